@@ -1,1 +1,72 @@
-//! Placeholder until the first commit.
+//! `sectag` lets microcontroller firmware use the TLS that is inside its cellular or Wi-Fi modem.
+//!
+//! A *security tag* is the number under which a set of credentials (CA, client certificate, private
+//! key) is stored. Each vendor keeps them in its own way; the firmware sees one way.
+//!
+//! This crate is the part that no modem has for itself: the AT engine, sockets, credentials, TLS
+//! policy and errors. A backend crate, such as `sectag-bg96`, adds the dialect and flows of one modem
+//! family. `no_std`, no allocation, no unsafe code, async on embassy's traits.
+//!
+//! 1. Make a [`State`] from a backend, in a `static`.
+//! 2. [`new`] splits it into [`Control`], [`Sockets`] and [`Runner`].
+//! 3. Spawn [`Runner::run`] in a task of its own.
+//! 4. Store credentials with [`CredentialStore`], connect with [`Sockets::connect`], and hand the
+//!    [`Socket`] to anything that wants embedded-io-async's `Read` and `Write`.
+//!
+//! The README has a picture of the layers and complete examples.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+// First, so that its macros reach every module.
+#[macro_use]
+mod fmt;
+
+pub mod at;
+mod capabilities;
+pub mod clock;
+mod control;
+mod credentials;
+mod engine;
+mod error;
+pub mod modem;
+mod power;
+mod socket;
+mod tls;
+
+#[doc(hidden)]
+pub use atat as __atat;
+
+pub use capabilities::{Check, Support, Verification};
+pub use control::Control;
+pub use credentials::{CredentialStore, Kind, Source, Stored, Tag};
+pub use engine::{At, COMMAND_LIMIT, Counters, Runner, State, Upload};
+pub use error::{AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError};
+pub use power::{NoPin, NoPins, Pins, Power};
+pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
+pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
+
+use engine::Engine;
+use modem::Modem;
+
+/// Splits `state` into the handles and the runner for the modem on this UART.
+///
+/// The UART should be buffered (interrupt or DMA); [`NoPins`] stands for a board that wires none of
+/// the modem's pins to the MCU.
+///
+/// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts.
+pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, R, W, P>(
+    state: &mut State<M, SOCKETS, RX, TX>,
+    uart_rx: R,
+    uart_tx: W,
+    power: P,
+) -> (Control<'_, M>, Sockets<'_, M>, Runner<'_, M, R, W, P>) {
+    const {
+        assert!(SOCKETS > 0 && SOCKETS <= M::LIMITS.sockets, "this modem has fewer TLS contexts than SOCKETS");
+        assert!(RX >= 16 && TX >= 16, "rings below 16 bytes move hardly anything per exchange");
+    }
+    let state = &*state;
+    let engine = Engine { core: &state.core, table: &state.sockets, timing: &state.timing };
+    let modem = &state.modem;
+    (Control { engine, modem }, Sockets { engine, modem }, Runner { engine, modem, uart_rx, uart_tx, power })
+}

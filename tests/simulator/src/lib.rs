@@ -1,1 +1,55 @@
-//! Placeholder until the first commit.
+//! Simulated modems that make real TLS connections.
+//!
+//! A simulator is written from a modem's fact sheet, not from the driver: it is strict (what the modem refuses, it
+//! refuses), stateful (files outlive a reset, TLS settings do not, sockets outlive a reset of the host alone), and it
+//! keeps the traps and the insecure factory settings, because drivers are judged by how they cope with them.
+//! TLS is real: the simulated modem is a rustls client with the modem's own versions and suites, the credentials are
+//! the files that were uploaded over AT, and the dates are judged by the emulated clock.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use std::rc::Rc;
+//! use sectag_simulator::{MemoryNetwork, Options, Simulator};
+//!
+//! let network = MemoryNetwork::new();
+//! let listener = network.listen("broker.sectag.test", 8883);
+//! let modem = Simulator::bg96(Options::default(), Rc::new(network));
+//! let (host, port) = tokio::io::duplex(4096);
+//! modem.serve(port).await?; // beside the driver, which has `host`
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Time and executors
+//! All time is `embassy_time`'s, so a simulator runs in virtual time as well as in real time; everything it does
+//! happens inside [`Simulator::serve`], on whichever executor polls that. Create the simulator where it will be
+//! served: its clock starts at creation. [`LoopbackNetwork`] and [`transport`] need tokio's reactor, the rest does not.
+//!
+//! # What the BG96 simulator does not do
+//! - Transparent mode (`QSSLOPEN`/`QIOPEN` mode 2, `QISWTMD`, `ATO`): the open answers `ERROR`, `AT+QIGETERROR` 555.
+//! - UDP, listening sockets, `QISENDEX`, `QPING`; the modem's own MQTT, HTTP and FTP clients (`QMTCFG` is taken and
+//!   forgotten); SMS, calls, CMUX.
+//! - Cipher suites other than 0xC02F and protocols other than TLS 1.2: rustls has no others of the modem's list. They
+//!   can be configured, as on the modem; an open that is left with nothing fails with 566.
+//! - PUK entry; PSM and eDRX are stored and never entered; sleep does not swallow characters; a wrong line rate
+//!   garbles nothing; hardware flow control is assumed.
+//! - `QICFG="dataformat"` is stored, hex payload is not made.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod bg96;
+mod clock;
+mod core;
+mod network;
+mod options;
+mod port;
+mod profile;
+mod simulator;
+mod tls;
+pub mod transport;
+
+pub use network::{LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream};
+pub use options::{Boot, Chunk, OpenResultTiming, Options, Sim};
+pub use profile::{Profile, Rearm, UsedId};
+pub use simulator::{Reaction, Simulator};

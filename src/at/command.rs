@@ -1,0 +1,147 @@
+//! Writing command lines.
+
+use atat::AtatResp;
+
+/// Writes one command line into a buffer: `AT`, the name, `=`, the arguments, CR.
+///
+/// Never panics: what does not fit is counted, so that [`finish`](Self::finish) returns the length
+/// that would have been needed and the engine refuses the command before a byte is sent.
+#[derive(Debug)]
+pub struct CommandLine<'b> {
+    buf: &'b mut [u8],
+    len: usize,
+    arguments: bool,
+}
+
+impl<'b> CommandLine<'b> {
+    /// Starts with `AT` and `name`, for instance `+QSSLRECV` or `E0`.
+    pub fn new(buf: &'b mut [u8], name: &str) -> Self {
+        let mut line = Self { buf, len: 0, arguments: false };
+        line.put(b"AT");
+        line.put(name.as_bytes());
+        line
+    }
+
+    /// An unsigned decimal argument.
+    pub fn int(mut self, value: u32) -> Self {
+        self.separate();
+        let mut digits = [0; 10];
+        let mut at = digits.len();
+        let mut rest = value;
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.put(&digits[at..]);
+        self
+    }
+
+    /// An argument written as it is, without quotes.
+    pub fn raw(mut self, text: &str) -> Self {
+        self.separate();
+        self.put(text.as_bytes());
+        self
+    }
+
+    /// A quoted argument. `text` must be a literal or come out of a checked type
+    /// ([`Text`](super::Text), [`ServerName`](crate::ServerName)).
+    pub fn quoted(mut self, text: &str) -> Self {
+        self.separate();
+        self.put(b"\"");
+        self.put(text.as_bytes());
+        self.put(b"\"");
+        self
+    }
+
+    /// Ends the line with CR and returns its length, which is more than the buffer's when it did
+    /// not fit.
+    pub fn finish(mut self) -> usize {
+        self.put(b"\r");
+        self.len
+    }
+
+    fn separate(&mut self) {
+        self.put(if self.arguments { b"," } else { b"=" });
+        self.arguments = true;
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.buf.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+        }
+        self.len = end;
+    }
+}
+
+/// The response of a command that answers with a bare result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done;
+
+impl AtatResp for Done {}
+
+/// Implements [`AtatCmd`](atat::AtatCmd) for a command: its deadline, its text and, where it has one,
+/// the parser of its information text.
+///
+/// ```
+/// use sectag::at::{CommandLine, at_command};
+///
+/// /// `AT+QSSLCLOSE=<clientid>`: closes one TLS socket.
+/// pub struct SslClose {
+///     pub id: u8,
+/// }
+/// at_command!(SslClose, 12_000, "+QSSLCLOSE", |self, line| line.int(self.id.into()));
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __at_command {
+    ($type:ty, $deadline_ms:expr, $name:expr, |$this:ident, $line:ident| $text:expr) => {
+        $crate::at::at_command!($type, $deadline_ms, $name, |$this, $line| $text, $crate::at::Done, |_text| Some(
+            $crate::at::Done
+        ));
+    };
+    ($type:ty, $deadline_ms:expr, $name:expr, |$this:ident, $line:ident| $text:expr, $response:ty, $parse:expr) => {
+        impl $crate::at::AtatCmd for $type {
+            type Response = $response;
+            const MAX_TIMEOUT_MS: u32 = $deadline_ms;
+
+            fn write(&$this, buf: &mut [u8]) -> usize {
+                let $line = $crate::at::CommandLine::new(buf, $name);
+                $text.finish()
+            }
+
+            fn parse(
+                &self,
+                answer: Result<&[u8], $crate::__atat::InternalError<'_>>,
+            ) -> Result<Self::Response, $crate::__atat::Error> {
+                let parse: fn(&[u8]) -> Option<$response> = $parse;
+                parse(answer?).ok_or($crate::__atat::Error::Parse)
+            }
+        }
+    };
+}
+pub use crate::__at_command as at_command;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_separated_and_quoted() {
+        let mut buf = [0; 64];
+        let len = CommandLine::new(&mut buf, "+X").int(0).quoted("a,b").raw("0XFFFF").int(u32::MAX).finish();
+        assert_eq!(&buf[..len], b"AT+X=0,\"a,b\",0XFFFF,4294967295\r");
+        let len = CommandLine::new(&mut buf, "E0").finish();
+        assert_eq!(&buf[..len], b"ATE0\r");
+    }
+
+    #[test]
+    fn a_line_that_does_not_fit_reports_the_needed_length() {
+        let mut buf = [0; 8];
+        assert_eq!(CommandLine::new(&mut buf, "+QSSLOPEN").int(7).finish(), 14);
+    }
+}

@@ -1,0 +1,333 @@
+//! Bytes in, events out: the line discipline of an AT channel.
+//!
+//! Sans-I/O, no allocation, O(1) work per byte, total on any input. How the input is cut into
+//! chunks never changes the events, except that one payload may come in more or fewer parts.
+//!
+//! Payload is counted, never searched: after [`Framer::expect_payload`] the next n bytes are payload
+//! whatever they contain.
+
+/// Longest line kept, in bytes. A longer one is delivered cut, as [`Event::CutLine`].
+pub const LINE_LIMIT: usize = 256;
+
+/// What the framer saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A complete, non-empty line without its line end. It stays readable through
+    /// [`Framer::line`] until the next call of [`Framer::next`].
+    Line,
+    /// A line longer than [`LINE_LIMIT`]; the first `LINE_LIMIT` bytes are kept.
+    CutLine,
+    /// The data prompt `> `, seen at the start of a line while armed. Disarms itself.
+    Prompt,
+    /// Some of the announced payload.
+    Payload(&'a [u8]),
+    /// The announced payload is complete.
+    PayloadEnd,
+    /// Bytes other than CR/LF directly behind the payload: the announced count was wrong.
+    PayloadOverrun,
+}
+
+/// The line framer. See the module's documentation.
+#[derive(Debug)]
+pub struct Framer {
+    line: [u8; LINE_LIMIT],
+    len: usize,
+    cut: bool,
+    /// The line in `line` was delivered; the next byte starts another.
+    delivered: bool,
+    mode: Mode,
+    prompt: Prompt,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Lines,
+    Payload { left: usize },
+    /// Directly behind a payload: only CR or LF may come.
+    Behind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prompt {
+    Off,
+    Armed,
+    /// `>` was reported; a space behind it belongs to it.
+    Space,
+}
+
+impl Framer {
+    /// A framer at the start of a line.
+    pub const fn new() -> Self {
+        Self {
+            line: [0; LINE_LIMIT],
+            len: 0,
+            cut: false,
+            delivered: false,
+            mode: Mode::Lines,
+            prompt: Prompt::Off,
+        }
+    }
+
+    /// Consumes from `input` up to and including the next event; `None` when all input is consumed.
+    ///
+    /// Nothing behind the event is touched, so that the caller may first decide what it means.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
+        if self.delivered {
+            self.delivered = false;
+            self.cut = false;
+            self.len = 0;
+        }
+        loop {
+            match self.mode {
+                Mode::Payload { left: 0 } => {
+                    self.mode = Mode::Behind;
+                    return Some(Event::PayloadEnd);
+                }
+                Mode::Payload { left } => {
+                    if input.is_empty() {
+                        return None;
+                    }
+                    let (part, rest) = input.split_at(left.min(input.len()));
+                    *input = rest;
+                    self.mode = Mode::Payload { left: left - part.len() };
+                    return Some(Event::Payload(part));
+                }
+                Mode::Behind => {
+                    let &byte = input.first()?;
+                    self.mode = Mode::Lines;
+                    if byte != b'\r' && byte != b'\n' {
+                        return Some(Event::PayloadOverrun);
+                    }
+                }
+                Mode::Lines => {
+                    if let Some(event) = self.in_line(input)? {
+                        return Some(event);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The line last reported.
+    pub fn line(&self) -> &[u8] {
+        &self.line[..self.len]
+    }
+
+    /// The next `count` bytes are payload. To be called between the header's [`Event::Line`] and
+    /// the next [`next`](Self::next).
+    pub fn expect_payload(&mut self, count: usize) {
+        self.mode = Mode::Payload { left: count };
+    }
+
+    /// Payload bytes still to come.
+    pub fn payload_left(&self) -> usize {
+        match self.mode {
+            Mode::Payload { left } => left,
+            _ => 0,
+        }
+    }
+
+    /// Arms or disarms the prompt. `>` is ordinary text unless armed.
+    pub fn arm_prompt(&mut self, on: bool) {
+        self.prompt = if on { Prompt::Armed } else { Prompt::Off };
+    }
+
+    /// Back to the start of a line, whatever was going on.
+    pub fn reset(&mut self) {
+        self.len = 0;
+        self.cut = false;
+        self.delivered = false;
+        self.mode = Mode::Lines;
+        self.prompt = Prompt::Off;
+    }
+
+    /// `None`: input used up. `Some(None)`: a blank line or the like, go on.
+    fn in_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Option<Event<'a>>> {
+        let &first = input.first()?;
+        if self.prompt == Prompt::Space {
+            self.prompt = Prompt::Off;
+            if first == b' ' {
+                *input = &input[1..];
+                return Some(None);
+            }
+        }
+        if self.prompt == Prompt::Armed {
+            if self.len == 0 && first == b'>' {
+                *input = &input[1..];
+                self.prompt = Prompt::Space;
+                return Some(Some(Event::Prompt));
+            }
+            // The prompt has no line end, so each byte that starts a line is looked at.
+            if self.len == 0 && (first == b'\r' || first == b'\n') {
+                *input = &input[1..];
+                return Some(None);
+            }
+        }
+        let end = input.iter().position(|&byte| byte == b'\n');
+        let (text, rest) = match end {
+            Some(at) => (&input[..at], &input[at + 1..]),
+            None => (*input, &input[input.len()..]),
+        };
+        *input = rest;
+        self.keep(text);
+        end?;
+        while self.len > 0 && !self.cut && self.line[self.len - 1] == b'\r' {
+            self.len -= 1;
+        }
+        if self.len == 0 {
+            return Some(None);
+        }
+        self.delivered = true;
+        Some(Some(if self.cut { Event::CutLine } else { Event::Line }))
+    }
+
+    fn keep(&mut self, mut text: &[u8]) {
+        if self.len == 0 {
+            // The CR of a line's leading CR LF may come in a chunk of its own.
+            let blank = text.iter().take_while(|&&byte| byte == b'\r').count();
+            text = &text[blank..];
+        }
+        let room = LINE_LIMIT - self.len;
+        let fits = text.len().min(room);
+        self.line[self.len..self.len + fits].copy_from_slice(&text[..fits]);
+        self.len += fits;
+        // A CR that does not fit is the line end of a line that does.
+        if text[fits..].iter().any(|&byte| byte != b'\r') {
+            self.cut = true;
+        }
+    }
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Clone)]
+    enum Seen {
+        Line(String),
+        Cut(usize),
+        Prompt,
+        Payload(Vec<u8>),
+        End,
+        Overrun,
+    }
+
+    /// A toy dialect: `#n` announces n bytes, `?` arms the prompt.
+    fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
+        let mut framer = Framer::new();
+        let mut seen: Vec<Seen> = Vec::new();
+        for mut chunk in chunks {
+            while let Some(event) = framer.next(&mut chunk) {
+                match event {
+                    Event::Line => {
+                        let line = String::from_utf8_lossy(framer.line()).into_owned();
+                        if let Some(count) = line.strip_prefix('#').and_then(|n| n.parse().ok()) {
+                            framer.expect_payload(count);
+                        }
+                        if line == "?" {
+                            framer.arm_prompt(true);
+                        }
+                        seen.push(Seen::Line(line));
+                    }
+                    Event::CutLine => seen.push(Seen::Cut(framer.line().len())),
+                    Event::Prompt => seen.push(Seen::Prompt),
+                    Event::Payload(part) => match seen.last_mut() {
+                        Some(Seen::Payload(all)) => all.extend_from_slice(part),
+                        _ => seen.push(Seen::Payload(part.to_vec())),
+                    },
+                    Event::PayloadEnd => seen.push(Seen::End),
+                    Event::PayloadOverrun => seen.push(Seen::Overrun),
+                }
+            }
+        }
+        seen
+    }
+
+    fn line(text: &str) -> Seen {
+        Seen::Line(text.into())
+    }
+
+    #[test]
+    fn echo_line_answer_and_result_are_lines() {
+        let seen = run([&b"AT+X?\r\r\n+X: 1\r\n\r\nOK\r\n"[..]]);
+        assert_eq!(seen, [line("AT+X?"), line("+X: 1"), line("OK")]);
+    }
+
+    #[test]
+    fn payload_that_looks_like_lines_is_payload() {
+        let seen = run([&b"\r\n#9\r\n\r\nOK\r\n> x\r\n\r\nOK\r\n"[..]]);
+        let payload = Seen::Payload(b"\r\nOK\r\n> x".to_vec());
+        assert_eq!(seen, [line("#9"), payload, Seen::End, line("OK")]);
+    }
+
+    #[test]
+    fn bytes_behind_the_payload_are_an_overrun() {
+        let seen = run([&b"#2\r\nabc\r\nOK\r\n"[..]]);
+        let payload = Seen::Payload(b"ab".to_vec());
+        assert_eq!(seen, [line("#2"), payload, Seen::End, Seen::Overrun, line("c"), line("OK")]);
+    }
+
+    #[test]
+    fn empty_payload_ends_before_the_next_byte() {
+        assert_eq!(run([&b"#0\r\n"[..]]), [line("#0"), Seen::End]);
+    }
+
+    #[test]
+    fn prompt_needs_no_line_end_and_counts_only_when_armed() {
+        assert_eq!(run([&b"\r\n> \r\n"[..]]), [line("> ")]);
+        assert_eq!(run([&b"?\r\n\r\n>"[..]]), [line("?"), Seen::Prompt]);
+        let seen = run([&b"?\r\n+Q: >1\r\n\r\n> \r\nOK\r\n"[..]]);
+        assert_eq!(seen, [line("?"), line("+Q: >1"), Seen::Prompt, line("OK")]);
+    }
+
+    #[test]
+    fn over_long_line_is_cut_once() {
+        let mut long = Vec::from([b'x'; LINE_LIMIT]);
+        long.extend(b"\r\n");
+        assert_eq!(run([&long[..]]), [line(&"x".repeat(LINE_LIMIT))]);
+        long.insert(0, b'x');
+        long.extend(b"OK\r\n");
+        assert_eq!(run([&long[..]]), [Seen::Cut(LINE_LIMIT), line("OK")]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn chunk_boundaries_never_change_the_events(
+            pieces in prop::collection::vec(prop_oneof![
+                Just(b"\r\n".to_vec()), Just(b"\r".to_vec()), Just(b"\n".to_vec()), Just(b"> ".to_vec()), Just(b">".to_vec()),
+                Just(b"?\r\n".to_vec()), Just(b"OK\r\n".to_vec()), Just(b"#3\r\n".to_vec()),
+                Just(b"#0\r\n".to_vec()), Just(b"#40\r\n".to_vec()), Just([b'y'; 300].to_vec()),
+                prop::collection::vec(any::<u8>(), 0..12),
+            ], 0..24),
+            cuts in prop::collection::vec(1usize..40, 1..40),
+        ) {
+            let bytes = pieces.concat();
+            let whole = run([&bytes[..]]);
+            prop_assert_eq!(&whole, &run(bytes.chunks(1)));
+            let mut rest = &bytes[..];
+            let mut chunks = Vec::new();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (chunk, behind) = rest.split_at((*cut).min(rest.len()));
+                chunks.push(chunk);
+                rest = behind;
+            }
+            prop_assert_eq!(&whole, &run(chunks));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The AT layer: framing, the text of commands and answers.
+//!
+//! The vocabulary of typed commands is atat's ([`AtatCmd`], [`AtatResp`]); what a backend writes its
+//! commands with is [`CommandLine`] and [`Fields`], small and not generic (DESIGN.md 3.3).
+
+mod command;
+mod fields;
+pub mod framer;
+mod text;
+
+pub use atat::{AtatCmd, AtatResp};
+pub use command::{CommandLine, Done, at_command};
+pub use fields::{Fields, answer};
+pub use text::{InvalidInput, Text};

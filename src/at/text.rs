@@ -1,0 +1,100 @@
+//! Text that a user supplies and a modem quotes.
+
+use core::fmt;
+
+/// Why a text cannot be sent to a modem. No byte was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum InvalidInput {
+    /// It is empty.
+    Empty,
+    /// A character that would end the quoted argument or the command: CR, LF, NUL, `"` or another
+    /// control character.
+    ForbiddenCharacter {
+        /// Where it stands, counted in bytes from 0.
+        at: usize,
+    },
+    /// A number out of the modem's range, for instance a tag that this modem cannot name.
+    OutOfRange {
+        /// The largest allowed value.
+        limit: u32,
+    },
+    /// Longer than the modem takes.
+    TooLong {
+        /// The most bytes it takes.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for InvalidInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the text is empty"),
+            Self::ForbiddenCharacter { at } => {
+                write!(f, "byte {at} is a quote or control character, which would break the AT command")
+            }
+            Self::OutOfRange { limit } => write!(f, "the number is above this modem's limit of {limit}"),
+            Self::TooLong { limit } => write!(f, "the text is longer than the {limit} bytes allowed"),
+        }
+    }
+}
+
+impl core::error::Error for InvalidInput {}
+
+/// A text that is safe inside a quoted AT argument: at most `MAX` bytes, no quote, no control
+/// character. May be empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Text<'a, const MAX: usize>(&'a str);
+
+impl<'a, const MAX: usize> Text<'a, MAX> {
+    /// The empty text.
+    pub const EMPTY: Self = Self("");
+
+    /// Checks `text`; `const`, so that a literal is checked when the firmware is built.
+    pub const fn new(text: &'a str) -> Result<Self, InvalidInput> {
+        if text.len() > MAX {
+            return Err(InvalidInput::TooLong { limit: MAX });
+        }
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            if bytes[at] < 0x20 || bytes[at] == b'"' || bytes[at] == 0x7f {
+                return Err(InvalidInput::ForbiddenCharacter { at });
+            }
+            at += 1;
+        }
+        Ok(Self(text))
+    }
+
+    /// The text itself.
+    pub const fn as_str(&self) -> &'a str {
+        self.0
+    }
+
+    /// Whether it is empty.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<const MAX: usize> fmt::Debug for Text<'_, MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_would_break_a_command_is_refused() {
+        for bad in ["a\rb", "a\nb", "a\0b", "a\"b", "a\x1bb", "a\x7fb"] {
+            assert_eq!(Text::<9>::new(bad), Err(InvalidInput::ForbiddenCharacter { at: 1 }), "{bad:?}");
+        }
+        assert_eq!(Text::<3>::new("abcd"), Err(InvalidInput::TooLong { limit: 3 }));
+        assert_eq!(Text::<4>::new("a,b;").map(|text| text.as_str()), Ok("a,b;"));
+    }
+}

@@ -1,0 +1,190 @@
+//! Civil time, as modems print and take it.
+
+use core::fmt;
+
+/// Certificates that a device meets are not older than the firmware: a modem clock before this is
+/// not set. Moved at each release.
+pub const MIN_DATE: DateTime = DateTime { year: 2026, month: 11, day: 1, hour: 0, minute: 0, second: 0 };
+
+/// A date and time in UTC, to the second. Years 2000 to 2099.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct DateTime {
+    year: u16,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+}
+
+impl DateTime {
+    /// `None` for a date or time that does not exist, or a year outside 2000 to 2099.
+    pub const fn new(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Option<Self> {
+        let sound = year >= 2000
+            && year <= 2099
+            && month >= 1
+            && month <= 12
+            && day >= 1
+            && day <= days_in(year, month)
+            && hour < 24
+            && minute < 60
+            && second < 60;
+        if sound { Some(Self { year, month, day, hour, minute, second }) } else { None }
+    }
+
+    /// From seconds since 1970-01-01T00:00:00Z; `None` outside the years 2000 to 2099.
+    pub fn from_unix(seconds: u64) -> Option<Self> {
+        const UNIX_2000: u64 = 946_684_800;
+        let since = seconds.checked_sub(UNIX_2000)?;
+        let in_day = (since % 86_400) as u32;
+        let mut days = u32::try_from(since / 86_400).ok()?;
+        let mut year = 2000;
+        while days >= days_in_year(year) {
+            days -= days_in_year(year);
+            year += 1;
+            if year > 2099 {
+                return None;
+            }
+        }
+        let mut month = 1;
+        while days >= days_in(year, month).into() {
+            days -= u32::from(days_in(year, month));
+            month += 1;
+        }
+        let (hour, minute, second) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
+        Self::new(year, month, days as u8 + 1, hour as u8, minute as u8, second as u8)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub fn to_unix(self) -> u64 {
+        let mut days = 10_957;
+        for year in 2000..self.year {
+            days += u64::from(days_in_year(year));
+        }
+        for month in 1..self.month {
+            days += u64::from(days_in(self.year, month));
+        }
+        days += u64::from(self.day) - 1;
+        days * 86_400 + u64::from(self.hour) * 3600 + u64::from(self.minute) * 60 + u64::from(self.second)
+    }
+
+    /// Parses `yy/MM/dd,hh:mm:ss±zz` or with a four-digit year, as `+CCLK` and `+QNTP` print it: a
+    /// local time with the zone in quarter hours behind it. Without a zone it is taken as UTC.
+    ///
+    /// Two- and four-digit years are told apart by the first `/` (bg96 sheet, section 2). Anything
+    /// else behind the seconds, such as the daylight-saving digit of `+QLTS`, is ignored.
+    pub fn parse_local(text: &str) -> Option<Self> {
+        let (date, clock) = text.trim_matches('"').split_once(',')?;
+        let mut date = date.split('/');
+        let year = date.next()?;
+        let year = match year.len() {
+            2 => 2000 + u16::from(two_digits(year)?),
+            4 => u16::from(two_digits(year.get(..2)?)?) * 100 + u16::from(two_digits(year.get(2..)?)?),
+            _ => return None,
+        };
+        let (month, day) = (two_digits(date.next()?)?, two_digits(date.next()?)?);
+        if date.next().is_some() || !clock.is_ascii() || clock.len() < 8 {
+            return None;
+        }
+        let (time, zone) = clock.split_at(8);
+        let mut time = time.split(':');
+        let (hour, minute, second) =
+            (two_digits(time.next()?)?, two_digits(time.next()?)?, two_digits(time.next()?)?);
+        let local = Self::new(year, month, day, hour, minute, second)?;
+        let quarters = match zone.as_bytes().first() {
+            Some(b'+') => i64::from(two_digits(zone.get(1..3)?)?),
+            Some(b'-') => -i64::from(two_digits(zone.get(1..3)?)?),
+            _ => 0,
+        };
+        if quarters.abs() > 56 {
+            return None;
+        }
+        Self::from_unix(local.to_unix().checked_add_signed(-quarters * 900)?)
+    }
+
+    /// Writes `yy/MM/dd,hh:mm:ss+00`, the argument of `AT+CCLK`.
+    pub fn to_cclk(self) -> [u8; 20] {
+        let mut text = *b"00/00/00,00:00:00+00";
+        let parts = [(self.year - 2000) as u8, self.month, self.day, self.hour, self.minute, self.second];
+        for (index, part) in parts.into_iter().enumerate() {
+            text[index * 3] = b'0' + part / 10;
+            text[index * 3 + 1] = b'0' + part % 10;
+        }
+        text
+    }
+}
+
+impl fmt::Display for DateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { year, month, day, hour, minute, second } = self;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+const fn days_in(year: u16, month: u8) -> u8 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year.is_multiple_of(4) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// 2000 is a leap year and 2100 is out of range, so the rule is short.
+const fn days_in_year(year: u16) -> u32 {
+    if year.is_multiple_of(4) { 366 } else { 365 }
+}
+
+fn two_digits(text: &str) -> Option<u8> {
+    match text.as_bytes() {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + (ones - b'0')),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> DateTime {
+        DateTime::new(year, month, day, hour, minute, second).unwrap()
+    }
+
+    #[test]
+    fn unix_time_round_trips() {
+        for (unix, expected) in [
+            (946_684_800, utc(2000, 1, 1, 0, 0, 0)),
+            (951_782_399, utc(2000, 2, 28, 23, 59, 59)),
+            (951_868_799, utc(2000, 2, 29, 23, 59, 59)),
+            (1_795_132_800, utc(2026, 11, 20, 0, 0, 0)),
+            (4_102_444_799, utc(2099, 12, 31, 23, 59, 59)),
+        ] {
+            assert_eq!(DateTime::from_unix(unix), Some(expected));
+            assert_eq!(expected.to_unix(), unix);
+        }
+        assert_eq!(DateTime::from_unix(4_102_444_800), None);
+        assert_eq!(DateTime::from_unix(0), None);
+    }
+
+    #[test]
+    fn zone_is_in_quarter_hours_and_taken_off() {
+        assert_eq!(DateTime::parse_local("26/08/06,12:40:04+32"), Some(utc(2026, 8, 6, 4, 40, 4)));
+        assert_eq!(DateTime::parse_local("\"2026/07/18,16:32:18-20\""), Some(utc(2026, 7, 18, 21, 32, 18)));
+        assert_eq!(DateTime::parse_local("2017/01/13,03:41:22+32,0"), Some(utc(2017, 1, 12, 19, 41, 22)));
+        assert_eq!(DateTime::parse_local("08/01/04,00:19:43+00"), Some(utc(2008, 1, 4, 0, 19, 43)));
+    }
+
+    #[test]
+    fn nonsense_is_no_date() {
+        for bad in ["", "\"\"", "26/13/01,00:00:00+00", "26/02/29,00:00:00+00", "26/01/01,24:00:00+00", "26/01/01", "126/01/01,00:00:00", "26/01/01,00:00:00+99", "26/01/01,00:00:0ü+00"] {
+            assert_eq!(DateTime::parse_local(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn cclk_argument_is_utc_with_two_digit_year() {
+        assert_eq!(&utc(2026, 11, 20, 3, 4, 5).to_cclk(), b"26/11/20,03:04:05+00");
+        assert!(utc(2026, 11, 20, 3, 4, 5) > MIN_DATE);
+    }
+}

@@ -1,0 +1,76 @@
+//! What an application asks of the modem besides sockets.
+
+use core::convert::Infallible;
+
+use crate::clock::DateTime;
+use crate::capabilities::Verification;
+use crate::credentials::{CredentialStore, Kind, Source, Stored, Tag};
+use crate::engine::{At, Counters, Engine};
+use crate::error::{AtError, BringUpError, CredentialError};
+use crate::modem::Modem;
+
+/// Control of one modem. Cheap to copy; never touches the UART itself.
+///
+/// Every method waits until the modem is up, or reports why it does not come up.
+#[derive(Clone, Copy)]
+pub struct Control<'a, M> {
+    pub(crate) engine: Engine<'a>,
+    pub(crate) modem: &'a M,
+}
+
+impl<'a, M: Modem> Control<'a, M> {
+    /// Waits until the modem is registered and has a data connection, or until an attempt that ended
+    /// after this call has failed. The runner goes on trying either way.
+    pub async fn wait_up(&self) -> Result<(), BringUpError> {
+        self.engine.up().await.map(|_| ())
+    }
+
+    /// Reads the modem's clock; `None` when it has no time at all.
+    pub async fn clock(&self) -> Result<Option<DateTime>, AtError> {
+        self.modem.clock(self.at().await?).await
+    }
+
+    /// Sets the modem's clock, for instance from the MCU's own.
+    pub async fn set_clock(&self, now: DateTime) -> Result<(), AtError> {
+        self.modem.set_clock(self.at().await?, now).await
+    }
+
+    /// Exchanges and bytes so far.
+    pub fn counters(&self) -> Counters {
+        self.engine.core.counters.get()
+    }
+
+    /// What is checked of a server, as far as this firmware is known.
+    pub fn verification(&self) -> Verification {
+        self.modem.verification()
+    }
+
+    /// The backend, for what only this modem can do.
+    pub fn modem(&self) -> &'a M {
+        self.modem
+    }
+
+    /// A handle for commands of one's own: anything that implements atat's
+    /// [`AtatCmd`](crate::at::AtatCmd). A command that changes the echo, the URC port or an open
+    /// socket behind the driver's back breaks the driver.
+    pub async fn at(&self) -> Result<At<'a>, AtError> {
+        self.engine.up().await.map_err(|_| AtError::LinkDown)
+    }
+}
+
+impl<M: Modem> CredentialStore for Control<'_, M> {
+    async fn store<S: Source>(&self, tag: Tag, kind: Kind, mut content: S) -> Result<(), CredentialError<S::Error>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        self.modem.store(at, tag, kind, &mut content).await
+    }
+
+    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        self.modem.list(at, found).await
+    }
+
+    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        self.modem.remove(at, tag, kind).await
+    }
+}

@@ -1,0 +1,307 @@
+//! The handle over which a backend's flows talk to the modem.
+
+use atat::AtatCmd;
+use embassy_futures::select::{Either, select};
+use embassy_sync::semaphore::{FairSemaphore, Semaphore, SemaphoreReleaser};
+use embassy_time::{Duration, Instant, Timer};
+
+use super::Engine;
+use super::core::{COMMAND_LIMIT, Outcome, Plan, Stage};
+use crate::error::{AtError, ConnectError};
+use crate::modem::{Final, Slot, Transfer};
+
+type Turn = FairSemaphore<embassy_sync::blocking_mutex::raw::NoopRawMutex, 8>;
+
+/// One exchange at a time with the modem. Cheap to copy.
+///
+/// Every method that talks to the modem waits for its turn first, then until the modem's final
+/// result or the command's deadline, and may be dropped at any await point: the runner then ends the
+/// exchange in the modem's sense before the next one starts, so that no late answer reaches another
+/// command. After a reset of the modem the handle answers [`AtError::ModemReset`].
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    engine: Engine<'a>,
+    generation: u32,
+}
+
+impl<'a> At<'a> {
+    pub(crate) fn new(engine: Engine<'a>) -> Self {
+        Self { engine, generation: engine.core.generation.get() }
+    }
+
+    pub(crate) fn is_stale(&self) -> bool {
+        self.generation != self.engine.core.generation.get()
+    }
+
+    /// Sends a typed command and returns its response. The deadline is the command's
+    /// `MAX_TIMEOUT_MS`; its information lines together may have 256 bytes.
+    pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
+        let end = self.exchange(command, Plan::Collect, deadline_of::<C>(), &mut |_| {}).await?;
+        accept(end, Final::Ok)?;
+        let answer = self.engine.core.answer.borrow();
+        if answer.overflowed() {
+            return Err(AtError::TooLong);
+        }
+        command.parse(Ok(answer.as_bytes())).map_err(|_| AtError::Garbled)
+    }
+
+    /// Sends a command and hands its information lines to `sink`, each at most 256 bytes, as they
+    /// come: for listings of any length.
+    pub async fn lines<C: AtatCmd>(&self, command: &C, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+        accept(self.exchange(command, Plan::Lines, deadline_of::<C>(), sink).await?, Final::Ok)
+    }
+
+    /// Sends a command that prompts for `transfer.len` bytes and then takes them out of the socket's
+    /// ring, where they stay until the caller has judged the final result.
+    pub async fn send_payload<C: AtatCmd>(&self, command: &C, transfer: Transfer) -> Result<Final, AtError> {
+        let plan = Plan::Send { slot: transfer.slot, len: transfer.len };
+        self.exchange(command, plan, deadline_of::<C>(), &mut |_| {}).await
+    }
+
+    /// Sends a command whose answer carries payload for a socket's ring; returns how many bytes came,
+    /// `None` when the modem announced no payload at all.
+    pub async fn receive_payload<C: AtatCmd>(
+        &self,
+        command: &C,
+        transfer: Transfer,
+    ) -> Result<Option<usize>, AtError> {
+        let plan = Plan::Receive { slot: transfer.slot, max: transfer.len };
+        accept(self.exchange(command, plan, deadline_of::<C>(), &mut |_| {}).await?, Final::Ok)?;
+        Ok(self.engine.core.received.get())
+    }
+
+    /// Sends a command that answers `CONNECT` and then takes exactly `len` raw bytes. The command's
+    /// deadline also bounds each pause of the upload.
+    pub async fn upload<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
+        let exchange = self.begin(command, Plan::Upload { len }, deadline_of::<C>()).await?;
+        let ready = exchange
+            .step(|stage| match stage {
+                Stage::Data { .. } => Some(Ok(())),
+                // An upload of nothing is past its data at once.
+                Stage::Line if len == 0 => Some(Ok(())),
+                Stage::Done(Outcome::Final(Final::Error(code))) => Some(Err(AtError::Refused(code))),
+                Stage::Done(Outcome::Reset) => Some(Err(AtError::ModemReset)),
+                Stage::Done(_) => Some(Err(AtError::Garbled)),
+                _ => None,
+            })
+            .await?;
+        ready.map(|()| Upload { exchange })
+    }
+
+    /// Waits for the result of opening `slot`: the vendor's number, 0 for success.
+    pub async fn opened(&self, slot: Slot, timeout: Duration) -> Result<u16, ConnectError> {
+        let result = self.engine.core.changed.until(|| self.engine.open_result(slot));
+        match select(result, Timer::after(timeout)).await {
+            Either::First(result) => Ok(result?),
+            Either::Second(()) => Err(ConnectError::TimedOut),
+        }
+    }
+
+    /// From now on keeps the last URC that starts with `prefix`, for [`watched`](Self::watched). To
+    /// be called before the command that causes it. One watch at a time, of up to 64 bytes.
+    pub fn watch(&self, prefix: &'static str) {
+        self.engine.core.watch.borrow_mut().arm(prefix);
+    }
+
+    /// Waits for the watched URC and reads it.
+    pub async fn watched<T>(&self, timeout: Duration, read: impl Fn(&[u8]) -> T) -> Result<T, AtError> {
+        let core = self.engine.core;
+        let seen = core.changed.until(|| {
+            if self.is_stale() {
+                return Some(Err(AtError::ModemReset));
+            }
+            core.watch.borrow().seen().map(|text| Ok(read(text)))
+        });
+        match select(seen, Timer::after(timeout)).await {
+            Either::First(result) => result,
+            Either::Second(()) => Err(AtError::Timeout),
+        }
+    }
+
+    /// For bring-up, which expects restarts: takes the handle over the last one. Returns whether the
+    /// modem restarted since the last call.
+    pub fn follow_restart(&mut self) -> bool {
+        self.generation = self.engine.core.generation.get();
+        self.engine.core.restarted.take()
+    }
+
+    /// For bring-up: waits until the modem says that its start is complete, or for `timeout`. Returns
+    /// whether it said so.
+    pub async fn booted(&self, timeout: Duration) -> bool {
+        let core = self.engine.core;
+        let booted = core.changed.until(|| core.booted.get().then_some(()));
+        let seen = matches!(select(booted, Timer::after(timeout)).await, Either::First(()));
+        core.booted.set(false);
+        seen
+    }
+
+    /// For bring-up from an unknown phase: writes `count` times CR, which completes a half-sent
+    /// payload and is nothing to a modem in line mode. Gives up when the UART does not take it.
+    pub async fn filler(&self, count: usize) -> Result<(), AtError> {
+        let core = self.engine.core;
+        let _turn = acquire(&core.turn).await;
+        let mut left = count;
+        while left > 0 {
+            let chunk = left.min(COMMAND_LIMIT);
+            core.out.borrow_mut()[..chunk].fill(b'\r');
+            core.out_sent.set(0);
+            core.out_len.set(chunk);
+            core.outgoing.wake();
+            let sent = core.changed.until(|| (core.out_sent.get() >= chunk).then_some(()));
+            if let Either::Second(()) = select(sent, Timer::after(Duration::from_secs(2))).await {
+                core.out_sent.set(chunk);
+                return Err(AtError::Timeout);
+            }
+            left -= chunk;
+        }
+        Ok(())
+    }
+
+    async fn exchange<C: AtatCmd>(
+        &self,
+        command: &C,
+        plan: Plan,
+        timeout: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<Final, AtError> {
+        self.begin(command, plan, timeout).await?.finish(sink).await
+    }
+
+    async fn begin<C: AtatCmd>(&self, command: &C, plan: Plan, timeout: Duration) -> Result<Exchange<'a>, AtError> {
+        let turn = acquire(&self.engine.core.turn).await;
+        if self.is_stale() {
+            return Err(AtError::ModemReset);
+        }
+        let core = self.engine.core;
+        let len = command.write(&mut core.out.borrow_mut()[..]);
+        if len > COMMAND_LIMIT {
+            return Err(AtError::TooLong);
+        }
+        // From here on the turn belongs to the exchange, which may outlive this future.
+        turn.disarm();
+        core.begin(len, plan, timeout);
+        Ok(Exchange { engine: self.engine })
+    }
+}
+
+/// Waits for a turn, first come first served.
+pub(crate) async fn acquire(turn: &Turn) -> SemaphoreReleaser<'_, Turn> {
+    loop {
+        match turn.acquire(1).await {
+            Ok(turn) => return turn,
+            // Eight are waiting already. It costs this one its place, not its turn.
+            Err(_) => Timer::after_millis(5).await,
+        }
+    }
+}
+
+fn deadline_of<C: AtatCmd>() -> Duration {
+    Duration::from_millis(C::MAX_TIMEOUT_MS.into())
+}
+
+fn accept(end: Final, expected: Final) -> Result<(), AtError> {
+    match end {
+        Final::Error(code) => Err(AtError::Refused(code)),
+        end if end == expected => Ok(()),
+        _ => Err(AtError::Garbled),
+    }
+}
+
+/// An exchange under way. Dropping it unfinished leaves it to the custodian.
+struct Exchange<'a> {
+    engine: Engine<'a>,
+}
+
+impl Exchange<'_> {
+    async fn finish(&self, sink: &mut dyn FnMut(&[u8])) -> Result<Final, AtError> {
+        let core = self.engine.core;
+        loop {
+            let outcome = self
+                .step(|stage| match stage {
+                    Stage::Info => Some(None),
+                    Stage::Done(outcome) => Some(Some(outcome)),
+                    _ => None,
+                })
+                .await?;
+            match outcome {
+                None => {
+                    sink(core.framer.borrow().line());
+                    core.set_stage(Stage::Line);
+                }
+                Some(Outcome::Final(end)) => return Ok(end),
+                Some(Outcome::Garbled) => return Err(AtError::Garbled),
+                Some(Outcome::Reset) => return Err(AtError::ModemReset),
+            }
+        }
+    }
+
+    /// Waits for the stage that `ready` looks for, as long as the exchange moves within its time
+    /// limit.
+    async fn step<T>(&self, ready: impl Fn(Stage) -> Option<T>) -> Result<T, AtError> {
+        let core = self.engine.core;
+        loop {
+            let deadline = core.deadline.get();
+            match select(core.changed.until(|| ready(core.stage.get())), Timer::at(deadline)).await {
+                Either::First(value) => return Ok(value),
+                Either::Second(()) if core.deadline.get() <= Instant::now() => return Err(AtError::Timeout),
+                Either::Second(()) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        let core = self.engine.core;
+        if let Stage::Done(Outcome::Final(_) | Outcome::Reset) = core.stage.get() {
+            core.stage.set(Stage::Idle);
+            core.turn.release(1);
+        } else {
+            if core.stage.get() == Stage::Info {
+                core.stage.set(Stage::Line);
+            }
+            core.orphan.set(true);
+        }
+        core.changed.wake();
+    }
+}
+
+/// An upload under way: write exactly the announced bytes, then [`finish`](Self::finish).
+///
+/// Dropping it early makes the runner complete the announced length with filler; whoever started it
+/// must see to it that the result is deleted.
+pub struct Upload<'a> {
+    exchange: Exchange<'a>,
+}
+
+impl Upload<'_> {
+    /// Writes the next bytes; returns when they are on the UART.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), AtError> {
+        let core = self.exchange.engine.core;
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(COMMAND_LIMIT));
+            match core.stage.get() {
+                Stage::Data { left } if left >= now.len() => {}
+                Stage::Done(Outcome::Reset) => return Err(AtError::ModemReset),
+                _ => return Err(AtError::Garbled),
+            }
+            core.out.borrow_mut()[..now.len()].copy_from_slice(now);
+            core.out_sent.set(0);
+            core.out_len.set(now.len());
+            core.outgoing.wake();
+            self.exchange
+                .step(|stage| {
+                    let drained = core.out_sent.get() >= core.out_len.get();
+                    (drained || matches!(stage, Stage::Done(_))).then_some(())
+                })
+                .await?;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Waits for the final result; `sink` sees the information lines, such as a checksum.
+    pub async fn finish(self, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+        accept(self.exchange.finish(sink).await?, Final::Ok)
+    }
+}

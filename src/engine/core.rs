@@ -1,0 +1,568 @@
+//! The shared state of one modem's engine and the synchronous part of it: what a line, a prompt or
+//! payload does to the running exchange and to the sockets.
+//!
+//! Single-threaded: everything is a `Cell`, no borrow is held across an await point.
+
+use core::cell::{Cell, RefCell};
+
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::semaphore::FairSemaphore;
+use embassy_time::{Duration, Instant};
+
+use super::notify::Notify;
+use super::slots::{SocketPhase, Table};
+use crate::at::framer::{Event, Framer};
+use crate::error::{BringUpError, SocketError};
+use crate::fmt::Ascii;
+use crate::modem::{Final, Line, Modem, Phase, Slot, Urc};
+
+/// Longest command line, and largest chunk of an upload, in bytes.
+pub const COMMAND_LIMIT: usize = 384;
+/// Longest answer of a typed command: its information lines together.
+const ANSWER_LIMIT: usize = 256;
+/// Longest watched URC.
+const WATCH_LIMIT: usize = 64;
+/// `+QSSLRECV` and the like; longer names are compared by their first part.
+const NAME_LIMIT: usize = 16;
+
+/// Where the running exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The modem counts our bytes.
+    Data { left: usize },
+    /// It ended; whoever runs it has not seen that yet.
+    Done(Outcome),
+    Idle,
+    /// An information line waits for the caller; the framer is paused on it.
+    Info,
+    /// Lines and a final result are expected.
+    Line,
+    /// A prompt or `CONNECT` is expected.
+    Prompt,
+    /// Payload is coming in.
+    Receiving,
+    /// Behind payload: only the final result is legal, and URCs, which take effect with it.
+    Tail,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Final(Final),
+    /// The grammar was violated.
+    Garbled,
+    Reset,
+}
+
+/// What an exchange carries besides lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Information lines are collected for a typed response.
+    Collect,
+    /// Information lines are handed to the caller one by one.
+    Lines,
+    /// At most `max` bytes of payload are staged in a ring; the supervisor commits them.
+    Receive { slot: Slot, max: usize },
+    /// After `> `, `len` bytes go out of a ring.
+    Send { slot: Slot, len: usize },
+    /// After `CONNECT`, `len` bytes follow through the command buffer.
+    Upload { len: usize },
+}
+
+/// Whether the modem can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    Down,
+    Failed(BringUpError),
+    Up,
+}
+
+/// Finding the way back into a known state, see `custodian`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resync {
+    /// The marker's answer was seen.
+    Answered,
+    /// Everything is skipped until the marker's answer.
+    Deaf,
+    Off,
+    Synchronised,
+}
+
+pub(crate) struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+    overflow: bool,
+}
+
+impl<const N: usize> Text<N> {
+    const fn new() -> Self {
+        Self { bytes: [0; N], len: 0, overflow: false }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.overflow = false;
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let fits = bytes.len().min(N - self.len);
+        self.bytes[self.len..self.len + fits].copy_from_slice(&bytes[..fits]);
+        self.len += fits;
+        self.overflow |= fits < bytes.len();
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    pub(crate) fn overflowed(&self) -> bool {
+        self.overflow
+    }
+}
+
+pub(crate) struct Watch {
+    prefix: &'static str,
+    text: Text<WATCH_LIMIT>,
+}
+
+impl Watch {
+    pub(crate) fn arm(&mut self, prefix: &'static str) {
+        self.prefix = prefix;
+        self.text.clear();
+    }
+
+    pub(crate) fn seen(&self) -> Option<&[u8]> {
+        Some(self.text.as_bytes()).filter(|text| !text.is_empty())
+    }
+}
+
+/// Figures since the start, wrapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Counters {
+    /// Commands sent.
+    pub exchanges: u32,
+    /// Bytes from the modem.
+    pub received: u32,
+    /// Bytes to the modem.
+    pub sent: u32,
+    /// Times the modem went down: resets, lost network, no answer.
+    pub restarts: u32,
+    /// Times an exchange was given up and the channel synchronised anew.
+    pub resyncs: u32,
+}
+
+pub(crate) struct Core {
+    pub(crate) framer: RefCell<Framer>,
+    pub(crate) out: RefCell<[u8; COMMAND_LIMIT]>,
+    pub(crate) out_len: Cell<usize>,
+    pub(crate) out_sent: Cell<usize>,
+    pub(crate) answer: RefCell<Text<ANSWER_LIMIT>>,
+    pub(crate) watch: RefCell<Watch>,
+    name: RefCell<Text<NAME_LIMIT>>,
+    deferred: RefCell<heapless::Vec<Urc, 4>>,
+    pub(crate) stage: Cell<Stage>,
+    pub(crate) plan: Cell<Plan>,
+    pub(crate) deadline: Cell<Instant>,
+    pub(crate) timeout: Cell<Duration>,
+    pub(crate) received: Cell<Option<usize>>,
+    pub(crate) resync: Cell<Resync>,
+    pub(crate) sync_answer: Cell<&'static str>,
+    /// The exchange has lost its caller; the custodian ends it.
+    pub(crate) orphan: Cell<bool>,
+    pub(crate) turn: FairSemaphore<NoopRawMutex, 8>,
+    pub(crate) open_turn: FairSemaphore<NoopRawMutex, 8>,
+    pub(crate) link: Cell<Link>,
+    pub(crate) generation: Cell<u32>,
+    pub(crate) failures: Cell<u32>,
+    pub(crate) restarted: Cell<bool>,
+    pub(crate) booted: Cell<bool>,
+    pub(crate) network_lost: Cell<bool>,
+    /// Ids that the modem reported open and nobody wants, as a bit set.
+    pub(crate) stray: Cell<u32>,
+    pub(crate) next_id: Cell<u8>,
+    pub(crate) heard_at: Cell<Instant>,
+    pub(crate) counters: Cell<Counters>,
+    /// The exchange changed.
+    pub(crate) changed: Notify,
+    /// There are bytes for the UART.
+    pub(crate) outgoing: Notify,
+    /// There may be work for the supervisor, or news of the link.
+    pub(crate) work: Notify,
+}
+
+impl Core {
+    pub(crate) const fn new() -> Self {
+        Self {
+            framer: RefCell::new(Framer::new()),
+            out: RefCell::new([0; COMMAND_LIMIT]),
+            out_len: Cell::new(0),
+            out_sent: Cell::new(0),
+            answer: RefCell::new(Text::new()),
+            watch: RefCell::new(Watch { prefix: "", text: Text::new() }),
+            name: RefCell::new(Text::new()),
+            deferred: RefCell::new(heapless::Vec::new()),
+            stage: Cell::new(Stage::Idle),
+            plan: Cell::new(Plan::Collect),
+            deadline: Cell::new(Instant::MIN),
+            timeout: Cell::new(Duration::MIN),
+            received: Cell::new(None),
+            resync: Cell::new(Resync::Off),
+            sync_answer: Cell::new(""),
+            orphan: Cell::new(false),
+            turn: FairSemaphore::new(1),
+            open_turn: FairSemaphore::new(1),
+            link: Cell::new(Link::Down),
+            generation: Cell::new(0),
+            failures: Cell::new(0),
+            restarted: Cell::new(false),
+            booted: Cell::new(false),
+            network_lost: Cell::new(false),
+            stray: Cell::new(0),
+            next_id: Cell::new(0),
+            heard_at: Cell::new(Instant::MIN),
+            counters: Cell::new(Counters {
+                exchanges: 0,
+                received: 0,
+                sent: 0,
+                restarts: 0,
+                resyncs: 0,
+            }),
+            changed: Notify::new(),
+            outgoing: Notify::new(),
+            work: Notify::new(),
+        }
+    }
+
+    pub(crate) fn count(&self, with: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        with(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// Starts an exchange whose command line is in `out`. The caller holds the turn.
+    pub(crate) fn begin(&self, len: usize, plan: Plan, timeout: Duration) {
+        let out = self.out.borrow();
+        let line = out[..len].strip_prefix(b"AT").unwrap_or(&out[..len]);
+        let end = line.iter().position(|byte| matches!(byte, b'=' | b'?' | b'\r' | b';')).unwrap_or(line.len());
+        let mut name = self.name.borrow_mut();
+        name.clear();
+        name.push(&line[..end]);
+        self.answer.borrow_mut().clear();
+        self.deferred.borrow_mut().clear();
+        self.received.set(None);
+        self.plan.set(plan);
+        self.stage.set(match plan {
+            Plan::Send { .. } | Plan::Upload { .. } => Stage::Prompt,
+            _ => Stage::Line,
+        });
+        self.framer.borrow_mut().arm_prompt(matches!(plan, Plan::Send { .. }));
+        self.timeout.set(timeout);
+        self.progress();
+        self.count(|counters| counters.exchanges += 1);
+        self.out_sent.set(0);
+        self.out_len.set(len);
+        self.outgoing.wake();
+    }
+
+    /// The exchange moves: its time limit starts anew.
+    fn progress(&self) {
+        self.deadline.set(Instant::now().saturating_add(self.timeout.get()));
+    }
+
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        self.stage.set(stage);
+        self.changed.wake();
+    }
+
+    /// What the modem waits for, should the exchange be given up now.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.stage.get() {
+            Stage::Data { left } => Phase::Counted { left },
+            Stage::Prompt => Phase::Prompt,
+            _ => Phase::Line,
+        }
+    }
+
+    /// Copies the next bytes for the UART.
+    pub(crate) fn next_out(&self, table: &dyn Table, into: &mut [u8]) -> Option<usize> {
+        let pending = self.out_len.get() - self.out_sent.get();
+        if pending > 0 {
+            let count = pending.min(into.len());
+            let from = self.out_sent.get();
+            into[..count].copy_from_slice(&self.out.borrow()[from..from + count]);
+            return Some(count);
+        }
+        if let (Stage::Data { left }, Plan::Send { slot, len }) = (self.stage.get(), self.plan.get()) {
+            let count = left.min(into.len());
+            return Some(table.tx(slot).peek(len - left, &mut into[..count])).filter(|&count| count > 0);
+        }
+        None
+    }
+
+    /// `count` of the bytes of [`next_out`](Self::next_out) are on the UART.
+    pub(crate) fn out_done(&self, count: usize) {
+        self.count(|counters| counters.sent = counters.sent.wrapping_add(count as u32));
+        if self.out_sent.get() < self.out_len.get() {
+            self.out_sent.set((self.out_sent.get() + count).min(self.out_len.get()));
+        }
+        if let Stage::Data { left } = self.stage.get() {
+            self.progress();
+            let left = left.saturating_sub(count);
+            self.stage.set(if left == 0 { Stage::Line } else { Stage::Data { left } });
+        }
+        self.changed.wake();
+    }
+
+    /// Whether bytes are left for the UART.
+    pub(crate) fn out_is_empty(&self) -> bool {
+        let data = matches!((self.stage.get(), self.plan.get()), (Stage::Data { .. }, Plan::Send { .. }));
+        self.out_sent.get() >= self.out_len.get() && !data
+    }
+
+    /// Takes in bytes from the modem, up to the first information line that the caller must see:
+    /// then it returns with the stage at [`Stage::Info`], and goes on when called again.
+    pub(crate) fn feed<M: Modem>(&self, table: &dyn Table, modem: &M, input: &mut &[u8]) {
+        loop {
+            let mut framer = self.framer.borrow_mut();
+            let Some(event) = framer.next(input) else { return };
+            match event {
+                Event::Line | Event::CutLine => {
+                    drop(framer);
+                    if self.line(table, modem) {
+                        return;
+                    }
+                }
+                Event::Prompt => {
+                    drop(framer);
+                    self.prompt();
+                }
+                Event::Payload(part) => {
+                    drop(framer);
+                    if let (Stage::Receiving, Plan::Receive { slot, .. }) = (self.stage.get(), self.plan.get()) {
+                        // What does not fit was not asked for: the header was checked against `max`.
+                        let kept = table.rx(slot).stage(part);
+                        self.received.set(Some(self.received.get().unwrap_or(0) + kept));
+                        self.progress();
+                    }
+                }
+                Event::PayloadEnd => {
+                    drop(framer);
+                    if self.stage.get() == Stage::Receiving {
+                        self.stage.set(Stage::Tail);
+                    }
+                }
+                Event::PayloadOverrun => {
+                    drop(framer);
+                    self.violation();
+                }
+            }
+        }
+    }
+
+    /// The link is gone in whatever way; the supervisor brings it up anew.
+    pub(crate) fn link_down(&self, table: &dyn Table) {
+        self.generation.set(self.generation.get().wrapping_add(1));
+        self.link.set(Link::Down);
+        self.count(|counters| counters.restarts += 1);
+        for slot in table.slots() {
+            slot.fail(SocketError::ConnectionReset);
+            // Bring-up closes every id before anything is opened.
+            slot.released();
+        }
+        self.stray.set(0);
+        self.network_lost.set(false);
+        self.framer.borrow_mut().arm_prompt(false);
+        self.out_sent.set(self.out_len.get());
+        if !matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
+            self.stage.set(Stage::Done(Outcome::Reset));
+        }
+        self.changed.wake();
+        self.outgoing.wake();
+        self.work.wake();
+    }
+
+    /// Returns whether the caller must look at the line before anything else is taken in.
+    fn line<M: Modem>(&self, table: &dyn Table, modem: &M) -> bool {
+        self.heard_at.set(Instant::now());
+        let framer = self.framer.borrow();
+        let line = framer.line();
+        let name = self.name.borrow();
+        let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
+        let asked = if running { name.as_bytes() } else { b"" };
+        let kind = modem.line(line, asked);
+        trace!("< {}", Ascii(line));
+        if let Line::Urc(Urc::Restarted) = kind {
+            drop(framer);
+            drop(name);
+            warn!("the modem restarted");
+            self.restarted.set(true);
+            self.resync.set(Resync::Off);
+            self.link_down(table);
+            return false;
+        }
+        if self.resync.get() != Resync::Off {
+            self.resync_line(line, kind);
+            return false;
+        }
+        match kind {
+            Line::Urc(urc) if self.stage.get() == Stage::Tail => {
+                if self.deferred.borrow_mut().push(urc).is_err() {
+                    drop(framer);
+                    self.violation();
+                }
+            }
+            Line::Urc(urc) => {
+                let mut watch = self.watch.borrow_mut();
+                if !watch.prefix.is_empty() && line.starts_with(watch.prefix.as_bytes()) {
+                    watch.text.clear();
+                    watch.text.push(line);
+                    self.changed.wake();
+                }
+                drop(watch);
+                drop(framer);
+                self.urc(table, urc);
+            }
+            _ if self.stage.get() == Stage::Tail && kind != Line::Final(Final::Ok) => {
+                drop(framer);
+                self.violation();
+            }
+            Line::Final(end) => {
+                drop(framer);
+                self.finish(table, end);
+            }
+            Line::Payload(count) => {
+                if let (Stage::Line, Plan::Receive { max, .. }, None) =
+                    (self.stage.get(), self.plan.get(), self.received.get())
+                {
+                    drop(framer);
+                    if count > max {
+                        self.violation();
+                    } else {
+                        self.framer.borrow_mut().expect_payload(count);
+                        self.received.set(Some(0));
+                        self.stage.set(Stage::Receiving);
+                    }
+                }
+            }
+            // The echo, until ATE0 has taken effect.
+            Line::Info if line.starts_with(b"AT") => {}
+            Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
+                Plan::Lines | Plan::Upload { .. } => {
+                    self.set_stage(Stage::Info);
+                    return true;
+                }
+                _ => {
+                    let mut answer = self.answer.borrow_mut();
+                    if !answer.as_bytes().is_empty() {
+                        answer.push(b"\r\n");
+                    }
+                    answer.push(line);
+                }
+            },
+            Line::Info => {}
+        }
+        false
+    }
+
+    fn prompt(&self) {
+        if let (Stage::Prompt, Plan::Send { len, .. }) = (self.stage.get(), self.plan.get()) {
+            self.data(len);
+        }
+    }
+
+    /// The modem takes `left` raw bytes from now on.
+    fn data(&self, left: usize) {
+        self.progress();
+        self.set_stage(if left == 0 { Stage::Line } else { Stage::Data { left } });
+        self.outgoing.wake();
+    }
+
+    fn finish(&self, table: &dyn Table, end: Final) {
+        match (self.stage.get(), self.plan.get(), end) {
+            (Stage::Idle | Stage::Done(_), ..) => trace!("stray result"),
+            (Stage::Prompt, Plan::Upload { len }, Final::Connect) => self.data(len),
+            // A result while it still counts our bytes: it has stopped counting, nobody knows when.
+            (Stage::Data { .. }, ..) => self.violation(),
+            _ => {
+                self.framer.borrow_mut().arm_prompt(false);
+                self.set_stage(Stage::Done(Outcome::Final(end)));
+                for index in 0.. {
+                    let Some(&urc) = self.deferred.borrow().get(index) else { break };
+                    self.urc(table, urc);
+                }
+            }
+        }
+    }
+
+    /// The modem did not keep to the grammar: nothing it says counts until the channel is
+    /// synchronised.
+    fn violation(&self) {
+        if matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
+            return;
+        }
+        warn!("the answer does not follow the grammar");
+        self.resync.set(Resync::Deaf);
+        self.set_stage(Stage::Done(Outcome::Garbled));
+    }
+
+    fn resync_line(&self, line: &[u8], kind: Line) {
+        match (self.resync.get(), kind) {
+            (Resync::Deaf, Line::Info) if line.starts_with(self.sync_answer.get().as_bytes()) => {
+                self.resync.set(Resync::Answered);
+            }
+            (Resync::Answered, Line::Final(Final::Ok)) => {
+                self.resync.set(Resync::Synchronised);
+                self.changed.wake();
+            }
+            _ => {}
+        }
+    }
+
+    fn urc(&self, table: &dyn Table, urc: Urc) {
+        match urc {
+            Urc::Booted => {
+                self.booted.set(true);
+                self.changed.wake();
+            }
+            Urc::Closed { id } => {
+                if let Some(slot) = open_slot(table, id) {
+                    slot.peer_closed.set(true);
+                    slot.readable.set(true);
+                }
+            }
+            Urc::NetworkLost => self.network_lost.set(true),
+            Urc::Opened { id, result } => {
+                let waiting = table
+                    .slots()
+                    .iter()
+                    .find(|slot| slot.phase.get() == SocketPhase::Opening && slot.in_modem.get() && slot.id.get() == id);
+                match waiting {
+                    Some(slot) if slot.user.get() => {
+                        slot.open_result.set(Some(result));
+                        self.changed.wake();
+                    }
+                    // Its connect was dropped; the close is on its way.
+                    Some(_) => {}
+                    None if id < 32 => self.stray.set(self.stray.get() | 1 << id),
+                    None => {}
+                }
+            }
+            Urc::Readable { id } => {
+                if let Some(slot) = open_slot(table, id) {
+                    slot.readable.set(true);
+                }
+            }
+            Urc::Other | Urc::Restarted => {}
+        }
+        self.work.wake();
+    }
+}
+
+fn open_slot(table: &dyn Table, id: u8) -> Option<&super::slots::SlotState> {
+    table.slots().iter().find(|slot| {
+        slot.in_modem.get()
+            && slot.id.get() == id
+            && matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening)
+    })
+}

@@ -1,0 +1,135 @@
+//! Ends exchanges that lost their caller: dropped, out of time, or answered against the grammar.
+//!
+//! It holds the turn until the modem is known to be in line mode with no answer outstanding, so that
+//! a late answer never reaches another command.
+
+use embassy_futures::select::{Either, select};
+use embassy_sync::semaphore::Semaphore;
+use embassy_time::{Duration, Instant, Timer};
+
+use super::Engine;
+use super::core::{COMMAND_LIMIT, Outcome, Plan, Resync, Stage};
+use crate::modem::{Abort, Modem, Phase};
+
+/// The modem answers a query at once; three tries in case the first ones met a late answer.
+const SYNC_PATIENCE: Duration = Duration::from_secs(2);
+const SYNC_TRIES: usize = 3;
+
+pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
+    let core = engine.core;
+    loop {
+        core.changed.until(|| core.orphan.get().then_some(())).await;
+        settle(engine, modem).await;
+        core.orphan.set(false);
+        core.resync.set(Resync::Off);
+        core.stage.set(Stage::Idle);
+        core.turn.release(1);
+        core.changed.wake();
+    }
+}
+
+async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
+    let core = engine.core;
+    loop {
+        match core.stage.get() {
+            Stage::Done(Outcome::Final(_) | Outcome::Reset) | Stage::Idle => return,
+            Stage::Done(Outcome::Garbled) => break,
+            Stage::Info => core.set_stage(Stage::Line),
+            // A dropped upload: complete what was announced.
+            Stage::Data { left } if matches!(core.plan.get(), Plan::Upload { .. }) => {
+                feed_filler(engine, left);
+            }
+            _ => {}
+        }
+        let before = core.stage.get();
+        let moved = core.changed.until(|| {
+            let idle = core.out_sent.get() >= core.out_len.get();
+            let stage = core.stage.get();
+            (stage != before && (idle || !matches!(stage, Stage::Data { .. }))).then_some(())
+        });
+        let deadline = core.deadline.get();
+        if let Either::Second(()) = select(moved, Timer::at(deadline)).await
+            && core.deadline.get() <= Instant::now()
+        {
+            break;
+        }
+    }
+    let phase = core.phase();
+    warn!("giving up an exchange");
+    core.count(|counters| counters.resyncs += 1);
+    core.resync.set(Resync::Deaf);
+    let synchronised = match modem.abort(phase) {
+        Abort::Restart => false,
+        Abort::Filler => {
+            if let Phase::Counted { left } = phase {
+                complete(engine, left).await;
+            }
+            synchronise(engine, M::SYNC).await
+        }
+        Abort::Synchronise => synchronise(engine, M::SYNC).await,
+    };
+    if synchronised {
+        // While deaf, notices may have been missed: ask every socket.
+        for slot in engine.table.slots() {
+            slot.readable.set(true);
+        }
+        core.work.wake();
+    } else if !matches!(core.stage.get(), Stage::Done(Outcome::Reset)) {
+        warn!("the modem does not answer");
+        engine.core.link_down(engine.table);
+    }
+}
+
+fn feed_filler(engine: Engine<'_>, left: usize) {
+    let core = engine.core;
+    if core.out_sent.get() < core.out_len.get() {
+        return;
+    }
+    let chunk = left.min(COMMAND_LIMIT);
+    core.out.borrow_mut()[..chunk].fill(b'\n');
+    core.out_sent.set(0);
+    core.out_len.set(chunk);
+    core.outgoing.wake();
+}
+
+/// Feeds the missing bytes of a counted phase, as far as the UART takes them.
+async fn complete(engine: Engine<'_>, left: usize) {
+    let core = engine.core;
+    core.stage.set(Stage::Line);
+    let mut left = left;
+    while left > 0 {
+        let chunk = left.min(COMMAND_LIMIT);
+        feed_filler(engine, chunk);
+        let sent = core.changed.until(|| (core.out_sent.get() >= core.out_len.get()).then_some(()));
+        if let Either::Second(()) = select(sent, Timer::after(SYNC_PATIENCE)).await {
+            return;
+        }
+        left -= chunk;
+    }
+}
+
+/// Sends the marker and skips everything up to its answer.
+async fn synchronise(engine: Engine<'_>, sync: crate::modem::Sync) -> bool {
+    let core = engine.core;
+    core.sync_answer.set(sync.answer);
+    for _ in 0..SYNC_TRIES {
+        if core.stage.get() == Stage::Done(Outcome::Reset) {
+            return false;
+        }
+        core.framer.borrow_mut().reset();
+        core.resync.set(Resync::Deaf);
+        let command = sync.command.as_bytes();
+        core.out.borrow_mut()[..command.len()].copy_from_slice(command);
+        core.begin(command.len(), Plan::Collect, SYNC_PATIENCE);
+        let done = core.changed.until(|| match (core.resync.get(), core.stage.get()) {
+            (_, Stage::Done(Outcome::Reset)) => Some(false),
+            (Resync::Synchronised, _) => Some(true),
+            _ => None,
+        });
+        match select(done, Timer::after(SYNC_PATIENCE)).await {
+            Either::First(synchronised) => return synchronised,
+            Either::Second(()) => {}
+        }
+    }
+    false
+}

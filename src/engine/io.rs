@@ -1,0 +1,74 @@
+//! The I/O loops: the only owners of the UART's halves.
+
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Timer};
+use embedded_io::Error as _;
+use embedded_io_async::{Read, Write};
+
+use super::Engine;
+use super::core::Stage;
+use crate::error::RunError;
+use crate::fmt::Ascii;
+use crate::modem::Modem;
+
+/// How long a caller may leave an information line lying before it is dropped; it is the caller's
+/// executor that would have to be stuck.
+const LINE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Takes in bytes for ever; returns when the UART fails.
+pub(crate) async fn receive<M: Modem, R: Read>(engine: Engine<'_>, modem: &M, uart: &mut R) -> RunError {
+    let core = engine.core;
+    let mut buf = [0; 128];
+    loop {
+        let count = match uart.read(&mut buf).await {
+            Ok(0) => return RunError::Eof,
+            Ok(count) => count,
+            Err(error) => return RunError::Read(error.kind()),
+        };
+        core.count(|counters| counters.received = counters.received.wrapping_add(count as u32));
+        let mut input = &buf[..count];
+        while !input.is_empty() {
+            core.feed(engine.table, modem, &mut input);
+            if core.stage.get() == Stage::Info {
+                let taken = core.changed.until(|| (core.stage.get() != Stage::Info).then_some(()));
+                if let Either::Second(()) = select(taken, Timer::after(LINE_PATIENCE)).await {
+                    core.set_stage(Stage::Line);
+                }
+            }
+        }
+    }
+}
+
+/// Puts bytes out for ever; returns when the UART fails.
+pub(crate) async fn transmit<M: Modem, W: Write>(engine: Engine<'_>, uart: &mut W) -> RunError {
+    let core = engine.core;
+    let mut buf = [0; 64];
+    loop {
+        let count = core.outgoing.until(|| core.next_out(engine.table, &mut buf)).await;
+        trace_out::<M>(&core.stage.get(), &buf[..count]);
+        let generation = core.generation.get();
+        // A UART held back by flow control must not outlast the modem it belonged to.
+        let void = core.outgoing.until(|| (core.generation.get() != generation).then_some(()));
+        let write = async {
+            uart.write_all(&buf[..count]).await?;
+            if core.generation.get() == generation {
+                core.out_done(count);
+            }
+            if core.out_is_empty() { uart.flush().await } else { Ok(()) }
+        };
+        if let Either::First(Err(error)) = select(write, void).await {
+            return RunError::Write(error.kind());
+        }
+    }
+}
+
+/// Command lines are shown, the arguments of secret ones and all payload are not.
+fn trace_out<M: Modem>(stage: &Stage, bytes: &[u8]) {
+    if matches!(stage, Stage::Data { .. }) {
+        trace!("> {} bytes of data", bytes.len());
+    } else if M::SECRET.iter().any(|name| bytes.get(2..).is_some_and(|rest| rest.starts_with(name.as_bytes()))) {
+        trace!("> {}=(masked)", Ascii(bytes.split(|&byte| byte == b'=').next().unwrap_or_default()));
+    } else {
+        trace!("> {}", Ascii(bytes));
+    }
+}

@@ -1,0 +1,126 @@
+//! The engine: one task owns the UART, everyone else asks it through a mailbox.
+//!
+//! [`new`](crate::new) splits a [`State`] into [`Control`](crate::Control),
+//! [`Sockets`](crate::Sockets) and [`Runner`]. The runner joins the I/O loops (the only owners of the
+//! UART's halves), the custodian (ends exchanges that lost their caller) and the supervisor (brings
+//! the modem up, moves socket data, closes what was dropped). A flow of a backend runs in its
+//! caller's future, or in the supervisor, over the handle [`At`].
+
+mod at;
+mod core;
+mod custodian;
+mod io;
+mod notify;
+mod ring;
+mod runner;
+pub(crate) mod slots;
+mod supervisor;
+
+pub(crate) use self::at::acquire as at_acquire;
+pub use self::at::{At, Upload};
+pub use self::core::{COMMAND_LIMIT, Counters};
+pub use self::runner::Runner;
+
+use self::core::{Core, Link};
+use self::slots::{SlotState, SocketPhase, Sockets, Table};
+use crate::error::{AtError, BringUpError, ConnectError};
+use crate::modem::{Limits, Slot, Timing};
+
+/// Everything the engine of one modem needs to remember, for `SOCKETS` sockets at a time with rings
+/// of `RX` and `TX` bytes each. Meant for a `static`, in a `StaticCell`.
+///
+/// `RX` is the most that one fetch can bring, `TX` the most that one send can carry; a power of two
+/// is not needed. 1024 each is a good start; 2048 saves exchanges where the modem moves 1500 bytes
+/// at a time.
+pub struct State<M, const SOCKETS: usize, const RX: usize, const TX: usize> {
+    pub(crate) core: Core,
+    pub(crate) modem: M,
+    pub(crate) sockets: Sockets<SOCKETS, RX, TX>,
+    pub(crate) timing: Timing,
+}
+
+impl<M, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
+    /// A state for `modem`, with default [`Timing`].
+    pub const fn new(modem: M) -> Self {
+        Self { core: Core::new(), modem, sockets: Sockets::new(), timing: Timing::DEFAULT }
+    }
+
+    /// The same with another timing.
+    pub const fn with_timing(mut self, timing: Timing) -> Self
+    where
+        M: Copy,
+    {
+        self.timing = timing;
+        self
+    }
+}
+
+/// The shared state, erased from the sizes of its buffers.
+#[derive(Clone, Copy)]
+pub(crate) struct Engine<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) table: &'a dyn Table,
+    pub(crate) timing: &'a Timing,
+}
+
+impl<'a> Engine<'a> {
+    pub(crate) fn slot(&self, slot: Slot) -> &'a SlotState {
+        &self.table.slots()[usize::from(slot.0)]
+    }
+
+    /// A handle for flows; it goes stale when the modem resets.
+    pub(crate) fn at(&self) -> At<'a> {
+        At::new(*self)
+    }
+
+    /// Waits until the modem is up, or until an attempt to bring it up that ended after this call has
+    /// failed.
+    pub(crate) async fn up(&self) -> Result<At<'a>, BringUpError> {
+        let failures = self.core.failures.get();
+        self.core
+            .work
+            .until(|| match self.core.link.get() {
+                Link::Up => Some(Ok(self.at())),
+                Link::Failed(error) if self.core.failures.get() != failures => Some(Err(error)),
+                _ => None,
+            })
+            .await
+    }
+
+    /// Takes a free entry of the table and an id that the modem does not hold, armed for the result
+    /// of an open.
+    pub(crate) fn claim(&self, limits: &Limits) -> Result<Slot, ConnectError> {
+        let slots = self.table.slots();
+        let index = slots.iter().position(SlotState::is_free).ok_or(ConnectError::TooManySockets)?;
+        let taken = |id: u8| {
+            self.core.stray.get() & 1 << id != 0
+                || slots.iter().any(|slot| slot.in_modem.get() && slot.id.get() == id)
+        };
+        // Ids go round, so that a late result of one connection finds none of its number.
+        let id = (0..limits.ids)
+            .map(|step| (self.core.next_id.get() + step) % limits.ids)
+            .find(|&id| !taken(id))
+            .ok_or(ConnectError::TooManySockets)?;
+        self.core.next_id.set((id + 1) % limits.ids);
+        let slot = Slot(index as u8);
+        self.table.rx(slot).clear();
+        self.table.tx(slot).clear();
+        slots[index].arm(id);
+        Ok(slot)
+    }
+
+    /// Whether an entry will become free without anybody's doing.
+    pub(crate) fn one_is_closing(&self) -> bool {
+        self.table.slots().iter().any(|slot| !slot.user.get() && slot.in_modem.get())
+    }
+
+    /// The result of an open, or why there will be none.
+    pub(crate) fn open_result(&self, slot: Slot) -> Option<Result<u16, AtError>> {
+        let state = self.slot(slot);
+        match (state.open_result.get(), state.phase.get()) {
+            (Some(result), _) => Some(Ok(result)),
+            (None, SocketPhase::Opening) => None,
+            (None, _) => Some(Err(AtError::ModemReset)),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Waking whoever waits for a change of shared state.
+
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::Poll;
+
+use embassy_sync::waitqueue::MultiWakerRegistration;
+
+/// Wakers of the futures that wait for one kind of change. When more than four tasks wait, some are
+/// polled more often than needed; none is lost.
+pub(crate) struct Notify(RefCell<MultiWakerRegistration<4>>);
+
+impl Notify {
+    pub(crate) const fn new() -> Self {
+        Self(RefCell::new(MultiWakerRegistration::new()))
+    }
+
+    /// Something changed.
+    pub(crate) fn wake(&self) {
+        self.0.borrow_mut().wake();
+    }
+
+    /// Waits until `ready` yields a value; it is asked again after every [`wake`](Self::wake).
+    /// Cancel-safe as far as `ready` is.
+    pub(crate) async fn until<T>(&self, mut ready: impl FnMut() -> Option<T>) -> T {
+        poll_fn(|cx| match ready() {
+            Some(value) => Poll::Ready(value),
+            None => {
+                self.0.borrow_mut().register(cx.waker());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}

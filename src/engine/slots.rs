@@ -1,0 +1,214 @@
+//! The socket table: what the runner and a socket's user share.
+
+use core::cell::{Cell, RefCell};
+use core::task::Waker;
+
+use embassy_sync::waitqueue::WakerRegistration;
+use embassy_time::{Duration, Instant};
+
+use super::ring::Ring;
+use crate::error::SocketError;
+use crate::modem::Slot;
+
+/// First poll after traffic; doubles up to [`Timing::poll`](crate::modem::Timing::poll).
+const FIRST_POLL: Duration = Duration::from_secs(2);
+
+/// Where a socket is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SocketPhase {
+    /// The peer closed, and all it sent is in the ring or was read.
+    Eof,
+    /// Dead; the error stays.
+    Failed(SocketError),
+    Free,
+    Open,
+    Opening,
+}
+
+pub(crate) struct SlotState {
+    pub(crate) phase: Cell<SocketPhase>,
+    /// A handle exists.
+    pub(crate) user: Cell<bool>,
+    /// The modem may hold `id` occupied: it must confirm a close, or reset, before the slot or the
+    /// id is used again.
+    pub(crate) in_modem: Cell<bool>,
+    /// The supervisor is to close `id`.
+    pub(crate) close: Cell<bool>,
+    pub(crate) id: Cell<u8>,
+    pub(crate) open_result: Cell<Option<u16>>,
+    /// The modem may have data.
+    pub(crate) readable: Cell<bool>,
+    /// The modem said that the peer closed.
+    pub(crate) peer_closed: Cell<bool>,
+    /// The modem refused a send as not connected.
+    pub(crate) send_refused: Cell<bool>,
+    pub(crate) flush: Cell<bool>,
+    pub(crate) send_at: Cell<Instant>,
+    /// Not before, after a `Busy`.
+    pub(crate) retry_at: Cell<Instant>,
+    pub(crate) busy_since: Cell<Option<Instant>>,
+    pub(crate) poll_at: Cell<Instant>,
+    poll_every: Cell<Duration>,
+    rx_waker: RefCell<WakerRegistration>,
+    tx_waker: RefCell<WakerRegistration>,
+}
+
+impl SlotState {
+    const fn new() -> Self {
+        Self {
+            phase: Cell::new(SocketPhase::Free),
+            user: Cell::new(false),
+            in_modem: Cell::new(false),
+            close: Cell::new(false),
+            id: Cell::new(0),
+            open_result: Cell::new(None),
+            readable: Cell::new(false),
+            peer_closed: Cell::new(false),
+            send_refused: Cell::new(false),
+            flush: Cell::new(false),
+            send_at: Cell::new(Instant::MIN),
+            retry_at: Cell::new(Instant::MIN),
+            busy_since: Cell::new(None),
+            poll_at: Cell::new(Instant::MIN),
+            poll_every: Cell::new(FIRST_POLL),
+            rx_waker: RefCell::new(WakerRegistration::new()),
+            tx_waker: RefCell::new(WakerRegistration::new()),
+        }
+    }
+
+    pub(crate) fn is_free(&self) -> bool {
+        self.phase.get() == SocketPhase::Free && !self.user.get() && !self.in_modem.get()
+    }
+
+    /// Armed before the first byte of the open is sent, so that no result can be missed.
+    pub(crate) fn arm(&self, id: u8) {
+        self.phase.set(SocketPhase::Opening);
+        self.user.set(true);
+        self.in_modem.set(true);
+        self.close.set(false);
+        self.id.set(id);
+        self.open_result.set(None);
+        self.readable.set(false);
+        self.peer_closed.set(false);
+        self.send_refused.set(false);
+        self.flush.set(false);
+        self.retry_at.set(Instant::MIN);
+        self.busy_since.set(None);
+    }
+
+    pub(crate) fn opened(&self) {
+        self.phase.set(SocketPhase::Open);
+        // A server that speaks first may have done so before the open was reported.
+        self.readable.set(true);
+        self.traffic();
+    }
+
+    /// Data went one way or the other: more may come soon.
+    pub(crate) fn traffic(&self) {
+        self.poll_every.set(FIRST_POLL);
+        self.poll_at.set(Instant::now() + FIRST_POLL);
+    }
+
+    pub(crate) fn polled_empty(&self, limit: Duration) {
+        self.poll_at.set(Instant::now() + self.poll_every.get());
+        self.poll_every.set((self.poll_every.get() * 2).min(limit));
+    }
+
+    /// Ends the socket for its user; the modem's side is closed by the supervisor.
+    pub(crate) fn fail(&self, error: SocketError) {
+        if matches!(self.phase.get(), SocketPhase::Opening | SocketPhase::Open) {
+            self.phase.set(SocketPhase::Failed(error));
+        }
+        self.close.set(true);
+        self.wake();
+    }
+
+    /// Everything from the peer is in the ring.
+    pub(crate) fn end(&self) {
+        if self.phase.get() == SocketPhase::Open {
+            self.phase.set(SocketPhase::Eof);
+        }
+        self.close.set(true);
+        self.wake();
+    }
+
+    /// The user's handle is gone.
+    pub(crate) fn abandon(&self) {
+        self.user.set(false);
+        self.close.set(true);
+        self.settle();
+    }
+
+    /// The modem no longer holds the id.
+    pub(crate) fn released(&self) {
+        self.in_modem.set(false);
+        self.close.set(false);
+        self.settle();
+    }
+
+    fn settle(&self) {
+        if !self.user.get() && !self.in_modem.get() {
+            self.phase.set(SocketPhase::Free);
+            self.close.set(false);
+        }
+    }
+
+    pub(crate) fn register_rx(&self, waker: &Waker) {
+        self.rx_waker.borrow_mut().register(waker);
+    }
+
+    pub(crate) fn register_tx(&self, waker: &Waker) {
+        self.tx_waker.borrow_mut().register(waker);
+    }
+
+    pub(crate) fn wake_rx(&self) {
+        self.rx_waker.borrow_mut().wake();
+    }
+
+    pub(crate) fn wake_tx(&self) {
+        self.tx_waker.borrow_mut().wake();
+    }
+
+    pub(crate) fn wake(&self) {
+        self.wake_rx();
+        self.wake_tx();
+    }
+}
+
+/// The socket table, erased from the number of sockets and the sizes of their rings, so that one
+/// copy of the engine is linked.
+pub(crate) trait Table {
+    fn slots(&self) -> &[SlotState];
+    fn rx(&self, slot: Slot) -> &Ring<[u8]>;
+    fn tx(&self, slot: Slot) -> &Ring<[u8]>;
+}
+
+pub(crate) struct Sockets<const SOCKETS: usize, const RX: usize, const TX: usize> {
+    slots: [SlotState; SOCKETS],
+    rx: [Ring<[u8; RX]>; SOCKETS],
+    tx: [Ring<[u8; TX]>; SOCKETS],
+}
+
+impl<const SOCKETS: usize, const RX: usize, const TX: usize> Sockets<SOCKETS, RX, TX> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slots: [const { SlotState::new() }; SOCKETS],
+            rx: [const { Ring::<[u8; RX]>::new() }; SOCKETS],
+            tx: [const { Ring::<[u8; TX]>::new() }; SOCKETS],
+        }
+    }
+}
+
+impl<const SOCKETS: usize, const RX: usize, const TX: usize> Table for Sockets<SOCKETS, RX, TX> {
+    fn slots(&self) -> &[SlotState] {
+        &self.slots
+    }
+
+    fn rx(&self, slot: Slot) -> &Ring<[u8]> {
+        &self.rx[usize::from(slot.0)]
+    }
+
+    fn tx(&self, slot: Slot) -> &Ring<[u8]> {
+        &self.tx[usize::from(slot.0)]
+    }
+}

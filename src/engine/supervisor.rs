@@ -1,0 +1,225 @@
+//! Brings the modem up and keeps it up; moves socket data; closes what was dropped.
+
+use embassy_futures::select::select;
+use embassy_time::{Duration, Instant, Timer};
+
+use super::Engine;
+use super::core::Link;
+use super::slots::SocketPhase;
+use crate::at::at_command;
+use crate::error::SocketError;
+use crate::modem::{Modem, Received, Sent, Slot, Transfer};
+use crate::power::Power;
+
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+const LAST_BACKOFF: Duration = Duration::from_secs(30);
+/// The modem says it has no room: ask again soon, and not for ever.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+const BUSY_LIMIT: Duration = Duration::from_secs(60);
+
+/// `AT`: a sign of life. Sent only while no exchange is open, that is in line mode.
+struct Attention;
+at_command!(Attention, 1000, "", |self, line| line);
+
+pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn Power) -> ! {
+    let core = engine.core;
+    let mut backoff = FIRST_BACKOFF;
+    let mut last = 0;
+    loop {
+        if core.link.get() != Link::Up {
+            backoff = bring_up(engine, modem, power, backoff).await;
+            continue;
+        }
+        let (wake_at, _) = next_job::<M>(engine, last);
+        let job = core.work.until(|| match core.link.get() {
+            Link::Up => next_job::<M>(engine, last).1,
+            _ => Some(Job::LinkChanged),
+        });
+        let job = match select(job, Timer::at(wake_at)).await {
+            embassy_futures::select::Either::First(job) => job,
+            embassy_futures::select::Either::Second(()) => continue,
+        };
+        if let Job::Send(slot, _) | Job::Receive(slot, _) | Job::Close(slot) = job {
+            last = slot.0;
+        }
+        perform(engine, modem, job).await;
+    }
+}
+
+async fn bring_up<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn Power, backoff: Duration) -> Duration {
+    let core = engine.core;
+    let mut at = engine.at();
+    let result = modem.bring_up(&mut at, power).await;
+    match result {
+        Ok(()) if !at.is_stale() => {
+            info!("the modem is up");
+            core.link.set(Link::Up);
+            core.heard_at.set(Instant::now());
+            core.work.wake();
+            return FIRST_BACKOFF;
+        }
+        // It went down again in the last moment.
+        Ok(()) => {}
+        Err(error) => {
+            warn!("bring-up: {}", error);
+            core.link.set(Link::Failed(error));
+            core.failures.set(core.failures.get().wrapping_add(1));
+            core.work.wake();
+        }
+    }
+    Timer::after(backoff).await;
+    (backoff * 2).min(LAST_BACKOFF)
+}
+
+#[derive(Clone, Copy)]
+enum Job {
+    Close(Slot),
+    CloseStray(u8),
+    LinkChanged,
+    Liveness,
+    NetworkLost,
+    Receive(Slot, usize),
+    Send(Slot, usize),
+}
+
+/// The next thing to do, or when to look again. Sockets take turns, starting behind `last`.
+fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
+    let core = engine.core;
+    let now = Instant::now();
+    let mut wake_at = core.heard_at.get() + engine.timing.poll;
+    if core.network_lost.get() {
+        return (now, Some(Job::NetworkLost));
+    }
+    if core.stray.get() != 0 {
+        return (now, Some(Job::CloseStray(core.stray.get().trailing_zeros() as u8)));
+    }
+    let slots = engine.table.slots();
+    for step in 1..=slots.len() {
+        let index = (usize::from(last) + step) % slots.len();
+        let (slot, state) = (Slot(index as u8), &slots[index]);
+        // A socket of which nothing more can be read, or whose user has gone.
+        if state.close.get() && state.in_modem.get() {
+            return (now, Some(Job::Close(slot)));
+        }
+        if state.phase.get() != SocketPhase::Open {
+            continue;
+        }
+        let (rx, tx) = (engine.table.rx(slot), engine.table.tx(slot));
+        if tx.len() > 0 && !state.send_refused.get() {
+            let frame = M::LIMITS.max_send.min(tx.capacity());
+            let due = if state.flush.get() || tx.len() >= frame { Instant::MIN } else { state.send_at.get() };
+            let due = due.max(state.retry_at.get());
+            if due <= now {
+                return (now, Some(Job::Send(slot, tx.len().min(M::LIMITS.max_send))));
+            }
+            wake_at = wake_at.min(due);
+        }
+        // Small fetches cost as many exchanges as large ones: wait until half the ring is free.
+        let room = rx.room().min(M::LIMITS.max_receive);
+        if room >= rx.capacity().min(M::LIMITS.max_receive).div_ceil(2) {
+            if state.readable.get() || state.poll_at.get() <= now {
+                return (now, Some(Job::Receive(slot, room)));
+            }
+            wake_at = wake_at.min(state.poll_at.get());
+        }
+    }
+    if core.heard_at.get() + engine.timing.poll <= now {
+        return (now, Some(Job::Liveness));
+    }
+    (wake_at, None)
+}
+
+async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
+    let core = engine.core;
+    let at = engine.at();
+    match job {
+        Job::LinkChanged => {}
+        Job::NetworkLost => {
+            warn!("the data connection is gone");
+            core.link_down(engine.table);
+        }
+        Job::CloseStray(id) => {
+            let _ = modem.close(at, id).await;
+            core.stray.set(core.stray.get() & !(1 << id));
+        }
+        Job::Close(slot) => {
+            let state = engine.slot(slot);
+            // Not confirmed: the custodian has synchronised or restarted; ask again.
+            match modem.close(at, state.id.get()).await {
+                Ok(()) => state.released(),
+                Err(_) => Timer::after(FIRST_BACKOFF).await,
+            }
+            core.work.wake();
+        }
+        // No answer: the custodian finds out what it is.
+        Job::Liveness => {
+            let _ = at.send(&Attention).await;
+        }
+        Job::Send(slot, len) => send(engine, modem, slot, len).await,
+        Job::Receive(slot, len) => receive(engine, modem, slot, len).await,
+    }
+}
+
+async fn send<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize) {
+    let state = engine.slot(slot);
+    let tx = engine.table.tx(slot);
+    let result = modem.send(engine.at(), Transfer { id: state.id.get(), len, slot }).await;
+    match result {
+        Ok(Sent::Accepted) => {
+            tx.consume(len);
+            state.busy_since.set(None);
+            state.traffic();
+            if tx.len() == 0 {
+                state.flush.set(false);
+            }
+            state.wake_tx();
+        }
+        Ok(Sent::Busy) => {
+            let now = Instant::now();
+            let since = state.busy_since.get().unwrap_or(now);
+            state.busy_since.set(Some(since));
+            state.retry_at.set(now + BUSY_PAUSE);
+            if now > since + BUSY_LIMIT {
+                state.fail(SocketError::ConnectionReset);
+            }
+        }
+        Ok(Sent::NotConnected) => {
+            // What came before the end may still be fetched.
+            state.send_refused.set(true);
+            state.readable.set(true);
+            state.wake_tx();
+        }
+        // The modem may or may not have the frame: nothing is resent on this socket.
+        Err(_) => state.fail(SocketError::ConnectionReset),
+    }
+}
+
+async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize) {
+    let state = engine.slot(slot);
+    // A notice that comes during the fetch sets it again.
+    state.readable.set(false);
+    let closed_before = state.peer_closed.get();
+    let rx = engine.table.rx(slot);
+    rx.discard();
+    let result = modem.receive(engine.at(), Transfer { id: state.id.get(), len, slot }).await;
+    match result {
+        Ok(Received::Data(_)) if state.phase.get() == SocketPhase::Open => {
+            // Only now is it certain that these bytes, all of them, were the peer's.
+            rx.commit();
+            state.readable.set(true);
+            state.traffic();
+            state.wake_rx();
+        }
+        // It was reset meanwhile.
+        Ok(Received::Data(_)) => {}
+        Ok(Received::Empty) if closed_before => state.end(),
+        Ok(Received::Empty) if state.send_refused.get() && !state.peer_closed.get() => {
+            state.fail(SocketError::ConnectionReset);
+        }
+        Ok(Received::Empty) => state.polled_empty(engine.timing.poll),
+        // Some firmware refuses to read once the peer has closed (bg96 sheet, 4.5).
+        Ok(Received::NotConnected) if state.peer_closed.get() => state.end(),
+        Ok(Received::NotConnected) | Err(_) => state.fail(SocketError::ConnectionReset),
+    }
+    engine.core.work.wake();
+}

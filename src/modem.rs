@@ -1,0 +1,276 @@
+//! What a backend supplies. Everything here is for authors of backends; a firmware only names the
+//! backend's type.
+
+use core::convert::Infallible;
+
+use embassy_time::Duration;
+
+use crate::capabilities::Verification;
+use crate::clock::DateTime;
+use crate::credentials::{Kind, Source, Stored, Tag};
+use crate::engine::At;
+use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
+use crate::power::Power;
+use crate::tls::{ServerName, TlsConfig};
+
+/// What one line from the modem is, in its dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Line {
+    /// A final result.
+    Final(Final),
+    /// Information text of the running command. Without one it is ignored.
+    Info,
+    /// Announces this many raw bytes directly behind its line end, if a receive is running;
+    /// otherwise it is ignored.
+    Payload(usize),
+    /// Unsolicited.
+    Urc(Urc),
+}
+
+/// The end of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Final {
+    /// Data may follow: `CONNECT`.
+    Connect,
+    /// It was refused.
+    Error(Code),
+    /// `OK`.
+    Ok,
+    /// The modem has taken the payload: `SEND OK`.
+    SendOk,
+    /// The modem has no room for the payload and has not taken it: `SEND FAIL`.
+    SendFail,
+}
+
+/// An unsolicited result code, as far as the engine acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Urc {
+    /// The modem finished its start; only bring-up waits for it.
+    Booted,
+    /// The peer closed socket `id`; unread data may be left.
+    Closed {
+        /// The modem's id of the socket.
+        id: u8,
+    },
+    /// The data connection is gone, and every socket with it.
+    NetworkLost,
+    /// The result of opening socket `id`; 0 is success.
+    Opened {
+        /// The modem's id of the socket.
+        id: u8,
+        /// The vendor's number.
+        result: u16,
+    },
+    /// Known, and of no consequence for the engine. Seen by whoever watches for it, see
+    /// [`At::watch`].
+    Other,
+    /// Socket `id` has data to fetch.
+    Readable {
+        /// The modem's id of the socket.
+        id: u8,
+    },
+    /// The modem restarted or is going down: whatever was known of it is void.
+    Restarted,
+}
+
+/// What a modem was waiting for when an exchange did not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Phase {
+    /// It counts bytes; this many were announced and not yet sent.
+    Counted {
+        /// Bytes still to come.
+        left: usize,
+    },
+    /// A command line was sent in full; the modem is in line mode.
+    Line,
+    /// A command that asks for data was sent and no prompt came: it may come late, and then it would
+    /// swallow the next command as data.
+    Prompt,
+}
+
+/// How to get back into line mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Abort {
+    /// Feed the missing bytes as filler, then synchronise.
+    Filler,
+    /// Bring the modem up anew.
+    Restart,
+    /// The modem is in line mode: send [`Modem::SYNC`] and skip everything up to its answer.
+    Synchronise,
+}
+
+/// Fixed figures of a backend.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Socket ids are 0 to `ids - 1`.
+    pub ids: u8,
+    /// The most bytes of one fetch.
+    pub max_receive: usize,
+    /// The most bytes of one send.
+    pub max_send: usize,
+    /// TLS sockets at a time.
+    pub sockets: usize,
+}
+
+/// A query whose answer cannot be anyone else's, used for nothing but synchronising.
+#[derive(Clone, Copy, Debug)]
+pub struct Sync {
+    /// How its information text begins.
+    pub answer: &'static str,
+    /// The command line with its CR.
+    pub command: &'static str,
+}
+
+/// A connection to open. Everything is checked text; the ids are this connection's alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<'a> {
+    /// Policy and tag.
+    pub config: &'a TlsConfig,
+    /// The TLS context or profile to use, 0 to [`Limits::sockets`]` - 1`.
+    pub context: u8,
+    /// The socket id to use.
+    pub id: u8,
+    /// Whom to connect to.
+    pub name: ServerName<'a>,
+    /// The TCP port.
+    pub port: u16,
+    /// Where [`At::opened`] finds the result.
+    pub slot: Slot,
+}
+
+impl Open<'_> {
+    /// Refuses when the policy asks for a check that `known` does not promise.
+    pub fn check(&self, known: &Verification) -> Result<(), ConnectError> {
+        self.config.unmet(known)
+    }
+}
+
+/// An entry of the engine's socket table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(pub(crate) u8);
+
+/// Moves up to `len` bytes between a socket's ring and the modem.
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer {
+    /// The modem's id of the socket.
+    pub id: u8,
+    /// Bytes to send exactly, or to fetch at most.
+    pub len: usize,
+    /// Whose ring.
+    pub slot: Slot,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Sent {
+    /// The modem has it.
+    Accepted,
+    /// The modem has no room now and has taken nothing.
+    Busy,
+    /// The modem says that the socket is not connected; it has taken nothing.
+    NotConnected,
+}
+
+/// What a fetch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Received {
+    /// This many bytes are in the ring.
+    Data(usize),
+    /// The modem has none.
+    Empty,
+    /// The modem says that the socket is not connected.
+    NotConnected,
+}
+
+/// One modem family: its dialect and its flows. It does no I/O of its own; a flow is an async fn
+/// over [`At`].
+///
+/// Flows may be dropped at any await point. A flow that changes something in the modem outside a
+/// socket must be safe to repeat.
+#[allow(async_fn_in_trait)]
+pub trait Modem {
+    /// Fixed figures.
+    const LIMITS: Limits;
+    /// The modem's name, as in the host tool's `--modem`.
+    const NAME: &'static str;
+    /// Names of commands whose arguments are masked in traces.
+    const SECRET: &'static [&'static str];
+    /// See [`Sync`].
+    const SYNC: Sync;
+
+    /// What `line` is. `asked` is the name of the running command, for instance `+CEREG`, and empty
+    /// when none is running: some lines are an answer or a URC depending on it.
+    fn line(&self, line: &[u8], asked: &[u8]) -> Line;
+
+    /// How to get out of `phase`.
+    fn abort(&self, phase: Phase) -> Abort;
+
+    /// Brings the modem from any state to one where sockets can be opened: nothing of an earlier
+    /// life of the MCU is open any more.
+    async fn bring_up(&self, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError>;
+
+    /// Opens a verified TLS connection. The engine closes the id if this fails or is dropped.
+    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError>;
+
+    /// Sends `transfer.len` bytes from the ring.
+    async fn send(&self, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError>;
+
+    /// Fetches at most `transfer.len` bytes into the ring.
+    async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError>;
+
+    /// Closes an id, whether or not it is open. `Ok` means that the modem confirmed that it is free.
+    async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError>;
+
+    /// What is checked of a server, as far as this firmware is known.
+    fn verification(&self) -> Verification;
+
+    /// Reads the clock; `None` when the modem has no time at all.
+    async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError>;
+
+    /// Sets the clock.
+    async fn set_clock(&self, at: At<'_>, now: DateTime) -> Result<(), AtError>;
+
+    /// See [`CredentialStore::store`](crate::CredentialStore::store).
+    async fn store<S: Source>(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<(), CredentialError<S::Error>>;
+
+    /// See [`CredentialStore::list`](crate::CredentialStore::list).
+    async fn list(&self, at: At<'_>, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
+
+    /// See [`CredentialStore::remove`](crate::CredentialStore::remove).
+    async fn remove(&self, at: At<'_>, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>>;
+}
+
+/// When the runner does what by itself. All have defaults.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Timing {
+    /// A written byte waits at most this long for more before it is sent. Default 10 ms.
+    pub linger: Duration,
+    /// An open socket is asked for data at least this often, though no notice came, and the modem is
+    /// asked for a sign of life. Default 60 s.
+    pub poll: Duration,
+}
+
+impl Timing {
+    /// The defaults.
+    pub const DEFAULT: Self = Self { linger: Duration::from_millis(10), poll: Duration::from_secs(60) };
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

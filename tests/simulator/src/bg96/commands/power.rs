@@ -1,0 +1,54 @@
+//! Functionality, reset, power down: sheet 1.1.
+
+use std::rc::Rc;
+
+use embassy_time::{Duration, Timer};
+
+use super::super::Bg96;
+use super::super::parser::{Fail, Op};
+use super::{Done, OK, Outcome, Reply, UNKNOWN};
+
+impl Bg96 {
+    pub(super) async fn power(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
+        match (name, op) {
+            ("CFUN", Op::Read) => reply.line(format!("+CFUN: {}", self.state.borrow().functionality)),
+            ("CFUN", Op::Test) => reply.line("+CFUN: (0,1,4),(0,1)"),
+            ("CFUN", Op::Set(args)) => {
+                args.count(1, 2)?;
+                let level = args.byte(0, 0, 4)?;
+                if !matches!(level, 0 | 1 | 4) {
+                    return Err(Fail::Error);
+                }
+                if args.number_or(1, 0, 1, 0)? == 1 {
+                    if level != 1 {
+                        return Err(Fail::Error);
+                    }
+                    self.finish("OK", 0);
+                    // T4.
+                    self.core.send(b"\r\nPOWERED DOWN\r\n");
+                    self.reboot();
+                    return Ok(Done::Answered);
+                }
+                self.state.borrow_mut().functionality = level;
+                if level == 1 { self.core.touch() } else { self.unregister() }
+            }
+            ("QPOWD", Op::Execute) => return self.power_down(true).await,
+            ("QPOWD", Op::Set(args)) => {
+                args.count(1, 1)?;
+                return self.power_down(args.byte(0, 0, 1)? == 1).await;
+            }
+            // TRAP, sheet 1.6 (mbed-os issue 9749): later firmware hangs until it is reset.
+            ("CGACT", _) => return std::future::pending().await,
+            _ => return UNKNOWN,
+        }
+        OK
+    }
+
+    async fn power_down(&self, orderly: bool) -> Outcome {
+        self.finish("OK", 0);
+        // Sheet 1.1: a network detach takes its time.
+        Timer::after(Duration::from_millis(if orderly { 2000 } else { 100 })).await;
+        self.switch_off();
+        Ok(Done::Answered)
+    }
+}

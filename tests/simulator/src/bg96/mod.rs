@@ -1,0 +1,417 @@
+//! The Quectel BG96, after the project's fact sheet (`reference/bg96.md`; section numbers in comments are the sheet's).
+
+mod commands;
+mod files;
+mod parser;
+mod sockets;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::task::Poll;
+
+use embassy_futures::join::join3;
+use embassy_futures::select::{select, select3};
+use embassy_time::{Duration, Instant, Timer};
+
+use self::parser::Fail;
+use self::state::{Pdp, State};
+use crate::Reaction;
+use crate::core::Core;
+use crate::network::{LocalBoxFuture, Network};
+use crate::options::{Boot, Options, Sim};
+use crate::simulator::Modem;
+
+/// Longest command line; what is longer answers `ERROR`. UNCONFIRMED: no manual gives a number.
+const LINE_LIMIT: usize = 1024;
+
+/// Pulse lengths, sheet 1.1 [HW 3.6, 3.7].
+const POWER_ON_PULSE: Duration = Duration::from_millis(500);
+const POWER_OFF_PULSE: Duration = Duration::from_millis(650);
+const RESET_PULSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(460));
+/// STATUS rises a little before the UART works, sheet 1.1 [HW fig.8].
+const STATUS_LEAD: Duration = Duration::from_millis(100);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    Off,
+    /// `RDY` comes at this instant.
+    Booting(Instant),
+    On,
+}
+
+pub(crate) struct Bg96 {
+    /// For tasks that outlive the command that starts them.
+    me: Weak<Self>,
+    core: Rc<Core>,
+    options: Options,
+    network: Rc<dyn Network>,
+    state: RefCell<State>,
+    power: Cell<Power>,
+    /// Grows with each boot, so that what was started before one does not report after it.
+    boots: Cell<u32>,
+    /// The network can be found.
+    coverage: Cell<bool>,
+    power_key_since: Cell<Option<Instant>>,
+    reset_since: Cell<Option<Instant>>,
+    /// Unfinished command line; echo has seen it already.
+    line: RefCell<Vec<u8>>,
+}
+
+impl Bg96 {
+    pub(crate) fn new(core: Rc<Core>, options: Options, network: Rc<dyn Network>) -> Rc<Self> {
+        let mut state = State::new(&options);
+        let power = match options.boot {
+            Boot::AlreadyOn => {
+                state.sim_ready = true;
+                state.registered = options.registration_delay.as_ticks() == 0 && options.sim == Sim::Ready;
+                Power::On
+            }
+            Boot::Off => Power::Off,
+            Boot::Booting => Power::Booting(Instant::now() + options.boot_time),
+        };
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            core,
+            options,
+            network,
+            state: RefCell::new(state),
+            power: Cell::new(power),
+            boots: Cell::new(0),
+            coverage: Cell::new(true),
+            power_key_since: Cell::new(None),
+            reset_since: Cell::new(None),
+            line: RefCell::new(Vec::new()),
+        })
+    }
+
+    async fn life(self: Rc<Self>) {
+        loop {
+            let power = self.power.get();
+            let changed = self.core.until(|| self.power.get() != power);
+            match power {
+                Power::Off => {
+                    select(changed, self.deaf()).await;
+                }
+                Power::Booting(at) => {
+                    select3(changed, self.deaf(), Timer::at(at)).await;
+                    if self.power.get() == power {
+                        self.power.set(Power::On);
+                        self.core.discard_input();
+                        // Sheet 1.2. These two are seen on the UART whatever the URC port is (sheet section 0).
+                        self.system_urc("RDY");
+                        self.system_urc("APP RDY");
+                    }
+                }
+                Power::On => {
+                    let epoch = self.boots.get();
+                    let work = join3(self.command_loop(), self.find_sim(epoch), self.register());
+                    select(changed, work).await;
+                    self.line.borrow_mut().clear();
+                }
+            }
+        }
+    }
+
+    /// What the host sends to a modem that is off or booting is lost.
+    async fn deaf(&self) {
+        loop {
+            self.core.read().await;
+        }
+    }
+
+    async fn find_sim(&self, epoch: u32) {
+        if epoch > 0 || self.options.boot != Boot::AlreadyOn {
+            Timer::after(self.options.sim_init).await;
+        }
+        self.state.borrow_mut().sim_ready = true;
+        if epoch == 0 && self.options.boot == Boot::AlreadyOn {
+            return;
+        }
+        match self.options.sim {
+            Sim::Ready => self.sim_urcs(),
+            Sim::PinRequired(_) => self.urc("+CPIN: SIM PIN"),
+            Sim::Missing => self.urc("+CPIN: NOT INSERTED"),
+        }
+        self.core.touch();
+    }
+
+    /// Sheet 1.2 [AT 2.22 example].
+    fn sim_urcs(&self) {
+        self.urc("+CPIN: READY");
+        self.urc("+QUSIM: 1");
+        self.urc("+QIND: SMS DONE");
+    }
+
+    /// Registers whenever all it takes is there.
+    async fn register(&self) {
+        loop {
+            self.core.until(|| self.may_register() && !self.state.borrow().registered).await;
+            Timer::after(self.options.registration_delay).await;
+            if self.may_register() && !self.state.borrow().registered {
+                self.registered();
+            }
+        }
+    }
+
+    fn may_register(&self) -> bool {
+        let state = self.state.borrow();
+        self.coverage.get()
+            && state.functionality == 1
+            && !state.operator_off
+            && state.sim_obstacle(&self.options.sim).is_none()
+    }
+
+    fn registered(&self) {
+        {
+            let mut state = self.state.borrow_mut();
+            state.registered = true;
+            if let (true, Some(network)) = (state.nv.auto_zone > 0, state.network_clock) {
+                // NITZ.
+                state.clock = network;
+                state.zone = self.options.network_zone;
+                state.synchronised = true;
+            }
+        }
+        self.registration_urcs();
+    }
+
+    /// Radio contact is gone, and with it every context and connection.
+    fn unregister(&self) {
+        let was = std::mem::replace(&mut self.state.borrow_mut().registered, false);
+        if was {
+            self.registration_urcs();
+            let contexts: Vec<u8> = self.state.borrow().pdp.keys().copied().collect();
+            contexts.into_iter().for_each(|context| self.lose_pdp(context));
+        }
+    }
+
+    fn registration_urcs(&self) {
+        for domain in commands::REGISTRATION_DOMAINS {
+            if let Some(urc) = commands::registration_urc(&self.state.borrow(), domain) {
+                self.urc(&urc);
+            }
+        }
+        self.core.touch();
+    }
+
+    /// The network takes a context: its connections are void, without a `closed` for each (sheet 4.5).
+    fn lose_pdp(&self, context: u8) {
+        {
+            let mut state = self.state.borrow_mut();
+            if !state.active(context) {
+                return;
+            }
+            state.pdp.insert(context, Pdp::Lost);
+            for socket in state.sockets.values() {
+                let mut socket = socket.borrow_mut();
+                if socket.pdp == context {
+                    socket.cancelled = true;
+                    socket.phase = sockets::Phase::Closing;
+                }
+            }
+        }
+        self.urc(&format!("+QIURC: \"pdpdeact\",{context}"));
+        self.core.touch();
+    }
+
+    fn restart(&self, at: Power) {
+        self.state.borrow_mut().forget();
+        self.boots.set(self.boots.get() + 1);
+        self.power.set(at);
+        self.core.touch();
+    }
+
+    fn reboot(&self) {
+        self.restart(Power::Booting(Instant::now() + self.options.reset_time));
+    }
+
+    // Unsolicited lines.
+
+    /// A line that comes only if URCs are routed to this port.
+    fn urc(&self, text: &str) {
+        self.urc_bytes(text.as_bytes());
+    }
+
+    fn urc_bytes(&self, body: &[u8]) {
+        // TRAP, sheet section 0: one port only, and by default not this one.
+        let here = {
+            let state = self.state.borrow();
+            state.nv.urc_port == "uart1" && state.nv.urc_switches.get("all") != Some(&0)
+        };
+        if here {
+            self.queue_urc(body);
+        }
+    }
+
+    /// A line that comes on every port.
+    fn system_urc(&self, text: &str) {
+        self.queue_urc(text.as_bytes());
+    }
+
+    fn queue_urc(&self, body: &[u8]) {
+        let framed = [b"\r\n", body, b"\r\n"].concat();
+        self.state.borrow_mut().urcs.push_back(framed);
+        self.core.touch();
+    }
+
+    /// Sends what is queued; the caller knows that this is no answer's inside.
+    fn flush_urcs(&self) {
+        while let Some(urc) = { self.state.borrow_mut().urcs.pop_front() } {
+            self.core.send(&urc);
+        }
+    }
+
+    // Command lines.
+
+    async fn command_loop(self: &Rc<Self>) {
+        loop {
+            let received = self.read_line().await;
+            self.core.drained().await;
+            if let Some(line) = parser::find_line(&received) {
+                self.execute_line(line).await;
+            }
+            if self.power.get() != Power::On {
+                return;
+            }
+        }
+    }
+
+    /// Everything up to the next CR. URCs go out while there is nothing else to do.
+    async fn read_line(&self) -> Vec<u8> {
+        poll_fn(|_| {
+            loop {
+                let mut line = self.line.borrow_mut();
+                if line.is_empty() {
+                    self.flush_urcs();
+                }
+                let Some(byte) = self.core.try_read() else {
+                    self.flush_urcs();
+                    return Poll::Pending;
+                };
+                if byte == b'\n' && line.is_empty() {
+                    // Tolerated after CR (sheet section 0).
+                    continue;
+                }
+                if self.state.borrow().user.echo {
+                    self.core.send(&[byte]);
+                }
+                if byte == b'\r' {
+                    return Poll::Ready(std::mem::take(&mut *line));
+                }
+                if line.len() <= LINE_LIMIT {
+                    line.push(byte);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn execute_line(self: &Rc<Self>, line: &[u8]) {
+        let reaction = self.core.record(line);
+        if self.options.turnaround.as_ticks() > 0 {
+            Timer::after(self.options.turnaround).await;
+        }
+        if self.options.urc_inside_responses {
+            // Sheet 4.5: a `recv` can come between a command and its answer.
+            self.flush_urcs();
+        }
+        match reaction {
+            Reaction::Normal => {}
+            Reaction::Silent => return,
+            Reaction::Reply(bytes) => return self.core.send(&bytes),
+            Reaction::Reset => return self.reboot(),
+        }
+        if line.len() > LINE_LIMIT {
+            return self.refuse(Fail::Error);
+        }
+        let commands = match parser::parse(line) {
+            Ok(commands) => commands,
+            Err(fail) => return self.refuse(fail),
+        };
+        self.execute(commands).await;
+    }
+}
+
+impl Modem for Bg96 {
+    fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()> {
+        Box::pin(self.life())
+    }
+
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.state.borrow().files.all().clone()
+    }
+
+    fn put_file(&self, name: &str, contents: &[u8]) {
+        self.state.borrow_mut().files.put(name, contents);
+    }
+
+    fn inject_urc(&self, text: &str) {
+        self.urc(text);
+    }
+
+    fn reset(&self) {
+        self.reboot();
+    }
+
+    fn power_key(&self, pressed: bool) {
+        if pressed {
+            self.power_key_since.set(Some(self.power_key_since.get().unwrap_or_else(Instant::now)));
+            return;
+        }
+        let Some(since) = self.power_key_since.take() else { return };
+        let held = since.elapsed();
+        match self.power.get() {
+            Power::Off if held >= POWER_ON_PULSE => {
+                self.restart(Power::Booting(Instant::now() + self.options.boot_time));
+            }
+            // TRAP, sheet 1.1: the key toggles; pulsing it on a running modem turns it off.
+            Power::On if held >= POWER_OFF_PULSE => self.switch_off(),
+            _ => {}
+        }
+    }
+
+    fn reset_pin(&self, asserted: bool) {
+        if asserted {
+            self.reset_since.set(Some(self.reset_since.get().unwrap_or_else(Instant::now)));
+            return;
+        }
+        let Some(since) = self.reset_since.take() else { return };
+        if (RESET_PULSE.0..=RESET_PULSE.1).contains(&since.elapsed()) && self.power.get() != Power::Off {
+            self.reboot();
+        }
+    }
+
+    fn status_pin(&self) -> bool {
+        match self.power.get() {
+            Power::Off => false,
+            Power::Booting(at) => Instant::now() + STATUS_LEAD >= at,
+            Power::On => true,
+        }
+    }
+
+    fn open_sockets(&self) -> Vec<u8> {
+        self.state.borrow().sockets.keys().copied().collect()
+    }
+
+    fn set_registered(&self, registered: bool) {
+        self.coverage.set(registered);
+        if registered { self.core.touch() } else { self.unregister() }
+    }
+
+    fn drop_pdp(&self, context: u8) {
+        self.lose_pdp(context);
+    }
+}
+
+impl Bg96 {
+    /// Orderly: the line that says so is the last.
+    fn switch_off(&self) {
+        self.core.send(b"\r\nPOWERED DOWN\r\n");
+        self.restart(Power::Off);
+    }
+}

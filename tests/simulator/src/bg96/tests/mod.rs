@@ -1,0 +1,129 @@
+//! The BG96 simulator against its sheet, in virtual time.
+
+mod bring_up;
+mod files;
+mod power;
+mod tcp;
+mod tls;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+
+use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, with_timeout};
+use sectag_test_support::time::block_on_virtual;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use crate::{MemoryNetwork, Options, Simulator};
+
+/// The host's end of the line, and the modem's controls.
+struct Host {
+    port: RefCell<DuplexStream>,
+    modem: Simulator,
+}
+
+impl Host {
+    async fn send(&self, bytes: impl AsRef<[u8]>) {
+        self.port.borrow_mut().write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// The next bytes are exactly these.
+    #[track_caller]
+    fn expect<'a>(&'a self, bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> impl Future<Output = ()> + 'a {
+        let caller = std::panic::Location::caller();
+        async move {
+            let bytes = bytes.as_ref();
+            let mut got = Vec::new();
+            while got.len() < bytes.len() {
+                let mut buffer = vec![0; bytes.len() - got.len()];
+                let read = async { self.port.borrow_mut().read(&mut buffer).await };
+                match with_timeout(Duration::from_secs(600), read).await {
+                    Ok(Ok(n)) if n > 0 => got.extend(&buffer[..n]),
+                    _ => break,
+                }
+            }
+            assert!(
+                got == bytes,
+                "{caller}\nexpected {:?}\n     got {:?}",
+                String::from_utf8_lossy(bytes),
+                String::from_utf8_lossy(&got)
+            );
+        }
+    }
+
+    /// Nothing comes for a while.
+    async fn expect_silence(&self, duration: Duration) {
+        let mut buffer = [0; 256];
+        let read = async { self.port.borrow_mut().read(&mut buffer).await };
+        if let Ok(n) = with_timeout(duration, read).await {
+            panic!("unexpected {:?}", String::from_utf8_lossy(&buffer[..n.unwrap()]));
+        }
+    }
+
+    /// Sends a command (without CR); the answer is exactly these bytes.
+    #[track_caller]
+    fn ask<'a>(&'a self, command: &'a str, answer: &'a (impl AsRef<[u8]> + ?Sized)) -> impl Future<Output = ()> + 'a {
+        let check = self.expect(answer);
+        async move {
+            self.send(format!("{command}\r")).await;
+            check.await;
+        }
+    }
+
+    /// Commands that answer `OK` and nothing else.
+    #[track_caller]
+    fn ok<'a>(&'a self, commands: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
+        let checks: Vec<_> = commands.iter().map(|command| self.ask(command, OK)).collect();
+        async move {
+            for check in checks {
+                check.await;
+            }
+        }
+    }
+
+    /// Echo off and URCs to this port.
+    async fn prepare(&self) {
+        self.ask("ATE0", "ATE0\r\r\nOK\r\n").await;
+        self.ok(&["AT+QURCCFG=\"urcport\",\"uart1\""]).await;
+    }
+
+    async fn upload(&self, name: &str, contents: &[u8]) {
+        self.ask(&format!("AT+QFUPL=\"{name}\",{}", contents.len()), "\r\nCONNECT\r\n").await;
+        self.send(contents).await;
+        let sum = super::files::checksum(contents);
+        self.expect(&format!("+QFUPL: {},{sum:x}\r\n\r\nOK\r\n", contents.len())).await;
+    }
+}
+
+const OK: &str = "\r\nOK\r\n";
+const ERROR: &str = "\r\nERROR\r\n";
+
+/// Runs `test` against a modem, beside `servers` (which may end early or never).
+fn play<S, F>(options: Options, servers: impl FnOnce(&MemoryNetwork) -> S, test: impl FnOnce(Host) -> F)
+where
+    S: Future<Output = ()>,
+    F: Future<Output = ()>,
+{
+    block_on_virtual(async {
+        let network = MemoryNetwork::new();
+        let servers = servers(&network);
+        let modem = Simulator::bg96(options, Rc::new(network));
+        let (host, port) = tokio::io::duplex(64 * 1024);
+        let test = test(Host { port: RefCell::new(host), modem: modem.clone() });
+        let servers = async {
+            servers.await;
+            std::future::pending::<()>().await
+        };
+        match select3(test, modem.serve(port), servers).await {
+            Either3::First(()) => {}
+            Either3::Second(end) => panic!("the port ended: {end:?}"),
+            Either3::Third(()) => unreachable!(),
+        }
+    });
+}
+
+/// Without any server.
+fn play_alone<F: Future<Output = ()>>(options: Options, test: impl FnOnce(Host) -> F) {
+    play(options, |_| async {}, test);
+}

@@ -1,0 +1,143 @@
+//! What every simulated modem shares: its end of the serial line, its tasks, and the record of what passed.
+//!
+//! Nothing here knows an executor. The tasks of a modem are futures that [`Simulator::serve`](crate::Simulator::serve)
+//! polls, all of them on every wake; whoever changes something another task may wait for calls [`Core::touch`].
+//! With a dozen tasks this is cheaper than it sounds, and the order of events is the same on every run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::Reaction;
+
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
+type Script = Box<dyn FnMut(&[u8]) -> Reaction>;
+
+/// Output that waits for the host, beyond which no further command is taken up.
+const OUTPUT_LIMIT: usize = 4096;
+
+#[derive(Default)]
+pub(crate) struct Core {
+    input: RefCell<VecDeque<u8>>,
+    output: RefCell<VecDeque<u8>>,
+    touched: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+    spawned: RefCell<Vec<Task>>,
+    script: RefCell<Option<Script>>,
+    pub(crate) commands: RefCell<Vec<Vec<u8>>>,
+    pub(crate) bytes_in: Cell<u64>,
+    pub(crate) bytes_out: Cell<u64>,
+    pub(crate) exchanges: Cell<u64>,
+    /// Line rate, when paced; `AT+IPR` changes it.
+    pub(crate) baud: Cell<Option<u32>>,
+}
+
+impl Core {
+    /// Something changed: whoever waits for it looks again.
+    pub(crate) fn touch(&self) {
+        self.touched.set(true);
+        let waker = self.waker.borrow().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Waits until `condition` holds.
+    pub(crate) async fn until(&self, mut condition: impl FnMut() -> bool) {
+        poll_fn(|_| if condition() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    /// Adds a task that lives until it ends, or the simulator does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.spawned.borrow_mut().push(Box::pin(task));
+        self.touch();
+    }
+
+    /// Polls every task until none of them changes anything more.
+    pub(crate) fn poll_tasks(&self, tasks: &RefCell<Vec<Task>>, cx: &mut Context<'_>) {
+        *self.waker.borrow_mut() = Some(cx.waker().clone());
+        loop {
+            self.touched.set(false);
+            let mut tasks = tasks.borrow_mut();
+            tasks.append(&mut self.spawned.borrow_mut());
+            tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+            if !self.touched.get() {
+                break;
+            }
+        }
+    }
+
+    // The modem's side of the line.
+
+    /// Takes one byte that the host sent, if there is one.
+    pub(crate) fn try_read(&self) -> Option<u8> {
+        self.input.borrow_mut().pop_front()
+    }
+
+    /// Waits for one byte from the host, for ever if need be.
+    pub(crate) async fn read(&self) -> u8 {
+        poll_fn(|_| self.try_read().map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Forgets what the host sent so far: nobody listens while the modem boots.
+    pub(crate) fn discard_input(&self) {
+        self.input.borrow_mut().clear();
+    }
+
+    /// Queues bytes for the host.
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        self.output.borrow_mut().extend(bytes);
+        self.touch();
+    }
+
+    /// Waits until the host took most of what was sent, as a UART under flow control does.
+    pub(crate) async fn drained(&self) {
+        self.until(|| self.output.borrow().len() < OUTPUT_LIMIT).await;
+    }
+
+    // The port's side of the line.
+
+    pub(crate) fn received(&self, bytes: &[u8]) {
+        self.bytes_in.set(self.bytes_in.get() + bytes.len() as u64);
+        self.input.borrow_mut().extend(bytes);
+        self.touch();
+    }
+
+    /// Waits for output, then takes up to `limit` bytes of it.
+    pub(crate) async fn take_output(&self, limit: usize) -> Vec<u8> {
+        self.until(|| !self.output.borrow().is_empty()).await;
+        let piece: Vec<u8> = {
+            let mut output = self.output.borrow_mut();
+            let n = limit.min(output.len());
+            output.drain(..n).collect()
+        };
+        self.bytes_out.set(self.bytes_out.get() + piece.len() as u64);
+        self.touch();
+        piece
+    }
+
+    /// Bytes on their way to a host that is gone are lost.
+    pub(crate) fn discard_output(&self) {
+        self.output.borrow_mut().clear();
+    }
+
+    // The record.
+
+    pub(crate) fn set_script(&self, script: Script) {
+        *self.script.borrow_mut() = Some(script);
+    }
+
+    /// Notes a command and asks the script what to make of it.
+    pub(crate) fn record(&self, line: &[u8]) -> Reaction {
+        self.exchanges.set(self.exchanges.get() + 1);
+        self.commands.borrow_mut().push(line.to_vec());
+        // Taken out while it runs, because it may use the handle that it belongs to.
+        let script = self.script.borrow_mut().take();
+        let Some(mut script) = script else { return Reaction::Normal };
+        let reaction = script(line);
+        self.script.borrow_mut().get_or_insert(script);
+        reaction
+    }
+}

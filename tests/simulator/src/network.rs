@@ -1,0 +1,153 @@
+//! Where the modem's connections lead: never beyond this computer.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::rc::Rc;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::sync::mpsc;
+
+/// A boxed future that need not be `Send`.
+pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A connection.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// Opens TCP connections on the modem's behalf.
+pub trait Network {
+    /// Connects to `host` (a name or an address literal). `ErrorKind::NotFound` means that the name has no address;
+    /// any other error, that nobody accepted the connection.
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>>;
+}
+
+fn no_such_host(host: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address in the simulated network"))
+}
+
+fn key(host: &str, port: u16) -> (String, u16) {
+    (host.to_ascii_lowercase(), port)
+}
+
+/// Real TCP to this computer. Names are mapped one by one; what is not mapped does not exist,
+/// except `localhost` and loopback literals, which lead to themselves. Needs tokio's reactor.
+#[derive(Clone, Debug, Default)]
+pub struct LoopbackNetwork {
+    map: BTreeMap<(String, u16), SocketAddr>,
+}
+
+impl LoopbackNetwork {
+    /// A network in which only `localhost` exists.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets `host:port` lead to `target`, which must be a loopback address.
+    pub fn map(&mut self, host: &str, port: u16, target: SocketAddr) -> io::Result<()> {
+        if !target.ip().is_loopback() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{target} is not a loopback address; simulated connections never leave this computer"),
+            ));
+        }
+        self.map.insert(key(host, port), target);
+        Ok(())
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> io::Result<SocketAddr> {
+        if let Some(target) = self.map.get(&key(host, port)) {
+            return Ok(*target);
+        }
+        if host.eq_ignore_ascii_case("localhost") {
+            return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+        }
+        match host.parse::<IpAddr>() {
+            Ok(address) if address.is_loopback() => Ok(SocketAddr::new(address, port)),
+            Ok(_) => Err(io::ErrorKind::HostUnreachable.into()),
+            Err(_) if self.map.keys().any(|(known, _)| known.eq_ignore_ascii_case(host)) => {
+                Err(io::ErrorKind::ConnectionRefused.into())
+            }
+            Err(_) => Err(no_such_host(host)),
+        }
+    }
+}
+
+impl Network for LoopbackNetwork {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(self.resolve(host, port)?).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+type Handler = Box<dyn FnMut(DuplexStream)>;
+
+/// Pipes in memory: works in virtual time, and without any runtime.
+#[derive(Clone, Default)]
+pub struct MemoryNetwork {
+    servers: Rc<RefCell<BTreeMap<(String, u16), Handler>>>,
+}
+
+/// Bytes that one direction of an in-memory connection holds.
+const PIPE: usize = 64 * 1024;
+
+impl MemoryNetwork {
+    /// A network without servers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Hands every connection to `host:port` to `handler`, which must see to it that the stream is served.
+    pub fn register(&self, host: &str, port: u16, handler: impl FnMut(DuplexStream) + 'static) {
+        self.servers.borrow_mut().insert(key(host, port), Box::new(handler));
+    }
+
+    /// Listens on `host:port`.
+    pub fn listen(&self, host: &str, port: u16) -> MemoryListener {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.register(host, port, move |stream| {
+            // Nobody accepts any more: the stream is dropped, the modem sees the connection close.
+            let _ = sender.send(stream);
+        });
+        MemoryListener { receiver }
+    }
+
+    /// Takes a server away; its host then refuses connections or, with its last port, has no address.
+    pub fn remove(&self, host: &str, port: u16) {
+        self.servers.borrow_mut().remove(&key(host, port));
+    }
+}
+
+impl Network for MemoryNetwork {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let mut servers = self.servers.borrow_mut();
+            if let Some(handler) = servers.get_mut(&key(host, port)) {
+                let (modem, server) = tokio::io::duplex(PIPE);
+                handler(server);
+                return Ok(Box::new(modem) as Box<dyn Stream>);
+            }
+            let known = servers.keys().any(|(known, _)| known.eq_ignore_ascii_case(host));
+            Err(if known { io::ErrorKind::ConnectionRefused.into() } else { no_such_host(host) })
+        })
+    }
+}
+
+/// Accepts connections of a [`MemoryNetwork`].
+pub struct MemoryListener {
+    receiver: mpsc::UnboundedReceiver<DuplexStream>,
+}
+
+impl MemoryListener {
+    /// The next connection; `None` once the network is gone.
+    pub async fn accept(&mut self) -> Option<DuplexStream> {
+        self.receiver.recv().await
+    }
+}

@@ -1,0 +1,110 @@
+//! Firmware differences, as data.
+
+/// When a socket may announce data again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rearm {
+    /// Only after a read that answered 0 bytes: the strictest reading of "until the buffer was read empty" (sheet 4.5).
+    ZeroRead,
+    /// As soon as a read took the last byte.
+    Emptied,
+}
+
+/// How an open on an occupied id is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedId {
+    /// `OK`, then `+QSSLOPEN: <id>,563`. mbed's close-and-retry hangs on the code in the result line (sheet 4.2).
+    ResultLine,
+    /// `ERROR` at once, 563 from `AT+QIGETERROR`.
+    Error,
+}
+
+/// What one firmware does where firmwares differ or the manuals are silent.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// `AT+CGMM`.
+    pub model: &'static str,
+    /// `AT+GMR`, and the revision line of `ATI`.
+    pub revision: &'static str,
+    /// `AT+QGMR`.
+    pub full_revision: &'static str,
+    /// `AT+QSSLCFG` keys with the value part of their test answer; a key not listed answers `ERROR`.
+    pub ssl_keys: &'static [(&'static str, &'static str)],
+    /// Cipher suites that the `ciphersuite` key takes besides 0xFFFF.
+    pub cipher_suites: &'static [u16],
+    /// At seclevel 1 and up the certificate must carry the host's name. UNCONFIRMED on BG96 (sheet T10, from EG800K).
+    pub checks_name: bool,
+    /// Credential files may be DER. UNCONFIRMED on BG96 (sheet 3).
+    pub accepts_der: bool,
+    /// One read returns at most the rest of one TLS record. UNCONFIRMED (sheet 4.4).
+    pub record_at_a_time: bool,
+    /// Unread data survives the peer's close; otherwise reads answer `ERROR` from then on. UNCONFIRMED (sheet 4.5).
+    pub reads_after_close: bool,
+    /// Payload after the `AT+QSSLSEND` prompt is echoed while `AT+QISDE=1`. UNCONFIRMED (sheet 4.8).
+    pub echoes_ssl_data: bool,
+    /// `AT+QIACT` on an active context answers `OK` instead of `ERROR` (sheet 1.6: both are seen).
+    pub activate_twice: bool,
+    /// Open results go where URCs go, so that they are lost while the URC port is the USB one. UNCONFIRMED.
+    pub open_result_is_urc: bool,
+    /// The time in `+QNTP:` is UTC although it carries a zone (sheet 2: EG800K measured; the BG96 manual shows local).
+    pub ntp_time_is_utc: bool,
+    /// A CR LF precedes `+QFUPL:`. T7 shows none.
+    pub crlf_before_upload_result: bool,
+    /// When a socket announces data again.
+    pub rearm: Rearm,
+    /// Refusal of an occupied id.
+    pub used_id: UsedId,
+}
+
+/// The nine keys of the V1.0 manual.
+macro_rules! v1_keys {
+    ($($more:expr),*) => {
+        &[
+            ("sslversion", "(0-4)"),
+            (
+                "ciphersuite",
+                "(0X0035,0X002F,0X0005,0X0004,0X000A,0X003D,0XC011,0XC012,0XC013,0XC014,0XC027,0XC028,0XC02F,0XFFFF)",
+            ),
+            ("cacert", "<cacertpath>"),
+            ("clientcert", "<client_cert_path>"),
+            ("clientkey", "<client_key_path>"),
+            ("seclevel", "(0-2)"),
+            ("ignorelocaltime", "(0,1)"),
+            ("negotiatetime", "(10-300)"),
+            $($more),*
+        ]
+    };
+}
+
+impl Profile {
+    /// Later BG96 firmware: takes `sni`, has no `checkhost`, checks names.
+    pub const BG96_LATER: Self = Self {
+        model: "BG96",
+        revision: "BG96MAR02A07M1G",
+        full_revision: "BG96MAR02A07M1G_01.019.01.019",
+        ssl_keys: v1_keys![("sni", "(0,1)")],
+        // Sheet 4.1 [SSL table 2]: RSA certificates only, no ECDSA suite.
+        cipher_suites: &[
+            0x0035, 0x002f, 0x0005, 0x0004, 0x000a, 0x003d, 0xc011, 0xc012, 0xc013, 0xc014, 0xc027, 0xc028, 0xc02f,
+        ],
+        checks_name: true,
+        accepts_der: true,
+        record_at_a_time: true,
+        reads_after_close: true,
+        echoes_ssl_data: false,
+        activate_twice: false,
+        open_result_is_urc: true,
+        ntp_time_is_utc: true,
+        crlf_before_upload_result: false,
+        rearm: Rearm::ZeroRead,
+        used_id: UsedId::ResultLine,
+    };
+
+    /// Firmware of the SSL manual V1.0: no `sni`, names are not checked.
+    pub const BG96_V1: Self = Self {
+        revision: "BG96MAR01A01M1G",
+        full_revision: "BG96MAR01A01M1G_01.002.01.002",
+        ssl_keys: v1_keys![],
+        checks_name: false,
+        ..Self::BG96_LATER
+    };
+}

@@ -1,0 +1,201 @@
+//! The handle that tests and tools hold.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+
+use embassy_futures::select::{Either3, select3};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::bg96::Bg96;
+use crate::core::{Core, Task};
+use crate::network::{LocalBoxFuture, Network};
+use crate::options::Options;
+use crate::port;
+
+/// What a script lets happen to one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// The modem does its work.
+    Normal,
+    /// The command is swallowed: no effect, no answer.
+    Silent,
+    /// These bytes are the answer; the command has no effect.
+    Reply(Vec<u8>),
+    /// The modem resets instead of answering.
+    Reset,
+}
+
+/// What the handle needs of a modem.
+pub(crate) trait Modem {
+    /// The modem's life, from creation on. Never ends.
+    fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()>;
+    fn files(&self) -> BTreeMap<String, Vec<u8>>;
+    fn put_file(&self, name: &str, contents: &[u8]);
+    fn inject_urc(&self, text: &str);
+    fn reset(&self);
+    fn power_key(&self, pressed: bool);
+    fn reset_pin(&self, asserted: bool);
+    fn status_pin(&self) -> bool;
+    fn open_sockets(&self) -> Vec<u8>;
+    fn set_registered(&self, registered: bool);
+    fn drop_pdp(&self, context: u8);
+}
+
+struct Inner {
+    core: Rc<Core>,
+    modem: Rc<dyn Modem>,
+    options: Options,
+    /// Owned here and not by the core, so that dropping the handle drops them in spite of their references.
+    tasks: RefCell<Vec<Task>>,
+    attached: Cell<bool>,
+}
+
+/// A simulated modem. Clones are handles to the same unit; the unit goes with the last of them.
+#[derive(Clone)]
+pub struct Simulator {
+    inner: Rc<Inner>,
+}
+
+impl Simulator {
+    /// A Quectel BG96 whose connections go through `network`.
+    pub fn bg96(options: Options, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let modem = Bg96::new(core.clone(), options.clone(), network);
+        Self::new(core, modem, options)
+    }
+
+    fn new(core: Rc<Core>, modem: Rc<dyn Modem>, options: Options) -> Self {
+        let tasks = RefCell::new(vec![modem.clone().run() as Task]);
+        Self { inner: Rc::new(Inner { core, modem, options, tasks, attached: Cell::new(false) }) }
+    }
+
+    /// Serves a host over `port`, until the port reports its end.
+    ///
+    /// All state stays, half-finished exchanges included: serving another port afterwards is what the modem sees of a
+    /// reset of the MCU alone. Between two calls the unit stands still; what it received before is executed first.
+    pub async fn serve(&self, port: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+        let inner = &*self.inner;
+        if inner.attached.replace(true) {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another host is attached to this modem"));
+        }
+        let _detach = Detach(inner);
+        inner.core.discard_output();
+        let (reader, writer) = tokio::io::split(port);
+        let machine = poll_fn(|cx| {
+            inner.core.poll_tasks(&inner.tasks, cx);
+            Poll::<()>::Pending
+        });
+        let end = select3(
+            port::receive(&inner.core, reader),
+            port::transmit(&inner.core, &inner.options, writer),
+            machine,
+        )
+        .await;
+        // The last bytes before the end were sent, so the modem gets to see them.
+        poll_fn(|cx| {
+            inner.core.poll_tasks(&inner.tasks, cx);
+            Poll::Ready(())
+        })
+        .await;
+        match end {
+            Either3::First(end) => end,
+            // The host stopped listening: for a serial line that is no error.
+            Either3::Second(_) | Either3::Third(()) => Ok(()),
+        }
+    }
+
+    /// Every complete command line received, in order, without terminators and payload.
+    pub fn commands(&self) -> Vec<Vec<u8>> {
+        self.inner.core.commands.borrow().clone()
+    }
+
+    /// Like [`commands`](Self::commands), and starts a new list.
+    pub fn take_commands(&self) -> Vec<Vec<u8>> {
+        self.inner.core.commands.take()
+    }
+
+    /// Bytes received from the host so far.
+    pub fn bytes_in(&self) -> u64 {
+        self.inner.core.bytes_in.get()
+    }
+
+    /// Bytes sent to the host so far.
+    pub fn bytes_out(&self) -> u64 {
+        self.inner.core.bytes_out.get()
+    }
+
+    /// Commands taken up so far.
+    pub fn exchanges(&self) -> u64 {
+        self.inner.core.exchanges.get()
+    }
+
+    /// The contents of the file system.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.inner.modem.files()
+    }
+
+    /// Stores a file behind the host's back.
+    pub fn put_file(&self, name: &str, contents: &[u8]) {
+        self.inner.modem.put_file(name, contents);
+    }
+
+    /// Emits an unsolicited line (without its CR LF), wherever URCs are routed to.
+    pub fn inject_urc(&self, text: &str) {
+        self.inner.modem.inject_urc(text);
+    }
+
+    /// The modem resets by itself: sockets and volatile settings are gone, the banner comes after its time.
+    pub fn reset(&self) {
+        self.inner.modem.reset();
+    }
+
+    /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release.
+    pub fn power_key(&self, pressed: bool) {
+        self.inner.modem.power_key(pressed);
+    }
+
+    /// Asserts (RESET_N low) or releases the reset pin; a pulse of the right length resets.
+    pub fn reset_pin(&self, asserted: bool) {
+        self.inner.modem.reset_pin(asserted);
+    }
+
+    /// The STATUS pin: high while the modem runs.
+    pub fn status_pin(&self) -> bool {
+        self.inner.modem.status_pin()
+    }
+
+    /// Ids of sockets that are occupied, in whatever state.
+    pub fn open_sockets(&self) -> Vec<u8> {
+        self.inner.modem.open_sockets()
+    }
+
+    /// The network appears, or goes away and takes the PDP contexts with it.
+    pub fn set_registered(&self, registered: bool) {
+        self.inner.modem.set_registered(registered);
+    }
+
+    /// The network takes one PDP context away.
+    pub fn drop_pdp(&self, context: u8) {
+        self.inner.modem.drop_pdp(context);
+    }
+
+    /// Asks `script` about every command line before it is executed.
+    pub fn set_script(&self, script: Box<dyn FnMut(&[u8]) -> Reaction>) {
+        self.inner.core.set_script(script);
+    }
+}
+
+/// Also when `serve` is dropped midway.
+struct Detach<'a>(&'a Inner);
+
+impl Drop for Detach<'_> {
+    fn drop(&mut self) {
+        self.0.core.discard_output();
+        self.0.attached.set(false);
+    }
+}

@@ -1,0 +1,210 @@
+//! The TLS client inside a simulated modem: what the modem can and checks is data, the handshake is rustls.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
+use time::OffsetDateTime;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::network::Stream;
+
+/// How far the server is checked.
+pub(crate) enum ServerCheck {
+    /// Not at all: what a modem at seclevel 0 really does.
+    None,
+    Chain {
+        ca: Vec<u8>,
+        dates: bool,
+        name: bool,
+    },
+}
+
+/// One connection's settings.
+pub(crate) struct TlsSettings<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) sni: bool,
+    /// Protocol versions the modem may speak, of those rustls has.
+    pub(crate) versions: &'static [&'static SupportedProtocolVersion],
+    /// IANA numbers of the suites that the modem offers; those rustls lacks are left out.
+    pub(crate) suites: &'a [u16],
+    pub(crate) server: ServerCheck,
+    /// Certificate chain and private key, as stored.
+    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
+    pub(crate) accepts_der: bool,
+    /// What the modem takes for the present.
+    pub(crate) now: OffsetDateTime,
+}
+
+/// Why no handshake was attempted, or how it failed. For the log; the modem itself tells less.
+pub(crate) type TlsResult<T> = Result<T, String>;
+
+/// Performs the handshake over `stream`.
+pub(crate) async fn connect(
+    settings: TlsSettings<'_>,
+    stream: Box<dyn Stream>,
+) -> TlsResult<TlsStream<Box<dyn Stream>>> {
+    let name = ServerName::try_from(settings.host.to_owned())
+        .map_err(|_| format!("{:?} cannot be the name of a TLS server", settings.host))?;
+    let config = client_config(settings)?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error: io::Error| error.to_string())
+}
+
+fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
+    let mut provider = ring::default_provider();
+    provider.cipher_suites.retain(|suite| settings.suites.contains(&u16::from(suite.suite())));
+    if provider.cipher_suites.is_empty() {
+        return Err("rustls has none of the cipher suites that are configured".into());
+    }
+    if settings.versions.is_empty() {
+        return Err("rustls has none of the protocol versions that are configured".into());
+    }
+    let provider = Arc::new(provider);
+    let verifier = Verifier::new(settings.server, settings.accepts_der, &provider)?;
+    let builder = ClientConfig::builder_with_details(provider, Arc::new(FixedTime(unix_time(settings.now))))
+        .with_protocol_versions(settings.versions)
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match settings.client {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder
+            .with_client_auth_cert(certificates(&chain, settings.accepts_der)?, private_key(key, settings.accepts_der)?)
+            .map_err(|error| error.to_string())?,
+    };
+    config.enable_sni = settings.sni;
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn is_pem(file: &[u8]) -> bool {
+    file.windows(11).any(|window| window == b"-----BEGIN ")
+}
+
+fn certificates(file: &[u8], accepts_der: bool) -> TlsResult<Vec<CertificateDer<'static>>> {
+    let certificates = if is_pem(file) {
+        CertificateDer::pem_slice_iter(file).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?
+    } else if accepts_der {
+        vec![CertificateDer::from(file.to_vec())]
+    } else {
+        vec![]
+    };
+    if certificates.is_empty() { Err("no certificate in the file".into()) } else { Ok(certificates) }
+}
+
+fn private_key(file: Vec<u8>, accepts_der: bool) -> TlsResult<PrivateKeyDer<'static>> {
+    if is_pem(&file) {
+        PrivateKeyDer::from_pem_slice(&file).map_err(|error| error.to_string())
+    } else if accepts_der {
+        PrivateKeyDer::try_from(file).map_err(str::to_owned)
+    } else {
+        Err("no private key in the file".into())
+    }
+}
+
+fn unix_time(time: OffsetDateTime) -> UnixTime {
+    UnixTime::since_unix_epoch(std::time::Duration::from_secs(time.unix_timestamp().max(0).unsigned_abs()))
+}
+
+/// The emulated clock at the moment of the open; a handshake is short.
+#[derive(Debug)]
+struct FixedTime(UnixTime);
+
+impl TimeProvider for FixedTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(self.0)
+    }
+}
+
+/// The checks that the modem was told to make, and no others.
+#[derive(Debug)]
+struct Verifier {
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    dates: bool,
+    name: bool,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    fn new(check: ServerCheck, accepts_der: bool, provider: &Arc<CryptoProvider>) -> TlsResult<Self> {
+        let provider = provider.clone();
+        let ServerCheck::Chain { ca, dates, name } = check else {
+            return Ok(Self { chain: None, dates: false, name: false, provider });
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&ca, accepts_der)? {
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { chain: Some(chain), dates, name, provider })
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        let mut moment = now;
+        // Each certificate of the chain can move the moment once or twice; one that never fits all is refused.
+        for _ in 0..8 {
+            match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, moment) {
+                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) if !self.dates => {
+                    moment = not_after;
+                }
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }))
+                    if !self.dates =>
+                {
+                    moment = not_before;
+                }
+                // rustls looks at the name last: the chain is good when the name is all it complains about.
+                Err(Error::InvalidCertificate(
+                    CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+                )) if !self.name => return Ok(ServerCertVerified::assertion()),
+                verdict => return verdict,
+            }
+        }
+        Err(Error::InvalidCertificate(CertificateError::Expired))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
