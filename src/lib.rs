@@ -66,7 +66,7 @@ pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, R, 
         assert!(RX >= 16 && TX >= 16, "rings below 16 bytes move hardly anything per exchange");
     }
     let state = &*state;
-    let engine = Engine { core: &state.core, table: &state.sockets, timing: &state.timing };
+    let engine = Engine { core: &state.core, table: &state.sockets, timing: &state.timing, sync: M::SYNC };
     let modem = &state.modem;
     (Control { engine, modem }, Sockets { engine, modem }, Runner { engine, modem, uart_rx, uart_tx, power })
 }

@@ -216,6 +216,10 @@ pub trait Modem {
     /// life of the MCU is open any more.
     async fn bring_up(&self, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError>;
 
+    /// Removes what an upload left that was dropped. The runner calls it once such an exchange has
+    /// ended.
+    async fn tidy(&self, at: At<'_>) -> Result<(), AtError>;
+
     /// Opens a verified TLS connection. The engine closes the id if this fails or is dropped.
     async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError>;
 

@@ -208,6 +208,7 @@ impl Default for Framer {
 mod tests {
     extern crate std;
     use std::string::String;
+    use std::vec;
     use std::vec::Vec;
 
     use proptest::prelude::*;

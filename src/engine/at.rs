@@ -6,7 +6,8 @@ use embassy_sync::semaphore::{FairSemaphore, Semaphore, SemaphoreReleaser};
 use embassy_time::{Duration, Instant, Timer};
 
 use super::Engine;
-use super::core::{COMMAND_LIMIT, Outcome, Plan, Stage};
+use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
+use super::custodian;
 use crate::error::{AtError, ConnectError};
 use crate::modem::{Final, Slot, Transfer};
 
@@ -22,6 +23,16 @@ type Turn = FairSemaphore<embassy_sync::blocking_mutex::raw::NoopRawMutex, 8>;
 pub struct At<'a> {
     engine: Engine<'a>,
     generation: u32,
+}
+
+/// Ends the exchange that synchronising pretends to be.
+struct IdleOnDrop<'a>(&'a Core);
+
+impl Drop for IdleOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.resync.set(Resync::Off);
+        self.0.stage.set(Stage::Idle);
+    }
 }
 
 impl<'a> At<'a> {
@@ -123,6 +134,15 @@ impl<'a> At<'a> {
     pub fn follow_restart(&mut self) -> bool {
         self.generation = self.engine.core.generation.get();
         self.engine.core.restarted.take()
+    }
+
+    /// For bring-up: skips whatever the modem may still have to say, until it answers a query that is
+    /// used for nothing else. Returns whether it did.
+    pub async fn synchronise(&self) -> bool {
+        let core = self.engine.core;
+        let _turn = acquire(&core.turn).await;
+        let _idle = IdleOnDrop(core);
+        custodian::synchronise(self.engine, self.engine.sync).await
     }
 
     /// For bring-up: waits until the modem says that its start is complete, or for `timeout`. Returns

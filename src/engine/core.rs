@@ -22,6 +22,8 @@ pub const COMMAND_LIMIT: usize = 384;
 const ANSWER_LIMIT: usize = 256;
 /// Longest watched URC.
 const WATCH_LIMIT: usize = 64;
+/// A prompt comes at once or not at all; drivers wait 5 s (bg96 sheet, 4.3).
+const PROMPT_LIMIT: Duration = Duration::from_secs(10);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
 const NAME_LIMIT: usize = 16;
 
@@ -178,6 +180,8 @@ pub(crate) struct Core {
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
     pub(crate) network_lost: Cell<bool>,
+    /// A dropped upload has ended; its remains are to be removed.
+    pub(crate) tidy: Cell<bool>,
     /// Ids that the modem reported open and nobody wants, as a bit set.
     pub(crate) stray: Cell<u32>,
     pub(crate) next_id: Cell<u8>,
@@ -218,6 +222,7 @@ impl Core {
             restarted: Cell::new(false),
             booted: Cell::new(false),
             network_lost: Cell::new(false),
+            tidy: Cell::new(false),
             stray: Cell::new(0),
             next_id: Cell::new(0),
             heard_at: Cell::new(Instant::MIN),
@@ -259,6 +264,9 @@ impl Core {
         self.framer.borrow_mut().arm_prompt(matches!(plan, Plan::Send { .. }));
         self.timeout.set(timeout);
         self.progress();
+        if let Plan::Send { .. } = plan {
+            self.deadline.set(Instant::now() + timeout.min(PROMPT_LIMIT));
+        }
         self.count(|counters| counters.exchanges += 1);
         self.out_sent.set(0);
         self.out_len.set(len);

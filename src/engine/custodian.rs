@@ -8,7 +8,7 @@ use embassy_sync::semaphore::Semaphore;
 use embassy_time::{Duration, Instant, Timer};
 
 use super::Engine;
-use super::core::{COMMAND_LIMIT, Outcome, Plan, Resync, Stage};
+use super::core::{COMMAND_LIMIT, Link, Outcome, Plan, Resync, Stage};
 use crate::modem::{Abort, Modem, Phase};
 
 /// The modem answers a query at once; three tries in case the first ones met a late answer.
@@ -19,7 +19,12 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
     let core = engine.core;
     loop {
         core.changed.until(|| core.orphan.get().then_some(())).await;
+        let upload = matches!(core.plan.get(), Plan::Upload { .. });
         settle(engine, modem).await;
+        if upload {
+            core.tidy.set(true);
+            core.work.wake();
+        }
         core.orphan.set(false);
         core.resync.set(Resync::Off);
         core.stage.set(Stage::Idle);
@@ -54,6 +59,12 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             break;
         }
     }
+    if core.link.get() != Link::Up {
+        // Bring-up asks in vain as long as it takes, and synchronises by itself once it is answered.
+        core.framer.borrow_mut().reset();
+        core.out_sent.set(core.out_len.get());
+        return;
+    }
     let phase = core.phase();
     warn!("giving up an exchange");
     core.count(|counters| counters.resyncs += 1);
@@ -64,9 +75,9 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             if let Phase::Counted { left } = phase {
                 complete(engine, left).await;
             }
-            synchronise(engine, M::SYNC).await
+            synchronise(engine, engine.sync).await
         }
-        Abort::Synchronise => synchronise(engine, M::SYNC).await,
+        Abort::Synchronise => synchronise(engine, engine.sync).await,
     };
     if synchronised {
         // While deaf, notices may have been missed: ask every socket.
@@ -109,7 +120,9 @@ async fn complete(engine: Engine<'_>, left: usize) {
 }
 
 /// Sends the marker and skips everything up to its answer.
-async fn synchronise(engine: Engine<'_>, sync: crate::modem::Sync) -> bool {
+///
+/// The caller holds the turn.
+pub(crate) async fn synchronise(engine: Engine<'_>, sync: crate::modem::Sync) -> bool {
     let core = engine.core;
     core.sync_answer.set(sync.answer);
     for _ in 0..SYNC_TRIES {

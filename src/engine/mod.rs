@@ -24,7 +24,7 @@ pub use self::runner::Runner;
 use self::core::{Core, Link};
 use self::slots::{SlotState, SocketPhase, Sockets, Table};
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::modem::{Limits, Slot, Timing};
+use crate::modem::{Limits, Slot, Sync, Timing};
 
 /// Everything the engine of one modem needs to remember, for `SOCKETS` sockets at a time with rings
 /// of `RX` and `TX` bytes each. Meant for a `static`, in a `StaticCell`.
@@ -46,10 +46,7 @@ impl<M, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS
     }
 
     /// The same with another timing.
-    pub const fn with_timing(mut self, timing: Timing) -> Self
-    where
-        M: Copy,
-    {
+    pub const fn with_timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
         self
     }
@@ -61,6 +58,7 @@ pub(crate) struct Engine<'a> {
     pub(crate) core: &'a Core,
     pub(crate) table: &'a dyn Table,
     pub(crate) timing: &'a Timing,
+    pub(crate) sync: Sync,
 }
 
 impl<'a> Engine<'a> {

@@ -80,6 +80,7 @@ enum Job {
     NetworkLost,
     Receive(Slot, usize),
     Send(Slot, usize),
+    Tidy,
 }
 
 /// The next thing to do, or when to look again. Sockets take turns, starting behind `last`.
@@ -89,6 +90,9 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
     let mut wake_at = core.heard_at.get() + engine.timing.poll;
     if core.network_lost.get() {
         return (now, Some(Job::NetworkLost));
+    }
+    if core.tidy.get() {
+        return (now, Some(Job::Tidy));
     }
     if core.stray.get() != 0 {
         return (now, Some(Job::CloseStray(core.stray.get().trailing_zeros() as u8)));
@@ -137,6 +141,13 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
         Job::NetworkLost => {
             warn!("the data connection is gone");
             core.link_down(engine.table);
+        }
+        Job::Tidy => {
+            if modem.tidy(at).await.is_ok() {
+                core.tidy.set(false);
+            } else {
+                Timer::after(FIRST_BACKOFF).await;
+            }
         }
         Job::CloseStray(id) => {
             let _ = modem.close(at, id).await;

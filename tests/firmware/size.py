@@ -25,7 +25,8 @@ import sys
 
 BINUTILS = "arm-none-eabi-"
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-APP_CRATES = {"sectag_firmware", "firmware", "uart_echo"}
+# `__rustc`: the panic handler, which is the board's.
+APP_CRATES = {"sectag_firmware", "__rustc"}  # and the binary itself
 CORE_CRATES = {"core", "alloc", "std", "compiler_builtins"}
 APP, CORE, EMBASSY, OTHER = "board/app", "core", "embassy*", "other crates"
 # Constants are anonymous in the symbol table.
@@ -129,16 +130,25 @@ def row_of_symbol(name):
     rows = [row_of(crate) for crate in crates]
     if crates and not any(map(is_product, rows)):
         rows += [row_of(crate) for crate in crates_in(name)]
-    # No crate: memcpy, __aeabi_*, but also what the board exports unmangled.
-    return choose(rows) if rows else (APP if name in BOARD_SYMBOLS else CORE)
+    if rows:
+        return choose(rows)
+    return UNMANGLED.get(name, CORE)
 
 
-# Unmangled on purpose: cortex-m-rt's hooks, the interrupt table, embassy's links to the board.
-BOARD_SYMBOLS = {
-    "main", "__pender", "__INTERRUPTS", "SysTick", "HardFault", "DefaultHandler",
-    "_embassy_time_now", "_embassy_time_schedule_wake", "rust_begin_unwind",
-    "_critical_section_1_0_acquire", "_critical_section_1_0_release",
-}  # fmt: skip
+# Symbols without a crate, other than compiler_builtins' memcpy and the like.
+UNMANGLED = {
+    **dict.fromkeys(
+        ("main", "__pender", "__INTERRUPTS", "SysTick", "HardFault", "DefaultHandler")
+        + ("_embassy_time_now", "_embassy_time_schedule_wake"),
+        APP,
+    ),
+    **dict.fromkeys(
+        ("Reset", "__EXCEPTIONS", "HardFaultTrampoline", "DefaultPreInit")
+        + ("_critical_section_1_0_acquire", "_critical_section_1_0_release"),
+        OTHER,
+    ),
+    "__embassy_time_queue_item_from_waker": EMBASSY,
+}
 
 
 def symbols(elf):
@@ -274,6 +284,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--symbols", type=int, default=0, metavar="N", help="list the N largest")
     options = parser.parse_args()
+    APP_CRATES.add(pathlib.Path(options.elf).name.replace("-", "_"))
     result, all_symbols = report(options.elf)
     largest = sorted(all_symbols, key=lambda symbol: -symbol.size)[: options.symbols]
     if options.json:

@@ -1,1 +1,171 @@
-//! Placeholder until the first commit.
+//! Quectel BG96 for [`sectag`]: the modem's own TLS sockets, in buffer mode, with verification on.
+//!
+//! What the modem does and how it is known is cited as "sheet", with the section: the BG96 fact sheet
+//! of the project, which names manual and chapter for each fact.
+//!
+//! | | BG96 |
+//! |---|---|
+//! | TLS | up to 1.2, RSA certificates only: it has no ECDSA suites (sheet 4.1) |
+//! | chain, dates | checked; the factory default is off for both and is overridden on every open |
+//! | name | not documented as checked: a public CA is refused unless that is accepted |
+//! | SNI | sent where the firmware knows the key `sni` |
+//! | sockets | 6 with a TLS context of their own |
+//! | a connect blocks others | no: the modem answers at once and reports the result later |
+//! | a close blocks others | at most 3 s, when the peer does not answer |
+//! | `flush` means | the modem has accepted the bytes (`SEND OK`) |
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod bring_up;
+mod clock;
+mod codes;
+mod commands;
+mod config;
+mod dialect;
+mod files;
+mod sockets;
+
+pub use codes::meaning;
+pub use config::{Auth, Config};
+
+use core::cell::Cell;
+use core::convert::Infallible;
+
+use sectag::clock::DateTime;
+use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
+use sectag::{
+    At, AtError, BringUpError, ConnectError, CredentialError, Kind, Power, Source, Stored, Support, Tag,
+    Verification,
+};
+
+/// The backend. Give it to [`sectag::State::new`].
+pub struct Bg96 {
+    config: Config,
+    facts: Cell<Facts>,
+    /// A file whose upload has begun and not ended: half-valid, to be deleted.
+    unfinished: Cell<Option<(Tag, Kind)>>,
+    /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
+    /// (sheet 1.6).
+    context_lost: Cell<bool>,
+}
+
+/// What this firmware was found to do.
+#[derive(Clone, Copy)]
+struct Facts {
+    chain: Support,
+    dates: Support,
+    sni: Support,
+}
+
+impl Facts {
+    const UNKNOWN: Self = Self { chain: Support::Unknown, dates: Support::Unknown, sni: Support::Unknown };
+    const ALL: Self = Self { chain: Support::Yes, dates: Support::Yes, sni: Support::Yes };
+
+    fn verification(self) -> Verification {
+        let mut verification = Verification::UNKNOWN;
+        verification.chain = self.chain;
+        verification.dates = self.dates;
+        verification.sni = self.sni;
+        // A name check is in no BG96 manual; a sibling does one at seclevel 1 (sheet T10).
+        verification.name = Support::Unknown;
+        verification
+    }
+}
+
+impl Bg96 {
+    /// A backend with this configuration.
+    pub const fn new(config: Config) -> Self {
+        Self {
+            config,
+            facts: Cell::new(Facts::UNKNOWN),
+            unfinished: Cell::new(None),
+            context_lost: Cell::new(false),
+        }
+    }
+}
+
+impl Modem for Bg96 {
+    const NAME: &'static str = "bg96";
+    const LIMITS: Limits = Limits {
+        // SSL contexts 0-5, client ids 0-11 (sheet 4).
+        sockets: 6,
+        ids: 12,
+        max_receive: 1500,
+        // The manual says 1460 in one place and 1500 in another (sheet 4.3).
+        max_send: 1460,
+    };
+    const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP"];
+    const SYNC: Sync = Sync { command: "AT+IPR?\r", answer: "+IPR:" };
+
+    fn line(&self, line: &[u8], asked: &[u8]) -> Line {
+        let line = dialect::line(line, asked);
+        if line == Line::Urc(sectag::modem::Urc::NetworkLost) {
+            self.context_lost.set(true);
+        }
+        line
+    }
+
+    fn abort(&self, phase: Phase) -> Abort {
+        match phase {
+            Phase::Line => Abort::Synchronise,
+            Phase::Counted { .. } => Abort::Filler,
+            // The prompt may come late and swallow the next command as data.
+            Phase::Prompt => Abort::Restart,
+        }
+    }
+
+    async fn bring_up(&self, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
+        bring_up::run(self, at, power).await
+    }
+
+    async fn tidy(&self, at: At<'_>) -> Result<(), AtError> {
+        files::tidy(self, at).await
+    }
+
+    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError> {
+        sockets::open(self, at, open).await
+    }
+
+    async fn send(&self, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
+        sockets::send(at, transfer).await
+    }
+
+    async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError> {
+        sockets::receive(at, transfer).await
+    }
+
+    async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError> {
+        sockets::close(at, id).await
+    }
+
+    fn verification(&self) -> Verification {
+        self.facts.get().verification()
+    }
+
+    async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {
+        clock::read(at).await.map(Some)
+    }
+
+    async fn set_clock(&self, at: At<'_>, now: DateTime) -> Result<(), AtError> {
+        clock::set(at, now).await
+    }
+
+    async fn store<S: Source>(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        files::store(self, at, tag, kind, content).await
+    }
+
+    async fn list(&self, at: At<'_>, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
+        files::list(at, found).await
+    }
+
+    async fn remove(&self, at: At<'_>, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
+        files::remove(at, tag, kind).await
+    }
+}

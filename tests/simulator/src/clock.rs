@@ -12,7 +12,10 @@ pub(crate) struct EmulatedClock {
 
 impl EmulatedClock {
     pub(crate) fn starting_at(base: OffsetDateTime) -> Self {
-        Self { base, since: Instant::now() }
+        Self {
+            base,
+            since: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {

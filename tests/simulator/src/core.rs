@@ -46,7 +46,14 @@ impl Core {
 
     /// Waits until `condition` holds.
     pub(crate) async fn until(&self, mut condition: impl FnMut() -> bool) {
-        poll_fn(|_| if condition() { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|_| {
+            if condition() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Adds a task that lives until it ends, or the simulator does.
@@ -94,7 +101,8 @@ impl Core {
 
     /// Waits until the host took most of what was sent, as a UART under flow control does.
     pub(crate) async fn drained(&self) {
-        self.until(|| self.output.borrow().len() < OUTPUT_LIMIT).await;
+        self.until(|| self.output.borrow().len() < OUTPUT_LIMIT)
+            .await;
     }
 
     // The port's side of the line.
@@ -113,7 +121,8 @@ impl Core {
             let n = limit.min(output.len());
             output.drain(..n).collect()
         };
-        self.bytes_out.set(self.bytes_out.get() + piece.len() as u64);
+        self.bytes_out
+            .set(self.bytes_out.get() + piece.len() as u64);
         self.touch();
         piece
     }
@@ -135,7 +144,9 @@ impl Core {
         self.commands.borrow_mut().push(line.to_vec());
         // Taken out while it runs, because it may use the handle that it belongs to.
         let script = self.script.borrow_mut().take();
-        let Some(mut script) = script else { return Reaction::Normal };
+        let Some(mut script) = script else {
+            return Reaction::Normal;
+        };
         let reaction = script(line);
         self.script.borrow_mut().get_or_insert(script);
         reaction

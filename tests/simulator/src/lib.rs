@@ -49,7 +49,9 @@ mod simulator;
 mod tls;
 pub mod transport;
 
-pub use network::{LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream};
+pub use network::{
+    LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
+};
 pub use options::{Boot, Chunk, OpenResultTiming, Options, Sim};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};

@@ -23,11 +23,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 pub trait Network {
     /// Connects to `host` (a name or an address literal). `ErrorKind::NotFound` means that the name has no address;
     /// any other error, that nobody accepted the connection.
-    fn connect<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>>;
+    fn connect<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>>;
 }
 
 fn no_such_host(host: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address in the simulated network"))
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("{host} has no address in the simulated network"),
+    )
 }
 
 fn key(host: &str, port: u16) -> (String, u16) {
@@ -52,7 +59,9 @@ impl LoopbackNetwork {
         if !target.ip().is_loopback() {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                format!("{target} is not a loopback address; simulated connections never leave this computer"),
+                format!(
+                    "{target} is not a loopback address; simulated connections never leave this computer"
+                ),
             ));
         }
         self.map.insert(key(host, port), target);
@@ -69,7 +78,12 @@ impl LoopbackNetwork {
         match host.parse::<IpAddr>() {
             Ok(address) if address.is_loopback() => Ok(SocketAddr::new(address, port)),
             Ok(_) => Err(io::ErrorKind::HostUnreachable.into()),
-            Err(_) if self.map.keys().any(|(known, _)| known.eq_ignore_ascii_case(host)) => {
+            Err(_)
+                if self
+                    .map
+                    .keys()
+                    .any(|(known, _)| known.eq_ignore_ascii_case(host)) =>
+            {
                 Err(io::ErrorKind::ConnectionRefused.into())
             }
             Err(_) => Err(no_such_host(host)),
@@ -78,7 +92,11 @@ impl LoopbackNetwork {
 }
 
 impl Network for LoopbackNetwork {
-    fn connect<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>> {
+    fn connect<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
             let stream = tokio::net::TcpStream::connect(self.resolve(host, port)?).await?;
             stream.set_nodelay(true)?;
@@ -106,7 +124,9 @@ impl MemoryNetwork {
 
     /// Hands every connection to `host:port` to `handler`, which must see to it that the stream is served.
     pub fn register(&self, host: &str, port: u16, handler: impl FnMut(DuplexStream) + 'static) {
-        self.servers.borrow_mut().insert(key(host, port), Box::new(handler));
+        self.servers
+            .borrow_mut()
+            .insert(key(host, port), Box::new(handler));
     }
 
     /// Listens on `host:port`.
@@ -126,7 +146,11 @@ impl MemoryNetwork {
 }
 
 impl Network for MemoryNetwork {
-    fn connect<'a>(&'a self, host: &'a str, port: u16) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>> {
+    fn connect<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> LocalBoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
             let mut servers = self.servers.borrow_mut();
             if let Some(handler) = servers.get_mut(&key(host, port)) {
@@ -134,8 +158,14 @@ impl Network for MemoryNetwork {
                 handler(server);
                 return Ok(Box::new(modem) as Box<dyn Stream>);
             }
-            let known = servers.keys().any(|(known, _)| known.eq_ignore_ascii_case(host));
-            Err(if known { io::ErrorKind::ConnectionRefused.into() } else { no_such_host(host) })
+            let known = servers
+                .keys()
+                .any(|(known, _)| known.eq_ignore_ascii_case(host));
+            Err(if known {
+                io::ErrorKind::ConnectionRefused.into()
+            } else {
+                no_such_host(host)
+            })
         })
     }
 }
@@ -149,5 +179,32 @@ impl MemoryListener {
     /// The next connection; `None` once the network is gone.
     pub async fn accept(&mut self) -> Option<DuplexStream> {
         self.receiver.recv().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leads_beyond_this_computer() {
+        let mut network = LoopbackNetwork::new();
+        assert!(
+            network
+                .map("broker.example", 8883, "192.0.2.1:8883".parse().unwrap())
+                .is_err()
+        );
+        network
+            .map("Broker.example", 8883, "127.0.0.1:18883".parse().unwrap())
+            .unwrap();
+        assert_eq!(
+            network.resolve("broker.EXAMPLE", 8883).unwrap().port(),
+            18883
+        );
+        assert_eq!(network.resolve("localhost", 1).unwrap().port(), 1);
+        let error = |host| network.resolve(host, 1).unwrap_err().kind();
+        assert_eq!(error("broker.example"), io::ErrorKind::ConnectionRefused);
+        assert_eq!(error("other.example"), io::ErrorKind::NotFound);
+        assert_eq!(error("192.0.2.1"), io::ErrorKind::HostUnreachable);
     }
 }

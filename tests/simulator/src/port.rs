@@ -18,7 +18,9 @@ struct Pace {
 
 impl Pace {
     fn new() -> Self {
-        Self { free_at: Instant::now() }
+        Self {
+            free_at: Instant::now(),
+        }
     }
 
     async fn carry(&mut self, baud: Option<u32>, bytes: usize) {
@@ -35,7 +37,11 @@ pub(crate) async fn receive(core: &Core, mut port: impl AsyncRead + Unpin) -> io
     let mut pace = Pace::new();
     let mut buffer = [0; 2048];
     loop {
-        let limit = if core.baud.get().is_some() { PACED_PIECE } else { buffer.len() };
+        let limit = if core.baud.get().is_some() {
+            PACED_PIECE
+        } else {
+            buffer.len()
+        };
         let n = port.read(&mut buffer[..limit]).await?;
         if n == 0 {
             return Ok(());
@@ -45,8 +51,22 @@ pub(crate) async fn receive(core: &Core, mut port: impl AsyncRead + Unpin) -> io
     }
 }
 
-/// From the modem to the host, until writing fails.
-pub(crate) async fn transmit(core: &Core, options: &Options, mut port: impl AsyncWrite + Unpin) -> io::Result<()> {
+/// From the modem to the host. A UART cannot tell whether anybody listens, so a failure to write ends nothing:
+/// what the host sent before is still to be read.
+pub(crate) async fn transmit(core: &Core, options: &Options, port: impl AsyncWrite + Unpin) {
+    if let Err(error) = try_transmit(core, options, port).await {
+        log::debug!("the host takes no more output: {error}");
+    }
+    loop {
+        core.take_output(usize::MAX).await;
+    }
+}
+
+async fn try_transmit(
+    core: &Core,
+    options: &Options,
+    mut port: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
     let mut pace = Pace::new();
     let mut random = Random(options.seed);
     loop {

@@ -71,7 +71,15 @@ impl Simulator {
 
     fn new(core: Rc<Core>, modem: Rc<dyn Modem>, options: Options) -> Self {
         let tasks = RefCell::new(vec![modem.clone().run() as Task]);
-        Self { inner: Rc::new(Inner { core, modem, options, tasks, attached: Cell::new(false) }) }
+        Self {
+            inner: Rc::new(Inner {
+                core,
+                modem,
+                options,
+                tasks,
+                attached: Cell::new(false),
+            }),
+        }
     }
 
     /// Serves a host over `port`, until the port reports its end.
@@ -81,7 +89,10 @@ impl Simulator {
     pub async fn serve(&self, port: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let inner = &*self.inner;
         if inner.attached.replace(true) {
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another host is attached to this modem"));
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another host is attached to this modem",
+            ));
         }
         let _detach = Detach(inner);
         inner.core.discard_output();
@@ -104,8 +115,7 @@ impl Simulator {
         .await;
         match end {
             Either3::First(end) => end,
-            // The host stopped listening: for a serial line that is no error.
-            Either3::Second(_) | Either3::Third(()) => Ok(()),
+            Either3::Second(()) | Either3::Third(()) => Ok(()),
         }
     }
 

@@ -57,12 +57,17 @@ pub(crate) async fn connect(
     let name = ServerName::try_from(settings.host.to_owned())
         .map_err(|_| format!("{:?} cannot be the name of a TLS server", settings.host))?;
     let config = client_config(settings)?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error: io::Error| error.to_string())
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error: io::Error| error.to_string())
 }
 
 fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
     let mut provider = ring::default_provider();
-    provider.cipher_suites.retain(|suite| settings.suites.contains(&u16::from(suite.suite())));
+    provider
+        .cipher_suites
+        .retain(|suite| settings.suites.contains(&u16::from(suite.suite())));
     if provider.cipher_suites.is_empty() {
         return Err("rustls has none of the cipher suites that are configured".into());
     }
@@ -71,15 +76,19 @@ fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
     }
     let provider = Arc::new(provider);
     let verifier = Verifier::new(settings.server, settings.accepts_der, &provider)?;
-    let builder = ClientConfig::builder_with_details(provider, Arc::new(FixedTime(unix_time(settings.now))))
-        .with_protocol_versions(settings.versions)
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+    let builder =
+        ClientConfig::builder_with_details(provider, Arc::new(FixedTime(unix_time(settings.now))))
+            .with_protocol_versions(settings.versions)
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match settings.client {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => builder
-            .with_client_auth_cert(certificates(&chain, settings.accepts_der)?, private_key(key, settings.accepts_der)?)
+            .with_client_auth_cert(
+                certificates(&chain, settings.accepts_der)?,
+                private_key(key, settings.accepts_der)?,
+            )
             .map_err(|error| error.to_string())?,
     };
     config.enable_sni = settings.sni;
@@ -93,13 +102,19 @@ fn is_pem(file: &[u8]) -> bool {
 
 fn certificates(file: &[u8], accepts_der: bool) -> TlsResult<Vec<CertificateDer<'static>>> {
     let certificates = if is_pem(file) {
-        CertificateDer::pem_slice_iter(file).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?
+        CertificateDer::pem_slice_iter(file)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| error.to_string())?
     } else if accepts_der {
         vec![CertificateDer::from(file.to_vec())]
     } else {
         vec![]
     };
-    if certificates.is_empty() { Err("no certificate in the file".into()) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err("no certificate in the file".into())
+    } else {
+        Ok(certificates)
+    }
 }
 
 fn private_key(file: Vec<u8>, accepts_der: bool) -> TlsResult<PrivateKeyDer<'static>> {
@@ -113,7 +128,9 @@ fn private_key(file: Vec<u8>, accepts_der: bool) -> TlsResult<PrivateKeyDer<'sta
 }
 
 fn unix_time(time: OffsetDateTime) -> UnixTime {
-    UnixTime::since_unix_epoch(std::time::Duration::from_secs(time.unix_timestamp().max(0).unsigned_abs()))
+    UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+        time.unix_timestamp().max(0).unsigned_abs(),
+    ))
 }
 
 /// The emulated clock at the moment of the open; a handshake is short.
@@ -136,10 +153,19 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn new(check: ServerCheck, accepts_der: bool, provider: &Arc<CryptoProvider>) -> TlsResult<Self> {
+    fn new(
+        check: ServerCheck,
+        accepts_der: bool,
+        provider: &Arc<CryptoProvider>,
+    ) -> TlsResult<Self> {
         let provider = provider.clone();
         let ServerCheck::Chain { ca, dates, name } = check else {
-            return Ok(Self { chain: None, dates: false, name: false, provider });
+            return Ok(Self {
+                chain: None,
+                dates: false,
+                name: false,
+                provider,
+            });
         };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&ca, accepts_der)? {
@@ -148,7 +174,12 @@ impl Verifier {
         let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { chain: Some(chain), dates, name, provider })
+        Ok(Self {
+            chain: Some(chain),
+            dates,
+            name,
+            provider,
+        })
     }
 }
 
@@ -161,22 +192,35 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        let Some(chain) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
         let mut moment = now;
         // Each certificate of the chain can move the moment once or twice; one that never fits all is refused.
         for _ in 0..8 {
-            match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, moment) {
-                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) if !self.dates => {
+            match chain.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                moment,
+            ) {
+                Err(Error::InvalidCertificate(CertificateError::ExpiredContext {
+                    not_after,
+                    ..
+                })) if !self.dates => {
                     moment = not_after;
                 }
-                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }))
-                    if !self.dates =>
-                {
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
+                })) if !self.dates => {
                     moment = not_before;
                 }
                 // rustls looks at the name last: the chain is good when the name is all it complains about.
                 Err(Error::InvalidCertificate(
-                    CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+                    CertificateError::NotValidForName
+                    | CertificateError::NotValidForNameContext { .. },
                 )) if !self.name => return Ok(ServerCertVerified::assertion()),
                 verdict => return verdict,
             }
@@ -205,6 +249,8 @@ impl ServerCertVerifier for Verifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

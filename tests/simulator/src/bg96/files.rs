@@ -35,7 +35,12 @@ fn bare_name(name: &str) -> Result<&str, Fail> {
 
 impl Files {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { stored: BTreeMap::new(), capacity, handles: BTreeMap::new(), next_handle: 1 }
+        Self {
+            stored: BTreeMap::new(),
+            capacity,
+            handles: BTreeMap::new(),
+            next_handle: 1,
+        }
     }
 
     pub(super) fn all(&self) -> &BTreeMap<String, Vec<u8>> {
@@ -119,7 +124,14 @@ impl Files {
         }
         let handle = self.next_handle;
         self.next_handle += 1;
-        self.handles.insert(handle, Handle { name, position: 0, read_only: mode == 2 });
+        self.handles.insert(
+            handle,
+            Handle {
+                name,
+                position: 0,
+                read_only: mode == 2,
+            },
+        );
         Ok(handle)
     }
 
@@ -138,12 +150,20 @@ impl Files {
         let from = handle.position.min(file.len());
         let bytes = file[from..file.len().min(from.saturating_add(limit))].to_vec();
         handle.position = from + bytes.len();
-        if bytes.is_empty() { Err(Fail::Cme(402)) } else { Ok(bytes) }
+        if bytes.is_empty() {
+            Err(Fail::Cme(402))
+        } else {
+            Ok(bytes)
+        }
     }
 
     pub(super) fn writable(&self, handle: u32) -> Result<(), Fail> {
         let handle = self.handles.get(&handle).ok_or(Fail::Cme(416))?;
-        if handle.read_only { Err(Fail::Cme(414)) } else { Ok(()) }
+        if handle.read_only {
+            Err(Fail::Cme(414))
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes at the position; returns the size of the file.
@@ -162,7 +182,10 @@ impl Files {
     }
 
     pub(super) fn position(&self, handle: u32) -> Result<usize, Fail> {
-        self.handles.get(&handle).map(|handle| handle.position).ok_or(Fail::Cme(416))
+        self.handles
+            .get(&handle)
+            .map(|handle| handle.position)
+            .ok_or(Fail::Cme(416))
     }
 
     pub(super) fn seek(&mut self, handle: u32, offset: usize, whence: u64) -> Result<(), Fail> {
@@ -192,9 +215,9 @@ impl Files {
 
 /// 16-bit XOR over big-endian pairs, an odd last byte counting as the high one (sheet section 3, verified on T8).
 pub(super) fn checksum(bytes: &[u8]) -> u16 {
-    bytes
-        .chunks(2)
-        .fold(0, |sum, pair| sum ^ u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]))
+    bytes.chunks(2).fold(0, |sum, pair| {
+        sum ^ u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])
+    })
 }
 
 #[cfg(test)]

@@ -68,7 +68,8 @@ impl Bg96 {
         let power = match options.boot {
             Boot::AlreadyOn => {
                 state.sim_ready = true;
-                state.registered = options.registration_delay.as_ticks() == 0 && options.sim == Sim::Ready;
+                state.registered =
+                    options.registration_delay.as_ticks() == 0 && options.sim == Sim::Ready;
                 Power::On
             }
             Boot::Off => Power::Off,
@@ -150,7 +151,9 @@ impl Bg96 {
     /// Registers whenever all it takes is there.
     async fn register(&self) {
         loop {
-            self.core.until(|| self.may_register() && !self.state.borrow().registered).await;
+            self.core
+                .until(|| self.may_register() && !self.state.borrow().registered)
+                .await;
             Timer::after(self.options.registration_delay).await;
             if self.may_register() && !self.state.borrow().registered {
                 self.registered();
@@ -186,16 +189,18 @@ impl Bg96 {
         if was {
             self.registration_urcs();
             let contexts: Vec<u8> = self.state.borrow().pdp.keys().copied().collect();
-            contexts.into_iter().for_each(|context| self.lose_pdp(context));
+            contexts
+                .into_iter()
+                .for_each(|context| self.lose_pdp(context));
         }
     }
 
     fn registration_urcs(&self) {
-        for domain in commands::REGISTRATION_DOMAINS {
-            if let Some(urc) = commands::registration_urc(&self.state.borrow(), domain) {
-                self.urc(&urc);
-            }
-        }
+        let urcs = {
+            let state = self.state.borrow();
+            commands::REGISTRATION_DOMAINS.map(|domain| commands::registration_urc(&state, domain))
+        };
+        urcs.iter().flatten().for_each(|urc| self.urc(urc));
         self.core.touch();
     }
 
@@ -360,10 +365,14 @@ impl Modem for Bg96 {
 
     fn power_key(&self, pressed: bool) {
         if pressed {
-            self.power_key_since.set(Some(self.power_key_since.get().unwrap_or_else(Instant::now)));
+            self.power_key_since.set(Some(
+                self.power_key_since.get().unwrap_or_else(Instant::now),
+            ));
             return;
         }
-        let Some(since) = self.power_key_since.take() else { return };
+        let Some(since) = self.power_key_since.take() else {
+            return;
+        };
         let held = since.elapsed();
         match self.power.get() {
             Power::Off if held >= POWER_ON_PULSE => {
@@ -377,11 +386,16 @@ impl Modem for Bg96 {
 
     fn reset_pin(&self, asserted: bool) {
         if asserted {
-            self.reset_since.set(Some(self.reset_since.get().unwrap_or_else(Instant::now)));
+            self.reset_since
+                .set(Some(self.reset_since.get().unwrap_or_else(Instant::now)));
             return;
         }
-        let Some(since) = self.reset_since.take() else { return };
-        if (RESET_PULSE.0..=RESET_PULSE.1).contains(&since.elapsed()) && self.power.get() != Power::Off {
+        let Some(since) = self.reset_since.take() else {
+            return;
+        };
+        if (RESET_PULSE.0..=RESET_PULSE.1).contains(&since.elapsed())
+            && self.power.get() != Power::Off
+        {
             self.reboot();
         }
     }
@@ -400,7 +414,11 @@ impl Modem for Bg96 {
 
     fn set_registered(&self, registered: bool) {
         self.coverage.set(registered);
-        if registered { self.core.touch() } else { self.unregister() }
+        if registered {
+            self.core.touch()
+        } else {
+            self.unregister()
+        }
     }
 
     fn drop_pdp(&self, context: u8) {

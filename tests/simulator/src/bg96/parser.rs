@@ -44,7 +44,11 @@ pub(super) struct Args(Vec<Arg>);
 impl Args {
     /// Between `least` and `most` arguments.
     pub(super) fn count(&self, least: usize, most: usize) -> Result<(), Fail> {
-        if (least..=most).contains(&self.0.len()) { Ok(()) } else { Err(Fail::Error) }
+        if (least..=most).contains(&self.0.len()) {
+            Ok(())
+        } else {
+            Err(Fail::Error)
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -58,19 +62,35 @@ impl Args {
 
     pub(super) fn number(&self, index: usize, least: u64, most: u64) -> Result<u64, Fail> {
         match self.0.get(index) {
-            Some(Arg::Bare(text)) if text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                text.parse().ok().filter(|number| (least..=most).contains(number)).ok_or(Fail::Error)
+            Some(Arg::Bare(text))
+                if text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                text.parse()
+                    .ok()
+                    .filter(|number| (least..=most).contains(number))
+                    .ok_or(Fail::Error)
             }
             _ => Err(Fail::Error),
         }
     }
 
-    pub(super) fn number_or(&self, index: usize, least: u64, most: u64, default: u64) -> Result<u64, Fail> {
-        if self.absent(index) { Ok(default) } else { self.number(index, least, most) }
+    pub(super) fn number_or(
+        &self,
+        index: usize,
+        least: u64,
+        most: u64,
+        default: u64,
+    ) -> Result<u64, Fail> {
+        if self.absent(index) {
+            Ok(default)
+        } else {
+            self.number(index, least, most)
+        }
     }
 
     pub(super) fn byte(&self, index: usize, least: u8, most: u8) -> Result<u8, Fail> {
-        self.number(index, least.into(), most.into()).map(|number| number as u8)
+        self.number(index, least.into(), most.into())
+            .map(|number| number as u8)
     }
 
     pub(super) fn string(&self, index: usize) -> Result<&str, Fail> {
@@ -81,7 +101,11 @@ impl Args {
     }
 
     pub(super) fn string_or<'a>(&'a self, index: usize, default: &'a str) -> Result<&'a str, Fail> {
-        if self.absent(index) { Ok(default) } else { self.string(index) }
+        if self.absent(index) {
+            Ok(default)
+        } else {
+            self.string(index)
+        }
     }
 
     pub(super) fn bare(&self, index: usize) -> Result<&str, Fail> {
@@ -102,7 +126,9 @@ impl Args {
 
 /// Finds the command line in what came before a CR: everything up to the first `AT` is noise, and noise alone is silence.
 pub(super) fn find_line(received: &[u8]) -> Option<&[u8]> {
-    let start = received.windows(2).position(|two| two.eq_ignore_ascii_case(b"AT"))?;
+    let start = received
+        .windows(2)
+        .position(|two| two.eq_ignore_ascii_case(b"AT"))?;
     Some(&received[start..])
 }
 
@@ -122,7 +148,11 @@ pub(super) fn parse(line: &[u8]) -> Result<Vec<Command>, Fail> {
             let name = if rest.starts_with('&') { 2 } else { 1 };
             let (name, after) = rest.split_at_checked(name).ok_or(Fail::Error)?;
             let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-            let number = if digits == 0 { None } else { Some(after[..digits].parse().map_err(|_| Fail::Error)?) };
+            let number = if digits == 0 {
+                None
+            } else {
+                Some(after[..digits].parse().map_err(|_| Fail::Error)?)
+            };
             commands.push(Command::Basic(name.to_ascii_uppercase(), number));
             rest = &after[digits..];
         }
@@ -140,7 +170,11 @@ fn separator(text: &str) -> Result<usize, Fail> {
             _ => {}
         }
     }
-    if quoted { Err(Fail::Error) } else { Ok(text.len()) }
+    if quoted {
+        Err(Fail::Error)
+    } else {
+        Ok(text.len())
+    }
 }
 
 fn parse_extended(text: &str) -> Result<Command, Fail> {
@@ -171,7 +205,14 @@ fn parse_args(text: &str) -> Result<Args, Fail> {
             if bare.contains('"') {
                 return Err(Fail::Error);
             }
-            (if bare.is_empty() { Arg::Empty } else { Arg::Bare(bare.to_owned()) }, &rest[end..])
+            (
+                if bare.is_empty() {
+                    Arg::Empty
+                } else {
+                    Arg::Bare(bare.to_owned())
+                },
+                &rest[end..],
+            )
         };
         args.push(arg);
         match after.strip_prefix(',') {
@@ -205,14 +246,18 @@ mod tests {
     fn a_semicolon_in_quotes_is_text() {
         let commands = parse(b"AT+X=\"a;b\",1").unwrap();
         assert_eq!(commands.len(), 1);
-        let Command::Extended(_, Op::Set(args)) = &commands[0] else { panic!() };
+        let Command::Extended(_, Op::Set(args)) = &commands[0] else {
+            panic!()
+        };
         assert_eq!(args.string(0), Ok("a;b"));
         assert_eq!(args.number(1, 0, 1), Ok(1));
     }
 
     #[test]
     fn types_are_strict() {
-        let Command::Extended(_, Op::Set(args)) = &parse(b"AT+X=\"1\",a,,2").unwrap()[0] else { panic!() };
+        let Command::Extended(_, Op::Set(args)) = &parse(b"AT+X=\"1\",a,,2").unwrap()[0] else {
+            panic!()
+        };
         assert_eq!(args.number(0, 0, 9), Err(Fail::Error));
         assert_eq!(args.string(1), Err(Fail::Error));
         assert_eq!(args.number_or(2, 0, 9, 7), Ok(7));

@@ -128,7 +128,9 @@ impl Socket {
     pub(super) fn take(&mut self, limit: usize, record_at_a_time: bool, rearm: Rearm) -> Vec<u8> {
         let mut bytes = Vec::new();
         while bytes.len() < limit {
-            let Some(record) = self.records.front_mut() else { break };
+            let Some(record) = self.records.front_mut() else {
+                break;
+            };
             let n = record.len().min(limit - bytes.len());
             bytes.extend(record.drain(..n));
             if record.is_empty() {
@@ -174,14 +176,19 @@ impl Bg96 {
     async fn live(&self, socket: &Shared, silent: bool) {
         let started = Instant::now();
         let outcome = self.establish(socket).await;
-        if let (false, OpenResultTiming::Delayed(delay)) = (silent, self.options.open_result_timing) {
+        if let (false, OpenResultTiming::Delayed(delay)) = (silent, self.options.open_result_timing)
+        {
             Timer::at(started + delay).await;
         }
         let code = outcome.as_ref().err().copied().unwrap_or(0);
         let result = {
             let mut socket = socket.borrow_mut();
             socket.open_code = code;
-            socket.phase = if code == 0 { Phase::Connected } else { Phase::Failed };
+            socket.phase = if code == 0 {
+                Phase::Connected
+            } else {
+                Phase::Failed
+            };
             format!("+{}OPEN: {},{code}", socket.family(), socket.id)
         };
         if !silent {
@@ -216,12 +223,23 @@ impl Bg96 {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 log::info!("bg96: socket {id} to {host}:{port}: {error}");
-                return Err(if error.kind() == io::ErrorKind::NotFound { 565 } else { 566 });
+                return Err(if error.kind() == io::ErrorKind::NotFound {
+                    565
+                } else {
+                    566
+                });
             }
             Err(_) => return Err(569),
         };
-        let Some(context) = context else { return Ok(Box::new(BufReader::new(stream))) };
-        match with_timeout(Duration::from_secs(context.negotiate_time), self.secure(&context, &host, stream)).await {
+        let Some(context) = context else {
+            return Ok(Box::new(BufReader::new(stream)));
+        };
+        match with_timeout(
+            Duration::from_secs(context.negotiate_time),
+            self.secure(&context, &host, stream),
+        )
+        .await
+        {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(reason)) => {
                 // Every certificate failure collapses into this one code (sheet 4.6, T10); the log knows better.
@@ -232,12 +250,21 @@ impl Bg96 {
         }
     }
 
-    async fn secure(&self, context: &SslContext, host: &str, stream: Box<dyn Stream>) -> tls::TlsResult<Box<dyn Channel>> {
+    async fn secure(
+        &self,
+        context: &SslContext,
+        host: &str,
+        stream: Box<dyn Stream>,
+    ) -> tls::TlsResult<Box<dyn Channel>> {
         let profile = &self.options.profile;
         let settings = {
             let state = self.state.borrow();
             let file = |name: &str| {
-                state.files.get(name).cloned().map_err(|_| format!("credential file {name:?} does not exist"))
+                state
+                    .files
+                    .get(name)
+                    .cloned()
+                    .map_err(|_| format!("credential file {name:?} does not exist"))
             };
             let server = if context.level == 0 {
                 ServerCheck::None
@@ -248,14 +275,25 @@ impl Bg96 {
                     name: profile.checks_name,
                 }
             };
-            let client =
-                if context.level == 2 { Some((file(&context.cert)?, file(&context.key)?)) } else { None };
+            let client = if context.level == 2 {
+                Some((file(&context.cert)?, file(&context.key)?))
+            } else {
+                None
+            };
             TlsSettings {
                 host,
                 sni: context.sni,
                 // SSL 3 to TLS 1.1 are not in rustls; 4 ("all") leaves 1.2. There is no 1.3 on this modem (sheet 4.1).
-                versions: if context.version >= 3 { TLS12_ONLY } else { &[] },
-                suites: if context.suite == 0xffff { profile.cipher_suites } else { std::slice::from_ref(&context.suite) },
+                versions: if context.version >= 3 {
+                    TLS12_ONLY
+                } else {
+                    &[]
+                },
+                suites: if context.suite == 0xffff {
+                    profile.cipher_suites
+                } else {
+                    std::slice::from_ref(&context.suite)
+                },
                 server,
                 client,
                 accepts_der: profile.accepts_der,
@@ -266,7 +304,12 @@ impl Bg96 {
     }
 
     /// Moves bytes both ways until the connection ends.
-    fn poll_socket(&self, socket: &Shared, channel: &mut Box<dyn Channel>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_socket(
+        &self,
+        socket: &Shared,
+        channel: &mut Box<dyn Channel>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let mut channel = Pin::new(channel);
         if self.poll_outgoing(socket, channel.as_mut(), cx).is_err() {
             return self.connection_ended(socket);
@@ -347,7 +390,11 @@ impl Bg96 {
         if !socket.closing {
             socket.phase = Phase::Closing;
             socket.outgoing.clear();
-            self.urc(&format!("+{}URC: \"closed\",{}", socket.family(), socket.id));
+            self.urc(&format!(
+                "+{}URC: \"closed\",{}",
+                socket.family(),
+                socket.id
+            ));
         }
         Poll::Ready(())
     }

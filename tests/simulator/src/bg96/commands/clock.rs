@@ -15,7 +15,11 @@ const NTP_SILENCE: Duration = Duration::from_secs(75);
 /// The moment as `AT+CCLK` or the long forms show it: local time, then the zone in quarter hours.
 fn show(utc: OffsetDateTime, zone: i8, long_year: bool) -> String {
     let local = utc + time::Duration::minutes(i64::from(zone) * 15);
-    let year = if long_year { format!("{:04}", local.year()) } else { format!("{:02}", local.year().rem_euclid(100)) };
+    let year = if long_year {
+        format!("{:04}", local.year())
+    } else {
+        format!("{:02}", local.year().rem_euclid(100))
+    };
     format!(
         "{year}/{:02}/{:02},{:02}:{:02}:{:02}{}",
         u8::from(local.month()),
@@ -28,7 +32,11 @@ fn show(utc: OffsetDateTime, zone: i8, long_year: bool) -> String {
 }
 
 fn show_zone(zone: i8) -> String {
-    format!("{}{:02}", if zone < 0 { '-' } else { '+' }, zone.unsigned_abs())
+    format!(
+        "{}{:02}",
+        if zone < 0 { '-' } else { '+' },
+        zone.unsigned_abs()
+    )
 }
 
 /// `yy/MM/dd,hh:mm:ss+zz`, each field with its two digits.
@@ -38,17 +46,24 @@ fn read(text: &str) -> Option<(OffsetDateTime, i8)> {
         return None;
     }
     let separators = [(2, b'/'), (5, b'/'), (8, b','), (11, b':'), (14, b':')];
-    if separators.iter().any(|(index, separator)| bytes[*index] != *separator) {
+    if separators
+        .iter()
+        .any(|(index, separator)| bytes[*index] != *separator)
+    {
         return None;
     }
     let number = |from: usize| -> Option<u8> {
         let digits = &bytes[from..from + 2];
-        digits.iter().all(u8::is_ascii_digit).then(|| (digits[0] - b'0') * 10 + digits[1] - b'0')
+        digits
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then(|| (digits[0] - b'0') * 10 + digits[1] - b'0')
     };
     let year = i32::from(number(0)?);
     // Two digits: GPS starts in 1980.
     let year = if year >= 80 { 1900 + year } else { 2000 + year };
-    let date = Date::from_calendar_date(year, Month::try_from(number(3)?).ok()?, number(6)?).ok()?;
+    let date =
+        Date::from_calendar_date(year, Month::try_from(number(3)?).ok()?, number(6)?).ok()?;
     let time = Time::from_hms(number(9)?, number(12)?, number(15)?).ok()?;
     let zone = match bytes[17] {
         b'+' => number(18)? as i8,
@@ -58,14 +73,20 @@ fn read(text: &str) -> Option<(OffsetDateTime, i8)> {
     if !(-48..=56).contains(&zone) {
         return None;
     }
-    Some((OffsetDateTime::new_utc(date, time) - time::Duration::minutes(i64::from(zone) * 15), zone))
+    Some((
+        OffsetDateTime::new_utc(date, time) - time::Duration::minutes(i64::from(zone) * 15),
+        zone,
+    ))
 }
 
 impl Bg96 {
     pub(super) fn clock(&self, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
         let mut state = self.state.borrow_mut();
         match (name, op) {
-            ("CCLK", Op::Read) => reply.line(format!("+CCLK: \"{}\"", show(state.clock.now(), state.zone, false))),
+            ("CCLK", Op::Read) => reply.line(format!(
+                "+CCLK: \"{}\"",
+                show(state.clock.now(), state.zone, false)
+            )),
             ("CCLK", Op::Set(args)) => {
                 args.count(1, 1)?;
                 let (utc, zone) = read(args.string(0)?).ok_or(Fail::Error)?;
@@ -133,10 +154,17 @@ impl Bg96 {
             state.ntp = Some((server, port));
             state.network_clock
         };
-        let Some(modem) = self.me.upgrade() else { return OK };
+        let Some(modem) = self.me.upgrade() else {
+            return OK;
+        };
         let epoch = self.boots.get();
         self.core.spawn(async move {
-            Timer::after(if network.is_some() { NTP_ANSWER } else { NTP_SILENCE }).await;
+            Timer::after(if network.is_some() {
+                NTP_ANSWER
+            } else {
+                NTP_SILENCE
+            })
+            .await;
             if modem.boots.get() != epoch {
                 return;
             }
@@ -150,9 +178,17 @@ impl Bg96 {
                         }
                         // TRAP, sheet section 2: the time is UTC although it carries a zone.
                         let zone = state.zone;
-                        let field = if modem.options.profile.ntp_time_is_utc { 0 } else { zone };
+                        let field = if modem.options.profile.ntp_time_is_utc {
+                            0
+                        } else {
+                            zone
+                        };
                         let text = show(network.now(), field, true);
-                        format!("+QNTP: 0,\"{}{}\"", &text[..text.len() - 3], show_zone(zone))
+                        format!(
+                            "+QNTP: 0,\"{}{}\"",
+                            &text[..text.len() - 3],
+                            show_zone(zone)
+                        )
                     }
                     None => "+QNTP: 569,\"\"".to_owned(),
                 }
@@ -178,7 +214,13 @@ mod tests {
 
     #[test]
     fn malformed_times_are_refused() {
-        for text in ["2026/08/06,20:40:17+32", "26/13/06,20:40:17+32", "26/08/06,20:40:17", "26/08/06,20:40:17+57", ""] {
+        for text in [
+            "2026/08/06,20:40:17+32",
+            "26/13/06,20:40:17+32",
+            "26/08/06,20:40:17",
+            "26/08/06,20:40:17+57",
+            "",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -23,7 +23,12 @@ enum End {
 }
 
 impl Bg96 {
-    pub(super) async fn file_command(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
+    pub(super) async fn file_command(
+        self: &Rc<Self>,
+        name: &str,
+        op: &Op,
+        reply: &mut Reply,
+    ) -> Outcome {
         match (name, op) {
             ("QFUPL", Op::Set(args)) => return self.upload(args).await,
             ("QFWRITE", Op::Set(args)) => return self.write_file(args).await,
@@ -31,9 +36,14 @@ impl Bg96 {
         }
         let mut state = self.state.borrow_mut();
         let files = &mut state.files;
-        let handle = |args: &Args| args.number(0, 0, u32::MAX.into()).map(|handle| handle as u32);
+        let handle = |args: &Args| {
+            args.number(0, 0, u32::MAX.into())
+                .map(|handle| handle as u32)
+        };
         match (name, op) {
-            ("QFLDS", Op::Execute) => reply.line(format!("+QFLDS: {},{}", files.used(), files.all().len())),
+            ("QFLDS", Op::Execute) => {
+                reply.line(format!("+QFLDS: {},{}", files.used(), files.all().len()))
+            }
             ("QFLDS", Op::Set(args)) => {
                 args.count(1, 1)?;
                 if args.string(0)? != "UFS" {
@@ -55,7 +65,14 @@ impl Bg96 {
                 let contents = files.get(args.string(0)?)?;
                 self.core.send(b"\r\nCONNECT\r\n");
                 self.core.send(contents);
-                self.core.send(format!("\r\n+QFDWL: {},{:x}\r\n", contents.len(), checksum(contents)).as_bytes());
+                self.core.send(
+                    format!(
+                        "\r\n+QFDWL: {},{:x}\r\n",
+                        contents.len(),
+                        checksum(contents)
+                    )
+                    .as_bytes(),
+                );
                 drop(state);
                 self.finish("OK", 0);
                 return Ok(Done::Answered);
@@ -67,8 +84,12 @@ impl Bg96 {
             }
             ("QFREAD", Op::Set(args)) => {
                 args.count(1, 2)?;
-                let bytes = files.read(handle(args)?, args.number_or(1, 1, u32::MAX.into(), u32::MAX.into())? as usize)?;
-                self.core.send(format!("\r\nCONNECT {}\r\n", bytes.len()).as_bytes());
+                let bytes = files.read(
+                    handle(args)?,
+                    args.number_or(1, 1, u32::MAX.into(), u32::MAX.into())? as usize,
+                )?;
+                self.core
+                    .send(format!("\r\nCONNECT {}\r\n", bytes.len()).as_bytes());
                 self.core.send(&bytes);
                 drop(state);
                 self.finish("OK", 0);
@@ -101,7 +122,11 @@ impl Bg96 {
         let size = args.number_or(1, 1, u32::MAX.into(), DEFAULT_UPLOAD)? as usize;
         let timeout = Duration::from_secs(args.number_or(2, 1, 65535, 5)?);
         let acknowledged = args.number_or(3, 0, 1, 0)? == 1;
-        let name = self.state.borrow_mut().files.begin_upload(args.string(0)?, size)?;
+        let name = self
+            .state
+            .borrow_mut()
+            .files
+            .begin_upload(args.string(0)?, size)?;
         self.core.send(b"\r\nCONNECT\r\n");
         let mut stored = 0;
         let end = self
@@ -143,7 +168,8 @@ impl Bg96 {
             bytes.truncate(bytes.len() - 3);
         }
         let total = self.state.borrow_mut().files.write(handle, &bytes)?;
-        self.core.send(format!("\r\n+QFWRITE: {},{total}\r\n", bytes.len()).as_bytes());
+        self.core
+            .send(format!("\r\n+QFWRITE: {},{total}\r\n", bytes.len()).as_bytes());
         self.end_data(end)
     }
 
@@ -163,9 +189,18 @@ impl Bg96 {
         // How much of `+++` was seen, the first of them after a silence.
         let mut escape = 0;
         for _ in 0..size {
-            let deadline = last + if escape == 3 { GUARD.min(timeout) } else { timeout };
+            let deadline = last
+                + if escape == 3 {
+                    GUARD.min(timeout)
+                } else {
+                    timeout
+                };
             let Ok(byte) = with_deadline(deadline, self.core.read()).await else {
-                return if escape == 3 { End::Escape } else { End::Timeout };
+                return if escape == 3 {
+                    End::Escape
+                } else {
+                    End::Timeout
+                };
             };
             let now = Instant::now();
             escape = match (byte, escape) {

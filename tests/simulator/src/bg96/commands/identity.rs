@@ -20,8 +20,18 @@ impl Bg96 {
             ("&C", n @ 0..=1) => user.dcd = n as u8,
             ("&D", n @ 0..=2) => user.dtr = n as u8,
             // The rate is not touched by &F and Z (sheet 1.3).
-            ("&F", 0) => *user = UserProfile { rate: user.rate, ..UserProfile::FACTORY },
-            ("Z", 0) => *user = UserProfile { rate: user.rate, ..state.nv.user.clone() },
+            ("&F", 0) => {
+                *user = UserProfile {
+                    rate: user.rate,
+                    ..UserProfile::FACTORY
+                }
+            }
+            ("Z", 0) => {
+                *user = UserProfile {
+                    rate: user.rate,
+                    ..state.nv.user.clone()
+                }
+            }
             ("&W", 0) => state.nv.user = user.clone(),
             ("I", 0) => {
                 let profile = &self.options.profile;
@@ -42,7 +52,10 @@ impl Bg96 {
             ("GMR" | "CGMR", Op::Execute) => reply.line(profile.revision),
             ("QGMR", Op::Execute) => reply.line(profile.full_revision),
             ("GSN" | "CGSN", Op::Execute) => reply.line(IMEI),
-            ("GMI" | "CGMI" | "GMM" | "CGMM" | "GMR" | "CGMR" | "QGMR" | "GSN" | "CGSN", Op::Test) => {}
+            (
+                "GMI" | "CGMI" | "GMM" | "CGMM" | "GMR" | "CGMR" | "QGMR" | "GSN" | "CGSN",
+                Op::Test,
+            ) => {}
             _ => return UNKNOWN,
         }
         OK

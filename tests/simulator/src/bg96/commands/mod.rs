@@ -68,7 +68,9 @@ impl Bg96 {
     async fn extended(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
         let outcome = self.chapters(name, op, reply).await;
         // `AT+QIGETERROR` tells about the last command of the TCP/IP and SSL chapters (sheet 4.6).
-        if (name.starts_with("QI") || name.starts_with("QSSL")) && !matches!(name, "QIGETERROR" | "QINISTAT" | "QINDCFG") {
+        if (name.starts_with("QI") || name.starts_with("QSSL"))
+            && !matches!(name, "QIGETERROR" | "QINISTAT" | "QINDCFG")
+        {
             self.state.borrow_mut().last_error = match outcome {
                 Ok(_) => 0,
                 Err(Fail::Tcp(code)) => code,
@@ -79,7 +81,13 @@ impl Bg96 {
     }
 
     async fn chapters(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
-        for chapter in [Self::identity, Self::sim, Self::radio, Self::settings, Self::clock] {
+        for chapter in [
+            Self::identity,
+            Self::sim,
+            Self::radio,
+            Self::settings,
+            Self::clock,
+        ] {
             match chapter(self, name, op, reply) {
                 Err(Fail::Unknown) => {}
                 outcome => return outcome,

@@ -20,12 +20,20 @@ impl Bg96 {
     pub(super) async fn pdp(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
         match (name, op) {
             ("QICSGP", Op::Set(args)) => return self.pdp_settings(args, reply),
-            ("QICSGP", Op::Test) => reply.line("+QICSGP: (1-16),(1,2),<APN>,<username>,<password>,(0-3)"),
+            ("QICSGP", Op::Test) => {
+                reply.line("+QICSGP: (1-16),(1,2),<APN>,<username>,<password>,(0-3)")
+            }
             ("QIACT", Op::Read) => {
                 let state = self.state.borrow();
                 for context in state.pdp.keys().filter(|context| state.active(**context)) {
-                    let family = state.pdp_settings.get(context).map_or(1, |settings| settings.family);
-                    reply.line(format!("+QIACT: {context},1,{family},\"{}\"", address(*context)));
+                    let family = state
+                        .pdp_settings
+                        .get(context)
+                        .map_or(1, |settings| settings.family);
+                    reply.line(format!(
+                        "+QIACT: {context},1,{family},\"{}\"",
+                        address(*context)
+                    ));
                 }
             }
             ("QIACT", Op::Test) => reply.line("+QIACT: (1-16)"),
@@ -50,15 +58,25 @@ impl Bg96 {
                     .entry(context)
                     .or_insert_with(|| ("100.64.0.10".to_owned(), "100.64.0.11".to_owned()));
                 if args.len() == 1 {
-                    reply.line(format!("+QIDNSCFG: {context},\"{}\",\"{}\"", servers.0, servers.1));
+                    reply.line(format!(
+                        "+QIDNSCFG: {context},\"{}\",\"{}\"",
+                        servers.0, servers.1
+                    ));
                 } else {
-                    *servers = (args.string(1)?.to_owned(), args.string_or(2, &servers.1.clone())?.to_owned());
+                    *servers = (
+                        args.string(1)?.to_owned(),
+                        args.string_or(2, &servers.1.clone())?.to_owned(),
+                    );
                 }
             }
             ("CGPADDR", Op::Set(args)) => {
                 args.count(1, 1)?;
                 let context = args.byte(0, 1, 16)?;
-                let shown = if self.state.borrow().active(context) { address(context) } else { "0.0.0.0".to_owned() };
+                let shown = if self.state.borrow().active(context) {
+                    address(context)
+                } else {
+                    "0.0.0.0".to_owned()
+                };
                 reply.line(format!("+CGPADDR: {context},{shown}"));
             }
             _ => return UNKNOWN,
@@ -71,10 +89,21 @@ impl Bg96 {
         let context = args.byte(0, 1, 16)?;
         let mut state = self.state.borrow_mut();
         if args.len() == 1 {
-            let default = PdpSettings { family: 1, ..PdpSettings::default() };
+            let default = PdpSettings {
+                family: 1,
+                ..PdpSettings::default()
+            };
             let settings = state.pdp_settings.get(&context).unwrap_or(&default);
-            let PdpSettings { family, apn, user, password, auth } = settings;
-            reply.line(format!("+QICSGP: {family},\"{apn}\",\"{user}\",\"{password}\",{auth}"));
+            let PdpSettings {
+                family,
+                apn,
+                user,
+                password,
+                auth,
+            } = settings;
+            reply.line(format!(
+                "+QICSGP: {family},\"{apn}\",\"{user}\",\"{password}\",{auth}"
+            ));
             return OK;
         }
         let settings = PdpSettings {

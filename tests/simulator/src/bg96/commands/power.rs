@@ -11,7 +11,9 @@ use super::{Done, OK, Outcome, Reply, UNKNOWN};
 impl Bg96 {
     pub(super) async fn power(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
         match (name, op) {
-            ("CFUN", Op::Read) => reply.line(format!("+CFUN: {}", self.state.borrow().functionality)),
+            ("CFUN", Op::Read) => {
+                reply.line(format!("+CFUN: {}", self.state.borrow().functionality))
+            }
             ("CFUN", Op::Test) => reply.line("+CFUN: (0,1,4),(0,1)"),
             ("CFUN", Op::Set(args)) => {
                 args.count(1, 2)?;
@@ -30,7 +32,11 @@ impl Bg96 {
                     return Ok(Done::Answered);
                 }
                 self.state.borrow_mut().functionality = level;
-                if level == 1 { self.core.touch() } else { self.unregister() }
+                if level == 1 {
+                    self.core.touch()
+                } else {
+                    self.unregister()
+                }
             }
             ("QPOWD", Op::Execute) => return self.power_down(true).await,
             ("QPOWD", Op::Set(args)) => {

@@ -41,7 +41,8 @@ fn location(state: &State, mode: u8, status: u8) -> String {
 pub(in super::super) fn registration_urc(state: &State, domain: &str) -> Option<String> {
     let (mode, status) = (mode(state, domain), status(state, domain));
     // The GPRS domain does not change on LTE-M.
-    (mode > 0 && domain != "CGREG").then(|| format!("+{domain}: {status}{}", location(state, mode, status)))
+    (mode > 0 && domain != "CGREG")
+        .then(|| format!("+{domain}: {status}{}", location(state, mode, status)))
 }
 
 impl Bg96 {
@@ -50,7 +51,10 @@ impl Bg96 {
             ("CREG" | "CGREG" | "CEREG", Op::Read) => {
                 let state = self.state.borrow();
                 let (mode, status) = (mode(&state, name), status(&state, name));
-                reply.line(format!("+{name}: {mode},{status}{}", location(&state, mode, status)));
+                reply.line(format!(
+                    "+{name}: {mode},{status}{}",
+                    location(&state, mode, status)
+                ));
             }
             ("CREG" | "CGREG" | "CEREG", Op::Set(args)) => {
                 args.count(1, 1)?;
@@ -94,12 +98,20 @@ impl Bg96 {
                 self.core.touch();
             }
             ("CSQ", Op::Execute) => {
-                let rssi = if self.state.borrow().registered { 20 } else { 99 };
+                let rssi = if self.state.borrow().registered {
+                    20
+                } else {
+                    99
+                };
                 reply.line(format!("+CSQ: {rssi},99"));
             }
             ("QCSQ", Op::Execute) => {
                 let registered = self.state.borrow().registered;
-                reply.line(if registered { "+QCSQ: \"CAT-M1\",-71,-98,120,-11" } else { "+QCSQ: \"NOSERVICE\"" });
+                reply.line(if registered {
+                    "+QCSQ: \"CAT-M1\",-71,-98,120,-11"
+                } else {
+                    "+QCSQ: \"NOSERVICE\""
+                });
             }
             ("QNWINFO", Op::Execute) => {
                 let registered = self.state.borrow().registered;
@@ -110,7 +122,10 @@ impl Bg96 {
                     "+QNWINFO: No Service"
                 });
             }
-            ("CGATT", Op::Read) => reply.line(format!("+CGATT: {}", u8::from(self.state.borrow().registered))),
+            ("CGATT", Op::Read) => reply.line(format!(
+                "+CGATT: {}",
+                u8::from(self.state.borrow().registered)
+            )),
             ("CGATT", Op::Set(args)) => {
                 args.count(1, 1)?;
                 if args.byte(0, 0, 1)? == 0 {

@@ -4,7 +4,9 @@ use super::super::Bg96;
 use super::super::parser::{Args, Fail, Op};
 use super::{OK, Outcome, Reply, UNKNOWN};
 
-const RATES: [u64; 8] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600];
+const RATES: [u64; 8] = [
+    9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600,
+];
 const URC_PORTS: [&str; 3] = ["usbat", "usbmodem", "uart1"];
 const URC_KINDS: [&str; 5] = ["all", "csq", "smsfull", "ring", "smsincoming"];
 
@@ -23,12 +25,17 @@ fn one_of(values: &[&str], allowed: &[&str]) -> bool {
 }
 
 fn hex(values: &[&str]) -> bool {
-    values.iter().all(|value| u64::from_str_radix(value, 16).is_ok())
+    values
+        .iter()
+        .all(|value| u64::from_str_radix(value, 16).is_ok())
 }
 
 fn scan_sequence(values: &[&str]) -> bool {
     let digits = values[0].as_bytes();
-    matches!(digits.len(), 2 | 4 | 6) && digits.chunks(2).all(|pair| pair[0] == b'0' && (b'0'..=b'3').contains(&pair[1]))
+    matches!(digits.len(), 2 | 4 | 6)
+        && digits
+            .chunks(2)
+            .all(|pair| pair[0] == b'0' && (b'0'..=b'3').contains(&pair[1]))
 }
 
 fn switch(values: &[&str]) -> bool {
@@ -36,16 +43,76 @@ fn switch(values: &[&str]) -> bool {
 }
 
 const ITEMS: [Item; 10] = [
-    Item { name: "nwscanseq", default: "00", values: 1, effect: true, valid: scan_sequence },
-    Item { name: "nwscanmode", default: "0", values: 1, effect: true, valid: |v| one_of(v, &["0", "1", "3"]) },
-    Item { name: "iotopmode", default: "2", values: 1, effect: true, valid: |v| one_of(v, &["0", "1", "2"]) },
-    Item { name: "roamservice", default: "255", values: 1, effect: true, valid: |v| one_of(v, &["1", "2", "255"]) },
-    Item { name: "servicedomain", default: "2", values: 1, effect: true, valid: |v| one_of(v, &["1", "2"]) },
-    Item { name: "band", default: "f,400a0e189f,a0e189f", values: 3, effect: true, valid: hex },
-    Item { name: "psm/urc", default: "0", values: 1, effect: false, valid: switch },
-    Item { name: "psm/enter", default: "0", values: 1, effect: false, valid: switch },
-    Item { name: "pdp/duplicatechk", default: "0", values: 1, effect: false, valid: switch },
-    Item { name: "urc/delay", default: "0", values: 1, effect: false, valid: switch },
+    Item {
+        name: "nwscanseq",
+        default: "00",
+        values: 1,
+        effect: true,
+        valid: scan_sequence,
+    },
+    Item {
+        name: "nwscanmode",
+        default: "0",
+        values: 1,
+        effect: true,
+        valid: |v| one_of(v, &["0", "1", "3"]),
+    },
+    Item {
+        name: "iotopmode",
+        default: "2",
+        values: 1,
+        effect: true,
+        valid: |v| one_of(v, &["0", "1", "2"]),
+    },
+    Item {
+        name: "roamservice",
+        default: "255",
+        values: 1,
+        effect: true,
+        valid: |v| one_of(v, &["1", "2", "255"]),
+    },
+    Item {
+        name: "servicedomain",
+        default: "2",
+        values: 1,
+        effect: true,
+        valid: |v| one_of(v, &["1", "2"]),
+    },
+    Item {
+        name: "band",
+        default: "f,400a0e189f,a0e189f",
+        values: 3,
+        effect: true,
+        valid: hex,
+    },
+    Item {
+        name: "psm/urc",
+        default: "0",
+        values: 1,
+        effect: false,
+        valid: switch,
+    },
+    Item {
+        name: "psm/enter",
+        default: "0",
+        values: 1,
+        effect: false,
+        valid: switch,
+    },
+    Item {
+        name: "pdp/duplicatechk",
+        default: "0",
+        values: 1,
+        effect: false,
+        valid: switch,
+    },
+    Item {
+        name: "urc/delay",
+        default: "0",
+        values: 1,
+        effect: false,
+        valid: switch,
+    },
 ];
 
 impl Bg96 {
@@ -70,7 +137,9 @@ impl Bg96 {
                     self.core.baud.set(Some(rate as u32));
                 }
             }
-            ("IFC", Op::Read) => reply.line(format!("+IFC: {},{}", state.user.flow.0, state.user.flow.1)),
+            ("IFC", Op::Read) => {
+                reply.line(format!("+IFC: {},{}", state.user.flow.0, state.user.flow.1))
+            }
             ("IFC", Op::Set(args)) => {
                 args.count(2, 2)?;
                 let (by_host, by_modem) = (args.byte(0, 0, 2)?, args.byte(1, 0, 2)?);
@@ -79,7 +148,10 @@ impl Bg96 {
                 }
                 state.user.flow = (by_host, by_modem);
             }
-            ("ICF", Op::Read) => reply.line(format!("+ICF: {},{}", state.user.framing.0, state.user.framing.1)),
+            ("ICF", Op::Read) => reply.line(format!(
+                "+ICF: {},{}",
+                state.user.framing.0, state.user.framing.1
+            )),
             ("ICF", Op::Set(args)) => {
                 args.count(1, 2)?;
                 // Other framings would need a port that has them.
@@ -101,7 +173,9 @@ impl Bg96 {
                     state.nv.urc_port = port;
                 }
             }
-            ("QURCCFG", Op::Test) => reply.line("+QURCCFG: \"urcport\",(\"usbat\",\"usbmodem\",\"uart1\")"),
+            ("QURCCFG", Op::Test) => {
+                reply.line("+QURCCFG: \"urcport\",(\"usbat\",\"usbmodem\",\"uart1\")")
+            }
             ("QINDCFG", Op::Set(args)) => {
                 args.count(1, 3)?;
                 let kind = args.string(0)?.to_ascii_lowercase();
@@ -131,12 +205,23 @@ impl Bg96 {
             ("CPSMS", Op::Set(args)) => {
                 args.count(1, 5)?;
                 let on = args.byte(0, 0, 1)?;
-                let (tau, active) = (eight_bits(args, 3, "00000100")?, eight_bits(args, 4, "00001111")?);
-                state.nv.psm = if on == 1 { format!("1,,,\"{tau}\",\"{active}\"") } else { "0".into() };
+                let (tau, active) = (
+                    eight_bits(args, 3, "00000100")?,
+                    eight_bits(args, 4, "00001111")?,
+                );
+                state.nv.psm = if on == 1 {
+                    format!("1,,,\"{tau}\",\"{active}\"")
+                } else {
+                    "0".into()
+                };
             }
             ("QPSMS", Op::Read) => {
                 let on = state.nv.psm.starts_with('1');
-                reply.line(if on { "+QPSMS: 1,,,\"86400\",\"2\"" } else { "+QPSMS: 0" });
+                reply.line(if on {
+                    "+QPSMS: 1,,,\"86400\",\"2\""
+                } else {
+                    "+QPSMS: 0"
+                });
             }
             ("CEDRXS", Op::Read) => reply.line(format!("+CEDRXS: {}", state.nv.edrx)),
             ("CEDRXS", Op::Set(args)) => {
@@ -162,16 +247,25 @@ impl Bg96 {
 
     fn qcfg(&self, args: &Args, reply: &mut Reply) -> Outcome {
         let name = args.string(0)?.to_ascii_lowercase();
-        let item = ITEMS.iter().find(|item| item.name == name).ok_or(Fail::Error)?;
+        let item = ITEMS
+            .iter()
+            .find(|item| item.name == name)
+            .ok_or(Fail::Error)?;
         let mut state = self.state.borrow_mut();
         if args.len() == 1 {
-            let value = state.nv.qcfg.get(item.name).map_or(item.default, String::as_str);
+            let value = state
+                .nv
+                .qcfg
+                .get(item.name)
+                .map_or(item.default, String::as_str);
             reply.line(format!("+QCFG: \"{name}\",{value}"));
             return OK;
         }
         args.count(1 + item.values, 1 + item.values + usize::from(item.effect))?;
         args.number_or(1 + item.values, 0, 1, 1)?;
-        let values: Vec<&str> = (1..=item.values).map(|index| args.bare(index)).collect::<Result<_, _>>()?;
+        let values: Vec<&str> = (1..=item.values)
+            .map(|index| args.bare(index))
+            .collect::<Result<_, _>>()?;
         if !(item.valid)(&values) {
             return Err(Fail::Error);
         }
@@ -183,5 +277,9 @@ impl Bg96 {
 
 fn eight_bits<'a>(args: &'a Args, index: usize, default: &'a str) -> Result<&'a str, Fail> {
     let bits = args.string_or(index, default)?;
-    if bits.len() == 8 && bits.bytes().all(|bit| matches!(bit, b'0' | b'1')) { Ok(bits) } else { Err(Fail::Error) }
+    if bits.len() == 8 && bits.bytes().all(|bit| matches!(bit, b'0' | b'1')) {
+        Ok(bits)
+    } else {
+        Err(Fail::Error)
+    }
 }

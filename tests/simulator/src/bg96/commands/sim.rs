@@ -52,7 +52,10 @@ impl Bg96 {
             }
             ("QSIMSTAT", Op::Read) => {
                 let inserted = u8::from(self.options.sim != Sim::Missing);
-                reply.line(format!("+QSIMSTAT: {},{inserted}", self.state.borrow().sim_reports));
+                reply.line(format!(
+                    "+QSIMSTAT: {},{inserted}",
+                    self.state.borrow().sim_reports
+                ));
             }
             ("QSIMSTAT", Op::Set(args)) => {
                 args.count(1, 1)?;

@@ -38,7 +38,11 @@ impl Bg96 {
             ("QSSLRECV", Op::Set(args)) => {
                 args.count(2, 2)?;
                 // 0 is no query on BG96 (sheet 4.4).
-                return self.receive_payload(args.byte(0, 0, 11)?, args.number(1, 1, RECEIVE_LIMIT)?, true);
+                return self.receive_payload(
+                    args.byte(0, 0, 11)?,
+                    args.number(1, 1, RECEIVE_LIMIT)?,
+                    true,
+                );
             }
             ("QSSLCLOSE", Op::Test) => reply.line("+QSSLCLOSE: (0-11),(0-65535)"),
             ("QSSLCLOSE", Op::Set(args)) => {
@@ -69,7 +73,13 @@ impl Bg96 {
         args.count(2, 3)?;
         let key = args.string(0)?.to_ascii_lowercase();
         // A key that this firmware lacks.
-        if !self.options.profile.ssl_keys.iter().any(|(known, _)| *known == key) {
+        if !self
+            .options
+            .profile
+            .ssl_keys
+            .iter()
+            .any(|(known, _)| *known == key)
+        {
             return Err(Fail::Error);
         }
         let context = args.byte(1, 0, 5)?;
@@ -77,7 +87,10 @@ impl Bg96 {
         let settings = &mut state.ssl[usize::from(context)];
         if args.len() == 2 {
             // TRAP: `AT+QSSLCFG="ignorelocaltime",1` asks about context 1, it sets nothing (sheet 4.1).
-            reply.line(format!("+QSSLCFG: \"{key}\",{context},{}", setting(settings, &key)));
+            reply.line(format!(
+                "+QSSLCFG: \"{key}\",{context},{}",
+                setting(settings, &key)
+            ));
             return OK;
         }
         match key.as_str() {
@@ -97,7 +110,10 @@ impl Bg96 {
 
     /// Unquoted hex with its prefix; the quoted form is an error on BG96 (T7).
     fn suite(&self, text: &str) -> Result<u16, Fail> {
-        let digits = text.strip_prefix("0X").or_else(|| text.strip_prefix("0x")).ok_or(Fail::Error)?;
+        let digits = text
+            .strip_prefix("0X")
+            .or_else(|| text.strip_prefix("0x"))
+            .ok_or(Fail::Error)?;
         if digits.len() != 4 {
             return Err(Fail::Error);
         }
@@ -119,7 +135,15 @@ impl Bg96 {
             // Transparent mode is not modelled; the project never uses it.
             _ => return Err(Fail::Tcp(555)),
         };
-        self.open(Socket::new(id, Kind::Tls { context }, pdp, host, port, mode)).await
+        self.open(Socket::new(
+            id,
+            Kind::Tls { context },
+            pdp,
+            host,
+            port,
+            mode,
+        ))
+        .await
     }
 
     /// What both families check before they connect, and how they report.
@@ -141,7 +165,11 @@ impl Bg96 {
                 return OK;
             }
             let tls = |kind: Kind| matches!(kind, Kind::Tls { .. });
-            let open = state.sockets.values().filter(|socket| tls(socket.borrow().kind)).count();
+            let open = state
+                .sockets
+                .values()
+                .filter(|socket| tls(socket.borrow().kind))
+                .count();
             if tls(socket.kind) && open >= self.options.tls_limit {
                 return Err(Fail::Tcp(553));
             }
@@ -154,7 +182,9 @@ impl Bg96 {
         }
         let prefix = format!("+{}OPEN: {}", socket.family(), socket.id);
         let socket = self.start(socket, true);
-        self.core.until(|| socket.borrow().phase != Phase::Opening || socket.borrow().finished).await;
+        self.core
+            .until(|| socket.borrow().phase != Phase::Opening || socket.borrow().finished)
+            .await;
         self.finish("OK", 0);
         // Behind OK, in the same burst.
         let code = socket.borrow().open_code;
@@ -166,7 +196,9 @@ impl Bg96 {
     fn ssl_states(&self, wanted: Option<u8>, reply: &mut Reply) {
         for (id, socket) in &self.state.borrow().sockets {
             let socket = socket.borrow();
-            let Kind::Tls { context } = socket.kind else { continue };
+            let Kind::Tls { context } = socket.kind else {
+                continue;
+            };
             if wanted.is_none_or(|wanted| wanted == *id) {
                 reply.line(format!(
                     "+QSSLSTATE: {id},\"SSLClient\",\"{}\",{},{},{},{},{id},{},\"uart1\",{context}",
@@ -185,7 +217,11 @@ impl Bg96 {
     pub(super) async fn send_payload(&self, args: &Args, tls: bool) -> Outcome {
         args.count(1, 2)?;
         let id = args.byte(0, 0, 11)?;
-        let length = if args.len() == 2 { Some(args.number(1, 1, SEND_LIMIT)? as usize) } else { None };
+        let length = if args.len() == 2 {
+            Some(args.number(1, 1, SEND_LIMIT)? as usize)
+        } else {
+            None
+        };
         let socket = self.connected(id, tls)?;
         let echo = {
             let state = self.state.borrow();
@@ -212,17 +248,22 @@ impl Bg96 {
         }
         let accepted = {
             let mut socket = socket.borrow_mut();
-            let fits = socket.unsent() + payload.len() <= self.options.send_buffer;
-            if socket.phase == Phase::Connected && fits {
-                socket.queue(&payload);
-                true
-            } else {
-                false
+            if socket.phase != Phase::Connected {
+                return Err(Fail::Tcp(558));
             }
+            let fits = socket.unsent() + payload.len() <= self.options.send_buffer;
+            if fits {
+                socket.queue(&payload);
+            }
+            fits
         };
         self.core.touch();
         // `SEND OK` and `SEND FAIL` stand in the place of OK (sheet section 0).
-        self.core.send(if accepted { b"\r\nSEND OK\r\n" } else { b"\r\nSEND FAIL\r\n" });
+        self.core.send(if accepted {
+            b"\r\nSEND OK\r\n"
+        } else {
+            b"\r\nSEND FAIL\r\n"
+        });
         Ok(Done::Answered)
     }
 
@@ -239,9 +280,18 @@ impl Bg96 {
         if !readable || socket.mode == Mode::Push {
             return Err(Fail::Tcp(559));
         }
-        let bytes = socket.take(limit as usize, profile.record_at_a_time && tls, profile.rearm);
+        let bytes = socket.take(
+            limit as usize,
+            profile.record_at_a_time && tls,
+            profile.rearm,
+        );
         self.core.touch();
-        let comma = self.state.borrow().tcp_settings.get("viewmode").is_some_and(|mode| mode == "1");
+        let comma = self
+            .state
+            .borrow()
+            .tcp_settings
+            .get("viewmode")
+            .is_some_and(|mode| mode == "1");
         let name = if tls { "QSSLRECV" } else { "QIRD" };
         // One piece: nothing may come between header, payload and its CR LF.
         let mut answer = format!("\r\n+{name}: {}", bytes.len()).into_bytes();
@@ -273,10 +323,18 @@ fn setting(settings: &SslContext, key: &str) -> String {
 /// A file name; whether there is such a file matters only at the open (T10).
 fn path(args: &Args) -> Result<String, Fail> {
     let path = args.string(2)?;
-    if path.len() > 80 { Err(Fail::Error) } else { Ok(path.to_owned()) }
+    if path.len() > 80 {
+        Err(Fail::Error)
+    } else {
+        Ok(path.to_owned())
+    }
 }
 
 /// State lines show the address that a name led to.
 pub(super) fn shown_address(host: &str) -> &str {
-    if host.parse::<std::net::IpAddr>().is_ok() { host } else { "127.0.0.1" }
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        host
+    } else {
+        "127.0.0.1"
+    }
 }

@@ -11,7 +11,15 @@ use super::super::sockets::{Kind, Mode, Phase, Socket};
 use super::ssl::shown_address;
 use super::{Done, OK, Outcome, Reply, UNKNOWN};
 
-const MQTT_SETTINGS: [&str; 7] = ["version", "pdpcid", "ssl", "keepalive", "session", "timeout", "will"];
+const MQTT_SETTINGS: [&str; 7] = [
+    "version",
+    "pdpcid",
+    "ssl",
+    "keepalive",
+    "session",
+    "timeout",
+    "will",
+];
 
 impl Bg96 {
     pub(super) async fn tcp(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
@@ -52,10 +60,16 @@ impl Bg96 {
                 args.count(2, 2)?;
                 let by_id = args.byte(0, 0, 1)? == 1;
                 let wanted = args.byte(1, 0, 16)?;
-                self.tcp_states(|id, pdp| if by_id { id == wanted } else { pdp == wanted }, reply);
+                self.tcp_states(
+                    |id, pdp| if by_id { id == wanted } else { pdp == wanted },
+                    reply,
+                );
             }
             ("QIDNSGIP", Op::Set(args)) => return self.look_up(args),
-            ("QISDE", Op::Read) => reply.line(format!("+QISDE: {}", u8::from(self.state.borrow().echo_data))),
+            ("QISDE", Op::Read) => reply.line(format!(
+                "+QISDE: {}",
+                u8::from(self.state.borrow().echo_data)
+            )),
             ("QISDE", Op::Set(args)) => {
                 args.count(1, 1)?;
                 self.state.borrow_mut().echo_data = args.byte(0, 0, 1)? == 1;
@@ -88,7 +102,8 @@ impl Bg96 {
             1 => Mode::Push,
             _ => return Err(Fail::Tcp(555)),
         };
-        self.open(Socket::new(id, Kind::Tcp, pdp, args.string(3)?, port, mode)).await
+        self.open(Socket::new(id, Kind::Tcp, pdp, args.string(3)?, port, mode))
+            .await
     }
 
     fn tcp_states(&self, wanted: impl Fn(u8, u8) -> bool, reply: &mut Reply) {
@@ -98,7 +113,11 @@ impl Bg96 {
                 continue;
             }
             // TRAP, T4b: a real BG96 calls a live client connection state 3.
-            let phase = if socket.phase == Phase::Connected { 3 } else { socket.phase as u8 };
+            let phase = if socket.phase == Phase::Connected {
+                3
+            } else {
+                socket.phase as u8
+            };
             reply.line(format!(
                 "+QISTATE: {id},\"TCP\",\"{}\",{},{},{phase},{},{id},{},\"uart1\"",
                 shown_address(&socket.host),
@@ -117,7 +136,9 @@ impl Bg96 {
         if !self.state.borrow().active(context) {
             return Err(Fail::Tcp(561));
         }
-        let Some(modem) = self.me.upgrade() else { return OK };
+        let Some(modem) = self.me.upgrade() else {
+            return OK;
+        };
         let epoch = self.boots.get();
         self.core.spawn(async move {
             Timer::after(Duration::from_millis(300)).await;
@@ -143,7 +164,10 @@ impl Bg96 {
             ("tcp/retranscfg", &[(3, 20), (5, 1000)], "8,600"),
         ];
         let name = args.string(0)?.to_ascii_lowercase();
-        let (name, ranges, default) = SETTINGS.into_iter().find(|(known, ..)| *known == name).ok_or(Fail::Error)?;
+        let (name, ranges, default) = SETTINGS
+            .into_iter()
+            .find(|(known, ..)| *known == name)
+            .ok_or(Fail::Error)?;
         let mut state = self.state.borrow_mut();
         if args.len() == 1 {
             let value = state.tcp_settings.get(name).map_or(default, String::as_str);

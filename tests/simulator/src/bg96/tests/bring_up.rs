@@ -1,5 +1,4 @@
 use embassy_time::{Duration, Instant, Timer};
-use sectag_test_support as _;
 
 use super::*;
 use crate::{Reaction, Sim};
@@ -26,11 +25,20 @@ fn bring_up_of_transcript_t2() {
         host.send("1").await;
         host.ask("", OK).await;
         host.ask("AT+CFUN?", "\r\n+CFUN: 1\r\n\r\nOK\r\n").await;
-        host.ask("AT+QICSGP=1", "\r\n+QICSGP: 1,\"\",\"\",\"\",0\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QICSGP=1",
+            "\r\n+QICSGP: 1,\"\",\"\",\"\",0\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ask("AT+QIACT?", OK).await;
         host.ask("AT+QIACT=1", OK).await;
-        host.ask("AT+QIACT?", "\r\n+QIACT: 1,1,1,\"10.64.0.1\"\r\n\r\nOK\r\n").await;
-        host.ask("AT+QIDNSCFG=1", "\r\n+QIDNSCFG: 1,\"100.64.0.10\",\"100.64.0.11\"\r\n\r\nOK\r\n").await;
+        host.ask("AT+QIACT?", "\r\n+QIACT: 1,1,1,\"10.64.0.1\"\r\n\r\nOK\r\n")
+            .await;
+        host.ask(
+            "AT+QIDNSCFG=1",
+            "\r\n+QIDNSCFG: 1,\"100.64.0.10\",\"100.64.0.11\"\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ask("AT+QICLOSE=0", OK).await;
         assert_eq!(host.modem.commands()[0], b"AT");
         assert_eq!(host.modem.commands().len(), 17);
@@ -42,8 +50,13 @@ fn bring_up_of_transcript_t2() {
 fn identity_is_bare_lines() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
-        host.ask("ATI", "\r\nQuectel\r\nBG96\r\nRevision: BG96MAR02A07M1G\r\n\r\nOK\r\n").await;
-        host.ask("AT+QGMR", "\r\nBG96MAR02A07M1G_01.019.01.019\r\n\r\nOK\r\n").await;
+        host.ask(
+            "ATI",
+            "\r\nQuectel\r\nBG96\r\nRevision: BG96MAR02A07M1G\r\n\r\nOK\r\n",
+        )
+        .await;
+        host.ask("AT+QGMR", "\r\nBG96MAR02A07M1G_01.019.01.019\r\n\r\nOK\r\n")
+            .await;
         host.ask("at+cgmm", "\r\nBG96\r\n\r\nOK\r\n").await;
     });
 }
@@ -79,16 +92,24 @@ fn unknown_and_ill_formed_commands_fail() {
 fn traps_of_transcript_t7() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
-        host.ask("AT+QSSLCFG=\"ciphersuite\",2,\"0XFFFF\"", ERROR).await;
+        host.ask("AT+QSSLCFG=\"ciphersuite\",2,\"0XFFFF\"", ERROR)
+            .await;
         host.ask("AT+QSSLCFG=\"ciphersuite\",2,0XFFFF", OK).await;
-        host.ask("AT+QSSLCFG=\"ignorelocaltime\",1", "\r\n+QSSLCFG: \"ignorelocaltime\",1,1\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QSSLCFG=\"ignorelocaltime\",1",
+            "\r\n+QSSLCFG: \"ignorelocaltime\",1,1\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ask("AT+CGREG?", "\r\n+CGREG: 0,4\r\n\r\nOK\r\n").await;
     });
 }
 
 #[test]
 fn old_firmware_has_no_sni() {
-    let options = Options { profile: crate::Profile::BG96_V1, ..Options::default() };
+    let options = Options {
+        profile: crate::Profile::BG96_V1,
+        ..Options::default()
+    };
     play_alone(options, |host| async move {
         host.prepare().await;
         host.ask("AT+QSSLCFG=\"sni\",1,1", ERROR).await;
@@ -101,7 +122,8 @@ fn commands_are_joined() {
         host.send("AT&FZE0\r").await;
         host.expect("AT&FZE0\r\r\nOK\r\n").await;
         host.ok(&["AT+IPR=115200;&W"]).await;
-        host.ask("AT+CFUN?;+CMEE?", "\r\n+CFUN: 1\r\n+CMEE: 1\r\n\r\nOK\r\n").await;
+        host.ask("AT+CFUN?;+CMEE?", "\r\n+CFUN: 1\r\n+CMEE: 1\r\n\r\nOK\r\n")
+            .await;
     });
 }
 
@@ -119,24 +141,33 @@ fn urcs_need_the_right_port() {
 
 #[test]
 fn urcs_inside_responses_on_request() {
-    let options = Options { urc_inside_responses: true, turnaround: Duration::from_millis(20), ..Options::default() };
+    let options = Options {
+        urc_inside_responses: true,
+        turnaround: Duration::from_millis(20),
+        ..Options::default()
+    };
     play_alone(options, |host| async move {
         host.prepare().await;
         host.send("AT+CPIN?\r").await;
         Timer::after(Duration::from_millis(5)).await;
         host.modem.inject_urc("+QIND: PB DONE");
-        host.expect("\r\n+QIND: PB DONE\r\n\r\n+CPIN: READY\r\n\r\nOK\r\n").await;
+        host.expect("\r\n+QIND: PB DONE\r\n\r\n+CPIN: READY\r\n\r\nOK\r\n")
+            .await;
     });
 }
 
 #[test]
 fn error_format_follows_cmee() {
-    let options = Options { sim: Sim::Missing, ..Options::default() };
+    let options = Options {
+        sim: Sim::Missing,
+        ..Options::default()
+    };
     play_alone(options, |host| async move {
         host.prepare().await;
         host.ask("AT+CPIN?", "\r\n+CME ERROR: 10\r\n").await;
         host.ok(&["AT+CMEE=2"]).await;
-        host.ask("AT+CPIN?", "\r\n+CME ERROR: SIM not inserted\r\n").await;
+        host.ask("AT+CPIN?", "\r\n+CME ERROR: SIM not inserted\r\n")
+            .await;
         host.ok(&["AT+CMEE=0"]).await;
         host.ask("AT+CPIN?", ERROR).await;
     });
@@ -152,39 +183,64 @@ fn pin_then_registration() {
     play_alone(options, |host| async move {
         host.prepare().await;
         host.ok(&["AT+CEREG=2"]).await;
-        host.ask("AT+CPIN?", "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n").await;
+        host.ask("AT+CPIN?", "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n")
+            .await;
         host.ask("AT+CPIN=1111", "\r\n+CME ERROR: 16\r\n").await;
         host.ask("AT+QIACT=1", ERROR).await;
         host.ask("AT+CPIN=1234", OK).await;
-        host.expect("\r\n+CPIN: READY\r\n\r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n").await;
+        host.expect("\r\n+CPIN: READY\r\n\r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n")
+            .await;
         host.ask("AT+CEREG?", "\r\n+CEREG: 2,2\r\n\r\nOK\r\n").await;
-        host.expect("\r\n+CEREG: 1,\"5A29\",\"C4C7F0B\",8\r\n").await;
-        host.ask("AT+CEREG?", "\r\n+CEREG: 2,1,\"5A29\",\"C4C7F0B\",8\r\n\r\nOK\r\n").await;
+        host.expect("\r\n+CEREG: 1,\"5A29\",\"C4C7F0B\",8\r\n")
+            .await;
+        host.ask(
+            "AT+CEREG?",
+            "\r\n+CEREG: 2,1,\"5A29\",\"C4C7F0B\",8\r\n\r\nOK\r\n",
+        )
+        .await;
     });
 }
 
 #[test]
 fn pdp_is_taken_away_and_must_be_deactivated_first() {
-    play_alone(Options { pdp_active: true, ..Options::default() }, |host| async move {
-        host.prepare().await;
-        host.ask("AT+QIACT=1", ERROR).await;
-        host.ask("AT+QIGETERROR", "\r\n+QIGETERROR: 572,operation not allowed\r\n\r\nOK\r\n").await;
-        host.modem.drop_pdp(1);
-        host.expect("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
-        host.ask("AT+QIACT?", OK).await;
-        host.ask("AT+QIACT=1", ERROR).await;
-        host.ok(&["AT+QIDEACT=1", "AT+QIACT=1"]).await;
-    });
+    play_alone(
+        Options {
+            pdp_active: true,
+            ..Options::default()
+        },
+        |host| async move {
+            host.prepare().await;
+            host.ask("AT+QIACT=1", ERROR).await;
+            host.ask(
+                "AT+QIGETERROR",
+                "\r\n+QIGETERROR: 572,operation not allowed\r\n\r\nOK\r\n",
+            )
+            .await;
+            host.modem.drop_pdp(1);
+            host.expect("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
+            host.ask("AT+QIACT?", OK).await;
+            host.ask("AT+QIACT=1", ERROR).await;
+            host.ok(&["AT+QIDEACT=1", "AT+QIACT=1"]).await;
+        },
+    );
 }
 
 #[test]
 fn the_clock_starts_unset_and_runs() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
-        host.ask("AT+CCLK?", "\r\n+CCLK: \"08/01/04,00:19:43+00\"\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+CCLK?",
+            "\r\n+CCLK: \"08/01/04,00:19:43+00\"\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ok(&["AT+CCLK=\"26/08/06,20:40:17+32\""]).await;
         Timer::after(Duration::from_secs(3)).await;
-        host.ask("AT+CCLK?", "\r\n+CCLK: \"26/08/06,20:40:20+32\"\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+CCLK?",
+            "\r\n+CCLK: \"26/08/06,20:40:20+32\"\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ask("AT+CCLK=\"2026/08/06,20:40:17+32\"", ERROR).await;
     });
 }
@@ -192,25 +248,45 @@ fn the_clock_starts_unset_and_runs() {
 #[test]
 fn network_time() {
     let options = Options {
-        network_time: Some(datetime!(2026-08-06 12:40:04 UTC)),
+        network_time: Some(utc(2026, 8, 6, 12, 40, 4)),
         network_zone: 32,
         pdp_active: true,
         ..Options::default()
     };
     play_alone(options, |host| async move {
         host.prepare().await;
-        host.ask("AT+QLTS=1", "\r\n+QLTS: \"2026/08/06,12:40:04+32,0\"\r\n\r\nOK\r\n").await;
-        host.ask("AT+QLTS=2", "\r\n+QLTS: \"2026/08/06,20:40:04+32,0\"\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QLTS=1",
+            "\r\n+QLTS: \"2026/08/06,12:40:04+32,0\"\r\n\r\nOK\r\n",
+        )
+        .await;
+        host.ask(
+            "AT+QLTS=2",
+            "\r\n+QLTS: \"2026/08/06,20:40:04+32,0\"\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ask("AT+QNTP=1,\"pool.ntp.org\"", OK).await;
-        host.expect("\r\n+QNTP: 0,\"2026/08/06,12:40:04+00\"\r\n").await;
-        host.ask("AT+CCLK?", "\r\n+CCLK: \"26/08/06,12:40:04+00\"\r\n\r\nOK\r\n").await;
+        host.expect("\r\n+QNTP: 0,\"2026/08/06,12:40:04+00\"\r\n")
+            .await;
+        host.ask(
+            "AT+CCLK?",
+            "\r\n+CCLK: \"26/08/06,12:40:04+00\"\r\n\r\nOK\r\n",
+        )
+        .await;
     });
-    play_alone(Options { network_time: None, pdp_active: true, ..Options::default() }, |host| async move {
-        host.prepare().await;
-        host.ask("AT+QLTS=2", "\r\n+QLTS: \"\"\r\n\r\nOK\r\n").await;
-        host.ask("AT+QNTP=1,\"pool.ntp.org\"", OK).await;
-        host.expect("\r\n+QNTP: 569,\"\"\r\n").await;
-    });
+    play_alone(
+        Options {
+            network_time: None,
+            pdp_active: true,
+            ..Options::default()
+        },
+        |host| async move {
+            host.prepare().await;
+            host.ask("AT+QLTS=2", "\r\n+QLTS: \"\"\r\n\r\nOK\r\n").await;
+            host.ask("AT+QNTP=1,\"pool.ntp.org\"", OK).await;
+            host.expect("\r\n+QNTP: 569,\"\"\r\n").await;
+        },
+    );
 }
 
 #[test]
@@ -240,11 +316,25 @@ fn scripts_override_answers() {
 
 #[test]
 fn the_line_rate_costs_time() {
-    play_alone(Options { baud: Some(9600), ..Options::default() }, |host| async move {
-        let start = Instant::now();
-        host.ask("ATI", "ATI\r\r\nQuectel\r\nBG96\r\nRevision: BG96MAR02A07M1G\r\n\r\nOK\r\n").await;
-        let bytes = host.modem.bytes_in() + host.modem.bytes_out();
-        let expected = bytes * 10_000_000 / 9600;
-        assert!(start.elapsed().as_micros().abs_diff(expected) < 10, "{} {expected}", start.elapsed().as_micros());
-    });
+    play_alone(
+        Options {
+            baud: Some(9600),
+            ..Options::default()
+        },
+        |host| async move {
+            let start = Instant::now();
+            host.ask(
+                "ATI",
+                "ATI\r\r\nQuectel\r\nBG96\r\nRevision: BG96MAR02A07M1G\r\n\r\nOK\r\n",
+            )
+            .await;
+            let bytes = host.modem.bytes_in() + host.modem.bytes_out();
+            let expected = bytes * 10_000_000 / 9600;
+            assert!(
+                start.elapsed().as_micros().abs_diff(expected) < 10,
+                "{} {expected}",
+                start.elapsed().as_micros()
+            );
+        },
+    );
 }

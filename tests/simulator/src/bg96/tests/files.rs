@@ -7,14 +7,20 @@ fn upload_list_download_delete() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
         host.upload("ca.pem", include_bytes!("../t8.pem")).await;
-        host.ask("AT+QFLST", "\r\n+QFLST: \"ca.pem\",1544\r\n+QFLST: \"security/\",2\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QFLST",
+            "\r\n+QFLST: \"ca.pem\",1544\r\n+QFLST: \"security/\",2\r\n\r\nOK\r\n",
+        )
+        .await;
         host.send("AT+QFDWL=\"ca.pem\"\r").await;
         host.expect("\r\nCONNECT\r\n").await;
         host.expect(include_bytes!("../t8.pem")).await;
         host.expect("\r\n+QFDWL: 1544,5505\r\n\r\nOK\r\n").await;
         host.ok(&["AT+QFDEL=\"ca.pem\""]).await;
-        host.ask("AT+QFDEL=\"ca.pem\"", "\r\n+CME ERROR: 405\r\n").await;
-        host.ask("AT+QFLST=\"ca.pem\"", "\r\n+CME ERROR: 405\r\n").await;
+        host.ask("AT+QFDEL=\"ca.pem\"", "\r\n+CME ERROR: 405\r\n")
+            .await;
+        host.ask("AT+QFLST=\"ca.pem\"", "\r\n+CME ERROR: 405\r\n")
+            .await;
     });
 }
 
@@ -23,8 +29,10 @@ fn overwriting_is_refused_before_connect() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
         host.upload("a", b"12345").await;
-        host.ask("AT+QFUPL=\"a\",5", "\r\n+CME ERROR: 407\r\n").await;
-        host.ask("AT+QFUPL=\"UFS:a\",5", "\r\n+CME ERROR: 407\r\n").await;
+        host.ask("AT+QFUPL=\"a\",5", "\r\n+CME ERROR: 407\r\n")
+            .await;
+        host.ask("AT+QFUPL=\"UFS:a\",5", "\r\n+CME ERROR: 407\r\n")
+            .await;
         assert_eq!(host.modem.files()["a"], b"12345");
     });
 }
@@ -36,7 +44,8 @@ fn a_timeout_leaves_the_partial_file() {
         host.ask("AT+QFUPL=\"a\",10,7", "\r\nCONNECT\r\n").await;
         host.send("123").await;
         let start = Instant::now();
-        host.expect("+QFUPL: 3,232\r\n\r\n+CME ERROR: 421\r\n").await;
+        host.expect("+QFUPL: 3,232\r\n\r\n+CME ERROR: 421\r\n")
+            .await;
         assert_eq!(start.elapsed().as_secs(), 7);
         assert_eq!(host.modem.files()["a"], b"123");
         host.ok(&["AT"]).await;
@@ -72,13 +81,22 @@ fn three_plus_between_silences_end_an_upload() {
 
 #[test]
 fn flash_is_finite() {
-    play_alone(Options { flash: 100, ..Options::default() }, |host| async move {
-        host.prepare().await;
-        host.ask("AT+QFUPL=\"a\",101", "\r\n+CME ERROR: 420\r\n").await;
-        host.upload("a", &[0; 100]).await;
-        host.ask("AT+QFUPL=\"b\",1", "\r\n+CME ERROR: 403\r\n").await;
-        host.ask("AT+QFLDS=\"UFS\"", "\r\n+QFLDS: 0,100\r\n\r\nOK\r\n").await;
-    });
+    play_alone(
+        Options {
+            flash: 100,
+            ..Options::default()
+        },
+        |host| async move {
+            host.prepare().await;
+            host.ask("AT+QFUPL=\"a\",101", "\r\n+CME ERROR: 420\r\n")
+                .await;
+            host.upload("a", &[0; 100]).await;
+            host.ask("AT+QFUPL=\"b\",1", "\r\n+CME ERROR: 403\r\n")
+                .await;
+            host.ask("AT+QFLDS=\"UFS\"", "\r\n+QFLDS: 0,100\r\n\r\nOK\r\n")
+                .await;
+        },
+    );
 }
 
 #[test]
@@ -86,16 +104,21 @@ fn files_are_read_in_pieces() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
         host.modem.put_file("a", b"hello\r\nOK\r\n");
-        host.ask("AT+QFOPEN=\"a\",2", "\r\n+QFOPEN: 1\r\n\r\nOK\r\n").await;
-        host.ask("AT+QFREAD=1,5", "\r\nCONNECT 5\r\nhello\r\nOK\r\n").await;
-        host.ask("AT+QFREAD=1", "\r\nCONNECT 6\r\n\r\nOK\r\n\r\nOK\r\n").await;
+        host.ask("AT+QFOPEN=\"a\",2", "\r\n+QFOPEN: 1\r\n\r\nOK\r\n")
+            .await;
+        host.ask("AT+QFREAD=1,5", "\r\nCONNECT 5\r\nhello\r\nOK\r\n")
+            .await;
+        host.ask("AT+QFREAD=1", "\r\nCONNECT 6\r\n\r\nOK\r\n\r\nOK\r\n")
+            .await;
         host.ask("AT+QFREAD=1", "\r\n+CME ERROR: 402\r\n").await;
         host.ok(&["AT+QFSEEK=1,1"]).await;
-        host.ask("AT+QFREAD=1,1", "\r\nCONNECT 1\r\ne\r\nOK\r\n").await;
+        host.ask("AT+QFREAD=1,1", "\r\nCONNECT 1\r\ne\r\nOK\r\n")
+            .await;
         host.ask("AT+QFWRITE=1,1", "\r\n+CME ERROR: 414\r\n").await;
         host.ask("AT+QFDEL=\"a\"", "\r\n+CME ERROR: 426\r\n").await;
         host.ok(&["AT+QFCLOSE=1"]).await;
-        host.ask("AT+QFOPEN=\"b\",1", "\r\n+QFOPEN: 2\r\n\r\nOK\r\n").await;
+        host.ask("AT+QFOPEN=\"b\",1", "\r\n+QFOPEN: 2\r\n\r\nOK\r\n")
+            .await;
         host.ask("AT+QFWRITE=2,3", "\r\nCONNECT\r\n").await;
         host.send("xyz").await;
         host.expect("\r\n+QFWRITE: 3,3\r\n\r\nOK\r\n").await;

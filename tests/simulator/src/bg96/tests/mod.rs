@@ -13,6 +13,7 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, with_timeout};
 use sectag_test_support::time::block_on_virtual;
+use time::{Date, Month, OffsetDateTime, Time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::{MemoryNetwork, Options, Simulator};
@@ -25,12 +26,19 @@ struct Host {
 
 impl Host {
     async fn send(&self, bytes: impl AsRef<[u8]>) {
-        self.port.borrow_mut().write_all(bytes.as_ref()).await.unwrap();
+        self.port
+            .borrow_mut()
+            .write_all(bytes.as_ref())
+            .await
+            .unwrap();
     }
 
     /// The next bytes are exactly these.
     #[track_caller]
-    fn expect<'a>(&'a self, bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> impl Future<Output = ()> + 'a {
+    fn expect<'a>(
+        &'a self,
+        bytes: &'a (impl AsRef<[u8]> + ?Sized),
+    ) -> impl Future<Output = ()> + 'a {
         let caller = std::panic::Location::caller();
         async move {
             let bytes = bytes.as_ref();
@@ -57,13 +65,20 @@ impl Host {
         let mut buffer = [0; 256];
         let read = async { self.port.borrow_mut().read(&mut buffer).await };
         if let Ok(n) = with_timeout(duration, read).await {
-            panic!("unexpected {:?}", String::from_utf8_lossy(&buffer[..n.unwrap()]));
+            panic!(
+                "unexpected {:?}",
+                String::from_utf8_lossy(&buffer[..n.unwrap()])
+            );
         }
     }
 
     /// Sends a command (without CR); the answer is exactly these bytes.
     #[track_caller]
-    fn ask<'a>(&'a self, command: &'a str, answer: &'a (impl AsRef<[u8]> + ?Sized)) -> impl Future<Output = ()> + 'a {
+    fn ask<'a>(
+        &'a self,
+        command: &'a str,
+        answer: &'a (impl AsRef<[u8]> + ?Sized),
+    ) -> impl Future<Output = ()> + 'a {
         let check = self.expect(answer);
         async move {
             self.send(format!("{command}\r")).await;
@@ -74,7 +89,10 @@ impl Host {
     /// Commands that answer `OK` and nothing else.
     #[track_caller]
     fn ok<'a>(&'a self, commands: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
-        let checks: Vec<_> = commands.iter().map(|command| self.ask(command, OK)).collect();
+        let checks: Vec<_> = commands
+            .iter()
+            .map(|command| self.ask(command, OK))
+            .collect();
         async move {
             for check in checks {
                 check.await;
@@ -89,10 +107,15 @@ impl Host {
     }
 
     async fn upload(&self, name: &str, contents: &[u8]) {
-        self.ask(&format!("AT+QFUPL=\"{name}\",{}", contents.len()), "\r\nCONNECT\r\n").await;
+        self.ask(
+            &format!("AT+QFUPL=\"{name}\",{}", contents.len()),
+            "\r\nCONNECT\r\n",
+        )
+        .await;
         self.send(contents).await;
-        let sum = super::files::checksum(contents);
-        self.expect(&format!("+QFUPL: {},{sum:x}\r\n\r\nOK\r\n", contents.len())).await;
+        let sum = crate::bg96::files::checksum(contents);
+        self.expect(&format!("+QFUPL: {},{sum:x}\r\n\r\nOK\r\n", contents.len()))
+            .await;
     }
 }
 
@@ -100,8 +123,11 @@ const OK: &str = "\r\nOK\r\n";
 const ERROR: &str = "\r\nERROR\r\n";
 
 /// Runs `test` against a modem, beside `servers` (which may end early or never).
-fn play<S, F>(options: Options, servers: impl FnOnce(&MemoryNetwork) -> S, test: impl FnOnce(Host) -> F)
-where
+fn play<S, F>(
+    options: Options,
+    servers: impl FnOnce(&MemoryNetwork) -> S,
+    test: impl FnOnce(Host) -> F,
+) where
     S: Future<Output = ()>,
     F: Future<Output = ()>,
 {
@@ -110,7 +136,10 @@ where
         let servers = servers(&network);
         let modem = Simulator::bg96(options, Rc::new(network));
         let (host, port) = tokio::io::duplex(64 * 1024);
-        let test = test(Host { port: RefCell::new(host), modem: modem.clone() });
+        let test = test(Host {
+            port: RefCell::new(host),
+            modem: modem.clone(),
+        });
         let servers = async {
             servers.await;
             std::future::pending::<()>().await
@@ -126,4 +155,9 @@ where
 /// Without any server.
 fn play_alone<F: Future<Output = ()>>(options: Options, test: impl FnOnce(Host) -> F) {
     play(options, |_| async {}, test);
+}
+
+fn utc(year: i32, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> OffsetDateTime {
+    let date = Date::from_calendar_date(year, Month::try_from(month).unwrap(), day).unwrap();
+    OffsetDateTime::new_utc(date, Time::from_hms(hour, minute, second).unwrap())
 }

@@ -11,22 +11,30 @@ async fn pulse(mut pin: impl FnMut(bool), milliseconds: u64) {
 
 #[test]
 fn the_power_key_toggles() {
-    play_alone(Options { boot: Boot::Off, ..Options::default() }, |host| async move {
-        let modem = &host.modem;
-        host.send("AT\r").await;
-        pulse(|level| modem.power_key(level), 400).await;
-        host.expect_silence(Duration::from_secs(10)).await;
-        assert!(!modem.status_pin());
-        pulse(|level| modem.power_key(level), 500).await;
-        let start = Instant::now();
-        host.expect("\r\nRDY\r\n\r\nAPP RDY\r\n").await;
-        assert_eq!(start.elapsed().as_millis(), 4900);
-        assert!(modem.status_pin());
-        host.prepare().await;
-        pulse(|level| modem.power_key(level), 650).await;
-        host.expect("\r\nPOWERED DOWN\r\n").await;
-        assert!(!modem.status_pin());
-    });
+    play_alone(
+        Options {
+            boot: Boot::Off,
+            ..Options::default()
+        },
+        |host| async move {
+            let modem = &host.modem;
+            host.send("AT\r").await;
+            pulse(|level| modem.power_key(level), 400).await;
+            host.expect_silence(Duration::from_secs(10)).await;
+            assert!(!modem.status_pin());
+            pulse(|level| modem.power_key(level), 500).await;
+            let start = Instant::now();
+            host.expect("\r\nRDY\r\n\r\nAPP RDY\r\n").await;
+            assert_eq!(start.elapsed().as_millis(), 4900);
+            assert!(modem.status_pin());
+            host.prepare().await;
+            host.expect("\r\n+CPIN: READY\r\n\r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n")
+                .await;
+            pulse(|level| modem.power_key(level), 650).await;
+            host.expect("\r\nPOWERED DOWN\r\n").await;
+            assert!(!modem.status_pin());
+        },
+    );
 }
 
 #[test]
@@ -34,17 +42,24 @@ fn a_reset_forgets_settings_and_keeps_files() {
     play_alone(Options::default(), |host| async move {
         host.prepare().await;
         host.upload("a", b"1").await;
-        host.ok(&["AT+QSSLCFG=\"seclevel\",1,2", "AT+QIACT=1"]).await;
+        host.ok(&["AT+QSSLCFG=\"seclevel\",1,2", "AT+QIACT=1"])
+            .await;
         host.send("AT+CFUN=1,1\r").await;
         host.expect("\r\nOK\r\n\r\nPOWERED DOWN\r\n").await;
         let start = Instant::now();
         // The URC port is non-volatile, so the SIM reports as well.
         host.expect("\r\nRDY\r\n\r\nAPP RDY\r\n").await;
         assert_eq!(start.elapsed().as_millis(), 5900);
-        host.ask("AT+CPIN?", "AT+CPIN?\r\r\n+CME ERROR: 14\r\n").await;
-        host.expect("\r\n+CPIN: READY\r\n\r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n").await;
+        host.ask("AT+CPIN?", "AT+CPIN?\r\r\n+CME ERROR: 14\r\n")
+            .await;
+        host.expect("\r\n+CPIN: READY\r\n\r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n")
+            .await;
         host.ask("ATE0", "ATE0\r\r\nOK\r\n").await;
-        host.ask("AT+QSSLCFG=\"seclevel\",1", "\r\n+QSSLCFG: \"seclevel\",1,0\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QSSLCFG=\"seclevel\",1",
+            "\r\n+QSSLCFG: \"seclevel\",1,0\r\n\r\nOK\r\n",
+        )
+        .await;
         host.ask("AT+QIACT?", OK).await;
         assert_eq!(host.modem.files()["a"], b"1");
     });
@@ -96,6 +111,9 @@ fn state_survives_the_host() {
             assert_eq!(&answer, b"\r\n+CMEE: 1\r\n\r\nOK\r\n");
             drop(host);
         };
-        embassy_futures::join::join(modem.serve(port), second).await.0.unwrap();
+        embassy_futures::join::join(modem.serve(port), second)
+            .await
+            .0
+            .unwrap();
     });
 }

@@ -4,7 +4,10 @@ use super::*;
 #[test]
 fn a_plain_socket() {
     play(
-        Options { pdp_active: true, ..Options::default() },
+        Options {
+            pdp_active: true,
+            ..Options::default()
+        },
         |network| {
             let mut listener = network.listen("echo.test", 7);
             async move {
@@ -14,7 +17,11 @@ fn a_plain_socket() {
         },
         |host| async move {
             host.prepare().await;
-            host.ask("AT+QIOPEN=1,0,\"TCP\",\"echo.test\",7,0,0", "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n").await;
+            host.ask(
+                "AT+QIOPEN=1,0,\"TCP\",\"echo.test\",7,0,0",
+                "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+            )
+            .await;
             host.ask(
                 "AT+QISTATE=1,0",
                 "\r\n+QISTATE: 0,\"TCP\",\"127.0.0.1\",7,49155,3,1,0,0,\"uart1\"\r\n\r\nOK\r\n",
@@ -24,9 +31,12 @@ fn a_plain_socket() {
             host.send("\r\nOK").await;
             host.expect("\r\nSEND OK\r\n").await;
             host.expect("\r\n+QIURC: \"recv\",0\r\n").await;
-            host.ask("AT+QISEND=0,0", "\r\n+QISEND: 4,4,0\r\n\r\nOK\r\n").await;
-            host.ask("AT+QIRD=0,0", "\r\n+QIRD: 4,0,4\r\n\r\nOK\r\n").await;
-            host.ask("AT+QIRD=0,4", "\r\n+QIRD: 4\r\n\r\nOK\r\n\r\nOK\r\n").await;
+            host.ask("AT+QISEND=0,0", "\r\n+QISEND: 4,4,0\r\n\r\nOK\r\n")
+                .await;
+            host.ask("AT+QIRD=0,0", "\r\n+QIRD: 4,0,4\r\n\r\nOK\r\n")
+                .await;
+            host.ask("AT+QIRD=0,4", "\r\n+QIRD: 4\r\n\r\nOK\r\n\r\nOK\r\n")
+                .await;
             host.ok(&["AT+QICLOSE=0"]).await;
             host.ask("AT+QIRD=0,0", ERROR).await;
             host.ok(&["AT+QISTATE=1,0", "AT+QICLOSE=0"]).await;
@@ -37,17 +47,32 @@ fn a_plain_socket() {
 #[test]
 fn unknown_names_and_closed_ports_differ() {
     play(
-        Options { pdp_active: true, ..Options::default() },
+        Options {
+            pdp_active: true,
+            ..Options::default()
+        },
         |network| {
             network.register("known.test", 1, |_| {});
             async {}
         },
         |host| async move {
             host.prepare().await;
-            host.ask("AT+QIOPEN=1,0,\"TCP\",\"unknown.test\",7,0,0", "\r\nOK\r\n\r\n+QIOPEN: 0,565\r\n").await;
-            host.ask("AT+QIOPEN=1,1,\"TCP\",\"known.test\",7,0,0", "\r\nOK\r\n\r\n+QIOPEN: 1,566\r\n").await;
+            host.ask(
+                "AT+QIOPEN=1,0,\"TCP\",\"unknown.test\",7,0,0",
+                "\r\nOK\r\n\r\n+QIOPEN: 0,565\r\n",
+            )
+            .await;
+            host.ask(
+                "AT+QIOPEN=1,1,\"TCP\",\"known.test\",7,0,0",
+                "\r\nOK\r\n\r\n+QIOPEN: 1,566\r\n",
+            )
+            .await;
             // A failed open keeps its id.
-            host.ask("AT+QIOPEN=1,1,\"TCP\",\"known.test\",1,0,0", "\r\nOK\r\n\r\n+QIOPEN: 1,563\r\n").await;
+            host.ask(
+                "AT+QIOPEN=1,1,\"TCP\",\"known.test\",1,0,0",
+                "\r\nOK\r\n\r\n+QIOPEN: 1,563\r\n",
+            )
+            .await;
             assert_eq!(host.modem.open_sockets(), [0, 1]);
         },
     );

@@ -4,7 +4,6 @@ use embassy_time::{Duration, Timer};
 use rustls::ServerConfig;
 use sectag_test_support::pki::{Pki, Validity};
 use sectag_test_support::tls_server::{echo, serve_tls, server_config};
-use time::macros::datetime;
 use tokio_rustls::server::TlsStream;
 
 use super::*;
@@ -13,16 +12,21 @@ use crate::{Chunk, OpenResultTiming, Profile, Rearm, UsedId};
 const NAME: &str = "broker.sectag.test";
 
 fn options() -> Options {
-    Options { pdp_active: true, clock: Some(datetime!(2026-06-01 12:00 UTC)), ..Options::default() }
+    Options {
+        pdp_active: true,
+        clock: Some(utc(2026, 6, 1, 12, 0, 0)),
+        ..Options::default()
+    }
 }
 
 /// A server for any number of connections, one after the other.
-fn serve<F>(
+fn serve<F, H>(
     network: &MemoryNetwork,
     config: Arc<ServerConfig>,
-    handler: impl Fn(TlsStream<DuplexStream>) -> F,
-) -> impl Future<Output = ()>
+    handler: H,
+) -> impl Future<Output = ()> + use<F, H>
 where
+    H: Fn(TlsStream<DuplexStream>) -> F,
     F: Future<Output = std::io::Result<()>>,
 {
     let mut listener = network.listen(NAME, 8883);
@@ -34,8 +38,20 @@ where
     }
 }
 
-fn play_tls<F: Future<Output = ()>>(options: Options, config: Arc<ServerConfig>, test: impl FnOnce(Host) -> F) {
-    play(options, |network| serve(network, config, |stream| async { echo(stream).await.map(drop) }), test);
+fn play_tls<F: Future<Output = ()>>(
+    options: Options,
+    config: Arc<ServerConfig>,
+    test: impl FnOnce(Host) -> F,
+) {
+    play(
+        options,
+        |network| {
+            serve(network, config, |stream| async {
+                echo(stream).await.map(drop)
+            })
+        },
+        test,
+    );
 }
 
 fn plain_server() -> Arc<ServerConfig> {
@@ -57,8 +73,10 @@ impl Host {
         let pki = Pki::shared();
         self.upload("ca.pem", pki.ca_pem().as_bytes()).await;
         if level == 2 {
-            self.upload("cert.pem", pki.client().cert_pem.as_bytes()).await;
-            self.upload("key.pem", pki.client().key_pem.as_bytes()).await;
+            self.upload("cert.pem", pki.client().cert_pem.as_bytes())
+                .await;
+            self.upload("key.pem", pki.client().key_pem.as_bytes())
+                .await;
         }
         self.configure(level).await;
     }
@@ -93,8 +111,13 @@ fn verified_echo() {
         host.send("NuModem-P5-SSL\n").await;
         host.expect("\r\nSEND OK\r\n").await;
         host.expect("\r\n+QSSLURC: \"recv\",4\r\n").await;
-        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 15\r\nNuModem-P5-SSL\n\r\n\r\nOK\r\n").await;
-        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QSSLRECV=4,1500",
+            "\r\n+QSSLRECV: 15\r\nNuModem-P5-SSL\n\r\n\r\nOK\r\n",
+        )
+        .await;
+        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n")
+            .await;
         host.ok(&["AT+QSSLCLOSE=4"]).await;
         host.ask("AT+QSSLCLOSE=4", ERROR).await;
         host.ask("AT+QSSLRECV=4,1500", ERROR).await;
@@ -103,10 +126,17 @@ fn verified_echo() {
 
 #[test]
 fn factory_settings_accept_anybody() {
-    play_tls(Options { clock: None, ..options() }, plain_server(), |host| async move {
-        host.prepare().await;
-        host.ask(OPEN, OPENED).await;
-    });
+    play_tls(
+        Options {
+            clock: None,
+            ..options()
+        },
+        plain_server(),
+        |host| async move {
+            host.prepare().await;
+            host.ask(OPEN, OPENED).await;
+        },
+    );
 }
 
 #[test]
@@ -118,11 +148,16 @@ fn wrong_ca() {
         host.configure(1).await;
         host.ask(OPEN, REFUSED).await;
         // Not the code of the failure (sheet 4.6).
-        host.ask("AT+QIGETERROR", "\r\n+QIGETERROR: 0,operate successfully\r\n\r\nOK\r\n").await;
+        host.ask(
+            "AT+QIGETERROR",
+            "\r\n+QIGETERROR: 0,operate successfully\r\n\r\nOK\r\n",
+        )
+        .await;
         // The id is taken until it is closed.
         host.ask(OPEN, "\r\nOK\r\n\r\n+QSSLOPEN: 4,563\r\n").await;
         host.ok(&["AT+QSSLCLOSE=4"]).await;
-        host.modem.put_file("ca.pem", Pki::shared().ca_pem().as_bytes());
+        host.modem
+            .put_file("ca.pem", Pki::shared().ca_pem().as_bytes());
         host.ask(OPEN, OPENED).await;
     });
 }
@@ -142,13 +177,23 @@ fn missing_and_damaged_ca() {
 #[test]
 fn der_by_profile() {
     for (accepts_der, result) in [(true, OPENED), (false, REFUSED)] {
-        let profile = Profile { accepts_der, ..Profile::BG96_LATER };
-        play_tls(Options { profile, ..options() }, plain_server(), |host| async move {
-            host.modem.put_file("ca.pem", &Pki::shared().ca_der());
-            host.prepare().await;
-            host.configure(1).await;
-            host.ask(OPEN, result).await;
-        });
+        let profile = Profile {
+            accepts_der,
+            ..Profile::BG96_LATER
+        };
+        play_tls(
+            Options {
+                profile,
+                ..options()
+            },
+            plain_server(),
+            |host| async move {
+                host.modem.put_file("ca.pem", &Pki::shared().ca_der());
+                host.prepare().await;
+                host.configure(1).await;
+                host.ask(OPEN, result).await;
+            },
+        );
     }
 }
 
@@ -158,15 +203,20 @@ fn dates_are_judged_by_the_modems_clock() {
     for (identity, clock, ignore, result) in [
         (Pki::shared().server(), None, 0, REFUSED),
         (Pki::shared().server(), None, 1, OPENED),
-        (&expired, Some(datetime!(2026-06-01 12:00 UTC)), 0, REFUSED),
-        (&expired, Some(datetime!(2026-06-01 12:00 UTC)), 1, OPENED),
-        (&expired, Some(datetime!(2020-06-01 12:00 UTC)), 0, OPENED),
+        (&expired, Some(utc(2026, 6, 1, 12, 0, 0)), 0, REFUSED),
+        (&expired, Some(utc(2026, 6, 1, 12, 0, 0)), 1, OPENED),
+        (&expired, Some(utc(2020, 6, 1, 12, 0, 0)), 0, OPENED),
     ] {
-        play_tls(Options { clock, ..options() }, server_config(identity, None), |host| async move {
-            host.secure(1).await;
-            host.ok(&[&format!("AT+QSSLCFG=\"ignorelocaltime\",1,{ignore}")]).await;
-            host.ask(OPEN, result).await;
-        });
+        play_tls(
+            Options { clock, ..options() },
+            server_config(identity, None),
+            |host| async move {
+                host.secure(1).await;
+                host.ok(&[&format!("AT+QSSLCFG=\"ignorelocaltime\",1,{ignore}")])
+                    .await;
+                host.ask(OPEN, result).await;
+            },
+        );
     }
 }
 
@@ -174,22 +224,36 @@ fn dates_are_judged_by_the_modems_clock() {
 fn ignoring_dates_does_not_ignore_the_chain() {
     let stranger = Pki::new();
     let expired = stranger.issue_server_valid([NAME], Validity::expired());
-    play_tls(options(), server_config(&expired, None), |host| async move {
-        host.secure(1).await;
-        host.ok(&["AT+QSSLCFG=\"ignorelocaltime\",1,1"]).await;
-        host.ask(OPEN, REFUSED).await;
-    });
+    play_tls(
+        options(),
+        server_config(&expired, None),
+        |host| async move {
+            host.secure(1).await;
+            host.ok(&["AT+QSSLCFG=\"ignorelocaltime\",1,1"]).await;
+            host.ask(OPEN, REFUSED).await;
+        },
+    );
 }
 
 #[test]
 fn names_are_checked_by_profile() {
     let other = Pki::shared().issue_server(["other.test"]);
     for (checks_name, result) in [(true, REFUSED), (false, OPENED)] {
-        let profile = Profile { checks_name, ..Profile::BG96_LATER };
-        play_tls(Options { profile, ..options() }, server_config(&other, None), |host| async move {
-            host.secure(1).await;
-            host.ask(OPEN, result).await;
-        });
+        let profile = Profile {
+            checks_name,
+            ..Profile::BG96_LATER
+        };
+        play_tls(
+            Options {
+                profile,
+                ..options()
+            },
+            server_config(&other, None),
+            |host| async move {
+                host.secure(1).await;
+                host.ask(OPEN, result).await;
+            },
+        );
     }
 }
 
@@ -202,7 +266,9 @@ fn sni_is_sent_when_told() {
             options(),
             |network| {
                 serve(network, plain_server(), move |stream| {
-                    record.borrow_mut().push(stream.get_ref().1.server_name().map(str::to_owned));
+                    record
+                        .borrow_mut()
+                        .push(stream.get_ref().1.server_name().map(str::to_owned));
                     async { echo(stream).await.map(drop) }
                 })
             },
@@ -222,19 +288,27 @@ fn client_certificates() {
     play_tls(options(), strict_server(), |host| async move {
         host.secure(2).await;
         host.ask(OPEN, OPENED).await;
-        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"seclevel\",1,1"]).await;
+        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"seclevel\",1,1"])
+            .await;
         // The server asks for one, and level 1 shows none.
         host.ask(OPEN, REFUSED).await;
-        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"seclevel\",1,2", "AT+QFDEL=\"cert.pem\""]).await;
+        host.ok(&[
+            "AT+QSSLCLOSE=4",
+            "AT+QSSLCFG=\"seclevel\",1,2",
+            "AT+QFDEL=\"cert.pem\"",
+        ])
+        .await;
         host.ask(OPEN, REFUSED).await;
         host.ok(&["AT+QSSLCLOSE=4", "AT+QFDEL=\"key.pem\""]).await;
         // PKCS#1, and a key that belongs to somebody else.
         let client = Pki::shared().client();
         host.upload("cert.pem", client.cert_pem.as_bytes()).await;
-        host.upload("key.pem", client.key_pem_pkcs1().unwrap().as_bytes()).await;
+        host.upload("key.pem", client.key_pem_pkcs1().unwrap().as_bytes())
+            .await;
         host.ask(OPEN, OPENED).await;
         host.ok(&["AT+QSSLCLOSE=4"]).await;
-        host.modem.put_file("key.pem", Pki::shared().server().key_pem.as_bytes());
+        host.modem
+            .put_file("key.pem", Pki::shared().server().key_pem.as_bytes());
         host.ask(OPEN, REFUSED).await;
     });
 }
@@ -254,20 +328,33 @@ fn only_what_rustls_has_connects() {
         host.secure(1).await;
         host.ok(&["AT+QSSLCFG=\"ciphersuite\",1,0X0035"]).await;
         host.ask(OPEN, REFUSED).await;
-        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"ciphersuite\",1,0XC02F"]).await;
+        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"ciphersuite\",1,0XC02F"])
+            .await;
         host.ask(OPEN, OPENED).await;
-        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"sslversion\",1,2"]).await;
+        host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"sslversion\",1,2"])
+            .await;
         host.ask(OPEN, REFUSED).await;
     });
 }
 
 #[test]
 fn no_pdp_no_connection() {
-    play_tls(Options { pdp_active: false, ..options() }, plain_server(), |host| async move {
-        host.prepare().await;
-        host.ask(OPEN, ERROR).await;
-        host.ask("AT+QIGETERROR", "\r\n+QIGETERROR: 561,open pdp context failed\r\n\r\nOK\r\n").await;
-    });
+    play_tls(
+        Options {
+            pdp_active: false,
+            ..options()
+        },
+        plain_server(),
+        |host| async move {
+            host.prepare().await;
+            host.ask(OPEN, ERROR).await;
+            host.ask(
+                "AT+QIGETERROR",
+                "\r\n+QIGETERROR: 561,open pdp context failed\r\n\r\nOK\r\n",
+            )
+            .await;
+        },
+    );
 }
 
 #[test]
@@ -282,17 +369,27 @@ fn results_are_lost_on_the_wrong_urc_port() {
 
 #[test]
 fn result_timing() {
-    for timing in [OpenResultTiming::WithOk, OpenResultTiming::Delayed(Duration::from_secs(5))] {
-        play_tls(Options { open_result_timing: timing, ..options() }, plain_server(), |host| async move {
-            host.secure(1).await;
-            if timing == OpenResultTiming::WithOk {
-                host.ask(OPEN, OPENED).await;
-            } else {
-                host.ask(OPEN, OK).await;
-                host.expect_silence(Duration::from_millis(4900)).await;
-                host.expect("\r\n+QSSLOPEN: 4,0\r\n").await;
-            }
-        });
+    for timing in [
+        OpenResultTiming::WithOk,
+        OpenResultTiming::Delayed(Duration::from_secs(5)),
+    ] {
+        play_tls(
+            Options {
+                open_result_timing: timing,
+                ..options()
+            },
+            plain_server(),
+            |host| async move {
+                host.secure(1).await;
+                if timing == OpenResultTiming::WithOk {
+                    host.ask(OPEN, OPENED).await;
+                } else {
+                    host.ask(OPEN, OK).await;
+                    host.expect_silence(Duration::from_millis(4900)).await;
+                    host.expect("\r\n+QSSLOPEN: 4,0\r\n").await;
+                }
+            },
+        );
     }
 }
 
@@ -355,11 +452,22 @@ fn recv_is_edge_triggered_and_closed_leaves_data() {
         host.expect("\r\n+QSSLURC: \"closed\",4\r\n").await;
         host.ask("AT+QSSLSEND=4,1", ERROR).await;
         // One record at a time, even though more is there.
-        host.ask("AT+QSSLRECV=4,2", "\r\n+QSSLRECV: 2\r\non\r\n\r\nOK\r\n").await;
-        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 1\r\ne\r\n\r\nOK\r\n").await;
-        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 3\r\ntwo\r\n\r\nOK\r\n").await;
-        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 5\r\nthree\r\n\r\nOK\r\n").await;
-        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+        host.ask("AT+QSSLRECV=4,2", "\r\n+QSSLRECV: 2\r\non\r\n\r\nOK\r\n")
+            .await;
+        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 1\r\ne\r\n\r\nOK\r\n")
+            .await;
+        host.ask(
+            "AT+QSSLRECV=4,1500",
+            "\r\n+QSSLRECV: 3\r\ntwo\r\n\r\nOK\r\n",
+        )
+        .await;
+        host.ask(
+            "AT+QSSLRECV=4,1500",
+            "\r\n+QSSLRECV: 5\r\nthree\r\n\r\nOK\r\n",
+        )
+        .await;
+        host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n")
+            .await;
         host.ok(&["AT+QSSLCLOSE=4"]).await;
     });
 }
@@ -367,17 +475,32 @@ fn recv_is_edge_triggered_and_closed_leaves_data() {
 #[test]
 fn rearming_by_profile() {
     for rearm in [Rearm::ZeroRead, Rearm::Emptied] {
-        let profile = Profile { rearm, record_at_a_time: false, ..Profile::BG96_LATER };
-        play_sender(Options { profile, ..options() }, &[b"one", b"two"], |host| async move {
-            host.secure(1).await;
-            host.ask(OPEN, OPENED).await;
-            host.expect("\r\n+QSSLURC: \"recv\",4\r\n").await;
-            host.ask("AT+QSSLRECV=4,1500", "\r\n+QSSLRECV: 3\r\none\r\n\r\nOK\r\n").await;
-            if rearm == Rearm::Emptied {
+        let profile = Profile {
+            rearm,
+            record_at_a_time: false,
+            ..Profile::BG96_LATER
+        };
+        play_sender(
+            Options {
+                profile,
+                ..options()
+            },
+            &[b"one", b"two"],
+            |host| async move {
+                host.secure(1).await;
+                host.ask(OPEN, OPENED).await;
                 host.expect("\r\n+QSSLURC: \"recv\",4\r\n").await;
-            }
-            host.expect("\r\n+QSSLURC: \"closed\",4\r\n").await;
-        });
+                host.ask(
+                    "AT+QSSLRECV=4,1500",
+                    "\r\n+QSSLRECV: 3\r\none\r\n\r\nOK\r\n",
+                )
+                .await;
+                if rearm == Rearm::Emptied {
+                    host.expect("\r\n+QSSLURC: \"recv\",4\r\n").await;
+                }
+                host.expect("\r\n+QSSLURC: \"closed\",4\r\n").await;
+            },
+        );
     }
 }
 
@@ -385,8 +508,10 @@ fn rearming_by_profile() {
 fn direct_push() {
     play_sender(options(), &[b"\r\nOK\r\n"], |host| async move {
         host.secure(1).await;
-        host.ask("AT+QSSLOPEN=1,1,4,\"broker.sectag.test\",8883,1", OPENED).await;
-        host.expect("\r\n+QSSLURC: \"recv\",4,6\r\n\r\nOK\r\n\r\n").await;
+        host.ask("AT+QSSLOPEN=1,1,4,\"broker.sectag.test\",8883,1", OPENED)
+            .await;
+        host.expect("\r\n+QSSLURC: \"recv\",4,6\r\n\r\nOK\r\n\r\n")
+            .await;
         host.ask("AT+QSSLRECV=4,10", ERROR).await;
     });
 }
@@ -395,28 +520,41 @@ fn direct_push() {
 fn the_prompt_waits_for_ever_even_for_the_next_host() {
     block_on_virtual(async {
         let network = MemoryNetwork::new();
-        let servers = serve(&network, plain_server(), |stream| async { echo(stream).await.map(drop) });
+        let servers = serve(&network, plain_server(), |stream| async {
+            echo(stream).await.map(drop)
+        });
         let modem = Simulator::bg96(options(), Rc::new(network));
         let test = async {
             let (host, port) = tokio::io::duplex(4096);
-            let host = Host { port: RefCell::new(host), modem: modem.clone() };
+            let host = Host {
+                port: RefCell::new(host),
+                modem: modem.clone(),
+            };
             let first = async {
                 host.prepare().await;
                 host.ask(OPEN, OPENED).await;
                 host.ask("AT+QSSLSEND=4,10", "\r\n> ").await;
                 host.send("abc").await;
+                Timer::after(Duration::from_millis(1)).await;
             };
             embassy_futures::select::select(modem.serve(port), first).await;
             assert_eq!(modem.open_sockets(), [4]);
             let (host, port) = tokio::io::duplex(4096);
-            let host = Host { port: RefCell::new(host), modem: modem.clone() };
+            let host = Host {
+                port: RefCell::new(host),
+                modem: modem.clone(),
+            };
             let second = async {
                 host.send("AT\r").await;
                 host.expect_silence(Duration::from_secs(3600)).await;
                 host.send("zzzz").await;
                 host.expect("\r\nSEND OK\r\n").await;
                 host.expect("\r\n+QSSLURC: \"recv\",4\r\n").await;
-                host.ask("AT+QSSLRECV=4,100", "\r\n+QSSLRECV: 10\r\nabcAT\rzzzz\r\n\r\nOK\r\n").await;
+                host.ask(
+                    "AT+QSSLRECV=4,100",
+                    "\r\n+QSSLRECV: 10\r\nabcAT\rzzzz\r\n\r\nOK\r\n",
+                )
+                .await;
             };
             embassy_futures::select::select(modem.serve(port), second).await;
         };
@@ -425,9 +563,26 @@ fn the_prompt_waits_for_ever_even_for_the_next_host() {
 }
 
 #[test]
+fn a_connection_that_ends_during_the_prompt_is_an_error() {
+    play_sender(options(), &[], |host| async move {
+        host.secure(1).await;
+        host.ask(OPEN, OPENED).await;
+        host.ask("AT+QSSLSEND=4,2", "\r\n> ").await;
+        Timer::after(Duration::from_secs(2)).await;
+        host.send("hi").await;
+        // URCs wait for the end of the exchange.
+        host.expect("\r\nERROR\r\n\r\n+QSSLURC: \"closed\",4\r\n")
+            .await;
+    });
+}
+
+#[test]
 fn back_pressure_and_full_send_buffers() {
     play(
-        Options { send_buffer: 2000, ..options() },
+        Options {
+            send_buffer: 2000,
+            ..options()
+        },
         |network| {
             serve(network, plain_server(), |mut stream| async move {
                 // Reads nothing, and sends more than fits anywhere.
@@ -459,7 +614,11 @@ fn back_pressure_and_full_send_buffers() {
                 host.send(payload).await;
                 host.expect("\r\nSEND ").await;
                 let mut result = [0; 2];
-                host.port.borrow_mut().read_exact(&mut result).await.unwrap();
+                host.port
+                    .borrow_mut()
+                    .read_exact(&mut result)
+                    .await
+                    .unwrap();
                 if &result == b"FA" {
                     host.expect("IL\r\n").await;
                     break;
@@ -499,61 +658,97 @@ fn a_modem_reset_drops_connections() {
 
 #[test]
 fn used_id_by_profile_and_tls_limit() {
-    let profile = Profile { used_id: UsedId::Error, ..Profile::BG96_LATER };
-    play_tls(Options { profile, tls_limit: 1, ..options() }, plain_server(), |host| async move {
-        host.secure(1).await;
-        host.ask(OPEN, OPENED).await;
-        host.ask(OPEN, ERROR).await;
-        host.ask("AT+QIGETERROR", "\r\n+QIGETERROR: 563,socket identity has been used\r\n\r\nOK\r\n").await;
-        host.ask("AT+QSSLOPEN=1,1,5,\"broker.sectag.test\",8883,0", ERROR).await;
-        host.ask("AT+QIGETERROR", "\r\n+QIGETERROR: 553,memory not enough\r\n\r\nOK\r\n").await;
-    });
+    let profile = Profile {
+        used_id: UsedId::Error,
+        ..Profile::BG96_LATER
+    };
+    play_tls(
+        Options {
+            profile,
+            tls_limit: 1,
+            ..options()
+        },
+        plain_server(),
+        |host| async move {
+            host.secure(1).await;
+            host.ask(OPEN, OPENED).await;
+            host.ask(OPEN, ERROR).await;
+            host.ask(
+                "AT+QIGETERROR",
+                "\r\n+QIGETERROR: 563,socket identity has been used\r\n\r\nOK\r\n",
+            )
+            .await;
+            host.ask("AT+QSSLOPEN=1,1,5,\"broker.sectag.test\",8883,0", ERROR)
+                .await;
+            host.ask(
+                "AT+QIGETERROR",
+                "\r\n+QIGETERROR: 553,memory not enough\r\n\r\nOK\r\n",
+            )
+            .await;
+        },
+    );
 }
 
 #[test]
 fn a_close_that_nobody_answers_blocks() {
-    play_tls(Options { silent_close: true, ..options() }, plain_server(), |host| async move {
-        host.secure(1).await;
-        host.ask(OPEN, OPENED).await;
-        let start = embassy_time::Instant::now();
-        host.ok(&["AT+QSSLCLOSE=4"]).await;
-        assert_eq!(start.elapsed().as_secs(), 10);
-        host.ask(OPEN, OPENED).await;
-        host.ok(&["AT+QSSLCLOSE=4,0"]).await;
-        assert_eq!(start.elapsed().as_secs(), 10);
-    });
+    play_tls(
+        Options {
+            silent_close: true,
+            ..options()
+        },
+        plain_server(),
+        |host| async move {
+            host.secure(1).await;
+            host.ask(OPEN, OPENED).await;
+            let start = embassy_time::Instant::now();
+            host.ok(&["AT+QSSLCLOSE=4"]).await;
+            assert_eq!(start.elapsed().as_secs(), 10);
+            host.ask(OPEN, OPENED).await;
+            host.ok(&["AT+QSSLCLOSE=4,0"]).await;
+            assert_eq!(start.elapsed().as_secs(), 10);
+        },
+    );
 }
 
 /// However the bytes are cut, they are the same bytes.
 #[test]
 fn chunks_change_nothing() {
     let mut outputs = Vec::new();
-    for chunk in [Chunk::Whole, Chunk::Bytes(1), Chunk::Bytes(7), Chunk::Random { max: 9 }] {
-        let output = Rc::new(RefCell::new(Vec::new()));
+    for chunk in [
+        Chunk::Whole,
+        Chunk::Bytes(1),
+        Chunk::Bytes(7),
+        Chunk::Random { max: 9 },
+    ] {
+        let output = Rc::new(RefCell::new(Vec::<u8>::new()));
         let record = output.clone();
-        play_sender(Options { chunk, ..options() }, &[b"one", b"\r\nOK\r\n> "], |host| async move {
-            let script = [
-                "ATE0",
-                "AT+QURCCFG=\"urcport\",\"uart1\"",
-                "ATI",
-                OPEN,
-                "AT+QSSLSTATE",
-                "AT+QSSLRECV=4,1500",
-                "AT+QSSLRECV=4,1500",
-                "AT+QSSLRECV=4,1500",
-            ];
-            for command in script {
-                host.send(format!("{command}\r")).await;
-                let mut buffer = [0; 512];
-                loop {
-                    let read = async { host.port.borrow_mut().read(&mut buffer).await };
-                    match embassy_time::with_timeout(Duration::from_millis(300), read).await {
-                        Ok(n) => record.borrow_mut().extend(&buffer[..n.unwrap()]),
-                        Err(_) => break,
+        play_sender(
+            Options { chunk, ..options() },
+            &[b"one", b"\r\nOK\r\n> "],
+            |host| async move {
+                let script = [
+                    "ATE0",
+                    "AT+QURCCFG=\"urcport\",\"uart1\"",
+                    "ATI",
+                    OPEN,
+                    "AT+QSSLSTATE",
+                    "AT+QSSLRECV=4,1500",
+                    "AT+QSSLRECV=4,1500",
+                    "AT+QSSLRECV=4,1500",
+                ];
+                for command in script {
+                    host.send(format!("{command}\r")).await;
+                    let mut buffer = [0; 512];
+                    loop {
+                        let read = async { host.port.borrow_mut().read(&mut buffer).await };
+                        match embassy_time::with_timeout(Duration::from_millis(300), read).await {
+                            Ok(n) => record.borrow_mut().extend(&buffer[..n.unwrap()]),
+                            Err(_) => break,
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
         outputs.push(output.take());
     }
     assert!(outputs[0].len() > 200);

@@ -1,0 +1,215 @@
+//! From any state of the modem to one with a data connection and no sockets (sheet 1).
+
+use embassy_time::{Duration, Instant, Timer};
+use sectag::at::AtatCmd;
+use sectag::modem::Modem;
+use sectag::{At, AtError, BringUpError, Code, Power};
+
+use crate::commands::{
+    Activate, Attention, ContextQuery, Deactivate, EchoOff, EnterPin, FlowControl, GsmRegistration, IgnoreDtr,
+    LastError, LteRegistration, NumericErrors, PayloadEchoOff, SetContext, Sim, SimQuery, UrcsToUart,
+};
+use crate::{Bg96, clock, codes, files, sockets};
+
+/// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
+const BOOT_LIMIT: Duration = Duration::from_secs(12);
+/// On after 500 ms, off after 650 ms: long enough for either.
+const KEY_PRESS: Duration = Duration::from_millis(700);
+/// RESET_N takes 150 to 460 ms.
+const RESET_PULSE: Duration = Duration::from_millis(300);
+/// Switching off by key takes at least 2 s, sometimes more than 4.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+/// "Reboot if the SIM is not identified in 20 s" (sheet 1.4).
+const SIM_LIMIT: Duration = Duration::from_secs(20);
+/// A SIM that is not there is reported at once, one that is just being read as well.
+const SIM_MISSING_LIMIT: Duration = Duration::from_secs(5);
+/// A BG95 answers ERROR between RDY and APP RDY; a BG96 may not print APP RDY at all (sheet 1.2).
+const APP_READY_LIMIT: Duration = Duration::from_secs(2);
+
+pub(crate) async fn run(modem: &Bg96, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
+    wake(at, power).await?;
+    let at = *at;
+    settings(modem, at).await?;
+    // The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
+    for id in 0..Bg96::LIMITS.ids {
+        step("AT+QSSLCLOSE", sockets::close(at, id).await)?;
+    }
+    step("AT+QFDEL", files::tidy(modem, at).await)?;
+    sim(modem, at).await?;
+    registration(modem, at).await?;
+    context(modem, at).await?;
+    step("AT+CCLK", clock::synchronise(modem, at).await)
+}
+
+fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {
+    result.map_err(|error| BringUpError::At { command, error })
+}
+
+/// Gets an answer out of the modem, by all means there are, and then synchronises.
+async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
+    at.follow_restart();
+    // No key press on a modem that may be on: it would switch it off.
+    let off = power.status() == Some(false);
+    let alive = (!off && (answers(at, 6).await || completes_payload(at).await)) || {
+        switch_on(at, power, off).await;
+        boots(at).await
+    };
+    if !alive {
+        return Err(BringUpError::NoAnswer);
+    }
+    if at.synchronise().await { Ok(()) } else { Err(BringUpError::NoAnswer) }
+}
+
+/// Asks up to `tries` times. The first answer may be an ERROR to half a command of an earlier life.
+async fn answers(at: &mut At<'_>, tries: usize) -> bool {
+    for _ in 0..tries {
+        match at.send(&Attention).await {
+            Ok(_) => return true,
+            // It is just starting.
+            Err(AtError::ModemReset) => {
+                at.follow_restart();
+                at.booted(APP_READY_LIMIT).await;
+            }
+            Err(_) => {}
+        }
+    }
+    false
+}
+
+/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes
+/// (sheet 4.3); to one in line mode they are nothing.
+async fn completes_payload(at: &mut At<'_>) -> bool {
+    at.filler(Bg96::LIMITS.max_send).await.is_ok() && answers(at, 4).await
+}
+
+async fn switch_on(at: &mut At<'_>, power: &mut dyn Power, off: bool) {
+    if power.has_power_key() {
+        if power.status() == Some(true) {
+            // On and deaf: off first.
+            press(power).await;
+            Timer::after(SHUTDOWN).await;
+        }
+        press(power).await;
+    } else if power.has_reset() && !off {
+        power.reset(true);
+        Timer::after(RESET_PULSE).await;
+        power.reset(false);
+    }
+    at.follow_restart();
+}
+
+async fn press(power: &mut dyn Power) {
+    power.power_key(true);
+    Timer::after(KEY_PRESS).await;
+    power.power_key(false);
+}
+
+async fn boots(at: &mut At<'_>) -> bool {
+    let limit = Instant::now() + BOOT_LIMIT;
+    while Instant::now() < limit {
+        if answers(at, 1).await {
+            return true;
+        }
+    }
+    false
+}
+
+async fn settings(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
+    step("ATE0", at.send(&EchoOff).await)?;
+    step("AT+CMEE", at.send(&NumericErrors).await)?;
+    step("AT+QURCCFG", at.send(&UrcsToUart).await)?;
+    // What an older firmware does not know is not needed by it.
+    optional(at, "AT&D0", &IgnoreDtr).await?;
+    optional(at, "AT+QISDE", &PayloadEchoOff).await?;
+    if modem.config.flow_control {
+        step("AT+IFC", at.send(&FlowControl).await)?;
+    }
+    Ok(())
+}
+
+async fn optional<C: AtatCmd>(at: At<'_>, name: &'static str, command: &C) -> Result<(), BringUpError> {
+    match at.send(command).await {
+        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
+        Err(error) => Err(BringUpError::At { command: name, error }),
+    }
+}
+
+async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
+    let start = Instant::now();
+    let mut entered = false;
+    loop {
+        match at.send(&SimQuery).await {
+            Ok(Sim::Ready) => return Ok(()),
+            Ok(Sim::Pin) if !entered => {
+                let pin = modem.config.pin.ok_or(BringUpError::SimLocked)?;
+                // Once only: three wrong tries lock the SIM.
+                entered = true;
+                match at.send(&EnterPin(pin)).await {
+                    Ok(_) => {}
+                    Err(AtError::Refused(_)) => return Err(BringUpError::SimLocked),
+                    Err(error) => return Err(BringUpError::At { command: "AT+CPIN", error }),
+                }
+            }
+            // The modem may take a moment to believe the PIN.
+            Ok(Sim::Pin) if start.elapsed() < SIM_LIMIT => {}
+            Ok(_) => return Err(BringUpError::SimLocked),
+            // 14: busy; others: not read yet, or not there.
+            Err(AtError::Refused(code)) => {
+                let limit = if code == Code::Cme(14) { SIM_LIMIT } else { SIM_MISSING_LIMIT };
+                if start.elapsed() >= limit {
+                    return Err(match code {
+                        Code::Cme(11 | 12 | 16..=18) => BringUpError::SimLocked,
+                        code => BringUpError::SimMissing(code),
+                    });
+                }
+            }
+            Err(error) => return Err(BringUpError::At { command: "AT+CPIN", error }),
+        }
+        Timer::after_millis(500).await;
+    }
+}
+
+async fn registration(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
+    let start = Instant::now();
+    loop {
+        let lte = step("AT+CEREG", at.send(&LteRegistration).await)?.0;
+        // Home or roaming.
+        if matches!(lte, 1 | 5) {
+            return Ok(());
+        }
+        let gsm = step("AT+CGREG", at.send(&GsmRegistration).await)?.0;
+        if matches!(gsm, 1 | 5) {
+            return Ok(());
+        }
+        if start.elapsed() >= modem.config.registration {
+            return Err(BringUpError::NotRegistered { status: lte.try_into().unwrap_or(u8::MAX) });
+        }
+        Timer::after_secs(1).await;
+    }
+}
+
+async fn context(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
+    if modem.context_lost.get() {
+        optional(at, "AT+QIDEACT", &Deactivate).await?;
+        modem.context_lost.set(false);
+    } else if step("AT+QIACT?", at.send(&ContextQuery).await)?.0 == 1 {
+        return Ok(());
+    }
+    if let Some(apn) = modem.config.apn {
+        let (user, password, auth) = (modem.config.user, modem.config.password, modem.config.auth);
+        step("AT+QICSGP", at.send(&SetContext { apn, user, password, auth }).await)?;
+    }
+    match at.send(&Activate).await {
+        Ok(_) => Ok(()),
+        Err(AtError::Refused(code)) => Err(BringUpError::PdpRefused(explain(at, code).await)),
+        Err(error) => Err(BringUpError::At { command: "AT+QIACT", error }),
+    }
+}
+
+/// A bare ERROR has its number in QIGETERROR.
+pub(crate) async fn explain(at: At<'_>, code: Code) -> Code {
+    match at.send(&LastError).await {
+        Ok(number) if number.0 != 0 => number.0.try_into().map_or(code, codes::vendor),
+        _ => code,
+    }
+}

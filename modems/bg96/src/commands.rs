@@ -1,0 +1,212 @@
+//! The AT commands, one typed item each, with the deadline that the manual gives (sheet 1 to 4).
+
+use sectag::ServerName;
+use sectag::at::{AtatResp, Fields, Text, answer, at_command};
+use sectag::clock::DateTime;
+
+use crate::config::Auth;
+use crate::dialect;
+use crate::files::FileName;
+
+/// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
+const QUICK: u32 = 3000;
+
+/// Commands without arguments or answer.
+macro_rules! plain {
+    ($($(#[$doc:meta])* $type:ident: $deadline:expr, $text:expr;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $type;
+        at_command!($type, $deadline, $text, |self, line| line);
+    )*};
+}
+
+plain! {
+    /// `AT`; answered within 300 ms by a modem that is on (sheet 1.1).
+    Attention: 500, "";
+    EchoOff: QUICK, "E0";
+    /// Numeric errors: some come as text only at level 2 (sheet 3).
+    NumericErrors: QUICK, "+CMEE=1";
+    /// DTR is not wired on most boards.
+    IgnoreDtr: QUICK, "&D0";
+    FlowControl: QUICK, "+IFC=2,2";
+    /// URCs go to the USB port by default, and then nobody is told of data (sheet 0).
+    UrcsToUart: QUICK, "+QURCCFG=\"urcport\",\"uart1\"";
+    /// No echo of payload (sheet 4.8).
+    PayloadEchoOff: QUICK, "+QISDE=0";
+    ZoneFromNetwork: QUICK, "+CTZU=1";
+}
+
+/// A number out of an answer.
+pub(crate) struct Number(pub(crate) u32);
+impl AtatResp for Number {}
+
+/// A time out of an answer; `None` when the modem prints something that is none.
+pub(crate) struct Time(pub(crate) Option<DateTime>);
+impl AtatResp for Time {}
+
+/// What the SIM says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sim {
+    Locked,
+    Pin,
+    Ready,
+}
+impl AtatResp for Sim {}
+
+pub(crate) struct SimQuery;
+at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| Some(match answer(text, "+CPIN:")? {
+    b"READY" => Sim::Ready,
+    b"SIM PIN" => Sim::Pin,
+    _ => Sim::Locked,
+}));
+
+pub(crate) struct EnterPin(pub(crate) Text<'static, 8>);
+at_command!(EnterPin, 5000, "+CPIN", |self, line| line.quoted(self.0.as_str()));
+
+/// LTE. On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
+pub(crate) struct LteRegistration;
+at_command!(LteRegistration, QUICK, "+CEREG?", |self, line| line, Number, |text| {
+    dialect::registration(text, "+CEREG:").map(|stat| Number(stat.into()))
+});
+
+pub(crate) struct GsmRegistration;
+at_command!(GsmRegistration, QUICK, "+CGREG?", |self, line| line, Number, |text| {
+    dialect::registration(text, "+CGREG:").map(|stat| Number(stat.into()))
+});
+
+pub(crate) struct SetContext {
+    pub(crate) apn: Text<'static, 100>,
+    pub(crate) user: Text<'static, 64>,
+    pub(crate) password: Text<'static, 64>,
+    pub(crate) auth: Auth,
+}
+at_command!(SetContext, QUICK, "+QICSGP", |self, line| line
+    .int(PDP_CONTEXT)
+    .int(1)
+    .quoted(self.apn.as_str())
+    .quoted(self.user.as_str())
+    .quoted(self.password.as_str())
+    .int(self.auth.code()));
+
+/// The PDP context that sectag uses.
+pub(crate) const PDP_CONTEXT: u32 = 1;
+
+/// Answers 1 when [`PDP_CONTEXT`] is active. An active one must not be activated again: some firmware
+/// answers `ERROR` (sheet 1.6).
+pub(crate) struct ContextQuery;
+at_command!(ContextQuery, 150_000, "+QIACT?", |self, line| line, Number, |text| {
+    let active = text.split(|&byte| byte == b'\n').filter_map(|line| answer(line, "+QIACT:")).any(|text| {
+        let mut fields = Fields::new(text);
+        fields.int() == Some(PDP_CONTEXT) && fields.int() == Some(1)
+    });
+    Some(Number(active.into()))
+});
+
+pub(crate) struct Activate;
+at_command!(Activate, 150_000, "+QIACT", |self, line| line.int(PDP_CONTEXT));
+
+pub(crate) struct Deactivate;
+at_command!(Deactivate, 40_000, "+QIDEACT", |self, line| line.int(PDP_CONTEXT));
+
+pub(crate) struct LastError;
+at_command!(LastError, QUICK, "+QIGETERROR", |self, line| line, Number, |text| {
+    Fields::new(answer(text, "+QIGETERROR:")?).int().map(Number)
+});
+
+pub(crate) struct ClockQuery;
+at_command!(ClockQuery, QUICK, "+CCLK?", |self, line| line, Time, |text| Some(Time(time(answer(text, "+CCLK:")?))));
+
+pub(crate) struct SetClock(pub(crate) DateTime);
+at_command!(SetClock, QUICK, "+CCLK", |self, line| {
+    let text = self.0.to_cclk();
+    line.quoted(core::str::from_utf8(&text).unwrap_or_default())
+});
+
+/// Local time with its zone, as the network told it; mode 1 is GMT by the manual but carries the zone
+/// all the same (sheet 2).
+pub(crate) struct NetworkTime;
+at_command!(NetworkTime, QUICK, "+QLTS", |self, line| line.int(2), Time, |text| {
+    Some(Time(time(answer(text, "+QLTS:")?)))
+});
+
+/// Asks an NTP server and sets the clock; the result comes as a URC.
+pub(crate) struct Ntp(pub(crate) ServerName<'static>);
+at_command!(Ntp, QUICK, "+QNTP", |self, line| line.int(PDP_CONTEXT).quoted(self.0.as_str()).int(123).int(1));
+
+fn time(text: &[u8]) -> Option<DateTime> {
+    DateTime::parse_local(core::str::from_utf8(text).ok()?)
+}
+
+pub(crate) struct FileList;
+at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
+
+pub(crate) struct FileDelete<'a>(pub(crate) &'a FileName);
+at_command!(FileDelete<'_>, QUICK, "+QFDEL", |self, line| line.quoted(self.0));
+
+/// The modem leaves data mode when it has `len` bytes or none came for 5 s.
+pub(crate) struct FileUpload<'a> {
+    pub(crate) name: &'a FileName,
+    pub(crate) len: u32,
+}
+at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line.quoted(self.name).int(self.len).int(5));
+
+/// Free bytes of the flash file system.
+pub(crate) struct FreeSpace;
+at_command!(FreeSpace, QUICK, "+QFLDS", |self, line| line.quoted("UFS"), Number, |text| {
+    Fields::new(answer(text, "+QFLDS:")?).int().map(Number)
+});
+
+/// One key of a TLS context.
+pub(crate) struct Configure<'a> {
+    pub(crate) key: &'static str,
+    pub(crate) context: u8,
+    pub(crate) value: Value<'a>,
+}
+
+pub(crate) enum Value<'a> {
+    File(&'a FileName),
+    Number(u32),
+    /// Unquoted: the quoted form of `ciphersuite` is refused (sheet T7).
+    Word(&'static str),
+}
+at_command!(Configure<'_>, QUICK, "+QSSLCFG", |self, line| {
+    let line = line.quoted(self.key).int(self.context.into());
+    match self.value {
+        Value::File(name) => line.quoted(name),
+        Value::Number(number) => line.int(number),
+        Value::Word(word) => line.raw(word),
+    }
+});
+
+/// Buffer mode (the trailing 0). The result comes as a URC.
+pub(crate) struct SslOpen<'a> {
+    pub(crate) context: u8,
+    pub(crate) id: u8,
+    pub(crate) name: ServerName<'a>,
+    pub(crate) port: u16,
+}
+at_command!(SslOpen<'_>, QUICK, "+QSSLOPEN", |self, line| line
+    .int(PDP_CONTEXT)
+    .int(self.context.into())
+    .int(self.id.into())
+    .quoted(self.name.as_str())
+    .int(self.port.into())
+    .int(0));
+
+/// Other drivers wait up to 50 s for the result, the sibling's manual says 120 (sheet 4.3).
+pub(crate) struct SslSend {
+    pub(crate) id: u8,
+    pub(crate) len: u32,
+}
+at_command!(SslSend, 120_000, "+QSSLSEND", |self, line| line.int(self.id.into()).int(self.len));
+
+pub(crate) struct SslReceive {
+    pub(crate) id: u8,
+    pub(crate) len: u32,
+}
+at_command!(SslReceive, 50_000, "+QSSLRECV", |self, line| line.int(self.id.into()).int(self.len));
+
+/// Waits at most 3 s for the peer, because the whole channel waits with it; the default is 10
+/// (sheet 4.6).
+pub(crate) struct SslClose(pub(crate) u8);
+at_command!(SslClose, 15_000, "+QSSLCLOSE", |self, line| line.int(self.0.into()).int(3));

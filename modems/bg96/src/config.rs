@@ -1,0 +1,126 @@
+//! What the user decides.
+
+use embassy_time::Duration;
+use sectag::ServerName;
+use sectag::at::{InvalidInput, Text};
+
+/// How the network is told user name and password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// PAP.
+    Pap,
+    /// CHAP.
+    Chap,
+    /// Whichever the network wants.
+    Either,
+}
+
+impl Auth {
+    pub(crate) const fn code(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Pap => 1,
+            Self::Chap => 2,
+            Self::Either => 3,
+        }
+    }
+}
+
+/// Configuration of a BG96. All has defaults; text is checked when it is set, in a `const` when the
+/// firmware is built.
+///
+/// ```
+/// use sectag_bg96::Config;
+///
+/// const CONFIG: Config = match Config::new().apn("iot.example") {
+///     Ok(config) => config,
+///     Err(_) => panic!("not an APN"),
+/// };
+/// ```
+#[derive(Clone, Copy)]
+pub struct Config {
+    pub(crate) apn: Option<Text<'static, 100>>,
+    pub(crate) user: Text<'static, 64>,
+    pub(crate) password: Text<'static, 64>,
+    pub(crate) auth: Auth,
+    pub(crate) pin: Option<Text<'static, 8>>,
+    pub(crate) ntp: Option<ServerName<'static>>,
+    pub(crate) registration: Duration,
+    pub(crate) flow_control: bool,
+}
+
+impl Config {
+    /// No PIN, the APN that is stored in the modem or offered by the network, 90 s for registration
+    /// (sheet 1.5), clock from the network.
+    pub const fn new() -> Self {
+        Self {
+            apn: None,
+            user: Text::EMPTY,
+            password: Text::EMPTY,
+            auth: Auth::None,
+            pin: None,
+            ntp: None,
+            registration: Duration::from_secs(90),
+            flow_control: false,
+        }
+    }
+
+    /// The access point name, up to 100 bytes.
+    pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
+        match Text::new(apn) {
+            Ok(apn) => self.apn = Some(apn),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// User name and password for the access point, up to 64 bytes each. Used only with
+    /// [`apn`](Self::apn).
+    pub const fn login(mut self, auth: Auth, user: &'static str, password: &'static str) -> Result<Self, InvalidInput> {
+        self.auth = auth;
+        match (Text::new(user), Text::new(password)) {
+            (Ok(user), Ok(password)) => {
+                self.user = user;
+                self.password = password;
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
+    pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
+        match Text::new(pin) {
+            Ok(pin) => self.pin = Some(pin),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// An NTP server to ask when the network tells no time.
+    pub const fn ntp(mut self, server: ServerName<'static>) -> Self {
+        self.ntp = Some(server);
+        self
+    }
+
+    /// How long to wait for registration before bring-up reports failure and begins anew.
+    pub const fn registration(mut self, limit: Duration) -> Self {
+        self.registration = limit;
+        self
+    }
+
+    /// RTS and CTS are wired and used on both sides.
+    pub const fn flow_control(mut self) -> Self {
+        self.flow_control = true;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

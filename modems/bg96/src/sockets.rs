@@ -1,0 +1,129 @@
+//! TLS sockets in buffer mode (sheet 4).
+
+use embassy_time::Duration;
+use sectag::clock::MIN_DATE;
+use sectag::modem::{Final, Open, Received, Sent, Transfer};
+use sectag::{At, AtError, ConnectError, Kind, Suites, Support};
+
+use crate::bring_up::explain;
+use crate::commands::{Configure, SslClose, SslOpen, SslReceive, SslSend, Value};
+use crate::files::FileName;
+use crate::{Bg96, Facts, clock, codes, files};
+
+/// Seconds for the handshake; the modem's default is 300.
+const NEGOTIATION: u32 = 60;
+/// The manual's limit for an open, with [`NEGOTIATION`] instead of its default.
+const OPEN_LIMIT: Duration = Duration::from_secs(150 + NEGOTIATION as u64);
+
+pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError> {
+    let tag = open.config.tag();
+    let mutual = open.config.has_client_certificate();
+    let ca = files::name(tag, Kind::Ca)?;
+    let certificate = files::name(tag, Kind::ClientCertificate)?;
+    let key = files::name(tag, Kind::PrivateKey)?;
+    // What no firmware is known to check need not be tried.
+    open.check(&Facts::ALL.verification())?;
+
+    let now = clock::read(at).await?;
+    if now < MIN_DATE {
+        return Err(ConnectError::ClockNotSet { now });
+    }
+    let present = files::present(at, [&ca, &certificate, &key]).await?;
+    for (kind, needed, present) in [
+        (Kind::Ca, true, present[0]),
+        (Kind::ClientCertificate, mutual, present[1]),
+        (Kind::PrivateKey, mutual, present[2]),
+    ] {
+        if needed && !present {
+            return Err(ConnectError::CredentialMissing(kind));
+        }
+    }
+    configure(modem, at, &open, [&ca, &certificate, &key]).await?;
+
+    let command = SslOpen { context: open.context, id: open.id, name: open.name, port: open.port };
+    match at.send(&command).await {
+        Ok(_) => {}
+        Err(AtError::Refused(code)) => return Err(ConnectError::Refused(explain(at, code).await)),
+        Err(error) => return Err(error.into()),
+    }
+    match at.opened(open.slot, OPEN_LIMIT).await? {
+        0 => Ok(()),
+        code => Err(ConnectError::Refused(codes::vendor(code))),
+    }
+}
+
+/// Writes the whole TLS context. Nothing is assumed of what it held: its defaults verify nothing
+/// (sheet 2 and 4.1), and another connection may have used it.
+async fn configure(modem: &Bg96, at: At<'_>, open: &Open<'_>, files: [&FileName; 3]) -> Result<(), ConnectError> {
+    let [ca, certificate, key] = files;
+    let mutual = open.config.has_client_certificate();
+    let set = async |key: &'static str, value: Value<'_>| {
+        match at.send(&Configure { key, context: open.context, value }).await {
+            Ok(_) => Ok(Support::Yes),
+            // A key that this firmware does not know.
+            Err(AtError::Refused(_)) => Ok(Support::No),
+            Err(error) => Err(error),
+        }
+    };
+    let suites = match open.config.offered_suites() {
+        // The only one of the modem's list with forward secrecy and AEAD.
+        Suites::Modern => "0XC02F",
+        _ => "0XFFFF",
+    };
+    let version = set("sslversion", Value::Number(3)).await?;
+    let suite = set("ciphersuite", Value::Word(suites)).await?;
+    let anchor = set("cacert", Value::File(ca)).await?;
+    let identity = if mutual {
+        let certificate = set("clientcert", Value::File(certificate)).await?;
+        let key = set("clientkey", Value::File(key)).await?;
+        both(certificate, key)
+    } else {
+        Support::Yes
+    };
+    let level = set("seclevel", Value::Number(if mutual { 2 } else { 1 })).await?;
+    let dates = set("ignorelocaltime", Value::Number(0)).await?;
+    set("negotiatetime", Value::Number(NEGOTIATION)).await?;
+    let sni = set("sni", Value::Number(1)).await?;
+
+    let facts = Facts { chain: both(anchor, level), dates, sni };
+    modem.facts.set(facts);
+    for (name, support) in [("sslversion", version), ("ciphersuite", suite), ("clientcert", identity)] {
+        if support == Support::No {
+            return Err(ConnectError::Refused(sectag::Code::Vendor(0, name)));
+        }
+    }
+    open.check(&facts.verification())
+}
+
+fn both(a: Support, b: Support) -> Support {
+    if a == Support::Yes { b } else { a }
+}
+
+pub(crate) async fn send(at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
+    let command = SslSend { id: transfer.id, len: transfer.len as u32 };
+    match at.send_payload(&command, transfer).await? {
+        Final::SendOk => Ok(Sent::Accepted),
+        Final::SendFail => Ok(Sent::Busy),
+        Final::Error(_) => Ok(Sent::NotConnected),
+        Final::Ok | Final::Connect => Err(AtError::Garbled),
+    }
+}
+
+pub(crate) async fn receive(at: At<'_>, transfer: Transfer) -> Result<Received, AtError> {
+    let command = SslReceive { id: transfer.id, len: transfer.len as u32 };
+    match at.receive_payload(&command, transfer).await {
+        Ok(Some(0)) => Ok(Received::Empty),
+        Ok(Some(count)) => Ok(Received::Data(count)),
+        Ok(None) => Err(AtError::Garbled),
+        Err(AtError::Refused(_)) => Ok(Received::NotConnected),
+        Err(error) => Err(error),
+    }
+}
+
+/// `ERROR` on an id that is not open is normal (sheet 4.6).
+pub(crate) async fn close(at: At<'_>, id: u8) -> Result<(), AtError> {
+    match at.send(&SslClose(id)).await {
+        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
