@@ -12,11 +12,18 @@ use crate::modem::Modem;
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
 /// Every method waits until the modem is up, or reports why it does not come up.
-#[derive(Clone, Copy)]
 pub struct Control<'a, M> {
     pub(crate) engine: Engine<'a>,
     pub(crate) modem: &'a M,
 }
+
+impl<M> Clone for Control<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Control<'_, M> {}
 
 impl<'a, M: Modem> Control<'a, M> {
     /// Waits until the modem is registered and has a data connection, or until an attempt that ended

@@ -43,11 +43,18 @@ pub trait SecureConnect {
 }
 
 /// The sockets of one modem.
-#[derive(Clone, Copy)]
 pub struct Sockets<'a, M> {
     pub(crate) engine: Engine<'a>,
     pub(crate) modem: &'a M,
 }
+
+impl<M> Clone for Sockets<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Sockets<'_, M> {}
 
 impl<'a, M: Modem> Sockets<'a, M> {
     /// See [`SecureConnect::connect`]. Opens are made one after another; a connect may wait for an

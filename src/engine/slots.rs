@@ -98,8 +98,6 @@ impl SlotState {
 
     pub(crate) fn opened(&self) {
         self.phase.set(SocketPhase::Open);
-        // A server that speaks first may have done so before the open was reported.
-        self.readable.set(true);
         self.traffic();
     }
 

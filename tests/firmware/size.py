@@ -72,22 +72,22 @@ def choose(rows):
 
 # --- sections --------------------------------------------------------------------------------
 
-Section = collections.namedtuple("Section", "name size address load_address flags")
+Section = collections.namedtuple("Section", "name size address flags")
 
 
 def sections(elf):
     found = []
     lines = tool("objdump", "--section-headers", "--wide", elf).splitlines()
     for line in lines:
-        match = re.match(r"\s*\d+ (\S+)\s+(\w{8})\s+(\w{8})\s+(\w{8})\s+\w{8}\s+\S+\s+(.*)", line)
+        match = re.match(r"\s*\d+ (\S+)\s+(\w{8})\s+(\w{8})\s+\w{8}\s+\w{8}\s+\S+\s+(.*)", line)
         if match:
-            name, size, address, load, flags = match.groups()
-            found.append(Section(name, int(size, 16), int(address, 16), int(load, 16), flags))
+            name, size, address, flags = match.groups()
+            found.append(Section(name, int(size, 16), int(address, 16), flags))
     return [section for section in found if "ALLOC" in section.flags and section.size]
 
 
 def totals(all_sections):
-    in_flash = [s for s in all_sections if "LOAD" in s.flags.replace("ALLOC", "")]
+    in_flash = [s for s in all_sections if "LOAD" in s.flags]
     in_ram = [s for s in all_sections if s.address >= 0x2000_0000]
     return {
         "flash": sum(s.size for s in in_flash),

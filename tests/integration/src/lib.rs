@@ -1,1 +1,6 @@
-//! Placeholder until the first commit.
+//! The vocabulary of the integration tests: a modem that a test scripts, and a driver beside it.
+
+mod bench;
+pub mod scripted;
+
+pub use bench::{Bench, Rings, bench, bench_with};

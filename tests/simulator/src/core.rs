@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Waker};
 use crate::Reaction;
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
-type Script = Box<dyn FnMut(&[u8]) -> Reaction>;
+/// Decides what becomes of each command line.
+pub type Script = Box<dyn FnMut(&[u8]) -> Reaction>;
 
 /// Output that waits for the host, beyond which no further command is taken up.
 const OUTPUT_LIMIT: usize = 4096;

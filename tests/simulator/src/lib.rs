@@ -41,6 +41,7 @@
 mod bg96;
 mod clock;
 mod core;
+mod fault;
 mod network;
 mod options;
 mod port;
@@ -49,6 +50,8 @@ mod simulator;
 mod tls;
 pub mod transport;
 
+pub use self::core::Script;
+pub use fault::{FAULTS, fault};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
 };

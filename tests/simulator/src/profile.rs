@@ -39,6 +39,8 @@ pub struct Profile {
     pub record_at_a_time: bool,
     /// Unread data survives the peer's close; otherwise reads answer `ERROR` from then on. UNCONFIRMED (sheet 4.5).
     pub reads_after_close: bool,
+    /// `AT+QISDE=1` echoes payload even after `ATE0`. UNCONFIRMED: T2 sends both commands, T9 shows no echo.
+    pub data_echo_ignores_ate: bool,
     /// Payload after the `AT+QSSLSEND` prompt is echoed while `AT+QISDE=1`. UNCONFIRMED (sheet 4.8).
     pub echoes_ssl_data: bool,
     /// `AT+QIACT` on an active context answers `OK` instead of `ERROR` (sheet 1.6: both are seen).
@@ -91,6 +93,7 @@ impl Profile {
         accepts_der: true,
         record_at_a_time: true,
         reads_after_close: true,
+        data_echo_ignores_ate: true,
         echoes_ssl_data: false,
         activate_twice: false,
         open_result_is_urc: true,

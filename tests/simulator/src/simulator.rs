@@ -8,10 +8,11 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use embassy_futures::select::{Either3, select3};
+use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::bg96::Bg96;
-use crate::core::{Core, Task};
+use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::Options;
 use crate::port;
@@ -43,6 +44,8 @@ pub(crate) trait Modem {
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
     fn drop_pdp(&self, context: u8);
+    fn clock(&self) -> OffsetDateTime;
+    fn set_clock(&self, utc: OffsetDateTime);
 }
 
 struct Inner {
@@ -194,8 +197,23 @@ impl Simulator {
         self.inner.modem.drop_pdp(context);
     }
 
+    /// UTC, as far as the modem knows.
+    pub fn clock(&self) -> OffsetDateTime {
+        self.inner.modem.clock()
+    }
+
+    /// Sets the modem's clock behind the host's back.
+    pub fn set_clock(&self, utc: OffsetDateTime) {
+        self.inner.modem.set_clock(utc);
+    }
+
+    /// Puts bytes on the line towards the host as they are, behind what waits there already.
+    pub fn inject_bytes(&self, bytes: &[u8]) {
+        self.inner.core.send(bytes);
+    }
+
     /// Asks `script` about every command line before it is executed.
-    pub fn set_script(&self, script: Box<dyn FnMut(&[u8]) -> Reaction>) {
+    pub fn set_script(&self, script: Script) {
         self.inner.core.set_script(script);
     }
 }

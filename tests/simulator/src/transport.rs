@@ -1,6 +1,7 @@
 //! A simulated modem for other processes: on a TCP port, or behind a pseudo terminal. Both need tokio's reactor.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use std::task::{Context, Poll};
 
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer};
+use rustix::fs::{Mode, OFlags};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio_serial::{SerialPort, SerialStream};
@@ -33,15 +35,18 @@ pub struct Pty {
     master: SerialStream,
     link: PathBuf,
     /// Held open so that the terminal survives a host that closes it: a serial line has no end of file.
-    host_end: SerialStream,
+    host_end: OwnedFd,
 }
 
 /// Makes a pseudo terminal whose host end is found at `link`. A link left behind by a dead process is replaced.
 pub fn open_pty(link: &Path) -> io::Result<Pty> {
-    let (master, host_end) = SerialStream::pair().map_err(io::Error::from)?;
-    let name = host_end
+    let (master, first) = SerialStream::pair().map_err(io::Error::from)?;
+    let name = first
         .name()
         .ok_or_else(|| io::Error::other("the pseudo terminal has no name"))?;
+    // A bare descriptor: a second `SerialStream` would hold the lock that the host needs.
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let host_end = rustix::fs::open(&name, flags, Mode::empty())?;
     if link.is_symlink() {
         std::fs::remove_file(link)?;
     }
@@ -60,8 +65,8 @@ pub async fn serve_pty(simulator: Simulator, mut pty: Pty) -> io::Result<()> {
     } = &mut pty;
     let unlock = async {
         loop {
-            // A host takes the terminal for itself (TIOCEXCL), and because this end stays open, that would outlive it.
-            host_end.set_exclusive(false).map_err(io::Error::from)?;
+            // Hosts take the terminal for themselves, and because it stays open, that outlives one that was killed.
+            rustix::termios::ioctl_tiocnxcl(&*host_end)?;
             Timer::after(UNLOCK_EVERY).await;
         }
     };
@@ -172,10 +177,65 @@ mod tests {
             };
             let mut host = open();
             ask(&mut host, "ATE0\r", "ATE0\r\r\nOK\r\n").await;
+            // A host that is killed leaves its claim behind.
             drop(host);
+            let held = std::fs::File::open(&link).unwrap();
+            rustix::termios::ioctl_tiocexcl(&held).unwrap();
             Timer::after(UNLOCK_EVERY * 2).await;
             ask(&mut open(), "AT\r", "\r\nOK\r\n").await;
         });
         assert!(!link.is_symlink());
+    }
+
+    /// Real sockets all the way: host, modem, server.
+    #[test]
+    fn tls_over_loopback() {
+        use sectag_test_support::pki::Pki;
+        use sectag_test_support::tls_server::{TlsListener, server_config};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = Options {
+            pdp_active: true,
+            clock: Some(time::OffsetDateTime::now_utc()),
+            ..Options::default()
+        };
+        let server = async {
+            let tls = TlsListener::echo(server_config(Pki::shared().server(), None)).await?;
+            let mut network = LoopbackNetwork::new();
+            network.map(
+                "broker.sectag.test",
+                8883,
+                ([127, 0, 0, 1], tls.port()).into(),
+            )?;
+            let modem = Simulator::bg96(options, Rc::new(network));
+            modem.put_file("ca.pem", Pki::shared().ca_pem().as_bytes());
+            serve_tcp(modem, TcpListener::from_std(listener)?).await
+        };
+        run(server, async {
+            let mut host = TcpStream::connect(address).await.unwrap();
+            ask(&mut host, "ATE0\r", "ATE0\r\r\nOK\r\n").await;
+            for command in [
+                "AT+QURCCFG=\"urcport\",\"uart1\"\r",
+                "AT+QSSLCFG=\"cacert\",0,\"ca.pem\"\r",
+                "AT+QSSLCFG=\"seclevel\",0,1\r",
+                "AT+QSSLCFG=\"ignorelocaltime\",0,0\r",
+                "AT+QSSLCFG=\"sni\",0,1\r",
+            ] {
+                ask(&mut host, command, "\r\nOK\r\n").await;
+            }
+            let open = "AT+QSSLOPEN=1,0,0,\"broker.sectag.test\",8883\r";
+            ask(&mut host, open, "\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n").await;
+            ask(&mut host, "AT+QSSLSEND=0,5\r", "\r\n> ").await;
+            let echoed = "\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n";
+            ask(&mut host, "hello", echoed).await;
+            ask(
+                &mut host,
+                "AT+QSSLRECV=0,9\r",
+                "\r\n+QSSLRECV: 5\r\nhello\r\n\r\nOK\r\n",
+            )
+            .await;
+        });
     }
 }

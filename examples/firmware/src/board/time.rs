@@ -4,8 +4,9 @@
 //! stopped or reprogrammed for the sake of the other, so time does not drift and nothing
 //! interrupts an idle processor but the alarm and one SysTick interrupt every 671 ms.
 //!
-//! Under QEMU's `-icount` both count executed instructions and repeat exactly. Without it they
-//! follow the host's clock; a host that stalls the emulator for more than 671 ms loses that time.
+//! Under QEMU's `-icount` both count executed instructions while the processor is busy, and the
+//! host's time while it sleeps. Without it they follow the host's clock alone; a host that stalls
+//! the emulator for more than 671 ms loses the clock that time.
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -138,7 +139,7 @@ mod alarm {
     use super::Register;
 
     const BASE: usize = 0x4000_0000;
-    // SAFETY: the timer's registers (Arm DDI 0479, table 4-9); none touches memory.
+    // SAFETY: the timer's registers (Arm DDI 0479); none touches memory.
     const CTRL: Register = unsafe { Register::at(BASE) };
     // SAFETY: as above.
     const RELOAD: Register = unsafe { Register::at(BASE + 0x8) };

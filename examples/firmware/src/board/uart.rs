@@ -19,7 +19,7 @@ use super::ring::Ring;
 use super::vectors::Irq;
 
 const BASE: usize = 0x4000_5000;
-// SAFETY: the UART's registers (Arm DDI 0479, table 4-12); none touches memory.
+// SAFETY: the UART's registers (Arm DDI 0479); none touches memory.
 const DATA: Register = unsafe { Register::at(BASE) };
 // SAFETY: as above.
 const STATE: Register = unsafe { Register::at(BASE + 0x04) };

@@ -17,10 +17,12 @@ use std::task::Poll;
 use embassy_futures::join::join3;
 use embassy_futures::select::{select, select3};
 use embassy_time::{Duration, Instant, Timer};
+use time::OffsetDateTime;
 
 use self::parser::Fail;
 use self::state::{Pdp, State};
 use crate::Reaction;
+use crate::clock::EmulatedClock;
 use crate::core::Core;
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::{Boot, Options, Sim};
@@ -423,6 +425,14 @@ impl Modem for Bg96 {
 
     fn drop_pdp(&self, context: u8) {
         self.lose_pdp(context);
+    }
+
+    fn clock(&self) -> OffsetDateTime {
+        self.state.borrow().clock.now()
+    }
+
+    fn set_clock(&self, utc: OffsetDateTime) {
+        self.state.borrow_mut().clock = EmulatedClock::starting_at(utc);
     }
 }
 

@@ -224,8 +224,11 @@ impl Bg96 {
         };
         let socket = self.connected(id, tls)?;
         let echo = {
+            let profile = &self.options.profile;
             let state = self.state.borrow();
-            state.user.echo && state.echo_data && (!tls || self.options.profile.echoes_ssl_data)
+            state.echo_data
+                && (state.user.echo || profile.data_echo_ignores_ate)
+                && (!tls || profile.echoes_ssl_data)
         };
         // No line end behind the prompt (sheet 4.3).
         self.core.send(b"\r\n> ");

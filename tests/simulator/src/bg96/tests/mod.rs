@@ -6,7 +6,6 @@ mod power;
 mod tcp;
 mod tls;
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -15,19 +14,21 @@ use embassy_time::{Duration, with_timeout};
 use sectag_test_support::time::block_on_virtual;
 use time::{Date, Month, OffsetDateTime, Time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::Mutex;
 
 use crate::{MemoryNetwork, Options, Simulator};
 
 /// The host's end of the line, and the modem's controls.
 struct Host {
-    port: RefCell<DuplexStream>,
+    port: Mutex<DuplexStream>,
     modem: Simulator,
 }
 
 impl Host {
     async fn send(&self, bytes: impl AsRef<[u8]>) {
         self.port
-            .borrow_mut()
+            .lock()
+            .await
             .write_all(bytes.as_ref())
             .await
             .unwrap();
@@ -45,7 +46,7 @@ impl Host {
             let mut got = Vec::new();
             while got.len() < bytes.len() {
                 let mut buffer = vec![0; bytes.len() - got.len()];
-                let read = async { self.port.borrow_mut().read(&mut buffer).await };
+                let read = async { self.port.lock().await.read(&mut buffer).await };
                 match with_timeout(Duration::from_secs(600), read).await {
                     Ok(Ok(n)) if n > 0 => got.extend(&buffer[..n]),
                     _ => break,
@@ -63,7 +64,7 @@ impl Host {
     /// Nothing comes for a while.
     async fn expect_silence(&self, duration: Duration) {
         let mut buffer = [0; 256];
-        let read = async { self.port.borrow_mut().read(&mut buffer).await };
+        let read = async { self.port.lock().await.read(&mut buffer).await };
         if let Ok(n) = with_timeout(duration, read).await {
             panic!(
                 "unexpected {:?}",
@@ -137,7 +138,7 @@ fn play<S, F>(
         let modem = Simulator::bg96(options, Rc::new(network));
         let (host, port) = tokio::io::duplex(64 * 1024);
         let test = test(Host {
-            port: RefCell::new(host),
+            port: Mutex::new(host),
             modem: modem.clone(),
         });
         let servers = async {

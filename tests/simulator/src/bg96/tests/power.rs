@@ -117,3 +117,63 @@ fn state_survives_the_host() {
             .unwrap();
     });
 }
+
+/// A test makes thousands of modems: tasks and connections must not keep a dropped one alive.
+#[test]
+fn a_dropped_modem_closes_its_connections() {
+    let options = Options {
+        pdp_active: true,
+        ..Options::default()
+    };
+    let (sender, closed) = std::sync::mpsc::channel();
+    play(
+        options,
+        |network| {
+            let mut listener = network.listen("echo.test", 7);
+            async move {
+                let mut stream = listener.accept().await.unwrap();
+                sender
+                    .send(stream.read(&mut [0; 1]).await.unwrap())
+                    .unwrap();
+            }
+        },
+        |host| async move {
+            host.prepare().await;
+            host.ask(
+                "AT+QIOPEN=1,0,\"TCP\",\"echo.test\",7,0,0",
+                "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+            )
+            .await;
+            host.modem.power_key(true);
+            Timer::after(Duration::from_secs(1)).await;
+            host.modem.power_key(false);
+            Timer::after(Duration::from_secs(1)).await;
+        },
+    );
+    assert_eq!(closed.recv(), Ok(0));
+    block_on_virtual(async {
+        let network = MemoryNetwork::new();
+        let mut listener = network.listen("echo.test", 7);
+        let options = Options {
+            pdp_active: true,
+            ..Options::default()
+        };
+        let modem = Simulator::bg96(options, Rc::new(network));
+        let (mut host, port) = tokio::io::duplex(1024);
+        let open = async {
+            host.write_all(b"AT+QIOPEN=1,0,\"TCP\",\"echo.test\",7,0,0\r")
+                .await
+                .unwrap();
+            let stream = listener.accept().await.unwrap();
+            Timer::after(Duration::from_secs(1)).await;
+            stream
+        };
+        let embassy_futures::select::Either::First(mut stream) =
+            embassy_futures::select::select(open, modem.serve(port)).await
+        else {
+            panic!("the port ended");
+        };
+        drop(modem);
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    });
+}

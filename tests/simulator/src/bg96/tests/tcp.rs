@@ -29,6 +29,8 @@ fn a_plain_socket() {
             .await;
             host.ask("AT+QISEND=0,4", "\r\n> ").await;
             host.send("\r\nOK").await;
+            // Data echo is on by default, whatever ATE says.
+            host.expect("\r\nOK").await;
             host.expect("\r\nSEND OK\r\n").await;
             host.expect("\r\n+QIURC: \"recv\",0\r\n").await;
             host.ask("AT+QISEND=0,0", "\r\n+QISEND: 4,4,0\r\n\r\nOK\r\n")

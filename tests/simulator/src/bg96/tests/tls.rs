@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use embassy_time::{Duration, Timer};
@@ -527,7 +528,7 @@ fn the_prompt_waits_for_ever_even_for_the_next_host() {
         let test = async {
             let (host, port) = tokio::io::duplex(4096);
             let host = Host {
-                port: RefCell::new(host),
+                port: Mutex::new(host),
                 modem: modem.clone(),
             };
             let first = async {
@@ -541,7 +542,7 @@ fn the_prompt_waits_for_ever_even_for_the_next_host() {
             assert_eq!(modem.open_sockets(), [4]);
             let (host, port) = tokio::io::duplex(4096);
             let host = Host {
-                port: RefCell::new(host),
+                port: Mutex::new(host),
                 modem: modem.clone(),
             };
             let second = async {
@@ -615,7 +616,8 @@ fn back_pressure_and_full_send_buffers() {
                 host.expect("\r\nSEND ").await;
                 let mut result = [0; 2];
                 host.port
-                    .borrow_mut()
+                    .lock()
+                    .await
                     .read_exact(&mut result)
                     .await
                     .unwrap();
@@ -740,7 +742,7 @@ fn chunks_change_nothing() {
                     host.send(format!("{command}\r")).await;
                     let mut buffer = [0; 512];
                     loop {
-                        let read = async { host.port.borrow_mut().read(&mut buffer).await };
+                        let read = async { host.port.lock().await.read(&mut buffer).await };
                         match embassy_time::with_timeout(Duration::from_millis(300), read).await {
                             Ok(n) => record.borrow_mut().extend(&buffer[..n.unwrap()]),
                             Err(_) => break,

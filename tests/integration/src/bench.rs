@@ -1,0 +1,55 @@
+//! A driver and a modem side by side, in virtual time.
+
+use std::future::Future;
+
+use embassy_futures::select::{Either3, select3};
+use embedded_io_adapters::tokio_1::FromTokio;
+use sectag::{Control, NoPins, Sockets, State};
+use sectag_bg96::{Bg96, Config};
+use sectag_test_support::time::block_on_virtual;
+use tokio::io::DuplexStream;
+
+/// What a test's application gets.
+#[derive(Clone, Copy)]
+pub struct Bench {
+    /// Control of the modem.
+    pub control: Control<'static, Bg96>,
+    /// Its sockets.
+    pub sockets: Sockets<'static, Bg96>,
+}
+
+/// The state that the tests use: two sockets with rings of 1 KiB.
+pub type Rings = State<Bg96, 2, 1024, 1024>;
+
+/// Runs a driver, a modem at the other end of its UART, and an application, until the application is
+/// done. The modem may end early only by panicking, that is by a failed expectation.
+pub fn bench<T, M: Future<Output = ()>, A: Future<Output = T>>(
+    modem: impl FnOnce(DuplexStream) -> M,
+    application: impl FnOnce(Bench) -> A,
+) -> T {
+    bench_with(Config::new(), modem, application)
+}
+
+/// The same with a configuration.
+pub fn bench_with<T, M: Future<Output = ()>, A: Future<Output = T>>(
+    config: Config,
+    modem: impl FnOnce(DuplexStream) -> M,
+    application: impl FnOnce(Bench) -> A,
+) -> T {
+    let (host, device) = tokio::io::duplex(64 * 1024);
+    let (rx, tx) = tokio::io::split(host);
+    // Leaked, as a firmware's static is.
+    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
+    let (control, sockets, mut runner) = sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    block_on_virtual(async {
+        let modem = async {
+            modem(device).await;
+            std::future::pending::<()>().await;
+        };
+        match select3(modem, runner.run(), application(Bench { control, sockets })).await {
+            Either3::First(()) => unreachable!("it is pending for ever"),
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(result) => result,
+        }
+    })
+}

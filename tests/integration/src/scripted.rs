@@ -1,0 +1,135 @@
+//! A modem whose every answer the test writes, for what a well-behaved simulator would never say.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use embassy_time::Timer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+/// The modem's end of the UART.
+pub struct Modem {
+    uart: DuplexStream,
+    chunk: usize,
+    /// Every command line seen, without its CR.
+    pub log: Rc<RefCell<Vec<String>>>,
+}
+
+impl Modem {
+    /// A modem that writes at most `chunk` bytes at a time.
+    pub fn new(uart: DuplexStream, chunk: usize) -> Self {
+        Self { uart, chunk, log: Rc::default() }
+    }
+
+    /// Puts bytes on the UART as they are.
+    pub async fn say(&mut self, text: impl AsRef<[u8]>) {
+        for chunk in text.as_ref().chunks(self.chunk) {
+            self.uart.write_all(chunk).await.expect("the driver keeps its UART open");
+            if self.chunk < 64 {
+                // The driver sees each chunk by itself.
+                Timer::after_micros(10).await;
+            }
+        }
+    }
+
+    /// The next command line, without its CR.
+    pub async fn command(&mut self) -> String {
+        let mut line = Vec::new();
+        loop {
+            match self.uart.read_u8().await.expect("the driver keeps its UART open") {
+                b'\r' => break,
+                byte => line.push(byte),
+            }
+        }
+        let line = String::from_utf8(line).expect("commands are ASCII");
+        self.log.borrow_mut().push(line.clone());
+        line
+    }
+
+    /// The next command must be this.
+    pub async fn expect(&mut self, command: &str) {
+        assert_eq!(self.command().await, command);
+    }
+
+    /// The next command must be this, and is answered so.
+    pub async fn answer(&mut self, command: &str, answer: &str) {
+        self.expect(command).await;
+        self.say(answer).await;
+    }
+
+    /// The next command must be a fetch from socket `id`, of whatever length, and is answered so.
+    pub async fn fetch(&mut self, id: u8, answer: impl AsRef<[u8]>) {
+        let command = self.command().await;
+        assert!(command.starts_with(&format!("AT+QSSLRECV={id},")), "{command}");
+        self.say(answer).await;
+    }
+
+    /// The next `count` raw bytes.
+    pub async fn payload(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.uart.read_exact(&mut bytes).await.expect("the driver keeps its UART open");
+        bytes
+    }
+
+    /// Whether nothing comes from the driver for this long.
+    pub async fn is_quiet(&mut self, millis: u64) -> bool {
+        use embassy_futures::select::{Either, select};
+        matches!(select(self.uart.read_u8(), Timer::after_millis(millis)).await, Either::Second(()))
+    }
+
+    /// Answers as a BG96 that is registered, has a data connection and a set clock, until a command
+    /// comes for which `stop` holds; that one is returned unanswered.
+    pub async fn obey_until(&mut self, stop: impl Fn(&str) -> bool) -> String {
+        loop {
+            let command = self.command().await;
+            if stop(&command) {
+                return command;
+            }
+            let answer = ordinary_answer(&command);
+            self.say(answer).await;
+        }
+    }
+
+    /// Through bring-up, whose last command is the clock.
+    pub async fn bring_up(&mut self) {
+        self.obey_until(|command| command == "AT+CCLK?").await;
+        self.say(CLOCK).await;
+    }
+
+    /// Through an open up to and including `AT+QSSLOPEN`, which is returned unanswered.
+    pub async fn until_open(&mut self) -> String {
+        self.obey_until(|command| command.starts_with("AT+QSSLOPEN")).await
+    }
+
+    /// Through an open that succeeds; returns its id.
+    pub async fn open(&mut self) -> u8 {
+        let command = self.until_open().await;
+        let id: u8 = command.split(',').nth(2).expect("a client id").parse().expect("a number");
+        self.say(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n")).await;
+        id
+    }
+
+    /// Does nothing more, with the UART open.
+    pub async fn rest(self) -> ! {
+        let _uart = self.uart;
+        std::future::pending().await
+    }
+}
+
+/// The answer of a clock that is set.
+pub const CLOCK: &str = "\r\n+CCLK: \"26/11/20,12:00:00+00\"\r\n\r\nOK\r\n";
+
+fn ordinary_answer(command: &str) -> &'static str {
+    match command {
+        "AT+IPR?" => "\r\n+IPR: 115200\r\n\r\nOK\r\n",
+        "AT+CPIN?" => "\r\n+CPIN: READY\r\n\r\nOK\r\n",
+        "AT+CEREG?" => "\r\n+CEREG: 0,1\r\n\r\nOK\r\n",
+        "AT+QIACT?" => "\r\n+QIACT: 1,1,1,\"10.0.0.1\"\r\n\r\nOK\r\n",
+        "AT+CCLK?" => CLOCK,
+        "AT+QFLST=\"*\"" => {
+            "\r\n+QFLST: \"st1.ca\",1200\r\n+QFLST: \"st1.crt\",1200\r\n+QFLST: \"st1.key\",1700\r\n\r\nOK\r\n"
+        }
+        // Nothing is open at first.
+        _ if command.starts_with("AT+QSSLCLOSE") => "\r\nERROR\r\n",
+        _ => "\r\nOK\r\n",
+    }
+}

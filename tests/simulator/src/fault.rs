@@ -1,0 +1,60 @@
+//! Faults with a name, for `sectag simulate --fault NAME[@K]`: the K-th command (from 1) meets it, or every one.
+
+use crate::{Reaction, Script};
+
+/// The names that [`fault`] knows, each with what it does.
+pub const FAULTS: [(&str, &str); 4] = [
+    ("silent", "the command is swallowed without an answer"),
+    ("error", "the command is refused with ERROR"),
+    ("garbage", "line noise instead of an answer"),
+    ("reset", "the modem resets instead of answering"),
+];
+
+/// The script of a named fault.
+///
+/// # Errors
+/// A text for the user when there is no such fault or K is no number.
+pub fn fault(text: &str) -> Result<Script, String> {
+    let (name, position) = match text.split_once('@') {
+        None => (text, None),
+        Some((name, position)) => match position.parse::<u64>() {
+            Ok(position) if position > 0 => (name, Some(position)),
+            _ => return Err(format!("{position:?} is no command number; the first is 1")),
+        },
+    };
+    let reaction = match name {
+        "silent" => Reaction::Silent,
+        "error" => Reaction::Reply(b"\r\nERROR\r\n".to_vec()),
+        "garbage" => Reaction::Reply(b"\xf8\0\r\n+QS\xff\r\n".to_vec()),
+        "reset" => Reaction::Reset,
+        _ => {
+            let known = FAULTS.map(|(name, _)| name).join(", ");
+            return Err(format!("there is no fault {name:?}; there are {known}"));
+        }
+    };
+    let mut count = 0;
+    Ok(Box::new(move |_| {
+        count += 1;
+        if position.is_none_or(|position| position == count) {
+            reaction.clone()
+        } else {
+            Reaction::Normal
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_command_meets_the_fault() {
+        let mut script = fault("reset@2").unwrap();
+        assert_eq!(script(b"AT"), Reaction::Normal);
+        assert_eq!(script(b"AT"), Reaction::Reset);
+        assert_eq!(script(b"AT"), Reaction::Normal);
+        assert!(FAULTS.iter().all(|(name, _)| fault(name).is_ok()));
+        assert!(fault("nonsense").is_err());
+        assert!(fault("reset@0").is_err());
+    }
+}
