@@ -255,9 +255,11 @@ impl<'s> Half<'s> {
             if tx.len() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            self.state().flush.set(true);
             self.state().register_tx(cx.waker());
-            self.engine.core.work.wake();
+            // Woken once: a wake at each poll would keep a task busy that also holds the runner.
+            if !self.state().flush.replace(true) {
+                self.engine.core.work.wake();
+            }
             Poll::Pending
         })
         .await

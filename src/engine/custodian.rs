@@ -23,13 +23,13 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
         settle(engine, modem).await;
         if upload {
             core.tidy.set(true);
-            core.work.wake();
         }
         core.orphan.set(false);
         core.resync.set(Resync::Off);
         core.stage.set(Stage::Idle);
         core.turn.release(1);
         core.changed.wake();
+        core.work.wake();
     }
 }
 

@@ -78,7 +78,8 @@ impl<'a> Engine<'a> {
         self.core
             .work
             .until(|| match self.core.link.get() {
-                Link::Up => Some(Ok(self.at())),
+                // While the custodian is at work it is open whether the modem is still there.
+                Link::Up if !self.core.orphan.get() => Some(Ok(self.at())),
                 Link::Failed(error) if self.core.failures.get() != failures => Some(Err(error)),
                 _ => None,
             })

@@ -6,9 +6,9 @@ use core::task::Poll;
 
 use embassy_sync::waitqueue::MultiWakerRegistration;
 
-/// Wakers of the futures that wait for one kind of change. When more than four tasks wait, some are
+/// Wakers of the futures that wait for one kind of change. When more than six tasks wait, they are
 /// polled more often than needed; none is lost.
-pub(crate) struct Notify(RefCell<MultiWakerRegistration<4>>);
+pub(crate) struct Notify(RefCell<MultiWakerRegistration<6>>);
 
 impl Notify {
     pub(crate) const fn new() -> Self {

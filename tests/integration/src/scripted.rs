@@ -105,6 +105,8 @@ impl Modem {
         let command = self.until_open().await;
         let id: u8 = command.split(',').nth(2).expect("a client id").parse().expect("a number");
         self.say(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n")).await;
+        // The application sees its socket before the script goes on.
+        Timer::after_millis(1).await;
         id
     }
 

@@ -1,0 +1,122 @@
+//! What the user sees: results on standard output, progress and warnings on standard error.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::hints::Failure;
+use crate::json::Object;
+
+pub(crate) struct Report {
+    json: bool,
+    /// Bars are drawn: on a terminal that nothing else scrolls.
+    bars: bool,
+}
+
+impl Report {
+    pub(crate) fn new(json: bool, verbose: bool) -> Self {
+        Self {
+            json,
+            bars: !verbose && std::io::stderr().is_terminal(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A result: `text` for people, or what `object` makes for programs.
+    pub(crate) fn result(
+        &self,
+        text: &str,
+        object: impl FnOnce(Object) -> Object,
+    ) -> Result<(), Failure> {
+        if self.json {
+            self.output(object(Object::new()).finish().as_bytes())
+        } else {
+            self.output(text.as_bytes())
+        }
+    }
+
+    /// One line of standard output. A reader that went away is a failure, not a panic.
+    pub(crate) fn output(&self, line: &[u8]) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(line)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::new(format!("writing to standard output: {error}")))
+    }
+
+    /// A line of progress.
+    pub(crate) fn note(&self, text: &str) {
+        // Nobody can be told that standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    pub(crate) fn warn(&self, text: &str) {
+        self.note(&format!("warning: {text}"));
+    }
+
+    /// Work whose length is not known.
+    pub(crate) fn spin(&self, doing: impl Into<String>) -> Step {
+        let bar = if self.bars {
+            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_message(doing.into());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Step::new(bar)
+    }
+
+    /// Work of `total` bytes.
+    pub(crate) fn bytes(&self, doing: impl Into<String>, total: usize) -> Step {
+        let bar = if self.bars {
+            let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} ({elapsed})");
+            ProgressBar::new(total as u64)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_message(doing.into());
+        Step::new(bar)
+    }
+}
+
+/// Work under way. Its bar disappears with it; nothing claims success but [`done`](Self::done).
+pub(crate) struct Step {
+    bar: ProgressBar,
+    begin: Instant,
+}
+
+impl Step {
+    fn new(bar: ProgressBar) -> Self {
+        Self {
+            bar,
+            begin: Instant::now(),
+        }
+    }
+
+    pub(crate) fn advance(&self, bytes: usize) {
+        self.bar.inc(bytes as u64);
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// Clears the bar and notes what was done, with the time it took.
+    pub(crate) fn done(self, report: &Report, what: &str) {
+        let seconds = self.elapsed().as_secs_f64();
+        drop(self);
+        report.note(&format!("{what} ({seconds:.1} s)"));
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,152 @@
+//! Brings a modem up and does a job beside its runner.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use embassy_futures::select::{Either, select};
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
+use sectag::clock::{DateTime, MIN_DATE};
+use sectag::modem::Modem;
+use sectag::{Control, NoPins, Power, Runner, Sockets, State};
+use sectag_bg96::{Bg96, Config};
+
+use crate::args::{ClockSource, ModemArgs, ModemName};
+use crate::hints::{self, Failure};
+use crate::report::Report;
+use crate::{port, secret};
+
+/// One connection at a time; the rings hold what BG96 and its like move at once, 1460 to 2048 bytes, twice.
+const RING: usize = 4096;
+
+/// Something to do with a modem that is up, whichever it is.
+pub(crate) trait Job {
+    type Output;
+
+    async fn run<M: Modem>(
+        self,
+        control: Control<'_, M>,
+        sockets: Sockets<'_, M>,
+    ) -> Result<Self::Output, Failure>;
+}
+
+/// Opens the port, brings the modem up, sets its clock and runs `job`.
+pub(crate) async fn run<J: Job>(
+    args: &ModemArgs,
+    report: &Report,
+    job: J,
+) -> Result<J::Output, Failure> {
+    match args.modem {
+        ModemName::Bg96 => {
+            let config = bg96_config(args, report)?;
+            attach(Bg96::new(config), args, report, job).await
+        }
+    }
+}
+
+async fn attach<M: Modem, J: Job>(
+    modem: M,
+    args: &ModemArgs,
+    report: &Report,
+    job: J,
+) -> Result<J::Output, Failure> {
+    let port = port::open(&args.port, args.baud, args.flow_control).await?;
+    let (reader, writer) = tokio::io::split(port);
+    let mut state = Box::new(State::<M, 1, RING, RING>::new(modem));
+    let (control, sockets, runner) = sectag::new(
+        &mut state,
+        FromTokio::new(reader),
+        FromTokio::new(writer),
+        NoPins,
+    );
+    beside(runner, async {
+        bring_up(control, args, report).await?;
+        set_clock(control, args, report).await?;
+        job.run(control, sockets).await
+    })
+    .await
+}
+
+/// Polls the runner and `work`; a port that fails ends the work.
+pub(crate) async fn beside<M: Modem, R: Read, W: Write, P: Power, T>(
+    mut runner: Runner<'_, M, R, W, P>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match select(runner.run(), work).await {
+        Either::First(error) => Err(hints::run(&error)),
+        Either::Second(result) => result,
+    }
+}
+
+async fn bring_up<M: Modem>(
+    control: Control<'_, M>,
+    args: &ModemArgs,
+    report: &Report,
+) -> Result<(), Failure> {
+    let step = report.spin(format!("bringing up {} on {}", M::NAME, args.port));
+    control
+        .wait_up()
+        .await
+        .map_err(|error| hints::bring_up(&error, args.baud))?;
+    step.done(report, &format!("{} is up and on the network", M::NAME));
+    Ok(())
+}
+
+/// The driver has asked the network already, at bring-up.
+async fn set_clock<M: Modem>(
+    control: Control<'_, M>,
+    args: &ModemArgs,
+    report: &Report,
+) -> Result<(), Failure> {
+    let failed = |error| hints::at("the modem's clock", &error);
+    let from_host = match args.set_clock {
+        Some(ClockSource::Host) => true,
+        Some(ClockSource::Network | ClockSource::No) => false,
+        None => control
+            .clock()
+            .await
+            .map_err(failed)?
+            .is_none_or(|now| now < MIN_DATE),
+    };
+    if !from_host {
+        return Ok(());
+    }
+    let Some(now) = host_clock().filter(|now| *now >= MIN_DATE) else {
+        report.warn(&format!(
+            "this computer's clock is before {MIN_DATE}, so the modem's is not set from it"
+        ));
+        return Ok(());
+    };
+    control.set_clock(now).await.map_err(failed)?;
+    report.note(&format!(
+        "the modem's clock was set to {now} from this computer"
+    ));
+    Ok(())
+}
+
+fn host_clock() -> Option<DateTime> {
+    DateTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
+    let mut config = Config::new();
+    if let Some(apn) = &args.apn {
+        config = config
+            .apn(leak(apn))
+            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
+    }
+    let pin = secret::resolve("--sim-pin", args.sim_pin.as_deref(), "SECTAG_SIM_PIN", report)?;
+    if let Some(pin) = pin {
+        config = config
+            .pin(leak(&pin))
+            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+    }
+    if args.flow_control {
+        config = config.flow_control();
+    }
+    Ok(config)
+}
+
+/// A backend's configuration is meant for a `const`; this process makes one and ends.
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.into())
+}

@@ -1,0 +1,84 @@
+//! The TLS policy of a connection, from the options and from what is stored in the modem.
+
+use sectag::modem::Modem;
+use sectag::{CaScope, Check, Control, CredentialStore, Kind, Support, TlsConfig, Verification};
+
+use crate::args::TlsArgs;
+use crate::hints::{self, Failure};
+use crate::report::Report;
+
+/// Mutual TLS when certificate and key are stored under the tag.
+pub(crate) async fn config<M: Modem>(
+    control: Control<'_, M>,
+    args: &TlsArgs,
+    report: &Report,
+) -> Result<TlsConfig, Failure> {
+    let (mut certificate, mut key) = (false, false);
+    control
+        .list(&mut |entry| {
+            certificate |= entry.tag == args.tag && entry.kind == Kind::ClientCertificate;
+            key |= entry.tag == args.tag && entry.kind == Kind::PrivateKey;
+        })
+        .await
+        .map_err(|error| hints::credential("listing the credentials", &error))?;
+    let mut config = TlsConfig::new(args.tag);
+    match (certificate, key) {
+        (true, true) => config = config.client_certificate(),
+        (false, false) => {}
+        (true, false) => report.warn(&half(args, Kind::ClientCertificate, Kind::PrivateKey)),
+        (false, true) => report.warn(&half(args, Kind::PrivateKey, Kind::ClientCertificate)),
+    }
+    if args.private_ca {
+        config = config.ca_scope(CaScope::Private);
+    }
+    for name in &args.accept_missing {
+        let check = name.check();
+        report.warn(&format!(
+            "--accept-missing: connecting even if the modem does not check the {check} of the server"
+        ));
+        config = config.dangerous().accept_missing(check);
+    }
+    Ok(config)
+}
+
+fn half(args: &TlsArgs, present: Kind, absent: Kind) -> String {
+    format!(
+        "tag {} holds a {present} but no {absent}, so no client certificate is sent",
+        args.tag
+    )
+}
+
+/// What was checked of the server and what was not, in words.
+pub(crate) fn describe(verified: Verification) -> String {
+    let mut done = Vec::new();
+    let mut open = Vec::new();
+    for check in [Check::Chain, Check::Dates, Check::Name, Check::Sni] {
+        let text = match check {
+            Check::Sni => "SNI sent".to_owned(),
+            check => format!("{check} checked"),
+        };
+        match verified.of(check) {
+            Support::Yes => done.push(text),
+            Support::No => open.push(format!("not: {text}")),
+            Support::Unknown => open.push(format!("not known: {text}")),
+        }
+    }
+    done.append(&mut open);
+    done.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_checked_is_said() {
+        let mut verified = Verification::UNKNOWN;
+        verified.chain = Support::Yes;
+        verified.sni = Support::No;
+        assert_eq!(
+            describe(verified),
+            "certificate chain checked, not known: certificate dates checked, not known: name checked, not: SNI sent"
+        );
+    }
+}
