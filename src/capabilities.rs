@@ -57,8 +57,12 @@ pub struct Verification {
 
 impl Verification {
     /// Nothing known yet.
-    pub const UNKNOWN: Self =
-        Self { chain: Support::Unknown, dates: Support::Unknown, name: Support::Unknown, sni: Support::Unknown };
+    pub const UNKNOWN: Self = Self {
+        chain: Support::Unknown,
+        dates: Support::Unknown,
+        name: Support::Unknown,
+        sni: Support::Unknown,
+    };
 
     /// The entry for `check`.
     pub const fn of(&self, check: Check) -> Support {

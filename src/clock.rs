@@ -4,7 +4,14 @@ use core::fmt;
 
 /// Certificates that a device meets are not older than the firmware: a modem clock before this is
 /// not set. Moved at each release.
-pub const MIN_DATE: DateTime = DateTime { year: 2026, month: 11, day: 1, hour: 0, minute: 0, second: 0 };
+pub const MIN_DATE: DateTime = DateTime {
+    year: 2026,
+    month: 11,
+    day: 1,
+    hour: 0,
+    minute: 0,
+    second: 0,
+};
 
 /// A date and time in UTC, to the second. Years 2000 to 2099.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +27,14 @@ pub struct DateTime {
 
 impl DateTime {
     /// `None` for a date or time that does not exist, or a year outside 2000 to 2099.
-    pub const fn new(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Option<Self> {
+    pub const fn new(
+        year: u16,
+        month: u8,
+        day: u8,
+        hour: u8,
+        minute: u8,
+        second: u8,
+    ) -> Option<Self> {
         let sound = year >= 2000
             && year <= 2099
             && month >= 1
@@ -30,7 +44,18 @@ impl DateTime {
             && hour < 24
             && minute < 60
             && second < 60;
-        if sound { Some(Self { year, month, day, hour, minute, second }) } else { None }
+        if sound {
+            Some(Self {
+                year,
+                month,
+                day,
+                hour,
+                minute,
+                second,
+            })
+        } else {
+            None
+        }
     }
 
     /// From seconds since 1970-01-01T00:00:00Z; `None` outside the years 2000 to 2099.
@@ -53,7 +78,14 @@ impl DateTime {
             month += 1;
         }
         let (hour, minute, second) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
-        Self::new(year, month, days as u8 + 1, hour as u8, minute as u8, second as u8)
+        Self::new(
+            year,
+            month,
+            days as u8 + 1,
+            hour as u8,
+            minute as u8,
+            second as u8,
+        )
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -66,7 +98,10 @@ impl DateTime {
             days += u64::from(days_in(self.year, month));
         }
         days += u64::from(self.day) - 1;
-        days * 86_400 + u64::from(self.hour) * 3600 + u64::from(self.minute) * 60 + u64::from(self.second)
+        days * 86_400
+            + u64::from(self.hour) * 3600
+            + u64::from(self.minute) * 60
+            + u64::from(self.second)
     }
 
     /// Parses `yy/MM/dd,hh:mm:ss±zz` or with a four-digit year, as `+CCLK` and `+QNTP` print it: a
@@ -80,7 +115,10 @@ impl DateTime {
         let year = date.next()?;
         let year = match year.len() {
             2 => 2000 + u16::from(two_digits(year)?),
-            4 => u16::from(two_digits(year.get(..2)?)?) * 100 + u16::from(two_digits(year.get(2..)?)?),
+            4 => {
+                u16::from(two_digits(year.get(..2)?)?) * 100
+                    + u16::from(two_digits(year.get(2..)?)?)
+            }
             _ => return None,
         };
         let (month, day) = (two_digits(date.next()?)?, two_digits(date.next()?)?);
@@ -89,8 +127,11 @@ impl DateTime {
         }
         let (time, zone) = clock.split_at(8);
         let mut time = time.split(':');
-        let (hour, minute, second) =
-            (two_digits(time.next()?)?, two_digits(time.next()?)?, two_digits(time.next()?)?);
+        let (hour, minute, second) = (
+            two_digits(time.next()?)?,
+            two_digits(time.next()?)?,
+            two_digits(time.next()?)?,
+        );
         let local = Self::new(year, month, day, hour, minute, second)?;
         let quarters = match zone.as_bytes().first() {
             Some(b'+') => i64::from(two_digits(zone.get(1..3)?)?),
@@ -106,7 +147,14 @@ impl DateTime {
     /// Writes `yy/MM/dd,hh:mm:ss+00`, the argument of `AT+CCLK`.
     pub fn to_cclk(self) -> [u8; 20] {
         let mut text = *b"00/00/00,00:00:00+00";
-        let parts = [(self.year - 2000) as u8, self.month, self.day, self.hour, self.minute, self.second];
+        let parts = [
+            (self.year - 2000) as u8,
+            self.month,
+            self.day,
+            self.hour,
+            self.minute,
+            self.second,
+        ];
         for (index, part) in parts.into_iter().enumerate() {
             text[index * 3] = b'0' + part / 10;
             text[index * 3 + 1] = b'0' + part % 10;
@@ -117,8 +165,18 @@ impl DateTime {
 
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { year, month, day, hour, minute, second } = self;
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+        let Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+        } = self;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
     }
 }
 
@@ -169,22 +227,47 @@ mod tests {
 
     #[test]
     fn zone_is_in_quarter_hours_and_taken_off() {
-        assert_eq!(DateTime::parse_local("26/08/06,12:40:04+32"), Some(utc(2026, 8, 6, 4, 40, 4)));
-        assert_eq!(DateTime::parse_local("\"2026/07/18,16:32:18-20\""), Some(utc(2026, 7, 18, 21, 32, 18)));
-        assert_eq!(DateTime::parse_local("2017/01/13,03:41:22+32,0"), Some(utc(2017, 1, 12, 19, 41, 22)));
-        assert_eq!(DateTime::parse_local("08/01/04,00:19:43+00"), Some(utc(2008, 1, 4, 0, 19, 43)));
+        assert_eq!(
+            DateTime::parse_local("26/08/06,12:40:04+32"),
+            Some(utc(2026, 8, 6, 4, 40, 4))
+        );
+        assert_eq!(
+            DateTime::parse_local("\"2026/07/18,16:32:18-20\""),
+            Some(utc(2026, 7, 18, 21, 32, 18))
+        );
+        assert_eq!(
+            DateTime::parse_local("2017/01/13,03:41:22+32,0"),
+            Some(utc(2017, 1, 12, 19, 41, 22))
+        );
+        assert_eq!(
+            DateTime::parse_local("08/01/04,00:19:43+00"),
+            Some(utc(2008, 1, 4, 0, 19, 43))
+        );
     }
 
     #[test]
     fn nonsense_is_no_date() {
-        for bad in ["", "\"\"", "26/13/01,00:00:00+00", "26/02/29,00:00:00+00", "26/01/01,24:00:00+00", "26/01/01", "126/01/01,00:00:00", "26/01/01,00:00:00+99", "26/01/01,00:00:0ü+00"] {
+        for bad in [
+            "",
+            "\"\"",
+            "26/13/01,00:00:00+00",
+            "26/02/29,00:00:00+00",
+            "26/01/01,24:00:00+00",
+            "26/01/01",
+            "126/01/01,00:00:00",
+            "26/01/01,00:00:00+99",
+            "26/01/01,00:00:0ü+00",
+        ] {
             assert_eq!(DateTime::parse_local(bad), None, "{bad:?}");
         }
     }
 
     #[test]
     fn cclk_argument_is_utc_with_two_digit_year() {
-        assert_eq!(&utc(2026, 11, 20, 3, 4, 5).to_cclk(), b"26/11/20,03:04:05+00");
+        assert_eq!(
+            &utc(2026, 11, 20, 3, 4, 5).to_cclk(),
+            b"26/11/20,03:04:05+00"
+        );
         assert!(utc(2026, 11, 20, 3, 4, 5) > MIN_DATE);
     }
 }

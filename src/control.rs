@@ -2,8 +2,8 @@
 
 use core::convert::Infallible;
 
-use crate::clock::DateTime;
 use crate::capabilities::Verification;
+use crate::clock::DateTime;
 use crate::credentials::{CredentialStore, Kind, Source, Stored, Tag};
 use crate::engine::{At, Counters, Engine};
 use crate::error::{AtError, BringUpError, CredentialError};
@@ -66,7 +66,12 @@ impl<'a, M: Modem> Control<'a, M> {
 }
 
 impl<M: Modem> CredentialStore for Control<'_, M> {
-    async fn store<S: Source>(&self, tag: Tag, kind: Kind, mut content: S) -> Result<(), CredentialError<S::Error>> {
+    async fn store<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+    ) -> Result<(), CredentialError<S::Error>> {
         let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
         self.modem.store(at, tag, kind, &mut content).await
     }

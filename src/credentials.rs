@@ -104,7 +104,12 @@ impl Source for &[u8] {
 pub trait CredentialStore {
     /// Stores `content` under `tag`, replacing what is there. When it returns `Ok`, the modem has
     /// confirmed length and content as far as it can.
-    async fn store<S: Source>(&self, tag: Tag, kind: Kind, content: S) -> Result<(), CredentialError<S::Error>>;
+    async fn store<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+    ) -> Result<(), CredentialError<S::Error>>;
 
     /// Calls `found` for each credential in the modem that sectag stored, in the modem's order.
     async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
@@ -112,4 +117,3 @@ pub trait CredentialStore {
     /// Removes one credential. Removing what is not there succeeds.
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>>;
 }
-

@@ -59,12 +59,16 @@ pub enum AtError {
 impl fmt::Display for AtError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Garbled => f.write_str("the modem's answer does not follow the command's grammar"),
+            Self::Garbled => {
+                f.write_str("the modem's answer does not follow the command's grammar")
+            }
             Self::LinkDown => f.write_str("the modem is not up"),
             Self::ModemReset => f.write_str("the modem restarted before it answered"),
             Self::Refused(code) => write!(f, "the modem answered {code}"),
             Self::Timeout => f.write_str("the modem did not answer in time"),
-            Self::TooLong => f.write_str("the command or its answer is longer than the buffer for it"),
+            Self::TooLong => {
+                f.write_str("the command or its answer is longer than the buffer for it")
+            }
         }
     }
 }
@@ -171,7 +175,9 @@ impl fmt::Display for ConnectError {
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Refused(code) => write!(f, "the modem could not connect: {code}"),
-            Self::TimedOut => f.write_str("the modem reported no result of the connection within its own limit"),
+            Self::TimedOut => {
+                f.write_str("the modem reported no result of the connection within its own limit")
+            }
             Self::TooManySockets => f.write_str("all sockets are in use: close one first"),
             Self::Unverifiable(check) => write!(
                 f,

@@ -41,7 +41,9 @@ pub use capabilities::{Check, Support, Verification};
 pub use control::Control;
 pub use credentials::{CredentialStore, Kind, Source, Stored, Tag};
 pub use engine::{At, COMMAND_LIMIT, Counters, Runner, State, Upload};
-pub use error::{AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError};
+pub use error::{
+    AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
+};
 pub use power::{NoPin, NoPins, Pins, Power};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
 pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
@@ -62,11 +64,32 @@ pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, R, 
     power: P,
 ) -> (Control<'_, M>, Sockets<'_, M>, Runner<'_, M, R, W, P>) {
     const {
-        assert!(SOCKETS > 0 && SOCKETS <= M::LIMITS.sockets, "this modem has fewer TLS contexts than SOCKETS");
-        assert!(RX >= 16 && TX >= 16, "rings below 16 bytes move hardly anything per exchange");
+        assert!(
+            SOCKETS > 0 && SOCKETS <= M::LIMITS.sockets,
+            "this modem has fewer TLS contexts than SOCKETS"
+        );
+        assert!(
+            RX >= 16 && TX >= 16,
+            "rings below 16 bytes move hardly anything per exchange"
+        );
     }
     let state = &*state;
-    let engine = Engine { core: &state.core, table: &state.sockets, timing: &state.timing, sync: M::SYNC };
+    let engine = Engine {
+        core: &state.core,
+        table: &state.sockets,
+        timing: &state.timing,
+        sync: M::SYNC,
+    };
     let modem = &state.modem;
-    (Control { engine, modem }, Sockets { engine, modem }, Runner { engine, modem, uart_rx, uart_tx, power })
+    (
+        Control { engine, modem },
+        Sockets { engine, modem },
+        Runner {
+            engine,
+            modem,
+            uart_rx,
+            uart_tx,
+            power,
+        },
+    )
 }

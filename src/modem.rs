@@ -251,10 +251,19 @@ pub trait Modem {
     ) -> Result<(), CredentialError<S::Error>>;
 
     /// See [`CredentialStore::list`](crate::CredentialStore::list).
-    async fn list(&self, at: At<'_>, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
+    async fn list(
+        &self,
+        at: At<'_>,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>>;
 
     /// See [`CredentialStore::remove`](crate::CredentialStore::remove).
-    async fn remove(&self, at: At<'_>, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>>;
+    async fn remove(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>>;
 }
 
 /// When the runner does what by itself. All have defaults.
@@ -270,7 +279,10 @@ pub struct Timing {
 
 impl Timing {
     /// The defaults.
-    pub const DEFAULT: Self = Self { linger: Duration::from_millis(10), poll: Duration::from_secs(60) };
+    pub const DEFAULT: Self = Self {
+        linger: Duration::from_millis(10),
+        poll: Duration::from_secs(60),
+    };
 }
 
 impl Default for Timing {

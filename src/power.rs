@@ -79,7 +79,12 @@ impl<K: OutputPin, R: OutputPin, S: InputPin> Pins<K, R, S> {
     /// The pins that are wired. A pin that reports an error is left as it is: the modem's answer, not
     /// the pin, decides whether it worked.
     pub const fn new(power_key: Option<K>, reset: Option<R>, status: Option<S>) -> Self {
-        Self { power_key, reset, status, active: PinState::High }
+        Self {
+            power_key,
+            reset,
+            status,
+            active: PinState::High,
+        }
     }
 
     /// The power key and reset are active when the MCU's pin is low.

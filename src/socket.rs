@@ -70,8 +70,14 @@ impl<'a, M: Modem> Sockets<'a, M> {
         let at = engine.up().await.map_err(ConnectError::BringUp)?;
         let slot = self.claim().await?;
         // Whatever ends this future early leaves the id to the supervisor.
-        let mut socket = Socket { engine, slot, verified: Verification::UNKNOWN };
-        self.modem.open(at, self.open(slot, name, port, config)).await?;
+        let mut socket = Socket {
+            engine,
+            slot,
+            verified: Verification::UNKNOWN,
+        };
+        self.modem
+            .open(at, self.open(slot, name, port, config))
+            .await?;
         let state = engine.slot(slot);
         if state.phase.get() != SocketPhase::Opening {
             return Err(ConnectError::At(crate::error::AtError::ModemReset));
@@ -94,8 +100,21 @@ impl<'a, M: Modem> Sockets<'a, M> {
         }
     }
 
-    fn open<'o>(&self, slot: Slot, name: ServerName<'o>, port: u16, config: &'o TlsConfig) -> Open<'o> {
-        Open { config, context: slot.0, id: self.engine.slot(slot).id.get(), name, port, slot }
+    fn open<'o>(
+        &self,
+        slot: Slot,
+        name: ServerName<'o>,
+        port: u16,
+        config: &'o TlsConfig,
+    ) -> Open<'o> {
+        Open {
+            config,
+            context: slot.0,
+            id: self.engine.slot(slot).id.get(),
+            name,
+            port,
+            slot,
+        }
     }
 }
 
@@ -106,7 +125,12 @@ impl<M: Modem> SecureConnect for Sockets<'_, M> {
     where
         Self: 's;
 
-    async fn connect(&self, name: ServerName<'_>, port: u16, config: &TlsConfig) -> Result<Socket<'_>, ConnectError> {
+    async fn connect(
+        &self,
+        name: ServerName<'_>,
+        port: u16,
+        config: &TlsConfig,
+    ) -> Result<Socket<'_>, ConnectError> {
         Sockets::connect(self, name, port, config).await
     }
 }
@@ -140,7 +164,10 @@ impl<'a> Socket<'a> {
 
     /// Two halves that may live in two tasks.
     pub fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
-        let half = Half { engine: self.engine, slot: self.slot };
+        let half = Half {
+            engine: self.engine,
+            slot: self.slot,
+        };
         (Reader(half), Writer(half))
     }
 
@@ -151,12 +178,19 @@ impl<'a> Socket<'a> {
         let state = self.engine.slot(self.slot);
         state.close.set(true);
         self.engine.core.work.wake();
-        self.engine.core.work.until(|| (!state.in_modem.get()).then_some(())).await;
+        self.engine
+            .core
+            .work
+            .until(|| (!state.in_modem.get()).then_some(()))
+            .await;
         flushed
     }
 
     fn half(&self) -> Half<'a> {
-        Half { engine: self.engine, slot: self.slot }
+        Half {
+            engine: self.engine,
+            slot: self.slot,
+        }
     }
 }
 
@@ -216,7 +250,10 @@ impl<'s> Half<'s> {
 
     fn read_ready(&self) -> bool {
         self.engine.table.rx(self.slot).len() > 0
-            || matches!(self.state().phase.get(), SocketPhase::Eof | SocketPhase::Failed(_))
+            || matches!(
+                self.state().phase.get(),
+                SocketPhase::Eof | SocketPhase::Failed(_)
+            )
     }
 
     fn write_error(&self) -> Option<SocketError> {
@@ -238,7 +275,9 @@ impl<'s> Half<'s> {
                 self.state().register_tx(cx.waker());
                 return Poll::Pending;
             }
-            self.state().send_at.set(Instant::now() + self.engine.timing.linger);
+            self.state()
+                .send_at
+                .set(Instant::now() + self.engine.timing.linger);
             self.engine.core.work.wake();
             Poll::Ready(Ok(count))
         })
@@ -250,7 +289,11 @@ impl<'s> Half<'s> {
         poll_fn(|cx| {
             if let Some(error) = self.write_error() {
                 // What the modem accepted before the peer closed was flushed.
-                return Poll::Ready(if tx.len() == 0 && error == SocketError::BrokenPipe { Ok(()) } else { Err(error) });
+                return Poll::Ready(if tx.len() == 0 && error == SocketError::BrokenPipe {
+                    Ok(())
+                } else {
+                    Err(error)
+                });
             }
             if tx.len() == 0 {
                 return Poll::Ready(Ok(()));

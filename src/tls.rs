@@ -23,7 +23,9 @@ impl<'a> ServerName<'a> {
         let bytes = name.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            if !(bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'-' | b'.' | b'_' | b':')) {
+            if !(bytes[at].is_ascii_alphanumeric()
+                || matches!(bytes[at], b'-' | b'.' | b'_' | b':'))
+            {
                 return Err(InvalidInput::ForbiddenCharacter { at });
             }
             at += 1;
@@ -199,7 +201,12 @@ mod tests {
     const CONFIG: TlsConfig = TlsConfig::new(Tag(1));
 
     fn known(chain: Support, name: Support, dates: Support) -> Verification {
-        Verification { chain, name, dates, sni: Support::No }
+        Verification {
+            chain,
+            name,
+            dates,
+            sni: Support::No,
+        }
     }
 
     #[test]
@@ -207,8 +214,14 @@ mod tests {
         use Support::{No, Unknown, Yes};
         let refused = |check| Err(ConnectError::Unverifiable(check));
         assert_eq!(CONFIG.unmet(&known(Yes, Yes, No)), Ok(()));
-        assert_eq!(CONFIG.unmet(&known(Unknown, Yes, Yes)), refused(Check::Chain));
-        assert_eq!(CONFIG.unmet(&known(Yes, Unknown, Yes)), refused(Check::Name));
+        assert_eq!(
+            CONFIG.unmet(&known(Unknown, Yes, Yes)),
+            refused(Check::Chain)
+        );
+        assert_eq!(
+            CONFIG.unmet(&known(Yes, Unknown, Yes)),
+            refused(Check::Name)
+        );
         let accepted = CONFIG.dangerous().accept_missing(Check::Chain);
         assert_eq!(accepted.unmet(&known(No, Yes, Yes)), Ok(()));
         assert_eq!(accepted.unmet(&known(No, No, Yes)), refused(Check::Name));
@@ -219,16 +232,25 @@ mod tests {
         use Support::{No, Yes};
         let private = CONFIG.ca_scope(CaScope::Private);
         assert_eq!(private.unmet(&known(Yes, No, No)), Ok(()));
-        assert_eq!(private.unmet(&known(No, No, No)), Err(ConnectError::Unverifiable(Check::Chain)));
+        assert_eq!(
+            private.unmet(&known(No, No, No)),
+            Err(ConnectError::Unverifiable(Check::Chain))
+        );
     }
 
     #[test]
     fn dates_and_sni_are_required_on_request() {
         use Support::{Unknown, Yes};
         let strict = CONFIG.require(Check::Dates);
-        assert_eq!(strict.unmet(&known(Yes, Yes, Unknown)), Err(ConnectError::Unverifiable(Check::Dates)));
+        assert_eq!(
+            strict.unmet(&known(Yes, Yes, Unknown)),
+            Err(ConnectError::Unverifiable(Check::Dates))
+        );
         let strict = CONFIG.require(Check::Sni);
-        assert_eq!(strict.unmet(&known(Yes, Yes, Yes)), Err(ConnectError::Unverifiable(Check::Sni)));
+        assert_eq!(
+            strict.unmet(&known(Yes, Yes, Yes)),
+            Err(ConnectError::Unverifiable(Check::Sni))
+        );
     }
 
     #[test]
@@ -236,8 +258,17 @@ mod tests {
         assert!(ServerName::new("broker.example-1.com").is_ok());
         assert!(ServerName::new("2001:db8::1").is_ok());
         assert_eq!(ServerName::new(""), Err(InvalidInput::Empty));
-        assert_eq!(ServerName::new("a b"), Err(InvalidInput::ForbiddenCharacter { at: 1 }));
-        assert_eq!(ServerName::new("a\"b"), Err(InvalidInput::ForbiddenCharacter { at: 1 }));
-        assert_eq!(ServerName::new(core::str::from_utf8(&[b'a'; 254]).unwrap()), Err(InvalidInput::TooLong { limit: 253 }));
+        assert_eq!(
+            ServerName::new("a b"),
+            Err(InvalidInput::ForbiddenCharacter { at: 1 })
+        );
+        assert_eq!(
+            ServerName::new("a\"b"),
+            Err(InvalidInput::ForbiddenCharacter { at: 1 })
+        );
+        assert_eq!(
+            ServerName::new(core::str::from_utf8(&[b'a'; 254]).unwrap()),
+            Err(InvalidInput::TooLong { limit: 253 })
+        );
     }
 }

@@ -468,9 +468,19 @@ mod tests {
                 port,
             })
         };
-        assert_eq!(server("broker.example:8883"), expected("broker.example", 8883));
+        assert_eq!(
+            server("broker.example:8883"),
+            expected("broker.example", 8883)
+        );
         assert_eq!(server("[2001:db8::1]:443"), expected("2001:db8::1", 443));
-        for bad in ["broker", "broker:", "broker:0", "broker:70000", ":1", "a b:1"] {
+        for bad in [
+            "broker",
+            "broker:",
+            "broker:0",
+            "broker:70000",
+            ":1",
+            "a b:1",
+        ] {
             assert!(server(bad).is_err(), "{bad}");
         }
     }
@@ -478,7 +488,11 @@ mod tests {
     #[test]
     fn mappings_stay_on_this_computer() {
         assert!("broker.example:8883=127.0.0.1:1".parse::<Mapping>().is_ok());
-        assert!("broker.example:8883=192.0.2.1:1".parse::<Mapping>().is_err());
+        assert!(
+            "broker.example:8883=192.0.2.1:1"
+                .parse::<Mapping>()
+                .is_err()
+        );
         assert!("broker.example=127.0.0.1:1".parse::<Mapping>().is_err());
     }
 
@@ -488,7 +502,12 @@ mod tests {
         let clock = |text: &str| text.parse::<ClockSetting>();
         assert_eq!(clock("2026-11-20T12:00:00Z"), Ok(ClockSetting::At(noon)));
         assert_eq!(clock("unset"), Ok(ClockSetting::Unset));
-        for bad in ["", "2026-11-20", "2026-13-01T00:00:00Z", "2026-11-20T12:00:00+01:00"] {
+        for bad in [
+            "",
+            "2026-11-20",
+            "2026-13-01T00:00:00Z",
+            "2026-11-20T12:00:00+01:00",
+        ] {
             assert!(clock(bad).is_err(), "{bad}");
         }
     }

@@ -62,7 +62,8 @@ impl Report {
     pub(crate) fn spin(&self, doing: impl Into<String>) -> Step {
         let bar = if self.bars {
             let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+            ProgressBar::new_spinner()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         } else {
             ProgressBar::hidden()
         };
@@ -74,7 +75,8 @@ impl Report {
     /// Work of `total` bytes.
     pub(crate) fn bytes(&self, doing: impl Into<String>, total: usize) -> Step {
         let bar = if self.bars {
-            let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} ({elapsed})");
+            let style =
+                ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} ({elapsed})");
             ProgressBar::new(total as u64)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         } else {

@@ -13,7 +13,11 @@ pub(crate) fn resolve(
     report: &Report,
 ) -> Result<Option<String>, Failure> {
     let secret = match given {
-        None => return Ok(std::env::var(variable).ok().filter(|value| !value.is_empty())),
+        None => {
+            return Ok(std::env::var(variable)
+                .ok()
+                .filter(|value| !value.is_empty()));
+        }
         Some("-") => {
             line(std::io::stdin()).map_err(|error| Failure::new(format!("{option} -: {error}")))?
         }

@@ -134,7 +134,12 @@ fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
             .apn(leak(apn))
             .map_err(|error| Failure::new(format!("--apn: {error}")))?;
     }
-    let pin = secret::resolve("--sim-pin", args.sim_pin.as_deref(), "SECTAG_SIM_PIN", report)?;
+    let pin = secret::resolve(
+        "--sim-pin",
+        args.sim_pin.as_deref(),
+        "SECTAG_SIM_PIN",
+        report,
+    )?;
     if let Some(pin) = pin {
         config = config
             .pin(leak(&pin))

@@ -16,7 +16,11 @@ pub struct CommandLine<'b> {
 impl<'b> CommandLine<'b> {
     /// Starts with `AT` and `name`, for instance `+QSSLRECV` or `E0`.
     pub fn new(buf: &'b mut [u8], name: &str) -> Self {
-        let mut line = Self { buf, len: 0, arguments: false };
+        let mut line = Self {
+            buf,
+            len: 0,
+            arguments: false,
+        };
         line.put(b"AT");
         line.put(name.as_bytes());
         line
@@ -133,7 +137,12 @@ mod tests {
     #[test]
     fn arguments_are_separated_and_quoted() {
         let mut buf = [0; 64];
-        let len = CommandLine::new(&mut buf, "+X").int(0).quoted("a,b").raw("0XFFFF").int(u32::MAX).finish();
+        let len = CommandLine::new(&mut buf, "+X")
+            .int(0)
+            .quoted("a,b")
+            .raw("0XFFFF")
+            .int(u32::MAX)
+            .finish();
         assert_eq!(&buf[..len], b"AT+X=0,\"a,b\",0XFFFF,4294967295\r");
         let len = CommandLine::new(&mut buf, "E0").finish();
         assert_eq!(&buf[..len], b"ATE0\r");

@@ -35,7 +35,9 @@ impl<'a> Fields<'a> {
     /// The next field as text, without its quotes if it has any.
     pub fn text(&mut self) -> Option<&'a str> {
         let field = self.next()?;
-        let inner = field.strip_prefix(b"\"").and_then(|open| open.strip_suffix(b"\""));
+        let inner = field
+            .strip_prefix(b"\"")
+            .and_then(|open| open.strip_suffix(b"\""));
         core::str::from_utf8(inner.unwrap_or(field)).ok()
     }
 }
@@ -100,7 +102,10 @@ mod tests {
 
     #[test]
     fn answer_is_found_among_other_lines() {
-        assert_eq!(answer(b"noise\r\n+X: 1,2\r\n+Y: 3", "+X:"), Some(&b"1,2"[..]));
+        assert_eq!(
+            answer(b"noise\r\n+X: 1,2\r\n+Y: 3", "+X:"),
+            Some(&b"1,2"[..])
+        );
         assert_eq!(answer(b"+XY: 1", "+X:"), None);
     }
 }

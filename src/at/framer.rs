@@ -42,7 +42,9 @@ pub struct Framer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Lines,
-    Payload { left: usize },
+    Payload {
+        left: usize,
+    },
     /// Directly behind a payload: only CR or LF may come.
     Behind,
 }
@@ -89,7 +91,9 @@ impl Framer {
                     }
                     let (part, rest) = input.split_at(left.min(input.len()));
                     *input = rest;
-                    self.mode = Mode::Payload { left: left - part.len() };
+                    self.mode = Mode::Payload {
+                        left: left - part.len(),
+                    };
                     return Some(Event::Payload(part));
                 }
                 Mode::Behind => {
@@ -178,7 +182,11 @@ impl Framer {
             return Some(None);
         }
         self.delivered = true;
-        Some(Some(if self.cut { Event::CutLine } else { Event::Line }))
+        Some(Some(if self.cut {
+            Event::CutLine
+        } else {
+            Event::Line
+        }))
     }
 
     fn keep(&mut self, mut text: &[u8]) {
@@ -277,7 +285,17 @@ mod tests {
     fn bytes_behind_the_payload_are_an_overrun() {
         let seen = run([&b"#2\r\nabc\r\nOK\r\n"[..]]);
         let payload = Seen::Payload(b"ab".to_vec());
-        assert_eq!(seen, [line("#2"), payload, Seen::End, Seen::Overrun, line("c"), line("OK")]);
+        assert_eq!(
+            seen,
+            [
+                line("#2"),
+                payload,
+                Seen::End,
+                Seen::Overrun,
+                line("c"),
+                line("OK")
+            ]
+        );
     }
 
     #[test]

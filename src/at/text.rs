@@ -32,10 +32,17 @@ impl fmt::Display for InvalidInput {
         match self {
             Self::Empty => f.write_str("the text is empty"),
             Self::ForbiddenCharacter { at } => {
-                write!(f, "byte {at} is a quote or control character, which would break the AT command")
+                write!(
+                    f,
+                    "byte {at} is a quote or control character, which would break the AT command"
+                )
             }
-            Self::OutOfRange { limit } => write!(f, "the number is above this modem's limit of {limit}"),
-            Self::TooLong { limit } => write!(f, "the text is longer than the {limit} bytes allowed"),
+            Self::OutOfRange { limit } => {
+                write!(f, "the number is above this modem's limit of {limit}")
+            }
+            Self::TooLong { limit } => {
+                write!(f, "the text is longer than the {limit} bytes allowed")
+            }
         }
     }
 }
@@ -92,9 +99,16 @@ mod tests {
     #[test]
     fn text_that_would_break_a_command_is_refused() {
         for bad in ["a\rb", "a\nb", "a\0b", "a\"b", "a\x1bb", "a\x7fb"] {
-            assert_eq!(Text::<9>::new(bad), Err(InvalidInput::ForbiddenCharacter { at: 1 }), "{bad:?}");
+            assert_eq!(
+                Text::<9>::new(bad),
+                Err(InvalidInput::ForbiddenCharacter { at: 1 }),
+                "{bad:?}"
+            );
         }
-        assert_eq!(Text::<3>::new("abcd"), Err(InvalidInput::TooLong { limit: 3 }));
+        assert_eq!(
+            Text::<3>::new("abcd"),
+            Err(InvalidInput::TooLong { limit: 3 })
+        );
         assert_eq!(Text::<4>::new("a,b;").map(|text| text.as_str()), Ok("a,b;"));
     }
 }

@@ -37,7 +37,10 @@ impl Drop for IdleOnDrop<'_> {
 
 impl<'a> At<'a> {
     pub(crate) fn new(engine: Engine<'a>) -> Self {
-        Self { engine, generation: engine.core.generation.get() }
+        Self {
+            engine,
+            generation: engine.core.generation.get(),
+        }
     }
 
     pub(crate) fn is_stale(&self) -> bool {
@@ -47,26 +50,46 @@ impl<'a> At<'a> {
     /// Sends a typed command and returns its response. The deadline is the command's
     /// `MAX_TIMEOUT_MS`; its information lines together may have 256 bytes.
     pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
-        let end = self.exchange(command, Plan::Collect, deadline_of::<C>(), &mut |_| {}).await?;
+        let end = self
+            .exchange(command, Plan::Collect, deadline_of::<C>(), &mut |_| {})
+            .await?;
         accept(end, Final::Ok)?;
         let answer = self.engine.core.answer.borrow();
         if answer.overflowed() {
             return Err(AtError::TooLong);
         }
-        command.parse(Ok(answer.as_bytes())).map_err(|_| AtError::Garbled)
+        command
+            .parse(Ok(answer.as_bytes()))
+            .map_err(|_| AtError::Garbled)
     }
 
     /// Sends a command and hands its information lines to `sink`, each at most 256 bytes, as they
     /// come: for listings of any length.
-    pub async fn lines<C: AtatCmd>(&self, command: &C, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
-        accept(self.exchange(command, Plan::Lines, deadline_of::<C>(), sink).await?, Final::Ok)
+    pub async fn lines<C: AtatCmd>(
+        &self,
+        command: &C,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), AtError> {
+        accept(
+            self.exchange(command, Plan::Lines, deadline_of::<C>(), sink)
+                .await?,
+            Final::Ok,
+        )
     }
 
     /// Sends a command that prompts for `transfer.len` bytes and then takes them out of the socket's
     /// ring, where they stay until the caller has judged the final result.
-    pub async fn send_payload<C: AtatCmd>(&self, command: &C, transfer: Transfer) -> Result<Final, AtError> {
-        let plan = Plan::Send { slot: transfer.slot, len: transfer.len };
-        self.exchange(command, plan, deadline_of::<C>(), &mut |_| {}).await
+    pub async fn send_payload<C: AtatCmd>(
+        &self,
+        command: &C,
+        transfer: Transfer,
+    ) -> Result<Final, AtError> {
+        let plan = Plan::Send {
+            slot: transfer.slot,
+            len: transfer.len,
+        };
+        self.exchange(command, plan, deadline_of::<C>(), &mut |_| {})
+            .await
     }
 
     /// Sends a command whose answer carries payload for a socket's ring; returns how many bytes came,
@@ -76,21 +99,32 @@ impl<'a> At<'a> {
         command: &C,
         transfer: Transfer,
     ) -> Result<Option<usize>, AtError> {
-        let plan = Plan::Receive { slot: transfer.slot, max: transfer.len };
-        accept(self.exchange(command, plan, deadline_of::<C>(), &mut |_| {}).await?, Final::Ok)?;
+        let plan = Plan::Receive {
+            slot: transfer.slot,
+            max: transfer.len,
+        };
+        accept(
+            self.exchange(command, plan, deadline_of::<C>(), &mut |_| {})
+                .await?,
+            Final::Ok,
+        )?;
         Ok(self.engine.core.received.get())
     }
 
     /// Sends a command that answers `CONNECT` and then takes exactly `len` raw bytes. The command's
     /// deadline also bounds each pause of the upload.
     pub async fn upload<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
-        let exchange = self.begin(command, Plan::Upload { len }, deadline_of::<C>()).await?;
+        let exchange = self
+            .begin(command, Plan::Upload { len }, deadline_of::<C>())
+            .await?;
         let ready = exchange
             .step(|stage| match stage {
                 Stage::Data { .. } => Some(Ok(())),
                 // An upload of nothing is past its data at once.
                 Stage::Line if len == 0 => Some(Ok(())),
-                Stage::Done(Outcome::Final(Final::Error(code))) => Some(Err(AtError::Refused(code))),
+                Stage::Done(Outcome::Final(Final::Error(code))) => {
+                    Some(Err(AtError::Refused(code)))
+                }
                 Stage::Done(Outcome::Reset) => Some(Err(AtError::ModemReset)),
                 Stage::Done(_) => Some(Err(AtError::Garbled)),
                 _ => None,
@@ -101,7 +135,11 @@ impl<'a> At<'a> {
 
     /// Waits for the result of opening `slot`: the vendor's number, 0 for success.
     pub async fn opened(&self, slot: Slot, timeout: Duration) -> Result<u16, ConnectError> {
-        let result = self.engine.core.changed.until(|| self.engine.open_result(slot));
+        let result = self
+            .engine
+            .core
+            .changed
+            .until(|| self.engine.open_result(slot));
         match select(result, Timer::after(timeout)).await {
             Either::First(result) => Ok(result?),
             Either::Second(()) => Err(ConnectError::TimedOut),
@@ -115,7 +153,11 @@ impl<'a> At<'a> {
     }
 
     /// Waits for the watched URC and reads it.
-    pub async fn watched<T>(&self, timeout: Duration, read: impl Fn(&[u8]) -> T) -> Result<T, AtError> {
+    pub async fn watched<T>(
+        &self,
+        timeout: Duration,
+        read: impl Fn(&[u8]) -> T,
+    ) -> Result<T, AtError> {
         let core = self.engine.core;
         let seen = core.changed.until(|| {
             if self.is_stale() {
@@ -150,7 +192,10 @@ impl<'a> At<'a> {
     pub async fn booted(&self, timeout: Duration) -> bool {
         let core = self.engine.core;
         let booted = core.changed.until(|| core.booted.get().then_some(()));
-        let seen = matches!(select(booted, Timer::after(timeout)).await, Either::First(()));
+        let seen = matches!(
+            select(booted, Timer::after(timeout)).await,
+            Either::First(())
+        );
         core.booted.set(false);
         seen
     }
@@ -167,7 +212,9 @@ impl<'a> At<'a> {
             core.out_sent.set(0);
             core.out_len.set(chunk);
             core.outgoing.wake();
-            let sent = core.changed.until(|| (core.out_sent.get() >= chunk).then_some(()));
+            let sent = core
+                .changed
+                .until(|| (core.out_sent.get() >= chunk).then_some(()));
             if let Either::Second(()) = select(sent, Timer::after(Duration::from_secs(2))).await {
                 core.out_sent.set(chunk);
                 return Err(AtError::Timeout);
@@ -187,7 +234,12 @@ impl<'a> At<'a> {
         self.begin(command, plan, timeout).await?.finish(sink).await
     }
 
-    async fn begin<C: AtatCmd>(&self, command: &C, plan: Plan, timeout: Duration) -> Result<Exchange<'a>, AtError> {
+    async fn begin<C: AtatCmd>(
+        &self,
+        command: &C,
+        plan: Plan,
+        timeout: Duration,
+    ) -> Result<Exchange<'a>, AtError> {
         let turn = acquire(&self.engine.core.turn).await;
         if self.is_stale() {
             return Err(AtError::ModemReset);
@@ -200,7 +252,9 @@ impl<'a> At<'a> {
         // From here on the turn belongs to the exchange, which may outlive this future.
         turn.disarm();
         core.begin(len, plan, timeout);
-        Ok(Exchange { engine: self.engine })
+        Ok(Exchange {
+            engine: self.engine,
+        })
     }
 }
 
@@ -261,9 +315,16 @@ impl Exchange<'_> {
         let core = self.engine.core;
         loop {
             let deadline = core.deadline.get();
-            match select(core.changed.until(|| ready(core.stage.get())), Timer::at(deadline)).await {
+            match select(
+                core.changed.until(|| ready(core.stage.get())),
+                Timer::at(deadline),
+            )
+            .await
+            {
                 Either::First(value) => return Ok(value),
-                Either::Second(()) if core.deadline.get() <= Instant::now() => return Err(AtError::Timeout),
+                Either::Second(()) if core.deadline.get() <= Instant::now() => {
+                    return Err(AtError::Timeout);
+                }
                 Either::Second(()) => {}
             }
         }

@@ -31,7 +31,9 @@ const NAME_LIMIT: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The modem counts our bytes.
-    Data { left: usize },
+    Data {
+        left: usize,
+    },
     /// It ended; whoever runs it has not seen that yet.
     Done(Outcome),
     Idle,
@@ -97,7 +99,11 @@ pub(crate) struct Text<const N: usize> {
 
 impl<const N: usize> Text<N> {
     const fn new() -> Self {
-        Self { bytes: [0; N], len: 0, overflow: false }
+        Self {
+            bytes: [0; N],
+            len: 0,
+            overflow: false,
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -203,7 +209,10 @@ impl Core {
             out_len: Cell::new(0),
             out_sent: Cell::new(0),
             answer: RefCell::new(Text::new()),
-            watch: RefCell::new(Watch { prefix: "", text: Text::new() }),
+            watch: RefCell::new(Watch {
+                prefix: "",
+                text: Text::new(),
+            }),
             name: RefCell::new(Text::new()),
             deferred: RefCell::new(heapless::Vec::new()),
             stage: Cell::new(Stage::Idle),
@@ -249,7 +258,10 @@ impl Core {
     pub(crate) fn begin(&self, len: usize, plan: Plan, timeout: Duration) {
         let out = self.out.borrow();
         let line = out[..len].strip_prefix(b"AT").unwrap_or(&out[..len]);
-        let end = line.iter().position(|byte| matches!(byte, b'=' | b'?' | b'\r' | b';')).unwrap_or(line.len());
+        let end = line
+            .iter()
+            .position(|byte| matches!(byte, b'=' | b'?' | b'\r' | b';'))
+            .unwrap_or(line.len());
         let mut name = self.name.borrow_mut();
         name.clear();
         name.push(&line[..end]);
@@ -261,11 +273,14 @@ impl Core {
             Plan::Send { .. } | Plan::Upload { .. } => Stage::Prompt,
             _ => Stage::Line,
         });
-        self.framer.borrow_mut().arm_prompt(matches!(plan, Plan::Send { .. }));
+        self.framer
+            .borrow_mut()
+            .arm_prompt(matches!(plan, Plan::Send { .. }));
         self.timeout.set(timeout);
         self.progress();
         if let Plan::Send { .. } = plan {
-            self.deadline.set(Instant::now() + timeout.min(PROMPT_LIMIT));
+            self.deadline
+                .set(Instant::now() + timeout.min(PROMPT_LIMIT));
         }
         self.count(|counters| counters.exchanges += 1);
         self.out_sent.set(0);
@@ -275,7 +290,8 @@ impl Core {
 
     /// The exchange moves: its time limit starts anew.
     fn progress(&self) {
-        self.deadline.set(Instant::now().saturating_add(self.timeout.get()));
+        self.deadline
+            .set(Instant::now().saturating_add(self.timeout.get()));
     }
 
     pub(crate) fn set_stage(&self, stage: Stage) {
@@ -301,9 +317,12 @@ impl Core {
             into[..count].copy_from_slice(&self.out.borrow()[from..from + count]);
             return Some(count);
         }
-        if let (Stage::Data { left }, Plan::Send { slot, len }) = (self.stage.get(), self.plan.get()) {
+        if let (Stage::Data { left }, Plan::Send { slot, len }) =
+            (self.stage.get(), self.plan.get())
+        {
             let count = left.min(into.len());
-            return Some(table.tx(slot).peek(len - left, &mut into[..count])).filter(|&count| count > 0);
+            return Some(table.tx(slot).peek(len - left, &mut into[..count]))
+                .filter(|&count| count > 0);
         }
         None
     }
@@ -312,19 +331,27 @@ impl Core {
     pub(crate) fn out_done(&self, count: usize) {
         self.count(|counters| counters.sent = counters.sent.wrapping_add(count as u32));
         if self.out_sent.get() < self.out_len.get() {
-            self.out_sent.set((self.out_sent.get() + count).min(self.out_len.get()));
+            self.out_sent
+                .set((self.out_sent.get() + count).min(self.out_len.get()));
         }
         if let Stage::Data { left } = self.stage.get() {
             self.progress();
             let left = left.saturating_sub(count);
-            self.stage.set(if left == 0 { Stage::Line } else { Stage::Data { left } });
+            self.stage.set(if left == 0 {
+                Stage::Line
+            } else {
+                Stage::Data { left }
+            });
         }
         self.changed.wake();
     }
 
     /// Whether bytes are left for the UART.
     pub(crate) fn out_is_empty(&self) -> bool {
-        let data = matches!((self.stage.get(), self.plan.get()), (Stage::Data { .. }, Plan::Send { .. }));
+        let data = matches!(
+            (self.stage.get(), self.plan.get()),
+            (Stage::Data { .. }, Plan::Send { .. })
+        );
         self.out_sent.get() >= self.out_len.get() && !data
     }
 
@@ -333,7 +360,9 @@ impl Core {
     pub(crate) fn feed<M: Modem>(&self, table: &dyn Table, modem: &M, input: &mut &[u8]) {
         loop {
             let mut framer = self.framer.borrow_mut();
-            let Some(event) = framer.next(input) else { return };
+            let Some(event) = framer.next(input) else {
+                return;
+            };
             match event {
                 Event::Line | Event::CutLine => {
                     drop(framer);
@@ -347,10 +376,13 @@ impl Core {
                 }
                 Event::Payload(part) => {
                     drop(framer);
-                    if let (Stage::Receiving, Plan::Receive { slot, .. }) = (self.stage.get(), self.plan.get()) {
+                    if let (Stage::Receiving, Plan::Receive { slot, .. }) =
+                        (self.stage.get(), self.plan.get())
+                    {
                         // What does not fit was not asked for: the header was checked against `max`.
                         let kept = table.rx(slot).stage(part);
-                        self.received.set(Some(self.received.get().unwrap_or(0) + kept));
+                        self.received
+                            .set(Some(self.received.get().unwrap_or(0) + kept));
                         self.progress();
                     }
                 }
@@ -482,7 +514,11 @@ impl Core {
     /// The modem takes `left` raw bytes from now on.
     fn data(&self, left: usize) {
         self.progress();
-        self.set_stage(if left == 0 { Stage::Line } else { Stage::Data { left } });
+        self.set_stage(if left == 0 {
+            Stage::Line
+        } else {
+            Stage::Data { left }
+        });
         self.outgoing.wake();
     }
 
@@ -496,7 +532,9 @@ impl Core {
                 self.framer.borrow_mut().arm_prompt(false);
                 self.set_stage(Stage::Done(Outcome::Final(end)));
                 for index in 0.. {
-                    let Some(&urc) = self.deferred.borrow().get(index) else { break };
+                    let Some(&urc) = self.deferred.borrow().get(index) else {
+                        break;
+                    };
                     self.urc(table, urc);
                 }
             }
@@ -541,10 +579,11 @@ impl Core {
             }
             Urc::NetworkLost => self.network_lost.set(true),
             Urc::Opened { id, result } => {
-                let waiting = table
-                    .slots()
-                    .iter()
-                    .find(|slot| slot.phase.get() == SocketPhase::Opening && slot.in_modem.get() && slot.id.get() == id);
+                let waiting = table.slots().iter().find(|slot| {
+                    slot.phase.get() == SocketPhase::Opening
+                        && slot.in_modem.get()
+                        && slot.id.get() == id
+                });
                 match waiting {
                     Some(slot) if slot.user.get() => {
                         slot.open_result.set(Some(result));

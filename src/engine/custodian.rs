@@ -111,7 +111,9 @@ async fn complete(engine: Engine<'_>, left: usize) {
     while left > 0 {
         let chunk = left.min(COMMAND_LIMIT);
         feed_filler(engine, chunk);
-        let sent = core.changed.until(|| (core.out_sent.get() >= core.out_len.get()).then_some(()));
+        let sent = core
+            .changed
+            .until(|| (core.out_sent.get() >= core.out_len.get()).then_some(()));
         if let Either::Second(()) = select(sent, Timer::after(SYNC_PATIENCE)).await {
             return;
         }
@@ -134,11 +136,13 @@ pub(crate) async fn synchronise(engine: Engine<'_>, sync: crate::modem::Sync) ->
         let command = sync.command.as_bytes();
         core.out.borrow_mut()[..command.len()].copy_from_slice(command);
         core.begin(command.len(), Plan::Collect, SYNC_PATIENCE);
-        let done = core.changed.until(|| match (core.resync.get(), core.stage.get()) {
-            (_, Stage::Done(Outcome::Reset)) => Some(false),
-            (Resync::Synchronised, _) => Some(true),
-            _ => None,
-        });
+        let done = core
+            .changed
+            .until(|| match (core.resync.get(), core.stage.get()) {
+                (_, Stage::Done(Outcome::Reset)) => Some(false),
+                (Resync::Synchronised, _) => Some(true),
+                _ => None,
+            });
         match select(done, Timer::after(SYNC_PATIENCE)).await {
             Either::First(synchronised) => return synchronised,
             Either::Second(()) => {}

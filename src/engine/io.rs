@@ -16,7 +16,11 @@ use crate::modem::Modem;
 const LINE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes in bytes for ever; returns when the UART fails.
-pub(crate) async fn receive<M: Modem, R: Read>(engine: Engine<'_>, modem: &M, uart: &mut R) -> RunError {
+pub(crate) async fn receive<M: Modem, R: Read>(
+    engine: Engine<'_>,
+    modem: &M,
+    uart: &mut R,
+) -> RunError {
     let core = engine.core;
     let mut buf = [0; 128];
     loop {
@@ -30,7 +34,9 @@ pub(crate) async fn receive<M: Modem, R: Read>(engine: Engine<'_>, modem: &M, ua
         while !input.is_empty() {
             core.feed(engine.table, modem, &mut input);
             if core.stage.get() == Stage::Info {
-                let taken = core.changed.until(|| (core.stage.get() != Stage::Info).then_some(()));
+                let taken = core
+                    .changed
+                    .until(|| (core.stage.get() != Stage::Info).then_some(()));
                 if let Either::Second(()) = select(taken, Timer::after(LINE_PATIENCE)).await {
                     core.set_stage(Stage::Line);
                 }
@@ -44,17 +50,26 @@ pub(crate) async fn transmit<M: Modem, W: Write>(engine: Engine<'_>, uart: &mut 
     let core = engine.core;
     let mut buf = [0; 64];
     loop {
-        let count = core.outgoing.until(|| core.next_out(engine.table, &mut buf)).await;
+        let count = core
+            .outgoing
+            .until(|| core.next_out(engine.table, &mut buf))
+            .await;
         trace_out::<M>(&core.stage.get(), &buf[..count]);
         let generation = core.generation.get();
         // A UART held back by flow control must not outlast the modem it belonged to.
-        let void = core.outgoing.until(|| (core.generation.get() != generation).then_some(()));
+        let void = core
+            .outgoing
+            .until(|| (core.generation.get() != generation).then_some(()));
         let write = async {
             uart.write_all(&buf[..count]).await?;
             if core.generation.get() == generation {
                 core.out_done(count);
             }
-            if core.out_is_empty() { uart.flush().await } else { Ok(()) }
+            if core.out_is_empty() {
+                uart.flush().await
+            } else {
+                Ok(())
+            }
         };
         if let Either::First(Err(error)) = select(write, void).await {
             return RunError::Write(error.kind());
@@ -66,8 +81,15 @@ pub(crate) async fn transmit<M: Modem, W: Write>(engine: Engine<'_>, uart: &mut 
 fn trace_out<M: Modem>(stage: &Stage, bytes: &[u8]) {
     if matches!(stage, Stage::Data { .. }) {
         trace!("> {} bytes of data", bytes.len());
-    } else if M::SECRET.iter().any(|name| bytes.get(2..).is_some_and(|rest| rest.starts_with(name.as_bytes()))) {
-        trace!("> {}=(masked)", Ascii(bytes.split(|&byte| byte == b'=').next().unwrap_or_default()));
+    } else if M::SECRET.iter().any(|name| {
+        bytes
+            .get(2..)
+            .is_some_and(|rest| rest.starts_with(name.as_bytes()))
+    }) {
+        trace!(
+            "> {}=(masked)",
+            Ascii(bytes.split(|&byte| byte == b'=').next().unwrap_or_default())
+        );
     } else {
         trace!("> {}", Ascii(bytes));
     }

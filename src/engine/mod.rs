@@ -42,7 +42,12 @@ pub struct State<M, const SOCKETS: usize, const RX: usize, const TX: usize> {
 impl<M, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
     /// A state for `modem`, with default [`Timing`].
     pub const fn new(modem: M) -> Self {
-        Self { core: Core::new(), modem, sockets: Sockets::new(), timing: Timing::DEFAULT }
+        Self {
+            core: Core::new(),
+            modem,
+            sockets: Sockets::new(),
+            timing: Timing::DEFAULT,
+        }
     }
 
     /// The same with another timing.
@@ -90,10 +95,15 @@ impl<'a> Engine<'a> {
     /// of an open.
     pub(crate) fn claim(&self, limits: &Limits) -> Result<Slot, ConnectError> {
         let slots = self.table.slots();
-        let index = slots.iter().position(SlotState::is_free).ok_or(ConnectError::TooManySockets)?;
+        let index = slots
+            .iter()
+            .position(SlotState::is_free)
+            .ok_or(ConnectError::TooManySockets)?;
         let taken = |id: u8| {
             self.core.stray.get() & 1 << id != 0
-                || slots.iter().any(|slot| slot.in_modem.get() && slot.id.get() == id)
+                || slots
+                    .iter()
+                    .any(|slot| slot.in_modem.get() && slot.id.get() == id)
         };
         // Ids go round, so that a late result of one connection finds none of its number.
         let id = (0..limits.ids)
@@ -110,7 +120,10 @@ impl<'a> Engine<'a> {
 
     /// Whether an entry will become free without anybody's doing.
     pub(crate) fn one_is_closing(&self) -> bool {
-        self.table.slots().iter().any(|slot| !slot.user.get() && slot.in_modem.get())
+        self.table
+            .slots()
+            .iter()
+            .any(|slot| !slot.user.get() && slot.in_modem.get())
     }
 
     /// The result of an open, or why there will be none.

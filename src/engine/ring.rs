@@ -13,7 +13,12 @@ pub(crate) struct Ring<B: ?Sized> {
 
 impl<const N: usize> Ring<[u8; N]> {
     pub(crate) const fn new() -> Self {
-        Self { head: Cell::new(0), len: Cell::new(0), staged: Cell::new(0), buf: RefCell::new([0; N]) }
+        Self {
+            head: Cell::new(0),
+            len: Cell::new(0),
+            staged: Cell::new(0),
+            buf: RefCell::new([0; N]),
+        }
     }
 }
 
@@ -86,7 +91,8 @@ impl Ring<[u8]> {
     /// Removes the oldest `count` bytes, or all.
     pub(crate) fn consume(&self, count: usize) {
         let count = count.min(self.len());
-        self.head.set(wrap(self.head.get() + count, self.capacity()));
+        self.head
+            .set(wrap(self.head.get() + count, self.capacity()));
         self.len.set(self.len() - count);
     }
 
@@ -118,7 +124,10 @@ mod tests {
         let ring = Ring::<[u8; 4]>::new();
         let ring: &Ring<[u8]> = &ring;
         let mut out = [0; 4];
-        assert_eq!((ring.push(b"a"), ring.stage(b"bcde"), ring.room()), (1, 3, 0));
+        assert_eq!(
+            (ring.push(b"a"), ring.stage(b"bcde"), ring.room()),
+            (1, 3, 0)
+        );
         assert_eq!(ring.pop(&mut out), 1);
         ring.discard();
         assert_eq!((ring.stage(b"xy"), ring.len()), (2, 0));

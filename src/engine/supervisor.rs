@@ -46,7 +46,12 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
     }
 }
 
-async fn bring_up<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn Power, backoff: Duration) -> Duration {
+async fn bring_up<M: Modem>(
+    engine: Engine<'_>,
+    modem: &M,
+    power: &mut dyn Power,
+    backoff: Duration,
+) -> Duration {
     let core = engine.core;
     let mut at = engine.at();
     let result = modem.bring_up(&mut at, power).await;
@@ -95,7 +100,10 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
         return (now, Some(Job::Tidy));
     }
     if core.stray.get() != 0 {
-        return (now, Some(Job::CloseStray(core.stray.get().trailing_zeros() as u8)));
+        return (
+            now,
+            Some(Job::CloseStray(core.stray.get().trailing_zeros() as u8)),
+        );
     }
     let slots = engine.table.slots();
     for step in 1..=slots.len() {
@@ -111,7 +119,11 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
         let (rx, tx) = (engine.table.rx(slot), engine.table.tx(slot));
         if tx.len() > 0 && !state.send_refused.get() {
             let frame = M::LIMITS.max_send.min(tx.capacity());
-            let due = if state.flush.get() || tx.len() >= frame { Instant::MIN } else { state.send_at.get() };
+            let due = if state.flush.get() || tx.len() >= frame {
+                Instant::MIN
+            } else {
+                state.send_at.get()
+            };
             let due = due.max(state.retry_at.get());
             if due <= now {
                 return (now, Some(Job::Send(slot, tx.len().min(M::LIMITS.max_send))));
@@ -174,7 +186,16 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
 async fn send<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize) {
     let state = engine.slot(slot);
     let tx = engine.table.tx(slot);
-    let result = modem.send(engine.at(), Transfer { id: state.id.get(), len, slot }).await;
+    let result = modem
+        .send(
+            engine.at(),
+            Transfer {
+                id: state.id.get(),
+                len,
+                slot,
+            },
+        )
+        .await;
     match result {
         Ok(Sent::Accepted) => {
             tx.consume(len);
@@ -212,7 +233,16 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
     let closed_before = state.peer_closed.get();
     let rx = engine.table.rx(slot);
     rx.discard();
-    let result = modem.receive(engine.at(), Transfer { id: state.id.get(), len, slot }).await;
+    let result = modem
+        .receive(
+            engine.at(),
+            Transfer {
+                id: state.id.get(),
+                len,
+                slot,
+            },
+        )
+        .await;
     match result {
         Ok(Received::Data(_)) if state.phase.get() == SocketPhase::Open => {
             // Only now is it certain that these bytes, all of them, were the peer's.

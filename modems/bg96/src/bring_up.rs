@@ -6,8 +6,9 @@ use sectag::modem::Modem;
 use sectag::{At, AtError, BringUpError, Code, Power};
 
 use crate::commands::{
-    Activate, Attention, ContextQuery, Deactivate, EchoOff, EnterPin, FlowControl, GsmRegistration, IgnoreDtr,
-    LastError, LteRegistration, NumericErrors, PayloadEchoOff, SetContext, Sim, SimQuery, UrcsToUart,
+    Activate, Attention, ContextQuery, Deactivate, EchoOff, EnterPin, FlowControl, GsmRegistration,
+    IgnoreDtr, LastError, LteRegistration, NumericErrors, PayloadEchoOff, SetContext, Sim,
+    SimQuery, UrcsToUart,
 };
 use crate::{Bg96, clock, codes, files, sockets};
 
@@ -26,7 +27,11 @@ const SIM_MISSING_LIMIT: Duration = Duration::from_secs(5);
 /// A BG95 answers ERROR between RDY and APP RDY; a BG96 may not print APP RDY at all (sheet 1.2).
 const APP_READY_LIMIT: Duration = Duration::from_secs(2);
 
-pub(crate) async fn run(modem: &Bg96, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
+pub(crate) async fn run(
+    modem: &Bg96,
+    at: &mut At<'_>,
+    power: &mut dyn Power,
+) -> Result<(), BringUpError> {
     wake(at, power).await?;
     let at = *at;
     settings(modem, at).await?;
@@ -57,7 +62,11 @@ async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError
     if !alive {
         return Err(BringUpError::NoAnswer);
     }
-    if at.synchronise().await { Ok(()) } else { Err(BringUpError::NoAnswer) }
+    if at.synchronise().await {
+        Ok(())
+    } else {
+        Err(BringUpError::NoAnswer)
+    }
 }
 
 /// Asks up to `tries` times. The first answer may be an ERROR to half a command of an earlier life.
@@ -127,10 +136,17 @@ async fn settings(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
     Ok(())
 }
 
-async fn optional<C: AtatCmd>(at: At<'_>, name: &'static str, command: &C) -> Result<(), BringUpError> {
+async fn optional<C: AtatCmd>(
+    at: At<'_>,
+    name: &'static str,
+    command: &C,
+) -> Result<(), BringUpError> {
     match at.send(command).await {
         Ok(_) | Err(AtError::Refused(_)) => Ok(()),
-        Err(error) => Err(BringUpError::At { command: name, error }),
+        Err(error) => Err(BringUpError::At {
+            command: name,
+            error,
+        }),
     }
 }
 
@@ -141,13 +157,25 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
         match at.send(&SimQuery).await {
             Ok(Sim::Ready) => return Ok(()),
             Ok(Sim::Pin) if !entered => {
-                let pin = modem.config.pin.ok_or(BringUpError::SimLocked)?;
-                // Once only: three wrong tries lock the SIM.
+                // Three wrong tries lock the SIM.
+                let pin = modem
+                    .config
+                    .pin
+                    .filter(|_| !modem.pin_refused.get())
+                    .ok_or(BringUpError::SimLocked)?;
                 entered = true;
                 match at.send(&EnterPin(pin)).await {
                     Ok(_) => {}
-                    Err(AtError::Refused(_)) => return Err(BringUpError::SimLocked),
-                    Err(error) => return Err(BringUpError::At { command: "AT+CPIN", error }),
+                    Err(AtError::Refused(_)) => {
+                        modem.pin_refused.set(true);
+                        return Err(BringUpError::SimLocked);
+                    }
+                    Err(error) => {
+                        return Err(BringUpError::At {
+                            command: "AT+CPIN",
+                            error,
+                        });
+                    }
                 }
             }
             // The modem may take a moment to believe the PIN.
@@ -155,7 +183,11 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
             Ok(_) => return Err(BringUpError::SimLocked),
             // 14: busy; others: not read yet, or not there.
             Err(AtError::Refused(code)) => {
-                let limit = if code == Code::Cme(14) { SIM_LIMIT } else { SIM_MISSING_LIMIT };
+                let limit = if code == Code::Cme(14) {
+                    SIM_LIMIT
+                } else {
+                    SIM_MISSING_LIMIT
+                };
                 if start.elapsed() >= limit {
                     return Err(match code {
                         Code::Cme(11 | 12 | 16..=18) => BringUpError::SimLocked,
@@ -163,7 +195,12 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
                     });
                 }
             }
-            Err(error) => return Err(BringUpError::At { command: "AT+CPIN", error }),
+            Err(error) => {
+                return Err(BringUpError::At {
+                    command: "AT+CPIN",
+                    error,
+                });
+            }
         }
         Timer::after_millis(500).await;
     }
@@ -182,7 +219,9 @@ async fn registration(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
             return Ok(());
         }
         if start.elapsed() >= modem.config.registration {
-            return Err(BringUpError::NotRegistered { status: lte.try_into().unwrap_or(u8::MAX) });
+            return Err(BringUpError::NotRegistered {
+                status: lte.try_into().unwrap_or(u8::MAX),
+            });
         }
         Timer::after_secs(1).await;
     }
@@ -197,12 +236,24 @@ async fn context(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
     }
     if let Some(apn) = modem.config.apn {
         let (user, password, auth) = (modem.config.user, modem.config.password, modem.config.auth);
-        step("AT+QICSGP", at.send(&SetContext { apn, user, password, auth }).await)?;
+        step(
+            "AT+QICSGP",
+            at.send(&SetContext {
+                apn,
+                user,
+                password,
+                auth,
+            })
+            .await,
+        )?;
     }
     match at.send(&Activate).await {
         Ok(_) => Ok(()),
         Err(AtError::Refused(code)) => Err(BringUpError::PdpRefused(explain(at, code).await)),
-        Err(error) => Err(BringUpError::At { command: "AT+QIACT", error }),
+        Err(error) => Err(BringUpError::At {
+            command: "AT+QIACT",
+            error,
+        }),
     }
 }
 

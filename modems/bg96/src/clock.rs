@@ -13,7 +13,9 @@ const NTP_LIMIT: Duration = Duration::from_secs(125);
 
 pub(crate) async fn read(at: At<'_>) -> Result<DateTime, AtError> {
     // A date that does not exist is a clock that was never set, such as the GPS epoch of 1980.
-    at.send(&ClockQuery).await.map(|time| time.0.unwrap_or(NEVER))
+    at.send(&ClockQuery)
+        .await
+        .map(|time| time.0.unwrap_or(NEVER))
 }
 
 pub(crate) async fn set(at: At<'_>, now: DateTime) -> Result<(), AtError> {
@@ -35,7 +37,9 @@ pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError>
     if let Some(now) = network.filter(|now| *now >= MIN_DATE) {
         return set(at, now).await;
     }
-    let Some(server) = modem.config.ntp else { return Ok(()) };
+    let Some(server) = modem.config.ntp else {
+        return Ok(());
+    };
     at.watch("+QNTP:");
     if tolerate(at.send(&Ntp(server)).await.map(|_| ()))? {
         return Ok(());

@@ -54,25 +54,38 @@ pub(crate) enum Sim {
 impl AtatResp for Sim {}
 
 pub(crate) struct SimQuery;
-at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| Some(match answer(text, "+CPIN:")? {
-    b"READY" => Sim::Ready,
-    b"SIM PIN" => Sim::Pin,
-    _ => Sim::Locked,
-}));
+at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
+    Some(match answer(text, "+CPIN:")? {
+        b"READY" => Sim::Ready,
+        b"SIM PIN" => Sim::Pin,
+        _ => Sim::Locked,
+    })
+});
 
 pub(crate) struct EnterPin(pub(crate) Text<'static, 8>);
-at_command!(EnterPin, 5000, "+CPIN", |self, line| line.quoted(self.0.as_str()));
+at_command!(EnterPin, 5000, "+CPIN", |self, line| line
+    .quoted(self.0.as_str()));
 
 /// LTE. On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
 pub(crate) struct LteRegistration;
-at_command!(LteRegistration, QUICK, "+CEREG?", |self, line| line, Number, |text| {
-    dialect::registration(text, "+CEREG:").map(|stat| Number(stat.into()))
-});
+at_command!(
+    LteRegistration,
+    QUICK,
+    "+CEREG?",
+    |self, line| line,
+    Number,
+    |text| { dialect::registration(text, "+CEREG:").map(|stat| Number(stat.into())) }
+);
 
 pub(crate) struct GsmRegistration;
-at_command!(GsmRegistration, QUICK, "+CGREG?", |self, line| line, Number, |text| {
-    dialect::registration(text, "+CGREG:").map(|stat| Number(stat.into()))
-});
+at_command!(
+    GsmRegistration,
+    QUICK,
+    "+CGREG?",
+    |self, line| line,
+    Number,
+    |text| { dialect::registration(text, "+CGREG:").map(|stat| Number(stat.into())) }
+);
 
 pub(crate) struct SetContext {
     pub(crate) apn: Text<'static, 100>,
@@ -94,27 +107,51 @@ pub(crate) const PDP_CONTEXT: u32 = 1;
 /// Answers 1 when [`PDP_CONTEXT`] is active. An active one must not be activated again: some firmware
 /// answers `ERROR` (sheet 1.6).
 pub(crate) struct ContextQuery;
-at_command!(ContextQuery, 150_000, "+QIACT?", |self, line| line, Number, |text| {
-    let active = text.split(|&byte| byte == b'\n').filter_map(|line| answer(line, "+QIACT:")).any(|text| {
-        let mut fields = Fields::new(text);
-        fields.int() == Some(PDP_CONTEXT) && fields.int() == Some(1)
-    });
-    Some(Number(active.into()))
-});
+at_command!(
+    ContextQuery,
+    150_000,
+    "+QIACT?",
+    |self, line| line,
+    Number,
+    |text| {
+        let active = text
+            .split(|&byte| byte == b'\n')
+            .filter_map(|line| answer(line, "+QIACT:"))
+            .any(|text| {
+                let mut fields = Fields::new(text);
+                fields.int() == Some(PDP_CONTEXT) && fields.int() == Some(1)
+            });
+        Some(Number(active.into()))
+    }
+);
 
 pub(crate) struct Activate;
-at_command!(Activate, 150_000, "+QIACT", |self, line| line.int(PDP_CONTEXT));
+at_command!(Activate, 150_000, "+QIACT", |self, line| line
+    .int(PDP_CONTEXT));
 
 pub(crate) struct Deactivate;
-at_command!(Deactivate, 40_000, "+QIDEACT", |self, line| line.int(PDP_CONTEXT));
+at_command!(Deactivate, 40_000, "+QIDEACT", |self, line| line
+    .int(PDP_CONTEXT));
 
 pub(crate) struct LastError;
-at_command!(LastError, QUICK, "+QIGETERROR", |self, line| line, Number, |text| {
-    Fields::new(answer(text, "+QIGETERROR:")?).int().map(Number)
-});
+at_command!(
+    LastError,
+    QUICK,
+    "+QIGETERROR",
+    |self, line| line,
+    Number,
+    |text| { Fields::new(answer(text, "+QIGETERROR:")?).int().map(Number) }
+);
 
 pub(crate) struct ClockQuery;
-at_command!(ClockQuery, QUICK, "+CCLK?", |self, line| line, Time, |text| Some(Time(time(answer(text, "+CCLK:")?))));
+at_command!(
+    ClockQuery,
+    QUICK,
+    "+CCLK?",
+    |self, line| line,
+    Time,
+    |text| Some(Time(time(answer(text, "+CCLK:")?)))
+);
 
 pub(crate) struct SetClock(pub(crate) DateTime);
 at_command!(SetClock, QUICK, "+CCLK", |self, line| {
@@ -125,13 +162,22 @@ at_command!(SetClock, QUICK, "+CCLK", |self, line| {
 /// Local time with its zone, as the network told it; mode 1 is GMT by the manual but carries the zone
 /// all the same (sheet 2).
 pub(crate) struct NetworkTime;
-at_command!(NetworkTime, QUICK, "+QLTS", |self, line| line.int(2), Time, |text| {
-    Some(Time(time(answer(text, "+QLTS:")?)))
-});
+at_command!(
+    NetworkTime,
+    QUICK,
+    "+QLTS",
+    |self, line| line.int(2),
+    Time,
+    |text| { Some(Time(time(answer(text, "+QLTS:")?))) }
+);
 
 /// Asks an NTP server and sets the clock; the result comes as a URC.
 pub(crate) struct Ntp(pub(crate) ServerName<'static>);
-at_command!(Ntp, QUICK, "+QNTP", |self, line| line.int(PDP_CONTEXT).quoted(self.0.as_str()).int(123).int(1));
+at_command!(Ntp, QUICK, "+QNTP", |self, line| line
+    .int(PDP_CONTEXT)
+    .quoted(self.0.as_str())
+    .int(123)
+    .int(1));
 
 fn time(text: &[u8]) -> Option<DateTime> {
     DateTime::parse_local(core::str::from_utf8(text).ok()?)
@@ -141,20 +187,29 @@ pub(crate) struct FileList;
 at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
 
 pub(crate) struct FileDelete<'a>(pub(crate) &'a FileName);
-at_command!(FileDelete<'_>, QUICK, "+QFDEL", |self, line| line.quoted(self.0));
+at_command!(FileDelete<'_>, QUICK, "+QFDEL", |self, line| line
+    .quoted(self.0));
 
 /// The modem leaves data mode when it has `len` bytes or none came for 5 s.
 pub(crate) struct FileUpload<'a> {
     pub(crate) name: &'a FileName,
     pub(crate) len: u32,
 }
-at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line.quoted(self.name).int(self.len).int(5));
+at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line
+    .quoted(self.name)
+    .int(self.len)
+    .int(5));
 
 /// Free bytes of the flash file system.
 pub(crate) struct FreeSpace;
-at_command!(FreeSpace, QUICK, "+QFLDS", |self, line| line.quoted("UFS"), Number, |text| {
-    Fields::new(answer(text, "+QFLDS:")?).int().map(Number)
-});
+at_command!(
+    FreeSpace,
+    QUICK,
+    "+QFLDS",
+    |self, line| line.quoted("UFS"),
+    Number,
+    |text| { Fields::new(answer(text, "+QFLDS:")?).int().map(Number) }
+);
 
 /// One key of a TLS context.
 pub(crate) struct Configure<'a> {
@@ -198,15 +253,21 @@ pub(crate) struct SslSend {
     pub(crate) id: u8,
     pub(crate) len: u32,
 }
-at_command!(SslSend, 120_000, "+QSSLSEND", |self, line| line.int(self.id.into()).int(self.len));
+at_command!(SslSend, 120_000, "+QSSLSEND", |self, line| line
+    .int(self.id.into())
+    .int(self.len));
 
 pub(crate) struct SslReceive {
     pub(crate) id: u8,
     pub(crate) len: u32,
 }
-at_command!(SslReceive, 50_000, "+QSSLRECV", |self, line| line.int(self.id.into()).int(self.len));
+at_command!(SslReceive, 50_000, "+QSSLRECV", |self, line| line
+    .int(self.id.into())
+    .int(self.len));
 
 /// Waits at most 3 s for the peer, because the whole channel waits with it; the default is 10
 /// (sheet 4.6).
 pub(crate) struct SslClose(pub(crate) u8);
-at_command!(SslClose, 15_000, "+QSSLCLOSE", |self, line| line.int(self.0.into()).int(3));
+at_command!(SslClose, 15_000, "+QSSLCLOSE", |self, line| line
+    .int(self.0.into())
+    .int(3));

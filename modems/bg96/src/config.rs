@@ -79,7 +79,12 @@ impl Config {
 
     /// User name and password for the access point, up to 64 bytes each. Used only with
     /// [`apn`](Self::apn).
-    pub const fn login(mut self, auth: Auth, user: &'static str, password: &'static str) -> Result<Self, InvalidInput> {
+    pub const fn login(
+        mut self,
+        auth: Auth,
+        user: &'static str,
+        password: &'static str,
+    ) -> Result<Self, InvalidInput> {
         self.auth = auth;
         match (Text::new(user), Text::new(password)) {
             (Ok(user), Ok(password)) => {

@@ -8,7 +8,10 @@ use sectag::modem::{Final, Line, Urc};
 /// on it.
 pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
     // A UART that was off wakes up with noise in front of the banner.
-    let noise = line.iter().take_while(|byte| !byte.is_ascii_graphic()).count();
+    let noise = line
+        .iter()
+        .take_while(|byte| !byte.is_ascii_graphic())
+        .count();
     let line = &line[noise..];
     match line {
         b"OK" => return Line::Final(Final::Ok),
@@ -29,16 +32,30 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
     if line == b"CONNECT" || line.starts_with(b"CONNECT ") {
         return Line::Final(Final::Connect);
     }
-    let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| line.starts_with(b"+")) else {
+    let Some(colon) = line
+        .iter()
+        .position(|&byte| byte == b':')
+        .filter(|_| line.starts_with(b"+"))
+    else {
         return Line::Info;
     };
     // The manual shows `+QSIMSTAT : 1,0`, with a blank (sheet 0).
     let (name, text) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
     let mut fields = Fields::new(text);
     match name {
-        b"+CME ERROR" => Line::Final(Final::Error(fields.int().map_or(Code::Plain, |code| Code::Cme(code as u16)))),
-        b"+CMS ERROR" => Line::Final(Final::Error(fields.int().map_or(Code::Plain, |code| Code::Cms(code as u16)))),
-        b"+QSSLRECV" => fields.int().map_or(Line::Info, |count| Line::Payload(count as usize)),
+        b"+CME ERROR" => Line::Final(Final::Error(
+            fields
+                .int()
+                .map_or(Code::Plain, |code| Code::Cme(code as u16)),
+        )),
+        b"+CMS ERROR" => Line::Final(Final::Error(
+            fields
+                .int()
+                .map_or(Code::Plain, |code| Code::Cms(code as u16)),
+        )),
+        b"+QSSLRECV" => fields
+            .int()
+            .map_or(Line::Info, |count| Line::Payload(count as usize)),
         b"+QSSLOPEN" => match (fields.byte(), fields.int().map(u16::try_from)) {
             (Some(id), Some(Ok(result))) => Line::Urc(Urc::Opened { id, result }),
             _ => Line::Urc(Urc::Other),
@@ -55,12 +72,20 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
         b"+CREG" | b"+CGREG" | b"+CEREG" => {
             // Answer `<n>,<stat>[,"<tac>",..]`, URC `<stat>[,"<tac>",..]` (sheet 0).
             fields.next();
-            let is_answer = fields.next().is_some_and(|second| !second.starts_with(b"\""));
-            if is_answer && asked == name { Line::Info } else { Line::Urc(Urc::Other) }
+            let is_answer = fields
+                .next()
+                .is_some_and(|second| !second.starts_with(b"\""));
+            if is_answer && asked == name {
+                Line::Info
+            } else {
+                Line::Urc(Urc::Other)
+            }
         }
         // Result `<err>,"<time>"`, answer to a query `"<server>",<port>`.
         b"+QNTP" if fields.int().is_some() => Line::Urc(Urc::Other),
-        b"+QIND" | b"+QUSIM" | b"+CTZV" | b"+CTZE" | b"+QPSMTIMER" | b"+CGEV" => Line::Urc(Urc::Other),
+        b"+QIND" | b"+QUSIM" | b"+CTZV" | b"+CTZE" | b"+QPSMTIMER" | b"+CGEV" => {
+            Line::Urc(Urc::Other)
+        }
         b"+CFUN" | b"+CPIN" | b"+QSIMSTAT" if asked != name => Line::Urc(Urc::Other),
         _ if name.starts_with(b"+QMT") => Line::Urc(Urc::Other),
         _ => Line::Info,
@@ -84,10 +109,22 @@ mod tests {
 
     #[test]
     fn socket_notices_are_urcs() {
-        assert_eq!(urc(b"+QSSLURC: \"recv\",3"), Line::Urc(Urc::Readable { id: 3 }));
-        assert_eq!(urc(b"+QSSLURC: \"closed\",11"), Line::Urc(Urc::Closed { id: 11 }));
-        assert_eq!(urc(b"+QSSLOPEN: 4,566"), Line::Urc(Urc::Opened { id: 4, result: 566 }));
-        assert_eq!(urc(b"+QSSLOPEN: 4,0"), Line::Urc(Urc::Opened { id: 4, result: 0 }));
+        assert_eq!(
+            urc(b"+QSSLURC: \"recv\",3"),
+            Line::Urc(Urc::Readable { id: 3 })
+        );
+        assert_eq!(
+            urc(b"+QSSLURC: \"closed\",11"),
+            Line::Urc(Urc::Closed { id: 11 })
+        );
+        assert_eq!(
+            urc(b"+QSSLOPEN: 4,566"),
+            Line::Urc(Urc::Opened { id: 4, result: 566 })
+        );
+        assert_eq!(
+            urc(b"+QSSLOPEN: 4,0"),
+            Line::Urc(Urc::Opened { id: 4, result: 0 })
+        );
         assert_eq!(urc(b"+QIURC: \"pdpdeact\",1"), Line::Urc(Urc::NetworkLost));
         assert_eq!(urc(b"+QSSLURC: \"closed\",300"), Line::Urc(Urc::Other));
         assert_eq!(urc(b"+QSSLOPEN: 4,99999"), Line::Urc(Urc::Other));
@@ -98,7 +135,10 @@ mod tests {
         assert_eq!(line(b"+CEREG: 0,1", b"+CEREG"), Line::Info);
         assert_eq!(line(b"+CEREG: 2,5,\"2A\",\"1\",8", b"+CEREG"), Line::Info);
         assert_eq!(line(b"+CEREG: 1", b"+CEREG"), Line::Urc(Urc::Other));
-        assert_eq!(line(b"+CEREG: 1,\"2A\",\"1\",8", b"+CEREG"), Line::Urc(Urc::Other));
+        assert_eq!(
+            line(b"+CEREG: 1,\"2A\",\"1\",8", b"+CEREG"),
+            Line::Urc(Urc::Other)
+        );
         assert_eq!(line(b"+CEREG: 0,1", b"+CSQ"), Line::Urc(Urc::Other));
         assert_eq!(registration(b"+CEREG: 2,5,\"2A\"", "+CEREG:"), Some(5));
     }
@@ -113,8 +153,14 @@ mod tests {
 
     #[test]
     fn errors_keep_their_number() {
-        assert_eq!(urc(b"+CME ERROR: 407"), Line::Final(Final::Error(Code::Cme(407))));
-        assert_eq!(urc(b"+CME ERROR: file already exist"), Line::Final(Final::Error(Code::Plain)));
+        assert_eq!(
+            urc(b"+CME ERROR: 407"),
+            Line::Final(Final::Error(Code::Cme(407)))
+        );
+        assert_eq!(
+            urc(b"+CME ERROR: file already exist"),
+            Line::Final(Final::Error(Code::Plain))
+        );
         assert_eq!(urc(b"ERROR"), Line::Final(Final::Error(Code::Plain)));
     }
 
@@ -126,7 +172,10 @@ mod tests {
         assert_eq!(urc(b"+QSSLRECV: x"), Line::Info);
         assert_eq!(line(b"+CPIN: READY", b"+CPIN"), Line::Info);
         assert_eq!(line(b"+CPIN: READY", b""), Line::Urc(Urc::Other));
-        assert_eq!(line(b"+QNTP: 0,\"2026/07/18,16:32:18-20\"", b""), Line::Urc(Urc::Other));
+        assert_eq!(
+            line(b"+QNTP: 0,\"2026/07/18,16:32:18-20\"", b""),
+            Line::Urc(Urc::Other)
+        );
         assert_eq!(line(b"+QNTP: \"pool.ntp.org\",123", b"+QNTP"), Line::Info);
     }
 }

@@ -43,7 +43,11 @@ fn parse(name: &str) -> Option<(Tag, Kind)> {
         _ => return None,
     };
     let canonical = tag == "0" || !tag.starts_with('0');
-    let tag = tag.bytes().all(|byte| byte.is_ascii_digit()).then(|| tag.parse().ok()).flatten()?;
+    let tag = tag
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| tag.parse().ok())
+        .flatten()?;
     (canonical && tag <= MAX_TAG).then_some((Tag(tag), kind))
 }
 
@@ -60,7 +64,9 @@ pub(crate) async fn store<S: Source>(
         return Err(CredentialError::InvalidInput(InvalidInput::Empty));
     }
     if len > MAX_LEN {
-        return Err(CredentialError::InvalidInput(InvalidInput::TooLong { limit: MAX_LEN }));
+        return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+            limit: MAX_LEN,
+        }));
     }
     // An upload over an existing name is refused (407).
     delete(at, &name).await?;
@@ -80,7 +86,16 @@ async fn upload<S: Source>(
     len: usize,
     content: &mut S,
 ) -> Result<(), CredentialError<S::Error>> {
-    let mut upload = match at.upload(&FileUpload { name, len: len as u32 }, len).await {
+    let mut upload = match at
+        .upload(
+            &FileUpload {
+                name,
+                len: len as u32,
+            },
+            len,
+        )
+        .await
+    {
         Ok(upload) => upload,
         Err(AtError::Refused(Code::Cme(403 | 420))) => {
             let free = at.send(&FreeSpace).await?.0 as usize;
@@ -93,7 +108,10 @@ async fn upload<S: Source>(
     let mut chunk = [0; CHUNK];
     while left > 0 {
         let wanted = left.min(CHUNK);
-        let count = content.read(&mut chunk[..wanted]).await.map_err(CredentialError::Source)?;
+        let count = content
+            .read(&mut chunk[..wanted])
+            .await
+            .map_err(CredentialError::Source)?;
         if count == 0 {
             return Err(CredentialError::SourceTooShort);
         }
@@ -102,8 +120,14 @@ async fn upload<S: Source>(
         left -= count;
     }
     let mut stored = None;
-    upload.finish(&mut |line| stored = stored.or_else(|| report(line))).await?;
-    if stored == Some((len as u32, checksum.value())) { Ok(()) } else { Err(CredentialError::Corrupted) }
+    upload
+        .finish(&mut |line| stored = stored.or_else(|| report(line)))
+        .await?;
+    if stored == Some((len as u32, checksum.value())) {
+        Ok(())
+    } else {
+        Err(CredentialError::Corrupted)
+    }
 }
 
 /// `+QFUPL: <size>,<checksum>`, the checksum in hex without leading zeros (sheet 3).
@@ -122,7 +146,11 @@ struct Checksum {
 impl Checksum {
     fn add(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.value ^= if self.odd { byte.into() } else { u16::from(byte) << 8 };
+            self.value ^= if self.odd {
+                byte.into()
+            } else {
+                u16::from(byte) << 8
+            };
             self.odd = !self.odd;
         }
     }
@@ -134,7 +162,9 @@ impl Checksum {
 
 /// Deletes what an upload left that did not end.
 pub(crate) async fn tidy(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    let Some((tag, kind)) = modem.unfinished.get() else { return Ok(()) };
+    let Some((tag, kind)) = modem.unfinished.get() else {
+        return Ok(());
+    };
     if let Ok(name) = name(tag, kind) {
         delete(at, &name).await?;
     }
@@ -150,7 +180,10 @@ async fn delete(at: At<'_>, name: &FileName) -> Result<(), AtError> {
     }
 }
 
-pub(crate) async fn list(at: At<'_>, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
+pub(crate) async fn list(
+    at: At<'_>,
+    found: &mut dyn FnMut(Stored),
+) -> Result<(), CredentialError<Infallible>> {
     entries(at, &mut |name, len| {
         if let Some((tag, kind)) = parse(name) {
             found(Stored::new(tag, kind, len));
@@ -160,7 +193,11 @@ pub(crate) async fn list(at: At<'_>, found: &mut dyn FnMut(Stored)) -> Result<()
     .map_err(CredentialError::At)
 }
 
-pub(crate) async fn remove(at: At<'_>, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
+pub(crate) async fn remove(
+    at: At<'_>,
+    tag: Tag,
+    kind: Kind,
+) -> Result<(), CredentialError<Infallible>> {
     let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
     delete(at, &name).await.map_err(CredentialError::At)
 }
@@ -180,7 +217,9 @@ pub(crate) async fn present(at: At<'_>, names: [&FileName; 3]) -> Result<[bool; 
 
 async fn entries(at: At<'_>, found: &mut dyn FnMut(&str, Option<usize>)) -> Result<(), AtError> {
     let mut sink = |line: &[u8]| {
-        let Some(text) = answer(line, "+QFLST:") else { return };
+        let Some(text) = answer(line, "+QFLST:") else {
+            return;
+        };
         let mut fields = Fields::new(text);
         if let Some(name) = fields.text() {
             found(name, fields.int().map(|len| len as usize));
@@ -207,12 +246,23 @@ mod tests {
                 assert_eq!(parse(&name), Some((Tag(tag), kind)), "{name}");
             }
         }
-        assert_eq!(name(Tag(MAX_TAG + 1), Kind::Ca), Err(InvalidInput::OutOfRange { limit: MAX_TAG }));
+        assert_eq!(
+            name(Tag(MAX_TAG + 1), Kind::Ca),
+            Err(InvalidInput::OutOfRange { limit: MAX_TAG })
+        );
     }
 
     #[test]
     fn files_of_others_are_not_ours() {
-        for other in ["rootCA.pem", "st.ca", "st1.pem", "st01.ca", "st+1.ca", "st1.ca.bak", "security/"] {
+        for other in [
+            "rootCA.pem",
+            "st.ca",
+            "st1.pem",
+            "st01.ca",
+            "st+1.ca",
+            "st1.ca.bak",
+            "security/",
+        ] {
             assert_eq!(parse(other), None, "{other}");
         }
         assert_eq!(parse("UFS:st1.ca"), Some((Tag(1), Kind::Ca)));

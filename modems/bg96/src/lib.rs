@@ -35,8 +35,8 @@ use core::convert::Infallible;
 use sectag::clock::DateTime;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    At, AtError, BringUpError, ConnectError, CredentialError, Kind, Power, Source, Stored, Support, Tag,
-    Verification,
+    At, AtError, BringUpError, ConnectError, CredentialError, Kind, Power, Source, Stored, Support,
+    Tag, Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
@@ -48,6 +48,8 @@ pub struct Bg96 {
     /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
     /// (sheet 1.6).
     context_lost: Cell<bool>,
+    /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
+    pin_refused: Cell<bool>,
 }
 
 /// What this firmware was found to do.
@@ -59,8 +61,16 @@ struct Facts {
 }
 
 impl Facts {
-    const UNKNOWN: Self = Self { chain: Support::Unknown, dates: Support::Unknown, sni: Support::Unknown };
-    const ALL: Self = Self { chain: Support::Yes, dates: Support::Yes, sni: Support::Yes };
+    const UNKNOWN: Self = Self {
+        chain: Support::Unknown,
+        dates: Support::Unknown,
+        sni: Support::Unknown,
+    };
+    const ALL: Self = Self {
+        chain: Support::Yes,
+        dates: Support::Yes,
+        sni: Support::Yes,
+    };
 
     fn verification(self) -> Verification {
         let mut verification = Verification::UNKNOWN;
@@ -81,6 +91,7 @@ impl Bg96 {
             facts: Cell::new(Facts::UNKNOWN),
             unfinished: Cell::new(None),
             context_lost: Cell::new(false),
+            pin_refused: Cell::new(false),
         }
     }
 }
@@ -96,7 +107,10 @@ impl Modem for Bg96 {
         max_send: 1460,
     };
     const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP"];
-    const SYNC: Sync = Sync { command: "AT+IPR?\r", answer: "+IPR:" };
+    const SYNC: Sync = Sync {
+        command: "AT+IPR?\r",
+        answer: "+IPR:",
+    };
 
     fn line(&self, line: &[u8], asked: &[u8]) -> Line {
         let line = dialect::line(line, asked);
@@ -161,11 +175,20 @@ impl Modem for Bg96 {
         files::store(self, at, tag, kind, content).await
     }
 
-    async fn list(&self, at: At<'_>, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
+    async fn list(
+        &self,
+        at: At<'_>,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
         files::list(at, found).await
     }
 
-    async fn remove(&self, at: At<'_>, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
+    async fn remove(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>> {
         files::remove(at, tag, kind).await
     }
 }

@@ -40,7 +40,12 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
     }
     configure(modem, at, &open, [&ca, &certificate, &key]).await?;
 
-    let command = SslOpen { context: open.context, id: open.id, name: open.name, port: open.port };
+    let command = SslOpen {
+        context: open.context,
+        id: open.id,
+        name: open.name,
+        port: open.port,
+    };
     match at.send(&command).await {
         Ok(_) => {}
         Err(AtError::Refused(code)) => return Err(ConnectError::Refused(explain(at, code).await)),
@@ -54,11 +59,23 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
 
 /// Writes the whole TLS context. Nothing is assumed of what it held: its defaults verify nothing
 /// (sheet 2 and 4.1), and another connection may have used it.
-async fn configure(modem: &Bg96, at: At<'_>, open: &Open<'_>, files: [&FileName; 3]) -> Result<(), ConnectError> {
+async fn configure(
+    modem: &Bg96,
+    at: At<'_>,
+    open: &Open<'_>,
+    files: [&FileName; 3],
+) -> Result<(), ConnectError> {
     let [ca, certificate, key] = files;
     let mutual = open.config.has_client_certificate();
     let set = async |key: &'static str, value: Value<'_>| {
-        match at.send(&Configure { key, context: open.context, value }).await {
+        match at
+            .send(&Configure {
+                key,
+                context: open.context,
+                value,
+            })
+            .await
+        {
             Ok(_) => Ok(Support::Yes),
             // A key that this firmware does not know.
             Err(AtError::Refused(_)) => Ok(Support::No),
@@ -85,9 +102,17 @@ async fn configure(modem: &Bg96, at: At<'_>, open: &Open<'_>, files: [&FileName;
     set("negotiatetime", Value::Number(NEGOTIATION)).await?;
     let sni = set("sni", Value::Number(1)).await?;
 
-    let facts = Facts { chain: both(anchor, level), dates, sni };
+    let facts = Facts {
+        chain: both(anchor, level),
+        dates,
+        sni,
+    };
     modem.facts.set(facts);
-    for (name, support) in [("sslversion", version), ("ciphersuite", suite), ("clientcert", identity)] {
+    for (name, support) in [
+        ("sslversion", version),
+        ("ciphersuite", suite),
+        ("clientcert", identity),
+    ] {
         if support == Support::No {
             return Err(ConnectError::Refused(sectag::Code::Vendor(0, name)));
         }
@@ -100,7 +125,10 @@ fn both(a: Support, b: Support) -> Support {
 }
 
 pub(crate) async fn send(at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
-    let command = SslSend { id: transfer.id, len: transfer.len as u32 };
+    let command = SslSend {
+        id: transfer.id,
+        len: transfer.len as u32,
+    };
     match at.send_payload(&command, transfer).await? {
         Final::SendOk => Ok(Sent::Accepted),
         Final::SendFail => Ok(Sent::Busy),
@@ -110,7 +138,10 @@ pub(crate) async fn send(at: At<'_>, transfer: Transfer) -> Result<Sent, AtError
 }
 
 pub(crate) async fn receive(at: At<'_>, transfer: Transfer) -> Result<Received, AtError> {
-    let command = SslReceive { id: transfer.id, len: transfer.len as u32 };
+    let command = SslReceive {
+        id: transfer.id,
+        len: transfer.len as u32,
+    };
     match at.receive_payload(&command, transfer).await {
         Ok(Some(0)) => Ok(Received::Empty),
         Ok(Some(count)) => Ok(Received::Data(count)),

@@ -40,7 +40,8 @@ pub fn bench_with<T, M: Future<Output = ()>, A: Future<Output = T>>(
     let (rx, tx) = tokio::io::split(host);
     // Leaked, as a firmware's static is.
     let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
-    let (control, sockets, mut runner) = sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let (control, sockets, mut runner) =
+        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     block_on_virtual(async {
         let modem = async {
             modem(device).await;

@@ -2,5 +2,6 @@
 
 mod bench;
 pub mod scripted;
+pub mod simulated;
 
 pub use bench::{Bench, Rings, bench, bench_with};

@@ -17,13 +17,20 @@ pub struct Modem {
 impl Modem {
     /// A modem that writes at most `chunk` bytes at a time.
     pub fn new(uart: DuplexStream, chunk: usize) -> Self {
-        Self { uart, chunk, log: Rc::default() }
+        Self {
+            uart,
+            chunk,
+            log: Rc::default(),
+        }
     }
 
     /// Puts bytes on the UART as they are.
     pub async fn say(&mut self, text: impl AsRef<[u8]>) {
         for chunk in text.as_ref().chunks(self.chunk) {
-            self.uart.write_all(chunk).await.expect("the driver keeps its UART open");
+            self.uart
+                .write_all(chunk)
+                .await
+                .expect("the driver keeps its UART open");
             if self.chunk < 64 {
                 // The driver sees each chunk by itself.
                 Timer::after_micros(10).await;
@@ -35,7 +42,12 @@ impl Modem {
     pub async fn command(&mut self) -> String {
         let mut line = Vec::new();
         loop {
-            match self.uart.read_u8().await.expect("the driver keeps its UART open") {
+            match self
+                .uart
+                .read_u8()
+                .await
+                .expect("the driver keeps its UART open")
+            {
                 b'\r' => break,
                 byte => line.push(byte),
             }
@@ -59,21 +71,30 @@ impl Modem {
     /// The next command must be a fetch from socket `id`, of whatever length, and is answered so.
     pub async fn fetch(&mut self, id: u8, answer: impl AsRef<[u8]>) {
         let command = self.command().await;
-        assert!(command.starts_with(&format!("AT+QSSLRECV={id},")), "{command}");
+        assert!(
+            command.starts_with(&format!("AT+QSSLRECV={id},")),
+            "{command}"
+        );
         self.say(answer).await;
     }
 
     /// The next `count` raw bytes.
     pub async fn payload(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
-        self.uart.read_exact(&mut bytes).await.expect("the driver keeps its UART open");
+        self.uart
+            .read_exact(&mut bytes)
+            .await
+            .expect("the driver keeps its UART open");
         bytes
     }
 
     /// Whether nothing comes from the driver for this long.
     pub async fn is_quiet(&mut self, millis: u64) -> bool {
         use embassy_futures::select::{Either, select};
-        matches!(select(self.uart.read_u8(), Timer::after_millis(millis)).await, Either::Second(()))
+        matches!(
+            select(self.uart.read_u8(), Timer::after_millis(millis)).await,
+            Either::Second(())
+        )
     }
 
     /// Answers as a BG96 that is registered, has a data connection and a set clock, until a command
@@ -97,14 +118,21 @@ impl Modem {
 
     /// Through an open up to and including `AT+QSSLOPEN`, which is returned unanswered.
     pub async fn until_open(&mut self) -> String {
-        self.obey_until(|command| command.starts_with("AT+QSSLOPEN")).await
+        self.obey_until(|command| command.starts_with("AT+QSSLOPEN"))
+            .await
     }
 
     /// Through an open that succeeds; returns its id.
     pub async fn open(&mut self) -> u8 {
         let command = self.until_open().await;
-        let id: u8 = command.split(',').nth(2).expect("a client id").parse().expect("a number");
-        self.say(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n")).await;
+        let id: u8 = command
+            .split(',')
+            .nth(2)
+            .expect("a client id")
+            .parse()
+            .expect("a number");
+        self.say(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n"))
+            .await;
         // The application sees its socket before the script goes on.
         Timer::after_millis(1).await;
         id

@@ -5,8 +5,8 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::at::AtatCmd;
 use sectag::{
-    AtError, BringUpError, CaScope, Code, ConnectError, CredentialError, CredentialStore, Kind, ServerName, Socket,
-    SocketError, Source, Tag, TlsConfig,
+    AtError, BringUpError, CaScope, Code, ConnectError, CredentialError, CredentialStore, Kind,
+    ServerName, Socket, SocketError, Source, Tag, TlsConfig,
 };
 use sectag_integration_tests::scripted::{CLOCK, Modem};
 use sectag_integration_tests::{Bench, bench};
@@ -14,7 +14,10 @@ use sectag_integration_tests::{Bench, bench};
 const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
 
 async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(ServerName::new("broker.test").unwrap(), 8883, &TLS).await
+    bench
+        .sockets
+        .connect(ServerName::new("broker.test").unwrap(), 8883, &TLS)
+        .await
 }
 
 /// Chunk sizes to run a script with.
@@ -32,12 +35,21 @@ fn urc_between_any_two_lines_is_neither_lost_nor_in_the_way() {
                 assert_eq!(id, 0);
                 modem.say(URC).await;
                 // In front of the header, and behind the payload.
-                modem.fetch(0, format!("{URC}\r\n+QSSLRECV: 5\r\nhello\r\n{URC}\r\nOK\r\n")).await;
-                modem.fetch(0, "\r\n+QSSLRECV: 6\r\n world\r\n\r\nOK\r\n").await;
+                modem
+                    .fetch(
+                        0,
+                        format!("{URC}\r\n+QSSLRECV: 5\r\nhello\r\n{URC}\r\nOK\r\n"),
+                    )
+                    .await;
+                modem
+                    .fetch(0, "\r\n+QSSLRECV: 6\r\n world\r\n\r\nOK\r\n")
+                    .await;
                 modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
                 // Between information text and result of another command.
                 modem.expect("AT+CCLK?").await;
-                modem.say(CLOCK.replace("\r\n\r\nOK", &format!("\r\n{URC}\r\nOK"))).await;
+                modem
+                    .say(CLOCK.replace("\r\n\r\nOK", &format!("\r\n{URC}\r\nOK")))
+                    .await;
                 modem.fetch(0, "\r\n+QSSLRECV: 1\r\n!\r\n\r\nOK\r\n").await;
                 modem.rest().await;
             },
@@ -56,18 +68,31 @@ fn urc_between_any_two_lines_is_neither_lost_nor_in_the_way() {
 
 #[test]
 fn payload_that_looks_like_lines_stays_payload() {
-    const PAYLOAD: &str = "\r\nOK\r\n> \r\nERROR\r\n+QSSLURC: \"closed\",0\r\n\r\nRDY\r\n+QSSLRECV: 7\r\n";
+    const PAYLOAD: &str =
+        "\r\nOK\r\n> \r\nERROR\r\n+QSSLURC: \"closed\",0\r\n\r\nRDY\r\n+QSSLRECV: 7\r\n";
     for chunk in CHUNKS {
         bench(
             async |uart| {
                 let mut modem = Modem::new(uart, chunk);
                 modem.bring_up().await;
                 modem.open().await;
-                modem.expect(&format!("AT+QSSLSEND=0,{}", PAYLOAD.len())).await;
+                modem
+                    .expect(&format!("AT+QSSLSEND=0,{}", PAYLOAD.len()))
+                    .await;
                 modem.say("\r\n> ").await;
                 assert_eq!(modem.payload(PAYLOAD.len()).await, PAYLOAD.as_bytes());
-                modem.say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n").await;
-                modem.fetch(0, format!("\r\n+QSSLRECV: {}\r\n{PAYLOAD}\r\n\r\nOK\r\n", PAYLOAD.len())).await;
+                modem
+                    .say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n")
+                    .await;
+                modem
+                    .fetch(
+                        0,
+                        format!(
+                            "\r\n+QSSLRECV: {}\r\n{PAYLOAD}\r\n\r\nOK\r\n",
+                            PAYLOAD.len()
+                        ),
+                    )
+                    .await;
                 modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
                 modem.rest().await;
             },
@@ -80,7 +105,11 @@ fn payload_that_looks_like_lines_stays_payload() {
                 socket.read_exact(&mut text).await.unwrap();
                 assert_eq!(text, PAYLOAD.as_bytes());
                 // Nothing of it was taken for a close.
-                assert!(with_timeout(Duration::from_millis(500), socket.read(&mut text)).await.is_err());
+                assert!(
+                    with_timeout(Duration::from_millis(500), socket.read(&mut text))
+                        .await
+                        .is_err()
+                );
             },
         );
     }
@@ -96,7 +125,9 @@ fn late_answer_never_reaches_the_next_command() {
                 modem.expect("AT+CCLK?").await;
                 // Its limit is 3 s. The query that synchronises is sent, and only then comes the answer.
                 modem.expect("AT+IPR?").await;
-                modem.say("\r\n+CCLK: \"11/11/11,11:11:11+00\"\r\n\r\nOK\r\n").await;
+                modem
+                    .say("\r\n+CCLK: \"11/11/11,11:11:11+00\"\r\n\r\nOK\r\n")
+                    .await;
                 modem.say("\r\n+IPR: 115200\r\n\r\nOK\r\n").await;
                 modem.answer("AT+CCLK?", CLOCK).await;
                 modem.rest().await;
@@ -121,13 +152,19 @@ fn dropped_command_leaves_its_answer_to_nobody() {
             modem.expect("AT+CCLK?").await;
             // The next command waits for this, though its caller has gone.
             assert!(modem.is_quiet(1000).await);
-            modem.say("\r\n+CCLK: \"11/11/11,11:11:11+00\"\r\n\r\nOK\r\n").await;
+            modem
+                .say("\r\n+CCLK: \"11/11/11,11:11:11+00\"\r\n\r\nOK\r\n")
+                .await;
             modem.answer("AT+CCLK?", CLOCK).await;
             modem.rest().await;
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            assert!(with_timeout(Duration::from_millis(100), bench.control.clock()).await.is_err());
+            assert!(
+                with_timeout(Duration::from_millis(100), bench.control.clock())
+                    .await
+                    .is_err()
+            );
             let now = bench.control.clock().await.unwrap().unwrap();
             assert_eq!(now.to_string(), "2026-11-20T12:00:00Z");
             assert_eq!(bench.control.counters().resyncs, 0);
@@ -143,7 +180,10 @@ fn open_result_counts_in_the_same_burst_as_ok_and_late() {
                 async |uart| {
                     let mut modem = Modem::new(uart, chunk);
                     modem.bring_up().await;
-                    assert_eq!(modem.until_open().await, "AT+QSSLOPEN=1,0,0,\"broker.test\",8883,0");
+                    assert_eq!(
+                        modem.until_open().await,
+                        "AT+QSSLOPEN=1,0,0,\"broker.test\",8883,0"
+                    );
                     if delay == 0 {
                         modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n").await;
                     } else {
@@ -172,13 +212,19 @@ fn refused_open_is_closed_before_its_id_is_used_again() {
             modem.until_open().await;
             modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,566\r\n").await;
             modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
-            assert_eq!(modem.until_open().await, "AT+QSSLOPEN=1,0,1,\"broker.test\",8883,0");
+            assert_eq!(
+                modem.until_open().await,
+                "AT+QSSLOPEN=1,0,1,\"broker.test\",8883,0"
+            );
             modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 1,0\r\n").await;
             modem.rest().await;
         },
         async |bench| {
             let refused = connect(bench).await.err();
-            assert!(matches!(refused, Some(ConnectError::Refused(Code::Vendor(566, _)))), "{refused:?}");
+            assert!(
+                matches!(refused, Some(ConnectError::Refused(Code::Vendor(566, _)))),
+                "{refused:?}"
+            );
             Timer::after_millis(100).await;
             connect(bench).await.unwrap();
         },
@@ -191,15 +237,24 @@ fn result_of_a_dropped_connect_never_validates_the_next_one() {
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
-            assert_eq!(modem.until_open().await, "AT+QSSLOPEN=1,0,0,\"broker.test\",8883,0");
+            assert_eq!(
+                modem.until_open().await,
+                "AT+QSSLOPEN=1,0,0,\"broker.test\",8883,0"
+            );
             modem.say("\r\nOK\r\n").await;
             // Its caller goes; the modem is told, and confirms late.
-            modem.obey_until(|command| command == "AT+QSSLCLOSE=0,3").await;
+            modem
+                .obey_until(|command| command == "AT+QSSLCLOSE=0,3")
+                .await;
             Timer::after_secs(2).await;
             modem.say("\r\nOK\r\n").await;
             // The next one has another id, and is not opened by the late result of the first.
             let command = modem.until_open().await;
-            assert!(command.starts_with("AT+QSSLOPEN=1,1,1,") || command.starts_with("AT+QSSLOPEN=1,0,1,"), "{command}");
+            assert!(
+                command.starts_with("AT+QSSLOPEN=1,1,1,")
+                    || command.starts_with("AT+QSSLOPEN=1,0,1,"),
+                "{command}"
+            );
             modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n").await;
             // Somebody opened 0 after all: it is closed.
             modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
@@ -209,9 +264,16 @@ fn result_of_a_dropped_connect_never_validates_the_next_one() {
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            assert!(with_timeout(Duration::from_secs(10), connect(bench)).await.is_err());
+            assert!(
+                with_timeout(Duration::from_secs(10), connect(bench))
+                    .await
+                    .is_err()
+            );
             let second = connect(bench).await.err();
-            assert!(matches!(second, Some(ConnectError::Refused(Code::Vendor(566, _)))), "{second:?}");
+            assert!(
+                matches!(second, Some(ConnectError::Refused(Code::Vendor(566, _)))),
+                "{second:?}"
+            );
         },
     );
 }
@@ -235,7 +297,10 @@ fn reset_ends_sockets_at_once_and_the_next_connect_works() {
             async |bench| {
                 let mut socket = connect(bench).await.unwrap();
                 let mut buf = [0; 8];
-                assert_eq!(socket.read(&mut buf).await, Err(SocketError::ConnectionReset));
+                assert_eq!(
+                    socket.read(&mut buf).await,
+                    Err(SocketError::ConnectionReset)
+                );
                 assert_eq!(socket.write(b"x").await, Err(SocketError::ConnectionReset));
                 connect(bench).await.unwrap();
                 assert_eq!(bench.control.counters().restarts, 1);
@@ -270,11 +335,17 @@ fn socket_whose_payload_exchange_breaks_the_grammar_is_poisoned() {
     for (case, answer) in [
         ("count too small", "\r\n+QSSLRECV: 3\r\nhello\r\n\r\nOK\r\n"),
         ("count too large", "\r\n+QSSLRECV: 9\r\nhello\r\n\r\nOK\r\n"),
-        ("more than asked for", "\r\n+QSSLRECV: 1500\r\nhello\r\n\r\nOK\r\n"),
+        (
+            "more than asked for",
+            "\r\n+QSSLRECV: 1500\r\nhello\r\n\r\nOK\r\n",
+        ),
         ("junk behind", "\r\n+QSSLRECV: 5\r\nhello\r\njunk\r\nOK\r\n"),
         ("no result", "\r\n+QSSLRECV: 5\r\nhello\r\n"),
         ("no header", "\r\nOK\r\n"),
-        ("second header", "\r\n+QSSLRECV: 5\r\nhello\r\n\r\n+QSSLRECV: 2\r\nhi\r\n\r\nOK\r\n"),
+        (
+            "second header",
+            "\r\n+QSSLRECV: 5\r\nhello\r\n\r\n+QSSLRECV: 2\r\nhi\r\n\r\nOK\r\n",
+        ),
     ] {
         bench(
             async |uart| {
@@ -284,7 +355,9 @@ fn socket_whose_payload_exchange_breaks_the_grammar_is_poisoned() {
                 modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
                 modem.fetch(0, answer).await;
                 // Synchronised where needed; then the socket is closed and never read again.
-                let command = modem.obey_until(|command| command.starts_with("AT+QSSLCLOSE")).await;
+                let command = modem
+                    .obey_until(|command| command.starts_with("AT+QSSLCLOSE"))
+                    .await;
                 assert_eq!(command, "AT+QSSLCLOSE=0,3", "{case}");
                 modem.say("\r\nOK\r\n").await;
                 modem.answer("AT+CCLK?", CLOCK).await;
@@ -294,7 +367,11 @@ fn socket_whose_payload_exchange_breaks_the_grammar_is_poisoned() {
                 let mut socket = connect(bench).await.unwrap();
                 let mut buf = [0; 16];
                 // Not a byte of it is delivered: nobody knows which were the peer's.
-                assert_eq!(socket.read(&mut buf).await, Err(SocketError::ConnectionReset), "{case}");
+                assert_eq!(
+                    socket.read(&mut buf).await,
+                    Err(SocketError::ConnectionReset),
+                    "{case}"
+                );
                 Timer::after_secs(1).await;
                 assert!(bench.control.clock().await.is_ok(), "{case}");
             },
@@ -311,8 +388,12 @@ fn poisoned_socket_leaves_the_other_one_working() {
             modem.open().await;
             modem.open().await;
             modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
-            modem.fetch(0, "\r\n+QSSLRECV: 2\r\nhello\r\n\r\nOK\r\n").await;
-            modem.obey_until(|command| command == "AT+QSSLCLOSE=0,3").await;
+            modem
+                .fetch(0, "\r\n+QSSLRECV: 2\r\nhello\r\n\r\nOK\r\n")
+                .await;
+            modem
+                .obey_until(|command| command == "AT+QSSLCLOSE=0,3")
+                .await;
             modem.say("\r\nOK\r\n").await;
             // Notices may have been missed, so the other one is asked.
             modem.fetch(1, "\r\n+QSSLRECV: 2\r\nhi\r\n\r\nOK\r\n").await;
@@ -323,7 +404,10 @@ fn poisoned_socket_leaves_the_other_one_working() {
             let mut first = connect(bench).await.unwrap();
             let mut second = connect(bench).await.unwrap();
             let mut buf = [0; 16];
-            assert_eq!(first.read(&mut buf).await, Err(SocketError::ConnectionReset));
+            assert_eq!(
+                first.read(&mut buf).await,
+                Err(SocketError::ConnectionReset)
+            );
             assert_eq!(second.read(&mut buf).await, Ok(2));
             assert_eq!(&buf[..2], b"hi");
         },
@@ -356,7 +440,10 @@ fn three_writes_and_a_flush_are_one_send() {
                 socket.write_all(part).await.unwrap();
             }
             socket.flush().await.unwrap();
-            assert!(start.elapsed() >= Duration::from_millis(200), "flush means that the modem has accepted it");
+            assert!(
+                start.elapsed() >= Duration::from_millis(200),
+                "flush means that the modem has accepted it"
+            );
             socket.write_all(b"g").await.unwrap();
             Timer::after_millis(5).await;
             socket.write_all(b"h").await.unwrap();
@@ -399,7 +486,9 @@ fn unconfirmed_send_is_never_repeated() {
             modem.say("\r\n> ").await;
             assert_eq!(modem.payload(3).await, b"abc");
             // No SEND OK. Synchronise, then close.
-            modem.answer("AT+IPR?", "\r\n+IPR: 115200\r\n\r\nOK\r\n").await;
+            modem
+                .answer("AT+IPR?", "\r\n+IPR: 115200\r\n\r\nOK\r\n")
+                .await;
             modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
             assert!(modem.is_quiet(10_000).await);
             modem.rest().await;
@@ -422,7 +511,9 @@ fn refused_send_delivers_what_came_before_the_end() {
             modem.open().await;
             modem.answer("AT+QSSLSEND=0,3", "\r\nERROR\r\n").await;
             modem.say("\r\n+QSSLURC: \"closed\",0\r\n").await;
-            modem.fetch(0, "\r\n+QSSLRECV: 4\r\nlast\r\n\r\nOK\r\n").await;
+            modem
+                .fetch(0, "\r\n+QSSLRECV: 4\r\nlast\r\n\r\nOK\r\n")
+                .await;
             modem.fetch(0, "\r\nERROR\r\n").await;
             modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
             modem.rest().await;
@@ -494,7 +585,10 @@ fn silent_modem_is_reported_within_a_bound() {
         },
         async |bench| {
             let start = Instant::now();
-            assert_eq!(connect(bench).await.err(), Some(ConnectError::BringUp(BringUpError::NoAnswer)));
+            assert_eq!(
+                connect(bench).await.err(),
+                Some(ConnectError::BringUp(BringUpError::NoAnswer))
+            );
             assert_eq!(bench.control.wait_up().await, Err(BringUpError::NoAnswer));
             start.elapsed()
         },
@@ -521,7 +615,10 @@ fn modem_that_falls_silent_is_noticed_and_brought_back() {
         async |bench| {
             let mut socket = connect(bench).await.unwrap();
             let mut buf = [0; 1];
-            assert_eq!(socket.read(&mut buf).await, Err(SocketError::ConnectionReset));
+            assert_eq!(
+                socket.read(&mut buf).await,
+                Err(SocketError::ConnectionReset)
+            );
             connect(bench).await.unwrap();
         },
     );
@@ -545,7 +642,10 @@ fn lost_data_connection_ends_sockets_and_is_made_anew() {
         async |bench| {
             let mut socket = connect(bench).await.unwrap();
             let mut buf = [0; 1];
-            assert_eq!(socket.read(&mut buf).await, Err(SocketError::ConnectionReset));
+            assert_eq!(
+                socket.read(&mut buf).await,
+                Err(SocketError::ConnectionReset)
+            );
             bench.control.wait_up().await.unwrap();
         },
     );
@@ -573,7 +673,9 @@ fn dropped_upload_is_completed_with_filler_and_deleted() {
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
-            modem.answer("AT+QFDEL=\"st7.key\"", "\r\n+CME ERROR: 405\r\n").await;
+            modem
+                .answer("AT+QFDEL=\"st7.key\"", "\r\n+CME ERROR: 405\r\n")
+                .await;
             modem.expect("AT+QFUPL=\"st7.key\",1000,5").await;
             modem.say("\r\nCONNECT\r\n").await;
             let content = modem.payload(1000).await;
@@ -632,7 +734,9 @@ fn command_of_the_users_own_derived_with_atat_works() {
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
-            modem.answer("AT+CSQ", "\r\n+CSQ: 20,99\r\n\r\nOK\r\n").await;
+            modem
+                .answer("AT+CSQ", "\r\n+CSQ: 20,99\r\n\r\nOK\r\n")
+                .await;
             modem.answer("AT+CSQ", "\r\n+CME ERROR: 30\r\n").await;
             modem.rest().await;
         },
@@ -640,7 +744,10 @@ fn command_of_the_users_own_derived_with_atat_works() {
             let at = bench.control.at().await.unwrap();
             let signal = at.send(&SignalQuery).await.unwrap();
             assert_eq!((signal.rssi, signal.ber), (20, 99));
-            assert_eq!(at.send(&SignalQuery).await.err(), Some(AtError::Refused(Code::Cme(30))));
+            assert_eq!(
+                at.send(&SignalQuery).await.err(),
+                Some(AtError::Refused(Code::Cme(30)))
+            );
         },
     );
 }
@@ -682,7 +789,10 @@ fn sockets_run_out_at_once() {
             let _second = connect(bench).await.unwrap();
             Timer::after_millis(10).await;
             let third = select(connect(bench), Timer::after_millis(1)).await;
-            assert!(matches!(third, Either::First(Err(ConnectError::TooManySockets))));
+            assert!(matches!(
+                third,
+                Either::First(Err(ConnectError::TooManySockets))
+            ));
         },
     );
 }
@@ -697,9 +807,15 @@ fn halves_of_a_socket_work_in_two_tasks() {
             modem.expect("AT+QSSLSEND=0,4").await;
             modem.say("\r\n> ").await;
             modem.payload(4).await;
-            modem.say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n").await;
-            modem.fetch(0, "\r\n+QSSLRECV: 4\r\npong\r\n\r\nOK\r\n").await;
-            modem.obey_until(|command| command == "AT+QSSLCLOSE=0,3").await;
+            modem
+                .say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n")
+                .await;
+            modem
+                .fetch(0, "\r\n+QSSLRECV: 4\r\npong\r\n\r\nOK\r\n")
+                .await;
+            modem
+                .obey_until(|command| command == "AT+QSSLCLOSE=0,3")
+                .await;
             modem.say("\r\nOK\r\n").await;
             modem.rest().await;
         },
@@ -707,8 +823,10 @@ fn halves_of_a_socket_work_in_two_tasks() {
             let mut socket = connect(bench).await.unwrap();
             let (mut reader, mut writer) = socket.split();
             let mut buf = [0; 4];
-            let (read, written) =
-                embassy_futures::join::join(reader.read_exact(&mut buf), async { writer.write_all(b"ping").await }).await;
+            let (read, written) = embassy_futures::join::join(reader.read_exact(&mut buf), async {
+                writer.write_all(b"ping").await
+            })
+            .await;
             assert_eq!((read, written), (Ok(()), Ok(())));
             assert_eq!(&buf, b"pong");
             socket.close().await.unwrap();

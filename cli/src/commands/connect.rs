@@ -1,0 +1,118 @@
+//! `sectag connect`: standard input and output through a TLS socket of the modem.
+
+use std::cell::Cell;
+use std::io;
+
+use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::modem::Modem;
+use sectag::{Control, Reader, Socket, SocketError, Sockets, Writer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::secure;
+use crate::args::Connect;
+use crate::hints::{self, Failure};
+use crate::report::Report;
+use crate::session::{self, Job};
+use crate::stop::Stop;
+
+/// TLS on these modems cannot be closed in one direction, so at the end of standard input the answer is awaited: as
+/// long as something comes, and then this long.
+const QUIET: Duration = Duration::from_secs(5);
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
+    session::run(&args.modem, report, Pipe { args, report }).await
+}
+
+struct Pipe<'a> {
+    args: &'a Connect,
+    report: &'a Report,
+}
+
+impl Job for Pipe<'_> {
+    type Output = ();
+
+    async fn run<M: Modem>(
+        self,
+        control: Control<'_, M>,
+        sockets: Sockets<'_, M>,
+    ) -> Result<(), Failure> {
+        let Self { args, report } = self;
+        let server = (args.server.host.as_str(), args.server.port);
+        let mut socket = secure(control, sockets, (&args.modem, &args.tls), server, report).await?;
+        let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
+
+        let heard = Cell::new(Instant::now());
+        let (mut reader, mut writer) = socket.split();
+        let ended = select3(
+            down(&mut reader, &heard),
+            up(&mut writer, &heard),
+            stop.requested(),
+        )
+        .await;
+        match ended {
+            Either3::First(result) => {
+                result?;
+                report.note("the server closed the connection");
+            }
+            Either3::Second(result) => result?,
+            Either3::Third(()) => report.note("stopping"),
+        }
+        close(socket).await
+    }
+}
+
+/// From the server to standard output, until the server closes.
+async fn down(reader: &mut Reader<'_>, heard: &Cell<Instant>) -> Result<(), Failure> {
+    let mut out = tokio::io::stdout();
+    let mut buffer = [0; 2048];
+    loop {
+        let count = match reader.read(&mut buffer).await {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) => return Err(hints::socket("receiving", &error)),
+        };
+        heard.set(Instant::now());
+        let written: io::Result<()> = async {
+            out.write_all(&buffer[..count]).await?;
+            out.flush().await
+        }
+        .await;
+        written.map_err(|error| Failure::new(format!("writing to standard output: {error}")))?;
+    }
+}
+
+/// From standard input to the server; returns when the input has ended and the server has fallen silent.
+async fn up(writer: &mut Writer<'_>, heard: &Cell<Instant>) -> Result<(), Failure> {
+    let failed = |error| hints::socket("sending", &error);
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0; 2048];
+    loop {
+        let count = AsyncReadExt::read(&mut input, &mut buffer)
+            .await
+            .map_err(|error| Failure::new(format!("reading standard input: {error}")))?;
+        if count == 0 {
+            break;
+        }
+        writer.write_all(&buffer[..count]).await.map_err(failed)?;
+    }
+    Write::flush(writer).await.map_err(failed)?;
+    heard.set(Instant::now());
+    while Instant::now() < heard.get() + QUIET {
+        Timer::at(heard.get() + QUIET).await;
+    }
+    Ok(())
+}
+
+async fn close(socket: Socket<'_>) -> Result<(), Failure> {
+    match with_timeout(CLOSE_LIMIT, socket.close()).await {
+        // There is nobody left to send to.
+        Ok(Ok(()) | Err(SocketError::BrokenPipe)) => Ok(()),
+        Ok(Err(error)) => Err(hints::socket("closing the connection", &error)),
+        Err(_) => Err(Failure::new(
+            "closing the connection: the modem did not confirm it in time",
+        )),
+    }
+}

@@ -1,0 +1,96 @@
+//! `sectag simulate`: a modem for other programs.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::rc::Rc;
+
+use embassy_futures::select::{Either, select};
+use embassy_time::Duration;
+use sectag_simulator::{Chunk, LoopbackNetwork, Options, Simulator, transport};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+
+use crate::args::{ClockSetting, ModemName, Simulate};
+use crate::hints::Failure;
+use crate::report::Report;
+use crate::stop::Stop;
+
+pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> {
+    // Before `ready` is printed: a signal right behind it must find the link removed.
+    let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
+    let modem = modem(&args)?;
+    match select(serve(modem, &args, report), stop.requested()).await {
+        Either::First(result) => result,
+        Either::Second(()) => Ok(()),
+    }
+}
+
+fn modem(args: &Simulate) -> Result<Simulator, Failure> {
+    let mut network = LoopbackNetwork::new();
+    for mapping in &args.map {
+        network
+            .map(&mapping.server.host, mapping.server.port, mapping.target)
+            .map_err(|error| Failure::new(error.to_string()))?;
+    }
+    let mut options = Options::default();
+    options.baud = (args.baud > 0).then_some(args.baud);
+    options.turnaround = Duration::from_millis(args.turnaround_ms);
+    options.chunk = match (args.chunk, args.seed) {
+        (None, _) => Chunk::Whole,
+        (Some(size), None) => Chunk::Bytes(size as usize),
+        (Some(max), Some(_)) => Chunk::Random { max: max as usize },
+    };
+    options.seed = args.seed.unwrap_or(options.seed);
+    options.clock = match args.clock {
+        ClockSetting::Unset => None,
+        ClockSetting::At(moment) => {
+            let moment = i64::try_from(moment.to_unix())
+                .ok()
+                .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+            Some(moment.ok_or_else(|| Failure::new("--clock is out of range"))?)
+        }
+    };
+    Ok(match args.modem {
+        ModemName::Bg96 => Simulator::bg96(options, Rc::new(network)),
+    })
+}
+
+async fn serve(modem: Simulator, args: &Simulate, report: &Report) -> Result<(), Failure> {
+    match (&args.link, args.tcp) {
+        (Some(link), _) => serve_link(modem, link, report).await,
+        (None, port) => serve_tcp(modem, port.unwrap_or(0), report).await,
+    }
+}
+
+async fn serve_link(modem: Simulator, link: &Path, report: &Report) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new(format!("{}: {error}", link.display()));
+    let pty = transport::open_pty(link).map_err(|error| {
+        let exists = error.kind() == io::ErrorKind::AlreadyExists;
+        let failure = failed(error);
+        if exists {
+            failure.hint("only a link is replaced: remove the file, or give another path")
+        } else {
+            failure
+        }
+    })?;
+    ready(&link.display().to_string(), report)?;
+    transport::serve_pty(modem, pty).await.map_err(failed)
+}
+
+async fn serve_tcp(modem: Simulator, port: u16, report: &Report) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new(format!("TCP port {port}: {error}"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    ready(&format!("tcp:{address}"), report)?;
+    transport::serve_tcp(modem, listener).await.map_err(failed)
+}
+
+/// What follows `ready:` is what `--port` takes.
+fn ready(port: &str, report: &Report) -> Result<(), Failure> {
+    report.result(&format!("ready: {port}"), |object| {
+        object.text("ready", port)
+    })
+}

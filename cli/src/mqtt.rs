@@ -1,0 +1,189 @@
+//! MQTT 5 over a modem's TLS socket: minimq, with time limits and our errors.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use embassy_time::{Duration, with_timeout};
+use minimq::{
+    Buffers, ConfigBuilder, Connection, InboundPublish, Op, PubError, Publication, QoS, Session,
+    SubscriptionOptions, TopicFilter,
+};
+use sectag::{Socket, SocketError};
+
+use crate::args::MqttArgs;
+use crate::hints::{self, Failure};
+use crate::report::Report;
+use crate::secret;
+
+/// For one answer of the broker. A cellular round trip takes up to some seconds.
+const PATIENCE_SECS: u64 = 30;
+const PATIENCE: Duration = Duration::from_secs(PATIENCE_SECS);
+
+/// Longest message in either direction. minimq tells the broker, which then sends nothing longer.
+const PACKET_LIMIT: usize = 64 * 1024;
+
+pub(crate) type Client<'s, 'b, 'm> = Connection<'s, 'b, Socket<'m>>;
+
+/// Who logs in.
+pub(crate) struct Login {
+    pub(crate) client_id: String,
+    pub(crate) user: Option<(String, String)>,
+}
+
+impl Login {
+    pub(crate) fn from_args(args: &MqttArgs, report: &Report) -> Result<Self, Failure> {
+        let user = match &args.username {
+            None => None,
+            Some(name) => {
+                let password = secret::resolve(
+                    "--password",
+                    args.password.as_deref(),
+                    "SECTAG_PASSWORD",
+                    report,
+                )?;
+                Some((name.clone(), password.unwrap_or_default()))
+            }
+        };
+        Ok(Self {
+            client_id: args.client_id.clone().unwrap_or_else(random_client_id),
+            user,
+        })
+    }
+}
+
+/// Two clients of one id throw each other out, so it must differ from run to run.
+fn random_client_id() -> String {
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
+    format!("sectag-{}-{nanos:08x}", std::process::id())
+}
+
+/// The memory of a session.
+pub(crate) struct Memory {
+    receive: Vec<u8>,
+    send: Vec<u8>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self {
+            receive: vec![0; PACKET_LIMIT],
+            send: vec![0; PACKET_LIMIT],
+        }
+    }
+
+    pub(crate) fn session<'b>(&'b mut self, login: &'b Login) -> Result<Session<'b>, Failure> {
+        let buffers = Buffers::new(&mut self.receive, &mut self.send);
+        let mut config = ConfigBuilder::new(buffers)
+            .client_id(&login.client_id)
+            .map_err(|error| Failure::new(format!("--client-id: {error}")))?;
+        if let Some((name, password)) = &login.user {
+            config = config
+                .auth(name, password.as_bytes())
+                .map_err(|error| Failure::new(format!("--username: {error}")))?;
+        }
+        Ok(Session::new(config))
+    }
+}
+
+/// Logs in.
+pub(crate) async fn connect<'s, 'b, 'm>(
+    session: &'s mut Session<'b>,
+    socket: Socket<'m>,
+) -> Result<Client<'s, 'b, 'm>, Failure> {
+    in_time("MQTT CONNECT", session.connect(socket)).await
+}
+
+/// Subscribes, and returns once the broker has agreed. Messages that come before that go to `seen`.
+pub(crate) async fn subscribe(
+    client: &mut Client<'_, '_, '_>,
+    filter: &str,
+    seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    const DOING: &str = "MQTT SUBSCRIBE";
+    let options = SubscriptionOptions::default().maximum_qos(QoS::AtLeastOnce);
+    let filters = [TopicFilter::new(filter).options(options)];
+    let op = in_time(DOING, client.subscribe(&filters, &[])).await?;
+    settle(client, &op, DOING, seen).await
+}
+
+/// Publishes; at QoS 1, returns once the broker has acknowledged. Messages that come before that go to `seen`.
+pub(crate) async fn publish(
+    client: &mut Client<'_, '_, '_>,
+    topic: &str,
+    payload: &[u8],
+    qos: QoS,
+    seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    const DOING: &str = "MQTT PUBLISH";
+    let publication = Publication::bytes(topic, payload).qos(qos);
+    let published = async {
+        client
+            .publish(publication)
+            .await
+            .map_err(|error| match error {
+                PubError::Session(error) => error,
+                // A byte slice fails to serialise only for want of room.
+                PubError::Payload(()) => {
+                    minimq::Error::Resource(minimq::ResourceError::BufferTooSmall)
+                }
+            })
+    };
+    match in_time(DOING, published).await? {
+        None => Ok(()),
+        Some(op) => settle(client, &op, DOING, seen).await,
+    }
+}
+
+/// Waits for the next message, for ever. Cancel-safe.
+pub(crate) async fn receive<'c>(
+    client: &'c mut Client<'_, '_, '_>,
+) -> Result<InboundPublish<'c>, Failure> {
+    client
+        .recv()
+        .await
+        .map_err(|error| hints::mqtt("waiting for messages", &error))
+}
+
+/// Says good-bye and closes the connection, also in the modem.
+pub(crate) async fn close(mut client: Client<'_, '_, '_>) -> Result<(), Failure> {
+    in_time("MQTT DISCONNECT", client.disconnect()).await?;
+    let socket = client.into_inner();
+    match with_timeout(PATIENCE, socket.close()).await {
+        // The broker may close as soon as it has read the DISCONNECT.
+        Ok(Ok(()) | Err(SocketError::BrokenPipe)) => Ok(()),
+        Ok(Err(error)) => Err(hints::socket("closing the connection", &error)),
+        Err(_) => Err(Failure::new(
+            "closing the connection: the modem did not confirm it in time",
+        )),
+    }
+}
+
+async fn settle(
+    client: &mut Client<'_, '_, '_>,
+    op: &Op,
+    doing: &str,
+    mut seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut result = Ok(());
+    in_time(doing, async {
+        while client.is_pending(op) && result.is_ok() {
+            if let Some(message) = client.poll().await? {
+                result = seen(&message);
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    result
+}
+
+async fn in_time<T>(
+    doing: &str,
+    work: impl Future<Output = Result<T, minimq::Error<SocketError>>>,
+) -> Result<T, Failure> {
+    match with_timeout(PATIENCE, work).await {
+        Ok(result) => result.map_err(|error| hints::mqtt(doing, &error)),
+        Err(_) => Err(hints::mqtt_silence(doing, PATIENCE_SECS)),
+    }
+}

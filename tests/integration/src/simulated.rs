@@ -1,0 +1,147 @@
+//! A driver and a simulated BG96 in virtual time, with TLS servers in memory.
+
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+
+use embassy_futures::select::{Either3, select3};
+use embedded_io_adapters::tokio_1::FromTokio;
+use sectag::{CaScope, CredentialStore, Kind, NoPins, Power, ServerName, State, Tag, TlsConfig};
+use sectag_bg96::{Bg96, Config};
+use sectag_simulator::{MemoryNetwork, Options, Simulator};
+use sectag_test_support::pki::{Identity, Pki};
+use sectag_test_support::time::block_on_virtual;
+use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use tokio::io::DuplexStream;
+use tokio::task::LocalSet;
+
+use crate::bench::{Bench, Rings};
+
+/// The server that the tests connect to.
+pub const HOST: ServerName<'static> = match ServerName::new("broker.sectag.test") {
+    Ok(name) => name,
+    Err(_) => panic!("not a name"),
+};
+/// Its port.
+pub const PORT: u16 = 8883;
+/// Mutual TLS with what [`provision`] stores.
+pub const TLS: TlsConfig = TlsConfig::new(Tag(7))
+    .client_certificate()
+    .ca_scope(CaScope::Private);
+
+/// A simulated modem and the network it sees.
+pub struct World {
+    /// The modem.
+    pub modem: Simulator,
+    /// Where servers are.
+    pub network: MemoryNetwork,
+}
+
+impl World {
+    /// A modem with these options, in a network without servers.
+    pub fn new(options: Options) -> Self {
+        let network = MemoryNetwork::new();
+        Self {
+            modem: Simulator::bg96(options, Rc::new(network.clone())),
+            network,
+        }
+    }
+
+    /// Serves every connection to [`HOST`] with TLS, client certificate required, by `handler`.
+    pub fn serve<H, F, T>(&self, handler: H)
+    where
+        H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+        F: Future<Output = io::Result<T>> + 'static,
+    {
+        let pki = Pki::shared();
+        self.serve_as(&pki.issue_server([HOST.as_str()]), &pki.ca_pem(), handler);
+    }
+
+    /// The same with another identity, for clients of another CA.
+    pub fn serve_as<H, F, T>(&self, identity: &Identity, client_ca: &str, handler: H)
+    where
+        H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+        F: Future<Output = io::Result<T>> + 'static,
+    {
+        let config = server_config(identity, Some(client_ca));
+        self.network.register(HOST.as_str(), PORT, move |stream| {
+            let (config, handler) = (config.clone(), handler.clone());
+            tokio::task::spawn_local(async move {
+                let _ = serve_tls(stream, config, handler).await;
+            });
+        });
+    }
+
+    /// Runs an application on a driver that is attached to the modem; may be called again, as after a
+    /// reset of the MCU alone.
+    pub async fn attach<T, A: Future<Output = T>>(
+        &self,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        self.attach_with(Config::new(), NoPins, application).await
+    }
+
+    /// The same with a configuration and power pins.
+    pub async fn attach_with<T, P: Power, A: Future<Output = T>>(
+        &self,
+        config: Config,
+        power: P,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        let (host, device) = tokio::io::duplex(4096);
+        let (rx, tx) = tokio::io::split(host);
+        // Leaked, as a firmware's static is.
+        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
+        let (control, sockets, mut runner) =
+            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), power);
+        let serve = async {
+            let _ = self.modem.serve(device).await;
+            std::future::pending::<()>().await;
+        };
+        match select3(serve, runner.run(), application(Bench { control, sockets })).await {
+            Either3::First(()) => unreachable!("it is pending for ever"),
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(result) => result,
+        }
+    }
+
+    /// The commands so far, as text.
+    pub fn commands(&self) -> Vec<String> {
+        self.modem
+            .commands()
+            .iter()
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect()
+    }
+
+    /// How many commands so far start so.
+    pub fn count(&self, prefix: &str) -> usize {
+        self.commands()
+            .iter()
+            .filter(|line| line.starts_with(prefix))
+            .count()
+    }
+}
+
+/// Runs a test in virtual time.
+pub fn virtually<T>(test: impl AsyncFnOnce() -> T) -> T {
+    let local = LocalSet::new();
+    block_on_virtual(local.run_until(async { test().await }))
+}
+
+/// Stores what [`TLS`] needs, from the shared PKI.
+pub async fn provision(bench: Bench) {
+    let pki = Pki::shared();
+    let client = pki.client();
+    for (kind, pem) in [
+        (Kind::Ca, &pki.ca_pem()),
+        (Kind::ClientCertificate, &client.cert_pem),
+        (Kind::PrivateKey, &client.key_pem),
+    ] {
+        bench
+            .control
+            .store(TLS.tag(), kind, pem.as_bytes())
+            .await
+            .expect("it is stored");
+    }
+}
