@@ -93,7 +93,7 @@ pub(crate) enum ClockSource {
     Host,
     /// The cellular network, which the driver asks at bring-up
     Network,
-    /// Not set by this tool
+    /// Not set by this tool; the driver still asks the network when the clock is not set
     No,
 }
 

@@ -1,6 +1,6 @@
 //! Secret options: a file, standard input or the environment keep them out of the process list.
 
-use std::io::Read;
+use std::io::BufRead;
 
 use crate::hints::Failure;
 use crate::report::Report;
@@ -18,9 +18,8 @@ pub(crate) fn resolve(
                 .ok()
                 .filter(|value| !value.is_empty()));
         }
-        Some("-") => {
-            line(std::io::stdin()).map_err(|error| Failure::new(format!("{option} -: {error}")))?
-        }
+        Some("-") => line(std::io::stdin().lock())
+            .map_err(|error| Failure::new(format!("{option} -: {error}")))?,
         Some(given) => match given.strip_prefix('@') {
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|error| Failure::new(format!("{option} @{path}: {error}")))?,
@@ -36,17 +35,11 @@ pub(crate) fn resolve(
     Ok(Some(secret[..end].into()))
 }
 
-/// Byte by byte: what follows the line belongs to the connection.
-fn line(input: impl Read) -> std::io::Result<String> {
-    let mut line = Vec::new();
-    for byte in input.bytes() {
-        let byte = byte?;
-        if byte == b'\n' {
-            break;
-        }
-        line.push(byte);
-    }
-    String::from_utf8(line).map_err(std::io::Error::other)
+/// One line; what follows stays in the buffer, which standard input has only one of.
+fn line(mut input: impl BufRead) -> std::io::Result<String> {
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    Ok(line)
 }
 
 #[cfg(test)]
@@ -67,7 +60,7 @@ mod tests {
     #[test]
     fn a_line_ends_where_it_ends() {
         let mut input: &[u8] = b"1234\nrest";
-        assert_eq!(line(&mut input).unwrap(), "1234");
+        assert_eq!(line(&mut input).unwrap(), "1234\n");
         assert_eq!(input, b"rest");
     }
 }

@@ -1,8 +1,10 @@
 //! Brings a modem up and does a job beside its runner.
 
+use std::pin::pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
@@ -17,6 +19,9 @@ use crate::{port, secret};
 
 /// One connection at a time; the rings hold what BG96 and its like move at once, 1460 to 2048 bytes, twice.
 const RING: usize = 4096;
+
+/// After a failure: long enough to send the modem a close.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// Something to do with a modem that is up, whichever it is.
 pub(crate) trait Job {
@@ -71,9 +76,15 @@ pub(crate) async fn beside<M: Modem, R: Read, W: Write, P: Power, T>(
     mut runner: Runner<'_, M, R, W, P>,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    match select(runner.run(), work).await {
+    let mut running = pin!(runner.run());
+    match select(&mut running, work).await {
         Either::First(error) => Err(hints::run(&error)),
-        Either::Second(result) => result,
+        Either::Second(Ok(output)) => Ok(output),
+        Either::Second(Err(failure)) => {
+            // The work may have dropped an open socket; what the port reports now is no news.
+            let _ = with_timeout(PARTING, running).await;
+            Err(failure)
+        }
     }
 }
 

@@ -50,21 +50,32 @@ fn half(args: &TlsArgs, present: Kind, absent: Kind) -> String {
 
 /// What was checked of the server and what was not, in words.
 pub(crate) fn describe(verified: Verification) -> String {
-    let mut done = Vec::new();
-    let mut open = Vec::new();
-    for check in [Check::Chain, Check::Dates, Check::Name, Check::Sni] {
-        let text = match check {
-            Check::Sni => "SNI sent".to_owned(),
-            check => format!("{check} checked"),
-        };
-        match verified.of(check) {
-            Support::Yes => done.push(text),
-            Support::No => open.push(format!("not: {text}")),
-            Support::Unknown => open.push(format!("not known: {text}")),
+    let list = |support| {
+        let checks: Vec<String> = [Check::Chain, Check::Dates, Check::Name]
+            .into_iter()
+            .filter(|check| verified.of(*check) == support)
+            .map(|check| check.to_string())
+            .collect();
+        checks.join(", ")
+    };
+    let mut parts = Vec::new();
+    for (what, support) in [
+        ("checked", Support::Yes),
+        ("not checked", Support::No),
+        ("not known to be checked", Support::Unknown),
+    ] {
+        let checks = list(support);
+        if !checks.is_empty() {
+            parts.push(format!("{what}: {checks}"));
         }
     }
-    done.append(&mut open);
-    done.join(", ")
+    let sni = match verified.sni {
+        Support::Yes => "SNI sent",
+        Support::No => "SNI not sent",
+        Support::Unknown => "SNI not known to be sent",
+    };
+    parts.push(sni.into());
+    parts.join("; ")
 }
 
 #[cfg(test)]
@@ -78,7 +89,7 @@ mod tests {
         verified.sni = Support::No;
         assert_eq!(
             describe(verified),
-            "certificate chain checked, not known: certificate dates checked, not known: name checked, not: SNI sent"
+            "checked: certificate chain; not known to be checked: certificate dates, name; SNI not sent"
         );
     }
 }

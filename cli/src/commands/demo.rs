@@ -31,7 +31,7 @@ const HOST: &str = "broker.sectag.test";
 const PORT: u16 = 8883;
 const TAG: Tag = Tag(1);
 const TOPIC: &str = "sectag/demo";
-const MESSAGE: &[u8] = b"hello through the modem's own TLS";
+const MESSAGE: &[u8] = b"hello from inside the modem";
 const BAUD: u32 = 115_200;
 const TURNAROUND_MS: u64 = 20;
 const RING: usize = 1024;
@@ -105,11 +105,13 @@ fn simulator(broker_port: u16) -> Result<Simulator, Failure> {
     network
         .map(HOST, PORT, ([127, 0, 0, 1], broker_port).into())
         .map_err(|error| Failure::new(error.to_string()))?;
-    let mut options = Options::default();
-    options.baud = Some(BAUD);
-    options.turnaround = embassy_time::Duration::from_millis(TURNAROUND_MS);
-    options.boot = Boot::Off;
-    options.clock = None;
+    let options = Options {
+        baud: Some(BAUD),
+        turnaround: embassy_time::Duration::from_millis(TURNAROUND_MS),
+        boot: Boot::Off,
+        clock: None,
+        ..Options::default()
+    };
     Ok(Simulator::bg96(options, Rc::new(network)))
 }
 
@@ -214,6 +216,7 @@ async fn mqtt_part<M: Modem>(
 
     let step = steps.begin("receiving");
     let came_early = early.is_some();
+    let exchanges = control.counters().exchanges;
     let received = match early {
         Some(payload) => payload,
         None => mqtt::receive(&mut client).await?.payload().to_vec(),
@@ -224,15 +227,14 @@ async fn mqtt_part<M: Modem>(
             received.escape_ascii()
         )));
     }
-    let detail = format!(
-        "\"{}\"{}",
-        received.escape_ascii(),
-        if came_early {
-            ", came before the acknowledgement"
-        } else {
-            ""
-        }
-    );
+    let how = if came_early {
+        ": came before the acknowledgement"
+    } else if control.counters().exchanges == exchanges {
+        ": had come together with the acknowledgement"
+    } else {
+        ""
+    };
+    let detail = format!("\"{}\"{how}", received.escape_ascii());
     steps.done(step, "receive the own message", counters(), &detail)?;
 
     let step = steps.begin("closing");

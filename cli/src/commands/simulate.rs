@@ -33,27 +33,33 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             .map(&mapping.server.host, mapping.server.port, mapping.target)
             .map_err(|error| Failure::new(error.to_string()))?;
     }
-    let mut options = Options::default();
-    options.baud = (args.baud > 0).then_some(args.baud);
-    options.turnaround = Duration::from_millis(args.turnaround_ms);
-    options.chunk = match (args.chunk, args.seed) {
-        (None, _) => Chunk::Whole,
-        (Some(size), None) => Chunk::Bytes(size as usize),
-        (Some(max), Some(_)) => Chunk::Random { max: max as usize },
-    };
-    options.seed = args.seed.unwrap_or(options.seed);
-    options.clock = match args.clock {
-        ClockSetting::Unset => None,
-        ClockSetting::At(moment) => {
-            let moment = i64::try_from(moment.to_unix())
-                .ok()
-                .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-            Some(moment.ok_or_else(|| Failure::new("--clock is out of range"))?)
-        }
+    let defaults = Options::default();
+    let options = Options {
+        baud: (args.baud > 0).then_some(args.baud),
+        turnaround: Duration::from_millis(args.turnaround_ms),
+        chunk: match (args.chunk, args.seed) {
+            (None, _) => Chunk::Whole,
+            (Some(size), None) => Chunk::Bytes(size as usize),
+            (Some(max), Some(_)) => Chunk::Random { max: max as usize },
+        },
+        seed: args.seed.unwrap_or(defaults.seed),
+        clock: moment(args.clock)?,
+        ..defaults
     };
     Ok(match args.modem {
         ModemName::Bg96 => Simulator::bg96(options, Rc::new(network)),
     })
+}
+
+fn moment(setting: ClockSetting) -> Result<Option<OffsetDateTime>, Failure> {
+    let ClockSetting::At(moment) = setting else {
+        return Ok(None);
+    };
+    i64::try_from(moment.to_unix())
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .map(Some)
+        .ok_or_else(|| Failure::new("--clock is out of range"))
 }
 
 async fn serve(modem: Simulator, args: &Simulate, report: &Report) -> Result<(), Failure> {

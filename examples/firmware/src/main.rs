@@ -1,29 +1,201 @@
-//! Placeholder for the application: proves that board and credentials are there.
+//! A counter out, a command in: MQTT with mutual TLS, made by a BG96 on a UART.
+//!
+//! Publishes to `sectag/counter` once a second. A message on `sectag/command` is answered on
+//! `sectag/report` with the figures of this run; the command `stop` ends it.
+//!
+//! What is particular to this board is in `board/`; what is particular to the modem is the type
+//! `Bg96` and its configuration. The rest is the same for every backend.
 #![no_std]
 #![no_main]
 
+use core::fmt::Write as _;
+
 use embassy_executor::Spawner;
-use sectag_firmware::board::{Board, exit};
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Ticker, Timer, with_timeout};
+use heapless::String;
+use minimq::{
+    Buffers, ConfigBuilder, Op, Publication, QoS, Session, SubscriptionOptions, TopicFilter,
+};
+use sectag::{
+    CaScope, Control, CredentialStore, Kind, NoPins, Runner, ServerName, Socket, Sockets, State,
+    Tag, TlsConfig,
+};
+use sectag_bg96::{Bg96, Config};
+use sectag_firmware::board::uart::{UartRx, UartTx};
+use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
+use static_cell::{ConstStaticCell, StaticCell};
 
 /// `CA`, `CERTIFICATE` and `PRIVATE_KEY`, or an error that says how to make them; by build.rs.
 mod credentials {
     include!(concat!(env!("OUT_DIR"), "/credentials.rs"));
 }
 
+/// The broker. The name is what the modem resolves and sends as SNI.
+const BROKER: ServerName<'static> = match ServerName::new("broker.sectag.test") {
+    Ok(name) => name,
+    Err(_) => panic!("not a host name"),
+};
+const PORT: u16 = 8883;
+const CLIENT_ID: &str = "sectag-firmware";
+
+/// The set of credentials to use. Their CA signs nothing but our own brokers: the BG96 is not known
+/// to check a server's name, so with a public CA this connection would be refused.
+const TAG: Tag = Tag(7);
+const TLS: TlsConfig = TlsConfig::new(TAG)
+    .client_certificate()
+    .ca_scope(CaScope::Private);
+
+/// Network settings; the defaults leave the APN to modem and network.
+const MODEM: Config = Config::new();
+
+// One TLS socket, with 1 KiB each way.
+static STATE: StaticCell<State<Bg96, 1, 1024, 1024>> = StaticCell::new();
+static UART_RX: RingOf<256> = RingOf::new();
+static UART_TX: RingOf<64> = RingOf::new();
+static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
+static MQTT_TX: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
+
 #[embassy_executor::main(
     entry = "cortex_m_rt::entry",
     executor = "sectag_firmware::board::Executor"
 )]
-async fn main(_spawner: Spawner) {
-    let Some(_board) = Board::take() else {
+async fn main(spawner: Spawner) {
+    let Some(board) = Board::take() else {
         exit::failure()
     };
-    println!(
-        "credentials: CA {} bytes, certificate {}, key {}",
-        credentials::CA.len(),
-        credentials::CERTIFICATE.len(),
-        credentials::PRIVATE_KEY.len(),
-    );
-    exit::success()
+    let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
+
+    // The driver: a handle for the modem, a handle for sockets, and the part that does the work, in
+    // a task of its own.
+    let state = STATE.init(State::new(Bg96::new(MODEM)));
+    let (control, sockets, runner) = sectag::new(state, rx, tx, NoPins);
+    match modem_task(runner) {
+        Ok(token) => spawner.spawn(token),
+        Err(_) => exit::failure(),
+    }
+
+    // The modem keeps credentials; a product stores them once, at the factory.
+    if let Err(reason) = provision(control).await {
+        println!("provisioning: {reason}");
+        exit::failure();
+    }
+
+    // The session outlives its connections: minimq repeats what was not acknowledged.
+    let buffers = Buffers::new(&mut MQTT_RX.take()[..], &mut MQTT_TX.take()[..]);
+    let config = ConfigBuilder::new(buffers)
+        .keepalive_interval(60)
+        .session_expiry_interval(300);
+    let Ok(config) = config.client_id(CLIENT_ID) else {
+        exit::failure()
+    };
+    let mut session = Session::new(config);
+    let mut counter = 0;
+    loop {
+        match connect_and_serve(control, sockets, &mut session, &mut counter).await {
+            Ok(()) => exit::success(),
+            Err(reason) => println!("{reason}; trying again"),
+        }
+        Timer::after_secs(2).await;
+    }
+}
+
+/// Owns the UART. Ends only if the UART itself fails.
+#[embassy_executor::task]
+async fn modem_task(mut runner: Runner<'static, Bg96, UartRx, UartTx, NoPins>) {
+    let reason = runner.run().await;
+    println!("the modem's UART: {reason}");
+    exit::failure();
+}
+
+async fn provision(control: Control<'static, Bg96>) -> Result<(), &'static str> {
+    control.wait_up().await.map_err(|reason| {
+        println!("{reason}");
+        "the modem does not come up"
+    })?;
+    for (kind, pem) in [
+        (Kind::Ca, credentials::CA),
+        (Kind::ClientCertificate, credentials::CERTIFICATE),
+        (Kind::PrivateKey, credentials::PRIVATE_KEY),
+    ] {
+        control.store(TAG, kind, pem).await.map_err(|reason| {
+            println!("{kind}: {reason}");
+            "a credential was not stored"
+        })?;
+    }
+    Ok(())
+}
+
+/// One connection, from TLS to the command that ends it.
+async fn connect_and_serve(
+    control: Control<'static, Bg96>,
+    sockets: Sockets<'static, Bg96>,
+    session: &mut Session<'static>,
+    counter: &mut u32,
+) -> Result<(), &'static str> {
+    let socket: Socket<'static> = sockets
+        .connect(BROKER, PORT, &TLS)
+        .await
+        .map_err(|reason| {
+            println!("{reason}");
+            "no TLS connection"
+        })?;
+    // minimq waits for the broker without a limit of its own.
+    let connected = with_timeout(Duration::from_secs(30), session.connect(socket)).await;
+    let mut mqtt = connected
+        .map_err(|_| "the broker does not answer")?
+        .map_err(|_| "no MQTT connection")?;
+
+    let options = SubscriptionOptions::default().maximum_qos(QoS::AtLeastOnce);
+    let filter = [TopicFilter::new("sectag/command").options(options)];
+    mqtt.subscribe(&filter, &[])
+        .await
+        .map_err(|_| "the subscription was not sent")?;
+
+    let mut second = Ticker::every(Duration::from_secs(1));
+    let mut unacknowledged: Option<Op> = None;
+    loop {
+        // What came, if anything: whether the command is to stop.
+        let command = match select(mqtt.poll(), second.next()).await {
+            Either::First(Ok(Some(message))) => Some(message.payload() == b"stop"),
+            Either::First(Ok(None)) => continue,
+            Either::First(Err(_)) => return Err("the MQTT connection ended"),
+            Either::Second(()) => None,
+        };
+        let busy = unacknowledged
+            .as_ref()
+            .is_some_and(|op| mqtt.is_pending(op));
+        let mut text = String::<96>::new();
+        let topic = if command.is_some() {
+            let (peak, size) = (stack::peak_bytes(), stack::size_bytes());
+            let exchanges = control.counters().exchanges;
+            let _ = write!(text, "stack {peak} of {size}, exchanges {exchanges}");
+            "sectag/report"
+        } else if busy {
+            // The last one is still on its way: this second is left out.
+            continue;
+        } else {
+            *counter += 1;
+            let _ = write!(text, "{counter}");
+            "sectag/counter"
+        };
+        let publication = Publication::bytes(topic, text.as_bytes()).qos(QoS::AtLeastOnce);
+        unacknowledged = mqtt
+            .publish(publication)
+            .await
+            .map_err(|_| "a message was not sent")?;
+        if command == Some(true) {
+            while unacknowledged
+                .as_ref()
+                .is_some_and(|op| mqtt.is_pending(op))
+            {
+                mqtt.poll()
+                    .await
+                    .map_err(|_| "the report was not acknowledged")?;
+            }
+            let _ = mqtt.disconnect().await;
+            return Ok(());
+        }
+    }
 }

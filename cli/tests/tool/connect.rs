@@ -1,0 +1,84 @@
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use sectag_test_support::pki::Pki;
+use sectag_test_support::tls_server::{TlsListener, server_config};
+use tokio::sync::oneshot;
+
+use crate::process::Modem;
+
+/// A TLS server that demands a client certificate and sends back what it gets.
+struct Echo {
+    port: u16,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Echo {
+    fn start() -> Self {
+        let (report, reported) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let pki = Pki::shared();
+                let config = server_config(pki.server(), Some(&pki.ca_pem()));
+                let listener = TlsListener::echo(config).await.unwrap();
+                report.send(listener.port()).unwrap();
+                let _ = stopped.await;
+            });
+        });
+        Self {
+            port: reported.recv().unwrap(),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[test]
+fn input_comes_back_through_the_modem() {
+    let echo = Echo::start();
+    let map = format!("echo.sectag.test:443=127.0.0.1:{}", echo.port);
+    // The server's certificate is for another name, and this modem's firmware would notice.
+    let localhost = format!("localhost:{}", echo.port);
+    let modem = Modem::start(&[
+        "--map",
+        &map,
+        "--turnaround-ms",
+        "5",
+        "--chunk",
+        "100",
+        "--seed",
+        "1",
+    ]);
+    modem.provision("3");
+
+    let mut input = String::new();
+    for number in 0..400 {
+        input.push_str(&format!("line {number}: OK\r\n"));
+    }
+    let options = ["--tag", "3", "--private-ca", &localhost];
+    let ended = modem
+        .start_tool(&["connect"], &options, &[], input.as_bytes())
+        .end()
+        .expect(0);
+    let received: Vec<&str> = ended.stdout.lines().collect();
+    let sent: Vec<&str> = input.lines().collect();
+    assert_eq!(received, sent);
+
+    let wrong_name = ["--tag", "3", "--private-ca", "echo.sectag.test:443"];
+    modem
+        .run(&["connect"], &wrong_name)
+        .expect_hint("certificate is not for echo.sectag.test");
+}

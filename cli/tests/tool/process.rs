@@ -1,0 +1,270 @@
+//! Child processes that never outlive their test, and waiting that always ends.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longer than anything here takes, also on a busy computer.
+pub(crate) const LIMIT: Duration = Duration::from_secs(100);
+
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// Failed with an `error:` line and then `hint:` lines, and `hint` among these.
+    #[track_caller]
+    pub(crate) fn expect_hint(self, hint: &str) {
+        let ended = self.expect(1);
+        let lines = || ended.stderr.lines();
+        assert!(
+            lines().any(|line| line.starts_with("error: ")),
+            "{}",
+            ended.stderr
+        );
+        assert!(
+            lines().any(|line| line.starts_with("hint: ") && line.contains(hint)),
+            "no hint about {hint:?} in:\n{}",
+            ended.stderr
+        );
+    }
+}
+
+/// A running `sectag`, killed when dropped.
+pub(crate) struct Tool {
+    child: Child,
+    lines: Receiver<(Stream, String)>,
+    readers: Vec<JoinHandle<()>>,
+    stdout: String,
+    stderr: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+impl Tool {
+    /// Starts the tool with these arguments, environment and standard input.
+    pub(crate) fn start(args: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sectag"))
+            .args(args)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let read = |stream, pipe: Box<dyn Read + Send>| {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    // The test has ended.
+                    let _ = sender.send((stream, line));
+                }
+            })
+        };
+        let readers = vec![
+            read(Stream::Out, Box::new(child.stdout.take().unwrap())),
+            read(Stream::Err, Box::new(child.stderr.take().unwrap())),
+        ];
+        // A tool that refuses its arguments reads nothing.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Self {
+            child,
+            lines,
+            readers,
+            stdout: String::new(),
+            stderr: String::new(),
+        }
+    }
+
+    /// Waits for a line that contains `text`, on either stream.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match self.next_line(deadline) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(_) => {}
+                Err(error) => panic!(
+                    "no {text:?} ({error}); stdout:\n{}\nstderr:\n{}",
+                    self.stdout, self.stderr
+                ),
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Ended {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match self.next_line(deadline) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!(
+                    "still running; stdout:\n{}\nstderr:\n{}",
+                    self.stdout, self.stderr
+                ),
+            }
+        }
+        // Both pipes are closed, so it has ended or is about to.
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.code();
+            }
+            assert!(Instant::now() < deadline, "closed its output and runs on");
+            thread::sleep(Duration::from_millis(5));
+        };
+        Ended {
+            code,
+            stdout: std::mem::take(&mut self.stdout),
+            stderr: std::mem::take(&mut self.stderr),
+        }
+    }
+
+    fn next_line(&mut self, deadline: Instant) -> Result<String, RecvTimeoutError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (stream, line) = self.lines.recv_timeout(left)?;
+        let seen = match stream {
+            Stream::Out => &mut self.stdout,
+            Stream::Err => &mut self.stderr,
+        };
+        seen.push_str(&line);
+        seen.push('\n');
+        Ok(line)
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+    }
+}
+
+#[track_caller]
+pub(crate) fn run(args: &[&str]) -> Ended {
+    Tool::start(args, &[], b"").end()
+}
+
+/// `sectag simulate` on a pseudo terminal.
+pub(crate) struct Modem {
+    pub(crate) tool: Tool,
+    link: PathBuf,
+    _dir: TempDir,
+}
+
+impl Modem {
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("modem");
+        let mut args = vec![
+            "simulate",
+            "--modem",
+            "bg96",
+            "--link",
+            link.to_str().unwrap(),
+        ];
+        args.extend(options);
+        let mut tool = Tool::start(&args, &[], b"");
+        let ready = tool.wait_for("ready:");
+        assert_eq!(ready, format!("ready: {}", link.display()));
+        Self {
+            tool,
+            link,
+            _dir: dir,
+        }
+    }
+
+    /// As slow and chopped as a line gets, with a broker mapped to `port`.
+    pub(crate) fn with_broker(port: u16) -> Self {
+        let map = format!("broker.sectag.test:8883=127.0.0.1:{port}");
+        Self::start(&["--map", &map, "--turnaround-ms", "20", "--chunk", "1"])
+    }
+
+    pub(crate) fn link(&self) -> &Path {
+        &self.link
+    }
+
+    /// Starts `sectag COMMAND... --modem bg96 --port LINK OPTIONS...`.
+    pub(crate) fn start_tool(
+        &self,
+        command: &[&str],
+        options: &[&str],
+        environment: &[(&str, &str)],
+        input: &[u8],
+    ) -> Tool {
+        let mut args = command.to_vec();
+        args.extend(["--modem", "bg96", "--port", self.link.to_str().unwrap()]);
+        args.extend(options);
+        Tool::start(&args, environment, input)
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&self, command: &[&str], options: &[&str]) -> Ended {
+        self.start_tool(command, options, &[], b"").end()
+    }
+
+    /// Stores the CA, and client certificate and key, under a tag.
+    #[track_caller]
+    pub(crate) fn provision(&self, tag: &str) {
+        let pki = credentials();
+        let (ca, cert, key) = (
+            pki.file("ca.pem"),
+            pki.file("client.pem"),
+            pki.file("client.key"),
+        );
+        let options = ["--tag", tag, "--ca", &ca, "--cert", &cert, "--key", &key];
+        self.run(&["credentials", "store"], &options).expect(0);
+    }
+}
+
+/// The files of the process's PKI.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn credentials() -> Files {
+    let dir = tempfile::tempdir().unwrap();
+    sectag_test_support::pki::Pki::shared()
+        .write_to(dir.path())
+        .unwrap();
+    Files(dir)
+}

@@ -1,0 +1,100 @@
+use crate::process::run;
+
+#[test]
+fn usage_errors_exit_with_2() {
+    for args in [
+        &[][..],
+        &["frobnicate"],
+        &["publish", "--modem", "bg96"],
+        &[
+            "connect",
+            "--modem",
+            "bg96",
+            "--port",
+            "tcp:localhost:1",
+            "--tag",
+            "1",
+            "no-port",
+        ],
+        &["simulate", "--modem", "bg96"],
+        &[
+            "simulate",
+            "--modem",
+            "bg96",
+            "--tcp",
+            "0",
+            "--clock",
+            "yesterday",
+        ],
+        &[
+            "simulate",
+            "--modem",
+            "bg96",
+            "--tcp",
+            "0",
+            "--map",
+            "a:1=192.0.2.1:1",
+        ],
+        &[
+            "credentials",
+            "store",
+            "--modem",
+            "bg96",
+            "--port",
+            "x",
+            "--tag",
+            "1",
+        ],
+    ] {
+        let ended = run(args).expect(2);
+        assert!(
+            ended.stderr.contains("Usage") || ended.stderr.contains("--help"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn an_unknown_modem_lists_the_known_ones() {
+    let ended = run(&["demo", "--modem", "bg97"]).expect(2);
+    assert!(
+        ended.stderr.contains("[possible values: bg96]"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_port_that_is_not_there_is_an_error_with_a_hint() {
+    let list = |port| run(&["credentials", "list", "--modem", "bg96", "--port", port]);
+    list("/dev/sectag-nowhere").expect_hint("serial port");
+    // Port 1 of this computer: nobody listens there.
+    list("tcp:127.0.0.1:1").expect_hint("listens");
+}
+
+#[test]
+fn a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened() {
+    let pki = crate::process::credentials();
+    let key = pki.file("client.key");
+    run(&[
+        "credentials",
+        "store",
+        "--modem",
+        "bg96",
+        "--port",
+        "/dev/sectag-nowhere",
+        "--tag",
+        "1",
+        "--ca",
+        &key,
+    ])
+    .expect_hint("--key");
+}
+
+#[test]
+fn a_silent_port_names_speed_and_wiring() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("tcp:{}", listener.local_addr().unwrap());
+    run(&["credentials", "list", "--modem", "bg96", "--port", &port]).expect_hint("--baud 115200");
+}
