@@ -3,8 +3,7 @@
 use core::future::poll_fn;
 use core::task::Poll;
 
-use embassy_futures::select::{Either, select};
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant};
 use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
@@ -90,14 +89,14 @@ impl<'a, M: Modem> Sockets<'a, M> {
 
     async fn claim(&self) -> Result<Slot, ConnectError> {
         let engine = self.engine;
-        let claimed = engine.core.work.until(|| match engine.claim(&M::LIMITS) {
-            Err(ConnectError::TooManySockets) if engine.one_is_closing() => None,
-            result => Some(result),
-        });
-        match select(claimed, Timer::after(CLOSING_PATIENCE)).await {
-            Either::First(result) => result,
-            Either::Second(()) => Err(ConnectError::TooManySockets),
-        }
+        let limit = Instant::now() + CLOSING_PATIENCE;
+        let mut claimed = Err(ConnectError::TooManySockets);
+        let mut ready = || {
+            claimed = engine.claim(&M::LIMITS);
+            claimed.is_ok() || !engine.one_is_closing()
+        };
+        engine.core.work.until_or(limit, &mut ready).await;
+        claimed
     }
 
     fn open<'o>(

@@ -1,7 +1,6 @@
 //! The handle over which a backend's flows talk to the modem.
 
 use atat::AtatCmd;
-use embassy_futures::select::{Either, select};
 use embassy_sync::semaphore::{FairSemaphore, Semaphore, SemaphoreReleaser};
 use embassy_time::{Duration, Instant, Timer};
 
@@ -10,6 +9,9 @@ use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
 use super::custodian;
 use crate::error::{AtError, ConnectError};
 use crate::modem::{Final, Slot, Transfer};
+
+/// A UART that takes nothing for this long is stuck.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 type Turn = FairSemaphore<embassy_sync::blocking_mutex::raw::NoopRawMutex, 8>;
 
@@ -50,16 +52,9 @@ impl<'a> At<'a> {
     /// Sends a typed command and returns its response. The deadline is the command's
     /// `MAX_TIMEOUT_MS`; its information lines together may have 256 bytes.
     pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
-        let end = self
-            .exchange(command, Plan::Collect, deadline_of::<C>(), &mut |_| {})
-            .await?;
-        accept(end, Final::Ok)?;
-        let answer = self.engine.core.answer.borrow();
-        if answer.overflowed() {
-            return Err(AtError::TooLong);
-        }
+        self.run(command, Plan::Collect, deadline_of::<C>()).await?;
         command
-            .parse(Ok(answer.as_bytes()))
+            .parse(Ok(self.engine.core.answer.borrow().as_bytes()))
             .map_err(|_| AtError::Garbled)
     }
 
@@ -117,33 +112,29 @@ impl<'a> At<'a> {
         let exchange = self
             .begin(command, Plan::Upload { len }, deadline_of::<C>())
             .await?;
-        let ready = exchange
-            .step(|stage| match stage {
-                Stage::Data { .. } => Some(Ok(())),
-                // An upload of nothing is past its data at once.
-                Stage::Line if len == 0 => Some(Ok(())),
-                Stage::Done(Outcome::Final(Final::Error(code))) => {
-                    Some(Err(AtError::Refused(code)))
-                }
-                Stage::Done(Outcome::Reset) => Some(Err(AtError::ModemReset)),
-                Stage::Done(_) => Some(Err(AtError::Garbled)),
-                _ => None,
-            })
-            .await?;
-        ready.map(|()| Upload { exchange })
+        // An upload of nothing is past its data at once.
+        let mut ready = |stage| {
+            matches!(stage, Stage::Data { .. } | Stage::Done(_))
+                || (len == 0 && stage == Stage::Line)
+        };
+        match exchange.step(&mut ready).await? {
+            Stage::Data { .. } | Stage::Line => Ok(Upload { exchange }),
+            Stage::Done(Outcome::Final(Final::Error(code))) => Err(AtError::Refused(code)),
+            Stage::Done(Outcome::Reset) => Err(AtError::ModemReset),
+            _ => Err(AtError::Garbled),
+        }
     }
 
     /// Waits for the result of opening `slot`: the vendor's number, 0 for success.
     pub async fn opened(&self, slot: Slot, timeout: Duration) -> Result<u16, ConnectError> {
-        let result = self
-            .engine
-            .core
-            .changed
-            .until(|| self.engine.open_result(slot));
-        match select(result, Timer::after(timeout)).await {
-            Either::First(result) => Ok(result?),
-            Either::Second(()) => Err(ConnectError::TimedOut),
-        }
+        let mut result = None;
+        let limit = Instant::now() + timeout;
+        let mut ready = || {
+            result = self.engine.open_result(slot);
+            result.is_some()
+        };
+        self.engine.core.changed.until_or(limit, &mut ready).await;
+        Ok(result.ok_or(ConnectError::TimedOut)??)
     }
 
     /// From now on keeps the last URC that starts with `prefix`, for [`watched`](Self::watched). To
@@ -159,16 +150,18 @@ impl<'a> At<'a> {
         read: impl Fn(&[u8]) -> T,
     ) -> Result<T, AtError> {
         let core = self.engine.core;
-        let seen = core.changed.until(|| {
-            if self.is_stale() {
-                return Some(Err(AtError::ModemReset));
-            }
-            core.watch.borrow().seen().map(|text| Ok(read(text)))
-        });
-        match select(seen, Timer::after(timeout)).await {
-            Either::First(result) => result,
-            Either::Second(()) => Err(AtError::Timeout),
+        let limit = Instant::now() + timeout;
+        let mut ready = || self.is_stale() || core.watch.borrow().seen().is_some();
+        let seen = core.changed.until_or(limit, &mut ready).await;
+        if self.is_stale() {
+            return Err(AtError::ModemReset);
         }
+        let watch = core.watch.borrow();
+        watch
+            .seen()
+            .filter(|_| seen)
+            .map(read)
+            .ok_or(AtError::Timeout)
     }
 
     /// For bring-up, which expects restarts: takes the handle over the last one. Returns whether the
@@ -191,11 +184,11 @@ impl<'a> At<'a> {
     /// whether it said so.
     pub async fn booted(&self, timeout: Duration) -> bool {
         let core = self.engine.core;
-        let booted = core.changed.until(|| core.booted.get().then_some(()));
-        let seen = matches!(
-            select(booted, Timer::after(timeout)).await,
-            Either::First(())
-        );
+        let limit = Instant::now() + timeout;
+        let seen = core
+            .changed
+            .until_or(limit, &mut || core.booted.get())
+            .await;
         core.booted.set(false);
         seen
     }
@@ -212,10 +205,9 @@ impl<'a> At<'a> {
             core.out_sent.set(0);
             core.out_len.set(chunk);
             core.outgoing.wake();
-            let sent = core
-                .changed
-                .until(|| (core.out_sent.get() >= chunk).then_some(()));
-            if let Either::Second(()) = select(sent, Timer::after(Duration::from_secs(2))).await {
+            let limit = Instant::now() + DRAIN_LIMIT;
+            let mut drained = || core.out_sent.get() >= chunk;
+            if !core.changed.until_or(limit, &mut drained).await {
                 core.out_sent.set(chunk);
                 return Err(AtError::Timeout);
             }
@@ -224,9 +216,27 @@ impl<'a> At<'a> {
         Ok(())
     }
 
-    async fn exchange<C: AtatCmd>(
+    /// An exchange that must end with `OK`; one copy of it serves all commands.
+    async fn run(
         &self,
-        command: &C,
+        command: &dyn CommandText,
+        plan: Plan,
+        timeout: Duration,
+    ) -> Result<(), AtError> {
+        accept(
+            self.exchange(command, plan, timeout, &mut |_| {}).await?,
+            Final::Ok,
+        )?;
+        if self.engine.core.answer.borrow().overflowed() {
+            Err(AtError::TooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn exchange(
+        &self,
+        command: &dyn CommandText,
         plan: Plan,
         timeout: Duration,
         sink: &mut dyn FnMut(&[u8]),
@@ -234,9 +244,9 @@ impl<'a> At<'a> {
         self.begin(command, plan, timeout).await?.finish(sink).await
     }
 
-    async fn begin<C: AtatCmd>(
+    async fn begin(
         &self,
-        command: &C,
+        command: &dyn CommandText,
         plan: Plan,
         timeout: Duration,
     ) -> Result<Exchange<'a>, AtError> {
@@ -255,6 +265,18 @@ impl<'a> At<'a> {
         Ok(Exchange {
             engine: self.engine,
         })
+    }
+}
+
+/// The part of [`AtatCmd`] that the engine needs, as an object: so that one copy of an exchange is
+/// linked and not one for each command.
+trait CommandText {
+    fn write(&self, buf: &mut [u8]) -> usize;
+}
+
+impl<C: AtatCmd> CommandText for C {
+    fn write(&self, buf: &mut [u8]) -> usize {
+        AtatCmd::write(self, buf)
     }
 }
 
@@ -290,42 +312,35 @@ impl Exchange<'_> {
     async fn finish(&self, sink: &mut dyn FnMut(&[u8])) -> Result<Final, AtError> {
         let core = self.engine.core;
         loop {
-            let outcome = self
-                .step(|stage| match stage {
-                    Stage::Info => Some(None),
-                    Stage::Done(outcome) => Some(Some(outcome)),
-                    _ => None,
-                })
-                .await?;
-            match outcome {
-                None => {
+            match self
+                .step(&mut |stage| matches!(stage, Stage::Info | Stage::Done(_)))
+                .await?
+            {
+                Stage::Done(Outcome::Final(end)) => return Ok(end),
+                Stage::Done(Outcome::Reset) => return Err(AtError::ModemReset),
+                Stage::Info => {
                     sink(core.framer.borrow().line());
                     core.set_stage(Stage::Line);
                 }
-                Some(Outcome::Final(end)) => return Ok(end),
-                Some(Outcome::Garbled) => return Err(AtError::Garbled),
-                Some(Outcome::Reset) => return Err(AtError::ModemReset),
+                _ => return Err(AtError::Garbled),
             }
         }
     }
 
-    /// Waits for the stage that `ready` looks for, as long as the exchange moves within its time
-    /// limit.
-    async fn step<T>(&self, ready: impl Fn(Stage) -> Option<T>) -> Result<T, AtError> {
+    /// Waits until `ready` holds for the stage, as long as the exchange moves within its time limit.
+    async fn step(&self, ready: &mut dyn FnMut(Stage) -> bool) -> Result<Stage, AtError> {
         let core = self.engine.core;
         loop {
             let deadline = core.deadline.get();
-            match select(
-                core.changed.until(|| ready(core.stage.get())),
-                Timer::at(deadline),
-            )
-            .await
+            if core
+                .changed
+                .until_or(deadline, &mut || ready(core.stage.get()))
+                .await
             {
-                Either::First(value) => return Ok(value),
-                Either::Second(()) if core.deadline.get() <= Instant::now() => {
-                    return Err(AtError::Timeout);
-                }
-                Either::Second(()) => {}
+                return Ok(core.stage.get());
+            }
+            if core.deadline.get() <= Instant::now() {
+                return Err(AtError::Timeout);
             }
         }
     }
@@ -370,12 +385,10 @@ impl Upload<'_> {
             core.out_sent.set(0);
             core.out_len.set(now.len());
             core.outgoing.wake();
-            self.exchange
-                .step(|stage| {
-                    let drained = core.out_sent.get() >= core.out_len.get();
-                    (drained || matches!(stage, Stage::Done(_))).then_some(())
-                })
-                .await?;
+            let mut drained = |stage| {
+                core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_))
+            };
+            self.exchange.step(&mut drained).await?;
             bytes = later;
         }
         Ok(())

@@ -3,9 +3,8 @@
 //! It holds the turn until the modem is known to be in line mode with no answer outstanding, so that
 //! a late answer never reaches another command.
 
-use embassy_futures::select::{Either, select};
 use embassy_sync::semaphore::Semaphore;
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant};
 
 use super::Engine;
 use super::core::{COMMAND_LIMIT, Link, Outcome, Plan, Resync, Stage};
@@ -47,15 +46,14 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             _ => {}
         }
         let before = core.stage.get();
-        let moved = core.changed.until(|| {
+        let mut moved = || {
             let idle = core.out_sent.get() >= core.out_len.get();
             let stage = core.stage.get();
-            (stage != before && (idle || !matches!(stage, Stage::Data { .. }))).then_some(())
-        });
+            stage != before && (idle || !matches!(stage, Stage::Data { .. }))
+        };
         let deadline = core.deadline.get();
-        if let Either::Second(()) = select(moved, Timer::at(deadline)).await
-            && core.deadline.get() <= Instant::now()
-        {
+        let moved = core.changed.until_or(deadline, &mut moved).await;
+        if !moved && core.deadline.get() <= Instant::now() {
             break;
         }
     }
@@ -111,10 +109,9 @@ async fn complete(engine: Engine<'_>, left: usize) {
     while left > 0 {
         let chunk = left.min(COMMAND_LIMIT);
         feed_filler(engine, chunk);
-        let sent = core
-            .changed
-            .until(|| (core.out_sent.get() >= core.out_len.get()).then_some(()));
-        if let Either::Second(()) = select(sent, Timer::after(SYNC_PATIENCE)).await {
+        let limit = Instant::now() + SYNC_PATIENCE;
+        let mut drained = || core.out_sent.get() >= core.out_len.get();
+        if !core.changed.until_or(limit, &mut drained).await {
             return;
         }
         left -= chunk;
@@ -136,16 +133,11 @@ pub(crate) async fn synchronise(engine: Engine<'_>, sync: crate::modem::Sync) ->
         let command = sync.command.as_bytes();
         core.out.borrow_mut()[..command.len()].copy_from_slice(command);
         core.begin(command.len(), Plan::Collect, SYNC_PATIENCE);
-        let done = core
-            .changed
-            .until(|| match (core.resync.get(), core.stage.get()) {
-                (_, Stage::Done(Outcome::Reset)) => Some(false),
-                (Resync::Synchronised, _) => Some(true),
-                _ => None,
-            });
-        match select(done, Timer::after(SYNC_PATIENCE)).await {
-            Either::First(synchronised) => return synchronised,
-            Either::Second(()) => {}
+        let reset = || core.stage.get() == Stage::Done(Outcome::Reset);
+        let mut done = || reset() || core.resync.get() == Resync::Synchronised;
+        let limit = Instant::now() + SYNC_PATIENCE;
+        if core.changed.until_or(limit, &mut done).await {
+            return !reset();
         }
     }
     false

@@ -1,7 +1,7 @@
 //! The I/O loops: the only owners of the UART's halves.
 
 use embassy_futures::select::{Either, select};
-use embassy_time::{Duration, Timer};
+use embassy_time::{Duration, Instant};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
@@ -34,10 +34,9 @@ pub(crate) async fn receive<M: Modem, R: Read>(
         while !input.is_empty() {
             core.feed(engine.table, modem, &mut input);
             if core.stage.get() == Stage::Info {
-                let taken = core
-                    .changed
-                    .until(|| (core.stage.get() != Stage::Info).then_some(()));
-                if let Either::Second(()) = select(taken, Timer::after(LINE_PATIENCE)).await {
+                let limit = Instant::now() + LINE_PATIENCE;
+                let mut taken = || core.stage.get() != Stage::Info;
+                if !core.changed.until_or(limit, &mut taken).await {
                     core.set_stage(Stage::Line);
                 }
             }

@@ -4,7 +4,9 @@ use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::Poll;
 
+use embassy_futures::select::{Either, select};
 use embassy_sync::waitqueue::MultiWakerRegistration;
+use embassy_time::{Instant, Timer};
 
 /// Wakers of the futures that wait for one kind of change. When more than six tasks wait, they are
 /// polled more often than needed; none is lost.
@@ -31,5 +33,16 @@ impl Notify {
             }
         })
         .await
+    }
+
+    /// Waits until `ready`, but not beyond `deadline`; returns whether it was ready. One copy serves
+    /// every wait with a time limit.
+    pub(crate) async fn until_or(
+        &self,
+        deadline: Instant,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> bool {
+        let ready = self.until(|| ready().then_some(()));
+        matches!(select(ready, Timer::at(deadline)).await, Either::First(()))
     }
 }

@@ -1,6 +1,5 @@
 //! Brings the modem up and keeps it up; moves socket data; closes what was dropped.
 
-use embassy_futures::select::select;
 use embassy_time::{Duration, Instant, Timer};
 
 use super::Engine;
@@ -31,14 +30,16 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
             continue;
         }
         let (wake_at, _) = next_job::<M>(engine, last);
-        let job = core.work.until(|| match core.link.get() {
-            Link::Up => next_job::<M>(engine, last).1,
-            _ => Some(Job::LinkChanged),
-        });
-        let job = match select(job, Timer::at(wake_at)).await {
-            embassy_futures::select::Either::First(job) => job,
-            embassy_futures::select::Either::Second(()) => continue,
+        let mut job = None;
+        let mut ready = || {
+            job = match core.link.get() {
+                Link::Up => next_job::<M>(engine, last).1,
+                _ => Some(Job::LinkChanged),
+            };
+            job.is_some()
         };
+        core.work.until_or(wake_at, &mut ready).await;
+        let Some(job) = job else { continue };
         if let Job::Send(slot, _) | Job::Receive(slot, _) | Job::Close(slot) = job {
             last = slot.0;
         }

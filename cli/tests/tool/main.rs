@@ -6,4 +6,5 @@ mod demo;
 mod mqtt;
 mod process;
 mod simulate;
+mod surroundings;
 mod usage;

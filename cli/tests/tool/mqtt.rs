@@ -128,12 +128,16 @@ fn passwords_come_from_environment_input_or_file() {
     modem
         .run(&["publish"], &login(&["--password", at_file]))
         .expect(0);
-    let direct = modem.run(&["publish"], &login(&["--password", "wrong"]));
+    let direct = modem.run(&["publish"], &login(&["--password", "wrong", "-v"]));
     assert!(
         direct.stderr.contains("warning: --password is visible"),
         "{}",
         direct.stderr
     );
+    // The modem is not left with an open socket.
+    let commands = || direct.stderr.lines().filter(|line| line.contains("> AT"));
+    let last = commands().next_back().unwrap();
+    assert!(last.contains("AT+QSSLCLOSE="), "{}", direct.stderr);
     direct.expect_hint("--username and --password");
 }
 

@@ -1,14 +1,12 @@
 //! From any state of the modem to one with a data connection and no sockets (sheet 1).
 
 use embassy_time::{Duration, Instant, Timer};
-use sectag::at::AtatCmd;
 use sectag::modem::Modem;
 use sectag::{At, AtError, BringUpError, Code, Power};
 
 use crate::commands::{
-    Activate, Attention, ContextQuery, Deactivate, EchoOff, EnterPin, FlowControl, GsmRegistration,
-    IgnoreDtr, LastError, LteRegistration, NumericErrors, PayloadEchoOff, SetContext, Sim,
-    SimQuery, UrcsToUart,
+    Activate, Attention, ContextQuery, Deactivate, EnterPin, GsmRegistration, LastError,
+    LteRegistration, SetContext, Setting, Sim, SimQuery,
 };
 use crate::{Bg96, clock, codes, files, sockets};
 
@@ -124,30 +122,22 @@ async fn boots(at: &mut At<'_>) -> bool {
 }
 
 async fn settings(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
-    step("ATE0", at.send(&EchoOff).await)?;
-    step("AT+CMEE", at.send(&NumericErrors).await)?;
-    step("AT+QURCCFG", at.send(&UrcsToUart).await)?;
-    // What an older firmware does not know is not needed by it.
-    optional(at, "AT&D0", &IgnoreDtr).await?;
-    optional(at, "AT+QISDE", &PayloadEchoOff).await?;
-    if modem.config.flow_control {
-        step("AT+IFC", at.send(&FlowControl).await)?;
+    let settings = [
+        Setting::EchoOff,
+        Setting::NumericErrors,
+        Setting::UrcsToUart,
+        Setting::IgnoreDtr,
+        Setting::PayloadEchoOff,
+        Setting::FlowControl,
+    ];
+    let count = settings.len() - usize::from(!modem.config.flow_control);
+    for setting in &settings[..count] {
+        match at.send(setting).await {
+            Err(AtError::Refused(_)) if setting.is_optional() => {}
+            result => step(setting.text(), result.map(|_| ()))?,
+        }
     }
     Ok(())
-}
-
-async fn optional<C: AtatCmd>(
-    at: At<'_>,
-    name: &'static str,
-    command: &C,
-) -> Result<(), BringUpError> {
-    match at.send(command).await {
-        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
-        Err(error) => Err(BringUpError::At {
-            command: name,
-            error,
-        }),
-    }
 }
 
 async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
@@ -229,7 +219,15 @@ async fn registration(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
 
 async fn context(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
     if modem.context_lost.get() {
-        optional(at, "AT+QIDEACT", &Deactivate).await?;
+        match at.send(&Deactivate).await {
+            Ok(_) | Err(AtError::Refused(_)) => {}
+            Err(error) => {
+                return Err(BringUpError::At {
+                    command: "AT+QIDEACT",
+                    error,
+                });
+            }
+        }
         modem.context_lost.set(false);
     } else if step("AT+QIACT?", at.send(&ContextQuery).await)?.0 == 1 {
         return Ok(());

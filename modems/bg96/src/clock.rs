@@ -6,7 +6,7 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::{At, AtError, Code};
 
 use crate::Bg96;
-use crate::commands::{ClockQuery, NetworkTime, Ntp, SetClock, ZoneFromNetwork};
+use crate::commands::{ClockQuery, NetworkTime, Ntp, SetClock, Setting};
 
 /// The manual's limit for QNTP.
 const NTP_LIMIT: Duration = Duration::from_secs(125);
@@ -28,7 +28,7 @@ pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError>
     if read(at).await? >= MIN_DATE {
         return Ok(());
     }
-    tolerate(at.send(&ZoneFromNetwork).await.map(|_| ()))?;
+    tolerate(at.send(&Setting::ZoneFromNetwork).await.map(|_| ()))?;
     let network = match at.send(&NetworkTime).await {
         Ok(time) => time.0,
         Err(AtError::Refused(_)) => None,

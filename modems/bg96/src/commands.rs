@@ -12,29 +12,48 @@ use crate::files::FileName;
 const QUICK: u32 = 3000;
 
 /// Commands without arguments or answer.
-macro_rules! plain {
-    ($($(#[$doc:meta])* $type:ident: $deadline:expr, $text:expr;)*) => {$(
-        $(#[$doc])*
-        pub(crate) struct $type;
-        at_command!($type, $deadline, $text, |self, line| line);
-    )*};
+#[derive(Clone, Copy)]
+pub(crate) enum Setting {
+    EchoOff,
+    FlowControl,
+    /// DTR is not wired on most boards.
+    IgnoreDtr,
+    /// Numeric errors: some come as text only at level 2 (sheet 3).
+    NumericErrors,
+    /// No echo of payload (sheet 4.8).
+    PayloadEchoOff,
+    /// URCs go to the USB port by default, and then nobody is told of data (sheet 0).
+    UrcsToUart,
+    ZoneFromNetwork,
 }
 
-plain! {
-    /// `AT`; answered within 300 ms by a modem that is on (sheet 1.1).
-    Attention: 500, "";
-    EchoOff: QUICK, "E0";
-    /// Numeric errors: some come as text only at level 2 (sheet 3).
-    NumericErrors: QUICK, "+CMEE=1";
-    /// DTR is not wired on most boards.
-    IgnoreDtr: QUICK, "&D0";
-    FlowControl: QUICK, "+IFC=2,2";
-    /// URCs go to the USB port by default, and then nobody is told of data (sheet 0).
-    UrcsToUart: QUICK, "+QURCCFG=\"urcport\",\"uart1\"";
-    /// No echo of payload (sheet 4.8).
-    PayloadEchoOff: QUICK, "+QISDE=0";
-    ZoneFromNetwork: QUICK, "+CTZU=1";
+impl Setting {
+    /// The command's name and arguments.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::EchoOff => "E0",
+            Self::FlowControl => "+IFC=2,2",
+            Self::IgnoreDtr => "&D0",
+            Self::NumericErrors => "+CMEE=1",
+            Self::PayloadEchoOff => "+QISDE=0",
+            Self::UrcsToUart => "+QURCCFG=\"urcport\",\"uart1\"",
+            Self::ZoneFromNetwork => "+CTZU=1",
+        }
+    }
+
+    /// Whether an older firmware may refuse it, which then does not need it.
+    pub(crate) const fn is_optional(self) -> bool {
+        matches!(
+            self,
+            Self::IgnoreDtr | Self::PayloadEchoOff | Self::ZoneFromNetwork
+        )
+    }
 }
+at_command!(Setting, QUICK, self.text(), |self, line| line);
+
+/// `AT`; answered within 300 ms by a modem that is on (sheet 1.1).
+pub(crate) struct Attention;
+at_command!(Attention, 500, "", |self, line| line);
 
 /// A number out of an answer.
 pub(crate) struct Number(pub(crate) u32);

@@ -1,0 +1,124 @@
+//! SIMs and networks that `sectag simulate` has no option for: the simulator in this process, on a TCP port.
+
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use sectag_simulator::{LoopbackNetwork, Options, Sim, Simulator, transport};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::process::{Ended, Tool, credentials};
+
+struct Modem {
+    port: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Modem {
+    fn start(options: Options) -> Self {
+        let (report, reported) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let modem = Simulator::bg96(options, Rc::new(LoopbackNetwork::new()));
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                report.send(listener.local_addr().unwrap()).unwrap();
+                tokio::select! {
+                    end = transport::serve_tcp(modem, listener) => panic!("the modem ended: {end:?}"),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            port: format!("tcp:{}", reported.recv().unwrap()),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    #[track_caller]
+    fn run(&self, command: &[&str], options: &[&str], environment: &[(&str, &str)]) -> Ended {
+        let modem = ["--modem", "bg96", "--port", &self.port];
+        Tool::start(&[command, &modem, options].concat(), environment, b"").end()
+    }
+}
+
+impl Drop for Modem {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[test]
+fn a_clock_that_the_network_does_not_set_is_set_from_the_host() {
+    let modem = Modem::start(Options {
+        network_time: None,
+        ..Options::default()
+    });
+    let pki = credentials();
+    let ca = pki.file("ca.pem");
+    let only_network = ["--set-clock", "network"];
+    let store = [&only_network[..], &["--tag", "1", "--ca", &ca]].concat();
+    modem.run(&["credentials", "store"], &store, &[]).expect(0);
+
+    let server = ["--tag", "1", "--private-ca", "localhost:1"];
+    let connect = [&only_network[..], &server].concat();
+    modem
+        .run(&["connect"], &connect, &[])
+        .expect_hint("--set-clock host");
+
+    // With the default, the clock is no obstacle any more: the next one is that nobody listens.
+    let ended = modem.run(&["connect"], &server, &[]).expect(1);
+    assert!(
+        ended.stderr.contains("from this computer") && ended.stderr.contains("566"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_pin_is_used_masked_and_asked_for() {
+    let locked = || {
+        Modem::start(Options {
+            sim: Sim::PinRequired("4711".into()),
+            ..Options::default()
+        })
+    };
+    let list = ["credentials", "list"];
+    let modem = locked();
+    modem.run(&list, &[], &[]).expect_hint("--sim-pin @FILE");
+    let environment = [("SECTAG_SIM_PIN", "4711")];
+    let ended = modem.run(&list, &["-v"], &environment).expect(0);
+    assert!(
+        ended.stderr.contains("AT+CPIN=(masked)"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("4711"), "{}", ended.stderr);
+
+    let wrong = locked().run(&list, &["--sim-pin", "1111"], &[]);
+    assert!(
+        wrong.stderr.contains("warning: --sim-pin is visible"),
+        "{}",
+        wrong.stderr
+    );
+    wrong.expect_hint("tried once only");
+}
+
+#[test]
+fn a_missing_sim_is_named() {
+    let modem = Modem::start(Options {
+        sim: Sim::Missing,
+        ..Options::default()
+    });
+    modem
+        .run(&["credentials", "list"], &[], &[])
+        .expect_hint("makes contact");
+}

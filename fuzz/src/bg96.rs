@@ -1,0 +1,412 @@
+//! A BG96 as seen on its UART, without TLS behind it: it answers as the modem does, or wrongly, or not at
+//! all, and keeps account of what the driver may be held to after that.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use embassy_time::{Duration, Instant, with_timeout};
+
+use crate::stream;
+use crate::uart::Pipe;
+
+/// Tag 1 is complete from the start.
+const FILES: &str = "+QFLST: \"st1.ca\",1200\r\n+QFLST: \"st1.crt\",1200\r\n+QFLST: \"st1.key\",1700\r\n";
+/// A prompt later than this finds a driver that has given up and takes its next command for data.
+const LATE_PROMPT: Duration = Duration::from_secs(5);
+/// The modem leaves an upload after this, as the driver asks it to.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The modem and its peers. A peer is known by its port; the driver uses each port for one connection.
+pub struct Bg96<'a> {
+    from_host: &'a Pipe,
+    to_host: &'a Pipe,
+    line: RefCell<Vec<u8>>,
+    mode: RefCell<Mode>,
+    sockets: RefCell<BTreeMap<u32, Connection>>,
+    files: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// The newest port that an application has asked for.
+    newest_port: Cell<u32>,
+    /// What was read on ports below proves nothing: the modem has lied during a fetch.
+    rx_void_below: Cell<u32>,
+    /// The same for what was sent.
+    tx_void_below: Cell<u32>,
+    /// Something was said that no modem would.
+    lied: Cell<bool>,
+    /// The last byte said did not end a line.
+    partial: Cell<bool>,
+    /// An answer was given in part or wrongly, and no further command has come.
+    broken: Cell<Option<Broken>>,
+    /// Ports whose peer received something else than was written: the driver must not go on using them.
+    junk: RefCell<BTreeSet<u32>>,
+    received: RefCell<BTreeMap<u32, usize>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Broken {
+    Receive,
+    Send,
+}
+
+enum Mode {
+    Lines,
+    File { name: String, left: usize, content: Vec<u8> },
+    Send { port: u32, left: usize, content: Vec<u8> },
+}
+
+struct Connection {
+    port: u32,
+    /// Sent by the peer and not fetched.
+    available: usize,
+    fetched: usize,
+    closed: bool,
+}
+
+/// What the driver sent.
+pub enum Input {
+    Command(String),
+    /// The announced bytes are complete.
+    Payload,
+}
+
+impl<'a> Bg96<'a> {
+    pub fn new(from_host: &'a Pipe, to_host: &'a Pipe) -> Self {
+        Self {
+            from_host,
+            to_host,
+            line: RefCell::default(),
+            mode: RefCell::new(Mode::Lines),
+            sockets: RefCell::default(),
+            files: RefCell::default(),
+            newest_port: Cell::new(0),
+            rx_void_below: Cell::new(0),
+            tx_void_below: Cell::new(0),
+            lied: Cell::new(false),
+            partial: Cell::new(false),
+            broken: Cell::new(None),
+            junk: RefCell::default(),
+            received: RefCell::default(),
+        }
+    }
+
+    /// A port for a new connection.
+    pub fn next_port(&self, first: u32) -> u32 {
+        let port = first.max(self.newest_port.get() + 1);
+        self.newest_port.set(port);
+        port
+    }
+
+    pub fn rx_counts(&self, port: u32) -> bool {
+        port >= self.rx_void_below.get()
+    }
+
+    pub fn tx_counts(&self, port: u32) -> bool {
+        port >= self.tx_void_below.get()
+    }
+
+    pub fn has_lied(&self) -> bool {
+        self.lied.get()
+    }
+
+    /// How much the peer of `port` has received; `None` when that is not what was written.
+    pub fn received(&self, port: u32) -> Option<usize> {
+        let junk = self.junk.borrow().contains(&port);
+        (!junk).then(|| self.received.borrow().get(&port).copied().unwrap_or(0))
+    }
+
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.files.borrow().clone()
+    }
+
+    /// Says what the modem would not say here.
+    pub fn lie(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.lied.set(true);
+        let waits = |name: &[u8]| {
+            self.from_host.contains(name)
+                || self.line.borrow().windows(name.len()).any(|part| part == name)
+        };
+        let next = self.newest_port.get() + 1;
+        if waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
+            self.rx_void_below.set(next);
+        }
+        let sending = matches!(*self.mode.borrow(), Mode::Send { .. });
+        if waits(b"QSSLSEND") || sending || self.broken.get() == Some(Broken::Send) {
+            self.tx_void_below.set(next);
+        }
+        self.say(bytes);
+    }
+
+    fn say(&self, bytes: &[u8]) {
+        if let Some(&last) = bytes.last() {
+            self.partial.set(last != b'\n');
+            self.to_host.push(bytes);
+        }
+    }
+
+    /// A URC at a moment when the modem may send one.
+    pub fn urc(&self, text: &str) {
+        match self.broken.get() {
+            None => self.say(text.as_bytes()),
+            // In the middle of an answer it is none.
+            Some(_) => self.lie(text.as_bytes()),
+        }
+    }
+
+    /// The peer of the `index`th connection sends; the modem tells of it if `notice`.
+    pub fn peer_sends(&self, index: usize, count: usize, notice: bool) {
+        let id = self.sockets.borrow_mut().iter_mut().nth(index).map(|(&id, connection)| {
+            connection.available += count;
+            id
+        });
+        if let Some(id) = id.filter(|_| notice) {
+            self.urc(&format!("\r\n+QSSLURC: \"recv\",{id}\r\n"));
+        }
+    }
+
+    /// The peer of the newest connection sends, and the modem tells of it.
+    pub fn newest_peer_sends(&self, count: usize) {
+        let port = self.newest_port.get();
+        let index = self.sockets.borrow().values().position(|connection| connection.port == port);
+        if let Some(index) = index {
+            self.peer_sends(index, count, true);
+        }
+    }
+
+    pub fn peer_closes(&self, index: usize) {
+        let id = self.sockets.borrow_mut().iter_mut().nth(index).map(|(&id, connection)| {
+            connection.closed = true;
+            id
+        });
+        if let Some(id) = id {
+            self.urc(&format!("\r\n+QSSLURC: \"closed\",{id}\r\n"));
+        }
+    }
+
+    /// The modem restarts, and says so.
+    pub fn restart(&self) {
+        self.sockets.borrow_mut().clear();
+        self.line.borrow_mut().clear();
+        *self.mode.borrow_mut() = Mode::Lines;
+        self.urc("\r\nRDY\r\n\r\nAPP RDY\r\n");
+        self.broken.set(None);
+    }
+
+    /// The next command, or the end of the payload that the modem waits for.
+    pub async fn input(&self) -> Input {
+        loop {
+            let uploading = matches!(*self.mode.borrow(), Mode::File { .. });
+            let byte = match with_timeout(UPLOAD_PATIENCE, self.from_host.next()).await {
+                Ok(byte) => byte,
+                Err(_) if uploading => {
+                    *self.mode.borrow_mut() = Mode::Lines;
+                    self.say(b"\r\n+CME ERROR: 421\r\n");
+                    continue;
+                }
+                Err(_) => self.from_host.next().await,
+            };
+            match &mut *self.mode.borrow_mut() {
+                Mode::File { left, content, .. } | Mode::Send { left, content, .. } => {
+                    content.push(byte);
+                    *left -= 1;
+                    if *left == 0 {
+                        return Input::Payload;
+                    }
+                }
+                Mode::Lines if byte == b'\r' => {
+                    let line = std::mem::take(&mut *self.line.borrow_mut());
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    if line.is_empty() {
+                        continue;
+                    }
+                    self.broken.set(None);
+                    return Input::Command(line);
+                }
+                Mode::Lines => self.line.borrow_mut().push(byte),
+            }
+        }
+    }
+
+    /// Takes a command back: it is the next one again.
+    pub fn unread(&self, line: &str) {
+        self.from_host.push_front(format!("{line}\r").as_bytes());
+    }
+
+    /// Answers as the modem does.
+    pub fn answer(&self, input: &Input) {
+        let answer = self.act(input);
+        self.check_glue(input);
+        self.say(&answer);
+    }
+
+    /// Does what was asked and answers with `spoil` applied to the answer. What is only cut off at its
+    /// end still deceives nobody.
+    pub fn answer_wrongly(&self, input: &Input, cut: bool, spoil: impl FnOnce(&mut Vec<u8>)) {
+        let mut answer = self.act(input);
+        let right = answer.clone();
+        spoil(&mut answer);
+        if right == answer {
+            self.check_glue(input);
+            return self.say(&answer);
+        }
+        self.broken.set(match input {
+            Input::Command(line) if line.contains("QSSLRECV") => Some(Broken::Receive),
+            Input::Command(line) if line.contains("QSSLSEND") => Some(Broken::Send),
+            Input::Command(_) => None,
+            Input::Payload => Some(Broken::Send),
+        });
+        if cut {
+            self.check_glue(input);
+            self.lied.set(true);
+            self.say(&answer);
+        } else {
+            self.lie(&answer);
+        }
+    }
+
+    /// Does what was asked and says nothing.
+    pub fn swallow(&self, input: &Input) {
+        self.answer_wrongly(input, true, Vec::clear);
+    }
+
+    /// What was said before may change the meaning of this answer's first line.
+    fn check_glue(&self, input: &Input) {
+        if self.partial.get() {
+            let next = self.newest_port.get() + 1;
+            match input {
+                Input::Command(line) if line.contains("QSSLRECV") => self.rx_void_below.set(next),
+                Input::Command(line) if line.contains("QSSLSEND") => self.tx_void_below.set(next),
+                Input::Payload => self.tx_void_below.set(next),
+                Input::Command(_) => {}
+            }
+        }
+    }
+
+    fn act(&self, input: &Input) -> Vec<u8> {
+        match input {
+            Input::Command(line) => self.command(line),
+            Input::Payload => self.payload(),
+        }
+    }
+
+    fn payload(&self) -> Vec<u8> {
+        match std::mem::replace(&mut *self.mode.borrow_mut(), Mode::Lines) {
+            Mode::File { name, content, .. } => {
+                let sum = content.chunks(2).fold(0u16, |sum, pair| {
+                    sum ^ u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)])
+                });
+                let len = content.len();
+                self.files.borrow_mut().insert(name, content);
+                format!("\r\n+QFUPL: {len},{sum:x}\r\n\r\nOK\r\n").into_bytes()
+            }
+            Mode::Send { port, content, .. } => {
+                let mut received = self.received.borrow_mut();
+                let received = received.entry(port).or_default();
+                let expected = stream::bytes(!port, *received, content.len());
+                if expected == content {
+                    *received += content.len();
+                } else if self.tx_counts(port) {
+                    self.junk.borrow_mut().insert(port);
+                }
+                b"\r\nSEND OK\r\n".to_vec()
+            }
+            Mode::Lines => unreachable!("no payload was announced"),
+        }
+    }
+
+    fn command(&self, line: &str) -> Vec<u8> {
+        let (name, arguments) = line.split_once('=').unwrap_or((line, ""));
+        let arguments: Vec<_> = arguments.split(',').map(|argument| argument.trim_matches('"')).collect();
+        let number = |index: usize| arguments.get(index)?.parse::<u32>().ok();
+        let ok = "\r\nOK\r\n".into();
+        let error = || "\r\nERROR\r\n".into();
+        match name {
+            "AT+IPR?" => "\r\n+IPR: 115200\r\n\r\nOK\r\n".into(),
+            "AT+CPIN?" => "\r\n+CPIN: READY\r\n\r\nOK\r\n".into(),
+            "AT+CEREG?" => "\r\n+CEREG: 0,1\r\n\r\nOK\r\n".into(),
+            "AT+QIACT?" => "\r\n+QIACT: 1,1,1,\"10.0.0.1\"\r\n\r\nOK\r\n".into(),
+            "AT+CCLK?" => "\r\n+CCLK: \"26/11/20,12:00:00+00\"\r\n\r\nOK\r\n".into(),
+            "AT+QFLST" => {
+                let mut list = format!("\r\n{FILES}");
+                for (name, content) in self.files.borrow().iter() {
+                    list += &format!("+QFLST: \"{name}\",{}\r\n", content.len());
+                }
+                (list + "\r\nOK\r\n").into_bytes()
+            }
+            "AT+QFDEL" => match self.files.borrow_mut().remove(arguments[0]) {
+                Some(_) => ok,
+                None => "\r\n+CME ERROR: 405\r\n".into(),
+            },
+            "AT+QFUPL" => match number(1) {
+                _ if self.files.borrow().contains_key(arguments[0]) => "\r\n+CME ERROR: 407\r\n".into(),
+                Some(left @ 1..) => {
+                    *self.mode.borrow_mut() = Mode::File {
+                        name: arguments[0].into(),
+                        left: left as usize,
+                        content: Vec::new(),
+                    };
+                    "\r\nCONNECT\r\n".into()
+                }
+                _ => error(),
+            },
+            "AT+QSSLOPEN" => {
+                let (Some(id), Some(port)) = (number(2), number(4)) else {
+                    return error();
+                };
+                let mut sockets = self.sockets.borrow_mut();
+                if sockets.contains_key(&id) {
+                    return error();
+                }
+                sockets.insert(
+                    id,
+                    Connection { port, available: 0, fetched: 0, closed: false },
+                );
+                format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n").into_bytes()
+            }
+            "AT+QSSLCLOSE" => match number(0).and_then(|id| self.sockets.borrow_mut().remove(&id)) {
+                Some(_) => ok,
+                None => error(),
+            },
+            "AT+QSSLSEND" => match (number(0), number(1)) {
+                (Some(id), Some(left @ 1..=1460)) => {
+                    let sockets = self.sockets.borrow();
+                    let Some(connection) = sockets.get(&id).filter(|connection| !connection.closed) else {
+                        return error();
+                    };
+                    if Instant::now() > self.from_host.waiting_since() + LATE_PROMPT {
+                        self.tx_void_below.set(self.newest_port.get() + 1);
+                    }
+                    *self.mode.borrow_mut() = Mode::Send {
+                        port: connection.port,
+                        left: left as usize,
+                        content: Vec::new(),
+                    };
+                    "\r\n> ".into()
+                }
+                _ => error(),
+            },
+            "AT+QSSLRECV" => {
+                let mut sockets = self.sockets.borrow_mut();
+                let (Some(connection), Some(max @ 1..=1500)) =
+                    (number(0).and_then(|id| sockets.get_mut(&id)), number(1))
+                else {
+                    return error();
+                };
+                let count = connection.available.min(max as usize);
+                let data = stream::bytes(connection.port, connection.fetched, count);
+                connection.available -= count;
+                connection.fetched += count;
+                let mut answer = format!("\r\n+QSSLRECV: {count}\r\n").into_bytes();
+                answer.extend(data);
+                if count > 0 {
+                    answer.extend(b"\r\n");
+                }
+                answer.extend(b"\r\nOK\r\n");
+                answer
+            }
+            _ if line.starts_with("AT") => ok,
+            _ => error(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What a fuzz input means.
+//!
+//! The first byte chooses the UART (see [`Options`]). After it, bytes below 0x80 are what the modem says,
+//! as they are, a run of them at a time; so a log of a real modem is a seed as it stands. Bytes from 0x80
+//! are orders ([`Order`]), some with an argument.
+
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Timer, with_timeout};
+
+use crate::app::{Action, App};
+use crate::bg96::{Bg96, Input};
+use crate::event::Event;
+
+/// So much virtual time may pass in a script.
+const WAITING_LIMIT: Duration = Duration::from_secs(600);
+const STEP_LIMIT: usize = 200;
+/// Fragments of what modems say, for the order [`Order::Fragment`].
+const FRAGMENTS: [&[u8]; 24] = [
+    b"\r\nOK\r\n",
+    b"\r\nERROR\r\n",
+    b"\r\n+CME ERROR: 58\r\n",
+    b"\r\n> ",
+    b"\r\nCONNECT\r\n",
+    b"\r\nSEND OK\r\n",
+    b"\r\nSEND FAIL\r\n",
+    b"\r\n+QSSLRECV: 0\r\n",
+    b"\r\n+QSSLRECV: 1500\r\n",
+    b"\r\n+QSSLRECV: 99999999999\r\n",
+    b"\r\n+QSSLRECV: 5\r\nhello\r\n\r\nOK\r\n",
+    b"\r\n+QSSLURC: \"recv\",0\r\n",
+    b"\r\n+QSSLURC: \"recv\",11\r\n",
+    b"\r\n+QSSLURC: \"closed\",0\r\n",
+    b"\r\n+QSSLURC: \"closed\",255\r\n",
+    b"\r\n+QSSLOPEN: 0,0\r\n",
+    b"\r\n+QSSLOPEN: 1,566\r\n",
+    b"\r\n+QSSLOPEN: 31,0\r\n",
+    b"\r\n+QIURC: \"pdpdeact\",1\r\n",
+    b"\r\nRDY\r\n",
+    b"\r\nAPP RDY\r\n",
+    b"\r\nPOWERED DOWN\r\n",
+    b"\r\n+IPR: 115200\r\n\r\nOK\r\n",
+    b"\r\n+QFUPL: 300,B34A\r\n\r\nOK\r\n",
+];
+
+/// The first byte of an input.
+#[derive(Clone, Copy)]
+pub struct Options(u8);
+
+impl Options {
+    /// The most that the driver's UART returns at a time.
+    pub fn chunk(self) -> usize {
+        [128, 1, 7, 64][usize::from(self.0 & 3)]
+    }
+
+    /// How much the driver may send before the modem reads it.
+    pub fn capacity(self) -> usize {
+        if self.0 & 4 == 0 { 8192 } else { 48 }
+    }
+
+    /// Whether the script begins before bring-up, and not behind a first connection.
+    pub fn cold(self) -> bool {
+        self.0 & 8 != 0
+    }
+}
+
+/// Splits an input into options and script.
+pub fn parse(input: &[u8]) -> Option<(Options, &[u8])> {
+    let (&options, script) = input.split_first()?;
+    Some((Options(options), script))
+}
+
+/// Does everything that is asked of it, correctly, for ever.
+pub async fn serve(modem: &Bg96<'_>) {
+    loop {
+        let input = modem.input().await;
+        modem.answer(&input);
+    }
+}
+
+/// Who takes orders.
+pub struct Cast<'a, 'm> {
+    pub modem: &'a Bg96<'m>,
+    pub apps: [&'a App<'m>; 2],
+    /// The runner is dropped and started anew.
+    pub restart: &'a Event,
+}
+
+impl Cast<'_, '_> {
+    /// Plays a script to its end.
+    pub async fn play(&self, mut script: &[u8]) {
+        let mut waited = Duration::MIN;
+        let mut settles = true;
+        for _ in 0..STEP_LIMIT {
+            let Some((&code, rest)) = script.split_first() else {
+                return;
+            };
+            if code < 0x80 {
+                let end = script.iter().position(|&byte| byte >= 0x80).unwrap_or(script.len());
+                let (text, rest) = script.split_at(end);
+                script = rest;
+                self.modem.lie(text);
+            } else {
+                script = rest;
+                let mut argument = || {
+                    let (&argument, rest) = script.split_first().unwrap_or((&0, &[]));
+                    script = rest;
+                    argument
+                };
+                let order = Order::from_byte(code, &mut argument);
+                if let Order::Race = order {
+                    settles = !settles;
+                }
+                if let Order::Wait(duration) = order {
+                    waited += duration;
+                    if waited > WAITING_LIMIT {
+                        return;
+                    }
+                }
+                self.carry_out(order).await;
+            }
+            if settles {
+                Timer::after_micros(100).await;
+            }
+        }
+    }
+
+    async fn carry_out(&self, order: Order) {
+        let modem = self.modem;
+        match order {
+            Order::Act(app, action) => self.apps[app].order(action),
+            Order::Answer => {
+                if let Some(input) = self.input().await {
+                    modem.answer(&input);
+                }
+            }
+            Order::AnswerAll => {
+                // As long as commands come without a pause.
+                for _ in 0..60 {
+                    match with_timeout(Duration::from_millis(30), modem.input()).await {
+                        Ok(input) => modem.answer(&input),
+                        Err(_) => return,
+                    }
+                }
+            }
+            Order::AnswerUntil(name) => {
+                for _ in 0..60 {
+                    match self.input().await {
+                        Some(Input::Command(line)) if line.starts_with(name) => {
+                            return modem.unread(&line);
+                        }
+                        Some(input) => modem.answer(&input),
+                        None => return,
+                    }
+                }
+            }
+            Order::Cancel(app) => self.apps[app].cancel(),
+            Order::Cut(at) => {
+                if let Some(input) = self.input().await {
+                    modem.answer_wrongly(&input, true, |answer| answer.truncate(at));
+                }
+            }
+            Order::Flip(at, byte) => {
+                if let Some(input) = self.input().await {
+                    modem.answer_wrongly(&input, false, |answer| {
+                        if let Some(place) = answer.get_mut(at) {
+                            *place ^= byte;
+                        }
+                    });
+                }
+            }
+            Order::Insert(at, fragment) => {
+                if let Some(input) = self.input().await {
+                    modem.answer_wrongly(&input, false, |answer| {
+                        let at = at.min(answer.len());
+                        answer.splice(at..at, fragment.iter().copied());
+                    });
+                }
+            }
+            Order::Fragment(fragment) => modem.lie(fragment),
+            Order::PeerCloses(index) => modem.peer_closes(index),
+            Order::PeerSends { index, count, notice } => modem.peer_sends(index, count, notice),
+            Order::Race => {}
+            Order::Raw(byte) => modem.lie(&[byte]),
+            Order::RestartModem => modem.restart(),
+            Order::RestartRunner => self.restart.set(),
+            Order::Swallow => {
+                if let Some(input) = self.input().await {
+                    modem.swallow(&input);
+                }
+            }
+            Order::Wait(duration) => Timer::after(duration).await,
+        }
+    }
+
+    async fn input(&self) -> Option<Input> {
+        let limit = Timer::after_millis(2500);
+        match select(self.modem.input(), limit).await {
+            Either::First(input) => Some(input),
+            Either::Second(()) => None,
+        }
+    }
+}
+
+enum Order {
+    Act(usize, Action),
+    Answer,
+    /// As long as there are commands.
+    AnswerAll,
+    /// Until this command is the next one.
+    AnswerUntil(&'static str),
+    Cancel(usize),
+    /// The answer ends early.
+    Cut(usize),
+    Flip(usize, u8),
+    Fragment(&'static [u8]),
+    Insert(usize, &'static [u8]),
+    PeerCloses(usize),
+    PeerSends { index: usize, count: usize, notice: bool },
+    /// From now on, or no longer, the driver gets no time between steps.
+    Race,
+    /// Any byte, also one that would be an order.
+    Raw(u8),
+    RestartModem,
+    RestartRunner,
+    /// Carried out and not answered.
+    Swallow,
+    Wait(Duration),
+}
+
+impl Order {
+    fn from_byte(code: u8, argument: &mut dyn FnMut() -> u8) -> Self {
+        let fragment = |index: u8| FRAGMENTS[usize::from(index) % FRAGMENTS.len()];
+        match (code & 0x7f) % 22 {
+            0 => Self::Raw(argument()),
+            1 => Self::Answer,
+            2 => Self::AnswerAll,
+            3 => Self::Cut(argument().into()),
+            4 => Self::Flip(argument().into(), argument()),
+            5 => Self::Insert(argument().into(), fragment(argument())),
+            6 => Self::Swallow,
+            7 => Self::Wait(match argument() % 6 {
+                0 => Duration::from_millis(1),
+                1 => Duration::from_millis(60),
+                2 => Duration::from_secs(1),
+                3 => Duration::from_secs(5),
+                4 => Duration::from_secs(15),
+                _ => Duration::from_secs(60),
+            }),
+            8 | 9 => {
+                let argument = argument();
+                Self::PeerSends {
+                    index: usize::from(argument & 1),
+                    count: 1 + usize::from(argument >> 1) * 9,
+                    notice: code & 1 == 0,
+                }
+            }
+            10 => Self::PeerCloses(usize::from(argument() & 1)),
+            11 => Self::RestartModem,
+            12 => Self::Act(0, Action::from_byte(argument())),
+            13 => Self::Act(1, Action::from_byte(argument())),
+            14 => Self::Cancel(0),
+            15 => Self::Cancel(1),
+            16 => Self::RestartRunner,
+            17 => Self::Fragment(fragment(argument())),
+            18 => Self::Race,
+            _ => Self::AnswerUntil(
+                ["AT+QSSLOPEN", "AT+QSSLSEND", "AT+QSSLRECV", "AT+QFUPL", "AT+QSSLCLOSE", "AT+QIACT"]
+                    [usize::from(argument()) % 6],
+            ),
+        }
+    }
+}
