@@ -79,6 +79,7 @@ pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, R, 
         table: &state.sockets,
         timing: &state.timing,
         sync: M::SYNC,
+        secret: M::SECRET,
     };
     let modem = &state.modem;
     (

@@ -140,6 +140,9 @@ fn host_clock() -> Option<DateTime> {
 
 fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
     let mut config = Config::new();
+    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
+        config = config.keep_clock();
+    }
     if let Some(apn) = &args.apn {
         config = config
             .apn(leak(apn))

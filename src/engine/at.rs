@@ -8,6 +8,7 @@ use super::Engine;
 use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
 use super::custodian;
 use crate::error::{AtError, ConnectError};
+use crate::fmt::Ascii;
 use crate::modem::{Final, Slot, Transfer};
 
 /// A UART that takes nothing for this long is stuck.
@@ -259,6 +260,7 @@ impl<'a> At<'a> {
         if len > COMMAND_LIMIT {
             return Err(AtError::TooLong);
         }
+        trace_command(&core.out.borrow()[..len], self.engine.secret);
         // From here on the turn belongs to the exchange, which may outlive this future.
         turn.disarm();
         core.begin(len, plan, timeout);
@@ -288,6 +290,22 @@ pub(crate) async fn acquire(turn: &Turn) -> SemaphoreReleaser<'_, Turn> {
             // Eight are waiting already. It costs this one its place, not its turn.
             Err(_) => Timer::after_millis(5).await,
         }
+    }
+}
+
+/// The whole line at once, so that no part of a secret one is taken for another command.
+fn trace_command(line: &[u8], secret: &[&str]) {
+    let name = line.strip_prefix(b"AT").unwrap_or(line);
+    let secret = secret
+        .iter()
+        .any(|secret| name.starts_with(secret.as_bytes()));
+    match line
+        .iter()
+        .position(|&byte| byte == b'=')
+        .filter(|_| secret)
+    {
+        Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
+        None => trace!("> {}", Ascii(line)),
     }
 }
 

@@ -8,7 +8,6 @@ use embedded_io_async::{Read, Write};
 use super::Engine;
 use super::core::Stage;
 use crate::error::RunError;
-use crate::fmt::Ascii;
 use crate::modem::Modem;
 
 /// How long a caller may leave an information line lying before it is dropped; it is the caller's
@@ -45,7 +44,7 @@ pub(crate) async fn receive<M: Modem, R: Read>(
 }
 
 /// Puts bytes out for ever; returns when the UART fails.
-pub(crate) async fn transmit<M: Modem, W: Write>(engine: Engine<'_>, uart: &mut W) -> RunError {
+pub(crate) async fn transmit<W: Write>(engine: Engine<'_>, uart: &mut W) -> RunError {
     let core = engine.core;
     let mut buf = [0; 64];
     loop {
@@ -53,7 +52,6 @@ pub(crate) async fn transmit<M: Modem, W: Write>(engine: Engine<'_>, uart: &mut 
             .outgoing
             .until(|| core.next_out(engine.table, &mut buf))
             .await;
-        trace_out::<M>(&core.stage.get(), &buf[..count]);
         let generation = core.generation.get();
         // A UART held back by flow control must not outlast the modem it belonged to.
         let void = core
@@ -73,23 +71,5 @@ pub(crate) async fn transmit<M: Modem, W: Write>(engine: Engine<'_>, uart: &mut 
         if let Either::First(Err(error)) = select(write, void).await {
             return RunError::Write(error.kind());
         }
-    }
-}
-
-/// Command lines are shown, the arguments of secret ones and all payload are not.
-fn trace_out<M: Modem>(stage: &Stage, bytes: &[u8]) {
-    if matches!(stage, Stage::Data { .. }) {
-        trace!("> {} bytes of data", bytes.len());
-    } else if M::SECRET.iter().any(|name| {
-        bytes
-            .get(2..)
-            .is_some_and(|rest| rest.starts_with(name.as_bytes()))
-    }) {
-        trace!(
-            "> {}=(masked)",
-            Ascii(bytes.split(|&byte| byte == b'=').next().unwrap_or_default())
-        );
-    } else {
-        trace!("> {}", Ascii(bytes));
     }
 }

@@ -64,6 +64,7 @@ pub(crate) struct Engine<'a> {
     pub(crate) table: &'a dyn Table,
     pub(crate) timing: &'a Timing,
     pub(crate) sync: Sync,
+    pub(crate) secret: &'static [&'static str],
 }
 
 impl<'a> Engine<'a> {

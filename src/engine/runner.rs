@@ -29,7 +29,7 @@ impl<M: Modem, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
         // since it acts on what the others found.
         match select4(
             io::receive(engine, self.modem, &mut self.uart_rx),
-            io::transmit::<M, _>(engine, &mut self.uart_tx),
+            io::transmit(engine, &mut self.uart_tx),
             custodian::run(engine, self.modem),
             supervisor::run(engine, self.modem, &mut self.power),
         )

@@ -25,7 +25,7 @@ pub(crate) async fn set(at: At<'_>, now: DateTime) -> Result<(), AtError> {
 /// Sets the clock from the network or NTP if it is not set. That neither knows the time is no failure
 /// here; a connect reports it.
 pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    if read(at).await? >= MIN_DATE {
+    if !modem.config.set_clock || read(at).await? >= MIN_DATE {
         return Ok(());
     }
     tolerate(at.send(&Setting::ZoneFromNetwork).await.map(|_| ()))?;

@@ -48,6 +48,7 @@ pub struct Config {
     pub(crate) auth: Auth,
     pub(crate) pin: Option<Text<'static, 8>>,
     pub(crate) ntp: Option<ServerName<'static>>,
+    pub(crate) set_clock: bool,
     pub(crate) registration: Duration,
     pub(crate) flow_control: bool,
 }
@@ -63,6 +64,7 @@ impl Config {
             auth: Auth::None,
             pin: None,
             ntp: None,
+            set_clock: true,
             registration: Duration::from_secs(90),
             flow_control: false,
         }
@@ -103,6 +105,12 @@ impl Config {
             Err(error) => return Err(error),
         }
         Ok(self)
+    }
+
+    /// Leaves the modem's clock alone at bring-up: the application sets it.
+    pub const fn keep_clock(mut self) -> Self {
+        self.set_clock = false;
+        self
     }
 
     /// An NTP server to ask when the network tells no time.
