@@ -77,9 +77,6 @@ pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, R, 
     let engine = Engine {
         core: &state.core,
         table: &state.sockets,
-        timing: &state.timing,
-        sync: M::SYNC,
-        secret: M::SECRET,
     };
     let modem = &state.modem;
     (

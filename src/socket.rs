@@ -276,7 +276,7 @@ impl<'s> Half<'s> {
             }
             self.state()
                 .send_at
-                .set(Instant::now() + self.engine.timing.linger);
+                .set(Instant::now() + self.engine.core.fixed.timing.linger);
             self.engine.core.work.wake();
             Poll::Ready(Ok(count))
         })

@@ -35,8 +35,8 @@ async fn run(input: &[u8]) {
     let Some((options, script)) = script::parse(input) else {
         return;
     };
-    let to_modem = Pipe::new(options.capacity(), usize::MAX);
-    let to_driver = Pipe::new(usize::MAX, options.chunk());
+    let to_modem = Pipe::new('>', options.capacity(), usize::MAX);
+    let to_driver = Pipe::new('<', usize::MAX, options.chunk());
     let modem = Bg96::new(&to_modem, &to_driver);
     // Small rings wrap often.
     let state = State::<_, 2, 256, 256>::new(sectag_bg96::Bg96::new(Config::new()));

@@ -4,13 +4,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::sync::LazyLock;
 use std::task::{Poll, Waker};
 
 use embassy_time::Instant;
 use embedded_io_async::{ErrorType, Read, Write};
 
+/// With `FUZZ_TRACE` in the environment, replaying an input shows what was on the UART, and when.
+static TRACE: LazyLock<bool> = LazyLock::new(|| std::env::var_os("FUZZ_TRACE").is_some());
+
 /// A queue of bytes with flow control.
 pub struct Pipe {
+    name: char,
     bytes: RefCell<VecDeque<u8>>,
     capacity: usize,
     /// The most that one read returns.
@@ -21,8 +26,10 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    pub fn new(capacity: usize, chunk: usize) -> Self {
+    /// A pipe with a letter to trace it by.
+    pub fn new(name: char, capacity: usize, chunk: usize) -> Self {
         Self {
+            name,
             bytes: RefCell::default(),
             capacity,
             chunk,
@@ -34,6 +41,10 @@ impl Pipe {
 
     /// Appends without regard to the capacity.
     pub fn push(&self, bytes: &[u8]) {
+        if *TRACE {
+            let now = Instant::now().as_micros() as f64 / 1e6;
+            eprintln!("{now:12.6} {} {}", self.name, bytes.escape_ascii());
+        }
         let mut queue = self.bytes.borrow_mut();
         if queue.is_empty() {
             self.waiting_since.set(Instant::now());

@@ -178,7 +178,7 @@ impl<'a> At<'a> {
         let core = self.engine.core;
         let _turn = acquire(&core.turn).await;
         let _idle = IdleOnDrop(core);
-        custodian::synchronise(self.engine, self.engine.sync).await
+        custodian::synchronise(self.engine).await
     }
 
     /// For bring-up: waits until the modem says that its start is complete, or for `timeout`. Returns
@@ -260,7 +260,7 @@ impl<'a> At<'a> {
         if len > COMMAND_LIMIT {
             return Err(AtError::TooLong);
         }
-        trace_command(&core.out.borrow()[..len], self.engine.secret);
+        trace_command(&core.out.borrow()[..len], core.fixed.secret);
         // From here on the turn belongs to the exchange, which may outlive this future.
         turn.disarm();
         core.begin(len, plan, timeout);

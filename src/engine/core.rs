@@ -14,7 +14,7 @@ use super::slots::{SocketPhase, Table};
 use crate::at::framer::{Event, Framer};
 use crate::error::{BringUpError, SocketError};
 use crate::fmt::Ascii;
-use crate::modem::{Final, Line, Modem, Phase, Slot, Urc};
+use crate::modem::{Final, Line, Modem, Phase, Slot, Sync, Timing, Urc};
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
@@ -160,7 +160,15 @@ pub struct Counters {
     pub resyncs: u32,
 }
 
+/// What does not change while the driver runs.
+pub(crate) struct Fixed {
+    pub(crate) secret: &'static [&'static str],
+    pub(crate) sync: Sync,
+    pub(crate) timing: Timing,
+}
+
 pub(crate) struct Core {
+    pub(crate) fixed: Fixed,
     pub(crate) framer: RefCell<Framer>,
     pub(crate) out: RefCell<[u8; COMMAND_LIMIT]>,
     pub(crate) out_len: Cell<usize>,
@@ -202,8 +210,9 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(fixed: Fixed) -> Self {
         Self {
+            fixed,
             framer: RefCell::new(Framer::new()),
             out: RefCell::new([0; COMMAND_LIMIT]),
             out_len: Cell::new(0),

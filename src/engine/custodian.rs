@@ -73,9 +73,9 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             if let Phase::Counted { left } = phase {
                 complete(engine, left).await;
             }
-            synchronise(engine, engine.sync).await
+            synchronise(engine).await
         }
-        Abort::Synchronise => synchronise(engine, engine.sync).await,
+        Abort::Synchronise => synchronise(engine).await,
     };
     if synchronised {
         // While deaf, notices may have been missed: ask every socket.
@@ -121,8 +121,9 @@ async fn complete(engine: Engine<'_>, left: usize) {
 /// Sends the marker and skips everything up to its answer.
 ///
 /// The caller holds the turn.
-pub(crate) async fn synchronise(engine: Engine<'_>, sync: crate::modem::Sync) -> bool {
+pub(crate) async fn synchronise(engine: Engine<'_>) -> bool {
     let core = engine.core;
+    let sync = &core.fixed.sync;
     core.sync_answer.set(sync.answer);
     for _ in 0..SYNC_TRIES {
         if core.stage.get() == Stage::Done(Outcome::Reset) {

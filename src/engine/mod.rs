@@ -21,10 +21,10 @@ pub use self::at::{At, Upload};
 pub use self::core::{COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
 
-use self::core::{Core, Link};
+use self::core::{Core, Fixed, Link};
 use self::slots::{SlotState, SocketPhase, Sockets, Table};
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::modem::{Limits, Slot, Sync, Timing};
+use crate::modem::{Limits, Modem, Slot, Timing};
 
 /// Everything the engine of one modem needs to remember, for `SOCKETS` sockets at a time with rings
 /// of `RX` and `TX` bytes each. Meant for a `static`, in a `StaticCell`.
@@ -36,23 +36,25 @@ pub struct State<M, const SOCKETS: usize, const RX: usize, const TX: usize> {
     pub(crate) core: Core,
     pub(crate) modem: M,
     pub(crate) sockets: Sockets<SOCKETS, RX, TX>,
-    pub(crate) timing: Timing,
 }
 
-impl<M, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
+impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
     /// A state for `modem`, with default [`Timing`].
     pub const fn new(modem: M) -> Self {
         Self {
-            core: Core::new(),
+            core: Core::new(Fixed {
+                secret: M::SECRET,
+                sync: M::SYNC,
+                timing: Timing::DEFAULT,
+            }),
             modem,
             sockets: Sockets::new(),
-            timing: Timing::DEFAULT,
         }
     }
 
     /// The same with another timing.
     pub const fn with_timing(mut self, timing: Timing) -> Self {
-        self.timing = timing;
+        self.core.fixed.timing = timing;
         self
     }
 }
@@ -62,9 +64,6 @@ impl<M, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS
 pub(crate) struct Engine<'a> {
     pub(crate) core: &'a Core,
     pub(crate) table: &'a dyn Table,
-    pub(crate) timing: &'a Timing,
-    pub(crate) sync: Sync,
-    pub(crate) secret: &'static [&'static str],
 }
 
 impl<'a> Engine<'a> {

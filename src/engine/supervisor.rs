@@ -93,7 +93,7 @@ enum Job {
 fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
     let core = engine.core;
     let now = Instant::now();
-    let mut wake_at = core.heard_at.get() + engine.timing.poll;
+    let mut wake_at = core.heard_at.get() + engine.core.fixed.timing.poll;
     if core.network_lost.get() {
         return (now, Some(Job::NetworkLost));
     }
@@ -140,7 +140,7 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
             wake_at = wake_at.min(state.poll_at.get());
         }
     }
-    if core.heard_at.get() + engine.timing.poll <= now {
+    if core.heard_at.get() + engine.core.fixed.timing.poll <= now {
         return (now, Some(Job::Liveness));
     }
     (wake_at, None)
@@ -258,7 +258,7 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         Ok(Received::Empty) if state.send_refused.get() && !state.peer_closed.get() => {
             state.fail(SocketError::ConnectionReset);
         }
-        Ok(Received::Empty) => state.polled_empty(engine.timing.poll),
+        Ok(Received::Empty) => state.polled_empty(engine.core.fixed.timing.poll),
         // Some firmware refuses to read once the peer has closed (bg96 sheet, 4.5).
         Ok(Received::NotConnected) if state.peer_closed.get() => state.end(),
         Ok(Received::NotConnected) | Err(_) => state.fail(SocketError::ConnectionReset),
