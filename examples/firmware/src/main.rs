@@ -69,7 +69,7 @@ async fn main(spawner: Spawner) {
 
     // The driver: a handle for the modem, a handle for sockets, and the part that does the work, in
     // a task of its own.
-    let state = STATE.init(State::new(Bg96::new(MODEM)));
+    let state = state();
     let (control, sockets, runner) = sectag::new(state, rx, tx, NoPins);
     match modem_task(runner) {
         Ok(token) => spawner.spawn(token),
@@ -99,6 +99,12 @@ async fn main(spawner: Spawner) {
         }
         Timer::after_secs(2).await;
     }
+}
+
+/// A function of its own, so that the stack it takes to fill the static is given back.
+#[inline(never)]
+fn state() -> &'static mut State<Bg96, 1, 1024, 1024> {
+    STATE.init_with(|| State::new(Bg96::new(MODEM)))
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
