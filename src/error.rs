@@ -158,6 +158,11 @@ pub enum ConnectError {
     TimedOut,
     /// All sockets, ids or TLS contexts are in use.
     TooManySockets,
+    /// The modem refused a setting without which the connection would not be what was asked for.
+    Unsupported {
+        /// The vendor's name of the setting.
+        setting: &'static str,
+    },
     /// This modem cannot, or is not known to, check what is required of the server. See
     /// [`TlsConfig`](crate::TlsConfig).
     Unverifiable(Check),
@@ -179,6 +184,12 @@ impl fmt::Display for ConnectError {
                 f.write_str("the modem reported no result of the connection within its own limit")
             }
             Self::TooManySockets => f.write_str("all sockets are in use: close one first"),
+            Self::Unsupported { setting } => {
+                write!(
+                    f,
+                    "the modem refused the setting {setting}, which this connection needs"
+                )
+            }
             Self::Unverifiable(check) => write!(
                 f,
                 "this modem is not known to check the server's {check}: {}",
@@ -204,6 +215,7 @@ impl embedded_io::Error for ConnectError {
             Self::InvalidInput(_) => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Unverifiable(_) => ErrorKind::PermissionDenied,
             Self::At(_) | Self::ClockNotSet { .. } => ErrorKind::Other,
         }

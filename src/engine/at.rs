@@ -203,9 +203,7 @@ impl<'a> At<'a> {
         while left > 0 {
             let chunk = left.min(COMMAND_LIMIT);
             core.out.borrow_mut()[..chunk].fill(b'\r');
-            core.out_sent.set(0);
-            core.out_len.set(chunk);
-            core.outgoing.wake();
+            core.submit(chunk);
             let limit = Instant::now() + DRAIN_LIMIT;
             let mut drained = || core.out_sent.get() >= chunk;
             if !core.changed.until_or(limit, &mut drained).await {
@@ -350,12 +348,12 @@ impl Exchange<'_> {
         let core = self.engine.core;
         loop {
             let deadline = core.deadline.get();
-            if core
-                .changed
-                .until_or(deadline, &mut || ready(core.stage.get()))
-                .await
-            {
-                return Ok(core.stage.get());
+            // Payload brings the deadline nearer.
+            let mut look = || ready(core.stage.get()) || core.deadline.get() < deadline;
+            core.changed.until_or(deadline, &mut look).await;
+            let stage = core.stage.get();
+            if ready(stage) {
+                return Ok(stage);
             }
             if core.deadline.get() <= Instant::now() {
                 return Err(AtError::Timeout);
@@ -400,9 +398,7 @@ impl Upload<'_> {
                 _ => return Err(AtError::Garbled),
             }
             core.out.borrow_mut()[..now.len()].copy_from_slice(now);
-            core.out_sent.set(0);
-            core.out_len.set(now.len());
-            core.outgoing.wake();
+            core.submit(now.len());
             let mut drained = |stage| {
                 core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_))
             };

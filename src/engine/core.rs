@@ -24,6 +24,9 @@ const ANSWER_LIMIT: usize = 256;
 const WATCH_LIMIT: usize = 64;
 /// A prompt comes at once or not at all; drivers wait 5 s (bg96 sheet, 4.3).
 const PROMPT_LIMIT: Duration = Duration::from_secs(10);
+/// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
+/// its banner is counted as payload.
+const PAYLOAD_PAUSE: Duration = Duration::from_secs(2);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
 const NAME_LIMIT: usize = 16;
 
@@ -173,6 +176,8 @@ pub(crate) struct Core {
     pub(crate) out: RefCell<[u8; COMMAND_LIMIT]>,
     pub(crate) out_len: Cell<usize>,
     pub(crate) out_sent: Cell<usize>,
+    /// Counts what was put into `out`: a write of an earlier content must not count for this one.
+    pub(crate) out_turn: Cell<u32>,
     pub(crate) answer: RefCell<Text<ANSWER_LIMIT>>,
     pub(crate) watch: RefCell<Watch>,
     name: RefCell<Text<NAME_LIMIT>>,
@@ -217,6 +222,7 @@ impl Core {
             out: RefCell::new([0; COMMAND_LIMIT]),
             out_len: Cell::new(0),
             out_sent: Cell::new(0),
+            out_turn: Cell::new(0),
             answer: RefCell::new(Text::new()),
             watch: RefCell::new(Watch {
                 prefix: "",
@@ -292,6 +298,12 @@ impl Core {
                 .set(Instant::now() + timeout.min(PROMPT_LIMIT));
         }
         self.count(|counters| counters.exchanges += 1);
+        self.submit(len);
+    }
+
+    /// Has the first `len` bytes of `out` put on the UART.
+    pub(crate) fn submit(&self, len: usize) {
+        self.out_turn.set(self.out_turn.get().wrapping_add(1));
         self.out_sent.set(0);
         self.out_len.set(len);
         self.outgoing.wake();
@@ -301,6 +313,12 @@ impl Core {
     fn progress(&self) {
         self.deadline
             .set(Instant::now().saturating_add(self.timeout.get()));
+    }
+
+    fn payload_progress(&self) {
+        self.deadline.set(Instant::now() + PAYLOAD_PAUSE);
+        // Whoever waits looks at the deadline anew.
+        self.changed.wake();
     }
 
     pub(crate) fn set_stage(&self, stage: Stage) {
@@ -392,7 +410,7 @@ impl Core {
                         let kept = table.rx(slot).stage(part);
                         self.received
                             .set(Some(self.received.get().unwrap_or(0) + kept));
-                        self.progress();
+                        self.payload_progress();
                     }
                 }
                 Event::PayloadEnd => {
@@ -491,6 +509,7 @@ impl Core {
                         self.framer.borrow_mut().expect_payload(count);
                         self.received.set(Some(0));
                         self.stage.set(Stage::Receiving);
+                        self.payload_progress();
                     }
                 }
             }

@@ -96,9 +96,7 @@ fn feed_filler(engine: Engine<'_>, left: usize) {
     }
     let chunk = left.min(COMMAND_LIMIT);
     core.out.borrow_mut()[..chunk].fill(b'\n');
-    core.out_sent.set(0);
-    core.out_len.set(chunk);
-    core.outgoing.wake();
+    core.submit(chunk);
 }
 
 /// Feeds the missing bytes of a counted phase, as far as the UART takes them.

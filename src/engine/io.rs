@@ -53,13 +53,14 @@ pub(crate) async fn transmit<W: Write>(engine: Engine<'_>, uart: &mut W) -> RunE
             .until(|| core.next_out(engine.table, &mut buf))
             .await;
         let generation = core.generation.get();
+        let turn = core.out_turn.get();
         // A UART held back by flow control must not outlast the modem it belonged to.
         let void = core
             .outgoing
             .until(|| (core.generation.get() != generation).then_some(()));
         let write = async {
             uart.write_all(&buf[..count]).await?;
-            if core.generation.get() == generation {
+            if core.generation.get() == generation && core.out_turn.get() == turn {
                 core.out_done(count);
             }
             if core.out_is_empty() {

@@ -108,13 +108,13 @@ async fn configure(
         sni,
     };
     modem.facts.set(facts);
-    for (name, support) in [
+    for (setting, support) in [
         ("sslversion", version),
         ("ciphersuite", suite),
         ("clientcert", identity),
     ] {
         if support == Support::No {
-            return Err(ConnectError::Refused(sectag::Code::Vendor(0, name)));
+            return Err(ConnectError::Unsupported { setting });
         }
     }
     open.check(&facts.verification())

@@ -329,6 +329,38 @@ fn reset_in_the_middle_of_a_command_ends_it() {
     );
 }
 
+#[test]
+fn reset_in_the_middle_of_payload_is_noticed_though_its_banner_is_counted() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            modem
+                .fetch(0, "\r\n+QSSLRECV: 900\r\nhello\r\nRDY\r\n\r\nAPP RDY\r\n")
+                .await;
+            modem.bring_up().await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let start = Instant::now();
+            let mut buf = [0; 16];
+            assert_eq!(
+                socket.read(&mut buf).await,
+                Err(SocketError::ConnectionReset)
+            );
+            assert!(
+                start.elapsed() < Duration::from_secs(3),
+                "{:?}",
+                start.elapsed()
+            );
+            bench.control.wait_up().await.unwrap();
+        },
+    );
+}
+
 /// What an exchange of payload must not survive.
 #[test]
 fn socket_whose_payload_exchange_breaks_the_grammar_is_poisoned() {
