@@ -60,10 +60,14 @@ impl DateTime {
 
     /// From seconds since 1970-01-01T00:00:00Z; `None` outside the years 2000 to 2099.
     pub fn from_unix(seconds: u64) -> Option<Self> {
-        const UNIX_2000: u64 = 946_684_800;
-        let since = seconds.checked_sub(UNIX_2000)?;
-        let in_day = (since % 86_400) as u32;
-        let mut days = u32::try_from(since / 86_400).ok()?;
+        // The last second of 2099 fits in 32 bits, and dividing 64 takes a library function.
+        let seconds = u32::try_from(seconds).ok()?;
+        Self::from_days(seconds / 86_400, seconds % 86_400)
+    }
+
+    /// `days` since 1970-01-01.
+    fn from_days(days: u32, in_day: u32) -> Option<Self> {
+        let mut days = days.checked_sub(DAYS_TO_2000)?;
         let mut year = 2000;
         while days >= days_in_year(year) {
             days -= days_in_year(year);
@@ -77,31 +81,31 @@ impl DateTime {
             days -= u32::from(days_in(year, month));
             month += 1;
         }
-        let (hour, minute, second) = (in_day / 3600, in_day / 60 % 60, in_day % 60);
-        Self::new(
+        Some(Self {
             year,
             month,
-            days as u8 + 1,
-            hour as u8,
-            minute as u8,
-            second as u8,
-        )
+            day: days as u8 + 1,
+            hour: (in_day / 3600) as u8,
+            minute: (in_day / 60 % 60) as u8,
+            second: (in_day % 60) as u8,
+        })
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
     pub fn to_unix(self) -> u64 {
-        let mut days = 10_957;
+        u64::from(self.seconds())
+    }
+
+    fn seconds(self) -> u32 {
+        let mut days = DAYS_TO_2000 + u32::from(self.day) - 1;
         for year in 2000..self.year {
-            days += u64::from(days_in_year(year));
+            days += days_in_year(year);
         }
         for month in 1..self.month {
-            days += u64::from(days_in(self.year, month));
+            days += u32::from(days_in(self.year, month));
         }
-        days += u64::from(self.day) - 1;
-        days * 86_400
-            + u64::from(self.hour) * 3600
-            + u64::from(self.minute) * 60
-            + u64::from(self.second)
+        ((days * 24 + u32::from(self.hour)) * 60 + u32::from(self.minute)) * 60
+            + u32::from(self.second)
     }
 
     /// Parses `yy/MM/dd,hh:mm:ss±zz` or with a four-digit year, as `+CCLK` and `+QNTP` print it: a
@@ -110,38 +114,44 @@ impl DateTime {
     /// Two- and four-digit years are told apart by the first `/` (bg96 sheet, section 2). Anything
     /// else behind the seconds, such as the daylight-saving digit of `+QLTS`, is ignored.
     pub fn parse_local(text: &str) -> Option<Self> {
-        let (date, clock) = text.trim_matches('"').split_once(',')?;
-        let mut date = date.split('/');
-        let year = date.next()?;
-        let year = match year.len() {
-            2 => 2000 + u16::from(two_digits(year)?),
-            4 => {
-                u16::from(two_digits(year.get(..2)?)?) * 100
-                    + u16::from(two_digits(year.get(2..)?)?)
+        let text = text.as_bytes();
+        let text = text.strip_prefix(b"\"").unwrap_or(text);
+        let two = |at: usize| two_digits(text.get(at..at + 2)?);
+        // Where a four-digit year puts everything else.
+        let (century, start) = match text.get(2)? {
+            // GPS time began in 1980, and an unset clock may start there.
+            b'/' if *text.first()? >= b'8' => return None,
+            b'/' => (20, 0),
+            _ => (u16::from(two(0)?), 2),
+        };
+        for (at, separator) in [(2, b'/'), (5, b'/'), (8, b','), (11, b':'), (14, b':')] {
+            if text.get(start + at) != Some(&separator) {
+                return None;
             }
-            _ => return None,
-        };
-        let (month, day) = (two_digits(date.next()?)?, two_digits(date.next()?)?);
-        if date.next().is_some() || !clock.is_ascii() || clock.len() < 8 {
+        }
+        let local = Self::new(
+            century * 100 + u16::from(two(start)?),
+            two(start + 3)?,
+            two(start + 6)?,
+            two(start + 9)?,
+            two(start + 12)?,
+            two(start + 15)?,
+        )?;
+        let sign = text.get(start + 17);
+        if !matches!(sign, Some(b'+' | b'-')) {
+            return Some(local);
+        }
+        let quarters = u32::from(two(start + 18)?);
+        if quarters > 56 {
             return None;
         }
-        let (time, zone) = clock.split_at(8);
-        let mut time = time.split(':');
-        let (hour, minute, second) = (
-            two_digits(time.next()?)?,
-            two_digits(time.next()?)?,
-            two_digits(time.next()?)?,
-        );
-        let local = Self::new(year, month, day, hour, minute, second)?;
-        let quarters = match zone.as_bytes().first() {
-            Some(b'+') => i64::from(two_digits(zone.get(1..3)?)?),
-            Some(b'-') => -i64::from(two_digits(zone.get(1..3)?)?),
-            _ => 0,
+        let local = local.seconds();
+        let utc = if sign == Some(&b'+') {
+            local - quarters * 900
+        } else {
+            local.checked_add(quarters * 900)?
         };
-        if quarters.abs() > 56 {
-            return None;
-        }
-        Self::from_unix(local.to_unix().checked_add_signed(-quarters * 900)?)
+        Self::from_days(utc / 86_400, utc % 86_400)
     }
 
     /// Writes `yy/MM/dd,hh:mm:ss+00`, the argument of `AT+CCLK`.
@@ -180,6 +190,8 @@ impl fmt::Display for DateTime {
     }
 }
 
+const DAYS_TO_2000: u32 = 10_957;
+
 const fn days_in(year: u16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -194,8 +206,8 @@ const fn days_in_year(year: u16) -> u32 {
     if year.is_multiple_of(4) { 366 } else { 365 }
 }
 
-fn two_digits(text: &str) -> Option<u8> {
-    match text.as_bytes() {
+fn two_digits(text: &[u8]) -> Option<u8> {
+    match text {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + (ones - b'0')),
         _ => None,
     }

@@ -73,6 +73,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         mut content: S,
     ) -> Result<(), CredentialError<S::Error>> {
         let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        let _turn = self.engine.core.store_turn.acquire().await;
         self.modem.store(at, tag, kind, &mut content).await
     }
 
@@ -83,6 +84,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
 
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
         let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        let _turn = self.engine.core.store_turn.acquire().await;
         self.modem.remove(at, tag, kind).await
     }
 }

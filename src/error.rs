@@ -288,6 +288,8 @@ pub enum CredentialError<S> {
     },
     /// Reading the content failed on our side.
     Source(S),
+    /// Our side gave no byte for so long that the modem would have given up.
+    SourceTooSlow,
     /// The content ended before its announced length.
     SourceTooShort,
 }
@@ -305,6 +307,9 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 write!(f, "{needed} bytes are needed and the modem has {free} free: remove other files")
             }
             Self::Source(error) => write!(f, "reading the credential: {error}"),
+            Self::SourceTooSlow => f.write_str(
+                "the source of the credential gave no byte for seconds: read it into memory first, and not from a socket of the same modem",
+            ),
             Self::SourceTooShort => f.write_str("the credential ended before its announced length"),
         }
     }

@@ -229,6 +229,10 @@ pub trait Modem {
     /// Fetches at most `transfer.len` bytes into the ring.
     async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError>;
 
+    /// Whether the connection of an id still stands, as far as the modem knows. Asked after an empty
+    /// fetch, when the notice of a close may have been missed.
+    async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError>;
+
     /// Closes an id, whether or not it is open. `Ok` means that the modem confirmed that it is free.
     async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError>;
 

@@ -8,8 +8,8 @@ use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
 use crate::capabilities::Verification;
+use crate::engine::Engine;
 use crate::engine::slots::{SlotState, SocketPhase};
-use crate::engine::{Engine, at_acquire};
 use crate::error::{ConnectError, SocketError};
 use crate::modem::{Modem, Open, Slot};
 use crate::tls::{ServerName, TlsConfig};
@@ -65,7 +65,7 @@ impl<'a, M: Modem> Sockets<'a, M> {
         config: &TlsConfig,
     ) -> Result<Socket<'a>, ConnectError> {
         let engine = self.engine;
-        let _turn = at_acquire(&engine.core.open_turn).await;
+        let _turn = engine.core.open_turn.acquire().await;
         let at = engine.up().await.map_err(ConnectError::BringUp)?;
         let slot = self.claim().await?;
         // Whatever ends this future early leaves the id to the supervisor.

@@ -1,8 +1,7 @@
 //! The handle over which a backend's flows talk to the modem.
 
 use atat::AtatCmd;
-use embassy_sync::semaphore::{FairSemaphore, Semaphore, SemaphoreReleaser};
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant};
 
 use super::Engine;
 use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
@@ -13,8 +12,6 @@ use crate::modem::{Final, Slot, Transfer};
 
 /// A UART that takes nothing for this long is stuck.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
-
-type Turn = FairSemaphore<embassy_sync::blocking_mutex::raw::NoopRawMutex, 8>;
 
 /// One exchange at a time with the modem. Cheap to copy.
 ///
@@ -28,13 +25,19 @@ pub struct At<'a> {
     generation: u32,
 }
 
-/// Ends the exchange that synchronising pretends to be.
-struct IdleOnDrop<'a>(&'a Core);
+/// Ends the exchange that synchronising pretends to be, or leaves it to the custodian.
+struct EndOnDrop<'a>(&'a Core);
 
-impl Drop for IdleOnDrop<'_> {
+impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.resync.set(Resync::Off);
-        self.0.stage.set(Stage::Idle);
+        let core = self.0;
+        if let Stage::Done(_) = core.stage.get() {
+            core.stage.set(Stage::Idle);
+            core.turn.release();
+        } else {
+            core.orphan.set(true);
+        }
+        core.changed.wake();
     }
 }
 
@@ -52,11 +55,25 @@ impl<'a> At<'a> {
 
     /// Sends a typed command and returns its response. The deadline is the command's
     /// `MAX_TIMEOUT_MS`; its information lines together may have 256 bytes.
-    pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
-        self.run(command, Plan::Collect, deadline_of::<C>()).await?;
-        command
-            .parse(Ok(self.engine.core.answer.borrow().as_bytes()))
-            .map_err(|_| AtError::Garbled)
+    pub fn send<'c, C: AtatCmd>(
+        &'c self,
+        command: &'c C,
+    ) -> impl Future<Output = Result<C::Response, AtError>> + use<'c, 'a, C> {
+        self.ask(command, deadline_of::<C>())
+    }
+
+    /// One copy for each type of response, not for each command.
+    async fn ask<R>(&self, command: &dyn Query<R>, timeout: Duration) -> Result<R, AtError> {
+        let mut sink = |_: &[u8]| {};
+        let end = self
+            .exchange(command, Plan::Collect, timeout, &mut sink)
+            .await?;
+        accept(end, Final::Ok)?;
+        let answer = self.engine.core.answer.borrow();
+        if answer.overflowed() {
+            return Err(AtError::TooLong);
+        }
+        command.read(answer.as_bytes()).ok_or(AtError::Garbled)
     }
 
     /// Sends a command and hands its information lines to `sink`, each at most 256 bytes, as they
@@ -157,12 +174,12 @@ impl<'a> At<'a> {
         if self.is_stale() {
             return Err(AtError::ModemReset);
         }
-        let watch = core.watch.borrow();
-        watch
-            .seen()
-            .filter(|_| seen)
-            .map(read)
-            .ok_or(AtError::Timeout)
+        if !seen {
+            return Err(AtError::Timeout);
+        }
+        // A copy, so that `read` may arm the next watch.
+        let text = core.watch.borrow().copy();
+        Ok(read(text.as_bytes()))
     }
 
     /// For bring-up, which expects restarts: takes the handle over the last one. Returns whether the
@@ -176,9 +193,26 @@ impl<'a> At<'a> {
     /// used for nothing else. Returns whether it did.
     pub async fn synchronise(&self) -> bool {
         let core = self.engine.core;
-        let _turn = acquire(&core.turn).await;
-        let _idle = IdleOnDrop(core);
-        custodian::synchronise(self.engine).await
+        core.turn.acquire().await.keep();
+        let ending = EndOnDrop(core);
+        let synchronised = custodian::synchronise(self.engine).await;
+        core.resync.set(Resync::Off);
+        core.set_stage(Stage::Done(Outcome::Reset));
+        drop(ending);
+        synchronised
+    }
+
+    /// For a flow that found out that the data connection is gone: the supervisor brings the modem up
+    /// anew.
+    pub fn report_network_lost(&self) {
+        self.engine.core.network_lost.set(true);
+        self.engine.core.work.wake();
+    }
+
+    /// For bring-up, right before it makes the data connection: what was said of an earlier one is
+    /// void.
+    pub fn forget_network_lost(&self) {
+        self.engine.core.network_lost.set(false);
     }
 
     /// For bring-up: waits until the modem says that its start is complete, or for `timeout`. Returns
@@ -198,7 +232,7 @@ impl<'a> At<'a> {
     /// payload and is nothing to a modem in line mode. Gives up when the UART does not take it.
     pub async fn filler(&self, count: usize) -> Result<(), AtError> {
         let core = self.engine.core;
-        let _turn = acquire(&core.turn).await;
+        let _turn = core.turn.acquire().await;
         let mut left = count;
         while left > 0 {
             let chunk = left.min(COMMAND_LIMIT);
@@ -213,24 +247,6 @@ impl<'a> At<'a> {
             left -= chunk;
         }
         Ok(())
-    }
-
-    /// An exchange that must end with `OK`; one copy of it serves all commands.
-    async fn run(
-        &self,
-        command: &dyn CommandText,
-        plan: Plan,
-        timeout: Duration,
-    ) -> Result<(), AtError> {
-        accept(
-            self.exchange(command, plan, timeout, &mut |_| {}).await?,
-            Final::Ok,
-        )?;
-        if self.engine.core.answer.borrow().overflowed() {
-            Err(AtError::TooLong)
-        } else {
-            Ok(())
-        }
     }
 
     async fn exchange(
@@ -249,7 +265,7 @@ impl<'a> At<'a> {
         plan: Plan,
         timeout: Duration,
     ) -> Result<Exchange<'a>, AtError> {
-        let turn = acquire(&self.engine.core.turn).await;
+        let turn = self.engine.core.turn.acquire().await;
         if self.is_stale() {
             return Err(AtError::ModemReset);
         }
@@ -260,10 +276,11 @@ impl<'a> At<'a> {
         }
         trace_command(&core.out.borrow()[..len], core.fixed.secret);
         // From here on the turn belongs to the exchange, which may outlive this future.
-        turn.disarm();
+        turn.keep();
         core.begin(len, plan, timeout);
         Ok(Exchange {
             engine: self.engine,
+            number: core.exchange.get(),
         })
     }
 }
@@ -280,14 +297,14 @@ impl<C: AtatCmd> CommandText for C {
     }
 }
 
-/// Waits for a turn, first come first served.
-pub(crate) async fn acquire(turn: &Turn) -> SemaphoreReleaser<'_, Turn> {
-    loop {
-        match turn.acquire(1).await {
-            Ok(turn) => return turn,
-            // Eight are waiting already. It costs this one its place, not its turn.
-            Err(_) => Timer::after_millis(5).await,
-        }
+/// A command by what it answers.
+trait Query<R>: CommandText {
+    fn read(&self, answer: &[u8]) -> Option<R>;
+}
+
+impl<C: AtatCmd> Query<C::Response> for C {
+    fn read(&self, answer: &[u8]) -> Option<C::Response> {
+        self.parse(Ok(answer)).ok()
     }
 }
 
@@ -322,6 +339,7 @@ fn accept(end: Final, expected: Final) -> Result<(), AtError> {
 /// An exchange under way. Dropping it unfinished leaves it to the custodian.
 struct Exchange<'a> {
     engine: Engine<'a>,
+    number: u32,
 }
 
 impl Exchange<'_> {
@@ -351,6 +369,10 @@ impl Exchange<'_> {
             // Payload brings the deadline nearer.
             let mut look = || ready(core.stage.get()) || core.deadline.get() < deadline;
             core.changed.until_or(deadline, &mut look).await;
+            if core.exchange.get() != self.number {
+                // Its caller was away for so long that the custodian has ended it.
+                return Err(AtError::Timeout);
+            }
             let stage = core.stage.get();
             if ready(stage) {
                 return Ok(stage);
@@ -365,9 +387,12 @@ impl Exchange<'_> {
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         let core = self.engine.core;
+        if core.exchange.get() != self.number {
+            return;
+        }
         if let Stage::Done(Outcome::Final(_) | Outcome::Reset) = core.stage.get() {
             core.stage.set(Stage::Idle);
-            core.turn.release(1);
+            core.turn.release();
         } else {
             if core.stage.get() == Stage::Info {
                 core.stage.set(Stage::Line);

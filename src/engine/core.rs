@@ -5,12 +5,11 @@
 
 use core::cell::{Cell, RefCell};
 
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::semaphore::FairSemaphore;
 use embassy_time::{Duration, Instant};
 
 use super::notify::Notify;
 use super::slots::{SocketPhase, Table};
+use super::turn::Turn;
 use crate::at::framer::{Event, Framer};
 use crate::error::{BringUpError, SocketError};
 use crate::fmt::Ascii;
@@ -22,8 +21,9 @@ pub const COMMAND_LIMIT: usize = 384;
 const ANSWER_LIMIT: usize = 256;
 /// Longest watched URC.
 const WATCH_LIMIT: usize = 64;
-/// A prompt comes at once or not at all; drivers wait 5 s (bg96 sheet, 4.3).
-const PROMPT_LIMIT: Duration = Duration::from_secs(10);
+/// Other drivers give a prompt 5 s (bg96 sheet, 4.3). As long as it is awaited, a late one gets the
+/// payload it is for; afterwards it would get the next command.
+const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
 /// its banner is counted as payload.
 const PAYLOAD_PAUSE: Duration = Duration::from_secs(2);
@@ -94,6 +94,7 @@ pub(crate) enum Resync {
     Synchronised,
 }
 
+#[derive(Clone)]
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
     len: usize,
@@ -139,6 +140,10 @@ impl Watch {
     pub(crate) fn arm(&mut self, prefix: &'static str) {
         self.prefix = prefix;
         self.text.clear();
+    }
+
+    pub(crate) fn copy(&self) -> Text<WATCH_LIMIT> {
+        self.text.clone()
     }
 
     pub(crate) fn seen(&self) -> Option<&[u8]> {
@@ -188,11 +193,19 @@ pub(crate) struct Core {
     pub(crate) timeout: Cell<Duration>,
     pub(crate) received: Cell<Option<usize>>,
     pub(crate) resync: Cell<Resync>,
-    pub(crate) sync_answer: Cell<&'static str>,
     /// The exchange has lost its caller; the custodian ends it.
     pub(crate) orphan: Cell<bool>,
-    pub(crate) turn: FairSemaphore<NoopRawMutex, 8>,
-    pub(crate) open_turn: FairSemaphore<NoopRawMutex, 8>,
+    pub(crate) turn: Turn,
+    pub(crate) open_turn: Turn,
+    /// Held by whoever changes credentials.
+    pub(crate) store_turn: Turn,
+    /// Counts exchanges: one that lost its turn must not end another.
+    pub(crate) exchange: Cell<u32>,
+    /// Most bytes of payload that an exchange which was given up may still bring.
+    pub(crate) late_payload: Cell<usize>,
+    /// Closes in a row that the modem has not confirmed.
+    pub(crate) failed_closes: Cell<u8>,
+    missed_notices: Cell<bool>,
     pub(crate) link: Cell<Link>,
     pub(crate) generation: Cell<u32>,
     pub(crate) failures: Cell<u32>,
@@ -236,10 +249,14 @@ impl Core {
             timeout: Cell::new(Duration::MIN),
             received: Cell::new(None),
             resync: Cell::new(Resync::Off),
-            sync_answer: Cell::new(""),
             orphan: Cell::new(false),
-            turn: FairSemaphore::new(1),
-            open_turn: FairSemaphore::new(1),
+            turn: Turn::new(),
+            open_turn: Turn::new(),
+            store_turn: Turn::new(),
+            exchange: Cell::new(0),
+            late_payload: Cell::new(0),
+            failed_closes: Cell::new(0),
+            missed_notices: Cell::new(false),
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
             failures: Cell::new(0),
@@ -297,8 +314,11 @@ impl Core {
             self.deadline
                 .set(Instant::now() + timeout.min(PROMPT_LIMIT));
         }
-        self.count(|counters| counters.exchanges += 1);
+        self.count(|counters| counters.exchanges = counters.exchanges.wrapping_add(1));
+        self.exchange.set(self.exchange.get().wrapping_add(1));
         self.submit(len);
+        // The custodian keeps an eye on it.
+        self.changed.wake();
     }
 
     /// Has the first `len` bytes of `out` put on the UART.
@@ -431,13 +451,14 @@ impl Core {
     pub(crate) fn link_down(&self, table: &dyn Table) {
         self.generation.set(self.generation.get().wrapping_add(1));
         self.link.set(Link::Down);
-        self.count(|counters| counters.restarts += 1);
+        self.count(|counters| counters.restarts = counters.restarts.wrapping_add(1));
         for slot in table.slots() {
             slot.fail(SocketError::ConnectionReset);
             // Bring-up closes every id before anything is opened.
             slot.released();
         }
         self.stray.set(0);
+        self.failed_closes.set(0);
         self.network_lost.set(false);
         self.framer.borrow_mut().arm_prompt(false);
         self.out_sent.set(self.out_len.get());
@@ -468,15 +489,32 @@ impl Core {
             self.link_down(table);
             return false;
         }
+        // Echo is switched off at bring-up, so a modem that echoes has restarted, though its banner was
+        // not seen.
+        let echo = running
+            && line
+                .strip_prefix(b"AT")
+                .is_some_and(|rest| rest.starts_with(asked));
+        if echo && self.link.get() == Link::Up {
+            drop(framer);
+            drop(name);
+            warn!("the modem echoes: it has restarted");
+            self.resync.set(Resync::Off);
+            self.link_down(table);
+            return false;
+        }
         if self.resync.get() != Resync::Off {
-            self.resync_line(line, kind);
+            let payload = self.resync_line(line, kind);
+            drop(framer);
+            if payload > 0 {
+                self.framer.borrow_mut().expect_payload(payload);
+            }
             return false;
         }
         match kind {
-            Line::Urc(urc) if self.stage.get() == Stage::Tail => {
+            Line::Urc(urc) if self.stage.get() == Stage::Tail && urc != Urc::Other => {
                 if self.deferred.borrow_mut().push(urc).is_err() {
-                    drop(framer);
-                    self.violation();
+                    self.missed_notices.set(true);
                 }
             }
             Line::Urc(urc) => {
@@ -513,8 +551,8 @@ impl Core {
                     }
                 }
             }
-            // The echo, until ATE0 has taken effect.
-            Line::Info if line.starts_with(b"AT") => {}
+            // Until ATE0 has taken effect.
+            Line::Info if echo => {}
             Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
                 Plan::Lines | Plan::Upload { .. } => {
                     self.set_stage(Stage::Info);
@@ -551,28 +589,41 @@ impl Core {
     }
 
     fn finish(&self, table: &dyn Table, end: Final) {
-        match (self.stage.get(), self.plan.get(), end) {
-            (Stage::Idle | Stage::Done(_), ..) => trace!("stray result"),
-            (Stage::Prompt, Plan::Upload { len }, Final::Connect) => self.data(len),
-            // A result while it still counts our bytes: it has stopped counting, nobody knows when.
-            (Stage::Data { .. }, ..) => self.violation(),
-            _ => {
-                self.framer.borrow_mut().arm_prompt(false);
-                self.set_stage(Stage::Done(Outcome::Final(end)));
-                for index in 0.. {
-                    let Some(&urc) = self.deferred.borrow().get(index) else {
-                        break;
-                    };
-                    self.urc(table, urc);
-                }
+        let legal = match (self.stage.get(), self.plan.get(), end) {
+            (Stage::Idle | Stage::Done(_), ..) => {
+                trace!("stray result");
+                return;
             }
+            (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
+            // A result while it still counts our bytes: it has stopped counting, nobody knows when.
+            (Stage::Data { .. }, ..) => false,
+            (_, _, Final::Error(_)) => true,
+            (Stage::Prompt, ..) => false,
+            (_, Plan::Send { .. }, end) => matches!(end, Final::SendOk | Final::SendFail),
+            (_, _, end) => end == Final::Ok,
+        };
+        if !legal {
+            return self.violation();
+        }
+        self.framer.borrow_mut().arm_prompt(false);
+        self.set_stage(Stage::Done(Outcome::Final(end)));
+        for index in 0.. {
+            let Some(&urc) = self.deferred.borrow().get(index) else {
+                break;
+            };
+            self.urc(table, urc);
+        }
+        if self.missed_notices.take() {
+            ask_all(table);
+            self.work.wake();
         }
     }
 
     /// The modem did not keep to the grammar: nothing it says counts until the channel is
     /// synchronised.
-    fn violation(&self) {
-        if matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
+    pub(crate) fn violation(&self) {
+        let deaf = self.resync.get() != Resync::Off;
+        if deaf || matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
             return;
         }
         warn!("the answer does not follow the grammar");
@@ -580,17 +631,23 @@ impl Core {
         self.set_stage(Stage::Done(Outcome::Garbled));
     }
 
-    fn resync_line(&self, line: &[u8], kind: Line) {
+    /// Returns how many bytes of late payload follow, which are counted and not searched.
+    fn resync_line(&self, line: &[u8], kind: Line) -> usize {
         match (self.resync.get(), kind) {
-            (Resync::Deaf, Line::Info) if line.starts_with(self.sync_answer.get().as_bytes()) => {
+            (Resync::Deaf, Line::Info) if line.starts_with(self.fixed.sync.answer.as_bytes()) => {
                 self.resync.set(Resync::Answered);
             }
             (Resync::Answered, Line::Final(Final::Ok)) => {
                 self.resync.set(Resync::Synchronised);
                 self.changed.wake();
             }
+            (_, Line::Payload(count)) if count <= self.late_payload.get() => {
+                self.late_payload.set(0);
+                return count;
+            }
             _ => {}
         }
+        0
     }
 
     fn urc(&self, table: &dyn Table, urc: Urc) {
@@ -607,17 +664,16 @@ impl Core {
             }
             Urc::NetworkLost => self.network_lost.set(true),
             Urc::Opened { id, result } => {
-                let waiting = table.slots().iter().find(|slot| {
-                    slot.phase.get() == SocketPhase::Opening
-                        && slot.in_modem.get()
-                        && slot.id.get() == id
-                });
-                match waiting {
-                    Some(slot) if slot.user.get() => {
+                let known = table
+                    .slots()
+                    .iter()
+                    .find(|slot| slot.in_modem.get() && slot.id.get() == id);
+                match known {
+                    Some(slot) if slot.phase.get() == SocketPhase::Opening && slot.user.get() => {
                         slot.open_result.set(Some(result));
                         self.changed.wake();
                     }
-                    // Its connect was dropped; the close is on its way.
+                    // Said twice, or its connect was dropped and the close is on its way.
                     Some(_) => {}
                     None if id < 32 => self.stray.set(self.stray.get() | 1 << id),
                     None => {}
@@ -631,6 +687,14 @@ impl Core {
             Urc::Other | Urc::Restarted => {}
         }
         self.work.wake();
+    }
+}
+
+/// Notices may have been missed: every socket is asked.
+pub(crate) fn ask_all(table: &dyn Table) {
+    for slot in table.slots() {
+        slot.readable.set(true);
+        slot.check.set(true);
     }
 }
 

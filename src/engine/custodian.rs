@@ -3,21 +3,35 @@
 //! It holds the turn until the modem is known to be in line mode with no answer outstanding, so that
 //! a late answer never reaches another command.
 
-use embassy_sync::semaphore::Semaphore;
 use embassy_time::{Duration, Instant};
 
 use super::Engine;
-use super::core::{COMMAND_LIMIT, Link, Outcome, Plan, Resync, Stage};
+use super::core::{COMMAND_LIMIT, Core, Link, Outcome, Plan, Resync, Stage, ask_all};
 use crate::modem::{Abort, Modem, Phase};
 
 /// The modem answers a query at once; three tries in case the first ones met a late answer.
 const SYNC_PATIENCE: Duration = Duration::from_secs(2);
 const SYNC_TRIES: usize = 3;
+/// A caller that has not looked at its exchange for this long after its limit has lost it.
+const CALLER_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
     let core = engine.core;
     loop {
-        core.changed.until(|| core.orphan.get().then_some(())).await;
+        core.changed
+            .until(|| (core.orphan.get() || core.stage.get() != Stage::Idle).then_some(()))
+            .await;
+        // An exchange is running: its caller ends it, or leaves it, or is not polled any more.
+        let overdue = core.deadline.get().saturating_add(CALLER_PATIENCE);
+        let mut left = || core.orphan.get() || core.stage.get() == Stage::Idle;
+        core.changed.until_or(overdue, &mut left).await;
+        let overdue = core.deadline.get().saturating_add(CALLER_PATIENCE) <= Instant::now();
+        if !core.orphan.get() && (core.stage.get() == Stage::Idle || !overdue) {
+            continue;
+        }
+        // From now on it is not its caller's.
+        core.exchange.set(core.exchange.get().wrapping_add(1));
+        core.orphan.set(true);
         let upload = matches!(core.plan.get(), Plan::Upload { .. });
         settle(engine, modem).await;
         if upload {
@@ -26,7 +40,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
         core.orphan.set(false);
         core.resync.set(Resync::Off);
         core.stage.set(Stage::Idle);
-        core.turn.release(1);
+        core.turn.release();
         core.changed.wake();
         core.work.wake();
     }
@@ -64,8 +78,11 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
         return;
     }
     let phase = core.phase();
+    if let Plan::Receive { max, .. } = core.plan.get() {
+        core.late_payload.set(max);
+    }
     warn!("giving up an exchange");
-    core.count(|counters| counters.resyncs += 1);
+    core.count(|counters| counters.resyncs = counters.resyncs.wrapping_add(1));
     core.resync.set(Resync::Deaf);
     let synchronised = match modem.abort(phase) {
         Abort::Restart => false,
@@ -78,10 +95,8 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
         Abort::Synchronise => synchronise(engine).await,
     };
     if synchronised {
-        // While deaf, notices may have been missed: ask every socket.
-        for slot in engine.table.slots() {
-            slot.readable.set(true);
-        }
+        ask_all(engine.table);
+        core.changed.wake();
         core.work.wake();
     } else if !matches!(core.stage.get(), Stage::Done(Outcome::Reset)) {
         warn!("the modem does not answer");
@@ -121,23 +136,41 @@ async fn complete(engine: Engine<'_>, left: usize) {
 /// The caller holds the turn.
 pub(crate) async fn synchronise(engine: Engine<'_>) -> bool {
     let core = engine.core;
-    let sync = &core.fixed.sync;
-    core.sync_answer.set(sync.answer);
-    for _ in 0..SYNC_TRIES {
+    let mut asked = 0;
+    while asked < SYNC_TRIES {
         if core.stage.get() == Stage::Done(Outcome::Reset) {
             return false;
         }
-        core.framer.borrow_mut().reset();
-        core.resync.set(Resync::Deaf);
-        let command = sync.command.as_bytes();
+        let left = core.framer.borrow().payload_left();
+        if left == 0 || asked > 0 {
+            core.framer.borrow_mut().reset();
+        }
+        let command = core.fixed.sync.command.as_bytes();
         core.out.borrow_mut()[..command.len()].copy_from_slice(command);
+        core.resync.set(Resync::Deaf);
         core.begin(command.len(), Plan::Collect, SYNC_PATIENCE);
-        let reset = || core.stage.get() == Stage::Done(Outcome::Reset);
-        let mut done = || reset() || core.resync.get() == Resync::Synchronised;
-        let limit = Instant::now() + SYNC_PATIENCE;
-        if core.changed.until_or(limit, &mut done).await {
-            return !reset();
+        asked += 1;
+        if answered(core).await {
+            break;
+        }
+        if asked == SYNC_TRIES {
+            return false;
         }
     }
-    false
+    // It may answer the earlier ones as well, and those answers are nobody's.
+    for _ in 1..asked {
+        core.resync.set(Resync::Deaf);
+        if !answered(core).await {
+            break;
+        }
+    }
+    core.stage.get() != Stage::Done(Outcome::Reset)
+}
+
+/// Waits for one answer to the marker.
+async fn answered(core: &Core) -> bool {
+    let reset = || core.stage.get() == Stage::Done(Outcome::Reset);
+    let mut done = || reset() || core.resync.get() == Resync::Synchronised;
+    let limit = Instant::now() + SYNC_PATIENCE;
+    core.changed.until_or(limit, &mut done).await && !reset()
 }

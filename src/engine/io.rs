@@ -36,7 +36,8 @@ pub(crate) async fn receive<M: Modem, R: Read>(
                 let limit = Instant::now() + LINE_PATIENCE;
                 let mut taken = || core.stage.get() != Stage::Info;
                 if !core.changed.until_or(limit, &mut taken).await {
-                    core.set_stage(Stage::Line);
+                    // A listing without this line must not pass for complete.
+                    core.violation();
                 }
             }
         }

@@ -15,8 +15,8 @@ mod ring;
 mod runner;
 pub(crate) mod slots;
 mod supervisor;
+mod turn;
 
-pub(crate) use self::at::acquire as at_acquire;
 pub use self::at::{At, Upload};
 pub use self::core::{COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
@@ -131,6 +131,8 @@ impl<'a> Engine<'a> {
         let state = self.slot(slot);
         match (state.open_result.get(), state.phase.get()) {
             (Some(result), _) => Some(Ok(result)),
+            // Notices were missed while it was under way: its result may be among them.
+            (None, SocketPhase::Opening) if state.check.get() => Some(Err(AtError::Garbled)),
             (None, SocketPhase::Opening) => None,
             (None, _) => Some(Err(AtError::ModemReset)),
         }

@@ -40,6 +40,9 @@ pub(crate) struct SlotState {
     pub(crate) readable: Cell<bool>,
     /// The modem said that the peer closed.
     pub(crate) peer_closed: Cell<bool>,
+    /// Notices may have been missed: after the next empty fetch the modem is asked whether the
+    /// connection still stands.
+    pub(crate) check: Cell<bool>,
     /// The modem refused a send as not connected.
     pub(crate) send_refused: Cell<bool>,
     pub(crate) flush: Cell<bool>,
@@ -64,6 +67,7 @@ impl SlotState {
             open_result: Cell::new(None),
             readable: Cell::new(false),
             peer_closed: Cell::new(false),
+            check: Cell::new(false),
             send_refused: Cell::new(false),
             flush: Cell::new(false),
             send_at: Cell::new(Instant::MIN),
@@ -90,6 +94,7 @@ impl SlotState {
         self.open_result.set(None);
         self.readable.set(false);
         self.peer_closed.set(false);
+        self.check.set(false);
         self.send_refused.set(false);
         self.flush.set(false);
         self.retry_at.set(Instant::MIN);
@@ -108,8 +113,11 @@ impl SlotState {
     }
 
     pub(crate) fn polled_empty(&self, limit: Duration) {
-        self.poll_at.set(Instant::now() + self.poll_every.get());
-        self.poll_every.set((self.poll_every.get() * 2).min(limit));
+        let every = self.poll_every.get();
+        self.poll_at.set(Instant::now().saturating_add(every));
+        self.poll_every.set((every * 2).min(limit));
+        // A long silence may as well be a missed close.
+        self.check.set(every >= limit);
     }
 
     /// Ends the socket for its user; the modem's side is closed by the supervisor.

@@ -15,6 +15,7 @@ const LAST_BACKOFF: Duration = Duration::from_secs(30);
 /// The modem says it has no room: ask again soon, and not for ever.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
+const CLOSE_TRIES: u8 = 3;
 
 /// `AT`: a sign of life. Sent only while no exchange is open, that is in line mode.
 struct Attention;
@@ -31,12 +32,15 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
         }
         let (wake_at, _) = next_job::<M>(engine, last);
         let mut job = None;
+        // Also when the time to look again has come nearer, as by a write that lingers.
         let mut ready = || {
-            job = match core.link.get() {
-                Link::Up => next_job::<M>(engine, last).1,
-                _ => Some(Job::LinkChanged),
-            };
-            job.is_some()
+            if core.link.get() != Link::Up {
+                job = Some(Job::LinkChanged);
+                return true;
+            }
+            let (sooner, next) = next_job::<M>(engine, last);
+            job = next;
+            job.is_some() || sooner < wake_at
         };
         core.work.until_or(wake_at, &mut ready).await;
         let Some(job) = job else { continue };
@@ -93,7 +97,7 @@ enum Job {
 fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
     let core = engine.core;
     let now = Instant::now();
-    let mut wake_at = core.heard_at.get() + engine.core.fixed.timing.poll;
+    let mut wake_at = core.heard_at.get().saturating_add(core.fixed.timing.poll);
     if core.network_lost.get() {
         return (now, Some(Job::NetworkLost));
     }
@@ -140,7 +144,7 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
             wake_at = wake_at.min(state.poll_at.get());
         }
     }
-    if core.heard_at.get() + engine.core.fixed.timing.poll <= now {
+    if core.heard_at.get().saturating_add(core.fixed.timing.poll) <= now {
         return (now, Some(Job::Liveness));
     }
     (wake_at, None)
@@ -153,25 +157,27 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
         Job::LinkChanged => {}
         Job::NetworkLost => {
             warn!("the data connection is gone");
+            // Not in the middle of an exchange: commands of a bring-up must not become its data.
+            let _turn = core.turn.acquire().await;
             core.link_down(engine.table);
         }
         Job::Tidy => {
-            if modem.tidy(at).await.is_ok() {
-                core.tidy.set(false);
-            } else {
-                Timer::after(FIRST_BACKOFF).await;
+            // Whoever stores next tidies first; what cannot be removed now is tried again then, and
+            // at bring-up.
+            if let Some(_turn) = core.store_turn.try_acquire() {
+                let _ = modem.tidy(at).await;
             }
+            core.tidy.set(false);
         }
         Job::CloseStray(id) => {
-            let _ = modem.close(at, id).await;
-            core.stray.set(core.stray.get() & !(1 << id));
+            if close(engine, modem, id).await {
+                core.stray.set(core.stray.get() & !(1 << id));
+            }
         }
         Job::Close(slot) => {
             let state = engine.slot(slot);
-            // Not confirmed: the custodian has synchronised or restarted; ask again.
-            match modem.close(at, state.id.get()).await {
-                Ok(()) => state.released(),
-                Err(_) => Timer::after(FIRST_BACKOFF).await,
+            if close(engine, modem, state.id.get()).await {
+                state.released();
             }
             core.work.wake();
         }
@@ -182,6 +188,24 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
         Job::Send(slot, len) => send(engine, modem, slot, len).await,
         Job::Receive(slot, len) => receive(engine, modem, slot, len).await,
     }
+}
+
+/// Returns whether the modem has confirmed it. One that never does is brought up anew.
+async fn close<M: Modem>(engine: Engine<'_>, modem: &M, id: u8) -> bool {
+    let core = engine.core;
+    let generation = core.generation.get();
+    if modem.close(engine.at(), id).await.is_ok() {
+        core.failed_closes.set(0);
+        return core.generation.get() == generation;
+    }
+    core.failed_closes.set(core.failed_closes.get() + 1);
+    if core.failed_closes.get() < CLOSE_TRIES {
+        Timer::after(FIRST_BACKOFF).await;
+    } else if core.link.get() == Link::Up {
+        warn!("the modem does not confirm a close");
+        core.link_down(engine.table);
+    }
+    false
 }
 
 async fn send<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize) {
@@ -257,6 +281,16 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         Ok(Received::Empty) if closed_before => state.end(),
         Ok(Received::Empty) if state.send_refused.get() && !state.peer_closed.get() => {
             state.fail(SocketError::ConnectionReset);
+        }
+        Ok(Received::Empty) if state.check.take() => {
+            match modem.is_open(engine.at(), state.id.get()).await {
+                Ok(true) => state.polled_empty(engine.core.fixed.timing.poll),
+                Ok(false) => {
+                    state.peer_closed.set(true);
+                    state.readable.set(true);
+                }
+                Err(_) => state.fail(SocketError::ConnectionReset),
+            }
         }
         Ok(Received::Empty) => state.polled_empty(engine.core.fixed.timing.poll),
         // Some firmware refuses to read once the peer has closed (bg96 sheet, 4.5).

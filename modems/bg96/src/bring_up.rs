@@ -37,7 +37,11 @@ pub(crate) async fn run(
     for id in 0..Bg96::LIMITS.ids {
         step("AT+QSSLCLOSE", sockets::close(at, id).await)?;
     }
-    step("AT+QFDEL", files::tidy(modem, at).await)?;
+    match files::tidy(modem, at).await {
+        // A file that cannot be deleted is no reason to stay down.
+        Err(AtError::Refused(_)) => {}
+        result => step("AT+QFDEL", result)?,
+    }
     sim(modem, at).await?;
     registration(modem, at).await?;
     context(modem, at).await?;
@@ -50,13 +54,15 @@ fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, Bring
 
 /// Gets an answer out of the modem, by all means there are, and then synchronises.
 async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
-    at.follow_restart();
-    // No key press on a modem that may be on: it would switch it off.
+    // One that has just said so is starting: a key press now would switch it off.
+    let restarting = at.follow_restart();
     let off = power.status() == Some(false);
-    let alive = (!off && (answers(at, 6).await || completes_payload(at).await)) || {
-        switch_on(at, power, off).await;
-        boots(at).await
-    };
+    let alive = (restarting && boots(at).await)
+        || (!off && (answers(at, 6).await || completes_payload(at).await))
+        || {
+            switch_on(at, power, off).await;
+            boots(at).await
+        };
     if !alive {
         return Err(BringUpError::NoAnswer);
     }
@@ -229,6 +235,7 @@ async fn context(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
             }
         }
         modem.context_lost.set(false);
+        at.forget_network_lost();
     } else if step("AT+QIACT?", at.send(&ContextQuery).await)?.0 == 1 {
         return Ok(());
     }

@@ -31,7 +31,8 @@ pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError>
     tolerate(at.send(&Setting::ZoneFromNetwork).await.map(|_| ()))?;
     let network = match at.send(&NetworkTime).await {
         Ok(time) => time.0,
-        Err(AtError::Refused(_)) => None,
+        // Refused, or an OK without a time.
+        Err(AtError::Refused(_) | AtError::Garbled) => None,
         Err(error) => return Err(error),
     };
     if let Some(now) = network.filter(|now| *now >= MIN_DATE) {

@@ -284,6 +284,28 @@ at_command!(SslReceive, 50_000, "+QSSLRECV", |self, line| line
     .int(self.id.into())
     .int(self.len));
 
+/// The state of a socket; a sibling's form of the answer and none at all are understood (sheet 4.6).
+pub(crate) struct SslState(pub(crate) u8);
+at_command!(
+    SslState,
+    QUICK,
+    "+QSSLSTATE",
+    |self, line| line.int(self.0.into()),
+    Number,
+    |text| {
+        let state = answer(text, "+QSSLSTATE:").or(answer(text, "+QISTATE:"));
+        // `<id>,"SSLClient","<ip>",<rport>,<lport>,<state>,...`; nothing is listed when it is not open.
+        Some(Number(
+            state
+                .and_then(|text| Fields::new(text).nth(5))
+                .map_or(0, |state| match state {
+                    b"0" | b"4" => 0,
+                    _ => 1,
+                }),
+        ))
+    }
+);
+
 /// Waits at most 3 s for the peer, because the whole channel waits with it; the default is 10
 /// (sheet 4.6).
 pub(crate) struct SslClose(pub(crate) u8);

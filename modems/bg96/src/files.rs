@@ -3,6 +3,7 @@
 use core::convert::Infallible;
 use core::fmt::Write;
 
+use embassy_time::{Duration, with_timeout};
 use sectag::at::{Fields, InvalidInput, answer};
 use sectag::{At, AtError, Code, CredentialError, Kind, Source, Stored, Tag};
 
@@ -17,6 +18,8 @@ const MAX_TAG: u32 = 999_999;
 /// Far above any certificate or key, and below any BG96's free flash.
 const MAX_LEN: usize = 32 * 1024;
 const CHUNK: usize = 128;
+/// The modem gives up after the 5 s of [`FileUpload`].
+const SOURCE_LIMIT: Duration = Duration::from_secs(4);
 
 pub(crate) fn name(tag: Tag, kind: Kind) -> Result<FileName, InvalidInput> {
     let extension = match kind {
@@ -68,6 +71,12 @@ pub(crate) async fn store<S: Source>(
             limit: MAX_LEN,
         }));
     }
+    // What an earlier one left that was dropped.
+    match tidy(modem, at).await {
+        // What cannot be deleted must not stop what can be stored.
+        Ok(()) | Err(AtError::Refused(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     // An upload over an existing name is refused (407).
     delete(at, &name).await?;
     // Until it is known to be whole, whoever ends this deletes it.
@@ -108,9 +117,9 @@ async fn upload<S: Source>(
     let mut chunk = [0; CHUNK];
     while left > 0 {
         let wanted = left.min(CHUNK);
-        let count = content
-            .read(&mut chunk[..wanted])
+        let count = with_timeout(SOURCE_LIMIT, content.read(&mut chunk[..wanted]))
             .await
+            .map_err(|_| CredentialError::SourceTooSlow)?
             .map_err(CredentialError::Source)?;
         if count == 0 {
             return Err(CredentialError::SourceTooShort);

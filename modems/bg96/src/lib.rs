@@ -149,6 +149,10 @@ impl Modem for Bg96 {
         sockets::receive(at, transfer).await
     }
 
+    async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError> {
+        sockets::is_open(at, id).await
+    }
+
     async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError> {
         sockets::close(at, id).await
     }

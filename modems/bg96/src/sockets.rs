@@ -6,7 +6,7 @@ use sectag::modem::{Final, Open, Received, Sent, Transfer};
 use sectag::{At, AtError, ConnectError, Kind, Suites, Support};
 
 use crate::bring_up::explain;
-use crate::commands::{Configure, SslClose, SslOpen, SslReceive, SslSend, Value};
+use crate::commands::{Configure, SslClose, SslOpen, SslReceive, SslSend, SslState, Value};
 use crate::files::FileName;
 use crate::{Bg96, Facts, clock, codes, files};
 
@@ -53,6 +53,12 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
     }
     match at.opened(open.slot, OPEN_LIMIT).await? {
         0 => Ok(()),
+        // The data connection is down, whatever QIACT? says (sheet 4.6).
+        code @ (561 | 570) => {
+            modem.context_lost.set(true);
+            at.report_network_lost();
+            Err(ConnectError::Refused(codes::vendor(code)))
+        }
         code => Err(ConnectError::Refused(codes::vendor(code))),
     }
 }
@@ -147,6 +153,16 @@ pub(crate) async fn receive(at: At<'_>, transfer: Transfer) -> Result<Received, 
         Ok(Some(count)) => Ok(Received::Data(count)),
         Ok(None) => Err(AtError::Garbled),
         Err(AtError::Refused(_)) => Ok(Received::NotConnected),
+        Err(error) => Err(error),
+    }
+}
+
+/// Only 0, 4 and absence mean that it is not: a live one was seen with an odd number (sheet 4.8).
+pub(crate) async fn is_open(at: At<'_>, id: u8) -> Result<bool, AtError> {
+    match at.send(&SslState(id)).await {
+        Ok(state) => Ok(state.0 != 0),
+        // It does not say.
+        Err(AtError::Refused(_)) => Ok(true),
         Err(error) => Err(error),
     }
 }

@@ -1,0 +1,1023 @@
+//! Defects that a review found, each with the test that proved it.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
+use sectag::modem::Timing;
+use sectag::{
+    AtError, CaScope, ConnectError, CredentialError, CredentialStore, Kind, NoPins, ServerName,
+    Socket, SocketError, Source, State, Tag, TlsConfig,
+};
+use sectag_bg96::{Bg96, Config};
+use sectag_integration_tests::scripted::{CLOCK, Modem};
+use sectag_integration_tests::simulated::virtually;
+use sectag_integration_tests::{Bench, Rings, bench};
+use tokio::io::DuplexStream;
+
+const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
+const OLD: &str = "\r\n+CCLK: \"11/11/11,11:11:11+00\"\r\n\r\nOK\r\n";
+const IPR: &str = "\r\n+IPR: 115200\r\n\r\nOK\r\n";
+
+async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
+    bench
+        .sockets
+        .connect(ServerName::new("broker.test").unwrap(), 8883, &TLS)
+        .await
+}
+
+/// Runner in a task of its own, as in a firmware.
+fn in_tasks(test: impl AsyncFnOnce(Bench, DuplexStream)) {
+    virtually(async || {
+        let (host, device) = tokio::io::duplex(64 * 1024);
+        let (rx, tx) = tokio::io::split(host);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+        let (control, sockets, mut runner) =
+            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        tokio::task::spawn_local(async move { runner.run().await });
+        test(Bench { control, sockets }, device).await;
+    });
+}
+
+/// A source that gives `good` bytes of `K` and then nothing for ever.
+struct Stalls {
+    len: usize,
+    good: usize,
+}
+impl Source for Stalls {
+    type Error = core::convert::Infallible;
+    fn len(&self) -> usize {
+        self.len
+    }
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        if self.good == 0 {
+            std::future::pending::<()>().await;
+        }
+        let count = buf.len().min(self.good);
+        buf[..count].fill(b'K');
+        self.good -= count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn write_without_flush_is_sent_after_the_linger() {
+    in_tasks(async |bench, uart| {
+        tokio::task::spawn_local(async move {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.expect("AT+QSSLSEND=0,1").await;
+            modem.rest().await;
+        });
+        let mut socket = connect(bench).await.unwrap();
+        Timer::after_millis(100).await;
+        let before = bench.control.counters().exchanges;
+        socket.write_all(b"x").await.unwrap();
+        Timer::after_millis(50).await;
+        assert_eq!(bench.control.counters().exchanges, before + 1);
+    });
+}
+
+#[test]
+fn second_answer_to_the_marker_never_reaches_the_next_command() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            // The modem is busy for 6 s, and then answers everything in turn.
+            modem.expect("AT+CCLK?").await;
+            modem.expect("AT+IPR?").await;
+            modem.expect("AT+IPR?").await;
+            modem.say(OLD).await;
+            modem.say(IPR).await;
+            Timer::after_millis(20).await;
+            modem.say(IPR).await;
+            modem.answer("AT+CCLK?", CLOCK).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            assert_eq!(bench.control.clock().await, Err(AtError::Timeout));
+            let second = bench.control.clock().await;
+            assert!(second.is_ok(), "{second:?}");
+        },
+    );
+}
+
+#[test]
+fn result_that_the_command_cannot_have_leaves_no_answer_to_the_next() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.answer("AT+CCLK?", "\r\nSEND OK\r\n").await;
+            Timer::after_millis(50).await;
+            modem.say(OLD).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            assert_eq!(bench.control.clock().await, Err(AtError::Garbled));
+            let second = bench.control.clock().await.unwrap().unwrap();
+            assert_eq!(second.to_string(), "2026-11-20T12:00:00Z");
+        },
+    );
+}
+
+#[test]
+fn gps_epoch_is_a_clock_that_is_not_set() {
+    const EPOCH: &str = "\r\n+CCLK: \"80/01/06,00:00:10+00\"\r\n\r\nOK\r\n";
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            loop {
+                modem.obey_until(|command| command == "AT+CCLK?").await;
+                modem.say(EPOCH).await;
+            }
+        },
+        async |bench| {
+            let refused = with_timeout(Duration::from_secs(300), connect(bench)).await;
+            assert!(
+                matches!(refused, Ok(Err(ConnectError::ClockNotSet { .. }))),
+                "opened with a clock of 1980: {:?}",
+                refused.map(|result| result.err())
+            );
+        },
+    );
+}
+
+#[test]
+fn dropping_a_woken_waiter_does_not_put_the_others_to_sleep_for_ever() {
+    in_tasks(async |bench, uart| {
+        tokio::task::spawn_local(async move {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.expect("AT+CCLK?").await;
+            Timer::after_secs(1).await;
+            modem.say(CLOCK).await;
+            modem.obey_until(|_| false).await;
+        });
+        bench.control.wait_up().await.unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        tokio::task::spawn_local(async move {
+            bench.control.clock().await.unwrap();
+            tell.send(()).unwrap();
+        });
+        Timer::after_millis(10).await;
+        let mut second = Box::pin(bench.control.clock());
+        assert!(matches!(
+            select(&mut second, Timer::after_millis(10)).await,
+            Either::Second(())
+        ));
+        let third = tokio::task::spawn_local(async move { bench.control.clock().await });
+        Timer::after_millis(10).await;
+        // The first is done, the second has its turn, and is dropped before it is polled.
+        told.await.unwrap();
+        drop(second);
+        let third = with_timeout(Duration::from_secs(3600), third).await;
+        assert!(third.is_ok(), "an hour later it still waits for its turn");
+        assert!(
+            with_timeout(Duration::from_secs(60), bench.control.clock())
+                .await
+                .is_ok()
+        );
+    });
+}
+
+#[test]
+fn seven_tasks_that_wait_do_not_keep_the_cpu_busy() {
+    in_tasks(async |bench, uart| {
+        let polls = Rc::new(Cell::new(0));
+        for _ in 0..7 {
+            let polls = polls.clone();
+            tokio::task::spawn_local(async move {
+                let mut up = Box::pin(bench.control.wait_up());
+                std::future::poll_fn(|cx| {
+                    polls.set(polls.get() + 1);
+                    // Virtual time stands still while tasks are busy.
+                    if polls.get() > 10_000 {
+                        return Poll::Ready(());
+                    }
+                    up.as_mut().poll(cx).map(|_| ())
+                })
+                .await;
+            });
+        }
+        let _uart = uart;
+        Timer::after_secs(1).await;
+        assert!(polls.get() < 100, "{} polls in one second", polls.get());
+    });
+}
+
+#[test]
+fn listing_does_not_silently_lose_a_line() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let mut count = 0;
+            let mut found = |_| count += 1;
+            let mut list = Box::pin(bench.control.list(&mut found));
+            // Sent; and then its task is busy elsewhere for some seconds.
+            std::future::poll_fn(|cx| {
+                assert!(list.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            Timer::after_secs(5).await;
+            let result = list.await;
+            assert!(
+                result.is_err() || count == 3,
+                "Ok with {count} of 3 entries"
+            );
+        },
+    );
+}
+
+struct FromSocket<'a>(&'a mut Socket<'static>);
+impl Source for FromSocket<'_> {
+    type Error = SocketError;
+    fn len(&self) -> usize {
+        4
+    }
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, SocketError> {
+        self.0.read(buf).await
+    }
+}
+
+#[test]
+fn source_that_is_another_socket_does_not_hang_the_driver() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem
+                .obey_until(|command| command.starts_with("AT+QFUPL"))
+                .await;
+            modem
+                .say("\r\n+QSSLURC: \"recv\",0\r\n\r\nCONNECT\r\n")
+                .await;
+            // Its limit is 5 s.
+            Timer::after_secs(5).await;
+            modem
+                .say("\r\n+QFUPL: 0,0\r\n\r\n+CME ERROR: 421\r\n")
+                .await;
+            loop {
+                modem
+                    .obey_until(|command| command.starts_with("AT+QSSLRECV"))
+                    .await;
+                modem.say("\r\n+QSSLRECV: 4\r\ncert\r\n\r\nOK\r\n").await;
+            }
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let store = bench
+                .control
+                .store(Tag(7), Kind::Ca, FromSocket(&mut socket));
+            let stored = with_timeout(Duration::from_secs(3600), store).await;
+            assert!(
+                stored.is_ok(),
+                "it hangs for an hour, and every socket with it"
+            );
+        },
+    );
+}
+
+/// Two stores at the same time: the first one's upload gets this report, the second one's a good one.
+fn two_stores(first_report: &'static str) -> Vec<String> {
+    let log = Rc::new(RefCell::new(Vec::new()));
+    let seen = log.clone();
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.log = seen;
+            modem.bring_up().await;
+            for report in [first_report, "4,80b"] {
+                modem
+                    .obey_until(|command| command.starts_with("AT+QFUPL"))
+                    .await;
+                modem.say("\r\nCONNECT\r\n").await;
+                modem.payload(4).await;
+                modem
+                    .say(format!("\r\n+QFUPL: {report}\r\n\r\nOK\r\n"))
+                    .await;
+            }
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let first = bench.control.store(Tag(7), Kind::Ca, &b"good"[..]);
+            let second = bench.control.store(Tag(8), Kind::PrivateKey, &b"good"[..]);
+            let (first, second) = embassy_futures::join::join(first, second).await;
+            assert_eq!(first, Err(CredentialError::Corrupted));
+            assert_eq!(second, Ok(()));
+            Timer::after_secs(10).await;
+        },
+    );
+    log.take()
+}
+
+#[test]
+fn failed_store_never_deletes_what_another_has_stored() {
+    let log = two_stores("4,1");
+    let at = |name: &str| log.iter().rposition(|line| line.starts_with(name)).unwrap();
+    assert!(
+        at("AT+QFDEL=\"st8.key\"") < at("AT+QFUPL=\"st8.key\""),
+        "deleted though store() said Ok: {:#?}",
+        &log[log.len() - 6..]
+    );
+}
+
+#[test]
+fn corrupted_upload_is_deleted_also_beside_another_store() {
+    let log = two_stores("4,1");
+    let at = |name: &str| log.iter().rposition(|line| line.starts_with(name)).unwrap();
+    assert!(
+        at("AT+QFDEL=\"st7.ca\"") > at("AT+QFUPL=\"st7.ca\""),
+        "store() said that it was removed again: {:#?}",
+        &log[log.len() - 6..]
+    );
+}
+
+#[test]
+fn file_that_cannot_be_deleted_does_not_stop_the_sockets() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem
+                .obey_until(|command| command.starts_with("AT+QFUPL"))
+                .await;
+            modem.say("\r\nCONNECT\r\n").await;
+            modem.payload(1000).await;
+            modem.say("\r\n+QFUPL: 1000,0\r\n\r\nOK\r\n").await;
+            loop {
+                let command = modem
+                    .obey_until(|command| {
+                        command.starts_with("AT+QFDEL") || command.starts_with("AT+QSSLSEND")
+                    })
+                    .await;
+                if command.starts_with("AT+QFDEL") {
+                    modem.say("\r\n+CME ERROR: 418\r\n").await;
+                } else {
+                    modem.say("\r\n> ").await;
+                    modem.payload(1).await;
+                    modem.say("\r\nSEND OK\r\n").await;
+                }
+            }
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let stalls = Stalls {
+                len: 1000,
+                good: 300,
+            };
+            let store = bench.control.store(Tag(7), Kind::PrivateKey, stalls);
+            assert!(with_timeout(Duration::from_secs(1), store).await.is_err());
+            Timer::after_secs(1).await;
+            socket.write_all(b"x").await.unwrap();
+            let flushed = with_timeout(Duration::from_secs(600), socket.flush()).await;
+            assert!(flushed.is_ok(), "no socket was served for ten minutes");
+        },
+    );
+}
+
+#[test]
+fn close_ends_though_the_modem_never_confirms_it() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            loop {
+                // Swallowed.
+                modem
+                    .obey_until(|command| command == "AT+QSSLCLOSE=0,3")
+                    .await;
+            }
+        },
+        async |bench| {
+            let socket = connect(bench).await.unwrap();
+            let closed = with_timeout(Duration::from_secs(3600), socket.close()).await;
+            assert!(closed.is_ok(), "an hour later it still waits");
+        },
+    );
+}
+
+#[test]
+fn missed_close_notice_costs_latency_not_the_end_of_file() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.expect("AT+CCLK?").await;
+            modem.expect("AT+IPR?").await;
+            modem.say("\r\n+QSSLURC: \"closed\",0\r\n").await;
+            modem.say(IPR).await;
+            loop {
+                let command = modem
+                    .obey_until(|command| {
+                        command.starts_with("AT+QSSLRECV") || command.starts_with("AT+QSSLSTATE")
+                    })
+                    .await;
+                if command.starts_with("AT+QSSLRECV") {
+                    modem.say("\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+                } else {
+                    modem
+                        .say("\r\n+QSSLSTATE: 0,\"SSLClient\",\"1.2.3.4\",8883,0,4,1,0,0,\"uart1\",0\r\n\r\nOK\r\n")
+                        .await;
+                }
+            }
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            assert_eq!(bench.control.clock().await, Err(AtError::Timeout));
+            let mut buf = [0; 1];
+            let read = with_timeout(Duration::from_secs(3600), socket.read(&mut buf)).await;
+            assert!(read.is_ok(), "the peer closed an hour ago");
+        },
+    );
+}
+
+#[test]
+fn notices_behind_payload_do_not_poison_a_socket() {
+    let notice = "\r\n+QIND: \"csq\",20,99\r\n";
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            modem
+                .fetch(
+                    0,
+                    format!(
+                        "\r\n+QSSLRECV: 5\r\nhello\r\n{}\r\nOK\r\n",
+                        notice.repeat(5)
+                    ),
+                )
+                .await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(5));
+        },
+    );
+}
+
+#[test]
+fn watched_notice_behind_payload_is_seen() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            modem
+                .fetch(
+                    0,
+                    "\r\n+QSSLRECV: 5\r\nhello\r\n\r\n+QIURC: \"dnsgip\",0,1,600\r\n\r\nOK\r\n",
+                )
+                .await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let at = bench.control.at().await.unwrap();
+            at.watch("+QIURC: \"dnsgip\"");
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(5));
+            let seen = at.watched(Duration::from_secs(10), |_| ()).await;
+            assert_eq!(seen, Ok(()));
+        },
+    );
+}
+
+#[test]
+fn reset_whose_banner_was_counted_as_payload_is_noticed() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            modem.fetch(0, "\r\n+QSSLRECV: 1000\r\nhalf of it").await;
+            Timer::after_millis(1500).await;
+            modem.say("\r\nRDY\r\n").await;
+            Timer::after_millis(1000).await;
+            modem.say("\r\nAPP RDY\r\n").await;
+            // It is a modem without echo off, data connection or sockets now.
+            let mut log = Vec::new();
+            loop {
+                let command = modem.command().await;
+                if command == "AT+QIACT=1" || command == "AT+QIACT?" {
+                    break;
+                }
+                let answer = match command.as_str() {
+                    "AT+IPR?" => IPR,
+                    "AT+CCLK?" => CLOCK,
+                    "AT+CPIN?" => "\r\n+CPIN: READY\r\n\r\nOK\r\n",
+                    "AT+CEREG?" => "\r\n+CEREG: 0,1\r\n\r\nOK\r\n",
+                    "AT+QFLST=\"*\"" => "\r\n+QFLST: \"st1.ca\",1200\r\n\r\nOK\r\n",
+                    line if line.starts_with("AT+QSSLOPEN") => "\r\nERROR\r\n",
+                    line if line.starts_with("AT+QIGETERROR") => {
+                        "\r\n+QIGETERROR: 561,open PDP context failed\r\n\r\nOK\r\n"
+                    }
+                    line if line.starts_with("AT+QSSLRECV") => "\r\nERROR\r\n",
+                    _ => "\r\nOK\r\n",
+                };
+                log.push(command.clone());
+                modem.say(format!("{command}\r{answer}")).await;
+            }
+            modem
+                .say("\r\n+QIACT: 1,1,1,\"10.0.0.1\"\r\n\r\nOK\r\n")
+                .await;
+            modem.open().await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut first = connect(bench).await.unwrap();
+            let second = connect(bench).await.unwrap();
+            let mut buf = [0; 16];
+            assert_eq!(
+                first.read(&mut buf).await,
+                Err(SocketError::ConnectionReset)
+            );
+            drop((first, second));
+            // The application's reconnect works without a power cycle.
+            let mut last = None;
+            for _ in 0..20 {
+                Timer::after_secs(10).await;
+                match with_timeout(Duration::from_secs(300), connect(bench)).await {
+                    Ok(Ok(_)) => return,
+                    Ok(Err(error)) => last = Some(error),
+                    Err(_) => {}
+                }
+            }
+            panic!("it never works again: {last:?}");
+        },
+    );
+}
+
+#[test]
+fn late_payload_is_counted_also_while_the_channel_is_synchronised() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            // Answered only after its limit of 50 s, with what the peer chose to send.
+            modem.fetch(0, "").await;
+            modem.expect("AT+IPR?").await;
+            modem
+                .say("\r\n+QSSLRECV: 13\r\nabcd\r\nRDY\r\nef\r\n\r\nOK\r\n")
+                .await;
+            modem.say(IPR).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let mut buf = [0; 16];
+            assert_eq!(
+                socket.read(&mut buf).await,
+                Err(SocketError::ConnectionReset)
+            );
+            Timer::after_secs(60).await;
+            assert_eq!(
+                bench.control.counters().restarts,
+                0,
+                "payload was searched and taken for a banner"
+            );
+        },
+    );
+}
+
+#[test]
+fn lost_data_connection_that_only_opens_report_is_made_anew() {
+    let again = Rc::new(Cell::new(false));
+    let seen = again.clone();
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            loop {
+                let command = modem
+                    .obey_until(|command| {
+                        command.starts_with("AT+QSSLOPEN")
+                            || command.starts_with("AT+QIDEACT")
+                            || command.starts_with("AT+QIACT=")
+                    })
+                    .await;
+                if command.starts_with("AT+QSSLOPEN") {
+                    let id = command.split(',').nth(2).unwrap();
+                    modem
+                        .say(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},561\r\n"))
+                        .await;
+                } else {
+                    seen.set(true);
+                    modem.say("\r\nOK\r\n").await;
+                }
+            }
+        },
+        async |bench| {
+            for _ in 0..20 {
+                let _ = with_timeout(Duration::from_secs(300), connect(bench)).await;
+                Timer::after_secs(10).await;
+            }
+        },
+    );
+    assert!(again.get(), "sheet 4.6, 561: QIDEACT/QIACT");
+}
+
+#[test]
+fn lost_data_connection_does_not_cut_an_upload_in_two() {
+    let swallowed = Rc::new(RefCell::new(Vec::new()));
+    let file = swallowed.clone();
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem
+                .obey_until(|command| command.starts_with("AT+QFUPL"))
+                .await;
+            modem.say("\r\nCONNECT\r\n").await;
+            modem.payload(200).await;
+            modem.say("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
+            *file.borrow_mut() = modem.payload(100).await;
+            modem.rest().await;
+        },
+        async |bench| {
+            struct Paced(usize);
+            impl Source for Paced {
+                type Error = core::convert::Infallible;
+                fn len(&self) -> usize {
+                    2000
+                }
+                async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+                    Timer::after_millis(100).await;
+                    let count = buf.len().min(100);
+                    buf[..count].fill(b'K');
+                    self.0 += count;
+                    Ok(count)
+                }
+            }
+            bench.control.wait_up().await.unwrap();
+            let stored = with_timeout(
+                Duration::from_secs(5),
+                bench.control.store(Tag(7), Kind::Ca, Paced(0)),
+            )
+            .await;
+            assert_ne!(
+                stored,
+                Ok(Err(CredentialError::At(AtError::ModemReset))),
+                "\"the modem restarted\", which it did not"
+            );
+        },
+    );
+    let swallowed = swallowed.borrow();
+    assert!(
+        swallowed.iter().all(|&byte| byte == b'K' || byte == b'\n'),
+        "commands were fed to a modem that counts: {:?}",
+        String::from_utf8_lossy(&swallowed)
+    );
+}
+
+#[test]
+fn late_prompt_gets_no_command_for_payload() {
+    let peer = Rc::new(RefCell::new(Vec::new()));
+    let got = peer.clone();
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.expect("AT+QSSLSEND=0,3").await;
+            Timer::after_millis(10_010).await;
+            // Whatever was sent in front of the prompt is lost (sheet 4.3).
+            while !modem.is_quiet(10).await {}
+            modem.say("\r\n> ").await;
+            let bytes = modem.payload(3).await;
+            got.borrow_mut().extend(bytes);
+            modem.say("\r\nSEND OK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            socket.write_all(b"abc").await.unwrap();
+            let _ = socket.flush().await;
+            Timer::after_secs(60).await;
+        },
+    );
+    let peer = peer.borrow();
+    assert!(
+        b"abc".starts_with(&peer),
+        "the peer received {:?}",
+        String::from_utf8_lossy(&peer)
+    );
+}
+
+#[test]
+fn stray_id_is_not_used_before_its_close_is_confirmed() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.say("\r\n+QSSLOPEN: 0,0\r\n").await;
+            // Not answered.
+            modem.expect("AT+QSSLCLOSE=0,3").await;
+            let command = modem
+                .obey_until(|command| {
+                    command.starts_with("AT+QSSLOPEN") || command == "AT+QSSLCLOSE=0,3"
+                })
+                .await;
+            assert!(
+                !command.starts_with("AT+QSSLOPEN=1,0,0,"),
+                "the modem has not confirmed that id 0 is free: {command}"
+            );
+            modem.rest().await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            Timer::after_secs(20).await;
+            let _ = with_timeout(Duration::from_secs(5), connect(bench)).await;
+        },
+    );
+}
+
+#[test]
+fn notice_of_the_old_data_connection_does_not_end_the_new_one() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.say("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
+            modem
+                .obey_until(|command| command.starts_with("AT+QURCCFG"))
+                .await;
+            // Said twice, before the driver deactivates and activates.
+            modem.say("\r\n+QIURC: \"pdpdeact\",1\r\n\r\nOK\r\n").await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            Timer::after_secs(10).await;
+            bench.control.wait_up().await.unwrap();
+            Timer::after_secs(60).await;
+            assert_eq!(bench.control.counters().restarts, 1);
+        },
+    );
+}
+
+#[test]
+fn other_data_connection_may_go() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QIURC: \"pdpdeact\",2\r\n").await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let mut buf = [0; 1];
+            let read = with_timeout(Duration::from_secs(1), socket.read(&mut buf)).await;
+            assert!(read.is_err(), "context 2 is not ours: {read:?}");
+        },
+    );
+}
+
+#[test]
+fn dropped_synchronise_leaves_its_answer_to_nobody() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.expect("AT+IPR?").await;
+            Timer::after_millis(100).await;
+            modem.say(IPR).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let at = bench.control.at().await.unwrap();
+            assert!(
+                with_timeout(Duration::from_millis(50), at.synchronise())
+                    .await
+                    .is_err()
+            );
+            let clock = bench.control.clock().await;
+            assert!(clock.is_ok(), "{clock:?}");
+        },
+    );
+}
+
+#[test]
+fn timing_that_means_never_does_not_panic() {
+    virtually(async || {
+        let (host, device) = tokio::io::duplex(64 * 1024);
+        let (rx, tx) = tokio::io::split(host);
+        let mut timing = Timing::DEFAULT;
+        timing.poll = Duration::MAX;
+        let state: &'static mut Rings = Box::leak(Box::new(
+            State::new(Bg96::new(Config::new())).with_timing(timing),
+        ));
+        let (control, _sockets, mut runner) =
+            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let run = tokio::task::spawn_local(async move { runner.run().await });
+        tokio::task::spawn_local(async move {
+            let mut modem = Modem::new(device, 4096);
+            Timer::after_secs(1).await;
+            modem.bring_up().await;
+            modem.rest().await;
+        });
+        let up = with_timeout(Duration::from_secs(60), control.wait_up()).await;
+        assert!(up.is_ok(), "the runner panicked");
+        Timer::after_secs(1).await;
+        assert!(!run.is_finished(), "the runner panicked");
+    });
+}
+
+#[test]
+fn watch_may_be_armed_again_by_whoever_reads_it() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            Timer::after_secs(1).await;
+            modem.say("\r\n+QIND: SMS DONE\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let at = bench.control.at().await.unwrap();
+            at.watch("+QIND:");
+            at.watched(Duration::from_secs(10), |_| at.watch("+QUSIM:"))
+                .await
+                .unwrap();
+        },
+    );
+}
+
+#[test]
+fn open_result_said_twice_does_not_close_the_socket() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLOPEN: 0,0\r\n").await;
+            assert!(modem.is_quiet(1000).await, "a live socket is closed");
+            modem.rest().await;
+        },
+        async |bench| {
+            let _socket = connect(bench).await.unwrap();
+            Timer::after_millis(1500).await;
+        },
+    );
+}
+
+#[test]
+fn caller_that_is_not_polled_does_not_stop_the_others_for_ever() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            loop {
+                modem
+                    .obey_until(|command| command.starts_with("AT+QSSLSEND"))
+                    .await;
+                modem.say("\r\n> ").await;
+                modem.payload(1).await;
+                modem.say("\r\nSEND OK\r\n").await;
+            }
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let mut clock = pin!(bench.control.clock());
+            std::future::poll_fn(|cx| {
+                assert!(clock.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            socket.write_all(b"x").await.unwrap();
+            let flushed = with_timeout(Duration::from_secs(600), socket.flush()).await;
+            assert!(
+                flushed.is_ok(),
+                "ten minutes, though the clock's limit is 3 s"
+            );
+        },
+    );
+}
+
+#[test]
+fn open_result_missed_during_synchronising_does_not_cost_minutes() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.until_open().await;
+            modem.say("\r\nOK\r\n").await;
+            modem.expect("AT+CCLK?").await;
+            modem.expect("AT+IPR?").await;
+            modem.say("\r\n+QSSLOPEN: 0,0\r\n").await;
+            modem.say(IPR).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let clock = async {
+                Timer::after_millis(500).await;
+                bench.control.clock().await
+            };
+            let start = Instant::now();
+            let (socket, _) = embassy_futures::join::join(connect(bench), clock).await;
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "{:?}: {:?}",
+                start.elapsed(),
+                socket.err()
+            );
+        },
+    );
+}
+
+mod simulated {
+    use super::*;
+    use embedded_hal::digital::{ErrorType, OutputPin};
+    use sectag::{NoPin, Pins};
+    use sectag_integration_tests::simulated::World;
+    use sectag_simulator::Options;
+
+    struct Pin(Box<dyn FnMut(bool)>);
+    impl ErrorType for Pin {
+        type Error = core::convert::Infallible;
+    }
+    impl OutputPin for Pin {
+        fn set_low(&mut self) -> Result<(), Self::Error> {
+            (self.0)(false);
+            Ok(())
+        }
+        fn set_high(&mut self) -> Result<(), Self::Error> {
+            (self.0)(true);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn modem_that_resets_is_not_switched_off_by_our_own_key() {
+        for reset_time in [3000, 5000, 5900, 7000, 8000] {
+            virtually(async || {
+                let world = World::new(Options {
+                    reset_time: Duration::from_millis(reset_time),
+                    ..Options::default()
+                });
+                let key = world.modem.clone();
+                let presses = Rc::new(Cell::new(0));
+                let count = presses.clone();
+                let pins = Pins::<_, NoPin, NoPin>::new(
+                    Some(Pin(Box::new(move |pressed| {
+                        count.set(count.get() + usize::from(pressed));
+                        key.power_key(pressed)
+                    }))),
+                    None,
+                    None,
+                );
+                world
+                    .attach_with(Config::new(), pins, async |bench| {
+                        bench.control.wait_up().await.unwrap();
+                        Timer::after_secs(10).await;
+                        let start = Instant::now();
+                        world.modem.reset();
+                        world.modem.inject_bytes(b"\r\nPOWERED DOWN\r\n");
+                        Timer::after_millis(50).await;
+                        while bench.control.wait_up().await.is_err() {}
+                        assert!(
+                            start.elapsed() < Duration::from_millis(reset_time + 5000),
+                            "up after {:?}, {} presses",
+                            start.elapsed(),
+                            presses.get()
+                        );
+                    })
+                    .await;
+            });
+        }
+    }
+}
