@@ -205,6 +205,8 @@ pub(crate) struct Core {
     pub(crate) late_payload: Cell<usize>,
     /// Closes in a row that the modem has not confirmed.
     pub(crate) failed_closes: Cell<u8>,
+    /// What the modem waited for when it broke the grammar.
+    violated: Cell<Phase>,
     missed_notices: Cell<bool>,
     pub(crate) link: Cell<Link>,
     pub(crate) generation: Cell<u32>,
@@ -256,6 +258,7 @@ impl Core {
             exchange: Cell::new(0),
             late_payload: Cell::new(0),
             failed_closes: Cell::new(0),
+            violated: Cell::new(Phase::Line),
             missed_notices: Cell::new(false),
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
@@ -350,6 +353,7 @@ impl Core {
     pub(crate) fn phase(&self) -> Phase {
         match self.stage.get() {
             Stage::Data { left } => Phase::Counted { left },
+            Stage::Done(Outcome::Garbled) => self.violated.get(),
             Stage::Prompt => Phase::Prompt,
             _ => Phase::Line,
         }
@@ -627,6 +631,7 @@ impl Core {
             return;
         }
         warn!("the answer does not follow the grammar");
+        self.violated.set(self.phase());
         self.resync.set(Resync::Deaf);
         self.set_stage(Stage::Done(Outcome::Garbled));
     }

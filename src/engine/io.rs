@@ -1,7 +1,7 @@
 //! The I/O loops: the only owners of the UART's halves.
 
 use embassy_futures::select::{Either, select};
-use embassy_time::{Duration, Instant};
+use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
@@ -10,6 +10,8 @@ use super::core::Stage;
 use crate::error::RunError;
 use crate::modem::Modem;
 
+/// Read errors in a row that are taken for noise on the line.
+const READ_ERRORS: u8 = 100;
 /// How long a caller may leave an information line lying before it is dropped; it is the caller's
 /// executor that would have to be stuck.
 const LINE_PATIENCE: Duration = Duration::from_secs(1);
@@ -22,12 +24,21 @@ pub(crate) async fn receive<M: Modem, R: Read>(
 ) -> RunError {
     let core = engine.core;
     let mut buf = [0; 128];
+    let mut errors = 0;
     loop {
         let count = match uart.read(&mut buf).await {
             Ok(0) => return RunError::Eof,
             Ok(count) => count,
+            // Break and framing errors come with every power cycle of a modem; only a UART that
+            // does nothing else is broken. What was lost is found out above.
+            Err(_) if errors < READ_ERRORS => {
+                errors += 1;
+                Timer::after_millis(10).await;
+                continue;
+            }
             Err(error) => return RunError::Read(error.kind()),
         };
+        errors = 0;
         core.count(|counters| counters.received = counters.received.wrapping_add(count as u32));
         let mut input = &buf[..count];
         while !input.is_empty() {

@@ -174,6 +174,8 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
                     }
                 }
             }
+            Ok(Sim::NotReady) if start.elapsed() < SIM_MISSING_LIMIT => {}
+            Ok(Sim::NotReady) => return Err(BringUpError::SimMissing(Code::Plain)),
             // The modem may take a moment to believe the PIN.
             Ok(Sim::Pin) if start.elapsed() < SIM_LIMIT => {}
             Ok(_) => return Err(BringUpError::SimLocked),

@@ -67,6 +67,7 @@ impl AtatResp for Time {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sim {
     Locked,
+    NotReady,
     Pin,
     Ready,
 }
@@ -77,6 +78,7 @@ at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
     Some(match answer(text, "+CPIN:")? {
         b"READY" => Sim::Ready,
         b"SIM PIN" => Sim::Pin,
+        b"NOT READY" | b"NOT INSERTED" => Sim::NotReady,
         _ => Sim::Locked,
     })
 });

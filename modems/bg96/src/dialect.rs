@@ -56,8 +56,15 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
         Named::Received => fields
             .int()
             .map_or(Line::Info, |count| Line::Payload(count as usize)),
-        Named::Opened => match (fields.byte(), fields.int().map(u16::try_from)) {
-            (Some(id), Some(Ok(result))) => Line::Urc(Urc::Opened { id, result }),
+        Named::Opened => match (fields.byte(), fields.next()) {
+            // What is no number, or none that the manual knows, is a failure all the same.
+            (Some(id), Some(result)) => Line::Urc(Urc::Opened {
+                id,
+                result: Fields::new(result)
+                    .int()
+                    .and_then(|result| result.try_into().ok())
+                    .unwrap_or(u16::MAX),
+            }),
             _ => OTHER,
         },
         Named::Socket => match (fields.next(), fields.byte()) {
@@ -180,7 +187,13 @@ mod tests {
         );
         assert_eq!(urc(b"+QIURC: \"pdpdeact\",1"), Line::Urc(Urc::NetworkLost));
         assert_eq!(urc(b"+QSSLURC: \"closed\",300"), Line::Urc(Urc::Other));
-        assert_eq!(urc(b"+QSSLOPEN: 4,99999"), Line::Urc(Urc::Other));
+        for odd in [&b"+QSSLOPEN: 4,99999"[..], b"+QSSLOPEN: 4,-1"] {
+            let failed = Urc::Opened {
+                id: 4,
+                result: u16::MAX,
+            };
+            assert_eq!(urc(odd), Line::Urc(failed));
+        }
     }
 
     #[test]

@@ -1021,3 +1021,49 @@ mod simulated {
         }
     }
 }
+
+/// A UART that reports a break or a framing error in front of every read that works.
+struct Noisy<R> {
+    uart: R,
+    failed: bool,
+}
+impl<R> embedded_io_async::ErrorType for Noisy<R> {
+    type Error = embedded_io_async::ErrorKind;
+}
+impl<R: Read> Read for Noisy<R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        self.failed = !self.failed;
+        if self.failed {
+            return Err(embedded_io_async::ErrorKind::Other);
+        }
+        self.uart
+            .read(buf)
+            .await
+            .map_err(|_| embedded_io_async::ErrorKind::Other)
+    }
+}
+
+#[test]
+fn framing_errors_do_not_end_the_runner() {
+    virtually(async || {
+        let (host, device) = tokio::io::duplex(64 * 1024);
+        let (rx, tx) = tokio::io::split(host);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+        let uart = Noisy {
+            uart: FromTokio::new(rx),
+            failed: false,
+        };
+        let (control, _, mut runner) = sectag::new(state, uart, FromTokio::new(tx), NoPins);
+        let mut modem = Modem::new(device, 4096);
+        let script = async {
+            modem.bring_up().await;
+            std::future::pending::<()>().await;
+        };
+        let work = async { control.wait_up().await };
+        match embassy_futures::select::select3(script, runner.run(), work).await {
+            embassy_futures::select::Either3::Third(up) => assert_eq!(up, Ok(())),
+            embassy_futures::select::Either3::Second(error) => panic!("{error}"),
+            embassy_futures::select::Either3::First(()) => unreachable!(),
+        }
+    });
+}
