@@ -29,6 +29,7 @@ mod control;
 mod credentials;
 mod engine;
 mod error;
+pub mod inspect;
 pub mod modem;
 mod power;
 mod socket;

@@ -1,100 +1,107 @@
 //! Reads a credential and looks whether it is what its option says, before any of it is sent.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use sectag::Kind;
+use sectag::inspect::{Container, Inspector, Material, check, check_pair};
 
 use crate::hints::Failure;
 
 pub(crate) struct CredentialFile {
+    pub(crate) kind: Kind,
     pub(crate) content: Vec<u8>,
-    pub(crate) is_pem: bool,
+    material: Material,
+}
+
+impl CredentialFile {
+    pub(crate) fn is_pem(&self) -> bool {
+        self.material.container == Container::Pem
+    }
 }
 
 pub(crate) fn read(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
     let shown = path.display();
     let content = std::fs::read(path)
         .map_err(|error| Failure::new(format!("cannot read {shown}: {error}")))?;
-    let labels = pem_labels(&content);
-    let (wanted, fits): (_, fn(&str) -> bool) = match kind {
-        Kind::PrivateKey => ("private key", |label| label.ends_with("PRIVATE KEY")),
-        _ => ("certificate", |label| label == "CERTIFICATE"),
-    };
-    if let Some(label) = labels.first()
-        && !labels.iter().any(|label| fits(label))
-    {
-        let failure = Failure::new(format!(
-            "{shown} holds a {}, and a {wanted} is needed for the {kind}",
-            label.to_lowercase()
-        ));
-        return Err(match kind {
-            Kind::PrivateKey => failure.hint("the key goes to --key, the certificate to --cert"),
-            _ => failure.hint("a certificate goes to --ca or --cert, the key to --key"),
-        });
-    }
-    if labels.contains(&"ENCRYPTED PRIVATE KEY") || contains(&content, b"Proc-Type: 4,ENCRYPTED") {
-        return Err(Failure::new(format!("the key in {shown} is encrypted"))
-            .hint("decrypt it: openssl pkey -in KEY -out PLAIN_KEY"));
-    }
-    // DER begins with a SEQUENCE.
-    if labels.is_empty() && content.first() != Some(&0x30) {
-        return Err(
-            Failure::new(format!("{shown} is neither PEM nor DER")).hint(
-                "a PEM file has a line -----BEGIN CERTIFICATE----- or -----BEGIN PRIVATE KEY-----",
-            ),
-        );
-    }
+    let mut inspector = Inspector::new();
+    inspector.feed(&content);
+    let material = inspector
+        .finish()
+        .map_err(|reason| failure(&shown, &reason))?;
+    // The modem's CA file holds one root; how long a client's chain may be is in no manual (bg96
+    // sheet, section 3).
+    let allowed = if kind == Kind::Ca { 1 } else { u16::MAX };
+    check(kind, &material, allowed).map_err(|reason| failure(&shown, &reason))?;
     Ok(CredentialFile {
-        is_pem: !labels.is_empty(),
+        kind,
         content,
+        material,
     })
 }
 
-fn pem_labels(content: &[u8]) -> Vec<&str> {
-    content
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| {
-            std::str::from_utf8(line)
-                .ok()?
-                .trim()
-                .strip_prefix("-----BEGIN ")?
-                .strip_suffix("-----")
-        })
-        .collect()
+/// Whether the private key is the certificate's, if both are among `files`.
+pub(crate) fn check_together(files: &[CredentialFile]) -> Result<(), Failure> {
+    let find = |kind| files.iter().find(|file| file.kind == kind);
+    let (Some(certificate), Some(key)) = (find(Kind::ClientCertificate), find(Kind::PrivateKey))
+    else {
+        return Ok(());
+    };
+    check_pair(&certificate.material, &key.material)
+        .map_err(|reason| failure(&"--cert and --key", &reason))
 }
 
-fn contains(content: &[u8], wanted: &[u8]) -> bool {
-    content.windows(wanted.len()).any(|part| part == wanted)
+/// The inspection says the cause, a colon, and the next step.
+fn failure(shown: &dyn Display, reason: &dyn Display) -> Failure {
+    let reason = reason.to_string();
+    match reason.split_once(": ") {
+        Some((cause, step)) => Failure::new(format!("{shown}: {cause}")).hint(step),
+        None => Failure::new(format!("{shown}: {reason}")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use sectag_test_support::pki::Pki;
+
     use super::*;
 
-    fn check(content: &[u8], kind: Kind) -> Result<bool, Failure> {
+    fn try_read(content: &str, kind: Kind) -> Result<CredentialFile, Failure> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
-        read(file.path(), kind).map(|file| file.is_pem)
+        read(file.path(), kind)
     }
 
     #[test]
-    fn the_wrong_kind_is_refused() {
-        let certificate = b"-----BEGIN CERTIFICATE-----\r\nAA==\r\n-----END CERTIFICATE-----\r\n";
-        let key = b"-----BEGIN RSA PRIVATE KEY-----\nAA==\n-----END RSA PRIVATE KEY-----\n";
-        assert_eq!(check(certificate, Kind::Ca), Ok(true));
-        assert_eq!(check(key, Kind::PrivateKey), Ok(true));
-        assert_eq!(check(&[0x30, 0x82], Kind::Ca), Ok(false));
-        assert!(check(certificate, Kind::PrivateKey).is_err());
-        assert!(check(key, Kind::ClientCertificate).is_err());
-        assert!(check(b"", Kind::Ca).is_err());
-        assert!(check(b"hello", Kind::Ca).is_err());
+    fn each_file_goes_where_it_belongs() {
+        let pki = Pki::shared();
+        let (ca, client) = (pki.ca_pem(), pki.client());
+        assert!(try_read(&ca, Kind::Ca).is_ok_and(|file| file.is_pem()));
+        assert!(try_read(&client.cert_pem, Kind::ClientCertificate).is_ok());
+        assert!(try_read(&client.key_pem, Kind::PrivateKey).is_ok());
+        for (content, kind) in [
+            (&client.cert_pem, Kind::Ca),
+            (&client.key_pem, Kind::Ca),
+            (&ca, Kind::ClientCertificate),
+            (&ca, Kind::PrivateKey),
+            (&String::new(), Kind::Ca),
+            (&"hello".into(), Kind::Ca),
+            (&format!("{ca}{ca}"), Kind::Ca),
+        ] {
+            assert!(try_read(content, kind).is_err(), "{kind}: {content}");
+        }
     }
 
     #[test]
-    fn encrypted_keys_are_refused() {
-        let new = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n";
-        let old = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
-        assert!(check(new, Kind::PrivateKey).is_err());
-        assert!(check(old, Kind::PrivateKey).is_err());
+    fn key_of_another_certificate_is_refused() {
+        let pki = Pki::shared();
+        let files = |key: &str| {
+            vec![
+                try_read(&pki.client().cert_pem, Kind::ClientCertificate).unwrap(),
+                try_read(key, Kind::PrivateKey).unwrap(),
+            ]
+        };
+        assert!(check_together(&files(&pki.client().key_pem)).is_ok());
+        assert!(check_together(&files(&pki.server().key_pem)).is_err());
     }
 }

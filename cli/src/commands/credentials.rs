@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failu
 }
 
 /// All of them before the first is sent: a mistake in the last file leaves the modem as it was.
-fn read(args: &StoreCredentials, report: &Report) -> Result<Vec<(Kind, CredentialFile)>, Failure> {
+fn read(args: &StoreCredentials, report: &Report) -> Result<Vec<CredentialFile>, Failure> {
     let mut files = Vec::new();
     for (kind, path) in [
         (Kind::Ca, &args.ca),
@@ -35,20 +35,21 @@ fn read(args: &StoreCredentials, report: &Report) -> Result<Vec<(Kind, Credentia
     ] {
         let Some(path) = path else { continue };
         let file = credential_file::read(path, kind)?;
-        if !file.is_pem {
+        if !file.is_pem() {
             report.warn(&format!(
                 "{} is DER, which not every firmware accepts; PEM is safer",
                 path.display()
             ));
         }
-        files.push((kind, file));
+        files.push(file);
     }
+    credential_file::check_together(&files)?;
     Ok(files)
 }
 
 struct Store<'a> {
     tag: Tag,
-    files: Vec<(Kind, CredentialFile)>,
+    files: Vec<CredentialFile>,
     report: &'a Report,
 }
 
@@ -61,7 +62,8 @@ impl Job for Store<'_> {
         _sockets: Sockets<'_, M>,
     ) -> Result<(), Failure> {
         let Self { tag, files, report } = self;
-        for (kind, file) in files {
+        for file in files {
+            let kind = file.kind;
             let len = file.content.len();
             let step = report.bytes(format!("storing the {kind}"), len);
             let source = Counted {

@@ -89,7 +89,7 @@ fn a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened() {
         "--ca",
         &key,
     ])
-    .expect_hint("--key");
+    .expect_hint("give the certificate");
 }
 
 #[test]

@@ -1,0 +1,98 @@
+/// Decodes base64 with the alphabet of RFC 4648 section 4, a character at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Base64 {
+    /// The bits that belong to the next byte; of older ones only what the shift has left.
+    bits: u8,
+    /// Characters of the running group of four.
+    filled: u8,
+    /// Padding seen, which nothing but padding may follow.
+    padding: bool,
+}
+
+/// A character that cannot stand where it does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadCharacter;
+
+impl Base64 {
+    pub(super) const fn new() -> Self {
+        Self {
+            bits: 0,
+            filled: 0,
+            padding: false,
+        }
+    }
+
+    /// The byte that this character completes, if any.
+    pub(super) fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
+        if character == b'=' {
+            return self.pad();
+        }
+        if self.padding {
+            return Err(BadCharacter);
+        }
+        let value = match character {
+            b'A'..=b'Z' => character - b'A',
+            b'a'..=b'z' => character - b'a' + 26,
+            b'0'..=b'9' => character - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return Err(BadCharacter),
+        };
+        let (byte, left) = match self.filled {
+            0 => (None, value << 2),
+            1 => (Some(self.bits | value >> 4), value << 4),
+            2 => (Some(self.bits | value >> 2), value << 6),
+            _ => (Some(self.bits | value), 0),
+        };
+        self.bits = left;
+        self.filled = (self.filled + 1) % 4;
+        Ok(byte)
+    }
+
+    /// Whether the text may end here: padded to a whole group.
+    pub(super) fn is_whole(&self) -> bool {
+        self.filled == 0
+    }
+
+    fn pad(&mut self) -> Result<Option<u8>, BadCharacter> {
+        // One or two bytes are left over, never none.
+        if self.filled < 2 {
+            return Err(BadCharacter);
+        }
+        self.padding = true;
+        self.filled = (self.filled + 1) % 4;
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_stands_only_where_bytes_are_left_over() {
+        let cases = [
+            ("", Ok(true)),
+            ("QUJD", Ok(true)),
+            ("QUI=", Ok(true)),
+            ("QQ==", Ok(true)),
+            ("QUI", Ok(false)),
+            ("QQ=", Ok(false)),
+            ("=", Err(BadCharacter)),
+            ("Q=", Err(BadCharacter)),
+            ("QUJD=", Err(BadCharacter)),
+            ("QQ=Q", Err(BadCharacter)),
+            ("QQ==QUJD", Err(BadCharacter)),
+            ("QQ===", Err(BadCharacter)),
+            ("QU-_", Err(BadCharacter)),
+        ];
+        for (text, expected) in cases {
+            let mut decoder = Base64::new();
+            let result = text.bytes().try_for_each(|character| {
+                decoder.push(character)?;
+                Ok(())
+            });
+            assert_eq!(result.map(|()| decoder.is_whole()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use core::fmt;
+
+use super::material::{Content, Material};
+use crate::credentials::Kind;
+
+/// Why something that is a credential cannot be this one of the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Misplaced {
+    /// A CA's certificate for the client's.
+    CaForClient,
+    /// A certificate for the private key.
+    CertificateForKey,
+    /// A private key for a certificate.
+    KeyForCertificate {
+        /// What was to be stored.
+        wanted: Kind,
+    },
+    /// A certificate for the CA's that is no CA's, and was issued by another.
+    NotCa {
+        /// Which in the file, from 1.
+        number: u16,
+    },
+    /// The private key is of another certificate.
+    OtherKey,
+    /// The client's certificate stands behind a CA's.
+    Order {
+        /// Which in the file it is, from 1.
+        number: u16,
+    },
+    /// More certificates in a file than the modem takes.
+    TooMany {
+        /// How many there are.
+        found: u16,
+        /// How many may be.
+        allowed: u16,
+    },
+}
+
+impl fmt::Display for Misplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CaForClient => {
+                "this is a CA's certificate, not the client's: store the one that was issued to the device (if that is self-signed, make it with basicConstraints=CA:FALSE)"
+            }
+            Self::CertificateForKey => {
+                "this is a certificate, not a private key: store the key that its request was made with"
+            }
+            Self::KeyForCertificate { wanted } => {
+                return write!(
+                    f,
+                    "this is a private key, not a {wanted}: give the certificate, and keep the key secret"
+                );
+            }
+            Self::NotCa { number } => {
+                return write!(
+                    f,
+                    "certificate {number} in the file is not a CA's and cannot vouch for a server: store the certificate of the CA that issued the server's"
+                );
+            }
+            Self::OtherKey => {
+                "the private key is not the one of the client certificate: store the two that were made together"
+            }
+            Self::Order { number } => {
+                return write!(
+                    f,
+                    "the client's certificate is number {number} in the file: put it first, and each one's issuer behind it"
+                );
+            }
+            Self::TooMany { found, allowed } => {
+                return write!(
+                    f,
+                    "there are {found} certificates in the file and this modem takes {allowed}: keep those that are needed"
+                );
+            }
+        })
+    }
+}
+
+impl core::error::Error for Misplaced {}
+
+/// Whether `material` can be the `kind` of a set. `allowed` is how many certificates the modem takes
+/// in one file of that kind.
+///
+/// What cannot be told is allowed: a certificate of version 1 does not say whether it is a CA's, and
+/// one that is its own issuer may be stored as the CA of the very server that presents it.
+///
+/// A client certificate that calls itself a CA is refused, although a self-signed one that was made
+/// by `openssl req -x509` without further ado does so: it is far more often the wrong file.
+pub fn check(kind: Kind, material: &Material, allowed: u16) -> Result<(), Misplaced> {
+    let certificate = match (&material.content, kind) {
+        (Content::PrivateKey(_), Kind::PrivateKey) => return Ok(()),
+        (Content::PrivateKey(_), wanted) => return Err(Misplaced::KeyForCertificate { wanted }),
+        (Content::Certificate(_), Kind::PrivateKey) => return Err(Misplaced::CertificateForKey),
+        (Content::Certificate(certificate), _) => certificate,
+    };
+    match (kind, material.first_leaf) {
+        (Kind::Ca, Some(1)) if certificate.self_issued && material.blocks == 1 => {}
+        (Kind::Ca, Some(number)) => return Err(Misplaced::NotCa { number }),
+        (Kind::ClientCertificate, leaf) if certificate.is_ca == Some(true) => {
+            return Err(match leaf {
+                Some(number) => Misplaced::Order { number },
+                None => Misplaced::CaForClient,
+            });
+        }
+        _ => {}
+    }
+    if material.blocks > allowed {
+        return Err(Misplaced::TooMany {
+            found: material.blocks,
+            allowed,
+        });
+    }
+    Ok(())
+}
+
+/// Whether `key` may be the key of `certificate`: refused only when it certainly is not. See
+/// [`Material::matches`].
+pub fn check_pair(certificate: &Material, key: &Material) -> Result<(), Misplaced> {
+    match certificate.matches(key) {
+        Some(false) => Err(Misplaced::OtherKey),
+        Some(true) | None => Ok(()),
+    }
+}
