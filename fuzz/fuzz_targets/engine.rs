@@ -41,8 +41,10 @@ async fn run(input: &[u8]) {
     // Small rings wrap often.
     let state = State::<_, 2, 256, 256>::new(sectag_bg96::Bg96::new(Config::new()));
     let mut state = Box::new(state);
+    let paced = options.paced();
+    let uart = |pipe| End { pipe, paced };
     let (control, sockets, mut runner) =
-        sectag::new(&mut state, End(&to_driver), End(&to_modem), NoPins);
+        sectag::new(&mut state, uart(&to_driver), uart(&to_modem), NoPins);
     let apps = [2, 3].map(|tag| App::new(control, sockets, &modem, tag));
     let restart = Event::default();
     let cast = Cast {
@@ -69,17 +71,14 @@ async fn run(input: &[u8]) {
         // From here on the modem behaves.
         select(serve(&modem), conclude(&apps, &modem)).await;
     };
-    select(
-        directing,
-        join3(running, apps[0].run(), apps[1].run()),
-    )
-    .await;
+    select(directing, join3(running, apps[0].run(), apps[1].run())).await;
 }
 
 async fn conclude(apps: &[App<'_>; 2], modem: &Bg96<'_>) {
     for app in apps {
         app.calm();
     }
+    modem.all_peers_send(150);
     let since = Instant::now();
     for app in apps {
         while let Some((action, begun)) = app.doing() {
@@ -90,7 +89,9 @@ async fn conclude(apps: &[App<'_>; 2], modem: &Bg96<'_>) {
                 begun.elapsed().as_secs()
             );
         }
-        app.perform(Action::Drop).await;
+    }
+    for app in apps {
+        still_true(app, modem).await;
     }
     let since = Instant::now();
     let mut tries = Vec::new();
@@ -101,7 +102,10 @@ async fn conclude(apps: &[App<'_>; 2], modem: &Bg96<'_>) {
             Ok(Err(failed)) => tries.push(failed),
             Err(_) => tries.push(apps[0].doing().map_or(Action::Drop, |(action, _)| action)),
         }
-        assert!(since.elapsed() < RECONNECT_LIMIT, "no connection; failed: {tries:?}");
+        assert!(
+            since.elapsed() < RECONNECT_LIMIT,
+            "no connection; failed: {tries:?}"
+        );
         Timer::after_secs(1).await;
     }
     if !modem.has_lied() {
@@ -110,9 +114,24 @@ async fn conclude(apps: &[App<'_>; 2], modem: &Bg96<'_>) {
         for (name, content) in modem.files() {
             let tag = if name.starts_with("st2.") { 2 } else { 3 };
             let intended = sectag_fuzz::stream::bytes(tag, 0, content.len());
-            assert!(content == intended, "{name} is left and is not what was stored");
+            assert!(
+                content == intended,
+                "{name} is left and is not what was stored"
+            );
         }
     }
+}
+
+/// What was lost or doubled shows when more is sent and received on a connection that survived.
+async fn still_true(app: &App<'_>, modem: &Bg96<'_>) {
+    modem.all_peers_send(150);
+    if app.perform(Action::Write(40)).await {
+        app.perform(Action::Flush).await;
+    }
+    let read_all = async { while app.perform(Action::Read(512)).await {} };
+    let _ = with_timeout(Duration::from_secs(2), read_all).await;
+    app.cancel();
+    app.perform(Action::Drop).await;
 }
 
 /// Connects, and sends and receives a little.
@@ -122,7 +141,7 @@ async fn round_trip(app: &App<'_>, modem: &Bg96<'_>) -> Result<(), Action> {
             return Err(action);
         }
     }
-    modem.newest_peer_sends(100);
+    modem.all_peers_send(100);
     if app.perform(Action::Read(256)).await {
         Ok(())
     } else {

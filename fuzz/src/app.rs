@@ -19,7 +19,9 @@ const HOST: ServerName<'static> = match ServerName::new("broker.example") {
     Ok(name) => name,
     Err(_) => panic!("not a name"),
 };
-const TLS: TlsConfig = TlsConfig::new(Tag(1)).client_certificate().ca_scope(CaScope::Private);
+const TLS: TlsConfig = TlsConfig::new(Tag(1))
+    .client_certificate()
+    .ca_scope(CaScope::Private);
 const FIRST_PORT: u32 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,11 +169,21 @@ impl<'a> App<'a> {
                 *connection = None;
                 let port = self.modem.next_port(FIRST_PORT);
                 let socket = self.sockets.connect(HOST, port as u16, &TLS).await.ok()?;
-                *connection = Some(Connection { socket, port, read: 0, written: 0 });
+                *connection = Some(Connection {
+                    socket,
+                    port,
+                    read: 0,
+                    written: 0,
+                });
             }
             Action::Drop => *connection = None,
             Action::Close => {
-                let Connection { socket, port, written, .. } = connection.take()?;
+                let Connection {
+                    socket,
+                    port,
+                    written,
+                    ..
+                } = connection.take()?;
                 socket.close().await.ok()?;
                 self.check_sent(port, written);
             }
@@ -211,14 +223,21 @@ impl<'a> App<'a> {
             }
             Action::Store(len) => {
                 let content = stream::bytes(self.tag, 0, len);
-                self.control.store(tag, Kind::ClientCertificate, &content[..]).await.ok()?;
+                self.control
+                    .store(tag, Kind::ClientCertificate, &content[..])
+                    .await
+                    .ok()?;
                 if !self.modem.has_lied() {
                     let name = format!("st{}.crt", self.tag);
                     assert_eq!(self.modem.files().get(&name), Some(&content), "stored");
                 }
             }
             Action::List => self.control.list(&mut |_| {}).await.ok()?,
-            Action::Remove => self.control.remove(tag, Kind::ClientCertificate).await.ok()?,
+            Action::Remove => self
+                .control
+                .remove(tag, Kind::ClientCertificate)
+                .await
+                .ok()?,
             Action::Clock => drop(self.control.clock().await.ok()?),
             Action::SetClock => {
                 let now = DateTime::new(2026, 11, 20, 12, 0, 0).expect("a date");
@@ -232,7 +251,11 @@ impl<'a> App<'a> {
     /// Everything written was reported as taken by the modem.
     fn check_sent(&self, port: u32, written: usize) {
         if self.modem.tx_counts(port) {
-            assert_eq!(self.modem.received(port), Some(written), "port {port}: flushed");
+            assert_eq!(
+                self.modem.received(port),
+                Some(written),
+                "port {port}: flushed"
+            );
         }
     }
 }

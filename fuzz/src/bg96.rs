@@ -10,7 +10,8 @@ use crate::stream;
 use crate::uart::Pipe;
 
 /// Tag 1 is complete from the start.
-const FILES: &str = "+QFLST: \"st1.ca\",1200\r\n+QFLST: \"st1.crt\",1200\r\n+QFLST: \"st1.key\",1700\r\n";
+const FILES: &str =
+    "+QFLST: \"st1.ca\",1200\r\n+QFLST: \"st1.crt\",1200\r\n+QFLST: \"st1.key\",1700\r\n";
 /// A prompt later than this finds a driver that has given up and takes its next command for data.
 const LATE_PROMPT: Duration = Duration::from_secs(5);
 /// The modem leaves an upload after this, as the driver asks it to.
@@ -49,8 +50,16 @@ enum Broken {
 
 enum Mode {
     Lines,
-    File { name: String, left: usize, content: Vec<u8> },
-    Send { port: u32, left: usize, content: Vec<u8> },
+    File {
+        name: String,
+        left: usize,
+        content: Vec<u8>,
+    },
+    Send {
+        port: u32,
+        left: usize,
+        content: Vec<u8>,
+    },
 }
 
 struct Connection {
@@ -124,8 +133,16 @@ impl<'a> Bg96<'a> {
         }
         self.lied.set(true);
         let waits = |name: &[u8]| {
-            self.from_host.contains(name)
-                || self.line.borrow().windows(name.len()).any(|part| part == name)
+            let begun = self.line.borrow();
+            let taken = match &*self.mode.borrow() {
+                Mode::Lines => false,
+                // A command that was taken for data.
+                Mode::File { content, .. } | Mode::Send { content, .. } => has(content, name),
+            };
+            self.from_host.is_writing()
+                || taken
+                || has(&begun, name)
+                || self.from_host.contains(name)
         };
         let next = self.newest_port.get() + 1;
         if waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
@@ -156,29 +173,38 @@ impl<'a> Bg96<'a> {
 
     /// The peer of the `index`th connection sends; the modem tells of it if `notice`.
     pub fn peer_sends(&self, index: usize, count: usize, notice: bool) {
-        let id = self.sockets.borrow_mut().iter_mut().nth(index).map(|(&id, connection)| {
-            connection.available += count;
-            id
-        });
+        let id = self
+            .sockets
+            .borrow_mut()
+            .iter_mut()
+            .nth(index)
+            .map(|(&id, connection)| {
+                connection.available += count;
+                id
+            });
         if let Some(id) = id.filter(|_| notice) {
             self.urc(&format!("\r\n+QSSLURC: \"recv\",{id}\r\n"));
         }
     }
 
-    /// The peer of the newest connection sends, and the modem tells of it.
-    pub fn newest_peer_sends(&self, count: usize) {
-        let port = self.newest_port.get();
-        let index = self.sockets.borrow().values().position(|connection| connection.port == port);
-        if let Some(index) = index {
+    /// All peers send, and the modem tells of it.
+    pub fn all_peers_send(&self, count: usize) {
+        let connections = self.sockets.borrow().len();
+        for index in 0..connections {
             self.peer_sends(index, count, true);
         }
     }
 
     pub fn peer_closes(&self, index: usize) {
-        let id = self.sockets.borrow_mut().iter_mut().nth(index).map(|(&id, connection)| {
-            connection.closed = true;
-            id
-        });
+        let id = self
+            .sockets
+            .borrow_mut()
+            .iter_mut()
+            .nth(index)
+            .map(|(&id, connection)| {
+                connection.closed = true;
+                id
+            });
         if let Some(id) = id {
             self.urc(&format!("\r\n+QSSLURC: \"closed\",{id}\r\n"));
         }
@@ -191,6 +217,11 @@ impl<'a> Bg96<'a> {
         *self.mode.borrow_mut() = Mode::Lines;
         self.urc("\r\nRDY\r\n\r\nAPP RDY\r\n");
         self.broken.set(None);
+    }
+
+    /// Waits until the driver sends something more.
+    pub async fn host_speaks(&self) {
+        self.from_host.written().await;
     }
 
     /// The next command, or the end of the payload that the modem waits for.
@@ -238,6 +269,8 @@ impl<'a> Bg96<'a> {
         let answer = self.act(input);
         self.check_glue(input);
         self.say(&answer);
+        // The prompt has no line end, and needs none.
+        self.partial.set(false);
     }
 
     /// Does what was asked and answers with `spoil` applied to the answer. What is only cut off at its
@@ -317,7 +350,10 @@ impl<'a> Bg96<'a> {
 
     fn command(&self, line: &str) -> Vec<u8> {
         let (name, arguments) = line.split_once('=').unwrap_or((line, ""));
-        let arguments: Vec<_> = arguments.split(',').map(|argument| argument.trim_matches('"')).collect();
+        let arguments: Vec<_> = arguments
+            .split(',')
+            .map(|argument| argument.trim_matches('"'))
+            .collect();
         let number = |index: usize| arguments.get(index)?.parse::<u32>().ok();
         let ok = "\r\nOK\r\n".into();
         let error = || "\r\nERROR\r\n".into();
@@ -339,7 +375,9 @@ impl<'a> Bg96<'a> {
                 None => "\r\n+CME ERROR: 405\r\n".into(),
             },
             "AT+QFUPL" => match number(1) {
-                _ if self.files.borrow().contains_key(arguments[0]) => "\r\n+CME ERROR: 407\r\n".into(),
+                _ if self.files.borrow().contains_key(arguments[0]) => {
+                    "\r\n+CME ERROR: 407\r\n".into()
+                }
                 Some(left @ 1..) => {
                     *self.mode.borrow_mut() = Mode::File {
                         name: arguments[0].into(),
@@ -360,18 +398,26 @@ impl<'a> Bg96<'a> {
                 }
                 sockets.insert(
                     id,
-                    Connection { port, available: 0, fetched: 0, closed: false },
+                    Connection {
+                        port,
+                        available: 0,
+                        fetched: 0,
+                        closed: false,
+                    },
                 );
                 format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n").into_bytes()
             }
-            "AT+QSSLCLOSE" => match number(0).and_then(|id| self.sockets.borrow_mut().remove(&id)) {
-                Some(_) => ok,
-                None => error(),
-            },
+            "AT+QSSLCLOSE" => {
+                match number(0).and_then(|id| self.sockets.borrow_mut().remove(&id)) {
+                    Some(_) => ok,
+                    None => error(),
+                }
+            }
             "AT+QSSLSEND" => match (number(0), number(1)) {
                 (Some(id), Some(left @ 1..=1460)) => {
                     let sockets = self.sockets.borrow();
-                    let Some(connection) = sockets.get(&id).filter(|connection| !connection.closed) else {
+                    let Some(connection) = sockets.get(&id).filter(|connection| !connection.closed)
+                    else {
                         return error();
                     };
                     if Instant::now() > self.from_host.waiting_since() + LATE_PROMPT {
@@ -409,4 +455,8 @@ impl<'a> Bg96<'a> {
             _ => error(),
         }
     }
+}
+
+fn has(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }

@@ -5,7 +5,7 @@
 //! are orders ([`Order`]), some with an argument.
 
 use embassy_futures::select::{Either, select};
-use embassy_time::{Duration, Timer, with_timeout};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
 
 use crate::app::{Action, App};
 use crate::bg96::{Bg96, Input};
@@ -13,6 +13,8 @@ use crate::event::Event;
 
 /// So much virtual time may pass in a script.
 const WAITING_LIMIT: Duration = Duration::from_secs(600);
+/// Longer than any deadline of the driver.
+const SPEECHLESS: Duration = Duration::from_secs(250);
 const STEP_LIMIT: usize = 200;
 /// Fragments of what modems say, for the order [`Order::Fragment`].
 const FRAGMENTS: [&[u8]; 24] = [
@@ -57,6 +59,11 @@ impl Options {
         if self.0 & 4 == 0 { 8192 } else { 48 }
     }
 
+    /// Whether what the driver sends takes time.
+    pub fn paced(self) -> bool {
+        self.0 & 16 != 0
+    }
+
     /// Whether the script begins before bring-up, and not behind a first connection.
     pub fn cold(self) -> bool {
         self.0 & 8 != 0
@@ -88,14 +95,17 @@ pub struct Cast<'a, 'm> {
 impl Cast<'_, '_> {
     /// Plays a script to its end.
     pub async fn play(&self, mut script: &[u8]) {
-        let mut waited = Duration::MIN;
+        let begun = Instant::now();
         let mut settles = true;
         for _ in 0..STEP_LIMIT {
             let Some((&code, rest)) = script.split_first() else {
                 return;
             };
             if code < 0x80 {
-                let end = script.iter().position(|&byte| byte >= 0x80).unwrap_or(script.len());
+                let end = script
+                    .iter()
+                    .position(|&byte| byte >= 0x80)
+                    .unwrap_or(script.len());
                 let (text, rest) = script.split_at(end);
                 script = rest;
                 self.modem.lie(text);
@@ -110,13 +120,10 @@ impl Cast<'_, '_> {
                 if let Order::Race = order {
                     settles = !settles;
                 }
-                if let Order::Wait(duration) = order {
-                    waited += duration;
-                    if waited > WAITING_LIMIT {
-                        return;
-                    }
-                }
                 self.carry_out(order).await;
+                if begun.elapsed() > WAITING_LIMIT {
+                    return;
+                }
             }
             if settles {
                 Timer::after_micros(100).await;
@@ -178,7 +185,11 @@ impl Cast<'_, '_> {
             }
             Order::Fragment(fragment) => modem.lie(fragment),
             Order::PeerCloses(index) => modem.peer_closes(index),
-            Order::PeerSends { index, count, notice } => modem.peer_sends(index, count, notice),
+            Order::PeerSends {
+                index,
+                count,
+                notice,
+            } => modem.peer_sends(index, count, notice),
             Order::Race => {}
             Order::Raw(byte) => modem.lie(&[byte]),
             Order::RestartModem => modem.restart(),
@@ -189,6 +200,9 @@ impl Cast<'_, '_> {
                 }
             }
             Order::Wait(duration) => Timer::after(duration).await,
+            Order::WaitForHost => {
+                let _ = with_timeout(SPEECHLESS, modem.host_speaks()).await;
+            }
         }
     }
 
@@ -215,7 +229,11 @@ enum Order {
     Fragment(&'static [u8]),
     Insert(usize, &'static [u8]),
     PeerCloses(usize),
-    PeerSends { index: usize, count: usize, notice: bool },
+    PeerSends {
+        index: usize,
+        count: usize,
+        notice: bool,
+    },
     /// From now on, or no longer, the driver gets no time between steps.
     Race,
     /// Any byte, also one that would be an order.
@@ -225,6 +243,8 @@ enum Order {
     /// Carried out and not answered.
     Swallow,
     Wait(Duration),
+    /// Until the driver has something new to say, as when it has given up waiting.
+    WaitForHost,
 }
 
 impl Order {
@@ -238,14 +258,14 @@ impl Order {
             4 => Self::Flip(argument().into(), argument()),
             5 => Self::Insert(argument().into(), fragment(argument())),
             6 => Self::Swallow,
-            7 => Self::Wait(match argument() % 6 {
-                0 => Duration::from_millis(1),
-                1 => Duration::from_millis(60),
-                2 => Duration::from_secs(1),
-                3 => Duration::from_secs(5),
-                4 => Duration::from_secs(15),
-                _ => Duration::from_secs(60),
-            }),
+            7 => match argument() % 6 {
+                0 => Self::Wait(Duration::from_millis(1)),
+                1 => Self::Wait(Duration::from_millis(60)),
+                2 => Self::Wait(Duration::from_secs(1)),
+                3 => Self::Wait(Duration::from_secs(5)),
+                4 => Self::Wait(Duration::from_secs(15)),
+                _ => Self::WaitForHost,
+            },
             8 | 9 => {
                 let argument = argument();
                 Self::PeerSends {
@@ -264,8 +284,14 @@ impl Order {
             17 => Self::Fragment(fragment(argument())),
             18 => Self::Race,
             _ => Self::AnswerUntil(
-                ["AT+QSSLOPEN", "AT+QSSLSEND", "AT+QSSLRECV", "AT+QFUPL", "AT+QSSLCLOSE", "AT+QIACT"]
-                    [usize::from(argument()) % 6],
+                [
+                    "AT+QSSLOPEN",
+                    "AT+QSSLSEND",
+                    "AT+QSSLRECV",
+                    "AT+QFUPL",
+                    "AT+QSSLCLOSE",
+                    "AT+QIACT",
+                ][usize::from(argument()) % 6],
             ),
         }
     }

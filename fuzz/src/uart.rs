@@ -7,8 +7,10 @@ use std::future::poll_fn;
 use std::sync::LazyLock;
 use std::task::{Poll, Waker};
 
-use embassy_time::Instant;
+use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{ErrorType, Read, Write};
+
+use crate::event::Event;
 
 /// With `FUZZ_TRACE` in the environment, replaying an input shows what was on the UART, and when.
 static TRACE: LazyLock<bool> = LazyLock::new(|| std::env::var_os("FUZZ_TRACE").is_some());
@@ -21,6 +23,9 @@ pub struct Pipe {
     /// The most that one read returns.
     chunk: usize,
     waiting_since: Cell<Instant>,
+    written: Event,
+    /// A write is under way: more may stand behind it that is not to be seen here yet.
+    writing: Cell<bool>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
 }
@@ -34,6 +39,8 @@ impl Pipe {
             capacity,
             chunk,
             waiting_since: Cell::new(Instant::MIN),
+            written: Event::default(),
+            writing: Cell::new(false),
             reader: Cell::default(),
             writer: Cell::default(),
         }
@@ -50,6 +57,7 @@ impl Pipe {
             self.waiting_since.set(Instant::now());
         }
         queue.extend(bytes);
+        self.written.set();
         if let Some(waker) = self.reader.take() {
             waker.wake();
         }
@@ -78,6 +86,17 @@ impl Pipe {
             .any(|window| window == text)
     }
 
+    /// Waits until something more is written.
+    pub async fn written(&self) {
+        self.written.clear();
+        self.written.wait().await;
+    }
+
+    /// Whether a write waits for its turn on the line.
+    pub fn is_writing(&self) -> bool {
+        self.writing.get()
+    }
+
     /// Since when something waits to be read.
     pub fn waiting_since(&self) -> Instant {
         self.waiting_since.get()
@@ -104,7 +123,14 @@ impl Pipe {
 }
 
 /// A driver's end.
-pub struct End<'a>(pub &'a Pipe);
+pub struct End<'a> {
+    pub pipe: &'a Pipe,
+    /// At 115200 baud, and not at once.
+    pub paced: bool,
+}
+
+/// Bytes of one paced write, and how long they take.
+const PACED: (usize, Duration) = (16, Duration::from_micros(1389));
 
 impl ErrorType for End<'_> {
     type Error = Infallible;
@@ -112,26 +138,52 @@ impl ErrorType for End<'_> {
 
 impl Read for End<'_> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
-        Ok(self.0.pull(buf).await)
+        Ok(self.pipe.pull(buf).await)
     }
 }
 
 impl Write for End<'_> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
-        poll_fn(|cx| {
-            let room = self.0.capacity.saturating_sub(self.0.bytes.borrow().len());
+        let _writing = Writing::new(self.pipe);
+        let buf = match buf.get(..PACED.0).filter(|_| self.paced) {
+            Some(part) => part,
+            None => buf,
+        };
+        let count = poll_fn(|cx| {
+            let pipe = self.pipe;
+            let room = pipe.capacity.saturating_sub(pipe.bytes.borrow().len());
             if room == 0 && !buf.is_empty() {
-                self.0.writer.set(Some(cx.waker().clone()));
+                pipe.writer.set(Some(cx.waker().clone()));
                 return Poll::Pending;
             }
             let count = buf.len().min(room);
-            self.0.push(&buf[..count]);
-            Poll::Ready(Ok(count))
+            pipe.push(&buf[..count]);
+            Poll::Ready(count)
         })
-        .await
+        .await;
+        if self.paced {
+            Timer::after(PACED.1).await;
+        }
+        Ok(count)
     }
 
     async fn flush(&mut self) -> Result<(), Infallible> {
         Ok(())
+    }
+}
+
+/// Marks a write until it ends or is dropped.
+struct Writing<'a>(&'a Pipe);
+
+impl<'a> Writing<'a> {
+    fn new(pipe: &'a Pipe) -> Self {
+        pipe.writing.set(true);
+        Self(pipe)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.writing.set(false);
     }
 }
