@@ -181,6 +181,8 @@ pub(crate) struct Core {
     pub(crate) out: RefCell<[u8; COMMAND_LIMIT]>,
     pub(crate) out_len: Cell<usize>,
     pub(crate) out_sent: Cell<usize>,
+    /// Counted bytes that the UART has and has not yet said that they are out.
+    in_flight: Cell<usize>,
     /// Counts what was put into `out`: a write of an earlier content must not count for this one.
     pub(crate) out_turn: Cell<u32>,
     pub(crate) answer: RefCell<Text<ANSWER_LIMIT>>,
@@ -237,6 +239,7 @@ impl Core {
             out: RefCell::new([0; COMMAND_LIMIT]),
             out_len: Cell::new(0),
             out_sent: Cell::new(0),
+            in_flight: Cell::new(0),
             out_turn: Cell::new(0),
             answer: RefCell::new(Text::new()),
             watch: RefCell::new(Watch {
@@ -303,6 +306,7 @@ impl Core {
         self.answer.borrow_mut().clear();
         self.deferred.borrow_mut().clear();
         self.received.set(None);
+        self.in_flight.set(0);
         self.plan.set(plan);
         self.stage.set(match plan {
             Plan::Send { .. } | Plan::Upload { .. } => Stage::Prompt,
@@ -359,33 +363,39 @@ impl Core {
         }
     }
 
-    /// Copies the next bytes for the UART.
-    pub(crate) fn next_out(&self, table: &dyn Table, into: &mut [u8]) -> Option<usize> {
+    /// Copies the next bytes for the UART, and says how many, and whether the modem counts them.
+    pub(crate) fn next_out(&self, table: &dyn Table, into: &mut [u8]) -> Option<(usize, bool)> {
         let pending = self.out_len.get() - self.out_sent.get();
         if pending > 0 {
             let count = pending.min(into.len());
             let from = self.out_sent.get();
             into[..count].copy_from_slice(&self.out.borrow()[from..from + count]);
-            return Some(count);
+            let counted = matches!(self.stage.get(), Stage::Data { .. });
+            self.in_flight.set(if counted { count } else { 0 });
+            return Some((count, counted));
         }
         if let (Stage::Data { left }, Plan::Send { slot, len }) =
             (self.stage.get(), self.plan.get())
         {
             let count = left.min(into.len());
-            return Some(table.tx(slot).peek(len - left, &mut into[..count]))
-                .filter(|&count| count > 0);
+            let count = table.tx(slot).peek(len - left, &mut into[..count]);
+            self.in_flight.set(count);
+            return Some((count, true)).filter(|_| count > 0);
         }
         None
     }
 
-    /// `count` of the bytes of [`next_out`](Self::next_out) are on the UART.
-    pub(crate) fn out_done(&self, count: usize) {
+    /// `count` of the bytes of [`next_out`](Self::next_out) are on the UART. A prompt may be quicker
+    /// than the UART's word that the command before it is out, so what they were is the caller's to
+    /// remember.
+    pub(crate) fn out_done(&self, (count, counted): (usize, bool)) {
         self.count(|counters| counters.sent = counters.sent.wrapping_add(count as u32));
+        self.in_flight.set(0);
         if self.out_sent.get() < self.out_len.get() {
             self.out_sent
                 .set((self.out_sent.get() + count).min(self.out_len.get()));
         }
-        if let Stage::Data { left } = self.stage.get() {
+        if let (Stage::Data { left }, true) = (self.stage.get(), counted) {
             self.progress();
             let left = left.saturating_sub(count);
             self.stage.set(if left == 0 {
@@ -514,6 +524,15 @@ impl Core {
                 self.framer.borrow_mut().expect_payload(payload);
             }
             return false;
+        }
+        // The answer to payload may be quicker than the UART's word that the last of it is out.
+        if let (
+            Stage::Data { left },
+            Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail),
+        ) = (self.stage.get(), kind)
+            && left <= self.in_flight.get()
+        {
+            self.stage.set(Stage::Line);
         }
         match kind {
             Line::Urc(urc) if self.stage.get() == Stage::Tail && urc != Urc::Other => {

@@ -60,7 +60,7 @@ pub(crate) async fn transmit<W: Write>(engine: Engine<'_>, uart: &mut W) -> RunE
     let core = engine.core;
     let mut buf = [0; 64];
     loop {
-        let count = core
+        let (count, counted) = core
             .outgoing
             .until(|| core.next_out(engine.table, &mut buf))
             .await;
@@ -73,7 +73,7 @@ pub(crate) async fn transmit<W: Write>(engine: Engine<'_>, uart: &mut W) -> RunE
         let write = async {
             uart.write_all(&buf[..count]).await?;
             if core.generation.get() == generation && core.out_turn.get() == turn {
-                core.out_done(count);
+                core.out_done((count, counted));
             }
             if core.out_is_empty() {
                 uart.flush().await

@@ -1067,3 +1067,75 @@ fn framing_errors_do_not_end_the_runner() {
         }
     });
 }
+
+/// A UART that says that bytes are out long after the modem has seen them, as one does that waits for
+/// the end of a transfer in a busy executor.
+struct Late<W>(W);
+impl<W> embedded_io_async::ErrorType for Late<W> {
+    type Error = embedded_io_async::ErrorKind;
+}
+impl<W: Write> Write for Late<W> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
+        let failed = |_| embedded_io_async::ErrorKind::Other;
+        let count = self.0.write(buf).await.map_err(failed)?;
+        self.0.flush().await.map_err(failed)?;
+        Timer::after_millis(50).await;
+        Ok(count)
+    }
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn prompt_that_is_quicker_than_the_uart_does_not_cost_payload() {
+    virtually(async || {
+        let (host, device) = tokio::io::duplex(64 * 1024);
+        let (rx, tx) = tokio::io::split(host);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+        let uart = Late(FromTokio::new(tx));
+        let (control, sockets, mut runner) = sectag::new(state, FromTokio::new(rx), uart, NoPins);
+        let mut modem = Modem::new(device, 4096);
+        let script = async {
+            modem.bring_up().await;
+            modem.expect("AT+QFDEL=\"st1.key\"").await;
+            modem.say("\r\n+CME ERROR: 405\r\n").await;
+            modem.expect("AT+QFUPL=\"st1.key\",6,5").await;
+            modem.say("\r\nCONNECT\r\n").await;
+            assert_eq!(modem.payload(6).await, b"secret");
+            modem
+                .say(format!(
+                    "\r\n+QFUPL: 6,{:x}\r\n\r\nOK\r\n",
+                    checksum(b"secret")
+                ))
+                .await;
+            modem.open().await;
+            modem.expect("AT+QSSLSEND=0,40").await;
+            modem.say("\r\n> ").await;
+            assert_eq!(modem.payload(40).await, [b'x'; 40]);
+            modem.say("\r\nSEND OK\r\n").await;
+            modem.rest().await;
+        };
+        let work = async {
+            let stored = control
+                .store(Tag(1), Kind::PrivateKey, &b"secret"[..])
+                .await;
+            assert_eq!(stored, Ok(()));
+            let name = ServerName::new("broker.test").unwrap();
+            let mut socket = sockets.connect(name, 8883, &TLS).await.unwrap();
+            socket.write_all(&[b'x'; 40]).await.unwrap();
+            socket.flush().await.unwrap();
+        };
+        match embassy_futures::select::select3(script, runner.run(), work).await {
+            embassy_futures::select::Either3::Third(()) => {}
+            embassy_futures::select::Either3::Second(error) => panic!("{error}"),
+            embassy_futures::select::Either3::First(_) => unreachable!(),
+        }
+    });
+}
+
+/// 16-bit XOR over big-endian pairs (bg96 sheet, section 3).
+fn checksum(bytes: &[u8]) -> u16 {
+    let pair = |pair: &[u8]| u16::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u16::from);
+    bytes.chunks(2).fold(0, |sum, bytes| sum ^ pair(bytes))
+}
