@@ -154,6 +154,11 @@ pub enum ConnectError {
     InvalidInput(InvalidInput),
     /// The modem tried and reported a failure.
     Refused(Code),
+    /// The modem is to push data, up to `needed` bytes at once, and the receive rings are smaller.
+    RingTooSmall {
+        /// The least `RX` of [`State`](crate::State), in bytes.
+        needed: usize,
+    },
     /// The modem reported nothing within its own limit.
     TimedOut,
     /// All sockets, ids or TLS contexts are in use.
@@ -180,6 +185,10 @@ impl fmt::Display for ConnectError {
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Refused(code) => write!(f, "the modem could not connect: {code}"),
+            Self::RingTooSmall { needed } => write!(
+                f,
+                "a modem that pushes data needs receive rings of {needed} bytes: raise RX of State, or let data be fetched"
+            ),
             Self::TimedOut => {
                 f.write_str("the modem reported no result of the connection within its own limit")
             }
@@ -212,7 +221,7 @@ impl embedded_io::Error for ConnectError {
             Self::At(AtError::ModemReset) => ErrorKind::ConnectionReset,
             Self::At(AtError::LinkDown) | Self::BringUp(_) => ErrorKind::NotConnected,
             Self::CredentialMissing(_) => ErrorKind::NotFound,
-            Self::InvalidInput(_) => ErrorKind::InvalidInput,
+            Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
@@ -244,6 +253,9 @@ pub enum SocketError {
     /// The modem reset, lost the network or the connection, or an exchange of payload did not end
     /// as its grammar says, so that nothing more can be trusted to be in order.
     ConnectionReset,
+    /// The modem pushes data, and it was not read for so long that other sockets would have had to
+    /// wait: read faster, give the socket a larger ring, or let data be fetched.
+    RxOverrun,
 }
 
 impl fmt::Display for SocketError {
@@ -251,6 +263,9 @@ impl fmt::Display for SocketError {
         f.write_str(match self {
             Self::BrokenPipe => "the peer closed the connection",
             Self::ConnectionReset => "the connection was lost: connect again",
+            Self::RxOverrun => {
+                "pushed data was not read in time, so the connection was given up: read faster or use a larger ring"
+            }
         })
     }
 }
@@ -262,6 +277,7 @@ impl embedded_io::Error for SocketError {
         match self {
             Self::BrokenPipe => ErrorKind::BrokenPipe,
             Self::ConnectionReset => ErrorKind::ConnectionReset,
+            Self::RxOverrun => ErrorKind::OutOfMemory,
         }
     }
 }

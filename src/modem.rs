@@ -24,6 +24,13 @@ pub enum Line {
     /// Announces this many raw bytes directly behind its line end, if a receive is running;
     /// otherwise it is ignored.
     Payload(usize),
+    /// Unsolicited, and `len` raw bytes from the peer of socket `id` are directly behind its line end.
+    Push {
+        /// The modem's id of the socket.
+        id: u8,
+        /// How many bytes.
+        len: usize,
+    },
     /// Unsolicited.
     Urc(Urc),
 }
@@ -209,6 +216,14 @@ pub trait Modem {
     /// when none is running: some lines are an answer or a URC depending on it.
     fn line(&self, line: &[u8], asked: &[u8]) -> Line;
 
+    /// The most bytes that the modem pushes at once, with [`Line::Push`], on sockets that are opened from
+    /// now on; `None` when their data is fetched.
+    ///
+    /// A pushing modem needs hardware flow control: it is held back while a ring is full.
+    fn push_unit(&self) -> Option<usize> {
+        None
+    }
+
     /// How to get out of `phase`.
     fn abort(&self, phase: Phase) -> Abort;
 
@@ -230,7 +245,7 @@ pub trait Modem {
     async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError>;
 
     /// Whether the connection of an id still stands, as far as the modem knows. Asked after an empty
-    /// fetch, when the notice of a close may have been missed.
+    /// fetch, and now and then where data is pushed, when the notice of a close may have been missed.
     async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError>;
 
     /// Closes an id, whether or not it is open. `Ok` means that the modem confirmed that it is free.

@@ -67,7 +67,12 @@ impl<'a, M: Modem> Sockets<'a, M> {
         let engine = self.engine;
         let _turn = engine.core.open_turn.acquire().await;
         let at = engine.up().await.map_err(ConnectError::BringUp)?;
+        let push = self.modem.push_unit();
+        if let Some(needed) = push.filter(|&unit| engine.table.rx(Slot(0)).capacity() < unit) {
+            return Err(ConnectError::RingTooSmall { needed });
+        }
         let slot = self.claim().await?;
+        engine.slot(slot).push.set(push.is_some());
         // Whatever ends this future early leaves the id to the supervisor.
         let mut socket = Socket {
             engine,
@@ -82,7 +87,7 @@ impl<'a, M: Modem> Sockets<'a, M> {
             return Err(ConnectError::At(crate::error::AtError::ModemReset));
         }
         socket.verified = self.modem.verification();
-        state.opened();
+        state.opened(engine.core.fixed.timing.poll);
         engine.core.work.wake();
         Ok(socket)
     }

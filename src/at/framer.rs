@@ -131,6 +131,11 @@ impl Framer {
         }
     }
 
+    /// Whether nothing was seen yet behind a payload that is complete.
+    pub fn is_behind_payload(&self) -> bool {
+        matches!(self.mode, Mode::Behind | Mode::Payload { left: 0 })
+    }
+
     /// Arms or disarms the prompt. `>` is ordinary text unless armed.
     pub fn arm_prompt(&mut self, on: bool) {
         self.prompt = if on { Prompt::Armed } else { Prompt::Off };

@@ -391,6 +391,10 @@ impl Drop for Exchange<'_> {
             return;
         }
         if let Stage::Done(Outcome::Final(_) | Outcome::Reset) = core.stage.get() {
+            if core.lost_track.take() {
+                core.forsake();
+                return;
+            }
             core.stage.set(Stage::Idle);
             core.turn.release();
         } else {

@@ -8,6 +8,7 @@ use core::cell::{Cell, RefCell};
 use embassy_time::{Duration, Instant};
 
 use super::notify::Notify;
+use super::push::Push;
 use super::slots::{SocketPhase, Table};
 use super::turn::Turn;
 use crate::at::framer::{Event, Framer};
@@ -26,7 +27,7 @@ const WATCH_LIMIT: usize = 64;
 const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
 /// its banner is counted as payload.
-const PAYLOAD_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(2);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
 const NAME_LIMIT: usize = 16;
 
@@ -194,6 +195,9 @@ pub(crate) struct Core {
     pub(crate) deadline: Cell<Instant>,
     pub(crate) timeout: Cell<Duration>,
     pub(crate) received: Cell<Option<usize>>,
+    pub(crate) push: Cell<Option<Push>>,
+    /// Where a line begins got lost while an exchange was just ending.
+    pub(crate) lost_track: Cell<bool>,
     pub(crate) resync: Cell<Resync>,
     /// The exchange has lost its caller; the custodian ends it.
     pub(crate) orphan: Cell<bool>,
@@ -253,6 +257,8 @@ impl Core {
             deadline: Cell::new(Instant::MIN),
             timeout: Cell::new(Duration::MIN),
             received: Cell::new(None),
+            push: Cell::new(None),
+            lost_track: Cell::new(false),
             resync: Cell::new(Resync::Off),
             orphan: Cell::new(false),
             turn: Turn::new(),
@@ -417,13 +423,31 @@ impl Core {
     }
 
     /// Takes in bytes from the modem, up to the first information line that the caller must see:
-    /// then it returns with the stage at [`Stage::Info`], and goes on when called again.
+    /// then it returns with the stage at [`Stage::Info`], and goes on when called again. So it does
+    /// when a ring has no room for what is pushed.
     pub(crate) fn feed<M: Modem>(&self, table: &dyn Table, modem: &M, input: &mut &[u8]) {
         loop {
-            let mut framer = self.framer.borrow_mut();
-            let Some(event) = framer.next(input) else {
+            let room = self.push_room(table);
+            if room == 0 {
                 return;
+            }
+            let mut framer = self.framer.borrow_mut();
+            let (mut now, later) = input.split_at(input.len().min(room));
+            let event = framer.next(&mut now);
+            *input = &input[input.len() - later.len() - now.len()..];
+            let Some(event) = event else {
+                drop(framer);
+                self.push_settle(table);
+                if later.is_empty() {
+                    return;
+                }
+                continue;
             };
+            if event != Event::PayloadOverrun && self.push.get().is_some() {
+                drop(framer);
+                self.push_settle(table);
+                framer = self.framer.borrow_mut();
+            }
             match event {
                 Event::Line | Event::CutLine => {
                     drop(framer);
@@ -437,7 +461,9 @@ impl Core {
                 }
                 Event::Payload(part) => {
                     drop(framer);
-                    if let (Stage::Receiving, Plan::Receive { slot, .. }) =
+                    if let Some(push) = self.push.get() {
+                        self.push_part(table, push, part);
+                    } else if let (Stage::Receiving, Plan::Receive { slot, .. }) =
                         (self.stage.get(), self.plan.get())
                     {
                         // What does not fit was not asked for: the header was checked against `max`.
@@ -449,13 +475,19 @@ impl Core {
                 }
                 Event::PayloadEnd => {
                     drop(framer);
-                    if self.stage.get() == Stage::Receiving {
+                    if let Some(push) = self.push.get() {
+                        self.push_end(push);
+                    } else if self.stage.get() == Stage::Receiving {
                         self.stage.set(Stage::Tail);
                     }
                 }
                 Event::PayloadOverrun => {
                     drop(framer);
-                    self.violation();
+                    if self.push.get().is_some() {
+                        self.push_violation(table);
+                    } else {
+                        self.violation();
+                    }
                 }
             }
         }
@@ -471,6 +503,8 @@ impl Core {
             // Bring-up closes every id before anything is opened.
             slot.released();
         }
+        self.push.set(None);
+        self.lost_track.set(false);
         self.stray.set(0);
         self.failed_closes.set(0);
         self.network_lost.set(false);
@@ -515,6 +549,12 @@ impl Core {
             warn!("the modem echoes: it has restarted");
             self.resync.set(Resync::Off);
             self.link_down(table);
+            return false;
+        }
+        if let Line::Push { id, len } = kind {
+            drop(framer);
+            drop(name);
+            self.push_begin(table, id, len);
             return false;
         }
         if self.resync.get() != Resync::Off {
@@ -589,7 +629,7 @@ impl Core {
                     answer.push(line);
                 }
             },
-            Line::Info => {}
+            Line::Info | Line::Push { .. } => {}
         }
         false
     }
@@ -655,6 +695,29 @@ impl Core {
         self.set_stage(Stage::Done(Outcome::Garbled));
     }
 
+    /// Outside an answer, the modem did not keep to the grammar.
+    pub(crate) fn lose_track(&self) {
+        match self.stage.get() {
+            Stage::Idle if self.link.get() == Link::Up && self.turn.seize() => self.forsake(),
+            // A bring-up synchronises by itself.
+            Stage::Idle => {}
+            // Its caller releases the turn in a moment.
+            Stage::Done(_) => self.lost_track.set(true),
+            _ => self.violation(),
+        }
+    }
+
+    /// With the turn held: leaves to the custodian what looks like an exchange that broke the grammar.
+    pub(crate) fn forsake(&self) {
+        self.exchange.set(self.exchange.get().wrapping_add(1));
+        self.plan.set(Plan::Collect);
+        self.violated.set(Phase::Line);
+        self.resync.set(Resync::Deaf);
+        self.deadline.set(Instant::now());
+        self.orphan.set(true);
+        self.set_stage(Stage::Done(Outcome::Garbled));
+    }
+
     /// Returns how many bytes of late payload follow, which are counted and not searched.
     fn resync_line(&self, line: &[u8], kind: Line) -> usize {
         match (self.resync.get(), kind) {
@@ -681,7 +744,7 @@ impl Core {
                 self.changed.wake();
             }
             Urc::Closed { id } => {
-                if let Some(slot) = open_slot(table, id) {
+                if let Some(slot) = open_state(table, id) {
                     slot.peer_closed.set(true);
                     slot.readable.set(true);
                 }
@@ -704,7 +767,7 @@ impl Core {
                 }
             }
             Urc::Readable { id } => {
-                if let Some(slot) = open_slot(table, id) {
+                if let Some(slot) = open_state(table, id) {
                     slot.readable.set(true);
                 }
             }
@@ -722,10 +785,15 @@ pub(crate) fn ask_all(table: &dyn Table) {
     }
 }
 
-fn open_slot(table: &dyn Table, id: u8) -> Option<&super::slots::SlotState> {
-    table.slots().iter().find(|slot| {
+fn open_state(table: &dyn Table, id: u8) -> Option<&super::slots::SlotState> {
+    open_slot(table, id).map(|slot| &table.slots()[usize::from(slot.0)])
+}
+
+pub(crate) fn open_slot(table: &dyn Table, id: u8) -> Option<Slot> {
+    let open = table.slots().iter().position(|slot| {
         slot.in_modem.get()
             && slot.id.get() == id
             && matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening)
-    })
+    });
+    open.map(|index| Slot(index as u8))
 }

@@ -1,5 +1,7 @@
 //! The I/O loops: the only owners of the UART's halves.
 
+use core::pin::pin;
+
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
@@ -26,7 +28,19 @@ pub(crate) async fn receive<M: Modem, R: Read>(
     let mut buf = [0; 128];
     let mut errors = 0;
     loop {
-        let count = match uart.read(&mut buf).await {
+        let read = {
+            let mut read = pin!(uart.read(&mut buf));
+            loop {
+                let Some(deadline) = core.push_deadline() else {
+                    break read.await;
+                };
+                match select(&mut read, Timer::at(deadline)).await {
+                    Either::First(read) => break read,
+                    Either::Second(()) => core.push_pause(engine.table),
+                }
+            }
+        };
+        let count = match read {
             Ok(0) => return RunError::Eof,
             Ok(count) => count,
             // Break and framing errors come with every power cycle of a modem; only a UART that
@@ -43,6 +57,13 @@ pub(crate) async fn receive<M: Modem, R: Read>(
         let mut input = &buf[..count];
         while !input.is_empty() {
             core.feed(engine.table, modem, &mut input);
+            let full = || core.push_room(engine.table) == 0;
+            if full() {
+                let limit = core.push_stall_limit();
+                if !core.work.until_or(limit, &mut || !full()).await {
+                    core.push_overrun(engine.table);
+                }
+            }
             if core.stage.get() == Stage::Info {
                 let limit = Instant::now() + LINE_PATIENCE;
                 let mut taken = || core.stage.get() != Stage::Info;

@@ -11,6 +11,7 @@ mod core;
 mod custodian;
 mod io;
 mod notify;
+mod push;
 mod ring;
 mod runner;
 pub(crate) mod slots;

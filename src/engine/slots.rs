@@ -36,6 +36,8 @@ pub(crate) struct SlotState {
     pub(crate) close: Cell<bool>,
     pub(crate) id: Cell<u8>,
     pub(crate) open_result: Cell<Option<u16>>,
+    /// Its data comes by itself, see `push`.
+    pub(crate) push: Cell<bool>,
     /// The modem may have data.
     pub(crate) readable: Cell<bool>,
     /// The modem said that the peer closed.
@@ -65,6 +67,7 @@ impl SlotState {
             close: Cell::new(false),
             id: Cell::new(0),
             open_result: Cell::new(None),
+            push: Cell::new(false),
             readable: Cell::new(false),
             peer_closed: Cell::new(false),
             check: Cell::new(false),
@@ -101,15 +104,19 @@ impl SlotState {
         self.busy_since.set(None);
     }
 
-    pub(crate) fn opened(&self) {
+    pub(crate) fn opened(&self, poll: Duration) {
         self.phase.set(SocketPhase::Open);
+        self.poll_at.set(Instant::now().saturating_add(poll));
         self.traffic();
     }
 
     /// Data went one way or the other: more may come soon.
     pub(crate) fn traffic(&self) {
-        self.poll_every.set(FIRST_POLL);
-        self.poll_at.set(Instant::now() + FIRST_POLL);
+        // What is pushed need not be looked for.
+        if !self.push.get() {
+            self.poll_every.set(FIRST_POLL);
+            self.poll_at.set(Instant::now() + FIRST_POLL);
+        }
     }
 
     pub(crate) fn polled_empty(&self, limit: Duration) {

@@ -16,6 +16,8 @@ const LAST_BACKOFF: Duration = Duration::from_secs(30);
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
 const CLOSE_TRIES: u8 = 3;
+/// A notice follows what it is about.
+const NOTICE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `AT`: a sign of life. Sent only while no exchange is open, that is in line mode.
 struct Attention;
@@ -44,7 +46,9 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
         };
         core.work.until_or(wake_at, &mut ready).await;
         let Some(job) = job else { continue };
-        if let Job::Send(slot, _) | Job::Receive(slot, _) | Job::Close(slot) = job {
+        if let Job::Send(slot, _) | Job::Receive(slot, _) | Job::Close(slot) | Job::Check(slot) =
+            job
+        {
             last = slot.0;
         }
         perform(engine, modem, job).await;
@@ -83,6 +87,8 @@ async fn bring_up<M: Modem>(
 
 #[derive(Clone, Copy)]
 enum Job {
+    /// Asks whether a socket whose data is pushed still stands.
+    Check(Slot),
     Close(Slot),
     CloseStray(u8),
     LinkChanged,
@@ -134,6 +140,13 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
                 return (now, Some(Job::Send(slot, tx.len().min(M::LIMITS.max_send))));
             }
             wake_at = wake_at.min(due);
+        }
+        if state.push.get() {
+            if state.readable.get() || state.poll_at.get() <= now {
+                return (now, Some(Job::Check(slot)));
+            }
+            wake_at = wake_at.min(state.poll_at.get());
+            continue;
         }
         // Small fetches cost as many exchanges as large ones: wait until half the ring is free.
         let room = rx.room().min(M::LIMITS.max_receive);
@@ -187,7 +200,30 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
         }
         Job::Send(slot, len) => send(engine, modem, slot, len).await,
         Job::Receive(slot, len) => receive(engine, modem, slot, len).await,
+        Job::Check(slot) => check(engine, modem, slot).await,
     }
+}
+
+/// All that a peer sent before its close was pushed before the notice of it.
+async fn check<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot) {
+    let state = engine.slot(slot);
+    state.readable.set(false);
+    if state.peer_closed.get() {
+        return state.end();
+    }
+    match modem.is_open(engine.at(), state.id.get()).await {
+        Ok(true) if !state.send_refused.get() => {
+            let poll = engine.core.fixed.timing.poll;
+            state.poll_at.set(Instant::now().saturating_add(poll));
+        }
+        // Its notice was missed, and what was pushed before it perhaps as well; or it is on its way.
+        Ok(false) if !state.peer_closed.get() && !state.check.replace(true) => {
+            state.poll_at.set(Instant::now() + NOTICE_PATIENCE);
+        }
+        Ok(false) if state.peer_closed.get() => state.end(),
+        Ok(_) | Err(_) => state.fail(SocketError::ConnectionReset),
+    }
+    engine.core.work.wake();
 }
 
 /// Returns whether the modem has confirmed it. One that never does is brought up anew.

@@ -53,6 +53,12 @@ impl Turn {
         Some(Held(self))
     }
 
+    /// Takes the turn before all who wait for it, to be [released](Self::release); returns whether nobody
+    /// has it.
+    pub(crate) fn seize(&self) -> bool {
+        !self.held.replace(true)
+    }
+
     /// Gives up a turn that was [kept](Held::keep).
     pub(crate) fn release(&self) {
         self.held.set(false);

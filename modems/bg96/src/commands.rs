@@ -254,8 +254,10 @@ at_command!(Configure<'_>, QUICK, "+QSSLCFG", |self, line| {
     }
 });
 
-/// Buffer mode (the trailing 0). The result comes as a URC.
+/// The result comes as a URC.
 pub(crate) struct SslOpen<'a> {
+    /// Direct push mode, or buffer mode.
+    pub(crate) push: bool,
     pub(crate) context: u8,
     pub(crate) id: u8,
     pub(crate) name: ServerName<'a>,
@@ -267,7 +269,7 @@ at_command!(SslOpen<'_>, QUICK, "+QSSLOPEN", |self, line| line
     .int(self.id.into())
     .quoted(self.name.as_str())
     .int(self.port.into())
-    .int(0));
+    .int(self.push.into()));
 
 /// Other drivers wait up to 50 s for the result, the sibling's manual says 120 (sheet 4.3).
 pub(crate) struct SslSend {

@@ -51,6 +51,7 @@ pub struct Config {
     pub(crate) set_clock: bool,
     pub(crate) registration: Duration,
     pub(crate) flow_control: bool,
+    pub(crate) direct_push: bool,
 }
 
 impl Config {
@@ -67,6 +68,7 @@ impl Config {
             set_clock: true,
             registration: Duration::from_secs(90),
             flow_control: false,
+            direct_push: false,
         }
     }
 
@@ -127,6 +129,20 @@ impl Config {
 
     /// RTS and CTS are wired and used on both sides.
     pub const fn flow_control(mut self) -> Self {
+        self.flow_control = true;
+        self
+    }
+
+    /// The modem pushes what it receives instead of having it fetched (direct push mode), which saves
+    /// an exchange for each unit of data and its turnaround.
+    ///
+    /// RTS and CTS must be wired: this switches [`flow_control`](Self::flow_control) on. Each receive
+    /// ring must have 1500 bytes or more, and be read: one that stays full for 200 ms costs its socket
+    /// [`RxOverrun`](sectag::SocketError::RxOverrun). The manual says that flow control applies in data
+    /// mode only (sheet 1.3); where pushed data gets lost on its way, the socket is reset, and fetching,
+    /// the default, is the better choice.
+    pub const fn direct_push(mut self) -> Self {
+        self.direct_push = true;
         self.flow_control = true;
         self
     }

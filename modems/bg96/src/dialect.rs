@@ -7,8 +7,8 @@ use sectag::modem::{Final, Line, Urc};
 use crate::commands::PDP_CONTEXT;
 
 /// `asked` is the name of the running command, for the lines that are an answer or a URC depending
-/// on it.
-pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
+/// on it. `pushed` says that sockets were opened in direct push mode.
+pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
     // A UART that was off wakes up with noise in front of the banner.
     let noise = line
         .iter()
@@ -68,7 +68,14 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
             _ => OTHER,
         },
         Named::Socket => match (fields.next(), fields.byte()) {
-            (Some(b"\"recv\""), Some(id)) => Line::Urc(Urc::Readable { id }),
+            (Some(b"\"recv\""), Some(id)) => match fields.int() {
+                // Siblings may say how much there is to fetch as well (sheet 4.5).
+                Some(len) if pushed => Line::Push {
+                    id,
+                    len: len as usize,
+                },
+                _ => Line::Urc(Urc::Readable { id }),
+            },
             (Some(b"\"closed\""), Some(id)) => Line::Urc(Urc::Closed { id }),
             _ => OTHER,
         },
@@ -163,8 +170,20 @@ pub(crate) fn registration(text: &[u8], prefix: &str) -> Option<u8> {
 mod tests {
     use super::*;
 
+    fn line(text: &[u8], asked: &[u8]) -> Line {
+        super::line(text, asked, false)
+    }
+
     fn urc(text: &[u8]) -> Line {
         line(text, b"+QSSLRECV")
+    }
+
+    #[test]
+    fn pushed_data_is_announced_only_where_it_is_pushed() {
+        let header = b"+QSSLURC: \"recv\",3,15";
+        let pushed = Line::Push { id: 3, len: 15 };
+        assert_eq!(super::line(header, b"", true), pushed);
+        assert_eq!(urc(header), Line::Urc(Urc::Readable { id: 3 }));
     }
 
     #[test]

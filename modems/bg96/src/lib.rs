@@ -113,11 +113,16 @@ impl Modem for Bg96 {
     };
 
     fn line(&self, line: &[u8], asked: &[u8]) -> Line {
-        let line = dialect::line(line, asked);
+        let line = dialect::line(line, asked, self.config.direct_push);
         if line == Line::Urc(sectag::modem::Urc::NetworkLost) {
             self.context_lost.set(true);
         }
         line
+    }
+
+    fn push_unit(&self) -> Option<usize> {
+        // No more at once than one fetch could bring (sheet 4.4); the manual names no limit.
+        self.config.direct_push.then_some(Self::LIMITS.max_receive)
     }
 
     fn abort(&self, phase: Phase) -> Abort {

@@ -41,6 +41,7 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
     configure(modem, at, &open, [&ca, &certificate, &key]).await?;
 
     let command = SslOpen {
+        push: modem.config.direct_push,
         context: open.context,
         id: open.id,
         name: open.name,

@@ -100,6 +100,11 @@ impl Core {
         self.touch();
     }
 
+    /// Bytes that the host has not taken yet.
+    pub(crate) fn waiting_output(&self) -> usize {
+        self.output.borrow().len()
+    }
+
     /// Waits until the host took most of what was sent, as a UART under flow control does.
     pub(crate) async fn drained(&self) {
         self.until(|| self.output.borrow().len() < OUTPUT_LIMIT)

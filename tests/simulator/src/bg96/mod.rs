@@ -266,6 +266,12 @@ impl Bg96 {
         self.core.touch();
     }
 
+    /// Bytes on their way to the host.
+    fn waiting_output(&self) -> usize {
+        let urcs: usize = self.state.borrow().urcs.iter().map(Vec::len).sum();
+        urcs + self.core.waiting_output()
+    }
+
     /// Sends what is queued; the caller knows that this is no answer's inside.
     fn flush_urcs(&self) {
         while let Some(urc) = { self.state.borrow_mut().urcs.pop_front() } {

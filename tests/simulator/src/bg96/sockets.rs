@@ -322,7 +322,12 @@ impl Bg96 {
             }
         }
         loop {
-            if socket.borrow().unread >= self.options.receive_buffer {
+            let waiting = match socket.borrow().mode {
+                Mode::Buffer => socket.borrow().unread,
+                // What is pushed waits for the UART, under flow control.
+                Mode::Push => self.waiting_output(),
+            };
+            if waiting >= self.options.receive_buffer {
                 // Back-pressure: the peer waits until the host read some of it.
                 return Poll::Pending;
             }
