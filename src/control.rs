@@ -1,12 +1,9 @@
 //! What an application asks of the modem besides sockets.
 
-use core::convert::Infallible;
-
 use crate::capabilities::Verification;
 use crate::clock::DateTime;
-use crate::credentials::{CredentialStore, Kind, Source, Stored, Tag};
 use crate::engine::{At, Counters, Engine};
-use crate::error::{AtError, BringUpError, CredentialError};
+use crate::error::{AtError, BringUpError};
 use crate::modem::Modem;
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
@@ -62,29 +59,5 @@ impl<'a, M: Modem> Control<'a, M> {
     /// socket behind the driver's back breaks the driver.
     pub async fn at(&self) -> Result<At<'a>, AtError> {
         self.engine.up().await.map_err(|_| AtError::LinkDown)
-    }
-}
-
-impl<M: Modem> CredentialStore for Control<'_, M> {
-    async fn store<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        mut content: S,
-    ) -> Result<(), CredentialError<S::Error>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        let _turn = self.engine.core.store_turn.acquire().await;
-        self.modem.store(at, tag, kind, &mut content).await
-    }
-
-    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        self.modem.list(at, found).await
-    }
-
-    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        let _turn = self.engine.core.store_turn.acquire().await;
-        self.modem.remove(at, tag, kind).await
     }
 }

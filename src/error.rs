@@ -8,6 +8,7 @@ use crate::at::InvalidInput;
 use crate::capabilities::Check;
 use crate::clock::DateTime;
 use crate::credentials::Kind;
+use crate::inspect::{Misplaced, Unsuitable};
 
 /// A number or word with which the modem refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +296,8 @@ pub enum CredentialError<S> {
     Corrupted,
     /// The tag is not usable on this modem, or the content is empty or too long.
     InvalidInput(InvalidInput),
+    /// It is a credential, but not this one of the set. Nothing was sent.
+    Misplaced(Misplaced),
     /// The modem has no room for it.
     NoSpace {
         /// Bytes needed.
@@ -302,12 +305,16 @@ pub enum CredentialError<S> {
         /// Bytes the modem says are free.
         free: usize,
     },
+    /// The [`ProvisionRecord`](crate::ProvisionRecord) could not be written. Nothing was sent.
+    RecordNotWritten,
     /// Reading the content failed on our side.
     Source(S),
     /// Our side gave no byte for so long that the modem would have given up.
     SourceTooSlow,
     /// The content ended before its announced length.
     SourceTooShort,
+    /// It is no credential that a modem can take. Nothing was sent.
+    Unsuitable(Unsuitable),
 }
 
 impl<S: fmt::Display> fmt::Display for CredentialError<S> {
@@ -319,14 +326,19 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 "the modem stored something else than was sent, so it was removed: check flow control and baud rate, then store again",
             ),
             Self::InvalidInput(input) => input.fmt(f),
+            Self::Misplaced(reason) => reason.fmt(f),
             Self::NoSpace { needed, free } => {
                 write!(f, "{needed} bytes are needed and the modem has {free} free: remove other files")
             }
+            Self::RecordNotWritten => f.write_str(
+                "the record of what is stored could not be written, so nothing was sent: check the flash it is in",
+            ),
             Self::Source(error) => write!(f, "reading the credential: {error}"),
             Self::SourceTooSlow => f.write_str(
                 "the source of the credential gave no byte for seconds: read it into memory first, and not from a socket of the same modem",
             ),
             Self::SourceTooShort => f.write_str("the credential ended before its announced length"),
+            Self::Unsuitable(reason) => reason.fmt(f),
         }
     }
 }

@@ -32,6 +32,7 @@ mod error;
 pub mod inspect;
 pub mod modem;
 mod power;
+mod secret;
 mod socket;
 mod tls;
 
@@ -40,12 +41,16 @@ pub use atat as __atat;
 
 pub use capabilities::{Check, Support, Verification};
 pub use control::Control;
-pub use credentials::{CredentialStore, Kind, Source, Stored, Tag};
-pub use engine::{At, COMMAND_LIMIT, Counters, Runner, State, Upload};
+pub use credentials::{
+    Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
+    ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
+};
+pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Runner, State, Upload};
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
 };
 pub use power::{NoPin, NoPins, Pins, Power};
+pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
 pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
 

@@ -7,7 +7,7 @@ use embassy_time::Duration;
 
 use crate::capabilities::Verification;
 use crate::clock::DateTime;
-use crate::credentials::{Kind, Source, Stored, Tag};
+use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
 use crate::engine::At;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
@@ -203,6 +203,8 @@ pub enum Received {
 /// socket must be safe to repeat.
 #[allow(async_fn_in_trait)]
 pub trait Modem {
+    /// What credentials it takes.
+    const ACCEPTS: Accepts;
     /// Fixed figures.
     const LIMITS: Limits;
     /// The modem's name, as in the host tool's `--modem`.
@@ -231,8 +233,8 @@ pub trait Modem {
     /// life of the MCU is open any more.
     async fn bring_up(&self, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError>;
 
-    /// Removes what an upload left that was dropped. The runner calls it once such an exchange has
-    /// ended.
+    /// Removes what a flow left that was dropped or failed: half of a file, an open handle. The runner
+    /// calls it once such an exchange has ended; nothing to do must cost no exchange.
     async fn tidy(&self, at: At<'_>) -> Result<(), AtError>;
 
     /// Opens a verified TLS connection. The engine closes the id if this fails or is dropped.
@@ -260,7 +262,9 @@ pub trait Modem {
     /// Sets the clock.
     async fn set_clock(&self, at: At<'_>, now: DateTime) -> Result<(), AtError>;
 
-    /// See [`CredentialStore::store`](crate::CredentialStore::store).
+    /// Stores `content`, which is in the form that [`ACCEPTS`](Self::ACCEPTS) asks for. What a drop, a
+    /// failure or a reset in the middle leaves must not pass for stored. The caller holds the turn of
+    /// whoever reads or changes credentials, here and below.
     async fn store<S: Source>(
         &self,
         at: At<'_>,
@@ -268,6 +272,24 @@ pub trait Modem {
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>>;
+
+    /// Reads back what is stored and compares it with `content`, byte for byte.
+    async fn compare<S: Source>(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<Comparison, CredentialError<S::Error>>;
+
+    /// Hands the bytes that are stored to `sink`, in pieces; `false` when there are none.
+    async fn read_back(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, CredentialError<Infallible>>;
 
     /// See [`CredentialStore::list`](crate::CredentialStore::list).
     async fn list(

@@ -2,9 +2,10 @@
 
 use atat::AtatCmd;
 use embassy_time::{Duration, Instant};
+use zeroize::Zeroize;
 
 use super::Engine;
-use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
+use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
 use super::custodian;
 use crate::error::{AtError, ConnectError};
 use crate::fmt::Ascii;
@@ -122,6 +123,45 @@ impl<'a> At<'a> {
             Final::Ok,
         )?;
         Ok(self.engine.core.received.get())
+    }
+
+    /// Sends a command whose answer carries counted bytes, such as a piece of a file; `buf` takes at
+    /// most [`ANSWER_LIMIT`](crate::ANSWER_LIMIT) of them. Returns how many came, `None` when the
+    /// modem announced none at all. They appear in no trace.
+    pub async fn fetch<C: AtatCmd>(
+        &self,
+        command: &C,
+        buf: &mut [u8],
+    ) -> Result<Option<usize>, AtError> {
+        self.collect(command, deadline_of::<C>(), buf).await
+    }
+
+    /// One copy, not one for each command.
+    async fn collect(
+        &self,
+        command: &dyn CommandText,
+        timeout: Duration,
+        buf: &mut [u8],
+    ) -> Result<Option<usize>, AtError> {
+        let core = self.engine.core;
+        let plan = Plan::Fetch {
+            max: buf.len().min(ANSWER_LIMIT),
+        };
+        let exchange = self.begin(command, plan, timeout).await?;
+        let end = exchange.finish(&mut |_| {}).await?;
+        // The turn is still this exchange's, so it is its answer.
+        let mut answer = core.answer.borrow_mut();
+        let count = core.received.get();
+        if let (Some(count), Final::Ok) = (count, end) {
+            let (Some(buf), Some(bytes)) = (buf.get_mut(..count), answer.as_bytes().get(..count))
+            else {
+                return Err(AtError::Garbled);
+            };
+            buf.copy_from_slice(bytes);
+        }
+        answer.wipe();
+        accept(end, Final::Ok)?;
+        Ok(count)
     }
 
     /// Sends a command that answers `CONNECT` and then takes exactly `len` raw bytes. The command's
@@ -394,6 +434,10 @@ impl Drop for Exchange<'_> {
             if core.lost_track.take() {
                 core.forsake();
                 return;
+            }
+            if let Plan::Upload { .. } = core.plan.get() {
+                // It may hold the end of a private key.
+                core.out.borrow_mut().zeroize();
             }
             core.stage.set(Stage::Idle);
             core.turn.release();

@@ -6,6 +6,7 @@
 use core::cell::{Cell, RefCell};
 
 use embassy_time::{Duration, Instant};
+use zeroize::Zeroize;
 
 use super::notify::Notify;
 use super::push::Push;
@@ -18,8 +19,9 @@ use crate::modem::{Final, Line, Modem, Phase, Slot, Sync, Timing, Urc};
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
-/// Longest answer of a typed command: its information lines together.
-const ANSWER_LIMIT: usize = 256;
+/// Longest answer of a typed command, its information lines together; and the most that
+/// [`At::fetch`](crate::At::fetch) brings.
+pub const ANSWER_LIMIT: usize = 256;
 /// Longest watched URC.
 const WATCH_LIMIT: usize = 64;
 /// Other drivers give a prompt 5 s (bg96 sheet, 4.3). As long as it is awaited, a late one gets the
@@ -68,6 +70,8 @@ pub(crate) enum Plan {
     Collect,
     /// Information lines are handed to the caller one by one.
     Lines,
+    /// At most `max` bytes of payload are collected in the place of an answer.
+    Fetch { max: usize },
     /// At most `max` bytes of payload are staged in a ring; the supervisor commits them.
     Receive { slot: Slot, max: usize },
     /// After `> `, `len` bytes go out of a ring.
@@ -114,6 +118,12 @@ impl<const N: usize> Text<N> {
     pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.overflow = false;
+    }
+
+    /// Leaves nothing of what it held.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.zeroize();
+        self.clear();
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -214,6 +224,9 @@ pub(crate) struct Core {
     /// What the modem waited for when it broke the grammar.
     violated: Cell<Phase>,
     missed_notices: Cell<bool>,
+    /// What the modem sends may be a credential: an upload that it echoes, a file that is read back
+    /// and whose header was garbled. Such lines are not traced.
+    private: Cell<bool>,
     pub(crate) link: Cell<Link>,
     pub(crate) generation: Cell<u32>,
     pub(crate) failures: Cell<u32>,
@@ -269,6 +282,7 @@ impl Core {
             failed_closes: Cell::new(0),
             violated: Cell::new(Phase::Line),
             missed_notices: Cell::new(false),
+            private: Cell::new(false),
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
             failures: Cell::new(0),
@@ -314,6 +328,10 @@ impl Core {
         self.received.set(None);
         self.in_flight.set(0);
         self.plan.set(plan);
+        // Also what comes late of one that was given up.
+        let late = self.private.get() && self.resync.get() != Resync::Off;
+        self.private
+            .set(late || matches!(plan, Plan::Fetch { .. } | Plan::Upload { .. }));
         self.stage.set(match plan {
             Plan::Send { .. } | Plan::Upload { .. } => Stage::Prompt,
             _ => Stage::Line,
@@ -463,15 +481,22 @@ impl Core {
                     drop(framer);
                     if let Some(push) = self.push.get() {
                         self.push_part(table, push, part);
-                    } else if let (Stage::Receiving, Plan::Receive { slot, .. }) =
-                        (self.stage.get(), self.plan.get())
-                    {
-                        // What does not fit was not asked for: the header was checked against `max`.
-                        let kept = table.rx(slot).stage(part);
-                        self.received
-                            .set(Some(self.received.get().unwrap_or(0) + kept));
-                        self.payload_progress();
+                        continue;
                     }
+                    // What does not fit was not asked for: the header was checked against `max`.
+                    let kept = match (self.stage.get(), self.plan.get()) {
+                        (Stage::Receiving, Plan::Receive { slot, .. }) => {
+                            table.rx(slot).stage(part)
+                        }
+                        (Stage::Receiving, Plan::Fetch { .. }) => {
+                            self.answer.borrow_mut().push(part);
+                            part.len()
+                        }
+                        _ => continue,
+                    };
+                    self.received
+                        .set(Some(self.received.get().unwrap_or(0) + kept));
+                    self.payload_progress();
                 }
                 Event::PayloadEnd => {
                     drop(framer);
@@ -527,7 +552,11 @@ impl Core {
         let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
         let asked = if running { name.as_bytes() } else { b"" };
         let kind = modem.line(line, asked);
-        trace!("< {}", Ascii(line));
+        if self.private.get() && kind == Line::Info {
+            trace!("< ({} bytes)", line.len());
+        } else {
+            trace!("< {}", Ascii(line));
+        }
         if let Line::Urc(Urc::Restarted) = kind {
             drop(framer);
             drop(name);
@@ -600,7 +629,7 @@ impl Core {
                 self.finish(table, end);
             }
             Line::Payload(count) => {
-                if let (Stage::Line, Plan::Receive { max, .. }, None) =
+                if let (Stage::Line, Plan::Receive { max, .. } | Plan::Fetch { max }, None) =
                     (self.stage.get(), self.plan.get(), self.received.get())
                 {
                     drop(framer);

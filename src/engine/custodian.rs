@@ -78,7 +78,7 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
         return;
     }
     let phase = core.phase();
-    if let Plan::Receive { max, .. } = core.plan.get() {
+    if let Plan::Receive { max, .. } | Plan::Fetch { max } = core.plan.get() {
         core.late_payload.set(max);
     }
     warn!("giving up an exchange");

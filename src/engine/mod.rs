@@ -19,8 +19,9 @@ mod supervisor;
 mod turn;
 
 pub use self::at::{At, Upload};
-pub use self::core::{COMMAND_LIMIT, Counters};
+pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
+pub(crate) use self::turn::Held;
 
 use self::core::{Core, Fixed, Link};
 use self::slots::{SlotState, SocketPhase, Sockets, Table};

@@ -65,6 +65,27 @@ impl Base64 {
     }
 }
 
+/// Encodes `bytes` into the beginning of `text`, padded, as far as there is room for whole groups, and
+/// returns how many characters that are.
+pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) -> usize {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut len = 0;
+    for (group, room) in bytes.chunks(3).zip(text.chunks_exact_mut(4)) {
+        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (index, character) in room.iter_mut().enumerate() {
+            let value = (bits >> (18 - 6 * index)) as usize & 63;
+            *character = if index > group.len() {
+                b'='
+            } else {
+                ALPHABET[value]
+            };
+        }
+        len += room.len();
+    }
+    len
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

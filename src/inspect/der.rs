@@ -122,6 +122,11 @@ impl Walker {
         }
     }
 
+    /// Bytes so far.
+    pub(super) fn len(&self) -> u32 {
+        self.position
+    }
+
     fn header(&mut self, tag: u8, len: u32) -> Result<(), Unsuitable> {
         let end = self
             .position

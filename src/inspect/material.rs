@@ -17,6 +17,8 @@ pub struct Material {
     pub blocks: u16,
     /// The number, from 1, of the first certificate that is no CA's.
     pub first_leaf: Option<u16>,
+    /// The length of its DER; of several certificates the first's.
+    pub der_len: u32,
 }
 
 /// How the content is wrapped.
@@ -164,6 +166,7 @@ pub(super) struct Collector {
     first: Option<Content>,
     blocks: u16,
     first_leaf: Option<u16>,
+    der_len: u32,
     /// A block that may stand beside one of interest was passed over.
     ignored: bool,
 }
@@ -174,13 +177,17 @@ impl Collector {
             first: None,
             blocks: 0,
             first_leaf: None,
+            der_len: 0,
             ignored: false,
         }
     }
 
-    pub(super) fn add(&mut self, content: Content) -> Result<(), Unsuitable> {
+    pub(super) fn add(&mut self, content: Content, len: u32) -> Result<(), Unsuitable> {
         match (&self.first, &content) {
-            (None, _) => self.first = Some(content),
+            (None, _) => {
+                self.first = Some(content);
+                self.der_len = len;
+            }
             (Some(Content::Certificate(_)), Content::Certificate(_)) => {}
             (Some(Content::PrivateKey(_)), Content::PrivateKey(_)) => {
                 return Err(Unsuitable::SeveralKeys);
@@ -208,6 +215,7 @@ impl Collector {
                 content,
                 blocks: self.blocks,
                 first_leaf: self.first_leaf,
+                der_len: self.der_len,
             }),
             (None, true) => Err(Unsuitable::WrongBlock(Block::EcParameters)),
             (None, false) => Err(Unsuitable::NotPem),

@@ -25,6 +25,7 @@
 mod base64;
 mod check;
 mod dates;
+mod decoder;
 mod der;
 mod fingerprint;
 mod grammar;
@@ -34,8 +35,10 @@ mod pem;
 mod sniff;
 mod unsuitable;
 
+pub(crate) use base64::encode;
 pub use check::{Misplaced, check, check_pair};
 pub use fingerprint::Fingerprint;
+pub(crate) use decoder::Decoder;
 pub use material::{Certificate, Container, Content, KeyFormat, KeyType, Material, PrivateKey};
 pub use unsuitable::{Block, Unsuitable};
 
@@ -105,7 +108,8 @@ impl Inspector {
             Stage::Start(_) => return Err(Unsuitable::Empty),
             Stage::Failed(unsuitable) => return Err(*unsuitable),
             Stage::Der => {
-                self.collector.add(self.walker.finish()?)?;
+                let content = self.walker.finish()?;
+                self.collector.add(content, self.walker.len())?;
                 Container::Der
             }
             Stage::Pem(scanner, _) => {
@@ -192,7 +196,7 @@ impl Inspector {
                 if found != *announced {
                     return Err(Unsuitable::BadStructure);
                 }
-                self.collector.add(content)?;
+                self.collector.add(content, self.walker.len())?;
                 *open = Open::Ignored;
             }
             (Event::Byte(_) | Event::End, Open::Ignored) => {}

@@ -1,0 +1,103 @@
+//! SHA-256 over the bytes of a credential.
+
+use core::fmt;
+
+use sha2::Digest as _;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::Source;
+use crate::error::CredentialError;
+
+/// SHA-256 over a credential's bytes, as the modem has them: for what was given as DER and stored as
+/// PEM, over the PEM.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// From its bytes, for instance out of flash.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(crate) async fn of_source<S: Source>(
+        source: &mut S,
+    ) -> Result<Self, CredentialError<S::Error>> {
+        let mut hasher = Hasher::new();
+        let mut chunk = Zeroizing::new([0; 64]);
+        let mut at = 0;
+        while at < source.len() {
+            let read = source.read_at(at, &mut chunk[..]).await;
+            match read.map_err(CredentialError::Source)? {
+                0 => return Err(CredentialError::SourceTooShort),
+                count => {
+                    hasher.update(&chunk[..count]);
+                    at += count;
+                }
+            }
+        }
+        Ok(hasher.finish())
+    }
+}
+
+/// In hex, as `sha256sum` prints it.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Digest {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=[u8; 32]:02x}", self.0);
+    }
+}
+
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
+    pub(crate) fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn published_vector() {
+        assert_eq!(
+            Digest::of(b"abc").to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! When an upload may be skipped.
+
+use super::digest::Digest;
+use super::{Kind, Tag};
+
+/// What [`CredentialStore::ensure`](crate::CredentialStore::ensure) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Ensured {
+    /// Nothing was uploaded, because this proves that the modem has it.
+    AlreadyThere(Proof),
+    /// It was uploaded.
+    Stored,
+}
+
+/// How it is known that the modem has just these bytes. Equal length, and the 16-bit checksum that
+/// some modems print, are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Proof {
+    /// A [`ProvisionRecord`] says so, and the modem has something of that length.
+    Record,
+    /// They were read back and compared, all of them.
+    ReadBack,
+}
+
+/// What a comparison with the modem's content found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Comparison {
+    /// There is none.
+    Absent,
+    /// There is another.
+    Differs,
+    /// It is the same, byte for byte.
+    Same,
+    /// There is one of the same length, and the modem does not let it be read.
+    Unreadable,
+}
+
+/// Remembers, in the user's flash, what was stored: for modems that do not let credentials be read
+/// back. It is only as good as nobody else writes to the modem.
+#[allow(async_fn_in_trait)]
+pub trait ProvisionRecord {
+    /// What [`note`](Self::note) was last told of this entry.
+    async fn recall(&mut self, tag: Tag, kind: Kind) -> Option<Digest>;
+
+    /// Remembers this digest, or for `None` that nothing is known, which is told before an upload
+    /// begins. Returns whether it was written; without that nothing is uploaded.
+    async fn note(&mut self, tag: Tag, kind: Kind, digest: Option<Digest>) -> bool;
+}

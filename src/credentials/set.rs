@@ -1,0 +1,142 @@
+//! Several credentials that belong together.
+
+use core::fmt;
+
+use super::prepare::{inspect, judge};
+use super::{Accepts, Kind, Source};
+use crate::error::CredentialError;
+use crate::inspect::{Material, check_pair};
+
+/// Credentials for one tag. Not all need be given, except to
+/// [`rotate`](crate::CredentialStore::rotate).
+pub struct CredentialSet<S> {
+    pub(crate) parts: [Option<S>; 3],
+}
+
+impl<S> CredentialSet<S> {
+    /// An empty set.
+    pub const fn new() -> Self {
+        Self {
+            parts: [None, None, None],
+        }
+    }
+
+    /// With the certificate of the authority that signed the server's.
+    pub fn ca(self, content: S) -> Self {
+        self.with(Kind::Ca, content)
+    }
+
+    /// With this device's certificate.
+    pub fn client_certificate(self, content: S) -> Self {
+        self.with(Kind::ClientCertificate, content)
+    }
+
+    /// With this device's private key.
+    pub fn private_key(self, content: S) -> Self {
+        self.with(Kind::PrivateKey, content)
+    }
+
+    /// With any of them.
+    pub fn with(mut self, kind: Kind, content: S) -> Self {
+        if let Some(part) = self.parts.get_mut(kind.index()) {
+            *part = Some(content);
+        }
+        self
+    }
+
+    /// What a set needs that is to replace another: the CA, and certificate and key or neither.
+    pub(crate) fn missing(&self) -> Option<Kind> {
+        match &self.parts {
+            [None, ..] => Some(Kind::Ca),
+            [_, None, Some(_)] => Some(Kind::ClientCertificate),
+            [_, Some(_), None] => Some(Kind::PrivateKey),
+            _ => None,
+        }
+    }
+}
+
+impl<S: Source> CredentialSet<S> {
+    /// Looks at all of them, and whether the key is the certificate's: everything that
+    /// [`store`](crate::CredentialStore::store) would refuse, before anything is sent. `accepts` is
+    /// the backend's `Modem::ACCEPTS`.
+    pub async fn check(&mut self, accepts: &Accepts) -> Result<(), SetError<S::Error>> {
+        let mut certificate: Option<Material> = None;
+        for (kind, part) in Kind::ALL.into_iter().zip(&mut self.parts) {
+            let failed = |error| SetError { kind, error };
+            let Some(source) = part else { continue };
+            let material = inspect(source).await.map_err(failed)?;
+            let misplaced = |reason| failed(CredentialError::Misplaced(reason));
+            judge(kind, &material, accepts).map_err(misplaced)?;
+            match (kind, &certificate) {
+                (Kind::ClientCertificate, _) => certificate = Some(material),
+                (Kind::PrivateKey, Some(certificate)) => {
+                    check_pair(certificate, &material).map_err(misplaced)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S> Default for CredentialSet<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What went wrong with which of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SetError<S> {
+    /// Which.
+    pub kind: Kind,
+    /// What.
+    pub error: CredentialError<S>,
+}
+
+impl<S: fmt::Display> fmt::Display for SetError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.error)
+    }
+}
+
+impl<S: fmt::Debug + fmt::Display> core::error::Error for SetError<S> {}
+
+/// Why credentials were not replaced. In every case one of the two tags holds a complete set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RotateError<S, P> {
+    /// This one is missing in the new set. Nothing was sent.
+    Incomplete(Kind),
+    /// The new ones were stored and did not prove themselves; they were removed again. The old ones
+    /// are as they were.
+    Probe(P),
+    /// The new ones are in use; removing the old ones failed, so some of them may be left.
+    Remove(SetError<core::convert::Infallible>),
+    /// Both tags are the same. Nothing was sent.
+    SameTag,
+    /// The new ones could not be stored. The old ones are as they were.
+    Store(SetError<S>),
+}
+
+impl<S: fmt::Display, P: fmt::Display> fmt::Display for RotateError<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incomplete(kind) => write!(
+                f,
+                "the {kind} is missing: a set that replaces another has a CA, and certificate and key or neither"
+            ),
+            Self::Probe(error) => write!(f, "the new credentials do not work, so the old ones stay: {error}"),
+            Self::Remove(error) => write!(f, "the new credentials are in use, but the old {error}"),
+            Self::SameTag => f.write_str("the new credentials need a tag of their own: the old ones stay until the new ones have proved themselves"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<S: fmt::Debug + fmt::Display, P: fmt::Debug + fmt::Display> core::error::Error
+    for RotateError<S, P>
+{
+}

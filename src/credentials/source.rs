@@ -1,0 +1,50 @@
+//! Where the bytes of a credential come from.
+
+use core::convert::Infallible;
+
+/// Where a credential's bytes come from: flash, a file, a socket. Read in small chunks, so that no
+/// copy of the whole is held.
+///
+/// It is read from its beginning to its end more than once: to look what it is, to compare it with
+/// what the modem has, to upload it. So a file seeks, flash is read at an address, and a download
+/// starts anew when it is asked for the first byte again. What can be read only once goes through
+/// [`CredentialStore::store_unchecked`](crate::CredentialStore::store_unchecked), or through memory.
+#[allow(async_fn_in_trait)]
+pub trait Source {
+    /// Why reading failed.
+    type Error;
+
+    /// The whole length in bytes; the modem must be told before the first byte. The same each time.
+    fn len(&self) -> usize;
+
+    /// Whether there is nothing in it.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads the bytes from `offset` on, as many as there are or fit; `Ok(0)` only at the end. Each
+    /// pass starts at 0 and goes on where the last read ended, without gaps. Must not hold the modem
+    /// up for seconds, or it gives the upload up. Need not be cancel-safe: a dropped upload is not
+    /// resumed.
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Self::Error>;
+}
+
+impl Source for &[u8] {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(copy(self, offset, buf))
+    }
+}
+
+/// Copies what `bytes` has from `offset` on, and returns how much that was.
+pub(crate) fn copy(bytes: &[u8], offset: usize, buf: &mut [u8]) -> usize {
+    let rest = bytes.get(offset..).unwrap_or_default();
+    let count = rest.len().min(buf.len());
+    buf[..count].copy_from_slice(&rest[..count]);
+    count
+}

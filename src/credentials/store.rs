@@ -1,0 +1,295 @@
+//! Storing, comparing and replacing: what all modems have in common.
+
+use core::convert::Infallible;
+
+use super::digest::{Digest, Hasher};
+use super::prepare::{Prepared, inspect, judge};
+use super::{
+    Comparison, CredentialSet, Ensured, Kind, Proof, ProvisionRecord, RotateError, SetError,
+    Source, Stored, Tag,
+};
+use crate::control::Control;
+use crate::engine::{At, Engine, Held};
+use crate::error::CredentialError;
+use crate::modem::Modem;
+
+/// Storing credentials in the modem.
+///
+/// What is stored is looked at first, in a pass over the [`Source`]: kind, CA or leaf, encrypted,
+/// whole; what cannot be the `kind` is refused before a byte is sent. PEM and DER are taken, and
+/// converted on the way if the modem wants the other.
+///
+/// Dropping any of these futures is allowed: the runner brings the modem back to a known state, and
+/// an upload that was under way is completed with filler and deleted, so that nothing half-valid
+/// stays. The same holds for a reset of the modem or of the MCU in the middle of it.
+///
+/// Calls for the same or different tags may run at the same time; they take turns.
+///
+/// Comparing and digesting read the credential back, private keys included, between modem and MCU
+/// over the same UART that they were uploaded through. No trace shows the bytes.
+#[allow(async_fn_in_trait)]
+pub trait CredentialStore {
+    /// Stores `content` under `tag`, replacing what is there. When it returns `Ok`, the modem has
+    /// confirmed length and content as far as it can.
+    async fn store<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+    ) -> Result<(), CredentialError<S::Error>>;
+
+    /// The same without looking at `content` or converting it, in a single pass: for formats that
+    /// sectag does not know, and sources that can be read only once. Links no inspection.
+    async fn store_unchecked<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+    ) -> Result<(), CredentialError<S::Error>>;
+
+    /// Makes sure that the modem has `content` under `tag`: uploads it, unless it is proved that it
+    /// is there already.
+    async fn ensure<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+    ) -> Result<Ensured, CredentialError<S::Error>>;
+
+    /// The same with a record of one's own, which is kept up to date, and consulted when the modem
+    /// does not let the credential be read back.
+    async fn ensure_recorded<S: Source, R: ProvisionRecord>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+        record: &mut R,
+    ) -> Result<Ensured, CredentialError<S::Error>>;
+
+    /// Makes sure that the modem has all of a set, which is [checked](CredentialSet::check) as a
+    /// whole before anything is sent. Returns how many were uploaded.
+    async fn ensure_set<S: Source>(
+        &self,
+        tag: Tag,
+        set: CredentialSet<S>,
+    ) -> Result<usize, SetError<S::Error>>;
+
+    /// Replaces the set under `old` by one under `new`, a tag that is not in use, so that at any
+    /// moment one of the two is complete and whole.
+    ///
+    /// The new set is stored beside the old one, `probe` proves it (connects with it, and at its end
+    /// writes to the application's flash that `new` is the tag to use), and only then the old set is
+    /// removed. If `probe` fails the new set is removed instead. After an interruption, by a drop or
+    /// a reset, the tag in the application's flash holds a complete set; to go on, do it again
+    /// (what is there already is not uploaded again) or remove the other.
+    async fn rotate<S: Source, P>(
+        &self,
+        old: Tag,
+        new: Tag,
+        set: CredentialSet<S>,
+        probe: impl AsyncFnOnce() -> Result<(), P>,
+    ) -> Result<(), RotateError<S::Error, P>>;
+
+    /// Compares `content`, in the form in which it would be stored, with what the modem has.
+    async fn compare<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+    ) -> Result<Comparison, CredentialError<S::Error>>;
+
+    /// SHA-256 over the bytes that the modem has, read back; `None` when there are none. Refused by
+    /// modems that do not let them be read.
+    async fn digest(
+        &self,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<Digest>, CredentialError<Infallible>>;
+
+    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order.
+    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
+
+    /// Removes one credential. Removing what is not there succeeds.
+    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>>;
+}
+
+impl<M: Modem> CredentialStore for Control<'_, M> {
+    async fn store<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (at, _turn) = self.exclusive().await?;
+        self.modem.store(at, tag, kind, &mut content).await
+    }
+
+    async fn store_unchecked<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        let mut content = Prepared::unchanged(&mut content);
+        let (at, _turn) = self.exclusive().await?;
+        self.modem.store(at, tag, kind, &mut content).await
+    }
+
+    async fn ensure<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+    ) -> Result<Ensured, CredentialError<S::Error>> {
+        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (at, _turn) = self.exclusive().await?;
+        let found = self.modem.compare(at, tag, kind, &mut content).await?;
+        if found == Comparison::Same {
+            return Ok(Ensured::AlreadyThere(Proof::ReadBack));
+        }
+        self.modem.store(at, tag, kind, &mut content).await?;
+        Ok(Ensured::Stored)
+    }
+
+    async fn ensure_recorded<S: Source, R: ProvisionRecord>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+        record: &mut R,
+    ) -> Result<Ensured, CredentialError<S::Error>> {
+        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (at, _turn) = self.exclusive().await?;
+        let found = self.modem.compare(at, tag, kind, &mut content).await?;
+        if found == Comparison::Same {
+            return Ok(Ensured::AlreadyThere(Proof::ReadBack));
+        }
+        let digest = Digest::of_source(&mut content).await?;
+        if found == Comparison::Unreadable && record.recall(tag, kind).await == Some(digest) {
+            return Ok(Ensured::AlreadyThere(Proof::Record));
+        }
+        if !record.note(tag, kind, None).await {
+            return Err(CredentialError::RecordNotWritten);
+        }
+        self.modem.store(at, tag, kind, &mut content).await?;
+        // Not written: the next start uploads it once more.
+        record.note(tag, kind, Some(digest)).await;
+        Ok(Ensured::Stored)
+    }
+
+    async fn ensure_set<S: Source>(
+        &self,
+        tag: Tag,
+        mut set: CredentialSet<S>,
+    ) -> Result<usize, SetError<S::Error>> {
+        set.check(&M::ACCEPTS).await?;
+        let mut stored = 0;
+        for (kind, part) in Kind::ALL.into_iter().zip(set.parts) {
+            let Some(content) = part else { continue };
+            let ensured = self.ensure(tag, kind, content).await;
+            if ensured.map_err(|error| SetError { kind, error })? == Ensured::Stored {
+                stored += 1;
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn rotate<S: Source, P>(
+        &self,
+        old: Tag,
+        new: Tag,
+        set: CredentialSet<S>,
+        probe: impl AsyncFnOnce() -> Result<(), P>,
+    ) -> Result<(), RotateError<S::Error, P>> {
+        if old == new {
+            return Err(RotateError::SameTag);
+        }
+        if let Some(kind) = set.missing() {
+            return Err(RotateError::Incomplete(kind));
+        }
+        let stored = self.ensure_set(new, set).await;
+        stored.map_err(RotateError::Store)?;
+        if let Err(error) = probe().await {
+            // What cannot be removed is found by `list`, and replaced by the next try.
+            let _ = self.remove_all(new).await;
+            return Err(RotateError::Probe(error));
+        }
+        self.remove_all(old).await.map_err(RotateError::Remove)
+    }
+
+    async fn compare<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (at, _turn) = self.exclusive().await?;
+        self.modem.compare(at, tag, kind, &mut content).await
+    }
+
+    async fn digest(
+        &self,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<Digest>, CredentialError<Infallible>> {
+        let (at, _turn) = self.exclusive().await?;
+        let mut hasher = Hasher::new();
+        let mut sink = |bytes: &[u8]| hasher.update(bytes);
+        let found = self.modem.read_back(at, tag, kind, &mut sink).await?;
+        Ok(found.then(|| hasher.finish()))
+    }
+
+    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        self.modem.list(at, found).await
+    }
+
+    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
+        let (at, _turn) = self.exclusive().await?;
+        self.modem.remove(at, tag, kind).await
+    }
+}
+
+impl<'a, M: Modem> Control<'a, M> {
+    /// The turn of whoever reads or changes credentials, on a modem that is up.
+    async fn exclusive<E>(&self) -> Result<(At<'a>, Exclusive<'a>), CredentialError<E>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        let turn = self.engine.core.store_turn.acquire().await;
+        let engine = self.engine;
+        Ok((at, Exclusive { turn: Some(turn), engine }))
+    }
+
+    async fn remove_all(&self, tag: Tag) -> Result<(), SetError<Infallible>> {
+        for kind in Kind::ALL {
+            let removed = self.remove(tag, kind).await;
+            removed.map_err(|error| SetError { kind, error })?;
+        }
+        Ok(())
+    }
+}
+
+/// The turn; behind it the runner looks whether something is left that a dropped flow had begun.
+struct Exclusive<'a> {
+    turn: Option<Held<'a>>,
+    engine: Engine<'a>,
+}
+
+impl Drop for Exclusive<'_> {
+    fn drop(&mut self) {
+        self.turn = None;
+        self.engine.core.tidy.set(true);
+        self.engine.core.work.wake();
+    }
+}
+
+/// Looks at `content` and makes ready what is to be sent.
+async fn prepare<M: Modem, S: Source>(
+    kind: Kind,
+    content: &mut S,
+) -> Result<Prepared<'_, S>, CredentialError<S::Error>> {
+    let material = inspect(content).await?;
+    judge(kind, &material, &M::ACCEPTS).map_err(CredentialError::Misplaced)?;
+    Ok(Prepared::new(content, &material, M::ACCEPTS.container))
+}

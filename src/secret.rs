@@ -1,0 +1,166 @@
+//! What must not be seen: PINs, passwords, keys.
+
+use core::convert::Infallible;
+use core::fmt;
+
+use zeroize::Zeroize;
+
+use crate::at::Text;
+use crate::credentials::{Source, copy};
+
+/// A value whose content shows in no log: it has no `Display`, and `Debug` and defmt tell only that
+/// something is there. For what lives in flash or belongs to another; see [`SecretBuf`] for one that
+/// owns its bytes and wipes them.
+///
+/// As a [`Source`] it can be stored like any other:
+/// `control.store(tag, Kind::PrivateKey, Secret::new(KEY))`.
+#[derive(Clone, Copy)]
+pub struct Secret<T>(T);
+
+impl<T> Secret<T> {
+    /// Wraps a value.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value. Whoever takes it out answers for it.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for Secret<T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "(secret)");
+    }
+}
+
+impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
+    /// A checked text; `const`, as [`Text::new`] is.
+    pub const fn text(text: &'a str) -> Result<Self, crate::at::InvalidInput> {
+        match Text::new(text) {
+            Ok(text) => Ok(Self(text)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<T: AsRef<[u8]>> Source for Secret<T> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        self.0.as_ref().len()
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(copy(self.0.as_ref(), offset, buf))
+    }
+}
+
+/// Up to `N` secret bytes of one's own, for instance read from flash or a console. `Debug` and defmt
+/// show only how many there are.
+///
+/// They are overwritten when it is dropped, by the `zeroize` crate, which the compiler cannot leave
+/// out. That does not reach copies which were made by moving the value, nor what went through the
+/// buffers of a UART; a `static` is never dropped.
+pub struct SecretBuf<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> SecretBuf<N> {
+    /// An empty one.
+    pub const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            len: 0,
+        }
+    }
+
+    /// Appends `bytes`; `false`, and nothing appended, if they do not fit.
+    pub fn push(&mut self, bytes: &[u8]) -> bool {
+        let end = self.len.saturating_add(bytes.len());
+        let room = self.bytes.get_mut(self.len..end);
+        let fits = room.is_some();
+        if let Some(room) = room {
+            room.copy_from_slice(bytes);
+            self.len = end;
+        }
+        fits
+    }
+
+    /// Overwrites and forgets all of it.
+    pub fn clear(&mut self) {
+        self.bytes.zeroize();
+        self.len = 0;
+    }
+
+    /// The bytes. Whoever takes them out answers for them.
+    pub fn expose(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> Default for SecretBuf<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Drop for SecretBuf<N> {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl<const N: usize> fmt::Debug for SecretBuf<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} secret bytes)", self.len)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const N: usize> defmt::Format for SecretBuf<N> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "({=usize} secret bytes)", self.len);
+    }
+}
+
+impl<const N: usize> Source for &SecretBuf<N> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(copy(self.expose(), offset, buf))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_content_is_shown() {
+        let mut buf = SecretBuf::<8>::new();
+        assert!(buf.push(b"hunter2"));
+        assert!(!buf.push(b"hu"));
+        assert_eq!(buf.expose(), b"hunter2");
+        assert_eq!(format!("{buf:?}"), "(7 secret bytes)");
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "(secret)");
+        buf.clear();
+        assert_eq!((buf.expose(), buf.bytes), (&b""[..], [0; 8]));
+    }
+}
