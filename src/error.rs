@@ -313,6 +313,8 @@ pub enum CredentialError<S> {
     SourceTooSlow,
     /// The content ended before its announced length.
     SourceTooShort,
+    /// The modem does not let it be read back.
+    Unreadable,
     /// It is no credential that a modem can take. Nothing was sent.
     Unsuitable(Unsuitable),
 }
@@ -338,6 +340,7 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 "the source of the credential gave no byte for seconds: read it into memory first, and not from a socket of the same modem",
             ),
             Self::SourceTooShort => f.write_str("the credential ended before its announced length"),
+            Self::Unreadable => f.write_str("the modem does not let it be read back"),
             Self::Unsuitable(reason) => reason.fmt(f),
         }
     }

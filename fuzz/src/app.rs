@@ -224,7 +224,7 @@ impl<'a> App<'a> {
             Action::Store(len) => {
                 let content = stream::bytes(self.tag, 0, len);
                 self.control
-                    .store(tag, Kind::ClientCertificate, &content[..])
+                    .store_unchecked(tag, Kind::ClientCertificate, &content[..])
                     .await
                     .ok()?;
                 if !self.modem.has_lied() {

@@ -306,7 +306,10 @@ mod tests {
         }
     }
 
-    fn read_all(source: &mut impl Source<Error = core::convert::Infallible>, chunk: usize) -> Vec<u8> {
+    fn read_all(
+        source: &mut impl Source<Error = core::convert::Infallible>,
+        chunk: usize,
+    ) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
             let mut buf = vec![0; chunk];
@@ -332,7 +335,11 @@ mod tests {
     #[test]
     fn both_ways_and_back_for_every_kind() {
         let pki = Pki::shared();
-        for pem in [pki.ca_pem(), pki.client().cert_pem.clone(), pki.client().key_pem.clone()] {
+        for pem in [
+            pki.ca_pem(),
+            pki.client().cert_pem.clone(),
+            pki.client().key_pem.clone(),
+        ] {
             // As `openssl` writes it: LF, and one at the end.
             let pem = pem.replace('\r', "");
             for (step, chunk) in [(1, 1), (7, 100), (1000, 5), (64, 128), (1000, 4096)] {
@@ -342,7 +349,10 @@ mod tests {
                 assert_eq!(std::str::from_utf8(&back).unwrap().trim(), pem.trim());
                 // Nothing to do.
                 assert_eq!(convert(&der, Container::Der, step, chunk), der);
-                assert_eq!(convert(pem.as_bytes(), Container::Pem, step, chunk), pem.as_bytes());
+                assert_eq!(
+                    convert(pem.as_bytes(), Container::Pem, step, chunk),
+                    pem.as_bytes()
+                );
             }
         }
     }
@@ -363,7 +373,11 @@ mod tests {
             fn len(&self) -> usize {
                 100
             }
-            async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Self::Error> {
+            async fn read_at(
+                &mut self,
+                offset: usize,
+                buf: &mut [u8],
+            ) -> Result<usize, Self::Error> {
                 Ok(copy(&[0x30; 70], offset, buf))
             }
         }

@@ -258,7 +258,13 @@ impl<'a, M: Modem> Control<'a, M> {
         let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
         let turn = self.engine.core.store_turn.acquire().await;
         let engine = self.engine;
-        Ok((at, Exclusive { turn: Some(turn), engine }))
+        Ok((
+            at,
+            Exclusive {
+                turn: Some(turn),
+                engine,
+            },
+        ))
     }
 
     async fn remove_all(&self, tag: Tag) -> Result<(), SetError<Infallible>> {

@@ -37,8 +37,8 @@ mod unsuitable;
 
 pub(crate) use base64::encode;
 pub use check::{Misplaced, check, check_pair};
-pub use fingerprint::Fingerprint;
 pub(crate) use decoder::Decoder;
+pub use fingerprint::Fingerprint;
 pub use material::{Certificate, Container, Content, KeyFormat, KeyType, Material, PrivateKey};
 pub use unsuitable::{Block, Unsuitable};
 

@@ -1,8 +1,8 @@
 //! The AT commands, one typed item each, with the deadline that the manual gives (sheet 1 to 4).
 
-use sectag::ServerName;
 use sectag::at::{AtatResp, Fields, Text, answer, at_command};
 use sectag::clock::DateTime;
+use sectag::{Secret, ServerName};
 
 use crate::config::Auth;
 use crate::dialect;
@@ -83,9 +83,9 @@ at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
     })
 });
 
-pub(crate) struct EnterPin(pub(crate) Text<'static, 8>);
+pub(crate) struct EnterPin(pub(crate) Secret<Text<'static, 8>>);
 at_command!(EnterPin, 5000, "+CPIN", |self, line| line
-    .quoted(self.0.as_str()));
+    .quoted(self.0.expose().as_str()));
 
 /// LTE. On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
 pub(crate) struct LteRegistration;
@@ -111,7 +111,7 @@ at_command!(
 pub(crate) struct SetContext {
     pub(crate) apn: Text<'static, 100>,
     pub(crate) user: Text<'static, 64>,
-    pub(crate) password: Text<'static, 64>,
+    pub(crate) password: Secret<Text<'static, 64>>,
     pub(crate) auth: Auth,
 }
 at_command!(SetContext, QUICK, "+QICSGP", |self, line| line
@@ -119,7 +119,7 @@ at_command!(SetContext, QUICK, "+QICSGP", |self, line| line
     .int(1)
     .quoted(self.apn.as_str())
     .quoted(self.user.as_str())
-    .quoted(self.password.as_str())
+    .quoted(self.password.expose().as_str())
     .int(self.auth.code()));
 
 /// The PDP context that sectag uses.
@@ -220,6 +220,33 @@ at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line
     .quoted(self.name)
     .int(self.len)
     .int(5));
+
+/// Opens for reading only; answers the handle.
+pub(crate) struct FileOpen<'a>(pub(crate) &'a FileName);
+at_command!(
+    FileOpen<'_>,
+    QUICK,
+    "+QFOPEN",
+    |self, line| line.quoted(self.0).int(2),
+    Number,
+    |text| Fields::new(answer(text, "+QFOPEN:")?).int().map(Number)
+);
+
+/// Lists open files: `+QFOPEN: <name>,<handle>,<mode>` ([FILE] 2.6).
+pub(crate) struct OpenFiles;
+at_command!(OpenFiles, QUICK, "+QFOPEN?", |self, line| line);
+
+/// Reads from where the last read ended.
+pub(crate) struct FileRead {
+    pub(crate) handle: u32,
+    pub(crate) len: u32,
+}
+at_command!(FileRead, 5000, "+QFREAD", |self, line| line
+    .int(self.handle)
+    .int(self.len));
+
+pub(crate) struct FileClose(pub(crate) u32);
+at_command!(FileClose, QUICK, "+QFCLOSE", |self, line| line.int(self.0));
 
 /// Free bytes of the flash file system.
 pub(crate) struct FreeSpace;

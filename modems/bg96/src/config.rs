@@ -1,8 +1,8 @@
 //! What the user decides.
 
 use embassy_time::Duration;
-use sectag::ServerName;
 use sectag::at::{InvalidInput, Text};
+use sectag::{Secret, ServerName};
 
 /// How the network is told user name and password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,9 @@ impl Auth {
 pub struct Config {
     pub(crate) apn: Option<Text<'static, 100>>,
     pub(crate) user: Text<'static, 64>,
-    pub(crate) password: Text<'static, 64>,
+    pub(crate) password: Secret<Text<'static, 64>>,
     pub(crate) auth: Auth,
-    pub(crate) pin: Option<Text<'static, 8>>,
+    pub(crate) pin: Option<Secret<Text<'static, 8>>>,
     pub(crate) ntp: Option<ServerName<'static>>,
     pub(crate) set_clock: bool,
     pub(crate) registration: Duration,
@@ -61,7 +61,7 @@ impl Config {
         Self {
             apn: None,
             user: Text::EMPTY,
-            password: Text::EMPTY,
+            password: Secret::new(Text::EMPTY),
             auth: Auth::None,
             pin: None,
             ntp: None,
@@ -90,7 +90,7 @@ impl Config {
         password: &'static str,
     ) -> Result<Self, InvalidInput> {
         self.auth = auth;
-        match (Text::new(user), Text::new(password)) {
+        match (Text::new(user), Secret::text(password)) {
             (Ok(user), Ok(password)) => {
                 self.user = user;
                 self.password = password;
@@ -102,7 +102,7 @@ impl Config {
 
     /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
-        match Text::new(pin) {
+        match Secret::text(pin) {
             Ok(pin) => self.pin = Some(pin),
             Err(error) => return Err(error),
         }

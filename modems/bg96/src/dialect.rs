@@ -22,9 +22,12 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
     if line.starts_with(b"SEND OK") {
         return Line::Final(Final::SendOk);
     }
-    // With a length behind it in file commands.
-    if line.starts_with(b"CONNECT ") {
-        return Line::Final(Final::Connect);
+    // The length of what is read from a file (sheet 3).
+    if let Some(text) = line.strip_prefix(b"CONNECT ") {
+        return match Fields::new(text).int() {
+            Some(count) if asked != b"+QFUPL" => Line::Payload(count as usize),
+            _ => Line::Final(Final::Connect),
+        };
     }
     let Some(colon) = line
         .iter()
@@ -255,6 +258,12 @@ mod tests {
         assert_eq!(urc(b"CONNECT"), Line::Final(Final::Connect));
         assert_eq!(urc(b"+QSSLRECV: 1500"), Line::Payload(1500));
         assert_eq!(urc(b"+QSSLRECV: x"), Line::Info);
+        assert_eq!(line(b"CONNECT 128", b"+QFREAD"), Line::Payload(128));
+        // Late, while another is asked.
+        assert_eq!(line(b"CONNECT 128", b"+IPR"), Line::Payload(128));
+        for upload in [&b"CONNECT"[..], b"CONNECT 128"] {
+            assert_eq!(line(upload, b"+QFUPL"), Line::Final(Final::Connect));
+        }
         assert_eq!(line(b"+CPIN: READY", b"+CPIN"), Line::Info);
         assert_eq!(line(b"+CPIN: READY", b""), Line::Urc(Urc::Other));
         assert_eq!(

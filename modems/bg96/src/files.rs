@@ -1,14 +1,26 @@
 //! Credentials as files in the modem's flash (sheet 3).
+//!
+//! A modem that loses its host in the middle of an upload keeps what it has, and after a reset of the
+//! MCU alone even fills it up with whatever the new firmware says. So that half a file never passes
+//! for a credential, an upload is surrounded by a *marker*: a file of one byte whose name says which
+//! file is being written. It is there before the first byte of the upload and goes when the modem has
+//! confirmed the last. A file with a marker counts as absent, and bring-up deletes both.
 
+use core::cell::Cell;
 use core::convert::Infallible;
 use core::fmt::Write;
 
 use embassy_time::{Duration, with_timeout};
 use sectag::at::{Fields, InvalidInput, answer};
-use sectag::{At, AtError, Code, CredentialError, Kind, Source, Stored, Tag};
+use sectag::{
+    ANSWER_LIMIT, At, AtError, Code, Comparison, CredentialError, Kind, Source, Stored, Tag,
+};
+use zeroize::Zeroizing;
 
 use crate::Bg96;
-use crate::commands::{FileDelete, FileList, FileUpload, FreeSpace};
+use crate::commands::{
+    FileClose, FileDelete, FileList, FileOpen, FileRead, FileUpload, FreeSpace, OpenFiles,
+};
 
 /// 8.3 names are strongly recommended; names are global to the modem, so ours say whose they are.
 pub(crate) type FileName = heapless::String<12>;
@@ -21,37 +33,71 @@ const CHUNK: usize = 128;
 /// The modem gives up after the 5 s of [`FileUpload`].
 const SOURCE_LIMIT: Duration = Duration::from_secs(4);
 
-pub(crate) fn name(tag: Tag, kind: Kind) -> Result<FileName, InvalidInput> {
-    let extension = match kind {
-        Kind::ClientCertificate => "crt",
-        Kind::PrivateKey => "key",
-        _ => "ca",
-    };
-    let mut name = FileName::new();
-    if tag.0 > MAX_TAG || write!(name, "st{tag}.{extension}").is_err() {
-        return Err(InvalidInput::OutOfRange { limit: MAX_TAG });
-    }
-    Ok(name)
+/// Extensions of a credential's file and of its marker.
+const EXTENSIONS: [(Kind, [&str; 2]); 3] = [
+    (Kind::Ca, ["ca", "xca"]),
+    (Kind::ClientCertificate, ["crt", "xcr"]),
+    (Kind::PrivateKey, ["key", "xke"]),
+];
+const FILE: usize = 0;
+const MARKER: usize = 1;
+
+/// What a flow that was dropped, failed or lost its MCU left in the modem.
+pub(crate) struct Remains {
+    /// A file whose upload has begun and not ended.
+    unfinished: Cell<Option<(Tag, Kind)>>,
+    /// A file that was opened and not closed.
+    handle: Cell<Option<u32>>,
+    /// An earlier life of the MCU may have left anything.
+    unknown: Cell<bool>,
 }
 
-/// The inverse of [`name`]; `None` for files of others.
-fn parse(name: &str) -> Option<(Tag, Kind)> {
-    // A sibling lists them with their drive (sheet 3).
-    let name = name.strip_prefix("UFS:").unwrap_or(name);
-    let (tag, extension) = name.strip_prefix("st")?.split_once('.')?;
-    let kind = match extension {
-        "ca" => Kind::Ca,
-        "crt" => Kind::ClientCertificate,
-        "key" => Kind::PrivateKey,
-        _ => return None,
-    };
+impl Remains {
+    pub(crate) const fn new() -> Self {
+        Self {
+            unfinished: Cell::new(None),
+            handle: Cell::new(None),
+            unknown: Cell::new(true),
+        }
+    }
+}
+
+pub(crate) fn name(tag: Tag, kind: Kind) -> Result<FileName, InvalidInput> {
+    named(tag, kind, FILE)
+}
+
+fn named(tag: Tag, kind: Kind, what: usize) -> Result<FileName, InvalidInput> {
+    let mut name = FileName::new();
+    let known = EXTENSIONS.iter().find(|(known, _)| *known == kind);
+    match known {
+        Some((_, extensions))
+            if tag.0 <= MAX_TAG && write!(name, "st{tag}.{}", extensions[what]).is_ok() =>
+        {
+            Ok(name)
+        }
+        _ => Err(InvalidInput::OutOfRange { limit: MAX_TAG }),
+    }
+}
+
+/// The inverse of [`named`]; `None` for files of others.
+fn parse(name: &str) -> Option<(Tag, Kind, usize)> {
+    let (tag, extension) = bare(name).strip_prefix("st")?.split_once('.')?;
+    let (kind, what) = EXTENSIONS.iter().find_map(|(kind, extensions)| {
+        let what = extensions.iter().position(|known| *known == extension)?;
+        Some((*kind, what))
+    })?;
     let canonical = tag == "0" || !tag.starts_with('0');
     let tag = tag
         .bytes()
         .all(|byte| byte.is_ascii_digit())
         .then(|| tag.parse().ok())
         .flatten()?;
-    (canonical && tag <= MAX_TAG).then_some((Tag(tag), kind))
+    (canonical && tag <= MAX_TAG).then_some((Tag(tag), kind, what))
+}
+
+/// A sibling lists files with their drive (sheet 3).
+fn bare(name: &str) -> &str {
+    name.strip_prefix("UFS:").unwrap_or(name)
 }
 
 pub(crate) async fn store<S: Source>(
@@ -71,53 +117,102 @@ pub(crate) async fn store<S: Source>(
             limit: MAX_LEN,
         }));
     }
-    // What an earlier one left that was dropped.
-    match tidy(modem, at).await {
-        // What cannot be deleted must not stop what can be stored.
-        Ok(()) | Err(AtError::Refused(_)) => {}
-        Err(error) => return Err(error.into()),
+    let result = write(modem, at, tag, kind, &name, content).await;
+    let Err(error) = result else {
+        return Ok(());
+    };
+    tidy_if_possible(modem, at).await?;
+    Err(match error {
+        CredentialError::At(error) => refusal(at, error, len).await,
+        error => error,
+    })
+}
+
+async fn write<S: Source>(
+    modem: &Bg96,
+    at: At<'_>,
+    tag: Tag,
+    kind: Kind,
+    name: &FileName,
+    content: &mut S,
+) -> Result<(), CredentialError<S::Error>> {
+    let marker = named(tag, kind, MARKER).map_err(CredentialError::InvalidInput)?;
+    prepare(modem, at, name).await?;
+    // From here on, whoever ends this deletes both.
+    modem.files.unfinished.set(Some((tag, kind)));
+    mark(at, &marker).await?;
+    match upload(at, name, content).await {
+        // The report may come very late, so what is stored decides (sheet 3, [jcm]).
+        Err(CredentialError::At(AtError::Timeout)) => {
+            let found = is_same(modem, at, name, content).await;
+            if !matches!(found, Ok(Comparison::Same)) {
+                return Err(CredentialError::At(AtError::Timeout));
+            }
+        }
+        result => result?,
     }
-    // An upload over an existing name is refused (407).
-    delete(at, &name).await?;
-    // Until it is known to be whole, whoever ends this deletes it.
-    modem.unfinished.set(Some((tag, kind)));
-    let result = upload(at, &name, len, content).await;
-    match result {
-        Ok(()) => modem.unfinished.set(None),
-        Err(_) => tidy(modem, at).await?,
+    // It was confirmed: without its marker the file counts.
+    at.send(&FileDelete(&marker)).await?;
+    modem.files.unfinished.set(None);
+    Ok(())
+}
+
+/// Makes room for an upload: one over an existing name is refused (407).
+async fn prepare(modem: &Bg96, at: At<'_>, name: &FileName) -> Result<(), AtError> {
+    tidy_if_possible(modem, at).await?;
+    delete(at, name).await
+}
+
+async fn mark(at: At<'_>, marker: &FileName) -> Result<(), AtError> {
+    let command = FileUpload {
+        name: marker,
+        len: 1,
+    };
+    match at.upload(&command, 1).await {
+        Ok(mut upload) => {
+            upload.write(b"x").await?;
+            upload.finish(&mut |_| {}).await
+        }
+        // One that could not be deleted marks as well.
+        Err(AtError::Refused(Code::Cme(407))) => Ok(()),
+        Err(error) => Err(error),
     }
-    result
+}
+
+/// What a refused upload means.
+async fn refusal<E>(at: At<'_>, error: AtError, needed: usize) -> CredentialError<E> {
+    match error {
+        // Drive full, no space, too large.
+        AtError::Refused(Code::Cme(403 | 420 | 423)) => match at.send(&FreeSpace).await {
+            Ok(free) => CredentialError::NoSpace {
+                needed,
+                free: free.0 as usize,
+            },
+            Err(error) => error.into(),
+        },
+        // It waited for bytes that had all been sent (sheet 3).
+        AtError::Refused(Code::Cme(421)) => CredentialError::Corrupted,
+        error => error.into(),
+    }
 }
 
 async fn upload<S: Source>(
     at: At<'_>,
     name: &FileName,
-    len: usize,
     content: &mut S,
 ) -> Result<(), CredentialError<S::Error>> {
-    let mut upload = match at
-        .upload(
-            &FileUpload {
-                name,
-                len: len as u32,
-            },
-            len,
-        )
-        .await
-    {
-        Ok(upload) => upload,
-        Err(AtError::Refused(Code::Cme(403 | 420))) => {
-            let free = at.send(&FreeSpace).await?.0 as usize;
-            return Err(CredentialError::NoSpace { needed: len, free });
-        }
-        Err(error) => return Err(error.into()),
+    let len = content.len();
+    let command = FileUpload {
+        name,
+        len: len as u32,
     };
+    let mut upload = at.upload(&command, len).await?;
     let mut checksum = Checksum::default();
-    let mut left = len;
-    let mut chunk = [0; CHUNK];
-    while left > 0 {
-        let wanted = left.min(CHUNK);
-        let count = with_timeout(SOURCE_LIMIT, content.read(&mut chunk[..wanted]))
+    let mut sent = 0;
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    while sent < len {
+        let wanted = (len - sent).min(CHUNK);
+        let count = with_timeout(SOURCE_LIMIT, content.read_at(sent, &mut chunk[..wanted]))
             .await
             .map_err(|_| CredentialError::SourceTooSlow)?
             .map_err(CredentialError::Source)?;
@@ -126,7 +221,7 @@ async fn upload<S: Source>(
         }
         checksum.add(&chunk[..count]);
         upload.write(&chunk[..count]).await?;
-        left -= count;
+        sent += count;
     }
     let mut stored = None;
     upload
@@ -169,69 +264,316 @@ impl Checksum {
     }
 }
 
-/// Deletes what an upload left that did not end.
+/// Deletes what an upload left that did not end, and closes what was left open. After a start of MCU
+/// or modem it looks for both.
 pub(crate) async fn tidy(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    let Some((tag, kind)) = modem.unfinished.get() else {
-        return Ok(());
-    };
-    if let Ok(name) = name(tag, kind) {
-        delete(at, &name).await?;
+    release(modem, at).await?;
+    let Remains {
+        unfinished,
+        unknown,
+        ..
+    } = &modem.files;
+    if let Some((tag, kind)) = unfinished.get() {
+        discard(at, tag, kind).await?;
+        unfinished.set(None);
     }
-    modem.unfinished.set(None);
+    if unknown.get() {
+        for (tag, kind) in markers(at).await? {
+            discard(at, tag, kind).await?;
+        }
+        unknown.set(false);
+    }
+    Ok(())
+}
+
+/// The credentials that are marked. There is one at a time; of what several resets left, the first
+/// few.
+async fn markers(at: At<'_>) -> Result<heapless::Vec<(Tag, Kind), 4>, AtError> {
+    let mut markers = heapless::Vec::new();
+    entries(at, &mut |tag, kind, what, _| {
+        if what == MARKER {
+            let _ = markers.push((tag, kind));
+        }
+    })
+    .await?;
+    Ok(markers)
+}
+
+/// Closes the file that was being read.
+async fn release(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
+    if let Some(handle) = modem.files.handle.get() {
+        close(at, handle).await?;
+        modem.files.handle.set(None);
+    }
+    Ok(())
+}
+
+/// What cannot be deleted must not stop what can be stored.
+async fn tidy_if_possible(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
+    match tidy(modem, at).await {
+        Err(AtError::Refused(_)) => {
+            // So that it is looked for again.
+            modem.files.unknown.set(true);
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// First the file, then the marker that says that it is none.
+async fn discard(at: At<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
+    for what in [FILE, MARKER] {
+        if let Ok(name) = named(tag, kind, what) {
+            delete(at, &name).await?;
+        }
+    }
     Ok(())
 }
 
 async fn delete(at: At<'_>, name: &FileName) -> Result<(), AtError> {
-    match at.send(&FileDelete(name)).await {
+    let mut result = at.send(&FileDelete(name)).await;
+    // 426: open, by an earlier life of the MCU; our own handle is closed by now.
+    if let Err(AtError::Refused(Code::Cme(426))) = result {
+        close_all(at).await?;
+        result = at.send(&FileDelete(name)).await;
+    }
+    match result {
         // 405: it was not there; some firmware says only ERROR.
         Ok(_) | Err(AtError::Refused(Code::Cme(405) | Code::Plain)) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
+/// Closes every file of ours that is open.
+async fn close_all(at: At<'_>) -> Result<(), AtError> {
+    // More cannot be open at a time on any firmware seen.
+    let mut open = heapless::Vec::<u32, 10>::new();
+    let mut sink = |line: &[u8]| {
+        let Some(text) = answer(line, "+QFOPEN:") else {
+            return;
+        };
+        let mut fields = Fields::new(text);
+        if let (Some(_), Some(handle)) = (fields.text().and_then(parse), fields.int()) {
+            let _ = open.push(handle);
+        }
+    };
+    at.lines(&OpenFiles, &mut sink).await?;
+    for handle in open {
+        close(at, handle).await?;
+    }
+    Ok(())
+}
+
+async fn close(at: At<'_>, handle: u32) -> Result<(), AtError> {
+    match at.send(&FileClose(handle)).await {
+        // It is not open any more.
+        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) async fn compare<S: Source>(
+    modem: &Bg96,
+    at: At<'_>,
+    tag: Tag,
+    kind: Kind,
+    content: &mut S,
+) -> Result<Comparison, CredentialError<S::Error>> {
+    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    tidy_if_possible(modem, at).await?;
+    let found = find(at, tag, kind).await?;
+    match found {
+        None => Ok(Comparison::Absent),
+        // None that is listed without its length is trusted to have the right one.
+        Some(len) if len != Some(content.len()) => Ok(Comparison::Differs),
+        Some(_) => is_same(modem, at, &name, content).await,
+    }
+}
+
+/// Compares the file with `content`, which is as long.
+async fn is_same<S: Source>(
+    modem: &Bg96,
+    at: At<'_>,
+    name: &FileName,
+    content: &mut S,
+) -> Result<Comparison, CredentialError<S::Error>> {
+    let len = content.len();
+    let Some(handle) = open(modem, at, name).await? else {
+        return Ok(Comparison::Unreadable);
+    };
+    let mut theirs = Zeroizing::new([0; CHUNK]);
+    let mut ours = Zeroizing::new([0; CHUNK]);
+    let mut read = 0;
+    let mut same = true;
+    while same && read < len {
+        let wanted = (len - read).min(CHUNK);
+        let count = piece(at, handle, &mut theirs[..wanted]).await?;
+        let mut have = 0;
+        while have < count {
+            let now = content.read_at(read + have, &mut ours[have..count]).await;
+            match now.map_err(CredentialError::Source)? {
+                0 => return Err(CredentialError::SourceTooShort),
+                now => have += now,
+            }
+        }
+        same = count > 0 && theirs[..count] == ours[..count];
+        read += count;
+    }
+    release(modem, at).await?;
+    Ok(if same {
+        Comparison::Same
+    } else {
+        Comparison::Differs
+    })
+}
+
+pub(crate) async fn read_back(
+    modem: &Bg96,
+    at: At<'_>,
+    tag: Tag,
+    kind: Kind,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<bool, CredentialError<Infallible>> {
+    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    tidy_if_possible(modem, at).await?;
+    let Some(len) = find(at, tag, kind).await? else {
+        return Ok(false);
+    };
+    let handle = open(modem, at, &name)
+        .await?
+        .ok_or(CredentialError::Unreadable)?;
+    let mut chunk = Zeroizing::new([0; ANSWER_LIMIT]);
+    let mut left = len.unwrap_or(0);
+    while left > 0 {
+        let wanted = left.min(ANSWER_LIMIT);
+        let count = piece(at, handle, &mut chunk[..wanted]).await?;
+        if count == 0 {
+            return Err(CredentialError::Corrupted);
+        }
+        sink(&chunk[..count]);
+        left -= count;
+    }
+    release(modem, at).await?;
+    Ok(true)
+}
+
+/// Opens a file for reading; whoever ends this [tidies](tidy). `None`: the modem refuses.
+async fn open(modem: &Bg96, at: At<'_>, name: &FileName) -> Result<Option<u32>, AtError> {
+    let mut result = at.send(&FileOpen(name)).await;
+    // Open already, or too many open: by an earlier life of the MCU, or a flow that was dropped
+    // before it had the handle.
+    if let Err(AtError::Refused(Code::Cme(413 | 426))) = result {
+        close_all(at).await?;
+        result = at.send(&FileOpen(name)).await;
+    }
+    match result {
+        Ok(handle) => {
+            modem.files.handle.set(Some(handle.0));
+            Ok(Some(handle.0))
+        }
+        Err(AtError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The next bytes of an open file, as many as the modem gives; 0 at its end.
+async fn piece(at: At<'_>, handle: u32, buf: &mut [u8]) -> Result<usize, AtError> {
+    let command = FileRead {
+        handle,
+        len: buf.len() as u32,
+    };
+    match at.fetch(&command, buf).await {
+        Ok(count) => count.ok_or(AtError::Garbled),
+        // "Read zero byte".
+        Err(AtError::Refused(Code::Cme(402))) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
 pub(crate) async fn list(
+    modem: &Bg96,
     at: At<'_>,
     found: &mut dyn FnMut(Stored),
 ) -> Result<(), CredentialError<Infallible>> {
-    entries(at, &mut |name, len| {
-        if let Some((tag, kind)) = parse(name) {
+    let Remains {
+        unfinished,
+        unknown,
+        ..
+    } = &modem.files;
+    // A marker may stand before or behind its file: they are looked for first, if there can be any.
+    let markers = if unfinished.get().is_some() || unknown.get() {
+        markers(at).await?
+    } else {
+        heapless::Vec::new()
+    };
+    entries(at, &mut |tag, kind, what, len| {
+        if what == FILE && !markers.contains(&(tag, kind)) {
             found(Stored::new(tag, kind, len));
         }
     })
-    .await
-    .map_err(CredentialError::At)
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn remove(
+    modem: &Bg96,
     at: At<'_>,
     tag: Tag,
     kind: Kind,
 ) -> Result<(), CredentialError<Infallible>> {
     let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    tidy_if_possible(modem, at).await?;
     delete(at, &name).await.map_err(CredentialError::At)
 }
 
-/// Which of `names` are there.
-pub(crate) async fn present(at: At<'_>, names: [&FileName; 3]) -> Result<[bool; 3], AtError> {
+/// Which of the kinds are there under `tag`, whole, in the order of [`Kind::ALL`].
+pub(crate) async fn present(at: At<'_>, tag: Tag) -> Result<[bool; 3], AtError> {
     let mut present = [false; 3];
-    entries(at, &mut |entry, len| {
-        let entry = entry.strip_prefix("UFS:").unwrap_or(entry);
-        for (name, present) in names.iter().zip(&mut present) {
-            *present |= entry == name.as_str() && len != Some(0);
+    let mut marked = [false; 3];
+    entries(at, &mut |found, kind, what, len| {
+        let index = EXTENSIONS.iter().position(|(known, _)| *known == kind);
+        if let (true, Some(index)) = (found == tag, index) {
+            match what {
+                FILE => present[index] |= len != Some(0),
+                _ => marked[index] = true,
+            }
         }
     })
     .await?;
+    for (present, marked) in present.iter_mut().zip(marked) {
+        *present &= !marked;
+    }
     Ok(present)
 }
 
-async fn entries(at: At<'_>, found: &mut dyn FnMut(&str, Option<usize>)) -> Result<(), AtError> {
+/// The length of a file that is there, whole; `None` inside if it is listed without.
+async fn find(at: At<'_>, tag: Tag, kind: Kind) -> Result<Option<Option<usize>>, AtError> {
+    let mut found = None;
+    let mut marked = false;
+    entries(at, &mut |other, of, what, len| {
+        if (other, of) == (tag, kind) {
+            match what {
+                FILE => found = Some(len),
+                _ => marked = true,
+            }
+        }
+    })
+    .await?;
+    Ok(found.filter(|_| !marked))
+}
+
+/// Lists our files and markers.
+async fn entries(
+    at: At<'_>,
+    found: &mut dyn FnMut(Tag, Kind, usize, Option<usize>),
+) -> Result<(), AtError> {
     let mut sink = |line: &[u8]| {
         let Some(text) = answer(line, "+QFLST:") else {
             return;
         };
         let mut fields = Fields::new(text);
-        if let Some(name) = fields.text() {
-            found(name, fields.int().map(|len| len as usize));
+        if let Some((tag, kind, what)) = fields.text().and_then(parse) {
+            found(tag, kind, what, fields.int().map(|len| len as usize));
         }
     };
     match at.lines(&FileList, &mut sink).await {
@@ -249,10 +591,12 @@ mod tests {
 
     #[test]
     fn names_are_8_3_and_parse_back() {
-        for kind in [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey] {
+        for kind in Kind::ALL {
             for tag in [0, 7, 42, MAX_TAG] {
-                let name = name(Tag(tag), kind).unwrap();
-                assert_eq!(parse(&name), Some((Tag(tag), kind)), "{name}");
+                for what in [FILE, MARKER] {
+                    let name = named(Tag(tag), kind, what).unwrap();
+                    assert_eq!(parse(&name), Some((Tag(tag), kind, what)), "{name}");
+                }
             }
         }
         assert_eq!(
@@ -274,7 +618,7 @@ mod tests {
         ] {
             assert_eq!(parse(other), None, "{other}");
         }
-        assert_eq!(parse("UFS:st1.ca"), Some((Tag(1), Kind::Ca)));
+        assert_eq!(parse("UFS:st1.ca"), Some((Tag(1), Kind::Ca, FILE)));
     }
 
     #[test]

@@ -33,18 +33,19 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use sectag::clock::DateTime;
+use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    At, AtError, BringUpError, ConnectError, CredentialError, Kind, Power, Source, Stored, Support,
-    Tag, Verification,
+    Accepts, At, AtError, BringUpError, Comparison, ConnectError, CredentialError, Kind, Power,
+    Source, Stored, Support, Tag, Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
 pub struct Bg96 {
     config: Config,
     facts: Cell<Facts>,
-    /// A file whose upload has begun and not ended: half-valid, to be deleted.
-    unfinished: Cell<Option<(Tag, Kind)>>,
+    /// What a flow over files left to be done, see [`files::tidy`].
+    files: files::Remains,
     /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
     /// (sheet 1.6).
     context_lost: Cell<bool>,
@@ -89,7 +90,7 @@ impl Bg96 {
         Self {
             config,
             facts: Cell::new(Facts::UNKNOWN),
-            unfinished: Cell::new(None),
+            files: files::Remains::new(),
             context_lost: Cell::new(false),
             pin_refused: Cell::new(false),
         }
@@ -97,6 +98,13 @@ impl Bg96 {
 }
 
 impl Modem for Bg96 {
+    const ACCEPTS: Accepts = Accepts {
+        // DER is UNCONFIRMED (sheet 3), so it is converted.
+        container: Some(Container::Pem),
+        // "The cacert file may hold one root" (sheet 3); a client's chain is UNCONFIRMED, so any.
+        roots: 1,
+        chain: u16::MAX,
+    };
     const NAME: &'static str = "bg96";
     const LIMITS: Limits = Limits {
         // SSL contexts 0-5, client ids 0-11 (sheet 4).
@@ -184,12 +192,32 @@ impl Modem for Bg96 {
         files::store(self, at, tag, kind, content).await
     }
 
+    async fn compare<S: Source>(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        files::compare(self, at, tag, kind, content).await
+    }
+
+    async fn read_back(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        kind: Kind,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, CredentialError<Infallible>> {
+        files::read_back(self, at, tag, kind, sink).await
+    }
+
     async fn list(
         &self,
         at: At<'_>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
-        files::list(at, found).await
+        files::list(self, at, found).await
     }
 
     async fn remove(
@@ -198,6 +226,6 @@ impl Modem for Bg96 {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
-        files::remove(at, tag, kind).await
+        files::remove(self, at, tag, kind).await
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
     if now < MIN_DATE {
         return Err(ConnectError::ClockNotSet { now });
     }
-    let present = files::present(at, [&ca, &certificate, &key]).await?;
+    let present = files::present(at, tag).await?;
     for (kind, needed, present) in [
         (Kind::Ca, true, present[0]),
         (Kind::ClientCertificate, mutual, present[1]),

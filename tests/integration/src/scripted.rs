@@ -138,6 +138,21 @@ impl Modem {
         id
     }
 
+    /// Through the marker of an upload, up to and including the `AT+QFUPL` of the upload itself, which
+    /// is returned unanswered.
+    pub async fn until_upload(&mut self) -> String {
+        let is_upload = |command: &str| command.starts_with("AT+QFUPL");
+        let marker = self.obey_until(is_upload).await;
+        assert!(
+            marker.contains(".x") && marker.ends_with(",1,5"),
+            "{marker}"
+        );
+        self.say("\r\nCONNECT\r\n").await;
+        assert_eq!(self.payload(1).await, b"x");
+        self.say("\r\n+QFUPL: 1,7800\r\n\r\nOK\r\n").await;
+        self.obey_until(is_upload).await
+    }
+
     /// Does nothing more, with the UART open.
     pub async fn rest(self) -> ! {
         let _uart = self.uart;

@@ -478,7 +478,7 @@ fn credentials_are_stored_listed_replaced_and_removed() {
                 );
                 bench
                     .control
-                    .store(Tag(7), Kind::Ca, &b"another"[..])
+                    .store_unchecked(Tag(7), Kind::Ca, &b"another"[..])
                     .await
                     .unwrap();
                 assert_eq!(world.modem.files()["st7.ca"], b"another");
@@ -510,10 +510,16 @@ fn full_file_system_is_reported_with_its_figures() {
             .attach(async |bench| {
                 let stored = bench
                     .control
-                    .store(Tag(7), Kind::Ca, &[b'x'; 9000][..])
+                    .store_unchecked(Tag(7), Kind::Ca, &[b'x'; 9000][..])
                     .await;
                 assert!(
-                    matches!(stored, Err(CredentialError::NoSpace { needed: 9000, .. })),
+                    matches!(
+                        stored,
+                        Err(CredentialError::NoSpace {
+                            needed: 9000,
+                            free: 4096
+                        })
+                    ),
                     "{stored:?}"
                 );
                 assert!(world.modem.files().is_empty());

@@ -691,7 +691,7 @@ fn dropped_upload_is_completed_with_filler_and_deleted() {
         fn len(&self) -> usize {
             1000
         }
-        async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        async fn read_at(&mut self, _: usize, buf: &mut [u8]) -> Result<usize, Self::Error> {
             if self.0 >= 300 {
                 std::future::pending::<()>().await;
             }
@@ -705,22 +705,22 @@ fn dropped_upload_is_completed_with_filler_and_deleted() {
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
-            modem
-                .answer("AT+QFDEL=\"st7.key\"", "\r\n+CME ERROR: 405\r\n")
-                .await;
-            modem.expect("AT+QFUPL=\"st7.key\",1000,5").await;
+            assert_eq!(modem.until_upload().await, "AT+QFUPL=\"st7.key\",1000,5");
             modem.say("\r\nCONNECT\r\n").await;
             let content = modem.payload(1000).await;
             assert!(content[..300].iter().all(|&byte| byte == b'K'));
             assert!(content[300..].iter().all(|&byte| byte == b'\n'));
             modem.say("\r\n+QFUPL: 1000,0\r\n\r\nOK\r\n").await;
             modem.answer("AT+QFDEL=\"st7.key\"", "\r\nOK\r\n").await;
+            modem.answer("AT+QFDEL=\"st7.xke\"", "\r\nOK\r\n").await;
             modem.answer("AT+CCLK?", CLOCK).await;
             modem.rest().await;
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            let store = bench.control.store(Tag(7), Kind::PrivateKey, Slow(0));
+            let store = bench
+                .control
+                .store_unchecked(Tag(7), Kind::PrivateKey, Slow(0));
             assert!(with_timeout(Duration::from_secs(1), store).await.is_err());
             Timer::after_secs(1).await;
             assert!(bench.control.clock().await.is_ok());
@@ -734,16 +734,19 @@ fn upload_whose_checksum_differs_is_deleted() {
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
-            modem.answer("AT+QFDEL=\"st7.ca\"", "\r\nOK\r\n").await;
-            modem.expect("AT+QFUPL=\"st7.ca\",4,5").await;
+            assert_eq!(modem.until_upload().await, "AT+QFUPL=\"st7.ca\",4,5");
             modem.say("\r\nCONNECT\r\n").await;
             assert_eq!(modem.payload(4).await, b"abcd");
             modem.say("\r\n+QFUPL: 4,207\r\n\r\nOK\r\n").await;
             modem.answer("AT+QFDEL=\"st7.ca\"", "\r\nOK\r\n").await;
+            modem.answer("AT+QFDEL=\"st7.xca\"", "\r\nOK\r\n").await;
             modem.rest().await;
         },
         async |bench| {
-            let stored = bench.control.store(Tag(7), Kind::Ca, &b"abcd"[..]).await;
+            let stored = bench
+                .control
+                .store_unchecked(Tag(7), Kind::Ca, &b"abcd"[..])
+                .await;
             assert_eq!(stored, Err(CredentialError::Corrupted));
         },
     );

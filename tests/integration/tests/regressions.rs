@@ -55,7 +55,7 @@ impl Source for Stalls {
     fn len(&self) -> usize {
         self.len
     }
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+    async fn read_at(&mut self, _: usize, buf: &mut [u8]) -> Result<usize, Self::Error> {
         if self.good == 0 {
             std::future::pending::<()>().await;
         }
@@ -251,7 +251,7 @@ impl Source for FromSocket<'_> {
     fn len(&self) -> usize {
         4
     }
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, SocketError> {
+    async fn read_at(&mut self, _: usize, buf: &mut [u8]) -> Result<usize, SocketError> {
         self.0.read(buf).await
     }
 }
@@ -263,9 +263,7 @@ fn source_that_is_another_socket_does_not_hang_the_driver() {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
             modem.open().await;
-            modem
-                .obey_until(|command| command.starts_with("AT+QFUPL"))
-                .await;
+            modem.until_upload().await;
             modem
                 .say("\r\n+QSSLURC: \"recv\",0\r\n\r\nCONNECT\r\n")
                 .await;
@@ -285,7 +283,7 @@ fn source_that_is_another_socket_does_not_hang_the_driver() {
             let mut socket = connect(bench).await.unwrap();
             let store = bench
                 .control
-                .store(Tag(7), Kind::Ca, FromSocket(&mut socket));
+                .store_unchecked(Tag(7), Kind::Ca, FromSocket(&mut socket));
             let stored = with_timeout(Duration::from_secs(3600), store).await;
             assert!(
                 stored.is_ok(),
@@ -305,9 +303,7 @@ fn two_stores(first_report: &'static str) -> Vec<String> {
             modem.log = seen;
             modem.bring_up().await;
             for report in [first_report, "4,80b"] {
-                modem
-                    .obey_until(|command| command.starts_with("AT+QFUPL"))
-                    .await;
+                modem.until_upload().await;
                 modem.say("\r\nCONNECT\r\n").await;
                 modem.payload(4).await;
                 modem
@@ -318,8 +314,12 @@ fn two_stores(first_report: &'static str) -> Vec<String> {
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            let first = bench.control.store(Tag(7), Kind::Ca, &b"good"[..]);
-            let second = bench.control.store(Tag(8), Kind::PrivateKey, &b"good"[..]);
+            let first = bench
+                .control
+                .store_unchecked(Tag(7), Kind::Ca, &b"good"[..]);
+            let second = bench
+                .control
+                .store_unchecked(Tag(8), Kind::PrivateKey, &b"good"[..]);
             let (first, second) = embassy_futures::join::join(first, second).await;
             assert_eq!(first, Err(CredentialError::Corrupted));
             assert_eq!(second, Ok(()));
@@ -358,9 +358,7 @@ fn file_that_cannot_be_deleted_does_not_stop_the_sockets() {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
             modem.open().await;
-            modem
-                .obey_until(|command| command.starts_with("AT+QFUPL"))
-                .await;
+            modem.until_upload().await;
             modem.say("\r\nCONNECT\r\n").await;
             modem.payload(1000).await;
             modem.say("\r\n+QFUPL: 1000,0\r\n\r\nOK\r\n").await;
@@ -385,7 +383,9 @@ fn file_that_cannot_be_deleted_does_not_stop_the_sockets() {
                 len: 1000,
                 good: 300,
             };
-            let store = bench.control.store(Tag(7), Kind::PrivateKey, stalls);
+            let store = bench
+                .control
+                .store_unchecked(Tag(7), Kind::PrivateKey, stalls);
             assert!(with_timeout(Duration::from_secs(1), store).await.is_err());
             Timer::after_secs(1).await;
             socket.write_all(b"x").await.unwrap();
@@ -655,9 +655,7 @@ fn lost_data_connection_does_not_cut_an_upload_in_two() {
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
-            modem
-                .obey_until(|command| command.starts_with("AT+QFUPL"))
-                .await;
+            modem.until_upload().await;
             modem.say("\r\nCONNECT\r\n").await;
             modem.payload(200).await;
             modem.say("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
@@ -671,7 +669,11 @@ fn lost_data_connection_does_not_cut_an_upload_in_two() {
                 fn len(&self) -> usize {
                     2000
                 }
-                async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+                async fn read_at(
+                    &mut self,
+                    _: usize,
+                    buf: &mut [u8],
+                ) -> Result<usize, Self::Error> {
                     Timer::after_millis(100).await;
                     let count = buf.len().min(100);
                     buf[..count].fill(b'K');
@@ -682,7 +684,7 @@ fn lost_data_connection_does_not_cut_an_upload_in_two() {
             bench.control.wait_up().await.unwrap();
             let stored = with_timeout(
                 Duration::from_secs(5),
-                bench.control.store(Tag(7), Kind::Ca, Paced(0)),
+                bench.control.store_unchecked(Tag(7), Kind::Ca, Paced(0)),
             )
             .await;
             assert_ne!(

@@ -102,6 +102,8 @@ pub struct Options {
     pub send_buffer: usize,
     /// Size of the file system in bytes.
     pub flash: usize,
+    /// From the last byte of an upload to `+QFUPL:` (sheet 3: it may come late).
+    pub upload_result_delay: Duration,
 }
 
 impl Default for Options {
@@ -134,6 +136,7 @@ impl Default for Options {
             send_buffer: 8192,
             // Sheet section 3, the manual's own example.
             flash: 14_483_456,
+            upload_result_delay: Duration::from_ticks(0),
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Profile {
     pub ntp_time_is_utc: bool,
     /// A CR LF precedes `+QFUPL:`. T7 shows none.
     pub crlf_before_upload_result: bool,
+    /// `AT+QFOPEN`, `AT+QFREAD` and `AT+QFDWL` exist. No BG96 is known without them.
+    pub reads_files: bool,
     /// When a socket announces data again.
     pub rearm: Rearm,
     /// Refusal of an occupied id.
@@ -99,6 +101,7 @@ impl Profile {
         open_result_is_urc: true,
         ntp_time_is_utc: true,
         crlf_before_upload_result: false,
+        reads_files: true,
         rearm: Rearm::ZeroRead,
         used_id: UsedId::ResultLine,
     };

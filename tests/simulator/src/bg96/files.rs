@@ -139,6 +139,13 @@ impl Files {
         self.handles.remove(&handle).map(drop).ok_or(Fail::Cme(416))
     }
 
+    /// Name, handle and mode of what is open.
+    pub(super) fn opened(&self) -> impl Iterator<Item = (&str, u32, u8)> {
+        self.handles
+            .iter()
+            .map(|(handle, open)| (&*open.name, *handle, if open.read_only { 2 } else { 0 }))
+    }
+
     /// After a reset.
     pub(super) fn close_all(&mut self) {
         self.handles.clear();

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use embassy_time::{Duration, Instant, with_deadline};
+use embassy_time::{Duration, Instant, Timer, with_deadline};
 
 use super::super::Bg96;
 use super::super::files::{DEFAULT_UPLOAD, checksum};
@@ -60,6 +60,9 @@ impl Bg96 {
                 args.count(1, 1)?;
                 files.delete(args.string(0)?)?;
             }
+            ("QFOPEN" | "QFREAD" | "QFDWL", Op::Set(_)) if !self.options.profile.reads_files => {
+                return UNKNOWN;
+            }
             ("QFDWL", Op::Set(args)) => {
                 args.count(1, 1)?;
                 let contents = files.get(args.string(0)?)?;
@@ -76,6 +79,12 @@ impl Bg96 {
                 drop(state);
                 self.finish("OK", 0);
                 return Ok(Done::Answered);
+            }
+            // [FILE 2.6]
+            ("QFOPEN", Op::Read) => {
+                for (name, handle, mode) in files.opened() {
+                    reply.line(format!("+QFOPEN: \"{name}\",{handle},{mode}"));
+                }
             }
             ("QFOPEN", Op::Set(args)) => {
                 args.count(1, 2)?;
@@ -147,6 +156,9 @@ impl Bg96 {
             let contents = state.files.get(&name)?;
             format!("+QFUPL: {},{:x}\r\n", contents.len(), checksum(contents))
         };
+        if end == End::Complete && self.options.upload_result_delay.as_ticks() > 0 {
+            Timer::after(self.options.upload_result_delay).await;
+        }
         if self.options.profile.crlf_before_upload_result {
             self.core.send(b"\r\n");
         }
