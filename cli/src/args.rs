@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Subscribe(Subscribe),
     /// Connect standard input and output to a server, as `openssl s_client` does
     Connect(Connect),
-    /// Store, list or remove the credentials in a modem
+    /// Store, list, verify, replace or remove the credentials in a modem
     #[command(subcommand)]
     Credentials(Credentials),
     /// Be a modem: on a pseudo terminal or a TCP port
@@ -217,16 +217,38 @@ pub(crate) struct Connect {
 
 #[derive(Subcommand)]
 pub(crate) enum Credentials {
-    /// Store credentials under a tag, replacing what is there
+    /// Store credentials under a tag, replacing what is there; what the modem has already, byte for byte, is not sent again
     Store(StoreCredentials),
-    /// List what is stored: tag, kind and size
+    /// List what is stored: tag, kind, size and SHA-256
     List(ListCredentials),
+    /// Read back what is stored and compare it with files, byte for byte
+    Verify(VerifyCredentials),
     /// Remove everything that is stored under a tag
     Remove(RemoveCredentials),
+    /// Replace the credentials under a tag by new ones under another, once a connection with these has worked
+    Rotate(RotateCredentials),
+    /// Have the modem make a key and a signing request
+    Csr(CsrCredentials),
+}
+
+/// Files for the parts of a set. DER is converted where the modem wants PEM.
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("files").args(["ca", "cert", "key"]).required(true).multiple(true))]
+pub(crate) struct CredentialFiles {
+    /// Certificate of the authority that signed the server's (PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// This device's certificate (PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// This device's private key, not encrypted (PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("files").args(["ca", "cert", "key"]).required(true).multiple(true))]
 pub(crate) struct StoreCredentials {
     #[command(flatten)]
     pub(crate) modem: ModemArgs,
@@ -235,17 +257,64 @@ pub(crate) struct StoreCredentials {
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) tag: Tag,
 
-    /// Certificate of the authority that signed the server's (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: CredentialFiles,
 
-    /// This device's certificate (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cert: Option<PathBuf>,
+    /// Upload also what the modem has already
+    #[arg(long)]
+    pub(crate) force: bool,
+}
 
-    /// This device's private key, not encrypted (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
+#[derive(Args)]
+pub(crate) struct VerifyCredentials {
+    #[command(flatten)]
+    pub(crate) modem: ModemArgs,
+
+    /// The number under which they are stored
+    #[arg(long, value_name = "N", value_parser = parse_tag)]
+    pub(crate) tag: Tag,
+
+    #[command(flatten)]
+    pub(crate) files: CredentialFiles,
+}
+
+#[derive(Args)]
+pub(crate) struct RotateCredentials {
+    #[command(flatten)]
+    pub(crate) modem: ModemArgs,
+
+    /// The tag of the credentials that are to go
+    #[arg(long, value_name = "N", value_parser = parse_tag)]
+    pub(crate) tag: Tag,
+
+    /// The tag for the new ones, which is not in use; from then on it is the one to connect with
+    #[arg(long, value_name = "N", value_parser = parse_tag)]
+    pub(crate) new_tag: Tag,
+
+    #[command(flatten)]
+    pub(crate) files: CredentialFiles,
+
+    /// A server that takes the new ones: only after a connection to it are the old ones removed
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Server,
+
+    /// The new CA signs only servers that this device may talk to, so that a modem that cannot check the server's name may be used
+    #[arg(long)]
+    pub(crate) private_ca: bool,
+
+    /// Connect although the modem is not known to check this (repeatable; weakens the protection)
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) accept_missing: Vec<CheckName>,
+}
+
+#[derive(Args)]
+pub(crate) struct CsrCredentials {
+    #[command(flatten)]
+    pub(crate) modem: ModemArgs,
+
+    /// The number under which the key would be stored
+    #[arg(long, value_name = "N", value_parser = parse_tag)]
+    pub(crate) tag: Tag,
 }
 
 #[derive(Args)]

@@ -1,107 +1,149 @@
-//! Reads a credential and looks whether it is what its option says, before any of it is sent.
+//! Reads credentials and has the driver look whether they are what their options say, before any of it is sent.
 
-use std::fmt::Display;
+use std::convert::Infallible;
 use std::path::Path;
 
-use sectag::Kind;
-use sectag::inspect::{Container, Inspector, Material, check, check_pair};
+use sectag::inspect::Misplaced;
+use sectag::{Accepts, CredentialError, CredentialSet, Kind, Secret, SetError, Source};
 
-use crate::hints::Failure;
+use crate::args::CredentialFiles;
+use crate::hints::{self, Failure};
+use crate::report::Step;
 
 pub(crate) struct CredentialFile {
     pub(crate) kind: Kind,
-    pub(crate) content: Vec<u8>,
-    material: Material,
+    path: String,
+    content: Secret<Vec<u8>>,
 }
 
 impl CredentialFile {
-    pub(crate) fn is_pem(&self) -> bool {
-        self.material.container == Container::Pem
+    pub(crate) fn len(&self) -> usize {
+        self.content.expose().len()
+    }
+
+    /// Its bytes, moving a bar as they are taken.
+    pub(crate) fn source<'a>(&'a self, step: &'a Step) -> Counted<'a> {
+        Counted {
+            content: self.content.expose(),
+            step,
+        }
     }
 }
 
-pub(crate) fn read(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
-    let shown = path.display();
-    let content = std::fs::read(path)
-        .map_err(|error| Failure::new(format!("cannot read {shown}: {error}")))?;
-    let mut inspector = Inspector::new();
-    inspector.feed(&content);
-    let material = inspector
-        .finish()
-        .map_err(|reason| failure(&shown, &reason))?;
-    // The modem's CA file holds one root; how long a client's chain may be is in no manual (bg96
-    // sheet, section 3).
-    let allowed = if kind == Kind::Ca { 1 } else { u16::MAX };
-    check(kind, &material, allowed).map_err(|reason| failure(&shown, &reason))?;
+/// All of them before the first is sent: a mistake in the last file leaves the modem as it was.
+pub(crate) async fn read(
+    args: &CredentialFiles,
+    accepts: &Accepts,
+) -> Result<Vec<CredentialFile>, Failure> {
+    let mut files = Vec::new();
+    for (kind, path) in [
+        (Kind::Ca, &args.ca),
+        (Kind::ClientCertificate, &args.cert),
+        (Kind::PrivateKey, &args.key),
+    ] {
+        if let Some(path) = path {
+            files.push(read_one(path, kind)?);
+        }
+    }
+    let checked = set(&files).check(accepts).await;
+    checked.map_err(|error| failure(&files, &error))?;
+    Ok(files)
+}
+
+fn read_one(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
+    let path = path.display().to_string();
+    let content = std::fs::read(&path)
+        .map_err(|error| Failure::new(format!("cannot read {path}: {error}")))?;
     Ok(CredentialFile {
         kind,
-        content,
-        material,
+        path,
+        content: Secret::new(content),
     })
 }
 
-/// Whether the private key is the certificate's, if both are among `files`.
-pub(crate) fn check_together(files: &[CredentialFile]) -> Result<(), Failure> {
-    let find = |kind| files.iter().find(|file| file.kind == kind);
-    let (Some(certificate), Some(key)) = (find(Kind::ClientCertificate), find(Kind::PrivateKey))
-    else {
-        return Ok(());
-    };
-    check_pair(&certificate.material, &key.material)
-        .map_err(|reason| failure(&"--cert and --key", &reason))
+pub(crate) fn set(files: &[CredentialFile]) -> CredentialSet<&[u8]> {
+    files.iter().fold(CredentialSet::new(), |set, file| {
+        set.with(file.kind, &file.content.expose()[..])
+    })
 }
 
-/// The inspection says the cause, a colon, and the next step.
-fn failure(shown: &dyn Display, reason: &dyn Display) -> Failure {
-    let reason = reason.to_string();
-    match reason.split_once(": ") {
-        Some((cause, step)) => Failure::new(format!("{shown}: {cause}")).hint(step),
-        None => Failure::new(format!("{shown}: {reason}")),
+/// What is wrong with which file.
+pub(crate) fn failure(files: &[CredentialFile], error: &SetError<Infallible>) -> Failure {
+    let file = files.iter().find(|file| file.kind == error.kind);
+    let shown = match (&error.error, file) {
+        (CredentialError::Misplaced(Misplaced::OtherKey), _) => "--cert and --key",
+        (_, Some(file)) => &file.path,
+        (_, None) => "the files",
+    };
+    hints::credential(shown, &error.error)
+}
+
+/// Moves a bar as the driver takes bytes.
+pub(crate) struct Counted<'a> {
+    content: &'a [u8],
+    step: &'a Step,
+}
+
+impl Source for Counted<'_> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        self.content.len()
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
+        let count = self.content.read_at(offset, buf).await?;
+        self.step.reached(offset + count);
+        Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use embassy_futures::block_on;
     use sectag_test_support::pki::Pki;
 
     use super::*;
+    use crate::args::ModemName;
+    use crate::session;
 
-    fn try_read(content: &str, kind: Kind) -> Result<CredentialFile, Failure> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), content).unwrap();
-        read(file.path(), kind)
+    fn try_read(contents: [Option<&str>; 3]) -> Result<Vec<CredentialFile>, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let [ca, cert, key] = ["ca", "cert", "key"].map(|name| dir.path().join(name));
+        let write = |content: Option<&str>, path: PathBuf| {
+            content.map(|content| {
+                std::fs::write(&path, content).unwrap();
+                path
+            })
+        };
+        let args = CredentialFiles {
+            ca: write(contents[0], ca),
+            cert: write(contents[1], cert),
+            key: write(contents[2], key),
+        };
+        block_on(read(&args, &session::accepts(ModemName::Bg96)))
     }
 
     #[test]
     fn each_file_goes_where_it_belongs() {
         let pki = Pki::shared();
         let (ca, client) = (pki.ca_pem(), pki.client());
-        assert!(try_read(&ca, Kind::Ca).is_ok_and(|file| file.is_pem()));
-        assert!(try_read(&client.cert_pem, Kind::ClientCertificate).is_ok());
-        assert!(try_read(&client.key_pem, Kind::PrivateKey).is_ok());
-        for (content, kind) in [
-            (&client.cert_pem, Kind::Ca),
-            (&client.key_pem, Kind::Ca),
-            (&ca, Kind::ClientCertificate),
-            (&ca, Kind::PrivateKey),
-            (&String::new(), Kind::Ca),
-            (&"hello".into(), Kind::Ca),
-            (&format!("{ca}{ca}"), Kind::Ca),
+        let (cert, key) = (&*client.cert_pem, &*client.key_pem);
+        assert!(try_read([Some(&ca), Some(cert), Some(key)]).is_ok_and(|files| files.len() == 3));
+        let twice = format!("{ca}{ca}");
+        for contents in [
+            [Some(cert), None, None],
+            [Some(key), None, None],
+            [None, Some(&*ca), None],
+            [None, None, Some(&*ca)],
+            [Some(""), None, None],
+            [Some("hello"), None, None],
+            [Some(&*twice), None, None],
+            [None, Some(cert), Some(&*pki.server().key_pem)],
         ] {
-            assert!(try_read(content, kind).is_err(), "{kind}: {content}");
+            assert!(try_read(contents).is_err(), "{contents:?}");
         }
-    }
-
-    #[test]
-    fn key_of_another_certificate_is_refused() {
-        let pki = Pki::shared();
-        let files = |key: &str| {
-            vec![
-                try_read(&pki.client().cert_pem, Kind::ClientCertificate).unwrap(),
-                try_read(key, Kind::PrivateKey).unwrap(),
-            ]
-        };
-        assert!(check_together(&files(&pki.client().key_pem)).is_ok());
-        assert!(check_together(&files(&pki.server().key_pem)).is_err());
     }
 }

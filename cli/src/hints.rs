@@ -168,7 +168,20 @@ pub(crate) fn credential<S: std::fmt::Display>(doing: &str, error: &CredentialEr
         ))
         .hint("remove what is not needed: sectag credentials list, then sectag credentials remove"),
         CredentialError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
+        CredentialError::Unreadable => Failure::new(format!("{doing}: {error}"))
+            .hint("nothing proves what it has: store it again with --force"),
+        CredentialError::Misplaced(reason) => unsuitable(doing, reason),
+        CredentialError::Unsuitable(reason) => unsuitable(doing, reason),
         error => Failure::new(format!("{doing}: {error}")),
+    }
+}
+
+/// The driver says the cause, a colon, and the next step.
+pub(crate) fn unsuitable(what: &str, reason: &dyn std::fmt::Display) -> Failure {
+    let reason = reason.to_string();
+    match reason.split_once(": ") {
+        Some((cause, step)) => Failure::new(format!("{what}: {cause}")).hint(step),
+        None => Failure::new(format!("{what}: {reason}")),
     }
 }
 

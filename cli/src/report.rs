@@ -101,8 +101,9 @@ impl Step {
         }
     }
 
-    pub(crate) fn advance(&self, bytes: usize) {
-        self.bar.inc(bytes as u64);
+    /// So many bytes are done.
+    pub(crate) fn reached(&self, bytes: usize) {
+        self.bar.set_position(bytes as u64);
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

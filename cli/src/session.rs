@@ -9,7 +9,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
-use sectag::{Control, NoPins, Power, Runner, Sockets, State};
+use sectag::{Accepts, Control, NoPins, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 
 use crate::args::{ClockSource, ModemArgs, ModemName};
@@ -32,6 +32,13 @@ pub(crate) trait Job {
         control: Control<'_, M>,
         sockets: Sockets<'_, M>,
     ) -> Result<Self::Output, Failure>;
+}
+
+/// What credentials the modem takes.
+pub(crate) const fn accepts(name: ModemName) -> Accepts {
+    match name {
+        ModemName::Bg96 => Bg96::ACCEPTS,
+    }
 }
 
 /// Opens the port, brings the modem up, sets its clock and runs `job`.

@@ -1,54 +1,49 @@
 //! `sectag credentials`: what is stored in the modem, by tag.
 
-use std::convert::Infallible;
+mod rotate;
+mod verify;
 
 use sectag::modem::Modem;
-use sectag::{Control, CredentialStore, Kind, Sockets, Source, Stored, Tag};
+use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Sockets, Stored, Tag};
 
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
 use crate::credential_file::{self, CredentialFile};
 use crate::hints::{self, Failure};
-use crate::report::{Report, Step};
+use crate::report::Report;
 use crate::session::{self, Job};
 
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     match args {
         Credentials::Store(args) => {
-            let files = read(args, report)?;
-            let tag = args.tag;
-            session::run(&args.modem, report, Store { tag, files, report }).await
+            let accepts = session::accepts(args.modem.modem);
+            let files = credential_file::read(&args.files, &accepts).await?;
+            let job = Store {
+                args,
+                files,
+                report,
+            };
+            session::run(&args.modem, report, job).await
         }
         Credentials::List(args) => session::run(&args.modem, report, List { args, report }).await,
+        Credentials::Verify(args) => verify::run(args, report).await,
         Credentials::Remove(args) => {
             session::run(&args.modem, report, Remove { args, report }).await
         }
+        Credentials::Rotate(args) => rotate::run(args, report).await,
+        Credentials::Csr(args) => Err(Failure::new(format!(
+            "a {} makes no keys, so it cannot make a signing request either",
+            args.modem.modem.as_str()
+        ))
+        .hint("make both on this computer: openssl req -new -newkey rsa:2048 -noenc -keyout client.key -out client.csr")
+        .hint(format!(
+            "when the CA has signed it, store key and certificate: sectag credentials store --tag {} --cert client.pem --key client.key",
+            args.tag
+        ))),
     }
-}
-
-/// All of them before the first is sent: a mistake in the last file leaves the modem as it was.
-fn read(args: &StoreCredentials, report: &Report) -> Result<Vec<CredentialFile>, Failure> {
-    let mut files = Vec::new();
-    for (kind, path) in [
-        (Kind::Ca, &args.ca),
-        (Kind::ClientCertificate, &args.cert),
-        (Kind::PrivateKey, &args.key),
-    ] {
-        let Some(path) = path else { continue };
-        let file = credential_file::read(path, kind)?;
-        if !file.is_pem() {
-            report.warn(&format!(
-                "{} is DER, which not every firmware accepts; PEM is safer",
-                path.display()
-            ));
-        }
-        files.push(file);
-    }
-    credential_file::check_together(&files)?;
-    Ok(files)
 }
 
 struct Store<'a> {
-    tag: Tag,
+    args: &'a StoreCredentials,
     files: Vec<CredentialFile>,
     report: &'a Report,
 }
@@ -61,54 +56,46 @@ impl Job for Store<'_> {
         control: Control<'_, M>,
         _sockets: Sockets<'_, M>,
     ) -> Result<(), Failure> {
-        let Self { tag, files, report } = self;
-        for file in files {
+        let Self {
+            args,
+            files,
+            report,
+        } = self;
+        let tag = args.tag;
+        for file in &files {
             let kind = file.kind;
-            let len = file.content.len();
-            let step = report.bytes(format!("storing the {kind}"), len);
-            let source = Counted {
-                left: &file.content,
-                step: &step,
+            let step = report.bytes(format!("storing the {kind}"), file.len());
+            let source = file.source(&step);
+            let result = if args.force {
+                let stored = control.store(tag, kind, source).await;
+                stored.map(|()| Ensured::Stored)
+            } else {
+                control.ensure(tag, kind, source).await
             };
-            control
-                .store(tag, kind, source)
-                .await
+            let ensured = result
                 .map_err(|error| hints::credential(&format!("storing the {kind}"), &error))?;
             let took = step.elapsed();
             drop(step);
-            let text = format!(
-                "stored the {kind} under tag {tag}: {len} bytes ({:.1} s)",
-                took.as_secs_f64()
-            );
+            let len = file.len();
+            let seconds = took.as_secs_f64();
+            let text = match ensured {
+                Ensured::Stored => {
+                    format!("stored the {kind} under tag {tag}: {len} bytes ({seconds:.1} s)")
+                }
+                Ensured::AlreadyThere(_) => format!(
+                    "the {kind} is under tag {tag} already: {len} bytes, read back and compared ({seconds:.1} s)"
+                ),
+            };
             report.result(&text, |object| {
                 object
                     .number("tag", tag.0.into())
                     .text("kind", word(kind))
                     .number("bytes", len as u64)
+                    .truth("uploaded", ensured == Ensured::Stored)
                     .number("ms", took.as_millis() as u64)
             })?;
         }
         Ok(())
-    }
-}
-
-/// Moves a bar as the driver takes bytes.
-struct Counted<'a> {
-    left: &'a [u8],
-    step: &'a Step,
-}
-
-impl Source for Counted<'_> {
-    type Error = Infallible;
-
-    fn len(&self) -> usize {
-        self.left.len()
-    }
-
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
-        let count = self.left.read(buf).await?;
-        self.step.advance(count);
-        Ok(count)
     }
 }
 
@@ -134,11 +121,23 @@ impl Job for List<'_> {
             }
         }
         for Stored { tag, kind, len, .. } in found {
+            let digest = match control.digest(tag, kind).await {
+                Ok(digest) => digest.map(|digest| digest.to_string()),
+                Err(CredentialError::Unreadable) => None,
+                Err(error) => {
+                    return Err(hints::credential(&format!("reading the {kind}"), &error));
+                }
+            };
             let size = len.map_or_else(|| "?".into(), |len| len.to_string());
-            report.result(&format!("{tag}\t{kind}\t{size} bytes"), |object| {
+            let shown = digest.as_deref().unwrap_or("cannot be read back");
+            report.result(&format!("{tag}\t{kind}\t{size} bytes\t{shown}"), |object| {
                 let object = object.number("tag", tag.0.into()).text("kind", word(kind));
-                match len {
+                let object = match len {
                     Some(len) => object.number("bytes", len as u64),
+                    None => object,
+                };
+                match &digest {
+                    Some(digest) => object.text("sha256", digest),
                     None => object,
                 }
             })?;

@@ -1,0 +1,89 @@
+use sectag::modem::Modem;
+use sectag::{Control, CredentialStore, RotateError, Sockets};
+
+use crate::args::{RotateCredentials, TlsArgs};
+use crate::commands::secure;
+use crate::credential_file::{self, CredentialFile};
+use crate::hints::{self, Failure};
+use crate::report::Report;
+use crate::session::{self, Job};
+
+pub(super) async fn run(args: &RotateCredentials, report: &Report) -> Result<(), Failure> {
+    let accepts = session::accepts(args.modem.modem);
+    let files = credential_file::read(&args.files, &accepts).await?;
+    let job = Rotate {
+        args,
+        files,
+        report,
+    };
+    session::run(&args.modem, report, job).await
+}
+
+struct Rotate<'a> {
+    args: &'a RotateCredentials,
+    files: Vec<CredentialFile>,
+    report: &'a Report,
+}
+
+impl Job for Rotate<'_> {
+    type Output = ();
+
+    async fn run<M: Modem>(
+        self,
+        control: Control<'_, M>,
+        sockets: Sockets<'_, M>,
+    ) -> Result<(), Failure> {
+        let Self {
+            args,
+            files,
+            report,
+        } = self;
+        let (old, new) = (args.tag, args.new_tag);
+        let probe = async || {
+            let tls = TlsArgs {
+                tag: new,
+                private_ca: args.private_ca,
+                accept_missing: args.accept_missing.clone(),
+            };
+            let server = (args.server.host.as_str(), args.server.port);
+            let socket = secure(control, sockets, (&args.modem, &tls), server, report).await?;
+            // It has served its purpose; a close that fails is the driver's to repeat.
+            let _ = socket.close().await;
+            Ok(())
+        };
+        let set = credential_file::set(&files);
+        match control.rotate(old, new, set, probe).await {
+            Ok(()) => {}
+            Err(RotateError::Incomplete(kind)) => {
+                return Err(Failure::new(format!("the {kind} is missing"))
+                    .hint("a set that replaces another needs --ca, and --cert and --key or neither of them"));
+            }
+            Err(RotateError::SameTag) => {
+                return Err(Failure::new("--tag and --new-tag are the same")
+                    .hint("the old credentials stay until the new ones have worked, so these need a tag of their own"));
+            }
+            Err(RotateError::Store(error)) => return Err(credential_file::failure(&files, &error)),
+            Err(RotateError::Probe(failure)) => {
+                report.note(&format!(
+                    "the new credentials did not work and were removed; tag {old} is as it was"
+                ));
+                return Err(failure);
+            }
+            Err(RotateError::Remove(error)) => {
+                let doing = format!("removing the old {} under tag {old}", error.kind);
+                return Err(hints::credential(&doing, &error.error).hint(format!(
+                    "the new ones are in place: remove the old by sectag credentials remove --tag {old}"
+                )));
+            }
+            Err(_) => return Err(Failure::new("the credentials were not replaced")),
+        }
+        report.result(
+            &format!("tag {new} is the one to use from now on; tag {old} is empty"),
+            |object| {
+                object
+                    .number("tag", new.0.into())
+                    .number("removed_tag", old.0.into())
+            },
+        )
+    }
+}
