@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 use crate::process::Modem;
 
 /// A TLS server that demands a client certificate and sends back what it gets.
-struct Echo {
+pub(crate) struct Echo {
     port: u16,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Echo {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (report, reported) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
@@ -36,6 +36,12 @@ impl Echo {
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+}
+
+impl Echo {
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 }
 

@@ -1,4 +1,14 @@
+use std::path::Path;
+
+use sectag::Digest;
+use sectag_test_support::pki::Pki;
+
+use crate::connect::Echo;
 use crate::process::{Modem, credentials};
+
+fn sha256(path: &str) -> String {
+    Digest::of(&std::fs::read(path).unwrap()).to_string()
+}
 
 #[test]
 fn stored_listed_and_removed_over_a_terminal() {
@@ -14,10 +24,21 @@ fn stored_listed_and_removed_over_a_terminal() {
     let files = ["--tag", "42", "--ca", &ca, "--cert", &cert, "--key", &key];
     let stored = modem.run(&["credentials", "store"], &files).expect(0);
     assert_eq!(stored.stdout.lines().count(), 3, "{}", stored.stdout);
-    // Again: it replaces what is there.
-    modem
-        .run(&["credentials", "store"], &["--tag", "42", "--ca", &ca])
-        .expect(0);
+    // Again: it is there already, unless that does not matter.
+    let again = modem.run(&["credentials", "store"], &files).expect(0);
+    assert_eq!(
+        again.stdout.matches("already").count(),
+        3,
+        "{}",
+        again.stdout
+    );
+    let forced = ["--tag", "42", "--ca", &ca, "--force", "--json"];
+    let forced = modem.run(&["credentials", "store"], &forced).expect(0);
+    assert!(
+        forced.stdout.contains("\"uploaded\":true"),
+        "{}",
+        forced.stdout
+    );
     modem
         .run(&["credentials", "store"], &["--tag", "7", "--ca", &ca])
         .expect(0);
@@ -31,10 +52,14 @@ fn stored_listed_and_removed_over_a_terminal() {
         .collect();
     listed.sort();
     let mut expected = vec![
-        format!("42\tCA certificate\t{} bytes", size(&ca)),
-        format!("42\tclient certificate\t{} bytes", size(&cert)),
-        format!("42\tprivate key\t{} bytes", size(&key)),
-        format!("7\tCA certificate\t{} bytes", size(&ca)),
+        format!("42\tCA certificate\t{} bytes\t{}", size(&ca), sha256(&ca)),
+        format!(
+            "42\tclient certificate\t{} bytes\t{}",
+            size(&cert),
+            sha256(&cert)
+        ),
+        format!("42\tprivate key\t{} bytes\t{}", size(&key), sha256(&key)),
+        format!("7\tCA certificate\t{} bytes\t{}", size(&ca), sha256(&ca)),
     ];
     expected.sort();
     assert_eq!(listed, expected);
@@ -49,7 +74,11 @@ fn stored_listed_and_removed_over_a_terminal() {
         .stdout;
     assert_eq!(
         json,
-        format!("{{\"tag\":7,\"kind\":\"ca\",\"bytes\":{}}}\n", size(&ca))
+        format!(
+            "{{\"tag\":7,\"kind\":\"ca\",\"bytes\":{},\"sha256\":\"{}\"}}\n",
+            size(&ca),
+            sha256(&ca)
+        )
     );
     modem
         .run(&["credentials", "remove"], &["--tag", "42"])
@@ -82,4 +111,147 @@ fn a_tag_that_the_modem_cannot_name_is_refused() {
     let options = ["--tag", "1000000", "--ca", &pki.file("ca.pem")];
     let ended = modem.run(&["credentials", "store"], &options).expect(1);
     assert!(ended.stderr.contains("999999"), "{}", ended.stderr);
+}
+
+#[test]
+fn verified_by_content_and_not_by_size() {
+    let modem = Modem::start(&[]);
+    let pki = credentials();
+    let (ca, cert, key) = (
+        pki.file("ca.pem"),
+        pki.file("client.pem"),
+        pki.file("client.key"),
+    );
+    modem
+        .run(
+            &["credentials", "store"],
+            &["--tag", "5", "--ca", &ca, "--key", &key],
+        )
+        .expect(0);
+    let same = ["--tag", "5", "--ca", &ca, "--key", &key];
+    let same = modem.run(&["credentials", "verify"], &same).expect(0);
+    assert_eq!(
+        same.stdout,
+        "5\tCA certificate\tsame\n5\tprivate key\tsame\n"
+    );
+
+    // The same certificate, one line break elsewhere: as long, and not the same bytes.
+    let text = std::fs::read_to_string(&ca).unwrap();
+    let (begin, body) = text.split_once('\n').unwrap();
+    let (first, rest) = body.split_once('\n').unwrap();
+    let (head, tail) = first.split_at(60);
+    let moved = pki.file("moved.pem");
+    std::fs::write(&moved, format!("{begin}\n{head}\n{tail}{rest}")).unwrap();
+    assert_eq!(std::fs::metadata(&moved).unwrap().len(), text.len() as u64);
+    let files = ["--tag", "5", "--ca", &moved, "--cert", &cert, "--key", &key];
+    let ended = modem.run(&["credentials", "verify"], &files).expect(1);
+    assert_eq!(
+        ended.stdout,
+        "5\tCA certificate\tdiffers\n5\tclient certificate\tmissing\n5\tprivate key\tsame\n"
+    );
+    ended.expect_hint("--ca, --cert would be sent");
+}
+
+#[test]
+fn der_is_converted() {
+    let modem = Modem::start(&[]);
+    let pki = credentials();
+    let ca = pki.file("ca.pem");
+    let write = |name: &str, content: &[u8]| {
+        let path = pki.file(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let (ca_der, key_der) = (Pki::shared().ca_der(), Pki::shared().client().key_der());
+    let der = (
+        write("ca.der", &ca_der),
+        write("key.der", key_der.secret_der()),
+    );
+    let files = ["--tag", "5", "--ca", &der.0, "--key", &der.1];
+    let stored = modem.run(&["credentials", "store"], &files).expect(0);
+    assert!(!stored.stderr.contains("DER"), "{}", stored.stderr);
+    // The same as the PEM, up to the line end at its end.
+    let text = std::fs::read_to_string(&ca).unwrap();
+    std::fs::write(&ca, format!("{}\n", text.trim_end())).unwrap();
+    for ca in [&ca, &der.0] {
+        let files = ["--tag", "5", "--ca", ca];
+        modem.run(&["credentials", "verify"], &files).expect(0);
+    }
+}
+
+#[test]
+fn new_credentials_replace_the_old_once_they_have_worked() {
+    let echo = Echo::start();
+    let server = format!("localhost:{}", echo.port());
+    let modem = Modem::start(&[]);
+    let pki = credentials();
+    modem.provision("1");
+    let listed = |modem: &Modem| {
+        let list = modem.run(&["credentials", "list"], &[]).expect(0).stdout;
+        let tags: Vec<String> = list
+            .lines()
+            .map(|line| line.split('\t').next().unwrap().to_owned())
+            .collect();
+        tags
+    };
+
+    // A client of another CA: the server refuses it.
+    let stranger = Pki::new().client().clone();
+    let write = |name: &str, content: &str| {
+        let path = pki.file(name);
+        std::fs::write(Path::new(&path), content).unwrap();
+        path
+    };
+    let (cert, key) = (
+        write("other.pem", &stranger.cert_pem),
+        write("other.key", &stranger.key_pem),
+    );
+    let ca = pki.file("ca.pem");
+    let rotate = |new: &str, cert: &str, key: &str| {
+        modem.run(
+            &["credentials", "rotate"],
+            &[
+                "--tag",
+                "1",
+                "--new-tag",
+                new,
+                "--ca",
+                &ca,
+                "--cert",
+                cert,
+                "--key",
+                key,
+                "--server",
+                &server,
+                "--private-ca",
+            ],
+        )
+    };
+    let refused = rotate("2", &cert, &key).expect(1);
+    assert!(
+        refused.stderr.contains("tag 1 is as it was"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(listed(&modem), ["1", "1", "1"]);
+
+    rotate("1", &pki.file("client.pem"), &pki.file("client.key")).expect_hint("a tag of their own");
+    let done = rotate("2", &pki.file("client.pem"), &pki.file("client.key")).expect(0);
+    assert!(done.stdout.contains("tag 2"), "{}", done.stdout);
+    assert_eq!(listed(&modem), ["2", "2", "2"]);
+}
+
+#[test]
+fn a_modem_that_makes_no_keys_says_so() {
+    let options = [
+        "credentials",
+        "csr",
+        "--modem",
+        "bg96",
+        "--port",
+        "/dev/null",
+        "--tag",
+        "3",
+    ];
+    crate::process::run(&options).expect_hint("openssl req");
 }
