@@ -1,6 +1,7 @@
 //! From what the user gives to what the modem takes: looked at, and converted as it streams through.
 
 use core::cmp::Ordering;
+use core::marker::PhantomData;
 
 use zeroize::Zeroizing;
 
@@ -9,6 +10,7 @@ use crate::error::CredentialError;
 use crate::inspect::{
     Container, Content, Decoder, Inspector, KeyFormat, Material, Misplaced, check, encode,
 };
+use crate::modem::Modem;
 
 /// DER bytes on a line of PEM, and its characters.
 const LINE: usize = 48;
@@ -48,11 +50,21 @@ pub(crate) fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Resul
     check(kind, material, allowed)
 }
 
-/// A source in the form that the modem takes.
-pub(crate) struct Prepared<'a, S> {
+/// What a modem takes, as a type: so that a conversion that it never needs is not linked.
+pub(crate) trait Takes {
+    const CONTAINER: Option<Container>;
+}
+
+impl<M: Modem> Takes for M {
+    const CONTAINER: Option<Container> = M::ACCEPTS.container;
+}
+
+/// A source in the form that `M` takes.
+pub(crate) struct Prepared<'a, M, S> {
     source: &'a mut S,
     len: usize,
     form: Form,
+    takes: PhantomData<M>,
 }
 
 enum Form {
@@ -61,33 +73,32 @@ enum Form {
     ToPem(ToPem),
 }
 
-impl<'a, S: Source> Prepared<'a, S> {
-    /// As it is.
-    pub(crate) fn unchanged(source: &'a mut S) -> Self {
-        Self {
-            len: source.len(),
-            source,
-            form: Form::AsIs,
-        }
-    }
+impl<'a, M: Takes, S: Source> Prepared<'a, M, S> {
+    const TO_DER: bool = matches!(M::CONTAINER, Some(Container::Der));
+    const TO_PEM: bool = matches!(M::CONTAINER, Some(Container::Pem));
 
-    /// What was found to be `material`, in the container `wanted`.
-    pub(crate) fn new(source: &'a mut S, material: &Material, wanted: Option<Container>) -> Self {
-        let (len, form) = match (material.container, wanted) {
-            (Container::Der, Some(Container::Pem)) => {
+    /// What was found to be `material`.
+    pub(crate) fn new(source: &'a mut S, material: &Material) -> Self {
+        let (len, form) = match material.container {
+            Container::Der if Self::TO_PEM => {
                 let pem = ToPem::new(label(&material.content), source.len());
                 (pem.len(), Form::ToPem(pem))
             }
-            (Container::Pem, Some(Container::Der)) => {
+            Container::Pem if Self::TO_DER => {
                 (material.der_len as usize, Form::ToDer(ToDer::new()))
             }
-            _ => return Self::unchanged(source),
+            _ => (source.len(), Form::AsIs),
         };
-        Self { source, len, form }
+        Self {
+            source,
+            len,
+            form,
+            takes: PhantomData,
+        }
     }
 }
 
-impl<S: Source> Source for Prepared<'_, S> {
+impl<M: Takes, S: Source> Source for Prepared<'_, M, S> {
     type Error = S::Error;
 
     fn len(&self) -> usize {
@@ -96,9 +107,9 @@ impl<S: Source> Source for Prepared<'_, S> {
 
     async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, S::Error> {
         match &mut self.form {
-            Form::AsIs => self.source.read_at(offset, buf).await,
-            Form::ToDer(der) => der.read_at(self.source, offset, buf).await,
-            Form::ToPem(pem) => pem.read_at(self.source, offset, buf).await,
+            Form::ToDer(der) if Self::TO_DER => der.read_at(self.source, offset, buf).await,
+            Form::ToPem(pem) if Self::TO_PEM => pem.read_at(self.source, offset, buf).await,
+            _ => self.source.read_at(offset, buf).await,
         }
     }
 }
@@ -322,10 +333,25 @@ mod tests {
         }
     }
 
-    fn convert(bytes: &[u8], to: Container, step: usize, chunk: usize) -> Vec<u8> {
+    struct Pem;
+    impl Takes for Pem {
+        const CONTAINER: Option<Container> = Some(Container::Pem);
+    }
+
+    struct Der;
+    impl Takes for Der {
+        const CONTAINER: Option<Container> = Some(Container::Der);
+    }
+
+    struct Either;
+    impl Takes for Either {
+        const CONTAINER: Option<Container> = None;
+    }
+
+    fn convert<M: Takes>(bytes: &[u8], step: usize, chunk: usize) -> Vec<u8> {
         let mut source = sequential(bytes, step);
         let material = block_on(inspect(&mut source)).unwrap();
-        let mut prepared = Prepared::new(&mut source, &material, Some(to));
+        let mut prepared = Prepared::<M, _>::new(&mut source, &material);
         let first = read_all(&mut prepared, chunk);
         // Another pass brings the same.
         assert_eq!(read_all(&mut prepared, chunk + 1), first);
@@ -343,16 +369,16 @@ mod tests {
             // As `openssl` writes it: LF, and one at the end.
             let pem = pem.replace('\r', "");
             for (step, chunk) in [(1, 1), (7, 100), (1000, 5), (64, 128), (1000, 4096)] {
-                let der = convert(pem.as_bytes(), Container::Der, step, chunk);
+                let der = convert::<Der>(pem.as_bytes(), step, chunk);
                 assert_eq!(der[0], 0x30);
-                let back = convert(&der, Container::Pem, step, chunk);
+                let back = convert::<Pem>(&der, step, chunk);
                 assert_eq!(std::str::from_utf8(&back).unwrap().trim(), pem.trim());
                 // Nothing to do.
-                assert_eq!(convert(&der, Container::Der, step, chunk), der);
-                assert_eq!(
-                    convert(pem.as_bytes(), Container::Pem, step, chunk),
-                    pem.as_bytes()
-                );
+                for bytes in [&der[..], pem.as_bytes()] {
+                    assert_eq!(convert::<Either>(bytes, step, chunk), bytes);
+                }
+                assert_eq!(convert::<Der>(&der, step, chunk), der);
+                assert_eq!(convert::<Pem>(pem.as_bytes(), step, chunk), pem.as_bytes());
             }
         }
     }
@@ -360,9 +386,9 @@ mod tests {
     #[test]
     fn text_around_the_block_and_crlf_are_no_der() {
         let pem = Pki::shared().ca_pem();
-        let der = convert(pem.as_bytes(), Container::Der, 64, 64);
+        let der = convert::<Der>(pem.as_bytes(), 64, 64);
         let crlf = std::format!("Bag Attributes\r\n{}\r\nbye", pem.replace('\n', "\r\n"));
-        assert_eq!(convert(crlf.as_bytes(), Container::Der, 64, 64), der);
+        assert_eq!(convert::<Der>(crlf.as_bytes(), 64, 64), der);
     }
 
     #[test]
@@ -403,7 +429,7 @@ mod tests {
             let mut source = &bytes[..];
             let pem = ToPem::new(b"PRIVATE KEY", bytes.len());
             let len = pem.len();
-            let mut prepared = Prepared { source: &mut source, len, form: Form::ToPem(pem) };
+            let mut prepared = Prepared { source: &mut source, len, form: Form::ToPem(pem), takes: PhantomData::<Pem> };
             let text = read_all(&mut prepared, chunk);
             let mut decoder = Decoder::new();
             let decoded: Vec<u8> = text.iter().filter_map(|&character| decoder.push(character)).collect();

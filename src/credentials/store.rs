@@ -131,7 +131,6 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         kind: Kind,
         mut content: S,
     ) -> Result<(), CredentialError<S::Error>> {
-        let mut content = Prepared::unchanged(&mut content);
         let (at, _turn) = self.exclusive().await?;
         self.modem.store(at, tag, kind, &mut content).await
     }
@@ -294,8 +293,8 @@ impl Drop for Exclusive<'_> {
 async fn prepare<M: Modem, S: Source>(
     kind: Kind,
     content: &mut S,
-) -> Result<Prepared<'_, S>, CredentialError<S::Error>> {
+) -> Result<Prepared<'_, M, S>, CredentialError<S::Error>> {
     let material = inspect(content).await?;
     judge(kind, &material, &M::ACCEPTS).map_err(CredentialError::Misplaced)?;
-    Ok(Prepared::new(content, &material, M::ACCEPTS.container))
+    Ok(Prepared::new(content, &material))
 }

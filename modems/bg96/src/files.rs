@@ -13,7 +13,7 @@ use core::fmt::Write;
 use embassy_time::{Duration, with_timeout};
 use sectag::at::{Fields, InvalidInput, answer};
 use sectag::{
-    ANSWER_LIMIT, At, AtError, Code, Comparison, CredentialError, Kind, Source, Stored, Tag,
+    ANSWER_LIMIT, At, AtError, Code, Comparison, CredentialError, Kind, Source, Stored, Tag, Upload,
 };
 use zeroize::Zeroizing;
 
@@ -39,6 +39,8 @@ const EXTENSIONS: [(Kind, [&str; 2]); 3] = [
     (Kind::ClientCertificate, ["crt", "xcr"]),
     (Kind::PrivateKey, ["key", "xke"]),
 ];
+/// What a marker contains.
+const MARK: &[u8] = b"x";
 const FILE: usize = 0;
 const MARKER: usize = 1;
 
@@ -48,6 +50,8 @@ pub(crate) struct Remains {
     unfinished: Cell<Option<(Tag, Kind)>>,
     /// A file that was opened and not closed.
     handle: Cell<Option<u32>>,
+    /// A file may be open whose handle is not known.
+    open: Cell<bool>,
     /// An earlier life of the MCU may have left anything.
     unknown: Cell<bool>,
 }
@@ -57,6 +61,7 @@ impl Remains {
         Self {
             unfinished: Cell::new(None),
             handle: Cell::new(None),
+            open: Cell::new(true),
             unknown: Cell::new(true),
         }
     }
@@ -80,24 +85,28 @@ fn named(tag: Tag, kind: Kind, what: usize) -> Result<FileName, InvalidInput> {
 }
 
 /// The inverse of [`named`]; `None` for files of others.
-fn parse(name: &str) -> Option<(Tag, Kind, usize)> {
-    let (tag, extension) = bare(name).strip_prefix("st")?.split_once('.')?;
-    let (kind, what) = EXTENSIONS.iter().find_map(|(kind, extensions)| {
-        let what = extensions.iter().position(|known| *known == extension)?;
-        Some((*kind, what))
-    })?;
-    let canonical = tag == "0" || !tag.starts_with('0');
-    let tag = tag
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| tag.parse().ok())
-        .flatten()?;
-    (canonical && tag <= MAX_TAG).then_some((Tag(tag), kind, what))
-}
-
-/// A sibling lists files with their drive (sheet 3).
-fn bare(name: &str) -> &str {
-    name.strip_prefix("UFS:").unwrap_or(name)
+fn parse(name: &[u8]) -> Option<(Tag, Kind, usize)> {
+    // A sibling lists files with their drive (sheet 3).
+    let name = name.strip_prefix(b"UFS:").unwrap_or(name);
+    let name = name.strip_prefix(b"st")?;
+    let dot = name.iter().position(|&byte| byte == b'.')?;
+    let (digits, extension) = (&name[..dot], &name[dot + 1..]);
+    // As it is written: without leading zeros.
+    if digits.is_empty() || digits.len() > 6 || (digits.len() > 1 && digits[0] == b'0') {
+        return None;
+    }
+    let mut tag = 0;
+    for digit in digits {
+        tag = tag * 10 + u32::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    for (kind, extensions) in EXTENSIONS {
+        for (what, known) in extensions.iter().enumerate() {
+            if known.as_bytes() == extension {
+                return Some((Tag(tag), kind, what));
+            }
+        }
+    }
+    None
 }
 
 pub(crate) async fn store<S: Source>(
@@ -140,20 +149,25 @@ async fn write<S: Source>(
     prepare(modem, at, name).await?;
     // From here on, whoever ends this deletes both.
     modem.files.unfinished.set(Some((tag, kind)));
-    match mark(at, &marker).await {
-        // The report may come very late, here and below (sheet 3, [jcm]).
-        Err(AtError::Timeout) if markers(at).await?.contains(&(tag, kind)) => {}
-        result => result?,
-    }
-    match upload(at, name, content).await {
-        // What is stored decides.
-        Err(CredentialError::At(AtError::Timeout)) => {
-            let found = is_same(modem, at, name, content).await;
-            if !matches!(found, Ok(Comparison::Same)) {
-                return Err(CredentialError::At(AtError::Timeout));
+    let mut sum = Checksum::default();
+    sum.add(MARK);
+    match begin(at, &marker, MARK.len()).await {
+        Ok(mut upload) => {
+            upload.write(MARK).await?;
+            if !confirmed(at, upload, (tag, kind, MARKER), MARK.len(), sum).await? {
+                return Err(CredentialError::Corrupted);
             }
         }
-        result => result?,
+        // One that could not be deleted marks as well.
+        Err(AtError::Refused(Code::Cme(407))) => {}
+        Err(error) => return Err(error.into()),
+    }
+
+    let len = content.len();
+    let mut upload = begin(at, name, len).await?;
+    let sum = copy(&mut upload, content).await?;
+    if !confirmed(at, upload, (tag, kind, FILE), len, sum).await? {
+        return Err(CredentialError::Corrupted);
     }
     // It was confirmed: without its marker the file counts.
     at.send(&FileDelete(&marker)).await?;
@@ -167,22 +181,6 @@ async fn prepare(modem: &Bg96, at: At<'_>, name: &FileName) -> Result<(), AtErro
     delete(at, name).await
 }
 
-async fn mark(at: At<'_>, marker: &FileName) -> Result<(), AtError> {
-    let command = FileUpload {
-        name: marker,
-        len: 1,
-    };
-    match at.upload(&command, 1).await {
-        Ok(mut upload) => {
-            upload.write(b"x").await?;
-            upload.finish(&mut |_| {}).await
-        }
-        // One that could not be deleted marks as well.
-        Err(AtError::Refused(Code::Cme(407))) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 /// What a refused upload means.
 async fn refusal<E>(at: At<'_>, error: AtError, needed: usize) -> CredentialError<E> {
     match error {
@@ -194,26 +192,27 @@ async fn refusal<E>(at: At<'_>, error: AtError, needed: usize) -> CredentialErro
             },
             Err(error) => error.into(),
         },
-        // It waited for bytes that had all been sent (sheet 3).
-        AtError::Refused(Code::Cme(421)) => CredentialError::Corrupted,
         error => error.into(),
     }
 }
 
-async fn upload<S: Source>(
-    at: At<'_>,
-    name: &FileName,
-    content: &mut S,
-) -> Result<(), CredentialError<S::Error>> {
-    let len = content.len();
+async fn begin<'a>(at: At<'a>, name: &FileName, len: usize) -> Result<Upload<'a>, AtError> {
     let command = FileUpload {
         name,
         len: len as u32,
     };
-    let mut upload = at.upload(&command, len).await?;
-    let mut checksum = Checksum::default();
-    let mut sent = 0;
+    at.upload(&command, len).await
+}
+
+/// Sends all of `content` and returns its checksum.
+async fn copy<S: Source>(
+    upload: &mut Upload<'_>,
+    content: &mut S,
+) -> Result<Checksum, CredentialError<S::Error>> {
+    let len = content.len();
+    let mut sum = Checksum::default();
     let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut sent = 0;
     while sent < len {
         let wanted = (len - sent).min(CHUNK);
         let count = with_timeout(SOURCE_LIMIT, content.read_at(sent, &mut chunk[..wanted]))
@@ -223,18 +222,40 @@ async fn upload<S: Source>(
         if count == 0 {
             return Err(CredentialError::SourceTooShort);
         }
-        checksum.add(&chunk[..count]);
+        sum.add(&chunk[..count]);
         upload.write(&chunk[..count]).await?;
         sent += count;
     }
+    Ok(sum)
+}
+
+/// Waits for the modem's word, and returns whether it has stored just that.
+async fn confirmed(
+    at: At<'_>,
+    upload: Upload<'_>,
+    file: (Tag, Kind, usize),
+    len: usize,
+    sum: Checksum,
+) -> Result<bool, AtError> {
     let mut stored = None;
-    upload
+    let ended = upload
         .finish(&mut |line| stored = stored.or_else(|| report(line)))
-        .await?;
-    if stored == Some((len as u32, checksum.value())) {
-        Ok(())
-    } else {
-        Err(CredentialError::Corrupted)
+        .await;
+    match ended {
+        Ok(()) => Ok(stored == Some((len as u32, sum.value()))),
+        // The report may come very late; then the size has to do (sheet 3, [jcm]).
+        Err(AtError::Timeout) => {
+            entries(at, &mut |tag, kind, what, found| {
+                if (tag, kind, what) == file {
+                    stored = found.map(|found| (found as u32, 0));
+                }
+            })
+            .await?;
+            Ok(stored.map(|(found, _)| found) == Some(len as u32))
+        }
+        // It waited for bytes that had all been sent.
+        Err(AtError::Refused(Code::Cme(421))) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -335,17 +356,26 @@ async fn discard(at: At<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
 }
 
 async fn delete(at: At<'_>, name: &FileName) -> Result<(), AtError> {
-    let mut result = at.send(&FileDelete(name)).await;
-    // 426: open, by an earlier life of the MCU; our own handle is closed by now.
-    if let Err(AtError::Refused(Code::Cme(426))) = result {
-        close_all(at).await?;
-        result = at.send(&FileDelete(name)).await;
-    }
-    match result {
+    match at.send(&FileDelete(name)).await {
         // 405: it was not there; some firmware says only ERROR.
         Ok(_) | Err(AtError::Refused(Code::Cme(405) | Code::Plain)) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// What compares, reads or removes starts with this. Whoever only stores never opens a file, and need
+/// not have this in its flash.
+async fn ready(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
+    tidy_if_possible(modem, at).await?;
+    // Left open by an earlier life of the MCU, or a flow that was dropped before it had the handle: it
+    // could not be opened again, nor deleted (426).
+    if modem.files.open.get() {
+        match close_all(at).await {
+            Ok(()) | Err(AtError::Refused(_)) => modem.files.open.set(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Closes every file of ours that is open.
@@ -357,7 +387,7 @@ async fn close_all(at: At<'_>) -> Result<(), AtError> {
             return;
         };
         let mut fields = Fields::new(text);
-        if let (Some(_), Some(handle)) = (fields.text().and_then(parse), fields.int()) {
+        if let (Some(_), Some(handle)) = (entry(&mut fields), fields.int()) {
             let _ = open.push(handle);
         }
     };
@@ -384,7 +414,7 @@ pub(crate) async fn compare<S: Source>(
     content: &mut S,
 ) -> Result<Comparison, CredentialError<S::Error>> {
     let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
-    tidy_if_possible(modem, at).await?;
+    ready(modem, at).await?;
     let found = find(at, tag, kind).await?;
     match found {
         None => Ok(Comparison::Absent),
@@ -439,7 +469,7 @@ pub(crate) async fn read_back(
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<bool, CredentialError<Infallible>> {
     let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
-    tidy_if_possible(modem, at).await?;
+    ready(modem, at).await?;
     let Some(len) = find(at, tag, kind).await? else {
         return Ok(false);
     };
@@ -463,19 +493,22 @@ pub(crate) async fn read_back(
 
 /// Opens a file for reading; whoever ends this [tidies](tidy). `None`: the modem refuses.
 async fn open(modem: &Bg96, at: At<'_>, name: &FileName) -> Result<Option<u32>, AtError> {
-    let mut result = at.send(&FileOpen(name)).await;
-    // Open already, or too many open: by an earlier life of the MCU, or a flow that was dropped
-    // before it had the handle.
-    if let Err(AtError::Refused(Code::Cme(413 | 426))) = result {
-        close_all(at).await?;
-        result = at.send(&FileOpen(name)).await;
-    }
-    match result {
+    let Remains {
+        handle: known,
+        open,
+        ..
+    } = &modem.files;
+    open.set(true);
+    match at.send(&FileOpen(name)).await {
         Ok(handle) => {
-            modem.files.handle.set(Some(handle.0));
+            known.set(Some(handle.0));
+            open.set(false);
             Ok(Some(handle.0))
         }
-        Err(AtError::Refused(_)) => Ok(None),
+        Err(AtError::Refused(_)) => {
+            open.set(false);
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -526,7 +559,7 @@ pub(crate) async fn remove(
     kind: Kind,
 ) -> Result<(), CredentialError<Infallible>> {
     let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
-    tidy_if_possible(modem, at).await?;
+    ready(modem, at).await?;
     delete(at, &name).await.map_err(CredentialError::At)
 }
 
@@ -566,6 +599,12 @@ async fn find(at: At<'_>, tag: Tag, kind: Kind) -> Result<Option<Option<usize>>,
     Ok(found.filter(|_| !marked))
 }
 
+/// The file that the next field names, if it is ours.
+fn entry(fields: &mut Fields<'_>) -> Option<(Tag, Kind, usize)> {
+    let quoted = fields.next()?;
+    parse(quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
+}
+
 /// Lists our files and markers.
 async fn entries(
     at: At<'_>,
@@ -576,7 +615,7 @@ async fn entries(
             return;
         };
         let mut fields = Fields::new(text);
-        if let Some((tag, kind, what)) = fields.text().and_then(parse) {
+        if let Some((tag, kind, what)) = entry(&mut fields) {
             found(tag, kind, what, fields.int().map(|len| len as usize));
         }
     };
@@ -599,7 +638,11 @@ mod tests {
             for tag in [0, 7, 42, MAX_TAG] {
                 for what in [FILE, MARKER] {
                     let name = named(Tag(tag), kind, what).unwrap();
-                    assert_eq!(parse(&name), Some((Tag(tag), kind, what)), "{name}");
+                    assert_eq!(
+                        parse(name.as_bytes()),
+                        Some((Tag(tag), kind, what)),
+                        "{name}"
+                    );
                 }
             }
         }
@@ -618,11 +661,13 @@ mod tests {
             "st01.ca",
             "st+1.ca",
             "st1.ca.bak",
+            "st1000000.ca",
+            "st0000001.ca",
             "security/",
         ] {
-            assert_eq!(parse(other), None, "{other}");
+            assert_eq!(parse(other.as_bytes()), None, "{other}");
         }
-        assert_eq!(parse("UFS:st1.ca"), Some((Tag(1), Kind::Ca, FILE)));
+        assert_eq!(parse(b"UFS:st1.ca"), Some((Tag(1), Kind::Ca, FILE)));
     }
 
     #[test]
