@@ -664,6 +664,31 @@ fn file_that_an_earlier_life_left_open_can_be_read_and_removed() {
 }
 
 #[test]
+fn file_is_closed_when_its_reader_is_dropped() {
+    virtually(async || {
+        let world = world(Options {
+            turnaround: Duration::from_millis(2),
+            ..Options::default()
+        });
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let opened = async {
+                    while world.count("AT+QFREAD") < 2 {
+                        Timer::after_micros(100).await;
+                    }
+                };
+                let digest = bench.control.digest(TAG, Kind::PrivateKey);
+                assert!(matches!(select(digest, opened).await, Either::Second(())));
+                assert_eq!(world.count("AT+QFCLOSE"), 0);
+                Timer::after_secs(5).await;
+                assert_eq!(world.count("AT+QFCLOSE"), 1);
+            })
+            .await;
+    });
+}
+
+#[test]
 fn report_that_comes_late_is_replaced_by_a_look() {
     virtually(async || {
         for corrupt in [false, true] {
