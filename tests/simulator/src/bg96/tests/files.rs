@@ -106,6 +106,8 @@ fn files_are_read_in_pieces() {
         host.modem.put_file("a", b"hello\r\nOK\r\n");
         host.ask("AT+QFOPEN=\"a\",2", "\r\n+QFOPEN: 1\r\n\r\nOK\r\n")
             .await;
+        host.ask("AT+QFOPEN?", "\r\n+QFOPEN: \"a\",1,2\r\n\r\nOK\r\n")
+            .await;
         host.ask("AT+QFREAD=1,5", "\r\nCONNECT 5\r\nhello\r\nOK\r\n")
             .await;
         host.ask("AT+QFREAD=1", "\r\nCONNECT 6\r\n\r\nOK\r\n\r\nOK\r\n")
@@ -123,5 +125,38 @@ fn files_are_read_in_pieces() {
         host.send("xyz").await;
         host.expect("\r\n+QFWRITE: 3,3\r\n\r\nOK\r\n").await;
         assert_eq!(host.modem.files()["b"], b"xyz");
+    });
+}
+
+#[test]
+fn the_report_of_an_upload_may_come_late() {
+    let options = Options {
+        upload_result_delay: Duration::from_secs(12),
+        ..Options::default()
+    };
+    play_alone(options, |host| async move {
+        host.prepare().await;
+        host.ask("AT+QFUPL=\"a\",3", "\r\nCONNECT\r\n").await;
+        host.send("123").await;
+        host.expect_silence(Duration::from_secs(11)).await;
+        host.expect("+QFUPL: 3,232\r\n\r\nOK\r\n").await;
+    });
+}
+
+#[test]
+fn a_firmware_may_let_nothing_be_read() {
+    let options = Options {
+        profile: crate::Profile {
+            reads_files: false,
+            ..crate::Profile::BG96_LATER
+        },
+        ..Options::default()
+    };
+    play_alone(options, |host| async move {
+        host.prepare().await;
+        host.upload("a", b"12345").await;
+        for command in ["AT+QFOPEN=\"a\",2", "AT+QFREAD=1", "AT+QFDWL=\"a\""] {
+            host.ask(command, ERROR).await;
+        }
     });
 }
