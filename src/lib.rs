@@ -31,6 +31,8 @@ mod engine;
 mod error;
 pub mod inspect;
 pub mod modem;
+#[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
+pub mod nal;
 mod power;
 mod secret;
 mod socket;

@@ -23,8 +23,10 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
 pub trait SecureConnect {
     /// Why a connection was not made.
     type Error: embedded_io::Error;
+    /// Why a connection ended.
+    type SocketError: embedded_io::Error;
     /// The connection.
-    type Socket<'s>: Read + Write
+    type Socket<'s>: Read<Error = Self::SocketError> + Write<Error = Self::SocketError>
     where
         Self: 's;
 
@@ -124,6 +126,7 @@ impl<'a, M: Modem> Sockets<'a, M> {
 
 impl<M: Modem> SecureConnect for Sockets<'_, M> {
     type Error = ConnectError;
+    type SocketError = SocketError;
     type Socket<'s>
         = Socket<'s>
     where
@@ -178,9 +181,14 @@ impl<'a> Socket<'a> {
     /// Sends what was written, closes the connection and waits until the modem has confirmed it. An
     /// error means that not everything was sent; the connection is closed all the same.
     pub async fn close(mut self) -> Result<(), SocketError> {
+        self.finish().await
+    }
+
+    /// [`close`](Self::close) for who keeps the socket. What was received can still be read.
+    pub(crate) async fn finish(&mut self) -> Result<(), SocketError> {
         let flushed = self.flush().await;
         let state = self.engine.slot(self.slot);
-        state.close.set(true);
+        state.end();
         self.engine.core.work.wake();
         self.engine
             .core
@@ -188,6 +196,19 @@ impl<'a> Socket<'a> {
             .until(|| (!state.in_modem.get()).then_some(()))
             .await;
         flushed
+    }
+
+    /// Discards what was not sent and leaves the close to the runner.
+    #[cfg(feature = "edge-nal")]
+    pub(crate) fn abort(&mut self) {
+        self.engine.slot(self.slot).end();
+        self.engine.core.work.wake();
+    }
+
+    /// Returns when a read would return at once.
+    #[cfg(feature = "edge-nal")]
+    pub(crate) async fn readable(&mut self) {
+        self.half().readable().await;
     }
 
     fn half(&self) -> Half<'a> {
@@ -210,6 +231,14 @@ pub struct Reader<'s>(Half<'s>);
 
 /// The writing half of a [`Socket`].
 pub struct Writer<'s>(Half<'s>);
+
+#[cfg(feature = "edge-nal")]
+impl Reader<'_> {
+    /// Returns when a read would return at once.
+    pub(crate) async fn readable(&mut self) {
+        self.0.readable().await;
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Half<'s> {
@@ -258,6 +287,18 @@ impl<'s> Half<'s> {
                 self.state().phase.get(),
                 SocketPhase::Eof | SocketPhase::Failed(_)
             )
+    }
+
+    #[cfg(feature = "edge-nal")]
+    async fn readable(&self) {
+        poll_fn(|cx| {
+            if self.read_ready() {
+                return Poll::Ready(());
+            }
+            self.state().register_rx(cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 
     fn write_error(&self) -> Option<SocketError> {

@@ -1,0 +1,67 @@
+//! Adapters for libraries that connect to an IP address: the traits of embedded-nal-async (feature
+//! `embedded-nal-async`) and of edge-nal (feature `edge-nal`).
+//!
+//! Those traits connect to an address, and TLS needs a name. So what is resolved here is a
+//! *placeholder*: an address of 240.0.0.0/4, which no network routes, bound to the name that was asked
+//! for. [`Names`] hands them out, and a [`Connector`] made [`by_name`](Connector::by_name) connects to
+//! the name behind one, and to nothing else. A connector made for one server,
+//! [`to`](Connector::to), needs no table: it connects to that server whatever the address.
+//!
+//! A library that does not look up names takes any address with [`Connector::to`]:
+//!
+//! ```
+//! # #[cfg(feature = "embedded-nal-async")] {
+//! use embedded_nal_async::TcpConnect;
+//! use sectag::nal::Connector;
+//! use sectag::{CaScope, SecureConnect, ServerName, Tag, TlsConfig};
+//!
+//! const BROKER: ServerName = match ServerName::new("broker.example.com") {
+//!     Ok(name) => name,
+//!     Err(_) => panic!("not a name"),
+//! };
+//! const TLS: TlsConfig = TlsConfig::new(Tag(7)).ca_scope(CaScope::Private);
+//!
+//! async fn run<C: SecureConnect>(sockets: C) {
+//!     let network = Connector::to(sockets, TLS, BROKER);
+//!     // For instance mqttrust's NalTransport::new(&network, IpBroker::new(Ipv4Addr::UNSPECIFIED, 8883)).
+//!     let any = "0.0.0.0:8883".parse().unwrap();
+//!     let _connection = network.connect(any).await;
+//! }
+//! # }
+//! ```
+//!
+//! One that does look them up takes both:
+//!
+//! ```
+//! # #[cfg(feature = "edge-nal")] {
+//! use core::net::SocketAddr;
+//!
+//! use edge_nal::{AddrType, Dns, TcpConnect};
+//! use sectag::modem::Modem;
+//! use sectag::nal::{Connector, Names};
+//! use sectag::{Check, Sockets, Tag, TlsConfig};
+//!
+//! const WEB: TlsConfig = TlsConfig::new(Tag(8)).dangerous().accept_missing(Check::Name);
+//!
+//! async fn run<M: Modem>(sockets: Sockets<'_, M>) {
+//!     let names: Names = Names::new();
+//!     let network = Connector::by_name(sockets, WEB, &names);
+//!     let Ok(address) = names.get_host_by_name("www.example.com", AddrType::IPv4).await else {
+//!         return; // not a name, or all places of the table are connecting
+//!     };
+//!     let _socket = network.connect(SocketAddr::new(address, 443)).await;
+//! }
+//! # }
+//! ```
+
+mod connector;
+#[cfg(feature = "edge-nal")]
+mod edge;
+#[cfg(feature = "embedded-nal-async")]
+mod embedded;
+mod names;
+
+pub use connector::{Connection, Connector, ConnectorError};
+#[cfg(feature = "edge-nal")]
+pub use edge::{ReadHalf, WriteHalf};
+pub use names::{NameError, Names};
