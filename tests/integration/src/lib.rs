@@ -1,6 +1,8 @@
 //! The vocabulary of the integration tests: a modem that a test scripts, and a driver beside it.
 
 mod bench;
+pub mod brokered;
+pub mod mqtt;
 pub mod scripted;
 pub mod simulated;
 
