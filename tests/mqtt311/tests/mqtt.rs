@@ -1,0 +1,21 @@
+//! mqttrust with MQTT 3.1.1, over sectag and the simulated BG96, against mosquitto with mutual TLS.
+
+#[path = "../../integration/tests/mqtt/mqttrust.rs"]
+mod mqttrust;
+
+use std::net::Ipv4Addr;
+
+use ::mqttrust::IpBroker;
+use sectag::nal::Connector;
+use sectag_integration_tests::Bench;
+use sectag_integration_tests::simulated::{HOST, PORT, TLS};
+
+/// What mqttrust connects through here: a connector for one server, which takes any address.
+fn network(bench: Bench) -> (&'static mqttrust::Network, IpBroker) {
+    let network = Box::leak(Box::new(Connector::to(bench.sockets, TLS, HOST)));
+    (network, IpBroker::new(Ipv4Addr::UNSPECIFIED, PORT))
+}
+
+/// mqttrust logs in with a clean session the first time, and in MQTT 3.1.1 such a session ends with its
+/// connection.
+const KEEPS_FIRST_SESSION: bool = false;
