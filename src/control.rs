@@ -5,6 +5,7 @@ use crate::clock::DateTime;
 use crate::engine::{At, Counters, Engine};
 use crate::error::{AtError, BringUpError};
 use crate::modem::Modem;
+use crate::status::{SimCard, Status};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
@@ -27,6 +28,42 @@ impl<'a, M: Modem> Control<'a, M> {
     /// after this call has failed. The runner goes on trying either way.
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
         self.engine.up().await.map(|_| ())
+    }
+
+    /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
+    /// work goes on between them.
+    ///
+    /// A modem that answers but does not get on the network tells as much as it knows, with the
+    /// reason in [`Status::problem`]. May be dropped at any time.
+    pub async fn status(&self) -> Status {
+        let core = self.engine.core;
+        let mut status = Status::new(self.verification(), core.counters.get());
+        match self.engine.answering().await {
+            Ok((at, problem)) => {
+                status.problem = problem;
+                self.modem.status(at, &mut status).await;
+            }
+            Err(problem) => status.problem = Some(problem),
+        }
+        let slots = self.engine.table.slots();
+        let open = slots.iter().filter(|slot| !slot.is_free()).count();
+        status.sockets_open = open as u8;
+        status.sockets_limit = slots.len() as u8;
+        status.verification = self.verification();
+        status.counters = core.counters.get();
+        status
+    }
+
+    /// The numbers of the SIM. They name the subscriber: keep them out of logs.
+    ///
+    /// May be dropped at any time.
+    pub async fn sim(&self) -> Result<SimCard, AtError> {
+        let (at, _) = self
+            .engine
+            .answering()
+            .await
+            .map_err(|_| AtError::LinkDown)?;
+        self.modem.sim(at).await
     }
 
     /// Reads the modem's clock; `None` when it has no time at all.

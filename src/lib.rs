@@ -34,6 +34,7 @@ pub mod modem;
 mod power;
 mod secret;
 mod socket;
+mod status;
 mod tls;
 
 #[doc(hidden)]
@@ -52,6 +53,7 @@ pub use error::{
 pub use power::{NoPin, NoPins, Pins, Power};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
+pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
 pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
 
 use engine::Engine;

@@ -11,6 +11,7 @@ use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
 use crate::engine::At;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
+use crate::status::{SimCard, Status};
 use crate::tls::{ServerName, TlsConfig};
 
 /// What one line from the modem is, in its dialect.
@@ -255,6 +256,12 @@ pub trait Modem {
 
     /// What is checked of a server, as far as this firmware is known.
     fn verification(&self) -> Verification;
+
+    /// Fills in what this modem can tell; what it refuses stays `None`.
+    async fn status(&self, at: At<'_>, status: &mut Status);
+
+    /// Who the SIM is; what the modem refuses to tell is `None`.
+    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError>;
 
     /// Reads the clock; `None` when the modem has no time at all.
     async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError>;

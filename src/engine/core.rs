@@ -177,6 +177,9 @@ pub struct Counters {
     pub restarts: u32,
     /// Times an exchange was given up and the channel synchronised anew.
     pub resyncs: u32,
+    /// Notices dropped because too many came within one answer. Every socket is then asked, so that
+    /// it costs time, not data.
+    pub dropped: u32,
 }
 
 /// What does not change while the driver runs.
@@ -299,6 +302,7 @@ impl Core {
                 sent: 0,
                 restarts: 0,
                 resyncs: 0,
+                dropped: 0,
             }),
             changed: Notify::new(),
             outgoing: Notify::new(),
@@ -607,6 +611,7 @@ impl Core {
             Line::Urc(urc) if self.stage.get() == Stage::Tail && urc != Urc::Other => {
                 if self.deferred.borrow_mut().push(urc).is_err() {
                     self.missed_notices.set(true);
+                    self.count(|counters| counters.dropped = counters.dropped.wrapping_add(1));
                 }
             }
             Line::Urc(urc) => {

@@ -93,6 +93,30 @@ impl<'a> Engine<'a> {
             .await
     }
 
+    /// For questions that a modem also answers when it is not on the network: a handle as soon as it is
+    /// known to be in line mode, and why it is not up.
+    pub(crate) async fn answering(&self) -> Result<(At<'a>, Option<BringUpError>), BringUpError> {
+        let known = match self.core.link.get() {
+            Link::Failed(error) => error,
+            _ => match self.up().await {
+                Ok(at) => return Ok((at, None)),
+                Err(error) => error,
+            },
+        };
+        match known {
+            // It refused something: it is there.
+            BringUpError::At {
+                error: AtError::Refused(_),
+                ..
+            } => {}
+            BringUpError::At { .. } | BringUpError::NoAnswer | BringUpError::PoweredOff => {
+                return Err(known);
+            }
+            _ => {}
+        }
+        Ok((self.at(), Some(known)))
+    }
+
     /// Takes a free entry of the table and an id that the modem does not hold, armed for the result
     /// of an open.
     pub(crate) fn claim(&self, limits: &Limits) -> Result<Slot, ConnectError> {

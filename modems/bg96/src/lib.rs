@@ -25,6 +25,7 @@ mod config;
 mod dialect;
 mod files;
 mod sockets;
+mod status;
 
 pub use codes::meaning;
 pub use config::{Auth, Config};
@@ -36,8 +37,7 @@ use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    Accepts, At, AtError, BringUpError, Comparison, ConnectError, CredentialError, Kind, Power,
-    Source, Stored, Support, Tag, Verification,
+    Accepts, At, AtError, BringUpError, Comparison, ConnectError, CredentialError, Kind, Power, SimCard, Source, Status, Stored, Support, Tag, Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
@@ -172,6 +172,14 @@ impl Modem for Bg96 {
 
     fn verification(&self) -> Verification {
         self.facts.get().verification()
+    }
+
+    async fn status(&self, at: At<'_>, status: &mut Status) {
+        status::read(at, status).await;
+    }
+
+    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError> {
+        status::sim(at).await
     }
 
     async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {

@@ -138,6 +138,8 @@ impl Bg96 {
         match self.options.sim {
             Sim::Ready => self.sim_urcs(),
             Sim::PinRequired(_) => self.urc("+CPIN: SIM PIN"),
+            Sim::PukRequired => self.urc("+CPIN: SIM PUK"),
+            Sim::Foreign => self.urc("+CPIN: PH-NET PIN"),
             Sim::Missing => self.urc("+CPIN: NOT INSERTED"),
         }
         self.core.touch();

@@ -217,6 +217,8 @@ impl State {
         match sim {
             Sim::Missing => Some(SimObstacle::Missing),
             _ if !self.sim_ready => Some(SimObstacle::Busy),
+            Sim::PukRequired => Some(SimObstacle::Puk),
+            Sim::Foreign => Some(SimObstacle::Foreign),
             Sim::PinRequired(_) if self.pin_tries == 0 => Some(SimObstacle::Puk),
             Sim::PinRequired(_) if !self.pin_entered => Some(SimObstacle::Pin),
             _ => None,
@@ -228,6 +230,7 @@ impl State {
 pub(super) enum SimObstacle {
     Missing,
     Busy,
+    Foreign,
     Pin,
     Puk,
 }
