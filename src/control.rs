@@ -1,10 +1,13 @@
 //! What an application asks of the modem besides sockets.
 
+use embassy_time::Duration;
+
 use crate::capabilities::Verification;
 use crate::clock::DateTime;
 use crate::engine::{At, Counters, Engine};
 use crate::error::{AtError, BringUpError};
 use crate::modem::Modem;
+use crate::raw::{self, RawError};
 use crate::status::{SimCard, Status};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
@@ -89,6 +92,38 @@ impl<'a, M: Modem> Control<'a, M> {
     /// The backend, for what only this modem can do.
     pub fn modem(&self) -> &'a M {
         self.modem
+    }
+
+    /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to
+    /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
+    /// that asks the network may take minutes.
+    ///
+    /// What would break the driver is refused before a byte is sent, with what to use instead: see
+    /// [`Modem::FORBIDDEN`]. Should the modem prompt or leave line mode all the same, this fails with
+    /// [`AtError::Garbled`] and the modem is brought up anew. Commands whose arguments are secret are
+    /// masked in the trace.
+    ///
+    /// Works also with a modem that answers and does not get on the network. May be dropped at any
+    /// time: the runner then waits for the rest of the answer.
+    pub async fn raw_at(
+        &self,
+        command: &str,
+        deadline: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError> {
+        raw::check(command, M::FORBIDDEN)?;
+        let (at, _) = self
+            .engine
+            .answering()
+            .await
+            .map_err(|_| RawError::At(AtError::LinkDown))?;
+        match at.raw(command, deadline, sink).await {
+            Err(AtError::Refused(code)) => {
+                let code = self.modem.explain(at, command, code).await;
+                Err(RawError::At(AtError::Refused(code)))
+            }
+            result => result.map_err(RawError::At),
+        }
     }
 
     /// A handle for commands of one's own: anything that implements atat's

@@ -32,9 +32,12 @@ mod error;
 pub mod inspect;
 pub mod modem;
 mod power;
+mod raw;
 mod secret;
 mod socket;
 mod status;
+#[cfg(feature = "tap")]
+pub mod tap;
 mod tls;
 
 #[doc(hidden)]
@@ -51,6 +54,7 @@ pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
 };
 pub use power::{NoPin, NoPins, Pins, Power};
+pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};

@@ -11,6 +11,7 @@ use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
 use crate::engine::At;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
+use crate::raw::Forbidden;
 use crate::status::{SimCard, Status};
 use crate::tls::{ServerName, TlsConfig};
 
@@ -210,6 +211,8 @@ pub trait Modem {
     const LIMITS: Limits;
     /// The modem's name, as in the host tool's `--modem`.
     const NAME: &'static str;
+    /// What [`Control::raw_at`](crate::Control::raw_at) refuses.
+    const FORBIDDEN: &'static [Forbidden];
     /// Names of commands whose arguments are masked in traces.
     const SECRET: &'static [&'static str];
     /// See [`Sync`].
@@ -256,6 +259,10 @@ pub trait Modem {
 
     /// What is checked of a server, as far as this firmware is known.
     fn verification(&self) -> Verification;
+
+    /// The number behind a refusal of the command line `command`, where the modem tells it only when
+    /// asked.
+    async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code;
 
     /// Fills in what this modem can tell; what it refuses stays `None`.
     async fn status(&self, at: At<'_>, status: &mut Status);

@@ -72,6 +72,8 @@ pub(crate) enum Plan {
     Lines,
     /// At most `max` bytes of payload are collected in the place of an answer.
     Fetch { max: usize },
+    /// The same for a line that somebody typed: the modem may do something else than answer.
+    Raw,
     /// At most `max` bytes of payload are staged in a ring; the supervisor commits them.
     Receive { slot: Slot, max: usize },
     /// After `> `, `len` bytes go out of a ring.
@@ -187,6 +189,8 @@ pub(crate) struct Fixed {
     pub(crate) secret: &'static [&'static str],
     pub(crate) sync: Sync,
     pub(crate) timing: Timing,
+    #[cfg(feature = "tap")]
+    pub(crate) tap: Option<&'static dyn crate::tap::Tap>,
 }
 
 pub(crate) struct Core {
@@ -201,7 +205,11 @@ pub(crate) struct Core {
     pub(crate) out_turn: Cell<u32>,
     pub(crate) answer: RefCell<Text<ANSWER_LIMIT>>,
     pub(crate) watch: RefCell<Watch>,
-    name: RefCell<Text<NAME_LIMIT>>,
+    pub(crate) name: RefCell<Text<NAME_LIMIT>>,
+    /// The running command's arguments are secret, and its answer may repeat them.
+    pub(crate) secret: Cell<bool>,
+    #[cfg(feature = "tap")]
+    pub(crate) out_class: Cell<crate::tap::Sent>,
     deferred: RefCell<heapless::Vec<Urc, 4>>,
     pub(crate) stage: Cell<Stage>,
     pub(crate) plan: Cell<Plan>,
@@ -267,6 +275,9 @@ impl Core {
                 text: Text::new(),
             }),
             name: RefCell::new(Text::new()),
+            secret: Cell::new(false),
+            #[cfg(feature = "tap")]
+            out_class: Cell::new(crate::tap::Sent::Filler),
             deferred: RefCell::new(heapless::Vec::new()),
             stage: Cell::new(Stage::Idle),
             plan: Cell::new(Plan::Collect),
@@ -327,6 +338,9 @@ impl Core {
         let mut name = self.name.borrow_mut();
         name.clear();
         name.push(&line[..end]);
+        if cfg!(any(feature = "defmt", feature = "log", feature = "tap")) {
+            self.secret.set(is_secret(line, self.fixed.secret));
+        }
         self.answer.borrow_mut().clear();
         self.deferred.borrow_mut().clear();
         self.received.set(None);
@@ -342,7 +356,7 @@ impl Core {
         });
         self.framer
             .borrow_mut()
-            .arm_prompt(matches!(plan, Plan::Send { .. }));
+            .arm_prompt(matches!(plan, Plan::Send { .. } | Plan::Raw));
         self.timeout.set(timeout);
         self.progress();
         if let Plan::Send { .. } = plan {
@@ -352,12 +366,23 @@ impl Core {
         self.count(|counters| counters.exchanges = counters.exchanges.wrapping_add(1));
         self.exchange.set(self.exchange.get().wrapping_add(1));
         self.submit(len);
+        #[cfg(feature = "tap")]
+        self.out_class.set(if self.secret.get() {
+            crate::tap::Sent::SecretCommand
+        } else {
+            crate::tap::Sent::Command
+        });
         // The custodian keeps an eye on it.
         self.changed.wake();
     }
 
     /// Has the first `len` bytes of `out` put on the UART.
     pub(crate) fn submit(&self, len: usize) {
+        #[cfg(feature = "tap")]
+        self.out_class.set(match self.plan.get() {
+            Plan::Upload { .. } => crate::tap::Sent::Upload,
+            _ => crate::tap::Sent::Filler,
+        });
         self.out_turn.set(self.out_turn.get().wrapping_add(1));
         self.out_sent.set(0);
         self.out_len.set(len);
@@ -456,7 +481,14 @@ impl Core {
             let mut framer = self.framer.borrow_mut();
             let (mut now, later) = input.split_at(input.len().min(room));
             let event = framer.next(&mut now);
-            *input = &input[input.len() - later.len() - now.len()..];
+            let (_run, rest) = input.split_at(input.len() - later.len() - now.len());
+            *input = rest;
+            #[cfg(feature = "tap")]
+            {
+                drop(framer);
+                self.tap_received(modem, event, _run);
+                framer = self.framer.borrow_mut();
+            }
             let Some(event) = event else {
                 drop(framer);
                 self.push_settle(table);
@@ -556,7 +588,7 @@ impl Core {
         let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
         let asked = if running { name.as_bytes() } else { b"" };
         let kind = modem.line(line, asked);
-        if self.private.get() && kind == Line::Info {
+        if (self.private.get() || self.secret.get()) && kind == Line::Info {
             trace!("< ({} bytes)", line.len());
         } else {
             trace!("< {}", Ascii(line));
@@ -651,7 +683,7 @@ impl Core {
             // Until ATE0 has taken effect.
             Line::Info if echo => {}
             Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
-                Plan::Lines | Plan::Upload { .. } => {
+                Plan::Lines | Plan::Raw | Plan::Upload { .. } => {
                     self.set_stage(Stage::Info);
                     return true;
                 }
@@ -671,6 +703,8 @@ impl Core {
     fn prompt(&self) {
         if let (Stage::Prompt, Plan::Send { len, .. }) = (self.stage.get(), self.plan.get()) {
             self.data(len);
+        } else if let (Stage::Line, Plan::Raw) = (self.stage.get(), self.plan.get()) {
+            self.violation_in(Phase::Prompt);
         }
     }
 
@@ -692,6 +726,8 @@ impl Core {
                 return;
             }
             (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
+            // It has left line mode, and nobody knows for what.
+            (_, Plan::Raw, Final::Connect) => return self.violation_in(Phase::Prompt),
             // A result while it still counts our bytes: it has stopped counting, nobody knows when.
             (Stage::Data { .. }, ..) => false,
             (_, _, Final::Error(_)) => true,
@@ -719,12 +755,17 @@ impl Core {
     /// The modem did not keep to the grammar: nothing it says counts until the channel is
     /// synchronised.
     pub(crate) fn violation(&self) {
+        self.violation_in(self.phase());
+    }
+
+    /// The same, where the modem is known to wait for something else than the stage says.
+    fn violation_in(&self, phase: Phase) {
         let deaf = self.resync.get() != Resync::Off;
         if deaf || matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
             return;
         }
         warn!("the answer does not follow the grammar");
-        self.violated.set(self.phase());
+        self.violated.set(phase);
         self.resync.set(Resync::Deaf);
         self.set_stage(Stage::Done(Outcome::Garbled));
     }
@@ -809,6 +850,16 @@ impl Core {
         }
         self.work.wake();
     }
+}
+
+/// Whether a command line has a secret command in it, wherever it stands; without arguments there is
+/// nothing to hide.
+pub(crate) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
+    let has = |name: &[u8]| {
+        line.windows(name.len())
+            .any(|part| part.eq_ignore_ascii_case(name))
+    };
+    line.contains(&b'=') && secret.iter().any(|name| has(name.as_bytes()))
 }
 
 /// Notices may have been missed: every socket is asked.

@@ -16,6 +16,8 @@ mod ring;
 mod runner;
 pub(crate) mod slots;
 mod supervisor;
+#[cfg(feature = "tap")]
+mod tap;
 mod turn;
 
 pub use self::at::{At, Upload};
@@ -48,6 +50,8 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, 
                 secret: M::SECRET,
                 sync: M::SYNC,
                 timing: Timing::DEFAULT,
+                #[cfg(feature = "tap")]
+                tap: None,
             }),
             modem,
             sockets: Sockets::new(),
@@ -57,6 +61,13 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, 
     /// The same with another timing.
     pub const fn with_timing(mut self, timing: Timing) -> Self {
         self.core.fixed.timing = timing;
+        self
+    }
+
+    /// The same, with somebody who watches the UART.
+    #[cfg(feature = "tap")]
+    pub const fn with_tap(mut self, tap: &'static dyn crate::tap::Tap) -> Self {
+        self.core.fixed.tap = Some(tap);
         self
     }
 }
@@ -141,6 +152,10 @@ impl<'a> Engine<'a> {
         self.table.rx(slot).clear();
         self.table.tx(slot).clear();
         slots[index].arm(id);
+        #[cfg(feature = "tap")]
+        if let Some(tap) = self.core.fixed.tap {
+            tap.opening(slot.0);
+        }
         Ok(slot)
     }
 

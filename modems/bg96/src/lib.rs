@@ -24,6 +24,7 @@ mod commands;
 mod config;
 mod dialect;
 mod files;
+mod raw;
 mod sockets;
 mod status;
 
@@ -37,7 +38,8 @@ use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    Accepts, At, AtError, BringUpError, Comparison, ConnectError, CredentialError, Kind, Power, SimCard, Source, Status, Stored, Support, Tag, Verification,
+    Accepts, At, AtError, BringUpError, Code, Comparison, ConnectError, CredentialError, Forbidden,
+    Kind, Power, SimCard, Source, Status, Stored, Support, Tag, Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
@@ -114,7 +116,9 @@ impl Modem for Bg96 {
         // The manual says 1460 in one place and 1500 in another (sheet 4.3).
         max_send: 1460,
     };
-    const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP"];
+    const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    // The last two can be typed only.
+    const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP", "+CPWD", "+CLCK"];
     const SYNC: Sync = Sync {
         command: "AT+IPR?\r",
         answer: "+IPR:",
@@ -172,6 +176,20 @@ impl Modem for Bg96 {
 
     fn verification(&self) -> Verification {
         self.facts.get().verification()
+    }
+
+    async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code {
+        // QIGETERROR is about these two families only (sheet 4.6).
+        let family = |name: &str| {
+            command
+                .get(2..2 + name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        if code == Code::Plain && (family("+QI") || family("+QSSL")) {
+            bring_up::explain(at, code).await
+        } else {
+            code
+        }
     }
 
     async fn status(&self, at: At<'_>, status: &mut Status) {
