@@ -26,9 +26,9 @@ impl Report {
     }
 
     /// The same, for work at a modem that is watched.
-    pub(crate) fn tapped(&self, tap: &'static dyn Tap) -> Self {
+    pub(crate) fn tapped(&self, json: bool, tap: &'static dyn Tap) -> Self {
         Self {
-            json: self.json,
+            json: self.json || json,
             bars: self.bars,
             tap: Some(tap),
         }

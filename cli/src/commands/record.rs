@@ -12,7 +12,12 @@ use crate::hints::Failure;
 use crate::report::Report;
 
 pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
-    let command = inner(args)?;
+    let Cli {
+        command,
+        json,
+        verbose,
+    } = inner(args)?;
+    crate::trace_to_stderr(verbose);
     let payload = if args.payload {
         Payload::Kept
     } else {
@@ -35,7 +40,7 @@ pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
         payload,
     )));
     // Whatever becomes of the command: a failure is what one records for.
-    let result = super::run(command, &report.tapped(recorder)).await;
+    let result = super::run(command, &report.tapped(json, recorder)).await;
     recorder
         .finish()
         .map_err(|error| failed(&args.out, &error))?;
@@ -63,7 +68,7 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// The command as if it had been called by itself, with this modem and port.
-fn inner(args: &Record) -> Result<Command, Failure> {
+fn inner(args: &Record) -> Result<Cli, Failure> {
     let port = args.port.to_string();
     let place = ["--modem", args.modem.as_str(), "--port", port.as_str()];
     let words = args.command.iter().map(String::as_str);
@@ -77,11 +82,11 @@ fn inner(args: &Record) -> Result<Command, Failure> {
         ))
         .hint("it is a command of sectag with its options, without --modem and --port")
     })?;
-    match cli.command {
+    match &cli.command {
         Command::Record(_) | Command::Simulate(_) | Command::Demo(_) => Err(Failure::new(
             "only a command that talks to a modem can be recorded",
         )
         .hint("for example: sectag record --modem bg96 --port PORT --out FILE.at -- status")),
-        command => Ok(command),
+        _ => Ok(cli),
     }
 }
