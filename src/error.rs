@@ -52,6 +52,8 @@ pub enum AtError {
     Refused(Code),
     /// No final result within the command's deadline.
     Timeout,
+    /// This modem, its firmware or this board cannot do it; nothing was sent.
+    Unsupported,
     /// The command does not fit the engine's buffer of [`COMMAND_LIMIT`](crate::COMMAND_LIMIT)
     /// bytes, or the answer the 256 bytes kept for a typed one.
     TooLong,
@@ -67,6 +69,7 @@ impl fmt::Display for AtError {
             Self::ModemReset => f.write_str("the modem restarted before it answered"),
             Self::Refused(code) => write!(f, "the modem answered {code}"),
             Self::Timeout => f.write_str("the modem did not answer in time"),
+            Self::Unsupported => f.write_str("this modem or board cannot do that"),
             Self::TooLong => {
                 f.write_str("the command or its answer is longer than the buffer for it")
             }

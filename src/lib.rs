@@ -32,6 +32,7 @@ mod error;
 pub mod inspect;
 pub mod modem;
 mod power;
+mod power_saving;
 mod raw;
 mod secret;
 mod socket;
@@ -45,15 +46,19 @@ pub use atat as __atat;
 
 pub use capabilities::{Check, Support, Verification};
 pub use control::Control;
+pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
+pub use credentials::{CredentialStore, Kind, Source, Stored, Tag};
 pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Runner, State, Upload};
+pub use engine::{At, COMMAND_LIMIT, Counters, Runner, State, Upload};
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
 };
 pub use power::{NoPin, NoPins, Pins, Power};
+pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};

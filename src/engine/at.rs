@@ -5,7 +5,10 @@ use embassy_time::{Duration, Instant};
 use zeroize::Zeroize;
 
 use super::Engine;
+#[cfg(feature = "sleep")]
+use super::core::Rest;
 use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
+use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::custodian;
 use crate::error::{AtError, ConnectError};
 use crate::fmt::Ascii;
@@ -312,12 +315,26 @@ impl<'a> At<'a> {
         self.begin(command, plan, timeout).await?.finish(sink).await
     }
 
+    /// Waits for the modem to wake from light sleep.
+    #[cfg(feature = "sleep")]
+    async fn wake(&self) {
+        let core = self.engine.core;
+        if core.rest.get() == Rest::Dozing {
+            core.set_rest(Rest::Waking);
+        }
+        core.work
+            .until(|| (core.rest.get() != Rest::Waking).then_some(()))
+            .await;
+    }
+
     async fn begin(
         &self,
         command: &dyn CommandText,
         plan: Plan,
         timeout: Duration,
     ) -> Result<Exchange<'a>, AtError> {
+        #[cfg(feature = "sleep")]
+        self.wake().await;
         let turn = self.engine.core.turn.acquire().await;
         if self.is_stale() {
             return Err(AtError::ModemReset);

@@ -90,6 +90,23 @@ pub(crate) enum Link {
     Up,
 }
 
+/// Whether the runner leaves the modem alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It does not.
+    No,
+    /// In light sleep, with its sockets.
+    #[cfg(feature = "sleep")]
+    Dozing,
+    /// In power saving mode, until it is used.
+    Saving,
+    /// Switched off, until it is switched on.
+    Off,
+    /// It is being woken from light sleep.
+    #[cfg(feature = "sleep")]
+    Waking,
+}
+
 /// Finding the way back into a known state, see `custodian`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resync {
@@ -241,6 +258,10 @@ pub(crate) struct Core {
     pub(crate) link: Cell<Link>,
     pub(crate) generation: Cell<u32>,
     pub(crate) failures: Cell<u32>,
+    pub(crate) rest: Cell<Rest>,
+    /// The board has a pin for light sleep.
+    #[cfg(feature = "sleep")]
+    pub(crate) has_sleep: Cell<bool>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
     pub(crate) network_lost: Cell<bool>,
@@ -300,6 +321,9 @@ impl Core {
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
             failures: Cell::new(0),
+            rest: Cell::new(Rest::No),
+            #[cfg(feature = "sleep")]
+            has_sleep: Cell::new(false),
             restarted: Cell::new(false),
             booted: Cell::new(false),
             network_lost: Cell::new(false),
@@ -554,6 +578,14 @@ impl Core {
         }
     }
 
+    /// One that is switched off is not woken by what it says.
+    pub(crate) fn set_rest(&self, rest: Rest) {
+        if self.rest.get() != Rest::Off || rest == Rest::No {
+            self.rest.set(rest);
+            self.work.wake();
+        }
+    }
+
     /// The link is gone in whatever way; the supervisor brings it up anew.
     pub(crate) fn link_down(&self, table: &dyn Table) {
         self.generation.set(self.generation.get().wrapping_add(1));
@@ -593,11 +625,16 @@ impl Core {
         } else {
             trace!("< {}", Ascii(line));
         }
-        if let Line::Urc(Urc::Restarted) = kind {
+        if let Line::Urc(Urc::Restarted | Urc::Saving) = kind {
             drop(framer);
             drop(name);
-            warn!("the modem restarted");
-            self.restarted.set(true);
+            if kind == Line::Urc(Urc::Restarted) {
+                warn!("the modem restarted");
+                self.restarted.set(true);
+            } else {
+                info!("the modem saves power");
+                self.set_rest(Rest::Saving);
+            }
             self.resync.set(Resync::Off);
             self.link_down(table);
             return false;
@@ -846,7 +883,7 @@ impl Core {
                     slot.readable.set(true);
                 }
             }
-            Urc::Other | Urc::Restarted => {}
+            Urc::Other | Urc::Restarted | Urc::Saving => {}
         }
         self.work.wake();
     }

@@ -25,7 +25,8 @@ pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
 pub(crate) use self::turn::Held;
 
-use self::core::{Core, Fixed, Link};
+pub(crate) use self::core::{Core, Rest};
+use self::core::{Fixed, Link};
 use self::slots::{SlotState, SocketPhase, Sockets, Table};
 use crate::error::{AtError, BringUpError, ConnectError};
 use crate::modem::{Limits, Modem, Slot, Timing};
@@ -96,6 +97,13 @@ impl<'a> Engine<'a> {
         self.core
             .work
             .until(|| match self.core.link.get() {
+                _ if self.core.rest.get() == Rest::Off => Some(Err(BringUpError::PoweredOff)),
+                // Whoever asks for it needs it now.
+                Link::Down | Link::Failed(_) if self.core.rest.get() == Rest::Saving => {
+                    self.core.rest.set(Rest::No);
+                    self.core.work.wake();
+                    None
+                }
                 // While the custodian is at work it is open whether the modem is still there.
                 Link::Up if !self.core.orphan.get() => Some(Ok(self.at())),
                 Link::Failed(error) if self.core.failures.get() != failures => Some(Err(error)),
@@ -108,7 +116,7 @@ impl<'a> Engine<'a> {
     /// known to be in line mode, and why it is not up.
     pub(crate) async fn answering(&self) -> Result<(At<'a>, Option<BringUpError>), BringUpError> {
         let known = match self.core.link.get() {
-            Link::Failed(error) => error,
+            Link::Failed(error) if self.core.rest.get() == Rest::No => error,
             _ => match self.up().await {
                 Ok(at) => return Ok((at, None)),
                 Err(error) => error,

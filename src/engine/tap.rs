@@ -44,7 +44,7 @@ impl Core {
                 let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
                 let asked = if running { name.as_bytes() } else { b"" };
                 let kind = modem.line(framer.line(), asked);
-                if kind == Line::Urc(Urc::Restarted) {
+                if let Line::Urc(Urc::Restarted | Urc::Saving) = kind {
                     tap.restarted();
                 }
                 self.tap_line(framer.line(), kind, asked)

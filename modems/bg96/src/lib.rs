@@ -24,6 +24,7 @@ mod commands;
 mod config;
 mod dialect;
 mod files;
+mod power;
 mod raw;
 mod sockets;
 mod status;
@@ -34,12 +35,14 @@ pub use config::{Auth, Config};
 use core::cell::Cell;
 use core::convert::Infallible;
 
+use embassy_time::Duration;
 use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    Accepts, At, AtError, BringUpError, Code, Comparison, ConnectError, CredentialError, Forbidden,
-    Kind, Power, SimCard, Source, Status, Stored, Support, Tag, Verification,
+    Accepts, At, AtError, BringUpError, Code, Comparison, ConnectError, CredentialError, Edrx,
+    Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored, Support, Tag, Technology,
+    Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
@@ -108,6 +111,8 @@ impl Modem for Bg96 {
         chain: u16::MAX,
     };
     const NAME: &'static str = "bg96";
+    // Sheet 1.1.
+    const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const LIMITS: Limits = Limits {
         // SSL contexts 0-5, client ids 0-11 (sheet 4).
         sockets: 6,
@@ -176,6 +181,39 @@ impl Modem for Bg96 {
 
     fn verification(&self) -> Verification {
         self.facts.get().verification()
+    }
+
+    async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
+        power::off(at).await
+    }
+
+    async fn sleep(&self, at: At<'_>) -> Result<(), AtError> {
+        power::sleep(at).await
+    }
+
+    async fn set_power_saving(
+        &self,
+        at: At<'_>,
+        wanted: Option<PowerSaving>,
+    ) -> Result<(), AtError> {
+        power::set_saving(at, wanted).await
+    }
+
+    async fn power_saving(&self, at: At<'_>) -> Result<Option<PowerSaving>, AtError> {
+        power::saving(at).await
+    }
+
+    async fn set_edrx(
+        &self,
+        at: At<'_>,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError> {
+        power::set_edrx(at, technology, wanted).await
+    }
+
+    async fn edrx(&self, at: At<'_>) -> Result<Option<Edrx>, AtError> {
+        power::edrx(at).await
     }
 
     async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code {
