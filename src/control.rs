@@ -71,6 +71,8 @@ impl<'a, M: Modem> Control<'a, M> {
     /// nothing is sent to it. Whatever is asked of the driver meanwhile and afterwards fails with
     /// [`BringUpError::PoweredOff`]: a task that reconnects by itself does not switch it on again.
     ///
+    /// With a modem that is off already, by an earlier call, this is an error too.
+    ///
     /// Dropped before the modem has agreed, it is undone; afterwards only the word that it is off is
     /// not waited for.
     pub async fn power_off(&self) -> Result<Shutdown, BringUpError> {

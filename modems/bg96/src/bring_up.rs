@@ -8,6 +8,8 @@ use crate::commands::{
     Activate, Attention, ContextQuery, Deactivate, EnterPin, GsmRegistration, LastError,
     LteRegistration, SetContext, Setting, Sim, SimQuery,
 };
+#[cfg(feature = "radio")]
+use crate::radio;
 use crate::{Bg96, clock, codes, files, sockets};
 
 /// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
@@ -43,6 +45,8 @@ pub(crate) async fn run(
         result => step("AT+QFDEL", result)?,
     }
     sim(modem, at).await?;
+    #[cfg(feature = "radio")]
+    radio::apply(modem, at).await?;
     registration(modem, at).await?;
     context(modem, at).await?;
     step("AT+CCLK", clock::synchronise(modem, at).await)

@@ -25,12 +25,16 @@ mod config;
 mod dialect;
 mod files;
 mod power;
+#[cfg(feature = "radio")]
+mod radio;
 mod raw;
 mod sockets;
 mod status;
 
 pub use codes::meaning;
 pub use config::{Auth, Config};
+#[cfg(feature = "radio")]
+pub use radio::{Lte, Network, Operator, Plmn, Radio, Roaming, Search};
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -56,6 +60,9 @@ pub struct Bg96 {
     context_lost: Cell<bool>,
     /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
     pin_refused: Cell<bool>,
+    /// The radio is as configured; it is not written twice.
+    #[cfg(feature = "radio")]
+    radio_written: Cell<bool>,
 }
 
 /// What this firmware was found to do.
@@ -98,6 +105,8 @@ impl Bg96 {
             files: files::Remains::new(),
             context_lost: Cell::new(false),
             pin_refused: Cell::new(false),
+            #[cfg(feature = "radio")]
+            radio_written: Cell::new(false),
         }
     }
 }
