@@ -78,6 +78,8 @@ impl<'a, M: Modem> Control<'a, M> {
     pub async fn power_off(&self) -> Result<Shutdown, BringUpError> {
         let core = self.engine.core;
         let (at, _) = self.engine.answering().await?;
+        #[cfg(feature = "sleep")]
+        at.wake().await;
         // First, so that the runner starts nothing more.
         core.set_rest(Rest::Off);
         let undo = Undo(core);

@@ -10,6 +10,8 @@ use super::core::Rest;
 use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::custodian;
+#[cfg(feature = "sleep")]
+use super::turn::Held;
 use crate::error::{AtError, ConnectError};
 use crate::fmt::Ascii;
 use crate::modem::{Final, Slot, Transfer};
@@ -315,9 +317,23 @@ impl<'a> At<'a> {
         self.begin(command, plan, timeout).await?.finish(sink).await
     }
 
+    /// The turn with a modem that is awake.
+    #[cfg(feature = "sleep")]
+    async fn awake_turn(&self) -> Held<'a> {
+        let core = self.engine.core;
+        loop {
+            self.wake().await;
+            let turn = core.turn.acquire().await;
+            // It may have been put to sleep while others had their turns.
+            if !matches!(core.rest.get(), Rest::Dozing | Rest::Waking) {
+                return turn;
+            }
+        }
+    }
+
     /// Waits for the modem to wake from light sleep.
     #[cfg(feature = "sleep")]
-    async fn wake(&self) {
+    pub(crate) async fn wake(&self) {
         let core = self.engine.core;
         if core.rest.get() == Rest::Dozing {
             core.set_rest(Rest::Waking);
@@ -334,7 +350,8 @@ impl<'a> At<'a> {
         timeout: Duration,
     ) -> Result<Exchange<'a>, AtError> {
         #[cfg(feature = "sleep")]
-        self.wake().await;
+        let turn = self.awake_turn().await;
+        #[cfg(not(feature = "sleep"))]
         let turn = self.engine.core.turn.acquire().await;
         if self.is_stale() {
             return Err(AtError::ModemReset);

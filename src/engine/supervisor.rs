@@ -124,9 +124,12 @@ async fn rest(engine: Engine<'_>, _power: &mut dyn Power) {
 #[cfg(feature = "sleep")]
 async fn rest(engine: Engine<'_>, power: &mut dyn Power) {
     let core = engine.core;
-    let dozes = core.rest.get() == Rest::Dozing;
+    // It may be wanted before it was noticed.
+    let dozes = matches!(core.rest.get(), Rest::Dozing | Rest::Waking);
     if dozes {
-        power.sleep(true);
+        // Not in the middle of an exchange.
+        let _turn = core.turn.acquire().await;
+        power.sleep(core.rest.get() == Rest::Dozing);
     }
     let needed = || {
         let work = |slot: &SlotState, tx: usize| {

@@ -1,5 +1,6 @@
 //! Switching off, power saving mode and light sleep.
 
+use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
@@ -334,6 +335,32 @@ fn light_sleep_ends_with_the_next_use_and_keeps_the_socket() {
             drop(socket);
             bench.control.wait_up().await.unwrap();
             echoes(&mut connect(bench).await, b"again").await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn light_sleep_may_end_before_it_begins_and_in_power_off() {
+    virtually(async || {
+        let world = world(Options::default());
+        on_board(&world, async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await;
+            for _ in 0..3 {
+                // Wanted by another at the very moment.
+                let sleep = bench.control.sleep();
+                let (slept, clock) = join(sleep, bench.control.clock()).await;
+                assert!(slept.is_ok() && clock.is_ok());
+                bench.control.sleep().await.unwrap();
+                assert!(bench.control.clock().await.is_ok());
+                assert!(!bench.control.is_asleep());
+            }
+            echoes(&mut socket, b"still there").await;
+            bench.control.sleep().await.unwrap();
+            Timer::after_secs(10).await;
+            assert_eq!(bench.control.power_off().await, Ok(Shutdown::Confirmed));
+            assert!(!world.modem.status_pin());
         })
         .await;
     });
