@@ -582,6 +582,7 @@ impl Core {
     pub(crate) fn set_rest(&self, rest: Rest) {
         if self.rest.get() != Rest::Off || rest == Rest::No {
             self.rest.set(rest);
+            self.changed.wake();
             self.work.wake();
         }
     }

@@ -75,8 +75,9 @@ async fn bring_up<M: Modem>(
 ) -> Duration {
     let core = engine.core;
     let mut at = engine.at();
+    // The runner's task waits for such changes anyway, so that this takes no other's place.
     let resting = core
-        .work
+        .changed
         .until(|| (core.rest.get() != Rest::No).then_some(()));
     let result = match select(resting, modem.bring_up(&mut at, power)).await {
         Either::Second(result) => result,
@@ -106,7 +107,7 @@ async fn bring_up<M: Modem>(
     }
     let limit = Instant::now() + backoff;
     let mut resting = || core.rest.get() != Rest::No;
-    core.work.until_or(limit, &mut resting).await;
+    core.changed.until_or(limit, &mut resting).await;
     (backoff * 2).min(LAST_BACKOFF)
 }
 
