@@ -98,7 +98,7 @@ impl<K: OutputPin, R: OutputPin, S: InputPin> Pins<K, R, S> {
 
 impl<K: OutputPin, R: OutputPin, S: InputPin, D: OutputPin> Pins<K, R, S, D> {
     /// DTR is wired too, directly or through a level shifter: low keeps the modem awake, high lets it
-    /// sleep. For [`Control::sleep`](crate::Control::sleep).
+    /// sleep. For `Control::sleep`, which the feature `sleep` adds.
     pub fn with_dtr<N: OutputPin>(self, mut pin: N) -> Pins<K, R, S, N> {
         let _ = pin.set_low();
         Pins {
