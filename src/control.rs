@@ -1,18 +1,11 @@
 //! What an application asks of the modem besides sockets.
 
-use embassy_time::Duration;
-
-use crate::capabilities::Verification;
-use crate::clock::DateTime;
-use crate::engine::{At, Counters, Engine};
-use crate::error::{AtError, BringUpError};
 use embassy_time::{Duration, Instant};
 
 use crate::capabilities::Verification;
 use crate::clock::DateTime;
-use crate::credentials::{CredentialStore, Kind, Source, Stored, Tag};
 use crate::engine::{At, Core, Counters, Engine, Rest};
-use crate::error::{AtError, BringUpError, CredentialError};
+use crate::error::{AtError, BringUpError};
 use crate::modem::Modem;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::{self, RawError};
@@ -263,29 +256,5 @@ struct Undo<'a>(&'a Core);
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
         self.0.set_rest(Rest::No);
-    }
-}
-
-impl<M: Modem> CredentialStore for Control<'_, M> {
-    async fn store<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        mut content: S,
-    ) -> Result<(), CredentialError<S::Error>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        let _turn = self.engine.core.store_turn.acquire().await;
-        self.modem.store(at, tag, kind, &mut content).await
-    }
-
-    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        self.modem.list(at, found).await
-    }
-
-    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        let _turn = self.engine.core.store_turn.acquire().await;
-        self.modem.remove(at, tag, kind).await
     }
 }

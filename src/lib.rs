@@ -45,15 +45,12 @@ mod tls;
 pub use atat as __atat;
 
 pub use capabilities::{Check, Support, Verification};
-pub use control::Control;
 pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
-pub use credentials::{CredentialStore, Kind, Source, Stored, Tag};
 pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Runner, State, Upload};
-pub use engine::{At, COMMAND_LIMIT, Counters, Runner, State, Upload};
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
 };

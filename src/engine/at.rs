@@ -8,7 +8,6 @@ use super::Engine;
 #[cfg(feature = "sleep")]
 use super::core::Rest;
 use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
-use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::custodian;
 #[cfg(feature = "sleep")]
 use super::turn::Held;

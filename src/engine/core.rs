@@ -254,7 +254,7 @@ pub(crate) struct Core {
     missed_notices: Cell<bool>,
     /// What the modem sends may be a credential: an upload that it echoes, a file that is read back
     /// and whose header was garbled. Such lines are not traced.
-    private: Cell<bool>,
+    pub(crate) private: Cell<bool>,
     pub(crate) link: Cell<Link>,
     pub(crate) generation: Cell<u32>,
     pub(crate) failures: Cell<u32>,
