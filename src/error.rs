@@ -52,6 +52,8 @@ pub enum AtError {
     Refused(Code),
     /// No final result within the command's deadline.
     Timeout,
+    /// This modem, its firmware or this board cannot do it; nothing was sent.
+    Unsupported,
     /// The command does not fit the engine's buffer of [`COMMAND_LIMIT`](crate::COMMAND_LIMIT)
     /// bytes, or the answer the 256 bytes kept for a typed one.
     TooLong,
@@ -67,6 +69,7 @@ impl fmt::Display for AtError {
             Self::ModemReset => f.write_str("the modem restarted before it answered"),
             Self::Refused(code) => write!(f, "the modem answered {code}"),
             Self::Timeout => f.write_str("the modem did not answer in time"),
+            Self::Unsupported => f.write_str("this modem or board cannot do that"),
             Self::TooLong => {
                 f.write_str("the command or its answer is longer than the buffer for it")
             }
@@ -99,8 +102,25 @@ pub enum BringUpError {
     PdpRefused(Code),
     /// The SIM is missing or not readable.
     SimMissing(Code),
-    /// The SIM wants a PIN or PUK that is not configured, or refused the configured one.
+    /// The SIM wants a PIN, and none is configured.
     SimLocked,
+    /// The SIM refused the configured PIN. It is not tried again until the firmware restarts, because
+    /// the third wrong one in a row blocks the SIM.
+    SimPinRefused,
+    /// Too many wrong PINs: the SIM wants its PUK, which this driver never enters.
+    SimPukNeeded,
+    /// The modem is locked to another operator's SIMs.
+    SimForeign,
+    /// The modem refused a setting that the configuration asks for.
+    SettingRefused {
+        /// The vendor's name of the setting.
+        setting: &'static str,
+        /// What it answered.
+        code: Code,
+    },
+    /// It was switched off by [`Control::power_off`](crate::Control::power_off), and stays off until
+    /// [`Control::power_on`](crate::Control::power_on).
+    PoweredOff,
 }
 
 impl fmt::Display for BringUpError {
@@ -126,7 +146,21 @@ impl fmt::Display for BringUpError {
                 write!(f, "the network refused the data connection ({code}): check APN, user name and password")
             }
             Self::SimMissing(code) => write!(f, "no usable SIM ({code}): check that it is inserted and makes contact"),
-            Self::SimLocked => f.write_str("the SIM is locked: configure its PIN"),
+            Self::SimLocked => f.write_str("the SIM wants its PIN: configure it"),
+            Self::SimPinRefused => f.write_str(
+                "the SIM refused the configured PIN, which is not tried again: configure the right one before the tries are used up",
+            ),
+            Self::SimPukNeeded => f.write_str(
+                "the SIM is blocked after too many wrong PINs: unblock it with its PUK in a telephone",
+            ),
+            Self::SimForeign => f.write_str(
+                "the modem is locked to another operator's SIMs: use such a SIM, or have the lock removed",
+            ),
+            Self::SettingRefused { setting, code } => write!(
+                f,
+                "the modem refused the setting {setting} ({code}): this model or firmware cannot do it"
+            ),
+            Self::PoweredOff => f.write_str("the modem was switched off: call power_on"),
         }
     }
 }

@@ -34,15 +34,20 @@ pub mod modem;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
 pub mod nal;
 mod power;
+mod power_saving;
+mod raw;
 mod secret;
 mod socket;
+mod status;
+#[cfg(feature = "tap")]
+pub mod tap;
 mod tls;
 
 #[doc(hidden)]
 pub use atat as __atat;
 
 pub use capabilities::{Check, Support, Verification};
-pub use control::Control;
+pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
@@ -52,8 +57,11 @@ pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
 };
 pub use power::{NoPin, NoPins, Pins, Power};
+pub use power_saving::{Bits, Edrx, PowerSaving};
+pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
+pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
 pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
 
 use engine::Engine;

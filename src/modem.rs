@@ -11,6 +11,9 @@ use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
 use crate::engine::At;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
+use crate::power_saving::{Edrx, PowerSaving};
+use crate::raw::Forbidden;
+use crate::status::{SimCard, Status, Technology};
 use crate::tls::{ServerName, TlsConfig};
 
 /// What one line from the modem is, in its dialect.
@@ -81,6 +84,8 @@ pub enum Urc {
     },
     /// The modem restarted or is going down: whatever was known of it is void.
     Restarted,
+    /// The modem goes into power saving mode: the same, but it is to be left there until it is needed.
+    Saving,
 }
 
 /// What a modem was waiting for when an exchange did not end.
@@ -209,6 +214,10 @@ pub trait Modem {
     const LIMITS: Limits;
     /// The modem's name, as in the host tool's `--modem`.
     const NAME: &'static str;
+    /// How long the modem may take to switch itself off.
+    const POWER_OFF_LIMIT: Duration;
+    /// What [`Control::raw_at`](crate::Control::raw_at) refuses.
+    const FORBIDDEN: &'static [Forbidden];
     /// Names of commands whose arguments are masked in traces.
     const SECRET: &'static [&'static str];
     /// See [`Sync`].
@@ -255,6 +264,45 @@ pub trait Modem {
 
     /// What is checked of a server, as far as this firmware is known.
     fn verification(&self) -> Verification;
+
+    /// The number behind a refusal of the command line `command`, where the modem tells it only when
+    /// asked.
+    async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code;
+
+    /// Tells the modem to switch itself off; it agrees, and does so later.
+    async fn power_off(&self, at: At<'_>) -> Result<(), AtError>;
+
+    /// Allows the modem to sleep when its sleep pin says so.
+    async fn sleep(&self, _at: At<'_>) -> Result<(), AtError> {
+        Err(AtError::Unsupported)
+    }
+
+    /// Asks the network for power saving mode, or gives it up.
+    async fn set_power_saving(
+        &self,
+        at: At<'_>,
+        wanted: Option<PowerSaving>,
+    ) -> Result<(), AtError>;
+
+    /// What the network granted.
+    async fn power_saving(&self, at: At<'_>) -> Result<Option<PowerSaving>, AtError>;
+
+    /// Asks the network for extended discontinuous reception, or gives it up.
+    async fn set_edrx(
+        &self,
+        at: At<'_>,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError>;
+
+    /// What the network granted.
+    async fn edrx(&self, at: At<'_>) -> Result<Option<Edrx>, AtError>;
+
+    /// Fills in what this modem can tell; what it refuses stays `None`.
+    async fn status(&self, at: At<'_>, status: &mut Status);
+
+    /// Who the SIM is; what the modem refuses to tell is `None`.
+    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError>;
 
     /// Reads the clock; `None` when the modem has no time at all.
     async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError>;

@@ -16,6 +16,12 @@ pub trait Power {
     fn reset(&mut self, asserted: bool);
     /// Whether the status pin says that the modem is on; `None` without such a pin.
     fn status(&mut self) -> Option<bool>;
+    /// Whether a pin is wired by which the modem is let sleep, such as DTR.
+    fn has_sleep(&self) -> bool {
+        false
+    }
+    /// Lets the modem sleep, or wakes it.
+    fn sleep(&mut self, _asleep: bool) {}
 }
 
 /// A board that wires no pin of the modem to the MCU.
@@ -62,16 +68,17 @@ impl InputPin for NoPin {
     }
 }
 
-/// Up to three pins of embedded-hal 1.
+/// Up to four pins of embedded-hal 1.
 ///
 /// Most boards drive PWRKEY and RESET_N through a transistor, so that an MCU pin that is high pulls
 /// the modem's pin low; that is the default. For directly wired pins use
 /// [`active_low`](Self::active_low).
 #[derive(Debug)]
-pub struct Pins<K = NoPin, R = NoPin, S = NoPin> {
+pub struct Pins<K = NoPin, R = NoPin, S = NoPin, D = NoPin> {
     power_key: Option<K>,
     reset: Option<R>,
     status: Option<S>,
+    dtr: Option<D>,
     active: PinState,
 }
 
@@ -83,7 +90,23 @@ impl<K: OutputPin, R: OutputPin, S: InputPin> Pins<K, R, S> {
             power_key,
             reset,
             status,
+            dtr: None,
             active: PinState::High,
+        }
+    }
+}
+
+impl<K: OutputPin, R: OutputPin, S: InputPin, D: OutputPin> Pins<K, R, S, D> {
+    /// DTR is wired too, directly or through a level shifter: low keeps the modem awake, high lets it
+    /// sleep. For `Control::sleep`, which the feature `sleep` adds.
+    pub fn with_dtr<N: OutputPin>(self, mut pin: N) -> Pins<K, R, S, N> {
+        let _ = pin.set_low();
+        Pins {
+            power_key: self.power_key,
+            reset: self.reset,
+            status: self.status,
+            dtr: Some(pin),
+            active: self.active,
         }
     }
 
@@ -98,7 +121,7 @@ impl<K: OutputPin, R: OutputPin, S: InputPin> Pins<K, R, S> {
     }
 }
 
-impl<K: OutputPin, R: OutputPin, S: InputPin> Power for Pins<K, R, S> {
+impl<K: OutputPin, R: OutputPin, S: InputPin, D: OutputPin> Power for Pins<K, R, S, D> {
     fn has_power_key(&self) -> bool {
         self.power_key.is_some()
     }
@@ -118,6 +141,16 @@ impl<K: OutputPin, R: OutputPin, S: InputPin> Power for Pins<K, R, S> {
         let level = self.level(asserted);
         if let Some(pin) = &mut self.reset {
             let _ = pin.set_state(level);
+        }
+    }
+
+    fn has_sleep(&self) -> bool {
+        self.dtr.is_some()
+    }
+
+    fn sleep(&mut self, asleep: bool) {
+        if let Some(pin) = &mut self.dtr {
+            let _ = pin.set_state(asleep.into());
         }
     }
 

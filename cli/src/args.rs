@@ -38,6 +38,10 @@ pub(crate) enum Command {
     /// Store, list, verify, replace or remove the credentials in a modem
     #[command(subcommand)]
     Credentials(Credentials),
+    /// Show who the modem is and how it fares: firmware, registration, signal, clock
+    Status(StatusArgs),
+    /// Record what another command and the modem say to each other, secrets masked
+    Record(Record),
     /// Be a modem: on a pseudo terminal or a TCP port
     Simulate(Simulate),
 }
@@ -335,6 +339,39 @@ pub(crate) struct RemoveCredentials {
     /// The number to remove
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) tag: Tag,
+}
+
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) modem: ModemArgs,
+
+    /// Also the numbers of the SIM (ICCID and IMSI), which name the subscriber
+    #[arg(long)]
+    pub(crate) sim: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Record {
+    /// The modem's family
+    #[arg(long, value_name = "NAME")]
+    pub(crate) modem: ModemName,
+
+    /// A serial device such as /dev/ttyUSB2, or tcp:HOST:PORT
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: PortName,
+
+    /// The transcript to write; an existing file is not overwritten
+    #[arg(long, value_name = "FILE.at")]
+    pub(crate) out: PathBuf,
+
+    /// Keep what goes through a socket, except what is sent before the server's first byte: a login goes there. Without it all payload is masked
+    #[arg(long)]
+    pub(crate) payload: bool,
+
+    /// The command to record, with its options; --modem and --port are added to it
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Args)]

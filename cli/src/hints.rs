@@ -146,11 +146,16 @@ pub(crate) fn bring_up(error: &BringUpError, baud: u32) -> Failure {
         }
         BringUpError::SimMissing(code) => Failure::new(format!("no usable SIM: {code}"))
             .hint("check that the SIM is inserted the right way round and makes contact"),
-        BringUpError::SimLocked => {
-            Failure::new("the SIM wants a PIN that was not given, refused the one given, or wants its PUK")
-                .hint("give the PIN by --sim-pin @FILE or SECTAG_SIM_PIN; it is tried once only")
-                .hint("a SIM that wants its PUK must be unlocked in a telephone")
+        BringUpError::SimLocked => Failure::new("the SIM wants its PIN, and none was given")
+            .hint("give it by --sim-pin @FILE or SECTAG_SIM_PIN; it is tried once only"),
+        BringUpError::SimPinRefused => Failure::new("the SIM refused the PIN that was given")
+            .hint("it was tried once only; the third wrong one in a row blocks the SIM: check --sim-pin"),
+        BringUpError::SimPukNeeded => {
+            Failure::new("the SIM is blocked after too many wrong PINs, and wants its PUK")
+                .hint("unblock it with the PUK, which its operator tells, in a telephone")
         }
+        BringUpError::SimForeign => Failure::new("the modem is locked to another operator's SIMs")
+            .hint("use a SIM of that operator, or have the lock removed"),
         BringUpError::At { command, error } => at(command, error),
         other => Failure::new(other.to_string()),
     }

@@ -19,6 +19,10 @@ impl Object {
         self.raw(key, &value.to_string())
     }
 
+    pub(crate) fn signed(self, key: &str, value: i64) -> Self {
+        self.raw(key, &value.to_string())
+    }
+
     pub(crate) fn truth(self, key: &str, value: bool) -> Self {
         self.raw(key, if value { "true" } else { "false" })
     }

@@ -52,12 +52,13 @@ fn main() -> ExitCode {
 }
 
 /// The AT trace. Secrets and payload are masked where it is made, in the core.
-fn trace_to_stderr(verbose: bool) {
+pub(crate) fn trace_to_stderr(verbose: bool) {
     if !verbose {
         return;
     }
     let begin = Instant::now();
-    env_logger::Builder::new()
+    // The command that `record` runs may ask for what is there already.
+    let _ = env_logger::Builder::new()
         .filter(Some("sectag"), log::LevelFilter::Trace)
         .format(move |out, record| {
             writeln!(
@@ -67,5 +68,5 @@ fn trace_to_stderr(verbose: bool) {
                 record.args()
             )
         })
-        .init();
+        .try_init();
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sectag::tap::Tap;
 
 use crate::hints::Failure;
 use crate::json::Object;
@@ -12,6 +13,7 @@ pub(crate) struct Report {
     json: bool,
     /// Bars are drawn: on a terminal that nothing else scrolls.
     bars: bool,
+    tap: Option<&'static dyn Tap>,
 }
 
 impl Report {
@@ -19,7 +21,22 @@ impl Report {
         Self {
             json,
             bars: !verbose && std::io::stderr().is_terminal(),
+            tap: None,
         }
+    }
+
+    /// The same, for work at a modem that is watched.
+    pub(crate) fn tapped(&self, json: bool, tap: &'static dyn Tap) -> Self {
+        Self {
+            json: self.json || json,
+            bars: self.bars,
+            tap: Some(tap),
+        }
+    }
+
+    /// Who watches the modem's port.
+    pub(crate) fn tap(&self) -> Option<&'static dyn Tap> {
+        self.tap
     }
 
     pub(crate) fn json(&self) -> bool {

@@ -47,10 +47,28 @@ pub(crate) async fn run<J: Job>(
     report: &Report,
     job: J,
 ) -> Result<J::Output, Failure> {
+    begin(args, report, true, job).await
+}
+
+/// Opens the port and runs `job`, which may find the modem in any state.
+pub(crate) async fn ask<J: Job>(
+    args: &ModemArgs,
+    report: &Report,
+    job: J,
+) -> Result<J::Output, Failure> {
+    begin(args, report, false, job).await
+}
+
+async fn begin<J: Job>(
+    args: &ModemArgs,
+    report: &Report,
+    up: bool,
+    job: J,
+) -> Result<J::Output, Failure> {
     match args.modem {
         ModemName::Bg96 => {
             let config = bg96_config(args, report)?;
-            attach(Bg96::new(config), args, report, job).await
+            attach(Bg96::new(config), args, report, up, job).await
         }
     }
 }
@@ -59,11 +77,16 @@ async fn attach<M: Modem, J: Job>(
     modem: M,
     args: &ModemArgs,
     report: &Report,
+    up: bool,
     job: J,
 ) -> Result<J::Output, Failure> {
     let port = port::open(&args.port, args.baud, args.flow_control).await?;
     let (reader, writer) = tokio::io::split(port);
-    let mut state = Box::new(State::<M, 1, RING, RING>::new(modem));
+    let mut state = State::<M, 1, RING, RING>::new(modem);
+    if let Some(tap) = report.tap() {
+        state = state.with_tap(tap);
+    }
+    let mut state = Box::new(state);
     let (control, sockets, runner) = sectag::new(
         &mut state,
         FromTokio::new(reader),
@@ -71,8 +94,10 @@ async fn attach<M: Modem, J: Job>(
         NoPins,
     );
     beside(runner, async {
-        bring_up(control, args, report).await?;
-        set_clock(control, args, report).await?;
+        if up {
+            bring_up(control, args, report).await?;
+            set_clock(control, args, report).await?;
+        }
         job.run(control, sockets).await
     })
     .await

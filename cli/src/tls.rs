@@ -78,6 +78,15 @@ pub(crate) fn describe(verified: Verification) -> String {
     parts.join("; ")
 }
 
+/// For programs.
+pub(crate) fn word(support: Support) -> &'static str {
+    match support {
+        Support::No => "no",
+        Support::Unknown => "unknown",
+        Support::Yes => "yes",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,12 @@ use embassy_time::{Duration, Instant};
 use zeroize::Zeroize;
 
 use super::Engine;
-use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
+#[cfg(feature = "sleep")]
+use super::core::Rest;
+use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::custodian;
+#[cfg(feature = "sleep")]
+use super::turn::Held;
 use crate::error::{AtError, ConnectError};
 use crate::fmt::Ascii;
 use crate::modem::{Final, Slot, Transfer};
@@ -87,6 +91,19 @@ impl<'a> At<'a> {
         accept(
             self.exchange(command, Plan::Lines, deadline_of::<C>(), sink)
                 .await?,
+            Final::Ok,
+        )
+    }
+
+    /// Sends a line that was checked, see `raw`.
+    pub(crate) async fn raw(
+        &self,
+        line: &str,
+        timeout: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), AtError> {
+        accept(
+            self.exchange(&Raw(line), Plan::Raw, timeout, sink).await?,
             Final::Ok,
         )
     }
@@ -299,12 +316,41 @@ impl<'a> At<'a> {
         self.begin(command, plan, timeout).await?.finish(sink).await
     }
 
+    /// The turn with a modem that is awake.
+    #[cfg(feature = "sleep")]
+    async fn awake_turn(&self) -> Held<'a> {
+        let core = self.engine.core;
+        loop {
+            self.wake().await;
+            let turn = core.turn.acquire().await;
+            // It may have been put to sleep while others had their turns.
+            if !matches!(core.rest.get(), Rest::Dozing | Rest::Waking) {
+                return turn;
+            }
+        }
+    }
+
+    /// Waits for the modem to wake from light sleep.
+    #[cfg(feature = "sleep")]
+    pub(crate) async fn wake(&self) {
+        let core = self.engine.core;
+        if core.rest.get() == Rest::Dozing {
+            core.set_rest(Rest::Waking);
+        }
+        core.work
+            .until(|| (core.rest.get() != Rest::Waking).then_some(()))
+            .await;
+    }
+
     async fn begin(
         &self,
         command: &dyn CommandText,
         plan: Plan,
         timeout: Duration,
     ) -> Result<Exchange<'a>, AtError> {
+        #[cfg(feature = "sleep")]
+        let turn = self.awake_turn().await;
+        #[cfg(not(feature = "sleep"))]
         let turn = self.engine.core.turn.acquire().await;
         if self.is_stale() {
             return Err(AtError::ModemReset);
@@ -337,6 +383,23 @@ impl<C: AtatCmd> CommandText for C {
     }
 }
 
+/// A command line without its CR.
+struct Raw<'a>(&'a str);
+
+impl CommandText for Raw<'_> {
+    fn write(&self, buf: &mut [u8]) -> usize {
+        let len = self.0.len();
+        if let Some(room) = buf.get_mut(..=len) {
+            room[..len].copy_from_slice(self.0.as_bytes());
+            // The name is compared with names in answers, which are in capitals.
+            let name = self.0.find('=').unwrap_or(len);
+            room[..name].make_ascii_uppercase();
+            room[len] = b'\r';
+        }
+        len + 1
+    }
+}
+
 /// A command by what it answers.
 trait Query<R>: CommandText {
     fn read(&self, answer: &[u8]) -> Option<R>;
@@ -350,14 +413,10 @@ impl<C: AtatCmd> Query<C::Response> for C {
 
 /// The whole line at once, so that no part of a secret one is taken for another command.
 fn trace_command(line: &[u8], secret: &[&str]) {
-    let name = line.strip_prefix(b"AT").unwrap_or(line);
-    let secret = secret
-        .iter()
-        .any(|secret| name.starts_with(secret.as_bytes()));
     match line
         .iter()
         .position(|&byte| byte == b'=')
-        .filter(|_| secret)
+        .filter(|_| is_secret(line, secret))
     {
         Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
         None => trace!("> {}", Ascii(line)),

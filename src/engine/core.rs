@@ -72,6 +72,8 @@ pub(crate) enum Plan {
     Lines,
     /// At most `max` bytes of payload are collected in the place of an answer.
     Fetch { max: usize },
+    /// The same for a line that somebody typed: the modem may do something else than answer.
+    Raw,
     /// At most `max` bytes of payload are staged in a ring; the supervisor commits them.
     Receive { slot: Slot, max: usize },
     /// After `> `, `len` bytes go out of a ring.
@@ -86,6 +88,23 @@ pub(crate) enum Link {
     Down,
     Failed(BringUpError),
     Up,
+}
+
+/// Whether the runner leaves the modem alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It does not.
+    No,
+    /// In light sleep, with its sockets.
+    #[cfg(feature = "sleep")]
+    Dozing,
+    /// In power saving mode, until it is used.
+    Saving,
+    /// Switched off, until it is switched on.
+    Off,
+    /// It is being woken from light sleep.
+    #[cfg(feature = "sleep")]
+    Waking,
 }
 
 /// Finding the way back into a known state, see `custodian`.
@@ -177,6 +196,9 @@ pub struct Counters {
     pub restarts: u32,
     /// Times an exchange was given up and the channel synchronised anew.
     pub resyncs: u32,
+    /// Notices dropped because too many came within one answer. Every socket is then asked, so that
+    /// it costs time, not data.
+    pub dropped: u32,
 }
 
 /// What does not change while the driver runs.
@@ -184,6 +206,8 @@ pub(crate) struct Fixed {
     pub(crate) secret: &'static [&'static str],
     pub(crate) sync: Sync,
     pub(crate) timing: Timing,
+    #[cfg(feature = "tap")]
+    pub(crate) tap: Option<&'static dyn crate::tap::Tap>,
 }
 
 pub(crate) struct Core {
@@ -198,7 +222,11 @@ pub(crate) struct Core {
     pub(crate) out_turn: Cell<u32>,
     pub(crate) answer: RefCell<Text<ANSWER_LIMIT>>,
     pub(crate) watch: RefCell<Watch>,
-    name: RefCell<Text<NAME_LIMIT>>,
+    pub(crate) name: RefCell<Text<NAME_LIMIT>>,
+    /// The running command's arguments are secret, and its answer may repeat them.
+    pub(crate) secret: Cell<bool>,
+    #[cfg(feature = "tap")]
+    pub(crate) out_class: Cell<crate::tap::Sent>,
     deferred: RefCell<heapless::Vec<Urc, 4>>,
     pub(crate) stage: Cell<Stage>,
     pub(crate) plan: Cell<Plan>,
@@ -226,10 +254,14 @@ pub(crate) struct Core {
     missed_notices: Cell<bool>,
     /// What the modem sends may be a credential: an upload that it echoes, a file that is read back
     /// and whose header was garbled. Such lines are not traced.
-    private: Cell<bool>,
+    pub(crate) private: Cell<bool>,
     pub(crate) link: Cell<Link>,
     pub(crate) generation: Cell<u32>,
     pub(crate) failures: Cell<u32>,
+    pub(crate) rest: Cell<Rest>,
+    /// The board has a pin for light sleep.
+    #[cfg(feature = "sleep")]
+    pub(crate) has_sleep: Cell<bool>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
     pub(crate) network_lost: Cell<bool>,
@@ -264,6 +296,9 @@ impl Core {
                 text: Text::new(),
             }),
             name: RefCell::new(Text::new()),
+            secret: Cell::new(false),
+            #[cfg(feature = "tap")]
+            out_class: Cell::new(crate::tap::Sent::Filler),
             deferred: RefCell::new(heapless::Vec::new()),
             stage: Cell::new(Stage::Idle),
             plan: Cell::new(Plan::Collect),
@@ -286,6 +321,9 @@ impl Core {
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
             failures: Cell::new(0),
+            rest: Cell::new(Rest::No),
+            #[cfg(feature = "sleep")]
+            has_sleep: Cell::new(false),
             restarted: Cell::new(false),
             booted: Cell::new(false),
             network_lost: Cell::new(false),
@@ -299,6 +337,7 @@ impl Core {
                 sent: 0,
                 restarts: 0,
                 resyncs: 0,
+                dropped: 0,
             }),
             changed: Notify::new(),
             outgoing: Notify::new(),
@@ -323,6 +362,9 @@ impl Core {
         let mut name = self.name.borrow_mut();
         name.clear();
         name.push(&line[..end]);
+        if cfg!(any(feature = "defmt", feature = "log", feature = "tap")) {
+            self.secret.set(is_secret(line, self.fixed.secret));
+        }
         self.answer.borrow_mut().clear();
         self.deferred.borrow_mut().clear();
         self.received.set(None);
@@ -338,7 +380,7 @@ impl Core {
         });
         self.framer
             .borrow_mut()
-            .arm_prompt(matches!(plan, Plan::Send { .. }));
+            .arm_prompt(matches!(plan, Plan::Send { .. } | Plan::Raw));
         self.timeout.set(timeout);
         self.progress();
         if let Plan::Send { .. } = plan {
@@ -348,12 +390,23 @@ impl Core {
         self.count(|counters| counters.exchanges = counters.exchanges.wrapping_add(1));
         self.exchange.set(self.exchange.get().wrapping_add(1));
         self.submit(len);
+        #[cfg(feature = "tap")]
+        self.out_class.set(if self.secret.get() {
+            crate::tap::Sent::SecretCommand
+        } else {
+            crate::tap::Sent::Command
+        });
         // The custodian keeps an eye on it.
         self.changed.wake();
     }
 
     /// Has the first `len` bytes of `out` put on the UART.
     pub(crate) fn submit(&self, len: usize) {
+        #[cfg(feature = "tap")]
+        self.out_class.set(match self.plan.get() {
+            Plan::Upload { .. } => crate::tap::Sent::Upload,
+            _ => crate::tap::Sent::Filler,
+        });
         self.out_turn.set(self.out_turn.get().wrapping_add(1));
         self.out_sent.set(0);
         self.out_len.set(len);
@@ -452,7 +505,14 @@ impl Core {
             let mut framer = self.framer.borrow_mut();
             let (mut now, later) = input.split_at(input.len().min(room));
             let event = framer.next(&mut now);
-            *input = &input[input.len() - later.len() - now.len()..];
+            let (_run, rest) = input.split_at(input.len() - later.len() - now.len());
+            *input = rest;
+            #[cfg(feature = "tap")]
+            {
+                drop(framer);
+                self.tap_received(modem, event, _run);
+                framer = self.framer.borrow_mut();
+            }
             let Some(event) = event else {
                 drop(framer);
                 self.push_settle(table);
@@ -518,6 +578,15 @@ impl Core {
         }
     }
 
+    /// One that is switched off is not woken by what it says.
+    pub(crate) fn set_rest(&self, rest: Rest) {
+        if self.rest.get() != Rest::Off || rest == Rest::No {
+            self.rest.set(rest);
+            self.changed.wake();
+            self.work.wake();
+        }
+    }
+
     /// The link is gone in whatever way; the supervisor brings it up anew.
     pub(crate) fn link_down(&self, table: &dyn Table) {
         self.generation.set(self.generation.get().wrapping_add(1));
@@ -552,16 +621,21 @@ impl Core {
         let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
         let asked = if running { name.as_bytes() } else { b"" };
         let kind = modem.line(line, asked);
-        if self.private.get() && kind == Line::Info {
+        if (self.private.get() || self.secret.get()) && kind == Line::Info {
             trace!("< ({} bytes)", line.len());
         } else {
             trace!("< {}", Ascii(line));
         }
-        if let Line::Urc(Urc::Restarted) = kind {
+        if let Line::Urc(Urc::Restarted | Urc::Saving) = kind {
             drop(framer);
             drop(name);
-            warn!("the modem restarted");
-            self.restarted.set(true);
+            if kind == Line::Urc(Urc::Restarted) {
+                warn!("the modem restarted");
+                self.restarted.set(true);
+            } else {
+                info!("the modem saves power");
+                self.set_rest(Rest::Saving);
+            }
             self.resync.set(Resync::Off);
             self.link_down(table);
             return false;
@@ -607,6 +681,7 @@ impl Core {
             Line::Urc(urc) if self.stage.get() == Stage::Tail && urc != Urc::Other => {
                 if self.deferred.borrow_mut().push(urc).is_err() {
                     self.missed_notices.set(true);
+                    self.count(|counters| counters.dropped = counters.dropped.wrapping_add(1));
                 }
             }
             Line::Urc(urc) => {
@@ -646,7 +721,7 @@ impl Core {
             // Until ATE0 has taken effect.
             Line::Info if echo => {}
             Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
-                Plan::Lines | Plan::Upload { .. } => {
+                Plan::Lines | Plan::Raw | Plan::Upload { .. } => {
                     self.set_stage(Stage::Info);
                     return true;
                 }
@@ -666,6 +741,8 @@ impl Core {
     fn prompt(&self) {
         if let (Stage::Prompt, Plan::Send { len, .. }) = (self.stage.get(), self.plan.get()) {
             self.data(len);
+        } else if let (Stage::Line, Plan::Raw) = (self.stage.get(), self.plan.get()) {
+            self.violation_in(Phase::Prompt);
         }
     }
 
@@ -687,6 +764,8 @@ impl Core {
                 return;
             }
             (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
+            // It has left line mode, and nobody knows for what.
+            (_, Plan::Raw, Final::Connect) => return self.violation_in(Phase::Prompt),
             // A result while it still counts our bytes: it has stopped counting, nobody knows when.
             (Stage::Data { .. }, ..) => false,
             (_, _, Final::Error(_)) => true,
@@ -714,12 +793,17 @@ impl Core {
     /// The modem did not keep to the grammar: nothing it says counts until the channel is
     /// synchronised.
     pub(crate) fn violation(&self) {
+        self.violation_in(self.phase());
+    }
+
+    /// The same, where the modem is known to wait for something else than the stage says.
+    fn violation_in(&self, phase: Phase) {
         let deaf = self.resync.get() != Resync::Off;
         if deaf || matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
             return;
         }
         warn!("the answer does not follow the grammar");
-        self.violated.set(self.phase());
+        self.violated.set(phase);
         self.resync.set(Resync::Deaf);
         self.set_stage(Stage::Done(Outcome::Garbled));
     }
@@ -800,10 +884,20 @@ impl Core {
                     slot.readable.set(true);
                 }
             }
-            Urc::Other | Urc::Restarted => {}
+            Urc::Other | Urc::Restarted | Urc::Saving => {}
         }
         self.work.wake();
     }
+}
+
+/// Whether a command line has a secret command in it, wherever it stands; without arguments there is
+/// nothing to hide.
+pub(crate) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
+    let has = |name: &[u8]| {
+        line.windows(name.len())
+            .any(|part| part.eq_ignore_ascii_case(name))
+    };
+    line.contains(&b'=') && secret.iter().any(|name| has(name.as_bytes()))
 }
 
 /// Notices may have been missed: every socket is asked.

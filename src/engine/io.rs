@@ -85,6 +85,8 @@ pub(crate) async fn transmit<W: Write>(engine: Engine<'_>, uart: &mut W) -> RunE
             .outgoing
             .until(|| core.next_out(engine.table, &mut buf))
             .await;
+        #[cfg(feature = "tap")]
+        let what = core.tap_next();
         let generation = core.generation.get();
         let turn = core.out_turn.get();
         // A UART held back by flow control must not outlast the modem it belonged to.
@@ -93,6 +95,8 @@ pub(crate) async fn transmit<W: Write>(engine: Engine<'_>, uart: &mut W) -> RunE
             .until(|| (core.generation.get() != generation).then_some(()));
         let write = async {
             uart.write_all(&buf[..count]).await?;
+            #[cfg(feature = "tap")]
+            core.tap_sent(what, &buf[..count]);
             if core.generation.get() == generation && core.out_turn.get() == turn {
                 core.out_done((count, counted));
             }

@@ -16,6 +16,8 @@ mod ring;
 mod runner;
 pub(crate) mod slots;
 mod supervisor;
+#[cfg(feature = "tap")]
+mod tap;
 mod turn;
 
 pub use self::at::{At, Upload};
@@ -23,7 +25,8 @@ pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
 pub(crate) use self::turn::Held;
 
-use self::core::{Core, Fixed, Link};
+pub(crate) use self::core::{Core, Rest};
+use self::core::{Fixed, Link};
 use self::slots::{SlotState, SocketPhase, Sockets, Table};
 use crate::error::{AtError, BringUpError, ConnectError};
 use crate::modem::{Limits, Modem, Slot, Timing};
@@ -48,6 +51,8 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, 
                 secret: M::SECRET,
                 sync: M::SYNC,
                 timing: Timing::DEFAULT,
+                #[cfg(feature = "tap")]
+                tap: None,
             }),
             modem,
             sockets: Sockets::new(),
@@ -57,6 +62,13 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, 
     /// The same with another timing.
     pub const fn with_timing(mut self, timing: Timing) -> Self {
         self.core.fixed.timing = timing;
+        self
+    }
+
+    /// The same, with somebody who watches the UART.
+    #[cfg(feature = "tap")]
+    pub const fn with_tap(mut self, tap: &'static dyn crate::tap::Tap) -> Self {
+        self.core.fixed.tap = Some(tap);
         self
     }
 }
@@ -85,12 +97,43 @@ impl<'a> Engine<'a> {
         self.core
             .work
             .until(|| match self.core.link.get() {
+                _ if self.core.rest.get() == Rest::Off => Some(Err(BringUpError::PoweredOff)),
+                // Whoever asks for it needs it now.
+                Link::Down | Link::Failed(_) if self.core.rest.get() == Rest::Saving => {
+                    self.core.rest.set(Rest::No);
+                    self.core.work.wake();
+                    None
+                }
                 // While the custodian is at work it is open whether the modem is still there.
                 Link::Up if !self.core.orphan.get() => Some(Ok(self.at())),
                 Link::Failed(error) if self.core.failures.get() != failures => Some(Err(error)),
                 _ => None,
             })
             .await
+    }
+
+    /// For questions that a modem also answers when it is not on the network: a handle as soon as it is
+    /// known to be in line mode, and why it is not up.
+    pub(crate) async fn answering(&self) -> Result<(At<'a>, Option<BringUpError>), BringUpError> {
+        let known = match self.core.link.get() {
+            Link::Failed(error) if self.core.rest.get() == Rest::No => error,
+            _ => match self.up().await {
+                Ok(at) => return Ok((at, None)),
+                Err(error) => error,
+            },
+        };
+        match known {
+            // It refused something: it is there.
+            BringUpError::At {
+                error: AtError::Refused(_),
+                ..
+            } => {}
+            BringUpError::At { .. } | BringUpError::NoAnswer | BringUpError::PoweredOff => {
+                return Err(known);
+            }
+            _ => {}
+        }
+        Ok((self.at(), Some(known)))
     }
 
     /// Takes a free entry of the table and an id that the modem does not hold, armed for the result
@@ -117,6 +160,10 @@ impl<'a> Engine<'a> {
         self.table.rx(slot).clear();
         self.table.tx(slot).clear();
         slots[index].arm(id);
+        #[cfg(feature = "tap")]
+        if let Some(tap) = self.core.fixed.tap {
+            tap.opening(slot.0);
+        }
         Ok(slot)
     }
 

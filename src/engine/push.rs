@@ -47,6 +47,12 @@ impl Core {
         }));
     }
 
+    /// Whose pushed payload is under way.
+    #[cfg(feature = "tap")]
+    pub(crate) fn push_slot(&self) -> Option<Slot> {
+        self.push.get().and_then(|push| push.slot)
+    }
+
     /// How many bytes may be taken in now; no limit unless they are pushed payload.
     pub(crate) fn push_room(&self, table: &dyn Table) -> usize {
         let slot = self.push.get().and_then(|push| push.slot);

@@ -1,9 +1,12 @@
 //! Brings the modem up and keeps it up; moves socket data; closes what was dropped.
 
+use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer};
 
 use super::Engine;
-use super::core::Link;
+use super::core::{Link, Rest};
+#[cfg(feature = "sleep")]
+use super::slots::SlotState;
 use super::slots::SocketPhase;
 use crate::at::at_command;
 use crate::error::SocketError;
@@ -16,6 +19,9 @@ const LAST_BACKOFF: Duration = Duration::from_secs(30);
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
 const CLOSE_TRIES: u8 = 3;
+/// From the sleep pin to a modem that listens. No manual says how long it takes.
+#[cfg(feature = "sleep")]
+const WAKE_DELAY: Duration = Duration::from_millis(100);
 /// A notice follows what it is about.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -27,7 +33,13 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
     let core = engine.core;
     let mut backoff = FIRST_BACKOFF;
     let mut last = 0;
+    #[cfg(feature = "sleep")]
+    core.has_sleep.set(power.has_sleep());
     loop {
+        if core.rest.get() != Rest::No {
+            rest(engine, power).await;
+            continue;
+        }
         if core.link.get() != Link::Up {
             backoff = bring_up(engine, modem, power, backoff).await;
             continue;
@@ -36,7 +48,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
         let mut job = None;
         // Also when the time to look again has come nearer, as by a write that lingers.
         let mut ready = || {
-            if core.link.get() != Link::Up {
+            if core.link.get() != Link::Up || core.rest.get() != Rest::No {
                 job = Some(Job::LinkChanged);
                 return true;
             }
@@ -63,7 +75,19 @@ async fn bring_up<M: Modem>(
 ) -> Duration {
     let core = engine.core;
     let mut at = engine.at();
-    let result = modem.bring_up(&mut at, power).await;
+    // The runner's task waits for such changes anyway, so that this takes no other's place.
+    let resting = core
+        .changed
+        .until(|| (core.rest.get() != Rest::No).then_some(()));
+    let result = match select(resting, modem.bring_up(&mut at, power)).await {
+        Either::Second(result) => result,
+        Either::First(()) => {
+            // It may have been at the pins.
+            power.power_key(false);
+            power.reset(false);
+            return FIRST_BACKOFF;
+        }
+    };
     match result {
         Ok(()) if !at.is_stale() => {
             info!("the modem is up");
@@ -81,8 +105,68 @@ async fn bring_up<M: Modem>(
             core.work.wake();
         }
     }
-    Timer::after(backoff).await;
+    let limit = Instant::now() + backoff;
+    let mut resting = || core.rest.get() != Rest::No;
+    core.changed.until_or(limit, &mut resting).await;
     (backoff * 2).min(LAST_BACKOFF)
+}
+
+/// Leaves the modem alone as long as it rests.
+#[cfg(not(feature = "sleep"))]
+async fn rest(engine: Engine<'_>, _power: &mut dyn Power) {
+    let core = engine.core;
+    core.work
+        .until(|| (core.rest.get() == Rest::No).then_some(()))
+        .await;
+}
+
+/// Leaves the modem alone as long as it rests, and wakes it from light sleep when a socket or a command
+/// needs it.
+#[cfg(feature = "sleep")]
+async fn rest(engine: Engine<'_>, power: &mut dyn Power) {
+    let core = engine.core;
+    // It may be wanted before it was noticed.
+    let dozes = matches!(core.rest.get(), Rest::Dozing | Rest::Waking);
+    if dozes {
+        // Not in the middle of an exchange.
+        let _turn = core.turn.acquire().await;
+        power.sleep(core.rest.get() == Rest::Dozing);
+    }
+    let needed = || {
+        let work = |slot: &SlotState, tx: usize| {
+            slot.readable.get() || tx > 0 || (slot.close.get() && slot.in_modem.get())
+        };
+        let slots = engine.table.slots();
+        core.network_lost.get()
+            || core.link.get() != Link::Up
+            || (0..slots.len())
+                .any(|index| work(&slots[index], engine.table.tx(Slot(index as u8)).len()))
+    };
+    core.work
+        .until(|| match core.rest.get() {
+            Rest::No | Rest::Waking => Some(()),
+            Rest::Dozing => needed().then_some(()),
+            // Switched off meanwhile.
+            _ if dozes => Some(()),
+            _ => None,
+        })
+        .await;
+    if !dozes {
+        return;
+    }
+    power.sleep(false);
+    if matches!(core.rest.get(), Rest::Saving | Rest::Off) {
+        return;
+    }
+    core.rest.set(Rest::Waking);
+    Timer::after(WAKE_DELAY).await;
+    // The first characters may be lost all the same: it asks until it is answered.
+    if core.link.get() == Link::Up && !engine.at().synchronise().await {
+        core.link_down(engine.table);
+    }
+    if core.rest.get() == Rest::Waking {
+        core.set_rest(Rest::No);
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -4,7 +4,9 @@ mod connect;
 mod credentials;
 mod demo;
 mod publish;
+mod record;
 mod simulate;
+mod status;
 mod subscribe;
 
 use sectag::modem::Modem;
@@ -22,6 +24,9 @@ pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure
         Command::Subscribe(args) => subscribe::run(&args, report).await,
         Command::Connect(args) => connect::run(&args, report).await,
         Command::Credentials(args) => credentials::run(&args, report).await,
+        Command::Status(args) => status::run(&args, report).await,
+        // It runs one of the others.
+        Command::Record(args) => Box::pin(record::run(&args, report)).await,
         Command::Simulate(args) => simulate::run(args, report).await,
     }
 }

@@ -5,6 +5,8 @@ mod credentials;
 mod demo;
 mod mqtt;
 mod process;
+mod record;
 mod simulate;
+mod status;
 mod surroundings;
 mod usage;

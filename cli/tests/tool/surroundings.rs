@@ -10,14 +10,15 @@ use tokio::sync::oneshot;
 
 use crate::process::{Ended, Tool, credentials};
 
-struct Modem {
+/// A modem of the kind that `sectag simulate` has no option for.
+pub(crate) struct Modem {
     port: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Modem {
-    fn start(options: Options) -> Self {
+    pub(crate) fn start(options: Options) -> Self {
         let (report, reported) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
@@ -43,7 +44,12 @@ impl Modem {
     }
 
     #[track_caller]
-    fn run(&self, command: &[&str], options: &[&str], environment: &[(&str, &str)]) -> Ended {
+    pub(crate) fn run(
+        &self,
+        command: &[&str],
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Ended {
         let modem = ["--modem", "bg96", "--port", &self.port];
         Tool::start(&[command, &modem, options].concat(), environment, b"").end()
     }

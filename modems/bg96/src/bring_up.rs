@@ -8,6 +8,8 @@ use crate::commands::{
     Activate, Attention, ContextQuery, Deactivate, EnterPin, GsmRegistration, LastError,
     LteRegistration, SetContext, Setting, Sim, SimQuery,
 };
+#[cfg(feature = "radio")]
+use crate::radio;
 use crate::{Bg96, clock, codes, files, sockets};
 
 /// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
@@ -43,6 +45,8 @@ pub(crate) async fn run(
         result => step("AT+QFDEL", result)?,
     }
     sim(modem, at).await?;
+    #[cfg(feature = "radio")]
+    radio::apply(modem, at).await?;
     registration(modem, at).await?;
     context(modem, at).await?;
     step("AT+CCLK", clock::synchronise(modem, at).await)
@@ -153,18 +157,17 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
         match at.send(&SimQuery).await {
             Ok(Sim::Ready) => return Ok(()),
             Ok(Sim::Pin) if !entered => {
+                let pin = modem.config.pin.ok_or(BringUpError::SimLocked)?;
                 // Three wrong tries lock the SIM.
-                let pin = modem
-                    .config
-                    .pin
-                    .filter(|_| !modem.pin_refused.get())
-                    .ok_or(BringUpError::SimLocked)?;
+                if modem.pin_refused.get() {
+                    return Err(BringUpError::SimPinRefused);
+                }
                 entered = true;
                 match at.send(&EnterPin(pin)).await {
                     Ok(_) => {}
                     Err(AtError::Refused(_)) => {
                         modem.pin_refused.set(true);
-                        return Err(BringUpError::SimLocked);
+                        return Err(BringUpError::SimPinRefused);
                     }
                     Err(error) => {
                         return Err(BringUpError::At {
@@ -178,7 +181,10 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
             Ok(Sim::NotReady) => return Err(BringUpError::SimMissing(Code::Plain)),
             // The modem may take a moment to believe the PIN.
             Ok(Sim::Pin) if start.elapsed() < SIM_LIMIT => {}
-            Ok(_) => return Err(BringUpError::SimLocked),
+            // The PIN was taken, and it is still asked for.
+            Ok(Sim::Pin) => return Err(BringUpError::SimPinRefused),
+            Ok(Sim::Puk) => return Err(BringUpError::SimPukNeeded),
+            Ok(Sim::Foreign) => return Err(BringUpError::SimForeign),
             // 14: busy; others: not read yet, or not there.
             Err(AtError::Refused(code)) => {
                 let limit = if code == Code::Cme(14) {
@@ -188,7 +194,9 @@ async fn sim(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
                 };
                 if start.elapsed() >= limit {
                     return Err(match code {
-                        Code::Cme(11 | 12 | 16..=18) => BringUpError::SimLocked,
+                        Code::Cme(11) => BringUpError::SimLocked,
+                        Code::Cme(12) => BringUpError::SimPukNeeded,
+                        Code::Cme(16) => BringUpError::SimPinRefused,
                         code => BringUpError::SimMissing(code),
                     });
                 }

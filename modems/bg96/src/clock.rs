@@ -13,9 +13,12 @@ const NTP_LIMIT: Duration = Duration::from_secs(125);
 
 pub(crate) async fn read(at: At<'_>) -> Result<DateTime, AtError> {
     // A date that does not exist is a clock that was never set, such as the GPS epoch of 1980.
-    at.send(&ClockQuery)
-        .await
-        .map(|time| time.0.unwrap_or(NEVER))
+    shown(at).await.map(|time| time.unwrap_or(NEVER))
+}
+
+/// What the clock shows, if that is a date at all.
+pub(crate) async fn shown(at: At<'_>) -> Result<Option<DateTime>, AtError> {
+    at.send(&ClockQuery).await.map(|time| time.0)
 }
 
 pub(crate) async fn set(at: At<'_>, now: DateTime) -> Result<(), AtError> {

@@ -9,7 +9,7 @@ use crate::dialect;
 use crate::files::FileName;
 
 /// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
-const QUICK: u32 = 3000;
+pub(crate) const QUICK: u32 = 3000;
 
 /// Commands without arguments or answer.
 #[derive(Clone, Copy)]
@@ -66,9 +66,11 @@ impl AtatResp for Time {}
 /// What the SIM says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sim {
-    Locked,
+    /// Locked to another operator: `PH-NET PIN` and its like.
+    Foreign,
     NotReady,
     Pin,
+    Puk,
     Ready,
 }
 impl AtatResp for Sim {}
@@ -76,10 +78,12 @@ impl AtatResp for Sim {}
 pub(crate) struct SimQuery;
 at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
     Some(match answer(text, "+CPIN:")? {
-        b"READY" => Sim::Ready,
+        // The second PIN guards other things than the network.
+        b"READY" | b"SIM PIN2" | b"SIM PUK2" => Sim::Ready,
         b"SIM PIN" => Sim::Pin,
+        b"SIM PUK" => Sim::Puk,
         b"NOT READY" | b"NOT INSERTED" => Sim::NotReady,
-        _ => Sim::Locked,
+        _ => Sim::Foreign,
     })
 });
 

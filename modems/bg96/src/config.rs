@@ -4,6 +4,9 @@ use embassy_time::Duration;
 use sectag::at::{InvalidInput, Text};
 use sectag::{Secret, ServerName};
 
+#[cfg(feature = "radio")]
+use crate::radio::Radio;
+
 /// How the network is told user name and password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -50,6 +53,8 @@ pub struct Config {
     pub(crate) ntp: Option<ServerName<'static>>,
     pub(crate) set_clock: bool,
     pub(crate) registration: Duration,
+    #[cfg(feature = "radio")]
+    pub(crate) radio: &'static [Radio],
     pub(crate) flow_control: bool,
     pub(crate) direct_push: bool,
 }
@@ -67,12 +72,17 @@ impl Config {
             ntp: None,
             set_clock: true,
             registration: Duration::from_secs(90),
+            #[cfg(feature = "radio")]
+            radio: &[],
             flow_control: false,
             direct_push: false,
         }
     }
 
-    /// The access point name, up to 100 bytes.
+    /// The access point name, up to 100 bytes. It is for the data connection that bring-up makes: one
+    /// that is up already, from an earlier life of the MCU, is kept with the name it has. To change it
+    /// in the field, restart the modem too, for instance with
+    /// [`power_off`](sectag::Control::power_off).
     pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
         match Text::new(apn) {
             Ok(apn) => self.apn = Some(apn),
@@ -118,6 +128,15 @@ impl Config {
     /// An NTP server to ask when the network tells no time.
     pub const fn ntp(mut self, server: ServerName<'static>) -> Self {
         self.ntp = Some(server);
+        self
+    }
+
+    /// Technologies, bands, roaming and operator. What is not named stays as it is in the modem. One
+    /// that the modem refuses ends the bring-up with
+    /// [`SettingRefused`](sectag::BringUpError::SettingRefused).
+    #[cfg(feature = "radio")]
+    pub const fn radio(mut self, choices: &'static [Radio]) -> Self {
+        self.radio = choices;
         self
     }
 

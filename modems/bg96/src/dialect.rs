@@ -120,8 +120,9 @@ static WHOLE: [(&[u8], Line); 11] = [
     (b"RDY", RESTARTED),
     (b"POWERED DOWN", RESTARTED),
     (b"NORMAL POWER DOWN", RESTARTED),
-    (b"PSM POWER DOWN", RESTARTED),
-    (b"POWER DOWN", RESTARTED),
+    // The first is what drivers wait for, the second what the manual shows (sheet 1.7).
+    (b"PSM POWER DOWN", Line::Urc(Urc::Saving)),
+    (b"POWER DOWN", Line::Urc(Urc::Saving)),
     (b"APP RDY", Line::Urc(Urc::Booted)),
     (b"NO CARRIER", OTHER),
 ];
@@ -234,7 +235,8 @@ mod tests {
     #[test]
     fn banner_counts_also_behind_noise() {
         assert_eq!(urc(b"\xff\x00RDY"), Line::Urc(Urc::Restarted));
-        assert_eq!(urc(b"PSM POWER DOWN"), Line::Urc(Urc::Restarted));
+        assert_eq!(urc(b"POWERED DOWN"), Line::Urc(Urc::Restarted));
+        assert_eq!(urc(b"PSM POWER DOWN"), Line::Urc(Urc::Saving));
         assert_eq!(urc(b"APP RDY"), Line::Urc(Urc::Booted));
         assert_eq!(urc(b"NOT RDY"), Line::Info);
     }

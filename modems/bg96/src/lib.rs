@@ -24,20 +24,29 @@ mod commands;
 mod config;
 mod dialect;
 mod files;
+mod power;
+#[cfg(feature = "radio")]
+mod radio;
+mod raw;
 mod sockets;
+mod status;
 
 pub use codes::meaning;
 pub use config::{Auth, Config};
+#[cfg(feature = "radio")]
+pub use radio::{Lte, Network, Operator, Plmn, Radio, Roaming, Search};
 
 use core::cell::Cell;
 use core::convert::Infallible;
 
+use embassy_time::Duration;
 use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    Accepts, At, AtError, BringUpError, Comparison, ConnectError, CredentialError, Kind, Power,
-    Source, Stored, Support, Tag, Verification,
+    Accepts, At, AtError, BringUpError, Code, Comparison, ConnectError, CredentialError, Edrx,
+    Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored, Support, Tag, Technology,
+    Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
@@ -51,6 +60,9 @@ pub struct Bg96 {
     context_lost: Cell<bool>,
     /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
     pin_refused: Cell<bool>,
+    /// The radio is as configured; it is not written twice.
+    #[cfg(feature = "radio")]
+    radio_written: Cell<bool>,
 }
 
 /// What this firmware was found to do.
@@ -93,6 +105,8 @@ impl Bg96 {
             files: files::Remains::new(),
             context_lost: Cell::new(false),
             pin_refused: Cell::new(false),
+            #[cfg(feature = "radio")]
+            radio_written: Cell::new(false),
         }
     }
 }
@@ -106,6 +120,8 @@ impl Modem for Bg96 {
         chain: u16::MAX,
     };
     const NAME: &'static str = "bg96";
+    // Sheet 1.1.
+    const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const LIMITS: Limits = Limits {
         // SSL contexts 0-5, client ids 0-11 (sheet 4).
         sockets: 6,
@@ -114,7 +130,9 @@ impl Modem for Bg96 {
         // The manual says 1460 in one place and 1500 in another (sheet 4.3).
         max_send: 1460,
     };
-    const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP"];
+    const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    // The last two can be typed only.
+    const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP", "+CPWD", "+CLCK"];
     const SYNC: Sync = Sync {
         command: "AT+IPR?\r",
         answer: "+IPR:",
@@ -172,6 +190,61 @@ impl Modem for Bg96 {
 
     fn verification(&self) -> Verification {
         self.facts.get().verification()
+    }
+
+    async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
+        power::off(at).await
+    }
+
+    async fn sleep(&self, at: At<'_>) -> Result<(), AtError> {
+        power::sleep(at).await
+    }
+
+    async fn set_power_saving(
+        &self,
+        at: At<'_>,
+        wanted: Option<PowerSaving>,
+    ) -> Result<(), AtError> {
+        power::set_saving(at, wanted).await
+    }
+
+    async fn power_saving(&self, at: At<'_>) -> Result<Option<PowerSaving>, AtError> {
+        power::saving(at).await
+    }
+
+    async fn set_edrx(
+        &self,
+        at: At<'_>,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError> {
+        power::set_edrx(at, technology, wanted).await
+    }
+
+    async fn edrx(&self, at: At<'_>) -> Result<Option<Edrx>, AtError> {
+        power::edrx(at).await
+    }
+
+    async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code {
+        // QIGETERROR is about these two families only (sheet 4.6).
+        let family = |name: &str| {
+            command
+                .get(2..2 + name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        if code == Code::Plain && (family("+QI") || family("+QSSL")) {
+            bring_up::explain(at, code).await
+        } else {
+            code
+        }
+    }
+
+    async fn status(&self, at: At<'_>, status: &mut Status) {
+        status::read(at, status).await;
+    }
+
+    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError> {
+        status::sim(at).await
     }
 
     async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {

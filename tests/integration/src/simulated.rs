@@ -88,10 +88,21 @@ impl World {
         power: P,
         application: impl FnOnce(Bench) -> A,
     ) -> T {
+        self.attach_state(State::new(Bg96::new(config)), power, application)
+            .await
+    }
+
+    /// The same with a whole state, for what only that can be given.
+    pub async fn attach_state<T, P: Power, A: Future<Output = T>>(
+        &self,
+        state: Rings,
+        power: P,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
         let (host, device) = tokio::io::duplex(4096);
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
+        let state: &'static mut Rings = Box::leak(Box::new(state));
         let (control, sockets, mut runner) =
             sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), power);
         let serve = async {

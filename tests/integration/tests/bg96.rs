@@ -772,7 +772,7 @@ fn wrong_pin_is_tried_once() {
             Timer::after_secs(300).await;
             first
         });
-        assert_eq!(outcome.await, Err(BringUpError::SimLocked));
+        assert_eq!(outcome.await, Err(BringUpError::SimPinRefused));
         // A third try would lock the SIM.
         assert_eq!(world.count("AT+CPIN="), 1);
     });

@@ -31,7 +31,7 @@
 //!   forgotten); SMS, calls, CMUX.
 //! - Cipher suites other than 0xC02F and protocols other than TLS 1.2: rustls has no others of the modem's list. They
 //!   can be configured, as on the modem; an open that is left with nothing fails with 566.
-//! - PUK entry; PSM and eDRX are stored and never entered; sleep does not swallow characters; a wrong line rate
+//! - PUK entry; PSM is entered only when a test says so, eDRX is never granted; a wrong line rate
 //!   garbles nothing; hardware flow control is assumed.
 //! - `QICFG="dataformat"` is stored, hex payload is not made.
 

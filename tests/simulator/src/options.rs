@@ -28,6 +28,10 @@ pub enum Sim {
     Ready,
     /// This PIN must be entered after every boot.
     PinRequired(String),
+    /// All tries are used up: only the PUK helps.
+    PukRequired,
+    /// Of another operator than the one the modem is locked to.
+    Foreign,
     /// Empty holder.
     Missing,
 }

@@ -53,6 +53,12 @@ pub struct Profile {
     pub crlf_before_upload_result: bool,
     /// `AT+QFOPEN`, `AT+QFREAD` and `AT+QFDWL` exist. No BG96 is known without them.
     pub reads_files: bool,
+    /// An orderly `AT+QPOWD` ends with `POWERED DOWN`; some BG95 firmware says nothing (sheet 1.1).
+    pub announces_power_down: bool,
+    /// What is said on entering PSM (sheet 1.7: both are known).
+    pub power_saving_words: &'static str,
+    /// `AT+QCFG` items of this list answer `ERROR`, as on the BG96-M (sheet 1.5).
+    pub missing_items: &'static [&'static str],
     /// When a socket announces data again.
     pub rearm: Rearm,
     /// Refusal of an occupied id.
@@ -102,6 +108,9 @@ impl Profile {
         ntp_time_is_utc: true,
         crlf_before_upload_result: false,
         reads_files: true,
+        announces_power_down: true,
+        power_saving_words: "PSM POWER DOWN",
+        missing_items: &[],
         rearm: Rearm::ZeroRead,
         used_id: UsedId::ResultLine,
     };

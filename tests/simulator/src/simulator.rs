@@ -41,6 +41,8 @@ pub(crate) trait Modem {
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
+    fn sleep_pin(&self, high: bool);
+    fn save_power(&self);
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
     fn drop_pdp(&self, context: u8);
@@ -175,6 +177,16 @@ impl Simulator {
     /// Asserts (RESET_N low) or releases the reset pin; a pulse of the right length resets.
     pub fn reset_pin(&self, asserted: bool) {
         self.inner.modem.reset_pin(asserted);
+    }
+
+    /// Sets the pin that lets the modem sleep (DTR) where it was told that it may: high to sleep.
+    pub fn sleep_pin(&self, high: bool) {
+        self.inner.modem.sleep_pin(high);
+    }
+
+    /// The modem enters power saving mode: it says so and is off, until its power key is pressed.
+    pub fn save_power(&self) {
+        self.inner.modem.save_power();
     }
 
     /// The STATUS pin: high while the modem runs.

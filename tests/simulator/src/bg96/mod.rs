@@ -35,6 +35,8 @@ const LINE_LIMIT: usize = 1024;
 const POWER_ON_PULSE: Duration = Duration::from_millis(500);
 const POWER_OFF_PULSE: Duration = Duration::from_millis(650);
 const RESET_PULSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(460));
+/// From DTR low to a UART that works. UNCONFIRMED: no manual gives a number.
+const WAKE_TIME: Duration = Duration::from_millis(50);
 /// STATUS rises a little before the UART works, sheet 1.1 [HW fig.8].
 const STATUS_LEAD: Duration = Duration::from_millis(100);
 
@@ -62,6 +64,10 @@ pub(crate) struct Bg96 {
     reset_since: Cell<Option<Instant>>,
     /// Unfinished command line; echo has seen it already.
     line: RefCell<Vec<u8>>,
+    /// DTR is high, and the unit may sleep.
+    sleep_pin: Cell<bool>,
+    /// From when on it listens after a sleep.
+    awake_at: Cell<Instant>,
 }
 
 impl Bg96 {
@@ -89,6 +95,8 @@ impl Bg96 {
             power_key_since: Cell::new(None),
             reset_since: Cell::new(None),
             line: RefCell::new(Vec::new()),
+            sleep_pin: Cell::new(false),
+            awake_at: Cell::new(Instant::MIN),
         })
     }
 
@@ -138,6 +146,8 @@ impl Bg96 {
         match self.options.sim {
             Sim::Ready => self.sim_urcs(),
             Sim::PinRequired(_) => self.urc("+CPIN: SIM PIN"),
+            Sim::PukRequired => self.urc("+CPIN: SIM PUK"),
+            Sim::Foreign => self.urc("+CPIN: PH-NET PIN"),
             Sim::Missing => self.urc("+CPIN: NOT INSERTED"),
         }
         self.core.touch();
@@ -306,6 +316,10 @@ impl Bg96 {
                     self.flush_urcs();
                     return Poll::Pending;
                 };
+                // Sheet 1.7: in sleep the first characters are lost.
+                if self.sleeps() {
+                    continue;
+                }
                 if byte == b'\n' && line.is_empty() {
                     // Tolerated after CR (sheet section 0).
                     continue;
@@ -392,6 +406,24 @@ impl Modem for Bg96 {
         }
     }
 
+    fn sleep_pin(&self, high: bool) {
+        if self.sleep_pin.replace(high) && !high && self.state.borrow().sleep_mode == 1 {
+            self.awake_at.set(Instant::now() + WAKE_TIME);
+        }
+    }
+
+    fn save_power(&self) {
+        let state = self.state.borrow();
+        let words = self.options.profile.power_saving_words;
+        let timers = state.nv.qcfg.get("psm/urc").is_some_and(|on| on == "1");
+        drop(state);
+        if timers {
+            self.core.send(b"\r\n+QPSMTIMER: 86400,2\r\n");
+        }
+        self.core.send(format!("\r\n{words}\r\n").as_bytes());
+        self.restart(Power::Off);
+    }
+
     fn reset_pin(&self, asserted: bool) {
         if asserted {
             self.reset_since
@@ -443,9 +475,18 @@ impl Modem for Bg96 {
 }
 
 impl Bg96 {
+    fn sleeps(&self) -> bool {
+        self.state.borrow().sleep_mode == 1
+            && (self.sleep_pin.get() || Instant::now() < self.awake_at.get())
+    }
+
     /// Orderly: the line that says so is the last.
     fn switch_off(&self) {
         self.core.send(b"\r\nPOWERED DOWN\r\n");
+        self.restart(Power::Off);
+    }
+
+    fn switch_off_silently(&self) {
         self.restart(Power::Off);
     }
 }

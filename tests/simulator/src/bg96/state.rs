@@ -57,6 +57,7 @@ pub(super) struct NonVolatile {
     pub(super) sim_detect: (u8, u8),
     pub(super) psm: String,
     pub(super) edrx: String,
+    pub(super) operator_fixed: bool,
 }
 
 /// One SSL context, `AT+QSSLCFG`; volatile (sheet section 4).
@@ -122,6 +123,7 @@ pub(super) struct State {
     pub(super) sim_reports: u8,
     pub(super) registered: bool,
     pub(super) operator_off: bool,
+    pub(super) operator_format: u8,
     pub(super) ssl: [SslContext; 6],
     pub(super) pdp_settings: BTreeMap<u8, PdpSettings>,
     pub(super) pdp: BTreeMap<u8, Pdp>,
@@ -148,6 +150,7 @@ impl State {
             sim_detect: (0, 0),
             psm: "0".into(),
             edrx: "0".into(),
+            operator_fixed: false,
         };
         let mut state = Self {
             nv,
@@ -164,6 +167,7 @@ impl State {
             sim_reports: 0,
             registered: false,
             operator_off: false,
+            operator_format: 0,
             ssl: std::array::from_fn(|_| SslContext::FACTORY),
             pdp_settings: BTreeMap::new(),
             pdp: BTreeMap::new(),
@@ -196,6 +200,7 @@ impl State {
         self.sim_reports = 0;
         self.registered = false;
         self.operator_off = false;
+        self.operator_format = 0;
         self.ssl = std::array::from_fn(|_| SslContext::FACTORY);
         self.pdp_settings.clear();
         self.pdp.clear();
@@ -217,6 +222,8 @@ impl State {
         match sim {
             Sim::Missing => Some(SimObstacle::Missing),
             _ if !self.sim_ready => Some(SimObstacle::Busy),
+            Sim::PukRequired => Some(SimObstacle::Puk),
+            Sim::Foreign => Some(SimObstacle::Foreign),
             Sim::PinRequired(_) if self.pin_tries == 0 => Some(SimObstacle::Puk),
             Sim::PinRequired(_) if !self.pin_entered => Some(SimObstacle::Pin),
             _ => None,
@@ -228,6 +235,7 @@ impl State {
 pub(super) enum SimObstacle {
     Missing,
     Busy,
+    Foreign,
     Pin,
     Puk,
 }

@@ -54,7 +54,11 @@ impl Bg96 {
         self.finish("OK", 0);
         // Sheet 1.1: a network detach takes its time.
         Timer::after(Duration::from_millis(if orderly { 2000 } else { 100 })).await;
-        self.switch_off();
+        if orderly && !self.options.profile.announces_power_down {
+            self.switch_off_silently();
+        } else {
+            self.switch_off();
+        }
         Ok(Done::Answered)
     }
 }

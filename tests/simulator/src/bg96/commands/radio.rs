@@ -8,6 +8,7 @@ use super::{OK, Outcome, Reply, UNKNOWN};
 /// The three registration commands.
 pub(in super::super) const DOMAINS: [&str; 3] = ["CREG", "CGREG", "CEREG"];
 
+const OPERATOR: &str = "00101";
 const CELL: &str = "\"5A29\",\"C4C7F0B\",8";
 
 fn mode(state: &State, domain: &str) -> u8 {
@@ -73,9 +74,16 @@ impl Bg96 {
             ("CGREG" | "CEREG", Op::Test) => reply.line(format!("+{name}: (0-2,4)")),
             ("COPS", Op::Read) => {
                 let state = self.state.borrow();
-                let mode = if state.operator_off { 2 } else { 0 };
+                let mode = match state.operator_off {
+                    true => 2,
+                    false => u8::from(state.nv.operator_fixed),
+                };
                 if state.registered {
-                    reply.line(format!("+COPS: {mode},0,\"Test Network\",8"));
+                    let (format, name) = match state.operator_format {
+                        2 => (2, OPERATOR),
+                        format => (format, "Test Network"),
+                    };
+                    reply.line(format!("+COPS: {mode},{format},\"{name}\",8"));
                 } else {
                     reply.line(format!("+COPS: {mode}"));
                 }
@@ -87,12 +95,19 @@ impl Bg96 {
                         self.state.borrow_mut().operator_off = true;
                         self.unregister();
                     }
-                    3 => drop(args.byte(1, 0, 2)?),
-                    0 => self.state.borrow_mut().operator_off = false,
+                    3 => self.state.borrow_mut().operator_format = args.byte(1, 0, 2)?,
+                    0 => {
+                        let mut state = self.state.borrow_mut();
+                        (state.operator_off, state.nv.operator_fixed) = (false, false);
+                    }
                     _ => {
                         args.byte(1, 0, 2)?;
-                        args.string(2)?;
-                        self.state.borrow_mut().operator_off = false;
+                        // Only one network is in reach.
+                        if args.string(2)? != OPERATOR {
+                            return Err(Fail::Cme(30));
+                        }
+                        let mut state = self.state.borrow_mut();
+                        (state.operator_off, state.nv.operator_fixed) = (false, true);
                     }
                 }
                 self.core.touch();

@@ -250,6 +250,7 @@ impl Bg96 {
         let item = ITEMS
             .iter()
             .find(|item| item.name == name)
+            .filter(|item| !self.options.profile.missing_items.contains(&item.name))
             .ok_or(Fail::Error)?;
         let mut state = self.state.borrow_mut();
         if args.len() == 1 {

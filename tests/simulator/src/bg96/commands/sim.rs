@@ -16,6 +16,8 @@ impl Bg96 {
             None => Ok(()),
             Some(SimObstacle::Missing) => Err(Fail::Cme(10)),
             Some(SimObstacle::Busy) => Err(Fail::Cme(14)),
+            // Network personalisation (sheet 1.4: 40 to 47).
+            Some(SimObstacle::Foreign) => Err(Fail::Cme(40)),
             Some(SimObstacle::Pin) => Err(Fail::Cme(11)),
             Some(SimObstacle::Puk) => Err(Fail::Cme(12)),
         }
@@ -25,6 +27,7 @@ impl Bg96 {
         match (name, op) {
             ("CPIN", Op::Read) => match self.state.borrow().sim_obstacle(&self.options.sim) {
                 None => reply.line("+CPIN: READY"),
+                Some(SimObstacle::Foreign) => reply.line("+CPIN: PH-NET PIN"),
                 Some(SimObstacle::Pin) => reply.line("+CPIN: SIM PIN"),
                 Some(SimObstacle::Puk) => reply.line("+CPIN: SIM PUK"),
                 Some(SimObstacle::Missing) => return Err(Fail::Cme(10)),
@@ -80,7 +83,7 @@ impl Bg96 {
             (Some(SimObstacle::Missing), _) => Err(Fail::Cme(10)),
             (Some(SimObstacle::Busy), _) => Err(Fail::Cme(14)),
             // Unblocking is not modelled: no test has a PUK.
-            (Some(SimObstacle::Puk), _) => Err(Fail::Cme(16)),
+            (Some(SimObstacle::Puk | SimObstacle::Foreign), _) => Err(Fail::Cme(16)),
             (Some(SimObstacle::Pin), Sim::PinRequired(right)) if pin == right && !with_new => {
                 {
                     let mut state = self.state.borrow_mut();

@@ -1,0 +1,92 @@
+//! `sectag record`: another command, with a transcript of what it and the modem say to each other.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+use clap::Parser;
+use sectag_transcript::{Payload, Recorder};
+
+use crate::args::{Cli, Command, Record};
+use crate::hints::Failure;
+use crate::report::Report;
+
+pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
+    let Cli {
+        command,
+        json,
+        verbose,
+    } = inner(args)?;
+    crate::trace_to_stderr(verbose);
+    let payload = if args.payload {
+        Payload::Kept
+    } else {
+        Payload::Masked
+    };
+    let source = format!(
+        "recorded by sectag {} at a {}; whole; secrets{} masked",
+        env!("CARGO_PKG_VERSION"),
+        args.modem.as_str(),
+        match payload {
+            Payload::Kept => " and what was sent before the server's first byte",
+            Payload::Masked => " and payload",
+        }
+    );
+    let out = create(&args.out).map_err(|error| failed(&args.out, &error))?;
+    // The driver's state refers to it; this process runs one command and ends.
+    let recorder: &'static Recorder<_> = Box::leak(Box::new(Recorder::new(
+        BufWriter::new(out),
+        &source,
+        payload,
+    )));
+    // Whatever becomes of the command: a failure is what one records for.
+    let result = super::run(command, &report.tapped(json, recorder)).await;
+    recorder
+        .finish()
+        .map_err(|error| failed(&args.out, &error))?;
+    report.note(&format!("recorded in {}", args.out.display()));
+    result
+}
+
+/// Never over an existing file, and for this user only: a recording names the device.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(format!("--out {}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            failure.hint("recordings are not overwritten: give another name, or remove it first")
+        }
+        _ => failure,
+    }
+}
+
+/// The command as if it had been called by itself, with this modem and port.
+fn inner(args: &Record) -> Result<Cli, Failure> {
+    let port = args.port.to_string();
+    let place = ["--modem", args.modem.as_str(), "--port", port.as_str()];
+    let words = args.command.iter().map(String::as_str);
+    let line = std::iter::once("sectag").chain(words).chain(place);
+    let cli = Cli::try_parse_from(line).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        Failure::new(format!(
+            "the command to record: {}",
+            first.strip_prefix("error: ").unwrap_or(first)
+        ))
+        .hint("it is a command of sectag with its options, without --modem and --port")
+    })?;
+    match &cli.command {
+        Command::Record(_) | Command::Simulate(_) | Command::Demo(_) => Err(Failure::new(
+            "only a command that talks to a modem can be recorded",
+        )
+        .hint("for example: sectag record --modem bg96 --port PORT --out FILE.at -- status")),
+        _ => Ok(cli),
+    }
+}

@@ -1,0 +1,148 @@
+//! `sectag status`: who the modem is and how it fares.
+
+use std::fmt::Display;
+
+use sectag::clock::MIN_DATE;
+use sectag::modem::Modem;
+use sectag::{Control, SimCard, Sockets, Status};
+
+use crate::args::StatusArgs;
+use crate::hints::{self, Failure};
+use crate::report::Report;
+use crate::session::{self, Job};
+use crate::tls;
+
+pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failure> {
+    session::ask(&args.modem, report, Ask { args, report }).await
+}
+
+struct Ask<'a> {
+    args: &'a StatusArgs,
+    report: &'a Report,
+}
+
+impl Job for Ask<'_> {
+    type Output = ();
+
+    async fn run<M: Modem>(
+        self,
+        control: Control<'_, M>,
+        _sockets: Sockets<'_, M>,
+    ) -> Result<(), Failure> {
+        let Self { args, report } = self;
+        let step = report.spin(format!("asking {} on {}", M::NAME, args.modem.port));
+        let status = control.status().await;
+        let card = if args.sim {
+            control.sim().await.ok()
+        } else {
+            None
+        };
+        step.done(report, &format!("{} has answered", M::NAME));
+        let rows = rows(&status, card.as_ref());
+        if report.json() {
+            report.output(json(&status, &rows).as_bytes())?;
+        } else {
+            let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+            for Row { name, value, .. } in &rows {
+                let value = value.as_deref().unwrap_or("not known");
+                report.output(format!("{name:width$}  {value}").as_bytes())?;
+            }
+        }
+        // What was found out is printed; that the modem is not on the network is a failure all the same.
+        match &status.problem {
+            None => Ok(()),
+            Some(problem) => Err(hints::bring_up(problem, args.modem.baud)),
+        }
+    }
+}
+
+struct Row {
+    name: &'static str,
+    key: &'static str,
+    value: Option<String>,
+}
+
+fn row(name: &'static str, key: &'static str, value: Option<impl Display>) -> Row {
+    let value = value.map(|value| value.to_string());
+    Row { name, key, value }
+}
+
+fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
+    let with_unit = |value: Option<i16>, unit| value.map(|value| format!("{value} {unit}"));
+    let clock = status.clock.map(|now| {
+        if now < MIN_DATE {
+            format!("{now} (not set)")
+        } else {
+            now.to_string()
+        }
+    });
+    let signal = status.signal;
+    let mut rows = vec![
+        row("manufacturer", "manufacturer", status.manufacturer.as_ref()),
+        row("model", "model", status.model.as_ref()),
+        row("firmware", "firmware", status.firmware.as_ref()),
+        row("IMEI", "imei", status.imei.as_ref()),
+        row("SIM", "sim", status.sim),
+        row("registration", "registration", status.registration),
+        row("operator", "operator", status.operator.as_ref()),
+        row("technology", "technology", status.technology),
+        row("band", "band", status.band.as_ref()),
+        row("signal (RSSI)", "rssi", with_unit(signal.rssi, "dBm")),
+        row("signal (RSRP)", "rsrp", with_unit(signal.rsrp, "dBm")),
+        row("signal (RSRQ)", "rsrq", with_unit(signal.rsrq, "dB")),
+        row("signal (SINR)", "sinr", with_unit(signal.sinr, "dB")),
+        row("address", "address", status.address.as_ref()),
+        row("clock", "clock", clock),
+        row(
+            "checks of a server",
+            "verification",
+            Some(tls::describe(status.verification)),
+        ),
+    ];
+    if let Some(card) = card {
+        rows.push(row("ICCID", "iccid", card.iccid.as_ref()));
+        rows.push(row("IMSI", "imsi", card.imsi.as_ref()));
+    }
+    rows
+}
+
+/// Numbers as numbers, in the units of the keys; what is not known is left out.
+fn json(status: &Status, rows: &[Row]) -> String {
+    let mut object = crate::json::Object::new();
+    for Row { key, value, .. } in rows {
+        object = match (*key, value) {
+            ("rssi" | "rsrp" | "rsrq" | "sinr" | "clock" | "verification", _) | (_, None) => object,
+            (key, Some(value)) => object.text(key, value),
+        };
+    }
+    let signal = status.signal;
+    for (key, value) in [
+        ("rssi_dbm", signal.rssi),
+        ("rsrp_dbm", signal.rsrp),
+        ("rsrq_db", signal.rsrq),
+        ("sinr_db", signal.sinr),
+    ] {
+        if let Some(value) = value {
+            object = object.signed(key, value.into());
+        }
+    }
+    if let Some(now) = status.clock {
+        object = object
+            .text("clock", &now.to_string())
+            .truth("clock_set", now >= MIN_DATE);
+    }
+    let checks = status.verification;
+    for (key, support) in [
+        ("checks_chain", checks.chain),
+        ("checks_dates", checks.dates),
+        ("checks_name", checks.name),
+        ("sends_sni", checks.sni),
+    ] {
+        object = object.text(key, tls::word(support));
+    }
+    object = object.truth("up", status.problem.is_none());
+    if let Some(problem) = &status.problem {
+        object = object.text("problem", &problem.to_string());
+    }
+    object.finish()
+}

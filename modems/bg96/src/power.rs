@@ -1,0 +1,140 @@
+//! Power down, sleep, PSM and eDRX (sheet 1.1 and 1.7).
+
+use embassy_time::Duration;
+use sectag::at::{AtatResp, Fields, answer, at_command};
+use sectag::{At, AtError, Edrx, PowerSaving, Technology};
+
+use crate::commands::QUICK;
+
+/// Orderly (1): the network is told first. It agrees at once and says later that it is down.
+struct PowerDown;
+at_command!(PowerDown, 10_000, "+QPOWD", |self, line| line.int(1));
+
+/// Sleep when DTR is high.
+struct AllowSleep;
+at_command!(AllowSleep, QUICK, "+QSCLK", |self, line| line.int(1));
+
+struct SetSaving(Option<PowerSaving>);
+at_command!(SetSaving, QUICK, "+CPSMS", |self, line| match &self.0 {
+    None => line.int(0),
+    // The second and third are for GSM, and are left as they are.
+    Some(wanted) => line
+        .int(1)
+        .raw("")
+        .raw("")
+        .quoted(wanted.period_bits().as_str())
+        .quoted(wanted.active_bits().as_str()),
+});
+
+/// An answer as it is, with its name.
+struct Text(heapless::String<64>);
+impl AtatResp for Text {}
+
+fn text(bytes: &[u8]) -> Option<Text> {
+    Some(Text(core::str::from_utf8(bytes).ok()?.try_into().ok()?))
+}
+
+/// In seconds, as the network granted them.
+struct GrantedSaving;
+at_command!(
+    GrantedSaving,
+    QUICK,
+    "+QPSMS?",
+    |self, line| line,
+    Text,
+    text
+);
+
+struct SetEdrx {
+    technology: u32,
+    wanted: Option<Edrx>,
+}
+at_command!(SetEdrx, QUICK, "+CEDRXS", |self, line| match &self.wanted {
+    None => line.int(0).int(self.technology),
+    Some(wanted) => line
+        .int(1)
+        .int(self.technology)
+        .quoted(wanted.bits().last_four()),
+});
+
+struct GrantedEdrx;
+at_command!(
+    GrantedEdrx,
+    QUICK,
+    "+CEDRXRDP",
+    |self, line| line,
+    Text,
+    text
+);
+
+pub(crate) async fn off(at: At<'_>) -> Result<(), AtError> {
+    at.send(&PowerDown).await.map(|_| ())
+}
+
+pub(crate) async fn sleep(at: At<'_>) -> Result<(), AtError> {
+    at.send(&AllowSleep).await.map(|_| ())
+}
+
+pub(crate) async fn set_saving(at: At<'_>, wanted: Option<PowerSaving>) -> Result<(), AtError> {
+    at.send(&SetSaving(wanted)).await.map(|_| ())
+}
+
+pub(crate) async fn saving(at: At<'_>) -> Result<Option<PowerSaving>, AtError> {
+    let granted = at.send(&GrantedSaving).await?.0;
+    Ok(granted_saving(granted.as_bytes()))
+}
+
+/// `+QPSMS: 1,,,"86400","2"`, or `+QPSMS: 0`.
+fn granted_saving(text: &[u8]) -> Option<PowerSaving> {
+    let mut fields = Fields::new(answer(text, "+QPSMS:")?);
+    if fields.int() != Some(1) {
+        return None;
+    }
+    let mut seconds = || fields.text()?.parse().ok().map(Duration::from_secs);
+    let (_, _) = (seconds(), seconds());
+    Some(PowerSaving::granted(seconds()?, seconds()?))
+}
+
+pub(crate) async fn set_edrx(
+    at: At<'_>,
+    technology: Technology,
+    wanted: Option<Edrx>,
+) -> Result<(), AtError> {
+    let technology = match technology {
+        Technology::CatM1 => 4,
+        Technology::CatNb1 => 5,
+        _ => return Err(AtError::Unsupported),
+    };
+    at.send(&SetEdrx { technology, wanted }).await.map(|_| ())
+}
+
+pub(crate) async fn edrx(at: At<'_>) -> Result<Option<Edrx>, AtError> {
+    let granted = at.send(&GrantedEdrx).await?.0;
+    Ok(granted_edrx(granted.as_bytes()))
+}
+
+/// `+CEDRXRDP: <act>[,"<asked>"[,"<granted>"[,"<window>"]]]`, where `<act>` 0 is no eDRX.
+fn granted_edrx(text: &[u8]) -> Option<Edrx> {
+    let mut fields = Fields::new(answer(text, "+CEDRXRDP:")?);
+    fields.int().filter(|&technology| technology != 0)?;
+    fields.next();
+    Edrx::from_bits(fields.text()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_granted_is_read() {
+        let granted = granted_saving(b"+QPSMS: 1,,,\"86400\",\"2\"").unwrap();
+        assert_eq!(granted.period(), Duration::from_secs(86_400));
+        assert_eq!(granted.active(), Duration::from_secs(2));
+        assert_eq!(granted_saving(b"+QPSMS: 0"), None);
+        assert_eq!(granted_saving(b"+QPSMS: 1,,,\"\",\"\""), None);
+        let cycle = granted_edrx(b"+CEDRXRDP: 4,\"0010\",\"1001\",\"0111\"").unwrap();
+        assert_eq!(cycle.cycle(), Duration::from_millis(163_840));
+        assert_eq!(granted_edrx(b"+CEDRXRDP: 0"), None);
+        assert_eq!(granted_edrx(b"+CEDRXRDP: 4,\"0010\""), None);
+    }
+}

@@ -1,0 +1,181 @@
+//! Who the modem is and how it fares (sheet 1.3 to 1.6).
+//!
+//! A table of questions and one reader: each answer is a line or two, and none is worth a type.
+
+use heapless::String;
+use sectag::at::{Fields, answer, at_command};
+use sectag::{At, AtError, Code, Registration, SimCard, SimState, Status, Technology};
+
+use crate::clock;
+use crate::commands::{PDP_CONTEXT, QUICK, Sim, SimQuery};
+
+/// A question without arguments.
+struct Ask(&'static str);
+at_command!(Ask, QUICK, self.0, |self, line| line);
+
+/// The same for what may ask the network (sheet 1.5).
+struct AskNetwork(&'static str);
+at_command!(AskNetwork, 180_000, self.0, |self, line| line);
+
+/// In this order, where a later answer may know better than an earlier one.
+const QUESTIONS: [&str; 10] = [
+    "+CGMI", "+CGMM", "+QGMR", "+CGMR", "+CGSN", "+CGREG?", "+CEREG?", "+CSQ", "+QCSQ", "+QNWINFO",
+];
+
+pub(crate) async fn read(at: At<'_>, status: &mut Status) {
+    for name in QUESTIONS {
+        // A refusal is an answer too: this firmware cannot tell.
+        let _ = at
+            .lines(&Ask(name), &mut |line| take(name, line, status))
+            .await;
+    }
+    for name in ["+COPS?", "+QIACT?"] {
+        let _ = at
+            .lines(&AskNetwork(name), &mut |line| take(name, line, status))
+            .await;
+    }
+    status.sim = match at.send(&SimQuery).await {
+        Ok(Sim::Ready) => Some(SimState::Ready),
+        Ok(Sim::Pin) | Err(AtError::Refused(Code::Cme(11 | 16))) => Some(SimState::Pin),
+        Ok(Sim::Puk) | Err(AtError::Refused(Code::Cme(12))) => Some(SimState::Puk),
+        Ok(Sim::Foreign) => Some(SimState::Foreign),
+        Ok(Sim::NotReady) | Err(AtError::Refused(Code::Cme(10 | 13 | 15))) => {
+            Some(SimState::Missing)
+        }
+        Err(_) => None,
+    };
+    status.clock = clock::shown(at).await.ok().flatten();
+}
+
+pub(crate) async fn sim(at: At<'_>) -> Result<SimCard, AtError> {
+    let mut card = SimCard::UNKNOWN;
+    let iccid = at
+        .lines(&Ask("+QCCID"), &mut |line| {
+            // Printed with the filler of an odd number of digits (sheet 1.3).
+            let digits = answer(line, "+QCCID:").and_then(|text| Fields::new(text).text());
+            let digits = digits.map(|digits| digits.trim_end_matches(['F', 'f']));
+            card.iccid = digits.filter(|digits| is_number(digits)).and_then(keep);
+        })
+        .await;
+    let imsi = at
+        .lines(&Ask("+CIMI"), &mut |line| card.imsi = number(line))
+        .await;
+    match (iccid, imsi) {
+        // Neither: the reason is worth more than nothing twice.
+        (Err(error), Err(_)) => Err(error),
+        _ => Ok(card),
+    }
+}
+
+/// What `line` of the answer to `name` tells.
+fn take(name: &str, line: &[u8], status: &mut Status) {
+    // Most answers carry the name of the question in front, the oldest ones do not.
+    let body = line
+        .strip_prefix(name.trim_end_matches('?').as_bytes())
+        .and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
+    let mut fields = Fields::new(body.unwrap_or_default());
+    match name {
+        "+CGMI" => set(&mut status.manufacturer, line),
+        "+CGMM" => set(&mut status.model, line),
+        // The short version, where the long one is not known.
+        "+QGMR" | "+CGMR" => set(&mut status.firmware, line),
+        "+CGSN" => status.imei = status.imei.take().or_else(|| number(line)),
+        // On LTE the packet domain of GSM often says "unknown" although attached (sheet T7).
+        "+CGREG?" | "+CEREG?" => {
+            fields.next();
+            if let Some(stat) = fields.byte()
+                && !status
+                    .registration
+                    .is_some_and(|known| known.is_registered())
+            {
+                status.registration = Some(Registration::from_stat(stat));
+            }
+        }
+        "+CSQ" => {
+            status.signal.rssi = fields
+                .byte()
+                .filter(|&steps| steps <= 31)
+                .map(|steps| -113 + 2 * i16::from(steps));
+        }
+        "+QCSQ" => {
+            let known = fields.text().is_some_and(|mode| technology(mode).is_some());
+            if !known {
+                return;
+            }
+            let signal = &mut status.signal;
+            signal.rssi = decibels(&mut fields).or(signal.rssi);
+            signal.rsrp = decibels(&mut fields);
+            // Fifths of a decibel above -20.
+            signal.sinr = fields
+                .int()
+                .filter(|&fifths| fifths <= 250)
+                .map(|fifths| fifths as i16 / 5 - 20);
+            signal.rsrq = decibels(&mut fields);
+        }
+        "+QNWINFO" => {
+            status.technology = fields.text().and_then(technology);
+            fields.next();
+            status.band = fields.text().filter(|band| !band.is_empty()).and_then(keep);
+        }
+        "+COPS?" => {
+            status.operator = fields.nth(2).and_then(|name| {
+                let name = Fields::new(name).text()?;
+                Some(name).filter(|name| !name.is_empty()).and_then(keep)
+            });
+        }
+        "+QIACT?" if fields.int() == Some(PDP_CONTEXT) && fields.int() == Some(1) => {
+            fields.next();
+            status.address = fields.text().and_then(keep);
+        }
+        _ => {}
+    }
+}
+
+/// The first line that says something. Later ones and a URC that looks like text change nothing.
+fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
+    if field.is_none() && !line.starts_with(b"+") {
+        *field = core::str::from_utf8(line).ok().and_then(keep);
+    }
+}
+
+/// `None` when it does not fit: half a text would be another one.
+fn keep<const N: usize>(text: &str) -> Option<String<N>> {
+    text.trim().try_into().ok()
+}
+
+fn number(line: &[u8]) -> Option<String<16>> {
+    let digits = core::str::from_utf8(line).ok()?.trim().trim_matches('"');
+    Some(digits).filter(|text| is_number(text)).and_then(keep)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `-71`; `Fields` knows no sign.
+fn decibels(fields: &mut Fields<'_>) -> Option<i16> {
+    core::str::from_utf8(fields.next()?).ok()?.parse().ok()
+}
+
+/// `<act>` of `+QNWINFO` and `<sysmode>` of `+QCSQ`; real firmware does not keep to the manual's case
+/// (sheet T7).
+fn technology(name: &str) -> Option<Technology> {
+    const KNOWN: [(&str, Technology); 9] = [
+        ("CAT-M", Technology::CatM1),
+        ("eMTC", Technology::CatM1),
+        ("CAT-NB", Technology::CatNb1),
+        ("NBIoT", Technology::CatNb1),
+        ("GSM", Technology::Gsm),
+        ("GPRS", Technology::Gsm),
+        ("EDGE", Technology::Gsm),
+        ("LTE", Technology::Lte),
+        ("FDD LTE", Technology::Lte),
+    ];
+    KNOWN
+        .iter()
+        .find(|(prefix, _)| {
+            name.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+        .map(|(_, technology)| *technology)
+}
