@@ -316,6 +316,9 @@ pub struct Timing {
     /// An open socket is asked for data at least this often, though no notice came, and the modem is
     /// asked for a sign of life. Default 60 s.
     pub poll: Duration,
+    /// Makes the pauses between attempts to bring the modem up differ between devices, see
+    /// [`Backoff::new`](crate::Backoff::new). Default 0.
+    pub seed: u32,
 }
 
 impl Timing {
@@ -323,7 +326,14 @@ impl Timing {
     pub const DEFAULT: Self = Self {
         linger: Duration::from_millis(10),
         poll: Duration::from_secs(60),
+        seed: 0,
     };
+
+    /// How long after [`poll`](Self::poll) an idle modem that fell silent without a word, as by a
+    /// brown-out, is given up at the latest, and every socket reports `ConnectionReset`: one query
+    /// without an answer, then three to synchronise. A running command adds its own deadline, which is
+    /// the modem's word for how long it may be silent: up to 120 s for a BG96's send.
+    pub const SILENCE_LIMIT: Duration = Duration::from_secs(8);
 }
 
 impl Default for Timing {

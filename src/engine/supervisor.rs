@@ -6,18 +6,20 @@ use super::Engine;
 use super::core::Link;
 use super::slots::SocketPhase;
 use crate::at::at_command;
+use crate::backoff::Backoff;
 use crate::error::SocketError;
 use crate::modem::{Modem, Received, Sent, Slot, Transfer};
 use crate::power::Power;
 
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LAST_BACKOFF: Duration = Duration::from_secs(30);
+/// Pauses between attempts to bring the modem up, which themselves take tens of seconds.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The modem says it has no room: ask again soon, and not for ever.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
 const CLOSE_TRIES: u8 = 3;
 /// A notice follows what it is about.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(1);
+const CLOSE_PAUSE: Duration = Duration::from_secs(1);
 
 /// `AT`: a sign of life. Sent only while no exchange is open, that is in line mode.
 struct Attention;
@@ -25,11 +27,11 @@ at_command!(Attention, 1000, "", |self, line| line);
 
 pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn Power) -> ! {
     let core = engine.core;
-    let mut backoff = FIRST_BACKOFF;
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1, core.fixed.timing.seed);
     let mut last = 0;
     loop {
         if core.link.get() != Link::Up {
-            backoff = bring_up(engine, modem, power, backoff).await;
+            bring_up(engine, modem, power, &mut backoff).await;
             continue;
         }
         let (wake_at, _) = next_job::<M>(engine, last);
@@ -59,8 +61,8 @@ async fn bring_up<M: Modem>(
     engine: Engine<'_>,
     modem: &M,
     power: &mut dyn Power,
-    backoff: Duration,
-) -> Duration {
+    backoff: &mut Backoff,
+) {
     let core = engine.core;
     let mut at = engine.at();
     let result = modem.bring_up(&mut at, power).await;
@@ -70,7 +72,7 @@ async fn bring_up<M: Modem>(
             core.link.set(Link::Up);
             core.heard_at.set(Instant::now());
             core.work.wake();
-            return FIRST_BACKOFF;
+            return backoff.reset();
         }
         // It went down again in the last moment.
         Ok(()) => {}
@@ -81,8 +83,7 @@ async fn bring_up<M: Modem>(
             core.work.wake();
         }
     }
-    Timer::after(backoff).await;
-    (backoff * 2).min(LAST_BACKOFF)
+    Timer::after(backoff.next()).await;
 }
 
 #[derive(Clone, Copy)]
@@ -236,7 +237,7 @@ async fn close<M: Modem>(engine: Engine<'_>, modem: &M, id: u8) -> bool {
     }
     core.failed_closes.set(core.failed_closes.get() + 1);
     if core.failed_closes.get() < CLOSE_TRIES {
-        Timer::after(FIRST_BACKOFF).await;
+        Timer::after(CLOSE_PAUSE).await;
     } else if core.link.get() == Link::Up {
         warn!("the modem does not confirm a close");
         core.link_down(engine.table);
