@@ -16,6 +16,7 @@ use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::Options;
 use crate::port;
+use crate::{After, Failure};
 
 /// What a script lets happen to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +39,14 @@ pub(crate) trait Modem {
     fn put_file(&self, name: &str, contents: &[u8]);
     fn inject_urc(&self, text: &str);
     fn reset(&self);
+    fn fail(&self, failure: Failure);
+    fn dtr_rises(&self);
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
-    fn drop_pdp(&self, context: u8);
+    fn drop_pdp(&self, context: u8, announced: bool);
     fn clock(&self) -> OffsetDateTime;
     fn set_clock(&self, utc: OffsetDateTime);
 }
@@ -167,6 +170,24 @@ impl Simulator {
         self.inner.modem.reset();
     }
 
+    /// The modem fails by itself.
+    pub fn fail(&self, failure: Failure) {
+        self.inner.modem.fail(failure);
+    }
+
+    /// Lets it fail once so many more bytes have passed. Replaces what was planned before.
+    pub fn fail_after(&self, after: After, failure: Failure) {
+        let modem = self.inner.modem.clone();
+        self.inner
+            .core
+            .set_trap(after, Box::new(move || modem.fail(failure)));
+    }
+
+    /// DTR goes from low to high, which `AT&D1` and `AT&D2` give a meaning.
+    pub fn dtr_rises(&self) {
+        self.inner.modem.dtr_rises();
+    }
+
     /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release.
     pub fn power_key(&self, pressed: bool) {
         self.inner.modem.power_key(pressed);
@@ -194,7 +215,12 @@ impl Simulator {
 
     /// The network takes one PDP context away.
     pub fn drop_pdp(&self, context: u8) {
-        self.inner.modem.drop_pdp(context);
+        self.inner.modem.drop_pdp(context, true);
+    }
+
+    /// The same, and the line that says so is lost.
+    pub fn drop_pdp_silently(&self, context: u8) {
+        self.inner.modem.drop_pdp(context, false);
     }
 
     /// UTC, as far as the modem knows.
