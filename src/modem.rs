@@ -92,17 +92,29 @@ pub enum Phase {
         /// Bytes still to come.
         left: usize,
     },
+    /// Data mode: everything that is sent goes to a peer or into a file. The engine never asks for it;
+    /// a command of the user's own may.
+    Data,
+    /// A frame of a binary protocol whose length was announced, for modems that have one.
+    Frame {
+        /// Bytes still to come.
+        left: usize,
+    },
     /// A command line was sent in full; the modem is in line mode.
     Line,
     /// A command that asks for data was sent and no prompt came: it may come late, and then it would
     /// swallow the next command as data.
     Prompt,
+    /// An argument in quotes was begun and not closed, for modems that take payload so.
+    Quoted,
 }
 
 /// How to get back into line mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Abort {
+    /// `+++` between two silences of a second, then synchronise.
+    Escape,
     /// Feed the missing bytes as filler, then synchronise.
     Filler,
     /// Bring the modem up anew.

@@ -268,6 +268,16 @@ impl<'a> At<'a> {
         seen
     }
 
+    /// For bring-up from an unknown phase: leaves data mode, which takes 2.2 s. Does nothing when the
+    /// modem is known to be in line mode.
+    pub async fn escape(&self) {
+        let core = self.engine.core;
+        let _turn = core.turn.acquire().await;
+        if !core.line_mode.get() {
+            custodian::escape(self.engine).await;
+        }
+    }
+
     /// For bring-up from an unknown phase: writes `count` times CR, which completes a half-sent
     /// payload and is nothing to a modem in line mode. Gives up when the UART does not take it.
     pub async fn filler(&self, count: usize) -> Result<(), AtError> {

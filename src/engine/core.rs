@@ -232,6 +232,8 @@ pub(crate) struct Core {
     pub(crate) failures: Cell<u32>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
+    /// The modem is known to be in line mode; otherwise what is sent may be data to it.
+    pub(crate) line_mode: Cell<bool>,
     pub(crate) network_lost: Cell<bool>,
     /// A dropped upload has ended; its remains are to be removed.
     pub(crate) tidy: Cell<bool>,
@@ -288,6 +290,7 @@ impl Core {
             failures: Cell::new(0),
             restarted: Cell::new(false),
             booted: Cell::new(false),
+            line_mode: Cell::new(false),
             network_lost: Cell::new(false),
             tidy: Cell::new(false),
             stray: Cell::new(0),
@@ -562,6 +565,7 @@ impl Core {
             drop(name);
             warn!("the modem restarted");
             self.restarted.set(true);
+            self.line_mode.set(true);
             self.resync.set(Resync::Off);
             self.link_down(table);
             return false;
@@ -576,6 +580,7 @@ impl Core {
             drop(framer);
             drop(name);
             warn!("the modem echoes: it has restarted");
+            self.line_mode.set(true);
             self.resync.set(Resync::Off);
             self.link_down(table);
             return false;
@@ -694,6 +699,10 @@ impl Core {
             (_, Plan::Send { .. }, end) => matches!(end, Final::SendOk | Final::SendFail),
             (_, _, end) => end == Final::Ok,
         };
+        // Not asked for: what is sent now goes to a peer.
+        if !legal && end == Final::Connect {
+            return self.violation_in(Phase::Data);
+        }
         if !legal {
             return self.violation();
         }
@@ -718,8 +727,12 @@ impl Core {
         if deaf || matches!(self.stage.get(), Stage::Idle | Stage::Done(_)) {
             return;
         }
+        self.violation_in(self.phase());
+    }
+
+    fn violation_in(&self, phase: Phase) {
         warn!("the answer does not follow the grammar");
-        self.violated.set(self.phase());
+        self.violated.set(phase);
         self.resync.set(Resync::Deaf);
         self.set_stage(Stage::Done(Outcome::Garbled));
     }

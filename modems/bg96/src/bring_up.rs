@@ -57,6 +57,11 @@ async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError
     // One that has just said so is starting: a key press now would switch it off.
     let restarting = at.follow_restart();
     let off = power.status() == Some(false);
+    if !restarting && !off {
+        // Another host, or our last life, may have left it in data mode, where `AT` would go to a
+        // peer or into a file (sheet 3 and 4.7).
+        at.escape().await;
+    }
     let alive = (restarting && boots(at).await)
         || (!off && (answers(at, 6).await || completes_payload(at).await))
         || {

@@ -137,8 +137,11 @@ impl Modem for Bg96 {
         match phase {
             Phase::Line => Abort::Synchronise,
             Phase::Counted { .. } => Abort::Filler,
-            // The prompt may come late and swallow the next command as data.
-            Phase::Prompt => Abort::Restart,
+            // Sheet 4.7.
+            Phase::Data => Abort::Escape,
+            // The prompt may come late and swallow the next command as data; this modem has no
+            // frames and takes no payload in quotes.
+            Phase::Prompt | Phase::Frame { .. } | Phase::Quoted => Abort::Restart,
         }
     }
 
