@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use embassy_futures::select::{Either3, select3};
+use embassy_time::Instant;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -40,6 +41,7 @@ pub(crate) trait Modem {
     fn inject_urc(&self, text: &str);
     fn reset(&self);
     fn fail(&self, failure: Failure);
+    fn failed_at(&self) -> Option<Instant>;
     fn dtr_rises(&self);
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
@@ -181,6 +183,11 @@ impl Simulator {
         self.inner
             .core
             .set_trap(after, Box::new(move || modem.fail(failure)));
+    }
+
+    /// When it last failed so.
+    pub fn failed_at(&self) -> Option<Instant> {
+        self.inner.modem.failed_at()
     }
 
     /// DTR goes from low to high, which `AT&D1` and `AT&D2` give a meaning.

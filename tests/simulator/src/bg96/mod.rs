@@ -63,6 +63,7 @@ pub(crate) struct Bg96 {
     coverage: Cell<bool>,
     /// Nothing tells of the boot under way.
     silent_boot: Cell<bool>,
+    failed_at: Cell<Option<Instant>>,
     /// DTR went from low to high.
     dtr_rose: Cell<bool>,
     power_key_since: Cell<Option<Instant>>,
@@ -94,6 +95,7 @@ impl Bg96 {
             boots: Cell::new(0),
             coverage: Cell::new(true),
             silent_boot: Cell::new(false),
+            failed_at: Cell::new(None),
             dtr_rose: Cell::new(false),
             power_key_since: Cell::new(None),
             reset_since: Cell::new(None),
@@ -448,7 +450,12 @@ impl Modem for Bg96 {
         self.lose_pdp(context, announced);
     }
 
+    fn failed_at(&self) -> Option<Instant> {
+        self.failed_at.get()
+    }
+
     fn fail(&self, failure: Failure) {
+        self.failed_at.set(Some(Instant::now()));
         self.core.discard_input();
         self.core.discard_output();
         match failure {
