@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use embassy_time::{Duration, Instant};
-use sectag::{CredentialStore, Kind, Tag};
+use embassy_futures::join::join;
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::modem::Timing;
+use sectag::{CredentialStore, Kind, SocketError, Tag};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::{Received, connect, round_trip, world};
-use sectag_integration_tests::simulated::{World, virtually};
-use sectag_simulator::Options;
+use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
+use sectag_simulator::{After, Failure, Options};
+use sectag_test_support::pki::Pki;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What the driver sends while it does not know what the modem waits for.
 const FILLER: &[u8] = b"+AT\r\n";
@@ -95,4 +100,228 @@ fn mcu_may_reset_at_any_byte_of_a_session() {
         worst.0, worst.1
     );
     assert!(worst.0 < Duration::from_secs(20), "{worst:?}");
+}
+
+/// What a dead MCU, or another host, had done to the modem.
+async fn dead_host(world: &World, steps: &[(&[u8], u64)]) {
+    let (mut host, device) = tokio::io::duplex(64 * 1024);
+    let act = async {
+        for (bytes, millis) in steps {
+            host.write_all(bytes).await.unwrap();
+            Timer::after_millis(*millis).await;
+        }
+        drop(host);
+    };
+    let (served, ()) = join(world.modem.serve(device), act).await;
+    served.unwrap();
+}
+
+/// A new driver finds the modem so, and must connect; returns how long that took.
+async fn recovers(world: &World, received: &Received, context: &str) -> Duration {
+    let before = others(world);
+    let peers = received.borrow().len();
+    let start = Instant::now();
+    world
+        .attach(async |bench| {
+            let mut socket = loop {
+                match connect(bench).await {
+                    Ok(socket) => break socket,
+                    Err(error) => println!("{context}: {error}"),
+                }
+                assert!(start.elapsed() < Duration::from_secs(400), "{context}");
+            };
+            round_trip(&mut socket, MESSAGE).await.unwrap();
+            assert_eq!(received.borrow()[peers], MESSAGE, "{context}");
+            socket.close().await.unwrap();
+            assert_eq!(others(world), before, "{context}: files");
+            assert!(world.modem.open_sockets().is_empty(), "{context}");
+            start.elapsed()
+        })
+        .await
+}
+
+/// Leaves a driver with an open socket, whose id it returns.
+async fn left_open(world: &World) -> u8 {
+    world
+        .attach(async |bench| core::mem::forget(connect(bench).await.unwrap()))
+        .await;
+    world.modem.open_sockets()[0]
+}
+
+#[test]
+fn mcu_may_reset_while_announced_payload_is_missing() {
+    for missing in [1, 2, 3, 4, 5, 100, 1459, 1460] {
+        virtually(async || {
+            let (world, received) = world(quick());
+            let id = left_open(&world).await;
+            let sent = vec![b'x'; 1460 - missing];
+            let command = format!("AT+QSSLSEND={id},1460\r");
+            dead_host(&world, &[(command.as_bytes(), 100), (&sent, 100)]).await;
+            let took = recovers(&world, &received, "payload").await;
+            assert!(took < Duration::from_secs(15), "{missing}: {took:?}");
+            // Nothing offers a way out of this phase but to complete it.
+            let received = received.borrow();
+            assert!(received[0].len() <= 1460);
+            assert_eq!(received[0][..sent.len()], sent);
+            let rest = &received[0][sent.len()..];
+            assert!(rest.iter().all(|byte| FILLER.contains(byte)), "{rest:?}");
+        });
+    }
+}
+
+#[test]
+fn mcu_may_reset_with_half_a_command_on_the_line() {
+    let commands: [&[u8]; 9] = [
+        b"A",
+        b"AT",
+        b"AT+QFDEL=\"st7.ca",
+        // Complete but for its end, which must not be supplied.
+        b"AT+QFDEL=\"st7.ca\"",
+        b"AT+QFDEL=\"*\"",
+        b"AT+CFUN=1,1",
+        b"AT+QFUPL=\"st7.x\",10",
+        b"AT+QSSLSEND=0,1460",
+        b"+++",
+    ];
+    for command in commands {
+        virtually(async || {
+            let (world, received) = world(quick());
+            dead_host(&world, &[(command, 10)]).await;
+            let context = String::from_utf8_lossy(command);
+            let took = recovers(&world, &received, &context).await;
+            assert!(took < Duration::from_secs(10), "{context}: {took:?}");
+        });
+    }
+}
+
+#[test]
+fn mcu_may_reset_in_the_middle_of_a_file() {
+    let ca = Pki::shared().ca_pem();
+    let ca = ca.as_bytes();
+    for missing in [1, 2, 3, 4, 5, 20, 100, ca.len() - 1, ca.len()] {
+        virtually(async || {
+            let (world, received) = world(quick());
+
+            let sent = &ca[..ca.len() - missing];
+            let command = format!("AT+QFUPL=\"st9.ca\",{},5\r", ca.len());
+            dead_host(&world, &[(command.as_bytes(), 100), (sent, 10)]).await;
+            world
+                .attach(async |bench| {
+                    // Whatever is left of it is no CA that a connection could rely on.
+                    let tls = sectag::TlsConfig::new(Tag(9)).ca_scope(sectag::CaScope::Private);
+                    let refused = bench.sockets.connect(HOST, PORT, &tls).await.err();
+                    let file = world.modem.files().remove("st9.ca").unwrap_or_default();
+                    assert!(
+                        refused.is_some() && !file.windows(3).any(|part| part == b"AT\r"),
+                        "{missing} missing: {:?}",
+                        String::from_utf8_lossy(&file)
+                    );
+                })
+                .await;
+            recovers(&world, &received, "file").await;
+        });
+    }
+}
+
+#[test]
+fn mcu_may_reset_while_an_answer_is_printed() {
+    let mut tail = Pki::shared().client().key_pem.clone().into_bytes();
+    tail.extend(b"\r\n+QFDWL: 1704,5505\r\nOK\r\n");
+    let tails: [&[u8]; 5] = [
+        &tail,
+        b"1,2.3.4.5\r\n\r\nOK\r\n",
+        b"R: 115200\r\n\r\nOK\r\n",
+        // A payload that says it all.
+        b"+QSSLRECV: 1500\r\n\r\nOK\r\n+IPR: 1\r\nOK\r\nRDY\r\n> POWERED DOWN\r\n",
+        b"\r\n+QSSLURC: \"recv\",0,1500\r\nxyz",
+    ];
+    for tail in tails {
+        for delay in [0, 1000, 2300, 2400] {
+            virtually(async || {
+                let (world, received) = world(quick());
+                left_open(&world).await;
+                let inject = async {
+                    Timer::after_millis(delay).await;
+                    world.modem.inject_bytes(tail);
+                };
+                let context = String::from_utf8_lossy(tail);
+                let (took, ()) = join(recovers(&world, &received, &context), inject).await;
+                assert!(took < Duration::from_secs(20), "{context}: {took:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn mcu_may_reset_while_a_command_blocks_or_an_open_is_under_way() {
+    // What was sent, and how long the modem may be deaf.
+    let cases: [(&str, u64, Options); 4] = [
+        (
+            "AT+QIACT=1\r",
+            170,
+            Options {
+                activation_delay: Duration::from_secs(149),
+                ..quick()
+            },
+        ),
+        (
+            "AT+QSSLCLOSE=0,10\r",
+            25,
+            Options {
+                pdp_active: true,
+                silent_close: true,
+                ..quick()
+            },
+        ),
+        (
+            "AT+QSSLOPEN=1,0,3,\"silent.test\",1,0\r",
+            10,
+            Options {
+                pdp_active: true,
+                ..quick()
+            },
+        ),
+        ("AT+QFDWL=\"st7.key\"\r", 10, quick()),
+    ];
+    for (command, limit, options) in cases {
+        virtually(async || {
+            let (world, received) = world(options);
+            // Accepts, and says nothing.
+            let streams = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            world.network.register("silent.test", 1, move |stream| {
+                streams.borrow_mut().push(stream)
+            });
+            if command.contains("CLOSE") {
+                assert_eq!(left_open(&world).await, 0);
+            }
+            dead_host(&world, &[(command.as_bytes(), 30)]).await;
+            let took = recovers(&world, &received, command).await;
+            println!("{command:?}: {took:?}");
+            assert!(took < Duration::from_secs(limit), "{command}: {took:?}");
+        });
+    }
+}
+
+#[test]
+fn transparent_mode_is_left_without_a_byte_to_its_peer() {
+    for host_sent in [&b""[..], b"some", b"+", b"++"] {
+        virtually(async || {
+            let (world, received) = world(Options {
+                pdp_active: true,
+                ..quick()
+            });
+            let steps: [(&[u8], u64); 4] = [
+                (b"AT+QSSLCFG=\"sslversion\",0,3\rAT+QSSLCFG=\"seclevel\",0,2\r", 100),
+                (b"AT+QSSLCFG=\"clientcert\",0,\"st7.crt\"\rAT+QSSLCFG=\"clientkey\",0,\"st7.key\"\rAT+QSSLCFG=\"cacert\",0,\"st7.ca\"\r", 200),
+                (b"AT+QSSLCFG=\"sni\",0,1\rAT+QSSLOPEN=1,0,0,\"broker.sectag.test\",8883,2\r", 2000),
+                (host_sent, 10),
+            ];
+            dead_host(&world, &steps).await;
+            assert_eq!(received.borrow().len(), 1, "it is connected");
+            let took = recovers(&world, &received, "transparent").await;
+            // A `+` on its own is data once it is known to be no escape.
+            assert_eq!(received.borrow()[0], host_sent);
+            assert!(took < Duration::from_secs(10), "{took:?}");
+        });
+    }
 }
