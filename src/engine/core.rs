@@ -28,8 +28,9 @@ const WATCH_LIMIT: usize = 64;
 /// payload it is for; afterwards it would get the next command.
 const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
-/// its banner is counted as payload.
-pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(2);
+/// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
+/// of the banner the sockets must know.
+pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
 const NAME_LIMIT: usize = 16;
 

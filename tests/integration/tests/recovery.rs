@@ -4,16 +4,17 @@
 use std::collections::BTreeMap;
 
 use embassy_futures::join::join;
+use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use embedded_io_async::{Read, Write};
+use embedded_io_async::Read;
 use sectag::modem::Timing;
-use sectag::{CredentialStore, Kind, SocketError, Tag};
+use sectag::{CredentialStore, Kind, Power, SocketError, Tag};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::{Received, connect, round_trip, world};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_simulator::{After, Failure, Options};
+use sectag_simulator::{After, Failure, Options, Simulator};
 use sectag_test_support::pki::Pki;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 /// What the driver sends while it does not know what the modem waits for.
 const FILLER: &[u8] = b"+AT\r\n";
@@ -324,4 +325,177 @@ fn transparent_mode_is_left_without_a_byte_to_its_peer() {
             assert!(took < Duration::from_secs(10), "{took:?}");
         });
     }
+}
+
+/// What an application saw of a modem that fails.
+#[derive(Debug, Default)]
+struct Seen {
+    /// From the failure to `ConnectionReset` on a socket that was idle.
+    noticed: Option<Duration>,
+    /// From the failure to the end of the work, after nothing but reconnecting.
+    recovered: Option<Duration>,
+}
+
+/// Stores, keeps an idle socket, works on another; connects anew when anything fails, and does
+/// nothing else about it.
+async fn persevere(world: &World, bench: Bench) -> Seen {
+    let mut seen = Seen::default();
+    let start = Instant::now();
+    let since = |seen: &mut Option<Duration>| {
+        *seen = seen.or(world.modem.failed_at().map(|at| at.elapsed()));
+    };
+    loop {
+        assert!(start.elapsed() < Duration::from_secs(1200), "{seen:?}");
+        let work = async {
+            bench.control.store(Tag(9), Kind::Ca, STORED).await.ok()?;
+            let mut idle = connect(bench).await.ok()?;
+            let mut busy = connect(bench).await.ok()?;
+            let mut buf = [0];
+            let failed_before = world.modem.failed_at().is_some();
+            let work = async {
+                let done = round_trip(&mut busy, MESSAGE).await.ok();
+                done.and(busy.close().await.ok())
+            };
+            let done = match select(idle.read(&mut buf), work).await {
+                Either::First(end) => {
+                    assert_eq!(end, Err(SocketError::ConnectionReset));
+                    since(&mut seen.noticed);
+                    return None;
+                }
+                Either::Second(done) => done,
+            };
+            if world.modem.failed_at().is_some() && !failed_before {
+                // Whatever the other one saw, this one is told as well.
+                let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT;
+                let end = with_timeout(limit + Duration::from_secs(120), idle.read(&mut buf)).await;
+                assert_eq!(end, Ok(Err(SocketError::ConnectionReset)), "{seen:?}");
+                since(&mut seen.noticed);
+                return None;
+            }
+            done
+        };
+        if work.await.is_some() {
+            break;
+        }
+    }
+    since(&mut seen.recovered);
+    seen
+}
+
+/// Lets the modem fail after each byte in either direction, and prints the figures.
+fn fail_everywhere(
+    failure: Failure,
+    step: usize,
+    noticed_limit: Duration,
+    recovered_limit: Duration,
+    options: impl Fn() -> Options,
+) {
+    let (bytes_in, bytes_out) = virtually(async || {
+        let (world, _) = world(options());
+        world
+            .attach(async |bench| {
+                persevere(&world, bench).await;
+            })
+            .await;
+        (world.modem.bytes_in(), world.modem.bytes_out())
+    });
+    let cases = (1..=bytes_in)
+        .map(After::Received)
+        .chain((1..=bytes_out).map(After::Sent))
+        .step_by(step);
+    let (mut count, mut noticed, mut recovered) = (0, Duration::MIN, Duration::MIN);
+    for after in cases {
+        let seen = virtually(async || {
+            let (world, received) = world(options());
+            let before = others(&world);
+            world.modem.fail_after(after, failure);
+            let pins = pins(&world, true);
+            let seen = world
+                .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
+                    persevere(&world, bench).await
+                })
+                .await;
+            assert!(world.modem.failed_at().is_some(), "{after:?}");
+            for bytes in received.borrow().iter() {
+                assert!(MESSAGE.starts_with(bytes), "{after:?}: {bytes:?}");
+            }
+            assert_eq!(others(&world), before, "{after:?}: files");
+            assert_eq!(world.modem.files()["st9.ca"], STORED, "{after:?}");
+            seen
+        });
+        count += 1;
+        noticed = noticed.max(seen.noticed.unwrap_or(Duration::MIN));
+        recovered = recovered.max(seen.recovered.unwrap_or(Duration::MIN));
+        assert!(noticed <= noticed_limit, "{after:?}: {seen:?}");
+        assert!(recovered <= recovered_limit, "{after:?}: {seen:?}");
+    }
+    println!(
+        "{failure:?}: {count} cases, noticed within {} ms, recovered within {} ms",
+        noticed.as_millis(),
+        recovered.as_millis()
+    );
+}
+
+/// The power key, and the status pin if it is wired, through the usual transistors.
+fn pins(world: &World, status: bool) -> impl Power + use<> {
+    Keys {
+        modem: world.modem.clone(),
+        status,
+    }
+}
+
+struct Keys {
+    modem: Simulator,
+    status: bool,
+}
+
+impl Power for Keys {
+    fn has_power_key(&self) -> bool {
+        true
+    }
+    fn has_reset(&self) -> bool {
+        false
+    }
+    fn power_key(&mut self, pressed: bool) {
+        self.modem.power_key(pressed);
+    }
+    fn reset(&mut self, _: bool) {}
+    fn status(&mut self) -> Option<bool> {
+        self.status.then(|| self.modem.status_pin())
+    }
+}
+
+fn paced() -> Options {
+    Options {
+        pdp_active: true,
+        baud: Some(115_200),
+        ..quick()
+    }
+}
+
+#[test]
+fn modem_may_reset_at_any_byte_with_its_banner() {
+    let limit = paced().reset_time + Duration::from_secs(2);
+    fail_everywhere(Failure::Reset, 1, limit, Duration::from_secs(30), paced);
+}
+
+#[test]
+fn debug_one() {
+    struct L;
+    impl log::Log for L {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool { true }
+        fn log(&self, record: &log::Record<'_>) {
+            if record.target().starts_with("sectag") { println!("{:>9} {}", Instant::now().as_millis(), record.args()); }
+        }
+        fn flush(&self) {}
+    }
+    static LL: L = L;
+    let _ = log::set_logger(&LL);
+    log::set_max_level(log::LevelFilter::Trace);
+    virtually(async || {
+        let (world, _received) = world(paced());
+        world.modem.fail_after(After::Sent(942), Failure::Reset);
+        let pins = pins(&world, true);
+        world.attach_with(sectag_bg96::Config::new(), pins, async |bench| persevere(&world, bench).await).await;
+    });
 }
