@@ -345,7 +345,7 @@ impl Timing {
     /// brown-out, is given up at the latest, and every socket reports `ConnectionReset`: one query
     /// without an answer, then three to synchronise. A running command adds its own deadline, which is
     /// the modem's word for how long it may be silent: up to 120 s for a BG96's send.
-    pub const SILENCE_LIMIT: Duration = Duration::from_secs(8);
+    pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 
 impl Default for Timing {

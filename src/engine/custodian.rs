@@ -9,8 +9,8 @@ use super::Engine;
 use super::core::{COMMAND_LIMIT, Core, Link, Outcome, Plan, Resync, Stage, ask_all};
 use crate::modem::{Abort, Modem, Phase};
 
-/// The modem answers a query at once; three tries in case the first ones met a late answer.
-const SYNC_PATIENCE: Duration = Duration::from_secs(2);
+/// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
+const SYNC_PATIENCE: Duration = Duration::from_secs(1);
 const SYNC_TRIES: usize = 3;
 /// Silence before and behind `+++`: at least 1 s (bg96 sheet, 4.7), and a UART may be slow.
 const ESCAPE_GUARD: Duration = Duration::from_millis(1100);

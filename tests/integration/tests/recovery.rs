@@ -386,6 +386,7 @@ async fn persevere(world: &World, bench: Bench) -> Seen {
 fn fail_everywhere(
     failure: Failure,
     step: usize,
+    status: bool,
     noticed_limit: Duration,
     recovered_limit: Duration,
     options: impl Fn() -> Options,
@@ -409,7 +410,7 @@ fn fail_everywhere(
             let (world, received) = world(options());
             let before = others(&world);
             world.modem.fail_after(after, failure);
-            let pins = pins(&world, true);
+            let pins = pins(&world, status);
             let seen = world
                 .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
                     persevere(&world, bench).await
@@ -473,19 +474,111 @@ fn paced() -> Options {
     }
 }
 
+/// Every so many bytes; all of them when `SECTAG_EXHAUSTIVE` is set.
+fn every(step: usize) -> usize {
+    if std::env::var_os("SECTAG_EXHAUSTIVE").is_some() {
+        1
+    } else {
+        step
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
 #[test]
 fn modem_may_reset_at_any_byte_with_its_banner() {
-    let limit = paced().reset_time + Duration::from_secs(2);
-    fail_everywhere(Failure::Reset, 1, limit, Duration::from_secs(30), paced);
+    let limit = paced().reset_time + SECOND * 2;
+    fail_everywhere(Failure::Reset, every(3), true, limit, SECOND * 30, paced);
+}
+
+#[test]
+fn modem_may_reset_at_any_byte_with_a_banner_in_the_middle_of_payload() {
+    let options = || Options {
+        reset_time: Duration::from_millis(100),
+        ..paced()
+    };
+    fail_everywhere(
+        Failure::Reset,
+        every(7),
+        true,
+        SECOND * 2,
+        SECOND * 30,
+        options,
+    );
+}
+
+/// Where `POWERED DOWN` is counted as payload, the sockets beside that one learn of it when the modem
+/// does not answer, which takes longer.
+const COUNTED: Duration = Duration::from_millis(4500);
+
+#[test]
+fn modem_may_power_down_at_any_byte() {
+    fail_everywhere(
+        Failure::PoweredDown,
+        every(7),
+        true,
+        COUNTED,
+        SECOND * 30,
+        paced,
+    );
+}
+
+/// Nothing tells of it: a query that goes unanswered or is echoed does, or the running command's own
+/// limit.
+#[test]
+fn supply_may_dip_at_any_byte_without_a_word() {
+    let longest_command = SECOND * 120;
+    let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + longest_command;
+    fail_everywhere(
+        Failure::BrownOut,
+        every(7),
+        true,
+        limit,
+        limit + SECOND * 30,
+        paced,
+    );
+}
+
+#[test]
+fn modem_may_hang_at_any_byte_and_is_switched_off_and_on() {
+    let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + SECOND * 120;
+    for status in [true, false] {
+        fail_everywhere(
+            Failure::Hang,
+            every(11),
+            status,
+            limit,
+            limit + SECOND * 90,
+            paced,
+        );
+    }
+}
+
+#[test]
+fn modem_may_save_power_at_any_byte_unasked() {
+    for status in [true, false] {
+        fail_everywhere(
+            Failure::PowerSaving,
+            every(13),
+            status,
+            COUNTED,
+            SECOND * 60,
+            paced,
+        );
+    }
 }
 
 #[test]
 fn debug_one() {
     struct L;
     impl log::Log for L {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool { true }
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
         fn log(&self, record: &log::Record<'_>) {
-            if record.target().starts_with("sectag") { println!("{:>9} {}", Instant::now().as_millis(), record.args()); }
+            if record.target().starts_with("sectag") {
+                println!("{:>9} {}", Instant::now().as_millis(), record.args());
+            }
         }
         fn flush(&self) {}
     }
@@ -496,6 +589,10 @@ fn debug_one() {
         let (world, _received) = world(paced());
         world.modem.fail_after(After::Sent(942), Failure::Reset);
         let pins = pins(&world, true);
-        world.attach_with(sectag_bg96::Config::new(), pins, async |bench| persevere(&world, bench).await).await;
+        world
+            .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
+                persevere(&world, bench).await
+            })
+            .await;
     });
 }
