@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 use super::Engine;
 use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
 use super::custodian;
+use super::slots::SocketPhase;
 use crate::error::{AtError, ConnectError};
 use crate::fmt::Ascii;
 use crate::modem::{Final, Slot, Transfer};
@@ -240,6 +241,14 @@ impl<'a> At<'a> {
         core.set_stage(Stage::Done(Outcome::Reset));
         drop(ending);
         synchronised
+    }
+
+    /// Whether a connection stands besides `slot`'s.
+    pub fn has_other_sockets(&self, slot: Slot) -> bool {
+        let mut slots = self.engine.table.slots().iter().enumerate();
+        slots.any(|(index, state)| {
+            index != usize::from(slot.0) && state.phase.get() == SocketPhase::Open
+        })
     }
 
     /// For a flow that found out that the data connection is gone: the supervisor brings the modem up

@@ -6,7 +6,7 @@ use sectag::{At, AtError, BringUpError, Code, Power};
 
 use crate::commands::{
     Activate, Attention, ContextQuery, Deactivate, EnterPin, GsmRegistration, LastError,
-    LteRegistration, SetContext, Setting, Sim, SimQuery,
+    LteRegistration, Reboot, SetContext, Setting, Sim, SimQuery,
 };
 use crate::{Bg96, clock, codes, files, sockets};
 
@@ -31,6 +31,11 @@ pub(crate) async fn run(
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
     wake(at, power).await?;
+    if modem.reboot.take() {
+        // It says OK, or restarts before it comes to that.
+        let _ = at.send(&Reboot).await;
+        wake(at, power).await?;
+    }
     let at = *at;
     settings(modem, at).await?;
     // The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
@@ -64,10 +69,7 @@ async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError
     }
     let alive = (restarting && boots(at).await)
         || (!off && (answers(at, 6).await || completes_payload(at).await))
-        || {
-            switch_on(at, power, off).await;
-            boots(at).await
-        };
+        || revive(at, power, off).await;
     if !alive {
         return Err(BringUpError::NoAnswer);
     }
@@ -100,20 +102,35 @@ async fn completes_payload(at: &mut At<'_>) -> bool {
     at.filler(Bg96::LIMITS.max_send).await.is_ok() && answers(at, 4).await
 }
 
-async fn switch_on(at: &mut At<'_>, power: &mut dyn Power, off: bool) {
+/// Uses the pins there are on a modem that is off, or on and deaf.
+async fn revive(at: &mut At<'_>, power: &mut dyn Power, off: bool) -> bool {
     if power.has_power_key() {
-        if power.status() == Some(true) {
-            // On and deaf: off first.
+        let status = power.status();
+        if status == Some(true) {
+            // Off first.
             press(power).await;
             Timer::after(SHUTDOWN).await;
         }
-        press(power).await;
-    } else if power.has_reset() && !off {
+        // Without a status pin nobody knows whether the first press switched it on or off.
+        for _ in 0..if status.is_none() { 2 } else { 1 } {
+            press(power).await;
+            at.follow_restart();
+            if boots(at).await {
+                return true;
+            }
+        }
+        if !power.has_reset() {
+            return false;
+        }
+    }
+    // Only when the key has not helped (sheet 1.1).
+    if power.has_reset() && !off {
         power.reset(true);
         Timer::after(RESET_PULSE).await;
         power.reset(false);
+        at.follow_restart();
     }
-    at.follow_restart();
+    boots(at).await
 }
 
 async fn press(power: &mut dyn Power) {

@@ -23,6 +23,7 @@ mod codes;
 mod commands;
 mod config;
 mod dialect;
+mod escalation;
 mod files;
 mod sockets;
 
@@ -49,6 +50,9 @@ pub struct Bg96 {
     /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
     /// (sheet 1.6).
     context_lost: Cell<bool>,
+    /// Bring-up is to restart the modem.
+    reboot: Cell<bool>,
+    escalation: escalation::Escalation,
     /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
     pin_refused: Cell<bool>,
 }
@@ -92,6 +96,8 @@ impl Bg96 {
             facts: Cell::new(Facts::UNKNOWN),
             files: files::Remains::new(),
             context_lost: Cell::new(false),
+            reboot: Cell::new(false),
+            escalation: escalation::Escalation::new(),
             pin_refused: Cell::new(false),
         }
     }
@@ -166,7 +172,7 @@ impl Modem for Bg96 {
     }
 
     async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError> {
-        sockets::is_open(at, id).await
+        sockets::is_open(self, at, id).await
     }
 
     async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError> {

@@ -8,11 +8,11 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::modem::Timing;
-use sectag::{CredentialStore, Kind, Power, SocketError, Tag};
+use sectag::{Backoff, BringUpError, CredentialStore, Kind, Power, SocketError, Tag};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::{Received, connect, round_trip, world};
-use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_simulator::{After, Failure, Options, Simulator};
+use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
+use sectag_simulator::{After, Failure, Options, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
 use tokio::io::AsyncWriteExt;
 
@@ -568,31 +568,199 @@ fn modem_may_save_power_at_any_byte_unasked() {
     }
 }
 
-#[test]
-fn debug_one() {
-    struct L;
-    impl log::Log for L {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
+/// What an application does about any error: it waits and connects anew.
+async fn reconnect(bench: Bench, received: &Received) -> (usize, Duration) {
+    let start = Instant::now();
+    let mut backoff = Backoff::new(SECOND, SECOND * 60, 1);
+    for failures in 0.. {
+        if let Ok(mut socket) = connect(bench).await {
+            round_trip(&mut socket, MESSAGE).await.unwrap();
+            assert_eq!(received.borrow().last().unwrap(), MESSAGE);
+            return (failures, start.elapsed());
         }
-        fn log(&self, record: &log::Record<'_>) {
-            if record.target().starts_with("sectag") {
-                println!("{:>9} {}", Instant::now().as_millis(), record.args());
-            }
-        }
-        fn flush(&self) {}
+        assert!(start.elapsed() < SECOND * 3600);
+        Timer::after(backoff.next()).await;
     }
-    static LL: L = L;
-    let _ = log::set_logger(&LL);
-    log::set_max_level(log::LevelFilter::Trace);
+    unreachable!("it goes on for ever")
+}
+
+#[test]
+fn network_that_goes_and_comes_back_costs_a_reconnect() {
+    for away in [1, 10, 100, 1000] {
+        virtually(async || {
+            let (world, received) = world(paced());
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    world.modem.set_registered(false);
+                    let end = with_timeout(SECOND * 2, socket.read(&mut [0])).await;
+                    assert_eq!(end, Ok(Err(SocketError::ConnectionReset)));
+                    drop(socket);
+                    let back = async {
+                        Timer::after_secs(away).await;
+                        world.modem.set_registered(true);
+                    };
+                    let ((_, took), ()) = join(reconnect(bench, &received), back).await;
+                    assert!(took < SECOND * (away as u32 + 95), "{away}: {took:?}");
+                    // The context is made once more, when there is a network to make it with.
+                    assert_eq!(world.count("AT+QIACT=1"), 1, "{:?}", world.commands());
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn data_connection_lost_without_a_word_is_no_end_of_file() {
     virtually(async || {
-        let (world, _received) = world(paced());
-        world.modem.fail_after(After::Sent(942), Failure::Reset);
-        let pins = pins(&world, true);
+        let (world, received) = world(paced());
         world
-            .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
-                persevere(&world, bench).await
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                world.modem.drop_pdp_silently(1);
+                let start = Instant::now();
+                assert_eq!(
+                    socket.read(&mut [0]).await,
+                    Err(SocketError::ConnectionReset)
+                );
+                assert!(
+                    start.elapsed() < Timing::DEFAULT.poll * 4,
+                    "{:?}",
+                    start.elapsed()
+                );
+                drop(socket);
+                // And when no socket was there to notice it.
+                reconnect(bench, &received).await;
+                Timer::after_secs(5).await;
+                world.modem.drop_pdp_silently(1);
+                let (failures, took) = reconnect(bench, &received).await;
+                assert_eq!(failures, 1);
+                assert!(took < SECOND * 10, "{took:?}");
             })
             .await;
     });
+}
+
+/// Every open is answered with this number, until `cure` is sent.
+fn opens_fail_with(world: &World, number: u16, cure: &'static str) {
+    let mut cured = false;
+    world.modem.set_script(Box::new(move |line| {
+        let line = String::from_utf8_lossy(line).into_owned();
+        cured |= line == cure;
+        match line.strip_prefix("AT+QSSLOPEN=1,") {
+            Some(arguments) if !cured => {
+                let id = arguments.split(',').nth(1).unwrap();
+                Reaction::Reply(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},{number}\r\n").into())
+            }
+            _ => Reaction::Normal,
+        }
+    }));
+}
+
+#[test]
+fn opens_that_keep_failing_get_a_new_context_or_a_restart() {
+    for (number, cure, expected) in [
+        (566, "AT+QIDEACT=1", 5),
+        (570, "AT+QIDEACT=1", 1),
+        (552, "AT+CFUN=1,1", 4),
+    ] {
+        virtually(async || {
+            let (world, received) = world(paced());
+            opens_fail_with(&world, number, cure);
+            world
+                .attach(async |bench| {
+                    let (failures, _) = reconnect(bench, &received).await;
+                    assert_eq!(failures, expected, "{number}");
+                    assert_eq!(world.count(cure), 1);
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn remedies_do_not_cost_a_connection_that_stands() {
+    virtually(async || {
+        let (world, _) = world(paced());
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                opens_fail_with(&world, 552, "never");
+                for _ in 0..20 {
+                    assert!(connect(bench).await.is_err());
+                }
+                round_trip(&mut socket, MESSAGE).await.unwrap();
+            })
+            .await;
+    });
+}
+
+#[test]
+fn hung_modem_without_pins_is_reported_and_asked_for_ever() {
+    virtually(async || {
+        let (world, received) = world(paced());
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                world.modem.fail(Failure::Hang);
+                let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT;
+                let end = with_timeout(limit, socket.read(&mut [0])).await;
+                assert_eq!(end, Ok(Err(SocketError::ConnectionReset)));
+                drop(socket);
+                let start = Instant::now();
+                let mut attempts = 0;
+                while start.elapsed() < SECOND * 3600 {
+                    assert_eq!(bench.control.wait_up().await, Err(BringUpError::NoAnswer));
+                    attempts += 1;
+                }
+                // Each takes half a minute, and a pause of at most as much.
+                assert!((60..180).contains(&attempts), "{attempts}");
+                world.modem.reset();
+                let (_, took) = reconnect(bench, &received).await;
+                assert!(took < SECOND * 60, "{took:?}");
+            })
+            .await;
+    });
+}
+
+/// Pins of which only the reset does anything.
+struct ResetOnly {
+    modem: Simulator,
+    key: bool,
+}
+
+impl Power for ResetOnly {
+    fn has_power_key(&self) -> bool {
+        self.key
+    }
+    fn has_reset(&self) -> bool {
+        true
+    }
+    fn power_key(&mut self, _: bool) {}
+    fn reset(&mut self, asserted: bool) {
+        self.modem.reset_pin(asserted);
+    }
+    fn status(&mut self) -> Option<bool> {
+        None
+    }
+}
+
+#[test]
+fn hung_modem_is_reset_when_there_is_no_key_or_it_does_not_help() {
+    for key in [false, true] {
+        virtually(async || {
+            let (world, received) = world(paced());
+            let pins = ResetOnly {
+                modem: world.modem.clone(),
+                key,
+            };
+            world.modem.fail(Failure::Hang);
+            world
+                .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
+                    let (_, took) = reconnect(bench, &received).await;
+                    assert!(took < SECOND * 60, "{took:?}");
+                })
+                .await;
+        });
+    }
 }
