@@ -1,6 +1,7 @@
 //! The vocabulary of the integration tests: a modem that a test scripts, and a driver beside it.
 
 mod bench;
+pub mod cancel;
 pub mod recovery;
 pub mod scripted;
 pub mod simulated;

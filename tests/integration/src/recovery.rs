@@ -23,6 +23,9 @@ use crate::simulated::{HOST, PORT, TLS, World};
 /// Everything that each connection's peer received, in the order of the connections.
 pub type Received = Rc<RefCell<Vec<Vec<u8>>>>;
 
+/// The content of a small credential, to be stored.
+pub const STORED: &[u8] = b"a small file, as credentials go; sixty-four bytes that are kept.";
+
 /// A world with the credentials of [`TLS`] in the modem, and a peer that echoes and keeps account.
 pub fn world(options: Options) -> (World, Received) {
     let world = World::new(options);

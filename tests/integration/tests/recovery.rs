@@ -10,7 +10,7 @@ use embedded_io_async::Read;
 use sectag::modem::Timing;
 use sectag::{Backoff, BringUpError, CredentialStore, Kind, Power, SocketError, Tag};
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::recovery::{Received, connect, round_trip, world};
+use sectag_integration_tests::recovery::{Received, STORED, connect, round_trip, world};
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
 use sectag_simulator::{After, Failure, Options, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
@@ -19,7 +19,6 @@ use tokio::io::AsyncWriteExt;
 /// What the driver sends while it does not know what the modem waits for.
 const FILLER: &[u8] = b"+AT\r\n";
 const MESSAGE: &[u8] = b"\r\nOK\r\n> forty bytes and traps RDY\r\n\r\n+++ end";
-const STORED: &[u8] = b"a small file, as credentials go; sixty-four bytes that are kept.";
 
 fn quick() -> Options {
     Options {
