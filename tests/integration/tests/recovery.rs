@@ -7,8 +7,9 @@ use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
+use sectag::at::at_command;
 use sectag::modem::Timing;
-use sectag::{Backoff, BringUpError, CredentialStore, Kind, Power, SocketError, Tag};
+use sectag::{AtError, Backoff, BringUpError, CredentialStore, Kind, Power, SocketError, Tag};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::{Received, STORED, connect, round_trip, world};
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
@@ -324,6 +325,34 @@ fn transparent_mode_is_left_without_a_byte_to_its_peer() {
             assert!(took < Duration::from_secs(10), "{took:?}");
         });
     }
+}
+
+/// Something that a user had better not send.
+struct SwitchMode(u8);
+at_command!(SwitchMode, 3000, "+QISWTMD", |self, line| line
+    .int(self.0.into())
+    .int(2));
+
+#[test]
+fn connect_that_nobody_expected_feeds_no_command_to_the_peer() {
+    virtually(async || {
+        let (world, received) = world(paced());
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                round_trip(&mut socket, MESSAGE).await.unwrap();
+                let id = world.modem.open_sockets()[0];
+                let at = bench.control.at().await.unwrap();
+                assert_eq!(at.send(&SwitchMode(id)).await, Err(AtError::Garbled));
+                // The channel is a command line again.
+                bench.control.clock().await.unwrap();
+                drop(socket);
+                reconnect(bench, &received).await;
+                assert_eq!(received.borrow()[0], MESSAGE);
+                assert_eq!(bench.control.counters().restarts, 0);
+            })
+            .await;
+    });
 }
 
 /// What an application saw of a modem that fails.
