@@ -287,15 +287,16 @@ impl<'a> At<'a> {
         }
     }
 
-    /// For bring-up from an unknown phase: writes `count` times CR, which completes a half-sent
-    /// payload and is nothing to a modem in line mode. Gives up when the UART does not take it.
-    pub async fn filler(&self, count: usize) -> Result<(), AtError> {
+    /// For bring-up from an unknown phase: writes `count` times `byte`, such as CR, which completes a
+    /// half-sent payload and is nothing to a modem in line mode. Gives up when the UART does not take
+    /// it.
+    pub async fn filler(&self, byte: u8, count: usize) -> Result<(), AtError> {
         let core = self.engine.core;
         let _turn = core.turn.acquire().await;
         let mut left = count;
         while left > 0 {
             let chunk = left.min(COMMAND_LIMIT);
-            core.out.borrow_mut()[..chunk].fill(b'\r');
+            core.out.borrow_mut()[..chunk].fill(byte);
             core.submit(chunk);
             let limit = Instant::now() + DRAIN_LIMIT;
             let mut drained = || core.out_sent.get() >= chunk;

@@ -18,6 +18,8 @@ const KEY_PRESS: Duration = Duration::from_millis(700);
 const RESET_PULSE: Duration = Duration::from_millis(300);
 /// Switching off by key takes at least 2 s, sometimes more than 4.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+/// ESC.
+const CANCEL: u8 = 0x1b;
 /// "Reboot if the SIM is not identified in 20 s" (sheet 1.4).
 const SIM_LIMIT: Duration = Duration::from_secs(20);
 /// A SIM that is not there is reported at once, one that is just being read as well.
@@ -96,10 +98,13 @@ async fn answers(at: &mut At<'_>, tries: usize) -> bool {
     false
 }
 
-/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes
-/// (sheet 4.3); to one in line mode they are nothing.
+/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes, or for
+/// the character that ends or cancels a payload of no announced length (sheet 4.3); to one in line
+/// mode they are nothing.
 async fn completes_payload(at: &mut At<'_>) -> bool {
-    at.filler(Bg96::LIMITS.max_send).await.is_ok() && answers(at, 4).await
+    at.filler(CANCEL, 1).await.is_ok()
+        && at.filler(b'\r', Bg96::LIMITS.max_send).await.is_ok()
+        && answers(at, 4).await
 }
 
 /// Uses the pins there are on a modem that is off, or on and deaf.

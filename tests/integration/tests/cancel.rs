@@ -222,7 +222,9 @@ fn torture_runner(chunk: Chunk, step: usize) {
                         .zip(MESSAGE)
                         .take_while(|(a, b)| a == b)
                         .count();
-                    let filler = bytes[same..].iter().all(|byte| b"+AT\r\n".contains(byte));
+                    let filler = bytes[same..]
+                        .iter()
+                        .all(|byte| b"+AT\x1b\r\n".contains(byte));
                     assert!(bytes.len() <= MESSAGE.len() && filler, "{bytes:?}");
                 }
                 assert_eq!(received.borrow().last().unwrap(), MESSAGE);

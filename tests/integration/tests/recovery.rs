@@ -18,7 +18,7 @@ use sectag_test_support::pki::Pki;
 use tokio::io::AsyncWriteExt;
 
 /// What the driver sends while it does not know what the modem waits for.
-const FILLER: &[u8] = b"+AT\r\n";
+const FILLER: &[u8] = b"+AT\x1b\r\n";
 const MESSAGE: &[u8] = b"\r\nOK\r\n> forty bytes and traps RDY\r\n\r\n+++ end";
 
 fn quick() -> Options {
@@ -171,6 +171,22 @@ fn mcu_may_reset_while_announced_payload_is_missing() {
 }
 
 #[test]
+fn payload_without_an_announced_length_is_cancelled() {
+    virtually(async || {
+        let (world, received) = world(quick());
+        let id = left_open(&world).await;
+        let command = format!("AT+QSSLSEND={id}\r");
+        dead_host(
+            &world,
+            &[(command.as_bytes(), 100), (b"of another host", 100)],
+        )
+        .await;
+        recovers(&world, &received, "text").await;
+        assert_eq!(received.borrow()[0], b"");
+    });
+}
+
+#[test]
 fn mcu_may_reset_with_half_a_command_on_the_line() {
     let commands: [&[u8]; 9] = [
         b"A",
@@ -199,12 +215,14 @@ fn mcu_may_reset_with_half_a_command_on_the_line() {
 fn mcu_may_reset_in_the_middle_of_a_file() {
     let ca = Pki::shared().ca_pem();
     let ca = ca.as_bytes();
-    for missing in [1, 2, 3, 4, 5, 20, 100, ca.len() - 1, ca.len()] {
+    let missing = [1, 2, 3, 4, 5, 20, 100, ca.len() - 1, ca.len()];
+    // Ours, and one that another host chose.
+    for (missing, patience) in missing.into_iter().flat_map(|n| [(n, 5), (n, 100)]) {
         virtually(async || {
             let (world, received) = world(quick());
 
             let sent = &ca[..ca.len() - missing];
-            let command = format!("AT+QFUPL=\"st9.ca\",{},5\r", ca.len());
+            let command = format!("AT+QFUPL=\"st9.ca\",{},{patience}\r", ca.len());
             dead_host(&world, &[(command.as_bytes(), 100), (sent, 10)]).await;
             world
                 .attach(async |bench| {
