@@ -41,12 +41,12 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
         }
     }
     configure(modem, at, &open, [&ca, &certificate, &key]).await?;
-    let result = begin(at, &open).await;
+    let result = begin(modem, at, &open).await;
     escalation::judge(modem, at, open.slot, &result);
     result
 }
 
-async fn begin(at: At<'_>, open: &Open<'_>) -> Result<(), ConnectError> {
+async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectError> {
     let command = SslOpen {
         push: modem.config.direct_push,
         context: open.context,

@@ -333,6 +333,7 @@ impl Bg96 {
                 Mode::Buffer => socket.borrow().unread,
                 // What is pushed waits for the UART, under flow control.
                 Mode::Push => self.waiting_output(),
+                Mode::Transparent => socket.borrow().unread + self.waiting_output(),
             };
             if waiting >= self.options.receive_buffer {
                 // Back-pressure: the peer waits until the host read some of it.
