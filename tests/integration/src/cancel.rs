@@ -20,8 +20,9 @@ use crate::bench::Bench;
 use crate::recovery::{self, Received};
 use crate::simulated::{World, virtually};
 
-/// Room for the subject, the bystander, and what a test connects besides.
-type Rings = State<Bg96, 4, 1024, 1024>;
+/// Room for the subject, the bystander, and what a test connects besides; the receive rings
+/// take all that an operation may leave unread while data is pushed.
+type Rings = State<Bg96, 4, 4096, 1024>;
 
 /// A future that polls the inner one only when that was woken, and drops it when it has returned
 /// `Pending` for the `limit`th time. Its output is `None` then.
@@ -217,9 +218,9 @@ pub struct Operation {
 
 /// Drops the operation at each of its await points, each time in a new world, and then asks
 /// everything of the driver that it promises. Returns how many await points there were.
-pub fn torture(operation: &Operation, options: &Options) -> usize {
+pub fn torture(operation: &Operation, config: Config, options: &Options) -> usize {
     for limit in 0.. {
-        let done = virtually(async || attempt(operation, options.clone(), limit).await);
+        let done = virtually(async || attempt(operation, config, options.clone(), limit).await);
         if done {
             return limit.saturating_sub(1);
         }
@@ -227,12 +228,12 @@ pub fn torture(operation: &Operation, options: &Options) -> usize {
     unreachable!("an operation ends")
 }
 
-async fn attempt(operation: &Operation, options: Options, limit: usize) -> bool {
+async fn attempt(operation: &Operation, config: Config, options: Options, limit: usize) -> bool {
     let (world, received) = recovery::world(options);
     let (host, device) = tokio::io::duplex(4096);
     let (rx, tx) = tokio::io::split(host);
     // Leaked, as a firmware's static is.
-    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     let bench = Bench { control, sockets };
@@ -293,12 +294,13 @@ async fn attempt(operation: &Operation, options: Options, limit: usize) -> bool 
 /// application goes through a session; returns whether it was dropped at all.
 pub async fn drop_runner<T, A: Future<Output = T>>(
     world: &World,
+    config: Config,
     limit: usize,
     application: impl FnOnce(Bench) -> A,
 ) -> (bool, T) {
     let (host, device) = tokio::io::duplex(4096);
     let (rx, tx) = tokio::io::split(host);
-    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     let dropped = Cell::new(false);

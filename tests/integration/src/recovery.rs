@@ -17,8 +17,11 @@ use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use crate::bench::{Bench, Rings};
+use crate::bench::Bench;
 use crate::simulated::{HOST, PORT, TLS, World};
+
+/// The receive rings take a unit of pushed data.
+type Rings = State<Bg96, 2, 1500, 1024>;
 
 /// Everything that each connection's peer received, in the order of the connections.
 pub type Received = Rc<RefCell<Vec<Vec<u8>>>>;
@@ -34,6 +37,14 @@ pub fn world(options: Options) -> (World, Received) {
     let log = received.clone();
     world.serve(move |stream| echo_into(log.clone(), stream));
     (world, received)
+}
+
+/// Every so many cases of an exhaustive test; all of them when `SECTAG_EXHAUSTIVE` is set.
+pub fn every(step: usize) -> usize {
+    match std::env::var_os("SECTAG_EXHAUSTIVE") {
+        Some(_) => 1,
+        None => step,
+    }
 }
 
 /// Puts what [`TLS`] needs into the modem behind the driver's back.

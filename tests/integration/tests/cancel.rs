@@ -9,8 +9,9 @@ use embedded_io_async::{Read, Write};
 use sectag::at::at_command;
 use sectag::clock::DateTime;
 use sectag::{CredentialStore, Kind, Tag};
+use sectag_bg96::Config;
 use sectag_integration_tests::cancel::{From, Operation, Stage, drop_runner, torture};
-use sectag_integration_tests::recovery::{STORED as SHORT, connect, round_trip, world};
+use sectag_integration_tests::recovery::{STORED as SHORT, connect, every, round_trip, world};
 use sectag_integration_tests::simulated::virtually;
 use sectag_simulator::{Chunk, Options};
 
@@ -154,7 +155,7 @@ fn whole(stage: &Stage) {
     );
 }
 
-fn torture_all(chunk: Chunk) {
+fn torture_all(config: Config, chunk: Chunk) {
     let options = Options {
         pdp_active: true,
         turnaround: Duration::from_millis(20),
@@ -164,7 +165,7 @@ fn torture_all(chunk: Chunk) {
     };
     let mut total = 0;
     for operation in &OPERATIONS {
-        let points = torture(operation, &options);
+        let points = torture(operation, config, &options);
         println!(
             "{chunk:?}: {} has {points} await points, all pass",
             operation.name
@@ -176,17 +177,17 @@ fn torture_all(chunk: Chunk) {
 
 #[test]
 fn every_future_may_be_dropped_at_every_await_point() {
-    torture_all(Chunk::Whole);
+    torture_all(Config::new(), Chunk::Whole);
 }
 
 #[test]
 fn every_future_may_be_dropped_at_every_await_point_byte_by_byte() {
-    torture_all(Chunk::Bytes(1));
+    torture_all(Config::new(), Chunk::Bytes(1));
 }
 
 /// The runner is different: dropping it resets every socket, and what it was sending may be cut off in
 /// the middle. Started again, it brings the modem back, and the application reconnects.
-fn torture_runner(chunk: Chunk, step: usize) {
+fn torture_runner(config: Config, chunk: Chunk, step: usize) {
     const MESSAGE: &[u8] = b"a message of forty-four bytes, OK\r\n> no more";
     let mut points = 0;
     let mut worst = Duration::MIN;
@@ -199,7 +200,7 @@ fn torture_runner(chunk: Chunk, step: usize) {
                 chunk,
                 ..Options::default()
             });
-            drop_runner(&world, limit, async |bench| {
+            drop_runner(&world, config, limit, async |bench| {
                 let start = Instant::now();
                 loop {
                     let work = async {
@@ -248,10 +249,16 @@ fn torture_runner(chunk: Chunk, step: usize) {
 
 #[test]
 fn runner_may_be_dropped_at_every_await_point() {
-    torture_runner(Chunk::Whole, 1);
+    torture_runner(Config::new(), Chunk::Whole, 1);
 }
 
 #[test]
 fn runner_may_be_dropped_at_every_await_point_byte_by_byte() {
-    torture_runner(Chunk::Bytes(1), 5);
+    torture_runner(Config::new(), Chunk::Bytes(1), every(7));
+}
+
+#[test]
+fn every_future_may_be_dropped_at_every_await_point_while_data_is_pushed() {
+    torture_all(Config::new().direct_push(), Chunk::Whole);
+    torture_runner(Config::new().direct_push(), Chunk::Whole, 1);
 }

@@ -9,9 +9,12 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::at::at_command;
 use sectag::modem::Timing;
-use sectag::{AtError, Backoff, BringUpError, CredentialStore, Kind, Power, SocketError, Tag};
+use sectag::{
+    AtError, Backoff, BringUpError, CredentialStore, Kind, NoPins, Power, SocketError, Tag,
+};
+use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::recovery::{Received, STORED, connect, round_trip, world};
+use sectag_integration_tests::recovery::{Received, STORED, connect, every, round_trip, world};
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
 use sectag_simulator::{After, Failure, Options, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
@@ -66,21 +69,32 @@ fn others(world: &World) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn mcu_may_reset_at_any_byte_of_a_session() {
+    mcu_resets_everywhere(Config::new(), every(2));
+}
+
+#[test]
+fn mcu_may_reset_at_any_byte_while_data_is_pushed() {
+    mcu_resets_everywhere(Config::new().direct_push(), every(3));
+}
+
+fn mcu_resets_everywhere(config: Config, step: usize) {
     let total = virtually(async || {
         let (world, _) = world(quick());
-        world.attach(session).await;
+        world
+            .attach_for_with(u64::MAX, config, NoPins, session)
+            .await;
         world.modem.bytes_in()
     });
     let mut worst = (Duration::MIN, 0);
-    for bytes in 1..=total {
+    for bytes in (1..=total).step_by(step) {
         let took = virtually(async || {
             let (world, received) = world(quick());
             let before = others(&world);
-            world.attach_for(bytes, session).await;
+            world.attach_for_with(bytes, config, NoPins, session).await;
             check_peers(&received, &format!("died after {bytes}"));
             let start = Instant::now();
             world
-                .attach(async |bench| {
+                .attach_for_with(u64::MAX, config, NoPins, async |bench| {
                     let mut socket = connect(bench).await.unwrap();
                     round_trip(&mut socket, MESSAGE).await.unwrap();
                     socket.close().await.unwrap();
@@ -93,11 +107,12 @@ fn mcu_may_reset_at_any_byte_of_a_session() {
                     took
                 })
                 .await
+                .expect("it lives")
         });
         worst = worst.max((took, bytes));
     }
     println!(
-        "MCU reset at every byte: {total} cases, worst recovery {:?} after byte {}",
+        "MCU reset at every {step}th of {total} bytes, worst recovery {:?} after byte {}",
         worst.0, worst.1
     );
     assert!(worst.0 < Duration::from_secs(20), "{worst:?}");
@@ -430,6 +445,7 @@ async fn persevere(world: &World, bench: Bench) -> Seen {
 
 /// Lets the modem fail after each byte in either direction, and prints the figures.
 fn fail_everywhere(
+    config: Config,
     failure: Failure,
     step: usize,
     status: bool,
@@ -440,7 +456,7 @@ fn fail_everywhere(
     let (bytes_in, bytes_out) = virtually(async || {
         let (world, _) = world(options());
         world
-            .attach(async |bench| {
+            .attach_for_with(u64::MAX, config, NoPins, async |bench| {
                 persevere(&world, bench).await;
             })
             .await;
@@ -458,10 +474,11 @@ fn fail_everywhere(
             world.modem.fail_after(after, failure);
             let pins = pins(&world, status);
             let seen = world
-                .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
+                .attach_for_with(u64::MAX, config, pins, async |bench| {
                     persevere(&world, bench).await
                 })
-                .await;
+                .await
+                .expect("the MCU lives");
             assert!(world.modem.failed_at().is_some(), "{after:?}");
             for bytes in received.borrow().iter() {
                 assert!(MESSAGE.starts_with(bytes), "{after:?}: {bytes:?}");
@@ -520,21 +537,20 @@ fn paced() -> Options {
     }
 }
 
-/// Every so many bytes; all of them when `SECTAG_EXHAUSTIVE` is set.
-fn every(step: usize) -> usize {
-    if std::env::var_os("SECTAG_EXHAUSTIVE").is_some() {
-        1
-    } else {
-        step
-    }
-}
-
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn modem_may_reset_at_any_byte_with_its_banner() {
     let limit = paced().reset_time + SECOND * 2;
-    fail_everywhere(Failure::Reset, every(3), true, limit, SECOND * 30, paced);
+    fail_everywhere(
+        Config::new(),
+        Failure::Reset,
+        every(5),
+        true,
+        limit,
+        SECOND * 30,
+        paced,
+    );
 }
 
 #[test]
@@ -544,8 +560,9 @@ fn modem_may_reset_at_any_byte_with_a_banner_in_the_middle_of_payload() {
         ..paced()
     };
     fail_everywhere(
+        Config::new(),
         Failure::Reset,
-        every(7),
+        every(11),
         true,
         SECOND * 2,
         SECOND * 30,
@@ -560,8 +577,9 @@ const COUNTED: Duration = Duration::from_millis(4500);
 #[test]
 fn modem_may_power_down_at_any_byte() {
     fail_everywhere(
+        Config::new(),
         Failure::PoweredDown,
-        every(7),
+        every(11),
         true,
         COUNTED,
         SECOND * 30,
@@ -576,8 +594,9 @@ fn supply_may_dip_at_any_byte_without_a_word() {
     let longest_command = SECOND * 120;
     let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + longest_command;
     fail_everywhere(
+        Config::new(),
         Failure::BrownOut,
-        every(7),
+        every(11),
         true,
         limit,
         limit + SECOND * 30,
@@ -590,8 +609,9 @@ fn modem_may_hang_at_any_byte_and_is_switched_off_and_on() {
     let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + SECOND * 120;
     for status in [true, false] {
         fail_everywhere(
+            Config::new(),
             Failure::Hang,
-            every(11),
+            every(23),
             status,
             limit,
             limit + SECOND * 90,
@@ -604,8 +624,9 @@ fn modem_may_hang_at_any_byte_and_is_switched_off_and_on() {
 fn modem_may_save_power_at_any_byte_unasked() {
     for status in [true, false] {
         fail_everywhere(
+            Config::new(),
             Failure::PowerSaving,
-            every(13),
+            every(29),
             status,
             COUNTED,
             SECOND * 60,
@@ -802,11 +823,25 @@ fn hung_modem_is_reset_when_there_is_no_key_or_it_does_not_help() {
             };
             world.modem.fail(Failure::Hang);
             world
-                .attach_with(sectag_bg96::Config::new(), pins, async |bench| {
+                .attach_with(Config::new(), pins, async |bench| {
                     let (_, took) = reconnect(bench, &received).await;
                     assert!(took < SECOND * 60, "{took:?}");
                 })
                 .await;
         });
     }
+}
+
+#[test]
+fn modem_may_reset_at_any_byte_while_it_pushes_data() {
+    let limit = paced().reset_time + SECOND * 2;
+    fail_everywhere(
+        Config::new().direct_push(),
+        Failure::Reset,
+        every(11),
+        true,
+        limit,
+        SECOND * 30,
+        paced,
+    );
 }
