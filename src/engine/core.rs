@@ -233,6 +233,8 @@ pub(crate) struct Core {
     pub(crate) failures: Cell<u32>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
+    /// It may have restarted: a sign of life is wanted now.
+    pub(crate) suspect: Cell<bool>,
     /// The modem is known to be in line mode; otherwise what is sent may be data to it.
     pub(crate) line_mode: Cell<bool>,
     pub(crate) network_lost: Cell<bool>,
@@ -291,6 +293,7 @@ impl Core {
             failures: Cell::new(0),
             restarted: Cell::new(false),
             booted: Cell::new(false),
+            suspect: Cell::new(false),
             line_mode: Cell::new(false),
             network_lost: Cell::new(false),
             tidy: Cell::new(false),
@@ -785,6 +788,10 @@ impl Core {
             Urc::Booted => {
                 self.booted.set(true);
                 self.changed.wake();
+                if self.link.get() == Link::Up {
+                    // Late, or of a restart whose banner was lost: a query finds out, by its echo.
+                    self.suspect.set(true);
+                }
             }
             Urc::Closed { id } => {
                 if let Some(slot) = open_state(table, id) {

@@ -158,7 +158,7 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
             wake_at = wake_at.min(state.poll_at.get());
         }
     }
-    if core.heard_at.get().saturating_add(core.fixed.timing.poll) <= now {
+    if core.suspect.get() || core.heard_at.get().saturating_add(core.fixed.timing.poll) <= now {
         return (now, Some(Job::Liveness));
     }
     (wake_at, None)
@@ -197,6 +197,7 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
         }
         // No answer: the custodian finds out what it is.
         Job::Liveness => {
+            core.suspect.set(false);
             let _ = at.send(&Attention).await;
         }
         Job::Send(slot, len) => send(engine, modem, slot, len).await,

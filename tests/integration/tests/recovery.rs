@@ -845,3 +845,28 @@ fn modem_may_reset_at_any_byte_while_it_pushes_data() {
         paced,
     );
 }
+
+#[test]
+fn restart_whose_banner_was_lost_is_found_out_by_what_follows_it() {
+    virtually(async || {
+        let (world, received) = world(paced());
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                // Late, and no sign of anything else.
+                world.modem.inject_bytes(b"\r\nAPP RDY\r\n");
+                round_trip(&mut socket, MESSAGE).await.unwrap();
+                Timer::after_secs(1).await;
+                round_trip(&mut socket, MESSAGE).await.unwrap();
+                Timer::after_secs(1).await;
+                world.modem.fail(Failure::BrownOut);
+                Timer::after(paced().reset_time + SECOND / 10).await;
+                world.modem.inject_bytes(b"\xff\x81Y\r\n\r\nAPP RDY\r\n");
+                let end = with_timeout(SECOND, socket.read(&mut [0])).await;
+                assert_eq!(end, Ok(Err(SocketError::ConnectionReset)));
+                drop(socket);
+                reconnect(bench, &received).await;
+            })
+            .await;
+    });
+}
