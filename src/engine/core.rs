@@ -31,6 +31,8 @@ const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
 /// of the banner the sockets must know.
 pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// What a modem that has just started owes an answer to, it answers within this time.
+const BOOTED_PATIENCE: Duration = Duration::from_secs(1);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
 const NAME_LIMIT: usize = 16;
 
@@ -789,8 +791,11 @@ impl Core {
                 self.booted.set(true);
                 self.changed.wake();
                 if self.link.get() == Link::Up {
-                    // Late, or of a restart whose banner was lost: a query finds out, by its echo.
+                    // Late, or of a restart whose banner was lost: a query finds out, by its echo. What
+                    // was asked before a restart is not answered any more.
                     self.suspect.set(true);
+                    let soon = Instant::now() + BOOTED_PATIENCE;
+                    self.deadline.set(self.deadline.get().min(soon));
                 }
             }
             Urc::Closed { id } => {

@@ -858,11 +858,10 @@ fn restart_whose_banner_was_lost_is_found_out_by_what_follows_it() {
                 round_trip(&mut socket, MESSAGE).await.unwrap();
                 Timer::after_secs(1).await;
                 round_trip(&mut socket, MESSAGE).await.unwrap();
-                Timer::after_secs(1).await;
                 world.modem.fail(Failure::BrownOut);
                 Timer::after(paced().reset_time + SECOND / 10).await;
                 world.modem.inject_bytes(b"\xff\x81Y\r\n\r\nAPP RDY\r\n");
-                let end = with_timeout(SECOND, socket.read(&mut [0])).await;
+                let end = with_timeout(SECOND * 2, socket.read(&mut [0])).await;
                 assert_eq!(end, Ok(Err(SocketError::ConnectionReset)));
                 drop(socket);
                 reconnect(bench, &received).await;
