@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
 use sectag::{ConnectError, NoPins, Power, Socket, SocketError, State};
@@ -116,16 +117,36 @@ impl World {
         power: P,
         application: impl FnOnce(Bench) -> A,
     ) -> Option<T> {
+        let line = Line {
+            dies_after: bytes,
+            ..Line::default()
+        };
+        self.attach_over(line, config, power, application).await
+    }
+
+    /// The same over a UART that does not always move bytes.
+    pub async fn attach_over<T, P: Power, A: Future<Output = T>>(
+        &self,
+        line: Line,
+        config: Config,
+        power: P,
+        application: impl FnOnce(Bench) -> A,
+    ) -> Option<T> {
         let (host, device) = tokio::io::duplex(4096);
         let (rx, tx) = tokio::io::split(host);
-        let fuse = Fuse::new(bytes);
+        let fuse = Fuse::new(line.dies_after);
         let tx = Fused {
             uart: FromTokio::new(tx),
             fuse: fuse.clone(),
+            stall: Stall::new(line.send_stalls),
+        };
+        let rx = Stalled {
+            uart: FromTokio::new(rx),
+            stall: Stall::new(line.receive_stalls),
         };
         // Leaked, as a firmware's static is.
         let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
-        let (control, sockets, mut runner) = sectag::new(state, FromTokio::new(rx), tx, power);
+        let (control, sockets, mut runner) = sectag::new(state, rx, tx, power);
         let mut serve = core::pin::pin!(self.modem.serve(device));
         let result = {
             let driver = async move {
@@ -144,6 +165,80 @@ impl World {
         // The modem takes in what was sent before the end.
         serve.await.expect("a clean end");
         result
+    }
+}
+
+/// What becomes of bytes between MCU and modem.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// The MCU dies once it has sent so many bytes.
+    pub dies_after: u64,
+    /// After so many bytes the modem's flow control holds the MCU back for this long, once.
+    pub send_stalls: Option<(u64, Duration)>,
+    /// After so many bytes the modem pauses for this long, once.
+    pub receive_stalls: Option<(u64, Duration)>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            dies_after: u64::MAX,
+            send_stalls: None,
+            receive_stalls: None,
+        }
+    }
+}
+
+/// Bytes that pass before a pause, and the pause. It goes on also while nobody waits for it.
+struct Stall {
+    left: u64,
+    pause: Option<Duration>,
+    until: Option<Instant>,
+}
+
+impl Stall {
+    fn new(stall: Option<(u64, Duration)>) -> Self {
+        Self {
+            left: stall.map_or(u64::MAX, |(bytes, _)| bytes),
+            pause: stall.map(|(_, pause)| pause),
+            until: None,
+        }
+    }
+
+    /// How many bytes may pass at once.
+    async fn limit(&mut self) -> usize {
+        if self.left == 0 {
+            if let Some(pause) = self.pause.take() {
+                self.until = Some(Instant::now() + pause);
+            }
+            if let Some(until) = self.until {
+                Timer::at(until).await;
+            }
+            self.left = u64::MAX;
+        }
+        self.left.min(4096) as usize
+    }
+
+    fn passed(&mut self, count: usize) {
+        self.left -= count as u64;
+    }
+}
+
+struct Stalled<R> {
+    uart: R,
+    stall: Stall,
+}
+
+impl<R: ErrorType> ErrorType for Stalled<R> {
+    type Error = R::Error;
+}
+
+impl<R: Read> Read for Stalled<R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
+        let limit = self.stall.limit().await.min(buf.len());
+        let count = self.uart.read(&mut buf[..limit]).await?;
+        self.stall.passed(count);
+        Ok(count)
     }
 }
 
@@ -176,6 +271,7 @@ impl Fuse {
 struct Fused<W> {
     uart: W,
     fuse: Rc<Fuse>,
+    stall: Stall,
 }
 
 impl<W: ErrorType> ErrorType for Fused<W> {
@@ -188,8 +284,10 @@ impl<W: Write> Write for Fused<W> {
         if left == 0 {
             return std::future::pending().await;
         }
-        let count = (buf.len() as u64).min(left) as usize;
+        let limit = self.stall.limit().await;
+        let count = (buf.len().min(limit) as u64).min(left) as usize;
         let count = self.uart.write(&buf[..count]).await?;
+        self.stall.passed(count);
         self.fuse.left.set(left - count as u64);
         if left == count as u64
             && let Some(waker) = self.fuse.waker.take()

@@ -14,7 +14,9 @@ use sectag::{
 };
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::recovery::{Received, STORED, connect, every, round_trip, world};
+use sectag_integration_tests::recovery::{
+    Line, Received, STORED, connect, every, round_trip, world,
+};
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
 use sectag_simulator::{After, Failure, Options, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
@@ -868,4 +870,83 @@ fn restart_whose_banner_was_lost_is_found_out_by_what_follows_it() {
             })
             .await;
     });
+}
+
+/// A session over a UART that pauses once, in whichever direction and place: it may cost a reconnect,
+/// never a wrong byte, file or answer.
+fn stall_everywhere(pause: Duration, step: usize) {
+    let (bytes_in, bytes_out) = virtually(async || {
+        let (world, _) = world(paced());
+        world
+            .attach(async |bench| {
+                persevere(&world, bench).await;
+            })
+            .await;
+        (world.modem.bytes_in(), world.modem.bytes_out())
+    });
+    let sent = (0..bytes_in).map(|at| Line {
+        send_stalls: Some((at, pause)),
+        ..Line::default()
+    });
+    let received = (0..bytes_out).map(|at| Line {
+        receive_stalls: Some((at, pause)),
+        ..Line::default()
+    });
+    let (mut cases, mut restarts, mut worst) = (0, 0, Duration::MIN);
+    for line in sent.chain(received).step_by(step) {
+        virtually(async || {
+            let (world, received) = world(paced());
+            let before = others(&world);
+            let start = Instant::now();
+            let application = async |bench: Bench| {
+                persevere(&world, bench).await;
+                // Who asks for the time gets the time.
+                loop {
+                    match bench.control.clock().await {
+                        Ok(now) => {
+                            assert!(now.unwrap() >= sectag::clock::MIN_DATE, "{line:?}");
+                            break;
+                        }
+                        Err(_) => assert!(start.elapsed() < SECOND * 1200, "{line:?}"),
+                    }
+                }
+                bench.control.counters().restarts
+            };
+            let restarted = world
+                .attach_over(line, Config::new(), pins(&world, true), application)
+                .await
+                .expect("the MCU lives");
+            for bytes in received.borrow().iter() {
+                let same = bytes
+                    .iter()
+                    .zip(MESSAGE)
+                    .take_while(|(a, b)| a == b)
+                    .count();
+                let filler = bytes[same..].iter().all(|byte| FILLER.contains(byte));
+                assert!(
+                    bytes.len() <= MESSAGE.len() && filler,
+                    "{line:?}: {bytes:?}"
+                );
+            }
+            assert_eq!(others(&world), before, "{line:?}: files");
+            assert_eq!(world.modem.files()["st9.ca"], STORED, "{line:?}");
+            cases += 1;
+            restarts += usize::from(restarted > 0);
+            worst = worst.max(start.elapsed());
+        });
+    }
+    println!(
+        "pause of {} s: {cases} cases, {restarts} cost a restart, worst session {} ms",
+        pause.as_secs(),
+        worst.as_millis()
+    );
+}
+
+#[test]
+fn uart_may_pause_at_any_byte() {
+    // Nothing; longer than a quick command, a pause of payload and the modem's patience with a file;
+    // longer than everything.
+    for (pause, step) in [(1, 53), (4, 29), (7, 29), (30, 29), (300, 53)] {
+        stall_everywhere(SECOND * pause, every(step));
+    }
 }
