@@ -11,7 +11,7 @@ use sectag::{At, Code, ConnectError};
 
 use crate::Bg96;
 
-/// A remedy that is tried after so many failures in a row of these numbers.
+/// A remedy that is tried after so many failures in a row with these numbers.
 struct Rule {
     failures: u8,
     codes: (u16, u16),
@@ -26,16 +26,17 @@ pub(crate) enum Remedy {
     Reboot,
 }
 
-static RULES: [Rule; 3] = [
+/// The first one that is due counts.
+static RULES: [Rule; 4] = [
     // "Open PDP context failed", "PDP context break down": it is down, whatever QIACT? says (sheet
     // 4.6).
     Rule {
-        failures: 1,
+        failures: AT_ONCE,
         codes: (561, 561),
         remedy: Remedy::Context,
     },
     Rule {
-        failures: 1,
+        failures: AT_ONCE,
         codes: (570, 570),
         remedy: Remedy::Context,
     },
@@ -46,53 +47,55 @@ static RULES: [Rule; 3] = [
         codes: (550, 559),
         remedy: Remedy::Reboot,
     },
+    // "After 5 failed opens in a row" (sheet 4.2), whatever the number, if there was one.
+    Rule {
+        failures: 5,
+        codes: (0, u16::MAX),
+        remedy: Remedy::Context,
+    },
 ];
-/// "After 5 failed opens in a row" a new context, whatever the numbers (sheet 4.2).
-const ANY: u8 = 5;
+/// A number that leaves no doubt; no patience is needed with it.
+const AT_ONCE: u8 = 1;
 /// No remedy waits for more failures than this times its own figure.
 const PATIENCE_LIMIT: u8 = 16;
 
 /// Failures in a row since the last open that succeeded.
 pub(crate) struct Escalation {
-    any: Cell<u8>,
-    /// By rule.
     counts: [Cell<u8>; RULES.len()],
-    /// What the figures of the rules are multiplied by; 0 before the first remedy.
+    /// What the figures of the rules are multiplied by.
     patience: Cell<u8>,
 }
 
 impl Escalation {
     pub(crate) const fn new() -> Self {
         Self {
-            any: Cell::new(0),
             counts: [const { Cell::new(0) }; RULES.len()],
-            patience: Cell::new(0),
+            patience: Cell::new(1),
         }
     }
 
     fn succeeded(&self) {
         self.forget();
-        self.patience.set(0);
+        self.patience.set(1);
     }
 
-    /// Notes a failure, of `None` when the modem gave no number, and returns what is to be done now.
-    fn failed(&self, code: Option<u16>) -> Option<Remedy> {
-        let patience = self.patience.get().max(1);
-        let count = |count: &Cell<u8>| {
-            count.set(count.get().saturating_add(1));
-            count.get()
-        };
+    /// Notes a failure, with 0 for one without a number, and returns what is to be done now.
+    fn failed(&self, code: u16) -> Option<Remedy> {
         let mut due = None;
-        for (rule, counted) in RULES.iter().zip(&self.counts) {
+        for (rule, count) in RULES.iter().zip(&self.counts) {
             let (first, last) = rule.codes;
-            if !code.is_some_and(|code| (first..=last).contains(&code)) {
-                counted.set(0);
-            } else if count(counted) >= rule.failures.saturating_mul(patience) {
+            count.set(if (first..=last).contains(&code) {
+                count.get().saturating_add(1)
+            } else {
+                0
+            });
+            let wanted = match rule.failures {
+                AT_ONCE => AT_ONCE,
+                failures => failures * self.patience.get(),
+            };
+            if due.is_none() && count.get() >= wanted {
                 due = Some(rule.remedy);
             }
-        }
-        if count(&self.any) >= ANY.saturating_mul(patience) && due.is_none() {
-            due = Some(Remedy::Context);
         }
         due
     }
@@ -100,12 +103,11 @@ impl Escalation {
     /// A remedy was begun.
     fn used(&self) {
         self.forget();
-        let patience = self.patience.get().max(1);
-        self.patience.set((patience * 2).min(PATIENCE_LIMIT));
+        self.patience
+            .set((self.patience.get() * 2).min(PATIENCE_LIMIT));
     }
 
     fn forget(&self) {
-        self.any.set(0);
         self.counts.iter().for_each(|count| count.set(0));
     }
 }
@@ -114,8 +116,8 @@ impl Escalation {
 pub(crate) fn judge(modem: &Bg96, at: At<'_>, slot: Slot, result: &Result<(), ConnectError>) {
     let code = match result {
         Ok(()) => return modem.escalation.succeeded(),
-        Err(ConnectError::Refused(Code::Vendor(code, _))) => Some(*code),
-        Err(ConnectError::Refused(_) | ConnectError::TimedOut) => None,
+        Err(ConnectError::Refused(Code::Vendor(code, _))) => *code,
+        Err(ConnectError::Refused(_) | ConnectError::TimedOut) => 0,
         // That was not the network's doing.
         Err(_) => return,
     };
@@ -123,7 +125,7 @@ pub(crate) fn judge(modem: &Bg96, at: At<'_>, slot: Slot, result: &Result<(), Co
         return;
     };
     // These two numbers say that the others are dead as well.
-    if at.has_other_sockets(slot) && !matches!(code, Some(561 | 570)) {
+    if at.has_other_sockets(slot) && !matches!(code, 561 | 570) {
         return;
     }
     modem.escalation.used();
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     /// After which of `count` failures something is done, and what.
-    fn remedies(escalation: &Escalation, code: Option<u16>, count: usize) -> Vec<(usize, Remedy)> {
+    fn remedies(escalation: &Escalation, code: u16, count: usize) -> Vec<(usize, Remedy)> {
         (1..=count)
             .filter_map(|number| {
                 let remedy = escalation.failed(code)?;
@@ -154,31 +156,34 @@ mod tests {
     fn each_remedy_waits_for_twice_the_failures_of_the_one_before_up_to_a_limit() {
         use Remedy::{Context, Reboot};
         let escalation = Escalation::new();
-        let seen = remedies(&escalation, Some(566), 5 + 10 + 20 + 40 + 80 + 80);
+        let seen = remedies(&escalation, 566, 5 + 10 + 20 + 40 + 80 + 80);
         let at = [5, 15, 35, 75, 155, 235];
         assert_eq!(seen, at.map(|number| (number, Context)));
         escalation.succeeded();
-        let seen = remedies(&escalation, Some(552), 4 + 8);
+        let seen = remedies(&escalation, 552, 4 + 8);
         assert_eq!(seen, [(4, Reboot), (12, Reboot)]);
+        assert_eq!(
+            remedies(&escalation, 561, 1),
+            [(1, Context)],
+            "at once all the same"
+        );
         escalation.succeeded();
-        assert_eq!(remedies(&escalation, Some(561), 1), [(1, Context)]);
-        escalation.succeeded();
-        assert_eq!(remedies(&escalation, None, 5), [(5, Context)]);
+        assert_eq!(remedies(&escalation, 0, 5), [(5, Context)]);
     }
 
     #[test]
     fn another_number_or_a_success_begins_anew() {
         let escalation = Escalation::new();
-        assert_eq!(remedies(&escalation, Some(552), 3), []);
-        assert_eq!(remedies(&escalation, Some(566), 1), []);
+        assert_eq!(remedies(&escalation, 552, 3), []);
+        assert_eq!(remedies(&escalation, 566, 1), []);
         assert_eq!(
-            remedies(&escalation, Some(552), 1),
+            remedies(&escalation, 552, 1),
             [(1, Remedy::Context)],
             "the fifth of any number"
         );
         escalation.succeeded();
-        assert_eq!(remedies(&escalation, Some(552), 3), []);
+        assert_eq!(remedies(&escalation, 552, 3), []);
         escalation.succeeded();
-        assert_eq!(remedies(&escalation, Some(552), 3), []);
+        assert_eq!(remedies(&escalation, 552, 3), []);
     }
 }
