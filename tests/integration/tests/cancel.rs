@@ -3,6 +3,8 @@
 //!
 //! A new public future is one more line in [`OPERATIONS`].
 
+use std::sync::LazyLock;
+
 use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
@@ -14,6 +16,7 @@ use sectag_integration_tests::cancel::{From, Operation, Stage, drop_runner, tort
 use sectag_integration_tests::recovery::{STORED as SHORT, connect, every, round_trip, world};
 use sectag_integration_tests::simulated::virtually;
 use sectag_simulator::{Chunk, Options};
+use sectag_test_support::pki::Pki;
 
 /// Several chunks of an upload.
 const STORED: &[u8] = &[b's'; 500];
@@ -41,7 +44,7 @@ macro_rules! operations {
     };
 }
 
-const OPERATIONS: [Operation; 20] = operations! {
+const OPERATIONS: [Operation; 24] = operations! {
     "wait_up", Start, |stage| stage.bench.control.wait_up().await.unwrap(), nothing;
     "clock at start", Start, |stage| stage.bench.control.clock().await.unwrap(), nothing;
     "store at start", Start, |stage| store(stage).await, absent_or_stored;
@@ -50,6 +53,10 @@ const OPERATIONS: [Operation; 20] = operations! {
     "set_clock", Connected, |stage| stage.bench.control.set_clock(LATER).await.unwrap(), nothing;
     "store", Connected, |stage| store(stage).await, absent_or_stored;
     "store over another", Connected, |stage| replace(stage).await, whole;
+    "store, checked", Connected, |stage| stage.bench.control.store(Tag(9), Kind::Ca, ca()).await.unwrap(), absent_or_ca;
+    "ensure", Connected, |stage| stage.bench.control.ensure(Tag(9), Kind::Ca, ca()).await.unwrap(), absent_or_ca;
+    "compare", Connected, |stage| stage.bench.control.compare(Tag(7), Kind::Ca, ca()).await.unwrap(), nothing;
+    "digest", Connected, |stage| stage.bench.control.digest(Tag(7), Kind::Ca).await.unwrap(), nothing;
     "list", Connected, |stage| stage.bench.control.list(&mut |_| {}).await.unwrap(), nothing;
     "remove", Connected, |stage| remove(stage).await, absent_or_old;
     "at().send", Connected, |stage| stage.bench.control.at().await.unwrap().send(&Signal).await.unwrap(), nothing;
@@ -81,7 +88,7 @@ async fn store(stage: &Stage) {
     stage
         .bench
         .control
-        .store(Tag(9), Kind::Ca, STORED)
+        .store_unchecked(Tag(9), Kind::Ca, STORED)
         .await
         .unwrap();
 }
@@ -93,7 +100,7 @@ async fn replace(stage: &Stage) {
     stage
         .bench
         .control
-        .store(Tag(8), Kind::Ca, STORED)
+        .store_unchecked(Tag(8), Kind::Ca, STORED)
         .await
         .unwrap();
 }
@@ -124,6 +131,16 @@ async fn halves(stage: &Stage) {
         }
     };
     join(read, write).await;
+}
+
+fn ca() -> &'static [u8] {
+    static CA: LazyLock<String> = LazyLock::new(|| Pki::shared().ca_pem().to_string());
+    CA.as_bytes()
+}
+
+fn absent_or_ca(stage: &Stage) {
+    let file = file(stage, "st9.ca");
+    assert!(file.as_deref().is_none_or(|file| file == ca()), "{file:?}");
 }
 
 fn nothing(_: &Stage) {}
@@ -204,7 +221,11 @@ fn torture_runner(config: Config, chunk: Chunk, step: usize) {
                 let start = Instant::now();
                 loop {
                     let work = async {
-                        bench.control.store(Tag(9), Kind::Ca, SHORT).await.ok()?;
+                        bench
+                            .control
+                            .store_unchecked(Tag(9), Kind::Ca, SHORT)
+                            .await
+                            .ok()?;
                         let mut socket = connect(bench).await.ok()?;
                         round_trip(&mut socket, MESSAGE).await.ok()?;
                         socket.close().await.ok()
