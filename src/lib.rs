@@ -23,6 +23,7 @@
 mod fmt;
 
 pub mod at;
+mod backoff;
 mod capabilities;
 pub mod clock;
 mod control;
@@ -46,6 +47,7 @@ mod tls;
 #[doc(hidden)]
 pub use atat as __atat;
 
+pub use backoff::Backoff;
 pub use capabilities::{Check, Support, Verification};
 pub use control::{Control, Shutdown};
 pub use credentials::{

@@ -97,17 +97,29 @@ pub enum Phase {
         /// Bytes still to come.
         left: usize,
     },
+    /// Data mode: everything that is sent goes to a peer or into a file. The engine never asks for it;
+    /// a command of the user's own may.
+    Data,
+    /// A frame of a binary protocol whose length was announced, for modems that have one.
+    Frame {
+        /// Bytes still to come.
+        left: usize,
+    },
     /// A command line was sent in full; the modem is in line mode.
     Line,
     /// A command that asks for data was sent and no prompt came: it may come late, and then it would
     /// swallow the next command as data.
     Prompt,
+    /// An argument in quotes was begun and not closed, for modems that take payload so.
+    Quoted,
 }
 
 /// How to get back into line mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Abort {
+    /// `+++` between two silences of a second, then synchronise.
+    Escape,
     /// Feed the missing bytes as filler, then synchronise.
     Filler,
     /// Bring the modem up anew.
@@ -364,6 +376,9 @@ pub struct Timing {
     /// An open socket is asked for data at least this often, though no notice came, and the modem is
     /// asked for a sign of life. Default 60 s.
     pub poll: Duration,
+    /// Makes the pauses between attempts to bring the modem up differ between devices, see
+    /// [`Backoff::new`](crate::Backoff::new). Default 0.
+    pub seed: u32,
 }
 
 impl Timing {
@@ -371,7 +386,14 @@ impl Timing {
     pub const DEFAULT: Self = Self {
         linger: Duration::from_millis(10),
         poll: Duration::from_secs(60),
+        seed: 0,
     };
+
+    /// How long after [`poll`](Self::poll) an idle modem that fell silent without a word, as by a
+    /// brown-out, is given up at the latest, and every socket reports `ConnectionReset`: one query
+    /// without an answer, then three to synchronise. A running command adds its own deadline, which is
+    /// the modem's word for how long it may be silent: up to 120 s for a BG96's send.
+    pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 
 impl Default for Timing {

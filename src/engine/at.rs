@@ -9,6 +9,7 @@ use super::Engine;
 use super::core::Rest;
 use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::custodian;
+use super::slots::SocketPhase;
 #[cfg(feature = "sleep")]
 use super::turn::Held;
 use crate::error::{AtError, ConnectError};
@@ -259,6 +260,14 @@ impl<'a> At<'a> {
         synchronised
     }
 
+    /// Whether a connection stands besides `slot`'s.
+    pub fn has_other_sockets(&self, slot: Slot) -> bool {
+        let mut slots = self.engine.table.slots().iter().enumerate();
+        slots.any(|(index, state)| {
+            index != usize::from(slot.0) && state.phase.get() == SocketPhase::Open
+        })
+    }
+
     /// For a flow that found out that the data connection is gone: the supervisor brings the modem up
     /// anew.
     pub fn report_network_lost(&self) {
@@ -285,15 +294,26 @@ impl<'a> At<'a> {
         seen
     }
 
-    /// For bring-up from an unknown phase: writes `count` times CR, which completes a half-sent
-    /// payload and is nothing to a modem in line mode. Gives up when the UART does not take it.
-    pub async fn filler(&self, count: usize) -> Result<(), AtError> {
+    /// For bring-up from an unknown phase: leaves data mode, which takes 2.2 s. Does nothing when the
+    /// modem is known to be in line mode.
+    pub async fn escape(&self) {
+        let core = self.engine.core;
+        let _turn = core.turn.acquire().await;
+        if !core.line_mode.get() {
+            custodian::escape(self.engine).await;
+        }
+    }
+
+    /// For bring-up from an unknown phase: writes `count` times `byte`, such as CR, which completes a
+    /// half-sent payload and is nothing to a modem in line mode. Gives up when the UART does not take
+    /// it.
+    pub async fn filler(&self, byte: u8, count: usize) -> Result<(), AtError> {
         let core = self.engine.core;
         let _turn = core.turn.acquire().await;
         let mut left = count;
         while left > 0 {
             let chunk = left.min(COMMAND_LIMIT);
-            core.out.borrow_mut()[..chunk].fill(b'\r');
+            core.out.borrow_mut()[..chunk].fill(byte);
             core.submit(chunk);
             let limit = Instant::now() + DRAIN_LIMIT;
             let mut drained = || core.out_sent.get() >= chunk;

@@ -28,8 +28,11 @@ const WATCH_LIMIT: usize = 64;
 /// payload it is for; afterwards it would get the next command.
 const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
-/// its banner is counted as payload.
-pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(2);
+/// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
+/// of the banner the sockets must know.
+pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// What a modem that has just started owes an answer to, it answers within this time.
+const BOOTED_PATIENCE: Duration = Duration::from_secs(1);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
 const NAME_LIMIT: usize = 16;
 
@@ -264,6 +267,10 @@ pub(crate) struct Core {
     pub(crate) has_sleep: Cell<bool>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
+    /// It may have restarted: a sign of life is wanted now.
+    pub(crate) suspect: Cell<bool>,
+    /// The modem is known to be in line mode; otherwise what is sent may be data to it.
+    pub(crate) line_mode: Cell<bool>,
     pub(crate) network_lost: Cell<bool>,
     /// A dropped upload has ended; its remains are to be removed.
     pub(crate) tidy: Cell<bool>,
@@ -326,6 +333,8 @@ impl Core {
             has_sleep: Cell::new(false),
             restarted: Cell::new(false),
             booted: Cell::new(false),
+            suspect: Cell::new(false),
+            line_mode: Cell::new(false),
             network_lost: Cell::new(false),
             tidy: Cell::new(false),
             stray: Cell::new(0),
@@ -636,6 +645,8 @@ impl Core {
                 info!("the modem saves power");
                 self.set_rest(Rest::Saving);
             }
+            // Its next life begins in line mode.
+            self.line_mode.set(true);
             self.resync.set(Resync::Off);
             self.link_down(table);
             return false;
@@ -650,6 +661,7 @@ impl Core {
             drop(framer);
             drop(name);
             warn!("the modem echoes: it has restarted");
+            self.line_mode.set(true);
             self.resync.set(Resync::Off);
             self.link_down(table);
             return false;
@@ -764,8 +776,6 @@ impl Core {
                 return;
             }
             (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
-            // It has left line mode, and nobody knows for what.
-            (_, Plan::Raw, Final::Connect) => return self.violation_in(Phase::Prompt),
             // A result while it still counts our bytes: it has stopped counting, nobody knows when.
             (Stage::Data { .. }, ..) => false,
             (_, _, Final::Error(_)) => true,
@@ -773,6 +783,10 @@ impl Core {
             (_, Plan::Send { .. }, end) => matches!(end, Final::SendOk | Final::SendFail),
             (_, _, end) => end == Final::Ok,
         };
+        // Not asked for: what is sent now goes to a peer.
+        if !legal && end == Final::Connect {
+            return self.violation_in(Phase::Data);
+        }
         if !legal {
             return self.violation();
         }
@@ -855,6 +869,13 @@ impl Core {
             Urc::Booted => {
                 self.booted.set(true);
                 self.changed.wake();
+                if self.link.get() == Link::Up {
+                    // Late, or of a restart whose banner was lost: a query finds out, by its echo. What
+                    // was asked before a restart is not answered any more.
+                    self.suspect.set(true);
+                    let soon = Instant::now() + BOOTED_PATIENCE;
+                    self.deadline.set(self.deadline.get().min(soon));
+                }
             }
             Urc::Closed { id } => {
                 if let Some(slot) = open_state(table, id) {

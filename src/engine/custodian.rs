@@ -3,15 +3,17 @@
 //! It holds the turn until the modem is known to be in line mode with no answer outstanding, so that
 //! a late answer never reaches another command.
 
-use embassy_time::{Duration, Instant};
+use embassy_time::{Duration, Instant, Timer};
 
 use super::Engine;
 use super::core::{COMMAND_LIMIT, Core, Link, Outcome, Plan, Resync, Stage, ask_all};
 use crate::modem::{Abort, Modem, Phase};
 
-/// The modem answers a query at once; three tries in case the first ones met a late answer.
-const SYNC_PATIENCE: Duration = Duration::from_secs(2);
+/// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
+const SYNC_PATIENCE: Duration = Duration::from_secs(1);
 const SYNC_TRIES: usize = 3;
+/// Silence before and behind `+++`: at least 1 s (bg96 sheet, 4.7), and a UART may be slow.
+const ESCAPE_GUARD: Duration = Duration::from_millis(1100);
 /// A caller that has not looked at its exchange for this long after its limit has lost it.
 const CALLER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -75,6 +77,7 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
         // Bring-up asks in vain as long as it takes, and synchronises by itself once it is answered.
         core.framer.borrow_mut().reset();
         core.out_sent.set(core.out_len.get());
+        core.line_mode.set(false);
         return;
     }
     let phase = core.phase();
@@ -92,6 +95,10 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             }
             synchronise(engine).await
         }
+        Abort::Escape => {
+            escape(engine).await;
+            synchronise(engine).await
+        }
         Abort::Synchronise => synchronise(engine).await,
     };
     if synchronised {
@@ -100,6 +107,7 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
         core.work.wake();
     } else if !matches!(core.stage.get(), Stage::Done(Outcome::Reset)) {
         warn!("the modem does not answer");
+        core.line_mode.set(false);
         engine.core.link_down(engine.table);
     }
 }
@@ -129,6 +137,22 @@ async fn complete(engine: Engine<'_>, left: usize) {
         }
         left -= chunk;
     }
+}
+
+/// Leaves data mode: `+++` between two silences. In line mode it is noise in front of the next command,
+/// and of an announced payload the first three bytes.
+///
+/// The caller holds the turn.
+pub(crate) async fn escape(engine: Engine<'_>) {
+    let core = engine.core;
+    Timer::after(ESCAPE_GUARD).await;
+    core.out.borrow_mut()[..3].copy_from_slice(b"+++");
+    core.submit(3);
+    let limit = Instant::now() + SYNC_PATIENCE;
+    let mut drained = || core.out_sent.get() >= core.out_len.get();
+    core.changed.until_or(limit, &mut drained).await;
+    core.out_sent.set(core.out_len.get());
+    Timer::after(ESCAPE_GUARD).await;
 }
 
 /// Sends the marker and skips everything up to its answer.
@@ -164,7 +188,9 @@ pub(crate) async fn synchronise(engine: Engine<'_>) -> bool {
             break;
         }
     }
-    core.stage.get() != Stage::Done(Outcome::Reset)
+    let synchronised = core.stage.get() != Stage::Done(Outcome::Reset);
+    core.line_mode.set(synchronised || core.line_mode.get());
+    synchronised
 }
 
 /// Waits for one answer to the marker.

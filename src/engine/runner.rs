@@ -47,5 +47,7 @@ impl Drop for DownOnDrop<'_> {
     fn drop(&mut self) {
         self.0.core.link_down(self.0.table);
         self.0.core.framer.borrow_mut().reset();
+        // Whatever was under way ends in the middle.
+        self.0.core.line_mode.set(false);
     }
 }

@@ -9,12 +9,13 @@ use super::core::{Link, Rest};
 use super::slots::SlotState;
 use super::slots::SocketPhase;
 use crate::at::at_command;
+use crate::backoff::Backoff;
 use crate::error::SocketError;
 use crate::modem::{Modem, Received, Sent, Slot, Transfer};
 use crate::power::Power;
 
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LAST_BACKOFF: Duration = Duration::from_secs(30);
+/// Pauses between attempts to bring the modem up, which themselves take tens of seconds.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The modem says it has no room: ask again soon, and not for ever.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
@@ -24,6 +25,7 @@ const CLOSE_TRIES: u8 = 3;
 const WAKE_DELAY: Duration = Duration::from_millis(100);
 /// A notice follows what it is about.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(1);
+const CLOSE_PAUSE: Duration = Duration::from_secs(1);
 
 /// `AT`: a sign of life. Sent only while no exchange is open, that is in line mode.
 struct Attention;
@@ -31,7 +33,7 @@ at_command!(Attention, 1000, "", |self, line| line);
 
 pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn Power) -> ! {
     let core = engine.core;
-    let mut backoff = FIRST_BACKOFF;
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1, core.fixed.timing.seed);
     let mut last = 0;
     #[cfg(feature = "sleep")]
     core.has_sleep.set(power.has_sleep());
@@ -41,7 +43,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
             continue;
         }
         if core.link.get() != Link::Up {
-            backoff = bring_up(engine, modem, power, backoff).await;
+            bring_up(engine, modem, power, &mut backoff).await;
             continue;
         }
         let (wake_at, _) = next_job::<M>(engine, last);
@@ -71,8 +73,8 @@ async fn bring_up<M: Modem>(
     engine: Engine<'_>,
     modem: &M,
     power: &mut dyn Power,
-    backoff: Duration,
-) -> Duration {
+    backoff: &mut Backoff,
+) {
     let core = engine.core;
     let mut at = engine.at();
     // The runner's task waits for such changes anyway, so that this takes no other's place.
@@ -85,7 +87,7 @@ async fn bring_up<M: Modem>(
             // It may have been at the pins.
             power.power_key(false);
             power.reset(false);
-            return FIRST_BACKOFF;
+            return;
         }
     };
     match result {
@@ -94,7 +96,7 @@ async fn bring_up<M: Modem>(
             core.link.set(Link::Up);
             core.heard_at.set(Instant::now());
             core.work.wake();
-            return FIRST_BACKOFF;
+            return backoff.reset();
         }
         // It went down again in the last moment.
         Ok(()) => {}
@@ -105,10 +107,9 @@ async fn bring_up<M: Modem>(
             core.work.wake();
         }
     }
-    let limit = Instant::now() + backoff;
+    let limit = Instant::now() + backoff.next();
     let mut resting = || core.rest.get() != Rest::No;
     core.changed.until_or(limit, &mut resting).await;
-    (backoff * 2).min(LAST_BACKOFF)
 }
 
 /// Leaves the modem alone as long as it rests.
@@ -241,7 +242,7 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
             wake_at = wake_at.min(state.poll_at.get());
         }
     }
-    if core.heard_at.get().saturating_add(core.fixed.timing.poll) <= now {
+    if core.suspect.get() || core.heard_at.get().saturating_add(core.fixed.timing.poll) <= now {
         return (now, Some(Job::Liveness));
     }
     (wake_at, None)
@@ -280,6 +281,7 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
         }
         // No answer: the custodian finds out what it is.
         Job::Liveness => {
+            core.suspect.set(false);
             let _ = at.send(&Attention).await;
         }
         Job::Send(slot, len) => send(engine, modem, slot, len).await,
@@ -320,7 +322,7 @@ async fn close<M: Modem>(engine: Engine<'_>, modem: &M, id: u8) -> bool {
     }
     core.failed_closes.set(core.failed_closes.get() + 1);
     if core.failed_closes.get() < CLOSE_TRIES {
-        Timer::after(FIRST_BACKOFF).await;
+        Timer::after(CLOSE_PAUSE).await;
     } else if core.link.get() == Link::Up {
         warn!("the modem does not confirm a close");
         core.link_down(engine.table);

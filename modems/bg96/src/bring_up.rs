@@ -6,7 +6,7 @@ use sectag::{At, AtError, BringUpError, Code, Power};
 
 use crate::commands::{
     Activate, Attention, ContextQuery, Deactivate, EnterPin, GsmRegistration, LastError,
-    LteRegistration, SetContext, Setting, Sim, SimQuery,
+    LteRegistration, Reboot, SetContext, Setting, Sim, SimQuery,
 };
 #[cfg(feature = "radio")]
 use crate::radio;
@@ -20,6 +20,8 @@ const KEY_PRESS: Duration = Duration::from_millis(700);
 const RESET_PULSE: Duration = Duration::from_millis(300);
 /// Switching off by key takes at least 2 s, sometimes more than 4.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+/// ESC.
+const CANCEL: u8 = 0x1b;
 /// "Reboot if the SIM is not identified in 20 s" (sheet 1.4).
 const SIM_LIMIT: Duration = Duration::from_secs(20);
 /// A SIM that is not there is reported at once, one that is just being read as well.
@@ -33,6 +35,11 @@ pub(crate) async fn run(
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
     wake(at, power).await?;
+    if modem.reboot.take() {
+        // It says OK, or restarts before it comes to that.
+        let _ = at.send(&Reboot).await;
+        wake(at, power).await?;
+    }
     let at = *at;
     settings(modem, at).await?;
     // The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
@@ -61,12 +68,14 @@ async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError
     // One that has just said so is starting: a key press now would switch it off.
     let restarting = at.follow_restart();
     let off = power.status() == Some(false);
+    if !restarting && !off {
+        // Another host, or our last life, may have left it in data mode, where `AT` would go to a
+        // peer or into a file (sheet 3 and 4.7).
+        at.escape().await;
+    }
     let alive = (restarting && boots(at).await)
         || (!off && (answers(at, 6).await || completes_payload(at).await))
-        || {
-            switch_on(at, power, off).await;
-            boots(at).await
-        };
+        || revive(at, power, off).await;
     if !alive {
         return Err(BringUpError::NoAnswer);
     }
@@ -93,26 +102,44 @@ async fn answers(at: &mut At<'_>, tries: usize) -> bool {
     false
 }
 
-/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes
-/// (sheet 4.3); to one in line mode they are nothing.
+/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes, or for
+/// the character that ends or cancels a payload of no announced length (sheet 4.3); to one in line
+/// mode they are nothing.
 async fn completes_payload(at: &mut At<'_>) -> bool {
-    at.filler(Bg96::LIMITS.max_send).await.is_ok() && answers(at, 4).await
+    at.filler(CANCEL, 1).await.is_ok()
+        && at.filler(b'\r', Bg96::LIMITS.max_send).await.is_ok()
+        && answers(at, 4).await
 }
 
-async fn switch_on(at: &mut At<'_>, power: &mut dyn Power, off: bool) {
+/// Uses the pins there are on a modem that is off, or on and deaf.
+async fn revive(at: &mut At<'_>, power: &mut dyn Power, off: bool) -> bool {
     if power.has_power_key() {
-        if power.status() == Some(true) {
-            // On and deaf: off first.
+        let status = power.status();
+        if status == Some(true) {
+            // Off first.
             press(power).await;
             Timer::after(SHUTDOWN).await;
         }
-        press(power).await;
-    } else if power.has_reset() && !off {
+        // Without a status pin nobody knows whether the first press switched it on or off.
+        for _ in 0..if status.is_none() { 2 } else { 1 } {
+            press(power).await;
+            at.follow_restart();
+            if boots(at).await {
+                return true;
+            }
+        }
+        if !power.has_reset() {
+            return false;
+        }
+    }
+    // Only when the key has not helped (sheet 1.1).
+    if power.has_reset() && !off {
         power.reset(true);
         Timer::after(RESET_PULSE).await;
         power.reset(false);
+        at.follow_restart();
     }
-    at.follow_restart();
+    boots(at).await
 }
 
 async fn press(power: &mut dyn Power) {

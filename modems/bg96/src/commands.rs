@@ -158,6 +158,10 @@ pub(crate) struct Deactivate;
 at_command!(Deactivate, 40_000, "+QIDEACT", |self, line| line
     .int(PDP_CONTEXT));
 
+/// Restarts the modem (sheet 1.1).
+pub(crate) struct Reboot;
+at_command!(Reboot, 15_000, "+CFUN=1,1", |self, line| line);
+
 pub(crate) struct LastError;
 at_command!(
     LastError,

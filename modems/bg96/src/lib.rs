@@ -23,6 +23,7 @@ mod codes;
 mod commands;
 mod config;
 mod dialect;
+mod escalation;
 mod files;
 mod power;
 #[cfg(feature = "radio")]
@@ -58,6 +59,9 @@ pub struct Bg96 {
     /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
     /// (sheet 1.6).
     context_lost: Cell<bool>,
+    /// Bring-up is to restart the modem.
+    reboot: Cell<bool>,
+    escalation: escalation::Escalation,
     /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
     pin_refused: Cell<bool>,
     /// The radio is as configured; it is not written twice.
@@ -104,6 +108,8 @@ impl Bg96 {
             facts: Cell::new(Facts::UNKNOWN),
             files: files::Remains::new(),
             context_lost: Cell::new(false),
+            reboot: Cell::new(false),
+            escalation: escalation::Escalation::new(),
             pin_refused: Cell::new(false),
             #[cfg(feature = "radio")]
             radio_written: Cell::new(false),
@@ -155,8 +161,11 @@ impl Modem for Bg96 {
         match phase {
             Phase::Line => Abort::Synchronise,
             Phase::Counted { .. } => Abort::Filler,
-            // The prompt may come late and swallow the next command as data.
-            Phase::Prompt => Abort::Restart,
+            // Sheet 4.7.
+            Phase::Data => Abort::Escape,
+            // The prompt may come late and swallow the next command as data; this modem has no
+            // frames and takes no payload in quotes.
+            Phase::Prompt | Phase::Frame { .. } | Phase::Quoted => Abort::Restart,
         }
     }
 
@@ -181,7 +190,7 @@ impl Modem for Bg96 {
     }
 
     async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError> {
-        sockets::is_open(at, id).await
+        sockets::is_open(self, at, id).await
     }
 
     async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError> {

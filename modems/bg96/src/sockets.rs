@@ -6,9 +6,11 @@ use sectag::modem::{Final, Open, Received, Sent, Transfer};
 use sectag::{At, AtError, ConnectError, Kind, Suites, Support};
 
 use crate::bring_up::explain;
-use crate::commands::{Configure, SslClose, SslOpen, SslReceive, SslSend, SslState, Value};
+use crate::commands::{
+    Configure, ContextQuery, SslClose, SslOpen, SslReceive, SslSend, SslState, Value,
+};
 use crate::files::FileName;
-use crate::{Bg96, Facts, clock, codes, files};
+use crate::{Bg96, Facts, clock, codes, escalation, files};
 
 /// Seconds for the handshake; the modem's default is 300.
 const NEGOTIATION: u32 = 60;
@@ -39,7 +41,12 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
         }
     }
     configure(modem, at, &open, [&ca, &certificate, &key]).await?;
+    let result = begin(modem, at, &open).await;
+    escalation::judge(modem, at, open.slot, &result);
+    result
+}
 
+async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectError> {
     let command = SslOpen {
         push: modem.config.direct_push,
         context: open.context,
@@ -54,12 +61,6 @@ pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(),
     }
     match at.opened(open.slot, OPEN_LIMIT).await? {
         0 => Ok(()),
-        // The data connection is down, whatever QIACT? says (sheet 4.6).
-        code @ (561 | 570) => {
-            modem.context_lost.set(true);
-            at.report_network_lost();
-            Err(ConnectError::Refused(codes::vendor(code)))
-        }
         code => Err(ConnectError::Refused(codes::vendor(code))),
     }
 }
@@ -159,9 +160,17 @@ pub(crate) async fn receive(at: At<'_>, transfer: Transfer) -> Result<Received, 
 }
 
 /// Only 0, 4 and absence mean that it is not: a live one was seen with an odd number (sheet 4.8).
-pub(crate) async fn is_open(at: At<'_>, id: u8) -> Result<bool, AtError> {
+pub(crate) async fn is_open(modem: &Bg96, at: At<'_>, id: u8) -> Result<bool, AtError> {
     match at.send(&SslState(id)).await {
-        Ok(state) => Ok(state.0 != 0),
+        Ok(state) if state.0 != 0 => Ok(true),
+        // The peer closed it, or it went with a data connection whose end nobody heard of.
+        Ok(_) => {
+            if at.send(&ContextQuery).await?.0 == 0 {
+                modem.context_lost.set(true);
+                at.report_network_lost();
+            }
+            Ok(false)
+        }
         // It does not say.
         Err(AtError::Refused(_)) => Ok(true),
         Err(error) => Err(error),

@@ -2,7 +2,9 @@
 
 mod bench;
 pub mod brokered;
+pub mod cancel;
 pub mod mqtt;
+pub mod recovery;
 pub mod scripted;
 pub mod simulated;
 

@@ -534,6 +534,82 @@ fn unconfirmed_send_is_never_repeated() {
     );
 }
 
+/// What an exchange that sends must not survive; each with what follows before the close.
+#[test]
+fn socket_whose_send_breaks_the_grammar_is_poisoned() {
+    for (case, answer, escapes) in [
+        ("another result", "\r\nOK\r\n", false),
+        ("data mode", "\r\nCONNECT\r\n", true),
+        ("half a result", "\r\nSEND O", false),
+        ("second prompt", "\r\n> ", false),
+        ("junk", "\r\nSENT OK\r\n", false),
+    ] {
+        bench(
+            async |uart| {
+                let mut modem = Modem::new(uart, 4096);
+                modem.bring_up().await;
+                modem.open().await;
+                modem.open().await;
+                modem.expect("AT+QSSLSEND=0,3").await;
+                modem.say("\r\n> ").await;
+                assert_eq!(modem.payload(3).await, b"abc");
+                modem.say(answer).await;
+                if escapes {
+                    assert!(modem.is_quiet(1000).await, "{case}");
+                    assert_eq!(modem.payload(3).await, b"+++", "{case}");
+                    assert!(modem.is_quiet(1000).await, "{case}");
+                    modem.say("\r\nOK\r\n").await;
+                }
+                modem
+                    .answer("AT+IPR?", "\r\n+IPR: 115200\r\n\r\nOK\r\n")
+                    .await;
+                // Closed and never used again, and nothing is resent.
+                let mut closed = false;
+                loop {
+                    let command = modem
+                        .obey_until(|command| {
+                            command.starts_with("AT+QSSL") || command == "AT+CCLK?"
+                        })
+                        .await;
+                    match command.as_str() {
+                        "AT+QSSLCLOSE=0,3" => {
+                            closed = true;
+                            modem.say("\r\nOK\r\n").await;
+                        }
+                        "AT+CCLK?" => {
+                            assert!(closed, "{case}");
+                            modem.say(CLOCK).await;
+                            break;
+                        }
+                        "AT+QSSLSTATE=1" => {
+                            let state =
+                                "+QSSLSTATE: 1,\"SSLClient\",\"10.0.0.9\",1,2,2,1,1,0,\"uart1\",1";
+                            modem.say(format!("\r\n{state}\r\n\r\nOK\r\n")).await;
+                        }
+                        _ => {
+                            assert!(command.starts_with("AT+QSSLRECV=1,"), "{case}: {command}");
+                            modem.say("\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+                        }
+                    }
+                }
+                modem.rest().await;
+            },
+            async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                let _other = connect(bench).await.unwrap();
+                socket.write_all(b"abc").await.unwrap();
+                assert_eq!(
+                    socket.flush().await,
+                    Err(SocketError::ConnectionReset),
+                    "{case}"
+                );
+                Timer::after_secs(1).await;
+                assert!(bench.control.clock().await.is_ok(), "{case}");
+            },
+        );
+    }
+}
+
 #[test]
 fn refused_send_delivers_what_came_before_the_end() {
     bench(

@@ -10,11 +10,17 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::Reaction;
+use crate::{After, Reaction};
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
 /// Decides what becomes of each command line.
 pub type Script = Box<dyn FnMut(&[u8]) -> Reaction>;
+
+/// Happens once so many bytes have passed.
+struct Trap {
+    after: After,
+    spring: Box<dyn FnOnce()>,
+}
 
 /// Output that waits for the host, beyond which no further command is taken up.
 const OUTPUT_LIMIT: usize = 4096;
@@ -27,6 +33,7 @@ pub(crate) struct Core {
     waker: RefCell<Option<Waker>>,
     spawned: RefCell<Vec<Task>>,
     script: RefCell<Option<Script>>,
+    trap: RefCell<Option<Trap>>,
     pub(crate) commands: RefCell<Vec<Vec<u8>>>,
     pub(crate) bytes_in: Cell<u64>,
     pub(crate) bytes_out: Cell<u64>,
@@ -115,13 +122,53 @@ impl Core {
 
     pub(crate) fn received(&self, bytes: &[u8]) {
         self.bytes_in.set(self.bytes_in.get() + bytes.len() as u64);
-        self.input.borrow_mut().extend(bytes);
+        let left = match self.trapped() {
+            Some(After::Received(left)) => left.min(bytes.len() as u64) as usize,
+            _ => bytes.len(),
+        };
+        let (before, behind) = bytes.split_at(left);
+        self.input.borrow_mut().extend(before);
+        self.passed(After::Received(left as u64));
+        self.input.borrow_mut().extend(behind);
         self.touch();
+    }
+
+    /// Lets `spring` happen once so many bytes have passed.
+    pub(crate) fn set_trap(&self, after: After, spring: Box<dyn FnOnce()>) {
+        *self.trap.borrow_mut() = Some(Trap { after, spring });
+    }
+
+    fn trapped(&self) -> Option<After> {
+        self.trap.borrow().as_ref().map(|trap| trap.after)
+    }
+
+    /// Counts bytes, and springs the trap that was waiting for them.
+    fn passed(&self, bytes: After) {
+        let mut trap = self.trap.borrow_mut();
+        let Some(Trap { after, .. }) = trap.as_mut() else {
+            return;
+        };
+        let left = match (after, bytes) {
+            (After::Received(left), After::Received(n)) | (After::Sent(left), After::Sent(n)) => {
+                *left = left.saturating_sub(n);
+                *left
+            }
+            _ => return,
+        };
+        if left == 0 {
+            let sprung = trap.take();
+            drop(trap);
+            sprung.into_iter().for_each(|trap| (trap.spring)());
+        }
     }
 
     /// Waits for output, then takes up to `limit` bytes of it.
     pub(crate) async fn take_output(&self, limit: usize) -> Vec<u8> {
         self.until(|| !self.output.borrow().is_empty()).await;
+        let limit = match self.trapped() {
+            Some(After::Sent(left)) => limit.min(left.max(1) as usize),
+            _ => limit,
+        };
         let piece: Vec<u8> = {
             let mut output = self.output.borrow_mut();
             let n = limit.min(output.len());
@@ -129,6 +176,7 @@ impl Core {
         };
         self.bytes_out
             .set(self.bytes_out.get() + piece.len() as u64);
+        self.passed(After::Sent(piece.len() as u64));
         self.touch();
         piece
     }

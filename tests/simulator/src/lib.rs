@@ -26,7 +26,7 @@
 //! served: its clock starts at creation. [`LoopbackNetwork`] and [`transport`] need tokio's reactor, the rest does not.
 //!
 //! # What the BG96 simulator does not do
-//! - Transparent mode (`QSSLOPEN`/`QIOPEN` mode 2, `QISWTMD`, `ATO`): the open answers `ERROR`, `AT+QIGETERROR` 555.
+//! - Packing of transparent mode (`transpktsize`, `transwaittm`): every byte is forwarded at once.
 //! - UDP, listening sockets, `QISENDEX`, `QPING`; the modem's own MQTT, HTTP and FTP clients (`QMTCFG` is taken and
 //!   forgotten); SMS, calls, CMUX.
 //! - Cipher suites other than 0xC02F and protocols other than TLS 1.2: rustls has no others of the modem's list. They
@@ -41,6 +41,7 @@
 mod bg96;
 mod clock;
 mod core;
+mod failure;
 mod fault;
 mod network;
 mod options;
@@ -51,6 +52,7 @@ mod tls;
 pub mod transport;
 
 pub use self::core::Script;
+pub use failure::{After, Failure};
 pub use fault::{FAULTS, fault};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use embassy_futures::select::{Either3, select3};
+use embassy_time::Instant;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -16,6 +17,7 @@ use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::Options;
 use crate::port;
+use crate::{After, Failure};
 
 /// What a script lets happen to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,9 @@ pub(crate) trait Modem {
     fn put_file(&self, name: &str, contents: &[u8]);
     fn inject_urc(&self, text: &str);
     fn reset(&self);
+    fn fail(&self, failure: Failure);
+    fn failed_at(&self) -> Option<Instant>;
+    fn dtr_rises(&self);
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
@@ -45,7 +50,7 @@ pub(crate) trait Modem {
     fn save_power(&self);
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
-    fn drop_pdp(&self, context: u8);
+    fn drop_pdp(&self, context: u8, announced: bool);
     fn clock(&self) -> OffsetDateTime;
     fn set_clock(&self, utc: OffsetDateTime);
 }
@@ -169,6 +174,29 @@ impl Simulator {
         self.inner.modem.reset();
     }
 
+    /// The modem fails by itself.
+    pub fn fail(&self, failure: Failure) {
+        self.inner.modem.fail(failure);
+    }
+
+    /// Lets it fail once so many more bytes have passed. Replaces what was planned before.
+    pub fn fail_after(&self, after: After, failure: Failure) {
+        let modem = self.inner.modem.clone();
+        self.inner
+            .core
+            .set_trap(after, Box::new(move || modem.fail(failure)));
+    }
+
+    /// When it last failed so.
+    pub fn failed_at(&self) -> Option<Instant> {
+        self.inner.modem.failed_at()
+    }
+
+    /// DTR goes from low to high, which `AT&D1` and `AT&D2` give a meaning.
+    pub fn dtr_rises(&self) {
+        self.inner.modem.dtr_rises();
+    }
+
     /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release.
     pub fn power_key(&self, pressed: bool) {
         self.inner.modem.power_key(pressed);
@@ -206,7 +234,12 @@ impl Simulator {
 
     /// The network takes one PDP context away.
     pub fn drop_pdp(&self, context: u8) {
-        self.inner.modem.drop_pdp(context);
+        self.inner.modem.drop_pdp(context, true);
+    }
+
+    /// The same, and the line that says so is lost.
+    pub fn drop_pdp_silently(&self, context: u8) {
+        self.inner.modem.drop_pdp(context, false);
     }
 
     /// UTC, as far as the modem knows.

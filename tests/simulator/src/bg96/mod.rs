@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 
 use self::parser::Fail;
 use self::state::{Pdp, State};
+use crate::Failure;
 use crate::Reaction;
 use crate::clock::EmulatedClock;
 use crate::core::Core;
@@ -46,6 +47,8 @@ enum Power {
     /// `RDY` comes at this instant.
     Booting(Instant),
     On,
+    /// Deaf and mute, though it looks on.
+    Hung,
 }
 
 pub(crate) struct Bg96 {
@@ -60,6 +63,11 @@ pub(crate) struct Bg96 {
     boots: Cell<u32>,
     /// The network can be found.
     coverage: Cell<bool>,
+    /// Nothing tells of the boot under way.
+    silent_boot: Cell<bool>,
+    failed_at: Cell<Option<Instant>>,
+    /// DTR went from low to high.
+    dtr_rose: Cell<bool>,
     power_key_since: Cell<Option<Instant>>,
     reset_since: Cell<Option<Instant>>,
     /// Unfinished command line; echo has seen it already.
@@ -92,6 +100,9 @@ impl Bg96 {
             power: Cell::new(power),
             boots: Cell::new(0),
             coverage: Cell::new(true),
+            silent_boot: Cell::new(false),
+            failed_at: Cell::new(None),
+            dtr_rose: Cell::new(false),
             power_key_since: Cell::new(None),
             reset_since: Cell::new(None),
             line: RefCell::new(Vec::new()),
@@ -105,7 +116,7 @@ impl Bg96 {
             let power = self.power.get();
             let changed = self.core.until(|| self.power.get() != power);
             match power {
-                Power::Off => {
+                Power::Off | Power::Hung => {
                     select(changed, self.deaf()).await;
                 }
                 Power::Booting(at) => {
@@ -113,9 +124,11 @@ impl Bg96 {
                     if self.power.get() == power {
                         self.power.set(Power::On);
                         self.core.discard_input();
-                        // Sheet 1.2. These two are seen on the UART whatever the URC port is (sheet section 0).
-                        self.system_urc("RDY");
-                        self.system_urc("APP RDY");
+                        if !self.silent_boot.get() {
+                            // Sheet 1.2. These two are seen on the UART whatever the URC port is (sheet section 0).
+                            self.system_urc("RDY");
+                            self.system_urc("APP RDY");
+                        }
                     }
                 }
                 Power::On => {
@@ -140,7 +153,7 @@ impl Bg96 {
             Timer::after(self.options.sim_init).await;
         }
         self.state.borrow_mut().sim_ready = true;
-        if epoch == 0 && self.options.boot == Boot::AlreadyOn {
+        if epoch == 0 && self.options.boot == Boot::AlreadyOn || self.silent_boot.get() {
             return;
         }
         match self.options.sim {
@@ -203,7 +216,7 @@ impl Bg96 {
             let contexts: Vec<u8> = self.state.borrow().pdp.keys().copied().collect();
             contexts
                 .into_iter()
-                .for_each(|context| self.lose_pdp(context));
+                .for_each(|context| self.lose_pdp(context, true));
         }
     }
 
@@ -217,7 +230,7 @@ impl Bg96 {
     }
 
     /// The network takes a context: its connections are void, without a `closed` for each (sheet 4.5).
-    fn lose_pdp(&self, context: u8) {
+    fn lose_pdp(&self, context: u8, announced: bool) {
         {
             let mut state = self.state.borrow_mut();
             if !state.active(context) {
@@ -232,13 +245,16 @@ impl Bg96 {
                 }
             }
         }
-        self.urc(&format!("+QIURC: \"pdpdeact\",{context}"));
+        if announced {
+            self.urc(&format!("+QIURC: \"pdpdeact\",{context}"));
+        }
         self.core.touch();
     }
 
     fn restart(&self, at: Power) {
         self.state.borrow_mut().forget();
         self.boots.set(self.boots.get() + 1);
+        self.silent_boot.set(false);
         self.power.set(at);
         self.core.touch();
     }
@@ -402,6 +418,7 @@ impl Modem for Bg96 {
             }
             // TRAP, sheet 1.1: the key toggles; pulsing it on a running modem turns it off.
             Power::On if held >= POWER_OFF_PULSE => self.switch_off(),
+            Power::Hung if held >= POWER_OFF_PULSE => self.restart(Power::Off),
             _ => {}
         }
     }
@@ -444,7 +461,7 @@ impl Modem for Bg96 {
         match self.power.get() {
             Power::Off => false,
             Power::Booting(at) => Instant::now() + STATUS_LEAD >= at,
-            Power::On => true,
+            Power::On | Power::Hung => true,
         }
     }
 
@@ -461,8 +478,39 @@ impl Modem for Bg96 {
         }
     }
 
-    fn drop_pdp(&self, context: u8) {
-        self.lose_pdp(context);
+    fn drop_pdp(&self, context: u8, announced: bool) {
+        self.lose_pdp(context, announced);
+    }
+
+    fn failed_at(&self) -> Option<Instant> {
+        self.failed_at.get()
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.failed_at.set(Some(Instant::now()));
+        self.core.discard_input();
+        self.core.discard_output();
+        match failure {
+            Failure::Reset => self.reboot(),
+            Failure::PoweredDown => {
+                self.core.send(b"\r\nPOWERED DOWN\r\n");
+                self.reboot();
+            }
+            Failure::BrownOut => {
+                self.reboot();
+                self.silent_boot.set(true);
+            }
+            Failure::Hang => self.restart(Power::Hung),
+            Failure::PowerSaving => {
+                self.core.send(b"\r\nPSM POWER DOWN\r\n");
+                self.restart(Power::Off);
+            }
+        }
+    }
+
+    fn dtr_rises(&self) {
+        self.dtr_rose.set(true);
+        self.core.touch();
     }
 
     fn clock(&self) -> OffsetDateTime {

@@ -38,6 +38,7 @@ pub(super) enum Kind {
 pub(super) enum Mode {
     Buffer,
     Push,
+    Transparent,
 }
 
 /// Numbers as `AT+QSSLSTATE` prints them.
@@ -78,7 +79,7 @@ pub(super) struct Socket {
     pub(super) total_sent: u64,
 }
 
-type Shared = Rc<RefCell<Socket>>;
+pub(super) type Shared = Rc<RefCell<Socket>>;
 
 impl Socket {
     pub(super) fn new(id: u8, kind: Kind, pdp: u8, host: &str, port: u16, mode: Mode) -> Self {
@@ -122,6 +123,12 @@ impl Socket {
     pub(super) fn queue(&mut self, bytes: &[u8]) {
         self.outgoing.extend(bytes);
         self.total_sent += bytes.len() as u64;
+    }
+
+    /// Everything unread, record by record.
+    pub(super) fn take_all(&mut self) -> VecDeque<Vec<u8>> {
+        self.unread = 0;
+        std::mem::take(&mut self.records)
     }
 
     /// What one read command returns.
@@ -326,6 +333,7 @@ impl Bg96 {
                 Mode::Buffer => socket.borrow().unread,
                 // What is pushed waits for the UART, under flow control.
                 Mode::Push => self.waiting_output(),
+                Mode::Transparent => socket.borrow().unread + self.waiting_output(),
             };
             if waiting >= self.options.receive_buffer {
                 // Back-pressure: the peer waits until the host read some of it.
@@ -368,7 +376,7 @@ impl Bg96 {
         }
     }
 
-    fn arrived(&self, socket: &mut Socket, record: Vec<u8>) {
+    pub(super) fn arrived(&self, socket: &mut Socket, record: Vec<u8>) {
         socket.total_received += record.len() as u64;
         let header = format!("+{}URC: \"recv\",{}", socket.family(), socket.id);
         match socket.mode {
@@ -378,6 +386,11 @@ impl Bg96 {
                     body.extend(part);
                     self.urc_bytes(&body);
                 }
+            }
+            // Data mode takes it from there.
+            Mode::Transparent => {
+                socket.unread += record.len();
+                socket.records.push_back(record);
             }
             Mode::Buffer => {
                 socket.unread += record.len();
@@ -391,10 +404,15 @@ impl Bg96 {
     }
 
     fn connection_ended(&self, socket: &Shared) -> Poll<()> {
+        self.core.touch();
         let mut socket = socket.borrow_mut();
         if !socket.closing {
             socket.phase = Phase::Closing;
             socket.outgoing.clear();
+            if self.state.borrow().online == Some(socket.id) {
+                // Data mode says `NO CARRIER` instead (sheet 4.7).
+                return Poll::Ready(());
+            }
             self.urc(&format!(
                 "+{}URC: \"closed\",{}",
                 socket.family(),

@@ -134,6 +134,10 @@ pub(super) struct State {
     pub(super) tcp_settings: BTreeMap<&'static str, String>,
     pub(super) sleep_mode: u8,
     pub(super) ntp: Option<(String, u64)>,
+    /// The socket that the UART is connected to, in data mode.
+    pub(super) online: Option<u8>,
+    /// The socket that `ATO` returns to.
+    pub(super) suspended: Option<u8>,
     pub(super) urcs: VecDeque<Vec<u8>>,
 }
 
@@ -178,6 +182,8 @@ impl State {
             tcp_settings: BTreeMap::new(),
             sleep_mode: 0,
             ntp: None,
+            online: None,
+            suspended: None,
             urcs: VecDeque::new(),
         };
         if options.pdp_active {
@@ -210,6 +216,8 @@ impl State {
         self.tcp_settings.clear();
         self.sleep_mode = 0;
         self.ntp = None;
+        self.online = None;
+        self.suspended = None;
         self.urcs.clear();
     }
 

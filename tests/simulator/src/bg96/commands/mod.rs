@@ -10,6 +10,7 @@ mod settings;
 mod sim;
 mod ssl;
 mod tcp;
+mod transparent;
 
 use std::rc::Rc;
 
@@ -49,6 +50,7 @@ impl Bg96 {
         let mut reply = Reply::default();
         for command in commands {
             let outcome = match command {
+                Command::Basic(name, None | Some(0)) if name == "O" => self.resume().await,
                 Command::Basic(name, number) => self.basic(&name, number, &mut reply),
                 Command::Extended(name, op) => self.extended(&name, &op, &mut reply).await,
             };

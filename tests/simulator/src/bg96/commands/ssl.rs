@@ -132,8 +132,7 @@ impl Bg96 {
         let mode = match args.number_or(5, 0, 2, 0)? {
             0 => Mode::Buffer,
             1 => Mode::Push,
-            // Transparent mode is not modelled; the project never uses it.
-            _ => return Err(Fail::Tcp(555)),
+            _ => Mode::Transparent,
         };
         self.open(Socket::new(
             id,
@@ -176,6 +175,9 @@ impl Bg96 {
         }
         // An ephemeral port, the same on every run.
         socket.local_port = 49152 + (self.core.exchanges.get() % 16000) as u16;
+        if socket.mode == Mode::Transparent {
+            return self.open_transparent(socket).await;
+        }
         if let OpenResultTiming::Delayed(_) = self.options.open_result_timing {
             self.start(socket, false);
             return OK;
@@ -280,7 +282,7 @@ impl Bg96 {
             Phase::Closing => profile.reads_after_close,
             Phase::Opening | Phase::Failed => false,
         };
-        if !readable || socket.mode == Mode::Push {
+        if !readable || socket.mode != Mode::Buffer {
             return Err(Fail::Tcp(559));
         }
         let bytes = socket.take(

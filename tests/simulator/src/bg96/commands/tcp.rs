@@ -55,6 +55,7 @@ impl Bg96 {
                     self.close(&socket, timeout).await;
                 }
             }
+            ("QISWTMD", Op::Set(args)) => return self.switch_mode(args).await,
             ("QISTATE", Op::Read | Op::Execute) => self.tcp_states(|_, _| true, reply),
             ("QISTATE", Op::Set(args)) => {
                 args.count(2, 2)?;
@@ -100,7 +101,7 @@ impl Bg96 {
         let mode = match args.number_or(6, 0, 2, 0)? {
             0 => Mode::Buffer,
             1 => Mode::Push,
-            _ => return Err(Fail::Tcp(555)),
+            _ => Mode::Transparent,
         };
         self.open(Socket::new(id, Kind::Tcp, pdp, args.string(3)?, port, mode))
             .await

@@ -1,10 +1,12 @@
 //! The BG96 simulator against its sheet, in virtual time.
 
 mod bring_up;
+mod failure;
 mod files;
 mod power;
 mod tcp;
 mod tls;
+mod transparent;
 
 use std::future::Future;
 use std::rc::Rc;

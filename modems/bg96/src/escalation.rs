@@ -1,0 +1,189 @@
+//! What is done about opens that fail in a row.
+//!
+//! Every remedy costs all sockets, so none is used while another connection stands, and each that did
+//! not help makes the next one wait for twice as many failures: a server that is down for a week must
+//! not have the modem rebooted every minute.
+
+use core::cell::Cell;
+
+use sectag::modem::Slot;
+use sectag::{At, Code, ConnectError};
+
+use crate::Bg96;
+
+/// A remedy that is tried after so many failures in a row with these numbers.
+struct Rule {
+    failures: u8,
+    codes: (u16, u16),
+    remedy: Remedy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Deactivate and activate the PDP context.
+    Context,
+    /// Restart the modem.
+    Reboot,
+}
+
+/// The first one that is due counts.
+static RULES: [Rule; 4] = [
+    // "Open PDP context failed", "PDP context break down": it is down, whatever QIACT? says (sheet
+    // 4.6).
+    Rule {
+        failures: AT_ONCE,
+        codes: (561, 561),
+        remedy: Remedy::Context,
+    },
+    Rule {
+        failures: AT_ONCE,
+        codes: (570, 570),
+        remedy: Remedy::Context,
+    },
+    // After some twenty connections a sibling's data stack answers nothing but 552, and a new context
+    // does not help (sheet 5, quirk 12).
+    Rule {
+        failures: 4,
+        codes: (550, 559),
+        remedy: Remedy::Reboot,
+    },
+    // "After 5 failed opens in a row" (sheet 4.2), whatever the number, if there was one.
+    Rule {
+        failures: 5,
+        codes: (0, u16::MAX),
+        remedy: Remedy::Context,
+    },
+];
+/// A number that leaves no doubt; no patience is needed with it.
+const AT_ONCE: u8 = 1;
+/// No remedy waits for more failures than this times its own figure.
+const PATIENCE_LIMIT: u8 = 16;
+
+/// Failures in a row since the last open that succeeded.
+pub(crate) struct Escalation {
+    counts: [Cell<u8>; RULES.len()],
+    /// What the figures of the rules are multiplied by.
+    patience: Cell<u8>,
+}
+
+impl Escalation {
+    pub(crate) const fn new() -> Self {
+        Self {
+            counts: [const { Cell::new(0) }; RULES.len()],
+            patience: Cell::new(1),
+        }
+    }
+
+    fn succeeded(&self) {
+        self.forget();
+        self.patience.set(1);
+    }
+
+    /// Notes a failure, with 0 for one without a number, and returns what is to be done now.
+    fn failed(&self, code: u16) -> Option<Remedy> {
+        let mut due = None;
+        for (rule, count) in RULES.iter().zip(&self.counts) {
+            let (first, last) = rule.codes;
+            count.set(if (first..=last).contains(&code) {
+                count.get().saturating_add(1)
+            } else {
+                0
+            });
+            let wanted = match rule.failures {
+                AT_ONCE => AT_ONCE,
+                failures => failures * self.patience.get(),
+            };
+            if due.is_none() && count.get() >= wanted {
+                due = Some(rule.remedy);
+            }
+        }
+        due
+    }
+
+    /// A remedy was begun.
+    fn used(&self) {
+        self.forget();
+        self.patience
+            .set((self.patience.get() * 2).min(PATIENCE_LIMIT));
+    }
+
+    fn forget(&self) {
+        self.counts.iter().for_each(|count| count.set(0));
+    }
+}
+
+/// Draws the conclusions from the result of an open. The remedy itself is bring-up's.
+pub(crate) fn judge(modem: &Bg96, at: At<'_>, slot: Slot, result: &Result<(), ConnectError>) {
+    let code = match result {
+        Ok(()) => return modem.escalation.succeeded(),
+        Err(ConnectError::Refused(Code::Vendor(code, _))) => *code,
+        Err(ConnectError::Refused(_) | ConnectError::TimedOut) => 0,
+        // That was not the network's doing.
+        Err(_) => return,
+    };
+    let Some(remedy) = modem.escalation.failed(code) else {
+        return;
+    };
+    // These two numbers say that the others are dead as well.
+    if at.has_other_sockets(slot) && !matches!(code, 561 | 570) {
+        return;
+    }
+    modem.escalation.used();
+    modem.context_lost.set(true);
+    modem.reboot.set(remedy == Remedy::Reboot);
+    at.report_network_lost();
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// After which of `count` failures something is done, and what.
+    fn remedies(escalation: &Escalation, code: u16, count: usize) -> Vec<(usize, Remedy)> {
+        (1..=count)
+            .filter_map(|number| {
+                let remedy = escalation.failed(code)?;
+                escalation.used();
+                Some((number, remedy))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_remedy_waits_for_twice_the_failures_of_the_one_before_up_to_a_limit() {
+        use Remedy::{Context, Reboot};
+        let escalation = Escalation::new();
+        let seen = remedies(&escalation, 566, 5 + 10 + 20 + 40 + 80 + 80);
+        let at = [5, 15, 35, 75, 155, 235];
+        assert_eq!(seen, at.map(|number| (number, Context)));
+        escalation.succeeded();
+        let seen = remedies(&escalation, 552, 4 + 8);
+        assert_eq!(seen, [(4, Reboot), (12, Reboot)]);
+        assert_eq!(
+            remedies(&escalation, 561, 1),
+            [(1, Context)],
+            "at once all the same"
+        );
+        escalation.succeeded();
+        assert_eq!(remedies(&escalation, 0, 5), [(5, Context)]);
+    }
+
+    #[test]
+    fn another_number_or_a_success_begins_anew() {
+        let escalation = Escalation::new();
+        assert_eq!(remedies(&escalation, 552, 3), []);
+        assert_eq!(remedies(&escalation, 566, 1), []);
+        assert_eq!(
+            remedies(&escalation, 552, 1),
+            [(1, Remedy::Context)],
+            "the fifth of any number"
+        );
+        escalation.succeeded();
+        assert_eq!(remedies(&escalation, 552, 3), []);
+        escalation.succeeded();
+        assert_eq!(remedies(&escalation, 552, 3), []);
+    }
+}
