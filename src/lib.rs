@@ -24,6 +24,7 @@ mod fmt;
 
 pub mod at;
 mod capabilities;
+mod cause;
 pub mod clock;
 mod control;
 mod credentials;
@@ -31,6 +32,7 @@ mod engine;
 mod error;
 pub mod inspect;
 pub mod modem;
+pub mod mqtt;
 mod power;
 mod power_saving;
 mod raw;
@@ -45,6 +47,7 @@ mod tls;
 pub use atat as __atat;
 
 pub use capabilities::{Check, Support, Verification};
+pub use cause::{Cause, Causes};
 pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
@@ -52,7 +55,7 @@ pub use credentials::{
 };
 pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Runner, State, Upload};
 pub use error::{
-    AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
+    AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
 pub use power::{NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};

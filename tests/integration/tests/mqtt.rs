@@ -204,7 +204,10 @@ fn broker_refuses_a_device_without_certificate() {
         assert!(
             matches!(
                 refused,
-                Some(sectag::ConnectError::Refused(sectag::Code::Vendor(566, _)))
+                Some(sectag::ConnectError::Refused(sectag::Refusal {
+                    code: sectag::Code::Vendor(566, _),
+                    ..
+                }))
             ),
             "{refused:?}"
         );
