@@ -110,8 +110,8 @@ causes! {
         "configure the SIM's PIN";
     SimPinWrong: "the SIM refused the configured PIN",
         "configure the right PIN; it is tried once only, for three wrong ones lock the SIM";
-    SimPukNeeded: "the SIM is locked and wants its PUK",
-        "unlock the SIM in a telephone, with the PUK from its operator";
+    SimPukNeeded: "the SIM is blocked and wants its PUK",
+        "unblock it with the PUK from its operator, in a telephone";
     SimUnreadable: "the SIM is inserted and cannot be read",
         "clean its contacts, try it in another device";
 
