@@ -1,4 +1,8 @@
 //! Errors, one enum per operation, sorted by who can do something about it.
+//!
+//! An error holds what was observed, the vendor's number included. Where that leaves several causes,
+//! `causes()` gives them in order of likelihood; with the feature `hints`, [`Cause::hint`] says what to
+//! do about each.
 
 use core::fmt;
 
@@ -6,6 +10,7 @@ use embedded_io::ErrorKind;
 
 use crate::at::InvalidInput;
 use crate::capabilities::Check;
+use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
 use crate::credentials::Kind;
 use crate::inspect::{Misplaced, Unsuitable};
@@ -36,6 +41,51 @@ impl fmt::Display for Code {
     }
 }
 
+/// A refusal: what the modem said, and the causes that are left.
+///
+/// The code is the observation. The causes are what it leaves possible, less what the driver had
+/// ruled out before it asked, in order of likelihood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The modem's own number.
+    pub code: Code,
+    /// The causes that are left.
+    pub causes: Causes,
+}
+
+impl Refusal {
+    /// For authors of backends.
+    pub const fn new(code: Code, causes: Causes) -> Self {
+        Self { code, causes }
+    }
+
+    /// Rules `cause` out, if it is a candidate.
+    pub const fn without(self, cause: Cause) -> Self {
+        Self {
+            code: self.code,
+            causes: self.causes.without(cause),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the modem answered {}", self.code)?;
+        because(f, self.causes)
+    }
+}
+
+/// The causes behind what was observed.
+fn because(f: &mut fmt::Formatter<'_>, causes: Causes) -> fmt::Result {
+    let mut left = causes;
+    if left.next().is_some() {
+        write!(f, ": {causes}")?;
+    }
+    Ok(())
+}
+
 /// Why one exchange of command and answer did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -63,17 +113,35 @@ impl fmt::Display for AtError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Garbled => {
-                f.write_str("the modem's answer does not follow the command's grammar")
+                f.write_str(
+                    "the modem's answer does not follow the command's grammar: check wiring and speed",
+                )
             }
-            Self::LinkDown => f.write_str("the modem is not up"),
-            Self::ModemReset => f.write_str("the modem restarted before it answered"),
+            Self::LinkDown => f.write_str("the modem is not up: try again when it is"),
+            Self::ModemReset => f.write_str("the modem restarted before it answered: try again"),
             Self::Refused(code) => write!(f, "the modem answered {code}"),
-            Self::Timeout => f.write_str("the modem did not answer in time"),
+            Self::Timeout => {
+                f.write_str("the modem did not answer in time: check its supply and the wiring")
+            }
             Self::Unsupported => f.write_str("this modem or board cannot do that"),
             Self::TooLong => {
-                f.write_str("the command or its answer is longer than the buffer for it")
+                f.write_str("the command or its answer is longer than the buffer for it: shorten it, or take the answer line by line")
             }
         }
+    }
+}
+
+impl AtError {
+    /// What it may come from, the likeliest first.
+    pub fn causes(&self) -> Causes {
+        Causes::new(match self {
+            Self::Garbled => &[Cause::LineFault],
+            Self::LinkDown | Self::ModemReset => &[Cause::ModemReset],
+            Self::Timeout => &[Cause::LineFault, Cause::ModemBusy, Cause::ModemReset],
+            Self::Refused(_) => &[Cause::Unknown],
+            // The error itself says all.
+            _ => &[],
+        })
     }
 }
 
@@ -97,9 +165,11 @@ pub enum BringUpError {
     NotRegistered {
         /// The last `<stat>` of `+CEREG`: 0 not searching, 2 searching, 3 denied, 4 unknown.
         status: u8,
+        /// Whether the modem heard any cell at the end; `None` when it did not say.
+        heard: Option<bool>,
     },
     /// The PDP context could not be activated.
-    PdpRefused(Code),
+    PdpRefused(Refusal),
     /// The SIM is missing or not readable.
     SimMissing(Code),
     /// The SIM wants a PIN, and none is configured.
@@ -123,14 +193,52 @@ pub enum BringUpError {
     PoweredOff,
 }
 
+impl BringUpError {
+    /// What it may come from, the likeliest first.
+    pub fn causes(&self) -> Causes {
+        use Cause::*;
+        match self {
+            Self::At { error, .. } => error.causes(),
+            Self::NoAnswer => Causes::new(&[ModemOff, WrongSpeed, WrongPort]),
+            Self::NotRegistered { status: 0, .. } => Causes::new(&[RadioOff, NoCoverage]),
+            Self::NotRegistered { status: 3, .. } => {
+                Causes::new(&[RegistrationDenied, RadioMismatch])
+            }
+            Self::NotRegistered {
+                heard: Some(false), ..
+            } => Causes::new(&[NoCoverage]),
+            Self::NotRegistered { heard, .. } => {
+                let causes = Causes::new(&[NoCoverage, RadioMismatch, RegistrationDenied]);
+                if heard.is_some() {
+                    causes.without(NoCoverage)
+                } else {
+                    causes
+                }
+            }
+            Self::PdpRefused(refusal) => refusal.causes,
+            // 3GPP 27.007: 10 not inserted, 13 failure, 15 wrong.
+            Self::SimMissing(Code::Cme(10)) => Causes::new(&[SimMissing]),
+            Self::SimMissing(Code::Cme(13 | 15)) => Causes::new(&[SimUnreadable]),
+            Self::SimMissing(_) => Causes::new(&[SimMissing, SimUnreadable]),
+            Self::SimLocked => Causes::new(&[SimPinMissing]),
+            Self::SimPinRefused => Causes::new(&[SimPinWrong]),
+            Self::SimPukNeeded => Causes::new(&[SimPukNeeded]),
+            Self::SimForeign => Causes::new(&[SimForeign]),
+            Self::SettingRefused { .. } => Causes::new(&[SettingRefused]),
+            Self::PoweredOff => Causes::new(&[ModemOff]),
+        }
+    }
+}
+
 impl fmt::Display for BringUpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At { command, error } => write!(f, "{command}: {error}"),
-            Self::NoAnswer => f.write_str(
-                "nothing answers AT: check power, TX/RX wiring, baud rate, and that no other program has the port",
-            ),
-            Self::NotRegistered { status } => {
+            Self::NoAnswer => {
+                f.write_str("nothing answers AT on this port")?;
+                because(f, self.causes())
+            }
+            Self::NotRegistered { status, .. } => {
                 let meaning = match status {
                     0 => "not searching",
                     2 => "still searching",
@@ -139,13 +247,15 @@ impl fmt::Display for BringUpError {
                 };
                 write!(
                     f,
-                    "not registered to a network (+CEREG status {status}: {meaning}): check antenna, SIM subscription, bands and radio technology"
-                )
+                    "the modem did not register to a network (+CEREG status {status}: {meaning})"
+                )?;
+                because(f, self.causes())
             }
-            Self::PdpRefused(code) => {
-                write!(f, "the network refused the data connection ({code}): check APN, user name and password")
+            Self::PdpRefused(refusal) => write!(f, "no data connection: {refusal}"),
+            Self::SimMissing(code) => {
+                write!(f, "no usable SIM: the modem answered {code}")?;
+                because(f, self.causes())
             }
-            Self::SimMissing(code) => write!(f, "no usable SIM ({code}): check that it is inserted and makes contact"),
             Self::SimLocked => f.write_str("the SIM wants its PIN: configure it"),
             Self::SimPinRefused => f.write_str(
                 "the SIM refused the configured PIN, which is not tried again: configure the right one before the tries are used up",
@@ -188,7 +298,7 @@ pub enum ConnectError {
     /// The name, port, tag or policy cannot be used; nothing was sent.
     InvalidInput(InvalidInput),
     /// The modem tried and reported a failure.
-    Refused(Code),
+    Refused(Refusal),
     /// The modem is to push data, up to `needed` bytes at once, and the receive rings are smaller.
     RingTooSmall {
         /// The least `RX` of [`State`](crate::State), in bytes.
@@ -208,6 +318,23 @@ pub enum ConnectError {
     Unverifiable(Check),
 }
 
+impl ConnectError {
+    /// What it may come from, the likeliest first; none where the error itself says all.
+    pub fn causes(&self) -> Causes {
+        match self {
+            Self::At(error) => error.causes(),
+            Self::BringUp(error) => error.causes(),
+            Self::ClockNotSet { .. } => Causes::new(&[Cause::ClockNotSet]),
+            Self::CredentialMissing(_) => Causes::new(&[Cause::CredentialMissing]),
+            Self::Refused(refusal) => refusal.causes,
+            Self::TimedOut => Causes::new(&[Cause::NetworkSlow, Cause::Unreachable]),
+            Self::TooManySockets => Causes::new(&[Cause::OutOfMemory]),
+            // The error itself says all.
+            _ => Causes::NONE,
+        }
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -219,19 +346,19 @@ impl fmt::Display for ConnectError {
             ),
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::InvalidInput(input) => input.fmt(f),
-            Self::Refused(code) => write!(f, "the modem could not connect: {code}"),
+            Self::Refused(refusal) => refusal.fmt(f),
             Self::RingTooSmall { needed } => write!(
                 f,
                 "a modem that pushes data needs receive rings of {needed} bytes: raise RX of State, or let data be fetched"
             ),
-            Self::TimedOut => {
-                f.write_str("the modem reported no result of the connection within its own limit")
-            }
+            Self::TimedOut => f.write_str(
+                "the modem reported no result of the connection within its own limit: try again, and check the signal",
+            ),
             Self::TooManySockets => f.write_str("all sockets are in use: close one first"),
             Self::Unsupported { setting } => {
                 write!(
                     f,
-                    "the modem refused the setting {setting}, which this connection needs"
+                    "the modem refused the setting {setting}, which this connection needs: use a newer firmware of the modem, or another policy"
                 )
             }
             Self::Unverifiable(check) => write!(
@@ -285,6 +412,9 @@ impl From<InvalidInput> for ConnectError {
 pub enum SocketError {
     /// The peer closed its end; what is written now goes nowhere.
     BrokenPipe,
+    /// The peer closed its end without having sent a single byte, so that it did not like what it got
+    /// first: a login, for instance. See [`mqtt::LoginFailure::Closed`](crate::mqtt::LoginFailure).
+    ClosedUnanswered,
     /// The modem reset, lost the network or the connection, or an exchange of payload did not end
     /// as its grammar says, so that nothing more can be trusted to be in order.
     ConnectionReset,
@@ -296,7 +426,10 @@ pub enum SocketError {
 impl fmt::Display for SocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BrokenPipe => "the peer closed the connection",
+            Self::BrokenPipe => "the peer closed the connection: its log tells why",
+            Self::ClosedUnanswered => {
+                "the peer closed the connection without an answer: check what was sent first, such as a login"
+            }
             Self::ConnectionReset => "the connection was lost: connect again",
             Self::RxOverrun => {
                 "pushed data was not read in time, so the connection was given up: read faster or use a larger ring"
@@ -305,12 +438,19 @@ impl fmt::Display for SocketError {
     }
 }
 
+impl SocketError {
+    /// Whether the peer ended the connection, and not a fault on the way.
+    pub const fn is_closed_by_peer(self) -> bool {
+        matches!(self, Self::BrokenPipe | Self::ClosedUnanswered)
+    }
+}
+
 impl core::error::Error for SocketError {}
 
 impl embedded_io::Error for SocketError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::BrokenPipe => ErrorKind::BrokenPipe,
+            Self::BrokenPipe | Self::ClosedUnanswered => ErrorKind::BrokenPipe,
             Self::ConnectionReset => ErrorKind::ConnectionReset,
             Self::RxOverrun => ErrorKind::OutOfMemory,
         }
@@ -373,7 +513,9 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
             Self::SourceTooSlow => f.write_str(
                 "the source of the credential gave no byte for seconds: read it into memory first, and not from a socket of the same modem",
             ),
-            Self::SourceTooShort => f.write_str("the credential ended before its announced length"),
+            Self::SourceTooShort => f.write_str(
+                "the credential ended before its announced length: give the length of what there is",
+            ),
             Self::Unreadable => f.write_str("the modem does not let it be read back"),
             Self::Unsuitable(reason) => reason.fmt(f),
         }
@@ -404,7 +546,7 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Eof => f.write_str("the port to the modem was closed"),
+            Self::Eof => f.write_str("the port to the modem was closed: open it again"),
             Self::Read(kind) => write!(f, "reading from the modem's port: {kind:?}"),
             Self::Write(kind) => write!(f, "writing to the modem's port: {kind:?}"),
         }
@@ -412,3 +554,36 @@ impl fmt::Display for RunError {
 }
 
 impl core::error::Error for RunError {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_the_number_and_names_what_is_left() {
+        let code = Code::Vendor(566, "socket connect failed");
+        let refusal = Refusal::new(code, Causes::new(&[Cause::CaMismatch, Cause::Unreachable]));
+        let error = ConnectError::Refused(refusal.without(Cause::CaMismatch));
+        assert!(error.causes().eq([Cause::Unreachable]));
+        assert_eq!(
+            error.to_string(),
+            "the modem answered 566 (socket connect failed): nothing answers at this host and port"
+        );
+    }
+
+    #[test]
+    fn what_the_modem_heard_narrows_the_causes() {
+        let causes = |status, heard| BringUpError::NotRegistered { status, heard }.causes();
+        assert!(causes(2, Some(false)).eq([Cause::NoCoverage]));
+        assert!(!causes(2, Some(true)).any(|cause| cause == Cause::NoCoverage));
+        assert_eq!(causes(3, None).next(), Some(Cause::RegistrationDenied));
+        assert!(
+            BringUpError::SimMissing(Code::Cme(10))
+                .causes()
+                .eq([Cause::SimMissing])
+        );
+    }
+}

@@ -25,6 +25,7 @@ mod fmt;
 pub mod at;
 mod backoff;
 mod capabilities;
+mod cause;
 pub mod clock;
 mod control;
 mod credentials;
@@ -32,6 +33,7 @@ mod engine;
 mod error;
 pub mod inspect;
 pub mod modem;
+pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
 pub mod nal;
 mod power;
@@ -49,6 +51,7 @@ pub use atat as __atat;
 
 pub use backoff::Backoff;
 pub use capabilities::{Check, Support, Verification};
+pub use cause::{Cause, Causes};
 pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
@@ -56,7 +59,7 @@ pub use credentials::{
 };
 pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Runner, State, Upload};
 pub use error::{
-    AtError, BringUpError, Code, ConnectError, CredentialError, RunError, SocketError,
+    AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
 pub use power::{NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};

@@ -14,7 +14,7 @@ use crate::power::Power;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
 use crate::status::{SimCard, Status, Technology};
-use crate::tls::{ServerName, TlsConfig};
+use crate::tls::{ServerName, Suites, TlsConfig};
 
 /// What one line from the modem is, in its dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,6 +276,13 @@ pub trait Modem {
 
     /// What is checked of a server, as far as this firmware is known.
     fn verification(&self) -> Verification;
+
+    /// The cipher suites with which `offered` is met, by their IANA numbers; empty when not known.
+    /// For tools that look at a server on the modem's behalf.
+    fn cipher_suites(&self, offered: Suites) -> &'static [u16] {
+        let _ = offered;
+        &[]
+    }
 
     /// The number behind a refusal of the command line `command`, where the modem tells it only when
     /// asked.

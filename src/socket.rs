@@ -305,7 +305,8 @@ impl<'s> Half<'s> {
         match self.state().phase.get() {
             SocketPhase::Failed(error) => Some(error),
             SocketPhase::Open if !self.state().send_refused.get() => None,
-            _ => Some(SocketError::BrokenPipe),
+            _ if self.state().heard.get() => Some(SocketError::BrokenPipe),
+            _ => Some(SocketError::ClosedUnanswered),
         }
     }
 
@@ -334,7 +335,7 @@ impl<'s> Half<'s> {
         poll_fn(|cx| {
             if let Some(error) = self.write_error() {
                 // What the modem accepted before the peer closed was flushed.
-                return Poll::Ready(if tx.len() == 0 && error == SocketError::BrokenPipe {
+                return Poll::Ready(if tx.len() == 0 && error.is_closed_by_peer() {
                     Ok(())
                 } else {
                     Err(error)

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Record what another command and the modem say to each other, secrets masked
     Record(Record),
+    /// Check everything that a connection needs, in order, up to the first that is missing
+    Doctor(Doctor),
     /// Be a modem: on a pseudo terminal or a TCP port
     Simulate(Simulate),
 }
@@ -160,11 +162,96 @@ pub(crate) struct MqttArgs {
     pub(crate) password: Option<String>,
 }
 
+/// A look at the server from this computer.
+#[derive(Args, Clone)]
+pub(crate) struct ProbeArgs {
+    /// When the connection fails, look at the server from this computer too, to find out why
+    #[arg(long)]
+    pub(crate) probe: bool,
+
+    #[command(flatten)]
+    pub(crate) files: LocalFiles,
+}
+
+/// Files of this computer, to compare with; the modem's own are not read.
+#[derive(Args, Clone)]
+pub(crate) struct LocalFiles {
+    /// The CA that is stored under the tag, for a look from this computer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The client certificate that is stored under the tag, for a look from this computer
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Its private key, which stays on this computer
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub(crate) struct Demo {
     /// The modem to simulate
     #[arg(long, value_name = "NAME", default_value = "bg96")]
     pub(crate) modem: ModemName,
+
+    /// What is wrong with the simulated world [default: nothing]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<Scenario>,
+}
+
+/// Things that go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// The modem is given another CA than the server's
+    WrongCa,
+    /// The server's certificate has expired
+    Expired,
+    /// Nobody tells the modem the time
+    ClockUnset,
+    /// The server's certificate is for another name
+    WrongHost,
+    /// The server demands a client certificate, and there is none
+    NoClientCert,
+    /// The server has only an ECDSA key
+    EcdsaServer,
+    /// The broker does not know the login
+    RefusedLogin,
+    /// The modem restarts in the middle; the demo recovers
+    Reset,
+    /// There is no network
+    NoRegistration,
+    /// There is no SIM
+    SimMissing,
+    /// The network gives no data connection
+    PdpRefused,
+    /// The broker's name does not exist
+    Dns,
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) modem: ModemArgs,
+
+    /// The server to connect to [default: none, and the check ends with the data connection]
+    #[arg(long, value_name = "HOST:PORT", requires = "tag")]
+    pub(crate) host: Option<Server>,
+
+    /// The credentials to check
+    #[arg(long, value_name = "N", value_parser = parse_tag)]
+    pub(crate) tag: Option<Tag>,
+
+    /// As for connect
+    #[arg(long)]
+    pub(crate) private_ca: bool,
+
+    /// As for connect
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) accept_missing: Vec<CheckName>,
+
+    #[command(flatten)]
+    pub(crate) files: LocalFiles,
 }
 
 #[derive(Args)]
@@ -175,6 +262,8 @@ pub(crate) struct Publish {
     pub(crate) tls: TlsArgs,
     #[command(flatten)]
     pub(crate) mqtt: MqttArgs,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArgs,
 
     /// The topic to publish to
     #[arg(long, value_name = "T", value_parser = parse_topic)]
@@ -197,6 +286,8 @@ pub(crate) struct Subscribe {
     pub(crate) tls: TlsArgs,
     #[command(flatten)]
     pub(crate) mqtt: MqttArgs,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArgs,
 
     /// The topic filter; + and # are wildcards
     #[arg(long, value_name = "T", value_parser = parse_filter)]
@@ -213,6 +304,8 @@ pub(crate) struct Connect {
     pub(crate) modem: ModemArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArgs,
 
     /// The server. At the end of standard input the connection stays open until 5 s pass without an answer
     #[arg(value_name = "HOST:PORT")]

@@ -1,68 +1,70 @@
-//! From errors to next steps for the user of this tool. A hint claims only what was observed: what the modem's answer
-//! leaves possible, less what the driver has ruled out before it asked.
+//! From errors to next steps for the user of this tool. Causes and general next steps are the core's; here is what to
+//! type. A hint claims only what was observed: what the modem's answer leaves possible, less what the driver has ruled
+//! out before it asked.
 
 use std::io;
 
-use minimq::{PeerError, ReasonCode, ResourceError};
+use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
+use sectag::mqtt::LoginFailure;
 use sectag::{
-    AtError, BringUpError, Check, Code, ConnectError, CredentialError, Kind, RunError, SocketError,
-    Tag,
+    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Kind, RunError,
+    SocketError, Tag,
 };
 
 use crate::args::ModemArgs;
+pub(crate) use crate::failure::Failure;
 use crate::port::PortName;
-
-/// Why a command failed, and what to do next.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    cause: String,
-    hints: Vec<String>,
-}
-
-impl Failure {
-    pub(crate) fn new(cause: impl Into<String>) -> Self {
-        Self {
-            cause: cause.into(),
-            hints: Vec::new(),
-        }
-    }
-
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
-    pub(crate) fn print(&self) {
-        eprintln!("error: {}", self.cause);
-        for hint in &self.hints {
-            eprintln!("hint: {hint}");
-        }
-    }
-}
 
 /// What a connection was meant to be.
 pub(crate) struct Target<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: u16,
     pub(crate) tag: Tag,
-    /// A client certificate is sent.
-    pub(crate) mutual: bool,
     /// Absent in the demo, which has no port to name.
     pub(crate) modem: Option<&'a ModemArgs>,
 }
 
 impl Target<'_> {
-    fn store_command(&self, option: &str) -> String {
+    fn store_command(&self) -> String {
         let place = match self.modem {
             Some(args) => format!(" --modem {} --port {}", args.modem.as_str(), args.port),
             None => String::new(),
         };
-        format!(
-            "sectag credentials store{place} --tag {} {option}",
-            self.tag
-        )
+        format!("sectag credentials store{place} --tag {}", self.tag)
     }
+
+    /// What to type against a cause.
+    fn own_way(&self, cause: Cause) -> Option<String> {
+        Some(match cause {
+            Cause::NameMismatch | Cause::NameUnknown => format!("the name was {}", self.host),
+            Cause::Unreachable | Cause::NotTls => {
+                format!("it was {}:{}", self.host, self.port)
+            }
+            cause => return option(cause),
+        })
+    }
+}
+
+/// The option of this tool that has to do with a cause.
+fn option(cause: Cause) -> Option<String> {
+    Some(
+        match cause {
+            Cause::ApnLoginWrong | Cause::ApnMissing | Cause::ApnWrong | Cause::NameUnknownHere => {
+                "--apn"
+            }
+            Cause::ClientIdRefused => "--client-id",
+            Cause::ClockNotSet => "--set-clock host sets it from this computer",
+            Cause::LineFault => "--baud, --flow-control",
+            Cause::LoginRefused => "--username and --password",
+            Cause::ProtocolVersion => "this tool speaks MQTT 5 only",
+            Cause::SimPinMissing => "--sim-pin @FILE or SECTAG_SIM_PIN; it is tried once only",
+            Cause::SimPinWrong => "--sim-pin",
+            Cause::Unknown | Cause::BadParameter => "-v shows the exchange",
+            _ => return None,
+        }
+        .into(),
+    )
 }
 
 pub(crate) fn port(name: &PortName, error: &io::Error) -> Failure {
@@ -103,30 +105,23 @@ pub(crate) fn run(error: &RunError) -> Failure {
 
 /// An exchange outside any connection.
 pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
-    let failure = Failure::new(format!("{doing}: {error}"));
+    let failure = Failure::new(format!("{doing}: {error}")).because(error.causes(), option);
     match error {
-        AtError::ModemReset | AtError::LinkDown => failure
-            .hint("try again; if it happens again, check the modem's supply: transmitting takes up to 2 A"),
-        AtError::Timeout | AtError::Garbled => {
-            failure.hint("try again with -v, which shows the exchange; check --baud and --flow-control")
-        }
-        AtError::Refused(_) | AtError::TooLong => {
-            failure.hint("try again with -v, which shows the exchange")
+        AtError::Timeout | AtError::Garbled | AtError::TooLong => {
+            failure.hint("-v shows the exchange")
         }
         _ => failure,
     }
 }
 
 pub(crate) fn bring_up(error: &BringUpError, baud: u32) -> Failure {
-    match error {
-        BringUpError::NoAnswer => Failure::new("nothing answers AT on this port")
-            .hint(format!(
-                "check the speed: --baud {baud} was used, and the modem may be set to another"
-            ))
-            .hint("check the port: a USB modem has several, and only some take AT commands")
-            .hint("check that the modem is on, that TX and RX are crossed, and that no other program has the port")
-            .hint("if RTS and CTS are wired, try --flow-control; if not, try without"),
-        BringUpError::NotRegistered { status } => Failure::new(format!(
+    let own_way = |cause| match cause {
+        Cause::WrongSpeed => Some(format!("--baud {baud} was used")),
+        cause => option(cause),
+    };
+    let observed = match error {
+        BringUpError::At { command, error } => return at(command, error),
+        BringUpError::NotRegistered { status, .. } => format!(
             "the modem did not register to a network (+CEREG status {status}: {})",
             match status {
                 0 => "not searching",
@@ -134,36 +129,34 @@ pub(crate) fn bring_up(error: &BringUpError, baud: u32) -> Failure {
                 3 => "registration denied",
                 _ => "unknown",
             }
-        ))
-        .hint(if *status == 3 {
-            "the network refused this SIM: check that its subscription is active and covers this radio technology"
-        } else {
-            "check the antenna first, then the SIM's subscription, then the bands and radio technology of the modem"
-        }),
-        BringUpError::PdpRefused(code) => {
-            Failure::new(format!("the network refused the data connection: {code}"))
-                .hint("check --apn: the SIM's operator tells its name")
+        ),
+        BringUpError::NoAnswer => "nothing answers AT on this port".into(),
+        BringUpError::PdpRefused(refusal) => {
+            format!("no data connection: the modem answered {}", refusal.code)
         }
-        BringUpError::SimMissing(code) => Failure::new(format!("no usable SIM: {code}"))
-            .hint("check that the SIM is inserted the right way round and makes contact"),
-        BringUpError::SimLocked => Failure::new("the SIM wants its PIN, and none was given")
-            .hint("give it by --sim-pin @FILE or SECTAG_SIM_PIN; it is tried once only"),
-        BringUpError::SimPinRefused => Failure::new("the SIM refused the PIN that was given")
-            .hint("it was tried once only; the third wrong one in a row blocks the SIM: check --sim-pin"),
-        BringUpError::SimPukNeeded => {
-            Failure::new("the SIM is blocked after too many wrong PINs, and wants its PUK")
-                .hint("unblock it with the PUK, which its operator tells, in a telephone")
+        BringUpError::SettingRefused { setting, code } => {
+            format!("the modem refused the setting {setting}: {code}")
         }
-        BringUpError::SimForeign => Failure::new("the modem is locked to another operator's SIMs")
-            .hint("use a SIM of that operator, or have the lock removed"),
-        BringUpError::At { command, error } => at(command, error),
-        other => Failure::new(other.to_string()),
+        BringUpError::SimMissing(code) => format!("no usable SIM: the modem answered {code}"),
+        BringUpError::SimLocked => "the SIM is locked".into(),
+        BringUpError::SimPinRefused | BringUpError::SimPukNeeded | BringUpError::SimForeign => {
+            "the SIM cannot be used".into()
+        }
+        other => other.to_string(),
+    };
+    let failure = Failure::new(observed).because(error.causes(), own_way);
+    match error {
+        BringUpError::NoAnswer => {
+            failure.hint("if RTS and CTS are wired, try --flow-control; if not, try without")
+        }
+        _ => failure,
     }
 }
 
 pub(crate) fn credential<S: std::fmt::Display>(doing: &str, error: &CredentialError<S>) -> Failure {
     match error {
         CredentialError::At(error) => at(doing, error),
+        CredentialError::BringUp(error) => bring_up(error, 115_200),
         CredentialError::Corrupted => Failure::new(format!(
             "{doing}: the modem stored something else than was sent, so it was removed again"
         ))
@@ -195,15 +188,19 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
         host, port, tag, ..
     } = target;
     let doing = format!("cannot connect to {host}:{port}");
+    let because = |why: &str| {
+        Failure::new(format!("{doing}: {why}"))
+            .because(error.causes(), |cause| target.own_way(cause))
+            .store_by(target.store_command())
+    };
     match error {
         ConnectError::At(error) => at(&doing, error),
         ConnectError::BringUp(error) => {
             bring_up(error, target.modem.map_or(115_200, |args| args.baud))
         }
-        ConnectError::ClockNotSet { now } => Failure::new(format!(
-            "{doing}: the modem's clock says {now}, which is before {MIN_DATE}, so it cannot tell whether a certificate is valid"
-        ))
-        .hint("set it from this computer: --set-clock host"),
+        ConnectError::ClockNotSet { now } => because(&format!(
+            "the modem's clock says {now}, which is before {MIN_DATE}, so it cannot tell whether a certificate is valid"
+        )),
         ConnectError::CredentialMissing(kind) => {
             let option = match kind {
                 Kind::ClientCertificate => "--cert client.pem",
@@ -211,14 +208,11 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
                 _ => "--ca ca.pem",
             };
             Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
-                .hint(format!("store it: {}", target.store_command(option)))
+                .hint(format!("store it: {} {option}", target.store_command()))
         }
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
-        ConnectError::Refused(code) => refused(*code, &doing, target),
-        ConnectError::TimedOut => Failure::new(format!(
-            "{doing}: the modem reported no result within its own limit"
-        ))
-        .hint("try again; if it happens again, check the signal at the antenna"),
+        ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),
+        ConnectError::TimedOut => because("the modem reported no result within its own limit"),
         ConnectError::TooManySockets => Failure::new(format!("{doing}: all sockets are in use"))
             .hint("start again: bring-up closes what an earlier program left open"),
         ConnectError::Unverifiable(check) => unverifiable(*check, &doing),
@@ -243,62 +237,31 @@ fn unverifiable(check: Check, doing: &str) -> Failure {
     }
 }
 
-/// What the modem's number leaves possible. Ruled out by then: a clock that is not set, credentials that are missing,
-/// a name that is malformed.
-fn refused(code: Code, doing: &str, target: &Target<'_>) -> Failure {
-    let Target {
-        host,
-        port,
-        tag,
-        mutual,
-        ..
-    } = target;
-    let failure = Failure::new(format!("{doing}: the modem answered {code}"));
-    match code {
-        Code::Vendor(565, _) => failure
-            .hint(format!("check the spelling of {host}"))
-            .hint("a private APN may not resolve public names, nor a public one private names: check --apn"),
-        Code::Vendor(566, _) => {
-            let failure = failure
-                .hint("the modem has this one number for several causes; the likely ones first:")
-                .hint(format!(
-                    "- the CA under tag {tag} is not the one that signed the server's certificate: compare with openssl s_client -connect {host}:{port} -showcerts"
-                ))
-                .hint(format!(
-                    "- {host} cannot be reached, or nothing listens on port {port}: try from another computer"
-                ))
-                .hint("- the server's certificate has expired, or is not yet valid by the modem's clock");
-            let failure = if *mutual {
-                failure.hint(format!(
-                    "- the server refused the client certificate under tag {tag}, or the key there does not belong to it"
-                ))
-            } else {
-                failure.hint(format!(
-                    "- the server asks for a client certificate, and tag {tag} holds none: {}",
-                    target.store_command("--cert client.pem --key client.key")
-                ))
-            };
-            failure
-                .hint(format!("- the firmware does check names, and the server's certificate is not for {host}"))
-                .hint("- they have no TLS version or cipher suite in common: BG96 needs TLS 1.2, an RSA certificate and ECDHE-RSA-AES128-GCM-SHA256")
-        }
-        Code::Vendor(561 | 562 | 570 | 573, _) => {
-            failure.hint("the data connection is at fault, not the server: check --apn and the signal")
-        }
-        Code::Vendor(569, _) => failure.hint(format!(
-            "{host} or the network is slow or drops packets: try again, and check that a firewall lets port {port} through"
-        )),
-        _ => failure.hint("try again with -v, which shows the exchange"),
+pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
+    match error {
+        SocketError::ConnectionReset => Failure::new(format!("{doing}: the connection was lost"))
+            .hint("the modem restarted or lost the network or the connection: start again, with -v to see which")
+            .lost(),
+        error => Failure::new(format!("{doing}: {error}")),
     }
 }
 
-pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
-    let failure = Failure::new(format!("{doing}: {error}"));
+/// A broker that does not let in.
+pub(crate) fn login(failure: LoginFailure) -> Failure {
+    Failure::new(format!("MQTT CONNECT: {failure}"))
+        .because(failure.causes(), option)
+        .hint("the broker's log tells which")
+}
+
+/// What went wrong with a login, in the protocol's own terms; `None` for what is no login's fault.
+pub(crate) fn login_failure(error: &minimq::Error<SocketError>) -> Option<LoginFailure> {
+    use minimq::Error;
     match error {
-        SocketError::ConnectionReset => {
-            failure.hint("the modem restarted or lost the network or the connection: start again, with -v to see which")
-        }
-        _ => failure,
+        Error::Disconnected | Error::WriteZero => Some(LoginFailure::Closed),
+        Error::Transport(error) if error.is_closed_by_peer() => Some(LoginFailure::Closed),
+        Error::Peer(PeerError::Rejected(reason)) => Some(LoginFailure::Connack5(reason.into())),
+        Error::Peer(_) => Some(LoginFailure::NotMqtt),
+        _ => None,
     }
 }
 
@@ -308,21 +271,14 @@ pub(crate) fn mqtt(doing: &str, error: &minimq::Error<SocketError>) -> Failure {
     match error {
         Error::Transport(error) => socket(doing, error),
         Error::Disconnected => because("the broker closed the connection without giving a reason")
-            .hint("brokers do so when the login is wrong (--username, --password), when the client id is not allowed or in use elsewhere (--client-id), or when they speak no MQTT 5")
+            .hint("brokers do so when another client uses the same id (--client-id), or when the topic is not allowed")
             .hint("the broker's log tells which"),
         Error::Peer(PeerError::Rejected(reason)) => {
-            let failure = because(&format!("the broker refused: {reason:?} (0x{:02x})", u8::from(reason)));
-            match reason {
-                ReasonCode::BadUsernameOrPassword => failure.hint("check --username and --password"),
-                ReasonCode::NotAuthorized => failure.hint(
-                    "check --username and --password, and what the broker's access rules allow this client and topic",
-                ),
-                ReasonCode::ClientIdentifierInvalid => {
-                    failure.hint("give the client id that the broker expects: --client-id")
-                }
-                ReasonCode::UnsupportedProtocol => failure.hint("this tool speaks MQTT 5 only"),
-                _ => failure.hint("the broker's log may tell more"),
-            }
+            let code = u8::from(reason);
+            // The same numbers as in a CONNACK, for what was asked after the login.
+            let causes = LoginFailure::Connack5(code).causes().without(Cause::LoginRefused);
+            because(&format!("the broker refused: {reason:?} (0x{code:02x})"))
+                .because(causes, option)
         }
         Error::Peer(_) => because("what the server sent is no MQTT").hint("check --mqtt-port"),
         Error::Resource(ResourceError::PacketTooLarge) => {
@@ -337,43 +293,59 @@ pub(crate) fn mqtt_silence(doing: &str, seconds: u64) -> Failure {
     Failure::new(format!(
         "{doing}: the broker did not answer within {seconds} s"
     ))
-    .hint("check that --mqtt-port is the broker's MQTT port, not that of another service")
+    .because(LoginFailure::Silent.causes(), |_| None)
 }
 
 #[cfg(test)]
 mod tests {
+    use sectag::{Causes, Code, Refusal};
+
     use super::*;
 
-    fn target(mutual: bool) -> Target<'static> {
-        Target {
-            host: "broker.example",
-            port: 8883,
-            tag: Tag(7),
-            mutual,
-            modem: None,
-        }
-    }
+    const TARGET: Target<'static> = Target {
+        host: "broker.example",
+        port: 8883,
+        tag: Tag(7),
+        modem: None,
+    };
 
-    fn hints(error: ConnectError, mutual: bool) -> String {
-        connect(&error, &target(mutual)).hints.join("\n")
+    fn hints(error: ConnectError) -> String {
+        connect(&error, &TARGET).lines()[1..].join("\n")
     }
 
     #[test]
     fn next_steps_are_named() {
-        let name = hints(ConnectError::Unverifiable(Check::Name), false);
+        let name = hints(ConnectError::Unverifiable(Check::Name));
         assert!(name.contains("--private-ca") && name.contains("--accept-missing name"));
-        let missing = hints(ConnectError::CredentialMissing(Kind::Ca), false);
+        let missing = hints(ConnectError::CredentialMissing(Kind::Ca));
         assert!(missing.contains("sectag credentials store --tag 7 --ca"));
         let now = sectag::clock::DateTime::new(2000, 1, 1, 0, 0, 0).unwrap();
-        assert!(hints(ConnectError::ClockNotSet { now }, false).contains("--set-clock host"));
+        assert!(hints(ConnectError::ClockNotSet { now }).contains("--set-clock host"));
     }
 
     #[test]
     fn a_refusal_says_only_what_is_possible() {
-        let code = ConnectError::Refused(Code::Vendor(566, "socket connect failed"));
-        assert!(hints(code, true).contains("refused the client certificate"));
-        let without = hints(code, false);
-        assert!(without.contains("asks for a client certificate"));
-        assert!(!without.contains("refused the client certificate"));
+        let causes = Causes::new(&[Cause::ClientCertificateRefused, Cause::Unreachable]);
+        let refusal = Refusal::new(Code::Vendor(566, "socket connect failed"), causes);
+        let all = hints(ConnectError::Refused(refusal));
+        assert!(all.contains("2. nothing answers") && all.contains("broker.example:8883"));
+        let one = hints(ConnectError::Refused(
+            refusal.without(Cause::ClientCertificateRefused),
+        ));
+        assert!(!one.contains("refused the client certificate"));
+        let failure = connect(&ConnectError::Refused(refusal), &TARGET);
+        assert!(failure.lines()[0].contains("566 (socket connect failed)"));
+    }
+
+    #[test]
+    fn a_login_says_what_the_broker_said() {
+        let closed = login(LoginFailure::Closed);
+        assert_eq!(closed.causes().next(), Some(Cause::LoginRefused));
+        assert!(
+            closed
+                .lines()
+                .join("\n")
+                .contains("--username and --password")
+        );
     }
 }

@@ -3,10 +3,13 @@
 mod args;
 mod commands;
 mod credential_file;
+mod failure;
 mod hints;
 mod json;
+mod local_file;
 mod mqtt;
 mod port;
+mod probe;
 mod report;
 mod secret;
 mod session;

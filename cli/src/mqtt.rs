@@ -51,7 +51,7 @@ impl Login {
 }
 
 /// Two clients of one id throw each other out, so it must differ from run to run.
-fn random_client_id() -> String {
+pub(crate) fn random_client_id() -> String {
     let nanos = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.subsec_nanos());
@@ -91,7 +91,15 @@ pub(crate) async fn connect<'s, 'b, 'm>(
     session: &'s mut Session<'b>,
     socket: Socket<'m>,
 ) -> Result<Client<'s, 'b, 'm>, Failure> {
-    in_time("MQTT CONNECT", session.connect(socket)).await
+    const DOING: &str = "MQTT CONNECT";
+    match with_timeout(PATIENCE, session.connect(socket)).await {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) => Err(match hints::login_failure(&error) {
+            Some(failure) => hints::login(failure),
+            None => hints::mqtt(DOING, &error),
+        }),
+        Err(_) => Err(hints::mqtt_silence(DOING, PATIENCE_SECS)),
+    }
 }
 
 /// Subscribes, and returns once the broker has agreed. Messages that come before that go to `seen`.
@@ -151,7 +159,8 @@ pub(crate) async fn close(mut client: Client<'_, '_, '_>) -> Result<(), Failure>
     let socket = client.into_inner();
     match with_timeout(PATIENCE, socket.close()).await {
         // The broker may close as soon as it has read the DISCONNECT.
-        Ok(Ok(()) | Err(SocketError::BrokenPipe)) => Ok(()),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) if error.is_closed_by_peer() => Ok(()),
         Ok(Err(error)) => Err(hints::socket("closing the connection", &error)),
         Err(_) => Err(Failure::new(
             "closing the connection: the modem did not confirm it in time",

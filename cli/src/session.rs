@@ -23,7 +23,7 @@ const RING: usize = 4096;
 /// After a failure: long enough to send the modem a close.
 const PARTING: Duration = Duration::from_millis(300);
 
-/// Something to do with a modem that is up, whichever it is.
+/// Something to do with a modem, whichever it is.
 pub(crate) trait Job {
     type Output;
 
@@ -135,7 +135,7 @@ async fn bring_up<M: Modem>(
 }
 
 /// The driver has asked the network already, at bring-up.
-async fn set_clock<M: Modem>(
+pub(crate) async fn set_clock<M: Modem>(
     control: Control<'_, M>,
     args: &ModemArgs,
     report: &Report,
@@ -166,7 +166,7 @@ async fn set_clock<M: Modem>(
     Ok(())
 }
 
-fn host_clock() -> Option<DateTime> {
+pub(crate) fn host_clock() -> Option<DateTime> {
     DateTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct SlotState {
     /// Notices may have been missed: after the next empty fetch the modem is asked whether the
     /// connection still stands.
     pub(crate) check: Cell<bool>,
+    /// A byte of the peer's came.
+    pub(crate) heard: Cell<bool>,
     /// The modem refused a send as not connected.
     pub(crate) send_refused: Cell<bool>,
     pub(crate) flush: Cell<bool>,
@@ -71,6 +73,7 @@ impl SlotState {
             readable: Cell::new(false),
             peer_closed: Cell::new(false),
             check: Cell::new(false),
+            heard: Cell::new(false),
             send_refused: Cell::new(false),
             flush: Cell::new(false),
             send_at: Cell::new(Instant::MIN),
@@ -98,6 +101,7 @@ impl SlotState {
         self.readable.set(false);
         self.peer_closed.set(false);
         self.check.set(false);
+        self.heard.set(false);
         self.send_refused.set(false);
         self.flush.set(false);
         self.retry_at.set(Instant::MIN);

@@ -394,6 +394,7 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         Ok(Received::Data(_)) if state.phase.get() == SocketPhase::Open => {
             // Only now is it certain that these bytes, all of them, were the peer's.
             rx.commit();
+            state.heard.set(true);
             state.readable.set(true);
             state.traffic();
             state.wake_rx();

@@ -7,12 +7,13 @@ use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Modem;
-use sectag::{Control, Reader, Socket, SocketError, Sockets, Writer};
+use sectag::{Control, Reader, Socket, Sockets, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::secure;
 use crate::args::Connect;
 use crate::hints::{self, Failure};
+use crate::probe::Prober;
 use crate::report::Report;
 use crate::session::{self, Job};
 use crate::stop::Stop;
@@ -23,11 +24,18 @@ const QUIET: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
-    session::run(&args.modem, report, Pipe { args, report }).await
+    let prober = Prober::from_args(&args.probe)?;
+    let job = Pipe {
+        args,
+        prober,
+        report,
+    };
+    session::run(&args.modem, report, job).await
 }
 
 struct Pipe<'a> {
     args: &'a Connect,
+    prober: Option<Prober>,
     report: &'a Report,
 }
 
@@ -39,9 +47,15 @@ impl Job for Pipe<'_> {
         control: Control<'_, M>,
         sockets: Sockets<'_, M>,
     ) -> Result<(), Failure> {
-        let Self { args, report } = self;
+        let Self {
+            args,
+            prober,
+            report,
+        } = self;
         let server = (args.server.host.as_str(), args.server.port);
-        let mut socket = secure(control, sockets, (&args.modem, &args.tls), server, report).await?;
+        let modem = (&args.modem, &args.tls);
+        let prober = prober.as_ref();
+        let mut socket = secure(control, sockets, modem, server, prober, report).await?;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let heard = Cell::new(Instant::now());
@@ -109,7 +123,8 @@ async fn up(writer: &mut Writer<'_>, heard: &Cell<Instant>) -> Result<(), Failur
 async fn close(socket: Socket<'_>) -> Result<(), Failure> {
     match with_timeout(CLOSE_LIMIT, socket.close()).await {
         // There is nobody left to send to.
-        Ok(Ok(()) | Err(SocketError::BrokenPipe)) => Ok(()),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) if error.is_closed_by_peer() => Ok(()),
         Ok(Err(error)) => Err(hints::socket("closing the connection", &error)),
         Err(_) => Err(Failure::new(
             "closing the connection: the modem did not confirm it in time",

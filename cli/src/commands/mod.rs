@@ -3,6 +3,7 @@
 mod connect;
 mod credentials;
 mod demo;
+mod doctor;
 mod publish;
 mod record;
 mod simulate;
@@ -14,6 +15,8 @@ use sectag::{Control, ServerName, Socket, Sockets};
 
 use crate::args::{Command, ModemArgs, TlsArgs};
 use crate::hints::{self, Failure, Target};
+use crate::mqtt::Login;
+use crate::probe::Prober;
 use crate::report::Report;
 use crate::tls;
 
@@ -27,6 +30,7 @@ pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure
         Command::Status(args) => status::run(&args, report).await,
         // It runs one of the others.
         Command::Record(args) => Box::pin(record::run(&args, report)).await,
+        Command::Doctor(args) => doctor::run(&args, report).await,
         Command::Simulate(args) => simulate::run(args, report).await,
     }
 }
@@ -37,6 +41,7 @@ async fn secure<'a, M: Modem>(
     sockets: Sockets<'a, M>,
     (modem, tls): (&ModemArgs, &TlsArgs),
     (host, port): (&str, u16),
+    prober: Option<&Prober>,
     report: &Report,
 ) -> Result<Socket<'a>, Failure> {
     let config = tls::config(control, tls, report).await?;
@@ -44,20 +49,23 @@ async fn secure<'a, M: Modem>(
         host,
         port,
         tag: tls.tag,
-        mutual: config.has_client_certificate(),
         modem: Some(modem),
     };
     let name = ServerName::new(host).map_err(|error| Failure::new(format!("{host}: {error}")))?;
     let step = report.spin(format!("connecting to {host}:{port}"));
-    let socket = sockets
-        .connect(name, port, &config)
-        .await
-        .map_err(|error| hints::connect(&error, &target))?;
+    let socket = match sockets.connect(name, port, &config).await {
+        Ok(socket) => socket,
+        Err(error) => {
+            drop(step);
+            let failure = hints::connect(&error, &target);
+            return Err(explained(failure, prober, control, (host, port), None, report).await);
+        }
+    };
     step.done(
         report,
         &format!(
             "connected to {host}:{port} with {}: {}",
-            if target.mutual {
+            if config.has_client_certificate() {
                 "mutual TLS"
             } else {
                 "TLS, without a client certificate"
@@ -66,4 +74,26 @@ async fn secure<'a, M: Modem>(
         ),
     );
     Ok(socket)
+}
+
+/// With what a look at the server tells, if there is to be one.
+async fn explained<M: Modem>(
+    failure: Failure,
+    prober: Option<&Prober>,
+    control: Control<'_, M>,
+    server: (&str, u16),
+    login: Option<&Login>,
+    report: &Report,
+) -> Failure {
+    match prober {
+        Some(prober) => {
+            prober
+                .explain(failure, control, server, login, report)
+                .await
+        }
+        None if failure.causes().nth(1).is_some() => {
+            failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells some of these apart")
+        }
+        None => failure,
+    }
 }

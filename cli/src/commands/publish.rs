@@ -4,22 +4,25 @@ use minimq::QoS;
 use sectag::modem::Modem;
 use sectag::{Control, Sockets};
 
-use super::secure;
+use super::{explained, secure};
 use crate::args::Publish;
 use crate::hints::Failure;
 use crate::mqtt::{self, Login, Memory};
+use crate::probe::Prober;
 use crate::report::Report;
 use crate::session::{self, Job};
 
 pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> {
     // Before the modem is touched: it may ask standard input.
     let login = Login::from_args(&args.mqtt, report)?;
+    let prober = Prober::from_args(&args.probe)?;
     session::run(
         &args.modem,
         report,
         Send {
             args,
             login,
+            prober,
             report,
         },
     )
@@ -29,6 +32,7 @@ pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> 
 struct Send<'a> {
     args: &'a Publish,
     login: Login,
+    prober: Option<Prober>,
     report: &'a Report,
 }
 
@@ -43,14 +47,23 @@ impl Job for Send<'_> {
         let Self {
             args,
             login,
+            prober,
             report,
         } = self;
         let server = (args.mqtt.host.as_str(), args.mqtt.mqtt_port);
-        let socket = secure(control, sockets, (&args.modem, &args.tls), server, report).await?;
+        let prober = prober.as_ref();
+        let modem = (&args.modem, &args.tls);
+        let socket = secure(control, sockets, modem, server, prober, report).await?;
         let mut memory = Memory::new();
         let mut session = memory.session(&login)?;
         let step = report.spin("logging in to the broker");
-        let mut client = mqtt::connect(&mut session, socket).await?;
+        let mut client = match mqtt::connect(&mut session, socket).await {
+            Ok(client) => client,
+            Err(failure) => {
+                let login = Some(&login);
+                return Err(explained(failure, prober, control, server, login, report).await);
+            }
+        };
         step.done(report, &format!("logged in as client {}", login.client_id));
 
         let step = report.spin("publishing");

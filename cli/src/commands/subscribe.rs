@@ -5,11 +5,12 @@ use minimq::InboundPublish;
 use sectag::modem::Modem;
 use sectag::{Control, Sockets};
 
-use super::secure;
+use super::{explained, secure};
 use crate::args::Subscribe;
 use crate::hints::Failure;
 use crate::json::Object;
 use crate::mqtt::{self, Client, Login, Memory};
+use crate::probe::Prober;
 use crate::report::Report;
 use crate::session::{self, Job};
 use crate::stop::Stop;
@@ -17,12 +18,14 @@ use crate::stop::Stop;
 pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure> {
     // Before the modem is touched: it may ask standard input.
     let login = Login::from_args(&args.mqtt, report)?;
+    let prober = Prober::from_args(&args.probe)?;
     session::run(
         &args.modem,
         report,
         Listen {
             args,
             login,
+            prober,
             report,
         },
     )
@@ -32,6 +35,7 @@ pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure
 struct Listen<'a> {
     args: &'a Subscribe,
     login: Login,
+    prober: Option<Prober>,
     report: &'a Report,
 }
 
@@ -46,13 +50,22 @@ impl Job for Listen<'_> {
         let Self {
             args,
             login,
+            prober,
             report,
         } = self;
         let server = (args.mqtt.host.as_str(), args.mqtt.mqtt_port);
-        let socket = secure(control, sockets, (&args.modem, &args.tls), server, report).await?;
+        let prober = prober.as_ref();
+        let modem = (&args.modem, &args.tls);
+        let socket = secure(control, sockets, modem, server, prober, report).await?;
         let mut memory = Memory::new();
         let mut session = memory.session(&login)?;
-        let mut client = mqtt::connect(&mut session, socket).await?;
+        let mut client = match mqtt::connect(&mut session, socket).await {
+            Ok(client) => client,
+            Err(failure) => {
+                let login = Some(&login);
+                return Err(explained(failure, prober, control, server, login, report).await);
+            }
+        };
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let mut left = args.count.unwrap_or(u64::MAX);

@@ -3,9 +3,11 @@
 mod connect;
 mod credentials;
 mod demo;
+mod doctor;
 mod mqtt;
 mod process;
 mod record;
+mod scenarios;
 mod simulate;
 mod status;
 mod surroundings;

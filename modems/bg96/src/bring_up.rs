@@ -2,11 +2,11 @@
 
 use embassy_time::{Duration, Instant, Timer};
 use sectag::modem::Modem;
-use sectag::{At, AtError, BringUpError, Code, Power};
+use sectag::{At, AtError, BringUpError, Cause, Code, Power};
 
 use crate::commands::{
     Activate, Attention, ContextQuery, Deactivate, EnterPin, GsmRegistration, LastError,
-    LteRegistration, Reboot, SetContext, Setting, Sim, SimQuery,
+    LteRegistration, Reboot, SetContext, Setting, Signal, Sim, SimQuery,
 };
 #[cfg(feature = "radio")]
 use crate::radio;
@@ -254,6 +254,8 @@ async fn registration(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
         if start.elapsed() >= modem.config.registration {
             return Err(BringUpError::NotRegistered {
                 status: lte.try_into().unwrap_or(u8::MAX),
+                // 99: not known or not detectable (sheet 1.5).
+                heard: at.send(&Signal).await.ok().map(|rssi| rssi.0 <= 31),
             });
         }
         Timer::after_secs(1).await;
@@ -291,7 +293,14 @@ async fn context(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
     }
     match at.send(&Activate).await {
         Ok(_) => Ok(()),
-        Err(AtError::Refused(code)) => Err(BringUpError::PdpRefused(explain(at, code).await)),
+        Err(AtError::Refused(code)) => {
+            let refusal = codes::activation_refused(explain(at, code).await);
+            Err(BringUpError::PdpRefused(if modem.config.apn.is_some() {
+                refusal.without(Cause::ApnMissing)
+            } else {
+                refusal
+            }))
+        }
         Err(error) => Err(BringUpError::At {
             command: "AT+QIACT",
             error,

@@ -1,41 +1,109 @@
-//! The numbers of the TCP/IP and SSL commands.
+//! The numbers of the TCP/IP and SSL commands: what each means, and what it may come from.
 
-use sectag::Code;
+use sectag::{Cause, Causes, Code, Refusal};
 
-/// What a number of `+QSSLOPEN` or `+QIGETERROR` means (sheet 4.6). Numbers above 574 are in no
-/// manual.
-pub const fn meaning(code: u16) -> &'static str {
-    match code {
-        550 => "unknown error",
-        551 => "operation blocked",
-        552 => "invalid parameters",
-        553 => "memory not enough",
-        554 => "create socket failed",
-        555 => "operation not supported",
-        556 => "socket bind failed",
-        557 => "socket listen failed",
-        558 => "socket write failed",
-        559 => "socket read failed",
-        560 => "socket accept failed",
-        561 => "open PDP context failed",
-        562 => "close PDP context failed",
-        563 => "socket identity has been used",
-        564 => "DNS busy",
-        565 => "DNS parse failed: the name does not resolve",
-        // The modem gives this one number for an unreachable port and for every certificate failure.
-        566 => "socket connect failed: port unreachable, or TLS handshake or certificate refused",
-        567 => "socket has been closed",
-        568 => "operation busy",
-        569 => "operation timeout",
-        570 => "PDP context break down",
-        571 => "cancel send",
-        572 => "operation not allowed",
-        573 => "APN not configured",
-        574 => "port busy",
-        _ => "not in the manual",
-    }
+/// What a number of `+QSSLOPEN` or `+QIGETERROR` means (sheet 4.6), and what an open that ends with it
+/// may come from, the likeliest first.
+type Row = (&'static str, &'static [Cause]);
+
+/// The number of the first row; the others follow. Numbers above 574 are in no manual.
+const FIRST: u16 = 550;
+
+#[rustfmt::skip]
+static ROWS: [Row; 25] = {
+    use Cause::*;
+    [
+        /* 550 */ ("unknown error", &[Unknown]),
+        /* 551 */ ("operation blocked", &[ModemBusy]),
+        /* 552 */ ("invalid parameters", &[BadParameter]),
+        /* 553 */ ("memory not enough", &[OutOfMemory]),
+        /* 554 */ ("create socket failed", &[OutOfMemory, BadParameter]),
+        /* 555 */ ("operation not supported", &[BadParameter]),
+        /* 556 */ ("socket bind failed", &[OutOfMemory, IdInUse]),
+        /* 557 */ ("socket listen failed", &[OutOfMemory]),
+        /* 558 */ ("socket write failed", &[PeerClosed, DataConnectionDown]),
+        /* 559 */ ("socket read failed", &[PeerClosed, DataConnectionDown]),
+        /* 560 */ ("socket accept failed", &[OutOfMemory]),
+        /* 561 */ ("open PDP context failed", &[DataConnectionDown]),
+        /* 562 */ ("close PDP context failed", &[DataConnectionDown]),
+        /* 563 */ ("socket identity has been used", &[IdInUse]),
+        /* 564 */ ("DNS busy", &[ModemBusy, NetworkSlow]),
+        /* 565 */ ("DNS parse failed", &[NameUnknown, NameUnknownHere]),
+        // One number for an unreachable port and for every certificate failure (sheet 4.6, T10).
+        /* 566 */ ("socket connect failed", &[
+            CaMismatch, ClientCertificateNeeded, Unreachable, CertificateExpired, NameMismatch,
+            ServerKeyUnsupported, ClientCertificateRefused, ClientKeyMismatch, NoCommonSuite, SniNeeded,
+            CertificateNotYetValid, CaUnreadable, NotTls,
+        ]),
+        /* 567 */ ("socket has been closed", &[PeerClosed]),
+        /* 568 */ ("operation busy", &[ModemBusy]),
+        /* 569 */ ("operation timeout", &[NetworkSlow, Unreachable, NotTls]),
+        /* 570 */ ("PDP context break down", &[DataConnectionDown]),
+        /* 571 */ ("cancel send", &[Unknown]),
+        /* 572 */ ("operation not allowed", &[PeerClosed, DataConnectionDown]),
+        /* 573 */ ("APN not configured", &[ApnMissing]),
+        /* 574 */ ("port busy", &[ModemBusy]),
+    ]
+};
+
+fn row(code: u16) -> Option<&'static Row> {
+    ROWS.get(usize::from(code.checked_sub(FIRST)?))
 }
 
-pub(crate) const fn vendor(code: u16) -> Code {
+/// What a number of `+QSSLOPEN` or `+QIGETERROR` means.
+pub fn meaning(code: u16) -> &'static str {
+    row(code).map_or("not in the manual", |row| row.0)
+}
+
+pub(crate) fn vendor(code: u16) -> Code {
     Code::Vendor(code, meaning(code))
+}
+
+/// An open that ended with `code`.
+pub(crate) fn open_refused(code: Code) -> Refusal {
+    let causes = match code {
+        Code::Vendor(code, _) => row(code).map(|row| row.1),
+        _ => None,
+    };
+    Refusal::new(code, Causes::new(causes.unwrap_or(&[Cause::Unknown])))
+}
+
+/// An activation of the data connection that ended with `code`.
+pub(crate) fn activation_refused(code: Code) -> Refusal {
+    use Cause::*;
+    Refusal::new(
+        code,
+        Causes::new(match code {
+            // The network allows one context, and it is up elsewhere (sheet 4.6, T14).
+            Code::Vendor(572, _) => &[ContextInUse],
+            Code::Vendor(573, _) => &[ApnMissing],
+            Code::Vendor(551 | 568 | 574, _) => &[ModemBusy],
+            Code::Vendor(569, _) => &[NetworkSlow, ApnWrong],
+            _ => &[ApnMissing, ApnWrong, ApnLoginWrong, DataNotAllowed],
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_of_the_manual_has_a_row() {
+        for (code, row) in (FIRST..).zip(&ROWS) {
+            assert!(!row.1.is_empty() && row.1.len() <= 32, "{row:?}");
+            assert_eq!(open_refused(vendor(code)).causes.count(), row.1.len());
+        }
+        assert_eq!(meaning(550), "unknown error");
+        assert_eq!(meaning(566), "socket connect failed");
+        assert_eq!(meaning(574), "port busy");
+        assert_eq!(meaning(549), "not in the manual");
+        assert_eq!(meaning(575), "not in the manual");
+        assert!(open_refused(vendor(575)).causes.eq([Cause::Unknown]));
+        assert!(
+            activation_refused(vendor(573))
+                .causes
+                .eq([Cause::ApnMissing])
+        );
+    }
 }

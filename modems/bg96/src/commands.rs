@@ -112,6 +112,12 @@ at_command!(
     |text| { dialect::registration(text, "+CGREG:").map(|stat| Number(stat.into())) }
 );
 
+/// Signal strength, 0 to 31; 99 when no cell is heard.
+pub(crate) struct Signal;
+at_command!(Signal, QUICK, "+CSQ", |self, line| line, Number, |text| {
+    Fields::new(answer(text, "+CSQ:")?).int().map(Number)
+});
+
 pub(crate) struct SetContext {
     pub(crate) apn: Text<'static, 100>,
     pub(crate) user: Text<'static, 64>,

@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use sectag::modem::Slot;
-use sectag::{At, Code, ConnectError};
+use sectag::{At, Code, ConnectError, Refusal};
 
 use crate::Bg96;
 
@@ -116,7 +116,10 @@ impl Escalation {
 pub(crate) fn judge(modem: &Bg96, at: At<'_>, slot: Slot, result: &Result<(), ConnectError>) {
     let code = match result {
         Ok(()) => return modem.escalation.succeeded(),
-        Err(ConnectError::Refused(Code::Vendor(code, _))) => *code,
+        Err(ConnectError::Refused(Refusal {
+            code: Code::Vendor(code, _),
+            ..
+        })) => *code,
         Err(ConnectError::Refused(_) | ConnectError::TimedOut) => 0,
         // That was not the network's doing.
         Err(_) => return,

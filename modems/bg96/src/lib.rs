@@ -46,8 +46,8 @@ use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
     Accepts, At, AtError, BringUpError, Code, Comparison, ConnectError, CredentialError, Edrx,
-    Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored, Support, Tag, Technology,
-    Verification,
+    Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored, Suites, Support, Tag,
+    Technology, Verification,
 };
 
 /// The backend. Give it to [`sectag::State::new`].
@@ -254,6 +254,10 @@ impl Modem for Bg96 {
 
     async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError> {
         status::sim(at).await
+    }
+
+    fn cipher_suites(&self, offered: Suites) -> &'static [u16] {
+        sockets::suites(offered)
     }
 
     async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {

@@ -2,8 +2,8 @@
 
 use embassy_time::Duration;
 use sectag::clock::MIN_DATE;
-use sectag::modem::{Final, Open, Received, Sent, Transfer};
-use sectag::{At, AtError, ConnectError, Kind, Suites, Support};
+use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer};
+use sectag::{At, AtError, Cause, Code, ConnectError, Kind, Suites, Support};
 
 use crate::bring_up::explain;
 use crate::commands::{
@@ -16,6 +16,20 @@ use crate::{Bg96, Facts, clock, codes, escalation, files};
 const NEGOTIATION: u32 = 60;
 /// The manual's limit for an open, with [`NEGOTIATION`] instead of its default.
 const OPEN_LIMIT: Duration = Duration::from_secs(150 + NEGOTIATION as u64);
+
+/// Sheet 4.1 [SSL table 2]: RSA certificates only. The first is the only one with forward secrecy and
+/// AEAD.
+const SUITES: &[u16] = &[
+    0xc02f, 0x0035, 0x002f, 0x0005, 0x0004, 0x000a, 0x003d, 0xc011, 0xc012, 0xc013, 0xc014, 0xc027,
+    0xc028,
+];
+
+pub(crate) const fn suites(offered: Suites) -> &'static [u16] {
+    match offered {
+        Suites::Modern => SUITES.split_at(1).0,
+        _ => SUITES,
+    }
+}
 
 pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError> {
     let tag = open.config.tag();
@@ -56,13 +70,64 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
     };
     match at.send(&command).await {
         Ok(_) => {}
-        Err(AtError::Refused(code)) => return Err(ConnectError::Refused(explain(at, code).await)),
+        Err(AtError::Refused(code)) => {
+            return Err(refused(modem, open, explain(at, code).await));
+        }
         Err(error) => return Err(error.into()),
     }
     match at.opened(open.slot, OPEN_LIMIT).await? {
         0 => Ok(()),
-        code => Err(ConnectError::Refused(codes::vendor(code))),
+        // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
+        code => Err(refused(modem, open, codes::vendor(code))),
     }
+}
+
+/// What rules a cause out.
+const SENT_CERTIFICATE: u8 = 1;
+const SENT_NO_CERTIFICATE: u8 = 2;
+const DATES_UNCHECKED: u8 = 4;
+const CHAIN_UNCHECKED: u8 = 8;
+const NAME_UNCHECKED: u8 = 16;
+const SENT_NAME: u8 = 32;
+
+/// What the modem does not look at cannot be why it refused.
+static RULED_OUT: [(Cause, u8); 9] = [
+    (Cause::ClientCertificateNeeded, SENT_CERTIFICATE),
+    (Cause::ClientCertificateRefused, SENT_NO_CERTIFICATE),
+    (Cause::ClientKeyMismatch, SENT_NO_CERTIFICATE),
+    (Cause::CertificateExpired, DATES_UNCHECKED),
+    (Cause::CertificateNotYetValid, DATES_UNCHECKED),
+    (Cause::CaMismatch, CHAIN_UNCHECKED),
+    (Cause::CaUnreadable, CHAIN_UNCHECKED),
+    (Cause::NameMismatch, NAME_UNCHECKED),
+    (Cause::SniNeeded, SENT_NAME),
+];
+
+/// The causes of `code`, less those that were ruled out on the way to the open.
+fn refused(modem: &Bg96, open: &Open<'_>, code: Code) -> ConnectError {
+    let known = modem.verification();
+    let mut facts = if open.config.has_client_certificate() {
+        SENT_CERTIFICATE
+    } else {
+        SENT_NO_CERTIFICATE
+    };
+    for (support, value, fact) in [
+        (known.dates, Support::No, DATES_UNCHECKED),
+        (known.chain, Support::No, CHAIN_UNCHECKED),
+        (known.name, Support::No, NAME_UNCHECKED),
+        (known.sni, Support::Yes, SENT_NAME),
+    ] {
+        if support == value {
+            facts |= fact;
+        }
+    }
+    let mut refusal = codes::open_refused(code);
+    for (cause, fact) in &RULED_OUT {
+        if facts & fact != 0 {
+            refusal = refusal.without(*cause);
+        }
+    }
+    ConnectError::Refused(refusal)
 }
 
 /// Writes the whole TLS context. Nothing is assumed of what it held: its defaults verify nothing

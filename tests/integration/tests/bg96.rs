@@ -9,7 +9,7 @@ use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag::{
     BringUpError, Check, Code, ConnectError, CredentialError, CredentialStore, Kind, NoPins, Pins,
-    ServerName, SocketError, Support, Tag, TlsConfig,
+    Refusal, ServerName, SocketError, Support, Tag, TlsConfig,
 };
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
@@ -409,7 +409,13 @@ fn untrusted_expired_and_misnamed_servers_are_refused() {
                     provision(bench).await;
                     let refused = connect(bench).await.err();
                     assert!(
-                        matches!(refused, Some(ConnectError::Refused(Code::Vendor(566, _)))),
+                        matches!(
+                            refused,
+                            Some(ConnectError::Refused(Refusal {
+                                code: Code::Vendor(566, _),
+                                ..
+                            }))
+                        ),
                         "{case}: {refused:?}"
                     );
                     Timer::after_secs(1).await;
@@ -430,12 +436,24 @@ fn unknown_name_and_closed_port_are_told_apart() {
                 let unknown = ServerName::new("nowhere.test").unwrap();
                 let refused = bench.sockets.connect(unknown, PORT, &TLS).await.err();
                 assert!(
-                    matches!(refused, Some(ConnectError::Refused(Code::Vendor(565, _)))),
+                    matches!(
+                        refused,
+                        Some(ConnectError::Refused(Refusal {
+                            code: Code::Vendor(565, _),
+                            ..
+                        }))
+                    ),
                     "{refused:?}"
                 );
                 let refused = bench.sockets.connect(HOST, 1, &TLS).await.err();
                 assert!(
-                    matches!(refused, Some(ConnectError::Refused(Code::Vendor(566, _)))),
+                    matches!(
+                        refused,
+                        Some(ConnectError::Refused(Refusal {
+                            code: Code::Vendor(566, _),
+                            ..
+                        }))
+                    ),
                     "{refused:?}"
                 );
             })
@@ -796,7 +814,13 @@ fn registration_is_waited_for_within_its_limit() {
             .attach(async |bench| bench.control.wait_up().await)
             .await;
         assert!(
-            matches!(outcome, Err(BringUpError::NotRegistered { status: 2 })),
+            matches!(
+                outcome,
+                Err(BringUpError::NotRegistered {
+                    status: 2,
+                    heard: Some(false)
+                })
+            ),
             "{outcome:?}"
         );
         assert!(start.elapsed() < Duration::from_secs(100));

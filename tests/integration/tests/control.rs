@@ -118,7 +118,7 @@ fn status_of_a_modem_that_does_not_get_on_the_network() {
         let status = status.await;
         assert!(matches!(
             status.problem,
-            Some(BringUpError::NotRegistered { status: 2 })
+            Some(BringUpError::NotRegistered { status: 2, .. })
         ));
         assert_eq!(status.model.as_deref(), Some("BG96"));
         assert_eq!(status.registration, Some(Registration::Searching));

@@ -68,7 +68,8 @@ impl LoopbackNetwork {
         Ok(())
     }
 
-    fn resolve(&self, host: &str, port: u16) -> io::Result<SocketAddr> {
+    /// Where `host:port` leads. `ErrorKind::NotFound` means that the name has no address.
+    pub fn resolve(&self, host: &str, port: u16) -> io::Result<SocketAddr> {
         if let Some(target) = self.map.get(&key(host, port)) {
             return Ok(*target);
         }

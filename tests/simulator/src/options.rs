@@ -84,6 +84,8 @@ pub struct Options {
     pub sim_init: Duration,
     /// PDP context 1 is already up, as after an MCU-only reset.
     pub pdp_active: bool,
+    /// The network refuses every context: `AT+QIACT` answers `ERROR`, and `AT+QIGETERROR` this number.
+    pub pdp_refusal: Option<u16>,
     /// How long `AT+QIACT` blocks.
     pub activation_delay: Duration,
     /// On, off or booting.
@@ -125,6 +127,7 @@ impl Default for Options {
             sim: Sim::Ready,
             sim_init: Duration::from_millis(500),
             pdp_active: false,
+            pdp_refusal: None,
             // Sheet section 6: 0.71 to 0.83 s on LTE.
             activation_delay: Duration::from_millis(710),
             boot: Boot::AlreadyOn,

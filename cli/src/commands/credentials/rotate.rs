@@ -46,7 +46,8 @@ impl Job for Rotate<'_> {
                 accept_missing: args.accept_missing.clone(),
             };
             let server = (args.server.host.as_str(), args.server.port);
-            let socket = secure(control, sockets, (&args.modem, &tls), server, report).await?;
+            let socket =
+                secure(control, sockets, (&args.modem, &tls), server, None, report).await?;
             // It has served its purpose; a close that fails is the driver's to repeat.
             let _ = socket.close().await;
             Ok(())

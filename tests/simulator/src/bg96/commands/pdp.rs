@@ -135,6 +135,9 @@ impl Bg96 {
         if !state.registered {
             return Err(Fail::Tcp(561));
         }
+        if let Some(code) = self.options.pdp_refusal {
+            return Err(Fail::Tcp(code));
+        }
         state.pdp.insert(context, Pdp::Active);
         OK
     }

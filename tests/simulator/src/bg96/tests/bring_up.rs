@@ -338,3 +338,21 @@ fn the_line_rate_costs_time() {
         },
     );
 }
+
+#[test]
+fn a_network_that_refuses_every_context_says_why() {
+    let options = Options {
+        pdp_refusal: Some(573),
+        ..Options::default()
+    };
+    play_alone(options, |host| async move {
+        host.prepare().await;
+        host.ask("AT+QIACT=1", ERROR).await;
+        host.ask(
+            "AT+QIGETERROR",
+            "\r\n+QIGETERROR: 573,apn not configured\r\n\r\nOK\r\n",
+        )
+        .await;
+        host.ask("AT+QIACT?", OK).await;
+    });
+}

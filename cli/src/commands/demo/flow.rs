@@ -1,0 +1,283 @@
+//! What an application does, whatever the world is like: power up, store, connect, publish and receive; once more
+//! when the connection is lost on the way.
+
+use embassy_futures::select::{Either, select};
+use embassy_time::Duration;
+use embedded_io_adapters::tokio_1::FromTokio;
+use minimq::QoS;
+use sectag::clock::{DateTime, MIN_DATE};
+use sectag::modem::Modem;
+use sectag::{
+    CaScope, Control, Counters, CredentialStore, Kind, Power, ServerName, Socket, Sockets, State,
+    Tag, TlsConfig,
+};
+use sectag_bg96::{Bg96, Config};
+use sectag_simulator::Simulator;
+
+use super::steps::Steps;
+use crate::failure::Failure;
+use crate::hints::{self, Target};
+use crate::mqtt::{self, Login, Memory};
+use crate::probe::{Files, Names, Prober};
+use crate::session::beside;
+use crate::tls;
+
+pub(super) const HOST: &str = "broker.sectag.test";
+pub(super) const PORT: u16 = 8883;
+pub(super) const BAUD: u32 = 115_200;
+pub(super) const TURNAROUND_MS: u64 = 20;
+pub(super) const RING: usize = 1024;
+const TAG: Tag = Tag(1);
+const TOPIC: &str = "sectag/demo";
+const MESSAGE: &[u8] = b"hello from inside the modem";
+/// A simulated network needs no longer.
+const REGISTRATION: Duration = Duration::from_secs(10);
+
+/// As on a small MCU: one socket with 1 KiB rings.
+pub(super) type DemoState = State<Bg96, 1, RING, RING>;
+
+/// Returns what it took in all.
+pub(super) async fn run(
+    modem: &Simulator,
+    names: &Names,
+    files: &Files,
+    steps: &mut Steps<'_>,
+) -> Result<Counters, Failure> {
+    let (host_end, modem_end) = tokio::io::duplex(256);
+    let (reader, writer) = tokio::io::split(host_end);
+    let config = Config::new().registration(REGISTRATION);
+    let mut state = Box::new(DemoState::new(Bg96::new(config)));
+    let (control, sockets, runner) = sectag::new(
+        &mut state,
+        FromTokio::new(reader),
+        FromTokio::new(writer),
+        PowerKey(modem.clone()),
+    );
+    let prober = Prober {
+        names: names.clone(),
+        files: files.clone(),
+    };
+    let application = Application {
+        control,
+        sockets,
+        prober,
+    };
+    let work = beside(runner, application.run(steps));
+    match select(modem.serve(modem_end), work).await {
+        Either::First(end) => {
+            return Err(Failure::new(format!("the simulated modem ended: {end:?}")));
+        }
+        Either::Second(result) => result?,
+    }
+    Ok(control.counters())
+}
+
+struct Application<'a, M> {
+    control: Control<'a, M>,
+    sockets: Sockets<'a, M>,
+    prober: Prober,
+}
+
+impl<M: Modem> Application<'_, M> {
+    async fn run(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
+        self.power_up(steps).await?;
+        self.store(steps).await?;
+        match self.session(steps).await {
+            Err(failure) if failure.is_lost() => {
+                let observed = failure.observed();
+                steps.report.warn(&format!("{observed}: connecting again"));
+                self.come_back(steps).await?;
+                self.session(steps).await
+            }
+            result => result,
+        }
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        Some(self.control.counters())
+    }
+
+    async fn power_up(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
+        let step = steps.begin("powering up");
+        self.control
+            .wait_up()
+            .await
+            .map_err(|error| hints::bring_up(&error, BAUD))?;
+        steps.done(
+            step,
+            "power up and register",
+            self.counters(),
+            &format!(
+                "simulated {}, {BAUD} baud, {TURNAROUND_MS} ms turnaround",
+                M::NAME
+            ),
+        )?;
+        let step = steps.begin("reading the clock");
+        let now = self
+            .control
+            .clock()
+            .await
+            .map_err(|error| hints::at("the modem's clock", &error))?;
+        steps.done(step, "clock", self.counters(), &describe_clock(now))
+    }
+
+    async fn store(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
+        let Files { ca, client } = &self.prober.files;
+        let client = client.as_ref();
+        for (kind, content) in [
+            (Kind::Ca, ca.as_ref()),
+            (Kind::ClientCertificate, client.map(|client| &client.0)),
+            (Kind::PrivateKey, client.map(|client| &client.1)),
+        ] {
+            let Some(content) = content else { continue };
+            let step = steps.begin(&format!("storing the {kind}"));
+            self.control
+                .store(TAG, kind, content.as_slice())
+                .await
+                .map_err(|error| hints::credential(&format!("storing the {kind}"), &error))?;
+            let detail = format!(
+                "{} bytes under tag {TAG}, checksum confirmed",
+                content.len()
+            );
+            steps.done(step, &format!("store the {kind}"), self.counters(), &detail)?;
+        }
+        Ok(())
+    }
+
+    async fn come_back(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
+        let step = steps.begin("waiting for the modem");
+        self.control
+            .wait_up()
+            .await
+            .map_err(|error| hints::bring_up(&error, BAUD))?;
+        let detail = "the driver brought the modem up again; what was stored is still there";
+        steps.done(step, "recover", self.counters(), detail)
+    }
+
+    async fn session(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
+        let mut config = TlsConfig::new(TAG).ca_scope(CaScope::Private);
+        let mut how = "connect with TLS";
+        if self.prober.files.client.is_some() {
+            config = config.client_certificate();
+            how = "connect with mutual TLS";
+        }
+        let target = Target {
+            host: HOST,
+            port: PORT,
+            tag: TAG,
+            modem: None,
+        };
+        let step = steps.begin("connecting");
+        let name = ServerName::new(HOST).map_err(|error| Failure::new(error.to_string()))?;
+        let socket = match self.sockets.connect(name, PORT, &config).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                drop(step);
+                let failure = hints::connect(&error, &target);
+                return Err(self.explain(failure, None, steps).await);
+            }
+        };
+        let verified = tls::describe(socket.verified());
+        steps.done(step, how, self.counters(), &verified)?;
+        self.exchange(socket, steps).await
+    }
+
+    async fn explain(&self, failure: Failure, login: Option<&Login>, steps: &Steps<'_>) -> Failure {
+        self.prober
+            .explain(failure, self.control, (HOST, PORT), login, steps.report)
+            .await
+    }
+
+    async fn exchange(&self, socket: Socket<'_>, steps: &mut Steps<'_>) -> Result<(), Failure> {
+        let control = self.control;
+        let counters = || Some(control.counters());
+        let login = Login {
+            client_id: "sectag-demo".into(),
+            user: None,
+        };
+        let mut memory = Memory::new();
+        let mut session = memory.session(&login)?;
+
+        let step = steps.begin("logging in");
+        let mut client = match mqtt::connect(&mut session, socket).await {
+            Ok(client) => client,
+            Err(failure) => {
+                drop(step);
+                return Err(self.explain(failure, Some(&login), steps).await);
+            }
+        };
+        let detail = format!("the broker accepted client {}", login.client_id);
+        steps.done(step, "MQTT CONNECT", counters(), &detail)?;
+
+        let step = steps.begin("subscribing");
+        mqtt::subscribe(&mut client, TOPIC, |_| Ok(())).await?;
+        steps.done(step, "subscribe", counters(), TOPIC)?;
+
+        // The broker may send the message back before it acknowledges the publish.
+        let mut early = None;
+        let step = steps.begin("publishing");
+        mqtt::publish(&mut client, TOPIC, MESSAGE, QoS::AtLeastOnce, |message| {
+            early = Some(message.payload().to_vec());
+            Ok(())
+        })
+        .await?;
+        let detail = format!("{} bytes at QoS 1, acknowledged", MESSAGE.len());
+        steps.done(step, "publish", counters(), &detail)?;
+
+        let step = steps.begin("receiving");
+        let came_early = early.is_some();
+        let exchanges = control.counters().exchanges;
+        let received = match early {
+            Some(payload) => payload,
+            None => mqtt::receive(&mut client).await?.payload().to_vec(),
+        };
+        if received != MESSAGE {
+            return Err(Failure::new(format!(
+                "another message came back: {}",
+                received.escape_ascii()
+            )));
+        }
+        let how = if came_early {
+            ": came before the acknowledgement"
+        } else if control.counters().exchanges == exchanges {
+            ": had come together with the acknowledgement"
+        } else {
+            ""
+        };
+        let detail = format!("\"{}\"{how}", received.escape_ascii());
+        steps.done(step, "receive the own message", counters(), &detail)?;
+
+        let step = steps.begin("closing");
+        mqtt::close(client).await?;
+        steps.done(step, "close", counters(), "confirmed by the modem")
+    }
+}
+
+fn describe_clock(now: Option<DateTime>) -> String {
+    match now {
+        Some(now) if now >= MIN_DATE => {
+            format!("{now}: it was not set, the driver took it from the network at bring-up")
+        }
+        Some(now) => format!("{now}: not set"),
+        None => "not set".into(),
+    }
+}
+
+/// The power key and status pin of the simulated modem.
+struct PowerKey(Simulator);
+
+impl Power for PowerKey {
+    fn has_power_key(&self) -> bool {
+        true
+    }
+    fn has_reset(&self) -> bool {
+        false
+    }
+    fn power_key(&mut self, pressed: bool) {
+        self.0.power_key(pressed);
+    }
+    fn reset(&mut self, _asserted: bool) {}
+    fn status(&mut self) -> Option<bool> {
+        Some(self.0.status_pin())
+    }
+}

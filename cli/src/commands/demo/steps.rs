@@ -1,0 +1,115 @@
+//! What the demo prints: one line per step, and the sum.
+
+use std::time::Duration;
+
+use sectag::Counters;
+
+use super::flow::{DemoState, RING};
+use crate::failure::Failure;
+use crate::json::Object;
+use crate::report::{Report, Step};
+
+/// One line per step, with what it cost on the wire.
+pub(super) struct Steps<'r> {
+    pub(super) report: &'r Report,
+    before: Counters,
+}
+
+impl<'r> Steps<'r> {
+    pub(super) fn new(report: &'r Report) -> Result<Self, Failure> {
+        if !report.json() {
+            let head = line("step", "time", ["exch", "out", "in"], "");
+            report.output(head.trim_end().as_bytes())?;
+        }
+        Ok(Self {
+            report,
+            before: Counters::default(),
+        })
+    }
+
+    pub(super) fn begin(&self, doing: &str) -> Step {
+        self.report.spin(doing)
+    }
+
+    /// `now` is absent for a step that the modem has no part in.
+    pub(super) fn done(
+        &mut self,
+        step: Step,
+        name: &str,
+        now: Option<Counters>,
+        detail: &str,
+    ) -> Result<(), Failure> {
+        let took = step.elapsed();
+        // Takes the bar away before the line is printed.
+        drop(step);
+        let cost = now.map(|now| {
+            let before = std::mem::replace(&mut self.before, now);
+            [
+                now.exchanges.wrapping_sub(before.exchanges),
+                now.sent.wrapping_sub(before.sent),
+                now.received.wrapping_sub(before.received),
+            ]
+        });
+        let shown = match cost {
+            Some(cost) => cost.map(|count| count.to_string()),
+            None => ["-"; 3].map(String::from),
+        };
+        let [exchanges, sent, received] = &shown;
+        let text = line(name, &seconds(took), [exchanges, sent, received], detail);
+        self.report.result(&text, |object| {
+            let object = object
+                .text("step", name)
+                .number("ms", took.as_millis() as u64);
+            match cost {
+                Some([exchanges, sent, received]) => wire(object, exchanges, sent, received),
+                None => object,
+            }
+            .text("detail", detail)
+        })
+    }
+}
+
+fn line(name: &str, time: &str, [exchanges, sent, received]: [&str; 3], detail: &str) -> String {
+    format!("{name:<28}{time:>8}{exchanges:>6}{sent:>7}{received:>7}  {detail}")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+fn wire(object: Object, exchanges: u32, sent: u32, received: u32) -> Object {
+    object
+        .number("exchanges", exchanges.into())
+        .number("bytes_out", sent.into())
+        .number("bytes_in", received.into())
+}
+
+pub(super) fn summary(took: Duration, total: Counters, report: &Report) -> Result<(), Failure> {
+    let state = size_of::<DemoState>();
+    let (exchanges, sent, received) = (total.exchanges, total.sent, total.received);
+    let text = format!(
+        "{}\n\
+         sectag's memory: {state} bytes for one socket, of which {} are its rings (on this computer; pointers are half as long on a Cortex-M).\n\
+         The modem is not known to check the server's name. The demo's CA is its own and signs this one server, so it is declared\n\
+         private (--private-ca); with a public CA the connection would have been refused.",
+        line(
+            "total",
+            &seconds(took),
+            [
+                &exchanges.to_string(),
+                &sent.to_string(),
+                &received.to_string()
+            ],
+            "AT exchanges, bytes out and in"
+        ),
+        2 * RING
+    );
+    report.result(&text, |object| {
+        let object = object
+            .text("step", "total")
+            .number("ms", took.as_millis() as u64);
+        wire(object, exchanges, sent, received)
+            .number("state_bytes", state as u64)
+            .number("ring_bytes", 2 * RING as u64)
+    })
+}

@@ -1,0 +1,141 @@
+//! The simulated world: a modem that is off and has never known the time, a broker, and the certificates of both.
+
+use std::rc::Rc;
+
+use sectag_simulator::{Boot, LoopbackNetwork, Options, Reaction, Sim, Simulator};
+use sectag_test_support::broker::{Broker, BrokerOptions};
+use sectag_test_support::pki::{Identity, Pki, Validity};
+
+use super::flow::{BAUD, HOST, PORT, TURNAROUND_MS};
+use super::steps::Steps;
+use crate::args::Scenario;
+use crate::failure::Failure;
+use crate::probe::{Files, Names};
+
+/// What the flow gets, and what keeps it alive.
+pub(super) struct World {
+    pub(super) modem: Simulator,
+    pub(super) names: Names,
+    /// What the device is given.
+    pub(super) files: Files,
+    _broker: Broker,
+}
+
+/// What goes into it.
+struct Plan {
+    broker: BrokerOptions,
+    ca: String,
+    client: Option<Identity>,
+    /// The broker has its name.
+    named: bool,
+    options: Options,
+    server: Identity,
+    /// The modem restarts in place of its n-th send.
+    restart_at_send: Option<usize>,
+}
+
+pub(super) async fn build(
+    scenario: Option<Scenario>,
+    steps: &mut Steps<'_>,
+) -> Result<World, Failure> {
+    let step = steps.begin("making a CA, a server and a client certificate");
+    let (pki, plan) = tokio::task::spawn_blocking(move || {
+        let pki = Pki::new();
+        let plan = plan(scenario, &pki);
+        (pki, plan)
+    })
+    .await
+    .map_err(|error| Failure::new(format!("making certificates: {error}")))?;
+    steps.done(
+        step,
+        "make a throw-away PKI",
+        None,
+        "certificates of CA, server and client",
+    )?;
+
+    let step = steps.begin("starting the broker");
+    let broker = Broker::start_with(&plan.server, &pki.ca_pem(), plan.broker)
+        .map_err(|error| Failure::new(format!("starting the broker: {error:#}")))?;
+    let port = broker.tls_port();
+    let detail = format!("MQTT 5 on 127.0.0.1:{port}, demands client certificates");
+    steps.done(step, "start a broker", None, &detail)?;
+
+    let mut network = LoopbackNetwork::new();
+    if plan.named {
+        network
+            .map(HOST, PORT, ([127, 0, 0, 1], port).into())
+            .map_err(|error| Failure::new(error.to_string()))?;
+    }
+    let modem = Simulator::bg96(plan.options, Rc::new(network.clone()));
+    if let Some(nth) = plan.restart_at_send {
+        restart_at_send(&modem, nth);
+    }
+    let pem = |text: String| text.into_bytes();
+    Ok(World {
+        modem,
+        names: Names::Simulated(network),
+        files: Files {
+            ca: Some(pem(plan.ca)),
+            client: plan
+                .client
+                .map(|client| (pem(client.cert_pem), pem(client.key_pem))),
+        },
+        _broker: broker,
+    })
+}
+
+/// Everything in order, or what `scenario` has for it.
+fn plan(scenario: Option<Scenario>, pki: &Pki) -> Plan {
+    let mut plan = Plan {
+        broker: BrokerOptions::new(),
+        ca: pki.ca_pem(),
+        client: Some(pki.client().clone()),
+        named: true,
+        options: Options {
+            baud: Some(BAUD),
+            turnaround: embassy_time::Duration::from_millis(TURNAROUND_MS),
+            boot: Boot::Off,
+            clock: None,
+            ..Options::default()
+        },
+        server: pki.server().clone(),
+        restart_at_send: None,
+    };
+    match scenario {
+        None => {}
+        Some(Scenario::WrongCa) => plan.ca = Pki::new().ca_pem(),
+        Some(Scenario::Expired) => {
+            plan.server = pki.issue_server_valid([HOST], Validity::expired());
+        }
+        Some(Scenario::ClockUnset) => plan.options.network_time = None,
+        Some(Scenario::WrongHost) => plan.server = pki.issue_server(["another.sectag.test"]),
+        Some(Scenario::NoClientCert) => plan.client = None,
+        Some(Scenario::EcdsaServer) => plan.server = pki.issue_server_ecdsa([HOST]),
+        Some(Scenario::RefusedLogin) => {
+            plan.broker = plan.broker.user("another device", "with a password");
+        }
+        // CONNECT, SUBSCRIBE, PUBLISH.
+        Some(Scenario::Reset) => plan.restart_at_send = Some(3),
+        Some(Scenario::NoRegistration) => {
+            plan.options.registration_delay = embassy_time::Duration::from_secs(1_000_000);
+        }
+        Some(Scenario::SimMissing) => plan.options.sim = Sim::Missing,
+        // What a network answers that does not know the APN.
+        Some(Scenario::PdpRefused) => plan.options.pdp_refusal = Some(561),
+        Some(Scenario::Dns) => plan.named = false,
+    }
+    plan
+}
+
+fn restart_at_send(modem: &Simulator, nth: usize) {
+    let mut sends = 0;
+    modem.set_script(Box::new(move |line| {
+        if line.starts_with(b"AT+QSSLSEND=") {
+            sends += 1;
+            if sends == nth {
+                return Reaction::Reset;
+            }
+        }
+        Reaction::Normal
+    }));
+}

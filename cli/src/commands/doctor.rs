@@ -1,0 +1,356 @@
+//! `sectag doctor`: everything that a connection needs, in order, with what to do about the first that is missing.
+
+use std::path::PathBuf;
+
+use sectag::clock::{DateTime, MIN_DATE};
+use sectag::modem::Modem;
+use sectag::{
+    AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Kind, Registration,
+    ServerName, SimState, Sockets, Status,
+};
+
+use crate::args::{Doctor, LocalFiles, Server, TlsArgs};
+use crate::failure::Failure;
+use crate::hints::{self, Target};
+use crate::local_file::{self, LocalFile};
+use crate::probe::{Files, Names, Prober};
+use crate::report::Report;
+use crate::session::{self, Job};
+use crate::tls;
+
+pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
+    let list = List { report };
+    // Mistakes of this computer's own files are found before the modem is touched.
+    let local = local(&args.files, &list)?;
+    let examination = Examination {
+        args,
+        list,
+        local,
+        report,
+    };
+    session::ask(&args.modem, report, examination).await
+}
+
+/// The checklist.
+struct List<'r> {
+    report: &'r Report,
+}
+
+impl List<'_> {
+    fn ok(&self, what: &str, detail: &str) -> Result<(), Failure> {
+        self.line("ok", what, detail)
+    }
+
+    /// Passes the failure on.
+    fn fails(&self, what: &str, failure: Failure) -> Failure {
+        match self.line("FAIL", what, "see below") {
+            Ok(()) => failure,
+            Err(error) => error,
+        }
+    }
+
+    fn line(&self, verdict: &str, what: &str, detail: &str) -> Result<(), Failure> {
+        let text = format!("{verdict:<5} {what:<22} {detail}");
+        self.report.result(text.trim_end(), |object| {
+            object
+                .text("check", what)
+                .text("verdict", verdict)
+                .text("detail", detail)
+        })
+    }
+}
+
+fn local(files: &LocalFiles, list: &List<'_>) -> Result<Vec<LocalFile>, Failure> {
+    const WHAT: &str = "files on this computer";
+    let mut found = Vec::new();
+    let given: [(&Option<PathBuf>, Kind); 3] = [
+        (&files.ca, Kind::Ca),
+        (&files.cert, Kind::ClientCertificate),
+        (&files.key, Kind::PrivateKey),
+    ];
+    for (path, kind) in given {
+        let Some(path) = path else { continue };
+        let file = local_file::read(path, kind).map_err(|failure| list.fails(WHAT, failure))?;
+        found.push(file);
+    }
+    local_file::check_together(&found).map_err(|failure| list.fails(WHAT, failure))?;
+    if !found.is_empty() {
+        let kinds: Vec<String> = found.iter().map(|file| file.kind.to_string()).collect();
+        let detail = format!("{}: of the right kind", kinds.join(", "));
+        list.ok(WHAT, &detail)?;
+    }
+    Ok(found)
+}
+
+struct Examination<'a> {
+    args: &'a Doctor,
+    list: List<'a>,
+    local: Vec<LocalFile>,
+    report: &'a Report,
+}
+
+impl Job for Examination<'_> {
+    type Output = ();
+
+    async fn run<M: Modem>(
+        self,
+        control: Control<'_, M>,
+        sockets: Sockets<'_, M>,
+    ) -> Result<(), Failure> {
+        self.list
+            .ok("port", &format!("{} is open", self.args.modem.port))?;
+        let step = self
+            .report
+            .spin("waiting for the modem to be on the network");
+        let status = control.status().await;
+        drop(step);
+        self.modem(&status)?;
+        let now = self.clock(control).await?;
+        let Some(tag) = self.args.tag else {
+            return Ok(());
+        };
+        let tls = TlsArgs {
+            tag,
+            private_ca: self.args.private_ca,
+            accept_missing: self.args.accept_missing.clone(),
+        };
+        self.credentials(control, &tls, now).await?;
+        match &self.args.host {
+            Some(server) => self.connection(control, sockets, &tls, server).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Examination<'_> {
+    /// From the first answer to the data connection. The bring-up stops at its first obstacle, so what comes before
+    /// that is in order.
+    fn modem(&self, status: &Status) -> Result<(), Failure> {
+        let failed = |what| match &status.problem {
+            Some(problem) => self
+                .list
+                .fails(what, hints::bring_up(problem, self.args.modem.baud)),
+            None => Failure::new(format!("{what}: the modem does not say")),
+        };
+        let problem = status.problem.as_ref();
+        if let Some(BringUpError::NoAnswer | BringUpError::PoweredOff) = problem {
+            return Err(failed("answers AT"));
+        }
+        if let Some(BringUpError::At { error, .. }) = problem
+            && !matches!(error, AtError::Refused(_))
+        {
+            return Err(failed("answers AT"));
+        }
+        self.list.ok("answers AT", &identity(status))?;
+        if let Some(BringUpError::SettingRefused { .. }) = problem {
+            return Err(failed("settings"));
+        }
+        let sim_failed = matches!(
+            problem,
+            Some(
+                BringUpError::SimMissing(_)
+                    | BringUpError::SimLocked
+                    | BringUpError::SimPinRefused
+                    | BringUpError::SimPukNeeded
+                    | BringUpError::SimForeign
+            )
+        );
+        if sim_failed || status.sim.is_some_and(|sim| sim != SimState::Ready) {
+            return Err(failed("SIM"));
+        }
+        self.list.ok("SIM", "ready")?;
+        self.list.line("info", "signal", &signal(status))?;
+        let registered = status.registration.is_some_and(Registration::is_registered);
+        if !registered || matches!(problem, Some(BringUpError::NotRegistered { .. })) {
+            return Err(failed("registration"));
+        }
+        self.list.ok("registration", &registration(status))?;
+        if problem.is_some() {
+            return Err(failed("data connection"));
+        }
+        let address = status.address.as_ref().map_or("up", |address| address);
+        self.list.ok("data connection", address)
+    }
+
+    async fn clock<M: Modem>(&self, control: Control<'_, M>) -> Result<DateTime, Failure> {
+        const WHAT: &str = "clock";
+        let fails = |failure| self.list.fails(WHAT, failure);
+        session::set_clock(control, &self.args.modem, self.report)
+            .await
+            .map_err(fails)?;
+        let now = control
+            .clock()
+            .await
+            .map_err(|error| fails(hints::at("the modem's clock", &error)))?;
+        match now {
+            Some(now) if now >= MIN_DATE => {
+                self.list.ok(WHAT, &now.to_string())?;
+                Ok(now)
+            }
+            now => Err(fails(
+                Failure::new(format!(
+                    "the modem's clock says {}, so it cannot tell whether a certificate is valid",
+                    now.map_or("nothing".into(), |now| now.to_string())
+                ))
+                .hint("set it from this computer: --set-clock host"),
+            )),
+        }
+    }
+
+    /// Presence, and size against the local files: another size is another content, the same size proves nothing.
+    async fn credentials<M: Modem>(
+        &self,
+        control: Control<'_, M>,
+        tls: &TlsArgs,
+        now: DateTime,
+    ) -> Result<(), Failure> {
+        const WHAT: &str = "credentials";
+        let tag = tls.tag;
+        let mut stored = Vec::new();
+        control
+            .list(&mut |entry| {
+                if entry.tag == tag {
+                    stored.push(entry);
+                }
+            })
+            .await
+            .map_err(|error| {
+                let failure = hints::credential("listing the credentials", &error);
+                self.list.fails(WHAT, failure)
+            })?;
+        let has = |kind| stored.iter().find(|entry| entry.kind == kind);
+        let missing = |kind: Kind, option: &str| {
+            let failure = Failure::new(format!("tag {tag} holds no {kind}")).hint(format!(
+                "store it: sectag credentials store --modem {} --port {} --tag {tag} {option}",
+                self.args.modem.modem.as_str(),
+                self.args.modem.port
+            ));
+            self.list.fails(WHAT, failure)
+        };
+        if has(Kind::Ca).is_none() {
+            return Err(missing(Kind::Ca, "--ca ca.pem"));
+        }
+        match (has(Kind::ClientCertificate), has(Kind::PrivateKey)) {
+            (Some(_), None) => return Err(missing(Kind::PrivateKey, "--key client.key")),
+            (None, Some(_)) => return Err(missing(Kind::ClientCertificate, "--cert client.pem")),
+            _ => {}
+        }
+        for file in &self.local {
+            if let Some(end) = file.expired(now) {
+                let kind = file.kind;
+                let failure = Failure::new(format!("the {kind} of this computer expired at {end}"))
+                    .hint("renew it, then store it again");
+                return Err(self.list.fails(WHAT, failure));
+            }
+            let Some(entry) = has(file.kind) else {
+                continue;
+            };
+            let (here, there) = (file.content.len(), entry.len);
+            if let Some(there) = there.filter(|there| *there != here) {
+                let kind = file.kind;
+                let failure = Failure::new(format!(
+                    "the {kind} under tag {tag} has {there} bytes and the file of this computer {here}"
+                ))
+                .hint("it is another one: store the file, or give the one that was stored");
+                return Err(self.list.fails(WHAT, failure));
+            }
+        }
+        let kinds: Vec<String> = stored.iter().map(|entry| entry.kind.to_string()).collect();
+        self.list
+            .ok(WHAT, &format!("tag {tag}: {}", kinds.join(", ")))
+    }
+
+    async fn connection<M: Modem>(
+        &self,
+        control: Control<'_, M>,
+        sockets: Sockets<'_, M>,
+        tls: &TlsArgs,
+        server: &Server,
+    ) -> Result<(), Failure> {
+        const WHAT: &str = "connection";
+        let prober = Prober {
+            names: Names::System,
+            files: Files::read(&self.args.files)?,
+        };
+        let (host, port) = (server.host.as_str(), server.port);
+        let fails = |failure| self.list.fails(WHAT, failure);
+        let config = tls::config(control, tls, self.report)
+            .await
+            .map_err(fails)?;
+        let name = ServerName::new(host)
+            .map_err(|error| fails(Failure::new(format!("{host}: {error}"))))?;
+        let target = Target {
+            host,
+            port,
+            tag: tls.tag,
+            modem: Some(&self.args.modem),
+        };
+        let step = self.report.spin(format!("connecting to {host}:{port}"));
+        let connected = sockets.connect(name, port, &config).await;
+        drop(step);
+        let socket = match connected {
+            Ok(socket) => socket,
+            Err(error) => {
+                let what = match error.causes().next() {
+                    _ if matches!(error, ConnectError::Unverifiable(_)) => "verification",
+                    Some(Cause::NameUnknown | Cause::NameUnknownHere) => "DNS",
+                    _ => WHAT,
+                };
+                let failure = hints::connect(&error, &target);
+                let failure = prober
+                    .explain(failure, control, (host, port), None, self.report)
+                    .await;
+                return Err(self.list.fails(what, failure));
+            }
+        };
+        self.list.ok("DNS", host)?;
+        self.list
+            .ok("verification", &tls::describe(socket.verified()))?;
+        let detail = format!(
+            "{host}:{port}, {}",
+            if config.has_client_certificate() {
+                "mutual TLS"
+            } else {
+                "TLS, without a client certificate"
+            }
+        );
+        self.list.ok(WHAT, &detail)?;
+        socket
+            .close()
+            .await
+            .map_err(|error| hints::socket("closing the connection", &error))
+    }
+}
+
+fn identity(status: &Status) -> String {
+    let parts = [
+        status.manufacturer.as_deref(),
+        status.model.as_deref(),
+        status.firmware.as_deref(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn registration(status: &Status) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(status.registration.map(|state| state.to_string()));
+    parts.extend(status.operator.as_ref().map(|name| name.to_string()));
+    parts.extend(status.technology.map(|technology| technology.to_string()));
+    parts.extend(status.band.as_ref().map(|band| band.to_string()));
+    parts.join(", ")
+}
+
+fn signal(status: &Status) -> String {
+    let signal = &status.signal;
+    let (figure, value, poor) = match (signal.rsrp, signal.rssi) {
+        (Some(rsrp), _) => ("RSRP", rsrp, rsrp < -115),
+        (None, Some(rssi)) => ("RSSI", rssi, rssi < -105),
+        (None, None) => return "no cell is heard".into(),
+    };
+    let poor = if poor {
+        ", which is poor: check the antenna"
+    } else {
+        ""
+    };
+    format!("{figure} {value} dBm{poor}")
+}

@@ -1,0 +1,453 @@
+//! A look at the server from this computer, to tell apart what the modem has one number for.
+//!
+//! What it finds holds for this computer's way to the server, so every line says so. The connection is not verified,
+//! which is the point: nothing is sent over it but a handshake. A login is tried only with a server that was proven to
+//! be the right one.
+
+mod certificates;
+mod login;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use sectag::clock::DateTime;
+use sectag::inspect::KeyType;
+use sectag::modem::Modem;
+use sectag::{Cause, Control, Kind, Suites};
+use sectag_simulator::LoopbackNetwork;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use self::tls::{Attempt, Client, Offer};
+use crate::args::{LocalFiles, ProbeArgs};
+use crate::failure::{Failure, Findings};
+use crate::local_file;
+use crate::mqtt::Login;
+use crate::report::Report;
+use crate::session::host_clock;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How names are found.
+#[derive(Clone, Debug)]
+pub(crate) enum Names {
+    /// As this computer finds them.
+    System,
+    /// As a simulated network does, which never leaves this computer.
+    Simulated(LoopbackNetwork),
+}
+
+impl Names {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::System => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
+            Self::Simulated(network) => match network.resolve(host, port) {
+                Ok(address) => Ok(vec![address]),
+                // The name is there, the port is not.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(vec![]),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+/// Certificates and keys as files, as far as this tool was given them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Files {
+    pub(crate) ca: Option<Vec<u8>>,
+    /// Certificate and private key.
+    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Files {
+    /// From the options `--ca`, `--cert` and `--key`.
+    pub(crate) fn read(args: &LocalFiles) -> Result<Self, Failure> {
+        let mut files = Self::default();
+        if let Some(path) = &args.ca {
+            files.ca = Some(local_file::read(path, Kind::Ca)?.content);
+        }
+        if let (Some(certificate), Some(key)) = (&args.cert, &args.key) {
+            files.client = Some((
+                local_file::read(certificate, Kind::ClientCertificate)?.content,
+                local_file::read(key, Kind::PrivateKey)?.content,
+            ));
+        }
+        Ok(files)
+    }
+}
+
+/// Explains failures of connections by looking at the server.
+pub(crate) struct Prober {
+    pub(crate) names: Names,
+    pub(crate) files: Files,
+}
+
+impl Prober {
+    /// When the user asked for it.
+    pub(crate) fn from_args(args: &ProbeArgs) -> Result<Option<Self>, Failure> {
+        if !args.probe {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            names: Names::System,
+            files: Files::read(&args.files)?,
+        }))
+    }
+
+    /// Narrows the causes of `failure` down, if there are several. `login` when the modem came that far.
+    pub(crate) async fn explain<M: Modem>(
+        &self,
+        failure: Failure,
+        control: Control<'_, M>,
+        (host, port): (&str, u16),
+        login: Option<&Login>,
+        report: &Report,
+    ) -> Failure {
+        if failure.causes().nth(1).is_none() {
+            return failure;
+        }
+        // The modem may be down by now; then this computer's clock is the best there is.
+        let limit = embassy_time::Duration::from_secs(10);
+        let clock = embassy_time::with_timeout(limit, control.clock()).await;
+        let Some(now) = clock
+            .ok()
+            .and_then(|read| read.ok().flatten())
+            .or_else(host_clock)
+        else {
+            return failure;
+        };
+        let subject = Subject {
+            host,
+            port,
+            names: &self.names,
+            files: &self.files,
+            now,
+            suites: control.modem().cipher_suites(Suites::Modern).into(),
+            login,
+        };
+        let step = report.spin(format!("looking at {host}:{port} from this computer"));
+        let findings = look(&subject, report).await;
+        drop(step);
+        failure.narrow(&findings)
+    }
+}
+
+/// What to look at, and with what in hand.
+pub(crate) struct Subject<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) names: &'a Names,
+    pub(crate) files: &'a Files,
+    /// What the modem takes for the present; it decides about dates.
+    pub(crate) now: DateTime,
+    /// The modem's cipher suites; empty when not known.
+    pub(crate) suites: Vec<u16>,
+    /// How the modem logged in, when it came that far.
+    pub(crate) login: Option<&'a Login>,
+}
+
+/// Looks, tells line by line, and sums up.
+pub(crate) async fn look(subject: &Subject<'_>, report: &Report) -> Findings {
+    let mut probe = Probe {
+        report,
+        findings: Findings::default(),
+    };
+    // Its findings stand as far as it came.
+    let _ = probe.run(subject).await;
+    probe.findings
+}
+
+struct Probe<'r> {
+    report: &'r Report,
+    findings: Findings,
+}
+
+/// Nothing more can be seen.
+struct Stop;
+
+impl Probe<'_> {
+    async fn run(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
+        self.pair(subject.files);
+        let address = self.reach(subject).await?;
+        let attempt = self.handshake(address, subject).await?;
+        let proven = self.judge(&attempt.chain, subject);
+        self.client(&attempt, address, subject).await;
+        if let (Some(login), Ok(_)) = (subject.login, &attempt.outcome) {
+            if proven {
+                self.login(address, subject, login).await;
+            } else {
+                self.say("no login was tried, because the server was not proven to be the right one (give its CA by --ca)");
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&self, text: impl AsRef<str>) {
+        self.report.note(&format!(
+            "probe: seen from this computer: {}",
+            text.as_ref()
+        ));
+    }
+
+    fn confirm(&mut self, cause: Cause) {
+        self.findings.confirmed.push(cause);
+    }
+
+    fn disprove(&mut self, causes: &[Cause]) {
+        self.findings.disproved.extend(causes);
+    }
+
+    fn pair(&mut self, files: &Files) {
+        match certificates::pair(files) {
+            Some(true) => self.disprove(&[Cause::ClientKeyMismatch]),
+            Some(false) => {
+                self.say("the private key does not belong to the client certificate");
+                self.confirm(Cause::ClientKeyMismatch);
+            }
+            None => {}
+        }
+    }
+
+    async fn reach(&mut self, subject: &Subject<'_>) -> Result<SocketAddr, Stop> {
+        let (host, port) = (subject.host, subject.port);
+        let addresses = match timeout(PATIENCE, subject.names.resolve(host, port)).await {
+            Ok(Ok(addresses)) => addresses,
+            Ok(Err(error)) => {
+                let error = error.to_string();
+                let reason = error
+                    .strip_prefix("failed to lookup address information: ")
+                    .unwrap_or(&error);
+                self.say(format!("{host}: {reason}"));
+                // This computer may have no DNS itself.
+                if !reason.contains("Temporary failure") {
+                    self.confirm(Cause::NameUnknown);
+                }
+                return Err(Stop);
+            }
+            Err(_) => {
+                self.say(format!(
+                    "no answer to the question for the address of {host}"
+                ));
+                return Err(Stop);
+            }
+        };
+        self.disprove(&[Cause::NameUnknown]);
+        let mut last = String::from("nothing listens there");
+        for address in addresses {
+            match timeout(PATIENCE, TcpStream::connect(address)).await {
+                Ok(Ok(_)) => {
+                    self.say(format!(
+                        "{host}:{port} is {address} and accepts connections"
+                    ));
+                    self.disprove(&[Cause::Unreachable]);
+                    return Ok(address);
+                }
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => last = format!("no answer within {} s", PATIENCE.as_secs()),
+            }
+        }
+        self.say(format!(
+            "nothing accepts a connection to {host}:{port}: {last}"
+        ));
+        self.confirm(Cause::Unreachable);
+        Err(Stop)
+    }
+
+    /// As the modem does it; when no certificate is seen that way, as openly as this computer can, to see why.
+    async fn handshake(
+        &mut self,
+        address: SocketAddr,
+        subject: &Subject<'_>,
+    ) -> Result<Attempt, Stop> {
+        let client = Client::from_files(subject.files);
+        let offer = Offer::as_modem(&subject.suites);
+        let tries = async |offer| tls::attempt(address, subject.host, offer, client.clone()).await;
+        if let Some(offer) = offer {
+            let attempt = tries(offer).await;
+            if !attempt.chain.is_empty() {
+                self.disprove(&[
+                    Cause::NoCommonSuite,
+                    Cause::ServerKeyUnsupported,
+                    Cause::NotTls,
+                ]);
+                return Ok(attempt);
+            }
+        }
+        for offer in [Offer::EVERYTHING_1_2, Offer::EVERYTHING] {
+            let attempt = tries(offer).await;
+            if !attempt.chain.is_empty() {
+                self.mismatch(&attempt.chain, &subject.suites);
+                return Ok(attempt);
+            }
+            if attempt.is_not_tls() {
+                self.say("what answers does not speak TLS");
+                self.confirm(Cause::NotTls);
+                return Err(Stop);
+            }
+        }
+        self.say("the server ends every handshake before it shows a certificate");
+        Err(Stop)
+    }
+
+    /// The server shows a certificate, and not to the modem's suites.
+    fn mismatch(&mut self, chain: &[CertificateDer<'_>], suites: &[u16]) {
+        self.disprove(&[Cause::NotTls]);
+        let key = chain
+            .first()
+            .and_then(|leaf| certificates::inspect(leaf))
+            .map(|certificate| certificate.key);
+        if suites.is_empty() {
+            return;
+        }
+        match key {
+            Some(key) if !tls::suits(key, suites) => {
+                self.say(format!(
+                    "the server's key is {key}, for which the modem has no cipher suite"
+                ));
+                self.confirm(Cause::ServerKeyUnsupported);
+            }
+            _ => {
+                self.say("the server refuses the modem's TLS version and cipher suites");
+                self.confirm(Cause::NoCommonSuite);
+            }
+        }
+    }
+
+    /// Returns whether chain, dates and name are all in order.
+    fn judge(&mut self, chain: &[CertificateDer<'_>], subject: &Subject<'_>) -> bool {
+        let dates = self.dates(chain, subject.now);
+        let name = self.name(chain, subject.host);
+        let signed = match certificates::is_signed(chain, subject.files.ca.as_deref()) {
+            None => {
+                self.say("whether the CA is the right one was not looked at: give it by --ca FILE");
+                false
+            }
+            Some(Err(reason)) => {
+                self.say(format!("the CA file cannot be read: {reason}"));
+                self.confirm(Cause::CaUnreadable);
+                false
+            }
+            Some(Ok(true)) => {
+                self.say("the CA that was given has signed the server's certificate");
+                self.disprove(&[Cause::CaMismatch, Cause::CaUnreadable]);
+                true
+            }
+            Some(Ok(false)) => {
+                self.say("the server's certificate was not signed by the CA that was given");
+                self.confirm(Cause::CaMismatch);
+                false
+            }
+        };
+        dates && name && signed
+    }
+
+    fn dates(&mut self, chain: &[CertificateDer<'_>], now: DateTime) -> bool {
+        let (mut expired, mut early, mut known) = (None, None, true);
+        for certificate in chain {
+            match certificates::inspect(certificate) {
+                Some(certificate) => {
+                    known &= certificate.not_before.is_some() && certificate.not_after.is_some();
+                    expired = expired.or(certificate.not_after.filter(|end| *end < now));
+                    early = early.or(certificate.not_before.filter(|begin| *begin > now));
+                }
+                None => known = false,
+            }
+        }
+        match (expired, early) {
+            (Some(end), _) => {
+                self.say(format!(
+                    "the server's certificate expired at {end}, and the modem's clock says {now}"
+                ));
+                self.confirm(Cause::CertificateExpired);
+            }
+            (None, Some(begin)) => {
+                self.say(format!(
+                    "the server's certificate is valid from {begin}, and the modem's clock says {now}"
+                ));
+                self.confirm(Cause::CertificateNotYetValid);
+            }
+            (None, None) if known => {
+                self.disprove(&[Cause::CertificateExpired, Cause::CertificateNotYetValid]);
+            }
+            (None, None) => {}
+        }
+        known && expired.is_none() && early.is_none()
+    }
+
+    fn name(&mut self, chain: &[CertificateDer<'_>], host: &str) -> bool {
+        match chain
+            .first()
+            .and_then(|leaf| certificates::is_for(leaf, host))
+        {
+            Some(true) => {
+                self.disprove(&[Cause::NameMismatch]);
+                true
+            }
+            Some(false) => {
+                self.say(format!("the server's certificate is not for {host}"));
+                self.confirm(Cause::NameMismatch);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// What the server made of our certificate, or of its absence.
+    async fn client(&mut self, attempt: &Attempt, address: SocketAddr, subject: &Subject<'_>) {
+        let shown = subject.files.client.is_some();
+        match (&attempt.outcome, attempt.demanded) {
+            (Ok(()), false) => self.disprove(&[
+                Cause::ClientCertificateNeeded,
+                Cause::ClientCertificateRefused,
+            ]),
+            (Ok(()), true) if shown => {
+                self.disprove(&[Cause::ClientCertificateRefused]);
+                let offer = attempt.offer.clone();
+                let bare = tls::attempt(address, subject.host, offer, Client::NONE).await;
+                if bare.outcome.is_ok() {
+                    self.disprove(&[Cause::ClientCertificateNeeded]);
+                } else {
+                    self.say("the server demands a client certificate, and accepts the one that was given");
+                    self.confirm(Cause::ClientCertificateNeeded);
+                }
+            }
+            (Ok(()), true) => self.disprove(&[Cause::ClientCertificateNeeded]),
+            (Err(reason), true) if shown => {
+                self.say(format!(
+                    "the server refused the client certificate: {reason}"
+                ));
+                self.confirm(Cause::ClientCertificateRefused);
+            }
+            (Err(_), true) => {
+                self.say("the server demands a client certificate, and none was given");
+                self.confirm(Cause::ClientCertificateNeeded);
+            }
+            (Err(reason), false) => self.say(format!("the handshake ended: {reason}")),
+        }
+    }
+
+    async fn login(&mut self, address: SocketAddr, subject: &Subject<'_>, login: &Login) {
+        let client = Client::from_files(subject.files);
+        let connect = async || {
+            tls::open(address, subject.host, Offer::EVERYTHING_1_2, client.clone())
+                .await
+                .ok()
+        };
+        for (cause, text) in login::look(connect, login).await {
+            self.say(text);
+            match cause {
+                login::Verdict::Confirmed(cause) => self.confirm(cause),
+                login::Verdict::Disproved(causes) => self.disprove(causes),
+                login::Verdict::Nothing => {}
+            }
+        }
+    }
+}
+
+/// Whether `key` is an elliptic curve's.
+fn is_ecdsa(key: KeyType) -> bool {
+    matches!(key, KeyType::EcP256 | KeyType::EcP384 | KeyType::EcOther)
+}

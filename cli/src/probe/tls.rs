@@ -1,0 +1,292 @@
+//! Handshakes that trust nobody and only look.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion, version,
+};
+use sectag::inspect::KeyType;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::{Files, PATIENCE, certificates, is_ecdsa};
+
+const TLS12: &[&SupportedProtocolVersion] = &[&version::TLS12];
+const ALL: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
+
+/// The versions and suites of one handshake.
+#[derive(Clone)]
+pub(super) struct Offer {
+    versions: &'static [&'static SupportedProtocolVersion],
+    /// All that rustls has, or these of them.
+    suites: Option<Vec<u16>>,
+}
+
+impl Offer {
+    pub(super) const EVERYTHING: Self = Self {
+        versions: ALL,
+        suites: None,
+    };
+    pub(super) const EVERYTHING_1_2: Self = Self {
+        versions: TLS12,
+        suites: None,
+    };
+
+    /// What a modem of these suites offers, as far as rustls can; `None` when it can not.
+    pub(super) fn as_modem(suites: &[u16]) -> Option<Self> {
+        let offer = Self {
+            versions: TLS12,
+            suites: Some(suites.into()),
+        };
+        let known = offer.provider().cipher_suites;
+        known
+            .iter()
+            .any(|suite| suite.tls13().is_none())
+            .then_some(offer)
+    }
+
+    fn provider(&self) -> CryptoProvider {
+        let mut provider = ring::default_provider();
+        if let Some(suites) = &self.suites {
+            provider
+                .cipher_suites
+                .retain(|suite| suites.contains(&u16::from(suite.suite())));
+        }
+        provider
+    }
+}
+
+/// Whether one of `suites` can be used with a server's key.
+pub(super) fn suits(key: KeyType, suites: &[u16]) -> bool {
+    let ecdsa = |suite: &u16| matches!(suite, 0xc001..=0xc00a | 0xc023..=0xc026 | 0xc02b..=0xc02e | 0xc0ac..=0xc0af | 0xcca9);
+    // Suites of TLS 1.3 leave the key open.
+    let open = |suite: &u16| suite >> 8 == 0x13;
+    match key {
+        KeyType::Rsa { .. } => suites.iter().any(|suite| !ecdsa(suite)),
+        key if is_ecdsa(key) => suites.iter().any(|suite| ecdsa(suite) || open(suite)),
+        // Ed25519 came with the suites of ECDSA.
+        _ => suites.iter().any(|suite| ecdsa(suite) || open(suite)),
+    }
+}
+
+/// Our certificate and key.
+#[derive(Clone)]
+pub(super) struct Client(Option<Arc<CertifiedKey>>);
+
+impl Client {
+    pub(super) const NONE: Self = Self(None);
+
+    pub(super) fn from_files(files: &Files) -> Self {
+        let read = |(certificate, key): &(Vec<u8>, Vec<u8>)| {
+            let chain = certificates::read(certificate).ok()?;
+            let key = PrivateKeyDer::from_pem_slice(key)
+                .ok()
+                .or_else(|| PrivateKeyDer::try_from(key.clone()).ok())?;
+            let key = ring::sign::any_supported_type(&key).ok()?;
+            Some(Arc::new(CertifiedKey::new(chain, key)))
+        };
+        Self(files.client.as_ref().and_then(read))
+    }
+}
+
+/// What one handshake showed.
+pub(super) struct Attempt {
+    /// Leaf first; empty when the server showed none.
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    /// It asked for a client certificate.
+    pub(super) demanded: bool,
+    pub(super) outcome: Result<(), String>,
+    pub(super) offer: Offer,
+    not_tls: bool,
+}
+
+impl Attempt {
+    pub(super) fn is_not_tls(&self) -> bool {
+        self.not_tls
+    }
+}
+
+pub(super) async fn attempt(
+    address: SocketAddr,
+    host: &str,
+    offer: Offer,
+    client: Client,
+) -> Attempt {
+    let seen = Arc::new(Seen::default());
+    let result = handshake(address, host, &offer, client, &seen).await;
+    let not_tls = result.as_ref().is_err_and(|error| {
+        let error = error.get_ref().and_then(|error| error.downcast_ref());
+        matches!(error, Some(Error::InvalidMessage(_)))
+    });
+    let record = seen.lock();
+    Attempt {
+        chain: record.chain.clone(),
+        demanded: record.demanded,
+        outcome: result.map(drop).map_err(|error| error.to_string()),
+        offer,
+        not_tls,
+    }
+}
+
+/// A connection that is not verified.
+pub(super) async fn open(
+    address: SocketAddr,
+    host: &str,
+    offer: Offer,
+    client: Client,
+) -> io::Result<TlsStream<TcpStream>> {
+    handshake(address, host, &offer, client, &Arc::default()).await
+}
+
+async fn handshake(
+    address: SocketAddr,
+    host: &str,
+    offer: &Offer,
+    client: Client,
+    seen: &Arc<Seen>,
+) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let provider = Arc::new(offer.provider());
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(offer.versions)
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Looker {
+            seen: Arc::clone(seen),
+            provider,
+        }))
+        .with_client_cert_resolver(Arc::new(Shower {
+            seen: Arc::clone(seen),
+            client,
+        }));
+    config.resumption = Resumption::disabled();
+    let work = async {
+        let tcp = TcpStream::connect(address).await?;
+        tcp.set_nodelay(true)?;
+        TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+    };
+    timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[derive(Debug, Default)]
+struct Seen(Mutex<Record>);
+
+#[derive(Debug, Default)]
+struct Record {
+    chain: Vec<CertificateDer<'static>>,
+    demanded: bool,
+}
+
+impl Seen {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes any certificate, and remembers it.
+#[derive(Debug)]
+struct Looker {
+    seen: Arc<Seen>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Looker {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.seen.lock().chain = [end_entity]
+            .into_iter()
+            .chain(intermediates)
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        // Who shows a certificate shall have its key, or it says nothing.
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// Shows our certificate when asked, and remembers that it was.
+struct Shower {
+    seen: Arc<Seen>,
+    client: Client,
+}
+
+impl std::fmt::Debug for Shower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shower(..)")
+    }
+}
+
+impl ResolvesClientCert for Shower {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _sigschemes: &[SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.seen.lock().demanded = true;
+        self.client.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_suites() {
+        let rsa = KeyType::Rsa { bits: 2048 };
+        assert!(suits(rsa, &[0xc02f]) && !suits(KeyType::EcP256, &[0xc02f, 0x0035]));
+        assert!(suits(KeyType::EcP256, &[0xc02b]) && !suits(rsa, &[0xc02b]));
+        assert!(suits(KeyType::EcP384, &[0x1301]) && suits(rsa, &[0x1301]));
+        assert!(Offer::as_modem(&[0xc02f]).is_some());
+        assert!(Offer::as_modem(&[0x0035]).is_none() && Offer::as_modem(&[]).is_none());
+    }
+}

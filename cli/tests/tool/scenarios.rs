@@ -1,0 +1,73 @@
+//! What the demo prints about worlds in which something is wrong.
+
+use crate::process::Tool;
+
+/// The scenario, exit status, and the beginning of its first hint.
+const EXPECTED: [(&str, i32, &str); 12] = [
+    ("wrong-ca", 1, "hint: the CA under the tag is not the one"),
+    ("expired", 1, "hint: the server's certificate has expired"),
+    ("clock-unset", 1, "hint: the modem's clock is not set"),
+    (
+        "wrong-host",
+        1,
+        "hint: the server's certificate is not for this name",
+    ),
+    (
+        "no-client-cert",
+        1,
+        "hint: the server asks for a client certificate",
+    ),
+    ("ecdsa-server", 1, "hint: the server's key is of a type"),
+    (
+        "refused-login",
+        1,
+        "hint: the broker does not know this login",
+    ),
+    ("reset", 0, ""),
+    ("no-registration", 1, "hint: no cell is heard"),
+    ("sim-missing", 1, "hint: no SIM is inserted"),
+    ("pdp-refused", 1, "hint: this has several possible causes"),
+    ("dns", 1, "hint: the name has no address"),
+];
+
+#[test]
+fn each_names_its_cause_and_ends_as_it_should() {
+    // Most of the time they wait.
+    let running = EXPECTED.map(|(name, ..)| Tool::start(&["demo", "--scenario", name], &[], b""));
+    for (tool, (name, code, hint)) in running.into_iter().zip(EXPECTED) {
+        let ended = tool.end().expect(code);
+        let mut lines = ended.stderr.lines();
+        let error = lines.find(|line| line.starts_with("error: "));
+        let first = lines.next().unwrap_or_default();
+        assert_eq!(error.is_some(), code == 1, "{name}:\n{}", ended.stderr);
+        assert!(first.starts_with(hint), "{name}:\n{}", ended.stderr);
+        assert!(
+            !ended.stderr.contains("failed to"),
+            "{name}:\n{}",
+            ended.stderr
+        );
+        if name == "reset" {
+            let lost = "warning: MQTT PUBLISH: the connection was lost: connecting again";
+            assert!(ended.stderr.contains(lost), "{}", ended.stderr);
+            let steps = [
+                "recover",
+                "connect with mutual TLS",
+                "publish",
+                "receive the own message",
+            ];
+            let (_, after) = ended.stdout.split_once("recover").unwrap_or_default();
+            assert!(
+                steps[1..].iter().all(|step| after.contains(step)),
+                "{}",
+                ended.stdout
+            );
+        }
+        if name == "pdp-refused" {
+            assert!(
+                ended.stderr.contains("2. the network does not know"),
+                "{}",
+                ended.stderr
+            );
+        }
+    }
+}
