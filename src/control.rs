@@ -1,6 +1,6 @@
 //! What an application asks of the modem besides sockets.
 
-use crate::capabilities::Verification;
+use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::engine::{At, Counters, Engine};
 use crate::error::{AtError, BringUpError};
@@ -47,6 +47,12 @@ impl<'a, M: Modem> Control<'a, M> {
     /// What is checked of a server, as far as this firmware is known.
     pub fn verification(&self) -> Verification {
         self.modem.verification()
+    }
+
+    /// What this modem has and can, as far as its firmware is known. Complete once it has come up;
+    /// a key that it then refuses on a connect counts as absent from then on.
+    pub fn capabilities(&self) -> Capabilities {
+        self.modem.capabilities()
     }
 
     /// The backend, for what only this modem can do.

@@ -34,12 +34,14 @@ pub mod modem;
 mod power;
 mod secret;
 mod socket;
+mod suites;
 mod tls;
 
 #[doc(hidden)]
 pub use atat as __atat;
 
-pub use capabilities::{Check, Support, Verification};
+pub use capabilities::{Capabilities, Check, Feature, Flush, Support, Verification};
+pub use clock::MIN_DATE;
 pub use control::Control;
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
@@ -52,7 +54,8 @@ pub use error::{
 pub use power::{NoPin, NoPins, Pins, Power};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
-pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
+pub use suites::SuiteSet;
+pub use tls::{CaScope, Dangerous, Psk, ServerKey, ServerName, Suites, TlsConfig, TlsVersion};
 
 use engine::Engine;
 use modem::Modem;

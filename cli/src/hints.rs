@@ -196,7 +196,12 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
             bring_up(error, target.modem.map_or(115_200, |args| args.baud))
         }
         ConnectError::ClockNotSet { now } => Failure::new(format!(
-            "{doing}: the modem's clock says {now}, which is before {MIN_DATE}, so it cannot tell whether a certificate is valid"
+            "{doing}: the modem's clock says {now}, {}, so it cannot tell whether a certificate is valid",
+            if *now < MIN_DATE {
+                format!("which is before {MIN_DATE}")
+            } else {
+                "which cannot be".into()
+            }
         ))
         .hint("set it from this computer: --set-clock host"),
         ConnectError::CredentialMissing(kind) => {
