@@ -1,6 +1,9 @@
-//! What a modem checks of the server, as far as it is known.
+//! What a modem can and checks, as far as it is known: data, found at run time where firmwares differ.
 
 use core::fmt;
+
+use crate::suites::SuiteSet;
+use crate::tls::{ServerKey, TlsVersion};
 
 /// Whether this modem, with this firmware, does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,27 @@ pub enum Support {
     Unknown,
     /// It does.
     Yes,
+}
+
+impl Support {
+    /// Of two things that are both needed.
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Yes, Self::Yes) => Self::Yes,
+        }
+    }
+}
+
+impl fmt::Display for Support {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::No => "no",
+            Self::Unknown => "unknown",
+            Self::Yes => "yes",
+        })
+    }
 }
 
 /// One thing that can be checked of, or shown to, a server.
@@ -53,6 +77,9 @@ pub struct Verification {
     pub name: Support,
     /// See [`Check::Sni`].
     pub sni: Support,
+    /// The device's own certificate is shown to a server that asks for it. Of a connection: `No` when
+    /// it was made without [`client_certificate`](crate::TlsConfig::client_certificate).
+    pub client_certificate: Support,
 }
 
 impl Verification {
@@ -62,6 +89,7 @@ impl Verification {
         dates: Support::Unknown,
         name: Support::Unknown,
         sni: Support::Unknown,
+        client_certificate: Support::Unknown,
     };
 
     /// The entry for `check`.
@@ -71,6 +99,178 @@ impl Verification {
             Check::Dates => self.dates,
             Check::Name => self.name,
             Check::Sni => self.sni,
+        }
+    }
+}
+
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "chain {}, name {}, dates {}, SNI {}, client certificate {}",
+            self.chain, self.name, self.dates, self.sni, self.client_certificate
+        )
+    }
+}
+
+/// What `flush` of a socket waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Flush {
+    /// The modem has said that it accepted the bytes.
+    ModemAccepted,
+    /// The bytes have left the MCU; the modem says nothing about them.
+    LeftTheMcu,
+}
+
+/// Something of TLS that a policy can ask for and a modem may not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Feature {
+    /// [`TlsConfig::alpn`](crate::TlsConfig::alpn).
+    Alpn,
+    /// [`TlsConfig::client_certificate`](crate::TlsConfig::client_certificate).
+    ClientCertificate,
+    /// [`TlsConfig::psk`](crate::TlsConfig::psk).
+    Psk,
+    /// [`TlsConfig::session_resumption`](crate::TlsConfig::session_resumption).
+    Resumption,
+    /// A suite of those allowed for a server with this kind of key.
+    ServerKey(ServerKey),
+    /// A suite that the policy allows, with the version it asks for.
+    Suites,
+    /// [`TlsConfig::min_version`](crate::TlsConfig::min_version).
+    Version(TlsVersion),
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alpn => "no ALPN: connect without it, on a port that serves one protocol",
+            Self::ClientCertificate => {
+                "no client certificates with this firmware: update it, or use a server that logs the device in by password"
+            }
+            Self::Psk => "no pre-shared keys: use certificates",
+            Self::Resumption => "no session resumption: connect without it",
+            Self::ServerKey(ServerKey::Ecdsa) => {
+                "no suitable cipher suite for a server with an ECDSA key: give the server an RSA certificate, or allow Suites::All if the modem has older ECDSA suites"
+            }
+            Self::ServerKey(ServerKey::Rsa) => {
+                "no suitable cipher suite for a server with an RSA key: give the server an ECDSA certificate, or allow Suites::All"
+            }
+            Self::Suites => {
+                "none of the cipher suites that the policy allows at its TLS version: allow Suites::All, or raise the version"
+            }
+            Self::Version(TlsVersion::Tls13) => {
+                "no TLS 1.3: let the server also speak TLS 1.2, and ask for that"
+            }
+            Self::Version(_) => "no such TLS version: ask for one it has",
+        })
+    }
+}
+
+/// What a modem has, with the firmware that it was found to run. `Unknown` and `None` mean that
+/// neither the manual nor the modem says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What is checked of a server, and shown to it.
+    pub verification: Verification,
+    /// Oldest and newest TLS version.
+    pub versions: (TlsVersion, TlsVersion),
+    /// Its cipher suites, as far as sectag knows their numbers. Which keys a server may have follows:
+    /// see [`speaks_to`](Self::speaks_to).
+    pub suites: SuiteSet,
+    /// Application-layer protocol negotiation.
+    pub alpn: Support,
+    /// Pre-shared keys.
+    pub psk: Support,
+    /// Session resumption, by id or ticket.
+    pub resumption: Support,
+    /// Root certificates in one CA.
+    pub roots: Option<u8>,
+    /// Certificates of a client's chain.
+    pub client_chain: Option<u8>,
+    /// Certificates between the server's and the root.
+    pub chain_depth: Option<u8>,
+    /// The longest TLS record it can take, in bytes of content.
+    pub record_limit: Option<u16>,
+    /// TLS sockets at a time.
+    pub sockets: u8,
+    /// What `flush` waits for.
+    pub flush: Flush,
+    /// How long one connect can keep the other sockets waiting, in milliseconds.
+    pub connect_blocks_ms: u32,
+    /// How long one close can keep the other sockets waiting, in milliseconds.
+    pub close_blocks_ms: u32,
+}
+
+impl Capabilities {
+    /// A modem of TLS 1.2 of which nothing else is known; a backend fills in what is.
+    pub const UNKNOWN: Self = Self {
+        verification: Verification::UNKNOWN,
+        versions: (TlsVersion::Tls12, TlsVersion::Tls12),
+        suites: SuiteSet::EMPTY,
+        alpn: Support::Unknown,
+        psk: Support::Unknown,
+        resumption: Support::Unknown,
+        roots: None,
+        client_chain: None,
+        chain_depth: None,
+        record_limit: None,
+        sockets: 1,
+        flush: Flush::LeftTheMcu,
+        connect_blocks_ms: 0,
+        close_blocks_ms: 0,
+    };
+
+    /// Whether there is a cipher suite for a server with this kind of key.
+    pub const fn speaks_to(&self, key: ServerKey) -> bool {
+        !self.suites.for_key(key).is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn both_needed_is_as_good_as_the_worse() {
+        use Support::{No, Unknown, Yes};
+        for (a, b, both) in [
+            (Yes, Yes, Yes),
+            (Yes, Unknown, Unknown),
+            (Unknown, No, No),
+            (Yes, No, No),
+        ] {
+            assert_eq!((a.and(b), b.and(a)), (both, both));
+        }
+    }
+
+    #[test]
+    fn every_missing_feature_has_its_cause_and_next_step() {
+        let ecdsa = Feature::ServerKey(ServerKey::Ecdsa).to_string();
+        assert!(
+            ecdsa.contains("ECDSA key") && ecdsa.contains("give the server an RSA certificate")
+        );
+        for feature in [
+            Feature::Alpn,
+            Feature::ClientCertificate,
+            Feature::Psk,
+            Feature::Resumption,
+            Feature::ServerKey(ServerKey::Rsa),
+            Feature::Suites,
+            Feature::Version(TlsVersion::Tls13),
+            Feature::Version(TlsVersion::Tls10),
+        ] {
+            let text = feature.to_string();
+            assert!(text.starts_with("no") && text.contains(": "), "{text}");
         }
     }
 }

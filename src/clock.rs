@@ -13,6 +13,10 @@ pub const MIN_DATE: DateTime = DateTime {
     second: 0,
 };
 
+/// A modem clock this many years after [`MIN_DATE`] is not set either: firmware is not run for so long
+/// without a release, and a wrong year makes every certificate look expired.
+const PLAUSIBLE_YEARS: u16 = 30;
+
 /// A date and time in UTC, to the second. Years 2000 to 2099.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -56,6 +60,27 @@ impl DateTime {
         } else {
             None
         }
+    }
+
+    /// Whether a clock that shows this can be right: not before `min`, and not absurdly far in the
+    /// future, which is 30 years after [`MIN_DATE`].
+    pub const fn is_plausible(self, min: Self) -> bool {
+        !self.is_before(min) && self.year < MIN_DATE.year + PLAUSIBLE_YEARS
+    }
+
+    /// `<` for constants.
+    pub(crate) const fn is_before(self, other: Self) -> bool {
+        self.packed() < other.packed()
+    }
+
+    /// In the order of time.
+    const fn packed(self) -> u64 {
+        (self.year as u64) << 40
+            | (self.month as u64) << 32
+            | (self.day as u64) << 24
+            | (self.hour as u64) << 16
+            | (self.minute as u64) << 8
+            | self.second as u64
     }
 
     /// From seconds since 1970-01-01T00:00:00Z; `None` outside the years 2000 to 2099.
@@ -255,6 +280,41 @@ mod tests {
             DateTime::parse_local("08/01/04,00:19:43+00"),
             Some(utc(2008, 1, 4, 0, 19, 43))
         );
+    }
+
+    #[test]
+    fn clock_of_another_age_is_not_plausible() {
+        let min = utc(2026, 11, 20, 3, 4, 5);
+        for (shown, plausible) in [
+            (utc(2026, 11, 20, 3, 4, 4), false),
+            (min, true),
+            (utc(2026, 12, 1, 0, 0, 0), true),
+            (utc(2055, 12, 31, 23, 59, 59), true),
+            (utc(2056, 1, 1, 0, 0, 0), false),
+            (utc(2099, 1, 1, 0, 0, 0), false),
+        ] {
+            assert_eq!(shown.is_plausible(min), plausible, "{shown:?}");
+            assert_eq!(shown.is_before(min), shown < min);
+        }
+    }
+
+    #[test]
+    fn zones_are_taken_off_over_the_ends_of_day_year_and_range() {
+        for (text, expected) in [
+            ("26/12/31,23:50:00-01", Some(utc(2027, 1, 1, 0, 5, 0))),
+            ("28/03/01,00:10:00+01", Some(utc(2028, 2, 29, 23, 55, 0))),
+            ("26/06/01,13:00:00+56", Some(utc(2026, 5, 31, 23, 0, 0))),
+            ("26/06/01,12:00:00-48", Some(utc(2026, 6, 2, 0, 0, 0))),
+            // India and Nepal, and the DST digit behind.
+            ("2026/06/01,05:45:00+23,1", Some(utc(2026, 6, 1, 0, 0, 0))),
+            ("2026/06/01,05:30:00+22", Some(utc(2026, 6, 1, 0, 0, 0))),
+            // Outside of what can be represented.
+            ("2000/01/01,00:00:00+04", None),
+            ("2099/12/31,23:59:59-04", None),
+            ("2100/01/01,00:00:00+00", None),
+        ] {
+            assert_eq!(DateTime::parse_local(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use embassy_time::{Duration, Instant};
 
-use crate::capabilities::Verification;
+use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::engine::{At, Core, Counters, Engine, Rest};
 use crate::error::{AtError, BringUpError};
@@ -41,7 +41,7 @@ impl<'a, M: Modem> Control<'a, M> {
     /// reason in [`Status::problem`]. May be dropped at any time.
     pub async fn status(&self) -> Status {
         let core = self.engine.core;
-        let mut status = Status::new(self.verification(), core.counters.get());
+        let mut status = Status::new(self.capabilities(), core.counters.get());
         match self.engine.answering().await {
             Ok((at, problem)) => {
                 status.problem = problem;
@@ -53,7 +53,7 @@ impl<'a, M: Modem> Control<'a, M> {
         let open = slots.iter().filter(|slot| !slot.is_free()).count();
         status.sockets_open = open as u8;
         status.sockets_limit = slots.len() as u8;
-        status.verification = self.verification();
+        status.capabilities = self.capabilities();
         status.counters = core.counters.get();
         status
     }
@@ -192,6 +192,12 @@ impl<'a, M: Modem> Control<'a, M> {
     /// What is checked of a server, as far as this firmware is known.
     pub fn verification(&self) -> Verification {
         self.modem.verification()
+    }
+
+    /// What this modem has and can, as far as its firmware is known. Complete once it has come up;
+    /// a key that it then refuses on a connect counts as absent from then on.
+    pub fn capabilities(&self) -> Capabilities {
+        self.modem.capabilities()
     }
 
     /// The backend, for what only this modem can do.

@@ -9,7 +9,7 @@ use core::fmt;
 use embedded_io::ErrorKind;
 
 use crate::at::InvalidInput;
-use crate::capabilities::Check;
+use crate::capabilities::{Check, Feature};
 use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
 use crate::credentials::Kind;
@@ -286,9 +286,9 @@ pub enum ConnectError {
     At(AtError),
     /// The modem could not be brought up.
     BringUp(BringUpError),
-    /// Certificates carry dates, and the modem's clock is before
-    /// [`MIN_DATE`](crate::clock::MIN_DATE). Set it: by the network, NTP or
-    /// `Control::set_clock`.
+    /// Certificates carry dates, and the modem's clock is before [`MIN_DATE`](crate::MIN_DATE) or
+    /// what [`TlsConfig::min_date`](crate::TlsConfig::min_date) raised it to, or absurdly far in the
+    /// future. Set it: by the network, NTP or `Control::set_clock`.
     ClockNotSet {
         /// What the modem's clock says.
         now: DateTime,
@@ -297,6 +297,9 @@ pub enum ConnectError {
     CredentialMissing(Kind),
     /// The name, port, tag or policy cannot be used; nothing was sent.
     InvalidInput(InvalidInput),
+    /// The policy asks for something that this modem does not have. Nothing was sent if that is known
+    /// of its firmware, otherwise its settings were tried; no connection was attempted.
+    Lacks(Feature),
     /// The modem tried and reported a failure.
     Refused(Refusal),
     /// The modem is to push data, up to `needed` bytes at once, and the receive rings are smaller.
@@ -346,6 +349,7 @@ impl fmt::Display for ConnectError {
             ),
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::InvalidInput(input) => input.fmt(f),
+            Self::Lacks(feature) => write!(f, "this modem has {feature}"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::RingTooSmall { needed } => write!(
                 f,
@@ -386,7 +390,7 @@ impl embedded_io::Error for ConnectError {
             Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
-            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Lacks(_) | Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Unverifiable(_) => ErrorKind::PermissionDenied,
             Self::At(_) | Self::ClockNotSet { .. } => ErrorKind::Other,
         }

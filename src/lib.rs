@@ -42,6 +42,7 @@ mod raw;
 mod secret;
 mod socket;
 mod status;
+mod suites;
 #[cfg(feature = "tap")]
 pub mod tap;
 mod tls;
@@ -50,8 +51,9 @@ mod tls;
 pub use atat as __atat;
 
 pub use backoff::Backoff;
-pub use capabilities::{Check, Support, Verification};
+pub use capabilities::{Capabilities, Check, Feature, Flush, Support, Verification};
 pub use cause::{Cause, Causes};
+pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
@@ -67,7 +69,8 @@ pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
-pub use tls::{CaScope, Dangerous, ServerName, Suites, TlsConfig};
+pub use suites::SuiteSet;
+pub use tls::{CaScope, Dangerous, Psk, ServerKey, ServerName, Suites, TlsConfig, TlsVersion};
 
 use engine::Engine;
 use modem::Modem;

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 
 use embassy_time::Duration;
 
-use crate::capabilities::Verification;
+use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
 use crate::engine::At;
@@ -14,7 +14,7 @@ use crate::power::Power;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
 use crate::status::{SimCard, Status, Technology};
-use crate::tls::{ServerName, Suites, TlsConfig};
+use crate::tls::{ServerName, TlsConfig};
 
 /// What one line from the modem is, in its dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,13 +167,6 @@ pub struct Open<'a> {
     pub slot: Slot,
 }
 
-impl Open<'_> {
-    /// Refuses when the policy asks for a check that `known` does not promise.
-    pub fn check(&self, known: &Verification) -> Result<(), ConnectError> {
-        self.config.unmet(known)
-    }
-}
-
 /// An entry of the engine's socket table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(pub(crate) u8);
@@ -258,8 +251,19 @@ pub trait Modem {
     /// calls it once such an exchange has ended; nothing to do must cost no exchange.
     async fn tidy(&self, at: At<'_>) -> Result<(), AtError>;
 
-    /// Opens a verified TLS connection. The engine closes the id if this fails or is dropped.
-    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError>;
+    /// Refuses a connection that is known to be impossible, before anything is sent for it: a tag that
+    /// this modem cannot name, a check that no firmware does, a feature that this one does not have
+    /// ([`TlsConfig::check`], [`TlsConfig::suites_for`]). What is Unknown is for [`open`](Self::open) to
+    /// try.
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError>;
+
+    /// Opens a verified TLS connection that was admitted, and returns what is checked on it. The engine closes the id if
+    /// this fails or is dropped.
+    ///
+    /// Everything that verification depends on is written to the modem anew, whatever was written
+    /// before, and [`TlsConfig::check`] decides by the answers. A result that means "connected, but not
+    /// verified" is an error.
+    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<Verification, ConnectError>;
 
     /// Sends `transfer.len` bytes from the ring.
     async fn send(&self, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError>;
@@ -274,14 +278,12 @@ pub trait Modem {
     /// Closes an id, whether or not it is open. `Ok` means that the modem confirmed that it is free.
     async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError>;
 
-    /// What is checked of a server, as far as this firmware is known.
-    fn verification(&self) -> Verification;
+    /// What it has and can, as far as this firmware is known.
+    fn capabilities(&self) -> Capabilities;
 
-    /// The cipher suites with which `offered` is met, by their IANA numbers; empty when not known.
-    /// For tools that look at a server on the modem's behalf.
-    fn cipher_suites(&self, offered: Suites) -> &'static [u16] {
-        let _ = offered;
-        &[]
+    /// What is checked of a server, as far as this firmware is known.
+    fn verification(&self) -> Verification {
+        self.capabilities().verification
     }
 
     /// The number behind a refusal of the command line `command`, where the modem tells it only when

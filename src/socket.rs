@@ -73,6 +73,8 @@ impl<'a, M: Modem> Sockets<'a, M> {
         if let Some(needed) = push.filter(|&unit| engine.table.rx(Slot(0)).capacity() < unit) {
             return Err(ConnectError::RingTooSmall { needed });
         }
+        // Before there is an id that would have to be closed.
+        self.modem.admit(config)?;
         let slot = self.claim().await?;
         engine.slot(slot).push.set(push.is_some());
         // Whatever ends this future early leaves the id to the supervisor.
@@ -81,16 +83,17 @@ impl<'a, M: Modem> Sockets<'a, M> {
             slot,
             verified: Verification::UNKNOWN,
         };
-        self.modem
+        socket.verified = self
+            .modem
             .open(at, self.open(slot, name, port, config))
             .await?;
         let state = engine.slot(slot);
         if state.phase.get() != SocketPhase::Opening {
             return Err(ConnectError::At(crate::error::AtError::ModemReset));
         }
-        socket.verified = self.modem.verification();
         state.opened(engine.core.fixed.timing.poll);
         engine.core.work.wake();
+        info!("connected, checked of the server: {}", socket.verified);
         Ok(socket)
     }
 

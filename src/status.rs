@@ -4,7 +4,7 @@ use core::fmt;
 
 use heapless::String;
 
-use crate::capabilities::Verification;
+use crate::capabilities::Capabilities;
 use crate::clock::DateTime;
 use crate::engine::Counters;
 use crate::error::BringUpError;
@@ -45,8 +45,8 @@ pub struct Status {
     pub clock: Option<DateTime>,
     /// The address of the data connection; `None` also without one.
     pub address: Option<String<40>>,
-    /// What is checked of a server, as far as this firmware is known.
-    pub verification: Verification,
+    /// What it has and can, as far as this firmware is known.
+    pub capabilities: Capabilities,
     /// Sockets in use, also those that are being closed.
     pub sockets_open: u8,
     /// The most sockets at a time: the smaller of the modem's limit and what the firmware has memory
@@ -57,7 +57,7 @@ pub struct Status {
 }
 
 impl Status {
-    pub(crate) const fn new(verification: Verification, counters: Counters) -> Self {
+    pub(crate) const fn new(capabilities: Capabilities, counters: Counters) -> Self {
         Self {
             problem: None,
             manufacturer: None,
@@ -77,7 +77,7 @@ impl Status {
             },
             clock: None,
             address: None,
-            verification,
+            capabilities,
             sockets_open: 0,
             sockets_limit: 0,
             counters,

@@ -3,9 +3,11 @@
 use core::fmt;
 
 use crate::at::{InvalidInput, Text};
-use crate::capabilities::{Check, Support, Verification};
+use crate::capabilities::{Capabilities, Check, Feature, Support, Verification};
+use crate::clock::{DateTime, MIN_DATE};
 use crate::credentials::Tag;
 use crate::error::ConnectError;
+use crate::suites::SuiteSet;
 
 /// The name of a server: what is resolved, sent as SNI and looked for in its certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,89 @@ pub enum Suites {
     Modern,
     /// All that the modem has, down to CBC, 3DES and RC4: for servers that have nothing better.
     All,
+    /// This one and no other, by its IANA number.
+    Only(u16),
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.0, out of use since 2021.
+    Tls10,
+    /// TLS 1.1, out of use since 2021.
+    Tls11,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls10 => "1.0",
+            Self::Tls11 => "1.1",
+            Self::Tls12 => "1.2",
+            Self::Tls13 => "1.3",
+        })
+    }
+}
+
+/// The kind of key in a server's certificate; a cipher suite is for one or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ServerKey {
+    /// An elliptic curve.
+    Ecdsa,
+    /// RSA.
+    Rsa,
+}
+
+/// A pre-shared key and its name. `Debug` shows neither.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Psk {
+    identity: Text<'static, 128>,
+    key: Text<'static, 128>,
+}
+
+impl Psk {
+    /// Identity and key of 1 to 128 bytes each. The key is handed to the modem as it is written here,
+    /// which on all that are known means hex digits.
+    pub const fn new(identity: &'static str, key: &'static str) -> Result<Self, InvalidInput> {
+        if identity.is_empty() || key.is_empty() {
+            return Err(InvalidInput::Empty);
+        }
+        match (Text::new(identity), Text::new(key)) {
+            (Ok(identity), Ok(key)) => Ok(Self { identity, key }),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// For a backend: the name of the key.
+    pub const fn identity(&self) -> &'static str {
+        self.identity.as_str()
+    }
+
+    /// For a backend: the key, a secret.
+    pub const fn key(&self) -> &'static str {
+        self.key.as_str()
+    }
+}
+
+impl fmt::Debug for Psk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Psk(masked)")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Psk {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Psk(masked)");
+    }
 }
 
 /// Credentials and policy of a connection. Verification is on; what the modem cannot verify is
@@ -85,18 +170,31 @@ pub struct TlsConfig {
     client_certificate: bool,
     ca_scope: CaScope,
     suites: Suites,
+    min_version: TlsVersion,
+    server_key: Option<ServerKey>,
+    min_date: DateTime,
+    alpn: Option<Text<'static, 64>>,
+    psk: Option<Psk>,
+    resumption: bool,
     required: Checks,
     accepted_missing: Checks,
 }
 
 impl TlsConfig {
-    /// Verifies the server against the CA stored under `tag`, and sends no client certificate.
+    /// Verifies the server against the CA stored under `tag`, with TLS 1.2 or newer and modern cipher
+    /// suites, and sends no client certificate.
     pub const fn new(tag: Tag) -> Self {
         Self {
             tag,
             client_certificate: false,
             ca_scope: CaScope::Public,
             suites: Suites::Modern,
+            min_version: TlsVersion::Tls12,
+            server_key: None,
+            min_date: MIN_DATE,
+            alpn: None,
+            psk: None,
+            resumption: false,
             required: Checks::CHAIN.with(Check::Name),
             accepted_missing: Checks::NONE,
         }
@@ -117,6 +215,55 @@ impl TlsConfig {
     /// Chooses the cipher suites.
     pub const fn suites(mut self, suites: Suites) -> Self {
         self.suites = suites;
+        self
+    }
+
+    /// Allows TLS down to `version`; the default is 1.2. A modem that can only be set to one version or
+    /// to all, as the BG96, is then set to just this one: "all" would include SSL 3.
+    pub const fn min_version(mut self, version: TlsVersion) -> Self {
+        self.min_version = version;
+        self
+    }
+
+    /// Declares the kind of key in the server's certificate, so that a modem without a suite for it is
+    /// an error before anything is sent, and a modem that offers a single suite offers a fitting one.
+    pub const fn server_key(mut self, key: ServerKey) -> Self {
+        self.server_key = Some(key);
+        self
+    }
+
+    /// Negotiates this application protocol, for instance `mqtt` or `x-amzn-mqtt-ca`, of 1 to 64 bytes.
+    pub const fn alpn(mut self, protocol: &'static str) -> Result<Self, InvalidInput> {
+        if protocol.is_empty() {
+            return Err(InvalidInput::Empty);
+        }
+        match Text::new(protocol) {
+            Ok(protocol) => self.alpn = Some(protocol),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// Also offers this pre-shared key. A server that chooses a certificate instead is verified as
+    /// ever. Needs a suite for it: [`Suites::All`] where the modem names none.
+    pub const fn psk(mut self, psk: Psk) -> Self {
+        self.psk = Some(psk);
+        self
+    }
+
+    /// Lets the modem resume an earlier session, which saves most of a handshake and does not verify
+    /// the server's certificate again. Off by default.
+    pub const fn session_resumption(mut self) -> Self {
+        self.resumption = true;
+        self
+    }
+
+    /// Raises the date before which the modem's clock counts as not set. Can only be raised: a date
+    /// before [`MIN_DATE`] changes nothing.
+    pub const fn min_date(mut self, date: DateTime) -> Self {
+        if self.min_date.is_before(date) {
+            self.min_date = date;
+        }
         self
     }
 
@@ -147,8 +294,88 @@ impl TlsConfig {
         self.suites
     }
 
-    /// The first check that is required and that `known` does not promise.
-    pub(crate) fn unmet(&self, known: &Verification) -> Result<(), ConnectError> {
+    /// The oldest TLS version allowed.
+    pub const fn oldest_version(&self) -> TlsVersion {
+        self.min_version
+    }
+
+    /// The application protocol to negotiate.
+    pub const fn alpn_protocol(&self) -> Option<&'static str> {
+        match &self.alpn {
+            Some(protocol) => Some(protocol.as_str()),
+            None => None,
+        }
+    }
+
+    /// The pre-shared key to offer.
+    pub const fn pre_shared_key(&self) -> Option<&Psk> {
+        self.psk.as_ref()
+    }
+
+    /// Whether sessions may be resumed.
+    pub const fn resumes_sessions(&self) -> bool {
+        self.resumption
+    }
+
+    /// The date before which the modem's clock counts as not set.
+    pub const fn earliest_date(&self) -> DateTime {
+        self.min_date
+    }
+
+    /// For a backend: refuses what the policy asks for and `has` says is not there; what is Unknown is
+    /// for the modem to say. Returns the suites to offer, those that both the policy allows and the
+    /// modem has.
+    pub fn suites_for(&self, has: &Capabilities) -> Result<SuiteSet, ConnectError> {
+        for (asked, support, feature) in [
+            (self.alpn.is_some(), has.alpn, Feature::Alpn),
+            (self.psk.is_some(), has.psk, Feature::Psk),
+            (self.resumption, has.resumption, Feature::Resumption),
+            (
+                self.client_certificate,
+                has.verification.client_certificate,
+                Feature::ClientCertificate,
+            ),
+            (
+                true,
+                if self.min_version > has.versions.1 {
+                    Support::No
+                } else {
+                    Support::Yes
+                },
+                Feature::Version(self.min_version),
+            ),
+        ] {
+            if asked && support == Support::No {
+                return Err(ConnectError::Lacks(feature));
+            }
+        }
+        let allowed = match self.suites {
+            Suites::Modern => has.suites.modern(),
+            Suites::All => has.suites,
+            Suites::Only(number) => has.suites.intersection(SuiteSet::of(&[number])),
+        };
+        let mut offered = allowed;
+        if let Some(key) = self.server_key {
+            offered = allowed.for_key(key);
+            if offered.is_empty() && !allowed.is_empty() {
+                return Err(ConnectError::Lacks(Feature::ServerKey(key)));
+            }
+        }
+        if self.psk.is_some() {
+            offered = offered.union(allowed.for_psk());
+        }
+        // With a key but no suite for it the key would silently not be used. Firmware that knows the
+        // key does not list its suites (bg96 sheet, T16), so all of them may include some.
+        let useless =
+            self.psk.is_some() && self.suites != Suites::All && allowed.for_psk().is_empty();
+        if offered.is_empty() || useless {
+            return Err(ConnectError::Lacks(Feature::Suites));
+        }
+        Ok(offered)
+    }
+
+    /// For a backend: refuses when a check is required that `known` does not promise.
+    pub fn check(&self, known: &Verification) -> Result<(), ConnectError> {
         for check in [Check::Chain, Check::Name, Check::Dates, Check::Sni] {
             let private = check == Check::Name && self.ca_scope == CaScope::Private;
             if self.required.has(check)
@@ -206,6 +433,7 @@ mod tests {
             name,
             dates,
             sni: Support::No,
+            client_certificate: Support::Unknown,
         }
     }
 
@@ -213,27 +441,27 @@ mod tests {
     fn chain_and_name_are_required_unless_that_very_one_is_accepted() {
         use Support::{No, Unknown, Yes};
         let refused = |check| Err(ConnectError::Unverifiable(check));
-        assert_eq!(CONFIG.unmet(&known(Yes, Yes, No)), Ok(()));
+        assert_eq!(CONFIG.check(&known(Yes, Yes, No)), Ok(()));
         assert_eq!(
-            CONFIG.unmet(&known(Unknown, Yes, Yes)),
+            CONFIG.check(&known(Unknown, Yes, Yes)),
             refused(Check::Chain)
         );
         assert_eq!(
-            CONFIG.unmet(&known(Yes, Unknown, Yes)),
+            CONFIG.check(&known(Yes, Unknown, Yes)),
             refused(Check::Name)
         );
         let accepted = CONFIG.dangerous().accept_missing(Check::Chain);
-        assert_eq!(accepted.unmet(&known(No, Yes, Yes)), Ok(()));
-        assert_eq!(accepted.unmet(&known(No, No, Yes)), refused(Check::Name));
+        assert_eq!(accepted.check(&known(No, Yes, Yes)), Ok(()));
+        assert_eq!(accepted.check(&known(No, No, Yes)), refused(Check::Name));
     }
 
     #[test]
     fn private_ca_excuses_the_name_only() {
         use Support::{No, Yes};
         let private = CONFIG.ca_scope(CaScope::Private);
-        assert_eq!(private.unmet(&known(Yes, No, No)), Ok(()));
+        assert_eq!(private.check(&known(Yes, No, No)), Ok(()));
         assert_eq!(
-            private.unmet(&known(No, No, No)),
+            private.check(&known(No, No, No)),
             Err(ConnectError::Unverifiable(Check::Chain))
         );
     }
@@ -243,13 +471,141 @@ mod tests {
         use Support::{Unknown, Yes};
         let strict = CONFIG.require(Check::Dates);
         assert_eq!(
-            strict.unmet(&known(Yes, Yes, Unknown)),
+            strict.check(&known(Yes, Yes, Unknown)),
             Err(ConnectError::Unverifiable(Check::Dates))
         );
         let strict = CONFIG.require(Check::Sni);
         assert_eq!(
-            strict.unmet(&known(Yes, Yes, Yes)),
+            strict.check(&known(Yes, Yes, Yes)),
             Err(ConnectError::Unverifiable(Check::Sni))
+        );
+    }
+
+    const MODEM: Capabilities = Capabilities {
+        suites: SuiteSet::of(&[0xC02F, 0xC030, 0xC013, 0xC009, 0x0005]),
+        ..Capabilities::UNKNOWN
+    };
+
+    #[test]
+    fn what_a_modem_lacks_is_an_error_and_what_is_unknown_is_left_to_it() {
+        let psk = Psk::new("device-1", "00112233").unwrap();
+        for (config, field, feature) in [
+            (
+                CONFIG.alpn("mqtt").unwrap(),
+                (|has| &mut has.alpn) as fn(&mut Capabilities) -> &mut Support,
+                Feature::Alpn,
+            ),
+            (
+                CONFIG.psk(psk).suites(Suites::All),
+                |has| &mut has.psk,
+                Feature::Psk,
+            ),
+            (
+                CONFIG.session_resumption(),
+                |has| &mut has.resumption,
+                Feature::Resumption,
+            ),
+            (
+                CONFIG.client_certificate(),
+                |has| &mut has.verification.client_certificate,
+                Feature::ClientCertificate,
+            ),
+        ] {
+            for support in [Support::Unknown, Support::Yes] {
+                let mut has = MODEM;
+                *field(&mut has) = support;
+                assert!(config.suites_for(&has).is_ok(), "{feature:?}");
+            }
+            let mut has = MODEM;
+            *field(&mut has) = Support::No;
+            assert_eq!(config.suites_for(&has), Err(ConnectError::Lacks(feature)));
+            // Who does not ask for it does not mind.
+            assert!(CONFIG.suites_for(&has).is_ok());
+        }
+        let newer = CONFIG.min_version(TlsVersion::Tls13);
+        assert_eq!(
+            newer.suites_for(&MODEM),
+            Err(ConnectError::Lacks(Feature::Version(TlsVersion::Tls13)))
+        );
+        assert!(
+            CONFIG
+                .min_version(TlsVersion::Tls10)
+                .suites_for(&MODEM)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn suites_are_those_of_policy_modem_and_server_key() {
+        let offered = |config: TlsConfig| config.suites_for(&MODEM).map(|set| set.iter().next());
+        let lacks = |feature| Err(ConnectError::Lacks(feature));
+        let (rsa, ecdsa) = (ServerKey::Rsa, ServerKey::Ecdsa);
+        assert_eq!(
+            CONFIG.suites_for(&MODEM),
+            Ok(SuiteSet::of(&[0xC02F, 0xC030]))
+        );
+        let all = CONFIG.suites(Suites::All);
+        assert_eq!(all.suites_for(&MODEM), Ok(MODEM.suites));
+        assert_eq!(offered(all.server_key(ecdsa)), Ok(Some(0xC009)));
+        assert_eq!(offered(CONFIG.server_key(rsa)), Ok(Some(0xC02F)));
+        assert_eq!(
+            offered(CONFIG.server_key(ecdsa)),
+            lacks(Feature::ServerKey(ecdsa))
+        );
+        let only = |number| CONFIG.suites(Suites::Only(number));
+        assert_eq!(offered(only(0xC013)), Ok(Some(0xC013)));
+        assert_eq!(offered(only(0xC02B)), lacks(Feature::Suites));
+        assert_eq!(offered(only(0xFFFF)), lacks(Feature::Suites));
+        assert_eq!(
+            offered(only(0xC013).server_key(ecdsa)),
+            lacks(Feature::ServerKey(ecdsa))
+        );
+    }
+
+    #[test]
+    fn psk_needs_a_suite_that_uses_it() {
+        let psk = Psk::new("device-1", "00112233").unwrap();
+        let mut has = MODEM;
+        has.psk = Support::Yes;
+        let modern = CONFIG.psk(psk);
+        assert_eq!(
+            modern.suites_for(&has),
+            Err(ConnectError::Lacks(Feature::Suites))
+        );
+        assert!(modern.suites(Suites::All).suites_for(&has).is_ok());
+        has.suites = has.suites.with(0x00A8);
+        assert!(modern.suites(Suites::Only(0x00A8)).suites_for(&has).is_ok());
+    }
+
+    #[test]
+    fn minimum_date_can_only_be_raised() {
+        let day = |year| DateTime::new(year, 12, 24, 0, 0, 0).unwrap();
+        assert_eq!(CONFIG.earliest_date(), MIN_DATE);
+        assert_eq!(CONFIG.min_date(day(2020)).earliest_date(), MIN_DATE);
+        let raised = CONFIG.min_date(day(2030));
+        assert_eq!(raised.earliest_date(), day(2030));
+        assert_eq!(raised.min_date(day(2029)).earliest_date(), day(2030));
+    }
+
+    #[test]
+    fn policy_shows_no_secret() {
+        extern crate std;
+        let psk = Psk::new("device-1", "00112233445566778899").unwrap();
+        let shown = std::format!("{:?}", CONFIG.psk(psk));
+        assert!(
+            shown.contains("masked") && !shown.contains("0011") && !shown.contains("device"),
+            "{shown}"
+        );
+        assert_eq!(Psk::new("", "00"), Err(InvalidInput::Empty));
+        assert_eq!(Psk::new("a", ""), Err(InvalidInput::Empty));
+        assert_eq!(
+            Psk::new("a\"b", "00"),
+            Err(InvalidInput::ForbiddenCharacter { at: 1 })
+        );
+        assert_eq!(CONFIG.alpn("").err(), Some(InvalidInput::Empty));
+        assert_eq!(
+            CONFIG.alpn("a\r").err(),
+            Some(InvalidInput::ForbiddenCharacter { at: 1 })
         );
     }
 

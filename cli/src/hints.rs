@@ -199,7 +199,12 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
             bring_up(error, target.modem.map_or(115_200, |args| args.baud))
         }
         ConnectError::ClockNotSet { now } => because(&format!(
-            "the modem's clock says {now}, which is before {MIN_DATE}, so it cannot tell whether a certificate is valid"
+            "the modem's clock says {now}, {}, so it cannot tell whether a certificate is valid",
+            if *now < MIN_DATE {
+                format!("which is before {MIN_DATE}")
+            } else {
+                "which cannot be".into()
+            }
         )),
         ConnectError::CredentialMissing(kind) => {
             let option = match kind {

@@ -148,7 +148,7 @@ pub(crate) async fn set_clock<M: Modem>(
             .clock()
             .await
             .map_err(failed)?
-            .is_none_or(|now| now < MIN_DATE),
+            .is_none_or(|now| !now.is_plausible(MIN_DATE)),
     };
     if !from_host {
         return Ok(());

@@ -630,10 +630,16 @@ impl Core {
         let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
         let asked = if running { name.as_bytes() } else { b"" };
         let kind = modem.line(line, asked);
+        // An echo repeats a command, which may be a secret one.
+        let shown = if line.starts_with(b"AT") {
+            &line[..2]
+        } else {
+            line
+        };
         if (self.private.get() || self.secret.get()) && kind == Line::Info {
             trace!("< ({} bytes)", line.len());
         } else {
-            trace!("< {}", Ascii(line));
+            trace!("< {}", Ascii(shown));
         }
         if let Line::Urc(Urc::Restarted | Urc::Saving) = kind {
             drop(framer);

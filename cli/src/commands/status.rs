@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use sectag::clock::MIN_DATE;
 use sectag::modem::Modem;
-use sectag::{Control, SimCard, Sockets, Status};
+use sectag::{Capabilities, Control, ServerKey, SimCard, Sockets, Status};
 
 use crate::args::StatusArgs;
 use crate::hints::{self, Failure};
@@ -77,6 +77,7 @@ fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
         }
     });
     let signal = status.signal;
+    let has = &status.capabilities;
     let mut rows = vec![
         row("manufacturer", "manufacturer", status.manufacturer.as_ref()),
         row("model", "model", status.model.as_ref()),
@@ -96,7 +97,25 @@ fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
         row(
             "checks of a server",
             "verification",
-            Some(tls::describe(status.verification)),
+            Some(tls::describe(has.verification)),
+        ),
+        row(
+            "TLS",
+            "tls",
+            Some(format!("{} to {}", has.versions.0, has.versions.1)),
+        ),
+        row("keys of servers", "server_keys", server_keys(has)),
+        row("ALPN", "alpn", Some(tls::word(has.alpn))),
+        row("pre-shared keys", "psk", Some(tls::word(has.psk))),
+        row(
+            "session resumption",
+            "resumption",
+            Some(tls::word(has.resumption)),
+        ),
+        row(
+            "TLS sockets",
+            "tls_sockets",
+            Some(format!("{} at a time", has.sockets)),
         ),
     ];
     if let Some(card) = card {
@@ -106,12 +125,26 @@ fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
     rows
 }
 
+/// Which keys a server may have, for the modem to have a cipher suite for it.
+fn server_keys(has: &Capabilities) -> Option<&'static str> {
+    match (
+        has.speaks_to(ServerKey::Rsa),
+        has.speaks_to(ServerKey::Ecdsa),
+    ) {
+        (true, true) => Some("RSA, ECDSA"),
+        (true, false) => Some("RSA only"),
+        (false, true) => Some("ECDSA only"),
+        (false, false) => None,
+    }
+}
+
 /// Numbers as numbers, in the units of the keys; what is not known is left out.
 fn json(status: &Status, rows: &[Row]) -> String {
     let mut object = crate::json::Object::new();
     for Row { key, value, .. } in rows {
         object = match (*key, value) {
-            ("rssi" | "rsrp" | "rsrq" | "sinr" | "clock" | "verification", _) | (_, None) => object,
+            ("rssi" | "rsrp" | "rsrq" | "sinr" | "clock" | "verification" | "tls_sockets", _)
+            | (_, None) => object,
             (key, Some(value)) => object.text(key, value),
         };
     }
@@ -131,15 +164,17 @@ fn json(status: &Status, rows: &[Row]) -> String {
             .text("clock", &now.to_string())
             .truth("clock_set", now >= MIN_DATE);
     }
-    let checks = status.verification;
+    let checks = status.capabilities.verification;
     for (key, support) in [
         ("checks_chain", checks.chain),
         ("checks_dates", checks.dates),
         ("checks_name", checks.name),
         ("sends_sni", checks.sni),
+        ("client_certificate", checks.client_certificate),
     ] {
         object = object.text(key, tls::word(support));
     }
+    object = object.number("tls_sockets", status.capabilities.sockets.into());
     object = object.truth("up", status.problem.is_none());
     if let Some(problem) = &status.problem {
         object = object.text("problem", &problem.to_string());

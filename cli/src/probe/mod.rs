@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use sectag::clock::DateTime;
 use sectag::inspect::KeyType;
 use sectag::modem::Modem;
-use sectag::{Cause, Control, Kind, Suites};
+use sectag::{Cause, Control, Kind};
 use sectag_simulator::LoopbackNetwork;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -125,7 +125,7 @@ impl Prober {
             names: &self.names,
             files: &self.files,
             now,
-            suites: control.modem().cipher_suites(Suites::Modern).into(),
+            suites: control.capabilities().suites.modern().iter().collect(),
             login,
         };
         let step = report.spin(format!("looking at {host}:{port} from this computer"));

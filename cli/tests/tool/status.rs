@@ -18,6 +18,10 @@ fn everything_known_is_printed_for_people_and_programs() {
         "signal (RSRP)       -98 dBm",
         "signal (SINR)       4 dB",
         "address             10.64.0.1",
+        "TLS                 1.0 to 1.2",
+        "keys of servers     RSA only",
+        "ALPN                no",
+        "TLS sockets         6 at a time",
     ] {
         assert!(
             ended.stdout.lines().any(|printed| printed == line),

@@ -10,7 +10,7 @@ use crate::commands::{
 };
 #[cfg(feature = "radio")]
 use crate::radio;
-use crate::{Bg96, clock, codes, files, sockets};
+use crate::{Bg96, clock, codes, files, keys, sockets};
 
 /// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
 const BOOT_LIMIT: Duration = Duration::from_secs(12);
@@ -41,7 +41,10 @@ pub(crate) async fn run(
         wake(at, power).await?;
     }
     let at = *at;
+    modem.clock_floor.set(None);
+    modem.limited.set(0);
     settings(modem, at).await?;
+    step("AT+QSSLCFG", keys::discover(modem, at).await)?;
     // The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
     for id in 0..Bg96::LIMITS.ids {
         step("AT+QSSLCLOSE", sockets::close(at, id).await)?;
@@ -56,7 +59,7 @@ pub(crate) async fn run(
     radio::apply(modem, at).await?;
     registration(modem, at).await?;
     context(modem, at).await?;
-    step("AT+CCLK", clock::synchronise(modem, at).await)
+    step("AT+CCLK", clock::bring_up(modem, at).await)
 }
 
 fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {

@@ -11,9 +11,12 @@ use crate::commands::{ClockQuery, NetworkTime, Ntp, SetClock, Setting};
 /// The manual's limit for QNTP.
 const NTP_LIMIT: Duration = Duration::from_secs(125);
 
-pub(crate) async fn read(at: At<'_>) -> Result<DateTime, AtError> {
+pub(crate) async fn read(modem: &Bg96, at: At<'_>) -> Result<DateTime, AtError> {
+    modem.clock_floor.set(None);
     // A date that does not exist is a clock that was never set, such as the GPS epoch of 1980.
-    shown(at).await.map(|time| time.unwrap_or(NEVER))
+    let now = shown(at).await?.unwrap_or(NEVER);
+    remember(modem, now);
+    Ok(now)
 }
 
 /// What the clock shows, if that is a date at all.
@@ -21,16 +24,48 @@ pub(crate) async fn shown(at: At<'_>) -> Result<Option<DateTime>, AtError> {
     at.send(&ClockQuery).await.map(|time| time.0)
 }
 
-pub(crate) async fn set(at: At<'_>, now: DateTime) -> Result<(), AtError> {
-    at.send(&SetClock(now)).await.map(|_| ())
+pub(crate) async fn set(modem: &Bg96, at: At<'_>, now: DateTime) -> Result<(), AtError> {
+    modem.clock_floor.set(None);
+    at.send(&SetClock(now)).await?;
+    remember(modem, now);
+    Ok(())
 }
 
-/// Sets the clock from the network or NTP if it is not set. That neither knows the time is no failure
-/// here; a connect reports it.
-pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    if !modem.config.set_clock || read(at).await? >= MIN_DATE {
-        return Ok(());
+fn remember(modem: &Bg96, now: DateTime) {
+    if now.is_plausible(MIN_DATE) {
+        modem.clock_floor.set(Some(now));
     }
+}
+
+/// Whether the clock needs no look: it was not before `min` earlier in this life of the modem, and it
+/// runs as long as the modem is powered (sheet 2). Only the network and another host could set it
+/// back; then the modem, which compares by itself, refuses what is not yet valid, and the connect after
+/// one that failed looks again.
+pub(crate) fn is_known_set(modem: &Bg96, min: DateTime) -> bool {
+    modem.clock_floor.get().is_some_and(|seen| seen >= min)
+}
+
+pub(crate) async fn bring_up(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
+    if modem.config.set_clock && !read(modem, at).await?.is_plausible(MIN_DATE) {
+        synchronise(modem, at, MIN_DATE).await?;
+    }
+    Ok(())
+}
+
+/// Reads the clock for a connection that needs it not before `min`; tries to set one that is not, for
+/// the network may know by now what it did not at bring-up.
+pub(crate) async fn require(modem: &Bg96, at: At<'_>, min: DateTime) -> Result<DateTime, AtError> {
+    let now = read(modem, at).await?;
+    if !modem.config.set_clock || now.is_plausible(min) {
+        return Ok(now);
+    }
+    synchronise(modem, at, min).await?;
+    read(modem, at).await
+}
+
+/// Sets the clock from the network or NTP. That neither knows the time is no failure here; a connect
+/// reports it.
+async fn synchronise(modem: &Bg96, at: At<'_>, min: DateTime) -> Result<(), AtError> {
     tolerate(at.send(&Setting::ZoneFromNetwork).await.map(|_| ()))?;
     let network = match at.send(&NetworkTime).await {
         Ok(time) => time.0,
@@ -38,12 +73,17 @@ pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError>
         Err(AtError::Refused(_) | AtError::Garbled) => None,
         Err(error) => return Err(error),
     };
-    if let Some(now) = network.filter(|now| *now >= MIN_DATE) {
-        return set(at, now).await;
+    if let Some(now) = network.filter(|now| now.is_plausible(min)) {
+        return set(modem, at, now).await;
     }
     let Some(server) = modem.config.ntp else {
         return Ok(());
     };
+    // The time in the report is UTC on some firmware and local on others (sheet 2). With the zone at 0,
+    // as a clock that is not set is made to have it, they are the same.
+    if modem.clock_floor.get().is_none() {
+        tolerate(at.send(&SetClock(NEVER)).await.map(|_| ()))?;
+    }
     at.watch("+QNTP:");
     if tolerate(at.send(&Ntp(server)).await.map(|_| ()))? {
         return Ok(());
@@ -54,12 +94,11 @@ pub(crate) async fn synchronise(modem: &Bg96, at: At<'_>) -> Result<(), AtError>
         Err(AtError::Timeout) => None,
         Err(error) => return Err(error),
     };
-    // The time in the report is UTC on some firmware and local on others, so the clock counts; the
-    // report is for firmware that does not set it.
-    if let Some(now) = answered.filter(|now| *now >= MIN_DATE)
-        && read(at).await? < MIN_DATE
+    // The report is for firmware that does not set the clock.
+    if let Some(now) = answered.filter(|now| now.is_plausible(min))
+        && !read(modem, at).await?.is_plausible(min)
     {
-        set(at, now).await?;
+        set(modem, at, now).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use sectag::at::{AtatResp, Fields, Text, answer, at_command};
 use sectag::clock::DateTime;
-use sectag::{Secret, ServerName};
+use sectag::{Psk, Secret, ServerName};
 
 use crate::config::Auth;
 use crate::dialect;
@@ -273,6 +273,10 @@ at_command!(
     |text| { Fields::new(answer(text, "+QFLDS:")?).int().map(Number) }
 );
 
+/// The list of the keys that this firmware knows; long, see [`discover`](crate::keys::discover).
+pub(crate) struct ConfigureTest;
+at_command!(ConfigureTest, QUICK, "+QSSLCFG=?", |self, line| line);
+
 /// One key of a TLS context.
 pub(crate) struct Configure<'a> {
     pub(crate) key: &'static str,
@@ -280,20 +284,46 @@ pub(crate) struct Configure<'a> {
     pub(crate) value: Value<'a>,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     File(&'a FileName),
+    NoPsk,
     Number(u32),
-    /// Unquoted: the quoted form of `ciphersuite` is refused (sheet T7).
-    Word(&'static str),
+    Psk(&'a Psk),
+    /// Unquoted hex: the quoted form is refused (sheet T7).
+    Suite(u16),
+    Text(&'static str),
 }
 at_command!(Configure<'_>, QUICK, "+QSSLCFG", |self, line| {
     let line = line.quoted(self.key).int(self.context.into());
     match self.value {
         Value::File(name) => line.quoted(name),
+        Value::NoPsk => line.quoted("").quoted(""),
         Value::Number(number) => line.int(number),
-        Value::Word(word) => line.raw(word),
+        Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
+        Value::Suite(number) => {
+            let text = hex(number);
+            line.raw(core::str::from_utf8(&text).unwrap_or_default())
+        }
+        Value::Text(text) => line.quoted(text),
     }
 });
+
+/// `0XC02F`.
+fn hex(number: u16) -> [u8; 6] {
+    let mut text = *b"0X0000";
+    let mut rest = number;
+    for digit in text[2..].iter_mut().rev() {
+        let value = (rest & 15) as u8;
+        *digit = if value < 10 {
+            b'0' + value
+        } else {
+            b'A' + value - 10
+        };
+        rest >>= 4;
+    }
+    text
+}
 
 /// The result comes as a URC.
 pub(crate) struct SslOpen<'a> {
@@ -356,4 +386,23 @@ at_command!(
 pub(crate) struct SslClose(pub(crate) u8);
 at_command!(SslClose, 15_000, "+QSSLCLOSE", |self, line| line
     .int(self.0.into())
-    .int(3));
+    .int(CLOSE_LIMIT));
+
+/// In seconds.
+pub(crate) const CLOSE_LIMIT: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suite_is_written_as_the_manual_does() {
+        for (number, text) in [
+            (0xC02F, b"0XC02F"),
+            (0x0004, b"0X0004"),
+            (0xFFFF, b"0XFFFF"),
+        ] {
+            assert_eq!(&hex(number), text);
+        }
+    }
+}

@@ -5,10 +5,11 @@
 //!
 //! | | BG96 |
 //! |---|---|
-//! | TLS | up to 1.2, RSA certificates only: it has no ECDSA suites (sheet 4.1) |
+//! | TLS | up to 1.2, RSA certificates only: it has no ECDSA suites (sheet 4.1); relatives list some |
 //! | chain, dates | checked; the factory default is off for both and is overridden on every open |
 //! | name | not documented as checked: a public CA is refused unless that is accepted |
 //! | SNI | sent where the firmware knows the key `sni` |
+//! | ALPN, PSK, session resumption | where the firmware lists the key; relatives do |
 //! | sockets | 6 with a TLS context of their own |
 //! | a connect blocks others | no: the modem answers at once and reports the result later |
 //! | a close blocks others | at most 3 s, when the peer does not answer |
@@ -25,6 +26,7 @@ mod config;
 mod dialect;
 mod escalation;
 mod files;
+mod keys;
 mod power;
 #[cfg(feature = "radio")]
 mod radio;
@@ -45,15 +47,27 @@ use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
 use sectag::{
-    Accepts, At, AtError, BringUpError, Code, Comparison, ConnectError, CredentialError, Edrx,
-    Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored, Suites, Support, Tag,
-    Technology, Verification,
+    Accepts, At, AtError, BringUpError, Capabilities, Code, Comparison, ConnectError,
+    CredentialError, Edrx, Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored,
+    Tag, Technology, TlsConfig, Verification,
 };
+
+use keys::Keys;
 
 /// The backend. Give it to [`sectag::State::new`].
 pub struct Bg96 {
     config: Config,
-    facts: Cell<Facts>,
+    /// Which keys this firmware knows.
+    keys: Cell<Keys>,
+    /// The modem's clock showed this in this life of the modem, and clocks run forward.
+    clock_floor: Cell<Option<DateTime>>,
+    /// TLS contexts whose `negotiatetime` was written in this life of the modem, as a bit set. It is no
+    /// matter of verification, and what is left of a lost one is the modem's longer limit.
+    limited: Cell<u8>,
+    /// TLS contexts that may hold a session cache, ALPN or a pre-shared key of an earlier connection, as
+    /// a bit set of eight each. Not kept over a reset of the MCU alone, whose next life asks for the
+    /// same, since the same firmware runs.
+    extended: Cell<u32>,
     /// What a flow over files left to be done, see [`files::tidy`].
     files: files::Remains,
     /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
@@ -69,43 +83,15 @@ pub struct Bg96 {
     radio_written: Cell<bool>,
 }
 
-/// What this firmware was found to do.
-#[derive(Clone, Copy)]
-struct Facts {
-    chain: Support,
-    dates: Support,
-    sni: Support,
-}
-
-impl Facts {
-    const UNKNOWN: Self = Self {
-        chain: Support::Unknown,
-        dates: Support::Unknown,
-        sni: Support::Unknown,
-    };
-    const ALL: Self = Self {
-        chain: Support::Yes,
-        dates: Support::Yes,
-        sni: Support::Yes,
-    };
-
-    fn verification(self) -> Verification {
-        let mut verification = Verification::UNKNOWN;
-        verification.chain = self.chain;
-        verification.dates = self.dates;
-        verification.sni = self.sni;
-        // A name check is in no BG96 manual; a sibling does one at seclevel 1 (sheet T10).
-        verification.name = Support::Unknown;
-        verification
-    }
-}
-
 impl Bg96 {
     /// A backend with this configuration.
     pub const fn new(config: Config) -> Self {
         Self {
             config,
-            facts: Cell::new(Facts::UNKNOWN),
+            keys: Cell::new(Keys::UNKNOWN),
+            clock_floor: Cell::new(None),
+            limited: Cell::new(0),
+            extended: Cell::new(0),
             files: files::Remains::new(),
             context_lost: Cell::new(false),
             reboot: Cell::new(false),
@@ -138,7 +124,8 @@ impl Modem for Bg96 {
     };
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     // The last two can be typed only.
-    const SECRET: &'static [&'static str] = &["+CPIN", "+QICSGP", "+CPWD", "+CLCK"];
+    const SECRET: &'static [&'static str] =
+        &["+CPIN", "+QICSGP", "+QSSLCFG=\"psk\"", "+CPWD", "+CLCK"];
     const SYNC: Sync = Sync {
         command: "AT+IPR?\r",
         answer: "+IPR:",
@@ -177,7 +164,11 @@ impl Modem for Bg96 {
         files::tidy(self, at).await
     }
 
-    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError> {
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        sockets::admit(self, config).map(|_| ())
+    }
+
+    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<Verification, ConnectError> {
         sockets::open(self, at, open).await
     }
 
@@ -197,8 +188,13 @@ impl Modem for Bg96 {
         sockets::close(at, id).await
     }
 
+    fn capabilities(&self) -> Capabilities {
+        self.keys.get().capabilities()
+    }
+
+    // Apart, so that a firmware that asks for no more links no more.
     fn verification(&self) -> Verification {
-        self.facts.get().verification()
+        self.keys.get().verification()
     }
 
     async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
@@ -256,16 +252,12 @@ impl Modem for Bg96 {
         status::sim(at).await
     }
 
-    fn cipher_suites(&self, offered: Suites) -> &'static [u16] {
-        sockets::suites(offered)
-    }
-
     async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {
-        clock::read(at).await.map(Some)
+        clock::read(self, at).await.map(Some)
     }
 
     async fn set_clock(&self, at: At<'_>, now: DateTime) -> Result<(), AtError> {
-        clock::set(at, now).await
+        clock::set(self, at, now).await
     }
 
     async fn store<S: Source>(

@@ -1,63 +1,68 @@
 //! TLS sockets in buffer mode (sheet 4).
 
 use embassy_time::Duration;
-use sectag::clock::MIN_DATE;
 use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer};
-use sectag::{At, AtError, Cause, Code, ConnectError, Kind, Suites, Support};
+use sectag::{
+    At, AtError, Cause, Code, ConnectError, Feature, Kind, Suites, Support, TlsConfig, TlsVersion,
+    Verification,
+};
 
 use crate::bring_up::explain;
 use crate::commands::{
     Configure, ContextQuery, SslClose, SslOpen, SslReceive, SslSend, SslState, Value,
 };
 use crate::files::FileName;
-use crate::{Bg96, Facts, clock, codes, escalation, files};
+use crate::keys::Key;
+use crate::{Bg96, clock, codes, escalation, files};
 
 /// Seconds for the handshake; the modem's default is 300.
 const NEGOTIATION: u32 = 60;
 /// The manual's limit for an open, with [`NEGOTIATION`] instead of its default.
 const OPEN_LIMIT: Duration = Duration::from_secs(150 + NEGOTIATION as u64);
+/// All suites of the modem.
+const ALL_SUITES: u16 = 0xFFFF;
 
-/// Sheet 4.1 [SSL table 2]: RSA certificates only. The first is the only one with forward secrecy and
-/// AEAD.
-const SUITES: &[u16] = &[
-    0xc02f, 0x0035, 0x002f, 0x0005, 0x0004, 0x000a, 0x003d, 0xc011, 0xc012, 0xc013, 0xc014, 0xc027,
-    0xc028,
-];
+/// A warm connect is the list of files, the keys and the open. Joining the keys in one line with `;`
+/// would save some 20 ms each of seconds, and is not done: that the modem then carries out every part
+/// is UNCONFIRMED, and an `OK` to a line of which only the first took effect would be a connection
+/// without verification. The list of files is asked for each time, for what this modem does at
+/// seclevel 1 without the CA's file is not known either (sheet T10 is a relative), and another host
+/// on the modem's USB port may delete it.
+pub(crate) async fn open(
+    modem: &Bg96,
+    at: At<'_>,
+    open: Open<'_>,
+) -> Result<Verification, ConnectError> {
+    let config = open.config;
+    let ca = files::name(config.tag(), Kind::Ca)?;
+    let certificate = files::name(config.tag(), Kind::ClientCertificate)?;
+    let key = files::name(config.tag(), Kind::PrivateKey)?;
+    let context = Context {
+        open: &open,
+        ca: &ca,
+        certificate: &certificate,
+        key: &key,
+        suite: admit(modem, config)?,
+    };
 
-pub(crate) const fn suites(offered: Suites) -> &'static [u16] {
-    match offered {
-        Suites::Modern => SUITES.split_at(1).0,
-        _ => SUITES,
-    }
-}
-
-pub(crate) async fn open(modem: &Bg96, at: At<'_>, open: Open<'_>) -> Result<(), ConnectError> {
-    let tag = open.config.tag();
-    let mutual = open.config.has_client_certificate();
-    let ca = files::name(tag, Kind::Ca)?;
-    let certificate = files::name(tag, Kind::ClientCertificate)?;
-    let key = files::name(tag, Kind::PrivateKey)?;
-    // What no firmware is known to check need not be tried.
-    open.check(&Facts::ALL.verification())?;
-
-    let now = clock::read(at).await?;
-    if now < MIN_DATE {
-        return Err(ConnectError::ClockNotSet { now });
-    }
-    let present = files::present(at, tag).await?;
-    for (kind, needed, present) in [
-        (Kind::Ca, true, present[0]),
-        (Kind::ClientCertificate, mutual, present[1]),
-        (Kind::PrivateKey, mutual, present[2]),
-    ] {
-        if needed && !present {
-            return Err(ConnectError::CredentialMissing(kind));
+    // A clock that nothing is compared with need not be set.
+    let dated = modem.keys.get().of(Key::IgnoreLocalTime) != Support::No;
+    if dated && !clock::is_known_set(modem, config.earliest_date()) {
+        let min = config.earliest_date();
+        let now = clock::require(modem, at, min).await?;
+        if !now.is_plausible(min) {
+            return Err(ConnectError::ClockNotSet { now });
         }
     }
-    configure(modem, at, &open, [&ca, &certificate, &key]).await?;
+    require_files(at, &context).await?;
+    let verified = configure(modem, at, &context).await?;
     let result = begin(modem, at, &open).await;
     escalation::judge(modem, at, open.slot, &result);
-    result
+    if result.is_err() {
+        // Perhaps the clock after all: the next connect looks again, though it was set.
+        modem.clock_floor.set(None);
+    }
+    result.map(|()| verified)
 }
 
 async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectError> {
@@ -79,6 +84,111 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
         0 => Ok(()),
         // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
         code => Err(refused(modem, open, codes::vendor(code))),
+    }
+}
+
+async fn require_files(at: At<'_>, context: &Context<'_>) -> Result<(), ConnectError> {
+    let mutual = context.open.config.has_client_certificate();
+    let present = files::present(at, context.open.config.tag()).await?;
+    for (kind, needed, present) in [
+        (Kind::Ca, true, present[0]),
+        (Kind::ClientCertificate, mutual, present[1]),
+        (Kind::PrivateKey, mutual, present[2]),
+    ] {
+        if needed && !present {
+            return Err(ConnectError::CredentialMissing(kind));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be; returns the value of `ciphersuite`, one suite or all (sheet 4.1).
+pub(crate) fn admit(modem: &Bg96, config: &TlsConfig) -> Result<u16, ConnectError> {
+    files::name(config.tag(), Kind::Ca)?;
+    let has = modem.keys.get().listed().capabilities();
+    // What no firmware is known to check need not be tried; the rest the modem's answers tell.
+    let mut hoped = has.verification;
+    hoped.chain = Support::Yes;
+    hoped.dates = Support::Yes;
+    hoped.sni = Support::Yes;
+    config.check(&hoped)?;
+    let offered = config.suites_for(&has)?;
+    if config.offered_suites() == Suites::All {
+        return Ok(ALL_SUITES);
+    }
+    // Suites with authenticated encryption came with TLS 1.2, and the modem speaks one version only.
+    let usable = config.oldest_version() >= TlsVersion::Tls12 || offered.modern().is_empty();
+    offered
+        .iter()
+        .next()
+        .filter(|_| usable)
+        .ok_or(ConnectError::Lacks(Feature::Suites))
+}
+
+/// What the keys of a TLS context are to be.
+struct Context<'a> {
+    open: &'a Open<'a>,
+    ca: &'a FileName,
+    certificate: &'a FileName,
+    key: &'a FileName,
+    suite: u16,
+}
+
+impl<'a> Context<'a> {
+    /// The value of `key`, `None` when it is not for this connection.
+    fn value(&self, modem: &Bg96, key: Key) -> Option<Value<'a>> {
+        let config = self.open.config;
+        let mutual = config.has_client_certificate();
+        Some(match key {
+            // One version; 4 stands for all, down to SSL 3.
+            Key::SslVersion => Value::Number(match config.oldest_version() {
+                TlsVersion::Tls10 => 1,
+                TlsVersion::Tls11 => 2,
+                _ => 3,
+            }),
+            Key::CipherSuite => Value::Suite(self.suite),
+            Key::CaCert => Value::File(self.ca),
+            Key::ClientCert if mutual => Value::File(self.certificate),
+            Key::ClientKey if mutual => Value::File(self.key),
+            Key::ClientCert | Key::ClientKey => return None,
+            Key::SecLevel => Value::Number(if mutual { 2 } else { 1 }),
+            Key::IgnoreLocalTime => Value::Number(0),
+            Key::NegotiateTime if modem.limited.get() & 1 << self.open.context != 0 => return None,
+            Key::NegotiateTime => Value::Number(NEGOTIATION),
+            Key::Sni => Value::Number(1),
+            Key::SessionCache if config.resumes_sessions() => Value::Number(1),
+            Key::Alpn if config.alpn_protocol().is_some() => {
+                Value::Text(config.alpn_protocol().unwrap_or_default())
+            }
+            Key::Psk if config.pre_shared_key().is_some() => Value::Psk(config.pre_shared_key()?),
+            // An earlier connection may have left something in this context.
+            _ if modem.extended.get() & self.mark(key) == 0 => return None,
+            Key::SessionCache => Value::Number(0),
+            Key::Alpn => Value::Text(""),
+            Key::Psk => Value::NoPsk,
+        })
+    }
+
+    /// Whether the policy asks for what only later firmware has.
+    fn asks_for(&self, key: Key) -> bool {
+        let config = self.open.config;
+        match key {
+            Key::SessionCache => config.resumes_sessions(),
+            Key::Alpn => config.alpn_protocol().is_some(),
+            Key::Psk => config.pre_shared_key().is_some(),
+            _ => false,
+        }
+    }
+
+    /// The bit of `key` in [`Bg96::extended`], 0 for keys that every connection writes.
+    fn mark(&self, key: Key) -> u32 {
+        let shift = match key {
+            Key::SessionCache => 0,
+            Key::Alpn => 8,
+            Key::Psk => 16,
+            _ => return 0,
+        };
+        1 << (shift + self.open.context)
     }
 }
 
@@ -135,66 +245,92 @@ fn refused(modem: &Bg96, open: &Open<'_>, code: Code) -> ConnectError {
 async fn configure(
     modem: &Bg96,
     at: At<'_>,
-    open: &Open<'_>,
-    files: [&FileName; 3],
-) -> Result<(), ConnectError> {
-    let [ca, certificate, key] = files;
+    context: &Context<'_>,
+) -> Result<Verification, ConnectError> {
+    let open = context.open;
     let mutual = open.config.has_client_certificate();
-    let set = async |key: &'static str, value: Value<'_>| {
-        match at
-            .send(&Configure {
-                key,
-                context: open.context,
-                value,
-            })
-            .await
-        {
-            Ok(_) => Ok(Support::Yes),
-            // A key that this firmware does not know.
-            Err(AtError::Refused(_)) => Ok(Support::No),
-            Err(error) => Err(error),
+    let mut error = None;
+    for key in Key::ALL {
+        let Some(value) = context.value(modem, key) else {
+            continue;
+        };
+        let before = modem.extended.get();
+        let mark = context.mark(key);
+        let asked = context.asks_for(key);
+        if asked {
+            modem.extended.set(before | mark);
         }
-    };
-    let suites = match open.config.offered_suites() {
-        // The only one of the modem's list with forward secrecy and AEAD.
-        Suites::Modern => "0XC02F",
-        _ => "0XFFFF",
-    };
-    let version = set("sslversion", Value::Number(3)).await?;
-    let suite = set("ciphersuite", Value::Word(suites)).await?;
-    let anchor = set("cacert", Value::File(ca)).await?;
-    let identity = if mutual {
-        let certificate = set("clientcert", Value::File(certificate)).await?;
-        let key = set("clientkey", Value::File(key)).await?;
-        both(certificate, key)
-    } else {
-        Support::Yes
-    };
-    let level = set("seclevel", Value::Number(if mutual { 2 } else { 1 })).await?;
-    let dates = set("ignorelocaltime", Value::Number(0)).await?;
-    set("negotiatetime", Value::Number(NEGOTIATION)).await?;
-    let sni = set("sni", Value::Number(1)).await?;
-
-    let facts = Facts {
-        chain: both(anchor, level),
-        dates,
-        sni,
-    };
-    modem.facts.set(facts);
-    for (setting, support) in [
-        ("sslversion", version),
-        ("ciphersuite", suite),
-        ("clientcert", identity),
-    ] {
-        if support == Support::No {
-            return Err(ConnectError::Unsupported { setting });
+        if set(modem, at, open.context, key, value).await? {
+            if !asked {
+                modem.extended.set(before & !mark);
+            }
+        } else {
+            modem.extended.set(before);
+            error = error.or(missing(key, asked));
         }
     }
-    open.check(&facts.verification())
+    modem.limited.set(modem.limited.get() | 1 << open.context);
+    // Whether it is this level that was refused, or the key.
+    if mutual
+        && modem.keys.get().of(Key::SecLevel) == Support::No
+        && set(modem, at, open.context, Key::SecLevel, Value::Number(1)).await?
+    {
+        error = Some(ConnectError::Lacks(Feature::ClientCertificate));
+    }
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let mut verified = modem.keys.get().verification();
+    if !mutual {
+        verified.client_certificate = Support::No;
+    }
+    open.config.check(&verified)?;
+    Ok(verified)
 }
 
-fn both(a: Support, b: Support) -> Support {
-    if a == Support::Yes { b } else { a }
+/// Writes one key and returns whether the modem took it.
+async fn set(
+    modem: &Bg96,
+    at: At<'_>,
+    context: u8,
+    key: Key,
+    value: Value<'_>,
+) -> Result<bool, ConnectError> {
+    let command = Configure {
+        key: key.name(),
+        context,
+        value,
+    };
+    let accepted = match at.send(&command).await {
+        Ok(_) => true,
+        // A key that this firmware does not know.
+        Err(AtError::Refused(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let mut keys = modem.keys.get();
+    keys.learn(key, accepted);
+    modem.keys.set(keys);
+    Ok(accepted)
+}
+
+/// The error of a connection for which `key` was refused. What verification depends on is for
+/// [`TlsConfig::check`] to judge.
+fn missing(key: Key, asked: bool) -> Option<ConnectError> {
+    Some(match key {
+        Key::ClientCert | Key::ClientKey => ConnectError::Lacks(Feature::ClientCertificate),
+        Key::SessionCache if asked => ConnectError::Lacks(Feature::Resumption),
+        Key::Alpn if asked => ConnectError::Lacks(Feature::Alpn),
+        Key::Psk if asked => ConnectError::Lacks(Feature::Psk),
+        // Also what an earlier connection left and cannot be cleared.
+        Key::SslVersion | Key::CipherSuite | Key::SessionCache | Key::Alpn | Key::Psk => {
+            ConnectError::Unsupported {
+                setting: key.name(),
+            }
+        }
+        Key::CaCert | Key::SecLevel | Key::IgnoreLocalTime | Key::NegotiateTime | Key::Sni => {
+            return None;
+        }
+    })
 }
 
 pub(crate) async fn send(at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {

@@ -37,7 +37,7 @@ fn status_tells_all_that_the_modem_knows() {
         );
         assert_eq!(status.address.as_deref(), Some("10.64.0.1"));
         assert_eq!((status.sockets_open, status.sockets_limit), (0, 2));
-        assert_eq!(status.verification.name, Support::Unknown);
+        assert_eq!(status.capabilities.verification.name, Support::Unknown);
         assert!(status.counters.exchanges > 20);
     });
 }

@@ -29,6 +29,12 @@ pub struct Profile {
     pub full_revision: &'static str,
     /// `AT+QSSLCFG` keys with the value part of their test answer; a key not listed answers `ERROR`.
     pub ssl_keys: &'static [(&'static str, &'static str)],
+    /// `AT+QSSLCFG=?` lists the keys; otherwise it answers `ERROR`.
+    pub lists_ssl_keys: bool,
+    /// Keys that are listed, and answered `ERROR` when they are set.
+    pub refused_ssl_keys: &'static [&'static str],
+    /// Highest value that `seclevel` takes.
+    pub highest_seclevel: u8,
     /// Cipher suites that the `ciphersuite` key takes besides 0xFFFF.
     pub cipher_suites: &'static [u16],
     /// At seclevel 1 and up the certificate must carry the host's name. UNCONFIRMED on BG96 (sheet T10, from EG800K).
@@ -49,6 +55,10 @@ pub struct Profile {
     pub open_result_is_urc: bool,
     /// The time in `+QNTP:` is UTC although it carries a zone (sheet 2: EG800K measured; the BG96 manual shows local).
     pub ntp_time_is_utc: bool,
+    /// `AT+QNTP` with autosettime 1 sets the clock; otherwise it only reports.
+    pub ntp_sets_clock: bool,
+    /// The year in `+QNTP:` has four digits (sheet 2: real hardware; the manual of older firmware shows two).
+    pub ntp_long_year: bool,
     /// A CR LF precedes `+QFUPL:`. T7 shows none.
     pub crlf_before_upload_result: bool,
     /// `AT+QFOPEN`, `AT+QFREAD` and `AT+QFDWL` exist. No BG96 is known without them.
@@ -97,6 +107,9 @@ impl Profile {
             0x0035, 0x002f, 0x0005, 0x0004, 0x000a, 0x003d, 0xc011, 0xc012, 0xc013, 0xc014, 0xc027,
             0xc028, 0xc02f,
         ],
+        lists_ssl_keys: true,
+        refused_ssl_keys: &[],
+        highest_seclevel: 2,
         checks_name: true,
         accepts_der: true,
         record_at_a_time: true,
@@ -106,6 +119,8 @@ impl Profile {
         activate_twice: false,
         open_result_is_urc: true,
         ntp_time_is_utc: true,
+        ntp_sets_clock: true,
+        ntp_long_year: true,
         crlf_before_upload_result: false,
         reads_files: true,
         announces_power_down: true,
@@ -121,6 +136,45 @@ impl Profile {
         full_revision: "BG96MAR01A01M1G_01.002.01.002",
         ssl_keys: v1_keys![],
         checks_name: false,
+        ..Self::BG96_LATER
+    };
+
+    /// A relative with the long list of keys and suites of EG25GGBR07A08M2G (sheet T16). Pre-shared keys and sessions
+    /// are stored and not used: rustls has no pre-shared keys in TLS 1.2, and a server need not resume a session.
+    pub const EG25: Self = Self {
+        model: "EG25",
+        revision: "EG25GGBR07A08M2G",
+        full_revision: "EG25GGBR07A08M2G_30.203.30.203",
+        ssl_keys: &[
+            ("sslversion", "(0-4)"),
+            ("dtls", "(0,1)"),
+            ("dtlsversion", "(0,1)"),
+            (
+                "ciphersuite",
+                "(0X0035,0X002F,0X0005,0X000A,0X003D,0XC003,0XC004,0XC005,0XC008,0XC009,0XC00A,0XC012,0XC013,0XC014,0XC00D,0XC00E,0XC00F,0XC023,0XC024,0XC025,0XC026,0XC027,0XC028,0XC029,0XC02A,0XC02F,0XC030,0XFFFF)",
+            ),
+            ("cacert", "<cacertpath>"),
+            ("cacertex", "<cacertexpath>"),
+            ("clientcert", "<client_cert_path>"),
+            ("clientkey", "<client_key_path>,<key_pwd>"),
+            ("seclevel", "(0-2)"),
+            ("ignorelocaltime", "(0,1)"),
+            ("negotiatetime", "(10-300)"),
+            ("sni", "(0,1)"),
+            ("psk", "<identity>,<key>"),
+            ("closetimemode", "(0,1)"),
+            ("session_cache", "(0,1)"),
+            ("alpn", "<protocolname>"),
+            ("renegotiation", "(0,1)"),
+            ("ignoremulticertchainverify", "(0,1)"),
+            ("ignoreinvalidcertsign", "(0,1)"),
+            ("ignorecertitem", "(0-1048575)"),
+        ],
+        cipher_suites: &[
+            0x0035, 0x002f, 0x0005, 0x000a, 0x003d, 0xc003, 0xc004, 0xc005, 0xc008, 0xc009, 0xc00a,
+            0xc012, 0xc013, 0xc014, 0xc00d, 0xc00e, 0xc00f, 0xc023, 0xc024, 0xc025, 0xc026, 0xc027,
+            0xc028, 0xc029, 0xc02a, 0xc02f, 0xc030,
+        ],
         ..Self::BG96_LATER
     };
 }

@@ -34,6 +34,8 @@ pub(crate) enum ServerCheck {
 pub(crate) struct TlsSettings<'a> {
     pub(crate) host: &'a str,
     pub(crate) sni: bool,
+    /// The application protocol to ask for; empty: none.
+    pub(crate) alpn: &'a str,
     /// Protocol versions the modem may speak, of those rustls has.
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
     /// IANA numbers of the suites that the modem offers; those rustls lacks are left out.
@@ -92,6 +94,9 @@ fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
             .map_err(|error| error.to_string())?,
     };
     config.enable_sni = settings.sni;
+    if !settings.alpn.is_empty() {
+        config.alpn_protocols = vec![settings.alpn.as_bytes().to_vec()];
+    }
     config.resumption = Resumption::disabled();
     Ok(config)
 }

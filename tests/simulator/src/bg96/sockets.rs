@@ -290,6 +290,7 @@ impl Bg96 {
             TlsSettings {
                 host,
                 sni: context.sni,
+                alpn: &context.alpn,
                 // SSL 3 to TLS 1.1 are not in rustls; 4 ("all") leaves 1.2. There is no 1.3 on this modem (sheet 4.1).
                 versions: if context.version >= 3 {
                     TLS12_ONLY

@@ -72,6 +72,10 @@ pub(super) struct SslContext {
     pub(super) ignore_time: bool,
     pub(super) negotiate_time: u64,
     pub(super) sni: bool,
+    pub(super) session_cache: bool,
+    pub(super) alpn: String,
+    /// Identity and key.
+    pub(super) psk: (String, String),
 }
 
 impl SslContext {
@@ -86,6 +90,9 @@ impl SslContext {
         ignore_time: true,
         negotiate_time: 300,
         sni: false,
+        session_cache: false,
+        alpn: String::new(),
+        psk: (String::new(), String::new()),
     };
 }
 

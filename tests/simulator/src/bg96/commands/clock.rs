@@ -173,7 +173,7 @@ impl Bg96 {
                 state.ntp = None;
                 match network {
                     Some(network) => {
-                        if sets_clock {
+                        if sets_clock && modem.options.profile.ntp_sets_clock {
                             state.clock = network;
                         }
                         // TRAP, sheet section 2: the time is UTC although it carries a zone.
@@ -183,7 +183,8 @@ impl Bg96 {
                         } else {
                             zone
                         };
-                        let text = show(network.now(), field, true);
+                        let long = modem.options.profile.ntp_long_year;
+                        let text = show(network.now(), field, long);
                         format!(
                             "+QNTP: 0,\"{}{}\"",
                             &text[..text.len() - 3],

@@ -22,6 +22,9 @@ const ESCAPE: u8 = 0x1b;
 impl Bg96 {
     pub(super) async fn ssl(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
         match (name, op) {
+            ("QSSLCFG", Op::Test) if !self.options.profile.lists_ssl_keys => {
+                return Err(Fail::Error);
+            }
             ("QSSLCFG", Op::Test) => {
                 for (key, values) in self.options.profile.ssl_keys {
                     reply.line(format!("+QSSLCFG: \"{key}\",(0-5),{values}"));
@@ -70,8 +73,9 @@ impl Bg96 {
     }
 
     fn ssl_setting(&self, args: &Args, reply: &mut Reply) -> Outcome {
-        args.count(2, 3)?;
         let key = args.string(0)?.to_ascii_lowercase();
+        // The one key with two values.
+        args.count(2, if key == "psk" { 4 } else { 3 })?;
         // A key that this firmware lacks.
         if !self
             .options
@@ -93,16 +97,33 @@ impl Bg96 {
             ));
             return OK;
         }
+        if self
+            .options
+            .profile
+            .refused_ssl_keys
+            .contains(&key.as_str())
+        {
+            return Err(Fail::Error);
+        }
         match key.as_str() {
             "sslversion" => settings.version = args.byte(2, 0, 4)?,
             "ciphersuite" => settings.suite = self.suite(args.bare(2)?)?,
             "cacert" => settings.ca = path(args)?,
             "clientcert" => settings.cert = path(args)?,
             "clientkey" => settings.key = path(args)?,
-            "seclevel" => settings.level = args.byte(2, 0, 2)?,
+            "seclevel" => {
+                settings.level = args.byte(2, 0, self.options.profile.highest_seclevel)?
+            }
             "ignorelocaltime" => settings.ignore_time = args.byte(2, 0, 1)? == 1,
             "negotiatetime" => settings.negotiate_time = args.number(2, 10, 300)?,
             "sni" => settings.sni = args.byte(2, 0, 1)? == 1,
+            "session_cache" => settings.session_cache = args.byte(2, 0, 1)? == 1,
+            "alpn" => settings.alpn = args.string(2)?.to_owned(),
+            "psk" => {
+                args.count(4, 4)?;
+                settings.psk = (args.string(2)?.to_owned(), args.string(3)?.to_owned());
+            }
+            // Listed by relatives and not modelled, for sectag does not use them.
             _ => return Err(Fail::Error),
         }
         OK
@@ -321,6 +342,9 @@ fn setting(settings: &SslContext, key: &str) -> String {
         "seclevel" => settings.level.to_string(),
         "ignorelocaltime" => u8::from(settings.ignore_time).to_string(),
         "negotiatetime" => settings.negotiate_time.to_string(),
+        "session_cache" => u8::from(settings.session_cache).to_string(),
+        "alpn" => format!("\"{}\"", settings.alpn),
+        "psk" => format!("\"{}\",\"{}\"", settings.psk.0, settings.psk.1),
         _ => u8::from(settings.sni).to_string(),
     }
 }

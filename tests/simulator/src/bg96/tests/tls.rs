@@ -756,3 +756,87 @@ fn chunks_change_nothing() {
     assert!(outputs[0].len() > 200);
     assert!(outputs.iter().all(|output| *output == outputs[0]));
 }
+
+#[test]
+fn list_of_keys_is_the_firmware_s() {
+    let lists = |profile: &Profile| {
+        let mut answer = String::from("\r\n");
+        for (key, values) in profile.ssl_keys {
+            answer += &format!("+QSSLCFG: \"{key}\",(0-5),{values}\r\n");
+        }
+        answer + OK
+    };
+    for (profile, lacks) in [
+        (Profile::BG96_V1, "sni"),
+        (Profile::BG96_LATER, "session_cache"),
+        (Profile::EG25, "checkhost"),
+    ] {
+        let answer = lists(&profile);
+        let options = Options {
+            profile,
+            ..options()
+        };
+        play_alone(options, async |host| {
+            host.prepare().await;
+            host.ask("AT+QSSLCFG=?", &answer).await;
+            host.ask(&format!("AT+QSSLCFG=\"{lacks}\",0,1"), ERROR)
+                .await;
+        });
+    }
+    let options = Options {
+        profile: Profile {
+            lists_ssl_keys: false,
+            refused_ssl_keys: &["sni"],
+            highest_seclevel: 1,
+            ..Profile::BG96_LATER
+        },
+        ..options()
+    };
+    play_alone(options, async |host| {
+        host.prepare().await;
+        for refused in [
+            "AT+QSSLCFG=?",
+            "AT+QSSLCFG=\"sni\",0,1",
+            "AT+QSSLCFG=\"seclevel\",0,2",
+        ] {
+            host.ask(refused, ERROR).await;
+        }
+        host.ok(&["AT+QSSLCFG=\"seclevel\",0,1"]).await;
+    });
+}
+
+#[test]
+fn keys_of_relatives_are_stored_for_their_context() {
+    let options = Options {
+        profile: Profile::EG25,
+        ..options()
+    };
+    play_alone(options, async |host| {
+        host.prepare().await;
+        host.ok(&[
+            "AT+QSSLCFG=\"alpn\",2,\"mqtt\"",
+            "AT+QSSLCFG=\"psk\",2,\"device\",\"0011\"",
+            "AT+QSSLCFG=\"session_cache\",2,1",
+        ])
+        .await;
+        for (key, context, value) in [
+            ("alpn", 2, "\"mqtt\""),
+            ("alpn", 1, "\"\""),
+            ("psk", 2, "\"device\",\"0011\""),
+            ("session_cache", 2, "1"),
+            ("session_cache", 0, "0"),
+        ] {
+            let answer = format!("\r\n+QSSLCFG: \"{key}\",{context},{value}\r\n{OK}");
+            host.ask(&format!("AT+QSSLCFG=\"{key}\",{context}"), &answer)
+                .await;
+        }
+        for malformed in [
+            "AT+QSSLCFG=\"psk\",2,\"device\"",
+            "AT+QSSLCFG=\"alpn\",2,mqtt",
+            "AT+QSSLCFG=\"alpn\",2,\"a\",\"b\"",
+            "AT+QSSLCFG=\"session_cache\",2,2",
+        ] {
+            host.ask(malformed, ERROR).await;
+        }
+    });
+}

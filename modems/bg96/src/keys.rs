@@ -1,0 +1,303 @@
+//! The keys of a TLS context and which of them this firmware knows (sheet 4.1).
+
+use sectag::at::{Fields, answer};
+use sectag::modem::Modem;
+use sectag::{At, AtError, Capabilities, Flush, SuiteSet, Support, TlsVersion, Verification};
+
+use crate::Bg96;
+use crate::commands::{CLOSE_LIMIT, ConfigureTest};
+
+/// A key of `AT+QSSLCFG`, in the order in which an open writes them.
+#[expect(clippy::enum_variant_names, reason = "the vendor's names")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    SslVersion,
+    CipherSuite,
+    CaCert,
+    ClientCert,
+    ClientKey,
+    SecLevel,
+    IgnoreLocalTime,
+    NegotiateTime,
+    Sni,
+    SessionCache,
+    Alpn,
+    Psk,
+}
+
+impl Key {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::SslVersion,
+        Self::CipherSuite,
+        Self::CaCert,
+        Self::ClientCert,
+        Self::ClientKey,
+        Self::SecLevel,
+        Self::IgnoreLocalTime,
+        Self::NegotiateTime,
+        Self::Sni,
+        Self::SessionCache,
+        Self::Alpn,
+        Self::Psk,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        NAMES[self as usize]
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+static NAMES: [&str; 12] = [
+    "sslversion",
+    "ciphersuite",
+    "cacert",
+    "clientcert",
+    "clientkey",
+    "seclevel",
+    "ignorelocaltime",
+    "negotiatetime",
+    "sni",
+    "session_cache",
+    "alpn",
+    "psk",
+];
+
+/// Not in the V1.0 manual, so a firmware that does not list one does not have it. A list without a
+/// key of that manual is more likely damaged; those are written on every open, and the answer tells.
+const LATER: u16 = Key::Sni.bit() | Key::SessionCache.bit() | Key::Alpn.bit() | Key::Psk.bit();
+
+/// The list of the V1.0 manual: RSA keys only.
+const V1_SUITES: SuiteSet = SuiteSet::of(&[
+    0x0035, 0x002F, 0x0005, 0x0004, 0x000A, 0x003D, 0xC011, 0xC012, 0xC013, 0xC014, 0xC027, 0xC028,
+    0xC02F,
+]);
+
+/// What is known of the keys, as bit sets, and of the cipher suites.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys {
+    /// Listed, or accepted at an open.
+    yes: u16,
+    /// Refused at the last open that wrote it.
+    no: u16,
+    /// Not in the modem's list of its keys.
+    absent: u16,
+    suites: SuiteSet,
+}
+
+impl Keys {
+    /// Before the modem was asked. The suites are the manual's, which holds until the modem says more.
+    pub(crate) const UNKNOWN: Self = Self {
+        yes: 0,
+        no: 0,
+        absent: 0,
+        suites: V1_SUITES,
+    };
+
+    pub(crate) const fn of(self, key: Key) -> Support {
+        if self.no & key.bit() != 0 {
+            Support::No
+        } else if self.yes & key.bit() != 0 {
+            Support::Yes
+        } else if self.absent & key.bit() != 0 {
+            Support::No
+        } else {
+            Support::Unknown
+        }
+    }
+
+    /// What the modem answered to a key.
+    pub(crate) const fn learn(&mut self, key: Key, accepted: bool) {
+        if accepted {
+            self.yes |= key.bit();
+            self.no &= !key.bit();
+        } else {
+            self.no |= key.bit();
+        }
+    }
+
+    /// Without what was refused once: noise on the UART must not shut out a key for good, so that a
+    /// listed one is tried again.
+    pub(crate) const fn listed(self) -> Self {
+        Self { no: 0, ..self }
+    }
+
+    pub(crate) const fn verification(self) -> Verification {
+        let mut verification = Verification::UNKNOWN;
+        verification.chain = self.of(Key::CaCert).and(self.of(Key::SecLevel));
+        verification.dates = self.of(Key::IgnoreLocalTime);
+        verification.sni = self.of(Key::Sni);
+        verification.client_certificate = self
+            .of(Key::ClientCert)
+            .and(self.of(Key::ClientKey))
+            .and(self.of(Key::SecLevel));
+        // A name check is in no BG96 manual; a sibling does one at seclevel 1 (sheet T10). What the key
+        // `checkhost` means, which two drivers write, is not known either.
+        verification.name = Support::Unknown;
+        verification
+    }
+
+    pub(crate) fn capabilities(self) -> Capabilities {
+        let mut capabilities = Capabilities::UNKNOWN;
+        capabilities.verification = self.verification();
+        // SSL 3 to TLS 1.2; no 1.3 on any relative (sheet 4.1).
+        capabilities.versions = (TlsVersion::Tls10, TlsVersion::Tls12);
+        capabilities.suites = self.suites;
+        capabilities.alpn = self.of(Key::Alpn);
+        capabilities.psk = self.of(Key::Psk);
+        capabilities.resumption = self.of(Key::SessionCache);
+        // "May hold one root"; more, and the lengths of chains, are UNCONFIRMED (sheet 3).
+        capabilities.roots = Some(1);
+        capabilities.sockets = Bg96::LIMITS.sockets as u8;
+        capabilities.flush = Flush::ModemAccepted;
+        // It answers an open at once and reports later, but a close only when it is done.
+        capabilities.connect_blocks_ms = 0;
+        capabilities.close_blocks_ms = CLOSE_LIMIT * 1000;
+        capabilities
+    }
+}
+
+/// Asks the modem for the list of its keys: twenty lines on a relative, some of over 200 bytes
+/// (sheet T16). A firmware that does not answer the test command leaves everything Unknown.
+pub(crate) async fn discover(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
+    let mut keys = Keys::UNKNOWN;
+    match at.lines(&ConfigureTest, &mut |line| keys.list(line)).await {
+        Ok(()) => {
+            // An OK without a list says nothing.
+            if keys.yes != 0 {
+                keys.absent = LATER & !keys.yes;
+            }
+        }
+        Err(AtError::Refused(_)) => keys = Keys::UNKNOWN,
+        Err(error) => return Err(error),
+    }
+    modem.keys.set(keys);
+    Ok(())
+}
+
+impl Keys {
+    /// `+QSSLCFG: "<key>",(0-5),<values>`.
+    fn list(&mut self, line: &[u8]) {
+        let Some(text) = answer(line, "+QSSLCFG:") else {
+            return;
+        };
+        let Some(name) = Fields::new(text).text() else {
+            return;
+        };
+        for key in Key::ALL {
+            if name.eq_ignore_ascii_case(key.name()) {
+                self.yes |= key.bit();
+                if key == Key::CipherSuite {
+                    self.list_suites(text);
+                }
+            }
+        }
+    }
+
+    /// `...,(0X0035,0X002F,...,0XFFFF)`.
+    fn list_suites(&mut self, text: &[u8]) {
+        let mut listed = SuiteSet::EMPTY;
+        let separators = |&byte: &u8| matches!(byte, b',' | b'(' | b')' | b'"');
+        for word in text.split(separators) {
+            let number = match word.trim_ascii() {
+                [b'0', b'X' | b'x', digits @ ..] if digits.len() == 4 => {
+                    core::str::from_utf8(digits)
+                        .ok()
+                        .and_then(|digits| u16::from_str_radix(digits, 16).ok())
+                }
+                _ => None,
+            };
+            if let Some(number) = number {
+                listed = listed.with(number);
+            }
+        }
+        // A line over the framer's 256 bytes was cut: what is behind may be any of the manual's.
+        if !text.ends_with(b")") {
+            listed = listed.union(V1_SUITES);
+        }
+        if !listed.is_empty() {
+            self.suites = listed;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sectag::ServerKey;
+
+    use super::*;
+
+    /// Sheet T16, lines that matter.
+    const EG25: [&str; 8] = [
+        "+QSSLCFG: \"sslversion\",(0-5),(0-4)",
+        "+QSSLCFG: \"dtls\",(0-5),(0,1)",
+        "+QSSLCFG: \"ciphersuite\",(0-5),(0X0035,0X002F,0X0005,0X000A,0X003D,0XC003,0XC004,0XC005,0XC008,0XC009,0XC00A,0XC012,0XC013,0XC014,0XC00D,0XC00E,0XC00F,0XC023,0XC024,0XC025,0XC026,0XC027,0XC028,0XC029,0XC02A,0XC02F,0XC030,0XFFFF)",
+        "+QSSLCFG: \"clientkey\",(0-5),<client_key_path>,<key_pwd>",
+        "+QSSLCFG: \"sni\",(0-5),(0,1)",
+        "+QSSLCFG: \"psk\",(0-5),<identity>,<key>",
+        "+QSSLCFG: \"session_cache\",(0-5),(0,1)",
+        "+QSSLCFG: \"alpn\",(0-5),<protocolname>",
+    ];
+
+    #[test]
+    fn names_stand_in_the_order_of_the_keys() {
+        for (index, key) in Key::ALL.into_iter().enumerate() {
+            assert_eq!(key as usize, index);
+        }
+        assert_eq!(Key::IgnoreLocalTime.name(), "ignorelocaltime");
+        assert_eq!(Key::Psk.name(), "psk");
+    }
+
+    #[test]
+    fn list_of_a_relative_is_read() {
+        let mut keys = Keys::UNKNOWN;
+        for line in EG25 {
+            keys.list(line.as_bytes());
+        }
+        for key in [
+            Key::SslVersion,
+            Key::Sni,
+            Key::Psk,
+            Key::SessionCache,
+            Key::Alpn,
+        ] {
+            assert_eq!(keys.of(key), Support::Yes, "{key:?}");
+        }
+        assert_eq!(keys.of(Key::CaCert), Support::Unknown);
+        let capabilities = keys.capabilities();
+        assert!(capabilities.speaks_to(ServerKey::Ecdsa));
+        assert_eq!(capabilities.suites.iter().count(), 27);
+        assert_eq!(
+            (
+                capabilities.suites.contains(0xC02F),
+                capabilities.suites.contains(0x0004)
+            ),
+            (true, false)
+        );
+    }
+
+    #[test]
+    fn cut_or_empty_list_of_suites_takes_nothing_away() {
+        let mut keys = Keys::UNKNOWN;
+        keys.list(b"+QSSLCFG: \"ciphersuite\",(0-5),(0XC02B,0XC0");
+        assert!(keys.suites.contains(0xC02B) && keys.suites.contains(0xC02F));
+        let mut keys = Keys::UNKNOWN;
+        keys.list(b"+QSSLCFG: \"ciphersuite\",(0-5),()");
+        assert!(keys.suites == V1_SUITES);
+        assert!(!keys.capabilities().speaks_to(ServerKey::Ecdsa));
+    }
+
+    #[test]
+    fn refusal_counts_until_the_key_is_accepted() {
+        let mut keys = Keys::UNKNOWN;
+        keys.learn(Key::CaCert, true);
+        keys.learn(Key::SecLevel, false);
+        assert_eq!(keys.verification().chain, Support::No);
+        assert_eq!(keys.listed().verification().chain, Support::Unknown);
+        keys.learn(Key::SecLevel, true);
+        assert_eq!(keys.verification().chain, Support::Yes);
+        assert_eq!(keys.verification().name, Support::Unknown);
+    }
+}
