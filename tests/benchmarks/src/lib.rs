@@ -1,0 +1,3 @@
+//! What the benchmarks share. `tests/bench` runs them and says what they are.
+
+pub mod modem;
