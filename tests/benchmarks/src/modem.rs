@@ -11,8 +11,8 @@ use core::task::{Poll, Waker};
 use embedded_io_async::{ErrorType, Read, Write};
 use heapless::Vec;
 
-/// Largest chunk.
-const CHUNK_LIMIT: usize = 256;
+/// Longest answer.
+const ANSWER_LIMIT: usize = 2048;
 /// What a notice storm consists of, in turn: registration, signal, time zone, and data for a socket
 /// that is not open.
 const STORM: [&str; 4] = [
@@ -22,23 +22,39 @@ const STORM: [&str; 4] = [
     "\r\n+QSSLURC: \"recv\",11\r\n",
 ];
 
+/// How chunks follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// The next comes in when the one before was taken, and wakes the host.
+    Slow,
+    /// All of an answer lies ready, as behind a DMA buffer; a read takes one chunk.
+    Fast,
+}
+
 /// Both directions between driver and modem.
 pub struct Line {
-    to_modem: RefCell<Vec<u8, 2048>>,
-    /// One chunk; the next comes when this was taken in full.
-    to_host: RefCell<Vec<u8, CHUNK_LIMIT>>,
+    to_modem: RefCell<Vec<u8, ANSWER_LIMIT>>,
+    to_host: RefCell<Vec<u8, ANSWER_LIMIT>>,
+    /// How much of `to_host` was taken.
+    taken: Cell<usize>,
+    /// How much of `to_host` has come in.
+    arrived: Cell<usize>,
     chunk: usize,
+    pace: Pace,
     host: RefCell<Option<Waker>>,
     modem: RefCell<Option<Waker>>,
 }
 
 impl Line {
     /// A line that hands over at most `chunk` bytes at a time.
-    pub const fn new(chunk: usize) -> Self {
+    pub const fn new(chunk: usize, pace: Pace) -> Self {
         Self {
             to_modem: RefCell::new(Vec::new()),
             to_host: RefCell::new(Vec::new()),
+            taken: Cell::new(0),
+            arrived: Cell::new(0),
             chunk,
+            pace,
             host: RefCell::new(None),
             modem: RefCell::new(None),
         }
@@ -62,16 +78,26 @@ impl Line {
         .await
     }
 
-    /// Puts bytes on the UART, chunk by chunk; returns when the host has taken the last one.
+    /// Puts bytes on the UART; returns when the host has taken the last one.
     pub async fn say(&self, bytes: &[u8]) {
-        for chunk in bytes.chunks(self.chunk) {
-            // A chunk has no more than the buffer holds.
-            let _ = self.to_host.borrow_mut().extend_from_slice(chunk);
+        let mut to_host = self.to_host.borrow_mut();
+        to_host.clear();
+        // An answer has no more than the buffer holds.
+        let _ = to_host.extend_from_slice(bytes);
+        let len = to_host.len();
+        drop(to_host);
+        self.taken.set(0);
+        self.arrived.set(0);
+        while self.arrived.get() < len {
+            self.arrived.set(match self.pace {
+                Pace::Slow => (self.arrived.get() + self.chunk).min(len),
+                Pace::Fast => len,
+            });
             if let Some(waker) = self.host.take() {
                 waker.wake();
             }
-            let taken = || self.to_host.borrow().is_empty().then_some(());
-            self.modem_until(taken).await;
+            let all = || (self.taken.get() == self.arrived.get()).then_some(());
+            self.modem_until(all).await;
         }
     }
 }
@@ -92,18 +118,17 @@ impl ErrorType for Tx {
 impl Read for Rx {
     async fn read(&mut self, into: &mut [u8]) -> Result<usize, Infallible> {
         poll_fn(|cx| {
-            let mut chunk = self.0.to_host.borrow_mut();
-            if chunk.is_empty() {
-                self.0.host.replace(Some(cx.waker().clone()));
+            let line = self.0;
+            let taken = line.taken.get();
+            let count = (line.arrived.get() - taken).min(line.chunk).min(into.len());
+            if count == 0 {
+                line.host.replace(Some(cx.waker().clone()));
                 return Poll::Pending;
             }
-            let count = chunk.len().min(into.len());
-            into[..count].copy_from_slice(&chunk[..count]);
-            let left = chunk.len() - count;
-            chunk.copy_within(count.., 0);
-            chunk.truncate(left);
-            if left == 0 {
-                self.0.wake_modem();
+            into[..count].copy_from_slice(&line.to_host.borrow()[taken..taken + count]);
+            line.taken.set(taken + count);
+            if taken + count == line.arrived.get() {
+                line.wake_modem();
             }
             Poll::Ready(Ok(count))
         })
@@ -199,7 +224,7 @@ impl<'a> Modem<'a> {
                 self.say(b"\r\n+QSSLURC: \"recv\",0\r\n").await;
             } else {
                 // Back to back, not a chunk for each.
-                let mut burst = Vec::<u8, 2048>::new();
+                let mut burst = Vec::<u8, ANSWER_LIMIT>::new();
                 while self.notices.get() > 0 {
                     let text = STORM[self.notices.get() % STORM.len()].as_bytes();
                     if burst.extend_from_slice(text).is_err() {
@@ -217,9 +242,7 @@ impl<'a> Modem<'a> {
     }
 
     fn has_message(&self) -> bool {
-        self.offered.get().1 > 0
-            && self.waiting.get() == 0
-            && self.fetched.get() == self.read.get()
+        self.offered.get().1 > 0 && self.waiting.get() == 0 && self.fetched.get() == self.read.get()
     }
 
     fn command(&self) -> Vec<u8, 256> {
@@ -242,14 +265,18 @@ impl<'a> Modem<'a> {
             let count = self.waiting.get().min(second_number(arguments));
             self.waiting.set(self.waiting.get() - count);
             self.fetched.set(self.fetched.get() + count);
-            let mut answer = Vec::<u8, 2048>::new();
+            let mut answer = Vec::<u8, ANSWER_LIMIT>::new();
             let _ = core::fmt::Write::write_fmt(
                 &mut answer,
                 format_args!("\r\n+QSSLRECV: {count}\r\n"),
             );
             // Letters: what atat can digest.
             let _ = answer.extend((0..count).map(|at| b'a' + (at % 26) as u8));
-            let end: &[u8] = if count > 0 { b"\r\n\r\nOK\r\n" } else { b"\r\nOK\r\n" };
+            let end: &[u8] = if count > 0 {
+                b"\r\n\r\nOK\r\n"
+            } else {
+                b"\r\nOK\r\n"
+            };
             let _ = answer.extend_from_slice(end);
             return self.say(&answer).await;
         }
@@ -278,7 +305,7 @@ impl<'a> Modem<'a> {
     }
 }
 
-fn drop_front(bytes: &mut Vec<u8, 2048>, count: usize) {
+fn drop_front(bytes: &mut Vec<u8, ANSWER_LIMIT>, count: usize) {
     let left = bytes.len().saturating_sub(count);
     bytes.copy_within(count.., 0);
     bytes.truncate(left);

@@ -23,8 +23,8 @@ use embassy_futures::select::{Either, Either3, Either4, select, select3, select4
 use embedded_io_async::Read;
 use heapless::String;
 use sectag::{CaScope, NoPins, ServerName, State, Tag, TlsConfig};
+use sectag_benchmarks::modem::{Line, Modem, Pace, Rx, Tx};
 use sectag_bg96::{Bg96, Config};
-use sectag_benchmarks::modem::{Line, Modem, Rx, Tx};
 use sectag_test_support::time::block_on_virtual;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,18 +41,23 @@ const STREAMS: [(Stream, &str); 4] = [
     (Stream::BringUp, "bring-up"),
     (Stream::Notices, "notices"),
 ];
+const PACES: [(Pace, &str); 2] = [(Pace::Slow, "wake"), (Pace::Fast, "ready")];
 const CHUNKS: [usize; 4] = [1, 16, 64, 256];
 /// Reads, messages or notices in the part that counts.
 const MANY: usize = 40;
 
 fn main() {
-    for (stream, name) in STREAMS {
-        for chunk in CHUNKS {
-            let answers = ours(stream, chunk);
-            let bytes: usize = answers.iter().map(Vec::len).sum();
-            end_of_part(&format!("ours\t{name}\t{chunk}\t{bytes}\tall"));
-            let digested = atat(&answers, chunk);
-            end_of_part(&format!("atat\t{name}\t{chunk}\t{bytes}\t{digested}"));
+    for (pace, paced) in PACES {
+        for (stream, name) in STREAMS {
+            for chunk in CHUNKS {
+                let cell = format!("{paced}\t{name}\t{chunk}");
+                let line = || -> &'static Line { Box::leak(Box::new(Line::new(chunk, pace))) };
+                let answers = ours(stream, line());
+                let bytes: usize = answers.iter().map(Vec::len).sum();
+                end_of_part(&format!("{cell}\tsectag\t{bytes}\tall"));
+                let digested = atat(&answers, line());
+                end_of_part(&format!("{cell}\tatat\t{bytes}\t{digested}"));
+            }
         }
     }
 }
@@ -124,7 +129,14 @@ impl<T> Future for Task<'_, T> {
 
 /// It is asked whenever anything was polled.
 async fn until(mut ready: impl FnMut() -> bool) {
-    poll_fn(|_| if ready() { Poll::Ready(()) } else { Poll::Pending }).await;
+    poll_fn(|_| {
+        if ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 fn order(modem: &Modem<'_>, stream: Stream, many: usize) {
@@ -137,8 +149,7 @@ fn order(modem: &Modem<'_>, stream: Stream, many: usize) {
 }
 
 /// Returns what the modem said in the part that counts, answer by answer.
-fn ours(stream: Stream, chunk: usize) -> Vec<Vec<u8>> {
-    let line: &'static Line = Box::leak(Box::new(Line::new(chunk)));
+fn ours(stream: Stream, line: &'static Line) -> Vec<Vec<u8>> {
     // Room for two reads, so that one is fetched while the one before is read.
     let state: &'static mut State<Bg96, 1, 4096, 1024> =
         Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
@@ -155,7 +166,11 @@ fn ours(stream: Stream, chunk: usize) -> Vec<Vec<u8>> {
         loop {
             let stopped = poll_fn(|cx| {
                 waiter.replace(Some(cx.waker().clone()));
-                if restart.take() { Poll::Ready(()) } else { Poll::Pending }
+                if restart.take() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             });
             match select(stopped, runner.run()).await {
                 Either::First(()) => {}
@@ -206,6 +221,7 @@ fn ours(stream: Stream, chunk: usize) -> Vec<Vec<u8>> {
 }
 
 #[derive(Clone, AtatUrc)]
+#[allow(dead_code)] // Nobody looks at what was parsed.
 enum Urc {
     #[at_urc("+QSSLURC")]
     Socket(SocketUrc),
@@ -254,8 +270,7 @@ struct ZoneUrc {
 }
 
 /// Returns what came out: "r of R responses, u of U notices".
-fn atat(answers: &[Vec<u8>], chunk: usize) -> std::string::String {
-    let line: &'static Line = Box::leak(Box::new(Line::new(chunk)));
+fn atat(answers: &[Vec<u8>], line: &'static Line) -> std::string::String {
     let slot = ResponseSlot::<2048>::new();
     let channel = UrcChannel::<Urc, 16, 1>::new();
     let mut subscription = channel.subscribe().expect("the only one");
@@ -291,7 +306,11 @@ fn atat(answers: &[Vec<u8>], chunk: usize) -> std::string::String {
         _ => unreachable!("the others are for ever"),
     }
     let text: Vec<u8> = answers.concat();
-    let count = |what: &str| text.windows(what.len()).filter(|w| *w == what.as_bytes()).count();
+    let count = |what: &str| {
+        text.windows(what.len())
+            .filter(|w| *w == what.as_bytes())
+            .count()
+    };
     let results = count("\r\nOK\r\n") + count("\r\nERROR\r\n");
     let urcs = ["+QSSLURC: ", "+CEREG: 1", "+QIND: ", "+CTZV: "].map(count);
     format!(
