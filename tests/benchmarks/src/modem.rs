@@ -80,12 +80,13 @@ impl Line {
 
     /// Puts bytes on the UART; returns when the host has taken the last one.
     pub async fn say(&self, bytes: &[u8]) {
-        let mut to_host = self.to_host.borrow_mut();
-        to_host.clear();
-        // An answer has no more than the buffer holds.
-        let _ = to_host.extend_from_slice(bytes);
-        let len = to_host.len();
-        drop(to_host);
+        let len = {
+            let mut to_host = self.to_host.borrow_mut();
+            to_host.clear();
+            // An answer has no more than the buffer holds.
+            let _ = to_host.extend_from_slice(bytes);
+            to_host.len()
+        };
         self.taken.set(0);
         self.arrived.set(0);
         while self.arrived.get() < len {
@@ -150,11 +151,13 @@ impl Write for Tx {
     }
 }
 
+type Witness<'a> = &'a dyn Fn(&[u8]);
+
 /// A BG96 that is registered, has a data connection and a set clock, and every credential.
 pub struct Modem<'a> {
     line: &'a Line,
     /// Hears every answer before it is sent.
-    pub witness: Option<&'a dyn Fn(&[u8])>,
+    pub witness: Option<Witness<'a>>,
     /// The size of a message from the peer, and how many of them are still to be announced.
     offered: Cell<(usize, usize)>,
     /// Of the present message, what was not fetched.
@@ -271,7 +274,7 @@ impl<'a> Modem<'a> {
                 format_args!("\r\n+QSSLRECV: {count}\r\n"),
             );
             // Letters: what atat can digest.
-            let _ = answer.extend((0..count).map(|at| b'a' + (at % 26) as u8));
+            answer.extend((0..count).map(|at| b'a' + (at % 26) as u8));
             let end: &[u8] = if count > 0 {
                 b"\r\n\r\nOK\r\n"
             } else {
