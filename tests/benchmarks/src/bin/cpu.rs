@@ -16,14 +16,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use atat::atat_derive::{AtatResp, AtatUrc};
 use atat::{AtDigester, AtatIngress, Ingress, ResponseSlot, UrcChannel};
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, Either3, Either4, select, select3, select4};
 use embedded_io_async::Read;
-use heapless::String;
 use sectag::{CaScope, NoPins, ServerName, State, Tag, TlsConfig};
 use sectag_benchmarks::modem::{Line, Modem, Pace, Rx, Tx};
+use sectag_benchmarks::notices::Urc;
 use sectag_bg96::{Bg96, Config};
 use sectag_test_support::time::block_on_virtual;
 
@@ -220,57 +219,8 @@ fn ours(stream: Stream, line: &'static Line) -> Vec<Vec<u8>> {
     said.take()
 }
 
-#[derive(Clone, AtatUrc)]
-#[allow(dead_code)] // Nobody looks at what was parsed.
-enum Urc {
-    #[at_urc("+QSSLURC")]
-    Socket(SocketUrc),
-    #[at_urc("+CEREG")]
-    Registration(RegistrationUrc),
-    #[at_urc("+QIND")]
-    Signal(SignalUrc),
-    #[at_urc("+CTZV")]
-    Zone(ZoneUrc),
-}
-
-#[derive(Clone, AtatResp)]
-struct SocketUrc {
-    #[at_arg(position = 0)]
-    _what: String<16>,
-    #[at_arg(position = 1)]
-    _id: u8,
-}
-
-#[derive(Clone, AtatResp)]
-struct RegistrationUrc {
-    #[at_arg(position = 0)]
-    _status: u8,
-    #[at_arg(position = 1)]
-    _area: Option<String<8>>,
-    #[at_arg(position = 2)]
-    _cell: Option<String<12>>,
-    #[at_arg(position = 3)]
-    _technology: Option<u8>,
-}
-
-#[derive(Clone, AtatResp)]
-struct SignalUrc {
-    #[at_arg(position = 0)]
-    _what: String<8>,
-    #[at_arg(position = 1)]
-    _strength: u8,
-    #[at_arg(position = 2)]
-    _errors: u8,
-}
-
-#[derive(Clone, AtatResp)]
-struct ZoneUrc {
-    #[at_arg(position = 0)]
-    _zone: String<8>,
-}
-
 /// Returns what came out: "r of R responses, u of U notices".
-fn atat(answers: &[Vec<u8>], line: &'static Line) -> std::string::String {
+fn atat(answers: &[Vec<u8>], line: &'static Line) -> String {
     let slot = ResponseSlot::<2048>::new();
     let channel = UrcChannel::<Urc, 16, 1>::new();
     let mut subscription = channel.subscribe().expect("the only one");
