@@ -45,6 +45,7 @@ pub struct State<M, const SOCKETS: usize, const RX: usize, const TX: usize> {
 
 impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
     /// A state for `modem`, with default [`Timing`].
+    #[inline(never)] // Inlined, it is made on the stack once more.
     pub const fn new(modem: M) -> Self {
         Self {
             core: Core::new(Fixed {

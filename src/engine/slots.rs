@@ -207,6 +207,7 @@ pub(crate) struct Sockets<const SOCKETS: usize, const RX: usize, const TX: usize
 }
 
 impl<const SOCKETS: usize, const RX: usize, const TX: usize> Sockets<SOCKETS, RX, TX> {
+    #[inline(never)] // Inlined, it is made on the stack once more.
     pub(crate) const fn new() -> Self {
         Self {
             slots: [const { SlotState::new() }; SOCKETS],

@@ -1,0 +1,272 @@
+//! Work per byte from the modem, ours and atat's, for callgrind to count; run by `tests/bench`.
+//!
+//! A cell is a stream cut into chunks. Ours is all of the driver: the runner, from the UART to the ring
+//! and from the flow to the command on the UART, and the application's reads. The same bytes in the same
+//! chunks then go through atat's stock ingress and default digester, and there nothing else is counted: no
+//! client, no command, no typed response, no subscriber. Each chunk wakes the task that waits for it.
+//!
+//! Callgrind collects inside [`measured_section`] alone, and writes its counts at each call of
+//! [`end_of_part`]; this program prints, in the same order, what they are of.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::hint::black_box;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use atat::{AtDigester, AtatIngress, Ingress, ResponseSlot, UrcChannel};
+use embassy_futures::join::join;
+use embassy_futures::select::{Either, Either3, Either4, select, select3, select4};
+use embedded_io_async::Read;
+use sectag::{CaScope, NoPins, ServerName, State, Tag, TlsConfig};
+use sectag_benchmarks::modem::{Line, Modem, Pace, Rx, Tx};
+use sectag_benchmarks::notices::Urc;
+use sectag_bg96::{Bg96, Config};
+use sectag_test_support::time::block_on_virtual;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stream {
+    BringUp,
+    Messages,
+    Notices,
+    Reads,
+}
+
+const STREAMS: [(Stream, &str); 4] = [
+    (Stream::Reads, "reads of 1500 bytes"),
+    (Stream::Messages, "messages of 64 bytes"),
+    (Stream::BringUp, "bring-up"),
+    (Stream::Notices, "notices"),
+];
+const PACES: [(Pace, &str); 2] = [(Pace::Slow, "wake"), (Pace::Fast, "ready")];
+const CHUNKS: [usize; 4] = [1, 16, 64, 256];
+/// Reads, messages or notices in the part that counts.
+const MANY: usize = 40;
+
+fn main() {
+    for (pace, paced) in PACES {
+        for (stream, name) in STREAMS {
+            for chunk in CHUNKS {
+                let cell = format!("{paced}\t{name}\t{chunk}");
+                let line = || -> &'static Line { Box::leak(Box::new(Line::new(chunk, pace))) };
+                let answers = ours(stream, line());
+                let bytes: usize = answers.iter().map(Vec::len).sum();
+                end_of_part(&format!("{cell}\tsectag\t{bytes}\tall"));
+                let digested = atat(&answers, line());
+                end_of_part(&format!("{cell}\tatat\t{bytes}\t{digested}"));
+            }
+        }
+    }
+}
+
+/// Callgrind counts in here.
+#[inline(never)]
+fn measured_section(poll: &mut dyn FnMut()) {
+    poll();
+    // Not to be made a jump.
+    black_box(());
+}
+
+/// Callgrind writes down what it has counted since the last time.
+#[inline(never)]
+fn end_of_part(name: &str) {
+    println!("{name}");
+}
+
+/// A task of an executor: polled only when it was woken itself, and then measured.
+struct Task<'a, T> {
+    future: Pin<&'a mut dyn Future<Output = T>>,
+    woken: Arc<Woken>,
+}
+
+struct Woken {
+    flag: AtomicBool,
+    executor: Mutex<Option<Waker>>,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.flag.store(true, Ordering::Relaxed);
+        if let Some(executor) = &*self.executor.lock().expect("nobody panics") {
+            executor.wake_by_ref();
+        }
+    }
+}
+
+fn task<T>(future: Pin<&mut dyn Future<Output = T>>) -> Task<'_, T> {
+    let woken = Arc::new(Woken {
+        flag: true.into(),
+        executor: None.into(),
+    });
+    Task { future, woken }
+}
+
+impl<T> Future for Task<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let task = &mut *self;
+        let mut executor = task.woken.executor.lock().expect("nobody panics");
+        executor.get_or_insert_with(|| cx.waker().clone());
+        drop(executor);
+        if !task.woken.flag.swap(false, Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        let waker = Waker::from(task.woken.clone());
+        let mut context = Context::from_waker(&waker);
+        let mut result = Poll::Pending;
+        measured_section(&mut || result = task.future.as_mut().poll(&mut context));
+        result
+    }
+}
+
+/// It is asked whenever anything was polled.
+async fn until(mut ready: impl FnMut() -> bool) {
+    poll_fn(|_| {
+        if ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+fn order(modem: &Modem<'_>, stream: Stream, many: usize) {
+    match stream {
+        Stream::BringUp => {}
+        Stream::Messages => modem.offer(64, many),
+        Stream::Notices => modem.storm(many),
+        Stream::Reads => modem.offer(1500 * many, 1),
+    }
+}
+
+/// Returns what the modem said in the part that counts, answer by answer.
+fn ours(stream: Stream, line: &'static Line) -> Vec<Vec<u8>> {
+    // Room for two reads, so that one is fetched while the one before is read.
+    let state: &'static mut State<Bg96, 1, 4096, 1024> =
+        Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+    let (control, sockets, mut runner) = sectag::new(state, Rx(line), Tx(line), NoPins);
+    let said = RefCell::new(Vec::new());
+    let witness = |bytes: &[u8]| said.borrow_mut().push(bytes.to_vec());
+    let mut modem = Modem::new(line);
+    modem.witness = Some(&witness);
+    let modem = &modem;
+
+    let restart = Cell::new(false);
+    let waiter = RefCell::new(None::<Waker>);
+    let running = pin!(async {
+        loop {
+            let stopped = poll_fn(|cx| {
+                waiter.replace(Some(cx.waker().clone()));
+                if restart.take() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+            match select(stopped, runner.run()).await {
+                Either::First(()) => {}
+                Either::Second(error) => panic!("the runner ended: {error}"),
+            }
+        }
+    });
+    let application = pin!(async {
+        if stream != Stream::BringUp {
+            let name = ServerName::new("broker.sectag.test").expect("a name");
+            let tls = TlsConfig::new(Tag(7)).ca_scope(CaScope::Private);
+            let mut socket = sockets.connect(name, 8883, &tls).await.expect("it opens");
+            modem.was_read(0);
+            let mut buf = [0; 1500];
+            loop {
+                let count = socket.read(&mut buf).await.expect("it stays open");
+                black_box(&buf[..count]);
+                modem.was_read(count);
+            }
+        }
+        std::future::pending::<()>().await;
+    });
+    let director = async {
+        control.wait_up().await.expect("it comes up");
+        for many in [MANY / 4, MANY] {
+            // Whatever follows a connect, or a message, is over then.
+            embassy_time::Timer::after_millis(500).await;
+            end_of_part("skip");
+            said.borrow_mut().clear();
+            if stream == Stream::BringUp {
+                restart.set(true);
+                waiter.take().expect("it runs").wake();
+                until(|| !restart.get()).await;
+                control.wait_up().await.expect("it comes up");
+            }
+            order(modem, stream, many);
+            until(|| modem.is_done()).await;
+        }
+        // The last notices, and what the last message entails.
+        embassy_time::Timer::after_millis(500).await;
+    };
+    let all = select4(task(running), task(application), modem.run(), director);
+    match block_on_virtual(all) {
+        Either4::Fourth(()) => {}
+        _ => unreachable!("the others are for ever"),
+    }
+    said.take()
+}
+
+/// Returns what came out: "r of R responses, u of U notices".
+fn atat(answers: &[Vec<u8>], line: &'static Line) -> String {
+    let slot = ResponseSlot::<2048>::new();
+    let channel = UrcChannel::<Urc, 16, 1>::new();
+    let mut subscription = channel.subscribe().expect("the only one");
+    let mut buffer = [0; 2048];
+    let digester = AtDigester::<Urc>::new();
+    let mut ingress = Ingress::new(digester, &mut buffer, &slot, &channel);
+    let (responses, notices) = (Cell::new(0), Cell::new(0));
+    let reading = pin!(ingress.read_from(Rx(line)));
+    let take_responses = async {
+        loop {
+            drop(slot.get().await);
+            responses.set(responses.get() + 1);
+        }
+    };
+    let take_notices = async {
+        loop {
+            subscription.next_message_pure().await;
+            notices.set(notices.get() + 1);
+        }
+    };
+    let feed = async {
+        // Its first chunk is not in the steady state.
+        line.say(b"\r\nOK\r\n").await;
+        until(|| responses.get() == 1).await;
+        end_of_part("skip");
+        for answer in answers {
+            line.say(answer).await;
+        }
+    };
+    let taking = join(take_responses, take_notices);
+    match block_on_virtual(select3(task(reading), taking, feed)) {
+        Either3::Third(()) => {}
+        _ => unreachable!("the others are for ever"),
+    }
+    let text: Vec<u8> = answers.concat();
+    let count = |what: &str| {
+        text.windows(what.len())
+            .filter(|w| *w == what.as_bytes())
+            .count()
+    };
+    let results = count("\r\nOK\r\n") + count("\r\nERROR\r\n");
+    let urcs = ["+QSSLURC: ", "+CEREG: 1", "+QIND: ", "+CTZV: "].map(count);
+    format!(
+        "{} of {results} responses, {} of {} notices",
+        responses.get() - 1,
+        notices.get(),
+        urcs.iter().sum::<usize>()
+    )
+}

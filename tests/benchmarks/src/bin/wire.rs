@@ -1,0 +1,404 @@
+//! What the driver puts on the UART and how long it takes there, in virtual time against the simulator, so
+//! that every run prints the same. `tests/bench` runs it.
+//!
+//! `wire NAME EXCHANGES SENT RECEIVED MS`, bytes as the driver sees them; then `rate NAME BYTES/S FORMULA/S`.
+
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+
+use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, Instant, Timer};
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
+use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
+use sectag::{
+    CaScope, Control, CredentialStore, Kind, NoPins, ServerName, Sockets, State, Tag, TlsConfig,
+};
+use sectag_bg96::{Bg96, Config};
+use sectag_simulator::{MemoryNetwork, Options, Simulator};
+use sectag_test_support::pki::Pki;
+use sectag_test_support::time::block_on_virtual;
+use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::LocalSet;
+
+const HOST: ServerName<'static> = match ServerName::new("broker.sectag.test") {
+    Ok(name) => name,
+    Err(_) => panic!("not a name"),
+};
+/// Answers a line with a number by that many bytes, a second later.
+const BYTES_PORT: u16 = 8882;
+const MQTT_PORT: u16 = 8883;
+const TLS: TlsConfig = TlsConfig::new(Tag(7))
+    .client_certificate()
+    .ca_scope(CaScope::Private);
+/// Longer than whatever follows an operation.
+const AFTERMATH: Duration = Duration::from_secs(1);
+const MESSAGE: [u8; 64] = [b'm'; 64];
+/// How much a rate is measured on.
+const MUCH: usize = 300_000;
+const FAST_BAUD: u32 = 460_800;
+const TURNAROUND: Duration = Duration::from_millis(20);
+
+fn main() {
+    virtually(everyday);
+    virtually(idle);
+    for (name, baud, direct_push, formula) in [
+        ("fetched, rings of 4096", FAST_BAUD, false, fetch_rate(1500)),
+        ("fetched, rings of 1024", FAST_BAUD, false, fetch_rate(1024)),
+        ("pushed, rings of 4096", FAST_BAUD, true, push_rate()),
+    ] {
+        virtually(async || {
+            let world = World::new(line(baud));
+            let rate = if name.ends_with("4096") {
+                world.attach::<_, 4096>(direct_push, receive_rate).await
+            } else {
+                world.attach::<_, 1024>(direct_push, receive_rate).await
+            };
+            println!("rate\t{name}\t{rate:.0}\t{formula:.0}");
+        });
+    }
+    virtually(async || {
+        let world = World::new(line(FAST_BAUD));
+        let rate = world.attach::<_, 4096>(false, send_rate).await;
+        println!(
+            "rate\tsent, rings of 4096\t{rate:.0}\t{:.0}",
+            frame_rate(1460)
+        );
+    });
+}
+
+fn virtually(run: impl AsyncFnOnce()) {
+    let local = LocalSet::new();
+    block_on_virtual(local.run_until(async { run().await }))
+}
+
+fn line(baud: u32) -> Options {
+    Options {
+        baud: Some(baud),
+        turnaround: TURNAROUND,
+        ..Options::default()
+    }
+}
+
+/// `chunk` bytes cost the command, the turnaround, the header, themselves, and the result; ten bits a byte.
+fn fetch_rate(chunk: usize) -> f64 {
+    let around = format!("AT+QSSLRECV=0,{chunk}\r\r\n+QSSLRECV: {chunk}\r\n\r\n\r\nOK\r\n").len();
+    rate_of(chunk, around)
+}
+
+fn frame_rate(chunk: usize) -> f64 {
+    let around = format!("AT+QSSLSEND=0,{chunk}\r\r\n> \r\nSEND OK\r\n").len();
+    rate_of(chunk, around)
+}
+
+/// No command and no turnaround.
+fn push_rate() -> f64 {
+    let around = "\r\n+QSSLURC: \"recv\",0,1500\r\n\r\n".len();
+    1500.0 / (1500 + around) as f64 * f64::from(FAST_BAUD) / 10.0
+}
+
+fn rate_of(chunk: usize, around: usize) -> f64 {
+    let on_the_wire = (chunk + around) as f64 * 10.0 / f64::from(FAST_BAUD);
+    chunk as f64 / (on_the_wire + TURNAROUND.as_micros() as f64 / 1e6)
+}
+
+struct World {
+    modem: Simulator,
+}
+
+impl World {
+    fn new(options: Options) -> Self {
+        let network = MemoryNetwork::new();
+        register(&network, BYTES_PORT, give_bytes);
+        register(&network, MQTT_PORT, be_broker);
+        let modem = Simulator::bg96(options, Rc::new(network));
+        Self { modem }
+    }
+
+    async fn attach<T, const RX: usize>(
+        &self,
+        direct_push: bool,
+        application: impl AsyncFnOnce(Bench<'_>) -> T,
+    ) -> T {
+        // As little between them as behind a UART with flow control.
+        let (host, device) = tokio::io::duplex(64);
+        let (rx, tx) = tokio::io::split(host);
+        let config = if direct_push {
+            Config::new().direct_push()
+        } else {
+            Config::new()
+        };
+        // Leaked, as a firmware's static is.
+        let state: &'static mut State<Bg96, 1, RX, RX> =
+            Box::leak(Box::new(State::new(Bg96::new(config))));
+        let (control, sockets, mut runner) =
+            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let serve = async {
+            let _ = self.modem.serve(device).await;
+            std::future::pending::<()>().await;
+        };
+        let bench = Bench {
+            control,
+            sockets,
+            modem: &self.modem,
+        };
+        match select3(serve, runner.run(), application(bench)).await {
+            Either3::First(()) => unreachable!("it is pending for ever"),
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(result) => result,
+        }
+    }
+}
+
+fn register<H, F>(network: &MemoryNetwork, port: u16, handler: H)
+where
+    H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+    F: Future<Output = io::Result<()>> + 'static,
+{
+    let pki = Pki::shared();
+    let config = server_config(&pki.issue_server([HOST.as_str()]), Some(&pki.ca_pem()));
+    network.register(HOST.as_str(), port, move |stream| {
+        let (config, handler) = (config.clone(), handler.clone());
+        tokio::task::spawn_local(async move {
+            let _ = serve_tls(stream, config, handler).await;
+        });
+    });
+}
+
+async fn give_bytes(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
+    let mut number = 0;
+    loop {
+        match stream.read_u8().await? {
+            b'\n' => {
+                Timer::after(AFTERMATH).await;
+                stream.write_all(&vec![b'x'; number]).await?;
+                stream.flush().await?;
+                number = 0;
+            }
+            digit @ b'0'..=b'9' => number = number * 10 + usize::from(digit - b'0'),
+            // What is sent for its own sake.
+            _ => {}
+        }
+    }
+}
+
+/// Takes every login and acknowledges what wants that; packets of fewer than 128 bytes, MQTT 5.
+async fn be_broker(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
+    loop {
+        let first = stream.read_u8().await?;
+        let mut body = vec![0; usize::from(stream.read_u8().await?)];
+        stream.read_exact(&mut body).await?;
+        match first >> 4 {
+            1 => stream.write_all(&[0x20, 3, 0, 0, 0]).await?,
+            3 if first & 0b110 != 0 => {
+                let topic = usize::from(body[1]);
+                stream
+                    .write_all(&[0x40, 2, body[2 + topic], body[3 + topic]])
+                    .await?;
+            }
+            _ => {}
+        }
+        stream.flush().await?;
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Bench<'a> {
+    control: Control<'static, Bg96>,
+    sockets: Sockets<'static, Bg96>,
+    modem: &'a Simulator,
+}
+
+impl Bench<'_> {
+    /// Prints what `operation` cost, with all that follows from it.
+    async fn row<T>(&self, name: &str, operation: impl Future<Output = T>) -> T {
+        self.row_after(name, Duration::from_ticks(0), operation)
+            .await
+    }
+
+    /// The same when the operation spends the first `waits` waiting for the peer.
+    async fn row_after<T>(
+        &self,
+        name: &str,
+        waits: Duration,
+        operation: impl Future<Output = T>,
+    ) -> T {
+        let (before, seen, start) = (
+            self.control.counters(),
+            self.modem.exchanges(),
+            Instant::now(),
+        );
+        self.modem.take_commands();
+        let result = operation.await;
+        let took = start.elapsed();
+        Timer::after(AFTERMATH).await;
+        let after = self.control.counters();
+        // As the modem counts: the driver's counter leaves synchronising out.
+        let exchanges = self.modem.exchanges() - seen;
+        println!(
+            "wire\t{name}\t{exchanges}\t{}\t{}\t{}",
+            after.sent - before.sent,
+            after.received - before.received,
+            (took - waits).as_millis(),
+        );
+        result
+    }
+
+    async fn provision(&self) {
+        let pki = Pki::shared();
+        let client = pki.client();
+        for (kind, pem) in [
+            (Kind::Ca, &pki.ca_pem()),
+            (Kind::ClientCertificate, &client.cert_pem),
+            (Kind::PrivateKey, &client.key_pem),
+        ] {
+            let pem = pem.as_bytes();
+            let stored = self.control.store(TLS.tag(), kind, pem).await;
+            stored.expect("it is stored");
+        }
+    }
+}
+
+/// At 115 200 baud and 20 ms of turnaround, with rings of 1 KiB.
+async fn everyday() {
+    let world = World::new(line(115_200));
+    world
+        .attach::<_, 1024>(false, async |bench| {
+            let up = async { bench.control.wait_up().await.expect("it comes up") };
+            bench.row("bring-up, network to be joined", up).await;
+            let provision = bench.provision();
+            bench
+                .row("provisioning, three credentials", provision)
+                .await;
+            let connect = bench.sockets.connect(HOST, BYTES_PORT, &TLS);
+            let socket = bench.row("connect, mutual TLS", connect).await;
+            let socket = socket.expect("it connects");
+            bench.row("close", socket.close()).await.expect("it closes");
+            let connect = bench.sockets.connect(HOST, BYTES_PORT, &TLS);
+            let socket = bench.row("reconnect", connect).await;
+            let mut socket = socket.expect("it connects");
+            let settings = bench.modem.take_commands();
+            let keys = settings
+                .iter()
+                .filter(|line| line.starts_with(b"AT+QSSLCFG"));
+            println!(
+                "count\treconnect, of these keys of the TLS context\t{}",
+                keys.count()
+            );
+
+            let send = async {
+                for piece in MESSAGE.chunks(7) {
+                    socket.write_all(piece).await.expect("it is taken");
+                }
+                socket.flush().await.expect("it is sent");
+            };
+            bench.row("send of 64 bytes", send).await;
+            for size in [64, 1460, 20_000] {
+                let ask = format!("{size}\n");
+                socket.write_all(ask.as_bytes()).await.expect("it is taken");
+                socket.flush().await.expect("it is sent");
+                let receive = async {
+                    let mut bytes = vec![0; size];
+                    socket.read_exact(&mut bytes).await.expect("it comes");
+                };
+                let name = format!("receive of {size} bytes");
+                bench.row_after(&name, AFTERMATH, receive).await;
+            }
+            socket.close().await.expect("it closes");
+
+            let (mut rx, mut tx) = ([0; 512], [0; 512]);
+            let config = ConfigBuilder::new(Buffers::new(&mut rx, &mut tx));
+            let config = config.client_id("bench").expect("short");
+            let mut session = Session::new(config.keepalive_interval(600));
+            let socket = bench.sockets.connect(HOST, MQTT_PORT, &TLS).await;
+            let socket = socket.expect("it connects");
+            let login = session.connect(socket);
+            let mqtt = bench.row("MQTT login, minimq", login).await;
+            let mut mqtt = mqtt.expect("the broker takes it");
+            let publication = Publication::bytes("counter", &MESSAGE);
+            let publish = mqtt.publish(publication.qos(QoS::AtMostOnce));
+            let sent = bench.row("MQTT publish of 64 bytes, QoS 0", publish).await;
+            sent.expect("it is sent");
+            let publish = async {
+                let publication = Publication::bytes("counter", &MESSAGE);
+                let op = mqtt.publish(publication.qos(QoS::AtLeastOnce)).await;
+                let op = op.expect("it is sent").expect("it has a number");
+                while mqtt.is_pending(&op) {
+                    mqtt.poll().await.expect("it is acknowledged");
+                }
+            };
+            bench.row("MQTT publish of 64 bytes, QoS 1", publish).await;
+        })
+        .await;
+    world
+        .attach::<_, 1024>(false, async |bench| {
+            let up = async { bench.control.wait_up().await.expect("it comes up") };
+            bench
+                .row("bring-up after a reset of the MCU alone", up)
+                .await;
+        })
+        .await;
+}
+
+async fn idle() {
+    let world = World::new(line(115_200));
+    world
+        .attach::<_, 1024>(false, async |bench| {
+            bench.provision().await;
+            let hour = Timer::after_secs(3600);
+            bench.row("idle hour without a socket", hour).await;
+            let socket = bench.sockets.connect(HOST, BYTES_PORT, &TLS).await;
+            let mut socket = socket.expect("it connects");
+            // Its first minutes are in no hour that is typical.
+            Timer::after_secs(600).await;
+            let hour = Timer::after_secs(3600);
+            bench.row("idle hour with a socket", hour).await;
+            socket.write_all(b"64\n").await.expect("it is taken");
+            socket.flush().await.expect("it is sent");
+            let sent = Instant::now();
+            let mut bytes = [0; 64];
+            socket.read_exact(&mut bytes).await.expect("it comes");
+            let latency = sent.elapsed() - AFTERMATH;
+            println!(
+                "count\tms from the peer's 64 bytes to the read, idle before\t{}",
+                latency.as_millis()
+            );
+            // Without its notice, data lies until the socket is asked anyway.
+            let poll = sectag::modem::Timing::DEFAULT.poll;
+            println!(
+                "count\tms until data without a notice is asked for, at most\t{}",
+                poll.as_millis()
+            );
+        })
+        .await;
+}
+
+async fn receive_rate(bench: Bench<'_>) -> f64 {
+    bench.provision().await;
+    let socket = bench.sockets.connect(HOST, BYTES_PORT, &TLS).await;
+    let mut socket = socket.expect("it connects");
+    let ask = format!("{MUCH}\n");
+    socket.write_all(ask.as_bytes()).await.expect("it is taken");
+    socket.flush().await.expect("it is sent");
+    let start = Instant::now() + AFTERMATH;
+    let (mut buf, mut got) = ([0; 512], 0);
+    while got < MUCH {
+        got += socket.read(&mut buf).await.expect("it comes");
+    }
+    MUCH as f64 / (start.elapsed().as_micros() as f64 / 1e6)
+}
+
+async fn send_rate(bench: Bench<'_>) -> f64 {
+    bench.provision().await;
+    let socket = bench.sockets.connect(HOST, BYTES_PORT, &TLS).await;
+    let mut socket = socket.expect("it connects");
+    let start = Instant::now();
+    socket
+        .write_all(&vec![b'x'; MUCH])
+        .await
+        .expect("it is taken");
+    socket.flush().await.expect("it is sent");
+    MUCH as f64 / (start.elapsed().as_micros() as f64 / 1e6)
+}
