@@ -3,6 +3,7 @@
 mod bench;
 pub mod brokered;
 pub mod cancel;
+pub mod faults;
 pub mod mqtt;
 pub mod recovery;
 pub mod scripted;

@@ -1,0 +1,842 @@
+//! The fault matrix: one byte of one exchange on the UART is lost, doubled or altered, something is said
+//! in front of it, or the line goes dead there; and what must hold all the same.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::str::FromStr;
+
+use embassy_futures::join::join;
+use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{ErrorType, Read, Write};
+use sectag::{CredentialStore, Kind, NoPins, Socket, SocketError, State, Tag};
+use sectag_bg96::{Bg96, Config};
+use sectag_simulator::Options;
+use sectag_test_support::tls_server::TlsStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::Notify;
+
+use crate::bench::{Bench, Rings};
+use crate::recovery::{STORED, connect, install_credentials};
+use crate::simulated::{World, virtually};
+
+/// How long the line is dead.
+const SILENCE: Duration = Duration::from_secs(30);
+/// What nobody asked for, and what changes nothing.
+const NOTICE: &[u8] = b"\r\n+QIND: PB DONE\r\n";
+const BANNER: &[u8] = b"\r\nRDY\r\n";
+/// The longest any operation may take: an open's 210 s, and bringing the modem up before it.
+const OPERATION: Duration = Duration::from_secs(400);
+/// From the end of the operation until a new connection works.
+pub const RECONNECT: Duration = Duration::from_secs(300);
+/// What the peer sends by itself, in two records.
+const SPEECH: [&[u8]; 2] = [b"\r\nOK\r\n+QSSLURC: \"closed\",0\r\n", b"> RDY\r\n\r\n12"];
+/// What is written; behind the byte that says which connection it is.
+const MESSAGE: &[u8] = b"\r\n> OK\r\nforty\x1a\x1b bytes +++ AT\r\n";
+/// What the driver sends while it does not know what the modem waits for.
+const FILLER: &[u8] = b"+AT\x1b\r\n";
+
+/// Whose output meets the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The driver's.
+    Host,
+    /// The modem's.
+    Modem,
+}
+
+/// What happens at a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It is lost.
+    Drop,
+    /// It comes twice.
+    Double,
+    /// One of its bits is another; which one, the position says.
+    Flip,
+    /// A line that nobody asked for comes in front of it.
+    Notice,
+    /// The banner of a modem that starts comes in front of it, though nothing started.
+    Banner,
+    /// It and all that follows is lost, for 30 s.
+    Silence,
+}
+
+impl Fault {
+    /// Those that an output can meet: a host makes no notices.
+    pub const fn of(side: Side) -> &'static [Self] {
+        match side {
+            Side::Host => &[Self::Drop, Self::Double, Self::Flip, Self::Silence],
+            Side::Modem => &[
+                Self::Drop,
+                Self::Double,
+                Self::Flip,
+                Self::Notice,
+                Self::Banner,
+                Self::Silence,
+            ],
+        }
+    }
+}
+
+/// What the driver is at when it happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Bringing the modem up.
+    BringUp,
+    /// Storing a credential.
+    Store,
+    /// Opening a connection.
+    Connect,
+    /// Sending over it.
+    Send,
+    /// Receiving from it.
+    Receive,
+    /// Closing it.
+    Close,
+    /// Two connections at work at the same time.
+    Two,
+}
+
+impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::BringUp,
+        Self::Store,
+        Self::Connect,
+        Self::Send,
+        Self::Receive,
+        Self::Close,
+        Self::Two,
+    ];
+}
+
+/// One cell of the matrix. As text, such as `Connect/Host/Flip@17`, it is the id that replays it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Case {
+    /// During what.
+    pub phase: Phase,
+    /// Whose output.
+    pub side: Side,
+    /// What happens.
+    pub fault: Fault,
+    /// At which byte of that output, counted from the beginning of the phase.
+    pub at: usize,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            phase,
+            side,
+            fault,
+            at,
+        } = self;
+        write!(f, "{phase:?}/{side:?}/{fault:?}@{at}")
+    }
+}
+
+impl FromStr for Case {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no case; Connect/Host/Flip@17 is one");
+        let (place, at) = text.split_once('@').ok_or_else(wrong)?;
+        let at = at.parse().map_err(|_| wrong())?;
+        for phase in Phase::ALL {
+            for side in [Side::Host, Side::Modem] {
+                for &fault in Fault::of(side) {
+                    if format!("{phase:?}/{side:?}/{fault:?}") == place {
+                        return Ok(Self {
+                            phase,
+                            side,
+                            fault,
+                            at,
+                        });
+                    }
+                }
+            }
+        }
+        Err(wrong())
+    }
+}
+
+/// What each side said during a phase without a fault.
+pub struct Golden {
+    phase: Phase,
+    said: [Vec<u8>; 2],
+    /// Which of these bytes are counted ones: payload, or content of a file.
+    counted: [Vec<bool>; 2],
+}
+
+/// What a fault leaves possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The exchange stays well-formed: it must succeed.
+    Harmless,
+    /// Inside of counted bytes, which carry no checksum: what arrives may differ.
+    Payload,
+    /// The driver may fail, but must not do wrong.
+    Any,
+}
+
+impl Golden {
+    /// Runs the phase undisturbed.
+    ///
+    /// # Panics
+    /// When it does not succeed.
+    pub fn of(phase: Phase) -> Self {
+        let attempt = attempt(phase, None);
+        assert!(attempt.succeeded, "{phase:?} without a fault");
+        assert_eq!(attempt.violations, [""; 0], "{phase:?} without a fault");
+        let counted = [
+            counted(&attempt.said[0], host_counts),
+            counted(&attempt.said[1], modem_counts),
+        ];
+        Self {
+            phase,
+            said: attempt.said,
+            counted,
+        }
+    }
+
+    /// Every `step`th cell.
+    pub fn cases(&self, step: usize) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for side in [Side::Host, Side::Modem] {
+            for &fault in Fault::of(side) {
+                cases.extend((0..self.said[side as usize].len()).map(|at| Case {
+                    phase: self.phase,
+                    side,
+                    fault,
+                    at,
+                }));
+            }
+        }
+        cases.into_iter().step_by(step.max(1)).collect()
+    }
+
+    /// What this fault leaves possible.
+    pub fn effect(&self, case: Case) -> Effect {
+        let (said, counted) = (
+            &self.said[case.side as usize],
+            &self.counted[case.side as usize],
+        );
+        let inside = |at: usize| counted.get(at).copied().unwrap_or(false);
+        // In front of a counted byte, or directly behind the last: it is counted in their place.
+        let within = inside(case.at) || (case.at > 0 && inside(case.at - 1));
+        match case.fault {
+            Fault::Drop | Fault::Double | Fault::Flip if inside(case.at) => Effect::Payload,
+            Fault::Notice | Fault::Banner if within => Effect::Payload,
+            Fault::Notice if case.at == 0 || said[case.at - 1] == b'\n' => Effect::Harmless,
+            _ => Effect::Any,
+        }
+    }
+}
+
+/// Marks the bytes that a line announces.
+fn counted(said: &[u8], count: fn(&str) -> Option<usize>) -> Vec<bool> {
+    let mut marks = vec![false; said.len()];
+    let (mut start, mut at) = (0, 0);
+    while at < said.len() {
+        if matches!(said[at], b'\r' | b'\n') {
+            let line = String::from_utf8_lossy(&said[start..at]).into_owned();
+            let mut next = at + 1;
+            if let Some(count) = count(line.trim_start_matches('\n')) {
+                // A modem's line ends with both.
+                if said.get(next) == Some(&b'\n') {
+                    next += 1;
+                }
+                let end = (next + count).min(said.len());
+                marks[next..end].fill(true);
+                next = end;
+            }
+            (start, at) = (next, next);
+        } else {
+            at += 1;
+        }
+    }
+    marks
+}
+
+fn host_counts(line: &str) -> Option<usize> {
+    let args = line
+        .strip_prefix("AT+QSSLSEND=")
+        .or(line.strip_prefix("AT+QFUPL="))?;
+    args.split(',').nth(1)?.parse().ok()
+}
+
+fn modem_counts(line: &str) -> Option<usize> {
+    line.strip_prefix("+QSSLRECV: ")?.parse().ok()
+}
+
+/// What became of a case.
+pub struct Attempt {
+    /// The operation did all it should, in spite of the fault.
+    pub succeeded: bool,
+    /// What should not have happened.
+    pub violations: Vec<String>,
+    /// From the end of the operation until a new connection worked.
+    pub reconnected: Duration,
+    said: [Vec<u8>; 2],
+}
+
+/// Runs a case; `golden` is its phase without one.
+pub fn run(golden: &Golden, case: Case) -> Attempt {
+    let mut attempt = attempt(case.phase, Some(case));
+    if golden.effect(case) == Effect::Harmless && !attempt.succeeded {
+        attempt
+            .violations
+            .push("it failed though the exchange was well-formed".into());
+    }
+    attempt
+}
+
+/// Says which case it was, should the driver panic.
+struct Named(Option<Case>);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if let (true, Some(case)) = (std::thread::panicking(), self.0) {
+            eprintln!("panic in case {case}");
+        }
+    }
+}
+
+fn attempt(phase: Phase, case: Option<Case>) -> Attempt {
+    let _named = Named(case);
+    virtually(async || {
+        let options = Options {
+            turnaround: Duration::from_millis(20),
+            pdp_active: true,
+            ..Options::default()
+        };
+        let world = World::new(options);
+        install_credentials(&world.modem);
+        let peer = Rc::new(Peer::default());
+        let serving = peer.clone();
+        world.serve(move |stream| serving.clone().serve(stream));
+        let line = Rc::new(Line::new(case));
+        attach(&world, line.clone(), async |bench| {
+            let stage = Stage {
+                bench,
+                world: &world,
+                peer,
+                line,
+                violations: RefCell::default(),
+            };
+            stage.perform(phase).await
+        })
+        .await
+    })
+}
+
+/// A driver whose UART meets the fault.
+async fn attach<T>(
+    world: &World,
+    line: Rc<Line>,
+    application: impl AsyncFnOnce(Bench) -> T,
+) -> T {
+    let (host, device) = tokio::io::duplex(4096);
+    let (rx, tx) = tokio::io::split(host);
+    let rx = NoisyRx {
+        uart: FromTokio::new(rx),
+        line: line.clone(),
+        waiting: Vec::new(),
+    };
+    let tx = NoisyTx {
+        uart: FromTokio::new(tx),
+        line,
+    };
+    // Leaked, as a firmware's static is.
+    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+    let (control, sockets, mut runner) = sectag::new(state, rx, tx, NoPins);
+    let application = application(Bench { control, sockets });
+    match select3(world.modem.serve(device), runner.run(), application).await {
+        Either3::First(end) => panic!("the port ended: {end:?}"),
+        Either3::Second(error) => panic!("the runner ended: {error}"),
+        Either3::Third(result) => result,
+    }
+}
+
+struct Stage<'a> {
+    bench: Bench,
+    world: &'a World,
+    peer: Rc<Peer>,
+    line: Rc<Line>,
+    violations: RefCell<Vec<String>>,
+}
+
+impl Stage<'_> {
+    async fn perform(&self, phase: Phase) -> Attempt {
+        let before = self.world.modem.files();
+        let (succeeded, talks) = self.phase(phase).await;
+        let said = self.line.disarm();
+        let start = Instant::now();
+        let mut talks = talks;
+        if phase != Phase::Close {
+            for talk in &mut talks {
+                self.go_on(talk).await;
+            }
+        }
+        for talk in &mut talks {
+            talk.socket = None;
+        }
+        self.reconnect(&mut talks).await;
+        let reconnected = start.elapsed();
+        self.check_data(&talks);
+        self.check_files(&before, phase == Phase::Store && succeeded);
+        if phase == Phase::Store {
+            let again = self.store().await;
+            if again != Some(true) || self.world.modem.files().get("st9.ca").map(Vec::as_slice) != Some(STORED) {
+                self.violation("nothing can be stored any more");
+            }
+        }
+        Attempt {
+            succeeded,
+            violations: self.violations.take(),
+            reconnected,
+            said,
+        }
+    }
+
+    /// The operation itself, from the moment on when the fault is armed.
+    async fn phase(&self, phase: Phase) -> (bool, Vec<Talk>) {
+        if phase == Phase::BringUp {
+            self.line.arm();
+            let up = self.within(self.bench.control.wait_up()).await;
+            return (up.is_some_and(|up| up.is_ok()), Vec::new());
+        }
+        self.bench.control.wait_up().await.expect("it comes up");
+        if phase == Phase::Store {
+            self.line.arm();
+            return (self.store().await == Some(true), Vec::new());
+        }
+        if phase == Phase::Connect {
+            self.line.arm();
+            let talk = self.within(self.open(b'A')).await.flatten();
+            return (talk.is_some(), talk.into_iter().collect());
+        }
+        let mut talk = self.begin(b'A').await;
+        let mut other = if phase == Phase::Two {
+            Some(self.begin(b'B').await)
+        } else {
+            None
+        };
+        self.peer.echo.set(phase == Phase::Two);
+        self.line.arm();
+        let done = match phase {
+            Phase::Send => self.within(talk.write(MESSAGE)).await,
+            Phase::Receive => {
+                self.peer.speak.notify_one();
+                let len = SPEECH.iter().map(|part| part.len()).sum();
+                self.within(talk.read(len)).await
+            }
+            Phase::Close => {
+                let socket = talk.socket.take().expect("it is open");
+                self.within(socket.close()).await
+            }
+            _ => {
+                let other = other.as_mut().expect("there are two");
+                let both = join(talk.round_trip(), other.round_trip());
+                self.within(both).await.map(|(one, two)| one.and(two))
+            }
+        };
+        let succeeded = done.is_some_and(|done| done.is_ok());
+        (succeeded, std::iter::once(talk).chain(other).collect())
+    }
+
+    async fn store(&self) -> Option<bool> {
+        let store = self
+            .bench
+            .control
+            .store_unchecked(Tag(9), Kind::Ca, STORED);
+        let result = self.within(store).await?;
+        if result.is_ok() && self.world.modem.files().get("st9.ca").map(Vec::as_slice) != Some(STORED) {
+            self.violation("stored, it says, and it is not");
+        }
+        Some(result.is_ok())
+    }
+
+    /// A connection, checked for what was written to the modem in front of it.
+    async fn open(&self, key: u8) -> Option<Talk> {
+        let socket = connect(self.bench).await.ok()?;
+        if let Err(error) = verification_written(&self.world.commands()) {
+            self.violation(&error);
+        }
+        Some(Talk {
+            key,
+            socket: Some(socket),
+            written: Vec::new(),
+            delivered: Vec::new(),
+        })
+    }
+
+    /// An open connection whose peer knows which one it is.
+    async fn begin(&self, key: u8) -> Talk {
+        self.peer.echo.set(false);
+        let mut talk = self.open(key).await.expect("it connects");
+        talk.write(&[key]).await.expect("it is sent");
+        // Whatever the modem has to say to that is said.
+        Timer::after_millis(500).await;
+        talk
+    }
+
+    /// A connection that seems to have survived still does no wrong.
+    async fn go_on(&self, talk: &mut Talk) {
+        self.peer.echo.set(true);
+        if talk.written.is_empty() {
+            let _ = self.within(talk.write(&[talk.key])).await;
+        }
+        let _ = self.within(talk.round_trip()).await;
+    }
+
+    async fn reconnect(&self, talks: &mut Vec<Talk>) {
+        self.peer.echo.set(true);
+        let tries = async {
+            for key in b'R'.. {
+                let Some(mut talk) = self.open(key).await else {
+                    Timer::after_secs(1).await;
+                    continue;
+                };
+                // The peer echoes the key, too.
+                let greeted = talk.write(&[key]).await.is_ok() && talk.read(1).await.is_ok();
+                let done = greeted && talk.round_trip().await.is_ok();
+                talk.socket = None;
+                talks.push(talk);
+                if done {
+                    return;
+                }
+            }
+        };
+        if with_timeout(RECONNECT, tries).await.is_err() {
+            self.violation("no connection within 300 s");
+        }
+    }
+
+    fn check_data(&self, talks: &[Talk]) {
+        let (received, sent) = (self.peer.received.borrow(), self.peer.sent.borrow());
+        for stream in received.iter().filter(|stream| !stream.is_empty()) {
+            let Some(talk) = talks.iter().find(|talk| talk.key == stream[0]) else {
+                self.violation(&format!("a peer got {}", stream.escape_ascii()));
+                continue;
+            };
+            let same = common(stream, &talk.written);
+            if !stream[same..].iter().all(|byte| FILLER.contains(byte)) {
+                self.violation(&format!(
+                    "written {}, received {}",
+                    talk.written.escape_ascii(),
+                    stream.escape_ascii()
+                ));
+            }
+        }
+        for talk in talks {
+            let at = received
+                .iter()
+                .position(|stream| stream.first() == Some(&talk.key));
+            let said = at.map_or(&[][..], |at| &sent[at]);
+            if !said.starts_with(&talk.delivered) {
+                self.violation(&format!(
+                    "sent {}, delivered {}",
+                    said.escape_ascii(),
+                    talk.delivered.escape_ascii()
+                ));
+            }
+        }
+    }
+
+    /// Nothing but the intended, and no part of a file that passes for one.
+    fn check_files(&self, before: &BTreeMap<String, Vec<u8>>, stored: bool) {
+        let mut files = self.world.modem.files();
+        let marked = files.remove("st9.xca").is_some();
+        let new = files.remove("st9.ca");
+        if &files != before {
+            let names: Vec<_> = files.keys().collect();
+            self.violation(&format!("other files: {names:?}"));
+        }
+        let whole = new.as_deref() == Some(STORED);
+        if (stored && (!whole || marked)) || (new.is_some() && !whole && !marked) {
+            self.violation("half a credential passes for one");
+        }
+    }
+
+    async fn within<T>(&self, operation: impl Future<Output = T>) -> Option<T> {
+        let result = with_timeout(OPERATION, operation).await.ok();
+        if result.is_none() {
+            self.violation("it hangs");
+        }
+        result
+    }
+
+    fn violation(&self, text: &str) {
+        self.violations.borrow_mut().push(text.into());
+    }
+}
+
+fn common(one: &[u8], two: &[u8]) -> usize {
+    one.iter().zip(two).take_while(|(a, b)| a == b).count()
+}
+
+/// What the last open's context must have been told, after [`TLS`](crate::simulated::TLS).
+const VERIFICATION: [(&str, &str); 8] = [
+    ("sslversion", "3"),
+    ("ciphersuite", "0XFFFF"),
+    ("cacert", "\"st7.ca\""),
+    ("clientcert", "\"st7.crt\""),
+    ("clientkey", "\"st7.key\""),
+    ("seclevel", "2"),
+    ("ignorelocaltime", "0"),
+    ("sni", "1"),
+];
+
+/// Looks at the lines as the modem received them, between the last two opens.
+fn verification_written(commands: &[String]) -> Result<(), String> {
+    let is_open = |line: &String| line.starts_with("AT+QSSLOPEN=");
+    let last = commands.iter().rposition(is_open).ok_or("no open")?;
+    let context = commands[last].split(',').nth(1).ok_or("no context")?;
+    let since = commands[..last].iter().rposition(is_open).unwrap_or(0);
+    for (key, value) in VERIFICATION {
+        let start = format!("AT+QSSLCFG=\"{key}\",{context}");
+        let line = commands[since..last]
+            .iter()
+            .rev()
+            .find(|line| line.starts_with(&start));
+        let wanted = format!("{start},{value}");
+        if line != Some(&wanted) {
+            return Err(format!("connected with {line:?} instead of {wanted:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A connection and the account of it.
+struct Talk {
+    key: u8,
+    socket: Option<Socket<'static>>,
+    written: Vec<u8>,
+    delivered: Vec<u8>,
+}
+
+impl Talk {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), SocketError> {
+        let socket = self.socket.as_mut().expect("it is open");
+        // As much may be on its way, also when it fails.
+        self.written.extend(bytes);
+        socket.write_all(bytes).await?;
+        socket.flush().await
+    }
+
+    async fn read(&mut self, len: usize) -> Result<(), SocketError> {
+        let socket = self.socket.as_mut().expect("it is open");
+        let mut buf = vec![0; len];
+        let mut filled = 0;
+        while filled < len {
+            match socket.read(&mut buf[filled..]).await? {
+                0 => return Err(SocketError::BrokenPipe),
+                count => {
+                    self.delivered.extend(&buf[filled..filled + count]);
+                    filled += count;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the message and reads as much back.
+    async fn round_trip(&mut self) -> Result<(), SocketError> {
+        if self.socket.is_none() {
+            return Err(SocketError::BrokenPipe);
+        }
+        self.write(MESSAGE).await?;
+        self.read(MESSAGE.len()).await
+    }
+}
+
+/// The other end of every connection.
+#[derive(Default)]
+struct Peer {
+    echo: Cell<bool>,
+    speak: Notify,
+    received: RefCell<Vec<Vec<u8>>>,
+    sent: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Peer {
+    async fn serve(self: Rc<Self>, mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
+        let index = self.received.borrow().len();
+        self.received.borrow_mut().push(Vec::new());
+        self.sent.borrow_mut().push(Vec::new());
+        let mut buffer = [0; 1024];
+        loop {
+            let count = tokio::select! {
+                count = stream.read(&mut buffer) => count?,
+                () = self.speak.notified() => {
+                    for part in SPEECH {
+                        self.sent.borrow_mut()[index].extend(part);
+                        stream.write_all(part).await?;
+                    }
+                    continue;
+                }
+            };
+            if count == 0 {
+                return Ok(());
+            }
+            self.received.borrow_mut()[index].extend(&buffer[..count]);
+            if self.echo.get() {
+                self.sent.borrow_mut()[index].extend(&buffer[..count]);
+                stream.write_all(&buffer[..count]).await?;
+            }
+        }
+    }
+}
+
+/// Both directions of a UART, and what befalls them.
+struct Line {
+    case: Option<Case>,
+    armed: Cell<bool>,
+    said: [RefCell<Vec<u8>>; 2],
+    silent_until: [Cell<Option<Instant>>; 2],
+}
+
+impl Line {
+    fn new(case: Option<Case>) -> Self {
+        Self {
+            case,
+            armed: Cell::new(false),
+            said: Default::default(),
+            silent_until: Default::default(),
+        }
+    }
+
+    fn arm(&self) {
+        self.armed.set(true);
+    }
+
+    /// Returns what was said since it was armed.
+    fn disarm(&self) -> [Vec<u8>; 2] {
+        self.armed.set(false);
+        [self.said[0].take(), self.said[1].take()]
+    }
+
+    /// What becomes of these bytes.
+    fn pass(&self, side: Side, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len() + NOTICE.len());
+        let silent = &self.silent_until[side as usize];
+        for &byte in bytes {
+            let mut fault = None;
+            if self.armed.get() {
+                let mut said = self.said[side as usize].borrow_mut();
+                fault = self
+                    .case
+                    .filter(|case| case.side == side && case.at == said.len())
+                    .map(|case| case.fault);
+                said.push(byte);
+            }
+            if fault == Some(Fault::Silence) {
+                silent.set(Some(Instant::now() + SILENCE));
+            }
+            if silent.get().is_some_and(|until| Instant::now() < until) {
+                continue;
+            }
+            match fault {
+                Some(Fault::Drop) => {}
+                Some(Fault::Double) => out.extend([byte, byte]),
+                Some(Fault::Flip) => {
+                    let at = self.case.map_or(0, |case| case.at);
+                    out.push(byte ^ (1 << (at % 8)));
+                }
+                Some(Fault::Notice) => {
+                    out.extend(NOTICE);
+                    out.push(byte);
+                }
+                Some(Fault::Banner) => {
+                    out.extend(BANNER);
+                    out.push(byte);
+                }
+                Some(Fault::Silence) | None => out.push(byte),
+            }
+        }
+        out
+    }
+}
+
+struct NoisyRx<R> {
+    uart: R,
+    line: Rc<Line>,
+    /// What did not fit into the reader's buffer.
+    waiting: Vec<u8>,
+}
+
+impl<R: ErrorType> ErrorType for NoisyRx<R> {
+    type Error = R::Error;
+}
+
+impl<R: Read> Read for NoisyRx<R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
+        while self.waiting.is_empty() {
+            let count = self.uart.read(buf).await?;
+            if count == 0 {
+                return Ok(0);
+            }
+            self.waiting = self.line.pass(Side::Modem, &buf[..count]);
+        }
+        let count = self.waiting.len().min(buf.len());
+        buf[..count].copy_from_slice(&self.waiting[..count]);
+        self.waiting.drain(..count);
+        Ok(count)
+    }
+}
+
+struct NoisyTx<W> {
+    uart: W,
+    line: Rc<Line>,
+}
+
+impl<W: ErrorType> ErrorType for NoisyTx<W> {
+    type Error = W::Error;
+}
+
+impl<W: Write> Write for NoisyTx<W> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
+        let out = self.line.pass(Side::Host, buf);
+        self.uart.write_all(&out).await?;
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), W::Error> {
+        self.uart.flush().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_back() {
+        for text in ["Connect/Host/Flip@17", "Two/Modem/Banner@0"] {
+            let case: Case = text.parse().expect("it is one");
+            assert_eq!(case.to_string(), text);
+        }
+        for text in ["Connect/Host/Notice@1", "Connect/Host/Flip", "x@1", "Two/Modem/Drop@"] {
+            assert!(text.parse::<Case>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counted_bytes_are_known() {
+        let said = b"AT\rAT+QSSLSEND=0,3\rA\r\nAT\r";
+        let marks = counted(said, host_counts);
+        let marked: Vec<_> = (0..said.len()).filter(|&at| marks[at]).collect();
+        assert_eq!(marked, [19, 20, 21]);
+        let said = b"\r\n+QSSLRECV: 2\r\nOK\r\n\r\nOK\r\n";
+        let marks = counted(said, modem_counts);
+        let marked: Vec<_> = (0..said.len()).filter(|&at| marks[at]).collect();
+        assert_eq!(marked, [16, 17]);
+    }
+}
