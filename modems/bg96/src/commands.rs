@@ -294,20 +294,29 @@ pub(crate) enum Value<'a> {
     Suite(u16),
     Text(&'static str),
 }
-at_command!(Configure<'_>, QUICK, "+QSSLCFG", |self, line| {
-    let line = line.quoted(self.key).int(self.context.into());
-    match self.value {
-        Value::File(name) => line.quoted(name),
-        Value::NoPsk => line.quoted("").quoted(""),
-        Value::Number(number) => line.int(number),
-        Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
-        Value::Suite(number) => {
-            let text = hex(number);
-            line.raw(core::str::from_utf8(&text).unwrap_or_default())
+// Answers 1 when the modem took it for a query, which it is without its value or a comma: a byte was
+// lost on the way (sheet 4.1).
+at_command!(
+    Configure<'_>,
+    QUICK,
+    "+QSSLCFG",
+    |self, line| {
+        let line = line.quoted(self.key).int(self.context.into());
+        match self.value {
+            Value::File(name) => line.quoted(name),
+            Value::NoPsk => line.quoted("").quoted(""),
+            Value::Number(number) => line.int(number),
+            Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
+            Value::Suite(number) => {
+                let text = hex(number);
+                line.raw(core::str::from_utf8(&text).unwrap_or_default())
+            }
+            Value::Text(text) => line.quoted(text),
         }
-        Value::Text(text) => line.quoted(text),
-    }
-});
+    },
+    Number,
+    |text| Some(Number(answer(text, "+QSSLCFG:").is_some().into()))
+);
 
 /// `0XC02F`.
 fn hex(number: u16) -> [u8; 6] {

@@ -171,6 +171,17 @@ async fn write<S: Source>(
     }
     // It was confirmed: without its marker the file counts.
     at.send(&FileDelete(&marker)).await?;
+    // Noise on the UART may have made another name of one of these.
+    let mut found = [None; 2];
+    entries(at, &mut |entry_tag, entry_kind, what, size| {
+        if (entry_tag, entry_kind) == (tag, kind) {
+            found[what] = Some(size.unwrap_or(len));
+        }
+    })
+    .await?;
+    if found != [Some(len), None] {
+        return Err(CredentialError::Corrupted);
+    }
     modem.files.unfinished.set(None);
     Ok(())
 }

@@ -288,7 +288,9 @@ async fn configure(
     Ok(verified)
 }
 
-/// Writes one key and returns whether the modem took it.
+/// Writes one key and returns whether the modem took it. A key that the firmware may have is tried
+/// twice: what was refused may have been noise on the UART instead, and what is then not checked would
+/// be checked no less by mistake.
 async fn set(
     modem: &Bg96,
     at: At<'_>,
@@ -301,16 +303,22 @@ async fn set(
         context,
         value,
     };
-    let accepted = match at.send(&command).await {
-        Ok(_) => true,
-        // A key that this firmware does not know.
-        Err(AtError::Refused(_)) => false,
-        Err(error) => return Err(error.into()),
-    };
-    let mut keys = modem.keys.get();
-    keys.learn(key, accepted);
-    modem.keys.set(keys);
-    Ok(accepted)
+    let mut again = modem.keys.get().of(key) != Support::No;
+    loop {
+        let accepted = match at.send(&command).await {
+            Ok(queries) => queries.0 == 0,
+            // A key that this firmware does not know.
+            Err(AtError::Refused(_)) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if accepted || !again {
+            let mut keys = modem.keys.get();
+            keys.learn(key, accepted);
+            modem.keys.set(keys);
+            return Ok(accepted);
+        }
+        again = false;
+    }
 }
 
 /// The error of a connection for which `key` was refused. What verification depends on is for

@@ -43,14 +43,23 @@ fn matrix(phase: Phase) {
         }
     }
     let succeeded: usize = table.values().map(|row| row[1]).sum();
-    println!("{phase:?}: {} cases, {succeeded} succeeded, {} violations, {excepted} excepted", cases.len(), violations.len());
+    println!(
+        "{phase:?}: {} cases, {succeeded} succeeded, {} violations, {excepted} excepted",
+        cases.len(),
+        violations.len()
+    );
     for ((side, fault), [cases, succeeded]) in &table {
         println!("  {side:?} {fault:?}: {succeeded} of {cases}");
     }
     if let (took, Some(case)) = worst {
         println!("  slowest reconnect: {} ms ({case})", took.as_millis());
     }
-    assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+    assert!(
+        violations.is_empty(),
+        "{} violations:\n{}",
+        violations.len(),
+        violations.join("\n")
+    );
 }
 
 #[test]

@@ -253,6 +253,8 @@ impl Bg96 {
                 && (state.user.echo || profile.data_echo_ignores_ate)
                 && (!tls || profile.echoes_ssl_data)
         };
+        // What came before the prompt is lost (sheet 5, quirk 5).
+        self.core.discard_input();
         // No line end behind the prompt (sheet 4.3).
         self.core.send(b"\r\n> ");
         let limit = length.unwrap_or(SEND_LIMIT as usize);
