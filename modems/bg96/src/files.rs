@@ -367,10 +367,17 @@ async fn discard(at: At<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
 }
 
 async fn delete(at: At<'_>, name: &FileName) -> Result<(), AtError> {
-    match at.send(&FileDelete(name)).await {
-        // 405: it was not there; some firmware says only ERROR.
-        Ok(_) | Err(AtError::Refused(Code::Cme(405) | Code::Plain)) => Ok(()),
-        Err(error) => Err(error),
+    let mut again = true;
+    loop {
+        match at.send(&FileDelete(name)).await {
+            // 405: it was not there.
+            Ok(_) | Err(AtError::Refused(Code::Cme(405))) => return Ok(()),
+            // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front
+            // of the command, and then the file is there all the same.
+            Err(AtError::Refused(Code::Plain)) if again => again = false,
+            Err(AtError::Refused(Code::Plain)) => return Ok(()),
+            Err(error) => return Err(error),
+        }
     }
 }
 

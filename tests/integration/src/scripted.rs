@@ -153,6 +153,13 @@ impl Modem {
         self.obey_until(is_upload).await
     }
 
+    /// Through the end of an upload that succeeds: the marker goes, and the file is looked for.
+    pub async fn lists(&mut self, name: &str, size: usize) {
+        self.obey_until(|command| command == "AT+QFLST=\"*\"").await;
+        self.say(format!("\r\n+QFLST: \"{name}\",{size}\r\n\r\nOK\r\n"))
+            .await;
+    }
+
     /// Does nothing more, with the UART open.
     pub async fn rest(self) -> ! {
         let _uart = self.uart;

@@ -310,6 +310,7 @@ fn two_stores(first_report: &'static str) -> Vec<String> {
                     .say(format!("\r\n+QFUPL: {report}\r\n\r\nOK\r\n"))
                     .await;
             }
+            modem.lists("st8.key", 4).await;
             modem.obey_until(|_| false).await;
         },
         async |bench| {
@@ -1110,6 +1111,7 @@ fn prompt_that_is_quicker_than_the_uart_does_not_cost_payload() {
                     checksum(b"secret")
                 ))
                 .await;
+            modem.lists("st1.key", 6).await;
             modem.open().await;
             modem.expect("AT+QSSLSEND=0,40").await;
             modem.say("\r\n> ").await;
@@ -1139,4 +1141,119 @@ fn prompt_that_is_quicker_than_the_uart_does_not_cost_payload() {
 fn checksum(bytes: &[u8]) -> u16 {
     let pair = |pair: &[u8]| u16::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u16::from);
     bytes.chunks(2).fold(0, |sum, bytes| sum ^ pair(bytes))
+}
+
+/// Stores under a script that answers the end of the upload, and everything behind it.
+fn store_with(
+    end: impl AsyncFnOnce(&mut Modem),
+) -> Result<(), CredentialError<core::convert::Infallible>> {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.until_upload().await;
+            modem.say("\r\nCONNECT\r\n").await;
+            modem.payload(4).await;
+            end(&mut modem).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            bench
+                .control
+                .store_unchecked(Tag(9), Kind::Ca, &b"good"[..])
+                .await
+        },
+    )
+}
+
+/// Noise on the UART made another name of the file's, or of the marker's: found by the fault matrix,
+/// Store/Host/Drop@52 and @143.
+#[test]
+fn file_that_is_not_there_under_its_name_is_not_stored() {
+    const REPORT: &str = "\r\n+QFUPL: 4,80b\r\n\r\nOK\r\n";
+    for (listed, expected) in [
+        (
+            "\r\n+QFLST: \"t9.ca\",4\r\n\r\nOK\r\n",
+            Err(CredentialError::Corrupted),
+        ),
+        (
+            "\r\n+QFLST: \"st9.ca\",3\r\n\r\nOK\r\n",
+            Err(CredentialError::Corrupted),
+        ),
+        (
+            "\r\n+QFLST: \"st9.ca\",4\r\n+QFLST: \"st9.xca\",1\r\n\r\nOK\r\n",
+            Err(CredentialError::Corrupted),
+        ),
+        ("\r\n+QFLST: \"st9.ca\",4\r\n\r\nOK\r\n", Ok(())),
+    ] {
+        let stored = store_with(async |modem| {
+            modem.say(REPORT).await;
+            modem.answer("AT+QFDEL=\"st9.xca\"", "\r\nOK\r\n").await;
+            modem.answer("AT+QFLST=\"*\"", listed).await;
+        });
+        assert_eq!(stored, expected, "{listed}");
+    }
+}
+
+/// The rest of an upload whose length was altered stood in front of the command that deletes the file,
+/// and its ERROR passed for "no such file"; the marker then went, and half a file passed for a
+/// credential: Store/Host/Drop@60.
+#[test]
+fn file_is_deleted_though_the_first_try_met_junk() {
+    let stored = store_with(async |modem| {
+        modem.say("\r\n+QFUPL: 2,70f\r\n\r\nOK\r\n").await;
+        modem.answer("AT+QFDEL=\"st9.ca\"", "\r\nERROR\r\n").await;
+        modem.answer("AT+QFDEL=\"st9.ca\"", "\r\nOK\r\n").await;
+        modem.expect("AT+QFDEL=\"st9.xca\"").await;
+        modem.say("\r\nOK\r\n").await;
+    });
+    assert_eq!(stored, Err(CredentialError::Corrupted));
+}
+
+/// A refusal of a key that the modem may have is tried again, and a set that is answered as a query was
+/// none: Connect/Host/Drop@221 and @286, after which dates and SNI went unchecked.
+#[test]
+fn key_that_noise_made_another_line_of_is_written_again() {
+    const QUERIED: &str = "\r\n+QSSLCFG: \"ignorelocaltime\",0,1\r\n\r\nOK\r\n";
+    for answer in ["\r\nERROR\r\n", QUERIED] {
+        bench(
+            async |uart| {
+                let mut modem = Modem::new(uart, 4096);
+                modem.bring_up().await;
+                let set = "AT+QSSLCFG=\"ignorelocaltime\",0,0";
+                modem.obey_until(|command| command == set).await;
+                modem.say(answer).await;
+                modem.answer(set, "\r\nOK\r\n").await;
+                modem.open().await;
+                modem.rest().await;
+            },
+            async |bench| {
+                let socket = connect(bench).await.unwrap();
+                assert_eq!(socket.verified().dates, sectag::Support::Yes, "{answer}");
+            },
+        );
+    }
+}
+
+/// One damaged byte in the list of suites refused every connection until the modem's next start:
+/// BringUp/Modem/Drop@236.
+#[test]
+fn damaged_list_of_suites_is_asked_for_again() {
+    const DAMAGED: &str =
+        "\r\n+QSSLCFG: \"ciphersuite\",(0-5),(0X0035,0XC02E,0XFFFF)\r\n\r\nOK\r\n";
+    const LIST: &str = "\r\n+QSSLCFG: \"ciphersuite\",(0-5),(0X0035,0XC02F,0XFFFF)\r\n\r\nOK\r\n";
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.obey_until(|command| command == "AT+QSSLCFG=?").await;
+            modem.say(DAMAGED).await;
+            modem.answer("AT+QSSLCFG=?", LIST).await;
+            modem.open().await;
+            modem.rest().await;
+        },
+        async |bench| {
+            connect(bench).await.unwrap();
+        },
+    );
 }
