@@ -359,7 +359,14 @@ pub(crate) async fn receive(at: At<'_>, transfer: Transfer) -> Result<Received, 
         id: transfer.id,
         len: transfer.len as u32,
     };
-    match at.receive_payload(&command, transfer).await {
+    let result = at.receive_payload(&command, transfer).await;
+    if let Ok(None) | Err(AtError::Refused(_)) = result {
+        // It may have been the answer to something else, as to what was left of a send whose length
+        // noise made shorter. Then this command's own answer is still to come, says not whose bytes it
+        // carries, and would be another socket's.
+        at.synchronise().await;
+    }
+    match result {
         Ok(Some(0)) => Ok(Received::Empty),
         Ok(Some(count)) => Ok(Received::Data(count)),
         Ok(None) => Err(AtError::Garbled),

@@ -8,5 +8,6 @@ pub mod mqtt;
 pub mod recovery;
 pub mod scripted;
 pub mod simulated;
+pub mod transcript;
 
 pub use bench::{Bench, Rings, bench, bench_with};

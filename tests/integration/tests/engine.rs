@@ -635,6 +635,10 @@ fn refused_send_delivers_what_came_before_the_end() {
                 .fetch(0, "\r\n+QSSLRECV: 4\r\nlast\r\n\r\nOK\r\n")
                 .await;
             modem.fetch(0, "\r\nERROR\r\n").await;
+            // Perhaps that was the answer to something else.
+            modem
+                .answer("AT+IPR?", "\r\n+IPR: 115200\r\n\r\nOK\r\n")
+                .await;
             modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
             modem.rest().await;
         },

@@ -1257,3 +1257,37 @@ fn damaged_list_of_suites_is_asked_for_again() {
         },
     );
 }
+
+/// What was left of a send whose length noise made shorter was a command to the modem, and its OK the
+/// answer to a fetch; the fetch's own answer then passed for the next socket's: Two/Host/Drop@62.
+#[test]
+fn answer_without_its_header_is_not_followed_by_another_sockets_bytes() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.open().await;
+            modem
+                .say("\r\n+QSSLURC: \"recv\",0\r\n\r\n+QSSLURC: \"recv\",1\r\n")
+                .await;
+            // Junk was answered, not this.
+            let first = modem.command().await;
+            assert!(first.starts_with("AT+QSSLRECV="), "{first}");
+            modem.say("\r\nOK\r\n").await;
+            Timer::after_millis(1).await;
+            modem.say("\r\n+QSSLRECV: 5\r\nfirst\r\n\r\nOK\r\n").await;
+            modem.answer("AT+IPR?", IPR).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let mut one = connect(bench).await.unwrap();
+            let mut two = connect(bench).await.unwrap();
+            let mut bufs = [[0; 16]; 2];
+            let [a, b] = &mut bufs;
+            let reads = embassy_futures::join::join(one.read(a), two.read(b));
+            let _ = with_timeout(Duration::from_secs(5), reads).await;
+            assert_eq!(bufs, [[0; 16]; 2], "bytes of an answer that was not theirs");
+        },
+    );
+}
