@@ -10,16 +10,23 @@ use std::cell::Cell;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::{CredentialStore, Socket};
+use sectag::{CaScope, ConnectError, CredentialStore, Socket, Tag, TlsConfig};
 use sectag_transcript::{Event, Transcript};
 
 use crate::bench::{Bench, bench};
-use crate::recovery::connect;
 use crate::scripted::Modem;
+use crate::simulated::{HOST, PORT};
 
 /// Between two pieces: the driver sees each by itself.
 const PIECE: Duration = Duration::from_micros(10);
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// What the scripted modem has the credentials of.
+const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
+
+async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
+    bench.sockets.connect(HOST, PORT, &TLS).await
+}
 
 /// A transcript and what surrounds it.
 pub struct Play {
@@ -77,21 +84,25 @@ impl Play {
                     _ => String::new(),
                 };
                 let mut pending = None;
+                let stops = |line: &str| line == first || line.starts_with("AT+QSSLOPEN");
+                let started = async {
+                    while !(first.is_empty() && ready.get()) {
+                        Timer::after_millis(1).await;
+                    }
+                };
+                let mut started = std::pin::pin!(started);
                 loop {
-                    let started = async {
-                        while !ready.get() {
-                            Timer::after_millis(1).await;
-                        }
-                    };
-                    match select(modem.obey_until(|line| line == first), started).await {
-                        Either::First(line) if ready.get() => {
+                    match select(modem.obey_until(stops), &mut started).await {
+                        Either::First(line) if line == first && ready.get() => {
                             pending = Some(line);
                             break;
                         }
-                        Either::First(_) => modem.say(usual(&first)).await,
+                        Either::First(line) if line == first => modem.say(usual(&first)).await,
+                        Either::First(_) => {
+                            modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n").await;
+                        }
                         // The modem speaks first.
-                        Either::Second(()) if first.is_empty() => break,
-                        Either::Second(()) => {}
+                        Either::Second(()) => break,
                     }
                 }
                 self.play(&mut modem, pending, cut).await;
