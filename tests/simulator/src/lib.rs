@@ -39,6 +39,7 @@
 #![warn(missing_docs)]
 
 mod bg96;
+mod channel;
 mod clock;
 mod core;
 mod fault;

@@ -15,7 +15,7 @@ use crate::bg96::Bg96;
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::Options;
-use crate::port;
+use crate::port::{self, Cut};
 
 /// What a script lets happen to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) trait Modem {
 struct Inner {
     core: Rc<Core>,
     modem: Rc<dyn Modem>,
-    options: Options,
+    cut: Cut,
     /// Owned here and not by the core, so that dropping the handle drops them in spite of their references.
     tasks: RefCell<Vec<Task>>,
     attached: Cell<bool>,
@@ -68,17 +68,21 @@ impl Simulator {
     pub fn bg96(options: Options, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
-        let modem = Bg96::new(core.clone(), options.clone(), network);
-        Self::new(core, modem, options)
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Bg96::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
     }
 
-    fn new(core: Rc<Core>, modem: Rc<dyn Modem>, options: Options) -> Self {
+    fn new(core: Rc<Core>, modem: Rc<dyn Modem>, cut: Cut) -> Self {
         let tasks = RefCell::new(vec![modem.clone().run() as Task]);
         Self {
             inner: Rc::new(Inner {
                 core,
                 modem,
-                options,
+                cut,
                 tasks,
                 attached: Cell::new(false),
             }),
@@ -106,7 +110,7 @@ impl Simulator {
         });
         let end = select3(
             port::receive(&inner.core, reader),
-            port::transmit(&inner.core, &inner.options, writer),
+            port::transmit(&inner.core, inner.cut, writer),
             machine,
         )
         .await;

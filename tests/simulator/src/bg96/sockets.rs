@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
 use super::Bg96;
 use super::parser::Fail;
 use super::state::SslContext;
+use crate::channel::{Channel, poll_outgoing};
 use crate::network::Stream;
 use crate::options::OpenResultTiming;
 use crate::profile::Rearm;
@@ -151,10 +152,6 @@ impl Socket {
         bytes
     }
 }
-
-/// A connection that gives its input record by record.
-trait Channel: AsyncBufRead + AsyncWrite + Unpin {}
-impl<T: AsyncBufRead + AsyncWrite + Unpin> Channel for T {}
 
 impl Bg96 {
     /// Starts the task of a new socket. It prints the result unless `silent`, when the command does.
@@ -311,7 +308,11 @@ impl Bg96 {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let mut channel = Pin::new(channel);
-        if self.poll_outgoing(socket, channel.as_mut(), cx).is_err() {
+        let sent = {
+            let outgoing = &mut socket.borrow_mut().outgoing;
+            poll_outgoing(&self.core, outgoing, channel.as_mut(), cx)
+        };
+        if sent.is_err() {
             return self.connection_ended(socket);
         }
         {
@@ -337,34 +338,6 @@ impl Bg96 {
             };
             channel.as_mut().consume(record.len());
             self.arrived(&mut socket.borrow_mut(), record);
-        }
-    }
-
-    fn poll_outgoing(
-        &self,
-        socket: &Shared,
-        mut channel: Pin<&mut Box<dyn Channel>>,
-        cx: &mut Context<'_>,
-    ) -> io::Result<()> {
-        loop {
-            let mut socket = socket.borrow_mut();
-            let (waiting, _) = socket.outgoing.as_slices();
-            if waiting.is_empty() {
-                break;
-            }
-            match channel.as_mut().poll_write(cx, waiting) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    socket.outgoing.drain(..n);
-                    self.core.touch();
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-            }
-        }
-        match channel.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Err(error),
-            _ => Ok(()),
         }
     }
 
