@@ -94,6 +94,16 @@ impl Core {
         self.input.borrow_mut().clear();
     }
 
+    /// Takes everything that the host sent so far.
+    pub(crate) fn take_input(&self) -> Vec<u8> {
+        self.input.borrow_mut().drain(..).collect()
+    }
+
+    /// Forgets what the host sent beyond the next `count` bytes.
+    pub(crate) fn keep_input(&self, count: usize) {
+        self.input.borrow_mut().truncate(count);
+    }
+
     /// Queues bytes for the host.
     pub(crate) fn send(&self, bytes: &[u8]) {
         self.output.borrow_mut().extend(bytes);

@@ -44,6 +44,7 @@ mod clock;
 mod core;
 mod fault;
 mod network;
+mod nrf9160;
 mod options;
 mod port;
 mod profile;
@@ -55,6 +56,10 @@ pub use self::core::Script;
 pub use fault::{FAULTS, fault};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
+};
+pub use nrf9160::{
+    DataEnd, DataFailure, HeapTrap, Junk, Native, NativeStore, Nrf9160Options, Nrf9160Profile,
+    Overflow, OversizedRecord, Terminator,
 };
 pub use options::{Boot, Chunk, OpenResultTiming, Options, Sim};
 pub use profile::{Profile, Rearm, UsedId};

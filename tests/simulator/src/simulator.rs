@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::bg96::Bg96;
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
+use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
 use crate::port::{self, Cut};
 
@@ -38,9 +39,16 @@ pub(crate) trait Modem {
     fn put_file(&self, name: &str, contents: &[u8]);
     fn inject_urc(&self, text: &str);
     fn reset(&self);
+    /// The modem core alone crashes. On a modem that has no such core apart, everything does.
+    fn crash(&self) {
+        self.reset();
+    }
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
+    fn indicate_pin(&self) -> bool {
+        false
+    }
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
     fn drop_pdp(&self, context: u8);
@@ -73,6 +81,18 @@ impl Simulator {
             seed: options.seed,
         };
         let modem = Bg96::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
+    }
+
+    /// An nRF9160 (or nRF9151) with Nordic's Serial LTE Modem or Serial Modem firmware.
+    pub fn nrf9160(options: Nrf9160Options, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Nrf9160::new(core.clone(), options, network);
         Self::new(core, modem, cut)
     }
 
@@ -151,7 +171,8 @@ impl Simulator {
         self.inner.core.exchanges.get()
     }
 
-    /// The contents of the file system.
+    /// The contents of the file system. On nRF9160, the credentials in flash: `modem/<tag>/<type>` of `%CMNG`,
+    /// `settings/<tag>/<type>` of `#XCMNG` from 2.6 on.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.inner.modem.files()
     }
@@ -171,7 +192,13 @@ impl Simulator {
         self.inner.modem.reset();
     }
 
-    /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release.
+    /// The modem core crashes and is started again by its application, which lives on (nRF9160); elsewhere a reset.
+    pub fn crash(&self) {
+        self.inner.modem.crash();
+    }
+
+    /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release. On nRF9160, the wake
+    /// pin, which acts when pressed.
     pub fn power_key(&self, pressed: bool) {
         self.inner.modem.power_key(pressed);
     }
@@ -184,6 +211,11 @@ impl Simulator {
     /// The STATUS pin: high while the modem runs.
     pub fn status_pin(&self) -> bool {
         self.inner.modem.status_pin()
+    }
+
+    /// The indicate pin (nRF9160), true while asserted: something waits for a host that let the modem idle.
+    pub fn indicate_pin(&self) -> bool {
+        self.inner.modem.indicate_pin()
     }
 
     /// Ids of sockets that are occupied, in whatever state.

@@ -1,0 +1,1 @@
+//! The nRF9160 simulator against its sheet, in virtual time.
