@@ -87,6 +87,9 @@ pub(crate) struct Nrf9160 {
     stale: Cell<bool>,
     /// Reception is off since the last command line.
     paused: Cell<bool>,
+    /// The modem core is at a command; its notices wait in `after`.
+    answering: Cell<bool>,
+    after: RefCell<Vec<Vec<u8>>>,
     indicated: Cell<Option<Instant>>,
     reset_asserted: Cell<bool>,
 }
@@ -126,6 +129,8 @@ impl Nrf9160 {
             line: RefCell::new(Line::default()),
             stale: Cell::new(false),
             paused: Cell::new(false),
+            answering: Cell::new(false),
+            after: RefCell::new(Vec::new()),
             indicated: Cell::new(None),
             reset_asserted: Cell::new(false),
         })
@@ -309,6 +314,9 @@ impl Nrf9160 {
     }
 
     fn urc_bytes(&self, framed: &[u8]) {
+        if self.answering.get() {
+            return self.after.borrow_mut().push(framed.to_vec());
+        }
         let holds = self.options.profile.serial_modem;
         match self.mode.get() {
             Mode::Idle => {

@@ -59,6 +59,7 @@ impl Nrf9160 {
             }
         }
         let mut lines = Lines::new();
+        self.answering.set(true);
         let outcome = if name.is_empty() {
             Ok(())
         } else {
@@ -73,9 +74,14 @@ impl Nrf9160 {
         lines.push(result);
         let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         if text.len() > RESPONSE_LIMIT {
-            return self.error();
+            self.error();
+        } else {
+            self.core.send(&frame(&text));
         }
-        self.core.send(&frame(&text));
+        self.answering.set(false);
+        // What the command brought about is said behind its answer.
+        let after = self.after.take();
+        after.iter().for_each(|urc| self.urc_bytes(urc));
     }
 
     async fn own_command(self: &Rc<Self>, name: &str, op: &Op) -> Outcome {

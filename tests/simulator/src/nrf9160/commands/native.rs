@@ -41,7 +41,7 @@ impl Nrf9160 {
                 written.map_err(Fail::Cme)?;
             }
             2 => {
-                if !(kind == CA.into() || kind == PSK_ID.into()) {
+                if kind != u32::from(CA) && kind != u32::from(PSK_ID) {
                     return Err(Fail::Error);
                 }
                 let content = state.nv.store.get(place, CA).ok_or(Fail::Error)?;

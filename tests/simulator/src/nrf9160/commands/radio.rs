@@ -253,10 +253,9 @@ impl Nrf9160 {
         match (was_on, is_on) {
             (true, false) => self.unregister(),
             (false, true) => {
-                // Behind the answer, like every notice.
                 let urc = registration_urc(&self.state.borrow().modem, &self.options);
-                if let (Some(urc), Some(modem)) = (urc, self.me.upgrade()) {
-                    self.core.spawn(async move { modem.urc(&urc) });
+                if let Some(urc) = urc {
+                    self.urc(&urc);
                 }
                 self.core.touch();
             }
