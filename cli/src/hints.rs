@@ -10,7 +10,7 @@ use sectag::{
     Tag,
 };
 
-use crate::args::ModemArgs;
+use crate::args::{ModemArgs, ModemName};
 use crate::port::PortName;
 
 /// Why a command failed, and what to do next.
@@ -26,6 +26,13 @@ impl Failure {
             cause: cause.into(),
             hints: Vec::new(),
         }
+    }
+
+    /// A modem that can be simulated, but has no backend.
+    pub(crate) fn not_implemented(modem: ModemName) -> Self {
+        let name = modem.as_str();
+        Self::new(format!("not implemented for {name} yet"))
+            .hint(format!("`sectag simulate --modem {name}` works"))
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

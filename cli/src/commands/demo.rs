@@ -41,7 +41,9 @@ const LIMIT_SECS: u64 = 60;
 type DemoState = State<Bg96, 1, RING, RING>;
 
 pub(crate) async fn run(args: &Demo, report: &Report) -> Result<(), Failure> {
-    let ModemName::Bg96 = args.modem;
+    if args.modem != ModemName::Bg96 {
+        return Err(Failure::not_implemented(args.modem));
+    }
     let limit = embassy_time::Duration::from_secs(LIMIT_SECS);
     match with_timeout(limit, show(report)).await {
         Ok(result) => result,

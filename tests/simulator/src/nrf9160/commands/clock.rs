@@ -13,7 +13,7 @@ const BROKEN: &str = "80/01/06,00:20:00+36";
 
 /// A semi-octet pair: the tens in the low nibble.
 fn swapped(number: u8) -> u8 {
-    (number % 10) << 4 | number / 10
+    ((number % 10) << 4) | (number / 10)
 }
 
 /// `%XTIME`, 3GPP TS 24.008: the time is UTC, its last octet the zone in quarter hours with bit 3 as minus.
