@@ -19,6 +19,9 @@ pub type Script = Box<dyn FnMut(&[u8]) -> Reaction>;
 /// Output that waits for the host, beyond which no further command is taken up.
 const OUTPUT_LIMIT: usize = 4096;
 
+/// What a UART makes of a byte at another rate; it might be any, this one ends no line.
+const NOISE: u8 = 0xf8;
+
 #[derive(Default)]
 pub(crate) struct Core {
     input: RefCell<VecDeque<u8>>,
@@ -33,6 +36,9 @@ pub(crate) struct Core {
     pub(crate) exchanges: Cell<u64>,
     /// Line rate, when paced; `AT+IPR` changes it.
     pub(crate) baud: Cell<Option<u32>>,
+    /// Rates of the two UARTs, as far as it matters: what passes between different ones is noise.
+    pub(crate) modem_rate: Cell<Option<u32>>,
+    pub(crate) host_rate: Cell<Option<u32>>,
 }
 
 impl Core {
@@ -125,22 +131,34 @@ impl Core {
 
     pub(crate) fn received(&self, bytes: &[u8]) {
         self.bytes_in.set(self.bytes_in.get() + bytes.len() as u64);
-        self.input.borrow_mut().extend(bytes);
+        if self.garbled() {
+            self.input.borrow_mut().extend(vec![NOISE; bytes.len()]);
+        } else {
+            self.input.borrow_mut().extend(bytes);
+        }
         self.touch();
     }
 
     /// Waits for output, then takes up to `limit` bytes of it.
     pub(crate) async fn take_output(&self, limit: usize) -> Vec<u8> {
         self.until(|| !self.output.borrow().is_empty()).await;
-        let piece: Vec<u8> = {
+        let mut piece: Vec<u8> = {
             let mut output = self.output.borrow_mut();
             let n = limit.min(output.len());
             output.drain(..n).collect()
         };
+        if self.garbled() {
+            piece.fill(NOISE);
+        }
         self.bytes_out
             .set(self.bytes_out.get() + piece.len() as u64);
         self.touch();
         piece
+    }
+
+    fn garbled(&self) -> bool {
+        let rates = self.modem_rate.get().zip(self.host_rate.get());
+        rates.is_some_and(|(modem, host)| modem != host)
     }
 
     /// Bytes on their way to a host that is gone are lost.

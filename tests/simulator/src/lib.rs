@@ -35,6 +35,16 @@
 //!   garbles nothing; hardware flow control is assumed.
 //! - `QICFG="dataformat"` is stored, hex payload is not made.
 
+//!
+//! # What the nRF9160 simulator does not do
+//! - TCP and UDP proxies (`#XTCPCLI`, `#XTCPSVR`, `#XUDPCLI`, ...), datagrams, raw and listening sockets, `#XBIND`,
+//!   `#XPING`; the firmware's own MQTT, HTTP and FTP clients; nRF Cloud, FOTA, GNSS, GPIO, carrier library, PPP, CMUX.
+//!   Their commands answer `ERROR` and are not in `#XCLAC`.
+//! - Cipher suites other than ECDHE with AES-GCM, and protocols other than TLS 1.2: ECDSA and RSA certificates work
+//!   with the modem's TLS and with native TLS.
+//! - PSK, encrypted private keys in use (they are stored), session resumption (the option is stored).
+//! - PSM and eDRX are stored and never entered. A name has one address, 127.0.0.1, whatever it leads to.
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

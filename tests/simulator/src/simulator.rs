@@ -248,6 +248,12 @@ impl Simulator {
         self.inner.core.send(bytes);
     }
 
+    /// The rate of the host's UART from now on: at another one than the modem's, everything is noise (nRF9160). Until
+    /// this is called, the host is taken to have the right one.
+    pub fn set_host_rate(&self, rate: u32) {
+        self.inner.core.host_rate.set(Some(rate));
+    }
+
     /// Asks `script` about every command line before it is executed.
     pub fn set_script(&self, script: Script) {
         self.inner.core.set_script(script);

@@ -294,6 +294,7 @@ impl Bg96 {
                 server,
                 client,
                 accepts_der: profile.accepts_der,
+                chain_limit: usize::MAX,
                 now: state.clock.now(),
             }
         };

@@ -51,13 +51,25 @@ impl Pending {
 impl Nrf9160 {
     /// Smallest and default inactivity limit in ms.
     pub(super) fn least_data_limit(&self) -> u64 {
-        let baud = self.core.baud.get().unwrap_or(115_200);
+        let baud = self.rate();
         u64::from(self.options.reception_buffer) * 10 * 1000 / u64::from(baud) + 10
     }
 
     /// From the `OK` that begins it to the notice that ends it; with `length`, for exactly so many bytes (SM).
     pub(super) async fn data_mode(&self, socket: &SharedSocket, length: Option<usize>) {
         self.ok();
+        if self.options.late_data_mode.as_ticks() > 0 {
+            self.resume_reception();
+            Timer::after(self.options.late_data_mode).await;
+            for byte in self.core.take_input() {
+                // Whatever it makes, it is no payload.
+                let profile = &self.options.profile;
+                let _ = self
+                    .line
+                    .borrow_mut()
+                    .push(byte, profile, self.terminator());
+            }
+        }
         self.mode.set(Mode::Data);
         self.resume_reception();
         self.deliver(socket);

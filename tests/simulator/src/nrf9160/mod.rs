@@ -42,6 +42,8 @@ use crate::simulator::Modem;
 const IDLE_RING: usize = 1024;
 /// What SM holds back; more than this empties it (sheet 5).
 const URC_BUFFER: usize = 4096;
+/// Sheet 1.1.
+const DEFAULT_RATE: u32 = 115_200;
 /// After this long an incomplete line holds back no URC any more (SM, sheet 5).
 const STALE_LINE: Duration = Duration::from_secs(1);
 /// `CONFIG_SLM_INDICATE_TIME`.
@@ -90,6 +92,8 @@ pub(crate) struct Nrf9160 {
     /// The modem core is at a command; its notices wait in `after`.
     answering: Cell<bool>,
     after: RefCell<Vec<Vec<u8>>>,
+    /// First bytes after a start that the UART does not get.
+    lost: Cell<usize>,
     indicated: Cell<Option<Instant>>,
     reset_asserted: Cell<bool>,
 }
@@ -114,6 +118,13 @@ impl Nrf9160 {
             Boot::Off => Power::Off { shutdown: false },
             Boot::Booting => Power::Booting(Instant::now() + options.boot_time),
         };
+        if let (true, Some(rate)) = (options.profile.stored_rate, options.stored_rate) {
+            state.nv.rate = Some((rate, options.flow_control));
+            core.modem_rate.set(Some(rate));
+        } else {
+            core.modem_rate
+                .set(Some(options.baud.unwrap_or(DEFAULT_RATE)));
+        }
         let network_clock = options.network_time.map(EmulatedClock::starting_at);
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
@@ -131,6 +142,7 @@ impl Nrf9160 {
             paused: Cell::new(false),
             answering: Cell::new(false),
             after: RefCell::new(Vec::new()),
+            lost: Cell::new(0),
             indicated: Cell::new(None),
             reset_asserted: Cell::new(false),
         })
@@ -175,17 +187,33 @@ impl Nrf9160 {
 
     fn started(&self) {
         let rate = self.state.borrow().nv.rate;
-        if let (true, Some((rate, _))) = (self.options.profile.stored_rate, rate) {
-            self.set_rate(rate);
-        }
+        let rate = match rate {
+            Some((rate, _)) if self.options.profile.stored_rate => rate,
+            _ => self.default_rate(),
+        };
+        self.set_rate(rate);
         self.power.set(Power::On);
         self.core.discard_input();
+        self.lost.set(self.options.lost_after_ready);
         self.core.send(&self.options.ready_junk);
         self.core.send(b"Ready\r\n");
     }
 
-    /// Applies to a line that is paced at all.
+    /// From the devicetree.
+    fn default_rate(&self) -> u32 {
+        self.options.baud.unwrap_or(DEFAULT_RATE)
+    }
+
+    fn rate(&self) -> u32 {
+        self.core
+            .modem_rate
+            .get()
+            .unwrap_or_else(|| self.default_rate())
+    }
+
+    /// Pacing changes only on a line that is paced at all.
     fn set_rate(&self, rate: u32) {
+        self.core.modem_rate.set(Some(rate));
         if self.core.baud.get().is_some() {
             self.core.baud.set(Some(rate));
         }
@@ -204,10 +232,6 @@ impl Nrf9160 {
         self.mode.set(Mode::Command);
         self.paused.set(false);
         self.boots.set(self.boots.get() + 1);
-        if self.options.profile.serial_modem && self.core.baud.get().is_some() {
-            // `AT+IPR` is volatile.
-            self.core.baud.set(self.options.baud);
-        }
         self.power.set(at);
         self.core.touch();
     }
@@ -232,6 +256,28 @@ impl Nrf9160 {
                 modem.reboot();
             }
         });
+    }
+
+    /// The modem core crashes and is started again, sheet 1.5: sockets and LTE are gone, `Ready` is not printed.
+    fn crash_modem(&self, reason: &str) {
+        let handles = {
+            let mut state = self.state.borrow_mut();
+            state.modem = ModemCore::default();
+            std::mem::take(&mut state.sockets)
+        };
+        for socket in handles.values() {
+            socket.borrow_mut().poll(None);
+            self.broken(socket, ENETDOWN);
+        }
+        {
+            let mut state = self.state.borrow_mut();
+            state.opened.clear();
+            state.current = None;
+        }
+        self.urc(&format!("#XMODEM: FAULT,{reason},0x119f0a"));
+        self.urc("#XMODEM: SHUTDOWN,0");
+        self.urc("#XMODEM: INIT,0");
+        self.core.touch();
     }
 
     // The network.
@@ -409,6 +455,10 @@ impl Nrf9160 {
                     }
                 },
             };
+            if self.lost.get() > 0 {
+                self.lost.set(self.lost.get() - 1);
+                continue;
+            }
             self.stale.set(false);
             if self.state.borrow().echo {
                 self.core.send(&[byte]);
@@ -540,29 +590,8 @@ impl Modem for Nrf9160 {
         self.reboot();
     }
 
-    /// Sheet 1.5: sockets and LTE are gone, `Ready` is not printed.
     fn crash(&self) {
-        let handles = {
-            let mut state = self.state.borrow_mut();
-            state.modem = ModemCore::default();
-            std::mem::take(&mut state.sockets)
-        };
-        for socket in handles.values() {
-            self.broken(socket, ENETDOWN);
-        }
-        {
-            let mut state = self.state.borrow_mut();
-            state.opened.clear();
-            state.current = None;
-        }
-        for urc in [
-            "#XMODEM: FAULT,0x10,0x119f0a",
-            "#XMODEM: SHUTDOWN,0",
-            "#XMODEM: INIT,0",
-        ] {
-            self.urc(urc);
-        }
-        self.core.touch();
+        self.crash_modem("0x10");
     }
 
     /// The wake pin (`CONFIG_SLM_WAKEUP_PIN`), active low.
@@ -596,7 +625,7 @@ impl Modem for Nrf9160 {
         self.coverage.set(registered);
         if registered {
             self.core.touch();
-        } else {
+        } else if self.state.borrow().modem.registered {
             self.unregister();
         }
     }

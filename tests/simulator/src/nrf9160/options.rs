@@ -40,6 +40,8 @@ pub struct Nrf9160Options {
     pub flow_control: bool,
     /// Line rate of the port in both directions (10 bits a byte); `None`: as fast as the host reads and writes.
     pub baud: Option<u32>,
+    /// What an earlier host left behind with `#XSLMUART` (sheet 1.1: it is applied after every reboot).
+    pub stored_rate: Option<u32>,
     /// Delay before each command is answered.
     pub turnaround: Duration,
     /// How output is cut.
@@ -66,10 +68,15 @@ pub struct Nrf9160Options {
     pub boot_time: Duration,
     /// Bytes that a floating TX line puts in front of `Ready` (sheet 10).
     pub ready_junk: Vec<u8>,
+    /// First bytes after `Ready` that are lost when they come (sheet 10.11: may happen).
+    pub lost_after_ready: usize,
     /// The wake pin also ends `#XSHUTDOWN` (on some boards it does not, sheet 1.5).
     pub wakes_from_shutdown: bool,
     /// `CONFIG_SLM_UART_RX_BUF_SIZE`, which decides the time limit of data mode: 256, or 2048 on Thingy:91.
     pub reception_buffer: u32,
+    /// From the `OK` of data mode to data mode; what comes in between is taken for a command. UNCONFIRMED for 2.0
+    /// (sheet 3: PR #7951).
+    pub late_data_mode: Duration,
     /// `CONFIG_SLM_DATAMODE_URC`: each flush of data mode is followed by `#XDATAMODE: <bytes>`.
     pub data_notices: bool,
     /// A string for `#XSEND` may contain a comma. Nordic says no (sheet 4.4, DOC), the parser may differ.
@@ -86,6 +93,8 @@ pub struct Nrf9160Options {
     pub oversized: OversizedRecord,
     /// Largest record of the modem's TLS (sheet 7.5).
     pub modem_record_limit: usize,
+    /// Largest certificate chain of a server for the modem's TLS; a longer one crashes the modem core (sheet 7.5).
+    pub modem_chain_limit: usize,
     /// A connection that ends without TLS's close_notify is broken, not closed. UNCONFIRMED.
     pub abrupt_end_breaks: bool,
     /// `#XPOLL` reports IN on a TLS socket once before there is data. UNCONFIRMED (sheet 13).
@@ -127,6 +136,7 @@ impl Default for Nrf9160Options {
             terminator: None,
             flow_control: true,
             baud: None,
+            stored_rate: None,
             turnaround: Duration::from_ticks(0),
             chunk: Chunk::Whole,
             seed: 1,
@@ -140,8 +150,10 @@ impl Default for Nrf9160Options {
             boot: Boot::AlreadyOn,
             boot_time: Duration::from_millis(700),
             ready_junk: Vec::new(),
+            lost_after_ready: 0,
             wakes_from_shutdown: true,
             reception_buffer: 256,
+            late_data_mode: Duration::from_ticks(0),
             data_notices: false,
             comma_in_string: false,
             checks_dates: false,
@@ -150,6 +162,7 @@ impl Default for Nrf9160Options {
             record_at_a_time: true,
             oversized: OversizedRecord::Breaks,
             modem_record_limit: 2048,
+            modem_chain_limit: 4096,
             abrupt_end_breaks: false,
             early_in: false,
             tls_limit: 3,

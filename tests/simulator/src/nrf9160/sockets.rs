@@ -272,6 +272,9 @@ impl Nrf9160 {
             Ok(channel) => channel,
             Err(reason) => {
                 socket.borrow_mut().phase = Phase::Broken(ECONNRESET);
+                if reason.contains(tls::LONG_CHAIN) {
+                    self.crash_modem("0x4");
+                }
                 return Err(reason);
             }
         };
@@ -357,6 +360,11 @@ impl Nrf9160 {
             server,
             client: material.cert.zip(material.key),
             accepts_der: false,
+            chain_limit: if native {
+                usize::MAX
+            } else {
+                options.modem_chain_limit
+            },
             // A modem without the time judges by its epoch.
             now: self.now().unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
         };

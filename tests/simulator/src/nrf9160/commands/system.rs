@@ -72,7 +72,7 @@ impl Nrf9160 {
                 self.answer("#XMODEMRESET: 0");
             }
             ("XSLMUART", Op::Read) if profile.stored_rate => {
-                let baud = self.core.baud.get().unwrap_or(115_200);
+                let baud = self.rate();
                 let (rate, flow_control) = self
                     .state
                     .borrow()
@@ -133,7 +133,7 @@ impl Nrf9160 {
             ("E" | "E0", Op::Execute) => self.state.borrow_mut().echo = false,
             ("E1", Op::Execute) => self.state.borrow_mut().echo = true,
             ("+IPR", Op::Read) => {
-                let rate = self.core.baud.get().unwrap_or(115_200);
+                let rate = self.rate();
                 self.answer(&format!("+IPR: {rate}"));
             }
             ("+IPR", Op::Set(args)) => {

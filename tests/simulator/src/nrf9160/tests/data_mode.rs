@@ -213,6 +213,24 @@ fn failures() {
 }
 
 #[test]
+fn data_mode_may_come_late() {
+    let options = Nrf9160Options {
+        late_data_mode: Duration::from_millis(20),
+        ..online(Nrf9160Profile::V2_0)
+    };
+    play_sink(options, |host, sink| async move {
+        host.ok(&["AT#XSEND"]).await;
+        host.send("early").await;
+        pause().await;
+        host.send("late").await;
+        pause().await;
+        host.send("+++").await;
+        host.expect(LEFT).await;
+        assert_eq!(*sink.borrow(), b"late");
+    });
+}
+
+#[test]
 fn counts_by_build_option() {
     let options = Nrf9160Options {
         data_notices: true,

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -86,6 +88,11 @@ fn a_csr_as_in_the_sheet() {
             ],
         );
         assert_eq!(cose[digest_at..digest_at + 32], Sha256::digest(&csr)[..]);
+
+        // TLS can use it.
+        let stored = &host.modem.files()["modem/17/2"];
+        let der = PrivateKeyDer::from_pem_slice(stored).unwrap();
+        rustls::crypto::ring::sign::any_supported_type(&der).unwrap();
 
         // The key stays, and cannot be read or made twice.
         host.ok(&["AT+CMEE=1"]).await;

@@ -220,6 +220,42 @@ fn the_rate_outlives_a_reset() {
     });
 }
 
+/// A unit whose rate somebody changed: silent at 115200, until it is found.
+#[test]
+fn another_rate_is_noise() {
+    let options = Nrf9160Options {
+        stored_rate: Some(9600),
+        boot: crate::Boot::Booting,
+        ..dialect(Nrf9160Profile::V2_1)
+    };
+    play_alone(options, |host| async move {
+        host.modem.set_host_rate(115_200);
+        host.expect(b"\xf8\xf8\xf8\xf8\xf8\xf8\xf8").await;
+        assert_eq!(host.answer("AT").await, "");
+        host.modem.set_host_rate(9600);
+        // What it took the attempts for is still in the buffer.
+        host.ask("AT", ERROR).await;
+        host.ok(&["AT", "AT#XSLMUART=115200"]).await;
+        embassy_time::Timer::after(Duration::from_millis(60)).await;
+        host.modem.set_host_rate(115_200);
+        host.ok(&["AT"]).await;
+    });
+}
+
+#[test]
+fn the_first_bytes_after_ready_may_be_lost() {
+    let options = Nrf9160Options {
+        lost_after_ready: 1,
+        boot: crate::Boot::Booting,
+        ..dialect(Nrf9160Profile::V2_1)
+    };
+    play_alone(options, |host| async move {
+        host.expect("Ready\r\n").await;
+        host.ask("AT", ERROR).await;
+        host.ok(&["AT"]).await;
+    });
+}
+
 #[test]
 fn echo_is_sm_s() {
     play_alone(dialect(Nrf9160Profile::SERIAL_MODEM), |host| async move {

@@ -5,6 +5,7 @@ mod credentials;
 mod data_mode;
 mod keys;
 mod link;
+mod noise;
 mod sockets;
 mod tls;
 mod transcripts;

@@ -100,11 +100,6 @@ impl Host {
     }
 }
 
-fn ecdsa_client() -> Identity {
-    // P-256 by the modem; the PKI's own clients are RSA.
-    Pki::shared().client().clone()
-}
-
 #[test]
 fn verified_and_mutual_echo_with_the_modem() {
     for profile in [Nrf9160Profile::V2_1, Nrf9160Profile::V3_1] {
@@ -113,7 +108,7 @@ fn verified_and_mutual_echo_with_the_modem() {
             strict_server(),
             0,
             |host, sni| async move {
-                host.provision(7, &Pki::shared().ca_pem(), Some(&ecdsa_client()));
+                host.provision(7, &Pki::shared().ca_pem(), Some(Pki::shared().client()));
                 host.open(7, true, CONNECTED).await;
                 assert_eq!(sni.get(), Some(true));
                 host.ask("AT#XSEND=\"hello\"", "\r\n#XSEND: 5\r\n\r\nOK\r\n")
@@ -431,6 +426,37 @@ fn a_patched_build_is_native() {
             host.expect_silence(Duration::from_secs(60)).await;
         },
     );
+}
+
+/// Sheet 7.5 [DZ 114031]: more than 4 kB of certificates crash the modem core.
+#[test]
+fn long_chains() {
+    let names: Vec<String> = (0..250).map(|n| format!("host-{n}.sectag.test")).collect();
+    let names = names.iter().map(String::as_str).chain([NAME]);
+    let server = Pki::shared().issue_server(names);
+    for native in [false, true] {
+        let profile = if native {
+            Nrf9160Profile::V3_1.native()
+        } else {
+            Nrf9160Profile::V3_1
+        };
+        play_tls(
+            online(profile),
+            server_config(&server, None),
+            0,
+            |host, _| async move {
+                if native {
+                    host.provision_native(7, None).await;
+                    return host.open(7, true, CONNECTED).await;
+                }
+                host.provision(7, &Pki::shared().ca_pem(), None);
+                host.open(7, true, "\r\n#XMODEM: FAULT,0x4,0x119f0a\r\n")
+                    .await;
+                assert!(host.read_all().await.ends_with(ERROR));
+                host.ask("AT+CFUN?", "\r\n+CFUN: 0\r\n\r\nOK\r\n").await;
+            },
+        );
+    }
 }
 
 #[test]
