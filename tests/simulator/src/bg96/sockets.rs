@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
 use super::Bg96;
 use super::parser::Fail;
 use super::state::SslContext;
-use crate::channel::{Channel, poll_outgoing};
+use crate::channel::{Channel, Inbox, poll_outgoing};
 use crate::network::Stream;
 use crate::options::OpenResultTiming;
 use crate::profile::Rearm;
@@ -63,9 +63,7 @@ pub(super) struct Socket {
     pub(super) phase: Phase,
     /// Result of the open, once there is one.
     pub(super) open_code: u16,
-    /// Unread payload, one entry per TLS record.
-    records: VecDeque<Vec<u8>>,
-    unread: usize,
+    inbox: Inbox,
     /// `recv` was announced and the buffer not yet read empty: edge-triggered (sheet 4.5).
     announced: bool,
     outgoing: VecDeque<u8>,
@@ -93,8 +91,7 @@ impl Socket {
             mode,
             phase: Phase::Opening,
             open_code: 0,
-            records: VecDeque::new(),
-            unread: 0,
+            inbox: Inbox::default(),
             announced: false,
             outgoing: VecDeque::new(),
             closing: false,
@@ -113,7 +110,7 @@ impl Socket {
     }
 
     pub(super) fn unread(&self) -> usize {
-        self.unread
+        self.inbox.unread()
     }
 
     pub(super) fn unsent(&self) -> usize {
@@ -127,24 +124,10 @@ impl Socket {
 
     /// What one read command returns.
     pub(super) fn take(&mut self, limit: usize, record_at_a_time: bool, rearm: Rearm) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while bytes.len() < limit {
-            let Some(record) = self.records.front_mut() else {
-                break;
-            };
-            let n = record.len().min(limit - bytes.len());
-            bytes.extend(record.drain(..n));
-            if record.is_empty() {
-                self.records.pop_front();
-            }
-            if record_at_a_time {
-                break;
-            }
-        }
-        self.unread -= bytes.len();
+        let bytes = self.inbox.take(limit, record_at_a_time);
         let rearmed = match rearm {
             Rearm::ZeroRead => bytes.is_empty(),
-            Rearm::Emptied => self.unread == 0,
+            Rearm::Emptied => self.unread() == 0,
         };
         if rearmed {
             self.announced = false;
@@ -325,7 +308,7 @@ impl Bg96 {
         }
         loop {
             let waiting = match socket.borrow().mode {
-                Mode::Buffer => socket.borrow().unread,
+                Mode::Buffer => socket.borrow().unread(),
                 // What is pushed waits for the UART, under flow control.
                 Mode::Push => self.waiting_output(),
             };
@@ -354,8 +337,7 @@ impl Bg96 {
                 }
             }
             Mode::Buffer => {
-                socket.unread += record.len();
-                socket.records.push_back(record);
+                socket.inbox.push(record);
                 if !std::mem::replace(&mut socket.announced, true) {
                     self.urc(&header);
                 }

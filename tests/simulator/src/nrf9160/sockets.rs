@@ -16,7 +16,7 @@ use super::Nrf9160;
 use super::credentials::Material;
 use super::options::OversizedRecord;
 use super::state::{Automatic, SharedSocket};
-use crate::channel::{Channel, poll_outgoing};
+use crate::channel::{Channel, Inbox, poll_outgoing};
 use crate::network::Stream;
 use crate::tls::{self, ServerCheck, TlsSettings};
 
@@ -94,9 +94,7 @@ pub(super) struct Socket {
     pub(super) receive_timeout: u64,
     pub(super) send_timeout: u64,
     pub(super) session_cache: bool,
-    /// Unread payload, one entry per TLS record.
-    records: VecDeque<Vec<u8>>,
-    pub(super) unread: usize,
+    pub(super) inbox: Inbox,
     outgoing: VecDeque<u8>,
     closing: bool,
     pub(super) cancelled: bool,
@@ -121,8 +119,7 @@ impl Socket {
             receive_timeout: 0,
             send_timeout: 0,
             session_cache: false,
-            records: VecDeque::new(),
-            unread: 0,
+            inbox: Inbox::default(),
             outgoing: VecDeque::new(),
             closing: false,
             cancelled: false,
@@ -157,7 +154,7 @@ impl Socket {
 
     /// poll()'s view.
     pub(super) fn readiness(&self, send_buffer: usize) -> u8 {
-        let mut bits = if self.unread > 0 { IN } else { 0 };
+        let mut bits = if self.inbox.unread() > 0 { IN } else { 0 };
         match self.phase {
             Phase::Created => {}
             Phase::Connected if self.outgoing.len() < send_buffer => bits |= OUT,
@@ -178,35 +175,6 @@ impl Socket {
     /// True once after the handshake, if the modem is of that kind.
     pub(super) fn take_early_in(&mut self) -> bool {
         std::mem::take(&mut self.early_in)
-    }
-
-    /// What one read returns.
-    pub(super) fn take(&mut self, limit: usize, record_at_a_time: bool) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while bytes.len() < limit {
-            let Some(record) = self.records.front_mut() else {
-                break;
-            };
-            let n = record.len().min(limit - bytes.len());
-            bytes.extend(record.drain(..n));
-            if record.is_empty() {
-                self.records.pop_front();
-            }
-            if record_at_a_time {
-                break;
-            }
-        }
-        self.unread -= bytes.len();
-        bytes
-    }
-
-    /// What a read would return, left where it is.
-    pub(super) fn peek(&self, limit: usize, record_at_a_time: bool) -> Vec<u8> {
-        if record_at_a_time {
-            let record = self.records.front().map_or(&[][..], Vec::as_slice);
-            return record[..record.len().min(limit)].to_vec();
-        }
-        self.records.iter().flatten().copied().take(limit).collect()
     }
 }
 
@@ -421,7 +389,7 @@ impl Nrf9160 {
             }
         }
         loop {
-            if socket.borrow().unread >= self.options.receive_buffer {
+            if socket.borrow().inbox.unread() >= self.options.receive_buffer {
                 // Back-pressure: the peer waits until the host read some of it.
                 return Poll::Pending;
             }
@@ -463,8 +431,7 @@ impl Nrf9160 {
         {
             let mut socket = socket.borrow_mut();
             socket.early_in = false;
-            socket.unread += record.len();
-            socket.records.push_back(record);
+            socket.inbox.push(record);
         }
         self.notice(socket);
     }
@@ -494,8 +461,7 @@ impl Nrf9160 {
             let mut socket = socket.borrow_mut();
             log::info!("nrf9160: socket {} broke: errno {errno}", socket.handle);
             socket.phase = Phase::Broken(errno);
-            socket.records.clear();
-            socket.unread = 0;
+            socket.inbox.clear();
             socket.outgoing.clear();
             socket.cancelled = true;
         }
@@ -518,10 +484,10 @@ impl Nrf9160 {
         loop {
             let (handle, bytes, hex) = {
                 let mut socket = socket.borrow_mut();
-                if socket.automatic.flags & wanted == 0 || socket.unread == 0 {
+                if socket.automatic.flags & wanted == 0 || socket.inbox.unread() == 0 {
                     return;
                 }
-                let bytes = socket.take(2048, self.options.record_at_a_time);
+                let bytes = socket.inbox.take(2048, self.options.record_at_a_time);
                 (socket.handle, bytes, socket.automatic.hex)
             };
             if data_mode {

@@ -173,7 +173,7 @@ impl Nrf9160 {
         let wanted = if flags & WAIT_ALL != 0 { limit } else { 1 };
         let ready = || {
             let socket = socket.borrow();
-            socket.unread >= wanted || socket.phase != Phase::Connected
+            socket.inbox.unread() >= wanted || socket.phase != Phase::Connected
         };
         if flags & DONT_WAIT == 0 && !ready() {
             // TRAP, sheet 10.3: without a time the whole channel is dead until something comes.
@@ -186,16 +186,16 @@ impl Nrf9160 {
             } else {
                 let limit = Timer::after(Duration::from_secs(seconds));
                 let waited = select(self.core.until(ready), limit).await;
-                if matches!(waited, Either::Second(())) && socket.borrow().unread == 0 {
+                if matches!(waited, Either::Second(())) && socket.borrow().inbox.unread() == 0 {
                     return Read::Failed;
                 }
             }
         }
         let one = self.options.record_at_a_time && flags & WAIT_ALL == 0;
         let bytes = if flags & PEEK != 0 {
-            socket.borrow().peek(limit, one)
+            socket.borrow().inbox.peek(limit, one)
         } else {
-            socket.borrow_mut().take(limit, one)
+            socket.borrow_mut().inbox.take(limit, one)
         };
         if bytes.is_empty() {
             return match socket.borrow().phase {
