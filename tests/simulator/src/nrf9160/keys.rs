@@ -55,10 +55,13 @@ impl Key {
         }
     }
 
-    /// A stored key, if it is of this kind.
+    /// A stored key, if it is P-256.
     pub(super) fn from_pem(pem: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(pem).ok()?;
-        SecretKey::from_pkcs8_pem(text).ok().map(Self)
+        SecretKey::from_pkcs8_pem(text)
+            .ok()
+            .or_else(|| SecretKey::from_sec1_pem(text).ok())
+            .map(Self)
     }
 
     /// DER SubjectPublicKeyInfo.

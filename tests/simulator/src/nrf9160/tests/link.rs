@@ -290,6 +290,28 @@ fn notices_and_incomplete_lines() {
     });
 }
 
+/// More than SM can hold back, and all of it is lost.
+#[test]
+fn too_many_notices() {
+    play_alone(dialect(Nrf9160Profile::SERIAL_MODEM), |host| async move {
+        host.ok(&["AT"]).await;
+        host.send("AT").await;
+        embassy_time::Timer::after(Duration::from_millis(10)).await;
+        let notice = format!("%T: {}", "x".repeat(1992));
+        for _ in 0..2 {
+            host.modem.inject_urc(&notice);
+        }
+        host.modem.inject_urc("%LATER: 1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901");
+        host.modem.inject_urc("%LAST");
+        host.send("\r").await;
+        let told = host.read_all().await;
+        assert!(
+            told.starts_with("\r\nOK\r\n\r\n%LATER: ") && told.ends_with("\r\n%LAST\r\n"),
+            "{told:?}"
+        );
+    });
+}
+
 #[test]
 fn faults_by_name_work_as_on_any_modem() {
     for (name, answer) in [
