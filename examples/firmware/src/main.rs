@@ -18,8 +18,7 @@ use minimq::{
     Buffers, ConfigBuilder, Op, Publication, QoS, Session, SubscriptionOptions, TopicFilter,
 };
 use sectag::{
-    CaScope, Control, CredentialStore, Kind, NoPins, Runner, ServerName, Socket, Sockets, State,
-    Tag, TlsConfig,
+    CaScope, Control, NoPins, Runner, ServerName, Socket, Sockets, State, Tag, TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_firmware::board::uart::{UartRx, UartTx};
@@ -27,10 +26,8 @@ use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// `CA`, `CERTIFICATE` and `PRIVATE_KEY`, or an error that says how to make them; by build.rs.
-mod credentials {
-    include!(concat!(env!("OUT_DIR"), "/credentials.rs"));
-}
+#[cfg(feature = "provision")]
+mod provision;
 
 /// The broker. The name is what the modem resolves and sends as SNI.
 const BROKER: ServerName<'static> = match ServerName::new("broker.sectag.test") {
@@ -76,8 +73,10 @@ async fn main(spawner: Spawner) {
         Err(_) => exit::failure(),
     }
 
-    // The modem keeps credentials; a product stores them once, at the factory.
-    if let Err(reason) = provision(control).await {
+    // The modem keeps credentials: they are stored once, at the factory, and not by the firmware that
+    // ships. See the feature `provision`.
+    #[cfg(feature = "provision")]
+    if let Err(reason) = provision::run(control, TAG).await {
         println!("provisioning: {reason}");
         exit::failure();
     }
@@ -113,24 +112,6 @@ async fn modem_task(mut runner: Runner<'static, Bg96, UartRx, UartTx, NoPins>) {
     let reason = runner.run().await;
     println!("the modem's UART: {reason}");
     exit::failure();
-}
-
-async fn provision(control: Control<'static, Bg96>) -> Result<(), &'static str> {
-    control.wait_up().await.map_err(|reason| {
-        println!("{reason}");
-        "the modem does not come up"
-    })?;
-    for (kind, pem) in [
-        (Kind::Ca, credentials::CA),
-        (Kind::ClientCertificate, credentials::CERTIFICATE),
-        (Kind::PrivateKey, credentials::PRIVATE_KEY),
-    ] {
-        control.store(TAG, kind, pem).await.map_err(|reason| {
-            println!("{kind}: {reason}");
-            "a credential was not stored"
-        })?;
-    }
-    Ok(())
 }
 
 /// One connection, from TLS to the command that ends it.
