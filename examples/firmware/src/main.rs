@@ -18,7 +18,7 @@ use minimq::{
     Buffers, ConfigBuilder, Op, Publication, QoS, Session, SubscriptionOptions, TopicFilter,
 };
 use sectag::{
-    CaScope, Control, NoPins, Runner, ServerName, Socket, Sockets, State, Tag, TlsConfig,
+    CaScope, Control, NoPins, Rings, Runner, ServerName, Socket, Sockets, State, Tag, TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_firmware::board::uart::{UartRx, UartTx};
@@ -48,7 +48,10 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
 const MODEM: Config = Config::new();
 
 // One TLS socket, with 1 KiB each way.
-static STATE: StaticCell<State<Bg96, 1, 1024, 1024>> = StaticCell::new();
+type SocketRings = Rings<1, 1024, 1024>;
+type DriverState = State<Bg96, 1, 1024, 1024, &'static mut SocketRings>;
+static RINGS: ConstStaticCell<SocketRings> = ConstStaticCell::new(Rings::new());
+static STATE: StaticCell<DriverState> = StaticCell::new();
 static UART_RX: RingOf<256> = RingOf::new();
 static UART_TX: RingOf<64> = RingOf::new();
 static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
@@ -102,8 +105,8 @@ async fn main(spawner: Spawner) {
 
 /// A function of its own, so that the stack it takes to fill the static is given back.
 #[inline(never)]
-fn state() -> &'static mut State<Bg96, 1, 1024, 1024> {
-    STATE.init_with(|| State::new(Bg96::new(MODEM)))
+fn state() -> &'static mut DriverState {
+    STATE.init_with(|| State::with_rings(Bg96::new(MODEM), RINGS.take()))
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
