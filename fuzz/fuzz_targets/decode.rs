@@ -71,7 +71,8 @@ fn classify(line: &[u8], asked: &[u8]) {
     }
     // A result of an open that is no plain 0 is no success.
     if let Line::Urc(Urc::Opened { result: 0, .. }) = pull {
-        let text = line.rsplit(|&byte| byte == b':').next().unwrap_or_default();
+        let text = line.splitn(2, |&byte| byte == b':').nth(1);
+        let text = text.unwrap_or_default();
         let mut fields = Fields::new(text);
         fields.next();
         assert_eq!(fields.int(), Some(0), "{}", line.escape_ascii());
