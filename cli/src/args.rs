@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sectag::clock::DateTime;
 use sectag::{Check, ServerName, Tag};
+use sectag_simulator::Nrf9160Profile;
 
 use crate::port::PortName;
 
@@ -51,12 +52,14 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModemName {
     Bg96,
+    Nrf9160,
 }
 
 impl ModemName {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Bg96 => "bg96",
+            Self::Nrf9160 => "nrf9160",
         }
     }
 }
@@ -473,6 +476,10 @@ pub(crate) struct Simulate {
     /// The modem to be
     #[arg(long, value_name = "NAME")]
     pub(crate) modem: ModemName,
+
+    /// The firmware to be, of an nrf9160: a release of the Serial LTE Modem (2.0, 2.1, ... 2.7, 3.1), with -native behind it for a native TLS build, or sm for the Serial Modem [default: 2.1]
+    #[arg(long, value_name = "D", value_parser = Nrf9160Profile::named)]
+    pub(crate) dialect: Option<Nrf9160Profile>,
 
     /// Make a pseudo terminal, and this link to it
     #[arg(long, value_name = "PATH")]

@@ -12,9 +12,16 @@ use sectag::{
     SocketError, Tag,
 };
 
-use crate::args::ModemArgs;
+use crate::args::{ModemArgs, ModemName};
 pub(crate) use crate::failure::Failure;
 use crate::port::PortName;
+
+/// A modem that can be simulated, but has no backend.
+pub(crate) fn not_implemented(modem: ModemName) -> Failure {
+    let name = modem.as_str();
+    Failure::new(format!("not implemented for {name} yet"))
+        .hint(format!("`sectag simulate --modem {name}` works"))
+}
 
 /// What a connection was meant to be.
 pub(crate) struct Target<'a> {

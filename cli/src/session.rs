@@ -35,9 +35,10 @@ pub(crate) trait Job {
 }
 
 /// What credentials the modem takes.
-pub(crate) const fn accepts(name: ModemName) -> Accepts {
+pub(crate) fn accepts(name: ModemName) -> Result<Accepts, Failure> {
     match name {
-        ModemName::Bg96 => Bg96::ACCEPTS,
+        ModemName::Bg96 => Ok(Bg96::ACCEPTS),
+        ModemName::Nrf9160 => Err(hints::not_implemented(name)),
     }
 }
 
@@ -70,6 +71,7 @@ async fn begin<J: Job>(
             let config = bg96_config(args, report)?;
             attach(Bg96::new(config), args, report, up, job).await
         }
+        ModemName::Nrf9160 => Err(hints::not_implemented(args.modem)),
     }
 }
 

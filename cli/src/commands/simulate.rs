@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use embassy_futures::select::{Either, select};
 use embassy_time::Duration;
-use sectag_simulator::{Chunk, LoopbackNetwork, Options, Simulator, transport};
+use sectag_simulator::{Chunk, LoopbackNetwork, Nrf9160Options, Options, Simulator, transport};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
@@ -33,21 +33,44 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             .map(&mapping.server.host, mapping.server.port, mapping.target)
             .map_err(|error| Failure::new(error.to_string()))?;
     }
-    let defaults = Options::default();
-    let options = Options {
-        baud: (args.baud > 0).then_some(args.baud),
-        turnaround: Duration::from_millis(args.turnaround_ms),
-        chunk: match (args.chunk, args.seed) {
-            (None, _) => Chunk::Whole,
-            (Some(size), None) => Chunk::Bytes(size as usize),
-            (Some(max), Some(_)) => Chunk::Random { max: max as usize },
-        },
-        seed: args.seed.unwrap_or(defaults.seed),
-        clock: moment(args.clock)?,
-        ..defaults
+    let network = Rc::new(network);
+    let baud = (args.baud > 0).then_some(args.baud);
+    let turnaround = Duration::from_millis(args.turnaround_ms);
+    let chunk = match (args.chunk, args.seed) {
+        (None, _) => Chunk::Whole,
+        (Some(size), None) => Chunk::Bytes(size as usize),
+        (Some(max), Some(_)) => Chunk::Random { max: max as usize },
     };
+    let clock = moment(args.clock)?;
     Ok(match args.modem {
-        ModemName::Bg96 => Simulator::bg96(options, Rc::new(network)),
+        ModemName::Bg96 => {
+            if args.dialect.is_some() {
+                return Err(Failure::new("--dialect: bg96 has no dialects"));
+            }
+            let defaults = Options::default();
+            let options = Options {
+                baud,
+                turnaround,
+                chunk,
+                seed: args.seed.unwrap_or(defaults.seed),
+                clock,
+                ..defaults
+            };
+            Simulator::bg96(options, network)
+        }
+        ModemName::Nrf9160 => {
+            let defaults = Nrf9160Options::default();
+            let options = Nrf9160Options {
+                profile: args.dialect.unwrap_or(defaults.profile),
+                baud,
+                turnaround,
+                chunk,
+                seed: args.seed.unwrap_or(defaults.seed),
+                clock,
+                ..defaults
+            };
+            Simulator::nrf9160(options, network)
+        }
     })
 }
 

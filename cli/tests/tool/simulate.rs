@@ -1,3 +1,6 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use crate::process::{Modem, Tool};
 
 #[test]
@@ -38,4 +41,47 @@ fn tcp_names_the_port_to_use() {
     );
     modem.signal("TERM");
     modem.end().expect(0);
+}
+
+#[test]
+fn dialects_of_the_nrf9160() {
+    for (dialect, terminator, question, answer) in [
+        (
+            None,
+            "\r\n",
+            "AT#XSLMVER",
+            "\r\n#XSLMVER: \"2.1.0\"\r\n\r\nOK\r\n",
+        ),
+        (Some("2.6-native"), "\r\n", "AT#XCMNG=1", "\r\nOK\r\n"),
+        (
+            Some("sm"),
+            "\r",
+            "AT#XSMVER",
+            "\r\n#XSMVER: \"v1.99.0\",\"3.3.99\"\r\n\r\nOK\r\n",
+        ),
+    ] {
+        let mut args = vec!["simulate", "--modem", "nrf9160", "--tcp", "0"];
+        if let Some(dialect) = dialect {
+            args.extend(["--dialect", dialect]);
+        }
+        let mut modem = Tool::start(&args, &[], b"");
+        let ready = modem.wait_for("ready: tcp:");
+        let mut port = TcpStream::connect(ready.strip_prefix("ready: tcp:").unwrap()).unwrap();
+        write!(port, "{question}{terminator}").unwrap();
+        let mut got = vec![0; answer.len()];
+        port.read_exact(&mut got).unwrap();
+        assert_eq!(String::from_utf8_lossy(&got), answer, "{dialect:?}");
+        modem.signal("TERM");
+        modem.end().expect(0);
+    }
+    crate::process::run(&[
+        "simulate",
+        "--modem",
+        "bg96",
+        "--tcp",
+        "0",
+        "--dialect",
+        "2.1",
+    ])
+    .expect(1);
 }

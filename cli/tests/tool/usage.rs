@@ -36,6 +36,15 @@ fn usage_errors_exit_with_2() {
             "a:1=192.0.2.1:1",
         ],
         &[
+            "simulate",
+            "--modem",
+            "nrf9160",
+            "--tcp",
+            "0",
+            "--dialect",
+            "1.9",
+        ],
+        &[
             "credentials",
             "store",
             "--modem",
@@ -59,7 +68,7 @@ fn usage_errors_exit_with_2() {
 fn an_unknown_modem_lists_the_known_ones() {
     let ended = run(&["demo", "--modem", "bg97"]).expect(2);
     assert!(
-        ended.stderr.contains("[possible values: bg96]"),
+        ended.stderr.contains("[possible values: bg96, nrf9160]"),
         "{}",
         ended.stderr
     );
@@ -97,4 +106,27 @@ fn a_silent_port_names_speed_and_wiring() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     run(&["credentials", "list", "--modem", "bg96", "--port", &port]).expect_hint("--baud 115200");
+}
+
+#[test]
+fn a_modem_that_can_only_be_simulated_says_so() {
+    for args in [
+        &["demo", "--modem", "nrf9160"][..],
+        &[
+            "credentials",
+            "list",
+            "--modem",
+            "nrf9160",
+            "--port",
+            "/dev/sectag-nowhere",
+        ],
+    ] {
+        let ended = run(args).expect(1);
+        assert!(
+            ended.stderr.contains("not implemented for nrf9160 yet"),
+            "{}",
+            ended.stderr
+        );
+        ended.expect_hint("sectag simulate --modem nrf9160");
+    }
 }

@@ -25,6 +25,9 @@ struct Trap {
 /// Output that waits for the host, beyond which no further command is taken up.
 const OUTPUT_LIMIT: usize = 4096;
 
+/// What a UART makes of a byte at another rate; it might be any, this one ends no line.
+const NOISE: u8 = 0xf8;
+
 #[derive(Default)]
 pub(crate) struct Core {
     input: RefCell<VecDeque<u8>>,
@@ -40,6 +43,9 @@ pub(crate) struct Core {
     pub(crate) exchanges: Cell<u64>,
     /// Line rate, when paced; `AT+IPR` changes it.
     pub(crate) baud: Cell<Option<u32>>,
+    /// Rates of the two UARTs, as far as it matters: what passes between different ones is noise.
+    pub(crate) modem_rate: Cell<Option<u32>>,
+    pub(crate) host_rate: Cell<Option<u32>>,
 }
 
 impl Core {
@@ -101,6 +107,16 @@ impl Core {
         self.input.borrow_mut().clear();
     }
 
+    /// Takes everything that the host sent so far.
+    pub(crate) fn take_input(&self) -> Vec<u8> {
+        self.input.borrow_mut().drain(..).collect()
+    }
+
+    /// Forgets what the host sent beyond the next `count` bytes.
+    pub(crate) fn keep_input(&self, count: usize) {
+        self.input.borrow_mut().truncate(count);
+    }
+
     /// Queues bytes for the host.
     pub(crate) fn send(&self, bytes: &[u8]) {
         self.output.borrow_mut().extend(bytes);
@@ -122,6 +138,13 @@ impl Core {
 
     pub(crate) fn received(&self, bytes: &[u8]) {
         self.bytes_in.set(self.bytes_in.get() + bytes.len() as u64);
+        let noise;
+        let bytes = if self.garbled() {
+            noise = vec![NOISE; bytes.len()];
+            &noise
+        } else {
+            bytes
+        };
         let left = match self.trapped() {
             Some(After::Received(left)) => left.min(bytes.len() as u64) as usize,
             _ => bytes.len(),
@@ -169,16 +192,24 @@ impl Core {
             Some(After::Sent(left)) => limit.min(left.max(1) as usize),
             _ => limit,
         };
-        let piece: Vec<u8> = {
+        let mut piece: Vec<u8> = {
             let mut output = self.output.borrow_mut();
             let n = limit.min(output.len());
             output.drain(..n).collect()
         };
+        if self.garbled() {
+            piece.fill(NOISE);
+        }
         self.bytes_out
             .set(self.bytes_out.get() + piece.len() as u64);
         self.passed(After::Sent(piece.len() as u64));
         self.touch();
         piece
+    }
+
+    fn garbled(&self) -> bool {
+        let rates = self.modem_rate.get().zip(self.host_rate.get());
+        rates.is_some_and(|(modem, host)| modem != host)
     }
 
     /// Bytes on their way to a host that is gone are lost.

@@ -35,15 +35,27 @@
 //!   garbles nothing; hardware flow control is assumed.
 //! - `QICFG="dataformat"` is stored, hex payload is not made.
 
+//!
+//! # What the nRF9160 simulator does not do
+//! - TCP and UDP proxies (`#XTCPCLI`, `#XTCPSVR`, `#XUDPCLI`, ...), datagrams, raw and listening sockets, `#XBIND`,
+//!   `#XPING`; the firmware's own MQTT, HTTP and FTP clients; nRF Cloud, FOTA, GNSS, GPIO, carrier library, PPP, CMUX.
+//!   Their commands answer `ERROR` and are not in `#XCLAC`.
+//! - Cipher suites other than ECDHE with AES-GCM, and protocols other than TLS 1.2: ECDSA and RSA certificates work
+//!   with the modem's TLS and with native TLS.
+//! - PSK, encrypted private keys in use (they are stored), session resumption (the option is stored).
+//! - PSM and eDRX are stored and never entered. A name has one address, 127.0.0.1, whatever it leads to.
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod bg96;
+mod channel;
 mod clock;
 mod core;
 mod failure;
 mod fault;
 mod network;
+mod nrf9160;
 mod options;
 mod port;
 mod profile;
@@ -56,6 +68,10 @@ pub use failure::{After, Failure};
 pub use fault::{FAULTS, fault};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
+};
+pub use nrf9160::{
+    DataEnd, DataFailure, HeapTrap, Junk, Native, NativeStore, Nrf9160Options, Nrf9160Profile,
+    Overflow, OversizedRecord, Terminator,
 };
 pub use options::{Boot, Chunk, OpenResultTiming, Options, Sim};
 pub use profile::{Profile, Rearm, UsedId};

@@ -6,10 +6,18 @@ use embassy_time::{Duration, Instant, Timer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::core::Core;
-use crate::options::{Chunk, Options};
+use crate::options::Chunk;
 
 /// Bytes moved at a time when the line has a rate: 2.8 ms at 115200 baud, about what a UART FIFO does.
 const PACED_PIECE: usize = 32;
+
+/// How the bytes towards the host are cut.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) chunk: Chunk,
+    /// Seed of random pieces.
+    pub(crate) seed: u64,
+}
 
 /// Keeps a byte stream to its line rate.
 struct Pace {
@@ -53,8 +61,8 @@ pub(crate) async fn receive(core: &Core, mut port: impl AsyncRead + Unpin) -> io
 
 /// From the modem to the host. A UART cannot tell whether anybody listens, so a failure to write ends nothing:
 /// what the host sent before is still to be read.
-pub(crate) async fn transmit(core: &Core, options: &Options, port: impl AsyncWrite + Unpin) {
-    if let Err(error) = try_transmit(core, options, port).await {
+pub(crate) async fn transmit(core: &Core, cut: Cut, port: impl AsyncWrite + Unpin) {
+    if let Err(error) = try_transmit(core, cut, port).await {
         log::debug!("the host takes no more output: {error}");
     }
     loop {
@@ -62,15 +70,11 @@ pub(crate) async fn transmit(core: &Core, options: &Options, port: impl AsyncWri
     }
 }
 
-async fn try_transmit(
-    core: &Core,
-    options: &Options,
-    mut port: impl AsyncWrite + Unpin,
-) -> io::Result<()> {
+async fn try_transmit(core: &Core, cut: Cut, mut port: impl AsyncWrite + Unpin) -> io::Result<()> {
     let mut pace = Pace::new();
-    let mut random = Random(options.seed);
+    let mut random = Random(cut.seed);
     loop {
-        let mut limit = match options.chunk {
+        let mut limit = match cut.chunk {
             Chunk::Whole => usize::MAX,
             Chunk::Bytes(n) => n.max(1),
             Chunk::Random { max } => 1 + (random.next() as usize) % max.max(1),
@@ -82,7 +86,7 @@ async fn try_transmit(
         pace.carry(core.baud.get(), piece.len()).await;
         port.write_all(&piece).await?;
         port.flush().await?;
-        if options.chunk != Chunk::Whole {
+        if cut.chunk != Chunk::Whole {
             // The host gets a turn, so that it sees the piece by itself.
             embassy_futures::yield_now().await;
         }

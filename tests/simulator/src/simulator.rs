@@ -15,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::bg96::Bg96;
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
+use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
-use crate::port;
+use crate::port::{self, Cut};
 use crate::{After, Failure};
 
 /// What a script lets happen to one command.
@@ -43,9 +44,16 @@ pub(crate) trait Modem {
     fn fail(&self, failure: Failure);
     fn failed_at(&self) -> Option<Instant>;
     fn dtr_rises(&self);
+    /// The modem core alone crashes. On a modem that has no such core apart, everything does.
+    fn crash(&self) {
+        self.reset();
+    }
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
+    fn indicate_pin(&self) -> bool {
+        false
+    }
     fn sleep_pin(&self, high: bool);
     fn save_power(&self);
     fn open_sockets(&self) -> Vec<u8>;
@@ -58,7 +66,7 @@ pub(crate) trait Modem {
 struct Inner {
     core: Rc<Core>,
     modem: Rc<dyn Modem>,
-    options: Options,
+    cut: Cut,
     /// Owned here and not by the core, so that dropping the handle drops them in spite of their references.
     tasks: RefCell<Vec<Task>>,
     attached: Cell<bool>,
@@ -75,17 +83,33 @@ impl Simulator {
     pub fn bg96(options: Options, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
-        let modem = Bg96::new(core.clone(), options.clone(), network);
-        Self::new(core, modem, options)
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Bg96::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
     }
 
-    fn new(core: Rc<Core>, modem: Rc<dyn Modem>, options: Options) -> Self {
+    /// An nRF9160 (or nRF9151) with Nordic's Serial LTE Modem or Serial Modem firmware.
+    pub fn nrf9160(options: Nrf9160Options, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Nrf9160::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
+    }
+
+    fn new(core: Rc<Core>, modem: Rc<dyn Modem>, cut: Cut) -> Self {
         let tasks = RefCell::new(vec![modem.clone().run() as Task]);
         Self {
             inner: Rc::new(Inner {
                 core,
                 modem,
-                options,
+                cut,
                 tasks,
                 attached: Cell::new(false),
             }),
@@ -113,7 +137,7 @@ impl Simulator {
         });
         let end = select3(
             port::receive(&inner.core, reader),
-            port::transmit(&inner.core, &inner.options, writer),
+            port::transmit(&inner.core, inner.cut, writer),
             machine,
         )
         .await;
@@ -154,7 +178,8 @@ impl Simulator {
         self.inner.core.exchanges.get()
     }
 
-    /// The contents of the file system.
+    /// The contents of the file system. On nRF9160, the credentials in flash: `modem/<tag>/<type>` of `%CMNG`,
+    /// `settings/<tag>/<type>` of `#XCMNG` from 2.6 on.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.inner.modem.files()
     }
@@ -197,7 +222,13 @@ impl Simulator {
         self.inner.modem.dtr_rises();
     }
 
-    /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release.
+    /// The modem core crashes and is started again by its application, which lives on (nRF9160); elsewhere a reset.
+    pub fn crash(&self) {
+        self.inner.modem.crash();
+    }
+
+    /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release. On nRF9160, the wake
+    /// pin, which acts when pressed.
     pub fn power_key(&self, pressed: bool) {
         self.inner.modem.power_key(pressed);
     }
@@ -220,6 +251,11 @@ impl Simulator {
     /// The STATUS pin: high while the modem runs.
     pub fn status_pin(&self) -> bool {
         self.inner.modem.status_pin()
+    }
+
+    /// The indicate pin (nRF9160), true while asserted: something waits for a host that let the modem idle.
+    pub fn indicate_pin(&self) -> bool {
+        self.inner.modem.indicate_pin()
     }
 
     /// Ids of sockets that are occupied, in whatever state.
@@ -255,6 +291,12 @@ impl Simulator {
     /// Puts bytes on the line towards the host as they are, behind what waits there already.
     pub fn inject_bytes(&self, bytes: &[u8]) {
         self.inner.core.send(bytes);
+    }
+
+    /// The rate of the host's UART from now on: at another one than the modem's, everything is noise (nRF9160). Until
+    /// this is called, the host is taken to have the right one.
+    pub fn set_host_rate(&self, rate: u32) {
+        self.inner.core.host_rate.set(Some(rate));
     }
 
     /// Asks `script` about every command line before it is executed.

@@ -44,9 +44,14 @@ pub(crate) struct TlsSettings<'a> {
     /// Certificate chain and private key, as stored.
     pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) accepts_der: bool,
+    /// Longest certificate chain that is looked at, in bytes.
+    pub(crate) chain_limit: usize,
     /// What the modem takes for the present.
     pub(crate) now: OffsetDateTime,
 }
+
+/// In the reason of a failure: the server's certificate chain is above the limit.
+pub(crate) const LONG_CHAIN: &str = "the certificate chain is too long";
 
 /// Why no handshake was attempted, or how it failed. For the log; the modem itself tells less.
 pub(crate) type TlsResult<T> = Result<T, String>;
@@ -77,7 +82,12 @@ fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
         return Err("rustls has none of the protocol versions that are configured".into());
     }
     let provider = Arc::new(provider);
-    let verifier = Verifier::new(settings.server, settings.accepts_der, &provider)?;
+    let verifier = Verifier::new(
+        settings.server,
+        settings.accepts_der,
+        settings.chain_limit,
+        &provider,
+    )?;
     let builder =
         ClientConfig::builder_with_details(provider, Arc::new(FixedTime(unix_time(settings.now))))
             .with_protocol_versions(settings.versions)
@@ -154,6 +164,7 @@ struct Verifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
     dates: bool,
     name: bool,
+    chain_limit: usize,
     provider: Arc<CryptoProvider>,
 }
 
@@ -161,6 +172,7 @@ impl Verifier {
     fn new(
         check: ServerCheck,
         accepts_der: bool,
+        chain_limit: usize,
         provider: &Arc<CryptoProvider>,
     ) -> TlsResult<Self> {
         let provider = provider.clone();
@@ -169,6 +181,7 @@ impl Verifier {
                 chain: None,
                 dates: false,
                 name: false,
+                chain_limit,
                 provider,
             });
         };
@@ -183,6 +196,7 @@ impl Verifier {
             chain: Some(chain),
             dates,
             name,
+            chain_limit,
             provider,
         })
     }
@@ -197,6 +211,13 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let length: usize = intermediates
+            .iter()
+            .map(|certificate| certificate.len())
+            .sum();
+        if end_entity.len() + length > self.chain_limit {
+            return Err(Error::General(LONG_CHAIN.into()));
+        }
         let Some(chain) = &self.chain else {
             return Ok(ServerCertVerified::assertion());
         };

@@ -15,7 +15,7 @@ use crate::session::{self, Job};
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     match args {
         Credentials::Store(args) => {
-            let accepts = session::accepts(args.modem.modem);
+            let accepts = session::accepts(args.modem.modem)?;
             let files = credential_file::read(&args.files, &accepts).await?;
             let job = Store {
                 args,

@@ -16,12 +16,15 @@ use embassy_time::with_timeout;
 use self::steps::{Steps, summary};
 use crate::args::{Demo, ModemName};
 use crate::failure::Failure;
+use crate::hints;
 use crate::report::Report;
 
 const LIMIT_SECS: u64 = 60;
 
 pub(crate) async fn run(args: &Demo, report: &Report) -> Result<(), Failure> {
-    let ModemName::Bg96 = args.modem;
+    if args.modem != ModemName::Bg96 {
+        return Err(hints::not_implemented(args.modem));
+    }
     let begin = Instant::now();
     let mut steps = Steps::new(report)?;
     let world = world::build(args.scenario, &mut steps).await?;

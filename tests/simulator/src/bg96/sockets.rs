@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
 use super::Bg96;
 use super::parser::Fail;
 use super::state::SslContext;
+use crate::channel::{Channel, Inbox, poll_outgoing};
 use crate::network::Stream;
 use crate::options::OpenResultTiming;
 use crate::profile::Rearm;
@@ -63,9 +64,7 @@ pub(super) struct Socket {
     pub(super) phase: Phase,
     /// Result of the open, once there is one.
     pub(super) open_code: u16,
-    /// Unread payload, one entry per TLS record.
-    records: VecDeque<Vec<u8>>,
-    unread: usize,
+    inbox: Inbox,
     /// `recv` was announced and the buffer not yet read empty: edge-triggered (sheet 4.5).
     announced: bool,
     outgoing: VecDeque<u8>,
@@ -93,8 +92,7 @@ impl Socket {
             mode,
             phase: Phase::Opening,
             open_code: 0,
-            records: VecDeque::new(),
-            unread: 0,
+            inbox: Inbox::default(),
             announced: false,
             outgoing: VecDeque::new(),
             closing: false,
@@ -113,7 +111,7 @@ impl Socket {
     }
 
     pub(super) fn unread(&self) -> usize {
-        self.unread
+        self.inbox.unread()
     }
 
     pub(super) fn unsent(&self) -> usize {
@@ -127,30 +125,15 @@ impl Socket {
 
     /// Everything unread, record by record.
     pub(super) fn take_all(&mut self) -> VecDeque<Vec<u8>> {
-        self.unread = 0;
-        std::mem::take(&mut self.records)
+        self.inbox.take_all()
     }
 
     /// What one read command returns.
     pub(super) fn take(&mut self, limit: usize, record_at_a_time: bool, rearm: Rearm) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while bytes.len() < limit {
-            let Some(record) = self.records.front_mut() else {
-                break;
-            };
-            let n = record.len().min(limit - bytes.len());
-            bytes.extend(record.drain(..n));
-            if record.is_empty() {
-                self.records.pop_front();
-            }
-            if record_at_a_time {
-                break;
-            }
-        }
-        self.unread -= bytes.len();
+        let bytes = self.inbox.take(limit, record_at_a_time);
         let rearmed = match rearm {
             Rearm::ZeroRead => bytes.is_empty(),
-            Rearm::Emptied => self.unread == 0,
+            Rearm::Emptied => self.unread() == 0,
         };
         if rearmed {
             self.announced = false;
@@ -158,10 +141,6 @@ impl Socket {
         bytes
     }
 }
-
-/// A connection that gives its input record by record.
-trait Channel: AsyncBufRead + AsyncWrite + Unpin {}
-impl<T: AsyncBufRead + AsyncWrite + Unpin> Channel for T {}
 
 impl Bg96 {
     /// Starts the task of a new socket. It prints the result unless `silent`, when the command does.
@@ -305,6 +284,7 @@ impl Bg96 {
                 server,
                 client,
                 accepts_der: profile.accepts_der,
+                chain_limit: usize::MAX,
                 now: state.clock.now(),
             }
         };
@@ -319,7 +299,11 @@ impl Bg96 {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let mut channel = Pin::new(channel);
-        if self.poll_outgoing(socket, channel.as_mut(), cx).is_err() {
+        let sent = {
+            let outgoing = &mut socket.borrow_mut().outgoing;
+            poll_outgoing(&self.core, outgoing, channel.as_mut(), cx)
+        };
+        if sent.is_err() {
             return self.connection_ended(socket);
         }
         {
@@ -331,10 +315,10 @@ impl Bg96 {
         }
         loop {
             let waiting = match socket.borrow().mode {
-                Mode::Buffer => socket.borrow().unread,
+                Mode::Buffer => socket.borrow().unread(),
                 // What is pushed waits for the UART, under flow control.
                 Mode::Push => self.waiting_output(),
-                Mode::Transparent => socket.borrow().unread + self.waiting_output(),
+                Mode::Transparent => socket.borrow().unread() + self.waiting_output(),
             };
             if waiting >= self.options.receive_buffer {
                 // Back-pressure: the peer waits until the host read some of it.
@@ -346,34 +330,6 @@ impl Bg96 {
             };
             channel.as_mut().consume(record.len());
             self.arrived(&mut socket.borrow_mut(), record);
-        }
-    }
-
-    fn poll_outgoing(
-        &self,
-        socket: &Shared,
-        mut channel: Pin<&mut Box<dyn Channel>>,
-        cx: &mut Context<'_>,
-    ) -> io::Result<()> {
-        loop {
-            let mut socket = socket.borrow_mut();
-            let (waiting, _) = socket.outgoing.as_slices();
-            if waiting.is_empty() {
-                break;
-            }
-            match channel.as_mut().poll_write(cx, waiting) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    socket.outgoing.drain(..n);
-                    self.core.touch();
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-            }
-        }
-        match channel.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Err(error),
-            _ => Ok(()),
         }
     }
 
@@ -390,12 +346,10 @@ impl Bg96 {
             }
             // Data mode takes it from there.
             Mode::Transparent => {
-                socket.unread += record.len();
-                socket.records.push_back(record);
+                socket.inbox.push(record);
             }
             Mode::Buffer => {
-                socket.unread += record.len();
-                socket.records.push_back(record);
+                socket.inbox.push(record);
                 if !std::mem::replace(&mut socket.announced, true) {
                     self.urc(&header);
                 }

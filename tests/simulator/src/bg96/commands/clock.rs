@@ -1,83 +1,15 @@
 //! The clock, sheet section 2.
 
 use embassy_time::{Duration, Timer};
-use time::{Date, Month, OffsetDateTime, Time};
 
 use super::super::Bg96;
 use super::super::parser::{Args, Fail, Op};
 use super::{OK, Outcome, Reply, UNKNOWN};
-use crate::clock::EmulatedClock;
+use crate::clock::{EmulatedClock, read, show, show_zone};
 
 /// How long a time server takes that answers, and one that does not.
 const NTP_ANSWER: Duration = Duration::from_millis(800);
 const NTP_SILENCE: Duration = Duration::from_secs(75);
-
-/// The moment as `AT+CCLK` or the long forms show it: local time, then the zone in quarter hours.
-fn show(utc: OffsetDateTime, zone: i8, long_year: bool) -> String {
-    let local = utc + time::Duration::minutes(i64::from(zone) * 15);
-    let year = if long_year {
-        format!("{:04}", local.year())
-    } else {
-        format!("{:02}", local.year().rem_euclid(100))
-    };
-    format!(
-        "{year}/{:02}/{:02},{:02}:{:02}:{:02}{}",
-        u8::from(local.month()),
-        local.day(),
-        local.hour(),
-        local.minute(),
-        local.second(),
-        show_zone(zone)
-    )
-}
-
-fn show_zone(zone: i8) -> String {
-    format!(
-        "{}{:02}",
-        if zone < 0 { '-' } else { '+' },
-        zone.unsigned_abs()
-    )
-}
-
-/// `yy/MM/dd,hh:mm:ss+zz`, each field with its two digits.
-fn read(text: &str) -> Option<(OffsetDateTime, i8)> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 20 {
-        return None;
-    }
-    let separators = [(2, b'/'), (5, b'/'), (8, b','), (11, b':'), (14, b':')];
-    if separators
-        .iter()
-        .any(|(index, separator)| bytes[*index] != *separator)
-    {
-        return None;
-    }
-    let number = |from: usize| -> Option<u8> {
-        let digits = &bytes[from..from + 2];
-        digits
-            .iter()
-            .all(u8::is_ascii_digit)
-            .then(|| (digits[0] - b'0') * 10 + digits[1] - b'0')
-    };
-    let year = i32::from(number(0)?);
-    // Two digits: GPS starts in 1980.
-    let year = if year >= 80 { 1900 + year } else { 2000 + year };
-    let date =
-        Date::from_calendar_date(year, Month::try_from(number(3)?).ok()?, number(6)?).ok()?;
-    let time = Time::from_hms(number(9)?, number(12)?, number(15)?).ok()?;
-    let zone = match bytes[17] {
-        b'+' => number(18)? as i8,
-        b'-' => -(number(18)? as i8),
-        _ => return None,
-    };
-    if !(-48..=56).contains(&zone) {
-        return None;
-    }
-    Some((
-        OffsetDateTime::new_utc(date, time) - time::Duration::minutes(i64::from(zone) * 15),
-        zone,
-    ))
-}
 
 impl Bg96 {
     pub(super) fn clock(&self, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
@@ -197,32 +129,5 @@ impl Bg96 {
             modem.urc(&result);
         });
         OK
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn zones_are_quarter_hours_and_the_time_is_local() {
-        let (utc, zone) = read("26/08/06,20:40:17+32").unwrap();
-        assert_eq!(zone, 32);
-        assert_eq!((utc.year(), utc.hour(), utc.minute()), (2026, 12, 40));
-        assert_eq!(show(utc, zone, false), "26/08/06,20:40:17+32");
-        assert_eq!(show(utc, -20, true), "2026/08/06,07:40:17-20");
-    }
-
-    #[test]
-    fn malformed_times_are_refused() {
-        for text in [
-            "2026/08/06,20:40:17+32",
-            "26/13/06,20:40:17+32",
-            "26/08/06,20:40:17",
-            "26/08/06,20:40:17+57",
-            "",
-        ] {
-            assert_eq!(read(text), None, "{text}");
-        }
     }
 }

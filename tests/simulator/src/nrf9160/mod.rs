@@ -1,0 +1,672 @@
+//! The nRF9160 with Nordic's Serial LTE Modem (SLM) or Serial Modem (SM), after the project's fact sheet
+//! (`reference/nrf9160_slm.md`; section numbers in comments are the sheet's).
+
+mod commands;
+mod credentials;
+mod data_mode;
+mod keys;
+mod line;
+mod options;
+mod profile;
+mod sockets;
+mod state;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use embassy_futures::join::join;
+use embassy_futures::select::{Either, select, select3};
+use embassy_time::{Duration, Instant, Timer};
+use time::OffsetDateTime;
+
+pub use self::options::{HeapTrap, Nrf9160Options, OversizedRecord};
+pub use self::profile::{
+    DataEnd, DataFailure, Junk, Native, NativeStore, Nrf9160Profile, Overflow, Terminator,
+};
+
+use self::line::{Input, Line};
+use self::sockets::ENETDOWN;
+use self::state::{ModemCore, State};
+use crate::Failure;
+use crate::Reaction;
+use crate::clock::EmulatedClock;
+use crate::core::Core;
+use crate::network::{LocalBoxFuture, Network};
+use crate::options::{Boot, Sim};
+use crate::simulator::Modem;
+
+/// What waits for the end of idle, sheet 1.5; the rest is cut off.
+const IDLE_RING: usize = 1024;
+/// What SM holds back; more than this empties it (sheet 5).
+const URC_BUFFER: usize = 4096;
+/// Sheet 1.1.
+const DEFAULT_RATE: u32 = 115_200;
+/// After this long an incomplete line holds back no URC any more (SM, sheet 5).
+const STALE_LINE: Duration = Duration::from_secs(1);
+/// `CONFIG_SLM_INDICATE_TIME`.
+const INDICATE_PULSE: Duration = Duration::from_millis(100);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    /// With how it came to it: the wake pin may not end a shutdown.
+    Off {
+        shutdown: bool,
+    },
+    /// `Ready` comes at this instant.
+    Booting(Instant),
+    On,
+}
+
+/// What the serial channel is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Command,
+    Executing,
+    Data,
+    /// `#XSLEEP=2`: the UART is off, LTE is not.
+    Idle,
+}
+
+pub(crate) struct Nrf9160 {
+    /// For tasks that outlive the command that starts them.
+    me: Weak<Self>,
+    core: Rc<Core>,
+    options: Nrf9160Options,
+    network: Rc<dyn Network>,
+    network_clock: Option<EmulatedClock>,
+    state: RefCell<State>,
+    power: Cell<Power>,
+    /// Grows with each boot, so that what was started before one does not act after it.
+    boots: Cell<u32>,
+    mode: Cell<Mode>,
+    /// The network can be found.
+    coverage: Cell<bool>,
+    line: RefCell<Line>,
+    /// The line has been incomplete for so long that URCs are let through.
+    stale: Cell<bool>,
+    /// Reception is off since the last command line.
+    paused: Cell<bool>,
+    /// The modem core is at a command; its notices wait in `after`.
+    answering: Cell<bool>,
+    after: RefCell<Vec<Vec<u8>>>,
+    /// First bytes after a start that the UART does not get.
+    lost: Cell<usize>,
+    indicated: Cell<Option<Instant>>,
+    reset_asserted: Cell<bool>,
+    failed_at: Cell<Option<Instant>>,
+}
+
+impl Nrf9160 {
+    pub(crate) fn new(
+        core: Rc<Core>,
+        options: Nrf9160Options,
+        network: Rc<dyn Network>,
+    ) -> Rc<Self> {
+        let mut state = State::new(&options);
+        let power = match options.boot {
+            Boot::AlreadyOn => {
+                let modem = &mut state.modem;
+                modem.functionality = options.functionality;
+                modem.registered = options.functionality == 1
+                    && options.registration_delay.as_ticks() == 0
+                    && options.sim == Sim::Ready;
+                modem.clock = options.clock.map(EmulatedClock::starting_at);
+                Power::On
+            }
+            Boot::Off => Power::Off { shutdown: false },
+            Boot::Booting => Power::Booting(Instant::now() + options.boot_time),
+        };
+        if let (true, Some(rate)) = (options.profile.stored_rate, options.stored_rate) {
+            state.nv.rate = Some((rate, options.flow_control));
+            core.modem_rate.set(Some(rate));
+        } else {
+            core.modem_rate
+                .set(Some(options.baud.unwrap_or(DEFAULT_RATE)));
+        }
+        let network_clock = options.network_time.map(EmulatedClock::starting_at);
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            core,
+            options,
+            network,
+            network_clock,
+            state: RefCell::new(state),
+            power: Cell::new(power),
+            boots: Cell::new(0),
+            mode: Cell::new(Mode::Command),
+            coverage: Cell::new(true),
+            line: RefCell::new(Line::default()),
+            stale: Cell::new(false),
+            paused: Cell::new(false),
+            answering: Cell::new(false),
+            after: RefCell::new(Vec::new()),
+            lost: Cell::new(0),
+            indicated: Cell::new(None),
+            reset_asserted: Cell::new(false),
+            failed_at: Cell::new(None),
+        })
+    }
+
+    fn terminator(&self) -> Terminator {
+        self.options
+            .terminator
+            .unwrap_or(self.options.profile.terminator)
+    }
+
+    /// UTC, if the modem knows it.
+    fn now(&self) -> Option<OffsetDateTime> {
+        self.state
+            .borrow()
+            .modem
+            .clock
+            .as_ref()
+            .map(EmulatedClock::now)
+    }
+
+    async fn life(self: Rc<Self>) {
+        loop {
+            let power = self.power.get();
+            let changed = self.core.until(|| self.power.get() != power);
+            match power {
+                Power::Off { .. } => {
+                    select(changed, self.deaf()).await;
+                }
+                Power::Booting(at) => {
+                    select3(changed, self.deaf(), Timer::at(at)).await;
+                    if self.power.get() == power {
+                        self.started();
+                    }
+                }
+                Power::On => {
+                    select(changed, join(self.command_loop(), self.register())).await;
+                }
+            }
+        }
+    }
+
+    fn started(&self) {
+        let rate = self.state.borrow().nv.rate;
+        let rate = match rate {
+            Some((rate, _)) if self.options.profile.stored_rate => rate,
+            _ => self.default_rate(),
+        };
+        self.set_rate(rate);
+        self.power.set(Power::On);
+        self.core.discard_input();
+        self.lost.set(self.options.lost_after_ready);
+        self.core.send(&self.options.ready_junk);
+        self.core.send(b"Ready\r\n");
+    }
+
+    /// From the devicetree.
+    fn default_rate(&self) -> u32 {
+        self.options.baud.unwrap_or(DEFAULT_RATE)
+    }
+
+    fn rate(&self) -> u32 {
+        self.core
+            .modem_rate
+            .get()
+            .unwrap_or_else(|| self.default_rate())
+    }
+
+    /// Pacing changes only on a line that is paced at all.
+    fn set_rate(&self, rate: u32) {
+        self.core.modem_rate.set(Some(rate));
+        if self.core.baud.get().is_some() {
+            self.core.baud.set(Some(rate));
+        }
+    }
+
+    /// What the host sends to a modem that is off or booting is lost.
+    async fn deaf(&self) {
+        loop {
+            self.core.read().await;
+        }
+    }
+
+    fn restart(&self, at: Power) {
+        self.state.borrow_mut().forget();
+        *self.line.borrow_mut() = Line::default();
+        self.mode.set(Mode::Command);
+        self.paused.set(false);
+        self.boots.set(self.boots.get() + 1);
+        self.power.set(at);
+        self.core.touch();
+    }
+
+    fn reboot(&self) {
+        self.restart(Power::Booting(Instant::now() + self.options.boot_time));
+    }
+
+    /// Sheet 7.2: the heap is damaged, and some time later the application crashes.
+    fn corrupt_heap(&self) {
+        log::warn!("nrf9160: #XSSOCKET in a native build up to 2.5 corrupted the heap");
+        if std::mem::replace(&mut self.state.borrow_mut().heap_corrupt, true) {
+            return;
+        }
+        let Some(modem) = self.me.upgrade() else {
+            return;
+        };
+        let boots = self.boots.get();
+        self.core.spawn(async move {
+            Timer::after(modem.options.crash_delay).await;
+            if modem.boots.get() == boots {
+                modem.reboot();
+            }
+        });
+    }
+
+    /// The modem core crashes and is started again, sheet 1.5: sockets and LTE are gone, `Ready` is not printed.
+    fn crash_modem(&self, reason: &str) {
+        let handles = {
+            let mut state = self.state.borrow_mut();
+            state.modem = ModemCore::default();
+            std::mem::take(&mut state.sockets)
+        };
+        for socket in handles.values() {
+            socket.borrow_mut().poll(None);
+            self.broken(socket, ENETDOWN);
+        }
+        {
+            let mut state = self.state.borrow_mut();
+            state.opened.clear();
+            state.current = None;
+        }
+        self.urc(&format!("#XMODEM: FAULT,{reason},0x119f0a"));
+        self.urc("#XMODEM: SHUTDOWN,0");
+        self.urc("#XMODEM: INIT,0");
+        self.core.touch();
+    }
+
+    // The network.
+
+    /// Registers whenever all it takes is there.
+    async fn register(&self) {
+        loop {
+            self.core
+                .until(|| self.may_register() && !self.state.borrow().modem.registered)
+                .await;
+            Timer::after(self.options.registration_delay).await;
+            if self.may_register() && !self.state.borrow().modem.registered {
+                self.registered();
+            }
+        }
+    }
+
+    fn may_register(&self) -> bool {
+        let state = self.state.borrow();
+        let sim = match self.options.sim {
+            Sim::Ready => true,
+            Sim::PinRequired(_) => state.modem.pin_entered,
+            Sim::Missing | Sim::PukRequired | Sim::Foreign => false,
+        };
+        self.coverage.get() && matches!(state.modem.functionality, 1 | 21) && sim
+    }
+
+    fn registered(&self) {
+        let urcs = {
+            let mut state = self.state.borrow_mut();
+            let modem = &mut state.modem;
+            modem.registered = true;
+            if let Some(network) = self.network_clock {
+                modem.clock = Some(network);
+                modem.zone = self.options.network_zone;
+            }
+            // Sheet 2: the connection may be reported before the registration.
+            let mut urcs: Vec<String> = (modem.cscon > 0)
+                .then(|| "+CSCON: 1".to_owned())
+                .into_iter()
+                .collect();
+            urcs.extend(commands::registration_urc(modem, &self.options));
+            if let (true, Some(network)) = (modem.time_notices, self.network_clock) {
+                urcs.push(commands::network_time(network.now(), modem.zone));
+            }
+            if modem.cgerep > 0 {
+                urcs.push("+CGEV: ME PDN ACT 0".to_owned());
+            }
+            urcs
+        };
+        urcs.iter().for_each(|urc| self.urc(urc));
+        self.core.touch();
+    }
+
+    /// Radio contact is gone, and with it every connection.
+    fn unregister(&self) {
+        let (was, urcs) = {
+            let mut state = self.state.borrow_mut();
+            let modem = &mut state.modem;
+            let was = std::mem::replace(&mut modem.registered, false);
+            let mut urcs: Vec<String> = commands::registration_urc(modem, &self.options)
+                .into_iter()
+                .collect();
+            if was && modem.cgerep > 0 {
+                urcs.insert(0, "+CGEV: ME PDN DEACT 0".to_owned());
+            }
+            (was, urcs)
+        };
+        urcs.iter().for_each(|urc| self.urc(urc));
+        if was {
+            self.break_sockets(ENETDOWN);
+        }
+        self.core.touch();
+    }
+
+    // Unsolicited lines.
+
+    fn urc(&self, text: &str) {
+        self.urc_bytes(format!("\r\n{text}\r\n").as_bytes());
+    }
+
+    fn urc_bytes(&self, framed: &[u8]) {
+        if self.answering.get() {
+            return self.after.borrow_mut().push(framed.to_vec());
+        }
+        let holds = self.options.profile.serial_modem;
+        match self.mode.get() {
+            Mode::Idle => {
+                let held = &mut self.state.borrow_mut().held;
+                let room = IDLE_RING - held.len().min(IDLE_RING);
+                held.extend(&framed[..framed.len().min(room)]);
+                self.indicated.set(Some(Instant::now() + INDICATE_PULSE));
+            }
+            // TRAP, sheet 3: dropped.
+            Mode::Data if !holds => {}
+            _ if holds && (self.in_data_mode() || !self.may_speak()) => {
+                let held = &mut self.state.borrow_mut().held;
+                if held.len() + framed.len() > URC_BUFFER {
+                    held.clear();
+                }
+                held.extend(framed);
+            }
+            _ => self.core.send(framed),
+        }
+    }
+
+    fn in_data_mode(&self) -> bool {
+        self.mode.get() == Mode::Data
+    }
+
+    /// Whether something unsolicited may go out now. SM keeps it from a command that is being received or executed.
+    fn may_speak(&self) -> bool {
+        let polite = self.options.profile.serial_modem;
+        match self.mode.get() {
+            Mode::Idle => false,
+            Mode::Data => true,
+            Mode::Executing => !polite,
+            Mode::Command => !polite || self.stale.get() || self.line.borrow().is_empty(),
+        }
+    }
+
+    /// Says what was held back.
+    fn speak(&self) {
+        if !self.may_speak() || self.in_data_mode() {
+            return;
+        }
+        let held: Vec<u8> = self.state.borrow_mut().held.drain(..).collect();
+        if !held.is_empty() {
+            self.core.send(&held);
+        }
+        self.tell_all();
+    }
+
+    // Command lines.
+
+    async fn command_loop(self: &Rc<Self>) {
+        loop {
+            self.mode.set(Mode::Command);
+            self.speak();
+            let input = self.read_line().await;
+            self.core.drained().await;
+            self.mode.set(Mode::Executing);
+            match input {
+                Input::Nothing => {}
+                Input::Line(line) => self.execute_line(line).await,
+                Input::Overflow => {
+                    if self.options.profile.overflow == Overflow::AtLimit {
+                        // The rest of the chunk.
+                        self.core.take_input();
+                    }
+                    self.error();
+                }
+            }
+            self.resume_reception();
+            if self.power.get() != Power::On {
+                return;
+            }
+            if self.mode.get() == Mode::Idle {
+                self.core.until(|| self.mode.get() != Mode::Idle).await;
+            }
+        }
+    }
+
+    async fn read_line(&self) -> Input {
+        loop {
+            let byte = match self.core.try_read() {
+                Some(byte) => byte,
+                None if self.line.borrow().is_empty() || self.stale.get() => self.core.read().await,
+                None => match select(self.core.read(), Timer::after(STALE_LINE)).await {
+                    Either::First(byte) => byte,
+                    Either::Second(()) => {
+                        self.stale.set(true);
+                        self.speak();
+                        continue;
+                    }
+                },
+            };
+            if self.lost.get() > 0 {
+                self.lost.set(self.lost.get() - 1);
+                continue;
+            }
+            self.stale.set(false);
+            if self.state.borrow().echo {
+                self.core.send(&[byte]);
+            }
+            let input = self
+                .line
+                .borrow_mut()
+                .push(byte, &self.options.profile, self.terminator());
+            if input != Input::Nothing {
+                return input;
+            }
+        }
+    }
+
+    /// Up to 2.4 the UART receives nothing from here on; what is in the chunk already does damage.
+    fn pause_reception(&self, line: &mut [u8]) {
+        if !self.options.profile.reception_pauses {
+            return;
+        }
+        self.paused.set(true);
+        let tail = self.core.take_input();
+        self.line
+            .borrow_mut()
+            .overwrite(line, &tail, &self.options.profile, self.terminator());
+    }
+
+    /// What came in between is lost, unless RTS kept the host from sending it.
+    fn resume_reception(&self) {
+        if self.paused.replace(false) && !self.options.flow_control {
+            self.core.discard_input();
+        }
+    }
+
+    async fn execute_line(self: &Rc<Self>, mut line: Vec<u8>) {
+        let junk = self.options.profile.junk;
+        if line.is_empty() && junk != Junk::Refused {
+            return;
+        }
+        self.pause_reception(&mut line);
+        if junk == Junk::Skipped {
+            let at = line
+                .windows(2)
+                .position(|two| two.eq_ignore_ascii_case(b"AT"));
+            line.drain(..at.unwrap_or(0));
+        }
+        let reaction = self.core.record(&line);
+        if self.options.turnaround.as_ticks() > 0 {
+            Timer::after(self.options.turnaround).await;
+        }
+        match reaction {
+            Reaction::Normal => {}
+            Reaction::Silent => return,
+            Reaction::Reply(bytes) => return self.core.send(&bytes),
+            Reaction::Reset => return self.reboot(),
+        }
+        match syntax::parse(&line) {
+            Ok(command) => self.execute(command).await,
+            Err(_) => self.error(),
+        }
+    }
+
+    fn ok(&self) {
+        self.core.send(b"\r\nOK\r\n");
+    }
+
+    fn error(&self) {
+        self.core.send(b"\r\nERROR\r\n");
+    }
+
+    /// A response line of the firmware itself.
+    fn answer(&self, text: &str) {
+        self.core.send(format!("\r\n{text}\r\n").as_bytes());
+    }
+
+    /// The wake pin: ends sleep of either kind.
+    fn wake(&self) {
+        match self.power.get() {
+            Power::Off { shutdown } if !shutdown || self.options.wakes_from_shutdown => {
+                self.reboot();
+            }
+            Power::On if self.mode.get() == Mode::Idle => {
+                self.core.discard_input();
+                // TRAP, sheet 1.5: not every `Ready` is a reset.
+                self.core.send(b"Ready\r\n");
+                self.mode.set(Mode::Command);
+                self.core.touch();
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Modem for Nrf9160 {
+    fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()> {
+        Box::pin(self.life())
+    }
+
+    /// Credentials, as `modem/<tag>/<type>` and `settings/<tag>/<type>`.
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let state = self.state.borrow();
+        let modem = state.nv.store.iter().map(|item| ("modem", item));
+        let settings = state.nv.settings.iter().map(|item| ("settings", item));
+        modem
+            .chain(settings)
+            .map(|(store, (tag, kind, content))| (format!("{store}/{tag}/{kind}"), content.clone()))
+            .collect()
+    }
+
+    fn put_file(&self, name: &str, contents: &[u8]) {
+        let mut parts = name.split('/');
+        let store = parts.next();
+        let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
+        let (tag, kind) = (number(), number().and_then(|kind| u8::try_from(kind).ok()));
+        let mut state = self.state.borrow_mut();
+        match (store, tag, kind) {
+            (Some("modem"), Some(tag), Some(kind)) => state.nv.store.put(tag, kind, contents),
+            (Some("settings"), Some(tag), Some(kind)) => {
+                state.nv.settings.put(tag, kind, contents);
+            }
+            _ => panic!("{name:?} is neither modem/<tag>/<type> nor settings/<tag>/<type>"),
+        }
+    }
+
+    fn inject_urc(&self, text: &str) {
+        self.urc(text);
+    }
+
+    fn reset(&self) {
+        self.reboot();
+    }
+
+    fn fail(&self, failure: Failure) {
+        match failure {
+            // `Ready` comes in any case: the supply of the application is the modem core's.
+            Failure::Reset | Failure::BrownOut => self.reboot(),
+            // The modem core's own words for it (sheet 1.5).
+            Failure::PoweredDown => self.crash(),
+            Failure::Hang | Failure::PowerSaving => {
+                panic!("{failure:?} is not modelled for the nRF9160")
+            }
+        }
+        self.failed_at.set(Some(Instant::now()));
+    }
+
+    fn failed_at(&self) -> Option<Instant> {
+        self.failed_at.get()
+    }
+
+    // Serial Modem's DTR and power saving of its own are not modelled.
+    fn dtr_rises(&self) {}
+    fn sleep_pin(&self, _high: bool) {}
+    fn save_power(&self) {}
+
+    fn crash(&self) {
+        self.crash_modem("0x10");
+    }
+
+    /// The wake pin (`CONFIG_SLM_WAKEUP_PIN`), active low.
+    fn power_key(&self, pressed: bool) {
+        if pressed {
+            self.wake();
+        }
+    }
+
+    fn reset_pin(&self, asserted: bool) {
+        if self.reset_asserted.replace(asserted) && !asserted {
+            self.reboot();
+        }
+    }
+
+    fn status_pin(&self) -> bool {
+        self.power.get() == Power::On
+    }
+
+    fn indicate_pin(&self) -> bool {
+        self.indicated
+            .get()
+            .is_some_and(|until| Instant::now() < until)
+    }
+
+    fn open_sockets(&self) -> Vec<u8> {
+        self.state.borrow().sockets.keys().copied().collect()
+    }
+
+    fn set_registered(&self, registered: bool) {
+        self.coverage.set(registered);
+        if registered {
+            self.core.touch();
+        } else if self.state.borrow().modem.registered {
+            self.unregister();
+        }
+    }
+
+    fn drop_pdp(&self, _context: u8, announced: bool) {
+        if announced && self.state.borrow().modem.cgerep > 0 {
+            self.urc("+CGEV: NW PDN DEACT 0");
+        }
+        self.break_sockets(ENETDOWN);
+    }
+
+    fn clock(&self) -> OffsetDateTime {
+        self.now().unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    fn set_clock(&self, utc: OffsetDateTime) {
+        self.state.borrow_mut().modem.clock = Some(EmulatedClock::starting_at(utc));
+    }
+}
