@@ -1,5 +1,7 @@
 //! The engine under a modem that says what no simulator would, in virtual time.
 
+use std::cell::Cell;
+
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
@@ -650,6 +652,60 @@ fn refused_send_delivers_what_came_before_the_end() {
     );
 }
 
+/// Not only with the next poll.
+#[test]
+fn close_that_is_said_ends_the_socket_at_once() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            Timer::after_millis(500).await;
+            modem.say("\r\n+QSSLURC: \"closed\",0\r\n").await;
+            modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+            modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let start = Instant::now();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(0));
+            assert!(start.elapsed() < Duration::from_secs(1));
+        },
+    );
+}
+
+/// A fetch that was under way has found nothing because it was asked before the last of it came.
+#[test]
+fn close_that_is_said_during_an_empty_fetch_is_no_end_yet() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            let closed = "\r\n+QSSLURC: \"closed\",0\r\n";
+            modem
+                .fetch(0, format!("{closed}\r\n+QSSLRECV: 0\r\n\r\nOK\r\n"))
+                .await;
+            modem
+                .fetch(0, "\r\n+QSSLRECV: 4\r\nlast\r\n\r\nOK\r\n")
+                .await;
+            modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+            modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(4));
+            assert_eq!(&buf[..4], b"last");
+            assert_eq!(socket.read(&mut buf).await, Ok(0));
+        },
+    );
+}
+
 #[test]
 fn missed_notice_costs_latency_not_data() {
     bench(
@@ -746,6 +802,7 @@ fn modem_that_falls_silent_is_noticed_and_brought_back() {
 
 #[test]
 fn lost_data_connection_ends_sockets_and_is_made_anew() {
+    let deactivated = Cell::new(false);
     bench(
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
@@ -754,6 +811,7 @@ fn lost_data_connection_ends_sockets_and_is_made_anew() {
             modem.say("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
             // The manual demands the deactivation.
             modem.obey_until(|command| command == "AT+QIDEACT=1").await;
+            deactivated.set(true);
             modem.say("\r\nOK\r\n").await;
             modem.answer("AT+QIACT=1", "\r\nOK\r\n").await;
             modem.answer("AT+CCLK?", CLOCK).await;
@@ -767,6 +825,33 @@ fn lost_data_connection_ends_sockets_and_is_made_anew() {
                 Err(SocketError::ConnectionReset)
             );
             bench.control.wait_up().await.unwrap();
+        },
+    );
+    assert!(deactivated.get());
+}
+
+/// Without a socket nothing is polled; a query finds out whether the modem still lives.
+#[test]
+fn idle_modem_is_asked_for_a_sign_of_life() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            for _ in 0..3 {
+                modem.answer("AT", "\r\nOK\r\n").await;
+            }
+            // Dead from here on: neither to that nor to the marker is there an answer.
+            modem.expect("AT").await;
+            loop {
+                modem.command().await;
+            }
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            Timer::after_secs(3 * 60).await;
+            assert_eq!(bench.control.counters().restarts, 0);
+            Timer::after_secs(2 * 60).await;
+            assert_eq!(bench.control.counters().restarts, 1);
         },
     );
 }
