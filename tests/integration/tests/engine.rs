@@ -729,6 +729,55 @@ fn missed_notice_costs_latency_not_data() {
 }
 
 #[test]
+fn notice_missed_after_a_while_costs_no_more_than_the_longest_poll() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            for _ in 0..3 {
+                modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+            }
+            modem.fetch(0, "\r\n+QSSLRECV: 2\r\nhi\r\n\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let start = Instant::now();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(2));
+            // 2, 4, 8 and 16 s.
+            assert!(start.elapsed() < Duration::from_secs(31));
+        },
+    );
+}
+
+#[test]
+fn what_looks_like_a_prompt_in_an_answer_is_text() {
+    struct List;
+    sectag::at::at_command!(List, 3000, "+LIST", |self, line| line);
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem
+                .answer("AT+LIST", "\r\n> one\r\n>two\r\n\r\nOK\r\n")
+                .await;
+            modem.rest().await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let at = bench.control.at().await.unwrap();
+            let mut seen = Vec::new();
+            at.lines(&List, &mut |line| seen.push(line.to_vec()))
+                .await
+                .unwrap();
+            assert_eq!(seen, [&b"> one"[..], b">two"]);
+        },
+    );
+}
+
+#[test]
 fn missing_prompt_restarts_the_modem_instead_of_feeding_it_commands() {
     bench(
         async |uart| {
@@ -736,7 +785,9 @@ fn missing_prompt_restarts_the_modem_instead_of_feeding_it_commands() {
             modem.bring_up().await;
             modem.open().await;
             modem.expect("AT+QSSLSEND=0,3").await;
-            // Nothing, and then the bring-up anew.
+            // Nothing, and then the bring-up anew, which takes it for data mode: a query now would become
+            // the payload.
+            modem.answer("+++AT", "\r\nOK\r\n").await;
             modem.bring_up().await;
             modem.rest().await;
         },
