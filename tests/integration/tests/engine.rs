@@ -324,6 +324,32 @@ fn reset_ends_sockets_at_once_and_the_next_connect_works() {
 }
 
 #[test]
+fn handle_of_an_earlier_life_sends_nothing() {
+    struct Query;
+    sectag::at::at_command!(Query, 3000, "+QUERY", |self, line| line);
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.answer("AT+QUERY", "\r\nOK\r\n").await;
+            modem.say("\r\nRDY\r\n").await;
+            modem.bring_up().await;
+            modem.answer("AT+CCLK?", CLOCK).await;
+            modem.rest().await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let at = bench.control.at().await.unwrap();
+            at.send(&Query).await.unwrap();
+            Timer::after_millis(1).await;
+            bench.control.wait_up().await.unwrap();
+            assert_eq!(at.send(&Query).await.err(), Some(AtError::ModemReset));
+            assert!(bench.control.clock().await.is_ok());
+        },
+    );
+}
+
+#[test]
 fn reset_in_the_middle_of_a_command_ends_it() {
     bench(
         async |uart| {
@@ -500,6 +526,7 @@ fn three_writes_and_a_flush_are_one_send() {
 
 #[test]
 fn send_fail_took_nothing_and_is_tried_again() {
+    let tries = Cell::new(0);
     bench(
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
@@ -509,6 +536,7 @@ fn send_fail_took_nothing_and_is_tried_again() {
                 modem.expect("AT+QSSLSEND=0,3").await;
                 modem.say("\r\n> ").await;
                 assert_eq!(modem.payload(3).await, b"abc");
+                tries.set(tries.get() + 1);
                 modem.say(result).await;
             }
             modem.rest().await;
@@ -517,6 +545,7 @@ fn send_fail_took_nothing_and_is_tried_again() {
             let mut socket = connect(bench).await.unwrap();
             socket.write_all(b"abc").await.unwrap();
             socket.flush().await.unwrap();
+            assert_eq!(tries.get(), 3);
         },
     );
 }

@@ -798,6 +798,33 @@ fn stray_id_is_not_used_before_its_close_is_confirmed() {
     );
 }
 
+/// Its TLS context belongs to a connection that may still stand.
+#[test]
+fn slot_is_not_used_again_before_its_close_is_confirmed() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            // Not answered within its 15 s, and only a second later asked for again.
+            modem.expect("AT+QSSLCLOSE=0,3").await;
+            let command = modem
+                .obey_until(|command| {
+                    command.starts_with("AT+QSSLOPEN") || command == "AT+QSSLCLOSE=0,3"
+                })
+                .await;
+            assert!(command.starts_with("AT+QSSLOPEN=1,1,1,"), "{command}");
+            modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 1,0\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            drop(connect(bench).await.unwrap());
+            Timer::after_millis(15_500).await;
+            connect(bench).await.unwrap();
+        },
+    );
+}
+
 #[test]
 fn notice_of_the_old_data_connection_does_not_end_the_new_one() {
     bench(
