@@ -1,5 +1,7 @@
 //! The engine under a modem that says what no simulator would, in virtual time.
 
+use std::cell::Cell;
+
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
@@ -322,6 +324,32 @@ fn reset_ends_sockets_at_once_and_the_next_connect_works() {
 }
 
 #[test]
+fn handle_of_an_earlier_life_sends_nothing() {
+    struct Query;
+    sectag::at::at_command!(Query, 3000, "+QUERY", |self, line| line);
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.answer("AT+QUERY", "\r\nOK\r\n").await;
+            modem.say("\r\nRDY\r\n").await;
+            modem.bring_up().await;
+            modem.answer("AT+CCLK?", CLOCK).await;
+            modem.rest().await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let at = bench.control.at().await.unwrap();
+            at.send(&Query).await.unwrap();
+            Timer::after_millis(1).await;
+            bench.control.wait_up().await.unwrap();
+            assert_eq!(at.send(&Query).await.err(), Some(AtError::ModemReset));
+            assert!(bench.control.clock().await.is_ok());
+        },
+    );
+}
+
+#[test]
 fn reset_in_the_middle_of_a_command_ends_it() {
     bench(
         async |uart| {
@@ -498,6 +526,7 @@ fn three_writes_and_a_flush_are_one_send() {
 
 #[test]
 fn send_fail_took_nothing_and_is_tried_again() {
+    let tries = Cell::new(0);
     bench(
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
@@ -507,6 +536,7 @@ fn send_fail_took_nothing_and_is_tried_again() {
                 modem.expect("AT+QSSLSEND=0,3").await;
                 modem.say("\r\n> ").await;
                 assert_eq!(modem.payload(3).await, b"abc");
+                tries.set(tries.get() + 1);
                 modem.say(result).await;
             }
             modem.rest().await;
@@ -515,6 +545,7 @@ fn send_fail_took_nothing_and_is_tried_again() {
             let mut socket = connect(bench).await.unwrap();
             socket.write_all(b"abc").await.unwrap();
             socket.flush().await.unwrap();
+            assert_eq!(tries.get(), 3);
         },
     );
 }
@@ -654,6 +685,60 @@ fn refused_send_delivers_what_came_before_the_end() {
     );
 }
 
+/// Not only with the next poll.
+#[test]
+fn close_that_is_said_ends_the_socket_at_once() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            Timer::after_millis(500).await;
+            modem.say("\r\n+QSSLURC: \"closed\",0\r\n").await;
+            modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+            modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let start = Instant::now();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(0));
+            assert!(start.elapsed() < Duration::from_secs(1));
+        },
+    );
+}
+
+/// A fetch that was under way has found nothing because it was asked before the last of it came.
+#[test]
+fn close_that_is_said_during_an_empty_fetch_is_no_end_yet() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0\r\n").await;
+            let closed = "\r\n+QSSLURC: \"closed\",0\r\n";
+            modem
+                .fetch(0, format!("{closed}\r\n+QSSLRECV: 0\r\n\r\nOK\r\n"))
+                .await;
+            modem
+                .fetch(0, "\r\n+QSSLRECV: 4\r\nlast\r\n\r\nOK\r\n")
+                .await;
+            modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+            modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(4));
+            assert_eq!(&buf[..4], b"last");
+            assert_eq!(socket.read(&mut buf).await, Ok(0));
+        },
+    );
+}
+
 #[test]
 fn missed_notice_costs_latency_not_data() {
     bench(
@@ -677,6 +762,55 @@ fn missed_notice_costs_latency_not_data() {
 }
 
 #[test]
+fn notice_missed_after_a_while_costs_no_more_than_the_longest_poll() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            for _ in 0..3 {
+                modem.fetch(0, "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n").await;
+            }
+            modem.fetch(0, "\r\n+QSSLRECV: 2\r\nhi\r\n\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await.unwrap();
+            let start = Instant::now();
+            let mut buf = [0; 16];
+            assert_eq!(socket.read(&mut buf).await, Ok(2));
+            // 2, 4, 8 and 16 s.
+            assert!(start.elapsed() < Duration::from_secs(31));
+        },
+    );
+}
+
+#[test]
+fn what_looks_like_a_prompt_in_an_answer_is_text() {
+    struct List;
+    sectag::at::at_command!(List, 3000, "+LIST", |self, line| line);
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem
+                .answer("AT+LIST", "\r\n> one\r\n>two\r\n\r\nOK\r\n")
+                .await;
+            modem.rest().await;
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let at = bench.control.at().await.unwrap();
+            let mut seen = Vec::new();
+            at.lines(&List, &mut |line| seen.push(line.to_vec()))
+                .await
+                .unwrap();
+            assert_eq!(seen, [&b"> one"[..], b">two"]);
+        },
+    );
+}
+
+#[test]
 fn missing_prompt_restarts_the_modem_instead_of_feeding_it_commands() {
     bench(
         async |uart| {
@@ -684,7 +818,9 @@ fn missing_prompt_restarts_the_modem_instead_of_feeding_it_commands() {
             modem.bring_up().await;
             modem.open().await;
             modem.expect("AT+QSSLSEND=0,3").await;
-            // Nothing, and then the bring-up anew.
+            // Nothing, and then the bring-up anew, which takes it for data mode: a query now would become
+            // the payload.
+            modem.answer("+++AT", "\r\nOK\r\n").await;
             modem.bring_up().await;
             modem.rest().await;
         },
@@ -750,6 +886,7 @@ fn modem_that_falls_silent_is_noticed_and_brought_back() {
 
 #[test]
 fn lost_data_connection_ends_sockets_and_is_made_anew() {
+    let deactivated = Cell::new(false);
     bench(
         async |uart| {
             let mut modem = Modem::new(uart, 4096);
@@ -758,6 +895,7 @@ fn lost_data_connection_ends_sockets_and_is_made_anew() {
             modem.say("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
             // The manual demands the deactivation.
             modem.obey_until(|command| command == "AT+QIDEACT=1").await;
+            deactivated.set(true);
             modem.say("\r\nOK\r\n").await;
             modem.answer("AT+QIACT=1", "\r\nOK\r\n").await;
             modem.answer("AT+CCLK?", CLOCK).await;
@@ -771,6 +909,33 @@ fn lost_data_connection_ends_sockets_and_is_made_anew() {
                 Err(SocketError::ConnectionReset)
             );
             bench.control.wait_up().await.unwrap();
+        },
+    );
+    assert!(deactivated.get());
+}
+
+/// Without a socket nothing is polled; a query finds out whether the modem still lives.
+#[test]
+fn idle_modem_is_asked_for_a_sign_of_life() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            for _ in 0..3 {
+                modem.answer("AT", "\r\nOK\r\n").await;
+            }
+            // Dead from here on: neither to that nor to the marker is there an answer.
+            modem.expect("AT").await;
+            loop {
+                modem.command().await;
+            }
+        },
+        async |bench| {
+            bench.control.wait_up().await.unwrap();
+            Timer::after_secs(3 * 60).await;
+            assert_eq!(bench.control.counters().restarts, 0);
+            Timer::after_secs(2 * 60).await;
+            assert_eq!(bench.control.counters().restarts, 1);
         },
     );
 }

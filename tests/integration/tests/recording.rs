@@ -8,7 +8,7 @@ use std::rc::Rc;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
-use sectag::{CredentialStore, Kind, NoPins, State};
+use sectag::{Comparison, CredentialStore, Kind, NoPins, State};
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
@@ -71,9 +71,15 @@ fn world(chunk: Chunk) -> World {
     world
 }
 
-/// Provisioning, MQTT login, a message each way.
+/// Provisioning, a key that is read back, MQTT login, a message each way.
 async fn session(bench: Bench) {
     provision(bench).await;
+    let key = Pki::shared().client().key_pem.as_bytes();
+    let read_back = bench
+        .control
+        .compare(TLS.tag(), Kind::PrivateKey, key)
+        .await;
+    assert_eq!(read_back, Ok(Comparison::Same));
     let (mut rx, mut tx) = ([0; 512], [0; 512]);
     let config = ConfigBuilder::new(Buffers::new(&mut rx, &mut tx))
         .client_id("device")

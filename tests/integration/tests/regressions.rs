@@ -482,6 +482,39 @@ fn notices_behind_payload_do_not_poison_a_socket() {
     );
 }
 
+/// One more than there is room for: every socket is asked at once, not only when its next poll is due.
+#[test]
+fn notice_that_was_dropped_behind_payload_is_made_up_for() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            modem.open().await;
+            let notice = "\r\n+QSSLURC: \"recv\",0\r\n";
+            modem.say(notice).await;
+            let notices = notice.repeat(4) + "\r\n+QSSLURC: \"recv\",1\r\n";
+            modem
+                .fetch(
+                    0,
+                    format!("\r\n+QSSLRECV: 5\r\nhello\r\n{notices}\r\nOK\r\n"),
+                )
+                .await;
+            modem.fetch(1, "\r\n+QSSLRECV: 2\r\nhi\r\n\r\nOK\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let _first = connect(bench).await.unwrap();
+            let mut second = connect(bench).await.unwrap();
+            let start = Instant::now();
+            let mut buf = [0; 16];
+            assert_eq!(second.read(&mut buf).await, Ok(2));
+            assert_eq!(bench.control.counters().dropped, 1);
+            assert!(start.elapsed() < Duration::from_secs(1));
+        },
+    );
+}
+
 #[test]
 fn watched_notice_behind_payload_is_seen() {
     bench(
@@ -744,7 +777,7 @@ fn stray_id_is_not_used_before_its_close_is_confirmed() {
             let mut modem = Modem::new(uart, 4096);
             modem.bring_up().await;
             modem.say("\r\n+QSSLOPEN: 0,0\r\n").await;
-            // Not answered.
+            // Not answered within its 15 s, and only a second later asked for again.
             modem.expect("AT+QSSLCLOSE=0,3").await;
             let command = modem
                 .obey_until(|command| {
@@ -752,15 +785,43 @@ fn stray_id_is_not_used_before_its_close_is_confirmed() {
                 })
                 .await;
             assert!(
-                !command.starts_with("AT+QSSLOPEN=1,0,0,"),
+                command.starts_with("AT+QSSLOPEN=1,0,1,"),
                 "the modem has not confirmed that id 0 is free: {command}"
             );
+            modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 1,0\r\n").await;
             modem.rest().await;
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            Timer::after_secs(20).await;
-            let _ = with_timeout(Duration::from_secs(5), connect(bench)).await;
+            Timer::after_millis(15_500).await;
+            connect(bench).await.unwrap();
+        },
+    );
+}
+
+/// Its TLS context belongs to a connection that may still stand.
+#[test]
+fn slot_is_not_used_again_before_its_close_is_confirmed() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.bring_up().await;
+            modem.open().await;
+            // Not answered within its 15 s, and only a second later asked for again.
+            modem.expect("AT+QSSLCLOSE=0,3").await;
+            let command = modem
+                .obey_until(|command| {
+                    command.starts_with("AT+QSSLOPEN") || command == "AT+QSSLCLOSE=0,3"
+                })
+                .await;
+            assert!(command.starts_with("AT+QSSLOPEN=1,1,1,"), "{command}");
+            modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 1,0\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            drop(connect(bench).await.unwrap());
+            Timer::after_millis(15_500).await;
+            connect(bench).await.unwrap();
         },
     );
 }

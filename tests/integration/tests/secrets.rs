@@ -1,9 +1,10 @@
 //! Nothing secret appears in the trace of a bring-up, a provisioning, a read-back and an MQTT login. A
 //! process of its own, because the logger is the process's.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 
-use embassy_time::{Duration, with_timeout};
+use embassy_time::{Duration, Timer, with_timeout};
 use log::{LevelFilter, Log, Metadata, Record};
 use minimq::{Buffers, ConfigBuilder, Session};
 use sectag::{
@@ -11,9 +12,9 @@ use sectag::{
     SecretBuf, Tag,
 };
 use sectag_bg96::{Auth, Config};
-use sectag_integration_tests::bench;
 use sectag_integration_tests::scripted::Modem;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
+use sectag_integration_tests::{bench, bench_with};
 use sectag_simulator::{Options, Sim};
 use sectag_test_support::pki::Pki;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -73,8 +74,35 @@ fn trace_shows_commands_and_no_secret() {
     check(&key);
     read_back_with_noise_on_the_line(&key);
     check(&key);
-    let trace = TRACE.lock().unwrap();
-    assert!(trace.contains("< (64 bytes)"), "{trace}");
+    assert!(TRACE.lock().unwrap().contains("< (64 bytes)"));
+    pin_is_echoed_late();
+    check(&key);
+}
+
+/// The command was given up long ago, and another one runs whose answer is no secret.
+fn pin_is_echoed_late() {
+    let echo = format!("AT+CPIN=\"{PIN}\"");
+    let echoed = Cell::new(false);
+    bench_with(
+        CONFIG,
+        async |uart| {
+            let mut modem = Modem::new(uart, 4096);
+            modem.obey_until(|command| command == "AT+CPIN?").await;
+            modem.say("\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n").await;
+            modem.expect(&echo).await;
+            // The next life of the link begins with a +++ in front of its first command.
+            modem.command().await;
+            modem.say(format!("{echo}\r\r\nOK\r\n")).await;
+            echoed.set(true);
+            modem.rest().await;
+        },
+        async |bench| {
+            assert!(bench.control.wait_up().await.is_err());
+            Timer::after_secs(30).await;
+        },
+    );
+    assert!(echoed.get());
+    assert!(TRACE.lock().unwrap().contains("\n< AT\n"));
 }
 
 fn provision_and_log_in(key: &str) {

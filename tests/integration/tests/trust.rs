@@ -1,6 +1,6 @@
 //! What is checked of a server and what a modem can: capabilities, verification, TLS policy.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -718,6 +718,7 @@ sectag::at::at_command!(Delete, 3000, "+QFDEL", |self, line| line.quoted("st7.ca
 #[test]
 fn any_result_but_success_closes_what_may_stand_open() {
     for code in ["1", "4", "566", "575", "579", "65535", "99999", "-1", "x"] {
+        let closed = Cell::new(false);
         bench(
             async |uart| {
                 let mut modem = Modem::new(uart, 4096);
@@ -727,6 +728,7 @@ fn any_result_but_success_closes_what_may_stand_open() {
                     .say(format!("\r\nOK\r\n\r\n+QSSLOPEN: 0,{code}\r\n"))
                     .await;
                 modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
+                closed.set(true);
                 modem.rest().await;
             },
             async |bench| {
@@ -744,6 +746,7 @@ fn any_result_but_success_closes_what_may_stand_open() {
                     "{refused:?}"
                 );
                 Timer::after(Duration::from_millis(100)).await;
+                assert!(closed.get(), "{code}");
                 assert_eq!(bench.control.counters().restarts, 0);
             },
         );
