@@ -300,9 +300,15 @@ pub enum ConnectError {
     /// The policy asks for something that this modem does not have. Nothing was sent if that is known
     /// of its firmware, otherwise its settings were tried; no connection was attempted.
     Lacks(Feature),
+    /// The modem's firmware has a defect, or was built in a way, that makes this impossible. Nothing was
+    /// sent for the connection.
+    Firmware {
+        /// What is wrong with it, and the way out.
+        reason: &'static str,
+    },
     /// The modem tried and reported a failure.
     Refused(Refusal),
-    /// The modem is to push data, up to `needed` bytes at once, and the receive rings are smaller.
+    /// The modem hands over up to `needed` bytes at once, asked or not, and the receive rings are smaller.
     RingTooSmall {
         /// The least `RX` of [`State`](crate::State), in bytes.
         needed: usize,
@@ -350,10 +356,11 @@ impl fmt::Display for ConnectError {
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
+            Self::Firmware { reason } => f.write_str(reason),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::RingTooSmall { needed } => write!(
                 f,
-                "a modem that pushes data needs receive rings of {needed} bytes: raise RX of State, or let data be fetched"
+                "this modem hands over up to {needed} bytes at once: raise RX of State, or let data be fetched where it is pushed"
             ),
             Self::TimedOut => f.write_str(
                 "the modem reported no result of the connection within its own limit: try again, and check the signal",
@@ -390,7 +397,9 @@ impl embedded_io::Error for ConnectError {
             Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
-            Self::Lacks(_) | Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Firmware { .. } | Self::Lacks(_) | Self::Unsupported { .. } => {
+                ErrorKind::Unsupported
+            }
             Self::Unverifiable(_) => ErrorKind::PermissionDenied,
             Self::At(_) | Self::ClockNotSet { .. } => ErrorKind::Other,
         }
@@ -487,6 +496,9 @@ pub enum CredentialError<S> {
     RecordNotWritten,
     /// Reading the content failed on our side.
     Source(S),
+    /// The modem changes credentials only while it is off the network, which would end the connections
+    /// there are: close them first. Nothing was sent.
+    SocketsOpen,
     /// Our side gave no byte for so long that the modem would have given up.
     SourceTooSlow,
     /// The content ended before its announced length.
@@ -514,6 +526,9 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 "the record of what is stored could not be written, so nothing was sent: check the flash it is in",
             ),
             Self::Source(error) => write!(f, "reading the credential: {error}"),
+            Self::SocketsOpen => f.write_str(
+                "this modem changes credentials only while it is off the network, which would end the open connections: close them first, or allow it in the configuration",
+            ),
             Self::SourceTooSlow => f.write_str(
                 "the source of the credential gave no byte for seconds: read it into memory first, and not from a socket of the same modem",
             ),

@@ -59,7 +59,9 @@ pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
-pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Runner, State, Upload};
+pub use engine::{
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Runner, State, Together, Upload,
+};
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };

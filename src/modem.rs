@@ -122,10 +122,45 @@ pub enum Abort {
     Escape,
     /// Feed the missing bytes as filler, then synchronise.
     Filler,
+    /// Empty the modem's line of what a quoted argument has put there, close the quote, synchronise.
+    Quote,
     /// Bring the modem up anew.
     Restart,
     /// The modem is in line mode: send [`Modem::SYNC`] and skip everything up to its answer.
     Synchronise,
+}
+
+/// What ends a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Terminator {
+    /// CR, as V.250 says.
+    Cr,
+    /// CR LF, adjacent.
+    CrLf,
+    /// LF.
+    Lf,
+}
+
+impl Terminator {
+    /// Its bytes.
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Cr => b"\r",
+            Self::CrLf => b"\r\n",
+            Self::Lf => b"\n",
+        }
+    }
+}
+
+/// Where the engine looks for data that no notice announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Polling {
+    /// The first look after traffic; the pause doubles with each that finds nothing.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
 }
 
 /// Fixed figures of a backend.
@@ -202,6 +237,8 @@ pub enum Received {
     Data(usize),
     /// The modem has none.
     Empty,
+    /// The peer closed, and everything it sent was fetched.
+    End,
     /// The modem says that the socket is not connected.
     NotConnected,
 }
@@ -237,6 +274,18 @@ pub trait Modem {
     ///
     /// A pushing modem needs hardware flow control: it is held back while a ring is full.
     fn push_unit(&self) -> Option<usize> {
+        None
+    }
+
+    /// The least room in a ring that a fetch needs, where a fetch cannot be told how much it may bring.
+    /// A connect with smaller rings is refused.
+    fn fetch_unit(&self) -> usize {
+        1
+    }
+
+    /// For sockets that are opened from now on: how they are looked after where the modem gives no
+    /// notice of data; `None` where it does, and a look is only for notices that were missed.
+    fn polling(&self) -> Option<Polling> {
         None
     }
 
