@@ -431,6 +431,10 @@ pub enum SocketError {
     /// The modem reset, lost the network or the connection, or an exchange of payload did not end
     /// as its grammar says, so that nothing more can be trusted to be in order.
     ConnectionReset,
+    /// The peer sent a TLS record larger than the modem takes, see
+    /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller
+    /// messages or fragments, or use a firmware with a larger limit.
+    RecordTooLarge,
     /// The modem pushes data, and it was not read for so long that other sockets would have had to
     /// wait: read faster, give the socket a larger ring, or let data be fetched.
     RxOverrun,
@@ -444,6 +448,9 @@ impl fmt::Display for SocketError {
                 "the peer closed the connection without an answer: check what was sent first, such as a login"
             }
             Self::ConnectionReset => "the connection was lost: connect again",
+            Self::RecordTooLarge => {
+                "the peer sent a TLS record larger than the modem takes: let it send smaller messages, or use a firmware of the modem with a larger limit"
+            }
             Self::RxOverrun => {
                 "pushed data was not read in time, so the connection was given up: read faster or use a larger ring"
             }
@@ -465,7 +472,7 @@ impl embedded_io::Error for SocketError {
         match self {
             Self::BrokenPipe | Self::ClosedUnanswered => ErrorKind::BrokenPipe,
             Self::ConnectionReset => ErrorKind::ConnectionReset,
-            Self::RxOverrun => ErrorKind::OutOfMemory,
+            Self::RecordTooLarge | Self::RxOverrun => ErrorKind::OutOfMemory,
         }
     }
 }

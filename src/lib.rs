@@ -56,7 +56,7 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
+    Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Hasher, Kind, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
 pub use engine::{

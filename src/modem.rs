@@ -7,7 +7,7 @@ use embassy_time::Duration;
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
+use crate::credentials::{Accepts, Comparison, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
@@ -241,6 +241,8 @@ pub enum Received {
     End,
     /// The modem says that the socket is not connected.
     NotConnected,
+    /// The modem gave the connection up over a TLS record larger than it takes.
+    TooLarge,
 }
 
 /// One modem family: its dialect and its flows. It does no I/O of its own; a flow is an async fn
@@ -252,6 +254,8 @@ pub enum Received {
 pub trait Modem {
     /// What credentials it takes.
     const ACCEPTS: Accepts;
+    /// What a [comparison](Self::compare) that finds the same rests on.
+    const PROOF: Proof = Proof::ReadBack;
     /// Fixed figures.
     const LIMITS: Limits;
     /// The modem's name, as in the host tool's `--modem`.

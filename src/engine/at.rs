@@ -202,7 +202,7 @@ impl<'a> At<'a> {
 
     /// Sends a command whose last argument is in quotes and as long as `len`; the command ends with the
     /// opening quote, see [`CommandLine::open_quote`](crate::at::CommandLine::open_quote). The content is
-    /// handed over piece by piece and must contain no quote; [`Upload::finish`] closes it.
+    /// handed over piece by piece, may turn out shorter, and must contain no quote; [`Upload::finish`] closes it.
     pub async fn quote<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
         let behind = len + 1 + self.engine.core.terminator.get().bytes().len();
         let plan = Plan::Quoted { len: behind };
@@ -262,9 +262,9 @@ impl<'a> At<'a> {
     /// Whether there is a connection, or one is being made.
     pub fn has_sockets(&self) -> bool {
         let slots = self.engine.table.slots();
-        slots.iter().any(|slot| {
-            matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening)
-        })
+        slots
+            .iter()
+            .any(|slot| matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening))
     }
 
     /// Waits for the result of opening `slot`: the vendor's number, 0 for success.
@@ -550,9 +550,8 @@ impl Exchange<'_> {
     /// Waits until everything that was handed over is on the UART.
     async fn drained(&self) -> Result<(), AtError> {
         let core = self.engine.core;
-        let mut drained = |stage| {
-            core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_))
-        };
+        let mut drained =
+            |stage| core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_));
         self.step(&mut drained).await.map(|_| ())
     }
 
@@ -637,6 +636,11 @@ impl Upload<'_> {
     pub async fn finish(mut self, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
         let core = self.exchange.engine.core;
         if let Plan::Quoted { .. } = core.plan.get() {
+            // The content may have turned out shorter.
+            if let Stage::Data { .. } = core.stage.get() {
+                let left = 1 + core.terminator.get().bytes().len();
+                core.stage.set(Stage::Data { left });
+            }
             self.write(b"\"").await?;
             self.write(core.terminator.get().bytes()).await?;
         }

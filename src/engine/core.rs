@@ -392,8 +392,12 @@ impl Core {
         self.plan.set(plan);
         // Also what comes late of one that was given up.
         let late = self.private.get() && self.resync.get() != Resync::Off;
-        self.private
-            .set(late || matches!(plan, Plan::Fetch { .. } | Plan::Upload { .. } | Plan::Quoted { .. }));
+        self.private.set(
+            late || matches!(
+                plan,
+                Plan::Fetch { .. } | Plan::Upload { .. } | Plan::Quoted { .. }
+            ),
+        );
         self.stage.set(match plan {
             Plan::Send { .. } | Plan::Upload { .. } | Plan::Pipe { .. } => Stage::Prompt,
             // The line itself is a part of what is counted.
@@ -828,7 +832,9 @@ impl Core {
             (Stage::Data { .. }, ..) => false,
             (_, _, Final::Error(_)) => true,
             (Stage::Prompt, ..) => false,
-            (_, Plan::Send { .. } | Plan::Pipe { .. }, end) => matches!(end, Final::SendOk | Final::SendFail),
+            (_, Plan::Send { .. } | Plan::Pipe { .. }, end) => {
+                matches!(end, Final::SendOk | Final::SendFail)
+            }
             (_, _, end) => end == Final::Ok,
         };
         // Not asked for: what is sent now goes to a peer.

@@ -122,7 +122,10 @@ impl SlotState {
     pub(crate) fn traffic(&self) {
         // What is pushed need not be looked for.
         if !self.push.get() {
-            let first = self.polling.get().map_or(FIRST_POLL, |polling| polling.first);
+            let first = self
+                .polling
+                .get()
+                .map_or(FIRST_POLL, |polling| polling.first);
             self.poll_every.set(first);
             self.poll_at.set(Instant::now() + first);
         }

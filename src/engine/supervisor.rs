@@ -403,6 +403,7 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         // It was reset meanwhile.
         Ok(Received::Data(_)) => {}
         Ok(Received::End) => state.end(),
+        Ok(Received::TooLarge) => state.fail(SocketError::RecordTooLarge),
         Ok(Received::Empty) if closed_before => state.end(),
         Ok(Received::Empty) if state.send_refused.get() && !state.peer_closed.get() => {
             state.fail(SocketError::ConnectionReset);
