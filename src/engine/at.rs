@@ -259,12 +259,12 @@ impl<'a> At<'a> {
         synchronised
     }
 
-    /// Whether there is a connection, or one is being made.
+    /// Whether somebody has a connection, or is making one.
     pub fn has_sockets(&self) -> bool {
         let slots = self.engine.table.slots();
-        slots
-            .iter()
-            .any(|slot| matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening))
+        slots.iter().any(|slot| {
+            slot.user.get() && matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening)
+        })
     }
 
     /// Waits for the result of opening `slot`: the vendor's number, 0 for success.

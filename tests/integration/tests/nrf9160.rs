@@ -290,7 +290,7 @@ fn end_of_the_peers_is_an_end() {
                 .attach(async |bench| {
                     provision(bench).await;
                     let mut socket = connect(bench).await.unwrap();
-                    let mut all = Vec::new();
+                    let mut all: Vec<u8> = Vec::new();
                     let mut buffer = [0; 64];
                     loop {
                         let count = socket.read(&mut buffer).await.unwrap();
@@ -464,11 +464,10 @@ fn mapped_numbers_are_shown_and_the_defective_socket_is_never_opened() {
                         matches!(refused, Some(ConnectError::Firmware { .. })),
                         "{name}: {refused:?}"
                     );
-                    let large = bench.control.store(
-                        Tag(214_748_365),
-                        Kind::Ca,
-                        Pki::shared().ca_pem().as_bytes(),
-                    );
+                    let ca = Pki::shared().ca_pem();
+                    let large = bench
+                        .control
+                        .store(Tag(214_748_365), Kind::Ca, ca.as_bytes());
                     assert!(matches!(large.await, Err(CredentialError::InvalidInput(_))));
                 })
                 .await;
@@ -665,7 +664,7 @@ fn a_dropped_upload_stores_nothing() {
                         );
                         bench
                             .control
-                            .raw_at("AT", Duration::from_secs(60), |_: &str| {})
+                            .raw_at("AT", Duration::from_secs(60), &mut |_| {})
                             .await
                             .ok();
                         assert!(began.elapsed() < Duration::from_secs(60), "{name}");
