@@ -341,6 +341,8 @@ fn other_names_and_other_authorities_are_refused() {
                         Some(ConnectError::CredentialMissing(Kind::Ca)),
                         "{name}"
                     );
+                    // What was refused is being closed.
+                    Timer::after_secs(1).await;
                 })
                 .await;
             assert!(world.modem.open_sockets().is_empty(), "{name}");
