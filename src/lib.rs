@@ -60,7 +60,7 @@ pub use credentials::{
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
 pub use engine::{
-    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Runner, State, Together, Upload,
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Rings, Runner, State, Together, Upload,
 };
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
@@ -74,6 +74,8 @@ pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
 pub use suites::SuiteSet;
 pub use tls::{CaScope, Dangerous, Psk, ServerKey, ServerName, Suites, TlsConfig, TlsVersion};
 
+use core::borrow::Borrow;
+
 use engine::Engine;
 use modem::Modem;
 
@@ -83,12 +85,15 @@ use modem::Modem;
 /// the modem's pins to the MCU.
 ///
 /// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts.
-pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, R, W, P>(
-    state: &mut State<M, SOCKETS, RX, TX>,
+pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
+    state: &mut State<M, SOCKETS, RX, TX, B>,
     uart_rx: R,
     uart_tx: W,
     power: P,
-) -> (Control<'_, M>, Sockets<'_, M>, Runner<'_, M, R, W, P>) {
+) -> (Control<'_, M>, Sockets<'_, M>, Runner<'_, M, R, W, P>)
+where
+    B: Borrow<Rings<SOCKETS, RX, TX>>,
+{
     const {
         assert!(
             SOCKETS > 0 && SOCKETS <= M::LIMITS.sockets,

@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use embassy_futures::select::select;
-use embassy_time::{Instant, Timer};
+use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag::{
-    CaScope, Control, CredentialStore, Kind, ServerName, Socket, Sockets, Tag, TlsConfig,
+    CaScope, Check, Comparison, Control, CredentialStore, Digest, Kind, RawError, ServerName,
+    Socket, Sockets, Tag, TlsConfig,
 };
 
 use crate::bg96::Bg96;
@@ -22,19 +23,48 @@ const HOST: ServerName<'static> = match ServerName::new("broker.example") {
 const TLS: TlsConfig = TlsConfig::new(Tag(1))
     .client_certificate()
     .ca_scope(CaScope::Private);
+/// Without a client certificate, and with a CA that anybody may have a certificate from.
+const PUBLIC: TlsConfig = TlsConfig::new(Tag(1));
 const FIRST_PORT: u32 = 1000;
+/// Two certificates of equal length, so that equal length is seen to be no proof.
+pub const CERTIFICATES: [&[u8]; 2] = [
+    include_bytes!("../certificates/one.pem"),
+    include_bytes!("../certificates/two.pem"),
+];
+/// What somebody types; the last three would break the driver.
+const RAW: [&str; 6] = [
+    "AT+CSQ",
+    "ATI;+CCLK?",
+    "AT+QFLST=\"*\"",
+    "AT+QSSLSEND=0,5",
+    "ATE1",
+    "AT+QSSLCFG=\"seclevel\",0,0",
+];
+const TYPED_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action {
     Clock,
     Close,
+    Compare,
     Connect,
+    /// Only the server proves who it is, and its name need not be checked.
+    ConnectOneSided,
+    /// The same without accepting what cannot be checked.
+    ConnectUnaccepted,
+    Digest,
     Drop,
+    /// One of [`CERTIFICATES`].
+    Ensure(usize),
     Flush,
     List,
+    PowerOff,
+    PowerOn,
+    Raw(usize),
     Read(usize),
     Remove,
     SetClock,
+    Status,
     Store(usize),
     WaitUp,
     Write(usize),
@@ -51,11 +81,20 @@ impl Action {
             4 => Self::Drop,
             5 => Self::Close,
             6 => Self::Store(1 + size * 50),
-            _ => match size % 5 {
+            _ => match size % 20 {
                 0 => Self::List,
                 1 => Self::Remove,
                 2 => Self::Clock,
                 3 => Self::SetClock,
+                5 | 6 => Self::Ensure(size - 5),
+                7 => Self::Digest,
+                8 => Self::Compare,
+                9 => Self::Status,
+                10 => Self::PowerOff,
+                11 => Self::PowerOn,
+                12 => Self::ConnectOneSided,
+                13 => Self::ConnectUnaccepted,
+                14.. => Self::Raw(size % 20 - 14),
                 _ => Self::WaitUp,
             },
         }
@@ -120,6 +159,7 @@ impl<'a> App<'a> {
 
     /// Forgets what it has not begun, and drops a read, which may wait for ever.
     pub fn calm(&self) {
+        self.control.power_on();
         self.actions.borrow_mut().clear();
         if let Some((Action::Read(_), _)) = self.doing.get() {
             self.cancel();
@@ -165,16 +205,31 @@ impl<'a> App<'a> {
     async fn act(&self, action: Action, connection: &mut Option<Connection<'a>>) -> Option<()> {
         let tag = Tag(self.tag);
         match action {
-            Action::Connect => {
+            Action::Connect | Action::ConnectOneSided => {
                 *connection = None;
                 let port = self.modem.next_port(FIRST_PORT);
-                let socket = self.sockets.connect(HOST, port as u16, &TLS).await.ok()?;
+                let mutual = action == Action::Connect;
+                let tls = if mutual {
+                    TLS
+                } else {
+                    PUBLIC.dangerous().accept_missing(Check::Name)
+                };
+                let socket = self.sockets.connect(HOST, port as u16, &tls).await.ok()?;
+                self.check_verified(port, mutual);
                 *connection = Some(Connection {
                     socket,
                     port,
                     read: 0,
                     written: 0,
                 });
+            }
+            Action::ConnectUnaccepted => {
+                let port = self.modem.next_port(FIRST_PORT);
+                let refused = self.sockets.connect(HOST, port as u16, &PUBLIC).await;
+                assert!(
+                    refused.is_err(),
+                    "the name is not checked, and was not accepted"
+                );
             }
             Action::Drop => *connection = None,
             Action::Close => {
@@ -232,6 +287,46 @@ impl<'a> App<'a> {
                     assert_eq!(self.modem.files().get(&name), Some(&content), "stored");
                 }
             }
+            Action::Ensure(which) => {
+                let content = CERTIFICATES[which % CERTIFICATES.len()];
+                let ensured = self.control.ensure(tag, Kind::Ca, content).await;
+                ensured.ok()?;
+                if !self.modem.has_lied() {
+                    assert_eq!(self.ca().as_deref(), Some(content), "ensured: {ensured:?}");
+                }
+            }
+            Action::Compare => {
+                let content = CERTIFICATES[0];
+                let found = self.control.compare(tag, Kind::Ca, content).await.ok()?;
+                if !self.modem.has_lied() {
+                    let expected = match self.ca().as_deref() {
+                        None => Comparison::Absent,
+                        Some(stored) if stored == content => Comparison::Same,
+                        Some(_) => Comparison::Differs,
+                    };
+                    assert_eq!(found, expected);
+                }
+            }
+            Action::Digest => {
+                let found = self.control.digest(tag, Kind::Ca).await.ok()?;
+                if !self.modem.has_lied() {
+                    assert_eq!(found, self.ca().as_deref().map(Digest::of));
+                }
+            }
+            Action::Status => {
+                let status = self.control.status().await;
+                assert!(status.sockets_open <= status.sockets_limit);
+            }
+            Action::PowerOff => drop(self.control.power_off().await.ok()?),
+            Action::PowerOn => self.control.power_on(),
+            Action::Raw(which) => {
+                let command = RAW[which % RAW.len()];
+                let mut lines = |_: &[u8]| {};
+                let result = self.control.raw_at(command, TYPED_LIMIT, &mut lines).await;
+                let forbidden = matches!(result, Err(RawError::Forbidden { .. }));
+                assert_eq!(forbidden, which % RAW.len() >= 3, "{command}: {result:?}");
+                result.ok()?;
+            }
             Action::List => self.control.list(&mut |_| {}).await.ok()?,
             Action::Remove => self
                 .control
@@ -246,6 +341,53 @@ impl<'a> App<'a> {
             Action::WaitUp => self.control.wait_up().await.ok()?,
         }
         Some(())
+    }
+
+    /// The CA that counts under its tag: without a marker.
+    fn ca(&self) -> Option<Vec<u8>> {
+        let files = self.modem.files();
+        if files.contains_key(&format!("st{}.xca", self.tag)) {
+            return None;
+        }
+        files.get(&format!("st{}.ca", self.tag)).cloned()
+    }
+
+    /// For the open of `port` every setting was sent that verification depends on, whatever the modem
+    /// has said meanwhile.
+    fn check_verified(&self, port: u32, mutual: bool) {
+        let lines = self.modem.tls_lines();
+        let open = format!(",\"broker.example\",{port},");
+        let at = lines.iter().rposition(|line| line.contains(&open));
+        let at = at.expect("an open was sent");
+        let context = lines[at].split(',').nth(1).expect("a context");
+        let again = format!("AT+QSSLOPEN=1,{context},");
+        let before = lines[..at]
+            .iter()
+            .rposition(|line| line.starts_with(&again));
+        let sent = &lines[before.map_or(0, |before| before + 1)..at];
+        let level = if mutual { "2" } else { "1" };
+        let mut wanted = vec![
+            ("sslversion", "3"),
+            ("ciphersuite", "0XC02F"),
+            ("cacert", "\"st1.ca\""),
+            ("seclevel", level),
+            ("ignorelocaltime", "0"),
+            ("sni", "1"),
+        ];
+        if mutual {
+            wanted.extend([("clientcert", "\"st1.crt\""), ("clientkey", "\"st1.key\"")]);
+        }
+        for (key, value) in wanted {
+            let start = format!("AT+QSSLCFG=\"{key}\",{context},");
+            let last = sent.iter().rev().find_map(|line| line.strip_prefix(&start));
+            assert_eq!(last, Some(value), "port {port}: {key} in {sent:?}");
+        }
+        if !self.modem.has_lied() {
+            let accepted = self.modem.opened_with(port).expect("the modem saw it");
+            for key in ["cacert", "seclevel"] {
+                assert!(accepted.contains(key), "port {port}: {key} was refused");
+            }
+        }
     }
 
     /// Everything written was reported as taken by the modem.

@@ -2,7 +2,7 @@
 //! all, and keeps account of what the driver may be held to after that.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use embassy_time::{Duration, Instant, with_timeout};
 
@@ -12,6 +12,7 @@ use crate::uart::Pipe;
 /// Tag 1 is complete from the start.
 const FILES: &str =
     "+QFLST: \"st1.ca\",1200\r\n+QFLST: \"st1.crt\",1200\r\n+QFLST: \"st1.key\",1700\r\n";
+const BANNER: &str = "\r\nRDY\r\n\r\nAPP RDY\r\n";
 /// A prompt later than this finds a driver that has given up and takes its next command for data.
 const LATE_PROMPT: Duration = Duration::from_secs(5);
 /// The modem leaves an upload after this, as the driver asks it to.
@@ -40,10 +41,21 @@ pub struct Bg96<'a> {
     /// Ports whose peer received something else than was written: the driver must not go on using them.
     junk: RefCell<BTreeSet<u32>>,
     received: RefCell<BTreeMap<u32, usize>>,
+    /// Open files, with how much was read of each.
+    handles: RefCell<BTreeMap<u32, (String, usize)>>,
+    /// Keys of TLS contexts that it refuses.
+    refused_keys: RefCell<BTreeSet<&'static str>>,
+    /// Which keys it has accepted, by context, since that context's last open.
+    accepted_keys: RefCell<BTreeMap<u32, BTreeSet<String>>>,
+    /// The same for the open of each port.
+    opened_with: RefCell<BTreeMap<u32, BTreeSet<String>>>,
+    /// The results of the next opens, if they fail.
+    open_results: RefCell<VecDeque<u16>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Broken {
+    File,
     Receive,
     Send,
 }
@@ -68,6 +80,8 @@ struct Connection {
     available: usize,
     fetched: usize,
     closed: bool,
+    /// What its peer sends is pushed.
+    push: bool,
 }
 
 /// What the driver sent.
@@ -94,7 +108,43 @@ impl<'a> Bg96<'a> {
             broken: Cell::new(None),
             junk: RefCell::default(),
             received: RefCell::default(),
+            handles: RefCell::default(),
+            refused_keys: RefCell::default(),
+            accepted_keys: RefCell::default(),
+            opened_with: RefCell::default(),
+            open_results: RefCell::default(),
         }
+    }
+
+    /// It refuses this key from now on, or no longer.
+    pub fn toggle_key(&self, key: &'static str) {
+        let mut refused = self.refused_keys.borrow_mut();
+        if !refused.remove(key) {
+            refused.insert(key);
+        }
+    }
+
+    /// The next opens fail with this number.
+    pub fn fail_opens(&self, count: usize, result: u16) {
+        self.open_results
+            .borrow_mut()
+            .extend(std::iter::repeat_n(result, count));
+    }
+
+    /// From now on opens succeed and every key is known.
+    pub fn behave(&self) {
+        self.open_results.borrow_mut().clear();
+        self.refused_keys.borrow_mut().clear();
+    }
+
+    /// Which keys it accepted for the open of `port`, if it has seen that.
+    pub fn opened_with(&self, port: u32) -> Option<BTreeSet<String>> {
+        self.opened_with.borrow().get(&port).cloned()
+    }
+
+    /// What the driver has sent of TLS contexts and opens.
+    pub fn tls_lines(&self) -> Vec<String> {
+        self.from_host.tls_lines()
     }
 
     /// A port for a new connection.
@@ -145,7 +195,8 @@ impl<'a> Bg96<'a> {
                 || self.from_host.contains(name)
         };
         let next = self.newest_port.get() + 1;
-        if waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
+        // What is pushed may come at any time.
+        if self.pushes() || waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
             self.rx_void_below.set(next);
         }
         let sending = matches!(*self.mode.borrow(), Mode::Send { .. });
@@ -153,6 +204,10 @@ impl<'a> Bg96<'a> {
             self.tx_void_below.set(next);
         }
         self.say(bytes);
+    }
+
+    fn pushes(&self) -> bool {
+        self.sockets.borrow().values().any(|socket| socket.push)
     }
 
     fn say(&self, bytes: &[u8]) {
@@ -164,15 +219,34 @@ impl<'a> Bg96<'a> {
 
     /// A URC at a moment when the modem may send one.
     pub fn urc(&self, text: &str) {
+        self.unasked(text.as_bytes());
+    }
+
+    fn unasked(&self, bytes: &[u8]) {
         match self.broken.get() {
-            None => self.say(text.as_bytes()),
+            // What was cut off before it makes one line of both.
+            None if !(self.pushes() && self.partial.get()) => self.say(bytes),
             // In the middle of an answer it is none.
-            Some(_) => self.lie(text.as_bytes()),
+            _ => self.lie(bytes),
         }
     }
 
     /// The peer of the `index`th connection sends; the modem tells of it if `notice`.
     pub fn peer_sends(&self, index: usize, count: usize, notice: bool) {
+        let mut pushed = None;
+        if let Some((id, connection)) = self.sockets.borrow_mut().iter_mut().nth(index)
+            && connection.push
+        {
+            let data = stream::bytes(connection.port, connection.fetched, count);
+            connection.fetched += count;
+            let mut unit = format!("\r\n+QSSLURC: \"recv\",{id},{count}\r\n").into_bytes();
+            unit.extend(data);
+            unit.extend(b"\r\n");
+            pushed = Some(unit);
+        }
+        if let Some(unit) = pushed {
+            return self.unasked(&unit);
+        }
         let id = self
             .sockets
             .borrow_mut()
@@ -212,11 +286,18 @@ impl<'a> Bg96<'a> {
 
     /// The modem restarts, and says so.
     pub fn restart(&self) {
-        self.sockets.borrow_mut().clear();
         self.line.borrow_mut().clear();
         *self.mode.borrow_mut() = Mode::Lines;
-        self.urc("\r\nRDY\r\n\r\nAPP RDY\r\n");
+        self.forget();
+        self.urc(BANNER);
         self.broken.set(None);
+    }
+
+    /// What a restart makes it forget.
+    fn forget(&self) {
+        self.sockets.borrow_mut().clear();
+        self.handles.borrow_mut().clear();
+        self.accepted_keys.borrow_mut().clear();
     }
 
     /// Waits until the driver sends something more.
@@ -286,6 +367,7 @@ impl<'a> Bg96<'a> {
         self.broken.set(match input {
             Input::Command(line) if line.contains("QSSLRECV") => Some(Broken::Receive),
             Input::Command(line) if line.contains("QSSLSEND") => Some(Broken::Send),
+            Input::Command(line) if line.contains("QFREAD") => Some(Broken::File),
             Input::Command(_) => None,
             Input::Payload => Some(Broken::Send),
         });
@@ -370,6 +452,15 @@ impl<'a> Bg96<'a> {
                 }
                 (list + "\r\nOK\r\n").into_bytes()
             }
+            "AT+QFDEL"
+                if self
+                    .handles
+                    .borrow()
+                    .values()
+                    .any(|(name, _)| name == arguments[0]) =>
+            {
+                "\r\n+CME ERROR: 426\r\n".into()
+            }
             "AT+QFDEL" => match self.files.borrow_mut().remove(arguments[0]) {
                 Some(_) => ok,
                 None => "\r\n+CME ERROR: 405\r\n".into(),
@@ -388,13 +479,93 @@ impl<'a> Bg96<'a> {
                 }
                 _ => error(),
             },
+            "AT+QFOPEN" => {
+                let mut handles = self.handles.borrow_mut();
+                let name = arguments[0];
+                if !self.files.borrow().contains_key(name) {
+                    return "\r\n+CME ERROR: 405\r\n".into();
+                }
+                if handles.values().any(|(open, _)| open == name) {
+                    return "\r\n+CME ERROR: 426\r\n".into();
+                }
+                let handle = 3000 + handles.len() as u32;
+                handles.insert(handle, (name.into(), 0));
+                format!("\r\n+QFOPEN: {handle}\r\n\r\nOK\r\n").into_bytes()
+            }
+            "AT+QFOPEN?" => {
+                let mut list = String::from("\r\n");
+                for (handle, (name, _)) in self.handles.borrow().iter() {
+                    list += &format!("+QFOPEN: \"{name}\",{handle},2\r\n");
+                }
+                (list + "\r\nOK\r\n").into_bytes()
+            }
+            "AT+QFREAD" => {
+                let mut handles = self.handles.borrow_mut();
+                let Some((name, at)) = number(0).and_then(|handle| handles.get_mut(&handle)) else {
+                    return "\r\n+CME ERROR: 416\r\n".into();
+                };
+                let files = self.files.borrow();
+                let rest = files.get(name).and_then(|content| content.get(*at..));
+                let rest = rest.unwrap_or_default();
+                let count = rest.len().min(number(1).unwrap_or(u32::MAX) as usize);
+                *at += count;
+                let mut answer = format!("\r\nCONNECT {count}\r\n").into_bytes();
+                answer.extend(&rest[..count]);
+                answer.extend(b"\r\nOK\r\n");
+                answer
+            }
+            "AT+QFCLOSE" => {
+                match number(0).and_then(|handle| self.handles.borrow_mut().remove(&handle)) {
+                    Some(_) => ok,
+                    None => "\r\n+CME ERROR: 416\r\n".into(),
+                }
+            }
+            "AT+QFLDS" => "\r\n+QFLDS: 90000,100000\r\n\r\nOK\r\n".into(),
+            "AT+CFUN" if arguments == ["1", "1"] => {
+                self.forget();
+                format!("\r\nOK\r\n{BANNER}").into_bytes()
+            }
+            // Somebody switches it on again at once.
+            "AT+QPOWD" => {
+                self.forget();
+                "\r\nOK\r\n\r\nPOWERED DOWN\r\n".into()
+            }
+            "AT+QIDEACT" => {
+                self.sockets.borrow_mut().clear();
+                ok
+            }
+            "AT+QSSLCFG" if arguments.len() > 1 => {
+                if self.refused_keys.borrow().contains(arguments[0]) {
+                    return error();
+                }
+                self.accepted_keys
+                    .borrow_mut()
+                    .entry(number(1).unwrap_or(u32::MAX))
+                    .or_default()
+                    .insert(arguments[0].into());
+                ok
+            }
+            "AT+QSSLSTATE" => match number(0).filter(|id| self.sockets.borrow().contains_key(id)) {
+                Some(id) => format!(
+                    "\r\n+QSSLSTATE: {id},\"SSLClient\",\"10.0.0.2\",8883,0,2,1,0,0,\"uart1\",0\r\n\r\nOK\r\n"
+                )
+                .into_bytes(),
+                None => ok,
+            },
             "AT+QSSLOPEN" => {
-                let (Some(id), Some(port)) = (number(2), number(4)) else {
+                let (Some(context), Some(id), Some(port)) = (number(1), number(2), number(4)) else {
                     return error();
                 };
+                let keys = self.accepted_keys.borrow_mut().remove(&context);
+                self.opened_with
+                    .borrow_mut()
+                    .insert(port, keys.unwrap_or_default());
                 let mut sockets = self.sockets.borrow_mut();
                 if sockets.contains_key(&id) {
                     return error();
+                }
+                if let Some(result) = self.open_results.borrow_mut().pop_front() {
+                    return format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},{result}\r\n").into_bytes();
                 }
                 sockets.insert(
                     id,
@@ -403,6 +574,7 @@ impl<'a> Bg96<'a> {
                         available: 0,
                         fetched: 0,
                         closed: false,
+                        push: number(5) == Some(1),
                     },
                 );
                 format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n").into_bytes()

@@ -9,3 +9,4 @@ pub mod event;
 pub mod script;
 pub mod stream;
 pub mod uart;
+pub mod vault;

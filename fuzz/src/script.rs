@@ -17,7 +17,7 @@ const WAITING_LIMIT: Duration = Duration::from_secs(600);
 const SPEECHLESS: Duration = Duration::from_secs(250);
 const STEP_LIMIT: usize = 200;
 /// Fragments of what modems say, for the order [`Order::Fragment`].
-const FRAGMENTS: [&[u8]; 24] = [
+const FRAGMENTS: [&[u8]; 28] = [
     b"\r\nOK\r\n",
     b"\r\nERROR\r\n",
     b"\r\n+CME ERROR: 58\r\n",
@@ -42,6 +42,19 @@ const FRAGMENTS: [&[u8]; 24] = [
     b"\r\nPOWERED DOWN\r\n",
     b"\r\n+IPR: 115200\r\n\r\nOK\r\n",
     b"\r\n+QFUPL: 300,B34A\r\n\r\nOK\r\n",
+    b"\r\n+QSSLURC: \"recv\",0,5\r\nhello\r\n",
+    b"\r\n+QSSLURC: \"recv\",1,1500\r\n",
+    b"\r\nCONNECT 40\r\n",
+    b"\r\n+QFOPEN: 3000\r\n\r\nOK\r\n",
+];
+/// Keys of a TLS context that a firmware may not know, for [`Order::Key`].
+const KEYS: [&str; 6] = [
+    "sni",
+    "cacert",
+    "seclevel",
+    "ignorelocaltime",
+    "ciphersuite",
+    "clientkey",
 ];
 
 /// The first byte of an input.
@@ -62,6 +75,11 @@ impl Options {
     /// Whether what the driver sends takes time.
     pub fn paced(self) -> bool {
         self.0 & 16 != 0
+    }
+
+    /// Whether the modem pushes what it receives.
+    pub fn push(self) -> bool {
+        self.0 & 32 != 0
     }
 
     /// Whether the script begins before bring-up, and not behind a first connection.
@@ -183,7 +201,9 @@ impl Cast<'_, '_> {
                     });
                 }
             }
+            Order::FailOpens(count, result) => modem.fail_opens(count, result),
             Order::Fragment(fragment) => modem.lie(fragment),
+            Order::Key(key) => modem.toggle_key(key),
             Order::PeerCloses(index) => modem.peer_closes(index),
             Order::PeerSends {
                 index,
@@ -225,9 +245,13 @@ enum Order {
     Cancel(usize),
     /// The answer ends early.
     Cut(usize),
+    /// The next opens fail with this number.
+    FailOpens(usize, u16),
     Flip(usize, u8),
     Fragment(&'static [u8]),
     Insert(usize, &'static [u8]),
+    /// The firmware does not know this key, or knows it again.
+    Key(&'static str),
     PeerCloses(usize),
     PeerSends {
         index: usize,
@@ -250,7 +274,7 @@ enum Order {
 impl Order {
     fn from_byte(code: u8, argument: &mut dyn FnMut() -> u8) -> Self {
         let fragment = |index: u8| FRAGMENTS[usize::from(index) % FRAGMENTS.len()];
-        match (code & 0x7f) % 22 {
+        match (code & 0x7f) % 24 {
             0 => Self::Raw(argument()),
             1 => Self::Answer,
             2 => Self::AnswerAll,
@@ -283,6 +307,14 @@ impl Order {
             16 => Self::RestartRunner,
             17 => Self::Fragment(fragment(argument())),
             18 => Self::Race,
+            22 => {
+                let argument = argument();
+                Self::FailOpens(
+                    1 + usize::from(argument >> 5),
+                    549 + u16::from(argument & 31),
+                )
+            }
+            23 => Self::Key(KEYS[usize::from(argument()) % KEYS.len()]),
             _ => Self::AnswerUntil(
                 [
                     "AT+QSSLOPEN",
@@ -291,7 +323,11 @@ impl Order {
                     "AT+QFUPL",
                     "AT+QSSLCLOSE",
                     "AT+QIACT",
-                ][usize::from(argument()) % 6],
+                    "AT+QFOPEN",
+                    "AT+QFREAD",
+                    "AT+QPOWD",
+                    "AT+CFUN",
+                ][usize::from(argument()) % 10],
             ),
         }
     }

@@ -28,6 +28,8 @@ pub struct Pipe {
     writing: Cell<bool>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
+    /// All lines so far that set up a TLS context or open a socket, and the one that is not complete.
+    tls_lines: RefCell<(Vec<String>, Vec<u8>)>,
 }
 
 impl Pipe {
@@ -43,6 +45,28 @@ impl Pipe {
             writing: Cell::new(false),
             reader: Cell::default(),
             writer: Cell::default(),
+            tls_lines: RefCell::default(),
+        }
+    }
+
+    /// What was said of TLS contexts and opens, in order. Payload is looked at as well: none looks so.
+    pub fn tls_lines(&self) -> Vec<String> {
+        self.tls_lines.borrow().0.clone()
+    }
+
+    fn note(&self, bytes: &[u8]) {
+        let (lines, begun) = &mut *self.tls_lines.borrow_mut();
+        for &byte in bytes {
+            if byte != b'\r' {
+                begun.push(byte);
+                continue;
+            }
+            let line = String::from_utf8_lossy(begun).into_owned();
+            begun.clear();
+            // A runner that was dropped may have left half a line in front.
+            if let Some(start) = line.rfind("AT+QSSL") {
+                lines.push(line[start..].to_owned());
+            }
         }
     }
 
@@ -157,6 +181,7 @@ impl Write for End<'_> {
                 return Poll::Pending;
             }
             let count = buf.len().min(room);
+            pipe.note(&buf[..count]);
             pipe.push(&buf[..count]);
             Poll::Ready(count)
         })

@@ -226,6 +226,8 @@ pub(crate) struct Core {
     pub(crate) out_sent: Cell<usize>,
     /// Counted bytes that the UART has and has not yet said that they are out.
     in_flight: Cell<usize>,
+    /// How much of `out` the UART was given, whether or not it has said that it is done.
+    out_given: Cell<usize>,
     /// Counts what was put into `out`: a write of an earlier content must not count for this one.
     pub(crate) out_turn: Cell<u32>,
     pub(crate) terminator: Cell<Terminator>,
@@ -304,6 +306,7 @@ impl Core {
             out_len: Cell::new(0),
             out_sent: Cell::new(0),
             in_flight: Cell::new(0),
+            out_given: Cell::new(0),
             out_turn: Cell::new(0),
             terminator: Cell::new(Terminator::Cr),
             answer: RefCell::new(Text::new()),
@@ -452,6 +455,7 @@ impl Core {
         });
         self.out_turn.set(self.out_turn.get().wrapping_add(1));
         self.out_sent.set(0);
+        self.out_given.set(0);
         self.out_len.set(len);
         self.outgoing.wake();
     }
@@ -498,6 +502,7 @@ impl Core {
             let from = self.out_sent.get();
             into[..count].copy_from_slice(&self.out.borrow()[from..from + count]);
             let counted = matches!(self.stage.get(), Stage::Data { .. });
+            self.out_given.set(from + count);
             self.in_flight.set(if counted { count } else { 0 });
             return Some((count, counted));
         }
@@ -821,6 +826,12 @@ impl Core {
     fn finish(&self, table: &dyn Table, end: Final) {
         let legal = match (self.stage.get(), self.plan.get(), end) {
             (Stage::Idle | Stage::Done(_), ..) => {
+                trace!("stray result");
+                return;
+            }
+            // Nor can it be the answer to a command that is not out. Were it taken for that, the
+            // command would never be sent: a setting that verification depends on, for instance.
+            (Stage::Line | Stage::Prompt, ..) if self.out_given.get() < self.out_len.get() => {
                 trace!("stray result");
                 return;
             }

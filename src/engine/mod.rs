@@ -23,6 +23,7 @@ mod turn;
 pub use self::at::{At, Pipe, Together, Upload};
 pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
+pub use self::slots::Rings;
 pub(crate) use self::turn::Held;
 
 pub(crate) use self::core::{Core, Rest};
@@ -37,16 +38,41 @@ use crate::modem::{Limits, Modem, Slot, Timing};
 /// `RX` is the most that one fetch can bring, `TX` the most that one send can carry; a power of two
 /// is not needed. 1024 each is a good start; 2048 saves exchanges where the modem moves 1500 bytes
 /// at a time.
-pub struct State<M, const SOCKETS: usize, const RX: usize, const TX: usize> {
+pub struct State<
+    M,
+    const SOCKETS: usize,
+    const RX: usize,
+    const TX: usize,
+    B = Rings<SOCKETS, RX, TX>,
+> {
     pub(crate) core: Core,
     pub(crate) modem: M,
-    pub(crate) sockets: Sockets<SOCKETS, RX, TX>,
+    pub(crate) sockets: Sockets<SOCKETS, RX, TX, B>,
 }
 
 impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
     /// A state for `modem`, with default [`Timing`].
     #[inline(never)] // Inlined, it is made on the stack once more.
     pub const fn new(modem: M) -> Self {
+        Self::of(modem, Rings::new())
+    }
+}
+
+impl<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
+    State<M, SOCKETS, RX, TX, &'a mut Rings<SOCKETS, RX, TX>>
+{
+    /// The same with its rings elsewhere, in a `static` of their own: what fills the state's then has
+    /// not the rings on the stack as well, which on a small MCU is the peak of it.
+    #[inline(never)]
+    pub const fn with_rings(modem: M, rings: &'a mut Rings<SOCKETS, RX, TX>) -> Self {
+        Self::of(modem, rings)
+    }
+}
+
+impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B>
+    State<M, SOCKETS, RX, TX, B>
+{
+    const fn of(modem: M, rings: B) -> Self {
         Self {
             core: Core::new(Fixed {
                 secret: M::SECRET,
@@ -56,10 +82,12 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, 
                 tap: None,
             }),
             modem,
-            sockets: Sockets::new(),
+            sockets: Sockets::new(rings),
         }
     }
+}
 
+impl<M, const SOCKETS: usize, const RX: usize, const TX: usize> State<M, SOCKETS, RX, TX> {
     /// The same with another timing.
     pub const fn with_timing(mut self, timing: Timing) -> Self {
         self.core.fixed.timing = timing;

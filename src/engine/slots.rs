@@ -1,5 +1,6 @@
 //! The socket table: what the runner and a socket's user share.
 
+use core::borrow::Borrow;
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
 
@@ -213,33 +214,62 @@ pub(crate) trait Table {
     fn tx(&self, slot: Slot) -> &Ring<[u8]>;
 }
 
-pub(crate) struct Sockets<const SOCKETS: usize, const RX: usize, const TX: usize> {
-    slots: [SlotState; SOCKETS],
+/// The rings of a [`State`](crate::State), where they are to have a `static` of their own: nothing but
+/// zeros, which costs no flash and no stack.
+///
+/// ```ignore
+/// static RINGS: ConstStaticCell<Rings<1, 1024, 1024>> = ConstStaticCell::new(Rings::new());
+/// ```
+pub struct Rings<const SOCKETS: usize, const RX: usize, const TX: usize> {
     rx: [Ring<[u8; RX]>; SOCKETS],
     tx: [Ring<[u8; TX]>; SOCKETS],
 }
 
-impl<const SOCKETS: usize, const RX: usize, const TX: usize> Sockets<SOCKETS, RX, TX> {
+impl<const SOCKETS: usize, const RX: usize, const TX: usize> Rings<SOCKETS, RX, TX> {
+    /// Empty rings.
     #[inline(never)] // Inlined, it is made on the stack once more.
-    pub(crate) const fn new() -> Self {
+    pub const fn new() -> Self {
         Self {
-            slots: [const { SlotState::new() }; SOCKETS],
             rx: [const { Ring::<[u8; RX]>::new() }; SOCKETS],
             tx: [const { Ring::<[u8; TX]>::new() }; SOCKETS],
         }
     }
 }
 
-impl<const SOCKETS: usize, const RX: usize, const TX: usize> Table for Sockets<SOCKETS, RX, TX> {
+impl<const SOCKETS: usize, const RX: usize, const TX: usize> Default for Rings<SOCKETS, RX, TX> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub(crate) struct Sockets<const SOCKETS: usize, const RX: usize, const TX: usize, B> {
+    slots: [SlotState; SOCKETS],
+    rings: B,
+}
+
+impl<const SOCKETS: usize, const RX: usize, const TX: usize, B> Sockets<SOCKETS, RX, TX, B> {
+    pub(crate) const fn new(rings: B) -> Self {
+        Self {
+            slots: [const { SlotState::new() }; SOCKETS],
+            rings,
+        }
+    }
+}
+
+impl<const SOCKETS: usize, const RX: usize, const TX: usize, B> Table
+    for Sockets<SOCKETS, RX, TX, B>
+where
+    B: Borrow<Rings<SOCKETS, RX, TX>>,
+{
     fn slots(&self) -> &[SlotState] {
         &self.slots
     }
 
     fn rx(&self, slot: Slot) -> &Ring<[u8]> {
-        &self.rx[usize::from(slot.0)]
+        &self.rings.borrow().rx[usize::from(slot.0)]
     }
 
     fn tx(&self, slot: Slot) -> &Ring<[u8]> {
-        &self.tx[usize::from(slot.0)]
+        &self.rings.borrow().tx[usize::from(slot.0)]
     }
 }

@@ -18,8 +18,7 @@ use minimq::{
     Buffers, ConfigBuilder, Op, Publication, QoS, Session, SubscriptionOptions, TopicFilter,
 };
 use sectag::{
-    CaScope, Control, CredentialStore, Kind, NoPins, Runner, ServerName, Socket, Sockets, State,
-    Tag, TlsConfig,
+    CaScope, Control, NoPins, Rings, Runner, ServerName, Socket, Sockets, State, Tag, TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_firmware::board::uart::{UartRx, UartTx};
@@ -27,10 +26,8 @@ use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// `CA`, `CERTIFICATE` and `PRIVATE_KEY`, or an error that says how to make them; by build.rs.
-mod credentials {
-    include!(concat!(env!("OUT_DIR"), "/credentials.rs"));
-}
+#[cfg(feature = "provision")]
+mod provision;
 
 /// The broker. The name is what the modem resolves and sends as SNI.
 const BROKER: ServerName<'static> = match ServerName::new("broker.sectag.test") {
@@ -51,7 +48,10 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
 const MODEM: Config = Config::new();
 
 // One TLS socket, with 1 KiB each way.
-static STATE: StaticCell<State<Bg96, 1, 1024, 1024>> = StaticCell::new();
+type SocketRings = Rings<1, 1024, 1024>;
+type DriverState = State<Bg96, 1, 1024, 1024, &'static mut SocketRings>;
+static RINGS: ConstStaticCell<SocketRings> = ConstStaticCell::new(Rings::new());
+static STATE: StaticCell<DriverState> = StaticCell::new();
 static UART_RX: RingOf<256> = RingOf::new();
 static UART_TX: RingOf<64> = RingOf::new();
 static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
@@ -76,8 +76,10 @@ async fn main(spawner: Spawner) {
         Err(_) => exit::failure(),
     }
 
-    // The modem keeps credentials; a product stores them once, at the factory.
-    if let Err(reason) = provision(control).await {
+    // The modem keeps credentials: they are stored once, at the factory, and not by the firmware that
+    // ships. See the feature `provision`.
+    #[cfg(feature = "provision")]
+    if let Err(reason) = provision::run(control, TAG).await {
         println!("provisioning: {reason}");
         exit::failure();
     }
@@ -103,8 +105,8 @@ async fn main(spawner: Spawner) {
 
 /// A function of its own, so that the stack it takes to fill the static is given back.
 #[inline(never)]
-fn state() -> &'static mut State<Bg96, 1, 1024, 1024> {
-    STATE.init_with(|| State::new(Bg96::new(MODEM)))
+fn state() -> &'static mut DriverState {
+    STATE.init_with(|| State::with_rings(Bg96::new(MODEM), RINGS.take()))
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
@@ -113,24 +115,6 @@ async fn modem_task(mut runner: Runner<'static, Bg96, UartRx, UartTx, NoPins>) {
     let reason = runner.run().await;
     println!("the modem's UART: {reason}");
     exit::failure();
-}
-
-async fn provision(control: Control<'static, Bg96>) -> Result<(), &'static str> {
-    control.wait_up().await.map_err(|reason| {
-        println!("{reason}");
-        "the modem does not come up"
-    })?;
-    for (kind, pem) in [
-        (Kind::Ca, credentials::CA),
-        (Kind::ClientCertificate, credentials::CERTIFICATE),
-        (Kind::PrivateKey, credentials::PRIVATE_KEY),
-    ] {
-        control.store(TAG, kind, pem).await.map_err(|reason| {
-            println!("{kind}: {reason}");
-            "a credential was not stored"
-        })?;
-    }
-    Ok(())
 }
 
 /// One connection, from TLS to the command that ends it.

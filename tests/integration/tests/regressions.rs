@@ -1135,6 +1135,52 @@ fn prompt_that_is_quicker_than_the_uart_does_not_cost_payload() {
     });
 }
 
+/// Found by fuzzing: behind an answer too many, a result was taken for the answer to a command of which
+/// the UART had not got a byte, and that command was then never sent; among those that were left out so
+/// was the cipher suite of a connection.
+#[test]
+fn result_before_a_command_is_out_does_not_replace_it() {
+    virtually(async || {
+        // Takes so little that a command is held up until the modem reads.
+        let (host, device) = tokio::io::duplex(16);
+        let (rx, tx) = tokio::io::split(host);
+        let mut state: Rings = State::new(Bg96::new(Config::new()));
+        let (control, _, mut runner) =
+            sectag::new(&mut state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let mut modem = Modem::new(device, 4096);
+        let limit = Duration::from_secs(3);
+        let script = async {
+            modem.bring_up().await;
+            Timer::after_secs(1).await;
+            let typing = async {
+                for command in ["AT+FIRST=\"longer than the UART\"", "AT+SECOND", "AT+THIRD"] {
+                    let typed = control.raw_at(command, limit, &mut |_| {}).await;
+                    assert_eq!(typed, Ok(()), "{command}");
+                }
+            };
+            let answering = async {
+                // The first is under way, and no more can be known than that something was meant for it.
+                Timer::after_millis(100).await;
+                modem.say("\r\nOK\r\n").await;
+                Timer::after_millis(100).await;
+                modem.say("\r\nOK\r\n").await;
+                Timer::after_millis(100).await;
+                modem.expect("AT+FIRST=\"longer than the UART\"").await;
+                for command in ["AT+SECOND", "AT+THIRD"] {
+                    let next = with_timeout(limit, modem.command()).await;
+                    assert_eq!(next.as_deref(), Ok(command));
+                    modem.say("\r\nOK\r\n").await;
+                }
+            };
+            embassy_futures::join::join(typing, answering).await;
+        };
+        match select(runner.run(), script).await {
+            Either::First(error) => panic!("{error}"),
+            Either::Second(()) => {}
+        }
+    });
+}
+
 /// 16-bit XOR over big-endian pairs (bg96 sheet, section 3).
 fn checksum(bytes: &[u8]) -> u16 {
     let pair = |pair: &[u8]| u16::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u16::from);
