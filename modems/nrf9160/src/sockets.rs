@@ -377,11 +377,9 @@ async fn send_until_left(
     if bits & (ERR | NVAL) != 0 {
         return Err(AtError::Refused(Code::Plain));
     }
-    Ok(if bits & HUP != 0 {
-        Sent::NotConnected
-    } else {
-        Sent::Accepted
-    })
+    // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
+    // them.
+    Ok(Sent::Accepted)
 }
 
 /// Up to where the bytes from `offset` on have no three `+` in a row.
