@@ -300,9 +300,15 @@ pub enum ConnectError {
     /// The policy asks for something that this modem does not have. Nothing was sent if that is known
     /// of its firmware, otherwise its settings were tried; no connection was attempted.
     Lacks(Feature),
+    /// The modem's firmware has a defect, or was built in a way, that makes this impossible. Nothing was
+    /// sent for the connection.
+    Firmware {
+        /// What is wrong with it, and the way out.
+        reason: &'static str,
+    },
     /// The modem tried and reported a failure.
     Refused(Refusal),
-    /// The modem is to push data, up to `needed` bytes at once, and the receive rings are smaller.
+    /// The modem hands over up to `needed` bytes at once, asked or not, and the receive rings are smaller.
     RingTooSmall {
         /// The least `RX` of [`State`](crate::State), in bytes.
         needed: usize,
@@ -350,10 +356,11 @@ impl fmt::Display for ConnectError {
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
+            Self::Firmware { reason } => f.write_str(reason),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::RingTooSmall { needed } => write!(
                 f,
-                "a modem that pushes data needs receive rings of {needed} bytes: raise RX of State, or let data be fetched"
+                "this modem hands over up to {needed} bytes at once: raise RX of State, or let data be fetched where it is pushed"
             ),
             Self::TimedOut => f.write_str(
                 "the modem reported no result of the connection within its own limit: try again, and check the signal",
@@ -390,7 +397,9 @@ impl embedded_io::Error for ConnectError {
             Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
-            Self::Lacks(_) | Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Firmware { .. } | Self::Lacks(_) | Self::Unsupported { .. } => {
+                ErrorKind::Unsupported
+            }
             Self::Unverifiable(_) => ErrorKind::PermissionDenied,
             Self::At(_) | Self::ClockNotSet { .. } => ErrorKind::Other,
         }
@@ -422,6 +431,10 @@ pub enum SocketError {
     /// The modem reset, lost the network or the connection, or an exchange of payload did not end
     /// as its grammar says, so that nothing more can be trusted to be in order.
     ConnectionReset,
+    /// The peer sent a TLS record larger than the modem takes, see
+    /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller
+    /// messages or fragments, or use a firmware with a larger limit.
+    RecordTooLarge,
     /// The modem pushes data, and it was not read for so long that other sockets would have had to
     /// wait: read faster, give the socket a larger ring, or let data be fetched.
     RxOverrun,
@@ -435,6 +448,9 @@ impl fmt::Display for SocketError {
                 "the peer closed the connection without an answer: check what was sent first, such as a login"
             }
             Self::ConnectionReset => "the connection was lost: connect again",
+            Self::RecordTooLarge => {
+                "the peer sent a TLS record larger than the modem takes: let it send smaller messages, or use a firmware of the modem with a larger limit"
+            }
             Self::RxOverrun => {
                 "pushed data was not read in time, so the connection was given up: read faster or use a larger ring"
             }
@@ -456,7 +472,7 @@ impl embedded_io::Error for SocketError {
         match self {
             Self::BrokenPipe | Self::ClosedUnanswered => ErrorKind::BrokenPipe,
             Self::ConnectionReset => ErrorKind::ConnectionReset,
-            Self::RxOverrun => ErrorKind::OutOfMemory,
+            Self::RecordTooLarge | Self::RxOverrun => ErrorKind::OutOfMemory,
         }
     }
 }
@@ -487,6 +503,9 @@ pub enum CredentialError<S> {
     RecordNotWritten,
     /// Reading the content failed on our side.
     Source(S),
+    /// The modem changes credentials only while it is off the network, which would end the connections
+    /// there are: close them first. Nothing was sent.
+    SocketsOpen,
     /// Our side gave no byte for so long that the modem would have given up.
     SourceTooSlow,
     /// The content ended before its announced length.
@@ -514,6 +533,9 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 "the record of what is stored could not be written, so nothing was sent: check the flash it is in",
             ),
             Self::Source(error) => write!(f, "reading the credential: {error}"),
+            Self::SocketsOpen => f.write_str(
+                "this modem changes credentials only while it is off the network, which would end the open connections: close them first, or allow it in the configuration",
+            ),
             Self::SourceTooSlow => f.write_str(
                 "the source of the credential gave no byte for seconds: read it into memory first, and not from a socket of the same modem",
             ),

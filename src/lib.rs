@@ -56,10 +56,12 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, Proof,
+    Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Hasher, Kind, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
-pub use engine::{ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Upload};
+pub use engine::{
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Rings, Runner, State, Together, Upload,
+};
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };

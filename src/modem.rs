@@ -7,7 +7,7 @@ use embassy_time::Duration;
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Kind, Source, Stored, Tag};
+use crate::credentials::{Accepts, Comparison, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
@@ -122,10 +122,45 @@ pub enum Abort {
     Escape,
     /// Feed the missing bytes as filler, then synchronise.
     Filler,
+    /// Empty the modem's line of what a quoted argument has put there, close the quote, synchronise.
+    Quote,
     /// Bring the modem up anew.
     Restart,
     /// The modem is in line mode: send [`Modem::SYNC`] and skip everything up to its answer.
     Synchronise,
+}
+
+/// What ends a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Terminator {
+    /// CR, as V.250 says.
+    Cr,
+    /// CR LF, adjacent.
+    CrLf,
+    /// LF.
+    Lf,
+}
+
+impl Terminator {
+    /// Its bytes.
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Cr => b"\r",
+            Self::CrLf => b"\r\n",
+            Self::Lf => b"\n",
+        }
+    }
+}
+
+/// Where the engine looks for data that no notice announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Polling {
+    /// The first look after traffic; the pause doubles with each that finds nothing.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
 }
 
 /// Fixed figures of a backend.
@@ -202,8 +237,12 @@ pub enum Received {
     Data(usize),
     /// The modem has none.
     Empty,
+    /// The peer closed, and everything it sent was fetched.
+    End,
     /// The modem says that the socket is not connected.
     NotConnected,
+    /// The modem gave the connection up over a TLS record larger than it takes.
+    TooLarge,
 }
 
 /// One modem family: its dialect and its flows. It does no I/O of its own; a flow is an async fn
@@ -215,6 +254,8 @@ pub enum Received {
 pub trait Modem {
     /// What credentials it takes.
     const ACCEPTS: Accepts;
+    /// What a [comparison](Self::compare) that finds the same rests on.
+    const PROOF: Proof = Proof::ReadBack;
     /// Fixed figures.
     const LIMITS: Limits;
     /// The modem's name, as in the host tool's `--modem`.
@@ -237,6 +278,18 @@ pub trait Modem {
     ///
     /// A pushing modem needs hardware flow control: it is held back while a ring is full.
     fn push_unit(&self) -> Option<usize> {
+        None
+    }
+
+    /// The least room in a ring that a fetch needs, where a fetch cannot be told how much it may bring.
+    /// A connect with smaller rings is refused.
+    fn fetch_unit(&self) -> usize {
+        1
+    }
+
+    /// For sockets that are opened from now on: how they are looked after where the modem gives no
+    /// notice of data; `None` where it does, and a look is only for notices that were missed.
+    fn polling(&self) -> Option<Polling> {
         None
     }
 

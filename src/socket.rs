@@ -70,7 +70,8 @@ impl<'a, M: Modem> Sockets<'a, M> {
         let _turn = engine.core.open_turn.acquire().await;
         let at = engine.up().await.map_err(ConnectError::BringUp)?;
         let push = self.modem.push_unit();
-        if let Some(needed) = push.filter(|&unit| engine.table.rx(Slot(0)).capacity() < unit) {
+        let needed = push.unwrap_or(self.modem.fetch_unit());
+        if engine.table.rx(Slot(0)).capacity() < needed {
             return Err(ConnectError::RingTooSmall { needed });
         }
         // Before there is an id that would have to be closed.
@@ -91,7 +92,7 @@ impl<'a, M: Modem> Sockets<'a, M> {
         if state.phase.get() != SocketPhase::Opening {
             return Err(ConnectError::At(crate::error::AtError::ModemReset));
         }
-        state.opened(engine.core.fixed.timing.poll);
+        state.opened(engine.core.fixed.timing.poll, self.modem.polling());
         engine.core.work.wake();
         info!("connected, checked of the server: {}", socket.verified);
         Ok(socket)

@@ -123,7 +123,7 @@ mod tests {
             cert: write(contents[1], cert),
             key: write(contents[2], key),
         };
-        block_on(async { read(&args, &session::accepts(ModemName::Bg96)?).await })
+        block_on(async { read(&args, &session::accepts(ModemName::Bg96)).await })
     }
 
     #[test]

@@ -16,11 +16,12 @@ use crate::args::{ModemArgs, ModemName};
 pub(crate) use crate::failure::Failure;
 use crate::port::PortName;
 
-/// A modem that can be simulated, but has no backend.
+/// A modem that the demo does not show.
 pub(crate) fn not_implemented(modem: ModemName) -> Failure {
     let name = modem.as_str();
-    Failure::new(format!("not implemented for {name} yet"))
-        .hint(format!("`sectag simulate --modem {name}` works"))
+    Failure::new(format!("the demo is not implemented for {name} yet")).hint(format!(
+        "`sectag simulate --modem {name}` is a modem for the other commands"
+    ))
 }
 
 /// What a connection was meant to be.

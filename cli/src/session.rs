@@ -11,6 +11,7 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
 use sectag::{Accepts, Control, NoPins, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
+use sectag_nrf9160::Nrf9160;
 
 use crate::args::{ClockSource, ModemArgs, ModemName};
 use crate::hints::{self, Failure};
@@ -35,10 +36,10 @@ pub(crate) trait Job {
 }
 
 /// What credentials the modem takes.
-pub(crate) fn accepts(name: ModemName) -> Result<Accepts, Failure> {
+pub(crate) fn accepts(name: ModemName) -> Accepts {
     match name {
-        ModemName::Bg96 => Ok(Bg96::ACCEPTS),
-        ModemName::Nrf9160 => Err(hints::not_implemented(name)),
+        ModemName::Bg96 => Bg96::ACCEPTS,
+        ModemName::Nrf9160 => Nrf9160::ACCEPTS,
     }
 }
 
@@ -71,7 +72,10 @@ async fn begin<J: Job>(
             let config = bg96_config(args, report)?;
             attach(Bg96::new(config), args, report, up, job).await
         }
-        ModemName::Nrf9160 => Err(hints::not_implemented(args.modem)),
+        ModemName::Nrf9160 => {
+            let config = nrf9160_config(args, report)?;
+            attach(Nrf9160::new(config), args, report, up, job).await
+        }
     }
 }
 
@@ -182,13 +186,7 @@ fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
             .apn(leak(apn))
             .map_err(|error| Failure::new(format!("--apn: {error}")))?;
     }
-    let pin = secret::resolve(
-        "--sim-pin",
-        args.sim_pin.as_deref(),
-        "SECTAG_SIM_PIN",
-        report,
-    )?;
-    if let Some(pin) = pin {
+    if let Some(pin) = sim_pin(args, report)? {
         config = config
             .pin(leak(&pin))
             .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
@@ -197,6 +195,33 @@ fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
         config = config.flow_control();
     }
     Ok(config)
+}
+
+fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::Config, Failure> {
+    let mut config = sectag_nrf9160::Config::new();
+    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
+        config = config.keep_clock();
+    }
+    if let Some(apn) = &args.apn {
+        config = config
+            .apn(leak(apn))
+            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
+    }
+    if let Some(pin) = sim_pin(args, report)? {
+        config = config
+            .pin(leak(&pin))
+            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+    }
+    Ok(config)
+}
+
+fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure> {
+    secret::resolve(
+        "--sim-pin",
+        args.sim_pin.as_deref(),
+        "SECTAG_SIM_PIN",
+        report,
+    )
 }
 
 /// A backend's configuration is meant for a `const`; this process makes one and ends.

@@ -68,6 +68,14 @@ impl<'b> CommandLine<'b> {
         self.len
     }
 
+    /// Ends with the opening quote of an argument that [`At::quote`](crate::At::quote) streams, and returns
+    /// the length so far.
+    pub fn open_quote(mut self) -> usize {
+        self.separate();
+        self.put(b"\"");
+        self.len
+    }
+
     fn separate(&mut self) {
         self.put(if self.arguments { b"," } else { b"=" });
         self.arguments = true;

@@ -70,19 +70,29 @@ impl defmt::Format for Digest {
     }
 }
 
-pub(crate) struct Hasher(Sha256);
+/// Makes a [`Digest`] of bytes that come in pieces.
+pub struct Hasher(Sha256);
 
 impl Hasher {
-    pub(crate) fn new() -> Self {
+    /// Of nothing yet.
+    pub fn new() -> Self {
         Self(Sha256::new())
     }
 
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    pub(crate) fn finish(self) -> Digest {
+    /// The digest of all.
+    pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
+    }
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -7,7 +7,7 @@ mod set;
 mod source;
 mod store;
 
-pub use digest::Digest;
+pub use digest::{Digest, Hasher};
 pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};
 pub use set::{CredentialSet, RotateError, SetError};
 pub use source::Source;
@@ -77,12 +77,22 @@ pub struct Stored {
     pub kind: Kind,
     /// Its length in bytes, where the modem tells.
     pub len: Option<usize>,
+    /// SHA-256 over its bytes, where the modem tells.
+    pub digest: Option<Digest>,
+    /// The number under which the modem itself keeps it, where that is not the tag.
+    pub place: Option<u32>,
 }
 
 impl Stored {
     /// An entry as a backend's listing found it.
     pub const fn new(tag: Tag, kind: Kind, len: Option<usize>) -> Self {
-        Self { tag, kind, len }
+        Self {
+            tag,
+            kind,
+            len,
+            digest: None,
+            place: None,
+        }
     }
 }
 

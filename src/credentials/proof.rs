@@ -21,6 +21,8 @@ pub enum Ensured {
 pub enum Proof {
     /// A [`ProvisionRecord`] says so, and the modem has something of that length.
     Record,
+    /// The modem tells their SHA-256.
+    Digest,
     /// They were read back and compared, all of them.
     ReadBack,
 }

@@ -145,7 +145,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         let (at, _turn) = self.exclusive().await?;
         let found = self.modem.compare(at, tag, kind, &mut content).await?;
         if found == Comparison::Same {
-            return Ok(Ensured::AlreadyThere(Proof::ReadBack));
+            return Ok(Ensured::AlreadyThere(M::PROOF));
         }
         self.modem.store(at, tag, kind, &mut content).await?;
         Ok(Ensured::Stored)
@@ -162,7 +162,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         let (at, _turn) = self.exclusive().await?;
         let found = self.modem.compare(at, tag, kind, &mut content).await?;
         if found == Comparison::Same {
-            return Ok(Ensured::AlreadyThere(Proof::ReadBack));
+            return Ok(Ensured::AlreadyThere(M::PROOF));
         }
         let digest = Digest::of_source(&mut content).await?;
         if found == Comparison::Unreadable && record.recall(tag, kind).await == Some(digest) {

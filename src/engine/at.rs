@@ -10,11 +10,10 @@ use super::core::Rest;
 use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
 use super::custodian;
 use super::slots::SocketPhase;
-#[cfg(feature = "sleep")]
 use super::turn::Held;
 use crate::error::{AtError, ConnectError};
 use crate::fmt::Ascii;
-use crate::modem::{Final, Slot, Transfer};
+use crate::modem::{Final, Slot, Terminator, Transfer};
 
 /// A UART that takes nothing for this long is stuck.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
@@ -201,6 +200,73 @@ impl<'a> At<'a> {
         }
     }
 
+    /// Sends a command whose last argument is in quotes and as long as `len`; the command ends with the
+    /// opening quote, see [`CommandLine::open_quote`](crate::at::CommandLine::open_quote). The content is
+    /// handed over piece by piece, may turn out shorter, and must contain no quote; [`Upload::finish`] closes it.
+    pub async fn quote<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
+        let behind = len + 1 + self.engine.core.terminator.get().bytes().len();
+        let plan = Plan::Quoted { len: behind };
+        let exchange = self.begin(command, plan, deadline_of::<C>()).await?;
+        exchange.drained().await?;
+        Ok(Upload { exchange })
+    }
+
+    /// Sends a command after whose `OK` everything is payload of `slot`'s socket, see [`Pipe`]: `len`
+    /// bytes exactly, if the modem was told how many.
+    pub async fn pipe<C: AtatCmd>(
+        &self,
+        command: &C,
+        slot: Slot,
+        len: Option<usize>,
+    ) -> Result<Pipe<'a>, AtError> {
+        let plan = Plan::Pipe { slot, len };
+        let exchange = self.begin(command, plan, deadline_of::<C>()).await?;
+        let mut ready = |stage| matches!(stage, Stage::Data { .. } | Stage::Done(_));
+        match exchange.step(&mut ready).await? {
+            Stage::Data { .. } => Ok(Pipe { exchange, slot }),
+            Stage::Done(Outcome::Final(Final::Error(code))) => Err(AtError::Refused(code)),
+            Stage::Done(Outcome::Reset) => Err(AtError::ModemReset),
+            _ => Err(AtError::Garbled),
+        }
+    }
+
+    /// Copies what waits to be sent on a socket, from `offset` on, and returns how much that was.
+    pub fn peek(&self, slot: Slot, offset: usize, into: &mut [u8]) -> usize {
+        self.engine.table.tx(slot).peek(offset, into)
+    }
+
+    /// From now on, command lines end so.
+    pub fn set_terminator(&self, terminator: Terminator) {
+        self.engine.core.terminator.set(terminator);
+    }
+
+    /// Waits for the turn of flows whose exchanges belong together, such as choosing a socket and then
+    /// using it. Only flows that ask for it wait for each other.
+    pub async fn together(&self) -> Together<'a> {
+        Together(self.engine.core.flow_turn.acquire().await)
+    }
+
+    /// For bring-up from an unknown phase: leaves a quoted argument without completing its line. Returns
+    /// whether the modem is in line mode.
+    pub async fn unquote(&self) -> bool {
+        let core = self.engine.core;
+        core.turn.acquire().await.keep();
+        let ending = EndOnDrop(core);
+        let synchronised = custodian::unquote(self.engine).await;
+        core.resync.set(Resync::Off);
+        core.set_stage(Stage::Done(Outcome::Reset));
+        drop(ending);
+        synchronised
+    }
+
+    /// Whether somebody has a connection, or is making one.
+    pub fn has_sockets(&self) -> bool {
+        let slots = self.engine.table.slots();
+        slots.iter().any(|slot| {
+            slot.user.get() && matches!(slot.phase.get(), SocketPhase::Open | SocketPhase::Opening)
+        })
+    }
+
     /// Waits for the result of opening `slot`: the vendor's number, 0 for success.
     pub async fn opened(&self, slot: Slot, timeout: Duration) -> Result<u16, ConnectError> {
         let mut result = None;
@@ -377,7 +443,8 @@ impl<'a> At<'a> {
         }
         let core = self.engine.core;
         let len = command.write(&mut core.out.borrow_mut()[..]);
-        if len > COMMAND_LIMIT {
+        // The terminator may be longer by one than the CR that stands for it.
+        if len + core.terminator.get().bytes().len() - 1 > COMMAND_LIMIT {
             return Err(AtError::TooLong);
         }
         trace_command(&core.out.borrow()[..len], core.fixed.secret);
@@ -480,6 +547,14 @@ impl Exchange<'_> {
         }
     }
 
+    /// Waits until everything that was handed over is on the UART.
+    async fn drained(&self) -> Result<(), AtError> {
+        let core = self.engine.core;
+        let mut drained =
+            |stage| core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_));
+        self.step(&mut drained).await.map(|_| ())
+    }
+
     /// Waits until `ready` holds for the stage, as long as the exchange moves within its time limit.
     async fn step(&self, ready: &mut dyn FnMut(Stage) -> bool) -> Result<Stage, AtError> {
         let core = self.engine.core;
@@ -514,7 +589,7 @@ impl Drop for Exchange<'_> {
                 core.forsake();
                 return;
             }
-            if let Plan::Upload { .. } = core.plan.get() {
+            if let Plan::Upload { .. } | Plan::Quoted { .. } = core.plan.get() {
                 // It may hold the end of a private key.
                 core.out.borrow_mut().zeroize();
             }
@@ -551,17 +626,96 @@ impl Upload<'_> {
             }
             core.out.borrow_mut()[..now.len()].copy_from_slice(now);
             core.submit(now.len());
-            let mut drained = |stage| {
-                core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_))
-            };
-            self.exchange.step(&mut drained).await?;
+            self.exchange.drained().await?;
             bytes = later;
         }
         Ok(())
     }
 
     /// Waits for the final result; `sink` sees the information lines, such as a checksum.
-    pub async fn finish(self, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+    pub async fn finish(mut self, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+        let core = self.exchange.engine.core;
+        if let Plan::Quoted { .. } = core.plan.get() {
+            // The content may have turned out shorter.
+            if let Stage::Data { .. } = core.stage.get() {
+                let left = 1 + core.terminator.get().bytes().len();
+                core.stage.set(Stage::Data { left });
+            }
+            self.write(b"\"").await?;
+            self.write(core.terminator.get().bytes()).await?;
+        }
         accept(self.exchange.finish(sink).await?, Final::Ok)
     }
 }
+
+/// Data mode under way: what is handed over goes to the peer, until it is left.
+///
+/// Dropping it early makes the runner leave data mode; the socket must not be used any more.
+pub struct Pipe<'a> {
+    exchange: Exchange<'a>,
+    slot: Slot,
+}
+
+impl Pipe<'_> {
+    /// Sends the bytes from `offset` to `end` of what waits to be sent on the socket; returns when they
+    /// are on the UART.
+    pub async fn copy(&self, offset: usize, end: usize) -> Result<(), AtError> {
+        let core = self.exchange.engine.core;
+        let mut at = offset;
+        while at < end {
+            if !matches!(core.stage.get(), Stage::Data { .. }) {
+                return Err(self.ended());
+            }
+            let chunk = (end - at).min(COMMAND_LIMIT);
+            let ring = self.exchange.engine.table.tx(self.slot);
+            let count = ring.peek(at, &mut core.out.borrow_mut()[..chunk]);
+            if count == 0 {
+                return Err(AtError::Garbled);
+            }
+            core.submit(count);
+            self.exchange.drained().await?;
+            at += count;
+        }
+        Ok(())
+    }
+
+    /// Sends nothing for so long. An error when the modem leaves data mode meanwhile.
+    pub async fn pause(&self, time: Duration) -> Result<(), AtError> {
+        let core = self.exchange.engine.core;
+        let mut ended = || matches!(core.stage.get(), Stage::Done(_));
+        if core
+            .changed
+            .until_or(Instant::now() + time, &mut ended)
+            .await
+        {
+            return Err(self.ended());
+        }
+        Ok(())
+    }
+
+    /// Sends `+++` where data mode has no announced length, and waits for the modem's word that it has left
+    /// it. The silence before is the caller's.
+    pub async fn leave(self) -> Result<Final, AtError> {
+        let core = self.exchange.engine.core;
+        if let Plan::Pipe { len: None, .. } = core.plan.get() {
+            // The next line is the end.
+            core.stage.set(Stage::Line);
+            core.out.borrow_mut()[..3].copy_from_slice(b"+++");
+            core.submit(3);
+            #[cfg(feature = "tap")]
+            core.out_class.set(crate::tap::Sent::Filler);
+        }
+        self.exchange.finish(&mut |_| {}).await
+    }
+
+    fn ended(&self) -> AtError {
+        match self.exchange.engine.core.stage.get() {
+            Stage::Done(Outcome::Final(Final::Error(code))) => AtError::Refused(code),
+            Stage::Done(Outcome::Reset) => AtError::ModemReset,
+            _ => AtError::Garbled,
+        }
+    }
+}
+
+/// The turn of [`At::together`], until it is dropped.
+pub struct Together<'a>(#[expect(dead_code, reason = "held")] Held<'a>);

@@ -15,7 +15,7 @@ use super::turn::Turn;
 use crate::at::framer::{Event, Framer};
 use crate::error::{BringUpError, SocketError};
 use crate::fmt::Ascii;
-use crate::modem::{Final, Line, Modem, Phase, Slot, Sync, Timing, Urc};
+use crate::modem::{Final, Line, Modem, Phase, Slot, Sync, Terminator, Timing, Urc};
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
@@ -73,6 +73,11 @@ pub(crate) enum Plan {
     Collect,
     /// Information lines are handed to the caller one by one.
     Lines,
+    /// After `OK`, the caller hands over bytes of a socket's: exactly `len`, where the modem was told how
+    /// many, or else until data mode is left.
+    Pipe { slot: Slot, len: Option<usize> },
+    /// The line ends inside quotes, and `len` bytes follow, the last of which close and end it.
+    Quoted { len: usize },
     /// At most `max` bytes of payload are collected in the place of an answer.
     Fetch { max: usize },
     /// The same for a line that somebody typed: the modem may do something else than answer.
@@ -225,6 +230,7 @@ pub(crate) struct Core {
     out_given: Cell<usize>,
     /// Counts what was put into `out`: a write of an earlier content must not count for this one.
     pub(crate) out_turn: Cell<u32>,
+    pub(crate) terminator: Cell<Terminator>,
     pub(crate) answer: RefCell<Text<ANSWER_LIMIT>>,
     pub(crate) watch: RefCell<Watch>,
     pub(crate) name: RefCell<Text<NAME_LIMIT>>,
@@ -248,6 +254,8 @@ pub(crate) struct Core {
     pub(crate) open_turn: Turn,
     /// Held by whoever changes credentials.
     pub(crate) store_turn: Turn,
+    /// Held by flows whose exchanges belong together, see [`At::together`](crate::At::together).
+    pub(crate) flow_turn: Turn,
     /// Counts exchanges: one that lost its turn must not end another.
     pub(crate) exchange: Cell<u32>,
     /// Most bytes of payload that an exchange which was given up may still bring.
@@ -300,6 +308,7 @@ impl Core {
             in_flight: Cell::new(0),
             out_given: Cell::new(0),
             out_turn: Cell::new(0),
+            terminator: Cell::new(Terminator::Cr),
             answer: RefCell::new(Text::new()),
             watch: RefCell::new(Watch {
                 prefix: "",
@@ -322,6 +331,7 @@ impl Core {
             turn: Turn::new(),
             open_turn: Turn::new(),
             store_turn: Turn::new(),
+            flow_turn: Turn::new(),
             exchange: Cell::new(0),
             late_payload: Cell::new(0),
             failed_closes: Cell::new(0),
@@ -365,11 +375,12 @@ impl Core {
 
     /// Starts an exchange whose command line is in `out`. The caller holds the turn.
     pub(crate) fn begin(&self, len: usize, plan: Plan, timeout: Duration) {
+        let len = self.terminate(len);
         let out = self.out.borrow();
         let line = out[..len].strip_prefix(b"AT").unwrap_or(&out[..len]);
         let end = line
             .iter()
-            .position(|byte| matches!(byte, b'=' | b'?' | b'\r' | b';'))
+            .position(|byte| matches!(byte, b'=' | b'?' | b'\r' | b'\n' | b';'))
             .unwrap_or(line.len());
         let mut name = self.name.borrow_mut();
         name.clear();
@@ -384,10 +395,16 @@ impl Core {
         self.plan.set(plan);
         // Also what comes late of one that was given up.
         let late = self.private.get() && self.resync.get() != Resync::Off;
-        self.private
-            .set(late || matches!(plan, Plan::Fetch { .. } | Plan::Upload { .. }));
+        self.private.set(
+            late || matches!(
+                plan,
+                Plan::Fetch { .. } | Plan::Upload { .. } | Plan::Quoted { .. }
+            ),
+        );
         self.stage.set(match plan {
-            Plan::Send { .. } | Plan::Upload { .. } => Stage::Prompt,
+            Plan::Send { .. } | Plan::Upload { .. } | Plan::Pipe { .. } => Stage::Prompt,
+            // The line itself is a part of what is counted.
+            Plan::Quoted { len: behind } => Stage::Data { left: len + behind },
             _ => Stage::Line,
         });
         self.framer
@@ -412,11 +429,28 @@ impl Core {
         self.changed.wake();
     }
 
+    /// Ends the line in `out`, which ends with CR, as this modem wants it; returns its length. One that is
+    /// not complete has none.
+    fn terminate(&self, len: usize) -> usize {
+        let mut out = self.out.borrow_mut();
+        let Some(line) = out[..len].strip_suffix(b"\r") else {
+            return len;
+        };
+        let (at, end) = (line.len(), self.terminator.get().bytes());
+        // Whoever wrote the line has left room.
+        let Some(room) = out.get_mut(at..at + end.len()) else {
+            return len;
+        };
+        room.copy_from_slice(end);
+        at + end.len()
+    }
+
     /// Has the first `len` bytes of `out` put on the UART.
     pub(crate) fn submit(&self, len: usize) {
         #[cfg(feature = "tap")]
         self.out_class.set(match self.plan.get() {
-            Plan::Upload { .. } => crate::tap::Sent::Upload,
+            Plan::Upload { .. } | Plan::Quoted { .. } => crate::tap::Sent::Upload,
+            Plan::Pipe { slot, .. } => crate::tap::Sent::Payload(slot.0),
             _ => crate::tap::Sent::Filler,
         });
         self.out_turn.set(self.out_turn.get().wrapping_add(1));
@@ -446,8 +480,15 @@ impl Core {
     /// What the modem waits for, should the exchange be given up now.
     pub(crate) fn phase(&self) -> Phase {
         match self.stage.get() {
-            Stage::Data { left } => Phase::Counted { left },
             Stage::Done(Outcome::Garbled) => self.violated.get(),
+            Stage::Data { .. } if matches!(self.plan.get(), Plan::Quoted { .. }) => Phase::Quoted,
+            // Also when all is sent: it is left, or has left it, with a word of its own.
+            Stage::Data { .. } | Stage::Line
+                if matches!(self.plan.get(), Plan::Pipe { len: None, .. }) =>
+            {
+                Phase::Data
+            }
+            Stage::Data { left } => Phase::Counted { left },
             Stage::Prompt => Phase::Prompt,
             _ => Phase::Line,
         }
@@ -694,9 +735,11 @@ impl Core {
         // The answer to payload may be quicker than the UART's word that the last of it is out.
         if let (
             Stage::Data { left },
-            Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail),
+            Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail | Final::Error(_)),
         ) = (self.stage.get(), kind)
             && left <= self.in_flight.get()
+            && (!matches!(kind, Line::Final(Final::Error(_)))
+                || matches!(self.plan.get(), Plan::Quoted { .. }))
         {
             self.stage.set(Stage::Line);
         }
@@ -744,7 +787,7 @@ impl Core {
             // Until ATE0 has taken effect.
             Line::Info if echo => {}
             Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
-                Plan::Lines | Plan::Raw | Plan::Upload { .. } => {
+                Plan::Lines | Plan::Raw | Plan::Upload { .. } | Plan::Quoted { .. } => {
                     self.set_stage(Stage::Info);
                     return true;
                 }
@@ -793,11 +836,16 @@ impl Core {
                 return;
             }
             (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
+            (Stage::Prompt, Plan::Pipe { len, .. }, Final::Ok) => {
+                return self.data(len.unwrap_or(usize::MAX));
+            }
             // A result while it still counts our bytes: it has stopped counting, nobody knows when.
             (Stage::Data { .. }, ..) => false,
             (_, _, Final::Error(_)) => true,
             (Stage::Prompt, ..) => false,
-            (_, Plan::Send { .. }, end) => matches!(end, Final::SendOk | Final::SendFail),
+            (_, Plan::Send { .. } | Plan::Pipe { .. }, end) => {
+                matches!(end, Final::SendOk | Final::SendFail)
+            }
             (_, _, end) => end == Final::Ok,
         };
         // Not asked for: what is sent now goes to a peer.

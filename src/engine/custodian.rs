@@ -14,6 +14,10 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(1);
 const SYNC_TRIES: usize = 3;
 /// Silence before and behind `+++`: at least 1 s (bg96 sheet, 4.7), and a UART may be slow.
 const ESCAPE_GUARD: Duration = Duration::from_millis(1100);
+/// The longest line that a modem keeps, and more (nrf9160 sheet, 1.4: 4095).
+const LINE_BUFFER: usize = 4096;
+const BACKSPACE: u8 = 8;
+const QUOTE_PAUSE: Duration = Duration::from_millis(100);
 /// A caller that has not looked at its exchange for this long after its limit has lost it.
 const CALLER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -34,7 +38,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
         // From now on it is not its caller's.
         core.exchange.set(core.exchange.get().wrapping_add(1));
         core.orphan.set(true);
-        let upload = matches!(core.plan.get(), Plan::Upload { .. });
+        let upload = matches!(core.plan.get(), Plan::Upload { .. } | Plan::Quoted { .. });
         settle(engine, modem).await;
         if upload {
             core.tidy.set(true);
@@ -59,13 +63,22 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             Stage::Data { left } if matches!(core.plan.get(), Plan::Upload { .. }) => {
                 feed_filler(engine, left);
             }
+            // Nobody brings the rest.
+            Stage::Data { .. }
+                if matches!(core.plan.get(), Plan::Quoted { .. } | Plan::Pipe { .. })
+                    && core.out_sent.get() >= core.out_len.get() =>
+            {
+                break;
+            }
             _ => {}
         }
         let before = core.stage.get();
         let mut moved = || {
             let idle = core.out_sent.get() >= core.out_len.get();
             let stage = core.stage.get();
-            stage != before && (idle || !matches!(stage, Stage::Data { .. }))
+            let fed = !matches!(core.plan.get(), Plan::Quoted { .. } | Plan::Pipe { .. });
+            (stage != before && (idle || !matches!(stage, Stage::Data { .. })))
+                || (idle && !fed && matches!(stage, Stage::Data { .. }))
         };
         let deadline = core.deadline.get();
         let moved = core.changed.until_or(deadline, &mut moved).await;
@@ -99,6 +112,7 @@ async fn settle<M: Modem>(engine: Engine<'_>, modem: &M) {
             escape(engine).await;
             synchronise(engine).await
         }
+        Abort::Quote => unquote(engine).await,
         Abort::Synchronise => synchronise(engine).await,
     };
     if synchronised {
@@ -137,6 +151,52 @@ async fn complete(engine: Engine<'_>, left: usize) {
         }
         left -= chunk;
     }
+}
+
+/// Gets out of a quoted argument without completing the line that it is in, which would store what came
+/// of it so far: deletes the line, backspace by backspace, and closes the quote with one that is deleted
+/// too. A parser that counts deleted quotes is then where the other one was, so that it is done twice
+/// (nrf9160 sheet, 1.4).
+///
+/// The caller holds the turn.
+pub(crate) async fn unquote(engine: Engine<'_>) -> bool {
+    let core = engine.core;
+    core.stage.set(Stage::Line);
+    for _ in 0..2 {
+        let mut left = LINE_BUFFER;
+        while left > 0 {
+            let chunk = left.min(COMMAND_LIMIT);
+            core.out.borrow_mut()[..chunk].fill(BACKSPACE);
+            if !put(engine, chunk).await {
+                return false;
+            }
+            left -= chunk;
+        }
+        let end = core.terminator.get().bytes();
+        {
+            let mut out = core.out.borrow_mut();
+            out[..2].copy_from_slice(&[b'"', BACKSPACE]);
+            out[2..2 + end.len()].copy_from_slice(end);
+        }
+        if !put(engine, 2 + end.len()).await {
+            return false;
+        }
+        // An ERROR, or nothing.
+        Timer::after(QUOTE_PAUSE).await;
+        if synchronise(engine).await {
+            return true;
+        }
+    }
+    false
+}
+
+/// Has the first `len` bytes of `out` put on the UART; returns whether it took them.
+async fn put(engine: Engine<'_>, len: usize) -> bool {
+    let core = engine.core;
+    core.submit(len);
+    let limit = Instant::now() + SYNC_PATIENCE;
+    let mut drained = || core.out_sent.get() >= core.out_len.get();
+    core.changed.until_or(limit, &mut drained).await
 }
 
 /// Leaves data mode: `+++` between two silences. In line mode it is noise in front of the next command,

@@ -20,7 +20,7 @@ mod supervisor;
 mod tap;
 mod turn;
 
-pub use self::at::{At, Upload};
+pub use self::at::{At, Pipe, Together, Upload};
 pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
 pub use self::slots::Rings;

@@ -9,7 +9,7 @@ use embassy_time::{Duration, Instant};
 
 use super::ring::Ring;
 use crate::error::SocketError;
-use crate::modem::Slot;
+use crate::modem::{Polling, Slot};
 
 /// First poll after traffic; doubles up to [`Timing::poll`](crate::modem::Timing::poll).
 const FIRST_POLL: Duration = Duration::from_secs(2);
@@ -57,6 +57,8 @@ pub(crate) struct SlotState {
     pub(crate) busy_since: Cell<Option<Instant>>,
     pub(crate) poll_at: Cell<Instant>,
     poll_every: Cell<Duration>,
+    /// How the modem is looked after, see [`Modem::polling`](crate::modem::Modem::polling).
+    polling: Cell<Option<Polling>>,
     rx_waker: RefCell<WakerRegistration>,
     tx_waker: RefCell<WakerRegistration>,
 }
@@ -82,6 +84,7 @@ impl SlotState {
             busy_since: Cell::new(None),
             poll_at: Cell::new(Instant::MIN),
             poll_every: Cell::new(FIRST_POLL),
+            polling: Cell::new(None),
             rx_waker: RefCell::new(WakerRegistration::new()),
             tx_waker: RefCell::new(WakerRegistration::new()),
         }
@@ -109,8 +112,9 @@ impl SlotState {
         self.busy_since.set(None);
     }
 
-    pub(crate) fn opened(&self, poll: Duration) {
+    pub(crate) fn opened(&self, poll: Duration, polling: Option<Polling>) {
         self.phase.set(SocketPhase::Open);
+        self.polling.set(polling);
         self.poll_at.set(Instant::now().saturating_add(poll));
         self.traffic();
     }
@@ -119,13 +123,22 @@ impl SlotState {
     pub(crate) fn traffic(&self) {
         // What is pushed need not be looked for.
         if !self.push.get() {
-            self.poll_every.set(FIRST_POLL);
-            self.poll_at.set(Instant::now() + FIRST_POLL);
+            let first = self
+                .polling
+                .get()
+                .map_or(FIRST_POLL, |polling| polling.first);
+            self.poll_every.set(first);
+            self.poll_at.set(Instant::now() + first);
         }
     }
 
     pub(crate) fn polled_empty(&self, limit: Duration) {
         let every = self.poll_every.get();
+        if let Some(polling) = self.polling.get() {
+            // The look has told all: nothing was missed.
+            self.poll_at.set(Instant::now().saturating_add(every));
+            return self.poll_every.set((every * 2).min(polling.longest));
+        }
         self.poll_at.set(Instant::now().saturating_add(every));
         self.poll_every.set((every * 2).min(limit));
         // A long silence may as well be a missed close.

@@ -46,7 +46,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
             bring_up(engine, modem, power, &mut backoff).await;
             continue;
         }
-        let (wake_at, _) = next_job::<M>(engine, last);
+        let (wake_at, _) = next_job(engine, modem, last);
         let mut job = None;
         // Also when the time to look again has come nearer, as by a write that lingers.
         let mut ready = || {
@@ -54,7 +54,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
                 job = Some(Job::LinkChanged);
                 return true;
             }
-            let (sooner, next) = next_job::<M>(engine, last);
+            let (sooner, next) = next_job(engine, modem, last);
             job = next;
             job.is_some() || sooner < wake_at
         };
@@ -185,7 +185,7 @@ enum Job {
 }
 
 /// The next thing to do, or when to look again. Sockets take turns, starting behind `last`.
-fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
+fn next_job<M: Modem>(engine: Engine<'_>, modem: &M, last: u8) -> (Instant, Option<Job>) {
     let core = engine.core;
     let now = Instant::now();
     let mut wake_at = core.heard_at.get().saturating_add(core.fixed.timing.poll);
@@ -235,7 +235,8 @@ fn next_job<M: Modem>(engine: Engine<'_>, last: u8) -> (Instant, Option<Job>) {
         }
         // Small fetches cost as many exchanges as large ones: wait until half the ring is free.
         let room = rx.room().min(M::LIMITS.max_receive);
-        if room >= rx.capacity().min(M::LIMITS.max_receive).div_ceil(2) {
+        let least = rx.capacity().min(M::LIMITS.max_receive).div_ceil(2);
+        if room >= least.max(modem.fetch_unit()) {
             if state.readable.get() || state.poll_at.get() <= now {
                 return (now, Some(Job::Receive(slot, room)));
             }
@@ -401,6 +402,8 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         }
         // It was reset meanwhile.
         Ok(Received::Data(_)) => {}
+        Ok(Received::End) => state.end(),
+        Ok(Received::TooLarge) => state.fail(SocketError::RecordTooLarge),
         Ok(Received::Empty) if closed_before => state.end(),
         Ok(Received::Empty) if state.send_refused.get() && !state.peer_closed.get() => {
             state.fail(SocketError::ConnectionReset);

@@ -62,7 +62,8 @@ impl Core {
             _ if deaf && !line.starts_with(self.fixed.sync.answer.as_bytes()) => Received::Noise,
             _ if self.secret.get() => Received::SecretLine,
             // An echo of what was sent would be here too.
-            _ if (self.private.get() || matches!(self.plan.get(), Plan::Send { .. }))
+            _ if (self.private.get()
+                || matches!(self.plan.get(), Plan::Send { .. } | Plan::Pipe { .. }))
                 && (asked.is_empty() || !line.starts_with(asked)) =>
             {
                 Received::Noise

@@ -5,6 +5,7 @@ mod credentials;
 mod demo;
 mod doctor;
 mod mqtt;
+mod nrf9160;
 mod process;
 mod record;
 mod scenarios;

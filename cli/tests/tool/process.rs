@@ -183,18 +183,23 @@ pub(crate) fn run(args: &[&str]) -> Ended {
 /// `sectag simulate` on a pseudo terminal.
 pub(crate) struct Modem {
     pub(crate) tool: Tool,
+    name: &'static str,
     link: PathBuf,
     _dir: TempDir,
 }
 
 impl Modem {
     pub(crate) fn start(options: &[&str]) -> Self {
+        Self::start_named("bg96", options)
+    }
+
+    pub(crate) fn start_named(name: &'static str, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let link = dir.path().join("modem");
         let mut args = vec![
             "simulate",
             "--modem",
-            "bg96",
+            name,
             "--link",
             link.to_str().unwrap(),
         ];
@@ -204,6 +209,7 @@ impl Modem {
         assert_eq!(ready, format!("ready: {}", link.display()));
         Self {
             tool,
+            name,
             link,
             _dir: dir,
         }
@@ -219,7 +225,7 @@ impl Modem {
         &self.link
     }
 
-    /// Starts `sectag COMMAND... --modem bg96 --port LINK OPTIONS...`.
+    /// Starts `sectag COMMAND... --modem NAME --port LINK OPTIONS...`.
     pub(crate) fn start_tool(
         &self,
         command: &[&str],
@@ -228,7 +234,7 @@ impl Modem {
         input: &[u8],
     ) -> Tool {
         let mut args = command.to_vec();
-        args.extend(["--modem", "bg96", "--port", self.link.to_str().unwrap()]);
+        args.extend(["--modem", self.name, "--port", self.link.to_str().unwrap()]);
         args.extend(options);
         Tool::start(&args, environment, input)
     }

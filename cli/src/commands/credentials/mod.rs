@@ -15,7 +15,7 @@ use crate::session::{self, Job};
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     match args {
         Credentials::Store(args) => {
-            let accepts = session::accepts(args.modem.modem)?;
+            let accepts = session::accepts(args.modem.modem);
             let files = credential_file::read(&args.files, &accepts).await?;
             let job = Store {
                 args,
@@ -83,7 +83,7 @@ impl Job for Store<'_> {
                     format!("stored the {kind} under tag {tag}: {len} bytes ({seconds:.1} s)")
                 }
                 Ensured::AlreadyThere(_) => format!(
-                    "the {kind} is under tag {tag} already: {len} bytes, read back and compared ({seconds:.1} s)"
+                    "the {kind} is under tag {tag} already: {len} bytes, compared with the modem's ({seconds:.1} s)"
                 ),
             };
             report.result(&text, |object| {
@@ -120,8 +120,14 @@ impl Job for List<'_> {
                 None => report.note("nothing is stored"),
             }
         }
-        for Stored { tag, kind, len, .. } in found {
-            let digest = match control.digest(tag, kind).await {
+        for stored in found {
+            let Stored { tag, kind, len, .. } = stored;
+            // Where the modem tells it, it need not be read back.
+            let digest = match stored.digest {
+                Some(digest) => Ok(Some(digest)),
+                None => control.digest(tag, kind).await,
+            };
+            let digest = match digest {
                 Ok(digest) => digest.map(|digest| digest.to_string()),
                 Err(CredentialError::Unreadable) => None,
                 Err(error) => {
@@ -130,17 +136,28 @@ impl Job for List<'_> {
             };
             let size = len.map_or_else(|| "?".into(), |len| len.to_string());
             let shown = digest.as_deref().unwrap_or("cannot be read back");
-            report.result(&format!("{tag}\t{kind}\t{size} bytes\t{shown}"), |object| {
-                let object = object.number("tag", tag.0.into()).text("kind", word(kind));
-                let object = match len {
-                    Some(len) => object.number("bytes", len as u64),
-                    None => object,
-                };
-                match &digest {
-                    Some(digest) => object.text("sha256", digest),
-                    None => object,
-                }
-            })?;
+            // The number that the modem's own commands show.
+            let place = stored
+                .place
+                .map_or_else(String::new, |place| format!("\t{place}"));
+            report.result(
+                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}"),
+                |object| {
+                    let object = object.number("tag", tag.0.into()).text("kind", word(kind));
+                    let object = match len {
+                        Some(len) => object.number("bytes", len as u64),
+                        None => object,
+                    };
+                    let object = match stored.place {
+                        Some(place) => object.number("place", place.into()),
+                        None => object,
+                    };
+                    match &digest {
+                        Some(digest) => object.text("sha256", digest),
+                        None => object,
+                    }
+                },
+            )?;
         }
         Ok(())
     }

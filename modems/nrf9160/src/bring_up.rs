@@ -1,0 +1,320 @@
+//! From any state of the modem to one on the network and without sockets (sheet 1, 2 and 11).
+
+use core::cell::Cell;
+
+use embassy_time::{Duration, Instant, Timer};
+use sectag::at::{Fields, answer};
+use sectag::modem::Terminator;
+use sectag::{At, AtError, BringUpError, Code, Power};
+
+use crate::commands::{Arg, Command, QUICK, SLOW, accepted, ask};
+use crate::dialect::Firmware;
+use crate::{Nrf9160, clock, sockets};
+
+/// 0.5 to 1 s from a reset to `Ready` (sheet 1.5, estimated).
+const BOOT_LIMIT: Duration = Duration::from_secs(5);
+const PRESS: Duration = Duration::from_millis(200);
+/// A SIM is read within seconds of `+CFUN=1`.
+const SIM_LIMIT: Duration = Duration::from_secs(10);
+/// CR first: to a build that ends lines with it, the LF of CR LF would be the first byte of data mode.
+const TERMINATORS: [Terminator; 3] = [Terminator::Cr, Terminator::CrLf, Terminator::Lf];
+
+pub(crate) async fn run(
+    modem: &Nrf9160,
+    at: &mut At<'_>,
+    power: &mut dyn Power,
+) -> Result<(), BringUpError> {
+    wake(modem, at, power).await?;
+    let at = *at;
+    modem.forget();
+    identify(modem, at).await?;
+    step("AT#XCLOSE", sockets::close_all(modem, at).await)?;
+    network(modem, at).await?;
+    step("AT%CCLK", clock::bring_up(modem, at).await)
+}
+
+fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {
+    result.map_err(|error| BringUpError::At { command, error })
+}
+
+/// Gets answers out of the modem, finds out what ends a line for it, and synchronises.
+async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
+    let restarting = at.follow_restart();
+    if !restarting {
+        at.escape().await;
+    }
+    if !(answers(modem, at).await
+        || leaves_quotes(modem, at).await
+        || revive(modem, at, power).await)
+    {
+        return Err(BringUpError::NoAnswer);
+    }
+    // The answer to the query that synchronises says whether this was ever sent, see `dialect::line`.
+    step(
+        "AT+CMEE",
+        at.send(&Command::<QUICK>::new("+CMEE=1", &[])).await,
+    )?;
+    if at.synchronise().await {
+        Ok(())
+    } else {
+        Err(BringUpError::NoAnswer)
+    }
+}
+
+/// Asks with each terminator, the last that was answered first.
+async fn answers(modem: &Nrf9160, at: &mut At<'_>) -> bool {
+    let known = modem.terminator.get();
+    let others = TERMINATORS
+        .into_iter()
+        .filter(|other| Some(*other) != known);
+    for terminator in known.into_iter().chain(others) {
+        at.set_terminator(terminator);
+        if answers_twice(at).await {
+            modem.terminator.set(Some(terminator));
+            return true;
+        }
+    }
+    false
+}
+
+/// One answer may be to a line that ended elsewhere than this one; the first may be an ERROR to what was
+/// left of an earlier life.
+async fn answers_twice(at: &mut At<'_>) -> bool {
+    let mut in_a_row = 0;
+    let mut silences = 0;
+    for _ in 0..6 {
+        match at.send(&Command::<500>::new("", &[])).await {
+            Ok(_) => in_a_row += 1,
+            Err(AtError::ModemReset) => {
+                at.follow_restart();
+                in_a_row = 0;
+            }
+            Err(AtError::Refused(_)) => in_a_row = 0,
+            Err(_) => {
+                in_a_row = 0;
+                silences += 1;
+            }
+        }
+        if in_a_row == 2 {
+            return true;
+        }
+        if silences == 2 {
+            return false;
+        }
+    }
+    false
+}
+
+/// An MCU that was reset in the middle of a certificate leaves a modem that takes everything for its
+/// rest. The backspaces also complete a payload of announced length (SM).
+async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
+    for terminator in [Terminator::CrLf, Terminator::Cr, Terminator::Lf] {
+        at.set_terminator(terminator);
+        at.unquote().await;
+        at.follow_restart();
+        if answers_twice(at).await {
+            modem.terminator.set(Some(terminator));
+            return true;
+        }
+    }
+    false
+}
+
+/// By the wake pin and the reset pin, as far as they are there.
+async fn revive(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> bool {
+    if power.has_power_key() {
+        power.power_key(true);
+        Timer::after(PRESS).await;
+        power.power_key(false);
+        if boots(modem, at).await {
+            return true;
+        }
+    }
+    if power.has_reset() {
+        power.reset(true);
+        Timer::after(PRESS).await;
+        power.reset(false);
+    }
+    boots(modem, at).await
+}
+
+async fn boots(modem: &Nrf9160, at: &mut At<'_>) -> bool {
+    let limit = Instant::now() + BOOT_LIMIT;
+    while Instant::now() < limit {
+        at.follow_restart();
+        if answers(modem, at).await {
+            return true;
+        }
+    }
+    false
+}
+
+/// Which firmware this is (sheet 0.1).
+async fn identify(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
+    let version = Command::<QUICK>::new("#XSLMVER", &[]);
+    let slm = |fields: &mut Fields<'_>| fields.text().map(Firmware::slm);
+    let firmware = match ask(at, &version, "#XSLMVER:", slm).await {
+        Ok(Some(firmware)) => firmware,
+        Ok(None) => return step("AT#XSLMVER", Err(AtError::Garbled)),
+        Err(AtError::Refused(_)) if step("AT#XSMVER", accepted(at, "#XSMVER").await)? => {
+            Firmware::SERIAL_MODEM
+        }
+        // Neither: no firmware that this backend is for.
+        Err(error) => return step("AT#XSLMVER", Err(error)),
+    };
+    let mut native = false;
+    let listed = at
+        .lines(&Command::<QUICK>::new("#XCLAC", &[]), &mut |line| {
+            native |= line.trim_ascii() == b"AT#XCMNG";
+        })
+        .await;
+    step("AT#XCLAC", listed)?;
+    modem.firmware.set(firmware.with_native(native));
+    let limit = Command::<QUICK>::new("#XDATACTRL?", &[]);
+    if let Ok(Some(ms)) = ask(at, &limit, "#XDATACTRL:", |fields| fields.int()).await {
+        modem.silence.set(Duration::from_millis(ms.into()));
+    }
+    Ok(())
+}
+
+async fn network(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
+    let active = step("AT+CFUN?", is_active(at).await)?;
+    if let Some(apn) = modem.config.apn
+        && !step("AT+CGDCONT?", has_apn(at, apn.as_str()).await)?
+    {
+        if active {
+            step("AT+CFUN", functionality(at, 4).await)?;
+        }
+        let context = [Arg::Int(0), Arg::Quoted("IP"), Arg::Quoted(apn.as_str())];
+        step(
+            "AT+CGDCONT",
+            at.send(&Command::<QUICK>::new("+CGDCONT", &context)).await,
+        )?;
+    }
+    online(modem, at).await
+}
+
+async fn has_apn(at: At<'_>, apn: &str) -> Result<bool, AtError> {
+    let context = Command::<QUICK>::new("+CGDCONT?", &[]);
+    let same = Cell::new(false);
+    at.lines(&context, &mut |line| {
+        if let Some(text) = answer(line, "+CGDCONT:") {
+            let mut fields = Fields::new(text);
+            if fields.int() == Some(0) {
+                fields.next();
+                same.set(fields.text() == Some(apn));
+            }
+        }
+    })
+    .await?;
+    Ok(same.get())
+}
+
+/// Whether LTE is on (sheet 2: 1, 2 and 21).
+pub(crate) async fn is_active(at: At<'_>) -> Result<bool, AtError> {
+    let mode = Command::<QUICK>::new("+CFUN?", &[]);
+    let mode = ask(at, &mode, "+CFUN:", |fields| fields.int()).await?;
+    Ok(matches!(mode, Some(1 | 2 | 21)))
+}
+
+pub(crate) async fn functionality(at: At<'_>, mode: u32) -> Result<(), AtError> {
+    let args = [Arg::Int(mode)];
+    at.send(&Command::<SLOW>::new("+CFUN", &args))
+        .await
+        .map(|_| ())
+}
+
+/// Switches LTE on and waits for registration.
+pub(crate) async fn online(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
+    for setting in ["%XTIME=1", "+CEREG=1"] {
+        step("AT+CEREG", accepted(at, setting).await)?;
+    }
+    step("AT+CFUN", functionality(at, 1).await)?;
+    sim(modem, at).await?;
+    let start = Instant::now();
+    loop {
+        let status = step("AT+CEREG?", registration(at).await)?;
+        match status {
+            1 | 5 => {
+                modem.offline.set(false);
+                return Ok(());
+            }
+            // UICC failure.
+            90 => return Err(BringUpError::SimMissing(Code::Plain)),
+            _ => {}
+        }
+        if start.elapsed() >= modem.config.registration {
+            return Err(BringUpError::NotRegistered {
+                status,
+                heard: None,
+            });
+        }
+        Timer::after_millis(500).await;
+    }
+}
+
+/// `<stat>` of `+CEREG`.
+pub(crate) async fn registration(at: At<'_>) -> Result<u8, AtError> {
+    let query = Command::<QUICK>::new("+CEREG?", &[]);
+    let status = ask(at, &query, "+CEREG:", |fields| {
+        fields.next();
+        fields.byte()
+    });
+    Ok(status.await?.unwrap_or(4))
+}
+
+async fn sim(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
+    let start = Instant::now();
+    let mut entered = false;
+    loop {
+        let query = Command::<QUICK>::new("+CPIN?", &[]);
+        let state = ask(at, &query, "+CPIN:", |fields| {
+            Some(match fields.text()? {
+                "READY" => Ok(true),
+                "SIM PIN" => Ok(false),
+                "SIM PUK" => Err(BringUpError::SimPukNeeded),
+                _ => Err(BringUpError::SimForeign),
+            })
+        });
+        match state.await {
+            Ok(Some(Ok(true))) => return Ok(()),
+            Ok(Some(Err(error))) => return Err(error),
+            Ok(Some(Ok(false))) if entered && start.elapsed() >= SIM_LIMIT => {
+                return Err(BringUpError::SimPinRefused);
+            }
+            Ok(Some(Ok(false))) if !entered => {
+                let pin = modem.config.pin.ok_or(BringUpError::SimLocked)?;
+                if modem.pin_refused.get() {
+                    return Err(BringUpError::SimPinRefused);
+                }
+                entered = true;
+                let args = [Arg::Quoted(pin.expose().as_str())];
+                match at.send(&Command::<QUICK>::new("+CPIN", &args)).await {
+                    Ok(_) => {}
+                    Err(AtError::Refused(_)) => {
+                        modem.pin_refused.set(true);
+                        return Err(BringUpError::SimPinRefused);
+                    }
+                    Err(error) => return step("AT+CPIN", Err(error)),
+                }
+            }
+            Err(AtError::Refused(code))
+                if start.elapsed() >= SIM_LIMIT || code == Code::Cme(10) =>
+            {
+                return Err(BringUpError::SimMissing(code));
+            }
+            Ok(_) | Err(AtError::Refused(_)) => {}
+            Err(error) => return step("AT+CPIN", Err(error)),
+        }
+        Timer::after_millis(500).await;
+    }
+}
+
+/// For a flow that found a connection broken: whether it was the network.
+pub(crate) async fn judge_loss(at: At<'_>) {
+    if let Ok(status) = registration(at).await
+        && !matches!(status, 1 | 5)
+    {
+        at.report_network_lost();
+    }
+}

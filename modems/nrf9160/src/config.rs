@@ -1,0 +1,101 @@
+//! What the user decides.
+
+use embassy_time::Duration;
+use sectag::Secret;
+use sectag::at::{InvalidInput, Text};
+
+/// Configuration of an nRF9160. All has defaults; text is checked when it is set, in a `const` when the
+/// firmware is built.
+///
+/// ```
+/// use sectag_nrf9160::Config;
+///
+/// const CONFIG: Config = match Config::new().apn("iot.example") {
+///     Ok(config) => config,
+///     Err(_) => panic!("not an APN"),
+/// };
+/// ```
+#[derive(Clone, Copy)]
+pub struct Config {
+    pub(crate) apn: Option<Text<'static, 100>>,
+    pub(crate) pin: Option<Secret<Text<'static, 8>>>,
+    pub(crate) set_clock: bool,
+    pub(crate) registration: Duration,
+    pub(crate) poll: Duration,
+    pub(crate) patched_native: bool,
+    pub(crate) end_connections: bool,
+}
+
+impl Config {
+    /// No PIN, the default APN, 5 minutes for registration ("minutes", sheet 11), clock from the network,
+    /// a look for data at least every second.
+    pub const fn new() -> Self {
+        Self {
+            apn: None,
+            pin: None,
+            set_clock: true,
+            registration: Duration::from_secs(300),
+            poll: Duration::from_secs(1),
+            patched_native: false,
+            end_connections: false,
+        }
+    }
+
+    /// The access point name, up to 100 bytes.
+    pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
+        match Text::new(apn) {
+            Ok(apn) => self.apn = Some(apn),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
+    pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
+        match Secret::text(pin) {
+            Ok(pin) => self.pin = Some(pin),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// Leaves the modem's clock alone at bring-up: the application sets it.
+    pub const fn keep_clock(mut self) -> Self {
+        self.set_clock = false;
+        self
+    }
+
+    /// How long to wait for registration before bring-up reports failure and begins anew.
+    pub const fn registration(mut self, limit: Duration) -> Self {
+        self.registration = limit;
+        self
+    }
+
+    /// The longest pause between two looks for data on a quiet connection, where the firmware gives no
+    /// notice of it (SLM). Looks begin 20 ms after traffic.
+    pub const fn poll(mut self, longest: Duration) -> Self {
+        self.poll = longest;
+        self
+    }
+
+    /// Declares that this native TLS build of SLM 2.0 to 2.5 has Nordic's fix of December 2023 for
+    /// `#XSSOCKET` (commit c739f09a62). Without it that command corrupts the firmware's heap, and
+    /// connections are refused.
+    pub const fn patched_native(mut self) -> Self {
+        self.patched_native = true;
+        self
+    }
+
+    /// Lets credentials be changed while there are connections, which ends them: the modem must leave the
+    /// network for it.
+    pub const fn end_connections_to_store(mut self) -> Self {
+        self.end_connections = true;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,320 @@
+//! What firmwares differ in, as data (sheet 0.1), and what each line is.
+
+use sectag::Code;
+use sectag::at::Fields;
+use sectag::clock::DateTime;
+use sectag::modem::{Final, Line, Urc};
+
+/// Where a native TLS build keeps its credentials (sheet 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// Under `%CMNG`, types 0 to 2 at the tag: the modem's own TLS.
+    Modem,
+    /// Native, 2.0 to 2.5: in the modem as type 0 of `tag * 10 + type`.
+    Mapped,
+    /// Native, 2.6 to 3.1: in the application's flash.
+    Settings,
+}
+
+/// One release, and what holds up to the next row.
+pub(crate) struct Release {
+    from: (u16, u16),
+    /// Most bytes that one `#XRECV` brings over IPv4.
+    pub(crate) unit: usize,
+    /// SO_ERROR can be read.
+    pub(crate) errno: bool,
+    /// The mode switch behind `OK` may be late (PR 7951).
+    pub(crate) late_data_mode: bool,
+    /// Where a native build keeps credentials.
+    native: Store,
+    /// Record limit of a native build (sheet 7.5).
+    native_record: u16,
+}
+
+static RELEASES: [Release; 6] = {
+    const FIRST: Release = Release {
+        from: (0, 0),
+        unit: 1240,
+        errno: true,
+        late_data_mode: true,
+        native: Store::Mapped,
+        native_record: 5120,
+    };
+    [
+        FIRST,
+        Release {
+            from: (2, 1),
+            late_data_mode: false,
+            ..FIRST
+        },
+        Release {
+            from: (2, 3),
+            late_data_mode: false,
+            unit: 2048,
+            ..FIRST
+        },
+        Release {
+            from: (2, 6),
+            late_data_mode: false,
+            unit: 2048,
+            errno: false,
+            native: Store::Settings,
+            native_record: 4096,
+        },
+        Release {
+            from: (3, 1),
+            late_data_mode: false,
+            unit: 2048,
+            errno: false,
+            native: Store::Settings,
+            native_record: 8192,
+        },
+        SERIAL_MODEM,
+    ]
+};
+
+const SERIAL_MODEM: Release = Release {
+    from: (u16::MAX, 0),
+    unit: 1,
+    errno: false,
+    late_data_mode: false,
+    native: Store::Modem,
+    native_record: 2048,
+};
+
+/// Which firmware it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Firmware {
+    row: u8,
+    native: bool,
+}
+
+impl Firmware {
+    /// The newest SLM, until it is known.
+    pub(crate) const UNKNOWN: Self = Self {
+        row: 4,
+        native: false,
+    };
+    /// Serial Modem: a handle in every command.
+    pub(crate) const SERIAL_MODEM: Self = Self {
+        row: 5,
+        native: false,
+    };
+
+    /// SLM, by what `#XSLMVER` says.
+    pub(crate) fn slm(version: &str) -> Self {
+        let mut numbers = version
+            .trim_start_matches('v')
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0));
+        let version: (u16, u16) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let row = RELEASES[..5]
+            .iter()
+            .rposition(|release| release.from <= version);
+        Self {
+            row: row.unwrap_or(0) as u8,
+            native: false,
+        }
+    }
+
+    /// The same, built with native TLS.
+    pub(crate) fn with_native(self, native: bool) -> Self {
+        Self {
+            native: native && !self.has_handles(),
+            ..self
+        }
+    }
+
+    pub(crate) fn release(self) -> &'static Release {
+        RELEASES.get(usize::from(self.row)).unwrap_or(&RELEASES[0])
+    }
+
+    pub(crate) const fn has_handles(self) -> bool {
+        self.row == Self::SERIAL_MODEM.row
+    }
+
+    pub(crate) fn store(self) -> Store {
+        if self.native {
+            self.release().native
+        } else {
+            Store::Modem
+        }
+    }
+
+    /// Largest TLS record (sheet 7.5).
+    pub(crate) fn record_limit(self) -> u16 {
+        if self.native {
+            self.release().native_record
+        } else {
+            2048
+        }
+    }
+}
+
+const OTHER: Line = Line::Urc(Urc::Other);
+
+/// What a line is, without regard to sockets; `asked` is the name of the running command.
+pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
+    match line {
+        b"OK" => return Line::Final(Final::Ok),
+        b"ERROR" => return Line::Final(Final::Error(Code::Plain)),
+        // The firmware hangs up in data mode (sheet 3).
+        b"+++" | b"FATAL ERROR" => return OTHER,
+        // Behind whatever a floating line brought (sheet 10.1).
+        _ if line.ends_with(b"Ready") => return Line::Urc(Urc::Restarted),
+        _ => {}
+    }
+    let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+        return Line::Info;
+    };
+    let (name, text) = (&line[..colon], &line[colon + 1..]);
+    let mut fields = Fields::new(text);
+    match name {
+        b"+CME ERROR" | b"+CMS ERROR" => {
+            let code = fields.int().and_then(|code| u16::try_from(code).ok());
+            Line::Final(Final::Error(match code {
+                None => Code::Plain,
+                Some(code) if name == b"+CME ERROR" => Code::Cme(code),
+                Some(code) => Code::Cms(code),
+            }))
+        }
+        // `<n>` or `<handle>,<mode>,<n>`.
+        b"#XRECV" => match fields.last().and_then(|count| Fields::new(count).int()) {
+            Some(count) => Line::Payload(count as usize),
+            None => Line::Info,
+        },
+        b"#XDATAMODE" => match text.trim_ascii() {
+            b"0" => Line::Final(Final::SendOk),
+            [b'-', digits @ ..] => {
+                let code = Fields::new(digits)
+                    .int()
+                    .and_then(|code| code.try_into().ok());
+                Line::Final(Final::Error(Code::Vendor(
+                    code.unwrap_or(1),
+                    "data mode ended with an error",
+                )))
+            }
+            // `CONFIG_SLM_DATAMODE_URC`: bytes of a flush.
+            _ => OTHER,
+        },
+        b"#XMODEM" if text.trim_ascii_start().starts_with(b"FAULT") => Line::Urc(Urc::Restarted),
+        b"#XMODEM" => OTHER,
+        // Bring-up sets 1: a modem that says 0 has restarted, though its banner was not seen.
+        b"+CMEE" if asked == b"+CMEE" && text.trim_ascii() == b"0" => Line::Urc(Urc::Restarted),
+        b"+CEREG" => {
+            // Answer `<n>,<stat>[,"<tac>",..]`, URC `<stat>[,"<tac>",..]` (sheet 12.4).
+            let second = fields.nth(1);
+            let is_answer =
+                second.is_some_and(|second| second.first().is_some_and(u8::is_ascii_digit));
+            if asked == name && is_answer {
+                Line::Info
+            } else {
+                OTHER
+            }
+        }
+        b"%XTIME" | b"%CESQ" | b"%MDMEV" | b"+CGEV" | b"+CEDRXP" | b"%XMODEMSLEEP" | b"%XT3412" => {
+            OTHER
+        }
+        b"+CSCON" if asked != name => OTHER,
+        _ => Line::Info,
+    }
+}
+
+/// `#XAPOLL: <handle>,<bits>`.
+pub(crate) fn events(line: &[u8]) -> Option<(u8, u8)> {
+    let mut fields = Fields::new(line.strip_prefix(b"#XAPOLL:")?);
+    Some((fields.byte()?, fields.byte()?))
+}
+
+/// `%XTIME: "<zone>","<time>",..`: semi-octets, nibbles swapped, year to second, in UTC, then the zone
+/// (sheet 2a).
+pub(crate) fn network_time(line: &[u8]) -> Option<DateTime> {
+    let mut fields = Fields::new(line.strip_prefix(b"%XTIME:")?);
+    fields.next();
+    let digits = fields.text()?.as_bytes();
+    let pair = |index: usize| -> Option<u8> {
+        let [low, high] = digits.get(2 * index..2 * index + 2)? else {
+            return None;
+        };
+        let digit = |byte: u8| byte.checked_sub(b'0').filter(|digit| *digit < 10);
+        Some(digit(*high)? * 10 + digit(*low)?)
+    };
+    DateTime::new(
+        2000 + u16::from(pair(0)?),
+        pair(1)?,
+        pair(2)?,
+        pair(3)?,
+        pair(4)?,
+        pair(5)?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_found_by_their_version() {
+        let unit = |version| Firmware::slm(version).release().unit;
+        assert_eq!(
+            (unit("2.0.0"), unit("2.2.0"), unit("2.3.0"), unit("3.2.0")),
+            (1240, 1240, 2048, 2048)
+        );
+        assert!(Firmware::slm("2.0.2").release().late_data_mode);
+        let native = |version| Firmware::slm(version).with_native(true);
+        assert_eq!(native("2.5.0").store(), Store::Mapped);
+        assert_eq!(
+            (native("2.6.1").store(), native("2.6.1").record_limit()),
+            (Store::Settings, 4096)
+        );
+        assert_eq!(native("3.1.0").record_limit(), 8192);
+        assert_eq!(Firmware::slm("2.1.0").store(), Store::Modem);
+        assert_eq!(
+            Firmware::SERIAL_MODEM.with_native(true).store(),
+            Store::Modem
+        );
+    }
+
+    #[test]
+    fn lines() {
+        assert_eq!(line(b"\xc0Ready", b""), Line::Urc(Urc::Restarted));
+        assert_eq!(
+            line(b"#XMODEM: FAULT,0x10,0x1", b"#XRECV"),
+            Line::Urc(Urc::Restarted)
+        );
+        assert_eq!(line(b"#XRECV: 12", b"#XRECV"), Line::Payload(12));
+        assert_eq!(line(b"#XRECV: 1,0,12", b"#XRECV"), Line::Payload(12));
+        assert_eq!(
+            line(b"#XDATAMODE: 0", b"#XSEND"),
+            Line::Final(Final::SendOk)
+        );
+        assert_eq!(line(b"#XDATAMODE: 17", b"#XSEND"), OTHER);
+        assert!(matches!(
+            line(b"#XDATAMODE: -1", b""),
+            Line::Final(Final::Error(_))
+        ));
+        assert_eq!(line(b"+CEREG: 1,5", b"+CEREG"), Line::Info);
+        assert_eq!(line(b"+CEREG: 2", b"+CEREG"), OTHER);
+        assert_eq!(line(b"+CEREG: 1,\"002F\",\"0012BEEF\",7", b"+CEREG"), OTHER);
+        assert_eq!(
+            line(b"+CME ERROR: 518", b""),
+            Line::Final(Final::Error(Code::Cme(518)))
+        );
+        assert_eq!(events(b"#XAPOLL: 0,17"), Some((0, 17)));
+    }
+
+    /// Sheet 2a.
+    #[test]
+    fn network_time_is_semi_octets() {
+        let time = |text: &str| network_time(text.as_bytes());
+        assert_eq!(
+            time("%XTIME: \"08\",\"81109251714208\",\"01\""),
+            DateTime::new(2018, 1, 29, 15, 17, 24)
+        );
+        assert_eq!(
+            time("%XTIME: \"40\",\"62108010543040\""),
+            DateTime::new(2026, 1, 8, 1, 45, 3)
+        );
+        assert_eq!(time("%XTIME: ,,\"01\""), None);
+    }
+}

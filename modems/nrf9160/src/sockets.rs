@@ -1,0 +1,580 @@
+//! TLS sockets: one current one (SLM) or a handle in every command (SM), sheet 3 to 5.
+
+use embassy_time::Duration;
+use sectag::at::{AtatCmd, Fields, InvalidInput, answer};
+use sectag::modem::{Final, Open, Received, Sent, Slot, Transfer};
+use sectag::{
+    At, AtError, Cause, Causes, Code, ConnectError, Kind, Refusal, Suites, Support, Tag, TlsConfig,
+    Verification,
+};
+
+use crate::commands::{Arg, CONNECT, Command, QUICK, SEND, SLOW, ask};
+use crate::dialect::Store;
+use crate::{Nrf9160, bring_up, clock, credentials};
+
+/// What poll reports (sheet 4.4).
+pub(crate) const IN: u8 = 1;
+const ERR: u8 = 8;
+const HUP: u8 = 16;
+const NVAL: u8 = 32;
+/// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
+const DONT_WAIT: u32 = 64;
+const SO_ERROR: u32 = 4;
+/// Sheet 9.
+const EMSGSIZE: u32 = 122;
+/// Longest host name of `#XCONNECT`.
+const HOST_LIMIT: usize = 127;
+/// Strings of no more than this go into `#XSEND` itself.
+const CHUNK: usize = 64;
+/// 2.0 may be late in data mode (sheet 3); nobody says how late.
+const LATE: Duration = Duration::from_millis(200);
+
+/// Refuses what cannot be, before anything is sent.
+pub(crate) fn admit(modem: &Nrf9160, config: &TlsConfig) -> Result<(), ConnectError> {
+    credentials::check_tag(modem, config.tag())?;
+    if modem.firmware.get().store() == Store::Mapped && !modem.config.patched_native {
+        return Err(ConnectError::Firmware {
+            reason: "this native TLS build of SLM 2.0 to 2.5 corrupts its heap when a TLS socket is opened: update to 2.6 or later, or use a build without native TLS and store the credentials there; a build with Nordic's fix is declared by Config::patched_native",
+        });
+    }
+    let has = modem.capabilities_now();
+    let mut hoped = has.verification;
+    hoped.chain = Support::Yes;
+    hoped.name = Support::Yes;
+    config.check(&hoped)?;
+    // The modem offers what it has; one suite alone cannot be asked for.
+    if let Suites::Only(_) = config.offered_suites() {
+        return Err(ConnectError::Unsupported {
+            setting: "cipher suites",
+        });
+    }
+    config.suites_for(&has).map(|_| ())
+}
+
+pub(crate) async fn open(
+    modem: &Nrf9160,
+    at: At<'_>,
+    open: Open<'_>,
+) -> Result<Verification, ConnectError> {
+    let host = open.name.as_str();
+    if host.len() > HOST_LIMIT {
+        return Err(InvalidInput::TooLong { limit: HOST_LIMIT }.into());
+    }
+    let config = open.config;
+    let _together = at.together().await;
+    if modem.offline.get() {
+        bring_up::online(modem, at)
+            .await
+            .map_err(ConnectError::BringUp)?;
+    }
+    let min = config.earliest_date();
+    let now = clock::require(modem, at, min).await?;
+    if !now.is_plausible(min) {
+        return Err(ConnectError::ClockNotSet { now });
+    }
+    let shows = require_credentials(modem, at, config).await?;
+
+    let handles = modem.firmware.get().has_handles();
+    let handle = create(modem, at, &open).await?;
+    set_option(
+        at,
+        handles,
+        handle,
+        &[Arg::Int(1), Arg::Int(2), Arg::Quoted(host)],
+    )
+    .await
+    .map_err(|error| unsupported(error, "TLS_HOSTNAME"))?;
+    if modem.firmware.get().store() == Store::Modem {
+        // A session that is resumed is not verified anew. Some firmware has no such option.
+        let cache = u32::from(config.resumes_sessions());
+        let set = set_option(
+            at,
+            handles,
+            handle,
+            &[Arg::Int(1), Arg::Int(12), Arg::Int(cache)],
+        )
+        .await;
+        match set {
+            Err(AtError::Refused(_)) if !config.resumes_sessions() => {}
+            set => set.map_err(|error| unsupported(error, "TLS_SESSION_CACHE"))?,
+        }
+    }
+    let args = [
+        Arg::Int(handle.into()),
+        Arg::Quoted(host),
+        Arg::Int(open.port.into()),
+    ];
+    let args = &args[usize::from(!handles)..];
+    match at.send(&Command::<CONNECT>::new("#XCONNECT", args)).await {
+        Ok(_) => {}
+        Err(AtError::Refused(code)) => {
+            bring_up::judge_loss(at).await;
+            return Err(ConnectError::Refused(refusal(code, config)));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut verified = modem.capabilities_now().verification;
+    verified.client_certificate = if shows { Support::Yes } else { Support::No };
+    Ok(verified)
+}
+
+fn unsupported(error: AtError, setting: &'static str) -> ConnectError {
+    match error {
+        AtError::Refused(_) => ConnectError::Unsupported { setting },
+        error => error.into(),
+    }
+}
+
+/// A bare ERROR for whatever it was (sheet 4.3).
+fn refusal(code: Code, config: &TlsConfig) -> Refusal {
+    let causes = Causes::new(&[
+        Cause::CaMismatch,
+        Cause::NameMismatch,
+        Cause::NameUnknown,
+        Cause::Unreachable,
+        Cause::ClientCertificateNeeded,
+        Cause::ClientCertificateRefused,
+        Cause::CertificateExpired,
+        Cause::NotTls,
+        Cause::NoCommonSuite,
+        Cause::NetworkSlow,
+    ]);
+    let refusal = Refusal::new(code, causes);
+    if config.has_client_certificate() {
+        refusal.without(Cause::ClientCertificateNeeded)
+    } else {
+        refusal.without(Cause::ClientCertificateRefused)
+    }
+}
+
+/// Whether a client certificate is shown when the server asks: what is under the tag is used.
+async fn require_credentials(
+    modem: &Nrf9160,
+    at: At<'_>,
+    config: &TlsConfig,
+) -> Result<bool, ConnectError> {
+    let mut present = [false; 3];
+    let tag: Tag = config.tag();
+    credentials::of_tag(modem, at, tag, &mut |kind, _| {
+        if let Some(index) = Kind::ALL.iter().position(|known| *known == kind) {
+            present[index] = true;
+        }
+    })
+    .await?;
+    let mutual = config.has_client_certificate();
+    for (kind, here) in Kind::ALL.into_iter().zip(present) {
+        if !here && (kind == Kind::Ca || mutual) {
+            return Err(ConnectError::CredentialMissing(kind));
+        }
+    }
+    Ok(present[1] && present[2])
+}
+
+/// Opens a socket, which becomes the current one.
+async fn create(modem: &Nrf9160, at: At<'_>, open: &Open<'_>) -> Result<u8, ConnectError> {
+    // Until its handle is known, whoever closes this id closes all that nobody knows.
+    modem.lost.set(true);
+    modem.current.set(None);
+    // IPv4, stream, client, tag, peer must be verified.
+    let args = [
+        Arg::Int(1),
+        Arg::Int(1),
+        Arg::Int(0),
+        Arg::Int(open.config.tag().0),
+        Arg::Int(2),
+    ];
+    let command = Command::<QUICK>::new("#XSSOCKET", &args);
+    let handle = match ask(at, &command, "#XSSOCKET:", |fields| fields.byte()).await {
+        Ok(Some(handle)) => handle,
+        Ok(None) => return Err(AtError::Garbled.into()),
+        Err(AtError::Refused(_)) => {
+            modem.lost.set(false);
+            return Err(ConnectError::TooManySockets);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    modem.set_handle(open.id, Some(handle));
+    modem.current.set(Some(handle));
+    modem.lost.set(false);
+    Ok(handle)
+}
+
+async fn set_option(
+    at: At<'_>,
+    handles: bool,
+    handle: u8,
+    option: &[Arg<'_>; 3],
+) -> Result<(), AtError> {
+    let args = [Arg::Int(handle.into()), option[0], option[1], option[2]];
+    let args = &args[usize::from(!handles)..];
+    at.send(&Command::<QUICK>::new("#XSSOCKETOPT", args))
+        .await
+        .map(|_| ())
+}
+
+/// Makes a socket the current one (SLM).
+async fn select(modem: &Nrf9160, at: At<'_>, handle: u8) -> Result<(), AtError> {
+    if modem.firmware.get().has_handles() || modem.current.get() == Some(handle) {
+        return Ok(());
+    }
+    modem.current.set(None);
+    let args = [Arg::Int(handle.into())];
+    at.send(&Command::<QUICK>::new("#XSOCKETSELECT", &args))
+        .await?;
+    modem.current.set(Some(handle));
+    Ok(())
+}
+
+/// What poll says of a socket now. Never waits, since everything else would.
+async fn poll(at: At<'_>, handle: u8) -> Result<u8, AtError> {
+    let args = [Arg::Int(0), Arg::Int(handle.into())];
+    let command = Command::<QUICK>::new("#XPOLL", &args);
+    let bits = ask(at, &command, "#XPOLL:", |fields| {
+        let found = fields.byte()?;
+        // `"0x0011"`.
+        let bits = fields.text()?.strip_prefix("0x")?;
+        let bits = u16::from_str_radix(bits, 16).ok()?;
+        (found == handle).then_some(bits as u8)
+    });
+    Ok(bits.await?.unwrap_or(0))
+}
+
+pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
+    let _together = at.together().await;
+    let Some(handle) = modem.handle(transfer.id) else {
+        return Ok(Sent::NotConnected);
+    };
+    match select(modem, at, handle).await {
+        Err(AtError::Refused(_)) => return Ok(Sent::NotConnected),
+        selected => selected?,
+    }
+    if is_text(at, transfer) {
+        return send_text(modem, at, transfer, handle).await;
+    }
+    if modem.firmware.get().has_handles() {
+        send_counted(at, transfer, handle).await
+    } else {
+        send_until_left(modem, at, transfer, handle).await
+    }
+}
+
+/// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
+fn is_text(at: At<'_>, transfer: Transfer) -> bool {
+    let mut chunk = [0; CHUNK];
+    let mut offset = 0;
+    while offset < transfer.len {
+        let wanted = (transfer.len - offset).min(CHUNK);
+        let count = at.peek(transfer.slot, offset, &mut chunk[..wanted]);
+        let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b',');
+        if count == 0 || !chunk[..count].iter().all(plain) {
+            return false;
+        }
+        offset += count;
+    }
+    true
+}
+
+async fn send_text(
+    modem: &Nrf9160,
+    at: At<'_>,
+    transfer: Transfer,
+    handle: u8,
+) -> Result<Sent, AtError> {
+    let args = [Arg::Int(handle.into()), Arg::Int(0), Arg::Int(0)];
+    let args = if modem.firmware.get().has_handles() {
+        &args[..]
+    } else {
+        &[]
+    };
+    let command = Command::<SEND>::opening("#XSEND", args);
+    let mut upload = at.quote(&command, transfer.len).await?;
+    let mut chunk = [0; CHUNK];
+    let mut offset = 0;
+    while offset < transfer.len {
+        let wanted = (transfer.len - offset).min(CHUNK);
+        let count = at.peek(transfer.slot, offset, &mut chunk[..wanted]);
+        if count == 0 {
+            return Err(AtError::Garbled);
+        }
+        upload.write(&chunk[..count]).await?;
+        offset += count;
+    }
+    // `<bytes>` or `<handle>,<type>,<bytes>`.
+    let mut sent = None;
+    let end = upload
+        .finish(&mut |line| {
+            let text = answer(line, "#XSEND:");
+            let count = text.and_then(|text| Fields::new(text).last());
+            sent = sent.or(count.and_then(|count| Fields::new(count).int()));
+        })
+        .await;
+    match end {
+        Ok(()) if sent == Some(transfer.len as u32) => Ok(Sent::Accepted),
+        Ok(()) => Err(AtError::Garbled),
+        Err(AtError::Refused(_)) if sent.is_none() => Ok(Sent::NotConnected),
+        Err(error) => Err(error),
+    }
+}
+
+/// Data mode of an announced length: every byte is payload (SM).
+async fn send_counted(at: At<'_>, transfer: Transfer, handle: u8) -> Result<Sent, AtError> {
+    let args = [
+        Arg::Int(handle.into()),
+        Arg::Int(2),
+        Arg::Int(0),
+        Arg::Int(transfer.len as u32),
+    ];
+    let command = Command::<SEND>::new("#XSEND", &args);
+    let pipe = match at.pipe(&command, transfer.slot, Some(transfer.len)).await {
+        Err(AtError::Refused(_)) => return Ok(Sent::NotConnected),
+        pipe => pipe?,
+    };
+    pipe.copy(0, transfer.len).await?;
+    match pipe.leave().await? {
+        Final::SendOk => Ok(Sent::Accepted),
+        Final::Error(code) => Err(AtError::Refused(code)),
+        _ => Err(AtError::Garbled),
+    }
+}
+
+/// Data mode that `+++` ends: anywhere in the payload from 2.5 on, at the end of what is sent in one go
+/// before. So no three of them are sent without a silence in between, after which the modem has taken the
+/// first two for payload (sheet 3). At most 1024 bytes go at a time, in order to stay away from the end of
+/// the 4096-byte ring, where 2.0 to 2.4 do not recognise the real one.
+async fn send_until_left(
+    modem: &Nrf9160,
+    at: At<'_>,
+    transfer: Transfer,
+    handle: u8,
+) -> Result<Sent, AtError> {
+    let pipe = match at
+        .pipe(&Command::<SEND>::new("#XSEND", &[]), transfer.slot, None)
+        .await
+    {
+        Err(AtError::Refused(_)) => return Ok(Sent::NotConnected),
+        pipe => pipe?,
+    };
+    if modem.firmware.get().release().late_data_mode {
+        pipe.pause(LATE).await?;
+    }
+    // The last bytes may still be on the wire.
+    let silence = modem.silence.get();
+    let silence = silence + silence / 4 + Duration::from_millis(20);
+    let mut offset = 0;
+    while offset < transfer.len {
+        let end = harmless(at, transfer.slot, offset, transfer.len);
+        pipe.copy(offset, end).await?;
+        pipe.pause(silence).await?;
+        offset = end;
+    }
+    match pipe.leave().await? {
+        Final::SendOk => {}
+        Final::Error(code) => return Err(AtError::Refused(code)),
+        _ => return Err(AtError::Garbled),
+    }
+    // What could not be sent was dropped without a word (sheet 3).
+    let bits = poll(at, handle).await?;
+    if bits & (ERR | NVAL) != 0 {
+        return Err(AtError::Refused(Code::Plain));
+    }
+    // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
+    // them.
+    Ok(Sent::Accepted)
+}
+
+/// Up to where the bytes from `offset` on have no three `+` in a row.
+fn harmless(at: At<'_>, slot: Slot, offset: usize, end: usize) -> usize {
+    let mut chunk = [0; CHUNK];
+    let mut row = 0;
+    let mut position = offset;
+    while position < end {
+        let wanted = (end - position).min(CHUNK);
+        let count = at.peek(slot, position, &mut chunk[..wanted]);
+        for byte in &chunk[..count] {
+            if row == 2 && *byte == b'+' {
+                return position;
+            }
+            row = if *byte == b'+' { row + 1 } else { 0 };
+            position += 1;
+        }
+        if count == 0 {
+            return end;
+        }
+    }
+    end
+}
+
+pub(crate) async fn receive(
+    modem: &Nrf9160,
+    at: At<'_>,
+    transfer: Transfer,
+) -> Result<Received, AtError> {
+    let _together = at.together().await;
+    let Some(handle) = modem.handle(transfer.id) else {
+        return Ok(Received::NotConnected);
+    };
+    let handles = modem.firmware.get().has_handles();
+    let bits = if handles {
+        modem.told(transfer.id)
+    } else {
+        match poll(at, handle).await {
+            Ok(0) => return Ok(Received::Empty),
+            Ok(bits) if bits & NVAL == 0 => bits,
+            Ok(_) | Err(AtError::Refused(_)) => return lost(at).await,
+            Err(error) => return Err(error),
+        }
+    };
+    match select(modem, at, handle).await {
+        Err(AtError::Refused(_)) => return lost(at).await,
+        selected => selected?,
+    }
+    let args = [
+        Arg::Int(handle.into()),
+        Arg::Int(0),
+        Arg::Int(DONT_WAIT),
+        Arg::Int(1),
+        Arg::Int(transfer.len as u32),
+    ];
+    let slm = [Arg::Int(1), Arg::Int(DONT_WAIT)];
+    let command = Command::<QUICK>::new("#XRECV", if handles { &args } else { &slm });
+    match fetch(at, &command, transfer).await {
+        Ok(Some(0)) => Ok(Received::Empty),
+        Ok(Some(count)) => Ok(Received::Data(count)),
+        Ok(None) => Ok(Received::End),
+        // Nothing yet, or broken: poll has told.
+        Err(AtError::Refused(_)) if bits & (ERR | HUP | NVAL) == 0 => Ok(Received::Empty),
+        Err(AtError::Refused(_)) => broken(modem, at).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// The current socket is: why, where the firmware tells.
+async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+    if modem.firmware.get().release().errno {
+        let args = [Arg::Int(0), Arg::Int(SO_ERROR)];
+        let command = Command::<QUICK>::new("#XSOCKETOPT", &args);
+        match ask(at, &command, "#XSOCKETOPT:", |fields| fields.int()).await {
+            Ok(Some(EMSGSIZE)) => return Ok(Received::TooLarge),
+            Ok(_) | Err(AtError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    lost(at).await
+}
+
+async fn fetch(
+    at: At<'_>,
+    command: &impl AtatCmd,
+    transfer: Transfer,
+) -> Result<Option<usize>, AtError> {
+    at.receive_payload(command, transfer).await
+}
+
+async fn lost(at: At<'_>) -> Result<Received, AtError> {
+    bring_up::judge_loss(at).await;
+    Ok(Received::NotConnected)
+}
+
+pub(crate) async fn is_open(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<bool, AtError> {
+    let _together = at.together().await;
+    let Some(handle) = modem.handle(id) else {
+        return Ok(false);
+    };
+    if modem.firmware.get().has_handles() {
+        // What was told and missed is told again (sheet 4.4).
+        let args = [Arg::Int(handle.into()), Arg::Int(1), Arg::Int(IN.into())];
+        return match at.send(&Command::<QUICK>::new("#XAPOLL", &args)).await {
+            Ok(_) => Ok(modem.told(id) & (ERR | NVAL) == 0),
+            Err(AtError::Refused(_)) => Ok(false),
+            Err(error) => Err(error),
+        };
+    }
+    match poll(at, handle).await {
+        Ok(bits) => Ok(bits & (ERR | NVAL) == 0),
+        Err(AtError::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) async fn close(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<(), AtError> {
+    let _together = at.together().await;
+    if let Some(handle) = modem.handle(id) {
+        close_handle(modem, at, handle).await?;
+        modem.set_handle(id, None);
+    }
+    if modem.lost.get() {
+        // The answer to an open was lost.
+        for handle in listed(modem, at).await? {
+            if !modem.knows(handle) {
+                close_handle(modem, at, handle).await?;
+            }
+        }
+        modem.lost.set(false);
+    }
+    Ok(())
+}
+
+async fn close_handle(modem: &Nrf9160, at: At<'_>, handle: u8) -> Result<(), AtError> {
+    let handles = modem.firmware.get().has_handles();
+    let args = [Arg::Int(if handles { handle.into() } else { 0 })];
+    let name = if handles { "#XCLOSE" } else { "#XSOCKET" };
+    let closed = match select(modem, at, handle).await {
+        Ok(()) => at
+            .send(&Command::<SLOW>::new(name, &args))
+            .await
+            .map(|_| ()),
+        Err(error) => Err(error),
+    };
+    // Another one is the current one now.
+    modem.current.set(None);
+    match closed {
+        // There is no such socket any more.
+        Err(AtError::Refused(_)) => Ok(()),
+        closed => closed,
+    }
+}
+
+/// The handles that are open. SM lists plain and TLS sockets apart.
+async fn listed(modem: &Nrf9160, at: At<'_>) -> Result<heapless::Vec<u8, 8>, AtError> {
+    let mut found = heapless::Vec::new();
+    let (name, prefix) = if modem.firmware.get().has_handles() {
+        ("#XSSOCKET?", "#XSSOCKET:")
+    } else {
+        ("#XSOCKETSELECT?", "#XSOCKETSELECT:")
+    };
+    at.lines(&Command::<QUICK>::new(name, &[]), &mut |line| {
+        if let Some(text) = answer(line, prefix) {
+            let mut fields = Fields::new(text);
+            // The line of the current one has nothing else.
+            if let (Some(handle), Some(_)) = (fields.byte(), fields.next()) {
+                let _ = found.push(handle);
+            }
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+/// What an earlier life of the MCU left open; and notices, where there are any.
+pub(crate) async fn close_all(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if modem.firmware.get().has_handles() {
+        match at.send(&Command::<SLOW>::new("#XCLOSE", &[])).await {
+            Ok(_) | Err(AtError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let args = [Arg::Blank, Arg::Int(1), Arg::Int(IN.into())];
+        return at
+            .send(&Command::<QUICK>::new("#XAPOLL", &args))
+            .await
+            .map(|_| ());
+    }
+    for handle in listed(modem, at).await? {
+        close_handle(modem, at, handle).await?;
+    }
+    // Where it exists and runs, `#XPOLL` is refused (sheet 4.4).
+    let args = [Arg::Int(0)];
+    match at.send(&Command::<QUICK>::new("#XAPOLL", &args)).await {
+        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
