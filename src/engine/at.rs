@@ -267,7 +267,14 @@ impl<'a> At<'a> {
         })
     }
 
-    /// Waits for the result of opening `slot`: the vendor's number, 0 for success.
+    /// To be called right before the command that opens `slot`: what the modem said of its id before was
+    /// about an earlier connection.
+    pub fn expect_open(&self, slot: Slot) {
+        self.engine.slot(slot).asked.set(true);
+    }
+
+    /// Waits for the result of opening `slot`, after [`expect_open`](Self::expect_open): the vendor's
+    /// number, 0 for success.
     pub async fn opened(&self, slot: Slot, timeout: Duration) -> Result<u16, ConnectError> {
         let mut result = None;
         let limit = Instant::now() + timeout;

@@ -955,7 +955,11 @@ impl Core {
                     .iter()
                     .find(|slot| slot.in_modem.get() && slot.id.get() == id);
                 match known {
-                    Some(slot) if slot.phase.get() == SocketPhase::Opening && slot.user.get() => {
+                    Some(slot)
+                        if slot.phase.get() == SocketPhase::Opening
+                            && slot.user.get()
+                            && slot.asked.get() =>
+                    {
                         slot.open_result.set(Some(result));
                         self.changed.wake();
                     }

@@ -9,7 +9,7 @@
 use embassy_time::{Duration, Instant};
 
 use super::core::{Core, PAYLOAD_PAUSE, Resync, open_slot};
-use super::slots::Table;
+use super::slots::{SocketPhase, Table};
 use crate::error::SocketError;
 use crate::modem::Slot;
 
@@ -32,8 +32,13 @@ pub(crate) struct Push {
 impl Core {
     /// A header announced `len` bytes for socket `id`.
     pub(crate) fn push_begin(&self, table: &dyn Table, id: u8, len: usize) {
-        let slot =
-            open_slot(table, id).filter(|&slot| table.slots()[usize::from(slot.0)].push.get());
+        let wanted = |slot: &Slot| {
+            let state = &table.slots()[usize::from(slot.0)];
+            // Before the modem said that it is open, it is data of an earlier connection of this id.
+            let open = state.phase.get() == SocketPhase::Open || state.open_result.get() == Some(0);
+            state.push.get() && open
+        };
+        let slot = open_slot(table, id).filter(wanted);
         // While the channel is not synchronised, a header may be part of something else.
         let trusted = self.resync.get() == Resync::Off;
         if let Some(slot) = slot.filter(|_| !trusted) {

@@ -37,6 +37,9 @@ pub(crate) struct SlotState {
     pub(crate) close: Cell<bool>,
     pub(crate) id: Cell<u8>,
     pub(crate) open_result: Cell<Option<u16>>,
+    /// The command that opens it was given to the modem; what was said of its id before is about an
+    /// earlier connection.
+    pub(crate) asked: Cell<bool>,
     /// Its data comes by itself, see `push`.
     pub(crate) push: Cell<bool>,
     /// The modem may have data.
@@ -72,6 +75,7 @@ impl SlotState {
             close: Cell::new(false),
             id: Cell::new(0),
             open_result: Cell::new(None),
+            asked: Cell::new(false),
             push: Cell::new(false),
             readable: Cell::new(false),
             peer_closed: Cell::new(false),
@@ -102,6 +106,7 @@ impl SlotState {
         self.close.set(false);
         self.id.set(id);
         self.open_result.set(None);
+        self.asked.set(false);
         self.readable.set(false);
         self.peer_closed.set(false);
         self.check.set(false);
@@ -217,9 +222,7 @@ pub(crate) trait Table {
 /// The rings of a [`State`](crate::State), where they are to have a `static` of their own: nothing but
 /// zeros, which costs no flash and no stack.
 ///
-/// ```ignore
-/// static RINGS: ConstStaticCell<Rings<1, 1024, 1024>> = ConstStaticCell::new(Rings::new());
-/// ```
+/// `static RINGS: ConstStaticCell<Rings<1, 1024, 1024>> = ConstStaticCell::new(Rings::new());`
 pub struct Rings<const SOCKETS: usize, const RX: usize, const TX: usize> {
     rx: [Ring<[u8; RX]>; SOCKETS],
     tx: [Ring<[u8; TX]>; SOCKETS],

@@ -73,6 +73,7 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
         name: open.name,
         port: open.port,
     };
+    at.expect_open(open.slot);
     match at.send(&command).await {
         Ok(_) => {}
         Err(AtError::Refused(code)) => {

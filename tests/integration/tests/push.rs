@@ -241,7 +241,8 @@ fn data_may_come_between_any_two_lines() {
         async |mut modem| {
             modem.bring_up().await;
             modem.until_open().await;
-            // In the same burst as the result, before the application has its socket.
+            // Two in front of the result, which are another connection's; in the same burst and before the
+            // application has its socket, it is this one's.
             modem
                 .say(format!(
                     "{PUSH}\r\nOK\r\n{PUSH}\r\n+QSSLOPEN: 0,0\r\n{PUSH}"
@@ -273,7 +274,7 @@ fn data_may_come_between_any_two_lines() {
                     count => received.extend(&buf[..count]),
                 }
             }
-            assert_eq!(received, b"\r\nOK".repeat(9));
+            assert_eq!(received, b"\r\nOK".repeat(7));
             // Nobody asked for it.
             assert_eq!(bench.control.counters().resyncs, 0);
         },
@@ -391,6 +392,35 @@ fn reset_of_the_modem_inside_pushed_payload_is_noticed() {
             assert!(begun.elapsed() < Duration::from_secs(3));
             drop(socket);
             connect(bench).await;
+        },
+    );
+}
+
+#[test]
+fn what_is_said_of_an_id_before_it_is_opened_is_about_an_earlier_connection() {
+    scripted(
+        async |mut modem| {
+            modem.bring_up().await;
+            modem
+                .obey_until(|command| command.starts_with("AT+QFLST"))
+                .await;
+            // Late words about id 0 of another life.
+            modem
+                .say("\r\n+QSSLOPEN: 0,0\r\n\r\n+QSSLURC: \"recv\",0,5\r\nstale\r\n")
+                .await;
+            modem.say("\r\n+QFLST: \"st1.ca\",1200\r\n\r\nOK\r\n").await;
+            modem.until_open().await;
+            modem.say("\r\nOK\r\n").await;
+            Timer::after_millis(300).await;
+            modem.say("\r\n+QSSLOPEN: 0,0\r\n").await;
+            modem.say("\r\n+QSSLURC: \"recv\",0,5\r\nfresh\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await;
+            let mut text = [0; 5];
+            socket.read_exact(&mut text).await.unwrap();
+            assert_eq!(&text, b"fresh");
         },
     );
 }
