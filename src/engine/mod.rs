@@ -9,6 +9,7 @@
 mod at;
 mod core;
 mod custodian;
+mod exchange;
 mod io;
 mod notify;
 mod push;
