@@ -14,7 +14,7 @@ use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stag
 use super::custodian;
 #[cfg(feature = "sleep")]
 use super::exchange::poll_wake;
-use super::exchange::{CommandText, Exchange, Sink};
+use super::exchange::{CommandText, Exchange, Place, Sink};
 use super::slots::SocketPhase;
 use super::turn::Held;
 use crate::error::{AtError, ConnectError};
@@ -56,6 +56,10 @@ impl<'a> At<'a> {
         self.engine
     }
 
+    pub(super) fn core(&self) -> &'a Core {
+        self.engine.core
+    }
+
     pub(crate) fn new(engine: Engine<'a>) -> Self {
         Self {
             engine,
@@ -74,7 +78,8 @@ impl<'a> At<'a> {
         command: &'c C,
     ) -> impl Future<Output = Result<C::Response, AtError>> + use<'c, 'a, C> {
         Ask {
-            exchange: Exchange::new(self, Plan::Collect, C::MAX_TIMEOUT_MS),
+            at: self,
+            place: Place::Before(None),
             command: command as &dyn Query<C::Response>,
         }
     }
@@ -82,15 +87,11 @@ impl<'a> At<'a> {
     /// Sends a command and hands its information lines to `sink`, each at most 256 bytes, as they
     /// come: for listings of any length.
     pub fn lines<'c, C: AtatCmd>(
-        &self,
+        &'c self,
         command: &'c C,
         sink: &'c mut dyn FnMut(&[u8]),
     ) -> impl Future<Output = Result<(), AtError>> + use<'c, 'a, C> {
-        Listing(Whole {
-            exchange: Exchange::new(self, Plan::Lines, C::MAX_TIMEOUT_MS),
-            command,
-            sink: Some(sink),
-        })
+        Listing(self.whole(command, Plan::Lines, Some(sink)))
     }
 
     /// Sends a line that was checked, see `raw`.
@@ -101,18 +102,14 @@ impl<'a> At<'a> {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), AtError> {
         let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-        Listing(Whole {
-            exchange: Exchange::new(self, Plan::Raw, timeout),
-            command: &Raw(line),
-            sink: Some(sink),
-        })
-        .await
+        let command = Raw { line, timeout };
+        Listing(self.whole(&command, Plan::Raw, Some(sink))).await
     }
 
     /// Sends a command that prompts for `transfer.len` bytes and then takes them out of the socket's
     /// ring, where they stay until the caller has judged the final result.
     pub fn send_payload<'c, C: AtatCmd>(
-        &self,
+        &'c self,
         command: &'c C,
         transfer: Transfer,
     ) -> impl Future<Output = Result<Final, AtError>> + use<'c, 'a, C> {
@@ -120,17 +117,13 @@ impl<'a> At<'a> {
             slot: transfer.slot,
             len: transfer.len,
         };
-        Whole {
-            exchange: Exchange::new(self, plan, C::MAX_TIMEOUT_MS),
-            command,
-            sink: None,
-        }
+        self.whole(command, plan, None)
     }
 
     /// Sends a command whose answer carries payload for a socket's ring; returns how many bytes came,
     /// `None` when the modem announced no payload at all.
     pub fn receive_payload<'c, C: AtatCmd>(
-        &self,
+        &'c self,
         command: &'c C,
         transfer: Transfer,
     ) -> impl Future<Output = Result<Option<usize>, AtError>> + use<'c, 'a, C> {
@@ -138,11 +131,22 @@ impl<'a> At<'a> {
             slot: transfer.slot,
             max: transfer.len,
         };
-        Fetching(Whole {
-            exchange: Exchange::new(self, plan, C::MAX_TIMEOUT_MS),
+        Fetching(self.whole(command, plan, None))
+    }
+
+    fn whole<'c>(
+        &'c self,
+        command: &'c dyn CommandText,
+        plan: Plan,
+        sink: Option<Sink<'c>>,
+    ) -> Whole<'c, 'a> {
+        Whole {
+            at: self,
+            place: Place::Before(None),
             command,
-            sink: None,
-        })
+            plan,
+            sink,
+        }
     }
 
     /// Sends a command whose answer carries counted bytes, such as a piece of a file; `buf` takes at
@@ -153,22 +157,21 @@ impl<'a> At<'a> {
         command: &C,
         buf: &mut [u8],
     ) -> Result<Option<usize>, AtError> {
-        self.collect(command, C::MAX_TIMEOUT_MS, buf).await
+        self.collect(command, buf).await
     }
 
     /// One copy, not one for each command.
     async fn collect(
         &self,
         command: &dyn CommandText,
-        timeout: u32,
         buf: &mut [u8],
     ) -> Result<Option<usize>, AtError> {
         let core = self.engine.core;
         let plan = Plan::Fetch {
             max: buf.len().min(ANSWER_LIMIT),
         };
-        let mut exchange = Exchange::new(self, plan, timeout);
-        exchange.begin(command).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
         let end = exchange.finish(&mut |_| {}).await?;
         // The turn is still this exchange's, so it is its answer.
         let mut answer = core.answer.borrow_mut();
@@ -188,8 +191,8 @@ impl<'a> At<'a> {
     /// Sends a command that answers `CONNECT` and then takes exactly `len` raw bytes. The command's
     /// deadline also bounds each pause of the upload.
     pub async fn upload<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
-        let mut exchange = Exchange::new(self, Plan::Upload { len }, C::MAX_TIMEOUT_MS);
-        exchange.begin(command).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, Plan::Upload { len }).await?;
         // An upload of nothing is past its data at once.
         let mut ready = |stage| {
             matches!(stage, Stage::Data { .. } | Stage::Done(_))
@@ -209,8 +212,8 @@ impl<'a> At<'a> {
     pub async fn quote<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
         let behind = len + 1 + self.engine.core.terminator.get().bytes().len();
         let plan = Plan::Quoted { len: behind };
-        let mut exchange = Exchange::new(self, plan, C::MAX_TIMEOUT_MS);
-        exchange.begin(command).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
         exchange.drained().await?;
         Ok(Upload { exchange })
     }
@@ -224,8 +227,8 @@ impl<'a> At<'a> {
         len: Option<usize>,
     ) -> Result<Pipe<'a>, AtError> {
         let plan = Plan::Pipe { slot, len };
-        let mut exchange = Exchange::new(self, plan, C::MAX_TIMEOUT_MS);
-        exchange.begin(command).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
         let mut ready = |stage| matches!(stage, Stage::Data { .. } | Stage::Done(_));
         match exchange.step(&mut ready).await? {
             Stage::Data { .. } => Ok(Pipe { exchange, slot }),
@@ -412,19 +415,26 @@ impl<'a> At<'a> {
 }
 
 /// A command line without its CR.
-struct Raw<'a>(&'a str);
+struct Raw<'a> {
+    line: &'a str,
+    timeout: u32,
+}
 
 impl CommandText for Raw<'_> {
     fn write(&self, buf: &mut [u8]) -> usize {
-        let len = self.0.len();
+        let len = self.line.len();
         if let Some(room) = buf.get_mut(..=len) {
-            room[..len].copy_from_slice(self.0.as_bytes());
+            room[..len].copy_from_slice(self.line.as_bytes());
             // The name is compared with names in answers, which are in capitals.
-            let name = self.0.find('=').unwrap_or(len);
+            let name = self.line.find('=').unwrap_or(len);
             room[..name].make_ascii_uppercase();
             room[len] = b'\r';
         }
         len + 1
+    }
+
+    fn timeout(&self) -> u32 {
+        self.timeout
     }
 }
 
@@ -441,7 +451,8 @@ impl<C: AtatCmd> Query<C::Response> for C {
 
 /// A typed command from its turn to its response.
 struct Ask<'c, 'a, R> {
-    exchange: Exchange<'a>,
+    at: &'c At<'a>,
+    place: Place,
     command: &'c dyn Query<R>,
 }
 
@@ -449,11 +460,11 @@ impl<R> Future for Ask<'_, '_, R> {
     type Output = Result<R, AtError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R, AtError>> {
-        let command = self.command;
+        let (at, command) = (self.at, self.command);
         // All that is there once for each type of response.
-        Poll::Ready(match ready!(self.exchange.poll_answer(command, cx)) {
+        Poll::Ready(match ready!(self.place.poll_answer(at, command, cx)) {
             Ok(()) => {
-                let answer = self.exchange.core().answer.borrow();
+                let answer = at.core().answer.borrow();
                 command.read(answer.as_bytes()).ok_or(AtError::Garbled)
             }
             Err(error) => Err(error),
@@ -461,10 +472,18 @@ impl<R> Future for Ask<'_, '_, R> {
     }
 }
 
+impl<R> Drop for Ask<'_, '_, R> {
+    fn drop(&mut self) {
+        self.place.end(self.at.core());
+    }
+}
+
 /// A command from its turn to its final result.
 struct Whole<'c, 'a> {
-    exchange: Exchange<'a>,
+    at: &'c At<'a>,
+    place: Place,
     command: &'c dyn CommandText,
+    plan: Plan,
     sink: Option<Sink<'c>>,
 }
 
@@ -472,15 +491,18 @@ impl Future for Whole<'_, '_> {
     type Output = Result<Final, AtError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Final, AtError>> {
-        let Self {
-            exchange,
-            command,
-            sink,
-        } = &mut *self;
+        let (at, command, plan) = (self.at, self.command, self.plan);
+        let Self { place, sink, .. } = &mut *self;
         match sink {
-            Some(sink) => exchange.poll_whole(*command, *sink, cx),
-            None => exchange.poll_whole(*command, &mut |_| {}, cx),
+            Some(sink) => place.poll_whole(at, command, plan, *sink, cx),
+            None => place.poll_whole(at, command, plan, &mut |_| {}, cx),
         }
+    }
+}
+
+impl Drop for Whole<'_, '_> {
+    fn drop(&mut self) {
+        self.place.end(self.at.core());
     }
 }
 
@@ -504,7 +526,7 @@ impl Future for Fetching<'_, '_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let end = ready!(Pin::new(&mut self.0).poll(cx));
-        let received = || self.0.exchange.core().received.get();
+        let received = || self.0.at.core().received.get();
         Poll::Ready(
             end.and_then(|end| accept(end, Final::Ok))
                 .map(|()| received()),

@@ -27,25 +27,24 @@ pub(super) type Sink<'s> = &'s mut dyn FnMut(&[u8]);
 /// linked and not one for each command.
 pub(super) trait CommandText {
     fn write(&self, buf: &mut [u8]) -> usize;
+
+    /// In milliseconds.
+    fn timeout(&self) -> u32;
 }
 
 impl<C: AtatCmd> CommandText for C {
     fn write(&self, buf: &mut [u8]) -> usize {
         AtatCmd::write(self, buf)
     }
+
+    fn timeout(&self) -> u32 {
+        C::MAX_TIMEOUT_MS
+    }
 }
 
-/// An exchange. Dropped before it has its turn, it never was; under way, it is left to the custodian.
-pub(super) struct Exchange<'a> {
-    at: At<'a>,
-    place: Place,
-    plan: Plan,
-    /// In milliseconds.
-    timeout: u32,
-}
-
+/// Where an exchange is.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     /// Waits for its turn, with a ticket once it has one.
     Before(Option<u8>),
     /// Its number.
@@ -54,14 +53,18 @@ enum Place {
     Ended,
 }
 
+/// An exchange that is conducted step by step. Dropped before it has its turn, it never was; under way,
+/// it is left to the custodian.
+pub(super) struct Exchange<'a> {
+    at: At<'a>,
+    place: Place,
+}
+
 impl<'a> Exchange<'a> {
-    #[inline(never)]
-    pub(super) fn new(at: &At<'a>, plan: Plan, timeout: u32) -> Self {
+    pub(super) fn new(at: &At<'a>) -> Self {
         Self {
             at: *at,
             place: Place::Before(None),
-            plan,
-            timeout,
         }
     }
 
@@ -74,13 +77,17 @@ impl<'a> Exchange<'a> {
     }
 
     /// Waits for the turn and sends the command.
-    pub(super) async fn begin(&mut self, command: &dyn CommandText) -> Result<(), AtError> {
-        poll_fn(|cx| self.poll_begin(command, cx)).await
+    pub(super) async fn begin(
+        &mut self,
+        command: &dyn CommandText,
+        plan: Plan,
+    ) -> Result<(), AtError> {
+        poll_fn(|cx| self.place.poll_begin(&self.at, command, plan, cx)).await
     }
 
     /// Waits for the final result.
     pub(super) async fn finish(&mut self, sink: Sink<'_>) -> Result<Final, AtError> {
-        poll_fn(|cx| self.poll_finish(sink, cx)).await
+        poll_fn(|cx| self.place.poll_finish(&self.at, sink, cx)).await
     }
 
     /// Waits until everything that was handed over is on the UART.
@@ -96,19 +103,28 @@ impl<'a> Exchange<'a> {
         &self,
         ready: &mut dyn FnMut(Stage) -> bool,
     ) -> Result<Stage, AtError> {
-        poll_fn(|cx| self.poll_step(ready, cx)).await
+        poll_fn(|cx| self.place.poll_step(self.core(), ready, cx)).await
     }
+}
 
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        self.place.end(self.core());
+    }
+}
+
+impl Place {
     /// From the turn to a response that can be read, which is `answer` in [`Core`].
     pub(super) fn poll_answer(
         &mut self,
+        at: &At<'_>,
         command: &dyn CommandText,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AtError>> {
-        let end = ready!(self.poll_whole(command, &mut |_| {}, cx));
+        let end = ready!(self.poll_whole(at, command, Plan::Collect, &mut |_| {}, cx));
         let accepted = end.and_then(|end| accept(end, Final::Ok));
         Poll::Ready(match accepted {
-            Ok(()) if self.core().answer.borrow().overflowed() => Err(AtError::TooLong),
+            Ok(()) if at.core().answer.borrow().overflowed() => Err(AtError::TooLong),
             accepted => accepted,
         })
     }
@@ -117,32 +133,36 @@ impl<'a> Exchange<'a> {
     #[inline(never)]
     pub(super) fn poll_whole(
         &mut self,
+        at: &At<'_>,
         command: &dyn CommandText,
+        plan: Plan,
         sink: Sink<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Final, AtError>> {
-        let result = match self.place {
-            Place::Before(_) => ready!(self.poll_begin(command, cx)),
+        let result = match self {
+            Self::Before(_) => ready!(self.poll_begin(at, command, plan, cx)),
             _ => Ok(()),
         };
         let result = match result {
-            Ok(()) => ready!(self.poll_finish(sink, cx)),
+            Ok(()) => ready!(self.poll_finish(at, sink, cx)),
             Err(error) => Err(error),
         };
-        self.end();
+        self.end(at.core());
         Poll::Ready(result)
     }
 
     fn poll_begin(
         &mut self,
+        at: &At<'_>,
         command: &dyn CommandText,
+        plan: Plan,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AtError>> {
-        ready!(self.poll_turn(cx));
-        // From here on whoever ends this early gives the turn back.
-        self.place = Place::Ended;
-        let core = self.core();
-        let begun = if self.at.is_stale() {
+        let core = at.core();
+        ready!(self.poll_turn(core, cx));
+        // It has the turn, which it gives back or keeps beyond its life.
+        *self = Self::Ended;
+        let begun = if at.is_stale() {
             Err(AtError::ModemReset)
         } else {
             let len = command.write(&mut core.out.borrow_mut()[..]);
@@ -156,9 +176,8 @@ impl<'a> Exchange<'a> {
         Poll::Ready(match begun {
             Ok(len) => {
                 trace_command(&core.out.borrow()[..len], core.fixed.secret);
-                // The turn belongs to the exchange, which may outlive this future.
-                core.begin(len, self.plan, Duration::from_millis(self.timeout.into()));
-                self.place = Place::Running(core.exchange.get());
+                core.begin(len, plan, Duration::from_millis(command.timeout().into()));
+                *self = Self::Running(core.exchange.get());
                 Ok(())
             }
             Err(error) => {
@@ -168,9 +187,8 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let core = self.core();
-        let Place::Before(ticket) = &mut self.place else {
+    fn poll_turn(&mut self, core: &Core, cx: &mut Context<'_>) -> Poll<()> {
+        let Self::Before(ticket) = self else {
             return Poll::Ready(());
         };
         #[cfg(feature = "sleep")]
@@ -190,14 +208,15 @@ impl<'a> Exchange<'a> {
     }
 
     fn poll_finish(
-        &mut self,
+        &self,
+        at: &At<'_>,
         sink: Sink<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Final, AtError>> {
-        let core = self.core();
+        let core = at.core();
         let mut ready = |stage| matches!(stage, Stage::Info | Stage::Done(_));
         loop {
-            return Poll::Ready(match ready!(self.poll_step(&mut ready, cx)) {
+            return Poll::Ready(match ready!(self.poll_step(core, &mut ready, cx)) {
                 Ok(Stage::Done(Outcome::Final(end))) => Ok(end),
                 Ok(Stage::Done(Outcome::Reset)) => Err(AtError::ModemReset),
                 Ok(Stage::Info) => {
@@ -213,29 +232,28 @@ impl<'a> Exchange<'a> {
 
     fn poll_step(
         &self,
+        core: &Core,
         ready: &mut dyn FnMut(Stage) -> bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Stage, AtError>> {
-        let core = self.core();
         let mut look = || ready(core.stage.get());
         // Payload brings the deadline nearer, and wakes for it.
         let _ = ready!(core.changed.poll_or(core.deadline.get(), &mut look, cx));
         let stage = core.stage.get();
-        Poll::Ready(match self.place {
+        Poll::Ready(match *self {
             // Otherwise its caller was away for so long that the custodian has ended it.
-            Place::Running(number) if core.exchange.get() == number && ready(stage) => Ok(stage),
+            Self::Running(number) if core.exchange.get() == number && ready(stage) => Ok(stage),
             _ => Err(AtError::Timeout),
         })
     }
 
     /// Gives the turn on, or leaves the exchange to the custodian.
     #[inline(never)]
-    fn end(&mut self) {
-        let core = self.core();
-        let number = match mem::replace(&mut self.place, Place::Ended) {
-            Place::Before(Some(ticket)) => return core.turn.give_up(ticket),
-            Place::Before(None) | Place::Ended => return,
-            Place::Running(number) => number,
+    pub(super) fn end(&mut self, core: &Core) {
+        let number = match mem::replace(self, Self::Ended) {
+            Self::Before(Some(ticket)) => return core.turn.give_up(ticket),
+            Self::Before(None) | Self::Ended => return,
+            Self::Running(number) => number,
         };
         if core.exchange.get() != number {
             return;
@@ -258,12 +276,6 @@ impl<'a> Exchange<'a> {
             core.orphan.set(true);
         }
         core.changed.wake();
-    }
-}
-
-impl Drop for Exchange<'_> {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
