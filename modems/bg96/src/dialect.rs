@@ -15,25 +15,10 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
         .take_while(|byte| !byte.is_ascii_graphic())
         .count();
     let line = &line[noise..];
-    if let Some((_, kind)) = WHOLE.iter().find(|(whole, _)| *whole == line) {
-        return *kind;
+    if !line.starts_with(b"+") {
+        return word(line, asked);
     }
-    // May be glued to the next echo while echo is on (sheet 5, quirk 6).
-    if line.starts_with(b"SEND OK") {
-        return Line::Final(Final::SendOk);
-    }
-    // The length of what is read from a file (sheet 3).
-    if let Some(text) = line.strip_prefix(b"CONNECT ") {
-        return match Fields::new(text).int() {
-            Some(count) if asked != b"+QFUPL" => Line::Payload(count as usize),
-            _ => Line::Final(Final::Connect),
-        };
-    }
-    let Some(colon) = line
-        .iter()
-        .position(|&byte| byte == b':')
-        .filter(|_| line.starts_with(b"+"))
-    else {
+    let Some(colon) = line.iter().position(|&byte| byte == b':') else {
         return Line::Info;
     };
     // The manual shows `+QSIMSTAT : 1,0`, with a blank (sheet 0).
@@ -106,6 +91,25 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
         Named::NoticeUnlessAsked if asked == name => Line::Info,
         Named::NoticeUnlessAsked => OTHER,
     }
+}
+
+/// A line that does not begin with `+`.
+fn word(line: &[u8], asked: &[u8]) -> Line {
+    if let Some((_, kind)) = WHOLE.iter().find(|(whole, _)| *whole == line) {
+        return *kind;
+    }
+    // May be glued to the next echo while echo is on (sheet 5, quirk 6).
+    if line.starts_with(b"SEND OK") {
+        return Line::Final(Final::SendOk);
+    }
+    // The length of what is read from a file (sheet 3).
+    if let Some(text) = line.strip_prefix(b"CONNECT ") {
+        return match Fields::new(text).int() {
+            Some(count) if asked != b"+QFUPL" => Line::Payload(count as usize),
+            _ => Line::Final(Final::Connect),
+        };
+    }
+    Line::Info
 }
 
 const OTHER: Line = Line::Urc(Urc::Other);
