@@ -9,5 +9,6 @@ pub mod recovery;
 pub mod scripted;
 pub mod simulated;
 pub mod transcript;
+pub mod unit;
 
 pub use bench::{Bench, Rings, bench, bench_with};
