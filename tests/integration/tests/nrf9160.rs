@@ -16,7 +16,7 @@ use sectag::{
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
 use sectag_nrf9160::{Config, Nrf9160};
 use sectag_simulator::{
-    HeapTrap, MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator, Terminator,
+    HeapTrap, MemoryNetwork, Nrf9160Options, Nrf9160Profile, Reaction, Simulator, Terminator,
 };
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::{TlsStream, echo, serve_tls, server_config};
@@ -716,6 +716,34 @@ fn any_terminator_is_found() {
                     .await;
             });
         }
+    }
+}
+
+/// A modem that is deaf for a while is not taken for one that ends lines with CR LF, which it answers as well:
+/// the LF would be payload.
+#[test]
+fn a_late_answer_does_not_mislead_about_the_terminator() {
+    for deaf in [600, 1100, 1600, 2500, 8000] {
+        virtually(async || {
+            let world = World::new(options(Nrf9160Profile::SERIAL_MODEM));
+            world.serve(echo);
+            let start = Instant::now();
+            world.modem.set_script(Box::new(move |_| {
+                if start.elapsed() < Duration::from_millis(2200 + deaf) {
+                    Reaction::Silent
+                } else {
+                    Reaction::Normal
+                }
+            }));
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    let payload = awkward();
+                    assert!(round_trip(&mut socket, &payload).await == payload, "{deaf}");
+                })
+                .await;
+        });
     }
 }
 
