@@ -8,6 +8,7 @@ pub mod mqtt;
 pub mod recovery;
 pub mod scripted;
 pub mod simulated;
+pub mod trace;
 pub mod transcript;
 pub mod unit;
 
