@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
-use sectag::modem::Modem;
 use sectag::Socket;
+use sectag::modem::Modem;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::bench::Bench;

@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod faults;
 pub mod mqtt;
 pub mod recovery;
+pub mod resets;
 pub mod scripted;
 pub mod simulated;
 pub mod trace;

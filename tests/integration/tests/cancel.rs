@@ -43,10 +43,7 @@ impl AtatCmd for Listing {
         CommandLine::new(buf, self.0).finish()
     }
 
-    fn parse(
-        &self,
-        answer: Result<&[u8], atat::InternalError<'_>>,
-    ) -> Result<Done, atat::Error> {
+    fn parse(&self, answer: Result<&[u8], atat::InternalError<'_>>) -> Result<Done, atat::Error> {
         answer.map(|_| Done).map_err(Into::into)
     }
 }
