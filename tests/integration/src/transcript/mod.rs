@@ -26,6 +26,8 @@
 //! - `# variable: TEXT {BOARD'S OWN} TEXT`: where the modem says TEXT, what stands in braces is the
 //!   board's, the network's or the moment's own: anything without quote, comma and line end will do.
 //!
+//! The simulator must be quiet for nine tenths of each `~`.
+//!
 //! Between events:
 //!
 //! - `# gap`: here the driver says other things, up to the next `>` line, which the modem answers as
@@ -41,6 +43,7 @@ mod player;
 mod script;
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use sectag::TlsConfig;
@@ -110,43 +113,53 @@ pub fn scripts<B: Backend>() -> Vec<(PathBuf, Script)> {
 /// position, and at random places. Returns how many there are.
 ///
 /// # Panics
-/// When driver or application do something else than the transcript says.
+/// When driver or application do something else than a transcript says, once all were played.
 pub fn play_all<B: Backend>(backend: &B) -> usize {
-    let mut count = 0;
-    for (path, script) in scripts::<B>() {
-        if !script.has_driver() {
-            continue;
-        }
-        println!("{}", path.display());
-        player::play(backend, &script, &|_| false);
-        player::play(backend, &script, &|_| true);
-        for cut in 1..script.modem_bytes() {
-            player::play(backend, &script, &|at| at == cut);
-        }
-        for seed in 1..=8_usize {
-            let cut = |at: usize| ((at + 1).wrapping_mul(seed * 2_654_435_761) >> 7) & 3 == 0;
-            player::play(backend, &script, &cut);
-        }
-        count += 1;
-    }
-    count
+    each(
+        scripts::<B>()
+            .into_iter()
+            .filter(|(_, script)| script.has_driver()),
+        |_, script| {
+            player::play(backend, script, &|_| false);
+            player::play(backend, script, &|_| true);
+            for cut in 1..script.modem_bytes() {
+                player::play(backend, script, &|at| at == cut);
+            }
+            for seed in 1..=8_usize {
+                let cut = |at: usize| ((at + 1).wrapping_mul(seed * 2_654_435_761) >> 7) & 3 == 0;
+                player::play(backend, script, &cut);
+            }
+        },
+    )
 }
 
 /// Plays every transcript that says so, and must say so where it is verbatim, against the simulator.
 /// Returns how many there are.
 ///
 /// # Panics
-/// When the simulator answers anything else than the transcript says.
+/// When the simulator answers anything else than a transcript says, once all were played.
 pub fn compare_all<B: Backend>(backend: &B) -> usize {
-    let mut count = 0;
-    for (path, script) in scripts::<B>() {
-        let Some(setup) = script.simulator() else {
-            assert!(!script.is_verbatim(), "{}: no # simulator:", path.display());
-            continue;
-        };
-        println!("{}", path.display());
-        compare::compare(backend, &script, setup);
+    let compared = scripts::<B>()
+        .into_iter()
+        .filter(|(_, script)| script.is_verbatim() || script.simulator().is_some());
+    each(compared, |path, script| {
+        let setup = script.simulator();
+        let setup = setup.unwrap_or_else(|| panic!("{}: no # simulator:", path.display()));
+        compare::compare(backend, script, setup);
+    })
+}
+
+/// Does so with each, and says at the end with which it failed.
+fn each(scripts: impl Iterator<Item = (PathBuf, Script)>, play: impl Fn(&Path, &Script)) -> usize {
+    let (mut count, mut failed) = (0, Vec::new());
+    for (path, script) in scripts {
+        let played = catch_unwind(AssertUnwindSafe(|| play(&path, &script)));
+        if played.is_err() {
+            eprintln!("^ {}", path.display());
+            failed.push(path);
+        }
         count += 1;
     }
+    assert!(failed.is_empty(), "{failed:#?}");
     count
 }
