@@ -110,7 +110,7 @@ pub fn scripts<B: Backend>() -> Vec<(PathBuf, Script)> {
 }
 
 /// Plays every transcript in which the driver takes part: all at once, byte by byte, cut at every
-/// position, and at random places. Returns how many there are.
+/// position (see [`Script::cuts`]), and at random places. Returns how many there are.
 ///
 /// # Panics
 /// When driver or application do something else than a transcript says, once all were played.
@@ -122,7 +122,7 @@ pub fn play_all<B: Backend>(backend: &B) -> usize {
         |_, script| {
             player::play(backend, script, &|_| false);
             player::play(backend, script, &|_| true);
-            for cut in 1..script.modem_bytes() {
+            for cut in script.cuts() {
                 player::play(backend, script, &|at| at == cut);
             }
             for seed in 1..=8_usize {
