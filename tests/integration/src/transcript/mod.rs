@@ -43,8 +43,10 @@ mod player;
 mod script;
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use sectag::TlsConfig;
 use sectag::modem::Modem;
@@ -54,7 +56,7 @@ pub use bg96::Bg96Transcripts;
 pub use script::Script;
 
 /// What is particular to the transcripts of one modem.
-pub trait Backend {
+pub trait Backend: Sync {
     /// The driver's backend.
     type Modem: Modem + 'static;
     /// Below `tests/transcripts`.
@@ -149,17 +151,32 @@ pub fn compare_all<B: Backend>(backend: &B) -> usize {
     })
 }
 
-/// Does so with each, and says at the end with which it failed.
-fn each(scripts: impl Iterator<Item = (PathBuf, Script)>, play: impl Fn(&Path, &Script)) -> usize {
-    let (mut count, mut failed) = (0, Vec::new());
-    for (path, script) in scripts {
-        let played = catch_unwind(AssertUnwindSafe(|| play(&path, &script)));
-        if played.is_err() {
-            eprintln!("^ {}", path.display());
-            failed.push(path);
-        }
-        count += 1;
-    }
+/// Does so with each, on as many threads as there are cores, and says at the end with which it failed.
+fn each(
+    scripts: impl Iterator<Item = (PathBuf, Script)>,
+    play: impl Fn(&Path, &Script) + Sync,
+) -> usize {
+    let scripts: Vec<_> = scripts.collect();
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        let work = || {
+            while let Some((path, script)) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // In a thread of its name, for the message of a panic.
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                let named = thread::Builder::new().name(name.into_owned());
+                let played = named.spawn_scoped(scope, || play(path, script));
+                if played.expect("a thread").join().is_err() {
+                    failed.lock().expect("nobody panics with it").push(path);
+                }
+            }
+        };
+        thread::scope(|workers| {
+            for _ in 0..thread::available_parallelism().map_or(1, |cores| cores.get()) {
+                workers.spawn(&work);
+            }
+        });
+    });
+    let failed = failed.into_inner().expect("nobody panics with it");
     assert!(failed.is_empty(), "{failed:#?}");
-    count
+    scripts.len()
 }
