@@ -23,7 +23,16 @@ fn a_native_build_with_the_defect_shows_its_numbers_and_refuses_to_connect() {
     }
     assert!(listed.stdout.contains("\"tag\":321") && listed.stdout.contains("sha256"));
     let refused = modem
-        .run(&["connect"], &["--tag", "321", "broker.sectag.test:8883"])
+        .run(
+            &["connect"],
+            &[
+                "--tag",
+                "321",
+                "--accept-missing",
+                "suites",
+                "broker.sectag.test:8883",
+            ],
+        )
         .expect(1);
     assert!(
         refused.stderr.contains("corrupts its heap") && refused.stderr.contains("update to 2.6"),
@@ -35,7 +44,14 @@ fn a_native_build_with_the_defect_shows_its_numbers_and_refuses_to_connect() {
 #[test]
 fn what_is_published_through_one_dialect_comes_through_another() {
     let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
-    let server = ["--host", "broker.sectag.test", "--tag", "321"];
+    let server = [
+        "--host",
+        "broker.sectag.test",
+        "--tag",
+        "321",
+        "--accept-missing",
+        "suites",
+    ];
     for (from, to) in [("2.1", "sm"), ("3.1-native", "2.5")] {
         let (from, to) = (modem(from, broker.port()), modem(to, broker.port()));
         from.provision("321");

@@ -235,6 +235,9 @@ impl Modem {
     ) -> Tool {
         let mut args = command.to_vec();
         args.extend(["--modem", self.name, "--port", self.link.to_str().unwrap()]);
+        if self.name == "nrf9160" {
+            args.push("--flow-control");
+        }
         args.extend(options);
         Tool::start(&args, environment, input)
     }
