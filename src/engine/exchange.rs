@@ -15,9 +15,8 @@ use super::Engine;
 use super::at::{At, accept};
 #[cfg(feature = "sleep")]
 use super::core::Rest;
-use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Stage, is_secret};
+use super::core::{COMMAND_LIMIT, Core, Outcome, Plan, Stage};
 use crate::error::AtError;
-use crate::fmt::Ascii;
 use crate::modem::Final;
 
 /// Sees information lines.
@@ -175,6 +174,7 @@ impl Place {
         };
         Poll::Ready(match begun {
             Ok(len) => {
+                #[cfg(any(feature = "defmt", feature = "log"))]
                 trace_command(&core.out.borrow()[..len], core.fixed.secret);
                 core.begin(len, plan, Duration::from_millis(command.timeout().into()));
                 *self = Self::Running(core.exchange.get());
@@ -293,7 +293,11 @@ pub(super) fn poll_wake(core: &Core, cx: &mut Context<'_>) -> Poll<()> {
 }
 
 /// The whole line at once, so that no part of a secret one is taken for another command.
+#[cfg(any(feature = "defmt", feature = "log"))]
 fn trace_command(line: &[u8], secret: &[&str]) {
+    use super::core::is_secret;
+    use crate::fmt::Ascii;
+
     match line
         .iter()
         .position(|&byte| byte == b'=')
