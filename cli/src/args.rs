@@ -198,6 +198,10 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "NAME", default_value = "bg96")]
     pub(crate) modem: ModemName,
 
+    /// The firmware of an nrf9160, as for simulate
+    #[arg(long, value_name = "D", value_parser = Nrf9160Profile::named)]
+    pub(crate) dialect: Option<Nrf9160Profile>,
+
     /// What is wrong with the simulated world [default: nothing]
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<Scenario>,
@@ -230,6 +234,14 @@ pub(crate) enum Scenario {
     PdpRefused,
     /// The broker's name does not exist
     Dns,
+}
+
+impl Scenario {
+    /// As the option calls it.
+    pub(crate) fn word(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().into())
+    }
 }
 
 #[derive(Args)]

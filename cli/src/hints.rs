@@ -12,17 +12,9 @@ use sectag::{
     SocketError, Tag,
 };
 
-use crate::args::{ModemArgs, ModemName};
+use crate::args::ModemArgs;
 pub(crate) use crate::failure::Failure;
 use crate::port::PortName;
-
-/// A modem that the demo does not show.
-pub(crate) fn not_implemented(modem: ModemName) -> Failure {
-    let name = modem.as_str();
-    Failure::new(format!("the demo is not implemented for {name} yet")).hint(format!(
-        "`sectag simulate --modem {name}` is a modem for the other commands"
-    ))
-}
 
 /// What a connection was meant to be.
 pub(crate) struct Target<'a> {
@@ -223,6 +215,7 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
             Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
                 .hint(format!("store it: {} {option}", target.store_command()))
         }
+        ConnectError::Firmware { reason } => unsuitable(&doing, reason),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
         ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),
         ConnectError::TimedOut => because("the modem reported no result within its own limit"),
