@@ -83,6 +83,10 @@ pub(crate) struct ModemArgs {
     #[arg(long)]
     pub(crate) flow_control: bool,
 
+    /// This native TLS build of SLM 2.0 to 2.5 (nrf9160) has Nordic's fix for #XSSOCKET; without the fix, that command corrupts the modem's memory, and connections are refused
+    #[arg(long)]
+    pub(crate) patched_native: bool,
+
     /// Access point name [default: what is stored in the modem or offered by the network]
     #[arg(long)]
     pub(crate) apn: Option<String>,
@@ -521,6 +525,10 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "N", requires = "chunk")]
     pub(crate) seed: Option<u64>,
 
+    /// What befalls a command, and which: silent, error, garbage or reset; every one, the K-th, or the K-th that begins so
+    #[arg(long, value_name = "NAME[@K[:BEGINNING]]", value_parser = parse_fault)]
+    pub(crate) fault: Option<String>,
+
     /// What the modem's clock shows at the start (UTC, 2026-11-20T12:00:00Z), or `unset`
     #[arg(long, value_name = "ISO|unset", default_value = "unset")]
     pub(crate) clock: ClockSetting,
@@ -632,6 +640,11 @@ fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[u16; 3]> {
         *number = part.parse().ok()?;
     }
     parts.next().is_none().then_some(numbers)
+}
+
+/// Made again where it is used: a script counts, and cannot be copied.
+fn parse_fault(text: &str) -> Result<String, String> {
+    sectag_simulator::fault(text).map(|_| text.into())
 }
 
 fn parse_tag(text: &str) -> Result<Tag, String> {

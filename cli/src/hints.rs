@@ -215,7 +215,8 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
             Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
                 .hint(format!("store it: {} {option}", target.store_command()))
         }
-        ConnectError::Firmware { reason } => unsuitable(&doing, reason),
+        ConnectError::Firmware { reason } => unsuitable(&doing, reason)
+            .hint("in this tool, --patched-native declares a build with the fix"),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
         ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),
         ConnectError::TimedOut => because("the modem reported no result within its own limit"),
@@ -248,7 +249,7 @@ pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
         SocketError::ConnectionReset => Failure::new(format!("{doing}: the connection was lost"))
             .hint("the modem restarted or lost the network or the connection: start again, with -v to see which")
             .lost(),
-        error => Failure::new(format!("{doing}: {error}")),
+        error => unsuitable(doing, error),
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::Path;
 use sectag::Digest;
 use sectag_test_support::pki::Pki;
 
-use crate::connect::Echo;
+use crate::connect::Server;
 use crate::process::{Modem, credentials};
 
 fn sha256(path: &str) -> String {
@@ -181,7 +181,7 @@ fn der_is_converted() {
 
 #[test]
 fn new_credentials_replace_the_old_once_they_have_worked() {
-    let echo = Echo::start();
+    let echo = Server::echo();
     let server = format!("localhost:{}", echo.port());
     let modem = Modem::start(&[]);
     let pki = credentials();

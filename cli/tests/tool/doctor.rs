@@ -3,7 +3,7 @@
 use sectag_simulator::{Options, Sim};
 use sectag_test_support::pki::Pki;
 
-use crate::connect::Echo;
+use crate::connect::Server;
 use crate::process::{Ended, Modem, credentials, run};
 use crate::surroundings;
 
@@ -27,10 +27,10 @@ fn failed_at(ended: Ended, check: &str, hint: &str) {
 
 #[test]
 fn all_is_well_up_to_the_connection() {
-    let echo = Echo::start();
+    let echo = Server::echo();
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     modem.provision("3");
-    let server = format!("localhost:{}", echo.port);
+    let server = format!("localhost:{}", echo.port());
     let pki = credentials();
     let (ca, cert, key) = (
         pki.file("ca.pem"),
@@ -85,10 +85,10 @@ fn all_is_well_up_to_the_connection() {
 
 #[test]
 fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
-    let echo = Echo::start();
+    let echo = Server::echo();
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     modem.provision("3");
-    let server = format!("localhost:{}", echo.port);
+    let server = format!("localhost:{}", echo.port());
     let other = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(other.path(), Pki::new().ca_pem()).unwrap();
     let other = other.path().to_str().unwrap();

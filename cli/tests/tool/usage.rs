@@ -32,6 +32,15 @@ fn usage_errors_exit_with_2() {
             "bg96",
             "--tcp",
             "0",
+            "--fault",
+            "explosion",
+        ],
+        &[
+            "simulate",
+            "--modem",
+            "bg96",
+            "--tcp",
+            "0",
             "--map",
             "a:1=192.0.2.1:1",
         ],
@@ -109,14 +118,22 @@ fn a_silent_port_names_speed_and_wiring() {
 }
 
 #[test]
-fn a_modem_that_the_demo_does_not_have_is_named() {
-    let ended = run(&["demo", "--modem", "nrf9160"]).expect(1);
+fn a_scenario_or_dialect_that_a_modem_does_not_have_is_refused() {
+    let scenario = ["demo", "--modem", "nrf9160", "--scenario", "ecdsa-server"];
+    let ended = run(&scenario).expect(1);
     assert!(
         ended
             .stderr
-            .contains("the demo is not implemented for nrf9160 yet"),
+            .contains("nrf9160 has no scenario ecdsa-server"),
         "{}",
         ended.stderr
     );
-    ended.expect_hint("sectag simulate --modem nrf9160");
+    assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+    ended.expect_hint("it has wrong-ca, expired");
+    let dialect = run(&["demo", "--dialect", "2.1"]).expect(1);
+    assert!(
+        dialect.stderr.contains("bg96 has no dialects"),
+        "{}",
+        dialect.stderr
+    );
 }
