@@ -132,15 +132,19 @@ pub(crate) enum CheckName {
     Name,
     Dates,
     Sni,
+    /// That the cipher suite is a modern one
+    Suites,
 }
 
 impl CheckName {
-    pub(crate) const fn check(self) -> Check {
+    /// `None` for the suites, which are a policy of their own.
+    pub(crate) const fn check(self) -> Option<Check> {
         match self {
-            Self::Chain => Check::Chain,
-            Self::Name => Check::Name,
-            Self::Dates => Check::Dates,
-            Self::Sni => Check::Sni,
+            Self::Chain => Some(Check::Chain),
+            Self::Name => Some(Check::Name),
+            Self::Dates => Some(Check::Dates),
+            Self::Sni => Some(Check::Sni),
+            Self::Suites => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
 use sectag::mqtt::LoginFailure;
 use sectag::{
-    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Kind, RunError,
+    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Feature, Kind, RunError,
     SocketError, Tag,
 };
 
@@ -166,11 +166,21 @@ pub(crate) fn credential<S: std::fmt::Display>(doing: &str, error: &CredentialEr
         ))
         .hint("remove what is not needed: sectag credentials list, then sectag credentials remove"),
         CredentialError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
+        CredentialError::Lacks(feature) => lacks(doing, *feature),
         CredentialError::Unreadable => Failure::new(format!("{doing}: {error}"))
             .hint("nothing proves what it has: store it again with --force"),
         CredentialError::Misplaced(reason) => unsuitable(doing, reason),
         CredentialError::Unsuitable(reason) => unsuitable(doing, reason),
         error => Failure::new(format!("{doing}: {error}")),
+    }
+}
+
+fn lacks(doing: &str, feature: Feature) -> Failure {
+    let failure = unsuitable(doing, &format_args!("this modem has {feature}"));
+    match feature {
+        Feature::FlowControl => failure.hint("in this tool: --flow-control"),
+        Feature::SuiteChoice => failure.hint("in this tool: --accept-missing suites"),
+        _ => failure,
     }
 }
 
@@ -218,6 +228,7 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
         ConnectError::Firmware { reason } => unsuitable(&doing, reason)
             .hint("in this tool, --patched-native declares a build with the fix"),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
+        ConnectError::Lacks(feature) => lacks(&doing, *feature),
         ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),
         ConnectError::TimedOut => because("the modem reported no result within its own limit"),
         ConnectError::TooManySockets => Failure::new(format!("{doing}: all sockets are in use"))

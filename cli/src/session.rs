@@ -15,8 +15,9 @@ use sectag_nrf9160::Nrf9160;
 
 use crate::args::{ClockSource, ModemArgs, ModemName};
 use crate::hints::{self, Failure};
+use crate::port::{self, PortName};
 use crate::report::Report;
-use crate::{port, secret};
+use crate::secret;
 
 /// One connection at a time; the rings hold what BG96 and its like move at once, 1460 to 2048 bytes, twice.
 const RING: usize = 4096;
@@ -217,6 +218,10 @@ fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::C
     }
     if args.patched_native {
         config = config.patched_native();
+    }
+    // TCP holds its sender back by itself.
+    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
+        config = config.flow_control();
     }
     Ok(config)
 }

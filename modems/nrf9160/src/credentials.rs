@@ -12,7 +12,8 @@ use core::convert::Infallible;
 use embassy_time::{Duration, with_timeout};
 use sectag::at::{Fields, InvalidInput, answer};
 use sectag::{
-    At, AtError, Code, Comparison, CredentialError, Digest, Hasher, Kind, Source, Stored, Tag,
+    At, AtError, Code, Comparison, CredentialError, Digest, Feature, Hasher, Kind, Source, Stored,
+    Tag,
 };
 use zeroize::Zeroizing;
 
@@ -155,6 +156,15 @@ async fn settings(at: At<'_>, found: &mut dyn FnMut(Tag, Kind)) -> Result<(), At
     }
 }
 
+/// Refuses what this firmware would lose bytes of.
+fn check_link<E>(modem: &Nrf9160) -> Result<(), CredentialError<E>> {
+    if modem.hears_all() {
+        Ok(())
+    } else {
+        Err(CredentialError::Lacks(Feature::FlowControl))
+    }
+}
+
 /// Leaves the network, which a change in the modem's store needs (518 otherwise).
 async fn offline<E>(modem: &Nrf9160, at: At<'_>) -> Result<(), CredentialError<E>> {
     if modem.firmware.get().store() == Store::Settings || modem.offline.get() {
@@ -188,6 +198,7 @@ pub(crate) async fn store<S: Source>(
     kind: Kind,
     content: &mut S,
 ) -> Result<(), CredentialError<S::Error>> {
+    check_link(modem)?;
     check_tag(modem, tag).map_err(CredentialError::InvalidInput)?;
     let kept = modem.firmware.get().store();
     let limit = if kept == Store::Mapped {

@@ -18,7 +18,8 @@
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.
 //!
-//! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs. With SLM the
+//! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs, and nothing is
+//! done with it that could lose bytes until [`Config::flow_control`] says that they are. With SLM the
 //! receive rings must hold 1240 bytes (2.0 to 2.2) or 2048: a fetch cannot be told how much it may bring.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -152,6 +153,11 @@ impl Nrf9160 {
         self.told.set(told);
         // A close is found by reading up to it.
         Urc::Readable { id: index as u8 }
+    }
+
+    /// What this firmware needs to lose no byte is there.
+    fn hears_all(&self) -> bool {
+        self.config.flow_control || !self.firmware.get().release().deaf
     }
 
     fn capabilities_now(&self) -> Capabilities {

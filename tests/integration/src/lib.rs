@@ -5,6 +5,7 @@ pub mod brokered;
 pub mod cancel;
 pub mod faults;
 pub mod mqtt;
+pub mod nrf9160;
 pub mod recovery;
 pub mod scripted;
 pub mod simulated;

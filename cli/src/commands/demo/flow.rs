@@ -9,7 +9,7 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
 use sectag::{
     CaScope, Control, Counters, CredentialStore, Kind, Power, ServerName, Socket, Sockets, State,
-    Support, Tag, TlsConfig,
+    Suites, Support, Tag, TlsConfig,
 };
 use sectag_simulator::Simulator;
 
@@ -42,6 +42,7 @@ pub(super) struct Total {
     pub(super) rings: usize,
     /// The modem checks the server's name.
     pub(super) checks_name: bool,
+    pub(super) hides_suites: bool,
 }
 
 /// As on a small MCU: one socket with small rings.
@@ -81,6 +82,7 @@ pub(super) async fn run<M: Modem, const RX: usize>(
         state: size_of::<State<M, 1, RX, RING>>(),
         rings: RX + RING,
         checks_name: checks_name(control),
+        hides_suites: world.hides_suites,
     })
 }
 
@@ -176,6 +178,9 @@ impl<M: Modem> Application<'_, M> {
         let mut config = TlsConfig::new(TAG);
         if !checks_name(self.control) {
             config = config.ca_scope(CaScope::Private);
+        }
+        if self.world.hides_suites {
+            config = config.suites(Suites::All);
         }
         let mut how = "connect with TLS";
         if self.prober.files.client.is_some() {

@@ -131,6 +131,14 @@ impl Shown {
         }
     }
 
+    /// It can neither be told which cipher suites to use nor tell which one it uses.
+    pub(super) fn hides_suites(&self) -> bool {
+        match self {
+            Self::Bg96 => false,
+            Self::Nrf9160(profile) => !profile.serial_modem && profile.native.is_none(),
+        }
+    }
+
     /// How its command begins that sends payload.
     pub(super) fn send(&self) -> &'static [u8] {
         match self {
@@ -191,7 +199,9 @@ impl Shown {
                 flow::run::<_, 1024>(Bg96::new(config), world, steps).await
             }
             Self::Nrf9160(_) => {
-                let config = sectag_nrf9160::Config::new().registration(REGISTRATION);
+                let config = sectag_nrf9160::Config::new()
+                    .flow_control()
+                    .registration(REGISTRATION);
                 flow::run::<_, 2048>(Nrf9160::new(config), world, steps).await
             }
         }

@@ -95,7 +95,7 @@ pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<
     let text = format!(
         "{}\n\
          sectag's memory: {state} bytes for one socket, of which {rings} are its rings (on this computer; pointers are half as long on a Cortex-M).\n\
-         {}",
+         {}{}",
         line(
             "total",
             &seconds(took),
@@ -107,10 +107,15 @@ pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<
             "AT exchanges, bytes out and in"
         ),
         if total.checks_name {
-            "The modem has checked that the server's certificate is for this name, so a public CA would have done as well."
+            "The modem has checked that the server's certificate is for this name, so the CA could be a public one."
         } else {
             "The modem is not known to check the server's name. The demo's CA is its own and signs this one server, so it is declared\n\
              private (--private-ca); with a public CA the connection would have been refused."
+        },
+        if total.hides_suites {
+            "\nIt tells no cipher suite, so whatever it has was accepted (--accept-missing suites)."
+        } else {
+            ""
         }
     );
     report.result(&text, |object| {
