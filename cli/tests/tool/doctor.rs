@@ -25,8 +25,7 @@ fn failed_at(ended: Ended, check: &str, hint: &str) {
     ended.expect_hint(hint);
 }
 
-#[test]
-fn all_is_well_up_to_the_connection() {
+pub(crate) fn all_is_well_up_to_the_connection() {
     let echo = Server::echo();
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     modem.provision("3");
@@ -83,8 +82,7 @@ fn all_is_well_up_to_the_connection() {
     );
 }
 
-#[test]
-fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
+pub(crate) fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
     let echo = Server::echo();
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     modem.provision("3");
@@ -139,8 +137,7 @@ fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
     failed_at(ended, "connection", "nothing answers at this host and port");
 }
 
-#[test]
-fn the_first_obstacle_is_named() {
+pub(crate) fn the_first_obstacle_is_named() {
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     let server = ["--host", "localhost:1", "--tag", "3"];
     failed_at(
@@ -199,8 +196,7 @@ fn the_first_obstacle_is_named() {
     );
 }
 
-#[test]
-fn files_and_ports_are_checked_first() {
+pub(crate) fn files_and_ports_are_checked_first() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     let doctor = |more: &[&str]| {

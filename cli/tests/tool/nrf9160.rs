@@ -49,8 +49,7 @@ fn fetch(modem: &Modem) -> Ended {
         .end()
 }
 
-#[test]
-fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
+pub(crate) fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
     let modem = modem("2.1-native", 1);
     modem.provision("321");
     let listed = modem.run(&["credentials", "list"], &[]).expect(0).stdout;
@@ -88,8 +87,7 @@ fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
     assert!(!ended.stderr.contains("corrupts"), "{}", ended.stderr);
 }
 
-#[test]
-fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
+pub(crate) fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
     let server = Server::start(one_record);
     // The second connection ends with its first bytes.
     let modem = modem_with(
@@ -110,8 +108,7 @@ fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
     assert_eq!(again.stdout.as_bytes(), record());
 }
 
-#[test]
-fn what_is_published_through_one_dialect_comes_through_another() {
+pub(crate) fn what_is_published_through_one_dialect_comes_through_another() {
     let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
     let port = broker.port();
     thread::scope(|scope| {
