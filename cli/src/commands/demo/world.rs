@@ -48,8 +48,9 @@ pub(super) async fn build(
 ) -> Result<World, Failure> {
     let step = steps.begin("making a CA, a server and a client certificate");
     let (pki, plan) = tokio::task::spawn_blocking(move || {
-        let pki = Pki::new();
-        let plan = plan(scenario, &pki);
+        // Of this process, which has no other use for it; tests build many worlds.
+        let pki = Pki::shared();
+        let plan = plan(scenario, pki);
         (pki, plan)
     })
     .await
