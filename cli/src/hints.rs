@@ -193,6 +193,20 @@ pub(crate) fn unsuitable(what: &str, reason: &dyn std::fmt::Display) -> Failure 
     }
 }
 
+/// To no server whatever.
+pub(crate) fn connect_at_all(error: &ConnectError) -> Failure {
+    let doing = "cannot connect to any server";
+    match error {
+        ConnectError::Firmware { reason } => firmware(doing, reason),
+        ConnectError::Lacks(feature) => lacks(doing, *feature),
+        other => Failure::new(format!("{doing}: {other}")),
+    }
+}
+
+fn firmware(doing: &str, reason: &str) -> Failure {
+    unsuitable(doing, &reason).hint("in this tool, --patched-native declares a build with the fix")
+}
+
 pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
     let Target {
         host, port, tag, ..
@@ -225,8 +239,7 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
             Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
                 .hint(format!("store it: {} {option}", target.store_command()))
         }
-        ConnectError::Firmware { reason } => unsuitable(&doing, reason)
-            .hint("in this tool, --patched-native declares a build with the fix"),
+        ConnectError::Firmware { reason } => firmware(&doing, reason),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
         ConnectError::Lacks(feature) => lacks(&doing, *feature),
         ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
 use sectag::{
-    AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Kind, Registration,
-    ServerName, SimState, Sockets, Status,
+    AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Feature, Kind,
+    Registration, ServerName, SimState, Sockets, Status, TlsConfig,
 };
 
 use crate::args::{Doctor, LocalFiles, Server, TlsArgs};
@@ -114,6 +114,7 @@ impl Job for Examination<'_> {
             private_ca: self.args.private_ca,
             accept_missing: self.args.accept_missing.clone(),
         };
+        self.firmware(sockets, &tls)?;
         self.credentials(control, &tls, now).await?;
         match &self.args.host {
             Some(server) => self.connection(control, sockets, &tls, server).await,
@@ -194,6 +195,21 @@ impl Examination<'_> {
                 ))
                 .hint("set it from this computer: --set-clock host"),
             )),
+        }
+    }
+
+    /// What no credential and no server can mend.
+    fn firmware<M: Modem>(&self, sockets: Sockets<'_, M>, tls: &TlsArgs) -> Result<(), Failure> {
+        const WHAT: &str = "firmware";
+        match sockets.admit(&TlsConfig::new(tls.tag)) {
+            Err(error @ ConnectError::Firmware { .. }) => {
+                Err(self.list.fails(WHAT, hints::connect_at_all(&error)))
+            }
+            Err(error @ ConnectError::Lacks(Feature::FlowControl)) => Err(self
+                .list
+                .fails("flow control", hints::connect_at_all(&error))),
+            // The rest is for the policy and for the server to decide.
+            _ => self.list.ok(WHAT, "TLS sockets can be used"),
         }
     }
 
@@ -293,6 +309,14 @@ impl Examination<'_> {
             Err(error) => {
                 let what = match error.causes().next() {
                     _ if matches!(error, ConnectError::Unverifiable(_)) => "verification",
+                    _ if matches!(
+                        error,
+                        ConnectError::Lacks(Feature::SuiteChoice)
+                            | ConnectError::SuiteNotAllowed { .. }
+                    ) =>
+                    {
+                        "cipher suites"
+                    }
                     Some(Cause::NameUnknown | Cause::NameUnknownHere) => "DNS",
                     _ => WHAT,
                 };

@@ -8,7 +8,7 @@ use crate::process::{Ended, Modem, credentials, run};
 use crate::surroundings;
 
 #[track_caller]
-fn failed_at(ended: Ended, check: &str, hint: &str) {
+pub(crate) fn failed_at(ended: Ended, check: &str, hint: &str) {
     let failed: Vec<&str> = ended
         .stdout
         .lines()

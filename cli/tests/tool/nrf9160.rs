@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::connect::Server;
-use crate::process::{Ended, Modem, credentials};
+use crate::doctor::failed_at;
+use crate::process::{Ended, Modem, credentials, run};
 
 const NAME: &str = "broker.sectag.test";
 /// The modem's own TLS cannot tell its suite on an nRF9160.
@@ -147,4 +148,40 @@ fn publish_through(from: &str, to: &str, port: u16) {
     );
     let status = from.run(&["status"], &[]).expect(0);
     assert!(status.stdout.contains("nRF9160"), "{}", status.stdout);
+}
+
+pub(crate) fn the_doctor_names_what_this_modem_alone_lacks() {
+    let server = Server::echo();
+    let host = format!("localhost:{}", server.port());
+    let modem = modem("2.1", 1);
+    let link = modem.link().to_str().unwrap();
+    let bare = ["doctor", "--modem", "nrf9160", "--port", link, "--tag", "3"];
+    failed_at(run(&bare), "flow control", "in this tool: --flow-control");
+    modem.provision("3");
+    let options = ["--tag", "3", "--host", &host];
+    failed_at(
+        modem.run(&["doctor"], &options),
+        "cipher suites",
+        "in this tool: --accept-missing suites",
+    );
+    let options = [&options[..], &ANY_SUITE].concat();
+    let ended = modem.run(&["doctor"], &options).expect(0);
+    let found = |check: &str| ended.stdout.lines().any(|line| line.starts_with(check));
+    for check in [
+        "ok    answers AT             Nordic",
+        "ok    firmware",
+        "ok    credentials            tag 3: CA certificate, client certificate, private key",
+        "ok    verification           checked: certificate chain, name",
+        "ok    connection",
+    ] {
+        assert!(found(check), "{check}:\n{}", ended.stdout);
+    }
+
+    // Nobody is sent to store what this firmware cannot use.
+    let native = self::modem("2.5-native", 1);
+    failed_at(
+        native.run(&["doctor"], &["--tag", "3"]),
+        "firmware",
+        "update to 2.6",
+    );
 }
