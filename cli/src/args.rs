@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sectag::clock::DateTime;
-use sectag::{Check, ServerName, Tag};
+use sectag::{Check, Kind, ServerName, Tag};
 use sectag_simulator::Nrf9160Profile;
 
 use crate::port::PortName;
@@ -200,6 +200,27 @@ pub(crate) struct LocalFiles {
     pub(crate) key: Option<PathBuf>,
 }
 
+/// One path for each part of a set.
+pub(crate) type Paths<'a> = [(Kind, &'a Option<PathBuf>); 3];
+
+impl LocalFiles {
+    pub(crate) fn paths(&self) -> Paths<'_> {
+        paths(&self.ca, &self.cert, &self.key)
+    }
+}
+
+fn paths<'a>(
+    ca: &'a Option<PathBuf>,
+    cert: &'a Option<PathBuf>,
+    key: &'a Option<PathBuf>,
+) -> Paths<'a> {
+    [
+        (Kind::Ca, ca),
+        (Kind::ClientCertificate, cert),
+        (Kind::PrivateKey, key),
+    ]
+}
+
 #[derive(Args)]
 pub(crate) struct Demo {
     /// The modem to simulate
@@ -366,6 +387,12 @@ pub(crate) struct CredentialFiles {
     /// This device's private key, not encrypted (PEM or DER)
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+impl CredentialFiles {
+    pub(crate) fn paths(&self) -> Paths<'_> {
+        paths(&self.ca, &self.cert, &self.key)
+    }
 }
 
 #[derive(Args)]
