@@ -95,6 +95,20 @@ impl<'a> At<'a> {
         )
     }
 
+    /// The same for lines of any length: a long one comes in pieces of up to 256 bytes, one call each. Where
+    /// one line ends and the next begins is for `sink` to see by what is in them.
+    pub async fn pieces<C: AtatCmd>(
+        &self,
+        command: &C,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), AtError> {
+        accept(
+            self.exchange(command, Plan::Pieces, deadline_of::<C>(), sink)
+                .await?,
+            Final::Ok,
+        )
+    }
+
     /// Sends a line that was checked, see `raw`.
     pub(crate) async fn raw(
         &self,
