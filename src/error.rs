@@ -161,6 +161,11 @@ pub enum BringUpError {
     },
     /// Nothing answers `AT`, at this baud rate, also after the power pins were used if there are any.
     NoAnswer,
+    /// The modem's firmware was built in a way with which the configuration cannot work.
+    Firmware {
+        /// What does not fit, and the way out.
+        reason: &'static str,
+    },
     /// Not registered within the configured time.
     NotRegistered {
         /// The last `<stat>` of `+CEREG`: 0 not searching, 2 searching, 3 denied, 4 unknown.
@@ -216,6 +221,8 @@ impl BringUpError {
                 }
             }
             Self::PdpRefused(refusal) => refusal.causes,
+            // The error itself says all.
+            Self::Firmware { .. } => Causes::NONE,
             // 3GPP 27.007: 10 not inserted, 13 failure, 15 wrong.
             Self::SimMissing(Code::Cme(10)) => Causes::new(&[SimMissing]),
             Self::SimMissing(Code::Cme(13 | 15)) => Causes::new(&[SimUnreadable]),
@@ -238,6 +245,7 @@ impl fmt::Display for BringUpError {
                 f.write_str("nothing answers AT on this port")?;
                 because(f, self.causes())
             }
+            Self::Firmware { reason } => f.write_str(reason),
             Self::NotRegistered { status, .. } => {
                 let meaning = match status {
                     0 => "not searching",
@@ -313,6 +321,12 @@ pub enum ConnectError {
         /// The least `RX` of [`State`](crate::State), in bytes.
         needed: usize,
     },
+    /// The server chose a cipher suite that the policy does not allow, from a modem that can only tell so
+    /// afterwards. The connection was closed before anything was sent on it.
+    SuiteNotAllowed {
+        /// Its IANA number.
+        number: u16,
+    },
     /// The modem reported nothing within its own limit.
     TimedOut,
     /// All sockets, ids or TLS contexts are in use.
@@ -362,6 +376,10 @@ impl fmt::Display for ConnectError {
                 f,
                 "this modem hands over up to {needed} bytes at once: raise RX of State, or let data be fetched where it is pushed"
             ),
+            Self::SuiteNotAllowed { number } => write!(
+                f,
+                "the server chose cipher suite {number:#06x}, which the policy does not allow: enable one on the server that it allows, or allow all by Suites::All"
+            ),
             Self::TimedOut => f.write_str(
                 "the modem reported no result of the connection within its own limit: try again, and check the signal",
             ),
@@ -400,7 +418,7 @@ impl embedded_io::Error for ConnectError {
             Self::Firmware { .. } | Self::Lacks(_) | Self::Unsupported { .. } => {
                 ErrorKind::Unsupported
             }
-            Self::Unverifiable(_) => ErrorKind::PermissionDenied,
+            Self::SuiteNotAllowed { .. } | Self::Unverifiable(_) => ErrorKind::PermissionDenied,
             Self::At(_) | Self::ClockNotSet { .. } => ErrorKind::Other,
         }
     }
@@ -490,6 +508,8 @@ pub enum CredentialError<S> {
     Corrupted,
     /// The tag is not usable on this modem, or the content is empty or too long.
     InvalidInput(InvalidInput),
+    /// This modem, with this firmware and configuration, lacks what this needs. Nothing was sent.
+    Lacks(Feature),
     /// It is a credential, but not this one of the set. Nothing was sent.
     Misplaced(Misplaced),
     /// The modem has no room for it.
@@ -525,6 +545,7 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 "the modem stored something else than was sent, so it was removed: check flow control and baud rate, then store again",
             ),
             Self::InvalidInput(input) => input.fmt(f),
+            Self::Lacks(feature) => write!(f, "this modem has {feature}"),
             Self::Misplaced(reason) => reason.fmt(f),
             Self::NoSpace { needed, free } => {
                 write!(f, "{needed} bytes are needed and the modem has {free} free: remove other files")

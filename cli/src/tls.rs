@@ -1,7 +1,9 @@
 //! The TLS policy of a connection, from the options and from what is stored in the modem.
 
 use sectag::modem::Modem;
-use sectag::{CaScope, Check, Control, CredentialStore, Kind, Support, TlsConfig, Verification};
+use sectag::{
+    CaScope, Check, Control, CredentialStore, Kind, Suites, Support, TlsConfig, Verification,
+};
 
 use crate::args::TlsArgs;
 use crate::hints::{self, Failure};
@@ -32,7 +34,13 @@ pub(crate) async fn config<M: Modem>(
         config = config.ca_scope(CaScope::Private);
     }
     for name in &args.accept_missing {
-        let check = name.check();
+        let Some(check) = name.check() else {
+            report.warn(
+                "--accept-missing: connecting with whatever cipher suite modem and server agree on",
+            );
+            config = config.suites(Suites::All);
+            continue;
+        };
         report.warn(&format!(
             "--accept-missing: connecting even if the modem does not check the {check} of the server"
         ));

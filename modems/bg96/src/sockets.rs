@@ -1,8 +1,10 @@
 //! TLS sockets in buffer mode (sheet 4).
 
+use core::pin::pin;
+
 use embassy_time::Duration;
 use sectag::at::{Fields, answer};
-use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer};
+use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer, apart};
 use sectag::{
     At, AtError, Cause, Code, ConnectError, Feature, Kind, Suites, Support, TlsConfig, TlsVersion,
     Verification,
@@ -52,14 +54,14 @@ pub(crate) async fn open(
     let dated = modem.keys.get().of(Key::IgnoreLocalTime) != Support::No;
     if dated && !clock::is_known_set(modem, config.earliest_date()) {
         let min = config.earliest_date();
-        let now = clock::require(modem, at, min).await?;
+        let now = apart(pin!(clock::require(modem, at, min))).await?;
         if !now.is_plausible(min) {
             return Err(ConnectError::ClockNotSet { now });
         }
     }
-    require_files(at, &context).await?;
-    let verified = configure(modem, at, &context).await?;
-    let result = begin(modem, at, &open).await;
+    apart(pin!(require_files(at, &context))).await?;
+    let verified = apart(pin!(configure(modem, at, &context))).await?;
+    let result = apart(pin!(begin(modem, at, &open))).await;
     escalation::judge(modem, at, open.slot, &result);
     if result.is_err() {
         // Perhaps the clock after all: the next connect looks again, though it was set.
@@ -77,18 +79,16 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
         port: open.port,
     };
     at.expect_open(open.slot);
-    match at.send(&command).await {
-        Ok(_) => {}
-        Err(AtError::Refused(code)) => {
-            return Err(refused(modem, open, explain(at, code).await));
-        }
+    let code = match at.send(&command).await {
+        Ok(_) => match at.opened(open.slot, OPEN_LIMIT).await? {
+            0 => return apart(pin!(is_as_asked(modem, at, open))).await,
+            // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
+            code => codes::vendor(code),
+        },
+        Err(AtError::Refused(code)) => explain(at, code).await,
         Err(error) => return Err(error.into()),
-    }
-    match at.opened(open.slot, OPEN_LIMIT).await? {
-        0 => is_as_asked(modem, at, open).await,
-        // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
-        code => Err(refused(modem, open, codes::vendor(code))),
-    }
+    };
+    Err(refused(modem, open, code))
 }
 
 /// Whether it is this connection that was opened: noise may have made another number of the context's,
@@ -334,7 +334,7 @@ async fn configure(
     if let Some(error) = error {
         return Err(error);
     }
-    if let Some(key) = prove(modem, at, context, accepted & PROVEN).await? {
+    if let Some(key) = apart(pin!(prove(modem, at, context, accepted & PROVEN))).await? {
         if let Some(error) = missing(key, false) {
             return Err(error);
         }

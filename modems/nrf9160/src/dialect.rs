@@ -25,20 +25,33 @@ pub(crate) struct Release {
     pub(crate) errno: bool,
     /// The mode switch behind `OK` may be late (PR 7951).
     pub(crate) late_data_mode: bool,
+    /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
+    pub(crate) deaf: bool,
+    /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
+    pub(crate) tells_suite: bool,
     /// Where a native build keeps credentials.
     native: Store,
     /// Record limit of a native build (sheet 7.5).
     native_record: u16,
 }
 
-static RELEASES: [Release; 6] = {
+static RELEASES: [Release; 7] = {
     const FIRST: Release = Release {
         from: (0, 0),
         unit: 1240,
         errno: true,
         late_data_mode: true,
+        deaf: true,
+        tells_suite: false,
         native: Store::Mapped,
         native_record: 5120,
+    };
+    const LATER: Release = Release {
+        late_data_mode: false,
+        deaf: false,
+        tells_suite: true,
+        unit: 2048,
+        ..FIRST
     };
     [
         FIRST,
@@ -54,20 +67,22 @@ static RELEASES: [Release; 6] = {
             ..FIRST
         },
         Release {
+            from: (2, 5),
+            ..LATER
+        },
+        Release {
             from: (2, 6),
-            late_data_mode: false,
-            unit: 2048,
             errno: false,
             native: Store::Settings,
             native_record: 4096,
+            ..LATER
         },
         Release {
             from: (3, 1),
-            late_data_mode: false,
-            unit: 2048,
             errno: false,
             native: Store::Settings,
             native_record: 8192,
+            ..LATER
         },
         SERIAL_MODEM,
     ]
@@ -78,6 +93,8 @@ const SERIAL_MODEM: Release = Release {
     unit: 1,
     errno: false,
     late_data_mode: false,
+    deaf: false,
+    tells_suite: true,
     native: Store::Modem,
     native_record: 2048,
 };
@@ -92,12 +109,12 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// The newest SLM, until it is known.
     pub(crate) const UNKNOWN: Self = Self {
-        row: 4,
+        row: 5,
         native: false,
     };
     /// Serial Modem: a handle in every command.
     pub(crate) const SERIAL_MODEM: Self = Self {
-        row: 5,
+        row: 6,
         native: false,
     };
 
@@ -108,7 +125,7 @@ impl Firmware {
             .split('.')
             .map(|part| part.parse().unwrap_or(0));
         let version: (u16, u16) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let row = RELEASES[..5]
+        let row = RELEASES[..6]
             .iter()
             .rposition(|release| release.from <= version);
         Self {
@@ -131,6 +148,11 @@ impl Firmware {
 
     pub(crate) const fn has_handles(self) -> bool {
         self.row == Self::SERIAL_MODEM.row
+    }
+
+    /// Whether TLS is the firmware's own and not the modem's.
+    pub(crate) const fn is_native(self) -> bool {
+        self.native
     }
 
     pub(crate) fn store(self) -> Store {

@@ -18,23 +18,29 @@
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.
 //!
-//! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs. With SLM the
+//! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs, and nothing is
+//! done with it that could lose bytes until [`Config::flow_control`] says that they are. With SLM the
 //! receive rings must hold 1240 bytes (2.0 to 2.2) or 2048: a fetch cannot be told how much it may bring.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod base64url;
 mod bring_up;
 mod clock;
 mod commands;
 mod config;
 mod credentials;
 mod dialect;
+mod keys;
 mod raw;
 mod sockets;
 mod status;
 
 pub use config::Config;
+pub use keys::{
+    DeviceKeys, GeneratedKey, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
+};
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -154,6 +160,11 @@ impl Nrf9160 {
         Urc::Readable { id: index as u8 }
     }
 
+    /// What this firmware needs to lose no byte is there.
+    fn hears_all(&self) -> bool {
+        self.config.flow_control || !self.firmware.get().release().deaf
+    }
+
     fn capabilities_now(&self) -> Capabilities {
         let firmware = self.firmware.get();
         let modem_tls = firmware.store() == Store::Modem;
@@ -204,7 +215,10 @@ impl Modem for Nrf9160 {
         sockets: 3,
     };
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
-    const SECRET: &'static [&'static str] = &["+CPIN", "%CMNG=0", "#XCMNG=0", "+CPWD", "+CLCK"];
+    const SECRET: &'static [&'static str] =
+        &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
+    // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
+    const ECHOES: bool = false;
     // Bring-up sets it; one that says 0 has restarted meanwhile.
     const SYNC: Sync = Sync {
         command: "AT+CMEE?\r",

@@ -4,8 +4,8 @@ use embassy_time::Duration;
 use sectag::at::{AtatCmd, Fields, InvalidInput, answer};
 use sectag::modem::{Final, Open, Received, Sent, Slot, Transfer};
 use sectag::{
-    At, AtError, Cause, Causes, Code, ConnectError, Kind, Refusal, Suites, Support, Tag, TlsConfig,
-    Verification,
+    At, AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, Tag,
+    TlsConfig, Verification,
 };
 
 use crate::commands::{Arg, CONNECT, Command, QUICK, SEND, SLOW, ask};
@@ -20,6 +20,8 @@ const NVAL: u8 = 32;
 /// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
 const DONT_WAIT: u32 = 64;
 const SO_ERROR: u32 = 4;
+/// The cipher suite used, as a TLS option (sheet 4.2).
+const SUITE: u32 = 4;
 /// Sheet 9.
 const EMSGSIZE: u32 = 122;
 /// Longest host name of `#XCONNECT`.
@@ -37,17 +39,18 @@ pub(crate) fn admit(modem: &Nrf9160, config: &TlsConfig) -> Result<(), ConnectEr
             reason: "this native TLS build of SLM 2.0 to 2.5 corrupts its heap when a TLS socket is opened: update to 2.6 or later, or use a build without native TLS and store the credentials there; a build with Nordic's fix is declared by Config::patched_native",
         });
     }
+    if !modem.hears_all() {
+        return Err(ConnectError::Lacks(Feature::FlowControl));
+    }
+    // No suite can be asked for; where one can be read, it is judged once there is a connection.
+    if config.offered_suites() != Suites::All && !modem.firmware.get().release().tells_suite {
+        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+    }
     let has = modem.capabilities_now();
     let mut hoped = has.verification;
     hoped.chain = Support::Yes;
     hoped.name = Support::Yes;
     config.check(&hoped)?;
-    // The modem offers what it has; one suite alone cannot be asked for.
-    if let Suites::Only(_) = config.offered_suites() {
-        return Err(ConnectError::Unsupported {
-            setting: "cipher suites",
-        });
-    }
     config.suites_for(&has).map(|_| ())
 }
 
@@ -73,6 +76,10 @@ pub(crate) async fn open(
         return Err(ConnectError::ClockNotSet { now });
     }
     let shows = require_credentials(modem, at, config).await?;
+    let choosy = config.offered_suites() != Suites::All;
+    if choosy && !tells_suite(modem, at).await? {
+        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+    }
 
     let handles = modem.firmware.get().has_handles();
     let handle = create(modem, at, &open).await?;
@@ -113,9 +120,50 @@ pub(crate) async fn open(
         }
         Err(error) => return Err(error.into()),
     }
+    if choosy {
+        judge_suite(modem, at, handle, config).await?;
+    }
     let mut verified = modem.capabilities_now().verification;
     verified.client_certificate = if shows { Support::Yes } else { Support::No };
     Ok(verified)
+}
+
+/// Whether the suite of a connection can be read: of native TLS, and of the modem's on an nRF91x1 (sheet 4.2).
+async fn tells_suite(modem: &Nrf9160, at: At<'_>) -> Result<bool, AtError> {
+    let firmware = modem.firmware.get();
+    if firmware.is_native() || firmware.has_handles() {
+        return Ok(true);
+    }
+    let mut newer = false;
+    at.lines(&Command::<QUICK>::new("+CGMR", &[]), &mut |line| {
+        newer |= line.windows(7).any(|part| part == b"nrf91x1");
+    })
+    .await?;
+    Ok(newer)
+}
+
+/// Nothing of the application's was sent yet. Whoever refuses closes.
+async fn judge_suite(
+    modem: &Nrf9160,
+    at: At<'_>,
+    handle: u8,
+    config: &TlsConfig,
+) -> Result<(), ConnectError> {
+    let handles = modem.firmware.get().has_handles();
+    let args = [Arg::Int(handle.into()), Arg::Int(0), Arg::Int(SUITE)];
+    let args = &args[usize::from(!handles)..];
+    let command = Command::<QUICK>::new("#XSSOCKETOPT", args);
+    let number = ask(at, &command, "#XSSOCKETOPT:", |fields| {
+        // `<value>` or `<handle>,<value>`.
+        let value = Fields::new(fields.last()?).int()?;
+        u16::try_from(value).ok()
+    });
+    match number.await {
+        Ok(Some(number)) if config.allows_suite(number) => Ok(()),
+        Ok(Some(number)) => Err(ConnectError::SuiteNotAllowed { number }),
+        Ok(None) | Err(AtError::Refused(_)) => Err(ConnectError::Lacks(Feature::SuiteChoice)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn unsupported(error: AtError, setting: &'static str) -> ConnectError {

@@ -146,6 +146,7 @@ impl World {
 
 /// Runs a test in virtual time.
 pub fn virtually<T>(test: impl AsyncFnOnce() -> T) -> T {
+    crate::trace::when_asked();
     let local = LocalSet::new();
     block_on_virtual(local.run_until(async { test().await }))
 }

@@ -152,7 +152,7 @@ impl Nrf9160Unit {
     pub fn new(name: &str) -> Self {
         let profile = Nrf9160Profile::named(name).expect("a dialect");
         Self {
-            config: NrfConfig::new(),
+            config: NrfConfig::new().flow_control(),
             options: Nrf9160Options {
                 profile,
                 ..Nrf9160Options::default()

@@ -331,9 +331,31 @@ fn every_future_may_be_dropped_at_every_await_point_while_data_is_pushed() {
     torture_runner(&unit, Chunk::Whole, 1);
 }
 
+/// Of each kind one: a current socket with and without a deaf UART, native TLS, handles.
+const DIALECTS: [&str; 4] = ["2.1", "2.5", "3.1-native", "sm"];
+
 #[test]
 fn nrf9160_every_future_may_be_dropped_at_every_await_point() {
-    for dialect in ["2.1", "2.5", "3.1-native", "sm"] {
+    for dialect in DIALECTS.into_iter().step_by(every(2)) {
         torture_all(&nrf9160(dialect, Chunk::Whole), Chunk::Whole, &[]);
+    }
+}
+
+#[test]
+fn nrf9160_every_future_may_be_dropped_at_every_await_point_byte_by_byte() {
+    let chunk = Chunk::Bytes(1);
+    for dialect in DIALECTS.into_iter().rev().step_by(every(4)) {
+        torture_all(&nrf9160(dialect, chunk), chunk, &[]);
+    }
+}
+
+#[test]
+fn nrf9160_runner_may_be_dropped_at_every_await_point() {
+    for dialect in DIALECTS {
+        torture_runner(&nrf9160(dialect, Chunk::Whole), Chunk::Whole, every(5));
+    }
+    let chunk = Chunk::Bytes(1);
+    for dialect in ["2.5", "sm"] {
+        torture_runner(&nrf9160(dialect, chunk), chunk, every(23));
     }
 }

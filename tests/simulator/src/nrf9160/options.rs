@@ -87,6 +87,8 @@ pub struct Nrf9160Options {
     pub sni_without_name: bool,
     /// Setting the host name does not bring SNI. UNCONFIRMED for each version (sheet 7.5).
     pub no_sni: bool,
+    /// What option 4 tells as the cipher suite in place of the one in use, for suites that rustls lacks.
+    pub reported_suite: Option<u16>,
     /// One read returns at most the rest of one TLS record. UNCONFIRMED.
     pub record_at_a_time: bool,
     /// Records above the limit.
@@ -159,6 +161,7 @@ impl Default for Nrf9160Options {
             checks_dates: false,
             sni_without_name: false,
             no_sni: false,
+            reported_suite: None,
             record_at_a_time: true,
             oversized: OversizedRecord::Breaks,
             modem_record_limit: 2048,
