@@ -315,9 +315,11 @@ async fn sim(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
     }
 }
 
-/// For a flow that found a connection broken: whether it was the network.
-pub(crate) async fn judge_loss(at: At<'_>) {
-    if let Ok(status) = registration(at).await
+/// For a flow that found a connection broken: whether it was the network. One that was left on purpose is
+/// not lost.
+pub(crate) async fn judge_loss(modem: &Nrf9160, at: At<'_>) {
+    if !modem.offline.get()
+        && let Ok(status) = registration(at).await
         && !matches!(status, 1 | 5)
     {
         at.report_network_lost();
