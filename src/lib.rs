@@ -66,7 +66,7 @@ pub use engine::{
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
-pub use power::{NoPin, NoPins, Pins, Power};
+pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};

@@ -73,6 +73,8 @@ pub struct Nrf9160 {
     firmware: Cell<Firmware>,
     /// What ends a line, once it is known.
     terminator: Cell<Option<Terminator>>,
+    /// The place among the modem's speeds of the UART's, where that can be changed.
+    speed: Cell<u8>,
     /// Inactivity limit of data mode.
     silence: Cell<Duration>,
     /// The modem's handle of each id.
@@ -98,6 +100,7 @@ impl Nrf9160 {
             config,
             firmware: Cell::new(Firmware::UNKNOWN),
             terminator: Cell::new(None),
+            speed: Cell::new(0),
             silence: Cell::new(SILENCE),
             handles: Cell::new([None; IDS]),
             told: Cell::new([0; IDS]),
