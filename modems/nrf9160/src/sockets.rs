@@ -303,11 +303,16 @@ pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Res
     if is_text(at, transfer) {
         return send_text(modem, at, transfer, handle).await;
     }
-    if modem.firmware.get().has_handles() {
+    let sent = if modem.firmware.get().has_handles() {
         send_counted(at, transfer, handle).await
     } else {
         send_until_left(modem, at, transfer, handle).await
+    };
+    if let Err(AtError::Garbled) = sent {
+        // Up to 2.4 the modem leaves data mode by itself when it cannot send.
+        bring_up::judge_loss(modem, at).await;
     }
+    sent
 }
 
 /// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
