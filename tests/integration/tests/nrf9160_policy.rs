@@ -184,10 +184,11 @@ fn what_may_be_typed() {
                 bench.control.wait_up().await.unwrap();
                 let mut seen = 0;
                 let limit = Duration::from_secs(5);
-                let asked = bench
+                bench
                     .control
-                    .raw_at("AT%XMONITOR", limit, &mut |_| seen += 1);
-                asked.await.unwrap();
+                    .raw_at("AT%XMONITOR", limit, &mut |_| seen += 1)
+                    .await
+                    .unwrap();
                 assert_eq!(seen, 1);
                 world.modem.take_commands();
                 for line in [
