@@ -33,6 +33,7 @@ pub(crate) async fn run(
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
     modem.idle.set(false);
+    modem.wired.set(power.has_power_key() || power.has_reset());
     wake(modem, at, power).await?;
     let at = *at;
     modem.forget();
@@ -49,6 +50,21 @@ pub(crate) async fn run(
 
 fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {
     result.map_err(|error| BringUpError::At { command, error })
+}
+
+/// `#XSLEEP=1` (sheet 1.5), or what SM has in its place; the wake pin or the reset pin ends it.
+pub(crate) async fn system_off(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if !modem.wired.get() {
+        return Err(AtError::Unsupported);
+    }
+    functionality(at, 0).await?;
+    let args = [Arg::Int(1)];
+    let off = if modem.firmware.get().has_handles() {
+        Command::<QUICK>::new("#XSHUTDOWN", &[])
+    } else {
+        Command::<QUICK>::new("#XSLEEP", &args)
+    };
+    at.send(&off).await.map(|_| ())
 }
 
 /// `#XSLEEP=2` (SLM, sheet 1.5): UART off, LTE on. SM has pins of its own for it.

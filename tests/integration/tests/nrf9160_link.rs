@@ -319,3 +319,39 @@ fn power_saving_of_the_core_ends_nothing() {
         });
     }
 }
+
+/// Off is off until the application wants it, and needs a pin that leads back.
+#[test]
+fn a_modem_is_switched_off_and_on() {
+    for profile in Nrf9160Profile::ALL {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            world
+                .attach_by(CONFIG, sleeper(&world), async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    let off = bench.control.power_off().await;
+                    off.unwrap_or_else(|error| panic!("{name}: {error}"));
+                    let lost = socket.read(&mut [0; 8]).await;
+                    assert_eq!(lost, Err(SocketError::ConnectionReset), "{name}");
+                    drop(socket);
+                    assert!(!world.modem.status_pin(), "{name}");
+                    Timer::after_secs(100).await;
+                    assert!(!world.modem.status_pin(), "{name} was switched on");
+                    bench.control.power_on();
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"on").await, b"on", "{name}");
+                })
+                .await;
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    let off = bench.control.power_off().await;
+                    assert!(off.is_err() && world.modem.status_pin(), "{name}: {off:?}");
+                })
+                .await;
+        });
+    }
+}
