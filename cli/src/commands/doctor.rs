@@ -213,8 +213,8 @@ impl Examination<'_> {
         let tag = tls.tag;
         let mut stored = Vec::new();
         control
-            .list(&mut |entry| {
-                if entry.tag == tag {
+            .list_tag(tag, &mut |entry| {
+                if entry.elsewhere.is_none() {
                     stored.push(entry);
                 }
             })
