@@ -12,7 +12,9 @@
 //! | `list` | `TAG KIND LEN;` for each; where the modem tells, `at PLACE` and the digest's start |
 //! | `store ca|cert|key BYTES`, `compare`, `digest` | `ok`; `Same`, `Differs`, `Absent`; the digest's start |
 //! | `remove ca|cert|key` | `ok` |
-//! | `status` | its fields, as `Debug` shows them |
+//! | `status` | what it tells, each field as `Debug` shows it |
+//! | `sim` | the numbers of the SIM |
+//! | `capabilities` | what varies between firmwares |
 //! | `at LINE` | the lines of the answer, joined with `|` |
 //!
 //! Whatever fails yields its error, as `Debug` shows it. BYTES are written as in events.
@@ -22,7 +24,7 @@ use core::fmt::Debug;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Modem;
-use sectag::{Control, CredentialStore, Kind, ServerName, Socket, Sockets, TlsConfig};
+use sectag::{Control, CredentialStore, Kind, ServerKey, ServerName, Socket, Sockets, TlsConfig};
 
 use super::script::{Setup, bytes};
 use crate::simulated::{HOST, PORT};
@@ -96,7 +98,23 @@ impl<M: Modem + 'static> Application<M> {
                     Err(error) => format!("{error:?}"),
                 }
             }
-            "status" => format!("{:?}", self.control.status().await),
+            "status" => self.status().await,
+            "sim" => match self.control.sim().await {
+                Ok(card) => format!("{:?} {:?}", card.iccid, card.imsi),
+                Err(error) => format!("{error:?}"),
+            },
+            "capabilities" => {
+                let has = self.control.capabilities();
+                format!(
+                    "sni {:?}, alpn {:?}, psk {:?}, resumption {:?}, {} suites, ECDSA {}",
+                    has.verification.sni,
+                    has.alpn,
+                    has.psk,
+                    has.resumption,
+                    has.suites.iter().count(),
+                    has.speaks_to(ServerKey::Ecdsa),
+                )
+            }
             "store" | "compare" | "digest" | "remove" => self.credential(what, rest).await,
             other => panic!("nothing is known of {other:?}"),
         }
@@ -162,6 +180,29 @@ impl<M: Modem + 'static> Application<M> {
             })
             .await;
         done.map_or_else(|error| format!("{error:?}"), |()| listed)
+    }
+
+    async fn status(&self) -> String {
+        let status = self.control.status().await;
+        let mut told = String::new();
+        let mut tell = |name, value: String| {
+            if value != "None" {
+                told += &format!("{name} {value}; ");
+            }
+        };
+        tell("model", format!("{:?}", status.model));
+        tell("firmware", format!("{:?}", status.firmware));
+        tell("imei", format!("{:?}", status.imei));
+        tell("registration", format!("{:?}", status.registration));
+        tell("technology", format!("{:?}", status.technology));
+        tell("band", format!("{:?}", status.band));
+        tell("operator", format!("{:?}", status.operator));
+        tell("signal", format!("{:?}", status.signal));
+        tell("address", format!("{:?}", status.address));
+        tell("sim", format!("{:?}", status.sim));
+        told.trim_end_matches("; ")
+            .replace("Some(", "")
+            .replace(')', "")
     }
 
     async fn credential(&self, what: &str, rest: &str) -> String {

@@ -1,9 +1,10 @@
 //! The BG96's transcripts.
 //!
 //! Words of `# config:`: `apn NAME`, `pin PIN`, `ntp HOST`, `push`.
-//! Words of `# simulator:`: the firmware, `bg96`, `bg96-v1` or `eg25`; then what is not as usual:
-//! `booting`, `no-network-time`, `locked PIN`, `refuses-data N`, `silent-close`, `open-after MS`,
-//! `file NAME SIZE`. It has its factory settings: echo is on, and URCs go to the USB port.
+//! Words of `# simulator:`: the firmware, `bg96`, `bg96-v1`, `bg96-t4` or `eg25`; then what is not as
+//! usual: `booting`, `lost-nv`, `no-network-time`, `locked PIN`, `quick-sim`, `refuses-data N`,
+//! `silent-close`, `open-after MS`, `file NAME SIZE`. It has its factory settings: echo is on, and URCs
+//! go to the USB port.
 
 use std::rc::Rc;
 
@@ -76,8 +77,11 @@ impl Backend for Bg96Transcripts {
             match word {
                 "bg96" => options.profile = Profile::BG96_LATER,
                 "bg96-v1" => options.profile = Profile::BG96_V1,
+                "bg96-t4" => options.profile = Profile::BG96_T4,
                 "eg25" => options.profile = Profile::EG25,
                 "booting" => options.boot = Boot::Booting,
+                "lost-nv" => options.lost_nv = true,
+                "quick-sim" => options.sim_init = Duration::from_ticks(0),
                 "no-network-time" => options.network_time = None,
                 "locked" => options.sim = Sim::PinRequired(next().to_owned()),
                 "refuses-data" => options.pdp_refusal = Some(next().parse().expect("a number")),

@@ -13,7 +13,7 @@ use crate::simulated::virtually;
 /// The longest that a modem may take, by any sheet.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Behind an answer of `# before:`, whose end is not known.
-const SETTLED: Duration = Duration::from_secs(15);
+const SETTLED: Duration = Duration::from_secs(2);
 /// Behind the last line nothing comes for so long.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -63,8 +63,10 @@ impl Host {
                 Event::Host(bytes) => self.say(bytes).await,
                 Event::Modem(bytes) => self.expect(bytes).await,
                 Event::Reset => self.modem.reset(),
-                // Its time is not the real one's; that nothing else comes is seen by what comes next.
-                Event::Wait(_) => {}
+                Event::Wait(time) => {
+                    self.wait(Duration::from_micros(time.as_micros() as u64))
+                        .await
+                }
             }
         }
         if let Ok(byte) = with_timeout(QUIET, self.byte()).await {
@@ -72,6 +74,18 @@ impl Host {
         }
         for variable in &self.variables {
             assert!(variable.used, "nothing is said like {:?}", variable.text);
+        }
+    }
+
+    /// The modem is quiet for most of this time: its own is not the real one's to the millisecond.
+    async fn wait(&mut self, time: Duration) {
+        let quiet = time * 9 / 10;
+        if let Ok(byte) = with_timeout(quiet, self.byte()).await {
+            panic!(
+                "{:?} comes before {} ms are over",
+                char::from(byte),
+                quiet.as_millis()
+            );
         }
     }
 

@@ -26,6 +26,8 @@
 //! - `# variable: TEXT {BOARD'S OWN} TEXT`: where the modem says TEXT, what stands in braces is the
 //!   board's, the network's or the moment's own: anything without quote, comma and line end will do.
 //!
+//! The simulator must be quiet for nine tenths of each `~`.
+//!
 //! Between events:
 //!
 //! - `# gap`: here the driver says other things, up to the next `>` line, which the modem answers as
@@ -43,6 +45,9 @@ mod script;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use sectag::TlsConfig;
 use sectag::modem::Modem;
@@ -53,7 +58,7 @@ pub use nrf9160::Nrf9160Transcripts;
 pub use script::Script;
 
 /// What is particular to the transcripts of one modem.
-pub trait Backend {
+pub trait Backend: Sync {
     /// The driver's backend.
     type Modem: Modem + 'static;
     /// Below `tests/transcripts`.
@@ -115,46 +120,71 @@ pub fn scripts<B: Backend>() -> Vec<(PathBuf, Script)> {
 }
 
 /// Plays every transcript in which the driver takes part: all at once, byte by byte, cut at every
-/// position, and at random places. Returns how many there are.
+/// position (see [`Script::cuts`]), and at random places. Returns how many there are.
 ///
 /// # Panics
-/// When driver or application do something else than the transcript says.
+/// When driver or application do something else than a transcript says, once all were played.
 pub fn play_all<B: Backend>(backend: &B) -> usize {
-    let mut count = 0;
-    for (path, script) in scripts::<B>() {
-        if !script.has_driver() {
-            continue;
-        }
-        println!("{}", path.display());
-        player::play(backend, &script, &|_| false);
-        player::play(backend, &script, &|_| true);
-        for cut in 1..script.modem_bytes() {
-            player::play(backend, &script, &|at| at == cut);
-        }
-        for seed in 1..=8_usize {
-            let cut = |at: usize| ((at + 1).wrapping_mul(seed * 2_654_435_761) >> 7) & 3 == 0;
-            player::play(backend, &script, &cut);
-        }
-        count += 1;
-    }
-    count
+    each(
+        scripts::<B>()
+            .into_iter()
+            .filter(|(_, script)| script.has_driver()),
+        |_, script| {
+            player::play(backend, script, &|_| false);
+            player::play(backend, script, &|_| true);
+            for cut in script.cuts() {
+                player::play(backend, script, &|at| at == cut);
+            }
+            for seed in 1..=8_usize {
+                let cut = |at: usize| ((at + 1).wrapping_mul(seed * 2_654_435_761) >> 7) & 3 == 0;
+                player::play(backend, script, &cut);
+            }
+        },
+    )
 }
 
 /// Plays every transcript that says so, and must say so where it is verbatim, against the simulator.
 /// Returns how many there are.
 ///
 /// # Panics
-/// When the simulator answers anything else than the transcript says.
+/// When the simulator answers anything else than a transcript says, once all were played.
 pub fn compare_all<B: Backend>(backend: &B) -> usize {
-    let mut count = 0;
-    for (path, script) in scripts::<B>() {
-        let Some(setup) = script.simulator() else {
-            assert!(!script.is_verbatim(), "{}: no # simulator:", path.display());
-            continue;
+    let compared = scripts::<B>()
+        .into_iter()
+        .filter(|(_, script)| script.is_verbatim() || script.simulator().is_some());
+    each(compared, |path, script| {
+        let setup = script.simulator();
+        let setup = setup.unwrap_or_else(|| panic!("{}: no # simulator:", path.display()));
+        compare::compare(backend, script, setup);
+    })
+}
+
+/// Does so with each, on as many threads as there are cores, and says at the end with which it failed.
+fn each(
+    scripts: impl Iterator<Item = (PathBuf, Script)>,
+    play: impl Fn(&Path, &Script) + Sync,
+) -> usize {
+    let scripts: Vec<_> = scripts.collect();
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        let work = || {
+            while let Some((path, script)) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // In a thread of its name, for the message of a panic.
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                let named = thread::Builder::new().name(name.into_owned());
+                let played = named.spawn_scoped(scope, || play(path, script));
+                if played.expect("a thread").join().is_err() {
+                    failed.lock().expect("nobody panics with it").push(path);
+                }
+            }
         };
-        println!("{}", path.display());
-        compare::compare(backend, &script, setup);
-        count += 1;
-    }
-    count
+        thread::scope(|workers| {
+            for _ in 0..thread::available_parallelism().map_or(1, |cores| cores.get()) {
+                workers.spawn(&work);
+            }
+        });
+    });
+    let failed = failed.into_inner().expect("nobody panics with it");
+    assert!(failed.is_empty(), "{failed:#?}");
+    scripts.len()
 }

@@ -5,6 +5,7 @@
 //! | `echo` | sends back what comes, until the modem closes |
 //! | `take N` | takes N bytes |
 //! | `say BYTES` | sends them, written as in events |
+//! | `fill N` | sends N times `x` |
 //! | `wait MS` | |
 //! | `close` | closes; what follows does not happen |
 //!
@@ -68,6 +69,10 @@ async fn perform(
                 stream.read_exact(&mut taken).await?;
             }
             "say" => stream.write_all(&bytes(rest)).await?,
+            "fill" => {
+                let count = rest.parse().expect("a number");
+                stream.write_all(&vec![b'x'; count]).await?;
+            }
             "wait" => {
                 stream.flush().await?;
                 Timer::after(Duration::from_millis(rest.parse().expect("milliseconds"))).await;

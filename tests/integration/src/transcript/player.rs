@@ -126,14 +126,7 @@ impl<B: Backend> Line<'_, B> {
                 }
                 Event::Modem(bytes) => {
                     if mode == Mode::Gap {
-                        // It speaks by itself, once there is nothing else to do.
-                        let quiet = async {
-                            while !ready.get() {
-                                Timer::after_millis(1).await;
-                            }
-                            Timer::after_millis(1).await;
-                        };
-                        self.obey(None, quiet).await;
+                        self.settle(ready).await;
                         mode = Mode::Strict;
                     }
                     let back = mode == Mode::Down && self.backend.is_banner(bytes);
@@ -163,11 +156,25 @@ impl<B: Backend> Line<'_, B> {
                     }
                 }
                 Event::Reset => {
+                    if mode == Mode::Gap {
+                        self.settle(ready).await;
+                    }
                     self.ignore_for(Duration::from_ticks(0)).await;
                     mode = Mode::Down;
                 }
             }
         }
+    }
+
+    /// Before the modem does something by itself: answers as usual until there is nothing else to do.
+    async fn settle(&mut self, ready: &Cell<bool>) {
+        let quiet = async {
+            while !ready.get() {
+                Timer::after_millis(1).await;
+            }
+            Timer::after_millis(1).await;
+        };
+        self.obey(None, quiet).await;
     }
 
     /// Answers as usual, until the driver says what is awaited and the flag beside it is set, or `until`

@@ -28,6 +28,9 @@ pub(super) struct Step {
     pub(super) happens: Vec<String>,
 }
 
+/// What is further from a line end is in the middle.
+const EDGE: usize = 12;
+
 /// A transcript, ready to be played.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -136,13 +139,24 @@ impl Script {
         (!setup.is_empty()).then(|| words(&setup))
     }
 
-    /// How many bytes the modem says.
-    pub fn modem_bytes(&self) -> usize {
-        let lens = self.steps.iter().map(|step| match &step.event {
-            Event::Modem(bytes) => bytes.len(),
-            _ => 0,
-        });
-        lens.sum()
+    /// Where what the modem says can be cut: at every position, but in the middle of long runs without a
+    /// line end only when `SECTAG_EXHAUSTIVE` is set.
+    pub fn cuts(&self) -> Vec<usize> {
+        let all = std::env::var_os("SECTAG_EXHAUSTIVE").is_some();
+        let (mut cuts, mut said) = (Vec::new(), 0);
+        for step in &self.steps {
+            let Event::Modem(bytes) = &step.event else {
+                continue;
+            };
+            let is_end = |at: usize| at == 0 || at >= bytes.len() || b"\r\n".contains(&bytes[at]);
+            for at in 0..bytes.len() {
+                if all || (at.saturating_sub(EDGE)..at + EDGE).any(is_end) {
+                    cuts.push(said + at);
+                }
+            }
+            said += bytes.len();
+        }
+        cuts
     }
 
     /// The values of all comments with this key.
