@@ -211,7 +211,7 @@ impl Unit for Nrf9160Unit {
         } else {
             ""
         };
-        format!("{}{native}", self.options.profile.name)
+        format!("nRF9160 {}{native}", self.options.profile.name)
     }
 
     fn backend(&self) -> Nrf9160 {
