@@ -61,13 +61,12 @@ impl Subject for Nrf9160Unit {
 
     fn unseen(&self, golden: &Golden, case: Case) -> Option<&'static str> {
         let said = golden.said(case.side);
-        let start = said[..=case.at]
-            .windows(2)
-            .rposition(|two| two.eq_ignore_ascii_case(b"AT"))?;
+        let start = said[..=case.at].windows(2).rposition(|two| two == b"AT");
+        let start = start.unwrap_or(case.at);
         let end = said[start..]
             .windows(self.end().len())
-            .position(|end| end == self.end())?;
-        let end = start + end + self.end().len();
+            .position(|end| end == self.end());
+        let end = end.map_or(said.len(), |end| start + end + self.end().len());
         let line = &said[start..end];
         match (case.side, case.fault) {
             (Side::Host, Fault::Double)
@@ -75,12 +74,30 @@ impl Subject for Nrf9160Unit {
             {
                 Some("the end of the line that begins data mode is its first byte")
             }
+            // `64` becomes `66`: data is told and kept, and told again.
+            (Side::Host, Fault::Flip | Fault::Drop | Fault::Double)
+                if line.starts_with(b"AT#XRECV=") =>
+            {
+                Some("a flag of the read is another: the modem may be asked to keep what it tells")
+            }
+            (Side::Host, Fault::Flip) if self.ends_data_mode(said, case.at) => {
+                Some("what should end data mode is payload")
+            }
             _ => None,
         }
     }
 }
 
 impl Nrf9160Unit {
+    /// Whether this byte is of the `+++` behind a send.
+    fn ends_data_mode(&self, said: &[u8], at: usize) -> bool {
+        let from = at.saturating_sub(2);
+        let around = &said[from..said.len().min(at + 3 + LEAVES.len())];
+        !self.options.profile.serial_modem
+            && around.windows(LEAVES.len()).any(|five| five == LEAVES)
+            && said[at] == b'+'
+    }
+
     fn end(&self) -> &'static [u8] {
         if self.options.profile.serial_modem {
             b"\r"
