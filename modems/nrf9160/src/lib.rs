@@ -161,7 +161,6 @@ impl Nrf9160 {
         self.told.set([0; IDS]);
         self.current.set(None);
         self.lost.set(false);
-        self.silence.set(SILENCE);
     }
 
     fn handle(&self, id: u8) -> Option<u8> {

@@ -92,15 +92,14 @@ pub(crate) async fn open(
     .await
     .map_err(|error| unsupported(error, "TLS_HOSTNAME"))?;
     if modem.firmware.get().store() == Store::Modem {
-        // A session that is resumed is not verified anew. Some firmware has no such option.
+        // A session that is resumed is not verified anew. Some firmware has no such option; another refuses
+        // a line that was garbled on its way, and takes it the second time.
         let cache = u32::from(config.resumes_sessions());
-        let set = set_option(
-            at,
-            handles,
-            handle,
-            &[Arg::Int(1), Arg::Int(12), Arg::Int(cache)],
-        )
-        .await;
+        let option = [Arg::Int(1), Arg::Int(12), Arg::Int(cache)];
+        let mut set = set_option(at, handles, handle, &option).await;
+        if let Err(AtError::Refused(_)) = set {
+            set = set_option(at, handles, handle, &option).await;
+        }
         match set {
             Err(AtError::Refused(_)) if !config.resumes_sessions() => {}
             set => set.map_err(|error| unsupported(error, "TLS_SESSION_CACHE"))?,
