@@ -200,7 +200,7 @@ impl<'a, M: Modem> Control<'a, M> {
         self.modem.capabilities()
     }
 
-    /// The backend, for what only this modem can do.
+    /// The backend, for what only this modem can do and tell.
     pub fn modem(&self) -> &'a M {
         self.modem
     }

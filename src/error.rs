@@ -161,6 +161,11 @@ pub enum BringUpError {
     },
     /// Nothing answers `AT`, at this baud rate, also after the power pins were used if there are any.
     NoAnswer,
+    /// The modem's firmware was built in a way with which the configuration cannot work.
+    Firmware {
+        /// What does not fit, and the way out.
+        reason: &'static str,
+    },
     /// Not registered within the configured time.
     NotRegistered {
         /// The last `<stat>` of `+CEREG`: 0 not searching, 2 searching, 3 denied, 4 unknown.
@@ -216,6 +221,8 @@ impl BringUpError {
                 }
             }
             Self::PdpRefused(refusal) => refusal.causes,
+            // The error itself says all.
+            Self::Firmware { .. } => Causes::NONE,
             // 3GPP 27.007: 10 not inserted, 13 failure, 15 wrong.
             Self::SimMissing(Code::Cme(10)) => Causes::new(&[SimMissing]),
             Self::SimMissing(Code::Cme(13 | 15)) => Causes::new(&[SimUnreadable]),
@@ -238,6 +245,7 @@ impl fmt::Display for BringUpError {
                 f.write_str("nothing answers AT on this port")?;
                 because(f, self.causes())
             }
+            Self::Firmware { reason } => f.write_str(reason),
             Self::NotRegistered { status, .. } => {
                 let meaning = match status {
                     0 => "not searching",

@@ -56,8 +56,8 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, CredentialStore, Digest, Ensured, Hasher, Kind, Proof,
-    ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
+    Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Ensured, Hasher,
+    Kind, Proof, ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
 };
 pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Rings, Runner, State, Together, Upload,

@@ -9,6 +9,7 @@ use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
+pub use crate::engine::apart;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
 use crate::power_saving::{Edrx, PowerSaving};

@@ -78,7 +78,7 @@ pub(crate) fn check(line: &str, forbidden: &[Forbidden]) -> Result<(), RawError>
         match rest.as_bytes().first() {
             None => return Ok(()),
             Some(b';') => rest = &rest[1..],
-            Some(b'+' | b'^' | b'$' | b'*' | b'#' | b'_') => {
+            Some(b'+' | b'%' | b'^' | b'$' | b'*' | b'#' | b'_') => {
                 let (command, behind) = rest.split_at(unquoted_semicolon(rest));
                 extended(command, forbidden)?;
                 rest = behind;

@@ -178,6 +178,9 @@ pub(crate) fn host_clock() -> Option<DateTime> {
 }
 
 fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
+    if args.patched_native {
+        return Err(Failure::new("--patched-native: a bg96 has no such build"));
+    }
     let mut config = Config::new();
     if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
         config = config.keep_clock();
@@ -212,6 +215,9 @@ fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::C
         config = config
             .pin(leak(&pin))
             .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+    }
+    if args.patched_native {
+        config = config.patched_native();
     }
     // TCP holds its sender back by itself.
     if args.flow_control || matches!(args.port, PortName::Tcp(_)) {

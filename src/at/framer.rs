@@ -17,6 +17,9 @@ pub enum Event<'a> {
     Line,
     /// A line longer than [`LINE_LIMIT`]; the first `LINE_LIMIT` bytes are kept.
     CutLine,
+    /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted; its last bytes, if
+    /// there are any, come as a [`Line`](Self::Line).
+    Piece,
     /// The data prompt `> `, seen at the start of a line while armed. Disarms itself.
     Prompt,
     /// Some of the announced payload.
@@ -35,6 +38,12 @@ pub struct Framer {
     cut: bool,
     /// The line in `line` was delivered; the next byte starts another.
     delivered: bool,
+    /// Long lines come in pieces instead of being cut.
+    pieces: bool,
+    /// What comes next belongs to the line of the last piece.
+    goes_on: bool,
+    /// What is in `line` does not begin a line.
+    continued: bool,
     mode: Mode,
     prompt: Prompt,
 }
@@ -65,6 +74,9 @@ impl Framer {
             len: 0,
             cut: false,
             delivered: false,
+            pieces: false,
+            goes_on: false,
+            continued: false,
             mode: Mode::Lines,
             prompt: Prompt::Off,
         }
@@ -78,6 +90,7 @@ impl Framer {
             self.delivered = false;
             self.cut = false;
             self.len = 0;
+            self.continued = self.goes_on;
         }
         loop {
             match self.mode {
@@ -117,6 +130,16 @@ impl Framer {
         &self.line[..self.len]
     }
 
+    /// Whether the line last reported goes on one that came in pieces.
+    pub fn is_continued(&self) -> bool {
+        self.continued
+    }
+
+    /// From the next byte on, long lines come in pieces, or are cut.
+    pub fn want_pieces(&mut self, wanted: bool) {
+        self.pieces = wanted;
+    }
+
     /// The next `count` bytes are payload. To be called between the header's [`Event::Line`] and
     /// the next [`next`](Self::next).
     pub fn expect_payload(&mut self, count: usize) {
@@ -146,6 +169,8 @@ impl Framer {
         self.len = 0;
         self.cut = false;
         self.delivered = false;
+        self.goes_on = false;
+        self.continued = false;
         self.mode = Mode::Lines;
         self.prompt = Prompt::Off;
     }
@@ -177,13 +202,23 @@ impl Framer {
             Some(at) => (&input[..at], &input[at + 1..]),
             None => (*input, &input[input.len()..]),
         };
+        if self.pieces && self.len + text.len() - self.blank(text) > LINE_LIMIT {
+            let (piece, _) = text.split_at(self.blank(text) + LINE_LIMIT - self.len);
+            *input = &input[piece.len()..];
+            self.keep(piece);
+            self.delivered = true;
+            self.goes_on = true;
+            return Some(Some(Event::Piece));
+        }
         *input = rest;
         self.keep(text);
         end?;
+        self.goes_on = false;
         while self.len > 0 && !self.cut && self.line[self.len - 1] == b'\r' {
             self.len -= 1;
         }
         if self.len == 0 {
+            self.continued = false;
             return Some(None);
         }
         self.delivered = true;
@@ -194,12 +229,16 @@ impl Framer {
         }))
     }
 
-    fn keep(&mut self, mut text: &[u8]) {
-        if self.len == 0 {
-            // The CR of a line's leading CR LF may come in a chunk of its own.
-            let blank = text.iter().take_while(|&&byte| byte == b'\r').count();
-            text = &text[blank..];
+    /// The CR of a line's leading CR LF may come in a chunk of its own.
+    fn blank(&self, text: &[u8]) -> usize {
+        if self.len > 0 {
+            return 0;
         }
+        text.iter().take_while(|&&byte| byte == b'\r').count()
+    }
+
+    fn keep(&mut self, text: &[u8]) {
+        let text = &text[self.blank(text)..];
         let room = LINE_LIMIT - self.len;
         let fits = text.len().min(room);
         self.line[self.len..self.len + fits].copy_from_slice(&text[..fits]);
@@ -232,13 +271,14 @@ mod tests {
     enum Seen {
         Line(String),
         Cut(usize),
+        Piece(String),
         Prompt,
         Payload(Vec<u8>),
         End,
         Overrun,
     }
 
-    /// A toy dialect: `#n` announces n bytes, `?` arms the prompt.
+    /// A toy dialect: `#n` announces n bytes, `?` arms the prompt, `%` asks for pieces.
     fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         let mut framer = Framer::new();
         let mut seen: Vec<Seen> = Vec::new();
@@ -253,9 +293,16 @@ mod tests {
                         if line == "?" {
                             framer.arm_prompt(true);
                         }
+                        if line == "%" {
+                            framer.want_pieces(true);
+                        }
                         seen.push(Seen::Line(line));
                     }
                     Event::CutLine => seen.push(Seen::Cut(framer.line().len())),
+                    Event::Piece => {
+                        let piece = String::from_utf8_lossy(framer.line()).into_owned();
+                        seen.push(Seen::Piece(piece));
+                    }
                     Event::Prompt => seen.push(Seen::Prompt),
                     Event::Payload(part) => match seen.last_mut() {
                         Some(Seen::Payload(all)) => all.extend_from_slice(part),
@@ -326,6 +373,49 @@ mod tests {
         assert_eq!(run([&long[..]]), [Seen::Cut(LINE_LIMIT), line("OK")]);
     }
 
+    #[test]
+    fn long_lines_come_in_pieces_where_that_is_wanted() {
+        for len in [
+            LINE_LIMIT - 1,
+            LINE_LIMIT,
+            LINE_LIMIT + 1,
+            2 * LINE_LIMIT,
+            700,
+        ] {
+            let long: String = (0..len)
+                .map(|at| (b'a' + (at % 26) as u8) as char)
+                .collect();
+            let seen = run([std::format!("%\r\n{long}\r\nOK\r\n").as_bytes()]);
+            let mut whole = String::new();
+            for (index, part) in seen[1..seen.len() - 1].iter().enumerate() {
+                match part {
+                    Seen::Piece(text) => whole.push_str(text),
+                    Seen::Line(text) if index + 3 == seen.len() => whole.push_str(text),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(whole, long);
+            assert_eq!(seen.last(), Some(&line("OK")));
+        }
+    }
+
+    #[test]
+    fn only_what_goes_on_is_continued() {
+        let mut framer = Framer::new();
+        framer.want_pieces(true);
+        let text = [&[b'x'; 300][..], b"\r\nOK\r\n"].concat();
+        let mut input = &text[..];
+        let mut seen = Vec::new();
+        while let Some(event) = framer.next(&mut input) {
+            let piece = event == Event::Piece;
+            seen.push((piece, framer.line().len(), framer.is_continued()));
+        }
+        assert_eq!(
+            seen,
+            [(true, 256, false), (false, 44, true), (false, 2, false)]
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
@@ -333,7 +423,7 @@ mod tests {
             pieces in prop::collection::vec(prop_oneof![
                 Just(b"\r\n".to_vec()), Just(b"\r".to_vec()), Just(b"\n".to_vec()), Just(b"> ".to_vec()), Just(b">".to_vec()),
                 Just(b"?\r\n".to_vec()), Just(b"OK\r\n".to_vec()), Just(b"#3\r\n".to_vec()),
-                Just(b"#0\r\n".to_vec()), Just(b"#40\r\n".to_vec()), Just([b'y'; 300].to_vec()),
+                Just(b"%\r\n".to_vec()), Just(b"#0\r\n".to_vec()), Just(b"#40\r\n".to_vec()), Just([b'y'; 300].to_vec()),
                 prop::collection::vec(any::<u8>(), 0..12),
             ], 0..24),
             cuts in prop::collection::vec(1usize..40, 1..40),

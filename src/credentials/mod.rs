@@ -12,7 +12,7 @@ pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};
 pub use set::{CredentialSet, RotateError, SetError};
 pub use source::Source;
 pub(crate) use source::copy;
-pub use store::CredentialStore;
+pub use store::{CredentialStore, CredentialsTurn};
 
 use core::fmt;
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::control::Control;
 use crate::engine::{At, Engine, Held};
-use crate::error::CredentialError;
+use crate::error::{BringUpError, CredentialError};
 use crate::modem::Modem;
 
 /// Storing credentials in the modem.
@@ -252,18 +252,25 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
 }
 
 impl<'a, M: Modem> Control<'a, M> {
-    /// The turn of whoever reads or changes credentials, on a modem that is up.
-    async fn exclusive<E>(&self) -> Result<(At<'a>, Exclusive<'a>), CredentialError<E>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+    /// For what a backend adds to the store: waits for the turn of whoever reads or changes credentials, on
+    /// a modem that is up. When it ends, the runner calls [`Modem::tidy`].
+    pub async fn credentials_turn(&self) -> Result<(At<'a>, CredentialsTurn<'a>), BringUpError> {
+        let at = self.engine.up().await?;
         let turn = self.engine.core.store_turn.acquire().await;
         let engine = self.engine;
         Ok((
             at,
-            Exclusive {
+            CredentialsTurn {
                 turn: Some(turn),
                 engine,
             },
         ))
+    }
+
+    async fn exclusive<E>(&self) -> Result<(At<'a>, CredentialsTurn<'a>), CredentialError<E>> {
+        self.credentials_turn()
+            .await
+            .map_err(CredentialError::BringUp)
     }
 
     async fn remove_all(&self, tag: Tag) -> Result<(), SetError<Infallible>> {
@@ -275,13 +282,14 @@ impl<'a, M: Modem> Control<'a, M> {
     }
 }
 
-/// The turn; behind it the runner looks whether something is left that a dropped flow had begun.
-struct Exclusive<'a> {
+/// The turn of whoever reads or changes credentials; behind it the runner looks whether something is left
+/// that a dropped flow had begun.
+pub struct CredentialsTurn<'a> {
     turn: Option<Held<'a>>,
     engine: Engine<'a>,
 }
 
-impl Drop for Exclusive<'_> {
+impl Drop for CredentialsTurn<'_> {
     fn drop(&mut self) {
         self.turn = None;
         self.engine.core.tidy.set(true);

@@ -73,6 +73,8 @@ pub(crate) enum Plan {
     Collect,
     /// Information lines are handed to the caller one by one.
     Lines,
+    /// The same, and long ones in pieces.
+    Pieces,
     /// After `OK`, the caller hands over bytes of a socket's: exactly `len`, where the modem was told how
     /// many, or else until data mode is left.
     Pipe { slot: Slot, len: Option<usize> },
@@ -265,6 +267,8 @@ pub(crate) struct Core {
     /// What the modem waited for when it broke the grammar.
     violated: Cell<Phase>,
     missed_notices: Cell<bool>,
+    /// A line that comes in pieces began as information text.
+    pieces_are_text: Cell<bool>,
     /// What the modem sends may be a credential: an upload that it echoes, a file that is read back
     /// and whose header was garbled. Such lines are not traced.
     pub(crate) private: Cell<bool>,
@@ -337,6 +341,7 @@ impl Core {
             failed_closes: Cell::new(0),
             violated: Cell::new(Phase::Line),
             missed_notices: Cell::new(false),
+            pieces_are_text: Cell::new(false),
             private: Cell::new(false),
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
@@ -407,9 +412,11 @@ impl Core {
             Plan::Quoted { len: behind } => Stage::Data { left: len + behind },
             _ => Stage::Line,
         });
-        self.framer
-            .borrow_mut()
-            .arm_prompt(matches!(plan, Plan::Send { .. } | Plan::Raw));
+        {
+            let mut framer = self.framer.borrow_mut();
+            framer.arm_prompt(matches!(plan, Plan::Send { .. } | Plan::Raw));
+            framer.want_pieces(plan == Plan::Pieces);
+        }
         self.timeout.set(timeout);
         self.progress();
         if let Plan::Send { .. } = plan {
@@ -582,7 +589,7 @@ impl Core {
                 framer = self.framer.borrow_mut();
             }
             match event {
-                Event::Line | Event::CutLine => {
+                Event::Line | Event::CutLine | Event::Piece => {
                     drop(framer);
                     if self.line(table, modem) {
                         return;
@@ -675,7 +682,15 @@ impl Core {
         let name = self.name.borrow();
         let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
         let asked = if running { name.as_bytes() } else { b"" };
-        let kind = modem.line(line, asked);
+        let kind = if !framer.is_continued() {
+            let kind = modem.line(line, asked);
+            self.pieces_are_text.set(kind == Line::Info);
+            kind
+        } else if self.pieces_are_text.get() {
+            Line::Info
+        } else {
+            Line::Urc(Urc::Other)
+        };
         // An echo repeats a command, which may be a secret one.
         let shown = if line.starts_with(b"AT") {
             &line[..2]
@@ -788,7 +803,11 @@ impl Core {
             // Until ATE0 has taken effect.
             Line::Info if echo => {}
             Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
-                Plan::Lines | Plan::Raw | Plan::Upload { .. } | Plan::Quoted { .. } => {
+                Plan::Lines
+                | Plan::Pieces
+                | Plan::Raw
+                | Plan::Upload { .. }
+                | Plan::Quoted { .. } => {
                     self.set_stage(Stage::Info);
                     return true;
                 }

@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
-    let prober = Prober::from_args(&args.probe)?;
+    let prober = Prober::from_args(&args.probe, args.modem.modem).await?;
     let job = Pipe {
         args,
         prober,

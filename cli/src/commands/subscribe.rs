@@ -18,7 +18,7 @@ use crate::stop::Stop;
 pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure> {
     // Before the modem is touched: it may ask standard input.
     let login = Login::from_args(&args.mqtt, report)?;
-    let prober = Prober::from_args(&args.probe)?;
+    let prober = Prober::from_args(&args.probe, args.modem.modem).await?;
     session::run(
         &args.modem,
         report,

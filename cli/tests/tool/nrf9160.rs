@@ -1,77 +1,187 @@
 //! The nRF9160 through the host tool, on a pseudo terminal: the user's story.
 
+use std::io;
+use std::thread;
+
+use sectag::Digest;
 use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
 use sectag_test_support::pki::Pki;
+use sectag_test_support::tls_server::TlsStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::process::Modem;
+use crate::connect::Server;
+use crate::doctor::failed_at;
+use crate::process::{Ended, Modem, credentials, run};
+
+const NAME: &str = "broker.sectag.test";
+/// The modem's own TLS cannot tell its suite on an nRF9160.
+const ANY_SUITE: [&str; 2] = ["--accept-missing", "suites"];
+const RECORD: usize = 5 * 1024;
 
 fn modem(dialect: &str, port: u16) -> Modem {
-    let map = format!("broker.sectag.test:8883=127.0.0.1:{port}");
-    Modem::start_named(
-        "nrf9160",
-        &["--dialect", dialect, "--map", &map, "--turnaround-ms", "20"],
-    )
+    modem_with(dialect, port, &[])
 }
 
-#[test]
-fn a_native_build_with_the_defect_shows_its_numbers_and_refuses_to_connect() {
+fn modem_with(dialect: &str, port: u16, more: &[&str]) -> Modem {
+    let map = format!("{NAME}:8883=127.0.0.1:{port}");
+    let options = ["--dialect", dialect, "--map", &map, "--turnaround-ms", "5"];
+    Modem::start_named("nrf9160", &[&options, more].concat())
+}
+
+/// Letters, so that a byte which is missing shows, and one line for the tool's reader.
+fn record() -> Vec<u8> {
+    let letters = (b'a'..=b'z').cycle().take(RECORD - 1);
+    letters.chain([b'\n']).collect()
+}
+
+/// Answers a line with one TLS record of 5 KiB, and closes.
+async fn one_record(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+    while stream.read_u8().await? != b'\n' {}
+    stream.write_all(&record()).await?;
+    stream.shutdown().await
+}
+
+/// `sectag connect`: asks for the record.
+fn fetch(modem: &Modem) -> Ended {
+    let options = ["--tag", "321", "broker.sectag.test:8883"];
+    modem
+        .start_tool(&["connect"], &options, &[], b"more\n")
+        .end()
+}
+
+pub(crate) fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
     let modem = modem("2.1-native", 1);
     modem.provision("321");
-    let listed = modem.run(&["credentials", "list"], &["--json"]).expect(0);
-    for place in ["\"place\":3210", "\"place\":3211", "\"place\":3212"] {
-        assert!(listed.stdout.contains(place), "{}", listed.stdout);
+    let listed = modem.run(&["credentials", "list"], &[]).expect(0).stdout;
+    let pki = credentials();
+    for (place, name, file) in [
+        (3210, "CA certificate", "ca.pem"),
+        (3211, "client certificate", "client.pem"),
+        (3212, "private key", "client.key"),
+    ] {
+        let digest = Digest::of(&std::fs::read(pki.file(file)).unwrap());
+        let line = format!("321\t{name}\t? bytes\t{digest}\t{place}");
+        assert!(listed.lines().any(|found| found == line), "{listed}");
     }
-    assert!(listed.stdout.contains("\"tag\":321") && listed.stdout.contains("sha256"));
-    let refused = modem
-        .run(
-            &["connect"],
-            &[
-                "--tag",
-                "321",
-                "--accept-missing",
-                "suites",
-                "broker.sectag.test:8883",
-            ],
-        )
-        .expect(1);
+    let listed = modem.run(&["credentials", "list"], &["--json"]).expect(0);
     assert!(
-        refused.stderr.contains("corrupts its heap") && refused.stderr.contains("update to 2.6"),
+        listed.stdout.contains("\"tag\":321") && listed.stdout.contains("\"place\":3211"),
+        "{}",
+        listed.stdout
+    );
+    let refused = fetch(&modem);
+    assert!(
+        refused.stderr.contains("corrupts its heap"),
         "{}",
         refused.stderr
     );
-}
-
-#[test]
-fn what_is_published_through_one_dialect_comes_through_another() {
-    let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
-    let server = [
-        "--host",
-        "broker.sectag.test",
+    refused.expect_hint("update to 2.6");
+    // Whoever declares the fix is let through, to a server that is not there.
+    let declared = [
         "--tag",
         "321",
-        "--accept-missing",
-        "suites",
+        "--patched-native",
+        "broker.sectag.test:8883",
     ];
-    for (from, to) in [("2.1", "sm"), ("3.1-native", "2.5")] {
-        let (from, to) = (modem(from, broker.port()), modem(to, broker.port()));
-        from.provision("321");
-        to.provision("321");
-        let topic = [&server[..], &["--topic", "sectag/nrf", "--count", "1"]].concat();
-        let mut subscriber = to.start_tool(&["subscribe"], &topic, &[], b"");
-        subscriber.wait_for("subscribed to sectag/nrf");
-        let message = ["--topic", "sectag/nrf", "--message", "+++ \"OK\" +++"];
-        let sent = from
-            .run(&["publish"], &[&server[..], &message].concat())
-            .expect(0);
-        assert!(sent.stderr.contains("certificate chain"), "{}", sent.stderr);
-        let received = subscriber.end().expect(0);
-        assert!(
-            received.stdout.contains("+++ \"OK\" +++"),
-            "{}",
-            received.stdout
-        );
-        // Nothing is uploaded twice: the modem tells digests, or not.
-        let status = from.run(&["status"], &[]).expect(0);
-        assert!(status.stdout.contains("nRF9160"), "{}", status.stdout);
+    let ended = modem.run(&["connect"], &declared).expect(1);
+    assert!(!ended.stderr.contains("corrupts"), "{}", ended.stderr);
+}
+
+pub(crate) fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
+    let server = Server::start(one_record);
+    // The second connection ends with its first bytes.
+    let modem = modem_with(
+        "3.1-native",
+        server.port(),
+        &["--fault", "reset@2:AT#XSEND"],
+    );
+    modem.provision("321");
+    let received = fetch(&modem).expect(0);
+    assert_eq!(received.stdout.as_bytes(), record());
+    let lost = fetch(&modem).expect(1);
+    assert!(
+        lost.stderr.contains("the connection was lost"),
+        "{}",
+        lost.stderr
+    );
+    let again = fetch(&modem).expect(0);
+    assert_eq!(again.stdout.as_bytes(), record());
+}
+
+pub(crate) fn what_is_published_through_one_dialect_comes_through_another() {
+    let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
+    let port = broker.port();
+    thread::scope(|scope| {
+        for (from, to) in [("2.1", "sm"), ("3.1-native", "2.5")] {
+            scope.spawn(move || publish_through(from, to, port));
+        }
+    });
+}
+
+fn publish_through(from: &str, to: &str, port: u16) {
+    let server = [&ANY_SUITE[..], &["--host", NAME, "--tag", "321"]].concat();
+    let topic_name = format!("sectag/{from}");
+    let provisioned = |dialect| {
+        let modem = modem(dialect, port);
+        modem.provision("321");
+        modem
+    };
+    let (from, to) = thread::scope(|scope| {
+        let from = scope.spawn(|| provisioned(from));
+        let to = provisioned(to);
+        (from.join().unwrap(), to)
+    });
+    let topic = [&server[..], &["--topic", &topic_name, "--count", "1"]].concat();
+    let mut subscriber = to.start_tool(&["subscribe"], &topic, &[], b"");
+    subscriber.wait_for(&format!("subscribed to {topic_name}"));
+    let message = ["--topic", &topic_name, "--message", "+++ \"OK\" +++"];
+    let sent = from
+        .run(&["publish"], &[&server[..], &message].concat())
+        .expect(0);
+    assert!(sent.stderr.contains("certificate chain"), "{}", sent.stderr);
+    let received = subscriber.end().expect(0);
+    assert!(
+        received.stdout.contains("+++ \"OK\" +++"),
+        "{}",
+        received.stdout
+    );
+    let status = from.run(&["status"], &[]).expect(0);
+    assert!(status.stdout.contains("nRF9160"), "{}", status.stdout);
+}
+
+pub(crate) fn the_doctor_names_what_this_modem_alone_lacks() {
+    let server = Server::echo();
+    let host = format!("localhost:{}", server.port());
+    let modem = modem("2.1", 1);
+    let link = modem.link().to_str().unwrap();
+    let bare = ["doctor", "--modem", "nrf9160", "--port", link, "--tag", "3"];
+    failed_at(run(&bare), "flow control", "in this tool: --flow-control");
+    modem.provision("3");
+    let options = ["--tag", "3", "--host", &host];
+    failed_at(
+        modem.run(&["doctor"], &options),
+        "cipher suites",
+        "in this tool: --accept-missing suites",
+    );
+    let options = [&options[..], &ANY_SUITE].concat();
+    let ended = modem.run(&["doctor"], &options).expect(0);
+    let found = |check: &str| ended.stdout.lines().any(|line| line.starts_with(check));
+    for check in [
+        "ok    answers AT             Nordic",
+        "ok    firmware",
+        "ok    credentials            tag 3: CA certificate, client certificate, private key",
+        "ok    verification           checked: certificate chain, name",
+        "ok    connection",
+    ] {
+        assert!(found(check), "{check}:\n{}", ended.stdout);
     }
+
+    // Nobody is sent to store what this firmware cannot use.
+    let native = self::modem("2.5-native", 1);
+    failed_at(
+        native.run(&["doctor"], &["--tag", "3"]),
+        "firmware",
+        "update to 2.6",
+    );
 }

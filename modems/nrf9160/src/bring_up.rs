@@ -30,6 +30,11 @@ pub(crate) async fn run(
     let at = *at;
     modem.forget();
     identify(modem, at).await?;
+    if modem.config.generated_key && modem.firmware.get().is_native() {
+        return Err(BringUpError::Firmware {
+            reason: "the device's key was made in the modem, and this firmware brings its own TLS, which does not see such keys: use a build without native TLS, or store a key from outside and leave Config::generated_key out",
+        });
+    }
     step("AT#XCLOSE", sockets::close_all(modem, at).await)?;
     network(modem, at).await?;
     step("AT%CCLK", clock::bring_up(modem, at).await)

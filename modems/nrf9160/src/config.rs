@@ -25,6 +25,7 @@ pub struct Config {
     pub(crate) patched_native: bool,
     pub(crate) end_connections: bool,
     pub(crate) flow_control: bool,
+    pub(crate) generated_key: bool,
 }
 
 impl Config {
@@ -40,6 +41,7 @@ impl Config {
             patched_native: false,
             end_connections: false,
             flow_control: false,
+            generated_key: false,
         }
     }
 
@@ -85,6 +87,14 @@ impl Config {
     /// connections are refused.
     pub const fn patched_native(mut self) -> Self {
         self.patched_native = true;
+        self
+    }
+
+    /// Declares that the device's key for TLS is one that was made in the modem, see
+    /// [`DeviceKeys`](crate::DeviceKeys). A native TLS build does not see such keys: with one, bring-up fails
+    /// with [`BringUpError::Firmware`](sectag::BringUpError::Firmware) instead of every connect later.
+    pub const fn generated_key(mut self) -> Self {
+        self.generated_key = true;
         self
     }
 

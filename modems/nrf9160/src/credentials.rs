@@ -167,7 +167,17 @@ fn check_link<E>(modem: &Nrf9160) -> Result<(), CredentialError<E>> {
 
 /// Leaves the network, which a change in the modem's store needs (518 otherwise).
 async fn offline<E>(modem: &Nrf9160, at: At<'_>) -> Result<(), CredentialError<E>> {
-    if modem.firmware.get().store() == Store::Settings || modem.offline.get() {
+    if modem.firmware.get().store() == Store::Settings {
+        return Ok(());
+    }
+    leave_network(modem, at).await
+}
+
+pub(crate) async fn leave_network<E>(
+    modem: &Nrf9160,
+    at: At<'_>,
+) -> Result<(), CredentialError<E>> {
+    if modem.offline.get() {
         return Ok(());
     }
     if at.has_sockets() && !modem.config.end_connections {
@@ -403,15 +413,23 @@ pub(crate) async fn remove(
     Ok(())
 }
 
+/// Deletes an item of the modem's own store, if it is there.
+pub(crate) async fn delete_in_modem(at: At<'_>, tag: Tag, kind: u32) -> Result<(), AtError> {
+    let args = [Arg::Int(3), Arg::Int(tag.0), Arg::Int(kind)];
+    match at.send(&Command::<STORE>::new("%CMNG", &args)).await {
+        Ok(_) | Err(AtError::Refused(Code::Cme(513))) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 async fn delete(modem: &Nrf9160, at: At<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
+    if modem.firmware.get().store() == Store::Modem {
+        return delete_in_modem(at, tag, number(kind)).await;
+    }
     let args = [Arg::Int(3), Arg::Int(tag.0), Arg::Int(number(kind))];
-    let native = modem.firmware.get().store() != Store::Modem;
-    let name = if native { "#XCMNG" } else { "%CMNG" };
-    match at.send(&Command::<STORE>::new(name, &args)).await {
-        Ok(_) => Ok(()),
-        // 513: there was none. `#XCMNG` has no numbers of its own.
-        Err(AtError::Refused(Code::Cme(513))) => Ok(()),
-        Err(AtError::Refused(Code::Plain)) if native => Ok(()),
+    match at.send(&Command::<STORE>::new("#XCMNG", &args)).await {
+        // There was none: it has no numbers of its own to say so.
+        Ok(_) | Err(AtError::Refused(Code::Plain)) => Ok(()),
         Err(error) => Err(error),
     }
 }

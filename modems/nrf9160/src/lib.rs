@@ -25,17 +25,22 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod base64url;
 mod bring_up;
 mod clock;
 mod commands;
 mod config;
 mod credentials;
 mod dialect;
+mod keys;
 mod raw;
 mod sockets;
 mod status;
 
 pub use config::Config;
+pub use keys::{
+    DeviceKeys, GeneratedKey, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
+};
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -210,7 +215,8 @@ impl Modem for Nrf9160 {
         sockets: 3,
     };
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
-    const SECRET: &'static [&'static str] = &["+CPIN", "%CMNG=0", "#XCMNG=0", "+CPWD", "+CLCK"];
+    const SECRET: &'static [&'static str] =
+        &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
     // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
     const ECHOES: bool = false;
     // Bring-up sets it; one that says 0 has restarted meanwhile.

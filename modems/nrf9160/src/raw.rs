@@ -15,7 +15,7 @@ const STORE: &str = "the methods of CredentialStore";
 const NONE: &str = "nothing: the modem would leave line mode, and has no typed call for it";
 const OURS: &str = "nothing: the driver needs this setting as it made it";
 
-pub(crate) static FORBIDDEN: [Forbidden; 32] = [
+pub(crate) static FORBIDDEN: [Forbidden; 34] = [
     // They prompt, block the channel, carry raw bytes, or change which socket is the current one.
     forbid("#XSOCKET*", SOCKET),
     forbid("#XSSOCKET*", SOCKET),
@@ -38,7 +38,9 @@ pub(crate) static FORBIDDEN: [Forbidden; 32] = [
     forbid("#XNRFCLOUD*", NONE),
     forbid("#XCMNG", STORE),
     forbid("%CMNG", STORE),
-    forbid("%KEYGEN", NONE),
+    forbid("%KEYGEN", "DeviceKeys::generate_key"),
+    forbid("%JWT", "DeviceKeys::sign_token"),
+    forbid("%XTIME", OURS),
     forbid("#XDATACTRL", OURS),
     forbid("#XSLMUART", OURS),
     forbid("+IPR", OURS),

@@ -15,8 +15,7 @@ use crate::session::{self, Job};
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     match args {
         Credentials::Store(args) => {
-            let accepts = session::accepts(args.modem.modem);
-            let files = credential_file::read(&args.files, &accepts).await?;
+            let files = credential_file::read(args.files.paths(), args.modem.modem).await?;
             let job = Store {
                 args,
                 files,

@@ -9,8 +9,7 @@ use crate::report::Report;
 use crate::session::{self, Job};
 
 pub(super) async fn run(args: &VerifyCredentials, report: &Report) -> Result<(), Failure> {
-    let accepts = session::accepts(args.modem.modem);
-    let files = credential_file::read(&args.files, &accepts).await?;
+    let files = credential_file::read(args.files.paths(), args.modem.modem).await?;
     let job = Verify {
         args,
         files,

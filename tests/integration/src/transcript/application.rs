@@ -9,7 +9,7 @@
 //! | `close` | `ok` |
 //! | `wait MS` | `ok` |
 //! | `clock` | the time |
-//! | `list` | `TAG KIND LEN;` for each |
+//! | `list` | `TAG KIND LEN;` for each; where the modem tells, `at PLACE` and the digest's start |
 //! | `store ca|cert|key BYTES`, `compare`, `digest` | `ok`; `Same`, `Differs`, `Absent`; the digest's start |
 //! | `remove ca|cert|key` | `ok` |
 //! | `status` | what it tells, each field as `Debug` shows it |
@@ -169,7 +169,14 @@ impl<M: Modem + 'static> Application<M> {
         let done = self
             .control
             .list(&mut |found| {
-                listed += &format!("{} {:?} {:?};", found.tag, found.kind, found.len);
+                listed += &format!("{} {:?} {:?}", found.tag, found.kind, found.len);
+                if let Some(place) = found.place {
+                    listed += &format!(" at {place}");
+                }
+                if let Some(digest) = found.digest {
+                    listed += &format!(" {:02x?}", &digest.as_bytes()[..2]);
+                }
+                listed.push(';');
             })
             .await;
         done.map_or_else(|error| format!("{error:?}"), |()| listed)

@@ -45,7 +45,7 @@ impl Backend for Bg96Transcripts {
         Bg96::new(driver)
     }
 
-    fn usual(&self, line: &str) -> Answer {
+    fn usual(&self, _: &[String], line: &str) -> Answer {
         if line.starts_with("AT+QSSLOPEN=") {
             let id = line.split(',').nth(2).unwrap_or_default();
             return format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n")

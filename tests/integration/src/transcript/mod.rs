@@ -38,6 +38,7 @@
 pub mod application;
 mod bg96;
 mod compare;
+mod nrf9160;
 pub mod peer;
 mod player;
 mod script;
@@ -53,6 +54,7 @@ use sectag::modem::Modem;
 use sectag_simulator::{MemoryNetwork, Simulator};
 
 pub use bg96::Bg96Transcripts;
+pub use nrf9160::Nrf9160Transcripts;
 pub use script::Script;
 
 /// What is particular to the transcripts of one modem.
@@ -67,8 +69,14 @@ pub trait Backend: Sync {
     /// The driver, configured by the words of the file's `# config:` lines.
     fn driver(&self, config: &[String]) -> Self::Modem;
 
+    /// What ends a line of the driver, with the words of `# config:`.
+    fn line_end(&self, config: &[String]) -> &'static [u8] {
+        let _ = config;
+        b"\r"
+    }
+
     /// What a modem that is well answers to a line of the driver, here without its line end.
-    fn usual(&self, line: &str) -> Answer;
+    fn usual(&self, config: &[String], line: &str) -> Answer;
 
     /// Whether these bytes say that the modem has restarted and listens.
     fn is_banner(&self, said: &[u8]) -> bool;

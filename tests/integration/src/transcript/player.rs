@@ -33,6 +33,7 @@ pub(super) fn play<B: Backend>(backend: &B, script: &Script, cut: &dyn Fn(usize)
         Box::leak(Box::new(State::new(backend.driver(&script.config()))));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    crate::trace::when_asked();
     let (ready, played) = (Cell::new(script.setup == Setup::Off), Cell::new(false));
 
     let modem = async {
@@ -184,6 +185,8 @@ impl<B: Backend> Line<'_, B> {
         until: impl Future<Output = ()>,
     ) {
         let mut until = std::pin::pin!(until);
+        let config = self.script.config();
+        let end = self.backend.line_end(&config);
         let mut heard = Vec::new();
         loop {
             let byte = if heard.is_empty() {
@@ -208,11 +211,12 @@ impl<B: Backend> Line<'_, B> {
             match heard.as_slice() {
                 // Of a CR LF, or an escape from a data mode that it is not in.
                 b"\n" | b"+++" => heard.clear(),
-                [line @ .., b'\r'] => {
+                line if line.ends_with(end) => {
+                    let line = &line[..line.len() - end.len()];
                     let line = String::from_utf8_lossy(line).into_owned();
                     heard.clear();
                     let answer = self.script.usual(&line);
-                    self.answer(answer.unwrap_or_else(|| self.backend.usual(&line)))
+                    self.answer(answer.unwrap_or_else(|| self.backend.usual(&config, &line)))
                         .await;
                 }
                 _ => {}
