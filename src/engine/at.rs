@@ -96,16 +96,12 @@ impl<'a> At<'a> {
 
     /// The same for lines of any length: a long one comes in pieces of up to 256 bytes, one call each. Where
     /// one line ends and the next begins is for `sink` to see by what is in them.
-    pub async fn pieces<C: AtatCmd>(
-        &self,
-        command: &C,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), AtError> {
-        accept(
-            self.exchange(command, Plan::Pieces, deadline_of::<C>(), sink)
-                .await?,
-            Final::Ok,
-        )
+    pub fn pieces<'c, C: AtatCmd>(
+        &'c self,
+        command: &'c C,
+        sink: &'c mut dyn FnMut(&[u8]),
+    ) -> impl Future<Output = Result<(), AtError>> + use<'c, 'a, C> {
+        Listing(self.whole(command, Plan::Pieces, Some(sink)))
     }
 
     /// Sends a line that was checked, see `raw`.
