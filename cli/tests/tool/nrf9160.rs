@@ -3,6 +3,8 @@
 use std::io;
 use std::thread;
 
+use rustls::pki_types::CertificateSigningRequestDer;
+use rustls::pki_types::pem::PemObject;
 use sectag::Digest;
 use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
 use sectag_test_support::pki::Pki;
@@ -148,6 +150,35 @@ fn publish_through(from: &str, to: &str, port: u16) {
     );
     let status = from.run(&["status"], &[]).expect(0);
     assert!(status.stdout.contains("nRF9160"), "{}", status.stdout);
+}
+
+pub(crate) fn a_key_made_in_the_modem_serves_for_mutual_tls() {
+    let server = Server::start(async |mut stream: TlsStream<TcpStream>| {
+        while stream.read_u8().await? != b'\n' {}
+        stream.write_all(b"known\n").await?;
+        stream.shutdown().await
+    });
+    let modem = modem("sm", server.port());
+    let named = ["--tag", "321", "--subject", "CN=pump-17"];
+    let made = modem.run(&["credentials", "csr"], &named).expect(0);
+    let request = CertificateSigningRequestDer::from_pem_slice(made.stdout.as_bytes()).unwrap();
+    let certificate = Pki::shared().issue_for_request(&request).unwrap();
+    let pki = credentials();
+    let (ca, cert) = (pki.file("ca.pem"), pki.file("pump.pem"));
+    std::fs::write(&cert, certificate).unwrap();
+    let files = ["--tag", "321", "--ca", &ca, "--cert", &cert];
+    modem.run(&["credentials", "store"], &files).expect(0);
+    let ended = fetch(&modem).expect(0);
+    assert_eq!(ended.stdout, "known\n");
+    assert!(ended.stderr.contains("mutual TLS"), "{}", ended.stderr);
+
+    modem
+        .run(&["credentials", "csr"], &named)
+        .expect_hint("sectag credentials remove --tag 321");
+    // Such a key would never be found.
+    self::modem("3.1-native", 1)
+        .run(&["credentials", "csr"], &named)
+        .expect_hint("openssl req");
 }
 
 pub(crate) fn the_doctor_names_what_this_modem_alone_lacks() {
