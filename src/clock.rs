@@ -166,17 +166,43 @@ impl DateTime {
         if !matches!(sign, Some(b'+' | b'-')) {
             return Some(local);
         }
-        let quarters = u32::from(two(start + 18)?);
+        let quarters = i16::from(two(start + 18)?);
         if quarters > 56 {
             return None;
         }
-        let local = local.seconds();
-        let utc = if sign == Some(&b'+') {
-            local - quarters * 900
+        local.later(if sign == Some(&b'+') {
+            -quarters
         } else {
-            local.checked_add(quarters * 900)?
-        };
-        Self::from_days(utc / 86_400, utc % 86_400)
+            quarters
+        })
+    }
+
+    /// So many quarters of an hour later, at most a day.
+    fn later(self, quarters: i16) -> Option<Self> {
+        let (mut year, mut month, mut day) = (self.year, self.month, self.day);
+        let mut minutes = i16::from(self.hour) * 60 + i16::from(self.minute) + quarters * 15;
+        if minutes < 0 {
+            minutes += MINUTES;
+            day -= 1;
+            if day == 0 {
+                month -= 1;
+                if month == 0 {
+                    (year, month) = (year - 1, 12);
+                }
+                day = days_in(year, month);
+            }
+        } else if minutes >= MINUTES {
+            minutes -= MINUTES;
+            day += 1;
+            if day > days_in(year, month) {
+                (month, day) = (month + 1, 1);
+                if month > 12 {
+                    (year, month) = (year + 1, 1);
+                }
+            }
+        }
+        let (hour, minute) = ((minutes / 60) as u8, (minutes % 60) as u8);
+        Self::new(year, month, day, hour, minute, self.second)
     }
 
     /// Writes `yy/MM/dd,hh:mm:ss+00`, the argument of `AT+CCLK`.
@@ -216,6 +242,8 @@ impl fmt::Display for DateTime {
 }
 
 const DAYS_TO_2000: u32 = 10_957;
+/// Of a day.
+const MINUTES: i16 = 24 * 60;
 
 const fn days_in(year: u16, month: u8) -> u8 {
     match month {

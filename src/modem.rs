@@ -9,6 +9,7 @@ use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
+pub use crate::engine::apart;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
 use crate::power_saving::{Edrx, PowerSaving};
@@ -268,6 +269,9 @@ pub trait Modem {
     const SECRET: &'static [&'static str];
     /// See [`Sync`].
     const SYNC: Sync;
+    /// The modem repeats commands until it is told not to: one that does it again has restarted. `false`
+    /// for one that never does, where such a line is an answer.
+    const ECHOES: bool = true;
 
     /// What `line` is. `asked` is the name of the running command, for instance `+CEREG`, and empty
     /// when none is running: some lines are an answer or a URC depending on it.

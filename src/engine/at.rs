@@ -1,18 +1,23 @@
 //! The handle over which a backend's flows talk to the modem.
 
+use core::future::Future;
+#[cfg(feature = "sleep")]
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
 use atat::AtatCmd;
 use embassy_time::{Duration, Instant};
-use zeroize::Zeroize;
 
 use super::Engine;
-#[cfg(feature = "sleep")]
-use super::core::Rest;
-use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage, is_secret};
+use super::core::{ANSWER_LIMIT, COMMAND_LIMIT, Core, Outcome, Plan, Resync, Stage};
 use super::custodian;
+#[cfg(feature = "sleep")]
+use super::exchange::poll_wake;
+use super::exchange::{CommandText, Exchange, Place, Sink};
 use super::slots::SocketPhase;
 use super::turn::Held;
 use crate::error::{AtError, ConnectError};
-use crate::fmt::Ascii;
 use crate::modem::{Final, Slot, Terminator, Transfer};
 
 /// A UART that takes nothing for this long is stuck.
@@ -47,6 +52,14 @@ impl Drop for EndOnDrop<'_> {
 }
 
 impl<'a> At<'a> {
+    pub(super) fn engine(&self) -> Engine<'a> {
+        self.engine
+    }
+
+    pub(super) fn core(&self) -> &'a Core {
+        self.engine.core
+    }
+
     pub(crate) fn new(engine: Engine<'a>) -> Self {
         Self {
             engine,
@@ -64,49 +77,31 @@ impl<'a> At<'a> {
         &'c self,
         command: &'c C,
     ) -> impl Future<Output = Result<C::Response, AtError>> + use<'c, 'a, C> {
-        self.ask(command, deadline_of::<C>())
-    }
-
-    /// One copy for each type of response, not for each command.
-    async fn ask<R>(&self, command: &dyn Query<R>, timeout: Duration) -> Result<R, AtError> {
-        let mut sink = |_: &[u8]| {};
-        let end = self
-            .exchange(command, Plan::Collect, timeout, &mut sink)
-            .await?;
-        accept(end, Final::Ok)?;
-        let answer = self.engine.core.answer.borrow();
-        if answer.overflowed() {
-            return Err(AtError::TooLong);
+        Ask {
+            at: self,
+            place: Place::Before(None),
+            command: command as &dyn Query<C::Response>,
         }
-        command.read(answer.as_bytes()).ok_or(AtError::Garbled)
     }
 
     /// Sends a command and hands its information lines to `sink`, each at most 256 bytes, as they
     /// come: for listings of any length.
-    pub async fn lines<C: AtatCmd>(
-        &self,
-        command: &C,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), AtError> {
-        accept(
-            self.exchange(command, Plan::Lines, deadline_of::<C>(), sink)
-                .await?,
-            Final::Ok,
-        )
+    pub fn lines<'c, C: AtatCmd>(
+        &'c self,
+        command: &'c C,
+        sink: &'c mut dyn FnMut(&[u8]),
+    ) -> impl Future<Output = Result<(), AtError>> + use<'c, 'a, C> {
+        Listing(self.whole(command, Plan::Lines, Some(sink)))
     }
 
     /// The same for lines of any length: a long one comes in pieces of up to 256 bytes, one call each. Where
     /// one line ends and the next begins is for `sink` to see by what is in them.
-    pub async fn pieces<C: AtatCmd>(
-        &self,
-        command: &C,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), AtError> {
-        accept(
-            self.exchange(command, Plan::Pieces, deadline_of::<C>(), sink)
-                .await?,
-            Final::Ok,
-        )
+    pub fn pieces<'c, C: AtatCmd>(
+        &'c self,
+        command: &'c C,
+        sink: &'c mut dyn FnMut(&[u8]),
+    ) -> impl Future<Output = Result<(), AtError>> + use<'c, 'a, C> {
+        Listing(self.whole(command, Plan::Pieces, Some(sink)))
     }
 
     /// Sends a line that was checked, see `raw`.
@@ -116,44 +111,52 @@ impl<'a> At<'a> {
         timeout: Duration,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), AtError> {
-        accept(
-            self.exchange(&Raw(line), Plan::Raw, timeout, sink).await?,
-            Final::Ok,
-        )
+        let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        let command = Raw { line, timeout };
+        Listing(self.whole(&command, Plan::Raw, Some(sink))).await
     }
 
     /// Sends a command that prompts for `transfer.len` bytes and then takes them out of the socket's
     /// ring, where they stay until the caller has judged the final result.
-    pub async fn send_payload<C: AtatCmd>(
-        &self,
-        command: &C,
+    pub fn send_payload<'c, C: AtatCmd>(
+        &'c self,
+        command: &'c C,
         transfer: Transfer,
-    ) -> Result<Final, AtError> {
+    ) -> impl Future<Output = Result<Final, AtError>> + use<'c, 'a, C> {
         let plan = Plan::Send {
             slot: transfer.slot,
             len: transfer.len,
         };
-        self.exchange(command, plan, deadline_of::<C>(), &mut |_| {})
-            .await
+        self.whole(command, plan, None)
     }
 
     /// Sends a command whose answer carries payload for a socket's ring; returns how many bytes came,
     /// `None` when the modem announced no payload at all.
-    pub async fn receive_payload<C: AtatCmd>(
-        &self,
-        command: &C,
+    pub fn receive_payload<'c, C: AtatCmd>(
+        &'c self,
+        command: &'c C,
         transfer: Transfer,
-    ) -> Result<Option<usize>, AtError> {
+    ) -> impl Future<Output = Result<Option<usize>, AtError>> + use<'c, 'a, C> {
         let plan = Plan::Receive {
             slot: transfer.slot,
             max: transfer.len,
         };
-        accept(
-            self.exchange(command, plan, deadline_of::<C>(), &mut |_| {})
-                .await?,
-            Final::Ok,
-        )?;
-        Ok(self.engine.core.received.get())
+        Fetching(self.whole(command, plan, None))
+    }
+
+    fn whole<'c>(
+        &'c self,
+        command: &'c dyn CommandText,
+        plan: Plan,
+        sink: Option<Sink<'c>>,
+    ) -> Whole<'c, 'a> {
+        Whole {
+            at: self,
+            place: Place::Before(None),
+            command,
+            plan,
+            sink,
+        }
     }
 
     /// Sends a command whose answer carries counted bytes, such as a piece of a file; `buf` takes at
@@ -164,21 +167,21 @@ impl<'a> At<'a> {
         command: &C,
         buf: &mut [u8],
     ) -> Result<Option<usize>, AtError> {
-        self.collect(command, deadline_of::<C>(), buf).await
+        self.collect(command, buf).await
     }
 
     /// One copy, not one for each command.
     async fn collect(
         &self,
         command: &dyn CommandText,
-        timeout: Duration,
         buf: &mut [u8],
     ) -> Result<Option<usize>, AtError> {
         let core = self.engine.core;
         let plan = Plan::Fetch {
             max: buf.len().min(ANSWER_LIMIT),
         };
-        let exchange = self.begin(command, plan, timeout).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
         let end = exchange.finish(&mut |_| {}).await?;
         // The turn is still this exchange's, so it is its answer.
         let mut answer = core.answer.borrow_mut();
@@ -198,9 +201,8 @@ impl<'a> At<'a> {
     /// Sends a command that answers `CONNECT` and then takes exactly `len` raw bytes. The command's
     /// deadline also bounds each pause of the upload.
     pub async fn upload<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
-        let exchange = self
-            .begin(command, Plan::Upload { len }, deadline_of::<C>())
-            .await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, Plan::Upload { len }).await?;
         // An upload of nothing is past its data at once.
         let mut ready = |stage| {
             matches!(stage, Stage::Data { .. } | Stage::Done(_))
@@ -220,7 +222,8 @@ impl<'a> At<'a> {
     pub async fn quote<C: AtatCmd>(&self, command: &C, len: usize) -> Result<Upload<'a>, AtError> {
         let behind = len + 1 + self.engine.core.terminator.get().bytes().len();
         let plan = Plan::Quoted { len: behind };
-        let exchange = self.begin(command, plan, deadline_of::<C>()).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
         exchange.drained().await?;
         Ok(Upload { exchange })
     }
@@ -234,7 +237,8 @@ impl<'a> At<'a> {
         len: Option<usize>,
     ) -> Result<Pipe<'a>, AtError> {
         let plan = Plan::Pipe { slot, len };
-        let exchange = self.begin(command, plan, deadline_of::<C>()).await?;
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
         let mut ready = |stage| matches!(stage, Stage::Data { .. } | Stage::Done(_));
         match exchange.step(&mut ready).await? {
             Stage::Data { .. } => Ok(Pipe { exchange, slot }),
@@ -242,6 +246,12 @@ impl<'a> At<'a> {
             Stage::Done(Outcome::Reset) => Err(AtError::ModemReset),
             _ => Err(AtError::Garbled),
         }
+    }
+
+    /// Waits for the modem to wake from light sleep.
+    #[cfg(feature = "sleep")]
+    pub(crate) async fn wake(&self) {
+        poll_fn(|cx| poll_wake(self.engine.core, cx)).await;
     }
 
     /// Copies what waits to be sent on a socket, from `offset` on, and returns how much that was.
@@ -412,99 +422,29 @@ impl<'a> At<'a> {
         }
         Ok(())
     }
-
-    async fn exchange(
-        &self,
-        command: &dyn CommandText,
-        plan: Plan,
-        timeout: Duration,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Final, AtError> {
-        self.begin(command, plan, timeout).await?.finish(sink).await
-    }
-
-    /// The turn with a modem that is awake.
-    #[cfg(feature = "sleep")]
-    async fn awake_turn(&self) -> Held<'a> {
-        let core = self.engine.core;
-        loop {
-            self.wake().await;
-            let turn = core.turn.acquire().await;
-            // It may have been put to sleep while others had their turns.
-            if !matches!(core.rest.get(), Rest::Dozing | Rest::Waking) {
-                return turn;
-            }
-        }
-    }
-
-    /// Waits for the modem to wake from light sleep.
-    #[cfg(feature = "sleep")]
-    pub(crate) async fn wake(&self) {
-        let core = self.engine.core;
-        if core.rest.get() == Rest::Dozing {
-            core.set_rest(Rest::Waking);
-        }
-        core.work
-            .until(|| (core.rest.get() != Rest::Waking).then_some(()))
-            .await;
-    }
-
-    async fn begin(
-        &self,
-        command: &dyn CommandText,
-        plan: Plan,
-        timeout: Duration,
-    ) -> Result<Exchange<'a>, AtError> {
-        #[cfg(feature = "sleep")]
-        let turn = self.awake_turn().await;
-        #[cfg(not(feature = "sleep"))]
-        let turn = self.engine.core.turn.acquire().await;
-        if self.is_stale() {
-            return Err(AtError::ModemReset);
-        }
-        let core = self.engine.core;
-        let len = command.write(&mut core.out.borrow_mut()[..]);
-        // The terminator may be longer by one than the CR that stands for it.
-        if len + core.terminator.get().bytes().len() - 1 > COMMAND_LIMIT {
-            return Err(AtError::TooLong);
-        }
-        trace_command(&core.out.borrow()[..len], core.fixed.secret);
-        // From here on the turn belongs to the exchange, which may outlive this future.
-        turn.keep();
-        core.begin(len, plan, timeout);
-        Ok(Exchange {
-            engine: self.engine,
-            number: core.exchange.get(),
-        })
-    }
-}
-
-/// The part of [`AtatCmd`] that the engine needs, as an object: so that one copy of an exchange is
-/// linked and not one for each command.
-trait CommandText {
-    fn write(&self, buf: &mut [u8]) -> usize;
-}
-
-impl<C: AtatCmd> CommandText for C {
-    fn write(&self, buf: &mut [u8]) -> usize {
-        AtatCmd::write(self, buf)
-    }
 }
 
 /// A command line without its CR.
-struct Raw<'a>(&'a str);
+struct Raw<'a> {
+    line: &'a str,
+    timeout: u32,
+}
 
 impl CommandText for Raw<'_> {
     fn write(&self, buf: &mut [u8]) -> usize {
-        let len = self.0.len();
+        let len = self.line.len();
         if let Some(room) = buf.get_mut(..=len) {
-            room[..len].copy_from_slice(self.0.as_bytes());
+            room[..len].copy_from_slice(self.line.as_bytes());
             // The name is compared with names in answers, which are in capitals.
-            let name = self.0.find('=').unwrap_or(len);
+            let name = self.line.find('=').unwrap_or(len);
             room[..name].make_ascii_uppercase();
             room[len] = b'\r';
         }
         len + 1
+    }
+
+    fn timeout(&self) -> u32 {
+        self.timeout
     }
 }
 
@@ -519,110 +459,96 @@ impl<C: AtatCmd> Query<C::Response> for C {
     }
 }
 
-/// The whole line at once, so that no part of a secret one is taken for another command.
-fn trace_command(line: &[u8], secret: &[&str]) {
-    match line
-        .iter()
-        .position(|&byte| byte == b'=')
-        .filter(|_| is_secret(line, secret))
-    {
-        Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
-        None => trace!("> {}", Ascii(line)),
+/// A typed command from its turn to its response.
+struct Ask<'c, 'a, R> {
+    at: &'c At<'a>,
+    place: Place,
+    command: &'c dyn Query<R>,
+}
+
+impl<R> Future for Ask<'_, '_, R> {
+    type Output = Result<R, AtError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R, AtError>> {
+        let (at, command) = (self.at, self.command);
+        // All that is there once for each type of response.
+        Poll::Ready(match ready!(self.place.poll_answer(at, command, cx)) {
+            Ok(()) => {
+                let answer = at.core().answer.borrow();
+                command.read(answer.as_bytes()).ok_or(AtError::Garbled)
+            }
+            Err(error) => Err(error),
+        })
     }
 }
 
-fn deadline_of<C: AtatCmd>() -> Duration {
-    Duration::from_millis(C::MAX_TIMEOUT_MS.into())
+impl<R> Drop for Ask<'_, '_, R> {
+    fn drop(&mut self) {
+        self.place.end(self.at.core());
+    }
 }
 
-fn accept(end: Final, expected: Final) -> Result<(), AtError> {
+/// A command from its turn to its final result.
+struct Whole<'c, 'a> {
+    at: &'c At<'a>,
+    place: Place,
+    command: &'c dyn CommandText,
+    plan: Plan,
+    sink: Option<Sink<'c>>,
+}
+
+impl Future for Whole<'_, '_> {
+    type Output = Result<Final, AtError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Final, AtError>> {
+        let (at, command, plan) = (self.at, self.command, self.plan);
+        let Self { place, sink, .. } = &mut *self;
+        match sink {
+            Some(sink) => place.poll_whole(at, command, plan, *sink, cx),
+            None => place.poll_whole(at, command, plan, &mut |_| {}, cx),
+        }
+    }
+}
+
+impl Drop for Whole<'_, '_> {
+    fn drop(&mut self) {
+        self.place.end(self.at.core());
+    }
+}
+
+/// The same for who wants nothing but `OK`.
+struct Listing<'c, 'a>(Whole<'c, 'a>);
+
+impl Future for Listing<'_, '_> {
+    type Output = Result<(), AtError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AtError>> {
+        let end = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(end.and_then(|end| accept(end, Final::Ok)))
+    }
+}
+
+/// The same, and how much payload came.
+struct Fetching<'c, 'a>(Whole<'c, 'a>);
+
+impl Future for Fetching<'_, '_> {
+    type Output = Result<Option<usize>, AtError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let end = ready!(Pin::new(&mut self.0).poll(cx));
+        let received = || self.0.at.core().received.get();
+        Poll::Ready(
+            end.and_then(|end| accept(end, Final::Ok))
+                .map(|()| received()),
+        )
+    }
+}
+
+pub(super) fn accept(end: Final, expected: Final) -> Result<(), AtError> {
     match end {
         Final::Error(code) => Err(AtError::Refused(code)),
         end if end == expected => Ok(()),
         _ => Err(AtError::Garbled),
-    }
-}
-
-/// An exchange under way. Dropping it unfinished leaves it to the custodian.
-struct Exchange<'a> {
-    engine: Engine<'a>,
-    number: u32,
-}
-
-impl Exchange<'_> {
-    async fn finish(&self, sink: &mut dyn FnMut(&[u8])) -> Result<Final, AtError> {
-        let core = self.engine.core;
-        loop {
-            match self
-                .step(&mut |stage| matches!(stage, Stage::Info | Stage::Done(_)))
-                .await?
-            {
-                Stage::Done(Outcome::Final(end)) => return Ok(end),
-                Stage::Done(Outcome::Reset) => return Err(AtError::ModemReset),
-                Stage::Info => {
-                    sink(core.framer.borrow().line());
-                    core.set_stage(Stage::Line);
-                }
-                _ => return Err(AtError::Garbled),
-            }
-        }
-    }
-
-    /// Waits until everything that was handed over is on the UART.
-    async fn drained(&self) -> Result<(), AtError> {
-        let core = self.engine.core;
-        let mut drained =
-            |stage| core.out_sent.get() >= core.out_len.get() || matches!(stage, Stage::Done(_));
-        self.step(&mut drained).await.map(|_| ())
-    }
-
-    /// Waits until `ready` holds for the stage, as long as the exchange moves within its time limit.
-    async fn step(&self, ready: &mut dyn FnMut(Stage) -> bool) -> Result<Stage, AtError> {
-        let core = self.engine.core;
-        loop {
-            let deadline = core.deadline.get();
-            // Payload brings the deadline nearer.
-            let mut look = || ready(core.stage.get()) || core.deadline.get() < deadline;
-            core.changed.until_or(deadline, &mut look).await;
-            if core.exchange.get() != self.number {
-                // Its caller was away for so long that the custodian has ended it.
-                return Err(AtError::Timeout);
-            }
-            let stage = core.stage.get();
-            if ready(stage) {
-                return Ok(stage);
-            }
-            if core.deadline.get() <= Instant::now() {
-                return Err(AtError::Timeout);
-            }
-        }
-    }
-}
-
-impl Drop for Exchange<'_> {
-    fn drop(&mut self) {
-        let core = self.engine.core;
-        if core.exchange.get() != self.number {
-            return;
-        }
-        if let Stage::Done(Outcome::Final(_) | Outcome::Reset) = core.stage.get() {
-            if core.lost_track.take() {
-                core.forsake();
-                return;
-            }
-            if let Plan::Upload { .. } | Plan::Quoted { .. } = core.plan.get() {
-                // It may hold the end of a private key.
-                core.out.borrow_mut().zeroize();
-            }
-            core.stage.set(Stage::Idle);
-            core.turn.release();
-        } else {
-            if core.stage.get() == Stage::Info {
-                core.stage.set(Stage::Line);
-            }
-            core.orphan.set(true);
-        }
-        core.changed.wake();
     }
 }
 
@@ -637,7 +563,7 @@ pub struct Upload<'a> {
 impl Upload<'_> {
     /// Writes the next bytes; returns when they are on the UART.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), AtError> {
-        let core = self.exchange.engine.core;
+        let core = self.exchange.core();
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(COMMAND_LIMIT));
             match core.stage.get() {
@@ -655,7 +581,7 @@ impl Upload<'_> {
 
     /// Waits for the final result; `sink` sees the information lines, such as a checksum.
     pub async fn finish(mut self, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
-        let core = self.exchange.engine.core;
+        let core = self.exchange.core();
         if let Plan::Quoted { .. } = core.plan.get() {
             // The content may have turned out shorter.
             if let Stage::Data { .. } = core.stage.get() {
@@ -681,14 +607,14 @@ impl Pipe<'_> {
     /// Sends the bytes from `offset` to `end` of what waits to be sent on the socket; returns when they
     /// are on the UART.
     pub async fn copy(&self, offset: usize, end: usize) -> Result<(), AtError> {
-        let core = self.exchange.engine.core;
+        let core = self.exchange.core();
         let mut at = offset;
         while at < end {
             if !matches!(core.stage.get(), Stage::Data { .. }) {
                 return Err(self.ended());
             }
             let chunk = (end - at).min(COMMAND_LIMIT);
-            let ring = self.exchange.engine.table.tx(self.slot);
+            let ring = self.exchange.engine().table.tx(self.slot);
             let count = ring.peek(at, &mut core.out.borrow_mut()[..chunk]);
             if count == 0 {
                 return Err(AtError::Garbled);
@@ -702,7 +628,7 @@ impl Pipe<'_> {
 
     /// Sends nothing for so long. An error when the modem leaves data mode meanwhile.
     pub async fn pause(&self, time: Duration) -> Result<(), AtError> {
-        let core = self.exchange.engine.core;
+        let core = self.exchange.core();
         let mut ended = || matches!(core.stage.get(), Stage::Done(_));
         if core
             .changed
@@ -716,8 +642,8 @@ impl Pipe<'_> {
 
     /// Sends `+++` where data mode has no announced length, and waits for the modem's word that it has left
     /// it. The silence before is the caller's.
-    pub async fn leave(self) -> Result<Final, AtError> {
-        let core = self.exchange.engine.core;
+    pub async fn leave(mut self) -> Result<Final, AtError> {
+        let core = self.exchange.core();
         if let Plan::Pipe { len: None, .. } = core.plan.get() {
             // The next line is the end.
             core.stage.set(Stage::Line);
@@ -730,7 +656,7 @@ impl Pipe<'_> {
     }
 
     fn ended(&self) -> AtError {
-        match self.exchange.engine.core.stage.get() {
+        match self.exchange.core().stage.get() {
             Stage::Done(Outcome::Final(Final::Error(code))) => AtError::Refused(code),
             Stage::Done(Outcome::Reset) => AtError::ModemReset,
             _ => AtError::Garbled,

@@ -720,7 +720,8 @@ impl Core {
         }
         // Echo is switched off at bring-up, so a modem that echoes has restarted, though its banner was
         // not seen.
-        let echo = running
+        let echo = M::ECHOES
+            && running
             && line
                 .strip_prefix(b"AT")
                 .is_some_and(|rest| rest.starts_with(asked));

@@ -3,10 +3,12 @@
 //! It holds the turn until the modem is known to be in line mode with no answer outstanding, so that
 //! a late answer never reaches another command.
 
+use core::pin::pin;
+
 use embassy_time::{Duration, Instant, Timer};
 
-use super::Engine;
 use super::core::{COMMAND_LIMIT, Core, Link, Outcome, Plan, Resync, Stage, ask_all};
+use super::{Engine, apart};
 use crate::modem::{Abort, Modem, Phase};
 
 /// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
@@ -39,7 +41,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M) -> ! {
         core.exchange.set(core.exchange.get().wrapping_add(1));
         core.orphan.set(true);
         let upload = matches!(core.plan.get(), Plan::Upload { .. } | Plan::Quoted { .. });
-        settle(engine, modem).await;
+        apart(pin!(settle(engine, modem))).await;
         if upload {
             core.tidy.set(true);
         }

@@ -6,9 +6,11 @@
 //! the modem up, moves socket data, closes what was dropped). A flow of a backend runs in its
 //! caller's future, or in the supervisor, over the handle [`At`].
 
+mod apart;
 mod at;
 mod core;
 mod custodian;
+mod exchange;
 mod io;
 mod notify;
 mod push;
@@ -20,6 +22,7 @@ mod supervisor;
 mod tap;
 mod turn;
 
+pub use self::apart::apart;
 pub use self::at::{At, Pipe, Together, Upload};
 pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;

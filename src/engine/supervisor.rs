@@ -1,13 +1,16 @@
 //! Brings the modem up and keeps it up; moves socket data; closes what was dropped.
 
-use embassy_futures::select::{Either, select};
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+
 use embassy_time::{Duration, Instant, Timer};
 
-use super::Engine;
 use super::core::{Link, Rest};
 #[cfg(feature = "sleep")]
 use super::slots::SlotState;
 use super::slots::SocketPhase;
+use super::{Engine, apart};
 use crate::at::at_command;
 use crate::backoff::Backoff;
 use crate::error::SocketError;
@@ -43,7 +46,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
             continue;
         }
         if core.link.get() != Link::Up {
-            bring_up(engine, modem, power, &mut backoff).await;
+            apart(pin!(bring_up(engine, modem, power, &mut backoff))).await;
             continue;
         }
         let (wake_at, _) = next_job(engine, modem, last);
@@ -65,7 +68,7 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
         {
             last = slot.0;
         }
-        perform(engine, modem, job).await;
+        apart(pin!(perform(engine, modem, job))).await;
     }
 }
 
@@ -77,18 +80,23 @@ async fn bring_up<M: Modem>(
 ) {
     let core = engine.core;
     let mut at = engine.at();
-    // The runner's task waits for such changes anyway, so that this takes no other's place.
-    let resting = core
-        .changed
-        .until(|| (core.rest.get() != Rest::No).then_some(()));
-    let result = match select(resting, modem.bring_up(&mut at, power)).await {
-        Either::Second(result) => result,
-        Either::First(()) => {
-            // It may have been at the pins.
-            power.power_key(false);
-            power.reset(false);
-            return;
-        }
+    let result = {
+        let mut bring_up = pin!(modem.bring_up(&mut at, power));
+        poll_fn(|cx| {
+            if core.rest.get() != Rest::No {
+                return Poll::Ready(None);
+            }
+            // The runner's task waits for such changes anyway, so that this takes no other's place.
+            core.changed.register(cx);
+            bring_up.as_mut().poll(cx).map(Some)
+        })
+        .await
+    };
+    let Some(result) = result else {
+        // It may have been at the pins.
+        power.power_key(false);
+        power.reset(false);
+        return;
     };
     match result {
         Ok(()) if !at.is_stale() => {
@@ -285,9 +293,9 @@ async fn perform<M: Modem>(engine: Engine<'_>, modem: &M, job: Job) {
             core.suspect.set(false);
             let _ = at.send(&Attention).await;
         }
-        Job::Send(slot, len) => send(engine, modem, slot, len).await,
-        Job::Receive(slot, len) => receive(engine, modem, slot, len).await,
-        Job::Check(slot) => check(engine, modem, slot).await,
+        Job::Send(slot, len) => apart(pin!(send(engine, modem, slot, len))).await,
+        Job::Receive(slot, len) => apart(pin!(receive(engine, modem, slot, len))).await,
+        Job::Check(slot) => apart(pin!(check(engine, modem, slot))).await,
     }
 }
 

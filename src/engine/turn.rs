@@ -1,18 +1,24 @@
 //! Taking turns, first come first served.
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
-use embassy_time::Timer;
-use heapless::Deque;
+use super::notify::{Notify, look_again};
 
-use super::notify::Notify;
+/// How many may wait at a time; what comes on top of them looks again after a while.
+const WAITING_LIMIT: u8 = 32;
 
 /// A lock whose waiters are served in the order in which they came. Ours, because embassy-sync's fair
 /// semaphore loses the wake-up of a waiter that is dropped after it was woken.
 pub(crate) struct Turn {
     held: Cell<bool>,
-    next: Cell<u32>,
-    queue: RefCell<Deque<u32, 8>>,
+    /// The ticket that is served next, and the one that is given out next. They wrap.
+    first: Cell<u8>,
+    next: Cell<u8>,
+    /// Tickets that were given up, as a bit set that starts at `first`.
+    gone: Cell<u32>,
     changed: Notify,
 }
 
@@ -20,33 +26,70 @@ impl Turn {
     pub(crate) const fn new() -> Self {
         Self {
             held: Cell::new(false),
+            first: Cell::new(0),
             next: Cell::new(0),
-            queue: RefCell::new(Deque::new()),
+            gone: Cell::new(0),
             changed: Notify::new(),
         }
     }
 
     /// Waits for the turn. Dropping the future gives the place up.
-    pub(crate) async fn acquire(&self) -> Held<'_> {
-        let ticket = self.next.get();
-        self.next.set(ticket.wrapping_add(1));
-        while self.queue.borrow_mut().push_back(ticket).is_err() {
-            // Eight are waiting already. It costs this one its place, not its turn.
-            Timer::after_millis(5).await;
+    pub(crate) fn acquire(&self) -> Acquire<'_> {
+        Acquire {
+            turn: self,
+            ticket: None,
         }
-        let _place = Place { turn: self, ticket };
-        self.changed
-            .until(|| {
-                let mine = !self.held.get() && self.queue.borrow().front() == Some(&ticket);
-                mine.then(|| self.held.set(true))
-            })
-            .await;
-        Held(self)
+    }
+
+    /// Waits with `ticket`, which it gives out and takes back; whoever stops waiting
+    /// [gives it up](Self::give_up).
+    pub(crate) fn poll(&self, ticket: &mut Option<u8>, cx: &mut Context<'_>) -> Poll<()> {
+        let first = self.first.get();
+        let mine = match *ticket {
+            Some(mine) => mine,
+            None => {
+                let mine = self.next.get();
+                if mine.wrapping_sub(first) >= WAITING_LIMIT {
+                    // It costs this one its place, not its turn.
+                    look_again(cx);
+                    return Poll::Pending;
+                }
+                self.next.set(mine.wrapping_add(1));
+                *ticket = Some(mine);
+                mine
+            }
+        };
+        if self.held.get() || mine != first {
+            self.changed.register(cx);
+            return Poll::Pending;
+        }
+        self.held.set(true);
+        *ticket = None;
+        self.leave(mine);
+        Poll::Ready(())
+    }
+
+    pub(crate) fn give_up(&self, ticket: u8) {
+        self.leave(ticket);
+        self.changed.wake();
+    }
+
+    /// `ticket` is not waited with any more.
+    fn leave(&self, ticket: u8) {
+        let mut first = self.first.get();
+        // Fewer than `WAITING_LIMIT` are out.
+        let mut gone = self.gone.get() | 1 << (ticket.wrapping_sub(first) % WAITING_LIMIT);
+        while gone & 1 != 0 {
+            gone >>= 1;
+            first = first.wrapping_add(1);
+        }
+        self.gone.set(gone);
+        self.first.set(first);
     }
 
     /// The turn if nobody has it or waits for it.
     pub(crate) fn try_acquire(&self) -> Option<Held<'_>> {
-        if self.held.get() || !self.queue.borrow().is_empty() {
+        if self.held.get() || self.first.get() != self.next.get() {
             return None;
         }
         self.held.set(true);
@@ -66,6 +109,29 @@ impl Turn {
     }
 }
 
+/// Waits for the turn.
+pub(crate) struct Acquire<'a> {
+    turn: &'a Turn,
+    ticket: Option<u8>,
+}
+
+impl<'a> Future for Acquire<'a> {
+    type Output = Held<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Held<'a>> {
+        let turn = self.turn;
+        turn.poll(&mut self.ticket, cx).map(|()| Held(turn))
+    }
+}
+
+impl Drop for Acquire<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.turn.give_up(ticket);
+        }
+    }
+}
+
 /// The turn, until it is dropped.
 pub(crate) struct Held<'a>(&'a Turn);
 
@@ -79,25 +145,5 @@ impl Held<'_> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.release();
-    }
-}
-
-/// A place in the queue.
-struct Place<'a> {
-    turn: &'a Turn,
-    ticket: u32,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut queue = self.turn.queue.borrow_mut();
-        for _ in 0..queue.len() {
-            if let Some(ticket) = queue.pop_front().filter(|ticket| *ticket != self.ticket) {
-                // It was popped right now, so there is room.
-                let _ = queue.push_back(ticket);
-            }
-        }
-        drop(queue);
-        self.turn.changed.wake();
     }
 }

@@ -1,7 +1,9 @@
 //! From any state of the modem to one with a data connection and no sockets (sheet 1).
 
+use core::pin::pin;
+
 use embassy_time::{Duration, Instant, Timer};
-use sectag::modem::Modem;
+use sectag::modem::{Modem, apart};
 use sectag::{At, AtError, BringUpError, Cause, Code, Power};
 
 use crate::commands::{
@@ -34,17 +36,19 @@ pub(crate) async fn run(
     at: &mut At<'_>,
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
-    wake(at, power).await?;
-    if modem.reboot.take() {
+    loop {
+        apart(pin!(wake(at, power))).await?;
+        if !modem.reboot.take() {
+            break;
+        }
         // It says OK, or restarts before it comes to that.
         let _ = at.send(&Reboot).await;
-        wake(at, power).await?;
     }
     let at = *at;
     modem.clock_floor.set(None);
     modem.limited.set(0);
-    settings(modem, at).await?;
-    step("AT+QSSLCFG", keys::discover(modem, at).await)?;
+    apart(pin!(settings(modem, at))).await?;
+    step("AT+QSSLCFG", apart(pin!(keys::discover(modem, at))).await)?;
     // The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
     for id in 0..Bg96::LIMITS.ids {
         step("AT+QSSLCLOSE", sockets::close(at, id).await)?;
@@ -54,11 +58,11 @@ pub(crate) async fn run(
         Err(AtError::Refused(_)) => {}
         result => step("AT+QFDEL", result)?,
     }
-    sim(modem, at).await?;
+    apart(pin!(sim(modem, at))).await?;
     #[cfg(feature = "radio")]
     radio::apply(modem, at).await?;
-    registration(modem, at).await?;
-    context(modem, at).await?;
+    apart(pin!(registration(modem, at))).await?;
+    apart(pin!(context(modem, at))).await?;
     step("AT+CCLK", clock::bring_up(modem, at).await)
 }
 

@@ -46,8 +46,8 @@ pub(crate) fn is_known_set(modem: &Bg96, min: DateTime) -> bool {
 }
 
 pub(crate) async fn bring_up(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    if modem.config.set_clock && !read(modem, at).await?.is_plausible(MIN_DATE) {
-        synchronise(modem, at, MIN_DATE).await?;
+    if modem.config.set_clock {
+        look(modem, at, MIN_DATE, false).await?;
     }
     Ok(())
 }
@@ -55,12 +55,23 @@ pub(crate) async fn bring_up(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
 /// Reads the clock for a connection that needs it not before `min`; tries to set one that is not, for
 /// the network may know by now what it did not at bring-up.
 pub(crate) async fn require(modem: &Bg96, at: At<'_>, min: DateTime) -> Result<DateTime, AtError> {
-    let now = read(modem, at).await?;
-    if !modem.config.set_clock || now.is_plausible(min) {
-        return Ok(now);
+    look(modem, at, min, true).await
+}
+
+/// Reads the clock, and when it is before `min` tries to set it and, if it is to, looks `again`.
+async fn look(modem: &Bg96, at: At<'_>, min: DateTime, again: bool) -> Result<DateTime, AtError> {
+    let mut tried = false;
+    loop {
+        let now = read(modem, at).await?;
+        if tried || !modem.config.set_clock || now.is_plausible(min) {
+            return Ok(now);
+        }
+        synchronise(modem, at, min).await?;
+        if !again {
+            return Ok(now);
+        }
+        tried = true;
     }
-    synchronise(modem, at, min).await?;
-    read(modem, at).await
 }
 
 /// Sets the clock from the network or NTP. That neither knows the time is no failure here; a connect
@@ -126,8 +137,8 @@ fn reported(text: &[u8]) -> Option<DateTime> {
     }
     let text = fields.text()?;
     // Without its zone it is taken as UTC.
-    let zone = text.rfind(['+', '-']).unwrap_or(text.len());
-    DateTime::parse_local(&text[..zone])
+    let zone = text.bytes().rposition(|byte| matches!(byte, b'+' | b'-'));
+    DateTime::parse_local(text.get(..zone.unwrap_or(text.len()))?)
 }
 
 #[cfg(test)]

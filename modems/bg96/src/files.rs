@@ -309,17 +309,22 @@ pub(crate) async fn tidy(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
         unknown,
         ..
     } = &modem.files;
-    if let Some((tag, kind)) = unfinished.get() {
-        discard(at, tag, kind).await?;
-        unfinished.set(None);
-    }
-    if unknown.get() {
-        for (tag, kind) in markers(at).await? {
+    // What is known to be unfinished first, then what is found.
+    let mut found = heapless::Vec::<_, 4>::new();
+    found.extend(unfinished.get());
+    let mut looked = false;
+    loop {
+        for &(tag, kind) in &found {
             discard(at, tag, kind).await?;
         }
-        unknown.set(false);
+        unfinished.set(None);
+        if looked || !unknown.get() {
+            unknown.set(false);
+            return Ok(());
+        }
+        found = markers(at).await?;
+        looked = true;
     }
-    Ok(())
 }
 
 /// The credentials that are marked. There is one at a time; of what several resets left, the first

@@ -163,15 +163,22 @@ impl Keys {
 /// (sheet T16). A firmware that does not answer the test command leaves everything Unknown.
 pub(crate) async fn discover(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
     let mut keys = Keys::UNKNOWN;
-    let mut listed = at.lines(&ConfigureTest, &mut |line| keys.list(line)).await;
-    // None of the suites that count: more likely noise on the UART, and it would hold until the next
-    // start.
-    if listed.is_ok() && keys.suites.modern().is_empty() {
-        let mut again = Keys::UNKNOWN;
-        listed = at.lines(&ConfigureTest, &mut |line| again.list(line)).await;
-        keys.yes |= again.yes;
-        keys.suites = keys.suites.union(again.suites);
-    }
+    let mut again = false;
+    let listed = loop {
+        let mut now = Keys::UNKNOWN;
+        let listed = at.lines(&ConfigureTest, &mut |line| now.list(line)).await;
+        now.yes |= keys.yes;
+        if again {
+            now.suites = now.suites.union(keys.suites);
+        }
+        keys = now;
+        // None of the suites that count: more likely noise on the UART, and it would hold until the next
+        // start.
+        if listed.is_err() || again || !keys.suites.modern().is_empty() {
+            break listed;
+        }
+        again = true;
+    };
     match listed {
         Ok(()) => {
             // An OK without a list says nothing.
@@ -211,11 +218,7 @@ impl Keys {
         let separators = |&byte: &u8| matches!(byte, b',' | b'(' | b')' | b'"');
         for word in text.split(separators) {
             let number = match word.trim_ascii() {
-                [b'0', b'X' | b'x', digits @ ..] if digits.len() == 4 => {
-                    core::str::from_utf8(digits)
-                        .ok()
-                        .and_then(|digits| u16::from_str_radix(digits, 16).ok())
-                }
+                [b'0', b'X' | b'x', digits @ ..] if digits.len() == 4 => hex(digits),
                 _ => None,
             };
             if let Some(number) = number {
@@ -230,6 +233,18 @@ impl Keys {
             self.suites = listed;
         }
     }
+}
+
+/// Up to four digits.
+fn hex(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0, |value, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'A'..=b'F' | b'a'..=b'f' => (digit | 0x20) - b'a' + 10,
+            _ => return None,
+        };
+        Some(value << 4 | u16::from(digit))
+    })
 }
 
 #[cfg(test)]

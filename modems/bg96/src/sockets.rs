@@ -1,7 +1,9 @@
 //! TLS sockets in buffer mode (sheet 4).
 
+use core::pin::pin;
+
 use embassy_time::Duration;
-use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer};
+use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer, apart};
 use sectag::{
     At, AtError, Cause, Code, ConnectError, Feature, Kind, Suites, Support, TlsConfig, TlsVersion,
     Verification,
@@ -49,14 +51,14 @@ pub(crate) async fn open(
     let dated = modem.keys.get().of(Key::IgnoreLocalTime) != Support::No;
     if dated && !clock::is_known_set(modem, config.earliest_date()) {
         let min = config.earliest_date();
-        let now = clock::require(modem, at, min).await?;
+        let now = apart(pin!(clock::require(modem, at, min))).await?;
         if !now.is_plausible(min) {
             return Err(ConnectError::ClockNotSet { now });
         }
     }
-    require_files(at, &context).await?;
-    let verified = configure(modem, at, &context).await?;
-    let result = begin(modem, at, &open).await;
+    apart(pin!(require_files(at, &context))).await?;
+    let verified = apart(pin!(configure(modem, at, &context))).await?;
+    let result = apart(pin!(begin(modem, at, &open))).await;
     escalation::judge(modem, at, open.slot, &result);
     if result.is_err() {
         // Perhaps the clock after all: the next connect looks again, though it was set.
@@ -74,18 +76,16 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
         port: open.port,
     };
     at.expect_open(open.slot);
-    match at.send(&command).await {
-        Ok(_) => {}
-        Err(AtError::Refused(code)) => {
-            return Err(refused(modem, open, explain(at, code).await));
-        }
+    let code = match at.send(&command).await {
+        Ok(_) => match at.opened(open.slot, OPEN_LIMIT).await? {
+            0 => return Ok(()),
+            // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
+            code => codes::vendor(code),
+        },
+        Err(AtError::Refused(code)) => explain(at, code).await,
         Err(error) => return Err(error.into()),
-    }
-    match at.opened(open.slot, OPEN_LIMIT).await? {
-        0 => Ok(()),
-        // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
-        code => Err(refused(modem, open, codes::vendor(code))),
-    }
+    };
+    Err(refused(modem, open, code))
 }
 
 async fn require_files(at: At<'_>, context: &Context<'_>) -> Result<(), ConnectError> {

@@ -16,6 +16,8 @@ const BOOT_LIMIT: Duration = Duration::from_secs(5);
 const PRESS: Duration = Duration::from_millis(200);
 /// A SIM is read within seconds of `+CFUN=1`.
 const SIM_LIMIT: Duration = Duration::from_secs(10);
+/// One that has just answered is as quick again.
+const CR_PATIENCE: u32 = 200;
 /// CR first: to a build that ends lines with it, the LF of CR LF would be the first byte of data mode.
 const TERMINATORS: [Terminator; 3] = [Terminator::Cr, Terminator::CrLf, Terminator::Lf];
 
@@ -75,11 +77,28 @@ async fn answers(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     for terminator in known.into_iter().chain(others) {
         at.set_terminator(terminator);
         if answers_twice(at).await {
-            modem.terminator.set(Some(terminator));
+            settle_on(modem, at, terminator).await;
             return true;
         }
     }
     false
+}
+
+/// A build that ends lines with CR alone answers those with CR LF too, and would then take the LF for the
+/// first byte of a payload. It may be found so when it was not listening as it was asked with CR.
+async fn settle_on(modem: &Nrf9160, at: &mut At<'_>, found: Terminator) {
+    let mut terminator = found;
+    if found == Terminator::CrLf && modem.terminator.get() != Some(found) {
+        at.set_terminator(Terminator::Cr);
+        if at.send(&Command::<CR_PATIENCE>::new("", &[])).await.is_ok() {
+            terminator = Terminator::Cr;
+        } else {
+            // It waits for the end of that line, and refuses what it becomes with the next.
+            at.set_terminator(found);
+            answers_twice(at).await;
+        }
+    }
+    modem.terminator.set(Some(terminator));
 }
 
 /// One answer may be to a line that ended elsewhere than this one; the first may be an ERROR to what was
@@ -118,7 +137,7 @@ async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
         at.unquote().await;
         at.follow_restart();
         if answers_twice(at).await {
-            modem.terminator.set(Some(terminator));
+            settle_on(modem, at, terminator).await;
             return true;
         }
     }

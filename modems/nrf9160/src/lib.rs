@@ -217,6 +217,8 @@ impl Modem for Nrf9160 {
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const SECRET: &'static [&'static str] =
         &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
+    // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
+    const ECHOES: bool = false;
     // Bring-up sets it; one that says 0 has restarted meanwhile.
     const SYNC: Sync = Sync {
         command: "AT+CMEE?\r",

@@ -170,7 +170,8 @@ impl Modem {
 /// The answer of a clock that is set.
 pub const CLOCK: &str = "\r\n+CCLK: \"26/11/20,12:00:00+00\"\r\n\r\nOK\r\n";
 
-fn ordinary_answer(command: &str) -> &'static str {
+/// What a BG96 says that is registered, has a data connection and a set clock, and nothing open.
+pub(crate) fn ordinary_answer(command: &str) -> &'static str {
     match command {
         "AT+IPR?" => "\r\n+IPR: 115200\r\n\r\nOK\r\n",
         "AT+CPIN?" => "\r\n+CPIN: READY\r\n\r\nOK\r\n",

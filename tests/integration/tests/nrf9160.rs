@@ -11,7 +11,7 @@ use sectag_integration_tests::nrf9160::{
     CONFIG, TAG, TLS, World, awkward, connect, label, options, provision, round_trip, usable,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
-use sectag_simulator::{HeapTrap, Nrf9160Options, Nrf9160Profile, Terminator};
+use sectag_simulator::{HeapTrap, Nrf9160Options, Nrf9160Profile, Reaction, Terminator};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::{TlsStream, echo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -557,6 +557,34 @@ fn any_terminator_is_found() {
                     .await;
             });
         }
+    }
+}
+
+/// A modem that is deaf for a while is not taken for one that ends lines with CR LF, which it answers as well:
+/// the LF would be payload.
+#[test]
+fn a_late_answer_does_not_mislead_about_the_terminator() {
+    for deaf in [600, 1100, 1600, 2500, 8000] {
+        virtually(async || {
+            let world = World::new(options(Nrf9160Profile::SERIAL_MODEM));
+            world.serve(echo);
+            let start = Instant::now();
+            world.modem.set_script(Box::new(move |_| {
+                if start.elapsed() < Duration::from_millis(2200 + deaf) {
+                    Reaction::Silent
+                } else {
+                    Reaction::Normal
+                }
+            }));
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    let payload = awkward();
+                    assert!(round_trip(&mut socket, &payload).await == payload, "{deaf}");
+                })
+                .await;
+        });
     }
 }
 
