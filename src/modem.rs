@@ -7,7 +7,7 @@ use embassy_time::Duration;
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Kind, Proof, Source, Stored, Tag};
+use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
 pub use crate::engine::apart;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
@@ -423,6 +423,26 @@ pub trait Modem {
         at: At<'_>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>>;
+
+    /// See [`CredentialStore::list_tag`](crate::CredentialStore::list_tag).
+    async fn list_tag(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        let mut wanted = |stored: Stored| {
+            if stored.tag == tag {
+                found(stored);
+            }
+        };
+        self.list(at, &mut wanted).await
+    }
+
+    /// See [`CredentialStore::elsewhere`](crate::CredentialStore::elsewhere).
+    async fn elsewhere(&self, _at: At<'_>, _tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+        Ok(None)
+    }
 
     /// See [`CredentialStore::remove`](crate::CredentialStore::remove).
     async fn remove(

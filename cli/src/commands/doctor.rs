@@ -207,8 +207,8 @@ impl Examination<'_> {
         let tag = tls.tag;
         let mut stored = Vec::new();
         control
-            .list(&mut |entry| {
-                if entry.tag == tag {
+            .list_tag(tag, &mut |entry| {
+                if entry.elsewhere.is_none() {
                     stored.push(entry);
                 }
             })
@@ -218,8 +218,21 @@ impl Examination<'_> {
                 self.list.fails(WHAT, failure)
             })?;
         let has = |kind| stored.iter().find(|entry| entry.kind == kind);
+        // A firmware may well have both.
+        let elsewhere = if stored.len() < Kind::ALL.len() {
+            control.elsewhere(tag).await.map_err(|error| {
+                let failure = hints::credential("looking for credentials elsewhere", &error);
+                self.list.fails(WHAT, failure)
+            })?
+        } else {
+            None
+        };
         let missing = |kind: Kind, option: &str| {
-            let failure = Failure::new(format!("tag {tag} holds no {kind}")).hint(format!(
+            let failure = match elsewhere {
+                Some(found) => hints::unsuitable(&format!("tag {tag} holds no {kind}"), &found),
+                None => Failure::new(format!("tag {tag} holds no {kind}")),
+            };
+            let failure = failure.hint(format!(
                 "store it: sectag credentials store --modem {} --port {} --tag {tag} {option}",
                 self.args.modem.modem.as_str(),
                 self.args.modem.port
@@ -253,6 +266,9 @@ impl Examination<'_> {
                 .hint("it is another one: store the file, or give the one that was stored");
                 return Err(self.list.fails(WHAT, failure));
             }
+        }
+        if let Some(found) = elsewhere {
+            self.list.line("info", WHAT, &found.to_string())?;
         }
         let kinds: Vec<String> = stored.iter().map(|entry| entry.kind.to_string()).collect();
         self.list

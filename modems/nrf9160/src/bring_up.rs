@@ -21,6 +21,12 @@ const CR_PATIENCE: u32 = 200;
 /// CR first: to a build that ends lines with it, the LF of CR LF would be the first byte of data mode.
 const TERMINATORS: [Terminator; 3] = [Terminator::Cr, Terminator::CrLf, Terminator::Lf];
 
+/// `#XSLMUART`, which outlives a reset, and `+IPR` (sheet 1.1), the likeliest first.
+const SPEEDS: [u32; 13] = [
+    115_200, 921_600, 460_800, 9_600, 57_600, 230_400, 1_000_000, 38_400, 19_200, 14_400, 4_800,
+    2_400, 1_200,
+];
+
 pub(crate) async fn run(
     modem: &Nrf9160,
     at: &mut At<'_>,
@@ -52,6 +58,7 @@ async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result
     }
     if !(answers(modem, at).await
         || leaves_quotes(modem, at).await
+        || finds_speed(modem, at, power).await
         || revive(modem, at, power).await)
     {
         return Err(BringUpError::NoAnswer);
@@ -141,6 +148,29 @@ async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
             return true;
         }
     }
+    false
+}
+
+/// Asks at the modem's other speeds, where the UART can be set to them, and stays at the one that was
+/// answered. In vain it moves on by one each time, so that a modem which hears but is inside quotes is got
+/// out of them at its own speed in the end.
+async fn finds_speed(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> bool {
+    let first = usize::from(modem.speed.get());
+    for step in 1..=SPEEDS.len() {
+        let index = (first + step) % SPEEDS.len();
+        if !power.set_speed(SPEEDS[index]) {
+            return false;
+        }
+        modem.speed.set(index as u8);
+        // What came at the wrong speed may be the beginning of anything.
+        at.follow_restart();
+        if answers(modem, at).await {
+            return true;
+        }
+    }
+    let next = (first + 1) % SPEEDS.len();
+    power.set_speed(SPEEDS[next]);
+    modem.speed.set(next as u8);
     false
 }
 
@@ -334,9 +364,11 @@ async fn sim(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
     }
 }
 
-/// For a flow that found a connection broken: whether it was the network.
-pub(crate) async fn judge_loss(at: At<'_>) {
-    if let Ok(status) = registration(at).await
+/// For a flow that found a connection broken: whether it was the network. One that was left on purpose is
+/// not lost.
+pub(crate) async fn judge_loss(modem: &Nrf9160, at: At<'_>) {
+    if !modem.offline.get()
+        && let Ok(status) = registration(at).await
         && !matches!(status, 1 | 5)
     {
         at.report_network_lost();

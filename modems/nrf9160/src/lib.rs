@@ -54,8 +54,8 @@ use sectag::modem::{
 };
 use sectag::{
     Accepts, At, AtError, BringUpError, Capabilities, Code, Comparison, ConnectError,
-    CredentialError, Edrx, Flush, Forbidden, Kind, Power, PowerSaving, Proof, SimCard, Source,
-    Status, Stored, SuiteSet, Support, Tag, Technology, TlsConfig, Verification,
+    CredentialError, Edrx, Elsewhere, Flush, Forbidden, Kind, Power, PowerSaving, Proof, SimCard,
+    Source, Status, Stored, SuiteSet, Support, Tag, Technology, TlsConfig, Verification,
 };
 
 use dialect::{Firmware, Store};
@@ -73,6 +73,8 @@ pub struct Nrf9160 {
     firmware: Cell<Firmware>,
     /// What ends a line, once it is known.
     terminator: Cell<Option<Terminator>>,
+    /// The place among the modem's speeds of the UART's, where that can be changed.
+    speed: Cell<u8>,
     /// Inactivity limit of data mode.
     silence: Cell<Duration>,
     /// The modem's handle of each id.
@@ -98,6 +100,7 @@ impl Nrf9160 {
             config,
             firmware: Cell::new(Firmware::UNKNOWN),
             terminator: Cell::new(None),
+            speed: Cell::new(0),
             silence: Cell::new(SILENCE),
             handles: Cell::new([None; IDS]),
             told: Cell::new([0; IDS]),
@@ -107,6 +110,12 @@ impl Nrf9160 {
             network_time: Cell::new(None),
             pin_refused: Cell::new(false),
         }
+    }
+
+    /// Whether the modem is off the network at the moment, because credentials are being changed. It comes
+    /// back by itself when they are; a connect waits for that.
+    pub fn is_offline(&self) -> bool {
+        self.offline.get()
     }
 
     /// A new life of the modem.
@@ -381,6 +390,19 @@ impl Modem for Nrf9160 {
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
         credentials::list(self, at, found).await
+    }
+
+    async fn list_tag(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        credentials::list_tag(self, at, tag, found).await
+    }
+
+    async fn elsewhere(&self, at: At<'_>, tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+        credentials::elsewhere(self, at, tag).await
     }
 
     async fn remove(

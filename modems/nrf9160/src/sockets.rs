@@ -115,7 +115,7 @@ pub(crate) async fn open(
     match at.send(&Command::<CONNECT>::new("#XCONNECT", args)).await {
         Ok(_) => {}
         Err(AtError::Refused(code)) => {
-            bring_up::judge_loss(at).await;
+            bring_up::judge_loss(modem, at).await;
             return Err(ConnectError::Refused(refusal(code, config)));
         }
         Err(error) => return Err(error.into()),
@@ -185,6 +185,7 @@ fn refusal(code: Code, config: &TlsConfig) -> Refusal {
         Cause::CertificateExpired,
         Cause::NotTls,
         Cause::NoCommonSuite,
+        Cause::ChainTooLong,
         Cause::NetworkSlow,
     ]);
     let refusal = Refusal::new(code, causes);
@@ -212,7 +213,10 @@ async fn require_credentials(
     let mutual = config.has_client_certificate();
     for (kind, here) in Kind::ALL.into_iter().zip(present) {
         if !here && (kind == Kind::Ca || mutual) {
-            return Err(ConnectError::CredentialMissing(kind));
+            return Err(match credentials::elsewhere(modem, at, tag).await? {
+                Some(found) => ConnectError::CredentialElsewhere { kind, found },
+                None => ConnectError::CredentialMissing(kind),
+            });
         }
     }
     Ok(present[1] && present[2])
@@ -423,6 +427,8 @@ async fn send_until_left(
     // What could not be sent was dropped without a word (sheet 3).
     let bits = poll(at, handle).await?;
     if bits & (ERR | NVAL) != 0 {
+        // Nor are notices told in data mode, that of a lost network among them.
+        bring_up::judge_loss(modem, at).await;
         return Err(AtError::Refused(Code::Plain));
     }
     // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
@@ -468,12 +474,12 @@ pub(crate) async fn receive(
         match poll(at, handle).await {
             Ok(0) => return Ok(Received::Empty),
             Ok(bits) if bits & NVAL == 0 => bits,
-            Ok(_) | Err(AtError::Refused(_)) => return lost(at).await,
+            Ok(_) | Err(AtError::Refused(_)) => return lost(modem, at).await,
             Err(error) => return Err(error),
         }
     };
     match select(modem, at, handle).await {
-        Err(AtError::Refused(_)) => return lost(at).await,
+        Err(AtError::Refused(_)) => return lost(modem, at).await,
         selected => selected?,
     }
     let args = [
@@ -507,7 +513,7 @@ async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
             Err(error) => return Err(error),
         }
     }
-    lost(at).await
+    lost(modem, at).await
 }
 
 async fn fetch(
@@ -518,8 +524,8 @@ async fn fetch(
     at.receive_payload(command, transfer).await
 }
 
-async fn lost(at: At<'_>) -> Result<Received, AtError> {
-    bring_up::judge_loss(at).await;
+async fn lost(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+    bring_up::judge_loss(modem, at).await;
     Ok(Received::NotConnected)
 }
 

@@ -96,8 +96,11 @@ impl Job for &ListCredentials {
             let place = stored
                 .place
                 .map_or_else(String::new, |place| format!("\t{place}"));
+            let unread = stored
+                .elsewhere
+                .map_or_else(String::new, |found| format!("\tnot read: {found}"));
             report.result(
-                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}"),
+                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{unread}"),
                 |object| {
                     let object = object.number("tag", tag.0.into()).text("kind", word(kind));
                     let object = match len {
@@ -106,6 +109,10 @@ impl Job for &ListCredentials {
                     };
                     let object = match stored.place {
                         Some(place) => object.number("place", place.into()),
+                        None => object,
+                    };
+                    let object = match stored.elsewhere {
+                        Some(found) => object.text("not_read", &found.to_string()),
                         None => object,
                     };
                     match &digest {
@@ -122,7 +129,9 @@ impl Job for &ListCredentials {
 impl Job for &RemoveCredentials {
     async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
-        let found = stored(control, Some(args.tag)).await?;
+        let mut found = stored(control, Some(args.tag)).await?;
+        // What this firmware's TLS does not read is not its to remove.
+        found.retain(|stored| stored.elsewhere.is_none());
         if found.is_empty() {
             report.note(&format!("nothing is stored under tag {}", args.tag));
         }
@@ -147,14 +156,12 @@ async fn stored<M: Modem>(
     only: Option<Tag>,
 ) -> Result<Vec<Stored>, Failure> {
     let mut found = Vec::new();
-    control
-        .list(&mut |entry| {
-            if only.is_none_or(|tag| tag == entry.tag) {
-                found.push(entry);
-            }
-        })
-        .await
-        .map_err(|error| hints::credential("listing the credentials", &error))?;
+    let mut keep = |entry| found.push(entry);
+    let listed = match only {
+        Some(tag) => control.list_tag(tag, &mut keep).await,
+        None => control.list(&mut keep).await,
+    };
+    listed.map_err(|error| hints::credential("listing the credentials", &error))?;
     found.sort_by_key(|entry| entry.tag);
     Ok(found)
 }
