@@ -462,7 +462,8 @@ pub enum SocketError {
     ConnectionReset,
     /// The peer sent a TLS record larger than the modem takes, see
     /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller
-    /// messages or fragments, or use a firmware with a larger limit.
+    /// messages or fragments, or use a firmware with a larger limit. Where a modem does not say so itself, it
+    /// is told by TLS failing while TCP stands, which hardly anything else does.
     RecordTooLarge,
     /// The modem pushes data, and it was not read for so long that other sockets would have had to
     /// wait: read faster, give the socket a larger ring, or let data be fetched.

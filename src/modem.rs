@@ -355,6 +355,13 @@ pub trait Modem {
         Err(AtError::Unsupported)
     }
 
+    /// It is woken by a pulse of the power key, not by the level of the sleep pin; and then says that it has
+    /// started, and not all that it had to say.
+    const WAKE_BY_KEY: bool = false;
+
+    /// It was woken, or is to be left alone no longer for another reason.
+    fn woken(&self) {}
+
     /// Asks the network for power saving mode, or gives it up.
     async fn set_power_saving(
         &self,

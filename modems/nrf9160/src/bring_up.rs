@@ -32,6 +32,7 @@ pub(crate) async fn run(
     at: &mut At<'_>,
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
+    modem.idle.set(false);
     wake(modem, at, power).await?;
     let at = *at;
     modem.forget();
@@ -48,6 +49,17 @@ pub(crate) async fn run(
 
 fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {
     result.map_err(|error| BringUpError::At { command, error })
+}
+
+/// `#XSLEEP=2` (SLM, sheet 1.5): UART off, LTE on. SM has pins of its own for it.
+pub(crate) async fn idle(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if modem.firmware.get().has_handles() {
+        return Err(AtError::Unsupported);
+    }
+    let args = [Arg::Int(2)];
+    at.send(&Command::<QUICK>::new("#XSLEEP", &args)).await?;
+    modem.idle.set(true);
+    Ok(())
 }
 
 /// Gets answers out of the modem, finds out what ends a line for it, and synchronises.

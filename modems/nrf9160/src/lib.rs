@@ -67,6 +67,19 @@ const IDS: usize = 8;
 const SILENCE: Duration = Duration::from_millis(276);
 const FIRST_POLL: Duration = Duration::from_millis(20);
 
+/// What restarted, by the modem's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Restart {
+    /// The whole unit (`Ready`): a reset, a crash of its application, or its supply.
+    Application,
+    /// The modem core alone, which crashed (`#XMODEM: FAULT`); the application started it again.
+    ModemCore {
+        /// The vendor's reason: 4 is seen with certificate chains that are too long (sheet 7.5).
+        reason: u32,
+    },
+}
+
 /// The backend. Give it to [`sectag::State::new`].
 pub struct Nrf9160 {
     config: Config,
@@ -87,6 +100,10 @@ pub struct Nrf9160 {
     lost: Cell<bool>,
     /// The modem was taken off the network, to change credentials.
     offline: Cell<bool>,
+    /// `#XSLEEP=2` was sent: the next `Ready` may be of its end (sheet 1.5).
+    idle: Cell<bool>,
+    /// What was last said of a restart.
+    restart: Cell<Option<Restart>>,
     /// What `%XTIME` said last.
     network_time: Cell<Option<DateTime>>,
     /// The SIM refused the configured PIN.
@@ -107,6 +124,8 @@ impl Nrf9160 {
             current: Cell::new(None),
             lost: Cell::new(false),
             offline: Cell::new(false),
+            idle: Cell::new(false),
+            restart: Cell::new(None),
             network_time: Cell::new(None),
             pin_refused: Cell::new(false),
         }
@@ -116,6 +135,11 @@ impl Nrf9160 {
     /// back by itself when they are; a connect waits for that.
     pub fn is_offline(&self) -> bool {
         self.offline.get()
+    }
+
+    /// What the modem last said when it restarted; `None` when it never did, or did so without a word.
+    pub fn last_restart(&self) -> Option<Restart> {
+        self.restart.get()
     }
 
     /// A new life of the modem.
@@ -241,7 +265,28 @@ impl Modem for Nrf9160 {
         if let Some(time) = dialect::network_time(line) {
             self.network_time.set(Some(time));
         }
-        dialect::line(line, asked)
+        let kind = dialect::line(line, asked);
+        if kind != Line::Urc(Urc::Restarted) {
+            return kind;
+        }
+        match dialect::restart(line) {
+            // The query that follows tells waking from a restart.
+            Some(Restart::Application) if self.idle.get() => Line::Urc(Urc::Booted),
+            restart => {
+                self.restart.set(restart.or(self.restart.get()));
+                kind
+            }
+        }
+    }
+
+    const WAKE_BY_KEY: bool = true;
+
+    async fn sleep(&self, at: At<'_>) -> Result<(), AtError> {
+        bring_up::idle(self, at).await
+    }
+
+    fn woken(&self) {
+        self.idle.set(false);
     }
 
     fn fetch_unit(&self) -> usize {

@@ -425,11 +425,10 @@ async fn send_until_left(
         _ => return Err(AtError::Garbled),
     }
     // What could not be sent was dropped without a word (sheet 3).
-    let bits = poll(at, handle).await?;
-    if bits & (ERR | NVAL) != 0 {
-        // Nor are notices told in data mode, that of a lost network among them.
-        bring_up::judge_loss(modem, at).await;
-        return Err(AtError::Refused(Code::Plain));
+    if poll(at, handle).await? & (ERR | NVAL) != 0 {
+        // The next look for data finds out why, and whether it is the network: notices are not told in data
+        // mode.
+        return Ok(Sent::NotConnected);
     }
     // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
     // them.
@@ -497,13 +496,13 @@ pub(crate) async fn receive(
         Ok(None) => Ok(Received::End),
         // Nothing yet, or broken: poll has told.
         Err(AtError::Refused(_)) if bits & (ERR | HUP | NVAL) == 0 => Ok(Received::Empty),
-        Err(AtError::Refused(_)) => broken(modem, at).await,
+        Err(AtError::Refused(_)) => broken(modem, at, bits).await,
         Err(error) => Err(error),
     }
 }
 
 /// The current socket is: why, where the firmware tells.
-async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+async fn broken(modem: &Nrf9160, at: At<'_>, bits: u8) -> Result<Received, AtError> {
     if modem.firmware.get().release().errno {
         let args = [Arg::Int(0), Arg::Int(SO_ERROR)];
         let command = Command::<QUICK>::new("#XSOCKETOPT", &args);
@@ -512,6 +511,11 @@ async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
             Ok(_) | Err(AtError::Refused(_)) => {}
             Err(error) => return Err(error),
         }
+    } else if bits & (ERR | HUP | NVAL) == ERR {
+        // A peer that is gone, or LTE, hangs up (sheet 4.5): TLS alone has failed. After a handshake that
+        // stood, that is a record larger than its buffer (sheet 7.5). UNCONFIRMED which bits it sets.
+        bring_up::judge_loss(modem, at).await;
+        return Ok(Received::TooLarge);
     }
     lost(modem, at).await
 }

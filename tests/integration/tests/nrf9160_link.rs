@@ -1,13 +1,16 @@
 //! Between MCU and modem: speeds, sleep, and who restarted.
 
-use embassy_time::{Duration, Instant, with_timeout};
-use sectag::{AnySpeed, BringUpError, NoPins};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::{AnySpeed, AtError, BringUpError, NoPins, SocketError};
 use sectag_integration_tests::nrf9160::{
-    CONFIG, World, connect, label, options, provision, round_trip,
+    CONFIG, Wired, World, connect, label, options, provision, round_trip,
 };
 use sectag_integration_tests::simulated::virtually;
+use sectag_nrf9160::Restart;
 use sectag_simulator::{Nrf9160Options, Nrf9160Profile};
-use sectag_test_support::tls_server::echo;
+use sectag_test_support::tls_server::{TlsStream, echo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 /// Up to 2.4 a speed that somebody set outlives every reset (sheet 1.1).
 #[test]
@@ -75,4 +78,190 @@ fn without_a_way_to_change_it_the_speed_is_named_as_a_cause() {
             })
             .await;
     });
+}
+
+fn sleeper(world: &World) -> Wired {
+    Wired(world.modem.clone())
+}
+
+/// Sheet 1.5: waking from `#XSLEEP=2` says `Ready` as a reset does, and is none.
+#[test]
+fn waking_is_no_reset() {
+    for profile in Nrf9160Profile::ALL {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            world
+                .attach_by(CONFIG, sleeper(&world), async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    let slept = bench.control.sleep().await;
+                    if profile.serial_modem {
+                        assert_eq!(slept, Err(AtError::Unsupported));
+                        return;
+                    }
+                    slept.unwrap();
+                    world.modem.take_commands();
+                    Timer::after_secs(600).await;
+                    assert!(
+                        world.modem.commands().is_empty(),
+                        "{name} was not left alone"
+                    );
+                    assert!(bench.control.is_asleep(), "{name}");
+                    assert_eq!(round_trip(&mut socket, b"awake").await, b"awake", "{name}");
+                    assert!(!bench.control.is_asleep(), "{name}");
+                    assert_eq!(bench.control.modem().last_restart(), None, "{name}");
+                    assert_eq!(bench.control.counters().restarts, 0, "{name}");
+                    // And again, by a command.
+                    bench.control.sleep().await.unwrap();
+                    Timer::after_secs(1).await;
+                    assert!(bench.control.clock().await.unwrap().is_some(), "{name}");
+                    assert_eq!(round_trip(&mut socket, b"again").await, b"again", "{name}");
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn a_reset_while_it_sleeps_is_a_reset() {
+    for profile in [
+        Nrf9160Profile::V2_1,
+        Nrf9160Profile::V2_5,
+        Nrf9160Profile::V3_1,
+    ] {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(Nrf9160Options {
+                ready_junk: vec![0xff],
+                ..options(profile)
+            });
+            world.serve(echo);
+            world
+                .attach_by(CONFIG, sleeper(&world), async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    bench.control.sleep().await.unwrap();
+                    Timer::after_secs(5).await;
+                    world.modem.reset();
+                    let lost =
+                        with_timeout(Duration::from_secs(10), socket.read(&mut [0; 8])).await;
+                    assert_eq!(lost, Ok(Err(SocketError::ConnectionReset)), "{name}");
+                    drop(socket);
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"again").await, b"again", "{name}");
+                })
+                .await;
+        });
+    }
+}
+
+/// What comes while it sleeps is shown by a pin, and the application has it woken.
+#[test]
+fn data_that_waits_is_shown_by_the_indicate_pin() {
+    virtually(async || {
+        let world = World::new(options(Nrf9160Profile::V2_5));
+        world.serve(async |mut stream: TlsStream<DuplexStream>| {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).await?;
+            Timer::after_secs(30).await;
+            stream.write_all(b"news").await?;
+            stream.flush().await?;
+            stream.read_to_end(&mut Vec::new()).await
+        });
+        world
+            .attach_by(CONFIG, sleeper(&world), async |bench| {
+                provision(bench).await;
+                let mut socket = connect(bench).await.unwrap();
+                socket.write_all(b"?").await.unwrap();
+                socket.flush().await.unwrap();
+                bench.control.sleep().await.unwrap();
+                let mut news = [0; 4];
+                {
+                    let mut waiting = std::pin::pin!(socket.read_exact(&mut news));
+                    let asleep = with_timeout(Duration::from_secs(60), &mut waiting).await;
+                    assert!(asleep.is_err() && bench.control.is_asleep());
+                    // A notice waits: the modem core's, for SLM 2.5 has none of sockets.
+                    world.modem.inject_urc("%XTIME: ,\"62108010543040\"");
+                    assert!(world.modem.indicate_pin());
+                    bench.control.wake().await.unwrap();
+                    let awake = with_timeout(Duration::from_secs(5), waiting).await;
+                    awake.unwrap().unwrap();
+                }
+                assert_eq!(&news, b"news");
+            })
+            .await;
+    });
+}
+
+#[test]
+fn without_a_wake_pin_it_is_not_let_sleep() {
+    virtually(async || {
+        let world = World::new(options(Nrf9160Profile::V2_1));
+        world
+            .attach(async |bench| {
+                bench.control.wait_up().await.unwrap();
+                assert_eq!(bench.control.sleep().await, Err(AtError::Unsupported));
+            })
+            .await;
+        assert!(!world.commands().iter().any(|line| line.contains("XSLEEP")));
+    });
+}
+
+/// An MCU that was reset while the modem slept wakes it by its pin.
+#[test]
+fn a_sleeping_modem_is_woken_at_start_up() {
+    virtually(async || {
+        let world = World::new(options(Nrf9160Profile::V2_1));
+        world.serve(echo);
+        world
+            .attach_by(CONFIG, sleeper(&world), async |bench| {
+                provision(bench).await;
+                std::mem::forget(connect(bench).await.unwrap());
+                bench.control.sleep().await.unwrap();
+                Timer::after_secs(1).await;
+            })
+            .await;
+        world
+            .attach_by(CONFIG, sleeper(&world), async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                assert_eq!(round_trip(&mut socket, b"again").await, b"again");
+                assert_eq!(world.modem.open_sockets().len(), 1);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn restarts_are_told_apart() {
+    for profile in Nrf9160Profile::ALL {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(Nrf9160Options {
+                ready_junk: vec![0xc0],
+                ..options(profile)
+            });
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let modem = bench.control.modem();
+                    assert_eq!(modem.last_restart(), None, "{name}");
+                    let core = Restart::ModemCore { reason: 0x10 };
+                    for expected in [core, Restart::Application] {
+                        let mut socket = connect(bench).await.unwrap();
+                        if expected == core {
+                            world.modem.crash();
+                        } else {
+                            world.modem.reset();
+                        }
+                        let lost = socket.read(&mut [0; 8]).await;
+                        assert_eq!(lost, Err(SocketError::ConnectionReset), "{name}");
+                        assert_eq!(modem.last_restart(), Some(expected), "{name}");
+                    }
+                })
+                .await;
+        });
+    }
 }
