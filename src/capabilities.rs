@@ -133,12 +133,18 @@ pub enum Feature {
     Alpn,
     /// [`TlsConfig::client_certificate`](crate::TlsConfig::client_certificate).
     ClientCertificate,
+    /// A firmware that loses no byte which comes while it is busy. With hardware flow control the host
+    /// does not send any.
+    FlowControl,
     /// [`TlsConfig::psk`](crate::TlsConfig::psk).
     Psk,
     /// [`TlsConfig::session_resumption`](crate::TlsConfig::session_resumption).
     Resumption,
     /// A suite of those allowed for a server with this kind of key.
     ServerKey(ServerKey),
+    /// A way to choose cipher suites, or at least to tell which one a connection uses, as any other policy
+    /// than [`Suites::All`](crate::Suites::All) needs.
+    SuiteChoice,
     /// A suite that the policy allows, with the version it asks for.
     Suites,
     /// [`TlsConfig::min_version`](crate::TlsConfig::min_version).
@@ -152,6 +158,9 @@ impl fmt::Display for Feature {
             Self::ClientCertificate => {
                 "no client certificates with this firmware: update it, or use a server that logs the device in by password"
             }
+            Self::FlowControl => {
+                "no ear for bytes that come while a command runs: wire RTS and CTS, switch flow control on in the UART, and declare it in the configuration"
+            }
             Self::Psk => "no pre-shared keys: use certificates",
             Self::Resumption => "no session resumption: connect without it",
             Self::ServerKey(ServerKey::Ecdsa) => {
@@ -159,6 +168,9 @@ impl fmt::Display for Feature {
             }
             Self::ServerKey(ServerKey::Rsa) => {
                 "no suitable cipher suite for a server with an RSA key: give the server an ECDSA certificate, or allow Suites::All"
+            }
+            Self::SuiteChoice => {
+                "no way to choose its cipher suites, or to tell which one is used: allow what it has by Suites::All"
             }
             Self::Suites => {
                 "none of the cipher suites that the policy allows at its TLS version: allow Suites::All, or raise the version"
@@ -262,9 +274,11 @@ mod tests {
         for feature in [
             Feature::Alpn,
             Feature::ClientCertificate,
+            Feature::FlowControl,
             Feature::Psk,
             Feature::Resumption,
             Feature::ServerKey(ServerKey::Rsa),
+            Feature::SuiteChoice,
             Feature::Suites,
             Feature::Version(TlsVersion::Tls13),
             Feature::Version(TlsVersion::Tls10),

@@ -12,7 +12,7 @@ use crate::at::InvalidInput;
 use crate::capabilities::{Check, Feature};
 use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
-use crate::credentials::Kind;
+use crate::credentials::{Elsewhere, Kind};
 use crate::inspect::{Misplaced, Unsuitable};
 
 /// A number or word with which the modem refused.
@@ -161,6 +161,11 @@ pub enum BringUpError {
     },
     /// Nothing answers `AT`, at this baud rate, also after the power pins were used if there are any.
     NoAnswer,
+    /// The modem's firmware was built in a way with which the configuration cannot work.
+    Firmware {
+        /// What does not fit, and the way out.
+        reason: &'static str,
+    },
     /// Not registered within the configured time.
     NotRegistered {
         /// The last `<stat>` of `+CEREG`: 0 not searching, 2 searching, 3 denied, 4 unknown.
@@ -216,6 +221,8 @@ impl BringUpError {
                 }
             }
             Self::PdpRefused(refusal) => refusal.causes,
+            // The error itself says all.
+            Self::Firmware { .. } => Causes::NONE,
             // 3GPP 27.007: 10 not inserted, 13 failure, 15 wrong.
             Self::SimMissing(Code::Cme(10)) => Causes::new(&[SimMissing]),
             Self::SimMissing(Code::Cme(13 | 15)) => Causes::new(&[SimUnreadable]),
@@ -238,6 +245,7 @@ impl fmt::Display for BringUpError {
                 f.write_str("nothing answers AT on this port")?;
                 because(f, self.causes())
             }
+            Self::Firmware { reason } => f.write_str(reason),
             Self::NotRegistered { status, .. } => {
                 let meaning = match status {
                     0 => "not searching",
@@ -295,6 +303,13 @@ pub enum ConnectError {
     },
     /// The tag lacks this credential. Store it first.
     CredentialMissing(Kind),
+    /// The same, and something is stored under the tag that the TLS in use does not read.
+    CredentialElsewhere {
+        /// What is missing.
+        kind: Kind,
+        /// What there is instead.
+        found: Elsewhere,
+    },
     /// The name, port, tag or policy cannot be used; nothing was sent.
     InvalidInput(InvalidInput),
     /// The policy asks for something that this modem does not have. Nothing was sent if that is known
@@ -312,6 +327,12 @@ pub enum ConnectError {
     RingTooSmall {
         /// The least `RX` of [`State`](crate::State), in bytes.
         needed: usize,
+    },
+    /// The server chose a cipher suite that the policy does not allow, from a modem that can only tell so
+    /// afterwards. The connection was closed before anything was sent on it.
+    SuiteNotAllowed {
+        /// Its IANA number.
+        number: u16,
     },
     /// The modem reported nothing within its own limit.
     TimedOut,
@@ -335,6 +356,7 @@ impl ConnectError {
             Self::BringUp(error) => error.causes(),
             Self::ClockNotSet { .. } => Causes::new(&[Cause::ClockNotSet]),
             Self::CredentialMissing(_) => Causes::new(&[Cause::CredentialMissing]),
+            Self::CredentialElsewhere { .. } => Causes::new(&[Cause::CredentialElsewhere]),
             Self::Refused(refusal) => refusal.causes,
             Self::TimedOut => Causes::new(&[Cause::NetworkSlow, Cause::Unreachable]),
             Self::TooManySockets => Causes::new(&[Cause::OutOfMemory]),
@@ -354,6 +376,9 @@ impl fmt::Display for ConnectError {
                 "the modem's clock says {now}, so certificate dates cannot be checked: set the clock from the network, NTP or the host"
             ),
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
+            Self::CredentialElsewhere { kind, found } => {
+                write!(f, "the tag holds no {kind} that is read: {found}")
+            }
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
             Self::Firmware { reason } => f.write_str(reason),
@@ -361,6 +386,10 @@ impl fmt::Display for ConnectError {
             Self::RingTooSmall { needed } => write!(
                 f,
                 "this modem hands over up to {needed} bytes at once: raise RX of State, or let data be fetched where it is pushed"
+            ),
+            Self::SuiteNotAllowed { number } => write!(
+                f,
+                "the server chose cipher suite {number:#06x}, which the policy does not allow: enable one on the server that it allows, or allow all by Suites::All"
             ),
             Self::TimedOut => f.write_str(
                 "the modem reported no result of the connection within its own limit: try again, and check the signal",
@@ -393,14 +422,14 @@ impl embedded_io::Error for ConnectError {
             Self::At(AtError::Timeout) | Self::TimedOut => ErrorKind::TimedOut,
             Self::At(AtError::ModemReset) => ErrorKind::ConnectionReset,
             Self::At(AtError::LinkDown) | Self::BringUp(_) => ErrorKind::NotConnected,
-            Self::CredentialMissing(_) => ErrorKind::NotFound,
+            Self::CredentialMissing(_) | Self::CredentialElsewhere { .. } => ErrorKind::NotFound,
             Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
             Self::Firmware { .. } | Self::Lacks(_) | Self::Unsupported { .. } => {
                 ErrorKind::Unsupported
             }
-            Self::Unverifiable(_) => ErrorKind::PermissionDenied,
+            Self::SuiteNotAllowed { .. } | Self::Unverifiable(_) => ErrorKind::PermissionDenied,
             Self::At(_) | Self::ClockNotSet { .. } => ErrorKind::Other,
         }
     }
@@ -433,7 +462,8 @@ pub enum SocketError {
     ConnectionReset,
     /// The peer sent a TLS record larger than the modem takes, see
     /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller
-    /// messages or fragments, or use a firmware with a larger limit.
+    /// messages or fragments, or use a firmware with a larger limit. Where a modem does not say so itself, it
+    /// is told by TLS failing while TCP stands, which hardly anything else does.
     RecordTooLarge,
     /// The modem pushes data, and it was not read for so long that other sockets would have had to
     /// wait: read faster, give the socket a larger ring, or let data be fetched.
@@ -490,6 +520,11 @@ pub enum CredentialError<S> {
     Corrupted,
     /// The tag is not usable on this modem, or the content is empty or too long.
     InvalidInput(InvalidInput),
+    /// This modem, with this firmware and configuration, lacks what this needs. Nothing was sent.
+    Lacks(Feature),
+    /// The modem holds more credentials than its list can show at once: ask for one tag, or remove some.
+    /// What was listed is not all there is.
+    ListTooLong,
     /// It is a credential, but not this one of the set. Nothing was sent.
     Misplaced(Misplaced),
     /// The modem has no room for it.
@@ -525,6 +560,10 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
                 "the modem stored something else than was sent, so it was removed: check flow control and baud rate, then store again",
             ),
             Self::InvalidInput(input) => input.fmt(f),
+            Self::Lacks(feature) => write!(f, "this modem has {feature}"),
+            Self::ListTooLong => f.write_str(
+                "the modem holds more credentials than its list can show at once: ask for one tag, or remove some",
+            ),
             Self::Misplaced(reason) => reason.fmt(f),
             Self::NoSpace { needed, free } => {
                 write!(f, "{needed} bytes are needed and the modem has {free} free: remove other files")

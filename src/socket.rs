@@ -98,6 +98,12 @@ impl<'a, M: Modem> Sockets<'a, M> {
         Ok(socket)
     }
 
+    /// What [`connect`](Self::connect) would refuse before it sends anything, of a modem that is up: by its
+    /// firmware, by the driver's configuration, or by the policy. Sends nothing.
+    pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        self.modem.admit(config)
+    }
+
     async fn claim(&self) -> Result<Slot, ConnectError> {
         let engine = self.engine;
         let limit = Instant::now() + CLOSING_PATIENCE;

@@ -66,7 +66,9 @@ pub enum CaScope {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Suites {
-    /// Only those with forward secrecy and authenticated encryption. The default.
+    /// Only those with forward secrecy and authenticated encryption. The default. A modem that can neither
+    /// be told which to offer nor tell which one it uses refuses:
+    /// [`Feature::SuiteChoice`](crate::Feature::SuiteChoice).
     Modern,
     /// All that the modem has, down to CBC, 3DES and RC4: for servers that have nothing better.
     All,
@@ -372,6 +374,16 @@ impl TlsConfig {
             return Err(ConnectError::Lacks(Feature::Suites));
         }
         Ok(offered)
+    }
+
+    /// For a backend: whether the policy allows a connection that uses the suite of this IANA number. One
+    /// that sectag does not know is allowed only with [`Suites::All`], or as [`Suites::Only`].
+    pub const fn allows_suite(&self, number: u16) -> bool {
+        match self.suites {
+            Suites::Modern => SuiteSet::of(&[number]).modern().contains(number),
+            Suites::All => true,
+            Suites::Only(only) => only == number,
+        }
     }
 
     /// For a backend: refuses when a check is required that `known` does not promise.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sectag::clock::DateTime;
-use sectag::{Check, ServerName, Tag};
+use sectag::{Check, Kind, ServerName, Tag};
 use sectag_simulator::Nrf9160Profile;
 
 use crate::port::PortName;
@@ -83,6 +83,10 @@ pub(crate) struct ModemArgs {
     #[arg(long)]
     pub(crate) flow_control: bool,
 
+    /// This native TLS build of SLM 2.0 to 2.5 (nrf9160) has Nordic's fix for #XSSOCKET; without the fix, that command corrupts the modem's memory, and connections are refused
+    #[arg(long)]
+    pub(crate) patched_native: bool,
+
     /// Access point name [default: what is stored in the modem or offered by the network]
     #[arg(long)]
     pub(crate) apn: Option<String>,
@@ -128,15 +132,19 @@ pub(crate) enum CheckName {
     Name,
     Dates,
     Sni,
+    /// That the cipher suite is a modern one
+    Suites,
 }
 
 impl CheckName {
-    pub(crate) const fn check(self) -> Check {
+    /// `None` for the suites, which are a policy of their own.
+    pub(crate) const fn check(self) -> Option<Check> {
         match self {
-            Self::Chain => Check::Chain,
-            Self::Name => Check::Name,
-            Self::Dates => Check::Dates,
-            Self::Sni => Check::Sni,
+            Self::Chain => Some(Check::Chain),
+            Self::Name => Some(Check::Name),
+            Self::Dates => Some(Check::Dates),
+            Self::Sni => Some(Check::Sni),
+            Self::Suites => None,
         }
     }
 }
@@ -192,11 +200,36 @@ pub(crate) struct LocalFiles {
     pub(crate) key: Option<PathBuf>,
 }
 
+/// One path for each part of a set.
+pub(crate) type Paths<'a> = [(Kind, &'a Option<PathBuf>); 3];
+
+impl LocalFiles {
+    pub(crate) fn paths(&self) -> Paths<'_> {
+        paths(&self.ca, &self.cert, &self.key)
+    }
+}
+
+fn paths<'a>(
+    ca: &'a Option<PathBuf>,
+    cert: &'a Option<PathBuf>,
+    key: &'a Option<PathBuf>,
+) -> Paths<'a> {
+    [
+        (Kind::Ca, ca),
+        (Kind::ClientCertificate, cert),
+        (Kind::PrivateKey, key),
+    ]
+}
+
 #[derive(Args)]
 pub(crate) struct Demo {
     /// The modem to simulate
     #[arg(long, value_name = "NAME", default_value = "bg96")]
     pub(crate) modem: ModemName,
+
+    /// The firmware of an nrf9160, as for simulate
+    #[arg(long, value_name = "D", value_parser = Nrf9160Profile::named)]
+    pub(crate) dialect: Option<Nrf9160Profile>,
 
     /// What is wrong with the simulated world [default: nothing]
     #[arg(long, value_name = "NAME")]
@@ -232,6 +265,14 @@ pub(crate) enum Scenario {
     Dns,
 }
 
+impl Scenario {
+    /// As the option calls it.
+    pub(crate) fn word(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().into())
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Doctor {
     #[command(flatten)]
@@ -257,8 +298,9 @@ pub(crate) struct Doctor {
     pub(crate) files: LocalFiles,
 }
 
+/// A broker behind a modem.
 #[derive(Args)]
-pub(crate) struct Publish {
+pub(crate) struct BrokerArgs {
     #[command(flatten)]
     pub(crate) modem: ModemArgs,
     #[command(flatten)]
@@ -267,6 +309,12 @@ pub(crate) struct Publish {
     pub(crate) mqtt: MqttArgs,
     #[command(flatten)]
     pub(crate) probe: ProbeArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct Publish {
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
 
     /// The topic to publish to
     #[arg(long, value_name = "T", value_parser = parse_topic)]
@@ -284,13 +332,7 @@ pub(crate) struct Publish {
 #[derive(Args)]
 pub(crate) struct Subscribe {
     #[command(flatten)]
-    pub(crate) modem: ModemArgs,
-    #[command(flatten)]
-    pub(crate) tls: TlsArgs,
-    #[command(flatten)]
-    pub(crate) mqtt: MqttArgs,
-    #[command(flatten)]
-    pub(crate) probe: ProbeArgs,
+    pub(crate) broker: BrokerArgs,
 
     /// The topic filter; + and # are wildcards
     #[arg(long, value_name = "T", value_parser = parse_filter)]
@@ -346,6 +388,12 @@ pub(crate) struct CredentialFiles {
     /// This device's private key, not encrypted (PEM or DER)
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+impl CredentialFiles {
+    pub(crate) fn paths(&self) -> Paths<'_> {
+        paths(&self.ca, &self.cert, &self.key)
+    }
 }
 
 #[derive(Args)]
@@ -415,6 +463,10 @@ pub(crate) struct CsrCredentials {
     /// The number under which the key would be stored
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) tag: Tag,
+
+    /// The subject of the request, such as CN=pump-17,O=Example [default: the device's UUID]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: Option<String>,
 }
 
 #[derive(Args)]
@@ -508,6 +560,10 @@ pub(crate) struct Simulate {
     /// Where random pieces start
     #[arg(long, value_name = "N", requires = "chunk")]
     pub(crate) seed: Option<u64>,
+
+    /// What befalls a command, and which: silent, error, garbage or reset; every one, the K-th, or the K-th that begins so
+    #[arg(long, value_name = "NAME[@K[:BEGINNING]]", value_parser = parse_fault)]
+    pub(crate) fault: Option<String>,
 
     /// What the modem's clock shows at the start (UTC, 2026-11-20T12:00:00Z), or `unset`
     #[arg(long, value_name = "ISO|unset", default_value = "unset")]
@@ -620,6 +676,11 @@ fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[u16; 3]> {
         *number = part.parse().ok()?;
     }
     parts.next().is_none().then_some(numbers)
+}
+
+/// Made again where it is used: a script counts, and cannot be copied.
+fn parse_fault(text: &str) -> Result<String, String> {
+    sectag_simulator::fault(text).map(|_| text.into())
 }
 
 fn parse_tag(text: &str) -> Result<Tag, String> {

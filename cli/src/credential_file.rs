@@ -1,14 +1,17 @@
-//! Reads credentials and has the driver look whether they are what their options say, before any of it is sent.
+//! Reads credentials and has the driver look whether they are what their options say, before any of it is sent or
+//! compared with.
 
 use std::convert::Infallible;
 use std::path::Path;
 
-use sectag::inspect::Misplaced;
-use sectag::{Accepts, CredentialError, CredentialSet, Kind, Secret, SetError, Source};
+use sectag::clock::DateTime;
+use sectag::inspect::{Content, Inspector, Material, Misplaced};
+use sectag::{CredentialError, CredentialSet, Kind, Secret, SetError, Source};
 
-use crate::args::CredentialFiles;
+use crate::args::{ModemName, Paths};
 use crate::hints::{self, Failure};
 use crate::report::Step;
+use crate::session;
 
 pub(crate) struct CredentialFile {
     pub(crate) kind: Kind,
@@ -19,6 +22,18 @@ pub(crate) struct CredentialFile {
 impl CredentialFile {
     pub(crate) fn len(&self) -> usize {
         self.content.expose().len()
+    }
+
+    pub(crate) fn content(&self) -> &[u8] {
+        self.content.expose()
+    }
+
+    /// The day on which a certificate that is no longer valid at `now` ended.
+    pub(crate) fn expired(&self, now: DateTime) -> Option<DateTime> {
+        match material(self.content())?.content {
+            Content::Certificate(certificate) => certificate.not_after.filter(|end| *end < now),
+            Content::PrivateKey(_) => None,
+        }
     }
 
     /// Its bytes, moving a bar as they are taken.
@@ -32,22 +47,25 @@ impl CredentialFile {
 
 /// All of them before the first is sent: a mistake in the last file leaves the modem as it was.
 pub(crate) async fn read(
-    args: &CredentialFiles,
-    accepts: &Accepts,
+    paths: Paths<'_>,
+    modem: ModemName,
 ) -> Result<Vec<CredentialFile>, Failure> {
     let mut files = Vec::new();
-    for (kind, path) in [
-        (Kind::Ca, &args.ca),
-        (Kind::ClientCertificate, &args.cert),
-        (Kind::PrivateKey, &args.key),
-    ] {
+    for (kind, path) in paths {
         if let Some(path) = path {
             files.push(read_one(path, kind)?);
         }
     }
-    let checked = set(&files).check(accepts).await;
+    let checked = set(&files).check(&session::accepts(modem)).await;
     checked.map_err(|error| failure(&files, &error))?;
     Ok(files)
+}
+
+/// What it is, if it is something.
+pub(crate) fn material(content: &[u8]) -> Option<Material> {
+    let mut inspector = Inspector::new();
+    inspector.feed(content);
+    inspector.finish().ok()
 }
 
 fn read_one(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
@@ -106,8 +124,7 @@ mod tests {
     use sectag_test_support::pki::Pki;
 
     use super::*;
-    use crate::args::ModemName;
-    use crate::session;
+    use crate::args::CredentialFiles;
 
     fn try_read(contents: [Option<&str>; 3]) -> Result<Vec<CredentialFile>, Failure> {
         let dir = tempfile::tempdir().unwrap();
@@ -123,7 +140,7 @@ mod tests {
             cert: write(contents[1], cert),
             key: write(contents[2], key),
         };
-        block_on(async { read(&args, &session::accepts(ModemName::Bg96)).await })
+        block_on(async { read(args.paths(), ModemName::Bg96).await })
     }
 
     #[test]

@@ -8,21 +8,13 @@ use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
 use sectag::mqtt::LoginFailure;
 use sectag::{
-    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Kind, RunError,
+    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Feature, Kind, RunError,
     SocketError, Tag,
 };
 
-use crate::args::{ModemArgs, ModemName};
+use crate::args::ModemArgs;
 pub(crate) use crate::failure::Failure;
 use crate::port::PortName;
-
-/// A modem that the demo does not show.
-pub(crate) fn not_implemented(modem: ModemName) -> Failure {
-    let name = modem.as_str();
-    Failure::new(format!("the demo is not implemented for {name} yet")).hint(format!(
-        "`sectag simulate --modem {name}` is a modem for the other commands"
-    ))
-}
 
 /// What a connection was meant to be.
 pub(crate) struct Target<'a> {
@@ -40,6 +32,15 @@ impl Target<'_> {
             None => String::new(),
         };
         format!("sectag credentials store{place} --tag {}", self.tag)
+    }
+
+    fn store_one(&self, kind: Kind) -> String {
+        let option = match kind {
+            Kind::ClientCertificate => "--cert client.pem",
+            Kind::PrivateKey => "--key client.key",
+            _ => "--ca ca.pem",
+        };
+        format!("store it: {} {option}", self.store_command())
     }
 
     /// What to type against a cause.
@@ -174,11 +175,21 @@ pub(crate) fn credential<S: std::fmt::Display>(doing: &str, error: &CredentialEr
         ))
         .hint("remove what is not needed: sectag credentials list, then sectag credentials remove"),
         CredentialError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
+        CredentialError::Lacks(feature) => lacks(doing, *feature),
         CredentialError::Unreadable => Failure::new(format!("{doing}: {error}"))
             .hint("nothing proves what it has: store it again with --force"),
         CredentialError::Misplaced(reason) => unsuitable(doing, reason),
         CredentialError::Unsuitable(reason) => unsuitable(doing, reason),
         error => Failure::new(format!("{doing}: {error}")),
+    }
+}
+
+fn lacks(doing: &str, feature: Feature) -> Failure {
+    let failure = unsuitable(doing, &format_args!("this modem has {feature}"));
+    match feature {
+        Feature::FlowControl => failure.hint("in this tool: --flow-control"),
+        Feature::SuiteChoice => failure.hint("in this tool: --accept-missing suites"),
+        _ => failure,
     }
 }
 
@@ -189,6 +200,20 @@ pub(crate) fn unsuitable(what: &str, reason: &dyn std::fmt::Display) -> Failure 
         Some((cause, step)) => Failure::new(format!("{what}: {cause}")).hint(step),
         None => Failure::new(format!("{what}: {reason}")),
     }
+}
+
+/// To no server whatever.
+pub(crate) fn connect_at_all(error: &ConnectError) -> Failure {
+    let doing = "cannot connect to any server";
+    match error {
+        ConnectError::Firmware { reason } => firmware(doing, reason),
+        ConnectError::Lacks(feature) => lacks(doing, *feature),
+        other => Failure::new(format!("{doing}: {other}")),
+    }
+}
+
+fn firmware(doing: &str, reason: &str) -> Failure {
+    unsuitable(doing, &reason).hint("in this tool, --patched-native declares a build with the fix")
 }
 
 pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
@@ -214,16 +239,17 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
                 "which cannot be".into()
             }
         )),
-        ConnectError::CredentialMissing(kind) => {
-            let option = match kind {
-                Kind::ClientCertificate => "--cert client.pem",
-                Kind::PrivateKey => "--key client.key",
-                _ => "--ca ca.pem",
-            };
-            Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
-                .hint(format!("store it: {} {option}", target.store_command()))
+        ConnectError::CredentialElsewhere { kind, found } => {
+            unsuitable(&format!("{doing}: tag {tag} holds no {kind}"), found)
+                .hint(target.store_one(*kind))
         }
+        ConnectError::CredentialMissing(kind) => {
+            Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
+                .hint(target.store_one(*kind))
+        }
+        ConnectError::Firmware { reason } => firmware(&doing, reason),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
+        ConnectError::Lacks(feature) => lacks(&doing, *feature),
         ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),
         ConnectError::TimedOut => because("the modem reported no result within its own limit"),
         ConnectError::TooManySockets => Failure::new(format!("{doing}: all sockets are in use"))
@@ -255,7 +281,7 @@ pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
         SocketError::ConnectionReset => Failure::new(format!("{doing}: the connection was lost"))
             .hint("the modem restarted or lost the network or the connection: start again, with -v to see which")
             .lost(),
-        error => Failure::new(format!("{doing}: {error}")),
+        error => unsuitable(doing, error),
     }
 }
 

@@ -6,7 +6,6 @@ mod credential_file;
 mod failure;
 mod hints;
 mod json;
-mod local_file;
 mod mqtt;
 mod port;
 mod probe;

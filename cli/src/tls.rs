@@ -1,7 +1,9 @@
 //! The TLS policy of a connection, from the options and from what is stored in the modem.
 
 use sectag::modem::Modem;
-use sectag::{CaScope, Check, Control, CredentialStore, Kind, Support, TlsConfig, Verification};
+use sectag::{
+    CaScope, Check, Control, CredentialStore, Kind, Suites, Support, TlsConfig, Verification,
+};
 
 use crate::args::TlsArgs;
 use crate::hints::{self, Failure};
@@ -15,7 +17,10 @@ pub(crate) async fn config<M: Modem>(
 ) -> Result<TlsConfig, Failure> {
     let (mut certificate, mut key) = (false, false);
     control
-        .list(&mut |entry| {
+        .list_tag(args.tag, &mut |entry| {
+            if entry.elsewhere.is_some() {
+                return;
+            }
             certificate |= entry.tag == args.tag && entry.kind == Kind::ClientCertificate;
             key |= entry.tag == args.tag && entry.kind == Kind::PrivateKey;
         })
@@ -32,7 +37,13 @@ pub(crate) async fn config<M: Modem>(
         config = config.ca_scope(CaScope::Private);
     }
     for name in &args.accept_missing {
-        let check = name.check();
+        let Some(check) = name.check() else {
+            report.warn(
+                "--accept-missing: connecting with whatever cipher suite modem and server agree on",
+            );
+            config = config.suites(Suites::All);
+            continue;
+        };
         report.warn(&format!(
             "--accept-missing: connecting even if the modem does not check the {check} of the server"
         ));

@@ -40,6 +40,7 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
                     match &line[..] {
                         b"?" => framer.arm_prompt(true),
                         b"!" => framer.arm_prompt(false),
+                        b"%" => framer.want_pieces(true),
                         _ => {}
                     }
                     seen.push(Seen::Line(line));
@@ -47,6 +48,10 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
                 Event::CutLine => {
                     assert_eq!(framer.line().len(), LINE_LIMIT);
                     seen.push(Seen::Cut(framer.line().to_vec()));
+                }
+                Event::Piece => {
+                    assert!(!framer.line().is_empty() && framer.line().len() <= LINE_LIMIT);
+                    seen.push(Seen::Line(framer.line().to_vec()));
                 }
                 Event::Prompt => seen.push(Seen::Prompt),
                 Event::Payload(part) => {

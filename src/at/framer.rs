@@ -17,6 +17,9 @@ pub enum Event<'a> {
     Line,
     /// A line longer than [`LINE_LIMIT`]; the first `LINE_LIMIT` bytes are kept.
     CutLine,
+    /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted; its last bytes, if
+    /// there are any, come as a [`Line`](Self::Line).
+    Piece,
     /// The data prompt `> `, seen at the start of a line while armed. Disarms itself.
     Prompt,
     /// Some of the announced payload.
@@ -35,8 +38,17 @@ pub struct Framer {
     cut: bool,
     /// The line in `line` was delivered; the next byte starts another.
     delivered: bool,
+    /// Long lines come in pieces instead of being cut.
+    pieces: bool,
+    /// What comes next belongs to the line of the last piece.
+    goes_on: bool,
+    /// What is in `line` does not begin a line.
+    continued: bool,
     mode: Mode,
     prompt: Prompt,
+    /// Bytes of line ends since the last payload, and how many of them stood in front of `line`.
+    ends: u8,
+    ends_before: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +77,13 @@ impl Framer {
             len: 0,
             cut: false,
             delivered: false,
+            pieces: false,
+            goes_on: false,
+            continued: false,
             mode: Mode::Lines,
             prompt: Prompt::Off,
+            ends: 0,
+            ends_before: 0,
         }
     }
 
@@ -78,6 +95,7 @@ impl Framer {
             self.delivered = false;
             self.cut = false;
             self.len = 0;
+            self.continued = self.goes_on;
         }
         loop {
             match self.mode {
@@ -117,10 +135,27 @@ impl Framer {
         &self.line[..self.len]
     }
 
+    /// Whether the line last reported goes on one that came in pieces.
+    pub fn is_continued(&self) -> bool {
+        self.continued
+    }
+
+    /// From the next byte on, long lines come in pieces, or are cut.
+    pub fn want_pieces(&mut self, wanted: bool) {
+        self.pieces = wanted;
+    }
+
     /// The next `count` bytes are payload. To be called between the header's [`Event::Line`] and
     /// the next [`next`](Self::next).
     pub fn expect_payload(&mut self, count: usize) {
         self.mode = Mode::Payload { left: count };
+        self.ends = 0;
+    }
+
+    /// How many bytes of line ends, CR or LF, stood between the last payload and the line last reported,
+    /// those of lines in between included; from 255 on it is 255.
+    pub fn ends_before_line(&self) -> u8 {
+        self.ends_before
     }
 
     /// Payload bytes still to come.
@@ -146,11 +181,13 @@ impl Framer {
         self.len = 0;
         self.cut = false;
         self.delivered = false;
+        self.goes_on = false;
+        self.continued = false;
         self.mode = Mode::Lines;
         self.prompt = Prompt::Off;
     }
 
-    /// `None`: input used up. `Some(None)`: a blank or the like, go on.
+    /// `None`: input used up. `Some(None)`: a blank line or the like, go on.
     fn in_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Option<Event<'a>>> {
         if self.prompt == Prompt::Space {
             let &first = input.first()?;
@@ -161,8 +198,13 @@ impl Framer {
             }
         }
         if self.len == 0 {
-            // What ends a line, or a blank one, and the CR that some begin with.
-            while let [b'\r' | b'\n', rest @ ..] = *input {
+            // Blank lines, and the CR of a line's leading CR LF, which may come in a chunk of its own.
+            while let [end @ (b'\r' | b'\n'), rest @ ..] = *input {
+                self.count_ends(1);
+                if *end == b'\n' {
+                    self.goes_on = false;
+                    self.continued = false;
+                }
                 *input = rest;
             }
             if let (Prompt::Armed, [b'>', rest @ ..]) = (self.prompt, *input) {
@@ -174,18 +216,30 @@ impl Framer {
                 return None;
             }
         }
-        let Some(end) = line_end(input) else {
-            self.keep(input);
-            *input = &[];
-            return None;
+        let end = line_end(input);
+        let (text, rest) = match end {
+            Some(at) => (&input[..at], &input[at + 1..]),
+            None => (*input, &input[input.len()..]),
         };
-        let (text, rest) = input.split_at(end);
-        *input = &rest[1..];
+        if self.pieces && self.len + text.len() > LINE_LIMIT {
+            let (piece, _) = text.split_at(LINE_LIMIT - self.len);
+            *input = &input[piece.len()..];
+            self.keep(piece);
+            self.delivered = true;
+            self.goes_on = true;
+            return Some(Some(Event::Piece));
+        }
+        *input = rest;
         self.keep(text);
+        end?;
+        self.goes_on = false;
+        let kept = self.len;
         while self.len > 0 && !self.cut && self.line[self.len - 1] == b'\r' {
             self.len -= 1;
         }
+        self.count_ends(1 + kept - self.len);
         if self.len == 0 {
+            self.continued = false;
             return Some(None);
         }
         self.delivered = true;
@@ -196,7 +250,15 @@ impl Framer {
         }))
     }
 
+    fn count_ends(&mut self, count: usize) {
+        let count = count.try_into().unwrap_or(u8::MAX);
+        self.ends = self.ends.saturating_add(count);
+    }
+
     fn keep(&mut self, text: &[u8]) {
+        if self.len == 0 {
+            self.ends_before = self.ends;
+        }
         let room = &mut self.line[self.len..];
         let (fits, more) = text.split_at(text.len().min(room.len()));
         room[..fits.len()].copy_from_slice(fits);
@@ -208,7 +270,7 @@ impl Framer {
     }
 }
 
-/// Where the first LF is. A word at a time: every byte of every line comes through here.
+/// Where the first LF is. A word at a time, since every byte of every line comes through here.
 fn line_end(input: &[u8]) -> Option<usize> {
     const WIDTH: usize = size_of::<usize>();
     const ONES: usize = usize::MAX / 255;
@@ -246,13 +308,14 @@ mod tests {
     enum Seen {
         Line(String),
         Cut(usize),
+        Piece(String),
         Prompt,
         Payload(Vec<u8>),
         End,
         Overrun,
     }
 
-    /// A toy dialect: `#n` announces n bytes, `?` arms the prompt.
+    /// A toy dialect: `#n` announces n bytes, `?` arms the prompt, `%` asks for pieces.
     fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         let mut framer = Framer::new();
         let mut seen: Vec<Seen> = Vec::new();
@@ -267,9 +330,16 @@ mod tests {
                         if line == "?" {
                             framer.arm_prompt(true);
                         }
+                        if line == "%" {
+                            framer.want_pieces(true);
+                        }
                         seen.push(Seen::Line(line));
                     }
                     Event::CutLine => seen.push(Seen::Cut(framer.line().len())),
+                    Event::Piece => {
+                        let piece = String::from_utf8_lossy(framer.line()).into_owned();
+                        seen.push(Seen::Piece(piece));
+                    }
                     Event::Prompt => seen.push(Seen::Prompt),
                     Event::Payload(part) => match seen.last_mut() {
                         Some(Seen::Payload(all)) => all.extend_from_slice(part),
@@ -318,6 +388,36 @@ mod tests {
     }
 
     #[test]
+    fn line_ends_behind_payload_are_counted() {
+        for (input, ends) in [
+            (&b"#2\r\nab\r\n\r\nOK\r\n"[..], 4),
+            (b"#2\r\nab\r\nOK\r\n", 2),
+            (b"#2\r\nab\n\r\n\r\nOK\r\n", 5),
+            (b"#2\r\nab\r\r\n\r\nOK\n", 5),
+            (b"#0\r\n\r\nOK\r\r\n", 2),
+            // Each line in between has its own, wherever it comes.
+            (b"#2\r\nab\r\n\r\nurc\r\n\r\nOK\r\n", 8),
+            (b"#2\r\nab\r\n\r\n\r\nurc\r\nOK\r\n", 8),
+        ] {
+            for size in [1, 2, 3, input.len()] {
+                let mut framer = Framer::new();
+                let mut seen = None;
+                for mut chunk in input.chunks(size) {
+                    while let Some(event) = framer.next(&mut chunk) {
+                        match framer.line() {
+                            _ if event != Event::Line => {}
+                            b"OK" => seen = Some(framer.ends_before_line()),
+                            [b'#', digit] => framer.expect_payload(usize::from(digit - b'0')),
+                            _ => {}
+                        }
+                    }
+                }
+                assert_eq!(seen, Some(ends), "{}", input.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
     fn empty_payload_ends_before_the_next_byte() {
         assert_eq!(run([&b"#0\r\n"[..]]), [line("#0"), Seen::End]);
     }
@@ -340,6 +440,49 @@ mod tests {
         assert_eq!(run([&long[..]]), [Seen::Cut(LINE_LIMIT), line("OK")]);
     }
 
+    #[test]
+    fn long_lines_come_in_pieces_where_that_is_wanted() {
+        for len in [
+            LINE_LIMIT - 1,
+            LINE_LIMIT,
+            LINE_LIMIT + 1,
+            2 * LINE_LIMIT,
+            700,
+        ] {
+            let long: String = (0..len)
+                .map(|at| (b'a' + (at % 26) as u8) as char)
+                .collect();
+            let seen = run([std::format!("%\r\n{long}\r\nOK\r\n").as_bytes()]);
+            let mut whole = String::new();
+            for (index, part) in seen[1..seen.len() - 1].iter().enumerate() {
+                match part {
+                    Seen::Piece(text) => whole.push_str(text),
+                    Seen::Line(text) if index + 3 == seen.len() => whole.push_str(text),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(whole, long);
+            assert_eq!(seen.last(), Some(&line("OK")));
+        }
+    }
+
+    #[test]
+    fn only_what_goes_on_is_continued() {
+        let mut framer = Framer::new();
+        framer.want_pieces(true);
+        let text = [&[b'x'; 300][..], b"\r\nOK\r\n"].concat();
+        let mut input = &text[..];
+        let mut seen = Vec::new();
+        while let Some(event) = framer.next(&mut input) {
+            let piece = event == Event::Piece;
+            seen.push((piece, framer.line().len(), framer.is_continued()));
+        }
+        assert_eq!(
+            seen,
+            [(true, 256, false), (false, 44, true), (false, 2, false)]
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
@@ -347,7 +490,7 @@ mod tests {
             pieces in prop::collection::vec(prop_oneof![
                 Just(b"\r\n".to_vec()), Just(b"\r".to_vec()), Just(b"\n".to_vec()), Just(b"> ".to_vec()), Just(b">".to_vec()),
                 Just(b"?\r\n".to_vec()), Just(b"OK\r\n".to_vec()), Just(b"#3\r\n".to_vec()),
-                Just(b"#0\r\n".to_vec()), Just(b"#40\r\n".to_vec()), Just([b'y'; 300].to_vec()),
+                Just(b"%\r\n".to_vec()), Just(b"#0\r\n".to_vec()), Just(b"#40\r\n".to_vec()), Just([b'y'; 300].to_vec()),
                 prop::collection::vec(any::<u8>(), 0..12),
             ], 0..24),
             cuts in prop::collection::vec(1usize..40, 1..40),

@@ -5,12 +5,12 @@ use core::convert::Infallible;
 use super::digest::{Digest, Hasher};
 use super::prepare::{Prepared, inspect, judge};
 use super::{
-    Comparison, CredentialSet, Ensured, Kind, Proof, ProvisionRecord, RotateError, SetError,
-    Source, Stored, Tag,
+    Comparison, CredentialSet, Elsewhere, Ensured, Kind, Proof, ProvisionRecord, RotateError,
+    SetError, Source, Stored, Tag,
 };
 use crate::control::Control;
 use crate::engine::{At, Engine, Held};
-use crate::error::CredentialError;
+use crate::error::{BringUpError, CredentialError};
 use crate::modem::Modem;
 
 /// Storing credentials in the modem.
@@ -106,7 +106,21 @@ pub trait CredentialStore {
         kind: Kind,
     ) -> Result<Option<Digest>, CredentialError<Infallible>>;
 
-    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order.
+    /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
+    /// have two: see [`Elsewhere`]. Nothing is asked of others.
+    async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>>;
+
+    /// The same as [`list`](Self::list) for one tag, where the whole list is not wanted, or is
+    /// [longer](CredentialError::ListTooLong) than the modem can tell.
+    async fn list_tag(
+        &self,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>>;
+
+    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order, and for
+    /// those that the TLS in use does not read ([`Stored::elsewhere`]). An error means that the list may
+    /// not be complete.
     async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
 
     /// Removes one credential. Removing what is not there succeeds.
@@ -245,6 +259,20 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         self.modem.list(at, found).await
     }
 
+    async fn list_tag(
+        &self,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        self.modem.list_tag(at, tag, found).await
+    }
+
+    async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        Ok(self.modem.elsewhere(at, tag).await?)
+    }
+
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
         let (at, _turn) = self.exclusive().await?;
         self.modem.remove(at, tag, kind).await
@@ -252,18 +280,25 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
 }
 
 impl<'a, M: Modem> Control<'a, M> {
-    /// The turn of whoever reads or changes credentials, on a modem that is up.
-    async fn exclusive<E>(&self) -> Result<(At<'a>, Exclusive<'a>), CredentialError<E>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+    /// For what a backend adds to the store: waits for the turn of whoever reads or changes credentials, on
+    /// a modem that is up. When it ends, the runner calls [`Modem::tidy`].
+    pub async fn credentials_turn(&self) -> Result<(At<'a>, CredentialsTurn<'a>), BringUpError> {
+        let at = self.engine.up().await?;
         let turn = self.engine.core.store_turn.acquire().await;
         let engine = self.engine;
         Ok((
             at,
-            Exclusive {
+            CredentialsTurn {
                 turn: Some(turn),
                 engine,
             },
         ))
+    }
+
+    async fn exclusive<E>(&self) -> Result<(At<'a>, CredentialsTurn<'a>), CredentialError<E>> {
+        self.credentials_turn()
+            .await
+            .map_err(CredentialError::BringUp)
     }
 
     async fn remove_all(&self, tag: Tag) -> Result<(), SetError<Infallible>> {
@@ -275,13 +310,14 @@ impl<'a, M: Modem> Control<'a, M> {
     }
 }
 
-/// The turn; behind it the runner looks whether something is left that a dropped flow had begun.
-struct Exclusive<'a> {
+/// The turn of whoever reads or changes credentials; behind it the runner looks whether something is left
+/// that a dropped flow had begun.
+pub struct CredentialsTurn<'a> {
     turn: Option<Held<'a>>,
     engine: Engine<'a>,
 }
 
-impl Drop for Exclusive<'_> {
+impl Drop for CredentialsTurn<'_> {
     fn drop(&mut self) {
         self.turn = None;
         self.engine.core.tidy.set(true);

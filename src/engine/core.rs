@@ -31,6 +31,9 @@ const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
 /// of the banner the sockets must know.
 pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// So many fetches in a row whose payload is followed by one line end only are the firmware's way to do it,
+/// and not noise.
+const LONE_ENDS: u8 = 2;
 /// What a modem that has just started owes an answer to, it answers within this time.
 const BOOTED_PATIENCE: Duration = Duration::from_secs(1);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
@@ -73,6 +76,8 @@ pub(crate) enum Plan {
     Collect,
     /// Information lines are handed to the caller one by one.
     Lines,
+    /// The same, and long ones in pieces.
+    Pieces,
     /// After `OK`, the caller hands over bytes of a socket's: exactly `len`, where the modem was told how
     /// many, or else until data mode is left.
     Pipe { slot: Slot, len: Option<usize> },
@@ -244,6 +249,10 @@ pub(crate) struct Core {
     pub(crate) deadline: Cell<Instant>,
     pub(crate) timeout: Cell<Duration>,
     pub(crate) received: Cell<Option<usize>>,
+    /// How many bytes of line ends belong between this payload and its result, 0 if any will do.
+    tail_ends: Cell<u8>,
+    /// How often one line end stood there where two belong, without a fetch in between that ended well.
+    lone_ends: Cell<u8>,
     pub(crate) push: Cell<Option<Push>>,
     /// Where a line begins got lost while an exchange was just ending.
     pub(crate) lost_track: Cell<bool>,
@@ -258,6 +267,10 @@ pub(crate) struct Core {
     pub(crate) flow_turn: Turn,
     /// Counts exchanges: one that lost its turn must not end another.
     pub(crate) exchange: Cell<u32>,
+    /// Whose payload the modem accepted last.
+    last_sent: Cell<Option<Slot>>,
+    /// While the channel was synchronised, something was answered that was not asked.
+    pub(crate) answered_late: Cell<bool>,
     /// Most bytes of payload that an exchange which was given up may still bring.
     pub(crate) late_payload: Cell<usize>,
     /// Closes in a row that the modem has not confirmed.
@@ -265,6 +278,8 @@ pub(crate) struct Core {
     /// What the modem waited for when it broke the grammar.
     violated: Cell<Phase>,
     missed_notices: Cell<bool>,
+    /// A line that comes in pieces began as information text.
+    pieces_are_text: Cell<bool>,
     /// What the modem sends may be a credential: an upload that it echoes, a file that is read back
     /// and whose header was garbled. Such lines are not traced.
     pub(crate) private: Cell<bool>,
@@ -275,6 +290,13 @@ pub(crate) struct Core {
     /// The board has a pin for light sleep.
     #[cfg(feature = "sleep")]
     pub(crate) has_sleep: Cell<bool>,
+    /// The supervisor is at a job.
+    #[cfg(feature = "sleep")]
+    pub(crate) at_work: Cell<bool>,
+    /// The modem is being sent to sleep: the supervisor begins nothing, for only it can wake the modem, and
+    /// an exchange of its own that came behind would wait for that for ever.
+    #[cfg(feature = "sleep")]
+    pub(crate) dozing_off: Cell<bool>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
     /// It may have restarted: a sign of life is wanted now.
@@ -324,6 +346,8 @@ impl Core {
             deadline: Cell::new(Instant::MIN),
             timeout: Cell::new(Duration::MIN),
             received: Cell::new(None),
+            tail_ends: Cell::new(0),
+            lone_ends: Cell::new(0),
             push: Cell::new(None),
             lost_track: Cell::new(false),
             resync: Cell::new(Resync::Off),
@@ -333,10 +357,13 @@ impl Core {
             store_turn: Turn::new(),
             flow_turn: Turn::new(),
             exchange: Cell::new(0),
+            last_sent: Cell::new(None),
+            answered_late: Cell::new(false),
             late_payload: Cell::new(0),
             failed_closes: Cell::new(0),
             violated: Cell::new(Phase::Line),
             missed_notices: Cell::new(false),
+            pieces_are_text: Cell::new(false),
             private: Cell::new(false),
             link: Cell::new(Link::Down),
             generation: Cell::new(0),
@@ -344,6 +371,10 @@ impl Core {
             rest: Cell::new(Rest::No),
             #[cfg(feature = "sleep")]
             has_sleep: Cell::new(false),
+            #[cfg(feature = "sleep")]
+            at_work: Cell::new(false),
+            #[cfg(feature = "sleep")]
+            dozing_off: Cell::new(false),
             restarted: Cell::new(false),
             booted: Cell::new(false),
             suspect: Cell::new(false),
@@ -407,9 +438,11 @@ impl Core {
             Plan::Quoted { len: behind } => Stage::Data { left: len + behind },
             _ => Stage::Line,
         });
-        self.framer
-            .borrow_mut()
-            .arm_prompt(matches!(plan, Plan::Send { .. } | Plan::Raw));
+        {
+            let mut framer = self.framer.borrow_mut();
+            framer.arm_prompt(matches!(plan, Plan::Send { .. } | Plan::Raw));
+            framer.want_pieces(plan == Plan::Pieces);
+        }
         self.timeout.set(timeout);
         self.progress();
         if let Plan::Send { .. } = plan {
@@ -582,7 +615,7 @@ impl Core {
                 framer = self.framer.borrow_mut();
             }
             match event {
-                Event::Line | Event::CutLine => {
+                Event::Line | Event::CutLine | Event::Piece => {
                     drop(framer);
                     if self.line(table, modem) {
                         return;
@@ -653,6 +686,7 @@ impl Core {
             slot.released();
         }
         self.push.set(None);
+        self.last_sent.set(None);
         self.lost_track.set(false);
         self.stray.set(0);
         self.failed_closes.set(0);
@@ -675,7 +709,15 @@ impl Core {
         let name = self.name.borrow();
         let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
         let asked = if running { name.as_bytes() } else { b"" };
-        let kind = modem.line(line, asked);
+        let kind = if !framer.is_continued() {
+            let kind = modem.line(line, asked);
+            self.pieces_are_text.set(kind == Line::Info);
+            kind
+        } else if self.pieces_are_text.get() {
+            Line::Info
+        } else {
+            Line::Urc(Urc::Other)
+        };
         // An echo repeats a command, which may be a secret one.
         let shown = if line.starts_with(b"AT") {
             &line[..2]
@@ -705,7 +747,8 @@ impl Core {
         }
         // Echo is switched off at bring-up, so a modem that echoes has restarted, though its banner was
         // not seen.
-        let echo = running
+        let echo = M::ECHOES
+            && running
             && line
                 .strip_prefix(b"AT")
                 .is_some_and(|rest| rest.starts_with(asked));
@@ -743,6 +786,10 @@ impl Core {
         {
             self.stage.set(Stage::Line);
         }
+        if let (Line::Urc(_), true) = (kind, self.tail_ends.get() > 0) {
+            // It has a line end in front and one of its own.
+            self.tail_ends.set(self.tail_ends.get().saturating_add(4));
+        }
         match kind {
             Line::Urc(urc) if self.stage.get() == Stage::Tail && urc != Urc::Other => {
                 if self.deferred.borrow_mut().push(urc).is_err() {
@@ -766,8 +813,13 @@ impl Core {
                 self.violation();
             }
             Line::Final(end) => {
+                let ends = framer.ends_before_line();
                 drop(framer);
-                self.finish(table, end);
+                if self.stage.get() == Stage::Tail && !self.is_framed(ends) {
+                    self.violation();
+                } else {
+                    self.finish(table, end);
+                }
             }
             Line::Payload(count) => {
                 if let (Stage::Line, Plan::Receive { max, .. } | Plan::Fetch { max }, None) =
@@ -778,6 +830,10 @@ impl Core {
                         self.violation();
                     } else {
                         self.framer.borrow_mut().expect_payload(count);
+                        self.tail_ends.set(match self.plan.get() {
+                            Plan::Receive { .. } => self.payload_ends::<M>(count),
+                            _ => 0,
+                        });
                         self.received.set(Some(0));
                         self.stage.set(Stage::Receiving);
                         self.payload_progress();
@@ -787,7 +843,11 @@ impl Core {
             // Until ATE0 has taken effect.
             Line::Info if echo => {}
             Line::Info if self.stage.get() == Stage::Line => match self.plan.get() {
-                Plan::Lines | Plan::Raw | Plan::Upload { .. } | Plan::Quoted { .. } => {
+                Plan::Lines
+                | Plan::Pieces
+                | Plan::Raw
+                | Plan::Upload { .. }
+                | Plan::Quoted { .. } => {
                     self.set_stage(Stage::Info);
                     return true;
                 }
@@ -802,6 +862,34 @@ impl Core {
             Line::Info | Line::Push { .. } => {}
         }
         false
+    }
+
+    /// How many bytes of line ends belong behind `count` bytes that were fetched for a socket, see
+    /// [`Modem::PAYLOAD_ENDS`].
+    fn payload_ends<M: Modem>(&self, count: usize) -> u8 {
+        let ends = if self.lone_ends.get() < LONE_ENDS {
+            M::PAYLOAD_ENDS
+        } else {
+            M::PAYLOAD_ENDS.min(1)
+        };
+        // No payload has no line end of its own.
+        2 * ends.saturating_sub((count == 0).into())
+    }
+
+    /// Whether what stands between payload and its result is what belongs there. Not every firmware needs to
+    /// end payload as the manual says: one that puts one line end there is understood from the third fetch
+    /// on. Noise does not do that twice without a fetch in between that ends well.
+    fn is_framed(&self, ends: u8) -> bool {
+        let wanted = self.tail_ends.get();
+        let framed = wanted == 0 || ends == wanted;
+        let lone = self.lone_ends.get();
+        if !framed {
+            let more = ends == 2 && lone < LONE_ENDS;
+            self.lone_ends.set(if more { lone + 1 } else { 0 });
+        } else if lone < LONE_ENDS {
+            self.lone_ends.set(0);
+        }
+        framed
     }
 
     fn prompt(&self) {
@@ -825,15 +913,11 @@ impl Core {
 
     fn finish(&self, table: &dyn Table, end: Final) {
         let legal = match (self.stage.get(), self.plan.get(), end) {
-            (Stage::Idle | Stage::Done(_), ..) => {
-                trace!("stray result");
-                return;
-            }
+            (Stage::Idle | Stage::Done(_), ..) => return self.stray_result(table),
             // Nor can it be the answer to a command that is not out. Were it taken for that, the
             // command would never be sent: a setting that verification depends on, for instance.
             (Stage::Line | Stage::Prompt, ..) if self.out_given.get() < self.out_len.get() => {
-                trace!("stray result");
-                return;
+                return self.stray_result(table);
             }
             (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
             (Stage::Prompt, Plan::Pipe { len, .. }, Final::Ok) => {
@@ -856,6 +940,9 @@ impl Core {
             return self.violation();
         }
         self.framer.borrow_mut().arm_prompt(false);
+        if let (Plan::Send { slot, .. }, Final::SendOk) = (self.plan.get(), end) {
+            self.last_sent.set(Some(slot));
+        }
         self.set_stage(Stage::Done(Outcome::Final(end)));
         for index in 0.. {
             let Some(&urc) = self.deferred.borrow().get(index) else {
@@ -866,6 +953,28 @@ impl Core {
         if self.missed_notices.take() {
             ask_all(table);
             self.work.wake();
+        }
+    }
+
+    fn stray_result(&self, table: &dyn Table) {
+        trace!("stray result");
+        self.doubt_sent(table);
+    }
+
+    /// Something was answered that was not asked: perhaps it was payload, the rest of a frame of whose length
+    /// noise had made less, and of which the modem has accepted the beginning. Its socket is given up,
+    /// so that its peer gets no more.
+    pub(crate) fn doubt_sent(&self, table: &dyn Table) {
+        if let Some(slot) = self.last_sent.take() {
+            table.slots()[usize::from(slot.0)].fail(SocketError::ConnectionReset);
+            self.work.wake();
+        }
+    }
+
+    /// What was sent on `slot` was on an earlier connection.
+    pub(crate) fn forget_sent(&self, slot: Slot) {
+        if self.last_sent.get() == Some(slot) {
+            self.last_sent.set(None);
         }
     }
 
@@ -921,9 +1030,11 @@ impl Core {
                 self.changed.wake();
             }
             (_, Line::Payload(count)) if count <= self.late_payload.get() => {
+                self.answered_late.set(true);
                 self.late_payload.set(0);
                 return count;
             }
+            (Resync::Deaf, Line::Payload(_) | Line::Final(_)) => self.answered_late.set(true),
             _ => {}
         }
         0

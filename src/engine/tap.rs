@@ -38,12 +38,16 @@ impl Core {
             },
             Some(Event::Prompt) => Received::Line,
             Some(Event::PayloadEnd | Event::PayloadOverrun) => return,
-            Some(Event::Line | Event::CutLine) => {
+            Some(Event::Line | Event::CutLine | Event::Piece) => {
                 let framer = self.framer.borrow();
                 let name = self.name.borrow();
                 let running = !matches!(self.stage.get(), Stage::Idle | Stage::Done(_));
                 let asked = if running { name.as_bytes() } else { b"" };
-                let kind = modem.line(framer.line(), asked);
+                let kind = if framer.is_continued() {
+                    Line::Info
+                } else {
+                    modem.line(framer.line(), asked)
+                };
                 if let Line::Urc(Urc::Restarted | Urc::Saving) = kind {
                     tap.restarted();
                 }

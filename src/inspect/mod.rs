@@ -32,6 +32,7 @@ mod grammar;
 mod label;
 mod material;
 mod pem;
+mod pem_text;
 mod sniff;
 mod unsuitable;
 
@@ -40,6 +41,7 @@ pub use check::{Misplaced, check, check_pair};
 pub(crate) use decoder::Decoder;
 pub use fingerprint::Fingerprint;
 pub use material::{Certificate, Container, Content, KeyFormat, KeyType, Material, PrivateKey};
+pub use pem_text::Pem;
 pub use unsuitable::{Block, Unsuitable};
 
 use der::Walker;

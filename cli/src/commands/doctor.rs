@@ -1,27 +1,25 @@
 //! `sectag doctor`: everything that a connection needs, in order, with what to do about the first that is missing.
 
-use std::path::PathBuf;
-
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
 use sectag::{
-    AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Kind, Registration,
-    ServerName, SimState, Sockets, Status,
+    AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Feature, Kind,
+    Registration, ServerName, SimState, Sockets, Status, TlsConfig,
 };
 
-use crate::args::{Doctor, LocalFiles, Server, TlsArgs};
+use crate::args::{Doctor, Server, TlsArgs};
+use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
 use crate::hints::{self, Target};
-use crate::local_file::{self, LocalFile};
 use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{self, Job, Session};
 use crate::tls;
 
 pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
     let list = List { report };
     // Mistakes of this computer's own files are found before the modem is touched.
-    let local = local(&args.files, &list)?;
+    let local = local(args, &list).await?;
     let examination = Examination {
         args,
         list,
@@ -60,20 +58,11 @@ impl List<'_> {
     }
 }
 
-fn local(files: &LocalFiles, list: &List<'_>) -> Result<Vec<LocalFile>, Failure> {
+async fn local(args: &Doctor, list: &List<'_>) -> Result<Vec<CredentialFile>, Failure> {
     const WHAT: &str = "files on this computer";
-    let mut found = Vec::new();
-    let given: [(&Option<PathBuf>, Kind); 3] = [
-        (&files.ca, Kind::Ca),
-        (&files.cert, Kind::ClientCertificate),
-        (&files.key, Kind::PrivateKey),
-    ];
-    for (path, kind) in given {
-        let Some(path) = path else { continue };
-        let file = local_file::read(path, kind).map_err(|failure| list.fails(WHAT, failure))?;
-        found.push(file);
-    }
-    local_file::check_together(&found).map_err(|failure| list.fails(WHAT, failure))?;
+    let found = credential_file::read(args.files.paths(), args.modem.modem)
+        .await
+        .map_err(|failure| list.fails(WHAT, failure))?;
     if !found.is_empty() {
         let kinds: Vec<String> = found.iter().map(|file| file.kind.to_string()).collect();
         let detail = format!("{}: of the right kind", kinds.join(", "));
@@ -85,18 +74,13 @@ fn local(files: &LocalFiles, list: &List<'_>) -> Result<Vec<LocalFile>, Failure>
 struct Examination<'a> {
     args: &'a Doctor,
     list: List<'a>,
-    local: Vec<LocalFile>,
+    local: Vec<CredentialFile>,
     report: &'a Report,
 }
 
 impl Job for Examination<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (control, sockets) = (session.control, session.sockets);
         self.list
             .ok("port", &format!("{} is open", self.args.modem.port))?;
         let step = self
@@ -105,7 +89,7 @@ impl Job for Examination<'_> {
         let status = control.status().await;
         drop(step);
         self.modem(&status)?;
-        let now = self.clock(control).await?;
+        let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
             return Ok(());
         };
@@ -114,6 +98,7 @@ impl Job for Examination<'_> {
             private_ca: self.args.private_ca,
             accept_missing: self.args.accept_missing.clone(),
         };
+        self.firmware(sockets, &tls)?;
         self.credentials(control, &tls, now).await?;
         match &self.args.host {
             Some(server) => self.connection(control, sockets, &tls, server).await,
@@ -172,13 +157,12 @@ impl Examination<'_> {
         self.list.ok("data connection", address)
     }
 
-    async fn clock<M: Modem>(&self, control: Control<'_, M>) -> Result<DateTime, Failure> {
+    async fn clock<M: Modem>(&self, session: &Session<'_, M>) -> Result<DateTime, Failure> {
         const WHAT: &str = "clock";
         let fails = |failure| self.list.fails(WHAT, failure);
-        session::set_clock(control, &self.args.modem, self.report)
-            .await
-            .map_err(fails)?;
-        let now = control
+        session.set_clock().await.map_err(fails)?;
+        let now = session
+            .control
             .clock()
             .await
             .map_err(|error| fails(hints::at("the modem's clock", &error)))?;
@@ -197,6 +181,21 @@ impl Examination<'_> {
         }
     }
 
+    /// What no credential and no server can mend.
+    fn firmware<M: Modem>(&self, sockets: Sockets<'_, M>, tls: &TlsArgs) -> Result<(), Failure> {
+        const WHAT: &str = "firmware";
+        match sockets.admit(&TlsConfig::new(tls.tag)) {
+            Err(error @ ConnectError::Firmware { .. }) => {
+                Err(self.list.fails(WHAT, hints::connect_at_all(&error)))
+            }
+            Err(error @ ConnectError::Lacks(Feature::FlowControl)) => Err(self
+                .list
+                .fails("flow control", hints::connect_at_all(&error))),
+            // The rest is for the policy and for the server to decide.
+            _ => self.list.ok(WHAT, "TLS sockets can be used"),
+        }
+    }
+
     /// Presence, and size against the local files: another size is another content, the same size proves nothing.
     async fn credentials<M: Modem>(
         &self,
@@ -208,8 +207,8 @@ impl Examination<'_> {
         let tag = tls.tag;
         let mut stored = Vec::new();
         control
-            .list(&mut |entry| {
-                if entry.tag == tag {
+            .list_tag(tag, &mut |entry| {
+                if entry.elsewhere.is_none() {
                     stored.push(entry);
                 }
             })
@@ -219,8 +218,21 @@ impl Examination<'_> {
                 self.list.fails(WHAT, failure)
             })?;
         let has = |kind| stored.iter().find(|entry| entry.kind == kind);
+        // A firmware may well have both.
+        let elsewhere = if stored.len() < Kind::ALL.len() {
+            control.elsewhere(tag).await.map_err(|error| {
+                let failure = hints::credential("looking for credentials elsewhere", &error);
+                self.list.fails(WHAT, failure)
+            })?
+        } else {
+            None
+        };
         let missing = |kind: Kind, option: &str| {
-            let failure = Failure::new(format!("tag {tag} holds no {kind}")).hint(format!(
+            let failure = match elsewhere {
+                Some(found) => hints::unsuitable(&format!("tag {tag} holds no {kind}"), &found),
+                None => Failure::new(format!("tag {tag} holds no {kind}")),
+            };
+            let failure = failure.hint(format!(
                 "store it: sectag credentials store --modem {} --port {} --tag {tag} {option}",
                 self.args.modem.modem.as_str(),
                 self.args.modem.port
@@ -245,7 +257,7 @@ impl Examination<'_> {
             let Some(entry) = has(file.kind) else {
                 continue;
             };
-            let (here, there) = (file.content.len(), entry.len);
+            let (here, there) = (file.len(), entry.len);
             if let Some(there) = there.filter(|there| *there != here) {
                 let kind = file.kind;
                 let failure = Failure::new(format!(
@@ -254,6 +266,9 @@ impl Examination<'_> {
                 .hint("it is another one: store the file, or give the one that was stored");
                 return Err(self.list.fails(WHAT, failure));
             }
+        }
+        if let Some(found) = elsewhere {
+            self.list.line("info", WHAT, &found.to_string())?;
         }
         let kinds: Vec<String> = stored.iter().map(|entry| entry.kind.to_string()).collect();
         self.list
@@ -270,7 +285,7 @@ impl Examination<'_> {
         const WHAT: &str = "connection";
         let prober = Prober {
             names: Names::System,
-            files: Files::read(&self.args.files)?,
+            files: Files::of(&self.local),
         };
         let (host, port) = (server.host.as_str(), server.port);
         let fails = |failure| self.list.fails(WHAT, failure);
@@ -293,6 +308,14 @@ impl Examination<'_> {
             Err(error) => {
                 let what = match error.causes().next() {
                     _ if matches!(error, ConnectError::Unverifiable(_)) => "verification",
+                    _ if matches!(
+                        error,
+                        ConnectError::Lacks(Feature::SuiteChoice)
+                            | ConnectError::SuiteNotAllowed { .. }
+                    ) =>
+                    {
+                        "cipher suites"
+                    }
                     Some(Cause::NameUnknown | Cause::NameUnknownHere) => "DNS",
                     _ => WHAT,
                 };

@@ -20,6 +20,11 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
     // Before `ready` is printed: a signal right behind it must find the link removed.
     let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
     let modem = modem(&args)?;
+    if let Some(text) = &args.fault {
+        let script = sectag_simulator::fault(text)
+            .map_err(|reason| Failure::new(format!("--fault: {reason}")))?;
+        modem.set_script(script);
+    }
     match select(serve(modem, &args, report), stop.requested()).await {
         Either::First(result) => result,
         Either::Second(()) => Ok(()),

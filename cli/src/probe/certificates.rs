@@ -10,15 +10,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error};
-use sectag::inspect::{self, Content, Inspector, Material};
+use sectag::inspect::{self, Content};
 
 use super::Files;
-
-pub(super) fn material(content: &[u8]) -> Option<Material> {
-    let mut inspector = Inspector::new();
-    inspector.feed(content);
-    inspector.finish().ok()
-}
+use crate::credential_file::material;
 
 pub(super) fn inspect(certificate: &CertificateDer<'_>) -> Option<inspect::Certificate> {
     match material(certificate)?.content {

@@ -22,9 +22,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use self::tls::{Attempt, Client, Offer};
-use crate::args::{LocalFiles, ProbeArgs};
+use crate::args::{ModemName, ProbeArgs};
+use crate::credential_file::{self, CredentialFile};
 use crate::failure::{Failure, Findings};
-use crate::local_file;
 use crate::mqtt::Login;
 use crate::report::Report;
 use crate::session::host_clock;
@@ -63,19 +63,15 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// From the options `--ca`, `--cert` and `--key`.
-    pub(crate) fn read(args: &LocalFiles) -> Result<Self, Failure> {
-        let mut files = Self::default();
-        if let Some(path) = &args.ca {
-            files.ca = Some(local_file::read(path, Kind::Ca)?.content);
+    pub(crate) fn of(read: &[CredentialFile]) -> Self {
+        let find = |kind| {
+            let file = read.iter().find(|file| file.kind == kind);
+            file.map(|file| file.content().to_vec())
+        };
+        Self {
+            ca: find(Kind::Ca),
+            client: find(Kind::ClientCertificate).zip(find(Kind::PrivateKey)),
         }
-        if let (Some(certificate), Some(key)) = (&args.cert, &args.key) {
-            files.client = Some((
-                local_file::read(certificate, Kind::ClientCertificate)?.content,
-                local_file::read(key, Kind::PrivateKey)?.content,
-            ));
-        }
-        Ok(files)
     }
 }
 
@@ -87,13 +83,17 @@ pub(crate) struct Prober {
 
 impl Prober {
     /// When the user asked for it.
-    pub(crate) fn from_args(args: &ProbeArgs) -> Result<Option<Self>, Failure> {
+    pub(crate) async fn from_args(
+        args: &ProbeArgs,
+        modem: ModemName,
+    ) -> Result<Option<Self>, Failure> {
         if !args.probe {
             return Ok(None);
         }
+        let files = credential_file::read(args.files.paths(), modem).await?;
         Ok(Some(Self {
             names: Names::System,
-            files: Files::read(&args.files)?,
+            files: Files::of(&files),
         }))
     }
 

@@ -1,21 +1,34 @@
+use std::io;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use sectag_test_support::pki::Pki;
-use sectag_test_support::tls_server::{TlsListener, server_config};
+use sectag_test_support::tls_server::{self, TlsListener, TlsStream, server_config};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::process::Modem;
 
-/// A TLS server that demands a client certificate and sends back what it gets.
-pub(crate) struct Echo {
-    pub(crate) port: u16,
+/// A TLS server that demands a client certificate.
+pub(crate) struct Server {
+    port: u16,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Echo {
-    pub(crate) fn start() -> Self {
+impl Server {
+    /// One that sends back what it gets.
+    pub(crate) fn echo() -> Self {
+        Self::start(tls_server::echo)
+    }
+
+    /// Serves every connection with `handler`.
+    pub(crate) fn start<H, Fut, T>(handler: H) -> Self
+    where
+        H: Fn(TlsStream<TcpStream>) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = io::Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
         let (report, reported) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
@@ -26,7 +39,7 @@ impl Echo {
             runtime.block_on(async {
                 let pki = Pki::shared();
                 let config = server_config(pki.server(), Some(&pki.ca_pem()));
-                let listener = TlsListener::echo(config).await.unwrap();
+                let listener = TlsListener::start(config, handler).await.unwrap();
                 report.send(listener.port()).unwrap();
                 let _ = stopped.await;
             });
@@ -37,27 +50,24 @@ impl Echo {
             thread: Some(thread),
         }
     }
-}
 
-impl Echo {
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 }
 
-impl Drop for Echo {
+impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-#[test]
-fn input_comes_back_through_the_modem() {
-    let echo = Echo::start();
-    let map = format!("echo.sectag.test:443=127.0.0.1:{}", echo.port);
+pub(crate) fn input_comes_back_through_the_modem() {
+    let echo = Server::echo();
+    let map = format!("echo.sectag.test:443=127.0.0.1:{}", echo.port());
     // The server's certificate is for another name, and this modem's firmware would notice.
-    let localhost = format!("localhost:{}", echo.port);
+    let localhost = format!("localhost:{}", echo.port());
     let modem = Modem::start(&[
         "--map",
         &map,

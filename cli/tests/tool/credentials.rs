@@ -3,15 +3,14 @@ use std::path::Path;
 use sectag::Digest;
 use sectag_test_support::pki::Pki;
 
-use crate::connect::Echo;
+use crate::connect::Server;
 use crate::process::{Modem, credentials};
 
 fn sha256(path: &str) -> String {
     Digest::of(&std::fs::read(path).unwrap()).to_string()
 }
 
-#[test]
-fn stored_listed_and_removed_over_a_terminal() {
+pub(crate) fn stored_listed_and_removed_over_a_terminal() {
     let modem = Modem::start(&["--turnaround-ms", "5", "--chunk", "7", "--seed", "3"]);
     let pki = credentials();
     let (ca, cert, key) = (
@@ -85,8 +84,7 @@ fn stored_listed_and_removed_over_a_terminal() {
         .expect(0);
 }
 
-#[test]
-fn the_trace_shows_commands_and_no_contents() {
+pub(crate) fn the_trace_shows_commands_and_no_contents() {
     let modem = Modem::start(&[]);
     let pki = credentials();
     let key = pki.file("client.key");
@@ -104,8 +102,7 @@ fn the_trace_shows_commands_and_no_contents() {
     assert!(!ended.stderr.contains(&line[..16]), "{}", ended.stderr);
 }
 
-#[test]
-fn a_tag_that_the_modem_cannot_name_is_refused() {
+pub(crate) fn a_tag_that_the_modem_cannot_name_is_refused() {
     let modem = Modem::start(&[]);
     let pki = credentials();
     let options = ["--tag", "1000000", "--ca", &pki.file("ca.pem")];
@@ -113,8 +110,7 @@ fn a_tag_that_the_modem_cannot_name_is_refused() {
     assert!(ended.stderr.contains("999999"), "{}", ended.stderr);
 }
 
-#[test]
-fn verified_by_content_and_not_by_size() {
+pub(crate) fn verified_by_content_and_not_by_size() {
     let modem = Modem::start(&[]);
     let pki = credentials();
     let (ca, cert, key) = (
@@ -152,8 +148,7 @@ fn verified_by_content_and_not_by_size() {
     ended.expect_hint("--ca, --cert would be sent");
 }
 
-#[test]
-fn der_is_converted() {
+pub(crate) fn der_is_converted() {
     let modem = Modem::start(&[]);
     let pki = credentials();
     let ca = pki.file("ca.pem");
@@ -179,9 +174,8 @@ fn der_is_converted() {
     }
 }
 
-#[test]
-fn new_credentials_replace_the_old_once_they_have_worked() {
-    let echo = Echo::start();
+pub(crate) fn new_credentials_replace_the_old_once_they_have_worked() {
+    let echo = Server::echo();
     let server = format!("localhost:{}", echo.port());
     let modem = Modem::start(&[]);
     let pki = credentials();
@@ -241,8 +235,7 @@ fn new_credentials_replace_the_old_once_they_have_worked() {
     assert_eq!(listed(&modem), ["2", "2", "2"]);
 }
 
-#[test]
-fn a_modem_that_makes_no_keys_says_so() {
+pub(crate) fn a_modem_that_makes_no_keys_says_so() {
     let options = [
         "credentials",
         "csr",

@@ -1,7 +1,6 @@
 use crate::process::run;
 
-#[test]
-fn the_demo_succeeds_and_adds_up() {
+pub(crate) fn the_demo_succeeds_and_adds_up() {
     let ended = run(&["demo", "--json"]).expect(0);
     let numbers = |key: &str| -> Vec<u64> {
         let key = format!("\"{key}\":");

@@ -3,12 +3,12 @@
 use sectag_simulator::{Options, Sim};
 use sectag_test_support::pki::Pki;
 
-use crate::connect::Echo;
+use crate::connect::Server;
 use crate::process::{Ended, Modem, credentials, run};
 use crate::surroundings;
 
 #[track_caller]
-fn failed_at(ended: Ended, check: &str, hint: &str) {
+pub(crate) fn failed_at(ended: Ended, check: &str, hint: &str) {
     let failed: Vec<&str> = ended
         .stdout
         .lines()
@@ -25,12 +25,11 @@ fn failed_at(ended: Ended, check: &str, hint: &str) {
     ended.expect_hint(hint);
 }
 
-#[test]
-fn all_is_well_up_to_the_connection() {
-    let echo = Echo::start();
+pub(crate) fn all_is_well_up_to_the_connection() {
+    let echo = Server::echo();
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     modem.provision("3");
-    let server = format!("localhost:{}", echo.port);
+    let server = format!("localhost:{}", echo.port());
     let pki = credentials();
     let (ca, cert, key) = (
         pki.file("ca.pem"),
@@ -83,12 +82,11 @@ fn all_is_well_up_to_the_connection() {
     );
 }
 
-#[test]
-fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
-    let echo = Echo::start();
+pub(crate) fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
+    let echo = Server::echo();
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     modem.provision("3");
-    let server = format!("localhost:{}", echo.port);
+    let server = format!("localhost:{}", echo.port());
     let other = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(other.path(), Pki::new().ca_pem()).unwrap();
     let other = other.path().to_str().unwrap();
@@ -139,8 +137,7 @@ fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
     failed_at(ended, "connection", "nothing answers at this host and port");
 }
 
-#[test]
-fn the_first_obstacle_is_named() {
+pub(crate) fn the_first_obstacle_is_named() {
     let modem = Modem::start(&["--turnaround-ms", "5"]);
     let server = ["--host", "localhost:1", "--tag", "3"];
     failed_at(
@@ -199,8 +196,7 @@ fn the_first_obstacle_is_named() {
     );
 }
 
-#[test]
-fn files_and_ports_are_checked_first() {
+pub(crate) fn files_and_ports_are_checked_first() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     let doctor = |more: &[&str]| {

@@ -1,4 +1,7 @@
-//! The real binary against simulated modems and real brokers.
+//! The real binary against simulated modems and real brokers, in real time.
+//!
+//! Most of that time they wait, for modems and for silences that the protocol demands, so many more of them run at
+//! once than there are processors. libtest takes its number from the environment, hence another harness.
 
 mod connect;
 mod credentials;
@@ -13,3 +16,99 @@ mod simulate;
 mod status;
 mod surroundings;
 mod usage;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+const AT_ONCE: usize = 12;
+
+/// A test that is not listed is code that nobody calls, which clippy refuses.
+macro_rules! tests {
+    ($($module:ident { $($test:ident),+ $(,)? })+) => {
+        vec![$($(Trial::test(
+            concat!(stringify!($module), "::", stringify!($test)),
+            || { $module::$test(); Ok(()) },
+        ),)+)+]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    // In this order, so those that take longest come first.
+    libtest_mimic::run(&arguments, all()).exit_code()
+}
+
+fn all() -> Vec<Trial> {
+    tests! {
+        scenarios {
+            each_names_its_cause_and_ends_as_it_should,
+        }
+        nrf9160 {
+            native_2_1_shows_its_numbers_and_refuses_to_connect,
+            native_3_1_takes_a_record_of_5_kib_and_survives_a_reset,
+            a_key_made_in_the_modem_serves_for_mutual_tls,
+            keys_under_the_other_scheme_are_explained,
+            the_doctor_names_what_this_modem_alone_lacks,
+            what_is_published_through_one_dialect_comes_through_another,
+        }
+        doctor {
+            all_is_well_up_to_the_connection,
+            what_the_modem_has_one_number_for_is_told_apart_from_here,
+            the_first_obstacle_is_named,
+            files_and_ports_are_checked_first,
+        }
+        mqtt {
+            what_one_publishes_the_other_prints,
+            an_interrupt_ends_a_subscription_in_order,
+            passwords_come_from_environment_input_or_file,
+            failures_say_what_to_do,
+        }
+        credentials {
+            stored_listed_and_removed_over_a_terminal,
+            the_trace_shows_commands_and_no_contents,
+            a_tag_that_the_modem_cannot_name_is_refused,
+            verified_by_content_and_not_by_size,
+            der_is_converted,
+            new_credentials_replace_the_old_once_they_have_worked,
+            a_modem_that_makes_no_keys_says_so,
+        }
+        usage {
+            usage_errors_exit_with_2,
+            an_unknown_modem_lists_the_known_ones,
+            a_port_that_is_not_there_is_an_error_with_a_hint,
+            a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened,
+            a_silent_port_names_speed_and_wiring,
+            a_scenario_or_dialect_that_a_modem_does_not_have_is_refused,
+        }
+        connect {
+            input_comes_back_through_the_modem,
+        }
+        record {
+            a_status_is_recorded_word_by_word,
+            provisioning_and_login_leave_no_secret,
+            a_failure_is_recorded_and_nothing_overwritten,
+            only_what_talks_to_a_modem_can_be_recorded,
+        }
+        demo {
+            the_demo_succeeds_and_adds_up,
+        }
+        surroundings {
+            a_clock_that_the_network_does_not_set_is_set_from_the_host,
+            a_pin_is_used_masked_and_asked_for,
+            a_missing_sim_is_named,
+        }
+        status {
+            everything_known_is_printed_for_people_and_programs,
+            what_is_known_without_a_network_is_printed_and_the_reason_named,
+            a_modem_of_another_operator_is_named,
+        }
+        simulate {
+            signals_end_it_and_remove_the_link,
+            a_file_that_is_no_link_is_not_replaced,
+            tcp_names_the_port_to_use,
+            dialects_of_the_nrf9160,
+        }
+    }
+}

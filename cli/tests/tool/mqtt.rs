@@ -20,8 +20,7 @@ fn publish(modem: &Modem, more: &[&str]) -> Ended {
     modem.run(&["publish"], &options(more))
 }
 
-#[test]
-fn what_one_publishes_the_other_prints() {
+pub(crate) fn what_one_publishes_the_other_prints() {
     let broker = broker(&MosquittoOptions::new());
     let (here, there) = (
         Modem::with_broker(broker.port()),
@@ -83,8 +82,7 @@ fn what_one_publishes_the_other_prints() {
     );
 }
 
-#[test]
-fn an_interrupt_ends_a_subscription_in_order() {
+pub(crate) fn an_interrupt_ends_a_subscription_in_order() {
     let broker = broker(&MosquittoOptions::new());
     let modem = Modem::with_broker(broker.port());
     modem.provision("5");
@@ -95,8 +93,7 @@ fn an_interrupt_ends_a_subscription_in_order() {
     assert!(broker.log().contains("disconnected"), "{}", broker.log());
 }
 
-#[test]
-fn passwords_come_from_environment_input_or_file() {
+pub(crate) fn passwords_come_from_environment_input_or_file() {
     let broker = broker(&MosquittoOptions::new().user("device", "correct horse"));
     let modem = Modem::with_broker(broker.port());
     modem.provision("5");
@@ -141,8 +138,7 @@ fn passwords_come_from_environment_input_or_file() {
     direct.expect_hint("--username and --password");
 }
 
-#[test]
-fn failures_say_what_to_do() {
+pub(crate) fn failures_say_what_to_do() {
     let broker = broker(&MosquittoOptions::new());
     let modem = Modem::with_broker(broker.port());
     let message = ["--topic", "t", "--message", "m"];

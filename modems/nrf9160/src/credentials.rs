@@ -12,7 +12,8 @@ use core::convert::Infallible;
 use embassy_time::{Duration, with_timeout};
 use sectag::at::{Fields, InvalidInput, answer};
 use sectag::{
-    At, AtError, Code, Comparison, CredentialError, Digest, Hasher, Kind, Source, Stored, Tag,
+    At, AtError, Code, Comparison, CredentialError, Digest, Elsewhere, Feature, Hasher, Kind,
+    Reads, Source, Stored, Tag,
 };
 use zeroize::Zeroizing;
 
@@ -62,35 +63,22 @@ pub(crate) async fn of_tag(
 ) -> Result<(), AtError> {
     match modem.firmware.get().store() {
         Store::Modem => {
-            let args = [Arg::Int(1), Arg::Int(tag.0)];
-            let list = Command::<QUICK>::new("%CMNG", &args);
-            tolerate(
-                at.lines(&list, &mut |line| {
-                    if let Some((listed, of, digest)) = item(line)
-                        && listed == tag.0
-                        && let Some(of) = kind(of)
-                    {
-                        found(of, digest);
-                    }
-                })
-                .await,
-            )
+            in_modem(at, tag.0, &mut |of, digest| {
+                if let Some(of) = kind(of) {
+                    found(of, digest);
+                }
+            })
+            .await
         }
         Store::Mapped => {
             for of in Kind::ALL {
                 let place = tag.0.saturating_mul(10) + number(of);
-                let args = [Arg::Int(1), Arg::Int(place)];
-                let list = Command::<QUICK>::new("%CMNG", &args);
-                tolerate(
-                    at.lines(&list, &mut |line| {
-                        if let Some((listed, 0, digest)) = item(line)
-                            && listed == place
-                        {
-                            found(of, digest);
-                        }
-                    })
-                    .await,
-                )?;
+                in_modem(at, place, &mut |type_0, digest| {
+                    if type_0 == 0 {
+                        found(of, digest);
+                    }
+                })
+                .await?;
             }
             Ok(())
         }
@@ -135,7 +123,10 @@ async fn settings(at: At<'_>, found: &mut dyn FnMut(Tag, Kind)) -> Result<(), At
     let args = [Arg::Int(1)];
     let list = Command::<QUICK>::new("#XCMNG", &args);
     let mut tries = 8;
+    // Of earlier tries, which show the same.
+    let mut told = 0;
     loop {
+        let mut shown = 0;
         let listed = at
             .lines(&list, &mut |line| {
                 let Some(text) = answer(line, "#XCMNG:") else {
@@ -143,10 +134,14 @@ async fn settings(at: At<'_>, found: &mut dyn FnMut(Tag, Kind)) -> Result<(), At
                 };
                 let mut fields = Fields::new(text);
                 if let (Some(tag), Some(of)) = (fields.int(), fields.int().and_then(kind)) {
-                    found(Tag(tag), of);
+                    shown += 1;
+                    if shown > told {
+                        found(Tag(tag), of);
+                    }
                 }
             })
             .await;
+        told = told.max(shown);
         tries -= 1;
         match listed {
             Err(AtError::Refused(_)) if tries > 0 => {}
@@ -155,9 +150,28 @@ async fn settings(at: At<'_>, found: &mut dyn FnMut(Tag, Kind)) -> Result<(), At
     }
 }
 
+/// Refuses what this firmware would lose bytes of.
+fn check_link<E>(modem: &Nrf9160) -> Result<(), CredentialError<E>> {
+    if modem.hears_all() {
+        Ok(())
+    } else {
+        Err(CredentialError::Lacks(Feature::FlowControl))
+    }
+}
+
 /// Leaves the network, which a change in the modem's store needs (518 otherwise).
 async fn offline<E>(modem: &Nrf9160, at: At<'_>) -> Result<(), CredentialError<E>> {
-    if modem.firmware.get().store() == Store::Settings || modem.offline.get() {
+    if modem.firmware.get().store() == Store::Settings {
+        return Ok(());
+    }
+    leave_network(modem, at).await
+}
+
+pub(crate) async fn leave_network<E>(
+    modem: &Nrf9160,
+    at: At<'_>,
+) -> Result<(), CredentialError<E>> {
+    if modem.offline.get() {
         return Ok(());
     }
     if at.has_sockets() && !modem.config.end_connections {
@@ -188,6 +202,7 @@ pub(crate) async fn store<S: Source>(
     kind: Kind,
     content: &mut S,
 ) -> Result<(), CredentialError<S::Error>> {
+    check_link(modem)?;
     check_tag(modem, tag).map_err(CredentialError::InvalidInput)?;
     let kept = modem.firmware.get().store();
     let limit = if kept == Store::Mapped {
@@ -346,7 +361,6 @@ pub(crate) async fn list(
     let store = modem.firmware.get().store();
     if store == Store::Settings {
         settings(at, &mut |tag, kind| found(Stored::new(tag, kind, None))).await?;
-        return Ok(());
     }
     let args = [Arg::Int(1)];
     let all = Command::<QUICK>::new("%CMNG", &args);
@@ -355,22 +369,132 @@ pub(crate) async fn list(
             let Some((number, of, digest)) = item(line).filter(|item| item.0 <= TAG_LIMIT) else {
                 return;
             };
-            let (tag, of, place) = match store {
-                // What else there is, native TLS does not see.
-                Store::Mapped if of == 0 => (number / 10, number % 10, Some(number)),
-                Store::Mapped => return,
-                _ => (number, of, None),
+            let mapped = store == Store::Mapped && of == 0 && kind(number % 10).is_some();
+            let (tag, of) = if mapped {
+                (number / 10, number % 10)
+            } else {
+                (number, of)
             };
             if let Some(of) = kind(of) {
                 let mut stored = Stored::new(Tag(tag), of, None);
                 stored.digest = digest;
-                stored.place = place;
+                stored.place = mapped.then_some(number);
+                stored.elsewhere = elsewhere_in_modem(store, Tag(tag)).filter(|_| !mapped);
                 found(stored);
             }
         })
         .await;
-    tolerate(listed)?;
+    match tolerate(listed) {
+        // The modem itself would tell a number: its answer is longer than the firmware's buffer (sheet 1.4).
+        Err(AtError::Refused(Code::Plain)) => Err(CredentialError::ListTooLong),
+        listed => Ok(listed?),
+    }
+}
+
+pub(crate) async fn list_tag(
+    modem: &Nrf9160,
+    at: At<'_>,
+    tag: Tag,
+    found: &mut dyn FnMut(Stored),
+) -> Result<(), CredentialError<Infallible>> {
+    check_tag(modem, tag).map_err(CredentialError::InvalidInput)?;
+    let store = modem.firmware.get().store();
+    of_tag(modem, at, tag, &mut |of, digest| {
+        let mut stored = Stored::new(tag, of, None);
+        stored.digest = digest;
+        stored.place = (store == Store::Mapped).then(|| tag.0 * 10 + number(of));
+        found(stored);
+    })
+    .await?;
+    if store != Store::Modem
+        && let Some(elsewhere) = elsewhere(modem, at, tag).await?
+    {
+        in_modem(at, tag.0, &mut |of, digest| {
+            if let Some(of) = kind(of) {
+                let mut stored = Stored::new(tag, of, None);
+                stored.digest = digest;
+                stored.elsewhere = Some(elsewhere);
+                found(stored);
+            }
+        })
+        .await?;
+    }
     Ok(())
+}
+
+/// What the modem's own store holds under this very number.
+async fn in_modem(
+    at: At<'_>,
+    number: u32,
+    found: &mut dyn FnMut(u32, Option<Digest>),
+) -> Result<(), AtError> {
+    let args = [Arg::Int(1), Arg::Int(number)];
+    let list = Command::<QUICK>::new("%CMNG", &args);
+    let listed = at
+        .lines(&list, &mut |line| {
+            if let Some((listed, of, digest)) = item(line)
+                && listed == number
+            {
+                found(of, digest);
+            }
+        })
+        .await;
+    tolerate(listed)
+}
+
+/// What the TLS in use has to do with an item of the modem's own store that it does not read.
+fn elsewhere_in_modem(store: Store, tag: Tag) -> Option<Elsewhere> {
+    let reads = match store {
+        Store::Modem => return None,
+        Store::Mapped => Reads::Numbers(tag.0.saturating_mul(10)),
+        Store::Settings => Reads::Store("#XCMNG"),
+    };
+    Some(Elsewhere::new(tag, "%CMNG", reads))
+}
+
+/// Credentials of the tag under the other scheme (sheet 7.4).
+pub(crate) async fn elsewhere(
+    modem: &Nrf9160,
+    at: At<'_>,
+    tag: Tag,
+) -> Result<Option<Elsewhere>, AtError> {
+    let store = modem.firmware.get().store();
+    if store != Store::Modem {
+        let mut types = 0_u8;
+        in_modem(at, tag.0, &mut |of, _| types |= 1 << of.min(7)).await?;
+        // A lone type 0 may be one of another tag's three, if there are others of them.
+        let alone = types == 1 && kind(tag.0 % 10).is_some() && store == Store::Mapped;
+        if types & 0b111 != 0 && !(alone && has_siblings(at, tag.0).await?) {
+            return Ok(elsewhere_in_modem(store, tag));
+        }
+    }
+    let mapped = tag
+        .0
+        .checked_mul(10)
+        .filter(|first| *first <= TAG_LIMIT - 2);
+    if let (Store::Modem | Store::Settings, Some(first)) = (store, mapped) {
+        let mut any = false;
+        for number in first..first + 3 {
+            in_modem(at, number, &mut |of, _| any |= of == 0).await?;
+        }
+        let reads = if store == Store::Modem {
+            Reads::Tag
+        } else {
+            Reads::Store("#XCMNG of this version")
+        };
+        return Ok(any.then_some(Elsewhere::new(tag, "#XCMNG of SLM 2.0 to 2.5", reads)));
+    }
+    Ok(None)
+}
+
+/// Whether other numbers of the same three hold a type 0.
+async fn has_siblings(at: At<'_>, number: u32) -> Result<bool, AtError> {
+    let first = number - number % 10;
+    let mut any = false;
+    for other in (first..first.saturating_add(3)).filter(|other| *other != number) {
+        in_modem(at, other, &mut |of, _| any |= of == 0).await?;
+    }
+    Ok(any)
 }
 
 pub(crate) async fn remove(
@@ -392,15 +516,23 @@ pub(crate) async fn remove(
     Ok(())
 }
 
+/// Deletes an item of the modem's own store, if it is there.
+pub(crate) async fn delete_in_modem(at: At<'_>, tag: Tag, kind: u32) -> Result<(), AtError> {
+    let args = [Arg::Int(3), Arg::Int(tag.0), Arg::Int(kind)];
+    match at.send(&Command::<STORE>::new("%CMNG", &args)).await {
+        Ok(_) | Err(AtError::Refused(Code::Cme(513))) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 async fn delete(modem: &Nrf9160, at: At<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
+    if modem.firmware.get().store() == Store::Modem {
+        return delete_in_modem(at, tag, number(kind)).await;
+    }
     let args = [Arg::Int(3), Arg::Int(tag.0), Arg::Int(number(kind))];
-    let native = modem.firmware.get().store() != Store::Modem;
-    let name = if native { "#XCMNG" } else { "%CMNG" };
-    match at.send(&Command::<STORE>::new(name, &args)).await {
-        Ok(_) => Ok(()),
-        // 513: there was none. `#XCMNG` has no numbers of its own.
-        Err(AtError::Refused(Code::Cme(513))) => Ok(()),
-        Err(AtError::Refused(Code::Plain)) if native => Ok(()),
+    match at.send(&Command::<STORE>::new("#XCMNG", &args)).await {
+        // There was none: it has no numbers of its own to say so.
+        Ok(_) | Err(AtError::Refused(Code::Plain)) => Ok(()),
         Err(error) => Err(error),
     }
 }

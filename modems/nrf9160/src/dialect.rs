@@ -5,6 +5,8 @@ use sectag::at::Fields;
 use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 
+use crate::Restart;
+
 /// Where a native TLS build keeps its credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -25,20 +27,33 @@ pub(crate) struct Release {
     pub(crate) errno: bool,
     /// The mode switch behind `OK` may be late (PR 7951).
     pub(crate) late_data_mode: bool,
+    /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
+    pub(crate) deaf: bool,
+    /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
+    pub(crate) tells_suite: bool,
     /// Where a native build keeps credentials.
     native: Store,
     /// Record limit of a native build (sheet 7.5).
     native_record: u16,
 }
 
-static RELEASES: [Release; 6] = {
+static RELEASES: [Release; 7] = {
     const FIRST: Release = Release {
         from: (0, 0),
         unit: 1240,
         errno: true,
         late_data_mode: true,
+        deaf: true,
+        tells_suite: false,
         native: Store::Mapped,
         native_record: 5120,
+    };
+    const LATER: Release = Release {
+        late_data_mode: false,
+        deaf: false,
+        tells_suite: true,
+        unit: 2048,
+        ..FIRST
     };
     [
         FIRST,
@@ -54,20 +69,22 @@ static RELEASES: [Release; 6] = {
             ..FIRST
         },
         Release {
+            from: (2, 5),
+            ..LATER
+        },
+        Release {
             from: (2, 6),
-            late_data_mode: false,
-            unit: 2048,
             errno: false,
             native: Store::Settings,
             native_record: 4096,
+            ..LATER
         },
         Release {
             from: (3, 1),
-            late_data_mode: false,
-            unit: 2048,
             errno: false,
             native: Store::Settings,
             native_record: 8192,
+            ..LATER
         },
         SERIAL_MODEM,
     ]
@@ -78,6 +95,8 @@ const SERIAL_MODEM: Release = Release {
     unit: 1,
     errno: false,
     late_data_mode: false,
+    deaf: false,
+    tells_suite: true,
     native: Store::Modem,
     native_record: 2048,
 };
@@ -92,12 +111,12 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// The newest SLM, until it is known.
     pub(crate) const UNKNOWN: Self = Self {
-        row: 4,
+        row: 5,
         native: false,
     };
     /// Serial Modem: a handle in every command.
     pub(crate) const SERIAL_MODEM: Self = Self {
-        row: 5,
+        row: 6,
         native: false,
     };
 
@@ -108,7 +127,7 @@ impl Firmware {
             .split('.')
             .map(|part| part.parse().unwrap_or(0));
         let version: (u16, u16) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let row = RELEASES[..5]
+        let row = RELEASES[..6]
             .iter()
             .rposition(|release| release.from <= version);
         Self {
@@ -131,6 +150,11 @@ impl Firmware {
 
     pub(crate) const fn has_handles(self) -> bool {
         self.row == Self::SERIAL_MODEM.row
+    }
+
+    /// Whether TLS is the firmware's own and not the modem's.
+    pub(crate) const fn is_native(self) -> bool {
+        self.native
     }
 
     pub(crate) fn store(self) -> Store {
@@ -220,6 +244,17 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
     }
 }
 
+/// What a line that says so tells of a restart.
+pub(crate) fn restart(line: &[u8]) -> Option<Restart> {
+    let Some(fault) = line.strip_prefix(b"#XMODEM: FAULT,0x") else {
+        return line.ends_with(b"Ready").then_some(Restart::Application);
+    };
+    let digits = fault.split(|byte| *byte == b',').next()?;
+    let digits = core::str::from_utf8(digits).ok()?;
+    let reason = u32::from_str_radix(digits, 16).ok()?;
+    Some(Restart::ModemCore { reason })
+}
+
 /// `#XAPOLL: <handle>,<bits>`.
 pub(crate) fn events(line: &[u8]) -> Option<(u8, u8)> {
     let mut fields = Fields::new(line.strip_prefix(b"#XAPOLL:")?);
@@ -282,6 +317,10 @@ mod tests {
             line(b"#XMODEM: FAULT,0x10,0x1", b"#XRECV"),
             Line::Urc(Urc::Restarted)
         );
+        let fault = restart(b"#XMODEM: FAULT,0x10,0x119f0a");
+        assert_eq!(fault, Some(Restart::ModemCore { reason: 16 }));
+        assert_eq!(restart(b"\xffReady"), Some(Restart::Application));
+        assert_eq!(restart(b"+CMEE: 0"), None);
         assert_eq!(line(b"#XRECV: 12", b"#XRECV"), Line::Payload(12));
         assert_eq!(line(b"#XRECV: 1,0,12", b"#XRECV"), Line::Payload(12));
         assert_eq!(

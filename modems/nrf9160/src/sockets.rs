@@ -4,8 +4,8 @@ use embassy_time::Duration;
 use sectag::at::{AtatCmd, Fields, InvalidInput, answer};
 use sectag::modem::{Final, Open, Received, Sent, Slot, Transfer};
 use sectag::{
-    At, AtError, Cause, Causes, Code, ConnectError, Kind, Refusal, Suites, Support, Tag, TlsConfig,
-    Verification,
+    At, AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, Tag,
+    TlsConfig, Verification,
 };
 
 use crate::commands::{Arg, CONNECT, Command, QUICK, SEND, SLOW, ask};
@@ -20,6 +20,8 @@ const NVAL: u8 = 32;
 /// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
 const DONT_WAIT: u32 = 64;
 const SO_ERROR: u32 = 4;
+/// The cipher suite used, as a TLS option (sheet 4.2).
+const SUITE: u32 = 4;
 /// Sheet 9.
 const EMSGSIZE: u32 = 122;
 /// Longest host name of `#XCONNECT`.
@@ -37,17 +39,18 @@ pub(crate) fn admit(modem: &Nrf9160, config: &TlsConfig) -> Result<(), ConnectEr
             reason: "this native TLS build of SLM 2.0 to 2.5 corrupts its heap when a TLS socket is opened: update to 2.6 or later, or use a build without native TLS and store the credentials there; a build with Nordic's fix is declared by Config::patched_native",
         });
     }
+    if !modem.hears_all() {
+        return Err(ConnectError::Lacks(Feature::FlowControl));
+    }
+    // No suite can be asked for; where one can be read, it is judged once there is a connection.
+    if config.offered_suites() != Suites::All && !modem.firmware.get().release().tells_suite {
+        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+    }
     let has = modem.capabilities_now();
     let mut hoped = has.verification;
     hoped.chain = Support::Yes;
     hoped.name = Support::Yes;
     config.check(&hoped)?;
-    // The modem offers what it has; one suite alone cannot be asked for.
-    if let Suites::Only(_) = config.offered_suites() {
-        return Err(ConnectError::Unsupported {
-            setting: "cipher suites",
-        });
-    }
     config.suites_for(&has).map(|_| ())
 }
 
@@ -73,6 +76,10 @@ pub(crate) async fn open(
         return Err(ConnectError::ClockNotSet { now });
     }
     let shows = require_credentials(modem, at, config).await?;
+    let choosy = config.offered_suites() != Suites::All;
+    if choosy && !tells_suite(modem, at).await? {
+        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+    }
 
     let handles = modem.firmware.get().has_handles();
     let handle = create(modem, at, &open).await?;
@@ -85,15 +92,14 @@ pub(crate) async fn open(
     .await
     .map_err(|error| unsupported(error, "TLS_HOSTNAME"))?;
     if modem.firmware.get().store() == Store::Modem {
-        // A session that is resumed is not verified anew. Some firmware has no such option.
+        // A session that is resumed is not verified anew. Some firmware has no such option; another refuses
+        // a line that was garbled on its way, and takes it the second time.
         let cache = u32::from(config.resumes_sessions());
-        let set = set_option(
-            at,
-            handles,
-            handle,
-            &[Arg::Int(1), Arg::Int(12), Arg::Int(cache)],
-        )
-        .await;
+        let option = [Arg::Int(1), Arg::Int(12), Arg::Int(cache)];
+        let mut set = set_option(at, handles, handle, &option).await;
+        if let Err(AtError::Refused(_)) = set {
+            set = set_option(at, handles, handle, &option).await;
+        }
         match set {
             Err(AtError::Refused(_)) if !config.resumes_sessions() => {}
             set => set.map_err(|error| unsupported(error, "TLS_SESSION_CACHE"))?,
@@ -108,14 +114,55 @@ pub(crate) async fn open(
     match at.send(&Command::<CONNECT>::new("#XCONNECT", args)).await {
         Ok(_) => {}
         Err(AtError::Refused(code)) => {
-            bring_up::judge_loss(at).await;
+            bring_up::judge_loss(modem, at).await;
             return Err(ConnectError::Refused(refusal(code, config)));
         }
         Err(error) => return Err(error.into()),
     }
+    if choosy {
+        judge_suite(modem, at, handle, config).await?;
+    }
     let mut verified = modem.capabilities_now().verification;
     verified.client_certificate = if shows { Support::Yes } else { Support::No };
     Ok(verified)
+}
+
+/// Whether the suite of a connection can be read: of native TLS, and of the modem's on an nRF91x1 (sheet 4.2).
+async fn tells_suite(modem: &Nrf9160, at: At<'_>) -> Result<bool, AtError> {
+    let firmware = modem.firmware.get();
+    if firmware.is_native() || firmware.has_handles() {
+        return Ok(true);
+    }
+    let mut newer = false;
+    at.lines(&Command::<QUICK>::new("+CGMR", &[]), &mut |line| {
+        newer |= line.windows(7).any(|part| part == b"nrf91x1");
+    })
+    .await?;
+    Ok(newer)
+}
+
+/// Nothing of the application's was sent yet. Whoever refuses closes.
+async fn judge_suite(
+    modem: &Nrf9160,
+    at: At<'_>,
+    handle: u8,
+    config: &TlsConfig,
+) -> Result<(), ConnectError> {
+    let handles = modem.firmware.get().has_handles();
+    let args = [Arg::Int(handle.into()), Arg::Int(0), Arg::Int(SUITE)];
+    let args = &args[usize::from(!handles)..];
+    let command = Command::<QUICK>::new("#XSSOCKETOPT", args);
+    let number = ask(at, &command, "#XSSOCKETOPT:", |fields| {
+        // `<value>` or `<handle>,<value>`.
+        let value = Fields::new(fields.last()?).int()?;
+        u16::try_from(value).ok()
+    });
+    match number.await {
+        Ok(Some(number)) if config.allows_suite(number) => Ok(()),
+        Ok(Some(number)) => Err(ConnectError::SuiteNotAllowed { number }),
+        Ok(None) | Err(AtError::Refused(_)) => Err(ConnectError::Lacks(Feature::SuiteChoice)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn unsupported(error: AtError, setting: &'static str) -> ConnectError {
@@ -137,6 +184,7 @@ fn refusal(code: Code, config: &TlsConfig) -> Refusal {
         Cause::CertificateExpired,
         Cause::NotTls,
         Cause::NoCommonSuite,
+        Cause::ChainTooLong,
         Cause::NetworkSlow,
     ]);
     let refusal = Refusal::new(code, causes);
@@ -164,7 +212,10 @@ async fn require_credentials(
     let mutual = config.has_client_certificate();
     for (kind, here) in Kind::ALL.into_iter().zip(present) {
         if !here && (kind == Kind::Ca || mutual) {
-            return Err(ConnectError::CredentialMissing(kind));
+            return Err(match credentials::elsewhere(modem, at, tag).await? {
+                Some(found) => ConnectError::CredentialElsewhere { kind, found },
+                None => ConnectError::CredentialMissing(kind),
+            });
         }
     }
     Ok(present[1] && present[2])
@@ -251,11 +302,16 @@ pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Res
     if is_text(at, transfer) {
         return send_text(modem, at, transfer, handle).await;
     }
-    if modem.firmware.get().has_handles() {
+    let sent = if modem.firmware.get().has_handles() {
         send_counted(at, transfer, handle).await
     } else {
         send_until_left(modem, at, transfer, handle).await
+    };
+    if let Err(AtError::Garbled) = sent {
+        // Up to 2.4 the modem leaves data mode by itself when it cannot send.
+        bring_up::judge_loss(modem, at).await;
     }
+    sent
 }
 
 /// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
@@ -373,9 +429,10 @@ async fn send_until_left(
         _ => return Err(AtError::Garbled),
     }
     // What could not be sent was dropped without a word (sheet 3).
-    let bits = poll(at, handle).await?;
-    if bits & (ERR | NVAL) != 0 {
-        return Err(AtError::Refused(Code::Plain));
+    if poll(at, handle).await? & (ERR | NVAL) != 0 {
+        // The next look for data finds out why, and whether it is the network: notices are not told in data
+        // mode.
+        return Ok(Sent::NotConnected);
     }
     // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
     // them.
@@ -420,12 +477,12 @@ pub(crate) async fn receive(
         match poll(at, handle).await {
             Ok(0) => return Ok(Received::Empty),
             Ok(bits) if bits & NVAL == 0 => bits,
-            Ok(_) | Err(AtError::Refused(_)) => return lost(at).await,
+            Ok(_) | Err(AtError::Refused(_)) => return lost(modem, at).await,
             Err(error) => return Err(error),
         }
     };
     match select(modem, at, handle).await {
-        Err(AtError::Refused(_)) => return lost(at).await,
+        Err(AtError::Refused(_)) => return lost(modem, at).await,
         selected => selected?,
     }
     let args = [
@@ -443,13 +500,13 @@ pub(crate) async fn receive(
         Ok(None) => Ok(Received::End),
         // Nothing yet, or broken: poll has told.
         Err(AtError::Refused(_)) if bits & (ERR | HUP | NVAL) == 0 => Ok(Received::Empty),
-        Err(AtError::Refused(_)) => broken(modem, at).await,
+        Err(AtError::Refused(_)) => broken(modem, at, bits).await,
         Err(error) => Err(error),
     }
 }
 
 /// The current socket is: why, where the firmware tells.
-async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+async fn broken(modem: &Nrf9160, at: At<'_>, bits: u8) -> Result<Received, AtError> {
     if modem.firmware.get().release().errno {
         let args = [Arg::Int(0), Arg::Int(SO_ERROR)];
         let command = Command::<QUICK>::new("#XSOCKETOPT", &args);
@@ -458,8 +515,13 @@ async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
             Ok(_) | Err(AtError::Refused(_)) => {}
             Err(error) => return Err(error),
         }
+    } else if bits & (ERR | HUP | NVAL) == ERR {
+        // A peer that is gone, or LTE, hangs up (sheet 4.5): TLS alone has failed. After a handshake that
+        // stood, that is a record larger than its buffer (sheet 7.5). UNCONFIRMED which bits it sets.
+        bring_up::judge_loss(modem, at).await;
+        return Ok(Received::TooLarge);
     }
-    lost(at).await
+    lost(modem, at).await
 }
 
 async fn fetch(
@@ -470,8 +532,8 @@ async fn fetch(
     at.receive_payload(command, transfer).await
 }
 
-async fn lost(at: At<'_>) -> Result<Received, AtError> {
-    bring_up::judge_loss(at).await;
+async fn lost(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+    bring_up::judge_loss(modem, at).await;
     Ok(Received::NotConnected)
 }
 

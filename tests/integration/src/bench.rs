@@ -4,19 +4,27 @@ use std::future::Future;
 
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
+use sectag::modem::Modem;
 use sectag::{Control, NoPins, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_test_support::time::VirtualClock;
 use tokio::io::DuplexStream;
 
 /// What a test's application gets.
-#[derive(Clone, Copy)]
-pub struct Bench {
+pub struct Bench<M: Modem + 'static = Bg96> {
     /// Control of the modem.
-    pub control: Control<'static, Bg96>,
+    pub control: Control<'static, M>,
     /// Its sockets.
-    pub sockets: Sockets<'static, Bg96>,
+    pub sockets: Sockets<'static, M>,
 }
+
+impl<M: Modem> Clone for Bench<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Modem> Copy for Bench<M> {}
 
 /// The state that the tests use: two sockets with rings of 1 KiB.
 pub type Rings = State<Bg96, 2, 1024, 1024>;

@@ -8,21 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use embassy_futures::select::{Either3, select3};
-use embassy_time::{Duration, Timer};
-use embedded_io_adapters::tokio_1::FromTokio;
+use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
-use sectag::{NoPins, Socket, State};
-use sectag_bg96::{Bg96, Config};
-use sectag_simulator::Options;
+use sectag::Socket;
+use sectag::modem::Modem;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::bench::Bench;
 use crate::recovery::{self, Received};
 use crate::simulated::{World, virtually};
-
-/// Room for the subject, the bystander, and what a test connects besides; the receive rings
-/// take all that an operation may leave unread while data is pushed.
-type Rings = State<Bg96, 4, 4096, 1024>;
+use crate::unit::Unit;
 
 /// A future that polls the inner one only when that was woken, and drops it when it has returned
 /// `Pending` for the `limit`th time. Its output is `None` then.
@@ -106,7 +101,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    async fn connect(bench: Bench, key: u8) -> Self {
+    async fn connect<M: Modem>(bench: Bench<M>, key: u8) -> Self {
         let socket = recovery::connect(bench).await.expect("it connects");
         Self {
             socket: AsyncMutex::new(Some(socket)),
@@ -169,7 +164,7 @@ impl Subject {
 
 /// All values, and what looks like answers and notices in between.
 fn pattern(key: u8, from: usize, count: usize) -> Vec<u8> {
-    const TEXT: &[u8] = b"\r\nOK\r\n> +QSSLURC: \"closed\",0\r\nRDY\r\n+++SEND OK\r\n0123456789";
+    const TEXT: &[u8] = b"\r\nOK\r\n> +QSSLURC: \"closed\",0\r\nRDY\r\n+++SEND OK\r\n#XDATAMODE: 0\r\nReady\r\n0123456789";
     (from..from + count)
         .map(|at| {
             let text = TEXT[(at + usize::from(key) * 17) % TEXT.len()];
@@ -179,16 +174,18 @@ fn pattern(key: u8, from: usize, count: usize) -> Vec<u8> {
 }
 
 /// What an operation works with.
-pub struct Stage {
+pub struct Stage<U: Unit> {
+    /// The kind of modem.
+    pub unit: U,
     /// The driver's handles.
-    pub bench: Bench,
+    pub bench: Bench<U::Backend>,
     /// The simulated modem and its network.
     pub world: World,
     /// The connection that the operation is about; `None` when the driver has just been started.
     pub subject: Option<Subject>,
 }
 
-impl Stage {
+impl<U: Unit> Stage<U> {
     /// The connection of an operation that starts from [`From::Connected`].
     pub fn subject(&self) -> &Subject {
         self.subject.as_ref().expect("it starts connected")
@@ -200,27 +197,30 @@ impl Stage {
 pub enum From {
     /// The runner is polled for the first time together with the operation.
     Start,
-    /// The modem is up; the subject and a bystander are connected.
+    /// The modem is up; the subject and a bystander are connected, the latter if the modem has a third
+    /// socket for what the operation does.
     Connected,
+    /// The same where credentials can be changed then, otherwise up without a connection.
+    Storing,
 }
 
 /// An operation of the public interface.
-pub struct Operation {
+pub struct Operation<U: Unit> {
     /// Its name in the report.
     pub name: &'static str,
     /// Where it starts from.
     pub from: From,
     /// Does it. Panics when it fails.
-    pub run: for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+    pub run: for<'a> fn(&'a Stage<U>) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
     /// What must hold afterwards, whether it was dropped or not.
-    pub check: fn(&Stage),
+    pub check: fn(&Stage<U>),
 }
 
 /// Drops the operation at each of its await points, each time in a new world, and then asks
 /// everything of the driver that it promises. Returns how many await points there were.
-pub fn torture(operation: &Operation, config: Config, options: &Options) -> usize {
+pub fn torture<U: Unit>(operation: &Operation<U>, unit: &U) -> usize {
     for limit in 0.. {
-        let done = virtually(async || attempt(operation, config, options.clone(), limit).await);
+        let done = virtually(async || attempt(operation, unit, limit).await);
         if done {
             return limit.saturating_sub(1);
         }
@@ -228,19 +228,21 @@ pub fn torture(operation: &Operation, config: Config, options: &Options) -> usiz
     unreachable!("an operation ends")
 }
 
-async fn attempt(operation: &Operation, config: Config, options: Options, limit: usize) -> bool {
-    let (world, received) = recovery::world(options);
+async fn attempt<U: Unit>(operation: &Operation<U>, unit: &U, limit: usize) -> bool {
+    let (world, received) = recovery::world_of(unit);
     let (host, device) = tokio::io::duplex(4096);
-    let (rx, tx) = tokio::io::split(host);
-    // Leaked, as a firmware's static is.
-    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
-    let bench = Bench { control, sockets };
+    let (bench, mut runner) = unit.start(host);
     let modem = world.modem.clone();
     let application = async {
-        let connected = operation.from == From::Connected;
-        let bystander = if connected {
+        let connected = match operation.from {
+            From::Start => false,
+            From::Connected => true,
+            From::Storing => unit.stores_connected(),
+        };
+        if operation.from != From::Start {
+            bench.control.wait_up().await.expect("it comes up");
+        }
+        let bystander = if connected && unit.sockets() > 2 {
             Some(Subject::connect(bench, 1).await)
         } else {
             None
@@ -251,6 +253,7 @@ async fn attempt(operation: &Operation, config: Config, options: Options, limit:
             None
         };
         let stage = Stage {
+            unit: unit.clone(),
             bench,
             world,
             subject,
@@ -262,6 +265,12 @@ async fn attempt(operation: &Operation, config: Config, options: Options, limit:
         }
         if let Some(subject) = &stage.subject {
             subject.check(&received).await;
+        }
+        // What the operation connected may have to be closed first, when there is no socket to spare.
+        let start = Instant::now();
+        while stage.world.modem.open_sockets().len() >= unit.sockets() {
+            assert!(start.elapsed() < Duration::from_secs(60), "it is closed");
+            Timer::after(Duration::from_millis(100)).await;
         }
         let new = Subject::connect(bench, 3).await;
         new.check(&received).await;
@@ -292,17 +301,14 @@ async fn attempt(operation: &Operation, config: Config, options: Options, limit:
 
 /// Drops [`Runner::run`](sectag::Runner::run) at its `limit`th await point and runs it again, while an
 /// application goes through a session; returns whether it was dropped at all.
-pub async fn drop_runner<T, A: Future<Output = T>>(
+pub async fn drop_runner<U: Unit, T, A: Future<Output = T>>(
     world: &World,
-    config: Config,
+    unit: &U,
     limit: usize,
-    application: impl FnOnce(Bench) -> A,
+    application: impl FnOnce(Bench<U::Backend>) -> A,
 ) -> (bool, T) {
     let (host, device) = tokio::io::duplex(4096);
-    let (rx, tx) = tokio::io::split(host);
-    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let (bench, mut runner) = unit.start(host);
     let dropped = Cell::new(false);
     let run = async {
         let end = DropAt::new(limit, runner.run()).await;
@@ -310,7 +316,7 @@ pub async fn drop_runner<T, A: Future<Output = T>>(
         dropped.set(true);
         runner.run().await
     };
-    let application = application(Bench { control, sockets });
+    let application = application(bench);
     match select3(world.modem.serve(device), run, application).await {
         Either3::First(end) => panic!("the port ended: {end:?}"),
         Either3::Second(error) => panic!("the runner ended: {error}"),

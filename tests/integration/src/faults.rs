@@ -10,26 +10,31 @@ use std::rc::Rc;
 use std::str::FromStr;
 
 use embassy_futures::join::join;
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either4, select4};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_io_async::{ErrorType, Read, Write};
-use sectag::{CredentialStore, Kind, NoPins, Socket, SocketError, State, Tag};
-use sectag_bg96::{Bg96, Config};
-use sectag_simulator::Options;
+use embedded_io_async::{Read, Write};
+use sectag::modem::Modem;
+use sectag::{CredentialStore, Kind, Socket, SocketError, Tag};
+use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 
-use crate::bench::{Bench, Rings};
-use crate::recovery::{STORED, connect, install_credentials};
+use crate::bench::Bench;
+use crate::recovery::{STORED, connect};
 use crate::simulated::{World, virtually};
+use crate::unit::Unit;
+
+pub use self::bg96::bg96;
+pub use self::matrix::matrix;
+pub use self::nrf9160::nrf9160;
+
+mod bg96;
+mod matrix;
+mod nrf9160;
 
 /// How long the line is dead.
 const SILENCE: Duration = Duration::from_secs(30);
-/// What nobody asked for, and what changes nothing.
-const NOTICE: &[u8] = b"\r\n+QIND: PB DONE\r\n";
-const BANNER: &[u8] = b"\r\nRDY\r\n";
 /// The longest any operation may take: an open's 210 s, and bringing the modem up before it.
 const OPERATION: Duration = Duration::from_secs(400);
 /// From the end of the operation until a new connection works.
@@ -38,9 +43,39 @@ pub const RECONNECT: Duration = Duration::from_secs(300);
 const SPEECH: [&[u8]; 2] = [b"\r\nOK\r\n+QSSLURC: \"closed\",0\r\n", b"> RDY\r\n\r\n12"];
 /// What is written; behind the byte that says which connection it is.
 const MESSAGE: &[u8] = b"\r\n> OK\r\nforty\x1a\x1b bytes +++ AT\r\n";
-/// What the driver sends while it does not know what the modem waits for.
-/// Among it is the query by which it synchronises.
-const FILLER: &[u8] = b"+AT\x1b\r\nIPR?";
+/// What is stored.
+const STORED_AS: (Tag, Kind) = (Tag(9), Kind::Ca);
+
+/// What the matrix must know of a kind of modem beside what a [`Unit`] is.
+pub trait Subject: Unit {
+    /// What nobody asked for, and what changes nothing.
+    const NOTICE: &'static [u8];
+    /// What it says when it starts.
+    const BANNER: &'static [u8];
+
+    /// Marks what is counted of what a side said in a phase: payload, or content of a file. A fault there is
+    /// one that nothing shows, see [`Effect::Payload`].
+    fn counted(&self, side: Side, said: &[u8]) -> Vec<bool>;
+
+    /// Whether the lines that the modem received last before it was connected ask for all the verification
+    /// that [`TLS`](crate::simulated::TLS) does, and for no other.
+    fn verification_written(&self, commands: &[String]) -> Result<(), String>;
+
+    /// What must not be among the files after credentials were `before` and nothing else was to be stored
+    /// but [`STORED`]; `stored` says that the driver reported that it is.
+    fn strange_files(
+        &self,
+        before: &BTreeMap<String, Vec<u8>>,
+        after: BTreeMap<String, Vec<u8>>,
+        stored: bool,
+    ) -> Option<String>;
+
+    /// Why this fault cannot be seen by any driver, though it is not in payload; such cases are counted
+    /// apart.
+    fn unseen(&self, _golden: &Golden, _case: Case) -> Option<&'static str> {
+        None
+    }
+}
 
 /// Whose output meets the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,10 +217,6 @@ pub enum Effect {
     Harmless,
     /// Inside of counted bytes, which carry no checksum: what arrives may differ.
     Payload,
-    /// A byte of a command line, or of the line that counts payload, is another: the modem may obey a
-    /// command that nobody gave, or payload be shifted, and nothing shows it. Where that does harm it is
-    /// an open violation; their number may not rise.
-    Blind,
     /// The driver may fail, but must not do wrong.
     Any,
 }
@@ -195,13 +226,13 @@ impl Golden {
     ///
     /// # Panics
     /// When it does not succeed.
-    pub fn of(phase: Phase) -> Self {
-        let attempt = attempt(phase, None);
+    pub fn of(subject: &impl Subject, phase: Phase) -> Self {
+        let attempt = attempt(subject, phase, None);
         assert!(attempt.succeeded, "{phase:?} without a fault");
         assert_eq!(attempt.violations, [""; 0], "{phase:?} without a fault");
         let counted = [
-            counted(&attempt.said[0], host_counts),
-            counted(&attempt.said[1], modem_counts),
+            subject.counted(Side::Host, &attempt.said[0]),
+            subject.counted(Side::Modem, &attempt.said[1]),
         ];
         Self {
             phase,
@@ -226,12 +257,9 @@ impl Golden {
         cases.into_iter().step_by(step.max(1)).collect()
     }
 
-    /// Whether this byte of the modem's is of a line that announces payload.
-    fn counts(&self, at: usize) -> bool {
-        let said = &self.said[Side::Modem as usize];
-        let start = said[..at].iter().rposition(|&byte| byte == b'\n');
-        let line = &said[start.map_or(0, |start| start + 1)..];
-        line.starts_with(b"+QSSLRECV:")
+    /// What a side said.
+    pub fn said(&self, side: Side) -> &[u8] {
+        &self.said[side as usize]
     }
 
     /// What this fault leaves possible.
@@ -246,11 +274,6 @@ impl Golden {
         match case.fault {
             Fault::Drop | Fault::Double | Fault::Flip if inside(case.at) => Effect::Payload,
             Fault::Notice | Fault::Banner if within => Effect::Payload,
-            Fault::Drop | Fault::Double | Fault::Flip
-                if case.side == Side::Host || self.counts(case.at) =>
-            {
-                Effect::Blind
-            }
             Fault::Notice if case.at == 0 || said[case.at - 1] == b'\n' => Effect::Harmless,
             _ => Effect::Any,
         }
@@ -258,7 +281,7 @@ impl Golden {
 }
 
 /// Marks the bytes that a line announces.
-fn counted(said: &[u8], count: fn(&str) -> Option<usize>) -> Vec<bool> {
+pub fn counted(said: &[u8], count: fn(&str) -> Option<usize>) -> Vec<bool> {
     let mut marks = vec![false; said.len()];
     let (mut start, mut at) = (0, 0);
     while at < said.len() {
@@ -282,17 +305,6 @@ fn counted(said: &[u8], count: fn(&str) -> Option<usize>) -> Vec<bool> {
     marks
 }
 
-fn host_counts(line: &str) -> Option<usize> {
-    let args = line
-        .strip_prefix("AT+QSSLSEND=")
-        .or(line.strip_prefix("AT+QFUPL="))?;
-    args.split(',').nth(1)?.parse().ok()
-}
-
-fn modem_counts(line: &str) -> Option<usize> {
-    line.strip_prefix("+QSSLRECV: ")?.parse().ok()
-}
-
 /// What became of a case.
 pub struct Attempt {
     /// The operation did all it should, in spite of the fault.
@@ -305,8 +317,8 @@ pub struct Attempt {
 }
 
 /// Runs a case; `golden` is its phase without one.
-pub fn run(golden: &Golden, case: Case) -> Attempt {
-    let mut attempt = attempt(case.phase, Some(case));
+pub fn run(subject: &impl Subject, golden: &Golden, case: Case) -> Attempt {
+    let mut attempt = attempt(subject, case.phase, Some(case));
     if golden.effect(case) == Effect::Harmless && !attempt.succeeded {
         attempt
             .violations
@@ -326,22 +338,18 @@ impl Drop for Named {
     }
 }
 
-fn attempt(phase: Phase, case: Option<Case>) -> Attempt {
+fn attempt<S: Subject>(subject: &S, phase: Phase, case: Option<Case>) -> Attempt {
     let _named = Named(case);
     virtually(async || {
-        let options = Options {
-            turnaround: Duration::from_millis(20),
-            pdp_active: true,
-            ..Options::default()
-        };
-        let world = World::new(options);
-        install_credentials(&world.modem);
+        let world = World::of(subject);
+        subject.install(&world.modem, Pki::shared());
         let peer = Rc::new(Peer::default());
         let serving = peer.clone();
         world.serve(move |stream| serving.clone().serve(stream));
-        let line = Rc::new(Line::new(case));
-        attach(&world, line.clone(), async |bench| {
+        let line = Rc::new(Line::new(case, [S::NOTICE, S::BANNER]));
+        attach(subject, &world, line.clone(), async |bench| {
             let stage = Stage {
+                subject,
                 bench,
                 world: &world,
                 peer,
@@ -356,31 +364,41 @@ fn attempt(phase: Phase, case: Option<Case>) -> Attempt {
 }
 
 /// A driver whose UART meets the fault.
-async fn attach<T>(world: &World, line: Rc<Line>, application: impl AsyncFnOnce(Bench) -> T) -> T {
-    let (host, device) = tokio::io::duplex(4096);
-    let (rx, tx) = tokio::io::split(host);
-    let rx = NoisyRx {
-        uart: FromTokio::new(rx),
-        line: line.clone(),
-        waiting: Vec::new(),
+async fn attach<S: Subject, T>(
+    subject: &S,
+    world: &World,
+    line: Rc<Line>,
+    application: impl AsyncFnOnce(Bench<S::Backend>) -> T,
+) -> T {
+    let (host, near) = tokio::io::duplex(4096);
+    let (far, device) = tokio::io::duplex(4096);
+    let (bench, mut runner) = subject.start(host);
+    let wire = async {
+        let (near, far) = (tokio::io::split(near), tokio::io::split(far));
+        join(
+            line.carry(Side::Host, near.0, far.1),
+            line.carry(Side::Modem, far.0, near.1),
+        )
+        .await
     };
-    let tx = NoisyTx {
-        uart: FromTokio::new(tx),
-        line,
-    };
-    // Leaked, as a firmware's static is.
-    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-    let (control, sockets, mut runner) = sectag::new(state, rx, tx, NoPins);
-    let application = application(Bench { control, sockets });
-    match select3(world.modem.serve(device), runner.run(), application).await {
-        Either3::First(end) => panic!("the port ended: {end:?}"),
-        Either3::Second(error) => panic!("the runner ended: {error}"),
-        Either3::Third(result) => result,
+    match select4(
+        world.modem.serve(device),
+        wire,
+        runner.run(),
+        application(bench),
+    )
+    .await
+    {
+        Either4::First(end) => panic!("the port ended: {end:?}"),
+        Either4::Second(_) => panic!("the wire ended"),
+        Either4::Third(error) => panic!("the runner ended: {error}"),
+        Either4::Fourth(result) => result,
     }
 }
 
-struct Stage<'a> {
-    bench: Bench,
+struct Stage<'a, S: Subject> {
+    subject: &'a S,
+    bench: Bench<S::Backend>,
     world: &'a World,
     peer: Rc<Peer>,
     line: Rc<Line>,
@@ -388,7 +406,7 @@ struct Stage<'a> {
     last_error: RefCell<String>,
 }
 
-impl Stage<'_> {
+impl<S: Subject> Stage<'_, S> {
     async fn perform(&self, phase: Phase) -> Attempt {
         let before = self.world.modem.files();
         let (succeeded, talks) = self.phase(phase).await;
@@ -406,12 +424,14 @@ impl Stage<'_> {
         self.reconnect(&mut talks).await;
         let reconnected = start.elapsed();
         self.check_data(&talks);
-        self.check_files(&before, phase == Phase::Store && succeeded);
+        let files = self.world.modem.files();
+        let stored = phase == Phase::Store && succeeded;
+        if let Some(strange) = self.subject.strange_files(&before, files, stored) {
+            self.violation(&strange);
+        }
         if phase == Phase::Store {
             let again = self.store().await;
-            if again != Some(true)
-                || self.world.modem.files().get("st9.ca").map(Vec::as_slice) != Some(STORED)
-            {
+            if again != Some(true) || !self.is_stored() {
                 self.violation("nothing can be stored any more");
             }
         }
@@ -475,14 +495,19 @@ impl Stage<'_> {
     }
 
     async fn store(&self) -> Option<bool> {
-        let store = self.bench.control.store_unchecked(Tag(9), Kind::Ca, STORED);
+        let (tag, kind) = STORED_AS;
+        let store = self.bench.control.store_unchecked(tag, kind, STORED);
         let result = self.within(store).await?;
-        if result.is_ok()
-            && self.world.modem.files().get("st9.ca").map(Vec::as_slice) != Some(STORED)
-        {
+        if result.is_ok() && !self.is_stored() {
             self.violation("stored, it says, and it is not");
         }
         Some(result.is_ok())
+    }
+
+    fn is_stored(&self) -> bool {
+        let (tag, kind) = STORED_AS;
+        let name = self.subject.file(tag, kind);
+        self.world.modem.files().get(&name).map(Vec::as_slice) == Some(STORED)
     }
 
     /// A connection, checked for what was written to the modem in front of it.
@@ -494,7 +519,7 @@ impl Stage<'_> {
                 return None;
             }
         };
-        if let Err(error) = verification_written(&self.world.commands()) {
+        if let Err(error) = self.subject.verification_written(&self.world.commands()) {
             self.violation(&error);
         }
         Some(Talk {
@@ -558,7 +583,11 @@ impl Stage<'_> {
                 continue;
             };
             let same = common(stream, &talk.written);
-            if !stream[same..].iter().all(|byte| FILLER.contains(byte)) {
+            // What is sent while it is not known what the modem waits for, with the query that finds out.
+            let query = <S::Backend as Modem>::SYNC.command.as_bytes();
+            let filler = [self.subject.filler(), query];
+            let is_filler = |byte| filler.iter().any(|filler| filler.contains(byte));
+            if !stream[same..].iter().all(is_filler) {
                 self.violation(&format!(
                     "written {}, received {}",
                     talk.written.escape_ascii(),
@@ -582,25 +611,6 @@ impl Stage<'_> {
         }
     }
 
-    /// Nothing but the intended, and no part of a file that passes for one.
-    fn check_files(&self, before: &BTreeMap<String, Vec<u8>>, stored: bool) {
-        let mut files = self.world.modem.files();
-        let marked = files.remove("st9.xca").is_some();
-        let new = files.remove("st9.ca");
-        // A name that was altered on its way: whole, and no credential's.
-        files.retain(|name, content| {
-            before.contains_key(name) || is_credential(name) || !is_whole(content)
-        });
-        if &files != before {
-            let names: Vec<_> = files.keys().collect();
-            self.violation(&format!("other files: {names:?}"));
-        }
-        let whole = new.as_deref() == Some(STORED);
-        if (stored && (!whole || marked)) || (new.is_some() && !whole && !marked) {
-            self.violation("half a credential passes for one");
-        }
-    }
-
     async fn within<T>(&self, operation: impl Future<Output = T>) -> Option<T> {
         let result = with_timeout(OPERATION, operation).await.ok();
         if result.is_none() {
@@ -614,69 +624,8 @@ impl Stage<'_> {
     }
 }
 
-/// As the driver names those, and so takes them for.
-fn is_credential(name: &str) -> bool {
-    name.strip_prefix("st")
-        .and_then(|rest| rest.split_once('.'))
-        .is_some_and(|(tag, kind)| {
-            !tag.is_empty()
-                && tag.bytes().all(|byte| byte.is_ascii_digit())
-                && matches!(kind, "ca" | "crt" | "key")
-        })
-}
-
-/// What the store writes, the marker included.
-fn is_whole(content: &[u8]) -> bool {
-    content == STORED || content == b"x"
-}
-
 fn common(one: &[u8], two: &[u8]) -> usize {
     one.iter().zip(two).take_while(|(a, b)| a == b).count()
-}
-
-/// What the last open's context must have been told, after [`TLS`](crate::simulated::TLS).
-const VERIFICATION: [(&str, &str); 8] = [
-    ("sslversion", "3"),
-    ("ciphersuite", "0XC02F"),
-    ("cacert", "\"st7.ca\""),
-    ("clientcert", "\"st7.crt\""),
-    ("clientkey", "\"st7.key\""),
-    ("seclevel", "2"),
-    ("ignorelocaltime", "0"),
-    ("sni", "1"),
-];
-
-/// A line without what makes no difference to a modem: the case of letters, which no name of a file here
-/// depends on, and zeros in front of a number.
-fn meaning(line: &str) -> String {
-    let fields: Vec<_> = line
-        .split(',')
-        .map(|field| match field.parse::<u32>() {
-            Ok(number) => number.to_string(),
-            Err(_) => field.to_ascii_lowercase(),
-        })
-        .collect();
-    fields.join(",")
-}
-
-/// Looks at the lines as the modem received them, between the last two opens.
-fn verification_written(commands: &[String]) -> Result<(), String> {
-    let is_open = |line: &String| meaning(line).starts_with("at+qsslopen=");
-    let last = commands.iter().rposition(is_open).ok_or("no open")?;
-    let context = commands[last].split(',').nth(1).ok_or("no context")?;
-    let since = commands[..last].iter().rposition(is_open).unwrap_or(0);
-    for (key, value) in VERIFICATION {
-        let start = format!("AT+QSSLCFG=\"{key}\",{}", meaning(context));
-        let line = commands[since..last]
-            .iter()
-            .rev()
-            .find(|line| meaning(line).starts_with(&start.to_ascii_lowercase()));
-        let wanted = format!("{start},{value}");
-        if line.is_none_or(|line| meaning(line) != meaning(&wanted)) {
-            return Err(format!("connected with {line:?} instead of {wanted:?}"));
-        }
-    }
-    Ok(())
 }
 
 /// A connection and the account of it.
@@ -766,12 +715,15 @@ struct Line {
     armed: Cell<bool>,
     said: [RefCell<Vec<u8>>; 2],
     silent_until: [Cell<Option<Instant>>; 2],
+    /// What comes in front of a byte: a notice, a banner.
+    words: [&'static [u8]; 2],
 }
 
 impl Line {
-    fn new(case: Option<Case>) -> Self {
+    fn new(case: Option<Case>, words: [&'static [u8]; 2]) -> Self {
         Self {
             case,
+            words,
             armed: Cell::new(false),
             said: Default::default(),
             silent_until: Default::default(),
@@ -788,9 +740,26 @@ impl Line {
         [self.said[0].take(), self.said[1].take()]
     }
 
+    /// Carries what a side says.
+    async fn carry(
+        &self,
+        side: Side,
+        mut from: impl AsyncRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let mut buffer = [0; 256];
+        loop {
+            let count = from.read(&mut buffer).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            to.write_all(&self.pass(side, &buffer[..count])).await?;
+        }
+    }
+
     /// What becomes of these bytes.
     fn pass(&self, side: Side, bytes: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(bytes.len() + NOTICE.len());
+        let mut out = Vec::with_capacity(bytes.len() + self.words[0].len());
         let silent = &self.silent_until[side as usize];
         for &byte in bytes {
             let mut fault = None;
@@ -816,65 +785,17 @@ impl Line {
                     out.push(byte ^ (1 << (at % 8)));
                 }
                 Some(Fault::Notice) => {
-                    out.extend(NOTICE);
+                    out.extend(self.words[0]);
                     out.push(byte);
                 }
                 Some(Fault::Banner) => {
-                    out.extend(BANNER);
+                    out.extend(self.words[1]);
                     out.push(byte);
                 }
                 Some(Fault::Silence) | None => out.push(byte),
             }
         }
         out
-    }
-}
-
-struct NoisyRx<R> {
-    uart: R,
-    line: Rc<Line>,
-    /// What did not fit into the reader's buffer.
-    waiting: Vec<u8>,
-}
-
-impl<R: ErrorType> ErrorType for NoisyRx<R> {
-    type Error = R::Error;
-}
-
-impl<R: Read> Read for NoisyRx<R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
-        while self.waiting.is_empty() {
-            let count = self.uart.read(buf).await?;
-            if count == 0 {
-                return Ok(0);
-            }
-            self.waiting = self.line.pass(Side::Modem, &buf[..count]);
-        }
-        let count = self.waiting.len().min(buf.len());
-        buf[..count].copy_from_slice(&self.waiting[..count]);
-        self.waiting.drain(..count);
-        Ok(count)
-    }
-}
-
-struct NoisyTx<W> {
-    uart: W,
-    line: Rc<Line>,
-}
-
-impl<W: ErrorType> ErrorType for NoisyTx<W> {
-    type Error = W::Error;
-}
-
-impl<W: Write> Write for NoisyTx<W> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, W::Error> {
-        let out = self.line.pass(Side::Host, buf);
-        self.uart.write_all(&out).await?;
-        Ok(buf.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), W::Error> {
-        self.uart.flush().await
     }
 }
 
@@ -896,17 +817,5 @@ mod tests {
         ] {
             assert!(text.parse::<Case>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn counted_bytes_are_known() {
-        let said = b"AT\rAT+QSSLSEND=0,3\rA\r\nAT\r";
-        let marks = counted(said, host_counts);
-        let marked: Vec<_> = (0..said.len()).filter(|&at| marks[at]).collect();
-        assert_eq!(marked, [19, 20, 21]);
-        let said = b"\r\n+QSSLRECV: 2\r\nOK\r\n\r\nOK\r\n";
-        let marks = counted(said, modem_counts);
-        let marked: Vec<_> = (0..said.len()).filter(|&at| marks[at]).collect();
-        assert_eq!(marked, [16, 17]);
     }
 }

@@ -5,9 +5,13 @@ pub mod brokered;
 pub mod cancel;
 pub mod faults;
 pub mod mqtt;
+pub mod nrf9160;
 pub mod recovery;
+pub mod resets;
 pub mod scripted;
 pub mod simulated;
+pub mod trace;
 pub mod transcript;
+pub mod unit;
 
 pub use bench::{Bench, Rings, bench, bench_with};

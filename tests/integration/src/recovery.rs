@@ -11,8 +11,10 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
-use sectag::{ConnectError, NoPins, Power, Socket, SocketError, State};
+use sectag::modem::Modem;
+use sectag::{ConnectError, NoPins, Power, Socket, SocketError, State, Suites, TlsConfig};
 use sectag_bg96::{Bg96, Config};
+use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{Options, Simulator};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
@@ -20,9 +22,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::bench::Bench;
 use crate::simulated::{HOST, PORT, TLS, World};
+use crate::unit::{Bg96Unit, Unit};
 
-/// The receive rings take a unit of pushed data.
-type Rings = State<Bg96, 2, 1500, 1024>;
+/// The receive rings take a unit of pushed data, and what one fetch of an SLM brings.
+type Rings<M> = State<M, 2, 2048, 1024>;
 
 /// Everything that each connection's peer received, in the order of the connections.
 pub type Received = Rc<RefCell<Vec<Vec<u8>>>>;
@@ -32,8 +35,14 @@ pub const STORED: &[u8] = b"a small file, as credentials go; sixty-four bytes th
 
 /// A world with the credentials of [`TLS`] in the modem, and a peer that echoes and keeps account.
 pub fn world(options: Options) -> (World, Received) {
-    let world = World::new(options);
-    install_credentials(&world.modem);
+    let config = Config::new();
+    world_of(&Bg96Unit { config, options })
+}
+
+/// The same with a modem of some kind.
+pub fn world_of(unit: &impl Unit) -> (World, Received) {
+    let world = World::of(unit);
+    unit.install(&world.modem, Pki::shared());
     let received = Received::default();
     let log = received.clone();
     world.serve(move |stream| echo_into(log.clone(), stream));
@@ -50,11 +59,8 @@ pub fn every(step: usize) -> usize {
 
 /// Puts what [`TLS`] needs into the modem behind the driver's back.
 pub fn install_credentials(modem: &Simulator) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    modem.put_file("st7.ca", pki.ca_pem().as_bytes());
-    modem.put_file("st7.crt", client.cert_pem.as_bytes());
-    modem.put_file("st7.key", client.key_pem.as_bytes());
+    let (config, options) = (Config::new(), Options::default());
+    Bg96Unit { config, options }.install(modem, Pki::shared());
 }
 
 async fn echo_into(log: Received, mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
@@ -75,8 +81,18 @@ async fn echo_into(log: Received, mut stream: TlsStream<DuplexStream>) -> io::Re
 }
 
 /// Connects to the peer.
-pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await
+pub async fn connect<M: Modem>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
+    bench.sockets.connect(HOST, PORT, &tls::<M>()).await
+}
+
+/// [`TLS`] as this modem can do it.
+pub fn tls<M: Modem>() -> TlsConfig {
+    if M::NAME == Nrf9160::NAME {
+        // Its cipher suites can in most dialects neither be chosen nor told.
+        TLS.suites(Suites::All)
+    } else {
+        TLS
+    }
 }
 
 /// Writes all of `bytes`, flushes, and reads as many back; they must be the same.
@@ -132,6 +148,18 @@ impl World {
         power: P,
         application: impl FnOnce(Bench) -> A,
     ) -> Option<T> {
+        self.attach_driver(line, Bg96::new(config), power, application)
+            .await
+    }
+
+    /// The same with the backend of any modem.
+    pub async fn attach_driver<M: Modem + 'static, T, P: Power, A: Future<Output = T>>(
+        &self,
+        line: Line,
+        backend: M,
+        power: P,
+        application: impl FnOnce(Bench<M>) -> A,
+    ) -> Option<T> {
         let (host, device) = tokio::io::duplex(4096);
         let (rx, tx) = tokio::io::split(host);
         let fuse = Fuse::new(line.dies_after);
@@ -145,7 +173,7 @@ impl World {
             stall: Stall::new(line.receive_stalls),
         };
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
+        let state: &'static mut Rings<M> = Box::leak(Box::new(State::new(backend)));
         let (control, sockets, mut runner) = sectag::new(state, rx, tx, power);
         let mut serve = core::pin::pin!(self.modem.serve(device));
         let result = {

@@ -16,6 +16,7 @@ use tokio::io::DuplexStream;
 use tokio::task::LocalSet;
 
 use crate::bench::{Bench, Rings};
+use crate::unit::Unit;
 
 /// The server that the tests connect to.
 pub const HOST: ServerName<'static> = match ServerName::new("broker.sectag.test") {
@@ -43,6 +44,15 @@ impl World {
         let network = MemoryNetwork::new();
         Self {
             modem: Simulator::bg96(options, Rc::new(network.clone())),
+            network,
+        }
+    }
+
+    /// A modem of some kind, in a network without servers.
+    pub fn of(unit: &impl Unit) -> Self {
+        let network = MemoryNetwork::new();
+        Self {
+            modem: unit.simulator(Rc::new(network.clone())),
             network,
         }
     }
@@ -136,6 +146,7 @@ impl World {
 
 /// Runs a test in virtual time.
 pub fn virtually<T>(test: impl AsyncFnOnce() -> T) -> T {
+    crate::trace::when_asked();
     let local = LocalSet::new();
     block_on_virtual(local.run_until(async { test().await }))
 }

@@ -1,30 +1,27 @@
 //! Resets of the MCU or the modem at any moment: nothing is stored that should not be, no peer gets
 //! what was not announced to it, and reconnecting is all that the application has to do.
 
-use std::collections::BTreeMap;
-
 use embassy_futures::join::join;
-use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::at::at_command;
 use sectag::modem::Timing;
-use sectag::{
-    AtError, Backoff, BringUpError, CredentialStore, Kind, NoPins, Power, SocketError, Tag,
-};
+use sectag::{AtError, Backoff, BringUpError, Power, SocketError, Tag};
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::recovery::{
-    Line, Received, STORED, connect, every, round_trip, world,
+use sectag_integration_tests::recovery::{Received, connect, every, round_trip, world};
+use sectag_integration_tests::resets::{
+    MESSAGE, Ordeal, fail_everywhere, mcu_resets_everywhere, others, stall_everywhere,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
-use sectag_simulator::{After, Failure, Options, Reaction, Simulator};
+use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, Unit};
+use sectag_simulator::{Failure, Options, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
 use tokio::io::AsyncWriteExt;
 
-/// What the driver sends while it does not know what the modem waits for.
-const FILLER: &[u8] = b"+AT\x1b\r\n";
-const MESSAGE: &[u8] = b"\r\nOK\r\n> forty bytes and traps RDY\r\n\r\n+++ end";
+fn bg96(config: Config, options: Options) -> Bg96Unit {
+    Bg96Unit { config, options }
+}
 
 fn quick() -> Options {
     Options {
@@ -33,100 +30,16 @@ fn quick() -> Options {
     }
 }
 
-/// A whole life of an application.
-async fn session(bench: Bench) {
-    bench.control.wait_up().await.unwrap();
-    bench
-        .control
-        .store_unchecked(Tag(9), Kind::Ca, STORED)
-        .await
-        .unwrap();
-    let mut socket = connect(bench).await.unwrap();
-    round_trip(&mut socket, MESSAGE).await.unwrap();
-    socket.close().await.unwrap();
-}
-
-/// What was written, and then filler up to what was announced.
-fn check_peers(received: &Received, context: &str) {
-    for bytes in received.borrow().iter() {
-        let same = bytes
-            .iter()
-            .zip(MESSAGE)
-            .take_while(|(a, b)| a == b)
-            .count();
-        assert!(
-            bytes.len() <= MESSAGE.len(),
-            "{context}: the peer got {bytes:?}"
-        );
-        assert!(
-            bytes[same..].iter().all(|byte| FILLER.contains(byte)),
-            "{context}: the peer got {:?}",
-            String::from_utf8_lossy(bytes)
-        );
-    }
-}
-
-/// All files but the one that the session stores.
-fn others(world: &World) -> BTreeMap<String, Vec<u8>> {
-    let mut files = world.modem.files();
-    // It, and the marker beside it while it is not whole.
-    files.retain(|name, _| !name.starts_with("st9."));
-    files
-}
-
 #[test]
 fn mcu_may_reset_at_any_byte_of_a_session() {
-    mcu_resets_everywhere(Config::new(), every(2));
+    let unit = bg96(Config::new(), quick());
+    mcu_resets_everywhere(&unit, every(2));
 }
 
 #[test]
 fn mcu_may_reset_at_any_byte_while_data_is_pushed() {
-    mcu_resets_everywhere(Config::new().direct_push(), every(3));
-}
-
-fn mcu_resets_everywhere(config: Config, step: usize) {
-    let total = virtually(async || {
-        let (world, _) = world(quick());
-        world
-            .attach_for_with(u64::MAX, config, NoPins, session)
-            .await;
-        world.modem.bytes_in()
-    });
-    let mut worst = (Duration::MIN, 0);
-    for bytes in (1..=total).step_by(step) {
-        let took = virtually(async || {
-            let (world, received) = world(quick());
-            let before = others(&world);
-            world.attach_for_with(bytes, config, NoPins, session).await;
-            check_peers(&received, &format!("died after {bytes}"));
-            let start = Instant::now();
-            world
-                .attach_for_with(u64::MAX, config, NoPins, async |bench| {
-                    let mut socket = connect(bench).await.unwrap();
-                    round_trip(&mut socket, MESSAGE).await.unwrap();
-                    socket.close().await.unwrap();
-                    let took = start.elapsed();
-                    check_peers(&received, &format!("recovered after {bytes}"));
-                    assert_eq!(others(&world), before, "files after {bytes}");
-                    assert!(world.modem.open_sockets().is_empty());
-                    bench
-                        .control
-                        .store_unchecked(Tag(9), Kind::Ca, STORED)
-                        .await
-                        .unwrap();
-                    assert_eq!(world.modem.files()["st9.ca"], STORED);
-                    took
-                })
-                .await
-                .expect("it lives")
-        });
-        worst = worst.max((took, bytes));
-    }
-    println!(
-        "MCU reset at every {step}th of {total} bytes, worst recovery {:?} after byte {}",
-        worst.0, worst.1
-    );
-    assert!(worst.0 < Duration::from_secs(20), "{worst:?}");
+    let unit = bg96(Config::new().direct_push(), quick());
+    mcu_resets_everywhere(&unit, every(3));
 }
 
 /// What a dead MCU, or another host, had done to the modem.
@@ -145,7 +58,8 @@ async fn dead_host(world: &World, steps: &[(&[u8], u64)]) {
 
 /// A new driver finds the modem so, and must connect; returns how long that took.
 async fn recovers(world: &World, received: &Received, context: &str) -> Duration {
-    let before = others(world);
+    let unit = bg96(Config::new(), quick());
+    let before = others(&unit, world);
     let peers = received.borrow().len();
     let start = Instant::now();
     world
@@ -160,7 +74,7 @@ async fn recovers(world: &World, received: &Received, context: &str) -> Duration
             round_trip(&mut socket, MESSAGE).await.unwrap();
             assert_eq!(received.borrow()[peers], MESSAGE, "{context}");
             socket.close().await.unwrap();
-            assert_eq!(others(world), before, "{context}: files");
+            assert_eq!(others(&unit, world), before, "{context}: files");
             assert!(world.modem.open_sockets().is_empty(), "{context}");
             start.elapsed()
         })
@@ -177,6 +91,7 @@ async fn left_open(world: &World) -> u8 {
 
 #[test]
 fn mcu_may_reset_while_announced_payload_is_missing() {
+    let unit = bg96(Config::new(), quick());
     for missing in [1, 2, 3, 4, 5, 100, 1459, 1460] {
         virtually(async || {
             let (world, received) = world(quick());
@@ -191,7 +106,10 @@ fn mcu_may_reset_while_announced_payload_is_missing() {
             assert!(received[0].len() <= 1460);
             assert_eq!(received[0][..sent.len()], sent);
             let rest = &received[0][sent.len()..];
-            assert!(rest.iter().all(|byte| FILLER.contains(byte)), "{rest:?}");
+            assert!(
+                rest.iter().all(|byte| unit.filler().contains(byte)),
+                "{rest:?}"
+            );
         });
     }
 }
@@ -399,151 +317,6 @@ fn connect_that_nobody_expected_feeds_no_command_to_the_peer() {
     });
 }
 
-/// What an application saw of a modem that fails.
-#[derive(Debug, Default)]
-struct Seen {
-    /// From the failure to `ConnectionReset` on a socket that was idle.
-    noticed: Option<Duration>,
-    /// From the failure to the end of the work, after nothing but reconnecting.
-    recovered: Option<Duration>,
-}
-
-/// Stores, keeps an idle socket, works on another; connects anew when anything fails, and does
-/// nothing else about it.
-async fn persevere(world: &World, bench: Bench) -> Seen {
-    let mut seen = Seen::default();
-    let start = Instant::now();
-    let since = |seen: &mut Option<Duration>| {
-        *seen = seen.or(world.modem.failed_at().map(|at| at.elapsed()));
-    };
-    loop {
-        assert!(start.elapsed() < Duration::from_secs(1200), "{seen:?}");
-        let work = async {
-            bench
-                .control
-                .store_unchecked(Tag(9), Kind::Ca, STORED)
-                .await
-                .ok()?;
-            let mut idle = connect(bench).await.ok()?;
-            let mut busy = connect(bench).await.ok()?;
-            let mut buf = [0];
-            let failed_before = world.modem.failed_at().is_some();
-            let work = async {
-                let done = round_trip(&mut busy, MESSAGE).await.ok();
-                done.and(busy.close().await.ok())
-            };
-            let done = match select(idle.read(&mut buf), work).await {
-                Either::First(end) => {
-                    assert_eq!(end, Err(SocketError::ConnectionReset));
-                    since(&mut seen.noticed);
-                    return None;
-                }
-                Either::Second(done) => done,
-            };
-            if world.modem.failed_at().is_some() && !failed_before {
-                // Whatever the other one saw, this one is told as well.
-                let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT;
-                let end = with_timeout(limit + Duration::from_secs(120), idle.read(&mut buf)).await;
-                assert_eq!(end, Ok(Err(SocketError::ConnectionReset)), "{seen:?}");
-                since(&mut seen.noticed);
-                return None;
-            }
-            done
-        };
-        if work.await.is_some() {
-            break;
-        }
-    }
-    since(&mut seen.recovered);
-    seen
-}
-
-/// Lets the modem fail after each byte in either direction, and prints the figures.
-fn fail_everywhere(
-    config: Config,
-    failure: Failure,
-    step: usize,
-    status: bool,
-    noticed_limit: Duration,
-    recovered_limit: Duration,
-    options: impl Fn() -> Options,
-) {
-    let (bytes_in, bytes_out) = virtually(async || {
-        let (world, _) = world(options());
-        world
-            .attach_for_with(u64::MAX, config, NoPins, async |bench| {
-                persevere(&world, bench).await;
-            })
-            .await;
-        (world.modem.bytes_in(), world.modem.bytes_out())
-    });
-    let cases = (1..=bytes_in)
-        .map(After::Received)
-        .chain((1..=bytes_out).map(After::Sent))
-        .step_by(step);
-    let (mut count, mut noticed, mut recovered) = (0, Duration::MIN, Duration::MIN);
-    for after in cases {
-        let seen = virtually(async || {
-            let (world, received) = world(options());
-            let before = others(&world);
-            world.modem.fail_after(after, failure);
-            let pins = pins(&world, status);
-            let seen = world
-                .attach_for_with(u64::MAX, config, pins, async |bench| {
-                    persevere(&world, bench).await
-                })
-                .await
-                .expect("the MCU lives");
-            assert!(world.modem.failed_at().is_some(), "{after:?}");
-            for bytes in received.borrow().iter() {
-                assert!(MESSAGE.starts_with(bytes), "{after:?}: {bytes:?}");
-            }
-            assert_eq!(others(&world), before, "{after:?}: files");
-            assert_eq!(world.modem.files()["st9.ca"], STORED, "{after:?}");
-            seen
-        });
-        count += 1;
-        noticed = noticed.max(seen.noticed.unwrap_or(Duration::MIN));
-        recovered = recovered.max(seen.recovered.unwrap_or(Duration::MIN));
-        assert!(noticed <= noticed_limit, "{after:?}: {seen:?}");
-        assert!(recovered <= recovered_limit, "{after:?}: {seen:?}");
-    }
-    println!(
-        "{failure:?}: {count} cases, noticed within {} ms, recovered within {} ms",
-        noticed.as_millis(),
-        recovered.as_millis()
-    );
-}
-
-/// The power key, and the status pin if it is wired, through the usual transistors.
-fn pins(world: &World, status: bool) -> impl Power + use<> {
-    Keys {
-        modem: world.modem.clone(),
-        status,
-    }
-}
-
-struct Keys {
-    modem: Simulator,
-    status: bool,
-}
-
-impl Power for Keys {
-    fn has_power_key(&self) -> bool {
-        true
-    }
-    fn has_reset(&self) -> bool {
-        false
-    }
-    fn power_key(&mut self, pressed: bool) {
-        self.modem.power_key(pressed);
-    }
-    fn reset(&mut self, _: bool) {}
-    fn status(&mut self) -> Option<bool> {
-        self.status.then(|| self.modem.status_pin())
-    }
-}
-
 fn paced() -> Options {
     Options {
         pdp_active: true,
@@ -557,15 +330,14 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn modem_may_reset_at_any_byte_with_its_banner() {
     let limit = paced().reset_time + SECOND * 2;
-    fail_everywhere(
-        Config::new(),
-        Failure::Reset,
-        every(5),
-        true,
-        limit,
-        SECOND * 30,
-        paced,
-    );
+    let ordeal = Ordeal {
+        failure: Failure::Reset,
+        step: every(5),
+        status: true,
+        noticed: limit,
+        recovered: SECOND * 30,
+    };
+    fail_everywhere(&bg96(Config::new(), paced()), &ordeal);
 }
 
 #[test]
@@ -574,15 +346,14 @@ fn modem_may_reset_at_any_byte_with_a_banner_in_the_middle_of_payload() {
         reset_time: Duration::from_millis(100),
         ..paced()
     };
-    fail_everywhere(
-        Config::new(),
-        Failure::Reset,
-        every(11),
-        true,
-        SECOND * 2,
-        SECOND * 30,
-        options,
-    );
+    let ordeal = Ordeal {
+        failure: Failure::Reset,
+        step: every(11),
+        status: true,
+        noticed: SECOND * 2,
+        recovered: SECOND * 30,
+    };
+    fail_everywhere(&bg96(Config::new(), options()), &ordeal);
 }
 
 /// Where `POWERED DOWN` is counted as payload, the sockets beside that one learn of it when the modem
@@ -591,15 +362,14 @@ const COUNTED: Duration = Duration::from_millis(4500);
 
 #[test]
 fn modem_may_power_down_at_any_byte() {
-    fail_everywhere(
-        Config::new(),
-        Failure::PoweredDown,
-        every(11),
-        true,
-        COUNTED,
-        SECOND * 30,
-        paced,
-    );
+    let ordeal = Ordeal {
+        failure: Failure::PoweredDown,
+        step: every(11),
+        status: true,
+        noticed: COUNTED,
+        recovered: SECOND * 30,
+    };
+    fail_everywhere(&bg96(Config::new(), paced()), &ordeal);
 }
 
 /// Nothing tells of it: a query that goes unanswered or is echoed does, or the running command's own
@@ -608,45 +378,42 @@ fn modem_may_power_down_at_any_byte() {
 fn supply_may_dip_at_any_byte_without_a_word() {
     let longest_command = SECOND * 120;
     let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + longest_command;
-    fail_everywhere(
-        Config::new(),
-        Failure::BrownOut,
-        every(11),
-        true,
-        limit,
-        limit + SECOND * 30,
-        paced,
-    );
+    let ordeal = Ordeal {
+        failure: Failure::BrownOut,
+        step: every(11),
+        status: true,
+        noticed: limit,
+        recovered: limit + SECOND * 30,
+    };
+    fail_everywhere(&bg96(Config::new(), paced()), &ordeal);
 }
 
 #[test]
 fn modem_may_hang_at_any_byte_and_is_switched_off_and_on() {
     let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + SECOND * 120;
     for status in [true, false] {
-        fail_everywhere(
-            Config::new(),
-            Failure::Hang,
-            every(23),
+        let ordeal = Ordeal {
+            failure: Failure::Hang,
+            step: every(23),
             status,
-            limit,
-            limit + SECOND * 90,
-            paced,
-        );
+            noticed: limit,
+            recovered: limit + SECOND * 90,
+        };
+        fail_everywhere(&bg96(Config::new(), paced()), &ordeal);
     }
 }
 
 #[test]
 fn modem_may_save_power_at_any_byte_unasked() {
     for status in [true, false] {
-        fail_everywhere(
-            Config::new(),
-            Failure::PowerSaving,
-            every(29),
+        let ordeal = Ordeal {
+            failure: Failure::PowerSaving,
+            step: every(29),
             status,
-            COUNTED,
-            SECOND * 60,
-            paced,
-        );
+            noticed: COUNTED,
+            recovered: SECOND * 60,
+        };
+        fail_everywhere(&bg96(Config::new(), paced()), &ordeal);
     }
 }
 
@@ -850,15 +617,14 @@ fn hung_modem_is_reset_when_there_is_no_key_or_it_does_not_help() {
 #[test]
 fn modem_may_reset_at_any_byte_while_it_pushes_data() {
     let limit = paced().reset_time + SECOND * 2;
-    fail_everywhere(
-        Config::new().direct_push(),
-        Failure::Reset,
-        every(11),
-        true,
-        limit,
-        SECOND * 30,
-        paced,
-    );
+    let ordeal = Ordeal {
+        failure: Failure::Reset,
+        step: every(11),
+        status: true,
+        noticed: limit,
+        recovered: SECOND * 30,
+    };
+    fail_everywhere(&bg96(Config::new().direct_push(), paced()), &ordeal);
 }
 
 #[test]
@@ -885,81 +651,86 @@ fn restart_whose_banner_was_lost_is_found_out_by_what_follows_it() {
     });
 }
 
-/// A session over a UART that pauses once, in whichever direction and place: it may cost a reconnect,
-/// never a wrong byte, file or answer.
-fn stall_everywhere(pause: Duration, step: usize) {
-    let (bytes_in, bytes_out) = virtually(async || {
-        let (world, _) = world(paced());
-        world
-            .attach(async |bench| {
-                persevere(&world, bench).await;
-            })
-            .await;
-        (world.modem.bytes_in(), world.modem.bytes_out())
-    });
-    let sent = (0..bytes_in).map(|at| Line {
-        send_stalls: Some((at, pause)),
-        ..Line::default()
-    });
-    let received = (0..bytes_out).map(|at| Line {
-        receive_stalls: Some((at, pause)),
-        ..Line::default()
-    });
-    let (mut cases, mut restarts, mut worst) = (0, 0, Duration::MIN);
-    for line in sent.chain(received).step_by(step) {
-        virtually(async || {
-            let (world, received) = world(paced());
-            let before = others(&world);
-            let start = Instant::now();
-            let application = async |bench: Bench| {
-                persevere(&world, bench).await;
-                // Who asks for the time gets the time.
-                loop {
-                    match bench.control.clock().await {
-                        Ok(now) => {
-                            assert!(now.unwrap() >= sectag::clock::MIN_DATE, "{line:?}");
-                            break;
-                        }
-                        Err(_) => assert!(start.elapsed() < SECOND * 1200, "{line:?}"),
-                    }
-                }
-                bench.control.counters().restarts
-            };
-            let restarted = world
-                .attach_over(line, Config::new(), pins(&world, true), application)
-                .await
-                .expect("the MCU lives");
-            for bytes in received.borrow().iter() {
-                let same = bytes
-                    .iter()
-                    .zip(MESSAGE)
-                    .take_while(|(a, b)| a == b)
-                    .count();
-                let filler = bytes[same..].iter().all(|byte| FILLER.contains(byte));
-                assert!(
-                    bytes.len() <= MESSAGE.len() && filler,
-                    "{line:?}: {bytes:?}"
-                );
-            }
-            assert_eq!(others(&world), before, "{line:?}: files");
-            assert_eq!(world.modem.files()["st9.ca"], STORED, "{line:?}");
-            cases += 1;
-            restarts += usize::from(restarted > 0);
-            worst = worst.max(start.elapsed());
-        });
-    }
-    println!(
-        "pause of {} s: {cases} cases, {restarts} cost a restart, worst session {} ms",
-        pause.as_secs(),
-        worst.as_millis()
-    );
-}
-
 #[test]
 fn uart_may_pause_at_any_byte() {
     // Nothing; longer than a quick command, a pause of payload and the modem's patience with a file;
     // longer than everything.
     for (pause, step) in [(1, 53), (4, 29), (7, 29), (30, 29), (300, 53)] {
-        stall_everywhere(SECOND * pause, every(step));
+        stall_everywhere(&bg96(Config::new(), paced()), SECOND * pause, every(step));
+    }
+}
+
+/// A dialect of each kind: a current socket with and without a deaf UART, native TLS, handles.
+fn nrf9160(dialect: &str) -> Nrf9160Unit {
+    Nrf9160Unit::new(dialect).with(|options| options.turnaround = Duration::from_millis(20))
+}
+
+fn paced_nrf9160(dialect: &str) -> Nrf9160Unit {
+    nrf9160(dialect).with(|options| options.baud = Some(115_200))
+}
+
+const DIALECTS: [&str; 4] = ["2.1", "2.5", "3.1-native", "sm"];
+
+#[test]
+fn nrf9160_mcu_may_reset_at_any_byte_of_a_session() {
+    for dialect in DIALECTS {
+        mcu_resets_everywhere(&nrf9160(dialect), every(11));
+    }
+}
+
+#[test]
+fn nrf9160_modem_may_reset_at_any_byte() {
+    for dialect in DIALECTS {
+        let unit = paced_nrf9160(dialect);
+        let ordeal = Ordeal {
+            failure: Failure::Reset,
+            step: every(23),
+            status: true,
+            noticed: unit.options.boot_time + SECOND * 2,
+            recovered: SECOND * 30,
+        };
+        fail_everywhere(&unit, &ordeal);
+    }
+}
+
+#[test]
+fn nrf9160_modem_may_reset_at_any_byte_with_a_banner_in_the_middle_of_payload() {
+    for dialect in ["2.5", "sm"] {
+        let unit = paced_nrf9160(dialect).with(|options| {
+            options.boot_time = Duration::from_millis(100);
+            options.ready_junk = vec![0xc0];
+        });
+        let ordeal = Ordeal {
+            failure: Failure::Reset,
+            step: every(41),
+            status: true,
+            noticed: SECOND * 2,
+            recovered: SECOND * 30,
+        };
+        fail_everywhere(&unit, &ordeal);
+    }
+}
+
+/// The firmware lives on, without `Ready`.
+#[test]
+fn nrf9160_modem_core_may_crash_at_any_byte() {
+    for dialect in DIALECTS {
+        let ordeal = Ordeal {
+            failure: Failure::PoweredDown,
+            step: every(29),
+            status: true,
+            noticed: SECOND * 4,
+            recovered: SECOND * 30,
+        };
+        fail_everywhere(&paced_nrf9160(dialect), &ordeal);
+    }
+}
+
+#[test]
+fn nrf9160_uart_may_pause_at_any_byte() {
+    for dialect in ["2.1", "sm"] {
+        for (pause, step) in [(1, 211), (7, 211), (300, 211)] {
+            stall_everywhere(&paced_nrf9160(dialect), SECOND * pause, every(step));
+        }
     }
 }

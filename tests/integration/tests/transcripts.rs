@@ -1,27 +1,30 @@
-//! Every transcript of the sheet, its modem's bytes cut at every position, one by one, all at once, and
-//! at random.
+//! Every transcript of the sheets: through the driver, its modem's bytes cut at every position, one by
+//! one, all at once, and at random; and against the simulator, where it is as it was seen.
 
-use std::fs;
-
-use sectag_integration_tests::transcript::Play;
+use sectag_integration_tests::transcript::{
+    Bg96Transcripts, Nrf9160Transcripts, compare_all, play_all,
+};
 
 #[test]
-fn transcripts_are_played_in_any_pieces() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../transcripts/bg96");
-    let mut count = 0;
-    for entry in fs::read_dir(folder).expect("the folder") {
-        let path = entry.expect("an entry").path();
-        println!("{}", path.display());
-        let play = Play::new(&fs::read_to_string(&path).expect("a text"));
-        play.run(&|_| false);
-        play.run(&|_| true);
-        for cut in 1..play.modem_bytes() {
-            play.run(&|at| at == cut);
-        }
-        for seed in 1..=8_usize {
-            play.run(&|at| (at + 1).wrapping_mul(seed * 2_654_435_761) >> 7 & 3 == 0);
-        }
-        count += 1;
-    }
+fn bg96_transcripts_are_played_in_any_pieces() {
+    let count = play_all(&Bg96Transcripts);
     assert!(count >= 10, "{count} transcripts");
+}
+
+#[test]
+fn bg96_simulator_answers_as_the_real_modem_did() {
+    let count = compare_all(&Bg96Transcripts);
+    assert!(count >= 1, "{count} transcripts");
+}
+
+#[test]
+fn nrf9160_transcripts_are_played_in_any_pieces() {
+    let count = play_all(&Nrf9160Transcripts);
+    assert!(count >= 15, "{count} transcripts");
+}
+
+#[test]
+fn nrf9160_simulator_answers_as_the_real_modem_did() {
+    let count = compare_all(&Nrf9160Transcripts);
+    assert!(count >= 8, "{count} transcripts");
 }

@@ -1,4 +1,5 @@
-//! Faults with a name, for `sectag simulate --fault NAME[@K]`: the K-th command (from 1) meets it, or every one.
+//! Faults with a name, for `sectag simulate --fault NAME[@K[:BEGINNING]]`: the K-th command (from 1) meets it, or
+//! every one; of the commands that begin so, if a beginning is given.
 
 use crate::{Reaction, Script};
 
@@ -15,12 +16,19 @@ pub const FAULTS: [(&str, &str); 4] = [
 /// # Errors
 /// A text for the user when there is no such fault or K is no number.
 pub fn fault(text: &str) -> Result<Script, String> {
-    let (name, position) = match text.split_once('@') {
+    let (name, which) = match text.split_once('@') {
         None => (text, None),
-        Some((name, position)) => match position.parse::<u64>() {
-            Ok(position) if position > 0 => (name, Some(position)),
-            _ => return Err(format!("{position:?} is no command number; the first is 1")),
-        },
+        Some((name, which)) => (name, Some(which)),
+    };
+    let (position, beginning) = match which {
+        None => (None, String::new()),
+        Some(which) => {
+            let (position, beginning) = which.split_once(':').unwrap_or((which, ""));
+            match position.parse::<u64>() {
+                Ok(position) if position > 0 => (Some(position), beginning.to_owned()),
+                _ => return Err(format!("{position:?} is no command number; the first is 1")),
+            }
+        }
     };
     let reaction = match name {
         "silent" => Reaction::Silent,
@@ -33,7 +41,10 @@ pub fn fault(text: &str) -> Result<Script, String> {
         }
     };
     let mut count = 0;
-    Ok(Box::new(move |_| {
+    Ok(Box::new(move |line| {
+        if !line.starts_with(beginning.as_bytes()) {
+            return Reaction::Normal;
+        }
         count += 1;
         if position.is_none_or(|position| position == count) {
             reaction.clone()
@@ -53,6 +64,11 @@ mod tests {
         assert_eq!(script(b"AT"), Reaction::Normal);
         assert_eq!(script(b"AT"), Reaction::Reset);
         assert_eq!(script(b"AT"), Reaction::Normal);
+        let mut script = fault("error@2:AT+C").unwrap();
+        assert_eq!(script(b"AT+CFUN?"), Reaction::Normal);
+        assert_eq!(script(b"AT"), Reaction::Normal);
+        assert!(matches!(script(b"AT+CEREG?"), Reaction::Reply(_)));
+        assert_eq!(script(b"AT+CFUN?"), Reaction::Normal);
         assert!(FAULTS.iter().all(|(name, _)| fault(name).is_ok()));
         assert!(fault("nonsense").is_err());
         assert!(fault("reset@0").is_err());

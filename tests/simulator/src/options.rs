@@ -82,6 +82,9 @@ pub struct Options {
     pub sim: Sim,
     /// From `RDY` to a SIM that answers (`+CME ERROR: 14` until then); does not apply when already on.
     pub sim_init: Duration,
+    /// The unit lost its calibration and identity, as one did that was flashed again (sheet T3): it does not know its
+    /// IMEI and cannot switch its radio on.
+    pub lost_nv: bool,
     /// PDP context 1 is already up, as after an MCU-only reset.
     pub pdp_active: bool,
     /// The network refuses every context: `AT+QIACT` answers `ERROR`, and `AT+QIGETERROR` this number.
@@ -126,6 +129,7 @@ impl Default for Options {
             registration_delay: Duration::from_ticks(0),
             sim: Sim::Ready,
             sim_init: Duration::from_millis(500),
+            lost_nv: false,
             pdp_active: false,
             pdp_refusal: None,
             // Sheet section 6: 0.71 to 0.83 s on LTE.

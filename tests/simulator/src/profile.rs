@@ -65,6 +65,12 @@ pub struct Profile {
     pub reads_files: bool,
     /// An orderly `AT+QPOWD` ends with `POWERED DOWN`; some BG95 firmware says nothing (sheet 1.1).
     pub announces_power_down: bool,
+    /// `APP RDY` follows `RDY`; not every firmware prints it (sheet 1.2, T4).
+    pub announces_application: bool,
+    /// `+CPIN: READY` and its like follow once the SIM was read; not every firmware prints them (sheet 1.2, T4).
+    pub announces_sim: bool,
+    /// A restart that was asked for says of the data connection that it is gone, 3 s after `POWERED DOWN` (T4).
+    pub announces_lost_pdp_at_restart: bool,
     /// What is said on entering PSM (sheet 1.7: both are known).
     pub power_saving_words: &'static str,
     /// `AT+QCFG` items of this list answer `ERROR`, as on the BG96-M (sheet 1.5).
@@ -124,6 +130,9 @@ impl Profile {
         crlf_before_upload_result: false,
         reads_files: true,
         announces_power_down: true,
+        announces_application: true,
+        announces_sim: true,
+        announces_lost_pdp_at_restart: false,
         power_saving_words: "PSM POWER DOWN",
         missing_items: &[],
         rearm: Rearm::ZeroRead,
@@ -136,6 +145,14 @@ impl Profile {
         full_revision: "BG96MAR01A01M1G_01.002.01.002",
         ssl_keys: v1_keys![],
         checks_name: false,
+        ..Self::BG96_LATER
+    };
+
+    /// As T4 saw one restart: it says less, and of its data connection more.
+    pub const BG96_T4: Self = Self {
+        announces_application: false,
+        announces_sim: false,
+        announces_lost_pdp_at_restart: true,
         ..Self::BG96_LATER
     };
 

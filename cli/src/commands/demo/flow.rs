@@ -9,16 +9,16 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
 use sectag::{
     CaScope, Control, Counters, CredentialStore, Kind, Power, ServerName, Socket, Sockets, State,
-    Tag, TlsConfig,
+    Suites, Support, Tag, TlsConfig,
 };
-use sectag_bg96::{Bg96, Config};
 use sectag_simulator::Simulator;
 
 use super::steps::Steps;
+use super::world::World;
 use crate::failure::Failure;
 use crate::hints::{self, Target};
 use crate::mqtt::{self, Login, Memory};
-use crate::probe::{Files, Names, Prober};
+use crate::probe::{Files, Prober};
 use crate::session::beside;
 use crate::tls;
 
@@ -26,56 +26,75 @@ pub(super) const HOST: &str = "broker.sectag.test";
 pub(super) const PORT: u16 = 8883;
 pub(super) const BAUD: u32 = 115_200;
 pub(super) const TURNAROUND_MS: u64 = 20;
-pub(super) const RING: usize = 1024;
+/// Of what is sent; what is received has one as large as the modem demands.
+const RING: usize = 1024;
 const TAG: Tag = Tag(1);
 const TOPIC: &str = "sectag/demo";
 const MESSAGE: &[u8] = b"hello from inside the modem";
 /// A simulated network needs no longer.
-const REGISTRATION: Duration = Duration::from_secs(10);
+pub(super) const REGISTRATION: Duration = Duration::from_secs(10);
 
-/// As on a small MCU: one socket with 1 KiB rings.
-pub(super) type DemoState = State<Bg96, 1, RING, RING>;
+/// What it took in all.
+pub(super) struct Total {
+    pub(super) counters: Counters,
+    /// Bytes of the driver's state, and of these its rings.
+    pub(super) state: usize,
+    pub(super) rings: usize,
+    /// The modem checks the server's name.
+    pub(super) checks_name: bool,
+    pub(super) hides_suites: bool,
+}
 
-/// Returns what it took in all.
-pub(super) async fn run(
-    modem: &Simulator,
-    names: &Names,
-    files: &Files,
+/// As on a small MCU: one socket with small rings.
+pub(super) async fn run<M: Modem, const RX: usize>(
+    driver: M,
+    world: &World,
     steps: &mut Steps<'_>,
-) -> Result<Counters, Failure> {
+) -> Result<Total, Failure> {
     let (host_end, modem_end) = tokio::io::duplex(256);
     let (reader, writer) = tokio::io::split(host_end);
-    let config = Config::new().registration(REGISTRATION);
-    let mut state = Box::new(DemoState::new(Bg96::new(config)));
+    let mut state = Box::new(State::<M, 1, RX, RING>::new(driver));
     let (control, sockets, runner) = sectag::new(
         &mut state,
         FromTokio::new(reader),
         FromTokio::new(writer),
-        PowerKey(modem.clone()),
+        PowerKey(world.modem.clone()),
     );
     let prober = Prober {
-        names: names.clone(),
-        files: files.clone(),
+        names: world.names.clone(),
+        files: world.files.clone(),
     };
     let application = Application {
         control,
         sockets,
         prober,
+        world,
     };
     let work = beside(runner, application.run(steps));
-    match select(modem.serve(modem_end), work).await {
+    match select(world.modem.serve(modem_end), work).await {
         Either::First(end) => {
             return Err(Failure::new(format!("the simulated modem ended: {end:?}")));
         }
         Either::Second(result) => result?,
     }
-    Ok(control.counters())
+    Ok(Total {
+        counters: control.counters(),
+        state: size_of::<State<M, 1, RX, RING>>(),
+        rings: RX + RING,
+        checks_name: checks_name(control),
+        hides_suites: world.hides_suites,
+    })
+}
+
+fn checks_name<M: Modem>(control: Control<'_, M>) -> bool {
+    control.capabilities().verification.name == Support::Yes
 }
 
 struct Application<'a, M> {
     control: Control<'a, M>,
     sockets: Sockets<'a, M>,
     prober: Prober,
+    world: &'a World,
 }
 
 impl<M: Modem> Application<'_, M> {
@@ -109,7 +128,7 @@ impl<M: Modem> Application<'_, M> {
             self.counters(),
             &format!(
                 "simulated {}, {BAUD} baud, {TURNAROUND_MS} ms turnaround",
-                M::NAME
+                self.world.what
             ),
         )?;
         let step = steps.begin("reading the clock");
@@ -136,8 +155,9 @@ impl<M: Modem> Application<'_, M> {
                 .await
                 .map_err(|error| hints::credential(&format!("storing the {kind}"), &error))?;
             let detail = format!(
-                "{} bytes under tag {TAG}, checksum confirmed",
-                content.len()
+                "{} bytes under tag {TAG}, {}",
+                content.len(),
+                self.world.proof
             );
             steps.done(step, &format!("store the {kind}"), self.counters(), &detail)?;
         }
@@ -155,7 +175,13 @@ impl<M: Modem> Application<'_, M> {
     }
 
     async fn session(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
-        let mut config = TlsConfig::new(TAG).ca_scope(CaScope::Private);
+        let mut config = TlsConfig::new(TAG);
+        if !checks_name(self.control) {
+            config = config.ca_scope(CaScope::Private);
+        }
+        if self.world.hides_suites {
+            config = config.suites(Suites::All);
+        }
         let mut how = "connect with TLS";
         if self.prober.files.client.is_some() {
             config = config.client_certificate();

@@ -4,6 +4,7 @@
 //! A scenario changes the world, and nothing else: the [`flow`] knows a modem, a network and files.
 
 mod flow;
+mod modems;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -13,25 +14,22 @@ use std::time::Instant;
 
 use embassy_time::with_timeout;
 
+use self::modems::Shown;
 use self::steps::{Steps, summary};
-use crate::args::{Demo, ModemName};
+use crate::args::Demo;
 use crate::failure::Failure;
-use crate::hints;
 use crate::report::Report;
 
 const LIMIT_SECS: u64 = 60;
 
 pub(crate) async fn run(args: &Demo, report: &Report) -> Result<(), Failure> {
-    if args.modem != ModemName::Bg96 {
-        return Err(hints::not_implemented(args.modem));
-    }
     let begin = Instant::now();
+    let shown = Shown::from_args(args)?;
     let mut steps = Steps::new(report)?;
-    let world = world::build(args.scenario, &mut steps).await?;
     let limit = embassy_time::Duration::from_secs(LIMIT_SECS);
-    let flow = flow::run(&world.modem, &world.names, &world.files, &mut steps);
-    match with_timeout(limit, flow).await {
-        Ok(total) => summary(begin.elapsed(), total?, report),
+    let world = world::build(&shown, args.scenario, &mut steps).await?;
+    match with_timeout(limit, shown.run(&world, &mut steps)).await {
+        Ok(total) => summary(begin.elapsed(), &total?, report),
         Err(_) => Err(
             Failure::new(format!("the demo did not end within {LIMIT_SECS} s"))
                 .hint("this computer may be too busy; sectag demo -v shows every exchange"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sectag::Counters;
 
-use super::flow::{DemoState, RING};
+use super::flow::Total;
 use crate::failure::Failure;
 use crate::json::Object;
 use crate::report::{Report, Step};
@@ -84,14 +84,18 @@ fn wire(object: Object, exchanges: u32, sent: u32, received: u32) -> Object {
         .number("bytes_in", received.into())
 }
 
-pub(super) fn summary(took: Duration, total: Counters, report: &Report) -> Result<(), Failure> {
-    let state = size_of::<DemoState>();
-    let (exchanges, sent, received) = (total.exchanges, total.sent, total.received);
+pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<(), Failure> {
+    let (state, rings) = (total.state, total.rings);
+    let Counters {
+        exchanges,
+        sent,
+        received,
+        ..
+    } = total.counters;
     let text = format!(
         "{}\n\
-         sectag's memory: {state} bytes for one socket, of which {} are its rings (on this computer; pointers are half as long on a Cortex-M).\n\
-         The modem is not known to check the server's name. The demo's CA is its own and signs this one server, so it is declared\n\
-         private (--private-ca); with a public CA the connection would have been refused.",
+         sectag's memory: {state} bytes for one socket, of which {rings} are its rings (on this computer; pointers are half as long on a Cortex-M).\n\
+         {}{}",
         line(
             "total",
             &seconds(took),
@@ -102,7 +106,17 @@ pub(super) fn summary(took: Duration, total: Counters, report: &Report) -> Resul
             ],
             "AT exchanges, bytes out and in"
         ),
-        2 * RING
+        if total.checks_name {
+            "The modem has checked that the server's certificate is for this name, so the CA could be a public one."
+        } else {
+            "The modem is not known to check the server's name. The demo's CA is its own and signs this one server, so it is declared\n\
+             private (--private-ca); with a public CA the connection would have been refused."
+        },
+        if total.hides_suites {
+            "\nIt tells no cipher suite, so whatever it has was accepted (--accept-missing suites)."
+        } else {
+            ""
+        }
     );
     report.result(&text, |object| {
         let object = object
@@ -110,6 +124,6 @@ pub(super) fn summary(took: Duration, total: Counters, report: &Report) -> Resul
             .number("ms", took.as_millis() as u64);
         wire(object, exchanges, sent, received)
             .number("state_bytes", state as u64)
-            .number("ring_bytes", 2 * RING as u64)
+            .number("ring_bytes", rings as u64)
     })
 }

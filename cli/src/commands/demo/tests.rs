@@ -2,8 +2,11 @@
 
 use sectag::Cause;
 
+use sectag_simulator::Nrf9160Profile;
+
+use super::modems::Shown;
 use super::steps::Steps;
-use super::{flow, world};
+use super::world;
 use crate::args::Scenario;
 use crate::failure::Failure;
 use crate::report::Report;
@@ -11,7 +14,7 @@ use crate::report::Report;
 /// The true cause, and whether it must stand alone; `None` where all ends well.
 type Truth = Option<(Cause, bool)>;
 
-const WORLDS: [(Option<Scenario>, Truth); 13] = [
+const BG96_WORLDS: [(Option<Scenario>, Truth); 13] = [
     (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
     (
         Some(Scenario::Expired),
@@ -42,8 +45,35 @@ const WORLDS: [(Option<Scenario>, Truth); 13] = [
     ),
 ];
 
-/// Runs the flow in the world of this number, which is all that the flow's side knows of it.
-fn run(number: usize) -> Result<(), Failure> {
+/// The modem has one word for everything that is wrong with a connection: the look from this computer tells it apart.
+const NRF9160_WORLDS: [(Option<Scenario>, Truth); 11] = [
+    (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
+    (
+        Some(Scenario::Expired),
+        Some((Cause::CertificateExpired, true)),
+    ),
+    (
+        Some(Scenario::NoRegistration),
+        Some((Cause::NoCoverage, false)),
+    ),
+    (Some(Scenario::WrongHost), Some((Cause::NameMismatch, true))),
+    (None, None),
+    (Some(Scenario::WrongCa), Some((Cause::CaMismatch, true))),
+    (
+        Some(Scenario::RefusedLogin),
+        Some((Cause::LoginRefused, true)),
+    ),
+    (Some(Scenario::SimMissing), Some((Cause::SimMissing, true))),
+    (Some(Scenario::Reset), None),
+    (Some(Scenario::ClockUnset), Some((Cause::ClockNotSet, true))),
+    (
+        Some(Scenario::NoClientCert),
+        Some((Cause::ClientCertificateNeeded, true)),
+    ),
+];
+
+/// Runs the flow in a world of which its side does not know the name.
+fn run(shown: &Shown, scenario: Option<Scenario>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -51,19 +81,18 @@ fn run(number: usize) -> Result<(), Failure> {
     runtime.block_on(async {
         let report = Report::new(true, false);
         let mut steps = Steps::new(&report)?;
-        let world = world::build(WORLDS[number].0, &mut steps).await?;
-        flow::run(&world.modem, &world.names, &world.files, &mut steps)
-            .await
-            .map(drop)
+        let world = world::build(shown, scenario, &mut steps).await?;
+        shown.run(&world, &mut steps).await.map(drop)
     })
 }
 
-#[test]
-fn the_true_cause_is_named_whatever_the_world_is_called() {
-    let threads: Vec<_> = (0..WORLDS.len())
-        .map(|number| std::thread::spawn(move || run(number)))
+#[track_caller]
+fn the_true_cause_is_named(modem: fn() -> Shown, worlds: &'static [(Option<Scenario>, Truth)]) {
+    let threads: Vec<_> = worlds
+        .iter()
+        .map(|(scenario, _)| std::thread::spawn(move || run(&modem(), *scenario)))
         .collect();
-    for (thread, (scenario, truth)) in threads.into_iter().zip(WORLDS) {
+    for (thread, (scenario, truth)) in threads.into_iter().zip(worlds) {
         let outcome = thread.join().unwrap();
         let Some((cause, alone)) = truth else {
             assert_eq!(outcome, Ok(()), "{scenario:?}");
@@ -72,7 +101,7 @@ fn the_true_cause_is_named_whatever_the_world_is_called() {
         let failure = outcome.expect_err("something is wrong with it");
         let named: Vec<Cause> = failure.causes().collect();
         assert!(
-            named.iter().take(2).any(|named| *named == cause),
+            named.iter().take(2).any(|named| named == cause),
             "{scenario:?}: {:#?}",
             failure.lines()
         );
@@ -80,6 +109,28 @@ fn the_true_cause_is_named_whatever_the_world_is_called() {
             !alone || named.len() == 1,
             "{scenario:?}: {:#?}",
             failure.lines()
+        );
+    }
+}
+
+#[test]
+fn a_bg96_names_the_true_cause_whatever_the_world_is_called() {
+    the_true_cause_is_named(|| Shown::Bg96, &BG96_WORLDS);
+}
+
+#[test]
+fn an_nrf9160_names_the_true_cause_whatever_the_world_is_called() {
+    the_true_cause_is_named(|| Shown::Nrf9160(Nrf9160Profile::V2_1), &NRF9160_WORLDS);
+}
+
+#[test]
+fn every_dialect_is_shown() {
+    for profile in [Nrf9160Profile::V3_1.native(), Nrf9160Profile::SERIAL_MODEM] {
+        assert_eq!(
+            run(&Shown::Nrf9160(profile), None),
+            Ok(()),
+            "{}",
+            profile.name
         );
     }
 }

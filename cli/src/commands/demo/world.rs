@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use sectag_simulator::{Boot, LoopbackNetwork, Options, Reaction, Sim, Simulator};
+use sectag_simulator::{LoopbackNetwork, Reaction, Sim, Simulator};
 use sectag_test_support::broker::{Broker, BrokerOptions};
 use sectag_test_support::pki::{Identity, Pki, Validity};
 
-use super::flow::{BAUD, HOST, PORT, TURNAROUND_MS};
+use super::flow::{HOST, PORT};
+use super::modems::{Shown, Surroundings};
 use super::steps::Steps;
 use crate::args::Scenario;
 use crate::failure::Failure;
@@ -15,6 +16,12 @@ use crate::probe::{Files, Names};
 /// What the flow gets, and what keeps it alive.
 pub(super) struct World {
     pub(super) modem: Simulator,
+    /// The modem, in words.
+    pub(super) what: String,
+    /// By what it is known that something is stored as it was sent.
+    pub(super) proof: &'static str,
+    /// It does not tell which cipher suite it uses.
+    pub(super) hides_suites: bool,
     pub(super) names: Names,
     /// What the device is given.
     pub(super) files: Files,
@@ -28,20 +35,22 @@ struct Plan {
     client: Option<Identity>,
     /// The broker has its name.
     named: bool,
-    options: Options,
+    surroundings: Surroundings,
     server: Identity,
     /// The modem restarts in place of its n-th send.
     restart_at_send: Option<usize>,
 }
 
 pub(super) async fn build(
+    shown: &Shown,
     scenario: Option<Scenario>,
     steps: &mut Steps<'_>,
 ) -> Result<World, Failure> {
     let step = steps.begin("making a CA, a server and a client certificate");
     let (pki, plan) = tokio::task::spawn_blocking(move || {
-        let pki = Pki::new();
-        let plan = plan(scenario, &pki);
+        // Of this process, which has no other use for it; tests build many worlds.
+        let pki = Pki::shared();
+        let plan = plan(scenario, pki);
         (pki, plan)
     })
     .await
@@ -66,13 +75,16 @@ pub(super) async fn build(
             .map(HOST, PORT, ([127, 0, 0, 1], port).into())
             .map_err(|error| Failure::new(error.to_string()))?;
     }
-    let modem = Simulator::bg96(plan.options, Rc::new(network.clone()));
+    let modem = shown.simulator(plan.surroundings, Rc::new(network.clone()));
     if let Some(nth) = plan.restart_at_send {
-        restart_at_send(&modem, nth);
+        restart_at_send(&modem, shown.send(), nth);
     }
     let pem = |text: String| text.into_bytes();
     Ok(World {
         modem,
+        what: shown.what(),
+        proof: shown.proof(),
+        hides_suites: shown.hides_suites(),
         names: Names::Simulated(network),
         files: Files {
             ca: Some(pem(plan.ca)),
@@ -91,13 +103,7 @@ fn plan(scenario: Option<Scenario>, pki: &Pki) -> Plan {
         ca: pki.ca_pem(),
         client: Some(pki.client().clone()),
         named: true,
-        options: Options {
-            baud: Some(BAUD),
-            turnaround: embassy_time::Duration::from_millis(TURNAROUND_MS),
-            boot: Boot::Off,
-            clock: None,
-            ..Options::default()
-        },
+        surroundings: Surroundings::default(),
         server: pki.server().clone(),
         restart_at_send: None,
     };
@@ -106,8 +112,9 @@ fn plan(scenario: Option<Scenario>, pki: &Pki) -> Plan {
         Some(Scenario::WrongCa) => plan.ca = Pki::new().ca_pem(),
         Some(Scenario::Expired) => {
             plan.server = pki.issue_server_valid([HOST], Validity::expired());
+            plan.surroundings.checks_dates = true;
         }
-        Some(Scenario::ClockUnset) => plan.options.network_time = None,
+        Some(Scenario::ClockUnset) => plan.surroundings.time = false,
         Some(Scenario::WrongHost) => plan.server = pki.issue_server(["another.sectag.test"]),
         Some(Scenario::NoClientCert) => plan.client = None,
         Some(Scenario::EcdsaServer) => plan.server = pki.issue_server_ecdsa([HOST]),
@@ -116,21 +123,19 @@ fn plan(scenario: Option<Scenario>, pki: &Pki) -> Plan {
         }
         // CONNECT, SUBSCRIBE, PUBLISH.
         Some(Scenario::Reset) => plan.restart_at_send = Some(3),
-        Some(Scenario::NoRegistration) => {
-            plan.options.registration_delay = embassy_time::Duration::from_secs(1_000_000);
-        }
-        Some(Scenario::SimMissing) => plan.options.sim = Sim::Missing,
+        Some(Scenario::NoRegistration) => plan.surroundings.coverage = false,
+        Some(Scenario::SimMissing) => plan.surroundings.sim = Sim::Missing,
         // What a network answers that does not know the APN.
-        Some(Scenario::PdpRefused) => plan.options.pdp_refusal = Some(561),
+        Some(Scenario::PdpRefused) => plan.surroundings.pdp_refusal = Some(561),
         Some(Scenario::Dns) => plan.named = false,
     }
     plan
 }
 
-fn restart_at_send(modem: &Simulator, nth: usize) {
+fn restart_at_send(modem: &Simulator, send: &'static [u8], nth: usize) {
     let mut sends = 0;
     modem.set_script(Box::new(move |line| {
-        if line.starts_with(b"AT+QSSLSEND=") {
+        if line.starts_with(send) {
             sends += 1;
             if sends == nth {
                 return Reaction::Reset;

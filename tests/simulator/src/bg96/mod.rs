@@ -127,7 +127,9 @@ impl Bg96 {
                         if !self.silent_boot.get() {
                             // Sheet 1.2. These two are seen on the UART whatever the URC port is (sheet section 0).
                             self.system_urc("RDY");
-                            self.system_urc("APP RDY");
+                            if self.options.profile.announces_application {
+                                self.system_urc("APP RDY");
+                            }
                         }
                     }
                 }
@@ -153,7 +155,8 @@ impl Bg96 {
             Timer::after(self.options.sim_init).await;
         }
         self.state.borrow_mut().sim_ready = true;
-        if epoch == 0 && self.options.boot == Boot::AlreadyOn || self.silent_boot.get() {
+        let already_on = epoch == 0 && self.options.boot == Boot::AlreadyOn;
+        if already_on || self.silent_boot.get() || !self.options.profile.announces_sim {
             return;
         }
         match self.options.sim {

@@ -87,10 +87,14 @@ pub struct Nrf9160Options {
     pub sni_without_name: bool,
     /// Setting the host name does not bring SNI. UNCONFIRMED for each version (sheet 7.5).
     pub no_sni: bool,
+    /// What option 4 tells as the cipher suite in place of the one in use, for suites that rustls lacks.
+    pub reported_suite: Option<u16>,
     /// One read returns at most the rest of one TLS record. UNCONFIRMED.
     pub record_at_a_time: bool,
     /// Records above the limit.
     pub oversized: OversizedRecord,
+    /// A record that is too large makes poll report HUP too, as a peer that is gone does. UNCONFIRMED.
+    pub tls_failure_hangs_up: bool,
     /// Largest record of the modem's TLS (sheet 7.5).
     pub modem_record_limit: usize,
     /// Largest certificate chain of a server for the modem's TLS; a longer one crashes the modem core (sheet 7.5).
@@ -159,8 +163,10 @@ impl Default for Nrf9160Options {
             checks_dates: false,
             sni_without_name: false,
             no_sni: false,
+            reported_suite: None,
             record_at_a_time: true,
             oversized: OversizedRecord::Breaks,
+            tls_failure_hangs_up: false,
             modem_record_limit: 2048,
             modem_chain_limit: 4096,
             abrupt_end_breaks: false,

@@ -94,6 +94,8 @@ pub(super) struct Socket {
     pub(super) receive_timeout: u64,
     pub(super) send_timeout: u64,
     pub(super) session_cache: bool,
+    /// What the handshake agreed on.
+    pub(super) suite: Option<u16>,
     pub(super) inbox: Inbox,
     outgoing: VecDeque<u8>,
     closing: bool,
@@ -105,6 +107,8 @@ pub(super) struct Socket {
     pub(super) automatic: Automatic,
     /// IN will be reported once without data.
     early_in: bool,
+    /// A failure of TLS alone looks like a hang-up.
+    hangs_up: bool,
 }
 
 impl Socket {
@@ -119,6 +123,7 @@ impl Socket {
             receive_timeout: 0,
             send_timeout: 0,
             session_cache: false,
+            suite: None,
             inbox: Inbox::default(),
             outgoing: VecDeque::new(),
             closing: false,
@@ -128,6 +133,7 @@ impl Socket {
             told: 0,
             automatic: Automatic::default(),
             early_in: false,
+            hangs_up: false,
         }
     }
 
@@ -135,7 +141,7 @@ impl Socket {
         matches!(self.kind, Kind::Tls { .. })
     }
 
-    fn is_native(&self) -> bool {
+    pub(super) fn is_native(&self) -> bool {
         matches!(
             self.kind,
             Kind::Tls {
@@ -161,6 +167,8 @@ impl Socket {
             Phase::Connected => {}
             // Sheet 5: the value is 17 if IN is polled.
             Phase::Closed => bits |= HUP | IN,
+            // Sheet 4.5: HUP is a peer that is gone, or LTE; ERR is EIO.
+            Phase::Broken(EMSGSIZE) if !self.hangs_up => bits |= ERR,
             Phase::Broken(_) => bits |= ERR | HUP,
         }
         bits
@@ -177,6 +185,9 @@ impl Socket {
         std::mem::take(&mut self.early_in)
     }
 }
+
+/// A connection, and its cipher suite.
+type Secured = (Box<dyn Channel>, Option<u16>);
 
 /// Why a connection does not stand. For the log: the modem says `ERROR` (sheet 1.3).
 type ConnectResult<T> = Result<T, String>;
@@ -236,7 +247,7 @@ impl Nrf9160 {
         let outcome = with_timeout(limit, self.establish(socket, host, port))
             .await
             .unwrap_or_else(|_| Err("timed out".into()));
-        let channel = match outcome {
+        let (channel, suite) = match outcome {
             Ok(channel) => channel,
             Err(reason) => {
                 socket.borrow_mut().phase = Phase::Broken(ECONNRESET);
@@ -249,7 +260,9 @@ impl Nrf9160 {
         {
             let mut socket = socket.borrow_mut();
             socket.phase = Phase::Connected;
+            socket.suite = suite;
             socket.early_in = self.options.early_in && socket.is_tls();
+            socket.hangs_up = self.options.tls_failure_hangs_up;
         }
         self.pump(socket.clone(), channel);
         Ok(())
@@ -260,7 +273,7 @@ impl Nrf9160 {
         socket: &SharedSocket,
         host: &str,
         port: u16,
-    ) -> ConnectResult<Box<dyn Channel>> {
+    ) -> ConnectResult<Secured> {
         let stream = self
             .network
             .connect(host, port)
@@ -271,7 +284,7 @@ impl Nrf9160 {
             (socket.kind.clone(), socket.name.clone())
         };
         match kind {
-            Kind::Tcp => Ok(Box::new(BufReader::new(stream))),
+            Kind::Tcp => Ok((Box::new(BufReader::new(stream)), None)),
             Kind::Tls {
                 tag,
                 verify,
@@ -288,7 +301,7 @@ impl Nrf9160 {
         name: Option<String>,
         host: &str,
         stream: Box<dyn Stream>,
-    ) -> ConnectResult<Box<dyn Channel>> {
+    ) -> ConnectResult<Secured> {
         let native = matches!(engine, Engine::Native { .. });
         let material = match engine {
             Engine::Native {
@@ -337,7 +350,10 @@ impl Nrf9160 {
             // A modem without the time judges by its epoch.
             now: self.now().unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
         };
-        Ok(Box::new(tls::connect(settings, stream).await?))
+        let stream = tls::connect(settings, stream).await?;
+        let suite = stream.get_ref().1.negotiated_cipher_suite();
+        let suite = suite.map(|suite| u16::from(suite.suite()));
+        Ok((Box::new(stream), suite))
     }
 
     /// Types 0, 1 and 2 at the exact tag (sheet 7.4).

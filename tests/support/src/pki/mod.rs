@@ -141,6 +141,17 @@ impl Pki {
         )
     }
 
+    /// The certificate (PEM) of a client that made its key itself, after its signing request (PKCS#10, DER).
+    pub fn issue_for_request(&self, request: &[u8]) -> Result<String, String> {
+        let request = request.to_vec().into();
+        let request = rcgen::CertificateSigningRequestParams::from_der(&request)
+            .map_err(|error| error.to_string())?;
+        let certificate = request
+            .signed_by(&self.ca)
+            .map_err(|error| error.to_string())?;
+        Ok(certificate.pem())
+    }
+
     fn sign(
         &self,
         certificate: rcgen::CertificateParams,

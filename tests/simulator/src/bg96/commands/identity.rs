@@ -1,7 +1,7 @@
 //! Basic commands and who the unit is.
 
 use super::super::Bg96;
-use super::super::parser::Op;
+use super::super::parser::{Fail, Op};
 use super::super::state::UserProfile;
 use super::{OK, Outcome, Reply, UNKNOWN};
 
@@ -51,6 +51,7 @@ impl Bg96 {
             ("GMM" | "CGMM", Op::Execute) => reply.line(profile.model),
             ("GMR" | "CGMR", Op::Execute) => reply.line(profile.revision),
             ("QGMR", Op::Execute) => reply.line(profile.full_revision),
+            ("GSN" | "CGSN", Op::Execute) if self.options.lost_nv => return Err(Fail::Cme(23)),
             ("GSN" | "CGSN", Op::Execute) => reply.line(IMEI),
             (
                 "GMI" | "CGMI" | "GMM" | "CGMM" | "GMR" | "CGMR" | "QGMR" | "GSN" | "CGSN",

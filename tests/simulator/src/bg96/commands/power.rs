@@ -21,6 +21,9 @@ impl Bg96 {
                 if !matches!(level, 0 | 1 | 4) {
                     return Err(Fail::Error);
                 }
+                if level == 1 && self.options.lost_nv {
+                    return Err(Fail::Cme(0));
+                }
                 if args.number_or(1, 0, 1, 0)? == 1 {
                     if level != 1 {
                         return Err(Fail::Error);
@@ -28,6 +31,7 @@ impl Bg96 {
                     self.finish("OK", 0);
                     // T4.
                     self.core.send(b"\r\nPOWERED DOWN\r\n");
+                    self.announce_lost_pdps();
                     self.reboot();
                     return Ok(Done::Answered);
                 }
@@ -48,6 +52,28 @@ impl Bg96 {
             _ => return UNKNOWN,
         }
         OK
+    }
+
+    /// On the way down, to whoever listens.
+    fn announce_lost_pdps(&self) {
+        let state = self.state.borrow();
+        if !self.options.profile.announces_lost_pdp_at_restart || state.nv.urc_port != "uart1" {
+            return;
+        }
+        let lost = state
+            .pdp
+            .keys()
+            .copied()
+            .filter(|context| state.active(*context));
+        let lost: Vec<u8> = lost.collect();
+        let core = self.core.clone();
+        self.core.spawn(async move {
+            // T4.
+            Timer::after(Duration::from_secs(3)).await;
+            for context in lost {
+                core.send(format!("\r\n+QIURC: \"pdpdeact\",{context}\r\n").as_bytes());
+            }
+        });
     }
 
     async fn power_down(&self, orderly: bool) -> Outcome {

@@ -93,6 +93,20 @@ impl Nrf9160 {
                 }
                 socket.name = (name != "NULL").then(|| name.to_owned());
             }
+            (4, true) => {
+                let native = socket.is_native();
+                let profile = &self.options.profile;
+                // Sheet 4.2: up to 2.4 the wrong level is asked; the modem's TLS tells from mfw_nrf91x1 on.
+                let tells = !profile.unknown_option_is_empty
+                    && (native || profile.modem_firmware.contains("nrf91x1"));
+                let suite = match self.options.reported_suite {
+                    Some(suite) if socket.suite.is_some() => Some(suite),
+                    _ => socket.suite,
+                };
+                let suite = suite.filter(|_| tells).ok_or(Fail::Error)?;
+                drop(socket);
+                self.show("XSSOCKETOPT", &shared, suite.into());
+            }
             (5, false) => *verify = args.byte(value, 0..=2)?,
             (5, true) => {
                 let verify = (*verify).into();

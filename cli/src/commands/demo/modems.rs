@@ -1,0 +1,209 @@
+//! The modems that the demo can show. What differs between them is here, and the flow is one.
+
+use std::rc::Rc;
+
+use clap::ValueEnum;
+use embassy_time::Duration;
+use sectag_bg96::Bg96;
+use sectag_nrf9160::Nrf9160;
+use sectag_simulator::{
+    Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, Options, Sim, Simulator,
+};
+use time::OffsetDateTime;
+
+use super::flow::{self, BAUD, REGISTRATION, TURNAROUND_MS, Total};
+use super::steps::Steps;
+use super::world::World;
+use crate::args::{Demo, ModemName, Scenario};
+use crate::failure::Failure;
+
+/// The modem that is shown.
+pub(super) enum Shown {
+    Bg96,
+    Nrf9160(Nrf9160Profile),
+}
+
+/// What is around the modem.
+pub(super) struct Surroundings {
+    /// The network tells the time.
+    pub(super) time: bool,
+    /// There is a network.
+    pub(super) coverage: bool,
+    pub(super) sim: Sim,
+    /// What the network answers instead of a data connection.
+    pub(super) pdp_refusal: Option<u16>,
+    /// The modem checks dates, where the firmware decides that.
+    pub(super) checks_dates: bool,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            time: true,
+            coverage: true,
+            sim: Sim::Ready,
+            pdp_refusal: None,
+            checks_dates: false,
+        }
+    }
+}
+
+/// Scenarios that mean nothing to a modem, and why.
+type Absent = &'static [(Scenario, &'static str)];
+
+const NRF9160_ABSENT: Absent = &[
+    (
+        Scenario::EcdsaServer,
+        "its TLS has suites for ECDSA keys, so nothing is wrong with such a server",
+    ),
+    (
+        Scenario::PdpRefused,
+        "it gets its data connection when it registers, and not by a command that could be refused",
+    ),
+];
+
+impl Shown {
+    /// # Errors
+    /// A dialect or a scenario that this modem does not have.
+    pub(super) fn from_args(args: &Demo) -> Result<Self, Failure> {
+        let shown = match (args.modem, args.dialect) {
+            (ModemName::Bg96, None) => Self::Bg96,
+            (ModemName::Bg96, Some(_)) => {
+                return Err(Failure::new("--dialect: bg96 has no dialects"));
+            }
+            (ModemName::Nrf9160, dialect) => {
+                Self::Nrf9160(dialect.unwrap_or(Nrf9160Options::default().profile))
+            }
+        };
+        let Some(scenario) = args.scenario else {
+            return Ok(shown);
+        };
+        let absent = shown.absent();
+        match absent.iter().find(|(absent, _)| *absent == scenario) {
+            None => Ok(shown),
+            Some((_, reason)) => {
+                let there: Vec<String> = Scenario::value_variants()
+                    .iter()
+                    .filter(|scenario| absent.iter().all(|(absent, _)| absent != *scenario))
+                    .map(|scenario| scenario.word())
+                    .collect();
+                Err(Failure::new(format!(
+                    "{} has no scenario {}: {reason}",
+                    args.modem.as_str(),
+                    scenario.word()
+                ))
+                .hint(format!("it has {}", there.join(", "))))
+            }
+        }
+    }
+
+    fn absent(&self) -> Absent {
+        match self {
+            Self::Bg96 => &[],
+            Self::Nrf9160(_) => NRF9160_ABSENT,
+        }
+    }
+
+    /// In words.
+    pub(super) fn what(&self) -> String {
+        match self {
+            Self::Bg96 => "bg96".into(),
+            Self::Nrf9160(profile) if profile.serial_modem => "nrf9160, Serial Modem".into(),
+            Self::Nrf9160(profile) => {
+                let native = match profile.native {
+                    Some(_) => ", native TLS",
+                    None => "",
+                };
+                format!("nrf9160, SLM {}{native}", profile.name)
+            }
+        }
+    }
+
+    /// By what an upload is known to be whole.
+    pub(super) fn proof(&self) -> &'static str {
+        match self {
+            Self::Bg96 => "checksum confirmed",
+            Self::Nrf9160(profile) => match profile.native.map(|native| native.store) {
+                None => "digest confirmed",
+                Some(NativeStore::Mapped) => "kept as tag x 10 + type, digest confirmed",
+                Some(NativeStore::Settings) => "listed; this firmware tells no digest",
+            },
+        }
+    }
+
+    /// It can neither be told which cipher suites to use nor tell which one it uses.
+    pub(super) fn hides_suites(&self) -> bool {
+        match self {
+            Self::Bg96 => false,
+            Self::Nrf9160(profile) => !profile.serial_modem && profile.native.is_none(),
+        }
+    }
+
+    /// How its command begins that sends payload.
+    pub(super) fn send(&self) -> &'static [u8] {
+        match self {
+            Self::Bg96 => b"AT+QSSLSEND=",
+            Self::Nrf9160(_) => b"AT#XSEND",
+        }
+    }
+
+    /// Switched off, or where it has no switch just supplied, and without any idea of the time.
+    pub(super) fn simulator(
+        &self,
+        surroundings: Surroundings,
+        network: Rc<LoopbackNetwork>,
+    ) -> Simulator {
+        let baud = Some(BAUD);
+        let turnaround = Duration::from_millis(TURNAROUND_MS);
+        let network_time = surroundings.time.then(OffsetDateTime::now_utc);
+        let registration_delay = Duration::from_secs(match surroundings.coverage {
+            true => 0,
+            false => 1_000_000,
+        });
+        match self {
+            Self::Bg96 => {
+                let options = Options {
+                    baud,
+                    turnaround,
+                    boot: Boot::Off,
+                    network_time,
+                    registration_delay,
+                    sim: surroundings.sim,
+                    pdp_refusal: surroundings.pdp_refusal,
+                    ..Options::default()
+                };
+                Simulator::bg96(options, network)
+            }
+            Self::Nrf9160(profile) => {
+                let options = Nrf9160Options {
+                    profile: *profile,
+                    baud,
+                    turnaround,
+                    boot: Boot::Booting,
+                    network_time,
+                    registration_delay,
+                    sim: surroundings.sim,
+                    checks_dates: surroundings.checks_dates,
+                    ..Nrf9160Options::default()
+                };
+                Simulator::nrf9160(options, network)
+            }
+        }
+    }
+
+    /// The flow with this modem's driver, and with receive rings as large as it demands.
+    pub(super) async fn run(&self, world: &World, steps: &mut Steps<'_>) -> Result<Total, Failure> {
+        match self {
+            Self::Bg96 => {
+                let config = sectag_bg96::Config::new().registration(REGISTRATION);
+                flow::run::<_, 1024>(Bg96::new(config), world, steps).await
+            }
+            Self::Nrf9160(_) => {
+                let config = sectag_nrf9160::Config::new()
+                    .flow_control()
+                    .registration(REGISTRATION);
+                flow::run::<_, 2048>(Nrf9160::new(config), world, steps).await
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A driver and a simulated nRF9160 in virtual time, in every dialect, with TLS servers in memory.
+
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+
+use embassy_futures::join::join;
+use embassy_futures::select::{Either3, select3};
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
+use sectag::{
+    ConnectError, Control, CredentialStore, Kind, NoPins, Power, Socket, Sockets, State, Suites,
+    Tag, TlsConfig,
+};
+use sectag_nrf9160::{Config, Nrf9160};
+use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator};
+use sectag_test_support::pki::Pki;
+use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use tokio::io::DuplexStream;
+
+use crate::simulated::{HOST, PORT};
+
+/// Where [`provision`] stores, and [`connect`] looks.
+pub const TAG: Tag = Tag(321);
+/// The name is checked by this modem, so that the CA need not be private; its cipher suites can in most
+/// dialects neither be chosen nor told.
+pub const TLS: TlsConfig = TlsConfig::new(TAG).client_certificate().suites(Suites::All);
+/// What all boards have.
+pub const CONFIG: Config = Config::new().flow_control();
+
+/// What an application has.
+#[derive(Clone, Copy)]
+pub struct Bench {
+    /// Everything but sockets.
+    pub control: Control<'static, Nrf9160>,
+    /// Its sockets.
+    pub sockets: Sockets<'static, Nrf9160>,
+}
+
+type Rings = State<Nrf9160, 2, 2048, 1024>;
+
+/// A simulated modem and the network it sees.
+pub struct World {
+    /// The modem.
+    pub modem: Simulator,
+    /// Where servers are.
+    pub network: MemoryNetwork,
+}
+
+impl World {
+    /// A modem with these options, in a network without servers.
+    pub fn new(options: Nrf9160Options) -> Self {
+        let network = MemoryNetwork::new();
+        Self {
+            modem: Simulator::nrf9160(options, Rc::new(network.clone())),
+            network,
+        }
+    }
+
+    /// Serves every connection to [`HOST`], and to a host of another name, with TLS, client certificate required.
+    pub fn serve<H, F, T>(&self, handler: H)
+    where
+        H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+        F: Future<Output = io::Result<T>> + 'static,
+    {
+        let pki = Pki::shared();
+        let config = server_config(&pki.issue_server([HOST.as_str()]), Some(&pki.ca_pem()));
+        for name in [HOST.as_str(), "other.sectag.test"] {
+            let (config, handler) = (config.clone(), handler.clone());
+            self.network.register(name, PORT, move |stream| {
+                let (config, handler) = (config.clone(), handler.clone());
+                tokio::task::spawn_local(async move {
+                    let _ = serve_tls(stream, config, handler).await;
+                });
+            });
+        }
+    }
+
+    /// A driver beside the modem, wired with RTS and CTS, while `application` runs.
+    pub async fn attach<T, A: Future<Output = T>>(
+        &self,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        self.attach_with(CONFIG, application).await
+    }
+
+    /// The same with another configuration. May be called again, as after a reset of the MCU alone.
+    pub async fn attach_with<T, A: Future<Output = T>>(
+        &self,
+        config: Config,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        self.attach_by(config, NoPins, application).await
+    }
+
+    /// The same with pins.
+    pub async fn attach_by<T, A: Future<Output = T>>(
+        &self,
+        config: Config,
+        power: impl Power,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        let (host, device) = tokio::io::duplex(4096);
+        let (rx, tx) = tokio::io::split(host);
+        // Leaked, as a firmware's static is.
+        let state: &'static mut Rings = Box::leak(Box::new(State::new(Nrf9160::new(config))));
+        let (control, sockets, mut runner) =
+            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), power);
+        let serve = async {
+            let _ = self.modem.serve(device).await;
+            std::future::pending::<()>().await;
+        };
+        match select3(serve, runner.run(), application(Bench { control, sockets })).await {
+            Either3::First(()) => unreachable!("it is pending for ever"),
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(result) => result,
+        }
+    }
+
+    /// Every command line so far.
+    pub fn commands(&self) -> Vec<String> {
+        let lines = self.modem.commands();
+        lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect()
+    }
+}
+
+/// A unit of this dialect.
+pub fn options(profile: Nrf9160Profile) -> Nrf9160Options {
+    Nrf9160Options {
+        profile,
+        ..Nrf9160Options::default()
+    }
+}
+
+/// Those in which TLS sockets are used: all without native TLS, and native ones from 2.6 on.
+pub fn usable() -> Vec<Nrf9160Profile> {
+    let native = ["2.6-native", "2.7-native", "3.1-native"];
+    let native = native.map(|name| Nrf9160Profile::named(name).unwrap());
+    Nrf9160Profile::ALL.into_iter().chain(native).collect()
+}
+
+/// The name of a dialect, as the tests say which one failed.
+pub fn label(profile: &Nrf9160Profile) -> String {
+    let native = if profile.native.is_some() {
+        "-native"
+    } else {
+        ""
+    };
+    format!("{}{native}", profile.name)
+}
+
+/// Stores a set of credentials under [`TAG`].
+pub async fn provision(bench: Bench) {
+    let pki = Pki::shared();
+    let client = pki.client();
+    for (kind, pem) in [
+        (Kind::Ca, &pki.ca_pem()),
+        (Kind::ClientCertificate, &client.cert_pem),
+        (Kind::PrivateKey, &client.key_pem),
+    ] {
+        let stored = bench.control.store(TAG, kind, pem.as_bytes()).await;
+        stored.expect("it is stored");
+    }
+}
+
+/// Connects to [`HOST`] with [`TLS`].
+pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
+    bench.sockets.connect(HOST, PORT, &TLS).await
+}
+
+/// Sends `bytes` to a server that echoes, and returns what came back.
+pub async fn round_trip(socket: &mut Socket<'_>, bytes: &[u8]) -> Vec<u8> {
+    let (mut reader, mut writer) = socket.split();
+    let mut back = vec![0; bytes.len()];
+    let write = async {
+        writer.write_all(bytes).await.unwrap();
+        writer.flush().await.unwrap();
+    };
+    let (read, ()) = join(reader.read_exact(&mut back), write).await;
+    read.unwrap();
+    back
+}
+
+/// Every byte value, runs of `+` of many lengths and at many places, and what looks like answers.
+pub fn awkward() -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..=255).collect();
+    for run in 1..12 {
+        bytes.extend(vec![b'+'; run]);
+        bytes.extend([run as u8, b'"', b'\r', b'\n']);
+    }
+    for trap in [
+        &b"\r\nOK\r\n"[..],
+        b"\r\nERROR\r\n",
+        b"Ready\r\n",
+        b"\r\n#XDATAMODE: 0\r\n",
+        b"AT+CFUN=0\r\n",
+        b"#XMODEM: FAULT,0x1,0x2\r\n\x08\x7f\x1a\x00+++",
+    ] {
+        bytes.extend(trap);
+    }
+    bytes
+}
+
+/// A board that wires the modem's wake and reset pins.
+pub struct Wired(pub Simulator);
+
+impl Power for Wired {
+    fn has_power_key(&self) -> bool {
+        true
+    }
+
+    fn has_reset(&self) -> bool {
+        true
+    }
+
+    fn power_key(&mut self, pressed: bool) {
+        self.0.power_key(pressed);
+    }
+
+    fn reset(&mut self, asserted: bool) {
+        self.0.reset_pin(asserted);
+    }
+
+    fn status(&mut self) -> Option<bool> {
+        None
+    }
+}

@@ -1,0 +1,292 @@
+//! What the harnesses must know of a kind of modem: its backend, its simulator, and where that keeps what.
+
+use std::rc::Rc;
+
+use embassy_time::Duration;
+use embedded_io_adapters::tokio_1::FromTokio;
+use sectag::modem::Modem;
+use sectag::{Kind, NoPins, Runner, State, Tag};
+use sectag_bg96::{Bg96, Config};
+use sectag_nrf9160::{Config as NrfConfig, Nrf9160};
+use sectag_simulator::{
+    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, Simulator,
+};
+use sectag_test_support::pki::Pki;
+use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
+
+use crate::bench::Bench;
+use crate::simulated::TLS;
+
+/// A driver's end of the UART.
+type Rx = FromTokio<ReadHalf<DuplexStream>>;
+type Tx = FromTokio<WriteHalf<DuplexStream>>;
+
+/// A driver that runs for ever.
+pub type Driver<M> = (Bench<M>, Runner<'static, M, Rx, Tx, NoPins>);
+
+/// A kind of modem, a firmware of it, and how it is configured.
+pub trait Unit: Clone + 'static {
+    /// Its backend.
+    type Backend: Modem + 'static;
+
+    /// A command that is answered by several lines.
+    const LISTING: &'static str;
+
+    /// As reports call it.
+    fn name(&self) -> String;
+
+    /// A new driver's.
+    fn backend(&self) -> Self::Backend;
+
+    /// A new driver with as many sockets as a harness may want, and receive rings that take all that an
+    /// operation may leave unread while data is pushed.
+    fn start(&self, uart: DuplexStream) -> Driver<Self::Backend>;
+
+    /// A new unit.
+    fn simulator(&self, network: Rc<dyn Network>) -> Simulator;
+
+    /// What [`Simulator::files`] calls this credential.
+    fn file(&self, tag: Tag, kind: Kind) -> String;
+
+    /// Whether this one of [`Simulator::files`] is of the tag, or a trace of storing it.
+    fn is_of(&self, file: &str, tag: Tag) -> bool;
+
+    /// Most connections at a time.
+    fn sockets(&self) -> usize {
+        3
+    }
+
+    /// Largest TLS record that it takes.
+    fn record_limit(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Credentials can be changed while there are connections.
+    fn stores_connected(&self) -> bool {
+        true
+    }
+
+    /// What is sent while it is not known what the modem waits for.
+    fn filler(&self) -> &'static [u8] {
+        b"+AT\x1b\r\n"
+    }
+
+    /// Bytes that a peer may get beyond those written, when the MCU dies while it ends data mode.
+    fn leaks(&self) -> usize {
+        0
+    }
+
+    /// The same, quick to start, so that it can be waited for in real time.
+    fn quick(&self) -> Self;
+
+    /// The same, with a UART that cuts everything, and notices in answers where there are such.
+    fn in_pieces(&self) -> Self;
+
+    /// Puts what [`TLS`] needs into the modem behind the driver's back.
+    fn install(&self, modem: &Simulator, pki: &Pki) {
+        let client = pki.client();
+        for (kind, pem) in [
+            (Kind::Ca, &pki.ca_pem()),
+            (Kind::ClientCertificate, &client.cert_pem),
+            (Kind::PrivateKey, &client.key_pem),
+        ] {
+            modem.put_file(&self.file(TLS.tag(), kind), pem.as_bytes());
+        }
+    }
+}
+
+fn start<M: Modem, const SOCKETS: usize>(backend: M, uart: DuplexStream) -> Driver<M> {
+    let (rx, tx) = tokio::io::split(uart);
+    // Leaked, as a firmware's static is.
+    let state: &'static mut State<M, SOCKETS, 4096, 1024> =
+        Box::leak(Box::new(State::new(backend)));
+    let (control, sockets, runner) =
+        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    (Bench { control, sockets }, runner)
+}
+
+/// A Quectel BG96.
+#[derive(Clone)]
+pub struct Bg96Unit {
+    /// How its driver is configured.
+    pub config: Config,
+    /// How it behaves.
+    pub options: Options,
+}
+
+impl Unit for Bg96Unit {
+    type Backend = Bg96;
+    const LISTING: &'static str = "+QFLST";
+
+    fn name(&self) -> String {
+        "BG96".into()
+    }
+
+    fn backend(&self) -> Bg96 {
+        Bg96::new(self.config)
+    }
+
+    fn start(&self, uart: DuplexStream) -> Driver<Bg96> {
+        start::<_, 4>(self.backend(), uart)
+    }
+
+    fn quick(&self) -> Self {
+        let mut quick = self.clone();
+        quick.options.activation_delay = Duration::from_millis(50);
+        quick.options.reset_time = Duration::from_millis(300);
+        quick.options.sim_init = Duration::from_millis(50);
+        quick
+    }
+
+    fn in_pieces(&self) -> Self {
+        let mut cut = self.clone();
+        cut.options.turnaround = Duration::from_millis(2);
+        cut.options.chunk = Chunk::Random { max: 50 };
+        cut.options.urc_inside_responses = true;
+        cut
+    }
+
+    fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
+        Simulator::bg96(self.options.clone(), network)
+    }
+
+    fn file(&self, tag: Tag, kind: Kind) -> String {
+        let extension = match kind {
+            Kind::ClientCertificate => "crt",
+            Kind::PrivateKey => "key",
+            _ => "ca",
+        };
+        format!("st{tag}.{extension}")
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        file.starts_with(&format!("st{tag}."))
+    }
+}
+
+/// An nRF9160 with one of its firmwares.
+#[derive(Clone)]
+pub struct Nrf9160Unit {
+    /// How its driver is configured.
+    pub config: NrfConfig,
+    /// How it behaves.
+    pub options: Nrf9160Options,
+}
+
+impl Nrf9160Unit {
+    /// A firmware by the name of its profile.
+    ///
+    /// # Panics
+    /// When there is none of that name.
+    pub fn new(name: &str) -> Self {
+        let profile = Nrf9160Profile::named(name).expect("a dialect");
+        Self {
+            config: NrfConfig::new().flow_control(),
+            options: Nrf9160Options {
+                profile,
+                ..Nrf9160Options::default()
+            },
+        }
+    }
+
+    /// The same, otherwise.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Nrf9160Options)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    fn native(&self) -> Option<NativeStore> {
+        self.options.profile.native.map(|native| native.store)
+    }
+}
+
+impl Unit for Nrf9160Unit {
+    type Backend = Nrf9160;
+    const LISTING: &'static str = "#XCLAC";
+
+    fn name(&self) -> String {
+        let native = if self.native().is_some() {
+            "-native"
+        } else {
+            ""
+        };
+        format!("nRF9160 {}{native}", self.options.profile.name)
+    }
+
+    fn backend(&self) -> Nrf9160 {
+        Nrf9160::new(self.config)
+    }
+
+    fn start(&self, uart: DuplexStream) -> Driver<Nrf9160> {
+        if self.sockets() < 3 {
+            start::<_, 2>(self.backend(), uart)
+        } else {
+            start::<_, 3>(self.backend(), uart)
+        }
+    }
+
+    fn quick(&self) -> Self {
+        self.clone()
+            .with(|options| options.boot_time = Duration::from_millis(300))
+    }
+
+    fn in_pieces(&self) -> Self {
+        self.clone().with(|options| {
+            options.turnaround = Duration::from_millis(2);
+            options.chunk = Chunk::Random { max: 50 };
+        })
+    }
+
+    fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
+        Simulator::nrf9160(self.options.clone(), network)
+    }
+
+    fn file(&self, tag: Tag, kind: Kind) -> String {
+        let number = Kind::ALL.iter().position(|known| *known == kind);
+        let number = number.expect("it is one of them");
+        match self.native() {
+            None => format!("modem/{tag}/{number}"),
+            Some(NativeStore::Mapped) => format!("modem/{tag}{number}/0"),
+            Some(NativeStore::Settings) => format!("settings/{tag}/{number}"),
+        }
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        Kind::ALL
+            .into_iter()
+            .any(|kind| file == self.file(tag, kind))
+    }
+
+    fn sockets(&self) -> usize {
+        match self.native() {
+            None => 3,
+            Some(NativeStore::Mapped) => 1,
+            Some(NativeStore::Settings) => 2,
+        }
+    }
+
+    fn record_limit(&self) -> usize {
+        let native = self.options.profile.native;
+        native.map_or(self.options.modem_record_limit, |native| {
+            native.record_limit
+        })
+    }
+
+    fn stores_connected(&self) -> bool {
+        self.native() == Some(NativeStore::Settings)
+    }
+
+    fn filler(&self) -> &'static [u8] {
+        b"+ATCME?\x08\"\r\n"
+    }
+
+    fn leaks(&self) -> usize {
+        // Serial Modem was told how many bytes to take.
+        if self.options.profile.serial_modem {
+            0
+        } else {
+            2
+        }
+    }
+}
