@@ -255,6 +255,10 @@ pub enum Received {
 pub trait Modem {
     /// What credentials it takes.
     const ACCEPTS: Accepts;
+    /// How many line ends (CR LF) stand between payload that was fetched for a socket and the `OK` behind
+    /// it; one fewer where the announced payload is empty. 0 where that is not known, and then any will do.
+    /// By these bytes it is seen when noise has altered the announced count, or shifted the payload.
+    const PAYLOAD_ENDS: u8 = 0;
     /// What a [comparison](Self::compare) that finds the same rests on.
     const PROOF: Proof = Proof::ReadBack;
     /// Fixed figures.

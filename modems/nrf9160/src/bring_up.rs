@@ -9,7 +9,7 @@ use sectag::{At, AtError, BringUpError, Code, Power};
 
 use crate::commands::{Arg, Command, QUICK, SLOW, accepted, ask};
 use crate::dialect::Firmware;
-use crate::{Nrf9160, clock, sockets};
+use crate::{Nrf9160, SILENCE, clock, sockets};
 
 /// 0.5 to 1 s from a reset to `Ready` (sheet 1.5, estimated).
 const BOOT_LIMIT: Duration = Duration::from_secs(5);
@@ -33,6 +33,7 @@ pub(crate) async fn run(
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
     modem.idle.set(false);
+    modem.wired.set(power.has_power_key() || power.has_reset());
     wake(modem, at, power).await?;
     let at = *at;
     modem.forget();
@@ -49,6 +50,21 @@ pub(crate) async fn run(
 
 fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {
     result.map_err(|error| BringUpError::At { command, error })
+}
+
+/// `#XSLEEP=1` (sheet 1.5), or what SM has in its place; the wake pin or the reset pin ends it.
+pub(crate) async fn system_off(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if !modem.wired.get() {
+        return Err(AtError::Unsupported);
+    }
+    functionality(at, 0).await?;
+    let args = [Arg::Int(1)];
+    let off = if modem.firmware.get().has_handles() {
+        Command::<QUICK>::new("#XSHUTDOWN", &[])
+    } else {
+        Command::<QUICK>::new("#XSLEEP", &args)
+    };
+    at.send(&off).await.map(|_| ())
 }
 
 /// `#XSLEEP=2` (SLM, sheet 1.5): UART off, LTE on. SM has pins of its own for it.
@@ -215,8 +231,24 @@ async fn boots(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     false
 }
 
-/// Which firmware this is (sheet 0.1).
+/// Which firmware this is. A garbled answer would be believed until the next restart, and with the wrong
+/// silence what is sent would end data mode: what was not known before is asked until two answers agree.
 async fn identify(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
+    let mut last = (modem.firmware.get(), modem.silence.get());
+    for _ in 0..4 {
+        let found = look(at).await?;
+        if found == last {
+            modem.firmware.set(found.0);
+            modem.silence.set(found.1);
+            return Ok(());
+        }
+        last = found;
+    }
+    step("AT#XSLMVER", Err(AtError::Garbled))
+}
+
+/// Firmware (sheet 0.1) and the inactivity limit of its data mode.
+async fn look(at: At<'_>) -> Result<(Firmware, Duration), BringUpError> {
     let version = Command::<QUICK>::new("#XSLMVER", &[]);
     let slm = |fields: &mut Fields<'_>| fields.text().map(Firmware::slm);
     let firmware = match ask(at, &version, "#XSLMVER:", slm).await {
@@ -235,12 +267,14 @@ async fn identify(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
         })
         .await;
     step("AT#XCLAC", listed)?;
-    modem.firmware.set(firmware.with_native(native));
     let limit = Command::<QUICK>::new("#XDATACTRL?", &[]);
-    if let Ok(Some(ms)) = ask(at, &limit, "#XDATACTRL:", |fields| fields.int()).await {
-        modem.silence.set(Duration::from_millis(ms.into()));
-    }
-    Ok(())
+    let limits = |fields: &mut Fields<'_>| Some((fields.int()?, fields.int()?));
+    let silence = match ask(at, &limit, "#XDATACTRL:", limits).await {
+        // It cannot be set below its minimum.
+        Ok(Some((now, least))) if now >= least => Duration::from_millis(now.into()),
+        _ => SILENCE,
+    };
+    Ok((firmware.with_native(native), silence))
 }
 
 async fn network(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {

@@ -18,6 +18,16 @@
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.
 //!
+//! Keys can be made in the modem and tokens be signed there: [`DeviceKeys`]. Pins: the power key of
+//! [`Pins`](sectag::Pins) is the modem's wake pin (active low, so [`active_low`](sectag::Pins::active_low)
+//! when it is wired directly), which ends `Control::sleep` (SLM's `#XSLEEP=2`) and `Control::power_off`. On a
+//! pulse of the indicate pin the application calls `Control::wake`.
+//!
+//! Cipher suites cannot be chosen. Where the one that is used can be read, which is with native TLS from 2.6
+//! on and on the nRF91x1, it is judged before anything is sent; elsewhere the policy must be
+//! [`Suites::All`](sectag::Suites::All). The modem shows the client certificate under the tag to a server
+//! that asks, whether or not the policy says so, and `verified()` tells.
+//!
 //! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs, and nothing is
 //! done with it that could lose bytes until [`Config::flow_control`] says that they are. With SLM the
 //! receive rings must hold 1240 bytes (2.0 to 2.2) or 2048: a fetch cannot be told how much it may bring.
@@ -102,6 +112,8 @@ pub struct Nrf9160 {
     offline: Cell<bool>,
     /// `#XSLEEP=2` was sent: the next `Ready` may be of its end (sheet 1.5).
     idle: Cell<bool>,
+    /// The board can wake or reset it.
+    wired: Cell<bool>,
     /// What was last said of a restart.
     restart: Cell<Option<Restart>>,
     /// What `%XTIME` said last.
@@ -125,6 +137,7 @@ impl Nrf9160 {
             lost: Cell::new(false),
             offline: Cell::new(false),
             idle: Cell::new(false),
+            wired: Cell::new(false),
             restart: Cell::new(None),
             network_time: Cell::new(None),
             pin_refused: Cell::new(false),
@@ -148,7 +161,6 @@ impl Nrf9160 {
         self.told.set([0; IDS]);
         self.current.set(None);
         self.lost.set(false);
-        self.silence.set(SILENCE);
     }
 
     fn handle(&self, id: u8) -> Option<u8> {
@@ -353,8 +365,9 @@ impl Modem for Nrf9160 {
         code
     }
 
-    async fn power_off(&self, _at: At<'_>) -> Result<(), AtError> {
-        Err(AtError::Unsupported)
+    /// System OFF, out of which only a pin leads back.
+    async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
+        bring_up::system_off(self, at).await
     }
 
     async fn set_power_saving(

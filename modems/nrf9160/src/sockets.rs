@@ -92,15 +92,14 @@ pub(crate) async fn open(
     .await
     .map_err(|error| unsupported(error, "TLS_HOSTNAME"))?;
     if modem.firmware.get().store() == Store::Modem {
-        // A session that is resumed is not verified anew. Some firmware has no such option.
+        // A session that is resumed is not verified anew. Some firmware has no such option; another refuses
+        // a line that was garbled on its way, and takes it the second time.
         let cache = u32::from(config.resumes_sessions());
-        let set = set_option(
-            at,
-            handles,
-            handle,
-            &[Arg::Int(1), Arg::Int(12), Arg::Int(cache)],
-        )
-        .await;
+        let option = [Arg::Int(1), Arg::Int(12), Arg::Int(cache)];
+        let mut set = set_option(at, handles, handle, &option).await;
+        if let Err(AtError::Refused(_)) = set {
+            set = set_option(at, handles, handle, &option).await;
+        }
         match set {
             Err(AtError::Refused(_)) if !config.resumes_sessions() => {}
             set => set.map_err(|error| unsupported(error, "TLS_SESSION_CACHE"))?,
@@ -303,11 +302,16 @@ pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Res
     if is_text(at, transfer) {
         return send_text(modem, at, transfer, handle).await;
     }
-    if modem.firmware.get().has_handles() {
+    let sent = if modem.firmware.get().has_handles() {
         send_counted(at, transfer, handle).await
     } else {
         send_until_left(modem, at, transfer, handle).await
+    };
+    if let Err(AtError::Garbled) = sent {
+        // Up to 2.4 the modem leaves data mode by itself when it cannot send.
+        bring_up::judge_loss(modem, at).await;
     }
+    sent
 }
 
 /// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).

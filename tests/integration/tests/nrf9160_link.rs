@@ -4,11 +4,11 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::{AnySpeed, AtError, BringUpError, NoPins, SocketError};
 use sectag_integration_tests::nrf9160::{
-    CONFIG, Wired, World, connect, label, options, provision, round_trip,
+    CONFIG, Wired, World, connect, label, options, provision, round_trip, usable,
 };
 use sectag_integration_tests::simulated::virtually;
 use sectag_nrf9160::Restart;
-use sectag_simulator::{Nrf9160Options, Nrf9160Profile};
+use sectag_simulator::{Failure, Nrf9160Options, Nrf9160Profile};
 use sectag_test_support::tls_server::{TlsStream, echo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -260,6 +260,96 @@ fn restarts_are_told_apart() {
                         assert_eq!(lost, Err(SocketError::ConnectionReset), "{name}");
                         assert_eq!(modem.last_restart(), Some(expected), "{name}");
                     }
+                })
+                .await;
+        });
+    }
+}
+
+/// An application that hangs says nothing; the reset pin brings it back.
+#[test]
+fn a_modem_that_hangs_is_reset() {
+    for profile in usable() {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            world
+                .attach_by(CONFIG, sleeper(&world), async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    world.modem.fail(Failure::Hang);
+                    let lost =
+                        with_timeout(Duration::from_secs(80), socket.read(&mut [0; 8])).await;
+                    assert_eq!(lost, Ok(Err(SocketError::ConnectionReset)), "{name}");
+                    drop(socket);
+                    let back = with_timeout(Duration::from_secs(300), async {
+                        loop {
+                            if let Ok(socket) = connect(bench).await {
+                                break socket;
+                            }
+                        }
+                    });
+                    let mut socket = back.await.unwrap_or_else(|_| panic!("{name}"));
+                    assert_eq!(round_trip(&mut socket, b"again").await, b"again", "{name}");
+                })
+                .await;
+        });
+    }
+}
+
+/// PSM of the modem core is none of the sockets' business.
+#[test]
+fn power_saving_of_the_core_ends_nothing() {
+    for profile in usable() {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    world.modem.fail(Failure::PowerSaving);
+                    Timer::after_secs(5).await;
+                    assert_eq!(round_trip(&mut socket, b"alive").await, b"alive", "{name}");
+                    assert!(!bench.control.is_asleep());
+                })
+                .await;
+        });
+    }
+}
+
+/// Off is off until the application wants it, and needs a pin that leads back.
+#[test]
+fn a_modem_is_switched_off_and_on() {
+    for profile in Nrf9160Profile::ALL {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            world
+                .attach_by(CONFIG, sleeper(&world), async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    let off = bench.control.power_off().await;
+                    off.unwrap_or_else(|error| panic!("{name}: {error}"));
+                    let lost = socket.read(&mut [0; 8]).await;
+                    assert_eq!(lost, Err(SocketError::ConnectionReset), "{name}");
+                    drop(socket);
+                    assert!(!world.modem.status_pin(), "{name}");
+                    Timer::after_secs(100).await;
+                    assert!(!world.modem.status_pin(), "{name} was switched on");
+                    bench.control.power_on();
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"on").await, b"on", "{name}");
+                })
+                .await;
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    let off = bench.control.power_off().await;
+                    assert!(off.is_err() && world.modem.status_pin(), "{name}: {off:?}");
                 })
                 .await;
         });
