@@ -180,50 +180,44 @@ pub(crate) fn host_clock() -> Option<DateTime> {
     DateTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
+/// What the configurations of all modems have; each is a type of its own.
+macro_rules! configured {
+    ($config:expr, $args:expr, $report:expr) => {{
+        let mut config = $config;
+        if matches!($args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
+            config = config.keep_clock();
+        }
+        if let Some(apn) = &$args.apn {
+            config = config
+                .apn(leak(apn))
+                .map_err(|error| Failure::new(format!("--apn: {error}")))?;
+        }
+        if let Some(pin) = sim_pin($args, $report)? {
+            config = config
+                .pin(leak(&pin))
+                .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+        }
+        if $args.flow_control {
+            config = config.flow_control();
+        }
+        config
+    }};
+}
+
 fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
     if args.patched_native {
         return Err(Failure::new("--patched-native: a bg96 has no such build"));
     }
-    let mut config = Config::new();
-    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-        config = config.keep_clock();
-    }
-    if let Some(apn) = &args.apn {
-        config = config
-            .apn(leak(apn))
-            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-    }
-    if let Some(pin) = sim_pin(args, report)? {
-        config = config
-            .pin(leak(&pin))
-            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-    }
-    if args.flow_control {
-        config = config.flow_control();
-    }
-    Ok(config)
+    Ok(configured!(Config::new(), args, report))
 }
 
 fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::Config, Failure> {
-    let mut config = sectag_nrf9160::Config::new();
-    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-        config = config.keep_clock();
-    }
-    if let Some(apn) = &args.apn {
-        config = config
-            .apn(leak(apn))
-            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-    }
-    if let Some(pin) = sim_pin(args, report)? {
-        config = config
-            .pin(leak(&pin))
-            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-    }
+    let mut config = configured!(sectag_nrf9160::Config::new(), args, report);
     if args.patched_native {
         config = config.patched_native();
     }
     // TCP holds its sender back by itself.
-    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
+    if matches!(args.port, PortName::Tcp(_)) {
         config = config.flow_control();
     }
     Ok(config)
