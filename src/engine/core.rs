@@ -290,6 +290,13 @@ pub(crate) struct Core {
     /// The board has a pin for light sleep.
     #[cfg(feature = "sleep")]
     pub(crate) has_sleep: Cell<bool>,
+    /// The supervisor is at a job.
+    #[cfg(feature = "sleep")]
+    pub(crate) at_work: Cell<bool>,
+    /// The modem is being sent to sleep: the supervisor begins nothing, for only it can wake the modem, and
+    /// an exchange of its own that came behind would wait for that for ever.
+    #[cfg(feature = "sleep")]
+    pub(crate) dozing_off: Cell<bool>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
     /// It may have restarted: a sign of life is wanted now.
@@ -364,6 +371,10 @@ impl Core {
             rest: Cell::new(Rest::No),
             #[cfg(feature = "sleep")]
             has_sleep: Cell::new(false),
+            #[cfg(feature = "sleep")]
+            at_work: Cell::new(false),
+            #[cfg(feature = "sleep")]
+            dozing_off: Cell::new(false),
             restarted: Cell::new(false),
             booted: Cell::new(false),
             suspect: Cell::new(false),

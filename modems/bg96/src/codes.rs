@@ -107,10 +107,15 @@ mod tests {
         assert_eq!(meaning(549), "not in the manual");
         assert_eq!(meaning(575), "not in the manual");
         assert!(open_refused(vendor(575)).causes.eq([Cause::Unknown]));
-        assert!(
-            activation_refused(vendor(573))
-                .causes
-                .eq([Cause::ApnMissing])
-        );
+        for (code, causes) in [
+            (551, &[Cause::ModemBusy][..]),
+            (568, &[Cause::ModemBusy]),
+            (569, &[Cause::NetworkSlow, Cause::ApnWrong]),
+            (572, &[Cause::ContextInUse]),
+            (573, &[Cause::ApnMissing]),
+        ] {
+            let refusal = activation_refused(vendor(code));
+            assert!(refusal.causes.eq(causes.iter().copied()), "{refusal:?}");
+        }
     }
 }

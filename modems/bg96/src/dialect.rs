@@ -252,6 +252,37 @@ mod tests {
             Line::Final(Final::Error(Code::Plain))
         );
         assert_eq!(urc(b"ERROR"), Line::Final(Final::Error(Code::Plain)));
+        let of_messages = Line::Final(Final::Error(Code::Cms(500)));
+        assert_eq!(urc(b"+CMS ERROR: 500"), of_messages);
+        assert_eq!(
+            urc(b"+CMS ERROR: unknown"),
+            Line::Final(Final::Error(Code::Plain))
+        );
+    }
+
+    /// The modem's own MQTT client may be in use by another host (sheet 4.9); what is cut or odd is
+    /// nobody's.
+    #[test]
+    fn what_is_about_others_or_damaged_changes_nothing() {
+        for line in [
+            &b"+QMTRECV: 0,1,\"a\",OK"[..],
+            b"+QMTSTAT: 0,1",
+            b"+QSSLURC: \"recv\"",
+            b"+QSSLURC: \"recv\",x",
+            b"+QSSLURC: \"closed",
+            b"+QSSLURC: ",
+            b"+QSSLOPEN: 4",
+            b"+QSSLOPEN: x,0",
+            b"+QIURC: \"pdpdeact\",2",
+            b"+QIURC: \"dnsgip\",0,1,600",
+            b"+QSIMSTAT : 1,0",
+            b"NO CARRIER",
+        ] {
+            assert_eq!(urc(line), Line::Urc(Urc::Other), "{}", line.escape_ascii());
+        }
+        for line in [&b"+NEW: 1"[..], b"+QSSLRECV", b"text: 1", b""] {
+            assert_eq!(urc(line), Line::Info, "{}", line.escape_ascii());
+        }
     }
 
     #[test]
