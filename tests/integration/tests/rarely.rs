@@ -524,3 +524,156 @@ fn runner_ends_when_its_uart_is_broken() {
         assert!(Error::other(end).to_string().contains(words));
     }
 }
+
+/// Its report must come within the manual's limit; then there is no time, which a connect says.
+#[test]
+fn ntp_server_that_never_answers_keeps_nobody_waiting_for_ever() {
+    let lines = [
+        (
+            "AT+CCLK?",
+            Some("\r\n+CCLK: \"08/01/04,00:19:43+00\"\r\n\r\nOK\r\n"),
+        ),
+        ("AT+QLTS", Some("\r\n+QLTS: \"\"\r\n\r\nOK\r\n")),
+    ];
+    let server = Config::new().ntp(HOST);
+    let (result, took) = bench_with(server, async |uart| odd(uart, &lines).await, wait_up);
+    assert_eq!(result, Ok(()));
+    assert!((125..130).contains(&took), "{took} s");
+}
+
+/// A modem that restarts meanwhile is not asked for its report any more.
+#[test]
+fn restart_while_ntp_is_asked_begins_anew() {
+    let lines = [
+        (
+            "AT+CCLK?",
+            Some("\r\n+CCLK: \"08/01/04,00:19:43+00\"\r\n\r\nOK\r\n"),
+        ),
+        ("AT+QLTS", Some("\r\n+QLTS: \"\"\r\n\r\nOK\r\n")),
+        ("AT+QNTP", Some("\r\nOK\r\n\r\nRDY\r\n\r\nAPP RDY\r\n")),
+    ];
+    let server = Config::new().ntp(HOST);
+    let (result, took) = bench_with(server, async |uart| odd(uart, &lines).await, wait_up);
+    let reset = BringUpError::At {
+        command: "AT+CCLK",
+        error: AtError::ModemReset,
+    };
+    assert_eq!(result, Err(reset));
+    assert!(took < 5, "{took} s");
+}
+
+/// Some firmware says `ERROR` to what is not there; so does one that had half a command before it.
+#[test]
+fn delete_that_is_refused_without_a_number_is_tried_twice() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            let log = modem.log.clone();
+            loop {
+                modem.obey_until(|line| line.starts_with("AT+QFDEL")).await;
+                modem.say("\r\nERROR\r\n").await;
+                let deletes = log
+                    .borrow()
+                    .iter()
+                    .filter(|line| line.contains("QFDEL"))
+                    .count();
+                assert!(deletes <= 2, "twice");
+            }
+        },
+        async |bench| {
+            let removed = bench.control.remove(Tag(5), Kind::Ca).await;
+            assert_eq!(removed, Ok(()));
+        },
+    );
+}
+
+/// The whole PEM for whoever looks what it is, and less for whoever compares it.
+struct Fickle {
+    content: String,
+    passes: usize,
+}
+
+impl Source for Fickle {
+    type Error = std::convert::Infallible;
+
+    fn len(&self) -> usize {
+        self.content.len()
+    }
+
+    async fn read_at(&mut self, at: usize, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        self.passes += usize::from(at == 0);
+        let end = if self.passes > 1 {
+            100
+        } else {
+            self.content.len()
+        };
+        let left = &self.content.as_bytes()[at.min(end)..end];
+        let count = buf.len().min(left.len());
+        buf[..count].copy_from_slice(&left[..count]);
+        Ok(count)
+    }
+}
+
+/// What comparison and digest make of a modem that does not let a file be read as it should.
+#[test]
+fn file_that_cannot_be_read_to_its_end_is_neither_same_nor_different() {
+    let ca = Pki::shared().ca_pem();
+    let list = format!("\r\n+QFLST: \"st5.ca\",{}\r\n\r\nOK\r\n", ca.len());
+    let piece = format!("\r\nCONNECT 128\r\n{}\r\nOK\r\n", &ca[..128]);
+    let opened = Some("\r\n+QFOPEN: 7\r\n\r\nOK\r\n");
+    let nothing = Some("\r\n+CME ERROR: 402\r\n");
+    let timeout = CredentialError::At(AtError::Timeout);
+    let refused = CredentialError::At(AtError::Refused(Code::Cme(411)));
+    type Lines<'a> = Vec<(&'a str, Option<&'a str>)>;
+    let cases: [(Lines<'_>, CredentialError<_>); 5] = [
+        (vec![("AT+QFREAD", nothing)], CredentialError::Corrupted),
+        (
+            vec![("AT+QFREAD", Some("\r\n+CME ERROR: 411\r\n"))],
+            refused,
+        ),
+        (vec![("AT+QFOPEN?", None)], timeout),
+        (vec![("AT+QFOPEN=", None)], timeout),
+        (
+            vec![
+                (
+                    "AT+QFOPEN?",
+                    Some("\r\nwhatever\r\n+QFOPEN: \"st5.ca\",7,2\r\n\r\nOK\r\n"),
+                ),
+                ("AT+QFCLOSE", None),
+            ],
+            timeout,
+        ),
+    ];
+    for (lines, expected) in cases {
+        let lines: Lines<'_> = [
+            lines,
+            vec![("AT+QFLST", Some(&list)), ("AT+QFOPEN=", opened)],
+        ]
+        .concat();
+        let digest = bench(
+            async |uart| odd(uart, &lines).await,
+            async |bench| bench.control.digest(Tag(5), Kind::Ca).await,
+        );
+        assert_eq!(digest.err(), Some(expected), "{lines:?}");
+    }
+    // Nothing more comes from the file, and then nothing more from the source.
+    for (answer, expected) in [
+        (nothing, Ok(Comparison::Differs)),
+        (Some(piece.as_str()), Err(CredentialError::SourceTooShort)),
+    ] {
+        let lines = [
+            ("AT+QFLST", Some(list.as_str())),
+            ("AT+QFOPEN=", opened),
+            ("AT+QFREAD", answer),
+        ];
+        let source = Fickle {
+            content: ca.clone(),
+            passes: 0,
+        };
+        let compared = bench(
+            async |uart| odd(uart, &lines).await,
+            async |bench| bench.control.compare(Tag(5), Kind::Ca, source).await,
+        );
+        assert_eq!(compared, expected);
+    }
+}
