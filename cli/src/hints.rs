@@ -34,6 +34,15 @@ impl Target<'_> {
         format!("sectag credentials store{place} --tag {}", self.tag)
     }
 
+    fn store_one(&self, kind: Kind) -> String {
+        let option = match kind {
+            Kind::ClientCertificate => "--cert client.pem",
+            Kind::PrivateKey => "--key client.key",
+            _ => "--ca ca.pem",
+        };
+        format!("store it: {} {option}", self.store_command())
+    }
+
     /// What to type against a cause.
     fn own_way(&self, cause: Cause) -> Option<String> {
         Some(match cause {
@@ -230,14 +239,13 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
                 "which cannot be".into()
             }
         )),
+        ConnectError::CredentialElsewhere { kind, found } => {
+            unsuitable(&format!("{doing}: tag {tag} holds no {kind}"), found)
+                .hint(target.store_one(*kind))
+        }
         ConnectError::CredentialMissing(kind) => {
-            let option = match kind {
-                Kind::ClientCertificate => "--cert client.pem",
-                Kind::PrivateKey => "--key client.key",
-                _ => "--ca ca.pem",
-            };
             Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
-                .hint(format!("store it: {} {option}", target.store_command()))
+                .hint(target.store_one(*kind))
         }
         ConnectError::Firmware { reason } => firmware(&doing, reason),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),

@@ -46,6 +46,9 @@ pub struct Framer {
     continued: bool,
     mode: Mode,
     prompt: Prompt,
+    /// Bytes of line ends since the last payload, and how many of them stood in front of `line`.
+    ends: u8,
+    ends_before: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,8 @@ impl Framer {
             continued: false,
             mode: Mode::Lines,
             prompt: Prompt::Off,
+            ends: 0,
+            ends_before: 0,
         }
     }
 
@@ -144,6 +149,13 @@ impl Framer {
     /// the next [`next`](Self::next).
     pub fn expect_payload(&mut self, count: usize) {
         self.mode = Mode::Payload { left: count };
+        self.ends = 0;
+    }
+
+    /// How many bytes of line ends, CR or LF, stood between the last payload and the line last reported,
+    /// those of lines in between included; from 255 on it is 255.
+    pub fn ends_before_line(&self) -> u8 {
+        self.ends_before
     }
 
     /// Payload bytes still to come.
@@ -193,6 +205,7 @@ impl Framer {
             }
             // The prompt has no line end, so each byte that starts a line is looked at.
             if self.len == 0 && (first == b'\r' || first == b'\n') {
+                self.count_ends(1);
                 *input = &input[1..];
                 return Some(None);
             }
@@ -214,9 +227,11 @@ impl Framer {
         self.keep(text);
         end?;
         self.goes_on = false;
+        let kept = self.len;
         while self.len > 0 && !self.cut && self.line[self.len - 1] == b'\r' {
             self.len -= 1;
         }
+        self.count_ends(1 + kept - self.len);
         if self.len == 0 {
             self.continued = false;
             return Some(None);
@@ -229,6 +244,11 @@ impl Framer {
         }))
     }
 
+    fn count_ends(&mut self, count: usize) {
+        let count = count.try_into().unwrap_or(u8::MAX);
+        self.ends = self.ends.saturating_add(count);
+    }
+
     /// The CR of a line's leading CR LF may come in a chunk of its own.
     fn blank(&self, text: &[u8]) -> usize {
         if self.len > 0 {
@@ -238,7 +258,12 @@ impl Framer {
     }
 
     fn keep(&mut self, text: &[u8]) {
-        let text = &text[self.blank(text)..];
+        let blank = self.blank(text);
+        self.count_ends(blank);
+        if self.len == 0 {
+            self.ends_before = self.ends;
+        }
+        let text = &text[blank..];
         let room = LINE_LIMIT - self.len;
         let fits = text.len().min(room);
         self.line[self.len..self.len + fits].copy_from_slice(&text[..fits]);
@@ -348,6 +373,36 @@ mod tests {
                 line("OK")
             ]
         );
+    }
+
+    #[test]
+    fn line_ends_behind_payload_are_counted() {
+        for (input, ends) in [
+            (&b"#2\r\nab\r\n\r\nOK\r\n"[..], 4),
+            (b"#2\r\nab\r\nOK\r\n", 2),
+            (b"#2\r\nab\n\r\n\r\nOK\r\n", 5),
+            (b"#2\r\nab\r\r\n\r\nOK\n", 5),
+            (b"#0\r\n\r\nOK\r\r\n", 2),
+            // Each line in between has its own, wherever it comes.
+            (b"#2\r\nab\r\n\r\nurc\r\n\r\nOK\r\n", 8),
+            (b"#2\r\nab\r\n\r\n\r\nurc\r\nOK\r\n", 8),
+        ] {
+            for size in [1, 2, 3, input.len()] {
+                let mut framer = Framer::new();
+                let mut seen = None;
+                for mut chunk in input.chunks(size) {
+                    while let Some(event) = framer.next(&mut chunk) {
+                        match framer.line() {
+                            _ if event != Event::Line => {}
+                            b"OK" => seen = Some(framer.ends_before_line()),
+                            [b'#', digit] => framer.expect_payload(usize::from(digit - b'0')),
+                            _ => {}
+                        }
+                    }
+                }
+                assert_eq!(seen, Some(ends), "{}", input.escape_ascii());
+            }
+        }
     }
 
     #[test]

@@ -55,6 +55,13 @@ pub fn meaning(code: u16) -> &'static str {
     row(code).map_or("not in the manual", |row| row.0)
 }
 
+/// What an open that ends with a number of `+QSSLOPEN` may come from, before anything is ruled out: for
+/// tools that explain a log. A connect rules out what it knows, see
+/// [`ConnectError::Refused`](sectag::ConnectError::Refused).
+pub fn refusal(code: u16) -> Refusal {
+    open_refused(vendor(code))
+}
+
 pub(crate) fn vendor(code: u16) -> Code {
     Code::Vendor(code, meaning(code))
 }

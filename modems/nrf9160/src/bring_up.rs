@@ -9,7 +9,7 @@ use sectag::{At, AtError, BringUpError, Code, Power};
 
 use crate::commands::{Arg, Command, QUICK, SLOW, accepted, ask};
 use crate::dialect::Firmware;
-use crate::{Nrf9160, clock, sockets};
+use crate::{Nrf9160, SILENCE, clock, sockets};
 
 /// 0.5 to 1 s from a reset to `Ready` (sheet 1.5, estimated).
 const BOOT_LIMIT: Duration = Duration::from_secs(5);
@@ -21,11 +21,19 @@ const CR_PATIENCE: u32 = 200;
 /// CR first: to a build that ends lines with it, the LF of CR LF would be the first byte of data mode.
 const TERMINATORS: [Terminator; 3] = [Terminator::Cr, Terminator::CrLf, Terminator::Lf];
 
+/// `#XSLMUART`, which outlives a reset, and `+IPR` (sheet 1.1), the likeliest first.
+const SPEEDS: [u32; 13] = [
+    115_200, 921_600, 460_800, 9_600, 57_600, 230_400, 1_000_000, 38_400, 19_200, 14_400, 4_800,
+    2_400, 1_200,
+];
+
 pub(crate) async fn run(
     modem: &Nrf9160,
     at: &mut At<'_>,
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
+    modem.idle.set(false);
+    modem.wired.set(power.has_power_key() || power.has_reset());
     wake(modem, at, power).await?;
     let at = *at;
     modem.forget();
@@ -44,6 +52,32 @@ fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, Bring
     result.map_err(|error| BringUpError::At { command, error })
 }
 
+/// `#XSLEEP=1` (sheet 1.5), or what SM has in its place; the wake pin or the reset pin ends it.
+pub(crate) async fn system_off(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if !modem.wired.get() {
+        return Err(AtError::Unsupported);
+    }
+    functionality(at, 0).await?;
+    let args = [Arg::Int(1)];
+    let off = if modem.firmware.get().has_handles() {
+        Command::<QUICK>::new("#XSHUTDOWN", &[])
+    } else {
+        Command::<QUICK>::new("#XSLEEP", &args)
+    };
+    at.send(&off).await.map(|_| ())
+}
+
+/// `#XSLEEP=2` (SLM, sheet 1.5): UART off, LTE on. SM has pins of its own for it.
+pub(crate) async fn idle(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if modem.firmware.get().has_handles() {
+        return Err(AtError::Unsupported);
+    }
+    let args = [Arg::Int(2)];
+    at.send(&Command::<QUICK>::new("#XSLEEP", &args)).await?;
+    modem.idle.set(true);
+    Ok(())
+}
+
 /// Gets answers out of the modem, finds out what ends a line for it, and synchronises.
 async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
     let restarting = at.follow_restart();
@@ -52,6 +86,7 @@ async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result
     }
     if !(answers(modem, at).await
         || leaves_quotes(modem, at).await
+        || finds_speed(modem, at, power).await
         || revive(modem, at, power).await)
     {
         return Err(BringUpError::NoAnswer);
@@ -144,6 +179,29 @@ async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     false
 }
 
+/// Asks at the modem's other speeds, where the UART can be set to them, and stays at the one that was
+/// answered. In vain it moves on by one each time, so that a modem which hears but is inside quotes is got
+/// out of them at its own speed in the end.
+async fn finds_speed(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> bool {
+    let first = usize::from(modem.speed.get());
+    for step in 1..=SPEEDS.len() {
+        let index = (first + step) % SPEEDS.len();
+        if !power.set_speed(SPEEDS[index]) {
+            return false;
+        }
+        modem.speed.set(index as u8);
+        // What came at the wrong speed may be the beginning of anything.
+        at.follow_restart();
+        if answers(modem, at).await {
+            return true;
+        }
+    }
+    let next = (first + 1) % SPEEDS.len();
+    power.set_speed(SPEEDS[next]);
+    modem.speed.set(next as u8);
+    false
+}
+
 /// By the wake pin and the reset pin, as far as they are there.
 async fn revive(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> bool {
     if power.has_power_key() {
@@ -173,8 +231,24 @@ async fn boots(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     false
 }
 
-/// Which firmware this is (sheet 0.1).
+/// Which firmware this is. A garbled answer would be believed until the next restart, and with the wrong
+/// silence what is sent would end data mode: what was not known before is asked until two answers agree.
 async fn identify(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
+    let mut last = (modem.firmware.get(), modem.silence.get());
+    for _ in 0..4 {
+        let found = look(at).await?;
+        if found == last {
+            modem.firmware.set(found.0);
+            modem.silence.set(found.1);
+            return Ok(());
+        }
+        last = found;
+    }
+    step("AT#XSLMVER", Err(AtError::Garbled))
+}
+
+/// Firmware (sheet 0.1) and the inactivity limit of its data mode.
+async fn look(at: At<'_>) -> Result<(Firmware, Duration), BringUpError> {
     let version = Command::<QUICK>::new("#XSLMVER", &[]);
     let slm = |fields: &mut Fields<'_>| fields.text().map(Firmware::slm);
     let firmware = match ask(at, &version, "#XSLMVER:", slm).await {
@@ -193,12 +267,14 @@ async fn identify(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
         })
         .await;
     step("AT#XCLAC", listed)?;
-    modem.firmware.set(firmware.with_native(native));
     let limit = Command::<QUICK>::new("#XDATACTRL?", &[]);
-    if let Ok(Some(ms)) = ask(at, &limit, "#XDATACTRL:", |fields| fields.int()).await {
-        modem.silence.set(Duration::from_millis(ms.into()));
-    }
-    Ok(())
+    let limits = |fields: &mut Fields<'_>| Some((fields.int()?, fields.int()?));
+    let silence = match ask(at, &limit, "#XDATACTRL:", limits).await {
+        // It cannot be set below its minimum.
+        Ok(Some((now, least))) if now >= least => Duration::from_millis(now.into()),
+        _ => SILENCE,
+    };
+    Ok((firmware.with_native(native), silence))
 }
 
 async fn network(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
@@ -334,9 +410,11 @@ async fn sim(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
     }
 }
 
-/// For a flow that found a connection broken: whether it was the network.
-pub(crate) async fn judge_loss(at: At<'_>) {
-    if let Ok(status) = registration(at).await
+/// For a flow that found a connection broken: whether it was the network. One that was left on purpose is
+/// not lost.
+pub(crate) async fn judge_loss(modem: &Nrf9160, at: At<'_>) {
+    if !modem.offline.get()
+        && let Ok(status) = registration(at).await
         && !matches!(status, 1 | 5)
     {
         at.report_network_lost();

@@ -1,4 +1,4 @@
-//! A driver and a simulated BG96 whose network leads to a mosquitto that asks for client certificates.
+//! A driver and a simulated modem whose network leads to a mosquitto that asks for client certificates.
 //! In real time, because the broker is real.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,8 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use embassy_futures::select::{Either3, select3};
-use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::{NoPins, State};
+use sectag::modem::Modem;
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::{LoopbackNetwork, Options, Simulator};
 use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
@@ -17,21 +16,22 @@ use tokio::task::LocalSet;
 
 use crate::bench::Bench;
 use crate::simulated::{HOST, PORT};
+use crate::unit::{Bg96Unit, Unit};
 
 /// Not the shared one, whose server certificate is for other names. Its keys take seconds to make.
 static PKI: OnceLock<Pki> = OnceLock::new();
 
 /// What a test has.
-pub struct Site {
+pub struct Site<M: Modem + 'static = Bg96> {
     /// The driver.
-    pub bench: Bench,
+    pub bench: Bench<M>,
     /// The broker; its PKI is not the shared one.
     pub broker: Mosquitto,
     /// The modem. The credentials of [`TLS`](crate::simulated::TLS) are in it.
     pub modem: Simulator,
 }
 
-impl Site {
+impl<M: Modem> Site<M> {
     /// How many frames the modem was given to send so far.
     pub fn sends(&self) -> usize {
         sends(&self.modem)
@@ -43,12 +43,21 @@ pub fn sends(modem: &Simulator) -> usize {
     modem
         .commands()
         .iter()
-        .filter(|line| line.starts_with(b"AT+QSSLSEND"))
+        .filter(|line| line.starts_with(b"AT+QSSLSEND") || line.starts_with(b"AT#XSEND"))
         .count()
 }
 
 /// Runs an application; everything but the broker is on this thread.
 pub fn with_broker<T>(options: Options, application: impl AsyncFnOnce(&Site) -> T) -> T {
+    let config = Config::new();
+    with_broker_of(&Bg96Unit { config, options }, application)
+}
+
+/// The same with a modem of some kind.
+pub fn with_broker_of<U: Unit, T>(
+    unit: &U,
+    application: impl AsyncFnOnce(&Site<U::Backend>) -> T,
+) -> T {
     let pki = PKI.get_or_init(|| {
         Pki::builder()
             .server_names([HOST.as_str(), "localhost"])
@@ -67,22 +76,12 @@ pub fn with_broker<T>(options: Options, application: impl AsyncFnOnce(&Site) -> 
         network
             .map(HOST.as_str(), PORT, target)
             .expect("it is a loopback address");
-        let modem = Simulator::bg96(options, Rc::new(network));
-        for (name, pem) in [
-            ("st7.ca", pki.ca_pem()),
-            ("st7.crt", pki.client().cert_pem.clone()),
-            ("st7.key", pki.client().key_pem.clone()),
-        ] {
-            modem.put_file(name, pem.as_bytes());
-        }
+        let modem = unit.simulator(Rc::new(network));
+        unit.install(&modem, pki);
         let (host, device) = tokio::io::duplex(4096);
-        let (rx, tx) = tokio::io::split(host);
-        let state: &'static mut State<Bg96, 2, 2048, 2048> =
-            Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-        let (control, sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let (bench, mut runner) = unit.start(host);
         let site = Site {
-            bench: Bench { control, sockets },
+            bench,
             broker,
             modem: modem.clone(),
         };

@@ -15,6 +15,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Modem;
 use sectag::{CredentialStore, Kind, Socket, SocketError, Tag};
+use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
@@ -26,9 +27,11 @@ use crate::unit::Unit;
 
 pub use self::bg96::bg96;
 pub use self::matrix::matrix;
+pub use self::nrf9160::nrf9160;
 
 mod bg96;
 mod matrix;
+mod nrf9160;
 
 /// How long the line is dead.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -339,7 +342,7 @@ fn attempt<S: Subject>(subject: &S, phase: Phase, case: Option<Case>) -> Attempt
     let _named = Named(case);
     virtually(async || {
         let world = World::of(subject);
-        subject.install(&world.modem);
+        subject.install(&world.modem, Pki::shared());
         let peer = Rc::new(Peer::default());
         let serving = peer.clone();
         world.serve(move |stream| serving.clone().serve(stream));

@@ -12,10 +12,11 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
 use sectag::modem::Modem;
-use sectag::{ConnectError, NoPins, Power, Socket, SocketError, State, Suites};
+use sectag::{ConnectError, NoPins, Power, Socket, SocketError, State, Suites, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{Options, Simulator};
+use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -41,7 +42,7 @@ pub fn world(options: Options) -> (World, Received) {
 /// The same with a modem of some kind.
 pub fn world_of(unit: &impl Unit) -> (World, Received) {
     let world = World::of(unit);
-    unit.install(&world.modem);
+    unit.install(&world.modem, Pki::shared());
     let received = Received::default();
     let log = received.clone();
     world.serve(move |stream| echo_into(log.clone(), stream));
@@ -59,7 +60,7 @@ pub fn every(step: usize) -> usize {
 /// Puts what [`TLS`] needs into the modem behind the driver's back.
 pub fn install_credentials(modem: &Simulator) {
     let (config, options) = (Config::new(), Options::default());
-    Bg96Unit { config, options }.install(modem);
+    Bg96Unit { config, options }.install(modem, Pki::shared());
 }
 
 async fn echo_into(log: Received, mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
@@ -81,13 +82,17 @@ async fn echo_into(log: Received, mut stream: TlsStream<DuplexStream>) -> io::Re
 
 /// Connects to the peer.
 pub async fn connect<M: Modem>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
-    let tls = if M::NAME == Nrf9160::NAME {
-        // Those of this modem can in most dialects neither be chosen nor told.
+    bench.sockets.connect(HOST, PORT, &tls::<M>()).await
+}
+
+/// [`TLS`] as this modem can do it.
+pub fn tls<M: Modem>() -> TlsConfig {
+    if M::NAME == Nrf9160::NAME {
+        // Its cipher suites can in most dialects neither be chosen nor told.
         TLS.suites(Suites::All)
     } else {
         TLS
-    };
-    bench.sockets.connect(HOST, PORT, &tls).await
+    }
 }
 
 /// Writes all of `bytes`, flushes, and reads as many back; they must be the same.

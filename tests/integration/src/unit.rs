@@ -2,12 +2,15 @@
 
 use std::rc::Rc;
 
+use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::modem::Modem;
 use sectag::{Kind, NoPins, Runner, State, Tag};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::{Config as NrfConfig, Nrf9160};
-use sectag_simulator::{NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, Simulator};
+use sectag_simulator::{
+    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, Simulator,
+};
 use sectag_test_support::pki::Pki;
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 
@@ -53,6 +56,11 @@ pub trait Unit: Clone + 'static {
         3
     }
 
+    /// Largest TLS record that it takes.
+    fn record_limit(&self) -> usize {
+        usize::MAX
+    }
+
     /// Credentials can be changed while there are connections.
     fn stores_connected(&self) -> bool {
         true
@@ -68,9 +76,14 @@ pub trait Unit: Clone + 'static {
         0
     }
 
+    /// The same, quick to start, so that it can be waited for in real time.
+    fn quick(&self) -> Self;
+
+    /// The same, with a UART that cuts everything, and notices in answers where there are such.
+    fn in_pieces(&self) -> Self;
+
     /// Puts what [`TLS`] needs into the modem behind the driver's back.
-    fn install(&self, modem: &Simulator) {
-        let pki = Pki::shared();
+    fn install(&self, modem: &Simulator, pki: &Pki) {
         let client = pki.client();
         for (kind, pem) in [
             (Kind::Ca, &pki.ca_pem()),
@@ -115,6 +128,22 @@ impl Unit for Bg96Unit {
 
     fn start(&self, uart: DuplexStream) -> Driver<Bg96> {
         start::<_, 4>(self.backend(), uart)
+    }
+
+    fn quick(&self) -> Self {
+        let mut quick = self.clone();
+        quick.options.activation_delay = Duration::from_millis(50);
+        quick.options.reset_time = Duration::from_millis(300);
+        quick.options.sim_init = Duration::from_millis(50);
+        quick
+    }
+
+    fn in_pieces(&self) -> Self {
+        let mut cut = self.clone();
+        cut.options.turnaround = Duration::from_millis(2);
+        cut.options.chunk = Chunk::Random { max: 50 };
+        cut.options.urc_inside_responses = true;
+        cut
     }
 
     fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
@@ -182,7 +211,7 @@ impl Unit for Nrf9160Unit {
         } else {
             ""
         };
-        format!("{}{native}", self.options.profile.name)
+        format!("nRF9160 {}{native}", self.options.profile.name)
     }
 
     fn backend(&self) -> Nrf9160 {
@@ -190,7 +219,23 @@ impl Unit for Nrf9160Unit {
     }
 
     fn start(&self, uart: DuplexStream) -> Driver<Nrf9160> {
-        start::<_, 3>(self.backend(), uart)
+        if self.sockets() < 3 {
+            start::<_, 2>(self.backend(), uart)
+        } else {
+            start::<_, 3>(self.backend(), uart)
+        }
+    }
+
+    fn quick(&self) -> Self {
+        self.clone()
+            .with(|options| options.boot_time = Duration::from_millis(300))
+    }
+
+    fn in_pieces(&self) -> Self {
+        self.clone().with(|options| {
+            options.turnaround = Duration::from_millis(2);
+            options.chunk = Chunk::Random { max: 50 };
+        })
     }
 
     fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
@@ -219,6 +264,13 @@ impl Unit for Nrf9160Unit {
             Some(NativeStore::Mapped) => 1,
             Some(NativeStore::Settings) => 2,
         }
+    }
+
+    fn record_limit(&self) -> usize {
+        let native = self.options.profile.native;
+        native.map_or(self.options.modem_record_limit, |native| {
+            native.record_limit
+        })
     }
 
     fn stores_connected(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The fault matrix, see `src/faults.rs`. By default every so many cells, all of them when
 //! `SECTAG_EXHAUSTIVE` is set; `SECTAG_FAULT=Connect/Host/Flip@17` replays one.
 
-use sectag_integration_tests::faults::{Phase, bg96, matrix};
+use sectag_integration_tests::faults::{Phase, bg96, matrix, nrf9160};
 
 #[test]
 fn bring_up() {
@@ -36,4 +36,49 @@ fn close() {
 #[test]
 fn two() {
     matrix(&bg96(), Phase::Two);
+}
+
+/// One current socket, native TLS, `#XCMNG`; and a handle in every command, the modem's TLS, `%CMNG`.
+mod nrf9160_dialects {
+    use super::{Phase, matrix, nrf9160};
+
+    fn both(phase: Phase) {
+        matrix(&nrf9160("3.1-native"), phase);
+        matrix(&nrf9160("sm"), phase);
+    }
+
+    #[test]
+    fn bring_up() {
+        both(Phase::BringUp);
+    }
+
+    #[test]
+    fn store() {
+        both(Phase::Store);
+    }
+
+    #[test]
+    fn connect() {
+        both(Phase::Connect);
+    }
+
+    #[test]
+    fn send() {
+        both(Phase::Send);
+    }
+
+    #[test]
+    fn receive() {
+        both(Phase::Receive);
+    }
+
+    #[test]
+    fn close() {
+        both(Phase::Close);
+    }
+
+    #[test]
+    fn two() {
+        both(Phase::Two);
+    }
 }

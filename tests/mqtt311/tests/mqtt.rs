@@ -1,4 +1,4 @@
-//! mqttrust with MQTT 3.1.1, over sectag and the simulated BG96, against mosquitto with mutual TLS.
+//! mqttrust with MQTT 3.1.1, over sectag and the simulated modems, against mosquitto with mutual TLS.
 
 #[path = "../../integration/tests/mqtt/mqttrust.rs"]
 mod mqttrust;
@@ -6,13 +6,15 @@ mod mqttrust;
 use std::net::Ipv4Addr;
 
 use ::mqttrust::IpBroker;
+use sectag::modem::Modem;
 use sectag::nal::Connector;
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::simulated::{HOST, PORT, TLS};
+use sectag_integration_tests::recovery::tls;
+use sectag_integration_tests::simulated::{HOST, PORT};
 
 /// What mqttrust connects through here: a connector for one server, which takes any address.
-fn network(bench: Bench) -> (&'static mqttrust::Network, IpBroker) {
-    let network = Box::leak(Box::new(Connector::to(bench.sockets, TLS, HOST)));
+fn network<M: Modem>(bench: Bench<M>) -> (&'static mqttrust::Network<M>, IpBroker) {
+    let network = Box::leak(Box::new(Connector::to(bench.sockets, tls::<M>(), HOST)));
     (network, IpBroker::new(Ipv4Addr::UNSPECIFIED, PORT))
 }
 

@@ -4,18 +4,24 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use embassy_time::Duration;
-use sectag_simulator::{Chunk, Options};
+use sectag::NoPins;
+use sectag_bg96::Config;
+use sectag_simulator::Options;
+use sectag_test_support::pki::Pki;
 
+use super::observer::Listener;
 use super::tiny_broker::{self, Seen};
 use super::{Device, Login, Message, observer, within};
-use crate::brokered::{sends, with_broker};
-use crate::simulated::{World, provision, virtually};
+use crate::brokered::{sends, with_broker_of};
+use crate::recovery::Line;
+use crate::simulated::{World, virtually};
+use crate::unit::{Bg96Unit, Unit};
 
 /// Makes a test of each scenario for a [`Device`].
 #[macro_export]
 macro_rules! for_client {
-    ($device:ty) => {
-        $crate::for_client!(@ $device:
+    ($device:ident) => {
+        $crate::for_client!(@ $device, $crate::mqtt::scenarios::bg96();
             every_quality_of_service,
             every_size_and_value,
             every_size_and_value_in_pieces,
@@ -26,20 +32,44 @@ macro_rules! for_client {
             two_connections_hear_each_other,
             will_of_a_connection_that_is_cut,
         );
+        mod nrf9160 {
+            $crate::for_client!(@@ $device: slm_2_1 "2.1", slm_3_1_native "3.1-native", sm "sm",);
+        }
     };
-    (@ $device:ty: $($scenario:ident,)*) => {
+    (@@ $device:ident: $($module:ident $dialect:literal,)*) => {
+        $(
+            mod $module {
+                $crate::for_client!(@ super::super::$device, $crate::unit::Nrf9160Unit::new($dialect);
+                    every_quality_of_service,
+                    every_size_and_value,
+                    retained_messages,
+                    session_goes_on_after_a_reset_of_the_modem,
+                    will_of_a_connection_that_is_cut,
+                );
+            }
+        )*
+    };
+    (@ $device:ty, $unit:expr; $($scenario:ident,)*) => {
         $(
             #[test]
             fn $scenario() {
-                $crate::mqtt::scenarios::$scenario::<$device>();
+                $crate::mqtt::scenarios::$scenario::<$device, _>(&$unit);
             }
         )*
     };
 }
 
+/// The modem of the whole set; of the nRF9160, a dialect of each kind has the scenarios that differ.
+pub fn bg96() -> Bg96Unit {
+    Bg96Unit {
+        config: Config::new(),
+        options: Options::default(),
+    }
+}
+
 /// Each QoS, as publisher and as subscriber.
-pub fn every_quality_of_service<D: Device>() {
-    with_broker(Options::default(), async |site| {
+pub fn every_quality_of_service<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(unit, async |site| {
         let mut device = within(D::connect(site.bench, Login::new("qos"))).await;
         within(device.subscribe("qos/#", 2)).await;
         for round in 0..3u8 {
@@ -59,35 +89,46 @@ pub fn every_quality_of_service<D: Device>() {
     });
 }
 
-/// Payloads up to 20 kB, of all byte values, and with text that looks like the modem's.
-pub fn every_size_and_value<D: Device>() {
-    sizes::<D>(Options::default());
+/// Payloads up to 20 kB, of all byte values, and with text that looks like the modem's; back as well, as
+/// far as a record of this modem goes.
+pub fn every_size_and_value<D: Device, U: Unit>(unit: &U) {
+    sizes::<D, U>(unit);
 }
 
 /// The same over a UART that cuts everything, with URCs inside of responses.
-pub fn every_size_and_value_in_pieces<D: Device>() {
-    sizes::<D>(Options {
-        turnaround: Duration::from_millis(2),
-        chunk: Chunk::Random { max: 50 },
-        urc_inside_responses: true,
-        ..Options::default()
-    });
+pub fn every_size_and_value_in_pieces<D: Device, U: Unit>(unit: &U) {
+    sizes::<D, U>(&unit.in_pieces());
 }
 
-fn sizes<D: Device>(options: Options) {
-    with_broker(options, async |site| {
+fn sizes<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(unit, async |site| {
         let mut device = within(D::connect(site.bench, Login::new("sizes"))).await;
         within(device.subscribe("sizes/#", 1)).await;
+        // Takes what is too large for the modem.
+        let mut witness = Listener::subscribe(site.broker.plain_port(), "large/#").await;
         for size in [0, 1, 64, 1024, 1500, 5000, 20_000] {
             let mut payload: Vec<u8> = (0..size).map(|at| (at * 31 % 256) as u8).collect();
-            for (at, trap) in [&b"\r\nOK\r\n"[..], b"> ", b"+QSSLURC: \"closed\",0\r\n"]
-                .iter()
-                .enumerate()
+            for (at, trap) in [
+                &b"\r\nOK\r\n"[..],
+                b"> +++ +++",
+                b"+QSSLURC: \"closed\",0\r\n",
+                b"#XDATAMODE: 0\r\n",
+            ]
+            .iter()
+            .enumerate()
             {
                 let from = at * 300 + 5;
                 if from + trap.len() < size {
                     payload[from..from + trap.len()].copy_from_slice(trap);
                 }
+            }
+            // The broker makes one record of it, with a header.
+            if size + 100 > unit.record_limit() {
+                let topic = format!("large/{size}");
+                within(device.publish(&topic, &payload, 1, false)).await;
+                let message = within(witness.next()).await;
+                assert!(message == (topic, payload), "{size}");
+                continue;
             }
             let topic = format!("sizes/{size}");
             within(device.publish(&topic, &payload, 1, false)).await;
@@ -100,15 +141,16 @@ fn sizes<D: Device>(options: Options) {
 }
 
 /// Ten minutes without a message, in virtual time: the client pings in time, and the connection stands.
-pub fn keep_alive_over_idle_minutes<D: Device>() {
+pub fn keep_alive_over_idle_minutes<D: Device, U: Unit>(unit: &U) {
     virtually(async || {
-        let world = World::new(Options::default());
+        let world = World::of(unit);
+        unit.install(&world.modem, Pki::shared());
         let seen = Rc::new(RefCell::new(Seen::default()));
         let broker = Rc::clone(&seen);
         world.serve(move |client| tiny_broker::serve(client, Rc::clone(&broker)));
+        let line = Line::default();
         world
-            .attach(async |bench| {
-                provision(bench).await;
+            .attach_driver(line, unit.backend(), NoPins, async |bench| {
                 let mut device = D::connect(bench, Login::new("idle")).await;
                 let before = sends(&world.modem);
                 device.idle(Duration::from_secs(600)).await;
@@ -122,13 +164,14 @@ pub fn keep_alive_over_idle_minutes<D: Device>() {
                 assert!((9..=30).contains(&seen.pings), "{seen:?}");
                 assert_eq!(sends(&world.modem) - before, seen.pings + 1);
             })
-            .await;
+            .await
+            .expect("the MCU lives");
     });
 }
 
 /// A 64-byte publish with QoS 0 is one send exchange, however the client writes it.
-pub fn one_publish_is_one_send<D: Device>() {
-    with_broker(Options::default(), async |site| {
+pub fn one_publish_is_one_send<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(unit, async |site| {
         let mut device = within(D::connect(site.bench, Login::new("wire"))).await;
         within(device.subscribe("wire", 0)).await;
         for round in 0..5 {
@@ -143,8 +186,8 @@ pub fn one_publish_is_one_send<D: Device>() {
 }
 
 /// A retained message comes to who subscribes later, until it is cleared.
-pub fn retained_messages<D: Device>() {
-    with_broker(Options::default(), async |site| {
+pub fn retained_messages<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(unit, async |site| {
         let mut device = within(D::connect(site.bench, Login::new("keeper"))).await;
         within(device.publish("kept", b"for later", 1, true)).await;
         within(device.subscribe("#", 1)).await;
@@ -169,14 +212,8 @@ pub fn retained_messages<D: Device>() {
 }
 
 /// What was published while the modem restarted comes after the reconnect, without subscribing again.
-pub fn session_goes_on_after_a_reset_of_the_modem<D: Device>() {
-    let options = Options {
-        activation_delay: Duration::from_millis(50),
-        reset_time: Duration::from_millis(300),
-        sim_init: Duration::from_millis(50),
-        ..Options::default()
-    };
-    with_broker(options, async |site| {
+pub fn session_goes_on_after_a_reset_of_the_modem<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(&unit.quick(), async |site| {
         let mut device = within(D::connect(site.bench, Login::new("again"))).await;
         let reset_and_reconnect = async |device: &mut D, payload: &[u8]| {
             site.modem.reset();
@@ -213,8 +250,8 @@ async fn receive_among_duplicates<D: Device>(device: &mut D, payload: &[u8]) {
 }
 
 /// Two devices on the two sockets of one modem.
-pub fn two_connections_hear_each_other<D: Device>() {
-    with_broker(Options::default(), async |site| {
+pub fn two_connections_hear_each_other<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(unit, async |site| {
         let mut a = within(D::connect(site.bench, Login::new("a"))).await;
         let mut b = within(D::connect(site.bench, Login::new("b"))).await;
         within(a.subscribe("to/a", 1)).await;
@@ -232,8 +269,8 @@ pub fn two_connections_hear_each_other<D: Device>() {
 }
 
 /// The broker speaks the will of a device whose connection goes without a DISCONNECT, and only of that.
-pub fn will_of_a_connection_that_is_cut<D: Device>() {
-    with_broker(Options::default(), async |site| {
+pub fn will_of_a_connection_that_is_cut<D: Device, U: Unit>(unit: &U) {
+    with_broker_of(unit, async |site| {
         let mut witness = within(D::connect(site.bench, Login::new("witness"))).await;
         within(witness.subscribe("wills/#", 1)).await;
         let login = Login {

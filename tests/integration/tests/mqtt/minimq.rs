@@ -6,9 +6,10 @@ use minimq::{
     Session, SubscriptionOptions, TopicFilter, Will,
 };
 use sectag::Socket;
+use sectag::modem::Modem;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::mqtt::{Device, Login, Message};
-use sectag_integration_tests::simulated::{HOST, PORT, TLS};
+use sectag_integration_tests::recovery::connect;
 use tokio::sync::{mpsc, oneshot};
 
 struct Minimq {
@@ -35,7 +36,7 @@ impl Minimq {
 }
 
 impl Device for Minimq {
-    async fn connect(bench: Bench, login: Login) -> Self {
+    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self {
         let (rx, tx) = (vec![0; 24 * 1024].leak(), vec![0; 24 * 1024].leak());
         let mut config = ConfigBuilder::new(Buffers::new(rx, tx))
             .client_id(login.id)
@@ -55,7 +56,7 @@ impl Device for Minimq {
             let mut event = ConnectEvent::Connected;
             let mut reply = connected;
             loop {
-                let socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let socket = connect(bench).await.unwrap();
                 let mut mqtt = session.connect(socket).await.unwrap();
                 assert_eq!(mqtt.connect_event(), event);
                 reply.send(()).unwrap();
@@ -94,7 +95,7 @@ impl Device for Minimq {
         self.tell(Command::AwaitLoss).await;
     }
 
-    async fn reconnect(&mut self, _: Bench) {
+    async fn reconnect<M: Modem>(&mut self, _: Bench<M>) {
         self.tell(Command::Reconnect).await;
     }
 }

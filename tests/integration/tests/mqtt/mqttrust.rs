@@ -8,8 +8,8 @@ use mqttrust::{
     Config, LastWill, MqttClient, Publish, QoS, State, Subscribe, SubscribeTopic, Subscription,
 };
 use sectag::Sockets;
+use sectag::modem::Modem;
 use sectag::nal::Connector;
-use sectag_bg96::Bg96;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::brokered::with_broker;
 use sectag_integration_tests::mqtt::{Device, Login, Message, within};
@@ -21,7 +21,7 @@ use super::network;
 /// `embassy_sync`'s, which the integration tests need for nothing else.
 type NoMutex = embassy_sync::blocking_mutex::raw::NoopRawMutex;
 
-pub(crate) type Network = Connector<'static, Sockets<'static, Bg96>>;
+pub(crate) type Network<M> = Connector<'static, Sockets<'static, M>>;
 
 pub(crate) struct Mqttrust {
     client: &'static MqttClient<'static, NoMutex>,
@@ -49,7 +49,7 @@ impl Device for Mqttrust {
     // See `publish_with_qos_2_is_a_protocol_error`.
     const PUBLISHES_QOS_2: bool = false;
 
-    async fn connect(bench: Bench, login: Login) -> Self {
+    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self {
         let state: &'static mut State<NoMutex, { 24 * 1024 }, { 48 * 1024 }> =
             Box::leak(Box::new(State::new()));
         let config = Config::builder()
@@ -134,7 +134,7 @@ impl Device for Mqttrust {
         while self.client.wait_connection_change().await {}
     }
 
-    async fn reconnect(&mut self, _: Bench) {
+    async fn reconnect<M: Modem>(&mut self, _: Bench<M>) {
         self.client.wait_connected().await;
     }
 }

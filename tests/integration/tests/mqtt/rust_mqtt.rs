@@ -16,9 +16,10 @@ use rust_mqtt::client::options::{
 use rust_mqtt::config::{KeepAlive, SessionExpiryInterval};
 use rust_mqtt::types::{MqttBinary, MqttString, QoS, TopicFilter, TopicName};
 use sectag::Socket;
+use sectag::modem::Modem;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::mqtt::{Device, Login, Message};
-use sectag_integration_tests::simulated::{HOST, PORT, TLS};
+use sectag_integration_tests::recovery::connect;
 
 struct RustMqtt {
     client: Client<'static, 'static, Socket<'static>, AllocBuffer, 4, 4, 4, 1, 4, 0, 0>,
@@ -27,8 +28,8 @@ struct RustMqtt {
 }
 
 impl RustMqtt {
-    async fn log_in(&mut self, bench: Bench, clean: bool) -> bool {
-        let socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+    async fn log_in<M: Modem>(&mut self, bench: Bench<M>, clean: bool) -> bool {
+        let socket = connect(bench).await.unwrap();
         let keep_alive = NonZero::new(self.login.keep_alive).unwrap();
         let mut options = ConnectOptions::new()
             .keep_alive(KeepAlive::Seconds(keep_alive))
@@ -77,7 +78,7 @@ impl RustMqtt {
 }
 
 impl Device for RustMqtt {
-    async fn connect(bench: Bench, login: Login) -> Self {
+    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self {
         let mut device = Self {
             client: Client::new(Box::leak(Box::new(AllocBuffer))),
             login,
@@ -163,7 +164,7 @@ impl Device for RustMqtt {
         let _ = self.client.abort().await;
     }
 
-    async fn reconnect(&mut self, bench: Bench) {
+    async fn reconnect<M: Modem>(&mut self, bench: Bench<M>) {
         assert!(self.log_in(bench, false).await, "the session is kept");
     }
 }
