@@ -2,13 +2,15 @@
 
 use std::io::Error;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::join::join_array;
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use sectag::at::InvalidInput;
 use sectag::{
     AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, CredentialStore,
-    Edrx, Kind, NoPins, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
+    Edrx, Kind, NoPins, Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
 };
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
@@ -386,13 +388,21 @@ fn socket_whose_state_is_not_told_stays_open() {
 /// The same question unanswered is a modem that is gone.
 #[test]
 fn socket_of_a_modem_that_falls_silent_is_reset() {
-    let lines = [
-        ("AT+QSSLOPEN", Some("\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n")),
-        ("AT+QSSLRECV", Some("\r\n+QSSLRECV: 0\r\n\r\nOK\r\n")),
-        ("AT+QSSLSTATE", None),
-    ];
+    const EMPTY: &str = "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n";
     bench(
-        async |uart| odd(uart, &lines).await,
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            modem.open().await;
+            let since = Instant::now();
+            loop {
+                let line = modem.obey_until(|line| line.starts_with("AT+QSSL")).await;
+                match line.as_str() {
+                    "AT+QSSLSTATE=0" if since.elapsed() > Duration::from_secs(10) => {}
+                    "AT+QSSLSTATE=0" => modem.say("\r\nERROR\r\n").await,
+                    _ => modem.say(EMPTY).await,
+                }
+            }
+        },
         async |bench| {
             let mut socket = bench
                 .sockets
@@ -676,4 +686,66 @@ fn file_that_cannot_be_read_to_its_end_is_neither_same_nor_different() {
         );
         assert_eq!(compared, expected);
     }
+}
+
+/// Whoever comes when the line is full looks again later, and gets its turn as well.
+#[test]
+fn more_than_can_wait_in_line_all_get_their_turn() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            modem.bring_up().await;
+            loop {
+                modem.obey_until(|line| line == "AT+CCLK?").await;
+                Timer::after_millis(50).await;
+                modem.say(CLOCK).await;
+            }
+        },
+        async |bench| {
+            bench.control.wait_up().await.expect("it comes up");
+            let all = std::array::from_fn::<_, 50, _>(|_| bench.control.clock());
+            for clock in join_array(all).await {
+                assert!(matches!(clock, Ok(Some(_))), "{clock:?}");
+            }
+        },
+    );
+}
+
+/// Rings in a static of their own do what those in the state do.
+#[test]
+fn rings_of_their_own_carry_payload() {
+    let rings: &'static mut Rings<1, 256, 64> = Box::leak(Box::default());
+    let state = Box::leak(Box::new(State::with_rings(Bg96::new(Config::new()), rings)));
+    let (host, device) = tokio::io::duplex(4096);
+    let (rx, tx) = tokio::io::split(host);
+    let (control, sockets, mut runner) =
+        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let modem = async {
+        let mut modem = Modem::new(device, usize::MAX);
+        modem.open().await;
+        modem.obey_until(|line| line == "AT+QSSLSEND=0,2").await;
+        modem.say("\r\n> ").await;
+        assert_eq!(modem.payload(2).await, b"hi");
+        modem
+            .say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n")
+            .await;
+        modem.fetch(0, "\r\n+QSSLRECV: 2\r\nho\r\n\r\nOK\r\n").await;
+        modem.rest().await
+    };
+    let application = async {
+        control.wait_up().await.expect("it comes up");
+        let mut socket = sockets.connect(HOST, PORT, &TLS).await.expect("it opens");
+        socket.write_all(b"hi").await.expect("there is room");
+        socket.flush().await.expect("it is sent");
+        let mut back = [0; 2];
+        socket.read_exact(&mut back).await.expect("it is there");
+        assert_eq!(&back, b"ho");
+    };
+    VirtualClock::new().run(async {
+        match select3(modem, runner.run(), application).await {
+            Either3::First(never) => never,
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(()) => {}
+        }
+    });
 }
