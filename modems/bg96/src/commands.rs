@@ -78,15 +78,21 @@ impl AtatResp for Sim {}
 
 pub(crate) struct SimQuery;
 at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
-    Some(match answer(text, "+CPIN:")? {
-        // The second PIN guards other things than the network.
-        b"READY" | b"SIM PIN2" | b"SIM PUK2" => Sim::Ready,
-        b"SIM PIN" => Sim::Pin,
-        b"SIM PUK" => Sim::Puk,
-        b"NOT READY" | b"NOT INSERTED" => Sim::NotReady,
-        _ => Sim::Foreign,
-    })
+    let text = answer(text, "+CPIN:")?;
+    let known = SIMS.iter().find(|(known, _)| *known == text);
+    Some(known.map_or(Sim::Foreign, |(_, sim)| *sim))
 });
+
+static SIMS: [(&[u8], Sim); 7] = [
+    (b"READY", Sim::Ready),
+    // The second PIN guards other things than the network.
+    (b"SIM PIN2", Sim::Ready),
+    (b"SIM PUK2", Sim::Ready),
+    (b"SIM PIN", Sim::Pin),
+    (b"SIM PUK", Sim::Puk),
+    (b"NOT READY", Sim::NotReady),
+    (b"NOT INSERTED", Sim::NotReady),
+];
 
 pub(crate) struct EnterPin(pub(crate) Secret<Text<'static, 8>>);
 at_command!(EnterPin, 5000, "+CPIN", |self, line| line
