@@ -119,18 +119,33 @@ impl<'a, M: Modem> Control<'a, M> {
     /// wakes up by itself for that. Sockets stay; they are not asked for data while it sleeps, so that
     /// a notice which gets lost is made good for only after the next use.
     ///
-    /// Needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr); without it,
-    /// [`AtError::Unsupported`].
+    /// Needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr), or on modems that are woken by their
+    /// power key that one; without it, [`AtError::Unsupported`]. Such a modem says nothing at all while it
+    /// sleeps: where it has a pin that pulses when something waits, the application calls
+    /// [`wake`](Self::wake) on it.
     #[cfg(feature = "sleep")]
     pub async fn sleep(&self) -> Result<(), AtError> {
         let at = self.at().await?;
         if !self.engine.core.has_sleep.get() {
             return Err(AtError::Unsupported);
         }
+        let core = self.engine.core;
+        let _dozing_off = DozingOff::new(core);
+        core.work
+            .until(|| (!core.at_work.get()).then_some(()))
+            .await;
         self.modem.sleep(at).await?;
         if !at.is_stale() {
-            self.engine.core.set_rest(Rest::Dozing);
+            core.set_rest(Rest::Dozing);
         }
+        Ok(())
+    }
+
+    /// Ends what [`sleep`](Self::sleep) began, and has every socket asked for data: for an application that
+    /// was told by a pin that something waits. Does nothing with a modem that is awake.
+    #[cfg(feature = "sleep")]
+    pub async fn wake(&self) -> Result<(), AtError> {
+        self.at().await?.wake().await;
         Ok(())
     }
 
@@ -254,6 +269,26 @@ pub enum Shutdown {
     Assumed,
     /// It said so. Its supply may be cut a second later.
     Confirmed,
+}
+
+/// While it lasts, the supervisor begins nothing.
+#[cfg(feature = "sleep")]
+struct DozingOff<'a>(&'a Core);
+
+#[cfg(feature = "sleep")]
+impl<'a> DozingOff<'a> {
+    fn new(core: &'a Core) -> Self {
+        core.dozing_off.set(true);
+        Self(core)
+    }
+}
+
+#[cfg(feature = "sleep")]
+impl Drop for DozingOff<'_> {
+    fn drop(&mut self) {
+        self.0.dozing_off.set(false);
+        self.0.work.wake();
+    }
 }
 
 /// A modem that did not agree is not switched off.

@@ -12,7 +12,7 @@ use crate::at::InvalidInput;
 use crate::capabilities::{Check, Feature};
 use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
-use crate::credentials::Kind;
+use crate::credentials::{Elsewhere, Kind};
 use crate::inspect::{Misplaced, Unsuitable};
 
 /// A number or word with which the modem refused.
@@ -303,6 +303,13 @@ pub enum ConnectError {
     },
     /// The tag lacks this credential. Store it first.
     CredentialMissing(Kind),
+    /// The same, and something is stored under the tag that the TLS in use does not read.
+    CredentialElsewhere {
+        /// What is missing.
+        kind: Kind,
+        /// What there is instead.
+        found: Elsewhere,
+    },
     /// The name, port, tag or policy cannot be used; nothing was sent.
     InvalidInput(InvalidInput),
     /// The policy asks for something that this modem does not have. Nothing was sent if that is known
@@ -349,6 +356,7 @@ impl ConnectError {
             Self::BringUp(error) => error.causes(),
             Self::ClockNotSet { .. } => Causes::new(&[Cause::ClockNotSet]),
             Self::CredentialMissing(_) => Causes::new(&[Cause::CredentialMissing]),
+            Self::CredentialElsewhere { .. } => Causes::new(&[Cause::CredentialElsewhere]),
             Self::Refused(refusal) => refusal.causes,
             Self::TimedOut => Causes::new(&[Cause::NetworkSlow, Cause::Unreachable]),
             Self::TooManySockets => Causes::new(&[Cause::OutOfMemory]),
@@ -368,6 +376,9 @@ impl fmt::Display for ConnectError {
                 "the modem's clock says {now}, so certificate dates cannot be checked: set the clock from the network, NTP or the host"
             ),
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
+            Self::CredentialElsewhere { kind, found } => {
+                write!(f, "the tag holds no {kind} that is read: {found}")
+            }
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
             Self::Firmware { reason } => f.write_str(reason),
@@ -411,7 +422,7 @@ impl embedded_io::Error for ConnectError {
             Self::At(AtError::Timeout) | Self::TimedOut => ErrorKind::TimedOut,
             Self::At(AtError::ModemReset) => ErrorKind::ConnectionReset,
             Self::At(AtError::LinkDown) | Self::BringUp(_) => ErrorKind::NotConnected,
-            Self::CredentialMissing(_) => ErrorKind::NotFound,
+            Self::CredentialMissing(_) | Self::CredentialElsewhere { .. } => ErrorKind::NotFound,
             Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
@@ -451,7 +462,8 @@ pub enum SocketError {
     ConnectionReset,
     /// The peer sent a TLS record larger than the modem takes, see
     /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller
-    /// messages or fragments, or use a firmware with a larger limit.
+    /// messages or fragments, or use a firmware with a larger limit. Where a modem does not say so itself, it
+    /// is told by TLS failing while TCP stands, which hardly anything else does.
     RecordTooLarge,
     /// The modem pushes data, and it was not read for so long that other sockets would have had to
     /// wait: read faster, give the socket a larger ring, or let data be fetched.
@@ -510,6 +522,9 @@ pub enum CredentialError<S> {
     InvalidInput(InvalidInput),
     /// This modem, with this firmware and configuration, lacks what this needs. Nothing was sent.
     Lacks(Feature),
+    /// The modem holds more credentials than its list can show at once: ask for one tag, or remove some.
+    /// What was listed is not all there is.
+    ListTooLong,
     /// It is a credential, but not this one of the set. Nothing was sent.
     Misplaced(Misplaced),
     /// The modem has no room for it.
@@ -546,6 +561,9 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
             ),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
+            Self::ListTooLong => f.write_str(
+                "the modem holds more credentials than its list can show at once: ask for one tag, or remove some",
+            ),
             Self::Misplaced(reason) => reason.fmt(f),
             Self::NoSpace { needed, free } => {
                 write!(f, "{needed} bytes are needed and the modem has {free} free: remove other files")

@@ -56,8 +56,9 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Ensured, Hasher,
-    Kind, Proof, ProvisionRecord, RotateError, SetError, Source, Stored, Tag,
+    Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Elsewhere,
+    Ensured, Hasher, Kind, Proof, ProvisionRecord, Reads, RotateError, SetError, Source, Stored,
+    Tag,
 };
 pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Rings, Runner, State, Together, Upload,
@@ -65,7 +66,7 @@ pub use engine::{
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
-pub use power::{NoPin, NoPins, Pins, Power};
+pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};

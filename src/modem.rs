@@ -7,7 +7,7 @@ use embassy_time::Duration;
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Kind, Proof, Source, Stored, Tag};
+use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
 pub use crate::engine::apart;
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
@@ -255,6 +255,10 @@ pub enum Received {
 pub trait Modem {
     /// What credentials it takes.
     const ACCEPTS: Accepts;
+    /// How many line ends (CR LF) stand between payload that was fetched for a socket and the `OK` behind
+    /// it; one fewer where the announced payload is empty. 0 where that is not known, and then any will do.
+    /// By these bytes it is seen when noise has altered the announced count, or shifted the payload.
+    const PAYLOAD_ENDS: u8 = 0;
     /// What a [comparison](Self::compare) that finds the same rests on.
     const PROOF: Proof = Proof::ReadBack;
     /// Fixed figures.
@@ -355,6 +359,13 @@ pub trait Modem {
         Err(AtError::Unsupported)
     }
 
+    /// It is woken by a pulse of the power key, not by the level of the sleep pin; and then says that it has
+    /// started, and not all that it had to say.
+    const WAKE_BY_KEY: bool = false;
+
+    /// It was woken, or is to be left alone no longer for another reason.
+    fn woken(&self) {}
+
     /// Asks the network for power saving mode, or gives it up.
     async fn set_power_saving(
         &self,
@@ -423,6 +434,26 @@ pub trait Modem {
         at: At<'_>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>>;
+
+    /// See [`CredentialStore::list_tag`](crate::CredentialStore::list_tag).
+    async fn list_tag(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        let mut wanted = |stored: Stored| {
+            if stored.tag == tag {
+                found(stored);
+            }
+        };
+        self.list(at, &mut wanted).await
+    }
+
+    /// See [`CredentialStore::elsewhere`](crate::CredentialStore::elsewhere).
+    async fn elsewhere(&self, _at: At<'_>, _tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+        Ok(None)
+    }
 
     /// See [`CredentialStore::remove`](crate::CredentialStore::remove).
     async fn remove(

@@ -19,6 +19,46 @@ pub struct Forbidden {
     pub instead: &'static str,
 }
 
+impl Forbidden {
+    /// Setting it is forbidden; reading and testing it are not.
+    pub const fn new(name: &'static str, instead: &'static str) -> Self {
+        Self {
+            name,
+            queries: false,
+            instead,
+        }
+    }
+
+    /// What to say where a socket does it.
+    pub const SOCKET: &'static str = "Sockets::connect, and the Socket's read, write and close";
+    /// What to say where the credential store does it.
+    pub const STORE: &'static str = "the methods of CredentialStore";
+    /// What to say where nothing does.
+    pub const NONE: &'static str =
+        "nothing: the modem would leave line mode, and has no typed call for it";
+    /// What to say of the driver's own settings.
+    pub const OURS: &'static str = "nothing: the driver needs this setting as it made it";
+}
+
+/// The same for every modem (V.250, 27.005, 27.007), beside each backend's own.
+static EVERYWHERE: [Forbidden; 13] = [
+    // They prompt, or leave line mode.
+    Forbidden::new("+CMGS", Forbidden::NONE),
+    Forbidden::new("+CMGW", Forbidden::NONE),
+    Forbidden::new("+CMGC", Forbidden::NONE),
+    Forbidden::new("+CNMA", Forbidden::NONE),
+    // The text of a short message may look like anything.
+    Forbidden::new("+CMGR", Forbidden::NONE),
+    Forbidden::new("+CMGL", Forbidden::NONE),
+    Forbidden::new("+CGDATA", Forbidden::NONE),
+    Forbidden::new("+CMUX", Forbidden::NONE),
+    Forbidden::new("+CPIN", "Config::pin, which is tried once only"),
+    Forbidden::new("+IPR", Forbidden::OURS),
+    Forbidden::new("+ICF", Forbidden::OURS),
+    Forbidden::new("+IFC", "Config::flow_control"),
+    Forbidden::new("+CMEE", Forbidden::OURS),
+];
+
 /// Why a raw command did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -124,7 +164,7 @@ fn extended(command: &str, forbidden: &[Forbidden]) -> Result<(), RawError> {
     let end = command.find(['=', '?', ' ']).unwrap_or(command.len());
     let (name, operation) = command.split_at(end);
     let query = matches!(operation.as_bytes().trim_ascii(), b"?" | b"=?" | b"= ?");
-    let rule = forbidden.iter().find(|rule| {
+    let rule = EVERYWHERE.iter().chain(forbidden).find(|rule| {
         let (known, typed) = match rule.name.strip_suffix('*') {
             Some(family) => (family, name.get(..family.len()).unwrap_or_default()),
             None => (rule.name, name),

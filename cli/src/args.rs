@@ -298,8 +298,9 @@ pub(crate) struct Doctor {
     pub(crate) files: LocalFiles,
 }
 
+/// A broker behind a modem.
 #[derive(Args)]
-pub(crate) struct Publish {
+pub(crate) struct BrokerArgs {
     #[command(flatten)]
     pub(crate) modem: ModemArgs,
     #[command(flatten)]
@@ -308,6 +309,12 @@ pub(crate) struct Publish {
     pub(crate) mqtt: MqttArgs,
     #[command(flatten)]
     pub(crate) probe: ProbeArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct Publish {
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
 
     /// The topic to publish to
     #[arg(long, value_name = "T", value_parser = parse_topic)]
@@ -325,13 +332,7 @@ pub(crate) struct Publish {
 #[derive(Args)]
 pub(crate) struct Subscribe {
     #[command(flatten)]
-    pub(crate) modem: ModemArgs,
-    #[command(flatten)]
-    pub(crate) tls: TlsArgs,
-    #[command(flatten)]
-    pub(crate) mqtt: MqttArgs,
-    #[command(flatten)]
-    pub(crate) probe: ProbeArgs,
+    pub(crate) broker: BrokerArgs,
 
     /// The topic filter; + and # are wildcards
     #[arg(long, value_name = "T", value_parser = parse_filter)]
@@ -462,6 +463,10 @@ pub(crate) struct CsrCredentials {
     /// The number under which the key would be stored
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) tag: Tag,
+
+    /// The subject of the request, such as CN=pump-17,O=Example [default: the device's UUID]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: Option<String>,
 }
 
 #[derive(Args)]

@@ -1,6 +1,8 @@
 //! Brings a modem up and does a job beside its runner.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, select};
@@ -9,7 +11,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
-use sectag::{Accepts, Control, NoPins, Power, Runner, Sockets, State};
+use sectag::{Accepts, Control, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
 
@@ -27,13 +29,18 @@ const PARTING: Duration = Duration::from_millis(300);
 
 /// Something to do with a modem, whichever it is.
 pub(crate) trait Job {
-    type Output;
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure>;
+}
 
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<Self::Output, Failure>;
+/// A modem to work with, and where to report.
+pub(crate) struct Session<'a, M> {
+    pub(crate) control: Control<'a, M>,
+    pub(crate) sockets: Sockets<'a, M>,
+    /// What the user said about the modem.
+    pub(crate) modem: &'a ModemArgs,
+    pub(crate) report: &'a Report,
+    /// At which the port is now.
+    baud: Rc<Cell<u32>>,
 }
 
 /// What credentials the modem takes.
@@ -45,49 +52,39 @@ pub(crate) fn accepts(name: ModemName) -> Accepts {
 }
 
 /// Opens the port, brings the modem up, sets its clock and runs `job`.
-pub(crate) async fn run<J: Job>(
-    args: &ModemArgs,
-    report: &Report,
-    job: J,
-) -> Result<J::Output, Failure> {
-    begin(args, report, true, job).await
+pub(crate) async fn run(args: &ModemArgs, report: &Report, job: impl Job) -> Result<(), Failure> {
+    ask(args, report, Up(job)).await
 }
 
 /// Opens the port and runs `job`, which may find the modem in any state.
-pub(crate) async fn ask<J: Job>(
-    args: &ModemArgs,
-    report: &Report,
-    job: J,
-) -> Result<J::Output, Failure> {
-    begin(args, report, false, job).await
-}
-
-async fn begin<J: Job>(
-    args: &ModemArgs,
-    report: &Report,
-    up: bool,
-    job: J,
-) -> Result<J::Output, Failure> {
+pub(crate) async fn ask(args: &ModemArgs, report: &Report, job: impl Job) -> Result<(), Failure> {
     match args.modem {
         ModemName::Bg96 => {
-            let config = bg96_config(args, report)?;
-            attach(Bg96::new(config), args, report, up, job).await
+            let modem = Bg96::new(bg96_config(args, report)?);
+            attach(modem, args, report, async |session| job.run(session).await).await
         }
-        ModemName::Nrf9160 => {
-            let config = nrf9160_config(args, report)?;
-            attach(Nrf9160::new(config), args, report, up, job).await
-        }
+        ModemName::Nrf9160 => nrf9160(args, report, async |session| job.run(session).await).await,
     }
 }
 
-async fn attach<M: Modem, J: Job>(
+/// The same for what an nRF9160 alone can do.
+pub(crate) async fn nrf9160(
+    args: &ModemArgs,
+    report: &Report,
+    work: impl AsyncFnOnce(Session<'_, Nrf9160>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let modem = Nrf9160::new(nrf9160_config(args, report)?);
+    attach(modem, args, report, work).await
+}
+
+async fn attach<M: Modem>(
     modem: M,
     args: &ModemArgs,
     report: &Report,
-    up: bool,
-    job: J,
-) -> Result<J::Output, Failure> {
-    let port = port::open(&args.port, args.baud, args.flow_control).await?;
+    work: impl AsyncFnOnce(Session<'_, M>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let (port, power) = port::open(&args.port, args.baud, args.flow_control).await?;
+    let baud = power.baud();
     let (reader, writer) = tokio::io::split(port);
     let mut state = State::<M, 1, RING, RING>::new(modem);
     if let Some(tap) = report.tap() {
@@ -98,16 +95,83 @@ async fn attach<M: Modem, J: Job>(
         &mut state,
         FromTokio::new(reader),
         FromTokio::new(writer),
-        NoPins,
+        power,
     );
-    beside(runner, async {
-        if up {
-            bring_up(control, args, report).await?;
-            set_clock(control, args, report).await?;
+    let session = Session {
+        control,
+        sockets,
+        modem: args,
+        report,
+        baud,
+    };
+    beside(runner, work(session)).await
+}
+
+/// What is done on a modem that is on the network and knows the time.
+struct Up<J>(J);
+
+impl<J: Job> Job for Up<J> {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        session.bring_up().await?;
+        session.set_clock().await?;
+        self.0.run(session).await
+    }
+}
+
+impl<M: Modem> Session<'_, M> {
+    pub(crate) async fn bring_up(&self) -> Result<(), Failure> {
+        let args = self.modem;
+        let step = self
+            .report
+            .spin(format!("bringing up {} on {}", M::NAME, args.port));
+        self.control
+            .wait_up()
+            .await
+            .map_err(|error| hints::bring_up(&error, args.baud))?;
+        step.done(
+            self.report,
+            &format!("{} is up and on the network", M::NAME),
+        );
+        if let Some(baud) = self.other_speed() {
+            self.report
+                .note(&format!("it was found at {baud} baud: give --baud {baud}"));
         }
-        job.run(control, sockets).await
-    })
-    .await
+        Ok(())
+    }
+
+    /// The speed at which the modem was found, where it is not the one that was given.
+    pub(crate) fn other_speed(&self) -> Option<u32> {
+        Some(self.baud.get()).filter(|baud| *baud != self.modem.baud)
+    }
+
+    /// The driver has asked the network already, at bring-up.
+    pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
+        let failed = |error| hints::at("the modem's clock", &error);
+        let from_host = match self.modem.set_clock {
+            Some(ClockSource::Host) => true,
+            Some(ClockSource::Network | ClockSource::No) => false,
+            None => self
+                .control
+                .clock()
+                .await
+                .map_err(failed)?
+                .is_none_or(|now| !now.is_plausible(MIN_DATE)),
+        };
+        if !from_host {
+            return Ok(());
+        }
+        let Some(now) = host_clock().filter(|now| *now >= MIN_DATE) else {
+            self.report.warn(&format!(
+                "this computer's clock is before {MIN_DATE}, so the modem's is not set from it"
+            ));
+            return Ok(());
+        };
+        self.control.set_clock(now).await.map_err(failed)?;
+        self.report.note(&format!(
+            "the modem's clock was set to {now} from this computer"
+        ));
+        Ok(())
+    }
 }
 
 /// Polls the runner and `work`; a port that fails ends the work.
@@ -127,100 +191,48 @@ pub(crate) async fn beside<M: Modem, R: Read, W: Write, P: Power, T>(
     }
 }
 
-async fn bring_up<M: Modem>(
-    control: Control<'_, M>,
-    args: &ModemArgs,
-    report: &Report,
-) -> Result<(), Failure> {
-    let step = report.spin(format!("bringing up {} on {}", M::NAME, args.port));
-    control
-        .wait_up()
-        .await
-        .map_err(|error| hints::bring_up(&error, args.baud))?;
-    step.done(report, &format!("{} is up and on the network", M::NAME));
-    Ok(())
-}
-
-/// The driver has asked the network already, at bring-up.
-pub(crate) async fn set_clock<M: Modem>(
-    control: Control<'_, M>,
-    args: &ModemArgs,
-    report: &Report,
-) -> Result<(), Failure> {
-    let failed = |error| hints::at("the modem's clock", &error);
-    let from_host = match args.set_clock {
-        Some(ClockSource::Host) => true,
-        Some(ClockSource::Network | ClockSource::No) => false,
-        None => control
-            .clock()
-            .await
-            .map_err(failed)?
-            .is_none_or(|now| !now.is_plausible(MIN_DATE)),
-    };
-    if !from_host {
-        return Ok(());
-    }
-    let Some(now) = host_clock().filter(|now| *now >= MIN_DATE) else {
-        report.warn(&format!(
-            "this computer's clock is before {MIN_DATE}, so the modem's is not set from it"
-        ));
-        return Ok(());
-    };
-    control.set_clock(now).await.map_err(failed)?;
-    report.note(&format!(
-        "the modem's clock was set to {now} from this computer"
-    ));
-    Ok(())
-}
-
 pub(crate) fn host_clock() -> Option<DateTime> {
     DateTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// What the configurations of all modems have; each is a type of its own.
+macro_rules! configured {
+    ($config:expr, $args:expr, $report:expr) => {{
+        let mut config = $config;
+        if matches!($args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
+            config = config.keep_clock();
+        }
+        if let Some(apn) = &$args.apn {
+            config = config
+                .apn(leak(apn))
+                .map_err(|error| Failure::new(format!("--apn: {error}")))?;
+        }
+        if let Some(pin) = sim_pin($args, $report)? {
+            config = config
+                .pin(leak(&pin))
+                .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+        }
+        if $args.flow_control {
+            config = config.flow_control();
+        }
+        config
+    }};
 }
 
 fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
     if args.patched_native {
         return Err(Failure::new("--patched-native: a bg96 has no such build"));
     }
-    let mut config = Config::new();
-    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-        config = config.keep_clock();
-    }
-    if let Some(apn) = &args.apn {
-        config = config
-            .apn(leak(apn))
-            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-    }
-    if let Some(pin) = sim_pin(args, report)? {
-        config = config
-            .pin(leak(&pin))
-            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-    }
-    if args.flow_control {
-        config = config.flow_control();
-    }
-    Ok(config)
+    Ok(configured!(Config::new(), args, report))
 }
 
 fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::Config, Failure> {
-    let mut config = sectag_nrf9160::Config::new();
-    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-        config = config.keep_clock();
-    }
-    if let Some(apn) = &args.apn {
-        config = config
-            .apn(leak(apn))
-            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-    }
-    if let Some(pin) = sim_pin(args, report)? {
-        config = config
-            .pin(leak(&pin))
-            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-    }
+    let mut config = configured!(sectag_nrf9160::Config::new(), args, report);
     if args.patched_native {
         config = config.patched_native();
     }
     // TCP holds its sender back by itself.
-    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
+    if matches!(args.port, PortName::Tcp(_)) {
         config = config.flow_control();
     }
     Ok(config)

@@ -17,7 +17,10 @@ pub(crate) async fn config<M: Modem>(
 ) -> Result<TlsConfig, Failure> {
     let (mut certificate, mut key) = (false, false);
     control
-        .list(&mut |entry| {
+        .list_tag(args.tag, &mut |entry| {
+            if entry.elsewhere.is_some() {
+                return;
+            }
             certificate |= entry.tag == args.tag && entry.kind == Kind::ClientCertificate;
             key |= entry.tag == args.tag && entry.kind == Kind::PrivateKey;
         })

@@ -1,5 +1,5 @@
-//! Reading what modems and files say: the dialect's classification of a line, fields, times, numbers of
-//! errors and their causes, and transcripts. Total on any input; what is printed is read back as it was.
+//! Reading what modems and files say: the classification of a line by each dialect, fields, times, numbers
+//! of errors and their causes, and transcripts. Total on any input; what is printed is read back as it was.
 //!
 //! Input: which command is asked, then the text.
 #![no_main]
@@ -9,11 +9,12 @@ use sectag::at::Fields;
 use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Modem, Urc};
 use sectag::mqtt::LoginFailure;
-use sectag::{AtError, Code, ConnectError, Edrx, Refusal};
+use sectag::{AtError, Causes, Code, ConnectError, Edrx, Refusal};
 use sectag_bg96::{Bg96, Config};
+use sectag_nrf9160::Nrf9160;
 use sectag_transcript::Transcript;
 
-const ASKED: [&str; 8] = [
+const ASKED: [&str; 12] = [
     "",
     "+QSSLRECV",
     "+CEREG",
@@ -22,6 +23,10 @@ const ASKED: [&str; 8] = [
     "+QFREAD",
     "+QNTP",
     "+CFUN",
+    "+CMEE",
+    "#XRECV",
+    "#XSEND",
+    "%XTIME",
 ];
 
 fuzz_target!(|input: &[u8]| {
@@ -31,6 +36,7 @@ fuzz_target!(|input: &[u8]| {
     let asked = ASKED[usize::from(choice) % ASKED.len()].as_bytes();
     for line in text.split(|byte| matches!(byte, b'\r' | b'\n')) {
         classify(line, asked);
+        classify_nrf9160(line, asked);
         fields(line);
         if let Ok(line) = core::str::from_utf8(line) {
             time(line);
@@ -63,9 +69,13 @@ fn classify(line: &[u8], asked: &[u8]) {
     }
     match pull {
         Line::Push { .. } => panic!("nothing is pushed"),
-        Line::Final(Final::Error(code)) => explained(code),
+        Line::Final(Final::Error(code)) => explained(code, AtError::Refused(code).causes()),
         Line::Urc(Urc::Opened { result, .. }) if result != 0 => {
-            explained(Code::Vendor(result, sectag_bg96::meaning(result)));
+            let refusal = sectag_bg96::refusal(result);
+            let code = Code::Vendor(result, sectag_bg96::meaning(result));
+            assert_eq!(refusal.code, code);
+            explained(code, refusal.causes);
+            assert!(refusal.causes.count() > 0);
         }
         _ => {}
     }
@@ -79,14 +89,24 @@ fn classify(line: &[u8], asked: &[u8]) {
     }
 }
 
+/// That modem has no notices of a socket's, and pushes nothing.
+fn classify_nrf9160(line: &[u8], asked: &[u8]) {
+    match Nrf9160::new(sectag_nrf9160::Config::new()).line(line, asked) {
+        Line::Push { .. } => panic!("nothing is pushed"),
+        Line::Final(Final::Connect | Final::SendFail) => panic!("it says no such thing"),
+        Line::Final(Final::Error(code)) => explained(code, AtError::Refused(code).causes()),
+        _ => {}
+    }
+}
+
 /// An error says its number, and a cause comes but once.
-fn explained(code: Code) {
+fn explained(code: Code, causes: Causes) {
     let error = AtError::Refused(code);
     let text = error.to_string();
     if let Code::Cme(number) | Code::Cms(number) | Code::Vendor(number, _) = code {
         assert!(text.contains(&number.to_string()), "{text}");
     }
-    let refusal = Refusal::new(code, error.causes());
+    let refusal = Refusal::new(code, causes);
     let causes: Vec<_> = ConnectError::Refused(refusal).causes().collect();
     for (index, cause) in causes.iter().enumerate() {
         assert!(!causes[..index].contains(cause));

@@ -49,7 +49,9 @@ pub struct Bg96<'a> {
     refused_keys: RefCell<BTreeSet<&'static str>>,
     /// Which keys it has accepted, by context, since that context's last open.
     accepted_keys: RefCell<BTreeMap<u32, BTreeSet<String>>>,
-    /// The same for the open of each port.
+    /// What the keys of each context hold.
+    settings: RefCell<BTreeMap<(u32, String), String>>,
+    /// Which keys it had accepted for the open of each port.
     opened_with: RefCell<BTreeMap<u32, BTreeSet<String>>>,
     /// The results of the next opens, if they fail.
     open_results: RefCell<VecDeque<u16>>,
@@ -84,6 +86,7 @@ struct Connection {
     closed: bool,
     /// What its peer sends is pushed.
     push: bool,
+    context: u32,
 }
 
 impl<'a> Bg96<'a> {
@@ -106,6 +109,7 @@ impl<'a> Bg96<'a> {
             handles: RefCell::default(),
             refused_keys: RefCell::default(),
             accepted_keys: RefCell::default(),
+            settings: RefCell::default(),
             opened_with: RefCell::default(),
             open_results: RefCell::default(),
         }
@@ -151,6 +155,7 @@ impl<'a> Bg96<'a> {
         self.sockets.borrow_mut().clear();
         self.handles.borrow_mut().clear();
         self.accepted_keys.borrow_mut().clear();
+        self.settings.borrow_mut().clear();
     }
 
     /// What was said before may change the meaning of this answer's first line.
@@ -196,6 +201,30 @@ impl<'a> Bg96<'a> {
             }
             Mode::Lines => unreachable!("no payload was announced"),
         }
+    }
+
+    /// `AT+QSSLCFG="<key>",<context>` and more of them in one line: the answers up to the first that is
+    /// refused.
+    fn settings_of(&self, line: &str) -> Vec<u8> {
+        let mut answer = String::new();
+        for query in line.trim_start_matches("AT").split(';') {
+            let arguments = query
+                .strip_prefix("+QSSLCFG=")
+                .and_then(|text| text.split_once(','));
+            let Some((key, context)) = arguments else {
+                return (answer + "\r\nERROR\r\n").into();
+            };
+            let name = key.trim_matches('"');
+            let number = context.parse::<u32>().unwrap_or(u32::MAX);
+            if self.refused_keys.borrow().contains(name) {
+                return (answer + "\r\nERROR\r\n").into();
+            }
+            let settings = self.settings.borrow();
+            let value = settings.get(&(number, name.to_owned()));
+            let value = value.map_or("0", String::as_str);
+            answer += &format!("\r\n+QSSLCFG: {key},{context},{value}\r\n");
+        }
+        (answer + "\r\nOK\r\n").into()
     }
 
     fn command(&self, line: &str) -> Vec<u8> {
@@ -302,10 +331,14 @@ impl<'a> Bg96<'a> {
                 self.sockets.borrow_mut().clear();
                 ok
             }
+            "AT+QSSLCFG" if line.contains(';') || arguments.len() == 2 => self.settings_of(line),
             "AT+QSSLCFG" if arguments.len() > 1 => {
                 if self.refused_keys.borrow().contains(arguments[0]) {
                     return error();
                 }
+                let key = (number(1).unwrap_or(u32::MAX), arguments[0].to_owned());
+                let value = line.splitn(3, ',').nth(2).unwrap_or_default();
+                self.settings.borrow_mut().insert(key, value.to_owned());
                 self.accepted_keys
                     .borrow_mut()
                     .entry(number(1).unwrap_or(u32::MAX))
@@ -313,15 +346,30 @@ impl<'a> Bg96<'a> {
                     .insert(arguments[0].into());
                 ok
             }
-            "AT+QSSLSTATE" => match number(0).filter(|id| self.sockets.borrow().contains_key(id)) {
-                Some(id) => format!(
-                    "\r\n+QSSLSTATE: {id},\"SSLClient\",\"10.0.0.2\",8883,0,2,1,0,0,\"uart1\",0\r\n\r\nOK\r\n"
-                )
-                .into_bytes(),
-                None => ok,
-            },
+            "AT+QSSLSTATE" => {
+                let sockets = self.sockets.borrow();
+                match number(0).and_then(|id| Some((id, sockets.get(&id)?))) {
+                    Some((
+                        id,
+                        &Connection {
+                            port,
+                            push,
+                            context,
+                            ..
+                        },
+                    )) => {
+                        let mode = u8::from(push);
+                        format!(
+                            "\r\n+QSSLSTATE: {id},\"SSLClient\",\"10.0.0.2\",{port},0,2,1,{id},{mode},\"uart1\",{context}\r\n\r\nOK\r\n"
+                        )
+                        .into_bytes()
+                    }
+                    None => ok,
+                }
+            }
             "AT+QSSLOPEN" => {
-                let (Some(context), Some(id), Some(port)) = (number(1), number(2), number(4)) else {
+                let (Some(context), Some(id), Some(port)) = (number(1), number(2), number(4))
+                else {
                     return error();
                 };
                 let keys = self.accepted_keys.borrow_mut().remove(&context);
@@ -343,6 +391,7 @@ impl<'a> Bg96<'a> {
                         fetched: 0,
                         closed: false,
                         push: number(5) == Some(1),
+                        context,
                     },
                 );
                 format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n").into_bytes()

@@ -404,6 +404,9 @@ impl<'a> Nrf9160<'a> {
             }
             ("AT#XSOCKETOPT", "0,4") if !self.serial_modem => with("#XSOCKETOPT: 0"),
             ("AT#XAPOLL", _) if self.serial_modem => {
+                if handle.is_some() && open.is_none() {
+                    return error();
+                }
                 let mut answer = ok();
                 if let Some(open) = open {
                     // What was told is told again.

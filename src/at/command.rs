@@ -61,6 +61,15 @@ impl<'b> CommandLine<'b> {
         self
     }
 
+    /// Another command in the same line, `name` without its `AT`. Whether a modem carries out all of a line
+    /// is the caller's to find out.
+    pub fn and(mut self, name: &str) -> Self {
+        self.put(b";");
+        self.put(name.as_bytes());
+        self.arguments = false;
+        self
+    }
+
     /// Ends the line with CR and returns its length, which is more than the buffer's when it did
     /// not fit.
     pub fn finish(mut self) -> usize {
@@ -154,6 +163,9 @@ mod tests {
         assert_eq!(&buf[..len], b"AT+X=0,\"a,b\",0XFFFF,4294967295\r");
         let len = CommandLine::new(&mut buf, "E0").finish();
         assert_eq!(&buf[..len], b"ATE0\r");
+        let line = CommandLine::new(&mut buf, "+X").int(1).and("+Y").int(2);
+        let len = line.int(3).finish();
+        assert_eq!(&buf[..len], b"AT+X=1;+Y=2,3\r");
     }
 
     #[test]

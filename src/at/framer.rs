@@ -46,6 +46,9 @@ pub struct Framer {
     continued: bool,
     mode: Mode,
     prompt: Prompt,
+    /// Bytes of line ends since the last payload, and how many of them stood in front of `line`.
+    ends: u8,
+    ends_before: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,8 @@ impl Framer {
             continued: false,
             mode: Mode::Lines,
             prompt: Prompt::Off,
+            ends: 0,
+            ends_before: 0,
         }
     }
 
@@ -144,6 +149,13 @@ impl Framer {
     /// the next [`next`](Self::next).
     pub fn expect_payload(&mut self, count: usize) {
         self.mode = Mode::Payload { left: count };
+        self.ends = 0;
+    }
+
+    /// How many bytes of line ends, CR or LF, stood between the last payload and the line last reported,
+    /// those of lines in between included; from 255 on it is 255.
+    pub fn ends_before_line(&self) -> u8 {
+        self.ends_before
     }
 
     /// Payload bytes still to come.
@@ -177,33 +189,40 @@ impl Framer {
 
     /// `None`: input used up. `Some(None)`: a blank line or the like, go on.
     fn in_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Option<Event<'a>>> {
-        let &first = input.first()?;
         if self.prompt == Prompt::Space {
+            let &first = input.first()?;
             self.prompt = Prompt::Off;
             if first == b' ' {
                 *input = &input[1..];
                 return Some(None);
             }
         }
-        if self.prompt == Prompt::Armed {
-            if self.len == 0 && first == b'>' {
-                *input = &input[1..];
+        if self.len == 0 {
+            // Blank lines, and the CR of a line's leading CR LF, which may come in a chunk of its own.
+            while let [end @ (b'\r' | b'\n'), rest @ ..] = *input {
+                self.count_ends(1);
+                if *end == b'\n' {
+                    self.goes_on = false;
+                    self.continued = false;
+                }
+                *input = rest;
+            }
+            if let (Prompt::Armed, [b'>', rest @ ..]) = (self.prompt, *input) {
+                *input = rest;
                 self.prompt = Prompt::Space;
                 return Some(Some(Event::Prompt));
             }
-            // The prompt has no line end, so each byte that starts a line is looked at.
-            if self.len == 0 && (first == b'\r' || first == b'\n') {
-                *input = &input[1..];
-                return Some(None);
+            if input.is_empty() {
+                return None;
             }
         }
-        let end = input.iter().position(|&byte| byte == b'\n');
+        let end = line_end(input);
         let (text, rest) = match end {
             Some(at) => (&input[..at], &input[at + 1..]),
             None => (*input, &input[input.len()..]),
         };
-        if self.pieces && self.len + text.len() - self.blank(text) > LINE_LIMIT {
-            let (piece, _) = text.split_at(self.blank(text) + LINE_LIMIT - self.len);
+        if self.pieces && self.len + text.len() > LINE_LIMIT {
+            let (piece, _) = text.split_at(LINE_LIMIT - self.len);
             *input = &input[piece.len()..];
             self.keep(piece);
             self.delivered = true;
@@ -214,9 +233,11 @@ impl Framer {
         self.keep(text);
         end?;
         self.goes_on = false;
+        let kept = self.len;
         while self.len > 0 && !self.cut && self.line[self.len - 1] == b'\r' {
             self.len -= 1;
         }
+        self.count_ends(1 + kept - self.len);
         if self.len == 0 {
             self.continued = false;
             return Some(None);
@@ -229,25 +250,41 @@ impl Framer {
         }))
     }
 
-    /// The CR of a line's leading CR LF may come in a chunk of its own.
-    fn blank(&self, text: &[u8]) -> usize {
-        if self.len > 0 {
-            return 0;
-        }
-        text.iter().take_while(|&&byte| byte == b'\r').count()
+    fn count_ends(&mut self, count: usize) {
+        let count = count.try_into().unwrap_or(u8::MAX);
+        self.ends = self.ends.saturating_add(count);
     }
 
     fn keep(&mut self, text: &[u8]) {
-        let text = &text[self.blank(text)..];
-        let room = LINE_LIMIT - self.len;
-        let fits = text.len().min(room);
-        self.line[self.len..self.len + fits].copy_from_slice(&text[..fits]);
-        self.len += fits;
+        if self.len == 0 {
+            self.ends_before = self.ends;
+        }
+        let room = &mut self.line[self.len..];
+        let (fits, more) = text.split_at(text.len().min(room.len()));
+        room[..fits.len()].copy_from_slice(fits);
+        self.len += fits.len();
         // A CR that does not fit is the line end of a line that does.
-        if text[fits..].iter().any(|&byte| byte != b'\r') {
+        if more.iter().any(|&byte| byte != b'\r') {
             self.cut = true;
         }
     }
+}
+
+/// Where the first LF is. A word at a time, since every byte of every line comes through here.
+fn line_end(input: &[u8]) -> Option<usize> {
+    const WIDTH: usize = size_of::<usize>();
+    const ONES: usize = usize::MAX / 255;
+    let (words, rest) = input.as_chunks::<WIDTH>();
+    for (index, word) in words.iter().enumerate() {
+        // A byte that is LF becomes 0, and the lowest byte that is 0 the lowest one with its top bit set.
+        let zeros = usize::from_le_bytes(*word) ^ (ONES * b'\n' as usize);
+        let found = zeros.wrapping_sub(ONES) & !zeros & (ONES << 7);
+        if found != 0 {
+            return Some(index * WIDTH + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&byte| byte == b'\n')?;
+    Some(input.len() - rest.len() + at)
 }
 
 impl Default for Framer {
@@ -348,6 +385,36 @@ mod tests {
                 line("OK")
             ]
         );
+    }
+
+    #[test]
+    fn line_ends_behind_payload_are_counted() {
+        for (input, ends) in [
+            (&b"#2\r\nab\r\n\r\nOK\r\n"[..], 4),
+            (b"#2\r\nab\r\nOK\r\n", 2),
+            (b"#2\r\nab\n\r\n\r\nOK\r\n", 5),
+            (b"#2\r\nab\r\r\n\r\nOK\n", 5),
+            (b"#0\r\n\r\nOK\r\r\n", 2),
+            // Each line in between has its own, wherever it comes.
+            (b"#2\r\nab\r\n\r\nurc\r\n\r\nOK\r\n", 8),
+            (b"#2\r\nab\r\n\r\n\r\nurc\r\nOK\r\n", 8),
+        ] {
+            for size in [1, 2, 3, input.len()] {
+                let mut framer = Framer::new();
+                let mut seen = None;
+                for mut chunk in input.chunks(size) {
+                    while let Some(event) = framer.next(&mut chunk) {
+                        match framer.line() {
+                            _ if event != Event::Line => {}
+                            b"OK" => seen = Some(framer.ends_before_line()),
+                            [b'#', digit] => framer.expect_payload(usize::from(digit - b'0')),
+                            _ => {}
+                        }
+                    }
+                }
+                assert_eq!(seen, Some(ends), "{}", input.escape_ascii());
+            }
+        }
     }
 
     #[test]

@@ -111,4 +111,28 @@ mod tests {
         );
         assert_eq!(Text::<4>::new("a,b;").map(|text| text.as_str()), Ok("a,b;"));
     }
+
+    #[test]
+    fn text_is_shown_as_it_is_and_refusals_say_why() {
+        extern crate std;
+        use std::format;
+
+        let text = Text::<9>::new("a\\b").unwrap();
+        assert_eq!(
+            (format!("{text:?}"), text.is_empty()),
+            (format!("{:?}", "a\\b"), false)
+        );
+        assert!(Text::<9>::EMPTY.is_empty());
+        for (refusal, words) in [
+            (InvalidInput::Empty, "is empty"),
+            (
+                InvalidInput::ForbiddenCharacter { at: 7 },
+                "byte 7 is a quote or control",
+            ),
+            (InvalidInput::OutOfRange { limit: 99 }, "limit of 99"),
+            (InvalidInput::TooLong { limit: 64 }, "the 64 bytes allowed"),
+        ] {
+            assert!(format!("{refusal}").contains(words), "{refusal}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Credentials in the modem, by tag.
 
 mod digest;
+mod elsewhere;
 mod prepare;
 mod proof;
 mod set;
@@ -8,6 +9,7 @@ mod source;
 mod store;
 
 pub use digest::{Digest, Hasher};
+pub use elsewhere::{Elsewhere, Reads};
 pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};
 pub use set::{CredentialSet, RotateError, SetError};
 pub use source::Source;
@@ -81,6 +83,8 @@ pub struct Stored {
     pub digest: Option<Digest>,
     /// The number under which the modem itself keeps it, where that is not the tag.
     pub place: Option<u32>,
+    /// Why the TLS in use does not read it, if so: then it is as good as not there.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl Stored {
@@ -92,6 +96,7 @@ impl Stored {
             len,
             digest: None,
             place: None,
+            elsewhere: None,
         }
     }
 }

@@ -5,8 +5,8 @@ use core::convert::Infallible;
 use super::digest::{Digest, Hasher};
 use super::prepare::{Prepared, inspect, judge};
 use super::{
-    Comparison, CredentialSet, Ensured, Kind, Proof, ProvisionRecord, RotateError, SetError,
-    Source, Stored, Tag,
+    Comparison, CredentialSet, Elsewhere, Ensured, Kind, Proof, ProvisionRecord, RotateError,
+    SetError, Source, Stored, Tag,
 };
 use crate::control::Control;
 use crate::engine::{At, Engine, Held};
@@ -106,7 +106,21 @@ pub trait CredentialStore {
         kind: Kind,
     ) -> Result<Option<Digest>, CredentialError<Infallible>>;
 
-    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order.
+    /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
+    /// have two: see [`Elsewhere`]. Nothing is asked of others.
+    async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>>;
+
+    /// The same as [`list`](Self::list) for one tag, where the whole list is not wanted, or is
+    /// [longer](CredentialError::ListTooLong) than the modem can tell.
+    async fn list_tag(
+        &self,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>>;
+
+    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order, and for
+    /// those that the TLS in use does not read ([`Stored::elsewhere`]). An error means that the list may
+    /// not be complete.
     async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
 
     /// Removes one credential. Removing what is not there succeeds.
@@ -243,6 +257,20 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
     async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
         let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
         self.modem.list(at, found).await
+    }
+
+    async fn list_tag(
+        &self,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        self.modem.list_tag(at, tag, found).await
+    }
+
+    async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>> {
+        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
+        Ok(self.modem.elsewhere(at, tag).await?)
     }
 
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {

@@ -294,6 +294,7 @@ impl<'a> At<'a> {
     /// To be called right before the command that opens `slot`: what the modem said of its id before was
     /// about an earlier connection.
     pub fn expect_open(&self, slot: Slot) {
+        self.engine.core.forget_sent(slot);
         self.engine.slot(slot).asked.set(true);
     }
 
@@ -344,13 +345,20 @@ impl<'a> At<'a> {
         self.engine.core.restarted.take()
     }
 
-    /// For bring-up: skips whatever the modem may still have to say, until it answers a query that is
-    /// used for nothing else. Returns whether it did.
+    /// For bring-up, or after an answer that may have been to something else: skips whatever the modem may
+    /// still have to say, until it answers a query that is used for nothing else. Returns whether it did.
+    ///
+    /// If it had an answer left, then one was not asked for; the socket that sent last is given up, see
+    /// `Core::doubt_sent`.
     pub async fn synchronise(&self) -> bool {
         let core = self.engine.core;
         core.turn.acquire().await.keep();
         let ending = EndOnDrop(core);
+        core.answered_late.set(false);
         let synchronised = custodian::synchronise(self.engine).await;
+        if core.answered_late.take() {
+            core.doubt_sent(self.engine.table);
+        }
         core.resync.set(Resync::Off);
         core.set_stage(Stage::Done(Outcome::Reset));
         drop(ending);

@@ -31,6 +31,9 @@ const PROMPT_LIMIT: Duration = Duration::from_secs(20);
 /// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
 /// of the banner the sockets must know.
 pub(crate) const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// So many fetches in a row whose payload is followed by one line end only are the firmware's way to do it,
+/// and not noise.
+const LONE_ENDS: u8 = 2;
 /// What a modem that has just started owes an answer to, it answers within this time.
 const BOOTED_PATIENCE: Duration = Duration::from_secs(1);
 /// `+QSSLRECV` and the like; longer names are compared by their first part.
@@ -246,6 +249,10 @@ pub(crate) struct Core {
     pub(crate) deadline: Cell<Instant>,
     pub(crate) timeout: Cell<Duration>,
     pub(crate) received: Cell<Option<usize>>,
+    /// How many bytes of line ends belong between this payload and its result, 0 if any will do.
+    tail_ends: Cell<u8>,
+    /// How often one line end stood there where two belong, without a fetch in between that ended well.
+    lone_ends: Cell<u8>,
     pub(crate) push: Cell<Option<Push>>,
     /// Where a line begins got lost while an exchange was just ending.
     pub(crate) lost_track: Cell<bool>,
@@ -260,6 +267,10 @@ pub(crate) struct Core {
     pub(crate) flow_turn: Turn,
     /// Counts exchanges: one that lost its turn must not end another.
     pub(crate) exchange: Cell<u32>,
+    /// Whose payload the modem accepted last.
+    last_sent: Cell<Option<Slot>>,
+    /// While the channel was synchronised, something was answered that was not asked.
+    pub(crate) answered_late: Cell<bool>,
     /// Most bytes of payload that an exchange which was given up may still bring.
     pub(crate) late_payload: Cell<usize>,
     /// Closes in a row that the modem has not confirmed.
@@ -279,6 +290,13 @@ pub(crate) struct Core {
     /// The board has a pin for light sleep.
     #[cfg(feature = "sleep")]
     pub(crate) has_sleep: Cell<bool>,
+    /// The supervisor is at a job.
+    #[cfg(feature = "sleep")]
+    pub(crate) at_work: Cell<bool>,
+    /// The modem is being sent to sleep: the supervisor begins nothing, for only it can wake the modem, and
+    /// an exchange of its own that came behind would wait for that for ever.
+    #[cfg(feature = "sleep")]
+    pub(crate) dozing_off: Cell<bool>,
     pub(crate) restarted: Cell<bool>,
     pub(crate) booted: Cell<bool>,
     /// It may have restarted: a sign of life is wanted now.
@@ -328,6 +346,8 @@ impl Core {
             deadline: Cell::new(Instant::MIN),
             timeout: Cell::new(Duration::MIN),
             received: Cell::new(None),
+            tail_ends: Cell::new(0),
+            lone_ends: Cell::new(0),
             push: Cell::new(None),
             lost_track: Cell::new(false),
             resync: Cell::new(Resync::Off),
@@ -337,6 +357,8 @@ impl Core {
             store_turn: Turn::new(),
             flow_turn: Turn::new(),
             exchange: Cell::new(0),
+            last_sent: Cell::new(None),
+            answered_late: Cell::new(false),
             late_payload: Cell::new(0),
             failed_closes: Cell::new(0),
             violated: Cell::new(Phase::Line),
@@ -349,6 +371,10 @@ impl Core {
             rest: Cell::new(Rest::No),
             #[cfg(feature = "sleep")]
             has_sleep: Cell::new(false),
+            #[cfg(feature = "sleep")]
+            at_work: Cell::new(false),
+            #[cfg(feature = "sleep")]
+            dozing_off: Cell::new(false),
             restarted: Cell::new(false),
             booted: Cell::new(false),
             suspect: Cell::new(false),
@@ -660,6 +686,7 @@ impl Core {
             slot.released();
         }
         self.push.set(None);
+        self.last_sent.set(None);
         self.lost_track.set(false);
         self.stray.set(0);
         self.failed_closes.set(0);
@@ -759,6 +786,10 @@ impl Core {
         {
             self.stage.set(Stage::Line);
         }
+        if let (Line::Urc(_), true) = (kind, self.tail_ends.get() > 0) {
+            // It has a line end in front and one of its own.
+            self.tail_ends.set(self.tail_ends.get().saturating_add(4));
+        }
         match kind {
             Line::Urc(urc) if self.stage.get() == Stage::Tail && urc != Urc::Other => {
                 if self.deferred.borrow_mut().push(urc).is_err() {
@@ -782,8 +813,13 @@ impl Core {
                 self.violation();
             }
             Line::Final(end) => {
+                let ends = framer.ends_before_line();
                 drop(framer);
-                self.finish(table, end);
+                if self.stage.get() == Stage::Tail && !self.is_framed(ends) {
+                    self.violation();
+                } else {
+                    self.finish(table, end);
+                }
             }
             Line::Payload(count) => {
                 if let (Stage::Line, Plan::Receive { max, .. } | Plan::Fetch { max }, None) =
@@ -794,6 +830,10 @@ impl Core {
                         self.violation();
                     } else {
                         self.framer.borrow_mut().expect_payload(count);
+                        self.tail_ends.set(match self.plan.get() {
+                            Plan::Receive { .. } => self.payload_ends::<M>(count),
+                            _ => 0,
+                        });
                         self.received.set(Some(0));
                         self.stage.set(Stage::Receiving);
                         self.payload_progress();
@@ -824,6 +864,34 @@ impl Core {
         false
     }
 
+    /// How many bytes of line ends belong behind `count` bytes that were fetched for a socket, see
+    /// [`Modem::PAYLOAD_ENDS`].
+    fn payload_ends<M: Modem>(&self, count: usize) -> u8 {
+        let ends = if self.lone_ends.get() < LONE_ENDS {
+            M::PAYLOAD_ENDS
+        } else {
+            M::PAYLOAD_ENDS.min(1)
+        };
+        // No payload has no line end of its own.
+        2 * ends.saturating_sub((count == 0).into())
+    }
+
+    /// Whether what stands between payload and its result is what belongs there. Not every firmware needs to
+    /// end payload as the manual says: one that puts one line end there is understood from the third fetch
+    /// on. Noise does not do that twice without a fetch in between that ends well.
+    fn is_framed(&self, ends: u8) -> bool {
+        let wanted = self.tail_ends.get();
+        let framed = wanted == 0 || ends == wanted;
+        let lone = self.lone_ends.get();
+        if !framed {
+            let more = ends == 2 && lone < LONE_ENDS;
+            self.lone_ends.set(if more { lone + 1 } else { 0 });
+        } else if lone < LONE_ENDS {
+            self.lone_ends.set(0);
+        }
+        framed
+    }
+
     fn prompt(&self) {
         if let (Stage::Prompt, Plan::Send { len, .. }) = (self.stage.get(), self.plan.get()) {
             self.data(len);
@@ -845,15 +913,11 @@ impl Core {
 
     fn finish(&self, table: &dyn Table, end: Final) {
         let legal = match (self.stage.get(), self.plan.get(), end) {
-            (Stage::Idle | Stage::Done(_), ..) => {
-                trace!("stray result");
-                return;
-            }
+            (Stage::Idle | Stage::Done(_), ..) => return self.stray_result(table),
             // Nor can it be the answer to a command that is not out. Were it taken for that, the
             // command would never be sent: a setting that verification depends on, for instance.
             (Stage::Line | Stage::Prompt, ..) if self.out_given.get() < self.out_len.get() => {
-                trace!("stray result");
-                return;
+                return self.stray_result(table);
             }
             (Stage::Prompt, Plan::Upload { len }, Final::Connect) => return self.data(len),
             (Stage::Prompt, Plan::Pipe { len, .. }, Final::Ok) => {
@@ -876,6 +940,9 @@ impl Core {
             return self.violation();
         }
         self.framer.borrow_mut().arm_prompt(false);
+        if let (Plan::Send { slot, .. }, Final::SendOk) = (self.plan.get(), end) {
+            self.last_sent.set(Some(slot));
+        }
         self.set_stage(Stage::Done(Outcome::Final(end)));
         for index in 0.. {
             let Some(&urc) = self.deferred.borrow().get(index) else {
@@ -886,6 +953,28 @@ impl Core {
         if self.missed_notices.take() {
             ask_all(table);
             self.work.wake();
+        }
+    }
+
+    fn stray_result(&self, table: &dyn Table) {
+        trace!("stray result");
+        self.doubt_sent(table);
+    }
+
+    /// Something was answered that was not asked: perhaps it was payload, the rest of a frame of whose length
+    /// noise had made less, and of which the modem has accepted the beginning. Its socket is given up,
+    /// so that its peer gets no more.
+    pub(crate) fn doubt_sent(&self, table: &dyn Table) {
+        if let Some(slot) = self.last_sent.take() {
+            table.slots()[usize::from(slot.0)].fail(SocketError::ConnectionReset);
+            self.work.wake();
+        }
+    }
+
+    /// What was sent on `slot` was on an earlier connection.
+    pub(crate) fn forget_sent(&self, slot: Slot) {
+        if self.last_sent.get() == Some(slot) {
+            self.last_sent.set(None);
         }
     }
 
@@ -941,9 +1030,11 @@ impl Core {
                 self.changed.wake();
             }
             (_, Line::Payload(count)) if count <= self.late_payload.get() => {
+                self.answered_late.set(true);
                 self.late_payload.set(0);
                 return count;
             }
+            (Resync::Deaf, Line::Payload(_) | Line::Final(_)) => self.answered_late.set(true),
             _ => {}
         }
         0

@@ -6,6 +6,8 @@ use core::task::Poll;
 
 use embassy_time::{Duration, Instant, Timer};
 
+#[cfg(feature = "sleep")]
+use super::core::ask_all;
 use super::core::{Link, Rest};
 #[cfg(feature = "sleep")]
 use super::slots::SlotState;
@@ -39,10 +41,16 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
     let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1, core.fixed.timing.seed);
     let mut last = 0;
     #[cfg(feature = "sleep")]
-    core.has_sleep.set(power.has_sleep());
+    core.has_sleep.set(if M::WAKE_BY_KEY {
+        power.has_power_key()
+    } else {
+        power.has_sleep()
+    });
     loop {
         if core.rest.get() != Rest::No {
-            rest(engine, power).await;
+            rest(engine, power, M::WAKE_BY_KEY).await;
+            #[cfg(feature = "sleep")]
+            modem.woken();
             continue;
         }
         if core.link.get() != Link::Up {
@@ -68,7 +76,14 @@ pub(crate) async fn run<M: Modem>(engine: Engine<'_>, modem: &M, power: &mut dyn
         {
             last = slot.0;
         }
+        #[cfg(feature = "sleep")]
+        core.at_work.set(true);
         apart(pin!(perform(engine, modem, job))).await;
+        #[cfg(feature = "sleep")]
+        {
+            core.at_work.set(false);
+            core.work.wake();
+        }
     }
 }
 
@@ -122,7 +137,7 @@ async fn bring_up<M: Modem>(
 
 /// Leaves the modem alone as long as it rests.
 #[cfg(not(feature = "sleep"))]
-async fn rest(engine: Engine<'_>, _power: &mut dyn Power) {
+async fn rest(engine: Engine<'_>, _power: &mut dyn Power, _by_key: bool) {
     let core = engine.core;
     core.work
         .until(|| (core.rest.get() == Rest::No).then_some(()))
@@ -132,14 +147,16 @@ async fn rest(engine: Engine<'_>, _power: &mut dyn Power) {
 /// Leaves the modem alone as long as it rests, and wakes it from light sleep when a socket or a command
 /// needs it.
 #[cfg(feature = "sleep")]
-async fn rest(engine: Engine<'_>, power: &mut dyn Power) {
+async fn rest(engine: Engine<'_>, power: &mut dyn Power, by_key: bool) {
     let core = engine.core;
     // It may be wanted before it was noticed.
     let dozes = matches!(core.rest.get(), Rest::Dozing | Rest::Waking);
     if dozes {
         // Not in the middle of an exchange.
         let _turn = core.turn.acquire().await;
-        power.sleep(core.rest.get() == Rest::Dozing);
+        if !by_key {
+            power.sleep(core.rest.get() == Rest::Dozing);
+        }
     }
     let needed = || {
         let work = |slot: &SlotState, tx: usize| {
@@ -147,6 +164,7 @@ async fn rest(engine: Engine<'_>, power: &mut dyn Power) {
         };
         let slots = engine.table.slots();
         core.network_lost.get()
+            || core.suspect.get()
             || core.link.get() != Link::Up
             || (0..slots.len())
                 .any(|index| work(&slots[index], engine.table.tx(Slot(index as u8)).len()))
@@ -163,15 +181,29 @@ async fn rest(engine: Engine<'_>, power: &mut dyn Power) {
     if !dozes {
         return;
     }
-    power.sleep(false);
+    if !by_key {
+        power.sleep(false);
+    }
     if matches!(core.rest.get(), Rest::Saving | Rest::Off) {
         return;
     }
     core.rest.set(Rest::Waking);
+    if by_key {
+        // Also where it was released before.
+        power.power_key(true);
+    }
     Timer::after(WAKE_DELAY).await;
+    if by_key {
+        power.power_key(false);
+        Timer::after(WAKE_DELAY).await;
+    }
     // The first characters may be lost all the same: it asks until it is answered.
     if core.link.get() == Link::Up && !engine.at().synchronise().await {
         core.link_down(engine.table);
+    } else if by_key {
+        // It says that it has started, and not everything that was to be said meanwhile.
+        core.suspect.set(false);
+        ask_all(engine.table);
     }
     if core.rest.get() == Rest::Waking {
         core.set_rest(Rest::No);
@@ -197,6 +229,10 @@ fn next_job<M: Modem>(engine: Engine<'_>, modem: &M, last: u8) -> (Instant, Opti
     let core = engine.core;
     let now = Instant::now();
     let mut wake_at = core.heard_at.get().saturating_add(core.fixed.timing.poll);
+    #[cfg(feature = "sleep")]
+    if core.dozing_off.get() {
+        return (Instant::MAX, None);
+    }
     if core.network_lost.get() {
         return (now, Some(Job::NetworkLost));
     }

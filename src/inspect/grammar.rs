@@ -408,7 +408,6 @@ impl Grammar {
     pub(super) fn closed(&mut self, node: Node, children: u8) -> Result<(), Unsuitable> {
         let needed = match (node, self.form) {
             (Node::Document | Node::Extensions | Node::BasicConstraints, _) => 0,
-            (Node::Outer, Form::Unknown | Form::Algorithm) => return Err(Unsuitable::BadStructure),
             (Node::Outer, Form::Certificate | Form::Pkcs8) => 3,
             (Node::Outer, Form::Pkcs1) | (Node::RsaPrivateKey, _) => 9,
             (Node::Outer, Form::Sec1) => 2,
@@ -458,6 +457,7 @@ impl Grammar {
             Form::Pkcs1 => KeyFormat::Pkcs1,
             Form::Pkcs8 => KeyFormat::Pkcs8,
             Form::Sec1 => KeyFormat::Sec1,
+            // It ended before it was told apart.
             Form::Unknown | Form::Algorithm => return Err(Unsuitable::BadStructure),
         };
         Ok(Content::PrivateKey(PrivateKey {

@@ -579,3 +579,132 @@ proptest! {
         prop_assert_eq!(whole, in_chunks(chunks));
     }
 }
+
+/// An element of DER.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut all = std::vec![tag, 0x82];
+    all.extend((content.len() as u16).to_be_bytes());
+    all.extend(content);
+    all
+}
+
+/// The content of the outermost element, whose length takes two bytes or one behind its first.
+fn inside(der: &[u8]) -> &[u8] {
+    match der[1] {
+        0x82 => &der[4..],
+        0x81 => &der[3..],
+        _ => &der[2..],
+    }
+}
+
+/// The first element, and what is behind it.
+fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let len = match bytes[1] {
+        0x82 => usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+        0x81 => usize::from(bytes[2]),
+        len => usize::from(len),
+    };
+    bytes.split_at(len + bytes.len() - inside(bytes).len())
+}
+
+/// RFC 5958: attributes, and the public key beside the private one.
+#[test]
+fn key_with_what_may_stand_behind_it_is_read() {
+    let attributes = element(0xa0, b"");
+    let public = element(0x81, &[0; 20]);
+    for (pem, key) in [
+        (RSA_PKCS8, KeyType::Rsa { bits: 1024 }),
+        (P256_PKCS8, KeyType::EcP256),
+    ] {
+        let plain = der(pem);
+        for behind in [
+            &attributes[..],
+            &public,
+            &[&attributes[..], &public].concat(),
+        ] {
+            let whole = element(0x30, &[inside(&plain), behind].concat());
+            let found = private_key(&whole);
+            assert_eq!((found.format, found.key), (KeyFormat::Pkcs8, key));
+        }
+        let odd = element(0x30, &[inside(&plain), &element(0x04, b"")].concat());
+        assert_eq!(inspect(odd), Err(Unsuitable::BadStructure));
+    }
+}
+
+#[test]
+fn structure_that_ends_early_is_named() {
+    let request = der(RSA_REQUEST);
+    let (info, behind) = split(inside(&request));
+    // Without the attributes, which some tools leave out.
+    let first = inside(info);
+    let attributes = first.iter().rposition(|&byte| byte == 0xa0).unwrap();
+    let whole = [element(0x30, &first[..attributes]), behind.to_vec()].concat();
+    assert_eq!(
+        inspect(element(0x30, &whole)),
+        Err(Unsuitable::CertificateRequest)
+    );
+
+    let certificate = der(P256_CA);
+    let (signed, _) = split(inside(&certificate));
+    let unsigned = element(0x30, signed);
+    assert_eq!(inspect(unsigned), Err(Unsuitable::BadStructure));
+    let (version, algorithm) = (element(0x02, &[0]), element(0x30, &[0x06, 1, 1]));
+    for outer in [&b""[..], &version, &algorithm] {
+        assert_eq!(inspect(element(0x30, outer)), Err(Unsuitable::BadStructure));
+    }
+    assert_eq!(
+        inspect(wrap("CERTIFICATE", b"", 64)),
+        Err(Unsuitable::Truncated)
+    );
+}
+
+#[test]
+fn every_kind_is_shown_by_its_name() {
+    for (shown, name) in [
+        (KeyFormat::Pkcs1.to_string(), "PKCS#1"),
+        (KeyFormat::Pkcs8.to_string(), "PKCS#8"),
+        (KeyFormat::Sec1.to_string(), "SEC1"),
+        (KeyType::Rsa { bits: 2048 }.to_string(), "RSA 2048"),
+        (KeyType::EcP256.to_string(), "ECDSA P-256"),
+        (KeyType::EcP384.to_string(), "ECDSA P-384"),
+        (KeyType::EcOther.to_string(), "ECDSA on another curve"),
+        (KeyType::Ed25519.to_string(), "Ed25519"),
+        (KeyType::Other.to_string(), "another algorithm"),
+    ] {
+        assert_eq!(shown, name);
+    }
+    for (label, words) in [
+        (
+            "DSA PRIVATE KEY",
+            "DSA PRIVATE KEY: give a file with CERTIFICATE or PRIVATE KEY",
+        ),
+        ("X509 CRL", "X509 CRL: give a file with"),
+        ("DH PARAMETERS", "neither certificate nor private key: give"),
+        ("EC PARAMETERS", "the key itself is missing"),
+        ("OPENSSH PRIVATE KEY", "ssh-keygen"),
+        ("TRUSTED CERTIFICATE", "openssl x509"),
+    ] {
+        let unsuitable = inspect(wrap(label, b"any", 64)).unwrap_err();
+        assert!(unsuitable.to_string().contains(words), "{unsuitable}");
+    }
+    let mut inspector = Inspector::default();
+    inspector.feed(P256_CA.as_bytes());
+    assert!(inspector.finish().is_ok());
+}
+
+/// An algorithm that is not known is none that could match.
+#[test]
+fn keys_of_unknown_algorithms_match_nothing() {
+    let unknown = |pem: &str| {
+        let mut bytes = der(pem);
+        let known = [0x2b, 0x65, 0x70];
+        let at = bytes.windows(3).position(|three| three == known).unwrap();
+        // X448 in place of Ed25519.
+        bytes[at + 2] = 0x6f;
+        inspect(bytes).unwrap()
+    };
+    let (certificate, key) = (unknown(ED25519_LEAF), unknown(ED25519_PKCS8));
+    assert_eq!(certificate.matches(&key), None);
+    assert_eq!(inspect(ED25519_LEAF).unwrap().matches(&key), None);
+    assert_eq!(key.matches(&certificate), None, "the wrong way round");
+}

@@ -7,15 +7,14 @@ use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Modem;
-use sectag::{Control, Reader, Socket, Sockets, Writer};
+use sectag::{Reader, Socket, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::secure;
 use crate::args::Connect;
 use crate::hints::{self, Failure};
 use crate::probe::Prober;
 use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{self, Job, Session};
 use crate::stop::Stop;
 
 /// TLS on these modems cannot be closed in one direction, so at the end of standard input the answer is awaited: as
@@ -25,54 +24,43 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
     let prober = Prober::from_args(&args.probe, args.modem.modem).await?;
-    let job = Pipe {
-        args,
-        prober,
-        report,
-    };
-    session::run(&args.modem, report, job).await
+    session::run(&args.modem, report, Pipe { args, prober }).await
 }
 
 struct Pipe<'a> {
     args: &'a Connect,
     prober: Option<Prober>,
-    report: &'a Report,
 }
 
 impl Job for Pipe<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self {
-            args,
-            prober,
-            report,
-        } = self;
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (args, report) = (self.args, session.report);
         let server = (args.server.host.as_str(), args.server.port);
-        let modem = (&args.modem, &args.tls);
-        let prober = prober.as_ref();
-        let mut socket = secure(control, sockets, modem, server, prober, report).await?;
+        let mut socket = session
+            .secure(&args.tls, server, self.prober.as_ref())
+            .await?;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let heard = Cell::new(Instant::now());
+        let refused = Cell::new(None);
         let (mut reader, mut writer) = socket.split();
-        let ended = select3(
-            down(&mut reader, &heard),
-            up(&mut writer, &heard),
-            stop.requested(),
-        )
-        .await;
-        match ended {
+        let sending = async {
+            if let Err(failure) = up(&mut writer, &heard).await {
+                // The other direction may still bring what came before, and knows why.
+                refused.set(Some(failure));
+                Timer::after(QUIET).await;
+            }
+        };
+        match select3(down(&mut reader, &heard), sending, stop.requested()).await {
             Either3::First(result) => {
                 result?;
                 report.note("the server closed the connection");
             }
-            Either3::Second(result) => result?,
+            Either3::Second(()) => {}
             Either3::Third(()) => report.note("stopping"),
+        }
+        if let Some(failure) = refused.take() {
+            return Err(failure);
         }
         close(socket).await
     }

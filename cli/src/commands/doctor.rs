@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::hints::{self, Target};
 use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{self, Job, Session};
 use crate::tls;
 
 pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
@@ -79,13 +79,8 @@ struct Examination<'a> {
 }
 
 impl Job for Examination<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (control, sockets) = (session.control, session.sockets);
         self.list
             .ok("port", &format!("{} is open", self.args.modem.port))?;
         let step = self
@@ -93,8 +88,8 @@ impl Job for Examination<'_> {
             .spin("waiting for the modem to be on the network");
         let status = control.status().await;
         drop(step);
-        self.modem(&status)?;
-        let now = self.clock(control).await?;
+        self.modem(&status, session.other_speed())?;
+        let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
             return Ok(());
         };
@@ -115,7 +110,7 @@ impl Job for Examination<'_> {
 impl Examination<'_> {
     /// From the first answer to the data connection. The bring-up stops at its first obstacle, so what comes before
     /// that is in order.
-    fn modem(&self, status: &Status) -> Result<(), Failure> {
+    fn modem(&self, status: &Status, other_speed: Option<u32>) -> Result<(), Failure> {
         let failed = |what| match &status.problem {
             Some(problem) => self
                 .list
@@ -131,7 +126,11 @@ impl Examination<'_> {
         {
             return Err(failed("answers AT"));
         }
-        self.list.ok("answers AT", &identity(status))?;
+        let speed = other_speed.map_or_else(String::new, |baud| {
+            format!(", at {baud} baud and not at {}", self.args.modem.baud)
+        });
+        self.list
+            .ok("answers AT", &format!("{}{speed}", identity(status)))?;
         if let Some(BringUpError::SettingRefused { .. }) = problem {
             return Err(failed("settings"));
         }
@@ -162,13 +161,12 @@ impl Examination<'_> {
         self.list.ok("data connection", address)
     }
 
-    async fn clock<M: Modem>(&self, control: Control<'_, M>) -> Result<DateTime, Failure> {
+    async fn clock<M: Modem>(&self, session: &Session<'_, M>) -> Result<DateTime, Failure> {
         const WHAT: &str = "clock";
         let fails = |failure| self.list.fails(WHAT, failure);
-        session::set_clock(control, &self.args.modem, self.report)
-            .await
-            .map_err(fails)?;
-        let now = control
+        session.set_clock().await.map_err(fails)?;
+        let now = session
+            .control
             .clock()
             .await
             .map_err(|error| fails(hints::at("the modem's clock", &error)))?;
@@ -213,8 +211,8 @@ impl Examination<'_> {
         let tag = tls.tag;
         let mut stored = Vec::new();
         control
-            .list(&mut |entry| {
-                if entry.tag == tag {
+            .list_tag(tag, &mut |entry| {
+                if entry.elsewhere.is_none() {
                     stored.push(entry);
                 }
             })
@@ -224,8 +222,21 @@ impl Examination<'_> {
                 self.list.fails(WHAT, failure)
             })?;
         let has = |kind| stored.iter().find(|entry| entry.kind == kind);
+        // A firmware may well have both.
+        let elsewhere = if stored.len() < Kind::ALL.len() {
+            control.elsewhere(tag).await.map_err(|error| {
+                let failure = hints::credential("looking for credentials elsewhere", &error);
+                self.list.fails(WHAT, failure)
+            })?
+        } else {
+            None
+        };
         let missing = |kind: Kind, option: &str| {
-            let failure = Failure::new(format!("tag {tag} holds no {kind}")).hint(format!(
+            let failure = match elsewhere {
+                Some(found) => hints::unsuitable(&format!("tag {tag} holds no {kind}"), &found),
+                None => Failure::new(format!("tag {tag} holds no {kind}")),
+            };
+            let failure = failure.hint(format!(
                 "store it: sectag credentials store --modem {} --port {} --tag {tag} {option}",
                 self.args.modem.modem.as_str(),
                 self.args.modem.port
@@ -259,6 +270,9 @@ impl Examination<'_> {
                 .hint("it is another one: store the file, or give the one that was stored");
                 return Err(self.list.fails(WHAT, failure));
             }
+        }
+        if let Some(found) = elsewhere {
+            self.list.line("info", WHAT, &found.to_string())?;
         }
         let kinds: Vec<String> = stored.iter().map(|entry| entry.kind.to_string()).collect();
         self.list

@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod broker;
 mod connect;
 mod credentials;
 mod demo;
@@ -11,13 +12,14 @@ mod status;
 mod subscribe;
 
 use sectag::modem::Modem;
-use sectag::{Control, ServerName, Socket, Sockets};
+use sectag::{ServerName, Socket};
 
-use crate::args::{Command, ModemArgs, TlsArgs};
+use crate::args::{Command, TlsArgs};
 use crate::hints::{self, Failure, Target};
 use crate::mqtt::Login;
 use crate::probe::Prober;
 use crate::report::Report;
+use crate::session::Session;
 use crate::tls;
 
 pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure> {
@@ -35,65 +37,66 @@ pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure
     }
 }
 
-/// A verified connection, and on standard error what was verified.
-async fn secure<'a, M: Modem>(
-    control: Control<'_, M>,
-    sockets: Sockets<'a, M>,
-    (modem, tls): (&ModemArgs, &TlsArgs),
-    (host, port): (&str, u16),
-    prober: Option<&Prober>,
-    report: &Report,
-) -> Result<Socket<'a>, Failure> {
-    let config = tls::config(control, tls, report).await?;
-    let target = Target {
-        host,
-        port,
-        tag: tls.tag,
-        modem: Some(modem),
-    };
-    let name = ServerName::new(host).map_err(|error| Failure::new(format!("{host}: {error}")))?;
-    let step = report.spin(format!("connecting to {host}:{port}"));
-    let socket = match sockets.connect(name, port, &config).await {
-        Ok(socket) => socket,
-        Err(error) => {
-            drop(step);
-            let failure = hints::connect(&error, &target);
-            return Err(explained(failure, prober, control, (host, port), None, report).await);
-        }
-    };
-    step.done(
-        report,
-        &format!(
-            "connected to {host}:{port} with {}: {}",
-            if config.has_client_certificate() {
-                "mutual TLS"
-            } else {
-                "TLS, without a client certificate"
-            },
-            tls::describe(socket.verified())
-        ),
-    );
-    Ok(socket)
-}
+impl<'a, M: Modem> Session<'a, M> {
+    /// A verified connection, and on standard error what was verified.
+    async fn secure(
+        &self,
+        tls: &TlsArgs,
+        (host, port): (&str, u16),
+        prober: Option<&Prober>,
+    ) -> Result<Socket<'a>, Failure> {
+        let report = self.report;
+        let config = tls::config(self.control, tls, report).await?;
+        let target = Target {
+            host,
+            port,
+            tag: tls.tag,
+            modem: Some(self.modem),
+        };
+        let name =
+            ServerName::new(host).map_err(|error| Failure::new(format!("{host}: {error}")))?;
+        let step = report.spin(format!("connecting to {host}:{port}"));
+        let socket = match self.sockets.connect(name, port, &config).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                drop(step);
+                let failure = hints::connect(&error, &target);
+                return Err(self.explained(failure, prober, (host, port), None).await);
+            }
+        };
+        step.done(
+            report,
+            &format!(
+                "connected to {host}:{port} with {}: {}",
+                if config.has_client_certificate() {
+                    "mutual TLS"
+                } else {
+                    "TLS, without a client certificate"
+                },
+                tls::describe(socket.verified())
+            ),
+        );
+        Ok(socket)
+    }
 
-/// With what a look at the server tells, if there is to be one.
-async fn explained<M: Modem>(
-    failure: Failure,
-    prober: Option<&Prober>,
-    control: Control<'_, M>,
-    server: (&str, u16),
-    login: Option<&Login>,
-    report: &Report,
-) -> Failure {
-    match prober {
-        Some(prober) => {
-            prober
-                .explain(failure, control, server, login, report)
-                .await
+    /// With what a look at the server tells, if there is to be one.
+    async fn explained(
+        &self,
+        failure: Failure,
+        prober: Option<&Prober>,
+        server: (&str, u16),
+        login: Option<&Login>,
+    ) -> Failure {
+        match prober {
+            Some(prober) => {
+                prober
+                    .explain(failure, self.control, server, login, self.report)
+                    .await
+            }
+            None if failure.causes().nth(1).is_some() => {
+                failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells some of these apart")
+            }
+            None => failure,
         }
-        None if failure.causes().nth(1).is_some() => {
-            failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells some of these apart")
-        }
-        None => failure,
     }
 }

@@ -1,71 +1,20 @@
 //! `sectag publish`: one MQTT message.
 
 use minimq::QoS;
-use sectag::modem::Modem;
-use sectag::{Control, Sockets};
 
-use super::{explained, secure};
+use super::broker::{self, Talk};
 use crate::args::Publish;
 use crate::hints::Failure;
-use crate::mqtt::{self, Login, Memory};
-use crate::probe::Prober;
+use crate::mqtt::{self, Client};
 use crate::report::Report;
-use crate::session::{self, Job};
 
 pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> {
-    // Before the modem is touched: it may ask standard input.
-    let login = Login::from_args(&args.mqtt, report)?;
-    let prober = Prober::from_args(&args.probe, args.modem.modem).await?;
-    session::run(
-        &args.modem,
-        report,
-        Send {
-            args,
-            login,
-            prober,
-            report,
-        },
-    )
-    .await
+    broker::run(&args.broker, report, args).await
 }
 
-struct Send<'a> {
-    args: &'a Publish,
-    login: Login,
-    prober: Option<Prober>,
-    report: &'a Report,
-}
-
-impl Job for Send<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self {
-            args,
-            login,
-            prober,
-            report,
-        } = self;
-        let server = (args.mqtt.host.as_str(), args.mqtt.mqtt_port);
-        let prober = prober.as_ref();
-        let modem = (&args.modem, &args.tls);
-        let socket = secure(control, sockets, modem, server, prober, report).await?;
-        let mut memory = Memory::new();
-        let mut session = memory.session(&login)?;
-        let step = report.spin("logging in to the broker");
-        let mut client = match mqtt::connect(&mut session, socket).await {
-            Ok(client) => client,
-            Err(failure) => {
-                let login = Some(&login);
-                return Err(explained(failure, prober, control, server, login, report).await);
-            }
-        };
-        step.done(report, &format!("logged in as client {}", login.client_id));
-
+impl Talk for &Publish {
+    async fn talk(self, mut client: Client<'_, '_, '_>, report: &Report) -> Result<(), Failure> {
+        let args = self;
         let step = report.spin("publishing");
         let qos = if args.qos == 0 {
             QoS::AtMostOnce

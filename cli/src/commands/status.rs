@@ -4,32 +4,21 @@ use std::fmt::Display;
 
 use sectag::clock::MIN_DATE;
 use sectag::modem::Modem;
-use sectag::{Capabilities, Control, ServerKey, SimCard, Sockets, Status};
+use sectag::{Capabilities, ServerKey, SimCard, Status};
 
 use crate::args::StatusArgs;
 use crate::hints::{self, Failure};
 use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{self, Job, Session};
 use crate::tls;
 
 pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failure> {
-    session::ask(&args.modem, report, Ask { args, report }).await
+    session::ask(&args.modem, report, args).await
 }
 
-struct Ask<'a> {
-    args: &'a StatusArgs,
-    report: &'a Report,
-}
-
-impl Job for Ask<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        _sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self { args, report } = self;
+impl Job for &StatusArgs {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (args, control, report) = (self, session.control, session.report);
         let step = report.spin(format!("asking {} on {}", M::NAME, args.modem.port));
         let status = control.status().await;
         let card = if args.sim {
@@ -118,6 +107,10 @@ fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
             Some(format!("{} at a time", has.sockets)),
         ),
     ];
+    if let Some(limit) = has.record_limit {
+        let value = format!("{limit} bytes");
+        rows.push(row("largest TLS record", "largest_record", Some(value)));
+    }
     if let Some(card) = card {
         rows.push(row("ICCID", "iccid", card.iccid.as_ref()));
         rows.push(row("IMSI", "imsi", card.imsi.as_ref()));

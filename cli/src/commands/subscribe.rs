@@ -2,70 +2,22 @@
 
 use embassy_futures::select::{Either, select};
 use minimq::InboundPublish;
-use sectag::modem::Modem;
-use sectag::{Control, Sockets};
 
-use super::{explained, secure};
+use super::broker::{self, Talk};
 use crate::args::Subscribe;
 use crate::hints::Failure;
 use crate::json::Object;
-use crate::mqtt::{self, Client, Login, Memory};
-use crate::probe::Prober;
+use crate::mqtt::{self, Client};
 use crate::report::Report;
-use crate::session::{self, Job};
 use crate::stop::Stop;
 
 pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure> {
-    // Before the modem is touched: it may ask standard input.
-    let login = Login::from_args(&args.mqtt, report)?;
-    let prober = Prober::from_args(&args.probe, args.modem.modem).await?;
-    session::run(
-        &args.modem,
-        report,
-        Listen {
-            args,
-            login,
-            prober,
-            report,
-        },
-    )
-    .await
+    broker::run(&args.broker, report, args).await
 }
 
-struct Listen<'a> {
-    args: &'a Subscribe,
-    login: Login,
-    prober: Option<Prober>,
-    report: &'a Report,
-}
-
-impl Job for Listen<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self {
-            args,
-            login,
-            prober,
-            report,
-        } = self;
-        let server = (args.mqtt.host.as_str(), args.mqtt.mqtt_port);
-        let prober = prober.as_ref();
-        let modem = (&args.modem, &args.tls);
-        let socket = secure(control, sockets, modem, server, prober, report).await?;
-        let mut memory = Memory::new();
-        let mut session = memory.session(&login)?;
-        let mut client = match mqtt::connect(&mut session, socket).await {
-            Ok(client) => client,
-            Err(failure) => {
-                let login = Some(&login);
-                return Err(explained(failure, prober, control, server, login, report).await);
-            }
-        };
+impl Talk for &Subscribe {
+    async fn talk(self, mut client: Client<'_, '_, '_>, report: &Report) -> Result<(), Failure> {
+        let args = self;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let mut left = args.count.unwrap_or(u64::MAX);

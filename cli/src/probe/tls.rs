@@ -4,16 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion, version,
-};
+use rustls::{ClientConfig, Error, SignatureScheme, SupportedProtocolVersion, version};
 use sectag::inspect::KeyType;
+use sectag_simulator::{Judge, Judged, Shown};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -161,10 +159,7 @@ async fn handshake(
         .with_protocol_versions(offer.versions)
         .map_err(io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Looker {
-            seen: Arc::clone(seen),
-            provider,
-        }))
+        .with_custom_certificate_verifier(Arc::new(Judged::new(Looker(Arc::clone(seen)), provider)))
         .with_client_cert_resolver(Arc::new(Shower {
             seen: Arc::clone(seen),
             client,
@@ -199,53 +194,16 @@ impl Seen {
 
 /// Takes any certificate, and remembers it.
 #[derive(Debug)]
-struct Looker {
-    seen: Arc<Seen>,
-    provider: Arc<CryptoProvider>,
-}
+struct Looker(Arc<Seen>);
 
-impl ServerCertVerifier for Looker {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        self.seen.lock().chain = [end_entity]
+impl Judge for Looker {
+    fn judge(&self, shown: Shown<'_>) -> Result<(), Error> {
+        self.0.lock().chain = [shown.end_entity]
             .into_iter()
-            .chain(intermediates)
+            .chain(shown.intermediates)
             .map(|certificate| certificate.clone().into_owned())
             .collect();
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        // Who shows a certificate shall have its key, or it says nothing.
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        Ok(())
     }
 }
 

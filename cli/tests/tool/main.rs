@@ -48,7 +48,10 @@ fn all() -> Vec<Trial> {
         nrf9160 {
             native_2_1_shows_its_numbers_and_refuses_to_connect,
             native_3_1_takes_a_record_of_5_kib_and_survives_a_reset,
+            a_key_made_in_the_modem_serves_for_mutual_tls,
+            keys_under_the_other_scheme_are_explained,
             the_doctor_names_what_this_modem_alone_lacks,
+            smaller_buffers_refuse_the_same_record_by_name,
             what_is_published_through_one_dialect_comes_through_another,
         }
         doctor {

@@ -1,8 +1,11 @@
 //! The nRF9160 through the host tool, on a pseudo terminal: the user's story.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::thread;
 
+use rustls::pki_types::CertificateSigningRequestDer;
+use rustls::pki_types::pem::PemObject;
 use sectag::Digest;
 use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
 use sectag_test_support::pki::Pki;
@@ -35,11 +38,23 @@ fn record() -> Vec<u8> {
     letters.chain([b'\n']).collect()
 }
 
-/// Answers a line with one TLS record of 5 KiB, and closes.
-async fn one_record(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+/// Answers a line with one TLS record of 5 KiB.
+async fn one_record(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
     while stream.read_u8().await? != b'\n' {}
     stream.write_all(&record()).await?;
+    stream.flush().await
+}
+
+/// The same, and closes.
+async fn one_record_and_no_more(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+    one_record(&mut stream).await?;
     stream.shutdown().await
+}
+
+/// The same, and stays.
+async fn one_record_and_patience(mut stream: TlsStream<TcpStream>) -> io::Result<usize> {
+    one_record(&mut stream).await?;
+    stream.read(&mut [0]).await
 }
 
 /// `sectag connect`: asks for the record.
@@ -89,7 +104,7 @@ pub(crate) fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
 }
 
 pub(crate) fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
-    let server = Server::start(one_record);
+    let server = Server::start(one_record_and_no_more);
     // The second connection ends with its first bytes.
     let modem = modem_with(
         "3.1-native",
@@ -107,6 +122,22 @@ pub(crate) fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
     );
     let again = fetch(&modem).expect(0);
     assert_eq!(again.stdout.as_bytes(), record());
+}
+
+pub(crate) fn smaller_buffers_refuse_the_same_record_by_name() {
+    let server = Server::start(one_record_and_patience);
+    let port = server.port();
+    thread::scope(|scope| {
+        for dialect in ["2.6-native", "2.7-native"] {
+            scope.spawn(move || {
+                let modem = modem(dialect, port);
+                modem.provision("321");
+                let ended = fetch(&modem);
+                assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+                ended.expect_hint("smaller messages");
+            });
+        }
+    });
 }
 
 pub(crate) fn what_is_published_through_one_dialect_comes_through_another() {
@@ -148,6 +179,85 @@ fn publish_through(from: &str, to: &str, port: u16) {
     );
     let status = from.run(&["status"], &[]).expect(0);
     assert!(status.stdout.contains("nRF9160"), "{}", status.stdout);
+}
+
+/// Writes a credential by the modem's own command, as another tool would.
+fn write_with_cmng(modem: &Modem, kind: u8, pem: &str) {
+    let mut port = File::options()
+        .read(true)
+        .write(true)
+        .open(modem.link())
+        .unwrap();
+    let content = pem.replace('\r', "");
+    write!(port, "AT%CMNG=0,321,{kind},\"{content}\"\r\n").unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"OK\r\n") {
+        let mut byte = [0];
+        port.read_exact(&mut byte).unwrap();
+        answer.extend(byte);
+        assert!(answer.len() < 100, "{}", answer.escape_ascii());
+    }
+}
+
+pub(crate) fn keys_under_the_other_scheme_are_explained() {
+    let (pki, client) = (Pki::shared(), Pki::shared().client());
+    let written = |dialect| {
+        let modem = modem(dialect, 1);
+        write_with_cmng(&modem, 0, &pki.ca_pem());
+        write_with_cmng(&modem, 1, &client.cert_pem);
+        write_with_cmng(&modem, 2, &client.key_pem);
+        modem
+    };
+    let older = "321 was written with %CMNG; this build's native TLS reads 3210, 3211, 3212";
+    let newer = "321 was written with %CMNG; this build's native TLS reads what #XCMNG stores";
+    for (dialect, explained) in [("2.4-native", older), ("3.1-native", newer)] {
+        let modem = written(dialect);
+        let listed = modem.run(&["credentials", "list"], &["--tag", "321"]);
+        let listed = listed.expect(0).stdout;
+        assert_eq!(listed.matches(explained).count(), 3, "{listed}");
+        // The fix is declared, so that the firmware is no obstacle.
+        let tag = ["--tag", "321", "--patched-native"];
+        let ended = modem.run(&["doctor"], &tag);
+        assert!(ended.stderr.contains(explained), "{}", ended.stderr);
+        failed_at(
+            ended,
+            "credentials",
+            "sectag credentials store --modem nrf9160",
+        );
+        let connect = [&tag[..], &ANY_SUITE, &["broker.sectag.test:8883"]].concat();
+        let ended = modem.run(&["connect"], &connect);
+        assert!(ended.stderr.contains(explained), "{}", ended.stderr);
+        ended.expect_hint("sectag credentials store --modem nrf9160");
+    }
+}
+
+pub(crate) fn a_key_made_in_the_modem_serves_for_mutual_tls() {
+    let server = Server::start(async |mut stream: TlsStream<TcpStream>| {
+        while stream.read_u8().await? != b'\n' {}
+        stream.write_all(b"known\n").await?;
+        stream.shutdown().await
+    });
+    let modem = modem("sm", server.port());
+    let named = ["--tag", "321", "--subject", "CN=pump-17"];
+    let made = modem.run(&["credentials", "csr"], &named).expect(0);
+    let request = CertificateSigningRequestDer::from_pem_slice(made.stdout.as_bytes()).unwrap();
+    let certificate = Pki::shared().issue_for_request(&request).unwrap();
+    let pki = credentials();
+    let (ca, cert) = (pki.file("ca.pem"), pki.file("pump.pem"));
+    std::fs::write(&cert, certificate).unwrap();
+    let files = ["--tag", "321", "--ca", &ca, "--cert", &cert];
+    modem.run(&["credentials", "store"], &files).expect(0);
+    let ended = fetch(&modem).expect(0);
+    assert_eq!(ended.stdout, "known\n");
+    assert!(ended.stderr.contains("mutual TLS"), "{}", ended.stderr);
+
+    modem
+        .run(&["credentials", "csr"], &named)
+        .expect_hint("sectag credentials remove --tag 321");
+    // Such a key would never be found.
+    self::modem("3.1-native", 1)
+        .run(&["credentials", "csr"], &named)
+        .expect_hint("openssl req");
 }
 
 pub(crate) fn the_doctor_names_what_this_modem_alone_lacks() {

@@ -55,6 +55,13 @@ pub fn meaning(code: u16) -> &'static str {
     row(code).map_or("not in the manual", |row| row.0)
 }
 
+/// What an open that ends with a number of `+QSSLOPEN` may come from, before anything is ruled out: for
+/// tools that explain a log. A connect rules out what it knows, see
+/// [`ConnectError::Refused`](sectag::ConnectError::Refused).
+pub fn refusal(code: u16) -> Refusal {
+    open_refused(vendor(code))
+}
+
 pub(crate) fn vendor(code: u16) -> Code {
     Code::Vendor(code, meaning(code))
 }
@@ -100,10 +107,15 @@ mod tests {
         assert_eq!(meaning(549), "not in the manual");
         assert_eq!(meaning(575), "not in the manual");
         assert!(open_refused(vendor(575)).causes.eq([Cause::Unknown]));
-        assert!(
-            activation_refused(vendor(573))
-                .causes
-                .eq([Cause::ApnMissing])
-        );
+        for (code, causes) in [
+            (551, &[Cause::ModemBusy][..]),
+            (568, &[Cause::ModemBusy]),
+            (569, &[Cause::NetworkSlow, Cause::ApnWrong]),
+            (572, &[Cause::ContextInUse]),
+            (573, &[Cause::ApnMissing]),
+        ] {
+            let refusal = activation_refused(vendor(code));
+            assert!(refusal.causes.eq(causes.iter().copied()), "{refusal:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use sectag::{Psk, Secret, ServerName};
 use crate::config::Auth;
 use crate::dialect;
 use crate::files::FileName;
+use crate::keys::Key;
 
 /// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
 pub(crate) const QUICK: u32 = 3000;
@@ -77,15 +78,21 @@ impl AtatResp for Sim {}
 
 pub(crate) struct SimQuery;
 at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
-    Some(match answer(text, "+CPIN:")? {
-        // The second PIN guards other things than the network.
-        b"READY" | b"SIM PIN2" | b"SIM PUK2" => Sim::Ready,
-        b"SIM PIN" => Sim::Pin,
-        b"SIM PUK" => Sim::Puk,
-        b"NOT READY" | b"NOT INSERTED" => Sim::NotReady,
-        _ => Sim::Foreign,
-    })
+    let text = answer(text, "+CPIN:")?;
+    let known = SIMS.iter().find(|(known, _)| *known == text);
+    Some(known.map_or(Sim::Foreign, |(_, sim)| *sim))
 });
+
+static SIMS: [(&[u8], Sim); 7] = [
+    (b"READY", Sim::Ready),
+    // The second PIN guards other things than the network.
+    (b"SIM PIN2", Sim::Ready),
+    (b"SIM PUK2", Sim::Ready),
+    (b"SIM PIN", Sim::Pin),
+    (b"SIM PUK", Sim::Puk),
+    (b"NOT READY", Sim::NotReady),
+    (b"NOT INSERTED", Sim::NotReady),
+];
 
 pub(crate) struct EnterPin(pub(crate) Secret<Text<'static, 8>>);
 at_command!(EnterPin, 5000, "+CPIN", |self, line| line
@@ -317,6 +324,44 @@ at_command!(
     Number,
     |text| Some(Number(answer(text, "+QSSLCFG:").is_some().into()))
 );
+
+impl Value<'_> {
+    /// Whether the modem says the same; `None` when it says it in a way that no manual shows.
+    pub(crate) fn is(&self, said: &str) -> Option<bool> {
+        match self {
+            Value::Number(number) => Some(Fields::new(said.as_bytes()).int()? == *number),
+            Value::Suite(number) => {
+                let digits = said.strip_prefix("0X").or(said.strip_prefix("0x"));
+                Some(u16::from_str_radix(digits.unwrap_or(said), 16).ok()? == *number)
+            }
+            // A sibling names the drive as well (sheet 3).
+            Value::File(name) => Some(said.strip_prefix("UFS:").unwrap_or(said) == name.as_str()),
+            Value::NoPsk | Value::Psk(_) | Value::Text(_) => None,
+        }
+    }
+}
+
+/// What keys of a TLS context are, all in one line: should the modem not carry out all of it, an answer
+/// is missing, and those are asked for one by one.
+pub(crate) struct ConfigureQuery {
+    /// [`Key::bit`]s.
+    pub(crate) keys: u16,
+    pub(crate) context: u8,
+}
+at_command!(ConfigureQuery, QUICK, "+QSSLCFG", |self, line| {
+    let mut line = line;
+    let mut keys = Key::ALL
+        .into_iter()
+        .filter(|key| self.keys & key.bit() != 0);
+    if let Some(key) = keys.next() {
+        line = line.quoted(key.name()).int(self.context.into());
+    }
+    for key in keys {
+        line = line.and("+QSSLCFG").quoted(key.name());
+        line = line.int(self.context.into());
+    }
+    line
+});
 
 /// `0XC02F`.
 fn hex(number: u16) -> [u8; 6] {

@@ -126,11 +126,21 @@ pub(crate) async fn store<S: Source>(
             limit: MAX_LEN,
         }));
     }
-    let result = write(modem, at, tag, kind, &name, content).await;
+    let mut others = None;
+    let result = write(modem, at, tag, kind, &name, content, &mut others).await;
     let Err(error) = result else {
         return Ok(());
     };
     tidy_if_possible(modem, at).await?;
+    // No room, or such a name is there: then nothing was written.
+    let unwritten = matches!(
+        error,
+        CredentialError::At(AtError::Refused(Code::Cme(403 | 407 | 420 | 423)))
+    );
+    if let (Some(others), false) = (others, unwritten) {
+        // Where it cannot, the modem is not well, and what was wrong before says more.
+        let _ = sweep(at, (tag, kind), others).await;
+    }
     Err(match error {
         CredentialError::At(error) => refusal(at, error, len).await,
         error => error,
@@ -144,9 +154,10 @@ async fn write<S: Source>(
     kind: Kind,
     name: &FileName,
     content: &mut S,
+    others: &mut Option<u32>,
 ) -> Result<(), CredentialError<S::Error>> {
     let marker = named(tag, kind, MARKER).map_err(CredentialError::InvalidInput)?;
-    prepare(modem, at, name).await?;
+    *others = Some(prepare(modem, at, (tag, kind), name).await?);
     // From here on, whoever ends this deletes both.
     modem.files.unfinished.set(Some((tag, kind)));
     let mut sum = Checksum::default();
@@ -186,10 +197,59 @@ async fn write<S: Source>(
     Ok(())
 }
 
-/// Makes room for an upload: one over an existing name is refused (407).
-async fn prepare(modem: &Bg96, at: At<'_>, name: &FileName) -> Result<(), AtError> {
+/// Makes room for an upload: one over an existing name is refused (407). Returns the sum of what else is
+/// there, see [`sum_of_others`].
+async fn prepare(
+    modem: &Bg96,
+    at: At<'_>,
+    own: (Tag, Kind),
+    name: &FileName,
+) -> Result<u32, AtError> {
     tidy_if_possible(modem, at).await?;
-    delete(at, name).await
+    let (others, exists) = sum_of_others(at, own).await?;
+    if exists {
+        delete(at, name).await?;
+    }
+    Ok(others)
+}
+
+/// All files of ours but one as a number, and whether that one exists. The modem refuses an upload over a
+/// name that exists, so that one whose name noise altered adds a file: its [`number`] is what the sum then
+/// has more.
+async fn sum_of_others(at: At<'_>, own: (Tag, Kind)) -> Result<(u32, bool), AtError> {
+    let mut sum = 0u32;
+    let mut exists = false;
+    entries(at, &mut |tag, kind, what, _| {
+        if (tag, kind) != own {
+            sum = sum.wrapping_add(number(tag, kind, what));
+        } else {
+            exists |= what == FILE;
+        }
+    })
+    .await?;
+    Ok((sum, exists))
+}
+
+/// Not 0, and different for each file.
+fn number(tag: Tag, kind: Kind, what: usize) -> u32 {
+    let kind = EXTENSIONS.iter().position(|(known, _)| *known == kind);
+    1 + tag.0 * 6 + kind.unwrap_or(0) as u32 * 2 + what as u32
+}
+
+/// After an upload that failed: deletes the file that it may have become under another name.
+async fn sweep(at: At<'_>, own: (Tag, Kind), others: u32) -> Result<(), AtError> {
+    let added = sum_of_others(at, own).await?.0.wrapping_sub(others);
+    let mut found = None;
+    entries(at, &mut |tag, kind, what, _| {
+        if number(tag, kind, what) == added {
+            found = named(tag, kind, what).ok();
+        }
+    })
+    .await?;
+    match found {
+        Some(name) => delete(at, &name).await,
+        None => Ok(()),
+    }
 }
 
 /// What a refused upload means.
@@ -673,6 +733,18 @@ mod tests {
             name(Tag(MAX_TAG + 1), Kind::Ca),
             Err(InvalidInput::OutOfRange { limit: MAX_TAG })
         );
+    }
+
+    #[test]
+    fn each_file_has_a_number_of_its_own() {
+        let mut numbers = std::collections::BTreeSet::from([0]);
+        for tag in [0, 1, 9, 99, MAX_TAG - 1, MAX_TAG] {
+            for kind in Kind::ALL {
+                for what in [FILE, MARKER] {
+                    assert!(numbers.insert(number(Tag(tag), kind, what)));
+                }
+            }
+        }
     }
 
     #[test]

@@ -45,8 +45,14 @@ impl Key {
         NAMES[self as usize]
     }
 
-    const fn bit(self) -> u16 {
+    pub(crate) const fn bit(self) -> u16 {
         1 << self as u16
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|key| name.eq_ignore_ascii_case(key.name()))
     }
 }
 
@@ -68,6 +74,16 @@ static NAMES: [&str; 12] = [
 /// Not in the V1.0 manual, so a firmware that does not list one does not have it. A list without a
 /// key of that manual is more likely damaged; those are written on every open, and the answer tells.
 const LATER: u16 = Key::Sni.bit() | Key::SessionCache.bit() | Key::Alpn.bit() | Key::Psk.bit();
+
+/// What verification and secrecy depend on: read back before each open.
+pub(crate) const PROVEN: u16 = Key::SslVersion.bit()
+    | Key::CipherSuite.bit()
+    | Key::CaCert.bit()
+    | Key::ClientCert.bit()
+    | Key::ClientKey.bit()
+    | Key::SecLevel.bit()
+    | Key::IgnoreLocalTime.bit()
+    | Key::Sni.bit();
 
 /// The list of the V1.0 manual: RSA keys only.
 const V1_SUITES: SuiteSet = SuiteSet::of(&[
@@ -202,12 +218,10 @@ impl Keys {
         let Some(name) = Fields::new(text).text() else {
             return;
         };
-        for key in Key::ALL {
-            if name.eq_ignore_ascii_case(key.name()) {
-                self.yes |= key.bit();
-                if key == Key::CipherSuite {
-                    self.list_suites(text);
-                }
+        if let Some(key) = Key::named(name) {
+            self.yes |= key.bit();
+            if key == Key::CipherSuite {
+                self.list_suites(text);
             }
         }
     }

@@ -34,7 +34,7 @@ mod raw;
 mod sockets;
 mod status;
 
-pub use codes::meaning;
+pub use codes::{meaning, refusal};
 pub use config::{Auth, Config};
 #[cfg(feature = "radio")]
 pub use radio::{Lte, Network, Operator, Plmn, Radio, Roaming, Search};
@@ -113,6 +113,8 @@ impl Modem for Bg96 {
         chain: u16::MAX,
     };
     const NAME: &'static str = "bg96";
+    // Sheet 4.4.
+    const PAYLOAD_ENDS: u8 = 2;
     // Sheet 1.1.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const LIMITS: Limits = Limits {

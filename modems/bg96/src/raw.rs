@@ -2,60 +2,34 @@
 
 use sectag::Forbidden;
 
-const fn forbid(name: &'static str, instead: &'static str) -> Forbidden {
-    Forbidden {
-        name,
-        queries: false,
-        instead,
-    }
-}
-
-const SOCKET: &str = "Sockets::connect, and the Socket's read, write and close";
-const STORE: &str = "the methods of CredentialStore";
-const NONE: &str = "nothing: the modem would leave line mode, and has no typed call for it";
-const OURS: &str = "nothing: the driver needs this setting as it made it";
 const POWER: &str = "Control::power_off and Control::power_on";
 
-pub(crate) static FORBIDDEN: [Forbidden; 37] = [
+pub(crate) static FORBIDDEN: [Forbidden; 24] = [
     // They prompt, or their answer carries bytes that no line discipline applies to.
-    forbid("+QSSLOPEN", SOCKET),
-    forbid("+QSSLSEND", SOCKET),
-    forbid("+QSSLRECV", SOCKET),
-    forbid("+QSSLCLOSE", SOCKET),
-    forbid("+QIOPEN", SOCKET),
-    forbid("+QISEND*", SOCKET),
-    forbid("+QIRD", SOCKET),
-    forbid("+QISWTMD", SOCKET),
-    forbid("+QFUPL", STORE),
-    forbid("+QFDWL", STORE),
-    forbid("+QFREAD", STORE),
-    forbid("+QFWRITE", STORE),
-    forbid("+QHTTP*", NONE),
-    forbid("+QFTP*", NONE),
-    forbid("+QMTPUB*", NONE),
-    forbid("+QSMTP*", NONE),
-    forbid("+CMGS", NONE),
-    forbid("+CMGW", NONE),
-    forbid("+CMGC", NONE),
-    forbid("+CNMA", NONE),
-    // The text of a short message may look like anything.
-    forbid("+CMGR", NONE),
-    forbid("+CMGL", NONE),
-    forbid("+CGDATA", NONE),
-    forbid("+CMUX", NONE),
+    Forbidden::new("+QSSLOPEN", Forbidden::SOCKET),
+    Forbidden::new("+QSSLSEND", Forbidden::SOCKET),
+    Forbidden::new("+QSSLRECV", Forbidden::SOCKET),
+    Forbidden::new("+QSSLCLOSE", Forbidden::SOCKET),
+    Forbidden::new("+QIOPEN", Forbidden::SOCKET),
+    Forbidden::new("+QISEND*", Forbidden::SOCKET),
+    Forbidden::new("+QIRD", Forbidden::SOCKET),
+    Forbidden::new("+QISWTMD", Forbidden::SOCKET),
+    Forbidden::new("+QFUPL", Forbidden::STORE),
+    Forbidden::new("+QFDWL", Forbidden::STORE),
+    Forbidden::new("+QFREAD", Forbidden::STORE),
+    Forbidden::new("+QFWRITE", Forbidden::STORE),
+    Forbidden::new("+QHTTP*", Forbidden::NONE),
+    Forbidden::new("+QFTP*", Forbidden::NONE),
+    Forbidden::new("+QMTPUB*", Forbidden::NONE),
+    Forbidden::new("+QSMTP*", Forbidden::NONE),
     // Written on every open; in between, somebody else's would weaken the verification.
-    forbid("+QSSLCFG", "TlsConfig"),
-    forbid("+CPIN", "Config::pin, which is tried once only"),
-    forbid("+IPR", OURS),
-    forbid("+ICF", OURS),
-    forbid("+IFC", "Config::flow_control"),
-    forbid("+CMEE", OURS),
-    forbid("+QURCCFG", OURS),
-    forbid("+QINDCFG", OURS),
-    forbid("+QISDE", OURS),
-    forbid("+QSCLK", "Control::sleep"),
-    forbid("+CFUN", POWER),
-    forbid("+QPOWD", POWER),
+    Forbidden::new("+QSSLCFG", "TlsConfig"),
+    Forbidden::new("+QURCCFG", Forbidden::OURS),
+    Forbidden::new("+QINDCFG", Forbidden::OURS),
+    Forbidden::new("+QISDE", Forbidden::OURS),
+    Forbidden::new("+QSCLK", "Control::sleep"),
+    Forbidden::new("+CFUN", POWER),
+    Forbidden::new("+QPOWD", POWER),
     Forbidden {
         name: "+CGACT",
         queries: true,

@@ -3,6 +3,7 @@
 use core::pin::pin;
 
 use embassy_time::Duration;
+use sectag::at::{Fields, answer};
 use sectag::modem::{Final, Modem, Open, Received, Sent, Transfer, apart};
 use sectag::{
     At, AtError, Cause, Code, ConnectError, Feature, Kind, Suites, Support, TlsConfig, TlsVersion,
@@ -11,10 +12,11 @@ use sectag::{
 
 use crate::bring_up::explain;
 use crate::commands::{
-    Configure, ContextQuery, SslClose, SslOpen, SslReceive, SslSend, SslState, Value,
+    Configure, ConfigureQuery, ContextQuery, PDP_CONTEXT, SslClose, SslOpen, SslReceive, SslSend,
+    SslState, Value,
 };
 use crate::files::FileName;
-use crate::keys::Key;
+use crate::keys::{Key, PROVEN};
 use crate::{Bg96, clock, codes, escalation, files};
 
 /// Seconds for the handshake; the modem's default is 300.
@@ -24,7 +26,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(150 + NEGOTIATION as u64);
 /// All suites of the modem.
 const ALL_SUITES: u16 = 0xFFFF;
 
-/// A warm connect is the list of files, the keys and the open. Joining the keys in one line with `;`
+/// A warm connect is the list of files, the keys, what the modem then has of them, the open, and what it
+/// has opened. Joining the keys in one line with `;`
 /// would save some 20 ms each of seconds, and is not done: that the modem then carries out every part
 /// is UNCONFIRMED, and an `OK` to a line of which only the first took effect would be a connection
 /// without verification. The list of files is asked for each time, for what this modem does at
@@ -78,7 +81,7 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
     at.expect_open(open.slot);
     let code = match at.send(&command).await {
         Ok(_) => match at.opened(open.slot, OPEN_LIMIT).await? {
-            0 => return Ok(()),
+            0 => return apart(pin!(is_as_asked(modem, at, open))).await,
             // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
             code => codes::vendor(code),
         },
@@ -86,6 +89,54 @@ async fn begin(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectE
         Err(error) => return Err(error.into()),
     };
     Err(refused(modem, open, code))
+}
+
+/// Whether it is this connection that was opened: noise may have made another number of the context's,
+/// whose defaults verify nothing, or of the port or the mode. The state tells (sheet 4.6). A firmware
+/// that tells nothing of it, asked twice, is believed. Where data is pushed it cannot be asked: a peer that
+/// speaks first fills the ring before the answer, and nobody reads from it yet.
+async fn is_as_asked(modem: &Bg96, at: At<'_>, open: &Open<'_>) -> Result<(), ConnectError> {
+    if modem.config.direct_push {
+        return Ok(());
+    }
+    // The last but one is buffer mode.
+    let expected = [
+        (3, open.port.into()),
+        (6, PDP_CONTEXT),
+        (8, 0),
+        (10, open.context.into()),
+    ];
+    let mut result = Ok(());
+    for _ in 0..2 {
+        let mut same = None;
+        let mut sink = |line: &[u8]| {
+            let Some(text) = answer(line, "+QSSLSTATE:") else {
+                return;
+            };
+            let number = |index| {
+                Fields::new(text)
+                    .nth(index)
+                    .and_then(|text| Fields::new(text).int())
+            };
+            if number(0) == Some(open.id.into()) {
+                same =
+                    Some(expected.iter().all(|&(index, wanted)| {
+                        number(index).is_none_or(|number| number == wanted)
+                    }));
+            }
+        };
+        match at.lines(&SslState(open.id), &mut sink).await {
+            Ok(()) | Err(AtError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match same {
+            Some(true) => return Ok(()),
+            // Or the noise was in this answer.
+            Some(false) => result = Err(AtError::Garbled.into()),
+            None => {}
+        }
+    }
+    result
 }
 
 async fn require_files(at: At<'_>, context: &Context<'_>) -> Result<(), ConnectError> {
@@ -251,6 +302,7 @@ async fn configure(
     let open = context.open;
     let mutual = open.config.has_client_certificate();
     let mut error = None;
+    let mut accepted = 0;
     for key in Key::ALL {
         let Some(value) = context.value(modem, key) else {
             continue;
@@ -262,6 +314,7 @@ async fn configure(
             modem.extended.set(before | mark);
         }
         if set(modem, at, open.context, key, value).await? {
+            accepted |= key.bit();
             if !asked {
                 modem.extended.set(before & !mark);
             }
@@ -279,6 +332,11 @@ async fn configure(
         error = Some(ConnectError::Lacks(Feature::ClientCertificate));
     }
     if let Some(error) = error {
+        return Err(error);
+    }
+    if let Some(key) = apart(pin!(prove(modem, at, context, accepted & PROVEN))).await?
+        && let Some(error) = missing(key, false)
+    {
         return Err(error);
     }
     let mut verified = modem.keys.get().verification();
@@ -319,6 +377,85 @@ async fn set(
             return Ok(accepted);
         }
         again = false;
+    }
+}
+
+/// Asks for the keys that the modem has taken: noise on the UART may have made another context or value of
+/// one, which it took as well. What is not what it should be is written again. Returns a key that cannot
+/// be brought to it.
+///
+/// One query for all: an altered byte of it, or of its answer, only has keys asked for or written once more.
+/// A firmware that does not answer such queries at all, which are in the manual, is believed.
+async fn prove(
+    modem: &Bg96,
+    at: At<'_>,
+    context: &Context<'_>,
+    keys: u16,
+) -> Result<Option<Key>, ConnectError> {
+    let (right, mut wrong) = ask(modem, at, context, keys).await?;
+    let mut heard = right | wrong;
+    let mut failed = None;
+    for key in Key::ALL {
+        let bit = key.bit();
+        if keys & !right & bit == 0 {
+            continue;
+        }
+        for _ in 0..2 {
+            if let (true, Some(value)) = (wrong & bit != 0, context.value(modem, key)) {
+                set(modem, at, context.open.context, key, value).await?;
+            }
+            let (now_right, now_wrong) = ask(modem, at, context, bit).await?;
+            heard |= now_right | now_wrong;
+            wrong = wrong & !bit | now_wrong;
+            if now_right != 0 {
+                break;
+            }
+        }
+        if heard == 0 {
+            break;
+        }
+        if wrong & bit != 0 {
+            let mut known = modem.keys.get();
+            known.learn(key, false);
+            modem.keys.set(known);
+            failed = failed.or(Some(key));
+        }
+    }
+    Ok(failed)
+}
+
+/// Which of these keys are what they should be, and which are not. What is in neither was not answered.
+async fn ask(
+    modem: &Bg96,
+    at: At<'_>,
+    context: &Context<'_>,
+    keys: u16,
+) -> Result<(u16, u16), ConnectError> {
+    let (mut right, mut wrong) = (0, 0);
+    let number = context.open.context;
+    let mut sink = |line: &[u8]| {
+        let Some(text) = answer(line, "+QSSLCFG:") else {
+            return;
+        };
+        let mut fields = Fields::new(text);
+        let key = fields.text().and_then(Key::named);
+        let (Some(key), true) = (key, fields.byte() == Some(number)) else {
+            return;
+        };
+        let value = context.value(modem, key);
+        match value.and_then(|value| value.is(fields.text()?)) {
+            Some(true) => right |= key.bit(),
+            Some(false) => wrong |= key.bit(),
+            None => {}
+        }
+    };
+    let query = ConfigureQuery {
+        keys,
+        context: number,
+    };
+    match at.lines(&query, &mut sink).await {
+        Ok(()) | Err(AtError::Refused(_)) => Ok((right, wrong)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -21,11 +21,19 @@ const CR_PATIENCE: u32 = 200;
 /// CR first: to a build that ends lines with it, the LF of CR LF would be the first byte of data mode.
 const TERMINATORS: [Terminator; 3] = [Terminator::Cr, Terminator::CrLf, Terminator::Lf];
 
+/// `#XSLMUART`, which outlives a reset, and `+IPR` (sheet 1.1), the likeliest first.
+const SPEEDS: [u32; 13] = [
+    115_200, 921_600, 460_800, 9_600, 57_600, 230_400, 1_000_000, 38_400, 19_200, 14_400, 4_800,
+    2_400, 1_200,
+];
+
 pub(crate) async fn run(
     modem: &Nrf9160,
     at: &mut At<'_>,
     power: &mut dyn Power,
 ) -> Result<(), BringUpError> {
+    modem.idle.set(false);
+    modem.wired.set(power.has_power_key() || power.has_reset());
     wake(modem, at, power).await?;
     let at = *at;
     modem.forget();
@@ -44,6 +52,32 @@ fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, Bring
     result.map_err(|error| BringUpError::At { command, error })
 }
 
+/// `#XSLEEP=1` (sheet 1.5), or what SM has in its place; the wake pin or the reset pin ends it.
+pub(crate) async fn system_off(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if !modem.wired.get() {
+        return Err(AtError::Unsupported);
+    }
+    functionality(at, 0).await?;
+    let args = [Arg::Int(1)];
+    let off = if modem.firmware.get().has_handles() {
+        Command::<QUICK>::new("#XSHUTDOWN", &[])
+    } else {
+        Command::<QUICK>::new("#XSLEEP", &args)
+    };
+    at.send(&off).await.map(|_| ())
+}
+
+/// `#XSLEEP=2` (SLM, sheet 1.5): UART off, LTE on. SM has pins of its own for it.
+pub(crate) async fn idle(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
+    if modem.firmware.get().has_handles() {
+        return Err(AtError::Unsupported);
+    }
+    let args = [Arg::Int(2)];
+    at.send(&Command::<QUICK>::new("#XSLEEP", &args)).await?;
+    modem.idle.set(true);
+    Ok(())
+}
+
 /// Gets answers out of the modem, finds out what ends a line for it, and synchronises.
 async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
     let restarting = at.follow_restart();
@@ -52,6 +86,7 @@ async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result
     }
     if !(answers(modem, at).await
         || leaves_quotes(modem, at).await
+        || finds_speed(modem, at, power).await
         || revive(modem, at, power).await)
     {
         return Err(BringUpError::NoAnswer);
@@ -141,6 +176,29 @@ async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
             return true;
         }
     }
+    false
+}
+
+/// Asks at the modem's other speeds, where the UART can be set to them, and stays at the one that was
+/// answered. In vain it moves on by one each time, so that a modem which hears but is inside quotes is got
+/// out of them at its own speed in the end.
+async fn finds_speed(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> bool {
+    let first = usize::from(modem.speed.get());
+    for step in 1..=SPEEDS.len() {
+        let index = (first + step) % SPEEDS.len();
+        if !power.set_speed(SPEEDS[index]) {
+            return false;
+        }
+        modem.speed.set(index as u8);
+        // What came at the wrong speed may be the beginning of anything.
+        at.follow_restart();
+        if answers(modem, at).await {
+            return true;
+        }
+    }
+    let next = (first + 1) % SPEEDS.len();
+    power.set_speed(SPEEDS[next]);
+    modem.speed.set(next as u8);
     false
 }
 
@@ -352,9 +410,11 @@ async fn sim(modem: &Nrf9160, at: At<'_>) -> Result<(), BringUpError> {
     }
 }
 
-/// For a flow that found a connection broken: whether it was the network.
-pub(crate) async fn judge_loss(at: At<'_>) {
-    if let Ok(status) = registration(at).await
+/// For a flow that found a connection broken: whether it was the network. One that was left on purpose is
+/// not lost.
+pub(crate) async fn judge_loss(modem: &Nrf9160, at: At<'_>) {
+    if !modem.offline.get()
+        && let Ok(status) = registration(at).await
         && !matches!(status, 1 | 5)
     {
         at.report_network_lost();

@@ -12,8 +12,8 @@ use core::convert::Infallible;
 use embassy_time::{Duration, with_timeout};
 use sectag::at::{Fields, InvalidInput, answer};
 use sectag::{
-    At, AtError, Code, Comparison, CredentialError, Digest, Feature, Hasher, Kind, Source, Stored,
-    Tag,
+    At, AtError, Code, Comparison, CredentialError, Digest, Elsewhere, Feature, Hasher, Kind,
+    Reads, Source, Stored, Tag,
 };
 use zeroize::Zeroizing;
 
@@ -63,35 +63,22 @@ pub(crate) async fn of_tag(
 ) -> Result<(), AtError> {
     match modem.firmware.get().store() {
         Store::Modem => {
-            let args = [Arg::Int(1), Arg::Int(tag.0)];
-            let list = Command::<QUICK>::new("%CMNG", &args);
-            tolerate(
-                at.lines(&list, &mut |line| {
-                    if let Some((listed, of, digest)) = item(line)
-                        && listed == tag.0
-                        && let Some(of) = kind(of)
-                    {
-                        found(of, digest);
-                    }
-                })
-                .await,
-            )
+            in_modem(at, tag.0, &mut |of, digest| {
+                if let Some(of) = kind(of) {
+                    found(of, digest);
+                }
+            })
+            .await
         }
         Store::Mapped => {
             for of in Kind::ALL {
                 let place = tag.0.saturating_mul(10) + number(of);
-                let args = [Arg::Int(1), Arg::Int(place)];
-                let list = Command::<QUICK>::new("%CMNG", &args);
-                tolerate(
-                    at.lines(&list, &mut |line| {
-                        if let Some((listed, 0, digest)) = item(line)
-                            && listed == place
-                        {
-                            found(of, digest);
-                        }
-                    })
-                    .await,
-                )?;
+                in_modem(at, place, &mut |type_0, digest| {
+                    if type_0 == 0 {
+                        found(of, digest);
+                    }
+                })
+                .await?;
             }
             Ok(())
         }
@@ -136,7 +123,10 @@ async fn settings(at: At<'_>, found: &mut dyn FnMut(Tag, Kind)) -> Result<(), At
     let args = [Arg::Int(1)];
     let list = Command::<QUICK>::new("#XCMNG", &args);
     let mut tries = 8;
+    // Of earlier tries, which show the same.
+    let mut told = 0;
     loop {
+        let mut shown = 0;
         let listed = at
             .lines(&list, &mut |line| {
                 let Some(text) = answer(line, "#XCMNG:") else {
@@ -144,10 +134,14 @@ async fn settings(at: At<'_>, found: &mut dyn FnMut(Tag, Kind)) -> Result<(), At
                 };
                 let mut fields = Fields::new(text);
                 if let (Some(tag), Some(of)) = (fields.int(), fields.int().and_then(kind)) {
-                    found(Tag(tag), of);
+                    shown += 1;
+                    if shown > told {
+                        found(Tag(tag), of);
+                    }
                 }
             })
             .await;
+        told = told.max(shown);
         tries -= 1;
         match listed {
             Err(AtError::Refused(_)) if tries > 0 => {}
@@ -367,7 +361,6 @@ pub(crate) async fn list(
     let store = modem.firmware.get().store();
     if store == Store::Settings {
         settings(at, &mut |tag, kind| found(Stored::new(tag, kind, None))).await?;
-        return Ok(());
     }
     let args = [Arg::Int(1)];
     let all = Command::<QUICK>::new("%CMNG", &args);
@@ -376,22 +369,132 @@ pub(crate) async fn list(
             let Some((number, of, digest)) = item(line).filter(|item| item.0 <= TAG_LIMIT) else {
                 return;
             };
-            let (tag, of, place) = match store {
-                // What else there is, native TLS does not see.
-                Store::Mapped if of == 0 => (number / 10, number % 10, Some(number)),
-                Store::Mapped => return,
-                _ => (number, of, None),
+            let mapped = store == Store::Mapped && of == 0 && kind(number % 10).is_some();
+            let (tag, of) = if mapped {
+                (number / 10, number % 10)
+            } else {
+                (number, of)
             };
             if let Some(of) = kind(of) {
                 let mut stored = Stored::new(Tag(tag), of, None);
                 stored.digest = digest;
-                stored.place = place;
+                stored.place = mapped.then_some(number);
+                stored.elsewhere = elsewhere_in_modem(store, Tag(tag)).filter(|_| !mapped);
                 found(stored);
             }
         })
         .await;
-    tolerate(listed)?;
+    match tolerate(listed) {
+        // The modem itself would tell a number: its answer is longer than the firmware's buffer (sheet 1.4).
+        Err(AtError::Refused(Code::Plain)) => Err(CredentialError::ListTooLong),
+        listed => Ok(listed?),
+    }
+}
+
+pub(crate) async fn list_tag(
+    modem: &Nrf9160,
+    at: At<'_>,
+    tag: Tag,
+    found: &mut dyn FnMut(Stored),
+) -> Result<(), CredentialError<Infallible>> {
+    check_tag(modem, tag).map_err(CredentialError::InvalidInput)?;
+    let store = modem.firmware.get().store();
+    of_tag(modem, at, tag, &mut |of, digest| {
+        let mut stored = Stored::new(tag, of, None);
+        stored.digest = digest;
+        stored.place = (store == Store::Mapped).then(|| tag.0 * 10 + number(of));
+        found(stored);
+    })
+    .await?;
+    if store != Store::Modem
+        && let Some(elsewhere) = elsewhere(modem, at, tag).await?
+    {
+        in_modem(at, tag.0, &mut |of, digest| {
+            if let Some(of) = kind(of) {
+                let mut stored = Stored::new(tag, of, None);
+                stored.digest = digest;
+                stored.elsewhere = Some(elsewhere);
+                found(stored);
+            }
+        })
+        .await?;
+    }
     Ok(())
+}
+
+/// What the modem's own store holds under this very number.
+async fn in_modem(
+    at: At<'_>,
+    number: u32,
+    found: &mut dyn FnMut(u32, Option<Digest>),
+) -> Result<(), AtError> {
+    let args = [Arg::Int(1), Arg::Int(number)];
+    let list = Command::<QUICK>::new("%CMNG", &args);
+    let listed = at
+        .lines(&list, &mut |line| {
+            if let Some((listed, of, digest)) = item(line)
+                && listed == number
+            {
+                found(of, digest);
+            }
+        })
+        .await;
+    tolerate(listed)
+}
+
+/// What the TLS in use has to do with an item of the modem's own store that it does not read.
+fn elsewhere_in_modem(store: Store, tag: Tag) -> Option<Elsewhere> {
+    let reads = match store {
+        Store::Modem => return None,
+        Store::Mapped => Reads::Numbers(tag.0.saturating_mul(10)),
+        Store::Settings => Reads::Store("#XCMNG"),
+    };
+    Some(Elsewhere::new(tag, "%CMNG", reads))
+}
+
+/// Credentials of the tag under the other scheme (sheet 7.4).
+pub(crate) async fn elsewhere(
+    modem: &Nrf9160,
+    at: At<'_>,
+    tag: Tag,
+) -> Result<Option<Elsewhere>, AtError> {
+    let store = modem.firmware.get().store();
+    if store != Store::Modem {
+        let mut types = 0_u8;
+        in_modem(at, tag.0, &mut |of, _| types |= 1 << of.min(7)).await?;
+        // A lone type 0 may be one of another tag's three, if there are others of them.
+        let alone = types == 1 && kind(tag.0 % 10).is_some() && store == Store::Mapped;
+        if types & 0b111 != 0 && !(alone && has_siblings(at, tag.0).await?) {
+            return Ok(elsewhere_in_modem(store, tag));
+        }
+    }
+    let mapped = tag
+        .0
+        .checked_mul(10)
+        .filter(|first| *first <= TAG_LIMIT - 2);
+    if let (Store::Modem | Store::Settings, Some(first)) = (store, mapped) {
+        let mut any = false;
+        for number in first..first + 3 {
+            in_modem(at, number, &mut |of, _| any |= of == 0).await?;
+        }
+        let reads = if store == Store::Modem {
+            Reads::Tag
+        } else {
+            Reads::Store("#XCMNG of this version")
+        };
+        return Ok(any.then_some(Elsewhere::new(tag, "#XCMNG of SLM 2.0 to 2.5", reads)));
+    }
+    Ok(None)
+}
+
+/// Whether other numbers of the same three hold a type 0.
+async fn has_siblings(at: At<'_>, number: u32) -> Result<bool, AtError> {
+    let first = number - number % 10;
+    let mut any = false;
+    for other in (first..first.saturating_add(3)).filter(|other| *other != number) {
+        in_modem(at, other, &mut |of, _| any |= of == 0).await?;
+    }
+    Ok(any)
 }
 
 pub(crate) async fn remove(

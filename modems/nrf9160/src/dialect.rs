@@ -5,6 +5,8 @@ use sectag::at::Fields;
 use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 
+use crate::Restart;
+
 /// Where a native TLS build keeps its credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -242,6 +244,17 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
     }
 }
 
+/// What a line that says so tells of a restart.
+pub(crate) fn restart(line: &[u8]) -> Option<Restart> {
+    let Some(fault) = line.strip_prefix(b"#XMODEM: FAULT,0x") else {
+        return line.ends_with(b"Ready").then_some(Restart::Application);
+    };
+    let digits = fault.split(|byte| *byte == b',').next()?;
+    let digits = core::str::from_utf8(digits).ok()?;
+    let reason = u32::from_str_radix(digits, 16).ok()?;
+    Some(Restart::ModemCore { reason })
+}
+
 /// `#XAPOLL: <handle>,<bits>`.
 pub(crate) fn events(line: &[u8]) -> Option<(u8, u8)> {
     let mut fields = Fields::new(line.strip_prefix(b"#XAPOLL:")?);
@@ -304,6 +317,10 @@ mod tests {
             line(b"#XMODEM: FAULT,0x10,0x1", b"#XRECV"),
             Line::Urc(Urc::Restarted)
         );
+        let fault = restart(b"#XMODEM: FAULT,0x10,0x119f0a");
+        assert_eq!(fault, Some(Restart::ModemCore { reason: 16 }));
+        assert_eq!(restart(b"\xffReady"), Some(Restart::Application));
+        assert_eq!(restart(b"+CMEE: 0"), None);
         assert_eq!(line(b"#XRECV: 12", b"#XRECV"), Line::Payload(12));
         assert_eq!(line(b"#XRECV: 1,0,12", b"#XRECV"), Line::Payload(12));
         assert_eq!(

@@ -18,6 +18,16 @@
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.
 //!
+//! Keys can be made in the modem and tokens be signed there: [`DeviceKeys`]. Pins: the power key of
+//! [`Pins`](sectag::Pins) is the modem's wake pin (active low, so [`active_low`](sectag::Pins::active_low)
+//! when it is wired directly), which ends `Control::sleep` (SLM's `#XSLEEP=2`) and `Control::power_off`. On a
+//! pulse of the indicate pin the application calls `Control::wake`.
+//!
+//! Cipher suites cannot be chosen. Where the one that is used can be read, which is with native TLS from 2.6
+//! on and on the nRF91x1, it is judged before anything is sent; elsewhere the policy must be
+//! [`Suites::All`](sectag::Suites::All). The modem shows the client certificate under the tag to a server
+//! that asks, whether or not the policy says so, and `verified()` tells.
+//!
 //! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs, and nothing is
 //! done with it that could lose bytes until [`Config::flow_control`] says that they are. With SLM the
 //! receive rings must hold 1240 bytes (2.0 to 2.2) or 2048: a fetch cannot be told how much it may bring.
@@ -54,8 +64,8 @@ use sectag::modem::{
 };
 use sectag::{
     Accepts, At, AtError, BringUpError, Capabilities, Code, Comparison, ConnectError,
-    CredentialError, Edrx, Flush, Forbidden, Kind, Power, PowerSaving, Proof, SimCard, Source,
-    Status, Stored, SuiteSet, Support, Tag, Technology, TlsConfig, Verification,
+    CredentialError, Edrx, Elsewhere, Flush, Forbidden, Kind, Power, PowerSaving, Proof, SimCard,
+    Source, Status, Stored, SuiteSet, Support, Tag, Technology, TlsConfig, Verification,
 };
 
 use dialect::{Firmware, Store};
@@ -67,12 +77,27 @@ const IDS: usize = 8;
 const SILENCE: Duration = Duration::from_millis(276);
 const FIRST_POLL: Duration = Duration::from_millis(20);
 
+/// What restarted, by the modem's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Restart {
+    /// The whole unit (`Ready`): a reset, a crash of its application, or its supply.
+    Application,
+    /// The modem core alone, which crashed (`#XMODEM: FAULT`); the application started it again.
+    ModemCore {
+        /// The vendor's reason: 4 is seen with certificate chains that are too long (sheet 7.5).
+        reason: u32,
+    },
+}
+
 /// The backend. Give it to [`sectag::State::new`].
 pub struct Nrf9160 {
     config: Config,
     firmware: Cell<Firmware>,
     /// What ends a line, once it is known.
     terminator: Cell<Option<Terminator>>,
+    /// The place among the modem's speeds of the UART's, where that can be changed.
+    speed: Cell<u8>,
     /// Inactivity limit of data mode.
     silence: Cell<Duration>,
     /// The modem's handle of each id.
@@ -85,6 +110,12 @@ pub struct Nrf9160 {
     lost: Cell<bool>,
     /// The modem was taken off the network, to change credentials.
     offline: Cell<bool>,
+    /// `#XSLEEP=2` was sent: the next `Ready` may be of its end (sheet 1.5).
+    idle: Cell<bool>,
+    /// The board can wake or reset it.
+    wired: Cell<bool>,
+    /// What was last said of a restart.
+    restart: Cell<Option<Restart>>,
     /// What `%XTIME` said last.
     network_time: Cell<Option<DateTime>>,
     /// The SIM refused the configured PIN.
@@ -98,15 +129,30 @@ impl Nrf9160 {
             config,
             firmware: Cell::new(Firmware::UNKNOWN),
             terminator: Cell::new(None),
+            speed: Cell::new(0),
             silence: Cell::new(SILENCE),
             handles: Cell::new([None; IDS]),
             told: Cell::new([0; IDS]),
             current: Cell::new(None),
             lost: Cell::new(false),
             offline: Cell::new(false),
+            idle: Cell::new(false),
+            wired: Cell::new(false),
+            restart: Cell::new(None),
             network_time: Cell::new(None),
             pin_refused: Cell::new(false),
         }
+    }
+
+    /// Whether the modem is off the network at the moment, because credentials are being changed. It comes
+    /// back by itself when they are; a connect waits for that.
+    pub fn is_offline(&self) -> bool {
+        self.offline.get()
+    }
+
+    /// What the modem last said when it restarted; `None` when it never did, or did so without a word.
+    pub fn last_restart(&self) -> Option<Restart> {
+        self.restart.get()
     }
 
     /// A new life of the modem.
@@ -132,6 +178,17 @@ impl Nrf9160 {
         }
         self.handles.set(handles);
         self.told.set(told);
+    }
+
+    /// The modem has given this handle to `id`: whoever had it before is closed, though nothing was heard
+    /// of it, and must not close it again.
+    fn take_handle(&self, id: u8, handle: u8) {
+        for other in 0..IDS as u8 {
+            if self.handle(other) == Some(handle) {
+                self.set_handle(other, None);
+            }
+        }
+        self.set_handle(id, Some(handle));
     }
 
     fn knows(&self, handle: u8) -> bool {
@@ -231,7 +288,28 @@ impl Modem for Nrf9160 {
         if let Some(time) = dialect::network_time(line) {
             self.network_time.set(Some(time));
         }
-        dialect::line(line, asked)
+        let kind = dialect::line(line, asked);
+        if kind != Line::Urc(Urc::Restarted) {
+            return kind;
+        }
+        match dialect::restart(line) {
+            // The query that follows tells waking from a restart.
+            Some(Restart::Application) if self.idle.get() => Line::Urc(Urc::Booted),
+            restart => {
+                self.restart.set(restart.or(self.restart.get()));
+                kind
+            }
+        }
+    }
+
+    const WAKE_BY_KEY: bool = true;
+
+    async fn sleep(&self, at: At<'_>) -> Result<(), AtError> {
+        bring_up::idle(self, at).await
+    }
+
+    fn woken(&self) {
+        self.idle.set(false);
     }
 
     fn fetch_unit(&self) -> usize {
@@ -298,8 +376,9 @@ impl Modem for Nrf9160 {
         code
     }
 
-    async fn power_off(&self, _at: At<'_>) -> Result<(), AtError> {
-        Err(AtError::Unsupported)
+    /// System OFF, out of which only a pin leads back.
+    async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
+        bring_up::system_off(self, at).await
     }
 
     async fn set_power_saving(
@@ -380,6 +459,19 @@ impl Modem for Nrf9160 {
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
         credentials::list(self, at, found).await
+    }
+
+    async fn list_tag(
+        &self,
+        at: At<'_>,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        credentials::list_tag(self, at, tag, found).await
+    }
+
+    async fn elsewhere(&self, at: At<'_>, tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+        credentials::elsewhere(self, at, tag).await
     }
 
     async fn remove(

@@ -114,7 +114,7 @@ pub(crate) async fn open(
     match at.send(&Command::<CONNECT>::new("#XCONNECT", args)).await {
         Ok(_) => {}
         Err(AtError::Refused(code)) => {
-            bring_up::judge_loss(at).await;
+            bring_up::judge_loss(modem, at).await;
             return Err(ConnectError::Refused(refusal(code, config)));
         }
         Err(error) => return Err(error.into()),
@@ -184,6 +184,7 @@ fn refusal(code: Code, config: &TlsConfig) -> Refusal {
         Cause::CertificateExpired,
         Cause::NotTls,
         Cause::NoCommonSuite,
+        Cause::ChainTooLong,
         Cause::NetworkSlow,
     ]);
     let refusal = Refusal::new(code, causes);
@@ -211,7 +212,10 @@ async fn require_credentials(
     let mutual = config.has_client_certificate();
     for (kind, here) in Kind::ALL.into_iter().zip(present) {
         if !here && (kind == Kind::Ca || mutual) {
-            return Err(ConnectError::CredentialMissing(kind));
+            return Err(match credentials::elsewhere(modem, at, tag).await? {
+                Some(found) => ConnectError::CredentialElsewhere { kind, found },
+                None => ConnectError::CredentialMissing(kind),
+            });
         }
     }
     Ok(present[1] && present[2])
@@ -240,7 +244,7 @@ async fn create(modem: &Nrf9160, at: At<'_>, open: &Open<'_>) -> Result<u8, Conn
         }
         Err(error) => return Err(error.into()),
     };
-    modem.set_handle(open.id, Some(handle));
+    modem.take_handle(open.id, handle);
     modem.current.set(Some(handle));
     modem.lost.set(false);
     Ok(handle)
@@ -298,11 +302,16 @@ pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Res
     if is_text(at, transfer) {
         return send_text(modem, at, transfer, handle).await;
     }
-    if modem.firmware.get().has_handles() {
+    let sent = if modem.firmware.get().has_handles() {
         send_counted(at, transfer, handle).await
     } else {
         send_until_left(modem, at, transfer, handle).await
+    };
+    if let Err(AtError::Garbled) = sent {
+        // Up to 2.4 the modem leaves data mode by itself when it cannot send.
+        bring_up::judge_loss(modem, at).await;
     }
+    sent
 }
 
 /// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
@@ -420,9 +429,10 @@ async fn send_until_left(
         _ => return Err(AtError::Garbled),
     }
     // What could not be sent was dropped without a word (sheet 3).
-    let bits = poll(at, handle).await?;
-    if bits & (ERR | NVAL) != 0 {
-        return Err(AtError::Refused(Code::Plain));
+    if poll(at, handle).await? & (ERR | NVAL) != 0 {
+        // The next look for data finds out why, and whether it is the network: notices are not told in data
+        // mode.
+        return Ok(Sent::NotConnected);
     }
     // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
     // them.
@@ -467,12 +477,12 @@ pub(crate) async fn receive(
         match poll(at, handle).await {
             Ok(0) => return Ok(Received::Empty),
             Ok(bits) if bits & NVAL == 0 => bits,
-            Ok(_) | Err(AtError::Refused(_)) => return lost(at).await,
+            Ok(_) | Err(AtError::Refused(_)) => return lost(modem, at).await,
             Err(error) => return Err(error),
         }
     };
     match select(modem, at, handle).await {
-        Err(AtError::Refused(_)) => return lost(at).await,
+        Err(AtError::Refused(_)) => return lost(modem, at).await,
         selected => selected?,
     }
     let args = [
@@ -490,13 +500,13 @@ pub(crate) async fn receive(
         Ok(None) => Ok(Received::End),
         // Nothing yet, or broken: poll has told.
         Err(AtError::Refused(_)) if bits & (ERR | HUP | NVAL) == 0 => Ok(Received::Empty),
-        Err(AtError::Refused(_)) => broken(modem, at).await,
+        Err(AtError::Refused(_)) => broken(modem, at, bits).await,
         Err(error) => Err(error),
     }
 }
 
 /// The current socket is: why, where the firmware tells.
-async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+async fn broken(modem: &Nrf9160, at: At<'_>, bits: u8) -> Result<Received, AtError> {
     if modem.firmware.get().release().errno {
         let args = [Arg::Int(0), Arg::Int(SO_ERROR)];
         let command = Command::<QUICK>::new("#XSOCKETOPT", &args);
@@ -505,8 +515,13 @@ async fn broken(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
             Ok(_) | Err(AtError::Refused(_)) => {}
             Err(error) => return Err(error),
         }
+    } else if bits & (ERR | HUP | NVAL) == ERR {
+        // A peer that is gone, or LTE, hangs up (sheet 4.5): TLS alone has failed. After a handshake that
+        // stood, that is a record larger than its buffer (sheet 7.5). UNCONFIRMED which bits it sets.
+        bring_up::judge_loss(modem, at).await;
+        return Ok(Received::TooLarge);
     }
-    lost(at).await
+    lost(modem, at).await
 }
 
 async fn fetch(
@@ -517,8 +532,8 @@ async fn fetch(
     at.receive_payload(command, transfer).await
 }
 
-async fn lost(at: At<'_>) -> Result<Received, AtError> {
-    bring_up::judge_loss(at).await;
+async fn lost(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
+    bring_up::judge_loss(modem, at).await;
     Ok(Received::NotConnected)
 }
 

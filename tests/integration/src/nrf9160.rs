@@ -203,3 +203,28 @@ pub fn awkward() -> Vec<u8> {
     }
     bytes
 }
+
+/// A board that wires the modem's wake and reset pins.
+pub struct Wired(pub Simulator);
+
+impl Power for Wired {
+    fn has_power_key(&self) -> bool {
+        true
+    }
+
+    fn has_reset(&self) -> bool {
+        true
+    }
+
+    fn power_key(&mut self, pressed: bool) {
+        self.0.power_key(pressed);
+    }
+
+    fn reset(&mut self, asserted: bool) {
+        self.0.reset_pin(asserted);
+    }
+
+    fn status(&mut self) -> Option<bool> {
+        None
+    }
+}

@@ -133,9 +133,27 @@ impl Modem {
             .expect("a number");
         self.say(format!("\r\nOK\r\n\r\n+QSSLOPEN: {id},0\r\n"))
             .await;
+        self.opened(&command).await;
+        id
+    }
+
+    /// Says, when it is asked, that it has opened what this command wanted.
+    pub async fn opened(&mut self, open: &str) {
+        let (_, arguments) = open.split_once('=').expect("arguments");
+        let arguments: Vec<_> = arguments.split(',').collect();
+        let [pdp, context, id, _, port, mode] = arguments[..] else {
+            panic!("no open: {open}")
+        };
+        // Not where data is pushed.
+        if mode == "0" {
+            self.expect(&format!("AT+QSSLSTATE={id}")).await;
+            self.say(format!(
+                "\r\n+QSSLSTATE: {id},\"SSLClient\",\"10.0.0.2\",{port},0,2,{pdp},{id},{mode},\"uart1\",{context}\r\n\r\nOK\r\n"
+            ))
+            .await;
+        }
         // The application sees its socket before the script goes on.
         Timer::after_millis(1).await;
-        id
     }
 
     /// Through the marker of an upload, up to and including the `AT+QFUPL` of the upload itself, which

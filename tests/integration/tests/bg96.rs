@@ -105,7 +105,11 @@ fn open_writes_exactly_these_lines() {
                 "AT+QSSLCFG=\"ignorelocaltime\",0,0",
                 "AT+QSSLCFG=\"negotiatetime\",0,60",
                 "AT+QSSLCFG=\"sni\",0,1",
+                "AT+QSSLCFG=\"sslversion\",0;+QSSLCFG=\"ciphersuite\",0;+QSSLCFG=\"cacert\",0\
+                 ;+QSSLCFG=\"clientcert\",0;+QSSLCFG=\"clientkey\",0;+QSSLCFG=\"seclevel\",0\
+                 ;+QSSLCFG=\"ignorelocaltime\",0;+QSSLCFG=\"sni\",0",
                 "AT+QSSLOPEN=1,0,0,\"broker.sectag.test\",8883,0",
+                "AT+QSSLSTATE=0",
             ]
         );
     });
@@ -133,7 +137,8 @@ fn second_open_writes_all_of_it_again() {
                         .collect::<Vec<_>>()
                 };
                 assert_eq!(lines(&first), lines(&second));
-                assert_eq!(lines(&second).len(), 8);
+                // Eight that are written, and the query.
+                assert_eq!(lines(&second).len(), 9);
             })
             .await;
     });

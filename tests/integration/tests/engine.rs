@@ -182,10 +182,8 @@ fn open_result_counts_in_the_same_burst_as_ok_and_late() {
                 async |uart| {
                     let mut modem = Modem::new(uart, chunk);
                     modem.bring_up().await;
-                    assert_eq!(
-                        modem.until_open().await,
-                        "AT+QSSLOPEN=1,0,0,\"broker.test\",8883,0"
-                    );
+                    let open = modem.until_open().await;
+                    assert_eq!(open, "AT+QSSLOPEN=1,0,0,\"broker.test\",8883,0");
                     if delay == 0 {
                         modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n").await;
                     } else {
@@ -193,6 +191,7 @@ fn open_result_counts_in_the_same_burst_as_ok_and_late() {
                         Timer::after_millis(delay).await;
                         modem.say("\r\n+QSSLOPEN: 0,0\r\n").await;
                     }
+                    modem.opened(&open).await;
                     modem.rest().await;
                 },
                 async |bench| {
@@ -214,11 +213,10 @@ fn refused_open_is_closed_before_its_id_is_used_again() {
             modem.until_open().await;
             modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,566\r\n").await;
             modem.answer("AT+QSSLCLOSE=0,3", "\r\nOK\r\n").await;
-            assert_eq!(
-                modem.until_open().await,
-                "AT+QSSLOPEN=1,0,1,\"broker.test\",8883,0"
-            );
+            let open = modem.until_open().await;
+            assert_eq!(open, "AT+QSSLOPEN=1,0,1,\"broker.test\",8883,0");
             modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 1,0\r\n").await;
+            modem.opened(&open).await;
             modem.rest().await;
         },
         async |bench| {

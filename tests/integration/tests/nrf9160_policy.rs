@@ -1,7 +1,9 @@
 //! What the nRF9160 refuses, and in which words, before anything is at risk.
 
+use embassy_time::Duration;
 use sectag::{
-    ConnectError, CredentialError, CredentialStore, Feature, Kind, Suites, Support, Tag, TlsConfig,
+    ConnectError, CredentialError, CredentialStore, Feature, Kind, RawError, Suites, Support, Tag,
+    TlsConfig,
 };
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, TLS, World, connect, label, options, provision, round_trip, usable,
@@ -171,4 +173,45 @@ fn sizes_are_checked_before_a_byte_is_sent() {
                 .await;
         });
     }
+}
+
+#[test]
+fn what_may_be_typed() {
+    virtually(async || {
+        let world = World::new(options(Nrf9160Profile::V2_5));
+        world
+            .attach(async |bench| {
+                bench.control.wait_up().await.unwrap();
+                let mut seen = 0;
+                let limit = Duration::from_secs(5);
+                bench
+                    .control
+                    .raw_at("AT%XMONITOR", limit, &mut |_| seen += 1)
+                    .await
+                    .unwrap();
+                assert_eq!(seen, 1);
+                world.modem.take_commands();
+                for line in [
+                    "AT%CMNG=0,1,0,\"x\"",
+                    "AT%XMONITOR;%CMNG=3,1,0",
+                    "AT%KEYGEN=1,2,0",
+                    "AT%JWT=0",
+                    "AT#XSEND",
+                    "AT#XSSOCKET=1,1,0,1,0",
+                    "AT#XSLEEP=2",
+                    "AT+CMGS=1",
+                    "AT+CMEE=0",
+                    "AT+CFUN=0",
+                    "AT+IPR=9600",
+                ] {
+                    let refused = bench.control.raw_at(line, limit, &mut |_| {}).await;
+                    assert!(
+                        matches!(refused, Err(RawError::Forbidden { .. })),
+                        "{line}: {refused:?}"
+                    );
+                }
+                assert!(world.modem.commands().is_empty());
+            })
+            .await;
+    });
 }

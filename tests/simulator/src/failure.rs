@@ -11,7 +11,8 @@ pub enum Failure {
     BrownOut,
     /// It neither listens nor speaks any more, until it is switched off by its power key, or reset.
     Hang,
-    /// It goes to PSM: says so, and is off until its power key is pressed.
+    /// It goes to PSM: says so, and is off until its power key is pressed (BG96); or its core sleeps, and its
+    /// application, AT interface and sockets stay (nRF9160).
     PowerSaving,
 }
 

@@ -54,6 +54,7 @@ mod clock;
 mod core;
 mod failure;
 mod fault;
+mod judge;
 mod network;
 mod nrf9160;
 mod options;
@@ -66,6 +67,7 @@ pub mod transport;
 pub use self::core::Script;
 pub use failure::{After, Failure};
 pub use fault::{FAULTS, fault};
+pub use judge::{Judge, Judged, Shown};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
 };

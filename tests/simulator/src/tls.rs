@@ -3,20 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    SupportedProtocolVersion,
-};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore, SupportedProtocolVersion};
 use time::OffsetDateTime;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::judge::{Judge, Judged, Shown};
 use crate::network::Stream;
 
 /// How far the server is checked.
@@ -88,12 +86,13 @@ fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
         settings.chain_limit,
         &provider,
     )?;
+    let verifier = Arc::new(Judged::new(verifier, provider.clone()));
     let builder =
         ClientConfig::builder_with_details(provider, Arc::new(FixedTime(unix_time(settings.now))))
             .with_protocol_versions(settings.versions)
             .map_err(|error| error.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
+            .with_custom_certificate_verifier(verifier);
     let mut config = match settings.client {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => builder
@@ -165,7 +164,6 @@ struct Verifier {
     dates: bool,
     name: bool,
     chain_limit: usize,
-    provider: Arc<CryptoProvider>,
 }
 
 impl Verifier {
@@ -175,14 +173,12 @@ impl Verifier {
         chain_limit: usize,
         provider: &Arc<CryptoProvider>,
     ) -> TlsResult<Self> {
-        let provider = provider.clone();
         let ServerCheck::Chain { ca, dates, name } = check else {
             return Ok(Self {
                 chain: None,
                 dates: false,
                 name: false,
                 chain_limit,
-                provider,
             });
         };
         let mut roots = RootCertStore::empty();
@@ -197,38 +193,31 @@ impl Verifier {
             dates,
             name,
             chain_limit,
-            provider,
         })
     }
 }
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let length: usize = intermediates
+impl Judge for Verifier {
+    fn judge(&self, shown: Shown<'_>) -> Result<(), Error> {
+        let length: usize = shown
+            .intermediates
             .iter()
             .map(|certificate| certificate.len())
             .sum();
-        if end_entity.len() + length > self.chain_limit {
+        if shown.end_entity.len() + length > self.chain_limit {
             return Err(Error::General(LONG_CHAIN.into()));
         }
         let Some(chain) = &self.chain else {
-            return Ok(ServerCertVerified::assertion());
+            return Ok(());
         };
-        let mut moment = now;
+        let mut moment = shown.now;
         // Each certificate of the chain can move the moment once or twice; one that never fits all is refused.
         for _ in 0..8 {
             match chain.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
+                shown.end_entity,
+                shown.intermediates,
+                shown.name,
+                shown.ocsp_response,
                 moment,
             ) {
                 Err(Error::InvalidCertificate(CertificateError::ExpiredContext {
@@ -247,36 +236,10 @@ impl ServerCertVerifier for Verifier {
                 Err(Error::InvalidCertificate(
                     CertificateError::NotValidForName
                     | CertificateError::NotValidForNameContext { .. },
-                )) if !self.name => return Ok(ServerCertVerified::assertion()),
-                verdict => return verdict,
+                )) if !self.name => return Ok(()),
+                verdict => return verdict.map(drop),
             }
         }
         Err(Error::InvalidCertificate(CertificateError::Expired))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
     }
 }

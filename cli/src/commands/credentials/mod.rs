@@ -1,65 +1,33 @@
 //! `sectag credentials`: what is stored in the modem, by tag.
 
+mod csr;
+mod files;
 mod rotate;
 mod verify;
 
 use sectag::modem::Modem;
-use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Sockets, Stored, Tag};
+use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Stored, Tag};
 
+use self::files::Filed;
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
-use crate::credential_file::{self, CredentialFile};
 use crate::hints::{self, Failure};
 use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{self, Job, Session};
 
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     match args {
-        Credentials::Store(args) => {
-            let files = credential_file::read(args.files.paths(), args.modem.modem).await?;
-            let job = Store {
-                args,
-                files,
-                report,
-            };
-            session::run(&args.modem, report, job).await
-        }
-        Credentials::List(args) => session::run(&args.modem, report, List { args, report }).await,
-        Credentials::Verify(args) => verify::run(args, report).await,
-        Credentials::Remove(args) => {
-            session::run(&args.modem, report, Remove { args, report }).await
-        }
-        Credentials::Rotate(args) => rotate::run(args, report).await,
-        Credentials::Csr(args) => Err(Failure::new(format!(
-            "a {} makes no keys, so it cannot make a signing request either",
-            args.modem.modem.as_str()
-        ))
-        .hint("make both on this computer: openssl req -new -newkey rsa:2048 -noenc -keyout client.key -out client.csr")
-        .hint(format!(
-            "when the CA has signed it, store key and certificate: sectag credentials store --tag {} --cert client.pem --key client.key",
-            args.tag
-        ))),
+        Credentials::Store(args) => files::run(args, report).await,
+        Credentials::List(args) => session::run(&args.modem, report, args).await,
+        Credentials::Verify(args) => files::run(args, report).await,
+        Credentials::Remove(args) => session::run(&args.modem, report, args).await,
+        Credentials::Rotate(args) => files::run(args, report).await,
+        Credentials::Csr(args) => csr::run(args, report).await,
     }
 }
 
-struct Store<'a> {
-    args: &'a StoreCredentials,
-    files: Vec<CredentialFile>,
-    report: &'a Report,
-}
-
-impl Job for Store<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        _sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self {
-            args,
-            files,
-            report,
-        } = self;
+impl Job for Filed<'_, StoreCredentials> {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (Self { args, files }, control, report) = (self, session.control, session.report);
         let tag = args.tag;
         for file in &files {
             let kind = file.kind;
@@ -98,20 +66,9 @@ impl Job for Store<'_> {
     }
 }
 
-struct List<'a> {
-    args: &'a ListCredentials,
-    report: &'a Report,
-}
-
-impl Job for List<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        _sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self { args, report } = self;
+impl Job for &ListCredentials {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (args, control, report) = (self, session.control, session.report);
         let found = stored(control, args.tag).await?;
         if found.is_empty() {
             match args.tag {
@@ -139,8 +96,11 @@ impl Job for List<'_> {
             let place = stored
                 .place
                 .map_or_else(String::new, |place| format!("\t{place}"));
+            let unread = stored
+                .elsewhere
+                .map_or_else(String::new, |found| format!("\tnot read: {found}"));
             report.result(
-                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}"),
+                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{unread}"),
                 |object| {
                     let object = object.number("tag", tag.0.into()).text("kind", word(kind));
                     let object = match len {
@@ -149,6 +109,10 @@ impl Job for List<'_> {
                     };
                     let object = match stored.place {
                         Some(place) => object.number("place", place.into()),
+                        None => object,
+                    };
+                    let object = match stored.elsewhere {
+                        Some(found) => object.text("not_read", &found.to_string()),
                         None => object,
                     };
                     match &digest {
@@ -162,21 +126,12 @@ impl Job for List<'_> {
     }
 }
 
-struct Remove<'a> {
-    args: &'a RemoveCredentials,
-    report: &'a Report,
-}
-
-impl Job for Remove<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        _sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self { args, report } = self;
-        let found = stored(control, Some(args.tag)).await?;
+impl Job for &RemoveCredentials {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (args, control, report) = (self, session.control, session.report);
+        let mut found = stored(control, Some(args.tag)).await?;
+        // What this firmware's TLS does not read is not its to remove.
+        found.retain(|stored| stored.elsewhere.is_none());
         if found.is_empty() {
             report.note(&format!("nothing is stored under tag {}", args.tag));
         }
@@ -201,14 +156,12 @@ async fn stored<M: Modem>(
     only: Option<Tag>,
 ) -> Result<Vec<Stored>, Failure> {
     let mut found = Vec::new();
-    control
-        .list(&mut |entry| {
-            if only.is_none_or(|tag| tag == entry.tag) {
-                found.push(entry);
-            }
-        })
-        .await
-        .map_err(|error| hints::credential("listing the credentials", &error))?;
+    let mut keep = |entry| found.push(entry);
+    let listed = match only {
+        Some(tag) => control.list_tag(tag, &mut keep).await,
+        None => control.list(&mut keep).await,
+    };
+    listed.map_err(|error| hints::credential("listing the credentials", &error))?;
     found.sort_by_key(|entry| entry.tag);
     Ok(found)
 }

@@ -1,42 +1,15 @@
 use sectag::modem::Modem;
-use sectag::{Control, CredentialStore, RotateError, Sockets};
+use sectag::{CredentialStore, RotateError};
 
+use super::files::Filed;
 use crate::args::{RotateCredentials, TlsArgs};
-use crate::commands::secure;
-use crate::credential_file::{self, CredentialFile};
+use crate::credential_file;
 use crate::hints::{self, Failure};
-use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{Job, Session};
 
-pub(super) async fn run(args: &RotateCredentials, report: &Report) -> Result<(), Failure> {
-    let files = credential_file::read(args.files.paths(), args.modem.modem).await?;
-    let job = Rotate {
-        args,
-        files,
-        report,
-    };
-    session::run(&args.modem, report, job).await
-}
-
-struct Rotate<'a> {
-    args: &'a RotateCredentials,
-    files: Vec<CredentialFile>,
-    report: &'a Report,
-}
-
-impl Job for Rotate<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self {
-            args,
-            files,
-            report,
-        } = self;
+impl Job for Filed<'_, RotateCredentials> {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (Self { args, files }, control, report) = (self, session.control, session.report);
         let (old, new) = (args.tag, args.new_tag);
         let probe = async || {
             let tls = TlsArgs {
@@ -45,8 +18,7 @@ impl Job for Rotate<'_> {
                 accept_missing: args.accept_missing.clone(),
             };
             let server = (args.server.host.as_str(), args.server.port);
-            let socket =
-                secure(control, sockets, (&args.modem, &tls), server, None, report).await?;
+            let socket = session.secure(&tls, server, None).await?;
             // It has served its purpose; a close that fails is the driver's to repeat.
             let _ = socket.close().await;
             Ok(())

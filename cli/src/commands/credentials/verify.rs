@@ -1,42 +1,15 @@
 use sectag::modem::Modem;
-use sectag::{Comparison, Control, CredentialStore, Sockets};
+use sectag::{Comparison, CredentialStore};
 
+use super::files::Filed;
 use super::word;
 use crate::args::VerifyCredentials;
-use crate::credential_file::{self, CredentialFile};
 use crate::hints::{self, Failure};
-use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::{Job, Session};
 
-pub(super) async fn run(args: &VerifyCredentials, report: &Report) -> Result<(), Failure> {
-    let files = credential_file::read(args.files.paths(), args.modem.modem).await?;
-    let job = Verify {
-        args,
-        files,
-        report,
-    };
-    session::run(&args.modem, report, job).await
-}
-
-struct Verify<'a> {
-    args: &'a VerifyCredentials,
-    files: Vec<CredentialFile>,
-    report: &'a Report,
-}
-
-impl Job for Verify<'_> {
-    type Output = ();
-
-    async fn run<M: Modem>(
-        self,
-        control: Control<'_, M>,
-        _sockets: Sockets<'_, M>,
-    ) -> Result<(), Failure> {
-        let Self {
-            args,
-            files,
-            report,
-        } = self;
+impl Job for Filed<'_, VerifyCredentials> {
+    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let (Self { args, files }, control, report) = (self, session.control, session.report);
         let tag = args.tag;
         let mut wrong = Vec::new();
         for file in &files {

@@ -123,12 +123,13 @@ fn verification_written(commands: &[String]) -> Result<(), String> {
     let context = commands[last].split(',').nth(1).ok_or("no context")?;
     let since = commands[..last].iter().rposition(is_open).unwrap_or(0);
     for (key, value) in VERIFICATION {
-        let start = format!("AT+QSSLCFG=\"{key}\",{}", meaning(context));
+        // With a value, for without it is a query.
+        let start = format!("AT+QSSLCFG=\"{key}\",{},", meaning(context));
         let line = commands[since..last]
             .iter()
             .rev()
             .find(|line| meaning(line).starts_with(&start.to_ascii_lowercase()));
-        let wanted = format!("{start},{value}");
+        let wanted = format!("{start}{value}");
         if line.is_none_or(|line| meaning(line) != meaning(&wanted)) {
             return Err(format!("connected with {line:?} instead of {wanted:?}"));
         }

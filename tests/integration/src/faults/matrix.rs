@@ -38,7 +38,7 @@ pub fn matrix(subject: &impl Subject, phase: Phase) {
         let attempt = run(subject, &golden, case);
         let row = table.entry((case.side, case.fault)).or_default();
         row[0] += 1;
-        row[1] += usize::from(attempt.succeeded);
+        row[1] += usize::from(attempt.succeeded && attempt.violations.is_empty());
         worst = worst.max((attempt.reconnected, Some(case)));
         if attempt.violations.is_empty() {
             continue;

@@ -59,6 +59,8 @@ enum Power {
     /// `Ready` comes at this instant.
     Booting(Instant),
     On,
+    /// The application hangs: nothing is heard or said until a reset.
+    Hung,
 }
 
 /// What the serial channel is used for.
@@ -172,7 +174,7 @@ impl Nrf9160 {
             let power = self.power.get();
             let changed = self.core.until(|| self.power.get() != power);
             match power {
-                Power::Off { .. } => {
+                Power::Off { .. } | Power::Hung => {
                     select(changed, self.deaf()).await;
                 }
                 Power::Booting(at) => {
@@ -368,6 +370,7 @@ impl Nrf9160 {
         }
         let holds = self.options.profile.serial_modem;
         match self.mode.get() {
+            _ if self.power.get() != Power::On => {}
             Mode::Idle => {
                 let held = &mut self.state.borrow_mut().held;
                 let room = IDLE_RING - held.len().min(IDLE_RING);
@@ -395,6 +398,7 @@ impl Nrf9160 {
     fn may_speak(&self) -> bool {
         let polite = self.options.profile.serial_modem;
         match self.mode.get() {
+            _ if self.power.get() != Power::On => false,
             Mode::Idle => false,
             Mode::Data => true,
             Mode::Executing => !polite,
@@ -599,9 +603,12 @@ impl Modem for Nrf9160 {
             Failure::Reset | Failure::BrownOut => self.reboot(),
             // The modem core's own words for it (sheet 1.5).
             Failure::PoweredDown => self.crash(),
-            Failure::Hang | Failure::PowerSaving => {
-                panic!("{failure:?} is not modelled for the nRF9160")
+            Failure::Hang => {
+                self.power.set(Power::Hung);
+                self.core.touch();
             }
+            // PSM is the modem core's; its application, AT and sockets stay (sheet 2).
+            Failure::PowerSaving => self.urc("%XMODEMSLEEP: 1,3600000"),
         }
         self.failed_at.set(Some(Instant::now()));
     }
@@ -633,7 +640,7 @@ impl Modem for Nrf9160 {
     }
 
     fn status_pin(&self) -> bool {
-        self.power.get() == Power::On
+        matches!(self.power.get(), Power::On | Power::Hung)
     }
 
     fn indicate_pin(&self) -> bool {

@@ -93,6 +93,8 @@ pub struct Nrf9160Options {
     pub record_at_a_time: bool,
     /// Records above the limit.
     pub oversized: OversizedRecord,
+    /// A record that is too large makes poll report HUP too, as a peer that is gone does. UNCONFIRMED.
+    pub tls_failure_hangs_up: bool,
     /// Largest record of the modem's TLS (sheet 7.5).
     pub modem_record_limit: usize,
     /// Largest certificate chain of a server for the modem's TLS; a longer one crashes the modem core (sheet 7.5).
@@ -164,6 +166,7 @@ impl Default for Nrf9160Options {
             reported_suite: None,
             record_at_a_time: true,
             oversized: OversizedRecord::Breaks,
+            tls_failure_hangs_up: false,
             modem_record_limit: 2048,
             modem_chain_limit: 4096,
             abrupt_end_breaks: false,

@@ -107,6 +107,8 @@ pub(super) struct Socket {
     pub(super) automatic: Automatic,
     /// IN will be reported once without data.
     early_in: bool,
+    /// A failure of TLS alone looks like a hang-up.
+    hangs_up: bool,
 }
 
 impl Socket {
@@ -131,6 +133,7 @@ impl Socket {
             told: 0,
             automatic: Automatic::default(),
             early_in: false,
+            hangs_up: false,
         }
     }
 
@@ -164,6 +167,8 @@ impl Socket {
             Phase::Connected => {}
             // Sheet 5: the value is 17 if IN is polled.
             Phase::Closed => bits |= HUP | IN,
+            // Sheet 4.5: HUP is a peer that is gone, or LTE; ERR is EIO.
+            Phase::Broken(EMSGSIZE) if !self.hangs_up => bits |= ERR,
             Phase::Broken(_) => bits |= ERR | HUP,
         }
         bits
@@ -257,6 +262,7 @@ impl Nrf9160 {
             socket.phase = Phase::Connected;
             socket.suite = suite;
             socket.early_in = self.options.early_in && socket.is_tls();
+            socket.hangs_up = self.options.tls_failure_hangs_up;
         }
         self.pump(socket.clone(), channel);
         Ok(())

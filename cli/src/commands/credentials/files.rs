@@ -1,0 +1,42 @@
+use crate::args::{
+    CredentialFiles, ModemArgs, RotateCredentials, StoreCredentials, VerifyCredentials,
+};
+use crate::credential_file::{self, CredentialFile};
+use crate::hints::Failure;
+use crate::report::Report;
+use crate::session::{self, Job};
+
+/// A command with the files that it names, as they were before the modem was touched.
+pub(super) struct Filed<'a, A> {
+    pub(super) args: &'a A,
+    pub(super) files: Vec<CredentialFile>,
+}
+
+/// Options of a command about files.
+pub(super) trait FileArgs {
+    fn modem(&self) -> &ModemArgs;
+    fn files(&self) -> &CredentialFiles;
+}
+
+macro_rules! file_args {
+    ($($args:ty),+) => {
+        $(impl FileArgs for $args {
+            fn modem(&self) -> &ModemArgs {
+                &self.modem
+            }
+            fn files(&self) -> &CredentialFiles {
+                &self.files
+            }
+        })+
+    };
+}
+file_args!(RotateCredentials, StoreCredentials, VerifyCredentials);
+
+pub(super) async fn run<'a, A: FileArgs>(args: &'a A, report: &Report) -> Result<(), Failure>
+where
+    Filed<'a, A>: Job,
+{
+    let modem = args.modem();
+    let files = credential_file::read(args.files().paths(), modem.modem).await?;
+    session::run(modem, report, Filed { args, files }).await
+}
