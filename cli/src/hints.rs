@@ -202,18 +202,16 @@ pub(crate) fn unsuitable(what: &str, reason: &dyn std::fmt::Display) -> Failure 
     }
 }
 
+const PATCHED: &str = "in this tool, --patched-native declares a build with the fix";
+
 /// To no server whatever.
 pub(crate) fn connect_at_all(error: &ConnectError) -> Failure {
     let doing = "cannot connect to any server";
     match error {
-        ConnectError::Firmware { reason } => firmware(doing, reason),
+        ConnectError::Firmware { reason } => unsuitable(doing, reason).hint(PATCHED),
         ConnectError::Lacks(feature) => lacks(doing, *feature),
         other => Failure::new(format!("{doing}: {other}")),
     }
-}
-
-fn firmware(doing: &str, reason: &str) -> Failure {
-    unsuitable(doing, &reason).hint("in this tool, --patched-native declares a build with the fix")
 }
 
 pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
@@ -247,7 +245,9 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
             Failure::new(format!("{doing}: tag {tag} holds no {kind}"))
                 .hint(target.store_one(*kind))
         }
-        ConnectError::Firmware { reason } => firmware(&doing, reason),
+        // The demo has no such build to declare.
+        ConnectError::Firmware { reason } if target.modem.is_none() => unsuitable(&doing, reason),
+        ConnectError::Firmware { reason } => unsuitable(&doing, reason).hint(PATCHED),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
         ConnectError::Lacks(feature) => lacks(&doing, *feature),
         ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),

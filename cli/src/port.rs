@@ -1,13 +1,20 @@
 //! The port to the modem: a serial device, a pseudo terminal, or a TCP connection.
 
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::str::FromStr;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use sectag::Power;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_serial::{DataBits, FlowControl, Parity, SerialPortBuilderExt, StopBits};
+use tokio_serial::{
+    DataBits, FlowControl, Parity, SerialPort, SerialPortBuilderExt, SerialStream, StopBits,
+};
 
 use crate::hints::{self, Failure};
 
@@ -47,17 +54,21 @@ pub(crate) async fn open(
     name: &PortName,
     baud: u32,
     flow_control: bool,
-) -> Result<Box<dyn Stream>, Failure> {
+) -> Result<(Box<dyn Stream>, Speed), Failure> {
     let opened = match name {
         PortName::Serial(device) => serial(device, baud, flow_control),
         PortName::Tcp(address) => tcp(address).await,
     };
-    opened.map_err(|error| hints::port(name, &error))
+    let (stream, port) = opened.map_err(|error| hints::port(name, &error))?;
+    let baud = Rc::new(Cell::new(baud));
+    Ok((stream, Speed { port, baud }))
 }
 
-fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Box<dyn Stream>> {
+type Opened = (Box<dyn Stream>, Option<Shared>);
+
+fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Opened> {
     // tokio-serial sets raw mode, and takes the device for itself.
-    let stream = tokio_serial::new(device, baud)
+    let stream: SerialStream = tokio_serial::new(device, baud)
         .data_bits(DataBits::Eight)
         .parity(Parity::None)
         .stop_bits(StopBits::One)
@@ -67,11 +78,112 @@ fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Box<dyn Str
             FlowControl::None
         })
         .open_native_async()?;
-    Ok(Box::new(stream))
+    let shared = Shared(Rc::new(RefCell::new(stream)));
+    Ok((Box::new(shared.clone()), Some(shared)))
 }
 
-async fn tcp(address: &str) -> io::Result<Box<dyn Stream>> {
+async fn tcp(address: &str) -> io::Result<Opened> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(Box::new(stream))
+    Ok((Box::new(stream), None))
+}
+
+/// One device for who reads and writes and for who sets its speed; none of them holds it longer than a poll.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<SerialStream>>);
+
+impl AsyncRead for Shared {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(cx)
+    }
+}
+
+/// The pins of the modem's that this computer has, none, and the speed of the port, which the driver may change to
+/// look for the modem; a TCP connection has none.
+pub(crate) struct Speed {
+    port: Option<Shared>,
+    baud: Rc<Cell<u32>>,
+}
+
+impl Speed {
+    /// What it is at any time.
+    pub(crate) fn baud(&self) -> Rc<Cell<u32>> {
+        self.baud.clone()
+    }
+}
+
+impl Power for Speed {
+    fn has_power_key(&self) -> bool {
+        false
+    }
+    fn has_reset(&self) -> bool {
+        false
+    }
+    fn power_key(&mut self, _pressed: bool) {}
+    fn reset(&mut self, _asserted: bool) {}
+    fn status(&mut self) -> Option<bool> {
+        None
+    }
+    fn set_speed(&mut self, baud: u32) -> bool {
+        let set = match &self.port {
+            Some(Shared(port)) => port.borrow_mut().set_baud_rate(baud).is_ok(),
+            None => false,
+        };
+        if set {
+            log::info!("the port is at {baud} baud");
+            self.baud.set(baud);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sectag_simulator::transport::open_pty;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_speed_of_a_serial_port_is_changed_while_it_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("modem");
+        let _pty = open_pty(&link).unwrap();
+        let name = PortName::Serial(link.to_str().unwrap().into());
+        let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap();
+        let port = |speed: &Speed| speed.port.as_ref().unwrap().0.borrow().baud_rate().unwrap();
+        assert_eq!((port(&speed), speed.baud().get()), (115_200, 115_200));
+        assert!(speed.set_speed(9600));
+        assert_eq!((port(&speed), speed.baud().get()), (9600, 9600));
+    }
+
+    #[tokio::test]
+    async fn a_tcp_connection_has_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let name = PortName::Tcp(listener.local_addr().unwrap().to_string());
+        let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap();
+        assert!(!speed.set_speed(9600));
+        assert_eq!(speed.baud().get(), 115_200);
+    }
 }

@@ -1,6 +1,8 @@
 //! Brings a modem up and does a job beside its runner.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, select};
@@ -9,7 +11,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Modem;
-use sectag::{Accepts, Control, NoPins, Power, Runner, Sockets, State};
+use sectag::{Accepts, Control, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
 
@@ -37,6 +39,8 @@ pub(crate) struct Session<'a, M> {
     /// What the user said about the modem.
     pub(crate) modem: &'a ModemArgs,
     pub(crate) report: &'a Report,
+    /// At which the port is now.
+    baud: Rc<Cell<u32>>,
 }
 
 /// What credentials the modem takes.
@@ -79,7 +83,8 @@ async fn attach<M: Modem>(
     report: &Report,
     work: impl AsyncFnOnce(Session<'_, M>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let port = port::open(&args.port, args.baud, args.flow_control).await?;
+    let (port, power) = port::open(&args.port, args.baud, args.flow_control).await?;
+    let baud = power.baud();
     let (reader, writer) = tokio::io::split(port);
     let mut state = State::<M, 1, RING, RING>::new(modem);
     if let Some(tap) = report.tap() {
@@ -90,13 +95,14 @@ async fn attach<M: Modem>(
         &mut state,
         FromTokio::new(reader),
         FromTokio::new(writer),
-        NoPins,
+        power,
     );
     let session = Session {
         control,
         sockets,
         modem: args,
         report,
+        baud,
     };
     beside(runner, work(session)).await
 }
@@ -126,7 +132,16 @@ impl<M: Modem> Session<'_, M> {
             self.report,
             &format!("{} is up and on the network", M::NAME),
         );
+        if let Some(baud) = self.other_speed() {
+            self.report
+                .note(&format!("it was found at {baud} baud: give --baud {baud}"));
+        }
         Ok(())
+    }
+
+    /// The speed at which the modem was found, where it is not the one that was given.
+    pub(crate) fn other_speed(&self) -> Option<u32> {
+        Some(self.baud.get()).filter(|baud| *baud != self.modem.baud)
     }
 
     /// The driver has asked the network already, at bring-up.
@@ -180,50 +195,44 @@ pub(crate) fn host_clock() -> Option<DateTime> {
     DateTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
+/// What the configurations of all modems have; each is a type of its own.
+macro_rules! configured {
+    ($config:expr, $args:expr, $report:expr) => {{
+        let mut config = $config;
+        if matches!($args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
+            config = config.keep_clock();
+        }
+        if let Some(apn) = &$args.apn {
+            config = config
+                .apn(leak(apn))
+                .map_err(|error| Failure::new(format!("--apn: {error}")))?;
+        }
+        if let Some(pin) = sim_pin($args, $report)? {
+            config = config
+                .pin(leak(&pin))
+                .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+        }
+        if $args.flow_control {
+            config = config.flow_control();
+        }
+        config
+    }};
+}
+
 fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
     if args.patched_native {
         return Err(Failure::new("--patched-native: a bg96 has no such build"));
     }
-    let mut config = Config::new();
-    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-        config = config.keep_clock();
-    }
-    if let Some(apn) = &args.apn {
-        config = config
-            .apn(leak(apn))
-            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-    }
-    if let Some(pin) = sim_pin(args, report)? {
-        config = config
-            .pin(leak(&pin))
-            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-    }
-    if args.flow_control {
-        config = config.flow_control();
-    }
-    Ok(config)
+    Ok(configured!(Config::new(), args, report))
 }
 
 fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::Config, Failure> {
-    let mut config = sectag_nrf9160::Config::new();
-    if matches!(args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-        config = config.keep_clock();
-    }
-    if let Some(apn) = &args.apn {
-        config = config
-            .apn(leak(apn))
-            .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-    }
-    if let Some(pin) = sim_pin(args, report)? {
-        config = config
-            .pin(leak(&pin))
-            .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-    }
+    let mut config = configured!(sectag_nrf9160::Config::new(), args, report);
     if args.patched_native {
         config = config.patched_native();
     }
     // TCP holds its sender back by itself.
-    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
+    if matches!(args.port, PortName::Tcp(_)) {
         config = config.flow_control();
     }
     Ok(config)

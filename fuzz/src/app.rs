@@ -8,37 +8,21 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag::{
-    CaScope, Check, Comparison, Control, CredentialStore, Digest, Kind, RawError, ServerName,
-    Socket, Sockets, Tag, TlsConfig,
+    Comparison, Control, CredentialStore, Digest, Kind, RawError, ServerName, Socket, Sockets, Tag,
 };
 
-use crate::bg96::Bg96;
 use crate::event::Event;
-use crate::stream;
+use crate::model::Model;
 
 const HOST: ServerName<'static> = match ServerName::new("broker.example") {
     Ok(name) => name,
     Err(_) => panic!("not a name"),
 };
-const TLS: TlsConfig = TlsConfig::new(Tag(1))
-    .client_certificate()
-    .ca_scope(CaScope::Private);
-/// Without a client certificate, and with a CA that anybody may have a certificate from.
-const PUBLIC: TlsConfig = TlsConfig::new(Tag(1));
 const FIRST_PORT: u32 = 1000;
 /// Two certificates of equal length, so that equal length is seen to be no proof.
 pub const CERTIFICATES: [&[u8]; 2] = [
     include_bytes!("../certificates/one.pem"),
     include_bytes!("../certificates/two.pem"),
-];
-/// What somebody types; the last three would break the driver.
-const RAW: [&str; 6] = [
-    "AT+CSQ",
-    "ATI;+CCLK?",
-    "AT+QFLST=\"*\"",
-    "AT+QSSLSEND=0,5",
-    "ATE1",
-    "AT+QSSLCFG=\"seclevel\",0,0",
 ];
 const TYPED_LIMIT: Duration = Duration::from_secs(5);
 
@@ -48,9 +32,9 @@ pub enum Action {
     Close,
     Compare,
     Connect,
-    /// Only the server proves who it is, and its name need not be checked.
+    /// Only the server proves who it is.
     ConnectOneSided,
-    /// The same without accepting what cannot be checked.
+    /// With what must be refused.
     ConnectUnaccepted,
     Digest,
     Drop,
@@ -108,10 +92,10 @@ struct Connection<'a> {
     written: usize,
 }
 
-pub struct App<'a> {
-    control: Control<'a, sectag_bg96::Bg96>,
-    sockets: Sockets<'a, sectag_bg96::Bg96>,
-    modem: &'a Bg96<'a>,
+pub struct App<'a, M: Model> {
+    control: Control<'a, M::Driver>,
+    sockets: Sockets<'a, M::Driver>,
+    modem: &'a M,
     /// The tag whose credentials it stores.
     tag: u32,
     actions: RefCell<VecDeque<Action>>,
@@ -123,11 +107,11 @@ pub struct App<'a> {
     succeeded: Cell<bool>,
 }
 
-impl<'a> App<'a> {
+impl<'a, M: Model> App<'a, M> {
     pub fn new(
-        control: Control<'a, sectag_bg96::Bg96>,
-        sockets: Sockets<'a, sectag_bg96::Bg96>,
-        modem: &'a Bg96<'a>,
+        control: Control<'a, M::Driver>,
+        sockets: Sockets<'a, M::Driver>,
+        modem: &'a M,
         tag: u32,
     ) -> Self {
         Self {
@@ -209,13 +193,9 @@ impl<'a> App<'a> {
                 *connection = None;
                 let port = self.modem.next_port(FIRST_PORT);
                 let mutual = action == Action::Connect;
-                let tls = if mutual {
-                    TLS
-                } else {
-                    PUBLIC.dangerous().accept_missing(Check::Name)
-                };
+                let tls = M::tls(mutual);
                 let socket = self.sockets.connect(HOST, port as u16, &tls).await.ok()?;
-                self.check_verified(port, mutual);
+                self.modem.check_verified(port, mutual);
                 *connection = Some(Connection {
                     socket,
                     port,
@@ -225,11 +205,8 @@ impl<'a> App<'a> {
             }
             Action::ConnectUnaccepted => {
                 let port = self.modem.next_port(FIRST_PORT);
-                let refused = self.sockets.connect(HOST, port as u16, &PUBLIC).await;
-                assert!(
-                    refused.is_err(),
-                    "the name is not checked, and was not accepted"
-                );
+                let refused = self.sockets.connect(HOST, port as u16, &M::refused()).await;
+                assert!(refused.is_err(), "it asks for what is not checked");
             }
             Action::Drop => *connection = None,
             Action::Close => {
@@ -244,7 +221,7 @@ impl<'a> App<'a> {
             }
             Action::Write(count) => {
                 let connection = connection.as_mut()?;
-                let bytes = stream::bytes(!connection.port, connection.written, count);
+                let bytes = M::stream(!connection.port, connection.written, count);
                 let count = connection.socket.write(&bytes).await.ok()?;
                 assert!(count > 0, "write returned 0");
                 connection.written += count;
@@ -263,7 +240,7 @@ impl<'a> App<'a> {
                     Timer::after_millis(1).await;
                     return None;
                 }
-                let expected = stream::bytes(connection.port, connection.read, count);
+                let expected = M::stream(connection.port, connection.read, count);
                 if self.modem.rx_counts(connection.port) {
                     assert!(
                         buf[..count] == expected,
@@ -277,7 +254,7 @@ impl<'a> App<'a> {
                 connection.read += count;
             }
             Action::Store(len) => {
-                let content = stream::bytes(self.tag, 0, len);
+                let content = M::content(self.tag, len);
                 self.control
                     .store_unchecked(tag, Kind::ClientCertificate, &content[..])
                     .await
@@ -320,11 +297,15 @@ impl<'a> App<'a> {
             Action::PowerOff => drop(self.control.power_off().await.ok()?),
             Action::PowerOn => self.control.power_on(),
             Action::Raw(which) => {
-                let command = RAW[which % RAW.len()];
+                let command = M::RAW[which % M::RAW.len()];
                 let mut lines = |_: &[u8]| {};
                 let result = self.control.raw_at(command, TYPED_LIMIT, &mut lines).await;
                 let forbidden = matches!(result, Err(RawError::Forbidden { .. }));
-                assert_eq!(forbidden, which % RAW.len() >= 3, "{command}: {result:?}");
+                assert_eq!(
+                    forbidden,
+                    which % M::RAW.len() >= 3,
+                    "{command}: {result:?}"
+                );
                 result.ok()?;
             }
             Action::List => self.control.list(&mut |_| {}).await.ok()?,
@@ -350,44 +331,6 @@ impl<'a> App<'a> {
             return None;
         }
         files.get(&format!("st{}.ca", self.tag)).cloned()
-    }
-
-    /// For the open of `port` every setting was sent that verification depends on, whatever the modem
-    /// has said meanwhile.
-    fn check_verified(&self, port: u32, mutual: bool) {
-        let lines = self.modem.tls_lines();
-        let open = format!(",\"broker.example\",{port},");
-        let at = lines.iter().rposition(|line| line.contains(&open));
-        let at = at.expect("an open was sent");
-        let context = lines[at].split(',').nth(1).expect("a context");
-        let again = format!("AT+QSSLOPEN=1,{context},");
-        let before = lines[..at]
-            .iter()
-            .rposition(|line| line.starts_with(&again));
-        let sent = &lines[before.map_or(0, |before| before + 1)..at];
-        let level = if mutual { "2" } else { "1" };
-        let mut wanted = vec![
-            ("sslversion", "3"),
-            ("ciphersuite", "0XC02F"),
-            ("cacert", "\"st1.ca\""),
-            ("seclevel", level),
-            ("ignorelocaltime", "0"),
-            ("sni", "1"),
-        ];
-        if mutual {
-            wanted.extend([("clientcert", "\"st1.crt\""), ("clientkey", "\"st1.key\"")]);
-        }
-        for (key, value) in wanted {
-            let start = format!("AT+QSSLCFG=\"{key}\",{context},");
-            let last = sent.iter().rev().find_map(|line| line.strip_prefix(&start));
-            assert_eq!(last, Some(value), "port {port}: {key} in {sent:?}");
-        }
-        if !self.modem.has_lied() {
-            let accepted = self.modem.opened_with(port).expect("the modem saw it");
-            for key in ["cacert", "seclevel"] {
-                assert!(accepted.contains(key), "port {port}: {key} was refused");
-            }
-        }
     }
 
     /// Everything written was reported as taken by the modem.

@@ -5,7 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use embassy_time::{Duration, Instant, with_timeout};
+use sectag::{CaScope, Check, Tag, TlsConfig};
 
+use crate::model::{Input, Model};
 use crate::stream;
 use crate::uart::Pipe;
 
@@ -87,13 +89,6 @@ struct Connection {
     context: u32,
 }
 
-/// What the driver sent.
-pub enum Input {
-    Command(String),
-    /// The announced bytes are complete.
-    Payload,
-}
-
 impl<'a> Bg96<'a> {
     pub fn new(from_host: &'a Pipe, to_host: &'a Pipe) -> Self {
         Self {
@@ -120,27 +115,6 @@ impl<'a> Bg96<'a> {
         }
     }
 
-    /// It refuses this key from now on, or no longer.
-    pub fn toggle_key(&self, key: &'static str) {
-        let mut refused = self.refused_keys.borrow_mut();
-        if !refused.remove(key) {
-            refused.insert(key);
-        }
-    }
-
-    /// The next opens fail with this number.
-    pub fn fail_opens(&self, count: usize, result: u16) {
-        self.open_results
-            .borrow_mut()
-            .extend(std::iter::repeat_n(result, count));
-    }
-
-    /// From now on opens succeed and every key is known.
-    pub fn behave(&self) {
-        self.open_results.borrow_mut().clear();
-        self.refused_keys.borrow_mut().clear();
-    }
-
     /// Which keys it accepted for the open of `port`, if it has seen that.
     pub fn opened_with(&self, port: u32) -> Option<BTreeSet<String>> {
         self.opened_with.borrow().get(&port).cloned()
@@ -149,65 +123,6 @@ impl<'a> Bg96<'a> {
     /// What the driver has sent of TLS contexts and opens.
     pub fn tls_lines(&self) -> Vec<String> {
         self.from_host.tls_lines()
-    }
-
-    /// A port for a new connection.
-    pub fn next_port(&self, first: u32) -> u32 {
-        let port = first.max(self.newest_port.get() + 1);
-        self.newest_port.set(port);
-        port
-    }
-
-    pub fn rx_counts(&self, port: u32) -> bool {
-        port >= self.rx_void_below.get()
-    }
-
-    pub fn tx_counts(&self, port: u32) -> bool {
-        port >= self.tx_void_below.get()
-    }
-
-    pub fn has_lied(&self) -> bool {
-        self.lied.get()
-    }
-
-    /// How much the peer of `port` has received; `None` when that is not what was written.
-    pub fn received(&self, port: u32) -> Option<usize> {
-        let junk = self.junk.borrow().contains(&port);
-        (!junk).then(|| self.received.borrow().get(&port).copied().unwrap_or(0))
-    }
-
-    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        self.files.borrow().clone()
-    }
-
-    /// Says what the modem would not say here.
-    pub fn lie(&self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.lied.set(true);
-        let waits = |name: &[u8]| {
-            let begun = self.line.borrow();
-            let taken = match &*self.mode.borrow() {
-                Mode::Lines => false,
-                // A command that was taken for data.
-                Mode::File { content, .. } | Mode::Send { content, .. } => has(content, name),
-            };
-            self.from_host.is_writing()
-                || taken
-                || has(&begun, name)
-                || self.from_host.contains(name)
-        };
-        let next = self.newest_port.get() + 1;
-        // What is pushed may come at any time.
-        if self.pushes() || waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
-            self.rx_void_below.set(next);
-        }
-        let sending = matches!(*self.mode.borrow(), Mode::Send { .. });
-        if waits(b"QSSLSEND") || sending || self.broken.get() == Some(Broken::Send) {
-            self.tx_void_below.set(next);
-        }
-        self.say(bytes);
     }
 
     fn pushes(&self) -> bool {
@@ -235,159 +150,12 @@ impl<'a> Bg96<'a> {
         }
     }
 
-    /// The peer of the `index`th connection sends; the modem tells of it if `notice`.
-    pub fn peer_sends(&self, index: usize, count: usize, notice: bool) {
-        let mut pushed = None;
-        if let Some((id, connection)) = self.sockets.borrow_mut().iter_mut().nth(index)
-            && connection.push
-        {
-            let data = stream::bytes(connection.port, connection.fetched, count);
-            connection.fetched += count;
-            let mut unit = format!("\r\n+QSSLURC: \"recv\",{id},{count}\r\n").into_bytes();
-            unit.extend(data);
-            unit.extend(b"\r\n");
-            pushed = Some(unit);
-        }
-        if let Some(unit) = pushed {
-            return self.unasked(&unit);
-        }
-        let id = self
-            .sockets
-            .borrow_mut()
-            .iter_mut()
-            .nth(index)
-            .map(|(&id, connection)| {
-                connection.available += count;
-                id
-            });
-        if let Some(id) = id.filter(|_| notice) {
-            self.urc(&format!("\r\n+QSSLURC: \"recv\",{id}\r\n"));
-        }
-    }
-
-    /// All peers send, and the modem tells of it.
-    pub fn all_peers_send(&self, count: usize) {
-        let connections = self.sockets.borrow().len();
-        for index in 0..connections {
-            self.peer_sends(index, count, true);
-        }
-    }
-
-    pub fn peer_closes(&self, index: usize) {
-        let id = self
-            .sockets
-            .borrow_mut()
-            .iter_mut()
-            .nth(index)
-            .map(|(&id, connection)| {
-                connection.closed = true;
-                id
-            });
-        if let Some(id) = id {
-            self.urc(&format!("\r\n+QSSLURC: \"closed\",{id}\r\n"));
-        }
-    }
-
-    /// The modem restarts, and says so.
-    pub fn restart(&self) {
-        self.line.borrow_mut().clear();
-        *self.mode.borrow_mut() = Mode::Lines;
-        self.forget();
-        self.urc(BANNER);
-        self.broken.set(None);
-    }
-
     /// What a restart makes it forget.
     fn forget(&self) {
         self.sockets.borrow_mut().clear();
         self.handles.borrow_mut().clear();
         self.accepted_keys.borrow_mut().clear();
         self.settings.borrow_mut().clear();
-    }
-
-    /// Waits until the driver sends something more.
-    pub async fn host_speaks(&self) {
-        self.from_host.written().await;
-    }
-
-    /// The next command, or the end of the payload that the modem waits for.
-    pub async fn input(&self) -> Input {
-        loop {
-            let uploading = matches!(*self.mode.borrow(), Mode::File { .. });
-            let byte = match with_timeout(UPLOAD_PATIENCE, self.from_host.next()).await {
-                Ok(byte) => byte,
-                Err(_) if uploading => {
-                    *self.mode.borrow_mut() = Mode::Lines;
-                    self.say(b"\r\n+CME ERROR: 421\r\n");
-                    continue;
-                }
-                Err(_) => self.from_host.next().await,
-            };
-            match &mut *self.mode.borrow_mut() {
-                Mode::File { left, content, .. } | Mode::Send { left, content, .. } => {
-                    content.push(byte);
-                    *left -= 1;
-                    if *left == 0 {
-                        return Input::Payload;
-                    }
-                }
-                Mode::Lines if byte == b'\r' => {
-                    let line = std::mem::take(&mut *self.line.borrow_mut());
-                    let line = String::from_utf8_lossy(&line).into_owned();
-                    if line.is_empty() {
-                        continue;
-                    }
-                    self.broken.set(None);
-                    return Input::Command(line);
-                }
-                Mode::Lines => self.line.borrow_mut().push(byte),
-            }
-        }
-    }
-
-    /// Takes a command back: it is the next one again.
-    pub fn unread(&self, line: &str) {
-        self.from_host.push_front(format!("{line}\r").as_bytes());
-    }
-
-    /// Answers as the modem does.
-    pub fn answer(&self, input: &Input) {
-        let answer = self.act(input);
-        self.check_glue(input);
-        self.say(&answer);
-        // The prompt has no line end, and needs none.
-        self.partial.set(false);
-    }
-
-    /// Does what was asked and answers with `spoil` applied to the answer. What is only cut off at its
-    /// end still deceives nobody.
-    pub fn answer_wrongly(&self, input: &Input, cut: bool, spoil: impl FnOnce(&mut Vec<u8>)) {
-        let mut answer = self.act(input);
-        let right = answer.clone();
-        spoil(&mut answer);
-        if right == answer {
-            self.check_glue(input);
-            return self.say(&answer);
-        }
-        self.broken.set(match input {
-            Input::Command(line) if line.contains("QSSLRECV") => Some(Broken::Receive),
-            Input::Command(line) if line.contains("QSSLSEND") => Some(Broken::Send),
-            Input::Command(line) if line.contains("QFREAD") => Some(Broken::File),
-            Input::Command(_) => None,
-            Input::Payload => Some(Broken::Send),
-        });
-        if cut {
-            self.check_glue(input);
-            self.lied.set(true);
-            self.say(&answer);
-        } else {
-            self.lie(&answer);
-        }
-    }
-
-    /// Does what was asked and says nothing.
-    pub fn swallow(&self, input: &Input) {
-        self.answer_wrongly(input, true, Vec::clear);
     }
 
     /// What was said before may change the meaning of this answer's first line.
@@ -423,7 +191,7 @@ impl<'a> Bg96<'a> {
             Mode::Send { port, content, .. } => {
                 let mut received = self.received.borrow_mut();
                 let received = received.entry(port).or_default();
-                let expected = stream::bytes(!port, *received, content.len());
+                let expected = Self::stream(!port, *received, content.len());
                 if expected == content {
                     *received += content.len();
                 } else if self.tx_counts(port) {
@@ -661,7 +429,7 @@ impl<'a> Bg96<'a> {
                     return error();
                 };
                 let count = connection.available.min(max as usize);
-                let data = stream::bytes(connection.port, connection.fetched, count);
+                let data = Self::stream(connection.port, connection.fetched, count);
                 connection.available -= count;
                 connection.fetched += count;
                 let mut answer = format!("\r\n+QSSLRECV: {count}\r\n").into_bytes();
@@ -674,6 +442,337 @@ impl<'a> Bg96<'a> {
             }
             _ if line.starts_with("AT") => ok,
             _ => error(),
+        }
+    }
+}
+
+impl Model for Bg96<'_> {
+    type Driver = sectag_bg96::Bg96;
+
+    const FRAGMENTS: &'static [&'static [u8]] = &[
+        b"\r\nOK\r\n",
+        b"\r\nERROR\r\n",
+        b"\r\n+CME ERROR: 58\r\n",
+        b"\r\n> ",
+        b"\r\nCONNECT\r\n",
+        b"\r\nSEND OK\r\n",
+        b"\r\nSEND FAIL\r\n",
+        b"\r\n+QSSLRECV: 0\r\n",
+        b"\r\n+QSSLRECV: 1500\r\n",
+        b"\r\n+QSSLRECV: 99999999999\r\n",
+        b"\r\n+QSSLRECV: 5\r\nhello\r\n\r\nOK\r\n",
+        b"\r\n+QSSLURC: \"recv\",0\r\n",
+        b"\r\n+QSSLURC: \"recv\",11\r\n",
+        b"\r\n+QSSLURC: \"closed\",0\r\n",
+        b"\r\n+QSSLURC: \"closed\",255\r\n",
+        b"\r\n+QSSLOPEN: 0,0\r\n",
+        b"\r\n+QSSLOPEN: 1,566\r\n",
+        b"\r\n+QSSLOPEN: 31,0\r\n",
+        b"\r\n+QIURC: \"pdpdeact\",1\r\n",
+        b"\r\nRDY\r\n",
+        b"\r\nAPP RDY\r\n",
+        b"\r\nPOWERED DOWN\r\n",
+        b"\r\n+IPR: 115200\r\n\r\nOK\r\n",
+        b"\r\n+QFUPL: 300,B34A\r\n\r\nOK\r\n",
+        b"\r\n+QSSLURC: \"recv\",0,5\r\nhello\r\n",
+        b"\r\n+QSSLURC: \"recv\",1,1500\r\n",
+        b"\r\nCONNECT 40\r\n",
+        b"\r\n+QFOPEN: 3000\r\n\r\nOK\r\n",
+    ];
+    const UNTIL: [&'static str; 10] = [
+        "AT+QSSLOPEN",
+        "AT+QSSLSEND",
+        "AT+QSSLRECV",
+        "AT+QFUPL",
+        "AT+QSSLCLOSE",
+        "AT+QIACT",
+        "AT+QFOPEN",
+        "AT+QFREAD",
+        "AT+QPOWD",
+        "AT+CFUN",
+    ];
+    const KEYS: [&'static str; 6] = [
+        "sni",
+        "cacert",
+        "seclevel",
+        "ignorelocaltime",
+        "ciphersuite",
+        "clientkey",
+    ];
+    const RAW: [&'static str; 6] = [
+        "AT+CSQ",
+        "ATI;+CCLK?",
+        "AT+QFLST=\"*\"",
+        "AT+QSSLSEND=0,5",
+        "ATE1",
+        "AT+QSSLCFG=\"seclevel\",0,0",
+    ];
+    const TRAPS: &'static [&'static [u8; 16]] = stream::BG96;
+
+    fn tls(mutual: bool) -> TlsConfig {
+        if mutual {
+            TlsConfig::new(Tag(1))
+                .client_certificate()
+                .ca_scope(CaScope::Private)
+        } else {
+            // Only the server proves who it is, and its name need not be checked.
+            Self::refused().dangerous().accept_missing(Check::Name)
+        }
+    }
+
+    /// The name is not checked, with a CA that anybody may have a certificate from.
+    fn refused() -> TlsConfig {
+        TlsConfig::new(Tag(1))
+    }
+
+    fn content(tag: u32, len: usize) -> Vec<u8> {
+        Self::stream(tag, 0, len)
+    }
+
+    fn toggle_key(&self, key: &'static str) {
+        let mut refused = self.refused_keys.borrow_mut();
+        if !refused.remove(key) {
+            refused.insert(key);
+        }
+    }
+
+    fn fail_opens(&self, count: usize, result: u16) {
+        self.open_results
+            .borrow_mut()
+            .extend(std::iter::repeat_n(result, count));
+    }
+
+    fn behave(&self) {
+        self.open_results.borrow_mut().clear();
+        self.refused_keys.borrow_mut().clear();
+    }
+
+    fn next_port(&self, first: u32) -> u32 {
+        let port = first.max(self.newest_port.get() + 1);
+        self.newest_port.set(port);
+        port
+    }
+
+    fn rx_counts(&self, port: u32) -> bool {
+        port >= self.rx_void_below.get()
+    }
+
+    fn tx_counts(&self, port: u32) -> bool {
+        port >= self.tx_void_below.get()
+    }
+
+    fn has_lied(&self) -> bool {
+        self.lied.get()
+    }
+
+    fn received(&self, port: u32) -> Option<usize> {
+        let junk = self.junk.borrow().contains(&port);
+        (!junk).then(|| self.received.borrow().get(&port).copied().unwrap_or(0))
+    }
+
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.files.borrow().clone()
+    }
+
+    fn lie(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.lied.set(true);
+        let waits = |name: &[u8]| {
+            let begun = self.line.borrow();
+            let taken = match &*self.mode.borrow() {
+                Mode::Lines => false,
+                // A command that was taken for data.
+                Mode::File { content, .. } | Mode::Send { content, .. } => has(content, name),
+            };
+            self.from_host.is_writing()
+                || taken
+                || has(&begun, name)
+                || self.from_host.contains(name)
+        };
+        let next = self.newest_port.get() + 1;
+        // What is pushed may come at any time.
+        if self.pushes() || waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
+            self.rx_void_below.set(next);
+        }
+        let sending = matches!(*self.mode.borrow(), Mode::Send { .. });
+        if waits(b"QSSLSEND") || sending || self.broken.get() == Some(Broken::Send) {
+            self.tx_void_below.set(next);
+        }
+        self.say(bytes);
+    }
+
+    fn peer_sends(&self, index: usize, count: usize, notice: bool) {
+        let mut pushed = None;
+        if let Some((id, connection)) = self.sockets.borrow_mut().iter_mut().nth(index)
+            && connection.push
+        {
+            let data = Self::stream(connection.port, connection.fetched, count);
+            connection.fetched += count;
+            let mut unit = format!("\r\n+QSSLURC: \"recv\",{id},{count}\r\n").into_bytes();
+            unit.extend(data);
+            unit.extend(b"\r\n");
+            pushed = Some(unit);
+        }
+        if let Some(unit) = pushed {
+            return self.unasked(&unit);
+        }
+        let id = self
+            .sockets
+            .borrow_mut()
+            .iter_mut()
+            .nth(index)
+            .map(|(&id, connection)| {
+                connection.available += count;
+                id
+            });
+        if let Some(id) = id.filter(|_| notice) {
+            self.urc(&format!("\r\n+QSSLURC: \"recv\",{id}\r\n"));
+        }
+    }
+
+    fn all_peers_send(&self, count: usize) {
+        let connections = self.sockets.borrow().len();
+        for index in 0..connections {
+            self.peer_sends(index, count, true);
+        }
+    }
+
+    fn peer_closes(&self, index: usize) {
+        let id = self
+            .sockets
+            .borrow_mut()
+            .iter_mut()
+            .nth(index)
+            .map(|(&id, connection)| {
+                connection.closed = true;
+                id
+            });
+        if let Some(id) = id {
+            self.urc(&format!("\r\n+QSSLURC: \"closed\",{id}\r\n"));
+        }
+    }
+
+    fn restart(&self) {
+        self.line.borrow_mut().clear();
+        *self.mode.borrow_mut() = Mode::Lines;
+        self.forget();
+        self.urc(BANNER);
+        self.broken.set(None);
+    }
+
+    async fn host_speaks(&self) {
+        self.from_host.written().await;
+    }
+
+    async fn input(&self) -> Input {
+        loop {
+            let uploading = matches!(*self.mode.borrow(), Mode::File { .. });
+            let byte = match with_timeout(UPLOAD_PATIENCE, self.from_host.next()).await {
+                Ok(byte) => byte,
+                Err(_) if uploading => {
+                    *self.mode.borrow_mut() = Mode::Lines;
+                    self.say(b"\r\n+CME ERROR: 421\r\n");
+                    continue;
+                }
+                Err(_) => self.from_host.next().await,
+            };
+            match &mut *self.mode.borrow_mut() {
+                Mode::File { left, content, .. } | Mode::Send { left, content, .. } => {
+                    content.push(byte);
+                    *left -= 1;
+                    if *left == 0 {
+                        return Input::Payload;
+                    }
+                }
+                Mode::Lines if byte == b'\r' => {
+                    let line = std::mem::take(&mut *self.line.borrow_mut());
+                    let line = String::from_utf8_lossy(&line).into_owned();
+                    if line.is_empty() {
+                        continue;
+                    }
+                    self.broken.set(None);
+                    return Input::Command(line);
+                }
+                Mode::Lines => self.line.borrow_mut().push(byte),
+            }
+        }
+    }
+
+    fn unread(&self, line: &str) {
+        self.from_host.push_front(format!("{line}\r").as_bytes());
+    }
+
+    fn answer(&self, input: &Input) {
+        let answer = self.act(input);
+        self.check_glue(input);
+        self.say(&answer);
+        // The prompt has no line end, and needs none.
+        self.partial.set(false);
+    }
+
+    fn answer_wrongly(&self, input: &Input, cut: bool, spoil: impl FnOnce(&mut Vec<u8>)) {
+        let mut answer = self.act(input);
+        let right = answer.clone();
+        spoil(&mut answer);
+        if right == answer {
+            self.check_glue(input);
+            return self.say(&answer);
+        }
+        self.broken.set(match input {
+            Input::Command(line) if line.contains("QSSLRECV") => Some(Broken::Receive),
+            Input::Command(line) if line.contains("QSSLSEND") => Some(Broken::Send),
+            Input::Command(line) if line.contains("QFREAD") => Some(Broken::File),
+            Input::Command(_) => None,
+            Input::Payload => Some(Broken::Send),
+        });
+        if cut {
+            self.check_glue(input);
+            self.lied.set(true);
+            self.say(&answer);
+        } else {
+            self.lie(&answer);
+        }
+    }
+
+    fn swallow(&self, input: &Input) {
+        self.answer_wrongly(input, true, Vec::clear);
+    }
+
+    fn check_verified(&self, port: u32, mutual: bool) {
+        let lines = self.tls_lines();
+        let open = format!(",\"broker.example\",{port},");
+        let at = lines.iter().rposition(|line| line.contains(&open));
+        let at = at.expect("an open was sent");
+        let context = lines[at].split(',').nth(1).expect("a context");
+        let again = format!("AT+QSSLOPEN=1,{context},");
+        let before = lines[..at]
+            .iter()
+            .rposition(|line| line.starts_with(&again));
+        let sent = &lines[before.map_or(0, |before| before + 1)..at];
+        let level = if mutual { "2" } else { "1" };
+        let mut wanted = vec![
+            ("sslversion", "3"),
+            ("ciphersuite", "0XC02F"),
+            ("cacert", "\"st1.ca\""),
+            ("seclevel", level),
+            ("ignorelocaltime", "0"),
+            ("sni", "1"),
+        ];
+        if mutual {
+            wanted.extend([("clientcert", "\"st1.crt\""), ("clientkey", "\"st1.key\"")]);
+        }
+        for (key, value) in wanted {
+            let start = format!("AT+QSSLCFG=\"{key}\",{context},");
+            let last = sent.iter().rev().find_map(|line| line.strip_prefix(&start));
+            assert_eq!(last, Some(value), "port {port}: {key} in {sent:?}");
+        }
+        if !self.has_lied() {
+            let accepted = self.opened_with(port).expect("the modem saw it");
+            for key in ["cacert", "seclevel"] {
+                assert!(accepted.contains(key), "port {port}: {key} was refused");
+            }
         }
     }
 }

@@ -1,11 +1,14 @@
-//! What fuzz targets share: a UART in memory, a BG96 that lies when told to, an application, and the
-//! script that tells both what to do.
+//! What fuzz targets share: a UART in memory, models of modems that lie when told to, an application, and
+//! the script that tells both what to do.
 //!
-//! A target for another modem needs a model like [`bg96`]; the rest serves any.
+//! A target for another modem needs a [`model`] like [`bg96`]; the rest serves any.
 
 pub mod app;
 pub mod bg96;
 pub mod event;
+pub mod model;
+pub mod nrf9160;
+pub mod play;
 pub mod script;
 pub mod stream;
 pub mod uart;

@@ -8,55 +8,14 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 
 use crate::app::{Action, App};
-use crate::bg96::{Bg96, Input};
 use crate::event::Event;
+use crate::model::{Input, Model};
 
 /// So much virtual time may pass in a script.
 const WAITING_LIMIT: Duration = Duration::from_secs(600);
 /// Longer than any deadline of the driver.
 const SPEECHLESS: Duration = Duration::from_secs(250);
 const STEP_LIMIT: usize = 200;
-/// Fragments of what modems say, for the order [`Order::Fragment`].
-const FRAGMENTS: [&[u8]; 28] = [
-    b"\r\nOK\r\n",
-    b"\r\nERROR\r\n",
-    b"\r\n+CME ERROR: 58\r\n",
-    b"\r\n> ",
-    b"\r\nCONNECT\r\n",
-    b"\r\nSEND OK\r\n",
-    b"\r\nSEND FAIL\r\n",
-    b"\r\n+QSSLRECV: 0\r\n",
-    b"\r\n+QSSLRECV: 1500\r\n",
-    b"\r\n+QSSLRECV: 99999999999\r\n",
-    b"\r\n+QSSLRECV: 5\r\nhello\r\n\r\nOK\r\n",
-    b"\r\n+QSSLURC: \"recv\",0\r\n",
-    b"\r\n+QSSLURC: \"recv\",11\r\n",
-    b"\r\n+QSSLURC: \"closed\",0\r\n",
-    b"\r\n+QSSLURC: \"closed\",255\r\n",
-    b"\r\n+QSSLOPEN: 0,0\r\n",
-    b"\r\n+QSSLOPEN: 1,566\r\n",
-    b"\r\n+QSSLOPEN: 31,0\r\n",
-    b"\r\n+QIURC: \"pdpdeact\",1\r\n",
-    b"\r\nRDY\r\n",
-    b"\r\nAPP RDY\r\n",
-    b"\r\nPOWERED DOWN\r\n",
-    b"\r\n+IPR: 115200\r\n\r\nOK\r\n",
-    b"\r\n+QFUPL: 300,B34A\r\n\r\nOK\r\n",
-    b"\r\n+QSSLURC: \"recv\",0,5\r\nhello\r\n",
-    b"\r\n+QSSLURC: \"recv\",1,1500\r\n",
-    b"\r\nCONNECT 40\r\n",
-    b"\r\n+QFOPEN: 3000\r\n\r\nOK\r\n",
-];
-/// Keys of a TLS context that a firmware may not know, for [`Order::Key`].
-const KEYS: [&str; 6] = [
-    "sni",
-    "cacert",
-    "seclevel",
-    "ignorelocaltime",
-    "ciphersuite",
-    "clientkey",
-];
-
 /// The first byte of an input.
 #[derive(Clone, Copy)]
 pub struct Options(u8);
@@ -95,7 +54,7 @@ pub fn parse(input: &[u8]) -> Option<(Options, &[u8])> {
 }
 
 /// Does everything that is asked of it, correctly, for ever.
-pub async fn serve(modem: &Bg96<'_>) {
+pub async fn serve(modem: &impl Model) {
     loop {
         let input = modem.input().await;
         modem.answer(&input);
@@ -103,14 +62,14 @@ pub async fn serve(modem: &Bg96<'_>) {
 }
 
 /// Who takes orders.
-pub struct Cast<'a, 'm> {
-    pub modem: &'a Bg96<'m>,
-    pub apps: [&'a App<'m>; 2],
+pub struct Cast<'a, 'm, M: Model> {
+    pub modem: &'a M,
+    pub apps: [&'a App<'m, M>; 2],
     /// The runner is dropped and started anew.
     pub restart: &'a Event,
 }
 
-impl Cast<'_, '_> {
+impl<M: Model> Cast<'_, '_, M> {
     /// Plays a script to its end.
     pub async fn play(&self, mut script: &[u8]) {
         let begun = Instant::now();
@@ -134,7 +93,7 @@ impl Cast<'_, '_> {
                     script = rest;
                     argument
                 };
-                let order = Order::from_byte(code, &mut argument);
+                let order = Order::from_byte::<M>(code, &mut argument);
                 if let Order::Race = order {
                     settles = !settles;
                 }
@@ -272,8 +231,8 @@ enum Order {
 }
 
 impl Order {
-    fn from_byte(code: u8, argument: &mut dyn FnMut() -> u8) -> Self {
-        let fragment = |index: u8| FRAGMENTS[usize::from(index) % FRAGMENTS.len()];
+    fn from_byte<M: Model>(code: u8, argument: &mut dyn FnMut() -> u8) -> Self {
+        let fragment = |index: u8| M::FRAGMENTS[usize::from(index) % M::FRAGMENTS.len()];
         match (code & 0x7f) % 24 {
             0 => Self::Raw(argument()),
             1 => Self::Answer,
@@ -314,21 +273,8 @@ impl Order {
                     549 + u16::from(argument & 31),
                 )
             }
-            23 => Self::Key(KEYS[usize::from(argument()) % KEYS.len()]),
-            _ => Self::AnswerUntil(
-                [
-                    "AT+QSSLOPEN",
-                    "AT+QSSLSEND",
-                    "AT+QSSLRECV",
-                    "AT+QFUPL",
-                    "AT+QSSLCLOSE",
-                    "AT+QIACT",
-                    "AT+QFOPEN",
-                    "AT+QFREAD",
-                    "AT+QPOWD",
-                    "AT+CFUN",
-                ][usize::from(argument()) % 10],
-            ),
+            23 => Self::Key(M::KEYS[usize::from(argument()) % M::KEYS.len()]),
+            _ => Self::AnswerUntil(M::UNTIL[usize::from(argument()) % M::UNTIL.len()]),
         }
     }
 }

@@ -64,7 +64,8 @@ impl Pipe {
             let line = String::from_utf8_lossy(begun).into_owned();
             begun.clear();
             // A runner that was dropped may have left half a line in front.
-            if let Some(start) = line.rfind("AT+QSSL") {
+            let starts = ["AT+QSSL", "AT#XSS", "AT#XCONNECT"];
+            if let Some(start) = starts.iter().filter_map(|start| line.rfind(start)).max() {
                 lines.push(line[start..].to_owned());
             }
         }

@@ -188,6 +188,10 @@ pub(crate) async fn unquote(engine: Engine<'_>) -> bool {
         if synchronise(engine).await {
             return true;
         }
+        // It has answered, so that it is out of the quotes: the other time would lead into them again.
+        if core.stage.get() == Stage::Done(Outcome::Reset) {
+            return false;
+        }
     }
     false
 }

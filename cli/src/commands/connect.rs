@@ -42,20 +42,25 @@ impl Job for Pipe<'_> {
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let heard = Cell::new(Instant::now());
+        let refused = Cell::new(None);
         let (mut reader, mut writer) = socket.split();
-        let ended = select3(
-            down(&mut reader, &heard),
-            up(&mut writer, &heard),
-            stop.requested(),
-        )
-        .await;
-        match ended {
+        let sending = async {
+            if let Err(failure) = up(&mut writer, &heard).await {
+                // The other direction may still bring what came before, and knows why.
+                refused.set(Some(failure));
+                Timer::after(QUIET).await;
+            }
+        };
+        match select3(down(&mut reader, &heard), sending, stop.requested()).await {
             Either3::First(result) => {
                 result?;
                 report.note("the server closed the connection");
             }
-            Either3::Second(result) => result?,
+            Either3::Second(()) => {}
             Either3::Third(()) => report.note("stopping"),
+        }
+        if let Some(failure) = refused.take() {
+            return Err(failure);
         }
         close(socket).await
     }

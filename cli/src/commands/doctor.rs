@@ -88,7 +88,7 @@ impl Job for Examination<'_> {
             .spin("waiting for the modem to be on the network");
         let status = control.status().await;
         drop(step);
-        self.modem(&status)?;
+        self.modem(&status, session.other_speed())?;
         let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
             return Ok(());
@@ -110,7 +110,7 @@ impl Job for Examination<'_> {
 impl Examination<'_> {
     /// From the first answer to the data connection. The bring-up stops at its first obstacle, so what comes before
     /// that is in order.
-    fn modem(&self, status: &Status) -> Result<(), Failure> {
+    fn modem(&self, status: &Status, other_speed: Option<u32>) -> Result<(), Failure> {
         let failed = |what| match &status.problem {
             Some(problem) => self
                 .list
@@ -126,7 +126,11 @@ impl Examination<'_> {
         {
             return Err(failed("answers AT"));
         }
-        self.list.ok("answers AT", &identity(status))?;
+        let speed = other_speed.map_or_else(String::new, |baud| {
+            format!(", at {baud} baud and not at {}", self.args.modem.baud)
+        });
+        self.list
+            .ok("answers AT", &format!("{}{speed}", identity(status)))?;
         if let Some(BringUpError::SettingRefused { .. }) = problem {
             return Err(failed("settings"));
         }

@@ -51,6 +51,7 @@ fn all() -> Vec<Trial> {
             a_key_made_in_the_modem_serves_for_mutual_tls,
             keys_under_the_other_scheme_are_explained,
             the_doctor_names_what_this_modem_alone_lacks,
+            smaller_buffers_refuse_the_same_record_by_name,
             what_is_published_through_one_dialect_comes_through_another,
         }
         doctor {

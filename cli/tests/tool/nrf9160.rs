@@ -38,11 +38,23 @@ fn record() -> Vec<u8> {
     letters.chain([b'\n']).collect()
 }
 
-/// Answers a line with one TLS record of 5 KiB, and closes.
-async fn one_record(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+/// Answers a line with one TLS record of 5 KiB.
+async fn one_record(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
     while stream.read_u8().await? != b'\n' {}
     stream.write_all(&record()).await?;
+    stream.flush().await
+}
+
+/// The same, and closes.
+async fn one_record_and_no_more(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+    one_record(&mut stream).await?;
     stream.shutdown().await
+}
+
+/// The same, and stays.
+async fn one_record_and_patience(mut stream: TlsStream<TcpStream>) -> io::Result<usize> {
+    one_record(&mut stream).await?;
+    stream.read(&mut [0]).await
 }
 
 /// `sectag connect`: asks for the record.
@@ -92,7 +104,7 @@ pub(crate) fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
 }
 
 pub(crate) fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
-    let server = Server::start(one_record);
+    let server = Server::start(one_record_and_no_more);
     // The second connection ends with its first bytes.
     let modem = modem_with(
         "3.1-native",
@@ -110,6 +122,22 @@ pub(crate) fn native_3_1_takes_a_record_of_5_kib_and_survives_a_reset() {
     );
     let again = fetch(&modem).expect(0);
     assert_eq!(again.stdout.as_bytes(), record());
+}
+
+pub(crate) fn smaller_buffers_refuse_the_same_record_by_name() {
+    let server = Server::start(one_record_and_patience);
+    let port = server.port();
+    thread::scope(|scope| {
+        for dialect in ["2.6-native", "2.7-native"] {
+            scope.spawn(move || {
+                let modem = modem(dialect, port);
+                modem.provision("321");
+                let ended = fetch(&modem);
+                assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+                ended.expect_hint("smaller messages");
+            });
+        }
+    });
 }
 
 pub(crate) fn what_is_published_through_one_dialect_comes_through_another() {

@@ -2,38 +2,81 @@
 
 use crate::process::Tool;
 
-/// The scenario, exit status, and the beginning of its first hint.
-const EXPECTED: [(&str, i32, &str); 12] = [
-    ("wrong-ca", 1, "hint: the CA under the tag is not the one"),
-    ("expired", 1, "hint: the server's certificate has expired"),
-    ("clock-unset", 1, "hint: the modem's clock is not set"),
+/// The modem, the scenario, exit status, and the beginning of its first hint.
+const EXPECTED: [(&str, &str, i32, &str); 15] = [
     (
+        "nrf9160",
+        "wrong-ca",
+        1,
+        "hint: the CA under the tag is not the one",
+    ),
+    (
+        "nrf9160",
+        "refused-login",
+        1,
+        "hint: the broker does not know this login",
+    ),
+    ("nrf9160", "reset", 0, ""),
+    (
+        "bg96",
+        "wrong-ca",
+        1,
+        "hint: the CA under the tag is not the one",
+    ),
+    (
+        "bg96",
+        "expired",
+        1,
+        "hint: the server's certificate has expired",
+    ),
+    (
+        "bg96",
+        "clock-unset",
+        1,
+        "hint: the modem's clock is not set",
+    ),
+    (
+        "bg96",
         "wrong-host",
         1,
         "hint: the server's certificate is not for this name",
     ),
     (
+        "bg96",
         "no-client-cert",
         1,
         "hint: the server asks for a client certificate",
     ),
-    ("ecdsa-server", 1, "hint: the server's key is of a type"),
     (
+        "bg96",
+        "ecdsa-server",
+        1,
+        "hint: the server's key is of a type",
+    ),
+    (
+        "bg96",
         "refused-login",
         1,
         "hint: the broker does not know this login",
     ),
-    ("reset", 0, ""),
-    ("no-registration", 1, "hint: no cell is heard"),
-    ("sim-missing", 1, "hint: no SIM is inserted"),
-    ("pdp-refused", 1, "hint: this has several possible causes"),
-    ("dns", 1, "hint: the name has no address"),
+    ("bg96", "reset", 0, ""),
+    ("bg96", "no-registration", 1, "hint: no cell is heard"),
+    ("bg96", "sim-missing", 1, "hint: no SIM is inserted"),
+    (
+        "bg96",
+        "pdp-refused",
+        1,
+        "hint: this has several possible causes",
+    ),
+    ("bg96", "dns", 1, "hint: the name has no address"),
 ];
 
 pub(crate) fn each_names_its_cause_and_ends_as_it_should() {
     // Most of the time they wait.
-    let running = EXPECTED.map(|(name, ..)| Tool::start(&["demo", "--scenario", name], &[], b""));
-    for (tool, (name, code, hint)) in running.into_iter().zip(EXPECTED) {
+    let running = EXPECTED.map(|(modem, name, ..)| {
+        Tool::start(&["demo", "--modem", modem, "--scenario", name], &[], b"")
+    });
+    for (tool, (_, name, code, hint)) in running.into_iter().zip(EXPECTED) {
         let ended = tool.end().expect(code);
         let mut lines = ended.stderr.lines();
         let error = lines.find(|line| line.starts_with("error: "));

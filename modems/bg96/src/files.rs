@@ -132,7 +132,12 @@ pub(crate) async fn store<S: Source>(
         return Ok(());
     };
     tidy_if_possible(modem, at).await?;
-    if let Some(others) = others {
+    // No room, or such a name is there: then nothing was written.
+    let unwritten = matches!(
+        error,
+        CredentialError::At(AtError::Refused(Code::Cme(403 | 407 | 420 | 423)))
+    );
+    if let (Some(others), false) = (others, unwritten) {
         // Where it cannot, the modem is not well, and what was wrong before says more.
         let _ = sweep(at, (tag, kind), others).await;
     }

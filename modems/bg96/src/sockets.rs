@@ -334,10 +334,10 @@ async fn configure(
     if let Some(error) = error {
         return Err(error);
     }
-    if let Some(key) = apart(pin!(prove(modem, at, context, accepted & PROVEN))).await? {
-        if let Some(error) = missing(key, false) {
-            return Err(error);
-        }
+    if let Some(key) = apart(pin!(prove(modem, at, context, accepted & PROVEN))).await?
+        && let Some(error) = missing(key, false)
+    {
+        return Err(error);
     }
     let mut verified = modem.keys.get().verification();
     if !mutual {

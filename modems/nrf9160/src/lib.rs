@@ -180,6 +180,17 @@ impl Nrf9160 {
         self.told.set(told);
     }
 
+    /// The modem has given this handle to `id`: whoever had it before is closed, though nothing was heard
+    /// of it, and must not close it again.
+    fn take_handle(&self, id: u8, handle: u8) {
+        for other in 0..IDS as u8 {
+            if self.handle(other) == Some(handle) {
+                self.set_handle(other, None);
+            }
+        }
+        self.set_handle(id, Some(handle));
+    }
+
     fn knows(&self, handle: u8) -> bool {
         self.handles.get().contains(&Some(handle))
     }

@@ -244,7 +244,7 @@ async fn create(modem: &Nrf9160, at: At<'_>, open: &Open<'_>) -> Result<u8, Conn
         }
         Err(error) => return Err(error.into()),
     };
-    modem.set_handle(open.id, Some(handle));
+    modem.take_handle(open.id, handle);
     modem.current.set(Some(handle));
     modem.lost.set(false);
     Ok(handle)

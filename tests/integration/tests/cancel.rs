@@ -29,8 +29,8 @@ static STORED: LazyLock<String> = LazyLock::new(|| {
 static OLD: LazyLock<String> = LazyLock::new(|| STORED.replace("c2Vj", "b2xk"));
 
 /// Commands of a user's own.
-struct Signal;
-at_command!(Signal, 3000, "+CESQ", |self, line| line);
+struct Registration;
+at_command!(Registration, 3000, "+CEREG?", |self, line| line);
 
 /// One whose answer has several lines.
 struct Listing(&'static str);
@@ -81,7 +81,7 @@ fn operations<U: Unit>() -> [Operation<U>; 24] {
         "digest", Connected, |stage| digest(stage).await, nothing;
         "list", Connected, |stage| stage.bench.control.list(&mut |_| {}).await.unwrap(), nothing;
         "remove", Storing, |stage| remove(stage).await, absent_or_old;
-        "at().send", Connected, |stage| stage.bench.control.at().await.unwrap().send(&Signal).await.unwrap(), nothing;
+        "at().send", Connected, |stage| stage.bench.control.at().await.unwrap().send(&Registration).await.unwrap(), nothing;
         "at().lines", Connected, |stage| {
             let at = stage.bench.control.at().await.unwrap();
             at.lines(&Listing(U::LISTING), &mut |_| {}).await.unwrap()

@@ -489,6 +489,34 @@ fn an_mcu_reset_alone_is_survived() {
     }
 }
 
+/// Noise in front of the first line of a modem that has just started: an odd quote.
+#[test]
+fn quote_out_of_nowhere_is_survived() {
+    for profile in usable() {
+        let name = label(&profile);
+        for noise in [&b"\""[..], b"\x00\"\xff", b"AT\"", b"\"\"\""] {
+            virtually(async || {
+                let world = World::new(options(profile));
+                world.serve(echo);
+                let (mut host, device) = tokio::io::duplex(4096);
+                let leave = async {
+                    host.write_all(noise).await.unwrap();
+                    Timer::after_millis(200).await;
+                    drop(host);
+                };
+                let _ = join(world.modem.serve(device), leave).await;
+                world
+                    .attach(async |bench| {
+                        let up = with_timeout(Duration::from_secs(60), bench.control.wait_up());
+                        let up = up.await.unwrap_or_else(|_| panic!("{name} {noise:?}"));
+                        assert_eq!(up, Ok(()), "{name} {noise:?}");
+                    })
+                    .await;
+            });
+        }
+    }
+}
+
 #[test]
 fn a_dropped_upload_stores_nothing() {
     for profile in usable() {

@@ -1,7 +1,8 @@
 //! Direct push mode: the modem sends what it receives by itself.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
@@ -17,6 +18,7 @@ use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, vir
 use sectag_simulator::{Chunk, Options};
 use sectag_test_support::time::block_on_virtual;
 use sectag_test_support::tls_server::echo;
+use sectag_transcript::{Payload, Recorder};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 
 /// A driver in push mode beside a modem, until the application is done.
@@ -24,12 +26,19 @@ async fn attach<T, const RX: usize>(
     modem: impl AsyncFnOnce(DuplexStream),
     application: impl AsyncFnOnce(Bench) -> T,
 ) -> T {
+    let state = State::<_, 2, RX, 1024>::new(Bg96::new(Config::new().direct_push()));
+    attach_state(state, modem, application).await
+}
+
+async fn attach_state<T, const RX: usize>(
+    state: State<Bg96, 2, RX, 1024>,
+    modem: impl AsyncFnOnce(DuplexStream),
+    application: impl AsyncFnOnce(Bench) -> T,
+) -> T {
     // As little between them as behind a UART with flow control.
     let (host, device) = tokio::io::duplex(64);
     let (rx, tx) = tokio::io::split(host);
-    let config = Config::new().direct_push();
-    let state: &'static mut State<Bg96, 2, RX, 1024> =
-        Box::leak(Box::new(State::new(Bg96::new(config))));
+    let state: &'static mut State<Bg96, 2, RX, 1024> = Box::leak(Box::new(state));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     let modem = async {
@@ -423,4 +432,111 @@ fn what_is_said_of_an_id_before_it_is_opened_is_about_an_earlier_connection() {
             assert_eq!(&text, b"fresh");
         },
     );
+}
+
+const CLOSED: &str =
+    "\r\n+QSSLSTATE: 0,\"SSLClient\",\"1.2.3.4\",1,1,4,1,0,1,\"uart1\",0\r\n\r\nOK\r\n";
+
+/// A socket that says nothing is asked about. What was pushed before a notice that got lost may be lost as
+/// well, so that its end is no end of file.
+#[test]
+fn end_whose_notice_was_lost_is_a_reset_and_one_that_is_on_its_way_an_end_of_file() {
+    for (notice, expected) in [
+        ("", Err(SocketError::ConnectionReset)),
+        ("\r\n+QSSLURC: \"closed\",0\r\n", Ok(0)),
+    ] {
+        scripted(
+            async |mut modem| {
+                modem.bring_up().await;
+                modem.open().await;
+                modem.obey_until(|line| line == "AT+QSSLSTATE=0").await;
+                modem.say(CLOSED).await;
+                let line = modem.obey_until(|line| line.starts_with("AT+QSSL")).await;
+                if line == "AT+QSSLSTATE=0" {
+                    modem.say(format!("{notice}{CLOSED}")).await;
+                    modem.obey_until(|line| line == "AT+QSSLCLOSE=0,3").await;
+                }
+                modem.say("\r\nOK\r\n").await;
+                modem.obey_until(|_| false).await;
+            },
+            async |bench| {
+                let mut socket = connect(bench).await;
+                let read = with_timeout(Duration::from_secs(600), socket.read(&mut [0; 8])).await;
+                assert_eq!(read, Ok(expected));
+            },
+        );
+    }
+}
+
+/// While the driver is out of step, what looks like a header may be part of something else.
+#[test]
+fn header_while_the_channel_is_out_of_step_resets_its_socket() {
+    scripted(
+        async |mut modem| {
+            modem.bring_up().await;
+            modem.open().await;
+            // Unanswered; the query that brings it back into step comes behind a header.
+            modem.expect("AT+CCLK?").await;
+            modem.expect("AT+IPR?").await;
+            modem
+                .say("\r\n+QSSLURC: \"recv\",0,5\r\nhello\r\n\r\n+IPR: 115200\r\n\r\nOK\r\n")
+                .await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await;
+            assert!(bench.control.clock().await.is_err());
+            let read = with_timeout(Duration::from_secs(60), socket.read(&mut [0; 8])).await;
+            assert_eq!(read, Ok(Err(SocketError::ConnectionReset)));
+        },
+    );
+}
+
+/// A recording tells pushed payload, of a socket and of none, from lines.
+#[test]
+fn pushed_payload_is_masked_in_a_recording() {
+    let out = Shared::default();
+    let recorder = Recorder::new(out.clone(), "a test", Payload::Masked);
+    let recorder: &'static Recorder<Shared> = Box::leak(Box::new(recorder));
+    let state = State::<_, 2, 1500, 1024>::new(Bg96::new(Config::new().direct_push()));
+    block_on_virtual(attach_state(
+        state.with_tap(recorder),
+        async |uart| {
+            let mut modem = Modem::new(uart, 64);
+            modem.bring_up().await;
+            modem.say("\r\n+QSSLURC: \"recv\",3,6\r\nnobody\r\n").await;
+            modem.open().await;
+            modem.say("\r\n+QSSLURC: \"recv\",0,6\r\nsecret\r\n").await;
+            modem.rest().await;
+        },
+        async |bench| {
+            let mut socket = connect(bench).await;
+            let mut read = [0; 6];
+            socket.read_exact(&mut read).await.unwrap();
+            assert_eq!(&read, b"secret");
+        },
+    ));
+    recorder.finish().unwrap();
+    let text = String::from_utf8(out.0.borrow().clone()).unwrap();
+    for part in ["secret", "nobody"] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
+    assert!(
+        text.contains("+QSSLURC: \"recv\",0,6\\r\\nxxxxxx"),
+        "{text}"
+    );
+}
+
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -2,13 +2,15 @@
 
 use std::io::Error;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::join::join_array;
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use sectag::at::InvalidInput;
 use sectag::{
     AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, CredentialStore,
-    Edrx, Kind, NoPins, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
+    Edrx, Kind, NoPins, Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
 };
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
@@ -386,13 +388,21 @@ fn socket_whose_state_is_not_told_stays_open() {
 /// The same question unanswered is a modem that is gone.
 #[test]
 fn socket_of_a_modem_that_falls_silent_is_reset() {
-    let lines = [
-        ("AT+QSSLOPEN", Some("\r\nOK\r\n\r\n+QSSLOPEN: 0,0\r\n")),
-        ("AT+QSSLRECV", Some("\r\n+QSSLRECV: 0\r\n\r\nOK\r\n")),
-        ("AT+QSSLSTATE", None),
-    ];
+    const EMPTY: &str = "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n";
     bench(
-        async |uart| odd(uart, &lines).await,
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            modem.open().await;
+            let since = Instant::now();
+            loop {
+                let line = modem.obey_until(|line| line.starts_with("AT+QSSL")).await;
+                match line.as_str() {
+                    "AT+QSSLSTATE=0" if since.elapsed() > Duration::from_secs(10) => {}
+                    "AT+QSSLSTATE=0" => modem.say("\r\nERROR\r\n").await,
+                    _ => modem.say(EMPTY).await,
+                }
+            }
+        },
         async |bench| {
             let mut socket = bench
                 .sockets
@@ -523,4 +533,219 @@ fn runner_ends_when_its_uart_is_broken() {
         // For an application on an operating system.
         assert!(Error::other(end).to_string().contains(words));
     }
+}
+
+/// Its report must come within the manual's limit; then there is no time, which a connect says.
+#[test]
+fn ntp_server_that_never_answers_keeps_nobody_waiting_for_ever() {
+    let lines = [
+        (
+            "AT+CCLK?",
+            Some("\r\n+CCLK: \"08/01/04,00:19:43+00\"\r\n\r\nOK\r\n"),
+        ),
+        ("AT+QLTS", Some("\r\n+QLTS: \"\"\r\n\r\nOK\r\n")),
+    ];
+    let server = Config::new().ntp(HOST);
+    let (result, took) = bench_with(server, async |uart| odd(uart, &lines).await, wait_up);
+    assert_eq!(result, Ok(()));
+    assert!((125..130).contains(&took), "{took} s");
+}
+
+/// A modem that restarts meanwhile is not asked for its report any more.
+#[test]
+fn restart_while_ntp_is_asked_begins_anew() {
+    let lines = [
+        (
+            "AT+CCLK?",
+            Some("\r\n+CCLK: \"08/01/04,00:19:43+00\"\r\n\r\nOK\r\n"),
+        ),
+        ("AT+QLTS", Some("\r\n+QLTS: \"\"\r\n\r\nOK\r\n")),
+        ("AT+QNTP", Some("\r\nOK\r\n\r\nRDY\r\n\r\nAPP RDY\r\n")),
+    ];
+    let server = Config::new().ntp(HOST);
+    let (result, took) = bench_with(server, async |uart| odd(uart, &lines).await, wait_up);
+    let reset = BringUpError::At {
+        command: "AT+CCLK",
+        error: AtError::ModemReset,
+    };
+    assert_eq!(result, Err(reset));
+    assert!(took < 5, "{took} s");
+}
+
+/// Some firmware says `ERROR` to what is not there; so does one that had half a command before it.
+#[test]
+fn delete_that_is_refused_without_a_number_is_tried_twice() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            let log = modem.log.clone();
+            loop {
+                modem.obey_until(|line| line.starts_with("AT+QFDEL")).await;
+                modem.say("\r\nERROR\r\n").await;
+                let deletes = log
+                    .borrow()
+                    .iter()
+                    .filter(|line| line.contains("QFDEL"))
+                    .count();
+                assert!(deletes <= 2, "twice");
+            }
+        },
+        async |bench| {
+            let removed = bench.control.remove(Tag(5), Kind::Ca).await;
+            assert_eq!(removed, Ok(()));
+        },
+    );
+}
+
+/// The whole PEM for whoever looks what it is, and less for whoever compares it.
+struct Fickle {
+    content: String,
+    passes: usize,
+}
+
+impl Source for Fickle {
+    type Error = std::convert::Infallible;
+
+    fn len(&self) -> usize {
+        self.content.len()
+    }
+
+    async fn read_at(&mut self, at: usize, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        self.passes += usize::from(at == 0);
+        let end = if self.passes > 1 {
+            100
+        } else {
+            self.content.len()
+        };
+        let left = &self.content.as_bytes()[at.min(end)..end];
+        let count = buf.len().min(left.len());
+        buf[..count].copy_from_slice(&left[..count]);
+        Ok(count)
+    }
+}
+
+/// What comparison and digest make of a modem that does not let a file be read as it should.
+#[test]
+fn file_that_cannot_be_read_to_its_end_is_neither_same_nor_different() {
+    let ca = Pki::shared().ca_pem();
+    let list = format!("\r\n+QFLST: \"st5.ca\",{}\r\n\r\nOK\r\n", ca.len());
+    let piece = format!("\r\nCONNECT 128\r\n{}\r\nOK\r\n", &ca[..128]);
+    let opened = Some("\r\n+QFOPEN: 7\r\n\r\nOK\r\n");
+    let nothing = Some("\r\n+CME ERROR: 402\r\n");
+    let timeout = CredentialError::At(AtError::Timeout);
+    let refused = CredentialError::At(AtError::Refused(Code::Cme(411)));
+    type Lines<'a> = Vec<(&'a str, Option<&'a str>)>;
+    let cases: [(Lines<'_>, CredentialError<_>); 5] = [
+        (vec![("AT+QFREAD", nothing)], CredentialError::Corrupted),
+        (
+            vec![("AT+QFREAD", Some("\r\n+CME ERROR: 411\r\n"))],
+            refused,
+        ),
+        (vec![("AT+QFOPEN?", None)], timeout),
+        (vec![("AT+QFOPEN=", None)], timeout),
+        (
+            vec![
+                (
+                    "AT+QFOPEN?",
+                    Some("\r\nwhatever\r\n+QFOPEN: \"st5.ca\",7,2\r\n\r\nOK\r\n"),
+                ),
+                ("AT+QFCLOSE", None),
+            ],
+            timeout,
+        ),
+    ];
+    for (lines, expected) in cases {
+        let lines: Lines<'_> = [
+            lines,
+            vec![("AT+QFLST", Some(&list)), ("AT+QFOPEN=", opened)],
+        ]
+        .concat();
+        let digest = bench(
+            async |uart| odd(uart, &lines).await,
+            async |bench| bench.control.digest(Tag(5), Kind::Ca).await,
+        );
+        assert_eq!(digest.err(), Some(expected), "{lines:?}");
+    }
+    // Nothing more comes from the file, and then nothing more from the source.
+    for (answer, expected) in [
+        (nothing, Ok(Comparison::Differs)),
+        (Some(piece.as_str()), Err(CredentialError::SourceTooShort)),
+    ] {
+        let lines = [
+            ("AT+QFLST", Some(list.as_str())),
+            ("AT+QFOPEN=", opened),
+            ("AT+QFREAD", answer),
+        ];
+        let source = Fickle {
+            content: ca.clone(),
+            passes: 0,
+        };
+        let compared = bench(
+            async |uart| odd(uart, &lines).await,
+            async |bench| bench.control.compare(Tag(5), Kind::Ca, source).await,
+        );
+        assert_eq!(compared, expected);
+    }
+}
+
+/// Whoever comes when the line is full looks again later, and gets its turn as well.
+#[test]
+fn more_than_can_wait_in_line_all_get_their_turn() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            modem.bring_up().await;
+            loop {
+                modem.obey_until(|line| line == "AT+CCLK?").await;
+                Timer::after_millis(50).await;
+                modem.say(CLOCK).await;
+            }
+        },
+        async |bench| {
+            bench.control.wait_up().await.expect("it comes up");
+            let all = std::array::from_fn::<_, 50, _>(|_| bench.control.clock());
+            for clock in join_array(all).await {
+                assert!(matches!(clock, Ok(Some(_))), "{clock:?}");
+            }
+        },
+    );
+}
+
+/// Rings in a static of their own do what those in the state do.
+#[test]
+fn rings_of_their_own_carry_payload() {
+    let rings: &'static mut Rings<1, 256, 64> = Box::leak(Box::default());
+    let state = Box::leak(Box::new(State::with_rings(Bg96::new(Config::new()), rings)));
+    let (host, device) = tokio::io::duplex(4096);
+    let (rx, tx) = tokio::io::split(host);
+    let (control, sockets, mut runner) =
+        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let modem = async {
+        let mut modem = Modem::new(device, usize::MAX);
+        modem.open().await;
+        modem.obey_until(|line| line == "AT+QSSLSEND=0,2").await;
+        modem.say("\r\n> ").await;
+        assert_eq!(modem.payload(2).await, b"hi");
+        modem
+            .say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n")
+            .await;
+        modem.fetch(0, "\r\n+QSSLRECV: 2\r\nho\r\n\r\nOK\r\n").await;
+        modem.rest().await
+    };
+    let application = async {
+        control.wait_up().await.expect("it comes up");
+        let mut socket = sockets.connect(HOST, PORT, &TLS).await.expect("it opens");
+        socket.write_all(b"hi").await.expect("there is room");
+        socket.flush().await.expect("it is sent");
+        let mut back = [0; 2];
+        socket.read_exact(&mut back).await.expect("it is there");
+        assert_eq!(&back, b"ho");
+    };
+    VirtualClock::new().run(async {
+        match select3(modem, runner.run(), application).await {
+            Either3::First(never) => never,
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(()) => {}
+        }
+    });
 }

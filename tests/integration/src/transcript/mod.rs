@@ -180,7 +180,7 @@ fn each(
         };
         thread::scope(|workers| {
             for _ in 0..thread::available_parallelism().map_or(1, |cores| cores.get()) {
-                workers.spawn(&work);
+                workers.spawn(work);
             }
         });
     });

@@ -140,7 +140,7 @@ impl Script {
     }
 
     /// Where what the modem says can be cut: at every position, but in the middle of long runs without a
-    /// line end only when `SECTAG_EXHAUSTIVE` is set.
+    /// CR only when `SECTAG_EXHAUSTIVE` is set.
     pub fn cuts(&self) -> Vec<usize> {
         let all = std::env::var_os("SECTAG_EXHAUSTIVE").is_some();
         let (mut cuts, mut said) = (Vec::new(), 0);
@@ -148,7 +148,7 @@ impl Script {
             let Event::Modem(bytes) = &step.event else {
                 continue;
             };
-            let is_end = |at: usize| at == 0 || at >= bytes.len() || b"\r\n".contains(&bytes[at]);
+            let is_end = |at: usize| at == 0 || at >= bytes.len() || bytes[at] == b'\r';
             for at in 0..bytes.len() {
                 if all || (at.saturating_sub(EDGE)..at + EDGE).any(is_end) {
                     cuts.push(said + at);
