@@ -264,6 +264,7 @@ async fn write_on(socket: &mut impl Write<Error = SocketError>, payload: &[u8]) 
             if let Err(error) = socket.flush().await {
                 return error;
             }
+            Timer::after_millis(30).await;
         }
     });
     written.await.expect("a writer is told")
@@ -295,8 +296,10 @@ async fn ending<T>(
 ) -> T {
     let world = World::new(options(profile));
     world.serve(move |mut stream: TlsStream<DuplexStream>| async move {
-        stream.write_all(&vec![1; first]).await?;
-        stream.flush().await?;
+        for record in vec![1; first].chunks(1000) {
+            stream.write_all(record).await?;
+            stream.flush().await?;
+        }
         let act = async {
             Timer::after_secs(2).await;
             matches!(end, End::Network | End::Connection)
