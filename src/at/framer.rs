@@ -468,7 +468,7 @@ mod tests {
 
     #[test]
     fn only_what_goes_on_is_continued() {
-        let mut framer = Framer::new();
+        let mut framer = Framer::default();
         framer.want_pieces(true);
         let text = [&[b'x'; 300][..], b"\r\nOK\r\n"].concat();
         let mut input = &text[..];

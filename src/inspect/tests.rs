@@ -687,6 +687,8 @@ fn every_kind_is_shown_by_its_name() {
         let unsuitable = inspect(wrap(label, b"any", 64)).unwrap_err();
         assert!(unsuitable.to_string().contains(words), "{unsuitable}");
     }
+    let other = Misplaced::OtherKey.to_string();
+    assert!(other.contains("store the two that were made together"));
     let mut inspector = Inspector::default();
     inspector.feed(P256_CA.as_bytes());
     assert!(inspector.finish().is_ok());
