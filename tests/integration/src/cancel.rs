@@ -204,8 +204,8 @@ pub enum From {
     Storing,
 }
 
-/// An operation that was begun on a [`Stage`].
-pub type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+/// What an operation does.
+pub type Deed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// An operation of the public interface.
 pub struct Operation<U: Unit> {
@@ -214,7 +214,7 @@ pub struct Operation<U: Unit> {
     /// Where it starts from.
     pub from: From,
     /// Does it. Panics when it fails.
-    pub run: for<'a> fn(&'a Stage<U>) -> Running<'a>,
+    pub run: for<'a> fn(&'a Stage<U>) -> Deed<'a>,
     /// What must hold afterwards, whether it was dropped or not.
     pub check: fn(&Stage<U>),
 }
