@@ -85,7 +85,7 @@ async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result
         at.escape().await;
     }
     if !(answers(modem, at).await
-        || leaves_quotes(modem, at).await
+        || leaves_quotes(at).await
         || finds_speed(modem, at, power).await
         || revive(modem, at, power).await)
     {
@@ -125,7 +125,11 @@ async fn settles_terminator(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     let found = at.terminator();
     if found == Terminator::CrLf && modem.terminator.get() != Some(found) {
         at.set_terminator(Terminator::Cr);
-        if at.send(&Command::<CR_PATIENCE>::new("", &[])).await.is_err() {
+        if at
+            .send(&Command::<CR_PATIENCE>::new("", &[]))
+            .await
+            .is_err()
+        {
             // It waits for the end of that line, and refuses what it becomes with the next.
             at.set_terminator(found);
             if !(answers_twice(at).await && at.synchronise().await) {
@@ -167,7 +171,7 @@ async fn answers_twice(at: &mut At<'_>) -> bool {
 
 /// An MCU that was reset in the middle of a certificate leaves a modem that takes everything for its
 /// rest. The backspaces also complete a payload of announced length (SM).
-async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
+async fn leaves_quotes(at: &mut At<'_>) -> bool {
     for terminator in [Terminator::CrLf, Terminator::Cr, Terminator::Lf] {
         at.set_terminator(terminator);
         at.unquote().await;
