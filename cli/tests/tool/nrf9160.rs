@@ -142,8 +142,7 @@ pub(crate) fn smaller_buffers_refuse_the_same_record_by_name() {
 
 /// An MQTT 5 broker that lets in, and then has a message of 5 KiB.
 async fn broker_of_one_record(mut stream: TlsStream<TcpStream>) -> io::Result<usize> {
-    let mut login = [0; 1024];
-    stream.read(&mut login).await?;
+    stream.read_u8().await?;
     stream.write_all(b"\x20\x03\x00\x00\x00").await?;
     stream.flush().await?;
     stream.write_all(&record()).await?;
