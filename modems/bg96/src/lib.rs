@@ -33,6 +33,7 @@ mod radio;
 mod raw;
 mod sockets;
 mod status;
+mod steps;
 
 pub use codes::{meaning, refusal};
 pub use config::{Auth, Config};
