@@ -182,13 +182,6 @@ at_command!(
 pub(crate) struct ConfigureTest;
 at_command!(ConfigureTest, QUICK, "+QSSLCFG=?", |self, line| line);
 
-/// One key of a TLS context.
-pub(crate) struct Configure<'a> {
-    pub(crate) key: &'static str,
-    pub(crate) context: u8,
-    pub(crate) value: Value<'a>,
-}
-
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     File(&'a FileName),
@@ -199,29 +192,6 @@ pub(crate) enum Value<'a> {
     Suite(u16),
     Text(&'static str),
 }
-// Answers 1 when the modem took it for a query, which it is without its value or a comma: a byte was
-// lost on the way (sheet 4.1).
-at_command!(
-    Configure<'_>,
-    QUICK,
-    "+QSSLCFG",
-    |self, line| {
-        let line = line.quoted(self.key).int(self.context.into());
-        match self.value {
-            Value::File(name) => line.quoted(name),
-            Value::NoPsk => line.quoted("").quoted(""),
-            Value::Number(number) => line.int(number),
-            Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
-            Value::Suite(number) => {
-                let text = hex(number);
-                line.raw(core::str::from_utf8(&text).unwrap_or_default())
-            }
-            Value::Text(text) => line.quoted(text),
-        }
-    },
-    Number,
-    |text| Some(Number(answer(text, "+QSSLCFG:").is_some().into()))
-);
 
 impl Value<'_> {
     /// Whether the modem says the same; `None` when it says it in a way that no manual shows.
@@ -239,26 +209,42 @@ impl Value<'_> {
     }
 }
 
-/// What keys of a TLS context are, all in one line: should the modem not carry out all of it, an answer
-/// is missing, and those are asked for one by one.
-pub(crate) struct ConfigureQuery {
-    /// [`Key::bit`]s.
-    pub(crate) keys: u16,
-    pub(crate) context: u8,
+/// What is said of the keys of a TLS context.
+pub(crate) enum KeyCommand<'a> {
+    Write(Key, u8, Value<'a>),
+    /// What the keys of this set ([`Key::bit`]) are, all in one line: should the modem not carry out all of
+    /// it, an answer is missing, and those are asked for one by one.
+    Ask(u16, u8),
 }
-at_command!(ConfigureQuery, QUICK, "+QSSLCFG", |self, line| {
-    let mut line = line;
-    let mut keys = Key::ALL
-        .into_iter()
-        .filter(|key| self.keys & key.bit() != 0);
-    if let Some(key) = keys.next() {
-        line = line.quoted(key.name()).int(self.context.into());
+at_command!(KeyCommand<'_>, QUICK, "+QSSLCFG", |self, line| match self {
+    Self::Write(key, context, value) => {
+        let line = line.quoted(key.name()).int((*context).into());
+        match value {
+            Value::File(name) => line.quoted(name),
+            Value::NoPsk => line.quoted("").quoted(""),
+            Value::Number(number) => line.int(*number),
+            Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
+            Value::Suite(number) => {
+                let text = hex(*number);
+                line.raw(core::str::from_utf8(&text).unwrap_or_default())
+            }
+            Value::Text(text) => line.quoted(text),
+        }
     }
-    for key in keys {
-        line = line.and("+QSSLCFG").quoted(key.name());
-        line = line.int(self.context.into());
+    Self::Ask(keys, context) => {
+        let mut line = line;
+        let mut first = true;
+        for key in Key::ALL {
+            if keys & key.bit() != 0 {
+                if !first {
+                    line = line.and("+QSSLCFG");
+                }
+                first = false;
+                line = line.quoted(key.name()).int((*context).into());
+            }
+        }
+        line
     }
-    line
 });
 
 /// `0XC02F`.

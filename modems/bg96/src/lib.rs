@@ -34,6 +34,7 @@ mod raw;
 mod sockets;
 mod status;
 mod steps;
+mod writing;
 
 pub use codes::{meaning, refusal};
 pub use config::{Auth, Config};
