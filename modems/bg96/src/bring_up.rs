@@ -69,6 +69,14 @@ fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, Bring
     result.map_err(|error| BringUpError::At { command, error })
 }
 
+// The means to get an answer, in this order.
+const WAIT: u8 = 0;
+const ASK: u8 = 1;
+const FILL: u8 = 2;
+const KEY: u8 = 3;
+const KEY_AGAIN: u8 = 4;
+const RESET: u8 = 5;
+
 /// Gets an answer out of the modem, by all means there are, and then synchronises.
 async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
     // One that has just said so is starting: a key press now would switch it off.
@@ -79,22 +87,78 @@ async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError
         // peer or into a file (sheet 3 and 4.7).
         at.escape().await;
     }
-    let alive = (restarting && boots(at).await)
-        || (!off && (answers(at, 6).await || completes_payload(at).await))
-        || revive(at, power, off).await;
-    if !alive {
-        return Err(BringUpError::NoAnswer);
+    let mut unsure = false;
+    for means in WAIT..=RESET {
+        // Presses of the key, or whether to pull the reset, and how often to ask; 0 is while it starts.
+        let (mut pulses, tries) = match means {
+            WAIT if restarting => (0, 0),
+            ASK if !off => (0, 6),
+            FILL if !off && completes_payload(at).await => (0, 4),
+            KEY if power.has_power_key() => {
+                let status = power.status();
+                unsure = status.is_none();
+                // Off first.
+                (if status == Some(true) { 2 } else { 1 }, 0)
+            }
+            // Without a status pin nobody knows whether the first press switched it on or off.
+            KEY_AGAIN if unsure => (1, 0),
+            // Only when the key has not helped (sheet 1.1).
+            RESET if power.has_reset() => (u8::from(!off), 0),
+            RESET if !power.has_power_key() => (0, 0),
+            _ => continue,
+        };
+        while pulses > 0 {
+            drive(power, means, true);
+            Timer::after(if means == RESET {
+                RESET_PULSE
+            } else {
+                KEY_PRESS
+            })
+            .await;
+            drive(power, means, false);
+            pulses -= 1;
+            if pulses > 0 {
+                Timer::after(SHUTDOWN).await;
+            }
+            at.follow_restart();
+        }
+        if answers(at, tries).await {
+            if at.synchronise().await {
+                return Ok(());
+            }
+            break;
+        }
     }
-    if at.synchronise().await {
-        Ok(())
+    Err(BringUpError::NoAnswer)
+}
+
+fn drive(power: &mut dyn Power, means: u8, on: bool) {
+    if means == RESET {
+        power.reset(on);
     } else {
-        Err(BringUpError::NoAnswer)
+        power.power_key(on);
     }
 }
 
-/// Asks up to `tries` times. The first answer may be an ERROR to half a command of an earlier life.
-async fn answers(at: &mut At<'_>, tries: usize) -> bool {
-    for _ in 0..tries {
+/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes, or for
+/// the character that ends or cancels a payload of no announced length (sheet 4.3); to one in line
+/// mode they are nothing.
+async fn completes_payload(at: &mut At<'_>) -> bool {
+    for (byte, count) in [(CANCEL, 1), (b'\r', Bg96::LIMITS.max_send)] {
+        if at.filler(byte, count).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Asks up to `tries` times, or as often as there is time while it starts. The first answer may be an
+/// ERROR to half a command of an earlier life.
+async fn answers(at: &mut At<'_>, tries: u8) -> bool {
+    let limit = Instant::now() + BOOT_LIMIT;
+    let mut left = tries;
+    while left > 0 || tries == 0 && Instant::now() < limit {
+        left = left.saturating_sub(1);
         match at.send(&Attention).await {
             Ok(_) => return true,
             // It is just starting.
@@ -103,62 +167,6 @@ async fn answers(at: &mut At<'_>, tries: usize) -> bool {
                 at.booted(APP_READY_LIMIT).await;
             }
             Err(_) => {}
-        }
-    }
-    false
-}
-
-/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes, or for
-/// the character that ends or cancels a payload of no announced length (sheet 4.3); to one in line
-/// mode they are nothing.
-async fn completes_payload(at: &mut At<'_>) -> bool {
-    at.filler(CANCEL, 1).await.is_ok()
-        && at.filler(b'\r', Bg96::LIMITS.max_send).await.is_ok()
-        && answers(at, 4).await
-}
-
-/// Uses the pins there are on a modem that is off, or on and deaf.
-async fn revive(at: &mut At<'_>, power: &mut dyn Power, off: bool) -> bool {
-    if power.has_power_key() {
-        let status = power.status();
-        if status == Some(true) {
-            // Off first.
-            press(power).await;
-            Timer::after(SHUTDOWN).await;
-        }
-        // Without a status pin nobody knows whether the first press switched it on or off.
-        for _ in 0..if status.is_none() { 2 } else { 1 } {
-            press(power).await;
-            at.follow_restart();
-            if boots(at).await {
-                return true;
-            }
-        }
-        if !power.has_reset() {
-            return false;
-        }
-    }
-    // Only when the key has not helped (sheet 1.1).
-    if power.has_reset() && !off {
-        power.reset(true);
-        Timer::after(RESET_PULSE).await;
-        power.reset(false);
-        at.follow_restart();
-    }
-    boots(at).await
-}
-
-async fn press(power: &mut dyn Power) {
-    power.power_key(true);
-    Timer::after(KEY_PRESS).await;
-    power.power_key(false);
-}
-
-async fn boots(at: &mut At<'_>) -> bool {
-    let limit = Instant::now() + BOOT_LIMIT;
-    while Instant::now() < limit {
-        if answers(at, 1).await {
-            return true;
         }
     }
     false

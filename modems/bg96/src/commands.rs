@@ -126,9 +126,23 @@ pub(crate) fn time(text: &[u8]) -> Option<DateTime> {
 pub(crate) struct FileList;
 at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
 
-pub(crate) struct FileDelete<'a>(pub(crate) &'a FileName);
-at_command!(FileDelete<'_>, QUICK, "+QFDEL", |self, line| line
-    .quoted(self.0));
+/// The end of a file, or of reading one.
+pub(crate) enum FileEnd {
+    Close(u32),
+    Delete(FileName),
+}
+at_command!(
+    FileEnd,
+    QUICK,
+    match self {
+        Self::Close(_) => "+QFCLOSE",
+        Self::Delete(_) => "+QFDEL",
+    },
+    |self, line| match self {
+        Self::Close(handle) => line.int(*handle),
+        Self::Delete(name) => line.quoted(name),
+    }
+);
 
 /// The modem leaves data mode when it has `len` bytes or none came for 5 s.
 pub(crate) struct FileUpload<'a> {
@@ -163,9 +177,6 @@ pub(crate) struct FileRead {
 at_command!(FileRead, 5000, "+QFREAD", |self, line| line
     .int(self.handle)
     .int(self.len));
-
-pub(crate) struct FileClose(pub(crate) u32);
-at_command!(FileClose, QUICK, "+QFCLOSE", |self, line| line.int(self.0));
 
 /// Free bytes of the flash file system.
 pub(crate) struct FreeSpace;
