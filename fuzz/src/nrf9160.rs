@@ -198,11 +198,12 @@ impl<'a> Nrf9160<'a> {
             *left -= 1;
             return *left == 0;
         }
-        if data.last.elapsed() > SILENCE {
+        let now = self.from_host.taken_at();
+        if now > data.last + SILENCE {
             let pluses = std::mem::take(&mut data.pluses);
             data.content.extend(vec![b'+'; pluses]);
         }
-        data.last = Instant::now();
+        data.last = now;
         if byte == b'+' {
             data.pluses += 1;
             return data.pluses == 3;
@@ -475,7 +476,7 @@ impl<'a> Nrf9160<'a> {
                     left: left.map(|left| left as usize),
                     content: Vec::new(),
                     pluses: 0,
-                    last: Instant::now(),
+                    last: self.from_host.taken_at(),
                 });
                 ok()
             }

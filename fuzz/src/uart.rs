@@ -19,6 +19,10 @@ static TRACE: LazyLock<bool> = LazyLock::new(|| std::env::var_os("FUZZ_TRACE").i
 pub struct Pipe {
     name: char,
     bytes: RefCell<VecDeque<u8>>,
+    /// When each of them came.
+    times: RefCell<VecDeque<Instant>>,
+    /// When that came which was read last.
+    taken: Cell<Instant>,
     capacity: usize,
     /// The most that one read returns.
     chunk: usize,
@@ -38,6 +42,8 @@ impl Pipe {
         Self {
             name,
             bytes: RefCell::default(),
+            times: RefCell::default(),
+            taken: Cell::new(Instant::MIN),
             capacity,
             chunk,
             waiting_since: Cell::new(Instant::MIN),
@@ -82,6 +88,8 @@ impl Pipe {
             self.waiting_since.set(Instant::now());
         }
         queue.extend(bytes);
+        let now = std::iter::repeat_n(Instant::now(), bytes.len());
+        self.times.borrow_mut().extend(now);
         self.written.set();
         if let Some(waker) = self.reader.take() {
             waker.wake();
@@ -93,6 +101,7 @@ impl Pipe {
         let mut queue = self.bytes.borrow_mut();
         for &byte in bytes.iter().rev() {
             queue.push_front(byte);
+            self.times.borrow_mut().push_front(self.taken.get());
         }
     }
 
@@ -109,6 +118,11 @@ impl Pipe {
             .make_contiguous()
             .windows(text.len())
             .any(|window| window == text)
+    }
+
+    /// When that came which was read last, however late that was.
+    pub fn taken_at(&self) -> Instant {
+        self.taken.get()
     }
 
     /// Waits until something more is written.
@@ -135,6 +149,9 @@ impl Pipe {
                 return Poll::Pending;
             }
             let count = into.len().min(bytes.len()).min(self.chunk);
+            if let Some(time) = self.times.borrow_mut().drain(..count).next_back() {
+                self.taken.set(time);
+            }
             for (to, from) in into.iter_mut().zip(bytes.drain(..count)) {
                 *to = from;
             }

@@ -273,6 +273,11 @@ impl<'a> At<'a> {
         self.engine.table.tx(slot).peek(offset, into)
     }
 
+    /// What ends command lines now.
+    pub fn terminator(&self) -> Terminator {
+        self.engine.core.terminator.get()
+    }
+
     /// From now on, command lines end so.
     pub fn set_terminator(&self, terminator: Terminator) {
         self.engine.core.terminator.set(terminator);

@@ -96,7 +96,7 @@ async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result
         "AT+CMEE",
         at.send(&Command::<QUICK>::new("+CMEE=1", &[])).await,
     )?;
-    if at.synchronise().await {
+    if at.synchronise().await && settles_terminator(modem, at).await {
         Ok(())
     } else {
         Err(BringUpError::NoAnswer)
@@ -112,7 +112,6 @@ async fn answers(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     for terminator in known.into_iter().chain(others) {
         at.set_terminator(terminator);
         if answers_twice(at).await {
-            settle_on(modem, at, terminator).await;
             return true;
         }
     }
@@ -120,20 +119,22 @@ async fn answers(modem: &Nrf9160, at: &mut At<'_>) -> bool {
 }
 
 /// A build that ends lines with CR alone answers those with CR LF too, and would then take the LF for the
-/// first byte of a payload. It may be found so when it was not listening as it was asked with CR.
-async fn settle_on(modem: &Nrf9160, at: &mut At<'_>, found: Terminator) {
-    let mut terminator = found;
+/// first byte of a payload. It may be found so when it was not listening as it was asked with CR, or when
+/// answers came late: so it is asked once more where none is to come. Returns whether it is in step then.
+async fn settles_terminator(modem: &Nrf9160, at: &mut At<'_>) -> bool {
+    let found = at.terminator();
     if found == Terminator::CrLf && modem.terminator.get() != Some(found) {
         at.set_terminator(Terminator::Cr);
-        if at.send(&Command::<CR_PATIENCE>::new("", &[])).await.is_ok() {
-            terminator = Terminator::Cr;
-        } else {
+        if at.send(&Command::<CR_PATIENCE>::new("", &[])).await.is_err() {
             // It waits for the end of that line, and refuses what it becomes with the next.
             at.set_terminator(found);
-            answers_twice(at).await;
+            if !(answers_twice(at).await && at.synchronise().await) {
+                return false;
+            }
         }
     }
-    modem.terminator.set(Some(terminator));
+    modem.terminator.set(Some(at.terminator()));
+    true
 }
 
 /// One answer may be to a line that ended elsewhere than this one; the first may be an ERROR to what was
@@ -172,7 +173,6 @@ async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
         at.unquote().await;
         at.follow_restart();
         if answers_twice(at).await {
-            settle_on(modem, at, terminator).await;
             return true;
         }
     }

@@ -91,6 +91,13 @@ pub(crate) async fn open(
     )
     .await
     .map_err(|error| unsupported(error, "TLS_HOSTNAME"))?;
+    // `#XSSOCKET` has said so already; but one bit less of it on the line, and nobody would be verified.
+    let verify = [Arg::Int(1), Arg::Int(5), Arg::Int(2)];
+    match set_option(at, handles, handle, &verify).await {
+        // Asked for once, then.
+        Ok(()) | Err(AtError::Refused(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     if modem.firmware.get().store() == Store::Modem {
         // A session that is resumed is not verified anew. Some firmware has no such option; another refuses
         // a line that was garbled on its way, and takes it the second time.

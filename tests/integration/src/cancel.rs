@@ -204,6 +204,9 @@ pub enum From {
     Storing,
 }
 
+/// What an operation does.
+pub type Deed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// An operation of the public interface.
 pub struct Operation<U: Unit> {
     /// Its name in the report.
@@ -211,7 +214,7 @@ pub struct Operation<U: Unit> {
     /// Where it starts from.
     pub from: From,
     /// Does it. Panics when it fails.
-    pub run: for<'a> fn(&'a Stage<U>) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+    pub run: for<'a> fn(&'a Stage<U>) -> Deed<'a>,
     /// What must hold afterwards, whether it was dropped or not.
     pub check: fn(&Stage<U>),
 }

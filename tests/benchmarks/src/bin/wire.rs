@@ -12,11 +12,14 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
+use sectag::modem::{Modem, Timing};
 use sectag::{
-    CaScope, Control, CredentialStore, Kind, NoPins, ServerName, Sockets, State, Tag, TlsConfig,
+    CaScope, ConnectError, Control, CredentialStore, Kind, NoPins, ServerName, Socket, Sockets,
+    State, Suites, Tag, TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
-use sectag_simulator::{MemoryNetwork, Options, Simulator};
+use sectag_nrf9160::Nrf9160;
+use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, Simulator};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::time::block_on_virtual;
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
@@ -41,9 +44,63 @@ const MUCH: usize = 300_000;
 const FAST_BAUD: u32 = 460_800;
 const TURNAROUND: Duration = Duration::from_millis(20);
 
+/// A modem that is measured.
+struct Measured<M> {
+    /// In front of the names of its rows.
+    prefix: &'static str,
+    backend: fn() -> M,
+    tls: TlsConfig,
+    /// Bytes that are received in one go, as far as its records hold them.
+    sizes: &'static [usize],
+    /// How long data without a notice lies.
+    unasked: Duration,
+}
+
+impl<M> Clone for Measured<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Measured<M> {}
+
+const BG96: Measured<Bg96> = Measured {
+    prefix: "",
+    backend: || Bg96::new(Config::new()),
+    tls: TLS,
+    sizes: &[64, 1460, 20_000],
+    unasked: Timing::DEFAULT.poll,
+};
+
+/// A dialect of each kind: a current socket, native TLS, handles.
+const DIALECTS: [(&str, &str, Duration); 3] = [
+    ("2.5", "nRF9160 2.5: ", SLM_POLL),
+    ("3.1-native", "nRF9160 3.1 native: ", SLM_POLL),
+    ("sm", "nRF9160 SM: ", Timing::DEFAULT.poll),
+];
+/// Which has no notices.
+const SLM_POLL: Duration = Duration::from_secs(1);
+
+const fn nrf9160(prefix: &'static str, unasked: Duration) -> Measured<Nrf9160> {
+    Measured {
+        prefix,
+        backend: || Nrf9160::new(sectag_nrf9160::Config::new().flow_control()),
+        // Its cipher suites can in most dialects neither be chosen nor told.
+        tls: TLS.suites(Suites::All),
+        sizes: &[64, 1460],
+        unasked,
+    }
+}
+
 fn main() {
-    virtually(everyday);
-    virtually(idle);
+    virtually(async || everyday::<_, 1024>(&World::new(line(115_200)), BG96).await);
+    virtually(async || idle::<_, 1024>(&World::new(line(115_200)), BG96).await);
+    for (dialect, prefix, unasked) in DIALECTS {
+        let measured = nrf9160(prefix, unasked);
+        // What one fetch brings must fit.
+        virtually(async || everyday::<_, 2048>(&World::nrf9160(dialect), measured).await);
+        virtually(async || idle::<_, 2048>(&World::nrf9160(dialect), measured).await);
+    }
     for (name, baud, direct_push, formula) in [
         ("fetched, rings of 4096", FAST_BAUD, false, fetch_rate(1500)),
         ("fetched, rings of 1024", FAST_BAUD, false, fetch_rate(1024)),
@@ -51,22 +108,30 @@ fn main() {
     ] {
         virtually(async || {
             let world = World::new(line(baud));
+            let measured = if direct_push { pushed() } else { BG96 };
             let rate = if name.ends_with("4096") {
-                world.attach::<_, 4096>(direct_push, receive_rate).await
+                world.attach::<_, _, 4096>(measured, receive_rate).await
             } else {
-                world.attach::<_, 1024>(direct_push, receive_rate).await
+                world.attach::<_, _, 1024>(measured, receive_rate).await
             };
             println!("rate\t{name}\t{rate:.0}\t{formula:.0}");
         });
     }
     virtually(async || {
         let world = World::new(line(FAST_BAUD));
-        let rate = world.attach::<_, 4096>(false, send_rate).await;
+        let rate = world.attach::<_, _, 4096>(BG96, send_rate).await;
         println!(
             "rate\tsent, rings of 4096\t{rate:.0}\t{:.0}",
             frame_rate(1460)
         );
     });
+}
+
+fn pushed() -> Measured<Bg96> {
+    Measured {
+        backend: || Bg96::new(Config::new().direct_push()),
+        ..BG96
+    }
 }
 
 fn virtually(run: impl AsyncFnOnce()) {
@@ -110,29 +175,39 @@ struct World {
 
 impl World {
     fn new(options: Options) -> Self {
-        let network = MemoryNetwork::new();
-        register(&network, BYTES_PORT, give_bytes);
-        register(&network, MQTT_PORT, be_broker);
-        let modem = Simulator::bg96(options, Rc::new(network));
+        let modem = Simulator::bg96(options, Rc::new(Self::network()));
         Self { modem }
     }
 
-    async fn attach<T, const RX: usize>(
+    fn nrf9160(dialect: &str) -> Self {
+        let options = Nrf9160Options {
+            profile: Nrf9160Profile::named(dialect).expect("a dialect"),
+            baud: Some(115_200),
+            turnaround: TURNAROUND,
+            ..Nrf9160Options::default()
+        };
+        let modem = Simulator::nrf9160(options, Rc::new(Self::network()));
+        Self { modem }
+    }
+
+    fn network() -> MemoryNetwork {
+        let network = MemoryNetwork::new();
+        register(&network, BYTES_PORT, give_bytes);
+        register(&network, MQTT_PORT, be_broker);
+        network
+    }
+
+    async fn attach<M: Modem + 'static, T, const RX: usize>(
         &self,
-        direct_push: bool,
-        application: impl AsyncFnOnce(Bench<'_>) -> T,
+        measured: Measured<M>,
+        application: impl AsyncFnOnce(Bench<'_, M>) -> T,
     ) -> T {
         // As little between them as behind a UART with flow control.
         let (host, device) = tokio::io::duplex(64);
         let (rx, tx) = tokio::io::split(host);
-        let config = if direct_push {
-            Config::new().direct_push()
-        } else {
-            Config::new()
-        };
         // Leaked, as a firmware's static is.
-        let state: &'static mut State<Bg96, 1, RX, RX> =
-            Box::leak(Box::new(State::new(Bg96::new(config))));
+        let state: &'static mut State<M, 1, RX, RX> =
+            Box::leak(Box::new(State::new((measured.backend)())));
         let (control, sockets, mut runner) =
             sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
         let serve = async {
@@ -143,6 +218,7 @@ impl World {
             control,
             sockets,
             modem: &self.modem,
+            measured,
         };
         match select3(serve, runner.run(), application(bench)).await {
             Either3::First(()) => unreachable!("it is pending for ever"),
@@ -204,14 +280,18 @@ async fn be_broker(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Bench<'a> {
-    control: Control<'static, Bg96>,
-    sockets: Sockets<'static, Bg96>,
+struct Bench<'a, M: Modem + 'static> {
+    control: Control<'static, M>,
+    sockets: Sockets<'static, M>,
     modem: &'a Simulator,
+    measured: Measured<M>,
 }
 
-impl Bench<'_> {
+impl<M: Modem> Bench<'_, M> {
+    async fn connect(&self, port: u16) -> Result<Socket<'static>, ConnectError> {
+        self.sockets.connect(HOST, port, &self.measured.tls).await
+    }
+
     /// Prints what `operation` cost, with all that follows from it.
     async fn row<T>(&self, name: &str, operation: impl Future<Output = T>) -> T {
         self.row_after(name, Duration::from_ticks(0), operation)
@@ -238,7 +318,8 @@ impl Bench<'_> {
         // As the modem counts: the driver's counter leaves synchronising out.
         let exchanges = self.modem.exchanges() - seen;
         println!(
-            "wire\t{name}\t{exchanges}\t{}\t{}\t{}",
+            "wire\t{}{name}\t{exchanges}\t{}\t{}\t{}",
+            self.measured.prefix,
             after.sent - before.sent,
             after.received - before.received,
             (took - waits).as_millis(),
@@ -262,30 +343,30 @@ impl Bench<'_> {
 }
 
 /// At 115 200 baud and 20 ms of turnaround, with rings of 1 KiB.
-async fn everyday() {
-    let world = World::new(line(115_200));
+async fn everyday<M: Modem + 'static, const RX: usize>(world: &World, measured: Measured<M>) {
     world
-        .attach::<_, 1024>(false, async |bench| {
+        .attach::<_, _, RX>(measured, async |bench| {
             let up = async { bench.control.wait_up().await.expect("it comes up") };
             bench.row("bring-up, network to be joined", up).await;
             let provision = bench.provision();
             bench
                 .row("provisioning, three credentials", provision)
                 .await;
-            let connect = bench.sockets.connect(HOST, BYTES_PORT, &TLS);
+            let connect = bench.connect(BYTES_PORT);
             let socket = bench.row("connect, mutual TLS", connect).await;
             let socket = socket.expect("it connects");
             bench.row("close", socket.close()).await.expect("it closes");
-            let connect = bench.sockets.connect(HOST, BYTES_PORT, &TLS);
+            let connect = bench.connect(BYTES_PORT);
             let socket = bench.row("reconnect", connect).await;
             let mut socket = socket.expect("it connects");
             let settings = bench.modem.take_commands();
-            let keys = settings
-                .iter()
-                .filter(|line| line.starts_with(b"AT+QSSLCFG"));
+            let is_key = |line: &&Vec<u8>| {
+                line.starts_with(b"AT+QSSLCFG") || line.starts_with(b"AT#XSSOCKETOPT")
+            };
             println!(
-                "count\treconnect, of these keys of the TLS context\t{}",
-                keys.count()
+                "count\t{}reconnect, of these keys of the TLS context\t{}",
+                bench.measured.prefix,
+                settings.iter().filter(is_key).count()
             );
 
             let send = async {
@@ -295,7 +376,7 @@ async fn everyday() {
                 socket.flush().await.expect("it is sent");
             };
             bench.row("send of 64 bytes", send).await;
-            for size in [64, 1460, 20_000] {
+            for &size in measured.sizes {
                 let ask = format!("{size}\n");
                 socket.write_all(ask.as_bytes()).await.expect("it is taken");
                 socket.flush().await.expect("it is sent");
@@ -312,7 +393,7 @@ async fn everyday() {
             let config = ConfigBuilder::new(Buffers::new(&mut rx, &mut tx));
             let config = config.client_id("bench").expect("short");
             let mut session = Session::new(config.keepalive_interval(600));
-            let socket = bench.sockets.connect(HOST, MQTT_PORT, &TLS).await;
+            let socket = bench.connect(MQTT_PORT).await;
             let socket = socket.expect("it connects");
             let login = session.connect(socket);
             let mqtt = bench.row("MQTT login, minimq", login).await;
@@ -333,7 +414,7 @@ async fn everyday() {
         })
         .await;
     world
-        .attach::<_, 1024>(false, async |bench| {
+        .attach::<_, _, RX>(measured, async |bench| {
             let up = async { bench.control.wait_up().await.expect("it comes up") };
             bench
                 .row("bring-up after a reset of the MCU alone", up)
@@ -342,14 +423,14 @@ async fn everyday() {
         .await;
 }
 
-async fn idle() {
-    let world = World::new(line(115_200));
+async fn idle<M: Modem + 'static, const RX: usize>(world: &World, measured: Measured<M>) {
+    let prefix = measured.prefix;
     world
-        .attach::<_, 1024>(false, async |bench| {
+        .attach::<_, _, RX>(measured, async |bench| {
             bench.provision().await;
             let hour = Timer::after_secs(3600);
             bench.row("idle hour without a socket", hour).await;
-            let socket = bench.sockets.connect(HOST, BYTES_PORT, &TLS).await;
+            let socket = bench.connect(BYTES_PORT).await;
             let mut socket = socket.expect("it connects");
             // Its first minutes are in no hour that is typical.
             Timer::after_secs(600).await;
@@ -362,22 +443,21 @@ async fn idle() {
             socket.read_exact(&mut bytes).await.expect("it comes");
             let latency = sent.elapsed() - AFTERMATH;
             println!(
-                "count\tms from the peer's 64 bytes to the read, idle before\t{}",
+                "count\t{prefix}ms from the peer's 64 bytes to the read, idle before\t{}",
                 latency.as_millis()
             );
             // Without its notice, data lies until the socket is asked anyway.
-            let poll = sectag::modem::Timing::DEFAULT.poll;
             println!(
-                "count\tms until data without a notice is asked for, at most\t{}",
-                poll.as_millis()
+                "count\t{prefix}ms until data without a notice is asked for, at most\t{}",
+                measured.unasked.as_millis()
             );
         })
         .await;
 }
 
-async fn receive_rate(bench: Bench<'_>) -> f64 {
+async fn receive_rate(bench: Bench<'_, Bg96>) -> f64 {
     bench.provision().await;
-    let socket = bench.sockets.connect(HOST, BYTES_PORT, &TLS).await;
+    let socket = bench.connect(BYTES_PORT).await;
     let mut socket = socket.expect("it connects");
     let ask = format!("{MUCH}\n");
     socket.write_all(ask.as_bytes()).await.expect("it is taken");
@@ -390,9 +470,9 @@ async fn receive_rate(bench: Bench<'_>) -> f64 {
     MUCH as f64 / (start.elapsed().as_micros() as f64 / 1e6)
 }
 
-async fn send_rate(bench: Bench<'_>) -> f64 {
+async fn send_rate(bench: Bench<'_, Bg96>) -> f64 {
     bench.provision().await;
-    let socket = bench.sockets.connect(HOST, BYTES_PORT, &TLS).await;
+    let socket = bench.connect(BYTES_PORT).await;
     let mut socket = socket.expect("it connects");
     let start = Instant::now();
     socket
