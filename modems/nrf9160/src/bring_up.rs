@@ -125,7 +125,11 @@ async fn settles_terminator(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     let found = at.terminator();
     if found == Terminator::CrLf && modem.terminator.get() != Some(found) {
         at.set_terminator(Terminator::Cr);
-        if at.send(&Command::<CR_PATIENCE>::new("", &[])).await.is_err() {
+        if at
+            .send(&Command::<CR_PATIENCE>::new("", &[]))
+            .await
+            .is_err()
+        {
             // It waits for the end of that line, and refuses what it becomes with the next.
             at.set_terminator(found);
             if !(answers_twice(at).await && at.synchronise().await) {
