@@ -85,7 +85,7 @@ async fn wake(modem: &Nrf9160, at: &mut At<'_>, power: &mut dyn Power) -> Result
         at.escape().await;
     }
     if !(answers(modem, at).await
-        || leaves_quotes(modem, at).await
+        || leaves_quotes(at).await
         || finds_speed(modem, at, power).await
         || revive(modem, at, power).await)
     {
@@ -171,7 +171,7 @@ async fn answers_twice(at: &mut At<'_>) -> bool {
 
 /// An MCU that was reset in the middle of a certificate leaves a modem that takes everything for its
 /// rest. The backspaces also complete a payload of announced length (SM).
-async fn leaves_quotes(modem: &Nrf9160, at: &mut At<'_>) -> bool {
+async fn leaves_quotes(at: &mut At<'_>) -> bool {
     for terminator in [Terminator::CrLf, Terminator::Cr, Terminator::Lf] {
         at.set_terminator(terminator);
         at.unquote().await;

@@ -86,6 +86,44 @@ fn a_restart_without_a_banner_is_known_by_the_first_answer() {
     }
 }
 
+/// Nobody asks anything but whether the connection is still there: it is not, and that is no end by the peer.
+#[test]
+fn a_restart_without_a_banner_is_no_end_of_a_quiet_connection() {
+    for profile in usable() {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            let deaf = Rc::new(Cell::new(false));
+            world
+                .attach_deaf(deaf.clone(), async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(
+                        round_trip(&mut socket, b"before").await,
+                        b"before",
+                        "{name}"
+                    );
+                    Timer::after_secs(5).await;
+                    deaf.set(true);
+                    world.modem.reset();
+                    Timer::after_secs(1).await;
+                    deaf.set(false);
+                    let lost =
+                        with_timeout(Duration::from_secs(150), socket.read(&mut [0; 8])).await;
+                    assert_eq!(lost, Ok(Err(SocketError::ConnectionReset)), "{name}");
+                    drop(socket);
+                    let again = with_timeout(Duration::from_secs(60), connect(bench)).await;
+                    let mut socket = again
+                        .unwrap_or_else(|_| panic!("{name}"))
+                        .unwrap_or_else(|error| panic!("{name}: {error}"));
+                    assert_eq!(round_trip(&mut socket, b"again").await, b"again", "{name}");
+                })
+                .await;
+        });
+    }
+}
+
 /// A close was done and its answer lost; the modem gives the handle to the next connection, and the close,
 /// which is to be done again, must not end that one.
 #[test]
