@@ -9,7 +9,7 @@ use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
-pub use crate::engine::apart;
+pub use crate::engine::{Question, apart};
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
 use crate::power_saving::{Edrx, PowerSaving};

@@ -546,19 +546,16 @@ pub(crate) async fn is_open(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<bool,
         return Ok(false);
     };
     if modem.firmware.get().has_handles() {
-        // What was told and missed is told again (sheet 4.4).
+        // What was told and missed is told again (sheet 4.4). Refused, there is no such socket any more: not
+        // closed by the peer, for then it would be there still.
         let args = [Arg::Int(handle.into()), Arg::Int(1), Arg::Int(IN.into())];
-        return match at.send(&Command::<QUICK>::new("#XAPOLL", &args)).await {
-            Ok(_) => Ok(modem.told(id) & (ERR | NVAL) == 0),
-            Err(AtError::Refused(_)) => Ok(false),
-            Err(error) => Err(error),
-        };
+        if let Err(error) = at.send(&Command::<QUICK>::new("#XAPOLL", &args)).await {
+            bring_up::judge_loss(modem, at).await;
+            return Err(error);
+        }
+        return Ok(modem.told(id) & (ERR | NVAL) == 0);
     }
-    match poll(at, handle).await {
-        Ok(bits) => Ok(bits & (ERR | NVAL) == 0),
-        Err(AtError::Refused(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(poll(at, handle).await? & (ERR | NVAL) == 0)
 }
 
 pub(crate) async fn close(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<(), AtError> {

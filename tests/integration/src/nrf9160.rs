@@ -1,11 +1,12 @@
 //! A driver and a simulated nRF9160 in virtual time, in every dialect, with TLS servers in memory.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
 use embassy_futures::join::join;
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::{
@@ -16,7 +17,7 @@ use sectag_nrf9160::{Config, Nrf9160};
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::simulated::{HOST, PORT};
 
@@ -101,6 +102,51 @@ impl World {
         application: impl FnOnce(Bench) -> A,
     ) -> T {
         let (host, device) = tokio::io::duplex(4096);
+        self.attach_over(host, device, config, power, application)
+            .await
+    }
+
+    /// A driver that hears nothing of the modem while `deaf` is set: what it says then is lost.
+    pub async fn attach_deaf<T, A: Future<Output = T>>(
+        &self,
+        deaf: Rc<Cell<bool>>,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        let (host, near) = tokio::io::duplex(4096);
+        let (far, device) = tokio::io::duplex(4096);
+        let (mut from_host, mut to_host) = tokio::io::split(near);
+        let (mut from_modem, mut to_modem) = tokio::io::split(far);
+        let hear = async {
+            let mut bytes = [0; 256];
+            while let Ok(count) = from_modem.read(&mut bytes).await {
+                if !deaf.get() && to_host.write_all(&bytes[..count]).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let wire = async {
+            let _ = join(tokio::io::copy(&mut from_host, &mut to_modem), hear).await;
+            std::future::pending::<()>().await;
+        };
+        match select(
+            wire,
+            self.attach_over(host, device, CONFIG, NoPins, application),
+        )
+        .await
+        {
+            Either::First(()) => unreachable!("it is pending for ever"),
+            Either::Second(result) => result,
+        }
+    }
+
+    async fn attach_over<T, A: Future<Output = T>>(
+        &self,
+        host: DuplexStream,
+        device: DuplexStream,
+        config: Config,
+        power: impl Power,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
         let state: &'static mut Rings = Box::leak(Box::new(State::new(Nrf9160::new(config))));

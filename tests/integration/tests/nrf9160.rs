@@ -209,6 +209,9 @@ fn verification_is_written_on_every_open() {
                     let option = position("AT#XSSOCKETOPT=1,2,\"broker.sectag.test\"").unwrap();
                     let connect = position("AT#XCONNECT=\"broker.sectag.test\",8883").unwrap();
                     assert!(socket < option && option < connect, "{commands:?}");
+                    // Once more, for one bit less of it on the line.
+                    let again = position("AT#XSSOCKETOPT=1,5,2").unwrap();
+                    assert!(socket < again && again < connect, "{commands:?}");
                 }
             })
             .await;
