@@ -100,9 +100,9 @@ fn a_firmware_without_a_session_cache_resumes_nothing() {
     });
 }
 
-/// The handle of a socket was not understood: it is closed all the same.
+/// Without its handle there is no socket, and no harm.
 #[test]
-fn a_handle_that_was_garbled_is_closed() {
+fn a_handle_that_was_garbled_opens_nothing() {
     in_each(async |world, bench, name| {
         answering(world, "AT#XSSOCKET=", 1, "#XSSOCKET: x,1,258\r\n\r\nOK");
         let garbled = connect(bench).await.err();
@@ -224,6 +224,30 @@ fn a_store_that_is_full_says_so() {
         let lost = bench.control.store(Tag(9), Kind::Ca, pem.as_bytes()).await;
         assert_eq!(lost, Err(CredentialError::Corrupted), "{name}");
         works(world, bench, name).await;
+    });
+}
+
+/// 2.6.0 ends its list with ERROR now and then (sheet 7.3), also after a part of it.
+#[test]
+fn a_list_that_broke_off_shows_nothing_twice() {
+    virtually(async || {
+        let profile = Nrf9160Profile::named("2.6-native").unwrap();
+        let world = World::new(options(profile));
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                // The newest first (sheet 12.11).
+                let part = "#XCMNG: 321,2\r\n#XCMNG: 321,1\r\n\r\nERROR";
+                answering(&world, "AT#XCMNG=1", 2, part);
+                let mut found = Vec::new();
+                bench
+                    .control
+                    .list(&mut |stored| found.push(stored.kind))
+                    .await
+                    .unwrap();
+                assert_eq!(found, [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey]);
+            })
+            .await;
     });
 }
 
