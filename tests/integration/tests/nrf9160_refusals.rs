@@ -245,7 +245,7 @@ fn a_list_that_broke_off_shows_nothing_twice() {
                     .list(&mut |stored| found.push(stored.kind))
                     .await
                     .unwrap();
-                assert_eq!(found, [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey]);
+                assert_eq!(found, [Kind::PrivateKey, Kind::ClientCertificate, Kind::Ca]);
             })
             .await;
     });
