@@ -9,7 +9,7 @@ use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
-pub use crate::engine::apart;
+pub use crate::engine::{Question, apart};
 use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
 use crate::power::Power;
 use crate::power_saving::{Edrx, PowerSaving};
@@ -226,7 +226,10 @@ pub enum Sent {
     Accepted,
     /// The modem has no room now and has taken nothing.
     Busy,
-    /// The modem says that the socket is not connected; it has taken nothing.
+    /// The modem did not take all of it, and does not say why. Nothing more is sent on the socket, and the
+    /// fetches that follow find out: one that is [`Empty`](Received::Empty) means that the connection is lost.
+    Failed,
+    /// The modem says that the peer has closed; it has taken nothing.
     NotConnected,
 }
 
@@ -330,6 +333,9 @@ pub trait Modem {
     async fn send(&self, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError>;
 
     /// Fetches at most `transfer.len` bytes into the ring.
+    ///
+    /// 0 is asked for only after a send that [`Failed`](Sent::Failed): there is no room now. Then it is
+    /// [`Data(0)`](Received::Data) where the peer has closed and what it sent is still to be fetched.
     async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError>;
 
     /// Whether the connection of an id still stands, as far as the modem knows. Asked after an empty

@@ -9,7 +9,7 @@ use embedded_io_async::{Read, Write};
 
 use crate::capabilities::Verification;
 use crate::engine::Engine;
-use crate::engine::slots::{SlotState, SocketPhase};
+use crate::engine::slots::{Sending, SlotState, SocketPhase};
 use crate::error::{ConnectError, SocketError};
 use crate::modem::{Modem, Open, Slot};
 use crate::tls::{ServerName, TlsConfig};
@@ -314,7 +314,7 @@ impl<'s> Half<'s> {
     fn write_error(&self) -> Option<SocketError> {
         match self.state().phase.get() {
             SocketPhase::Failed(error) => Some(error),
-            SocketPhase::Open if !self.state().send_refused.get() => None,
+            SocketPhase::Open if self.state().sending.get() != Sending::Refused => None,
             _ if self.state().heard.get() => Some(SocketError::BrokenPipe),
             _ => Some(SocketError::ClosedUnanswered),
         }

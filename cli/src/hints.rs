@@ -123,9 +123,10 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
     }
 }
 
-pub(crate) fn bring_up(error: &BringUpError, baud: u32) -> Failure {
+/// `tried` says at which speeds.
+pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
     let own_way = |cause| match cause {
-        Cause::WrongSpeed => Some(format!("--baud {baud} was used")),
+        Cause::WrongSpeed => Some(tried.into()),
         cause => option(cause),
     };
     let observed = match error {
@@ -165,7 +166,7 @@ pub(crate) fn bring_up(error: &BringUpError, baud: u32) -> Failure {
 pub(crate) fn credential<S: std::fmt::Display>(doing: &str, error: &CredentialError<S>) -> Failure {
     match error {
         CredentialError::At(error) => at(doing, error),
-        CredentialError::BringUp(error) => bring_up(error, 115_200),
+        CredentialError::BringUp(error) => bring_up(error, "--baud"),
         CredentialError::Corrupted => Failure::new(format!(
             "{doing}: the modem stored something else than was sent, so it was removed again"
         ))
@@ -227,7 +228,14 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
     match error {
         ConnectError::At(error) => at(&doing, error),
         ConnectError::BringUp(error) => {
-            bring_up(error, target.modem.map_or(115_200, |args| args.baud))
+            // It was up before.
+            bring_up(
+                error,
+                &target.modem.map_or_else(
+                    || "--baud".into(),
+                    |args| format!("--baud {} was used", args.baud),
+                ),
+            )
         }
         ConnectError::ClockNotSet { now } => because(&format!(
             "the modem's clock says {now}, {}, so it cannot tell whether a certificate is valid",

@@ -1,6 +1,6 @@
 //! The port to the modem: a serial device, a pseudo terminal, or a TCP connection.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -60,8 +60,8 @@ pub(crate) async fn open(
         PortName::Tcp(address) => tcp(address).await,
     };
     let (stream, port) = opened.map_err(|error| hints::port(name, &error))?;
-    let baud = Rc::new(Cell::new(baud));
-    Ok((stream, Speed { port, baud }))
+    let speeds = Rc::new(RefCell::new(vec![baud]));
+    Ok((stream, Speed { port, speeds }))
 }
 
 type Opened = (Box<dyn Stream>, Option<Shared>);
@@ -124,13 +124,15 @@ impl AsyncWrite for Shared {
 /// look for the modem; a TCP connection has none.
 pub(crate) struct Speed {
     port: Option<Shared>,
-    baud: Rc<Cell<u32>>,
+    speeds: Speeds,
 }
 
+/// What the port was set to so far, the present one last.
+pub(crate) type Speeds = Rc<RefCell<Vec<u32>>>;
+
 impl Speed {
-    /// What it is at any time.
-    pub(crate) fn baud(&self) -> Rc<Cell<u32>> {
-        self.baud.clone()
+    pub(crate) fn speeds(&self) -> Speeds {
+        self.speeds.clone()
     }
 }
 
@@ -153,7 +155,10 @@ impl Power for Speed {
         };
         if set {
             log::info!("the port is at {baud} baud");
-            self.baud.set(baud);
+            let mut speeds = self.speeds.borrow_mut();
+            // Round and round, as long as nothing answers.
+            speeds.retain(|earlier| *earlier != baud);
+            speeds.push(baud);
         }
         set
     }
@@ -173,9 +178,18 @@ mod tests {
         let name = PortName::Serial(link.to_str().unwrap().into());
         let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap();
         let port = |speed: &Speed| speed.port.as_ref().unwrap().0.borrow().baud_rate().unwrap();
-        assert_eq!((port(&speed), speed.baud().get()), (115_200, 115_200));
-        assert!(speed.set_speed(9600));
-        assert_eq!((port(&speed), speed.baud().get()), (9600, 9600));
+        assert_eq!(
+            (port(&speed), &*speed.speeds().borrow()),
+            (115_200, &vec![115_200])
+        );
+        for (baud, so_far) in [
+            (9600, vec![115_200, 9600]),
+            (19_200, vec![115_200, 9600, 19_200]),
+            (9600, vec![115_200, 19_200, 9600]),
+        ] {
+            assert!(speed.set_speed(baud));
+            assert_eq!((port(&speed), &*speed.speeds().borrow()), (baud, &so_far));
+        }
     }
 
     #[tokio::test]
@@ -184,6 +198,6 @@ mod tests {
         let name = PortName::Tcp(listener.local_addr().unwrap().to_string());
         let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap();
         assert!(!speed.set_speed(9600));
-        assert_eq!(speed.baud().get(), 115_200);
+        assert_eq!(*speed.speeds().borrow(), [115_200]);
     }
 }

@@ -1,12 +1,11 @@
 //! Brings a modem up and does a job beside its runner.
 
-use std::cell::Cell;
+use std::future::pending;
 use std::pin::pin;
-use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, select};
-use embassy_time::{Duration, with_timeout};
+use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
@@ -17,12 +16,15 @@ use sectag_nrf9160::Nrf9160;
 
 use crate::args::{ClockSource, ModemArgs, ModemName};
 use crate::hints::{self, Failure};
-use crate::port::{self, PortName};
+use crate::port::{self, PortName, Speeds};
 use crate::report::Report;
 use crate::secret;
 
 /// One connection at a time; the rings hold what BG96 and its like move at once, 1460 to 2048 bytes, twice.
 const RING: usize = 4096;
+
+/// How often it is looked whether the driver has changed the speed.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// After a failure: long enough to send the modem a close.
 const PARTING: Duration = Duration::from_millis(300);
@@ -39,8 +41,7 @@ pub(crate) struct Session<'a, M> {
     /// What the user said about the modem.
     pub(crate) modem: &'a ModemArgs,
     pub(crate) report: &'a Report,
-    /// At which the port is now.
-    baud: Rc<Cell<u32>>,
+    speeds: Speeds,
 }
 
 /// What credentials the modem takes.
@@ -84,7 +85,7 @@ async fn attach<M: Modem>(
     work: impl AsyncFnOnce(Session<'_, M>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let (port, power) = port::open(&args.port, args.baud, args.flow_control).await?;
-    let baud = power.baud();
+    let speeds = power.speeds();
     let (reader, writer) = tokio::io::split(port);
     let mut state = State::<M, 1, RING, RING>::new(modem);
     if let Some(tap) = report.tap() {
@@ -102,7 +103,7 @@ async fn attach<M: Modem>(
         sockets,
         modem: args,
         report,
-        baud,
+        speeds,
     };
     beside(runner, work(session)).await
 }
@@ -124,10 +125,9 @@ impl<M: Modem> Session<'_, M> {
         let step = self
             .report
             .spin(format!("bringing up {} on {}", M::NAME, args.port));
-        self.control
-            .wait_up()
+        self.telling(self.control.wait_up())
             .await
-            .map_err(|error| hints::bring_up(&error, args.baud))?;
+            .map_err(|error| hints::bring_up(&error, &self.tried()))?;
         step.done(
             self.report,
             &format!("{} is up and on the network", M::NAME),
@@ -141,7 +141,30 @@ impl<M: Modem> Session<'_, M> {
 
     /// The speed at which the modem was found, where it is not the one that was given.
     pub(crate) fn other_speed(&self) -> Option<u32> {
-        Some(self.baud.get()).filter(|baud| *baud != self.modem.baud)
+        let now = self.speeds.borrow().last().copied();
+        now.filter(|baud| *baud != self.modem.baud)
+    }
+
+    /// The speeds at which the modem was asked, in words.
+    pub(crate) fn tried(&self) -> String {
+        tried(self.modem.baud, &self.speeds.borrow())
+    }
+
+    /// Says meanwhile that the modem is looked for at other speeds, which takes its time.
+    pub(crate) async fn telling<T>(&self, work: impl Future<Output = T>) -> T {
+        let tell = async {
+            while self.other_speed().is_none() {
+                Timer::after(LOOK).await;
+            }
+            self.report.note(&format!(
+                "nothing answers at {} baud: trying the modem's other speeds, which takes most of a minute",
+                self.modem.baud
+            ));
+            pending().await
+        };
+        match select(work, tell).await {
+            Either::First(done) | Either::Second(done) => done,
+        }
     }
 
     /// The driver has asked the network already, at bring-up.
@@ -172,6 +195,23 @@ impl<M: Modem> Session<'_, M> {
         ));
         Ok(())
     }
+}
+
+fn tried(given: u32, speeds: &[u32]) -> String {
+    let mut others: Vec<u32> = speeds
+        .iter()
+        .copied()
+        .filter(|baud| *baud != given)
+        .collect();
+    if others.is_empty() {
+        return format!("--baud {given} was used");
+    }
+    others.sort_unstable();
+    let others: Vec<String> = others.iter().map(u32::to_string).collect();
+    format!(
+        "--baud {given} was used, and tried were {}",
+        others.join(", ")
+    )
 }
 
 /// Polls the runner and `work`; a port that fails ends the work.
@@ -250,4 +290,23 @@ fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure>
 /// A backend's configuration is meant for a `const`; this process makes one and ends.
 fn leak(text: &str) -> &'static str {
     Box::leak(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_says_where_it_looked() {
+        assert_eq!(tried(9600, &[9600]), "--baud 9600 was used");
+        assert_eq!(
+            tried(115_200, &[115_200, 921_600, 9600]),
+            "--baud 115200 was used, and tried were 9600, 921600"
+        );
+        // Where it went on to look, the speed that was given is not named twice.
+        assert_eq!(
+            tried(115_200, &[921_600, 115_200]),
+            "--baud 115200 was used, and tried were 921600"
+        );
+    }
 }

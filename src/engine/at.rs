@@ -17,7 +17,7 @@ use super::exchange::poll_wake;
 use super::exchange::{CommandText, Exchange, Place, Sink};
 use super::slots::SocketPhase;
 use super::turn::Held;
-use crate::error::{AtError, ConnectError};
+use crate::error::{AtError, Code, ConnectError};
 use crate::modem::{Final, Slot, Terminator, Transfer};
 
 /// A UART that takes nothing for this long is stuck.
@@ -81,6 +81,20 @@ impl<'a> At<'a> {
             at: self,
             place: Place::Before(None),
             command: command as &dyn Query<C::Response>,
+        }
+    }
+
+    /// Sends what `question` writes and hands it the answer: for flows that are tables of steps, of which one
+    /// await then runs all. An answer that is no answer, such as none within the time, comes back as the
+    /// error instead.
+    pub fn ask<'c>(
+        &'c self,
+        question: &'c mut dyn Question,
+    ) -> impl Future<Output = Result<(), AtError>> + use<'c, 'a> {
+        Asking {
+            at: self,
+            place: Place::Before(None),
+            question,
         }
     }
 
@@ -458,6 +472,61 @@ impl CommandText for Raw<'_> {
 
     fn timeout(&self) -> u32 {
         self.timeout
+    }
+}
+
+/// A command whose text, time and reading are found out when it is sent, see [`At::ask`].
+pub trait Question {
+    /// Writes the line, CR included, and returns its length, as [`AtatCmd::write`] does.
+    fn write(&self, buf: &mut [u8]) -> usize;
+
+    /// The deadline in milliseconds.
+    fn timeout_ms(&self) -> u32;
+
+    /// Takes the answer: the information lines, at most 256 bytes, or with what the modem refused.
+    fn answered(&mut self, answer: Result<&[u8], Code>);
+}
+
+impl CommandText for &dyn Question {
+    fn write(&self, buf: &mut [u8]) -> usize {
+        (**self).write(buf)
+    }
+
+    fn timeout(&self) -> u32 {
+        self.timeout_ms()
+    }
+}
+
+/// A question from its turn to its answer.
+struct Asking<'c, 'a> {
+    at: &'c At<'a>,
+    place: Place,
+    question: &'c mut dyn Question,
+}
+
+impl Future for Asking<'_, '_> {
+    type Output = Result<(), AtError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AtError>> {
+        let Self {
+            at,
+            place,
+            question,
+        } = &mut *self;
+        let result = ready!(place.poll_answer(at, &(&**question as &dyn Question), cx));
+        let answer = at.core().answer.borrow();
+        question.answered(match result {
+            Ok(()) => Ok(answer.as_bytes()),
+            Err(AtError::Refused(code)) => Err(code),
+            Err(error) => return Poll::Ready(Err(error)),
+        });
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Asking<'_, '_> {
+    fn drop(&mut self) {
+        self.place.end(self.at.core());
     }
 }
 

@@ -23,7 +23,7 @@ mod tap;
 mod turn;
 
 pub use self::apart::apart;
-pub use self::at::{At, Pipe, Together, Upload};
+pub use self::at::{At, Pipe, Question, Together, Upload};
 pub use self::core::{ANSWER_LIMIT, COMMAND_LIMIT, Counters};
 pub use self::runner::Runner;
 pub use self::slots::Rings;

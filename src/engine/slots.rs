@@ -26,6 +26,16 @@ pub(crate) enum SocketPhase {
     Opening,
 }
 
+/// Whether the modem takes what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    On,
+    /// Not any more; why, is being found out, and the writer waits for that.
+    Failed,
+    /// Not any more, and the writer is told that the peer has closed.
+    Refused,
+}
+
 pub(crate) struct SlotState {
     pub(crate) phase: Cell<SocketPhase>,
     /// A handle exists.
@@ -51,8 +61,7 @@ pub(crate) struct SlotState {
     pub(crate) check: Cell<bool>,
     /// A byte of the peer's came.
     pub(crate) heard: Cell<bool>,
-    /// The modem refused a send as not connected.
-    pub(crate) send_refused: Cell<bool>,
+    pub(crate) sending: Cell<Sending>,
     pub(crate) flush: Cell<bool>,
     pub(crate) send_at: Cell<Instant>,
     /// Not before, after a `Busy`.
@@ -81,7 +90,7 @@ impl SlotState {
             peer_closed: Cell::new(false),
             check: Cell::new(false),
             heard: Cell::new(false),
-            send_refused: Cell::new(false),
+            sending: Cell::new(Sending::On),
             flush: Cell::new(false),
             send_at: Cell::new(Instant::MIN),
             retry_at: Cell::new(Instant::MIN),
@@ -111,7 +120,7 @@ impl SlotState {
         self.peer_closed.set(false);
         self.check.set(false);
         self.heard.set(false);
-        self.send_refused.set(false);
+        self.sending.set(Sending::On);
         self.flush.set(false);
         self.retry_at.set(Instant::MIN);
         self.busy_since.set(None);

@@ -11,7 +11,7 @@ use super::core::ask_all;
 use super::core::{Link, Rest};
 #[cfg(feature = "sleep")]
 use super::slots::SlotState;
-use super::slots::SocketPhase;
+use super::slots::{Sending, SocketPhase};
 use super::{Engine, apart};
 use crate::at::at_command;
 use crate::backoff::Backoff;
@@ -30,6 +30,8 @@ const CLOSE_TRIES: u8 = 3;
 const WAKE_DELAY: Duration = Duration::from_millis(100);
 /// A notice follows what it is about.
 const NOTICE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a reader may take to make room for the rest before a writer is told what is known.
+const READER_PATIENCE: Duration = Duration::from_secs(1);
 const CLOSE_PAUSE: Duration = Duration::from_secs(1);
 
 /// `AT`: a sign of life. Sent only while no exchange is open, that is in line mode.
@@ -257,7 +259,8 @@ fn next_job<M: Modem>(engine: Engine<'_>, modem: &M, last: u8) -> (Instant, Opti
             continue;
         }
         let (rx, tx) = (engine.table.rx(slot), engine.table.tx(slot));
-        if tx.len() > 0 && !state.send_refused.get() {
+        let sending = state.sending.get();
+        if tx.len() > 0 && sending == Sending::On {
             let frame = M::LIMITS.max_send.min(tx.capacity());
             let due = if state.flush.get() || tx.len() >= frame {
                 Instant::MIN
@@ -277,14 +280,27 @@ fn next_job<M: Modem>(engine: Engine<'_>, modem: &M, last: u8) -> (Instant, Opti
             wake_at = wake_at.min(state.poll_at.get());
             continue;
         }
-        // Small fetches cost as many exchanges as large ones: wait until half the ring is free.
+        // Small fetches cost as many exchanges as large ones: wait until half the ring is free. Not where a
+        // writer waits to be told why, and there not for ever: nobody may be reading.
         let room = rx.room().min(M::LIMITS.max_receive);
-        let least = rx.capacity().min(M::LIMITS.max_receive).div_ceil(2);
-        if room >= least.max(modem.fetch_unit()) {
-            if state.readable.get() || state.poll_at.get() <= now {
-                return (now, Some(Job::Receive(slot, room)));
+        let least = if sending == Sending::Failed {
+            1
+        } else {
+            rx.capacity().min(M::LIMITS.max_receive).div_ceil(2)
+        };
+        let fits = room >= least.max(modem.fetch_unit());
+        if fits || sending == Sending::Failed {
+            let mut due = state.poll_at.get();
+            if state.readable.get() {
+                due = Instant::MIN;
             }
-            wake_at = wake_at.min(state.poll_at.get());
+            if !fits {
+                due = due.max(state.retry_at.get());
+            }
+            if due <= now {
+                return (now, Some(Job::Receive(slot, if fits { room } else { 0 })));
+            }
+            wake_at = wake_at.min(due);
         }
     }
     if core.suspect.get() || core.heard_at.get().saturating_add(core.fixed.timing.poll) <= now {
@@ -343,7 +359,7 @@ async fn check<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot) {
         return state.end();
     }
     match modem.is_open(engine.at(), state.id.get()).await {
-        Ok(true) if !state.send_refused.get() => {
+        Ok(true) if state.sending.get() == Sending::On => {
             let poll = engine.core.fixed.timing.poll;
             state.poll_at.set(Instant::now().saturating_add(poll));
         }
@@ -409,9 +425,15 @@ async fn send<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize) {
         }
         Ok(Sent::NotConnected) => {
             // What came before the end may still be fetched.
-            state.send_refused.set(true);
+            state.sending.set(Sending::Refused);
             state.readable.set(true);
             state.wake_tx();
+        }
+        Ok(Sent::Failed) => {
+            state.sending.set(Sending::Failed);
+            state.readable.set(true);
+            state.check.set(false);
+            state.retry_at.set(Instant::now() + READER_PATIENCE);
         }
         // The modem may or may not have the frame: nothing is resent on this socket.
         Err(_) => state.fail(SocketError::ConnectionReset),
@@ -436,6 +458,12 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         )
         .await;
     match result {
+        // Nothing is wrong but that the peer has closed; there was no room for what it sent.
+        Ok(Received::Data(0)) if len == 0 => {
+            state.sending.set(Sending::Refused);
+            state.readable.set(true);
+            state.wake_tx();
+        }
         Ok(Received::Data(_)) if state.phase.get() == SocketPhase::Open => {
             // Only now is it certain that these bytes, all of them, were the peer's.
             rx.commit();
@@ -449,7 +477,13 @@ async fn receive<M: Modem>(engine: Engine<'_>, modem: &M, slot: Slot, len: usize
         Ok(Received::End) => state.end(),
         Ok(Received::TooLarge) => state.fail(SocketError::RecordTooLarge),
         Ok(Received::Empty) if closed_before => state.end(),
-        Ok(Received::Empty) if state.send_refused.get() && !state.peer_closed.get() => {
+        // What tells why may be on its way.
+        Ok(Received::Empty)
+            if state.sending.get() == Sending::Failed && !state.check.replace(true) =>
+        {
+            state.poll_at.set(Instant::now() + NOTICE_PATIENCE);
+        }
+        Ok(Received::Empty) if state.sending.get() != Sending::On && !state.peer_closed.get() => {
             state.fail(SocketError::ConnectionReset);
         }
         Ok(Received::Empty) if state.check.take() => {

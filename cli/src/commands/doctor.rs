@@ -86,9 +86,9 @@ impl Job for Examination<'_> {
         let step = self
             .report
             .spin("waiting for the modem to be on the network");
-        let status = control.status().await;
+        let status = session.telling(control.status()).await;
         drop(step);
-        self.modem(&status, session.other_speed())?;
+        self.modem(&status, session.other_speed(), &session.tried())?;
         let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
             return Ok(());
@@ -110,11 +110,9 @@ impl Job for Examination<'_> {
 impl Examination<'_> {
     /// From the first answer to the data connection. The bring-up stops at its first obstacle, so what comes before
     /// that is in order.
-    fn modem(&self, status: &Status, other_speed: Option<u32>) -> Result<(), Failure> {
+    fn modem(&self, status: &Status, other_speed: Option<u32>, tried: &str) -> Result<(), Failure> {
         let failed = |what| match &status.problem {
-            Some(problem) => self
-                .list
-                .fails(what, hints::bring_up(problem, self.args.modem.baud)),
+            Some(problem) => self.list.fails(what, hints::bring_up(problem, tried)),
             None => Failure::new(format!("{what}: the modem does not say")),
         };
         let problem = status.problem.as_ref();

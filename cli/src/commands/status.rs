@@ -20,7 +20,7 @@ impl Job for &StatusArgs {
     async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
         let step = report.spin(format!("asking {} on {}", M::NAME, args.modem.port));
-        let status = control.status().await;
+        let status = session.telling(control.status()).await;
         let card = if args.sim {
             control.sim().await.ok()
         } else {
@@ -40,7 +40,7 @@ impl Job for &StatusArgs {
         // What was found out is printed; that the modem is not on the network is a failure all the same.
         match &status.problem {
             None => Ok(()),
-            Some(problem) => Err(hints::bring_up(problem, args.modem.baud)),
+            Some(problem) => Err(hints::bring_up(problem, &session.tried())),
         }
     }
 }

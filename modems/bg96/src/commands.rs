@@ -1,56 +1,14 @@
 //! The AT commands, one typed item each, with the deadline that the manual gives (sheet 1 to 4).
 
-use sectag::at::{AtatResp, Fields, Text, answer, at_command};
+use sectag::at::{AtatResp, CommandLine, Fields, answer, at_command};
 use sectag::clock::DateTime;
-use sectag::{Psk, Secret, ServerName};
+use sectag::{Psk, ServerName};
 
-use crate::config::Auth;
-use crate::dialect;
 use crate::files::FileName;
 use crate::keys::Key;
 
 /// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
 pub(crate) const QUICK: u32 = 3000;
-
-/// Commands without arguments or answer.
-#[derive(Clone, Copy)]
-pub(crate) enum Setting {
-    EchoOff,
-    FlowControl,
-    /// DTR is not wired on most boards.
-    IgnoreDtr,
-    /// Numeric errors: some come as text only at level 2 (sheet 3).
-    NumericErrors,
-    /// No echo of payload (sheet 4.8).
-    PayloadEchoOff,
-    /// URCs go to the USB port by default, and then nobody is told of data (sheet 0).
-    UrcsToUart,
-    ZoneFromNetwork,
-}
-
-impl Setting {
-    /// The command's name and arguments.
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::EchoOff => "E0",
-            Self::FlowControl => "+IFC=2,2",
-            Self::IgnoreDtr => "&D0",
-            Self::NumericErrors => "+CMEE=1",
-            Self::PayloadEchoOff => "+QISDE=0",
-            Self::UrcsToUart => "+QURCCFG=\"urcport\",\"uart1\"",
-            Self::ZoneFromNetwork => "+CTZU=1",
-        }
-    }
-
-    /// Whether an older firmware may refuse it, which then does not need it.
-    pub(crate) const fn is_optional(self) -> bool {
-        matches!(
-            self,
-            Self::IgnoreDtr | Self::PayloadEchoOff | Self::ZoneFromNetwork
-        )
-    }
-}
-at_command!(Setting, QUICK, self.text(), |self, line| line);
 
 /// `AT`; answered within 300 ms by a modem that is on (sheet 1.1).
 pub(crate) struct Attention;
@@ -77,11 +35,16 @@ pub(crate) enum Sim {
 impl AtatResp for Sim {}
 
 pub(crate) struct SimQuery;
-at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, |text| {
-    let text = answer(text, "+CPIN:")?;
-    let known = SIMS.iter().find(|(known, _)| *known == text);
-    Some(known.map_or(Sim::Foreign, |(_, sim)| *sim))
-});
+at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, Sim::read);
+
+impl Sim {
+    /// `+CPIN: READY`.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let text = answer(text, "+CPIN:")?;
+        let known = SIMS.iter().find(|(known, _)| *known == text);
+        Some(known.map_or(Self::Foreign, |(_, sim)| *sim))
+    }
+}
 
 static SIMS: [(&[u8], Sim); 7] = [
     (b"READY", Sim::Ready),
@@ -94,56 +57,10 @@ static SIMS: [(&[u8], Sim); 7] = [
     (b"NOT INSERTED", Sim::NotReady),
 ];
 
-pub(crate) struct EnterPin(pub(crate) Secret<Text<'static, 8>>);
-at_command!(EnterPin, 5000, "+CPIN", |self, line| line
-    .quoted(self.0.expose().as_str()));
-
-/// LTE. On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
-pub(crate) struct LteRegistration;
-at_command!(
-    LteRegistration,
-    QUICK,
-    "+CEREG?",
-    |self, line| line,
-    Number,
-    |text| { dialect::registration(text, "+CEREG:").map(|stat| Number(stat.into())) }
-);
-
-pub(crate) struct GsmRegistration;
-at_command!(
-    GsmRegistration,
-    QUICK,
-    "+CGREG?",
-    |self, line| line,
-    Number,
-    |text| { dialect::registration(text, "+CGREG:").map(|stat| Number(stat.into())) }
-);
-
-/// Signal strength, 0 to 31; 99 when no cell is heard.
-pub(crate) struct Signal;
-at_command!(Signal, QUICK, "+CSQ", |self, line| line, Number, |text| {
-    Fields::new(answer(text, "+CSQ:")?).int().map(Number)
-});
-
-pub(crate) struct SetContext {
-    pub(crate) apn: Text<'static, 100>,
-    pub(crate) user: Text<'static, 64>,
-    pub(crate) password: Secret<Text<'static, 64>>,
-    pub(crate) auth: Auth,
-}
-at_command!(SetContext, QUICK, "+QICSGP", |self, line| line
-    .int(PDP_CONTEXT)
-    .int(1)
-    .quoted(self.apn.as_str())
-    .quoted(self.user.as_str())
-    .quoted(self.password.expose().as_str())
-    .int(self.auth.code()));
-
 /// The PDP context that sectag uses.
 pub(crate) const PDP_CONTEXT: u32 = 1;
 
-/// Answers 1 when [`PDP_CONTEXT`] is active. An active one must not be activated again: some firmware
-/// answers `ERROR` (sheet 1.6).
+/// Answers 1 when [`PDP_CONTEXT`] is active.
 pub(crate) struct ContextQuery;
 at_command!(
     ContextQuery,
@@ -151,25 +68,18 @@ at_command!(
     "+QIACT?",
     |self, line| line,
     Number,
-    |text| {
-        let active = text
-            .split(|&byte| byte == b'\n')
-            .filter_map(|line| answer(line, "+QIACT:"))
-            .any(|text| {
-                let mut fields = Fields::new(text);
-                fields.int() == Some(PDP_CONTEXT) && fields.int() == Some(1)
-            });
-        Some(Number(active.into()))
-    }
+    |text| Some(Number(is_active(text).into()))
 );
 
-pub(crate) struct Activate;
-at_command!(Activate, 150_000, "+QIACT", |self, line| line
-    .int(PDP_CONTEXT));
-
-pub(crate) struct Deactivate;
-at_command!(Deactivate, 40_000, "+QIDEACT", |self, line| line
-    .int(PDP_CONTEXT));
+/// `+QIACT: 1,1,1,"10.1.2.3"`, a line for each context.
+pub(crate) fn is_active(text: &[u8]) -> bool {
+    text.split(|&byte| byte == b'\n')
+        .filter_map(|line| answer(line, "+QIACT:"))
+        .any(|text| {
+            let mut fields = Fields::new(text);
+            fields.int() == Some(PDP_CONTEXT) && fields.int() == Some(1)
+        })
+}
 
 /// Restarts the modem (sheet 1.1).
 pub(crate) struct Reboot;
@@ -182,8 +92,13 @@ at_command!(
     "+QIGETERROR",
     |self, line| line,
     Number,
-    |text| { Fields::new(answer(text, "+QIGETERROR:")?).int().map(Number) }
+    |text| last_error(text).map(Number)
 );
+
+/// `+QIGETERROR: 569,<text>`.
+pub(crate) fn last_error(text: &[u8]) -> Option<u32> {
+    Fields::new(answer(text, "+QIGETERROR:")?).int()
+}
 
 pub(crate) struct ClockQuery;
 at_command!(
@@ -196,41 +111,38 @@ at_command!(
 );
 
 pub(crate) struct SetClock(pub(crate) DateTime);
-at_command!(SetClock, QUICK, "+CCLK", |self, line| {
-    let text = self.0.to_cclk();
+at_command!(SetClock, QUICK, "+CCLK", |self, line| date(self.0, line));
+
+pub(crate) fn date(date: DateTime, line: CommandLine<'_>) -> CommandLine<'_> {
+    let text = date.to_cclk();
     line.quoted(core::str::from_utf8(&text).unwrap_or_default())
-});
+}
 
-/// Local time with its zone, as the network told it; mode 1 is GMT by the manual but carries the zone
-/// all the same (sheet 2).
-pub(crate) struct NetworkTime;
-at_command!(
-    NetworkTime,
-    QUICK,
-    "+QLTS",
-    |self, line| line.int(2),
-    Time,
-    |text| { Some(Time(time(answer(text, "+QLTS:")?))) }
-);
-
-/// Asks an NTP server and sets the clock; the result comes as a URC.
-pub(crate) struct Ntp(pub(crate) ServerName<'static>);
-at_command!(Ntp, QUICK, "+QNTP", |self, line| line
-    .int(PDP_CONTEXT)
-    .quoted(self.0.as_str())
-    .int(123)
-    .int(1));
-
-fn time(text: &[u8]) -> Option<DateTime> {
+/// Local time with its zone.
+pub(crate) fn time(text: &[u8]) -> Option<DateTime> {
     DateTime::parse_local(core::str::from_utf8(text).ok()?)
 }
 
 pub(crate) struct FileList;
 at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
 
-pub(crate) struct FileDelete<'a>(pub(crate) &'a FileName);
-at_command!(FileDelete<'_>, QUICK, "+QFDEL", |self, line| line
-    .quoted(self.0));
+/// The end of a file, or of reading one.
+pub(crate) enum FileEnd {
+    Close(u32),
+    Delete(FileName),
+}
+at_command!(
+    FileEnd,
+    QUICK,
+    match self {
+        Self::Close(_) => "+QFCLOSE",
+        Self::Delete(_) => "+QFDEL",
+    },
+    |self, line| match self {
+        Self::Close(handle) => line.int(*handle),
+        Self::Delete(name) => line.quoted(name),
+    }
+);
 
 /// The modem leaves data mode when it has `len` bytes or none came for 5 s.
 pub(crate) struct FileUpload<'a> {
@@ -266,9 +178,6 @@ at_command!(FileRead, 5000, "+QFREAD", |self, line| line
     .int(self.handle)
     .int(self.len));
 
-pub(crate) struct FileClose(pub(crate) u32);
-at_command!(FileClose, QUICK, "+QFCLOSE", |self, line| line.int(self.0));
-
 /// Free bytes of the flash file system.
 pub(crate) struct FreeSpace;
 at_command!(
@@ -284,13 +193,6 @@ at_command!(
 pub(crate) struct ConfigureTest;
 at_command!(ConfigureTest, QUICK, "+QSSLCFG=?", |self, line| line);
 
-/// One key of a TLS context.
-pub(crate) struct Configure<'a> {
-    pub(crate) key: &'static str,
-    pub(crate) context: u8,
-    pub(crate) value: Value<'a>,
-}
-
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     File(&'a FileName),
@@ -301,29 +203,6 @@ pub(crate) enum Value<'a> {
     Suite(u16),
     Text(&'static str),
 }
-// Answers 1 when the modem took it for a query, which it is without its value or a comma: a byte was
-// lost on the way (sheet 4.1).
-at_command!(
-    Configure<'_>,
-    QUICK,
-    "+QSSLCFG",
-    |self, line| {
-        let line = line.quoted(self.key).int(self.context.into());
-        match self.value {
-            Value::File(name) => line.quoted(name),
-            Value::NoPsk => line.quoted("").quoted(""),
-            Value::Number(number) => line.int(number),
-            Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
-            Value::Suite(number) => {
-                let text = hex(number);
-                line.raw(core::str::from_utf8(&text).unwrap_or_default())
-            }
-            Value::Text(text) => line.quoted(text),
-        }
-    },
-    Number,
-    |text| Some(Number(answer(text, "+QSSLCFG:").is_some().into()))
-);
 
 impl Value<'_> {
     /// Whether the modem says the same; `None` when it says it in a way that no manual shows.
@@ -341,26 +220,42 @@ impl Value<'_> {
     }
 }
 
-/// What keys of a TLS context are, all in one line: should the modem not carry out all of it, an answer
-/// is missing, and those are asked for one by one.
-pub(crate) struct ConfigureQuery {
-    /// [`Key::bit`]s.
-    pub(crate) keys: u16,
-    pub(crate) context: u8,
+/// What is said of the keys of a TLS context.
+pub(crate) enum KeyCommand<'a> {
+    Write(Key, u8, Value<'a>),
+    /// What the keys of this set ([`Key::bit`]) are, all in one line: should the modem not carry out all of
+    /// it, an answer is missing, and those are asked for one by one.
+    Ask(u16, u8),
 }
-at_command!(ConfigureQuery, QUICK, "+QSSLCFG", |self, line| {
-    let mut line = line;
-    let mut keys = Key::ALL
-        .into_iter()
-        .filter(|key| self.keys & key.bit() != 0);
-    if let Some(key) = keys.next() {
-        line = line.quoted(key.name()).int(self.context.into());
+at_command!(KeyCommand<'_>, QUICK, "+QSSLCFG", |self, line| match self {
+    Self::Write(key, context, value) => {
+        let line = line.quoted(key.name()).int((*context).into());
+        match value {
+            Value::File(name) => line.quoted(name),
+            Value::NoPsk => line.quoted("").quoted(""),
+            Value::Number(number) => line.int(*number),
+            Value::Psk(psk) => line.quoted(psk.identity()).quoted(psk.key()),
+            Value::Suite(number) => {
+                let text = hex(*number);
+                line.raw(core::str::from_utf8(&text).unwrap_or_default())
+            }
+            Value::Text(text) => line.quoted(text),
+        }
     }
-    for key in keys {
-        line = line.and("+QSSLCFG").quoted(key.name());
-        line = line.int(self.context.into());
+    Self::Ask(keys, context) => {
+        let mut line = line;
+        let mut first = true;
+        for key in Key::ALL {
+            if keys & key.bit() != 0 {
+                if !first {
+                    line = line.and("+QSSLCFG");
+                }
+                first = false;
+                line = line.quoted(key.name()).int((*context).into());
+            }
+        }
+        line
     }
-    line
 });
 
 /// `0XC02F`.

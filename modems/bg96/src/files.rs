@@ -18,9 +18,7 @@ use sectag::{
 use zeroize::Zeroizing;
 
 use crate::Bg96;
-use crate::commands::{
-    FileClose, FileDelete, FileList, FileOpen, FileRead, FileUpload, FreeSpace, OpenFiles,
-};
+use crate::commands::{FileEnd, FileList, FileOpen, FileRead, FileUpload, FreeSpace, OpenFiles};
 
 /// 8.3 names are strongly recommended; names are global to the modem, so ours say whose they are.
 pub(crate) type FileName = heapless::String<12>;
@@ -181,7 +179,7 @@ async fn write<S: Source>(
         return Err(CredentialError::Corrupted);
     }
     // It was confirmed: without its marker the file counts.
-    at.send(&FileDelete(&marker)).await?;
+    at.send(&FileEnd::Delete(marker)).await?;
     // Noise on the UART may have made another name of one of these.
     let mut found = [None; 2];
     entries(at, &mut |entry_tag, entry_kind, what, size| {
@@ -363,9 +361,9 @@ impl Checksum {
 /// Deletes what an upload left that did not end, and closes what was left open. After a start of MCU
 /// or modem it looks for both.
 pub(crate) async fn tidy(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    release(modem, at).await?;
     let Remains {
         unfinished,
+        handle,
         unknown,
         ..
     } = &modem.files;
@@ -373,17 +371,31 @@ pub(crate) async fn tidy(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
     let mut found = heapless::Vec::<_, 4>::new();
     found.extend(unfinished.get());
     let mut looked = false;
+    let mut done = 0;
     loop {
-        for &(tag, kind) in &found {
-            discard(at, tag, kind).await?;
+        let command = if let Some(handle) = handle.get() {
+            FileEnd::Close(handle)
+        } else if let Some(&(tag, kind)) = found.get(done / 2) {
+            // First the file, then the marker that says that it is none.
+            let name = named(tag, kind, [FILE, MARKER][done % 2]);
+            done += 1;
+            let Ok(name) = name else { continue };
+            FileEnd::Delete(name)
+        } else {
+            unfinished.set(None);
+            if looked || !unknown.get() {
+                unknown.set(false);
+                return Ok(());
+            }
+            found = markers(at).await?;
+            looked = true;
+            done = 0;
+            continue;
+        };
+        end(at, &command).await?;
+        if let FileEnd::Close(_) = command {
+            handle.set(None);
         }
-        unfinished.set(None);
-        if looked || !unknown.get() {
-            unknown.set(false);
-            return Ok(());
-        }
-        found = markers(at).await?;
-        looked = true;
     }
 }
 
@@ -403,7 +415,7 @@ async fn markers(at: At<'_>) -> Result<heapless::Vec<(Tag, Kind), 4>, AtError> {
 /// Closes the file that was being read.
 async fn release(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
     if let Some(handle) = modem.files.handle.get() {
-        close(at, handle).await?;
+        end(at, &FileEnd::Close(handle)).await?;
         modem.files.handle.set(None);
     }
     Ok(())
@@ -421,29 +433,28 @@ async fn tidy_if_possible(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
     }
 }
 
-/// First the file, then the marker that says that it is none.
-async fn discard(at: At<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
-    for what in [FILE, MARKER] {
-        if let Ok(name) = named(tag, kind, what) {
-            delete(at, &name).await?;
+/// Deletes or closes a file, which may not be there or not be open any more.
+async fn end(at: At<'_>, command: &FileEnd) -> Result<(), AtError> {
+    let mut again = matches!(command, FileEnd::Delete(_));
+    loop {
+        let code = match at.send(command).await {
+            Ok(_) => return Ok(()),
+            Err(AtError::Refused(code)) => code,
+            Err(error) => return Err(error),
+        };
+        match (command, code) {
+            // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front
+            // of the command, and then the file is there all the same.
+            (_, Code::Plain) if again => again = false,
+            // 405: it was not there.
+            (FileEnd::Close(_), _) | (_, Code::Plain | Code::Cme(405)) => return Ok(()),
+            _ => return Err(AtError::Refused(code)),
         }
     }
-    Ok(())
 }
 
 async fn delete(at: At<'_>, name: &FileName) -> Result<(), AtError> {
-    let mut again = true;
-    loop {
-        match at.send(&FileDelete(name)).await {
-            // 405: it was not there.
-            Ok(_) | Err(AtError::Refused(Code::Cme(405))) => return Ok(()),
-            // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front
-            // of the command, and then the file is there all the same.
-            Err(AtError::Refused(Code::Plain)) if again => again = false,
-            Err(AtError::Refused(Code::Plain)) => return Ok(()),
-            Err(error) => return Err(error),
-        }
-    }
+    end(at, &FileEnd::Delete(name.clone())).await
 }
 
 /// What compares, reads or removes starts with this. Whoever only stores never opens a file, and need
@@ -476,17 +487,9 @@ async fn close_all(at: At<'_>) -> Result<(), AtError> {
     };
     at.lines(&OpenFiles, &mut sink).await?;
     for handle in open {
-        close(at, handle).await?;
+        end(at, &FileEnd::Close(handle)).await?;
     }
     Ok(())
-}
-
-async fn close(at: At<'_>, handle: u32) -> Result<(), AtError> {
-    match at.send(&FileClose(handle)).await {
-        // It is not open any more.
-        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 pub(crate) async fn compare<S: Source>(

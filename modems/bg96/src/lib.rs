@@ -33,6 +33,8 @@ mod radio;
 mod raw;
 mod sockets;
 mod status;
+mod steps;
+mod writing;
 
 pub use codes::{meaning, refusal};
 pub use config::{Auth, Config};

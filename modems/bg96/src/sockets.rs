@@ -12,11 +12,11 @@ use sectag::{
 
 use crate::bring_up::explain;
 use crate::commands::{
-    Configure, ConfigureQuery, ContextQuery, PDP_CONTEXT, SslClose, SslOpen, SslReceive, SslSend,
-    SslState, Value,
+    ContextQuery, PDP_CONTEXT, SslClose, SslOpen, SslReceive, SslSend, SslState, Value,
 };
 use crate::files::FileName;
-use crate::keys::{Key, PROVEN};
+use crate::keys::Key;
+use crate::writing::{self, missing};
 use crate::{Bg96, clock, codes, escalation, files};
 
 /// Seconds for the handshake; the modem's default is 300.
@@ -60,7 +60,8 @@ pub(crate) async fn open(
         }
     }
     apart(pin!(require_files(at, &context))).await?;
-    let verified = apart(pin!(configure(modem, at, &context))).await?;
+    let lost = apart(pin!(writing::write(modem, at, &context))).await?;
+    let verified = verify(modem, &open, lost)?;
     let result = apart(pin!(begin(modem, at, &open))).await;
     escalation::judge(modem, at, open.slot, &result);
     if result.is_err() {
@@ -178,8 +179,8 @@ pub(crate) fn admit(modem: &Bg96, config: &TlsConfig) -> Result<u16, ConnectErro
 }
 
 /// What the keys of a TLS context are to be.
-struct Context<'a> {
-    open: &'a Open<'a>,
+pub(crate) struct Context<'a> {
+    pub(crate) open: &'a Open<'a>,
     ca: &'a FileName,
     certificate: &'a FileName,
     key: &'a FileName,
@@ -188,7 +189,7 @@ struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The value of `key`, `None` when it is not for this connection.
-    fn value(&self, modem: &Bg96, key: Key) -> Option<Value<'a>> {
+    pub(crate) fn value(&self, modem: &Bg96, key: Key) -> Option<Value<'a>> {
         let config = self.open.config;
         let mutual = config.has_client_certificate();
         Some(match key {
@@ -222,7 +223,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the policy asks for what only later firmware has.
-    fn asks_for(&self, key: Key) -> bool {
+    pub(crate) fn asks_for(&self, key: Key) -> bool {
         let config = self.open.config;
         match key {
             Key::SessionCache => config.resumes_sessions(),
@@ -233,7 +234,7 @@ impl<'a> Context<'a> {
     }
 
     /// The bit of `key` in [`Bg96::extended`], 0 for keys that every connection writes.
-    fn mark(&self, key: Key) -> u32 {
+    pub(crate) fn mark(&self, key: Key) -> u32 {
         let shift = match key {
             Key::SessionCache => 0,
             Key::Alpn => 8,
@@ -292,191 +293,21 @@ fn refused(modem: &Bg96, open: &Open<'_>, code: Code) -> ConnectError {
     ConnectError::Refused(refusal)
 }
 
-/// Writes the whole TLS context. Nothing is assumed of what it held: its defaults verify nothing
-/// (sheet 2 and 4.1), and another connection may have used it.
-async fn configure(
+/// What is verified with these keys, if that is what the policy asks for.
+fn verify(
     modem: &Bg96,
-    at: At<'_>,
-    context: &Context<'_>,
+    open: &Open<'_>,
+    lost: Option<(Key, bool)>,
 ) -> Result<Verification, ConnectError> {
-    let open = context.open;
-    let mutual = open.config.has_client_certificate();
-    let mut error = None;
-    let mut accepted = 0;
-    for key in Key::ALL {
-        let Some(value) = context.value(modem, key) else {
-            continue;
-        };
-        let before = modem.extended.get();
-        let mark = context.mark(key);
-        let asked = context.asks_for(key);
-        if asked {
-            modem.extended.set(before | mark);
-        }
-        if set(modem, at, open.context, key, value).await? {
-            accepted |= key.bit();
-            if !asked {
-                modem.extended.set(before & !mark);
-            }
-        } else {
-            modem.extended.set(before);
-            error = error.or(missing(key, asked));
-        }
-    }
-    modem.limited.set(modem.limited.get() | 1 << open.context);
-    // Whether it is this level that was refused, or the key.
-    if mutual
-        && modem.keys.get().of(Key::SecLevel) == Support::No
-        && set(modem, at, open.context, Key::SecLevel, Value::Number(1)).await?
-    {
-        error = Some(ConnectError::Lacks(Feature::ClientCertificate));
-    }
-    if let Some(error) = error {
-        return Err(error);
-    }
-    if let Some(key) = apart(pin!(prove(modem, at, context, accepted & PROVEN))).await?
-        && let Some(error) = missing(key, false)
-    {
+    if let Some(error) = lost.and_then(|(key, asked)| missing(key, asked)) {
         return Err(error);
     }
     let mut verified = modem.keys.get().verification();
-    if !mutual {
+    if !open.config.has_client_certificate() {
         verified.client_certificate = Support::No;
     }
     open.config.check(&verified)?;
     Ok(verified)
-}
-
-/// Writes one key and returns whether the modem took it. A key that the firmware may have is tried
-/// twice: what was refused may have been noise on the UART instead, and what is then not checked would
-/// be checked no less by mistake.
-async fn set(
-    modem: &Bg96,
-    at: At<'_>,
-    context: u8,
-    key: Key,
-    value: Value<'_>,
-) -> Result<bool, ConnectError> {
-    let command = Configure {
-        key: key.name(),
-        context,
-        value,
-    };
-    let mut again = modem.keys.get().of(key) != Support::No;
-    loop {
-        let accepted = match at.send(&command).await {
-            Ok(queries) => queries.0 == 0,
-            // A key that this firmware does not know.
-            Err(AtError::Refused(_)) => false,
-            Err(error) => return Err(error.into()),
-        };
-        if accepted || !again {
-            let mut keys = modem.keys.get();
-            keys.learn(key, accepted);
-            modem.keys.set(keys);
-            return Ok(accepted);
-        }
-        again = false;
-    }
-}
-
-/// Asks for the keys that the modem has taken: noise on the UART may have made another context or value of
-/// one, which it took as well. What is not what it should be is written again. Returns a key that cannot
-/// be brought to it.
-///
-/// One query for all: an altered byte of it, or of its answer, only has keys asked for or written once more.
-/// A firmware that does not answer such queries at all, which are in the manual, is believed.
-async fn prove(
-    modem: &Bg96,
-    at: At<'_>,
-    context: &Context<'_>,
-    keys: u16,
-) -> Result<Option<Key>, ConnectError> {
-    let (right, mut wrong) = ask(modem, at, context, keys).await?;
-    let mut heard = right | wrong;
-    let mut failed = None;
-    for key in Key::ALL {
-        let bit = key.bit();
-        if keys & !right & bit == 0 {
-            continue;
-        }
-        for _ in 0..2 {
-            if let (true, Some(value)) = (wrong & bit != 0, context.value(modem, key)) {
-                set(modem, at, context.open.context, key, value).await?;
-            }
-            let (now_right, now_wrong) = ask(modem, at, context, bit).await?;
-            heard |= now_right | now_wrong;
-            wrong = wrong & !bit | now_wrong;
-            if now_right != 0 {
-                break;
-            }
-        }
-        if heard == 0 {
-            break;
-        }
-        if wrong & bit != 0 {
-            let mut known = modem.keys.get();
-            known.learn(key, false);
-            modem.keys.set(known);
-            failed = failed.or(Some(key));
-        }
-    }
-    Ok(failed)
-}
-
-/// Which of these keys are what they should be, and which are not. What is in neither was not answered.
-async fn ask(
-    modem: &Bg96,
-    at: At<'_>,
-    context: &Context<'_>,
-    keys: u16,
-) -> Result<(u16, u16), ConnectError> {
-    let (mut right, mut wrong) = (0, 0);
-    let number = context.open.context;
-    let mut sink = |line: &[u8]| {
-        let Some(text) = answer(line, "+QSSLCFG:") else {
-            return;
-        };
-        let mut fields = Fields::new(text);
-        let key = fields.text().and_then(Key::named);
-        let (Some(key), true) = (key, fields.byte() == Some(number)) else {
-            return;
-        };
-        let value = context.value(modem, key);
-        match value.and_then(|value| value.is(fields.text()?)) {
-            Some(true) => right |= key.bit(),
-            Some(false) => wrong |= key.bit(),
-            None => {}
-        }
-    };
-    let query = ConfigureQuery {
-        keys,
-        context: number,
-    };
-    match at.lines(&query, &mut sink).await {
-        Ok(()) | Err(AtError::Refused(_)) => Ok((right, wrong)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The error of a connection for which `key` was refused. What verification depends on is for
-/// [`TlsConfig::check`] to judge.
-fn missing(key: Key, asked: bool) -> Option<ConnectError> {
-    Some(match key {
-        Key::ClientCert | Key::ClientKey => ConnectError::Lacks(Feature::ClientCertificate),
-        Key::SessionCache if asked => ConnectError::Lacks(Feature::Resumption),
-        Key::Alpn if asked => ConnectError::Lacks(Feature::Alpn),
-        Key::Psk if asked => ConnectError::Lacks(Feature::Psk),
-        // Also what an earlier connection left and cannot be cleared.
-        Key::SslVersion | Key::CipherSuite | Key::SessionCache | Key::Alpn | Key::Psk => {
-            ConnectError::Unsupported {
-                setting: key.name(),
-            }
-        }
-        Key::CaCert | Key::SecLevel | Key::IgnoreLocalTime | Key::NegotiateTime | Key::Sni => {
-            return None;
-        }
-    })
 }
 
 pub(crate) async fn send(at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {

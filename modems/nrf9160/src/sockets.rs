@@ -300,25 +300,24 @@ async fn poll(at: At<'_>, handle: u8) -> Result<u8, AtError> {
 pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
     let _together = at.together().await;
     let Some(handle) = modem.handle(transfer.id) else {
-        return Ok(Sent::NotConnected);
+        return Ok(Sent::Failed);
     };
-    match select(modem, at, handle).await {
-        Err(AtError::Refused(_)) => return Ok(Sent::NotConnected),
-        selected => selected?,
-    }
-    if is_text(at, transfer) {
-        return send_text(modem, at, transfer, handle).await;
-    }
-    let sent = if modem.firmware.get().has_handles() {
-        send_counted(at, transfer, handle).await
-    } else {
-        send_until_left(modem, at, transfer, handle).await
+    let sent = match select(modem, at, handle).await {
+        Err(error) => Err(error),
+        Ok(()) if is_text(at, transfer) => send_text(modem, at, transfer, handle).await,
+        Ok(()) if modem.firmware.get().has_handles() => send_counted(at, transfer, handle).await,
+        Ok(()) => send_until_left(modem, at, transfer, handle).await,
     };
-    if let Err(AtError::Garbled) = sent {
+    match sent {
+        // No cause is told with it (sheet 1.3).
+        Err(AtError::Refused(_)) => Ok(Sent::Failed),
         // Up to 2.4 the modem leaves data mode by itself when it cannot send.
-        bring_up::judge_loss(modem, at).await;
+        Err(AtError::Garbled) => {
+            bring_up::judge_loss(modem, at).await;
+            Ok(Sent::Failed)
+        }
+        sent => sent,
     }
-    sent
 }
 
 /// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
@@ -374,7 +373,6 @@ async fn send_text(
     match end {
         Ok(()) if sent == Some(transfer.len as u32) => Ok(Sent::Accepted),
         Ok(()) => Err(AtError::Garbled),
-        Err(AtError::Refused(_)) if sent.is_none() => Ok(Sent::NotConnected),
         Err(error) => Err(error),
     }
 }
@@ -388,10 +386,7 @@ async fn send_counted(at: At<'_>, transfer: Transfer, handle: u8) -> Result<Sent
         Arg::Int(transfer.len as u32),
     ];
     let command = Command::<SEND>::new("#XSEND", &args);
-    let pipe = match at.pipe(&command, transfer.slot, Some(transfer.len)).await {
-        Err(AtError::Refused(_)) => return Ok(Sent::NotConnected),
-        pipe => pipe?,
-    };
+    let pipe = at.pipe(&command, transfer.slot, Some(transfer.len)).await?;
     pipe.copy(0, transfer.len).await?;
     match pipe.leave().await? {
         Final::SendOk => Ok(Sent::Accepted),
@@ -410,13 +405,8 @@ async fn send_until_left(
     transfer: Transfer,
     handle: u8,
 ) -> Result<Sent, AtError> {
-    let pipe = match at
-        .pipe(&Command::<SEND>::new("#XSEND", &[]), transfer.slot, None)
-        .await
-    {
-        Err(AtError::Refused(_)) => return Ok(Sent::NotConnected),
-        pipe => pipe?,
-    };
+    let command = Command::<SEND>::new("#XSEND", &[]);
+    let pipe = at.pipe(&command, transfer.slot, None).await?;
     if modem.firmware.get().release().late_data_mode {
         pipe.pause(LATE).await?;
     }
@@ -439,7 +429,7 @@ async fn send_until_left(
     if poll(at, handle).await? & (ERR | NVAL) != 0 {
         // The next look for data finds out why, and whether it is the network: notices are not told in data
         // mode.
-        return Ok(Sent::NotConnected);
+        return Ok(Sent::Failed);
     }
     // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
     // them.
@@ -492,6 +482,13 @@ pub(crate) async fn receive(
         Err(AtError::Refused(_)) => return lost(modem, at).await,
         selected => selected?,
     }
+    if transfer.len == 0 {
+        return match bits {
+            0 => Ok(Received::Empty),
+            bits if bits & (ERR | NVAL) == 0 => Ok(Received::Data(0)),
+            bits => broken(modem, at, bits).await,
+        };
+    }
     let args = [
         Arg::Int(handle.into()),
         Arg::Int(0),
@@ -505,9 +502,16 @@ pub(crate) async fn receive(
         Ok(Some(0)) => Ok(Received::Empty),
         Ok(Some(count)) => Ok(Received::Data(count)),
         Ok(None) => Ok(Received::End),
-        // Nothing yet, or broken: poll has told.
-        Err(AtError::Refused(_)) if bits & (ERR | HUP | NVAL) == 0 => Ok(Received::Empty),
-        Err(AtError::Refused(_)) => broken(modem, at, bits).await,
+        Err(AtError::Refused(_)) => {
+            // A notice may have come meanwhile.
+            let bits = bits | modem.told(transfer.id);
+            // Nothing yet, or broken: poll has told.
+            if bits & (ERR | HUP | NVAL) == 0 {
+                Ok(Received::Empty)
+            } else {
+                broken(modem, at, bits).await
+            }
+        }
         Err(error) => Err(error),
     }
 }

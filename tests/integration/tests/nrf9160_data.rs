@@ -1,9 +1,10 @@
 //! Payload on the nRF9160: what looks like the end of data mode, what was dropped in it, and looks for data.
 
 use embassy_futures::join::join;
+use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::SocketError;
+use sectag::{Socket, SocketError};
 use sectag_integration_tests::nrf9160::{
     World, connect, label, options, provision, round_trip, usable,
 };
@@ -246,4 +247,197 @@ fn a_reset_in_an_answer_delivers_a_prefix() {
             })
             .await;
     });
+}
+
+/// It has room for records of 5 KiB.
+const TAKES_ALL: &str = "3.1-native";
+
+/// What ends a connection in the middle of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A record of 5 KiB.
+    Record,
+    /// The same, and then the peer closes.
+    RecordThenClose,
+    Network,
+    Connection,
+    Close,
+}
+
+/// Writes until that is an error, with everything that the modem can be given to send.
+async fn write_on(socket: &mut impl Write<Error = SocketError>, payload: &[u8]) -> SocketError {
+    let written = with_timeout(Duration::from_secs(100), async {
+        loop {
+            if let Err(error) = socket.write_all(payload).await {
+                return error;
+            }
+            if let Err(error) = socket.flush().await {
+                return error;
+            }
+            Timer::after_millis(30).await;
+        }
+    });
+    written.await.expect("a writer is told")
+}
+
+/// All that is read, and how it ends; 0 bytes are no error.
+async fn read_on(socket: &mut impl Read<Error = SocketError>) -> (Vec<u8>, Option<SocketError>) {
+    let mut seen = Vec::new();
+    let read = with_timeout(Duration::from_secs(100), async {
+        let mut buffer = [0; 512];
+        loop {
+            match socket.read(&mut buffer).await {
+                Ok(0) => return None,
+                Ok(count) => seen.extend(&buffer[..count]),
+                Err(error) => return Some(error),
+            }
+        }
+    });
+    let error = read.await.expect("a reader is told");
+    (seen, error)
+}
+
+/// A connection that `end` ends two seconds after the peer has sent `first` bytes.
+async fn ending<T>(
+    profile: Nrf9160Profile,
+    first: usize,
+    end: End,
+    application: impl AsyncFnOnce(Socket<'static>) -> T,
+) -> T {
+    let world = World::new(options(profile));
+    world.serve(move |mut stream: TlsStream<DuplexStream>| async move {
+        for record in vec![1; first].chunks(1000) {
+            stream.write_all(record).await?;
+            stream.flush().await?;
+        }
+        let act = async {
+            Timer::after_secs(2).await;
+            matches!(end, End::Network | End::Connection)
+        };
+        let (mut from, mut to) = tokio::io::split(stream);
+        let mut sink = tokio::io::sink();
+        let drain = tokio::io::copy(&mut from, &mut sink);
+        if let Either::First(true) = select(act, drain).await {
+            return std::future::pending().await;
+        }
+        if end != End::Close {
+            to.write_all(&[2; 5120]).await?;
+            to.flush().await?;
+        }
+        if end != End::Record {
+            return to.shutdown().await;
+        }
+        std::future::pending().await
+    });
+    let modem = world.modem.clone();
+    world
+        .attach(async |bench| {
+            provision(bench).await;
+            let socket = connect(bench).await.unwrap();
+            let breaks = async {
+                Timer::after_secs(2).await;
+                match end {
+                    End::Network => modem.set_registered(false),
+                    End::Connection => modem.drop_pdp_silently(0),
+                    End::Record | End::RecordThenClose | End::Close => {}
+                }
+            };
+            join(application(socket), breaks).await.0
+        })
+        .await
+}
+
+/// What both sides of a socket are told; nothing of the write's own failing.
+fn told(end: End, answered: bool) -> (Option<SocketError>, SocketError) {
+    match end {
+        End::Record | End::RecordThenClose => {
+            let error = SocketError::RecordTooLarge;
+            (Some(error), error)
+        }
+        End::Network | End::Connection => {
+            let error = SocketError::ConnectionReset;
+            (Some(error), error)
+        }
+        End::Close if answered => (None, SocketError::BrokenPipe),
+        End::Close => (None, SocketError::ClosedUnanswered),
+    }
+}
+
+/// What is written finds first that the connection is gone, and that alone tells no cause.
+#[test]
+fn a_writer_is_told_what_a_reader_is() {
+    for profile in usable() {
+        let name = label(&profile);
+        if name == TAKES_ALL {
+            continue;
+        }
+        for end in [
+            End::Record,
+            End::RecordThenClose,
+            End::Network,
+            End::Connection,
+            End::Close,
+        ] {
+            // As a string, and in data mode.
+            for payload in [&b"text"[..], b"\x00binary"] {
+                for first in [0, 300] {
+                    virtually(async || {
+                        let ((read, seen), wrote) =
+                            ending(profile, first, end, async |mut socket| {
+                                let (mut reader, mut writer) = socket.split();
+                                let write = write_on(&mut writer, payload);
+                                let ((read, seen), wrote) = join(read_on(&mut reader), write).await;
+                                ((read, seen), wrote)
+                            })
+                            .await;
+                        let what = format!("{name} {end:?} {payload:?} {first}");
+                        assert_eq!((seen, wrote), told(end, first > 0), "{what}");
+                        assert_eq!(read, vec![1; first], "{what}");
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// One task that writes, and reads only once it is told to stop: what came stays readable, and with a ring that
+/// has no room for one fetch more the reason is found all the same.
+#[test]
+fn a_writer_that_does_not_read_is_told_as_well() {
+    for profile in usable() {
+        let name = label(&profile);
+        if name == TAKES_ALL {
+            continue;
+        }
+        for end in [
+            End::Record,
+            End::RecordThenClose,
+            End::Connection,
+            End::Close,
+        ] {
+            for first in [300, 2048, 6000] {
+                virtually(async || {
+                    let (wrote, read, seen) = ending(profile, first, end, async |mut socket| {
+                        let wrote = write_on(&mut socket, b"text").await;
+                        let (read, seen) = read_on(&mut socket).await;
+                        (wrote, read, seen)
+                    })
+                    .await;
+                    let what = format!("{name} {end:?} {first}");
+                    assert_eq!((seen, wrote), told(end, true), "{what}");
+                    assert!(
+                        read.len() <= first && read.iter().all(|byte| *byte == 1),
+                        "{what}"
+                    );
+                    // What the modem has of a connection that broke, it may drop.
+                    let least = if end == End::Close {
+                        first
+                    } else {
+                        first.min(300)
+                    };
+                    assert!(read.len() >= least, "{what}: {}", read.len());
+                });
+            }
+        }
+    }
 }

@@ -42,7 +42,7 @@ async fn generate(
         .control
         .generate_key(tag, request, &mut buffer)
         .await
-        .map_err(|error| failure(args, &error))?;
+        .map_err(|error| failure(args, &error, &session.tried()))?;
     step.done(
         report,
         &format!("the modem has made a key under tag {tag}; it cannot be read out"),
@@ -57,11 +57,11 @@ async fn generate(
     Ok(())
 }
 
-fn failure(args: &CsrCredentials, error: &KeyError) -> Failure {
+fn failure(args: &CsrCredentials, error: &KeyError, tried: &str) -> Failure {
     const DOING: &str = "making a key";
     let failure = match error {
         KeyError::At(error) => hints::at(DOING, error),
-        KeyError::BringUp(error) => hints::bring_up(error, args.modem.baud),
+        KeyError::BringUp(error) => hints::bring_up(error, tried),
         error => hints::unsuitable(DOING, error),
     };
     match error {

@@ -121,7 +121,7 @@ impl<M: Modem> Application<'_, M> {
         self.control
             .wait_up()
             .await
-            .map_err(|error| hints::bring_up(&error, BAUD))?;
+            .map_err(|error| hints::bring_up(&error, "the simulator has only one"))?;
         steps.done(
             step,
             "power up and register",
@@ -169,7 +169,7 @@ impl<M: Modem> Application<'_, M> {
         self.control
             .wait_up()
             .await
-            .map_err(|error| hints::bring_up(&error, BAUD))?;
+            .map_err(|error| hints::bring_up(&error, "the simulator has only one"))?;
         let detail = "the driver brought the modem up again; what was stored is still there";
         steps.done(step, "recover", self.counters(), detail)
     }
