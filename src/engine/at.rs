@@ -724,7 +724,7 @@ impl Pipe<'_> {
 
     /// Sends `+++` where data mode has no announced length, and waits for the modem's word that it has left
     /// it. The silence before is the caller's.
-    pub async fn leave(mut self) -> Result<Final, AtError> {
+    pub async fn leave(mut self) -> Result<(), AtError> {
         let core = self.exchange.core();
         if let Plan::Pipe { len: None, .. } = core.plan.get() {
             // The next line is the end.
@@ -734,7 +734,7 @@ impl Pipe<'_> {
             #[cfg(feature = "tap")]
             core.out_class.set(crate::tap::Sent::Filler);
         }
-        self.exchange.finish(&mut |_| {}).await
+        accept(self.exchange.finish(&mut |_| {}).await?, Final::SendOk)
     }
 
     fn ended(&self) -> AtError {

@@ -52,6 +52,7 @@ fn all() -> Vec<Trial> {
             keys_under_the_other_scheme_are_explained,
             the_doctor_names_what_this_modem_alone_lacks,
             smaller_buffers_refuse_the_same_record_by_name,
+            an_mqtt_client_is_told_of_a_record_above_the_limit,
             what_is_published_through_one_dialect_comes_through_another,
         }
         doctor {

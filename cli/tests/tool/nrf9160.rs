@@ -140,6 +140,38 @@ pub(crate) fn smaller_buffers_refuse_the_same_record_by_name() {
     });
 }
 
+/// An MQTT 5 broker that lets in, and then has a message of 5 KiB.
+async fn broker_of_one_record(mut stream: TlsStream<TcpStream>) -> io::Result<usize> {
+    stream.read_u8().await?;
+    stream.write_all(b"\x20\x03\x00\x00\x00").await?;
+    stream.flush().await?;
+    stream.write_all(&record()).await?;
+    stream.flush().await?;
+    stream.read_to_end(&mut Vec::new()).await
+}
+
+/// While the client has something to say as well.
+pub(crate) fn an_mqtt_client_is_told_of_a_record_above_the_limit() {
+    let server = Server::start(broker_of_one_record);
+    let port = server.port();
+    thread::scope(|scope| {
+        for command in ["publish", "subscribe"] {
+            scope.spawn(move || {
+                let modem = modem("2.6-native", port);
+                modem.provision("321");
+                let mut options = vec!["--host", NAME, "--tag", "321", "--topic", "t"];
+                options.extend(ANY_SUITE);
+                if command == "publish" {
+                    options.extend(["--message", "m", "--qos", "1"]);
+                }
+                modem
+                    .run(&[command], &options)
+                    .expect_hint("smaller messages");
+            });
+        }
+    });
+}
+
 pub(crate) fn what_is_published_through_one_dialect_comes_through_another() {
     let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
     let port = broker.port();

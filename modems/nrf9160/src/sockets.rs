@@ -2,7 +2,7 @@
 
 use embassy_time::Duration;
 use sectag::at::{AtatCmd, Fields, InvalidInput, answer};
-use sectag::modem::{Final, Open, Received, Sent, Slot, Transfer};
+use sectag::modem::{Open, Received, Sent, Slot, Transfer};
 use sectag::{
     At, AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, Tag,
     TlsConfig, Verification,
@@ -388,11 +388,7 @@ async fn send_counted(at: At<'_>, transfer: Transfer, handle: u8) -> Result<Sent
     let command = Command::<SEND>::new("#XSEND", &args);
     let pipe = at.pipe(&command, transfer.slot, Some(transfer.len)).await?;
     pipe.copy(0, transfer.len).await?;
-    match pipe.leave().await? {
-        Final::SendOk => Ok(Sent::Accepted),
-        Final::Error(code) => Err(AtError::Refused(code)),
-        _ => Err(AtError::Garbled),
-    }
+    pipe.leave().await.map(|()| Sent::Accepted)
 }
 
 /// Data mode that `+++` ends: anywhere in the payload from 2.5 on, at the end of what is sent in one go
@@ -420,11 +416,7 @@ async fn send_until_left(
         pipe.pause(silence).await?;
         offset = end;
     }
-    match pipe.leave().await? {
-        Final::SendOk => {}
-        Final::Error(code) => return Err(AtError::Refused(code)),
-        _ => return Err(AtError::Garbled),
-    }
+    pipe.leave().await?;
     // What could not be sent was dropped without a word (sheet 3).
     if poll(at, handle).await? & (ERR | NVAL) != 0 {
         // The next look for data finds out why, and whether it is the network: notices are not told in data
