@@ -125,15 +125,24 @@ async fn settles_terminator(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     let found = at.terminator();
     if found == Terminator::CrLf && modem.terminator.get() != Some(found) {
         at.set_terminator(Terminator::Cr);
-        if at
-            .send(&Command::<CR_PATIENCE>::new("", &[]))
-            .await
-            .is_err()
-        {
-            // It waits for the end of that line, and refuses what it becomes with the next.
-            at.set_terminator(found);
-            if !(answers_twice(at).await && at.synchronise().await) {
-                return false;
+        let mut tries = 4;
+        // Silence alone speaks for the found one, not a restart or noise.
+        while let Err(error) = at.send(&Command::<CR_PATIENCE>::new("", &[])).await {
+            tries -= 1;
+            match error {
+                AtError::Timeout => {
+                    // It waits for the end of that line, and refuses what it becomes with the next.
+                    at.set_terminator(found);
+                    if answers_twice(at).await && at.synchronise().await {
+                        break;
+                    }
+                    return false;
+                }
+                _ if tries == 0 => return false,
+                AtError::ModemReset => {
+                    at.follow_restart();
+                }
+                _ => {}
             }
         }
     }
