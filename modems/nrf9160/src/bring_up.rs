@@ -124,30 +124,39 @@ async fn answers(modem: &Nrf9160, at: &mut At<'_>) -> bool {
 async fn settles_terminator(modem: &Nrf9160, at: &mut At<'_>) -> bool {
     let found = at.terminator();
     if found == Terminator::CrLf && modem.terminator.get() != Some(found) {
-        at.set_terminator(Terminator::Cr);
-        let mut tries = 4;
-        // Silence alone speaks for the found one, not a restart or noise.
-        while let Err(error) = at.send(&Command::<CR_PATIENCE>::new("", &[])).await {
-            tries -= 1;
-            match error {
-                AtError::Timeout => {
+        // Twice, since an answer may be lost.
+        for _ in 0..2 {
+            match ends_in_cr(at).await {
+                Some(true) => break,
+                Some(false) => {
                     // It waits for the end of that line, and refuses what it becomes with the next.
                     at.set_terminator(found);
-                    if answers_twice(at).await && at.synchronise().await {
-                        break;
+                    if !(answers_twice(at).await && at.synchronise().await) {
+                        return false;
                     }
-                    return false;
                 }
-                _ if tries == 0 => return false,
-                AtError::ModemReset => {
-                    at.follow_restart();
-                }
-                _ => {}
+                None => return false,
             }
         }
     }
     modem.terminator.set(Some(at.terminator()));
     true
+}
+
+/// Whether CR alone ends a line. Silence speaks against it, a restart or noise for nothing.
+async fn ends_in_cr(at: &mut At<'_>) -> Option<bool> {
+    at.set_terminator(Terminator::Cr);
+    for _ in 0..4 {
+        match at.send(&Command::<CR_PATIENCE>::new("", &[])).await {
+            Ok(_) => return Some(true),
+            Err(AtError::Timeout) => return Some(false),
+            Err(AtError::ModemReset) => {
+                at.follow_restart();
+            }
+            Err(_) => {}
+        }
+    }
+    None
 }
 
 /// One answer may be to a line that ended elsewhere than this one; the first may be an ERROR to what was
