@@ -370,6 +370,18 @@ impl<'a> Nrf9160<'a> {
                     with("#XCONNECT: 1")
                 }
             }
+            ("AT#XSSOCKET?", _) if self.serial_modem => {
+                let sockets = self.sockets.borrow();
+                let lines: Vec<_> = sockets
+                    .keys()
+                    .map(|handle| format!("#XSSOCKET: {handle},1,0,1,{COMPLETE},0"))
+                    .collect();
+                if lines.is_empty() {
+                    ok()
+                } else {
+                    with(&lines.join("\r\n"))
+                }
+            }
             ("AT#XSOCKETSELECT?", _) if !self.serial_modem => {
                 let mut lines = String::new();
                 for handle in self.sockets.borrow().keys() {

@@ -230,8 +230,9 @@ async fn require_credentials(
 
 /// Opens a socket, which becomes the current one.
 async fn create(modem: &Nrf9160, at: At<'_>, open: &Open<'_>) -> Result<u8, ConnectError> {
-    // Until its handle is known, whoever closes this id closes all that nobody knows.
-    modem.lost.set(true);
+    // Until its handle is known, whoever closes this id closes all that nobody knows; and those of earlier
+    // opens, until that was done.
+    let lost = modem.lost.replace(true);
     modem.current.set(None);
     // IPv4, stream, client, tag, peer must be verified.
     let args = [
@@ -245,15 +246,13 @@ async fn create(modem: &Nrf9160, at: At<'_>, open: &Open<'_>) -> Result<u8, Conn
     let handle = match ask(at, &command, "#XSSOCKET:", |fields| fields.byte()).await {
         Ok(Some(handle)) => handle,
         Ok(None) => return Err(AtError::Garbled.into()),
-        Err(AtError::Refused(_)) => {
-            modem.lost.set(false);
-            return Err(ConnectError::TooManySockets);
-        }
+        // One that nobody knows may be in the way.
+        Err(AtError::Refused(_)) => return Err(ConnectError::TooManySockets),
         Err(error) => return Err(error.into()),
     };
     modem.take_handle(open.id, handle);
     modem.current.set(Some(handle));
-    modem.lost.set(false);
+    modem.lost.set(lost);
     Ok(handle)
 }
 
@@ -566,7 +565,12 @@ pub(crate) async fn close(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<(), AtE
     }
     if modem.lost.get() {
         // The answer to an open was lost.
-        for handle in listed(modem, at).await? {
+        let handles = match listed(modem, at).await {
+            // Another close asks again.
+            Err(AtError::Refused(_)) => return Ok(()),
+            handles => handles?,
+        };
+        for handle in handles {
             if !modem.knows(handle) {
                 close_handle(modem, at, handle).await?;
             }
