@@ -167,3 +167,46 @@ fn a_close_whose_answer_was_lost_ends_no_later_connection() {
         });
     }
 }
+
+/// The answer to an open was lost, and then that to the list of what is open: the next connection does not
+/// make the driver forget that there is one too many.
+#[test]
+fn a_socket_whose_handle_was_lost_is_not_forgotten() {
+    for profile in usable() {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(options(profile));
+            world.serve(echo);
+            let deaf = Rc::new(Cell::new(false));
+            let muffled = deaf.clone();
+            let (mut opened, mut listed) = (false, false);
+            world.modem.set_script(Box::new(move |line| {
+                let opens = line.starts_with(b"AT#XSSOCKET=");
+                let lists = opened && matches!(line, b"AT#XSSOCKET?" | b"AT#XSOCKETSELECT?");
+                if opens && !opened || lists && !listed {
+                    opened = true;
+                    listed |= lists;
+                    muffled.set(true);
+                } else if line == b"AT+CMEE?" {
+                    muffled.set(false);
+                }
+                Reaction::Normal
+            }));
+            world
+                .attach_deaf(deaf.clone(), async |bench| {
+                    provision(bench).await;
+                    let first = connect(bench).await;
+                    assert!(first.is_err(), "{name}: its handle is not known");
+                    let next = with_timeout(Duration::from_secs(180), connect(bench)).await;
+                    let mut socket = next
+                        .unwrap_or_else(|_| panic!("{name}"))
+                        .unwrap_or_else(|error| panic!("{name}: {error}"));
+                    assert_eq!(round_trip(&mut socket, b"mine").await, b"mine", "{name}");
+                    drop(socket);
+                    Timer::after_secs(30).await;
+                    assert!(world.modem.open_sockets().is_empty(), "{name}");
+                })
+                .await;
+        });
+    }
+}
