@@ -1,133 +1,130 @@
-//! What a backend supplies. Everything here is for authors of backends; a firmware only names the
-//! backend's type.
+//! What a backend supplies: a dialect, and flows as tables of steps. Everything here is for authors of
+//! backends; a firmware only names the backend's type.
+//!
+//! A backend is plain data and functions. It never sends and never waits: the engine conducts each flow,
+//! which is a *script*, a table of steps in the order in which they go over the wire. A [`Step`] is the text
+//! of a command with [arguments](Modem::argument), a time limit, and a *judge*: a function that looks at the
+//! answer and says what follows ([`Then`]). What a judge needs to know of the connection, the clock or the
+//! pins it finds in the [`World`].
 
 use core::convert::Infallible;
 
 use embassy_time::Duration;
 
+pub use crate::at::Out;
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
-pub use crate::engine::{Question, apart};
-use crate::error::{AtError, BringUpError, Code, ConnectError, CredentialError};
-use crate::power::Power;
+pub use crate::engine::{NOT_YET, Open, PinState, World};
+use crate::error::{AtError, Code, ConnectError, CredentialError};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
 use crate::status::{SimCard, Status, Technology};
-use crate::tls::{ServerName, TlsConfig};
+use crate::tls::TlsConfig;
 
-/// What one line from the modem is, in its dialect.
+/// What one line from the modem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Line {
-    /// A final result.
+    /// A result code: it ends the running exchange.
     Final(Final),
-    /// Information text of the running command. Without one it is ignored.
+    /// Information text, or a line that means nothing to this backend.
     Info,
-    /// Announces this many raw bytes directly behind its line end, if a receive is running;
-    /// otherwise it is ignored.
-    Payload(usize),
-    /// Unsolicited, and `len` raw bytes from the peer of socket `id` are directly behind its line end.
+    /// The header of an answer: so many bytes of payload follow directly.
+    Payload(u16),
+    /// The header of data that was not asked for.
     Push {
-        /// The modem's id of the socket.
+        /// Whose they are.
         id: u8,
-        /// How many bytes.
-        len: usize,
+        /// How many bytes follow directly.
+        len: u16,
     },
-    /// Unsolicited.
+    /// An unsolicited result code.
     Urc(Urc),
 }
 
-/// The end of an exchange.
+/// The result code that ends an exchange, or begins its data phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Final {
-    /// Data may follow: `CONNECT`.
+    /// `CONNECT`: the modem takes bytes now.
     Connect,
-    /// It was refused.
+    /// The modem refused.
     Error(Code),
     /// `OK`.
     Ok,
-    /// The modem has taken the payload: `SEND OK`.
+    /// It took the payload, and nothing else is to come.
     SendOk,
-    /// The modem has no room for the payload and has not taken it: `SEND FAIL`.
+    /// It took nothing of the payload, for want of room: the only answer after which bytes are sent again.
     SendFail,
 }
 
-/// An unsolicited result code, as far as the engine acts on it.
+/// An unsolicited result code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Urc {
-    /// The modem finished its start; only bring-up waits for it.
+    /// The modem's start has come so far that it takes commands; also said late, so that it is no proof of a
+    /// restart.
     Booted,
-    /// The peer closed socket `id`; unread data may be left.
+    /// The peer closed; what it sent before may still be fetched.
     Closed {
-        /// The modem's id of the socket.
+        /// Whose.
         id: u8,
     },
-    /// The data connection is gone, and every socket with it.
+    /// The data connection of all sockets is gone.
     NetworkLost,
-    /// The result of opening socket `id`; 0 is success.
+    /// The result of an open.
     Opened {
-        /// The modem's id of the socket.
+        /// Whose.
         id: u8,
-        /// The vendor's number.
+        /// 0, or the vendor's number.
         result: u16,
     },
-    /// Known, and of no consequence for the engine. Seen by whoever watches for it, see
-    /// [`At::watch`].
+    /// Anything else.
     Other,
-    /// Socket `id` has data to fetch.
+    /// The modem has data.
     Readable {
-        /// The modem's id of the socket.
+        /// Whose.
         id: u8,
     },
-    /// The modem restarted or is going down: whatever was known of it is void.
+    /// What a parked flow waits for, kept in [`World::report`].
+    Report,
+    /// The modem has restarted.
     Restarted,
-    /// The modem goes into power saving mode: the same, but it is to be left there until it is needed.
+    /// It goes to sleep and takes its sockets with it.
     Saving,
 }
 
-/// What a modem was waiting for when an exchange did not end.
+/// What a modem waits for when an exchange did not end as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Phase {
-    /// It counts bytes; this many were announced and not yet sent.
-    Counted {
-        /// Bytes still to come.
-        left: usize,
-    },
-    /// Data mode: everything that is sent goes to a peer or into a file. The engine never asks for it;
-    /// a command of the user's own may.
+pub enum Waits {
+    /// The rest of an announced number of bytes.
+    Counted,
+    /// The end of data mode: everything is payload.
     Data,
-    /// A frame of a binary protocol whose length was announced, for modems that have one.
-    Frame {
-        /// Bytes still to come.
-        left: usize,
-    },
-    /// A command line was sent in full; the modem is in line mode.
+    /// A command line.
     Line,
-    /// A command that asks for data was sent and no prompt came: it may come late, and then it would
-    /// swallow the next command as data.
+    /// Nothing yet: it is about to ask for payload.
     Prompt,
-    /// An argument in quotes was begun and not closed, for modems that take payload so.
+    /// The rest of an argument in quotes.
     Quoted,
 }
 
-/// How to get back into line mode.
+/// How to get a modem back to where it takes command lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Abort {
-    /// `+++` between two silences of a second, then synchronise.
+    /// `+++` between two silences, then [`Synchronise`](Self::Synchronise).
     Escape,
-    /// Feed the missing bytes as filler, then synchronise.
+    /// Line ends until the announced number is complete, then [`Synchronise`](Self::Synchronise).
     Filler,
-    /// Empty the modem's line of what a quoted argument has put there, close the quote, synchronise.
+    /// Backspaces until the modem's line buffer is empty, so that what was begun is not completed.
     Quote,
-    /// Bring the modem up anew.
+    /// There is no way but to bring it up anew.
     Restart,
-    /// The modem is in line mode: send [`Modem::SYNC`] and skip everything up to its answer.
+    /// The query of [`Modem::SYNC`]; everything up to its answer is skipped.
     Synchronise,
 }
 
@@ -135,11 +132,11 @@ pub enum Abort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Terminator {
-    /// CR, as V.250 says.
+    /// Carriage return.
     Cr,
-    /// CR LF, adjacent.
+    /// Both.
     CrLf,
-    /// LF.
+    /// Line feed.
     Lf,
 }
 
@@ -154,297 +151,366 @@ impl Terminator {
     }
 }
 
-/// Where the engine looks for data that no notice announces.
+/// How often a modem that does not announce data is asked for it, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Polling {
-    /// The first look after traffic; the pause doubles with each that finds nothing.
-    pub first: Duration,
-    /// The longest pause.
-    pub longest: Duration,
+    /// After traffic.
+    pub first: u16,
+    /// After a long silence; it doubles up to this.
+    pub longest: u16,
 }
 
 /// Fixed figures of a backend.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Socket ids are 0 to `ids - 1`.
+    /// How many socket ids there are, from 0. They are given out in turn, so that a late word about one
+    /// connection finds none of its number. 0 where the modem chooses the id and tells it
+    /// ([`World::take_id`]).
     pub ids: u8,
-    /// The most bytes of one fetch.
-    pub max_receive: usize,
-    /// The most bytes of one send.
-    pub max_send: usize,
-    /// TLS sockets at a time.
+    /// The most bytes that one fetch brings.
+    pub max_receive: u16,
+    /// The most bytes that one send takes.
+    pub max_send: u16,
+    /// TLS connections at a time.
     pub sockets: usize,
 }
 
-/// A query whose answer cannot be anyone else's, used for nothing but synchronising.
+/// A query that is used for nothing but synchronising.
 #[derive(Clone, Copy, Debug)]
 pub struct Sync {
-    /// How its information text begins.
+    /// How its answer begins.
     pub answer: &'static str,
-    /// The command line with its CR.
+    /// The command, without what ends the line.
     pub command: &'static str,
 }
 
-/// A connection to open. Everything is checked text; the ids are this connection's alone.
-#[derive(Clone, Copy, Debug)]
-pub struct Open<'a> {
-    /// Policy and tag.
-    pub config: &'a TlsConfig,
-    /// The TLS context or profile to use, 0 to [`Limits::sockets`]` - 1`.
-    pub context: u8,
-    /// The socket id to use.
-    pub id: u8,
-    /// Whom to connect to.
-    pub name: ServerName<'a>,
-    /// The TCP port.
-    pub port: u16,
-    /// Where [`At::opened`] finds the result.
-    pub slot: Slot,
-}
-
-/// An entry of the engine's socket table.
+/// What follows from an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(pub(crate) u8);
-
-/// Moves up to `len` bytes between a socket's ring and the modem.
-#[derive(Clone, Copy, Debug)]
-pub struct Transfer {
-    /// The modem's id of the socket.
-    pub id: u8,
-    /// Bytes to send exactly, or to fetch at most.
-    pub len: usize,
-    /// Whose ring.
-    pub slot: Slot,
-}
-
-/// What became of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Sent {
-    /// The modem has it.
-    Accepted,
-    /// The modem has no room now and has taken nothing.
-    Busy,
-    /// The modem did not take all of it, and does not say why. Nothing more is sent on the socket, and the
-    /// fetches that follow find out: one that is [`Empty`](Received::Empty) means that the connection is lost.
-    Failed,
-    /// The modem says that the peer has closed; it has taken nothing.
-    NotConnected,
-}
-
-/// What a fetch brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Received {
-    /// This many bytes are in the ring.
-    Data(usize),
-    /// The modem has none.
-    Empty,
-    /// The peer closed, and everything it sent was fetched.
+pub enum Then {
+    /// The next step of this script; behind the last one the flow has ended well.
+    Next,
+    /// This step again.
+    Same,
+    /// The first step of another script of the backend, by its [number](Modem::script).
+    To(u8),
+    /// Other work goes on until what is waited for was said or [`World::pause`] is over; then the next step.
+    Park,
+    /// Leaves data mode first, unless the modem is known to be in line mode; then the next step.
+    Escape,
+    /// Sends [`World::fill`] first, which completes what an earlier life may have announced; then the next
+    /// step.
+    Fill,
+    /// Gets out of a quoted argument first, with nothing stored, and [synchronises](Self::Synchronise);
+    /// then the next step.
+    Unquote,
+    /// Synchronises the channel first; then the next step. The flow fails where that is not possible, unless
+    /// the step is [`Step::even_unanswered`].
+    Synchronise,
+    /// The flow has ended well.
     End,
-    /// The modem says that the socket is not connected.
+    /// The flow has failed, with [`World::failure`].
+    Fail,
+}
+
+/// Looks at the end of a step's exchange: its information text, `None` for a refusal with [`World::code`].
+pub type Judge<M> = fn(&mut M, &mut World<'_>, Option<&[u8]>) -> Then;
+
+/// Looks at one information line.
+pub type Each<M> = fn(&mut M, &mut World<'_>, &[u8]);
+
+/// One command of a script, and what follows from its answer.
+#[derive(Debug)]
+pub struct Step<M: 'static> {
+    /// The whole line without what ends it; `{x}` stands for the argument `x`.
+    pub(crate) text: &'static str,
+    pub(crate) each: Option<Each<M>>,
+    pub(crate) judge: Judge<M>,
+    /// In tenths of a second.
+    pub(crate) limit: u16,
+    pub(crate) way: Way,
+}
+
+/// How an exchange is conducted, as a set of bits.
+pub(crate) type Way = u16;
+
+/// Nothing is sent: the judge decides at once.
+pub(crate) const DECIDES: Way = 1;
+/// The judge sees a refusal in the place of an answer that breaks the grammar,
+pub(crate) const EVEN_GARBLED: Way = 2;
+/// or of none in time, or of a restart.
+pub(crate) const EVEN_UNANSWERED: Way = 4;
+/// Payload comes in, to a socket's ring.
+pub(crate) const FETCHES: Way = 8;
+/// Payload goes out of a socket's ring, once the prompt has come.
+pub(crate) const SENDS: Way = 16;
+/// Payload goes out of a socket's ring as the rest of the line, which ends with an open quote.
+pub(crate) const QUOTES: Way = 32;
+/// Payload of announced length goes out of a socket's ring, once `OK` has come.
+pub(crate) const COUNTS: Way = 64;
+/// Payload goes out of a socket's ring in data mode, which `OK` begins and `+++` ends.
+pub(crate) const PIPES: Way = 128;
+
+/// Sends a command. Unless told otherwise its answer is waited for 3 s, and a refusal is the flow's failure.
+pub const fn ask<M>(text: &'static str) -> Step<M> {
+    Step {
+        text,
+        each: None,
+        judge: accepted,
+        limit: 30,
+        way: 0,
+    }
+}
+
+/// Sends nothing: `judge` decides at once.
+pub const fn decide<M>(judge: Judge<M>) -> Step<M> {
+    Step {
+        text: "",
+        each: None,
+        judge,
+        limit: 0,
+        way: DECIDES,
+    }
+}
+
+impl<M> Step<M> {
+    /// Who looks at each information line, which are collected for the judge otherwise: up to
+    /// [`ANSWER_LIMIT`](crate::ANSWER_LIMIT) bytes in all.
+    pub const fn each(mut self, each: Each<M>) -> Self {
+        self.each = Some(each);
+        self
+    }
+
+    /// Who looks at the end of the exchange.
+    pub const fn then(mut self, judge: Judge<M>) -> Self {
+        self.judge = judge;
+        self
+    }
+
+    /// How long the answer may take, in tenths of a second.
+    pub const fn limit(mut self, tenths: u16) -> Self {
+        self.limit = tenths;
+        self
+    }
+
+    /// The judge also sees, as a refusal, that the answer broke the grammar.
+    pub const fn even_garbled(self) -> Self {
+        self.way(EVEN_GARBLED)
+    }
+
+    /// The judge also sees, as a refusal, that the answer broke the grammar, did not come, or that the modem
+    /// restarted instead; [`World::ended`] says which.
+    pub const fn even_unanswered(self) -> Self {
+        self.way(EVEN_GARBLED | EVEN_UNANSWERED)
+    }
+
+    /// The answer brings up to [`World::len`] bytes for the socket; [`World::received`] says how many.
+    pub const fn fetches(self) -> Self {
+        self.way(FETCHES)
+    }
+
+    /// [`World::len`] bytes of the socket's go out behind the prompt; [`World::send_failed`] tells the two
+    /// final results apart.
+    pub const fn sends(self) -> Self {
+        self.way(SENDS)
+    }
+
+    /// [`World::len`] bytes of the socket's complete the line, whose text ends with an open quote.
+    pub const fn quotes(self) -> Self {
+        self.way(QUOTES)
+    }
+
+    /// [`World::len`] bytes of the socket's go out behind `OK`; the command told the modem how many.
+    pub const fn counts(self) -> Self {
+        self.way(COUNTS)
+    }
+
+    /// [`World::len`] bytes of the socket's go out in data mode, with [`World::silence`] before and behind.
+    pub const fn pipes(self) -> Self {
+        self.way(PIPES)
+    }
+
+    const fn way(mut self, way: Way) -> Self {
+        self.way |= way;
+        self
+    }
+
+    /// The command's name with its `AT`, for errors.
+    pub(crate) fn name(&self) -> &'static str {
+        let end = self.text.find(['=', '{']).unwrap_or(self.text.len());
+        &self.text[..end]
+    }
+}
+
+/// The judge of a command that must be accepted.
+pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+    match answer {
+        Some(_) => Then::Next,
+        None => world.fail(AtError::Refused(world.code)),
+    }
+}
+
+/// The judge of a command that some firmware does not know.
+pub fn either_way<M>(_: &mut M, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    Then::Next
+}
+
+/// What moving data, or looking after a socket, came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A send: the modem took [`World::taken`] bytes. A fetch: it brought bytes.
+    Done,
+    /// A send: the modem has no room at the moment.
+    Busy,
+    /// A fetch: there is nothing.
+    Empty,
+    /// A fetch: the peer has closed, and everything before was fetched.
+    End,
+    /// A send that failed; the next fetch finds out why.
+    Failed,
+    /// A look: the connection does not stand any more.
+    Gone,
+    /// There is no such connection (any more).
     NotConnected,
-    /// The modem gave the connection up over a TLS record larger than it takes.
+    /// A look: the connection stands.
+    Standing,
+    /// A fetch: the peer sent a TLS record larger than the modem's buffer.
     TooLarge,
 }
 
-/// One modem family: its dialect and its flows. It does no I/O of its own; a flow is an async fn
-/// over [`At`].
-///
-/// Flows may be dropped at any await point. A flow that changes something in the modem outside a
-/// socket must be safe to repeat.
-#[allow(async_fn_in_trait)]
-pub trait Modem {
-    /// What credentials it takes.
-    const ACCEPTS: Accepts;
-    /// How many line ends (CR LF) stand between payload that was fetched for a socket and the `OK` behind
-    /// it; one fewer where the announced payload is empty. 0 where that is not known, and then any will do.
-    /// By these bytes it is seen when noise has altered the announced count, or shifted the payload.
-    const PAYLOAD_ENDS: u8 = 0;
-    /// What a [comparison](Self::compare) that finds the same rests on.
-    const PROOF: Proof = Proof::ReadBack;
-    /// Fixed figures.
-    const LIMITS: Limits;
-    /// The modem's name, as in the host tool's `--modem`.
+/// From any state to one where sockets can be opened.
+pub const BRING_UP: u8 = 0;
+/// Opens the connection of [`World::open`], and sets its `verified`.
+pub const OPEN: u8 = 1;
+/// Sends [`World::len`] bytes on [`World::id`]; sets [`World::verdict`].
+pub const SEND: u8 = 2;
+/// Fetches up to [`World::len`] bytes from [`World::id`]; sets [`World::verdict`]. A length of 0 asks only
+/// why a send failed.
+pub const FETCH: u8 = 3;
+/// Asks whether [`World::id`] still stands; sets [`World::verdict`].
+pub const LOOK: u8 = 4;
+/// Closes [`World::id`].
+pub const CLOSE: u8 = 5;
+/// A sign of life, sent after a long silence. Whether the modem answered is all that counts.
+pub const LIVENESS: u8 = 6;
+/// Removes what a change of credentials left behind.
+pub const TIDY: u8 = 7;
+/// Switches the modem off.
+pub const POWER_OFF: u8 = 8;
+/// Lets the modem sleep.
+pub const SLEEP: u8 = 9;
+/// The number of the first script that is the backend's own.
+pub const OWN: u8 = 10;
+
+/// One modem family.
+pub trait Modem: Sized + 'static {
+    /// Its name in reports, such as `bg96`.
     const NAME: &'static str;
-    /// How long the modem may take to switch itself off.
-    const POWER_OFF_LIMIT: Duration;
-    /// What [`Control::raw_at`](crate::Control::raw_at) refuses.
-    const FORBIDDEN: &'static [Forbidden];
-    /// Names of commands whose arguments are masked in traces.
-    const SECRET: &'static [&'static str];
+    /// See [`Limits`].
+    const LIMITS: Limits;
     /// See [`Sync`].
     const SYNC: Sync;
-    /// The modem repeats commands until it is told not to: one that does it again has restarted. `false`
-    /// for one that never does, where such a line is an answer.
-    const ECHOES: bool = true;
 
-    /// What `line` is. `asked` is the name of the running command, for instance `+CEREG`, and empty
-    /// when none is running: some lines are an answer or a URC depending on it.
-    fn line(&self, line: &[u8], asked: &[u8]) -> Line;
-
-    /// The most bytes that the modem pushes at once, with [`Line::Push`], on sockets that are opened from
-    /// now on; `None` when their data is fetched.
-    ///
-    /// A pushing modem needs hardware flow control: it is held back while a ring is full.
-    fn push_unit(&self) -> Option<usize> {
-        None
-    }
-
-    /// The least room in a ring that a fetch needs, where a fetch cannot be told how much it may bring.
-    /// A connect with smaller rings is refused.
-    fn fetch_unit(&self) -> usize {
-        1
-    }
-
-    /// For sockets that are opened from now on: how they are looked after where the modem gives no
-    /// notice of data; `None` where it does, and a look is only for notices that were missed.
-    fn polling(&self) -> Option<Polling> {
-        None
-    }
-
-    /// How to get out of `phase`.
-    fn abort(&self, phase: Phase) -> Abort;
-
-    /// Brings the modem from any state to one where sockets can be opened: nothing of an earlier
-    /// life of the MCU is open any more.
-    async fn bring_up(&self, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError>;
-
-    /// Removes what a flow left that was dropped or failed: half of a file, an open handle. The runner
-    /// calls it once such an exchange has ended; nothing to do must cost no exchange.
-    async fn tidy(&self, at: At<'_>) -> Result<(), AtError>;
-
-    /// Refuses a connection that is known to be impossible, before anything is sent for it: a tag that
-    /// this modem cannot name, a check that no firmware does, a feature that this one does not have
-    /// ([`TlsConfig::check`], [`TlsConfig::suites_for`]). What is Unknown is for [`open`](Self::open) to
-    /// try.
+    /// What `line` is, `asked` being the name of the command that runs, without its `AT`.
+    fn line(&mut self, line: &[u8], asked: &[u8]) -> Line;
+    /// The script of a number: [`BRING_UP`] and so on, and the backend's own from [`OWN`] on.
+    fn script(number: u8) -> &'static [Step<Self>];
+    /// Refuses what this modem cannot do, before anything is sent.
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError>;
-
-    /// Opens a verified TLS connection that was admitted, and returns what is checked on it. The engine closes the id if
-    /// this fails or is dropped.
-    ///
-    /// Everything that verification depends on is written to the modem anew, whatever was written
-    /// before, and [`TlsConfig::check`] decides by the answers. A result that means "connected, but not
-    /// verified" is an error.
-    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<Verification, ConnectError>;
-
-    /// Sends `transfer.len` bytes from the ring.
-    async fn send(&self, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError>;
-
-    /// Fetches at most `transfer.len` bytes into the ring.
-    ///
-    /// 0 is asked for only after a send that [`Failed`](Sent::Failed): there is no room now. Then it is
-    /// [`Data(0)`](Received::Data) where the peer has closed and what it sent is still to be fetched.
-    async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError>;
-
-    /// Whether the connection of an id still stands, as far as the modem knows. Asked after an empty
-    /// fetch, and now and then where data is pushed, when the notice of a close may have been missed.
-    async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError>;
-
-    /// Closes an id, whether or not it is open. `Ok` means that the modem confirmed that it is free.
-    async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError>;
-
-    /// What it has and can, as far as this firmware is known.
+    /// What the modem has, as far as it is known.
     fn capabilities(&self) -> Capabilities;
 
-    /// What is checked of a server, as far as this firmware is known.
+    /// Writes the argument `name` of a step's text.
+    fn argument(&self, _name: u8, _world: &World<'_>, _out: &mut Out<'_>) {}
+    /// How to get out of what the modem waits for.
+    fn abort(_waits: Waits) -> Abort {
+        Abort::Synchronise
+    }
+    /// An open has ended, well or not. A backend that keeps count of failures does it here.
+    fn opened(&mut self, _world: &mut World<'_>, _result: Result<(), ConnectError>) {}
+    /// It was woken from light sleep.
+    fn woken(&mut self) {}
+    /// What is checked of a server.
     fn verification(&self) -> Verification {
         self.capabilities().verification
     }
-
-    /// The number behind a refusal of the command line `command`, where the modem tells it only when
-    /// asked.
-    async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code;
-
-    /// Tells the modem to switch itself off; it agrees, and does so later.
-    async fn power_off(&self, at: At<'_>) -> Result<(), AtError>;
-
-    /// Allows the modem to sleep when its sleep pin says so.
-    async fn sleep(&self, _at: At<'_>) -> Result<(), AtError> {
-        Err(AtError::Unsupported)
-    }
-
-    /// It is woken by a pulse of the power key, not by the level of the sleep pin; and then says that it has
-    /// started, and not all that it had to say.
+    /// Line ends between fetched payload and `OK`, where the manual says; 0 where any number will do.
+    const PAYLOAD_ENDS: u8 = 0;
+    /// It echoes until told not to, so that an echo is a sign of a restart.
+    const ECHOES: bool = true;
+    /// Commands whose arguments are secret, by their names.
+    const SECRET: &'static [&'static str] = &[];
+    /// What may not be typed.
+    const FORBIDDEN: &'static [Forbidden] = &[];
+    /// How long switching off may take until it is confirmed.
+    const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
+    /// It is woken from light sleep by its power key, and not by the sleep pin.
     const WAKE_BY_KEY: bool = false;
+    /// Milliseconds of silence that the modem needs behind a result or URC before the next command.
+    const GAP: u16 = 0;
+    /// What asks for the payload of a send.
+    const PROMPT: u8 = b'>';
+    /// Milliseconds between the prompt and the first byte of payload.
+    const PROMPT_PAUSE: u16 = 0;
 
-    /// It was woken, or is to be left alone no longer for another reason.
-    fn woken(&self) {}
+    /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
+    fn explain(
+        _at: &At<'_, Self>,
+        _command: &str,
+        code: Code,
+    ) -> impl Future<Output = Code> {
+        async move { code }
+    }
+}
 
-    /// Asks the network for power saving mode, or gives it up.
-    async fn set_power_saving(
-        &self,
-        at: At<'_>,
-        wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError>;
+/// A modem that keeps credentials. What is done with them, such as ensuring and rotating, is the core's.
+#[allow(async_fn_in_trait)]
+pub trait Credentials: Modem {
+    /// What it takes.
+    const ACCEPTS: Accepts;
+    /// How it proves that it has a credential.
+    const PROOF: Proof = Proof::ReadBack;
 
-    /// What the network granted.
-    async fn power_saving(&self, at: At<'_>) -> Result<Option<PowerSaving>, AtError>;
-
-    /// Asks the network for extended discontinuous reception, or gives it up.
-    async fn set_edrx(
-        &self,
-        at: At<'_>,
-        technology: Technology,
-        wanted: Option<Edrx>,
-    ) -> Result<(), AtError>;
-
-    /// What the network granted.
-    async fn edrx(&self, at: At<'_>) -> Result<Option<Edrx>, AtError>;
-
-    /// Fills in what this modem can tell; what it refuses stays `None`.
-    async fn status(&self, at: At<'_>, status: &mut Status);
-
-    /// Who the SIM is; what the modem refuses to tell is `None`.
-    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError>;
-
-    /// Reads the clock; `None` when the modem has no time at all.
-    async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError>;
-
-    /// Sets the clock.
-    async fn set_clock(&self, at: At<'_>, now: DateTime) -> Result<(), AtError>;
-
-    /// Stores `content`, which is in the form that [`ACCEPTS`](Self::ACCEPTS) asks for. What a drop, a
-    /// failure or a reset in the middle leaves must not pass for stored. The caller holds the turn of
-    /// whoever reads or changes credentials, here and below.
+    /// Stores `content`, which is in the form that [`ACCEPTS`](Self::ACCEPTS) says, replacing what is there.
     async fn store<S: Source>(
-        &self,
-        at: At<'_>,
+        at: &At<'_, Self>,
         tag: Tag,
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>>;
 
-    /// Reads back what is stored and compares it with `content`, byte for byte.
+    /// Compares `content` with what is there.
     async fn compare<S: Source>(
-        &self,
-        at: At<'_>,
+        at: &At<'_, Self>,
         tag: Tag,
         kind: Kind,
         content: &mut S,
     ) -> Result<Comparison, CredentialError<S::Error>>;
 
-    /// Hands the bytes that are stored to `sink`, in pieces; `false` when there are none.
+    /// Hands `sink` all bytes of a credential; `false` when there is none.
     async fn read_back(
-        &self,
-        at: At<'_>,
+        at: &At<'_, Self>,
         tag: Tag,
         kind: Kind,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, CredentialError<Infallible>>;
 
-    /// See [`CredentialStore::list`](crate::CredentialStore::list).
+    /// Tells of each credential in the modem.
     async fn list(
-        &self,
-        at: At<'_>,
+        at: &At<'_, Self>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>>;
 
-    /// See [`CredentialStore::list_tag`](crate::CredentialStore::list_tag).
+    /// Removes one, if it is there.
+    async fn remove(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>>;
+
+    /// Tells of each credential of one tag.
     async fn list_tag(
-        &self,
-        at: At<'_>,
+        at: &At<'_, Self>,
         tag: Tag,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
@@ -453,49 +519,76 @@ pub trait Modem {
                 found(stored);
             }
         };
-        self.list(at, &mut wanted).await
+        Self::list(at, &mut wanted).await
     }
 
-    /// See [`CredentialStore::elsewhere`](crate::CredentialStore::elsewhere).
-    async fn elsewhere(&self, _at: At<'_>, _tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+    /// What the modem holds under `tag` that the TLS in use does not read, for modems that have two.
+    async fn elsewhere(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<Elsewhere>, AtError> {
         Ok(None)
     }
-
-    /// See [`CredentialStore::remove`](crate::CredentialStore::remove).
-    async fn remove(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-    ) -> Result<(), CredentialError<Infallible>>;
 }
 
-/// When the runner does what by itself. All have defaults.
+/// A modem with a clock of its own.
+#[allow(async_fn_in_trait)]
+pub trait HasClock: Modem {
+    /// What it shows, in UTC; `None` where that is no date.
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError>;
+    /// Sets it, in UTC.
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError>;
+}
+
+/// A modem with a SIM.
+#[allow(async_fn_in_trait)]
+pub trait Cellular: Modem {
+    /// Fills in what it tells of itself and the network. What cannot be told is left as it is.
+    async fn status(at: &At<'_, Self>, status: &mut Status);
+    /// The numbers of the SIM.
+    async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError>;
+}
+
+/// A cellular modem whose power saving can be set.
+#[allow(async_fn_in_trait)]
+pub trait SavesPower: Cellular {
+    /// Asks for power saving mode, or for none.
+    async fn set_power_saving(
+        at: &At<'_, Self>,
+        wanted: Option<PowerSaving>,
+    ) -> Result<(), AtError>;
+    /// What the network granted.
+    async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError>;
+    /// Asks for extended discontinuous reception, or for none.
+    async fn set_edrx(
+        at: &At<'_, Self>,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError>;
+    /// What the network granted.
+    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError>;
+}
+
+/// A modem that can be let sleep while its connections stand.
+pub trait Sleeps: Modem {}
+
+/// How the engine behaves in time.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Timing {
-    /// A written byte waits at most this long for more before it is sent. Default 10 ms.
+    /// Written bytes wait so long for more, unless they are flushed or fill a frame.
     pub linger: Duration,
-    /// An open socket is asked for data at least this often, though no notice came, and the modem is
-    /// asked for a sign of life. Default 60 s.
+    /// After this long without a word from the modem it is asked for a sign of life.
     pub poll: Duration,
-    /// Makes the pauses between attempts to bring the modem up differ between devices, see
-    /// [`Backoff::new`](crate::Backoff::new). Default 0.
+    /// Seed of the random part in pauses between attempts.
     pub seed: u32,
 }
 
 impl Timing {
-    /// The defaults.
+    /// What fits most.
     pub const DEFAULT: Self = Self {
         linger: Duration::from_millis(10),
         poll: Duration::from_secs(60),
         seed: 0,
     };
-
-    /// How long after [`poll`](Self::poll) an idle modem that fell silent without a word, as by a
-    /// brown-out, is given up at the latest, and every socket reports `ConnectionReset`: one query
-    /// without an answer, then three to synchronise. A running command adds its own deadline, which is
-    /// the modem's word for how long it may be silent: up to 120 s for a BG96's send.
+    /// How much longer than [`poll`](Self::poll) a dead modem may go unnoticed.
     pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 

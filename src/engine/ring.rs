@@ -1,112 +1,111 @@
-//! Byte rings between a socket and the runner.
+//! Byte rings between a socket's user and the runner.
 
-use core::cell::{Cell, RefCell};
-
-/// A byte ring. Used as `Ring<[u8]>`, so that one copy of the code serves every size.
-pub(crate) struct Ring<B: ?Sized> {
-    head: Cell<usize>,
-    len: Cell<usize>,
-    /// Bytes behind `len` that are not yet known to be good.
-    staged: Cell<usize>,
-    buf: RefCell<B>,
+/// A byte ring over memory of the user's. Staged bytes lie behind those that can be read, out of the
+/// reader's sight until they are [committed](Ring::commit).
+pub(crate) struct Ring<'a> {
+    head: u16,
+    len: u16,
+    staged: u16,
+    buf: &'a mut [u8],
 }
 
-impl<const N: usize> Ring<[u8; N]> {
+impl<'a> Ring<'a> {
+    /// A ring without memory: it takes nothing.
     pub(crate) const fn new() -> Self {
         Self {
-            head: Cell::new(0),
-            len: Cell::new(0),
-            staged: Cell::new(0),
-            buf: RefCell::new([0; N]),
+            head: 0,
+            len: 0,
+            staged: 0,
+            buf: &mut [],
         }
     }
-}
 
-impl Ring<[u8]> {
+    /// Gives it its memory, of which it uses at most 32 767 bytes.
+    pub(crate) fn set_memory(&mut self, buf: &'a mut [u8]) {
+        self.clear();
+        let usable = buf.len().min(usize::from(u16::MAX / 2));
+        self.buf = &mut buf[..usable];
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.len.get()
+        self.len.into()
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.buf.borrow().len()
+        self.buf.len()
     }
 
     pub(crate) fn room(&self) -> usize {
-        self.capacity() - self.len() - self.staged.get()
+        self.buf.len() - usize::from(self.len + self.staged)
     }
 
-    pub(crate) fn clear(&self) {
-        self.head.set(0);
-        self.len.set(0);
-        self.staged.set(0);
+    pub(crate) fn clear(&mut self) {
+        (self.head, self.len, self.staged) = (0, 0, 0);
     }
 
     /// Appends as much of `bytes` as fits and returns how much that was.
-    pub(crate) fn push(&self, bytes: &[u8]) -> usize {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
         let count = self.stage(bytes);
         self.commit();
         count
     }
 
-    /// Appends as much of `bytes` as fits, out of the reader's sight until
-    /// [`commit`](Self::commit), and returns how much that was.
-    pub(crate) fn stage(&self, bytes: &[u8]) -> usize {
+    /// Appends as much of `bytes` as fits, out of the reader's sight, and returns how much that was.
+    pub(crate) fn stage(&mut self, bytes: &[u8]) -> usize {
         let count = bytes.len().min(self.room());
-        let mut buf = self.buf.borrow_mut();
-        if count == 0 {
-            return 0;
-        }
-        let at = wrap(self.head.get() + self.len() + self.staged.get(), buf.len());
-        let first = count.min(buf.len() - at);
-        buf[at..at + first].copy_from_slice(&bytes[..first]);
-        buf[..count - first].copy_from_slice(&bytes[first..count]);
-        self.staged.set(self.staged.get() + count);
+        let at: usize = self.wrap(self.head + self.len + self.staged).into();
+        let first = count.min(self.buf.len() - at);
+        let (early, late) = bytes[..count].split_at(first);
+        self.buf[at..at + first].copy_from_slice(early);
+        self.buf[..late.len()].copy_from_slice(late);
+        self.staged += count as u16;
         count
     }
 
     /// What was staged may be read.
-    pub(crate) fn commit(&self) {
-        self.len.set(self.len() + self.staged.take());
+    pub(crate) fn commit(&mut self) {
+        self.len += self.staged;
+        self.staged = 0;
     }
 
     /// What was staged never was.
-    pub(crate) fn discard(&self) {
-        self.staged.set(0);
+    pub(crate) fn discard(&mut self) {
+        self.staged = 0;
     }
 
     /// Copies bytes from `offset` behind the oldest one, without removing them.
     pub(crate) fn peek(&self, offset: usize, into: &mut [u8]) -> usize {
-        let buf = self.buf.borrow();
         let count = into.len().min(self.len().saturating_sub(offset));
         if count == 0 {
             return 0;
         }
-        let at = wrap(self.head.get() + offset, buf.len());
-        let first = count.min(buf.len() - at);
-        into[..first].copy_from_slice(&buf[at..at + first]);
-        into[first..count].copy_from_slice(&buf[..count - first]);
+        let at: usize = self.wrap(self.head + offset as u16).into();
+        let first = count.min(self.buf.len() - at);
+        let (early, late) = into[..count].split_at_mut(first);
+        early.copy_from_slice(&self.buf[at..at + first]);
+        late.copy_from_slice(&self.buf[..late.len()]);
         count
     }
 
     /// Removes the oldest `count` bytes, or all.
-    pub(crate) fn consume(&self, count: usize) {
-        let count = count.min(self.len());
-        self.head
-            .set(wrap(self.head.get() + count, self.capacity()));
-        self.len.set(self.len() - count);
+    pub(crate) fn consume(&mut self, count: usize) {
+        let count = count.min(self.len()) as u16;
+        self.head = self.wrap(self.head + count);
+        self.len -= count;
     }
 
     /// Moves the oldest bytes out.
-    pub(crate) fn pop(&self, into: &mut [u8]) -> usize {
+    pub(crate) fn pop(&mut self, into: &mut [u8]) -> usize {
         let count = self.peek(0, into);
         self.consume(count);
         count
     }
-}
 
-/// `at` is below twice the capacity, so no division is needed; a Cortex-M0 has none.
-fn wrap(at: usize, capacity: usize) -> usize {
-    if at >= capacity { at - capacity } else { at }
+    /// `at` is below twice the capacity, so no division is needed; a Cortex-M0 has none.
+    fn wrap(&self, at: u16) -> u16 {
+        let capacity = self.buf.len() as u16;
+        if at >= capacity { at - capacity } else { at }
+    }
 }
 
 #[cfg(test)]
@@ -119,10 +118,16 @@ mod tests {
 
     use super::*;
 
+    fn ring(memory: &mut [u8]) -> Ring<'_> {
+        let mut ring = Ring::new();
+        ring.set_memory(memory);
+        ring
+    }
+
     #[test]
     fn staged_bytes_are_seen_only_once_committed() {
-        let ring = Ring::<[u8; 4]>::new();
-        let ring: &Ring<[u8]> = &ring;
+        let mut memory = [0; 4];
+        let mut ring = ring(&mut memory);
         let mut out = [0; 4];
         assert_eq!(
             (ring.push(b"a"), ring.stage(b"bcde"), ring.room()),
@@ -136,11 +141,18 @@ mod tests {
         assert_eq!(&out[..2], b"xy");
     }
 
+    #[test]
+    fn ring_without_memory_takes_nothing() {
+        let mut ring = Ring::new();
+        assert_eq!((ring.push(b"a"), ring.room(), ring.len()), (0, 0, 0));
+        assert_eq!(ring.pop(&mut [0; 4]), 0);
+    }
+
     proptest! {
         #[test]
         fn ring_is_a_bounded_queue(steps in prop::collection::vec((any::<bool>(), 0usize..12), 0..200)) {
-            let ring = Ring::<[u8; 7]>::new();
-            let ring: &Ring<[u8]> = &ring;
+            let mut memory = [0; 7];
+            let mut ring = ring(&mut memory);
             let mut model = VecDeque::new();
             let mut next = 0u8;
             for (push, count) in steps {

@@ -1,0 +1,388 @@
+//! What the runner, the judges of a backend and the users' handles share: plain data with one owner.
+
+use core::cell::RefCell;
+
+use super::guest::Mailbox;
+use super::queue::Queue;
+use super::slot::{Phase, Slot};
+use super::time::{Ms, millis};
+use super::wakers::Wakers;
+use crate::capabilities::Verification;
+use crate::error::{AtError, BringUpError, Code, ConnectError, SocketError};
+use crate::modem::{Polling, Terminator, Then, Timing, Verdict};
+use crate::tls::TlsConfig;
+
+/// [`Open::result`] until the modem has said whether the connection stands.
+pub const NOT_YET: u16 = u16::MAX;
+
+/// The longest report that a parked flow may wait for, in bytes.
+pub(crate) const REPORT_LIMIT: usize = 64;
+
+/// Whether the modem can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    Down,
+    /// The last attempt to bring it up failed, with [`World::problem`].
+    Failed,
+    Up,
+}
+
+/// Whether the runner leaves the modem alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    No,
+    /// In light sleep, with its sockets.
+    #[cfg(feature = "sleep")]
+    Dozing,
+    /// It is being woken from light sleep.
+    #[cfg(feature = "sleep")]
+    Waking,
+    /// In power saving mode, until it is used.
+    Saving,
+    /// Switched off, until it is switched on.
+    Off,
+}
+
+/// What a user asks of the runner that is neither a socket nor an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    None,
+    PowerOff,
+    #[cfg(feature = "sleep")]
+    Sleep,
+    /// It has ended; its result waits to be fetched.
+    Done(Result<(), AtError>),
+}
+
+/// Figures since the start, wrapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Counters {
+    /// Commands sent.
+    pub exchanges: u32,
+    /// Bytes from the modem.
+    pub received: u32,
+    /// Bytes to the modem.
+    pub sent: u32,
+    /// Times the modem went down: resets, lost network, no answer.
+    pub restarts: u32,
+    /// Times an exchange was given up and the channel synchronised anew.
+    pub resyncs: u32,
+    /// Notices dropped because too many came within one answer. Every socket is then asked, so that
+    /// it costs time, not data.
+    pub dropped: u32,
+}
+
+/// A connection that is being opened; there is one at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    /// What is asked of it.
+    pub config: TlsConfig,
+    /// The server's TCP port.
+    pub port: u16,
+    /// The TLS context that is its own among the modem's.
+    pub context: u8,
+    /// What the modem has said; [`NOT_YET`] until then.
+    pub result: u16,
+    /// What is checked of this very connection, set by the flow that opens it.
+    pub verified: Verification,
+}
+
+/// The board's pins: a judge says how they are to be, the runner drives them when the step is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PinState {
+    /// A power key is wired.
+    pub has_power_key: bool,
+    /// A reset pin is wired.
+    pub has_reset: bool,
+    /// The power key is to be pressed.
+    pub power_key: bool,
+    /// Reset is to be asserted.
+    pub reset: bool,
+    /// What the status pin says; `None` without one.
+    pub status: Option<bool>,
+    /// The speed in baud at which the UART is to be, 0 for that at which it was opened.
+    pub speed: u32,
+    /// The UART's speed can be changed.
+    pub any_speed: bool,
+}
+
+/// What all parts of the driver share. In this order, so that what is small and often used stands where
+/// short instructions reach it; a figure in BENCHMARKS.md holds that.
+#[repr(C)]
+pub struct World<'a, S: ?Sized = [Slot<'a>]> {
+    pub(crate) link: Link,
+    pub(crate) rest: Rest,
+    /// The modem answers commands, though there may be no SIM or network.
+    pub answers: bool,
+    /// What a flow that moves data or looks after a socket came to.
+    pub verdict: Verdict,
+    /// The modem took nothing of a send, for want of room.
+    pub send_failed: bool,
+    /// What ends a command line.
+    pub terminator: Terminator,
+    /// The modem's id of the socket that the flow is about.
+    pub id: u8,
+    /// Its place among the driver's sockets.
+    pub(crate) slot: u8,
+    /// The modem has restarted, and its start is under way.
+    pub restarted: bool,
+    /// The modem said that it takes commands.
+    pub booted: bool,
+    /// The data connection is gone. Set by a judge that found it so, it has the modem brought up anew.
+    pub network_lost: bool,
+    /// The modem may have restarted: a sign of life is wanted now.
+    pub(crate) suspect: bool,
+    /// What a change of credentials left behind is to be removed.
+    pub tidy: bool,
+    /// The id that is given out next.
+    pub(crate) next_id: u8,
+    /// The socket that was served last.
+    pub(crate) last: u8,
+    /// Closes in a row that the modem has not confirmed.
+    pub(crate) failed_closes: u8,
+    /// Counts the modem's lives.
+    pub(crate) life: u8,
+    /// A guest wants the channel for exchanges that belong together.
+    pub(crate) exclusive: bool,
+    /// Why a step ended; `None` for its answer or a refusal.
+    pub ended: Option<AtError>,
+    /// With what a step was refused.
+    pub code: Code,
+    /// How many bytes to move.
+    pub len: u16,
+    /// How many of them the modem took: all, unless a judge says otherwise.
+    pub taken: u16,
+    /// How many bytes came, if a header announced any.
+    pub received: Option<u16>,
+    /// The least room in a ring for which a fetch is made, for a modem that cannot be told how much to bring.
+    pub fetch_unit: u16,
+    /// Silence before and behind payload in data mode, in milliseconds.
+    pub silence: (u16, u16),
+    /// What is sent for [`Then::Fill`](crate::modem::Then::Fill): a byte, and how often.
+    pub fill: (u8, u16),
+    /// The time in milliseconds, wrapping.
+    pub now: u32,
+    /// Before the next step, in milliseconds.
+    pub pause: u32,
+    /// When the flow began.
+    pub(crate) start: Ms,
+    pub(crate) linger: Ms,
+    pub(crate) poll: Ms,
+    /// When something was last heard of the modem.
+    pub(crate) heard_at: Ms,
+    /// When the modem is brought up next.
+    pub(crate) retry_at: Ms,
+    pub(crate) backoff: Ms,
+    pub(crate) random: u32,
+    /// Attempts to bring the modem up that have failed.
+    pub(crate) failures: u32,
+    /// Ids that the modem reported open and nobody wants, as a bit set.
+    pub(crate) stray: u32,
+    pub(crate) errand: Errand,
+    /// Where data is looked for because the modem does not announce it.
+    pub polling: Option<Polling>,
+    /// Pushed data comes unasked, and needs a ring of so many bytes.
+    pub push_unit: Option<u16>,
+    /// The board's pins.
+    pub pins: PinState,
+    /// The connection that is being opened.
+    pub open: Option<Open>,
+    pub(crate) counters: Counters,
+    /// Why a flow failed.
+    pub failure: ConnectError,
+    /// Why the last attempt to bring the modem up failed.
+    pub(crate) problem: BringUpError,
+    /// The last report that a parked flow may wait for, and its length.
+    pub report: ([u8; REPORT_LIMIT], u8),
+    pub(crate) mailbox: Mailbox,
+    /// Who waits to open a connection.
+    pub(crate) opens: Queue,
+    /// Who waits to change credentials.
+    pub(crate) stores: Queue,
+    /// The runner's task.
+    pub(crate) runner: embassy_sync::waitqueue::WakerRegistration,
+    /// Who waits for news of the link, a slot or an errand.
+    pub(crate) waiting: Wakers,
+    #[cfg(feature = "tap")]
+    pub(crate) tap: Option<&'static dyn crate::tap::Tap>,
+    lifetime: core::marker::PhantomData<&'a ()>,
+    pub(crate) slots: S,
+}
+
+/// The world as handles have it.
+pub(crate) type Shared<'a> = RefCell<World<'a>>;
+
+impl<S> World<'_, S> {
+    pub(crate) const fn new(slots: S) -> Self {
+        Self {
+            link: Link::Down,
+            rest: Rest::No,
+            answers: false,
+            verdict: Verdict::Done,
+            send_failed: false,
+            terminator: Terminator::Cr,
+            id: 0,
+            slot: 0,
+            restarted: false,
+            booted: false,
+            network_lost: false,
+            suspect: false,
+            tidy: false,
+            next_id: 0,
+            last: 0,
+            failed_closes: 0,
+            life: 0,
+            exclusive: false,
+            ended: None,
+            code: Code::Plain,
+            len: 0,
+            taken: 0,
+            received: None,
+            fetch_unit: 1,
+            silence: (0, 0),
+            fill: (0, 0),
+            now: 0,
+            pause: 0,
+            start: 0,
+            linger: 10,
+            poll: 60_000,
+            heard_at: 0,
+            retry_at: 0,
+            backoff: 0,
+            random: 0,
+            failures: 0,
+            stray: 0,
+            errand: Errand::None,
+            polling: None,
+            push_unit: None,
+            pins: PinState {
+                has_power_key: false,
+                has_reset: false,
+                power_key: false,
+                reset: false,
+                status: None,
+                speed: 0,
+                any_speed: false,
+            },
+            open: None,
+            counters: Counters {
+                exchanges: 0,
+                received: 0,
+                sent: 0,
+                restarts: 0,
+                resyncs: 0,
+                dropped: 0,
+            },
+            failure: ConnectError::At(AtError::ModemReset),
+            problem: BringUpError::NoAnswer,
+            report: ([0; REPORT_LIMIT], 0),
+            mailbox: Mailbox::new(),
+            opens: Queue::new(),
+            stores: Queue::new(),
+            runner: embassy_sync::waitqueue::WakerRegistration::new(),
+            waiting: Wakers::new(),
+            #[cfg(feature = "tap")]
+            tap: None,
+            lifetime: core::marker::PhantomData,
+            slots,
+        }
+    }
+
+    pub(crate) fn set_timing(&mut self, timing: Timing) {
+        self.linger = millis(timing.linger);
+        self.poll = millis(timing.poll);
+        self.random = timing.seed;
+    }
+}
+
+impl<'a> World<'a> {
+    /// Ends the flow with this failure.
+    pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
+        self.failure = failure.into();
+        Then::Fail
+    }
+
+    /// The same step once more after a pause in milliseconds.
+    pub fn again(&mut self, pause: u32) -> Then {
+        self.pause = pause;
+        Then::Same
+    }
+
+    /// For how many milliseconds the flow has run.
+    pub fn elapsed(&self) -> u32 {
+        self.now.wrapping_sub(self.start)
+    }
+
+    /// Whether a connection stands besides the one that is being opened.
+    pub fn has_other_sockets(&self) -> bool {
+        self.slots.iter().any(|slot| slot.phase == Phase::Open)
+    }
+
+    /// Whether a user has a connection, or one that is being opened.
+    pub fn has_sockets(&self) -> bool {
+        let stands = |slot: &Slot<'_>| matches!(slot.phase, Phase::Open | Phase::Opening);
+        self.slots.iter().any(|slot| slot.user && stands(slot))
+    }
+
+    /// The server's name, from `offset` on, as much of it as fits; returns how many bytes that was.
+    pub fn name(&self, offset: usize, into: &mut [u8]) -> usize {
+        self.slots[usize::from(self.slot)].tx.peek(offset, into)
+    }
+
+    /// Payload that is to be sent, likewise.
+    pub fn payload(&self, offset: usize, into: &mut [u8]) -> usize {
+        self.slots[usize::from(self.slot)].tx.peek(offset, into)
+    }
+
+    /// The modem has chosen this id for the connection that is being opened. A connection that had it before
+    /// is gone, though nothing was heard of it.
+    pub fn take_id(&mut self, id: u8) {
+        let own = usize::from(self.slot);
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if index != own && slot.in_modem && slot.id == id {
+                slot.fail(SocketError::ConnectionReset);
+                slot.released();
+            }
+        }
+        self.id = id;
+        let slot = &mut self.slots[own];
+        slot.id = id;
+        slot.in_modem = true;
+    }
+
+    /// Whether a connection of this id is known.
+    pub fn knows(&self, id: u8) -> bool {
+        self.with_id(id).is_some()
+    }
+
+    /// What the modem says of the connection from now on is about this one, and not an earlier of its id.
+    pub fn expect_open(&mut self) {
+        let slot = self.slot();
+        slot.asked = true;
+    }
+
+    pub(crate) fn slot(&mut self) -> &mut Slot<'a> {
+        let index = usize::from(self.slot);
+        &mut self.slots[index]
+    }
+
+    /// The place of the socket that holds `id` in the modem.
+    pub(crate) fn with_id(&self, id: u8) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.in_modem && slot.id == id)
+    }
+
+    /// Notices may have been missed: every socket is asked.
+    pub(crate) fn ask_all(&mut self) {
+        for slot in &mut self.slots {
+            slot.readable = true;
+            slot.check = true;
+        }
+    }
+
+    /// There may be work for the runner.
+    pub(crate) fn wake_runner(&mut self) {
+        self.runner.wake();
+    }
+}
