@@ -1,391 +1,262 @@
-//! From any state of the modem to one with a data connection and no sockets (sheet 1).
+//! From a modem that answers to one that can be used (sheet 1).
 
-use core::pin::pin;
-
-use embassy_time::{Duration, Instant, Timer};
 use sectag::at::{Fields, answer};
-use sectag::modem::{Modem, apart};
-use sectag::{At, AtError, BringUpError, Cause, Code, MIN_DATE, Power};
+use sectag::modem::{Modem, Then, World, ask, decide, either_way};
+use sectag::{AtError, BringUpError, Code, SuiteSet};
 
-use crate::commands::{Attention, LastError, PDP_CONTEXT, Reboot, Sim, is_active, last_error};
 #[cfg(feature = "radio")]
-use crate::radio;
-use crate::steps::{Answer, Flow, Forgives, Step, Then, optional, refuse, required};
-use crate::{Bg96, clock, codes, dialect, files, keys, sockets};
+use crate::RADIO;
+use crate::keys::Keys;
+use crate::{
+    Bg96, DATA_CONNECTION, DEACTIVATE, ENTER_PIN, KEYS, Options, REGISTRATION, SIM, STALE_SOCKETS,
+    Script, dialect,
+};
 
-/// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
-const BOOT_LIMIT: Duration = Duration::from_secs(12);
-/// On after 500 ms, off after 650 ms: long enough for either.
-const KEY_PRESS: Duration = Duration::from_millis(700);
-/// RESET_N takes 150 to 460 ms.
-const RESET_PULSE: Duration = Duration::from_millis(300);
-/// Switching off by key takes at least 2 s, sometimes more than 4.
-const SHUTDOWN: Duration = Duration::from_secs(5);
-/// ESC.
-const CANCEL: u8 = 0x1b;
+// In milliseconds.
+
 /// "Reboot if the SIM is not identified in 20 s" (sheet 1.4).
-const SIM_LIMIT: Duration = Duration::from_secs(20);
+const SIM_LIMIT: u32 = 20_000;
 /// A SIM that is not there is reported at once, one that is just being read as well.
-const SIM_MISSING_LIMIT: Duration = Duration::from_secs(5);
-/// A BG95 answers ERROR between RDY and APP RDY; a BG96 may not print APP RDY at all (sheet 1.2).
-const APP_READY_LIMIT: Duration = Duration::from_secs(2);
+const SIM_MISSING_LIMIT: u32 = 5000;
 
-pub(crate) async fn run(
-    modem: &Bg96,
-    at: &mut At<'_>,
-    power: &mut dyn Power,
-) -> Result<(), BringUpError> {
-    loop {
-        apart(pin!(wake(at, power))).await?;
-        if !modem.reboot.take() {
-            break;
-        }
-        // It says OK, or restarts before it comes to that.
-        let _ = at.send(&Reboot).await;
-    }
-    let at = *at;
-    modem.clock_floor.set(None);
-    modem.limited.set(0);
-    let mut flow = Flow::new(modem, at, MIN_DATE);
-    apart(pin!(flow.bring_up(Then::Ask(&ECHO_OFF)))).await?;
-    step("AT+QSSLCFG", apart(pin!(keys::discover(modem, at))).await)?;
-    // The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
-    for id in 0..Bg96::LIMITS.ids {
-        step("AT+QSSLCLOSE", sockets::close(at, id).await)?;
-    }
-    match files::tidy(modem, at).await {
-        // A file that cannot be deleted is no reason to stay down.
-        Err(AtError::Refused(_)) => {}
-        result => step("AT+QFDEL", result)?,
-    }
-    apart(pin!(flow.bring_up(Then::Ask(&SIM)))).await?;
+/// Scratch of a bring-up.
+pub(crate) struct Rising {
+    /// When the SIM, or the registration, was first asked for.
+    since: u32,
+    /// The suites in a first list of keys that is asked for once more.
+    pub(crate) suites: Option<SuiteSet>,
+    /// The PIN was entered.
+    entered: bool,
+    /// `<stat>` of `+CEREG`.
+    lte: u8,
+    /// The data connection was deactivated, to go on with this script; 0 if not.
+    pub(crate) anew: u8,
+    /// What making the data connection was refused with.
+    pub(crate) refused: Code,
     #[cfg(feature = "radio")]
-    radio::apply(modem, at).await?;
-    // With the data connection and the clock.
-    apart(pin!(flow.bring_up(Then::Ask(&LTE_REGISTRATION)))).await
+    pub(crate) tuning: crate::radio::Tuning,
 }
 
-fn step<T>(command: &'static str, result: Result<T, AtError>) -> Result<T, BringUpError> {
-    result.map_err(|error| BringUpError::At { command, error })
-}
-
-// The means to get an answer, in this order.
-const WAIT: u8 = 0;
-const ASK: u8 = 1;
-const FILL: u8 = 2;
-const KEY: u8 = 3;
-const KEY_AGAIN: u8 = 4;
-const RESET: u8 = 5;
-
-/// Gets an answer out of the modem, by all means there are, and then synchronises.
-async fn wake(at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
-    // One that has just said so is starting: a key press now would switch it off.
-    let restarting = at.follow_restart();
-    let off = power.status() == Some(false);
-    if !restarting && !off {
-        // Another host, or our last life, may have left it in data mode, where `AT` would go to a
-        // peer or into a file (sheet 3 and 4.7).
-        at.escape().await;
-    }
-    let mut unsure = false;
-    for means in WAIT..=RESET {
-        // Presses of the key, or whether to pull the reset, and how often to ask; 0 is while it starts.
-        let (mut pulses, tries) = match means {
-            WAIT if restarting => (0, 0),
-            ASK if !off => (0, 6),
-            FILL if !off && completes_payload(at).await => (0, 4),
-            KEY if power.has_power_key() => {
-                let status = power.status();
-                unsure = status.is_none();
-                // Off first.
-                (if status == Some(true) { 2 } else { 1 }, 0)
-            }
-            // Without a status pin nobody knows whether the first press switched it on or off.
-            KEY_AGAIN if unsure => (1, 0),
-            // Only when the key has not helped (sheet 1.1).
-            RESET if power.has_reset() => (u8::from(!off), 0),
-            RESET if !power.has_power_key() => (0, 0),
-            _ => continue,
-        };
-        while pulses > 0 {
-            drive(power, means, true);
-            Timer::after(if means == RESET {
-                RESET_PULSE
-            } else {
-                KEY_PRESS
-            })
-            .await;
-            drive(power, means, false);
-            pulses -= 1;
-            if pulses > 0 {
-                Timer::after(SHUTDOWN).await;
-            }
-            at.follow_restart();
-        }
-        if answers(at, tries).await {
-            if at.synchronise().await {
-                return Ok(());
-            }
-            break;
+impl Rising {
+    pub(crate) const fn new() -> Self {
+        Self {
+            since: 0,
+            suites: None,
+            entered: false,
+            lte: 0,
+            anew: 0,
+            refused: Code::Plain,
+            #[cfg(feature = "radio")]
+            tuning: crate::radio::Tuning::new(),
         }
     }
-    Err(BringUpError::NoAnswer)
 }
 
-fn drive(power: &mut dyn Power, means: u8, on: bool) {
-    if means == RESET {
-        power.reset(on);
-    } else {
-        power.power_key(on);
+impl<O: Options> Bg96<O> {
+    /// What the driver relies on (sheet 0 and 1.3).
+    pub(crate) const SETTINGS: Script<O> = &[
+        ask("ATE0"),
+        // Some come as text only at level 2 (sheet 3).
+        ask("AT+CMEE=1"),
+        // URCs go to the USB port by default, and then nobody is told of data (sheet 0).
+        ask("AT+QURCCFG=\"urcport\",\"uart1\""),
+        // DTR is not wired on most boards.
+        ask("AT&D0").then(either_way),
+        // No echo of payload (sheet 4.8).
+        ask("AT+QISDE=0").then(Self::is_flow_controlled),
+        ask("AT+IFC=2,2"),
+        decide(Self::settings_made),
+    ];
+
+    /// The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
+    pub(crate) const STALE_SOCKETS: Script<O> =
+        &[ask("AT+QSSLCLOSE={i},3").limit(150).then(Self::one_closed)];
+
+    /// The SIM (sheet 1.4).
+    pub(crate) const SIM: Script<O> = &[ask("AT+CPIN?").limit(50).then(Self::sim_state)];
+
+    /// Its PIN.
+    pub(crate) const ENTER_PIN: Script<O> =
+        &[ask("AT+CPIN=\"{s}\"").limit(50).then(Self::pin_entered)];
+
+    /// On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
+    pub(crate) const REGISTRATION: Script<O> = &[
+        ask("AT+CEREG?").then(|modem, world, answer| Self::registered(modem, world, answer, "+CEREG:")),
+        ask("AT+CGREG?").then(|modem, world, answer| Self::registered(modem, world, answer, "+CGREG:")),
+        ask("AT+CSQ").even_unanswered().then(Self::not_registered),
+    ];
+
+    pub(crate) fn begin_settings(&mut self, world: &mut World<'_>) {
+        self.rising = Rising::new();
+        self.clock_floor = None;
+        self.limited = 0;
+        // No more at once than one fetch could bring (sheet 4.4); the manual names no limit.
+        world.push_unit = self.pushes().then_some(Self::LIMITS.max_receive);
     }
-}
 
-/// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes, or for
-/// the character that ends or cancels a payload of no announced length (sheet 4.3); to one in line
-/// mode they are nothing.
-async fn completes_payload(at: &mut At<'_>) -> bool {
-    for (byte, count) in [(CANCEL, 1), (b'\r', Bg96::LIMITS.max_send)] {
-        if at.filler(byte, count).await.is_err() {
-            return false;
-        }
-    }
-    true
-}
-
-/// Asks up to `tries` times, or as often as there is time while it starts. The first answer may be an
-/// ERROR to half a command of an earlier life.
-async fn answers(at: &mut At<'_>, tries: u8) -> bool {
-    let limit = Instant::now() + BOOT_LIMIT;
-    let mut left = tries;
-    while left > 0 || tries == 0 && Instant::now() < limit {
-        left = left.saturating_sub(1);
-        match at.send(&Attention).await {
-            Ok(_) => return true,
-            // It is just starting.
-            Err(AtError::ModemReset) => {
-                at.follow_restart();
-                at.booted(APP_READY_LIMIT).await;
-            }
-            Err(_) => {}
-        }
-    }
-    false
-}
-
-static ECHO_OFF: Step = Step {
-    next: Some(&NUMERIC_ERRORS),
-    ..Step::new("E0", "E0", required)
-};
-
-/// Some come as text only at level 2 (sheet 3).
-static NUMERIC_ERRORS: Step = Step {
-    next: Some(&NOTICES_TO_UART),
-    ..Step::new("+CMEE=1", "+CMEE=1", required)
-};
-
-/// URCs go to the USB port by default, and then nobody is told of data (sheet 0).
-static NOTICES_TO_UART: Step = {
-    const TEXT: &str = "+QURCCFG=\"urcport\",\"uart1\"";
-    Step {
-        next: Some(&IGNORE_DTR),
-        ..Step::new(TEXT, TEXT, required)
-    }
-};
-
-/// DTR is not wired on most boards.
-static IGNORE_DTR: Step = Step {
-    next: Some(&PAYLOAD_ECHO_OFF),
-    ..Step::new("&D0", "&D0", optional)
-};
-
-/// No echo of payload (sheet 4.8).
-static PAYLOAD_ECHO_OFF: Step = Step::new("+QISDE=0", "+QISDE=0", |flow, _| {
-    if flow.modem.config.flow_control {
-        Then::Ask(&FLOW_CONTROL)
-    } else {
-        Then::Done
-    }
-});
-
-static FLOW_CONTROL: Step = Step::new("+IFC=2,2", "+IFC=2,2", required);
-
-static SIM: Step = Step {
-    limit: 50,
-    ..Step::new("AT+CPIN", "+CPIN?", sim)
-};
-
-fn sim(flow: &mut Flow<'_>, answer: Answer<'_>) -> Then {
-    let (limit, error) = match answer.map(Sim::read) {
-        Ok(None) => return Then::Fail(AtError::Garbled),
-        Ok(Some(Sim::Ready)) => return Then::Done,
-        Ok(Some(Sim::Pin)) if !flow.entered => {
-            if flow.modem.config.pin.is_none() {
-                return flow.fail(BringUpError::SimLocked);
-            }
-            // Three wrong tries lock the SIM.
-            if flow.modem.pin_refused.get() {
-                return flow.fail(BringUpError::SimPinRefused);
-            }
-            flow.entered = true;
-            return Then::Ask(&ENTER_PIN);
-        }
-        Ok(Some(Sim::NotReady)) => (SIM_MISSING_LIMIT, BringUpError::SimMissing(Code::Plain)),
-        // The modem may take a moment to believe the PIN. Or it was taken, and is still asked for.
-        Ok(Some(Sim::Pin)) => (SIM_LIMIT, BringUpError::SimPinRefused),
-        Ok(Some(Sim::Puk)) => (Duration::MIN, BringUpError::SimPukNeeded),
-        Ok(Some(Sim::Foreign)) => (Duration::MIN, BringUpError::SimForeign),
-        // 14: busy; others: not read yet, or not there.
-        Err(code) => match code {
-            Code::Cme(11) => (SIM_MISSING_LIMIT, BringUpError::SimLocked),
-            Code::Cme(12) => (SIM_MISSING_LIMIT, BringUpError::SimPukNeeded),
-            Code::Cme(14) => (SIM_LIMIT, BringUpError::SimMissing(code)),
-            Code::Cme(16) => (SIM_MISSING_LIMIT, BringUpError::SimPinRefused),
-            _ => (SIM_MISSING_LIMIT, BringUpError::SimMissing(code)),
-        },
-    };
-    if flow.start.elapsed() < limit {
-        Then::Later(&SIM, 500)
-    } else {
-        flow.fail(error)
-    }
-}
-
-static ENTER_PIN: Step = Step {
-    limit: 50,
-    arguments: |flow, line| match flow.modem.config.pin {
-        Some(pin) => line.quoted(pin.expose().as_str()),
-        None => line,
-    },
-    ..Step::new("AT+CPIN", "+CPIN", |flow, answer| {
-        if answer.is_ok() {
-            return Then::Later(&SIM, 500);
-        }
-        flow.modem.pin_refused.set(true);
-        flow.fail(BringUpError::SimPinRefused)
-    })
-};
-
-/// On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
-static LTE_REGISTRATION: Step = Step::new("AT+CEREG", "+CEREG?", |flow, answer| {
-    registered(flow, answer, "+CEREG:")
-});
-static GSM_REGISTRATION: Step = Step::new("AT+CGREG", "+CGREG?", |flow, answer| {
-    registered(flow, answer, "+CGREG:")
-});
-
-fn registered(flow: &mut Flow<'_>, answer: Answer<'_>, prefix: &str) -> Then {
-    let text = match answer {
-        Ok(text) => text,
-        Err(code) => return refuse(code),
-    };
-    match dialect::registration(text, prefix) {
-        None => Then::Fail(AtError::Garbled),
-        // Home or roaming.
-        Some(1 | 5) => Then::Ask(if flow.modem.context_lost.get() {
-            &DEACTIVATE
+    fn is_flow_controlled(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if self.config.flow_control {
+            Then::Next
         } else {
-            &CONTEXT
-        }),
-        Some(status) if prefix == "+CEREG:" => {
-            flow.lte = status;
-            Then::Ask(&GSM_REGISTRATION)
+            Then::Skip
         }
-        Some(_) if flow.start.elapsed() < flow.modem.config.registration => {
-            Then::Later(&LTE_REGISTRATION, 1000)
-        }
-        Some(_) => Then::Ask(&SIGNAL),
     }
-}
 
-/// 0 to 31; 99: not known or not detectable (sheet 1.5).
-static SIGNAL: Step = Step {
-    forgives: Forgives::All,
-    ..Step::new("AT+CSQ", "+CSQ", |flow, text| {
-        let strength = text.ok().and_then(|text| answer(text, "+CSQ:"));
-        let strength = strength.and_then(|text| Fields::new(text).int());
-        flow.fail(BringUpError::NotRegistered {
-            status: flow.lte,
+    fn settings_made(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if O::DISCOVERY {
+            self.keys = Keys::UNKNOWN;
+            return Then::To(KEYS);
+        }
+        Self::close_stale_sockets(world)
+    }
+
+    pub(crate) fn close_stale_sockets(world: &mut World<'_>) -> Then {
+        world.id = 0;
+        Then::To(STALE_SOCKETS)
+    }
+
+    fn one_closed(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        world.id += 1;
+        if world.id < Self::LIMITS.ids {
+            return Then::Same;
+        }
+        Then::To(sectag::modem::TIDY)
+    }
+
+    /// Nothing of an earlier life is left: the modem can be talked to, be there a SIM or not.
+    pub(crate) fn look_for_sim(&mut self, world: &mut World<'_>) -> Then {
+        world.answers = true;
+        self.rising.since = world.now;
+        Then::To(SIM)
+    }
+
+    fn sim_state(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let (limit, error) = match text {
+            Some(text) => {
+                let Some(sim) = Sim::read(text) else {
+                    return world.fail(AtError::Garbled);
+                };
+                match sim {
+                    Sim::Ready => return self.join(world),
+                    Sim::Pin if !O::PIN || self.config.pin.is_none() => {
+                        return world.fail(BringUpError::SimLocked);
+                    }
+                    Sim::Pin if !self.rising.entered => {
+                        // Three wrong tries lock the SIM.
+                        if self.pin_refused {
+                            return world.fail(BringUpError::SimPinRefused);
+                        }
+                        self.rising.entered = true;
+                        return Then::To(ENTER_PIN);
+                    }
+                    // The modem may take a moment to believe the PIN. Or it was taken, and is still asked
+                    // for.
+                    Sim::Pin => (SIM_LIMIT, BringUpError::SimPinRefused),
+                    Sim::NotReady => (SIM_MISSING_LIMIT, BringUpError::SimMissing(Code::Plain)),
+                    Sim::Puk => (0, BringUpError::SimPukNeeded),
+                    Sim::Foreign => (0, BringUpError::SimForeign),
+                }
+            }
+            // 14: busy; others: not read yet, or not there.
+            None => match world.code {
+                Code::Cme(11) => (SIM_MISSING_LIMIT, BringUpError::SimLocked),
+                Code::Cme(12) => (SIM_MISSING_LIMIT, BringUpError::SimPukNeeded),
+                code @ Code::Cme(14) => (SIM_LIMIT, BringUpError::SimMissing(code)),
+                Code::Cme(16) => (SIM_MISSING_LIMIT, BringUpError::SimPinRefused),
+                code => (SIM_MISSING_LIMIT, BringUpError::SimMissing(code)),
+            },
+        };
+        if self.waited(world) < limit {
+            return world.again(500);
+        }
+        world.fail(error)
+    }
+
+    fn pin_entered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            self.pin_refused = true;
+            return world.fail(BringUpError::SimPinRefused);
+        }
+        world.pause = 500;
+        Then::To(SIM)
+    }
+
+    /// The SIM is ready.
+    fn join(&mut self, world: &mut World<'_>) -> Then {
+        #[cfg(feature = "radio")]
+        if !self.radio_written {
+            return Then::To(RADIO);
+        }
+        self.look_for_network(world)
+    }
+
+    pub(crate) fn look_for_network(&mut self, world: &mut World<'_>) -> Then {
+        self.rising.since = world.now;
+        Then::To(REGISTRATION)
+    }
+
+    fn waited(&self, world: &World<'_>) -> u32 {
+        world.now.wrapping_sub(self.rising.since)
+    }
+
+    fn registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>, prefix: &str) -> Then {
+        let Some(text) = text else {
+            return world.fail(AtError::Refused(world.code));
+        };
+        match dialect::registration(text, prefix) {
+            None => world.fail(AtError::Garbled),
+            // Home or roaming.
+            Some(1 | 5) if self.context_lost => Then::To(DEACTIVATE),
+            Some(1 | 5) => Then::To(DATA_CONNECTION),
+            Some(status) if prefix == "+CEREG:" => {
+                self.rising.lte = status;
+                Then::Next
+            }
+            Some(_) if u64::from(self.waited(world)) < self.config.registration.as_millis() => {
+                world.pause = 1000;
+                Then::To(REGISTRATION)
+            }
+            Some(_) => Then::Next,
+        }
+    }
+
+    /// 0 to 31; 99: not known or not detectable (sheet 1.5).
+    fn not_registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let strength = text.and_then(|text| Fields::new(answer(text, "+CSQ:")?).int());
+        world.fail(BringUpError::NotRegistered {
+            status: self.rising.lte,
             heard: strength.map(|rssi| rssi <= 31),
         })
-    })
-};
-
-static DEACTIVATE: Step = Step {
-    limit: 400,
-    ..Step::new("AT+QIDEACT", "+QIDEACT=1", |flow, _| {
-        flow.modem.context_lost.set(false);
-        flow.at.forget_network_lost();
-        activation(flow)
-    })
-};
-
-/// An active one must not be activated again: some firmware answers `ERROR` (sheet 1.6).
-static CONTEXT: Step = Step {
-    limit: 1500,
-    ..Step::new("AT+QIACT?", "+QIACT?", |flow, answer| match answer {
-        Ok(text) if is_active(text) => clock::at_bring_up(flow),
-        Ok(_) => activation(flow),
-        Err(code) => refuse(code),
-    })
-};
-
-fn activation(flow: &mut Flow<'_>) -> Then {
-    Then::Ask(if flow.modem.config.apn.is_some() {
-        &SET_CONTEXT
-    } else {
-        &ACTIVATE
-    })
-}
-
-static SET_CONTEXT: Step = Step {
-    arguments: |flow, line| {
-        let config = &flow.modem.config;
-        line.int(PDP_CONTEXT)
-            .int(1)
-            .quoted(config.apn.as_ref().map_or("", |apn| apn.as_str()))
-            .quoted(config.user.as_str())
-            .quoted(config.password.expose().as_str())
-            .int(config.auth.code())
-    },
-    next: Some(&ACTIVATE),
-    ..Step::new("AT+QICSGP", "+QICSGP", required)
-};
-
-static ACTIVATE: Step = Step {
-    limit: 1500,
-    ..Step::new("AT+QIACT", "+QIACT=1", |flow, answer| match answer {
-        Ok(_) => clock::at_bring_up(flow),
-        Err(code) => {
-            flow.refused = code;
-            Then::Ask(&LAST_ERROR)
-        }
-    })
-};
-
-static LAST_ERROR: Step = Step {
-    forgives: Forgives::All,
-    ..Step::new("AT+QIGETERROR", "+QIGETERROR", |flow, answer| {
-        let number = answer.ok().and_then(last_error);
-        let refusal = codes::activation_refused(explained(flow.refused, number));
-        flow.fail(BringUpError::PdpRefused(
-            if flow.modem.config.apn.is_some() {
-                refusal.without(Cause::ApnMissing)
-            } else {
-                refusal
-            },
-        ))
-    })
-};
-
-/// A bare ERROR has its number in QIGETERROR.
-pub(crate) async fn explain(at: At<'_>, code: Code) -> Code {
-    let number = at.send(&LastError).await;
-    explained(code, number.ok().map(|number| number.0))
-}
-
-fn explained(code: Code, number: Option<u32>) -> Code {
-    match number {
-        Some(number) if number != 0 => number.try_into().map_or(code, codes::vendor),
-        _ => code,
     }
 }
+
+/// What the SIM says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sim {
+    /// Locked to another operator: `PH-NET PIN` and its like.
+    Foreign,
+    NotReady,
+    Pin,
+    Puk,
+    Ready,
+}
+
+impl Sim {
+    /// `+CPIN: READY`.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let text = answer(text, "+CPIN:")?;
+        let known = SIMS.iter().find(|(known, _)| *known == text);
+        Some(known.map_or(Self::Foreign, |(_, sim)| *sim))
+    }
+}
+
+static SIMS: [(&[u8], Sim); 7] = [
+    (b"READY", Sim::Ready),
+    // The second PIN guards other things than the network.
+    (b"SIM PIN2", Sim::Ready),
+    (b"SIM PUK2", Sim::Ready),
+    (b"SIM PIN", Sim::Pin),
+    (b"SIM PUK", Sim::Puk),
+    (b"NOT READY", Sim::NotReady),
+    (b"NOT INSERTED", Sim::NotReady),
+];

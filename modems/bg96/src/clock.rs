@@ -1,207 +1,14 @@
 //! The modem's clock, which decides whether certificates are valid (sheet 2).
 
-use sectag::at::{Fields, answer};
+use sectag::at::{AtatResp, CommandLine, Fields, answer, at_command};
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::{At, AtError, Code};
+use sectag::modem::{HasClock, Then, World, ask, decide, either_way};
+use sectag::{At, AtError, ConnectError};
 
-use crate::Bg96;
-use crate::commands::{ClockQuery, PDP_CONTEXT, SetClock, date, time};
-use crate::steps::{Answer, Flow, Forgives, Step, Then, optional, refuse};
+use crate::{Bg96, CLOCK, CONTEXT, NTP, Options, SET_CLOCK, Script};
 
-pub(crate) async fn read(modem: &Bg96, at: At<'_>) -> Result<DateTime, AtError> {
-    modem.clock_floor.set(None);
-    // A date that does not exist is a clock that was never set, such as the GPS epoch of 1980.
-    let now = shown(at).await?.unwrap_or(NEVER);
-    remember(modem, now);
-    Ok(now)
-}
-
-/// What the clock shows, if that is a date at all.
-pub(crate) async fn shown(at: At<'_>) -> Result<Option<DateTime>, AtError> {
-    at.send(&ClockQuery).await.map(|time| time.0)
-}
-
-pub(crate) async fn set(modem: &Bg96, at: At<'_>, now: DateTime) -> Result<(), AtError> {
-    modem.clock_floor.set(None);
-    at.send(&SetClock(now)).await?;
-    remember(modem, now);
-    Ok(())
-}
-
-fn remember(modem: &Bg96, now: DateTime) {
-    if now.is_plausible(MIN_DATE) {
-        modem.clock_floor.set(Some(now));
-    }
-}
-
-/// Whether the clock needs no look: it was not before `min` earlier in this life of the modem, and it
-/// runs as long as the modem is powered (sheet 2). Only the network and another host could set it
-/// back; then the modem, which compares by itself, refuses what is not yet valid, and the connect after
-/// one that failed looks again.
-pub(crate) fn is_known_set(modem: &Bg96, min: DateTime) -> bool {
-    modem.clock_floor.get().is_some_and(|seen| seen >= min)
-}
-
-/// What bring-up ends with.
-pub(crate) fn at_bring_up(flow: &mut Flow<'_>) -> Then {
-    if flow.modem.config.set_clock {
-        ask(flow, &LOOK)
-    } else {
-        Then::Done
-    }
-}
-
-/// Reads the clock for a connection that needs it not before `min`; tries to set one that is not, for
-/// the network may know by now what it did not at bring-up.
-pub(crate) async fn require(modem: &Bg96, at: At<'_>, min: DateTime) -> Result<DateTime, AtError> {
-    let mut flow = Flow::new(modem, at, min);
-    flow.again = true;
-    let first = ask(&mut flow, &LOOK);
-    flow.run(first).await?;
-    Ok(flow.now)
-}
-
-/// Reads the clock, and when it is too early tries to set it. That neither network nor NTP know the time
-/// is no failure here; a connect reports it.
-pub(crate) static LOOK: Step = Step::new("AT+CCLK", "+CCLK?", |flow, answer| {
-    match seen(flow.modem, answer) {
-        Ok(now) => flow.now = now,
-        Err(error) => return Then::Fail(error),
-    }
-    if flow.now.is_plausible(flow.min) || !flow.modem.config.set_clock || flow.tried {
-        return Then::Done;
-    }
-    flow.tried = true;
-    Then::Ask(&ZONE_FROM_NETWORK)
-});
-
-static ZONE_FROM_NETWORK: Step = Step {
-    next: Some(&NETWORK_TIME),
-    ..Step::new("AT+CCLK", "+CTZU=1", tolerated)
-};
-
-/// Local time with its zone, as the network told it; mode 1 is GMT by the manual but carries the zone
-/// all the same (sheet 2).
-static NETWORK_TIME: Step = Step {
-    // An OK without a time, too.
-    forgives: Forgives::Garbled,
-    ..Step::new("AT+CCLK", "+QLTS=2", |flow, text| {
-        let told = text.ok().and_then(|text| time(answer(text, "+QLTS:")?));
-        if let Some(now) = told.filter(|now| now.is_plausible(flow.min)) {
-            return write(flow, now);
-        }
-        if flow.modem.config.ntp.is_none() {
-            return finish(flow);
-        }
-        // The time in the report is UTC on some firmware and local on others (sheet 2). With the zone at
-        // 0, as a clock that is not set is made to have it, they are the same.
-        if flow.modem.clock_floor.get().is_none() {
-            flow.date = NEVER;
-            return Then::Ask(&SET_NEVER);
-        }
-        ask_ntp(flow)
-    })
-};
-
-static SET_NEVER: Step = Step {
-    arguments: |flow, line| date(flow.date, line),
-    ..Step::new("AT+CCLK", "+CCLK", |flow, answer| {
-        match tolerated(flow, answer) {
-            Then::Done => ask_ntp(flow),
-            failed => failed,
-        }
-    })
-};
-
-fn ask_ntp(flow: &mut Flow<'_>) -> Then {
-    flow.at.watch("+QNTP:");
-    Then::Ask(&NTP)
-}
-
-/// Asks an NTP server and sets the clock; the result comes as a URC.
-static NTP: Step = Step {
-    arguments: |flow, line| {
-        let server = flow.modem.config.ntp.as_ref();
-        line.int(PDP_CONTEXT)
-            .quoted(server.map_or("", |server| server.as_str()))
-            .int(123)
-            .int(1)
-    },
-    ..Step::new("AT+CCLK", "+QNTP", |flow, answer| {
-        match tolerated(flow, answer) {
-            Then::Done if answer.is_err() => finish(flow),
-            Then::Done => Then::Report(judge_report),
-            failed => failed,
-        }
-    })
-};
-
-/// The report is for firmware that does not set the clock.
-fn judge_report(flow: &mut Flow<'_>, said: Option<DateTime>) -> Then {
-    match said.filter(|now| now.is_plausible(flow.min)) {
-        Some(now) => {
-            flow.date = now;
-            ask(flow, &LOOK_AFTER_NTP)
-        }
-        None => finish(flow),
-    }
-}
-
-static LOOK_AFTER_NTP: Step = Step::new("AT+CCLK", "+CCLK?", |flow, answer| {
-    match seen(flow.modem, answer) {
-        Ok(now) if now.is_plausible(flow.min) => finish(flow),
-        Ok(_) => write(flow, flow.date),
-        Err(error) => Then::Fail(error),
-    }
-});
-
-fn write(flow: &mut Flow<'_>, now: DateTime) -> Then {
-    flow.date = now;
-    ask(flow, &SET)
-}
-
-static SET: Step = Step {
-    arguments: |flow, line| date(flow.date, line),
-    ..Step::new("AT+CCLK", "+CCLK", |flow, answer| match answer {
-        Ok(_) => {
-            remember(flow.modem, flow.date);
-            finish(flow)
-        }
-        Err(code) => refuse(code),
-    })
-};
-
-/// Looks again at what was set, if it is to.
-fn finish(flow: &mut Flow<'_>) -> Then {
-    if flow.again {
-        ask(flow, &LOOK)
-    } else {
-        Then::Done
-    }
-}
-
-/// Until it is answered nothing is known of the clock.
-fn ask(flow: &mut Flow<'_>, step: &'static Step) -> Then {
-    flow.modem.clock_floor.set(None);
-    Then::Ask(step)
-}
-
-/// What an answer to `AT+CCLK?` shows. A date that does not exist is a clock that was never set, such as
-/// the GPS epoch of 1980.
-fn seen(modem: &Bg96, text: Answer<'_>) -> Result<DateTime, AtError> {
-    let text = answer(text.map_err(AtError::Refused)?, "+CCLK:").ok_or(AtError::Garbled)?;
-    let now = time(text).unwrap_or(NEVER);
-    remember(modem, now);
-    Ok(now)
-}
-
-/// That the modem refuses is here an answer like another.
-fn tolerated(flow: &mut Flow<'_>, answer: Answer<'_>) -> Then {
-    match answer {
-        Ok(_) | Err(Code::Plain | Code::Cme(_)) => optional(flow, answer),
-        Err(code) => refuse(code),
-    }
-}
+/// The manual's limit for QNTP, in milliseconds.
+const NTP_LIMIT: u32 = 125_000;
 
 /// The date that stands for a clock that prints none.
 pub(crate) const NEVER: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
@@ -209,16 +16,251 @@ pub(crate) const NEVER: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
     None => panic!("2000-01-01 exists"),
 };
 
+/// Scratch of looking at the clock and setting it, for a bring-up or an open, of which only one is at it
+/// at a time.
+pub(crate) struct Setting {
+    /// The earliest date that will do,
+    min: DateTime,
+    /// what the clock is to be set to.
+    pub(crate) date: DateTime,
+    /// It is for an open, which needs it set.
+    for_open: bool,
+    /// Setting it was tried.
+    tried: bool,
+}
+
+impl Setting {
+    pub(crate) const fn new() -> Self {
+        Self {
+            min: MIN_DATE,
+            date: NEVER,
+            for_open: false,
+            tried: false,
+        }
+    }
+}
+
+impl<O: Options> Bg96<O> {
+    /// Reads the clock, and when it is too early tries to set it by what the network told. That neither
+    /// network nor NTP know the time is no failure of a bring-up; an open reports it.
+    pub(crate) const CLOCK: Script<O> = &[
+        ask("AT+CCLK?").then(Self::clock_seen),
+        ask("AT+CTZU=1").then(either_way),
+        // Local time with its zone, as the network told it; mode 1 is GMT by the manual but carries the
+        // zone all the same. An OK without a time, too.
+        ask("AT+QLTS=2").even_garbled().then(Self::network_told),
+        ask("AT+CCLK=\"{d}\"").then(|_, _, _| Then::To(NTP)),
+    ];
+
+    /// Asks an NTP server and sets the clock; the result comes as a URC. It is for firmware that does not
+    /// set the clock by itself.
+    pub(crate) const NTP: Script<O> = &[
+        decide(Self::awaits_report),
+        ask("AT+QNTP=1,\"{n}\",123,1").then(Self::ntp_asked),
+        decide(Self::ntp_told),
+        ask("AT+CCLK?").then(Self::clock_seen_after_ntp),
+    ];
+
+    /// Sets the clock.
+    pub(crate) const SET_CLOCK: Script<O> = &[ask("AT+CCLK=\"{d}\"").then(Self::clock_set)];
+
+    /// What bring-up ends with.
+    pub(crate) fn clock_at_bring_up(&mut self, _: &mut World<'_>) -> Then {
+        if self.config.set_clock {
+            self.begin_clock(MIN_DATE, false)
+        } else {
+            Then::End
+        }
+    }
+
+    /// Looks at the clock, and tries to set one that is before `min`, for the network may know by now what
+    /// it did not earlier.
+    pub(crate) fn begin_clock(&mut self, min: DateTime, for_open: bool) -> Then {
+        self.setting = Setting {
+            min,
+            for_open,
+            ..Setting::new()
+        };
+        self.ask_clock(CLOCK)
+    }
+
+    /// Until it is answered nothing is known of the clock.
+    fn ask_clock(&mut self, script: u8) -> Then {
+        self.clock_floor = None;
+        Then::To(script)
+    }
+
+    fn remember(&mut self, now: DateTime) {
+        if now.is_plausible(MIN_DATE) {
+            self.clock_floor = Some(now);
+        }
+    }
+
+    /// Whether the clock needs no look: it was not before `min` earlier in this life of the modem, and it
+    /// runs as long as the modem is powered (sheet 2). Only the network and another host could set it
+    /// back; then the modem, which compares by itself, refuses what is not yet valid, and the connect after
+    /// one that failed looks again.
+    pub(crate) fn is_known_set(&self, min: DateTime) -> bool {
+        self.clock_floor.is_some_and(|seen| seen >= min)
+    }
+
+    /// What an answer to `AT+CCLK?` shows. A date that does not exist is a clock that was never set, such as
+    /// the GPS epoch of 1980.
+    fn seen(&mut self, world: &World<'_>, text: Option<&[u8]>) -> Result<DateTime, AtError> {
+        let text = text.ok_or(AtError::Refused(world.code))?;
+        let text = answer(text, "+CCLK:").ok_or(AtError::Garbled)?;
+        let now = DateTime::parse_local_bytes(text).unwrap_or(NEVER);
+        self.remember(now);
+        Ok(now)
+    }
+
+    fn clock_seen(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let now = match self.seen(world, text) {
+            Ok(now) => now,
+            Err(error) => return world.fail(error),
+        };
+        let set = now.is_plausible(self.setting.min);
+        if !set && self.config.set_clock && !self.setting.tried {
+            self.setting.tried = true;
+            return Then::Next;
+        }
+        match (self.setting.for_open, set) {
+            (true, true) => Then::To(CONTEXT),
+            (true, false) => world.fail(ConnectError::ClockNotSet { now }),
+            (false, _) => Then::End,
+        }
+    }
+
+    fn network_told(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let told = text.and_then(|text| DateTime::parse_local_bytes(answer(text, "+QLTS:")?));
+        if let Some(now) = self.plausible(told) {
+            self.setting.date = now;
+            return self.ask_clock(SET_CLOCK);
+        }
+        if !O::NTP || self.config.ntp.is_none() {
+            return self.clock_done();
+        }
+        // The time in the report is UTC on some firmware and local on others (sheet 2). With the zone at
+        // 0, as a clock that is not set is made to have it, they are the same.
+        if self.clock_floor.is_some() {
+            return Then::To(NTP);
+        }
+        self.setting.date = NEVER;
+        Then::Next
+    }
+
+    fn plausible(&self, told: Option<DateTime>) -> Option<DateTime> {
+        told.filter(|now| now.is_plausible(self.setting.min))
+    }
+
+    fn awaits_report(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        world.report.1 = 0;
+        Then::Next
+    }
+
+    fn ntp_asked(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return self.clock_done();
+        }
+        // It keeps its limit in the manual, not in the field.
+        world.pause = NTP_LIMIT;
+        // That is not what is waited for.
+        world.booted = false;
+        Then::Park
+    }
+
+    fn ntp_told(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let text = world.report.0.get(..world.report.1.into());
+        match self.plausible(text.and_then(reported)) {
+            Some(now) => {
+                self.setting.date = now;
+                self.clock_floor = None;
+                Then::Next
+            }
+            None => self.clock_done(),
+        }
+    }
+
+    fn clock_seen_after_ntp(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        match self.seen(world, text) {
+            Ok(now) if now.is_plausible(self.setting.min) => self.clock_done(),
+            Ok(_) => self.ask_clock(SET_CLOCK),
+            Err(error) => world.fail(error),
+        }
+    }
+
+    fn clock_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return world.fail(AtError::Refused(world.code));
+        }
+        self.remember(self.setting.date);
+        self.clock_done()
+    }
+
+    /// Looks again at what was set, if it is to.
+    fn clock_done(&mut self) -> Then {
+        if self.setting.for_open {
+            self.ask_clock(CLOCK)
+        } else {
+            Then::End
+        }
+    }
+}
+
 /// `+QNTP: 0,"2026/08/06,12:40:04+32"`, where the time is UTC although it carries a zone (sheet 2).
-pub(crate) fn reported(text: &[u8]) -> Option<DateTime> {
+fn reported(text: &[u8]) -> Option<DateTime> {
     let mut fields = Fields::new(answer(text, "+QNTP:")?);
     if fields.int() != Some(0) {
         return None;
     }
-    let text = fields.text()?;
+    let text = fields.unquoted()?;
     // Without its zone it is taken as UTC.
-    let zone = text.bytes().rposition(|byte| matches!(byte, b'+' | b'-'));
-    DateTime::parse_local(text.get(..zone.unwrap_or(text.len()))?)
+    let zone = text.iter().rposition(|byte| matches!(byte, b'+' | b'-'));
+    DateTime::parse_local_bytes(text.get(..zone.unwrap_or(text.len()))?)
+}
+
+/// A time out of an answer; `None` when the modem prints something that is none.
+struct Time(Option<DateTime>);
+impl AtatResp for Time {}
+
+struct ClockQuery;
+at_command!(
+    ClockQuery,
+    3000,
+    "+CCLK?",
+    |self, line| line,
+    Time,
+    |text| Some(Time(DateTime::parse_local_bytes(answer(text, "+CCLK:")?)))
+);
+
+struct SetClock(DateTime);
+at_command!(SetClock, 3000, "+CCLK", |self, line| date(self.0, line));
+
+fn date(date: DateTime, line: CommandLine<'_>) -> CommandLine<'_> {
+    let text = date.to_cclk();
+    line.quoted(core::str::from_utf8(&text).unwrap_or_default())
+}
+
+/// What the clock shows, if that is a date at all.
+pub(crate) async fn shown<O: Options>(at: &At<'_, Bg96<O>>) -> Result<Option<DateTime>, AtError> {
+    at.send(&ClockQuery).await.map(|time| time.0)
+}
+
+impl<O: Options> HasClock for Bg96<O> {
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
+        at.modem(|modem| modem.clock_floor = None);
+        // A date that does not exist is a clock that was never set, such as the GPS epoch of 1980.
+        let now = shown(at).await?.unwrap_or(NEVER);
+        at.modem(|modem| modem.remember(now));
+        Ok(Some(now))
+    }
+
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
+        at.modem(|modem| modem.clock_floor = None);
+        at.send(&SetClock(now)).await?;
+        at.modem(|modem| modem.remember(now));
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! What the user decides.
 
+use core::marker::PhantomData;
+
 use embassy_time::Duration;
 use sectag::at::{InvalidInput, Text};
 use sectag::{Secret, ServerName};
 
 #[cfg(feature = "radio")]
 use crate::radio::Radio;
+use crate::{All, Options};
 
 /// How the network is told user name and password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +46,7 @@ impl Auth {
 ///     Err(_) => panic!("not an APN"),
 /// };
 /// ```
-#[derive(Clone, Copy)]
-pub struct Config {
+pub struct Config<O = All> {
     pub(crate) apn: Option<Text<'static, 100>>,
     pub(crate) user: Text<'static, 64>,
     pub(crate) password: Secret<Text<'static, 64>>,
@@ -57,12 +59,28 @@ pub struct Config {
     pub(crate) radio: &'static [Radio],
     pub(crate) flow_control: bool,
     pub(crate) direct_push: bool,
+    options: PhantomData<fn() -> O>,
 }
+
+impl<O> Clone for Config<O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O> Copy for Config<O> {}
 
 impl Config {
     /// No PIN, the APN that is stored in the modem or offered by the network, 90 s for registration
     /// (sheet 1.5), clock from the network.
     pub const fn new() -> Self {
+        Self::choosing()
+    }
+}
+
+impl<O: Options> Config<O> {
+    /// The same as [`Config::new`], for a firmware that [chooses](Options) the parts of the backend.
+    pub const fn choosing() -> Self {
         Self {
             apn: None,
             user: Text::EMPTY,
@@ -76,6 +94,7 @@ impl Config {
             radio: &[],
             flow_control: false,
             direct_push: false,
+            options: PhantomData,
         }
     }
 
@@ -112,6 +131,7 @@ impl Config {
 
     /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
+        const { assert!(O::PIN, "Options::PIN is not chosen") }
         match Secret::text(pin) {
             Ok(pin) => self.pin = Some(pin),
             Err(error) => return Err(error),
@@ -127,6 +147,7 @@ impl Config {
 
     /// An NTP server to ask when the network tells no time.
     pub const fn ntp(mut self, server: ServerName<'static>) -> Self {
+        const { assert!(O::NTP, "Options::NTP is not chosen") }
         self.ntp = Some(server);
         self
     }
@@ -161,6 +182,7 @@ impl Config {
     /// mode only (sheet 1.3); where pushed data gets lost on its way, the socket is reset, and fetching,
     /// the default, is the better choice.
     pub const fn direct_push(mut self) -> Self {
+        const { assert!(O::PUSH, "Options::PUSH is not chosen") }
         self.direct_push = true;
         self.flow_control = true;
         self

@@ -2,9 +2,9 @@
 
 use sectag::Code;
 use sectag::at::{Fields, answer};
-use sectag::modem::{Final, Line, Urc};
+use sectag::modem::{Final, Line, NOT_YET, Urc};
 
-use crate::commands::PDP_CONTEXT;
+use crate::data_connection::PDP_CONTEXT;
 
 /// `asked` is the name of the running command, for the lines that are an answer or a URC depending
 /// on it. `pushed` says that sockets were opened in direct push mode.
@@ -47,9 +47,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
                 (Some(code), _) => Code::Cms(code),
             }))
         }
-        Named::Received => fields
-            .int()
-            .map_or(Line::Info, |count| Line::Payload(count as usize)),
+        Named::Received => payload(&mut fields).unwrap_or(Line::Info),
         Named::Opened => match (fields.byte(), fields.next()) {
             // What is no number, or none that the manual knows, is a failure all the same.
             (Some(id), Some(result)) => Line::Urc(Urc::Opened {
@@ -57,7 +55,8 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
                 result: Fields::new(result)
                     .int()
                     .and_then(|result| result.try_into().ok())
-                    .unwrap_or(u16::MAX),
+                    .unwrap_or(NO_NUMBER)
+                    .min(NO_NUMBER),
             }),
             _ => OTHER,
         },
@@ -66,7 +65,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
                 // Siblings may say how much there is to fetch as well (sheet 4.5).
                 Some(len) if pushed => Line::Push {
                     id,
-                    len: len as usize,
+                    len: saturated(len),
                 },
                 _ => Line::Urc(Urc::Readable { id }),
             },
@@ -93,7 +92,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
         }
         // Result `<err>,"<time>"`, answer to a query `"<server>",<port>`.
         Named::Time if fields.int().is_none() => Line::Info,
-        Named::Time => OTHER,
+        Named::Time => Line::Urc(Urc::Report),
         Named::NoticeUnlessAsked if asked == name => Line::Info,
         Named::NoticeUnlessAsked => OTHER,
     }
@@ -110,13 +109,24 @@ fn word(line: &[u8], asked: &[u8]) -> Line {
     }
     // The length of what is read from a file (sheet 3).
     if let Some(text) = line.strip_prefix(b"CONNECT ") {
-        return match Fields::new(text).int() {
-            Some(count) if asked != b"+QFUPL" => Line::Payload(count as usize),
-            _ => Line::Final(Final::Connect),
-        };
+        return payload(&mut Fields::new(text))
+            .filter(|_| asked != b"+QFUPL")
+            .unwrap_or(Line::Final(Final::Connect));
     }
     Line::Info
 }
+
+/// How much follows. More than can be asked for is too much, however much it is.
+fn payload(fields: &mut Fields<'_>) -> Option<Line> {
+    fields.int().map(|count| Line::Payload(saturated(count)))
+}
+
+fn saturated(count: u32) -> u16 {
+    count.min(u16::MAX.into()) as u16
+}
+
+/// The result of an open that is no number, or too large for one of the modem's.
+const NO_NUMBER: u16 = NOT_YET - 1;
 
 const OTHER: Line = Line::Urc(Urc::Other);
 const RESTARTED: Line = Line::Urc(Urc::Restarted);
@@ -223,7 +233,7 @@ mod tests {
         for odd in [&b"+QSSLOPEN: 4,99999"[..], b"+QSSLOPEN: 4,-1"] {
             let failed = Urc::Opened {
                 id: 4,
-                result: u16::MAX,
+                result: NO_NUMBER,
             };
             assert_eq!(urc(odd), Line::Urc(failed));
         }
@@ -311,7 +321,7 @@ mod tests {
         assert_eq!(line(b"+CPIN: READY", b""), Line::Urc(Urc::Other));
         assert_eq!(
             line(b"+QNTP: 0,\"2026/07/18,16:32:18-20\"", b""),
-            Line::Urc(Urc::Other)
+            Line::Urc(Urc::Report)
         );
         assert_eq!(line(b"+QNTP: \"pool.ntp.org\",123", b"+QNTP"), Line::Info);
     }

@@ -1,15 +1,13 @@
-//! What is done about opens that fail in a row.
+//! What is done about opens and data connections that fail in a row.
 //!
 //! Every remedy costs all sockets, so none is used while another connection stands, and each that did
 //! not help makes the next one wait for twice as many failures: a server that is down for a week must
 //! not have the modem rebooted every minute.
 
-use core::cell::Cell;
+use sectag::modem::World;
+use sectag::{Code, ConnectError, Refusal};
 
-use sectag::modem::Slot;
-use sectag::{At, Code, ConnectError, Refusal};
-
-use crate::Bg96;
+use crate::{Bg96, Options};
 
 /// A remedy that is tried after so many failures in a row with these numbers.
 struct Rule {
@@ -27,7 +25,7 @@ pub(crate) enum Remedy {
 }
 
 /// The first one that is due counts.
-static RULES: [Rule; 4] = [
+static RULES: [Rule; 5] = [
     // "Open PDP context failed", "PDP context break down": it is down, whatever QIACT? says (sheet
     // 4.6).
     Rule {
@@ -47,6 +45,12 @@ static RULES: [Rule; 4] = [
         codes: (550, 559),
         remedy: Remedy::Reboot,
     },
+    // "If deactivation fails 3 times, reboot" (sheet 1.6); or other hosts hold as many as there can be.
+    Rule {
+        failures: 3,
+        codes: (NO_CONTEXT, NO_CONTEXT),
+        remedy: Remedy::Reboot,
+    },
     // "After 5 failed opens in a row" (sheet 4.2), whatever the number, if there was one.
     Rule {
         failures: 5,
@@ -54,6 +58,8 @@ static RULES: [Rule; 4] = [
         remedy: Remedy::Context,
     },
 ];
+/// Stands for a data connection that was refused also when it was made anew; no number of the modem's.
+const NO_CONTEXT: u16 = 1;
 /// A number that leaves no doubt; no patience is needed with it.
 const AT_ONCE: u8 = 1;
 /// No remedy waits for more failures than this times its own figure.
@@ -61,39 +67,38 @@ const PATIENCE_LIMIT: u8 = 16;
 
 /// Failures in a row since the last open that succeeded.
 pub(crate) struct Escalation {
-    counts: [Cell<u8>; RULES.len()],
+    counts: [u8; RULES.len()],
     /// What the figures of the rules are multiplied by.
-    patience: Cell<u8>,
+    patience: u8,
 }
 
 impl Escalation {
     pub(crate) const fn new() -> Self {
         Self {
-            counts: [const { Cell::new(0) }; RULES.len()],
-            patience: Cell::new(1),
+            counts: [0; RULES.len()],
+            patience: 1,
         }
     }
 
-    fn succeeded(&self) {
-        self.forget();
-        self.patience.set(1);
+    fn succeeded(&mut self) {
+        *self = Self::new();
     }
 
     /// Notes a failure, with 0 for one without a number, and returns what is to be done now.
-    fn failed(&self, code: u16) -> Option<Remedy> {
+    fn failed(&mut self, code: u16) -> Option<Remedy> {
         let mut due = None;
-        for (rule, count) in RULES.iter().zip(&self.counts) {
+        for (rule, count) in RULES.iter().zip(&mut self.counts) {
             let (first, last) = rule.codes;
-            count.set(if (first..=last).contains(&code) {
-                count.get().saturating_add(1)
+            *count = if (first..=last).contains(&code) {
+                count.saturating_add(1)
             } else {
                 0
-            });
+            };
             let wanted = match rule.failures {
                 AT_ONCE => AT_ONCE,
-                failures => failures * self.patience.get(),
+                failures => failures * self.patience,
             };
-            if due.is_none() && count.get() >= wanted {
+            if due.is_none() && *count >= wanted {
                 due = Some(rule.remedy);
             }
         }
@@ -101,40 +106,48 @@ impl Escalation {
     }
 
     /// A remedy was begun.
-    fn used(&self) {
-        self.forget();
-        self.patience
-            .set((self.patience.get() * 2).min(PATIENCE_LIMIT));
-    }
-
-    fn forget(&self) {
-        self.counts.iter().for_each(|count| count.set(0));
+    fn used(&mut self) {
+        self.counts = [0; RULES.len()];
+        self.patience = (self.patience * 2).min(PATIENCE_LIMIT);
     }
 }
 
-/// Draws the conclusions from the result of an open. The remedy itself is bring-up's.
-pub(crate) fn judge(modem: &Bg96, at: At<'_>, slot: Slot, result: &Result<(), ConnectError>) {
-    let code = match result {
-        Ok(()) => return modem.escalation.succeeded(),
-        Err(ConnectError::Refused(Refusal {
-            code: Code::Vendor(code, _),
-            ..
-        })) => *code,
-        Err(ConnectError::Refused(_) | ConnectError::TimedOut) => 0,
-        // That was not the network's doing.
-        Err(_) => return,
-    };
-    let Some(remedy) = modem.escalation.failed(code) else {
-        return;
-    };
-    // These two numbers say that the others are dead as well.
-    if at.has_other_sockets(slot) && !matches!(code, 561 | 570) {
-        return;
+impl<O: Options> Bg96<O> {
+    /// Draws the conclusions from the result of an open. The remedy itself is bring-up's.
+    pub(crate) fn judge_open(&mut self, world: &mut World<'_>, result: &Result<(), ConnectError>) {
+        let code = match result {
+            Ok(()) => return self.escalation.succeeded(),
+            Err(ConnectError::Refused(Refusal {
+                code: Code::Vendor(code, _),
+                ..
+            })) => *code,
+            Err(ConnectError::Refused(_) | ConnectError::TimedOut) => 0,
+            // That was not the network's doing.
+            Err(_) => return,
+        };
+        let Some(remedy) = self.escalation.failed(code) else {
+            return;
+        };
+        // These two numbers say that the others are dead as well.
+        if world.has_other_sockets() && !matches!(code, 561 | 570) {
+            return;
+        }
+        self.begin_remedy(remedy);
+        world.network_lost = true;
     }
-    modem.escalation.used();
-    modem.context_lost.set(true);
-    modem.reboot.set(remedy == Remedy::Reboot);
-    at.report_network_lost();
+
+    /// Draws the conclusions from a data connection that was refused, in a bring-up, which has no others.
+    pub(crate) fn context_refused(&mut self) {
+        if let Some(remedy) = self.escalation.failed(NO_CONTEXT) {
+            self.begin_remedy(remedy);
+        }
+    }
+
+    fn begin_remedy(&mut self, remedy: Remedy) {
+        self.escalation.used();
+        self.context_lost = true;
+        self.reboot = remedy == Remedy::Reboot;
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +158,7 @@ mod tests {
     use super::*;
 
     /// After which of `count` failures something is done, and what.
-    fn remedies(escalation: &Escalation, code: u16, count: usize) -> Vec<(usize, Remedy)> {
+    fn remedies(escalation: &mut Escalation, code: u16, count: usize) -> Vec<(usize, Remedy)> {
         (1..=count)
             .filter_map(|number| {
                 let remedy = escalation.failed(code)?;
@@ -158,35 +171,38 @@ mod tests {
     #[test]
     fn each_remedy_waits_for_twice_the_failures_of_the_one_before_up_to_a_limit() {
         use Remedy::{Context, Reboot};
-        let escalation = Escalation::new();
-        let seen = remedies(&escalation, 566, 5 + 10 + 20 + 40 + 80 + 80);
+        let mut escalation = Escalation::new();
+        let seen = remedies(&mut escalation, 566, 5 + 10 + 20 + 40 + 80 + 80);
         let at = [5, 15, 35, 75, 155, 235];
         assert_eq!(seen, at.map(|number| (number, Context)));
         escalation.succeeded();
-        let seen = remedies(&escalation, 552, 4 + 8);
+        let seen = remedies(&mut escalation, 552, 4 + 8);
         assert_eq!(seen, [(4, Reboot), (12, Reboot)]);
         assert_eq!(
-            remedies(&escalation, 561, 1),
+            remedies(&mut escalation, 561, 1),
             [(1, Context)],
             "at once all the same"
         );
         escalation.succeeded();
-        assert_eq!(remedies(&escalation, 0, 5), [(5, Context)]);
+        assert_eq!(remedies(&mut escalation, 0, 5), [(5, Context)]);
+        escalation.succeeded();
+        let seen = remedies(&mut escalation, NO_CONTEXT, 3 + 6 + 12 + 24 + 48 + 48);
+        assert_eq!(seen, [3, 9, 21, 45, 93, 141].map(|number| (number, Reboot)));
     }
 
     #[test]
     fn another_number_or_a_success_begins_anew() {
-        let escalation = Escalation::new();
-        assert_eq!(remedies(&escalation, 552, 3), []);
-        assert_eq!(remedies(&escalation, 566, 1), []);
+        let mut escalation = Escalation::new();
+        assert_eq!(remedies(&mut escalation, 552, 3), []);
+        assert_eq!(remedies(&mut escalation, 566, 1), []);
         assert_eq!(
-            remedies(&escalation, 552, 1),
+            remedies(&mut escalation, 552, 1),
             [(1, Remedy::Context)],
             "the fifth of any number"
         );
         escalation.succeeded();
-        assert_eq!(remedies(&escalation, 552, 3), []);
+        assert_eq!(remedies(&mut escalation, 552, 3), []);
         escalation.succeeded();
-        assert_eq!(remedies(&escalation, 552, 3), []);
+        assert_eq!(remedies(&mut escalation, 552, 3), []);
     }
 }

@@ -1,11 +1,11 @@
 //! The keys of a TLS context and which of them this firmware knows (sheet 4.1).
 
 use sectag::at::{Fields, answer};
-use sectag::modem::Modem;
-use sectag::{At, AtError, Capabilities, Flush, SuiteSet, Support, TlsVersion, Verification};
+use sectag::modem::{Modem, Then, World, ask};
+use sectag::{Capabilities, Flush, SuiteSet, Support, TlsVersion, Verification};
 
-use crate::Bg96;
-use crate::commands::{CLOSE_LIMIT, ConfigureTest};
+use crate::sockets::CLOSE_LIMIT;
+use crate::{All, Bg96, Options, Script};
 
 /// A key of `AT+QSSLCFG`, in the order in which an open writes them.
 #[expect(clippy::enum_variant_names, reason = "the vendor's names")]
@@ -49,10 +49,11 @@ impl Key {
         1 << self as u16
     }
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    #[inline(never)]
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|key| name.eq_ignore_ascii_case(key.name()))
+            .find(|key| name.eq_ignore_ascii_case(key.name().as_bytes()))
     }
 }
 
@@ -166,7 +167,7 @@ impl Keys {
         capabilities.resumption = self.of(Key::SessionCache);
         // "May hold one root"; more, and the lengths of chains, are UNCONFIRMED (sheet 3).
         capabilities.roots = Some(1);
-        capabilities.sockets = Bg96::LIMITS.sockets as u8;
+        capabilities.sockets = Bg96::<All>::LIMITS.sockets as u8;
         capabilities.flush = Flush::ModemAccepted;
         // It answers an open at once and reports later, but a close only when it is done.
         capabilities.connect_blocks_ms = 0;
@@ -175,38 +176,35 @@ impl Keys {
     }
 }
 
-/// Asks the modem for the list of its keys: twenty lines on a relative, some of over 200 bytes
-/// (sheet T16). A firmware that does not answer the test command leaves everything Unknown.
-pub(crate) async fn discover(modem: &Bg96, at: At<'_>) -> Result<(), AtError> {
-    let mut keys = Keys::UNKNOWN;
-    let mut again = false;
-    let listed = loop {
-        let mut now = Keys::UNKNOWN;
-        let listed = at.lines(&ConfigureTest, &mut |line| now.list(line)).await;
-        now.yes |= keys.yes;
-        if again {
-            now.suites = now.suites.union(keys.suites);
-        }
-        keys = now;
-        // None of the suites that count: more likely noise on the UART, and it would hold until the next
-        // start.
-        if listed.is_err() || again || !keys.suites.modern().is_empty() {
-            break listed;
-        }
-        again = true;
-    };
-    match listed {
-        Ok(()) => {
-            // An OK without a list says nothing.
-            if keys.yes != 0 {
-                keys.absent = LATER & !keys.yes;
-            }
-        }
-        Err(AtError::Refused(_)) => keys = Keys::UNKNOWN,
-        Err(error) => return Err(error),
+impl<O: Options> Bg96<O> {
+    /// Asks the modem for the list of its keys: twenty lines on a relative, some of over 200 bytes
+    /// (sheet T16). A firmware that does not answer the test command leaves everything Unknown.
+    pub(crate) const KEYS: Script<O> = &[ask("AT+QSSLCFG=?")
+        .each(Self::key_listed)
+        .then(Self::keys_listed)];
+
+    fn key_listed(&mut self, _: &mut World<'_>, line: &[u8]) {
+        self.keys.list(line);
     }
-    modem.keys.set(keys);
-    Ok(())
+
+    fn keys_listed(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        let before = self.rising.suites;
+        let again = before.is_some();
+        self.keys.suites = self.keys.suites.union(before.unwrap_or(SuiteSet::EMPTY));
+        if answer.is_none() {
+            self.keys = Keys::UNKNOWN;
+        } else if !again && self.keys.suites.modern().is_empty() {
+            // None of the suites that count: more likely noise on the UART, and it would hold until the next
+            // start.
+            self.rising.suites = Some(self.keys.suites);
+            self.keys.suites = V1_SUITES;
+            return Then::Same;
+        } else if self.keys.yes != 0 {
+            // An OK without a list says nothing.
+            self.keys.absent = LATER & !self.keys.yes;
+        }
+        Self::close_stale_sockets(world)
+    }
 }
 
 impl Keys {
@@ -215,7 +213,7 @@ impl Keys {
         let Some(text) = answer(line, "+QSSLCFG:") else {
             return;
         };
-        let Some(name) = Fields::new(text).text() else {
+        let Some(name) = Fields::new(text).unquoted() else {
             return;
         };
         if let Some(key) = Key::named(name) {
@@ -250,7 +248,7 @@ impl Keys {
 }
 
 /// Up to four digits.
-fn hex(digits: &[u8]) -> Option<u16> {
+pub(crate) fn hex(digits: &[u8]) -> Option<u16> {
     digits.iter().try_fold(0, |value, digit| {
         let digit = match digit {
             b'0'..=b'9' => digit - b'0',

@@ -14,111 +14,153 @@
 //! | a connect blocks others | no: the modem answers at once and reports the result later |
 //! | a close blocks others | at most 3 s, when the peer does not answer |
 //! | `flush` means | the modem has accepted the bytes (`SEND OK`) |
+//!
+//! Each file begins with the scripts of its flows, which read as the manual's dialogue does, and has their
+//! judges below. What a firmware can do without is chosen by type: see [`Options`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod bring_up;
+mod causes;
 mod clock;
-mod codes;
-mod commands;
 mod config;
+mod context;
+mod data_connection;
 mod dialect;
 mod escalation;
 mod files;
 mod keys;
+mod open;
+mod options;
 mod power;
 #[cfg(feature = "radio")]
 mod radio;
 mod raw;
 mod sockets;
 mod status;
-mod steps;
-mod writing;
+mod store;
+mod waking;
 
-pub use codes::{meaning, refusal};
+pub use causes::{meaning, refusal};
 pub use config::{Auth, Config};
+pub use options::{All, Least, Options};
 #[cfg(feature = "radio")]
 pub use radio::{Lte, Network, Operator, Plmn, Radio, Roaming, Search};
 
-use core::cell::Cell;
-use core::convert::Infallible;
-
 use embassy_time::Duration;
 use sectag::clock::DateTime;
-use sectag::inspect::Container;
-use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
-use sectag::{
-    Accepts, At, AtError, BringUpError, Capabilities, Code, Comparison, ConnectError,
-    CredentialError, Edrx, Forbidden, Kind, Power, PowerSaving, SimCard, Source, Status, Stored,
-    Tag, Technology, TlsConfig, Verification,
+use sectag::modem::{
+    Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
+    SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
 };
+use sectag::{At, Capabilities, Code, ConnectError, Forbidden, TlsConfig, Verification};
 
 use keys::Keys;
 
 /// The backend. Give it to [`sectag::State::new`].
-pub struct Bg96 {
-    config: Config,
-    /// Which keys this firmware knows.
-    keys: Cell<Keys>,
-    /// The modem's clock showed this in this life of the modem, and clocks run forward.
-    clock_floor: Cell<Option<DateTime>>,
+///
+/// In this order, so that what is small and often used stands where short instructions reach it; a figure in
+/// BENCHMARKS.md holds that.
+#[repr(C)]
+pub struct Bg96<O: Options = All> {
+    /// The modem said `pdpdeact`, or seems to owe it: the context must be deactivated before it can be
+    /// activated again (sheet 1.6).
+    context_lost: bool,
+    /// Bring-up is to restart the modem.
+    reboot: bool,
+    /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
+    pin_refused: bool,
+    /// The radio is as configured; it is not written twice.
+    #[cfg(feature = "radio")]
+    radio_written: bool,
     /// TLS contexts whose `negotiatetime` was written in this life of the modem, as a bit set. It is no
     /// matter of verification, and what is left of a lost one is the modem's longer limit.
-    limited: Cell<u8>,
+    limited: u8,
     /// TLS contexts that may hold a session cache, ALPN or a pre-shared key of an earlier connection, as
     /// a bit set of eight each. Not kept over a reset of the MCU alone, whose next life asks for the
     /// same, since the same firmware runs.
-    extended: Cell<u32>,
-    /// What a flow over files left to be done, see [`files::tidy`].
-    files: files::Remains,
-    /// The modem said `pdpdeact`: the context must be deactivated before it can be activated again
-    /// (sheet 1.6).
-    context_lost: Cell<bool>,
-    /// Bring-up is to restart the modem.
-    reboot: Cell<bool>,
+    extended: u32,
+    /// Which keys this firmware knows.
+    keys: Keys,
+    /// The modem's clock showed this in this life of the modem, and clocks run forward.
+    clock_floor: Option<DateTime>,
     escalation: escalation::Escalation,
-    /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
-    pin_refused: Cell<bool>,
-    /// The radio is as configured; it is not written twice.
-    #[cfg(feature = "radio")]
-    radio_written: Cell<bool>,
+    /// What a flow over files left to be done.
+    remains: files::Remains,
+    // Scratch of one flow each, set anew at its start.
+    waking: waking::Waking,
+    rising: bring_up::Rising,
+    setting: clock::Setting,
+    opening: open::Opening,
+    tidying: files::Tidying,
+    config: Config<O>,
 }
 
-impl Bg96 {
+/// A table of steps.
+type Script<O> = &'static [Step<Bg96<O>>];
+
+// Scripts of our own, by number. The clock's and those of the data connection stand where others end.
+const WAKE: u8 = OWN;
+const ATTENTION: u8 = OWN + 1;
+const REBOOT: u8 = OWN + 2;
+const SETTINGS: u8 = OWN + 3;
+const KEYS: u8 = OWN + 4;
+const STALE_SOCKETS: u8 = OWN + 5;
+const DELETE: u8 = OWN + 6;
+const LOOK_FOR_MARKERS: u8 = OWN + 7;
+const SIM: u8 = OWN + 8;
+const ENTER_PIN: u8 = OWN + 9;
+#[cfg(feature = "radio")]
+const RADIO: u8 = OWN + 10;
+#[cfg(feature = "radio")]
+const OPERATOR: u8 = OWN + 11;
+const REGISTRATION: u8 = OWN + 12;
+const DATA_CONNECTION: u8 = OWN + 13;
+const DEACTIVATE: u8 = OWN + 14;
+const SET_CONTEXT: u8 = OWN + 15;
+const ACTIVATE: u8 = OWN + 16;
+const WHY_NOT_ACTIVE: u8 = OWN + 17;
+const CLOCK: u8 = OWN + 18;
+const NTP: u8 = OWN + 19;
+const SET_CLOCK: u8 = OWN + 20;
+const CONTEXT: u8 = OWN + 21;
+const OPEN_REFUSED: u8 = OWN + 22;
+const LOST: u8 = OWN + 23;
+const STARTING: u8 = OWN + 24;
+
+impl<O: Options> Bg96<O> {
     /// A backend with this configuration.
-    pub const fn new(config: Config) -> Self {
+    pub const fn new(config: Config<O>) -> Self {
         Self {
-            config,
-            keys: Cell::new(Keys::UNKNOWN),
-            clock_floor: Cell::new(None),
-            limited: Cell::new(0),
-            extended: Cell::new(0),
-            files: files::Remains::new(),
-            context_lost: Cell::new(false),
-            reboot: Cell::new(false),
-            escalation: escalation::Escalation::new(),
-            pin_refused: Cell::new(false),
+            context_lost: false,
+            reboot: false,
+            pin_refused: false,
             #[cfg(feature = "radio")]
-            radio_written: Cell::new(false),
+            radio_written: false,
+            limited: 0,
+            extended: 0,
+            keys: Keys::UNKNOWN,
+            clock_floor: None,
+            escalation: escalation::Escalation::new(),
+            remains: files::Remains::new(),
+            waking: waking::Waking::new(),
+            rising: bring_up::Rising::new(),
+            setting: clock::Setting::new(),
+            opening: open::Opening::new(),
+            tidying: files::Tidying::new(),
+            config,
         }
+    }
+
+    /// Whether data is pushed.
+    const fn pushes(&self) -> bool {
+        O::PUSH && self.config.direct_push
     }
 }
 
-// What only hands on is no `async fn`: a future around a future costs 100 bytes of flash, and stack.
-impl Modem for Bg96 {
-    const ACCEPTS: Accepts = Accepts {
-        // DER is UNCONFIRMED (sheet 3), so it is converted.
-        container: Some(Container::Pem),
-        // "The cacert file may hold one root" (sheet 3); a client's chain is UNCONFIRMED, so any.
-        roots: 1,
-        chain: u16::MAX,
-    };
+impl<O: Options> Modem for Bg96<O> {
     const NAME: &'static str = "bg96";
-    // Sheet 4.4.
-    const PAYLOAD_ENDS: u8 = 2;
-    // Sheet 1.1.
-    const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const LIMITS: Limits = Limits {
         // SSL contexts 0-5, client ids 0-11 (sheet 4).
         sockets: 6,
@@ -127,200 +169,134 @@ impl Modem for Bg96 {
         // The manual says 1460 in one place and 1500 in another (sheet 4.3).
         max_send: 1460,
     };
+    const SYNC: Sync = Sync {
+        command: "AT+IPR?",
+        answer: "+IPR:",
+    };
+    // Sheet 4.4.
+    const PAYLOAD_ENDS: u8 = 2;
+    // Sheet 1.1.
+    const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     // The last two can be typed only.
     const SECRET: &'static [&'static str] =
         &["+CPIN", "+QICSGP", "+QSSLCFG=\"psk\"", "+CPWD", "+CLCK"];
-    const SYNC: Sync = Sync {
-        command: "AT+IPR?\r",
-        answer: "+IPR:",
-    };
 
-    fn line(&self, line: &[u8], asked: &[u8]) -> Line {
-        let line = dialect::line(line, asked, self.config.direct_push);
-        if line == Line::Urc(sectag::modem::Urc::NetworkLost) {
-            self.context_lost.set(true);
-        }
+    fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
+        let line = dialect::line(line, asked, self.pushes());
+        self.context_lost |= line == Line::Urc(Urc::NetworkLost);
         line
     }
 
-    fn push_unit(&self) -> Option<usize> {
-        // No more at once than one fetch could bring (sheet 4.4); the manual names no limit.
-        self.config.direct_push.then_some(Self::LIMITS.max_receive)
-    }
-
-    fn abort(&self, phase: Phase) -> Abort {
-        match phase {
-            Phase::Line => Abort::Synchronise,
-            Phase::Counted { .. } => Abort::Filler,
-            // Sheet 4.7.
-            Phase::Data => Abort::Escape,
-            // The prompt may come late and swallow the next command as data; this modem has no
-            // frames and takes no payload in quotes.
-            Phase::Prompt | Phase::Frame { .. } | Phase::Quoted => Abort::Restart,
+    fn script(number: u8) -> Script<O> {
+        match number {
+            BRING_UP => Self::BRING_UP,
+            OPEN => Self::OPEN,
+            SEND => Self::SEND,
+            FETCH => Self::FETCH,
+            LOOK => Self::LOOK,
+            CLOSE => Self::CLOSE,
+            LIVENESS => Self::LIVENESS,
+            TIDY => Self::TIDY,
+            POWER_OFF => Self::POWER_OFF,
+            SLEEP => Self::SLEEP,
+            WAKE => Self::WAKE,
+            ATTENTION => Self::ATTENTION,
+            STARTING => Self::STARTING,
+            REBOOT => Self::REBOOT,
+            SETTINGS => Self::SETTINGS,
+            KEYS if O::DISCOVERY => Self::KEYS,
+            STALE_SOCKETS => Self::STALE_SOCKETS,
+            DELETE => Self::DELETE,
+            LOOK_FOR_MARKERS => Self::LOOK_FOR_MARKERS,
+            SIM => Self::SIM,
+            ENTER_PIN if O::PIN => Self::ENTER_PIN,
+            #[cfg(feature = "radio")]
+            RADIO => Self::RADIO,
+            #[cfg(feature = "radio")]
+            OPERATOR => Self::OPERATOR,
+            REGISTRATION => Self::REGISTRATION,
+            DATA_CONNECTION => Self::DATA_CONNECTION,
+            DEACTIVATE => Self::DEACTIVATE,
+            SET_CONTEXT => Self::SET_CONTEXT,
+            ACTIVATE => Self::ACTIVATE,
+            WHY_NOT_ACTIVE => Self::WHY_NOT_ACTIVE,
+            CLOCK => Self::CLOCK,
+            NTP if O::NTP => Self::NTP,
+            SET_CLOCK => Self::SET_CLOCK,
+            CONTEXT => Self::CONTEXT,
+            OPEN_REFUSED => Self::OPEN_REFUSED,
+            LOST => Self::LOST,
+            _ => &[],
         }
     }
 
-    fn bring_up(
-        &self,
-        at: &mut At<'_>,
-        power: &mut dyn Power,
-    ) -> impl Future<Output = Result<(), BringUpError>> {
-        bring_up::run(self, at, power)
-    }
-
-    fn tidy(&self, at: At<'_>) -> impl Future<Output = Result<(), AtError>> {
-        files::tidy(self, at)
-    }
-
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
-        sockets::admit(self, config).map(|_| ())
-    }
-
-    fn open(
-        &self,
-        at: At<'_>,
-        open: Open<'_>,
-    ) -> impl Future<Output = Result<Verification, ConnectError>> {
-        sockets::open(self, at, open)
-    }
-
-    fn send(&self, at: At<'_>, transfer: Transfer) -> impl Future<Output = Result<Sent, AtError>> {
-        sockets::send(at, transfer)
-    }
-
-    fn receive(
-        &self,
-        at: At<'_>,
-        transfer: Transfer,
-    ) -> impl Future<Output = Result<Received, AtError>> {
-        sockets::receive(at, transfer)
-    }
-
-    fn is_open(&self, at: At<'_>, id: u8) -> impl Future<Output = Result<bool, AtError>> {
-        sockets::is_open(self, at, id)
-    }
-
-    fn close(&self, at: At<'_>, id: u8) -> impl Future<Output = Result<(), AtError>> {
-        sockets::close(at, id)
+        self.suite_for(config).map(|_| ())
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.keys.get().capabilities()
+        self.keys.capabilities()
     }
 
     // Apart, so that a firmware that asks for no more links no more.
     fn verification(&self) -> Verification {
-        self.keys.get().verification()
+        self.keys.verification()
     }
 
-    async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
-        power::off(at).await
-    }
-
-    async fn sleep(&self, at: At<'_>) -> Result<(), AtError> {
-        power::sleep(at).await
-    }
-
-    async fn set_power_saving(
-        &self,
-        at: At<'_>,
-        wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError> {
-        power::set_saving(at, wanted).await
-    }
-
-    async fn power_saving(&self, at: At<'_>) -> Result<Option<PowerSaving>, AtError> {
-        power::saving(at).await
-    }
-
-    async fn set_edrx(
-        &self,
-        at: At<'_>,
-        technology: Technology,
-        wanted: Option<Edrx>,
-    ) -> Result<(), AtError> {
-        power::set_edrx(at, technology, wanted).await
-    }
-
-    async fn edrx(&self, at: At<'_>) -> Result<Option<Edrx>, AtError> {
-        power::edrx(at).await
-    }
-
-    async fn explain(&self, at: At<'_>, command: &str, code: Code) -> Code {
-        // QIGETERROR is about these two families only (sheet 4.6).
-        let family = |name: &str| {
-            command
-                .get(2..2 + name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+    fn argument(&self, name: u8, world: &World<'_>, out: &mut Out<'_>) {
+        let config = &self.config;
+        let text = match name {
+            b'a' => config.apn.as_ref().map_or("", |apn| apn.as_str()),
+            b'c' => return out.int(open::context(world).into()),
+            b'd' => return out.bytes(&self.setting.date.to_cclk()),
+            b'f' => return self.write_unwanted_file(out),
+            b'h' => return open::write_host(world, out),
+            b'i' => return out.int(world.id.into()),
+            b'k' => return self.write_key(world, out),
+            b'l' => return out.int(world.len.into()),
+            b'm' => return out.int(self.pushes().into()),
+            b'n' if O::NTP => config.ntp.as_ref().map_or("", |server| server.as_str()),
+            b'o' => return out.int(self.remains.handle.unwrap_or(0)),
+            b'p' => return out.int(open::port(world).into()),
+            #[cfg(feature = "radio")]
+            b'q' => return self.write_item(out),
+            b's' if O::PIN => config.pin.as_ref().map_or("", |pin| pin.expose().as_str()),
+            b'u' => config.user.as_str(),
+            #[cfg(feature = "radio")]
+            b'v' => return self.write_values(out),
+            b'w' => config.password.expose().as_str(),
+            b'x' => return out.int(config.auth.code()),
+            _ => "",
         };
-        if code == Code::Plain && (family("+QI") || family("+QSSL")) {
-            bring_up::explain(at, code).await
-        } else {
-            code
+        out.bytes(text.as_bytes());
+    }
+
+    fn abort(waits: Waits) -> Abort {
+        match waits {
+            Waits::Line => Abort::Synchronise,
+            Waits::Counted => Abort::Filler,
+            // Sheet 4.7.
+            Waits::Data => Abort::Escape,
+            // The prompt may come late and swallow the next command as data; this modem takes no payload in
+            // quotes.
+            Waits::Prompt | Waits::Quoted => Abort::Restart,
         }
     }
 
-    async fn status(&self, at: At<'_>, status: &mut Status) {
-        status::read(at, status).await;
+    fn opened(&mut self, world: &mut World<'_>, result: Result<(), ConnectError>) {
+        if result.is_err() && self.opening.begun {
+            // Perhaps the clock after all: the next connect looks again, though it was set.
+            self.clock_floor = None;
+        }
+        if O::ESCALATION {
+            self.judge_open(world, &result);
+        }
     }
 
-    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError> {
-        status::sim(at).await
-    }
-
-    async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {
-        clock::read(self, at).await.map(Some)
-    }
-
-    fn set_clock(&self, at: At<'_>, now: DateTime) -> impl Future<Output = Result<(), AtError>> {
-        clock::set(self, at, now)
-    }
-
-    fn store<S: Source>(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-        content: &mut S,
-    ) -> impl Future<Output = Result<(), CredentialError<S::Error>>> {
-        files::store(self, at, tag, kind, content)
-    }
-
-    fn compare<S: Source>(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-        content: &mut S,
-    ) -> impl Future<Output = Result<Comparison, CredentialError<S::Error>>> {
-        files::compare(self, at, tag, kind, content)
-    }
-
-    fn read_back(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> impl Future<Output = Result<bool, CredentialError<Infallible>>> {
-        files::read_back(self, at, tag, kind, sink)
-    }
-
-    fn list(
-        &self,
-        at: At<'_>,
-        found: &mut dyn FnMut(Stored),
-    ) -> impl Future<Output = Result<(), CredentialError<Infallible>>> {
-        files::list(self, at, found)
-    }
-
-    fn remove(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-    ) -> impl Future<Output = Result<(), CredentialError<Infallible>>> {
-        files::remove(self, at, tag, kind)
+    async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
+        data_connection::explain(at, command, code).await
     }
 }
+
+impl<O: Options> Sleeps for Bg96<O> {}

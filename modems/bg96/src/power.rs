@@ -2,17 +2,20 @@
 
 use embassy_time::Duration;
 use sectag::at::{AtatResp, Fields, answer, at_command};
+use sectag::modem::{SavesPower, ask};
 use sectag::{At, AtError, Edrx, PowerSaving, Technology};
 
-use crate::commands::QUICK;
+use crate::{Bg96, Options, Script};
 
-/// Orderly (1): the network is told first. It agrees at once and says later that it is down.
-struct PowerDown;
-at_command!(PowerDown, 10_000, "+QPOWD", |self, line| line.int(1));
+impl<O: Options> Bg96<O> {
+    /// Orderly (1): the network is told first. It agrees at once and says later that it is down.
+    pub(crate) const POWER_OFF: Script<O> = &[ask("AT+QPOWD=1").limit(100)];
 
-/// Sleep when DTR is high.
-struct AllowSleep;
-at_command!(AllowSleep, QUICK, "+QSCLK", |self, line| line.int(1));
+    /// Sleep when DTR is high.
+    pub(crate) const SLEEP: Script<O> = &[ask("AT+QSCLK=1")];
+}
+
+const QUICK: u32 = 3000;
 
 struct SetSaving(Option<PowerSaving>);
 at_command!(SetSaving, QUICK, "+CPSMS", |self, line| match &self.0 {
@@ -67,21 +70,36 @@ at_command!(
     text
 );
 
-pub(crate) async fn off(at: At<'_>) -> Result<(), AtError> {
-    at.send(&PowerDown).await.map(|_| ())
-}
+impl<O: Options> SavesPower for Bg96<O> {
+    async fn set_power_saving(
+        at: &At<'_, Self>,
+        wanted: Option<PowerSaving>,
+    ) -> Result<(), AtError> {
+        at.send(&SetSaving(wanted)).await.map(|_| ())
+    }
 
-pub(crate) async fn sleep(at: At<'_>) -> Result<(), AtError> {
-    at.send(&AllowSleep).await.map(|_| ())
-}
+    async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError> {
+        let granted = at.send(&GrantedSaving).await?.0;
+        Ok(granted_saving(granted.as_bytes()))
+    }
 
-pub(crate) async fn set_saving(at: At<'_>, wanted: Option<PowerSaving>) -> Result<(), AtError> {
-    at.send(&SetSaving(wanted)).await.map(|_| ())
-}
+    async fn set_edrx(
+        at: &At<'_, Self>,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError> {
+        let technology = match technology {
+            Technology::CatM1 => 4,
+            Technology::CatNb1 => 5,
+            _ => return Err(AtError::Unsupported),
+        };
+        at.send(&SetEdrx { technology, wanted }).await.map(|_| ())
+    }
 
-pub(crate) async fn saving(at: At<'_>) -> Result<Option<PowerSaving>, AtError> {
-    let granted = at.send(&GrantedSaving).await?.0;
-    Ok(granted_saving(granted.as_bytes()))
+    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError> {
+        let granted = at.send(&GrantedEdrx).await?.0;
+        Ok(granted_edrx(granted.as_bytes()))
+    }
 }
 
 /// `+QPSMS: 1,,,"86400","2"`, or `+QPSMS: 0`.
@@ -93,24 +111,6 @@ fn granted_saving(text: &[u8]) -> Option<PowerSaving> {
     let mut seconds = || fields.text()?.parse().ok().map(Duration::from_secs);
     let (_, _) = (seconds(), seconds());
     Some(PowerSaving::granted(seconds()?, seconds()?))
-}
-
-pub(crate) async fn set_edrx(
-    at: At<'_>,
-    technology: Technology,
-    wanted: Option<Edrx>,
-) -> Result<(), AtError> {
-    let technology = match technology {
-        Technology::CatM1 => 4,
-        Technology::CatNb1 => 5,
-        _ => return Err(AtError::Unsupported),
-    };
-    at.send(&SetEdrx { technology, wanted }).await.map(|_| ())
-}
-
-pub(crate) async fn edrx(at: At<'_>) -> Result<Option<Edrx>, AtError> {
-    let granted = at.send(&GrantedEdrx).await?.0;
-    Ok(granted_edrx(granted.as_bytes()))
 }
 
 /// `+CEDRXRDP: <act>[,"<asked>"[,"<granted>"[,"<window>"]]]`, where `<act>` 0 is no eDRX.

@@ -2,11 +2,11 @@
 
 use core::fmt::Write;
 
-use sectag::at::{AtatResp, Fields, InvalidInput, answer, at_command};
-use sectag::{At, AtError, BringUpError};
+use sectag::at::{Fields, InvalidInput, answer};
+use sectag::modem::{Out, Then, World, ask, decide, either_way};
+use sectag::{AtError, BringUpError, Code};
 
-use crate::Bg96;
-use crate::commands::QUICK;
+use crate::{Bg96, OPERATOR, Options, RADIO, Script};
 
 /// One choice about the radio, for [`Config::radio`](crate::Config::radio).
 ///
@@ -125,117 +125,159 @@ impl Plmn {
 /// The values of one item, as the modem writes them.
 type Values = heapless::String<48>;
 
-/// An item of `AT+QCFG`; without values, it is asked for.
-struct Item<'a> {
-    name: &'static str,
-    values: &'a str,
+/// Scratch of setting up the radio.
+pub(crate) struct Tuning {
+    /// Which of the choices.
+    index: usize,
+    /// Why the operator could not be chosen.
+    failure: Option<BringUpError>,
 }
-at_command!(
-    Item<'_>,
-    QUICK,
-    "+QCFG",
-    |self, line| {
-        let line = line.quoted(self.name);
-        if self.values.is_empty() {
-            line
-        } else {
-            line.raw(self.values)
+
+impl Tuning {
+    pub(crate) const fn new() -> Self {
+        Self {
+            index: 0,
+            failure: None,
         }
-    },
-    Text,
-    text
-);
-
-/// An answer as it is, with its name.
-struct Text(heapless::String<96>);
-impl AtatResp for Text {}
-
-fn text(bytes: &[u8]) -> Option<Text> {
-    Some(Text(core::str::from_utf8(bytes).ok()?.try_into().ok()?))
+    }
 }
 
-struct OperatorQuery;
-at_command!(
-    OperatorQuery,
-    180_000,
-    "+COPS?",
-    |self, line| line,
-    Text,
-    text
-);
+impl<O: Options> Bg96<O> {
+    /// Each choice is asked for, and written only when it differs.
+    pub(crate) const RADIO: Script<O> = &[
+        decide(Self::next_choice),
+        ask("AT+QCFG=\"{q}\"").then(Self::item_known),
+        ask("AT+QCFG=\"{q}\",{v}").then(Self::item_set),
+    ];
 
-/// Operators by number or by name.
-struct OperatorFormat(u32);
-at_command!(OperatorFormat, QUICK, "+COPS", |self, line| line
-    .int(3)
-    .int(self.0));
+    /// The operator by number, so that it can be compared; and by name again, for whoever asks who it is,
+    /// since the format is not kept.
+    pub(crate) const OPERATOR: Script<O> = &[
+        ask("AT+COPS=3,2").then(Self::format_set),
+        // It may ask the network.
+        ask("AT+COPS?").limit(1800).then(Self::operator_known),
+        ask("AT+COPS={v}")
+            .limit(1800)
+            .even_unanswered()
+            .then(Self::operator_set),
+        ask("AT+COPS=3,0").even_unanswered().then(either_way),
+        decide(Self::operator_done),
+    ];
 
-struct SetOperator(Operator);
-at_command!(SetOperator, 180_000, "+COPS", |self, line| match self.0 {
-    Operator::Automatic => line.int(0),
-    // By number. Without a technology, which would change the search as well (sheet 1.5).
-    Operator::Fixed(plmn) => line.int(1).int(2).quoted(plmn.0),
-});
-
-pub(crate) async fn apply(modem: &Bg96, at: At<'_>) -> Result<(), BringUpError> {
-    if modem.radio_written.get() {
-        return Ok(());
+    fn choice(&self) -> Option<&'static Radio> {
+        self.config.radio.get(self.rising.tuning.index)
     }
-    for choice in modem.config.radio {
-        match choice {
-            Radio::Operator(operator) => choose(at, *operator).await?,
-            choice => {
-                let (name, values) = item(choice);
-                set(at, name, &values).await?;
+
+    fn next_choice(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        match self.choice() {
+            Some(Radio::Operator(_)) => Then::To(OPERATOR),
+            Some(_) => Then::Next,
+            None => {
+                self.radio_written = true;
+                self.look_for_network(world)
             }
         }
     }
-    modem.radio_written.set(true);
-    Ok(())
-}
 
-async fn set(at: At<'_>, name: &'static str, values: &str) -> Result<(), BringUpError> {
-    let known = at.send(&Item { name, values: "" }).await;
-    let known = known.map_err(|error| refused(name, error))?;
-    if is_set(known.0.as_bytes(), values) {
-        return Ok(());
+    fn chosen(&mut self) -> Then {
+        self.rising.tuning.index += 1;
+        Then::To(RADIO)
     }
-    let set = at.send(&Item { name, values }).await;
-    set.map(|_| ()).map_err(|error| refused(name, error))
-}
 
-async fn choose(at: At<'_>, operator: Operator) -> Result<(), BringUpError> {
-    const NAME: &str = "AT+COPS";
-    let refused = |error| refused(NAME, error);
-    // By number, so that it can be compared; the format is not kept.
-    at.send(&OperatorFormat(2)).await.map_err(refused)?;
-    let known = at.send(&OperatorQuery).await.map_err(refused)?;
-    let mut fields = Fields::new(answer(known.0.as_bytes(), "+COPS:").unwrap_or_default());
-    let mode = fields.int();
-    let right = match operator {
-        Operator::Automatic => mode == Some(0),
-        Operator::Fixed(plmn) => {
-            let now = fields.nth(1).and_then(|now| Fields::new(now).text());
-            mode == Some(1) && now == Some(plmn.0)
+    /// Writes the name of an item of `AT+QCFG`.
+    pub(crate) fn write_item(&self, out: &mut Out<'_>) {
+        if let Some(choice) = self.choice() {
+            out.bytes(item(choice).0.as_bytes());
         }
-    };
-    let chosen = if right {
-        Ok(())
-    } else {
-        at.send(&SetOperator(operator)).await.map(|_| ())
-    };
-    // Names again, for whoever asks who it is.
-    let _ = at.send(&OperatorFormat(0)).await;
-    chosen.map_err(refused)
-}
+    }
 
-fn refused(setting: &'static str, error: AtError) -> BringUpError {
-    match error {
-        AtError::Refused(code) => BringUpError::SettingRefused { setting, code },
-        error => BringUpError::At {
-            command: setting,
-            error,
-        },
+    /// Writes its values, or the arguments that choose an operator.
+    pub(crate) fn write_values(&self, out: &mut Out<'_>) {
+        match self.choice() {
+            Some(Radio::Operator(Operator::Automatic)) => out.byte(b'0'),
+            // By number. Without a technology, which would change the search as well (sheet 1.5).
+            Some(Radio::Operator(Operator::Fixed(plmn))) => {
+                out.bytes(b"1,2,");
+                out.quoted(plmn.0.as_bytes());
+            }
+            Some(choice) => out.bytes(item(choice).1.as_bytes()),
+            None => {}
+        }
+    }
+
+    /// What a setting is called in errors.
+    fn setting(&self) -> &'static str {
+        match self.choice() {
+            Some(Radio::Operator(_)) | None => "AT+COPS",
+            Some(choice) => item(choice).0,
+        }
+    }
+
+    fn setting_refused(&self, code: Code) -> BringUpError {
+        BringUpError::SettingRefused {
+            setting: self.setting(),
+            code,
+        }
+    }
+
+    fn item_known(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        let (Some(answer), Some(choice)) = (answer, self.choice()) else {
+            return world.fail(self.setting_refused(world.code));
+        };
+        if is_set(answer, &item(choice).1) {
+            return self.chosen();
+        }
+        Then::Next
+    }
+
+    fn item_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        match answer {
+            Some(_) => self.chosen(),
+            None => world.fail(self.setting_refused(world.code)),
+        }
+    }
+
+    fn format_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return world.fail(self.setting_refused(world.code));
+        }
+        Then::Next
+    }
+
+    fn operator_known(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let Some(text) = text else {
+            return world.fail(self.setting_refused(world.code));
+        };
+        let mut fields = Fields::new(answer(text, "+COPS:").unwrap_or_default());
+        let mode = fields.int();
+        let right = match self.choice() {
+            Some(Radio::Operator(Operator::Fixed(plmn))) => {
+                let now = fields.nth(1).and_then(|now| Fields::new(now).unquoted());
+                mode == Some(1) && now == Some(plmn.0.as_bytes())
+            }
+            _ => mode == Some(0),
+        };
+        if right { Then::Skip } else { Then::Next }
+    }
+
+    fn operator_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            self.rising.tuning.failure = Some(match world.ended {
+                Some(error) => BringUpError::At {
+                    command: self.setting(),
+                    error,
+                },
+                None => self.setting_refused(world.code),
+            });
+        }
+        Then::Next
+    }
+
+    fn operator_done(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        match self.rising.tuning.failure.take() {
+            Some(failure) => world.fail(failure),
+            None => self.chosen(),
+        }
     }
 }
 

@@ -3,11 +3,15 @@
 //! A table of questions and one reader: each answer is a line or two, and none is worth a type.
 
 use heapless::String;
-use sectag::at::{Fields, answer, at_command};
+use sectag::at::{AtatResp, Fields, answer, at_command};
+use sectag::modem::Cellular;
 use sectag::{At, AtError, Code, Registration, SimCard, SimState, Status, Technology};
 
-use crate::clock;
-use crate::commands::{PDP_CONTEXT, QUICK, Sim, SimQuery};
+use crate::bring_up::Sim;
+use crate::data_connection::PDP_CONTEXT;
+use crate::{Bg96, Options, clock};
+
+const QUICK: u32 = 3000;
 
 /// A question without arguments.
 struct Ask(&'static str);
@@ -17,53 +21,60 @@ at_command!(Ask, QUICK, self.0, |self, line| line);
 struct AskNetwork(&'static str);
 at_command!(AskNetwork, 180_000, self.0, |self, line| line);
 
+impl AtatResp for Sim {}
+
+struct SimQuery;
+at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, Sim::read);
+
 /// In this order, where a later answer may know better than an earlier one.
 const QUESTIONS: [&str; 10] = [
     "+CGMI", "+CGMM", "+QGMR", "+CGMR", "+CGSN", "+CGREG?", "+CEREG?", "+CSQ", "+QCSQ", "+QNWINFO",
 ];
 
-pub(crate) async fn read(at: At<'_>, status: &mut Status) {
-    for name in QUESTIONS {
-        // A refusal is an answer too: this firmware cannot tell.
-        let _ = at
-            .lines(&Ask(name), &mut |line| take(name, line, status))
-            .await;
-    }
-    for name in ["+COPS?", "+QIACT?"] {
-        let _ = at
-            .lines(&AskNetwork(name), &mut |line| take(name, line, status))
-            .await;
-    }
-    status.sim = match at.send(&SimQuery).await {
-        Ok(Sim::Ready) => Some(SimState::Ready),
-        Ok(Sim::Pin) | Err(AtError::Refused(Code::Cme(11 | 16))) => Some(SimState::Pin),
-        Ok(Sim::Puk) | Err(AtError::Refused(Code::Cme(12))) => Some(SimState::Puk),
-        Ok(Sim::Foreign) => Some(SimState::Foreign),
-        Ok(Sim::NotReady) | Err(AtError::Refused(Code::Cme(10 | 13 | 15))) => {
-            Some(SimState::Missing)
+impl<O: Options> Cellular for Bg96<O> {
+    async fn status(at: &At<'_, Self>, status: &mut Status) {
+        for name in QUESTIONS {
+            // A refusal is an answer too: this firmware cannot tell.
+            let _ = at
+                .lines(&Ask(name), &mut |line| take(name, line, status))
+                .await;
         }
-        Err(_) => None,
-    };
-    status.clock = clock::shown(at).await.ok().flatten();
-}
+        for name in ["+COPS?", "+QIACT?"] {
+            let _ = at
+                .lines(&AskNetwork(name), &mut |line| take(name, line, status))
+                .await;
+        }
+        status.sim = match at.send(&SimQuery).await {
+            Ok(Sim::Ready) => Some(SimState::Ready),
+            Ok(Sim::Pin) | Err(AtError::Refused(Code::Cme(11 | 16))) => Some(SimState::Pin),
+            Ok(Sim::Puk) | Err(AtError::Refused(Code::Cme(12))) => Some(SimState::Puk),
+            Ok(Sim::Foreign) => Some(SimState::Foreign),
+            Ok(Sim::NotReady) | Err(AtError::Refused(Code::Cme(10 | 13 | 15))) => {
+                Some(SimState::Missing)
+            }
+            Err(_) => None,
+        };
+        status.clock = clock::shown(at).await.ok().flatten();
+    }
 
-pub(crate) async fn sim(at: At<'_>) -> Result<SimCard, AtError> {
-    let mut card = SimCard::UNKNOWN;
-    let iccid = at
-        .lines(&Ask("+QCCID"), &mut |line| {
-            // Printed with the filler of an odd number of digits (sheet 1.3).
-            let digits = answer(line, "+QCCID:").and_then(|text| Fields::new(text).text());
-            let digits = digits.map(|digits| digits.trim_end_matches(['F', 'f']));
-            card.iccid = digits.filter(|digits| is_number(digits)).and_then(keep);
-        })
-        .await;
-    let imsi = at
-        .lines(&Ask("+CIMI"), &mut |line| card.imsi = number(line))
-        .await;
-    match (iccid, imsi) {
-        // Neither: the reason is worth more than nothing twice.
-        (Err(error), Err(_)) => Err(error),
-        _ => Ok(card),
+    async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError> {
+        let mut card = SimCard::UNKNOWN;
+        let iccid = at
+            .lines(&Ask("+QCCID"), &mut |line| {
+                // Printed with the filler of an odd number of digits (sheet 1.3).
+                let digits = answer(line, "+QCCID:").and_then(|text| Fields::new(text).text());
+                let digits = digits.map(|digits| digits.trim_end_matches(['F', 'f']));
+                card.iccid = digits.filter(|digits| is_number(digits)).and_then(keep);
+            })
+            .await;
+        let imsi = at
+            .lines(&Ask("+CIMI"), &mut |line| card.imsi = number(line))
+            .await;
+        match (iccid, imsi) {
+            // Neither: the reason is worth more than nothing twice.
+            (Err(error), Err(_)) => Err(error),
+            _ => Ok(card),
+        }
     }
 }
 

@@ -1,0 +1,327 @@
+//! Opens a verified TLS connection (sheet 4).
+//!
+//! A warm connect is the list of files, the keys, what the modem then has of them, the open, and what it
+//! has opened. Joining the keys in one line with `;` would save some 20 ms each of seconds, and is not
+//! done: that the modem then carries out every part is UNCONFIRMED, and an `OK` to a line of which only
+//! the first took effect would be a connection without verification. The list of files is asked for each
+//! time, for what this modem does at seclevel 1 without the CA's file is not known either (sheet T10 is a
+//! relative), and another host on the modem's USB port may delete it.
+
+use sectag::at::{Fields, answer};
+use sectag::modem::{NOT_YET, Out, Then, World, ask, decide};
+use sectag::{
+    AtError, Cause, Code, ConnectError, Feature, Kind, Suites, Support, TlsConfig, TlsVersion,
+    Verification,
+};
+
+use crate::context::{NEGOTIATION, Writing, missing};
+use crate::data_connection::{PDP_CONTEXT, explained};
+use crate::keys::Key;
+use crate::{Bg96, CONTEXT, OPEN_REFUSED, Options, Script, causes, files};
+
+/// The manual's limit for an open, with [`NEGOTIATION`] instead of its default, in milliseconds.
+const OPEN_LIMIT: u32 = (150 + NEGOTIATION) * 1000;
+/// All suites of the modem.
+const ALL_SUITES: u16 = 0xFFFF;
+
+/// Scratch of an open.
+pub(crate) struct Opening {
+    /// The value of `ciphersuite`, one suite or all (sheet 4.1).
+    pub(crate) suite: u16,
+    /// The files of the tag that are there, and from bit 3 on their markers.
+    files: u8,
+    /// The open itself was asked for.
+    pub(crate) begun: bool,
+    /// With what it was refused at once.
+    refused: Code,
+    /// Whether the answer to what was opened shows what was asked for.
+    same: Option<bool>,
+    /// An earlier one did not.
+    odd: bool,
+    /// It was asked for once more.
+    again: bool,
+    pub(crate) writing: Writing,
+}
+
+impl Opening {
+    pub(crate) const fn new() -> Self {
+        Self {
+            suite: 0,
+            files: 0,
+            begun: false,
+            refused: Code::Plain,
+            same: None,
+            odd: false,
+            again: false,
+            writing: Writing::new(),
+        }
+    }
+}
+
+impl<O: Options> Bg96<O> {
+    /// Before anything else the clock, by which certificates are judged.
+    pub(crate) const OPEN: Script<O> = &[decide(Self::open_begins)];
+
+    /// Credentials, TLS context, open, and what was opened.
+    pub(crate) const CONTEXT: Script<O> = &[
+        ask("AT+QFLST=\"*\"")
+            .each(Self::file_listed)
+            .then(Self::files_there),
+        ask("AT+QSSLCFG={k}")
+            .each(Self::key_told)
+            .then(Self::key_answered),
+        // The result comes as a URC.
+        ask("AT+QSSLOPEN=1,{c},{i},\"{h}\",{p},{m}").then(Self::open_accepted),
+        decide(Self::open_reported),
+        ask("AT+QSSLSTATE={i}")
+            .each(Self::state_told)
+            .then(Self::is_as_asked),
+    ];
+
+    /// Why an open was refused at once.
+    pub(crate) const OPEN_REFUSED: Script<O> = &[ask("AT+QIGETERROR")
+        .even_unanswered()
+        .then(Self::open_refused)];
+
+    fn open_begins(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let Some(open) = &world.open else {
+            return world.fail(AtError::ModemReset);
+        };
+        let min = open.config.earliest_date();
+        self.opening = Opening::new();
+        match self.suite_for(&open.config) {
+            Ok(suite) => self.opening.suite = suite,
+            Err(error) => return world.fail(error),
+        }
+        // A clock that nothing is compared with need not be set.
+        let dated = self.keys.of(Key::IgnoreLocalTime) != Support::No;
+        if dated && !self.is_known_set(min) {
+            return self.begin_clock(min, true);
+        }
+        Then::To(CONTEXT)
+    }
+
+    fn file_listed(&mut self, world: &mut World<'_>, line: &[u8]) {
+        let (Some((tag, kind, what, len)), Some(open)) = (files::listed(line), &world.open) else {
+            return;
+        };
+        if tag == open.config.tag() && (what != files::FILE || len != Some(0)) {
+            self.opening.files |= 1 << (files::index(kind) + 3 * what);
+        }
+    }
+
+    fn files_there(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() && !files::is_empty(world.code) {
+            return world.fail(AtError::Refused(world.code));
+        }
+        let Some(open) = &world.open else {
+            return world.fail(AtError::ModemReset);
+        };
+        let mutual = open.config.has_client_certificate();
+        let files = self.opening.files;
+        for kind in Kind::ALL {
+            let index = files::index(kind);
+            // Half of one does not count.
+            let whole = files >> index & 1 != 0 && files >> (index + 3) & 1 == 0;
+            if (kind == Kind::Ca || mutual) && !whole {
+                return world.fail(ConnectError::CredentialMissing(kind));
+            }
+        }
+        self.next_key(world);
+        Then::Next
+    }
+
+    pub(crate) fn keys_written(&mut self, world: &mut World<'_>) -> Then {
+        match self.verify(world) {
+            Ok(verified) => {
+                if let Some(open) = &mut world.open {
+                    open.verified = verified;
+                }
+            }
+            Err(error) => return world.fail(error),
+        }
+        self.opening.begun = true;
+        world.expect_open();
+        Then::Next
+    }
+
+    /// What is verified with these keys, if that is what the policy asks for.
+    fn verify(&self, world: &World<'_>) -> Result<Verification, ConnectError> {
+        let lost = self.opening.writing.lost;
+        if let Some(error) = lost.and_then(|(key, asked)| missing(key, asked)) {
+            return Err(error);
+        }
+        let Some(open) = &world.open else {
+            return Err(AtError::ModemReset.into());
+        };
+        let mut verified = self.keys.verification();
+        if !open.config.has_client_certificate() {
+            verified.client_certificate = Support::No;
+        }
+        open.config.check(&verified)?;
+        Ok(verified)
+    }
+
+    fn open_accepted(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            self.opening.refused = world.code;
+            return Then::To(OPEN_REFUSED);
+        }
+        world.pause = OPEN_LIMIT;
+        Then::Park
+    }
+
+    fn open_reported(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        match world.open.as_ref().map_or(NOT_YET, |open| open.result) {
+            // Where data is pushed it cannot be asked: a peer that speaks first fills the ring before the
+            // answer, and nobody reads from it yet.
+            0 if self.pushes() => Then::End,
+            0 => Then::Next,
+            NOT_YET => world.fail(ConnectError::TimedOut),
+            // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
+            code => self.fail_open(world, causes::vendor(code)),
+        }
+    }
+
+    fn open_refused(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        self.fail_open(world, explained(self.opening.refused, text))
+    }
+
+    /// `+QSSLSTATE: <id>,"SSLClient","<ip>",<rport>,<lport>,<state>,<pdp>,<serverid>,<mode>,"<port>",<sslctx>`.
+    fn state_told(&mut self, world: &mut World<'_>, line: &[u8]) {
+        let (Some(text), Some(open)) = (answer(line, "+QSSLSTATE:"), &world.open) else {
+            return;
+        };
+        let number = |index| Fields::new(Fields::new(text).nth(index)?).int();
+        // The last but one is buffer mode.
+        let expected = [
+            (3, open.port.into()),
+            (6, PDP_CONTEXT),
+            (8, 0),
+            (10, open.context.into()),
+        ];
+        if number(0) == Some(world.id.into()) {
+            self.opening.same = Some(
+                expected
+                    .iter()
+                    .all(|&(index, wanted)| number(index).is_none_or(|number| number == wanted)),
+            );
+        }
+    }
+
+    /// Whether it is this connection that was opened: noise may have made another number of the context's,
+    /// whose defaults verify nothing, or of the port or the mode. The state tells (sheet 4.6). A firmware
+    /// that tells nothing of it, asked twice, is believed.
+    fn is_as_asked(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let opening = &mut self.opening;
+        match opening.same.take() {
+            Some(true) => return Then::End,
+            // Or the noise was in this answer.
+            Some(false) => opening.odd = true,
+            None => {}
+        }
+        if !core::mem::replace(&mut opening.again, true) {
+            return Then::Same;
+        }
+        if opening.odd {
+            return world.fail(AtError::Garbled);
+        }
+        Then::End
+    }
+
+    /// Refuses what cannot be; returns the value of `ciphersuite`, one suite or all (sheet 4.1).
+    pub(crate) fn suite_for(&self, config: &TlsConfig) -> Result<u16, ConnectError> {
+        files::check_tag(config.tag())?;
+        let has = self.keys.listed().capabilities();
+        // What no firmware is known to check need not be tried; the rest the modem's answers tell.
+        let mut hoped = has.verification;
+        hoped.chain = Support::Yes;
+        hoped.dates = Support::Yes;
+        hoped.sni = Support::Yes;
+        config.check(&hoped)?;
+        let offered = config.suites_for(&has)?;
+        if config.offered_suites() == Suites::All {
+            return Ok(ALL_SUITES);
+        }
+        // Suites with authenticated encryption came with TLS 1.2, and the modem speaks one version only.
+        let usable = config.oldest_version() >= TlsVersion::Tls12 || offered.modern().is_empty();
+        offered
+            .iter()
+            .next()
+            .filter(|_| usable)
+            .ok_or(ConnectError::Lacks(Feature::Suites))
+    }
+
+    /// The causes of `code`, less those that were ruled out on the way to the open.
+    fn fail_open(&self, world: &mut World<'_>, code: Code) -> Then {
+        let known = self.keys.verification();
+        let mutual = (world.open.as_ref()).is_some_and(|open| open.config.has_client_certificate());
+        let mut facts = if mutual {
+            SENT_CERTIFICATE
+        } else {
+            SENT_NO_CERTIFICATE
+        };
+        for (support, value, fact) in [
+            (known.dates, Support::No, DATES_UNCHECKED),
+            (known.chain, Support::No, CHAIN_UNCHECKED),
+            (known.name, Support::No, NAME_UNCHECKED),
+            (known.sni, Support::Yes, SENT_NAME),
+        ] {
+            if support == value {
+                facts |= fact;
+            }
+        }
+        let mut refusal = causes::open_refused(code);
+        for (cause, fact) in &RULED_OUT {
+            if facts & fact != 0 {
+                refusal = refusal.without(*cause);
+            }
+        }
+        world.fail(ConnectError::Refused(refusal))
+    }
+}
+
+/// The TLS context of the connection that is being opened.
+pub(crate) fn context(world: &World<'_>) -> u8 {
+    world.open.as_ref().map_or(0, |open| open.context)
+}
+
+/// The server's port.
+pub(crate) fn port(world: &World<'_>) -> u16 {
+    world.open.as_ref().map_or(0, |open| open.port)
+}
+
+/// Writes the server's name.
+pub(crate) fn write_host(world: &World<'_>, out: &mut Out<'_>) {
+    let mut piece = [0; 32];
+    let mut offset = 0;
+    loop {
+        let count = world.name(offset, &mut piece);
+        if count == 0 {
+            return;
+        }
+        out.bytes(&piece[..count]);
+        offset += count;
+    }
+}
+
+// What rules a cause out.
+const SENT_CERTIFICATE: u8 = 1;
+const SENT_NO_CERTIFICATE: u8 = 2;
+const DATES_UNCHECKED: u8 = 4;
+const CHAIN_UNCHECKED: u8 = 8;
+const NAME_UNCHECKED: u8 = 16;
+const SENT_NAME: u8 = 32;
+
+/// What the modem does not look at cannot be why it refused.
+static RULED_OUT: [(Cause, u8); 9] = [
+    (Cause::ClientCertificateNeeded, SENT_CERTIFICATE),
+    (Cause::ClientCertificateRefused, SENT_NO_CERTIFICATE),
+    (Cause::ClientKeyMismatch, SENT_NO_CERTIFICATE),
+    (Cause::CertificateExpired, DATES_UNCHECKED),
+    (Cause::CertificateNotYetValid, DATES_UNCHECKED),
+    (Cause::CaMismatch, CHAIN_UNCHECKED),
+    (Cause::CaUnreadable, CHAIN_UNCHECKED),
+    (Cause::NameMismatch, NAME_UNCHECKED),
+    (Cause::SniNeeded, SENT_NAME),
+];

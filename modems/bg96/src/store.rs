@@ -1,0 +1,760 @@
+//! Storing, comparing and reading credentials, see [`files`](crate::files) for how they are kept.
+
+use core::convert::Infallible;
+use core::fmt::Write;
+
+use embassy_time::{Duration, with_timeout};
+use sectag::at::{AtatResp, Fields, InvalidInput, answer, at_command};
+use sectag::inspect::Container;
+use sectag::modem::Credentials;
+use sectag::{
+    ANSWER_LIMIT, Accepts, At, AtError, Code, Comparison, CredentialError, Kind, Source, Stored,
+    Tag, Upload,
+};
+use zeroize::Zeroizing;
+
+use crate::files::{FILE, MARKER, check_tag, entry, extension, index, is_empty, listed};
+use crate::{Bg96, Options};
+
+/// Far above any certificate or key, and below any BG96's free flash.
+const MAX_LEN: usize = 32 * 1024;
+const CHUNK: usize = 128;
+/// The modem gives up after the 5 s of [`FileUpload`].
+const SOURCE_LIMIT: Duration = Duration::from_secs(4);
+/// What a marker contains.
+const MARK: &[u8] = b"x";
+/// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
+const QUICK: u32 = 3000;
+
+/// The same as [`write_name`](crate::files::write_name) writes.
+type FileName = heapless::String<12>;
+
+impl<O: Options> Credentials for Bg96<O> {
+    const ACCEPTS: Accepts = Accepts {
+        // DER is UNCONFIRMED (sheet 3), so it is converted.
+        container: Some(Container::Pem),
+        // "The cacert file may hold one root" (sheet 3); a client's chain is UNCONFIRMED, so any.
+        roots: 1,
+        chain: u16::MAX,
+    };
+
+    // What only hands on is no `async fn`: a future around a future costs 100 bytes of flash, and stack.
+    fn store<S: Source>(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> impl Future<Output = Result<(), CredentialError<S::Error>>> {
+        store(at, tag, kind, content)
+    }
+
+    fn compare<S: Source>(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> impl Future<Output = Result<Comparison, CredentialError<S::Error>>> {
+        compare(at, tag, kind, content)
+    }
+
+    fn read_back(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> impl Future<Output = Result<bool, CredentialError<Infallible>>> {
+        read_back(at, tag, kind, sink)
+    }
+
+    fn list(
+        at: &At<'_, Self>,
+        found: &mut dyn FnMut(Stored),
+    ) -> impl Future<Output = Result<(), CredentialError<Infallible>>> {
+        list(at, found)
+    }
+
+    fn remove(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+    ) -> impl Future<Output = Result<(), CredentialError<Infallible>>> {
+        remove(at, tag, kind)
+    }
+}
+
+fn name(tag: Tag, kind: Kind) -> Result<FileName, InvalidInput> {
+    named(tag, kind, FILE)
+}
+
+fn named(tag: Tag, kind: Kind, what: usize) -> Result<FileName, InvalidInput> {
+    check_tag(tag)?;
+    let mut name = FileName::new();
+    // It is 8.3.
+    let _ = write!(name, "st{tag}.{}", extension(kind, what));
+    Ok(name)
+}
+
+/// Has the runner remove what an earlier upload left. What cannot be deleted must not stop what can be
+/// stored; it is looked for again.
+async fn tidy<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
+    match at.tidy().await {
+        Err(AtError::Refused(_)) => Ok(()),
+        result => result,
+    }
+}
+
+async fn store<O: Options, S: Source>(
+    at: &At<'_, Bg96<O>>,
+    tag: Tag,
+    kind: Kind,
+    content: &mut S,
+) -> Result<(), CredentialError<S::Error>> {
+    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    let len = content.len();
+    if len == 0 {
+        return Err(CredentialError::InvalidInput(InvalidInput::Empty));
+    }
+    if len > MAX_LEN {
+        return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+            limit: MAX_LEN,
+        }));
+    }
+    let mut others = None;
+    let result = write(at, tag, kind, &name, content, &mut others).await;
+    let Err(error) = result else {
+        return Ok(());
+    };
+    tidy(at).await?;
+    // No room, or such a name is there: then nothing was written.
+    let unwritten = matches!(
+        error,
+        CredentialError::At(AtError::Refused(Code::Cme(403 | 407 | 420 | 423)))
+    );
+    if let (Some(others), false) = (others, unwritten) {
+        // Where it cannot, the modem is not well, and what was wrong before says more.
+        let _ = sweep(at, (tag, kind), others).await;
+    }
+    Err(match error {
+        CredentialError::At(error) => refusal(at, error, len).await,
+        error => error,
+    })
+}
+
+async fn write<O: Options, S: Source>(
+    at: &At<'_, Bg96<O>>,
+    tag: Tag,
+    kind: Kind,
+    name: &FileName,
+    content: &mut S,
+    others: &mut Option<u32>,
+) -> Result<(), CredentialError<S::Error>> {
+    let marker = named(tag, kind, MARKER).map_err(CredentialError::InvalidInput)?;
+    *others = Some(prepare(at, (tag, kind), name).await?);
+    // From here on, whoever ends this deletes both.
+    at.modem(|modem| modem.remains.unfinished = Some((tag, kind)));
+    let mut sum = Checksum::default();
+    sum.add(MARK);
+    match begin(at, &marker, MARK.len()).await {
+        Ok(mut upload) => {
+            upload.write(MARK).await?;
+            if !confirmed(at, upload, (tag, kind, MARKER), MARK.len(), sum).await? {
+                return Err(CredentialError::Corrupted);
+            }
+        }
+        // One that could not be deleted marks as well.
+        Err(AtError::Refused(Code::Cme(407))) => {}
+        Err(error) => return Err(error.into()),
+    }
+
+    let len = content.len();
+    let mut upload = begin(at, name, len).await?;
+    let sum = copy(&mut upload, content).await?;
+    if !confirmed(at, upload, (tag, kind, FILE), len, sum).await? {
+        return Err(CredentialError::Corrupted);
+    }
+    // It was confirmed: without its marker the file counts.
+    at.send(&FileEnd::Delete(marker)).await?;
+    // Noise on the UART may have made another name of one of these.
+    let mut found = [None; 2];
+    entries(at, &mut |entry_tag, entry_kind, what, size| {
+        if (entry_tag, entry_kind) == (tag, kind) {
+            found[what] = Some(size.unwrap_or(len));
+        }
+    })
+    .await?;
+    if found != [Some(len), None] {
+        return Err(CredentialError::Corrupted);
+    }
+    at.modem(|modem| modem.remains.unfinished = None);
+    Ok(())
+}
+
+/// Makes room for an upload: one over an existing name is refused (407). Returns the sum of what else is
+/// there, see [`sum_of_others`].
+async fn prepare<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    own: (Tag, Kind),
+    name: &FileName,
+) -> Result<u32, AtError> {
+    tidy(at).await?;
+    let (others, exists) = sum_of_others(at, own).await?;
+    if exists {
+        delete(at, name).await?;
+    }
+    Ok(others)
+}
+
+/// All files of ours but one as a number, and whether that one exists. The modem refuses an upload over a
+/// name that exists, so that one whose name noise altered adds a file: its [`number`] is what the sum then
+/// has more.
+async fn sum_of_others<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    own: (Tag, Kind),
+) -> Result<(u32, bool), AtError> {
+    let mut sum = 0u32;
+    let mut exists = false;
+    entries(at, &mut |tag, kind, what, _| {
+        if (tag, kind) != own {
+            sum = sum.wrapping_add(number(tag, kind, what));
+        } else {
+            exists |= what == FILE;
+        }
+    })
+    .await?;
+    Ok((sum, exists))
+}
+
+/// Not 0, and different for each file.
+fn number(tag: Tag, kind: Kind, what: usize) -> u32 {
+    1 + tag.0 * 6 + index(kind) as u32 * 2 + what as u32
+}
+
+/// After an upload that failed: deletes the file that it may have become under another name.
+async fn sweep<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    own: (Tag, Kind),
+    others: u32,
+) -> Result<(), AtError> {
+    let added = sum_of_others(at, own).await?.0.wrapping_sub(others);
+    let mut found = None;
+    entries(at, &mut |tag, kind, what, _| {
+        if number(tag, kind, what) == added {
+            found = named(tag, kind, what).ok();
+        }
+    })
+    .await?;
+    match found {
+        Some(name) => delete(at, &name).await,
+        None => Ok(()),
+    }
+}
+
+/// What a refused upload means.
+async fn refusal<O: Options, E>(
+    at: &At<'_, Bg96<O>>,
+    error: AtError,
+    needed: usize,
+) -> CredentialError<E> {
+    match error {
+        // Drive full, no space, too large.
+        AtError::Refused(Code::Cme(403 | 420 | 423)) => match at.send(&FreeSpace).await {
+            Ok(free) => CredentialError::NoSpace {
+                needed,
+                free: free.0 as usize,
+            },
+            Err(error) => error.into(),
+        },
+        error => error.into(),
+    }
+}
+
+async fn begin<'a, O: Options>(
+    at: &At<'a, Bg96<O>>,
+    name: &FileName,
+    len: usize,
+) -> Result<Upload<'a, Bg96<O>>, AtError> {
+    let command = FileUpload {
+        name,
+        len: len as u32,
+    };
+    at.upload(&command, len).await
+}
+
+/// Sends all of `content` and returns its checksum.
+async fn copy<O: Options, S: Source>(
+    upload: &mut Upload<'_, Bg96<O>>,
+    content: &mut S,
+) -> Result<Checksum, CredentialError<S::Error>> {
+    let len = content.len();
+    let mut sum = Checksum::default();
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut sent = 0;
+    while sent < len {
+        let wanted = (len - sent).min(CHUNK);
+        let count = with_timeout(SOURCE_LIMIT, content.read_at(sent, &mut chunk[..wanted]))
+            .await
+            .map_err(|_| CredentialError::SourceTooSlow)?
+            .map_err(CredentialError::Source)?;
+        if count == 0 {
+            return Err(CredentialError::SourceTooShort);
+        }
+        sum.add(&chunk[..count]);
+        upload.write(&chunk[..count]).await?;
+        sent += count;
+    }
+    Ok(sum)
+}
+
+/// Waits for the modem's word, and returns whether it has stored just that.
+async fn confirmed<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    upload: Upload<'_, Bg96<O>>,
+    file: (Tag, Kind, usize),
+    len: usize,
+    sum: Checksum,
+) -> Result<bool, AtError> {
+    let mut stored = None;
+    let ended = upload
+        .finish(&mut |line| stored = stored.or_else(|| report(line)))
+        .await;
+    match ended {
+        Ok(()) => Ok(stored == Some((len as u32, sum.value()))),
+        // The report may come very late; then the size has to do (sheet 3, [jcm]).
+        Err(AtError::Timeout) => {
+            entries(at, &mut |tag, kind, what, found| {
+                if (tag, kind, what) == file {
+                    stored = found.map(|found| (found as u32, 0));
+                }
+            })
+            .await?;
+            Ok(stored.map(|(found, _)| found) == Some(len as u32))
+        }
+        // It waited for bytes that had all been sent.
+        Err(AtError::Refused(Code::Cme(421))) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// `+QFUPL: <size>,<checksum>`, the checksum in hex without leading zeros (sheet 3).
+fn report(line: &[u8]) -> Option<(u32, u16)> {
+    let mut fields = Fields::new(answer(line, "+QFUPL:")?);
+    Some((fields.int()?, u16::from_str_radix(fields.text()?, 16).ok()?))
+}
+
+/// 16-bit XOR over big-endian pairs; an odd last byte is a high byte (sheet 3, verified with T8).
+#[derive(Default)]
+struct Checksum {
+    value: u16,
+    odd: bool,
+}
+
+impl Checksum {
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.value ^= if self.odd {
+                byte.into()
+            } else {
+                u16::from(byte) << 8
+            };
+            self.odd = !self.odd;
+        }
+    }
+
+    fn value(&self) -> u16 {
+        self.value
+    }
+}
+
+/// The credentials that are marked. There is one at a time; of what several resets left, the first
+/// few.
+async fn markers<O: Options>(
+    at: &At<'_, Bg96<O>>,
+) -> Result<heapless::Vec<(Tag, Kind), 4>, AtError> {
+    let mut markers = heapless::Vec::new();
+    entries(at, &mut |tag, kind, what, _| {
+        if what == MARKER {
+            let _ = markers.push((tag, kind));
+        }
+    })
+    .await?;
+    Ok(markers)
+}
+
+/// Closes the file that was being read.
+async fn release<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
+    if let Some(handle) = at.modem(|modem| modem.remains.handle) {
+        end(at, &FileEnd::Close(handle)).await?;
+        at.modem(|modem| modem.remains.handle = None);
+    }
+    Ok(())
+}
+
+/// Deletes or closes a file, which may not be there or not be open any more.
+async fn end<O: Options>(at: &At<'_, Bg96<O>>, command: &FileEnd) -> Result<(), AtError> {
+    let mut again = matches!(command, FileEnd::Delete(_));
+    loop {
+        let code = match at.send(command).await {
+            Ok(_) => return Ok(()),
+            Err(AtError::Refused(code)) => code,
+            Err(error) => return Err(error),
+        };
+        match (command, code) {
+            // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front
+            // of the command, and then the file is there all the same.
+            (_, Code::Plain) if again => again = false,
+            // 405: it was not there.
+            (FileEnd::Close(_), _) | (_, Code::Plain | Code::Cme(405)) => return Ok(()),
+            _ => return Err(AtError::Refused(code)),
+        }
+    }
+}
+
+async fn delete<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<(), AtError> {
+    end(at, &FileEnd::Delete(name.clone())).await
+}
+
+/// What compares, reads or removes starts with this. Whoever only stores never opens a file, and need
+/// not have this in its flash.
+async fn ready<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
+    tidy(at).await?;
+    // Left open by an earlier life of the MCU, or a flow that was dropped before it had the handle: it
+    // could not be opened again, nor deleted (426).
+    if at.modem(|modem| modem.remains.open) {
+        match close_all(at).await {
+            Ok(()) | Err(AtError::Refused(_)) => at.modem(|modem| modem.remains.open = false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Closes every file of ours that is open.
+async fn close_all<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
+    // More cannot be open at a time on any firmware seen.
+    let mut open = heapless::Vec::<u32, 10>::new();
+    let mut sink = |line: &[u8]| {
+        let Some(text) = answer(line, "+QFOPEN:") else {
+            return;
+        };
+        let mut fields = Fields::new(text);
+        if let (Some(_), Some(handle)) = (entry(&mut fields), fields.int()) {
+            let _ = open.push(handle);
+        }
+    };
+    at.lines(&OpenFiles, &mut sink).await?;
+    for handle in open {
+        end(at, &FileEnd::Close(handle)).await?;
+    }
+    Ok(())
+}
+
+async fn compare<O: Options, S: Source>(
+    at: &At<'_, Bg96<O>>,
+    tag: Tag,
+    kind: Kind,
+    content: &mut S,
+) -> Result<Comparison, CredentialError<S::Error>> {
+    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    ready(at).await?;
+    let found = find(at, tag, kind).await?;
+    match found {
+        None => Ok(Comparison::Absent),
+        // None that is listed without its length is trusted to have the right one.
+        Some(len) if len != Some(content.len()) => Ok(Comparison::Differs),
+        Some(_) => is_same(at, &name, content).await,
+    }
+}
+
+/// Compares the file with `content`, which is as long.
+async fn is_same<O: Options, S: Source>(
+    at: &At<'_, Bg96<O>>,
+    name: &FileName,
+    content: &mut S,
+) -> Result<Comparison, CredentialError<S::Error>> {
+    let len = content.len();
+    let Some(handle) = open(at, name).await? else {
+        return Ok(Comparison::Unreadable);
+    };
+    let mut theirs = Zeroizing::new([0; CHUNK]);
+    let mut ours = Zeroizing::new([0; CHUNK]);
+    let mut read = 0;
+    let mut same = true;
+    while same && read < len {
+        let wanted = (len - read).min(CHUNK);
+        let count = piece(at, handle, &mut theirs[..wanted]).await?;
+        let mut have = 0;
+        while have < count {
+            let now = content.read_at(read + have, &mut ours[have..count]).await;
+            match now.map_err(CredentialError::Source)? {
+                0 => return Err(CredentialError::SourceTooShort),
+                now => have += now,
+            }
+        }
+        same = count > 0 && theirs[..count] == ours[..count];
+        read += count;
+    }
+    release(at).await?;
+    Ok(if same {
+        Comparison::Same
+    } else {
+        Comparison::Differs
+    })
+}
+
+async fn read_back<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    tag: Tag,
+    kind: Kind,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<bool, CredentialError<Infallible>> {
+    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    ready(at).await?;
+    let Some(len) = find(at, tag, kind).await? else {
+        return Ok(false);
+    };
+    let handle = open(at, &name).await?.ok_or(CredentialError::Unreadable)?;
+    let mut chunk = Zeroizing::new([0; ANSWER_LIMIT]);
+    let mut left = len.unwrap_or(0);
+    while left > 0 {
+        let wanted = left.min(ANSWER_LIMIT);
+        let count = piece(at, handle, &mut chunk[..wanted]).await?;
+        if count == 0 {
+            return Err(CredentialError::Corrupted);
+        }
+        sink(&chunk[..count]);
+        left -= count;
+    }
+    release(at).await?;
+    Ok(true)
+}
+
+/// Opens a file for reading; whoever ends this [tidies](tidy). `None`: the modem refuses.
+async fn open<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<Option<u32>, AtError> {
+    at.modem(|modem| modem.remains.open = true);
+    let handle = match at.send(&FileOpen(name)).await {
+        Ok(handle) => Some(handle.0),
+        Err(AtError::Refused(_)) => None,
+        Err(error) => return Err(error),
+    };
+    at.modem(|modem| {
+        modem.remains.handle = handle;
+        modem.remains.open = false;
+    });
+    Ok(handle)
+}
+
+/// The next bytes of an open file, as many as the modem gives; 0 at its end.
+async fn piece<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    handle: u32,
+    buf: &mut [u8],
+) -> Result<usize, AtError> {
+    let command = FileRead {
+        handle,
+        len: buf.len() as u32,
+    };
+    match at.fetch(&command, buf).await {
+        Ok(count) => count.ok_or(AtError::Garbled),
+        // "Read zero byte".
+        Err(AtError::Refused(Code::Cme(402))) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+async fn list<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    found: &mut dyn FnMut(Stored),
+) -> Result<(), CredentialError<Infallible>> {
+    // A marker may stand before or behind its file: they are looked for first, if there can be any.
+    let marked = at.modem(|modem| modem.remains.unfinished.is_some() || modem.remains.unknown);
+    let markers = if marked {
+        markers(at).await?
+    } else {
+        heapless::Vec::new()
+    };
+    entries(at, &mut |tag, kind, what, len| {
+        if what == FILE && !markers.contains(&(tag, kind)) {
+            found(Stored::new(tag, kind, len));
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+async fn remove<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    tag: Tag,
+    kind: Kind,
+) -> Result<(), CredentialError<Infallible>> {
+    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    ready(at).await?;
+    delete(at, &name).await.map_err(CredentialError::At)
+}
+
+/// The length of a file that is there, whole; `None` inside if it is listed without.
+async fn find<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    tag: Tag,
+    kind: Kind,
+) -> Result<Option<Option<usize>>, AtError> {
+    let mut found = None;
+    let mut marked = false;
+    entries(at, &mut |other, of, what, len| {
+        if (other, of) == (tag, kind) {
+            match what {
+                FILE => found = Some(len),
+                _ => marked = true,
+            }
+        }
+    })
+    .await?;
+    Ok(found.filter(|_| !marked))
+}
+
+/// Lists our files and markers.
+async fn entries<O: Options>(
+    at: &At<'_, Bg96<O>>,
+    found: &mut dyn FnMut(Tag, Kind, usize, Option<usize>),
+) -> Result<(), AtError> {
+    let mut sink = |line: &[u8]| {
+        if let Some((tag, kind, what, len)) = listed(line) {
+            found(tag, kind, what, len);
+        }
+    };
+    match at.lines(&FileList, &mut sink).await {
+        // An empty file system is an error to some firmware.
+        Err(AtError::Refused(code)) if is_empty(code) => Ok(()),
+        result => result,
+    }
+}
+
+/// A number out of an answer.
+struct Number(u32);
+impl AtatResp for Number {}
+
+struct FileList;
+at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
+
+/// The end of a file, or of reading one.
+enum FileEnd {
+    Close(u32),
+    Delete(FileName),
+}
+at_command!(
+    FileEnd,
+    QUICK,
+    match self {
+        Self::Close(_) => "+QFCLOSE",
+        Self::Delete(_) => "+QFDEL",
+    },
+    |self, line| match self {
+        Self::Close(handle) => line.int(*handle),
+        Self::Delete(name) => line.quoted(name),
+    }
+);
+
+/// The modem leaves data mode when it has `len` bytes or none came for 5 s.
+struct FileUpload<'a> {
+    name: &'a FileName,
+    len: u32,
+}
+at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line
+    .quoted(self.name)
+    .int(self.len)
+    .int(5));
+
+/// Opens for reading only; answers the handle.
+struct FileOpen<'a>(&'a FileName);
+at_command!(
+    FileOpen<'_>,
+    QUICK,
+    "+QFOPEN",
+    |self, line| line.quoted(self.0).int(2),
+    Number,
+    |text| Fields::new(answer(text, "+QFOPEN:")?).int().map(Number)
+);
+
+/// Lists open files: `+QFOPEN: <name>,<handle>,<mode>` ([FILE] 2.6).
+struct OpenFiles;
+at_command!(OpenFiles, QUICK, "+QFOPEN?", |self, line| line);
+
+/// Reads from where the last read ended.
+struct FileRead {
+    handle: u32,
+    len: u32,
+}
+at_command!(FileRead, 5000, "+QFREAD", |self, line| line
+    .int(self.handle)
+    .int(self.len));
+
+/// Free bytes of the flash file system.
+struct FreeSpace;
+at_command!(
+    FreeSpace,
+    QUICK,
+    "+QFLDS",
+    |self, line| line.quoted("UFS"),
+    Number,
+    |text| { Fields::new(answer(text, "+QFLDS:")?).int().map(Number) }
+);
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::files::{MAX_TAG, parse};
+
+    #[test]
+    fn names_are_8_3_and_parse_back() {
+        for kind in Kind::ALL {
+            for tag in [0, 7, 42, MAX_TAG] {
+                for what in [FILE, MARKER] {
+                    let name = named(Tag(tag), kind, what).unwrap();
+                    assert_eq!(
+                        parse(name.as_bytes()),
+                        Some((Tag(tag), kind, what)),
+                        "{name}"
+                    );
+                }
+            }
+        }
+        assert_eq!(
+            name(Tag(MAX_TAG + 1), Kind::Ca),
+            Err(InvalidInput::OutOfRange { limit: MAX_TAG })
+        );
+    }
+
+    #[test]
+    fn each_file_has_a_number_of_its_own() {
+        let mut numbers = std::collections::BTreeSet::from([0]);
+        for tag in [0, 1, 9, 99, MAX_TAG - 1, MAX_TAG] {
+            for kind in Kind::ALL {
+                for what in [FILE, MARKER] {
+                    assert!(numbers.insert(number(Tag(tag), kind, what)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn upload_report_is_a_number_in_hex() {
+        assert_eq!(report(b"+QFUPL: 1267,f5f"), Some((1267, 0x0f5f)));
+        assert_eq!(report(b"+QFUPL: 300,B34A"), Some((300, 0xB34A)));
+        assert_eq!(report(b"+QFUPL: 300"), None);
+    }
+
+    #[test]
+    fn checksum_does_not_depend_on_chunks() {
+        let bytes = b"abcdefg";
+        let mut whole = Checksum::default();
+        whole.add(bytes);
+        for cut in 0..bytes.len() {
+            let mut parts = Checksum::default();
+            parts.add(&bytes[..cut]);
+            parts.add(&bytes[cut..]);
+            assert_eq!(parts.value(), whole.value());
+        }
+        assert_eq!(whole.value(), 0x6162 ^ 0x6364 ^ 0x6566 ^ 0x6700);
+    }
+}
