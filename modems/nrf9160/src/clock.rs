@@ -3,51 +3,28 @@
 
 use sectag::at::Fields;
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::{At, AtError};
+use sectag::modem::{HasClock, Then, World, ask};
+use sectag::{At, AtError, ConnectError};
 
-use crate::Nrf9160;
-use crate::commands::{Arg, Command, QUICK, ask};
+use crate::commands::{self, Arg, Command, GUEST_QUICK, QUICK, error, find};
+use crate::{Family, Nrf9160, Script, script};
 
-/// `None` when it was never set; `+CCLK` would show nonsense then.
-pub(crate) async fn read(at: At<'_>) -> Result<Option<DateTime>, AtError> {
-    let query = Command::<QUICK>::new("%CCLK?", &[]);
-    let shown = |fields: &mut Fields<'_>| fields.text().and_then(DateTime::parse_local);
-    match ask(at, &query, "%CCLK:", shown).await {
-        Err(AtError::Refused(_)) => Ok(None),
-        result => result,
-    }
+/// What a flow that looks at the clock keeps.
+pub(crate) struct Setting {
+    /// For a connect, which needs it to be at or behind this.
+    min: Option<DateTime>,
+    /// What it is set to.
+    to: DateTime,
 }
 
-pub(crate) async fn set(at: At<'_>, now: DateTime) -> Result<(), AtError> {
-    let text = now.to_cclk();
-    let args = [Arg::Quoted(core::str::from_utf8(&text).unwrap_or_default())];
-    at.send(&Command::<QUICK>::new("%CCLK", &args))
-        .await
-        .map(|_| ())
-}
+impl Setting {
+    pub(crate) const NEW: Self = Self {
+        min: None,
+        to: NEVER,
+    };
 
-pub(crate) async fn bring_up(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
-    require(modem, at, MIN_DATE).await.map(|_| ())
-}
-
-/// Reads the clock; sets one that is not set from what the network said at registration.
-pub(crate) async fn require(
-    modem: &Nrf9160,
-    at: At<'_>,
-    min: DateTime,
-) -> Result<DateTime, AtError> {
-    let now = read(at).await?.unwrap_or(NEVER);
-    if now.is_plausible(min) || !modem.config.set_clock {
-        return Ok(now);
-    }
-    match modem
-        .network_time
-        .get()
-        .filter(|time| time.is_plausible(min))
-    {
-        // Seconds old at most when it matters: it comes with each registration.
-        Some(time) => set(at, time).await.map(|()| time),
-        None => Ok(now),
+    pub(crate) fn text(&self) -> [u8; 20] {
+        self.to.to_cclk()
     }
 }
 
@@ -56,3 +33,95 @@ const NEVER: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
     Some(date) => date,
     None => panic!("2000-01-01 exists"),
 };
+
+impl<F: Family> Nrf9160<F> {
+    /// One that was never set is refused; `+CCLK` would show nonsense then.
+    pub(crate) const CLOCK: Script<F> = &[ask("AT%CCLK?").limit(QUICK).then(shown)];
+
+    pub(crate) const SET_CLOCK: Script<F> = &[ask("AT%CCLK={d}").limit(QUICK).then(set)];
+
+    /// Looks at the clock, and sets one that is not set from what the network said at registration: for a
+    /// connect that needs it to be at or behind `min`, or as the end of a bring-up.
+    pub(crate) fn look_at_clock(&mut self, min: Option<DateTime>) -> Then {
+        self.setting.min = min;
+        Then::To(script::CLOCK)
+    }
+
+    /// What a clock that shows `now` is to be set to, if at all. Seconds old at most when it matters: it
+    /// comes with each registration.
+    fn better_time(&self, now: DateTime, min: DateTime) -> Option<DateTime> {
+        if now.is_plausible(min) || !self.config.set_clock {
+            return None;
+        }
+        self.network_time.filter(|time| time.is_plausible(min))
+    }
+}
+
+fn parse(fields: &mut Fields<'_>) -> Option<DateTime> {
+    fields.text().and_then(DateTime::parse_local)
+}
+
+fn shown<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let now = answer.and_then(|text| find(text, "%CCLK:", parse));
+    let now = now.unwrap_or(NEVER);
+    match modem.better_time(now, modem.setting.min.unwrap_or(MIN_DATE)) {
+        Some(time) => {
+            modem.setting.to = time;
+            Then::To(script::SET_CLOCK)
+        }
+        None => go_on(modem, world, now),
+    }
+}
+
+fn set<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    match answer {
+        Some(_) => go_on(modem, world, modem.setting.to),
+        None => world.fail(error(world)),
+    }
+}
+
+fn go_on<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, now: DateTime) -> Then {
+    match modem.setting.min {
+        // The end of a bring-up.
+        None => Then::End,
+        Some(min) if now.is_plausible(min) => modem.list_credentials(world),
+        Some(_) => world.fail(ConnectError::ClockNotSet { now }),
+    }
+}
+
+/// Reads the clock for a guest; sets one that is not set.
+pub(crate) async fn require<F: Family>(
+    at: &At<'_, Nrf9160<F>>,
+    min: DateTime,
+) -> Result<DateTime, AtError> {
+    let now = Nrf9160::clock(at).await?.unwrap_or(NEVER);
+    match at.modem(|modem| modem.better_time(now, min)) {
+        Some(time) => Nrf9160::set_clock(at, time).await.map(|()| time),
+        None => Ok(now),
+    }
+}
+
+impl<F: Family> HasClock for Nrf9160<F> {
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
+        let query = Command::<GUEST_QUICK>::new("%CCLK?", &[]);
+        match commands::ask(at, &query, "%CCLK:", parse).await {
+            Err(AtError::Refused(_)) => Ok(None),
+            result => result,
+        }
+    }
+
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
+        let text = now.to_cclk();
+        let args = [Arg::Quoted(core::str::from_utf8(&text).unwrap_or_default())];
+        let command = Command::<GUEST_QUICK>::new("%CCLK", &args);
+        at.send(&command).await.map(|_| ())
+    }
+}

@@ -1,19 +1,117 @@
-//! The AT commands: one type, since most differ in name and arguments only; what its answer means is
-//! where it is asked.
+//! The text of commands, and how answers are read: for the scripts, and for guests.
 
-use sectag::at::{AtatCmd, CommandLine, Done, Fields, answer};
+use sectag::at::{AtatCmd, CommandLine, Done, Fields};
+use sectag::modem::{Out, World};
 use sectag::{At, AtError};
 
+use crate::{Family, Nrf9160};
+
+// How long an answer may take, in tenths of a second.
 /// Most commands are answered at once; the modem core may be busy.
-pub(crate) const QUICK: u32 = 5_000;
+pub(crate) const QUICK: u16 = 50;
+/// `+CFUN`, which may detach from the network, and a close.
+pub(crate) const SLOW: u16 = 600;
+/// DNS, TCP and TLS before the answer (sheet 4.3).
+pub(crate) const CONNECT: u16 = 1200;
+/// A send waits up to 30 s for the peer (sheet 4.4).
+pub(crate) const SEND: u16 = 400;
+
+// The same of guests' commands, in milliseconds.
+pub(crate) const GUEST_QUICK: u32 = QUICK as u32 * 100;
+pub(crate) const GUEST_SLOW: u32 = SLOW as u32 * 100;
 /// Writing to the modem's flash takes up to 1.6 s in logs (sheet 11).
 pub(crate) const STORE: u32 = 15_000;
-/// `+CFUN`, which may detach from the network, and a close.
-pub(crate) const SLOW: u32 = 60_000;
-/// DNS, TCP and TLS before the answer (sheet 4.3).
-pub(crate) const CONNECT: u32 = 120_000;
-/// A send waits up to 30 s for the peer (sheet 4.4).
-pub(crate) const SEND: u32 = 40_000;
+
+/// Writes an argument of a step's text.
+pub(crate) fn argument<F: Family>(
+    modem: &Nrf9160<F>,
+    name: u8,
+    world: &World<'_>,
+    out: &mut Out<'_>,
+) {
+    let handle = u32::from(modem.moving.handle);
+    match name {
+        b'h' => out.int(handle),
+        // Where every command carries it.
+        b'o' if modem.has_handles() => numbers(out, &[handle], b","),
+        // As a string, and without flags.
+        b'x' if modem.has_handles() => numbers(out, &[handle, 0, 0], b","),
+        // As they are, without waiting, and no more than there is room for.
+        b'r' if modem.has_handles() => {
+            numbers(
+                out,
+                &[handle, 0, crate::sockets::DONT_WAIT, 1, world.len.into()],
+                b"",
+            );
+        }
+        b'r' => numbers(out, &[1, crate::sockets::DONT_WAIT], b""),
+        b'l' => out.int(world.len.into()),
+        b'n' => out.int(modem.opening.number),
+        b'd' => out.quoted(&modem.setting.text()),
+        b'a' => {
+            if let Some(apn) = &modem.config.apn {
+                out.quoted(apn.as_str().as_bytes());
+            }
+        }
+        b'q' => {
+            if let Some(pin) = &modem.config.pin {
+                out.quoted(pin.expose().as_str().as_bytes());
+            }
+        }
+        b's' => server(world, out),
+        _ => {
+            let Some(open) = &world.open else { return };
+            match name {
+                b't' => out.int(open.config.tag().0),
+                b'p' => out.int(open.port.into()),
+                b'c' => out.int(open.config.resumes_sessions().into()),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn numbers(out: &mut Out<'_>, numbers: &[u32], end: &[u8]) {
+    for (index, number) in numbers.iter().enumerate() {
+        if index > 0 {
+            out.byte(b',');
+        }
+        out.int(*number);
+    }
+    out.bytes(end);
+}
+
+/// The server's name, in quotes.
+fn server(world: &World<'_>, out: &mut Out<'_>) {
+    out.byte(b'"');
+    let mut piece = [0; 32];
+    let mut offset = 0;
+    loop {
+        let count = world.name(offset, &mut piece);
+        if count == 0 {
+            break;
+        }
+        out.bytes(&piece[..count]);
+        offset += count;
+    }
+    out.byte(b'"');
+}
+
+/// The fields of the first line behind `prefix` that `read` can read.
+pub(crate) fn find<T>(
+    text: &[u8],
+    prefix: &str,
+    mut read: impl FnMut(&mut Fields<'_>) -> Option<T>,
+) -> Option<T> {
+    text.split(|&byte| byte == b'\n')
+        .filter_map(|line| line.strip_prefix(prefix.as_bytes()))
+        .find_map(|line| read(&mut Fields::new(line.trim_ascii())))
+}
+
+/// Why a step did not succeed, for a judge that was given no answer.
+pub(crate) fn error(world: &World<'_>) -> AtError {
+    world.ended.unwrap_or(AtError::Refused(world.code))
+}
 
 #[derive(Clone, Copy)]
 pub(crate) enum Arg<'a> {
@@ -23,8 +121,8 @@ pub(crate) enum Arg<'a> {
     Quoted(&'a str),
 }
 
-/// `AT`, the name, and the arguments if there are any. `MS` is its deadline.
-pub(crate) struct Command<'a, const MS: u32 = QUICK> {
+/// A guest's command: `AT`, the name, and the arguments if there are any. `MS` is its deadline.
+pub(crate) struct Command<'a, const MS: u32 = GUEST_QUICK> {
     pub(crate) name: &'static str,
     pub(crate) args: &'a [Arg<'a>],
     /// The last argument is streamed.
@@ -78,28 +176,17 @@ impl<const MS: u32> AtatCmd for Command<'_, MS> {
     }
 }
 
-/// Whether it was answered with `OK`; a refusal is an answer as well.
-pub(crate) async fn accepted(at: At<'_>, name: &'static str) -> Result<bool, AtError> {
-    match at.send(&Command::<QUICK>::new(name, &[])).await {
-        Ok(Done) => Ok(true),
-        Err(AtError::Refused(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// The fields of the first line behind `prefix` that `read` can read.
-pub(crate) async fn ask<T, const MS: u32>(
-    at: At<'_>,
+/// A guest's question: the fields of the first line behind `prefix` that `read` can read.
+pub(crate) async fn ask<F: Family, T, const MS: u32>(
+    at: &At<'_, Nrf9160<F>>,
     command: &Command<'_, MS>,
     prefix: &str,
     read: impl Fn(&mut Fields<'_>) -> Option<T>,
 ) -> Result<Option<T>, AtError> {
     let mut found = None;
     at.lines(command, &mut |line| {
-        if found.is_none()
-            && let Some(text) = answer(line, prefix)
-        {
-            found = read(&mut Fields::new(text));
+        if found.is_none() {
+            found = find(line, prefix, &read);
         }
     })
     .await?;

@@ -5,7 +5,8 @@ use sectag::at::Fields;
 use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 
-use crate::Restart;
+use crate::forms::Ways;
+use crate::{Family, Restart};
 
 /// Where a native TLS build keeps its credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +23,13 @@ pub(crate) enum Store {
 pub(crate) struct Release {
     from: (u16, u16),
     /// Most bytes that one `#XRECV` brings over IPv4.
-    pub(crate) unit: usize,
+    pub(crate) unit: u16,
     /// SO_ERROR can be read.
     pub(crate) errno: bool,
     /// The mode switch behind `OK` may be late (PR 7951).
     pub(crate) late_data_mode: bool,
+    /// A send that fails ends data mode (sheet 3).
+    leaves_data_mode: bool,
     /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
     pub(crate) deaf: bool,
     /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
@@ -43,6 +46,7 @@ static RELEASES: [Release; 7] = {
         unit: 1240,
         errno: true,
         late_data_mode: true,
+        leaves_data_mode: true,
         deaf: true,
         tells_suite: false,
         native: Store::Mapped,
@@ -50,6 +54,7 @@ static RELEASES: [Release; 7] = {
     };
     const LATER: Release = Release {
         late_data_mode: false,
+        leaves_data_mode: false,
         deaf: false,
         tells_suite: true,
         unit: 2048,
@@ -95,6 +100,7 @@ const SERIAL_MODEM: Release = Release {
     unit: 1,
     errno: false,
     late_data_mode: false,
+    leaves_data_mode: false,
     deaf: false,
     tells_suite: true,
     native: Store::Modem,
@@ -105,6 +111,7 @@ const SERIAL_MODEM: Release = Release {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Firmware {
     row: u8,
+    handles: bool,
     native: bool,
 }
 
@@ -112,11 +119,13 @@ impl Firmware {
     /// The newest SLM, until it is known.
     pub(crate) const UNKNOWN: Self = Self {
         row: 5,
+        handles: false,
         native: false,
     };
     /// Serial Modem: a handle in every command.
     pub(crate) const SERIAL_MODEM: Self = Self {
         row: 6,
+        handles: true,
         native: false,
     };
 
@@ -132,6 +141,7 @@ impl Firmware {
             .rposition(|release| release.from <= version);
         Self {
             row: row.unwrap_or(0) as u8,
+            handles: false,
             native: false,
         }
     }
@@ -139,8 +149,26 @@ impl Firmware {
     /// The same, built with native TLS.
     pub(crate) fn with_native(self, native: bool) -> Self {
         Self {
-            native: native && !self.has_handles(),
+            native: native && !self.handles,
             ..self
+        }
+    }
+
+    /// The same, as far as `F` leaves it open: what the code is built for need not be found out.
+    pub(crate) const fn of<F: Family>(self) -> Self {
+        Self {
+            row: match F::HANDLES {
+                Some(true) => Self::SERIAL_MODEM.row,
+                _ => self.row,
+            },
+            handles: match F::HANDLES {
+                Some(handles) => handles,
+                None => self.handles,
+            },
+            native: match F::NATIVE {
+                Some(native) => native,
+                None => self.native,
+            },
         }
     }
 
@@ -149,7 +177,18 @@ impl Firmware {
     }
 
     pub(crate) const fn has_handles(self) -> bool {
-        self.row == Self::SERIAL_MODEM.row
+        self.handles
+    }
+
+    /// What it makes of payload.
+    pub(crate) fn ways(self) -> Ways {
+        if self.handles {
+            Ways::Counts
+        } else if self.release().leaves_data_mode {
+            Ways::Leaves
+        } else {
+            Ways::Keeps
+        }
     }
 
     /// Whether TLS is the firmware's own and not the modem's.
@@ -204,7 +243,8 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
         }
         // `<n>` or `<handle>,<mode>,<n>`.
         b"#XRECV" => match fields.last().and_then(|count| Fields::new(count).int()) {
-            Some(count) => Line::Payload(count as usize),
+            // More than anybody asks for is refused in any case.
+            Some(count) => Line::Payload(count.try_into().unwrap_or(u16::MAX)),
             None => Line::Info,
         },
         b"#XDATAMODE" => match text.trim_ascii() {
@@ -296,6 +336,14 @@ mod tests {
             (1240, 1240, 2048, 2048)
         );
         assert!(Firmware::slm("2.0.2").release().late_data_mode);
+        let ways = |version| Firmware::slm(version).ways();
+        for version in ["2.0.0", "2.1.4", "2.2.0", "2.3.0", "2.4.2"] {
+            assert_eq!(ways(version), Ways::Leaves, "{version}");
+        }
+        for version in ["2.5.0", "2.6.0", "2.7.0", "3.1.0"] {
+            assert_eq!(ways(version), Ways::Keeps, "{version}");
+        }
+        assert_eq!(Firmware::SERIAL_MODEM.ways(), Ways::Counts);
         let native = |version| Firmware::slm(version).with_native(true);
         assert_eq!(native("2.5.0").store(), Store::Mapped);
         assert_eq!(

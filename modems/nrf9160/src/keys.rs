@@ -11,7 +11,7 @@ use sectag::{At, AtError, BringUpError, Code, Control, CredentialError, Digest, 
 use crate::base64url::Base64Url;
 use crate::commands::{Arg, Command, STORE};
 use crate::credentials::{check_tag, delete_in_modem, leave_network};
-use crate::{Nrf9160, clock};
+use crate::{Family, Nrf9160, clock};
 
 /// Room for any request or public key of this modem, with its attestation: a buffer for
 /// [`DeviceKeys::generate_key`]. With a long subject name add its length.
@@ -329,7 +329,7 @@ pub trait DeviceKeys {
     ) -> Result<&'b str, KeyError>;
 }
 
-impl DeviceKeys for Control<'_, Nrf9160> {
+impl<F: Family> DeviceKeys for Control<'_, Nrf9160<F>> {
     async fn generate_key<'b>(
         &self,
         tag: Tag,
@@ -337,7 +337,7 @@ impl DeviceKeys for Control<'_, Nrf9160> {
         out: &'b mut [u8],
     ) -> Result<GeneratedKey<'b>, KeyError> {
         let (at, _turn) = self.credentials_turn().await.map_err(KeyError::BringUp)?;
-        generate(self.modem(), at, tag, request, out).await
+        generate(&at, tag, request, out).await
     }
 
     async fn sign_token<'b>(
@@ -346,24 +346,24 @@ impl DeviceKeys for Control<'_, Nrf9160> {
         out: &'b mut [u8],
     ) -> Result<&'b str, KeyError> {
         self.wait_up().await.map_err(KeyError::BringUp)?;
-        sign(self.modem(), self.at().await?, request, out).await
+        sign(&self.at().await?, request, out).await
     }
 }
 
-async fn generate<'b>(
-    modem: &Nrf9160,
-    at: At<'_>,
+async fn generate<'b, F: Family>(
+    at: &At<'_, Nrf9160<F>>,
     tag: Tag,
     request: &KeyRequest<'_>,
     out: &'b mut [u8],
 ) -> Result<GeneratedKey<'b>, KeyError> {
     let for_tls = request.usage == KeyUse::Client && !request.not_for_tls;
-    if for_tls && modem.firmware.get().is_native() {
+    let firmware = at.modem(|modem| modem.firmware());
+    if for_tls && firmware.is_native() {
         return Err(KeyError::Invisible);
     }
-    check_tag(modem, tag).map_err(KeyError::InvalidInput)?;
+    check_tag(firmware.store(), tag).map_err(KeyError::InvalidInput)?;
     let _together = at.together().await;
-    leave_network(modem, at).await?;
+    leave_network(at).await?;
     let subject = request.subject.map(|name| Arg::Quoted(name.as_str()));
     let args = [
         Arg::Int(tag.0),
@@ -407,14 +407,13 @@ async fn generate<'b>(
     })
 }
 
-async fn sign<'b>(
-    modem: &Nrf9160,
-    at: At<'_>,
+async fn sign<'b, F: Family>(
+    at: &At<'_, Nrf9160<F>>,
     request: &TokenRequest<'_>,
     out: &'b mut [u8],
 ) -> Result<&'b str, KeyError> {
     if request.lifetime > 0 {
-        let now = clock::require(modem, at, MIN_DATE).await?;
+        let now = clock::require(at, MIN_DATE).await?;
         if !now.is_plausible(MIN_DATE) {
             return Err(KeyError::ClockNotSet { now });
         }
@@ -432,7 +431,8 @@ async fn sign<'b>(
         count = 4;
     }
     if let Some((tag, usage)) = request.key {
-        check_tag(modem, tag).map_err(KeyError::InvalidInput)?;
+        let store = at.modem(|modem| modem.firmware().store());
+        check_tag(store, tag).map_err(KeyError::InvalidInput)?;
         args[4] = Arg::Int(tag.0);
         args[5] = Arg::Int(usage.number());
         count = 6;
@@ -459,8 +459,8 @@ async fn sign<'b>(
 }
 
 /// Hands what stands between the quotes of the answer to `each`, byte by byte; the line may be long.
-async fn quoted(
-    at: At<'_>,
+async fn quoted<F: Family>(
+    at: &At<'_, Nrf9160<F>>,
     command: &impl AtatCmd,
     each: &mut dyn FnMut(u8),
 ) -> Result<(), AtError> {

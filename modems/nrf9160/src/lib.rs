@@ -18,6 +18,9 @@
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.
 //!
+//! Firmware that is only ever used with one of the [families](Family) can say so in the backend's type, and
+//! then does not link the code for the others: [`Nrf9160::of_family`].
+//!
 //! Keys can be made in the modem and tokens be signed there: [`DeviceKeys`]. Pins: the power key of
 //! [`Pins`](sectag::Pins) is the modem's wake pin (active low, so [`active_low`](sectag::Pins::active_low)
 //! when it is wired directly), which ends `Control::sleep` (SLM's `#XSLEEP=2`) and `Control::power_off`. On a
@@ -42,40 +45,130 @@ mod commands;
 mod config;
 mod credentials;
 mod dialect;
+mod families;
+mod forms;
 mod keys;
+mod network;
+mod open;
+mod power;
 mod raw;
 mod sockets;
 mod status;
 
 pub use config::Config;
+pub use families::{AnyFirmware, Family, SerialModem, SlmModemTls, SlmNativeTls};
 pub use keys::{
     DeviceKeys, GeneratedKey, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
 };
 
-use core::cell::Cell;
-use core::convert::Infallible;
+use core::marker::PhantomData;
 
 use embassy_time::Duration;
 use sectag::clock::DateTime;
-use sectag::inspect::Container;
 use sectag::modem::{
-    Abort, Limits, Line, Modem, Open, Phase, Polling, Received, Sent, Sync, Terminator, Transfer,
-    Urc,
+    Abort, Limits, Line, Modem, Out, Step, Sync, Terminator, Urc, Waits, World,
 };
-use sectag::{
-    Accepts, At, AtError, BringUpError, Capabilities, Code, Comparison, ConnectError,
-    CredentialError, Edrx, Elsewhere, Flush, Forbidden, Kind, Power, PowerSaving, Proof, SimCard,
-    Source, Status, Stored, SuiteSet, Support, Tag, Technology, TlsConfig, Verification,
-};
+use sectag::{Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig};
 
 use dialect::{Firmware, Store};
 
-/// The engine's ids; each stands for a handle of the modem's.
-const IDS: usize = 8;
-/// Silence after which data mode sends what it has: 32 ms at 115200, up to 276 with a slow line or a
-/// large buffer, until the modem has told (sheet 3).
-const SILENCE: Duration = Duration::from_millis(276);
-const FIRST_POLL: Duration = Duration::from_millis(20);
+/// A table of steps.
+pub(crate) type Script<F> = &'static [Step<Nrf9160<F>>];
+
+/// All scripts, with their numbers in the order in which they stand here; and for which firmware each is.
+macro_rules! scripts {
+    ($($family:ident $name:ident,)*) => {
+        /// The numbers of the scripts.
+        pub(crate) mod script {
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Number { $($name,)* }
+
+            $(pub(crate) const $name: u8 = Number::$name as u8;)*
+        }
+
+        impl<F: Family> Nrf9160<F> {
+            const SCRIPTS: &'static [Script<F>] = &[
+                $(if families::$family::<F>() { Self::$name } else { &[] },)*
+            ];
+        }
+    };
+}
+
+scripts! {
+    any BRING_UP,
+    any OPEN,
+    any SEND,
+    any FETCH,
+    any LOOK,
+    any CLOSE,
+    any LIVENESS,
+    any TIDY,
+    any POWER_OFF,
+    any SLEEP,
+    any MEANS,
+    any ATTENTION,
+    any SETTINGS,
+    any ENDS_IN_CR,
+    any ENDS_IN_CR_LF,
+    slm IDENTIFY,
+    sm IDENTIFY_SERIAL_MODEM,
+    any BUILD,
+    sm BEGIN_NOTICES,
+    slm END_NOTICES,
+    any NETWORK,
+    any APN,
+    any SET_APN,
+    any ONLINE,
+    any SIM,
+    any ENTER_PIN,
+    any REGISTRATION,
+    any LOSS,
+    any CLOCK,
+    any SET_CLOCK,
+    any CREDENTIALS,
+    native SETTINGS_STORE,
+    any ELSEWHERE,
+    any PRESENT,
+    slm MODEL,
+    any CREATE,
+    any CONNECT,
+    any SUITE,
+    slm SELECT,
+    any SEND_AS,
+    any SEND_TEXT,
+    sm SEND_HEX,
+    sm SEND_COUNTED,
+    slm SEND_DATA,
+    slm POLL,
+    any READ,
+    any RECEIVE,
+    slm WHY_BROKEN,
+    slm LOOK_BY_POLL,
+    sm LOOK_BY_NOTICE,
+    sm LIST_HANDLES,
+    slm LIST_CURRENT,
+    sm CLOSE_HANDLE,
+    slm CLOSE_CURRENT,
+    any TIDIED,
+    sm SHUT_DOWN,
+    slm SYSTEM_OFF,
+}
+
+const _: () = {
+    use sectag::modem;
+    assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
+    assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
+    assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
+    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
+    assert!(script::MEANS == modem::OWN);
+};
+
+/// Silence in milliseconds after which data mode sends what it has: 32 ms at 115200, up to 276 with a slow
+/// line or a large buffer, until the modem has told (sheet 3).
+pub(crate) const SILENCE: u16 = 276;
+/// The first look for data after traffic, in milliseconds.
+pub(crate) const FIRST_POLL: u16 = 20;
 
 /// What restarted, by the modem's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,138 +184,192 @@ pub enum Restart {
 }
 
 /// The backend. Give it to [`sectag::State::new`].
-pub struct Nrf9160 {
-    config: Config,
-    firmware: Cell<Firmware>,
+pub struct Nrf9160<F = AnyFirmware> {
+    firmware: Firmware,
     /// What ends a line, once it is known.
-    terminator: Cell<Option<Terminator>>,
+    terminator: Option<Terminator>,
     /// The place among the modem's speeds of the UART's, where that can be changed.
-    speed: Cell<u8>,
-    /// Inactivity limit of data mode.
-    silence: Cell<Duration>,
-    /// The modem's handle of each id.
-    handles: Cell<[Option<u8>; IDS]>,
-    /// What `#XAPOLL` has told of each id (SM).
-    told: Cell<[u8; IDS]>,
+    speed: u8,
     /// The current socket (SLM), where that is known.
-    current: Cell<Option<u8>>,
+    current: Option<u8>,
     /// A socket may be open whose handle nobody knows.
-    lost: Cell<bool>,
+    lost: bool,
     /// The modem was taken off the network, to change credentials.
-    offline: Cell<bool>,
+    offline: bool,
     /// `#XSLEEP=2` was sent: the next `Ready` may be of its end (sheet 1.5).
-    idle: Cell<bool>,
+    idle: bool,
     /// The board can wake or reset it.
-    wired: Cell<bool>,
-    /// What was last said of a restart.
-    restart: Cell<Option<Restart>>,
-    /// What `%XTIME` said last.
-    network_time: Cell<Option<DateTime>>,
+    wired: bool,
     /// The SIM refused the configured PIN.
-    pin_refused: Cell<bool>,
+    pin_refused: bool,
+    /// Inactivity limit of data mode.
+    silence: u16,
+    /// What `#XAPOLL` has told of each handle (SM).
+    told: sockets::Told,
+    /// What was last said of a restart.
+    restart: Option<Restart>,
+    /// What `%XTIME` said last.
+    network_time: Option<DateTime>,
+    // What belongs to one flow; none of them is ever parked.
+    waking: bring_up::Waking,
+    joining: network::Joining,
+    setting: clock::Setting,
+    opening: open::Opening,
+    moving: sockets::Moving,
+    closing: sockets::Closing,
+    config: Config,
+    family: PhantomData<F>,
 }
 
 impl Nrf9160 {
-    /// A backend with this configuration.
+    /// A backend with this configuration, for any firmware.
     pub const fn new(config: Config) -> Self {
+        Self::of_family(config)
+    }
+}
+
+impl<F: Family> Nrf9160<F> {
+    /// A backend with this configuration, for one family of firmwares:
+    /// `Nrf9160::<SerialModem>::of_family(config)`.
+    pub const fn of_family(config: Config) -> Self {
         Self {
+            firmware: Firmware::UNKNOWN,
+            terminator: None,
+            speed: 0,
+            current: None,
+            lost: false,
+            offline: false,
+            idle: false,
+            wired: false,
+            pin_refused: false,
+            silence: SILENCE,
+            told: sockets::Told::NOTHING,
+            restart: None,
+            network_time: None,
+            waking: bring_up::Waking::NEW,
+            joining: network::Joining::NEW,
+            setting: clock::Setting::NEW,
+            opening: open::Opening::NEW,
+            moving: sockets::Moving::NEW,
+            closing: sockets::Closing::NEW,
             config,
-            firmware: Cell::new(Firmware::UNKNOWN),
-            terminator: Cell::new(None),
-            speed: Cell::new(0),
-            silence: Cell::new(SILENCE),
-            handles: Cell::new([None; IDS]),
-            told: Cell::new([0; IDS]),
-            current: Cell::new(None),
-            lost: Cell::new(false),
-            offline: Cell::new(false),
-            idle: Cell::new(false),
-            wired: Cell::new(false),
-            restart: Cell::new(None),
-            network_time: Cell::new(None),
-            pin_refused: Cell::new(false),
+            family: PhantomData,
         }
     }
 
     /// Whether the modem is off the network at the moment, because credentials are being changed. It comes
     /// back by itself when they are; a connect waits for that.
     pub fn is_offline(&self) -> bool {
-        self.offline.get()
+        self.offline
     }
 
     /// What the modem last said when it restarted; `None` when it never did, or did so without a word.
     pub fn last_restart(&self) -> Option<Restart> {
-        self.restart.get()
+        self.restart
     }
 
-    /// A new life of the modem.
-    fn forget(&self) {
-        self.handles.set([None; IDS]);
-        self.told.set([0; IDS]);
-        self.current.set(None);
-        self.lost.set(false);
+    /// Which firmware it is, as far as it is known.
+    fn firmware(&self) -> Firmware {
+        self.firmware.of::<F>()
     }
 
-    fn handle(&self, id: u8) -> Option<u8> {
-        self.handles.get().get(usize::from(id)).copied().flatten()
-    }
-
-    fn set_handle(&self, id: u8, handle: Option<u8>) {
-        let (mut handles, mut told) = (self.handles.get(), self.told.get());
-        if let (Some(place), Some(bits)) = (
-            handles.get_mut(usize::from(id)),
-            told.get_mut(usize::from(id)),
-        ) {
-            *place = handle;
-            *bits = 0;
-        }
-        self.handles.set(handles);
-        self.told.set(told);
-    }
-
-    /// The modem has given this handle to `id`: whoever had it before is closed, though nothing was heard
-    /// of it, and must not close it again.
-    fn take_handle(&self, id: u8, handle: u8) {
-        for other in 0..IDS as u8 {
-            if self.handle(other) == Some(handle) {
-                self.set_handle(other, None);
-            }
-        }
-        self.set_handle(id, Some(handle));
-    }
-
-    fn knows(&self, handle: u8) -> bool {
-        self.handles.get().contains(&Some(handle))
-    }
-
-    fn told(&self, id: u8) -> u8 {
-        self.told.get().get(usize::from(id)).copied().unwrap_or(0)
-    }
-
-    /// A notice of `#XAPOLL`.
-    fn event(&self, handle: u8, bits: u8) -> Urc {
-        let position = self
-            .handles
-            .get()
-            .iter()
-            .position(|known| *known == Some(handle));
-        let Some(index) = position else {
-            return Urc::Other;
-        };
-        let mut told = self.told.get();
-        told[index] |= bits;
-        self.told.set(told);
-        // A close is found by reading up to it.
-        Urc::Readable { id: index as u8 }
+    /// Every command carries a handle (SM).
+    fn has_handles(&self) -> bool {
+        self.firmware().has_handles()
     }
 
     /// What this firmware needs to lose no byte is there.
     fn hears_all(&self) -> bool {
-        self.config.flow_control || !self.firmware.get().release().deaf
+        self.config.flow_control || !self.firmware().release().deaf
+    }
+}
+
+impl<F: Family> Modem for Nrf9160<F> {
+    const NAME: &'static str = "nrf9160";
+    const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
+    const LIMITS: Limits = Limits {
+        // The modem chooses.
+        ids: 0,
+        max_receive: 2048,
+        // A string of 2.3 and later (sheet 0.1), and far from the end of data mode's ring (sheet 3).
+        max_send: 1024,
+        sockets: 3,
+    };
+    const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    const SECRET: &'static [&'static str] =
+        &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
+    // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
+    const ECHOES: bool = false;
+    // Bring-up sets it; one that says 0 has restarted meanwhile.
+    const SYNC: Sync = Sync {
+        command: "AT+CMEE?",
+        answer: "+CMEE: 1",
+    };
+    const WAKE_BY_KEY: bool = true;
+
+    fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
+        if let Some((handle, bits)) = dialect::events(line) {
+            // A close is found by reading up to it.
+            return Line::Urc(if self.told.add(handle, bits) {
+                Urc::Readable { id: handle }
+            } else {
+                Urc::Other
+            });
+        }
+        if let Some(time) = dialect::network_time(line) {
+            self.network_time = Some(time);
+        }
+        let kind = dialect::line(line, asked);
+        if kind != Line::Urc(Urc::Restarted) {
+            return kind;
+        }
+        match dialect::restart(line) {
+            // The query that follows tells waking from a restart.
+            Some(Restart::Application) if self.idle => Line::Urc(Urc::Booted),
+            restart => {
+                self.restart = restart.or(self.restart);
+                kind
+            }
+        }
     }
 
-    fn capabilities_now(&self) -> Capabilities {
-        let firmware = self.firmware.get();
+    fn script(number: u8) -> Script<F> {
+        Self::SCRIPTS
+            .get(usize::from(number))
+            .copied()
+            .unwrap_or(&[])
+    }
+
+    fn argument(&self, name: u8, world: &World<'_>, out: &mut Out<'_>) {
+        commands::argument(self, name, world, out);
+    }
+
+    fn abort(waits: Waits) -> Abort {
+        match waits {
+            Waits::Line => Abort::Synchronise,
+            Waits::Counted => Abort::Filler,
+            Waits::Data => Abort::Escape,
+            Waits::Quoted => Abort::Quote,
+            // The `OK` that begins data mode may come late, and then commands would go to the peer.
+            Waits::Prompt => Abort::Escape,
+        }
+    }
+
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        open::admit(self, config)
+    }
+
+    fn opened(&mut self, world: &mut World<'_>, _: Result<(), ConnectError>) {
+        // There may be a socket of which nobody knows.
+        world.tidy |= self.lost;
+    }
+
+    fn woken(&mut self) {
+        self.idle = false;
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let firmware = self.firmware();
         let modem_tls = firmware.store() == Store::Modem;
         let mut capabilities = Capabilities::UNKNOWN;
         let verification = &mut capabilities.verification;
@@ -247,239 +394,8 @@ impl Nrf9160 {
             Store::Settings => 2,
         };
         capabilities.flush = Flush::ModemAccepted;
-        capabilities.connect_blocks_ms = commands::CONNECT;
+        capabilities.connect_blocks_ms = u32::from(commands::CONNECT) * 100;
         capabilities.close_blocks_ms = 10_000;
         capabilities
-    }
-}
-
-impl Modem for Nrf9160 {
-    const ACCEPTS: Accepts = Accepts {
-        container: Some(Container::Pem),
-        // How many is UNCONFIRMED, so any.
-        roots: u16::MAX,
-        chain: u16::MAX,
-    };
-    const PROOF: Proof = Proof::Digest;
-    const NAME: &'static str = "nrf9160";
-    const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
-    const LIMITS: Limits = Limits {
-        ids: IDS as u8,
-        max_receive: 2048,
-        // A string of 2.3 and later (sheet 0.1), and far from the end of data mode's ring (sheet 3).
-        max_send: 1024,
-        sockets: 3,
-    };
-    const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
-    const SECRET: &'static [&'static str] =
-        &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
-    // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
-    const ECHOES: bool = false;
-    // Bring-up sets it; one that says 0 has restarted meanwhile.
-    const SYNC: Sync = Sync {
-        command: "AT+CMEE?\r",
-        answer: "+CMEE: 1",
-    };
-
-    fn line(&self, line: &[u8], asked: &[u8]) -> Line {
-        if let Some((handle, bits)) = dialect::events(line) {
-            return Line::Urc(self.event(handle, bits));
-        }
-        if let Some(time) = dialect::network_time(line) {
-            self.network_time.set(Some(time));
-        }
-        let kind = dialect::line(line, asked);
-        if kind != Line::Urc(Urc::Restarted) {
-            return kind;
-        }
-        match dialect::restart(line) {
-            // The query that follows tells waking from a restart.
-            Some(Restart::Application) if self.idle.get() => Line::Urc(Urc::Booted),
-            restart => {
-                self.restart.set(restart.or(self.restart.get()));
-                kind
-            }
-        }
-    }
-
-    const WAKE_BY_KEY: bool = true;
-
-    async fn sleep(&self, at: At<'_>) -> Result<(), AtError> {
-        bring_up::idle(self, at).await
-    }
-
-    fn woken(&self) {
-        self.idle.set(false);
-    }
-
-    fn fetch_unit(&self) -> usize {
-        self.firmware.get().release().unit
-    }
-
-    fn polling(&self) -> Option<Polling> {
-        let polling = Polling {
-            first: FIRST_POLL,
-            longest: self.config.poll,
-        };
-        Some(polling).filter(|_| !self.firmware.get().has_handles())
-    }
-
-    fn abort(&self, phase: Phase) -> Abort {
-        match phase {
-            Phase::Line => Abort::Synchronise,
-            Phase::Counted { .. } => Abort::Filler,
-            Phase::Data => Abort::Escape,
-            Phase::Quoted => Abort::Quote,
-            // The `OK` that begins data mode may come late, and then commands would go to the peer.
-            Phase::Prompt | Phase::Frame { .. } => Abort::Escape,
-        }
-    }
-
-    async fn bring_up(&self, at: &mut At<'_>, power: &mut dyn Power) -> Result<(), BringUpError> {
-        bring_up::run(self, at, power).await
-    }
-
-    async fn tidy(&self, at: At<'_>) -> Result<(), AtError> {
-        credentials::tidy(self, at).await
-    }
-
-    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
-        sockets::admit(self, config)
-    }
-
-    async fn open(&self, at: At<'_>, open: Open<'_>) -> Result<Verification, ConnectError> {
-        sockets::open(self, at, open).await
-    }
-
-    async fn send(&self, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
-        sockets::send(self, at, transfer).await
-    }
-
-    async fn receive(&self, at: At<'_>, transfer: Transfer) -> Result<Received, AtError> {
-        sockets::receive(self, at, transfer).await
-    }
-
-    async fn is_open(&self, at: At<'_>, id: u8) -> Result<bool, AtError> {
-        sockets::is_open(self, at, id).await
-    }
-
-    async fn close(&self, at: At<'_>, id: u8) -> Result<(), AtError> {
-        sockets::close(self, at, id).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities_now()
-    }
-
-    /// The firmware's own commands say `ERROR` and no more (sheet 1.3).
-    async fn explain(&self, _at: At<'_>, _command: &str, code: Code) -> Code {
-        code
-    }
-
-    /// System OFF, out of which only a pin leads back.
-    async fn power_off(&self, at: At<'_>) -> Result<(), AtError> {
-        bring_up::system_off(self, at).await
-    }
-
-    async fn set_power_saving(
-        &self,
-        _at: At<'_>,
-        _wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError> {
-        Err(AtError::Unsupported)
-    }
-
-    async fn power_saving(&self, _at: At<'_>) -> Result<Option<PowerSaving>, AtError> {
-        Err(AtError::Unsupported)
-    }
-
-    async fn set_edrx(
-        &self,
-        _at: At<'_>,
-        _technology: Technology,
-        _wanted: Option<Edrx>,
-    ) -> Result<(), AtError> {
-        Err(AtError::Unsupported)
-    }
-
-    async fn edrx(&self, _at: At<'_>) -> Result<Option<Edrx>, AtError> {
-        Err(AtError::Unsupported)
-    }
-
-    async fn status(&self, at: At<'_>, status: &mut Status) {
-        status::read(at, status).await;
-    }
-
-    async fn sim(&self, at: At<'_>) -> Result<SimCard, AtError> {
-        status::sim(at).await
-    }
-
-    async fn clock(&self, at: At<'_>) -> Result<Option<DateTime>, AtError> {
-        clock::read(at).await
-    }
-
-    async fn set_clock(&self, at: At<'_>, now: DateTime) -> Result<(), AtError> {
-        clock::set(at, now).await
-    }
-
-    async fn store<S: Source>(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-        content: &mut S,
-    ) -> Result<(), CredentialError<S::Error>> {
-        credentials::store(self, at, tag, kind, content).await
-    }
-
-    async fn compare<S: Source>(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-        content: &mut S,
-    ) -> Result<Comparison, CredentialError<S::Error>> {
-        credentials::compare(self, at, tag, kind, content).await
-    }
-
-    /// Not done: a digest tells all that is asked of it, see [`compare`](Self::compare).
-    async fn read_back(
-        &self,
-        _at: At<'_>,
-        _tag: Tag,
-        _kind: Kind,
-        _sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<bool, CredentialError<Infallible>> {
-        Err(CredentialError::Unreadable)
-    }
-
-    async fn list(
-        &self,
-        at: At<'_>,
-        found: &mut dyn FnMut(Stored),
-    ) -> Result<(), CredentialError<Infallible>> {
-        credentials::list(self, at, found).await
-    }
-
-    async fn list_tag(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        found: &mut dyn FnMut(Stored),
-    ) -> Result<(), CredentialError<Infallible>> {
-        credentials::list_tag(self, at, tag, found).await
-    }
-
-    async fn elsewhere(&self, at: At<'_>, tag: Tag) -> Result<Option<Elsewhere>, AtError> {
-        credentials::elsewhere(self, at, tag).await
-    }
-
-    async fn remove(
-        &self,
-        at: At<'_>,
-        tag: Tag,
-        kind: Kind,
-    ) -> Result<(), CredentialError<Infallible>> {
-        credentials::remove(self, at, tag, kind).await
     }
 }

@@ -1,646 +1,613 @@
-//! TLS sockets: one current one (SLM) or a handle in every command (SM), sheet 3 to 5.
+//! What is done with a connection: send, fetch, look, close; with one current socket (SLM), or a handle in
+//! every command (SM), sheet 3 to 5.
 
-use embassy_time::Duration;
-use sectag::at::{AtatCmd, Fields, InvalidInput, answer};
-use sectag::modem::{Open, Received, Sent, Slot, Transfer};
-use sectag::{
-    At, AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, Tag,
-    TlsConfig, Verification,
-};
+use sectag::at::Fields;
+use sectag::modem::{Then, Verdict, World, ask, decide};
 
-use crate::commands::{Arg, CONNECT, Command, QUICK, SEND, SLOW, ask};
-use crate::dialect::Store;
-use crate::{Nrf9160, bring_up, clock, credentials};
+use crate::commands::{QUICK, SEND, SLOW, error, find};
+use crate::forms::{self, Form};
+use crate::{Family, Nrf9160, Script, script};
 
 /// What poll reports (sheet 4.4).
-pub(crate) const IN: u8 = 1;
 const ERR: u8 = 8;
 const HUP: u8 = 16;
 const NVAL: u8 = 32;
 /// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
-const DONT_WAIT: u32 = 64;
-const SO_ERROR: u32 = 4;
-/// The cipher suite used, as a TLS option (sheet 4.2).
-const SUITE: u32 = 4;
+pub(crate) const DONT_WAIT: u32 = 64;
 /// Sheet 9.
 const EMSGSIZE: u32 = 122;
-/// Longest host name of `#XCONNECT`.
-const HOST_LIMIT: usize = 127;
-/// Strings of no more than this go into `#XSEND` itself.
+/// A flush that the network does not take is given up after 30 s (sheet 4.4), and not told.
+const GIVEN_UP: u32 = 29_000;
+/// What waits to be sent is looked at in chunks of this.
 const CHUNK: usize = 64;
-/// 2.0 may be late in data mode (sheet 3); nobody says how late.
-const LATE: Duration = Duration::from_millis(200);
+/// There are no more sockets (sheet 4).
+const SOCKETS: usize = 8;
 
-/// Refuses what cannot be, before anything is sent.
-pub(crate) fn admit(modem: &Nrf9160, config: &TlsConfig) -> Result<(), ConnectError> {
-    credentials::check_tag(modem, config.tag())?;
-    if modem.firmware.get().store() == Store::Mapped && !modem.config.patched_native {
-        return Err(ConnectError::Firmware {
-            reason: "this native TLS build of SLM 2.0 to 2.5 corrupts its heap when a TLS socket is opened: update to 2.6 or later, or use a build without native TLS and store the credentials there; a build with Nordic's fix is declared by Config::patched_native",
-        });
+/// What `#XAPOLL` has told of each handle (SM).
+#[derive(Clone, Copy)]
+pub(crate) struct Told([Option<(u8, u8)>; SOCKETS]);
+
+impl Told {
+    pub(crate) const NOTHING: Self = Self([None; SOCKETS]);
+
+    /// A connection has this handle now, and nothing was told of it.
+    pub(crate) fn begin(&mut self, handle: u8) {
+        self.end(handle);
+        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
+            *place = Some((handle, 0));
+        }
     }
-    if !modem.hears_all() {
-        return Err(ConnectError::Lacks(Feature::FlowControl));
+
+    pub(crate) fn end(&mut self, handle: u8) {
+        for place in &mut self.0 {
+            if place.is_some_and(|told| told.0 == handle) {
+                *place = None;
+            }
+        }
     }
-    // No suite can be asked for; where one can be read, it is judged once there is a connection.
-    if config.offered_suites() != Suites::All && !modem.firmware.get().release().tells_suite {
-        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+
+    /// Returns whether there is such a connection.
+    pub(crate) fn add(&mut self, handle: u8, bits: u8) -> bool {
+        match self.0.iter_mut().flatten().find(|told| told.0 == handle) {
+            Some(told) => {
+                told.1 |= bits;
+                true
+            }
+            None => false,
+        }
     }
-    let has = modem.capabilities_now();
-    let mut hoped = has.verification;
-    hoped.chain = Support::Yes;
-    hoped.name = Support::Yes;
-    config.check(&hoped)?;
-    config.suites_for(&has).map(|_| ())
+
+    fn of(&self, handle: u8) -> u8 {
+        let told = self.0.iter().flatten().find(|told| told.0 == handle);
+        told.map_or(0, |told| told.1)
+    }
 }
 
-pub(crate) async fn open(
-    modem: &Nrf9160,
-    at: At<'_>,
-    open: Open<'_>,
-) -> Result<Verification, ConnectError> {
-    let host = open.name.as_str();
-    if host.len() > HOST_LIMIT {
-        return Err(InvalidInput::TooLong { limit: HOST_LIMIT }.into());
-    }
-    let config = open.config;
-    let _together = at.together().await;
-    if modem.offline.get() {
-        bring_up::online(modem, at)
-            .await
-            .map_err(ConnectError::BringUp)?;
-    }
-    let min = config.earliest_date();
-    let now = clock::require(modem, at, min).await?;
-    if !now.is_plausible(min) {
-        return Err(ConnectError::ClockNotSet { now });
-    }
-    let shows = require_credentials(modem, at, config).await?;
-    let choosy = config.offered_suites() != Suites::All;
-    if choosy && !tells_suite(modem, at).await? {
-        return Err(ConnectError::Lacks(Feature::SuiteChoice));
-    }
+/// What one flow about a connection keeps.
+pub(crate) struct Moving {
+    /// The modem's handle of it.
+    pub(crate) handle: u8,
+    /// What poll, or notices, have told.
+    bits: u8,
+    /// What follows when it is the current one, or cannot be made it (SLM).
+    then: u8,
+    since: u32,
+}
 
-    let handles = modem.firmware.get().has_handles();
-    let handle = create(modem, at, &open).await?;
-    set_option(
-        at,
-        handles,
-        handle,
-        &[Arg::Int(1), Arg::Int(2), Arg::Quoted(host)],
-    )
-    .await
-    .map_err(|error| unsupported(error, "TLS_HOSTNAME"))?;
-    // `#XSSOCKET` has said so already; but one bit less of it on the line, and nobody would be verified.
-    let verify = [Arg::Int(1), Arg::Int(5), Arg::Int(2)];
-    match set_option(at, handles, handle, &verify).await {
-        // Asked for once, then.
-        Ok(()) | Err(AtError::Refused(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    if modem.firmware.get().store() == Store::Modem {
-        // A session that is resumed is not verified anew. Some firmware has no such option; another refuses
-        // a line that was garbled on its way, and takes it the second time.
-        let cache = u32::from(config.resumes_sessions());
-        let option = [Arg::Int(1), Arg::Int(12), Arg::Int(cache)];
-        let mut set = set_option(at, handles, handle, &option).await;
-        if let Err(AtError::Refused(_)) = set {
-            set = set_option(at, handles, handle, &option).await;
-        }
-        match set {
-            Err(AtError::Refused(_)) if !config.resumes_sessions() => {}
-            set => set.map_err(|error| unsupported(error, "TLS_SESSION_CACHE"))?,
-        }
-    }
-    let args = [
-        Arg::Int(handle.into()),
-        Arg::Quoted(host),
-        Arg::Int(open.port.into()),
+impl Moving {
+    pub(crate) const NEW: Self = Self {
+        handle: 0,
+        bits: 0,
+        then: script::TIDIED,
+        since: 0,
+    };
+}
+
+/// What a flow keeps that closes.
+pub(crate) struct Closing {
+    bring_up: bool,
+    /// It was asked which there are.
+    has_listed: bool,
+    /// Those that nobody knows.
+    strays: heapless::Vec<u8, SOCKETS>,
+}
+
+impl Closing {
+    pub(crate) const NEW: Self = Self {
+        bring_up: false,
+        has_listed: false,
+        strays: heapless::Vec::new(),
+    };
+    /// All that there are.
+    pub(crate) const BRING_UP: Self = Self {
+        bring_up: true,
+        has_listed: false,
+        strays: heapless::Vec::new(),
+    };
+}
+
+impl<F: Family> Nrf9160<F> {
+    /// A piece of what is to be sent, in the form that its bytes need. What is left goes with the next.
+    pub(crate) const SEND: Script<F> =
+        &[decide(|modem, world, _| modem.select(world.id, script::SEND_AS))];
+
+    pub(crate) const SEND_AS: Script<F> = &[decide(send_as)];
+
+    /// The modem tells how much of it was sent.
+    pub(crate) const SEND_TEXT: Script<F> = &[
+        ask("AT#XSEND={x}\"").limit(SEND).quotes().even_garbled().then(text_sent),
     ];
-    let args = &args[usize::from(!handles)..];
-    match at.send(&Command::<CONNECT>::new("#XCONNECT", args)).await {
-        Ok(_) => {}
-        Err(AtError::Refused(code)) => {
-            bring_up::judge_loss(modem, at).await;
-            return Err(ConnectError::Refused(refusal(code, config)));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    if choosy {
-        judge_suite(modem, at, handle, config).await?;
-    }
-    let mut verified = modem.capabilities_now().verification;
-    verified.client_certificate = if shows { Support::Yes } else { Support::No };
-    Ok(verified)
-}
 
-/// Whether the suite of a connection can be read: of native TLS, and of the modem's on an nRF91x1 (sheet 4.2).
-async fn tells_suite(modem: &Nrf9160, at: At<'_>) -> Result<bool, AtError> {
-    let firmware = modem.firmware.get();
-    if firmware.is_native() || firmware.has_handles() {
-        return Ok(true);
-    }
-    let mut newer = false;
-    at.lines(&Command::<QUICK>::new("+CGMR", &[]), &mut |line| {
-        newer |= line.windows(7).any(|part| part == b"nrf91x1");
-    })
-    .await?;
-    Ok(newer)
-}
-
-/// Nothing of the application's was sent yet. Whoever refuses closes.
-async fn judge_suite(
-    modem: &Nrf9160,
-    at: At<'_>,
-    handle: u8,
-    config: &TlsConfig,
-) -> Result<(), ConnectError> {
-    let handles = modem.firmware.get().has_handles();
-    let args = [Arg::Int(handle.into()), Arg::Int(0), Arg::Int(SUITE)];
-    let args = &args[usize::from(!handles)..];
-    let command = Command::<QUICK>::new("#XSSOCKETOPT", args);
-    let number = ask(at, &command, "#XSSOCKETOPT:", |fields| {
-        // `<value>` or `<handle>,<value>`.
-        let value = Fields::new(fields.last()?).int()?;
-        u16::try_from(value).ok()
-    });
-    match number.await {
-        Ok(Some(number)) if config.allows_suite(number) => Ok(()),
-        Ok(Some(number)) => Err(ConnectError::SuiteNotAllowed { number }),
-        Ok(None) | Err(AtError::Refused(_)) => Err(ConnectError::Lacks(Feature::SuiteChoice)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn unsupported(error: AtError, setting: &'static str) -> ConnectError {
-    match error {
-        AtError::Refused(_) => ConnectError::Unsupported { setting },
-        error => error.into(),
-    }
-}
-
-/// A bare ERROR for whatever it was (sheet 4.3).
-fn refusal(code: Code, config: &TlsConfig) -> Refusal {
-    let causes = Causes::new(&[
-        Cause::CaMismatch,
-        Cause::NameMismatch,
-        Cause::NameUnknown,
-        Cause::Unreachable,
-        Cause::ClientCertificateNeeded,
-        Cause::ClientCertificateRefused,
-        Cause::CertificateExpired,
-        Cause::NotTls,
-        Cause::NoCommonSuite,
-        Cause::ChainTooLong,
-        Cause::NetworkSlow,
-    ]);
-    let refusal = Refusal::new(code, causes);
-    if config.has_client_certificate() {
-        refusal.without(Cause::ClientCertificateNeeded)
-    } else {
-        refusal.without(Cause::ClientCertificateRefused)
-    }
-}
-
-/// Whether a client certificate is shown when the server asks: what is under the tag is used.
-async fn require_credentials(
-    modem: &Nrf9160,
-    at: At<'_>,
-    config: &TlsConfig,
-) -> Result<bool, ConnectError> {
-    let mut present = [false; 3];
-    let tag: Tag = config.tag();
-    credentials::of_tag(modem, at, tag, &mut |kind, _| {
-        if let Some(index) = Kind::ALL.iter().position(|known| *known == kind) {
-            present[index] = true;
-        }
-    })
-    .await?;
-    let mutual = config.has_client_certificate();
-    for (kind, here) in Kind::ALL.into_iter().zip(present) {
-        if !here && (kind == Kind::Ca || mutual) {
-            return Err(match credentials::elsewhere(modem, at, tag).await? {
-                Some(found) => ConnectError::CredentialElsewhere { kind, found },
-                None => ConnectError::CredentialMissing(kind),
-            });
-        }
-    }
-    Ok(present[1] && present[2])
-}
-
-/// Opens a socket, which becomes the current one.
-async fn create(modem: &Nrf9160, at: At<'_>, open: &Open<'_>) -> Result<u8, ConnectError> {
-    // Until its handle is known, whoever closes this id closes all that nobody knows; and those of earlier
-    // opens, until that was done.
-    let lost = modem.lost.replace(true);
-    modem.current.set(None);
-    // IPv4, stream, client, tag, peer must be verified.
-    let args = [
-        Arg::Int(1),
-        Arg::Int(1),
-        Arg::Int(0),
-        Arg::Int(open.config.tag().0),
-        Arg::Int(2),
+    /// The same in hex digits (SM).
+    pub(crate) const SEND_HEX: Script<F> = &[
+        ask("AT#XSEND={h},1,0,\"").limit(SEND).hexes().even_garbled().then(text_sent),
     ];
-    let command = Command::<QUICK>::new("#XSSOCKET", &args);
-    let handle = match ask(at, &command, "#XSSOCKET:", |fields| fields.byte()).await {
-        Ok(Some(handle)) => handle,
-        Ok(None) => return Err(AtError::Garbled.into()),
-        // One that nobody knows may be in the way.
-        Err(AtError::Refused(_)) => return Err(ConnectError::TooManySockets),
-        Err(error) => return Err(error.into()),
-    };
-    modem.take_handle(open.id, handle);
-    modem.current.set(Some(handle));
-    modem.lost.set(lost);
-    Ok(handle)
-}
 
-async fn set_option(
-    at: At<'_>,
-    handles: bool,
-    handle: u8,
-    option: &[Arg<'_>; 3],
-) -> Result<(), AtError> {
-    let args = [Arg::Int(handle.into()), option[0], option[1], option[2]];
-    let args = &args[usize::from(!handles)..];
-    at.send(&Command::<QUICK>::new("#XSSOCKETOPT", args))
-        .await
-        .map(|_| ())
-}
+    /// Data mode of an announced length (SM). Firmware that cannot send all of it forgets the length, and
+    /// stays in data mode until it hears a `+++` (sheet 3.1); behind the length that is junk, which it
+    /// ignores.
+    pub(crate) const SEND_COUNTED: Script<F> = &[
+        ask("AT#XSEND={h},2,0,{l}").limit(SEND).counts().even_garbled().then(sent),
+    ];
 
-/// Makes a socket the current one (SLM).
-async fn select(modem: &Nrf9160, at: At<'_>, handle: u8) -> Result<(), AtError> {
-    if modem.firmware.get().has_handles() || modem.current.get() == Some(handle) {
-        return Ok(());
-    }
-    modem.current.set(None);
-    let args = [Arg::Int(handle.into())];
-    at.send(&Command::<QUICK>::new("#XSOCKETSELECT", &args))
-        .await?;
-    modem.current.set(Some(handle));
-    Ok(())
-}
+    /// Data mode that `+++` ends (SLM). At most 1024 bytes go at a time, in order to stay away from the end
+    /// of the 4096-byte ring, where 2.0 to 2.4 do not recognise it, and to be one send of the modem's. In the
+    /// silence behind them it sends what it has: firmware that leaves data mode when it cannot is heard to do
+    /// so, and one to which the terminator comes in parts does not take the first of them for payload (sheet
+    /// 3.2).
+    pub(crate) const SEND_DATA: Script<F> = &[
+        ask("AT#XSEND").limit(SEND).pipes().even_garbled().then(data_sent),
+        // What could not be sent was dropped without a word (sheet 3).
+        ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(judge_sent),
+    ];
 
-/// What poll says of a socket now. Never waits, since everything else would.
-async fn poll(at: At<'_>, handle: u8) -> Result<u8, AtError> {
-    let args = [Arg::Int(0), Arg::Int(handle.into())];
-    let command = Command::<QUICK>::new("#XPOLL", &args);
-    let bits = ask(at, &command, "#XPOLL:", |fields| {
-        let found = fields.byte()?;
-        // `"0x0011"`.
-        let bits = fields.text()?.strip_prefix("0x")?;
-        let bits = u16::from_str_radix(bits, 16).ok()?;
-        (found == handle).then_some(bits as u8)
-    });
-    Ok(bits.await?.unwrap_or(0))
-}
+    /// What SM announces it has told already.
+    pub(crate) const FETCH: Script<F> = &[decide(fetch)];
 
-pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Result<Sent, AtError> {
-    let _together = at.together().await;
-    let Some(handle) = modem.handle(transfer.id) else {
-        return Ok(Sent::Failed);
-    };
-    let sent = match select(modem, at, handle).await {
-        Err(error) => Err(error),
-        Ok(()) if is_text(at, transfer) => send_text(modem, at, transfer, handle).await,
-        Ok(()) if modem.firmware.get().has_handles() => send_counted(at, transfer, handle).await,
-        Ok(()) => send_until_left(modem, at, transfer, handle).await,
-    };
-    match sent {
-        // No cause is told with it (sheet 1.3).
-        Err(AtError::Refused(_)) => Ok(Sent::Failed),
-        // Up to 2.4 the modem leaves data mode by itself when it cannot send.
-        Err(AtError::Garbled) => {
-            bring_up::judge_loss(modem, at).await;
-            Ok(Sent::Failed)
+    /// Never waits, since everything else would.
+    pub(crate) const POLL: Script<F> =
+        &[ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(fetch_polled)];
+
+    pub(crate) const READ: Script<F> = &[decide(read)];
+
+    pub(crate) const RECEIVE: Script<F> =
+        &[ask("AT#XRECV={r}").limit(QUICK).fetches().then(received)];
+
+    /// The current socket is broken: why, where the firmware tells.
+    pub(crate) const WHY_BROKEN: Script<F> =
+        &[ask("AT#XSOCKETOPT=0,4").limit(QUICK).then(errno)];
+
+    pub(crate) const LOOK: Script<F> = &[decide(look)];
+
+    pub(crate) const LOOK_BY_POLL: Script<F> =
+        &[ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(looked)];
+
+    /// What was told and missed is told again (sheet 4.4).
+    pub(crate) const LOOK_BY_NOTICE: Script<F> =
+        &[ask("AT#XAPOLL={h},1,1").limit(QUICK).even_unanswered().then(told_again)];
+
+    /// Makes a socket the current one (SLM).
+    pub(crate) const SELECT: Script<F> =
+        &[ask("AT#XSOCKETSELECT={h}").limit(QUICK).then(selected)];
+
+    pub(crate) const CLOSE: Script<F> = &[decide(close)];
+
+    pub(crate) const CLOSE_CURRENT: Script<F> =
+        &[decide(is_current), ask("AT#XSOCKET=0").limit(SLOW).then(closed)];
+
+    pub(crate) const CLOSE_HANDLE: Script<F> =
+        &[ask("AT#XCLOSE={h}").limit(SLOW).then(closed)];
+
+    pub(crate) const LIST_CURRENT: Script<F> = &[
+        ask("AT#XSOCKETSELECT?").limit(QUICK).each(current_listed).then(listed),
+    ];
+
+    /// SM lists plain and TLS sockets apart.
+    pub(crate) const LIST_HANDLES: Script<F> = &[
+        ask("AT#XSSOCKET?").limit(QUICK).each(handle_listed).then(listed),
+    ];
+
+    pub(crate) const LIVENESS: Script<F> = &[ask("AT").limit(10).then(alive)];
+
+    /// Back on the network after a change of credentials; and what was opened and never told of is closed.
+    pub(crate) const TIDY: Script<F> = &[decide(|modem, _, _| {
+        if modem.offline {
+            modem.join(script::TIDIED)
+        } else {
+            Then::To(script::TIDIED)
         }
-        sent => sent,
-    }
-}
+    })];
 
-/// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
-fn is_text(at: At<'_>, transfer: Transfer) -> bool {
-    let mut chunk = [0; CHUNK];
-    let mut offset = 0;
-    while offset < transfer.len {
-        let wanted = (transfer.len - offset).min(CHUNK);
-        let count = at.peek(transfer.slot, offset, &mut chunk[..wanted]);
-        let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b',');
-        if count == 0 || !chunk[..count].iter().all(plain) {
-            return false;
-        }
-        offset += count;
-    }
-    true
-}
+    pub(crate) const TIDIED: Script<F> = &[decide(close_lost)];
 
-async fn send_text(
-    modem: &Nrf9160,
-    at: At<'_>,
-    transfer: Transfer,
-    handle: u8,
-) -> Result<Sent, AtError> {
-    let args = [Arg::Int(handle.into()), Arg::Int(0), Arg::Int(0)];
-    let args = if modem.firmware.get().has_handles() {
-        &args[..]
-    } else {
-        &[]
-    };
-    let command = Command::<SEND>::opening("#XSEND", args);
-    let mut upload = at.quote(&command, transfer.len).await?;
-    let mut chunk = [0; CHUNK];
-    let mut offset = 0;
-    while offset < transfer.len {
-        let wanted = (transfer.len - offset).min(CHUNK);
-        let count = at.peek(transfer.slot, offset, &mut chunk[..wanted]);
-        if count == 0 {
-            return Err(AtError::Garbled);
-        }
-        upload.write(&chunk[..count]).await?;
-        offset += count;
+    /// A new life of the modem.
+    pub(crate) fn forget(&mut self) {
+        self.told = Told::NOTHING;
+        self.current = None;
+        self.lost = false;
     }
-    // `<bytes>` or `<handle>,<type>,<bytes>`.
-    let mut sent = None;
-    let end = upload
-        .finish(&mut |line| {
-            let text = answer(line, "#XSEND:");
-            let count = text.and_then(|text| Fields::new(text).last());
-            sent = sent.or(count.and_then(|count| Fields::new(count).int()));
+
+    /// Whether the flow's socket can be used now.
+    fn is_selected(&self) -> bool {
+        self.has_handles() || self.current == Some(self.moving.handle)
+    }
+
+    /// Makes a socket the one that the flow is about, and the current one (SLM).
+    fn select(&mut self, handle: u8, then: u8) -> Then {
+        self.moving.handle = handle;
+        if self.is_selected() {
+            return Then::To(then);
+        }
+        self.current = None;
+        self.moving.then = then;
+        Then::To(script::SELECT)
+    }
+
+    /// The connection does not stand any more; perhaps the network does not.
+    fn is_gone(&mut self, world: &mut World<'_>) -> Then {
+        world.verdict = Verdict::NotConnected;
+        self.judge_loss(Then::End)
+    }
+
+    fn list(&self) -> Then {
+        Then::To(if self.has_handles() {
+            script::LIST_HANDLES
+        } else {
+            script::LIST_CURRENT
         })
-        .await;
-    match end {
-        Ok(()) if sent == Some(transfer.len as u32) => Ok(Sent::Accepted),
-        Ok(()) => Err(AtError::Garbled),
-        Err(error) => Err(error),
     }
 }
 
-/// Data mode of an announced length: every byte is payload (SM).
-async fn send_counted(at: At<'_>, transfer: Transfer, handle: u8) -> Result<Sent, AtError> {
-    let args = [
-        Arg::Int(handle.into()),
-        Arg::Int(2),
-        Arg::Int(0),
-        Arg::Int(transfer.len as u32),
-    ];
-    let command = Command::<SEND>::new("#XSEND", &args);
-    let pipe = at.pipe(&command, transfer.slot, Some(transfer.len)).await?;
-    pipe.copy(0, transfer.len).await?;
-    pipe.leave().await.map(|()| Sent::Accepted)
+fn selected<F: Family>(
+    modem: &mut Nrf9160<F>,
+    _: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    modem.current = answer.map(|_| modem.moving.handle);
+    Then::To(modem.moving.then)
 }
 
-/// Data mode that `+++` ends: anywhere in the payload from 2.5 on, at the end of what is sent in one go
-/// before. So no three of them are sent without a silence in between, after which the modem has taken the
-/// first two for payload (sheet 3). At most 1024 bytes go at a time, in order to stay away from the end of
-/// the 4096-byte ring, where 2.0 to 2.4 do not recognise the real one.
-async fn send_until_left(
-    modem: &Nrf9160,
-    at: At<'_>,
-    transfer: Transfer,
-    handle: u8,
-) -> Result<Sent, AtError> {
-    let command = Command::<SEND>::new("#XSEND", &[]);
-    let pipe = at.pipe(&command, transfer.slot, None).await?;
-    if modem.firmware.get().release().late_data_mode {
-        pipe.pause(LATE).await?;
-    }
-    // The last bytes may still be on the wire.
-    let silence = modem.silence.get();
-    let silence = silence + silence / 4 + Duration::from_millis(20);
-    let mut offset = 0;
-    while offset < transfer.len {
-        let end = harmless(at, transfer.slot, offset, transfer.len);
-        pipe.copy(offset, end).await?;
-        pipe.pause(silence).await?;
-        offset = end;
-    }
-    pipe.leave().await?;
-    // What could not be sent was dropped without a word (sheet 3).
-    if poll(at, handle).await? & (ERR | NVAL) != 0 {
-        // The next look for data finds out why, and whether it is the network: notices are not told in data
-        // mode.
-        return Ok(Sent::Failed);
-    }
-    // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
-    // them.
-    Ok(Sent::Accepted)
+/// What waits to be sent on a socket.
+struct Waiting<'w, 'a> {
+    world: &'w World<'a>,
+    /// What comes after `chunk`.
+    offset: usize,
+    chunk: [u8; CHUNK],
+    filled: usize,
+    read: usize,
 }
 
-/// Up to where the bytes from `offset` on have no three `+` in a row.
-fn harmless(at: At<'_>, slot: Slot, offset: usize, end: usize) -> usize {
-    let mut chunk = [0; CHUNK];
-    let mut row = 0;
-    let mut position = offset;
-    while position < end {
-        let wanted = (end - position).min(CHUNK);
-        let count = at.peek(slot, position, &mut chunk[..wanted]);
-        for byte in &chunk[..count] {
-            if row == 2 && *byte == b'+' {
-                return position;
-            }
-            row = if *byte == b'+' { row + 1 } else { 0 };
-            position += 1;
+impl Iterator for Waiting<'_, '_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        if self.read == self.filled {
+            let wanted = usize::from(self.world.len).saturating_sub(self.offset);
+            let wanted = &mut self.chunk[..wanted.min(CHUNK)];
+            self.filled = self.world.payload(self.offset, wanted);
+            self.offset += self.filled;
+            self.read = 0;
         }
-        if count == 0 {
-            return end;
-        }
+        let byte = *self.chunk.get(..self.filled)?.get(self.read)?;
+        self.read += 1;
+        Some(byte)
     }
-    end
 }
 
-pub(crate) async fn receive(
-    modem: &Nrf9160,
-    at: At<'_>,
-    transfer: Transfer,
-) -> Result<Received, AtError> {
-    let _together = at.together().await;
-    let Some(handle) = modem.handle(transfer.id) else {
-        return Ok(Received::NotConnected);
+fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if !modem.is_selected() {
+        world.verdict = Verdict::Failed;
+        return Then::End;
+    }
+    let waiting = Waiting {
+        world,
+        offset: 0,
+        chunk: [0; CHUNK],
+        filled: 0,
+        read: 0,
     };
-    let handles = modem.firmware.get().has_handles();
-    let bits = if handles {
-        modem.told(transfer.id)
+    let piece = forms::first_piece(modem.firmware().ways(), waiting);
+    world.len = piece.len as u16;
+    modem.moving.since = world.now;
+    Then::To(match piece.form {
+        Form::Text => script::SEND_TEXT,
+        Form::Hex => script::SEND_HEX,
+        Form::Counted => script::SEND_COUNTED,
+        Form::Data => script::SEND_DATA,
+    })
+}
+
+/// No cause is told with a refusal (sheet 1.3). What broke the grammar may be a modem that has left data mode by
+/// itself, as it does up to 2.4 when it cannot send.
+fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: bool) -> Then {
+    world.verdict = Verdict::Failed;
+    if garbled {
+        return modem.judge_loss(Then::End);
+    }
+    Then::End
+}
+
+/// What the modem says that it has sent must be all: `<bytes>`, or `<handle>,<type>,<bytes>`.
+fn text_sent<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let Some(text) = answer else {
+        return not_sent(modem, world, world.ended.is_some());
+    };
+    let count = find(text, "#XSEND:", |fields| Fields::new(fields.last()?).int());
+    if count != Some(world.len.into()) {
+        return not_sent(modem, world, true);
+    }
+    world.verdict = Verdict::Done;
+    Then::End
+}
+
+fn sent<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        return not_sent(modem, world, world.ended.is_some());
+    }
+    world.verdict = Verdict::Done;
+    Then::End
+}
+
+/// After a send that the modem gave up there may be room again, and the next bytes would follow a hole.
+fn data_sent<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        return not_sent(modem, world, world.ended.is_some());
+    }
+    if world.now.wrapping_sub(modem.moving.since) >= GIVEN_UP {
+        return not_sent(modem, world, false);
+    }
+    modem.moving.bits = 0;
+    Then::Next
+}
+
+/// `#XPOLL: <handle>,"0x0011"`.
+fn polled<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
+    let bits = find(line, "#XPOLL:", |fields| {
+        (fields.byte()? == modem.moving.handle).then_some(())?;
+        let bits = fields.text()?.strip_prefix("0x")?;
+        u16::from_str_radix(bits, 16).ok()
+    });
+    modem.moving.bits |= bits.unwrap_or(0) as u8;
+}
+
+/// The next look for data finds out why, and whether it is the network: notices are not told in data mode. A
+/// close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes them.
+fn judge_sent<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let broken = answer.is_none() || modem.moving.bits & (ERR | NVAL) != 0;
+    world.verdict = if broken {
+        Verdict::Failed
     } else {
-        match poll(at, handle).await {
-            Ok(0) => return Ok(Received::Empty),
-            Ok(bits) if bits & NVAL == 0 => bits,
-            Ok(_) | Err(AtError::Refused(_)) => return lost(modem, at).await,
-            Err(error) => return Err(error),
-        }
+        Verdict::Done
     };
-    match select(modem, at, handle).await {
-        Err(AtError::Refused(_)) => return lost(modem, at).await,
-        selected => selected?,
-    }
-    if transfer.len == 0 {
-        return match bits {
-            0 => Ok(Received::Empty),
-            bits if bits & (ERR | NVAL) == 0 => Ok(Received::Data(0)),
-            bits => broken(modem, at, bits).await,
-        };
-    }
-    let args = [
-        Arg::Int(handle.into()),
-        Arg::Int(0),
-        Arg::Int(DONT_WAIT),
-        Arg::Int(1),
-        Arg::Int(transfer.len as u32),
-    ];
-    let slm = [Arg::Int(1), Arg::Int(DONT_WAIT)];
-    let command = Command::<QUICK>::new("#XRECV", if handles { &args } else { &slm });
-    match fetch(at, &command, transfer).await {
-        Ok(Some(0)) => Ok(Received::Empty),
-        Ok(Some(count)) => Ok(Received::Data(count)),
-        Ok(None) => Ok(Received::End),
-        Err(AtError::Refused(_)) => {
-            // A notice may have come meanwhile.
-            let bits = bits | modem.told(transfer.id);
-            // Nothing yet, or broken: poll has told.
-            if bits & (ERR | HUP | NVAL) == 0 {
-                Ok(Received::Empty)
-            } else {
-                broken(modem, at, bits).await
-            }
-        }
-        Err(error) => Err(error),
-    }
+    Then::End
 }
 
-/// The current socket is: why, where the firmware tells.
-async fn broken(modem: &Nrf9160, at: At<'_>, bits: u8) -> Result<Received, AtError> {
-    if modem.firmware.get().release().errno {
-        let args = [Arg::Int(0), Arg::Int(SO_ERROR)];
-        let command = Command::<QUICK>::new("#XSOCKETOPT", &args);
-        match ask(at, &command, "#XSOCKETOPT:", |fields| fields.int()).await {
-            Ok(Some(EMSGSIZE)) => return Ok(Received::TooLarge),
-            Ok(_) | Err(AtError::Refused(_)) => {}
-            Err(error) => return Err(error),
+fn fetch<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    modem.moving.handle = world.id;
+    modem.moving.bits = 0;
+    if modem.has_handles() {
+        modem.moving.bits = modem.told.of(world.id);
+        return Then::To(script::READ);
+    }
+    Then::To(script::POLL)
+}
+
+fn fetch_polled<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let bits = modem.moving.bits;
+    if answer.is_none() || bits & NVAL != 0 {
+        return modem.is_gone(world);
+    }
+    if bits == 0 {
+        world.verdict = Verdict::Empty;
+        return Then::End;
+    }
+    modem.select(world.id, script::READ)
+}
+
+fn read<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if !modem.is_selected() {
+        return modem.is_gone(world);
+    }
+    if world.len > 0 {
+        return Then::To(script::RECEIVE);
+    }
+    // There is no room, and it is only asked why a send failed.
+    match modem.moving.bits {
+        0 => world.verdict = Verdict::Empty,
+        bits if bits & (ERR | NVAL) == 0 => world.verdict = Verdict::Done,
+        _ => return broken(modem, world),
+    }
+    Then::End
+}
+
+fn received<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    world.verdict = match (answer, world.received) {
+        (Some(_), Some(0)) => Verdict::Empty,
+        (Some(_), Some(_)) => Verdict::Done,
+        (Some(_), None) => Verdict::End,
+        (None, _) => {
+            // A notice may have come meanwhile.
+            modem.moving.bits |= modem.told.of(world.id);
+            // Nothing yet, or broken: poll has told.
+            if modem.moving.bits & (ERR | HUP | NVAL) != 0 {
+                return broken(modem, world);
+            }
+            Verdict::Empty
         }
-    } else if bits & (ERR | HUP | NVAL) == ERR {
+    };
+    Then::End
+}
+
+fn broken<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
+    if modem.firmware().release().errno {
+        return Then::To(script::WHY_BROKEN);
+    }
+    if modem.moving.bits & (ERR | HUP | NVAL) == ERR {
         // A peer that is gone, or LTE, hangs up (sheet 4.5): TLS alone has failed. After a handshake that
         // stood, that is a record larger than its buffer (sheet 7.5). UNCONFIRMED which bits it sets.
-        bring_up::judge_loss(modem, at).await;
-        return Ok(Received::TooLarge);
+        world.verdict = Verdict::TooLarge;
+        return modem.judge_loss(Then::End);
     }
-    lost(modem, at).await
+    modem.is_gone(world)
 }
 
-async fn fetch(
-    at: At<'_>,
-    command: &impl AtatCmd,
-    transfer: Transfer,
-) -> Result<Option<usize>, AtError> {
-    at.receive_payload(command, transfer).await
-}
-
-async fn lost(modem: &Nrf9160, at: At<'_>) -> Result<Received, AtError> {
-    bring_up::judge_loss(modem, at).await;
-    Ok(Received::NotConnected)
-}
-
-pub(crate) async fn is_open(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<bool, AtError> {
-    let _together = at.together().await;
-    let Some(handle) = modem.handle(id) else {
-        return Ok(false);
-    };
-    if modem.firmware.get().has_handles() {
-        // What was told and missed is told again (sheet 4.4). Refused, there is no such socket any more: not
-        // closed by the peer, for then it would be there still.
-        let args = [Arg::Int(handle.into()), Arg::Int(1), Arg::Int(IN.into())];
-        if let Err(error) = at.send(&Command::<QUICK>::new("#XAPOLL", &args)).await {
-            bring_up::judge_loss(modem, at).await;
-            return Err(error);
-        }
-        return Ok(modem.told(id) & (ERR | NVAL) == 0);
+fn errno<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.and_then(|text| find(text, "#XSOCKETOPT:", |fields| fields.int())) == Some(EMSGSIZE) {
+        world.verdict = Verdict::TooLarge;
+        return Then::End;
     }
-    Ok(poll(at, handle).await? & (ERR | NVAL) == 0)
+    modem.is_gone(world)
 }
 
-pub(crate) async fn close(modem: &Nrf9160, at: At<'_>, id: u8) -> Result<(), AtError> {
-    let _together = at.together().await;
-    if let Some(handle) = modem.handle(id) {
-        close_handle(modem, at, handle).await?;
-        modem.set_handle(id, None);
-    }
-    if modem.lost.get() {
-        // The answer to an open was lost.
-        let handles = match listed(modem, at).await {
-            // Another close asks again.
-            Err(AtError::Refused(_)) => return Ok(()),
-            handles => handles?,
-        };
-        for handle in handles {
-            if !modem.knows(handle) {
-                close_handle(modem, at, handle).await?;
-            }
-        }
-        modem.lost.set(false);
-    }
-    Ok(())
-}
-
-async fn close_handle(modem: &Nrf9160, at: At<'_>, handle: u8) -> Result<(), AtError> {
-    let handles = modem.firmware.get().has_handles();
-    let args = [Arg::Int(if handles { handle.into() } else { 0 })];
-    let name = if handles { "#XCLOSE" } else { "#XSOCKET" };
-    let closed = match select(modem, at, handle).await {
-        Ok(()) => at
-            .send(&Command::<SLOW>::new(name, &args))
-            .await
-            .map(|_| ()),
-        Err(error) => Err(error),
-    };
-    // Another one is the current one now.
-    modem.current.set(None);
-    match closed {
-        // There is no such socket any more.
-        Err(AtError::Refused(_)) => Ok(()),
-        closed => closed,
-    }
-}
-
-/// The handles that are open. SM lists plain and TLS sockets apart.
-async fn listed(modem: &Nrf9160, at: At<'_>) -> Result<heapless::Vec<u8, 8>, AtError> {
-    let mut found = heapless::Vec::new();
-    let (name, prefix) = if modem.firmware.get().has_handles() {
-        ("#XSSOCKET?", "#XSSOCKET:")
+fn look<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    modem.moving.handle = world.id;
+    modem.moving.bits = 0;
+    Then::To(if modem.has_handles() {
+        script::LOOK_BY_NOTICE
     } else {
-        ("#XSOCKETSELECT?", "#XSOCKETSELECT:")
-    };
-    at.lines(&Command::<QUICK>::new(name, &[]), &mut |line| {
-        if let Some(text) = answer(line, prefix) {
-            let mut fields = Fields::new(text);
-            // The line of the current one has nothing else.
-            if let (Some(handle), Some(_)) = (fields.byte(), fields.next()) {
-                let _ = found.push(handle);
-            }
-        }
+        script::LOOK_BY_POLL
     })
-    .await?;
-    Ok(found)
 }
 
-/// What an earlier life of the MCU left open; and notices, where there are any.
-pub(crate) async fn close_all(modem: &Nrf9160, at: At<'_>) -> Result<(), AtError> {
-    if modem.firmware.get().has_handles() {
-        match at.send(&Command::<SLOW>::new("#XCLOSE", &[])).await {
-            Ok(_) | Err(AtError::Refused(_)) => {}
-            Err(error) => return Err(error),
+fn looked<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        return world.fail(error(world));
+    }
+    world.verdict = if modem.moving.bits & (ERR | NVAL) == 0 {
+        Verdict::Standing
+    } else {
+        Verdict::Gone
+    };
+    Then::End
+}
+
+/// Refused, there is no such socket any more: not closed by the peer, for then it would be there still.
+fn told_again<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        let end = world.fail(error(world));
+        return modem.judge_loss(end);
+    }
+    modem.moving.bits = modem.told.of(world.id);
+    looked(modem, world, answer)
+}
+
+fn close<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    modem.closing = Closing::NEW;
+    modem.close_this(world.id)
+}
+
+impl<F: Family> Nrf9160<F> {
+    fn close_this(&mut self, handle: u8) -> Then {
+        let then = if self.has_handles() {
+            script::CLOSE_HANDLE
+        } else {
+            script::CLOSE_CURRENT
+        };
+        self.select(handle, then)
+    }
+
+    /// Closes the next of those that nobody knows.
+    fn close_next(&mut self) -> Then {
+        if !self.closing.strays.is_empty() {
+            let handle = self.closing.strays.remove(0);
+            return self.close_this(handle);
         }
-        let args = [Arg::Blank, Arg::Int(1), Arg::Int(IN.into())];
-        return at
-            .send(&Command::<QUICK>::new("#XAPOLL", &args))
-            .await
-            .map(|_| ());
+        if self.closing.bring_up {
+            return Then::To(script::END_NOTICES);
+        }
+        if self.closing.has_listed {
+            self.lost = false;
+        } else if self.lost {
+            // The answer to an open was lost.
+            return self.list();
+        }
+        Then::End
     }
-    for handle in listed(modem, at).await? {
-        close_handle(modem, at, handle).await?;
+}
+
+/// One that cannot be made the current one is not there any more.
+fn is_current<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    _: Option<&[u8]>,
+) -> Then {
+    if modem.is_selected() {
+        Then::Next
+    } else {
+        closed(modem, world, None)
     }
-    // Where it exists and runs, `#XPOLL` is refused (sheet 4.4).
-    let args = [Arg::Int(0)];
-    match at.send(&Command::<QUICK>::new("#XAPOLL", &args)).await {
-        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
-        Err(error) => Err(error),
+}
+
+/// Refused, there is no such socket any more.
+fn closed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    // Another one is the current one now.
+    modem.current = None;
+    modem.told.end(modem.moving.handle);
+    modem.close_next()
+}
+
+fn close_lost<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    modem.closing = Closing::NEW;
+    modem.close_next()
+}
+
+fn current_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line: &[u8]) {
+    one_listed(modem, world, line, "#XSOCKETSELECT:");
+}
+
+fn handle_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line: &[u8]) {
+    one_listed(modem, world, line, "#XSSOCKET:");
+}
+
+fn one_listed<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    line: &[u8],
+    prefix: &str,
+) {
+    // The line of the current one has nothing but its handle.
+    let handle = find(line, prefix, |fields| {
+        let handle = fields.byte()?;
+        fields.next().map(|_| handle)
+    });
+    if let Some(handle) = handle.filter(|handle| !world.knows(*handle)) {
+        let _ = modem.closing.strays.push(handle);
     }
+}
+
+fn listed<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        if modem.closing.bring_up {
+            return world.fail(error(world));
+        }
+        // Another close asks again.
+        return Then::End;
+    }
+    modem.closing.has_listed = true;
+    modem.close_next()
+}
+
+/// Whether there is an answer is all that counts.
+fn alive<F: Family>(_: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    Then::End
 }

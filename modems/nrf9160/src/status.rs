@@ -2,10 +2,11 @@
 
 use heapless::String;
 use sectag::at::Fields;
+use sectag::modem::{Cellular, HasClock};
 use sectag::{At, AtError, Registration, SimCard, SimState, Status, Technology};
 
-use crate::clock;
-use crate::commands::{Command, QUICK};
+use crate::commands::{Command, GUEST_QUICK};
+use crate::{Family, Nrf9160};
 
 const QUESTIONS: [&str; 9] = [
     "+CGMI",
@@ -19,34 +20,36 @@ const QUESTIONS: [&str; 9] = [
     "+CGDCONT?",
 ];
 
-pub(crate) async fn read(at: At<'_>, status: &mut Status) {
-    for name in QUESTIONS {
-        // A refusal is an answer too: this firmware cannot tell.
-        let _ = at
-            .lines(&Command::<QUICK>::new(name, &[]), &mut |line| {
-                take(name, line, status)
+impl<F: Family> Cellular for Nrf9160<F> {
+    async fn status(at: &At<'_, Self>, status: &mut Status) {
+        for name in QUESTIONS {
+            // A refusal is an answer too: this firmware cannot tell.
+            let _ = at
+                .lines(&Command::<GUEST_QUICK>::new(name, &[]), &mut |line| {
+                    take(name, line, status)
+                })
+                .await;
+        }
+        status.clock = Self::clock(at).await.ok().flatten();
+    }
+
+    async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError> {
+        let mut card = SimCard::UNKNOWN;
+        let iccid = at
+            .lines(&Command::<GUEST_QUICK>::new("%XICCID", &[]), &mut |line| {
+                let text = line.strip_prefix(b"%XICCID:").map(<[u8]>::trim_ascii);
+                card.iccid = text.and_then(digits);
             })
             .await;
-    }
-    status.clock = clock::read(at).await.ok().flatten();
-}
-
-pub(crate) async fn sim(at: At<'_>) -> Result<SimCard, AtError> {
-    let mut card = SimCard::UNKNOWN;
-    let iccid = at
-        .lines(&Command::<QUICK>::new("%XICCID", &[]), &mut |line| {
-            let text = line.strip_prefix(b"%XICCID:").map(<[u8]>::trim_ascii);
-            card.iccid = text.and_then(digits);
-        })
-        .await;
-    let imsi = at
-        .lines(&Command::<QUICK>::new("+CIMI", &[]), &mut |line| {
-            card.imsi = digits(line)
-        })
-        .await;
-    match (iccid, imsi) {
-        (Err(error), Err(_)) => Err(error),
-        _ => Ok(card),
+        let imsi = at
+            .lines(&Command::<GUEST_QUICK>::new("+CIMI", &[]), &mut |line| {
+                card.imsi = digits(line)
+            })
+            .await;
+        match (iccid, imsi) {
+            (Err(error), Err(_)) => Err(error),
+            _ => Ok(card),
+        }
     }
 }
 

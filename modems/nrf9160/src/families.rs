@@ -1,0 +1,71 @@
+//! Which firmwares the code is for.
+
+/// The firmwares that a [`Nrf9160`](crate::Nrf9160) is for. With one of them chosen by type, the code for the
+/// others is not linked; a modem that turns out to have another is refused with
+/// [`BringUpError::Firmware`](sectag::BringUpError::Firmware).
+///
+/// It is implemented by the types of this crate, and not by others.
+pub trait Family: sealed::Sealed + 'static {
+    /// Whether every command carries a handle; `None` where it is found out.
+    #[doc(hidden)]
+    const HANDLES: Option<bool>;
+    /// Whether TLS is the firmware's own and not the modem's; `None` where it is found out.
+    #[doc(hidden)]
+    const NATIVE: Option<bool>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Any firmware: which one, is found out at run time.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyFirmware {}
+
+/// Serial LTE Modem with the modem's own TLS.
+#[derive(Clone, Copy, Debug)]
+pub enum SlmModemTls {}
+
+/// Serial LTE Modem built with a TLS of its own.
+#[derive(Clone, Copy, Debug)]
+pub enum SlmNativeTls {}
+
+/// Serial Modem.
+#[derive(Clone, Copy, Debug)]
+pub enum SerialModem {}
+
+macro_rules! family {
+    ($name:ident, $handles:expr, $native:expr) => {
+        impl sealed::Sealed for $name {}
+
+        impl Family for $name {
+            const HANDLES: Option<bool> = $handles;
+            const NATIVE: Option<bool> = $native;
+        }
+    };
+}
+
+family!(AnyFirmware, None, None);
+family!(SlmModemTls, Some(false), Some(false));
+family!(SlmNativeTls, Some(false), Some(true));
+family!(SerialModem, Some(true), Some(false));
+
+/// Code for every firmware.
+pub(crate) const fn any<F: Family>() -> bool {
+    true
+}
+
+/// Code for SLM.
+pub(crate) const fn slm<F: Family>() -> bool {
+    !matches!(F::HANDLES, Some(true))
+}
+
+/// Code for SM.
+pub(crate) const fn sm<F: Family>() -> bool {
+    !matches!(F::HANDLES, Some(false))
+}
+
+/// Code for builds with native TLS.
+pub(crate) const fn native<F: Family>() -> bool {
+    !matches!(F::NATIVE, Some(false))
+}

@@ -1,0 +1,314 @@
+//! Onto the network, and whether it is still there (sheet 2).
+
+use sectag::at::Fields;
+use sectag::modem::{Then, World, ask, decide};
+use sectag::{BringUpError, Code};
+
+use crate::commands::{QUICK, SLOW, error, find};
+use crate::{Family, Nrf9160, Script, script};
+
+/// A SIM is read within seconds of `+CFUN=1`.
+const SIM_LIMIT: u32 = 10_000;
+const PAUSE: u32 = 500;
+
+/// What a flow that goes onto the network keeps, or that asks whether it is there.
+pub(crate) struct Joining {
+    /// LTE is on.
+    active: bool,
+    /// The context has the configured APN.
+    has_apn: bool,
+    /// The PIN was entered.
+    entered: bool,
+    since: u32,
+    /// What follows when it is there.
+    then: u8,
+    /// How the flow ends that asked whether it is.
+    end: Then,
+}
+
+impl Joining {
+    pub(crate) const NEW: Self = Self {
+        active: false,
+        has_apn: false,
+        entered: false,
+        since: 0,
+        then: script::CLOCK,
+        end: Then::End,
+    };
+}
+
+impl<F: Family> Nrf9160<F> {
+    /// The APN can be set only while LTE is off.
+    pub(crate) const NETWORK: Script<F> = &[
+        ask("AT+CFUN?").limit(QUICK).then(mode),
+        ask("AT+CGDCONT?")
+            .limit(QUICK)
+            .each(context)
+            .then(contexts),
+    ];
+
+    pub(crate) const APN: Script<F> = &[
+        ask("AT+CFUN=4").limit(SLOW),
+        decide(|_, _, _| Then::To(script::SET_APN)),
+    ];
+
+    pub(crate) const SET_APN: Script<F> = &[
+        ask("AT+CGDCONT=0,\"IP\",{a}").limit(QUICK),
+        decide(|modem, _, _| modem.join(script::CLOCK)),
+    ];
+
+    /// Switches LTE on.
+    pub(crate) const ONLINE: Script<F> = &[
+        ask("AT%XTIME=1").limit(QUICK).even_unanswered().then(subscribed),
+        ask("AT+CEREG=1").limit(QUICK).even_unanswered().then(subscribed),
+        ask("AT+CFUN=1").limit(SLOW).even_unanswered().then(switched_on),
+    ];
+
+    pub(crate) const SIM: Script<F> = &[ask("AT+CPIN?").limit(QUICK).even_unanswered().then(sim)];
+
+    pub(crate) const ENTER_PIN: Script<F> = &[
+        ask("AT+CPIN={q}").limit(QUICK).even_unanswered().then(entered),
+    ];
+
+    pub(crate) const REGISTRATION: Script<F> = &[
+        ask("AT+CEREG?").limit(QUICK).even_unanswered().then(registered),
+    ];
+
+    /// For a flow that found a connection broken: whether it was the network.
+    pub(crate) const LOSS: Script<F> = &[
+        ask("AT+CEREG?").limit(QUICK).even_unanswered().then(judge_loss),
+    ];
+
+    /// Goes onto the network, and on with the script of this number.
+    pub(crate) fn join(&mut self, then: u8) -> Then {
+        self.joining.then = then;
+        Then::To(script::ONLINE)
+    }
+
+    /// Ends the flow, whose verdict or failure is known, when it is known whether it was the network. One
+    /// that was left on purpose is not lost.
+    pub(crate) fn judge_loss(&mut self, end: Then) -> Then {
+        if self.offline {
+            return end;
+        }
+        self.joining.end = end;
+        Then::To(script::LOSS)
+    }
+}
+
+/// Whether LTE is on (sheet 2: 1, 2 and 21).
+fn mode<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let Some(text) = answer else {
+        return world.fail(error(world));
+    };
+    let mode = find(text, "+CFUN:", |fields| fields.int());
+    modem.joining.active = matches!(mode, Some(1 | 2 | 21));
+    modem.joining.has_apn = false;
+    if modem.config.apn.is_some() {
+        Then::Next
+    } else {
+        modem.join(script::CLOCK)
+    }
+}
+
+/// `+CGDCONT: 0,"IP","<apn>",..`.
+fn context<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
+    let apn = modem.config.apn.as_ref().map(|apn| apn.as_str());
+    let same = find(line, "+CGDCONT:", |fields| {
+        (fields.int()? == 0).then_some(())?;
+        fields.next();
+        Some(fields.text() == apn)
+    });
+    modem.joining.has_apn = same.unwrap_or(modem.joining.has_apn);
+}
+
+fn contexts<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        return world.fail(error(world));
+    }
+    if modem.joining.has_apn {
+        return modem.join(script::CLOCK);
+    }
+    Then::To(if modem.joining.active {
+        script::APN
+    } else {
+        script::SET_APN
+    })
+}
+
+/// It is no bring-up's error alone: a flow that opens a connection goes onto the network too, and one that
+/// only tidies has the modem brought up anew.
+fn fail<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, error: BringUpError) -> Then {
+    if modem.joining.then == script::TIDIED {
+        world.network_lost = true;
+        return Then::End;
+    }
+    world.fail(error)
+}
+
+/// The step did not succeed.
+fn fail_at<F: Family>(
+    modem: &Nrf9160<F>,
+    world: &mut World<'_>,
+    command: &'static str,
+) -> Then {
+    let error = error(world);
+    fail(modem, world, BringUpError::At { command, error })
+}
+
+/// Some firmware does not know it.
+fn subscribed<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    _: Option<&[u8]>,
+) -> Then {
+    if world.ended.is_some() {
+        return fail_at(modem, world, "AT+CEREG");
+    }
+    Then::Next
+}
+
+fn switched_on<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        return fail_at(modem, world, "AT+CFUN");
+    }
+    modem.joining.entered = false;
+    modem.joining.since = world.now;
+    Then::To(script::SIM)
+}
+
+fn sim<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let late = world.now.wrapping_sub(modem.joining.since) >= SIM_LIMIT;
+    let state = answer.and_then(|text| {
+        find(text, "+CPIN:", |fields| {
+            Some(match fields.text()? {
+                "READY" => Ok(true),
+                "SIM PIN" => Ok(false),
+                "SIM PUK" => Err(BringUpError::SimPukNeeded),
+                _ => Err(BringUpError::SimForeign),
+            })
+        })
+    });
+    let problem = match state {
+        Some(Ok(true)) => {
+            modem.joining.since = world.now;
+            return Then::To(script::REGISTRATION);
+        }
+        Some(Ok(false)) if !modem.joining.entered => {
+            if modem.config.pin.is_none() {
+                BringUpError::SimLocked
+            } else if modem.pin_refused {
+                BringUpError::SimPinRefused
+            } else {
+                modem.joining.entered = true;
+                return Then::To(script::ENTER_PIN);
+            }
+        }
+        Some(Ok(false)) if late => BringUpError::SimPinRefused,
+        Some(Err(error)) => error,
+        None if world.ended.is_some() => return fail_at(modem, world, "AT+CPIN"),
+        // It says nothing of it.
+        None if answer.is_some() && late => BringUpError::SimMissing(Code::Plain),
+        None if answer.is_none() && (late || world.code == Code::Cme(10)) => {
+            BringUpError::SimMissing(world.code)
+        }
+        _ => return world.again(PAUSE),
+    };
+    fail(modem, world, problem)
+}
+
+/// A wrong one is not tried again.
+fn entered<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_some() {
+        world.pause = PAUSE;
+        return Then::To(script::SIM);
+    }
+    if world.ended.is_some() {
+        return fail_at(modem, world, "AT+CPIN");
+    }
+    modem.pin_refused = true;
+    fail(modem, world, BringUpError::SimPinRefused)
+}
+
+/// `<stat>` of `+CEREG: <n>,<stat>,..`.
+fn status(text: &[u8]) -> u8 {
+    let status = find(text, "+CEREG:", |fields: &mut Fields<'_>| {
+        fields.next();
+        fields.byte()
+    });
+    status.unwrap_or(4)
+}
+
+fn registered<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    let Some(text) = answer else {
+        return fail_at(modem, world, "AT+CEREG?");
+    };
+    let status = status(text);
+    let waited = world.now.wrapping_sub(modem.joining.since);
+    match status {
+        1 | 5 => {
+            modem.offline = false;
+            match modem.joining.then {
+                script::CLOCK => modem.look_at_clock(None),
+                then => Then::To(then),
+            }
+        }
+        // UICC failure.
+        90 => fail(modem, world, BringUpError::SimMissing(Code::Plain)),
+        _ if u64::from(waited) < modem.config.registration.as_millis() => world.again(PAUSE),
+        _ => fail(
+            modem,
+            world,
+            BringUpError::NotRegistered {
+                status,
+                heard: None,
+            },
+        ),
+    }
+}
+
+fn judge_loss<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_some_and(|text| !matches!(status(text), 1 | 5)) {
+        world.network_lost = true;
+    }
+    modem.joining.end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_the_second_field_of_the_answer() {
+        assert_eq!(status(b"+CEREG: 1,5,\"002F\",\"0012BEEF\",7"), 5);
+        assert_eq!(status(b""), 4);
+    }
+}
