@@ -139,7 +139,11 @@ impl DateTime {
     /// Two- and four-digit years are told apart by the first `/` (bg96 sheet, section 2). Anything
     /// else behind the seconds, such as the daylight-saving digit of `+QLTS`, is ignored.
     pub fn parse_local(text: &str) -> Option<Self> {
-        let text = text.as_bytes();
+        Self::parse_local_bytes(text.as_bytes())
+    }
+
+    /// As [`parse_local`](Self::parse_local), for text that nobody has checked for being text.
+    pub fn parse_local_bytes(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"\"").unwrap_or(text);
         let two = |at: usize| two_digits(text.get(at..at + 2)?);
         // Where a four-digit year puts everything else.

@@ -1,22 +1,30 @@
 //! What an application asks of the modem besides sockets.
 
-use embassy_time::{Duration, Instant};
+use core::cell::{Ref, RefCell};
+use core::future::poll_fn;
+use core::task::Poll;
+
+use embassy_time::{Duration, Instant, Timer};
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::engine::{At, Core, Counters, Engine, Rest};
+use crate::engine::text::Engine;
+use crate::engine::{At, Counters, Errand, Link, Rest, Shared};
 use crate::error::{AtError, BringUpError};
-use crate::modem::Modem;
+use crate::modem::{Cellular, HasClock, Modem, SavesPower};
+#[cfg(feature = "sleep")]
+use crate::modem::Sleeps;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::{self, RawError};
+use crate::socket::poll_up;
 use crate::status::{SimCard, Status, Technology};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
 /// Every method waits until the modem is up, or reports why it does not come up.
-pub struct Control<'a, M> {
-    pub(crate) engine: Engine<'a>,
-    pub(crate) modem: &'a M,
+pub struct Control<'a, M: 'static> {
+    pub(crate) world: &'a Shared<'a>,
+    pub(crate) engine: &'a RefCell<Engine<M>>,
 }
 
 impl<M> Clone for Control<'_, M> {
@@ -31,31 +39,8 @@ impl<'a, M: Modem> Control<'a, M> {
     /// Waits until the modem is registered and has a data connection, or until an attempt that ended
     /// after this call has failed. The runner goes on trying either way.
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
-        self.engine.up().await.map(|_| ())
-    }
-
-    /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
-    /// work goes on between them.
-    ///
-    /// A modem that answers but does not get on the network tells as much as it knows, with the
-    /// reason in [`Status::problem`]. May be dropped at any time.
-    pub async fn status(&self) -> Status {
-        let core = self.engine.core;
-        let mut status = Status::new(self.capabilities(), core.counters.get());
-        match self.engine.answering().await {
-            Ok((at, problem)) => {
-                status.problem = problem;
-                self.modem.status(at, &mut status).await;
-            }
-            Err(problem) => status.problem = Some(problem),
-        }
-        let slots = self.engine.table.slots();
-        let open = slots.iter().filter(|slot| !slot.is_free()).count();
-        status.sockets_open = open as u8;
-        status.sockets_limit = slots.len() as u8;
-        status.capabilities = self.capabilities();
-        status.counters = core.counters.get();
-        status
+        let failures = self.world.borrow().failures;
+        poll_fn(|cx| poll_up(self.world, failures, cx)).await
     }
 
     /// Switches the modem off in order, and leaves it off until [`power_on`](Self::power_on).
@@ -69,40 +54,53 @@ impl<'a, M: Modem> Control<'a, M> {
     /// Dropped before the modem has agreed, it is undone; afterwards only the word that it is off is
     /// not waited for.
     pub async fn power_off(&self) -> Result<Shutdown, BringUpError> {
-        let core = self.engine.core;
-        let (at, _) = self.engine.answering().await?;
+        self.answering().await?;
         #[cfg(feature = "sleep")]
-        at.wake().await;
-        // First, so that the runner starts nothing more.
-        core.set_rest(Rest::Off);
-        let undo = Undo(core);
-        let told = self.modem.power_off(at).await;
-        told.map_err(|error| BringUpError::At {
-            command: "power off",
-            error,
-        })?;
+        self.awake().await;
+        let undo = Undo(self.world);
+        {
+            let mut world = self.world.borrow_mut();
+            world.rest = Rest::Off;
+            world.errand = Errand::PowerOff;
+            world.waiting.wake();
+            world.wake_runner();
+        }
+        self.errand()
+            .await
+            .map_err(|error| BringUpError::At {
+                command: "power off",
+                error,
+            })?;
         core::mem::forget(undo);
-        // From here on every handle is stale, so that nobody sends anything.
-        core.restarted.set(false);
-        core.link_down(self.engine.table);
         let limit = Instant::now() + M::POWER_OFF_LIMIT;
-        let mut gone = || core.restarted.get();
-        let confirmed = core.changed.until_or(limit, &mut gone).await;
-        core.restarted.set(false);
-        Ok(if confirmed {
-            Shutdown::Confirmed
-        } else {
-            Shutdown::Assumed
+        let mut timer = Timer::at(limit);
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            let confirmed = world.restarted;
+            if confirmed || limit <= Instant::now() {
+                world.restarted = false;
+                return Poll::Ready(Ok(if confirmed {
+                    Shutdown::Confirmed
+                } else {
+                    Shutdown::Assumed
+                }));
+            }
+            world.waiting.register(cx);
+            drop(world);
+            let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
+            Poll::Pending
         })
+        .await
     }
 
     /// Ends what [`power_off`](Self::power_off) began: the runner brings the modem up again, with the
     /// power key if that is wired. Returns at once; [`wait_up`](Self::wait_up) waits.
     pub fn power_on(&self) {
-        let core = self.engine.core;
-        if core.rest.get() == Rest::Off {
-            core.restarted.set(false);
-            core.set_rest(Rest::No);
+        let mut world = self.world.borrow_mut();
+        if world.rest == Rest::Off {
+            world.restarted = false;
+            world.rest = Rest::No;
+            world.wake_runner();
         }
     }
 
@@ -112,112 +110,30 @@ impl<'a, M: Modem> Control<'a, M> {
     /// An application that reconnects as soon as it loses its socket asks this first: a modem in power
     /// saving mode has lost it too, and reconnecting wakes it.
     pub fn is_asleep(&self) -> bool {
-        self.engine.core.rest.get() != Rest::No
-    }
-
-    /// Lets the modem sleep until the next use: a command, a write, or a notice of the modem, which
-    /// wakes up by itself for that. Sockets stay; they are not asked for data while it sleeps, so that
-    /// a notice which gets lost is made good for only after the next use.
-    ///
-    /// Needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr), or on modems that are woken by their
-    /// power key that one; without it, [`AtError::Unsupported`]. Such a modem says nothing at all while it
-    /// sleeps: where it has a pin that pulses when something waits, the application calls
-    /// [`wake`](Self::wake) on it.
-    #[cfg(feature = "sleep")]
-    pub async fn sleep(&self) -> Result<(), AtError> {
-        let at = self.at().await?;
-        if !self.engine.core.has_sleep.get() {
-            return Err(AtError::Unsupported);
-        }
-        let core = self.engine.core;
-        let _dozing_off = DozingOff::new(core);
-        core.work
-            .until(|| (!core.at_work.get()).then_some(()))
-            .await;
-        self.modem.sleep(at).await?;
-        if !at.is_stale() {
-            core.set_rest(Rest::Dozing);
-        }
-        Ok(())
-    }
-
-    /// Ends what [`sleep`](Self::sleep) began, and has every socket asked for data: for an application that
-    /// was told by a pin that something waits. Does nothing with a modem that is awake.
-    #[cfg(feature = "sleep")]
-    pub async fn wake(&self) -> Result<(), AtError> {
-        self.at().await?.wake().await;
-        Ok(())
-    }
-
-    /// Asks the network for power saving mode, or with `None` gives it up. It decides: see
-    /// [`power_saving`](Self::power_saving). The modem remembers it; asking again for the same costs a
-    /// write of its flash.
-    pub async fn set_power_saving(&self, wanted: Option<PowerSaving>) -> Result<(), AtError> {
-        self.modem.set_power_saving(self.at().await?, wanted).await
-    }
-
-    /// The times that the network granted; `None` when it granted nothing.
-    pub async fn power_saving(&self) -> Result<Option<PowerSaving>, AtError> {
-        self.modem.power_saving(self.at().await?).await
-    }
-
-    /// Asks the network for extended discontinuous reception with this technology, or with `None` gives
-    /// it up. It decides: see [`edrx`](Self::edrx).
-    pub async fn set_edrx(
-        &self,
-        technology: Technology,
-        wanted: Option<Edrx>,
-    ) -> Result<(), AtError> {
-        let at = self.at().await?;
-        self.modem.set_edrx(at, technology, wanted).await
-    }
-
-    /// The cycle that the network granted; `None` when it granted nothing.
-    pub async fn edrx(&self) -> Result<Option<Edrx>, AtError> {
-        self.modem.edrx(self.at().await?).await
-    }
-
-    /// The numbers of the SIM. They name the subscriber: keep them out of logs.
-    ///
-    /// May be dropped at any time.
-    pub async fn sim(&self) -> Result<SimCard, AtError> {
-        let (at, _) = self
-            .engine
-            .answering()
-            .await
-            .map_err(|_| AtError::LinkDown)?;
-        self.modem.sim(at).await
-    }
-
-    /// Reads the modem's clock; `None` when it has no time at all.
-    pub async fn clock(&self) -> Result<Option<DateTime>, AtError> {
-        self.modem.clock(self.at().await?).await
-    }
-
-    /// Sets the modem's clock, for instance from the MCU's own.
-    pub async fn set_clock(&self, now: DateTime) -> Result<(), AtError> {
-        self.modem.set_clock(self.at().await?, now).await
+        self.world.borrow().rest != Rest::No
     }
 
     /// Exchanges and bytes so far.
     pub fn counters(&self) -> Counters {
-        self.engine.core.counters.get()
+        self.world.borrow().counters
     }
 
     /// What is checked of a server, as far as this firmware is known.
     pub fn verification(&self) -> Verification {
-        self.modem.verification()
+        self.engine.borrow().modem.verification()
     }
 
     /// What this modem has and can, as far as its firmware is known. Complete once it has come up;
     /// a key that it then refuses on a connect counts as absent from then on.
     pub fn capabilities(&self) -> Capabilities {
-        self.modem.capabilities()
+        self.engine.borrow().modem.capabilities()
     }
 
     /// The backend, for what only this modem can do and tell.
-    pub fn modem(&self) -> &'a M {
-        self.modem
+    ///
+    /// Not to be kept: the runner must not find it borrowed.
+    pub fn modem(&self) -> Ref<'a, M> {
+        Ref::map(self.engine.borrow(), |engine| &engine.modem)
     }
 
     /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to
@@ -239,13 +155,12 @@ impl<'a, M: Modem> Control<'a, M> {
     ) -> Result<(), RawError> {
         raw::check(command, M::FORBIDDEN)?;
         let (at, _) = self
-            .engine
             .answering()
             .await
             .map_err(|_| RawError::At(AtError::LinkDown))?;
         match at.raw(command, deadline, sink).await {
             Err(AtError::Refused(code)) => {
-                let code = self.modem.explain(at, command, code).await;
+                let code = M::explain(&at, command, code).await;
                 Err(RawError::At(AtError::Refused(code)))
             }
             result => result.map_err(RawError::At),
@@ -255,8 +170,187 @@ impl<'a, M: Modem> Control<'a, M> {
     /// A handle for commands of one's own: anything that implements atat's
     /// [`AtatCmd`](crate::at::AtatCmd). A command that changes the echo, the URC port or an open
     /// socket behind the driver's back breaks the driver.
-    pub async fn at(&self) -> Result<At<'a>, AtError> {
-        self.engine.up().await.map_err(|_| AtError::LinkDown)
+    pub async fn at(&self) -> Result<At<'a, M>, AtError> {
+        self.wait_up().await.map_err(|_| AtError::LinkDown)?;
+        Ok(At::new(self.world, self.engine))
+    }
+
+    /// A handle on a modem that answers, though it may not get on the network; why not, is the second part.
+    pub(crate) async fn answering(
+        &self,
+    ) -> Result<(At<'a, M>, Option<BringUpError>), BringUpError> {
+        let known = {
+            let world = self.world.borrow();
+            (world.link == Link::Failed && world.rest == Rest::No).then_some(world.problem)
+        };
+        let problem = match known {
+            Some(problem) => Some(problem),
+            None => self.wait_up().await.err(),
+        };
+        match problem {
+            None
+            | Some(BringUpError::At {
+                error: AtError::Refused(_),
+                ..
+            }) => {}
+            Some(
+                error @ (BringUpError::At { .. }
+                | BringUpError::NoAnswer
+                | BringUpError::PoweredOff),
+            ) => return Err(error),
+            Some(_) => {}
+        }
+        Ok((At::new(self.world, self.engine), problem))
+    }
+
+    /// Waits for the end of what was asked of the runner.
+    async fn errand(&self) -> Result<(), AtError> {
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            if let Errand::Done(end) = world.errand {
+                world.errand = Errand::None;
+                return Poll::Ready(end);
+            }
+            world.waiting.register(cx);
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl<M: Cellular> Control<'_, M> {
+    /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
+    /// work goes on between them.
+    ///
+    /// A modem that answers but does not get on the network tells as much as it knows, with the
+    /// reason in [`Status::problem`]. May be dropped at any time.
+    pub async fn status(&self) -> Status {
+        let mut status = Status::new(self.capabilities(), self.counters());
+        match self.answering().await {
+            Ok((at, problem)) => {
+                status.problem = problem;
+                M::status(&at, &mut status).await;
+            }
+            Err(problem) => status.problem = Some(problem),
+        }
+        let world = self.world.borrow();
+        let open = world.slots.iter().filter(|slot| !slot.is_free()).count();
+        status.sockets_open = open as u8;
+        status.sockets_limit = world.slots.len() as u8;
+        status.counters = world.counters;
+        drop(world);
+        status.capabilities = self.capabilities();
+        status
+    }
+
+    /// The numbers of the SIM. They name the subscriber: keep them out of logs.
+    ///
+    /// May be dropped at any time.
+    pub async fn sim(&self) -> Result<SimCard, AtError> {
+        let (at, _) = self.answering().await.map_err(|_| AtError::LinkDown)?;
+        M::sim(&at).await
+    }
+}
+
+impl<M: HasClock> Control<'_, M> {
+    /// Reads the modem's clock; `None` when it has no time at all.
+    pub async fn clock(&self) -> Result<Option<DateTime>, AtError> {
+        M::clock(&self.at().await?).await
+    }
+
+    /// Sets the modem's clock, for instance from the MCU's own.
+    pub async fn set_clock(&self, now: DateTime) -> Result<(), AtError> {
+        M::set_clock(&self.at().await?, now).await
+    }
+}
+
+impl<M: SavesPower> Control<'_, M> {
+    /// Asks the network for power saving mode, or with `None` gives it up. It decides: see
+    /// [`power_saving`](Self::power_saving). The modem remembers it; asking again for the same costs a
+    /// write of its flash.
+    pub async fn set_power_saving(&self, wanted: Option<PowerSaving>) -> Result<(), AtError> {
+        M::set_power_saving(&self.at().await?, wanted).await
+    }
+
+    /// The times that the network granted; `None` when it granted nothing.
+    pub async fn power_saving(&self) -> Result<Option<PowerSaving>, AtError> {
+        M::power_saving(&self.at().await?).await
+    }
+
+    /// Asks the network for extended discontinuous reception with this technology, or with `None` gives
+    /// it up. It decides: see [`edrx`](Self::edrx).
+    pub async fn set_edrx(
+        &self,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError> {
+        M::set_edrx(&self.at().await?, technology, wanted).await
+    }
+
+    /// The cycle that the network granted; `None` when it granted nothing.
+    pub async fn edrx(&self) -> Result<Option<Edrx>, AtError> {
+        M::edrx(&self.at().await?).await
+    }
+}
+
+#[cfg(feature = "sleep")]
+impl<M: Sleeps> Control<'_, M> {
+    /// Lets the modem sleep until the next use: a command, a write, or a notice of the modem, which
+    /// wakes up by itself for that. Sockets stay; they are not asked for data while it sleeps, so that
+    /// a notice which gets lost is made good for only after the next use.
+    ///
+    /// Needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr), or on modems that are woken by their
+    /// power key that one; without it, [`AtError::Unsupported`]. Such a modem says nothing at all while it
+    /// sleeps: where it has a pin that pulses when something waits, the application calls
+    /// [`wake`](Self::wake) on it.
+    pub async fn sleep(&self) -> Result<(), AtError> {
+        self.wait_up().await.map_err(|_| AtError::LinkDown)?;
+        let wired = {
+            let pins = self.world.borrow().pins;
+            if M::WAKE_BY_KEY {
+                pins.has_power_key
+            } else {
+                pins.can_sleep
+            }
+        };
+        if !wired {
+            return Err(AtError::Unsupported);
+        }
+        {
+            let mut world = self.world.borrow_mut();
+            world.errand = Errand::Sleep;
+            world.wake_runner();
+        }
+        let _undo = NoSleep(self.world);
+        self.errand().await
+    }
+}
+
+#[cfg(feature = "sleep")]
+impl<M: Modem> Control<'_, M> {
+    /// Ends what [`sleep`](Self::sleep) began, and has every socket asked for data: for an application that
+    /// was told by a pin that something waits. Does nothing with a modem that is awake.
+    pub async fn wake(&self) -> Result<(), AtError> {
+        self.wait_up().await.map_err(|_| AtError::LinkDown)?;
+        self.awake().await;
+        Ok(())
+    }
+
+    async fn awake(&self) {
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            match world.rest {
+                Rest::Dozing => {
+                    world.suspect = true;
+                    world.wake_runner();
+                }
+                Rest::Waking => {}
+                _ => return Poll::Ready(()),
+            }
+            world.waiting.register(cx);
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -271,31 +365,25 @@ pub enum Shutdown {
     Confirmed,
 }
 
-/// While it lasts, the supervisor begins nothing.
+/// A sleep that nobody waits for any more is not begun.
 #[cfg(feature = "sleep")]
-struct DozingOff<'a>(&'a Core);
+struct NoSleep<'a>(&'a Shared<'a>);
 
 #[cfg(feature = "sleep")]
-impl<'a> DozingOff<'a> {
-    fn new(core: &'a Core) -> Self {
-        core.dozing_off.set(true);
-        Self(core)
-    }
-}
-
-#[cfg(feature = "sleep")]
-impl Drop for DozingOff<'_> {
+impl Drop for NoSleep<'_> {
     fn drop(&mut self) {
-        self.0.dozing_off.set(false);
-        self.0.work.wake();
+        self.0.borrow_mut().errand = Errand::None;
     }
 }
 
 /// A modem that did not agree is not switched off.
-struct Undo<'a>(&'a Core);
+struct Undo<'a>(&'a Shared<'a>);
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
-        self.0.set_rest(Rest::No);
+        let mut world = self.0.borrow_mut();
+        world.rest = Rest::No;
+        world.errand = Errand::None;
+        world.wake_runner();
     }
 }

@@ -435,6 +435,12 @@ impl embedded_io::Error for ConnectError {
     }
 }
 
+impl From<BringUpError> for ConnectError {
+    fn from(error: BringUpError) -> Self {
+        Self::BringUp(error)
+    }
+}
+
 impl From<AtError> for ConnectError {
     fn from(error: AtError) -> Self {
         Self::At(error)

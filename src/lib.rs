@@ -61,7 +61,7 @@ pub use credentials::{
     Tag,
 };
 pub use engine::{
-    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Pipe, Rings, Runner, State, Together, Upload,
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
 };
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
@@ -70,14 +70,13 @@ pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};
-pub use socket::{Reader, SecureConnect, Socket, Sockets, Writer};
+pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
 pub use suites::SuiteSet;
 pub use tls::{CaScope, Dangerous, Psk, ServerKey, ServerName, Suites, TlsConfig, TlsVersion};
 
-use core::borrow::Borrow;
+use core::borrow::BorrowMut;
 
-use engine::Engine;
 use modem::Modem;
 
 /// Splits `state` into the handles and the runner for the modem on this UART.
@@ -86,14 +85,14 @@ use modem::Modem;
 /// the modem's pins to the MCU.
 ///
 /// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts.
-pub fn new<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
-    state: &mut State<M, SOCKETS, RX, TX, B>,
+pub fn new<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
+    state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
     uart_rx: R,
     uart_tx: W,
     power: P,
-) -> (Control<'_, M>, Sockets<'_, M>, Runner<'_, M, R, W, P>)
+) -> (Control<'a, M>, Sockets<'a, M>, Runner<'a, M, R, W, P>)
 where
-    B: Borrow<Rings<SOCKETS, RX, TX>>,
+    B: BorrowMut<Rings<SOCKETS, RX, TX>>,
 {
     const {
         assert!(
@@ -105,18 +104,13 @@ where
             "rings below 16 bytes move hardly anything per exchange"
         );
     }
-    let state = &*state;
-    let engine = Engine {
-        core: &state.core,
-        table: &state.sockets,
-    };
-    let modem = &state.modem;
+    let (engine, world) = state.connect_rings();
     (
-        Control { engine, modem },
-        Sockets { engine, modem },
+        Control { world, engine },
+        Sockets { world, engine },
         Runner {
             engine,
-            modem,
+            world,
             uart_rx,
             uart_tx,
             power,

@@ -192,6 +192,8 @@ pub enum Then {
     Next,
     /// This step again.
     Same,
+    /// Goes on behind the next step, which is left out.
+    Skip,
     /// The first step of another script of the backend, by its [number](Modem::script).
     To(u8),
     /// Other work goes on until what is waited for was said or [`World::pause`] is over; then the next step.
@@ -250,6 +252,8 @@ pub(crate) const QUOTES: Way = 32;
 pub(crate) const COUNTS: Way = 64;
 /// Payload goes out of a socket's ring in data mode, which `OK` begins and `+++` ends.
 pub(crate) const PIPES: Way = 128;
+/// Each byte of the payload goes out as two hexadecimal digits.
+pub(crate) const HEXES: Way = 1 << 15;
 
 /// Sends a command. Unless told otherwise its answer is waited for 3 s, and a refusal is the flow's failure.
 pub const fn ask<M>(text: &'static str) -> Step<M> {
@@ -320,7 +324,14 @@ impl<M> Step<M> {
         self.way(QUOTES)
     }
 
-    /// [`World::len`] bytes of the socket's go out behind `OK`; the command told the modem how many.
+    /// As [`quotes`](Self::quotes), each byte as two hexadecimal digits.
+    pub const fn hexes(self) -> Self {
+        self.way(QUOTES | HEXES)
+    }
+
+    /// [`World::len`] bytes of the socket's go out behind `OK`; the command told the modem how many. Where no
+    /// final result comes within 2 s behind the last of them, `+++` follows: Serial Modem forgets the number
+    /// when a send fails, and waits for that (nrf9160 sheet, 3.1).
     pub const fn counts(self) -> Self {
         self.way(COUNTS)
     }

@@ -1,24 +1,29 @@
 //! Sockets and the way to get one.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::marker::PhantomData;
+use core::task::{Context, Poll};
 
 use embassy_time::{Duration, Instant};
 use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
 use crate::capabilities::Verification;
-use crate::engine::Engine;
-use crate::engine::slots::{Sending, SlotState, SocketPhase};
-use crate::error::{ConnectError, SocketError};
-use crate::modem::{Modem, Open, Slot};
+use core::cell::RefCell;
+
+use crate::engine::text::Engine;
+use crate::engine::time::after;
+use crate::engine::{Link, NOT_YET, Open, Phase, Rest, Shared, Slot, World, now};
+use crate::error::{BringUpError, ConnectError, SocketError};
+use crate::modem::Modem;
 use crate::tls::{ServerName, TlsConfig};
 
 /// How long a connect waits for a socket that is being closed when no other is left.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Opens verified TLS connections by name. Implemented by every backend's [`Sockets`], so that an
-/// application need not know its modem.
+/// Opens verified TLS connections by name: the outermost seam. Implemented by every backend's [`Sockets`], so
+/// that an application, an MQTT client or the adapters of [`nal`](crate) need not know what carries the
+/// connection.
 #[allow(async_fn_in_trait)]
 pub trait SecureConnect {
     /// Why a connection was not made.
@@ -26,7 +31,7 @@ pub trait SecureConnect {
     /// Why a connection ended.
     type SocketError: embedded_io::Error;
     /// The connection.
-    type Socket<'s>: Read<Error = Self::SocketError> + Write<Error = Self::SocketError>
+    type Socket<'s>: SecureSocket<Error = Self::SocketError>
     where
         Self: 's;
 
@@ -43,10 +48,41 @@ pub trait SecureConnect {
     ) -> Result<Self::Socket<'_>, Self::Error>;
 }
 
+/// What a connection of a [`SecureConnect`] can do beyond reading and writing.
+#[allow(async_fn_in_trait)]
+pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
+    /// The half that reads.
+    type Reader<'h>: Read<Error = Self::Error> + ReadReady
+    where
+        Self: 'h;
+    /// The half that writes.
+    type Writer<'h>: Write<Error = Self::Error> + WriteReady
+    where
+        Self: 'h;
+
+    /// Two halves that may live in two tasks.
+    fn split(&mut self) -> (Self::Reader<'_>, Self::Writer<'_>);
+
+    /// Sends what was written, closes the connection and waits until that is confirmed; what was received can
+    /// still be read. An error means that not everything was sent; the connection is closed all the same.
+    async fn finish(&mut self) -> Result<(), Self::Error>;
+
+    /// Discards what was not sent, and leaves it to the runner to close the connection.
+    fn abort(&mut self);
+
+    /// Returns when a read would return at once: with a byte, with the end, or with an error. Cancel-safe.
+    async fn readable(&mut self);
+
+    /// As [`readable`](Self::readable), for the half that reads.
+    async fn half_readable<'h>(half: &mut Self::Reader<'h>)
+    where
+        Self: 'h;
+}
+
 /// The sockets of one modem.
-pub struct Sockets<'a, M> {
-    pub(crate) engine: Engine<'a>,
-    pub(crate) modem: &'a M,
+pub struct Sockets<'a, M: 'static> {
+    pub(crate) world: &'a Shared<'a>,
+    pub(crate) engine: &'a RefCell<Engine<M>>,
 }
 
 impl<M> Clone for Sockets<'_, M> {
@@ -66,79 +102,37 @@ impl<'a, M: Modem> Sockets<'a, M> {
         port: u16,
         config: &TlsConfig,
     ) -> Result<Socket<'a>, ConnectError> {
-        let engine = self.engine;
-        let _turn = engine.core.open_turn.acquire().await;
-        let at = engine.up().await.map_err(ConnectError::BringUp)?;
-        let push = self.modem.push_unit();
-        let needed = push.unwrap_or(self.modem.fetch_unit());
-        if engine.table.rx(Slot(0)).capacity() < needed {
-            return Err(ConnectError::RingTooSmall { needed });
-        }
-        // Before there is an id that would have to be closed.
-        self.modem.admit(config)?;
-        let slot = self.claim().await?;
-        engine.slot(slot).push.set(push.is_some());
-        // Whatever ends this future early leaves the id to the supervisor.
-        let mut socket = Socket {
-            engine,
-            slot,
-            verified: Verification::UNKNOWN,
+        let world = self.world;
+        let mut turn = OpenTurn {
+            world,
+            ticket: None,
+            held: false,
         };
-        socket.verified = self
-            .modem
-            .open(at, self.open(slot, name, port, config))
-            .await?;
-        let state = engine.slot(slot);
-        if state.phase.get() != SocketPhase::Opening {
-            return Err(ConnectError::At(crate::error::AtError::ModemReset));
-        }
-        state.opened(engine.core.fixed.timing.poll, self.modem.polling());
-        engine.core.work.wake();
-        info!("connected, checked of the server: {}", socket.verified);
+        poll_fn(|cx| turn.poll(cx)).await;
+        let failures = world.borrow().failures;
+        poll_fn(|cx| poll_up(world, failures, cx))
+            .await
+            .map_err(ConnectError::BringUp)?;
+        self.engine.borrow().modem.admit(config)?;
+        let limit = Instant::now() + CLOSING_PATIENCE;
+        let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
+        let mut socket = arm(world, slot, name.as_str(), port, config)?;
+        socket.verified = poll_fn(|cx| socket.poll_opened(failures, cx)).await?;
         Ok(socket)
     }
 
-    /// What [`connect`](Self::connect) would refuse before it sends anything, of a modem that is up: by its
-    /// firmware, by the driver's configuration, or by the policy. Sends nothing.
+    /// What [`connect`](Self::connect) would refuse for this policy before a byte is sent, as far as the
+    /// firmware is known by now.
     pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
-        self.modem.admit(config)
-    }
-
-    async fn claim(&self) -> Result<Slot, ConnectError> {
-        let engine = self.engine;
-        let limit = Instant::now() + CLOSING_PATIENCE;
-        let mut claimed = Err(ConnectError::TooManySockets);
-        let mut ready = || {
-            claimed = engine.claim(&M::LIMITS);
-            claimed.is_ok() || !engine.one_is_closing()
-        };
-        engine.core.work.until_or(limit, &mut ready).await;
-        claimed
-    }
-
-    fn open<'o>(
-        &self,
-        slot: Slot,
-        name: ServerName<'o>,
-        port: u16,
-        config: &'o TlsConfig,
-    ) -> Open<'o> {
-        Open {
-            config,
-            context: slot.0,
-            id: self.engine.slot(slot).id.get(),
-            name,
-            port,
-            slot,
-        }
+        self.engine.borrow().modem.admit(config)
     }
 }
 
-impl<M: Modem> SecureConnect for Sockets<'_, M> {
+impl<'a, M: Modem> SecureConnect for Sockets<'a, M> {
     type Error = ConnectError;
     type SocketError = SocketError;
     type Socket<'s>
-        = Socket<'s>
+        = Socket<'a>
     where
         Self: 's;
 
@@ -147,9 +141,138 @@ impl<M: Modem> SecureConnect for Sockets<'_, M> {
         name: ServerName<'_>,
         port: u16,
         config: &TlsConfig,
-    ) -> Result<Socket<'_>, ConnectError> {
+    ) -> Result<Socket<'a>, ConnectError> {
         Sockets::connect(self, name, port, config).await
     }
+}
+
+/// Waits until the modem can be used, or until an attempt has failed that ended after `failures` of them.
+pub(crate) fn poll_up(
+    world: &Shared<'_>,
+    failures: u32,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), BringUpError>> {
+    let mut w = world.borrow_mut();
+    let end = match w.link {
+        _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
+        Link::Up => Some(Ok(())),
+        Link::Down | Link::Failed if w.rest == Rest::Saving => {
+            w.rest = Rest::No;
+            w.wake_runner();
+            None
+        }
+        Link::Failed if w.failures != failures => Some(Err(w.problem)),
+        _ => None,
+    };
+    match end {
+        Some(end) => Poll::Ready(end),
+        None => {
+            w.waiting.register(cx);
+            Poll::Pending
+        }
+    }
+}
+
+/// The turn of whoever opens a connection.
+struct OpenTurn<'a> {
+    world: &'a Shared<'a>,
+    ticket: Option<u8>,
+    held: bool,
+}
+
+impl OpenTurn<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut w = self.world.borrow_mut();
+        if !self.held {
+            if w.opens.poll(&mut self.ticket, cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.held = true;
+        }
+        // The open of one that has gone away ends first.
+        if w.opening {
+            w.waiting.register(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for OpenTurn<'_> {
+    fn drop(&mut self) {
+        let mut w = self.world.borrow_mut();
+        if self.held {
+            w.opens.release();
+        } else if let Some(ticket) = self.ticket {
+            w.opens.give_up(ticket);
+        }
+    }
+}
+
+/// Finds a free slot, or waits for one that is being closed: the runner frees it, or brings the modem up
+/// anew.
+fn poll_claim(
+    world: &Shared<'_>,
+    limit: Instant,
+    cx: &mut Context<'_>,
+) -> Poll<Result<u8, ConnectError>> {
+    let mut w = world.borrow_mut();
+    if let Some(index) = w.slots.iter().position(Slot::is_free) {
+        return Poll::Ready(Ok(index as u8));
+    }
+    let closing = w.slots.iter().any(|slot| !slot.user);
+    if !closing || limit <= Instant::now() {
+        return Poll::Ready(Err(ConnectError::TooManySockets));
+    }
+    w.waiting.register(cx);
+    drop(w);
+    // A timer that was polled wakes its task also after it was dropped.
+    let mut timer = embassy_time::Timer::at(limit);
+    let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
+    Poll::Pending
+}
+
+/// Asks the runner for the connection.
+fn arm<'a>(
+    world: &'a Shared<'a>,
+    index: u8,
+    name: &str,
+    port: u16,
+    config: &TlsConfig,
+) -> Result<Socket<'a>, ConnectError> {
+    let mut w = world.borrow_mut();
+    let needed = usize::from(w.push_unit.unwrap_or(w.fetch_unit));
+    let time = now();
+    let slot = &mut w.slots[usize::from(index)];
+    if slot.rx.capacity() < needed {
+        return Err(ConnectError::RingTooSmall { needed });
+    }
+    slot.arm(time);
+    // The name waits in the ring, which is empty until the connection stands.
+    if slot.tx.push(name.as_bytes()) < name.len() {
+        slot.tx.clear();
+        slot.phase = Phase::Free;
+        slot.user = false;
+        return Err(ConnectError::RingTooSmall { needed: name.len() });
+    }
+    #[cfg(feature = "tap")]
+    if let Some(tap) = w.tap {
+        tap.opening(index);
+    }
+    w.open = Some(Open {
+        config: *config,
+        port,
+        context: index,
+        result: NOT_YET,
+        verified: Verification::UNKNOWN,
+    });
+    w.wake_runner();
+    drop(w);
+    Ok(Socket {
+        world,
+        slot: index,
+        verified: Verification::UNKNOWN,
+    })
 }
 
 /// A TLS connection through the modem.
@@ -168,8 +291,8 @@ impl<M: Modem> SecureConnect for Sockets<'_, M> {
 /// What is read is always a prefix of what the peer sent, and what the peer receives is a prefix of
 /// what was written.
 pub struct Socket<'a> {
-    engine: Engine<'a>,
-    slot: Slot,
+    world: &'a Shared<'a>,
+    slot: u8,
     verified: Verification,
 }
 
@@ -180,200 +303,233 @@ impl<'a> Socket<'a> {
     }
 
     /// Two halves that may live in two tasks.
-    pub fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
-        let half = Half {
-            engine: self.engine,
-            slot: self.slot,
-        };
-        (Reader(half), Writer(half))
+    pub fn split(&mut self) -> (Reader<'_, 'a>, Writer<'_, 'a>) {
+        let half = self.half();
+        (Reader(half, PhantomData), Writer(half, PhantomData))
     }
 
     /// Sends what was written, closes the connection and waits until the modem has confirmed it. An
     /// error means that not everything was sent; the connection is closed all the same.
     pub async fn close(mut self) -> Result<(), SocketError> {
-        self.finish().await
-    }
-
-    /// [`close`](Self::close) for who keeps the socket. What was received can still be read.
-    pub(crate) async fn finish(&mut self) -> Result<(), SocketError> {
-        let flushed = self.flush().await;
-        let state = self.engine.slot(self.slot);
-        state.end();
-        self.engine.core.work.wake();
-        self.engine
-            .core
-            .work
-            .until(|| (!state.in_modem.get()).then_some(()))
-            .await;
-        flushed
-    }
-
-    /// Discards what was not sent and leaves the close to the runner.
-    #[cfg(feature = "edge-nal")]
-    pub(crate) fn abort(&mut self) {
-        self.engine.slot(self.slot).end();
-        self.engine.core.work.wake();
-    }
-
-    /// Returns when a read would return at once.
-    #[cfg(feature = "edge-nal")]
-    pub(crate) async fn readable(&mut self) {
-        self.half().readable().await;
+        SecureSocket::finish(&mut self).await
     }
 
     fn half(&self) -> Half<'a> {
         Half {
-            engine: self.engine,
+            world: self.world,
             slot: self.slot,
         }
+    }
+
+    /// Waits for what becomes of the open.
+    fn poll_opened(
+        &mut self,
+        failures: u32,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Verification, ConnectError>> {
+        let mut w = self.world.borrow_mut();
+        let phase = w.slots[usize::from(self.slot)].phase;
+        Poll::Ready(match phase {
+            Phase::Open => Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified)),
+            Phase::Wanted if w.rest == Rest::Off => {
+                Err(ConnectError::BringUp(BringUpError::PoweredOff))
+            }
+            Phase::Wanted if w.link == Link::Failed && w.failures != failures => {
+                Err(ConnectError::BringUp(w.problem))
+            }
+            Phase::Wanted | Phase::Opening => {
+                w.slots[usize::from(self.slot)].tx_waker.register(cx.waker());
+                w.waiting.register(cx);
+                return Poll::Pending;
+            }
+            _ => Err(w.refusal),
+        })
     }
 }
 
 impl Drop for Socket<'_> {
     fn drop(&mut self) {
-        self.engine.slot(self.slot).abandon();
-        self.engine.core.work.wake();
+        let mut w = self.world.borrow_mut();
+        let index = self.slot;
+        let slot = &mut w.slots[usize::from(index)];
+        let opens = matches!(slot.phase, Phase::Wanted | Phase::Opening);
+        slot.abandon();
+        if opens && w.open.is_some_and(|open| open.context == index) {
+            w.open = None;
+        }
+        w.wake_runner();
     }
 }
 
-/// The reading half of a [`Socket`].
-pub struct Reader<'s>(Half<'s>);
+/// The reading half of a [`Socket`], which it borrows.
+pub struct Reader<'s, 'a>(Half<'a>, PhantomData<&'s mut ()>);
 
-/// The writing half of a [`Socket`].
-pub struct Writer<'s>(Half<'s>);
+/// The writing half of a [`Socket`], which it borrows.
+pub struct Writer<'s, 'a>(Half<'a>, PhantomData<&'s mut ()>);
 
-#[cfg(feature = "edge-nal")]
-impl Reader<'_> {
-    /// Returns when a read would return at once.
-    pub(crate) async fn readable(&mut self) {
-        self.0.readable().await;
+impl<'a> SecureSocket for Socket<'a> {
+    type Reader<'h>
+        = Reader<'h, 'a>
+    where
+        Self: 'h;
+    type Writer<'h>
+        = Writer<'h, 'a>
+    where
+        Self: 'h;
+
+    fn split(&mut self) -> (Reader<'_, 'a>, Writer<'_, 'a>) {
+        Socket::split(self)
+    }
+
+    async fn finish(&mut self) -> Result<(), SocketError> {
+        let flushed = self.flush().await;
+        self.half().act(|slot| slot.end());
+        poll_fn(|cx| {
+            let mut w = self.world.borrow_mut();
+            if !w.slots[usize::from(self.slot)].in_modem {
+                return Poll::Ready(());
+            }
+            w.waiting.register(cx);
+            Poll::Pending
+        })
+        .await;
+        flushed
+    }
+
+    fn abort(&mut self) {
+        self.half().act(|slot| slot.end());
+    }
+
+    async fn readable(&mut self) {
+        self.half().readable().await;
+    }
+
+    async fn half_readable<'h>(half: &mut Reader<'h, 'a>)
+    where
+        Self: 'h,
+    {
+        half.0.readable().await;
     }
 }
 
 #[derive(Clone, Copy)]
 struct Half<'s> {
-    engine: Engine<'s>,
-    slot: Slot,
+    world: &'s Shared<'s>,
+    slot: u8,
 }
 
-impl<'s> Half<'s> {
-    fn state(&self) -> &'s SlotState {
-        self.engine.slot(self.slot)
+impl Half<'_> {
+    fn with<T>(&self, look: impl FnOnce(&mut Slot<'_>) -> T) -> T {
+        look(&mut self.world.borrow_mut().slots[usize::from(self.slot)])
     }
 
-    /// `None`: nothing to read now.
-    fn try_read(&self, buf: &mut [u8]) -> Option<Result<usize, SocketError>> {
-        let rx = self.engine.table.rx(self.slot);
-        if buf.is_empty() {
-            return Some(Ok(0));
-        }
-        if rx.len() > 0 {
-            let count = rx.pop(buf);
-            // There is room again; the supervisor may be waiting for it.
-            self.engine.core.work.wake();
-            return Some(Ok(count));
-        }
-        match self.state().phase.get() {
-            SocketPhase::Eof => Some(Ok(0)),
-            SocketPhase::Failed(error) => Some(Err(error)),
-            _ => None,
-        }
+    /// Changes something that the runner must know.
+    fn act<T>(&self, change: impl FnOnce(&mut Slot<'_>) -> T) -> T {
+        let w = &mut *self.world.borrow_mut();
+        World::wake_runner(w);
+        change(&mut w.slots[usize::from(self.slot)])
     }
 
     async fn read(&self, buf: &mut [u8]) -> Result<usize, SocketError> {
-        poll_fn(|cx| match self.try_read(buf) {
-            Some(result) => Poll::Ready(result),
-            None => {
-                self.state().register_rx(cx.waker());
-                Poll::Pending
+        poll_fn(|cx| {
+            if buf.is_empty() {
+                return Poll::Ready(Ok(0));
             }
+            if self.with(|slot| slot.rx.len() > 0) {
+                // There is room again; the runner may be waiting for it.
+                return Poll::Ready(Ok(self.act(|slot| slot.rx.pop(buf))));
+            }
+            self.with(|slot| match slot.phase {
+                Phase::Eof => Poll::Ready(Ok(0)),
+                Phase::Failed(error) => Poll::Ready(Err(error)),
+                _ => {
+                    slot.rx_waker.register(cx.waker());
+                    Poll::Pending
+                }
+            })
         })
         .await
     }
 
     fn read_ready(&self) -> bool {
-        self.engine.table.rx(self.slot).len() > 0
-            || matches!(
-                self.state().phase.get(),
-                SocketPhase::Eof | SocketPhase::Failed(_)
-            )
+        self.with(|slot| {
+            slot.rx.len() > 0 || matches!(slot.phase, Phase::Eof | Phase::Failed(_))
+        })
     }
 
-    #[cfg(feature = "edge-nal")]
     async fn readable(&self) {
         poll_fn(|cx| {
             if self.read_ready() {
                 return Poll::Ready(());
             }
-            self.state().register_rx(cx.waker());
+            self.with(|slot| slot.rx_waker.register(cx.waker()));
             Poll::Pending
         })
         .await;
     }
 
-    fn write_error(&self) -> Option<SocketError> {
-        match self.state().phase.get() {
-            SocketPhase::Failed(error) => Some(error),
-            SocketPhase::Open if self.state().sending.get() != Sending::Refused => None,
-            _ if self.state().heard.get() => Some(SocketError::BrokenPipe),
-            _ => Some(SocketError::ClosedUnanswered),
-        }
-    }
-
     async fn write(&self, buf: &[u8]) -> Result<usize, SocketError> {
         poll_fn(|cx| {
-            if let Some(error) = self.write_error() {
-                return Poll::Ready(Err(error));
+            let linger = self.world.borrow().linger;
+            let written = self.with(|slot| {
+                if let Some(error) = slot.write_error() {
+                    return Poll::Ready(Err(error));
+                }
+                let count = slot.tx.push(buf);
+                if count == 0 && !buf.is_empty() {
+                    slot.tx_waker.register(cx.waker());
+                    return Poll::Pending;
+                }
+                slot.send_at = after(now(), linger);
+                Poll::Ready(Ok(count))
+            });
+            if let Poll::Ready(Ok(_)) = written {
+                self.world.borrow_mut().wake_runner();
             }
-            let tx = self.engine.table.tx(self.slot);
-            let count = tx.push(buf);
-            if count == 0 && !buf.is_empty() {
-                self.state().register_tx(cx.waker());
-                return Poll::Pending;
-            }
-            self.state()
-                .send_at
-                .set(Instant::now() + self.engine.core.fixed.timing.linger);
-            self.engine.core.work.wake();
-            Poll::Ready(Ok(count))
+            written
         })
         .await
     }
 
     async fn flush(&self) -> Result<(), SocketError> {
-        let tx = self.engine.table.tx(self.slot);
         poll_fn(|cx| {
-            if let Some(error) = self.write_error() {
-                // What the modem accepted before the peer closed was flushed.
-                return Poll::Ready(if tx.len() == 0 && error.is_closed_by_peer() {
-                    Ok(())
-                } else {
-                    Err(error)
-                });
+            let mut wake = false;
+            let flushed = self.with(|slot| {
+                let sent = slot.tx.len() == 0;
+                if let Some(error) = slot.write_error() {
+                    // What the modem accepted before the peer closed was flushed.
+                    return Poll::Ready(if sent && error.is_closed_by_peer() {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    });
+                }
+                if sent {
+                    return Poll::Ready(Ok(()));
+                }
+                slot.tx_waker.register(cx.waker());
+                // Woken once: a wake at each poll would keep a task busy that also holds the runner.
+                wake = !core::mem::replace(&mut slot.flush, true);
+                Poll::Pending
+            });
+            if wake {
+                self.world.borrow_mut().wake_runner();
             }
-            if tx.len() == 0 {
-                return Poll::Ready(Ok(()));
-            }
-            self.state().register_tx(cx.waker());
-            // Woken once: a wake at each poll would keep a task busy that also holds the runner.
-            if !self.state().flush.replace(true) {
-                self.engine.core.work.wake();
-            }
-            Poll::Pending
+            flushed
         })
         .await
     }
 }
 
 macro_rules! reads {
-    ($type:ident, |$this:ident| $half:expr) => {
-        impl Read for $type<'_> {
+    ($type:ty, |$this:ident| $half:expr) => {
+        impl Read for $type {
             async fn read(&mut self, buf: &mut [u8]) -> Result<usize, SocketError> {
                 let $this = self;
                 $half.read(buf).await
             }
         }
-        impl ReadReady for $type<'_> {
+        impl ReadReady for $type {
             fn read_ready(&mut self) -> Result<bool, SocketError> {
                 let $this = self;
                 Ok($half.read_ready())
@@ -383,8 +539,8 @@ macro_rules! reads {
 }
 
 macro_rules! writes {
-    ($type:ident, |$this:ident| $half:expr) => {
-        impl Write for $type<'_> {
+    ($type:ty, |$this:ident| $half:expr) => {
+        impl Write for $type {
             async fn write(&mut self, buf: &[u8]) -> Result<usize, SocketError> {
                 let $this = self;
                 $half.write(buf).await
@@ -394,11 +550,11 @@ macro_rules! writes {
                 $half.flush().await
             }
         }
-        impl WriteReady for $type<'_> {
+        impl WriteReady for $type {
             fn write_ready(&mut self) -> Result<bool, SocketError> {
                 let $this = self;
                 let half = $half;
-                Ok(half.write_error().is_some() || half.engine.table.tx(half.slot).room() > 0)
+                Ok(half.with(|slot| slot.write_error().is_some() || slot.tx.room() > 0))
             }
         }
     };
@@ -407,13 +563,13 @@ macro_rules! writes {
 impl ErrorType for Socket<'_> {
     type Error = SocketError;
 }
-impl ErrorType for Reader<'_> {
+impl ErrorType for Reader<'_, '_> {
     type Error = SocketError;
 }
-impl ErrorType for Writer<'_> {
+impl ErrorType for Writer<'_, '_> {
     type Error = SocketError;
 }
-reads!(Socket, |this| this.half());
-reads!(Reader, |this| this.0);
-writes!(Socket, |this| this.half());
-writes!(Writer, |this| this.0);
+reads!(Socket<'_>, |this| this.half());
+reads!(Reader<'_, '_>, |this| this.0);
+writes!(Socket<'_>, |this| this.half());
+writes!(Writer<'_, '_>, |this| this.0);

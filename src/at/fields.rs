@@ -32,6 +32,14 @@ impl<'a> Fields<'a> {
         self.int()?.try_into().ok()
     }
 
+    /// The next field without its quotes if it has any, as bytes.
+    pub fn unquoted(&mut self) -> Option<&'a [u8]> {
+        match self.next()? {
+            [b'"', inner @ .., b'"'] => Some(inner),
+            field => Some(field),
+        }
+    }
+
     /// The next field as text, without its quotes if it has any.
     pub fn text(&mut self) -> Option<&'a str> {
         let field = self.next()?;
@@ -66,8 +74,8 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// Strict: digits only, no sign, no overflow.
-fn decimal(digits: &[u8]) -> Option<u32> {
+/// A decimal number, strictly: digits only, no sign, no overflow.
+pub fn decimal(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;
     }

@@ -20,7 +20,7 @@ pub enum Event<'a> {
     /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted; its last bytes, if
     /// there are any, come as a [`Line`](Self::Line).
     Piece,
-    /// The data prompt `> `, seen at the start of a line while armed. Disarms itself.
+    /// The data prompt, such as `> `, seen at the start of a line while armed. Disarms itself.
     Prompt,
     /// Some of the announced payload.
     Payload(&'a [u8]),
@@ -64,8 +64,8 @@ enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Prompt {
     Off,
-    Armed,
-    /// `>` was reported; a space behind it belongs to it.
+    Armed(u8),
+    /// It was reported; a space behind it belongs to it.
     Space,
 }
 
@@ -171,9 +171,9 @@ impl Framer {
         matches!(self.mode, Mode::Behind | Mode::Payload { left: 0 })
     }
 
-    /// Arms or disarms the prompt. `>` is ordinary text unless armed.
-    pub fn arm_prompt(&mut self, on: bool) {
-        self.prompt = if on { Prompt::Armed } else { Prompt::Off };
+    /// Arms the prompt, which is this byte at the start of a line, or disarms it: then it is ordinary text.
+    pub fn arm_prompt(&mut self, prompt: Option<u8>) {
+        self.prompt = prompt.map_or(Prompt::Off, Prompt::Armed);
     }
 
     /// Back to the start of a line, whatever was going on.
@@ -207,7 +207,9 @@ impl Framer {
                 }
                 *input = rest;
             }
-            if let (Prompt::Armed, [b'>', rest @ ..]) = (self.prompt, *input) {
+            if let (Prompt::Armed(prompt), [first, rest @ ..]) = (self.prompt, *input)
+                && *first == prompt
+            {
                 *input = rest;
                 self.prompt = Prompt::Space;
                 return Some(Some(Event::Prompt));
@@ -328,7 +330,7 @@ mod tests {
                             framer.expect_payload(count);
                         }
                         if line == "?" {
-                            framer.arm_prompt(true);
+                            framer.arm_prompt(Some(b'>'));
                         }
                         if line == "%" {
                             framer.want_pieces(true);

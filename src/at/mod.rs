@@ -6,9 +6,11 @@
 mod command;
 mod fields;
 pub mod framer;
+mod out;
 mod text;
 
 pub use atat::{AtatCmd, AtatResp};
 pub use command::{CommandLine, Done, at_command};
-pub use fields::{Fields, answer};
+pub use fields::{Fields, answer, decimal};
+pub use out::Out;
 pub use text::{InvalidInput, Text};

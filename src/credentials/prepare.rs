@@ -10,7 +10,7 @@ use crate::error::CredentialError;
 use crate::inspect::{
     Container, Content, Decoder, Inspector, KeyFormat, Material, Misplaced, check, encode,
 };
-use crate::modem::Modem;
+use crate::modem::Credentials;
 
 /// DER bytes on a line of PEM, and its characters.
 const LINE: usize = 48;
@@ -55,7 +55,7 @@ pub(crate) trait Takes {
     const CONTAINER: Option<Container>;
 }
 
-impl<M: Modem> Takes for M {
+impl<M: Credentials> Takes for M {
     const CONTAINER: Option<Container> = M::ACCEPTS.container;
 }
 

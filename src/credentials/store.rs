@@ -9,9 +9,11 @@ use super::{
     SetError, Source, Stored, Tag,
 };
 use crate::control::Control;
-use crate::engine::{At, Engine, Held};
+use core::future::poll_fn;
+
+use crate::engine::{At, Shared};
 use crate::error::{BringUpError, CredentialError};
-use crate::modem::Modem;
+use crate::modem::Credentials;
 
 /// Storing credentials in the modem.
 ///
@@ -127,7 +129,7 @@ pub trait CredentialStore {
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>>;
 }
 
-impl<M: Modem> CredentialStore for Control<'_, M> {
+impl<M: Credentials> CredentialStore for Control<'_, M> {
     async fn store<S: Source>(
         &self,
         tag: Tag,
@@ -136,7 +138,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
     ) -> Result<(), CredentialError<S::Error>> {
         let mut content = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
-        self.modem.store(at, tag, kind, &mut content).await
+        M::store(&at, tag, kind, &mut content).await
     }
 
     async fn store_unchecked<S: Source>(
@@ -146,7 +148,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         mut content: S,
     ) -> Result<(), CredentialError<S::Error>> {
         let (at, _turn) = self.exclusive().await?;
-        self.modem.store(at, tag, kind, &mut content).await
+        M::store(&at, tag, kind, &mut content).await
     }
 
     async fn ensure<S: Source>(
@@ -157,11 +159,11 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
     ) -> Result<Ensured, CredentialError<S::Error>> {
         let mut content = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
-        let found = self.modem.compare(at, tag, kind, &mut content).await?;
+        let found = M::compare(&at, tag, kind, &mut content).await?;
         if found == Comparison::Same {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
-        self.modem.store(at, tag, kind, &mut content).await?;
+        M::store(&at, tag, kind, &mut content).await?;
         Ok(Ensured::Stored)
     }
 
@@ -174,7 +176,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
     ) -> Result<Ensured, CredentialError<S::Error>> {
         let mut content = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
-        let found = self.modem.compare(at, tag, kind, &mut content).await?;
+        let found = M::compare(&at, tag, kind, &mut content).await?;
         if found == Comparison::Same {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
@@ -185,7 +187,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         if !record.note(tag, kind, None).await {
             return Err(CredentialError::RecordNotWritten);
         }
-        self.modem.store(at, tag, kind, &mut content).await?;
+        M::store(&at, tag, kind, &mut content).await?;
         // Not written: the next start uploads it once more.
         record.note(tag, kind, Some(digest)).await;
         Ok(Ensured::Stored)
@@ -239,7 +241,7 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
     ) -> Result<Comparison, CredentialError<S::Error>> {
         let mut content = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
-        self.modem.compare(at, tag, kind, &mut content).await
+        M::compare(&at, tag, kind, &mut content).await
     }
 
     async fn digest(
@@ -250,13 +252,13 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         let (at, _turn) = self.exclusive().await?;
         let mut hasher = Hasher::new();
         let mut sink = |bytes: &[u8]| hasher.update(bytes);
-        let found = self.modem.read_back(at, tag, kind, &mut sink).await?;
+        let found = M::read_back(&at, tag, kind, &mut sink).await?;
         Ok(found.then(|| hasher.finish()))
     }
 
     async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        self.modem.list(at, found).await
+        let at = self.handle().await?;
+        M::list(&at, found).await
     }
 
     async fn list_tag(
@@ -264,38 +266,46 @@ impl<M: Modem> CredentialStore for Control<'_, M> {
         tag: Tag,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        self.modem.list_tag(at, tag, found).await
+        let at = self.handle().await?;
+        M::list_tag(&at, tag, found).await
     }
 
     async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>> {
-        let at = self.engine.up().await.map_err(CredentialError::BringUp)?;
-        Ok(self.modem.elsewhere(at, tag).await?)
+        let at = self.handle().await?;
+        Ok(M::elsewhere(&at, tag).await?)
     }
 
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
         let (at, _turn) = self.exclusive().await?;
-        self.modem.remove(at, tag, kind).await
+        M::remove(&at, tag, kind).await
     }
 }
 
-impl<'a, M: Modem> Control<'a, M> {
+impl<'a, M: Credentials> Control<'a, M> {
     /// For what a backend adds to the store: waits for the turn of whoever reads or changes credentials, on
-    /// a modem that is up. When it ends, the runner calls [`Modem::tidy`].
-    pub async fn credentials_turn(&self) -> Result<(At<'a>, CredentialsTurn<'a>), BringUpError> {
-        let at = self.engine.up().await?;
-        let turn = self.engine.core.store_turn.acquire().await;
-        let engine = self.engine;
-        Ok((
-            at,
-            CredentialsTurn {
-                turn: Some(turn),
-                engine,
-            },
-        ))
+    /// a modem that is up. When it ends, the runner removes what was left behind.
+    pub async fn credentials_turn(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), BringUpError> {
+        self.wait_up().await?;
+        let mut turn = CredentialsTurn {
+            world: self.world,
+            ticket: None,
+            held: false,
+        };
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            world.stores.poll(&mut turn.ticket, cx)
+        })
+        .await;
+        turn.held = true;
+        Ok((At::new(self.world, self.engine), turn))
     }
 
-    async fn exclusive<E>(&self) -> Result<(At<'a>, CredentialsTurn<'a>), CredentialError<E>> {
+    async fn handle<E>(&self) -> Result<At<'a, M>, CredentialError<E>> {
+        self.wait_up().await.map_err(CredentialError::BringUp)?;
+        Ok(At::new(self.world, self.engine))
+    }
+
+    async fn exclusive<E>(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), CredentialError<E>> {
         self.credentials_turn()
             .await
             .map_err(CredentialError::BringUp)
@@ -313,20 +323,26 @@ impl<'a, M: Modem> Control<'a, M> {
 /// The turn of whoever reads or changes credentials; behind it the runner looks whether something is left
 /// that a dropped flow had begun.
 pub struct CredentialsTurn<'a> {
-    turn: Option<Held<'a>>,
-    engine: Engine<'a>,
+    world: &'a Shared<'a>,
+    ticket: Option<u8>,
+    held: bool,
 }
 
 impl Drop for CredentialsTurn<'_> {
     fn drop(&mut self) {
-        self.turn = None;
-        self.engine.core.tidy.set(true);
-        self.engine.core.work.wake();
+        let mut world = self.world.borrow_mut();
+        if self.held {
+            world.stores.release();
+            world.tidy = true;
+            world.wake_runner();
+        } else if let Some(ticket) = self.ticket {
+            world.stores.give_up(ticket);
+        }
     }
 }
 
 /// Looks at `content` and makes ready what is to be sent.
-async fn prepare<M: Modem, S: Source>(
+async fn prepare<M: Credentials, S: Source>(
     kind: Kind,
     content: &mut S,
 ) -> Result<Prepared<'_, M, S>, CredentialError<S::Error>> {

@@ -104,8 +104,12 @@ pub struct PinState {
     pub status: Option<bool>,
     /// The speed in baud at which the UART is to be, 0 for that at which it was opened.
     pub speed: u32,
-    /// The UART's speed can be changed.
-    pub any_speed: bool,
+    /// The UART's speed cannot be changed: so the last change of `speed` found.
+    pub speed_refused: bool,
+    /// A pin is wired by which the modem is let sleep.
+    pub(crate) can_sleep: bool,
+    /// The modem is let sleep.
+    pub(crate) asleep: bool,
 }
 
 /// What all parts of the driver share. In this order, so that what is small and often used stands where
@@ -138,6 +142,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub tidy: bool,
     /// The id that is given out next.
     pub(crate) next_id: u8,
+    /// The flow that opens a connection is under way, or parked.
+    pub(crate) opening: bool,
     /// The socket that was served last.
     pub(crate) last: u8,
     /// Closes in a row that the modem has not confirmed.
@@ -146,6 +152,11 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) life: u8,
     /// A guest wants the channel for exchanges that belong together.
     pub(crate) exclusive: bool,
+    /// A guest waits until what it may have left behind is removed.
+    pub(crate) tidy_asked: bool,
+    /// The power key, and not the sleep pin, ends light sleep.
+    #[cfg(feature = "sleep")]
+    pub(crate) wakes_by_key: bool,
     /// Why a step ended; `None` for its answer or a refusal.
     pub ended: Option<AtError>,
     /// With what a step was refused.
@@ -192,6 +203,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) counters: Counters,
     /// Why a flow failed.
     pub failure: ConnectError,
+    /// Why the last connection was not opened.
+    pub(crate) refusal: ConnectError,
     /// Why the last attempt to bring the modem up failed.
     pub(crate) problem: BringUpError,
     /// The last report that a parked flow may wait for, and its length.
@@ -231,10 +244,14 @@ impl<S> World<'_, S> {
             suspect: false,
             tidy: false,
             next_id: 0,
+            opening: false,
             last: 0,
             failed_closes: 0,
             life: 0,
             exclusive: false,
+            tidy_asked: false,
+            #[cfg(feature = "sleep")]
+            wakes_by_key: false,
             ended: None,
             code: Code::Plain,
             len: 0,
@@ -264,7 +281,9 @@ impl<S> World<'_, S> {
                 reset: false,
                 status: None,
                 speed: 0,
-                any_speed: false,
+                speed_refused: false,
+                can_sleep: false,
+                asleep: false,
             },
             open: None,
             counters: Counters {
@@ -276,6 +295,7 @@ impl<S> World<'_, S> {
                 dropped: 0,
             },
             failure: ConnectError::At(AtError::ModemReset),
+            refusal: ConnectError::At(AtError::ModemReset),
             problem: BringUpError::NoAnswer,
             report: ([0; REPORT_LIMIT], 0),
             mailbox: Mailbox::new(),
@@ -324,6 +344,11 @@ impl<'a> World<'a> {
     pub fn has_sockets(&self) -> bool {
         let stands = |slot: &Slot<'_>| matches!(slot.phase, Phase::Open | Phase::Opening);
         self.slots.iter().any(|slot| slot.user && stands(slot))
+    }
+
+    /// Somebody changes credentials, or has the channel for exchanges that belong together.
+    pub fn changes_credentials(&self) -> bool {
+        self.stores.is_held() || self.exclusive
     }
 
     /// The server's name, from `offset` on, as much of it as fits; returns how many bytes that was.

@@ -152,19 +152,13 @@ impl<C: SecureConnect> Write for Connection<'_, C> {
     }
 }
 
-impl<'s, C: SecureConnect> ReadReady for Connection<'s, C>
-where
-    C::Socket<'s>: ReadReady,
-{
+impl<C: SecureConnect> ReadReady for Connection<'_, C> {
     fn read_ready(&mut self) -> Result<bool, Self::Error> {
         self.0.read_ready().map_err(ConnectorError::Socket)
     }
 }
 
-impl<'s, C: SecureConnect> WriteReady for Connection<'s, C>
-where
-    C::Socket<'s>: WriteReady,
-{
+impl<C: SecureConnect> WriteReady for Connection<'_, C> {
     fn write_ready(&mut self) -> Result<bool, Self::Error> {
         self.0.write_ready().map_err(ConnectorError::Socket)
     }

@@ -1,4 +1,4 @@
-//! edge-nal. Its sockets can do more than read and write, so these are for [`Sockets`] only.
+//! The traits of edge-nal.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -6,13 +6,9 @@ use edge_nal::{AddrType, Close, Dns, Readable, TcpConnect, TcpShutdown, TcpSplit
 use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
-use super::connector::{Connection, Connector, ConnectorError};
+use super::connector::{Connection, Connector, ConnectorError, ErrorOf};
 use super::names::{Lookup, NameError, Names, reverse};
-use crate::error::{ConnectError, SocketError};
-use crate::modem::Modem;
-use crate::socket::{Reader, Sockets, Writer};
-
-type Error = ConnectorError<ConnectError, SocketError>;
+use crate::socket::{SecureConnect, SecureSocket};
 
 impl<const N: usize, const LEN: usize> Dns for Names<N, LEN> {
     type Error = NameError;
@@ -55,44 +51,44 @@ fn ipv4_allowed(kind: AddrType) -> Result<(), NameError> {
     }
 }
 
-impl<'a, M: Modem> TcpConnect for Connector<'_, Sockets<'a, M>> {
-    type Error = Error;
+impl<C: SecureConnect> TcpConnect for Connector<'_, C> {
+    type Error = ErrorOf<C>;
     type Socket<'s>
-        = Connection<'s, Sockets<'a, M>>
+        = Connection<'s, C>
     where
         Self: 's;
 
-    async fn connect(&self, remote: SocketAddr) -> Result<Self::Socket<'_>, Error> {
+    async fn connect(&self, remote: SocketAddr) -> Result<Self::Socket<'_>, ErrorOf<C>> {
         self.open(remote).await
     }
 }
 
-impl<M: Modem> Readable for Connection<'_, Sockets<'_, M>> {
+impl<'s, C: SecureConnect> Readable for Connection<'s, C> {
     /// Returns when a read would return at once: with a byte, with the end, or with the error that ended
     /// the connection. Cancel-safe.
-    async fn readable(&mut self) -> Result<(), Error> {
+    async fn readable(&mut self) -> Result<(), ErrorOf<C>> {
         self.0.readable().await;
         Ok(())
     }
 }
 
-impl<M: Modem> TcpSplit for Connection<'_, Sockets<'_, M>> {
+impl<'s, C: SecureConnect> TcpSplit for Connection<'s, C> {
     type Read<'h>
-        = ReadHalf<'h>
+        = ReadHalf<'h, 's, C>
     where
         Self: 'h;
     type Write<'h>
-        = WriteHalf<'h>
+        = WriteHalf<'h, 's, C>
     where
         Self: 'h;
 
-    fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    fn split(&mut self) -> (ReadHalf<'_, 's, C>, WriteHalf<'_, 's, C>) {
         let (reader, writer) = self.0.split();
         (ReadHalf(reader), WriteHalf(writer))
     }
 }
 
-impl<M: Modem> TcpShutdown for Connection<'_, Sockets<'_, M>> {
+impl<'s, C: SecureConnect> TcpShutdown for Connection<'s, C> {
     /// - `Both`: sends what was written, closes the connection, and waits until the modem has confirmed
     ///   it, as [`Socket::close`](crate::Socket::close) does. What the peer sent and was received can
     ///   still be read; then reads return 0, and writes `BrokenPipe`. An error means that not everything
@@ -104,7 +100,7 @@ impl<M: Modem> TcpShutdown for Connection<'_, Sockets<'_, M>> {
     ///
     /// Dropped, `Both` may leave the connection open, until it is called again or the socket is dropped;
     /// `Read` has discarded some bytes or none.
-    async fn close(&mut self, what: Close) -> Result<(), Error> {
+    async fn close(&mut self, what: Close) -> Result<(), ErrorOf<C>> {
         match what {
             Close::Both => self.0.finish().await.map_err(ConnectorError::Socket),
             Close::Read => {
@@ -118,58 +114,62 @@ impl<M: Modem> TcpShutdown for Connection<'_, Sockets<'_, M>> {
 
     /// Discards what was not sent yet, and leaves it to the runner to close the connection: returns at
     /// once. (No modem lets its host send an RST.)
-    async fn abort(&mut self) -> Result<(), Error> {
+    async fn abort(&mut self) -> Result<(), ErrorOf<C>> {
         self.0.abort();
         Ok(())
     }
 }
 
-/// The reading half of a [`Connection`], see [`Reader`].
-pub struct ReadHalf<'h>(Reader<'h>);
+/// The half of a [`Connection`] that reads.
+pub struct ReadHalf<'h, 's: 'h, C: SecureConnect + 's>(
+    <C::Socket<'s> as SecureSocket>::Reader<'h>,
+);
 
-/// The writing half of a [`Connection`], see [`Writer`].
-pub struct WriteHalf<'h>(Writer<'h>);
+/// The half of a [`Connection`] that writes.
+pub struct WriteHalf<'h, 's: 'h, C: SecureConnect + 's>(
+    <C::Socket<'s> as SecureSocket>::Writer<'h>,
+);
 
-impl ErrorType for ReadHalf<'_> {
-    type Error = Error;
+impl<'s, C: SecureConnect + 's> ErrorType for ReadHalf<'_, 's, C> {
+    type Error = ErrorOf<C>;
 }
 
-impl ErrorType for WriteHalf<'_> {
-    type Error = Error;
+impl<'s, C: SecureConnect + 's> ErrorType for WriteHalf<'_, 's, C> {
+    type Error = ErrorOf<C>;
 }
 
-impl Read for ReadHalf<'_> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+impl<'s, C: SecureConnect + 's> Read for ReadHalf<'_, 's, C> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorOf<C>> {
         self.0.read(buf).await.map_err(ConnectorError::Socket)
     }
 }
 
-impl ReadReady for ReadHalf<'_> {
-    fn read_ready(&mut self) -> Result<bool, Error> {
+impl<'s, C: SecureConnect + 's> ReadReady for ReadHalf<'_, 's, C> {
+    fn read_ready(&mut self) -> Result<bool, ErrorOf<C>> {
         self.0.read_ready().map_err(ConnectorError::Socket)
     }
 }
 
-impl Readable for ReadHalf<'_> {
+impl<'s, C: SecureConnect + 's> Readable for ReadHalf<'_, 's, C> {
     /// See [`Readable`] of [`Connection`].
-    async fn readable(&mut self) -> Result<(), Error> {
-        self.0.readable().await;
+    async fn readable(&mut self) -> Result<(), ErrorOf<C>> {
+        <C::Socket<'s> as SecureSocket>::half_readable(&mut self.0).await;
         Ok(())
     }
 }
 
-impl Write for WriteHalf<'_> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Error> {
+impl<'s, C: SecureConnect + 's> Write for WriteHalf<'_, 's, C> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorOf<C>> {
         self.0.write(buf).await.map_err(ConnectorError::Socket)
     }
 
-    async fn flush(&mut self) -> Result<(), Error> {
+    async fn flush(&mut self) -> Result<(), ErrorOf<C>> {
         self.0.flush().await.map_err(ConnectorError::Socket)
     }
 }
 
-impl WriteReady for WriteHalf<'_> {
-    fn write_ready(&mut self) -> Result<bool, Error> {
+impl<'s, C: SecureConnect + 's> WriteReady for WriteHalf<'_, 's, C> {
+    fn write_ready(&mut self) -> Result<bool, ErrorOf<C>> {
         self.0.write_ready().map_err(ConnectorError::Socket)
     }
 }

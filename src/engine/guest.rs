@@ -1,0 +1,590 @@
+//! Exchanges of the users' own: the mailbox through which they reach the runner, and the handle for it.
+//!
+//! A *guest* is a future outside the runner that wants one exchange: a typed command, a line that somebody
+//! typed, a chunk of a credential. It waits in line, says that it wants the channel, and is granted it when
+//! the engine has nothing under way. Then it leaves its command in the engine's buffer; from there on the
+//! runner conducts the exchange. Dropping the future at any point leaves the rest to the runner.
+
+use core::cell::{RefCell, RefMut};
+use core::future::poll_fn;
+use core::task::{Context, Poll};
+
+use atat::AtatCmd;
+use embassy_sync::waitqueue::WakerRegistration;
+use embassy_time::Duration;
+use zeroize::Zeroize;
+
+use super::queue::Queue;
+use super::text::{COMMAND_LIMIT, Engine};
+use super::time::millis;
+use super::world::Shared;
+use crate::error::AtError;
+use crate::modem::{Final, Modem, Terminator};
+
+/// Longest answer of a typed command, its information lines together; and the most that
+/// [`At::fetch`] brings.
+pub const ANSWER_LIMIT: usize = 256;
+
+/// Where a guest's exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Post {
+    /// Nobody wants the channel.
+    Free,
+    /// The guest whose turn it is wants the channel.
+    Wanted,
+    /// It has it, and is to leave its command.
+    Granted,
+    /// The runner conducts its exchange.
+    Running,
+    /// An information line waits for the guest; nothing more is taken in from the UART.
+    Line,
+    /// It has ended so.
+    Done(Result<Final, AtError>),
+    /// The guest went away in the middle; the runner brings it to an end.
+    Left,
+}
+
+/// What a guest's exchange carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Information lines are collected for a typed response.
+    Collect,
+    /// At most so many bytes of payload are collected in the place of an answer.
+    Fetch(usize),
+    /// Information lines are handed to the guest one by one,
+    Lines,
+    /// and long ones in pieces.
+    Pieces,
+    /// The line ends with an open quote; so many bytes follow, the last of which close the quote and end
+    /// the line.
+    Quoted(usize),
+    /// As lines, for a command that somebody typed: the modem may do something else than answer.
+    Raw,
+    /// So many bytes follow behind `CONNECT`.
+    Upload(usize),
+}
+
+/// Where guests wait, and what became of the exchange of the one whose turn it is.
+pub(crate) struct Mailbox {
+    pub(crate) post: Post,
+    /// Counts exchanges: a guest that was away for too long finds another's.
+    pub(crate) number: u8,
+    /// Guests in the order in which they came.
+    pub(crate) line: Queue,
+    /// Guests whose exchanges belong together, in the order in which they came.
+    pub(crate) together: Queue,
+    /// What became of what was left behind, see [`At::tidy`].
+    pub(crate) tidied: Option<Result<(), AtError>>,
+    pub(crate) waker: WakerRegistration,
+}
+
+impl Mailbox {
+    pub(crate) const fn new() -> Self {
+        Self {
+            post: Post::Free,
+            number: 0,
+            line: Queue::new(),
+            together: Queue::new(),
+            tidied: None,
+            waker: WakerRegistration::new(),
+        }
+    }
+
+    /// Tells the guest.
+    pub(crate) fn set(&mut self, post: Post) {
+        self.post = post;
+        self.waker.wake();
+    }
+
+    /// The exchange is nobody's any more, and the next guest has its turn.
+    pub(crate) fn take_away(&mut self) {
+        self.post = Post::Free;
+        self.number = self.number.wrapping_add(1);
+        self.line.release();
+    }
+}
+
+/// What a guest knows of its exchange.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It waits for its turn, with a ticket once it has one.
+    InLine(Option<u8>),
+    /// It has its turn, with this number.
+    Served(u8),
+    /// It has ended.
+    Gone,
+}
+
+/// The handle over which commands of a user's, or of a backend's credentials, talk to the modem.
+///
+/// Every exchange waits for its turn. A handle belongs to one life of the modem: once the modem has
+/// restarted, it answers [`AtError::ModemReset`], and a new one is to be had from
+/// [`Control::at`](crate::Control::at). Dropping a future of it is allowed at any point: what the modem
+/// was told is brought to an end, and nobody sees the answer.
+pub struct At<'a, M: 'static> {
+    pub(crate) world: &'a Shared<'a>,
+    pub(crate) engine: &'a RefCell<Engine<M>>,
+    life: u8,
+}
+
+impl<M> Clone for At<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for At<'_, M> {}
+
+/// Sees information lines.
+type Sink<'s> = &'s mut dyn FnMut(&[u8]);
+
+/// The part of [`AtatCmd`] that an exchange needs, as an object: so that one copy of it is linked and not
+/// one for each command.
+trait CommandText {
+    fn write(&self, buf: &mut [u8]) -> usize;
+
+    /// In milliseconds.
+    fn timeout(&self) -> u32;
+}
+
+impl<C: AtatCmd> CommandText for C {
+    fn write(&self, buf: &mut [u8]) -> usize {
+        AtatCmd::write(self, buf)
+    }
+
+    fn timeout(&self) -> u32 {
+        C::MAX_TIMEOUT_MS
+    }
+}
+
+/// A line that somebody typed.
+struct Typed<'l> {
+    line: &'l str,
+    timeout: u32,
+}
+
+impl CommandText for Typed<'_> {
+    fn write(&self, buf: &mut [u8]) -> usize {
+        let len = self.line.len();
+        if let Some(room) = buf.get_mut(..=len) {
+            room[..len].copy_from_slice(self.line.as_bytes());
+            // The name is compared with names in answers, which are in capitals.
+            let name = self.line.find('=').unwrap_or(len);
+            room[..name].make_ascii_uppercase();
+            room[len] = b'\r';
+        }
+        len + 1
+    }
+
+    fn timeout(&self) -> u32 {
+        self.timeout
+    }
+}
+
+impl<'a, M: Modem> At<'a, M> {
+    pub(crate) fn new(world: &'a Shared<'a>, engine: &'a RefCell<Engine<M>>) -> Self {
+        let life = world.borrow().life;
+        Self {
+            world,
+            engine,
+            life,
+        }
+    }
+
+    /// Looks at the backend, or changes it. Not to be called from within itself.
+    pub fn modem<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
+        look(&mut self.engine.borrow_mut().modem)
+    }
+
+    /// Sends a command and reads its response.
+    ///
+    /// # Errors
+    /// [`AtError::Garbled`] also where the response cannot be read.
+    pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
+        let mut exchange = Exchange::new(self);
+        exchange.whole(command, Plan::Collect, &mut |_| {}).await?;
+        let engine = self.engine.borrow();
+        let answer = engine.answer().ok_or(AtError::TooLong)?;
+        command.parse(Ok(answer)).map_err(|_| AtError::Garbled)
+    }
+
+    /// Sends a command and hands each information line to `sink`.
+    pub async fn lines<C: AtatCmd>(&self, command: &C, sink: Sink<'_>) -> Result<(), AtError> {
+        let mut exchange = Exchange::new(self);
+        exchange.whole(command, Plan::Lines, sink).await
+    }
+
+    /// Sends a command and hands each information line to `sink`, long ones in pieces instead of cut.
+    pub async fn pieces<C: AtatCmd>(&self, command: &C, sink: Sink<'_>) -> Result<(), AtError> {
+        let mut exchange = Exchange::new(self);
+        exchange.whole(command, Plan::Pieces, sink).await
+    }
+
+    /// Sends a line that somebody typed.
+    pub(crate) async fn raw(
+        &self,
+        line: &str,
+        timeout: Duration,
+        sink: Sink<'_>,
+    ) -> Result<(), AtError> {
+        let timeout = millis(timeout);
+        let mut exchange = Exchange::new(self);
+        exchange
+            .whole(&Typed { line, timeout }, Plan::Raw, sink)
+            .await
+    }
+
+    /// Sends a command whose answer brings payload, of which `buf` takes as much as it has room for, at most
+    /// [`ANSWER_LIMIT`] bytes. `None` where no header came.
+    pub async fn fetch<C: AtatCmd>(
+        &self,
+        command: &C,
+        buf: &mut [u8],
+    ) -> Result<Option<usize>, AtError> {
+        let plan = Plan::Fetch(buf.len().min(ANSWER_LIMIT));
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, plan).await?;
+        let end = exchange.finish(&mut |_| {}).await?;
+        accept(end)?;
+        // The exchange is still this guest's, so it is its answer.
+        let count = self.world.borrow().received.map(usize::from);
+        let mut engine = self.engine.borrow_mut();
+        if let Some(count) = count {
+            let fetched = engine.answer().and_then(|answer| answer.get(..count));
+            let (Some(fetched), Some(room)) = (fetched, buf.get_mut(..count)) else {
+                return Err(AtError::Garbled);
+            };
+            room.copy_from_slice(fetched);
+        }
+        engine.wipe_answer();
+        Ok(count)
+    }
+
+    /// Sends a command that the modem answers with `CONNECT`, and then takes exactly `len` bytes.
+    pub async fn upload<C: AtatCmd>(
+        &self,
+        command: &C,
+        len: usize,
+    ) -> Result<Upload<'a, M>, AtError> {
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, Plan::Upload(len)).await?;
+        exchange.until_taking(len).await?;
+        Ok(Upload { exchange })
+    }
+
+    /// Sends a command that [ends](crate::at::CommandLine::open_quote) with an open quote, for `len` bytes
+    /// inside of it or less.
+    pub async fn quote<C: AtatCmd>(
+        &self,
+        command: &C,
+        len: usize,
+    ) -> Result<Upload<'a, M>, AtError> {
+        let behind = len + 1 + self.terminator().bytes().len();
+        let mut exchange = Exchange::new(self);
+        exchange.begin(command, Plan::Quoted(behind)).await?;
+        exchange.drained().await?;
+        Ok(Upload { exchange })
+    }
+
+    /// Waits until no flow of the runner's is under way, and keeps it from beginning another until the
+    /// result is dropped: for exchanges that belong together. Others that want the same wait.
+    pub async fn together(&self) -> Together<'a> {
+        let mut wait = Waiting {
+            world: self.world,
+            ticket: None,
+        };
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            world.mailbox.together.poll(&mut wait.ticket, cx)
+        })
+        .await;
+        self.world.borrow_mut().exclusive = true;
+        Together(self.world)
+    }
+
+    /// Has the runner remove what an earlier change of credentials may have left behind, and waits until that
+    /// is done. For whoever has the turn of changing them.
+    ///
+    /// # Errors
+    /// Why it could not be removed.
+    pub async fn tidy(&self) -> Result<(), AtError> {
+        {
+            let mut world = self.world.borrow_mut();
+            world.tidy_asked = true;
+            world.mailbox.tidied = None;
+            world.wake_runner();
+        }
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            if world.life != self.life {
+                return Poll::Ready(Err(AtError::ModemReset));
+            }
+            match world.mailbox.tidied.take() {
+                Some(end) => Poll::Ready(end),
+                None => {
+                    world.waiting.register(cx);
+                    world.mailbox.waker.register(cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// What ends a command line.
+    pub fn terminator(&self) -> Terminator {
+        self.world.borrow().terminator
+    }
+
+    /// Whether a user has a connection, or one that is being opened.
+    pub fn has_sockets(&self) -> bool {
+        self.world.borrow().has_sockets()
+    }
+
+    /// The modem has restarted since this handle was made.
+    pub fn is_stale(&self) -> bool {
+        self.world.borrow().life != self.life
+    }
+}
+
+struct Waiting<'a> {
+    world: &'a Shared<'a>,
+    ticket: Option<u8>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.world.borrow_mut().mailbox.together.give_up(ticket);
+        }
+    }
+}
+
+/// As long as it exists, the runner begins no flow. See [`At::together`].
+pub struct Together<'a>(&'a Shared<'a>);
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        let mut world = self.0.borrow_mut();
+        world.exclusive = false;
+        world.mailbox.together.release();
+        world.wake_runner();
+    }
+}
+
+/// A command that takes bytes of the caller's: behind `CONNECT`, or inside quotes. Dropped before
+/// [`finish`](Self::finish), it is completed with filler, or its line is emptied, so that the channel goes
+/// on; what the modem made of the half of it is removed by the backend.
+pub struct Upload<'a, M: Modem> {
+    exchange: Exchange<'a, M>,
+}
+
+impl<M: Modem> Upload<'_, M> {
+    /// Hands over the next bytes; returns when they are on the UART.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), AtError> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(COMMAND_LIMIT));
+            self.exchange.hand_over(now)?;
+            self.exchange.drained().await?;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Ends it, and waits for the modem's word; information lines go to `sink`.
+    pub async fn finish(mut self, sink: Sink<'_>) -> Result<(), AtError> {
+        let terminator = self.exchange.at.terminator().bytes();
+        let quoted = self.exchange.at.engine.borrow_mut().close_quote(terminator);
+        if quoted {
+            self.write(b"\"").await?;
+            self.write(terminator).await?;
+        }
+        accept(self.exchange.finish(sink).await?)
+    }
+}
+
+/// One exchange of a guest's.
+struct Exchange<'a, M: Modem> {
+    at: At<'a, M>,
+    place: Place,
+}
+
+impl<'a, M: Modem> Exchange<'a, M> {
+    fn new(at: &At<'a, M>) -> Self {
+        Self {
+            at: *at,
+            place: Place::InLine(None),
+        }
+    }
+
+    /// From the wait to the final result, which must be `OK`. The exchange stays the guest's, so that its
+    /// answer can be read.
+    async fn whole(
+        &mut self,
+        command: &dyn CommandText,
+        plan: Plan,
+        sink: Sink<'_>,
+    ) -> Result<(), AtError> {
+        self.begin(command, plan).await?;
+        accept(self.finish(sink).await?)
+    }
+
+    async fn begin(&mut self, command: &dyn CommandText, plan: Plan) -> Result<(), AtError> {
+        poll_fn(|cx| self.poll_begin(command, plan, cx)).await
+    }
+
+    async fn finish(&mut self, sink: Sink<'_>) -> Result<Final, AtError> {
+        poll_fn(|cx| self.poll_finish(sink, cx)).await
+    }
+
+    fn poll_begin(
+        &mut self,
+        command: &dyn CommandText,
+        plan: Plan,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AtError>> {
+        let mut world = self.at.world.borrow_mut();
+        if let Place::InLine(ticket) = &mut self.place {
+            if world.mailbox.line.poll(ticket, cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.place = Place::Served(world.mailbox.number);
+        }
+        if world.life != self.at.life {
+            return Poll::Ready(Err(AtError::ModemReset));
+        }
+        if world.mailbox.post != Post::Granted {
+            if world.mailbox.post != Post::Wanted {
+                world.mailbox.post = Post::Wanted;
+                world.wake_runner();
+            }
+            world.mailbox.waker.register(cx.waker());
+            return Poll::Pending;
+        }
+        let mut engine = self.at.engine.borrow_mut();
+        let len = command.write(engine.out());
+        Poll::Ready(engine.begin_guest(&mut world, len, plan, command.timeout()))
+    }
+
+    fn poll_finish(&self, sink: Sink<'_>, cx: &mut Context<'_>) -> Poll<Result<Final, AtError>> {
+        loop {
+            let mut world = self.at.world.borrow_mut();
+            match self.post(world.mailbox.number, world.mailbox.post) {
+                Post::Done(end) => return Poll::Ready(end),
+                Post::Line => {
+                    drop(world);
+                    // No borrow is held while somebody else's code runs.
+                    let mut copy = [0; crate::at::framer::LINE_LIMIT];
+                    let len = {
+                        let engine = self.at.engine.borrow();
+                        let line = engine.line_for_guest();
+                        copy[..line.len()].copy_from_slice(line);
+                        line.len()
+                    };
+                    sink(&copy[..len]);
+                    copy.zeroize();
+                    let mut world = self.at.world.borrow_mut();
+                    if self.post(world.mailbox.number, world.mailbox.post) == Post::Line {
+                        world.mailbox.post = Post::Running;
+                        world.wake_runner();
+                    }
+                }
+                _ => {
+                    world.mailbox.waker.register(cx.waker());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Waits until the modem takes the bytes of an upload.
+    async fn until_taking(&mut self, len: usize) -> Result<(), AtError> {
+        poll_fn(|cx| {
+            let mut world = self.at.world.borrow_mut();
+            let post = self.post(world.mailbox.number, world.mailbox.post);
+            Poll::Ready(match post {
+                Post::Done(Ok(Final::Error(code))) => Err(AtError::Refused(code)),
+                Post::Done(Ok(_)) => Err(AtError::Garbled),
+                Post::Done(Err(error)) => Err(error),
+                // An upload of nothing is past its data at once.
+                _ if self.at.engine.borrow().takes_bytes(len == 0) => Ok(()),
+                _ => {
+                    world.mailbox.waker.register(cx.waker());
+                    return Poll::Pending;
+                }
+            })
+        })
+        .await
+    }
+
+    /// Waits until what was handed over is on the UART.
+    async fn drained(&self) -> Result<(), AtError> {
+        poll_fn(|cx| {
+            let mut world = self.at.world.borrow_mut();
+            match self.post(world.mailbox.number, world.mailbox.post) {
+                Post::Done(Err(AtError::Timeout)) => Poll::Ready(Err(AtError::Timeout)),
+                Post::Done(_) => Poll::Ready(Ok(())),
+                _ if self.at.engine.borrow().drained() => Poll::Ready(Ok(())),
+                _ => {
+                    world.mailbox.waker.register(cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn hand_over(&self, bytes: &[u8]) -> Result<(), AtError> {
+        let mut world = self.at.world.borrow_mut();
+        match self.post(world.mailbox.number, world.mailbox.post) {
+            Post::Done(Err(error)) => return Err(error),
+            Post::Done(Ok(Final::Error(code))) => return Err(AtError::Refused(code)),
+            Post::Done(_) => return Err(AtError::Garbled),
+            _ => {}
+        }
+        let mut engine: RefMut<'_, Engine<M>> = self.at.engine.borrow_mut();
+        let taken = engine.hand_over(bytes);
+        world.wake_runner();
+        taken
+    }
+
+    /// The post, where it is still this guest's.
+    fn post(&self, number: u8, post: Post) -> Post {
+        match self.place {
+            Place::Served(mine) if mine == number => post,
+            // It was away for so long that the runner has ended its exchange.
+            _ => Post::Done(Err(AtError::Timeout)),
+        }
+    }
+}
+
+impl<M: Modem> Drop for Exchange<'_, M> {
+    fn drop(&mut self) {
+        let mut world = self.at.world.borrow_mut();
+        let number = match core::mem::replace(&mut self.place, Place::Gone) {
+            Place::InLine(Some(ticket)) => return world.mailbox.line.give_up(ticket),
+            Place::InLine(None) | Place::Gone => return,
+            Place::Served(number) => number,
+        };
+        if world.mailbox.number != number {
+            return;
+        }
+        match world.mailbox.post {
+            Post::Running | Post::Line => world.mailbox.post = Post::Left,
+            _ => {
+                // It may hold the end of a private key.
+                self.at.engine.borrow_mut().wipe_upload();
+                world.mailbox.take_away();
+            }
+        }
+        world.wake_runner();
+    }
+}
+
+fn accept(end: Final) -> Result<(), AtError> {
+    match end {
+        Final::Ok => Ok(()),
+        Final::Error(code) => Err(AtError::Refused(code)),
+        _ => Err(AtError::Garbled),
+    }
+}

@@ -1,0 +1,153 @@
+//! The engine: what runs between a UART and the users' sockets.
+//!
+//! The runner ([`Runner`]) is the only asynchronous part, and the only one that conducts an exchange. It owns
+//! a [`Protocol`], which is synchronous and does no I/O: bytes and the time go in, bytes come out. What both
+//! share with the users' handles is the [`World`], plain data with one owner. A handle posts what it wants
+//! there and waits; dropping its future sets a flag.
+
+mod guest;
+mod queue;
+mod ring;
+mod runner;
+mod scheduler;
+mod slot;
+pub(crate) mod text;
+pub(crate) mod time;
+mod wakers;
+mod world;
+
+use core::borrow::BorrowMut;
+use core::cell::RefCell;
+
+pub use self::guest::{ANSWER_LIMIT, At, Together, Upload};
+pub use self::runner::Runner;
+pub(crate) use self::runner::now;
+pub(crate) use self::slot::{Phase, Slot};
+pub use self::text::COMMAND_LIMIT;
+pub(crate) use self::world::{Errand, Link, Rest, Shared};
+pub use self::world::{Counters, NOT_YET, Open, PinState, World};
+use crate::modem::{Modem, Timing};
+
+/// A protocol between MCU and modem, such as AT: synchronous, and without I/O of its own.
+pub(crate) trait Protocol {
+    /// Takes in bytes from the modem, and returns how many; what is left is offered again when
+    /// [`wants_input`](Self::wants_input) says so.
+    fn feed(&mut self, world: &mut World<'_>, input: &[u8]) -> usize;
+    /// Does what is due; returns when to call again at the latest.
+    fn tick(&mut self, world: &mut World<'_>) -> time::Ms;
+    /// Copies the next bytes for the modem, and returns how many.
+    fn next_out(&mut self, world: &mut World<'_>, into: &mut [u8]) -> usize;
+    /// That many of them are out.
+    fn out_done(&mut self, world: &mut World<'_>, count: usize);
+    /// Counts what was put in line to go out: a write of an earlier content is none of a later one's.
+    fn out_turn(&self) -> u8;
+    /// Whether everything is out.
+    fn is_drained(&self) -> bool;
+    /// What has just been yielded to go out.
+    #[cfg(feature = "tap")]
+    fn tap_next(&self, world: &World<'_>) -> crate::tap::Sent;
+    /// Whether more can be taken in.
+    fn wants_input(&self, world: &World<'_>) -> bool;
+    /// The runner stops, in the middle of whatever it is.
+    fn stopped(&mut self, world: &mut World<'_>);
+}
+
+/// The rings of a [`State`], where they are to have a `static` of their own: nothing but zeros, which costs
+/// no flash and no stack.
+///
+/// `static RINGS: ConstStaticCell<Rings<1, 1024, 1024>> = ConstStaticCell::new(Rings::new());`
+pub struct Rings<const SOCKETS: usize, const RX: usize, const TX: usize> {
+    rx: [[u8; RX]; SOCKETS],
+    tx: [[u8; TX]; SOCKETS],
+}
+
+impl<const SOCKETS: usize, const RX: usize, const TX: usize> Rings<SOCKETS, RX, TX> {
+    /// Empty rings.
+    #[inline(never)] // Inlined, it is made on the stack once more.
+    pub const fn new() -> Self {
+        Self {
+            rx: [[0; RX]; SOCKETS],
+            tx: [[0; TX]; SOCKETS],
+        }
+    }
+}
+
+impl<const SOCKETS: usize, const RX: usize, const TX: usize> Default for Rings<SOCKETS, RX, TX> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Everything the driver remembers, for `SOCKETS` sockets with rings of `RX` and `TX` bytes. Lives in a
+/// `static`; [`new`](crate::new) makes the handles and the runner of it.
+pub struct State<
+    'a,
+    M: 'static,
+    const SOCKETS: usize,
+    const RX: usize,
+    const TX: usize,
+    B = Rings<SOCKETS, RX, TX>,
+> {
+    pub(crate) engine: RefCell<text::Engine<M>>,
+    pub(crate) world: RefCell<World<'a, [Slot<'a>; SOCKETS]>>,
+    rings: B,
+}
+
+impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
+    State<'_, M, SOCKETS, RX, TX>
+{
+    /// With rings inside.
+    #[inline(never)] // Inlined, it is made on the stack once more.
+    pub const fn new(modem: M) -> Self {
+        Self::of(modem, Rings::new())
+    }
+}
+
+impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
+    State<'_, M, SOCKETS, RX, TX, &'r mut Rings<SOCKETS, RX, TX>>
+{
+    /// With rings that lie elsewhere.
+    #[inline(never)]
+    pub const fn with_rings(modem: M, rings: &'r mut Rings<SOCKETS, RX, TX>) -> Self {
+        Self::of(modem, rings)
+    }
+}
+
+impl<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B>
+    State<'a, M, SOCKETS, RX, TX, B>
+{
+    const fn of(modem: M, rings: B) -> Self {
+        Self {
+            engine: RefCell::new(text::Engine::new(modem)),
+            world: RefCell::new(World::new([const { Slot::new() }; SOCKETS])),
+            rings,
+        }
+    }
+
+    /// With other times than [`Timing::DEFAULT`].
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.world.get_mut().set_timing(timing);
+        self
+    }
+
+    /// With somebody who watches the UART.
+    #[cfg(feature = "tap")]
+    pub fn with_tap(mut self, tap: &'static dyn crate::tap::Tap) -> Self {
+        self.world.get_mut().tap = Some(tap);
+        self
+    }
+
+    /// Gives the sockets their rings.
+    pub(crate) fn connect_rings(&'a mut self) -> (&'a RefCell<text::Engine<M>>, &'a Shared<'a>)
+    where
+        B: BorrowMut<Rings<SOCKETS, RX, TX>>,
+    {
+        let Rings { rx, tx } = self.rings.borrow_mut();
+        let slots = &mut self.world.get_mut().slots;
+        for (slot, (rx, tx)) in slots.iter_mut().zip(rx.iter_mut().zip(tx)) {
+            slot.rx.set_memory(rx);
+            slot.tx.set_memory(tx);
+        }
+        (&self.engine, &self.world)
+    }
+}

@@ -1,0 +1,224 @@
+//! The only asynchronous part of the driver: the UART, the pins and the clock around a protocol.
+
+use core::cell::RefCell;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+
+use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_time::{Duration, Instant, Timer};
+use embedded_io::Error as _;
+use embedded_io_async::{Read, Write};
+
+use super::Protocol;
+use super::text::Engine;
+use super::time::Ms;
+use super::world::{Shared, World};
+use crate::error::RunError;
+use crate::modem::Modem;
+use crate::power::Power;
+
+/// Read errors in a row that are taken for noise on the line.
+const READ_ERRORS: u8 = 100;
+
+/// Owns the UART and the power pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its
+/// own.
+pub struct Runner<'a, M: 'static, R, W, P> {
+    pub(crate) engine: &'a RefCell<Engine<M>>,
+    pub(crate) world: &'a Shared<'a>,
+    pub(crate) uart_rx: R,
+    pub(crate) uart_tx: W,
+    pub(crate) power: P,
+}
+
+impl<M: Modem, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
+    /// Runs until the UART fails, which most firmware takes as a reason to reset.
+    ///
+    /// Dropping the future, like its return, resets every socket; it may then be called again, and
+    /// brings the modem up anew.
+    pub async fn run(&mut self) -> RunError {
+        let Self {
+            engine,
+            world,
+            uart_rx,
+            uart_tx,
+            power,
+        } = self;
+        let _stop = StopOnDrop { engine, world };
+        begin(world, power);
+        // Receiving first, so that news of a reset is seen before more is sent.
+        let receive = receive(*engine, world, uart_rx);
+        let conduct = conduct(*engine, world, power);
+        let transmit = transmit(*engine, world, uart_tx);
+        match select3(receive, conduct, transmit).await {
+            Either3::First(error) | Either3::Second(error) | Either3::Third(error) => error,
+        }
+    }
+}
+
+/// Tells the protocol when the runner stops.
+struct StopOnDrop<'a, M: Modem> {
+    engine: &'a RefCell<Engine<M>>,
+    world: &'a Shared<'a>,
+}
+
+impl<M: Modem> Drop for StopOnDrop<'_, M> {
+    fn drop(&mut self) {
+        let mut world = self.world.borrow_mut();
+        self.engine.borrow_mut().stopped(&mut world);
+    }
+}
+
+/// The time for the engine, wrapping.
+pub(crate) fn now() -> Ms {
+    Instant::now().as_millis() as Ms
+}
+
+fn begin(world: &Shared<'_>, power: &mut impl Power) {
+    let mut world = world.borrow_mut();
+    world.now = now();
+    world.retry_at = world.now;
+    world.pins.has_power_key = power.has_power_key();
+    world.pins.has_reset = power.has_reset();
+    world.pins.can_sleep = power.has_sleep();
+}
+
+/// Takes in bytes for ever; returns when the UART fails.
+async fn receive<E: Protocol, R: Read>(
+    engine: &RefCell<E>,
+    world: &Shared<'_>,
+    uart: &mut R,
+) -> RunError {
+    let mut buf = [0; 128];
+    let mut errors = 0;
+    loop {
+        let count = match uart.read(&mut buf).await {
+            Ok(0) => return RunError::Eof,
+            Ok(count) => count,
+            // Break and framing errors come with every power cycle of a modem; only a UART that
+            // does nothing else is broken. What was lost is found out by the protocol.
+            Err(_) if errors < READ_ERRORS => {
+                errors += 1;
+                Timer::after_millis(10).await;
+                continue;
+            }
+            Err(error) => return RunError::Read(error.kind()),
+        };
+        errors = 0;
+        let mut taken = 0;
+        {
+            let counters = &mut world.borrow_mut().counters;
+            counters.received = counters.received.wrapping_add(count as u32);
+        }
+        while taken < count {
+            poll_fn(|_| {
+                let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
+                // Whatever makes room wakes this task.
+                if !engine.wants_input(&world) {
+                    return Poll::Pending;
+                }
+                world.now = now();
+                taken += engine.feed(&mut world, &buf[taken..count]);
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+}
+
+/// Lets the engine do what is due, and drives the pins as it says.
+async fn conduct<E: Protocol>(
+    engine: &RefCell<E>,
+    world: &Shared<'_>,
+    power: &mut impl Power,
+) -> RunError {
+    let mut timer = Timer::at(Instant::MIN);
+    let mut driven = world.borrow().pins;
+    poll_fn(|cx| {
+        loop {
+            let time = now();
+            let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
+            world.now = time;
+            world.pins.status = power.status();
+            let next = engine.tick(&mut world);
+            drive(&mut world, &mut driven, power);
+            world.runner.register(cx.waker());
+            drop((engine, world));
+            let left = next.wrapping_sub(time) as i32;
+            let left = u64::try_from(left).unwrap_or(0);
+            timer = Timer::at(Instant::now() + Duration::from_millis(left));
+            if pin!(&mut timer).poll(cx).is_pending() {
+                return Poll::<RunError>::Pending;
+            }
+        }
+    })
+    .await
+}
+
+/// Drives the pins that are to be otherwise than they were.
+fn drive(world: &mut World<'_>, driven: &mut super::PinState, power: &mut impl Power) {
+    let pins = &mut world.pins;
+    if pins.power_key != driven.power_key {
+        power.power_key(pins.power_key);
+    }
+    if pins.reset != driven.reset {
+        power.reset(pins.reset);
+    }
+    if pins.asleep != driven.asleep {
+        power.sleep(pins.asleep);
+    }
+    if pins.speed != driven.speed {
+        pins.speed_refused = !power.set_speed(pins.speed);
+    }
+    *driven = *pins;
+}
+
+/// Puts bytes out for ever; returns when the UART fails.
+async fn transmit<E: Protocol, W: Write>(
+    engine: &RefCell<E>,
+    world: &Shared<'_>,
+    uart: &mut W,
+) -> RunError {
+    let mut buf = [0; 64];
+    loop {
+        let (count, life, turn) = poll_fn(|_| {
+            let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
+            match engine.next_out(&mut world, &mut buf) {
+                0 => Poll::Pending,
+                count => Poll::Ready((count, world.life, engine.out_turn())),
+            }
+        })
+        .await;
+        #[cfg(feature = "tap")]
+        let what = engine.borrow().tap_next(&world.borrow());
+        // A UART held back by flow control must not outlast the modem it belonged to.
+        let void = poll_fn(|_| {
+            if world.borrow().life == life {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        });
+        let write = async {
+            uart.write_all(&buf[..count]).await?;
+            let drained = {
+                let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
+                #[cfg(feature = "tap")]
+                if let Some(tap) = world.tap {
+                    tap.sent(what, &buf[..count]);
+                }
+                if world.life == life && engine.out_turn() == turn {
+                    world.now = now();
+                    engine.out_done(&mut world, count);
+                }
+                // What follows may be due at once.
+                world.wake_runner();
+                engine.is_drained()
+            };
+            if drained { uart.flush().await } else { Ok(()) }
+        };
+        if let Either::First(Err(error)) = select(write, void).await {
+            return RunError::Write(error.kind());
+        }
+    }
+}

@@ -1,0 +1,526 @@
+//! One exchange: what a line, a prompt or payload does to it.
+
+use super::super::guest::Post;
+use super::super::slot::Phase;
+use super::super::time::{Ms, after, past, sooner};
+use super::super::world::{Link, REPORT_LIMIT, Rest, World};
+use super::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
+use super::rescue::Deaf;
+use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
+use crate::at::Out;
+use crate::error::{AtError, SocketError};
+use crate::fmt::Ascii;
+use crate::modem::{
+    COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, Urc, Waits, Way,
+};
+
+/// Other drivers give a prompt 5 s (bg96 sheet, 4.3). As long as it is awaited, a late one gets the
+/// payload it is for; afterwards it would get the next command.
+const PROMPT_LIMIT: Ms = 20_000;
+/// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
+/// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
+/// of the banner the sockets must know.
+pub(super) const PAYLOAD_PAUSE: Ms = 1000;
+/// So many fetches in a row whose payload is followed by one line end only are the firmware's way to do it,
+/// and not noise.
+const LONE_ENDS: u8 = 2;
+/// A modem that was told how many bytes come has a final result for them, or waits for `+++`.
+const COUNTED_PATIENCE: Ms = 2000;
+/// What a modem that has just started owes an answer to, it answers within this time.
+const BOOTED_PATIENCE: Ms = 1000;
+
+impl<M: Modem> Engine<M> {
+    /// Starts an exchange whose command line is in `out`, `len` bytes without what ends it.
+    pub(super) fn begin(
+        &mut self,
+        w: &mut World<'_>,
+        len: usize,
+        way: Way,
+        timeout: Ms,
+    ) -> Result<(), AtError> {
+        let open_quote = way & (QUOTES | GUEST_QUOTES) != 0;
+        let end: &[u8] = if open_quote { b"" } else { w.terminator.bytes() };
+        let Some(room) = self.out.get_mut(len..len + end.len()) else {
+            return Err(AtError::TooLong);
+        };
+        room.copy_from_slice(end);
+        let len = len + end.len();
+        let line = self.out.get(2..len).unwrap_or(&[]);
+        let stops = |byte: &u8| matches!(byte, b'=' | b'?' | b'\r' | b'\n' | b';');
+        let name_len = line.iter().position(stops).unwrap_or(line.len()).min(NAME_LIMIT);
+        self.name[..name_len].copy_from_slice(&line[..name_len]);
+        self.name_len = name_len as u8;
+        if cfg!(any(feature = "defmt", feature = "log", feature = "tap")) {
+            self.secret = is_secret(line, M::SECRET);
+            trace_command(&self.out[..len], self.secret);
+        }
+        // Also what comes late of one that was given up.
+        self.private = self.private && self.deaf != Deaf::No
+            || way & (GUEST_FETCHES | GUEST_UPLOADS | GUEST_QUOTES) != 0;
+        self.answer_len = 0;
+        self.overflowed = false;
+        self.deferred.clear();
+        self.ring_sent = 0;
+        self.closed = false;
+        self.in_flight = 0;
+        self.way = way;
+        self.data_at = w.now;
+        if way & GUEST == 0 {
+            w.report.1 = 0;
+        }
+        w.received = None;
+        w.send_failed = false;
+        w.ended = None;
+        self.stage = if way & (SENDS | COUNTS | PIPES | GUEST_UPLOADS) != 0 {
+            Stage::Prompt
+        } else if open_quote {
+            // The line itself is a part of what is counted.
+            self.left = len
+                + match way & (QUOTES | HEXES) {
+                    0 => self.fetch_limit,
+                    QUOTES => w.len.into(),
+                    _ => 2 * usize::from(w.len),
+                };
+            Stage::Data
+        } else {
+            Stage::Line
+        };
+        let prompt = (way & (SENDS | GUEST_RAW) != 0).then_some(M::PROMPT);
+        self.framer.arm_prompt(prompt);
+        self.timeout = timeout;
+        let limit = if way & SENDS != 0 { timeout.min(PROMPT_LIMIT) } else { timeout };
+        self.deadline = after(w.now, limit);
+        w.counters.exchanges = w.counters.exchanges.wrapping_add(1);
+        self.submit(len);
+        #[cfg(feature = "tap")]
+        {
+            self.out_class = self.command_class();
+        }
+        Ok(())
+    }
+
+    /// Payload goes out of a socket's ring.
+    pub(super) fn sends_from_ring(&self) -> bool {
+        self.way & (SENDS | COUNTS | PIPES | QUOTES) != 0 && !self.closed
+    }
+
+    pub(super) fn line(&mut self, w: &mut World<'_>) {
+        w.heard_at = w.now;
+        if M::GAP > 0 {
+            self.gap_until = after(w.now, M::GAP.into());
+        }
+        let running = self.stage != Stage::Idle;
+        let asked: &[u8] = if running { &self.name[..self.name_len.into()] } else { &[] };
+        let line = self.framer.line();
+        let kind = if !self.framer.is_continued() {
+            let kind = self.modem.line(line, asked);
+            self.pieces_are_text = kind == Line::Info;
+            kind
+        } else if self.pieces_are_text {
+            Line::Info
+        } else {
+            Line::Urc(Urc::Other)
+        };
+        trace_line(line, kind == Line::Info && (self.private || self.secret));
+        match kind {
+            Line::Urc(Urc::Restarted) => {
+                warn!("the modem restarted");
+                return self.restarted(w, Rest::No);
+            }
+            Line::Urc(Urc::Saving) => {
+                info!("the modem saves power");
+                return self.restarted(w, Rest::Saving);
+            }
+            _ => {}
+        }
+        let echo = M::ECHOES
+            && running
+            && line.strip_prefix(b"AT").is_some_and(|rest| rest.starts_with(asked));
+        if echo && w.link == Link::Up {
+            // Echo is switched off at bring-up.
+            warn!("the modem echoes: it has restarted");
+            return self.restarted(w, Rest::No);
+        }
+        if let Line::Push { id, len } = kind {
+            return self.push_begin(w, id, len.into());
+        }
+        if self.deaf != Deaf::No {
+            return self.deaf_line(kind);
+        }
+        let quick = match kind {
+            Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail) => true,
+            Line::Final(Final::Error(_)) => self.way & (QUOTES | GUEST_QUOTES) != 0,
+            _ => false,
+        };
+        if self.stage == Stage::Data && quick && self.left <= self.in_flight && self.way & PIPES == 0 {
+            // The answer to payload may be quicker than the UART's word that the last of it is out.
+            self.stage = Stage::Line;
+        }
+        match kind {
+            Line::Urc(urc) => {
+                if self.tail_ends > 0 {
+                    // It has a line end in front and one of its own.
+                    self.tail_ends = self.tail_ends.saturating_add(4);
+                }
+                if self.stage != Stage::Tail {
+                    if urc == Urc::Report {
+                        let len = line.len().min(REPORT_LIMIT);
+                        w.report.0[..len].copy_from_slice(&line[..len]);
+                        w.report.1 = len as u8;
+                    }
+                    self.urc(w, urc);
+                } else if urc != Urc::Other && self.deferred.push(urc).is_err() {
+                    self.missed = true;
+                    w.counters.dropped = w.counters.dropped.wrapping_add(1);
+                }
+            }
+            Line::Final(end) => {
+                if self.stage == Stage::Tail && (end != Final::Ok || !self.is_framed()) {
+                    return self.violation(w);
+                }
+                self.finish(w, end);
+            }
+            _ if self.stage == Stage::Tail => self.violation(w),
+            Line::Payload(count) => self.header(w, count),
+            Line::Info if echo || self.stage != Stage::Line => {}
+            Line::Info if self.way & GUEST_LINES != 0 => {
+                if w.mailbox.post == Post::Running {
+                    self.line_waits = true;
+                    self.guest_until = after(w.now, GUEST_PATIENCE);
+                    w.mailbox.set(Post::Line);
+                }
+            }
+            Line::Info => self.information(w),
+            Line::Push { .. } => {}
+        }
+    }
+
+    /// An information line, for the step or into the answer.
+    fn information(&mut self, w: &mut World<'_>) {
+        let line = self.framer.line();
+        if self.way & GUEST == 0
+            && let Some(each) = self.flow.as_ref().and_then(|flow| flow.steps.first()?.each)
+        {
+            return each(&mut self.modem, w, line);
+        }
+        let gap: &[u8] = if self.answer_len > 0 { b"\r\n" } else { b"" };
+        let mut out = Out {
+            buf: &mut self.answer,
+            len: self.answer_len,
+        };
+        out.bytes(gap);
+        out.bytes(line);
+        let len = out.len;
+        self.overflowed |= len > self.answer.len();
+        self.answer_len = len.min(self.answer.len());
+    }
+
+    /// The header of an answer with payload.
+    fn header(&mut self, w: &mut World<'_>, count: u16) {
+        let most = match self.way & (FETCHES | GUEST_FETCHES) {
+            0 => return,
+            FETCHES => w.len.into(),
+            _ => self.fetch_limit,
+        };
+        if self.stage != Stage::Line || w.received.is_some() {
+            return;
+        }
+        let count: usize = count.into();
+        if count > most {
+            return self.violation(w);
+        }
+        self.framer.expect_payload(count);
+        self.tail_ends = 0;
+        if self.way & FETCHES != 0 {
+            let ends = if self.lone_ends < LONE_ENDS {
+                M::PAYLOAD_ENDS
+            } else {
+                M::PAYLOAD_ENDS.min(1)
+            };
+            // No payload has no line end of its own.
+            self.tail_ends = 2 * ends.saturating_sub((count == 0).into());
+        }
+        w.received = Some(0);
+        self.stage = Stage::Receiving;
+        self.deadline = after(w.now, PAYLOAD_PAUSE);
+    }
+
+    pub(super) fn payload(&mut self, w: &mut World<'_>, part: &[u8]) {
+        if self.push.is_some() {
+            return self.push_part(w, part);
+        }
+        if self.stage != Stage::Receiving {
+            return;
+        }
+        // What does not fit was not asked for: the header was compared with what was.
+        let kept = if self.way & FETCHES != 0 {
+            w.slot().rx.stage(part)
+        } else {
+            let room = self.answer.get_mut(self.answer_len..).unwrap_or(&mut []);
+            let kept = part.len().min(room.len());
+            room[..kept].copy_from_slice(&part[..kept]);
+            self.answer_len += kept;
+            kept
+        };
+        w.received = Some(w.received.unwrap_or(0).saturating_add(kept as u16));
+        self.deadline = after(w.now, PAYLOAD_PAUSE);
+    }
+
+    pub(super) fn payload_end(&mut self, w: &mut World<'_>) {
+        if self.push.is_some() {
+            self.push_end(w);
+        } else if self.stage == Stage::Receiving {
+            self.stage = Stage::Tail;
+        }
+    }
+
+    pub(super) fn payload_overrun(&mut self, w: &mut World<'_>) {
+        if self.push.is_some() {
+            self.push_violation(w);
+        } else {
+            self.violation(w);
+        }
+    }
+
+    /// Whether what stands between payload and its result is what belongs there. Not every firmware needs to
+    /// end payload as the manual says: one that puts one line end there is understood from the third fetch
+    /// on. Noise does not do that twice without a fetch in between that ends well.
+    fn is_framed(&mut self) -> bool {
+        let (wanted, ends) = (self.tail_ends, self.framer.ends_before_line());
+        let framed = wanted == 0 || ends == wanted;
+        if !framed {
+            let more = ends == 2 && self.lone_ends < LONE_ENDS;
+            self.lone_ends = if more { self.lone_ends + 1 } else { 0 };
+        } else if self.lone_ends < LONE_ENDS {
+            self.lone_ends = 0;
+        }
+        framed
+    }
+
+    pub(super) fn prompt(&mut self, w: &mut World<'_>) {
+        match self.stage {
+            Stage::Prompt if self.way & SENDS != 0 => {
+                self.data(w, w.len.into(), M::PROMPT_PAUSE);
+            }
+            Stage::Line if self.way & GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
+            _ => {}
+        }
+    }
+
+    /// The modem takes `left` raw bytes, after a pause.
+    fn data(&mut self, w: &mut World<'_>, left: usize, pause: u16) {
+        self.progress(w);
+        self.left = left;
+        self.data_at = after(w.now, pause.into());
+        self.stage = Stage::Data;
+        if left == 0 {
+            self.data_is_out(w);
+        }
+        w.mailbox.waker.wake();
+    }
+
+    /// All payload is on the UART.
+    pub(super) fn data_is_out(&mut self, w: &World<'_>) {
+        if self.way & QUOTES != 0 && !self.closed {
+            self.closed = true;
+            let end = w.terminator.bytes();
+            self.out[0] = b'"';
+            self.out[1..1 + end.len()].copy_from_slice(end);
+            self.left = 1 + end.len();
+            self.submit(self.left);
+        } else if self.way & PIPES != 0 {
+            self.stage = Stage::Silence;
+            self.data_at = after(w.now, w.silence.1.into());
+        } else {
+            self.stage = Stage::Line;
+            self.data_at = after(w.now, COUNTED_PATIENCE);
+        }
+    }
+
+    /// Ends data mode.
+    pub(super) fn leave_data_mode(&mut self, w: &World<'_>) {
+        // The next line is the end.
+        self.stage = Stage::Line;
+        self.out[..3].copy_from_slice(b"+++");
+        self.submit(3);
+        #[cfg(feature = "tap")]
+        {
+            self.out_class = crate::tap::Sent::Filler;
+        }
+        self.progress(w);
+    }
+
+    fn finish(&mut self, w: &mut World<'_>, end: Final) {
+        let payload = self.way & (SENDS | COUNTS | PIPES) != 0;
+        let legal = match (self.stage, end) {
+            (Stage::Idle, _) => return self.doubt_sent(w),
+            // Nor can it be the answer to a command that is not out. Were it taken for that, the
+            // command would never be sent: a setting that verification depends on, for instance.
+            (Stage::Line | Stage::Prompt, _) if self.out_given < self.out_len => {
+                return self.doubt_sent(w);
+            }
+            (Stage::Prompt, Final::Connect) if self.way & GUEST_UPLOADS != 0 => {
+                return self.data(w, self.fetch_limit, 0);
+            }
+            (Stage::Prompt, Final::Ok) if self.way & (COUNTS | PIPES) != 0 => {
+                let pause = if self.way & PIPES != 0 { w.silence.0 } else { 0 };
+                return self.data(w, w.len.into(), pause);
+            }
+            // A result while it still counts our bytes: it has stopped counting, nobody knows when.
+            (Stage::Data | Stage::Silence, _) => false,
+            (_, Final::Error(_)) => true,
+            (Stage::Prompt, _) => false,
+            (_, Final::SendOk | Final::SendFail) => payload,
+            (_, end) => end == Final::Ok && !payload,
+        };
+        // Not asked for: what is sent now goes to a peer.
+        if !legal && end == Final::Connect {
+            return self.violation_in(w, Waits::Data);
+        }
+        if !legal {
+            return self.violation(w);
+        }
+        self.framer.arm_prompt(None);
+        self.tail_ends = 0;
+        if end == Final::SendOk && self.way & SENDS != 0 {
+            self.last_sent = Some(w.slot);
+        }
+        w.send_failed = end == Final::SendFail;
+        for urc in core::mem::take(&mut self.deferred) {
+            self.urc(w, urc);
+        }
+        if core::mem::take(&mut self.missed) {
+            w.ask_all();
+        }
+        let result = match end {
+            Final::Error(code) => Err(AtError::Refused(code)),
+            _ => Ok(()),
+        };
+        self.ended(w, result);
+    }
+
+    fn urc(&mut self, w: &mut World<'_>, urc: Urc) {
+        match urc {
+            Urc::Booted => {
+                w.booted = true;
+                if w.link == Link::Up {
+                    // Late, or of a restart whose banner was lost: a query finds out, by its echo. What
+                    // was asked before a restart is not answered any more.
+                    w.suspect = true;
+                    if self.stage != Stage::Idle {
+                        self.deadline = sooner(w.now, self.deadline, after(w.now, BOOTED_PATIENCE));
+                    }
+                }
+            }
+            Urc::NetworkLost => w.network_lost = true,
+            Urc::Closed { id } | Urc::Readable { id } => {
+                let Some(index) = w.with_id(id) else { return };
+                let slot = &mut w.slots[index];
+                if matches!(slot.phase, Phase::Open | Phase::Opening) {
+                    slot.readable = true;
+                    slot.peer_closed |= urc == Urc::Closed { id };
+                }
+            }
+            Urc::Opened { id, result } => match w.with_id(id) {
+                Some(index) => {
+                    let slot = &w.slots[index];
+                    // Otherwise it is said twice, or its connect was dropped and the close is on its way.
+                    let expected = slot.phase == Phase::Opening && slot.user && slot.asked;
+                    if let (true, Some(open)) = (expected, &mut w.open) {
+                        open.result = result;
+                    }
+                }
+                None if id < 32 => w.stray |= 1 << id,
+                None => {}
+            },
+            Urc::Other | Urc::Report | Urc::Restarted | Urc::Saving => {}
+        }
+    }
+
+    /// Something was answered that was not asked: perhaps it was payload, the rest of a frame of whose length
+    /// noise had made less, and of which the modem has accepted the beginning. Its socket is given up,
+    /// so that its peer gets no more.
+    pub(super) fn doubt_sent(&mut self, w: &mut World<'_>) {
+        trace!("stray result");
+        if let Some(slot) = self.last_sent.take() {
+            w.slots[usize::from(slot)].fail(SocketError::ConnectionReset);
+        }
+    }
+
+    /// The modem did not keep to the grammar: nothing it says counts until the channel is
+    /// synchronised.
+    pub(super) fn violation(&mut self, w: &mut World<'_>) {
+        self.violation_in(w, self.waits());
+    }
+
+    /// As [`violation`](Self::violation), where the modem is known to wait for something else than the
+    /// stage says.
+    fn violation_in(&mut self, w: &mut World<'_>, waits: Waits) {
+        if self.deaf == Deaf::No && self.stage != Stage::Idle {
+            warn!("the answer does not follow the grammar");
+            self.give_up_in(w, AtError::Garbled, waits);
+        }
+    }
+
+    /// Outside an answer, the modem did not keep to the grammar.
+    pub(super) fn lose_track(&mut self, w: &mut World<'_>) {
+        if self.stage != Stage::Idle {
+            self.violation(w);
+        } else if w.link == Link::Up && self.deaf == Deaf::No {
+            // As if an exchange had broken it. A bring-up synchronises by itself.
+            self.way = 0;
+            self.give_up_in(w, AtError::Garbled, Waits::Line);
+        }
+    }
+
+    /// What the modem waits for, should the exchange be given up now.
+    pub(super) fn waits(&self) -> Waits {
+        match self.stage {
+            Stage::Data if self.way & (QUOTES | GUEST_QUOTES) != 0 => Waits::Quoted,
+            Stage::Data | Stage::Silence if self.way & PIPES != 0 => Waits::Data,
+            // Also when `+++` is out: it has left data mode, or has not, with a word of its own.
+            Stage::Line if self.way & PIPES != 0 => Waits::Data,
+            Stage::Data | Stage::Silence => Waits::Counted,
+            Stage::Prompt => Waits::Prompt,
+            _ => Waits::Line,
+        }
+    }
+
+    /// Line ends that complete what was announced.
+    pub(super) fn filler(&mut self, byte: u8) {
+        let count = self.left.min(COMMAND_LIMIT);
+        self.out[..count].fill(byte);
+        self.submit(count);
+    }
+
+    /// Whether a time of the engine's has come, for its other parts.
+    pub(super) fn is_over(&self, w: &World<'_>) -> bool {
+        past(w.now, self.deadline)
+    }
+}
+
+/// Whether a command line has a secret command in it, wherever it stands; without arguments there is
+/// nothing to hide.
+pub(super) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
+    let has = |name: &[u8]| {
+        line.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name))
+    };
+    line.contains(&b'=') && secret.iter().any(|name| has(name.as_bytes()))
+}
+
+fn trace_command(line: &[u8], secret: bool) {
+    match line.iter().position(|&byte| byte == b'=').filter(|_| secret) {
+        Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
+        None => trace!("> {}", Ascii(line)),
+    }
+}
+
+fn trace_line(line: &[u8], hidden: bool) {
+    // An echo repeats a command, which may be a secret one.
+    let shown = if line.starts_with(b"AT") { &line[..2] } else { line };
+    if hidden {
+        trace!("< ({} bytes)", line.len());
+    } else {
+        trace!("< {}", Ascii(shown));
+    }
+}

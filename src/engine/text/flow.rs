@@ -1,0 +1,257 @@
+//! Flows: from one step of a script to the next.
+
+use super::super::scheduler::Job;
+use super::super::time::{Ms, after, past};
+use super::super::world::{Link, NOT_YET, Rest, World};
+use super::guests::GUEST;
+use super::{COMMAND_LIMIT, Engine, Stage};
+use crate::at::Out;
+use crate::error::{AtError, BringUpError, ConnectError};
+use crate::modem::{DECIDES, EVEN_GARBLED, EVEN_UNANSWERED, Modem, Step, Then, decide};
+
+/// More steps than any flow takes without sending something: a judge that goes round in a circle ends in an
+/// error instead of a hang.
+const DECISIONS_LIMIT: u16 = 1000;
+
+/// A flow, and where it is.
+pub(super) struct Flow<M: 'static> {
+    pub(super) job: Job,
+    /// The step that is under way, and those behind it.
+    pub(super) steps: &'static [Step<M>],
+    pub(super) resume_at: Ms,
+    /// When it began.
+    start: Ms,
+    /// Decisions in a row.
+    decisions: u16,
+}
+
+impl<M: Modem> Engine<M> {
+    /// The flow of the engine's own that follows light sleep.
+    const AWAKE: &'static [Step<M>] = &[
+        decide(|_, _, _| Then::Synchronise),
+        decide(|_, _, _| Then::End),
+    ];
+
+    pub(super) fn start(&mut self, w: &mut World<'_>, job: Job, steps: &'static [Step<M>]) {
+        w.start = w.now;
+        w.pause = 0;
+        if job == Job::BringUp {
+            w.answers = false;
+        }
+        self.flow = Some(Flow {
+            job,
+            steps,
+            resume_at: w.now,
+            start: w.now,
+            decisions: 0,
+        });
+    }
+
+    pub(super) fn start_awake(&mut self, w: &mut World<'_>) {
+        self.start(w, Job::Awake, Self::AWAKE);
+    }
+
+    /// Sends the flow's next command, or decides.
+    pub(super) fn step(&mut self, w: &mut World<'_>, step: &'static Step<M>) {
+        if step.way & DECIDES != 0 {
+            if let Some(flow) = &mut self.flow {
+                flow.decisions += 1;
+                if flow.decisions > DECISIONS_LIMIT {
+                    let then = w.fail(AtError::Garbled);
+                    return self.advance(w, then);
+                }
+            }
+            let then = (step.judge)(&mut self.modem, w, None);
+            return self.advance(w, then);
+        }
+        if let Some(flow) = &mut self.flow {
+            flow.decisions = 0;
+            // In a pause of a bring-up: what was set before is void.
+            let void = flow.job == Job::BringUp && w.restarted;
+            if void && step.way & EVEN_UNANSWERED == 0 {
+                let then = self.fail_step(w, step, AtError::ModemReset);
+                return self.advance(w, then);
+            }
+        }
+        let mut out = Out {
+            buf: &mut self.out,
+            len: 0,
+        };
+        let mut text = step.text.as_bytes();
+        while let [byte, rest @ ..] = text {
+            text = rest;
+            match (byte, rest) {
+                (b'{', [name, b'}', rest @ ..]) => {
+                    text = rest;
+                    self.modem.argument(*name, w, &mut out);
+                }
+                _ => out.byte(*byte),
+            }
+        }
+        let len = out.len;
+        w.taken = w.len;
+        let begun = if len > COMMAND_LIMIT {
+            Err(AtError::TooLong)
+        } else {
+            self.begin(w, len, step.way, Ms::from(step.limit) * 100)
+        };
+        if let Err(error) = begun {
+            let then = w.fail(error);
+            self.advance(w, then);
+        }
+    }
+
+    /// The exchange has ended: its guest is told, or its step judges.
+    pub(super) fn ended(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
+        self.stage = Stage::Idle;
+        self.framer.arm_prompt(None);
+        if self.way & GUEST != 0 {
+            return self.guest_ended(w, end);
+        }
+        let Some(step) = self.flow.as_ref().and_then(|flow| flow.steps.first()) else {
+            return;
+        };
+        let judged = match end {
+            Ok(()) if self.overflowed => Some(&[][..]),
+            Ok(()) => self.answer.get(..self.answer_len),
+            Err(AtError::Refused(code)) => {
+                w.code = code;
+                None
+            }
+            Err(error) => {
+                w.ended = Some(error);
+                let looks = match error {
+                    AtError::Garbled => EVEN_GARBLED,
+                    _ => EVEN_UNANSWERED,
+                };
+                if step.way & looks == 0 {
+                    let then = self.fail_step(w, step, error);
+                    return self.advance(w, then);
+                }
+                w.code = crate::error::Code::Plain;
+                None
+            }
+        };
+        let then = (step.judge)(&mut self.modem, w, judged);
+        let then = if then == Then::Fail { self.named(w, step) } else { then };
+        self.advance(w, then);
+    }
+
+    fn fail_step(&self, w: &mut World<'_>, step: &Step<M>, error: AtError) -> Then {
+        w.failure = ConnectError::At(error);
+        self.named(w, step)
+    }
+
+    /// A failure of the bring-up says which command it was.
+    fn named(&self, w: &mut World<'_>, step: &Step<M>) -> Then {
+        let bring_up = self.flow.as_ref().is_some_and(|flow| flow.job == Job::BringUp);
+        if let (true, ConnectError::At(error)) = (bring_up, w.failure) {
+            let command = step.name();
+            w.failure = ConnectError::BringUp(BringUpError::At { command, error });
+        }
+        Then::Fail
+    }
+
+    pub(super) fn advance(&mut self, w: &mut World<'_>, then: Then) {
+        let Some(flow) = &mut self.flow else { return };
+        let behind = flow.steps.get(1..).unwrap_or(&[]);
+        match then {
+            Then::Same => {}
+            Then::To(number) => flow.steps = M::script(number),
+            Then::Fail => {
+                let failure = w.failure;
+                return self.flow_ended(w, Err(failure));
+            }
+            Then::End => flow.steps = &[],
+            Then::Next | Then::Park => flow.steps = behind,
+            Then::Skip => flow.steps = behind.get(1..).unwrap_or(&[]),
+            Then::Escape | Then::Fill | Then::Synchronise | Then::Unquote => {
+                // A rescue that fails looks at the step that asked for it.
+                flow.resume_at = after(w.now, core::mem::take(&mut w.pause));
+                return self.rescue_for_flow(w, then);
+            }
+        }
+        flow.resume_at = after(w.now, core::mem::take(&mut w.pause));
+        let over = flow.steps.is_empty();
+        if then == Then::Park {
+            self.parked = self.flow.take();
+        } else if over {
+            self.flow_ended(w, Ok(()));
+        }
+    }
+
+    /// A rescue that the flow asked for has ended.
+    pub(super) fn rescue_over(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
+        let Some(flow) = &mut self.flow else { return };
+        let even = flow.steps.first().is_some_and(|step| step.way & EVEN_UNANSWERED != 0);
+        w.ended = end.err();
+        if end.is_err() && !even {
+            w.failure = ConnectError::BringUp(BringUpError::NoAnswer);
+            let failure = w.failure;
+            return self.flow_ended(w, Err(failure));
+        }
+        flow.steps = flow.steps.get(1..).unwrap_or(&[]);
+        if flow.steps.is_empty() {
+            self.flow_ended(w, Ok(()));
+        }
+    }
+
+    pub(super) fn flow_ended(&mut self, w: &mut World<'_>, end: Result<(), ConnectError>) {
+        if let Some(flow) = self.flow.take() {
+            self.job_ended(w, flow.job, end);
+        }
+    }
+
+    /// Goes on with the flow that is parked, if what it waits for has come.
+    pub(super) fn resume_parked(&mut self, w: &mut World<'_>) -> bool {
+        let Some(parked) = &self.parked else {
+            return false;
+        };
+        let said = match parked.job {
+            Job::BringUp => w.report.1 > 0 || w.booted || w.restarted,
+            _ => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+        };
+        let at = parked.resume_at;
+        if !said && !past(w.now, at) {
+            return false;
+        }
+        let Some(mut flow) = self.parked.take() else {
+            return false;
+        };
+        flow.resume_at = w.now;
+        w.start = flow.start;
+        w.pause = 0;
+        if let Job::Open(slot) = flow.job {
+            w.slot = slot;
+            w.id = w.slot().id;
+        }
+        self.flow = Some(flow);
+        true
+    }
+
+    /// The bring-up is parked: nothing but guests may go on meanwhile.
+    pub(super) fn bring_up_is_parked(&self) -> bool {
+        self.parked.as_ref().is_some_and(|flow| flow.job == Job::BringUp)
+    }
+
+    /// What a modem that is brought up anew takes with it.
+    pub(super) fn drop_flows(&mut self, w: &mut World<'_>) {
+        for flow in [self.flow.take(), self.parked.take()].into_iter().flatten() {
+            if flow.job == Job::BringUp {
+                // It may have been at the pins.
+                w.pins.power_key = false;
+                w.pins.reset = false;
+            }
+            flow.job.dropped(w);
+            if let Job::Open(_) = flow.job {
+                let end = Err(ConnectError::At(AtError::ModemReset));
+                self.modem.opened(w, end);
+            }
+        }
+    }
+
+    /// Whether users' own exchanges may begin.
+    pub(super) fn serves_guests(&self, w: &World<'_>) -> bool {
+        w.rest == Rest::No && (w.link == Link::Up || w.answers)
+    }
+}

@@ -1,0 +1,181 @@
+//! The engine's side of a guest's exchange, see [`Mailbox`](super::super::guest::Mailbox).
+
+use super::super::guest::{Plan, Post};
+use super::super::time::{Ms, after};
+use super::super::world::World;
+use super::{Engine, GUEST_PATIENCE, Stage};
+use crate::error::AtError;
+use crate::modem::{Final, Modem, Way};
+use zeroize::Zeroize;
+
+/// How long a guest may leave its result lying before the channel is the next one's.
+const RESULT_PATIENCE: Ms = 5000;
+
+// They go on where the bits of a step end, see `modem`.
+/// The exchange is a guest's.
+pub(super) const GUEST: Way = 256;
+/// Information lines are handed to it one by one.
+pub(super) const GUEST_LINES: Way = 512;
+/// Payload is collected in the place of an answer.
+pub(super) const GUEST_FETCHES: Way = 1024;
+/// Its bytes follow behind `CONNECT`.
+pub(super) const GUEST_UPLOADS: Way = 2048;
+/// Its bytes follow inside quotes.
+pub(super) const GUEST_QUOTES: Way = 4096;
+/// Somebody typed the line.
+pub(super) const GUEST_RAW: Way = 8192;
+/// Long information lines come in pieces.
+pub(super) const GUEST_PIECES: Way = 16384;
+
+impl<M: Modem> Engine<M> {
+    pub(super) fn is_guest(&self) -> bool {
+        self.way & GUEST != 0
+    }
+
+    /// The guest may leave its command.
+    pub(super) fn grant(&mut self, w: &mut World<'_>) {
+        self.guest_until = after(w.now, GUEST_PATIENCE);
+        w.mailbox.set(Post::Granted);
+    }
+
+    /// Where the guest writes its command.
+    pub(crate) fn out(&mut self) -> &mut [u8] {
+        &mut self.out
+    }
+
+    /// It has written `len` bytes there.
+    pub(crate) fn begin_guest(
+        &mut self,
+        w: &mut World<'_>,
+        len: usize,
+        plan: Plan,
+        timeout: Ms,
+    ) -> Result<(), AtError> {
+        let line = self.out.get(..len).ok_or(AtError::TooLong)?;
+        // Typed commands end with CR, which stands for what ends a line of this modem.
+        let len = line.strip_suffix(b"\r").map_or(len, <[u8]>::len);
+        self.fetch_limit = 0;
+        let way = match plan {
+            Plan::Collect => 0,
+            Plan::Lines => GUEST_LINES,
+            Plan::Pieces => GUEST_LINES | GUEST_PIECES,
+            Plan::Raw => GUEST_LINES | GUEST_RAW,
+            Plan::Fetch(most) => {
+                self.fetch_limit = most;
+                GUEST_FETCHES
+            }
+            Plan::Upload(bytes) => {
+                self.fetch_limit = bytes;
+                GUEST_LINES | GUEST_UPLOADS
+            }
+            Plan::Quoted(bytes) => {
+                self.fetch_limit = bytes;
+                GUEST_LINES | GUEST_QUOTES
+            }
+        };
+        self.begin(w, len, GUEST | way, timeout)?;
+        self.framer.want_pieces(way & GUEST_PIECES != 0);
+        w.mailbox.post = Post::Running;
+        w.wake_runner();
+        Ok(())
+    }
+
+    /// Whether an upload of the guest's takes bytes now; one of nothing is past that at once.
+    pub(crate) fn takes_bytes(&self, nothing: bool) -> bool {
+        self.stage == Stage::Data || (nothing && self.stage == Stage::Line)
+    }
+
+    pub(crate) fn hand_over(&mut self, bytes: &[u8]) -> Result<(), AtError> {
+        if self.stage != Stage::Data || self.left < bytes.len() {
+            return Err(AtError::Garbled);
+        }
+        let room = self.out.get_mut(..bytes.len()).ok_or(AtError::TooLong)?;
+        room.copy_from_slice(bytes);
+        self.submit(bytes.len());
+        Ok(())
+    }
+
+    /// The content of a quoted argument may have turned out shorter: what is left is the quote that closes
+    /// it, and the end of the line. Returns whether there is such an argument.
+    pub(crate) fn close_quote(&mut self, terminator: &[u8]) -> bool {
+        if self.way & GUEST_QUOTES == 0 {
+            return false;
+        }
+        if self.stage == Stage::Data {
+            self.left = 1 + terminator.len();
+        }
+        true
+    }
+
+    /// The line that waits for the guest.
+    pub(crate) fn line_for_guest(&self) -> &[u8] {
+        self.framer.line()
+    }
+
+    /// The collected answer, unless it was too long.
+    pub(crate) fn answer(&self) -> Option<&[u8]> {
+        self.answer.get(..self.answer_len).filter(|_| !self.overflowed)
+    }
+
+    /// Leaves nothing of the answer.
+    pub(crate) fn wipe_answer(&mut self) {
+        self.answer.zeroize();
+        self.answer_len = 0;
+    }
+
+    /// Leaves nothing of the last chunk of an upload.
+    pub(crate) fn wipe_upload(&mut self) {
+        if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.stage == Stage::Idle {
+            self.out.zeroize();
+        }
+    }
+
+    pub(super) fn guest_ended(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
+        self.framer.want_pieces(false);
+        self.line_waits = false;
+        let end = match end {
+            Ok(()) => Ok(Final::Ok),
+            Err(AtError::Refused(code)) => Ok(Final::Error(code)),
+            Err(error) => Err(error),
+        };
+        self.tell_guest(w, end);
+    }
+
+    /// Its exchange does not end as it should.
+    pub(super) fn guest_failed(&mut self, w: &mut World<'_>, error: AtError) {
+        if self.way & GUEST != 0 {
+            self.guest_ended(w, Err(error));
+        }
+    }
+
+    fn tell_guest(&mut self, w: &mut World<'_>, end: Result<Final, AtError>) {
+        match w.mailbox.post {
+            Post::Running | Post::Line => {
+                self.guest_until = after(w.now, RESULT_PATIENCE);
+                w.mailbox.set(Post::Done(end));
+            }
+            Post::Left => {
+                if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 {
+                    self.out.zeroize();
+                    w.tidy = true;
+                }
+                w.mailbox.take_away();
+            }
+            _ => {}
+        }
+    }
+
+    /// The guest went away in the middle of its exchange. Returns whether there was something to do.
+    pub(super) fn left_alone(&mut self, w: &mut World<'_>) -> bool {
+        if self.stage != Stage::Data || !self.drained() {
+            return false;
+        }
+        if self.way & GUEST_UPLOADS != 0 {
+            // What was announced is completed.
+            self.filler(b'\n');
+        } else {
+            self.give_up(w, AtError::Garbled);
+        }
+        true
+    }
+}

@@ -1,0 +1,92 @@
+//! What the end of a flow means for what it was about.
+
+use super::super::scheduler::Job;
+use super::super::slot::Phase;
+use super::super::world::{Rest, World};
+use super::Engine;
+use crate::error::{ConnectError, SocketError};
+use crate::modem::{LOOK, Modem};
+
+impl<M: Modem> Engine<M> {
+    pub(super) fn job_ended(&mut self, w: &mut World<'_>, job: Job, end: Result<(), ConnectError>) {
+        match job {
+            Job::BringUp => w.brought_up(end),
+            Job::Open(_) => {
+                self.modem.opened(w, end);
+                w.opened(end);
+            }
+            Job::Close(_) | Job::CloseStray(_) => {
+                if w.closed(job, end.is_ok()) {
+                    self.down(w, Rest::No);
+                }
+            }
+            Job::Send(..) if end.is_ok() => w.sent(),
+            Job::Receive(slot, _) if end.is_ok() => {
+                if w.fetched(self.closed_before) {
+                    self.start(w, Job::Look(slot), M::script(LOOK));
+                }
+            }
+            Job::Look(_) if end.is_ok() => w.looked(),
+            // The modem may or may not have the frame: nothing is resent on this socket.
+            Job::Send(..) | Job::Receive(..) | Job::Look(_) => {
+                w.slot().fail(SocketError::ConnectionReset);
+            }
+            Job::PowerOff => {
+                w.errand_ended(end);
+                if end.is_ok() {
+                    w.restarted = false;
+                    self.down(w, Rest::Off);
+                }
+            }
+            Job::Sleep => {
+                #[cfg(feature = "sleep")]
+                if end.is_ok() {
+                    w.dozes(M::WAKE_BY_KEY);
+                }
+                w.errand_ended(end);
+            }
+            Job::Awake => {
+                #[cfg(feature = "sleep")]
+                w.awake();
+                self.modem.woken();
+                if end.is_err() {
+                    self.down(w, Rest::No);
+                }
+            }
+            // What cannot be removed now is tried again by whoever stores next, and at bring-up.
+            Job::Tidy => w.tidied(end),
+            // Whether the modem answers is found out by the exchange itself.
+            Job::Liveness | Job::NetworkLost => {}
+        }
+    }
+
+    /// Jobs without a script of the backend's.
+    pub(super) fn without_script(&mut self, w: &mut World<'_>, job: Job) {
+        match job {
+            Job::NetworkLost => {
+                warn!("the data connection is gone");
+                self.down(w, Rest::No);
+            }
+            _ => self.start_awake(w),
+        }
+    }
+
+    /// What is known of a socket before data is fetched.
+    pub(super) fn before_fetch(&mut self, w: &mut World<'_>, job: Job) {
+        if let Job::Receive(..) = job {
+            self.closed_before = w.slot().peer_closed;
+        }
+    }
+
+    /// A look at a socket whose data is pushed ends it at once where the peer has closed: all that it sent
+    /// before was pushed before the notice.
+    pub(super) fn ends_without_look(&self, w: &mut World<'_>, job: Job) -> bool {
+        let Job::Look(_) = job else { return false };
+        let slot = w.slot();
+        let ends = slot.push && slot.peer_closed && slot.phase == Phase::Open;
+        if ends {
+            slot.end();
+        }
+        ends
+    }
+}

@@ -1,0 +1,145 @@
+//! Payload that comes by itself, between any two lines: where a modem pushes data instead of having it
+//! fetched.
+//!
+//! It goes into the socket's ring as fetched payload does: staged, and committed once what stands behind
+//! it shows that the count was right. When a ring is full, the UART is not read for a while, so that
+//! flow control holds the modem back; a reader that is too slow for that loses its socket, and only its
+//! own.
+
+use super::super::slot::Phase;
+use super::super::time::{Ms, after, past};
+use super::super::world::World;
+use super::exchange::PAYLOAD_PAUSE;
+use super::rescue::Deaf;
+use super::Engine;
+use crate::error::SocketError;
+use crate::modem::Modem;
+
+/// The other sockets, and every command, wait as long as the UART is not read.
+const STALL_LIMIT: Ms = 200;
+/// What comes behind payload comes at once. Some firmware may have nothing to say for a while.
+const QUIET: Ms = 20;
+
+/// Pushed payload under way.
+#[derive(Clone, Copy)]
+pub(super) struct Push {
+    /// Whose it is; `None` when nobody wants it, so that it is only counted.
+    pub(super) slot: Option<u8>,
+    /// When it is given up, or once it is complete, believed.
+    deadline: Ms,
+    /// Of its share in keeping the UART waiting.
+    stall_limit: Option<Ms>,
+}
+
+impl<M: Modem> Engine<M> {
+    /// A header announced `len` bytes for socket `id`.
+    pub(super) fn push_begin(&mut self, w: &mut World<'_>, id: u8, len: usize) {
+        let opened = w.open.is_some_and(|open| open.result == 0);
+        let wanted = |index: &usize| {
+            let slot = &w.slots[*index];
+            // Before the modem said that it is open, it is data of an earlier connection of this id.
+            let open = slot.phase == Phase::Open || (slot.phase == Phase::Opening && opened);
+            slot.push && open
+        };
+        let index = w.with_id(id).filter(wanted);
+        // While the channel is not synchronised, a header may be part of something else.
+        let trusted = self.deaf == Deaf::No;
+        if let (Some(index), false) = (index, trusted) {
+            w.slots[index].fail(SocketError::ConnectionReset);
+        }
+        self.framer.expect_payload(len);
+        self.push = Some(Push {
+            slot: index.filter(|_| trusted).map(|index| index as u8),
+            deadline: after(w.now, PAYLOAD_PAUSE),
+            stall_limit: None,
+        });
+    }
+
+    pub(super) fn push_forget(&mut self) {
+        self.push = None;
+    }
+
+    /// How many bytes may be taken in now; no limit unless they are pushed payload.
+    pub(super) fn push_room(&self, w: &World<'_>) -> usize {
+        match self.push.and_then(|push| push.slot) {
+            Some(slot) if self.framer.payload_left() > 0 => w.slots[usize::from(slot)].rx.room(),
+            _ => usize::MAX,
+        }
+    }
+
+    /// Some of it. What does not fit was not taken in, see [`push_room`](Self::push_room).
+    pub(super) fn push_part(&mut self, w: &mut World<'_>, part: &[u8]) {
+        let Some(push) = &mut self.push else { return };
+        if let Some(slot) = push.slot {
+            w.slots[usize::from(slot)].rx.stage(part);
+        }
+        push.deadline = after(w.now, PAYLOAD_PAUSE);
+    }
+
+    pub(super) fn push_end(&mut self, w: &mut World<'_>) {
+        if let Some(push) = &mut self.push {
+            push.deadline = after(w.now, QUIET);
+        }
+    }
+
+    /// To be called after each event: commits what is complete and followed by a line end.
+    pub(super) fn push_settle(&mut self, w: &mut World<'_>) {
+        if self.push.is_some() && self.framer.payload_left() == 0 && !self.framer.is_behind_payload() {
+            self.push_commit(w);
+        }
+    }
+
+    /// Looks at the time; returns when to look again, if payload is under way.
+    pub(super) fn push_tick(&mut self, w: &mut World<'_>) -> Option<Ms> {
+        let full = self.push_room(w) == 0;
+        let push = self.push.as_mut()?;
+        if full {
+            let limit = *push.stall_limit.get_or_insert(after(w.now, STALL_LIMIT));
+            push.deadline = after(limit, PAYLOAD_PAUSE);
+            if !past(w.now, limit) {
+                return Some(limit);
+            }
+            // Nobody reads: the rest is only counted.
+            warn!("pushed data is not read");
+            self.push_lost(w, SocketError::RxOverrun);
+            return self.push.map(|push| push.deadline);
+        }
+        if !past(w.now, push.deadline) {
+            return Some(push.deadline);
+        }
+        if self.framer.payload_left() == 0 {
+            self.push_commit(w);
+        } else {
+            self.framer.reset();
+            self.push_violation(w);
+        }
+        None
+    }
+
+    /// The count was wrong: where the next line begins is not known.
+    pub(super) fn push_violation(&mut self, w: &mut World<'_>) {
+        warn!("pushed data does not have its announced length");
+        self.push_lost(w, SocketError::ConnectionReset);
+        self.push = None;
+        self.lose_track(w);
+    }
+
+    fn push_commit(&mut self, w: &mut World<'_>) {
+        if let Some(slot) = self.push.take().and_then(|push| push.slot) {
+            let look_at = after(w.now, w.poll);
+            let slot = &mut w.slots[usize::from(slot)];
+            slot.rx.commit();
+            // It is alive; no need to ask.
+            slot.look_at = look_at;
+            slot.rx_waker.wake();
+        }
+    }
+
+    fn push_lost(&mut self, w: &mut World<'_>, error: SocketError) {
+        if let Some(slot) = self.push.as_mut().and_then(|push| push.slot.take()) {
+            let slot = &mut w.slots[usize::from(slot)];
+            slot.rx.discard();
+            slot.fail(error);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What each run of bytes is, for a [`Tap`](crate::tap::Tap).
+
+use super::super::world::World;
+use super::guests::{GUEST_QUOTES, GUEST_UPLOADS};
+use super::rescue::Deaf;
+use super::{Engine, Stage};
+use crate::at::framer::Event;
+use crate::modem::{COUNTS, FETCHES, Line, Modem, PIPES, QUOTES, SENDS, Urc};
+use crate::tap::{Received, Sent};
+
+impl<M: Modem> Engine<M> {
+    /// What [`next_out`](super::super::Protocol::next_out) has just yielded.
+    pub(super) fn next_class(&self, w: &World<'_>) -> Sent {
+        if self.out_sent >= self.out_len && self.sends_from_ring() {
+            Sent::Payload(w.slot)
+        } else {
+            self.out_class
+        }
+    }
+
+    /// What is put into `out` beside commands.
+    pub(super) fn filler_class(&self) -> Sent {
+        if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.deaf == Deaf::No {
+            Sent::Upload
+        } else if self.way & QUOTES != 0 && self.closed {
+            Sent::Command
+        } else {
+            Sent::Filler
+        }
+    }
+
+    pub(super) fn command_class(&self) -> Sent {
+        if self.secret {
+            Sent::SecretCommand
+        } else {
+            Sent::Command
+        }
+    }
+
+    /// `run` was consumed for `event`, and nothing has been done about it yet.
+    pub(super) fn tap_received(&mut self, w: &World<'_>, event: Option<Event<'_>>, run: &[u8]) {
+        let Some(tap) = w.tap else { return };
+        let what = match event {
+            None if run.is_empty() => return,
+            None => Received::Pending,
+            Some(Event::Payload(_)) => match self.push {
+                Some(push) => push.slot.map_or(Received::Noise, Received::Payload),
+                None if self.way & FETCHES != 0 => Received::Payload(w.slot),
+                None => Received::Credential,
+            },
+            Some(Event::Prompt) => Received::Line,
+            Some(Event::PayloadEnd | Event::PayloadOverrun) => return,
+            Some(Event::Line | Event::CutLine | Event::Piece) => {
+                let running = self.stage != Stage::Idle;
+                let asked: &[u8] = if running {
+                    &self.name[..self.name_len.into()]
+                } else {
+                    &[]
+                };
+                let kind = if self.framer.is_continued() {
+                    Line::Info
+                } else {
+                    self.modem.line(self.framer.line(), asked)
+                };
+                if let Line::Urc(Urc::Restarted | Urc::Saving) = kind {
+                    tap.restarted();
+                }
+                self.tap_line(kind)
+            }
+        };
+        tap.received(what, run);
+    }
+
+    fn tap_line(&self, kind: Line) -> Received {
+        let running = self.stage != Stage::Idle;
+        let asked: &[u8] = if running {
+            &self.name[..self.name_len.into()]
+        } else {
+            &[]
+        };
+        let line = self.framer.line();
+        let deaf = self.deaf != Deaf::No;
+        match kind {
+            Line::Final(_) | Line::Payload(_) | Line::Push { .. } => Received::Line,
+            // A notice carries no secret.
+            Line::Urc(_) if !deaf => Received::Line,
+            _ if deaf && !line.starts_with(M::SYNC.answer.as_bytes()) => Received::Noise,
+            _ if self.secret => Received::SecretLine,
+            // An echo of what was sent would be here too.
+            _ if (self.private || self.way & (SENDS | COUNTS | PIPES) != 0)
+                && (asked.is_empty() || !line.starts_with(asked)) =>
+            {
+                Received::Noise
+            }
+            _ => Received::Line,
+        }
+    }
+}
