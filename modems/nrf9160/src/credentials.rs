@@ -297,7 +297,7 @@ pub(crate) async fn leave_network<F: Family, E>(
 ) -> Result<(), CredentialError<E>> {
     let has_sockets = at.has_sockets();
     let left = at.modem(|modem| {
-        if modem.offline {
+        if modem.offline && modem.joining.left {
             return Some(false);
         }
         if has_sockets && !modem.config.end_connections {
@@ -305,6 +305,7 @@ pub(crate) async fn leave_network<F: Family, E>(
         }
         // Before: whoever drops this leaves it to `tidy`.
         modem.offline = true;
+        modem.joining.left = true;
         Some(true)
     });
     match left {

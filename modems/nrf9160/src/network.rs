@@ -19,6 +19,8 @@ pub(crate) struct Joining {
     has_apn: bool,
     /// The PIN was entered.
     entered: bool,
+    /// Somebody who changes credentials has taken the modem off the network since.
+    pub(crate) left: bool,
     since: u32,
     /// What follows when it is there.
     then: u8,
@@ -31,6 +33,7 @@ impl Joining {
         active: false,
         has_apn: false,
         entered: false,
+        left: false,
         since: 0,
         then: script::CLOCK,
         end: Then::End,
@@ -40,6 +43,7 @@ impl Joining {
 impl<F: Family> Nrf9160<F> {
     /// The APN can be set only while LTE is off.
     pub(crate) const NETWORK: Script<F> = &[
+        decide(after_changes),
         ask("AT+CFUN?").limit(QUICK).then(mode),
         ask("AT+CGDCONT?")
             .limit(QUICK)
@@ -94,6 +98,28 @@ impl<F: Family> Nrf9160<F> {
         self.joining.end = end;
         Then::To(script::LOSS)
     }
+}
+
+/// Not in the middle of a change of credentials, which needs LTE off.
+fn after_changes<F: Family>(
+    _: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    _: Option<&[u8]>,
+) -> Then {
+    if world.changes_credentials() {
+        world.again(PAUSE)
+    } else {
+        Then::Next
+    }
+}
+
+/// Somebody has switched LTE off while it was waited for the network: then it begins anew, afterwards.
+fn begin_anew<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Option<Then> {
+    let changing = world.changes_credentials();
+    modem.joining.left.then(|| match changing {
+        true => world.again(PAUSE),
+        false => Then::To(script::ONLINE),
+    })
 }
 
 /// Whether LTE is on (sheet 2: 1, 2 and 21).
@@ -173,6 +199,7 @@ fn subscribed<F: Family>(
     if world.ended.is_some() {
         return fail_at(modem, world, "AT+CEREG");
     }
+    modem.joining.left = false;
     Then::Next
 }
 
@@ -194,6 +221,9 @@ fn sim<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
+    if let Some(then) = begin_anew(modem, world) {
+        return then;
+    }
     let late = world.now.wrapping_sub(modem.joining.since) >= SIM_LIMIT;
     let state = answer.and_then(|text| {
         find(text, "+CPIN:", |fields| {
@@ -264,6 +294,9 @@ fn registered<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
+    if let Some(then) = begin_anew(modem, world) {
+        return then;
+    }
     let Some(text) = answer else {
         return fail_at(modem, world, "AT+CEREG?");
     };
