@@ -1,10 +1,10 @@
 //! Off, and asleep (sheet 1.5).
 
 use sectag::AtError;
-use sectag::modem::{Then, World, ask, decide};
+use sectag::modem::{Sleeps, Then, World, ask, decide};
 
 use crate::commands::{QUICK, SLOW};
-use crate::{Family, Nrf9160, Script, script};
+use crate::{AnyFirmware, Family, Nrf9160, Script, SlmModemTls, SlmNativeTls, script};
 
 impl<F: Family> Nrf9160<F> {
     /// System OFF, out of which only a pin leads back.
@@ -24,12 +24,17 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const SYSTEM_OFF: Script<F> = &[ask("AT#XSLEEP=1").limit(QUICK)];
 
-    /// UART off, LTE on (SLM). SM has pins of its own for it.
+    /// UART off, LTE on (SLM).
     pub(crate) const SLEEP: Script<F> = &[
         decide(has_sleep),
         ask("AT#XSLEEP=2").limit(QUICK).then(asleep),
     ];
 }
+
+// SM has pins of its own for it; one that is found at run time says so then.
+impl Sleeps for Nrf9160<AnyFirmware> {}
+impl Sleeps for Nrf9160<SlmModemTls> {}
+impl Sleeps for Nrf9160<SlmNativeTls> {}
 
 fn leads_back<F: Family>(
     modem: &mut Nrf9160<F>,
