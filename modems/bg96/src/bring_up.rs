@@ -81,8 +81,10 @@ impl<O: Options> Bg96<O> {
 
     /// On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
     pub(crate) const REGISTRATION: Script<O> = &[
-        ask("AT+CEREG?").then(|modem, world, answer| Self::registered(modem, world, answer, "+CEREG:")),
-        ask("AT+CGREG?").then(|modem, world, answer| Self::registered(modem, world, answer, "+CGREG:")),
+        ask("AT+CEREG?")
+            .then(|modem, world, answer| Self::registered(modem, world, answer, "+CEREG:")),
+        ask("AT+CGREG?")
+            .then(|modem, world, answer| Self::registered(modem, world, answer, "+CGREG:")),
         ask("AT+CSQ").even_unanswered().then(Self::not_registered),
     ];
 

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use sectag::at::{Fields, InvalidInput, answer};
 use sectag::modem::{Out, Then, World, ask, decide, either_way};
-use sectag::{AtError, BringUpError, Code};
+use sectag::{BringUpError, Code};
 
 use crate::{Bg96, OPERATOR, Options, RADIO, Script};
 

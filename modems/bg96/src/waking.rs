@@ -67,13 +67,15 @@ impl Waking {
 
 impl<O: Options> Bg96<O> {
     /// Begins a bring-up.
-    pub(crate) const BRING_UP: Script<O> =
-        &[decide(Self::begins), decide(|_, _, _| Then::To(WAKE))];
+    pub(crate) const BRING_UP: Script<O> = &[
+        decide(Self::begins).even_unanswered(),
+        decide(Self::in_line_mode),
+    ];
 
     /// Does what may help, one thing after another.
     pub(crate) const WAKE: Script<O> = &[
-        decide(Self::next_means),
-        decide(Self::completes_payload),
+        decide(Self::next_means).even_unanswered(),
+        decide(Self::completes_payload).even_unanswered(),
         decide(Self::moves_pin),
     ];
 
@@ -109,11 +111,18 @@ impl<O: Options> Bg96<O> {
             ..Waking::new()
         };
         if restarting || off {
+            world.ended = None;
             return Then::Next;
         }
         // Another host, or our last life, may have left it in data mode, where `AT` would go to a
         // peer or into a file (sheet 3 and 4.7).
         Then::Escape
+    }
+
+    /// Or it has just started.
+    fn in_line_mode(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.waking.restarting |= world.ended.is_some();
+        Then::To(WAKE)
     }
 
     fn next_means(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
@@ -220,6 +229,11 @@ impl<O: Options> Bg96<O> {
     }
 
     fn awake(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        match world.ended {
+            None => {}
+            Some(AtError::ModemReset) => return Then::To(STARTING),
+            Some(_) => return world.fail(BringUpError::NoAnswer),
+        }
         if O::ESCALATION && core::mem::take(&mut self.reboot) {
             return Then::To(REBOOT);
         }
