@@ -577,6 +577,12 @@ pub trait SavesPower: Cellular {
     async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError>;
 }
 
+/// All roles of a cellular modem that keeps credentials and has a clock: for tools and tests that are to work
+/// with any such modem.
+pub trait Full: Credentials + Cellular + HasClock {}
+
+impl<M: Credentials + Cellular + HasClock> Full for M {}
+
 /// A modem that can be let sleep while its connections stand.
 pub trait Sleeps: Modem {}
 

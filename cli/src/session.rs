@@ -9,7 +9,7 @@ use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Accepts, Control, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
@@ -31,7 +31,7 @@ const PARTING: Duration = Duration::from_millis(300);
 
 /// Something to do with a modem, whichever it is.
 pub(crate) trait Job {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure>;
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure>;
 }
 
 /// A modem to work with, and where to report.
@@ -78,7 +78,7 @@ pub(crate) async fn nrf9160(
     attach(modem, args, report, work).await
 }
 
-async fn attach<M: Modem>(
+async fn attach<M: Full>(
     modem: M,
     args: &ModemArgs,
     report: &Report,
@@ -112,14 +112,14 @@ async fn attach<M: Modem>(
 struct Up<J>(J);
 
 impl<J: Job> Job for Up<J> {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         session.bring_up().await?;
         session.set_clock().await?;
         self.0.run(session).await
     }
 }
 
-impl<M: Modem> Session<'_, M> {
+impl<M: Full> Session<'_, M> {
     pub(crate) async fn bring_up(&self) -> Result<(), Failure> {
         let args = self.modem;
         let step = self
@@ -215,7 +215,7 @@ fn tried(given: u32, speeds: &[u32]) -> String {
 }
 
 /// Polls the runner and `work`; a port that fails ends the work.
-pub(crate) async fn beside<M: Modem, R: Read, W: Write, P: Power, T>(
+pub(crate) async fn beside<M: Full, R: Read, W: Write, P: Power, T>(
     mut runner: Runner<'_, M, R, W, P>,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

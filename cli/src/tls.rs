@@ -1,6 +1,6 @@
 //! The TLS policy of a connection, from the options and from what is stored in the modem.
 
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{
     CaScope, Check, Control, CredentialStore, Kind, Suites, Support, TlsConfig, Verification,
 };
@@ -10,7 +10,7 @@ use crate::hints::{self, Failure};
 use crate::report::Report;
 
 /// Mutual TLS when certificate and key are stored under the tag.
-pub(crate) async fn config<M: Modem>(
+pub(crate) async fn config<M: Full>(
     control: Control<'_, M>,
     args: &TlsArgs,
     report: &Report,

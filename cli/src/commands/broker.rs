@@ -1,6 +1,6 @@
 //! What the commands to a broker have in common: up to the login.
 
-use sectag::modem::Modem;
+use sectag::modem::Full;
 
 use crate::args::BrokerArgs;
 use crate::hints::Failure;
@@ -39,7 +39,7 @@ struct LogIn<'a, T> {
 }
 
 impl<T: Talk> Job for LogIn<'_, T> {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, login, report) = (self.args, &self.login, session.report);
         let server = (args.mqtt.host.as_str(), args.mqtt.mqtt_port);
         let prober = self.prober.as_ref();

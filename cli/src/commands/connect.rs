@@ -6,7 +6,7 @@ use std::io;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Reader, Socket, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -33,7 +33,7 @@ struct Pipe<'a> {
 }
 
 impl Job for Pipe<'_> {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, report) = (self.args, session.report);
         let server = (args.server.host.as_str(), args.server.port);
         let mut socket = session

@@ -1,7 +1,7 @@
 //! `sectag doctor`: everything that a connection needs, in order, with what to do about the first that is missing.
 
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{
     AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Feature, Kind,
     Registration, ServerName, SimState, Sockets, Status, TlsConfig,
@@ -79,7 +79,7 @@ struct Examination<'a> {
 }
 
 impl Job for Examination<'_> {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (control, sockets) = (session.control, session.sockets);
         self.list
             .ok("port", &format!("{} is open", self.args.modem.port))?;
@@ -159,7 +159,7 @@ impl Examination<'_> {
         self.list.ok("data connection", address)
     }
 
-    async fn clock<M: Modem>(&self, session: &Session<'_, M>) -> Result<DateTime, Failure> {
+    async fn clock<M: Full>(&self, session: &Session<'_, M>) -> Result<DateTime, Failure> {
         const WHAT: &str = "clock";
         let fails = |failure| self.list.fails(WHAT, failure);
         session.set_clock().await.map_err(fails)?;
@@ -184,7 +184,7 @@ impl Examination<'_> {
     }
 
     /// What no credential and no server can mend.
-    fn firmware<M: Modem>(&self, sockets: Sockets<'_, M>, tls: &TlsArgs) -> Result<(), Failure> {
+    fn firmware<M: Full>(&self, sockets: Sockets<'_, M>, tls: &TlsArgs) -> Result<(), Failure> {
         const WHAT: &str = "firmware";
         match sockets.admit(&TlsConfig::new(tls.tag)) {
             Err(error @ ConnectError::Firmware { .. }) => {
@@ -199,7 +199,7 @@ impl Examination<'_> {
     }
 
     /// Presence, and size against the local files: another size is another content, the same size proves nothing.
-    async fn credentials<M: Modem>(
+    async fn credentials<M: Full>(
         &self,
         control: Control<'_, M>,
         tls: &TlsArgs,
@@ -277,7 +277,7 @@ impl Examination<'_> {
             .ok(WHAT, &format!("tag {tag}: {}", kinds.join(", ")))
     }
 
-    async fn connection<M: Modem>(
+    async fn connection<M: Full>(
         &self,
         control: Control<'_, M>,
         sockets: Sockets<'_, M>,

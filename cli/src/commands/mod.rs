@@ -11,7 +11,7 @@ mod simulate;
 mod status;
 mod subscribe;
 
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{ServerName, Socket};
 
 use crate::args::{Command, TlsArgs};
@@ -37,7 +37,7 @@ pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure
     }
 }
 
-impl<'a, M: Modem> Session<'a, M> {
+impl<'a, M: Full> Session<'a, M> {
     /// A verified connection, and on standard error what was verified.
     async fn secure(
         &self,

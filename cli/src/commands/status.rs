@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use sectag::clock::MIN_DATE;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Capabilities, ServerKey, SimCard, Status};
 
 use crate::args::StatusArgs;
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failur
 }
 
 impl Job for &StatusArgs {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
         let step = report.spin(format!("asking {} on {}", M::NAME, args.modem.port));
         let status = session.telling(control.status()).await;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use sectag::clock::DateTime;
 use sectag::inspect::KeyType;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Cause, Control, Kind};
 use sectag_simulator::LoopbackNetwork;
 use tokio::net::TcpStream;
@@ -98,7 +98,7 @@ impl Prober {
     }
 
     /// Narrows the causes of `failure` down, if there are several. `login` when the modem came that far.
-    pub(crate) async fn explain<M: Modem>(
+    pub(crate) async fn explain<M: Full>(
         &self,
         failure: Failure,
         control: Control<'_, M>,

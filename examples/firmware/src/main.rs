@@ -49,7 +49,7 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
 
 // One TLS socket, with 1 KiB for what is sent.
 type SocketRings = Rings<1, RECEIVE, 1024>;
-type DriverState = State<Driver, 1, RECEIVE, 1024, &'static mut SocketRings>;
+type DriverState = State<'static, Driver, 1, RECEIVE, 1024, &'static mut SocketRings>;
 static RINGS: ConstStaticCell<SocketRings> = ConstStaticCell::new(Rings::new());
 static STATE: StaticCell<DriverState> = StaticCell::new();
 static UART_RX: RingOf<256> = RingOf::new();

@@ -4,30 +4,30 @@ use std::future::Future;
 
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Control, NoPins, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_test_support::time::VirtualClock;
 use tokio::io::DuplexStream;
 
 /// What a test's application gets.
-pub struct Bench<M: Modem + 'static = Bg96> {
+pub struct Bench<M: Full + 'static = Bg96> {
     /// Control of the modem.
     pub control: Control<'static, M>,
     /// Its sockets.
     pub sockets: Sockets<'static, M>,
 }
 
-impl<M: Modem> Clone for Bench<M> {
+impl<M: Full> Clone for Bench<M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Modem> Copy for Bench<M> {}
+impl<M: Full> Copy for Bench<M> {}
 
 /// The state that the tests use: two sockets with rings of 1 KiB.
-pub type Rings = State<Bg96, 2, 1024, 1024>;
+pub type Rings = State<'static, Bg96, 2, 1024, 1024>;
 
 /// Runs a driver, a modem at the other end of its UART, and an application, until the application is
 /// done. The modem may end early only by panicking, that is by a failed expectation.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use embassy_futures::select::{Either3, select3};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::{LoopbackNetwork, Options, Simulator};
 use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
@@ -22,7 +22,7 @@ use crate::unit::{Bg96Unit, Unit};
 static PKI: OnceLock<Pki> = OnceLock::new();
 
 /// What a test has.
-pub struct Site<M: Modem + 'static = Bg96> {
+pub struct Site<M: Full + 'static = Bg96> {
     /// The driver.
     pub bench: Bench<M>,
     /// The broker; its PKI is not the shared one.
@@ -31,7 +31,7 @@ pub struct Site<M: Modem + 'static = Bg96> {
     pub modem: Simulator,
 }
 
-impl<M: Modem> Site<M> {
+impl<M: Full> Site<M> {
     /// How many frames the modem was given to send so far.
     pub fn sends(&self) -> usize {
         sends(&self.modem)

@@ -11,7 +11,7 @@ use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::Socket;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::bench::Bench;
@@ -101,7 +101,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    async fn connect<M: Modem>(bench: Bench<M>, key: u8) -> Self {
+    async fn connect<M: Full>(bench: Bench<M>, key: u8) -> Self {
         let socket = recovery::connect(bench).await.expect("it connects");
         Self {
             socket: AsyncMutex::new(Some(socket)),

@@ -38,7 +38,7 @@ pub struct Bench {
     pub sockets: Sockets<'static, Nrf9160>,
 }
 
-type Rings = State<Nrf9160, 2, 2048, 1024>;
+type Rings = State<'static, Nrf9160, 2, 2048, 1024>;
 
 /// A simulated modem and the network it sees.
 pub struct World {

@@ -11,7 +11,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
-use sectag::modem::Modem;
+use sectag::modem::{Full, Modem};
 use sectag::{ConnectError, NoPins, Power, Socket, SocketError, State, Suites, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
@@ -25,7 +25,7 @@ use crate::simulated::{HOST, PORT, TLS, World};
 use crate::unit::{Bg96Unit, Unit};
 
 /// The receive rings take a unit of pushed data, and what one fetch of an SLM brings.
-type Rings<M> = State<M, 2, 2048, 1024>;
+type Rings<M> = State<'static, M, 2, 2048, 1024>;
 
 /// Everything that each connection's peer received, in the order of the connections.
 pub type Received = Rc<RefCell<Vec<Vec<u8>>>>;
@@ -81,13 +81,13 @@ async fn echo_into(log: Received, mut stream: TlsStream<DuplexStream>) -> io::Re
 }
 
 /// Connects to the peer.
-pub async fn connect<M: Modem>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
+pub async fn connect<M: Full>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
     bench.sockets.connect(HOST, PORT, &tls::<M>()).await
 }
 
 /// [`TLS`] as this modem can do it.
-pub fn tls<M: Modem>() -> TlsConfig {
-    if M::NAME == Nrf9160::NAME {
+pub fn tls<M: Full>() -> TlsConfig {
+    if M::NAME == <Nrf9160>::NAME {
         // Its cipher suites can in most dialects neither be chosen nor told.
         TLS.suites(Suites::All)
     } else {
@@ -153,7 +153,7 @@ impl World {
     }
 
     /// The same with the backend of any modem.
-    pub async fn attach_driver<M: Modem + 'static, T, P: Power, A: Future<Output = T>>(
+    pub async fn attach_driver<M: Full + 'static, T, P: Power, A: Future<Output = T>>(
         &self,
         line: Line,
         backend: M,

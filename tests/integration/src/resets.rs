@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
-use sectag::modem::{Modem, Timing};
+use sectag::modem::{Full, Timing};
 use sectag::{CredentialStore, Kind, NoPins, Power, Socket, SocketError, Tag};
 use sectag_simulator::{After, Failure, Simulator};
 
@@ -227,7 +227,7 @@ async fn run_for<U: Unit, T, A: Future<Output = T>>(
 }
 
 /// A whole life of an application.
-async fn session<M: Modem>(bench: Bench<M>) {
+async fn session<M: Full>(bench: Bench<M>) {
     bench.control.wait_up().await.unwrap();
     store(bench).await.unwrap();
     let mut socket = connect(bench).await.unwrap();
@@ -235,7 +235,7 @@ async fn session<M: Modem>(bench: Bench<M>) {
     socket.close().await.unwrap();
 }
 
-async fn store<M: Modem>(bench: Bench<M>) -> Option<()> {
+async fn store<M: Full>(bench: Bench<M>) -> Option<()> {
     let control = bench.control;
     control.store_unchecked(STORED_TAG, KIND, STORED).await.ok()
 }
@@ -269,7 +269,7 @@ fn check_peers<U: Unit>(unit: &U, received: &Received, context: &str) {
 
 /// Stores, keeps an idle socket, works on another; connects anew when anything fails, and does
 /// nothing else about it.
-async fn persevere<M: Modem>(world: &World, bench: Bench<M>) -> Seen {
+async fn persevere<M: Full>(world: &World, bench: Bench<M>) -> Seen {
     let mut seen = Seen::default();
     let start = Instant::now();
     let since = |seen: &mut Option<Duration>| {

@@ -2,7 +2,7 @@
 
 use embassy_time::Duration;
 use sectag::clock::DateTime;
-use sectag::{AtError, ConnectError, Registration, SimState, Technology};
+use sectag::{ConnectError, Registration, SimState, Technology};
 use sectag_integration_tests::nrf9160::{Bench, CONFIG, World, connect, label, options, provision};
 use sectag_integration_tests::simulated::virtually;
 use sectag_simulator::{Nrf9160Options, Nrf9160Profile, Reaction, Sim};
@@ -161,25 +161,11 @@ fn the_clock_is_set_by_hand() {
     }
 }
 
-/// Power saving of the modem core is not this backend's.
+/// A typed line is answered. (Power saving of the modem core is not this backend's: it has no such methods.)
 #[test]
-fn what_there_is_not_is_unsupported() {
+fn typed_line_is_answered() {
     once_up("AT", "OK", async |bench, name| {
-        let unsupported = Err(AtError::Unsupported);
-        let technology = Technology::CatM1;
         let control = bench.control;
-        assert_eq!(
-            control.power_saving().await,
-            Err(AtError::Unsupported),
-            "{name}"
-        );
-        assert_eq!(control.set_power_saving(None).await, unsupported, "{name}");
-        assert_eq!(control.edrx().await, Err(AtError::Unsupported), "{name}");
-        assert_eq!(
-            control.set_edrx(technology, None).await,
-            unsupported,
-            "{name}"
-        );
         let mut seen = 0;
         let answered = control
             .raw_at("AT+CGMM", Duration::from_secs(5), &mut |_| seen += 1)

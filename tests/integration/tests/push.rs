@@ -26,19 +26,19 @@ async fn attach<T, const RX: usize>(
     modem: impl AsyncFnOnce(DuplexStream),
     application: impl AsyncFnOnce(Bench) -> T,
 ) -> T {
-    let state = State::<_, 2, RX, 1024>::new(Bg96::new(Config::new().direct_push()));
+    let state = State::<'_, _, 2, RX, 1024>::new(Bg96::new(Config::new().direct_push()));
     attach_state(state, modem, application).await
 }
 
 async fn attach_state<T, const RX: usize>(
-    state: State<Bg96, 2, RX, 1024>,
+    state: State<'static, Bg96, 2, RX, 1024>,
     modem: impl AsyncFnOnce(DuplexStream),
     application: impl AsyncFnOnce(Bench) -> T,
 ) -> T {
     // As little between them as behind a UART with flow control.
     let (host, device) = tokio::io::duplex(64);
     let (rx, tx) = tokio::io::split(host);
-    let state: &'static mut State<Bg96, 2, RX, 1024> = Box::leak(Box::new(state));
+    let state: &'static mut State<'static, Bg96, 2, RX, 1024> = Box::leak(Box::new(state));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     let modem = async {

@@ -519,7 +519,7 @@ fn runner_ends_when_its_uart_is_broken() {
         ),
     ];
     for (rx, tx, expected, words) in cases {
-        let state: &'static mut State<Bg96, 1, 256, 256> =
+        let state: &'static mut State<'static, Bg96, 1, 256, 256> =
             Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
         let (_, _, mut runner) = sectag::new(state, rx, tx, NoPins);
         let end = VirtualClock::new().run(async {

@@ -5,7 +5,7 @@ mod files;
 mod rotate;
 mod verify;
 
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Stored, Tag};
 
 use self::files::Filed;
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failu
 }
 
 impl Job for Filed<'_, StoreCredentials> {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
         let tag = args.tag;
         for file in &files {
@@ -67,7 +67,7 @@ impl Job for Filed<'_, StoreCredentials> {
 }
 
 impl Job for &ListCredentials {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
         let found = stored(control, args.tag).await?;
         if found.is_empty() {
@@ -127,7 +127,7 @@ impl Job for &ListCredentials {
 }
 
 impl Job for &RemoveCredentials {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
         let mut found = stored(control, Some(args.tag)).await?;
         // What this firmware's TLS does not read is not its to remove.
@@ -151,7 +151,7 @@ impl Job for &RemoveCredentials {
 }
 
 /// What is stored, all of it or under one tag, in the order of tags.
-async fn stored<M: Modem>(
+async fn stored<M: Full>(
     control: Control<'_, M>,
     only: Option<Tag>,
 ) -> Result<Vec<Stored>, Failure> {

@@ -1,4 +1,4 @@
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Comparison, CredentialStore};
 
 use super::files::Filed;
@@ -8,7 +8,7 @@ use crate::hints::{self, Failure};
 use crate::session::{Job, Session};
 
 impl Job for Filed<'_, VerifyCredentials> {
-    async fn run<M: Modem>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
         let tag = args.tag;
         let mut wrong = Vec::new();

@@ -6,7 +6,7 @@ use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
 use minimq::QoS;
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{
     CaScope, Control, Counters, CredentialStore, Kind, Power, ServerName, Socket, Sockets, State,
     Suites, Support, Tag, TlsConfig,
@@ -46,7 +46,7 @@ pub(super) struct Total {
 }
 
 /// As on a small MCU: one socket with small rings.
-pub(super) async fn run<M: Modem, const RX: usize>(
+pub(super) async fn run<M: Full, const RX: usize>(
     driver: M,
     world: &World,
     steps: &mut Steps<'_>,
@@ -79,14 +79,14 @@ pub(super) async fn run<M: Modem, const RX: usize>(
     }
     Ok(Total {
         counters: control.counters(),
-        state: size_of::<State<M, 1, RX, RING>>(),
+        state: size_of::<State<'static, M, 1, RX, RING>>(),
         rings: RX + RING,
         checks_name: checks_name(control),
         hides_suites: world.hides_suites,
     })
 }
 
-fn checks_name<M: Modem>(control: Control<'_, M>) -> bool {
+fn checks_name<M: Full>(control: Control<'_, M>) -> bool {
     control.capabilities().verification.name == Support::Yes
 }
 
@@ -97,7 +97,7 @@ struct Application<'a, M> {
     world: &'a World,
 }
 
-impl<M: Modem> Application<'_, M> {
+impl<M: Full> Application<'_, M> {
     async fn run(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
         self.power_up(steps).await?;
         self.store(steps).await?;

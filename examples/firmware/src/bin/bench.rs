@@ -35,7 +35,7 @@ const TLS: TlsConfig = TlsConfig::new(Tag(7))
     .ca_scope(CaScope::Private);
 const MANY: usize = 10;
 
-type Rings = State<Bg96, 1, 2048, 1024>;
+type Rings = State<'static, Bg96, 1, 2048, 1024>;
 static STATE: StaticCell<Rings> = StaticCell::new();
 static LINE: StaticCell<Line> = StaticCell::new();
 static MODEM: StaticCell<Modem<'static>> = StaticCell::new();

@@ -150,7 +150,7 @@ fn order(modem: &Modem<'_>, stream: Stream, many: usize) {
 /// Returns what the modem said in the part that counts, answer by answer.
 fn ours(stream: Stream, line: &'static Line) -> Vec<Vec<u8>> {
     // Room for two reads, so that one is fetched while the one before is read.
-    let state: &'static mut State<Bg96, 1, 4096, 1024> =
+    let state: &'static mut State<'static, Bg96, 1, 4096, 1024> =
         Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
     let (control, sockets, mut runner) = sectag::new(state, Rx(line), Tx(line), NoPins);
     let said = RefCell::new(Vec::new());

@@ -12,7 +12,7 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
-use sectag::modem::{Modem, Timing};
+use sectag::modem::{Full, Timing};
 use sectag::{
     CaScope, ConnectError, Control, CredentialStore, Kind, NoPins, ServerName, Socket, Sockets,
     State, Suites, Tag, TlsConfig,
@@ -197,7 +197,7 @@ impl World {
         network
     }
 
-    async fn attach<M: Modem + 'static, T, const RX: usize>(
+    async fn attach<M: Full + 'static, T, const RX: usize>(
         &self,
         measured: Measured<M>,
         application: impl AsyncFnOnce(Bench<'_, M>) -> T,
@@ -206,7 +206,7 @@ impl World {
         let (host, device) = tokio::io::duplex(64);
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
-        let state: &'static mut State<M, 1, RX, RX> =
+        let state: &'static mut State<'static, M, 1, RX, RX> =
             Box::leak(Box::new(State::new((measured.backend)())));
         let (control, sockets, mut runner) =
             sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
@@ -280,14 +280,14 @@ async fn be_broker(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
     }
 }
 
-struct Bench<'a, M: Modem + 'static> {
+struct Bench<'a, M: Full + 'static> {
     control: Control<'static, M>,
     sockets: Sockets<'static, M>,
     modem: &'a Simulator,
     measured: Measured<M>,
 }
 
-impl<M: Modem> Bench<'_, M> {
+impl<M: Full> Bench<'_, M> {
     async fn connect(&self, port: u16) -> Result<Socket<'static>, ConnectError> {
         self.sockets.connect(HOST, port, &self.measured.tls).await
     }
@@ -343,7 +343,7 @@ impl<M: Modem> Bench<'_, M> {
 }
 
 /// At 115 200 baud and 20 ms of turnaround, with rings of 1 KiB.
-async fn everyday<M: Modem + 'static, const RX: usize>(world: &World, measured: Measured<M>) {
+async fn everyday<M: Full + 'static, const RX: usize>(world: &World, measured: Measured<M>) {
     world
         .attach::<_, _, RX>(measured, async |bench| {
             let up = async { bench.control.wait_up().await.expect("it comes up") };
@@ -423,7 +423,7 @@ async fn everyday<M: Modem + 'static, const RX: usize>(world: &World, measured: 
         .await;
 }
 
-async fn idle<M: Modem + 'static, const RX: usize>(world: &World, measured: Measured<M>) {
+async fn idle<M: Full + 'static, const RX: usize>(world: &World, measured: Measured<M>) {
     let prefix = measured.prefix;
     world
         .attach::<_, _, RX>(measured, async |bench| {

@@ -8,7 +8,7 @@ mod tiny_broker;
 use std::future::Future;
 
 use embassy_time::{Duration, Timer, with_timeout};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 
 use crate::Bench;
 
@@ -72,7 +72,7 @@ pub trait Device: Sized {
     const PUBLISHES_QOS_2: bool = true;
 
     /// Opens a socket and logs in.
-    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self;
+    async fn connect<M: Full + 'static>(bench: Bench<M>, login: Login) -> Self;
 
     /// Returns when the broker has acknowledged it.
     async fn subscribe(&mut self, filter: &'static str, qos: u8);
@@ -98,7 +98,7 @@ pub trait Device: Sized {
     async fn lost(&mut self);
 
     /// Connects again, to the same session.
-    async fn reconnect<M: Modem>(&mut self, bench: Bench<M>);
+    async fn reconnect<M: Full>(&mut self, bench: Bench<M>);
 }
 
 /// Within the time that anything takes here.

@@ -23,7 +23,7 @@ use core::fmt::Debug;
 
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read, Write};
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::{Control, CredentialStore, Kind, ServerKey, ServerName, Socket, Sockets, TlsConfig};
 
 use super::script::{Setup, bytes};
@@ -34,7 +34,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(3600);
 const AT_LIMIT: Duration = Duration::from_secs(300);
 
 /// An application, with the sockets that it has opened.
-pub(super) struct Application<M: Modem + 'static> {
+pub(super) struct Application<M: Full + 'static> {
     control: Control<'static, M>,
     sockets: Sockets<'static, M>,
     tls: TlsConfig,
@@ -42,7 +42,7 @@ pub(super) struct Application<M: Modem + 'static> {
     open: Vec<Socket<'static>>,
 }
 
-impl<M: Modem + 'static> Application<M> {
+impl<M: Full + 'static> Application<M> {
     pub(super) fn new(
         control: Control<'static, M>,
         sockets: Sockets<'static, M>,

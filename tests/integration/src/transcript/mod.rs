@@ -50,7 +50,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use sectag::TlsConfig;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag_simulator::{MemoryNetwork, Simulator};
 
 pub use bg96::Bg96Transcripts;
@@ -60,7 +60,7 @@ pub use script::Script;
 /// What is particular to the transcripts of one modem.
 pub trait Backend: Sync {
     /// The driver's backend.
-    type Modem: Modem + 'static;
+    type Modem: Full + 'static;
     /// Below `tests/transcripts`.
     const FOLDER: &'static str;
     /// What the application connects with. The usual answers know its credentials.

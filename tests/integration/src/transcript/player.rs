@@ -29,7 +29,7 @@ pub(super) fn play<B: Backend>(backend: &B, script: &Script, cut: &dyn Fn(usize)
     let (host, device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
     // Leaked, as a firmware's static is.
-    let state: &'static mut State<B::Modem, 2, RX, TX> =
+    let state: &'static mut State<'static, B::Modem, 2, RX, TX> =
         Box::leak(Box::new(State::new(backend.driver(&script.config()))));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);

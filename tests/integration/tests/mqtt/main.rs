@@ -7,14 +7,14 @@ mod mqttrust;
 mod rust_mqtt;
 
 use ::mqttrust::DomainBroker;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::nal::{Connector, Names};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::tls;
 use sectag_integration_tests::simulated::{HOST, PORT};
 
 /// What mqttrust connects through here: it looks the broker's name up, and connects to the placeholder.
-fn network<M: Modem>(
+fn network<M: Full>(
     bench: Bench<M>,
 ) -> (
     &'static mqttrust::Network<M>,

@@ -6,7 +6,7 @@ use minimq::{
     Session, SubscriptionOptions, TopicFilter, Will,
 };
 use sectag::Socket;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::mqtt::{Device, Login, Message};
 use sectag_integration_tests::recovery::connect;
@@ -36,7 +36,7 @@ impl Minimq {
 }
 
 impl Device for Minimq {
-    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self {
+    async fn connect<M: Full + 'static>(bench: Bench<M>, login: Login) -> Self {
         let (rx, tx) = (vec![0; 24 * 1024].leak(), vec![0; 24 * 1024].leak());
         let mut config = ConfigBuilder::new(Buffers::new(rx, tx))
             .client_id(login.id)
@@ -95,7 +95,7 @@ impl Device for Minimq {
         self.tell(Command::AwaitLoss).await;
     }
 
-    async fn reconnect<M: Modem>(&mut self, _: Bench<M>) {
+    async fn reconnect<M: Full>(&mut self, _: Bench<M>) {
         self.tell(Command::Reconnect).await;
     }
 }

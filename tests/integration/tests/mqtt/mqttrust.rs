@@ -8,7 +8,7 @@ use mqttrust::{
     Config, LastWill, MqttClient, Publish, QoS, State, Subscribe, SubscribeTopic, Subscription,
 };
 use sectag::Sockets;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::nal::Connector;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::brokered::with_broker;
@@ -49,7 +49,7 @@ impl Device for Mqttrust {
     // See `publish_with_qos_2_is_a_protocol_error`.
     const PUBLISHES_QOS_2: bool = false;
 
-    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self {
+    async fn connect<M: Full + 'static>(bench: Bench<M>, login: Login) -> Self {
         let state: &'static mut State<NoMutex, { 24 * 1024 }, { 48 * 1024 }> =
             Box::leak(Box::new(State::new()));
         let config = Config::builder()
@@ -134,7 +134,7 @@ impl Device for Mqttrust {
         while self.client.wait_connection_change().await {}
     }
 
-    async fn reconnect<M: Modem>(&mut self, _: Bench<M>) {
+    async fn reconnect<M: Full>(&mut self, _: Bench<M>) {
         self.client.wait_connected().await;
     }
 }

@@ -16,7 +16,7 @@ use rust_mqtt::client::options::{
 use rust_mqtt::config::{KeepAlive, SessionExpiryInterval};
 use rust_mqtt::types::{MqttBinary, MqttString, QoS, TopicFilter, TopicName};
 use sectag::Socket;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::mqtt::{Device, Login, Message};
 use sectag_integration_tests::recovery::connect;
@@ -28,7 +28,7 @@ struct RustMqtt {
 }
 
 impl RustMqtt {
-    async fn log_in<M: Modem>(&mut self, bench: Bench<M>, clean: bool) -> bool {
+    async fn log_in<M: Full>(&mut self, bench: Bench<M>, clean: bool) -> bool {
         let socket = connect(bench).await.unwrap();
         let keep_alive = NonZero::new(self.login.keep_alive).unwrap();
         let mut options = ConnectOptions::new()
@@ -78,7 +78,7 @@ impl RustMqtt {
 }
 
 impl Device for RustMqtt {
-    async fn connect<M: Modem + 'static>(bench: Bench<M>, login: Login) -> Self {
+    async fn connect<M: Full + 'static>(bench: Bench<M>, login: Login) -> Self {
         let mut device = Self {
             client: Client::new(Box::leak(Box::new(AllocBuffer))),
             login,
@@ -164,7 +164,7 @@ impl Device for RustMqtt {
         let _ = self.client.abort().await;
     }
 
-    async fn reconnect<M: Modem>(&mut self, bench: Bench<M>) {
+    async fn reconnect<M: Full>(&mut self, bench: Bench<M>) {
         assert!(self.log_in(bench, false).await, "the session is kept");
     }
 }
