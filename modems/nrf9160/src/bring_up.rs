@@ -85,10 +85,8 @@ impl Waking {
 
 impl<F: Family> Nrf9160<F> {
     /// The MCU may have been reset in the middle of data mode, and the modem not.
-    pub(crate) const BRING_UP: Script<F> = &[
-        decide(begin),
-        decide(|_, _, _| Then::To(script::MEANS)),
-    ];
+    pub(crate) const BRING_UP: Script<F> =
+        &[decide(begin), decide(|_, _, _| Then::To(script::MEANS))];
 
     /// The next means, or the next turn of it.
     pub(crate) const MEANS: Script<F> = &[decide(next_means).even_unanswered(), decide(attend)];
@@ -97,10 +95,8 @@ impl<F: Family> Nrf9160<F> {
 
     /// From here on it answers. Errors have numbers, and the query that synchronises says whether this was
     /// ever sent, see `dialect::line`.
-    pub(crate) const SETTINGS: Script<F> = &[
-        ask("AT+CMEE=1").limit(QUICK).then(set_cmee),
-        decide(settle),
-    ];
+    pub(crate) const SETTINGS: Script<F> =
+        &[ask("AT+CMEE=1").limit(QUICK).then(set_cmee), decide(settle)];
 
     /// A build that ends lines with CR alone answers those with CR LF too, and would then take the LF for the
     /// first byte of a payload. It may be found so when it was not listening as it was asked with CR, or when
@@ -163,11 +159,7 @@ fn terminator(known: Option<Terminator>, turn: u8) -> Terminator {
     nth.unwrap_or(Terminator::Cr)
 }
 
-fn next_means<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn next_means<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     let known = modem.terminator;
     let waking = &mut modem.waking;
     loop {
@@ -186,7 +178,7 @@ fn next_means<F: Family>(
             Means::Quotes => waking.try_next(Means::Speeds),
             // In vain it moves on by one each time, so that a modem which hears but is inside quotes is got
             // out of them at its own speed in the end.
-            Means::Speeds if turn % 4 == 0 => {
+            Means::Speeds if turn.is_multiple_of(4) => {
                 modem.speed = (modem.speed + 1) % SPEEDS.len() as u8;
                 world.pins.speed = SPEEDS[usize::from(modem.speed)];
                 return world.again(DRIVEN);

@@ -61,11 +61,7 @@ fn parse(fields: &mut Fields<'_>) -> Option<DateTime> {
     fields.text().and_then(DateTime::parse_local)
 }
 
-fn shown<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn shown<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     let now = answer.and_then(|text| find(text, "%CCLK:", parse));
     let now = now.unwrap_or(NEVER);
     match modem.better_time(now, modem.setting.min.unwrap_or(MIN_DATE)) {
@@ -77,11 +73,7 @@ fn shown<F: Family>(
     }
 }
 
-fn set<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn set<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     match answer {
         Some(_) => go_on(modem, world, modem.setting.to),
         None => world.fail(error(world)),

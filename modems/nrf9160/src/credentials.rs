@@ -125,21 +125,19 @@ impl Search {
             let step = self.step;
             self.step += 1;
             let number = match step {
-                0 => Some(self.tag.0).filter(|_| self.store != Store::Modem),
-                1..=3 if self.is_alone() => {
+                0 if self.store != Store::Modem => Some(self.tag.0),
+                1..4 if self.is_alone() => {
                     let first = self.tag.0 - self.tag.0 % 10;
-                    first
-                        .checked_add(u32::from(step) - 1)
-                        .filter(|other| *other != self.tag.0)
+                    let other = first.checked_add(u32::from(step) - 1);
+                    other.filter(|other| *other != self.tag.0)
                 }
-                4..=6 if self.store != Store::Mapped && !self.is_under_tag() => {
+                4..7 if self.store != Store::Mapped && !self.is_under_tag() => {
                     let first = self.tag.0.checked_mul(10);
-                    first
-                        .filter(|first| *first <= TAG_LIMIT - 2)
-                        .map(|first| first + u32::from(step) - 4)
+                    let first = first.filter(|first| *first <= TAG_LIMIT - 2);
+                    first.map(|first| first + u32::from(step) - 4)
                 }
-                ..=6 => None,
-                _ => return None,
+                7.. => return None,
+                _ => None,
             };
             if number.is_some() {
                 return number;

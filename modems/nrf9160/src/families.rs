@@ -51,6 +51,7 @@ family!(SlmNativeTls, Some(false), Some(true));
 family!(SerialModem, Some(true), Some(false));
 
 /// Code for every firmware.
+#[expect(clippy::extra_unused_type_parameters, reason = "as its sisters")]
 pub(crate) const fn any<F: Family>() -> bool {
     true
 }

@@ -71,9 +71,7 @@ use core::marker::PhantomData;
 
 use embassy_time::Duration;
 use sectag::clock::DateTime;
-use sectag::modem::{
-    Abort, Limits, Line, Modem, Out, Step, Sync, Terminator, Urc, Waits, World,
-};
+use sectag::modem::{Abort, Limits, Line, Modem, Out, Step, Sync, Terminator, Urc, Waits, World};
 use sectag::{Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig};
 
 use dialect::{Firmware, Store};

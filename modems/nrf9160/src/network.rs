@@ -45,10 +45,7 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) const NETWORK: Script<F> = &[
         decide(after_changes),
         ask("AT+CFUN?").limit(QUICK).then(mode),
-        ask("AT+CGDCONT?")
-            .limit(QUICK)
-            .each(context)
-            .then(contexts),
+        ask("AT+CGDCONT?").limit(QUICK).each(context).then(contexts),
     ];
 
     pub(crate) const APN: Script<F> = &[
@@ -63,25 +60,37 @@ impl<F: Family> Nrf9160<F> {
 
     /// Switches LTE on.
     pub(crate) const ONLINE: Script<F> = &[
-        ask("AT%XTIME=1").limit(QUICK).even_unanswered().then(subscribed),
-        ask("AT+CEREG=1").limit(QUICK).even_unanswered().then(subscribed),
-        ask("AT+CFUN=1").limit(SLOW).even_unanswered().then(switched_on),
+        ask("AT%XTIME=1")
+            .limit(QUICK)
+            .even_unanswered()
+            .then(subscribed),
+        ask("AT+CEREG=1")
+            .limit(QUICK)
+            .even_unanswered()
+            .then(subscribed),
+        ask("AT+CFUN=1")
+            .limit(SLOW)
+            .even_unanswered()
+            .then(switched_on),
     ];
 
     pub(crate) const SIM: Script<F> = &[ask("AT+CPIN?").limit(QUICK).even_unanswered().then(sim)];
 
-    pub(crate) const ENTER_PIN: Script<F> = &[
-        ask("AT+CPIN={q}").limit(QUICK).even_unanswered().then(entered),
-    ];
+    pub(crate) const ENTER_PIN: Script<F> = &[ask("AT+CPIN={q}")
+        .limit(QUICK)
+        .even_unanswered()
+        .then(entered)];
 
-    pub(crate) const REGISTRATION: Script<F> = &[
-        ask("AT+CEREG?").limit(QUICK).even_unanswered().then(registered),
-    ];
+    pub(crate) const REGISTRATION: Script<F> = &[ask("AT+CEREG?")
+        .limit(QUICK)
+        .even_unanswered()
+        .then(registered)];
 
     /// For a flow that found a connection broken: whether it was the network.
-    pub(crate) const LOSS: Script<F> = &[
-        ask("AT+CEREG?").limit(QUICK).even_unanswered().then(judge_loss),
-    ];
+    pub(crate) const LOSS: Script<F> = &[ask("AT+CEREG?")
+        .limit(QUICK)
+        .even_unanswered()
+        .then(judge_loss)];
 
     /// Goes onto the network, and on with the script of this number.
     pub(crate) fn join(&mut self, then: u8) -> Then {
@@ -101,11 +110,7 @@ impl<F: Family> Nrf9160<F> {
 }
 
 /// Not in the middle of a change of credentials, which needs LTE off.
-fn after_changes<F: Family>(
-    _: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn after_changes<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if world.changes_credentials() {
         world.again(PAUSE)
     } else {
@@ -123,11 +128,7 @@ fn begin_anew<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Option<Th
 }
 
 /// Whether LTE is on (sheet 2: 1, 2 and 21).
-fn mode<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn mode<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     let Some(text) = answer else {
         return world.fail(error(world));
     };
@@ -181,21 +182,13 @@ fn fail<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, error: BringUpErro
 }
 
 /// The step did not succeed.
-fn fail_at<F: Family>(
-    modem: &Nrf9160<F>,
-    world: &mut World<'_>,
-    command: &'static str,
-) -> Then {
+fn fail_at<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, command: &'static str) -> Then {
     let error = error(world);
     fail(modem, world, BringUpError::At { command, error })
 }
 
 /// Some firmware does not know it.
-fn subscribed<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn subscribed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if world.ended.is_some() {
         return fail_at(modem, world, "AT+CEREG");
     }
@@ -216,11 +209,7 @@ fn switched_on<F: Family>(
     Then::To(script::SIM)
 }
 
-fn sim<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn sim<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if let Some(then) = begin_anew(modem, world) {
         return then;
     }

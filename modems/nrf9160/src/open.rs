@@ -44,28 +44,30 @@ impl<F: Family> Nrf9160<F> {
 
     /// What the modem's own store holds under a number: of the tag, for its TLS; or one for each credential,
     /// as type 0, for native builds of 2.0 to 2.5. An empty store may be a refusal.
-    pub(crate) const CREDENTIALS: Script<F> = &[
-        ask("AT%CMNG=1,{n}").limit(QUICK).each(listed).then(all_listed),
-    ];
+    pub(crate) const CREDENTIALS: Script<F> = &[ask("AT%CMNG=1,{n}")
+        .limit(QUICK)
+        .each(listed)
+        .then(all_listed)];
 
     /// The store of native builds from 2.6 on, which may refuse at random in 2.6.0 (sheet 7.3).
-    pub(crate) const SETTINGS_STORE: Script<F> = &[
-        ask("AT#XCMNG=1").limit(QUICK).each(setting_listed).then(settings_listed),
-    ];
+    pub(crate) const SETTINGS_STORE: Script<F> = &[ask("AT#XCMNG=1")
+        .limit(QUICK)
+        .each(setting_listed)
+        .then(settings_listed)];
 
     /// What is missing may be where the TLS in use does not look (sheet 7.4).
-    pub(crate) const ELSEWHERE: Script<F> = &[
-        ask("AT%CMNG=1,{n}").limit(QUICK).each(seen_elsewhere).then(searched),
-    ];
+    pub(crate) const ELSEWHERE: Script<F> = &[ask("AT%CMNG=1,{n}")
+        .limit(QUICK)
+        .each(seen_elsewhere)
+        .then(searched)];
 
     /// The credentials are there.
     pub(crate) const PRESENT: Script<F> = &[decide(choose_suites)];
 
     /// Whether the suite of a connection can be read: of native TLS, and of the modem's on an nRF91x1 (sheet
     /// 4.2).
-    pub(crate) const MODEL: Script<F> = &[
-        ask("AT+CGMR").limit(QUICK).each(model).then(tells_suite),
-    ];
+    pub(crate) const MODEL: Script<F> =
+        &[ask("AT+CGMR").limit(QUICK).each(model).then(tells_suite)];
 
     /// IPv4, stream, client, tag, peer must be verified. The socket becomes the current one (SLM).
     pub(crate) const CREATE: Script<F> = &[
@@ -77,19 +79,19 @@ impl<F: Family> Nrf9160<F> {
         // Refused: asked for once, then.
         ask("AT#XSSOCKETOPT={o}1,5,2").limit(QUICK).then(verify_set),
         // A session that is resumed is not verified anew.
-        ask("AT#XSSOCKETOPT={o}1,12,{c}").limit(QUICK).then(cache_set),
+        ask("AT#XSSOCKETOPT={o}1,12,{c}")
+            .limit(QUICK)
+            .then(cache_set),
         decide(|_, _, _| Then::To(script::CONNECT)),
     ];
 
     /// DNS, TCP and TLS; one refusal for whatever it was (sheet 4.3).
-    pub(crate) const CONNECT: Script<F> = &[
-        ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected),
-    ];
+    pub(crate) const CONNECT: Script<F> =
+        &[ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected)];
 
     /// Nothing of the application's was sent yet. Whoever refuses closes.
-    pub(crate) const SUITE: Script<F> = &[
-        ask("AT#XSSOCKETOPT={o}0,4").limit(QUICK).then(judge_suite),
-    ];
+    pub(crate) const SUITE: Script<F> =
+        &[ask("AT#XSSOCKETOPT={o}0,4").limit(QUICK).then(judge_suite)];
 
     /// Which credentials the tag has.
     pub(crate) fn list_credentials(&mut self, world: &mut World<'_>) -> Then {
@@ -107,10 +109,7 @@ impl<F: Family> Nrf9160<F> {
 }
 
 /// Refuses what cannot be, before anything is sent.
-pub(crate) fn admit<F: Family>(
-    modem: &Nrf9160<F>,
-    config: &TlsConfig,
-) -> Result<(), ConnectError> {
+pub(crate) fn admit<F: Family>(modem: &Nrf9160<F>, config: &TlsConfig) -> Result<(), ConnectError> {
     let firmware = modem.firmware();
     credentials::check_tag(firmware.store(), config.tag())?;
     if firmware.store() == Store::Mapped && !modem.config.patched_native {
@@ -333,11 +332,7 @@ fn created<F: Family>(
     Then::Next
 }
 
-fn name_set<F: Family>(
-    _: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn name_set<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     match answer {
         Some(_) => Then::Next,
         None => world.fail(ConnectError::Unsupported {
@@ -368,7 +363,10 @@ fn cache_set<F: Family>(
     if modem.opening.tries == 1 {
         return Then::Same;
     }
-    if world.open.is_some_and(|open| open.config.resumes_sessions()) {
+    if world
+        .open
+        .is_some_and(|open| open.config.resumes_sessions())
+    {
         return world.fail(ConnectError::Unsupported {
             setting: "TLS_SESSION_CACHE",
         });

@@ -36,11 +36,7 @@ impl Sleeps for Nrf9160<AnyFirmware> {}
 impl Sleeps for Nrf9160<SlmModemTls> {}
 impl Sleeps for Nrf9160<SlmNativeTls> {}
 
-fn leads_back<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn leads_back<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.wired {
         Then::Next
     } else {
@@ -48,11 +44,7 @@ fn leads_back<F: Family>(
     }
 }
 
-fn has_sleep<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn has_sleep<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.has_handles() {
         world.fail(AtError::Unsupported)
     } else {
@@ -60,11 +52,7 @@ fn has_sleep<F: Family>(
     }
 }
 
-fn asleep<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn asleep<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if answer.is_none() {
         return world.fail(crate::commands::error(world));
     }

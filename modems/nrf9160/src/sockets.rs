@@ -108,27 +108,34 @@ impl Closing {
 
 impl<F: Family> Nrf9160<F> {
     /// A piece of what is to be sent, in the form that its bytes need. What is left goes with the next.
-    pub(crate) const SEND: Script<F> =
-        &[decide(|modem, world, _| modem.select(world.id, script::SEND_AS))];
+    pub(crate) const SEND: Script<F> = &[decide(|modem, world, _| {
+        modem.select(world.id, script::SEND_AS)
+    })];
 
     pub(crate) const SEND_AS: Script<F> = &[decide(send_as)];
 
     /// The modem tells how much of it was sent.
-    pub(crate) const SEND_TEXT: Script<F> = &[
-        ask("AT#XSEND={x}\"").limit(SEND).quotes().even_garbled().then(text_sent),
-    ];
+    pub(crate) const SEND_TEXT: Script<F> = &[ask("AT#XSEND={x}\"")
+        .limit(SEND)
+        .quotes()
+        .even_garbled()
+        .then(text_sent)];
 
     /// The same in hex digits (SM).
-    pub(crate) const SEND_HEX: Script<F> = &[
-        ask("AT#XSEND={h},1,0,\"").limit(SEND).hexes().even_garbled().then(text_sent),
-    ];
+    pub(crate) const SEND_HEX: Script<F> = &[ask("AT#XSEND={h},1,0,\"")
+        .limit(SEND)
+        .hexes()
+        .even_garbled()
+        .then(text_sent)];
 
     /// Data mode of an announced length (SM). Firmware that cannot send all of it forgets the length, and
     /// stays in data mode until it hears a `+++` (sheet 3.1); behind the length that is junk, which it
     /// ignores.
-    pub(crate) const SEND_COUNTED: Script<F> = &[
-        ask("AT#XSEND={h},2,0,{l}").limit(SEND).counts().even_garbled().then(sent),
-    ];
+    pub(crate) const SEND_COUNTED: Script<F> = &[ask("AT#XSEND={h},2,0,{l}")
+        .limit(SEND)
+        .counts()
+        .even_garbled()
+        .then(sent)];
 
     /// Data mode that `+++` ends (SLM). At most 1024 bytes go at a time, in order to stay away from the end
     /// of the 4096-byte ring, where 2.0 to 2.4 do not recognise it, and to be one send of the modem's. In the
@@ -136,17 +143,26 @@ impl<F: Family> Nrf9160<F> {
     /// so, and one to which the terminator comes in parts does not take the first of them for payload (sheet
     /// 3.2).
     pub(crate) const SEND_DATA: Script<F> = &[
-        ask("AT#XSEND").limit(SEND).pipes().even_garbled().then(data_sent),
+        ask("AT#XSEND")
+            .limit(SEND)
+            .pipes()
+            .even_garbled()
+            .then(data_sent),
         // What could not be sent was dropped without a word (sheet 3).
-        ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(judge_sent),
+        ask("AT#XPOLL=0,{h}")
+            .limit(QUICK)
+            .each(polled)
+            .then(judge_sent),
     ];
 
     /// What SM announces it has told already.
     pub(crate) const FETCH: Script<F> = &[decide(fetch)];
 
     /// Never waits, since everything else would.
-    pub(crate) const POLL: Script<F> =
-        &[ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(fetch_polled)];
+    pub(crate) const POLL: Script<F> = &[ask("AT#XPOLL=0,{h}")
+        .limit(QUICK)
+        .each(polled)
+        .then(fetch_polled)];
 
     pub(crate) const READ: Script<F> = &[decide(read)];
 
@@ -154,8 +170,7 @@ impl<F: Family> Nrf9160<F> {
         &[ask("AT#XRECV={r}").limit(QUICK).fetches().then(received)];
 
     /// The current socket is broken: why, where the firmware tells.
-    pub(crate) const WHY_BROKEN: Script<F> =
-        &[ask("AT#XSOCKETOPT=0,4").limit(QUICK).then(errno)];
+    pub(crate) const WHY_BROKEN: Script<F> = &[ask("AT#XSOCKETOPT=0,4").limit(QUICK).then(errno)];
 
     pub(crate) const LOOK: Script<F> = &[decide(look)];
 
@@ -163,29 +178,33 @@ impl<F: Family> Nrf9160<F> {
         &[ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(looked)];
 
     /// What was told and missed is told again (sheet 4.4).
-    pub(crate) const LOOK_BY_NOTICE: Script<F> =
-        &[ask("AT#XAPOLL={h},1,1").limit(QUICK).even_unanswered().then(told_again)];
+    pub(crate) const LOOK_BY_NOTICE: Script<F> = &[ask("AT#XAPOLL={h},1,1")
+        .limit(QUICK)
+        .even_unanswered()
+        .then(told_again)];
 
     /// Makes a socket the current one (SLM).
-    pub(crate) const SELECT: Script<F> =
-        &[ask("AT#XSOCKETSELECT={h}").limit(QUICK).then(selected)];
+    pub(crate) const SELECT: Script<F> = &[ask("AT#XSOCKETSELECT={h}").limit(QUICK).then(selected)];
 
     pub(crate) const CLOSE: Script<F> = &[decide(close)];
 
-    pub(crate) const CLOSE_CURRENT: Script<F> =
-        &[decide(is_current), ask("AT#XSOCKET=0").limit(SLOW).then(closed)];
-
-    pub(crate) const CLOSE_HANDLE: Script<F> =
-        &[ask("AT#XCLOSE={h}").limit(SLOW).then(closed)];
-
-    pub(crate) const LIST_CURRENT: Script<F> = &[
-        ask("AT#XSOCKETSELECT?").limit(QUICK).each(current_listed).then(listed),
+    pub(crate) const CLOSE_CURRENT: Script<F> = &[
+        decide(is_current),
+        ask("AT#XSOCKET=0").limit(SLOW).then(closed),
     ];
+
+    pub(crate) const CLOSE_HANDLE: Script<F> = &[ask("AT#XCLOSE={h}").limit(SLOW).then(closed)];
+
+    pub(crate) const LIST_CURRENT: Script<F> = &[ask("AT#XSOCKETSELECT?")
+        .limit(QUICK)
+        .each(current_listed)
+        .then(listed)];
 
     /// SM lists plain and TLS sockets apart.
-    pub(crate) const LIST_HANDLES: Script<F> = &[
-        ask("AT#XSSOCKET?").limit(QUICK).each(handle_listed).then(listed),
-    ];
+    pub(crate) const LIST_HANDLES: Script<F> = &[ask("AT#XSSOCKET?")
+        .limit(QUICK)
+        .each(handle_listed)
+        .then(listed)];
 
     pub(crate) const LIVENESS: Script<F> = &[ask("AT").limit(10).then(alive)];
 
@@ -238,11 +257,7 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-fn selected<F: Family>(
-    modem: &mut Nrf9160<F>,
-    _: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn selected<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     modem.current = answer.map(|_| modem.moving.handle);
     Then::To(modem.moving.then)
 }
@@ -324,11 +339,7 @@ fn text_sent<F: Family>(
     Then::End
 }
 
-fn sent<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if answer.is_none() {
         return not_sent(modem, world, world.ended.is_some());
     }
@@ -455,11 +466,7 @@ fn broken<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
     modem.is_gone(world)
 }
 
-fn errno<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn errno<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if answer.and_then(|text| find(text, "#XSOCKETOPT:", |fields| fields.int())) == Some(EMSGSIZE) {
         world.verdict = Verdict::TooLarge;
         return Then::End;
@@ -477,11 +484,7 @@ fn look<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8
     })
 }
 
-fn looked<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn looked<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if answer.is_none() {
         return world.fail(error(world));
     }
@@ -542,11 +545,7 @@ impl<F: Family> Nrf9160<F> {
 }
 
 /// One that cannot be made the current one is not there any more.
-fn is_current<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn is_current<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.is_selected() {
         Then::Next
     } else {
@@ -575,12 +574,7 @@ fn handle_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line:
     one_listed(modem, world, line, "#XSSOCKET:");
 }
 
-fn one_listed<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    line: &[u8],
-    prefix: &str,
-) {
+fn one_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line: &[u8], prefix: &str) {
     // The line of the current one has nothing but its handle.
     let handle = find(line, prefix, |fields| {
         let handle = fields.byte()?;
@@ -591,11 +585,7 @@ fn one_listed<F: Family>(
     }
 }
 
-fn listed<F: Family>(
-    modem: &mut Nrf9160<F>,
-    world: &mut World<'_>,
-    answer: Option<&[u8]>,
-) -> Then {
+fn listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if answer.is_none() {
         if modem.closing.bring_up {
             return world.fail(error(world));
