@@ -15,6 +15,7 @@ use embassy_time::Duration;
 use zeroize::Zeroize;
 
 use super::queue::Queue;
+use super::runner::now;
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::millis;
 use super::world::Shared;
@@ -461,6 +462,7 @@ impl<'a, M: Modem> Exchange<'a, M> {
             world.mailbox.waker.register(cx.waker());
             return Poll::Pending;
         }
+        world.now = now();
         let mut engine = self.at.engine.borrow_mut();
         let len = command.write(engine.out());
         Poll::Ready(engine.begin_guest(&mut world, len, plan, command.timeout()))

@@ -140,7 +140,12 @@ async fn conduct<E: Protocol>(
             let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
             world.now = time;
             world.pins.status = power.status();
+            let wanted = engine.wants_input(&world);
             let next = engine.tick(&mut world);
+            if !wanted && engine.wants_input(&world) {
+                // Whoever takes input in was polled before.
+                cx.waker().wake_by_ref();
+            }
             drive(&mut world, &mut driven, power);
             world.runner.register(cx.waker());
             drop((engine, world));

@@ -72,6 +72,8 @@ pub(crate) struct Engine<M: 'static> {
     /// Why the exchange is being given up; `None` where a flow asked for the rescue.
     given_up: Option<AtError>,
     mark_after: bool,
+    /// The exchange that is being given up is a step's.
+    step_waits: bool,
     /// While the channel was synchronised, something was answered that was not asked.
     answered_late: bool,
     /// Whose payload the modem accepted last.
@@ -152,6 +154,7 @@ impl<M: 'static> Engine<M> {
             quotes_left: 0,
             given_up: None,
             mark_after: false,
+            step_waits: false,
             answered_late: false,
             last_sent: None,
             line_mode: false,
@@ -201,6 +204,7 @@ impl<M: 'static> Engine<M> {
 impl<M: Modem> Protocol for Engine<M> {
     fn feed(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
+        self.line_waits &= w.mailbox.post == Post::Line;
         while !self.line_waits {
             let room = self.push_room(w);
             if room == 0 {
@@ -311,7 +315,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn wants_input(&self, w: &World<'_>) -> bool {
-        !self.line_waits && self.push_room(w) > 0
+        !(self.line_waits && w.mailbox.post == Post::Line) && self.push_room(w) > 0
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
@@ -393,21 +397,13 @@ impl<M: Modem> Engine<M> {
     /// Looks after the exchange that is under way.
     fn tick_exchange(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
-        if self.line_waits {
-            if w.mailbox.post == Post::Running {
-                self.line_waits = false;
-                return Some(self.deadline);
+        if self.line_waits && w.mailbox.post == Post::Line {
+            if !past(now, self.guest_until) {
+                return Some(self.guest_until);
             }
-            if w.mailbox.post == Post::Line {
-                if !past(now, self.guest_until) {
-                    return Some(self.guest_until);
-                }
-                // A listing without this line must not pass for complete.
-                self.line_waits = false;
-                self.violation(w);
-                return None;
-            }
-            self.line_waits = false;
+            // A listing without this line must not pass for complete.
+            self.violation(w);
+            return None;
         }
         if w.mailbox.post == Post::Left && self.is_guest() && self.left_alone(w) {
             return None;

@@ -6,7 +6,7 @@ use super::{Engine, Stage};
 use crate::error::AtError;
 use crate::modem::{Abort, FETCHES, Final, Line, Modem, Then, Waits};
 
-use super::guests::GUEST_FETCHES;
+use super::guests::{GUEST, GUEST_FETCHES};
 
 /// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
 const SYNC_PATIENCE: Ms = 1000;
@@ -73,6 +73,7 @@ impl<M: Modem> Engine<M> {
         w.counters.resyncs = w.counters.resyncs.wrapping_add(1);
         self.deaf = Deaf::Yes;
         self.given_up = Some(error);
+        self.step_waits = self.stage != Stage::Idle && !self.is_guest();
         self.mark_after = true;
         // A guest need not wait for the rescue.
         self.guest_failed(w, error);
@@ -237,7 +238,7 @@ impl<M: Modem> Engine<M> {
         match self.given_up.take() {
             Some(error) => {
                 w.ask_all();
-                self.ended(w, Err(error));
+                self.step_given_up(w, error);
             }
             None => self.rescue_over(w, Ok(())),
         }
@@ -253,9 +254,17 @@ impl<M: Modem> Engine<M> {
             warn!("the modem does not answer");
             self.down(w, Rest::No);
         } else if let Some(error) = given_up {
-            self.ended(w, Err(error));
+            self.step_given_up(w, error);
         } else {
             self.rescue_over(w, Err(AtError::Timeout));
+        }
+    }
+
+    /// The step that the exchange was of, if it was one's, is told.
+    fn step_given_up(&mut self, w: &mut World<'_>, error: AtError) {
+        self.way &= !GUEST;
+        if core::mem::take(&mut self.step_waits) {
+            self.ended(w, Err(error));
         }
     }
 
@@ -296,6 +305,7 @@ impl<M: Modem> Engine<M> {
             return self.down(w, rest);
         }
         w.life = w.life.wrapping_add(1);
+        w.answers = false;
         w.waiting.wake();
         self.rescue_aborted(w);
         if rest == Rest::Saving && w.rest == Rest::No {
@@ -314,7 +324,9 @@ impl<M: Modem> Engine<M> {
         self.guest_failed(w, AtError::ModemReset);
         if rescue != Rescue::Off && given_up.is_none() {
             self.rescue_over(w, Err(AtError::ModemReset));
-        } else if busy || given_up.is_some() {
+        } else if given_up.is_some() {
+            self.step_given_up(w, AtError::ModemReset);
+        } else if busy && !self.is_guest() {
             self.ended(w, Err(AtError::ModemReset));
         }
     }
@@ -326,6 +338,7 @@ impl<M: Modem> Engine<M> {
         self.rescue_off();
         self.quotes_left = 0;
         self.given_up = None;
+        self.step_waits = false;
         self.answered_late = false;
         self.framer.arm_prompt(None);
         self.tail_ends = 0;
