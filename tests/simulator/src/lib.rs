@@ -75,6 +75,6 @@ pub use nrf9160::{
     DataEnd, DataFailure, HeapTrap, Junk, Native, NativeStore, Nrf9160Options, Nrf9160Profile,
     Overflow, OversizedRecord, Terminator,
 };
-pub use options::{Boot, Chunk, OpenResultTiming, Options, Sim};
+pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};
