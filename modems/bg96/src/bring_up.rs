@@ -11,7 +11,7 @@ use crate::commands::{Attention, LastError, PDP_CONTEXT, Reboot, Sim, is_active,
 #[cfg(feature = "radio")]
 use crate::radio;
 use crate::steps::{Answer, Flow, Forgives, Step, Then, optional, refuse, required};
-use crate::{Bg96, clock, codes, dialect, files, keys, sockets};
+use crate::{Bg96, clock, codes, dialect, escalation, files, keys, sockets};
 
 /// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
 const BOOT_LIMIT: Duration = Duration::from_secs(12);
@@ -315,25 +315,47 @@ static DEACTIVATE: Step = Step {
     ..Step::new("AT+QIDEACT", "+QIDEACT=1", |flow, _| {
         flow.modem.context_lost.set(false);
         flow.at.forget_network_lost();
-        activation(flow)
+        let next = flow.anew.unwrap_or(activation(flow));
+        flow.anew = Some(next);
+        Then::Ask(next)
     })
 };
 
-/// An active one must not be activated again: some firmware answers `ERROR` (sheet 1.6).
+/// An active one must not be activated again: some firmware answers `ERROR` (sheet 1.6). One that is not
+/// listed need not be down.
 static CONTEXT: Step = Step {
     limit: 1500,
     ..Step::new("AT+QIACT?", "+QIACT?", |flow, answer| match answer {
         Ok(text) if is_active(text) => clock::at_bring_up(flow),
-        Ok(_) => activation(flow),
-        Err(code) => refuse(code),
+        _ => Then::Ask(activation(flow)),
     })
 };
 
-fn activation(flow: &mut Flow<'_>) -> Then {
-    Then::Ask(if flow.modem.config.apn.is_some() {
+fn activation(flow: &Flow<'_>) -> &'static Step {
+    if flow.modem.config.apn.is_some() {
         &SET_CONTEXT
     } else {
         &ACTIVATE
+    }
+}
+
+/// The judge of what makes a data connection. One that was lost in an earlier life of the host, or is up
+/// and not listed, refuses all of it until it is deactivated, and nothing else tells (sheet 1.6). So only
+/// the second refusal is about the network.
+fn activated(flow: &mut Flow<'_>, answer: Answer<'_>) -> Then {
+    let Err(code) = answer else {
+        return match flow.step.next {
+            Some(next) => Then::Ask(next),
+            None => clock::at_bring_up(flow),
+        };
+    };
+    flow.refused = code;
+    Then::Ask(if flow.anew.is_none() {
+        flow.anew = Some(flow.step);
+        &DEACTIVATE
+    } else {
+        escalation::context_refused(flow.modem);
+        &LAST_ERROR
     })
 }
 
@@ -348,18 +370,12 @@ static SET_CONTEXT: Step = Step {
             .int(config.auth.code())
     },
     next: Some(&ACTIVATE),
-    ..Step::new("AT+QICSGP", "+QICSGP", required)
+    ..Step::new("AT+QICSGP", "+QICSGP", activated)
 };
 
 static ACTIVATE: Step = Step {
     limit: 1500,
-    ..Step::new("AT+QIACT", "+QIACT=1", |flow, answer| match answer {
-        Ok(_) => clock::at_bring_up(flow),
-        Err(code) => {
-            flow.refused = code;
-            Then::Ask(&LAST_ERROR)
-        }
-    })
+    ..Step::new("AT+QIACT", "+QIACT=1", activated)
 };
 
 static LAST_ERROR: Step = Step {

@@ -83,7 +83,10 @@ pub(crate) fn activation_refused(code: Code) -> Refusal {
         Causes::new(match code {
             // The network allows one context, and it is up elsewhere (sheet 4.6, T14).
             Code::Vendor(572, _) => &[ContextInUse],
+            // Also after it was deactivated.
+            Code::Vendor(570, _) => &[DataConnectionDown],
             Code::Vendor(573, _) => &[ApnMissing],
+            Code::Vendor(552, _) => &[ApnWrong, BadParameter],
             Code::Vendor(551 | 568 | 574, _) => &[ModemBusy],
             Code::Vendor(569, _) => &[NetworkSlow, ApnWrong],
             _ => &[ApnMissing, ApnWrong, ApnLoginWrong, DataNotAllowed],
@@ -109,8 +112,10 @@ mod tests {
         assert!(open_refused(vendor(575)).causes.eq([Cause::Unknown]));
         for (code, causes) in [
             (551, &[Cause::ModemBusy][..]),
+            (552, &[Cause::ApnWrong, Cause::BadParameter]),
             (568, &[Cause::ModemBusy]),
             (569, &[Cause::NetworkSlow, Cause::ApnWrong]),
+            (570, &[Cause::DataConnectionDown]),
             (572, &[Cause::ContextInUse]),
             (573, &[Cause::ApnMissing]),
         ] {

@@ -1,4 +1,4 @@
-//! What is done about opens that fail in a row.
+//! What is done about opens and data connections that fail in a row.
 //!
 //! Every remedy costs all sockets, so none is used while another connection stands, and each that did
 //! not help makes the next one wait for twice as many failures: a server that is down for a week must
@@ -27,7 +27,7 @@ pub(crate) enum Remedy {
 }
 
 /// The first one that is due counts.
-static RULES: [Rule; 4] = [
+static RULES: [Rule; 5] = [
     // "Open PDP context failed", "PDP context break down": it is down, whatever QIACT? says (sheet
     // 4.6).
     Rule {
@@ -47,6 +47,12 @@ static RULES: [Rule; 4] = [
         codes: (550, 559),
         remedy: Remedy::Reboot,
     },
+    // "If deactivation fails 3 times, reboot" (sheet 1.6); or other hosts hold as many as there can be.
+    Rule {
+        failures: 3,
+        codes: (NO_CONTEXT, NO_CONTEXT),
+        remedy: Remedy::Reboot,
+    },
     // "After 5 failed opens in a row" (sheet 4.2), whatever the number, if there was one.
     Rule {
         failures: 5,
@@ -54,6 +60,8 @@ static RULES: [Rule; 4] = [
         remedy: Remedy::Context,
     },
 ];
+/// Stands for a data connection that was refused also when it was made anew; no number of the modem's.
+const NO_CONTEXT: u16 = 1;
 /// A number that leaves no doubt; no patience is needed with it.
 const AT_ONCE: u8 = 1;
 /// No remedy waits for more failures than this times its own figure.
@@ -131,10 +139,21 @@ pub(crate) fn judge(modem: &Bg96, at: At<'_>, slot: Slot, result: &Result<(), Co
     if at.has_other_sockets(slot) && !matches!(code, 561 | 570) {
         return;
     }
+    begin(modem, remedy);
+    at.report_network_lost();
+}
+
+/// Draws the conclusions from a data connection that was refused, in a bring-up, which has no others.
+pub(crate) fn context_refused(modem: &Bg96) {
+    if let Some(remedy) = modem.escalation.failed(NO_CONTEXT) {
+        begin(modem, remedy);
+    }
+}
+
+fn begin(modem: &Bg96, remedy: Remedy) {
     modem.escalation.used();
     modem.context_lost.set(true);
     modem.reboot.set(remedy == Remedy::Reboot);
-    at.report_network_lost();
 }
 
 #[cfg(test)]
@@ -172,6 +191,9 @@ mod tests {
         );
         escalation.succeeded();
         assert_eq!(remedies(&escalation, 0, 5), [(5, Context)]);
+        escalation.succeeded();
+        let seen = remedies(&escalation, NO_CONTEXT, 3 + 6 + 12 + 24 + 48 + 48);
+        assert_eq!(seen, [3, 9, 21, 45, 93, 141].map(|number| (number, Reboot)));
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub(crate) struct Flow<'m> {
     pub(crate) lte: u8,
     /// What activating the data connection was refused with.
     pub(crate) refused: Code,
+    /// The data connection was deactivated, to go on with this step.
+    pub(crate) anew: Option<&'static Step>,
     /// The earliest date that will do, what the clock showed, and what to set it to.
     pub(crate) min: DateTime,
     pub(crate) now: DateTime,
@@ -89,7 +91,8 @@ pub(crate) struct Flow<'m> {
     pub(crate) again: bool,
     /// Setting it was tried.
     pub(crate) tried: bool,
-    step: &'static Step,
+    /// What is asked.
+    pub(crate) step: &'static Step,
     then: Then,
 }
 
@@ -104,6 +107,7 @@ impl<'m> Flow<'m> {
             entered: false,
             lte: 0,
             refused: Code::Plain,
+            anew: None,
             min,
             now: clock::NEVER,
             date: clock::NEVER,

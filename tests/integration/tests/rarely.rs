@@ -168,6 +168,36 @@ fn data_connection_that_cannot_be_deactivated_is_activated_all_the_same() {
     );
 }
 
+/// It is asked for what cannot be told by anything else.
+#[test]
+fn query_for_data_connections_that_is_refused_is_no_obstacle() {
+    let lines = [("AT+QIACT?", Some("\r\nERROR\r\n"))];
+    let (result, _) = bench_with(Config::new(), async |uart| odd(uart, &lines).await, wait_up);
+    assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn access_point_that_the_modem_does_not_take_is_refused_with_its_number() {
+    let apn = config(|config| config.apn("iot"));
+    let lines = [
+        ("AT+QIACT?", Some("\r\nOK\r\n")),
+        ("AT+QICSGP", Some("\r\nERROR\r\n")),
+        (
+            "AT+QIGETERROR",
+            Some("\r\n+QIGETERROR: 552,invalid parameters\r\n\r\nOK\r\n"),
+        ),
+    ];
+    let (result, _) = bench_with(apn, async |uart| odd(uart, &lines).await, wait_up);
+    let Err(BringUpError::PdpRefused(refusal)) = result else {
+        panic!("{result:?}");
+    };
+    assert!(
+        matches!(refusal.code, Code::Vendor(552, _))
+            && refusal.causes.eq([Cause::ApnWrong, Cause::BadParameter]),
+        "{refusal:?}"
+    );
+}
+
 /// What was configured is no cause.
 #[test]
 fn refused_data_connection_leaves_the_causes_of_its_number() {
