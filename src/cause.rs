@@ -69,7 +69,7 @@ causes! {
 
     // The way to it.
     DataConnectionDown: "the data connection is down",
-        "connect again: the driver makes a new one; if it stays down, check the signal and the subscription";
+        "connect again: the driver makes a new one; if it stays down, restart the modem, then check the signal and the subscription";
     NameUnknown: "the name has no address",
         "check the spelling of the host name";
     NameUnknownHere: "the name is unknown to the DNS of this data connection",

@@ -100,6 +100,7 @@ fn all() -> Vec<Trial> {
             a_clock_that_the_network_does_not_set_is_set_from_the_host,
             a_pin_is_used_masked_and_asked_for,
             a_missing_sim_is_named,
+            a_data_connection_that_an_earlier_life_left_is_made_anew,
         }
         status {
             everything_known_is_printed_for_people_and_programs,
