@@ -26,6 +26,7 @@ pub mod at;
 mod backoff;
 mod capabilities;
 mod cause;
+pub mod cellular;
 pub mod clock;
 mod control;
 mod credentials;

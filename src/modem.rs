@@ -6,6 +6,7 @@ use core::convert::Infallible;
 use embassy_time::Duration;
 
 use crate::capabilities::{Capabilities, Verification};
+use crate::cellular::Number;
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
@@ -270,6 +271,8 @@ pub trait Modem {
     const NAME: &'static str;
     /// How long the modem may take to switch itself off.
     const POWER_OFF_LIMIT: Duration;
+    /// The vendor's own numbers of `+CME ERROR`, in their order, for whoever explains them.
+    const CODES: &'static [Number] = &[];
     /// What [`Control::raw_at`](crate::Control::raw_at) refuses.
     const FORBIDDEN: &'static [Forbidden];
     /// Names of commands whose arguments are masked in traces.

@@ -45,6 +45,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use embassy_time::Duration;
+use sectag::cellular::Number;
 use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{Abort, Limits, Line, Modem, Open, Phase, Received, Sent, Sync, Transfer};
@@ -127,6 +128,7 @@ impl Modem for Bg96 {
         // The manual says 1460 in one place and 1500 in another (sheet 4.3).
         max_send: 1460,
     };
+    const CODES: &'static [Number] = &codes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     // The last two can be typed only.
     const SECRET: &'static [&'static str] =

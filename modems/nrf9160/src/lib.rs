@@ -38,6 +38,7 @@
 mod base64url;
 mod bring_up;
 mod clock;
+mod codes;
 mod commands;
 mod config;
 mod credentials;
@@ -56,6 +57,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use embassy_time::Duration;
+use sectag::cellular::Number;
 use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::{
@@ -270,6 +272,7 @@ impl Modem for Nrf9160 {
         max_send: 1024,
         sockets: 3,
     };
+    const CODES: &'static [Number] = &codes::CODES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const SECRET: &'static [&'static str] =
         &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
