@@ -1,7 +1,7 @@
 //! Why a command failed, as the user sees it: what was observed, the causes that are left, what to do.
 
 use sectag::cellular::{Number, find};
-use sectag::{Cause, Causes, Code};
+use sectag::{Cause, Causes};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -10,8 +10,8 @@ pub(crate) struct Failure {
     causes: Vec<(Cause, Option<String>)>,
     hints: Vec<String>,
     store_by: Option<String>,
-    /// The modem's number, which may be the vendor's own.
-    code: Option<Code>,
+    /// The modem's number of `+CME ERROR`, which may be the vendor's own.
+    cme: Option<u16>,
     /// The connection was lost on the way, so that the same may succeed when done again.
     lost: bool,
 }
@@ -30,7 +30,7 @@ impl Failure {
             causes: Vec::new(),
             hints: Vec::new(),
             store_by: None,
-            code: None,
+            cme: None,
             lost: false,
         }
     }
@@ -56,14 +56,14 @@ impl Failure {
         self
     }
 
-    pub(crate) fn code(mut self, code: Code) -> Self {
-        self.code = Some(code);
+    pub(crate) fn cme(mut self, code: u16) -> Self {
+        self.cme = Some(code);
         self
     }
 
     /// With what a vendor says of its own numbers.
     pub(crate) fn explained(mut self, codes: &'static [Number]) -> Self {
-        if let Some(Code::Cme(code)) = self.code.take()
+        if let Some(code) = self.cme.take()
             && let Some(number) = find(codes, code)
         {
             self.observed += &format!(" ({})", number.meaning);

@@ -8,8 +8,8 @@ use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
 use sectag::mqtt::LoginFailure;
 use sectag::{
-    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Feature, Kind, RunError,
-    SocketError, Tag,
+    AtError, BringUpError, Cause, Check, Code, ConnectError, CredentialError, Feature, Kind,
+    RunError, SocketError, Tag,
 };
 
 use crate::args::ModemArgs;
@@ -119,7 +119,7 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
             failure.hint("-v shows the exchange")
         }
-        AtError::Refused(code) => failure.code(*code),
+        AtError::Refused(Code::Cme(code)) => failure.cme(*code),
         _ => failure,
     }
 }
@@ -346,7 +346,7 @@ pub(crate) fn mqtt_silence(doing: &str, seconds: u64) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use sectag::{Causes, Code, Refusal};
+    use sectag::{Causes, Refusal};
 
     use super::*;
 
