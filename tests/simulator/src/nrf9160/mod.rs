@@ -23,7 +23,9 @@ use embassy_futures::select::{Either, select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use time::OffsetDateTime;
 
-pub use self::options::{HeapTrap, Nrf9160Options, OversizedRecord};
+pub use self::options::{
+    CountedFailure, FailingSend, HeapTrap, Nrf9160Options, OversizedRecord, SendFailure,
+};
 pub use self::profile::{
     DataEnd, DataFailure, Junk, Native, NativeStore, Nrf9160Profile, Overflow, Terminator,
 };
@@ -100,6 +102,8 @@ pub(crate) struct Nrf9160 {
     indicated: Cell<Option<Instant>>,
     reset_asserted: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
+    /// Sends so far.
+    sends: Cell<usize>,
 }
 
 impl Nrf9160 {
@@ -150,6 +154,7 @@ impl Nrf9160 {
             indicated: Cell::new(None),
             reset_asserted: Cell::new(false),
             failed_at: Cell::new(None),
+            sends: Cell::new(0),
         })
     }
 

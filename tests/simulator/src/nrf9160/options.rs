@@ -28,6 +28,39 @@ pub enum HeapTrap {
     Always,
 }
 
+/// What becomes of the rest of a counted data mode that has failed (SM, sheet 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CountedFailure {
+    /// The count is forgotten: all is dropped up to a `+++`, and what follows that is a command (v1.0.0 to main of
+    /// June 2026).
+    #[default]
+    Forgets,
+    /// As many as were announced are dropped, whatever they are (pull request 431).
+    CountsOn,
+}
+
+/// How a send fails that the modem had taken from the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendFailure {
+    /// There is no room for 30 s; then there is (EAGAIN).
+    TimesOut,
+    /// At once, and the connection goes on (ENOBUFS, or 140 of an operator who limits the rate).
+    Refused,
+    /// The connection breaks.
+    Breaks,
+}
+
+/// A send that fails, be it a string or a flush of data mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailingSend {
+    /// Which one, counted from 0 over all sockets.
+    pub nth: usize,
+    /// So many of its bytes are sent.
+    pub after: usize,
+    /// How.
+    pub how: SendFailure,
+}
+
 /// Everything adjustable. `Default` is SLM 2.1 on an unpaced line with flow control, long since on, in CFUN 0, with
 /// coverage, and without any idea of the date.
 #[derive(Clone, Debug)]
@@ -131,6 +164,10 @@ pub struct Nrf9160Options {
     pub receive_buffer: usize,
     /// Bytes of unsent payload above which a send waits, for 30 s at most.
     pub send_buffer: usize,
+    /// A send that fails.
+    pub failing_send: Option<FailingSend>,
+    /// What SM does with the rest of a counted payload whose beginning could not be sent.
+    pub counted_failure: CountedFailure,
 }
 
 impl Default for Nrf9160Options {
@@ -189,6 +226,8 @@ impl Default for Nrf9160Options {
             ],
             receive_buffer: 8192,
             send_buffer: 8192,
+            failing_send: None,
+            counted_failure: CountedFailure::Forgets,
         }
     }
 }
