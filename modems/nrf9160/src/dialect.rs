@@ -6,6 +6,7 @@ use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 
 use crate::Restart;
+use crate::forms::Ways;
 
 /// Where a native TLS build keeps its credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) struct Release {
     pub(crate) errno: bool,
     /// The mode switch behind `OK` may be late (PR 7951).
     pub(crate) late_data_mode: bool,
+    /// A send that fails ends data mode (sheet 3).
+    leaves_data_mode: bool,
     /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
     pub(crate) deaf: bool,
     /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
@@ -43,6 +46,7 @@ static RELEASES: [Release; 7] = {
         unit: 1240,
         errno: true,
         late_data_mode: true,
+        leaves_data_mode: true,
         deaf: true,
         tells_suite: false,
         native: Store::Mapped,
@@ -50,6 +54,7 @@ static RELEASES: [Release; 7] = {
     };
     const LATER: Release = Release {
         late_data_mode: false,
+        leaves_data_mode: false,
         deaf: false,
         tells_suite: true,
         unit: 2048,
@@ -95,6 +100,7 @@ const SERIAL_MODEM: Release = Release {
     unit: 1,
     errno: false,
     late_data_mode: false,
+    leaves_data_mode: false,
     deaf: false,
     tells_suite: true,
     native: Store::Modem,
@@ -150,6 +156,17 @@ impl Firmware {
 
     pub(crate) const fn has_handles(self) -> bool {
         self.row == Self::SERIAL_MODEM.row
+    }
+
+    /// What it makes of payload.
+    pub(crate) fn ways(self) -> Ways {
+        if self.has_handles() {
+            Ways::Counts
+        } else if self.release().leaves_data_mode {
+            Ways::Leaves
+        } else {
+            Ways::Keeps
+        }
     }
 
     /// Whether TLS is the firmware's own and not the modem's.
@@ -296,6 +313,14 @@ mod tests {
             (1240, 1240, 2048, 2048)
         );
         assert!(Firmware::slm("2.0.2").release().late_data_mode);
+        let ways = |version| Firmware::slm(version).ways();
+        for version in ["2.0.0", "2.1.4", "2.2.0", "2.3.0", "2.4.2"] {
+            assert_eq!(ways(version), Ways::Leaves, "{version}");
+        }
+        for version in ["2.5.0", "2.6.0", "2.7.0", "3.1.0"] {
+            assert_eq!(ways(version), Ways::Keeps, "{version}");
+        }
+        assert_eq!(Firmware::SERIAL_MODEM.ways(), Ways::Counts);
         let native = |version| Firmware::slm(version).with_native(true);
         assert_eq!(native("2.5.0").store(), Store::Mapped);
         assert_eq!(

@@ -42,6 +42,7 @@ mod commands;
 mod config;
 mod credentials;
 mod dialect;
+mod forms;
 mod keys;
 mod raw;
 mod sockets;

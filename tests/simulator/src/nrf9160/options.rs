@@ -55,7 +55,7 @@ pub enum SendFailure {
 pub struct FailingSend {
     /// Which one, counted from 0 over all sockets.
     pub nth: usize,
-    /// So many of its bytes are sent.
+    /// So many of its bytes are sent, but never all.
     pub after: usize,
     /// How.
     pub how: SendFailure,

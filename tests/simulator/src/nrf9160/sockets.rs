@@ -556,9 +556,8 @@ impl Nrf9160 {
         let nth = self.sends.replace(self.sends.get() + 1);
         match self.options.failing_send {
             Some(fault) if fault.nth == nth => {
-                let sent = self
-                    .send_some(socket, &bytes[..fault.after.min(bytes.len())])
-                    .await;
+                let some = fault.after.min(bytes.len().saturating_sub(1));
+                let sent = self.send_some(socket, &bytes[..some]).await;
                 match fault.how {
                     SendFailure::TimesOut => Timer::after(SEND_LIMIT).await,
                     SendFailure::Refused => {}
