@@ -74,8 +74,11 @@ fn what_was_dropped_in_data_mode_is_noticed() {
                     .attach(async |bench| {
                         provision(bench).await;
                         let mut socket = connect(bench).await.unwrap();
-                        // Binary, and with a silence in it: in data mode for a while.
-                        let payload = b"\x00++++++\x01";
+                        // Binary, and in several pieces: busy for a while. Serial Modem would take it as hex.
+                        let payload = match profile.serial_modem {
+                            true => b"\x00binary\x01",
+                            false => b"\x00++++++\x01",
+                        };
                         let send = async {
                             socket.write_all(payload).await.unwrap();
                             let flushed = socket.flush().await;
