@@ -15,6 +15,8 @@ pub enum Wire {
     /// In pieces of up to so many bytes, each after a pause of up to so many milliseconds. Three `+` in a row stay
     /// together, as what a UART sends in one go does: up to SLM 2.4 a driver has no other way to leave data mode.
     Torn { longest: usize, pause: u64 },
+    /// With a pause of so many milliseconds in front of these bytes, where they come at once.
+    Halting { before: &'static [u8], pause: u64 },
     /// All that was sent within so many milliseconds at once: shorter pauses are lost.
     Gathered { within: u64 },
 }
@@ -37,6 +39,54 @@ impl Dice {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((mixed ^ (mixed >> 31)) % limit.max(1) as u64) as usize
     }
+}
+
+const COMMANDS: [&str; 11] = [
+    "AT+CFUN=0",
+    "at+cfun=0",
+    "AT%CMNG=3,7,0",
+    "AT#XRESET",
+    "AT#XSLEEP=1",
+    "AT+COPS=2;+CFUN=0",
+    "AT",
+    "AT#XSOCKET=0",
+    "AT+QPOWD=0",
+    "AT+QFDEL=\"*\"",
+    "ATH",
+];
+
+/// About so many bytes of payload, rich in what a modem might take for something else.
+pub fn treacherous(dice: &mut Dice, about: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < about {
+        match dice.below(11) {
+            0 | 1 => bytes.extend(vec![b'+'; 1 + dice.below(9)]),
+            2 => bytes.extend(b"\r\n"),
+            3 => bytes.push(b"\r\n"[dice.below(2)]),
+            4 => bytes.push(b"\",\0\x1a\x1b"[dice.below(5)]),
+            5 | 6 => {
+                bytes.extend(COMMANDS[dice.below(COMMANDS.len())].bytes());
+                bytes.extend([&b"\r\n"[..], b"\r", b"\n", b"", b";"][dice.below(5)]);
+            }
+            7 => {
+                let answers = [&b"OK\r\n"[..], b"> ", b"#XDATAMODE: 0\r\n", b"SEND OK\r\n"];
+                bytes.extend(answers[dice.below(4)]);
+            }
+            // Commands that are spelt with corrections.
+            8 => {
+                let corrected = [
+                    &b"AX\x08T+CFUN=0\r\n"[..],
+                    b"Axx\x7f\x7fT",
+                    b"\x08",
+                    b"A\x08\x7f",
+                ];
+                bytes.extend(corrected[dice.below(4)]);
+            }
+            9 => bytes.push(dice.below(256) as u8),
+            _ => bytes.extend(vec![b'x'; dice.below(30)]),
+        }
+    }
+    bytes
 }
 
 impl Wire {
@@ -82,7 +132,18 @@ impl Wire {
                         Timer::after_millis(dice.below(pause as usize + 1) as u64).await;
                         cut(rest, 1 + dice.below(longest))
                     }
-                    _ => rest.len(),
+                    Self::Halting { before, pause } => {
+                        let mut windows = rest.windows(before.len());
+                        match windows.position(|window| window == before) {
+                            Some(0) => {
+                                Timer::after_millis(pause).await;
+                                before.len()
+                            }
+                            Some(at) => at,
+                            None => rest.len(),
+                        }
+                    }
+                    Self::Straight | Self::Gathered { .. } => rest.len(),
                 };
                 if to.write_all(&rest[..piece]).await.is_err() {
                     return;

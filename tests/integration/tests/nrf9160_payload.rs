@@ -4,13 +4,16 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use embassy_time::{Duration, Timer, with_timeout};
-use embedded_io_async::Write;
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::{Socket, SocketError};
 use sectag_integration_tests::nrf9160::{World, connect, label, options, provision, usable};
 use sectag_integration_tests::simulated::virtually;
-use sectag_integration_tests::wire::{Dice, Wire};
-use sectag_simulator::{CountedFailure, FailingSend, Nrf9160Options, SendFailure, Terminator};
-use sectag_test_support::tls_server::TlsStream;
+use sectag_integration_tests::wire::{Dice, Wire, treacherous};
+use sectag_simulator::{
+    CountedFailure, FailingSend, Nrf9160Options, Nrf9160Profile, SendFailure, Terminator,
+};
+use sectag_test_support::tls_server::{TlsStream, echo};
 use tokio::io::{AsyncReadExt, DuplexStream};
 
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -43,47 +46,6 @@ fn attack() -> Vec<u8> {
     let mut payload = vec![b'x'; 40];
     payload.extend(b"+++++\r\nAT+CFUN=0\r\nAT%CMNG=3,7,0\r\n");
     payload
-}
-
-const COMMANDS: [&str; 8] = [
-    "AT+CFUN=0",
-    "at+cfun=0",
-    "AT%CMNG=3,7,0",
-    "AT#XRESET",
-    "AT#XSLEEP=1",
-    "AT+COPS=2;+CFUN=0",
-    "AT",
-    "AT#XSOCKET=0",
-];
-
-/// Payload rich in what a modem might take for something else.
-fn payload(dice: &mut Dice, about: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while bytes.len() < about {
-        match dice.below(11) {
-            0 | 1 => bytes.extend(vec![b'+'; 1 + dice.below(9)]),
-            2 => bytes.extend(b"\r\n"),
-            3 => bytes.push(b"\r\n"[dice.below(2)]),
-            4 => bytes.extend([b"\"", b",", b"\0"][dice.below(3)]),
-            5 | 6 => {
-                bytes.extend(COMMANDS[dice.below(COMMANDS.len())].bytes());
-                bytes.extend([&b"\r\n"[..], b"\r", b"\n", b"", b";"][dice.below(5)]);
-            }
-            7 => bytes.extend([&b"OK\r\n"[..], b"> ", b"#XDATAMODE: 0\r\n", b"xyz"][dice.below(4)]),
-            // A command that is spelt with corrections.
-            8 => bytes.extend(
-                [
-                    &b"AX\x08T+CFUN=0\r\n"[..],
-                    b"Axx\x7f\x7fT",
-                    b"\x08",
-                    b"A\x08\x7f",
-                ][dice.below(4)],
-            ),
-            9 => bytes.push(dice.below(256) as u8),
-            _ => bytes.extend(vec![b'x'; dice.below(30)]),
-        }
-    }
-    bytes
 }
 
 /// Whether a modem would carry it out, were it a line.
@@ -133,9 +95,11 @@ fn assert_none_of_the_payload(world: &World, what: &str) {
         let text = String::from_utf8_lossy(&line);
         let foreign = is_command(&line)
             && !is_of_the_driver(&text)
-            && ["CFUN=0", "CMNG=3", "XRESET", "XSLEEP", "COPS=2"]
-                .iter()
-                .any(|marker| text.to_ascii_uppercase().contains(marker));
+            && [
+                "CFUN=0", "CMNG=3", "XRESET", "XSLEEP", "COPS=2", "QPOWD", "QFDEL",
+            ]
+            .iter()
+            .any(|marker| text.to_ascii_uppercase().contains(marker));
         assert!(!foreign, "{what}: executed {text:?}");
     }
 }
@@ -216,7 +180,7 @@ fn random_payload_arrives_whole_and_is_never_a_command() {
                             for round in 0..24 {
                                 let what = format!("{name} {wire:?} {seed} {round}");
                                 let about = [5, 40, 200, 1200][dice.below(4)];
-                                let payload = payload(&mut dice, about);
+                                let payload = treacherous(&mut dice, about);
                                 sent.extend(&payload);
                                 let write = with_timeout(LIMIT, async {
                                     socket.write_all(&payload).await?;
@@ -240,7 +204,7 @@ fn random_payload_arrives_whole_and_is_never_a_command() {
 async fn write_on(socket: &mut impl Write, dice: &mut Dice, binary: bool) -> (Vec<u8>, bool) {
     let mut written = Vec::new();
     for _ in 0..10 {
-        let mut part = payload(dice, 100);
+        let mut part = treacherous(dice, 100);
         if !binary {
             part.retain(|byte| matches!(byte, b' '..=b'~') && !b"\",".contains(byte));
         }
@@ -331,4 +295,125 @@ fn what_arrives_before_a_send_that_fails_is_a_prefix() {
             }
         }
     }
+}
+
+/// Up to SLM 2.4 a send that fails ends data mode, and the next byte is the first of a command line: here after a
+/// pause in front of what would do most harm. What the line editor deletes makes a command as well.
+#[test]
+fn the_rest_of_a_piece_is_no_command() {
+    for profile in usable() {
+        let name = label(&profile);
+        for (before, rest) in [
+            (&b"AT+CFUN=0"[..], &b"AT+CFUN=0\r\nAT%CMNG=3,7,0\r\n"[..]),
+            (b"at%cmng", b"at%cmng=3,7,0\r\n"),
+            (b"AT+CFUN=0;", b"AT+CFUN=0;"),
+            (b"Axx", b"Axx\x08\x7fT+CFUN=0\r\n"),
+            (b"T+CFUN=0", b"T+CFUN=0\r\n"),
+            // Serial Modem forgets the announced length, and hears a terminator in the rest.
+            (b"x+++", b"x+++AT+CFUN=0\r\n"),
+        ] {
+            virtually(async || {
+                let world = World::new(Nrf9160Options {
+                    failing_send: Some(FailingSend {
+                        nth: 0,
+                        after: 0,
+                        how: SendFailure::Refused,
+                    }),
+                    ..options(profile)
+                });
+                let received = sink(&world);
+                let wire = Wire::Halting { before, pause: 60 };
+                world
+                    .attach_wired(wire, 1, async |bench| {
+                        provision(bench).await;
+                        let mut socket = connect(bench).await.unwrap();
+                        world.modem.take_commands();
+                        let payload = [&b"\0\r\n"[..], rest].concat();
+                        let write = with_timeout(LIMIT, async {
+                            socket.write_all(&payload).await?;
+                            socket.flush().await
+                        });
+                        let _ = write.await;
+                        drop(socket);
+                        Timer::after_secs(60).await;
+                        let what = format!("{name} {rest:?}");
+                        assert_none_of_the_payload(&world, &what);
+                        if profile.reception_pauses || profile.serial_modem {
+                            assert!(payload.starts_with(&received.borrow()), "{what}");
+                        }
+                    })
+                    .await;
+            });
+        }
+    }
+}
+
+/// Serial Modem forgets how much was announced when a send fails, and waits for `+++`. It is told so, within seconds,
+/// and the other connection goes on.
+#[test]
+fn a_counted_send_that_fails_costs_its_own_connection_only() {
+    for counted_failure in [CountedFailure::Forgets, CountedFailure::CountsOn] {
+        for (how, within) in [
+            (SendFailure::Refused, 6),
+            (SendFailure::Breaks, 6),
+            (SendFailure::TimesOut, 40),
+        ] {
+            virtually(async || {
+                let what = format!("{counted_failure:?} {how:?}");
+                let world = World::new(Nrf9160Options {
+                    failing_send: Some(FailingSend {
+                        nth: 1,
+                        after: 3,
+                        how,
+                    }),
+                    counted_failure,
+                    ..options(Nrf9160Profile::SERIAL_MODEM)
+                });
+                world.serve(echo);
+                // The pause makes two sends of it, so that the count is not at its end.
+                let wire = Wire::Halting {
+                    before: b"HALT",
+                    pause: 100,
+                };
+                world
+                    .attach_wired(wire, 1, async |bench| {
+                        provision(bench).await;
+                        let mut other = connect(bench).await.unwrap();
+                        let mut socket = connect(bench).await.unwrap();
+                        other.write_all(b"\0other").await.unwrap();
+                        other.flush().await.unwrap();
+                        let began = Instant::now();
+                        socket
+                            .write_all(b"\0binary HALT and the rest")
+                            .await
+                            .unwrap();
+                        assert!(socket.flush().await.is_err(), "{what}");
+                        let took = began.elapsed();
+                        assert!(took < Duration::from_secs(within), "{what}: {took}");
+                        let mut back = [0; 12];
+                        other.write_all(b"\0more\r").await.unwrap();
+                        other.flush().await.unwrap();
+                        other.read_exact(&mut back).await.unwrap();
+                        assert_eq!(&back, b"\0other\0more\r", "{what}");
+                        let lost: Result<(), SocketError> = ends(&mut socket).await;
+                        assert!(lost.is_err(), "{what}");
+                        let restarted = |line: &&String| line.contains("XSMVER");
+                        let commands = world.commands();
+                        // Asked twice at the start.
+                        assert!(
+                            commands.iter().filter(restarted).count() <= 2,
+                            "{what}: {commands:?}"
+                        );
+                    })
+                    .await;
+            });
+        }
+    }
+}
+
+/// Reads until that is an error, or there is no more.
+async fn ends(socket: &mut Socket<'_>) -> Result<(), SocketError> {
+    let mut buffer = [0; 64];
+    while socket.read(&mut buffer).await? > 0 {}
+    Ok(())
 }
