@@ -28,8 +28,6 @@ pub(crate) struct Release {
     pub(crate) errno: bool,
     /// The mode switch behind `OK` may be late (PR 7951).
     pub(crate) late_data_mode: bool,
-    /// A send that fails ends data mode (sheet 3).
-    leaves_data_mode: bool,
     /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
     pub(crate) deaf: bool,
     /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
@@ -46,7 +44,6 @@ static RELEASES: [Release; 7] = {
         unit: 1240,
         errno: true,
         late_data_mode: true,
-        leaves_data_mode: true,
         deaf: true,
         tells_suite: false,
         native: Store::Mapped,
@@ -54,7 +51,6 @@ static RELEASES: [Release; 7] = {
     };
     const LATER: Release = Release {
         late_data_mode: false,
-        leaves_data_mode: false,
         deaf: false,
         tells_suite: true,
         unit: 2048,
@@ -100,7 +96,6 @@ const SERIAL_MODEM: Release = Release {
     unit: 1,
     errno: false,
     late_data_mode: false,
-    leaves_data_mode: false,
     deaf: false,
     tells_suite: true,
     native: Store::Modem,
@@ -162,10 +157,8 @@ impl Firmware {
     pub(crate) fn ways(self) -> Ways {
         if self.has_handles() {
             Ways::Counts
-        } else if self.release().leaves_data_mode {
-            Ways::Leaves
         } else {
-            Ways::Keeps
+            Ways::Ends
         }
     }
 
@@ -313,13 +306,7 @@ mod tests {
             (1240, 1240, 2048, 2048)
         );
         assert!(Firmware::slm("2.0.2").release().late_data_mode);
-        let ways = |version| Firmware::slm(version).ways();
-        for version in ["2.0.0", "2.1.4", "2.2.0", "2.3.0", "2.4.2"] {
-            assert_eq!(ways(version), Ways::Leaves, "{version}");
-        }
-        for version in ["2.5.0", "2.6.0", "2.7.0", "3.1.0"] {
-            assert_eq!(ways(version), Ways::Keeps, "{version}");
-        }
+        assert_eq!(Firmware::slm("2.4.2").ways(), Ways::Ends);
         assert_eq!(Firmware::SERIAL_MODEM.ways(), Ways::Counts);
         let native = |version| Firmware::slm(version).with_native(true);
         assert_eq!(native("2.5.0").store(), Store::Mapped);

@@ -17,11 +17,9 @@ pub(crate) enum Form {
 /// What a firmware makes of payload in data mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ways {
-    /// SLM 2.0 to 2.4: `+++` ends it at the end of what is sent in one go, and so does a send that fails. What
-    /// of the payload comes then is a command.
-    Leaves,
-    /// SLM from 2.5 on: `+++` ends it anywhere, in spite of pauses, and nothing else does.
-    Keeps,
+    /// SLM: `+++` ends it, up to 2.4 at the end of what is sent in one go, from 2.5 on anywhere and in spite of
+    /// pauses. Up to 2.4 a send that fails ends it too, and what of the payload comes then is a command.
+    Ends,
     /// SM: the length is announced. After a send that fails it is forgotten, and `+++` in the rest ends it.
     Counts,
 }
@@ -45,8 +43,9 @@ const fn is_plain(byte: u8) -> bool {
 /// The first piece of `bytes`, which are all that is to be sent; empty only if they are.
 ///
 /// A piece for data mode holds no `+++` and, but for one of announced length, ends in no `+`, which could
-/// become the beginning of the driver's own terminator should the pause in front of that be lost. With
-/// [`Ways::Leaves`] no rest of it begins like a command. What cannot be sent so is plain text.
+/// become the beginning of the driver's own terminator should the pause in front of that be lost. No rest of
+/// it begins like a command: a modem that restarts takes for one what RTS held back, and SLM
+/// up to 2.4 what follows a send that failed. What cannot be sent so is plain text.
 pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece {
     let mut len = 0;
     // So many at the beginning are plain.
@@ -54,26 +53,25 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
     // The `+` in a row that end here.
     let mut row = 0;
     let mut line = Line::default();
-    let mut hex = false;
-    // Where data mode must stop.
-    let mut border = None;
+    // Where a run of `+` begins, and where what is in front of it would become a command.
+    let mut run = None;
+    let mut command = None;
     for byte in bytes {
         if plain == len && is_plain(byte) {
             plain += 1;
         }
-        let begins = line.begins_command(byte);
         row = if byte == b'+' { row + 1 } else { 0 };
         if row == TERMINATOR {
-            hex = true;
-            border = border.or(Some(len + 1 - TERMINATOR));
+            run = run.or(Some(len + 1 - TERMINATOR));
         }
-        if begins && ways == Ways::Leaves {
-            border = border.or(Some(len));
+        if line.begins_command(byte) {
+            command = command.or(Some(len));
         }
         line.add(byte);
         len += 1;
-        // Nothing behind the border matters, but how far plain text goes.
-        if border.is_some() && plain < len && ways != Ways::Counts {
+        // Nothing behind a border matters, but how far plain text goes; of hex there is none.
+        let bordered = command.is_some() || run.is_some() && ways != Ways::Counts;
+        if bordered && plain < len {
             break;
         }
     }
@@ -83,16 +81,19 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
             len,
         };
     }
-    if ways == Ways::Counts {
-        let form = if hex { Form::Hex } else { Form::Counted };
-        return Piece { form, len };
-    }
-    let data = border.unwrap_or(len - row);
-    if data > plain {
-        Piece {
-            form: Form::Data,
-            len: data,
+    let (form, data) = match (ways, run, command) {
+        (Ways::Counts, Some(run), border) if border.is_none_or(|border| run < border) => {
+            return Piece {
+                form: Form::Hex,
+                len,
+            };
         }
+        (Ways::Counts, _, border) => (Form::Counted, border.unwrap_or(len)),
+        (Ways::Ends, Some(run), Some(command)) => (Form::Data, run.min(command)),
+        (Ways::Ends, run, command) => (Form::Data, run.or(command).unwrap_or(len - row)),
+    };
+    if data > plain {
+        Piece { form, len: data }
     } else {
         Piece {
             form: Form::Text,
@@ -158,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Ways; 3] = [Ways::Leaves, Ways::Keeps, Ways::Counts];
+    const ALL: [Ways; 2] = [Ways::Ends, Ways::Counts];
 
     fn pieces(ways: Ways, mut bytes: &[u8]) -> Vec<(Form, &[u8])> {
         let mut found = Vec::new();
@@ -179,14 +180,14 @@ mod tests {
             }
         }
         for binary in [&b"a,b"[..], b"\"", b"\0", b"\r\n", b"\x7f", b"\x80"] {
-            assert_eq!(pieces(Ways::Keeps, binary), [(Form::Data, binary)]);
+            assert_eq!(pieces(Ways::Ends, binary), [(Form::Data, binary)]);
             assert_eq!(pieces(Ways::Counts, binary), [(Form::Counted, binary)]);
         }
     }
 
     #[test]
     fn runs_of_plus_are_strings_or_hex() {
-        let runs = pieces(Ways::Keeps, b"\0++\x01+++++abc\x02+++");
+        let runs = pieces(Ways::Ends, b"\0++\x01+++++abc\x02+++");
         assert_eq!(
             runs,
             [
@@ -198,11 +199,11 @@ mod tests {
         );
         // The pause in front of the terminator may be lost.
         assert_eq!(
-            pieces(Ways::Leaves, b"\0++"),
+            pieces(Ways::Ends, b"\0++"),
             [(Form::Data, &b"\0"[..]), (Form::Text, b"++")]
         );
         assert_eq!(
-            pieces(Ways::Keeps, b"ab+++\0"),
+            pieces(Ways::Ends, b"ab+++\0"),
             [(Form::Text, &b"ab+++"[..]), (Form::Data, b"\0")]
         );
         assert_eq!(
@@ -212,11 +213,11 @@ mod tests {
         assert_eq!(pieces(Ways::Counts, b"\0+++"), [(Form::Hex, &b"\0+++"[..])]);
     }
 
-    /// Up to 2.4 a send that fails makes the next byte the first of a command line.
+    /// A restart, and up to 2.4 a send that fails, makes the next byte the first of a command line.
     #[test]
     fn no_rest_of_a_piece_is_a_command() {
         assert_eq!(
-            pieces(Ways::Leaves, b"\0\r\nat+CFUN=0\r\nAT\r\n"),
+            pieces(Ways::Ends, b"\0\r\nat+CFUN=0\r\nAT\r\n"),
             [
                 (Form::Data, &b"\0\r\nat"[..]),
                 (Form::Data, b"+CFUN=0\r\nAT"),
@@ -226,22 +227,28 @@ mod tests {
         // Deleted by the line editor.
         let corrected = b"\0Axy\x08\x7fT%X\r\n";
         assert_eq!(
-            pieces(Ways::Leaves, corrected),
+            pieces(Ways::Ends, corrected),
             [(Form::Data, &corrected[..7]), (Form::Data, &corrected[7..])]
         );
         let far = [&b"\0AT"[..], &[b'x'; 40], &[8; 40], b"#X\r\n"].concat();
-        assert_eq!(pieces(Ways::Leaves, &far)[0].1.len(), 83);
+        assert_eq!(pieces(Ways::Ends, &far)[0].1.len(), 83);
         for harmless in [
             &b"\0data, thaw\r\n"[..],
             b"\0A\x08T+",
             b"\0ATx\r\n",
             b"\0T+\r\n",
         ] {
-            let joined = pieces(Ways::Leaves, harmless);
+            let joined = pieces(Ways::Ends, harmless);
             let data = |piece: &&(Form, &[u8])| piece.0 == Form::Data;
             assert_eq!(joined.iter().filter(data).count(), 1, "{joined:?}");
         }
-        assert_eq!(pieces(Ways::Keeps, b"\0AT+CFUN=0\r\n").len(), 1);
+        assert_eq!(
+            pieces(Ways::Counts, b"\0AT+CFUN=0\r\n+++"),
+            [
+                (Form::Counted, &b"\0AT"[..]),
+                (Form::Hex, b"+CFUN=0\r\n+++"),
+            ]
+        );
     }
 
     /// As the line editor would have it, by the plainest means.
@@ -290,7 +297,7 @@ mod tests {
                             assert_ne!(piece.last(), Some(&b'+'), "{piece:?}");
                         }
                     }
-                    if form == Form::Data && ways == Ways::Leaves {
+                    if matches!(form, Form::Data | Form::Counted) {
                         for cut in 0..piece.len() {
                             for end in cut..=piece.len() {
                                 let line = edited(&piece[cut..end]);

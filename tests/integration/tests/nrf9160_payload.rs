@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::{Socket, SocketError};
@@ -416,4 +417,54 @@ async fn ends(socket: &mut Socket<'_>) -> Result<(), SocketError> {
     let mut buffer = [0; 64];
     while socket.read(&mut buffer).await? > 0 {}
     Ok(())
+}
+
+/// One that restarts in the middle of a piece, while RTS keeps the rest of it: that is what it hears first.
+#[test]
+fn what_a_restart_cuts_off_is_no_command() {
+    for profile in usable() {
+        let name = label(&profile);
+        virtually(async || {
+            let world = World::new(Nrf9160Options {
+                held_while_booting: true,
+                ..options(profile)
+            });
+            sink(&world);
+            let wire = Wire::Halting {
+                before: b"\n",
+                pause: 300,
+            };
+            world
+                .attach_wired(wire, 1, async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    Timer::after_secs(5).await;
+                    world.modem.take_commands();
+                    let write = async {
+                        let payload = b"\0before\r\nAT+CFUN=0\r\nAT%CMNG=3,7,0\r\nAT#XRESET\r\n";
+                        let _ = socket.write_all(payload).await;
+                        let _ = socket.flush().await;
+                    };
+                    let restart = async {
+                        // The first piece is on its way.
+                        while !world
+                            .commands()
+                            .iter()
+                            .any(|line| line.starts_with("AT#XSEND"))
+                        {
+                            Timer::after_millis(1).await;
+                        }
+                        Timer::after_millis(350).await;
+                        world.modem.reset();
+                    };
+                    let both = with_timeout(LIMIT, join(write, restart)).await;
+                    assert!(both.is_ok(), "{name}: it hangs");
+                    drop(socket);
+                    Timer::after_secs(60).await;
+                    assert_none_of_the_payload(&world, &name);
+                    assert!(connect(bench).await.is_ok(), "{name}");
+                })
+                .await;
+        });
+    }
 }

@@ -203,7 +203,9 @@ impl Nrf9160 {
         };
         self.set_rate(rate);
         self.power.set(Power::On);
-        self.core.discard_input();
+        if !self.holds() {
+            self.core.discard_input();
+        }
         self.lost.set(self.options.lost_after_ready);
         self.core.send(&self.options.ready_junk);
         self.core.send(b"Ready\r\n");
@@ -229,8 +231,16 @@ impl Nrf9160 {
         }
     }
 
+    /// RTS keeps what the host sends while the unit boots.
+    fn holds(&self) -> bool {
+        self.options.flow_control && self.options.held_while_booting
+    }
+
     /// What the host sends to a modem that is off or booting is lost.
     async fn deaf(&self) {
+        if self.holds() && matches!(self.power.get(), Power::Booting(_)) {
+            std::future::pending::<()>().await;
+        }
         loop {
             self.core.read().await;
         }

@@ -71,6 +71,8 @@ pub struct Nrf9160Options {
     pub terminator: Option<Terminator>,
     /// RTS is wired and honoured: what the host sends while reception is off waits, instead of being lost.
     pub flow_control: bool,
+    /// With flow control, what the host sends to a unit that boots waits as well, and is the first that it hears.
+    pub held_while_booting: bool,
     /// Line rate of the port in both directions (10 bits a byte); `None`: as fast as the host reads and writes.
     pub baud: Option<u32>,
     /// What an earlier host left behind with `#XSLMUART` (sheet 1.1: it is applied after every reboot).
@@ -176,6 +178,7 @@ impl Default for Nrf9160Options {
             profile: Nrf9160Profile::V2_1,
             terminator: None,
             flow_control: true,
+            held_while_booting: false,
             baud: None,
             stored_rate: None,
             turnaround: Duration::from_ticks(0),
