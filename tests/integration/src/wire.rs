@@ -86,6 +86,8 @@ pub fn treacherous(dice: &mut Dice, about: usize) -> Vec<u8> {
             _ => bytes.extend(vec![b'x'; dice.below(30)]),
         }
     }
+    // What stands in front of the driver's own `+++`.
+    bytes.extend(vec![b'+'; dice.below(10).saturating_sub(7)]);
     bytes
 }
 

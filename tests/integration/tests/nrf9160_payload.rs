@@ -156,7 +156,7 @@ const WIRES: [Wire; 4] = [
 /// Each is several sends of random sizes.
 #[test]
 fn random_payload_arrives_whole_and_is_never_a_command() {
-    for profile in usable() {
+    for (number, profile) in usable().into_iter().enumerate() {
         for terminator in [None, Some(Terminator::Cr), Some(Terminator::Lf)] {
             let name = format!("{} {terminator:?}", label(&profile));
             for (index, wire) in WIRES.into_iter().enumerate() {
@@ -164,7 +164,7 @@ fn random_payload_arrives_whole_and_is_never_a_command() {
                 if terminator.is_some() && index % 2 == 0 {
                     continue;
                 }
-                let seed = index as u64 * 1000 + 7;
+                let seed = (index + WIRES.len() * number) as u64;
                 virtually(async || {
                     let world = World::new(Nrf9160Options {
                         terminator,
