@@ -722,18 +722,42 @@ impl Pipe<'_> {
         Ok(())
     }
 
+    /// Waits for the modem's word that it has left data mode, which had an announced length. When it has said nothing
+    /// for `patience` after the last byte, it may have forgotten that length, and is asked with `+++`.
+    pub async fn leave_within(self, patience: Duration) -> Result<(), AtError> {
+        let core = self.exchange.core();
+        let mut ended = || matches!(core.stage.get(), Stage::Done(_));
+        if !core
+            .changed
+            .until_or(Instant::now() + patience, &mut ended)
+            .await
+        {
+            self.ask_to_leave();
+        }
+        self.left().await
+    }
+
     /// Sends `+++` where data mode has no announced length, and waits for the modem's word that it has left
     /// it. The silence before is the caller's.
-    pub async fn leave(mut self) -> Result<(), AtError> {
+    pub async fn leave(self) -> Result<(), AtError> {
         let core = self.exchange.core();
         if let Plan::Pipe { len: None, .. } = core.plan.get() {
             // The next line is the end.
             core.stage.set(Stage::Line);
-            core.out.borrow_mut()[..3].copy_from_slice(b"+++");
-            core.submit(3);
-            #[cfg(feature = "tap")]
-            core.out_class.set(crate::tap::Sent::Filler);
+            self.ask_to_leave();
         }
+        self.left().await
+    }
+
+    fn ask_to_leave(&self) {
+        let core = self.exchange.core();
+        core.out.borrow_mut()[..3].copy_from_slice(b"+++");
+        core.submit(3);
+        #[cfg(feature = "tap")]
+        core.out_class.set(crate::tap::Sent::Filler);
+    }
+
+    async fn left(mut self) -> Result<(), AtError> {
         accept(self.exchange.finish(&mut |_| {}).await?, Final::SendOk)
     }
 

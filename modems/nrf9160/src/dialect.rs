@@ -6,6 +6,7 @@ use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 
 use crate::Restart;
+use crate::forms::Ways;
 
 /// Where a native TLS build keeps its credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +153,15 @@ impl Firmware {
         self.row == Self::SERIAL_MODEM.row
     }
 
+    /// What it makes of payload.
+    pub(crate) fn ways(self) -> Ways {
+        if self.has_handles() {
+            Ways::Counts
+        } else {
+            Ways::Ends
+        }
+    }
+
     /// Whether TLS is the firmware's own and not the modem's.
     pub(crate) const fn is_native(self) -> bool {
         self.native
@@ -296,6 +306,8 @@ mod tests {
             (1240, 1240, 2048, 2048)
         );
         assert!(Firmware::slm("2.0.2").release().late_data_mode);
+        assert_eq!(Firmware::slm("2.4.2").ways(), Ways::Ends);
+        assert_eq!(Firmware::SERIAL_MODEM.ways(), Ways::Counts);
         let native = |version| Firmware::slm(version).with_native(true);
         assert_eq!(native("2.5.0").store(), Store::Mapped);
         assert_eq!(

@@ -28,6 +28,12 @@
 //! [`Suites::All`](sectag::Suites::All). The modem shows the client certificate under the tag to a server
 //! that asks, whether or not the policy says so, and `verified()` tells.
 //!
+//! Payload goes as a quoted string where it is printable and without `"` and `,`: the modem tells how much of it
+//! was sent. Otherwise it goes through data mode, but for runs of three and more `+`, which would end that, and with
+//! Serial Modem as hex if there are such. TRAP: SLM 2.5 to 3.1 drop what they cannot send in data mode without a word.
+//! The connection is ended when the socket shows an error, or when the send took as long as the firmware waits; a
+//! send that is refused at once on a connection that goes on leaves a hole that no driver sees.
+//!
 //! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs, and nothing is
 //! done with it that could lose bytes until [`Config::flow_control`] says that they are. With SLM the
 //! receive rings must hold 1240 bytes (2.0 to 2.2) or 2048: a fetch cannot be told how much it may bring.
@@ -43,6 +49,7 @@ mod commands;
 mod config;
 mod credentials;
 mod dialect;
+mod forms;
 mod keys;
 mod raw;
 mod sockets;

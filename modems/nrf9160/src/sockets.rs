@@ -1,6 +1,6 @@
 //! TLS sockets: one current one (SLM) or a handle in every command (SM), sheet 3 to 5.
 
-use embassy_time::Duration;
+use embassy_time::{Duration, Instant};
 use sectag::at::{AtatCmd, Fields, InvalidInput, answer};
 use sectag::modem::{Open, Received, Sent, Slot, Transfer};
 use sectag::{
@@ -10,6 +10,7 @@ use sectag::{
 
 use crate::commands::{Arg, CONNECT, Command, QUICK, SEND, SLOW, ask};
 use crate::dialect::Store;
+use crate::forms::{self, Form};
 use crate::{Nrf9160, bring_up, clock, credentials};
 
 /// What poll reports (sheet 4.4).
@@ -26,8 +27,12 @@ const SUITE: u32 = 4;
 const EMSGSIZE: u32 = 122;
 /// Longest host name of `#XCONNECT`.
 const HOST_LIMIT: usize = 127;
-/// Strings of no more than this go into `#XSEND` itself.
+/// What waits to be sent is looked at in chunks of this.
 const CHUNK: usize = 64;
+/// A flush that the network does not take is given up after 30 s (sheet 4.4), and not told.
+const GIVEN_UP: Duration = Duration::from_secs(29);
+/// From the last announced byte to the modem's word that it has them (sheet 3.1).
+const COUNTED_PATIENCE: Duration = Duration::from_secs(2);
 /// 2.0 may be late in data mode (sheet 3); nobody says how late.
 const LATE: Duration = Duration::from_millis(200);
 
@@ -303,9 +308,7 @@ pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Res
     };
     let sent = match select(modem, at, handle).await {
         Err(error) => Err(error),
-        Ok(()) if is_text(at, transfer) => send_text(modem, at, transfer, handle).await,
-        Ok(()) if modem.firmware.get().has_handles() => send_counted(at, transfer, handle).await,
-        Ok(()) => send_until_left(modem, at, transfer, handle).await,
+        Ok(()) => send_pieces(modem, at, transfer, handle).await,
     };
     match sent {
         // No cause is told with it (sheet 1.3).
@@ -319,46 +322,127 @@ pub(crate) async fn send(modem: &Nrf9160, at: At<'_>, transfer: Transfer) -> Res
     }
 }
 
-/// Whether it can be a quoted string: Nordic excludes commas too (sheet 4.4).
-fn is_text(at: At<'_>, transfer: Transfer) -> bool {
-    let mut chunk = [0; CHUNK];
-    let mut offset = 0;
-    while offset < transfer.len {
-        let wanted = (transfer.len - offset).min(CHUNK);
-        let count = at.peek(transfer.slot, offset, &mut chunk[..wanted]);
-        let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b',');
-        if count == 0 || !chunk[..count].iter().all(plain) {
-            return false;
-        }
-        offset += count;
-    }
-    true
+/// What waits to be sent on a socket.
+struct Waiting<'a> {
+    at: At<'a>,
+    slot: Slot,
+    /// What comes after `chunk`, up to `end`.
+    offset: usize,
+    end: usize,
+    chunk: [u8; CHUNK],
+    filled: usize,
+    read: usize,
 }
 
-async fn send_text(
+impl<'a> Waiting<'a> {
+    fn new(at: At<'a>, slot: Slot, offset: usize, end: usize) -> Self {
+        Self {
+            at,
+            slot,
+            offset,
+            end,
+            chunk: [0; CHUNK],
+            filled: 0,
+            read: 0,
+        }
+    }
+}
+
+impl Iterator for Waiting<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        if self.read == self.filled {
+            let wanted = self.end.saturating_sub(self.offset).min(CHUNK);
+            self.filled = self
+                .at
+                .peek(self.slot, self.offset, &mut self.chunk[..wanted]);
+            self.offset += self.filled;
+            self.read = 0;
+        }
+        let byte = *self.chunk.get(..self.filled)?.get(self.read)?;
+        self.read += 1;
+        Some(byte)
+    }
+}
+
+/// Sends piece by piece, each in the form that its bytes need. What is left after one that failed is not sent.
+async fn send_pieces(
     modem: &Nrf9160,
     at: At<'_>,
     transfer: Transfer,
     handle: u8,
 ) -> Result<Sent, AtError> {
-    let args = [Arg::Int(handle.into()), Arg::Int(0), Arg::Int(0)];
+    let ways = modem.firmware.get().ways();
+    let mut offset = 0;
+    while offset < transfer.len {
+        let waiting = Waiting::new(at, transfer.slot, offset, transfer.len);
+        let piece = forms::first_piece(ways, waiting);
+        if piece.len == 0 {
+            return Err(AtError::Garbled);
+        }
+        let part = Part {
+            slot: transfer.slot,
+            handle,
+            offset,
+            len: piece.len,
+        };
+        let sent = match piece.form {
+            Form::Text | Form::Hex => send_quoted(modem, at, part, piece.form).await?,
+            Form::Counted => send_counted(at, part).await?,
+            Form::Data => send_until_left(modem, at, part).await?,
+        };
+        if sent != Sent::Accepted {
+            return Ok(sent);
+        }
+        offset += piece.len;
+    }
+    Ok(Sent::Accepted)
+}
+
+/// A piece of what waits to be sent on a socket.
+#[derive(Clone, Copy)]
+struct Part {
+    slot: Slot,
+    handle: u8,
+    offset: usize,
+    len: usize,
+}
+
+/// In quotes, as it is or in hex digits. What the modem says that it has sent must be all.
+async fn send_quoted(modem: &Nrf9160, at: At<'_>, part: Part, form: Form) -> Result<Sent, AtError> {
+    let hex = form == Form::Hex;
+    let args = [
+        Arg::Int(part.handle.into()),
+        Arg::Int(hex.into()),
+        Arg::Int(0),
+    ];
     let args = if modem.firmware.get().has_handles() {
         &args[..]
     } else {
         &[]
     };
     let command = Command::<SEND>::opening("#XSEND", args);
-    let mut upload = at.quote(&command, transfer.len).await?;
-    let mut chunk = [0; CHUNK];
-    let mut offset = 0;
-    while offset < transfer.len {
-        let wanted = (transfer.len - offset).min(CHUNK);
-        let count = at.peek(transfer.slot, offset, &mut chunk[..wanted]);
-        if count == 0 {
+    let length = if hex { 2 * part.len } else { part.len };
+    let mut upload = at.quote(&command, length).await?;
+    let end = part.offset + part.len;
+    let mut waiting = Waiting::new(at, part.slot, part.offset, end);
+    let mut left = part.len;
+    while left > 0 {
+        let mut chunk = heapless::Vec::<u8, CHUNK>::new();
+        for byte in (&mut waiting).take(if hex { CHUNK / 2 } else { CHUNK }) {
+            let digits = [
+                b"0123456789ABCDEF"[usize::from(byte >> 4)],
+                b"0123456789ABCDEF"[usize::from(byte & 15)],
+            ];
+            let shown: &[u8] = if hex { &digits } else { &[byte] };
+            let _ = chunk.extend_from_slice(shown);
+            left = left.saturating_sub(1);
+        }
+        if chunk.is_empty() {
             return Err(AtError::Garbled);
         }
-        upload.write(&chunk[..count]).await?;
-        offset += count;
+        upload.write(&chunk).await?;
     }
     // `<bytes>` or `<handle>,<type>,<bytes>`.
     let mut sent = None;
@@ -370,54 +454,51 @@ async fn send_text(
         })
         .await;
     match end {
-        Ok(()) if sent == Some(transfer.len as u32) => Ok(Sent::Accepted),
+        Ok(()) if sent == Some(part.len as u32) => Ok(Sent::Accepted),
         Ok(()) => Err(AtError::Garbled),
         Err(error) => Err(error),
     }
 }
 
-/// Data mode of an announced length: every byte is payload (SM).
-async fn send_counted(at: At<'_>, transfer: Transfer, handle: u8) -> Result<Sent, AtError> {
+/// Data mode of an announced length (SM). Firmware that cannot send all of it forgets the length, and stays in
+/// data mode until it hears a `+++` (sheet 3.1); behind the length that is junk, which it ignores.
+async fn send_counted(at: At<'_>, part: Part) -> Result<Sent, AtError> {
     let args = [
-        Arg::Int(handle.into()),
+        Arg::Int(part.handle.into()),
         Arg::Int(2),
         Arg::Int(0),
-        Arg::Int(transfer.len as u32),
+        Arg::Int(part.len as u32),
     ];
     let command = Command::<SEND>::new("#XSEND", &args);
-    let pipe = at.pipe(&command, transfer.slot, Some(transfer.len)).await?;
-    pipe.copy(0, transfer.len).await?;
-    pipe.leave().await.map(|()| Sent::Accepted)
+    let pipe = at.pipe(&command, part.slot, Some(part.len)).await?;
+    pipe.copy(part.offset, part.offset + part.len).await?;
+    pipe.leave_within(COUNTED_PATIENCE).await?;
+    Ok(Sent::Accepted)
 }
 
-/// Data mode that `+++` ends: anywhere in the payload from 2.5 on, at the end of what is sent in one go
-/// before. So no three of them are sent without a silence in between, after which the modem has taken the
-/// first two for payload (sheet 3). At most 1024 bytes go at a time, in order to stay away from the end of
-/// the 4096-byte ring, where 2.0 to 2.4 do not recognise the real one.
-async fn send_until_left(
-    modem: &Nrf9160,
-    at: At<'_>,
-    transfer: Transfer,
-    handle: u8,
-) -> Result<Sent, AtError> {
+/// Data mode that `+++` ends. At most 1024 bytes go at a time, in order to stay away from the end of the
+/// 4096-byte ring, where 2.0 to 2.4 do not recognise it, and to be one send of the modem's.
+async fn send_until_left(modem: &Nrf9160, at: At<'_>, part: Part) -> Result<Sent, AtError> {
     let command = Command::<SEND>::new("#XSEND", &[]);
-    let pipe = at.pipe(&command, transfer.slot, None).await?;
+    let pipe = at.pipe(&command, part.slot, None).await?;
     if modem.firmware.get().release().late_data_mode {
         pipe.pause(LATE).await?;
     }
-    // The last bytes may still be on the wire.
+    let began = Instant::now();
+    pipe.copy(part.offset, part.offset + part.len).await?;
+    // In this silence the modem sends what it has: firmware that leaves data mode when it cannot is heard to do so,
+    // and one to which the terminator comes in parts does not take the first of them for payload (sheet 3.2). The
+    // last bytes may still be on the wire.
     let silence = modem.silence.get();
-    let silence = silence + silence / 4 + Duration::from_millis(20);
-    let mut offset = 0;
-    while offset < transfer.len {
-        let end = harmless(at, transfer.slot, offset, transfer.len);
-        pipe.copy(offset, end).await?;
-        pipe.pause(silence).await?;
-        offset = end;
-    }
+    pipe.pause(silence + silence / 4 + Duration::from_millis(20))
+        .await?;
     pipe.leave().await?;
-    // What could not be sent was dropped without a word (sheet 3).
-    if poll(at, handle).await? & (ERR | NVAL) != 0 {
+    // What could not be sent was dropped without a word (sheet 3). After a send that the modem gave up there may
+    // be room again, and the next bytes would follow a hole.
+    if began.elapsed() >= GIVEN_UP {
+        return Ok(Sent::Failed);
+    }
+    if poll(at, part.handle).await? & (ERR | NVAL) != 0 {
         // The next look for data finds out why, and whether it is the network: notices are not told in data
         // mode.
         return Ok(Sent::Failed);
@@ -425,28 +506,6 @@ async fn send_until_left(
     // A close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes
     // them.
     Ok(Sent::Accepted)
-}
-
-/// Up to where the bytes from `offset` on have no three `+` in a row.
-fn harmless(at: At<'_>, slot: Slot, offset: usize, end: usize) -> usize {
-    let mut chunk = [0; CHUNK];
-    let mut row = 0;
-    let mut position = offset;
-    while position < end {
-        let wanted = (end - position).min(CHUNK);
-        let count = at.peek(slot, position, &mut chunk[..wanted]);
-        for byte in &chunk[..count] {
-            if row == 2 && *byte == b'+' {
-                return position;
-            }
-            row = if *byte == b'+' { row + 1 } else { 0 };
-            position += 1;
-        }
-        if count == 0 {
-            return end;
-        }
-    }
-    end
 }
 
 pub(crate) async fn receive(

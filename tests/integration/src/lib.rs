@@ -13,5 +13,6 @@ pub mod simulated;
 pub mod trace;
 pub mod transcript;
 pub mod unit;
+pub mod wire;
 
 pub use bench::{Bench, Rings, bench, bench_with};

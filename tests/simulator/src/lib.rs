@@ -72,8 +72,8 @@ pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
 };
 pub use nrf9160::{
-    DataEnd, DataFailure, HeapTrap, Junk, Native, NativeStore, Nrf9160Options, Nrf9160Profile,
-    Overflow, OversizedRecord, Terminator,
+    CountedFailure, DataEnd, DataFailure, FailingSend, HeapTrap, Junk, Native, NativeStore,
+    Nrf9160Options, Nrf9160Profile, Overflow, OversizedRecord, SendFailure, Terminator,
 };
 pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
 pub use profile::{Profile, Rearm, UsedId};
