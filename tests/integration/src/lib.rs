@@ -14,4 +14,7 @@ pub mod trace;
 pub mod transcript;
 pub mod unit;
 
+// The driver of every test binary that uses this crate.
+sectag_simulator::virtual_clock!();
+
 pub use bench::{Bench, Rings, bench, bench_with};
