@@ -16,7 +16,7 @@ use crate::process::{Modem, Tool};
 
 /// After this the driver looks after its connection rarely, and everything that is set up once has been.
 const SETTLE: Duration = Duration::from_secs(10);
-const IDLE: Duration = Duration::from_secs(40);
+const IDLE: Duration = Duration::from_secs(30);
 
 /// What /proc counts processor time in, on every Linux: USER_HZ.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -59,44 +59,49 @@ impl Used {
 }
 
 pub(crate) fn waiting_takes_no_processor_time_and_no_memory() {
-    let server = Server::echo();
+    let echo = Server::echo();
     let broker = Broker::start(Pki::shared()).unwrap();
-    let mut tools = Vec::new();
-    for (name, options) in [
-        ("bg96", &[][..]),
-        // One that gives no notice of data, and is asked for it; and one that does.
-        ("nrf9160", &["--dialect", "2.6"]),
-        ("nrf9160", &["--dialect", "sm"]),
-    ] {
-        let echo = format!("localhost:{}", server.port());
-        let map = format!("broker.sectag.test:8883=127.0.0.1:{}", broker.tls_port());
-        let options = [&["--map", &map], options].concat();
-        let label = |command| format!("{command}, {name} {}", options[2..].join(" "));
-
-        let modem = Modem::start_named(name, &options);
+    let host = format!("localhost:{}", echo.port());
+    let map = format!("broker.sectag.test:8883=127.0.0.1:{}", broker.tls_port());
+    let connect = ["connect", &host, "connected to"];
+    let subscribe = [
+        "subscribe",
+        "--host=broker.sectag.test",
+        "--topic=t",
+        "subscribed to",
+    ];
+    // Its cipher suites can in most dialects neither be chosen nor told.
+    let any_suite = ["--accept-missing", "suites"];
+    // One that gives no notice of data, and is asked for it; and one that does.
+    let (asked, noticing) = (["--dialect", "2.6"], ["--dialect", "sm"]);
+    let start = |command: &[&str], name, dialect: &[&str], accepted: &[&str]| {
+        let modem = Modem::start_named(name, &[&["--map", &map], dialect].concat());
         modem.provision("3");
-        let connect = ["--tag", "3", "--private-ca", &echo];
-        let mut connection = modem.start_listening(&["connect"], &connect);
-        connection.wait_for("connected to");
-        tools.push((label("connect"), connection));
-        tools.push((label("simulate beside connect"), modem.into_tool()));
-
-        let modem = Modem::start_named(name, &options);
-        modem.provision("3");
-        let subscribe = [
-            "--host",
-            "broker.sectag.test",
-            "--tag",
-            "3",
-            "--private-ca",
-            "--topic",
-            "t",
-        ];
-        let mut subscription = modem.start_listening(&["subscribe"], &subscribe);
-        subscription.wait_for("subscribed to t");
-        tools.push((label("subscribe"), subscription));
-        tools.push((label("simulate beside subscribe"), modem.into_tool()));
-    }
+        let [command, options @ .., ready] = command else {
+            panic!("a command, its options, and what it says then");
+        };
+        let options = [&["--tag", "3"], accepted, options].concat();
+        let mut tool = modem.start_listening(&[command], &options);
+        tool.wait_for(ready);
+        let label = format!("{command}, {name} {}", dialect.join(" "));
+        let simulate = format!("simulate beside {label}");
+        [(label, tool), (simulate, modem.into_tool())]
+    };
+    let start = &start;
+    let mut tools: Vec<(String, Tool)> = thread::scope(|scope| {
+        let starting: Vec<_> = [&connect[..], &subscribe]
+            .into_iter()
+            .flat_map(|command| {
+                [
+                    scope.spawn(move || start(command, "bg96", &[], &["--private-ca"])),
+                    scope.spawn(move || start(command, "nrf9160", &asked, &any_suite)),
+                    scope.spawn(move || start(command, "nrf9160", &noticing, &any_suite)),
+                ]
+            })
+            .collect();
+        let join = |starting: thread::ScopedJoinHandle<'_, _>| starting.join().unwrap();
+        starting.into_iter().flat_map(join).collect()
+    });
     let alone = Modem::start(&[]).into_tool();
     tools.push(("simulate without a host".to_owned(), alone));
 
