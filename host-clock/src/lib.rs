@@ -40,10 +40,11 @@ pub mod __private {
 #[macro_export]
 macro_rules! time_driver {
     () => {
-        const _: () = {
+        // A module, because what it makes says `core`, and a program may have a module of that name.
+        mod registered_time_driver {
             $crate::__private::embassy_time_driver::time_driver_impl!(
                 static DRIVER: $crate::HostClock = $crate::HostClock
             );
-        };
+        }
     };
 }

@@ -27,10 +27,11 @@ impl Driver for ThreadClock {
 #[macro_export]
 macro_rules! virtual_clock {
     () => {
-        const _: () = {
+        // A module, because what it makes says `core`, and a program may have a module of that name.
+        mod registered_time_driver {
             $crate::time::__private::embassy_time_driver::time_driver_impl!(
                 static DRIVER: $crate::time::ThreadClock = $crate::time::ThreadClock
             );
-        };
+        }
     };
 }
