@@ -81,6 +81,9 @@ use core::borrow::Borrow;
 use engine::Engine;
 use modem::Modem;
 
+#[cfg(test)]
+sectag_host_clock::time_driver!();
+
 /// Splits `state` into the handles and the runner for the modem on this UART.
 ///
 /// The UART should be buffered (interrupt or DMA); [`NoPins`] stands for a board that wires none of

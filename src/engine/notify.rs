@@ -76,20 +76,13 @@ impl Notify {
 
     /// Has the task woken by the next [`wake`](Self::wake).
     pub(crate) fn register(&self, cx: &mut Context<'_>) {
+        // A clone is compared with clones: on a computer, a waker and its clone may have their functions in
+        // different tables and compare unequal, and one task would fill all places.
+        let waker = cx.waker().clone();
         for place in &self.0 {
-            let known = place.take();
-            let free = known.is_none();
-            let here = free
-                || known
-                    .as_ref()
-                    .is_some_and(|known| known.will_wake(cx.waker()));
-            place.set(if free {
-                Some(cx.waker().clone())
-            } else {
-                known
-            });
-            if here {
-                return;
+            match place.take() {
+                Some(other) if !other.will_wake(&waker) => place.set(Some(other)),
+                _ => return place.set(Some(waker)),
             }
         }
         look_again(cx);

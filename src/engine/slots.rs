@@ -1,10 +1,9 @@
 //! The socket table: what the runner and a socket's user share.
 
 use core::borrow::Borrow;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::task::Waker;
 
-use embassy_sync::waitqueue::WakerRegistration;
 use embassy_time::{Duration, Instant};
 
 use super::ring::Ring;
@@ -71,8 +70,10 @@ pub(crate) struct SlotState {
     poll_every: Cell<Duration>,
     /// How the modem is looked after, see [`Modem::polling`](crate::modem::Modem::polling).
     polling: Cell<Option<Polling>>,
-    rx_waker: RefCell<WakerRegistration>,
-    tx_waker: RefCell<WakerRegistration>,
+    // Each direction belongs to one task, so the latest waker counts and the one before is not woken: under an
+    // executor whose wakers do not compare equal, that would be the same task, which would never come to rest.
+    rx_waker: Cell<Option<Waker>>,
+    tx_waker: Cell<Option<Waker>>,
 }
 
 impl SlotState {
@@ -98,8 +99,8 @@ impl SlotState {
             poll_at: Cell::new(Instant::MIN),
             poll_every: Cell::new(FIRST_POLL),
             polling: Cell::new(None),
-            rx_waker: RefCell::new(WakerRegistration::new()),
-            tx_waker: RefCell::new(WakerRegistration::new()),
+            rx_waker: Cell::new(None),
+            tx_waker: Cell::new(None),
         }
     }
 
@@ -199,24 +200,30 @@ impl SlotState {
     }
 
     pub(crate) fn register_rx(&self, waker: &Waker) {
-        self.rx_waker.borrow_mut().register(waker);
+        self.rx_waker.set(Some(waker.clone()));
     }
 
     pub(crate) fn register_tx(&self, waker: &Waker) {
-        self.tx_waker.borrow_mut().register(waker);
+        self.tx_waker.set(Some(waker.clone()));
     }
 
     pub(crate) fn wake_rx(&self) {
-        self.rx_waker.borrow_mut().wake();
+        wake(&self.rx_waker);
     }
 
     pub(crate) fn wake_tx(&self) {
-        self.tx_waker.borrow_mut().wake();
+        wake(&self.tx_waker);
     }
 
     pub(crate) fn wake(&self) {
         self.wake_rx();
         self.wake_tx();
+    }
+}
+
+fn wake(waker: &Cell<Option<Waker>>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
     }
 }
 

@@ -7,6 +7,7 @@ mod connect;
 mod credentials;
 mod demo;
 mod doctor;
+mod idle;
 mod mqtt;
 mod nrf9160;
 mod process;
@@ -20,6 +21,9 @@ mod usage;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+
+// Names of the simulator are compared with what the tool prints, and the simulator asks for the time.
+sectag_host_clock::time_driver!();
 
 const AT_ONCE: usize = 12;
 
@@ -42,6 +46,9 @@ fn main() -> ExitCode {
 
 fn all() -> Vec<Trial> {
     tests! {
+        idle {
+            waiting_takes_no_processor_time_and_no_memory,
+        }
         scenarios {
             each_names_its_cause_and_ends_as_it_should,
         }

@@ -16,8 +16,8 @@ use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
 use sectag_integration_tests::simulated::{HOST, PORT};
 use sectag_integration_tests::{Bench, bench, bench_with};
+use sectag_simulator::time::VirtualClock;
 use sectag_test_support::pki::Pki;
-use sectag_test_support::time::VirtualClock;
 use tokio::io::DuplexStream;
 
 const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);

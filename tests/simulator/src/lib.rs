@@ -61,8 +61,13 @@ mod options;
 mod port;
 mod profile;
 mod simulator;
+#[cfg(feature = "virtual-clock")]
+pub mod time;
 mod tls;
 pub mod transport;
+
+#[cfg(test)]
+virtual_clock!();
 
 pub use self::core::Script;
 pub use failure::{After, Failure};
