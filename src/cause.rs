@@ -69,7 +69,7 @@ causes! {
 
     // The way to it.
     DataConnectionDown: "the data connection is down",
-        "connect again: the driver makes a new one; if it stays down, check the signal and the subscription";
+        "connect again: the driver makes a new one; if it stays down, restart the modem, then check the signal and the subscription";
     NameUnknown: "the name has no address",
         "check the spelling of the host name";
     NameUnknownHere: "the name is unknown to the DNS of this data connection",
@@ -126,6 +126,8 @@ causes! {
         "store them again with this firmware; a key that was made in the modem cannot be used by native TLS";
     CredentialMissing: "the tag does not hold a credential that is needed",
         "store it";
+    CredentialUnsuitable: "the modem does not take this as a credential of its kind",
+        "store one PEM block with LF line ends and nothing around it; a long chain can be too long";
     IdInUse: "the modem still holds a connection of this number",
         "connect again: the driver takes another number";
     LineFault: "bytes between host and modem are lost or garbled",
@@ -142,6 +144,10 @@ causes! {
         "try again with a trace of the AT commands";
     SettingRefused: "this model or firmware does not take a setting that the configuration asks for",
         "leave the setting out, or use a firmware that has it";
+    StorageFull: "the modem has no room left for files or credentials",
+        "remove credentials and files that are not needed";
+    SupplyLow: "the modem's supply is too low to write its flash",
+        "charge or replace the battery, then do it again";
     WrongPort: "this port does not lead to the modem's AT interface, or another program has it",
         "check TX and RX, and which of its ports take AT commands";
     WrongSpeed: "the modem's port is set to another speed",

@@ -11,9 +11,9 @@ use crate::clock::DateTime;
 use crate::engine::text::Engine;
 use crate::engine::{At, Counters, Errand, Link, Rest, Shared};
 use crate::error::{AtError, BringUpError};
-use crate::modem::{Cellular, HasClock, Modem, SavesPower};
 #[cfg(feature = "sleep")]
 use crate::modem::Sleeps;
+use crate::modem::{Cellular, HasClock, Modem, SavesPower};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::{self, RawError};
 use crate::socket::poll_up;
@@ -65,12 +65,10 @@ impl<'a, M: Modem> Control<'a, M> {
             world.waiting.wake();
             world.wake_runner();
         }
-        self.errand()
-            .await
-            .map_err(|error| BringUpError::At {
-                command: "power off",
-                error,
-            })?;
+        self.errand().await.map_err(|error| BringUpError::At {
+            command: "power off",
+            error,
+        })?;
         core::mem::forget(undo);
         let limit = Instant::now() + M::POWER_OFF_LIMIT;
         let mut timer = Timer::at(limit);

@@ -30,6 +30,7 @@ pub enum Code {
     Vendor(u16, &'static str),
 }
 
+/// With the feature `hints`, a number of 3GPP's with its meaning.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,6 +38,24 @@ impl fmt::Display for Code {
             Self::Cme(code) => write!(f, "+CME ERROR: {code}"),
             Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
             Self::Vendor(code, meaning) => write!(f, "{code} ({meaning})"),
+        }?;
+        #[cfg(feature = "hints")]
+        if let Some(number) = self.number() {
+            write!(f, " ({})", number.meaning)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "hints")]
+impl Code {
+    /// What 3GPP says of it. The vendor's own numbers are the backend's: see
+    /// [`Modem::CODES`](crate::modem::Modem::CODES).
+    pub fn number(&self) -> Option<&'static crate::cellular::Number> {
+        match self {
+            Self::Cme(code) => crate::cellular::cme(*code),
+            Self::Cms(code) => crate::cellular::cms(*code),
+            Self::Plain | Self::Vendor(..) => None,
         }
     }
 }
@@ -132,12 +151,18 @@ impl fmt::Display for AtError {
 }
 
 impl AtError {
-    /// What it may come from, the likeliest first.
+    /// What it may come from, the likeliest first. What a number of 3GPP's may come from is told with the feature
+    /// `hints` only, because the table takes some kilobytes of flash.
     pub fn causes(&self) -> Causes {
         Causes::new(match self {
+            #[cfg(feature = "hints")]
+            Self::Refused(code) => code
+                .number()
+                .map_or(&[Cause::Unknown], |number| number.causes),
             Self::Garbled => &[Cause::LineFault],
             Self::LinkDown | Self::ModemReset => &[Cause::ModemReset],
             Self::Timeout => &[Cause::LineFault, Cause::ModemBusy, Cause::ModemReset],
+            #[cfg(not(feature = "hints"))]
             Self::Refused(_) => &[Cause::Unknown],
             // The error itself says all.
             _ => &[],

@@ -26,6 +26,7 @@ pub mod at;
 mod backoff;
 mod capabilities;
 mod cause;
+pub mod cellular;
 pub mod clock;
 mod control;
 mod credentials;
@@ -78,6 +79,9 @@ pub use tls::{CaScope, Dangerous, Psk, ServerKey, ServerName, Suites, TlsConfig,
 use core::borrow::BorrowMut;
 
 use modem::Modem;
+
+#[cfg(test)]
+sectag_host_clock::time_driver!();
 
 /// Splits `state` into the handles and the runner for the modem on this UART.
 ///

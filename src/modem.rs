@@ -13,6 +13,7 @@ use embassy_time::Duration;
 
 pub use crate::at::Out;
 use crate::capabilities::{Capabilities, Verification};
+use crate::cellular::Number;
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
@@ -451,6 +452,8 @@ pub trait Modem: Sized + 'static {
     const ECHOES: bool = true;
     /// Commands whose arguments are secret, by their names.
     const SECRET: &'static [&'static str] = &[];
+    /// The vendor's own numbers of `+CME ERROR`, in their order, for whoever explains them.
+    const CODES: &'static [Number] = &[];
     /// What may not be typed.
     const FORBIDDEN: &'static [Forbidden] = &[];
     /// How long switching off may take until it is confirmed.
@@ -465,11 +468,7 @@ pub trait Modem: Sized + 'static {
     const PROMPT_PAUSE: u16 = 0;
 
     /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
-    fn explain(
-        _at: &At<'_, Self>,
-        _command: &str,
-        code: Code,
-    ) -> impl Future<Output = Code> {
+    fn explain(_at: &At<'_, Self>, _command: &str, code: Code) -> impl Future<Output = Code> {
         async move { code }
     }
 }

@@ -338,7 +338,9 @@ impl<'a> Socket<'a> {
                 Err(ConnectError::BringUp(w.problem))
             }
             Phase::Wanted | Phase::Opening => {
-                w.slots[usize::from(self.slot)].tx_waker.register(cx.waker());
+                w.slots[usize::from(self.slot)]
+                    .tx_waker
+                    .register(cx.waker());
                 w.waiting.register(cx);
                 return Poll::Pending;
             }
@@ -452,9 +454,7 @@ impl Half<'_> {
     }
 
     fn read_ready(&self) -> bool {
-        self.with(|slot| {
-            slot.rx.len() > 0 || matches!(slot.phase, Phase::Eof | Phase::Failed(_))
-        })
+        self.with(|slot| slot.rx.len() > 0 || matches!(slot.phase, Phase::Eof | Phase::Failed(_)))
     }
 
     async fn readable(&self) {

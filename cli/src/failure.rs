@@ -1,5 +1,6 @@
 //! Why a command failed, as the user sees it: what was observed, the causes that are left, what to do.
 
+use sectag::cellular::{Number, find};
 use sectag::{Cause, Causes};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub(crate) struct Failure {
     causes: Vec<(Cause, Option<String>)>,
     hints: Vec<String>,
     store_by: Option<String>,
+    /// The modem's number of `+CME ERROR`, which may be the vendor's own.
+    cme: Option<u16>,
     /// The connection was lost on the way, so that the same may succeed when done again.
     lost: bool,
 }
@@ -27,6 +30,7 @@ impl Failure {
             causes: Vec::new(),
             hints: Vec::new(),
             store_by: None,
+            cme: None,
             lost: false,
         }
     }
@@ -49,6 +53,23 @@ impl Failure {
     /// The command that stores credentials, for causes that it mends.
     pub(crate) fn store_by(mut self, command: String) -> Self {
         self.store_by = Some(command);
+        self
+    }
+
+    pub(crate) fn cme(mut self, code: u16) -> Self {
+        self.cme = Some(code);
+        self
+    }
+
+    /// With what a vendor says of its own numbers.
+    pub(crate) fn explained(mut self, codes: &'static [Number]) -> Self {
+        if let Some(code) = self.cme.take()
+            && let Some(number) = find(codes, code)
+        {
+            self.observed += &format!(" ({})", number.meaning);
+            let causes = number.causes.iter().map(|cause| (*cause, None));
+            self.causes = causes.collect();
+        }
         self
     }
 

@@ -8,8 +8,8 @@ use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
 use sectag::mqtt::LoginFailure;
 use sectag::{
-    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Feature, Kind, RunError,
-    SocketError, Tag,
+    AtError, BringUpError, Cause, Check, Code, ConnectError, CredentialError, Feature, Kind,
+    RunError, SocketError, Tag,
 };
 
 use crate::args::ModemArgs;
@@ -119,6 +119,7 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
             failure.hint("-v shows the exchange")
         }
+        AtError::Refused(Code::Cme(code)) => failure.cme(*code),
         _ => failure,
     }
 }
@@ -345,7 +346,7 @@ pub(crate) fn mqtt_silence(doing: &str, seconds: u64) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use sectag::{Causes, Code, Refusal};
+    use sectag::{Causes, Refusal};
 
     use super::*;
 
@@ -382,6 +383,31 @@ mod tests {
         assert!(!one.contains("refused the client certificate"));
         let failure = connect(&ConnectError::Refused(refusal), &TARGET);
         assert!(failure.lines()[0].contains("566 (socket connect failed)"));
+    }
+
+    #[test]
+    fn numbers_of_3gpp_and_of_the_vendor_are_explained() {
+        use sectag::modem::Modem;
+        let refused = |code| at("storing", &AtError::Refused(Code::Cme(code)));
+        let lines = |failure: Failure| failure.explained(sectag_bg96::Bg96::CODES).lines();
+        let sim = lines(refused(10));
+        assert!(
+            sim[0].ends_with("+CME ERROR: 10 (no SIM inserted)"),
+            "{sim:?}"
+        );
+        assert!(sim[1].contains("makes contact"), "{sim:?}");
+        let full = lines(refused(403));
+        assert!(
+            full[0].ends_with("+CME ERROR: 403 (drive full)"),
+            "{full:?}"
+        );
+        assert!(full[1].contains("not needed"), "{full:?}");
+        // In no table: the number is all there is.
+        let other = lines(refused(999));
+        assert!(other[0].ends_with("+CME ERROR: 999"), "{other:?}");
+        assert!(other[1].contains("-v shows the exchange"), "{other:?}");
+        let native = refused(527).explained(sectag_nrf9160::Nrf9160::CODES);
+        assert!(native.lines()[0].ends_with("527 (invalid content)"));
     }
 
     #[test]

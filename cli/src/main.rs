@@ -24,8 +24,7 @@ use clap::Parser;
 use args::Cli;
 use report::Report;
 
-// Only for its embassy-time driver, which the linker would leave out otherwise.
-use sectag_test_support as _;
+sectag_host_clock::time_driver!();
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -105,7 +105,8 @@ async fn attach<M: Full>(
         report,
         speeds,
     };
-    beside(runner, work(session)).await
+    let work = beside(runner, work(session)).await;
+    work.map_err(|failure| failure.explained(M::CODES))
 }
 
 /// What is done on a modem that is on the network and knows the time.

@@ -15,7 +15,7 @@ use sectag_bg96::Config;
 use sectag_fuzz::bg96::Bg96;
 use sectag_fuzz::play::{pipes, play};
 use sectag_fuzz::script;
-use sectag_test_support::time::VirtualClock;
+use sectag_simulator::time::VirtualClock;
 
 fuzz_target!(|input: &[u8]| {
     VirtualClock::new()

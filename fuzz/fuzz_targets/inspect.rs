@@ -11,7 +11,7 @@ use sectag::inspect::{Container, Content, Inspector, KeyFormat, Material, Unsuit
 use sectag::{CredentialStore, Kind, NoPins, State, Tag};
 use sectag_fuzz::uart::{End, Pipe};
 use sectag_fuzz::vault::Vault;
-use sectag_test_support::time::VirtualClock;
+use sectag_simulator::time::VirtualClock;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&chunk, credential)) = input.split_first() else {

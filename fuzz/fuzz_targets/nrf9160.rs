@@ -11,7 +11,7 @@ use sectag_fuzz::nrf9160::Nrf9160;
 use sectag_fuzz::play::{pipes, play};
 use sectag_fuzz::script;
 use sectag_nrf9160::Config;
-use sectag_test_support::time::VirtualClock;
+use sectag_simulator::time::VirtualClock;
 
 fuzz_target!(|input: &[u8]| {
     VirtualClock::new()

@@ -3,6 +3,9 @@
 //!
 //! A target for another modem needs a [`model`] like [`bg96`]; the rest serves any.
 
+// Time is virtual in every target that uses this crate.
+sectag_simulator::virtual_clock!();
+
 pub mod app;
 pub mod bg96;
 pub mod event;

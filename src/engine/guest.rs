@@ -10,7 +10,6 @@ use core::future::poll_fn;
 use core::task::{Context, Poll};
 
 use atat::AtatCmd;
-use embassy_sync::waitqueue::WakerRegistration;
 use embassy_time::Duration;
 use zeroize::Zeroize;
 
@@ -18,6 +17,7 @@ use super::queue::Queue;
 use super::runner::now;
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::millis;
+use super::wakers::Latest;
 use super::world::Shared;
 use crate::error::AtError;
 use crate::modem::{Final, Modem, Terminator};
@@ -76,7 +76,7 @@ pub(crate) struct Mailbox {
     pub(crate) together: Queue,
     /// What became of what was left behind, see [`At::tidy`].
     pub(crate) tidied: Option<Result<(), AtError>>,
-    pub(crate) waker: WakerRegistration,
+    pub(crate) waker: Latest,
 }
 
 impl Mailbox {
@@ -87,7 +87,7 @@ impl Mailbox {
             line: Queue::new(),
             together: Queue::new(),
             tidied: None,
-            waker: WakerRegistration::new(),
+            waker: Latest::new(),
         }
     }
 

@@ -24,8 +24,8 @@ pub use self::runner::Runner;
 pub(crate) use self::runner::now;
 pub(crate) use self::slot::{Phase, Slot};
 pub use self::text::COMMAND_LIMIT;
-pub(crate) use self::world::{Errand, Link, Rest, Shared};
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
+pub(crate) use self::world::{Errand, Link, Rest, Shared};
 use crate::modem::{Modem, Timing};
 
 /// A protocol between MCU and modem, such as AT: synchronous, and without I/O of its own.

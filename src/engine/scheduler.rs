@@ -43,6 +43,7 @@ pub(crate) enum Job {
     Receive(u8, u16),
     /// Sends so many bytes.
     Send(u8, u16),
+    #[cfg_attr(not(feature = "sleep"), expect(dead_code))]
     Sleep,
     Tidy,
 }
@@ -67,7 +68,10 @@ impl Job {
 
     /// Whether it waits while a guest has the channel for itself.
     pub(crate) const fn is_for_users(self) -> bool {
-        !matches!(self, Self::BringUp | Self::NetworkLost | Self::Awake | Self::Tidy)
+        !matches!(
+            self,
+            Self::BringUp | Self::NetworkLost | Self::Awake | Self::Tidy
+        )
     }
 
     const fn slot(self) -> Option<u8> {
@@ -145,7 +149,10 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
         return (after(now, Ms::MAX), None);
     }
     if w.link != Link::Up {
-        return (w.retry_at, Some(Job::BringUp).filter(|_| past(now, w.retry_at)));
+        return (
+            w.retry_at,
+            Some(Job::BringUp).filter(|_| past(now, w.retry_at)),
+        );
     }
     if w.network_lost {
         return (now, Some(Job::NetworkLost));
@@ -194,7 +201,10 @@ impl Slot<'_> {
         // A socket of which nothing more can be read, or whose user has gone.
         if self.close && self.in_modem {
             let due = past(now, self.retry_at);
-            return (Some(self.retry_at), Some(Job::Close(number)).filter(|_| due));
+            return (
+                Some(self.retry_at),
+                Some(Job::Close(number)).filter(|_| due),
+            );
         }
         if self.phase == Phase::Wanted && !opening {
             return (None, Some(Job::Open(number)));
@@ -229,7 +239,11 @@ impl Slot<'_> {
         let most = usize::from(limits.max_receive);
         let room = self.rx.room().min(most);
         let failed = self.sending == Sending::Failed;
-        let least = if failed { 1 } else { self.rx.capacity().min(most).div_ceil(2) };
+        let least = if failed {
+            1
+        } else {
+            self.rx.capacity().min(most).div_ceil(2)
+        };
         let fits = room >= least.max(fetch_unit.into());
         if fits || failed {
             let mut due = if self.readable { now } else { self.look_at };

@@ -1,9 +1,8 @@
 //! One socket, as the runner and its user share it.
 
-use embassy_sync::waitqueue::WakerRegistration;
-
 use super::ring::Ring;
 use super::time::{Ms, after};
+use super::wakers::Latest;
 use crate::error::SocketError;
 use crate::modem::Polling;
 
@@ -81,8 +80,8 @@ pub struct Slot<'a> {
     looks: (u16, u16),
     pub(crate) rx: Ring<'a>,
     pub(crate) tx: Ring<'a>,
-    pub(crate) rx_waker: WakerRegistration,
-    pub(crate) tx_waker: WakerRegistration,
+    pub(crate) rx_waker: Latest,
+    pub(crate) tx_waker: Latest,
 }
 
 impl Slot<'_> {
@@ -110,8 +109,8 @@ impl Slot<'_> {
             looks: (0, 0),
             rx: Ring::new(),
             tx: Ring::new(),
-            rx_waker: WakerRegistration::new(),
-            tx_waker: WakerRegistration::new(),
+            rx_waker: Latest::new(),
+            tx_waker: Latest::new(),
         }
     }
 

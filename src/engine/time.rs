@@ -29,7 +29,11 @@ pub(crate) const fn sooner(now: Ms, a: Ms, b: Ms) -> Ms {
 /// A duration in milliseconds, rounded up, cut to [`LONGEST`].
 pub(crate) fn millis(duration: embassy_time::Duration) -> Ms {
     let span = duration.as_micros().div_ceil(1000);
-    if span < LONGEST.into() { span as Ms } else { LONGEST }
+    if span < LONGEST.into() {
+        span as Ms
+    } else {
+        LONGEST
+    }
 }
 
 #[cfg(test)]

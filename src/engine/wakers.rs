@@ -30,16 +30,39 @@ impl Wakers {
 
     /// Has the task woken by the next [`wake`](Self::wake).
     pub(crate) fn register(&mut self, cx: &mut Context<'_>) {
+        // A clone is compared with clones: on a computer, a waker and its clone may have their functions in
+        // different tables and compare unequal, and one task would fill all places.
+        let waker = cx.waker().clone();
         for place in &mut self.0 {
             match place {
-                Some(known) if !known.will_wake(cx.waker()) => {}
+                Some(known) if !known.will_wake(&waker) => {}
                 _ => {
-                    *place = Some(cx.waker().clone());
+                    *place = Some(waker);
                     return;
                 }
             }
         }
         look_again(cx);
+    }
+}
+
+/// The waker of the one task that waits. The latest counts, and the one before is not woken: under an executor
+/// whose wakers do not compare equal, that would be the same task, which would never come to rest.
+pub(crate) struct Latest(Option<Waker>);
+
+impl Latest {
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn register(&mut self, waker: &Waker) {
+        self.0 = Some(waker.clone());
+    }
+
+    pub(crate) fn wake(&mut self) {
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::guest::Mailbox;
 use super::queue::Queue;
 use super::slot::{Phase, Slot};
 use super::time::{Ms, millis};
-use super::wakers::Wakers;
+use super::wakers::{Latest, Wakers};
 use crate::capabilities::Verification;
 use crate::error::{AtError, BringUpError, Code, ConnectError, SocketError};
 use crate::modem::{Polling, Terminator, Then, Timing, Verdict};
@@ -215,7 +215,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// Who waits to change credentials.
     pub(crate) stores: Queue,
     /// The runner's task.
-    pub(crate) runner: embassy_sync::waitqueue::WakerRegistration,
+    pub(crate) runner: Latest,
     /// Who waits for news of the link, a slot or an errand.
     pub(crate) waiting: Wakers,
     #[cfg(feature = "tap")]
@@ -301,7 +301,7 @@ impl<S> World<'_, S> {
             mailbox: Mailbox::new(),
             opens: Queue::new(),
             stores: Queue::new(),
-            runner: embassy_sync::waitqueue::WakerRegistration::new(),
+            runner: Latest::new(),
             waiting: Wakers::new(),
             #[cfg(feature = "tap")]
             tap: None,
@@ -395,7 +395,9 @@ impl<'a> World<'a> {
 
     /// The place of the socket that holds `id` in the modem.
     pub(crate) fn with_id(&self, id: u8) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.in_modem && slot.id == id)
+        self.slots
+            .iter()
+            .position(|slot| slot.in_modem && slot.id == id)
     }
 
     /// Notices may have been missed: every socket is asked.

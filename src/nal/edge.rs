@@ -121,9 +121,7 @@ impl<'s, C: SecureConnect> TcpShutdown for Connection<'s, C> {
 }
 
 /// The half of a [`Connection`] that reads.
-pub struct ReadHalf<'h, 's: 'h, C: SecureConnect + 's>(
-    <C::Socket<'s> as SecureSocket>::Reader<'h>,
-);
+pub struct ReadHalf<'h, 's: 'h, C: SecureConnect + 's>(<C::Socket<'s> as SecureSocket>::Reader<'h>);
 
 /// The half of a [`Connection`] that writes.
 pub struct WriteHalf<'h, 's: 'h, C: SecureConnect + 's>(

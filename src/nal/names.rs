@@ -230,8 +230,6 @@ impl From<InvalidInput> for NameError {
 
 #[cfg(test)]
 mod tests {
-    use sectag_test_support as _;
-
     use super::*;
 
     #[test]

@@ -7,6 +7,7 @@ mod connect;
 mod credentials;
 mod demo;
 mod doctor;
+mod idle;
 mod mqtt;
 mod nrf9160;
 mod process;
@@ -20,6 +21,9 @@ mod usage;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+
+// Names of the simulator are compared with what the tool prints, and the simulator asks for the time.
+sectag_host_clock::time_driver!();
 
 const AT_ONCE: usize = 12;
 
@@ -42,6 +46,9 @@ fn main() -> ExitCode {
 
 fn all() -> Vec<Trial> {
     tests! {
+        idle {
+            waiting_takes_no_processor_time_and_no_memory,
+        }
         scenarios {
             each_names_its_cause_and_ends_as_it_should,
         }
@@ -100,6 +107,7 @@ fn all() -> Vec<Trial> {
             a_clock_that_the_network_does_not_set_is_set_from_the_host,
             a_pin_is_used_masked_and_asked_for,
             a_missing_sim_is_named,
+            a_data_connection_that_an_earlier_life_left_is_made_anew,
         }
         status {
             everything_known_is_printed_for_people_and_programs,

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ impl Ended {
 /// A running `sectag`, killed when dropped.
 pub(crate) struct Tool {
     child: Child,
+    /// Where its standard input is not to end.
+    input: Option<ChildStdin>,
     lines: Receiver<(Stream, String)>,
     readers: Vec<JoinHandle<()>>,
     stdout: String,
@@ -67,6 +69,14 @@ enum Stream {
 impl Tool {
     /// Starts the tool with these arguments, environment and standard input.
     pub(crate) fn start(args: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Self {
+        let mut tool = Self::start_listening(args, environment);
+        // A tool that refuses its arguments reads nothing.
+        let _ = tool.input.take().unwrap().write_all(input);
+        tool
+    }
+
+    /// The same with a standard input on which nothing comes.
+    fn start_listening(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sectag"))
             .args(args)
             .envs(environment.iter().copied())
@@ -89,9 +99,8 @@ impl Tool {
             read(Stream::Out, Box::new(child.stdout.take().unwrap())),
             read(Stream::Err, Box::new(child.stderr.take().unwrap())),
         ];
-        // A tool that refuses its arguments reads nothing.
-        let _ = child.stdin.take().unwrap().write_all(input);
         Self {
+            input: child.stdin.take(),
             child,
             lines,
             readers,
@@ -114,6 +123,10 @@ impl Tool {
                 ),
             }
         }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -233,6 +246,20 @@ impl Modem {
         environment: &[(&str, &str)],
         input: &[u8],
     ) -> Tool {
+        Tool::start(&self.arguments(command, options), environment, input)
+    }
+
+    /// The same with a standard input on which nothing comes.
+    pub(crate) fn start_listening(&self, command: &[&str], options: &[&str]) -> Tool {
+        Tool::start_listening(&self.arguments(command, options), &[])
+    }
+
+    /// Serves on; only its link may go.
+    pub(crate) fn into_tool(self) -> Tool {
+        self.tool
+    }
+
+    fn arguments<'a>(&'a self, command: &[&'a str], options: &[&'a str]) -> Vec<&'a str> {
         let mut args = command.to_vec();
         args.extend(["--modem", self.name, "--port", self.link.to_str().unwrap()]);
         // Up to 2.4 it does not listen while a command runs, and nobody talks to it without.
@@ -240,7 +267,7 @@ impl Modem {
             args.push("--flow-control");
         }
         args.extend(options);
-        Tool::start(&args, environment, input)
+        args
     }
 
     #[track_caller]

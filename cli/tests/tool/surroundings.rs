@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use sectag_simulator::{LoopbackNetwork, Options, Sim, Simulator, transport};
+use sectag_simulator::{LoopbackNetwork, Options, PdpLeft, Sim, Simulator, transport};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -124,4 +124,40 @@ pub(crate) fn a_missing_sim_is_named() {
     modem
         .run(&["credentials", "list"], &[], &[])
         .expect_hint("makes contact");
+}
+
+/// Each run is a life of its own, so none of them has seen the notice.
+pub(crate) fn a_data_connection_that_an_earlier_life_left_is_made_anew() {
+    for (left, apn) in [
+        (PdpLeft::Lost, &[][..]),
+        (PdpLeft::Hidden, &["--apn", "iot.example"]),
+    ] {
+        let modem = Modem::start(Options {
+            pdp_left: Some(left),
+            ..Options::default()
+        });
+        let ended = modem
+            .run(&["status"], &[&["-v"][..], apn].concat(), &[])
+            .expect(0);
+        assert!(
+            ended.stdout.contains("address             10.64.0.1"),
+            "{left:?}: {}",
+            ended.stdout
+        );
+        assert_eq!(ended.stderr.matches("AT+QIDEACT=1").count(), 1, "{left:?}");
+        // It stays up, and no one takes it down again.
+        let ended = modem.run(&["status"], &["-v"], &[]).expect(0);
+        assert!(!ended.stderr.contains("AT+QIDEACT"), "{}", ended.stderr);
+    }
+    let modem = Modem::start(Options {
+        pdp_left: Some(PdpLeft::Stuck),
+        ..Options::default()
+    });
+    let ended = modem.run(&["status"], &[], &[]);
+    assert!(
+        ended.stderr.contains("570 (PDP context break down)"),
+        "{}",
+        ended.stderr
+    );
+    ended.expect_hint("restart the modem");
 }

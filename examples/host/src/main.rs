@@ -16,6 +16,9 @@ use sectag_simulator::{LoopbackNetwork, Options, Simulator};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::{TlsListener, server_config};
 
+// The clock; in firmware, the chip's HAL brings one.
+sectag_host_clock::time_driver!();
+
 const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
 
 #[tokio::main(flavor = "current_thread")]

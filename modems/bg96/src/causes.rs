@@ -1,5 +1,6 @@
 //! The numbers of the TCP/IP and SSL commands: what each means, and what it may come from.
 
+use sectag::cellular::Number;
 use sectag::{Cause, Causes, Code, Refusal};
 
 /// What a number of `+QSSLOPEN` or `+QIGETERROR` means (sheet 4.6), and what an open that ends with it
@@ -43,6 +44,35 @@ static ROWS: [Row; 25] = {
         /* 572 */ ("operation not allowed", &[PeerClosed, DataConnectionDown]),
         /* 573 */ ("APN not configured", &[ApnMissing]),
         /* 574 */ ("port busy", &[ModemBusy]),
+    ]
+};
+
+/// The numbers of `+CME ERROR` that are Quectel's own, of files (sheet 3). Others are in no manual of this
+/// modem.
+pub(crate) static FILES: [Number; 21] = {
+    use Cause::*;
+    [
+        Number::new(400, "invalid input", &[BadParameter]),
+        Number::new(401, "larger than the file", &[BadParameter]),
+        Number::new(402, "read nothing", &[Unknown]),
+        Number::new(403, "drive full", &[StorageFull]),
+        Number::new(405, "file not found", &[CredentialMissing]),
+        Number::new(406, "invalid file name", &[BadParameter]),
+        Number::new(407, "file exists already", &[ModemBusy]),
+        Number::new(409, "write failed", &[StorageFull, Unknown]),
+        Number::new(410, "open failed", &[ModemBusy, Unknown]),
+        Number::new(411, "read failed", &[Unknown]),
+        Number::new(413, "too many open files", &[ModemBusy]),
+        Number::new(414, "file is read-only", &[SettingRefused]),
+        Number::new(416, "no such open file", &[ModemReset]),
+        Number::new(417, "list failed", &[Unknown]),
+        Number::new(418, "delete failed", &[ModemBusy, Unknown]),
+        Number::new(419, "no information about the disk", &[Unknown]),
+        Number::new(420, "no space", &[StorageFull]),
+        Number::new(421, "timeout", &[LineFault]),
+        Number::new(423, "file too large", &[StorageFull]),
+        Number::new(425, "invalid parameter", &[BadParameter]),
+        Number::new(426, "file is open already", &[ModemBusy]),
     ]
 };
 
@@ -104,6 +134,12 @@ mod tests {
             assert!(!row.1.is_empty() && row.1.len() <= 32, "{row:?}");
             assert_eq!(open_refused(vendor(code)).causes.count(), row.1.len());
         }
+        assert!(FILES.is_sorted_by(|a, b| a.code < b.code));
+        assert!(
+            FILES
+                .iter()
+                .all(|row| sectag::cellular::cme(row.code).is_none())
+        );
         assert_eq!(meaning(550), "unknown error");
         assert_eq!(meaning(566), "socket connect failed");
         assert_eq!(meaning(574), "port busy");

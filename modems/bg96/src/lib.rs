@@ -49,6 +49,7 @@ pub use options::{All, Least, Options};
 pub use radio::{Lte, Network, Operator, Plmn, Radio, Roaming, Search};
 
 use embassy_time::Duration;
+use sectag::cellular::Number;
 use sectag::clock::DateTime;
 use sectag::modem::{
     Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
@@ -177,6 +178,7 @@ impl<O: Options> Modem for Bg96<O> {
     const PAYLOAD_ENDS: u8 = 2;
     // Sheet 1.1.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
+    const CODES: &'static [Number] = &causes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     // The last two can be typed only.
     const SECRET: &'static [&'static str] =

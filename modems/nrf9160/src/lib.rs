@@ -47,6 +47,7 @@
 mod base64url;
 mod bring_up;
 mod clock;
+mod codes;
 mod commands;
 mod config;
 mod credentials;
@@ -70,6 +71,7 @@ pub use keys::{
 use core::marker::PhantomData;
 
 use embassy_time::Duration;
+use sectag::cellular::Number;
 use sectag::clock::DateTime;
 use sectag::modem::{Abort, Limits, Line, Modem, Out, Step, Sync, Terminator, Urc, Waits, World};
 use sectag::{Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig};
@@ -300,6 +302,7 @@ impl<F: Family> Modem for Nrf9160<F> {
         sockets: 3,
     };
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    const CODES: &'static [Number] = &codes::CODES;
     const SECRET: &'static [&'static str] =
         &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
     // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.

@@ -39,7 +39,11 @@ impl<M: Modem> Engine<M> {
         timeout: Ms,
     ) -> Result<(), AtError> {
         let open_quote = way & (QUOTES | GUEST_QUOTES) != 0;
-        let end: &[u8] = if open_quote { b"" } else { w.terminator.bytes() };
+        let end: &[u8] = if open_quote {
+            b""
+        } else {
+            w.terminator.bytes()
+        };
         let Some(room) = self.out.get_mut(len..len + end.len()) else {
             return Err(AtError::TooLong);
         };
@@ -47,7 +51,11 @@ impl<M: Modem> Engine<M> {
         let len = len + end.len();
         let line = self.out.get(2..len).unwrap_or(&[]);
         let stops = |byte: &u8| matches!(byte, b'=' | b'?' | b'\r' | b'\n' | b';');
-        let name_len = line.iter().position(stops).unwrap_or(line.len()).min(NAME_LIMIT);
+        let name_len = line
+            .iter()
+            .position(stops)
+            .unwrap_or(line.len())
+            .min(NAME_LIMIT);
         self.name[..name_len].copy_from_slice(&line[..name_len]);
         self.name_len = name_len as u8;
         if cfg!(any(feature = "defmt", feature = "log", feature = "tap")) {
@@ -88,7 +96,11 @@ impl<M: Modem> Engine<M> {
         let prompt = (way & (SENDS | GUEST_RAW) != 0).then_some(M::PROMPT);
         self.framer.arm_prompt(prompt);
         self.timeout = timeout;
-        let limit = if way & SENDS != 0 { timeout.min(PROMPT_LIMIT) } else { timeout };
+        let limit = if way & SENDS != 0 {
+            timeout.min(PROMPT_LIMIT)
+        } else {
+            timeout
+        };
         self.deadline = after(w.now, limit);
         w.counters.exchanges = w.counters.exchanges.wrapping_add(1);
         self.submit(len);
@@ -110,7 +122,11 @@ impl<M: Modem> Engine<M> {
             self.gap_until = after(w.now, M::GAP.into());
         }
         let running = self.stage != Stage::Idle;
-        let asked: &[u8] = if running { &self.name[..self.name_len.into()] } else { &[] };
+        let asked: &[u8] = if running {
+            &self.name[..self.name_len.into()]
+        } else {
+            &[]
+        };
         let line = self.framer.line();
         let kind = if !self.framer.is_continued() {
             let kind = self.modem.line(line, asked);
@@ -135,7 +151,9 @@ impl<M: Modem> Engine<M> {
         }
         let echo = M::ECHOES
             && running
-            && line.strip_prefix(b"AT").is_some_and(|rest| rest.starts_with(asked));
+            && line
+                .strip_prefix(b"AT")
+                .is_some_and(|rest| rest.starts_with(asked));
         if echo && w.link == Link::Up {
             // Echo is switched off at bring-up.
             warn!("the modem echoes: it has restarted");
@@ -152,7 +170,11 @@ impl<M: Modem> Engine<M> {
             Line::Final(Final::Error(_)) => self.way & (QUOTES | GUEST_QUOTES) != 0,
             _ => false,
         };
-        if self.stage == Stage::Data && quick && self.left <= self.in_flight && self.way & PIPES == 0 {
+        if self.stage == Stage::Data
+            && quick
+            && self.left <= self.in_flight
+            && self.way & PIPES == 0
+        {
             // The answer to payload may be quicker than the UART's word that the last of it is out.
             self.stage = Stage::Line;
         }
@@ -363,7 +385,11 @@ impl<M: Modem> Engine<M> {
                 return self.data(w, self.fetch_limit, 0);
             }
             (Stage::Prompt, Final::Ok) if self.way & (COUNTS | PIPES) != 0 => {
-                let pause = if self.way & PIPES != 0 { w.silence.0 } else { 0 };
+                let pause = if self.way & PIPES != 0 {
+                    w.silence.0
+                } else {
+                    0
+                };
                 return self.data(w, w.len.into(), pause);
             }
             // A result while it still counts our bytes: it has stopped counting, nobody knows when.
@@ -503,13 +529,18 @@ impl<M: Modem> Engine<M> {
 /// nothing to hide.
 pub(super) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
     let has = |name: &[u8]| {
-        line.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name))
+        line.windows(name.len())
+            .any(|part| part.eq_ignore_ascii_case(name))
     };
     line.contains(&b'=') && secret.iter().any(|name| has(name.as_bytes()))
 }
 
 fn trace_command(line: &[u8], secret: bool) {
-    match line.iter().position(|&byte| byte == b'=').filter(|_| secret) {
+    match line
+        .iter()
+        .position(|&byte| byte == b'=')
+        .filter(|_| secret)
+    {
         Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
         None => trace!("> {}", Ascii(line)),
     }
@@ -517,7 +548,11 @@ fn trace_command(line: &[u8], secret: bool) {
 
 fn trace_line(line: &[u8], hidden: bool) {
     // An echo repeats a command, which may be a secret one.
-    let shown = if line.starts_with(b"AT") { &line[..2] } else { line };
+    let shown = if line.starts_with(b"AT") {
+        &line[..2]
+    } else {
+        line
+    };
     if hidden {
         trace!("< ({} bytes)", line.len());
     } else {

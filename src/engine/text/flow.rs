@@ -133,7 +133,11 @@ impl<M: Modem> Engine<M> {
             }
         };
         let then = (step.judge)(&mut self.modem, w, judged);
-        let then = if then == Then::Fail { self.named(w, step) } else { then };
+        let then = if then == Then::Fail {
+            self.named(w, step)
+        } else {
+            then
+        };
         self.advance(w, then);
     }
 
@@ -144,7 +148,10 @@ impl<M: Modem> Engine<M> {
 
     /// A failure of the bring-up says which command it was.
     fn named(&self, w: &mut World<'_>, step: &Step<M>) -> Then {
-        let bring_up = self.flow.as_ref().is_some_and(|flow| flow.job == Job::BringUp);
+        let bring_up = self
+            .flow
+            .as_ref()
+            .is_some_and(|flow| flow.job == Job::BringUp);
         if let (true, ConnectError::At(error)) = (bring_up, w.failure) {
             let command = step.name();
             w.failure = ConnectError::BringUp(BringUpError::At { command, error });
@@ -183,7 +190,10 @@ impl<M: Modem> Engine<M> {
     /// A rescue that the flow asked for has ended.
     pub(super) fn rescue_over(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
         let Some(flow) = &mut self.flow else { return };
-        let even = flow.steps.first().is_some_and(|step| step.way & EVEN_UNANSWERED != 0);
+        let even = flow
+            .steps
+            .first()
+            .is_some_and(|step| step.way & EVEN_UNANSWERED != 0);
         w.ended = end.err();
         if end.is_err() && !even {
             w.failure = ConnectError::BringUp(BringUpError::NoAnswer);
@@ -231,7 +241,9 @@ impl<M: Modem> Engine<M> {
 
     /// The bring-up is parked: nothing but guests may go on meanwhile.
     pub(super) fn bring_up_is_parked(&self) -> bool {
-        self.parked.as_ref().is_some_and(|flow| flow.job == Job::BringUp)
+        self.parked
+            .as_ref()
+            .is_some_and(|flow| flow.job == Job::BringUp)
     }
 
     /// What a modem that is brought up anew takes with it.

@@ -114,7 +114,9 @@ impl<M: Modem> Engine<M> {
 
     /// The collected answer, unless it was too long.
     pub(crate) fn answer(&self) -> Option<&[u8]> {
-        self.answer.get(..self.answer_len).filter(|_| !self.overflowed)
+        self.answer
+            .get(..self.answer_len)
+            .filter(|_| !self.overflowed)
     }
 
     /// Leaves nothing of the answer.

@@ -19,11 +19,11 @@ mod tests;
 use self::flow::Flow;
 use self::push::Push;
 use self::rescue::{Deaf, Rescue};
+use super::Protocol;
 use super::guest::{ANSWER_LIMIT, Post};
 use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
 use super::world::World;
-use super::Protocol;
 use crate::at::framer::{Event, Framer};
 use crate::error::AtError;
 use crate::modem::{COUNTS, HEXES, Modem, Urc, Way};
@@ -287,7 +287,11 @@ impl<M: Modem> Protocol for Engine<M> {
         if self.out_sent < self.out_len {
             self.out_sent = (self.out_sent + count).min(self.out_len);
         } else {
-            self.ring_sent += if self.way & HEXES == 0 { count } else { count / 2 };
+            self.ring_sent += if self.way & HEXES == 0 {
+                count
+            } else {
+                count / 2
+            };
         }
         if self.counted && self.stage == Stage::Data {
             self.progress(w);
@@ -332,7 +336,11 @@ impl<M: Modem> Engine<M> {
     fn tick_once(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
         if self.rescue != Rescue::Off {
-            return if self.rescue(w) { None } else { Some(self.deadline) };
+            return if self.rescue(w) {
+                None
+            } else {
+                Some(self.deadline)
+            };
         }
         if self.stage != Stage::Idle {
             return self.tick_exchange(w);
@@ -379,7 +387,9 @@ impl<M: Modem> Engine<M> {
         }
         let guest = w.mailbox.post == Post::Wanted && self.serves_guests(w);
         match job {
-            Some(job) if !(guest && !self.guest_was_last) && !(w.exclusive && job.is_for_users()) => {
+            Some(job)
+                if !(guest && !self.guest_was_last) && !(w.exclusive && job.is_for_users()) =>
+            {
                 self.guest_was_last = false;
                 self.perform(w, job);
                 None

@@ -9,9 +9,9 @@
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past};
 use super::super::world::World;
+use super::Engine;
 use super::exchange::PAYLOAD_PAUSE;
 use super::rescue::Deaf;
-use super::Engine;
 use crate::error::SocketError;
 use crate::modem::Modem;
 
@@ -84,7 +84,10 @@ impl<M: Modem> Engine<M> {
 
     /// To be called after each event: commits what is complete and followed by a line end.
     pub(super) fn push_settle(&mut self, w: &mut World<'_>) {
-        if self.push.is_some() && self.framer.payload_left() == 0 && !self.framer.is_behind_payload() {
+        if self.push.is_some()
+            && self.framer.payload_left() == 0
+            && !self.framer.is_behind_payload()
+        {
             self.push_commit(w);
         }
     }

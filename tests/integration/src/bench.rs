@@ -7,7 +7,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::modem::Full;
 use sectag::{Control, NoPins, Sockets, State};
 use sectag_bg96::{Bg96, Config};
-use sectag_test_support::time::VirtualClock;
+use sectag_simulator::time::VirtualClock;
 use tokio::io::DuplexStream;
 
 /// What a test's application gets.

@@ -13,5 +13,9 @@ pub mod simulated;
 pub mod trace;
 pub mod transcript;
 pub mod unit;
+pub mod wire;
+
+// The driver of every test binary that uses this crate.
+sectag_simulator::virtual_clock!();
 
 pub use bench::{Bench, Rings, bench, bench_with};

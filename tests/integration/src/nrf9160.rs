@@ -20,6 +20,7 @@ use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::simulated::{HOST, PORT};
+use crate::wire::Wire;
 
 /// Where [`provision`] stores, and [`connect`] looks.
 pub const TAG: Tag = Tag(321);
@@ -134,6 +135,21 @@ impl World {
         )
         .await
         {
+            Either::First(()) => unreachable!("it is pending for ever"),
+            Either::Second(result) => result,
+        }
+    }
+
+    /// A driver at the end of a wire that does not keep time.
+    pub async fn attach_wired<T, A: Future<Output = T>>(
+        &self,
+        wire: Wire,
+        seed: u64,
+        application: impl FnOnce(Bench) -> A,
+    ) -> T {
+        let (host, device, carry) = wire.lay(seed);
+        let attached = self.attach_over(host, device, CONFIG, NoPins, application);
+        match select(carry, attached).await {
             Either::First(()) => unreachable!("it is pending for ever"),
             Either::Second(result) => result,
         }

@@ -74,8 +74,8 @@ fn what_was_dropped_in_data_mode_is_noticed() {
                     .attach(async |bench| {
                         provision(bench).await;
                         let mut socket = connect(bench).await.unwrap();
-                        // Binary, and with a silence in it: in data mode for a while.
-                        let payload = b"\x00++++++\x01";
+                        // Binary, and lost before the time limit of data mode has it sent.
+                        let payload = b"\x00binary\x01";
                         let send = async {
                             socket.write_all(payload).await.unwrap();
                             let flushed = socket.flush().await;
@@ -92,7 +92,7 @@ fn what_was_dropped_in_data_mode_is_noticed() {
                             (flushed, read.await)
                         };
                         let breaks = async {
-                            Timer::after_millis(60).await;
+                            Timer::after_millis(20).await;
                             if network {
                                 world.modem.set_registered(false);
                                 Timer::after_secs(5).await;

@@ -16,8 +16,8 @@ use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
 use sectag_integration_tests::simulated::{HOST, PORT};
 use sectag_integration_tests::{Bench, bench, bench_with};
+use sectag_simulator::time::VirtualClock;
 use sectag_test_support::pki::Pki;
-use sectag_test_support::time::VirtualClock;
 use tokio::io::DuplexStream;
 
 const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
@@ -165,6 +165,36 @@ fn data_connection_that_cannot_be_deactivated_is_activated_all_the_same() {
             let up = with_timeout(Duration::from_secs(10), bench.control.wait_up());
             assert_eq!(up.await, Ok(Ok(())));
         },
+    );
+}
+
+/// It is asked for what cannot be told by anything else.
+#[test]
+fn query_for_data_connections_that_is_refused_is_no_obstacle() {
+    let lines = [("AT+QIACT?", Some("\r\nERROR\r\n"))];
+    let (result, _) = bench_with(Config::new(), async |uart| odd(uart, &lines).await, wait_up);
+    assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn access_point_that_the_modem_does_not_take_is_refused_with_its_number() {
+    let apn = config(|config| config.apn("iot"));
+    let lines = [
+        ("AT+QIACT?", Some("\r\nOK\r\n")),
+        ("AT+QICSGP", Some("\r\nERROR\r\n")),
+        (
+            "AT+QIGETERROR",
+            Some("\r\n+QIGETERROR: 552,invalid parameters\r\n\r\nOK\r\n"),
+        ),
+    ];
+    let (result, _) = bench_with(apn, async |uart| odd(uart, &lines).await, wait_up);
+    let Err(BringUpError::PdpRefused(refusal)) = result else {
+        panic!("{result:?}");
+    };
+    assert!(
+        matches!(refusal.code, Code::Vendor(552, _))
+            && refusal.causes.eq([Cause::ApnWrong, Cause::BadParameter]),
+        "{refusal:?}"
     );
 }
 

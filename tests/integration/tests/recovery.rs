@@ -6,7 +6,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::at::at_command;
 use sectag::modem::Timing;
-use sectag::{AtError, Backoff, BringUpError, Power, SocketError, Tag};
+use sectag::{AtError, Backoff, BringUpError, NoPins, Power, SocketError, Tag};
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::{Received, connect, every, round_trip, world};
@@ -15,7 +15,7 @@ use sectag_integration_tests::resets::{
 };
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
 use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, Unit};
-use sectag_simulator::{Failure, Options, Reaction, Simulator};
+use sectag_simulator::{Failure, Options, PdpLeft, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
 use tokio::io::AsyncWriteExt;
 
@@ -487,6 +487,191 @@ fn data_connection_lost_without_a_word_is_no_end_of_file() {
                 assert!(took < SECOND * 10, "{took:?}");
             })
             .await;
+    });
+}
+
+const APN: Config = match Config::new().apn("iot.example") {
+    Ok(config) => config,
+    Err(_) => panic!("not an APN"),
+};
+
+const SET: &str = "AT+QICSGP=1,1,\"iot.example\",\"\",\"\",0";
+const ASK: &str = "AT+QIACT?";
+const UP: &str = "AT+QIACT=1";
+const DOWN: &str = "AT+QIDEACT=1";
+
+/// The commands about the data connection, in the order in which they came.
+fn about_data(world: &World) -> Vec<String> {
+    let about = |line: &String| line.starts_with("AT+QI") && !line.starts_with("AT+QISDE");
+    world.commands().into_iter().filter(about).collect()
+}
+
+/// The notice was for a host that did not live to do what it asks for, and is not repeated.
+#[test]
+fn data_connection_lost_in_an_earlier_life_is_made_anew() {
+    for announced in [true, false] {
+        for (config, expected) in [
+            (Config::new(), &[ASK, UP, DOWN, UP][..]),
+            (APN, &[ASK, SET, DOWN, SET, UP]),
+        ] {
+            virtually(async || {
+                let (world, received) = world(paced());
+                left_open(&world).await;
+                if announced {
+                    world.modem.drop_pdp(1);
+                    dead_host(&world, &[(b"", 100)]).await;
+                } else {
+                    world.modem.drop_pdp_silently(1);
+                }
+                let before = about_data(&world).len();
+                world
+                    .attach_with(config, NoPins, async |bench| {
+                        let (failures, took) = reconnect(bench, &received).await;
+                        assert_eq!(failures, 0, "{announced}");
+                        assert!(took < SECOND * 10, "{took:?}");
+                    })
+                    .await;
+                assert_eq!(about_data(&world)[before..], *expected);
+            });
+        }
+    }
+}
+
+/// How many connects fail before one succeeds, by what was left of the data connection. No restart costs what a
+/// deactivation would have cured.
+#[test]
+fn whatever_is_left_of_a_data_connection_ends_in_a_working_one() {
+    for (left, failures, restarts) in [
+        (None, 0, 0),
+        (Some(PdpLeft::Lost), 0, 0),
+        (Some(PdpLeft::Hidden), 0, 0),
+        (Some(PdpLeft::Stuck), 3, 1),
+        (Some(PdpLeft::Others), 3, 1),
+    ] {
+        for config in [Config::new(), APN] {
+            virtually(async || {
+                let (world, received) = world(Options {
+                    pdp_active: false,
+                    pdp_left: left,
+                    ..paced()
+                });
+                world
+                    .attach_with(config, NoPins, async |bench| {
+                        let mut named = 0;
+                        let start = Instant::now();
+                        while let Err(error) = bench.control.wait_up().await {
+                            assert!(matches!(error, BringUpError::PdpRefused(_)), "{error:?}");
+                            named += 1;
+                            assert!(start.elapsed() < SECOND * 600, "{left:?}");
+                        }
+                        assert_eq!(named, failures, "{left:?}");
+                        assert_eq!(reconnect(bench, &received).await.0, 0, "{left:?}");
+                    })
+                    .await;
+                assert_eq!(world.count("AT+CFUN=1,1"), restarts, "{left:?}");
+            });
+        }
+    }
+}
+
+/// A refusal that passes: of the first activation, and of both.
+#[test]
+fn data_connection_refused_for_a_moment_costs_no_restart() {
+    for refusals in [1, 2, 3, 4] {
+        virtually(async || {
+            let (world, received) = world(Options {
+                pdp_active: false,
+                ..paced()
+            });
+            let mut left = refusals;
+            world.modem.set_script(Box::new(move |line| {
+                if line == b"AT+QIACT=1" && left > 0 {
+                    left -= 1;
+                    return Reaction::Reply(b"\r\nERROR\r\n".into());
+                }
+                Reaction::Normal
+            }));
+            world
+                .attach_with(APN, NoPins, async |bench| {
+                    let (failures, _) = reconnect(bench, &received).await;
+                    assert_eq!(failures, refusals / 2, "{refusals}");
+                    if refusals == 1 {
+                        // Nothing is said twice that was taken once.
+                        assert_eq!(about_data(&world), [ASK, SET, UP, DOWN, UP]);
+                    }
+                    assert_eq!(world.count("AT+CFUN=1,1"), 0, "{refusals}");
+                })
+                .await;
+        });
+    }
+}
+
+/// Between the notice and the new data connection, at each byte that is sent.
+#[test]
+fn mcu_may_reset_at_any_byte_after_the_notice_of_a_lost_data_connection() {
+    for config in [Config::new(), APN] {
+        let live = async |bench: Bench, world: &World| {
+            let mut socket = connect(bench).await.unwrap();
+            world.modem.drop_pdp(1);
+            let _ = socket.read(&mut [0]).await;
+            drop(socket);
+            bench.control.wait_up().await.unwrap();
+        };
+        let span = std::cell::Cell::new((0, 0));
+        virtually(async || {
+            let (world, _) = world(quick());
+            world
+                .attach_with(config, NoPins, async |bench| {
+                    connect(bench).await.unwrap().close().await.unwrap();
+                    let connected = world.modem.bytes_in();
+                    live(bench, &world).await;
+                    span.set((connected, world.modem.bytes_in()));
+                })
+                .await;
+        });
+        let (from, to) = span.get();
+        assert!(to > from + 100, "{from} {to}");
+        for bytes in (from..to).step_by(every(7)) {
+            virtually(async || {
+                let (world, received) = world(quick());
+                world
+                    .attach_for_with(bytes, config, NoPins, async |bench| {
+                        connect(bench).await.unwrap().close().await.unwrap();
+                        live(bench, &world).await;
+                    })
+                    .await;
+                let took = recovers(&world, &received, "lost data connection").await;
+                assert!(took < SECOND * 30, "{bytes}: {took:?}");
+            });
+        }
+    }
+}
+
+/// Another host's connections have all numbers, and a close of ours does not reach them.
+#[test]
+fn numbers_that_another_family_of_sockets_holds_are_freed_with_the_data_connection() {
+    virtually(async || {
+        let (world, received) = world(Options {
+            pdp_active: true,
+            ..quick()
+        });
+        let streams = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        world.network.register("silent.test", 1, move |stream| {
+            streams.borrow_mut().push(stream)
+        });
+        let opens: Vec<_> = (0..12)
+            .map(|id| format!("AT+QIOPEN=1,{id},\"TCP\",\"silent.test\",1,0,0\r").into_bytes())
+            .collect();
+        let steps: Vec<_> = opens.iter().map(|open| (&open[..], 200)).collect();
+        dead_host(&world, &steps).await;
+        assert_eq!(world.modem.open_sockets().len(), 12);
+        world
+            .attach(async |bench| {
+                let (failures, _) = reconnect(bench, &received).await;
+                assert_eq!(failures, 5, "then the data connection is made anew");
+            })
+            .await;
+        assert_eq!(world.count("AT+CFUN=1,1"), 0);
     });
 }
 

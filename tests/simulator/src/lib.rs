@@ -61,8 +61,13 @@ mod options;
 mod port;
 mod profile;
 mod simulator;
+#[cfg(feature = "virtual-clock")]
+pub mod time;
 mod tls;
 pub mod transport;
+
+#[cfg(test)]
+virtual_clock!();
 
 pub use self::core::Script;
 pub use failure::{After, Failure};
@@ -72,9 +77,9 @@ pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
 };
 pub use nrf9160::{
-    DataEnd, DataFailure, HeapTrap, Junk, Native, NativeStore, Nrf9160Options, Nrf9160Profile,
-    Overflow, OversizedRecord, Terminator,
+    CountedFailure, DataEnd, DataFailure, FailingSend, HeapTrap, Junk, Native, NativeStore,
+    Nrf9160Options, Nrf9160Profile, Overflow, OversizedRecord, SendFailure, Terminator,
 };
-pub use options::{Boot, Chunk, OpenResultTiming, Options, Sim};
+pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};

@@ -45,6 +45,20 @@ pub enum OpenResultTiming {
     Delayed(Duration),
 }
 
+/// What an earlier life of the host, or another host, left of the data connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PdpLeft {
+    /// The network took context 1 and said so to a host that did not live to deactivate it: nothing lists it, and it
+    /// can be neither set up nor activated before that is done.
+    Lost,
+    /// Context 1 is up, and `AT+QIACT?` does not list it.
+    Hidden,
+    /// As lost, and `AT+QIDEACT` fails as well: only a restart of the modem helps.
+    Stuck,
+    /// Three other contexts are up, which is as many as there can be.
+    Others,
+}
+
 /// Whether the modem is on when the host first attaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Boot {
@@ -87,6 +101,8 @@ pub struct Options {
     pub lost_nv: bool,
     /// PDP context 1 is already up, as after an MCU-only reset.
     pub pdp_active: bool,
+    /// The data connections are not as they should be, as after an MCU-only reset at a bad moment.
+    pub pdp_left: Option<PdpLeft>,
     /// The network refuses every context: `AT+QIACT` answers `ERROR`, and `AT+QIGETERROR` this number.
     pub pdp_refusal: Option<u16>,
     /// How long `AT+QIACT` blocks.
@@ -131,6 +147,7 @@ impl Default for Options {
             sim_init: Duration::from_millis(500),
             lost_nv: false,
             pdp_active: false,
+            pdp_left: None,
             pdp_refusal: None,
             // Sheet section 6: 0.71 to 0.83 s on LTE.
             activation_delay: Duration::from_millis(710),

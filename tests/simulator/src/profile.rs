@@ -51,6 +51,8 @@ pub struct Profile {
     pub echoes_ssl_data: bool,
     /// `AT+QIACT` on an active context answers `OK` instead of `ERROR` (sheet 1.6: both are seen).
     pub activate_twice: bool,
+    /// `AT+QIDEACT` on a context that is not up answers `OK` instead of `ERROR` (sheet 1.6: either).
+    pub deactivate_twice: bool,
     /// Open results go where URCs go, so that they are lost while the URC port is the USB one. UNCONFIRMED.
     pub open_result_is_urc: bool,
     /// The time in `+QNTP:` is UTC although it carries a zone (sheet 2: EG800K measured; the BG96 manual shows local).
@@ -123,6 +125,7 @@ impl Profile {
         data_echo_ignores_ate: true,
         echoes_ssl_data: false,
         activate_twice: false,
+        deactivate_twice: false,
         open_result_is_urc: true,
         ntp_time_is_utc: true,
         ntp_sets_clock: true,

@@ -24,7 +24,9 @@ use sectag::{CaScope, NoPins, ServerName, State, Tag, TlsConfig};
 use sectag_benchmarks::modem::{Line, Modem, Pace, Rx, Tx};
 use sectag_benchmarks::notices::Urc;
 use sectag_bg96::{Bg96, Config};
-use sectag_test_support::time::block_on_virtual;
+use sectag_simulator::time::block_on_virtual;
+
+sectag_simulator::virtual_clock!();
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stream {

@@ -19,12 +19,14 @@ use sectag::{
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
+use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, Simulator};
 use sectag_test_support::pki::Pki;
-use sectag_test_support::time::block_on_virtual;
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::LocalSet;
+
+sectag_simulator::virtual_clock!();
 
 const HOST: ServerName<'static> = match ServerName::new("broker.sectag.test") {
     Ok(name) => name,

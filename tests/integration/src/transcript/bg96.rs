@@ -3,7 +3,7 @@
 //! Words of `# config:`: `apn NAME`, `pin PIN`, `ntp HOST`, `push`.
 //! Words of `# simulator:`: the firmware, `bg96`, `bg96-v1`, `bg96-t4` or `eg25`; then what is not as
 //! usual: `booting`, `lost-nv`, `no-network-time`, `locked PIN`, `quick-sim`, `refuses-data N`,
-//! `silent-close`, `open-after MS`, `file NAME SIZE`. It has its factory settings: echo is on, and URCs
+//! `left lost|hidden` (of the data connection), `silent-close`, `open-after MS`, `file NAME SIZE`. It has its factory settings: echo is on, and URCs
 //! go to the USB port.
 
 use std::rc::Rc;
@@ -11,7 +11,9 @@ use std::rc::Rc;
 use embassy_time::Duration;
 use sectag::{CaScope, ServerName, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
-use sectag_simulator::{Boot, MemoryNetwork, OpenResultTiming, Options, Profile, Sim, Simulator};
+use sectag_simulator::{
+    Boot, MemoryNetwork, OpenResultTiming, Options, PdpLeft, Profile, Sim, Simulator,
+};
 
 use super::{Answer, Backend};
 use crate::scripted::ordinary_answer;
@@ -85,6 +87,13 @@ impl Backend for Bg96Transcripts {
                 "no-network-time" => options.network_time = None,
                 "locked" => options.sim = Sim::PinRequired(next().to_owned()),
                 "refuses-data" => options.pdp_refusal = Some(next().parse().expect("a number")),
+                "left" => {
+                    options.pdp_left = Some(match next() {
+                        "lost" => PdpLeft::Lost,
+                        "hidden" => PdpLeft::Hidden,
+                        other => panic!("nothing is left {other:?}"),
+                    });
+                }
                 "silent-close" => options.silent_close = true,
                 "open-after" => {
                     let time = Duration::from_millis(next().parse().expect("milliseconds"));

@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::{NoPins, State};
-use sectag_test_support::time::VirtualClock;
+use sectag_simulator::time::VirtualClock;
 use sectag_transcript::Event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 

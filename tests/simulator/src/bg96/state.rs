@@ -9,7 +9,7 @@ use time::{Date, Month, OffsetDateTime, Time};
 use super::files::Files;
 use super::sockets::Socket;
 use crate::clock::EmulatedClock;
-use crate::options::{Options, Sim};
+use crate::options::{Options, PdpLeft, Sim};
 
 /// What `AT&W` stores and `ATZ` brings back.
 #[derive(Clone, Debug)]
@@ -111,6 +111,10 @@ pub(super) enum Pdp {
     Active,
     /// Taken away by the network; the host must deactivate it before it can come back (sheet 1.6).
     Lost,
+    /// Up, and not listed.
+    Hidden,
+    /// Lost, and not to be deactivated.
+    Stuck,
 }
 
 pub(super) struct State {
@@ -195,6 +199,15 @@ impl State {
         };
         if options.pdp_active {
             state.pdp.insert(1, Pdp::Active);
+        }
+        match options.pdp_left {
+            None => {}
+            Some(PdpLeft::Lost) => drop(state.pdp.insert(1, Pdp::Lost)),
+            Some(PdpLeft::Hidden) => drop(state.pdp.insert(1, Pdp::Hidden)),
+            Some(PdpLeft::Stuck) => drop(state.pdp.insert(1, Pdp::Stuck)),
+            Some(PdpLeft::Others) => state
+                .pdp
+                .extend([2, 3, 4].map(|other| (other, Pdp::Active))),
         }
         state
     }

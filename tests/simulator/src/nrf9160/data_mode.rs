@@ -5,6 +5,7 @@ use std::future::pending;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer};
 
+use super::options::CountedFailure;
 use super::profile::{DataEnd, DataFailure};
 use super::sockets::Phase;
 use super::state::SharedSocket;
@@ -15,6 +16,14 @@ const TERMINATOR: &[u8] = b"+++";
 const RING: usize = 4096;
 /// Less room than this in the ring makes a flush, and turns reception off.
 const RING_RESERVE: usize = 256;
+
+/// How data mode ends.
+enum End {
+    /// As the host asked, or without a word of what was dropped.
+    Left,
+    /// Something could not be sent, or the peer is gone; so many bytes of those announced are still to come.
+    Broken { left: Option<usize> },
+}
 
 /// What was received and not sent yet.
 struct Pending {
@@ -73,10 +82,15 @@ impl Nrf9160 {
         self.mode.set(Mode::Data);
         self.resume_reception();
         self.deliver(socket);
-        let failed = self.carry_data(socket, length).await;
-        let result = match self.options.profile.data_failure {
-            DataFailure::Swallows if failed => -1,
-            _ => 0,
+        let end = self.carry_data(socket, length).await;
+        let result = match end {
+            End::Left => 0,
+            End::Broken { left } => {
+                // The firmware hangs up, and waits for the host to do the same (sheet 3.1).
+                self.core.send(TERMINATOR);
+                self.swallow(left).await;
+                -1
+            }
         };
         self.mode.set(Mode::Executing);
         self.answer(&format!("#XDATAMODE: {result}"));
@@ -87,8 +101,7 @@ impl Nrf9160 {
         }
     }
 
-    /// True when something could not be sent.
-    async fn carry_data(&self, socket: &SharedSocket, length: Option<usize>) -> bool {
+    async fn carry_data(&self, socket: &SharedSocket, length: Option<usize>) -> End {
         let profile = &self.options.profile;
         let set = self.state.borrow().data_limit;
         let limit = Duration::from_millis(set.unwrap_or_else(|| self.least_data_limit()));
@@ -99,34 +112,30 @@ impl Nrf9160 {
         };
         let mut left = length;
         let mut last = Instant::now();
-        let mut failed = false;
-        let mut told_end = false;
         loop {
-            if left == Some(0) {
-                return failed | !self.flush(socket, &mut waiting, failed).await;
-            }
+            // TRAP, sheet 3: with nothing in the buffer the time limit does nothing, and what looks like the
+            // beginning of a terminator stays one however long the pause is.
             let idle = async {
-                if waiting.bytes.is_empty() && waiting.matched == 0 {
+                if waiting.bytes.is_empty() {
                     pending::<()>().await;
                 }
                 Timer::at(last + limit).await;
             };
-            // With a length, `+++` means nothing; whether the end is told then is not documented.
-            let tells_end = profile.serial_modem && length.is_none() && !told_end;
-            let end = self
+            let watches = profile.data_failure == DataFailure::Swallows;
+            let gone = self
                 .core
-                .until(|| tells_end && socket.borrow().phase != Phase::Connected);
-            match select3(self.core.read(), idle, end).await {
+                .until(|| watches && socket.borrow().phase != Phase::Connected);
+            let ends = match select3(self.core.read(), idle, gone).await {
                 Either3::First(byte) => {
                     last = Instant::now();
+                    let mut ends = false;
                     if let Some(left) = &mut left {
                         *left -= 1;
                         waiting.bytes.push(byte);
+                        ends = *left == 0;
                     } else if profile.data_end == DataEnd::Anywhere && byte == TERMINATOR[0] {
                         waiting.matched += 1;
-                        if waiting.matched == TERMINATOR.len() {
-                            return failed | !self.flush(socket, &mut waiting, failed).await;
-                        }
+                        ends = waiting.matched == TERMINATOR.len();
                     } else {
                         waiting.release();
                         waiting.bytes.push(byte);
@@ -135,40 +144,40 @@ impl Nrf9160 {
                         DataEnd::FlushEnd => RING - RING_RESERVE,
                         DataEnd::Anywhere => RING,
                     };
-                    if waiting.bytes.len() < full {
+                    if !ends && waiting.bytes.len() < full {
                         continue;
                     }
+                    ends
                 }
-                Either3::Second(()) => waiting.release(),
-                Either3::Third(()) => {
-                    // The firmware hangs up, and waits for the host to do the same.
-                    told_end = true;
-                    self.core.send(TERMINATOR);
-                    continue;
+                Either3::Second(()) => {
+                    waiting.release();
+                    false
                 }
-            }
-            let ends = profile.data_end == DataEnd::FlushEnd && waiting.ends_with_terminator();
-            if ends {
+                Either3::Third(()) => return End::Broken { left },
+            };
+            let in_flush = profile.data_end == DataEnd::FlushEnd && waiting.ends_with_terminator();
+            if in_flush {
                 waiting
                     .bytes
                     .truncate(waiting.bytes.len() - TERMINATOR.len());
             }
-            let sent = self.flush(socket, &mut waiting, failed).await;
-            failed |= !sent;
-            if ends || failed && profile.data_failure == DataFailure::Leaves {
-                return failed;
+            let sent = self.flush(socket, &mut waiting).await;
+            match profile.data_failure {
+                DataFailure::Swallows if !sent => return End::Broken { left },
+                // TRAP, sheet 3: what the host sends on is a command.
+                DataFailure::Leaves if !sent => return End::Left,
+                // TRAP, sheet 3: the stream has a hole, and nobody is told.
+                _ if ends || in_flush => return End::Left,
+                _ => {}
             }
         }
     }
 
-    /// Sends what waits; false when it could not be sent. After a failure all is swallowed, where that is the way.
-    async fn flush(&self, socket: &SharedSocket, waiting: &mut Pending, failed: bool) -> bool {
+    /// Sends what waits; false when it could not be sent.
+    async fn flush(&self, socket: &SharedSocket, waiting: &mut Pending) -> bool {
         let bytes = waiting.take();
         if bytes.is_empty() {
             return true;
-        }
-        if failed && self.options.profile.data_failure == DataFailure::Swallows {
-            return false;
         }
         let sent = self.send_all(socket, &bytes).await;
         if self.options.profile.reception_pauses && !self.options.flow_control {
@@ -177,9 +186,34 @@ impl Nrf9160 {
                 .keep_input(RING - bytes.len().min(RING - RING_RESERVE));
         }
         if self.options.data_notices {
-            self.answer(&format!("#XDATAMODE: {sent}"));
+            // What was dropped counts (sheet 3, SRC).
+            self.answer(&format!("#XDATAMODE: {}", bytes.len()));
         }
         sent == bytes.len()
+    }
+
+    /// The "null" state: drops what comes up to the host's own `+++`, wherever it stands, or to the last byte that
+    /// was announced (sheet 3.1).
+    async fn swallow(&self, left: Option<usize>) {
+        let left = match (left, self.options.counted_failure) {
+            // The failure was that of the last byte.
+            (Some(0), _) => return,
+            (Some(left), CountedFailure::CountsOn) => left,
+            _ => usize::MAX,
+        };
+        let counts = left < usize::MAX;
+        let mut matched = 0;
+        for _ in 0..left {
+            let byte = self.core.read().await;
+            matched = if byte == TERMINATOR[0] {
+                matched + 1
+            } else {
+                0
+            };
+            if !counts && matched == TERMINATOR.len() {
+                return;
+            }
+        }
     }
 }
 

@@ -23,7 +23,9 @@ use embassy_futures::select::{Either, select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use time::OffsetDateTime;
 
-pub use self::options::{HeapTrap, Nrf9160Options, OversizedRecord};
+pub use self::options::{
+    CountedFailure, FailingSend, HeapTrap, Nrf9160Options, OversizedRecord, SendFailure,
+};
 pub use self::profile::{
     DataEnd, DataFailure, Junk, Native, NativeStore, Nrf9160Profile, Overflow, Terminator,
 };
@@ -100,6 +102,8 @@ pub(crate) struct Nrf9160 {
     indicated: Cell<Option<Instant>>,
     reset_asserted: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
+    /// Sends so far.
+    sends: Cell<usize>,
 }
 
 impl Nrf9160 {
@@ -150,6 +154,7 @@ impl Nrf9160 {
             indicated: Cell::new(None),
             reset_asserted: Cell::new(false),
             failed_at: Cell::new(None),
+            sends: Cell::new(0),
         })
     }
 
@@ -198,7 +203,9 @@ impl Nrf9160 {
         };
         self.set_rate(rate);
         self.power.set(Power::On);
-        self.core.discard_input();
+        if !self.holds() {
+            self.core.discard_input();
+        }
         self.lost.set(self.options.lost_after_ready);
         self.core.send(&self.options.ready_junk);
         self.core.send(b"Ready\r\n");
@@ -224,8 +231,16 @@ impl Nrf9160 {
         }
     }
 
+    /// RTS keeps what the host sends while the unit boots.
+    fn holds(&self) -> bool {
+        self.options.flow_control && self.options.held_while_booting
+    }
+
     /// What the host sends to a modem that is off or booting is lost.
     async fn deaf(&self) {
+        if self.holds() && matches!(self.power.get(), Power::Booting(_)) {
+            std::future::pending::<()>().await;
+        }
         loop {
             self.core.read().await;
         }

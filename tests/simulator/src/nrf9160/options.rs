@@ -28,6 +28,39 @@ pub enum HeapTrap {
     Always,
 }
 
+/// What becomes of the rest of a counted data mode that has failed (SM, sheet 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CountedFailure {
+    /// The count is forgotten: all is dropped up to a `+++`, and what follows that is a command (v1.0.0 to main of
+    /// June 2026).
+    #[default]
+    Forgets,
+    /// As many as were announced are dropped, whatever they are (pull request 431).
+    CountsOn,
+}
+
+/// How a send fails that the modem had taken from the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendFailure {
+    /// There is no room for 30 s; then there is (EAGAIN).
+    TimesOut,
+    /// At once, and the connection goes on (ENOBUFS, or 140 of an operator who limits the rate).
+    Refused,
+    /// The connection breaks.
+    Breaks,
+}
+
+/// A send that fails, be it a string or a flush of data mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailingSend {
+    /// Which one, counted from 0 over all sockets.
+    pub nth: usize,
+    /// So many of its bytes are sent, but never all.
+    pub after: usize,
+    /// How.
+    pub how: SendFailure,
+}
+
 /// Everything adjustable. `Default` is SLM 2.1 on an unpaced line with flow control, long since on, in CFUN 0, with
 /// coverage, and without any idea of the date.
 #[derive(Clone, Debug)]
@@ -38,6 +71,8 @@ pub struct Nrf9160Options {
     pub terminator: Option<Terminator>,
     /// RTS is wired and honoured: what the host sends while reception is off waits, instead of being lost.
     pub flow_control: bool,
+    /// With flow control, what the host sends to a unit that boots waits as well, and is the first that it hears.
+    pub held_while_booting: bool,
     /// Line rate of the port in both directions (10 bits a byte); `None`: as fast as the host reads and writes.
     pub baud: Option<u32>,
     /// What an earlier host left behind with `#XSLMUART` (sheet 1.1: it is applied after every reboot).
@@ -131,6 +166,10 @@ pub struct Nrf9160Options {
     pub receive_buffer: usize,
     /// Bytes of unsent payload above which a send waits, for 30 s at most.
     pub send_buffer: usize,
+    /// A send that fails.
+    pub failing_send: Option<FailingSend>,
+    /// What SM does with the rest of a counted payload whose beginning could not be sent.
+    pub counted_failure: CountedFailure,
 }
 
 impl Default for Nrf9160Options {
@@ -139,6 +178,7 @@ impl Default for Nrf9160Options {
             profile: Nrf9160Profile::V2_1,
             terminator: None,
             flow_control: true,
+            held_while_booting: false,
             baud: None,
             stored_rate: None,
             turnaround: Duration::from_ticks(0),
@@ -189,6 +229,8 @@ impl Default for Nrf9160Options {
             ],
             receive_buffer: 8192,
             send_buffer: 8192,
+            failing_send: None,
+            counted_failure: CountedFailure::Forgets,
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
 
 use super::Nrf9160;
 use super::credentials::Material;
-use super::options::OversizedRecord;
+use super::options::{OversizedRecord, SendFailure};
 use super::state::{Automatic, SharedSocket};
 use crate::channel::{Channel, Inbox, poll_outgoing};
 use crate::network::Stream;
@@ -553,6 +553,23 @@ impl Nrf9160 {
 
     /// Hands bytes to a socket, waiting for space; fewer than all when the peer takes none for 30 s, or is gone.
     pub(super) async fn send_all(&self, socket: &SharedSocket, bytes: &[u8]) -> usize {
+        let nth = self.sends.replace(self.sends.get() + 1);
+        match self.options.failing_send {
+            Some(fault) if fault.nth == nth => {
+                let some = fault.after.min(bytes.len().saturating_sub(1));
+                let sent = self.send_some(socket, &bytes[..some]).await;
+                match fault.how {
+                    SendFailure::TimesOut => Timer::after(SEND_LIMIT).await,
+                    SendFailure::Refused => {}
+                    SendFailure::Breaks => self.broken(socket, ECONNRESET),
+                }
+                sent
+            }
+            _ => self.send_some(socket, bytes).await,
+        }
+    }
+
+    async fn send_some(&self, socket: &SharedSocket, bytes: &[u8]) -> usize {
         let mut sent = 0;
         let limit = match socket.borrow().send_timeout {
             0 => SEND_LIMIT,

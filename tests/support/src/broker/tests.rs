@@ -2,7 +2,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::probe::{connect_packet, login, read_packet};
-use crate::time;
 use crate::tls_client::{client_config, connect};
 
 #[tokio::test]
@@ -114,7 +113,7 @@ async fn a_wrong_login_is_closed() {
 
 #[test]
 fn starts_outside_a_runtime_and_stops_on_drop() {
-    let broker = time::block_on(async { Broker::start(Pki::shared()) }).unwrap();
+    let broker = Broker::start(Pki::shared()).unwrap();
     let Ports { tls, plain } = broker.ports;
     drop(broker);
     for port in [tls, plain.v4, plain.v5] {

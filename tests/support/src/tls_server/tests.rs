@@ -1,9 +1,9 @@
 use rustls::pki_types::ServerName;
+use sectag_simulator::time::block_on_virtual;
 use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::pki::Pki;
-use crate::time::block_on_virtual;
 use crate::tls_client::{client_config, connect};
 
 async fn ping<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {

@@ -106,6 +106,10 @@ impl Bg96 {
             ));
             return OK;
         }
+        // UNCONFIRMED: settings of a context that must be deactivated first are taken by none.
+        if state.pdp.contains_key(&context) {
+            return Err(Fail::Tcp(572));
+        }
         let settings = PdpSettings {
             family: args.byte(1, 1, 3)?,
             apn: args.string_or(2, "")?.to_owned(),
@@ -125,8 +129,9 @@ impl Bg96 {
         };
         match now {
             Some(Pdp::Active) if twice => return OK,
-            // Active already, or lost and not deactivated yet.
-            Some(_) => return Err(Fail::Tcp(572)),
+            Some(Pdp::Active | Pdp::Hidden) => return Err(Fail::Tcp(572)),
+            // Not deactivated yet; the number is UNCONFIRMED (sheet 1.6).
+            Some(Pdp::Lost | Pdp::Stuck) => return Err(Fail::Tcp(570)),
             None if active >= ACTIVE_LIMIT => return Err(Fail::Tcp(561)),
             None => {}
         }
@@ -145,7 +150,11 @@ impl Bg96 {
     async fn deactivate(&self, context: u8) -> Outcome {
         Timer::after(Duration::from_millis(200)).await;
         let mut state = self.state.borrow_mut();
-        state.pdp.remove(&context);
+        match state.pdp.get(&context) {
+            Some(Pdp::Stuck) => return Err(Fail::Tcp(562)),
+            None if !self.options.profile.deactivate_twice => return Err(Fail::Tcp(562)),
+            _ => state.pdp.remove(&context),
+        };
         // "Closes all sockets in it" (sheet 1.6).
         state.sockets.retain(|_, socket| {
             let mut socket = socket.borrow_mut();

@@ -1,7 +1,7 @@
 use embassy_time::{Duration, Instant, Timer};
 
 use super::*;
-use crate::{Reaction, Sim};
+use crate::{PdpLeft, Profile, Reaction, Sim};
 
 /// T2, byte for byte; what the poster masked is the simulator's own.
 #[test]
@@ -220,9 +220,52 @@ fn pdp_is_taken_away_and_must_be_deactivated_first() {
             host.expect("\r\n+QIURC: \"pdpdeact\",1\r\n").await;
             host.ask("AT+QIACT?", OK).await;
             host.ask("AT+QIACT=1", ERROR).await;
+            host.ask("AT+QIGETERROR", BROKEN).await;
+            host.ask("AT+QICSGP=1,1,\"iot\",\"\",\"\",0", ERROR).await;
             host.ok(&["AT+QIDEACT=1", "AT+QIACT=1"]).await;
         },
     );
+}
+
+const BROKEN: &str = "\r\n+QIGETERROR: 570,pdp context break down\r\n\r\nOK\r\n";
+
+#[test]
+fn what_an_earlier_life_left_of_a_data_connection_refuses_until_it_is_undone() {
+    for (left, undone, restart) in [
+        (PdpLeft::Lost, OK, false),
+        (PdpLeft::Hidden, OK, false),
+        (PdpLeft::Stuck, ERROR, true),
+        (PdpLeft::Others, ERROR, true),
+    ] {
+        let options = Options {
+            pdp_left: Some(left),
+            profile: Profile {
+                announces_sim: false,
+                ..Profile::BG96_LATER
+            },
+            ..Options::default()
+        };
+        play_alone(options, |host| async move {
+            host.prepare().await;
+            let others = (2..5).map(|id| format!("+QIACT: {id},1,1,\"10.64.0.{id}\"\r\n"));
+            let listed = match left {
+                PdpLeft::Others => format!("\r\n{}{OK}", others.collect::<String>()),
+                _ => OK.to_owned(),
+            };
+            host.ask("AT+QIACT?", &listed).await;
+            host.ask("AT+QIACT=1", ERROR).await;
+            host.ask("AT+QIDEACT=1", undone).await;
+            if restart {
+                host.ask("AT+QIACT=1", ERROR).await;
+                host.modem.reset();
+                host.expect("\r\nRDY\r\n\r\nAPP RDY\r\n").await;
+                host.send("ATE0\r").await;
+                host.expect("ATE0\r\r\nOK\r\n").await;
+                Timer::after_secs(1).await;
+            }
+            host.ok(&["AT+QIACT=1"]).await;
+        });
+    }
 }
 
 #[test]

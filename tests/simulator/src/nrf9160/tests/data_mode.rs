@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use embassy_time::Timer;
 
 use super::*;
+use crate::{CountedFailure, FailingSend, SendFailure};
 
 const LEFT: &str = "\r\n#XDATAMODE: 0\r\n";
 
@@ -90,16 +91,52 @@ fn the_terminator_inside_of_payload() {
         host.expect(LEFT).await;
         host.expect(OK).await;
         assert_eq!(*sink.borrow(), b"a");
-        // A pause between makes it data.
+        // A pause makes data of what looks like a beginning, but only if something lies in front of it.
         host.ok(&["AT#XSEND"]).await;
-        for part in ["+", "+", "+b", "++"] {
+        for part in ["x++", "++y", "+", "b"] {
             host.send(part).await;
             pause().await;
         }
         host.send("+++").await;
         host.expect(LEFT).await;
-        assert_eq!(*sink.borrow(), b"a+++b++");
+        assert_eq!(*sink.borrow(), b"ax++++y+b");
     });
+}
+
+/// TRAP, sheet 3: in an empty buffer a `+` stays the beginning of a terminator for ever. So a run of five cannot be
+/// sent however it is cut, nor can one of three at the beginning; and what follows it is a command.
+#[test]
+fn no_pause_makes_data_of_a_run() {
+    for profile in [
+        Nrf9160Profile::V2_5,
+        Nrf9160Profile::V2_6,
+        Nrf9160Profile::V3_1,
+    ] {
+        for (parts, arrives) in [
+            (&["xx++", "++", "+"][..], &b"xx++"[..]),
+            (&["xx+", "++", "++"], b"xx+"),
+            (&["++", "+"], b""),
+            (&["+", "+", "+"], b""),
+        ] {
+            play_sink(online(profile), |host, sink| async move {
+                host.ok(&["AT#XSEND"]).await;
+                for part in parts {
+                    pause().await;
+                    host.send(part).await;
+                }
+                host.expect(LEFT).await;
+                host.send("\r\nAT+CFUN=0\r\n").await;
+                // What was too much of the run is a line of its own.
+                assert!(host.read_all().await.ends_with(OK));
+                assert_eq!(*sink.borrow(), arrives, "{} {parts:?}", profile.name);
+                let commands = host.modem.commands();
+                assert!(
+                    commands.last().unwrap().ends_with(b"AT+CFUN=0"),
+                    "{commands:?}"
+                );
+            });
+        }
+    }
 }
 
 /// TRAP (b): across the end of the ring, the terminator is data.
@@ -210,6 +247,104 @@ fn failures() {
         host.send("+++").await;
         host.expect("\r\n#XDATAMODE: -1\r\n").await;
     });
+}
+
+/// The same as the sheet's 12.16: SM says that it hangs up, forgets the count, and takes for commands what follows a
+/// `+++` in the rest of the payload.
+#[test]
+fn a_counted_payload_that_fails() {
+    let fails = |after: usize, counted_failure: CountedFailure| Nrf9160Options {
+        failing_send: Some(FailingSend {
+            nth: 0,
+            after,
+            how: SendFailure::Refused,
+        }),
+        counted_failure,
+        ..online(Nrf9160Profile::SERIAL_MODEM)
+    };
+    let gone = "\r\n#XDATAMODE: -1\r\n";
+    play_sink(fails(3, CountedFailure::Forgets), |host, sink| async move {
+        host.ok(&["AT#XSEND=0,2,0,30"]).await;
+        host.send("0123456789").await;
+        pause().await;
+        host.expect("+++").await;
+        host.send("abc+++AT+CFUN=0\r").await;
+        host.expect(gone).await;
+        host.expect(OK).await;
+        assert_eq!(*sink.borrow(), b"012");
+        assert_eq!(host.modem.commands().last().unwrap(), b"AT+CFUN=0");
+    });
+    play_sink(
+        fails(0, CountedFailure::CountsOn),
+        |host, sink| async move {
+            host.ok(&["AT#XSEND=0,2,0,30"]).await;
+            host.send("0123456789").await;
+            pause().await;
+            host.expect("+++").await;
+            host.send("abc+++AT+CFUN=0\r....").await;
+            host.expect(gone).await;
+            host.ok(&["AT"]).await;
+            assert!(sink.borrow().is_empty());
+        },
+    );
+    // That of the last byte ends it at once.
+    play_sink(fails(0, CountedFailure::Forgets), |host, _| async move {
+        host.ok(&["AT#XSEND=0,2,0,10"]).await;
+        host.send("0123456789").await;
+        host.expect("+++").await;
+        host.expect(gone).await;
+        host.ok(&["AT"]).await;
+    });
+}
+
+/// Sheet 3: a flush that fails is dropped without a word from 2.5 on, and leaves a hole; up to 2.4 it ends data mode,
+/// and the rest of the payload is a command.
+#[test]
+fn a_flush_that_fails() {
+    let fails = |profile: Nrf9160Profile, how: SendFailure| Nrf9160Options {
+        failing_send: Some(FailingSend {
+            nth: 1,
+            after: 2,
+            how,
+        }),
+        ..online(profile)
+    };
+    for how in [SendFailure::Refused, SendFailure::TimesOut] {
+        for profile in [Nrf9160Profile::V2_5, Nrf9160Profile::V3_1] {
+            play_sink(fails(profile, how), |host, sink| async move {
+                host.ok(&["AT#XSEND"]).await;
+                for part in ["one", "two", "three"] {
+                    host.send(part).await;
+                    pause().await;
+                }
+                host.send("+++").await;
+                host.expect(LEFT).await;
+                assert_eq!(*sink.borrow(), b"onetwthree", "{}", profile.name);
+            });
+        }
+        play_sink(fails(Nrf9160Profile::V2_4, how), |host, sink| async move {
+            host.ok(&["AT#XSEND"]).await;
+            for part in ["one", "two"] {
+                host.send(part).await;
+                pause().await;
+            }
+            host.expect(LEFT).await;
+            host.ok(&["AT+CFUN=0"]).await;
+            assert_eq!(*sink.borrow(), b"onetw");
+        });
+    }
+    // Of a string the count tells.
+    play_sink(
+        fails(Nrf9160Profile::V3_1, SendFailure::Refused),
+        |host, sink| async move {
+            host.ask("AT#XSEND=\"one\"", "\r\n#XSEND: 3\r\n\r\nOK\r\n")
+                .await;
+            host.ask("AT#XSEND=\"two\"", "\r\n#XSEND: 2\r\n\r\nERROR\r\n")
+                .await;
+            pause().await;
+            assert_eq!(*sink.borrow(), b"onetw");
+        },
+    );
 }
 
 #[test]

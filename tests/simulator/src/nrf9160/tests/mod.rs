@@ -13,9 +13,9 @@ mod transcripts;
 use std::future::Future;
 use std::rc::Rc;
 
+use crate::time::block_on_virtual;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, with_timeout};
-use sectag_test_support::time::block_on_virtual;
 use time::{Date, Month, OffsetDateTime, Time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Mutex;

@@ -5,34 +5,39 @@ use core::task::Waker;
 /// One deadline per waker, earliest first; wakers of equal deadline keep the order of their registration.
 ///
 /// As in embassy's own queues, a waker that registers twice keeps its earliest deadline: once woken, its task polls
-/// its other timers, and these register again.
-#[derive(Default)]
-pub(super) struct Queue {
+/// its other timers, and these register again. Other than there, a waker is recognised also where its clones compare
+/// equal to each other only, and not to itself.
+#[derive(Debug, Default)]
+pub struct Queue {
     entries: Vec<(u64, Waker)>,
 }
 
 impl Queue {
-    pub(super) const fn new() -> Self {
+    /// An empty one.
+    pub const fn new() -> Self {
         Self {
             entries: Vec::new(),
         }
     }
 
-    /// Returns true when the earliest deadline of the whole queue changed.
-    pub(super) fn schedule(&mut self, at: u64, waker: &Waker) -> bool {
+    /// Has `waker` woken at `at`. Returns true when the earliest deadline of the whole queue changed.
+    pub fn schedule(&mut self, at: u64, waker: &Waker) -> bool {
         // `Timer::at(Instant::MAX)` means never.
         if at == u64::MAX {
             return false;
         }
+        // Compared as what it is kept as: see the crate's documentation.
+        let waker = waker.clone();
         let known = self
             .entries
             .iter()
-            .position(|(_, other)| other.will_wake(waker));
-        let waker = match known {
-            Some(index) if self.entries[index].0 <= at => return false,
-            Some(index) => self.entries.remove(index).1,
-            None => waker.clone(),
-        };
+            .position(|(_, other)| other.will_wake(&waker));
+        if let Some(index) = known {
+            if self.entries[index].0 <= at {
+                return false;
+            }
+            self.entries.remove(index);
+        }
         let index = self
             .entries
             .partition_point(|(deadline, _)| *deadline <= at);
@@ -40,12 +45,13 @@ impl Queue {
         index == 0
     }
 
-    pub(super) fn earliest(&self) -> Option<u64> {
+    /// The earliest deadline.
+    pub fn earliest(&self) -> Option<u64> {
         self.entries.first().map(|(at, _)| *at)
     }
 
     /// Moves the due wakers to `due`. They are woken by the caller once it holds no lock: a waker may schedule.
-    pub(super) fn take_due(&mut self, now: u64, due: &mut Vec<Waker>) {
+    pub fn take_due(&mut self, now: u64, due: &mut Vec<Waker>) {
         let count = self.entries.partition_point(|(at, _)| *at <= now);
         due.extend(self.entries.drain(..count).map(|(_, waker)| waker));
     }

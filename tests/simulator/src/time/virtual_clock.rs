@@ -9,8 +9,7 @@ use std::task::Wake;
 use std::thread::{self, ThreadId};
 
 use embassy_time::{Duration, Instant};
-
-use super::queue::Queue;
+use sectag_host_clock::Queue;
 
 thread_local! {
     // Apart from the queue, so that a waker or a dropped future may ask for the time at any moment.

@@ -1,0 +1,34 @@
+//! Nordic's own numbers of `+CME ERROR`.
+
+use sectag::Cause::*;
+use sectag::cellular::Number;
+
+/// Sheet 6. 516, 517, 521, 522, 524 and 526 stand on no page that was read.
+pub(crate) static CODES: [Number; 11] = [
+    Number::new(513, "not found", &[CredentialMissing]),
+    Number::new(514, "no access", &[SettingRefused]),
+    Number::new(515, "memory full", &[StorageFull]),
+    Number::new(518, "not while the radio is on", &[ModemBusy]),
+    Number::new(519, "already exists", &[ModemBusy]),
+    Number::new(520, "authentication failed", &[SettingRefused]),
+    Number::new(523, "no key was made", &[ModemBusy, Unknown]),
+    Number::new(525, "no token was made", &[CredentialMissing, ClockNotSet]),
+    Number::new(527, "invalid content", &[CredentialUnsuitable]),
+    Number::new(528, "the supply is too low", &[SupplyLow]),
+    Number::new(529, "no answer was made", &[Unknown]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_in_order_and_none_is_3gpps() {
+        assert!(CODES.is_sorted_by(|a, b| a.code < b.code));
+        assert!(
+            CODES
+                .iter()
+                .all(|row| sectag::cellular::cme(row.code).is_none())
+        );
+    }
+}

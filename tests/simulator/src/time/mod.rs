@@ -1,0 +1,21 @@
+//! Virtual time for tests (feature `virtual-clock`): an embassy-time driver with a clock per thread.
+//!
+//! A test binary registers it with [`virtual_clock!`](crate::virtual_clock), once; the feature alone registers nothing,
+//! so that a program of the same workspace which is built together with the tests keeps the driver that it has.
+//!
+//! A thread sees the computer's clock unless it is inside [`block_on_virtual`]. Virtual time moves only when every task
+//! waits, and then jumps to the next timer: a test of a 150 s timeout takes no time and always ends the same way.
+//!
+//! Only embassy-time is virtual. Sockets, files, other threads and tokio's own timers run in real time and cannot be
+//! awaited inside [`block_on_virtual`]; `tokio::io::duplex`, channels and tokio-rustls over them can.
+
+mod driver;
+mod virtual_clock;
+
+pub use driver::ThreadClock;
+pub use virtual_clock::{VirtualClock, block_on_virtual, is_virtual};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use embassy_time_driver;
+}
