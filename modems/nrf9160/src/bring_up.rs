@@ -3,11 +3,10 @@
 
 use core::mem::take;
 
-use sectag::at::Fields;
 use sectag::modem::{Polling, Terminator, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError};
 
-use crate::commands::{QUICK, SLOW, error, find};
+use crate::commands::{QUICK, SLOW, error, fields};
 use crate::dialect::Firmware;
 use crate::sockets::Closing;
 use crate::{FIRST_POLL, Family, Nrf9160, SILENCE, Script, script};
@@ -351,13 +350,12 @@ fn version<F: Family>(
         }
         return Then::To(script::IDENTIFY_SERIAL_MODEM);
     };
-    let slm = |fields: &mut Fields<'_>| fields.text().map(Firmware::slm);
-    match find(text, "#XSLMVER:", slm) {
-        Some(firmware) => {
-            modem.waking.firmware = firmware;
+    match fields(text, "#XSLMVER:").unquoted() {
+        Some(version @ [_, ..]) => {
+            modem.waking.firmware = Firmware::slm(version);
             Then::To(script::BUILD)
         }
-        None => world.fail(AtError::Garbled),
+        _ => world.fail(AtError::Garbled),
     }
 }
 
@@ -395,10 +393,10 @@ fn identified<F: Family>(
     if world.ended == Some(AtError::ModemReset) {
         return world.fail(AtError::ModemReset);
     }
-    let limits = |fields: &mut Fields<'_>| Some((fields.int()?, fields.int()?));
-    let silence = match answer.and_then(|text| find(text, "#XDATACTRL:", limits)) {
+    let mut limits = fields(answer.unwrap_or_default(), "#XDATACTRL:");
+    let silence = match (limits.int(), limits.int()) {
         // It cannot be set below its minimum.
-        Some((now, least)) if now >= least => now.try_into().unwrap_or(u16::MAX),
+        (Some(now), Some(least)) if now >= least => now.min(u16::MAX.into()) as u16,
         _ => SILENCE,
     };
     let waking = &mut modem.waking;
@@ -420,10 +418,9 @@ fn identified<F: Family>(
     let release = modem.firmware().release();
     world.fetch_unit = release.unit;
     world.push_unit = None;
-    let longest = modem.config.poll.as_millis();
     world.polling = (!modem.has_handles()).then_some(Polling {
         first: FIRST_POLL,
-        longest: longest.try_into().unwrap_or(u16::MAX),
+        longest: modem.config.poll,
     });
     // The last bytes may still be on the wire.
     let behind = silence.saturating_add(silence / 4 + 20);

@@ -1,12 +1,12 @@
 //! The modem's clock (sheet 2a). Whether its TLS compares certificates with it is UNCONFIRMED, so it must
 //! be right.
 
-use sectag::at::Fields;
+use sectag::at::answer;
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{HasClock, Then, World, ask};
 use sectag::{At, AtError, ConnectError};
 
-use crate::commands::{self, Arg, Command, GUEST_QUICK, QUICK, error, find};
+use crate::commands::{Arg, Command, GUEST_QUICK, QUICK, error};
 use crate::{Family, Nrf9160, Script, script};
 
 /// What a flow that looks at the clock keeps.
@@ -57,13 +57,13 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-fn parse(fields: &mut Fields<'_>) -> Option<DateTime> {
-    fields.text().and_then(DateTime::parse_local)
+/// `%CCLK: "yy/MM/dd,hh:mm:ss±zz",..`.
+fn parse(text: &[u8]) -> Option<DateTime> {
+    DateTime::parse_local_bytes(answer(text, "%CCLK:")?)
 }
 
 fn shown<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-    let now = answer.and_then(|text| find(text, "%CCLK:", parse));
-    let now = now.unwrap_or(NEVER);
+    let now = answer.and_then(parse).unwrap_or(NEVER);
     match modem.better_time(now, modem.setting.min.unwrap_or(MIN_DATE)) {
         Some(time) => {
             modem.setting.to = time;
@@ -104,9 +104,13 @@ pub(crate) async fn require<F: Family>(
 impl<F: Family> HasClock for Nrf9160<F> {
     async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
         let query = Command::<GUEST_QUICK>::new("%CCLK?", &[]);
-        match commands::ask(at, &query, "%CCLK:", parse).await {
-            Err(AtError::Refused(_)) => Ok(None),
-            result => result,
+        let mut now = None;
+        match at
+            .lines(&query, &mut |line| now = now.or(parse(line)))
+            .await
+        {
+            Ok(()) | Err(AtError::Refused(_)) => Ok(now),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The text of commands, and how answers are read: for the scripts, and for guests.
 
-use sectag::at::{AtatCmd, CommandLine, Done, Fields};
+use sectag::AtError;
+use sectag::at::{AtatCmd, CommandLine, Done, Fields, answer, decimal};
 use sectag::modem::{Out, World};
-use sectag::{At, AtError};
 
 use crate::{Family, Nrf9160};
 
@@ -97,15 +97,15 @@ fn server(world: &World<'_>, out: &mut Out<'_>) {
     out.byte(b'"');
 }
 
-/// The fields of the first line behind `prefix` that `read` can read.
-pub(crate) fn find<T>(
-    text: &[u8],
-    prefix: &str,
-    mut read: impl FnMut(&mut Fields<'_>) -> Option<T>,
-) -> Option<T> {
-    text.split(|&byte| byte == b'\n')
-        .filter_map(|line| line.strip_prefix(prefix.as_bytes()))
-        .find_map(|line| read(&mut Fields::new(line.trim_ascii())))
+/// The fields behind `prefix` of the first line that begins so; one empty field where there is none.
+#[inline(never)]
+pub(crate) fn fields<'a>(text: &'a [u8], prefix: &str) -> Fields<'a> {
+    Fields::new(answer(text, prefix).unwrap_or_default())
+}
+
+/// The last field as a number.
+pub(crate) fn last(text: &[u8], prefix: &str) -> Option<u32> {
+    decimal(fields(text, prefix).last()?)
 }
 
 /// Why a step did not succeed, for a judge that was given no answer.
@@ -174,21 +174,4 @@ impl<const MS: u32> AtatCmd for Command<'_, MS> {
     ) -> Result<Done, sectag::__atat::Error> {
         answer.map(|_| Done).map_err(Into::into)
     }
-}
-
-/// A guest's question: the fields of the first line behind `prefix` that `read` can read.
-pub(crate) async fn ask<F: Family, T, const MS: u32>(
-    at: &At<'_, Nrf9160<F>>,
-    command: &Command<'_, MS>,
-    prefix: &str,
-    read: impl Fn(&mut Fields<'_>) -> Option<T>,
-) -> Result<Option<T>, AtError> {
-    let mut found = None;
-    at.lines(command, &mut |line| {
-        if found.is_none() {
-            found = find(line, prefix, &read);
-        }
-    })
-    .await?;
-    Ok(found)
 }

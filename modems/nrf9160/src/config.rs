@@ -4,6 +4,9 @@ use embassy_time::Duration;
 use sectag::Secret;
 use sectag::at::{InvalidInput, Text};
 
+/// Half of what the driver's clock goes round in: 24 days, in milliseconds.
+const LONGEST: u64 = u32::MAX as u64 / 2;
+
 /// Configuration of an nRF9160. All has defaults; text is checked when it is set, in a `const` when the
 /// firmware is built.
 ///
@@ -20,8 +23,9 @@ pub struct Config {
     pub(crate) apn: Option<Text<'static, 100>>,
     pub(crate) pin: Option<Secret<Text<'static, 8>>>,
     pub(crate) set_clock: bool,
-    pub(crate) registration: Duration,
-    pub(crate) poll: Duration,
+    /// In milliseconds, as the next.
+    pub(crate) registration: u32,
+    pub(crate) poll: u16,
     pub(crate) patched_native: bool,
     pub(crate) end_connections: bool,
     pub(crate) flow_control: bool,
@@ -36,8 +40,8 @@ impl Config {
             apn: None,
             pin: None,
             set_clock: true,
-            registration: Duration::from_secs(300),
-            poll: Duration::from_secs(1),
+            registration: 300_000,
+            poll: 1000,
             patched_native: false,
             end_connections: false,
             flow_control: false,
@@ -71,14 +75,24 @@ impl Config {
 
     /// How long to wait for registration before bring-up reports failure and begins anew.
     pub const fn registration(mut self, limit: Duration) -> Self {
-        self.registration = limit;
+        let limit = limit.as_millis();
+        self.registration = if limit < LONGEST {
+            limit as u32
+        } else {
+            LONGEST as u32
+        };
         self
     }
 
     /// The longest pause between two looks for data on a quiet connection, where the firmware gives no
     /// notice of it (SLM). Looks begin 20 ms after traffic.
     pub const fn poll(mut self, longest: Duration) -> Self {
-        self.poll = longest;
+        let longest = longest.as_millis();
+        self.poll = if longest < u16::MAX as u64 {
+            longest as u16
+        } else {
+            u16::MAX
+        };
         self
     }
 

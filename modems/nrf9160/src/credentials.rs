@@ -61,7 +61,11 @@ pub(crate) fn check_tag(store: Store, tag: Tag) -> Result<(), InvalidInput> {
 /// `%CMNG: <tag>,<type>,"<64 hex>"`; a digest of zeros is one that is not told (sheet 6).
 pub(crate) fn item(line: &[u8]) -> Option<(u32, u32, Option<Digest>)> {
     let mut fields = Fields::new(answer(line, "%CMNG:")?);
-    Some((fields.int()?, fields.int()?, fields.text().and_then(digest)))
+    Some((
+        fields.int()?,
+        fields.int()?,
+        fields.unquoted().and_then(digest),
+    ))
 }
 
 /// `#XCMNG: <tag>,<type>`.
@@ -70,13 +74,15 @@ pub(crate) fn settings_item(line: &[u8]) -> Option<(Tag, Kind)> {
     Some((Tag(fields.int()?), kind(fields.int()?)?))
 }
 
-fn digest(hex: &str) -> Option<Digest> {
+fn digest(hex: &[u8]) -> Option<Digest> {
     let mut bytes = [0; 32];
     if hex.len() != 64 {
         return None;
     }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * index..2 * index + 2)?, 16).ok()?;
+    for (byte, digits) in bytes.iter_mut().zip(hex.chunks(2)) {
+        for digit in digits {
+            *byte = *byte << 4 | char::from(*digit).to_digit(16)? as u8;
+        }
     }
     (bytes != [0; 32]).then(|| Digest::from_bytes(bytes))
 }

@@ -1,7 +1,7 @@
 //! What firmwares differ in, as data (sheet 0.1), and what each line is.
 
 use sectag::Code;
-use sectag::at::Fields;
+use sectag::at::{Fields, decimal};
 use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 
@@ -21,7 +21,7 @@ pub(crate) enum Store {
 
 /// One release, and what holds up to the next row.
 pub(crate) struct Release {
-    from: (u16, u16),
+    from: (u8, u8),
     /// Most bytes that one `#XRECV` brings over IPv4.
     pub(crate) unit: u16,
     /// SO_ERROR can be read.
@@ -92,7 +92,8 @@ static RELEASES: [Release; 7] = {
 };
 
 const SERIAL_MODEM: Release = Release {
-    from: (u16::MAX, 0),
+    // None of SLM's.
+    from: (u8::MAX, u8::MAX),
     unit: 1,
     errno: false,
     late_data_mode: false,
@@ -125,17 +126,18 @@ impl Firmware {
     };
 
     /// SLM, by what `#XSLMVER` says.
-    pub(crate) fn slm(version: &str) -> Self {
-        let mut numbers = version
-            .trim_start_matches('v')
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0));
-        let version: (u16, u16) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let row = RELEASES[..6]
-            .iter()
-            .rposition(|release| release.from <= version);
+    pub(crate) fn slm(version: &[u8]) -> Self {
+        let version = version.strip_prefix(b"v").unwrap_or(version);
+        let mut numbers = version.split(|byte| *byte == b'.');
+        let mut number = || numbers.next().and_then(decimal).unwrap_or(0);
+        let version = (number(), number());
+        let later = |release: &Release| version >= (release.from.0.into(), release.from.1.into());
+        let mut row = 0;
+        while RELEASES[..6].get(usize::from(row) + 1).is_some_and(later) {
+            row += 1;
+        }
         Self {
-            row: row.unwrap_or(0) as u8,
+            row,
             handles: false,
             native: false,
         }
@@ -299,7 +301,7 @@ pub(crate) fn events(line: &[u8]) -> Option<(u8, u8)> {
 pub(crate) fn network_time(line: &[u8]) -> Option<DateTime> {
     let mut fields = Fields::new(line.strip_prefix(b"%XTIME:")?);
     fields.next();
-    let digits = fields.text()?.as_bytes();
+    let digits = fields.unquoted()?;
     let pair = |index: usize| -> Option<u8> {
         let [low, high] = digits.get(2 * index..2 * index + 2)? else {
             return None;
@@ -323,22 +325,23 @@ mod tests {
 
     #[test]
     fn releases_are_found_by_their_version() {
-        let unit = |version| Firmware::slm(version).release().unit;
+        let slm = |version: &str| Firmware::slm(version.as_bytes());
+        let unit = |version| slm(version).release().unit;
         assert_eq!(
             (unit("2.0.0"), unit("2.2.0"), unit("2.3.0"), unit("3.2.0")),
             (1240, 1240, 2048, 2048)
         );
-        assert!(Firmware::slm("2.0.2").release().late_data_mode);
-        assert_eq!(Firmware::slm("2.4.2").ways(), Ways::Ends);
+        assert!(slm("2.0.2").release().late_data_mode);
+        assert_eq!(slm("2.4.2").ways(), Ways::Ends);
         assert_eq!(Firmware::SERIAL_MODEM.ways(), Ways::Counts);
-        let native = |version| Firmware::slm(version).with_native(true);
+        let native = |version| slm(version).with_native(true);
         assert_eq!(native("2.5.0").store(), Store::Mapped);
         assert_eq!(
             (native("2.6.1").store(), native("2.6.1").record_limit()),
             (Store::Settings, 4096)
         );
         assert_eq!(native("3.1.0").record_limit(), 8192);
-        assert_eq!(Firmware::slm("2.1.0").store(), Store::Modem);
+        assert_eq!(slm("2.1.0").store(), Store::Modem);
         assert_eq!(
             Firmware::SERIAL_MODEM.with_native(true).store(),
             Store::Modem

@@ -103,18 +103,18 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
 }
 
 /// What a character may be of a command's beginning.
-const OTHER: u64 = 0;
-const A: u64 = 1;
-const T: u64 = 2;
+const OTHER: u32 = 0;
+const A: u32 = 1;
+const T: u32 = 2;
 /// Two bits each.
-const REMEMBERED: u8 = 32;
+const REMEMBERED: u8 = 16;
 
 /// The last characters of a command line, were it one: as the line editor of the firmware leaves them, for which 8
 /// and 127 delete the one before (sheet 1.4).
 #[derive(Default)]
 struct Line {
     /// The last one in the lowest bits.
-    kinds: u64,
+    kinds: u32,
     known: u8,
     /// There were more than can be remembered.
     more: bool,

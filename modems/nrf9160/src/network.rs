@@ -1,10 +1,9 @@
 //! Onto the network, and whether it is still there (sheet 2).
 
-use sectag::at::Fields;
 use sectag::modem::{Then, World, ask, decide};
 use sectag::{BringUpError, Code};
 
-use crate::commands::{QUICK, SLOW, error, find};
+use crate::commands::{QUICK, SLOW, error, fields};
 use crate::{Family, Nrf9160, Script, script};
 
 /// A SIM is read within seconds of `+CFUN=1`.
@@ -132,7 +131,7 @@ fn mode<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option
     let Some(text) = answer else {
         return world.fail(error(world));
     };
-    let mode = find(text, "+CFUN:", |fields| fields.int());
+    let mode = fields(text, "+CFUN:").int();
     modem.joining.active = matches!(mode, Some(1 | 2 | 21));
     modem.joining.has_apn = false;
     if modem.config.apn.is_some() {
@@ -144,13 +143,12 @@ fn mode<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option
 
 /// `+CGDCONT: 0,"IP","<apn>",..`.
 fn context<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
-    let apn = modem.config.apn.as_ref().map(|apn| apn.as_str());
-    let same = find(line, "+CGDCONT:", |fields| {
-        (fields.int()? == 0).then_some(())?;
+    let mut fields = fields(line, "+CGDCONT:");
+    if fields.int() == Some(0) {
         fields.next();
-        Some(fields.text() == apn)
-    });
-    modem.joining.has_apn = same.unwrap_or(modem.joining.has_apn);
+        let apn = modem.config.apn.as_ref().map(|apn| apn.as_str().as_bytes());
+        modem.joining.has_apn = fields.unquoted() == apn;
+    }
 }
 
 fn contexts<F: Family>(
@@ -214,22 +212,13 @@ fn sim<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<
         return then;
     }
     let late = world.now.wrapping_sub(modem.joining.since) >= SIM_LIMIT;
-    let state = answer.and_then(|text| {
-        find(text, "+CPIN:", |fields| {
-            Some(match fields.text()? {
-                "READY" => Ok(true),
-                "SIM PIN" => Ok(false),
-                "SIM PUK" => Err(BringUpError::SimPukNeeded),
-                _ => Err(BringUpError::SimForeign),
-            })
-        })
-    });
+    let state = answer.map(|text| fields(text, "+CPIN:").unquoted().unwrap_or_default());
     let problem = match state {
-        Some(Ok(true)) => {
+        Some(b"READY") => {
             modem.joining.since = world.now;
             return Then::To(script::REGISTRATION);
         }
-        Some(Ok(false)) if !modem.joining.entered => {
+        Some(b"SIM PIN") if !modem.joining.entered => {
             if modem.config.pin.is_none() {
                 BringUpError::SimLocked
             } else if modem.pin_refused {
@@ -239,15 +228,15 @@ fn sim<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<
                 return Then::To(script::ENTER_PIN);
             }
         }
-        Some(Ok(false)) if late => BringUpError::SimPinRefused,
-        Some(Err(error)) => error,
-        None if world.ended.is_some() => return fail_at(modem, world, "AT+CPIN"),
+        Some(b"SIM PIN") if late => BringUpError::SimPinRefused,
+        Some(b"SIM PUK") => BringUpError::SimPukNeeded,
         // It says nothing of it.
-        None if answer.is_some() && late => BringUpError::SimMissing(Code::Plain),
-        None if answer.is_none() && (late || world.code == Code::Cme(10)) => {
-            BringUpError::SimMissing(world.code)
-        }
-        _ => return world.again(PAUSE),
+        Some(b"") if late => BringUpError::SimMissing(Code::Plain),
+        Some(b"" | b"SIM PIN") => return world.again(PAUSE),
+        Some(_) => BringUpError::SimForeign,
+        None if world.ended.is_some() => return fail_at(modem, world, "AT+CPIN"),
+        None if late || world.code == Code::Cme(10) => BringUpError::SimMissing(world.code),
+        None => return world.again(PAUSE),
     };
     fail(modem, world, problem)
 }
@@ -271,11 +260,9 @@ fn entered<F: Family>(
 
 /// `<stat>` of `+CEREG: <n>,<stat>,..`.
 fn status(text: &[u8]) -> u8 {
-    let status = find(text, "+CEREG:", |fields: &mut Fields<'_>| {
-        fields.next();
-        fields.byte()
-    });
-    status.unwrap_or(4)
+    let mut fields = fields(text, "+CEREG:");
+    fields.next();
+    fields.byte().unwrap_or(4)
 }
 
 fn registered<F: Family>(
@@ -301,7 +288,7 @@ fn registered<F: Family>(
         }
         // UICC failure.
         90 => fail(modem, world, BringUpError::SimMissing(Code::Plain)),
-        _ if u64::from(waited) < modem.config.registration.as_millis() => world.again(PAUSE),
+        _ if waited < modem.config.registration => world.again(PAUSE),
         _ => fail(
             modem,
             world,

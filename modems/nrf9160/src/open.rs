@@ -1,12 +1,12 @@
 //! Opens a verified connection (sheet 4 and 5): clock, credentials, socket, options, connect, suite.
 
-use sectag::at::{Fields, InvalidInput};
+use sectag::at::InvalidInput;
 use sectag::modem::{Then, World, ask, decide};
 use sectag::{
     AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, TlsConfig,
 };
 
-use crate::commands::{CONNECT, QUICK, error, find};
+use crate::commands::{CONNECT, QUICK, error, fields, last};
 use crate::credentials::{self, Search, item, settings_item};
 use crate::dialect::Store;
 use crate::{Family, Nrf9160, Script, script};
@@ -321,7 +321,7 @@ fn created<F: Family>(
         // One that nobody knows may be in the way.
         return world.fail(ConnectError::TooManySockets);
     };
-    let Some(handle) = find(text, "#XSSOCKET:", |fields| fields.byte()) else {
+    let Some(handle) = fields(text, "#XSSOCKET:").byte() else {
         return world.fail(AtError::Garbled);
     };
     world.take_id(handle);
@@ -423,14 +423,9 @@ fn judge_suite<F: Family>(
     let Some(open) = &world.open else {
         return world.fail(AtError::ModemReset);
     };
-    let number = answer.and_then(|text| {
-        find(text, "#XSSOCKETOPT:", |fields| {
-            // `<value>` or `<handle>,<value>`.
-            let value = Fields::new(fields.last()?).int()?;
-            u16::try_from(value).ok()
-        })
-    });
-    match number {
+    // `<value>` or `<handle>,<value>`.
+    let number = answer.and_then(|text| last(text, "#XSSOCKETOPT:"));
+    match number.and_then(|number| u16::try_from(number).ok()) {
         Some(number) if open.config.allows_suite(number) => verified(modem, world),
         Some(number) => world.fail(ConnectError::SuiteNotAllowed { number }),
         None => world.fail(ConnectError::Lacks(Feature::SuiteChoice)),

@@ -1,10 +1,9 @@
 //! What is done with a connection: send, fetch, look, close; with one current socket (SLM), or a handle in
 //! every command (SM), sheet 3 to 5.
 
-use sectag::at::Fields;
 use sectag::modem::{Then, Verdict, World, ask, decide};
 
-use crate::commands::{QUICK, SEND, SLOW, error, find};
+use crate::commands::{QUICK, SEND, SLOW, error, fields, last};
 use crate::forms::{self, Form};
 use crate::{Family, Nrf9160, Script, script};
 
@@ -331,8 +330,7 @@ fn text_sent<F: Family>(
     let Some(text) = answer else {
         return not_sent(modem, world, world.ended.is_some());
     };
-    let count = find(text, "#XSEND:", |fields| Fields::new(fields.last()?).int());
-    if count != Some(world.len.into()) {
+    if last(text, "#XSEND:") != Some(world.len.into()) {
         return not_sent(modem, world, true);
     }
     world.verdict = Verdict::Done;
@@ -363,14 +361,21 @@ fn data_sent<F: Family>(
     Then::Next
 }
 
+/// One digit more.
+fn hex(number: u16, digit: &u8) -> Option<u16> {
+    let digit = char::from(*digit).to_digit(16)?;
+    number.checked_mul(16)?.checked_add(digit as u16)
+}
+
 /// `#XPOLL: <handle>,"0x0011"`.
 fn polled<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
-    let bits = find(line, "#XPOLL:", |fields| {
-        (fields.byte()? == modem.moving.handle).then_some(())?;
-        let bits = fields.text()?.strip_prefix("0x")?;
-        u16::from_str_radix(bits, 16).ok()
-    });
-    modem.moving.bits |= bits.unwrap_or(0) as u8;
+    let mut fields = fields(line, "#XPOLL:");
+    if fields.byte() == Some(modem.moving.handle)
+        && let Some([b'0', b'x', digits @ ..]) = fields.unquoted()
+        && let Some(bits) = digits.iter().try_fold(0_u16, hex)
+    {
+        modem.moving.bits |= bits as u8;
+    }
 }
 
 /// The next look for data finds out why, and whether it is the network: notices are not told in data mode. A
@@ -467,7 +472,7 @@ fn broken<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
 }
 
 fn errno<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-    if answer.and_then(|text| find(text, "#XSOCKETOPT:", |fields| fields.int())) == Some(EMSGSIZE) {
+    if answer.and_then(|text| last(text, "#XSOCKETOPT:")) == Some(EMSGSIZE) {
         world.verdict = Verdict::TooLarge;
         return Then::End;
     }
@@ -576,11 +581,10 @@ fn handle_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line:
 
 fn one_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line: &[u8], prefix: &str) {
     // The line of the current one has nothing but its handle.
-    let handle = find(line, prefix, |fields| {
-        let handle = fields.byte()?;
-        fields.next().map(|_| handle)
-    });
-    if let Some(handle) = handle.filter(|handle| !world.knows(*handle)) {
+    let mut fields = fields(line, prefix);
+    if let (Some(handle), Some(_)) = (fields.byte(), fields.next())
+        && !world.knows(handle)
+    {
         let _ = modem.closing.strays.push(handle);
     }
 }
