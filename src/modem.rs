@@ -347,6 +347,15 @@ impl<M> Step<M> {
         self
     }
 
+    /// Whether the judge is to see that the exchange ended so.
+    pub(crate) fn looks_at(&self, error: AtError) -> bool {
+        let looks = match error {
+            AtError::Garbled => EVEN_GARBLED,
+            _ => EVEN_UNANSWERED,
+        };
+        self.way & looks != 0
+    }
+
     /// The command's name with its `AT`, for errors.
     pub(crate) fn name(&self) -> &'static str {
         let end = self.text.find(['=', '{']).unwrap_or(self.text.len());

@@ -389,7 +389,7 @@ mod tests {
     fn numbers_of_3gpp_and_of_the_vendor_are_explained() {
         use sectag::modem::Modem;
         let refused = |code| at("storing", &AtError::Refused(Code::Cme(code)));
-        let lines = |failure: Failure| failure.explained(sectag_bg96::Bg96::CODES).lines();
+        let lines = |failure: Failure| failure.explained(<sectag_bg96::Bg96>::CODES).lines();
         let sim = lines(refused(10));
         assert!(
             sim[0].ends_with("+CME ERROR: 10 (no SIM inserted)"),
@@ -406,7 +406,7 @@ mod tests {
         let other = lines(refused(999));
         assert!(other[0].ends_with("+CME ERROR: 999"), "{other:?}");
         assert!(other[1].contains("-v shows the exchange"), "{other:?}");
-        let native = refused(527).explained(sectag_nrf9160::Nrf9160::CODES);
+        let native = refused(527).explained(<sectag_nrf9160::Nrf9160>::CODES);
         assert!(native.lines()[0].ends_with("527 (invalid content)"));
     }
 

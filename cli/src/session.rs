@@ -9,7 +9,7 @@ use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::Full;
+use sectag::modem::{Credentials, Full};
 use sectag::{Accepts, Control, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
@@ -35,7 +35,7 @@ pub(crate) trait Job {
 }
 
 /// A modem to work with, and where to report.
-pub(crate) struct Session<'a, M> {
+pub(crate) struct Session<'a, M: 'static> {
     pub(crate) control: Control<'a, M>,
     pub(crate) sockets: Sockets<'a, M>,
     /// What the user said about the modem.
@@ -47,8 +47,8 @@ pub(crate) struct Session<'a, M> {
 /// What credentials the modem takes.
 pub(crate) fn accepts(name: ModemName) -> Accepts {
     match name {
-        ModemName::Bg96 => Bg96::ACCEPTS,
-        ModemName::Nrf9160 => Nrf9160::ACCEPTS,
+        ModemName::Bg96 => <Bg96>::ACCEPTS,
+        ModemName::Nrf9160 => <Nrf9160>::ACCEPTS,
     }
 }
 

@@ -168,6 +168,15 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
         return (now, Some(Job::CloseStray(w.stray.trailing_zeros() as u8)));
     }
     let mut wake_at = after(w.heard_at, w.poll);
+    // Sockets of which nothing more can be read, or whose users have gone.
+    for (index, slot) in w.slots.iter().enumerate() {
+        if slot.close && slot.in_modem {
+            if past(now, slot.retry_at) {
+                return (now, Some(Job::Close(index as u8)));
+            }
+            wake_at = sooner(now, wake_at, slot.retry_at);
+        }
+    }
     let count = w.slots.len();
     for step in 1..=count {
         let mut index = usize::from(w.last) + step;

@@ -67,7 +67,7 @@ impl Job for Pipe<'_> {
 }
 
 /// From the server to standard output, until the server closes.
-async fn down(reader: &mut Reader<'_>, heard: &Cell<Instant>) -> Result<(), Failure> {
+async fn down(reader: &mut Reader<'_, '_>, heard: &Cell<Instant>) -> Result<(), Failure> {
     let mut out = tokio::io::stdout();
     let mut buffer = [0; 2048];
     loop {
@@ -87,7 +87,7 @@ async fn down(reader: &mut Reader<'_>, heard: &Cell<Instant>) -> Result<(), Fail
 }
 
 /// From standard input to the server; returns when the input has ended and the server has fallen silent.
-async fn up(writer: &mut Writer<'_>, heard: &Cell<Instant>) -> Result<(), Failure> {
+async fn up(writer: &mut Writer<'_, '_>, heard: &Cell<Instant>) -> Result<(), Failure> {
     let failed = |error| hints::socket("sending", &error);
     let mut input = tokio::io::stdin();
     let mut buffer = [0; 2048];

@@ -380,7 +380,7 @@ fn serial_modem<F: Family>(
 }
 
 fn command_listed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
-    if line.trim_ascii() == b"AT#XCMNG" {
+    if line == b"AT#XCMNG" {
         modem.waking.firmware = modem.waking.firmware.with_native(true);
     }
 }

@@ -14,17 +14,17 @@ pub(crate) struct Setting {
     /// For a connect, which needs it to be at or behind this.
     min: Option<DateTime>,
     /// What it is set to.
-    to: DateTime,
+    to: Option<DateTime>,
 }
 
 impl Setting {
     pub(crate) const NEW: Self = Self {
         min: None,
-        to: NEVER,
+        to: None,
     };
 
     pub(crate) fn text(&self) -> [u8; 20] {
-        self.to.to_cclk()
+        self.to.unwrap_or(NEVER).to_cclk()
     }
 }
 
@@ -65,17 +65,17 @@ fn parse(text: &[u8]) -> Option<DateTime> {
 fn shown<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     let now = answer.and_then(parse).unwrap_or(NEVER);
     match modem.better_time(now, modem.setting.min.unwrap_or(MIN_DATE)) {
-        Some(time) => {
-            modem.setting.to = time;
+        None => go_on(modem, world, now),
+        better => {
+            modem.setting.to = better;
             Then::To(script::SET_CLOCK)
         }
-        None => go_on(modem, world, now),
     }
 }
 
 fn set<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     match answer {
-        Some(_) => go_on(modem, world, modem.setting.to),
+        Some(_) => go_on(modem, world, modem.setting.to.unwrap_or(NEVER)),
         None => world.fail(error(world)),
     }
 }

@@ -109,6 +109,7 @@ pub(crate) fn last(text: &[u8], prefix: &str) -> Option<u32> {
 }
 
 /// Why a step did not succeed, for a judge that was given no answer.
+#[inline(never)]
 pub(crate) fn error(world: &World<'_>) -> AtError {
     world.ended.unwrap_or(AtError::Refused(world.code))
 }

@@ -10,7 +10,7 @@
 use core::convert::Infallible;
 
 use embassy_time::{Duration, with_timeout};
-use sectag::at::{Fields, InvalidInput, answer};
+use sectag::at::InvalidInput;
 use sectag::inspect::Container;
 use sectag::modem::Credentials;
 use sectag::{
@@ -19,7 +19,7 @@ use sectag::{
 };
 use zeroize::Zeroizing;
 
-use crate::commands::{Arg, Command, GUEST_QUICK, GUEST_SLOW, STORE};
+use crate::commands::{Arg, Command, GUEST_QUICK, GUEST_SLOW, STORE, fields};
 use crate::dialect::Store;
 use crate::{Family, Nrf9160};
 
@@ -58,23 +58,29 @@ pub(crate) fn check_tag(store: Store, tag: Tag) -> Result<(), InvalidInput> {
     }
 }
 
-/// `%CMNG: <tag>,<type>,"<64 hex>"`; a digest of zeros is one that is not told (sheet 6).
-pub(crate) fn item(line: &[u8]) -> Option<(u32, u32, Option<Digest>)> {
-    let mut fields = Fields::new(answer(line, "%CMNG:")?);
-    Some((
-        fields.int()?,
-        fields.int()?,
-        fields.unquoted().and_then(digest),
-    ))
+/// `%CMNG: <tag>,<type>,..`.
+pub(crate) fn place(line: &[u8]) -> Option<(u32, u32)> {
+    let mut fields = fields(line, "%CMNG:");
+    Some((fields.int()?, fields.int()?))
+}
+
+/// The same and `,"<64 hex>"`; a digest of zeros is one that is not told (sheet 6).
+fn item(line: &[u8]) -> Option<(u32, u32, Option<Digest>)> {
+    let (number, of) = place(line)?;
+    let digest = fields(line, "%CMNG:").nth(2);
+    Some((number, of, digest.and_then(digest_of)))
 }
 
 /// `#XCMNG: <tag>,<type>`.
 pub(crate) fn settings_item(line: &[u8]) -> Option<(Tag, Kind)> {
-    let mut fields = Fields::new(answer(line, "#XCMNG:")?);
+    let mut fields = fields(line, "#XCMNG:");
     Some((Tag(fields.int()?), kind(fields.int()?)?))
 }
 
-fn digest(hex: &[u8]) -> Option<Digest> {
+fn digest_of(field: &[u8]) -> Option<Digest> {
+    let [b'"', hex @ .., b'"'] = field else {
+        return None;
+    };
     let mut bytes = [0; 32];
     if hex.len() != 64 {
         return None;

@@ -211,43 +211,85 @@ impl Firmware {
 
 const OTHER: Line = Line::Urc(Urc::Other);
 
+/// What a line's name tells of it: what stands in front of its colon, or all of it.
+#[derive(Clone, Copy)]
+enum Name {
+    Ok,
+    Error,
+    /// A number of 27.007 or of Nordic's own, and of 27.005.
+    Cme,
+    Cms,
+    /// The header of payload.
+    Received,
+    DataMode,
+    /// What the firmware says of the modem core.
+    Core,
+    ErrorLevel,
+    Registration,
+    /// A notice, unless it was asked for.
+    Radio,
+    Notice,
+}
+
+static NAMES: [(&[u8], Name); 19] = [
+    (b"OK", Name::Ok),
+    (b"ERROR", Name::Error),
+    (b"+CME ERROR", Name::Cme),
+    (b"+CMS ERROR", Name::Cms),
+    (b"#XRECV", Name::Received),
+    (b"#XDATAMODE", Name::DataMode),
+    (b"#XMODEM", Name::Core),
+    (b"+CMEE", Name::ErrorLevel),
+    (b"+CEREG", Name::Registration),
+    (b"+CSCON", Name::Radio),
+    // The firmware hangs up in data mode (sheet 3).
+    (b"+++", Name::Notice),
+    (b"FATAL ERROR", Name::Notice),
+    (b"%XTIME", Name::Notice),
+    (b"%CESQ", Name::Notice),
+    (b"%MDMEV", Name::Notice),
+    (b"+CGEV", Name::Notice),
+    (b"+CEDRXP", Name::Notice),
+    (b"%XMODEMSLEEP", Name::Notice),
+    (b"%XT3412", Name::Notice),
+];
+
 /// What a line is, without regard to sockets; `asked` is the name of the running command.
 pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
-    match line {
-        b"OK" => return Line::Final(Final::Ok),
-        b"ERROR" => return Line::Final(Final::Error(Code::Plain)),
-        // The firmware hangs up in data mode (sheet 3).
-        b"+++" | b"FATAL ERROR" => return OTHER,
-        // Behind whatever a floating line brought (sheet 10.1).
-        _ if line.ends_with(b"Ready") => return Line::Urc(Urc::Restarted),
-        _ => {}
+    // Behind whatever a floating line brought (sheet 10.1).
+    if line.ends_with(READY) {
+        return Line::Urc(Urc::Restarted);
     }
-    let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+    let colon = line.iter().position(|&byte| byte == b':');
+    let (name, text) = match colon {
+        Some(colon) => (&line[..colon], line[colon + 1..].trim_ascii()),
+        None => (line, &[][..]),
+    };
+    let Some((_, known)) = NAMES.iter().find(|known| known.0 == name) else {
         return Line::Info;
     };
-    let (name, text) = (&line[..colon], &line[colon + 1..]);
     let mut fields = Fields::new(text);
-    match name {
-        b"+CME ERROR" | b"+CMS ERROR" => {
+    match known {
+        Name::Ok | Name::Error if colon.is_some() => Line::Info,
+        Name::Ok => Line::Final(Final::Ok),
+        Name::Error => Line::Final(Final::Error(Code::Plain)),
+        Name::Cme | Name::Cms => {
             let code = fields.int().and_then(|code| u16::try_from(code).ok());
-            Line::Final(Final::Error(match code {
-                None => Code::Plain,
-                Some(code) if name == b"+CME ERROR" => Code::Cme(code),
-                Some(code) => Code::Cms(code),
+            Line::Final(Final::Error(match (code, known) {
+                (None, _) => Code::Plain,
+                (Some(code), Name::Cme) => Code::Cme(code),
+                (Some(code), _) => Code::Cms(code),
             }))
         }
-        // `<n>` or `<handle>,<mode>,<n>`.
-        b"#XRECV" => match fields.last().and_then(|count| Fields::new(count).int()) {
-            // More than anybody asks for is refused in any case.
-            Some(count) => Line::Payload(count.try_into().unwrap_or(u16::MAX)),
+        // `<n>` or `<handle>,<mode>,<n>`. More than anybody asks for is refused in any case.
+        Name::Received => match fields.last().and_then(decimal) {
+            Some(count) => Line::Payload(count.min(u16::MAX.into()) as u16),
             None => Line::Info,
         },
-        b"#XDATAMODE" => match text.trim_ascii() {
+        Name::DataMode => match text {
             b"0" => Line::Final(Final::SendOk),
             [b'-', digits @ ..] => {
-                let code = Fields::new(digits)
-                    .int()
-                    .and_then(|code| code.try_into().ok());
+                let code = decimal(digits).and_then(|code| u16::try_from(code).ok());
                 Line::Final(Final::Error(Code::Vendor(
                     code.unwrap_or(1),
                     "data mode ended with an error",
@@ -256,38 +298,38 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
             // `CONFIG_SLM_DATAMODE_URC`: bytes of a flush.
             _ => OTHER,
         },
-        b"#XMODEM" if text.trim_ascii_start().starts_with(b"FAULT") => Line::Urc(Urc::Restarted),
-        b"#XMODEM" => OTHER,
+        Name::Core if text.starts_with(b"FAULT") => Line::Urc(Urc::Restarted),
         // Bring-up sets 1: a modem that says 0 has restarted, though its banner was not seen.
-        b"+CMEE" if asked == b"+CMEE" && text.trim_ascii() == b"0" => Line::Urc(Urc::Restarted),
-        b"+CEREG" => {
-            // Answer `<n>,<stat>[,"<tac>",..]`, URC `<stat>[,"<tac>",..]` (sheet 12.4).
-            let second = fields.nth(1);
-            let is_answer =
-                second.is_some_and(|second| second.first().is_some_and(u8::is_ascii_digit));
-            if asked == name && is_answer {
-                Line::Info
-            } else {
-                OTHER
-            }
+        Name::ErrorLevel if asked == name && text == b"0" => Line::Urc(Urc::Restarted),
+        Name::ErrorLevel => Line::Info,
+        // Answer `<n>,<stat>[,"<tac>",..]`, URC `<stat>[,"<tac>",..]` (sheet 12.4).
+        Name::Registration if asked == name && matches!(fields.nth(1), Some([b'0'..=b'9', ..])) => {
+            Line::Info
         }
-        b"%XTIME" | b"%CESQ" | b"%MDMEV" | b"+CGEV" | b"+CEDRXP" | b"%XMODEMSLEEP" | b"%XT3412" => {
-            OTHER
-        }
-        b"+CSCON" if asked != name => OTHER,
-        _ => Line::Info,
+        Name::Radio if asked == name => Line::Info,
+        Name::Core | Name::Registration | Name::Radio | Name::Notice => OTHER,
     }
 }
+
+const READY: &[u8] = b"Ready";
 
 /// What a line that says so tells of a restart.
 pub(crate) fn restart(line: &[u8]) -> Option<Restart> {
     let Some(fault) = line.strip_prefix(b"#XMODEM: FAULT,0x") else {
-        return line.ends_with(b"Ready").then_some(Restart::Application);
+        return line.ends_with(READY).then_some(Restart::Application);
     };
     let digits = fault.split(|byte| *byte == b',').next()?;
-    let digits = core::str::from_utf8(digits).ok()?;
-    let reason = u32::from_str_radix(digits, 16).ok()?;
-    Some(Restart::ModemCore { reason })
+    hex(digits).map(|reason| Restart::ModemCore { reason })
+}
+
+/// A number in hex digits.
+pub(crate) fn hex(digits: &[u8]) -> Option<u32> {
+    if !(1..=8).contains(&digits.len()) {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, digit| {
+        Some(number << 4 | char::from(*digit).to_digit(16)?)
+    })
 }
 
 /// `#XAPOLL: <handle>,<bits>`.

@@ -34,8 +34,8 @@ impl Joining {
         entered: false,
         left: false,
         since: 0,
-        then: script::CLOCK,
-        end: Then::End,
+        then: 0,
+        end: Then::Next,
     };
 }
 

@@ -7,7 +7,7 @@ use sectag::{
 };
 
 use crate::commands::{CONNECT, QUICK, error, fields, last};
-use crate::credentials::{self, Search, item, settings_item};
+use crate::credentials::{self, Search, place, settings_item};
 use crate::dialect::Store;
 use crate::{Family, Nrf9160, Script, script};
 
@@ -151,7 +151,7 @@ fn mark(opening: &mut Opening, kind: Kind) {
 fn listed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     let mapped = modem.firmware().store() == Store::Mapped;
     let opening = &mut modem.opening;
-    let Some((_, of, _)) = item(line).filter(|item| item.0 == opening.number) else {
+    let Some((_, of)) = place(line).filter(|place| place.0 == opening.number) else {
         return;
     };
     let kind = match (mapped, of) {
@@ -241,7 +241,7 @@ fn search<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
 
 fn seen_elsewhere<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     let opening = &mut modem.opening;
-    if let Some((_, of, _)) = item(line).filter(|item| item.0 == opening.number) {
+    if let Some((_, of)) = place(line).filter(|place| place.0 == opening.number) {
         opening.search.seen(of);
     }
 }

@@ -4,6 +4,7 @@
 use sectag::modem::{Then, Verdict, World, ask, decide};
 
 use crate::commands::{QUICK, SEND, SLOW, error, fields, last};
+use crate::dialect::hex;
 use crate::forms::{self, Form};
 use crate::{Family, Nrf9160, Script, script};
 
@@ -77,7 +78,7 @@ impl Moving {
     pub(crate) const NEW: Self = Self {
         handle: 0,
         bits: 0,
-        then: script::TIDIED,
+        then: 0,
         since: 0,
     };
 }
@@ -361,18 +362,12 @@ fn data_sent<F: Family>(
     Then::Next
 }
 
-/// One digit more.
-fn hex(number: u16, digit: &u8) -> Option<u16> {
-    let digit = char::from(*digit).to_digit(16)?;
-    number.checked_mul(16)?.checked_add(digit as u16)
-}
-
 /// `#XPOLL: <handle>,"0x0011"`.
 fn polled<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     let mut fields = fields(line, "#XPOLL:");
     if fields.byte() == Some(modem.moving.handle)
         && let Some([b'0', b'x', digits @ ..]) = fields.unquoted()
-        && let Some(bits) = digits.iter().try_fold(0_u16, hex)
+        && let Some(bits) = hex(digits)
     {
         modem.moving.bits |= bits as u8;
     }

@@ -7,7 +7,7 @@ use super::guests::GUEST;
 use super::{COMMAND_LIMIT, Engine, Stage};
 use crate::at::Out;
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::modem::{DECIDES, EVEN_GARBLED, EVEN_UNANSWERED, Modem, Step, Then, decide};
+use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, Step, Then, decide};
 
 /// More steps than any flow takes without sending something: a judge that goes round in a circle ends in an
 /// error instead of a hang.
@@ -35,9 +35,6 @@ impl<M: Modem> Engine<M> {
     pub(super) fn start(&mut self, w: &mut World<'_>, job: Job, steps: &'static [Step<M>]) {
         w.start = w.now;
         w.pause = 0;
-        if job == Job::BringUp {
-            w.answers = false;
-        }
         self.flow = Some(Flow {
             job,
             steps,
@@ -120,11 +117,7 @@ impl<M: Modem> Engine<M> {
             }
             Err(error) => {
                 w.ended = Some(error);
-                let looks = match error {
-                    AtError::Garbled => EVEN_GARBLED,
-                    _ => EVEN_UNANSWERED,
-                };
-                if step.way & looks == 0 {
+                if !step.looks_at(error) {
                     let then = self.fail_step(w, step, error);
                     return self.advance(w, then);
                 }

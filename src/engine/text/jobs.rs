@@ -4,7 +4,7 @@ use super::super::scheduler::Job;
 use super::super::slot::Phase;
 use super::super::world::{Rest, World};
 use super::Engine;
-use crate::error::{ConnectError, SocketError};
+use crate::error::{AtError, ConnectError, SocketError};
 use crate::modem::{LOOK, Modem};
 
 impl<M: Modem> Engine<M> {
@@ -57,6 +57,20 @@ impl<M: Modem> Engine<M> {
             Job::Tidy => w.tidied(end),
             // Whether the modem answers is found out by the exchange itself.
             Job::Liveness | Job::NetworkLost => {}
+        }
+    }
+
+    /// The exchange of a step is being given up: the socket that it moved data for is not used again, unless the
+    /// step can make something of it.
+    pub(super) fn socket_failed(&mut self, w: &mut World<'_>, error: AtError) {
+        let Some(flow) = self.flow.as_ref().filter(|_| self.step_waits) else {
+            return;
+        };
+        let (Job::Send(..) | Job::Receive(..) | Job::Look(_)) = flow.job else {
+            return;
+        };
+        if !flow.steps.first().is_some_and(|step| step.looks_at(error)) {
+            w.slot().fail(SocketError::ConnectionReset);
         }
     }
 

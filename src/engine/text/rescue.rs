@@ -75,8 +75,9 @@ impl<M: Modem> Engine<M> {
         self.given_up = Some(error);
         self.step_waits = self.stage != Stage::Idle && !self.is_guest();
         self.mark_after = true;
-        // A guest need not wait for the rescue.
+        // Who is concerned need not wait for the rescue.
         self.guest_failed(w, error);
+        self.socket_failed(w, error);
         match M::abort(waits) {
             Abort::Restart => self.no_way_back(w),
             Abort::Filler => self.fill(w, b'\n'),

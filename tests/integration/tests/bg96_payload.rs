@@ -28,7 +28,7 @@ async fn attach<T>(
     let (rx, tx) = tokio::io::split(host);
     let state = State::<_, 2, 1500, 1024>::new(Bg96::new(config));
     // Leaked, as a firmware's static is.
-    let state: &'static mut State<Bg96, 2, 1500, 1024> = Box::leak(Box::new(state));
+    let state: &'static mut State<'static, Bg96, 2, 1500, 1024> = Box::leak(Box::new(state));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     let serve = async {

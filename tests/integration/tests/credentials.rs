@@ -17,10 +17,10 @@ use sectag::{
     AtError, Code, Comparison, ConnectError, CredentialError, CredentialSet, CredentialStore,
     Digest, Ensured, Kind, Proof, ProvisionRecord, RotateError, Source, Tag, TlsConfig,
 };
+use sectag_bg96::Bg96;
 use sectag_integration_tests::scripted::Modem;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
 use sectag_integration_tests::{Bench, bench};
-use sectag_bg96::Bg96;
 use sectag_simulator::{Chunk, Options, Profile, Reaction};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
