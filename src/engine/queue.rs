@@ -16,7 +16,7 @@ pub(crate) struct Queue {
     next: u8,
     /// Tickets that were given up, as a bit set that starts at `first`.
     gone: u32,
-    changed: Wakers,
+    changed: Wakers<3>,
 }
 
 impl Queue {

@@ -74,6 +74,11 @@ impl Job {
         )
     }
 
+    /// Whether it goes before a guest that waits: what is closed makes room for others.
+    pub(crate) const fn is_close(self) -> bool {
+        matches!(self, Self::Close(_) | Self::CloseStray(_))
+    }
+
     const fn slot(self) -> Option<u8> {
         match self {
             Self::Open(slot) | Self::Close(slot) | Self::Look(slot) => Some(slot),
@@ -164,10 +169,13 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
     if w.tidy && !w.stores.is_held() {
         return (now, Some(Job::Tidy));
     }
-    if w.stray != 0 {
-        return (now, Some(Job::CloseStray(w.stray.trailing_zeros() as u8)));
-    }
     let mut wake_at = after(w.heard_at, w.poll);
+    if w.stray != 0 {
+        if past(now, w.stray_at) {
+            return (now, Some(Job::CloseStray(w.stray.trailing_zeros() as u8)));
+        }
+        wake_at = sooner(now, wake_at, w.stray_at);
+    }
     // Sockets of which nothing more can be read, or whose users have gone.
     for (index, slot) in w.slots.iter().enumerate() {
         if slot.close && slot.in_modem {
@@ -343,8 +351,10 @@ impl World<'_> {
 impl World<'_> {
     fn forget_old_times(&mut self) {
         let now = self.now;
-        if past(now, self.retry_at) {
-            self.retry_at = now;
+        for time in [&mut self.retry_at, &mut self.stray_at] {
+            if past(now, *time) {
+                *time = now;
+            }
         }
         for slot in &mut self.slots {
             slot.forget_old_times(now);
@@ -602,9 +612,10 @@ impl World<'_> {
             warn!("the modem does not confirm a close");
             return true;
         }
-        if let Job::Close(_) = job {
-            let at = after(self.now, CLOSE_PAUSE);
-            self.slot().retry_at = at;
+        let at = after(self.now, CLOSE_PAUSE);
+        match job {
+            Job::CloseStray(_) => self.stray_at = at,
+            _ => self.slot().retry_at = at,
         }
         false
     }

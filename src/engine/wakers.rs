@@ -8,13 +8,12 @@ use embassy_time::Timer;
 
 /// How often those look who found no place in a list.
 const LOOK_AGAIN_MS: u64 = 20;
-const PLACES: usize = 4;
 
 /// Wakers of the tasks that wait for one kind of change. When more tasks wait than it has places, the
 /// others look again every 20 ms; none is lost and none keeps the CPU busy.
-pub(crate) struct Wakers([Option<Waker>; PLACES]);
+pub(crate) struct Wakers<const PLACES: usize>([Option<Waker>; PLACES]);
 
-impl Wakers {
+impl<const PLACES: usize> Wakers<PLACES> {
     pub(crate) const fn new() -> Self {
         Self([const { None }; PLACES])
     }

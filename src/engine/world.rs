@@ -189,8 +189,9 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) random: u32,
     /// Attempts to bring the modem up that have failed.
     pub(crate) failures: u32,
-    /// Ids that the modem reported open and nobody wants, as a bit set.
+    /// Ids that the modem reported open and nobody wants, as a bit set, and when they are closed.
     pub(crate) stray: u32,
+    pub(crate) stray_at: Ms,
     pub(crate) errand: Errand,
     /// Where data is looked for because the modem does not announce it.
     pub polling: Option<Polling>,
@@ -217,7 +218,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// The runner's task.
     pub(crate) runner: Latest,
     /// Who waits for news of the link, a slot or an errand.
-    pub(crate) waiting: Wakers,
+    pub(crate) waiting: Wakers<6>,
     #[cfg(feature = "tap")]
     pub(crate) tap: Option<&'static dyn crate::tap::Tap>,
     lifetime: core::marker::PhantomData<&'a ()>,
@@ -271,6 +272,7 @@ impl<S> World<'_, S> {
             random: 0,
             failures: 0,
             stray: 0,
+            stray_at: 0,
             errand: Errand::None,
             polling: None,
             push_unit: None,

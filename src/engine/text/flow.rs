@@ -23,6 +23,8 @@ pub(super) struct Flow<M: 'static> {
     start: Ms,
     /// Decisions in a row.
     decisions: u16,
+    /// What it waits for may have been said while nothing was listened to.
+    missed: bool,
 }
 
 impl<M: Modem> Engine<M> {
@@ -41,6 +43,7 @@ impl<M: Modem> Engine<M> {
             resume_at: w.now,
             start: w.now,
             decisions: 0,
+            missed: false,
         });
     }
 
@@ -214,8 +217,8 @@ impl<M: Modem> Engine<M> {
             Job::BringUp => w.report.1 > 0 || w.booted || w.restarted,
             _ => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
         };
-        let at = parked.resume_at;
-        if !said && !past(w.now, at) {
+        let (at, missed) = (parked.resume_at, parked.missed && !said);
+        if !said && !missed && !past(w.now, at) {
             return false;
         }
         let Some(mut flow) = self.parked.take() else {
@@ -229,7 +232,17 @@ impl<M: Modem> Engine<M> {
             w.id = w.slot().id;
         }
         self.flow = Some(flow);
+        if missed {
+            self.flow_ended(w, Err(ConnectError::At(AtError::Garbled)));
+        }
         true
+    }
+
+    /// The channel was out of step: what a flow is parked for may have been said meanwhile.
+    pub(super) fn parked_missed(&mut self) {
+        if let Some(parked) = &mut self.parked {
+            parked.missed = parked.job != Job::BringUp;
+        }
     }
 
     /// The bring-up is parked: nothing but guests may go on meanwhile.

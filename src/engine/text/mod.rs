@@ -388,7 +388,8 @@ impl<M: Modem> Engine<M> {
         let guest = w.mailbox.post == Post::Wanted && self.serves_guests(w);
         match job {
             Some(job)
-                if !(guest && !self.guest_was_last) && !(w.exclusive && job.is_for_users()) =>
+                if (!guest || self.guest_was_last || job.is_close())
+                    && !(w.exclusive && job.is_for_users()) =>
             {
                 self.guest_was_last = false;
                 self.perform(w, job);

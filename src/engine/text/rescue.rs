@@ -239,6 +239,7 @@ impl<M: Modem> Engine<M> {
         match self.given_up.take() {
             Some(error) => {
                 w.ask_all();
+                self.parked_missed();
                 self.step_given_up(w, error);
             }
             None => self.rescue_over(w, Ok(())),
