@@ -101,7 +101,7 @@ impl<O: Options> Bg96<O> {
     /// back; then the modem, which compares by itself, refuses what is not yet valid, and the connect after
     /// one that failed looks again.
     pub(crate) fn is_known_set(&self, min: DateTime) -> bool {
-        self.clock_floor.is_some_and(|seen| seen >= min)
+        self.clock_floor.is_some_and(|seen| seen.is_plausible(min))
     }
 
     /// What an answer to `AT+CCLK?` shows. A date that does not exist is a clock that was never set, such as
