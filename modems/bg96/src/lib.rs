@@ -65,6 +65,12 @@ use keys::Keys;
 /// BENCHMARKS.md holds that.
 #[repr(C)]
 pub struct Bg96<O: Options = All> {
+    // Scratch of one flow each, set anew at its start.
+    opening: open::Opening,
+    waking: waking::Waking,
+    rising: bring_up::Rising,
+    setting: clock::Setting,
+    tidying: files::Tidying,
     /// The modem said `pdpdeact`, or seems to owe it: the context must be deactivated before it can be
     /// activated again (sheet 1.6).
     context_lost: bool,
@@ -89,12 +95,6 @@ pub struct Bg96<O: Options = All> {
     escalation: escalation::Escalation,
     /// What a flow over files left to be done.
     remains: files::Remains,
-    // Scratch of one flow each, set anew at its start.
-    waking: waking::Waking,
-    rising: bring_up::Rising,
-    setting: clock::Setting,
-    opening: open::Opening,
-    tidying: files::Tidying,
     config: Config<O>,
 }
 
@@ -186,7 +186,7 @@ impl<O: Options> Modem for Bg96<O> {
 
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         let line = dialect::line(line, asked, self.pushes());
-        self.context_lost |= line == Line::Urc(Urc::NetworkLost);
+        self.context_lost |= matches!(line, Line::Urc(Urc::NetworkLost));
         line
     }
 

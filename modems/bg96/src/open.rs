@@ -187,19 +187,18 @@ impl<O: Options> Bg96<O> {
         let (Some(text), Some(open)) = (answer(line, "+QSSLSTATE:"), &world.open) else {
             return;
         };
-        let number = |index| Fields::new(Fields::new(text).nth(index)?).int();
-        // The last but one is buffer mode.
-        let expected = [
-            (3, open.port.into()),
-            (6, PDP_CONTEXT),
-            (8, 0),
-            (10, open.context.into()),
-        ];
-        if number(0) == Some(world.id.into()) {
+        let is = |index, wanted: u32, unless: bool| {
+            let number = Fields::new(text).nth(index);
+            let number = number.and_then(|text| Fields::new(text).int());
+            number.map_or(unless, |number| number == wanted)
+        };
+        if is(0, world.id.into(), false) {
             self.opening.same = Some(
-                expected
-                    .iter()
-                    .all(|&(index, wanted)| number(index).is_none_or(|number| number == wanted)),
+                is(3, open.port.into(), true)
+                    && is(6, PDP_CONTEXT, true)
+                    // Buffer mode.
+                    && is(8, 0, true)
+                    && is(10, open.context.into(), true),
             );
         }
     }
