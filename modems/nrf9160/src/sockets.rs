@@ -1,6 +1,7 @@
 //! What is done with a connection: send, fetch, look, close; with one current socket (SLM), or a handle in
 //! every command (SM), sheet 3 to 5.
 
+use sectag::AtError;
 use sectag::modem::{Then, Verdict, World, ask, decide};
 
 use crate::commands::{QUICK, SEND, SLOW, error, fields, last};
@@ -152,6 +153,7 @@ impl<F: Family> Nrf9160<F> {
         ask("AT#XPOLL=0,{h}")
             .limit(QUICK)
             .each(polled)
+            .even_garbled()
             .then(judge_sent),
     ];
 
@@ -302,6 +304,10 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
         read: 0,
     };
     let piece = forms::first_piece(modem.firmware().ways(), waiting);
+    if piece.len == 0 {
+        // An empty string would begin data mode.
+        return world.fail(AtError::Garbled);
+    }
     world.len = piece.len as u16;
     modem.moving.since = world.now;
     Then::To(match piece.form {
@@ -380,12 +386,10 @@ fn judge_sent<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    let broken = answer.is_none() || modem.moving.bits & (ERR | NVAL) != 0;
-    world.verdict = if broken {
-        Verdict::Failed
-    } else {
-        Verdict::Done
-    };
+    if answer.is_none() || modem.moving.bits & (ERR | NVAL) != 0 {
+        return not_sent(modem, world, world.ended.is_some());
+    }
+    world.verdict = Verdict::Done;
     Then::End
 }
 
