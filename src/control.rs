@@ -1,6 +1,6 @@
 //! What an application asks of the modem besides sockets.
 
-use core::cell::{Ref, RefCell};
+use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::Poll;
 
@@ -128,10 +128,8 @@ impl<'a, M: Modem> Control<'a, M> {
     }
 
     /// The backend, for what only this modem can do and tell.
-    ///
-    /// Not to be kept: the runner must not find it borrowed.
-    pub fn modem(&self) -> Ref<'a, M> {
-        Ref::map(self.engine.borrow(), |engine| &engine.modem)
+    pub fn modem<T>(&self, look: impl FnOnce(&M) -> T) -> T {
+        look(&self.engine.borrow().modem)
     }
 
     /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to

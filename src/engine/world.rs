@@ -163,7 +163,10 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub code: Code,
     /// How many bytes to move.
     pub len: u16,
-    /// How many of them the modem took: all, unless a judge says otherwise.
+    /// Where in the socket's transmit ring the payload of the next exchange begins; 0 at the start of a send.
+    pub offset: u16,
+    /// How many bytes the modem took, from the start of the ring: [`len`](Self::len) of the last exchange,
+    /// unless a judge says otherwise.
     pub taken: u16,
     /// How many bytes came, if a header announced any.
     pub received: Option<u16>,
@@ -256,6 +259,7 @@ impl<S> World<'_, S> {
             ended: None,
             code: Code::Plain,
             len: 0,
+            offset: 0,
             taken: 0,
             received: None,
             fetch_unit: 1,

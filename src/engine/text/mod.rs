@@ -262,14 +262,14 @@ impl<M: Modem> Protocol for Engine<M> {
             return 0;
         }
         let left = usize::from(w.len) - self.ring_sent;
-        let ring_sent = self.ring_sent;
+        let offset = usize::from(w.offset) + self.ring_sent;
         self.in_flight = if self.way & HEXES == 0 {
             let count = left.min(into.len());
-            w.slot().tx.peek(ring_sent, &mut into[..count])
+            w.slot().tx.peek(offset, &mut into[..count])
         } else {
             let count = left.min(into.len() / 2);
             let (bytes, _) = into.split_at_mut(count);
-            let count = w.slot().tx.peek(ring_sent, bytes);
+            let count = w.slot().tx.peek(offset, bytes);
             // From the end, so that nothing is overwritten before it is read.
             for index in (0..count).rev() {
                 let byte = into[index];
