@@ -345,7 +345,9 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Idle {
             return self.tick_exchange(w);
         }
-        if M::GAP > 0 && !past(now, self.gap_until) {
+        // What lies farther ahead than a gap is long ago: the clock has gone half round since.
+        let gap = self.gap_until.wrapping_sub(now);
+        if gap != 0 && gap <= M::GAP.into() {
             return Some(self.gap_until);
         }
         // A guest has the channel, or has not yet fetched its result.
