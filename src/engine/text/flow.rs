@@ -215,7 +215,8 @@ impl<M: Modem> Engine<M> {
         };
         let said = match parked.job {
             Job::BringUp => w.report.1 > 0 || w.booted || w.restarted,
-            _ => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+            Job::Open(_) => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+            _ => w.report.1 > 0,
         };
         let (at, missed) = (parked.resume_at, parked.missed && !said);
         if !said && !missed && !past(w.now, at) {
