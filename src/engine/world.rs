@@ -319,6 +319,22 @@ impl<S> World<'_, S> {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> World<'_, [Slot<'_>; N]> {
+    /// The same state, with nobody to be woken.
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            mailbox: self.mailbox.snapshot(),
+            opens: self.opens.snapshot(),
+            stores: self.stores.snapshot(),
+            runner: embassy_sync::waitqueue::WakerRegistration::new(),
+            waiting: Wakers::new(),
+            slots: self.slots.each_ref().map(Slot::snapshot),
+            ..*self
+        }
+    }
+}
+
 impl<'a> World<'a> {
     /// Ends the flow with this failure.
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {

@@ -14,6 +14,7 @@ use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, Step, Then, decide};
 const DECISIONS_LIMIT: u16 = 1000;
 
 /// A flow, and where it is.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Flow<M: 'static> {
     pub(super) job: Job,
     /// The step that is under way, and those behind it.

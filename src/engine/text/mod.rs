@@ -59,6 +59,7 @@ pub(crate) enum Stage {
 /// The engine of one modem. In this order, so that what is small and often used is near its start, where
 /// short instructions reach it.
 #[repr(C)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Engine<M: 'static> {
     stage: Stage,
     rescue: Rescue,

@@ -11,17 +11,12 @@ const DAYS: u32 = 60;
 /// Time goes by with a modem that answers what it is asked.
 fn idles<const V: u8>(t: &mut Trace<V>, hours: u32) {
     for _ in 0..hours {
-        t.after(HOUR);
-        while !t.sent.is_empty() {
-            let asked = core::mem::take(&mut t.sent);
-            t.hear(match &asked[..] {
-                b"AT\r" => OK,
-                b"AT+RECV=0,16\r" => "\r\n+RECV: 0\r\n\r\nOK\r\n",
-                b"AT+LOOK=0\r" => "\r\n+LOOK: UP\r\n\r\nOK\r\n",
-                other => panic!("sent {}", other.escape_ascii()),
-            });
-            t.after(100);
-        }
+        t.after_answering(HOUR, |asked| match asked {
+            b"AT\r" => OK,
+            b"AT+RECV=0,16\r" => "\r\n+RECV: 0\r\n\r\nOK\r\n",
+            b"AT+LOOK=0\r" => "\r\n+LOOK: UP\r\n\r\nOK\r\n",
+            other => panic!("sent {}", other.escape_ascii()),
+        });
     }
 }
 

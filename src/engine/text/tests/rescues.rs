@@ -393,7 +393,7 @@ fn restart_during_a_bring_up_begins_it_again() {
     cold(|t: &mut Trace| {
         t.plays("AT+SYNC?\r", SYNCED);
         t.plays("AT+UP\r", "\r\nBOOT\r\n");
-        t.after(2000);
+        t.after(1000);
         t.comes_up();
     });
 }

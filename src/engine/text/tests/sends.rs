@@ -229,7 +229,7 @@ fn payload_is_sent_as_it_is() {
     trace(|t: &mut Trace| {
         t.open();
         t.sends_by(PROMPTED, NASTY);
-        t.plays("AT+SEND=0,27\r", "\r\n> ");
+        t.plays("AT+SEND=0,23\r", "\r\n> ");
         t.sends(NASTY);
         t.hear("\r\nSEND OK\r\n");
         t.idle();
@@ -241,7 +241,7 @@ fn announced_bytes_follow_ok() {
     trace(|t: &mut Trace| {
         t.open();
         t.sends_by(COUNTED, NASTY);
-        t.plays("AT+CSEND=0,27\r", OK);
+        t.plays("AT+CSEND=0,23\r", OK);
         t.sends(NASTY);
         t.hear("\r\nSEND OK\r\n");
         t.idle();
