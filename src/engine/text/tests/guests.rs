@@ -193,8 +193,6 @@ fn poll_once<T>(t: &mut Trace, guest: &mut Guest<T>) {
     assert!(guest.as_mut().poll(&mut cx).is_pending());
 }
 
-use core::future::Future;
-
 #[test]
 fn dropped_while_it_runs() {
     dropped(|t, guest| {
