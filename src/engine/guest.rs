@@ -97,7 +97,7 @@ impl Mailbox {
         Self {
             line: self.line.snapshot(),
             together: self.together.snapshot(),
-            waker: WakerRegistration::new(),
+            waker: Latest::new(),
             ..*self
         }
     }

@@ -76,8 +76,7 @@ pub(crate) fn now() -> Ms {
 
 fn begin(world: &Shared<'_>, power: &mut impl Power) {
     let mut world = world.borrow_mut();
-    world.now = now();
-    world.retry_at = world.now;
+    world.begin(now());
     world.pins.has_power_key = power.has_power_key();
     world.pins.has_reset = power.has_reset();
     world.pins.can_sleep = power.has_sleep();

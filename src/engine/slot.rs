@@ -120,8 +120,8 @@ impl Slot<'_> {
         Self {
             rx: self.rx.snapshot(),
             tx: self.tx.snapshot(),
-            rx_waker: WakerRegistration::new(),
-            tx_waker: WakerRegistration::new(),
+            rx_waker: Latest::new(),
+            tx_waker: Latest::new(),
             ..*self
         }
     }

@@ -327,7 +327,7 @@ impl<const N: usize> World<'_, [Slot<'_>; N]> {
             mailbox: self.mailbox.snapshot(),
             opens: self.opens.snapshot(),
             stores: self.stores.snapshot(),
-            runner: embassy_sync::waitqueue::WakerRegistration::new(),
+            runner: Latest::new(),
             waiting: Wakers::new(),
             slots: self.slots.each_ref().map(Slot::snapshot),
             ..*self
@@ -336,6 +336,13 @@ impl<const N: usize> World<'_, [Slot<'_>; N]> {
 }
 
 impl<'a> World<'a> {
+    /// The runner starts: no time of its own lies ahead.
+    pub(crate) fn begin(&mut self, now: Ms) {
+        self.now = now;
+        self.retry_at = now;
+        self.stray_at = now;
+    }
+
     /// Ends the flow with this failure.
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
         self.failure = failure.into();
