@@ -126,7 +126,20 @@ proptest! {
 }
 
 const NUMBERS: [&str; 14] = [
-    "0", "1", "42", "007", "255", "256", "65535", "65536", "4294967295", "4294967296", "-1", "1x", "", "\"1\"",
+    "0",
+    "1",
+    "42",
+    "007",
+    "255",
+    "256",
+    "65535",
+    "65536",
+    "4294967295",
+    "4294967296",
+    "-1",
+    "1x",
+    "",
+    "\"1\"",
 ];
 const TEXTS: [&str; 9] = [
     "\"\"", "\"a\"", "\"a,b\"", "\",\"", "\" a \"", "a", "\"a", "a\"", "\"a\"b",
@@ -157,7 +170,8 @@ fn well_formed_answers_with_blanks_are_read_alike() {
     for blank in ["", " ", "  "] {
         for name in ["\"\"", "\"a\"", "\"a,b\"", "\",\"", "\" a \""] {
             for number in ["0", "7", "255", "256"] {
-                let text = std::format!("{blank}{number},{blank}{name},{blank}{number},{name},{number}");
+                let text =
+                    std::format!("{blank}{number},{blank}{name},{blank}{number},{name},{number}");
                 let theirs = from_slice::<Arguments<'_>>(text.as_bytes()).ok();
                 assert_eq!(read(text.as_bytes()), theirs, "{text}");
                 seen += usize::from(theirs.is_some());

@@ -89,7 +89,10 @@ fn an_answer_a_moment_before_the_limit_counts() {
 fn a_notice_in_an_answer_is_no_part_of_it() {
     trace(|t: &mut Trace| {
         t.flow(TWO);
-        t.plays("AT+X?\r", "\r\n+X: 1\r\n\r\n+NOTE: 9\r\n+X: 2\r\n\r\nOK\r\n");
+        t.plays(
+            "AT+X?\r",
+            "\r\n+X: 1\r\n\r\n+NOTE: 9\r\n+X: 2\r\n\r\nOK\r\n",
+        );
         t.told(&["ok +X: 1\\r\\n+X: 2"]);
     });
 }
@@ -197,7 +200,11 @@ fn a_step_that_is_repeated_waits_as_long_as_its_judge_says() {
 
 #[test]
 fn a_step_that_is_left_out_is_not_sent() {
-    const SKIPS: &[Step<Toy>] = &[ask("AT+X?").then(|_, _, _| Then::Skip), ask("AT+Y?"), ask("AT+Z?")];
+    const SKIPS: &[Step<Toy>] = &[
+        ask("AT+X?").then(|_, _, _| Then::Skip),
+        ask("AT+Y?"),
+        ask("AT+Z?"),
+    ];
     trace(|t: &mut Trace| {
         t.flow(SKIPS);
         t.plays("AT+X?\r", OK);
@@ -208,7 +215,10 @@ fn a_step_that_is_left_out_is_not_sent() {
 
 #[test]
 fn a_flow_goes_on_with_another_script() {
-    const GOES: &[Step<Toy>] = &[ask("AT+X?").then(|_, _, _| Then::To(crate::modem::TIDY)), ask("AT+Y?")];
+    const GOES: &[Step<Toy>] = &[
+        ask("AT+X?").then(|_, _, _| Then::To(crate::modem::TIDY)),
+        ask("AT+Y?"),
+    ];
     trace(|t: &mut Trace| {
         t.flow(GOES);
         t.plays("AT+X?\r", OK);
@@ -284,7 +294,8 @@ fn what_a_flow_parks_for_is_kept() {
         }),
         decide(|toy, w, _| {
             let (report, len) = w.report;
-            toy.told.push(String::from_utf8_lossy(&report[..len.into()]).into());
+            toy.told
+                .push(String::from_utf8_lossy(&report[..len.into()]).into());
             Then::Next
         }),
     ];

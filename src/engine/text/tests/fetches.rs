@@ -78,7 +78,11 @@ fn more_than_was_asked_for_is_not_taken() {
 
 #[test]
 fn a_refusal_behind_payload_costs_the_socket() {
-    for behind in ["\r\nERROR\r\n", "\r\n+X: 1\r\n\r\nOK\r\n", "\r\nSEND OK\r\n"] {
+    for behind in [
+        "\r\nERROR\r\n",
+        "\r\n+X: 1\r\n\r\nOK\r\n",
+        "\r\nSEND OK\r\n",
+    ] {
         trace(|t: &mut Trace| {
             let slot = fetching(t);
             t.hear(std::format!("\r\n+RECV: 5\r\nhello\r\n{behind}"));

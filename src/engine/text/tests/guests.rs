@@ -7,6 +7,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::super::super::guest::{Post, Upload};
+use super::super::super::runner::test_clock;
 use super::super::super::world::Link;
 use super::harness::*;
 use crate::at::{AtatCmd, CommandLine};
@@ -33,8 +34,14 @@ fn a_guest_sees_lines_one_by_one() {
     trace(|t: &mut Trace| {
         let mut guest = t.lines("AT+X?");
         t.waits(&mut guest);
-        t.plays("AT+X?\r", "\r\n+X: 1\r\n\r\n+NOTE: 1\r\n+X: 2\r\n\r\nOK\r\n");
-        assert_eq!(t.ends(&mut guest), Ok(["+X: 1".into(), "+X: 2".into()].into()));
+        t.plays(
+            "AT+X?\r",
+            "\r\n+X: 1\r\n\r\n+NOTE: 1\r\n+X: 2\r\n\r\nOK\r\n",
+        );
+        assert_eq!(
+            t.ends(&mut guest),
+            Ok(["+X: 1".into(), "+X: 2".into()].into())
+        );
     });
 }
 
@@ -44,7 +51,8 @@ fn a_guest_sees_a_long_line_in_pieces() {
         let at = t.at();
         let mut guest: Guest<Result<usize, AtError>> = Box::pin(async move {
             let mut seen = Vec::new();
-            at.pieces(&Typed("AT+X?"), &mut |piece| seen.push(piece.len())).await?;
+            at.pieces(&Typed("AT+X?"), &mut |piece| seen.push(piece.len()))
+                .await?;
             assert_eq!(seen, [256, 256, 88]);
             Ok(seen.len())
         });
@@ -189,7 +197,7 @@ fn dropped_when_it_is_granted() {
 
 fn poll_once<T>(t: &mut Trace, guest: &mut Guest<T>) {
     let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
-    t.world.borrow_mut().now = t.now;
+    test_clock::set(t.now);
     assert!(guest.as_mut().poll(&mut cx).is_pending());
 }
 
@@ -253,14 +261,8 @@ fn a_guest_that_does_not_fetch_a_line_does_not_get_half_a_listing() {
         t.silent();
         t.after(1);
         t.plays("AT+SYNC?\r", SYNCED);
-        t.waits_no_more(&mut guest);
+        assert_eq!(t.ends(&mut guest), Err(AtError::Garbled));
     });
-}
-
-impl Trace {
-    fn waits_no_more(&mut self, guest: &mut Guest<Result<Vec<String>, AtError>>) {
-        assert_eq!(self.ends(guest), Err(AtError::Garbled));
-    }
 }
 
 #[test]
@@ -363,7 +365,10 @@ fn a_guest_fetches_payload() {
         t.plays("AT+RECV=F\r", "\r\n+RECV: 6\r\n\r\nOK\r\n\r\n\r\nOK\r\n");
         assert_eq!(t.ends(&mut guest), Ok(Some(b"\r\nOK\r\n".to_vec())));
         let engine = t.engine.borrow();
-        assert!(engine.answer.iter().all(|&byte| byte == 0), "it may be a key");
+        assert!(
+            engine.answer.iter().all(|&byte| byte == 0),
+            "it may be a key"
+        );
     });
 }
 
@@ -424,7 +429,9 @@ fn a_guest_uploads_behind_connect() {
         let mut guest = write(open, b"\r\nOK\r\n");
         let open = t.ends(&mut guest).unwrap_or_else(|error| panic!("{error}"));
         t.sends("\r\nOK\r\n");
-        let open = t.ends(&mut write(open, b"ab")).unwrap_or_else(|error| panic!("{error}"));
+        let open = t
+            .ends(&mut write(open, b"ab"))
+            .unwrap_or_else(|error| panic!("{error}"));
         t.plays("ab", "\r\n+UPL: 8\r\n\r\nOK\r\n");
         assert_eq!(t.ends(&mut finish(open)), Ok(["+UPL: 8".into()].into()));
         t.idle();
@@ -454,13 +461,19 @@ fn an_upload_that_is_dropped_is_completed_and_removed() {
         t.waits(&mut guest);
         t.plays("AT+UPL\r", "\r\nCONNECT\r\n");
         let open = t.ends(&mut guest).unwrap_or_else(|error| panic!("{error}"));
-        let open = t.ends(&mut write(open, b"abc")).unwrap_or_else(|error| panic!("{error}"));
+        let open = t
+            .ends(&mut write(open, b"abc"))
+            .unwrap_or_else(|error| panic!("{error}"));
         t.sends("abc");
         drop(open);
         t.plays("\n\n\n\n\n", OK);
-        assert!(t.engine.borrow().out[..5].iter().all(|&byte| byte == 0 || byte == b'A' || byte == b'T'
-            || byte == b'+' || byte == b'I'), "nothing is left of a key");
         t.plays("AT+TIDY\r", OK);
+        // What removed it lies where a key was, and zeros behind it.
+        assert!(
+            t.engine.borrow().out["AT+TIDY\r".len()..]
+                .iter()
+                .all(|&byte| byte == 0)
+        );
         t.idle();
     });
 }
@@ -508,7 +521,9 @@ fn a_guest_uploads_inside_quotes() {
         let open = t.ends(&mut guest).unwrap_or_else(|error| panic!("{error}"));
         t.sends("AT+KEY=0,\"");
         // Less than was announced.
-        let open = t.ends(&mut write(open, b"secret")).unwrap_or_else(|error| panic!("{error}"));
+        let open = t
+            .ends(&mut write(open, b"secret"))
+            .unwrap_or_else(|error| panic!("{error}"));
         t.sends("secret");
         let mut end = finish(open);
         t.waits(&mut end);
@@ -521,8 +536,12 @@ fn a_guest_uploads_inside_quotes() {
 #[test]
 fn an_open_quote_that_is_dropped_is_left_without_storing_anything() {
     trace(|t: &mut Trace| {
-        let open = t.ends(&mut quote(t, 8)).unwrap_or_else(|error| panic!("{error}"));
-        let open = t.ends(&mut write(open, b"sec")).unwrap_or_else(|error| panic!("{error}"));
+        let open = t
+            .ends(&mut quote(t, 8))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let open = t
+            .ends(&mut write(open, b"sec"))
+            .unwrap_or_else(|error| panic!("{error}"));
         t.sends("AT+KEY=0,\"sec");
         drop(open);
         t.sends(["\x08".repeat(4096).as_str(), "\"\x08\r"].concat());
@@ -551,38 +570,64 @@ fn exchanges_that_belong_together_are_not_interrupted() {
         let mut other: Guest<_> = Box::pin(async move { at.together().await });
         t.waits(&mut other);
         t.silent();
+        t.silent();
         drop(together);
-        t.waits_turn(&mut other);
+        // The others' work goes on only once nobody has the channel for itself.
+        let together = t.ends(&mut other);
+        drop(together);
+        t.sends("AT+SEND=0,5\r");
     });
-}
-
-impl Trace {
-    /// The others' work goes on only once nobody has the channel for itself.
-    fn waits_turn(&mut self, other: &mut Guest<super::super::super::Together<'static>>) {
-        let together = self.ends(other);
-        drop(together);
-        self.sends("AT+SEND=0,5\r");
-    }
 }
 
 #[test]
 fn flows_and_guests_take_turns() {
     trace(|t: &mut Trace| {
         let slot = t.open();
+        let (mut first, mut second) = (t.lines("AT+X?"), t.lines("AT+Y?"));
         t.flow(const { &[told::<0>("AT+W?")] });
         t.write(slot, "hello");
         t.flush(slot);
-        let (mut first, mut second) = (t.lines("AT+X?"), t.lines("AT+Y?"));
         t.waits(&mut first);
         t.waits(&mut second);
         t.plays("AT+W?\r", OK);
         t.waits(&mut first);
-        let order = |t: &mut Trace| core::mem::take(&mut t.sent).first().map_or(0, |_| 1);
-        assert_eq!(order(t), 1);
-        t.hear("\r\nERROR\r\n");
+        t.plays("AT+X?\r", OK);
+        assert_eq!(t.ends(&mut first), Ok([].into()));
+        drop(first);
         t.waits(&mut second);
-        let _ = t.poll(&mut first);
-        assert_eq!(order(t), 1);
+        t.plays("AT+SEND=0,5\r", "\r\n> ");
+        t.write(slot, "again");
+        t.flush(slot);
+        t.plays("hello", "\r\nSEND OK\r\n");
+        t.waits(&mut second);
+        t.plays("AT+Y?\r", OK);
+        t.silent();
+        assert_eq!(t.ends(&mut second), Ok([].into()));
+        t.sends("AT+SEND=0,5\r");
+    });
+}
+
+#[test]
+fn what_becomes_of_a_guest_is_not_the_flows_that_pauses() {
+    const AGAIN: &[crate::modem::Step<Toy>] = &[told("AT+W?").then(|toy, w, answer| {
+        toy.told.push(std::format!("{:?}", answer.is_some()));
+        w.again(10_000)
+    })];
+    trace(|t: &mut Trace| {
+        t.flow(AGAIN);
+        t.plays("AT+W?\r", OK);
+        t.told(&["true"]);
+        let mut guest = t.lines("AT+X?");
+        t.waits(&mut guest);
+        t.sends("AT+X?\r");
+        t.after(3000);
+        t.plays("AT+SYNC?\r", SYNCED);
+        assert_eq!(t.ends(&mut guest), Err(AtError::Timeout));
+        t.told(&[]);
+        t.after(6999);
+        t.silent();
+        t.after(1);
+        t.sends("AT+W?\r");
     });
 }
 

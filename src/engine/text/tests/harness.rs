@@ -12,13 +12,15 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::super::super::guest::At;
+use super::super::super::runner::test_clock;
 use super::super::super::scheduler::Job;
 use super::super::super::slot::{Phase, Slot};
 use super::super::super::time::{Ms, after, past};
 use super::super::super::world::{Link, World};
 use super::super::super::{Open, Protocol};
-use super::super::{Engine, Stage};
 use super::super::rescue::Rescue;
+use super::super::{Engine, Stage};
+use crate::Tag;
 use crate::at::{AtatCmd, AtatResp, Out};
 use crate::capabilities::{Capabilities, Verification};
 use crate::error::{AtError, Code, ConnectError, SocketError};
@@ -27,7 +29,6 @@ use crate::modem::{
     POWER_OFF, SEND, SLEEP, Step, Sync, TIDY, Then, Urc, Verdict, Waits, ask, decide, either_way,
 };
 use crate::tls::TlsConfig;
-use crate::Tag;
 
 /// The modem needs 50 ms of silence behind each line.
 pub(super) const GAPPY: u8 = 1;
@@ -58,7 +59,10 @@ pub(super) struct Toy<const V: u8 = 0> {
 }
 
 fn number(text: &[u8]) -> u16 {
-    core::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    core::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 fn pair(text: &[u8]) -> (u8, u16) {
@@ -111,7 +115,9 @@ impl<const V: u8> Toy<V> {
         }),
         decide(|_, w, _| match w.open {
             Some(open) if open.result == 0 => Then::Next,
-            Some(open) if open.result != NOT_YET => w.fail(AtError::Refused(Code::Cme(open.result))),
+            Some(open) if open.result != NOT_YET => {
+                w.fail(AtError::Refused(Code::Cme(open.result)))
+            }
             _ => w.fail(AtError::Timeout),
         }),
     ];
@@ -120,19 +126,25 @@ impl<const V: u8> Toy<V> {
             w.take_id(number(id) as u8);
         }
     })];
-    const SEND: &'static [Step<Self>] = &[ask("AT+SEND={i},{l}").sends().limit(100).then(Self::sent)];
-    const FETCH: &'static [Step<Self>] = &[ask("AT+RECV={i},{l}").fetches().then(|_, w, answer| {
-        w.verdict = match (answer, w.received) {
-            (Some(_), Some(0)) => Verdict::Empty,
-            (Some(_), Some(_)) => Verdict::Done,
-            (Some(_), None) => Verdict::Gone,
-            (None, _) => Verdict::NotConnected,
-        };
-        Then::End
-    })];
+    const SEND: &'static [Step<Self>] =
+        &[ask("AT+SEND={i},{l}").sends().limit(100).then(Self::sent)];
+    const FETCH: &'static [Step<Self>] =
+        &[ask("AT+RECV={i},{l}").fetches().then(|_, w, answer| {
+            w.verdict = match (answer, w.received) {
+                (Some(_), Some(0)) => Verdict::Empty,
+                (Some(_), Some(_)) => Verdict::Done,
+                (Some(_), None) => Verdict::Gone,
+                (None, _) => Verdict::NotConnected,
+            };
+            Then::End
+        })];
     const LOOK: &'static [Step<Self>] = &[ask("AT+LOOK={i}").then(|_, w, answer| {
         let stands = answer.is_some_and(|answer| answer.ends_with(b"UP"));
-        w.verdict = if stands { Verdict::Standing } else { Verdict::Gone };
+        w.verdict = if stands {
+            Verdict::Standing
+        } else {
+            Verdict::Gone
+        };
         Then::End
     })];
     const CLOSE: &'static [Step<Self>] = &[ask("AT+CLOSE={i}")];
@@ -344,8 +356,8 @@ impl<const V: u8> Trace<V> {
             // As the runner does with its own.
             slot.retry_at = start;
         }
-        world.now = start;
-        world.retry_at = start;
+        let w: &mut World<'static> = &mut world;
+        w.begin(start);
         Self {
             engine: Box::leak(Box::new(RefCell::new(Engine::new(Toy::default())))),
             world: Box::leak(Box::new(RefCell::new(world))),
@@ -397,7 +409,10 @@ impl<const V: u8> Trace<V> {
             }
         }
         let stage = self.engine.borrow().stage;
-        panic!("the engine never rests: {stage:?} at {}, due {}", self.now, self.due);
+        panic!(
+            "the engine never rests: {stage:?} at {}, due {}",
+            self.now, self.due
+        );
     }
 
     fn transmit(&mut self) -> bool {
@@ -666,7 +681,8 @@ impl<const V: u8> Trace<V> {
         Box::pin(async move {
             let mut lines = Vec::new();
             let mut sink = |line: &[u8]| lines.push(line.escape_ascii().to_string());
-            at.raw(line, embassy_time::Duration::from_secs(3), &mut sink).await?;
+            at.raw(line, embassy_time::Duration::from_secs(3), &mut sink)
+                .await?;
             Ok(lines)
         })
     }
@@ -674,7 +690,7 @@ impl<const V: u8> Trace<V> {
     /// Polls a user's future until it waits for the modem.
     pub(super) fn poll<T>(&mut self, guest: &mut Guest<T>) -> Option<T> {
         for _ in 0..50 {
-            self.world.borrow_mut().now = self.now;
+            test_clock::set(self.now);
             let mut cx = Context::from_waker(Waker::noop());
             if let Poll::Ready(end) = guest.as_mut().poll(&mut cx) {
                 self.pump();

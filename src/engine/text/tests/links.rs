@@ -1,7 +1,7 @@
 //! The modem as a whole: bring-up, liveness, loss of the network, rest.
 
-use super::super::super::world::{Errand, Link, Rest};
 use super::super::super::slot::Phase;
+use super::super::super::world::{Errand, Link, Rest};
 use super::harness::*;
 use crate::error::{AtError, BringUpError};
 
@@ -57,7 +57,13 @@ fn the_command_of_a_bring_up_that_failed_is_named() {
         t.plays("AT+UP\r", "\r\n+CME ERROR: 10\r\n");
         let problem = t.world.borrow().problem;
         let error = AtError::Refused(crate::error::Code::Cme(10));
-        assert_eq!(problem, BringUpError::At { command: "AT+UP", error });
+        assert_eq!(
+            problem,
+            BringUpError::At {
+                command: "AT+UP",
+                error
+            }
+        );
     });
 }
 

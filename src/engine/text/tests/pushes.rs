@@ -44,7 +44,10 @@ fn pushed_data_may_come_between_command_and_answer() {
     trace(|t: &mut Trace| {
         let slot = pushed(t);
         t.flow(ASKED);
-        t.plays("AT+X?\r", "\r\n+X: 1\r\n\r\n+PUSH: 0,6\r\n\r\nOK\r\n\r\n+X: 2\r\n\r\nOK\r\n");
+        t.plays(
+            "AT+X?\r",
+            "\r\n+X: 1\r\n\r\n+PUSH: 0,6\r\n\r\nOK\r\n\r\n+X: 2\r\n\r\nOK\r\n",
+        );
         assert_eq!(t.read(slot), "\\r\\nOK\\r\\n");
         t.told(&["ok +X: 1\\r\\n+X: 2"]);
     });
@@ -94,7 +97,10 @@ fn pushed_data_that_nobody_wants_is_counted() {
 fn who_does_not_read_loses_the_socket_and_nobody_elses() {
     trace(|t: &mut Trace| {
         let (slot, other) = (pushed(t), t.open());
-        t.hear(std::format!("\r\n+PUSH: 0,40\r\n{}\r\n+PUSH: 1,1\r\nx\r\n", "a".repeat(40)));
+        t.hear(std::format!(
+            "\r\n+PUSH: 0,40\r\n{}\r\n+PUSH: 1,1\r\nx\r\n",
+            "a".repeat(40)
+        ));
         t.after(199);
         t.is(slot, Phase::Open);
         assert_eq!(t.read(other), "");

@@ -139,7 +139,11 @@ fn a_uart_that_is_stuck_does_not_stop_the_rescue() {
         t.after(60_000);
         t.sent.clear();
         t.after(31_000);
-        assert!(t.sent.starts_with(b"AT+SYNC?\r"), "{}", t.sent.escape_ascii());
+        assert!(
+            t.sent.starts_with(b"AT+SYNC?\r"),
+            "{}",
+            t.sent.escape_ascii()
+        );
     });
 }
 
@@ -313,7 +317,7 @@ fn restart_in_payload_is_found_by_the_silence() {
         t.hear("\r\n+READY: 0\r\n");
         t.plays("AT+RECV=0,16\r", "\r\n+RECV: 16\r\nab\r\nBOOT\r\n");
         t.after(1000);
-        // It is off its count, so that the banner of the query's time is seen.
+        // What it says next is an echo, or counted as payload.
         t.sends("AT+SYNC?\r");
         t.hear("AT+SYNC?\r\r\n");
         t.after(4000);

@@ -2,12 +2,12 @@
 
 extern crate std;
 
+use super::super::super::slot::Phase;
 use super::super::super::slot::Sending;
 use super::super::super::world::Link;
 use super::harness::*;
 use crate::error::SocketError;
 use crate::modem::{Step, ask};
-use super::super::super::slot::Phase;
 
 const PROMPTED: &[Step<Toy>] = &[ask("AT+SEND={i},{l}").sends().limit(100).then(Toy::sent)];
 const COUNTED: &[Step<Toy>] = &[ask("AT+CSEND={i},{l}").counts().limit(100).then(Toy::sent)];
@@ -155,7 +155,10 @@ fn a_refused_send_is_followed_by_what_the_peer_sent_before() {
         t.plays("AT+SEND=0,5\r", "\r\nERROR\r\n");
         t.with(|_, w| {
             assert_eq!(w.slots[0].sending, Sending::Refused);
-            assert_eq!(w.slots[0].write_error(), Some(SocketError::ClosedUnanswered));
+            assert_eq!(
+                w.slots[0].write_error(),
+                Some(SocketError::ClosedUnanswered)
+            );
         });
         t.plays("AT+RECV=0,16\r", "\r\n+RECV: 3\r\nbye\r\n\r\nOK\r\n");
         assert_eq!(t.read(slot), "bye");
@@ -322,7 +325,10 @@ fn payload_may_go_out_as_hexadecimal_digits() {
     trace(|t: &mut Trace| {
         let slot = t.open();
         let bytes: std::vec::Vec<u8> = (0..=99).map(|at| at ^ 0xA5).collect();
-        let digits: std::string::String = bytes.iter().map(|byte| std::format!("{byte:02X}")).collect();
+        let digits: std::string::String = bytes
+            .iter()
+            .map(|byte| std::format!("{byte:02X}"))
+            .collect();
         t.sends_by(HEXED, &bytes);
         t.plays(&std::format!("AT+HSEND=0,\"{digits}\"\r"), OK);
         assert_eq!(left(t, slot), 0);

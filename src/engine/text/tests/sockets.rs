@@ -96,6 +96,25 @@ fn a_guest_is_served_while_a_connection_is_opened() {
 }
 
 #[test]
+fn a_connection_whose_result_may_have_been_missed_is_given_up() {
+    trace(|t: &mut Trace| {
+        let slot = t.want();
+        t.plays("AT+OPEN=0\r", OK);
+        let mut guest = t.lines("AT+X?");
+        t.waits(&mut guest);
+        t.sends("AT+X?\r");
+        t.after(3000);
+        // Nothing is listened to until the answer.
+        t.plays("AT+SYNC?\r", "\r\n+OPENED: 0,0\r\n");
+        t.hear(SYNCED);
+        assert_eq!(t.ends(&mut guest), Err(AtError::Timeout));
+        t.is_reset(slot);
+        t.plays("AT+CLOSE=0\r", OK);
+        t.idle();
+    });
+}
+
+#[test]
 fn a_user_who_goes_away_meanwhile_leaves_nothing_open() {
     trace(|t: &mut Trace| {
         let slot = t.want();
