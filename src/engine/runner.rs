@@ -78,29 +78,6 @@ pub(crate) fn now() -> Ms {
     Instant::now().as_millis() as Ms
 }
 
-/// The time of a test that has no executor.
-#[cfg(test)]
-pub(crate) mod test_clock {
-    extern crate std;
-
-    use core::cell::Cell;
-
-    use super::Ms;
-
-    std::thread_local! {
-        static NOW: Cell<Option<Ms>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn get() -> Option<Ms> {
-        NOW.get()
-    }
-
-    /// In this thread it is `now`, until it is set again.
-    pub(crate) fn set(now: Ms) {
-        NOW.set(Some(now));
-    }
-}
-
 fn begin(world: &Shared<'_>, power: &mut impl Power) {
     let mut world = world.borrow_mut();
     world.begin(now());
@@ -251,5 +228,28 @@ async fn transmit<E: Protocol, W: Write>(
         if let Either::First(Err(error)) = select(write, void).await {
             return RunError::Write(error.kind());
         }
+    }
+}
+
+/// The time of a test that has no executor.
+#[cfg(test)]
+pub(crate) mod test_clock {
+    extern crate std;
+
+    use core::cell::Cell;
+
+    use super::Ms;
+
+    std::thread_local! {
+        static NOW: Cell<Option<Ms>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn get() -> Option<Ms> {
+        NOW.get()
+    }
+
+    /// In this thread it is `now`, until it is set again.
+    pub(crate) fn set(now: Ms) {
+        NOW.set(Some(now));
     }
 }

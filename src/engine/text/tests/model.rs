@@ -361,7 +361,7 @@ impl<const V: u8> Check<V> {
             (
                 asked,
                 truth.counted > 0,
-                truth.line.len() > 0,
+                !truth.line.is_empty(),
                 truth.data,
                 self.guest
             )
@@ -601,6 +601,7 @@ fn from_every_state_a_fair_modem_is_brought_back() {
         found.transitions
     );
     assert_eq!(found.events.len(), EVENTS.len(), "an event never happened");
+    assert!(found.slowest <= SLOWEST, "{} ms", found.slowest);
     // The clock makes no difference.
     let wrapping = check::<THOROUGH>(STARTS[1], 6).unwrap_or_else(|why| panic!("dead end: {why}"));
     assert_eq!(wrapping.depths, found.depths[..7]);
