@@ -31,6 +31,7 @@ pub enum Event<'a> {
 }
 
 /// The line framer. See the module's documentation.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct Framer {
     line: [u8; LINE_LIMIT],

@@ -6,6 +6,8 @@
 mod command;
 mod fields;
 pub mod framer;
+#[cfg(test)]
+mod oracle;
 mod out;
 mod text;
 

@@ -91,6 +91,17 @@ impl Mailbox {
         }
     }
 
+    /// The same state, with nobody to be woken.
+    #[cfg(test)]
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            line: self.line.snapshot(),
+            together: self.together.snapshot(),
+            waker: Latest::new(),
+            ..*self
+        }
+    }
+
     /// Tells the guest.
     pub(crate) fn set(&mut self, post: Post) {
         self.post = post;

@@ -323,7 +323,30 @@ impl<S> World<'_, S> {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> World<'_, [Slot<'_>; N]> {
+    /// The same state, with nobody to be woken.
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            mailbox: self.mailbox.snapshot(),
+            opens: self.opens.snapshot(),
+            stores: self.stores.snapshot(),
+            runner: Latest::new(),
+            waiting: Wakers::new(),
+            slots: self.slots.each_ref().map(Slot::snapshot),
+            ..*self
+        }
+    }
+}
+
 impl<'a> World<'a> {
+    /// The runner starts: no time of its own lies ahead.
+    pub(crate) fn begin(&mut self, now: Ms) {
+        self.now = now;
+        self.retry_at = now;
+        self.stray_at = now;
+    }
+
     /// Ends the flow with this failure.
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
         self.failure = failure.into();

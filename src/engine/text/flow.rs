@@ -14,6 +14,7 @@ use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, Step, Then, decide};
 const DECISIONS_LIMIT: u16 = 1000;
 
 /// A flow, and where it is.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Flow<M: 'static> {
     pub(super) job: Job,
     /// The step that is under way, and those behind it.
@@ -215,7 +216,8 @@ impl<M: Modem> Engine<M> {
         };
         let said = match parked.job {
             Job::BringUp => w.report.1 > 0 || w.booted || w.restarted,
-            _ => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+            Job::Open(_) => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+            _ => w.report.1 > 0,
         };
         let (at, missed) = (parked.resume_at, parked.missed && !said);
         if !said && !missed && !past(w.now, at) {

@@ -59,6 +59,7 @@ pub(crate) enum Stage {
 /// The engine of one modem. In this order, so that what is small and often used is near its start, where
 /// short instructions reach it.
 #[repr(C)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Engine<M: 'static> {
     stage: Stage,
     rescue: Rescue,
@@ -345,7 +346,9 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Idle {
             return self.tick_exchange(w);
         }
-        if M::GAP > 0 && !past(now, self.gap_until) {
+        // What lies farther ahead than a gap is long ago: the clock has gone half round since.
+        let gap = self.gap_until.wrapping_sub(now);
+        if gap != 0 && gap <= M::GAP.into() {
             return Some(self.gap_until);
         }
         // A guest has the channel, or has not yet fetched its result.
