@@ -12,6 +12,7 @@ use core::convert::Infallible;
 use embassy_time::Duration;
 
 pub use crate::at::Out;
+pub use crate::at::framing::{Framing, Plain, Unit};
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
@@ -341,6 +342,13 @@ impl<M> Step<M> {
         self.way(PIPES)
     }
 
+    /// [`World::len`] bytes of the socket's go out in frames, on the channel [`World::id`], in the place of
+    /// a command: a step that [decides](decide) once all are out, which is all that the modem says of them.
+    pub const fn in_frames(mut self) -> Self {
+        self.limit = 1200;
+        self.way(DECIDES | SENDS)
+    }
+
     const fn way(mut self, way: Way) -> Self {
         self.way |= way;
         self
@@ -421,6 +429,8 @@ pub trait Modem: Sized + 'static {
     const LIMITS: Limits;
     /// See [`Sync`].
     const SYNC: Sync;
+    /// What lies below the lines: [`Plain`] where that is nothing.
+    type Framing: Framing;
 
     /// What `line` is, `asked` being the name of the command that runs, without its `AT`.
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line;
@@ -441,6 +451,10 @@ pub trait Modem: Sized + 'static {
     fn opened(&mut self, _world: &mut World<'_>, _result: Result<(), ConnectError>) {}
     /// It was woken from light sleep.
     fn woken(&mut self) {}
+    /// What a frame means that is neither text nor data.
+    fn frame(&mut self, _world: &mut World<'_>, _event: &[u8]) -> Urc {
+        Urc::Other
+    }
     /// What is checked of a server.
     fn verification(&self) -> Verification {
         self.capabilities().verification

@@ -20,6 +20,9 @@ pub enum Event<'a> {
     /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted; its last bytes, if
     /// there are any, come as a [`Line`](Self::Line).
     Piece,
+    /// The byte of [`Framer::arm_cue`] in a line, which is readable up to there, and goes on behind it
+    /// unless [`Framer::expect_payload_in_line`] is called.
+    Cue,
     /// The data prompt, such as `> `, seen at the start of a line while armed. Disarms itself.
     Prompt,
     /// Some of the announced payload.
@@ -46,6 +49,10 @@ pub struct Framer {
     continued: bool,
     mode: Mode,
     prompt: Prompt,
+    /// The cue behind which payload may begin in a line; only looked at by `next_with_cue`.
+    cue: Option<u8>,
+    /// Behind the payload comes this byte, before the line ends.
+    closes: Option<u8>,
     /// Bytes of line ends since the last payload, and how many of them stood in front of `line`.
     ends: u8,
     ends_before: u8,
@@ -82,6 +89,8 @@ impl Framer {
             continued: false,
             mode: Mode::Lines,
             prompt: Prompt::Off,
+            cue: None,
+            closes: None,
             ends: 0,
             ends_before: 0,
         }
@@ -91,6 +100,17 @@ impl Framer {
     ///
     /// Nothing behind the event is touched, so that the caller may first decide what it means.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
+        self.next_of::<false>(input)
+    }
+
+    /// As [`next`](Self::next), for a dialect whose payload may begin inside a line.
+    pub fn next_with_cue<'a>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
+        self.next_of::<true>(input)
+    }
+
+    /// With `CUES` false, nothing that has to do with them is linked.
+    #[inline(always)]
+    fn next_of<'a, const CUES: bool>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
         if self.delivered {
             self.delivered = false;
             self.cut = false;
@@ -116,13 +136,21 @@ impl Framer {
                 }
                 Mode::Behind => {
                     let &byte = input.first()?;
+                    if CUES && let Some(closes) = self.closes.take() {
+                        if byte == closes {
+                            *input = &input[1..];
+                            continue;
+                        }
+                        self.mode = Mode::Lines;
+                        return Some(Event::PayloadOverrun);
+                    }
                     self.mode = Mode::Lines;
                     if byte != b'\r' && byte != b'\n' {
                         return Some(Event::PayloadOverrun);
                     }
                 }
                 Mode::Lines => {
-                    if let Some(event) = self.in_line(input)? {
+                    if let Some(event) = self.in_line::<CUES>(input)? {
                         return Some(event);
                     }
                 }
@@ -150,6 +178,20 @@ impl Framer {
     pub fn expect_payload(&mut self, count: usize) {
         self.mode = Mode::Payload { left: count };
         self.ends = 0;
+    }
+
+    /// In lines, `cue` is reported, or nothing is.
+    pub fn arm_cue(&mut self, cue: Option<u8>) {
+        self.cue = cue;
+    }
+
+    /// The next `count` bytes are payload, and behind them comes `closes`, if anything, and the line's end. To be
+    /// called between [`Event::Cue`] and the next [`next_with_cue`](Self::next_with_cue).
+    pub fn expect_payload_in_line(&mut self, count: usize, closes: Option<u8>) {
+        self.expect_payload(count);
+        self.closes = closes;
+        // The line was the header.
+        self.delivered = true;
     }
 
     /// How many bytes of line ends, CR or LF, stood between the last payload and the line last reported,
@@ -185,10 +227,15 @@ impl Framer {
         self.continued = false;
         self.mode = Mode::Lines;
         self.prompt = Prompt::Off;
+        self.cue = None;
+        self.closes = None;
     }
 
     /// `None`: input used up. `Some(None)`: a blank line or the like, go on.
-    fn in_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Option<Event<'a>>> {
+    fn in_line<'a, const CUES: bool>(
+        &mut self,
+        input: &mut &'a [u8],
+    ) -> Option<Option<Event<'a>>> {
         if self.prompt == Prompt::Space {
             let &first = input.first()?;
             self.prompt = Prompt::Off;
@@ -223,6 +270,15 @@ impl Framer {
             Some(at) => (&input[..at], &input[at + 1..]),
             None => (*input, &input[input.len()..]),
         };
+        if CUES
+            && let Some(cue) = self.cue
+            && let Some(at) = text.iter().position(|&byte| byte == cue)
+            && self.len + at < LINE_LIMIT
+        {
+            *input = &input[at + 1..];
+            self.keep(&text[..=at]);
+            return Some(Some(Event::Cue));
+        }
         if self.pieces && self.len + text.len() > LINE_LIMIT {
             let (piece, _) = text.split_at(LINE_LIMIT - self.len);
             *input = &input[piece.len()..];

@@ -6,6 +6,7 @@
 mod command;
 mod fields;
 pub mod framer;
+pub mod framing;
 mod out;
 mod text;
 

@@ -336,7 +336,11 @@ impl World<'_> {
         if let Some(open) = &mut self.open {
             open.context = number;
         }
-        self.slot().phase = Phase::Opening;
+        let push = self.push_unit.is_some();
+        let slot = self.slot();
+        slot.phase = Phase::Opening;
+        // Already now: what is pushed may come before the flow has ended.
+        slot.push = push;
         if limits.ids == 0 {
             return Ok(());
         }
@@ -432,7 +436,6 @@ impl World<'_> {
     /// The flow that opens a connection has ended.
     pub(crate) fn opened(&mut self, end: Result<(), ConnectError>) {
         let (now, poll, polling) = (self.now, self.poll, self.polling);
-        let push = self.push_unit.is_some();
         let slot = self.slot();
         if let Err(error) = end {
             slot.fail(SocketError::ConnectionReset);
@@ -441,7 +444,6 @@ impl World<'_> {
             }
             self.refusal = error;
         } else if slot.phase == Phase::Opening && slot.user {
-            slot.push = push;
             slot.opened(now, poll, polling);
             if let Some(_open) = self.open {
                 info!("connected, checked of the server: {}", _open.verified);

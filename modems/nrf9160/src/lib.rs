@@ -72,7 +72,7 @@ use core::marker::PhantomData;
 use embassy_time::Duration;
 use sectag::clock::DateTime;
 use sectag::modem::{
-    Abort, Limits, Line, Modem, Out, Step, Sync, Terminator, Urc, Waits, World,
+    Abort, Limits, Line, Modem, Out, Plain, Step, Sync, Terminator, Urc, Waits, World,
 };
 use sectag::{Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig};
 
@@ -292,6 +292,7 @@ impl<F: Family> Nrf9160<F> {
 
 impl<F: Family> Modem for Nrf9160<F> {
     const NAME: &'static str = "nrf9160";
+    type Framing = Plain;
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
     const LIMITS: Limits = Limits {
         // The modem chooses.

@@ -109,7 +109,7 @@ impl<M: Modem> Engine<M> {
         if M::GAP > 0 {
             self.gap_until = after(w.now, M::GAP.into());
         }
-        let running = self.stage != Stage::Idle;
+        let running = self.stage != Stage::Idle && !self.sends_frames();
         let asked: &[u8] = if running { &self.name[..self.name_len.into()] } else { &[] };
         let line = self.framer.line();
         let kind = if !self.framer.is_continued() {
@@ -146,6 +146,10 @@ impl<M: Modem> Engine<M> {
         }
         if self.deaf != Deaf::No {
             return self.deaf_line(kind);
+        }
+        if self.sends_frames() && !matches!(kind, Line::Urc(_)) {
+            // Nothing was asked.
+            return;
         }
         let quick = match kind {
             Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail) => true,
@@ -320,8 +324,10 @@ impl<M: Modem> Engine<M> {
     }
 
     /// All payload is on the UART.
-    pub(super) fn data_is_out(&mut self, w: &World<'_>) {
-        if self.way & QUOTES != 0 && !self.closed {
+    pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
+        if self.sends_frames() {
+            self.ended(w, Ok(()));
+        } else if self.way & QUOTES != 0 && !self.closed {
             self.closed = true;
             let end = w.terminator.bytes();
             self.out[0] = b'"';
@@ -399,7 +405,7 @@ impl<M: Modem> Engine<M> {
         self.ended(w, result);
     }
 
-    fn urc(&mut self, w: &mut World<'_>, urc: Urc) {
+    pub(super) fn urc(&mut self, w: &mut World<'_>, urc: Urc) {
         match urc {
             Urc::Booted => {
                 w.booted = true;
@@ -456,6 +462,10 @@ impl<M: Modem> Engine<M> {
     /// As [`violation`](Self::violation), where the modem is known to wait for something else than the
     /// stage says.
     fn violation_in(&mut self, w: &mut World<'_>, waits: Waits) {
+        if self.sends_frames() {
+            // It waits for the rest of a frame, and gets it: of lines, only notices can be missing.
+            return w.ask_all();
+        }
         if self.deaf == Deaf::No && self.stage != Stage::Idle {
             warn!("the answer does not follow the grammar");
             self.give_up_in(w, AtError::Garbled, waits);
