@@ -11,16 +11,18 @@ use core::convert::Infallible;
 
 use embassy_time::Duration;
 
-pub use crate::at::Out;
+pub use crate::at::{Decoder, Out};
 pub use crate::at::framing::{Framing, Plain, Unit};
+use crate::at::{Fields, answer, decimal};
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
+use crate::credentials::{Accepts, Comparison, Digest, Elsewhere, Hasher, Kind, Proof, Source, Stored, Tag};
 use crate::engine::At;
 pub use crate::engine::{NOT_YET, Open, PinState, World};
 use crate::error::{AtError, Code, ConnectError, CredentialError};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
+pub use crate::standard::{clock, set_clock};
 use crate::status::{SimCard, Status, Technology};
 use crate::tls::TlsConfig;
 
@@ -369,6 +371,20 @@ pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> T
     }
 }
 
+/// What follows from the end of a [send](Step::sends) whose answer, on a line that begins with `name`, says in
+/// its field `index` how much was taken. Where that line is missing nothing was, and the bytes are sent
+/// again after a pause.
+pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> Then {
+    let said = answer(text, name).and_then(|line| decimal(Fields::new(line).nth(index)?));
+    let taken = said.unwrap_or(0);
+    if taken > world.len.into() {
+        return world.fail(AtError::Garbled);
+    }
+    world.taken = taken as u16;
+    world.verdict = if taken > 0 { Verdict::Done } else { Verdict::Busy };
+    Then::End
+}
+
 /// The judge of a command that some firmware does not know.
 pub fn either_way<M>(_: &mut M, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     Then::Next
@@ -427,8 +443,11 @@ pub trait Modem: Sized + 'static {
     const NAME: &'static str;
     /// See [`Limits`].
     const LIMITS: Limits;
-    /// See [`Sync`].
-    const SYNC: Sync;
+    /// See [`Sync`]. This one is 3GPP's, and every modem has an answer to it that says nothing else.
+    const SYNC: Sync = Sync {
+        command: "AT+CMEE?",
+        answer: "+CMEE:",
+    };
     /// What lies below the lines: [`Plain`] where that is nothing.
     type Framing: Framing;
 
@@ -477,6 +496,16 @@ pub trait Modem: Sized + 'static {
     const PROMPT: u8 = b'>';
     /// Milliseconds between the prompt and the first byte of payload.
     const PROMPT_PAUSE: u16 = 0;
+    /// What ends a send: a word that says that all was taken, or the `OK` behind a line that says how much
+    /// was, see [`took`].
+    const SEND_ENDS: Final = Final::SendOk;
+    /// Where fetched payload begins inside a line: the byte in front of it, such as an open quote, which
+    /// then closes it too. Behind each such byte of an answer to a fetch, [`line`](Self::line) is asked about
+    /// the line so far, and says [`Line::Payload`] where payload begins.
+    const PAYLOAD_CUE: Option<u8> = None;
+    /// What turns payload into bytes where the modem writes it as text; the lengths in headers are
+    /// those of the text. It lives in the backend, which may have another for each firmware.
+    const DECODER: Option<fn(&mut Self) -> &mut Decoder> = None;
 
     /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
     fn explain(
@@ -504,13 +533,24 @@ pub trait Credentials: Modem {
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>>;
 
-    /// Compares `content` with what is there.
+    /// Compares `content` with what is there. Where a modem has nothing better, all of it is read back.
     async fn compare<S: Source>(
         at: &At<'_, Self>,
         tag: Tag,
         kind: Kind,
         content: &mut S,
-    ) -> Result<Comparison, CredentialError<S::Error>>;
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        let mut hasher = Hasher::new();
+        let found = Self::read_back(at, tag, kind, &mut |bytes| hasher.update(bytes)).await;
+        match found {
+            Ok(true) => {}
+            Ok(false) => return Ok(Comparison::Absent),
+            Err(CredentialError::Unreadable) => return Ok(Comparison::Unreadable),
+            Err(error) => return Err(error.widen()),
+        }
+        let same = Digest::of_source(content).await? == hasher.finish();
+        Ok(if same { Comparison::Same } else { Comparison::Differs })
+    }
 
     /// Hands `sink` all bytes of a credential; `false` when there is none.
     async fn read_back(
@@ -557,9 +597,13 @@ pub trait Credentials: Modem {
 #[allow(async_fn_in_trait)]
 pub trait HasClock: Modem {
     /// What it shows, in UTC; `None` where that is no date.
-    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError>;
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
+        clock(at).await
+    }
     /// Sets it, in UTC.
-    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError>;
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
+        set_clock(at, now).await
+    }
 }
 
 /// A modem with a SIM.
@@ -578,7 +622,9 @@ pub trait SavesPower: Cellular {
     async fn set_power_saving(
         at: &At<'_, Self>,
         wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError>;
+    ) -> Result<(), AtError> {
+        crate::standard::set_power_saving(at, wanted).await
+    }
     /// What the network granted.
     async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError>;
     /// Asks for extended discontinuous reception, or for none.
@@ -586,9 +632,13 @@ pub trait SavesPower: Cellular {
         at: &At<'_, Self>,
         technology: Technology,
         wanted: Option<Edrx>,
-    ) -> Result<(), AtError>;
+    ) -> Result<(), AtError> {
+        crate::standard::set_edrx(at, technology, wanted).await
+    }
     /// What the network granted.
-    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError>;
+    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError> {
+        crate::standard::edrx(at).await
+    }
 }
 
 /// All roles of a cellular modem that keeps credentials and has a clock: for tools and tests that are to work

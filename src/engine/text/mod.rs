@@ -15,6 +15,8 @@ mod rescue;
 #[cfg(feature = "tap")]
 mod tap;
 #[cfg(test)]
+mod seams;
+#[cfg(test)]
 mod tests;
 
 use self::flow::Flow;
@@ -221,7 +223,11 @@ impl<M: Modem> Protocol for Engine<M> {
                 Some(at) => at,
                 None => continue,
             };
-            return watch.map_or(at, |watch| sooner(w.now, watch, at));
+            let at = watch.map_or(at, |watch| sooner(w.now, watch, at));
+            if M::GAP > 0 && !self.drained() && !past(w.now, self.gap_until) {
+                return sooner(w.now, self.gap_until, at);
+            }
+            return at;
         }
     }
 
@@ -303,7 +309,10 @@ impl<M: Modem> Engine<M> {
                 break;
             }
             let (mut now, later) = input.split_at(input.len().min(room));
-            let event = self.framer.next(&mut now);
+            let event = match M::PAYLOAD_CUE {
+                Some(cue) if self.minds_cues() => self.framer.next_with_cue(&mut now, cue),
+                _ => self.framer.next(&mut now),
+            };
             let (_run, rest) = input.split_at(input.len() - later.len() - now.len());
             input = rest;
             #[cfg(feature = "tap")]
@@ -320,6 +329,7 @@ impl<M: Modem> Engine<M> {
             }
             match event {
                 Event::Line | Event::CutLine | Event::Piece => self.line(w),
+                Event::Cue => self.cue(w),
                 Event::Prompt => self.prompt(w),
                 Event::Payload(part) => self.payload(w, part),
                 Event::PayloadEnd => self.payload_end(w),

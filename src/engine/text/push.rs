@@ -50,7 +50,7 @@ impl<M: Modem> Engine<M> {
         if let (Some(index), false) = (index, trusted) {
             w.slots[index].fail(SocketError::ConnectionReset);
         }
-        self.framer.expect_payload(len);
+        self.expect_payload(len, false);
         self.push_announced(w, index, trusted, false);
     }
 
@@ -96,14 +96,19 @@ impl<M: Modem> Engine<M> {
 
     /// Some of it. What does not fit was not taken in, see [`push_room`](Self::push_room).
     pub(super) fn push_part(&mut self, w: &mut World<'_>, part: &[u8]) {
-        let Some(push) = &mut self.push else { return };
-        if let Some(slot) = push.slot {
-            w.slots[usize::from(slot)].rx.stage(part);
+        let slot = self.push.and_then(|push| push.slot);
+        if slot.is_some_and(|slot| self.stage_payload(w, slot, part).is_none()) {
+            return self.push_violation(w);
         }
-        push.deadline = after(w.now, PAYLOAD_PAUSE);
+        if let Some(push) = &mut self.push {
+            push.deadline = after(w.now, PAYLOAD_PAUSE);
+        }
     }
 
     pub(super) fn push_end(&mut self, w: &mut World<'_>) {
+        if self.push.is_some_and(|push| push.slot.is_some()) && !self.is_payload_whole() {
+            return self.push_violation(w);
+        }
         if let Some(push) = &mut self.push {
             push.deadline = after(w.now, QUIET);
         }

@@ -12,18 +12,18 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sectag::modem::{Framing, Unit};
 
-const START: u8 = 0xaa;
-const END: u8 = 0x55;
+pub(super) const START: u8 = 0xaa;
+pub(super) const END: u8 = 0x55;
 /// From the module: a connection, its end, data, part of an answer, a URC, and the begin of the mode.
-const CONNECT: u16 = 0x0011;
-const DISCONNECT: u16 = 0x0021;
-const DATA_EVENT: u16 = 0x0031;
-const AT_EVENT: u16 = 0x0041;
-const AT_CONFIRMATION: u16 = 0x0045;
-const STARTED: u16 = 0x0071;
+pub(super) const CONNECT: u16 = 0x0011;
+pub(super) const DISCONNECT: u16 = 0x0021;
+pub(super) const DATA_EVENT: u16 = 0x0031;
+pub(super) const AT_EVENT: u16 = 0x0041;
+pub(super) const AT_CONFIRMATION: u16 = 0x0045;
+pub(super) const STARTED: u16 = 0x0071;
 /// To it.
 const DATA_COMMAND: u16 = 0x0036;
-const AT_REQUEST: u16 = 0x0044;
+pub(super) const AT_REQUEST: u16 = 0x0044;
 
 /// AA, length, id and type; the channel of data stands behind them.
 const HEAD: usize = 5;
@@ -32,7 +32,7 @@ const TEXT_LIMIT: usize = 200;
 /// The longest data of a command, of what twelve bits can say (sheet A.5).
 const DATA_LIMIT: usize = 0xffc - 3;
 /// What a module says in plain text when it has started, whatever it was told to speak (sheet A.1.2).
-const BANNER: &[u8] = b"\r\n+STARTUP\r\n";
+pub(super) const BANNER: &[u8] = b"\r\n+STARTUP\r\n";
 /// Id, type and body of the longest event that is understood: a connection over IPv6.
 const EVENT_LIMIT: usize = 0x29;
 /// Every byte, for handing out one that was kept.
@@ -555,6 +555,3 @@ fn address(kind: u8, text: &[u8]) -> Option<(SocketAddr, &[u8])> {
     let (port, rest) = rest.split_first_chunk()?;
     Some((SocketAddr::new(ip, u16::from_be_bytes(*port)), rest))
 }
-
-#[cfg(test)]
-mod tests;
