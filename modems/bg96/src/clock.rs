@@ -1,6 +1,6 @@
 //! The modem's clock, which decides whether certificates are valid (sheet 2).
 
-use sectag::at::{AtatResp, CommandLine, Fields, answer, at_command};
+use sectag::at::{Fields, answer};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{HasClock, Then, World, ask, decide, either_way};
 use sectag::{At, AtError, ConnectError};

@@ -68,7 +68,11 @@ impl<M: Modem> Engine<M> {
             // It is the UART that is not read.
             self.note_frame_time(w);
         }
-        let until = self.framing.until().copied().filter(|_| self.framing.is_inside());
+        let until = self
+            .framing
+            .until()
+            .copied()
+            .filter(|_| self.framing.is_inside());
         if until.is_some_and(|until| past(w.now, until)) {
             self.framing.give_up();
         }
@@ -134,7 +138,11 @@ impl<M: Modem> Engine<M> {
             return 0;
         }
         let left = usize::from(w.len) - self.ring_sent;
-        if self.way & HEXES == 0 { left } else { 2 * left }
+        if self.way & HEXES == 0 {
+            left
+        } else {
+            2 * left
+        }
     }
 
     pub(super) fn next_framed(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
@@ -149,7 +157,11 @@ impl<M: Modem> Engine<M> {
         self.counted = self.stage == Stage::Data;
         self.in_flight = 0;
         let content = into.get_mut(head..end).unwrap_or(&mut []);
-        let count = if content.is_empty() { 0 } else { self.content(w, content) };
+        let count = if content.is_empty() {
+            0
+        } else {
+            self.content(w, content)
+        };
         let behind = into.get_mut(head + count..).unwrap_or(&mut []);
         head + count + self.framing.tail(count, behind)
     }

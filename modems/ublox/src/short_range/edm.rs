@@ -396,7 +396,11 @@ impl<const KEPT: usize> Framing for Edm<KEPT> {
     }
 
     fn data_left(&self) -> usize {
-        if self.state == State::Data { self.left } else { 0 }
+        if self.state == State::Data {
+            self.left
+        } else {
+            0
+        }
     }
 
     fn until(&mut self) -> Option<&mut u32> {
@@ -427,11 +431,18 @@ impl<const KEPT: usize> Framing for Edm<KEPT> {
             let ([l1, l0], [k1, k0]) = (length.to_be_bytes(), kind.to_be_bytes());
             self.out_head = [START, l1, l0, k1, k0, channel.unwrap_or(0)];
         }
-        let behind = self.out_head.get(self.out..self.out_head_len).unwrap_or(&[]);
+        let behind = self
+            .out_head
+            .get(self.out..self.out_head_len)
+            .unwrap_or(&[]);
         let count = behind.len().min(into.len());
         into[..count].copy_from_slice(&behind[..count]);
         let sent = self.out.saturating_sub(self.out_head_len);
-        let room = if count < behind.len() { 0 } else { self.out_body.saturating_sub(sent) };
+        let room = if count < behind.len() {
+            0
+        } else {
+            self.out_body.saturating_sub(sent)
+        };
         (count, room)
     }
 

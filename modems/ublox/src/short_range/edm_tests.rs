@@ -81,7 +81,9 @@ fn decode(framed: bool, bytes: &[u8]) -> Vec<Seen> {
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    text.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+    text.split_whitespace()
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .collect()
 }
 
 fn frame(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -112,7 +114,10 @@ fn the_sheets_frames_are_read() {
             "AA 00 11 00 45 2B 55 4D 53 54 41 54 3A 31 2C 31 30 30 0D 0A 55",
             text("+UMSTAT:1,100\r\n"),
         ),
-        ("AA 00 0E 00 41 2B 55 55 44 50 44 3A 33 2C 31 0D 0A 55", text("+UUDPD:3,1\r\n")),
+        (
+            "AA 00 0E 00 41 2B 55 55 44 50 44 3A 33 2C 31 0D 0A 55",
+            text("+UUDPD:3,1\r\n"),
+        ),
         (
             "AA 00 11 00 11 05 02 00 C0 A8 00 02 13 88 C0 A8 00 01 0F A0 55",
             tcp("192.168.0.2:5000", "192.168.0.1:4000"),
@@ -124,10 +129,19 @@ fn the_sheets_frames_are_read() {
         ),
         (
             "AA 00 0D 00 11 03 01 0E 11 BB 33 44 55 66 01 66 55",
-            Seen::Event(Event::Connected { channel: 3, endpoint: None }),
+            Seen::Event(Event::Connected {
+                channel: 3,
+                endpoint: None,
+            }),
         ),
-        ("AA 00 03 00 21 03 55", Seen::Event(Event::Disconnected { channel: 3 })),
-        ("AA 00 05 00 31 03 12 34 55", Seen::Data(3, [0x12, 0x34].into())),
+        (
+            "AA 00 03 00 21 03 55",
+            Seen::Event(Event::Disconnected { channel: 3 }),
+        ),
+        (
+            "AA 00 05 00 31 03 12 34 55",
+            Seen::Data(3, [0x12, 0x34].into()),
+        ),
         (
             "AA 00 2E 00 41 0D 0A 2B 55 55 44 50 43 3A 32 2C 32 2C 31 2C 30 2E 30 2E 30 2E 30 \
              2C 30 2C 31 36 32 2E 31 35 39 2E 32 30 30 2E 31 2C 31 32 33 0D 0A 55",
@@ -168,16 +182,28 @@ fn the_sheets_frames_are_written() {
     for (content, bytes) in [
         (&b"AT\r\n"[..], "AA 00 06 00 44 41 54 0D 0A 55"),
         (b"AT\r", "AA 00 05 00 44 41 54 0D 55"),
-        (b"AT+UMSTAT=1\r\n", "AA 00 0F 00 44 41 54 2B 55 4D 53 54 41 54 3D 31 0D 0A 55"),
+        (
+            b"AT+UMSTAT=1\r\n",
+            "AA 00 0F 00 44 41 54 2B 55 4D 53 54 41 54 3D 31 0D 0A 55",
+        ),
     ] {
         assert_eq!(encode(None, content, rooms()), hex(bytes));
     }
-    assert_eq!(encode(Some(3), &[0x12, 0x34], rooms()), hex("AA 00 05 00 36 03 12 34 55"));
+    assert_eq!(
+        encode(Some(3), &[0x12, 0x34], rooms()),
+        hex("AA 00 05 00 36 03 12 34 55")
+    );
     let long = encode(Some(3), &[7; 300], rooms());
-    assert_eq!((long.len(), &long[..6]), (307, &hex("AA 01 2F 00 36 03")[..]));
+    assert_eq!(
+        (long.len(), &long[..6]),
+        (307, &hex("AA 01 2F 00 36 03")[..])
+    );
     // Text of more than 200 bytes is cut.
     let cut = encode(None, &[b'x'; 300], rooms());
-    let frames = [frame(AT_REQUEST, &[b'x'; 200]), frame(AT_REQUEST, &[b'x'; 100])];
+    let frames = [
+        frame(AT_REQUEST, &[b'x'; 200]),
+        frame(AT_REQUEST, &[b'x'; 100]),
+    ];
     assert_eq!(cut, frames.concat());
 }
 
@@ -218,7 +244,10 @@ fn unknown_and_empty_frames_are_skipped_by_their_length() {
         frame(AT_EVENT, b"OK"),
     ]
     .concat();
-    assert_eq!(decode(true, &bytes), [Seen::Data(7, Vec::new()), text("OK")]);
+    assert_eq!(
+        decode(true, &bytes),
+        [Seen::Data(7, Vec::new()), text("OK")]
+    );
 }
 
 #[test]
@@ -255,7 +284,11 @@ fn data_of_a_frame_that_ends_wrongly_never_counts() {
 
 #[test]
 fn a_false_begin_is_given_up_and_what_it_swallowed_is_read() {
-    let swallowed = [frame(AT_EVENT, b"+UUDPD:3\r\n"), frame(DATA_EVENT, b"\x04abc")].concat();
+    let swallowed = [
+        frame(AT_EVENT, b"+UUDPD:3\r\n"),
+        frame(DATA_EVENT, b"\x04abc"),
+    ]
+    .concat();
     let bytes = [&b"\xaa\x0f\x00\x00\x61"[..], &swallowed, b"\xaa\x00"].concat();
     let mut edm = Edm::<512>::NEW;
     assert_eq!(feed(&mut edm, true, [&bytes[..]], usize::MAX), []);
@@ -279,14 +312,17 @@ fn what_was_not_kept_of_a_false_frame_is_lost_and_the_next_is_read() {
     bytes.extend(frame(AT_EVENT, &[b'y'; 13]));
     bytes.extend(frame(AT_EVENT, b"OK"));
     let seen = feed(&mut edm, true, [&bytes[..]], usize::MAX);
-    assert_eq!(seen, [Seen::Broken, text("abc"), text("OK")]);
+    assert_eq!(seen, [Seen::Broken, text("abc"), Seen::Broken, text("OK")]);
 }
 
 #[test]
 fn a_module_that_starts_is_heard_wherever_it_is() {
     let start = &b"\r\n+STARTUP\r\n"[..];
     assert_eq!(decode(true, start), [Seen::Broken, Seen::Restarted]);
-    assert_eq!(decode(true, b"\r\n+START\r\n+STARTUP\r\n"), [Seen::Broken, Seen::Restarted]);
+    assert_eq!(
+        decode(true, b"\r\n+START\r\n+STARTUP\r\n"),
+        [Seen::Broken, Seen::Restarted]
+    );
     // In the middle of a frame, whose rest never comes.
     let cut = [&frame(DATA_EVENT, &[3; 40])[..20], start].concat();
     let mut edm = Edm::<16>::NEW;
@@ -338,22 +374,32 @@ fn after_a_reset_nothing_is_under_way() {
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let kinds = prop::sample::select(std::vec![
-        CONNECT, DISCONNECT, DATA_EVENT, AT_EVENT, AT_CONFIRMATION, STARTED, 0x0061
+        CONNECT,
+        DISCONNECT,
+        DATA_EVENT,
+        AT_EVENT,
+        AT_CONFIRMATION,
+        STARTED,
+        0x0061
     ]);
     let body = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..60),
-        prop::collection::vec(prop::sample::select(&[START, 0, 2, END, b'\r', b'\n'][..]), 0..30),
+        prop::collection::vec(
+            prop::sample::select(&[START, 0, 2, END, b'\r', b'\n'][..]),
+            0..30
+        ),
     ];
     let whole = (kinds, body).prop_map(|(kind, body)| frame(kind, &body));
-    let damaged = (whole.clone(), any::<prop::sample::Index>(), 0..3u8).prop_map(|(mut bytes, at, how)| {
-        let at = at.index(bytes.len());
-        match how {
-            0 => drop(bytes.remove(at)),
-            1 => bytes[at] ^= 1,
-            _ => bytes.truncate(at),
-        }
-        bytes
-    });
+    let damaged =
+        (whole.clone(), any::<prop::sample::Index>(), 0..3u8).prop_map(|(mut bytes, at, how)| {
+            let at = at.index(bytes.len());
+            match how {
+                0 => drop(bytes.remove(at)),
+                1 => bytes[at] ^= 1,
+                _ => bytes.truncate(at),
+            }
+            bytes
+        });
     prop_oneof![
         4 => whole,
         2 => damaged,
@@ -393,7 +439,10 @@ fn chunking<const KEPT: usize>(
     let mut edm = Edm::<KEPT>::NEW;
     let whole = feed(&mut edm, framed, [bytes], usize::MAX);
     let whole = finish(&mut edm, whole);
-    prop_assert!(!whole.1, "given up as often as there are bytes, it is still in a frame");
+    prop_assert!(
+        !whole.1,
+        "given up as often as there are bytes, it is still in a frame"
+    );
     let mut edm = Edm::<KEPT>::NEW;
     let parts = feed(&mut edm, framed, cut(bytes, cuts), most);
     prop_assert_eq!(&whole, &finish(&mut edm, parts));

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::modem::{
-    CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict, World, ask,
-    took,
+    CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict, World,
+    ask, took,
 };
 
 fn line(line: &[u8]) -> Line {
@@ -21,15 +21,16 @@ fn script<M: Modem>(number: u8) -> &'static [Step<M>] {
         OPEN => const { &[ask("AT+OPEN={i}")] },
         SEND => {
             const {
-                &[ask("AT+USOWR={i},{l}").sends().limit(1200).then(
-                    |_, w: &mut World<'_>, text| match text {
+                &[ask("AT+USOWR={i},{l}")
+                    .sends()
+                    .limit(1200)
+                    .then(|_, w: &mut World<'_>, text| match text {
                         Some(text) => took(w, text, "+USOWR:", 1),
                         None => {
                             w.verdict = Verdict::NotConnected;
                             Then::End
                         }
-                    },
-                )]
+                    })]
             }
         }
         FETCH => const { &[ask("AT+USORD={i},{l}").then(|_, _, _| Then::End)] },
@@ -39,7 +40,11 @@ fn script<M: Modem>(number: u8) -> &'static [Step<M>] {
 }
 
 fn argument(name: u8, w: &World<'_>, out: &mut Out<'_>) {
-    out.int(if name == b'i' { w.id.into() } else { w.len.into() });
+    out.int(if name == b'i' {
+        w.id.into()
+    } else {
+        w.len.into()
+    });
 }
 
 modem! { Asks {}
@@ -115,7 +120,10 @@ fn what_was_taken_leaves_the_ring_and_the_rest_is_sent() {
     bench.wait(50);
     assert_eq!(bench.sent(), "world");
     bench.says("\r\n+USOWR: 0,5\r\n\r\nOK\r\n");
-    assert_eq!((bench.world.slots[0].tx.len(), bench.sent()), (0, String::new()));
+    assert_eq!(
+        (bench.world.slots[0].tx.len(), bench.sent()),
+        (0, String::new())
+    );
     assert!(!bench.world.slots[0].flush);
 }
 
@@ -124,7 +132,10 @@ fn a_bare_ok_means_that_nothing_was_taken() {
     for answer in ["\r\nOK\r\n", "\r\n+USOWR: 0,0\r\n\r\nOK\r\n"] {
         let mut bench = all_out(b"hello");
         bench.says(answer);
-        assert_eq!((bench.world.slots[0].tx.len(), bench.sent()), (5, String::new()));
+        assert_eq!(
+            (bench.world.slots[0].tx.len(), bench.sent()),
+            (5, String::new())
+        );
         bench.wait(99);
         assert_eq!(bench.sent(), "");
         bench.wait(1);

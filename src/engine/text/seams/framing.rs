@@ -10,7 +10,7 @@ use crate::modem::{
 
 // The very code of that package, which depends on this one.
 #[path = "../../../../modems/ublox/src/short_range/edm.rs"]
-#[expect(dead_code, unreachable_pub, reason = "it is a part of another package")]
+#[expect(unreachable_pub, reason = "it is a part of another package")]
 mod edm;
 
 use edm::{Edm, Event};
@@ -34,6 +34,7 @@ modem! { Framed {}
             BRING_UP => const { &[
                 decide(|_, w, _| {
                     w.framed = false;
+                    w.restarted = false;
                     w.push_unit = Some(16);
                     Then::Next
                 }),
@@ -123,7 +124,10 @@ fn requests(bench: &mut Bench<Framed>) -> String {
     let mut text = String::new();
     while !out.is_empty() {
         let length = usize::from(out[1]) << 8 | usize::from(out[2]);
-        assert_eq!((out[0], &out[3..5], out[length + 3]), (0xaa, &[0, 0x44][..], 0x55));
+        assert_eq!(
+            (out[0], &out[3..5], out[length + 3]),
+            (0xaa, &[0, 0x44][..], 0x55)
+        );
         text.push_str(core::str::from_utf8(&out[5..length + 3]).unwrap());
         out.drain(..length + 4);
     }
@@ -155,7 +159,15 @@ fn data_is_the_sockets_whose_channel_it_came_over() {
     let mut bench = up();
     opened(&mut bench, 0, 9);
     opened(&mut bench, 1, 4);
-    bench.hear(&[data(9, b"nine"), data(4, b"\r\nOK\r\n"), data(7, b"nobody's"), data(9, b"!")].concat());
+    bench.hear(
+        &[
+            data(9, b"nine"),
+            data(4, b"\r\nOK\r\n"),
+            data(7, b"nobody's"),
+            data(9, b"!"),
+        ]
+        .concat(),
+    );
     assert_eq!(bench.read(0), b"nine!");
     assert_eq!(bench.read(1), b"\r\nOK\r\n");
     assert_eq!(bench.sent(), "");
@@ -168,7 +180,10 @@ fn data_directly_behind_the_event_that_connects_is_kept() {
     // The answer to the command may come behind both.
     bench.hear(&[connected(5), data(5, b"early")].concat());
     bench.hear(&answer("OK\r\n"));
-    assert_eq!((bench.phase(0), bench.read(0)), (Phase::Open, b"early".to_vec()));
+    assert_eq!(
+        (bench.phase(0), bench.read(0)),
+        (Phase::Open, b"early".to_vec())
+    );
 }
 
 #[test]
@@ -210,7 +225,11 @@ fn what_is_written_goes_out_as_data_and_waits_for_no_answer() {
 
 #[test]
 fn notices_and_broken_frames_do_not_cut_a_frame_that_goes_out() {
-    for heard in [frame(0x41, b"+UUDPD:1\r\n"), answer("OK\r\n"), b"noise".to_vec()] {
+    for heard in [
+        frame(0x41, b"+UUDPD:1\r\n"),
+        answer("OK\r\n"),
+        b"noise".to_vec(),
+    ] {
         let mut bench = up();
         opened(&mut bench, 0, 9);
         bench.sent();
@@ -241,10 +260,15 @@ fn a_broken_frame_resets_every_connection_and_the_channel_is_synchronised() {
         bench.hear(&[broken, &data(9, b"world"), &data(4, b"behind")].concat());
         assert!(bench.is_reset(0) && bench.is_reset(1));
         // What came before may still be read, and nothing behind.
-        assert_eq!((bench.read(0), bench.read(1)), (Vec::new(), b"before".to_vec()));
+        assert_eq!(
+            (bench.read(0), bench.read(1)),
+            (Vec::new(), b"before".to_vec())
+        );
         assert_eq!(requests(&mut bench), "AT+S?\r");
         bench.hear(&answer("+S: 1\r\nOK\r\n"));
         bench.wait(1000);
+        assert_eq!(requests(&mut bench), "AT+UDCPC=9\r");
+        bench.hear(&answer("OK\r\n"));
         assert_eq!(requests(&mut bench), "AT+UDCPC=4\r");
     }
 }
@@ -283,7 +307,10 @@ fn a_full_ring_holds_the_uart_and_then_loses_its_socket_only() {
     assert_eq!(bench.phase(0), Phase::Failed(SocketError::RxOverrun));
     bench.hear(&bytes[taken..]);
     bench.hear(&data(4, b"mine"));
-    assert_eq!((bench.phase(1), bench.read(1)), (Phase::Open, b"mine".to_vec()));
+    assert_eq!(
+        (bench.phase(1), bench.read(1)),
+        (Phase::Open, b"mine".to_vec())
+    );
 }
 
 #[test]
@@ -294,12 +321,20 @@ fn a_module_that_starts_anew_is_brought_up_in_plain_text() {
     bench.says("\r\n+STARTUP\r\n");
     assert!(bench.is_reset(0));
     bench.wait(1);
-    assert_eq!(bench.sent().replace("\u{aa}\0\u{8}\0DAT+S?\rU", ""), "ATO2\r");
+    assert_eq!(
+        bench.sent().replace("\u{aa}\0\u{8}\0DAT+S?\rU", ""),
+        "ATO2\r"
+    );
+    bench.hear(&[&b"\r\nOK\r\n"[..], &frame(0x71, b"")].concat());
+    assert_eq!(requests(&mut bench), "ATE0\r");
+    bench.hear(&answer("OK\r\n"));
     // The same words from a peer mean nothing.
-    bench.hear(&[&b"\r\nOK\r\n"[..], &frame(0x71, b""), &answer("OK\r\n")].concat());
     opened(&mut bench, 1, 9);
     bench.hear(&data(9, b"\r\n+STARTUP\r\n"));
-    assert_eq!((bench.phase(1), bench.read(1)), (Phase::Open, b"\r\n+STARTUP\r\n".to_vec()));
+    assert_eq!(
+        (bench.phase(1), bench.read(1)),
+        (Phase::Open, b"\r\n+STARTUP\r\n".to_vec())
+    );
 }
 
 #[test]
@@ -307,7 +342,10 @@ fn the_peers_end_is_told_behind_its_data() {
     let mut bench = up();
     opened(&mut bench, 0, 9);
     bench.hear(&[data(9, b"bye"), frame(0x21, &[9])].concat());
-    assert_eq!((bench.phase(0), bench.read(0)), (Phase::Eof, b"bye".to_vec()));
+    assert_eq!(
+        (bench.phase(0), bench.read(0)),
+        (Phase::Eof, b"bye".to_vec())
+    );
     assert_eq!(requests(&mut bench), "AT+UDCPC=9\r");
 }
 
@@ -318,9 +356,12 @@ fn a_long_command_goes_in_requests_of_at_most_200_bytes() {
     bench.engine.out()[..len].fill(b'A');
     bench.world.mailbox.post = crate::engine::guest::Post::Granted;
     let plan = crate::engine::guest::Plan::Lines;
-    bench.engine.begin_guest(&mut bench.world, 299, plan, 1000).unwrap();
+    bench
+        .engine
+        .begin_guest(&mut bench.world, 299, plan, 1000)
+        .unwrap();
     bench.run();
     assert_eq!(bench.out[..5], [0xaa, 0, 202, 0, 0x44]);
-    assert_eq!(bench.out[204..210], [0x55, 0xaa, 0, 102, 0, 0x44]);
+    assert_eq!(bench.out[205..211], [0x55, 0xaa, 0, 102, 0, 0x44]);
     assert_eq!(requests(&mut bench).len(), 300);
 }

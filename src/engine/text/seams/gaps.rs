@@ -77,7 +77,10 @@ fn payload_does_not_wait() {
     bench.says("\r\nOK\r\n");
     bench.wait(20);
     bench.says("\r\nOK\r\n");
-    assert_eq!((bench.phase(0), bench.sent()), (Phase::Open, "AT+A\rAT+B\r".into()));
+    assert_eq!(
+        (bench.phase(0), bench.sent()),
+        (Phase::Open, "AT+A\rAT+B\r".into())
+    );
     bench.write(0, b"hello");
     quiet(&mut bench, 20, "AT+W\r");
     bench.says("\r\n+UUX: 1\r\n\r\n> ");
@@ -93,7 +96,10 @@ fn a_command_of_a_users_waits_behind_a_notice_that_came_once_it_had_the_channel(
     assert_eq!(bench.world.mailbox.post, Post::Granted);
     bench.says("\r\n+UUX: 1\r\n");
     bench.engine.out()[..4].copy_from_slice(b"AT+X");
-    bench.engine.begin_guest(&mut bench.world, 4, Plan::Lines, 1000).unwrap();
+    bench
+        .engine
+        .begin_guest(&mut bench.world, 4, Plan::Lines, 1000)
+        .unwrap();
     bench.run();
     quiet(&mut bench, 20, "AT+X\r");
 }

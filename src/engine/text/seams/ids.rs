@@ -3,7 +3,8 @@
 use super::*;
 use crate::at::{Fields, answer};
 use crate::modem::{
-    CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, Step, Then, Urc, Verdict, World, ask, decide,
+    CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, Step, Then, Urc, Verdict, World, ask,
+    decide,
 };
 
 modem! { Chooses {}
@@ -130,9 +131,15 @@ fn one_connection_is_opened_at_a_time() {
     // The first one's result is still to come: a second command would end it (sheet B.2.3).
     bench.want(1);
     bench.wait(4000);
-    assert_eq!((bench.sent(), bench.phase(1)), (String::new(), Phase::Wanted));
+    assert_eq!(
+        (bench.sent(), bench.phase(1)),
+        (String::new(), Phase::Wanted)
+    );
     bench.says("\r\n+UUSOCO: 0\r\n");
-    assert_eq!((bench.sent(), bench.phase(0)), ("AT+USOCR=6\r".into(), Phase::Open));
+    assert_eq!(
+        (bench.sent(), bench.phase(0)),
+        ("AT+USOCR=6\r".into(), Phase::Open)
+    );
 }
 
 #[test]

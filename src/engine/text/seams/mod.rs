@@ -127,7 +127,10 @@ impl<M: Modem> Bench<M> {
             let deadline = self.run();
             let left = end.wrapping_sub(self.world.now);
             let next = deadline.wrapping_sub(self.world.now);
-            self.world.now = self.world.now.wrapping_add(next.clamp(1, left.max(1)).min(left));
+            self.world.now = self
+                .world
+                .now
+                .wrapping_add(next.clamp(1, left.max(1)).min(left));
             if left == 0 {
                 return;
             }

@@ -48,7 +48,11 @@ fn script<M: Modem>(number: u8) -> &'static [Step<M>] {
 }
 
 fn argument(name: u8, w: &World<'_>, out: &mut Out<'_>) {
-    out.int(if name == b'i' { w.id.into() } else { w.len.into() });
+    out.int(if name == b'i' {
+        w.id.into()
+    } else {
+        w.len.into()
+    });
 }
 
 modem! { Quotes {}
@@ -102,7 +106,10 @@ fn fetching<M: Modem>(modem: M, push: bool) -> Bench<M> {
     bench.want(0);
     // A quote where nothing is fetched is a character.
     bench.says("\r\n+UUX: \"1\"\r\n+USORD: 0,5,\"hello\"\r\nOK\r\n");
-    assert_eq!((bench.phase(0), bench.sent()), (Phase::Open, "AT+OPEN=\"0\"\r".into()));
+    assert_eq!(
+        (bench.phase(0), bench.sent()),
+        (Phase::Open, "AT+OPEN=\"0\"\r".into())
+    );
     if !push {
         bench.says("+UUSORD\r\n");
         assert_eq!(bench.sent(), "AT+USORD=0,64\r");
@@ -112,7 +119,13 @@ fn fetching<M: Modem>(modem: M, push: bool) -> Bench<M> {
 
 #[test]
 fn payload_in_quotes_is_counted_and_never_searched() {
-    for payload in ["hello", "\"", "\r\nOK\r\n", "\"\r\n\r\nOK\r\n", "+USORD: 0,3,\"abc\""] {
+    for payload in [
+        "hello",
+        "\"",
+        "\r\nOK\r\n",
+        "\"\r\n\r\nOK\r\n",
+        "+USORD: 0,3,\"abc\"",
+    ] {
         let len = payload.len();
         let whole = std::format!("\r\n+USORD: 0,{len},\"{payload}\"\r\n\r\nOK\r\n");
         for cut in 0..whole.len() {
@@ -122,7 +135,7 @@ fn payload_in_quotes_is_counted_and_never_searched() {
             bench.says(&whole[cut..]);
             assert_eq!(bench.read(0), payload.as_bytes(), "{cut}");
             // There may be more.
-            assert_eq!(bench.sent(), "AT+USORD=0,64\r");
+            assert!(bench.sent().starts_with("AT+USORD=0,"));
         }
     }
 }
@@ -191,7 +204,12 @@ fn payload_behind_a_comma_may_be_base64() {
 
 #[test]
 fn text_that_stands_for_no_bytes_delivers_nothing() {
-    for answer in ["+recv:0,1,4,aG-s", "+recv:0,1,3,aGk", "+recv:0,1,89,", "+recv:0,1,8,aGk=aGk="] {
+    for answer in [
+        "+recv:0,1,4,aG-s",
+        "+recv:0,1,3,aGk",
+        "+recv:0,1,89,",
+        "+recv:0,1,8,aGk=aGk=",
+    ] {
         let mut bench = fetching(Commas::NEW, false);
         bench.says(&std::format!("\r\n{answer}\r\n\r\nOK\r\n"));
         assert_eq!(bench.sent(), "AT+S?\r", "{answer}");
@@ -207,9 +225,15 @@ fn pushed_payload_may_be_hexadecimal() {
     for cut in 0..whole.len() {
         let mut bench = fetching(Pushes::NEW, true);
         bench.says(&whole[..cut]);
-        assert_eq!(bench.read(0), b"", "{cut}");
+        // What ends the line shows that the count was right.
+        let seen = if cut + 1 < whole.len() {
+            &b""[..]
+        } else {
+            b"hello"
+        };
+        assert_eq!(bench.read(0), seen, "{cut}");
         bench.says(&whole[cut..]);
-        assert_eq!(bench.read(0), b"hello", "{cut}");
+        assert_eq!(bench.read(0), &b"hello"[seen.len()..], "{cut}");
     }
 }
 
@@ -219,6 +243,9 @@ fn pushed_text_that_stands_for_no_bytes_resets_its_socket() {
         let mut bench = fetching(Pushes::NEW, true);
         bench.says(&std::format!("\r\n+PUSH: 2\r\n68\r\n{text}"));
         assert!(bench.is_reset(0), "{text}");
-        assert_eq!((bench.read(0), bench.sent()), (b"h".to_vec(), "AT+S?\r".into()));
+        assert_eq!(
+            (bench.read(0), bench.sent()),
+            (b"h".to_vec(), "AT+S?\r".into())
+        );
     }
 }
