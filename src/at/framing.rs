@@ -38,7 +38,7 @@ pub trait Framing: 'static {
     /// The next unit. Of text and data nothing is consumed before [`consume`](Self::consume); `None` when
     /// the input is consumed. While `framed`, what stands between frames is a fault; before, it is text.
     fn next<'a>(&mut self, _framed: bool, input: &mut &'a [u8]) -> Option<Unit<'a>> {
-        (!input.is_empty()).then_some(Unit::Text(*input))
+        (!input.is_empty()).then_some(Unit::Text(input))
     }
 
     /// `count` bytes of the text or data last seen were taken.

@@ -67,7 +67,7 @@ impl SecureConnect for Echo {
         if name == "nowhere.example.com" {
             return Err(Unknown);
         }
-        self.asked.borrow_mut().push((name, port, config.tag.0));
+        self.asked.borrow_mut().push((name, port, config.tag().0));
         Ok(EchoSocket(Rc::default()))
     }
 }
