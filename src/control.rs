@@ -22,18 +22,18 @@ use crate::status::{SimCard, Status, Technology};
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
 /// Every method waits until the modem is up, or reports why it does not come up.
-pub struct Control<'a, M: 'static> {
+pub struct Control<'a, M: Modem> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<Engine<M>>,
 }
 
-impl<M> Clone for Control<'_, M> {
+impl<M: Modem> Clone for Control<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for Control<'_, M> {}
+impl<M: Modem> Copy for Control<'_, M> {}
 
 impl<'a, M: Modem> Control<'a, M> {
     /// Waits until the modem is registered and has a data connection, or until an attempt that ended

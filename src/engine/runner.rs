@@ -23,7 +23,7 @@ const READ_ERRORS: u8 = 100;
 
 /// Owns the UART and the power pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its
 /// own.
-pub struct Runner<'a, M: 'static, R, W, P> {
+pub struct Runner<'a, M: Modem, R, W, P> {
     pub(crate) engine: &'a RefCell<Engine<M>>,
     pub(crate) world: &'a Shared<'a>,
     pub(crate) uart_rx: R,

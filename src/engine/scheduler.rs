@@ -377,6 +377,7 @@ impl World<'_> {
         let push = self.push_unit.is_some();
         let slot = self.slot();
         slot.phase = Phase::Opening;
+        // Already now: what is pushed may come before the flow has ended.
         slot.push = push;
         if limits.ids == 0 {
             return Ok(());

@@ -126,6 +126,9 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub send_failed: bool,
     /// What ends a command line.
     pub terminator: Terminator,
+    /// What goes out goes in frames, and what comes between frames is a fault; see
+    /// [`Modem::Framing`](crate::modem::Modem::Framing).
+    pub framed: bool,
     /// The modem's id of the socket that the flow is about.
     pub id: u8,
     /// Its place among the driver's sockets.
@@ -240,6 +243,7 @@ impl<S> World<'_, S> {
             verdict: Verdict::Done,
             send_failed: false,
             terminator: Terminator::Cr,
+            framed: false,
             id: 0,
             slot: 0,
             restarted: false,
@@ -404,6 +408,24 @@ impl<'a> World<'a> {
         let slot = &mut self.slots[own];
         slot.id = id;
         slot.in_modem = true;
+    }
+
+    /// The modem has opened the connection that is being opened, and says so with an id that it chose, in the
+    /// place of a result. Returns whether there is such a connection: otherwise it is of an earlier life, or
+    /// nobody's any more, and [`Urc::Opened`](crate::modem::Urc::Opened) has it closed.
+    pub fn adopt(&mut self, id: u8) -> bool {
+        let waits = |slot: &Slot<'_>| {
+            slot.phase == Phase::Opening && slot.user && slot.asked && !slot.in_modem
+        };
+        let Some(index) = self.slots.iter().position(waits) else {
+            return false;
+        };
+        let (slot, flow) = (self.slot, self.id);
+        self.slot = index as u8;
+        self.take_id(id);
+        // Another socket's flow may be under way.
+        (self.slot, self.id) = if slot == self.slot { (slot, id) } else { (slot, flow) };
+        true
     }
 
     /// Whether a connection of this id is known.

@@ -1,6 +1,6 @@
 //! The modem's clock, which decides whether certificates are valid (sheet 2).
 
-use sectag::at::{AtatResp, CommandLine, Fields, answer, at_command};
+use sectag::at::{Fields, answer};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{HasClock, Then, World, ask, decide, either_way};
 use sectag::{At, AtError, ConnectError};
@@ -226,31 +226,9 @@ fn reported(text: &[u8]) -> Option<&[u8]> {
     text.get(..zone.unwrap_or(text.len()))
 }
 
-/// A time out of an answer; `None` when the modem prints something that is none.
-struct Time(Option<DateTime>);
-impl AtatResp for Time {}
-
-struct ClockQuery;
-at_command!(
-    ClockQuery,
-    3000,
-    "+CCLK?",
-    |self, line| line,
-    Time,
-    |text| Some(Time(DateTime::parse_local_bytes(answer(text, "+CCLK:")?)))
-);
-
-struct SetClock(DateTime);
-at_command!(SetClock, 3000, "+CCLK", |self, line| date(self.0, line));
-
-fn date(date: DateTime, line: CommandLine<'_>) -> CommandLine<'_> {
-    let text = date.to_cclk();
-    line.quoted(core::str::from_utf8(&text).unwrap_or_default())
-}
-
 /// What the clock shows, if that is a date at all.
 pub(crate) async fn shown<O: Options>(at: &At<'_, Bg96<O>>) -> Result<Option<DateTime>, AtError> {
-    at.send(&ClockQuery).await.map(|time| time.0)
+    sectag::modem::clock(at).await
 }
 
 impl<O: Options> HasClock for Bg96<O> {
@@ -264,7 +242,7 @@ impl<O: Options> HasClock for Bg96<O> {
 
     async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
         at.modem(|modem| modem.clock_floor = None);
-        at.send(&SetClock(now)).await?;
+        sectag::modem::set_clock(at, now).await?;
         at.modem(|modem| modem.remember(now));
         Ok(())
     }

@@ -53,7 +53,7 @@ use sectag::cellular::Number;
 use sectag::clock::DateTime;
 use sectag::modem::{
     Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
-    SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
+    Plain, SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
 };
 use sectag::{At, Capabilities, Code, ConnectError, Forbidden, TlsConfig, Verification};
 
@@ -162,6 +162,7 @@ impl<O: Options> Bg96<O> {
 
 impl<O: Options> Modem for Bg96<O> {
     const NAME: &'static str = "bg96";
+    type Framing = Plain;
     const LIMITS: Limits = Limits {
         // SSL contexts 0-5, client ids 0-11 (sheet 4).
         sockets: 6,

@@ -6,8 +6,9 @@ use super::super::world::{Link, NOT_YET, Rest, World};
 use super::guests::GUEST;
 use super::{COMMAND_LIMIT, Engine, Stage};
 use crate::at::Out;
+use crate::at::framing::Framing;
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, Step, Then, decide};
+use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, SENDS, Step, Then, decide};
 
 /// More steps than any flow takes without sending something: a judge that goes round in a circle ends in an
 /// error instead of a hang.
@@ -54,6 +55,10 @@ impl<M: Modem> Engine<M> {
 
     /// Sends the flow's next command, or decides.
     pub(super) fn step(&mut self, w: &mut World<'_>, step: &'static Step<M>) {
+        if M::Framing::FRAMES && step.way & (DECIDES | SENDS) == DECIDES | SENDS {
+            w.taken = w.len;
+            return self.begin_frames(w, step);
+        }
         if step.way & DECIDES != 0 {
             if let Some(flow) = &mut self.flow {
                 flow.decisions += 1;

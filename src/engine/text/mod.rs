@@ -7,12 +7,15 @@
 
 mod exchange;
 mod flow;
+mod framing;
 mod guests;
 mod jobs;
 mod push;
 mod rescue;
 #[cfg(feature = "tap")]
 mod tap;
+#[cfg(test)]
+mod seams;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +28,7 @@ use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
 use super::world::World;
 use crate::at::framer::{Event, Framer};
+use crate::at::framing::Framing;
 use crate::error::AtError;
 use crate::modem::{COUNTS, HEXES, Modem, Urc, Way};
 
@@ -60,7 +64,7 @@ pub(crate) enum Stage {
 /// short instructions reach it.
 #[repr(C)]
 #[cfg_attr(test, derive(Clone))]
-pub(crate) struct Engine<M: 'static> {
+pub(crate) struct Engine<M: Modem> {
     stage: Stage,
     rescue: Rescue,
     deaf: Deaf,
@@ -139,11 +143,12 @@ pub(crate) struct Engine<M: 'static> {
     name: [u8; NAME_LIMIT],
     pub(crate) modem: M,
     framer: Framer,
+    framing: M::Framing,
     out: [u8; COMMAND_LIMIT],
     answer: [u8; ANSWER_LIMIT],
 }
 
-impl<M: 'static> Engine<M> {
+impl<M: Modem> Engine<M> {
     pub(crate) const fn new(modem: M) -> Self {
         Self {
             stage: Stage::Idle,
@@ -196,6 +201,7 @@ impl<M: 'static> Engine<M> {
             name: [0; NAME_LIMIT],
             modem,
             framer: Framer::new(),
+            framing: M::Framing::NEW,
             out: [0; COMMAND_LIMIT],
             answer: [0; ANSWER_LIMIT],
         }
@@ -203,7 +209,103 @@ impl<M: 'static> Engine<M> {
 }
 
 impl<M: Modem> Protocol for Engine<M> {
-    fn feed(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
+    fn feed(&mut self, w: &mut World<'_>, input: &[u8]) -> usize {
+        if M::Framing::FRAMES {
+            self.feed_frames(w, input)
+        } else {
+            self.feed_text(w, input)
+        }
+    }
+
+    fn tick(&mut self, w: &mut World<'_>) -> Ms {
+        loop {
+            let mut watch = self.push_tick(w);
+            if M::Framing::FRAMES {
+                watch = framing::soonest(w.now, watch, self.tick_frames(w));
+            }
+            let at = match self.tick_once(w) {
+                Some(at) => at,
+                None => continue,
+            };
+            let at = watch.map_or(at, |watch| sooner(w.now, watch, at));
+            if M::GAP > 0 && !self.drained() && !past(w.now, self.gap_until) {
+                return sooner(w.now, self.gap_until, at);
+            }
+            return at;
+        }
+    }
+
+    fn next_out(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
+        // The pause is also that of a guest, to whom the channel was granted before the modem said something.
+        if M::GAP > 0
+            && self.stage != Stage::Data
+            && self.out_given == 0
+            && !past(w.now, self.gap_until)
+        {
+            return 0;
+        }
+        if M::Framing::FRAMES && w.framed {
+            self.next_framed(w, into)
+        } else {
+            self.content(w, into)
+        }
+    }
+
+    fn out_done(&mut self, w: &mut World<'_>, mut count: usize) {
+        w.counters.sent = w.counters.sent.wrapping_add(count as u32);
+        if M::Framing::FRAMES && w.framed {
+            count = self.framing.sent(count);
+        }
+        self.in_flight = 0;
+        if self.out_sent < self.out_len {
+            self.out_sent = (self.out_sent + count).min(self.out_len);
+        } else {
+            self.ring_sent += if self.way & HEXES == 0 { count } else { count / 2 };
+        }
+        if self.counted && self.stage == Stage::Data {
+            self.progress(w);
+            self.left = self.left.saturating_sub(count);
+            if self.left == 0 && !self.is_in_frame() {
+                self.data_is_out(w);
+            }
+        }
+        if self.is_guest() {
+            w.mailbox.waker.wake();
+        }
+    }
+
+    fn out_turn(&self) -> u8 {
+        self.out_turn
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained()
+    }
+
+    #[cfg(feature = "tap")]
+    fn tap_next(&self, w: &World<'_>) -> crate::tap::Sent {
+        self.next_class(w)
+    }
+
+    fn wants_input(&self, w: &World<'_>) -> bool {
+        !(self.line_waits && w.mailbox.post == Post::Line) && self.push_room(w) > 0
+    }
+
+    fn stopped(&mut self, w: &mut World<'_>) {
+        self.down(w, super::world::Rest::No);
+        self.framer.reset();
+        if M::Framing::FRAMES {
+            self.framing.reset();
+        }
+        // Whatever was under way ends in the middle.
+        self.line_mode = false;
+        w.restarted = false;
+    }
+}
+
+impl<M: Modem> Engine<M> {
+    /// Takes in bytes of the AT channel.
+    pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
         self.line_waits &= w.mailbox.post == Post::Line;
         while !self.line_waits {
@@ -212,7 +314,10 @@ impl<M: Modem> Protocol for Engine<M> {
                 break;
             }
             let (mut now, later) = input.split_at(input.len().min(room));
-            let event = self.framer.next(&mut now);
+            let event = match M::PAYLOAD_CUE {
+                Some(cue) if self.minds_cues() => self.framer.next_with_cue(&mut now, cue),
+                _ => self.framer.next(&mut now),
+            };
             let (_run, rest) = input.split_at(input.len() - later.len() - now.len());
             input = rest;
             #[cfg(feature = "tap")]
@@ -229,6 +334,7 @@ impl<M: Modem> Protocol for Engine<M> {
             }
             match event {
                 Event::Line | Event::CutLine | Event::Piece => self.line(w),
+                Event::Cue => self.cue(w),
                 Event::Prompt => self.prompt(w),
                 Event::Payload(part) => self.payload(w, part),
                 Event::PayloadEnd => self.payload_end(w),
@@ -238,18 +344,8 @@ impl<M: Modem> Protocol for Engine<M> {
         all - input.len()
     }
 
-    fn tick(&mut self, w: &mut World<'_>) -> Ms {
-        loop {
-            let watch = self.push_tick(w);
-            let at = match self.tick_once(w) {
-                Some(at) => at,
-                None => continue,
-            };
-            return watch.map_or(at, |watch| sooner(w.now, watch, at));
-        }
-    }
-
-    fn next_out(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
+    /// The next bytes for the modem, whatever they are framed in.
+    fn content(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
         let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
         self.counted = self.stage == Stage::Data;
         if !pending.is_empty() {
@@ -282,57 +378,6 @@ impl<M: Modem> Protocol for Engine<M> {
         self.in_flight
     }
 
-    fn out_done(&mut self, w: &mut World<'_>, count: usize) {
-        w.counters.sent = w.counters.sent.wrapping_add(count as u32);
-        self.in_flight = 0;
-        if self.out_sent < self.out_len {
-            self.out_sent = (self.out_sent + count).min(self.out_len);
-        } else {
-            self.ring_sent += if self.way & HEXES == 0 {
-                count
-            } else {
-                count / 2
-            };
-        }
-        if self.counted && self.stage == Stage::Data {
-            self.progress(w);
-            self.left = self.left.saturating_sub(count);
-            if self.left == 0 {
-                self.data_is_out(w);
-            }
-        }
-        if self.is_guest() {
-            w.mailbox.waker.wake();
-        }
-    }
-
-    fn out_turn(&self) -> u8 {
-        self.out_turn
-    }
-
-    fn is_drained(&self) -> bool {
-        self.drained()
-    }
-
-    #[cfg(feature = "tap")]
-    fn tap_next(&self, w: &World<'_>) -> crate::tap::Sent {
-        self.next_class(w)
-    }
-
-    fn wants_input(&self, w: &World<'_>) -> bool {
-        !(self.line_waits && w.mailbox.post == Post::Line) && self.push_room(w) > 0
-    }
-
-    fn stopped(&mut self, w: &mut World<'_>) {
-        self.down(w, super::world::Rest::No);
-        self.framer.reset();
-        // Whatever was under way ends in the middle.
-        self.line_mode = false;
-        w.restarted = false;
-    }
-}
-
-impl<M: Modem> Engine<M> {
     /// Does one thing; returns when to look again if there is nothing to do.
     fn tick_once(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
@@ -447,13 +492,21 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(crate) fn drained(&self) -> bool {
-        self.out_sent >= self.out_len
+        self.out_sent >= self.out_len && !self.is_in_frame()
+    }
+
+    /// What ends a frame is not out.
+    fn is_in_frame(&self) -> bool {
+        M::Framing::FRAMES && self.framing.is_open()
     }
 
     /// Has the first `len` bytes of `out` put on the UART.
     fn submit(&mut self, len: usize) {
         self.out_turn = self.out_turn.wrapping_add(1);
         (self.out_sent, self.out_given, self.out_len) = (0, 0, len);
+        if M::Framing::FRAMES {
+            self.framing.restart_out();
+        }
         #[cfg(feature = "tap")]
         {
             self.out_class = self.filler_class();
