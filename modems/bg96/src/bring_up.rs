@@ -120,7 +120,11 @@ impl<O: Options> Bg96<O> {
         if world.id < Self::LIMITS.ids {
             return Then::Same;
         }
-        Then::To(sectag::modem::TIDY)
+        if world.changes_credentials() {
+            // What is unfinished is under way.
+            return self.look_for_sim(world);
+        }
+        self.tidy(true)
     }
 
     /// Nothing of an earlier life is left: the modem can be talked to, be there a SIM or not.

@@ -10,7 +10,7 @@ use sectag::at::{Fields, InvalidInput, answer, decimal};
 use sectag::modem::{Out, Then, World, ask, decide};
 use sectag::{AtError, Code, Tag};
 
-use crate::{Bg96, DELETE, LOOK_FOR_MARKERS, Options, Script};
+use crate::{Bg96, CLOSE_FILE, DELETE, LOOK_FOR_MARKERS, Options, Script};
 
 /// The largest tag whose file name is 8.3.
 pub(crate) const MAX_TAG: u32 = 999_999;
@@ -49,6 +49,8 @@ impl Remains {
 
 /// Scratch of tidying up.
 pub(crate) struct Tidying {
+    /// It is a part of a bring-up.
+    at_start: bool,
     /// Markers were looked for.
     looked: bool,
     /// The file is to be deleted once more.
@@ -62,6 +64,7 @@ pub(crate) struct Tidying {
 impl Tidying {
     pub(crate) const fn new() -> Self {
         Self {
+            at_start: false,
             looked: false,
             again: false,
             done: 0,
@@ -73,10 +76,10 @@ impl Tidying {
 impl<O: Options> Bg96<O> {
     /// Closes what was left open and deletes what an upload left that did not end. After a start of MCU or
     /// modem it looks for the latter.
-    pub(crate) const TIDY: Script<O> = &[
-        decide(Self::tidying_begins),
-        ask("AT+QFCLOSE={o}").then(Self::file_closed),
-    ];
+    pub(crate) const TIDY: Script<O> = &[decide(|modem, _, _| Self::tidy(modem, false))];
+
+    /// Also one that is not open any more.
+    pub(crate) const CLOSE_FILE: Script<O> = &[ask("AT+QFCLOSE={o}").then(Self::file_closed)];
 
     /// First a file, then the marker that says that it is none.
     pub(crate) const DELETE: Script<O> = &[
@@ -88,21 +91,21 @@ impl<O: Options> Bg96<O> {
         .each(Self::marker_listed)
         .then(Self::markers_listed)];
 
-    fn tidying_begins(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    pub(crate) fn tidy(&mut self, at_start: bool) -> Then {
         self.tidying = Tidying {
+            at_start,
             again: true,
             ..Tidying::new()
         };
         // What is known to be unfinished first, then what is found.
         self.tidying.marked.extend(self.remains.unfinished);
-        if self.remains.handle.is_some() {
-            Then::Next
+        Then::To(if self.remains.handle.is_some() {
+            CLOSE_FILE
         } else {
-            Then::To(DELETE)
-        }
+            DELETE
+        })
     }
 
-    /// Also one that is not open any more.
     fn file_closed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.remains.handle = None;
         Then::To(DELETE)
@@ -117,7 +120,7 @@ impl<O: Options> Bg96<O> {
             return Then::To(LOOK_FOR_MARKERS);
         }
         self.remains.unknown = false;
-        self.tidied(world)
+        self.tidied(world, true)
     }
 
     /// Writes the name of the next file to delete.
@@ -139,12 +142,7 @@ impl<O: Options> Bg96<O> {
         if answer.is_none() && !matches!(world.code, Code::Plain | ABSENT) {
             // So that it is looked for again.
             self.remains.unknown = true;
-            // A file that cannot be deleted is no reason to stay down.
-            return if world.answers {
-                world.fail(AtError::Refused(world.code))
-            } else {
-                self.look_for_sim(world)
-            };
+            return self.tidied(world, false);
         }
         self.tidying.done += 1;
         Then::To(DELETE)
@@ -158,23 +156,21 @@ impl<O: Options> Bg96<O> {
 
     fn markers_listed(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() && !is_empty(world.code) {
-            return if world.answers {
-                world.fail(AtError::Refused(world.code))
-            } else {
-                self.look_for_sim(world)
-            };
+            return self.tidied(world, false);
         }
         self.tidying.looked = true;
         Then::To(DELETE)
     }
 
-    /// In a bring-up, goes on with it.
-    fn tidied(&mut self, world: &mut World<'_>) -> Then {
-        if world.answers {
-            Then::End
-        } else {
-            self.look_for_sim(world)
+    /// In a bring-up, goes on with it: a file that cannot be deleted is no reason to stay down.
+    fn tidied(&mut self, world: &mut World<'_>, done: bool) -> Then {
+        if self.tidying.at_start {
+            return self.look_for_sim(world);
         }
+        if done {
+            return Then::End;
+        }
+        world.fail(AtError::Refused(world.code))
     }
 }
 

@@ -129,6 +129,7 @@ const CONTEXT: u8 = OWN + 21;
 const OPEN_REFUSED: u8 = OWN + 22;
 const LOST: u8 = OWN + 23;
 const STARTING: u8 = OWN + 24;
+const CLOSE_FILE: u8 = OWN + 25;
 
 impl<O: Options> Bg96<O> {
     /// A backend with this configuration.
@@ -210,6 +211,7 @@ impl<O: Options> Modem for Bg96<O> {
             SETTINGS => Self::SETTINGS,
             KEYS if O::DISCOVERY => Self::KEYS,
             STALE_SOCKETS => Self::STALE_SOCKETS,
+            CLOSE_FILE => Self::CLOSE_FILE,
             DELETE => Self::DELETE,
             LOOK_FOR_MARKERS => Self::LOOK_FOR_MARKERS,
             SIM => Self::SIM,
