@@ -424,7 +424,11 @@ impl<'a> World<'a> {
         self.slot = index as u8;
         self.take_id(id);
         // Another socket's flow may be under way.
-        (self.slot, self.id) = if slot == self.slot { (slot, id) } else { (slot, flow) };
+        (self.slot, self.id) = if slot == self.slot {
+            (slot, id)
+        } else {
+            (slot, flow)
+        };
         true
     }
 
