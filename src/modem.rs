@@ -486,6 +486,11 @@ pub trait Modem: Sized + 'static {
     fn opened(&mut self, _world: &mut World<'_>, _result: Result<(), ConnectError>) {}
     /// It was woken from light sleep.
     fn woken(&mut self) {}
+    /// Whether what goes out goes in frames, and what comes between frames is a fault: once the modem is known to
+    /// be in the mode where it is so.
+    fn is_framed(&self) -> bool {
+        Self::Framing::FRAMES
+    }
     /// What a frame means that is neither text nor data.
     fn frame(&mut self, _world: &mut World<'_>, _event: &[u8]) -> Urc {
         Urc::Other

@@ -240,7 +240,7 @@ impl<M: Modem> Protocol for Engine<M> {
         if self.stage != Stage::Data && self.out_given == 0 && self.is_in_gap(w.now) {
             return 0;
         }
-        if M::Framing::FRAMES && w.framed {
+        if M::Framing::FRAMES && self.modem.is_framed() {
             self.next_framed(w, into)
         } else {
             self.content(w, into)
@@ -249,7 +249,7 @@ impl<M: Modem> Protocol for Engine<M> {
 
     fn out_done(&mut self, w: &mut World<'_>, mut count: usize) {
         w.counters.sent = w.counters.sent.wrapping_add(count as u32);
-        if M::Framing::FRAMES && w.framed {
+        if M::Framing::FRAMES && self.modem.is_framed() {
             count = self.framing.sent(count);
         }
         self.in_flight = 0;
