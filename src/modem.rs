@@ -11,13 +11,15 @@ use core::convert::Infallible;
 
 use embassy_time::Duration;
 
-pub use crate::at::{Decoder, Out};
 pub use crate::at::framing::{Framing, Plain, Unit};
+pub use crate::at::{Decoder, Out};
 use crate::at::{Fields, answer, decimal};
 use crate::capabilities::{Capabilities, Verification};
 use crate::cellular::Number;
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Digest, Elsewhere, Hasher, Kind, Proof, Source, Stored, Tag};
+use crate::credentials::{
+    Accepts, Comparison, Digest, Elsewhere, Hasher, Kind, Proof, Source, Stored, Tag,
+};
 use crate::engine::At;
 pub use crate::engine::{NOT_YET, Open, PinState, World};
 use crate::error::{AtError, Code, ConnectError, CredentialError};
@@ -391,7 +393,11 @@ pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> The
         return world.fail(AtError::Garbled);
     }
     world.taken = taken as u16;
-    world.verdict = if taken > 0 { Verdict::Done } else { Verdict::Busy };
+    world.verdict = if taken > 0 {
+        Verdict::Done
+    } else {
+        Verdict::Busy
+    };
     Then::End
 }
 
@@ -480,6 +486,11 @@ pub trait Modem: Sized + 'static {
     fn opened(&mut self, _world: &mut World<'_>, _result: Result<(), ConnectError>) {}
     /// It was woken from light sleep.
     fn woken(&mut self) {}
+    /// Whether what goes out goes in frames, and what comes between frames is a fault: once the modem is known to
+    /// be in the mode where it is so.
+    fn is_framed(&self) -> bool {
+        Self::Framing::FRAMES
+    }
     /// What a frame means that is neither text nor data.
     fn frame(&mut self, _world: &mut World<'_>, _event: &[u8]) -> Urc {
         Urc::Other
@@ -557,7 +568,11 @@ pub trait Credentials: Modem {
             Err(error) => return Err(error.widen()),
         }
         let same = Digest::of_source(content).await? == hasher.finish();
-        Ok(if same { Comparison::Same } else { Comparison::Differs })
+        Ok(if same {
+            Comparison::Same
+        } else {
+            Comparison::Differs
+        })
     }
 
     /// Hands `sink` all bytes of a credential; `false` when there is none.

@@ -456,14 +456,30 @@ mod tests {
             quotes(b"\r\n=5\"\"\r\nOK\"\r\n\r\nOK\r\n"),
             [cue("=5\""), payload(b"\"\r\nOK"), Seen::End, line("OK")]
         );
-        assert_eq!(quotes(b"=0\"\"\r\nOK\n"), [cue("=0\""), Seen::End, line("OK")]);
+        assert_eq!(
+            quotes(b"=0\"\"\r\nOK\n"),
+            [cue("=0\""), Seen::End, line("OK")]
+        );
         // Where nothing begins, the line goes on.
-        assert_eq!(quotes(b"+X: \"a\"\r\n"), [cue("+X: \""), cue("+X: \"a\""), line("+X: \"a\"")]);
+        assert_eq!(
+            quotes(b"+X: \"a\"\r\n"),
+            [cue("+X: \""), cue("+X: \"a\""), line("+X: \"a\"")]
+        );
         // What closes is missing, or something stands behind it.
-        for (text, behind) in [(&b"=1\"ab\n"[..], "b"), (b"=1\"a\"b\n", "b"), (b"=1\"a\"\"\n", "\"")] {
+        for (text, behind) in [
+            (&b"=1\"ab\n"[..], "b"),
+            (b"=1\"a\"b\n", "b"),
+            (b"=1\"a\"\"\n", "\""),
+        ] {
             let mut seen = quotes(text);
             seen.retain(|event| !matches!(event, Seen::Cue(text) if text == "\""));
-            let expected = [cue("=1\""), payload(b"a"), Seen::End, Seen::Overrun, line(behind)];
+            let expected = [
+                cue("=1\""),
+                payload(b"a"),
+                Seen::End,
+                Seen::Overrun,
+                line(behind),
+            ];
             assert_eq!(seen, expected);
         }
         // A comma closes nothing.

@@ -27,8 +27,8 @@ pub enum Unit<'a> {
 
 /// A framing below the text of commands and answers. Its defaults are those of none, see [`Plain`].
 ///
-/// Whether what goes out is framed is the backend's to say ([`World::framed`](crate::modem::World::framed)),
-/// because a modem may have to be told in plain text to begin.
+/// Whether what goes out is framed is the backend's to say
+/// ([`Modem::is_framed`](crate::modem::Modem::is_framed)), because a modem may have to be told in plain text to begin.
 pub trait Framing: 'static {
     /// In step, with nothing under way.
     const NEW: Self;
@@ -54,6 +54,11 @@ pub trait Framing: 'static {
     /// How many bytes of data are still to come in this frame.
     fn data_left(&self) -> usize {
         0
+    }
+
+    /// The frame that has begun is one of data.
+    fn is_in_data(&self) -> bool {
+        false
     }
 
     /// Where the engine notes when a frame that has begun is given up.
@@ -126,7 +131,7 @@ mod tests {
         plain.restart_out();
         assert_eq!((plain.event(), plain.is_inside()), (&b""[..], false));
         assert_eq!(plain.until(), None);
-        assert_eq!(plain.data_left(), 0);
+        assert_eq!((plain.data_left(), plain.is_in_data()), (0, false));
         let mut into = [7; 4];
         assert_eq!(plain.head(None, 9, &mut into), (0, 9));
         assert_eq!((plain.tail(9, &mut into), plain.sent(5)), (0, 5));

@@ -126,9 +126,6 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub send_failed: bool,
     /// What ends a command line.
     pub terminator: Terminator,
-    /// What goes out goes in frames, and what comes between frames is a fault; see
-    /// [`Modem::Framing`](crate::modem::Modem::Framing).
-    pub framed: bool,
     /// The modem's id of the socket that the flow is about.
     pub id: u8,
     /// Its place among the driver's sockets.
@@ -243,7 +240,6 @@ impl<S> World<'_, S> {
             verdict: Verdict::Done,
             send_failed: false,
             terminator: Terminator::Cr,
-            framed: false,
             id: 0,
             slot: 0,
             restarted: false,
@@ -424,7 +420,11 @@ impl<'a> World<'a> {
         self.slot = index as u8;
         self.take_id(id);
         // Another socket's flow may be under way.
-        (self.slot, self.id) = if slot == self.slot { (slot, id) } else { (slot, flow) };
+        (self.slot, self.id) = if slot == self.slot {
+            (slot, id)
+        } else {
+            (slot, flow)
+        };
         true
     }
 

@@ -277,7 +277,8 @@ impl<M: Modem> Engine<M> {
         match M::PAYLOAD_CUE {
             // Nothing else has a form in which it closes.
             Some(cue) if in_line => {
-                self.framer.expect_payload_in_line(count, Some(cue).filter(|&cue| cue == b'"'));
+                self.framer
+                    .expect_payload_in_line(count, Some(cue).filter(|&cue| cue == b'"'));
             }
             _ => self.framer.expect_payload(count),
         }

@@ -22,7 +22,8 @@ impl<M: Modem> Engine<M> {
             self.note_frame_time(w);
         }
         while !self.line_waits {
-            let Some(unit) = self.framing.next(w.framed, &mut input) else {
+            let framed = self.modem.is_framed();
+            let Some(unit) = self.framing.next(framed, &mut input) else {
                 break;
             };
             match unit {

@@ -12,10 +12,10 @@ mod guests;
 mod jobs;
 mod push;
 mod rescue;
-#[cfg(feature = "tap")]
-mod tap;
 #[cfg(test)]
 mod seams;
+#[cfg(feature = "tap")]
+mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -228,7 +228,7 @@ impl<M: Modem> Protocol for Engine<M> {
                 None => continue,
             };
             let at = watch.map_or(at, |watch| sooner(w.now, watch, at));
-            if M::GAP > 0 && !self.drained() && !past(w.now, self.gap_until) {
+            if !self.drained() && self.is_in_gap(w.now) {
                 return sooner(w.now, self.gap_until, at);
             }
             return at;
@@ -237,14 +237,10 @@ impl<M: Modem> Protocol for Engine<M> {
 
     fn next_out(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
         // The pause is also that of a guest, to whom the channel was granted before the modem said something.
-        if M::GAP > 0
-            && self.stage != Stage::Data
-            && self.out_given == 0
-            && !past(w.now, self.gap_until)
-        {
+        if self.stage != Stage::Data && self.out_given == 0 && self.is_in_gap(w.now) {
             return 0;
         }
-        if M::Framing::FRAMES && w.framed {
+        if M::Framing::FRAMES && self.modem.is_framed() {
             self.next_framed(w, into)
         } else {
             self.content(w, into)
@@ -253,14 +249,18 @@ impl<M: Modem> Protocol for Engine<M> {
 
     fn out_done(&mut self, w: &mut World<'_>, mut count: usize) {
         w.counters.sent = w.counters.sent.wrapping_add(count as u32);
-        if M::Framing::FRAMES && w.framed {
+        if M::Framing::FRAMES && self.modem.is_framed() {
             count = self.framing.sent(count);
         }
         self.in_flight = 0;
         if self.out_sent < self.out_len {
             self.out_sent = (self.out_sent + count).min(self.out_len);
         } else {
-            self.ring_sent += if self.way & HEXES == 0 { count } else { count / 2 };
+            self.ring_sent += if self.way & HEXES == 0 {
+                count
+            } else {
+                count / 2
+            };
         }
         if self.counted && self.stage == Stage::Data {
             self.progress(w);
@@ -391,9 +391,7 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Idle {
             return self.tick_exchange(w);
         }
-        // What lies farther ahead than a gap is long ago: the clock has gone half round since.
-        let gap = self.gap_until.wrapping_sub(now);
-        if gap != 0 && gap <= M::GAP.into() {
+        if self.is_in_gap(now) {
             return Some(self.gap_until);
         }
         // A guest has the channel, or has not yet fetched its result.
@@ -489,6 +487,13 @@ impl<M: Modem> Engine<M> {
         }
         self.give_up(w, AtError::Timeout);
         None
+    }
+
+    /// Whether the modem needs a pause before the next command. What lies farther ahead than a gap is long ago:
+    /// the clock has gone half round since.
+    fn is_in_gap(&self, now: Ms) -> bool {
+        let left = self.gap_until.wrapping_sub(now);
+        M::GAP > 0 && left != 0 && left <= M::GAP.into()
     }
 
     pub(crate) fn drained(&self) -> bool {

@@ -30,8 +30,6 @@ pub(super) struct Push {
     deadline: Ms,
     /// Of its share in keeping the UART waiting.
     stall_limit: Option<Ms>,
-    /// It came in a frame, whose end says that it is complete.
-    framed: bool,
 }
 
 impl<M: Modem> Engine<M> {
@@ -51,7 +49,7 @@ impl<M: Modem> Engine<M> {
             w.slots[index].fail(SocketError::ConnectionReset);
         }
         self.expect_payload(len, false);
-        self.push_announced(w, index, trusted, false);
+        self.push_announced(w, index, trusted);
     }
 
     /// A frame brings data for the socket whose id `channel` is.
@@ -61,15 +59,14 @@ impl<M: Modem> Engine<M> {
             let slot = &w.slots[index];
             slot.push && matches!(slot.phase, Phase::Open | Phase::Opening)
         });
-        self.push_announced(w, index, true, true);
+        self.push_announced(w, index, true);
     }
 
-    fn push_announced(&mut self, w: &World<'_>, index: Option<usize>, trusted: bool, framed: bool) {
+    fn push_announced(&mut self, w: &World<'_>, index: Option<usize>, trusted: bool) {
         self.push = Some(Push {
             slot: index.filter(|_| trusted).map(|index| index as u8),
             deadline: after(w.now, PAYLOAD_PAUSE),
             stall_limit: None,
-            framed,
         });
     }
 
@@ -87,7 +84,7 @@ impl<M: Modem> Engine<M> {
 
     /// How many bytes are still to come.
     fn push_left(&self) -> usize {
-        if M::Framing::FRAMES && self.push.is_some_and(|push| push.framed) {
+        if M::Framing::FRAMES && self.framing.is_in_data() {
             self.framing.data_left()
         } else {
             self.framer.payload_left()
@@ -142,7 +139,7 @@ impl<M: Modem> Engine<M> {
         if !past(w.now, push.deadline) {
             return Some(push.deadline);
         }
-        if M::Framing::FRAMES && self.push.is_some_and(|push| push.framed) {
+        if M::Framing::FRAMES && self.framing.is_in_data() {
             // Its socket is told with the others.
             self.framing.give_up();
             self.feed_frames(w, &[]);

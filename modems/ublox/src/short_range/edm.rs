@@ -51,7 +51,7 @@ static BYTES: [u8; 256] = {
 /// `KEPT` bytes of a frame are kept until it has ended, for the case that it was none. What goes beyond is lost
 /// then; a broken frame resets every connection anyway, so that no data can be missed.
 ///
-/// [`framed`](sectag::modem::World::framed) is to be set by the backend once the module is known to be in
+/// [`is_framed`](sectag::modem::Modem::is_framed) is to be said by the backend once the module is known to be in
 /// this mode. Before, frames are understood as well, and what is none is text, since the `OK` of `ATO2` comes
 /// before or behind the start event (sheet A.1.3).
 #[derive(Debug)]
@@ -401,6 +401,10 @@ impl<const KEPT: usize> Framing for Edm<KEPT> {
         } else {
             0
         }
+    }
+
+    fn is_in_data(&self) -> bool {
+        self.state == State::Data
     }
 
     fn until(&mut self) -> Option<&mut u32> {

@@ -149,7 +149,11 @@ fn the_sheets_frames_are_read() {
         ),
     ] {
         for framed in [true, false] {
-            assert_eq!(decode(framed, &hex(bytes)), core::slice::from_ref(&seen), "{bytes}");
+            assert_eq!(
+                decode(framed, &hex(bytes)),
+                core::slice::from_ref(&seen),
+                "{bytes}"
+            );
         }
     }
 }

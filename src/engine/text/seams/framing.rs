@@ -15,7 +15,7 @@ mod edm;
 
 use edm::{Edm, Event};
 
-modem! { Framed {}
+modem! { Framed { framed: bool = false }
     type Framing = Edm<64>;
     const LIMITS: Limits = Limits { ids: 0, ..super::LIMITS };
 
@@ -32,14 +32,14 @@ modem! { Framed {}
     fn script(number: u8) -> &'static [Step<Self>] {
         match number {
             BRING_UP => const { &[
-                decide(|_, w, _| {
-                    w.framed = false;
+                decide(|modem, w, _| {
+                    modem.framed = false;
                     w.restarted = false;
                     w.push_unit = Some(16);
                     Then::Next
                 }),
-                ask("ATO2").then(|_, w, _| {
-                    w.framed = true;
+                ask("ATO2").then(|modem, _, _| {
+                    modem.framed = true;
                     Then::Next
                 }),
                 ask("ATE0"),
@@ -79,6 +79,10 @@ modem! { Framed {}
             b'i' => out.int(w.id.into()),
             _ => out.bytes(b"example.com"),
         }
+    }
+
+    fn is_framed(&self) -> bool {
+        self.framed
     }
 
     fn frame(&mut self, w: &mut World<'_>, event: &[u8]) -> Urc {

@@ -180,6 +180,7 @@ pub(super) const fn told<const V: u8>(text: &'static str) -> Step<Toy<V>> {
 }
 
 impl<const V: u8> Modem for Toy<V> {
+    type Framing = crate::at::framing::Plain;
     const NAME: &'static str = "toy";
     const LIMITS: Limits = Limits {
         ids: if V & CHOOSES == 0 { 4 } else { 0 },
