@@ -3,7 +3,7 @@
 use sectag::at::{Fields, answer};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{HasClock, Then, World, ask, decide, either_way};
-use sectag::{At, AtError, ConnectError};
+use sectag::{At, AtError, BringUpError, ConnectError};
 
 use crate::{Bg96, CLOCK, CONTEXT, NTP, Options, SET_CLOCK, Script};
 
@@ -180,6 +180,12 @@ impl<O: Options> Bg96<O> {
     }
 
     fn ntp_told(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if world.restarted {
+            return world.fail(BringUpError::At {
+                command: "AT+QNTP",
+                error: AtError::ModemReset,
+            });
+        }
         let text = world.report.0.get(..world.report.1.into());
         if !self.believes(text.and_then(reported)) {
             return self.clock_done();
