@@ -1,6 +1,6 @@
 //! What an application asks of the modem besides sockets.
 
-use core::cell::{Ref, RefCell};
+use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::Poll;
 
@@ -22,18 +22,18 @@ use crate::status::{SimCard, Status, Technology};
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
 /// Every method waits until the modem is up, or reports why it does not come up.
-pub struct Control<'a, M: 'static> {
+pub struct Control<'a, M: Modem> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<Engine<M>>,
 }
 
-impl<M> Clone for Control<'_, M> {
+impl<M: Modem> Clone for Control<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for Control<'_, M> {}
+impl<M: Modem> Copy for Control<'_, M> {}
 
 impl<'a, M: Modem> Control<'a, M> {
     /// Waits until the modem is registered and has a data connection, or until an attempt that ended
@@ -128,10 +128,8 @@ impl<'a, M: Modem> Control<'a, M> {
     }
 
     /// The backend, for what only this modem can do and tell.
-    ///
-    /// Not to be kept: the runner must not find it borrowed.
-    pub fn modem(&self) -> Ref<'a, M> {
-        Ref::map(self.engine.borrow(), |engine| &engine.modem)
+    pub fn modem<T>(&self, look: impl FnOnce(&M) -> T) -> T {
+        look(&self.engine.borrow().modem)
     }
 
     /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to

@@ -582,6 +582,29 @@ pub enum CredentialError<S> {
     Unsuitable(Unsuitable),
 }
 
+impl CredentialError<core::convert::Infallible> {
+    /// The same, where there is a source that may fail.
+    pub(crate) fn widen<S>(self) -> CredentialError<S> {
+        match self {
+            Self::At(error) => CredentialError::At(error),
+            Self::BringUp(error) => CredentialError::BringUp(error),
+            Self::Corrupted => CredentialError::Corrupted,
+            Self::InvalidInput(error) => CredentialError::InvalidInput(error),
+            Self::Lacks(feature) => CredentialError::Lacks(feature),
+            Self::ListTooLong => CredentialError::ListTooLong,
+            Self::Misplaced(misplaced) => CredentialError::Misplaced(misplaced),
+            Self::NoSpace { needed, free } => CredentialError::NoSpace { needed, free },
+            Self::RecordNotWritten => CredentialError::RecordNotWritten,
+            Self::Source(never) => match never {},
+            Self::SocketsOpen => CredentialError::SocketsOpen,
+            Self::SourceTooSlow => CredentialError::SourceTooSlow,
+            Self::SourceTooShort => CredentialError::SourceTooShort,
+            Self::Unreadable => CredentialError::Unreadable,
+            Self::Unsuitable(reason) => CredentialError::Unsuitable(reason),
+        }
+    }
+}
+
 impl<S: fmt::Display> fmt::Display for CredentialError<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

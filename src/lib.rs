@@ -18,6 +18,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+// The framing of a backend is also tested inside the engine, where it names this crate.
+#[cfg(test)]
+extern crate self as sectag;
+
 // First, so that its macros reach every module.
 #[macro_use]
 mod fmt;
@@ -42,6 +46,7 @@ mod power_saving;
 mod raw;
 mod secret;
 mod socket;
+mod standard;
 mod status;
 mod suites;
 #[cfg(feature = "tap")]

@@ -11,16 +11,21 @@ use core::convert::Infallible;
 
 use embassy_time::Duration;
 
-pub use crate::at::Out;
+pub use crate::at::framing::{Framing, Plain, Unit};
+pub use crate::at::{Decoder, Out};
+use crate::at::{Fields, answer, decimal};
 use crate::capabilities::{Capabilities, Verification};
 use crate::cellular::Number;
 use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Elsewhere, Kind, Proof, Source, Stored, Tag};
+use crate::credentials::{
+    Accepts, Comparison, Digest, Elsewhere, Hasher, Kind, Proof, Source, Stored, Tag,
+};
 use crate::engine::At;
 pub use crate::engine::{NOT_YET, Open, PinState, World};
 use crate::error::{AtError, Code, ConnectError, CredentialError};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
+pub use crate::standard::{clock, set_clock};
 use crate::status::{SimCard, Status, Technology};
 use crate::tls::TlsConfig;
 
@@ -342,6 +347,13 @@ impl<M> Step<M> {
         self.way(PIPES)
     }
 
+    /// [`World::len`] bytes of the socket's go out in frames, on the channel [`World::id`], in the place of
+    /// a command: a step that [decides](decide) once all are out, which is all that the modem says of them.
+    pub const fn in_frames(mut self) -> Self {
+        self.limit = 1200;
+        self.way(DECIDES | SENDS)
+    }
+
     const fn way(mut self, way: Way) -> Self {
         self.way |= way;
         self
@@ -369,6 +381,24 @@ pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> T
         Some(_) => Then::Next,
         None => world.fail(AtError::Refused(world.code)),
     }
+}
+
+/// What follows from the end of a [send](Step::sends) whose answer, on a line that begins with `name`, says in
+/// its field `index` how much was taken. Where that line is missing nothing was, and the bytes are sent
+/// again after a pause.
+pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> Then {
+    let said = answer(text, name).and_then(|line| decimal(Fields::new(line).nth(index)?));
+    let taken = said.unwrap_or(0);
+    if taken > world.len.into() {
+        return world.fail(AtError::Garbled);
+    }
+    world.taken = taken as u16;
+    world.verdict = if taken > 0 {
+        Verdict::Done
+    } else {
+        Verdict::Busy
+    };
+    Then::End
 }
 
 /// The judge of a command that some firmware does not know.
@@ -429,8 +459,13 @@ pub trait Modem: Sized + 'static {
     const NAME: &'static str;
     /// See [`Limits`].
     const LIMITS: Limits;
-    /// See [`Sync`].
-    const SYNC: Sync;
+    /// See [`Sync`]. This one is 3GPP's, and every modem has an answer to it that says nothing else.
+    const SYNC: Sync = Sync {
+        command: "AT+CMEE?",
+        answer: "+CMEE:",
+    };
+    /// What lies below the lines: [`Plain`] where that is nothing.
+    type Framing: Framing;
 
     /// What `line` is, `asked` being the name of the command that runs, without its `AT`.
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line;
@@ -451,6 +486,15 @@ pub trait Modem: Sized + 'static {
     fn opened(&mut self, _world: &mut World<'_>, _result: Result<(), ConnectError>) {}
     /// It was woken from light sleep.
     fn woken(&mut self) {}
+    /// Whether what goes out goes in frames, and what comes between frames is a fault: once the modem is known to
+    /// be in the mode where it is so.
+    fn is_framed(&self) -> bool {
+        Self::Framing::FRAMES
+    }
+    /// What a frame means that is neither text nor data.
+    fn frame(&mut self, _world: &mut World<'_>, _event: &[u8]) -> Urc {
+        Urc::Other
+    }
     /// What is checked of a server.
     fn verification(&self) -> Verification {
         self.capabilities().verification
@@ -475,6 +519,16 @@ pub trait Modem: Sized + 'static {
     const PROMPT: u8 = b'>';
     /// Milliseconds between the prompt and the first byte of payload.
     const PROMPT_PAUSE: u16 = 0;
+    /// What ends a send: a word that says that all was taken, or the `OK` behind a line that says how much
+    /// was, see [`took`].
+    const SEND_ENDS: Final = Final::SendOk;
+    /// Where fetched payload begins inside a line: the byte in front of it, such as an open quote, which
+    /// then closes it too. Behind each such byte of an answer to a fetch, [`line`](Self::line) is asked about
+    /// the line so far, and says [`Line::Payload`] where payload begins.
+    const PAYLOAD_CUE: Option<u8> = None;
+    /// What turns payload into bytes where the modem writes it as text; the lengths in headers are
+    /// those of the text. It lives in the backend, which may have another for each firmware.
+    const DECODER: Option<fn(&mut Self) -> &mut Decoder> = None;
 
     /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
     fn explain(_at: &At<'_, Self>, _command: &str, code: Code) -> impl Future<Output = Code> {
@@ -498,13 +552,28 @@ pub trait Credentials: Modem {
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>>;
 
-    /// Compares `content` with what is there.
+    /// Compares `content` with what is there. Where a modem has nothing better, all of it is read back.
     async fn compare<S: Source>(
         at: &At<'_, Self>,
         tag: Tag,
         kind: Kind,
         content: &mut S,
-    ) -> Result<Comparison, CredentialError<S::Error>>;
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        let mut hasher = Hasher::new();
+        let found = Self::read_back(at, tag, kind, &mut |bytes| hasher.update(bytes)).await;
+        match found {
+            Ok(true) => {}
+            Ok(false) => return Ok(Comparison::Absent),
+            Err(CredentialError::Unreadable) => return Ok(Comparison::Unreadable),
+            Err(error) => return Err(error.widen()),
+        }
+        let same = Digest::of_source(content).await? == hasher.finish();
+        Ok(if same {
+            Comparison::Same
+        } else {
+            Comparison::Differs
+        })
+    }
 
     /// Hands `sink` all bytes of a credential; `false` when there is none.
     async fn read_back(
@@ -551,9 +620,13 @@ pub trait Credentials: Modem {
 #[allow(async_fn_in_trait)]
 pub trait HasClock: Modem {
     /// What it shows, in UTC; `None` where that is no date.
-    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError>;
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
+        clock(at).await
+    }
     /// Sets it, in UTC.
-    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError>;
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
+        set_clock(at, now).await
+    }
 }
 
 /// A modem with a SIM.
@@ -572,7 +645,9 @@ pub trait SavesPower: Cellular {
     async fn set_power_saving(
         at: &At<'_, Self>,
         wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError>;
+    ) -> Result<(), AtError> {
+        crate::standard::set_power_saving(at, wanted).await
+    }
     /// What the network granted.
     async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError>;
     /// Asks for extended discontinuous reception, or for none.
@@ -580,9 +655,13 @@ pub trait SavesPower: Cellular {
         at: &At<'_, Self>,
         technology: Technology,
         wanted: Option<Edrx>,
-    ) -> Result<(), AtError>;
+    ) -> Result<(), AtError> {
+        crate::standard::set_edrx(at, technology, wanted).await
+    }
     /// What the network granted.
-    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError>;
+    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError> {
+        crate::standard::edrx(at).await
+    }
 }
 
 /// All roles of a cellular modem that keeps credentials and has a clock: for tools and tests that are to work

@@ -80,18 +80,18 @@ pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
 }
 
 /// The sockets of one modem.
-pub struct Sockets<'a, M: 'static> {
+pub struct Sockets<'a, M: Modem> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<Engine<M>>,
 }
 
-impl<M> Clone for Sockets<'_, M> {
+impl<M: Modem> Clone for Sockets<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for Sockets<'_, M> {}
+impl<M: Modem> Copy for Sockets<'_, M> {}
 
 impl<'a, M: Modem> Sockets<'a, M> {
     /// See [`SecureConnect::connect`]. Opens are made one after another; a connect may wait for an

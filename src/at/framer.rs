@@ -20,6 +20,9 @@ pub enum Event<'a> {
     /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted; its last bytes, if
     /// there are any, come as a [`Line`](Self::Line).
     Piece,
+    /// The cue in a line, which is readable up to there, and goes on behind it unless
+    /// [`Framer::expect_payload_in_line`] is called.
+    Cue,
     /// The data prompt, such as `> `, seen at the start of a line while armed. Disarms itself.
     Prompt,
     /// Some of the announced payload.
@@ -31,6 +34,7 @@ pub enum Event<'a> {
 }
 
 /// The line framer. See the module's documentation.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct Framer {
     line: [u8; LINE_LIMIT],
@@ -46,6 +50,8 @@ pub struct Framer {
     continued: bool,
     mode: Mode,
     prompt: Prompt,
+    /// Behind the payload comes this byte, before the line ends.
+    closes: Option<u8>,
     /// Bytes of line ends since the last payload, and how many of them stood in front of `line`.
     ends: u8,
     ends_before: u8,
@@ -82,6 +88,7 @@ impl Framer {
             continued: false,
             mode: Mode::Lines,
             prompt: Prompt::Off,
+            closes: None,
             ends: 0,
             ends_before: 0,
         }
@@ -91,6 +98,21 @@ impl Framer {
     ///
     /// Nothing behind the event is touched, so that the caller may first decide what it means.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
+        self.next_of::<false>(input, 0)
+    }
+
+    /// As [`next`](Self::next), where payload may begin inside a line, behind a byte `cue`.
+    pub fn next_with_cue<'a>(&mut self, input: &mut &'a [u8], cue: u8) -> Option<Event<'a>> {
+        self.next_of::<true>(input, cue)
+    }
+
+    /// With `CUES` false, nothing that has to do with them is linked.
+    #[inline(always)]
+    fn next_of<'a, const CUES: bool>(
+        &mut self,
+        input: &mut &'a [u8],
+        cue: u8,
+    ) -> Option<Event<'a>> {
         if self.delivered {
             self.delivered = false;
             self.cut = false;
@@ -116,13 +138,21 @@ impl Framer {
                 }
                 Mode::Behind => {
                     let &byte = input.first()?;
+                    if CUES && let Some(closes) = self.closes.take() {
+                        if byte == closes {
+                            *input = &input[1..];
+                            continue;
+                        }
+                        self.mode = Mode::Lines;
+                        return Some(Event::PayloadOverrun);
+                    }
                     self.mode = Mode::Lines;
                     if byte != b'\r' && byte != b'\n' {
                         return Some(Event::PayloadOverrun);
                     }
                 }
                 Mode::Lines => {
-                    if let Some(event) = self.in_line(input)? {
+                    if let Some(event) = self.in_line::<CUES>(input, cue)? {
                         return Some(event);
                     }
                 }
@@ -150,6 +180,15 @@ impl Framer {
     pub fn expect_payload(&mut self, count: usize) {
         self.mode = Mode::Payload { left: count };
         self.ends = 0;
+    }
+
+    /// The next `count` bytes are payload, and behind them comes `closes`, if anything, and the line's end. To be
+    /// called between [`Event::Cue`] and the next [`next_with_cue`](Self::next_with_cue).
+    pub fn expect_payload_in_line(&mut self, count: usize, closes: Option<u8>) {
+        self.expect_payload(count);
+        self.closes = closes;
+        // The line was the header.
+        self.delivered = true;
     }
 
     /// How many bytes of line ends, CR or LF, stood between the last payload and the line last reported,
@@ -188,7 +227,15 @@ impl Framer {
     }
 
     /// `None`: input used up. `Some(None)`: a blank line or the like, go on.
-    fn in_line<'a>(&mut self, input: &mut &'a [u8]) -> Option<Option<Event<'a>>> {
+    fn in_line<'a, const CUES: bool>(
+        &mut self,
+        input: &mut &'a [u8],
+        cue: u8,
+    ) -> Option<Option<Event<'a>>> {
+        if CUES {
+            // Of a payload that was given up.
+            self.closes = None;
+        }
         if self.prompt == Prompt::Space {
             let &first = input.first()?;
             self.prompt = Prompt::Off;
@@ -223,6 +270,14 @@ impl Framer {
             Some(at) => (&input[..at], &input[at + 1..]),
             None => (*input, &input[input.len()..]),
         };
+        if CUES
+            && let Some(at) = text.iter().position(|&byte| byte == cue)
+            && self.len + at < LINE_LIMIT
+        {
+            *input = &input[at + 1..];
+            self.keep(&text[..=at]);
+            return Some(Some(Event::Cue));
+        }
         if self.pieces && self.len + text.len() > LINE_LIMIT {
             let (piece, _) = text.split_at(LINE_LIMIT - self.len);
             *input = &input[piece.len()..];
@@ -315,15 +370,35 @@ mod tests {
         Payload(Vec<u8>),
         End,
         Overrun,
+        Cue(String),
     }
 
     /// A toy dialect: `#n` announces n bytes, `?` arms the prompt, `%` asks for pieces.
     fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
+        run_with(None, chunks)
+    }
+
+    /// And behind `=n` and the cue, n bytes begin inside the line.
+    fn run_with<'a>(cue: Option<u8>, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         let mut framer = Framer::new();
         let mut seen: Vec<Seen> = Vec::new();
         for mut chunk in chunks {
-            while let Some(event) = framer.next(&mut chunk) {
+            loop {
+                let event = match cue {
+                    Some(cue) => framer.next_with_cue(&mut chunk, cue),
+                    None => framer.next(&mut chunk),
+                };
+                let Some(event) = event else { break };
                 match event {
+                    Event::Cue => {
+                        let line = String::from_utf8_lossy(framer.line()).into_owned();
+                        let count = line.strip_prefix('=').map(|text| &text[..text.len() - 1]);
+                        if let Some(count) = count.and_then(|count| count.parse().ok()) {
+                            let closes = cue.filter(|&cue| cue == b'"');
+                            framer.expect_payload_in_line(count, closes);
+                        }
+                        seen.push(Seen::Cue(line));
+                    }
                     Event::Line => {
                         let line = String::from_utf8_lossy(framer.line()).into_owned();
                         if let Some(count) = line.strip_prefix('#').and_then(|n| n.parse().ok()) {
@@ -370,6 +445,48 @@ mod tests {
         let seen = run([&b"\r\n#9\r\n\r\nOK\r\n> x\r\n\r\nOK\r\n"[..]]);
         let payload = Seen::Payload(b"\r\nOK\r\n> x".to_vec());
         assert_eq!(seen, [line("#9"), payload, Seen::End, line("OK")]);
+    }
+
+    #[test]
+    fn payload_may_begin_inside_a_line() {
+        let cue = |text: &str| Seen::Cue(text.into());
+        let payload = |text: &[u8]| Seen::Payload(text.to_vec());
+        let quotes = |text: &[u8]| run_with(Some(b'"'), [text]);
+        assert_eq!(
+            quotes(b"\r\n=5\"\"\r\nOK\"\r\n\r\nOK\r\n"),
+            [cue("=5\""), payload(b"\"\r\nOK"), Seen::End, line("OK")]
+        );
+        assert_eq!(
+            quotes(b"=0\"\"\r\nOK\n"),
+            [cue("=0\""), Seen::End, line("OK")]
+        );
+        // Where nothing begins, the line goes on.
+        assert_eq!(
+            quotes(b"+X: \"a\"\r\n"),
+            [cue("+X: \""), cue("+X: \"a\""), line("+X: \"a\"")]
+        );
+        // What closes is missing, or something stands behind it.
+        for (text, behind) in [
+            (&b"=1\"ab\n"[..], "b"),
+            (b"=1\"a\"b\n", "b"),
+            (b"=1\"a\"\"\n", "\""),
+        ] {
+            let mut seen = quotes(text);
+            seen.retain(|event| !matches!(event, Seen::Cue(text) if text == "\""));
+            let expected = [
+                cue("=1\""),
+                payload(b"a"),
+                Seen::End,
+                Seen::Overrun,
+                line(behind),
+            ];
+            assert_eq!(seen, expected);
+        }
+        // A comma closes nothing.
+        let commas = run_with(Some(b','), [&b"=2,a,\r\nOK\r\n"[..]]);
+        assert_eq!(commas, [cue("=2,"), payload(b"a,"), Seen::End, line("OK")]);
+        // Without a cue it is a line.
+        assert_eq!(run([&b"=2\"ab\"\r\n"[..]]), [line("=2\"ab\"")]);
     }
 
     #[test]
@@ -492,14 +609,17 @@ mod tests {
             pieces in prop::collection::vec(prop_oneof![
                 Just(b"\r\n".to_vec()), Just(b"\r".to_vec()), Just(b"\n".to_vec()), Just(b"> ".to_vec()), Just(b">".to_vec()),
                 Just(b"?\r\n".to_vec()), Just(b"OK\r\n".to_vec()), Just(b"#3\r\n".to_vec()),
+                Just(b"=3\"abc\"".to_vec()), Just(b"=9\"".to_vec()), Just(b"=0\"\"\r\n".to_vec()), Just(b"\"".to_vec()),
                 Just(b"%\r\n".to_vec()), Just(b"#0\r\n".to_vec()), Just(b"#40\r\n".to_vec()), Just([b'y'; 300].to_vec()),
                 prop::collection::vec(any::<u8>(), 0..12),
             ], 0..24),
             cuts in prop::collection::vec(1usize..40, 1..40),
+            cue in prop::sample::select(&[None, Some(b'"'), Some(b',')][..]),
         ) {
             let bytes = pieces.concat();
-            let whole = run([&bytes[..]]);
-            prop_assert_eq!(&whole, &run(bytes.chunks(1)));
+            let run = |chunks: Vec<&[u8]>| run_with(cue, chunks);
+            let whole = run(vec![&bytes[..]]);
+            prop_assert_eq!(&whole, &run(bytes.chunks(1).collect()));
             let mut rest = &bytes[..];
             let mut chunks = Vec::new();
             for cut in cuts.iter().cycle() {

@@ -4,13 +4,18 @@
 //! commands with is [`CommandLine`] and [`Fields`], small and not generic (DESIGN.md 3.3).
 
 mod command;
+mod decoder;
 mod fields;
 pub mod framer;
+pub mod framing;
+#[cfg(test)]
+mod oracle;
 mod out;
 mod text;
 
 pub use atat::{AtatCmd, AtatResp};
 pub use command::{CommandLine, Done, at_command};
+pub use decoder::{BadCharacter, Decoder};
 pub use fields::{Fields, answer, decimal};
 pub use out::Out;
 pub use text::{InvalidInput, Text};

@@ -91,6 +91,17 @@ impl Mailbox {
         }
     }
 
+    /// The same state, with nobody to be woken.
+    #[cfg(test)]
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            line: self.line.snapshot(),
+            together: self.together.snapshot(),
+            waker: Latest::new(),
+            ..*self
+        }
+    }
+
     /// Tells the guest.
     pub(crate) fn set(&mut self, post: Post) {
         self.post = post;
@@ -122,19 +133,19 @@ enum Place {
 /// restarted, it answers [`AtError::ModemReset`], and a new one is to be had from
 /// [`Control::at`](crate::Control::at). Dropping a future of it is allowed at any point: what the modem
 /// was told is brought to an end, and nobody sees the answer.
-pub struct At<'a, M: 'static> {
+pub struct At<'a, M: Modem> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<Engine<M>>,
     life: u8,
 }
 
-impl<M> Clone for At<'_, M> {
+impl<M: Modem> Clone for At<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for At<'_, M> {}
+impl<M: Modem> Copy for At<'_, M> {}
 
 /// Sees information lines.
 type Sink<'s> = &'s mut dyn FnMut(&[u8]);

@@ -82,7 +82,7 @@ impl<const SOCKETS: usize, const RX: usize, const TX: usize> Default for Rings<S
 /// `static`; [`new`](crate::new) makes the handles and the runner of it.
 pub struct State<
     'a,
-    M: 'static,
+    M: Modem,
     const SOCKETS: usize,
     const RX: usize,
     const TX: usize,

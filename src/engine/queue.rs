@@ -74,6 +74,15 @@ impl Queue {
         self.held
     }
 
+    /// The same line, with nobody to be woken.
+    #[cfg(test)]
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            changed: Wakers::new(),
+            ..*self
+        }
+    }
+
     fn leave(&mut self, ticket: u8) {
         // Fewer than `WAITING_LIMIT` are out.
         self.gone |= 1 << (ticket.wrapping_sub(self.first) % WAITING_LIMIT);

@@ -101,6 +101,17 @@ impl<'a> Ring<'a> {
         count
     }
 
+    /// The same content in memory of its own, which is never given back.
+    #[cfg(test)]
+    pub(crate) fn snapshot(&self) -> Self {
+        extern crate std;
+        let memory = std::vec::Vec::from(&*self.buf).leak();
+        Self {
+            buf: memory,
+            ..*self
+        }
+    }
+
     /// `at` is below twice the capacity, so no division is needed; a Cortex-M0 has none.
     fn wrap(&self, at: u16) -> u16 {
         let capacity = self.buf.len() as u16;

@@ -23,7 +23,7 @@ const READ_ERRORS: u8 = 100;
 
 /// Owns the UART and the power pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its
 /// own.
-pub struct Runner<'a, M: 'static, R, W, P> {
+pub struct Runner<'a, M: Modem, R, W, P> {
     pub(crate) engine: &'a RefCell<Engine<M>>,
     pub(crate) world: &'a Shared<'a>,
     pub(crate) uart_rx: R,
@@ -71,13 +71,16 @@ impl<M: Modem> Drop for StopOnDrop<'_, M> {
 
 /// The time for the engine, wrapping.
 pub(crate) fn now() -> Ms {
+    #[cfg(test)]
+    if let Some(now) = test_clock::get() {
+        return now;
+    }
     Instant::now().as_millis() as Ms
 }
 
 fn begin(world: &Shared<'_>, power: &mut impl Power) {
     let mut world = world.borrow_mut();
-    world.now = now();
-    world.retry_at = world.now;
+    world.begin(now());
     world.pins.has_power_key = power.has_power_key();
     world.pins.has_reset = power.has_reset();
     world.pins.can_sleep = power.has_sleep();
@@ -225,5 +228,28 @@ async fn transmit<E: Protocol, W: Write>(
         if let Either::First(Err(error)) = select(write, void).await {
             return RunError::Write(error.kind());
         }
+    }
+}
+
+/// The time of a test that has no executor.
+#[cfg(test)]
+pub(crate) mod test_clock {
+    extern crate std;
+
+    use core::cell::Cell;
+
+    use super::Ms;
+
+    std::thread_local! {
+        static NOW: Cell<Option<Ms>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn get() -> Option<Ms> {
+        NOW.get()
+    }
+
+    /// In this thread it is `now`, until it is set again.
+    pub(crate) fn set(now: Ms) {
+        NOW.set(Some(now));
     }
 }

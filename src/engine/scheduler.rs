@@ -109,6 +109,7 @@ impl Job {
             }
             Self::Send(_, len) => {
                 w.len = len;
+                w.offset = 0;
                 w.verdict = Verdict::Done;
             }
             Self::Tidy => (w.tidy, w.tidy_asked) = (false, false),
@@ -125,7 +126,10 @@ impl Job {
                 w.errand = Errand::Done(Err(AtError::ModemReset));
                 w.waiting.wake();
             }
-            Self::Open(_) => w.open_is_over(),
+            Self::Open(_) => {
+                w.refusal = ConnectError::At(AtError::ModemReset);
+                w.open_is_over();
+            }
             Self::Tidy => w.tidied(Err(ConnectError::At(AtError::ModemReset))),
             _ => {}
         }
@@ -302,6 +306,7 @@ impl World<'_> {
                 };
                 let needed = self.network_lost
                     || self.suspect
+                    || self.errand == Errand::Sleep
                     || self.tidy
                     || self.mailbox.post == super::guest::Post::Wanted
                     || self.slots.iter().any(works);
@@ -369,7 +374,11 @@ impl World<'_> {
         if let Some(open) = &mut self.open {
             open.context = number;
         }
-        self.slot().phase = Phase::Opening;
+        let push = self.push_unit.is_some();
+        let slot = self.slot();
+        slot.phase = Phase::Opening;
+        // Already now: what is pushed may come before the flow has ended.
+        slot.push = push;
         if limits.ids == 0 {
             return Ok(());
         }
@@ -410,7 +419,6 @@ impl World<'_> {
                 slot.settle();
             }
         }
-        self.refusal = ConnectError::At(AtError::ModemReset);
         self.failed_closes = 0;
         self.stray = 0;
         self.network_lost = false;
@@ -465,7 +473,6 @@ impl World<'_> {
     /// The flow that opens a connection has ended.
     pub(crate) fn opened(&mut self, end: Result<(), ConnectError>) {
         let (now, poll, polling) = (self.now, self.poll, self.polling);
-        let push = self.push_unit.is_some();
         let slot = self.slot();
         if let Err(error) = end {
             slot.fail(SocketError::ConnectionReset);
@@ -474,7 +481,6 @@ impl World<'_> {
             }
             self.refusal = error;
         } else if slot.phase == Phase::Opening && slot.user {
-            slot.push = push;
             slot.opened(now, poll, polling);
             if let Some(_open) = self.open {
                 info!("connected, checked of the server: {}", _open.verified);

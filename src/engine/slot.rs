@@ -114,6 +114,18 @@ impl Slot<'_> {
         }
     }
 
+    /// The same state, with nobody to be woken.
+    #[cfg(test)]
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            rx: self.rx.snapshot(),
+            tx: self.tx.snapshot(),
+            rx_waker: Latest::new(),
+            tx_waker: Latest::new(),
+            ..*self
+        }
+    }
+
     pub(crate) fn is_free(&self) -> bool {
         self.phase == Phase::Free && !self.user && !self.in_modem
     }

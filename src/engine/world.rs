@@ -163,7 +163,10 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub code: Code,
     /// How many bytes to move.
     pub len: u16,
-    /// How many of them the modem took: all, unless a judge says otherwise.
+    /// Where in the socket's transmit ring the payload of the next exchange begins; 0 at the start of a send.
+    pub offset: u16,
+    /// How many bytes the modem took, from the start of the ring: [`len`](Self::len) of the last exchange,
+    /// unless a judge says otherwise.
     pub taken: u16,
     /// How many bytes came, if a header announced any.
     pub received: Option<u16>,
@@ -256,6 +259,7 @@ impl<S> World<'_, S> {
             ended: None,
             code: Code::Plain,
             len: 0,
+            offset: 0,
             taken: 0,
             received: None,
             fetch_unit: 1,
@@ -319,7 +323,30 @@ impl<S> World<'_, S> {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> World<'_, [Slot<'_>; N]> {
+    /// The same state, with nobody to be woken.
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            mailbox: self.mailbox.snapshot(),
+            opens: self.opens.snapshot(),
+            stores: self.stores.snapshot(),
+            runner: Latest::new(),
+            waiting: Wakers::new(),
+            slots: self.slots.each_ref().map(Slot::snapshot),
+            ..*self
+        }
+    }
+}
+
 impl<'a> World<'a> {
+    /// The runner starts: no time of its own lies ahead.
+    pub(crate) fn begin(&mut self, now: Ms) {
+        self.now = now;
+        self.retry_at = now;
+        self.stray_at = now;
+    }
+
     /// Ends the flow with this failure.
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
         self.failure = failure.into();
@@ -377,6 +404,28 @@ impl<'a> World<'a> {
         let slot = &mut self.slots[own];
         slot.id = id;
         slot.in_modem = true;
+    }
+
+    /// The modem has opened the connection that is being opened, and says so with an id that it chose, in the
+    /// place of a result. Returns whether there is such a connection: otherwise it is of an earlier life, or
+    /// nobody's any more, and [`Urc::Opened`](crate::modem::Urc::Opened) has it closed.
+    pub fn adopt(&mut self, id: u8) -> bool {
+        let waits = |slot: &Slot<'_>| {
+            slot.phase == Phase::Opening && slot.user && slot.asked && !slot.in_modem
+        };
+        let Some(index) = self.slots.iter().position(waits) else {
+            return false;
+        };
+        let (slot, flow) = (self.slot, self.id);
+        self.slot = index as u8;
+        self.take_id(id);
+        // Another socket's flow may be under way.
+        (self.slot, self.id) = if slot == self.slot {
+            (slot, id)
+        } else {
+            (slot, flow)
+        };
+        true
     }
 
     /// Whether a connection of this id is known.

@@ -1,6 +1,6 @@
 /// Decodes base64 with the alphabet of RFC 4648 section 4, a character at a time.
 #[derive(Clone, Copy)]
-pub(super) struct Base64 {
+pub(crate) struct Base64 {
     /// The bits that belong to the next byte; of older ones only what the shift has left.
     bits: u8,
     /// Characters of the running group of four.
@@ -11,10 +11,10 @@ pub(super) struct Base64 {
 
 /// A character that cannot stand where it does.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadCharacter;
+pub(crate) struct BadCharacter;
 
 impl Base64 {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             bits: 0,
             filled: 0,
@@ -23,7 +23,7 @@ impl Base64 {
     }
 
     /// The byte that this character completes, if any.
-    pub(super) fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
+    pub(crate) fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
         if character == b'=' {
             return self.pad();
         }
@@ -50,7 +50,7 @@ impl Base64 {
     }
 
     /// Whether the text may end here: padded to a whole group.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.filled == 0
     }
 

@@ -36,7 +36,7 @@ mod pem_text;
 mod sniff;
 mod unsuitable;
 
-pub(crate) use base64::encode;
+pub(crate) use base64::{Base64, encode};
 pub use check::{Misplaced, check, check_pair};
 pub(crate) use decoder::Decoder;
 pub use fingerprint::Fingerprint;

@@ -65,3 +65,6 @@ pub use connector::{Connection, Connector, ConnectorError};
 #[cfg(feature = "edge-nal")]
 pub use edge::{ReadHalf, WriteHalf};
 pub use names::{NameError, Names};
+
+#[cfg(all(test, feature = "edge-nal", feature = "embedded-nal-async"))]
+mod tests;

@@ -81,10 +81,8 @@ impl<O: Options> Bg96<O> {
 
     /// On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
     pub(crate) const REGISTRATION: Script<O> = &[
-        ask("AT+CEREG?")
-            .then(|modem, world, answer| Self::registered(modem, world, answer, "+CEREG:")),
-        ask("AT+CGREG?")
-            .then(|modem, world, answer| Self::registered(modem, world, answer, "+CGREG:")),
+        ask("AT+CEREG?").then(Self::registered_on_lte),
+        ask("AT+CGREG?").then(Self::registered_on_gsm),
         ask("AT+CSQ").even_unanswered().then(Self::not_registered),
     ];
 
@@ -122,7 +120,11 @@ impl<O: Options> Bg96<O> {
         if world.id < Self::LIMITS.ids {
             return Then::Same;
         }
-        Then::To(sectag::modem::TIDY)
+        if world.changes_credentials() {
+            // What is unfinished is under way.
+            return self.look_for_sim(world);
+        }
+        self.tidy(true)
     }
 
     /// Nothing of an earlier life is left: the modem can be talked to, be there a SIM or not.
@@ -133,32 +135,25 @@ impl<O: Options> Bg96<O> {
     }
 
     fn sim_state(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let (limit, error) = match text {
-            Some(text) => {
-                let Some(sim) = Sim::read(text) else {
-                    return world.fail(AtError::Garbled);
-                };
-                match sim {
-                    Sim::Ready => return self.join(world),
-                    Sim::Pin if !O::PIN || self.config.pin.is_none() => {
-                        return world.fail(BringUpError::SimLocked);
-                    }
-                    Sim::Pin if !self.rising.entered => {
-                        // Three wrong tries lock the SIM.
-                        if self.pin_refused {
-                            return world.fail(BringUpError::SimPinRefused);
-                        }
-                        self.rising.entered = true;
-                        return Then::To(ENTER_PIN);
-                    }
-                    // The modem may take a moment to believe the PIN. Or it was taken, and is still asked
-                    // for.
-                    Sim::Pin => (SIM_LIMIT, BringUpError::SimPinRefused),
-                    Sim::NotReady => (SIM_MISSING_LIMIT, BringUpError::SimMissing(Code::Plain)),
-                    Sim::Puk => (0, BringUpError::SimPukNeeded),
-                    Sim::Foreign => (0, BringUpError::SimForeign),
-                }
+        let (limit, error) = match text.map(Sim::read) {
+            Some(None) => return world.fail(AtError::Garbled),
+            Some(Some(Sim::Ready)) => return self.join(world),
+            Some(Some(Sim::Pin)) if !O::PIN || self.config.pin.is_none() => {
+                (0, BringUpError::SimLocked)
             }
+            Some(Some(Sim::Pin)) if !self.rising.entered => {
+                // Three wrong tries lock the SIM.
+                if self.pin_refused {
+                    return world.fail(BringUpError::SimPinRefused);
+                }
+                self.rising.entered = true;
+                return Then::To(ENTER_PIN);
+            }
+            // The modem may take a moment to believe the PIN. Or it was taken, and is still asked for.
+            Some(Some(Sim::Pin)) => (SIM_LIMIT, BringUpError::SimPinRefused),
+            Some(Some(Sim::NotReady)) => (SIM_MISSING_LIMIT, BringUpError::SimMissing(Code::Plain)),
+            Some(Some(Sim::Puk)) => (0, BringUpError::SimPukNeeded),
+            Some(Some(Sim::Foreign)) => (0, BringUpError::SimForeign),
             // 14: busy; others: not read yet, or not there.
             None => match world.code {
                 Code::Cme(11) => (SIM_MISSING_LIMIT, BringUpError::SimLocked),
@@ -201,25 +196,45 @@ impl<O: Options> Bg96<O> {
         world.now.wrapping_sub(self.rising.since)
     }
 
-    fn registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>, prefix: &str) -> Then {
+    fn registered_on_lte(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        match self.registered(world, answer, "+CEREG:") {
+            Ok(status) => {
+                self.rising.lte = status;
+                Then::Next
+            }
+            Err(then) => then,
+        }
+    }
+
+    fn registered_on_gsm(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        match self.registered(world, answer, "+CGREG:") {
+            Ok(_) if self.waited(world) < self.config.registration => {
+                world.pause = 1000;
+                Then::To(REGISTRATION)
+            }
+            Ok(_) => Then::Next,
+            Err(then) => then,
+        }
+    }
+
+    /// `<stat>` where it is not registered.
+    #[inline(never)]
+    fn registered(
+        &mut self,
+        world: &mut World<'_>,
+        text: Option<&[u8]>,
+        prefix: &str,
+    ) -> Result<u8, Then> {
         let Some(text) = text else {
-            return world.fail(AtError::Refused(world.code));
+            return Err(world.fail(AtError::Refused(world.code)));
         };
-        match dialect::registration(text, prefix) {
+        Err(match dialect::registration(text, prefix) {
             None => world.fail(AtError::Garbled),
             // Home or roaming.
             Some(1 | 5) if self.context_lost => Then::To(DEACTIVATE),
             Some(1 | 5) => Then::To(DATA_CONNECTION),
-            Some(status) if prefix == "+CEREG:" => {
-                self.rising.lte = status;
-                Then::Next
-            }
-            Some(_) if u64::from(self.waited(world)) < self.config.registration.as_millis() => {
-                world.pause = 1000;
-                Then::To(REGISTRATION)
-            }
-            Some(_) => Then::Next,
-        }
+            Some(status) => return Ok(status),
+        })
     }
 
     /// 0 to 31; 99: not known or not detectable (sheet 1.5).

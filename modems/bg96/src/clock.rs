@@ -1,9 +1,9 @@
 //! The modem's clock, which decides whether certificates are valid (sheet 2).
 
-use sectag::at::{AtatResp, CommandLine, Fields, answer, at_command};
+use sectag::at::{Fields, answer};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{HasClock, Then, World, ask, decide, either_way};
-use sectag::{At, AtError, ConnectError};
+use sectag::{At, AtError, BringUpError, ConnectError};
 
 use crate::{Bg96, CLOCK, CONTEXT, NTP, Options, SET_CLOCK, Script};
 
@@ -101,23 +101,28 @@ impl<O: Options> Bg96<O> {
     /// back; then the modem, which compares by itself, refuses what is not yet valid, and the connect after
     /// one that failed looks again.
     pub(crate) fn is_known_set(&self, min: DateTime) -> bool {
-        self.clock_floor.is_some_and(|seen| seen >= min)
+        self.clock_floor.is_some_and(|seen| seen.is_plausible(min))
     }
 
     /// What an answer to `AT+CCLK?` shows. A date that does not exist is a clock that was never set, such as
-    /// the GPS epoch of 1980.
-    fn seen(&mut self, world: &World<'_>, text: Option<&[u8]>) -> Result<DateTime, AtError> {
-        let text = text.ok_or(AtError::Refused(world.code))?;
-        let text = answer(text, "+CCLK:").ok_or(AtError::Garbled)?;
-        let now = DateTime::parse_local_bytes(text).unwrap_or(NEVER);
-        self.remember(now);
-        Ok(now)
+    /// the GPS epoch of 1980. `None` where there is no date in it, with the failure.
+    fn seen(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Option<DateTime> {
+        let error = match text.map(|text| answer(text, "+CCLK:")) {
+            Some(Some(text)) => {
+                let now = DateTime::parse_local_bytes(text).unwrap_or(NEVER);
+                self.remember(now);
+                return Some(now);
+            }
+            Some(None) => AtError::Garbled,
+            None => AtError::Refused(world.code),
+        };
+        world.fail(error);
+        None
     }
 
     fn clock_seen(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let now = match self.seen(world, text) {
-            Ok(now) => now,
-            Err(error) => return world.fail(error),
+        let Some(now) = self.seen(world, text) else {
+            return Then::Fail;
         };
         let set = now.is_plausible(self.setting.min);
         if !set && self.config.set_clock && !self.setting.tried {
@@ -131,10 +136,19 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    fn network_told(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let told = text.and_then(|text| DateTime::parse_local_bytes(answer(text, "+QLTS:")?));
-        if let Some(now) = self.plausible(told) {
+    /// Whether a time that was told will do; then the clock is to be set to it.
+    #[inline(never)]
+    fn believes(&mut self, told: Option<&[u8]>) -> bool {
+        let now = told.and_then(DateTime::parse_local_bytes);
+        let now = now.filter(|now| now.is_plausible(self.setting.min));
+        if let Some(now) = now {
             self.setting.date = now;
+        }
+        now.is_some()
+    }
+
+    fn network_told(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        if self.believes(text.and_then(|text| answer(text, "+QLTS:"))) {
             return self.ask_clock(SET_CLOCK);
         }
         if !O::NTP || self.config.ntp.is_none() {
@@ -147,10 +161,6 @@ impl<O: Options> Bg96<O> {
         }
         self.setting.date = NEVER;
         Then::Next
-    }
-
-    fn plausible(&self, told: Option<DateTime>) -> Option<DateTime> {
-        told.filter(|now| now.is_plausible(self.setting.min))
     }
 
     fn awaits_report(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
@@ -170,22 +180,25 @@ impl<O: Options> Bg96<O> {
     }
 
     fn ntp_told(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        let text = world.report.0.get(..world.report.1.into());
-        match self.plausible(text.and_then(reported)) {
-            Some(now) => {
-                self.setting.date = now;
-                self.clock_floor = None;
-                Then::Next
-            }
-            None => self.clock_done(),
+        if world.restarted {
+            return world.fail(BringUpError::At {
+                command: "AT+QNTP",
+                error: AtError::ModemReset,
+            });
         }
+        let text = world.report.0.get(..world.report.1.into());
+        if !self.believes(text.and_then(reported)) {
+            return self.clock_done();
+        }
+        self.clock_floor = None;
+        Then::Next
     }
 
     fn clock_seen_after_ntp(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         match self.seen(world, text) {
-            Ok(now) if now.is_plausible(self.setting.min) => self.clock_done(),
-            Ok(_) => self.ask_clock(SET_CLOCK),
-            Err(error) => world.fail(error),
+            Some(now) if now.is_plausible(self.setting.min) => self.clock_done(),
+            Some(_) => self.ask_clock(SET_CLOCK),
+            None => Then::Fail,
         }
     }
 
@@ -208,7 +221,7 @@ impl<O: Options> Bg96<O> {
 }
 
 /// `+QNTP: 0,"2026/08/06,12:40:04+32"`, where the time is UTC although it carries a zone (sheet 2).
-fn reported(text: &[u8]) -> Option<DateTime> {
+fn reported(text: &[u8]) -> Option<&[u8]> {
     let mut fields = Fields::new(answer(text, "+QNTP:")?);
     if fields.int() != Some(0) {
         return None;
@@ -216,34 +229,12 @@ fn reported(text: &[u8]) -> Option<DateTime> {
     let text = fields.unquoted()?;
     // Without its zone it is taken as UTC.
     let zone = text.iter().rposition(|byte| matches!(byte, b'+' | b'-'));
-    DateTime::parse_local_bytes(text.get(..zone.unwrap_or(text.len()))?)
-}
-
-/// A time out of an answer; `None` when the modem prints something that is none.
-struct Time(Option<DateTime>);
-impl AtatResp for Time {}
-
-struct ClockQuery;
-at_command!(
-    ClockQuery,
-    3000,
-    "+CCLK?",
-    |self, line| line,
-    Time,
-    |text| Some(Time(DateTime::parse_local_bytes(answer(text, "+CCLK:")?)))
-);
-
-struct SetClock(DateTime);
-at_command!(SetClock, 3000, "+CCLK", |self, line| date(self.0, line));
-
-fn date(date: DateTime, line: CommandLine<'_>) -> CommandLine<'_> {
-    let text = date.to_cclk();
-    line.quoted(core::str::from_utf8(&text).unwrap_or_default())
+    text.get(..zone.unwrap_or(text.len()))
 }
 
 /// What the clock shows, if that is a date at all.
 pub(crate) async fn shown<O: Options>(at: &At<'_, Bg96<O>>) -> Result<Option<DateTime>, AtError> {
-    at.send(&ClockQuery).await.map(|time| time.0)
+    sectag::modem::clock(at).await
 }
 
 impl<O: Options> HasClock for Bg96<O> {
@@ -257,7 +248,7 @@ impl<O: Options> HasClock for Bg96<O> {
 
     async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
         at.modem(|modem| modem.clock_floor = None);
-        at.send(&SetClock(now)).await?;
+        sectag::modem::set_clock(at, now).await?;
         at.modem(|modem| modem.remember(now));
         Ok(())
     }
@@ -270,6 +261,7 @@ mod tests {
     #[test]
     fn ntp_report_is_utc_whatever_the_zone_says() {
         let expected = DateTime::new(2026, 8, 6, 12, 40, 4);
+        let reported = |text| reported(text).and_then(DateTime::parse_local_bytes);
         assert_eq!(reported(b"+QNTP: 0,\"2026/08/06,12:40:04+32\""), expected);
         assert_eq!(reported(b"+QNTP: 0,\"26/08/06,12:40:04\""), expected);
         assert_eq!(reported(b"+QNTP: 565"), None);

@@ -54,7 +54,8 @@ pub struct Config<O = All> {
     pub(crate) pin: Option<Secret<Text<'static, 8>>>,
     pub(crate) ntp: Option<ServerName<'static>>,
     pub(crate) set_clock: bool,
-    pub(crate) registration: Duration,
+    /// In milliseconds.
+    pub(crate) registration: u32,
     #[cfg(feature = "radio")]
     pub(crate) radio: &'static [Radio],
     pub(crate) flow_control: bool,
@@ -89,7 +90,7 @@ impl<O: Options> Config<O> {
             pin: None,
             ntp: None,
             set_clock: true,
-            registration: Duration::from_secs(90),
+            registration: 90_000,
             #[cfg(feature = "radio")]
             radio: &[],
             flow_control: false,
@@ -163,7 +164,12 @@ impl<O: Options> Config<O> {
 
     /// How long to wait for registration before bring-up reports failure and begins anew.
     pub const fn registration(mut self, limit: Duration) -> Self {
-        self.registration = limit;
+        let limit = limit.as_millis();
+        self.registration = if limit < u32::MAX as u64 {
+            limit as u32
+        } else {
+            u32::MAX
+        };
         self
     }
 

@@ -5,7 +5,7 @@
 
 use sectag::at::{Fields, answer};
 use sectag::modem::{Open, Out, Then, World};
-use sectag::{ConnectError, Feature, Kind, Support, TlsVersion};
+use sectag::{ConnectError, Feature, Support, TlsVersion};
 
 use crate::keys::{Key, PROVEN, hex};
 use crate::{Bg96, Options, files};
@@ -59,8 +59,8 @@ pub(crate) struct Writing {
     now_wrong: u16,
     /// [`Bg96::extended`] before the key.
     before: u32,
-    /// A key that the modem has not taken, and whether the policy asked for it; see [`missing`].
-    pub(crate) lost: Option<(Key, bool)>,
+    /// A key that the modem has not taken, see [`missing`].
+    lost: Option<Key>,
 }
 
 impl Writing {
@@ -106,7 +106,8 @@ impl Writing {
 
 #[derive(Clone, Copy)]
 enum Value {
-    File(Kind),
+    /// By its number, see [`files`].
+    File(u8),
     NoPsk,
     Number(u32),
     Psk {
@@ -131,9 +132,9 @@ impl<O: Options> Bg96<O> {
                 _ => 3,
             }),
             Key::CipherSuite => Value::Suite(self.opening.suite),
-            Key::CaCert => Value::File(Kind::Ca),
-            Key::ClientCert if mutual => Value::File(Kind::ClientCertificate),
-            Key::ClientKey if mutual => Value::File(Kind::PrivateKey),
+            Key::CaCert => Value::File(0),
+            Key::ClientCert if mutual => Value::File(1),
+            Key::ClientKey if mutual => Value::File(2),
             Key::ClientCert | Key::ClientKey => return None,
             Key::SecLevel if self.opening.writing.place == Place::Level => Value::Number(1),
             Key::SecLevel => Value::Number(if mutual { 2 } else { 1 }),
@@ -235,9 +236,9 @@ impl<O: Options> Bg96<O> {
         write_head(open, key, out);
         out.byte(b',');
         match self.value(open, key) {
-            Some(Value::File(kind)) => {
+            Some(Value::File(file)) => {
                 out.byte(b'"');
-                files::write_name(open.config.tag(), kind, files::FILE, out);
+                files::write_name(open.config.tag(), file, out);
                 out.byte(b'"');
             }
             Some(Value::NoPsk) => out.bytes(b"\"\",\"\""),
@@ -317,21 +318,20 @@ impl<O: Options> Bg96<O> {
             Place::Mend(left) => writing.place = Place::Check(left),
             Place::Level => {
                 if accepted {
-                    writing.lost = Some((Key::ClientCert, false));
+                    writing.lost = Some(Key::ClientCert);
                 }
                 writing.place = writing.written();
             }
             _ => {
-                let asked = asks_for(open, key);
-                if accepted {
-                    writing.accepted |= key.bit();
-                    if !asked {
-                        self.extended = writing.before & !mark(open, key);
+                if !accepted {
+                    self.extended = writing.before;
+                    if JUDGED & key.bit() == 0 {
+                        writing.lost = writing.lost.or(Some(key));
                     }
                 } else {
-                    self.extended = writing.before;
-                    if writing.lost.is_none() && missing(key, asked).is_some() {
-                        writing.lost = Some((key, asked));
+                    writing.accepted |= key.bit();
+                    if !asks_for(open, key) {
+                        self.extended = writing.before & !mark(open, key);
                     }
                 }
                 writing.index += 1;
@@ -352,7 +352,7 @@ impl<O: Options> Bg96<O> {
             writing.place = Place::End;
         } else if writing.wrong & key.bit() != 0 {
             self.keys.learn(key, false);
-            writing.lost = writing.lost.or(Some((key, false)));
+            writing.lost = writing.lost.or(Some(key));
         }
         writing.index += 1;
     }
@@ -370,9 +370,7 @@ fn is(value: Value, said: &[u8], open: &Open) -> Option<bool> {
             Some(hex(digits)? == number)
         }
         // A sibling names the drive as well (sheet 3).
-        Value::File(kind) => {
-            Some(files::parse(said) == Some((open.config.tag(), kind, files::FILE)))
-        }
+        Value::File(file) => Some(files::parse(said) == Some((open.config.tag(), file))),
         Value::NoPsk | Value::Psk { .. } | Value::Text(_) => None,
     }
 }
@@ -406,22 +404,28 @@ fn mark(open: &Open, key: Key) -> u32 {
     1 << (shift + open.context)
 }
 
-/// The error of a connection for which `key` was refused. What verification depends on is for
-/// [`TlsConfig::check`](sectag::TlsConfig::check) to judge.
-pub(crate) fn missing(key: Key, asked: bool) -> Option<ConnectError> {
-    Some(match key {
+/// What verification depends on, which is for [`TlsConfig::check`](sectag::TlsConfig::check) to judge, and
+/// the limit of the handshake.
+const JUDGED: u16 = Key::CaCert.bit()
+    | Key::SecLevel.bit()
+    | Key::IgnoreLocalTime.bit()
+    | Key::NegotiateTime.bit()
+    | Key::Sni.bit();
+
+/// The error of a connection for which a key was refused.
+pub(crate) fn missing(writing: &Writing, open: &Open) -> Result<(), ConnectError> {
+    let Some(key) = writing.lost else {
+        return Ok(());
+    };
+    Err(match key {
+        _ if JUDGED & key.bit() != 0 => return Ok(()),
         Key::ClientCert | Key::ClientKey => ConnectError::Lacks(Feature::ClientCertificate),
-        Key::SessionCache if asked => ConnectError::Lacks(Feature::Resumption),
-        Key::Alpn if asked => ConnectError::Lacks(Feature::Alpn),
-        Key::Psk if asked => ConnectError::Lacks(Feature::Psk),
+        Key::SessionCache if asks_for(open, key) => ConnectError::Lacks(Feature::Resumption),
+        Key::Alpn if asks_for(open, key) => ConnectError::Lacks(Feature::Alpn),
+        Key::Psk if asks_for(open, key) => ConnectError::Lacks(Feature::Psk),
         // Also what an earlier connection left and cannot be cleared.
-        Key::SslVersion | Key::CipherSuite | Key::SessionCache | Key::Alpn | Key::Psk => {
-            ConnectError::Unsupported {
-                setting: key.name(),
-            }
-        }
-        Key::CaCert | Key::SecLevel | Key::IgnoreLocalTime | Key::NegotiateTime | Key::Sni => {
-            return None;
-        }
+        _ => ConnectError::Unsupported {
+            setting: key.name(),
+        },
     })
 }

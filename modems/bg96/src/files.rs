@@ -8,17 +8,18 @@
 
 use sectag::at::{Fields, InvalidInput, answer, decimal};
 use sectag::modem::{Out, Then, World, ask, decide};
-use sectag::{AtError, Code, Kind, Tag};
+use sectag::{AtError, Code, Tag};
 
-use crate::{Bg96, DELETE, LOOK_FOR_MARKERS, Options, Script};
+use crate::{Bg96, CLOSE_FILE, DELETE, LOOK_FOR_MARKERS, Options, Script};
 
 /// The largest tag whose file name is 8.3.
 pub(crate) const MAX_TAG: u32 = 999_999;
 
-/// Extensions of a credential's file and of its marker, in the order of [`Kind::ALL`].
-const EXTENSIONS: [[&str; 2]; 3] = [["ca", "xca"], ["crt", "xcr"], ["key", "xke"]];
-pub(crate) const FILE: usize = 0;
-pub(crate) const MARKER: usize = 1;
+/// Extensions of files by their number: 0 to 2 are credentials in the order of [`Kind::ALL`](sectag::Kind::ALL), from
+/// [`MARKERS`] on are their markers.
+static EXTENSIONS: [&str; 6] = ["ca", "crt", "key", "xca", "xcr", "xke"];
+/// The number of the first marker.
+pub(crate) const MARKERS: u8 = 3;
 
 /// The file system says that a file is not there.
 const ABSENT: Code = Code::Cme(405);
@@ -30,7 +31,7 @@ pub(crate) struct Remains {
     /// A file may be open whose handle is not known.
     pub(crate) open: bool,
     /// A file whose upload has begun and not ended.
-    pub(crate) unfinished: Option<(Tag, Kind)>,
+    pub(crate) unfinished: Option<(Tag, u8)>,
     /// A file that was opened and not closed.
     pub(crate) handle: Option<u32>,
 }
@@ -48,6 +49,8 @@ impl Remains {
 
 /// Scratch of tidying up.
 pub(crate) struct Tidying {
+    /// It is a part of a bring-up.
+    at_start: bool,
     /// Markers were looked for.
     looked: bool,
     /// The file is to be deleted once more.
@@ -55,12 +58,13 @@ pub(crate) struct Tidying {
     /// Files and markers that were deleted, two for each that was found.
     done: u8,
     /// The credentials that are marked. There is one at a time; of what several resets left, the first few.
-    marked: heapless::Vec<(Tag, Kind), 4>,
+    marked: heapless::Vec<(Tag, u8), 4>,
 }
 
 impl Tidying {
     pub(crate) const fn new() -> Self {
         Self {
+            at_start: false,
             looked: false,
             again: false,
             done: 0,
@@ -72,10 +76,10 @@ impl Tidying {
 impl<O: Options> Bg96<O> {
     /// Closes what was left open and deletes what an upload left that did not end. After a start of MCU or
     /// modem it looks for the latter.
-    pub(crate) const TIDY: Script<O> = &[
-        decide(Self::tidying_begins),
-        ask("AT+QFCLOSE={o}").then(Self::file_closed),
-    ];
+    pub(crate) const TIDY: Script<O> = &[decide(|modem, _, _| Self::tidy(modem, false))];
+
+    /// Also one that is not open any more.
+    pub(crate) const CLOSE_FILE: Script<O> = &[ask("AT+QFCLOSE={o}").then(Self::file_closed)];
 
     /// First a file, then the marker that says that it is none.
     pub(crate) const DELETE: Script<O> = &[
@@ -87,21 +91,21 @@ impl<O: Options> Bg96<O> {
         .each(Self::marker_listed)
         .then(Self::markers_listed)];
 
-    fn tidying_begins(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    pub(crate) fn tidy(&mut self, at_start: bool) -> Then {
         self.tidying = Tidying {
+            at_start,
             again: true,
             ..Tidying::new()
         };
         // What is known to be unfinished first, then what is found.
         self.tidying.marked.extend(self.remains.unfinished);
-        if self.remains.handle.is_some() {
-            Then::Next
+        Then::To(if self.remains.handle.is_some() {
+            CLOSE_FILE
         } else {
-            Then::To(DELETE)
-        }
+            DELETE
+        })
     }
 
-    /// Also one that is not open any more.
     fn file_closed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.remains.handle = None;
         Then::To(DELETE)
@@ -116,14 +120,14 @@ impl<O: Options> Bg96<O> {
             return Then::To(LOOK_FOR_MARKERS);
         }
         self.remains.unknown = false;
-        self.tidied(world)
+        self.tidied(world, true)
     }
 
     /// Writes the name of the next file to delete.
     pub(crate) fn write_unwanted_file(&self, out: &mut Out<'_>) {
         let Tidying { done, marked, .. } = &self.tidying;
-        if let Some(&(tag, kind)) = marked.get(usize::from(done / 2)) {
-            write_name(tag, kind, usize::from(done % 2), out);
+        if let Some(&(tag, file)) = marked.get(usize::from(done / 2)) {
+            write_name(tag, file + done % 2 * MARKERS, out);
         }
     }
 
@@ -138,57 +142,41 @@ impl<O: Options> Bg96<O> {
         if answer.is_none() && !matches!(world.code, Code::Plain | ABSENT) {
             // So that it is looked for again.
             self.remains.unknown = true;
-            // A file that cannot be deleted is no reason to stay down.
-            return if world.answers {
-                world.fail(AtError::Refused(world.code))
-            } else {
-                self.look_for_sim(world)
-            };
+            return self.tidied(world, false);
         }
         self.tidying.done += 1;
         Then::To(DELETE)
     }
 
     fn marker_listed(&mut self, _: &mut World<'_>, line: &[u8]) {
-        if let Some((tag, kind, MARKER, _)) = listed(line) {
-            let _ = self.tidying.marked.push((tag, kind));
+        if let Some((tag, marker @ MARKERS.., _)) = listed(line) {
+            let _ = self.tidying.marked.push((tag, marker - MARKERS));
         }
     }
 
     fn markers_listed(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() && !is_empty(world.code) {
-            return if world.answers {
-                world.fail(AtError::Refused(world.code))
-            } else {
-                self.look_for_sim(world)
-            };
+            return self.tidied(world, false);
         }
         self.tidying.looked = true;
         Then::To(DELETE)
     }
 
-    /// In a bring-up, goes on with it.
-    fn tidied(&mut self, world: &mut World<'_>) -> Then {
-        if world.answers {
-            Then::End
-        } else {
-            self.look_for_sim(world)
+    /// In a bring-up, goes on with it: a file that cannot be deleted is no reason to stay down.
+    fn tidied(&mut self, world: &mut World<'_>, done: bool) -> Then {
+        if self.tidying.at_start {
+            return self.look_for_sim(world);
         }
+        if done {
+            return Then::End;
+        }
+        world.fail(AtError::Refused(world.code))
     }
 }
 
 /// Whether a list of files that was refused so is empty, which is an error to some firmware.
 pub(crate) fn is_empty(code: Code) -> bool {
     matches!(code, Code::Plain | ABSENT)
-}
-
-/// The place of a kind in [`Kind::ALL`].
-pub(crate) fn index(kind: Kind) -> usize {
-    match kind {
-        Kind::Ca => 0,
-        Kind::ClientCertificate => 1,
-        _ => 2,
-    }
 }
 
 /// Refuses a tag that cannot be in the name of a file.
@@ -199,67 +187,54 @@ pub(crate) fn check_tag(tag: Tag) -> Result<(), InvalidInput> {
     Ok(())
 }
 
-/// The extension of a file or marker.
-pub(crate) fn extension(kind: Kind, what: usize) -> &'static str {
-    EXTENSIONS[index(kind)][what]
+/// The extension of a file.
+pub(crate) fn extension(file: u8) -> &'static str {
+    EXTENSIONS[usize::from(file) % EXTENSIONS.len()]
 }
 
-/// Writes the name of a file or marker. 8.3 names are strongly recommended; names are global to the modem,
-/// so ours say whose they are.
-pub(crate) fn write_name(tag: Tag, kind: Kind, what: usize, out: &mut Out<'_>) {
+/// Writes the name of a file. 8.3 names are strongly recommended; names are global to the modem, so ours say
+/// whose they are.
+pub(crate) fn write_name(tag: Tag, file: u8, out: &mut Out<'_>) {
     out.bytes(b"st");
     out.int(tag.0);
     out.byte(b'.');
-    out.bytes(extension(kind, what).as_bytes());
+    out.bytes(extension(file).as_bytes());
 }
 
 /// The inverse of [`write_name`]; `None` for files of others.
-pub(crate) fn parse(name: &[u8]) -> Option<(Tag, Kind, usize)> {
+pub(crate) fn parse(name: &[u8]) -> Option<(Tag, u8)> {
     // A sibling lists files with their drive (sheet 3).
     let name = name.strip_prefix(b"UFS:").unwrap_or(name);
     let name = name.strip_prefix(b"st")?;
     let dot = name.iter().position(|&byte| byte == b'.')?;
-    let (digits, extension) = (&name[..dot], &name[dot + 1..]);
+    let (digits, extension) = name.split_at(dot);
+    let tag = decimal(digits)?;
     // As it is written: without leading zeros.
-    // As it is written: without leading zeros.
-    if digits.len() > 6 || (digits.len() > 1 && digits[0] == b'0') {
+    if tag > MAX_TAG || digits.len() > 6 || (digits.len() > 1 && digits[0] == b'0') {
         return None;
     }
-    let tag = Tag(decimal(digits)?);
-    Kind::ALL
-        .into_iter()
-        .zip(EXTENSIONS)
-        .find_map(|(kind, extensions)| {
-            let what = extensions
-                .iter()
-                .position(|known| known.as_bytes() == extension)?;
-            Some((tag, kind, what))
-        })
+    let file = EXTENSIONS
+        .iter()
+        .position(|known| known.as_bytes() == &extension[1..])?;
+    Some((Tag(tag), file as u8))
 }
 
 /// The file that the next field names, if it is ours.
-pub(crate) fn entry(fields: &mut Fields<'_>) -> Option<(Tag, Kind, usize)> {
+pub(crate) fn entry(fields: &mut Fields<'_>) -> Option<(Tag, u8)> {
     let quoted = fields.next()?;
     parse(quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
 }
 
-/// `+QFLST: "st7.ca",1234`, if it is ours.
-pub(crate) fn listed(line: &[u8]) -> Option<(Tag, Kind, usize, Option<usize>)> {
+/// `+QFLST: "st7.ca",1234`, if it is ours, with its length.
+pub(crate) fn listed(line: &[u8]) -> Option<(Tag, u8, Option<u32>)> {
     let mut fields = Fields::new(answer(line, "+QFLST:")?);
-    let (tag, kind, what) = entry(&mut fields)?;
-    Some((tag, kind, what, fields.int().map(|len| len as usize)))
+    let (tag, file) = entry(&mut fields)?;
+    Some((tag, file, fields.int()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kinds_stand_in_their_order() {
-        for (place, kind) in Kind::ALL.into_iter().enumerate() {
-            assert_eq!(index(kind), place);
-        }
-    }
 
     #[test]
     fn files_of_others_are_not_ours() {
@@ -278,17 +253,14 @@ mod tests {
         ] {
             assert_eq!(parse(other.as_bytes()), None, "{other}");
         }
-        assert_eq!(parse(b"UFS:st1.ca"), Some((Tag(1), Kind::Ca, FILE)));
+        assert_eq!(parse(b"UFS:st1.ca"), Some((Tag(1), 0)));
     }
 
     #[test]
     fn entries_are_read_with_or_without_their_length() {
-        let marker = Some((Tag(7), Kind::PrivateKey, MARKER, Some(1)));
+        let marker = Some((Tag(7), 5, Some(1)));
         assert_eq!(listed(b"+QFLST: \"st7.xke\",1"), marker);
-        assert_eq!(
-            listed(b"+QFLST: \"UFS:st7.crt\""),
-            Some((Tag(7), Kind::ClientCertificate, FILE, None))
-        );
+        assert_eq!(listed(b"+QFLST: \"UFS:st7.crt\""), Some((Tag(7), 1, None)));
         for other in [
             &b"+QFLST: st7.ca,1"[..],
             b"+QFLST: \"security/\",2",

@@ -53,7 +53,7 @@ use sectag::cellular::Number;
 use sectag::clock::DateTime;
 use sectag::modem::{
     Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
-    SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
+    Plain, SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
 };
 use sectag::{At, Capabilities, Code, ConnectError, Forbidden, TlsConfig, Verification};
 
@@ -65,6 +65,12 @@ use keys::Keys;
 /// BENCHMARKS.md holds that.
 #[repr(C)]
 pub struct Bg96<O: Options = All> {
+    // Scratch of one flow each, set anew at its start.
+    opening: open::Opening,
+    waking: waking::Waking,
+    rising: bring_up::Rising,
+    setting: clock::Setting,
+    tidying: files::Tidying,
     /// The modem said `pdpdeact`, or seems to owe it: the context must be deactivated before it can be
     /// activated again (sheet 1.6).
     context_lost: bool,
@@ -89,12 +95,6 @@ pub struct Bg96<O: Options = All> {
     escalation: escalation::Escalation,
     /// What a flow over files left to be done.
     remains: files::Remains,
-    // Scratch of one flow each, set anew at its start.
-    waking: waking::Waking,
-    rising: bring_up::Rising,
-    setting: clock::Setting,
-    opening: open::Opening,
-    tidying: files::Tidying,
     config: Config<O>,
 }
 
@@ -129,6 +129,7 @@ const CONTEXT: u8 = OWN + 21;
 const OPEN_REFUSED: u8 = OWN + 22;
 const LOST: u8 = OWN + 23;
 const STARTING: u8 = OWN + 24;
+const CLOSE_FILE: u8 = OWN + 25;
 
 impl<O: Options> Bg96<O> {
     /// A backend with this configuration.
@@ -162,6 +163,7 @@ impl<O: Options> Bg96<O> {
 
 impl<O: Options> Modem for Bg96<O> {
     const NAME: &'static str = "bg96";
+    type Framing = Plain;
     const LIMITS: Limits = Limits {
         // SSL contexts 0-5, client ids 0-11 (sheet 4).
         sockets: 6,
@@ -186,7 +188,7 @@ impl<O: Options> Modem for Bg96<O> {
 
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         let line = dialect::line(line, asked, self.pushes());
-        self.context_lost |= line == Line::Urc(Urc::NetworkLost);
+        self.context_lost |= matches!(line, Line::Urc(Urc::NetworkLost));
         line
     }
 
@@ -209,6 +211,7 @@ impl<O: Options> Modem for Bg96<O> {
             SETTINGS => Self::SETTINGS,
             KEYS if O::DISCOVERY => Self::KEYS,
             STALE_SOCKETS => Self::STALE_SOCKETS,
+            CLOSE_FILE => Self::CLOSE_FILE,
             DELETE => Self::DELETE,
             LOOK_FOR_MARKERS => Self::LOOK_FOR_MARKERS,
             SIM => Self::SIM,

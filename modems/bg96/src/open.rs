@@ -102,11 +102,11 @@ impl<O: Options> Bg96<O> {
     }
 
     fn file_listed(&mut self, world: &mut World<'_>, line: &[u8]) {
-        let (Some((tag, kind, what, len)), Some(open)) = (files::listed(line), &world.open) else {
+        let (Some((tag, file, len)), Some(open)) = (files::listed(line), &world.open) else {
             return;
         };
-        if tag == open.config.tag() && (what != files::FILE || len != Some(0)) {
-            self.opening.files |= 1 << (files::index(kind) + 3 * what);
+        if tag == open.config.tag() && (file >= files::MARKERS || len != Some(0)) {
+            self.opening.files |= 1 << file;
         }
     }
 
@@ -118,14 +118,12 @@ impl<O: Options> Bg96<O> {
             return world.fail(AtError::ModemReset);
         };
         let mutual = open.config.has_client_certificate();
-        let files = self.opening.files;
-        for kind in Kind::ALL {
-            let index = files::index(kind);
-            // Half of one does not count.
-            let whole = files >> index & 1 != 0 && files >> (index + 3) & 1 == 0;
-            if (kind == Kind::Ca || mutual) && !whole {
-                return world.fail(ConnectError::CredentialMissing(kind));
-            }
+        // Half of one does not count.
+        let whole = self.opening.files & !(self.opening.files >> files::MARKERS);
+        let missing = if mutual { 0b111 } else { 1 } & !whole;
+        if missing != 0 {
+            let kind = Kind::ALL[missing.trailing_zeros() as usize % 3];
+            return world.fail(ConnectError::CredentialMissing(kind));
         }
         self.next_key(world);
         Then::Next
@@ -147,13 +145,10 @@ impl<O: Options> Bg96<O> {
 
     /// What is verified with these keys, if that is what the policy asks for.
     fn verify(&self, world: &World<'_>) -> Result<Verification, ConnectError> {
-        let lost = self.opening.writing.lost;
-        if let Some(error) = lost.and_then(|(key, asked)| missing(key, asked)) {
-            return Err(error);
-        }
         let Some(open) = &world.open else {
             return Err(AtError::ModemReset.into());
         };
+        missing(&self.opening.writing, open)?;
         let mut verified = self.keys.verification();
         if !open.config.has_client_certificate() {
             verified.client_certificate = Support::No;
@@ -192,19 +187,18 @@ impl<O: Options> Bg96<O> {
         let (Some(text), Some(open)) = (answer(line, "+QSSLSTATE:"), &world.open) else {
             return;
         };
-        let number = |index| Fields::new(Fields::new(text).nth(index)?).int();
-        // The last but one is buffer mode.
-        let expected = [
-            (3, open.port.into()),
-            (6, PDP_CONTEXT),
-            (8, 0),
-            (10, open.context.into()),
-        ];
-        if number(0) == Some(world.id.into()) {
+        let is = |index, wanted: u32, unless: bool| {
+            let number = Fields::new(text).nth(index);
+            let number = number.and_then(|text| Fields::new(text).int());
+            number.map_or(unless, |number| number == wanted)
+        };
+        if is(0, world.id.into(), false) {
             self.opening.same = Some(
-                expected
-                    .iter()
-                    .all(|&(index, wanted)| number(index).is_none_or(|number| number == wanted)),
+                is(3, open.port.into(), true)
+                    && is(6, PDP_CONTEXT, true)
+                    // Buffer mode.
+                    && is(8, 0, true)
+                    && is(10, open.context.into(), true),
             );
         }
     }
@@ -254,22 +248,21 @@ impl<O: Options> Bg96<O> {
 
     /// The causes of `code`, less those that were ruled out on the way to the open.
     fn fail_open(&self, world: &mut World<'_>, code: Code) -> Then {
-        let known = self.keys.verification();
         let mutual = (world.open.as_ref()).is_some_and(|open| open.config.has_client_certificate());
+        let has = |key, support| self.keys.of(key) == support;
         let mut facts = if mutual {
             SENT_CERTIFICATE
         } else {
             SENT_NO_CERTIFICATE
         };
-        for (support, value, fact) in [
-            (known.dates, Support::No, DATES_UNCHECKED),
-            (known.chain, Support::No, CHAIN_UNCHECKED),
-            (known.name, Support::No, NAME_UNCHECKED),
-            (known.sni, Support::Yes, SENT_NAME),
-        ] {
-            if support == value {
-                facts |= fact;
-            }
+        if has(Key::IgnoreLocalTime, Support::No) {
+            facts |= DATES_UNCHECKED;
+        }
+        if has(Key::CaCert, Support::No) || has(Key::SecLevel, Support::No) {
+            facts |= CHAIN_UNCHECKED;
+        }
+        if has(Key::Sni, Support::Yes) {
+            facts |= SENT_NAME;
         }
         let mut refusal = causes::open_refused(code);
         for (cause, fact) in &RULED_OUT {
@@ -310,11 +303,11 @@ const SENT_CERTIFICATE: u8 = 1;
 const SENT_NO_CERTIFICATE: u8 = 2;
 const DATES_UNCHECKED: u8 = 4;
 const CHAIN_UNCHECKED: u8 = 8;
-const NAME_UNCHECKED: u8 = 16;
-const SENT_NAME: u8 = 32;
+const SENT_NAME: u8 = 16;
 
-/// What the modem does not look at cannot be why it refused.
-static RULED_OUT: [(Cause, u8); 9] = [
+/// What the modem does not look at cannot be why it refused. Whether it looks at the name is not known of
+/// any.
+static RULED_OUT: [(Cause, u8); 8] = [
     (Cause::ClientCertificateNeeded, SENT_CERTIFICATE),
     (Cause::ClientCertificateRefused, SENT_NO_CERTIFICATE),
     (Cause::ClientKeyMismatch, SENT_NO_CERTIFICATE),
@@ -322,6 +315,5 @@ static RULED_OUT: [(Cause, u8); 9] = [
     (Cause::CertificateNotYetValid, DATES_UNCHECKED),
     (Cause::CaMismatch, CHAIN_UNCHECKED),
     (Cause::CaUnreadable, CHAIN_UNCHECKED),
-    (Cause::NameMismatch, NAME_UNCHECKED),
     (Cause::SniNeeded, SENT_NAME),
 ];

@@ -3,7 +3,7 @@
 use embassy_time::Duration;
 use sectag::at::{AtatResp, Fields, answer, at_command};
 use sectag::modem::{SavesPower, ask};
-use sectag::{At, AtError, Edrx, PowerSaving, Technology};
+use sectag::{At, AtError, PowerSaving};
 
 use crate::{Bg96, Options, Script};
 
@@ -16,18 +16,6 @@ impl<O: Options> Bg96<O> {
 }
 
 const QUICK: u32 = 3000;
-
-struct SetSaving(Option<PowerSaving>);
-at_command!(SetSaving, QUICK, "+CPSMS", |self, line| match &self.0 {
-    None => line.int(0),
-    // The second and third are for GSM, and are left as they are.
-    Some(wanted) => line
-        .int(1)
-        .raw("")
-        .raw("")
-        .quoted(wanted.period_bits().as_str())
-        .quoted(wanted.active_bits().as_str()),
-});
 
 /// An answer as it is, with its name.
 struct Text(heapless::String<64>);
@@ -48,57 +36,10 @@ at_command!(
     text
 );
 
-struct SetEdrx {
-    technology: u32,
-    wanted: Option<Edrx>,
-}
-at_command!(SetEdrx, QUICK, "+CEDRXS", |self, line| match &self.wanted {
-    None => line.int(0).int(self.technology),
-    Some(wanted) => line
-        .int(1)
-        .int(self.technology)
-        .quoted(wanted.bits().last_four()),
-});
-
-struct GrantedEdrx;
-at_command!(
-    GrantedEdrx,
-    QUICK,
-    "+CEDRXRDP",
-    |self, line| line,
-    Text,
-    text
-);
-
 impl<O: Options> SavesPower for Bg96<O> {
-    async fn set_power_saving(
-        at: &At<'_, Self>,
-        wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError> {
-        at.send(&SetSaving(wanted)).await.map(|_| ())
-    }
-
     async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError> {
         let granted = at.send(&GrantedSaving).await?.0;
         Ok(granted_saving(granted.as_bytes()))
-    }
-
-    async fn set_edrx(
-        at: &At<'_, Self>,
-        technology: Technology,
-        wanted: Option<Edrx>,
-    ) -> Result<(), AtError> {
-        let technology = match technology {
-            Technology::CatM1 => 4,
-            Technology::CatNb1 => 5,
-            _ => return Err(AtError::Unsupported),
-        };
-        at.send(&SetEdrx { technology, wanted }).await.map(|_| ())
-    }
-
-    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError> {
-        let granted = at.send(&GrantedEdrx).await?.0;
-        Ok(granted_edrx(granted.as_bytes()))
     }
 }
 
@@ -113,14 +54,6 @@ fn granted_saving(text: &[u8]) -> Option<PowerSaving> {
     Some(PowerSaving::granted(seconds()?, seconds()?))
 }
 
-/// `+CEDRXRDP: <act>[,"<asked>"[,"<granted>"[,"<window>"]]]`, where `<act>` 0 is no eDRX.
-fn granted_edrx(text: &[u8]) -> Option<Edrx> {
-    let mut fields = Fields::new(answer(text, "+CEDRXRDP:")?);
-    fields.int().filter(|&technology| technology != 0)?;
-    fields.next();
-    Edrx::from_bits(fields.text()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,9 +65,5 @@ mod tests {
         assert_eq!(granted.active(), Duration::from_secs(2));
         assert_eq!(granted_saving(b"+QPSMS: 0"), None);
         assert_eq!(granted_saving(b"+QPSMS: 1,,,\"\",\"\""), None);
-        let cycle = granted_edrx(b"+CEDRXRDP: 4,\"0010\",\"1001\",\"0111\"").unwrap();
-        assert_eq!(cycle.cycle(), Duration::from_millis(163_840));
-        assert_eq!(granted_edrx(b"+CEDRXRDP: 0"), None);
-        assert_eq!(granted_edrx(b"+CEDRXRDP: 4,\"0010\""), None);
     }
 }

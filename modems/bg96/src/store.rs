@@ -13,7 +13,7 @@ use sectag::{
 };
 use zeroize::Zeroizing;
 
-use crate::files::{FILE, MARKER, check_tag, entry, extension, index, is_empty, listed};
+use crate::files::{MARKERS, check_tag, entry, extension, is_empty, listed};
 use crate::{Bg96, Options};
 
 /// Far above any certificate or key, and below any BG96's free flash.
@@ -45,7 +45,7 @@ impl<O: Options> Credentials for Bg96<O> {
         kind: Kind,
         content: &mut S,
     ) -> impl Future<Output = Result<(), CredentialError<S::Error>>> {
-        store(at, tag, kind, content)
+        store(at, (tag, number(kind)), content)
     }
 
     fn compare<S: Source>(
@@ -54,7 +54,7 @@ impl<O: Options> Credentials for Bg96<O> {
         kind: Kind,
         content: &mut S,
     ) -> impl Future<Output = Result<Comparison, CredentialError<S::Error>>> {
-        compare(at, tag, kind, content)
+        compare(at, (tag, number(kind)), content)
     }
 
     fn read_back(
@@ -63,7 +63,7 @@ impl<O: Options> Credentials for Bg96<O> {
         kind: Kind,
         sink: &mut dyn FnMut(&[u8]),
     ) -> impl Future<Output = Result<bool, CredentialError<Infallible>>> {
-        read_back(at, tag, kind, sink)
+        read_back(at, (tag, number(kind)), sink)
     }
 
     fn list(
@@ -78,19 +78,27 @@ impl<O: Options> Credentials for Bg96<O> {
         tag: Tag,
         kind: Kind,
     ) -> impl Future<Output = Result<(), CredentialError<Infallible>>> {
-        remove(at, tag, kind)
+        remove(at, (tag, number(kind)))
     }
 }
 
-fn name(tag: Tag, kind: Kind) -> Result<FileName, InvalidInput> {
-    named(tag, kind, FILE)
+/// A tag and the number of one of its files, see [`files`](crate::files).
+type File = (Tag, u8);
+
+/// The number of a credential's file.
+fn number(kind: Kind) -> u8 {
+    match kind {
+        Kind::Ca => 0,
+        Kind::ClientCertificate => 1,
+        _ => 2,
+    }
 }
 
-fn named(tag: Tag, kind: Kind, what: usize) -> Result<FileName, InvalidInput> {
+fn name_of((tag, file): File) -> Result<FileName, InvalidInput> {
     check_tag(tag)?;
     let mut name = FileName::new();
     // It is 8.3.
-    let _ = write!(name, "st{tag}.{}", extension(kind, what));
+    let _ = write!(name, "st{tag}.{}", extension(file));
     Ok(name)
 }
 
@@ -105,11 +113,10 @@ async fn tidy<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
 
 async fn store<O: Options, S: Source>(
     at: &At<'_, Bg96<O>>,
-    tag: Tag,
-    kind: Kind,
+    file: File,
     content: &mut S,
 ) -> Result<(), CredentialError<S::Error>> {
-    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
     let len = content.len();
     if len == 0 {
         return Err(CredentialError::InvalidInput(InvalidInput::Empty));
@@ -120,7 +127,7 @@ async fn store<O: Options, S: Source>(
         }));
     }
     let mut others = None;
-    let result = write(at, tag, kind, &name, content, &mut others).await;
+    let result = write(at, file, &name, content, &mut others).await;
     let Err(error) = result else {
         return Ok(());
     };
@@ -132,7 +139,7 @@ async fn store<O: Options, S: Source>(
     );
     if let (Some(others), false) = (others, unwritten) {
         // Where it cannot, the modem is not well, and what was wrong before says more.
-        let _ = sweep(at, (tag, kind), others).await;
+        let _ = sweep(at, file, others).await;
     }
     Err(match error {
         CredentialError::At(error) => refusal(at, error, len).await,
@@ -142,22 +149,22 @@ async fn store<O: Options, S: Source>(
 
 async fn write<O: Options, S: Source>(
     at: &At<'_, Bg96<O>>,
-    tag: Tag,
-    kind: Kind,
+    file: File,
     name: &FileName,
     content: &mut S,
     others: &mut Option<u32>,
 ) -> Result<(), CredentialError<S::Error>> {
-    let marker = named(tag, kind, MARKER).map_err(CredentialError::InvalidInput)?;
-    *others = Some(prepare(at, (tag, kind), name).await?);
+    let marker = (file.0, file.1 + MARKERS);
+    let marker_name = name_of(marker).map_err(CredentialError::InvalidInput)?;
+    *others = Some(prepare(at, file, name).await?);
     // From here on, whoever ends this deletes both.
-    at.modem(|modem| modem.remains.unfinished = Some((tag, kind)));
+    at.modem(|modem| modem.remains.unfinished = Some(file));
     let mut sum = Checksum::default();
     sum.add(MARK);
-    match begin(at, &marker, MARK.len()).await {
+    match begin(at, &marker_name, MARK.len()).await {
         Ok(mut upload) => {
             upload.write(MARK).await?;
-            if !confirmed(at, upload, (tag, kind, MARKER), MARK.len(), sum).await? {
+            if !confirmed(at, upload, marker, MARK.len(), sum).await? {
                 return Err(CredentialError::Corrupted);
             }
         }
@@ -169,16 +176,18 @@ async fn write<O: Options, S: Source>(
     let len = content.len();
     let mut upload = begin(at, name, len).await?;
     let sum = copy(&mut upload, content).await?;
-    if !confirmed(at, upload, (tag, kind, FILE), len, sum).await? {
+    if !confirmed(at, upload, file, len, sum).await? {
         return Err(CredentialError::Corrupted);
     }
     // It was confirmed: without its marker the file counts.
-    at.send(&FileEnd::Delete(marker)).await?;
+    at.send(&FileEnd::Delete(marker_name)).await?;
     // Noise on the UART may have made another name of one of these.
     let mut found = [None; 2];
-    entries(at, &mut |entry_tag, entry_kind, what, size| {
-        if (entry_tag, entry_kind) == (tag, kind) {
-            found[what] = Some(size.unwrap_or(len));
+    entries(at, &mut |entry, size| {
+        if entry == file {
+            found[0] = Some(size.unwrap_or(len));
+        } else if entry == marker {
+            found[1] = size.or(Some(0));
         }
     })
     .await?;
@@ -193,7 +202,7 @@ async fn write<O: Options, S: Source>(
 /// there, see [`sum_of_others`].
 async fn prepare<O: Options>(
     at: &At<'_, Bg96<O>>,
-    own: (Tag, Kind),
+    own: File,
     name: &FileName,
 ) -> Result<u32, AtError> {
     tidy(at).await?;
@@ -205,19 +214,18 @@ async fn prepare<O: Options>(
 }
 
 /// All files of ours but one as a number, and whether that one exists. The modem refuses an upload over a
-/// name that exists, so that one whose name noise altered adds a file: its [`number`] is what the sum then
+/// name that exists, so that one whose name noise altered adds a file: its [`weight`] is what the sum then
 /// has more.
 async fn sum_of_others<O: Options>(
     at: &At<'_, Bg96<O>>,
-    own: (Tag, Kind),
+    own: File,
 ) -> Result<(u32, bool), AtError> {
     let mut sum = 0u32;
     let mut exists = false;
-    entries(at, &mut |tag, kind, what, _| {
-        if (tag, kind) != own {
-            sum = sum.wrapping_add(number(tag, kind, what));
-        } else {
-            exists |= what == FILE;
+    entries(at, &mut |entry, _| {
+        exists |= entry == own;
+        if entry != own && entry != (own.0, own.1 + MARKERS) {
+            sum = sum.wrapping_add(weight(entry));
         }
     })
     .await?;
@@ -225,21 +233,17 @@ async fn sum_of_others<O: Options>(
 }
 
 /// Not 0, and different for each file.
-fn number(tag: Tag, kind: Kind, what: usize) -> u32 {
-    1 + tag.0 * 6 + index(kind) as u32 * 2 + what as u32
+fn weight((tag, file): File) -> u32 {
+    1 + tag.0 * 6 + u32::from(file)
 }
 
 /// After an upload that failed: deletes the file that it may have become under another name.
-async fn sweep<O: Options>(
-    at: &At<'_, Bg96<O>>,
-    own: (Tag, Kind),
-    others: u32,
-) -> Result<(), AtError> {
+async fn sweep<O: Options>(at: &At<'_, Bg96<O>>, own: File, others: u32) -> Result<(), AtError> {
     let added = sum_of_others(at, own).await?.0.wrapping_sub(others);
     let mut found = None;
-    entries(at, &mut |tag, kind, what, _| {
-        if number(tag, kind, what) == added {
-            found = named(tag, kind, what).ok();
+    entries(at, &mut |entry, _| {
+        if weight(entry) == added {
+            found = name_of(entry).ok();
         }
     })
     .await?;
@@ -309,7 +313,7 @@ async fn copy<O: Options, S: Source>(
 async fn confirmed<O: Options>(
     at: &At<'_, Bg96<O>>,
     upload: Upload<'_, Bg96<O>>,
-    file: (Tag, Kind, usize),
+    file: File,
     len: usize,
     sum: Checksum,
 ) -> Result<bool, AtError> {
@@ -321,8 +325,8 @@ async fn confirmed<O: Options>(
         Ok(()) => Ok(stored == Some((len as u32, sum.value()))),
         // The report may come very late; then the size has to do (sheet 3, [jcm]).
         Err(AtError::Timeout) => {
-            entries(at, &mut |tag, kind, what, found| {
-                if (tag, kind, what) == file {
+            entries(at, &mut |entry, found| {
+                if entry == file {
                     stored = found.map(|found| (found as u32, 0));
                 }
             })
@@ -365,15 +369,12 @@ impl Checksum {
     }
 }
 
-/// The credentials that are marked. There is one at a time; of what several resets left, the first
-/// few.
-async fn markers<O: Options>(
-    at: &At<'_, Bg96<O>>,
-) -> Result<heapless::Vec<(Tag, Kind), 4>, AtError> {
+/// Markers. There is one at a time; of what several resets left, the first few.
+async fn markers<O: Options>(at: &At<'_, Bg96<O>>) -> Result<heapless::Vec<File, 4>, AtError> {
     let mut markers = heapless::Vec::new();
-    entries(at, &mut |tag, kind, what, _| {
-        if what == MARKER {
-            let _ = markers.push((tag, kind));
+    entries(at, &mut |entry, _| {
+        if entry.1 >= MARKERS {
+            let _ = markers.push(entry);
         }
     })
     .await?;
@@ -450,13 +451,12 @@ async fn close_all<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
 
 async fn compare<O: Options, S: Source>(
     at: &At<'_, Bg96<O>>,
-    tag: Tag,
-    kind: Kind,
+    file: File,
     content: &mut S,
 ) -> Result<Comparison, CredentialError<S::Error>> {
-    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
     ready(at).await?;
-    let found = find(at, tag, kind).await?;
+    let found = find(at, file).await?;
     match found {
         None => Ok(Comparison::Absent),
         // None that is listed without its length is trusted to have the right one.
@@ -503,13 +503,12 @@ async fn is_same<O: Options, S: Source>(
 
 async fn read_back<O: Options>(
     at: &At<'_, Bg96<O>>,
-    tag: Tag,
-    kind: Kind,
+    file: File,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<bool, CredentialError<Infallible>> {
-    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
     ready(at).await?;
-    let Some(len) = find(at, tag, kind).await? else {
+    let Some(len) = find(at, file).await? else {
         return Ok(false);
     };
     let handle = open(at, &name).await?.ok_or(CredentialError::Unreadable)?;
@@ -572,8 +571,9 @@ async fn list<O: Options>(
     } else {
         heapless::Vec::new()
     };
-    entries(at, &mut |tag, kind, what, len| {
-        if what == FILE && !markers.contains(&(tag, kind)) {
+    entries(at, &mut |(tag, file), len| {
+        let kind = Kind::ALL.get(usize::from(file));
+        if let (Some(&kind), false) = (kind, markers.contains(&(tag, file + MARKERS))) {
             found(Stored::new(tag, kind, len));
         }
     })
@@ -583,10 +583,9 @@ async fn list<O: Options>(
 
 async fn remove<O: Options>(
     at: &At<'_, Bg96<O>>,
-    tag: Tag,
-    kind: Kind,
+    file: File,
 ) -> Result<(), CredentialError<Infallible>> {
-    let name = name(tag, kind).map_err(CredentialError::InvalidInput)?;
+    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
     ready(at).await?;
     delete(at, &name).await.map_err(CredentialError::At)
 }
@@ -594,18 +593,15 @@ async fn remove<O: Options>(
 /// The length of a file that is there, whole; `None` inside if it is listed without.
 async fn find<O: Options>(
     at: &At<'_, Bg96<O>>,
-    tag: Tag,
-    kind: Kind,
+    file: File,
 ) -> Result<Option<Option<usize>>, AtError> {
     let mut found = None;
     let mut marked = false;
-    entries(at, &mut |other, of, what, len| {
-        if (other, of) == (tag, kind) {
-            match what {
-                FILE => found = Some(len),
-                _ => marked = true,
-            }
+    entries(at, &mut |entry, len| {
+        if entry == file {
+            found = Some(len);
         }
+        marked |= entry == (file.0, file.1 + MARKERS);
     })
     .await?;
     Ok(found.filter(|_| !marked))
@@ -614,11 +610,11 @@ async fn find<O: Options>(
 /// Lists our files and markers.
 async fn entries<O: Options>(
     at: &At<'_, Bg96<O>>,
-    found: &mut dyn FnMut(Tag, Kind, usize, Option<usize>),
+    found: &mut dyn FnMut(File, Option<usize>),
 ) -> Result<(), AtError> {
     let mut sink = |line: &[u8]| {
-        if let Some((tag, kind, what, len)) = listed(line) {
-            found(tag, kind, what, len);
+        if let Some((tag, file, len)) = listed(line) {
+            found((tag, file), len.map(|len| len as usize));
         }
     };
     match at.lines(&FileList, &mut sink).await {
@@ -707,20 +703,17 @@ mod tests {
 
     #[test]
     fn names_are_8_3_and_parse_back() {
-        for kind in Kind::ALL {
-            for tag in [0, 7, 42, MAX_TAG] {
-                for what in [FILE, MARKER] {
-                    let name = named(Tag(tag), kind, what).unwrap();
-                    assert_eq!(
-                        parse(name.as_bytes()),
-                        Some((Tag(tag), kind, what)),
-                        "{name}"
-                    );
-                }
+        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(number(kind)), place);
+        }
+        for tag in [0, 7, 42, MAX_TAG] {
+            for file in 0..2 * MARKERS {
+                let name = name_of((Tag(tag), file)).unwrap();
+                assert_eq!(parse(name.as_bytes()), Some((Tag(tag), file)), "{name}");
             }
         }
         assert_eq!(
-            name(Tag(MAX_TAG + 1), Kind::Ca),
+            name_of((Tag(MAX_TAG + 1), 0)),
             Err(InvalidInput::OutOfRange { limit: MAX_TAG })
         );
     }
@@ -729,10 +722,8 @@ mod tests {
     fn each_file_has_a_number_of_its_own() {
         let mut numbers = std::collections::BTreeSet::from([0]);
         for tag in [0, 1, 9, 99, MAX_TAG - 1, MAX_TAG] {
-            for kind in Kind::ALL {
-                for what in [FILE, MARKER] {
-                    assert!(numbers.insert(number(Tag(tag), kind, what)));
-                }
+            for file in 0..2 * MARKERS {
+                assert!(numbers.insert(weight((Tag(tag), file))));
             }
         }
     }

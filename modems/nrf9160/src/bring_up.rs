@@ -29,6 +29,14 @@ const SPEEDS: [u32; 13] = [
     2_400, 1_200,
 ];
 
+/// It is not what the backend's type is for.
+const OTHER_FAMILY: BringUpError = BringUpError::Firmware {
+    reason: "this modem has another firmware than the family that the backend's type names: name the family that it has, or AnyFirmware",
+};
+const KEY_UNSEEN: BringUpError = BringUpError::Firmware {
+    reason: "the device's key was made in the modem, and this firmware brings its own TLS, which does not see such keys: use a build without native TLS, or store a key from outside and leave Config::generated_key out",
+};
+
 /// The means to get an answer out of the modem, in the order in which they are tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Means {
@@ -346,7 +354,7 @@ fn version<F: Family>(
 ) -> Then {
     let Some(text) = answer else {
         if matches!(F::HANDLES, Some(false)) {
-            return world.fail(AtError::Refused(world.code));
+            return world.fail(OTHER_FAMILY);
         }
         return Then::To(script::IDENTIFY_SERIAL_MODEM);
     };
@@ -366,12 +374,11 @@ fn serial_modem<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     if answer.is_none() {
+        if matches!(F::HANDLES, Some(true)) {
+            return world.fail(OTHER_FAMILY);
+        }
         return world.fail(BringUpError::At {
-            command: if matches!(F::HANDLES, Some(true)) {
-                "AT#XSMVER"
-            } else {
-                "AT#XSLMVER"
-            },
+            command: "AT#XSLMVER",
             error: AtError::Refused(world.code),
         });
     }
@@ -412,8 +419,11 @@ fn identified<F: Family>(
         });
     }
     (modem.firmware, modem.silence) = found;
-    if let Some(reason) = unsuitable::<F>(modem) {
-        return world.fail(BringUpError::Firmware { reason });
+    if modem.firmware() != modem.firmware {
+        return world.fail(OTHER_FAMILY);
+    }
+    if modem.config.generated_key && modem.firmware().is_native() {
+        return world.fail(KEY_UNSEEN);
     }
     let release = modem.firmware().release();
     world.fetch_unit = release.unit;
@@ -430,22 +440,6 @@ fn identified<F: Family>(
     }
     modem.closing = Closing::BRING_UP;
     Then::To(script::LIST_CURRENT)
-}
-
-/// Why this firmware cannot be used so.
-fn unsuitable<F: Family>(modem: &Nrf9160<F>) -> Option<&'static str> {
-    let found = modem.firmware;
-    if found.of::<F>() != found {
-        return Some(
-            "the backend's type names another family of firmwares than this modem has: name the right one, or AnyFirmware",
-        );
-    }
-    if modem.config.generated_key && found.is_native() {
-        return Some(
-            "the device's key was made in the modem, and this firmware brings its own TLS, which does not see such keys: use a build without native TLS, or store a key from outside and leave Config::generated_key out",
-        );
-    }
-    None
 }
 
 /// It can be asked for what needs neither SIM nor network.

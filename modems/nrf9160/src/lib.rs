@@ -73,7 +73,9 @@ use core::marker::PhantomData;
 use embassy_time::Duration;
 use sectag::cellular::Number;
 use sectag::clock::DateTime;
-use sectag::modem::{Abort, Limits, Line, Modem, Out, Step, Sync, Terminator, Urc, Waits, World};
+use sectag::modem::{
+    Abort, Limits, Line, Modem, Out, Plain, Step, Sync, Terminator, Urc, Waits, World,
+};
 use sectag::{Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig};
 
 use dialect::{Firmware, Store};
@@ -292,6 +294,7 @@ impl<F: Family> Nrf9160<F> {
 
 impl<F: Family> Modem for Nrf9160<F> {
     const NAME: &'static str = "nrf9160";
+    type Framing = Plain;
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
     const LIMITS: Limits = Limits {
         // The modem chooses.

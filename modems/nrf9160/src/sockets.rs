@@ -1,6 +1,7 @@
 //! What is done with a connection: send, fetch, look, close; with one current socket (SLM), or a handle in
 //! every command (SM), sheet 3 to 5.
 
+use sectag::AtError;
 use sectag::modem::{Then, Verdict, World, ask, decide};
 
 use crate::commands::{QUICK, SEND, SLOW, error, fields, last};
@@ -71,6 +72,9 @@ pub(crate) struct Moving {
     bits: u8,
     /// What follows when it is the current one, or cannot be made it (SLM).
     then: u8,
+    /// How much is to be sent, in pieces.
+    total: u16,
+    /// When the piece began.
     since: u32,
 }
 
@@ -79,6 +83,7 @@ impl Moving {
         handle: 0,
         bits: 0,
         then: 0,
+        total: 0,
         since: 0,
     };
 }
@@ -107,8 +112,10 @@ impl Closing {
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// A piece of what is to be sent, in the form that its bytes need. What is left goes with the next.
+    /// Sends piece by piece, each in the form that its bytes need. What is left after one that failed is not
+    /// sent.
     pub(crate) const SEND: Script<F> = &[decide(|modem, world, _| {
+        modem.moving.total = world.len;
         modem.select(world.id, script::SEND_AS)
     })];
 
@@ -152,6 +159,7 @@ impl<F: Family> Nrf9160<F> {
         ask("AT#XPOLL=0,{h}")
             .limit(QUICK)
             .each(polled)
+            .even_garbled()
             .then(judge_sent),
     ];
 
@@ -265,8 +273,9 @@ fn selected<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, answer: Option
 /// What waits to be sent on a socket.
 struct Waiting<'w, 'a> {
     world: &'w World<'a>,
-    /// What comes after `chunk`.
+    /// What comes after `chunk`, up to `end`.
     offset: usize,
+    end: usize,
     chunk: [u8; CHUNK],
     filled: usize,
     read: usize,
@@ -277,7 +286,7 @@ impl Iterator for Waiting<'_, '_> {
 
     fn next(&mut self) -> Option<u8> {
         if self.read == self.filled {
-            let wanted = usize::from(self.world.len).saturating_sub(self.offset);
+            let wanted = self.end.saturating_sub(self.offset);
             let wanted = &mut self.chunk[..wanted.min(CHUNK)];
             self.filled = self.world.payload(self.offset, wanted);
             self.offset += self.filled;
@@ -296,12 +305,17 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
     }
     let waiting = Waiting {
         world,
-        offset: 0,
+        offset: world.offset.into(),
+        end: modem.moving.total.into(),
         chunk: [0; CHUNK],
         filled: 0,
         read: 0,
     };
     let piece = forms::first_piece(modem.firmware().ways(), waiting);
+    if piece.len == 0 {
+        // An empty string would begin data mode.
+        return world.fail(AtError::Garbled);
+    }
     world.len = piece.len as u16;
     modem.moving.since = world.now;
     Then::To(match piece.form {
@@ -322,6 +336,18 @@ fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: b
     Then::End
 }
 
+/// The modem has the piece.
+fn next_piece<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Then {
+    world.offset += world.len;
+    world.taken = world.offset;
+    world.verdict = Verdict::Done;
+    if world.offset < modem.moving.total {
+        Then::To(script::SEND_AS)
+    } else {
+        Then::End
+    }
+}
+
 /// What the modem says that it has sent must be all: `<bytes>`, or `<handle>,<type>,<bytes>`.
 fn text_sent<F: Family>(
     modem: &mut Nrf9160<F>,
@@ -334,16 +360,14 @@ fn text_sent<F: Family>(
     if last(text, "#XSEND:") != Some(world.len.into()) {
         return not_sent(modem, world, true);
     }
-    world.verdict = Verdict::Done;
-    Then::End
+    next_piece(modem, world)
 }
 
 fn sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     if answer.is_none() {
         return not_sent(modem, world, world.ended.is_some());
     }
-    world.verdict = Verdict::Done;
-    Then::End
+    next_piece(modem, world)
 }
 
 /// After a send that the modem gave up there may be room again, and the next bytes would follow a hole.
@@ -380,13 +404,10 @@ fn judge_sent<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    let broken = answer.is_none() || modem.moving.bits & (ERR | NVAL) != 0;
-    world.verdict = if broken {
-        Verdict::Failed
-    } else {
-        Verdict::Done
-    };
-    Then::End
+    if answer.is_none() || modem.moving.bits & (ERR | NVAL) != 0 {
+        return not_sent(modem, world, world.ended.is_some());
+    }
+    next_piece(modem, world)
 }
 
 fn fetch<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {

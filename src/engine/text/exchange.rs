@@ -121,7 +121,7 @@ impl<M: Modem> Engine<M> {
         if M::GAP > 0 {
             self.gap_until = after(w.now, M::GAP.into());
         }
-        let running = self.stage != Stage::Idle;
+        let running = self.stage != Stage::Idle && !self.sends_frames();
         let asked: &[u8] = if running {
             &self.name[..self.name_len.into()]
         } else {
@@ -165,6 +165,10 @@ impl<M: Modem> Engine<M> {
         if self.deaf != Deaf::No {
             return self.deaf_line(kind);
         }
+        if self.sends_frames() && !matches!(kind, Line::Urc(_)) {
+            // Nothing was asked.
+            return;
+        }
         let quick = match kind {
             Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail) => true,
             Line::Final(Final::Error(_)) => self.way & (QUOTES | GUEST_QUOTES) != 0,
@@ -203,7 +207,7 @@ impl<M: Modem> Engine<M> {
                 self.finish(w, end);
             }
             _ if self.stage == Stage::Tail => self.violation(w),
-            Line::Payload(count) => self.header(w, count),
+            Line::Payload(count) => self.header(w, count, false),
             Line::Info if echo || self.stage != Stage::Line => {}
             Line::Info if self.way & GUEST_LINES != 0 => {
                 if w.mailbox.post == Post::Running {
@@ -237,11 +241,62 @@ impl<M: Modem> Engine<M> {
         self.answer_len = len.min(self.answer.len());
     }
 
+    /// Whether a fetch is under way, so that payload may begin inside a line.
+    pub(super) fn minds_cues(&self) -> bool {
+        self.way & (FETCHES | GUEST_FETCHES) != 0 && self.stage != Stage::Idle
+            || self.late_payload > 0
+            || self.framer.payload_left() > 0
+            || self.framer.is_behind_payload()
+    }
+
+    /// Payload may begin here, inside a line.
+    pub(super) fn cue(&mut self, w: &mut World<'_>) {
+        let wanted = if self.deaf == Deaf::No {
+            self.stage == Stage::Line && w.received.is_none()
+        } else {
+            self.late_payload > 0
+        };
+        if !wanted {
+            return;
+        }
+        let asked = &self.name[..self.name_len.into()];
+        let Line::Payload(count) = self.modem.line(self.framer.line(), asked) else {
+            return;
+        };
+        w.heard_at = w.now;
+        trace_line(self.framer.line(), false);
+        if self.deaf != Deaf::No {
+            self.late_header(count, true);
+        } else {
+            self.header(w, count, true);
+        }
+    }
+
+    /// The next `count` bytes are payload.
+    pub(super) fn expect_payload(&mut self, count: usize, in_line: bool) {
+        match M::PAYLOAD_CUE {
+            // Nothing else has a form in which it closes.
+            Some(cue) if in_line => {
+                self.framer
+                    .expect_payload_in_line(count, Some(cue).filter(|&cue| cue == b'"'));
+            }
+            _ => self.framer.expect_payload(count),
+        }
+        if let Some(decoder) = M::DECODER {
+            decoder(&mut self.modem).restart();
+        }
+    }
+
+    /// How long payload of at most `most` bytes is as the modem writes it.
+    pub(super) fn encoded(&mut self, most: usize) -> usize {
+        M::DECODER.map_or(most, |decoder| decoder(&mut self.modem).encoded(most))
+    }
+
     /// The header of an answer with payload.
-    fn header(&mut self, w: &mut World<'_>, count: u16) {
+    fn header(&mut self, w: &mut World<'_>, count: u16, in_line: bool) {
         let most = match self.way & (FETCHES | GUEST_FETCHES) {
             0 => return,
-            FETCHES => w.len.into(),
+            FETCHES => self.encoded(w.len.into()),
             _ => self.fetch_limit,
         };
         if self.stage != Stage::Line || w.received.is_some() {
@@ -251,7 +306,7 @@ impl<M: Modem> Engine<M> {
         if count > most {
             return self.violation(w);
         }
-        self.framer.expect_payload(count);
+        self.expect_payload(count, in_line);
         self.tail_ends = 0;
         if self.way & FETCHES != 0 {
             let ends = if self.lone_ends < LONE_ENDS {
@@ -260,7 +315,8 @@ impl<M: Modem> Engine<M> {
                 M::PAYLOAD_ENDS.min(1)
             };
             // No payload has no line end of its own.
-            self.tail_ends = 2 * ends.saturating_sub((count == 0).into());
+            let none = count == 0 && !in_line;
+            self.tail_ends = 2 * ends.saturating_sub(none.into());
         }
         w.received = Some(0);
         self.stage = Stage::Receiving;
@@ -276,7 +332,10 @@ impl<M: Modem> Engine<M> {
         }
         // What does not fit was not asked for: the header was compared with what was.
         let kept = if self.way & FETCHES != 0 {
-            w.slot().rx.stage(part)
+            match self.stage_payload(w, w.slot, part) {
+                Some(kept) => kept,
+                None => return self.violation(w),
+            }
         } else {
             let room = self.answer.get_mut(self.answer_len..).unwrap_or(&mut []);
             let kept = part.len().min(room.len());
@@ -292,8 +351,41 @@ impl<M: Modem> Engine<M> {
         if self.push.is_some() {
             self.push_end(w);
         } else if self.stage == Stage::Receiving {
+            if self.way & FETCHES != 0 && !self.is_payload_whole() {
+                return self.violation(w);
+            }
             self.stage = Stage::Tail;
         }
+    }
+
+    /// Stages payload for a socket, decoded if need be, and returns how many bytes it was; `None` where it
+    /// is none, or does not fit.
+    pub(super) fn stage_payload(
+        &mut self,
+        w: &mut World<'_>,
+        slot: u8,
+        part: &[u8],
+    ) -> Option<usize> {
+        let ring = &mut w.slots[usize::from(slot)].rx;
+        let Some(decoder) = M::DECODER else {
+            return Some(ring.stage(part));
+        };
+        let decoder = decoder(&mut self.modem);
+        let mut count = 0;
+        for &character in part {
+            if let Some(byte) = decoder.push(character).ok()? {
+                count += 1;
+                if ring.stage(&[byte]) == 0 {
+                    return None;
+                }
+            }
+        }
+        Some(count)
+    }
+
+    /// Whether what was staged is whole.
+    pub(super) fn is_payload_whole(&mut self) -> bool {
+        M::DECODER.is_none_or(|decoder| decoder(&mut self.modem).is_whole())
     }
 
     pub(super) fn payload_overrun(&mut self, w: &mut World<'_>) {
@@ -342,8 +434,10 @@ impl<M: Modem> Engine<M> {
     }
 
     /// All payload is on the UART.
-    pub(super) fn data_is_out(&mut self, w: &World<'_>) {
-        if self.way & QUOTES != 0 && !self.closed {
+    pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
+        if self.sends_frames() {
+            self.ended(w, Ok(()));
+        } else if self.way & QUOTES != 0 && !self.closed {
             self.closed = true;
             let end = w.terminator.bytes();
             self.out[0] = b'"';
@@ -397,6 +491,7 @@ impl<M: Modem> Engine<M> {
             (_, Final::Error(_)) => true,
             (Stage::Prompt, _) => false,
             (_, Final::SendOk | Final::SendFail) => payload,
+            (_, Final::Ok) if matches!(M::SEND_ENDS, Final::Ok) && self.way & SENDS != 0 => true,
             (_, end) => end == Final::Ok && !payload,
         };
         // Not asked for: what is sent now goes to a peer.
@@ -408,7 +503,7 @@ impl<M: Modem> Engine<M> {
         }
         self.framer.arm_prompt(None);
         self.tail_ends = 0;
-        if end == Final::SendOk && self.way & SENDS != 0 {
+        if end == M::SEND_ENDS && self.way & SENDS != 0 {
             self.last_sent = Some(w.slot);
         }
         w.send_failed = end == Final::SendFail;
@@ -425,7 +520,7 @@ impl<M: Modem> Engine<M> {
         self.ended(w, result);
     }
 
-    fn urc(&mut self, w: &mut World<'_>, urc: Urc) {
+    pub(super) fn urc(&mut self, w: &mut World<'_>, urc: Urc) {
         match urc {
             Urc::Booted => {
                 w.booted = true;
@@ -482,6 +577,10 @@ impl<M: Modem> Engine<M> {
     /// As [`violation`](Self::violation), where the modem is known to wait for something else than the
     /// stage says.
     fn violation_in(&mut self, w: &mut World<'_>, waits: Waits) {
+        if self.sends_frames() {
+            // It waits for the rest of a frame, and gets it: of lines, only notices can be missing.
+            return w.ask_all();
+        }
         if self.deaf == Deaf::No && self.stage != Stage::Idle {
             warn!("the answer does not follow the grammar");
             self.give_up_in(w, AtError::Garbled, waits);

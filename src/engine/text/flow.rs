@@ -6,14 +6,16 @@ use super::super::world::{Link, NOT_YET, Rest, World};
 use super::guests::GUEST;
 use super::{COMMAND_LIMIT, Engine, Stage};
 use crate::at::Out;
+use crate::at::framing::Framing;
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, Step, Then, decide};
+use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, SENDS, Step, Then, decide};
 
 /// More steps than any flow takes without sending something: a judge that goes round in a circle ends in an
 /// error instead of a hang.
 const DECISIONS_LIMIT: u16 = 1000;
 
 /// A flow, and where it is.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Flow<M: 'static> {
     pub(super) job: Job,
     /// The step that is under way, and those behind it.
@@ -53,6 +55,10 @@ impl<M: Modem> Engine<M> {
 
     /// Sends the flow's next command, or decides.
     pub(super) fn step(&mut self, w: &mut World<'_>, step: &'static Step<M>) {
+        if M::Framing::FRAMES && step.way & (DECIDES | SENDS) == DECIDES | SENDS {
+            w.taken = w.len;
+            return self.begin_frames(w, step);
+        }
         if step.way & DECIDES != 0 {
             if let Some(flow) = &mut self.flow {
                 flow.decisions += 1;
@@ -215,7 +221,8 @@ impl<M: Modem> Engine<M> {
         };
         let said = match parked.job {
             Job::BringUp => w.report.1 > 0 || w.booted || w.restarted,
-            _ => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+            Job::Open(_) => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
+            _ => w.report.1 > 0,
         };
         let (at, missed) = (parked.resume_at, parked.missed && !said);
         if !said && !missed && !past(w.now, at) {

@@ -7,10 +7,13 @@
 
 mod exchange;
 mod flow;
+mod framing;
 mod guests;
 mod jobs;
 mod push;
 mod rescue;
+#[cfg(test)]
+mod seams;
 #[cfg(feature = "tap")]
 mod tap;
 #[cfg(test)]
@@ -25,6 +28,7 @@ use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
 use super::world::World;
 use crate::at::framer::{Event, Framer};
+use crate::at::framing::Framing;
 use crate::error::AtError;
 use crate::modem::{COUNTS, HEXES, Modem, Urc, Way};
 
@@ -59,7 +63,8 @@ pub(crate) enum Stage {
 /// The engine of one modem. In this order, so that what is small and often used is near its start, where
 /// short instructions reach it.
 #[repr(C)]
-pub(crate) struct Engine<M: 'static> {
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Engine<M: Modem> {
     stage: Stage,
     rescue: Rescue,
     deaf: Deaf,
@@ -138,11 +143,12 @@ pub(crate) struct Engine<M: 'static> {
     name: [u8; NAME_LIMIT],
     pub(crate) modem: M,
     framer: Framer,
+    framing: M::Framing,
     out: [u8; COMMAND_LIMIT],
     answer: [u8; ANSWER_LIMIT],
 }
 
-impl<M: 'static> Engine<M> {
+impl<M: Modem> Engine<M> {
     pub(crate) const fn new(modem: M) -> Self {
         Self {
             stage: Stage::Idle,
@@ -195,6 +201,7 @@ impl<M: 'static> Engine<M> {
             name: [0; NAME_LIMIT],
             modem,
             framer: Framer::new(),
+            framing: M::Framing::NEW,
             out: [0; COMMAND_LIMIT],
             answer: [0; ANSWER_LIMIT],
         }
@@ -202,87 +209,49 @@ impl<M: 'static> Engine<M> {
 }
 
 impl<M: Modem> Protocol for Engine<M> {
-    fn feed(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
-        let all = input.len();
-        self.line_waits &= w.mailbox.post == Post::Line;
-        while !self.line_waits {
-            let room = self.push_room(w);
-            if room == 0 {
-                break;
-            }
-            let (mut now, later) = input.split_at(input.len().min(room));
-            let event = self.framer.next(&mut now);
-            let (_run, rest) = input.split_at(input.len() - later.len() - now.len());
-            input = rest;
-            #[cfg(feature = "tap")]
-            self.tap_received(w, event, _run);
-            let Some(event) = event else {
-                self.push_settle(w);
-                if later.is_empty() {
-                    break;
-                }
-                continue;
-            };
-            if event != Event::PayloadOverrun {
-                self.push_settle(w);
-            }
-            match event {
-                Event::Line | Event::CutLine | Event::Piece => self.line(w),
-                Event::Prompt => self.prompt(w),
-                Event::Payload(part) => self.payload(w, part),
-                Event::PayloadEnd => self.payload_end(w),
-                Event::PayloadOverrun => self.payload_overrun(w),
-            }
+    fn feed(&mut self, w: &mut World<'_>, input: &[u8]) -> usize {
+        if M::Framing::FRAMES {
+            self.feed_frames(w, input)
+        } else {
+            self.feed_text(w, input)
         }
-        all - input.len()
     }
 
     fn tick(&mut self, w: &mut World<'_>) -> Ms {
         loop {
-            let watch = self.push_tick(w);
+            let mut watch = self.push_tick(w);
+            if M::Framing::FRAMES {
+                watch = framing::soonest(w.now, watch, self.tick_frames(w));
+            }
             let at = match self.tick_once(w) {
                 Some(at) => at,
                 None => continue,
             };
-            return watch.map_or(at, |watch| sooner(w.now, watch, at));
+            let at = watch.map_or(at, |watch| sooner(w.now, watch, at));
+            if !self.drained() && self.is_in_gap(w.now) {
+                return sooner(w.now, self.gap_until, at);
+            }
+            return at;
         }
     }
 
     fn next_out(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
-        let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
-        self.counted = self.stage == Stage::Data;
-        if !pending.is_empty() {
-            let count = pending.len().min(into.len());
-            into[..count].copy_from_slice(&pending[..count]);
-            self.out_given = self.out_sent + count;
-            self.in_flight = if self.counted { count } else { 0 };
-            return count;
-        }
-        if !self.counted || !self.sends_from_ring() || !past(w.now, self.data_at) {
+        // The pause is also that of a guest, to whom the channel was granted before the modem said something.
+        if self.stage != Stage::Data && self.out_given == 0 && self.is_in_gap(w.now) {
             return 0;
         }
-        let left = usize::from(w.len) - self.ring_sent;
-        let ring_sent = self.ring_sent;
-        self.in_flight = if self.way & HEXES == 0 {
-            let count = left.min(into.len());
-            w.slot().tx.peek(ring_sent, &mut into[..count])
+        if M::Framing::FRAMES && self.modem.is_framed() {
+            self.next_framed(w, into)
         } else {
-            let count = left.min(into.len() / 2);
-            let (bytes, _) = into.split_at_mut(count);
-            let count = w.slot().tx.peek(ring_sent, bytes);
-            // From the end, so that nothing is overwritten before it is read.
-            for index in (0..count).rev() {
-                let byte = into[index];
-                into[2 * index + 1] = HEX[usize::from(byte & 15)];
-                into[2 * index] = HEX[usize::from(byte >> 4)];
-            }
-            2 * count
-        };
-        self.in_flight
+            self.content(w, into)
+        }
     }
 
-    fn out_done(&mut self, w: &mut World<'_>, count: usize) {
+    fn out_done(&mut self, w: &mut World<'_>, mut count: usize) {
         w.counters.sent = w.counters.sent.wrapping_add(count as u32);
+        if M::Framing::FRAMES && self.modem.is_framed() {
+            count = self.framing.sent(count);
+        }
         self.in_flight = 0;
         if self.out_sent < self.out_len {
             self.out_sent = (self.out_sent + count).min(self.out_len);
@@ -296,7 +265,7 @@ impl<M: Modem> Protocol for Engine<M> {
         if self.counted && self.stage == Stage::Data {
             self.progress(w);
             self.left = self.left.saturating_sub(count);
-            if self.left == 0 {
+            if self.left == 0 && !self.is_in_frame() {
                 self.data_is_out(w);
             }
         }
@@ -325,6 +294,9 @@ impl<M: Modem> Protocol for Engine<M> {
     fn stopped(&mut self, w: &mut World<'_>) {
         self.down(w, super::world::Rest::No);
         self.framer.reset();
+        if M::Framing::FRAMES {
+            self.framing.reset();
+        }
         // Whatever was under way ends in the middle.
         self.line_mode = false;
         w.restarted = false;
@@ -332,6 +304,80 @@ impl<M: Modem> Protocol for Engine<M> {
 }
 
 impl<M: Modem> Engine<M> {
+    /// Takes in bytes of the AT channel.
+    pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
+        let all = input.len();
+        self.line_waits &= w.mailbox.post == Post::Line;
+        while !self.line_waits {
+            let room = self.push_room(w);
+            if room == 0 {
+                break;
+            }
+            let (mut now, later) = input.split_at(input.len().min(room));
+            let event = match M::PAYLOAD_CUE {
+                Some(cue) if self.minds_cues() => self.framer.next_with_cue(&mut now, cue),
+                _ => self.framer.next(&mut now),
+            };
+            let (_run, rest) = input.split_at(input.len() - later.len() - now.len());
+            input = rest;
+            #[cfg(feature = "tap")]
+            self.tap_received(w, event, _run);
+            let Some(event) = event else {
+                self.push_settle(w);
+                if later.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            if event != Event::PayloadOverrun {
+                self.push_settle(w);
+            }
+            match event {
+                Event::Line | Event::CutLine | Event::Piece => self.line(w),
+                Event::Cue => self.cue(w),
+                Event::Prompt => self.prompt(w),
+                Event::Payload(part) => self.payload(w, part),
+                Event::PayloadEnd => self.payload_end(w),
+                Event::PayloadOverrun => self.payload_overrun(w),
+            }
+        }
+        all - input.len()
+    }
+
+    /// The next bytes for the modem, whatever they are framed in.
+    fn content(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
+        let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
+        self.counted = self.stage == Stage::Data;
+        if !pending.is_empty() {
+            let count = pending.len().min(into.len());
+            into[..count].copy_from_slice(&pending[..count]);
+            self.out_given = self.out_sent + count;
+            self.in_flight = if self.counted { count } else { 0 };
+            return count;
+        }
+        if !self.counted || !self.sends_from_ring() || !past(w.now, self.data_at) {
+            return 0;
+        }
+        let left = usize::from(w.len) - self.ring_sent;
+        let offset = usize::from(w.offset) + self.ring_sent;
+        self.in_flight = if self.way & HEXES == 0 {
+            let count = left.min(into.len());
+            w.slot().tx.peek(offset, &mut into[..count])
+        } else {
+            let count = left.min(into.len() / 2);
+            let (bytes, _) = into.split_at_mut(count);
+            let count = w.slot().tx.peek(offset, bytes);
+            // From the end, so that nothing is overwritten before it is read.
+            for index in (0..count).rev() {
+                let byte = into[index];
+                into[2 * index + 1] = HEX[usize::from(byte & 15)];
+                into[2 * index] = HEX[usize::from(byte >> 4)];
+            }
+            2 * count
+        };
+        self.in_flight
+    }
+
     /// Does one thing; returns when to look again if there is nothing to do.
     fn tick_once(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
@@ -345,7 +391,7 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Idle {
             return self.tick_exchange(w);
         }
-        if M::GAP > 0 && !past(now, self.gap_until) {
+        if self.is_in_gap(now) {
             return Some(self.gap_until);
         }
         // A guest has the channel, or has not yet fetched its result.
@@ -443,14 +489,29 @@ impl<M: Modem> Engine<M> {
         None
     }
 
+    /// Whether the modem needs a pause before the next command. What lies farther ahead than a gap is long ago:
+    /// the clock has gone half round since.
+    fn is_in_gap(&self, now: Ms) -> bool {
+        let left = self.gap_until.wrapping_sub(now);
+        M::GAP > 0 && left != 0 && left <= M::GAP.into()
+    }
+
     pub(crate) fn drained(&self) -> bool {
-        self.out_sent >= self.out_len
+        self.out_sent >= self.out_len && !self.is_in_frame()
+    }
+
+    /// What ends a frame is not out.
+    fn is_in_frame(&self) -> bool {
+        M::Framing::FRAMES && self.framing.is_open()
     }
 
     /// Has the first `len` bytes of `out` put on the UART.
     fn submit(&mut self, len: usize) {
         self.out_turn = self.out_turn.wrapping_add(1);
         (self.out_sent, self.out_given, self.out_len) = (0, 0, len);
+        if M::Framing::FRAMES {
+            self.framing.restart_out();
+        }
         #[cfg(feature = "tap")]
         {
             self.out_class = self.filler_class();

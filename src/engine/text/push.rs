@@ -12,6 +12,7 @@ use super::super::world::World;
 use super::Engine;
 use super::exchange::PAYLOAD_PAUSE;
 use super::rescue::Deaf;
+use crate::at::framing::Framing;
 use crate::error::SocketError;
 use crate::modem::Modem;
 
@@ -47,7 +48,21 @@ impl<M: Modem> Engine<M> {
         if let (Some(index), false) = (index, trusted) {
             w.slots[index].fail(SocketError::ConnectionReset);
         }
-        self.framer.expect_payload(len);
+        self.expect_payload(len, false);
+        self.push_announced(w, index, trusted);
+    }
+
+    /// A frame brings data for the socket whose id `channel` is.
+    pub(super) fn push_frame(&mut self, w: &mut World<'_>, channel: u8) {
+        w.heard_at = w.now;
+        let index = w.with_id(channel).filter(|&index| {
+            let slot = &w.slots[index];
+            slot.push && matches!(slot.phase, Phase::Open | Phase::Opening)
+        });
+        self.push_announced(w, index, true);
+    }
+
+    fn push_announced(&mut self, w: &World<'_>, index: Option<usize>, trusted: bool) {
         self.push = Some(Push {
             slot: index.filter(|_| trusted).map(|index| index as u8),
             deadline: after(w.now, PAYLOAD_PAUSE),
@@ -62,21 +77,35 @@ impl<M: Modem> Engine<M> {
     /// How many bytes may be taken in now; no limit unless they are pushed payload.
     pub(super) fn push_room(&self, w: &World<'_>) -> usize {
         match self.push.and_then(|push| push.slot) {
-            Some(slot) if self.framer.payload_left() > 0 => w.slots[usize::from(slot)].rx.room(),
+            Some(slot) if self.push_left() > 0 => w.slots[usize::from(slot)].rx.room(),
             _ => usize::MAX,
+        }
+    }
+
+    /// How many bytes are still to come.
+    fn push_left(&self) -> usize {
+        if M::Framing::FRAMES && self.framing.is_in_data() {
+            self.framing.data_left()
+        } else {
+            self.framer.payload_left()
         }
     }
 
     /// Some of it. What does not fit was not taken in, see [`push_room`](Self::push_room).
     pub(super) fn push_part(&mut self, w: &mut World<'_>, part: &[u8]) {
-        let Some(push) = &mut self.push else { return };
-        if let Some(slot) = push.slot {
-            w.slots[usize::from(slot)].rx.stage(part);
+        let slot = self.push.and_then(|push| push.slot);
+        if slot.is_some_and(|slot| self.stage_payload(w, slot, part).is_none()) {
+            return self.push_violation(w);
         }
-        push.deadline = after(w.now, PAYLOAD_PAUSE);
+        if let Some(push) = &mut self.push {
+            push.deadline = after(w.now, PAYLOAD_PAUSE);
+        }
     }
 
     pub(super) fn push_end(&mut self, w: &mut World<'_>) {
+        if self.push.is_some_and(|push| push.slot.is_some()) && !self.is_payload_whole() {
+            return self.push_violation(w);
+        }
         if let Some(push) = &mut self.push {
             push.deadline = after(w.now, QUIET);
         }
@@ -110,7 +139,11 @@ impl<M: Modem> Engine<M> {
         if !past(w.now, push.deadline) {
             return Some(push.deadline);
         }
-        if self.framer.payload_left() == 0 {
+        if M::Framing::FRAMES && self.framing.is_in_data() {
+            // Its socket is told with the others.
+            self.framing.give_up();
+            self.feed_frames(w, &[]);
+        } else if self.framer.payload_left() == 0 {
             self.push_commit(w);
         } else {
             self.framer.reset();
@@ -127,7 +160,7 @@ impl<M: Modem> Engine<M> {
         self.lose_track(w);
     }
 
-    fn push_commit(&mut self, w: &mut World<'_>) {
+    pub(super) fn push_commit(&mut self, w: &mut World<'_>) {
         if let Some(slot) = self.push.take().and_then(|push| push.slot) {
             let look_at = after(w.now, w.poll);
             let slot = &mut w.slots[usize::from(slot)];

@@ -66,7 +66,7 @@ impl<M: Modem> Engine<M> {
         }
         warn!("giving up an exchange");
         if self.way & FETCHES != 0 {
-            self.late_payload = w.len.into();
+            self.late_payload = self.encoded(w.len.into());
         } else if self.way & GUEST_FETCHES != 0 {
             self.late_payload = self.fetch_limit;
         }
@@ -287,14 +287,21 @@ impl<M: Modem> Engine<M> {
                 self.deaf = Deaf::Answered;
             }
             (Deaf::Answered, Line::Final(Final::Ok)) => self.deaf = Deaf::Synchronised,
-            (_, Line::Payload(count)) if usize::from(count) <= self.late_payload => {
-                // Late payload is counted, never searched.
-                self.answered_late = true;
-                self.late_payload = 0;
-                self.framer.expect_payload(count.into());
-            }
-            (Deaf::Yes, Line::Payload(_) | Line::Final(_)) => self.answered_late = true,
+            (_, Line::Payload(count)) => self.late_header(count, false),
+            (Deaf::Yes, Line::Final(_)) => self.answered_late = true,
             _ => {}
+        }
+    }
+
+    /// The header of an answer that nobody waits for any more.
+    pub(super) fn late_header(&mut self, count: u16, in_line: bool) {
+        if usize::from(count) <= self.late_payload {
+            // Late payload is counted, never searched.
+            self.answered_late = true;
+            self.late_payload = 0;
+            self.expect_payload(count.into(), in_line);
+        } else if self.deaf == Deaf::Yes {
+            self.answered_late = true;
         }
     }
 

@@ -48,7 +48,7 @@ impl<M: Modem> Engine<M> {
                 None if self.way & FETCHES != 0 => Received::Payload(w.slot),
                 None => Received::Credential,
             },
-            Some(Event::Prompt) => Received::Line,
+            Some(Event::Prompt | Event::Cue) => Received::Line,
             Some(Event::PayloadEnd | Event::PayloadOverrun) => return,
             Some(Event::Line | Event::CutLine | Event::Piece) => {
                 let running = self.stage != Stage::Idle;

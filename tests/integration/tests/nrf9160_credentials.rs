@@ -222,7 +222,7 @@ fn connections_are_ended_for_a_change_only_where_that_is_allowed() {
                     .attach_with(config, async |bench| {
                         provision(bench).await;
                         let mut socket = connect(bench).await.unwrap();
-                        assert!(!bench.control.modem().is_offline(), "{name}");
+                        assert!(!bench.control.modem(|modem| modem.is_offline()), "{name}");
                         let stored = store_other(bench).await;
                         let removed = bench.control.remove(TAG, Kind::PrivateKey).await;
                         if native {
@@ -236,7 +236,7 @@ fn connections_are_ended_for_a_change_only_where_that_is_allowed() {
                             drop(socket);
                             // Back on the network, without anybody's doing.
                             Timer::after(Duration::from_secs(5)).await;
-                            assert!(!bench.control.modem().is_offline(), "{name}");
+                            assert!(!bench.control.modem(|modem| modem.is_offline()), "{name}");
                             provision(bench).await;
                             let mut socket = connect(bench).await.unwrap();
                             assert_eq!(round_trip(&mut socket, b"again").await, b"again");

@@ -1,0 +1,185 @@
+//! The seams for modems that there is no backend for yet, each under a dialect made up for it. Traces: no
+//! executor, and time is a number.
+
+extern crate std;
+
+mod cues;
+mod framing;
+mod gaps;
+mod ids;
+mod payload;
+mod smallest;
+
+use std::boxed::Box;
+use std::string::String;
+use std::vec;
+use std::vec::Vec;
+
+use crate::capabilities::Verification;
+use crate::engine::text::Engine;
+use crate::engine::{Link, NOT_YET, Open, Phase, Protocol, Slot, World};
+use crate::error::SocketError;
+use crate::modem::Modem;
+use crate::{Tag, TlsConfig};
+
+/// A modem that is made up: what all of them have in common, and in braces what is its own.
+macro_rules! modem {
+    ($name:ident { $($field:ident: $type:ty = $value:expr),* } $($own:tt)*) => {
+        struct $name { $($field: $type),* }
+
+        impl $name {
+            const NEW: Self = Self { $($field: $value),* };
+        }
+
+        impl crate::modem::Modem for $name {
+            const NAME: &'static str = stringify!($name);
+            const SYNC: crate::modem::Sync = crate::modem::Sync {
+                command: "AT+S?",
+                answer: "+S:",
+            };
+
+            fn admit(&self, _: &crate::TlsConfig) -> Result<(), crate::ConnectError> {
+                Ok(())
+            }
+
+            fn capabilities(&self) -> crate::Capabilities {
+                crate::Capabilities::UNKNOWN
+            }
+
+            $($own)*
+        }
+    };
+}
+use modem;
+
+/// Limits that are nobody's in particular.
+const LIMITS: crate::modem::Limits = crate::modem::Limits {
+    ids: 4,
+    max_receive: 64,
+    max_send: 64,
+    sockets: 2,
+};
+
+/// An engine with two sockets, and what it sent.
+struct Bench<M: Modem> {
+    engine: Engine<M>,
+    world: World<'static, [Slot<'static>; 2]>,
+    out: Vec<u8>,
+}
+
+impl<M: Modem> Bench<M> {
+    /// With rings of 64 bytes.
+    fn new(modem: M) -> Self {
+        let mut world = World::new([const { Slot::new() }; 2]);
+        for slot in &mut world.slots {
+            slot.rx.set_memory(Box::leak(vec![0; 64].into()));
+            slot.tx.set_memory(Box::leak(vec![0; 64].into()));
+        }
+        Self {
+            engine: Engine::new(modem),
+            world,
+            out: Vec::new(),
+        }
+    }
+
+    /// Brought up, with what that sent put aside.
+    fn up(modem: M) -> Self {
+        let mut bench = Self::new(modem);
+        bench.run();
+        assert_eq!(bench.world.link, Link::Up);
+        bench.out.clear();
+        bench
+    }
+
+    /// Lets the engine do what is due; returns when to look again.
+    fn run(&mut self) -> u32 {
+        for _ in 0..1000 {
+            let deadline = self.engine.tick(&mut self.world);
+            let mut buf = [0; 64];
+            let count = self.engine.next_out(&mut self.world, &mut buf);
+            if count == 0 {
+                return deadline;
+            }
+            self.out.extend_from_slice(&buf[..count]);
+            self.engine.out_done(&mut self.world, count);
+        }
+        panic!("it never comes to rest");
+    }
+
+    /// What the modem says; returns how much of it was taken in.
+    fn hear(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < bytes.len() && self.engine.wants_input(&self.world) {
+            taken += self.engine.feed(&mut self.world, &bytes[taken..]);
+        }
+        self.run();
+        taken
+    }
+
+    fn says(&mut self, text: &str) {
+        assert_eq!(self.hear(text.as_bytes()), text.len());
+    }
+
+    /// Lets time go by.
+    fn wait(&mut self, ms: u32) {
+        let end = self.world.now.wrapping_add(ms);
+        loop {
+            let deadline = self.run();
+            let left = end.wrapping_sub(self.world.now);
+            let next = deadline.wrapping_sub(self.world.now);
+            self.world.now = self
+                .world
+                .now
+                .wrapping_add(next.clamp(1, left.max(1)).min(left));
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
+    /// What was sent since the last time.
+    fn sent(&mut self) -> String {
+        let bytes = core::mem::take(&mut self.out);
+        bytes.iter().map(|&byte| char::from(byte)).collect()
+    }
+
+    /// A user asks for a connection.
+    fn want(&mut self, index: u8) {
+        let now = self.world.now;
+        let slot = &mut self.world.slots[usize::from(index)];
+        slot.arm(now);
+        assert_eq!(slot.tx.push(b"example.com"), 11);
+        self.world.open = Some(Open {
+            config: TlsConfig::new(Tag(1)),
+            port: 8883,
+            context: index,
+            result: NOT_YET,
+            verified: Verification::UNKNOWN,
+        });
+        self.run();
+    }
+
+    /// A user writes and flushes.
+    fn write(&mut self, index: usize, bytes: &[u8]) {
+        let slot = &mut self.world.slots[index];
+        assert_eq!(slot.tx.push(bytes), bytes.len());
+        slot.flush = true;
+        self.run();
+    }
+
+    /// A user reads what there is.
+    fn read(&mut self, index: usize) -> Vec<u8> {
+        let mut bytes = vec![0; 64];
+        let count = self.world.slots[index].rx.pop(&mut bytes);
+        bytes.truncate(count);
+        bytes
+    }
+
+    fn phase(&self, index: usize) -> Phase {
+        self.world.slots[index].phase
+    }
+
+    fn is_reset(&self, index: usize) -> bool {
+        self.phase(index) == Phase::Failed(SocketError::ConnectionReset)
+    }
+}
