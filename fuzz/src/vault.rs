@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use embassy_time::Duration;
 use sectag::inspect::Container;
-use sectag::modem::{Abort, Credentials, Limits, Line, Modem, Step, Sync, Waits};
+use sectag::modem::{Abort, Credentials, Limits, Line, Modem, Plain, Step, Sync, Waits};
 use sectag::{
     Accepts, At, Capabilities, Comparison, ConnectError, CredentialError, Kind, Source, Stored,
     Tag, TlsConfig,
@@ -33,6 +33,8 @@ impl<const DER: bool> Vault<DER> {
 }
 
 impl<const DER: bool> Modem for Vault<DER> {
+    type Framing = Plain;
+
     const NAME: &'static str = "vault";
     const LIMITS: Limits = Limits {
         ids: 1,
