@@ -38,8 +38,8 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
                         announced = Some(count);
                     }
                     match &line[..] {
-                        b"?" => framer.arm_prompt(true),
-                        b"!" => framer.arm_prompt(false),
+                        b"?" => framer.arm_prompt(Some(b'>')),
+                        b"!" => framer.arm_prompt(None),
                         b"%" => framer.want_pieces(true),
                         _ => {}
                     }

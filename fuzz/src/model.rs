@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sectag::TlsConfig;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 
 use crate::stream;
 
@@ -17,7 +17,7 @@ pub enum Input {
 
 #[allow(async_fn_in_trait)]
 pub trait Model {
-    type Driver: Modem;
+    type Driver: Full;
 
     /// What it says, for orders.
     const FRAGMENTS: &'static [&'static [u8]];

@@ -12,7 +12,8 @@ use crate::uart::Pipe;
 
 /// Tag 1 is complete from the start.
 const COMPLETE: u32 = 1;
-/// Behind this much silence a `+` is payload.
+/// Behind this much silence what has come is sent, and a `+` with it, but only if there is something else to send
+/// (sheet 3).
 const SILENCE: Duration = Duration::from_millis(32);
 /// The longest line (sheet 1.4).
 const LINE_LIMIT: usize = 4096;
@@ -68,9 +69,13 @@ struct Data {
     /// Serial Modem was told how many.
     left: Option<usize>,
     content: Vec<u8>,
+    /// Something is not sent yet, besides the beginning of `+++`.
+    unsent: bool,
     /// Of `+++`.
     pluses: usize,
     last: Instant,
+    /// The connection has ended: Serial Modem drops everything up to `+++` (sheet 3.1).
+    broken: bool,
 }
 
 struct Connection {
@@ -199,7 +204,7 @@ impl<'a> Nrf9160<'a> {
             return *left == 0;
         }
         let now = self.from_host.taken_at();
-        if now > data.last + SILENCE {
+        if now > data.last + SILENCE && std::mem::take(&mut data.unsent) {
             let pluses = std::mem::take(&mut data.pluses);
             data.content.extend(vec![b'+'; pluses]);
         }
@@ -209,9 +214,31 @@ impl<'a> Nrf9160<'a> {
             return data.pluses == 3;
         }
         let pluses = std::mem::take(&mut data.pluses);
-        data.content.extend(vec![b'+'; pluses]);
-        data.content.push(byte);
+        if !data.broken {
+            data.content.extend(vec![b'+'; pluses]);
+            data.content.push(byte);
+            data.unsent = true;
+        }
         false
+    }
+
+    /// The connection of `handle` ends. Serial Modem sees that at any byte of data mode, forgets how many were to
+    /// come, and says so (sheet 3.1).
+    fn break_data_mode(&self, handle: u32) {
+        if !self.serial_modem {
+            return;
+        }
+        let mut data = self.data.borrow_mut();
+        if let Some(data) = data
+            .as_mut()
+            .filter(|data| data.handle == handle && !data.broken)
+        {
+            data.broken = true;
+            data.left = None;
+            data.content.clear();
+            // Whatever comes next begins with a line end of its own.
+            self.to_host.push(b"+++");
+        }
     }
 
     fn deliver(&self, handle: u32, content: &[u8]) {
@@ -236,9 +263,10 @@ impl<'a> Nrf9160<'a> {
         match input {
             Input::Command(line) => self.command(line),
             Input::Payload => {
-                let data = self.data.borrow_mut().take();
-                if let Some(data) = data {
-                    self.deliver(data.handle, &data.content);
+                match self.data.borrow_mut().take() {
+                    Some(data) if data.broken => return b"\r\n#XDATAMODE: -1\r\n".to_vec(),
+                    Some(data) => self.deliver(data.handle, &data.content),
+                    None => {}
                 }
                 b"\r\n#XDATAMODE: 0\r\n".to_vec()
             }
@@ -476,8 +504,16 @@ impl<'a> Nrf9160<'a> {
                     .split_once('"')
                     .and_then(|(_, rest)| rest.strip_suffix('"'));
                 if let Some(quoted) = quoted {
-                    self.deliver(open, quoted.as_bytes());
-                    let count = quoted.len();
+                    let content = if self.serial_modem && number(1) == Some(1) {
+                        let Some(content) = unhex(quoted) else {
+                            return error();
+                        };
+                        content
+                    } else {
+                        quoted.as_bytes().to_vec()
+                    };
+                    self.deliver(open, &content);
+                    let count = content.len();
                     return if self.serial_modem {
                         with(&format!("#XSEND: {open},0,{count}"))
                     } else {
@@ -492,8 +528,10 @@ impl<'a> Nrf9160<'a> {
                     handle: open,
                     left: left.map(|left| left as usize),
                     content: Vec::new(),
+                    unsent: false,
                     pluses: 0,
                     last: self.from_host.taken_at(),
+                    broken: false,
                 });
                 ok()
             }
@@ -593,6 +631,16 @@ impl<'a> Nrf9160<'a> {
             _ => refused(50),
         }
     }
+}
+
+/// Hex digits, two a byte; at most 1400 bytes (sheet 5).
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let whole = digits.is_ascii() && digits.len().is_multiple_of(2) && digits.len() <= 2800;
+    let bytes = digits.as_bytes().chunks(2).map(|pair| {
+        let pair = core::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    whole.then(|| bytes.collect())?
 }
 
 impl Model for Nrf9160<'_> {
@@ -796,6 +844,7 @@ impl Model for Nrf9160<'_> {
             connection.told = false;
             handle
         };
+        self.break_data_mode(handle);
         self.tell(handle);
     }
 

@@ -3,7 +3,7 @@
 use sectag::at::{Fields, answer};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{HasClock, Then, World, ask, decide, either_way};
-use sectag::{At, AtError, ConnectError};
+use sectag::{At, AtError, BringUpError, ConnectError};
 
 use crate::{Bg96, CLOCK, CONTEXT, NTP, Options, SET_CLOCK, Script};
 
@@ -55,7 +55,6 @@ impl<O: Options> Bg96<O> {
     /// Asks an NTP server and sets the clock; the result comes as a URC. It is for firmware that does not
     /// set the clock by itself.
     pub(crate) const NTP: Script<O> = &[
-        decide(Self::awaits_report),
         ask("AT+QNTP=1,\"{n}\",123,1").then(Self::ntp_asked),
         decide(Self::ntp_told),
         ask("AT+CCLK?").then(Self::clock_seen_after_ntp),
@@ -163,11 +162,6 @@ impl<O: Options> Bg96<O> {
         Then::Next
     }
 
-    fn awaits_report(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        world.report.1 = 0;
-        Then::Next
-    }
-
     fn ntp_asked(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() {
             return self.clock_done();
@@ -180,6 +174,12 @@ impl<O: Options> Bg96<O> {
     }
 
     fn ntp_told(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if world.restarted {
+            return world.fail(BringUpError::At {
+                command: "AT+QNTP",
+                error: AtError::ModemReset,
+            });
+        }
         let text = world.report.0.get(..world.report.1.into());
         if !self.believes(text.and_then(reported)) {
             return self.clock_done();

@@ -104,13 +104,13 @@ fn silence_in_bring_up_names_the_command() {
     let lost = ("AT+CCLK?", Some("\r\n+QIURC: \"pdpdeact\",1\r\n"));
     let cases = [
         (pin, vec![locked, ("AT+CPIN=", None)], "AT+CPIN"),
-        (Config::new(), vec![("AT+CPIN?", None)], "AT+CPIN"),
+        (Config::new(), vec![("AT+CPIN?", None)], "AT+CPIN?"),
         (
             Config::new(),
             vec![("AT+QSSLCLOSE=3", None)],
             "AT+QSSLCLOSE",
         ),
-        (Config::new(), vec![("AT+CEREG?", None)], "AT+CEREG"),
+        (Config::new(), vec![("AT+CEREG?", None)], "AT+CEREG?"),
         (Config::new(), vec![("AT+QIACT?", None)], "AT+QIACT?"),
         (apn, vec![no_data, ("AT+QICSGP", None)], "AT+QICSGP"),
         (
@@ -595,7 +595,7 @@ fn restart_while_ntp_is_asked_begins_anew() {
     let server = Config::new().ntp(HOST);
     let (result, took) = bench_with(server, async |uart| odd(uart, &lines).await, wait_up);
     let reset = BringUpError::At {
-        command: "AT+CCLK",
+        command: "AT+QNTP",
         error: AtError::ModemReset,
     };
     assert_eq!(result, Err(reset));

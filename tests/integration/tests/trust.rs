@@ -674,8 +674,11 @@ fn exchanges_of_a_connect_are_these() {
                     // Warm: the same with 8 keys, those that verification depends on.
                     (TLS, (12, 9)),
                     (TLS, (12, 9)),
-                    // Without a client certificate, which this server then refuses.
-                    (TlsConfig::new(TLS.tag()).ca_scope(CaScope::Private), (9, 7)),
+                    // Without a client certificate, which this server then refuses; with the close of the id.
+                    (
+                        TlsConfig::new(TLS.tag()).ca_scope(CaScope::Private),
+                        (10, 7),
+                    ),
                 ] {
                     world.modem.take_commands();
                     let before = bench.control.counters().exchanges;
