@@ -69,6 +69,9 @@ pub use credentials::{
 pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
 };
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use engine::machine::Machine;
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
