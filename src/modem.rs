@@ -367,12 +367,6 @@ impl<M> Step<M> {
         };
         self.way & looks != 0
     }
-
-    /// The command's name with its `AT`, for errors.
-    pub(crate) fn name(&self) -> &'static str {
-        let end = self.text.find(['=', '{']).unwrap_or(self.text.len());
-        &self.text[..end]
-    }
 }
 
 /// The judge of a command that must be accepted.
@@ -482,8 +476,8 @@ pub trait Modem: Sized + 'static {
     fn abort(_waits: Waits) -> Abort {
         Abort::Synchronise
     }
-    /// An open has ended, well or not. A backend that keeps count of failures does it here.
-    fn opened(&mut self, _world: &mut World<'_>, _result: Result<(), ConnectError>) {}
+    /// An open has ended, well or with [`World::failure`]. A backend that keeps count of failures does it here.
+    fn opened(&mut self, _world: &mut World<'_>, _done: bool) {}
     /// It was woken from light sleep.
     fn woken(&mut self) {}
     /// Whether what goes out goes in frames, and what comes between frames is a fault: once the modem is known to

@@ -35,7 +35,7 @@ pub(crate) trait Job {
 }
 
 /// A modem to work with, and where to report.
-pub(crate) struct Session<'a, M: 'static> {
+pub(crate) struct Session<'a, M: Full> {
     pub(crate) control: Control<'a, M>,
     pub(crate) sockets: Sockets<'a, M>,
     /// What the user said about the modem.

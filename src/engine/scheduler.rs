@@ -87,15 +87,15 @@ impl Job {
         }
     }
 
-    /// Makes the world ready for it.
-    pub(crate) fn begin(self, w: &mut World<'_>, limits: &Limits) -> Result<(), ConnectError> {
+    /// Makes the world ready for it; returns whether it can be.
+    pub(crate) fn begin(self, w: &mut World<'_>, limits: &Limits) -> bool {
         if let Some(slot) = self.slot() {
             w.last = slot;
             w.slot = slot;
             w.id = w.slot().id;
         }
         match self {
-            Self::Open(_) => w.claim(limits)?,
+            Self::Open(_) => return w.claim(limits),
             Self::CloseStray(id) => w.id = id,
             Self::Liveness => w.suspect = false,
             Self::Look(_) => w.slot().readable &= !w.slots[usize::from(w.slot)].push,
@@ -116,7 +116,7 @@ impl Job {
             Self::PowerOff | Self::Sleep => w.errand = Errand::None,
             _ => {}
         }
-        Ok(())
+        true
     }
 
     /// Its flow ends with the modem's life.
@@ -130,7 +130,10 @@ impl Job {
                 w.refusal = ConnectError::At(AtError::ModemReset);
                 w.open_is_over();
             }
-            Self::Tidy => w.tidied(Err(ConnectError::At(AtError::ModemReset))),
+            Self::Tidy => {
+                w.fail(AtError::ModemReset);
+                w.tidied(false);
+            }
             _ => {}
         }
     }
@@ -368,7 +371,7 @@ impl World<'_> {
 
     /// Gives the socket an id, unless the modem chooses it. They go round, so that a late result of one
     /// connection finds none of its number.
-    fn claim(&mut self, limits: &Limits) -> Result<(), ConnectError> {
+    fn claim(&mut self, limits: &Limits) -> bool {
         let number = self.slot;
         self.opening = true;
         if let Some(open) = &mut self.open {
@@ -380,7 +383,7 @@ impl World<'_> {
         // Already now: what is pushed may come before the flow has ended.
         slot.push = push;
         if limits.ids == 0 {
-            return Ok(());
+            return true;
         }
         let mut id = self.next_id;
         let mut tries = limits.ids;
@@ -388,7 +391,8 @@ impl World<'_> {
             id = if id + 1 < limits.ids { id + 1 } else { 0 };
             tries -= 1;
             if tries == 0 {
-                return Err(ConnectError::TooManySockets);
+                self.failure = ConnectError::TooManySockets;
+                return false;
             }
         }
         self.next_id = if id + 1 < limits.ids { id + 1 } else { 0 };
@@ -396,7 +400,7 @@ impl World<'_> {
         let slot = self.slot();
         slot.id = id;
         slot.in_modem = true;
-        Ok(())
+        true
     }
 
     /// Brings the modem up anew, or leaves it alone. What it had is gone.
@@ -428,29 +432,26 @@ impl World<'_> {
     }
 
     /// An attempt to bring the modem up has ended.
-    pub(crate) fn brought_up(&mut self, end: Result<(), ConnectError>) {
-        match end {
-            Ok(()) => {
-                info!("the modem is up");
-                self.link = Link::Up;
-                self.answers = true;
-                self.heard_at = self.now;
-                self.backoff = 0;
-            }
-            Err(error) => {
-                self.problem = match error {
-                    ConnectError::BringUp(error) => error,
-                    ConnectError::At(error) => BringUpError::At {
-                        command: "AT",
-                        error,
-                    },
-                    _ => BringUpError::NoAnswer,
-                };
-                warn!("bring-up: {}", self.problem);
-                self.link = Link::Failed;
-                self.failures = self.failures.wrapping_add(1);
-                self.retry_at = after(self.now, self.next_pause());
-            }
+    pub(crate) fn brought_up(&mut self, done: bool) {
+        if done {
+            info!("the modem is up");
+            self.link = Link::Up;
+            self.answers = true;
+            self.heard_at = self.now;
+            self.backoff = 0;
+        } else {
+            self.problem = match self.failure {
+                ConnectError::BringUp(error) => error,
+                ConnectError::At(error) => BringUpError::At {
+                    command: name_of(self.command),
+                    error,
+                },
+                _ => BringUpError::NoAnswer,
+            };
+            warn!("bring-up: {}", self.problem);
+            self.link = Link::Failed;
+            self.failures = self.failures.wrapping_add(1);
+            self.retry_at = after(self.now, self.next_pause());
         }
         self.waiting.wake();
         for slot in &mut self.slots {
@@ -471,15 +472,15 @@ impl World<'_> {
     }
 
     /// The flow that opens a connection has ended.
-    pub(crate) fn opened(&mut self, end: Result<(), ConnectError>) {
+    pub(crate) fn opened(&mut self, done: bool) {
         let (now, poll, polling) = (self.now, self.poll, self.polling);
         let slot = self.slot();
-        if let Err(error) = end {
+        if !done {
             slot.fail(SocketError::ConnectionReset);
             if !slot.in_modem {
                 slot.released();
             }
-            self.refusal = error;
+            self.refusal = self.failure;
         } else if slot.phase == Phase::Opening && slot.user {
             slot.opened(now, poll, polling);
             if let Some(_open) = self.open {
@@ -627,22 +628,31 @@ impl World<'_> {
     }
 
     /// What a change of credentials left behind is removed, or cannot be.
-    pub(crate) fn tidied(&mut self, end: Result<(), ConnectError>) {
-        self.mailbox.tidied = Some(at_error(end));
+    pub(crate) fn tidied(&mut self, done: bool) {
+        self.mailbox.tidied = Some(self.end(done));
         self.mailbox.waker.wake();
     }
 
-    pub(crate) fn errand_ended(&mut self, end: Result<(), ConnectError>) {
-        self.errand = Errand::Done(at_error(end));
+    pub(crate) fn errand_ended(&mut self, done: bool) {
+        self.errand = Errand::Done(self.end(done));
         self.waiting.wake();
+    }
+
+    /// The end of a flow that has no failures of its own.
+    fn end(&self, done: bool) -> Result<(), AtError> {
+        match self.failure {
+            _ if done => Ok(()),
+            ConnectError::At(error) => Err(error),
+            _ => Err(AtError::Garbled),
+        }
     }
 }
 
-/// The end of a flow that has no failures of its own.
-fn at_error(end: Result<(), ConnectError>) -> Result<(), AtError> {
-    match end {
-        Err(ConnectError::At(error)) => Err(error),
-        Err(_) => Err(AtError::Garbled),
-        Ok(()) => Ok(()),
+/// The name of the command in the text of a step; what is not about one was about whether the modem answers.
+fn name_of(text: &'static str) -> &'static str {
+    let end = text.bytes().position(|byte| matches!(byte, b'=' | b'{'));
+    match text.get(..end.unwrap_or(text.len())) {
+        Some("") | None => "AT",
+        Some(name) => name,
     }
 }

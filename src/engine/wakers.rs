@@ -20,29 +20,40 @@ impl<const PLACES: usize> Wakers<PLACES> {
 
     /// Something changed.
     pub(crate) fn wake(&mut self) {
-        for place in &mut self.0 {
-            if let Some(waker) = place.take() {
-                waker.wake();
-            }
-        }
+        wake(&mut self.0);
     }
 
     /// Has the task woken by the next [`wake`](Self::wake).
     pub(crate) fn register(&mut self, cx: &mut Context<'_>) {
-        // A clone is compared with clones: on a computer, a waker and its clone may have their functions in
-        // different tables and compare unequal, and one task would fill all places.
-        let waker = cx.waker().clone();
-        for place in &mut self.0 {
-            match place {
-                Some(known) if !known.will_wake(&waker) => {}
-                _ => {
-                    *place = Some(waker);
-                    return;
-                }
+        register(&mut self.0, cx);
+    }
+}
+
+// Once for lists of all lengths.
+#[inline(never)]
+fn wake(places: &mut [Option<Waker>]) {
+    for place in places {
+        if let Some(waker) = place.take() {
+            waker.wake();
+        }
+    }
+}
+
+#[inline(never)]
+fn register(places: &mut [Option<Waker>], cx: &mut Context<'_>) {
+    // A clone is compared with clones: on a computer, a waker and its clone may have their functions in
+    // different tables and compare unequal, and one task would fill all places.
+    let waker = cx.waker().clone();
+    for place in places {
+        match place {
+            Some(known) if !known.will_wake(&waker) => {}
+            _ => {
+                *place = Some(waker);
+                return;
             }
         }
-        look_again(cx);
     }
+    look_again(cx);
 }
 
 /// The waker of the one task that waits. The latest counts, and the one before is not woken: under an executor

@@ -205,6 +205,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// The connection that is being opened.
     pub open: Option<Open>,
     pub(crate) counters: Counters,
+    /// The text of the step that was taken last, empty for one that only decides.
+    pub(crate) command: &'static str,
     /// Why a flow failed.
     pub failure: ConnectError,
     /// Why the last connection was not opened.
@@ -300,6 +302,7 @@ impl<S> World<'_, S> {
                 resyncs: 0,
                 dropped: 0,
             },
+            command: "",
             failure: ConnectError::At(AtError::ModemReset),
             refusal: ConnectError::At(AtError::ModemReset),
             problem: BringUpError::NoAnswer,

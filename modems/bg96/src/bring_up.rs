@@ -103,8 +103,8 @@ impl<O: Options> Bg96<O> {
     }
 
     fn settings_made(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.keys = Keys::UNKNOWN;
         if O::DISCOVERY {
-            self.keys = Keys::UNKNOWN;
             return Then::To(KEYS);
         }
         Self::close_stale_sockets(world)

@@ -55,7 +55,6 @@ impl<O: Options> Bg96<O> {
     /// Asks an NTP server and sets the clock; the result comes as a URC. It is for firmware that does not
     /// set the clock by itself.
     pub(crate) const NTP: Script<O> = &[
-        decide(Self::awaits_report),
         ask("AT+QNTP=1,\"{n}\",123,1").then(Self::ntp_asked),
         decide(Self::ntp_told),
         ask("AT+CCLK?").then(Self::clock_seen_after_ntp),
@@ -160,11 +159,6 @@ impl<O: Options> Bg96<O> {
             return Then::To(NTP);
         }
         self.setting.date = NEVER;
-        Then::Next
-    }
-
-    fn awaits_report(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        world.report.1 = 0;
         Then::Next
     }
 

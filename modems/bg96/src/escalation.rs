@@ -114,16 +114,18 @@ impl Escalation {
 
 impl<O: Options> Bg96<O> {
     /// Draws the conclusions from the result of an open. The remedy itself is bring-up's.
-    pub(crate) fn judge_open(&mut self, world: &mut World<'_>, result: &Result<(), ConnectError>) {
-        let code = match result {
-            Ok(()) => return self.escalation.succeeded(),
-            Err(ConnectError::Refused(Refusal {
+    pub(crate) fn judge_open(&mut self, world: &mut World<'_>, done: bool) {
+        if done {
+            return self.escalation.succeeded();
+        }
+        let code = match &world.failure {
+            ConnectError::Refused(Refusal {
                 code: Code::Vendor(code, _),
                 ..
-            })) => *code,
-            Err(ConnectError::Refused(_) | ConnectError::TimedOut) => 0,
+            }) => *code,
+            ConnectError::Refused(_) | ConnectError::TimedOut => 0,
             // That was not the network's doing.
-            Err(_) => return,
+            _ => return,
         };
         let Some(remedy) = self.escalation.failed(code) else {
             return;

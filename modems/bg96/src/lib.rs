@@ -289,13 +289,13 @@ impl<O: Options> Modem for Bg96<O> {
         }
     }
 
-    fn opened(&mut self, world: &mut World<'_>, result: Result<(), ConnectError>) {
-        if result.is_err() && self.opening.begun {
+    fn opened(&mut self, world: &mut World<'_>, done: bool) {
+        if !done && self.opening.begun {
             // Perhaps the clock after all: the next connect looks again, though it was set.
             self.clock_floor = None;
         }
         if O::ESCALATION {
-            self.judge_open(world, &result);
+            self.judge_open(world, done);
         }
     }
 

@@ -369,7 +369,7 @@ impl<F: Family> Modem for Nrf9160<F> {
         open::admit(self, config)
     }
 
-    fn opened(&mut self, world: &mut World<'_>, _: Result<(), ConnectError>) {
+    fn opened(&mut self, world: &mut World<'_>, _: bool) {
         // There may be a socket of which nobody knows.
         world.tidy |= self.lost;
     }

@@ -55,6 +55,7 @@ impl<M: Modem> Engine<M> {
 
     /// Sends the flow's next command, or decides.
     pub(super) fn step(&mut self, w: &mut World<'_>, step: &'static Step<M>) {
+        w.command = step.text;
         if M::Framing::FRAMES && step.way & (DECIDES | SENDS) == DECIDES | SENDS {
             w.taken = w.len;
             return self.begin_frames(w, step);
@@ -75,7 +76,7 @@ impl<M: Modem> Engine<M> {
             // In a pause of a bring-up: what was set before is void.
             let void = flow.job == Job::BringUp && w.restarted;
             if void && step.way & EVEN_UNANSWERED == 0 {
-                let then = self.fail_step(w, step, AtError::ModemReset);
+                let then = w.fail(AtError::ModemReset);
                 return self.advance(w, then);
             }
         }
@@ -127,7 +128,7 @@ impl<M: Modem> Engine<M> {
             Err(error) => {
                 w.ended = Some(error);
                 if !step.looks_at(error) {
-                    let then = self.fail_step(w, step, error);
+                    let then = w.fail(error);
                     return self.advance(w, then);
                 }
                 w.code = crate::error::Code::Plain;
@@ -135,30 +136,7 @@ impl<M: Modem> Engine<M> {
             }
         };
         let then = (step.judge)(&mut self.modem, w, judged);
-        let then = if then == Then::Fail {
-            self.named(w, step)
-        } else {
-            then
-        };
         self.advance(w, then);
-    }
-
-    fn fail_step(&self, w: &mut World<'_>, step: &Step<M>, error: AtError) -> Then {
-        w.failure = ConnectError::At(error);
-        self.named(w, step)
-    }
-
-    /// A failure of the bring-up says which command it was.
-    fn named(&self, w: &mut World<'_>, step: &Step<M>) -> Then {
-        let bring_up = self
-            .flow
-            .as_ref()
-            .is_some_and(|flow| flow.job == Job::BringUp);
-        if let (true, ConnectError::At(error)) = (bring_up, w.failure) {
-            let command = step.name();
-            w.failure = ConnectError::BringUp(BringUpError::At { command, error });
-        }
-        Then::Fail
     }
 
     pub(super) fn advance(&mut self, w: &mut World<'_>, then: Then) {
@@ -167,10 +145,7 @@ impl<M: Modem> Engine<M> {
         match then {
             Then::Same => {}
             Then::To(number) => flow.steps = M::script(number),
-            Then::Fail => {
-                let failure = w.failure;
-                return self.flow_ended(w, Err(failure));
-            }
+            Then::Fail => return self.flow_ended(w, false),
             Then::End => flow.steps = &[],
             Then::Next | Then::Park => flow.steps = behind,
             Then::Skip => flow.steps = behind.get(1..).unwrap_or(&[]),
@@ -185,7 +160,7 @@ impl<M: Modem> Engine<M> {
         if then == Then::Park {
             self.parked = self.flow.take();
         } else if over {
-            self.flow_ended(w, Ok(()));
+            self.flow_ended(w, true);
         }
     }
 
@@ -199,18 +174,17 @@ impl<M: Modem> Engine<M> {
         w.ended = end.err();
         if end.is_err() && !even {
             w.failure = ConnectError::BringUp(BringUpError::NoAnswer);
-            let failure = w.failure;
-            return self.flow_ended(w, Err(failure));
+            return self.flow_ended(w, false);
         }
         flow.steps = flow.steps.get(1..).unwrap_or(&[]);
         if flow.steps.is_empty() {
-            self.flow_ended(w, Ok(()));
+            self.flow_ended(w, true);
         }
     }
 
-    pub(super) fn flow_ended(&mut self, w: &mut World<'_>, end: Result<(), ConnectError>) {
+    pub(super) fn flow_ended(&mut self, w: &mut World<'_>, done: bool) {
         if let Some(flow) = self.flow.take() {
-            self.job_ended(w, flow.job, end);
+            self.job_ended(w, flow.job, done);
         }
     }
 
@@ -240,7 +214,8 @@ impl<M: Modem> Engine<M> {
         }
         self.flow = Some(flow);
         if missed {
-            self.flow_ended(w, Err(ConnectError::At(AtError::Garbled)));
+            w.fail(AtError::Garbled);
+            self.flow_ended(w, false);
         }
         true
     }
@@ -269,8 +244,8 @@ impl<M: Modem> Engine<M> {
             }
             flow.job.dropped(w);
             if let Job::Open(_) = flow.job {
-                let end = Err(ConnectError::At(AtError::ModemReset));
-                self.modem.opened(w, end);
+                w.fail(AtError::ModemReset);
+                self.modem.opened(w, false);
             }
         }
     }

@@ -4,57 +4,58 @@ use super::super::scheduler::Job;
 use super::super::slot::Phase;
 use super::super::world::{Rest, World};
 use super::Engine;
-use crate::error::{AtError, ConnectError, SocketError};
+use crate::error::{AtError, SocketError};
 use crate::modem::{LOOK, Modem};
 
 impl<M: Modem> Engine<M> {
-    pub(super) fn job_ended(&mut self, w: &mut World<'_>, job: Job, end: Result<(), ConnectError>) {
+    /// The flow has done what it was for, or else [`World::failure`] says why not.
+    pub(super) fn job_ended(&mut self, w: &mut World<'_>, job: Job, done: bool) {
         match job {
-            Job::BringUp => w.brought_up(end),
+            Job::BringUp => w.brought_up(done),
             Job::Open(_) => {
-                self.modem.opened(w, end);
-                w.opened(end);
+                self.modem.opened(w, done);
+                w.opened(done);
             }
             Job::Close(_) | Job::CloseStray(_) => {
-                if w.closed(job, end.is_ok()) {
+                if w.closed(job, done) {
                     self.down(w, Rest::No);
                 }
             }
-            Job::Send(..) if end.is_ok() => w.sent(),
-            Job::Receive(slot, _) if end.is_ok() => {
+            Job::Send(..) if done => w.sent(),
+            Job::Receive(slot, _) if done => {
                 if w.fetched(self.closed_before) {
                     self.start(w, Job::Look(slot), M::script(LOOK));
                 }
             }
-            Job::Look(_) if end.is_ok() => w.looked(),
+            Job::Look(_) if done => w.looked(),
             // The modem may or may not have the frame: nothing is resent on this socket.
             Job::Send(..) | Job::Receive(..) | Job::Look(_) => {
                 w.slot().fail(SocketError::ConnectionReset);
             }
             Job::PowerOff => {
-                w.errand_ended(end);
-                if end.is_ok() {
+                w.errand_ended(done);
+                if done {
                     w.restarted = false;
                     self.down(w, Rest::Off);
                 }
             }
             Job::Sleep => {
                 #[cfg(feature = "sleep")]
-                if end.is_ok() {
+                if done {
                     w.dozes(M::WAKE_BY_KEY);
                 }
-                w.errand_ended(end);
+                w.errand_ended(done);
             }
             Job::Awake => {
                 #[cfg(feature = "sleep")]
                 w.awake();
                 self.modem.woken();
-                if end.is_err() {
+                if !done {
                     self.down(w, Rest::No);
                 }
             }
             // What cannot be removed now is tried again by whoever stores next, and at bring-up.
-            Job::Tidy => w.tidied(end),
+            Job::Tidy => w.tidied(done),
             // Whether the modem answers is found out by the exchange itself.
             Job::Liveness | Job::NetworkLost => {}
         }

@@ -417,7 +417,7 @@ impl<M: Modem> Engine<M> {
             }
             match step {
                 Some(step) => self.step(w, step),
-                None => self.flow_ended(w, Ok(())),
+                None => self.flow_ended(w, true),
             }
             return None;
         }
@@ -524,8 +524,8 @@ impl<M: Modem> Engine<M> {
     }
 
     fn perform(&mut self, w: &mut World<'_>, job: Job) {
-        if let Err(failure) = job.begin(w, &M::LIMITS) {
-            return self.job_ended(w, job, Err(failure));
+        if !job.begin(w, &M::LIMITS) {
+            return self.job_ended(w, job, false);
         }
         self.before_fetch(w, job);
         if self.ends_without_look(w, job) {

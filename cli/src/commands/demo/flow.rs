@@ -90,7 +90,7 @@ fn checks_name<M: Full>(control: Control<'_, M>) -> bool {
     control.capabilities().verification.name == Support::Yes
 }
 
-struct Application<'a, M: 'static> {
+struct Application<'a, M: Full> {
     control: Control<'a, M>,
     sockets: Sockets<'a, M>,
     prober: Prober,
