@@ -66,12 +66,12 @@ pub use credentials::{
     Ensured, Hasher, Kind, Proof, ProvisionRecord, Reads, RotateError, SetError, Source, Stored,
     Tag,
 };
-pub use engine::{
-    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
-};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use engine::machine::Machine;
+pub use engine::{
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
+};
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
