@@ -130,14 +130,14 @@ impl<M: Modem> Engine<M> {
         let line = self.framer.line();
         let kind = if !self.framer.is_continued() {
             let kind = self.modem.line(line, asked);
-            self.pieces_are_text = kind == Line::Info;
+            self.pieces_are_text = matches!(kind, Line::Info);
             kind
         } else if self.pieces_are_text {
             Line::Info
         } else {
             Line::Urc(Urc::Other)
         };
-        trace_line(line, kind == Line::Info && (self.private || self.secret));
+        trace_line(line, matches!(kind, Line::Info) && (self.private || self.secret));
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");
@@ -189,19 +189,19 @@ impl<M: Modem> Engine<M> {
                     self.tail_ends = self.tail_ends.saturating_add(4);
                 }
                 if self.stage != Stage::Tail {
-                    if urc == Urc::Report {
+                    if matches!(urc, Urc::Report) {
                         let len = line.len().min(REPORT_LIMIT);
                         w.report.0[..len].copy_from_slice(&line[..len]);
                         w.report.1 = len as u8;
                     }
                     self.urc(w, urc);
-                } else if urc != Urc::Other && self.deferred.push(urc).is_err() {
+                } else if !matches!(urc, Urc::Other) && self.deferred.push(urc).is_err() {
                     self.missed = true;
                     w.counters.dropped = w.counters.dropped.wrapping_add(1);
                 }
             }
             Line::Final(end) => {
-                if self.stage == Stage::Tail && (end != Final::Ok || !self.is_framed()) {
+                if self.stage == Stage::Tail && (!matches!(end, Final::Ok) || !self.is_framed()) {
                     return self.violation(w);
                 }
                 self.finish(w, end);
@@ -210,7 +210,7 @@ impl<M: Modem> Engine<M> {
             Line::Payload(count) => self.header(w, count, false),
             Line::Info if echo || self.stage != Stage::Line => {}
             Line::Info if self.way & GUEST_LINES != 0 => {
-                if w.mailbox.post == Post::Running {
+                if matches!(w.mailbox.post, Post::Running) {
                     self.line_waits = true;
                     self.guest_until = after(w.now, GUEST_PATIENCE);
                     w.mailbox.set(Post::Line);
@@ -492,10 +492,10 @@ impl<M: Modem> Engine<M> {
             (Stage::Prompt, _) => false,
             (_, Final::SendOk | Final::SendFail) => payload,
             (_, Final::Ok) if matches!(M::SEND_ENDS, Final::Ok) && self.way & SENDS != 0 => true,
-            (_, end) => end == Final::Ok && !payload,
+            (_, end) => matches!(end, Final::Ok) && !payload,
         };
         // Not asked for: what is sent now goes to a peer.
-        if !legal && end == Final::Connect {
+        if !legal && matches!(end, Final::Connect) {
             return self.violation_in(w, Waits::Data);
         }
         if !legal {
@@ -506,7 +506,7 @@ impl<M: Modem> Engine<M> {
         if end == M::SEND_ENDS && self.way & SENDS != 0 {
             self.last_sent = Some(w.slot);
         }
-        w.send_failed = end == Final::SendFail;
+        w.send_failed = matches!(end, Final::SendFail);
         for urc in core::mem::take(&mut self.deferred) {
             self.urc(w, urc);
         }

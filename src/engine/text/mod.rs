@@ -288,7 +288,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn wants_input(&self, w: &World<'_>) -> bool {
-        !(self.line_waits && w.mailbox.post == Post::Line) && self.push_room(w) > 0
+        !(self.line_waits && matches!(w.mailbox.post, Post::Line)) && self.push_room(w) > 0
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
@@ -307,7 +307,7 @@ impl<M: Modem> Engine<M> {
     /// Takes in bytes of the AT channel.
     pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
-        self.line_waits &= w.mailbox.post == Post::Line;
+        self.line_waits &= matches!(w.mailbox.post, Post::Line);
         while !self.line_waits {
             let room = self.push_room(w);
             if room == 0 {
@@ -329,7 +329,7 @@ impl<M: Modem> Engine<M> {
                 }
                 continue;
             };
-            if event != Event::PayloadOverrun {
+            if !matches!(event, Event::PayloadOverrun) {
                 self.push_settle(w);
             }
             match event {
@@ -399,7 +399,7 @@ impl<M: Modem> Engine<M> {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
-            if w.mailbox.post == Post::Granted {
+            if matches!(w.mailbox.post, Post::Granted) {
                 w.mailbox.post = Post::Free;
             } else {
                 w.mailbox.take_away();
@@ -409,7 +409,7 @@ impl<M: Modem> Engine<M> {
         if let Some(flow) = &self.flow {
             let (at, step) = (flow.resume_at, flow.steps.first());
             if !past(now, at) {
-                if w.answers && w.mailbox.post == Post::Wanted {
+                if w.answers && matches!(w.mailbox.post, Post::Wanted) {
                     self.grant(w);
                     return None;
                 }
@@ -431,7 +431,7 @@ impl<M: Modem> Engine<M> {
         if let Some(parked) = &self.parked {
             at = sooner(now, at, parked.resume_at);
         }
-        let guest = w.mailbox.post == Post::Wanted && self.serves_guests(w);
+        let guest = matches!(w.mailbox.post, Post::Wanted) && self.serves_guests(w);
         match job {
             Some(job)
                 if (!guest || self.guest_was_last || job.is_close())
@@ -454,7 +454,7 @@ impl<M: Modem> Engine<M> {
     /// Looks after the exchange that is under way.
     fn tick_exchange(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
-        if self.line_waits && w.mailbox.post == Post::Line {
+        if self.line_waits && matches!(w.mailbox.post, Post::Line) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
@@ -462,7 +462,7 @@ impl<M: Modem> Engine<M> {
             self.violation(w);
             return None;
         }
-        if w.mailbox.post == Post::Left && self.is_guest() && self.left_alone(w) {
+        if matches!(w.mailbox.post, Post::Left) && self.is_guest() && self.left_alone(w) {
             return None;
         }
         match self.stage {

@@ -553,7 +553,7 @@ impl<const V: u8> Trace<V> {
 
     pub(super) fn flow_of(&mut self, job: Job, steps: &'static [Step<Toy<V>>]) {
         self.with(|engine, w| {
-            job.begin(w, &Toy::<V>::LIMITS).unwrap();
+            assert!(job.begin(w, &Toy::<V>::LIMITS));
             engine.start(w, job, steps);
         });
         self.pump();
