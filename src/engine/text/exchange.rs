@@ -38,7 +38,10 @@ impl<M: Modem> Engine<M> {
         way: Way,
         timeout: Ms,
     ) -> Result<(), AtError> {
-        let open_quote = way & (QUOTES | GUEST_QUOTES) != 0;
+        if !M::OTHER_WAYS && way & (QUOTES | COUNTS | PIPES | GUEST_QUOTES) != 0 {
+            return Err(AtError::Unsupported);
+        }
+        let open_quote = way & (Self::QUOTES | Self::GUEST_QUOTES) != 0;
         let end: &[u8] = if open_quote {
             b""
         } else {
@@ -64,7 +67,7 @@ impl<M: Modem> Engine<M> {
         }
         // Also what comes late of one that was given up.
         self.private = self.private && self.deaf != Deaf::No
-            || way & (GUEST_FETCHES | GUEST_UPLOADS | GUEST_QUOTES) != 0;
+            || way & (GUEST_FETCHES | GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
         self.overflowed = false;
         self.deferred.clear();
@@ -79,7 +82,7 @@ impl<M: Modem> Engine<M> {
         w.received = None;
         w.send_failed = false;
         w.ended = None;
-        self.stage = if way & (SENDS | COUNTS | PIPES | GUEST_UPLOADS) != 0 {
+        self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | GUEST_UPLOADS) != 0 {
             Stage::Prompt
         } else if open_quote {
             // The line itself is a part of what is counted.
@@ -113,7 +116,7 @@ impl<M: Modem> Engine<M> {
 
     /// Payload goes out of a socket's ring.
     pub(super) fn sends_from_ring(&self) -> bool {
-        self.way & (SENDS | COUNTS | PIPES | QUOTES) != 0 && !self.closed
+        self.way & (SENDS | Self::COUNTS | Self::PIPES | Self::QUOTES) != 0 && !self.closed
     }
 
     pub(super) fn line(&mut self, w: &mut World<'_>) {
@@ -160,6 +163,9 @@ impl<M: Modem> Engine<M> {
             return self.restarted(w, Rest::No);
         }
         if let Line::Push { id, len } = kind {
+            if !M::PUSHES {
+                return self.lose_track(w);
+            }
             return self.push_begin(w, id, len.into());
         }
         if self.deaf != Deaf::No {
@@ -171,13 +177,13 @@ impl<M: Modem> Engine<M> {
         }
         let quick = match kind {
             Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail) => true,
-            Line::Final(Final::Error(_)) => self.way & (QUOTES | GUEST_QUOTES) != 0,
+            Line::Final(Final::Error(_)) => self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0,
             _ => false,
         };
         if self.stage == Stage::Data
             && quick
             && self.left <= self.in_flight
-            && self.way & PIPES == 0
+            && self.way & Self::PIPES == 0
         {
             // The answer to payload may be quicker than the UART's word that the last of it is out.
             self.stage = Stage::Line;
@@ -324,7 +330,7 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) fn payload(&mut self, w: &mut World<'_>, part: &[u8]) {
-        if self.push.is_some() {
+        if self.is_pushing() {
             return self.push_part(w, part);
         }
         if self.stage != Stage::Receiving {
@@ -348,7 +354,7 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) fn payload_end(&mut self, w: &mut World<'_>) {
-        if self.push.is_some() {
+        if self.is_pushing() {
             self.push_end(w);
         } else if self.stage == Stage::Receiving {
             if self.way & FETCHES != 0 && !self.is_payload_whole() {
@@ -389,7 +395,7 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) fn payload_overrun(&mut self, w: &mut World<'_>) {
-        if self.push.is_some() {
+        if self.is_pushing() {
             self.push_violation(w);
         } else {
             self.violation(w);
@@ -437,14 +443,14 @@ impl<M: Modem> Engine<M> {
     pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
         if self.sends_frames() {
             self.ended(w, Ok(()));
-        } else if self.way & QUOTES != 0 && !self.closed {
+        } else if self.way & Self::QUOTES != 0 && !self.closed {
             self.closed = true;
             let end = w.terminator.bytes();
             self.out[0] = b'"';
             self.out[1..1 + end.len()].copy_from_slice(end);
             self.left = 1 + end.len();
             self.submit(self.left);
-        } else if self.way & PIPES != 0 {
+        } else if self.way & Self::PIPES != 0 {
             self.stage = Stage::Silence;
             self.data_at = after(w.now, w.silence.1.into());
         } else {
@@ -467,7 +473,7 @@ impl<M: Modem> Engine<M> {
     }
 
     fn finish(&mut self, w: &mut World<'_>, end: Final) {
-        let payload = self.way & (SENDS | COUNTS | PIPES) != 0;
+        let payload = self.way & (SENDS | Self::COUNTS | Self::PIPES) != 0;
         let legal = match (self.stage, end) {
             (Stage::Idle, _) => return self.doubt_sent(w),
             // Nor can it be the answer to a command that is not out. Were it taken for that, the
@@ -478,8 +484,8 @@ impl<M: Modem> Engine<M> {
             (Stage::Prompt, Final::Connect) if self.way & GUEST_UPLOADS != 0 => {
                 return self.data(w, self.fetch_limit, 0);
             }
-            (Stage::Prompt, Final::Ok) if self.way & (COUNTS | PIPES) != 0 => {
-                let pause = if self.way & PIPES != 0 {
+            (Stage::Prompt, Final::Ok) if self.way & (Self::COUNTS | Self::PIPES) != 0 => {
+                let pause = if self.way & Self::PIPES != 0 {
                     w.silence.0
                 } else {
                     0
@@ -601,10 +607,10 @@ impl<M: Modem> Engine<M> {
     /// What the modem waits for, should the exchange be given up now.
     pub(super) fn waits(&self) -> Waits {
         match self.stage {
-            Stage::Data if self.way & (QUOTES | GUEST_QUOTES) != 0 => Waits::Quoted,
-            Stage::Data | Stage::Silence if self.way & PIPES != 0 => Waits::Data,
+            Stage::Data if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 => Waits::Quoted,
+            Stage::Data | Stage::Silence if self.way & Self::PIPES != 0 => Waits::Data,
             // Also when `+++` is out: it has left data mode, or has not, with a word of its own.
-            Stage::Line if self.way & PIPES != 0 => Waits::Data,
+            Stage::Line if self.way & Self::PIPES != 0 => Waits::Data,
             Stage::Data | Stage::Silence => Waits::Counted,
             Stage::Prompt => Waits::Prompt,
             _ => Waits::Line,

@@ -30,7 +30,8 @@ use super::world::World;
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
 use crate::error::AtError;
-use crate::modem::{COUNTS, HEXES, Modem, Urc, Way};
+use self::guests::GUEST_QUOTES;
+use crate::modem::{COUNTS, HEXES, Modem, PIPES, QUOTES, Urc, Way};
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
@@ -149,6 +150,17 @@ pub(crate) struct Engine<M: Modem> {
 }
 
 impl<M: Modem> Engine<M> {
+    // The ways in which this modem's payload can go; what it does not have folds to nothing.
+    const QUOTES: Way = Self::other(QUOTES);
+    const COUNTS: Way = Self::other(COUNTS);
+    const PIPES: Way = Self::other(PIPES);
+    const HEXES: Way = Self::other(HEXES);
+    const GUEST_QUOTES: Way = Self::other(GUEST_QUOTES);
+
+    const fn other(way: Way) -> Way {
+        if M::OTHER_WAYS { way } else { 0 }
+    }
+
     pub(crate) const fn new(modem: M) -> Self {
         Self {
             stage: Stage::Idle,
@@ -256,7 +268,7 @@ impl<M: Modem> Protocol for Engine<M> {
         if self.out_sent < self.out_len {
             self.out_sent = (self.out_sent + count).min(self.out_len);
         } else {
-            self.ring_sent += if self.way & HEXES == 0 {
+            self.ring_sent += if self.way & Self::HEXES == 0 {
                 count
             } else {
                 count / 2
@@ -360,7 +372,7 @@ impl<M: Modem> Engine<M> {
         }
         let left = usize::from(w.len) - self.ring_sent;
         let offset = usize::from(w.offset) + self.ring_sent;
-        self.in_flight = if self.way & HEXES == 0 {
+        self.in_flight = if self.way & Self::HEXES == 0 {
             let count = left.min(into.len());
             w.slot().tx.peek(offset, &mut into[..count])
         } else {
@@ -472,7 +484,7 @@ impl<M: Modem> Engine<M> {
             }
             Stage::Silence => return Some(self.data_at),
             Stage::Data if !past(now, self.data_at) => return Some(self.data_at),
-            Stage::Line if self.way & COUNTS != 0 && !self.closed => {
+            Stage::Line if self.way & Self::COUNTS != 0 && !self.closed => {
                 if past(now, self.data_at) {
                     self.closed = true;
                     self.leave_data_mode(w);
