@@ -421,9 +421,12 @@ impl<M: Model> Session<'_, '_, M> {
         }
         self.modem.all_peers_send(100);
         let end = Instant::now() + Duration::from_secs(60);
+        let mut read = false;
         while Instant::now() < end {
             self.answers(10);
-            if self.read(0, 256) > 0 {
+            read |= self.read(0, 256) > 0;
+            // What was left is closed, and can be used again.
+            if read && self.machine.is_free(1) {
                 return true;
             }
             self.wait(Duration::from_millis(20)).await;

@@ -127,6 +127,11 @@ impl<'a, M: Modem> Machine<'a, M> {
         self.with(|_, w| w.slots[slot].phase == Phase::Open)
     }
 
+    /// Neither a user nor the modem has it.
+    pub fn is_free(&self, slot: usize) -> bool {
+        self.with(|_, w| w.slots[slot].is_free())
+    }
+
     /// A user waits for it to be opened.
     pub fn opens(&self, slot: usize) -> bool {
         self.with(|_, w| {
@@ -193,7 +198,8 @@ impl<'a, M: Modem> Machine<'a, M> {
                     // that open closes it.
                     Phase::Free => {
                         assert!(!slot.user, "held and free");
-                        assert!(!slot.in_modem || w.opening, "free, and nobody closes it");
+                        let closes = slot.close || w.opening;
+                        assert!(!slot.in_modem || closes, "free, and nobody closes it");
                     }
                     Phase::Open => {
                         assert!(w.link == Link::Up, "open on a modem that is down");
