@@ -145,40 +145,33 @@ impl DateTime {
     /// As [`parse_local`](Self::parse_local), for text that nobody has checked for being text.
     pub fn parse_local_bytes(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"\"").unwrap_or(text);
-        let two = |at: usize| two_digits(text.get(at..at + 2)?);
-        // Where a four-digit year puts everything else.
-        let (century, start) = match text.get(2)? {
+        let (century, mut rest) = match text {
             // GPS time began in 1980, and an unset clock may start there.
-            b'/' if *text.first()? >= b'8' => return None,
-            b'/' => (20, 0),
-            _ => (u16::from(two(0)?), 2),
+            [b'8'..=u8::MAX, _, b'/', ..] => return None,
+            [_, _, b'/', ..] => (20, text),
+            // A four-digit year.
+            [_, _, year @ ..] => (u16::from(two_digits(text)?), year),
+            _ => return None,
         };
-        for (at, separator) in [(2, b'/'), (5, b'/'), (8, b','), (11, b':'), (14, b':')] {
-            if text.get(start + at) != Some(&separator) {
-                return None;
+        let mut parts = [0; 6];
+        for (part, end) in parts.iter_mut().zip(*b"//,:: ") {
+            *part = two_digits(rest)?;
+            rest = rest.get(2..)?;
+            if end != b' ' {
+                rest = rest.strip_prefix(&[end])?;
             }
         }
-        let local = Self::new(
-            century * 100 + u16::from(two(start)?),
-            two(start + 3)?,
-            two(start + 6)?,
-            two(start + 9)?,
-            two(start + 12)?,
-            two(start + 15)?,
-        )?;
-        let sign = text.get(start + 17);
-        if !matches!(sign, Some(b'+' | b'-')) {
+        let [year, month, day, hour, minute, second] = parts;
+        let year = century * 100 + u16::from(year);
+        let local = Self::new(year, month, day, hour, minute, second)?;
+        let [sign @ (b'+' | b'-'), zone @ ..] = rest else {
             return Some(local);
-        }
-        let quarters = i16::from(two(start + 18)?);
+        };
+        let quarters = i16::from(two_digits(zone)?);
         if quarters > 56 {
             return None;
         }
-        local.later(if sign == Some(&b'+') {
-            -quarters
-        } else {
-            quarters
-        })
+        local.later(if *sign == b'+' { -quarters } else { quarters })
     }
 
     /// So many quarters of an hour later, at most a day.
@@ -263,9 +256,10 @@ const fn days_in_year(year: u16) -> u32 {
     if year.is_multiple_of(4) { 366 } else { 365 }
 }
 
+/// What `text` begins with, as a number.
 fn two_digits(text: &[u8]) -> Option<u8> {
     match text {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + (ones - b'0')),
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => Some((tens - b'0') * 10 + (ones - b'0')),
         _ => None,
     }
 }

@@ -66,6 +66,9 @@ pub use credentials::{
     Ensured, Hasher, Kind, Proof, ProvisionRecord, Reads, RotateError, SetError, Source, Stored,
     Tag,
 };
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use engine::machine::Machine;
 pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
 };

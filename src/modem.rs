@@ -495,6 +495,13 @@ pub trait Modem: Sized + 'static {
     }
     /// Line ends between fetched payload and `OK`, where the manual says; 0 where any number will do.
     const PAYLOAD_ENDS: u8 = 0;
+    /// Payload also goes out in other ways than behind a prompt: inside quotes, counted behind `OK`, or in data
+    /// mode. Where it does not, the engine's part for that is not linked, and a step that does so all the same
+    /// fails.
+    const OTHER_WAYS: bool = true;
+    /// Data may come without being fetched, as [`Line::Push`]. Where it does not, the engine's part for that is not
+    /// linked, and such a line breaks the grammar.
+    const PUSHES: bool = true;
     /// It echoes until told not to, so that an echo is a sign of a restart.
     const ECHOES: bool = true;
     /// Commands whose arguments are secret, by their names.

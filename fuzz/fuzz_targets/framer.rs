@@ -1,7 +1,8 @@
 //! The line framer: however its input is cut into chunks, the events are the same, and payload is
 //! exactly the bytes behind its header.
 //!
-//! Input: how many cuts, the cuts, then the modem's bytes.
+//! Input: how many cuts, and with the highest bit that payload may begin inside a line; the cuts; then the modem's
+//! bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +11,7 @@ use sectag::at::framer::{Event, Framer, LINE_LIMIT};
 #[derive(Debug, PartialEq)]
 enum Seen {
     Line(Vec<u8>),
+    Cue(Vec<u8>),
     Cut(Vec<u8>),
     Prompt,
     Payload(Vec<u8>),
@@ -17,15 +19,23 @@ enum Seen {
     Overrun,
 }
 
-/// A toy dialect: `#n` announces n bytes, `?` arms the prompt, `!` disarms it.
-fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
+const CUE: u8 = b'"';
+
+/// A toy dialect: `#n` announces n bytes, `?` arms the prompt, `!` disarms it. With `cues`, `#n"` announces n bytes
+/// in the line, and a quote behind them.
+fn run<'a>(cues: bool, chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
     let mut framer = Framer::new();
     let mut seen = Vec::new();
     let mut announced = None;
     for mut chunk in chunks {
         loop {
             let before = chunk;
-            let Some(event) = framer.next(&mut chunk) else {
+            let event = if cues {
+                framer.next_with_cue(&mut chunk, CUE)
+            } else {
+                framer.next(&mut chunk)
+            };
+            let Some(event) = event else {
                 assert!(chunk.is_empty(), "input was left lying");
                 break;
             };
@@ -44,6 +54,18 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
                         _ => {}
                     }
                     seen.push(Seen::Line(line));
+                }
+                Event::Cue => {
+                    assert!(cues, "there are no cues");
+                    let line = framer.line();
+                    assert!(line.len() <= LINE_LIMIT);
+                    let (last, header) = line.split_last().expect("the cue is in it");
+                    assert_eq!(*last, CUE);
+                    seen.push(Seen::Cue(line.to_vec()));
+                    if let Some(count) = announces(header) {
+                        framer.expect_payload_in_line(count, Some(CUE));
+                        announced = Some(count);
+                    }
                 }
                 Event::CutLine => {
                     assert_eq!(framer.line().len(), LINE_LIMIT);
@@ -70,7 +92,11 @@ fn run<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<Seen> {
                     seen.push(Seen::End);
                 }
                 Event::PayloadOverrun => {
-                    assert_eq!(before, chunk, "the byte behind belongs to a line");
+                    let closed = cues && before.strip_prefix(&[CUE]) == Some(chunk);
+                    assert!(
+                        before == chunk || closed,
+                        "the byte behind belongs to a line"
+                    );
                     seen.push(Seen::Overrun);
                 }
             }
@@ -104,7 +130,8 @@ fuzz_target!(|input: &[u8]| {
     if cuts.iter().all(|&cut| cut == 0) {
         return;
     }
-    let whole = run(std::iter::once(bytes));
-    assert_eq!(whole, run(cut(bytes, cuts)));
-    assert_eq!(whole, run(bytes.chunks(1)));
+    let with_cues = count & 0x80 != 0;
+    let whole = run(with_cues, std::iter::once(bytes));
+    assert_eq!(whole, run(with_cues, cut(bytes, cuts)));
+    assert_eq!(whole, run(with_cues, bytes.chunks(1)));
 });

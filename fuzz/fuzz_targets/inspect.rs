@@ -95,7 +95,7 @@ fn converted<const DER: bool>(chunk: usize, kind: Kind, credential: &[u8]) -> Op
         let (control, _, mut runner) = sectag::new(&mut state, to_driver, to_modem, NoPins);
         let storing = control.store(Tag(1), kind, credential);
         stored = match select(runner.run(), storing).await {
-            Either::Second(Ok(())) => Some(control.modem().content()),
+            Either::Second(Ok(())) => Some(control.modem(Vault::content)),
             Either::Second(Err(_)) => None,
             Either::First(error) => panic!("the runner ended: {error}"),
         };

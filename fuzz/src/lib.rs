@@ -9,6 +9,7 @@ sectag_simulator::virtual_clock!();
 pub mod app;
 pub mod bg96;
 pub mod event;
+pub mod machine;
 pub mod model;
 pub mod nrf9160;
 pub mod play;

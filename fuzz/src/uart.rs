@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::{Poll, Waker};
 
@@ -94,6 +95,24 @@ impl Pipe {
         if let Some(waker) = self.reader.take() {
             waker.wake();
         }
+    }
+
+    /// A driver without a UART of its own sends.
+    pub fn send(&self, bytes: &[u8]) {
+        self.note(bytes);
+        self.push(bytes);
+    }
+
+    /// What waits to be read, at most so much and at most what one read returns.
+    pub fn take(&self, most: usize) -> Vec<u8> {
+        let mut into = vec![0; most];
+        let pulled = embassy_futures::poll_once(pin!(self.pull(&mut into)));
+        let count = match pulled {
+            Poll::Ready(count) => count,
+            Poll::Pending => 0,
+        };
+        into.truncate(count);
+        into
     }
 
     /// Puts bytes back that were read.

@@ -6,6 +6,8 @@
 //! there and waits; dropping its future sets a flag.
 
 mod guest;
+#[cfg(fuzzing)]
+pub(crate) mod machine;
 mod queue;
 mod ring;
 mod runner;

@@ -18,6 +18,7 @@ pub(crate) const fn past(now: Ms, at: Ms) -> bool {
 }
 
 /// The one of two times that comes first.
+#[inline(never)] // It is used in many places.
 pub(crate) const fn sooner(now: Ms, a: Ms, b: Ms) -> Ms {
     if (a.wrapping_sub(now) as i32) < (b.wrapping_sub(now) as i32) {
         a

@@ -38,7 +38,10 @@ impl<M: Modem> Engine<M> {
         way: Way,
         timeout: Ms,
     ) -> Result<(), AtError> {
-        let open_quote = way & (QUOTES | GUEST_QUOTES) != 0;
+        if !M::OTHER_WAYS && way & (QUOTES | COUNTS | PIPES | GUEST_QUOTES) != 0 {
+            return Err(AtError::Unsupported);
+        }
+        let open_quote = way & (Self::QUOTES | Self::GUEST_QUOTES) != 0;
         let end: &[u8] = if open_quote {
             b""
         } else {
@@ -64,7 +67,7 @@ impl<M: Modem> Engine<M> {
         }
         // Also what comes late of one that was given up.
         self.private = self.private && self.deaf != Deaf::No
-            || way & (GUEST_FETCHES | GUEST_UPLOADS | GUEST_QUOTES) != 0;
+            || way & (GUEST_FETCHES | GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
         self.overflowed = false;
         self.deferred.clear();
@@ -79,7 +82,7 @@ impl<M: Modem> Engine<M> {
         w.received = None;
         w.send_failed = false;
         w.ended = None;
-        self.stage = if way & (SENDS | COUNTS | PIPES | GUEST_UPLOADS) != 0 {
+        self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | GUEST_UPLOADS) != 0 {
             Stage::Prompt
         } else if open_quote {
             // The line itself is a part of what is counted.
@@ -113,7 +116,7 @@ impl<M: Modem> Engine<M> {
 
     /// Payload goes out of a socket's ring.
     pub(super) fn sends_from_ring(&self) -> bool {
-        self.way & (SENDS | COUNTS | PIPES | QUOTES) != 0 && !self.closed
+        self.way & (SENDS | Self::COUNTS | Self::PIPES | Self::QUOTES) != 0 && !self.closed
     }
 
     pub(super) fn line(&mut self, w: &mut World<'_>) {
@@ -130,14 +133,14 @@ impl<M: Modem> Engine<M> {
         let line = self.framer.line();
         let kind = if !self.framer.is_continued() {
             let kind = self.modem.line(line, asked);
-            self.pieces_are_text = kind == Line::Info;
+            self.pieces_are_text = matches!(kind, Line::Info);
             kind
         } else if self.pieces_are_text {
             Line::Info
         } else {
             Line::Urc(Urc::Other)
         };
-        trace_line(line, kind == Line::Info && (self.private || self.secret));
+        trace_line(line, matches!(kind, Line::Info) && (self.private || self.secret));
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");
@@ -160,6 +163,9 @@ impl<M: Modem> Engine<M> {
             return self.restarted(w, Rest::No);
         }
         if let Line::Push { id, len } = kind {
+            if !M::PUSHES {
+                return self.lose_track(w);
+            }
             return self.push_begin(w, id, len.into());
         }
         if self.deaf != Deaf::No {
@@ -171,13 +177,13 @@ impl<M: Modem> Engine<M> {
         }
         let quick = match kind {
             Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail) => true,
-            Line::Final(Final::Error(_)) => self.way & (QUOTES | GUEST_QUOTES) != 0,
+            Line::Final(Final::Error(_)) => self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0,
             _ => false,
         };
         if self.stage == Stage::Data
             && quick
             && self.left <= self.in_flight
-            && self.way & PIPES == 0
+            && self.way & Self::PIPES == 0
         {
             // The answer to payload may be quicker than the UART's word that the last of it is out.
             self.stage = Stage::Line;
@@ -189,19 +195,19 @@ impl<M: Modem> Engine<M> {
                     self.tail_ends = self.tail_ends.saturating_add(4);
                 }
                 if self.stage != Stage::Tail {
-                    if urc == Urc::Report {
+                    if matches!(urc, Urc::Report) {
                         let len = line.len().min(REPORT_LIMIT);
                         w.report.0[..len].copy_from_slice(&line[..len]);
                         w.report.1 = len as u8;
                     }
                     self.urc(w, urc);
-                } else if urc != Urc::Other && self.deferred.push(urc).is_err() {
+                } else if !matches!(urc, Urc::Other) && self.deferred.push(urc).is_err() {
                     self.missed = true;
                     w.counters.dropped = w.counters.dropped.wrapping_add(1);
                 }
             }
             Line::Final(end) => {
-                if self.stage == Stage::Tail && (end != Final::Ok || !self.is_framed()) {
+                if self.stage == Stage::Tail && (!matches!(end, Final::Ok) || !self.is_framed()) {
                     return self.violation(w);
                 }
                 self.finish(w, end);
@@ -210,7 +216,7 @@ impl<M: Modem> Engine<M> {
             Line::Payload(count) => self.header(w, count, false),
             Line::Info if echo || self.stage != Stage::Line => {}
             Line::Info if self.way & GUEST_LINES != 0 => {
-                if w.mailbox.post == Post::Running {
+                if matches!(w.mailbox.post, Post::Running) {
                     self.line_waits = true;
                     self.guest_until = after(w.now, GUEST_PATIENCE);
                     w.mailbox.set(Post::Line);
@@ -324,7 +330,7 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) fn payload(&mut self, w: &mut World<'_>, part: &[u8]) {
-        if self.push.is_some() {
+        if self.is_pushing() {
             return self.push_part(w, part);
         }
         if self.stage != Stage::Receiving {
@@ -348,7 +354,7 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) fn payload_end(&mut self, w: &mut World<'_>) {
-        if self.push.is_some() {
+        if self.is_pushing() {
             self.push_end(w);
         } else if self.stage == Stage::Receiving {
             if self.way & FETCHES != 0 && !self.is_payload_whole() {
@@ -389,7 +395,7 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) fn payload_overrun(&mut self, w: &mut World<'_>) {
-        if self.push.is_some() {
+        if self.is_pushing() {
             self.push_violation(w);
         } else {
             self.violation(w);
@@ -437,14 +443,14 @@ impl<M: Modem> Engine<M> {
     pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
         if self.sends_frames() {
             self.ended(w, Ok(()));
-        } else if self.way & QUOTES != 0 && !self.closed {
+        } else if self.way & Self::QUOTES != 0 && !self.closed {
             self.closed = true;
             let end = w.terminator.bytes();
             self.out[0] = b'"';
             self.out[1..1 + end.len()].copy_from_slice(end);
             self.left = 1 + end.len();
             self.submit(self.left);
-        } else if self.way & PIPES != 0 {
+        } else if self.way & Self::PIPES != 0 {
             self.stage = Stage::Silence;
             self.data_at = after(w.now, w.silence.1.into());
         } else {
@@ -467,7 +473,7 @@ impl<M: Modem> Engine<M> {
     }
 
     fn finish(&mut self, w: &mut World<'_>, end: Final) {
-        let payload = self.way & (SENDS | COUNTS | PIPES) != 0;
+        let payload = self.way & (SENDS | Self::COUNTS | Self::PIPES) != 0;
         let legal = match (self.stage, end) {
             (Stage::Idle, _) => return self.doubt_sent(w),
             // Nor can it be the answer to a command that is not out. Were it taken for that, the
@@ -478,8 +484,8 @@ impl<M: Modem> Engine<M> {
             (Stage::Prompt, Final::Connect) if self.way & GUEST_UPLOADS != 0 => {
                 return self.data(w, self.fetch_limit, 0);
             }
-            (Stage::Prompt, Final::Ok) if self.way & (COUNTS | PIPES) != 0 => {
-                let pause = if self.way & PIPES != 0 {
+            (Stage::Prompt, Final::Ok) if self.way & (Self::COUNTS | Self::PIPES) != 0 => {
+                let pause = if self.way & Self::PIPES != 0 {
                     w.silence.0
                 } else {
                     0
@@ -492,10 +498,10 @@ impl<M: Modem> Engine<M> {
             (Stage::Prompt, _) => false,
             (_, Final::SendOk | Final::SendFail) => payload,
             (_, Final::Ok) if matches!(M::SEND_ENDS, Final::Ok) && self.way & SENDS != 0 => true,
-            (_, end) => end == Final::Ok && !payload,
+            (_, end) => matches!(end, Final::Ok) && !payload,
         };
         // Not asked for: what is sent now goes to a peer.
-        if !legal && end == Final::Connect {
+        if !legal && matches!(end, Final::Connect) {
             return self.violation_in(w, Waits::Data);
         }
         if !legal {
@@ -506,7 +512,7 @@ impl<M: Modem> Engine<M> {
         if end == M::SEND_ENDS && self.way & SENDS != 0 {
             self.last_sent = Some(w.slot);
         }
-        w.send_failed = end == Final::SendFail;
+        w.send_failed = matches!(end, Final::SendFail);
         for urc in core::mem::take(&mut self.deferred) {
             self.urc(w, urc);
         }
@@ -601,10 +607,10 @@ impl<M: Modem> Engine<M> {
     /// What the modem waits for, should the exchange be given up now.
     pub(super) fn waits(&self) -> Waits {
         match self.stage {
-            Stage::Data if self.way & (QUOTES | GUEST_QUOTES) != 0 => Waits::Quoted,
-            Stage::Data | Stage::Silence if self.way & PIPES != 0 => Waits::Data,
+            Stage::Data if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 => Waits::Quoted,
+            Stage::Data | Stage::Silence if self.way & Self::PIPES != 0 => Waits::Data,
             // Also when `+++` is out: it has left data mode, or has not, with a word of its own.
-            Stage::Line if self.way & PIPES != 0 => Waits::Data,
+            Stage::Line if self.way & Self::PIPES != 0 => Waits::Data,
             Stage::Data | Stage::Silence => Waits::Counted,
             Stage::Prompt => Waits::Prompt,
             _ => Waits::Line,

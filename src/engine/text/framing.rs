@@ -10,7 +10,7 @@ use super::super::world::{Rest, World};
 use super::{Engine, Stage};
 use crate::at::framing::{Framing, Unit};
 use crate::error::SocketError;
-use crate::modem::{DECIDES, HEXES, Modem, Step, Urc};
+use crate::modem::{DECIDES, Modem, Step, Urc};
 
 /// A frame comes without pauses, but for those of flow control.
 const FRAME_PAUSE: Ms = 500;
@@ -139,7 +139,7 @@ impl<M: Modem> Engine<M> {
             return 0;
         }
         let left = usize::from(w.len) - self.ring_sent;
-        if self.way & HEXES == 0 {
+        if self.way & Self::HEXES == 0 {
             left
         } else {
             2 * left

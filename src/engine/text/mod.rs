@@ -30,7 +30,8 @@ use super::world::World;
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
 use crate::error::AtError;
-use crate::modem::{COUNTS, HEXES, Modem, Urc, Way};
+use self::guests::GUEST_QUOTES;
+use crate::modem::{COUNTS, HEXES, Modem, PIPES, QUOTES, Urc, Way};
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
@@ -149,6 +150,17 @@ pub(crate) struct Engine<M: Modem> {
 }
 
 impl<M: Modem> Engine<M> {
+    // The ways in which this modem's payload can go; what it does not have folds to nothing.
+    const QUOTES: Way = Self::other(QUOTES);
+    const COUNTS: Way = Self::other(COUNTS);
+    const PIPES: Way = Self::other(PIPES);
+    const HEXES: Way = Self::other(HEXES);
+    const GUEST_QUOTES: Way = Self::other(GUEST_QUOTES);
+
+    const fn other(way: Way) -> Way {
+        if M::OTHER_WAYS { way } else { 0 }
+    }
+
     pub(crate) const fn new(modem: M) -> Self {
         Self {
             stage: Stage::Idle,
@@ -256,7 +268,7 @@ impl<M: Modem> Protocol for Engine<M> {
         if self.out_sent < self.out_len {
             self.out_sent = (self.out_sent + count).min(self.out_len);
         } else {
-            self.ring_sent += if self.way & HEXES == 0 {
+            self.ring_sent += if self.way & Self::HEXES == 0 {
                 count
             } else {
                 count / 2
@@ -288,7 +300,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn wants_input(&self, w: &World<'_>) -> bool {
-        !(self.line_waits && w.mailbox.post == Post::Line) && self.push_room(w) > 0
+        !(self.line_waits && matches!(w.mailbox.post, Post::Line)) && self.push_room(w) > 0
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
@@ -307,7 +319,7 @@ impl<M: Modem> Engine<M> {
     /// Takes in bytes of the AT channel.
     pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
-        self.line_waits &= w.mailbox.post == Post::Line;
+        self.line_waits &= matches!(w.mailbox.post, Post::Line);
         while !self.line_waits {
             let room = self.push_room(w);
             if room == 0 {
@@ -329,7 +341,7 @@ impl<M: Modem> Engine<M> {
                 }
                 continue;
             };
-            if event != Event::PayloadOverrun {
+            if !matches!(event, Event::PayloadOverrun) {
                 self.push_settle(w);
             }
             match event {
@@ -360,7 +372,7 @@ impl<M: Modem> Engine<M> {
         }
         let left = usize::from(w.len) - self.ring_sent;
         let offset = usize::from(w.offset) + self.ring_sent;
-        self.in_flight = if self.way & HEXES == 0 {
+        self.in_flight = if self.way & Self::HEXES == 0 {
             let count = left.min(into.len());
             w.slot().tx.peek(offset, &mut into[..count])
         } else {
@@ -399,7 +411,7 @@ impl<M: Modem> Engine<M> {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
-            if w.mailbox.post == Post::Granted {
+            if matches!(w.mailbox.post, Post::Granted) {
                 w.mailbox.post = Post::Free;
             } else {
                 w.mailbox.take_away();
@@ -409,7 +421,7 @@ impl<M: Modem> Engine<M> {
         if let Some(flow) = &self.flow {
             let (at, step) = (flow.resume_at, flow.steps.first());
             if !past(now, at) {
-                if w.answers && w.mailbox.post == Post::Wanted {
+                if w.answers && matches!(w.mailbox.post, Post::Wanted) {
                     self.grant(w);
                     return None;
                 }
@@ -431,7 +443,7 @@ impl<M: Modem> Engine<M> {
         if let Some(parked) = &self.parked {
             at = sooner(now, at, parked.resume_at);
         }
-        let guest = w.mailbox.post == Post::Wanted && self.serves_guests(w);
+        let guest = matches!(w.mailbox.post, Post::Wanted) && self.serves_guests(w);
         match job {
             Some(job)
                 if (!guest || self.guest_was_last || job.is_close())
@@ -454,7 +466,7 @@ impl<M: Modem> Engine<M> {
     /// Looks after the exchange that is under way.
     fn tick_exchange(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
-        if self.line_waits && w.mailbox.post == Post::Line {
+        if self.line_waits && matches!(w.mailbox.post, Post::Line) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
@@ -462,7 +474,7 @@ impl<M: Modem> Engine<M> {
             self.violation(w);
             return None;
         }
-        if w.mailbox.post == Post::Left && self.is_guest() && self.left_alone(w) {
+        if matches!(w.mailbox.post, Post::Left) && self.is_guest() && self.left_alone(w) {
             return None;
         }
         match self.stage {
@@ -472,7 +484,7 @@ impl<M: Modem> Engine<M> {
             }
             Stage::Silence => return Some(self.data_at),
             Stage::Data if !past(now, self.data_at) => return Some(self.data_at),
-            Stage::Line if self.way & COUNTS != 0 && !self.closed => {
+            Stage::Line if self.way & Self::COUNTS != 0 && !self.closed => {
                 if past(now, self.data_at) {
                     self.closed = true;
                     self.leave_data_mode(w);

@@ -70,13 +70,18 @@ impl<M: Modem> Engine<M> {
         });
     }
 
+    /// Whether pushed payload is under way.
+    pub(super) fn is_pushing(&self) -> bool {
+        M::PUSHES && self.push.is_some()
+    }
+
     pub(super) fn push_forget(&mut self) {
         self.push = None;
     }
 
     /// How many bytes may be taken in now; no limit unless they are pushed payload.
     pub(super) fn push_room(&self, w: &World<'_>) -> usize {
-        match self.push.and_then(|push| push.slot) {
+        match self.push.and_then(|push| push.slot).filter(|_| M::PUSHES) {
             Some(slot) if self.push_left() > 0 => w.slots[usize::from(slot)].rx.room(),
             _ => usize::MAX,
         }
@@ -113,7 +118,7 @@ impl<M: Modem> Engine<M> {
 
     /// To be called after each event: commits what is complete and followed by a line end.
     pub(super) fn push_settle(&mut self, w: &mut World<'_>) {
-        if self.push.is_some()
+        if self.is_pushing()
             && self.framer.payload_left() == 0
             && !self.framer.is_behind_payload()
         {
@@ -123,6 +128,9 @@ impl<M: Modem> Engine<M> {
 
     /// Looks at the time; returns when to look again, if payload is under way.
     pub(super) fn push_tick(&mut self, w: &mut World<'_>) -> Option<Ms> {
+        if !M::PUSHES {
+            return None;
+        }
         let full = self.push_room(w) == 0;
         let push = self.push.as_mut()?;
         if full {

@@ -82,11 +82,11 @@ impl<M: Modem> Engine<M> {
             Abort::Restart => self.no_way_back(w),
             Abort::Filler => self.fill(w, b'\n'),
             Abort::Escape => self.quiet(w, Rescue::Before),
-            Abort::Quote => {
+            Abort::Quote if M::OTHER_WAYS => {
                 self.quotes_left = 0;
                 self.erase(w);
             }
-            Abort::Synchronise => self.mark(w),
+            Abort::Quote | Abort::Synchronise => self.mark(w),
         }
     }
 
@@ -100,13 +100,13 @@ impl<M: Modem> Engine<M> {
                 self.left = w.fill.1.into();
                 self.fill(w, w.fill.0);
             }
-            Then::Unquote => {
+            Then::Unquote if M::OTHER_WAYS => {
                 self.quotes_left = 0;
                 self.mark_after = true;
                 self.deaf = Deaf::Yes;
                 self.erase(w);
             }
-            Then::Synchronise => {
+            Then::Synchronise | Then::Unquote => {
                 self.answered_late = false;
                 self.mark(w);
             }
@@ -189,6 +189,8 @@ impl<M: Modem> Engine<M> {
                 self.quiet(w, Rescue::Behind);
             }
             Rescue::Behind if over => self.done(w),
+            // Without quotes, the ways out of them are not linked.
+            Rescue::Erase | Rescue::CloseQuote | Rescue::QuotePause if !M::OTHER_WAYS => self.mark(w),
             Rescue::Erase if stuck => self.no_way_back(w),
             Rescue::Erase if self.drained() && self.left > 0 => self.erase_more(w),
             Rescue::Erase if self.drained() => self.close_deleted_quote(w),
@@ -210,7 +212,7 @@ impl<M: Modem> Engine<M> {
             Rescue::Mark if over && self.due < self.marks => self.synchronised(w),
             Rescue::Mark if over && self.marks < SYNC_TRIES => self.mark(w),
             // It has answered nothing, so that it may be in the quotes still.
-            Rescue::Mark if over && (1..QUOTE_TRIES).contains(&self.quotes_left) => self.erase(w),
+            Rescue::Mark if over && M::OTHER_WAYS && (1..QUOTE_TRIES).contains(&self.quotes_left) => self.erase(w),
             Rescue::Mark if over => self.no_way_back(w),
             _ => return false,
         }
