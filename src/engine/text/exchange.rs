@@ -140,7 +140,10 @@ impl<M: Modem> Engine<M> {
         } else {
             Line::Urc(Urc::Other)
         };
-        trace_line(line, matches!(kind, Line::Info) && (self.private || self.secret));
+        trace_line(
+            line,
+            matches!(kind, Line::Info) && (self.private || self.secret),
+        );
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");

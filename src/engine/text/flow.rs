@@ -172,7 +172,8 @@ impl<M: Modem> Engine<M> {
             .first()
             .is_some_and(|step| step.way & EVEN_UNANSWERED != 0);
         w.ended = end.err();
-        if end.is_err() && !even {
+        // A modem that says that it starts is there: whether what was set before counts is the next step's to see.
+        if end == Err(AtError::Timeout) && !even {
             w.failure = ConnectError::BringUp(BringUpError::NoAnswer);
             return self.flow_ended(w, false);
         }

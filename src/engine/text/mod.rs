@@ -20,6 +20,7 @@ mod tap;
 mod tests;
 
 use self::flow::Flow;
+use self::guests::GUEST_QUOTES;
 use self::push::Push;
 use self::rescue::{Deaf, Rescue};
 use super::Protocol;
@@ -30,7 +31,6 @@ use super::world::World;
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
 use crate::error::AtError;
-use self::guests::GUEST_QUOTES;
 use crate::modem::{COUNTS, HEXES, Modem, PIPES, QUOTES, Urc, Way};
 
 /// Longest command line, and largest chunk of an upload, in bytes.

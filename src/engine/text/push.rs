@@ -118,9 +118,7 @@ impl<M: Modem> Engine<M> {
 
     /// To be called after each event: commits what is complete and followed by a line end.
     pub(super) fn push_settle(&mut self, w: &mut World<'_>) {
-        if self.is_pushing()
-            && self.framer.payload_left() == 0
-            && !self.framer.is_behind_payload()
+        if self.is_pushing() && self.framer.payload_left() == 0 && !self.framer.is_behind_payload()
         {
             self.push_commit(w);
         }

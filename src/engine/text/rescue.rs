@@ -190,7 +190,9 @@ impl<M: Modem> Engine<M> {
             }
             Rescue::Behind if over => self.done(w),
             // Without quotes, the ways out of them are not linked.
-            Rescue::Erase | Rescue::CloseQuote | Rescue::QuotePause if !M::OTHER_WAYS => self.mark(w),
+            Rescue::Erase | Rescue::CloseQuote | Rescue::QuotePause if !M::OTHER_WAYS => {
+                self.mark(w)
+            }
             Rescue::Erase if stuck => self.no_way_back(w),
             Rescue::Erase if self.drained() && self.left > 0 => self.erase_more(w),
             Rescue::Erase if self.drained() => self.close_deleted_quote(w),
@@ -212,7 +214,11 @@ impl<M: Modem> Engine<M> {
             Rescue::Mark if over && self.due < self.marks => self.synchronised(w),
             Rescue::Mark if over && self.marks < SYNC_TRIES => self.mark(w),
             // It has answered nothing, so that it may be in the quotes still.
-            Rescue::Mark if over && M::OTHER_WAYS && (1..QUOTE_TRIES).contains(&self.quotes_left) => self.erase(w),
+            Rescue::Mark
+                if over && M::OTHER_WAYS && (1..QUOTE_TRIES).contains(&self.quotes_left) =>
+            {
+                self.erase(w)
+            }
             Rescue::Mark if over => self.no_way_back(w),
             _ => return false,
         }
