@@ -6,14 +6,14 @@ mod mqttrust;
 use std::net::Ipv4Addr;
 
 use ::mqttrust::IpBroker;
-use sectag::modem::Modem;
+use sectag::modem::Full;
 use sectag::nal::Connector;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::tls;
 use sectag_integration_tests::simulated::{HOST, PORT};
 
 /// What mqttrust connects through here: a connector for one server, which takes any address.
-fn network<M: Modem>(bench: Bench<M>) -> (&'static mqttrust::Network<M>, IpBroker) {
+fn network<M: Full>(bench: Bench<M>) -> (&'static mqttrust::Network<M>, IpBroker) {
     let network = Box::leak(Box::new(Connector::to(bench.sockets, tls::<M>(), HOST)));
     (network, IpBroker::new(Ipv4Addr::UNSPECIFIED, PORT))
 }
