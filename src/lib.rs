@@ -31,12 +31,10 @@ mod backoff;
 mod capabilities;
 mod cause;
 pub mod cellular;
-pub mod clock;
 mod control;
 mod credentials;
 mod engine;
 mod error;
-pub mod inspect;
 pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
@@ -55,6 +53,8 @@ mod tls;
 
 #[doc(hidden)]
 pub use atat as __atat;
+pub use sectag_inspect as inspect;
+pub use sectag_inspect::clock;
 
 pub use backoff::Backoff;
 pub use capabilities::{Capabilities, Check, Feature, Flush, Support, Verification};

@@ -18,7 +18,8 @@ pub use store::{CredentialStore, CredentialsTurn};
 
 use core::fmt;
 
-use crate::inspect::Container;
+use sectag_inspect::Container;
+pub use sectag_inspect::Kind;
 
 /// The number under which a set of credentials (CA, client certificate, private key) is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,43 +29,6 @@ pub struct Tag(pub u32);
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Which part of a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Kind {
-    /// The certificate of the authority that signed the server's.
-    Ca,
-    /// This device's certificate.
-    ClientCertificate,
-    /// This device's private key.
-    PrivateKey,
-}
-
-impl Kind {
-    /// All of them, in the order in which they are stored.
-    pub const ALL: [Self; 3] = [Self::Ca, Self::ClientCertificate, Self::PrivateKey];
-
-    /// Its place in [`ALL`](Self::ALL).
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::Ca => 0,
-            Self::ClientCertificate => 1,
-            Self::PrivateKey => 2,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ca => "CA certificate",
-            Self::ClientCertificate => "client certificate",
-            Self::PrivateKey => "private key",
-        })
     }
 }
 

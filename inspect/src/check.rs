@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::material::{Content, Material};
-use crate::credentials::Kind;
+use crate::Kind;
 
 /// Why something that is a credential cannot be this one of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -69,7 +69,7 @@ impl DateTime {
     }
 
     /// `<` for constants.
-    pub(crate) const fn is_before(self, other: Self) -> bool {
+    pub const fn is_before(self, other: Self) -> bool {
         self.packed() < other.packed()
     }
 

@@ -1,8 +1,7 @@
 //! Looks at a credential before it is uploaded: PEM or DER, what it is, and whether it is whole.
 //!
 //! ```
-//! use sectag::Kind;
-//! use sectag::inspect::{Inspector, check};
+//! use sectag_inspect::{Inspector, Kind, check};
 //!
 //! fn suits_as_ca<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> bool {
 //!     let mut inspector = Inspector::new();
@@ -22,13 +21,19 @@
 //! This is a check for mistakes, not verification: only the parts that tell what something is are
 //! looked at, and no signature is. The modem and the server have the last word.
 
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 mod base64;
 mod check;
+pub mod clock;
 mod dates;
 mod decoder;
 mod der;
 mod fingerprint;
 mod grammar;
+mod kind;
 mod label;
 mod material;
 mod pem;
@@ -36,10 +41,11 @@ mod pem_text;
 mod sniff;
 mod unsuitable;
 
-pub(crate) use base64::{Base64, encode};
+pub use base64::{Base64, encode};
 pub use check::{Misplaced, check, check_pair};
-pub(crate) use decoder::Decoder;
+pub use decoder::Decoder;
 pub use fingerprint::Fingerprint;
+pub use kind::Kind;
 pub use material::{Certificate, Container, Content, KeyFormat, KeyType, Material, PrivateKey};
 pub use pem_text::Pem;
 pub use unsuitable::{Block, Unsuitable};

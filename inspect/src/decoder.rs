@@ -2,7 +2,7 @@ use super::label::Announced;
 use super::pem::{Event, Scanner};
 
 /// Takes the first certificate or key out of text that was [inspected](super::Inspector) before.
-pub(crate) struct Decoder {
+pub struct Decoder {
     scanner: Scanner,
     state: State,
 }
@@ -14,8 +14,15 @@ enum State {
     Behind,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Decoder {
-    pub(crate) const fn new() -> Self {
+    /// A decoder that has seen nothing.
+    pub const fn new() -> Self {
         Self {
             scanner: Scanner::new(),
             state: State::Before,
@@ -23,7 +30,7 @@ impl Decoder {
     }
 
     /// The byte that this character completes, if any.
-    pub(crate) fn push(&mut self, character: u8) -> Option<u8> {
+    pub fn push(&mut self, character: u8) -> Option<u8> {
         if self.state == State::Behind {
             return None;
         }

@@ -8,8 +8,8 @@ use sectag_test_support::pki::Pki;
 
 use super::fixtures::*;
 use super::*;
+use crate::Kind;
 use crate::clock::DateTime;
-use crate::credentials::Kind;
 
 extern crate std;
 

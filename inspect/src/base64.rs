@@ -1,6 +1,6 @@
 /// Decodes base64 with the alphabet of RFC 4648 section 4, a character at a time.
 #[derive(Clone, Copy)]
-pub(crate) struct Base64 {
+pub struct Base64 {
     /// The bits that belong to the next byte; of older ones only what the shift has left.
     bits: u8,
     /// Characters of the running group of four.
@@ -11,10 +11,17 @@ pub(crate) struct Base64 {
 
 /// A character that cannot stand where it does.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadCharacter;
+pub struct BadCharacter;
+
+impl Default for Base64 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Base64 {
-    pub(crate) const fn new() -> Self {
+    /// A decoder that has seen nothing.
+    pub const fn new() -> Self {
         Self {
             bits: 0,
             filled: 0,
@@ -23,7 +30,7 @@ impl Base64 {
     }
 
     /// The byte that this character completes, if any.
-    pub(crate) fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
+    pub fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
         if character == b'=' {
             return self.pad();
         }
@@ -50,7 +57,7 @@ impl Base64 {
     }
 
     /// Whether the text may end here: padded to a whole group.
-    pub(crate) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.filled == 0
     }
 
@@ -67,7 +74,7 @@ impl Base64 {
 
 /// Encodes `bytes` into the beginning of `text`, padded, as far as there is room for whole groups, and
 /// returns how many characters that are.
-pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) -> usize {
+pub fn encode(bytes: &[u8], text: &mut [u8]) -> usize {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut len = 0;
     for (group, room) in bytes.chunks(3).zip(text.chunks_exact_mut(4)) {
