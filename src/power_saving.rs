@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn timers_are_rounded_up_in_the_finest_unit() {
-        // The example of the sheet, section 1.7: 40 min is 4 times 10 min there, and 30 s is 15
+        // The example of the bg96 sheet, section 1.7: 40 min is 4 times 10 min there, and 30 s is 15
         // times 2 s. 40 min needs more than 31 of the finer unit of 1 min.
         for (seconds, bits) in [
             (1, "01100001"),

@@ -1,7 +1,7 @@
 //! The AT layer: framing, the text of commands and answers.
 //!
 //! The vocabulary of typed commands is atat's ([`AtatCmd`], [`AtatResp`]); what a backend writes its
-//! commands with is [`CommandLine`] and [`Fields`], small and not generic (DESIGN.md 3.3).
+//! commands with is [`CommandLine`] and [`Fields`], small and not generic.
 
 mod command;
 mod decoder;

@@ -1,7 +1,7 @@
 //! Quectel BG96 for [`sectag`]: the modem's own TLS sockets, in buffer mode, with verification on.
 //!
-//! What the modem does and how it is known is cited as "sheet", with the section: the BG96 fact sheet
-//! of the project, which names manual and chapter for each fact.
+//! What the modem does is cited as "sheet", with the number of a heading of `FACTS.md` beside this crate's
+//! sources, which names manual and chapter for each fact.
 //!
 //! | | BG96 |
 //! |---|---|

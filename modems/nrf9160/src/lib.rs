@@ -1,8 +1,8 @@
 //! Nordic nRF9160 and its kin for [`sectag`], with the firmwares Serial LTE Modem (SLM) 2.0 to 3.1 and
 //! Serial Modem (SM), which is found out at run time: TLS sockets with verification on.
 //!
-//! What the modem does and how it is known is cited as "sheet", with the section: the project's nRF9160
-//! fact sheet.
+//! What the modem does is cited as "sheet", with the number of a heading of `FACTS.md` beside this crate's
+//! sources, which names manual, source file or question for each fact.
 //!
 //! | | modem TLS | native TLS build, 2.6 and later |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! The Quectel BG96, after the project's fact sheet (`reference/bg96.md`; section numbers in comments are the sheet's).
+//! The Quectel BG96, after `modems/bg96/FACTS.md` ("sheet"; the numbers in comments are those of its headings).
 
 mod commands;
 mod files;

@@ -1,5 +1,5 @@
-//! The nRF9160 with Nordic's Serial LTE Modem (SLM) or Serial Modem (SM), after the project's fact sheet
-//! (`reference/nrf9160_slm.md`; section numbers in comments are the sheet's).
+//! The nRF9160 with Nordic's Serial LTE Modem (SLM) or Serial Modem (SM), after
+//! `modems/nrf9160/FACTS.md` ("sheet"; the numbers in comments are those of its headings).
 
 mod commands;
 mod credentials;

@@ -275,7 +275,7 @@ fn a_login_that_is_closed_on_is_told_from_a_connection_that_ends() {
 
 #[test]
 fn a_send_that_is_not_allowed_is_a_peer_that_closed() {
-    // The number 572 "operation not allowed" is all that the modem says (DESIGN 1, item 8).
+    // The number 572 "operation not allowed" is all that the modem says (promise 1, item 8).
     virtually(async || {
         let world = World::new(Options::default());
         world.serve(|mut stream| async move {

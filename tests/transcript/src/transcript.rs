@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn the_documented_example_is_read() {
-        let text = "# source: sheet 4.4, verbatim\n\n# a comment\n> AT+QSSLRECV=1,1500\\r\n< \\r\\n+QSSLRECV: 5\\r\\nhello\\r\\n\\r\\nOK\\r\\n\n~ 150ms\n! reset\n<\n> AT+X=\"\\x41\"\n";
+        let text = "# source: bg96 sheet, 4.4, verbatim\n\n# a comment\n> AT+QSSLRECV=1,1500\\r\n< \\r\\n+QSSLRECV: 5\\r\\nhello\\r\\n\\r\\nOK\\r\\n\n~ 150ms\n! reset\n<\n> AT+X=\"\\x41\"\n";
         let transcript = parse(text).unwrap();
-        assert_eq!(transcript.source, "sheet 4.4, verbatim");
+        assert_eq!(transcript.source, "bg96 sheet, 4.4, verbatim");
         assert_eq!(
             transcript.events,
             [

@@ -128,7 +128,7 @@ fn one_connection_is_opened_at_a_time() {
     bench.says("\r\n+USOCR: 2\r\n\r\nOK\r\n");
     bench.says("\r\nOK\r\n");
     assert_eq!(bench.sent(), "AT+USOCR=6\rAT+USOCO=2\r");
-    // The first one's result is still to come: a second command would end it (sheet B.2.3).
+    // The first one's result is still to come: a second command would end it (ublox sheet, B.2.3).
     bench.want(1);
     bench.wait(4000);
     assert_eq!(
