@@ -21,8 +21,9 @@ const FIRST_PORT: u32 = 1000;
 const STEP_LIMIT: usize = 200;
 /// As the bound of a whole driver's.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(600);
-/// Nothing at one time takes more turns than this.
-const REST: usize = 3000;
+/// Nothing at one time takes more turns than this, but for those in which the modem is listened to: what it has
+/// said can be long, and come byte by byte.
+const REST: usize = 300;
 
 /// Plays an input.
 pub async fn run(input: &[u8]) {
@@ -125,7 +126,8 @@ impl<M: Model> Session<'_, '_, M> {
     fn pump(&mut self) {
         let now = self.now();
         self.machine.at(now);
-        for _ in 0..REST {
+        let mut turns = 0;
+        while turns < REST {
             let mut moved = false;
             if self.unread.is_empty() {
                 self.unread = self.to_driver.take(self.chunk);
@@ -133,8 +135,9 @@ impl<M: Model> Session<'_, '_, M> {
             if !self.unread.is_empty() {
                 let taken = self.machine.feed(&self.unread);
                 self.unread.drain(..taken);
-                moved |= taken > 0;
+                moved = taken > 0;
             }
+            turns += usize::from(!moved);
             self.due = self.machine.tick();
             let mut buf = [0; 64];
             let count = self.machine.next_out(&mut buf);
