@@ -1,34 +1,36 @@
-//! An MQTT broker inside this process, which needs nothing installed: rumqttd behind our own TLS listener.
+//! An MQTT broker inside this process, which needs nothing installed: for tests and the demo, and no other use.
 //!
-//! rumqttd closes without a CONNACK when a login is wrong or the keep-alive is 0.
+//! MQTT 3.1, 3.1.1 and 5, told apart by the CONNECT; QoS 0 to 2, retained messages, wills, logins, keep alive. A
+//! session ends with its connection; there are no shared subscriptions, subscription identifiers or topic aliases,
+//! which a client of MQTT 5 is told. A login that is not known is answered 4 or 0x86.
 
+mod client;
+mod hub;
 mod options;
-mod plain;
+mod outbox;
+mod topic;
+mod wire;
 
-use std::io;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use rustls::ServerConfig;
-use tokio::io::copy_bidirectional;
-use tokio::net::TcpStream;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_rustls::server::TlsStream;
+use tokio::task::JoinSet;
 
 use crate::pki::{Identity, Pki};
-use crate::ports::loopback;
 use crate::tls_server::{TlsListener, server_config};
 
-pub use options::{BrokerOptions, MqttVersion};
+pub use options::BrokerOptions;
 
-use plain::PlainPorts;
+use client::{Shared, serve};
 
 /// A broker on free ports of 127.0.0.1, on a thread and a runtime of its own; stopped when dropped.
 ///
-/// The TLS port requires a client certificate and speaks one version of MQTT (5 unless told otherwise). The plain
-/// ports are for observers on this machine and share the topics. rumqttd's router thread cannot be stopped: it stays
-/// asleep until the process ends.
+/// The TLS port requires a client certificate. The plain port is for observers on this machine and shares the topics.
 #[must_use = "the broker stops when this is dropped"]
 #[derive(Debug)]
 pub struct Broker {
@@ -40,7 +42,7 @@ pub struct Broker {
 #[derive(Clone, Copy, Debug)]
 struct Ports {
     tls: u16,
-    plain: PlainPorts,
+    plain: u16,
 }
 
 impl Broker {
@@ -61,9 +63,6 @@ impl Broker {
         ca_for_clients: &str,
         options: BrokerOptions,
     ) -> anyhow::Result<Self> {
-        if !options.log {
-            silence_tracing();
-        }
         let config = server_config(server, Some(ca_for_clients));
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
@@ -75,7 +74,7 @@ impl Broker {
             .spawn(move || {
                 runtime.block_on(async {
                     match open(config, options).await {
-                        Ok((ports, _listener)) => {
+                        Ok((ports, _listeners)) => {
                             let _ = report.send(Ok(ports));
                             let _ = stopped.await;
                         }
@@ -98,14 +97,9 @@ impl Broker {
         self.ports.tls
     }
 
-    /// The port for plain MQTT 5.
-    pub fn plain_v5_port(&self) -> u16 {
-        self.ports.plain.v5
-    }
-
-    /// The port for plain MQTT 3.1.1.
-    pub fn plain_v4_port(&self) -> u16 {
-        self.ports.plain.v4
+    /// The port for plain MQTT.
+    pub fn plain_port(&self) -> u16 {
+        self.ports.plain
     }
 }
 
@@ -120,37 +114,45 @@ impl Drop for Broker {
     }
 }
 
+/// Both stop with this.
+struct Listeners {
+    _tls: TlsListener,
+    _plain: JoinSet<()>,
+}
+
 async fn open(
     config: Arc<ServerConfig>,
     options: BrokerOptions,
-) -> anyhow::Result<(Ports, TlsListener)> {
-    let plain = plain::serve(&options).await?;
-    let behind = match options.version {
-        MqttVersion::V4 => plain.v4,
-        MqttVersion::V5 => plain.v5,
-    };
-    let listener = TlsListener::start(config, move |tls| proxy(tls, behind))
+) -> anyhow::Result<(Ports, Listeners)> {
+    let shared = Arc::new(Shared::new(options));
+    let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .context("cannot open the broker's plain listener")?;
+    let plain_port = plain.local_addr()?.port();
+    let mut listener = JoinSet::new();
+    listener.spawn(accept(plain, Arc::clone(&shared)));
+    let tls = TlsListener::start(config, move |tls| serve(tls, Arc::clone(&shared)))
         .await
         .context("cannot open the broker's TLS listener")?;
-    Ok((
-        Ports {
-            tls: listener.port(),
-            plain,
-        },
-        listener,
-    ))
+    let ports = Ports {
+        tls: tls.port(),
+        plain: plain_port,
+    };
+    let listeners = Listeners {
+        _tls: tls,
+        _plain: listener,
+    };
+    Ok((ports, listeners))
 }
 
-async fn proxy(mut tls: TlsStream<TcpStream>, port: u16) -> io::Result<()> {
-    let mut broker = TcpStream::connect(loopback(port)).await?;
-    broker.set_nodelay(true)?;
-    copy_bidirectional(&mut tls, &mut broker).await?;
-    Ok(())
-}
-
-/// Without a subscriber, tracing hands rumqttd's events to `log`, and so to the host tool's error output.
-fn silence_tracing() {
-    let _ = tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new());
+/// Serves observers. A connection that fails is dropped without a word.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut clients = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while clients.try_join_next().is_some() {}
+        let _ = stream.set_nodelay(true);
+        clients.spawn(serve(stream, Arc::clone(&shared)));
+    }
 }
 
 #[cfg(test)]

@@ -142,6 +142,7 @@ impl Pki {
     }
 
     /// The certificate (PEM) of a client that made its key itself, after its signing request (PKCS#10, DER).
+    #[cfg(feature = "requests")]
     pub fn issue_for_request(&self, request: &[u8]) -> Result<String, String> {
         let request = request.to_vec().into();
         let request = rcgen::CertificateSigningRequestParams::from_der(&request)
