@@ -35,6 +35,7 @@ mod control;
 mod credentials;
 mod engine;
 mod error;
+pub mod jwt;
 pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
@@ -43,6 +44,7 @@ mod power;
 mod power_saving;
 mod raw;
 mod secret;
+pub mod signer;
 mod socket;
 mod standard;
 mod status;
