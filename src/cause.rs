@@ -58,6 +58,8 @@ causes! {
         "store the certificate and the key that was made for it";
     NameMismatch: "the server's certificate is not for this name",
         "connect by a name that stands in the certificate, or have the server's name put into it";
+    NameNotCommon: "the server's certificate has this name as an alternative name only, and the modem may look at the common name alone",
+        "have the server's name put into the common name of its certificate too";
     NoCommonSuite: "modem and server have no TLS version or cipher suite in common",
         "enable on the server what the modem has, see the table in the README";
     NotTls: "what answers on this port does not speak TLS",

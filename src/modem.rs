@@ -124,7 +124,8 @@ pub enum Waits {
 pub enum Abort {
     /// `+++` between two silences, then [`Synchronise`](Self::Synchronise).
     Escape,
-    /// Line ends until the announced number is complete, then [`Synchronise`](Self::Synchronise).
+    /// Line ends until the announced number is complete, also where nothing asked for them yet; then
+    /// [`Synchronise`](Self::Synchronise).
     Filler,
     /// Backspaces until the modem's line buffer is empty, so that what was begun is not completed.
     Quote,
@@ -383,7 +384,8 @@ pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> T
 pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> Then {
     let said = answer(text, name).and_then(|line| decimal(Fields::new(line).nth(index)?));
     let taken = said.unwrap_or(0);
-    if taken > world.len.into() {
+    // A line that was damaged is no word about nothing: what was taken would be sent twice.
+    if said.is_none() && !text.is_empty() || taken > world.len.into() {
         return world.fail(AtError::Garbled);
     }
     world.taken = taken as u16;
@@ -514,8 +516,13 @@ pub trait Modem: Sized + 'static {
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
     /// It is woken from light sleep by its power key, and not by the sleep pin.
     const WAKE_BY_KEY: bool = false;
-    /// Milliseconds of silence that the modem needs behind a result or URC before the next command.
+    /// Milliseconds of silence that the modem needs behind a result or URC before the next command; of several
+    /// models, the most that one needs.
     const GAP: u16 = 0;
+    /// The same of the model that was found; no more than [`GAP`](Self::GAP).
+    fn gap(&self) -> u16 {
+        Self::GAP
+    }
     /// What asks for the payload of a send.
     const PROMPT: u8 = b'>';
     /// Milliseconds between the prompt and the first byte of payload.

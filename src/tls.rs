@@ -319,6 +319,12 @@ impl TlsConfig {
         self.resumption
     }
 
+    /// For a backend: whether a connection is wanted that does not do `check`. A modem that can leave it out
+    /// does so only then.
+    pub const fn accepts_missing(&self, check: Check) -> bool {
+        self.accepted_missing.has(check)
+    }
+
     /// The date before which the modem's clock counts as not set.
     pub const fn earliest_date(&self) -> DateTime {
         self.min_date

@@ -124,6 +124,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub verdict: Verdict,
     /// The modem took nothing of a send, for want of room.
     pub send_failed: bool,
+    /// The modem asked for the payload of the last exchange, so that it may have taken some.
+    pub prompted: bool,
     /// What ends a command line.
     pub terminator: Terminator,
     /// The modem's id of the socket that the flow is about.
@@ -241,6 +243,7 @@ impl<S> World<'_, S> {
             answers: false,
             verdict: Verdict::Done,
             send_failed: false,
+            prompted: false,
             terminator: Terminator::Cr,
             id: 0,
             slot: 0,

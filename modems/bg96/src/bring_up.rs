@@ -1,6 +1,7 @@
 //! From a modem that answers to one that can be used (sheet 1).
 
 use sectag::at::{Fields, answer};
+use sectag::cellular::{Sim, registration};
 use sectag::modem::{Modem, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError, Code, SuiteSet};
 
@@ -9,7 +10,7 @@ use crate::RADIO;
 use crate::keys::Keys;
 use crate::{
     Bg96, DATA_CONNECTION, DEACTIVATE, ENTER_PIN, KEYS, Options, REGISTRATION, SIM, STALE_SOCKETS,
-    Script, dialect,
+    Script,
 };
 
 // In milliseconds.
@@ -228,7 +229,7 @@ impl<O: Options> Bg96<O> {
         let Some(text) = text else {
             return Err(world.fail(AtError::Refused(world.code)));
         };
-        Err(match dialect::registration(text, prefix) {
+        Err(match registration(text, prefix) {
             None => world.fail(AtError::Garbled),
             // Home or roaming.
             Some(1 | 5) if self.context_lost => Then::To(DEACTIVATE),
@@ -246,34 +247,3 @@ impl<O: Options> Bg96<O> {
         })
     }
 }
-
-/// What the SIM says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sim {
-    /// Locked to another operator: `PH-NET PIN` and its like.
-    Foreign,
-    NotReady,
-    Pin,
-    Puk,
-    Ready,
-}
-
-impl Sim {
-    /// `+CPIN: READY`.
-    pub(crate) fn read(text: &[u8]) -> Option<Self> {
-        let text = answer(text, "+CPIN:")?;
-        let known = SIMS.iter().find(|(known, _)| *known == text);
-        Some(known.map_or(Self::Foreign, |(_, sim)| *sim))
-    }
-}
-
-static SIMS: [(&[u8], Sim); 7] = [
-    (b"READY", Sim::Ready),
-    // The second PIN guards other things than the network.
-    (b"SIM PIN2", Sim::Ready),
-    (b"SIM PUK2", Sim::Ready),
-    (b"SIM PIN", Sim::Pin),
-    (b"SIM PUK", Sim::Puk),
-    (b"NOT READY", Sim::NotReady),
-    (b"NOT INSERTED", Sim::NotReady),
-];

@@ -1,7 +1,7 @@
 //! What each line of a BG96 is (sheet 0).
 
 use sectag::Code;
-use sectag::at::{Fields, answer};
+use sectag::at::Fields;
 use sectag::modem::{Final, Line, NOT_YET, Urc};
 
 use crate::data_connection::PDP_CONTEXT;
@@ -183,13 +183,6 @@ static NAMES: [(&[u8], Named); 19] = [
     (b"+QSIMSTAT", Named::NoticeUnlessAsked),
 ];
 
-/// `<stat>` of the answer to a registration query.
-pub(crate) fn registration(text: &[u8], prefix: &str) -> Option<u8> {
-    let mut fields = Fields::new(answer(text, prefix)?);
-    fields.next();
-    fields.byte()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,7 +242,6 @@ mod tests {
             Line::Urc(Urc::Other)
         );
         assert_eq!(line(b"+CEREG: 0,1", b"+CSQ"), Line::Urc(Urc::Other));
-        assert_eq!(registration(b"+CEREG: 2,5,\"2A\"", "+CEREG:"), Some(5));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 
 use heapless::String;
 use sectag::at::{AtatResp, Fields, answer, at_command};
+use sectag::cellular::Sim;
 use sectag::modem::Cellular;
-use sectag::{At, AtError, Code, Registration, SimCard, SimState, Status, Technology};
+use sectag::{At, AtError, Registration, SimCard, Status, Technology};
 
-use crate::bring_up::Sim;
 use crate::data_connection::PDP_CONTEXT;
 use crate::{Bg96, Options, clock};
 
@@ -21,10 +21,19 @@ at_command!(Ask, QUICK, self.0, |self, line| line);
 struct AskNetwork(&'static str);
 at_command!(AskNetwork, 180_000, self.0, |self, line| line);
 
-impl AtatResp for Sim {}
+/// What the SIM says.
+struct SimWord(Sim);
+impl AtatResp for SimWord {}
 
 struct SimQuery;
-at_command!(SimQuery, 5000, "+CPIN?", |self, line| line, Sim, Sim::read);
+at_command!(
+    SimQuery,
+    5000,
+    "+CPIN?",
+    |self, line| line,
+    SimWord,
+    |text| Sim::read(text).map(SimWord)
+);
 
 /// In this order, where a later answer may know better than an earlier one.
 const QUESTIONS: [&str; 10] = [
@@ -44,16 +53,12 @@ impl<O: Options> Cellular for Bg96<O> {
                 .lines(&AskNetwork(name), &mut |line| take(name, line, status))
                 .await;
         }
-        status.sim = match at.send(&SimQuery).await {
-            Ok(Sim::Ready) => Some(SimState::Ready),
-            Ok(Sim::Pin) | Err(AtError::Refused(Code::Cme(11 | 16))) => Some(SimState::Pin),
-            Ok(Sim::Puk) | Err(AtError::Refused(Code::Cme(12))) => Some(SimState::Puk),
-            Ok(Sim::Foreign) => Some(SimState::Foreign),
-            Ok(Sim::NotReady) | Err(AtError::Refused(Code::Cme(10 | 13 | 15))) => {
-                Some(SimState::Missing)
-            }
+        let sim = match at.send(&SimQuery).await {
+            Ok(SimWord(sim)) => Some(sim),
+            Err(AtError::Refused(code)) => Sim::of_code(code),
             Err(_) => None,
         };
+        status.sim = sim.map(Sim::state);
         status.clock = clock::shown(at).await.ok().flatten();
     }
 

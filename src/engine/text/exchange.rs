@@ -81,6 +81,7 @@ impl<M: Modem> Engine<M> {
         }
         w.received = None;
         w.send_failed = false;
+        w.prompted = false;
         w.ended = None;
         self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | GUEST_UPLOADS) != 0 {
             Stage::Prompt
@@ -122,7 +123,7 @@ impl<M: Modem> Engine<M> {
     pub(super) fn line(&mut self, w: &mut World<'_>) {
         w.heard_at = w.now;
         if M::GAP > 0 {
-            self.gap_until = after(w.now, M::GAP.into());
+            self.gap_until = after(w.now, self.modem.gap().into());
         }
         let running = self.stage != Stage::Idle && !self.sends_frames();
         let asked: &[u8] = if running {
@@ -432,6 +433,7 @@ impl<M: Modem> Engine<M> {
 
     /// The modem takes `left` raw bytes, after a pause.
     fn data(&mut self, w: &mut World<'_>, left: usize, pause: u16) {
+        w.prompted = true;
         self.progress(w);
         self.left = left;
         self.data_at = after(w.now, pause.into());

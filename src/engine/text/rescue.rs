@@ -80,7 +80,17 @@ impl<M: Modem> Engine<M> {
         self.socket_failed(w, error);
         match M::abort(waits) {
             Abort::Restart => self.no_way_back(w),
-            Abort::Filler => self.fill(w, b'\n'),
+            Abort::Filler => {
+                if waits == Waits::Prompt {
+                    // What asks for it may have been lost.
+                    self.left = if self.is_guest() {
+                        self.fetch_limit
+                    } else {
+                        w.len.into()
+                    };
+                }
+                self.fill(w, b'\n');
+            }
             Abort::Escape => self.quiet(w, Rescue::Before),
             Abort::Quote if M::OTHER_WAYS => {
                 self.quotes_left = 0;

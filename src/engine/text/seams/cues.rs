@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::modem::{
-    CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict, World,
-    ask, took,
+    Abort, CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict,
+    Waits, World, ask, took,
 };
 
 fn line(line: &[u8]) -> Line {
@@ -53,6 +53,9 @@ modem! { Asks {}
     const PROMPT: u8 = b'@';
     const PROMPT_PAUSE: u16 = 50;
     const SEND_ENDS: Final = Final::Ok;
+    fn abort(waits: Waits) -> Abort {
+        if waits == Waits::Prompt { Abort::Filler } else { Abort::Synchronise }
+    }
     fn line(&mut self, text: &[u8], _: &[u8]) -> Line { line(text) }
     fn script(number: u8) -> &'static [Step<Self>] { script(number) }
     fn argument(&self, name: u8, w: &World<'_>, out: &mut Out<'_>) { argument(name, w, out) }
@@ -174,7 +177,30 @@ fn an_end_of_a_send_that_this_modem_has_not_is_a_fault() {
     let mut bench = sending(Asks::NEW, b"hello");
     bench.sent();
     bench.says("\r\nOK\r\n");
-    assert_eq!(bench.sent(), "AT+S?\r");
+    assert_eq!(bench.sent(), "\n\n\n\n\nAT+S?\r");
     bench.says("\r\n+S: 1\r\n\r\nOK\r\n");
     assert!(bench.is_reset(0));
+}
+
+#[test]
+fn a_lost_cue_costs_its_socket_and_no_other() {
+    let mut bench = sending(Asks::NEW, b"hello");
+    assert_eq!(bench.sent(), "AT+USOWR=0,5\r");
+    bench.wait(19_999);
+    assert_eq!((bench.sent(), bench.phase(0)), (String::new(), Phase::Open));
+    bench.wait(1);
+    // What it may wait for is completed before anything else is said.
+    assert_eq!(bench.sent(), "\n\n\n\n\nAT+S?\r");
+    assert!(bench.is_reset(0));
+    bench.says("\r\n+S: 1\r\n\r\nOK\r\n");
+    assert_eq!(bench.world.link, Link::Up);
+}
+
+#[test]
+fn a_damaged_word_about_what_was_taken_is_no_word_about_nothing() {
+    let mut bench = all_out(b"hello");
+    bench.says("\r\n+USWR: 0,5\r\n\r\nOK\r\n");
+    assert!(bench.is_reset(0));
+    bench.wait(1000);
+    assert!(!bench.sent().contains("USOWR"));
 }
