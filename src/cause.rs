@@ -100,8 +100,16 @@ causes! {
         "check that the operator has LTE-M or NB-IoT here, and which bands and technologies the modem may use";
     RadioOff: "the modem's radio is off, or it does not search",
         "switch the radio on (AT+CFUN=1, AT+COPS=0)";
+    NoAddress: "the Wi-Fi network gives no address",
+        "check that its DHCP server runs and has addresses left";
+    PassphraseRefused: "the access point refused the passphrase",
+        "configure the passphrase of this network; capitals and blanks count";
     RegistrationDenied: "the network refused this SIM",
         "check that the subscription is active, and that it covers this radio technology and country";
+    WifiNotFound: "no access point of this Wi-Fi network is heard",
+        "check the network's name (SSID), capitals included, the antenna, and that the access point uses a band and channel that the modem has";
+    WifiSecurityMismatch: "the access point wants another kind of security than the one that is configured",
+        "let it take WPA2 personal, or configure an open network as open";
 
     // The SIM.
     SimForeign: "the modem is locked to another operator's SIMs",

@@ -13,7 +13,7 @@ use crate::engine::{At, Counters, Errand, Link, Rest, Shared};
 use crate::error::{AtError, BringUpError};
 #[cfg(feature = "sleep")]
 use crate::modem::Sleeps;
-use crate::modem::{Cellular, HasClock, Modem, SavesPower};
+use crate::modem::{Cellular, ClockPart, Full, HasClock, Modem, Reports, SavesPower, SimPart};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::{self, RawError};
 use crate::socket::poll_up;
@@ -214,7 +214,7 @@ impl<'a, M: Modem> Control<'a, M> {
     }
 }
 
-impl<M: Cellular> Control<'_, M> {
+impl<M: Reports> Control<'_, M> {
     /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
     /// work goes on between them.
     ///
@@ -238,13 +238,33 @@ impl<M: Cellular> Control<'_, M> {
         status.capabilities = self.capabilities();
         status
     }
+}
 
+impl<M: Cellular> Control<'_, M> {
     /// The numbers of the SIM. They name the subscriber: keep them out of logs.
     ///
     /// May be dropped at any time.
     pub async fn sim(&self) -> Result<SimCard, AtError> {
         let (at, _) = self.answering().await.map_err(|_| AtError::LinkDown)?;
         M::sim(&at).await
+    }
+}
+
+impl<M: Full> Control<'_, M> {
+    /// As [`sim`](Self::sim), for a modem that may have none: [`AtError::Unsupported`] then.
+    pub async fn sim_if_any(&self) -> Result<SimCard, AtError> {
+        let (at, _) = self.answering().await.map_err(|_| AtError::LinkDown)?;
+        M::Sim::sim(&at).await
+    }
+
+    /// As [`clock`](Self::clock), for a modem that may have none: [`AtError::Unsupported`] then.
+    pub async fn clock_if_any(&self) -> Result<Option<DateTime>, AtError> {
+        M::Clock::clock(&self.at().await?).await
+    }
+
+    /// As [`set_clock`](Self::set_clock), for a modem that may have none: [`AtError::Unsupported`] then.
+    pub async fn set_clock_if_any(&self, now: DateTime) -> Result<(), AtError> {
+        M::Clock::set_clock(&self.at().await?, now).await
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
 use crate::credentials::{Elsewhere, Kind};
 use crate::inspect::{Misplaced, Unsuitable};
+use crate::wifi::JoinFailure;
 
 /// A number or word with which the modem refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +199,13 @@ pub enum BringUpError {
         /// Whether the modem heard any cell at the end; `None` when it did not say.
         heard: Option<bool>,
     },
+    /// Not on the Wi-Fi network within the configured time.
+    NotJoined {
+        /// Up to where it came.
+        failure: JoinFailure,
+        /// The modem's own number for the reason, where it told one.
+        reason: Option<u16>,
+    },
     /// The PDP context could not be activated.
     PdpRefused(Refusal),
     /// The SIM is missing or not readable.
@@ -245,6 +253,7 @@ impl BringUpError {
                     causes
                 }
             }
+            Self::NotJoined { failure, .. } => failure.causes(),
             Self::PdpRefused(refusal) => refusal.causes,
             // The error itself says all.
             Self::Firmware { .. } => Causes::NONE,
@@ -282,6 +291,13 @@ impl fmt::Display for BringUpError {
                     f,
                     "the modem did not register to a network (+CEREG status {status}: {meaning})"
                 )?;
+                because(f, self.causes())
+            }
+            Self::NotJoined { failure, reason } => {
+                failure.fmt(f)?;
+                if let Some(reason) = reason {
+                    write!(f, " (reason {reason})")?;
+                }
                 because(f, self.causes())
             }
             Self::PdpRefused(refusal) => write!(f, "no data connection: {refusal}"),

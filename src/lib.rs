@@ -43,6 +43,7 @@ pub mod nal;
 mod power;
 mod power_saving;
 mod raw;
+mod roles;
 mod secret;
 pub mod signer;
 mod socket;
@@ -52,6 +53,7 @@ mod suites;
 #[cfg(feature = "tap")]
 pub mod tap;
 mod tls;
+pub mod wifi;
 
 #[doc(hidden)]
 pub use atat as __atat;

@@ -25,6 +25,7 @@ pub use crate::engine::{NOT_YET, Open, PinState, World};
 use crate::error::{AtError, Code, ConnectError, CredentialError};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
+pub use crate::roles::{ClockPart, Full, NotThere, SimPart, There};
 pub use crate::standard::{clock, set_clock};
 use crate::status::{SimCard, Status, Technology};
 use crate::tls::TlsConfig;
@@ -637,11 +638,16 @@ pub trait HasClock: Modem {
     }
 }
 
+/// A modem that tells of itself and of the network that it is on.
+#[allow(async_fn_in_trait)]
+pub trait Reports: Modem {
+    /// Fills in what it tells. What cannot be told is left as it is.
+    async fn status(at: &At<'_, Self>, status: &mut Status);
+}
+
 /// A modem with a SIM.
 #[allow(async_fn_in_trait)]
-pub trait Cellular: Modem {
-    /// Fills in what it tells of itself and the network. What cannot be told is left as it is.
-    async fn status(at: &At<'_, Self>, status: &mut Status);
+pub trait Cellular: Reports {
     /// The numbers of the SIM.
     async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError>;
 }
@@ -671,12 +677,6 @@ pub trait SavesPower: Cellular {
         crate::standard::edrx(at).await
     }
 }
-
-/// All roles of a cellular modem that keeps credentials and has a clock: for tools and tests that are to work
-/// with any such modem.
-pub trait Full: Credentials + Cellular + HasClock {}
-
-impl<M: Credentials + Cellular + HasClock> Full for M {}
 
 /// A modem that can be let sleep while its connections stand.
 pub trait Sleeps: Modem {}

@@ -8,6 +8,7 @@ use crate::capabilities::Capabilities;
 use crate::clock::DateTime;
 use crate::engine::Counters;
 use crate::error::BringUpError;
+use crate::wifi::Association;
 
 /// What [`Control::status`](crate::Control::status) found. What this modem cannot tell, or refused to
 /// tell just now, is `None`: one refused question does not lose the others.
@@ -41,6 +42,8 @@ pub struct Status {
     pub band: Option<String<24>>,
     /// How well the network is received.
     pub signal: Signal,
+    /// The Wi-Fi network that it has joined.
+    pub wifi: Option<Association>,
     /// The modem's clock; `None` also when it shows no date that exists.
     pub clock: Option<DateTime>,
     /// The address of the data connection; `None` also without one.
@@ -75,6 +78,7 @@ impl Status {
                 rsrq: None,
                 sinr: None,
             },
+            wifi: None,
             clock: None,
             address: None,
             capabilities,
@@ -91,7 +95,7 @@ impl Status {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Signal {
-    /// Received power over the whole channel, in dBm. Below -105 is poor.
+    /// Received power over the whole channel, in dBm. Below -105 is poor, of Wi-Fi below -80.
     pub rssi: Option<i16>,
     /// Reference signal received power, in dBm (LTE). Below -115 is poor.
     pub rsrp: Option<i16>,

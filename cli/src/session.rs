@@ -9,7 +9,7 @@ use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::{Credentials, Full};
+use sectag::modem::{ClockPart, Credentials, Full};
 use sectag::{Accepts, Control, Power, Runner, Sockets, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
@@ -170,13 +170,22 @@ impl<M: Full> Session<'_, M> {
 
     /// The driver has asked the network already, at bring-up.
     pub(crate) async fn set_clock(&self) -> Result<(), Failure> {
+        if !M::Clock::THERE {
+            return match self.modem.set_clock {
+                Some(ClockSource::Host | ClockSource::Network) => Err(Failure::new(format!(
+                    "--set-clock: {} has no clock that could be set",
+                    M::NAME
+                ))),
+                _ => Ok(()),
+            };
+        }
         let failed = |error| hints::at("the modem's clock", &error);
         let from_host = match self.modem.set_clock {
             Some(ClockSource::Host) => true,
             Some(ClockSource::Network | ClockSource::No) => false,
             None => self
                 .control
-                .clock()
+                .clock_if_any()
                 .await
                 .map_err(failed)?
                 .is_none_or(|now| !now.is_plausible(MIN_DATE)),
@@ -190,7 +199,7 @@ impl<M: Full> Session<'_, M> {
             ));
             return Ok(());
         };
-        self.control.set_clock(now).await.map_err(failed)?;
+        self.control.set_clock_if_any(now).await.map_err(failed)?;
         self.report.note(&format!(
             "the modem's clock was set to {now} from this computer"
         ));

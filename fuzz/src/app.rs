@@ -314,10 +314,10 @@ impl<'a, M: Model> App<'a, M> {
                 .remove(tag, Kind::ClientCertificate)
                 .await
                 .ok()?,
-            Action::Clock => drop(self.control.clock().await.ok()?),
+            Action::Clock => drop(self.control.clock_if_any().await.ok()?),
             Action::SetClock => {
                 let now = DateTime::new(2026, 11, 20, 12, 0, 0).expect("a date");
-                self.control.set_clock(now).await.ok()?;
+                self.control.set_clock_if_any(now).await.ok()?;
             }
             Action::WaitUp => self.control.wait_up().await.ok()?,
         }

@@ -25,6 +25,19 @@ pub enum InvalidInput {
         /// The most bytes it takes.
         limit: usize,
     },
+    /// Shorter than it can be.
+    TooShort {
+        /// The least bytes it has.
+        least: usize,
+    },
+    /// What the modem is told in one text, of which this is a part, is longer than it takes: a name, or
+    /// a tag with many digits.
+    TooLongTogether {
+        /// How many bytes it would be.
+        len: usize,
+        /// The most bytes that the modem takes.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for InvalidInput {
@@ -43,6 +56,13 @@ impl fmt::Display for InvalidInput {
             Self::TooLong { limit } => {
                 write!(f, "the text is longer than the {limit} bytes allowed")
             }
+            Self::TooShort { least } => {
+                write!(f, "the text is shorter than the {least} bytes needed")
+            }
+            Self::TooLongTogether { len, limit } => write!(
+                f,
+                "server, port and credentials together make {len} bytes, and this modem takes {limit}: use a shorter server name, or a tag with fewer digits"
+            ),
         }
     }
 }
@@ -131,6 +151,14 @@ mod tests {
             ),
             (InvalidInput::OutOfRange { limit: 99 }, "limit of 99"),
             (InvalidInput::TooLong { limit: 64 }, "the 64 bytes allowed"),
+            (InvalidInput::TooShort { least: 8 }, "the 8 bytes needed"),
+            (
+                InvalidInput::TooLongTogether {
+                    len: 140,
+                    limit: 128,
+                },
+                "make 140 bytes, and this modem takes 128",
+            ),
         ] {
             assert!(format!("{refusal}").contains(words), "{refusal}");
         }

@@ -1,7 +1,7 @@
 //! `sectag doctor`: everything that a connection needs, in order, with what to do about the first that is missing.
 
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::Full;
+use sectag::modem::{ClockPart, Full};
 use sectag::{
     AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Feature, Kind,
     Registration, ServerName, SimState, Sockets, Status, TlsConfig,
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::hints::{self, Target};
 use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session::{self, Job, Session, host_clock};
 use crate::tls;
 
 pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
@@ -163,9 +163,18 @@ impl Examination<'_> {
         const WHAT: &str = "clock";
         let fails = |failure| self.list.fails(WHAT, failure);
         session.set_clock().await.map_err(fails)?;
+        if !M::Clock::THERE {
+            self.list.line(
+                "info",
+                WHAT,
+                "this modem has none: dates are judged by this computer's",
+            )?;
+            return host_clock()
+                .ok_or_else(|| fails(Failure::new("this computer's clock shows no date: set it")));
+        }
         let now = session
             .control
-            .clock()
+            .clock_if_any()
             .await
             .map_err(|error| fails(hints::at("the modem's clock", &error)))?;
         match now {

@@ -22,7 +22,7 @@ impl Job for &StatusArgs {
         let step = report.spin(format!("asking {} on {}", M::NAME, args.modem.port));
         let status = session.telling(control.status()).await;
         let card = if args.sim {
-            control.sim().await.ok()
+            control.sim_if_any().await.ok()
         } else {
             None
         };

@@ -111,7 +111,7 @@ impl Prober {
         }
         // The modem may be down by now; then this computer's clock is the best there is.
         let limit = embassy_time::Duration::from_secs(10);
-        let clock = embassy_time::with_timeout(limit, control.clock()).await;
+        let clock = embassy_time::with_timeout(limit, control.clock_if_any()).await;
         let Some(now) = clock
             .ok()
             .and_then(|read| read.ok().flatten())

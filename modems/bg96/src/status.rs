@@ -5,7 +5,7 @@
 use heapless::String;
 use sectag::at::{AtatResp, Fields, answer, at_command};
 use sectag::cellular::Sim;
-use sectag::modem::Cellular;
+use sectag::modem::{Cellular, Full, Reports, There};
 use sectag::{At, AtError, Registration, SimCard, Status, Technology};
 
 use crate::data_connection::PDP_CONTEXT;
@@ -40,7 +40,7 @@ const QUESTIONS: [&str; 10] = [
     "+CGMI", "+CGMM", "+QGMR", "+CGMR", "+CGSN", "+CGREG?", "+CEREG?", "+CSQ", "+QCSQ", "+QNWINFO",
 ];
 
-impl<O: Options> Cellular for Bg96<O> {
+impl<O: Options> Reports for Bg96<O> {
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
             // A refusal is an answer too: this firmware cannot tell.
@@ -61,7 +61,14 @@ impl<O: Options> Cellular for Bg96<O> {
         status.sim = sim.map(Sim::state);
         status.clock = clock::shown(at).await.ok().flatten();
     }
+}
 
+impl<O: Options> Full for Bg96<O> {
+    type Clock = There;
+    type Sim = There;
+}
+
+impl<O: Options> Cellular for Bg96<O> {
     async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError> {
         let mut card = SimCard::UNKNOWN;
         let iccid = at

@@ -2,7 +2,7 @@
 
 use heapless::String;
 use sectag::at::Fields;
-use sectag::modem::{Cellular, HasClock};
+use sectag::modem::{Cellular, Full, HasClock, Reports, There};
 use sectag::{At, AtError, Registration, SimCard, SimState, Status, Technology};
 
 use crate::commands::{Command, GUEST_QUICK};
@@ -20,7 +20,7 @@ const QUESTIONS: [&str; 9] = [
     "+CGDCONT?",
 ];
 
-impl<F: Family> Cellular for Nrf9160<F> {
+impl<F: Family> Reports for Nrf9160<F> {
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
             // A refusal is an answer too: this firmware cannot tell.
@@ -32,7 +32,14 @@ impl<F: Family> Cellular for Nrf9160<F> {
         }
         status.clock = Self::clock(at).await.ok().flatten();
     }
+}
 
+impl<F: Family> Full for Nrf9160<F> {
+    type Clock = There;
+    type Sim = There;
+}
+
+impl<F: Family> Cellular for Nrf9160<F> {
     async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError> {
         let mut card = SimCard::UNKNOWN;
         let iccid = at

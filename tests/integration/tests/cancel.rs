@@ -68,11 +68,11 @@ macro_rules! operations {
 fn operations<U: Unit>() -> [Operation<U>; 24] {
     operations! {
         "wait_up", Start, |stage| stage.bench.control.wait_up().await.unwrap(), nothing;
-        "clock at start", Start, |stage| stage.bench.control.clock().await.unwrap(), nothing;
+        "clock at start", Start, |stage| stage.bench.control.clock_if_any().await.unwrap(), nothing;
         "store at start", Start, |stage| store(stage).await, absent_or_stored;
         "connect at start", Start, |stage| connect(stage.bench).await.unwrap(), nothing;
-        "clock", Connected, |stage| stage.bench.control.clock().await.unwrap(), nothing;
-        "set_clock", Connected, |stage| stage.bench.control.set_clock(LATER).await.unwrap(), nothing;
+        "clock", Connected, |stage| stage.bench.control.clock_if_any().await.unwrap(), nothing;
+        "set_clock", Connected, |stage| stage.bench.control.set_clock_if_any(LATER).await.unwrap(), nothing;
         "store", Storing, |stage| store(stage).await, absent_or_stored;
         "store over another", Storing, |stage| replace(stage).await, whole;
         "store, checked", Storing, |stage| stage.bench.control.store(Tag(9), Kind::Ca, ca()).await.unwrap(), absent_or_ca;

@@ -6,7 +6,7 @@ use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
 use minimq::QoS;
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::Full;
+use sectag::modem::{ClockPart, Full};
 use sectag::{
     CaScope, Control, Counters, CredentialStore, Kind, Power, ServerName, Socket, Sockets, State,
     Suites, Support, Tag, TlsConfig,
@@ -131,10 +131,13 @@ impl<M: Full> Application<'_, M> {
                 self.world.what
             ),
         )?;
+        if !M::Clock::THERE {
+            return Ok(());
+        }
         let step = steps.begin("reading the clock");
         let now = self
             .control
-            .clock()
+            .clock_if_any()
             .await
             .map_err(|error| hints::at("the modem's clock", &error))?;
         steps.done(step, "clock", self.counters(), &describe_clock(now))

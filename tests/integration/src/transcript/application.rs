@@ -85,7 +85,7 @@ impl<M: Full + 'static> Application<M> {
                 Timer::after_millis(rest.parse().expect("milliseconds")).await;
                 "ok".into()
             }
-            "clock" => match self.control.clock().await {
+            "clock" => match self.control.clock_if_any().await {
                 Ok(Some(now)) => now.to_string(),
                 other => format!("{other:?}"),
             },
@@ -99,7 +99,7 @@ impl<M: Full + 'static> Application<M> {
                 }
             }
             "status" => self.status().await,
-            "sim" => match self.control.sim().await {
+            "sim" => match self.control.sim_if_any().await {
                 Ok(card) => format!("{:?} {:?}", card.iccid, card.imsi),
                 Err(error) => format!("{error:?}"),
             },

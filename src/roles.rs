@@ -1,0 +1,93 @@
+//! A modem with whatever roles it has: for tools and tests that are to work with any.
+
+use crate::clock::DateTime;
+use crate::engine::At;
+use crate::error::AtError;
+use crate::modem::{Cellular, Credentials, HasClock, Modem, Reports};
+use crate::status::SimCard;
+
+/// A modem that keeps credentials and tells of itself, and may have a clock or a SIM.
+///
+/// Firmware names the roles that it needs, so that what a modem cannot do does not build. A tool for all
+/// modems asks at run time.
+pub trait Full: Credentials + Reports {
+    /// [`There`] where it [has a clock](HasClock), otherwise [`NotThere`].
+    type Clock: ClockPart<Self>;
+    /// [`There`] where it [has a SIM](Cellular), otherwise [`NotThere`].
+    type Sim: SimPart<Self>;
+}
+
+/// The modem has this role.
+pub struct There;
+
+/// The modem does not have this role.
+pub struct NotThere;
+
+/// Whether a modem has a clock.
+#[allow(async_fn_in_trait)]
+pub trait ClockPart<M: Modem> {
+    /// Whether there is one.
+    const THERE: bool;
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`AtError::Unsupported`] where there is none.
+    async fn clock(at: &At<'_, M>) -> Result<Option<DateTime>, AtError>;
+    /// Sets it.
+    ///
+    /// # Errors
+    /// [`AtError::Unsupported`] where there is none.
+    async fn set_clock(at: &At<'_, M>, now: DateTime) -> Result<(), AtError>;
+}
+
+impl<M: HasClock> ClockPart<M> for There {
+    const THERE: bool = true;
+
+    async fn clock(at: &At<'_, M>) -> Result<Option<DateTime>, AtError> {
+        M::clock(at).await
+    }
+
+    async fn set_clock(at: &At<'_, M>, now: DateTime) -> Result<(), AtError> {
+        M::set_clock(at, now).await
+    }
+}
+
+impl<M: Modem> ClockPart<M> for NotThere {
+    const THERE: bool = false;
+
+    async fn clock(_: &At<'_, M>) -> Result<Option<DateTime>, AtError> {
+        Err(AtError::Unsupported)
+    }
+
+    async fn set_clock(_: &At<'_, M>, _: DateTime) -> Result<(), AtError> {
+        Err(AtError::Unsupported)
+    }
+}
+
+/// Whether a modem has a SIM.
+#[allow(async_fn_in_trait)]
+pub trait SimPart<M: Modem> {
+    /// Whether there is one.
+    const THERE: bool;
+    /// The numbers of the SIM.
+    ///
+    /// # Errors
+    /// [`AtError::Unsupported`] where there is none.
+    async fn sim(at: &At<'_, M>) -> Result<SimCard, AtError>;
+}
+
+impl<M: Cellular> SimPart<M> for There {
+    const THERE: bool = true;
+
+    async fn sim(at: &At<'_, M>) -> Result<SimCard, AtError> {
+        M::sim(at).await
+    }
+}
+
+impl<M: Modem> SimPart<M> for NotThere {
+    const THERE: bool = false;
+
+    async fn sim(_: &At<'_, M>) -> Result<SimCard, AtError> {
+        Err(AtError::Unsupported)
+    }
+}
