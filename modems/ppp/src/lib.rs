@@ -1,0 +1,22 @@
+//! PPP for [`sectag`](https://docs.rs/sectag): the link of modems that give the MCU an IP connection, such as
+//! ODIN-W2 (`ATO3`) and most cellular modules of u-blox (`ATD*99***1#`).
+//!
+//! - [`Client`] negotiates and keeps a link: LCP, PAP or CHAP-MD5, IPCP. It does no I/O and reads no clock.
+//! - [`Deframer`] and [`Framer`] turn packets into the bytes of a UART and back.
+//!
+//! `no_std`, no allocation, no unsafe code. Bytes from the line can be anything: nothing here panics on them, and one bad
+//! frame costs that frame.
+//!
+//! What the modules do and how it is known is cited as "sheet", with the section: the u-blox fact sheet of
+//! the project, which names manual and chapter for each fact.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod client;
+mod hdlc;
+mod login;
+
+pub use client::{Client, Ended, Network, Packet, Phase};
+pub use hdlc::{Deframed, Deframer, Framer, Wire};
+pub use login::{Login, LoginInvalid};
