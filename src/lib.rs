@@ -67,8 +67,8 @@ pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
     Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Elsewhere,
-    Ensured, Hasher, Kind, Proof, ProvisionRecord, Reads, RotateError, SetError, Source, Stored,
-    Tag,
+    Ensured, Hasher, Kind, Md5, Proof, ProvisionRecord, Reads, RotateError, SetError, Source,
+    Stored, Tag,
 };
 #[cfg(fuzzing)]
 #[doc(hidden)]

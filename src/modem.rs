@@ -528,6 +528,10 @@ pub trait Modem: Sized + 'static {
     const PROMPT: u8 = b'>';
     /// Milliseconds between the prompt and the first byte of payload.
     const PROMPT_PAUSE: u16 = 0;
+    /// What asks for the bytes of an upload of a guest's, at the start of a line; `None` where `CONNECT` does.
+    const UPLOAD_PROMPT: Option<u8> = None;
+    /// Milliseconds between that and the first of them.
+    const UPLOAD_PAUSE: u16 = 0;
     /// What ends a send: a word that says that all was taken, or the `OK` behind a line that says how much
     /// was, see [`took`].
     const SEND_ENDS: Final = Final::SendOk;

@@ -2,6 +2,7 @@
 
 mod digest;
 mod elsewhere;
+mod md5;
 mod prepare;
 mod proof;
 mod set;
@@ -10,6 +11,7 @@ mod store;
 
 pub use digest::{Digest, Hasher};
 pub use elsewhere::{Elsewhere, Reads};
+pub use md5::Md5;
 pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};
 pub use set::{CredentialSet, RotateError, SetError};
 pub use source::Source;

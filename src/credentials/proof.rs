@@ -23,6 +23,9 @@ pub enum Proof {
     Record,
     /// The modem tells their SHA-256.
     Digest,
+    /// The modem tells the MD5 of their DER form, and it is the one of these bytes. That nothing was lost or mixed
+    /// up is proved by it; that nobody has prepared two credentials with one MD5 is not.
+    Md5,
     /// They were read back and compared, all of them.
     ReadBack,
 }

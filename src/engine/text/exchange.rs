@@ -97,7 +97,11 @@ impl<M: Modem> Engine<M> {
         } else {
             Stage::Line
         };
-        let prompt = (way & (SENDS | GUEST_RAW) != 0).then_some(M::PROMPT);
+        let prompt = match way & (SENDS | GUEST_RAW | GUEST_UPLOADS) {
+            0 => None,
+            GUEST_UPLOADS => M::UPLOAD_PROMPT,
+            _ => Some(M::PROMPT),
+        };
         self.framer.arm_prompt(prompt);
         self.timeout = timeout;
         let limit = if way & SENDS != 0 {
@@ -425,6 +429,9 @@ impl<M: Modem> Engine<M> {
         match self.stage {
             Stage::Prompt if self.way & SENDS != 0 => {
                 self.data(w, w.len.into(), M::PROMPT_PAUSE);
+            }
+            Stage::Prompt if M::UPLOAD_PROMPT.is_some() && self.way & GUEST_UPLOADS != 0 => {
+                self.data(w, self.fetch_limit, M::UPLOAD_PAUSE);
             }
             Stage::Line if self.way & GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
             _ => {}

@@ -221,6 +221,21 @@ impl<M: Modem> Engine<M> {
         true
     }
 
+    /// The modem has confirmed that the connection is closed which a parked flow was to open, for a user who has
+    /// gone: nothing of it is waited for any more, so that the next may be opened.
+    pub(super) fn end_closed_open(&mut self, w: &mut World<'_>, slot: u8) {
+        if self
+            .parked
+            .as_ref()
+            .is_some_and(|flow| flow.job == Job::Open(slot))
+        {
+            self.parked = None;
+            w.slot = slot;
+            w.fail(AtError::ModemReset);
+            self.job_ended(w, Job::Open(slot), false);
+        }
+    }
+
     /// The channel was out of step: what a flow is parked for may have been said meanwhile.
     pub(super) fn parked_missed(&mut self) {
         if let Some(parked) = &mut self.parked {

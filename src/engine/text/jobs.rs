@@ -19,6 +19,8 @@ impl<M: Modem> Engine<M> {
             Job::Close(_) | Job::CloseStray(_) => {
                 if w.closed(job, done) {
                     self.down(w, Rest::No);
+                } else if let (Job::Close(slot), true) = (job, done) {
+                    self.end_closed_open(w, slot);
                 }
             }
             Job::Send(..) if done => w.sent(),

@@ -360,6 +360,10 @@ impl<M: Modem> Engine<M> {
     fn content(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
         let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
         self.counted = self.stage == Stage::Data;
+        // A guest may be quicker than the pause behind the prompt.
+        if M::UPLOAD_PAUSE > 0 && self.counted && !past(w.now, self.data_at) {
+            return 0;
+        }
         if !pending.is_empty() {
             let count = pending.len().min(into.len());
             into[..count].copy_from_slice(&pending[..count]);

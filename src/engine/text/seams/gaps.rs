@@ -11,6 +11,8 @@ modem! { Slow {}
     type Framing = Plain;
     const LIMITS: Limits = super::LIMITS;
     const GAP: u16 = 20;
+    const UPLOAD_PROMPT: Option<u8> = Some(b'>');
+    const UPLOAD_PAUSE: u16 = 50;
 
     fn line(&mut self, line: &[u8], _: &[u8]) -> Line {
         match line {
@@ -114,4 +116,32 @@ fn a_sign_of_life_is_the_backends() {
     bench.wait(10_000);
     assert!(bench.sent().starts_with("AT+S?\r"));
     assert_eq!(bench.world.counters.restarts, 1);
+}
+
+#[test]
+fn an_upload_waits_behind_its_prompt() {
+    let mut bench = Bench::up(Slow::NEW);
+    bench.world.mailbox.post = Post::Wanted;
+    bench.run();
+    bench.engine.out()[..4].copy_from_slice(b"AT+U");
+    bench
+        .engine
+        .begin_guest(&mut bench.world, 4, Plan::Upload(5), 1000)
+        .unwrap();
+    bench.run();
+    assert_eq!(bench.sent(), "AT+U\r");
+    assert!(!bench.engine.takes_bytes(false));
+    // Some modules end it with a space.
+    bench.says("\r\n> ");
+    assert!(bench.engine.takes_bytes(false));
+    bench.engine.hand_over(b"hello").unwrap();
+    quiet(&mut bench, 50, "hello");
+    bench.says("\r\n+X: 5\r\n");
+    assert_eq!(bench.world.mailbox.post, Post::Line);
+    bench.world.mailbox.post = Post::Running;
+    bench.says("\r\nOK\r\n");
+    assert!(matches!(
+        bench.world.mailbox.post,
+        Post::Done(Ok(Final::Ok))
+    ));
 }

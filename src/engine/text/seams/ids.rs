@@ -143,6 +143,24 @@ fn one_connection_is_opened_at_a_time() {
 }
 
 #[test]
+fn an_open_that_nobody_waits_for_ends_with_its_close() {
+    let mut bench = Bench::up(Chooses::NEW);
+    bench.want(0);
+    bench.says("\r\n+USOCR: 2\r\n\r\nOK\r\n");
+    bench.says("\r\nOK\r\n");
+    bench.sent();
+    bench.world.slots[0].abandon();
+    bench.run();
+    assert_eq!(bench.sent(), "AT+USOCL=2\r");
+    // It is not the next one's turn until the modem has confirmed that.
+    bench.want(1);
+    assert_eq!(bench.sent(), "");
+    bench.says("\r\nOK\r\n");
+    assert_eq!(bench.sent(), "AT+USOCR=6\r");
+    assert!(bench.world.slots[0].is_free());
+}
+
+#[test]
 fn other_sockets_are_served_while_one_is_opened() {
     let mut bench = Bench::up(Chooses::NEW);
     opened(&mut bench, 0, 1);
