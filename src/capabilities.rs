@@ -149,6 +149,8 @@ pub enum Feature {
     Suites,
     /// [`TlsConfig::min_version`](crate::TlsConfig::min_version).
     Version(TlsVersion),
+    /// A way to refuse versions of TLS that are older than what the policy allows.
+    VersionFloor,
 }
 
 impl fmt::Display for Feature {
@@ -177,6 +179,9 @@ impl fmt::Display for Feature {
             }
             Self::Version(TlsVersion::Tls13) => {
                 "no TLS 1.3: let the server also speak TLS 1.2, and ask for that"
+            }
+            Self::VersionFloor => {
+                "no setting that refuses TLS older than 1.2: update its firmware, or allow what it has by min_version(TlsVersion::Tls10)"
             }
             Self::Version(_) => "no such TLS version: ask for one it has",
         })
@@ -282,6 +287,7 @@ mod tests {
             Feature::Suites,
             Feature::Version(TlsVersion::Tls13),
             Feature::Version(TlsVersion::Tls10),
+            Feature::VersionFloor,
         ] {
             let text = feature.to_string();
             assert!(text.starts_with("no") && text.contains(": "), "{text}");

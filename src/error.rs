@@ -29,6 +29,8 @@ pub enum Code {
     Cms(u16),
     /// A number of the vendor's own, with its meaning in the vendor's manual.
     Vendor(u16, &'static str),
+    /// A notice of the vendor's that gives no reason.
+    Word(&'static str),
 }
 
 /// With the feature `hints`, a number of 3GPP's with its meaning.
@@ -39,6 +41,7 @@ impl fmt::Display for Code {
             Self::Cme(code) => write!(f, "+CME ERROR: {code}"),
             Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
             Self::Vendor(code, meaning) => write!(f, "{code} ({meaning})"),
+            Self::Word(word) => write!(f, "{word}, which gives no reason"),
         }?;
         #[cfg(feature = "hints")]
         if let Some(number) = self.number() {
@@ -56,7 +59,7 @@ impl Code {
         match self {
             Self::Cme(code) => crate::cellular::cme(*code),
             Self::Cms(code) => crate::cellular::cms(*code),
-            Self::Plain | Self::Vendor(..) => None,
+            Self::Plain | Self::Vendor(..) | Self::Word(_) => None,
         }
     }
 }

@@ -74,7 +74,7 @@ pub enum Urc {
     /// The modem's start has come so far that it takes commands; also said late, so that it is no proof of a
     /// restart.
     Booted,
-    /// The peer closed; what it sent before may still be fetched.
+    /// The peer closed; what it sent before may still be fetched. Or what a [close](Verdict::Closing) waits for.
     Closed {
         /// Whose.
         id: u8,
@@ -410,6 +410,9 @@ pub enum Verdict {
     Done,
     /// A send: the modem has no room at the moment.
     Busy,
+    /// A close: the modem has taken the command, and frees the id when [`Urc::Closed`] comes. Then, or 10 s later
+    /// if it does not, the id is closed once more, and this script says whether it is free.
+    Closing,
     /// A fetch: there is nothing.
     Empty,
     /// A fetch: the peer has closed, and everything before was fetched.

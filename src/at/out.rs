@@ -8,7 +8,22 @@ pub struct Out<'b> {
     pub(crate) len: usize,
 }
 
-impl Out<'_> {
+impl<'b> Out<'b> {
+    /// Writes into `buf`.
+    pub fn new(buf: &'b mut [u8]) -> Self {
+        Self { buf, len: 0 }
+    }
+
+    /// How many bytes were written, or would have been if they had fitted.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Appends a byte.
     #[inline(never)]
     pub fn byte(&mut self, byte: u8) {

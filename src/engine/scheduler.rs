@@ -15,6 +15,8 @@ const BUSY_PAUSE: Ms = 100;
 const BUSY_LIMIT: Ms = 60_000;
 const CLOSE_TRIES: u8 = 3;
 const CLOSE_PAUSE: Ms = 1000;
+/// A close that the modem has taken may wait for the peer.
+const CLOSING_LIMIT: Ms = 10_000;
 /// A notice follows what it is about.
 const NOTICE_PATIENCE: Ms = 1000;
 /// How long a reader may take to make room for the rest before a writer is told what is known.
@@ -96,7 +98,8 @@ impl Job {
         }
         match self {
             Self::Open(_) => return w.claim(limits),
-            Self::CloseStray(id) => w.id = id,
+            Self::Close(_) => w.verdict = Verdict::Done,
+            Self::CloseStray(id) => (w.id, w.verdict) = (id, Verdict::Done),
             Self::Liveness => w.suspect = false,
             Self::Look(_) => w.slot().readable &= !w.slots[usize::from(w.slot)].push,
             Self::Receive(_, len) => {
@@ -605,6 +608,10 @@ impl World<'_> {
 
     /// The modem has confirmed a close, or not; returns whether it is to be brought up anew.
     pub(crate) fn closed(&mut self, job: Job, confirmed: bool) -> bool {
+        if confirmed && self.verdict == Verdict::Closing {
+            self.close_later(job, CLOSING_LIMIT);
+            return false;
+        }
         if confirmed {
             self.failed_closes = 0;
             match job {
@@ -619,12 +626,30 @@ impl World<'_> {
             warn!("the modem does not confirm a close");
             return true;
         }
-        let at = after(self.now, CLOSE_PAUSE);
+        self.close_later(job, CLOSE_PAUSE);
+        false
+    }
+
+    fn close_later(&mut self, job: Job, pause: Ms) {
+        let at = after(self.now, pause);
         match job {
             Job::CloseStray(_) => self.stray_at = at,
             _ => self.slot().retry_at = at,
         }
-        false
+    }
+
+    /// What a close of this id may wait for has come.
+    pub(crate) fn close_again(&mut self, id: u8) {
+        let now = self.now;
+        if id < 32 && self.stray & 1 << id != 0 {
+            self.stray_at = now;
+        }
+        if let Some(index) = self.with_id(id) {
+            let slot = &mut self.slots[index];
+            if slot.close {
+                slot.retry_at = now;
+            }
+        }
     }
 
     /// What a change of credentials left behind is removed, or cannot be.

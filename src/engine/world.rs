@@ -375,6 +375,11 @@ impl<'a> World<'a> {
         self.slots.iter().any(|slot| slot.phase == Phase::Open)
     }
 
+    /// How many connections the driver has room for.
+    pub fn socket_count(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Whether a user has a connection, or one that is being opened.
     pub fn has_sockets(&self) -> bool {
         let stands = |slot: &Slot<'_>| matches!(slot.phase, Phase::Open | Phase::Opening);

@@ -553,6 +553,9 @@ impl<M: Modem> Engine<M> {
             }
             Urc::NetworkLost => w.network_lost = true,
             Urc::Closed { id } | Urc::Readable { id } => {
+                if urc == (Urc::Closed { id }) {
+                    w.close_again(id);
+                }
                 let Some(index) = w.with_id(id) else { return };
                 let slot = &mut w.slots[index];
                 if matches!(slot.phase, Phase::Open | Phase::Opening) {

@@ -132,6 +132,9 @@ impl<M: Modem> Engine<M> {
 
     /// How much may go out now.
     fn content_left(&self, w: &World<'_>) -> usize {
+        if self.is_before_upload(w) {
+            return 0;
+        }
         if self.out_sent < self.out_len {
             return self.out_len - self.out_sent;
         }

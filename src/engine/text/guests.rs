@@ -1,7 +1,7 @@
 //! The engine's side of a guest's exchange, see [`Mailbox`](super::super::guest::Mailbox).
 
 use super::super::guest::{Plan, Post};
-use super::super::time::{Ms, after};
+use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::{Engine, GUEST_PATIENCE, Stage};
 use crate::error::AtError;
@@ -83,6 +83,14 @@ impl<M: Modem> Engine<M> {
     /// Whether an upload of the guest's takes bytes now; one of nothing is past that at once.
     pub(crate) fn takes_bytes(&self, nothing: bool) -> bool {
         self.stage == Stage::Data || (nothing && self.stage == Stage::Line)
+    }
+
+    /// The modem has asked for the bytes of an upload, and needs a pause before them.
+    pub(super) fn is_before_upload(&self, w: &World<'_>) -> bool {
+        M::UPLOAD_PAUSE > 0
+            && self.way & GUEST_UPLOADS != 0
+            && self.stage == Stage::Data
+            && !past(w.now, self.data_at)
     }
 
     pub(crate) fn hand_over(&mut self, bytes: &[u8]) -> Result<(), AtError> {

@@ -361,7 +361,7 @@ impl<M: Modem> Engine<M> {
         let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
         self.counted = self.stage == Stage::Data;
         // A guest may be quicker than the pause behind the prompt.
-        if M::UPLOAD_PAUSE > 0 && self.counted && !past(w.now, self.data_at) {
+        if self.is_before_upload(w) {
             return 0;
         }
         if !pending.is_empty() {

@@ -9,6 +9,7 @@ mod gaps;
 mod ids;
 mod payload;
 mod smallest;
+mod uploads;
 
 use std::boxed::Box;
 use std::string::String;
