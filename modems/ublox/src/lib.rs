@@ -1,7 +1,7 @@
 //! u-blox for [`sectag`].
 //!
-//! What is here so far is the framing of the short-range modules of the first generation (ODIN-W2, NINA-W13,
-//! NINA-W15), on which their backend will stand: [`short_range::Edm`].
+//! - [`short_range`]: Wi-Fi modules of the first generation of u-connectXpress (ODIN-W2, NINA-W13, NINA-W15), over
+//!   extended data mode.
 //!
 //! What the modules do is cited as "sheet", with the number of a heading of `FACTS.md` beside this crate's
 //! sources, which names manual and chapter for each fact.

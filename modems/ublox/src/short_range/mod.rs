@@ -1,7 +1,253 @@
-//! Wi-Fi and Bluetooth modules with u-connectXpress software of the first generation.
+//! Wi-Fi modules with u-connectXpress software of the first generation: ODIN-W2, NINA-W13, NINA-W15, over
+//! extended data mode (EDM).
+//!
+//! | | |
+//! |---|---|
+//! | TLS | up to 1.2; older versions are switched off where the software has a switch for that (`+UWCFG=24`) |
+//! | chain | checked, because a CA is named for each connection |
+//! | name, dates, SNI | not known: no source says (sheet A.4.2). There is no clock |
+//! | cipher suites | cannot be chosen, and the module does not tell which is used |
+//! | client certificate | yes |
+//! | a failed connect | no reason is told: one list of causes, name, TCP and TLS |
+//! | a connect blocks others | no; one at a time |
+//! | data | is pushed |
+//! | `flush` means | the bytes have left the MCU; nothing confirms them |
+//!
+//! So a connect is refused unless the CA is declared private
+//! ([`CaScope::Private`](sectag::CaScope::Private)) or [`dangerous`](sectag::TlsConfig::dangerous) says which check
+//! may be missing, and unless the policy takes [`Suites::All`](sectag::Suites::All).
+//!
+//! RTS and CTS must be wired, and declared by [`Config::flow_control`]: extended data mode has no other way to hold
+//! either side back. The receive rings must hold 2048 bytes, which is what other drivers send in one frame; with 4096
+//! they hold any frame that there can be. Server name, port and credentials go in one URL of at most 128 bytes.
+//!
+//! Certificates and keys are stored as `st<tag>ca`, `st<tag>cc` and `st<tag>pk`, in DER.
 
+mod bring_up;
+mod config;
+mod credentials;
+mod dialect;
 mod edm;
 #[cfg(test)]
 mod edm_tests;
+mod open;
+mod peers;
+mod raw;
+mod sockets;
+mod station;
+mod status;
 
+pub use config::Config;
 pub use edm::{Edm, Endpoint, Event, Protocol};
+
+use sectag::modem::{
+    Abort, Full, Limits, Line, Modem, NotThere, Out, Step, Sync, Urc, Waits, World,
+};
+use sectag::{
+    Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig, TlsVersion,
+};
+
+/// A table of steps.
+type Script = &'static [Step<ShortRange>];
+
+/// All scripts, with their numbers in the order in which they stand here.
+macro_rules! scripts {
+    ($($name:ident,)*) => {
+        /// The numbers of the scripts.
+        mod script {
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Number { $($name,)* }
+
+            $(pub(super) const $name: u8 = Number::$name as u8;)*
+        }
+
+        impl ShortRange {
+            const SCRIPTS: &'static [Script] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+scripts! {
+    BRING_UP,
+    OPEN,
+    SEND,
+    FETCH,
+    LOOK,
+    CLOSE,
+    LIVENESS,
+    TIDY,
+    POWER_OFF,
+    SLEEP,
+    MEANS,
+    ATTENTION,
+    LEAVE_PPP,
+    STATION,
+    DEACTIVATE,
+    KEY,
+    JOIN,
+    WAIT_JOINED,
+    ADDRESS,
+    NOT_JOINED,
+    FRAMES,
+    FRAMED,
+    STALE_PEER,
+    WAIT_OPEN,
+    WHY,
+    ABORT_OPEN,
+    CLOSE_PEER,
+    REMOVE_HALF,
+}
+
+const _: () = {
+    use sectag::modem;
+    assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
+    assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
+    assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
+    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
+    assert!(script::MEANS == modem::OWN);
+};
+
+/// The backend. Give it to [`sectag::State::new`].
+pub struct ShortRange {
+    config: Config,
+    /// Whether the module speaks frames; `None` where that is not known.
+    mode: Option<bool>,
+    /// What goes out now is framed: the mode, or the one that is being tried.
+    framed: bool,
+    /// The module has said that it is in extended data mode.
+    started: bool,
+    /// The driver relies on the network.
+    up: bool,
+    /// The module takes no TLS below 1.2; `None` where it was not asked.
+    tls12: Option<bool>,
+    /// A credential that is being stored, and may be there by half.
+    half: Option<(sectag::Tag, sectag::Kind)>,
+    peers: peers::Peers,
+    station: station::Station,
+    waking: bring_up::Waking,
+    opening: open::Opening,
+    moving: sockets::Moving,
+}
+
+impl ShortRange {
+    /// A backend with this configuration.
+    pub const fn new(config: Config) -> Self {
+        Self {
+            config,
+            mode: None,
+            framed: false,
+            started: false,
+            up: false,
+            tls12: None,
+            half: None,
+            peers: peers::Peers::NEW,
+            station: station::Station::NEW,
+            waking: bring_up::Waking::NEW,
+            opening: open::Opening::NEW,
+            moving: sockets::Moving::NEW,
+        }
+    }
+
+    /// Whether the module speaks extended data mode now.
+    pub fn is_in_frames(&self) -> bool {
+        self.mode == Some(true)
+    }
+}
+
+impl Modem for ShortRange {
+    const NAME: &'static str = "ublox-shortrange";
+    type Framing = Edm;
+    const LIMITS: Limits = Limits {
+        // The module chooses: the channel.
+        ids: 0,
+        max_receive: RECEIVE_UNIT,
+        // What other drivers send in one frame (sheet A.5).
+        max_send: 2048,
+        sockets: 4,
+    };
+    // A query that nothing else uses; there is no +CMEE (sheet A.1.1, A.1.2).
+    const SYNC: Sync = Sync {
+        command: "AT+UMSM?",
+        answer: "+UMSM:",
+    };
+    // 20 ms between the end of a response and the next command (sheet A.1.1).
+    const GAP: u16 = 20;
+    const UPLOAD_PROMPT: Option<u8> = Some(b'>');
+    // Sheet A.4.1.
+    const UPLOAD_PAUSE: u16 = 50;
+    const OTHER_WAYS: bool = false;
+    // The passphrase, and what a connection is made with.
+    const SECRET: &'static [&'static str] = &["+UWSC=0,8", "+UDCP="];
+    const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+
+    fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
+        dialect::line(self, line, asked)
+    }
+
+    fn script(number: u8) -> Script {
+        Self::SCRIPTS
+            .get(usize::from(number))
+            .copied()
+            .unwrap_or(&[])
+    }
+
+    fn argument(&self, name: u8, world: &World<'_>, out: &mut Out<'_>) {
+        dialect::argument(self, name, world, out);
+    }
+
+    fn abort(waits: Waits) -> Abort {
+        match waits {
+            Waits::Line => Abort::Synchronise,
+            // The rest of an upload, or all of it where the prompt was lost.
+            Waits::Counted | Waits::Prompt => Abort::Filler,
+            Waits::Data | Waits::Quoted => Abort::Restart,
+        }
+    }
+
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        open::admit(self, config)
+    }
+
+    fn opened(&mut self, _: &mut World<'_>, _: bool) {
+        self.opening = open::Opening::NEW;
+    }
+
+    fn is_framed(&self) -> bool {
+        self.framed
+    }
+
+    fn frame(&mut self, world: &mut World<'_>, event: &[u8]) -> Urc {
+        dialect::event(self, world, event)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::UNKNOWN;
+        // Naming a CA switches the check of the chain on; of the rest no source says anything (sheet A.4.2).
+        capabilities.verification.chain = Support::Yes;
+        capabilities.verification.client_certificate = Support::Yes;
+        let oldest = match self.tls12 {
+            Some(true) => TlsVersion::Tls12,
+            _ => TlsVersion::Tls10,
+        };
+        capabilities.versions = (oldest, TlsVersion::Tls12);
+        // UNCONFIRMED which there are; these any TLS 1.2 of its age has.
+        capabilities.suites = SuiteSet::of(&[0xC02B, 0xC02F]);
+        // No option of the URL is known for it (sheet A.4.2).
+        capabilities.alpn = Support::No;
+        capabilities.psk = Support::No;
+        capabilities.resumption = Support::No;
+        capabilities.sockets = Self::LIMITS.sockets as u8;
+        capabilities.flush = Flush::LeftTheMcu;
+        capabilities
+    }
+}
+
+impl Full for ShortRange {
+    type Clock = NotThere;
+    type Sim = NotThere;
+}
+
+/// What a ring must take at once, in bytes: the largest frame that other drivers send (sheet A.5). How large the
+/// module makes its own is UNCONFIRMED; 4092 can be.
+const RECEIVE_UNIT: u16 = 2048;

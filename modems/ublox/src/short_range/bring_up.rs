@@ -1,0 +1,266 @@
+//! From any state of the module to extended data mode on the network, without peers (sheet A.1, A.2).
+
+use core::mem::take;
+
+use sectag::BringUpError;
+use sectag::at::{Fields, answer};
+use sectag::modem::{Then, World, ask, decide, either_way};
+
+use super::station::Station;
+use super::{RECEIVE_UNIT, Script, ShortRange, script};
+
+/// From a reset to `+STARTUP` (sheet A.1.2).
+const BOOT_LIMIT: u32 = 5000;
+/// RESET_N is low for so long (sheet A.1.2).
+const PRESS: u32 = 100;
+/// The longest credential (sheet A.4.1): an MCU that was reset while it stored one leaves a module that takes
+/// everything for its rest.
+const LONGEST_UPLOAD: u16 = 8192;
+/// Between `OK` to `ATO2` and the first frame (sheet A.1.3).
+const MODE_PAUSE: u32 = 50;
+
+/// The means to get an answer out of the module, in the order in which they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    /// Asking in frames. Harmless in the other modes, once data mode was left.
+    Frames,
+    /// Asking in plain text. What a frame left in the module's line is refused with the first question.
+    Plain,
+    /// Completing an upload that an earlier life of the MCU has begun, in frames,
+    FillFrames,
+    /// and in plain text.
+    FillPlain,
+    /// Ending PPP.
+    Ppp,
+    /// The reset pin, or where none is wired, patience.
+    Reset,
+    /// Nothing is left.
+    None,
+}
+
+impl Means {
+    /// Where nothing is known, and what comes behind it.
+    const fn next(self) -> Self {
+        match self {
+            Self::Frames => Self::Plain,
+            Self::Plain => Self::FillFrames,
+            Self::FillFrames => Self::FillPlain,
+            Self::FillPlain => Self::Ppp,
+            Self::Ppp => Self::Reset,
+            Self::Reset | Self::None => Self::None,
+        }
+    }
+
+    /// How often it is asked with it.
+    const fn tries(self) -> u8 {
+        match self {
+            Self::Frames | Self::FillFrames => 2,
+            Self::Reset => 5,
+            _ => 3,
+        }
+    }
+}
+
+/// What one bring-up keeps.
+#[derive(Debug)]
+pub(super) struct Waking {
+    means: Means,
+    tries: u8,
+    /// The mode that was known is tried first.
+    known: bool,
+    /// The module has just started: it has no peers.
+    fresh: bool,
+    since: u32,
+    pub(super) stale: heapless::Vec<u32, 9>,
+}
+
+impl Waking {
+    pub(super) const NEW: Self = Self {
+        means: Means::Frames,
+        tries: 0,
+        known: false,
+        fresh: false,
+        since: 0,
+        stale: heapless::Vec::new(),
+    };
+}
+
+impl ShortRange {
+    /// In data mode everything goes to the peers, so that it is left before anything is asked (sheet A.1.3). In the
+    /// other modes `+++` is noise.
+    pub(super) const BRING_UP: Script = &[
+        decide(begin).even_unanswered(),
+        decide(|_, _, _| Then::To(script::MEANS)),
+    ];
+
+    pub(super) const MEANS: Script = &[
+        decide(next_means).even_unanswered(),
+        decide(|_, _, _| Then::To(script::ATTENTION)),
+    ];
+
+    /// Also the first command of every start, since the module echoes (sheet A.1.1).
+    pub(super) const ATTENTION: Script = &[ask("ATE0").limit(10).even_unanswered().then(attention)];
+
+    pub(super) const LEAVE_PPP: Script = &[
+        ask("{t}").limit(10).even_unanswered().then(either_way),
+        decide(|_, _, _| Then::To(script::ATTENTION)),
+    ];
+
+    /// Extended data mode (sheet A.1.3): `OK` comes in the old mode, before the start event or behind it, or not at
+    /// all.
+    pub(super) const FRAMES: Script = &[
+        decide(|modem, _, _| {
+            modem.started = false;
+            if modem.framed { Then::Skip } else { Then::Next }
+        }),
+        ask("ATO2").limit(20).even_unanswered().then(entered),
+        decide(|_, _, _| Then::To(script::FRAMED)),
+    ];
+
+    /// As many links as sockets; no deep sleep, which loses what the UART says; a network that is lost takes its
+    /// connections with it; TLS 1.2 (sheet A.2.3, A.4.2). Not every software has all of them.
+    pub(super) const FRAMED: Script = &[
+        ask("AT+UDCFG=2,{n}").then(either_way),
+        ask("AT+UWCFG=10,1").then(either_way),
+        ask("AT+UWCFG=1,0").then(either_way),
+        ask("AT+UWCFG=24,3").then(|modem, _, answer| {
+            modem.tls12 = Some(answer.is_some());
+            Then::Next
+        }),
+        decide(|modem, _, _| {
+            if modem.waking.fresh {
+                return Then::To(script::STALE_PEER);
+            }
+            Then::Next
+        }),
+        // What an earlier life of the MCU has left.
+        ask("AT+UDLP?")
+            .each(|modem: &mut Self, _, line| {
+                let handle = answer(line, "+UDLP:").and_then(|line| Fields::new(line).int());
+                if let Some(handle) = handle {
+                    let _ = modem.waking.stale.push(handle);
+                }
+            })
+            .then(either_way),
+        decide(|_, _, _| Then::To(script::STALE_PEER)),
+    ];
+
+    /// Closes the next of those; refused, it is not there any more.
+    pub(super) const STALE_PEER: Script = &[
+        decide(|modem, _, _| match modem.waking.stale.pop() {
+            Some(handle) => {
+                modem.moving.handle = handle;
+                Then::Next
+            }
+            None => {
+                modem.up = true;
+                Then::End
+            }
+        }),
+        ask("AT+UDCPC={h}").then(either_way),
+        decide(|_, _, _| Then::To(script::STALE_PEER)),
+    ];
+
+    /// The module says that it has started: in command mode, unless it was told otherwise.
+    pub(super) fn restarted(&mut self) {
+        self.mode = Some(false);
+        self.framed = false;
+        self.up = false;
+        self.peers.clear();
+    }
+}
+
+fn begin(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    let restarted = take(&mut world.restarted);
+    if restarted && modem.up {
+        // Its banner stood between frames.
+        modem.restarted();
+    }
+    modem.up = false;
+    modem.peers.clear();
+    modem.station = Station::NEW;
+    modem.waking = Waking {
+        fresh: restarted,
+        known: modem.mode.is_some(),
+        ..Waking::NEW
+    };
+    world.push_unit = Some(RECEIVE_UNIT);
+    if modem.mode == Some(false) {
+        modem.waking.means = Means::Plain;
+    }
+    modem.framed = modem.mode.unwrap_or(false);
+    if modem.waking.known {
+        Then::Next
+    } else {
+        Then::Escape
+    }
+}
+
+fn next_means(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    let waking = &mut modem.waking;
+    loop {
+        if waking.tries < waking.means.tries() {
+            break;
+        }
+        waking.tries = 0;
+        if take(&mut waking.known) {
+            // It is not in the mode that was known: perhaps in data mode.
+            modem.mode = None;
+            modem.framed = false;
+            waking.means = Means::Frames;
+            return Then::Escape;
+        }
+        waking.means = waking.means.next();
+    }
+    let first = waking.tries == 0;
+    waking.tries += 1;
+    modem.framed = matches!(waking.means, Means::Frames | Means::FillFrames);
+    match waking.means {
+        Means::FillFrames | Means::FillPlain if first => {
+            world.fill = (b'\n', LONGEST_UPLOAD);
+            Then::Fill
+        }
+        Means::Ppp if first => Then::To(script::LEAVE_PPP),
+        Means::Reset if first && !world.pins.has_reset => {
+            waking.means = Means::None;
+            world.fail(BringUpError::NoAnswer)
+        }
+        Means::Reset if first => {
+            world.pins.reset = true;
+            waking.since = world.now;
+            world.again(PRESS)
+        }
+        Means::Reset if world.pins.reset => {
+            world.pins.reset = false;
+            waking.fresh = true;
+            world.pause = BOOT_LIMIT;
+            // Its banner ends the pause.
+            Then::Park
+        }
+        Means::None => world.fail(BringUpError::NoAnswer),
+        _ => Then::Next,
+    }
+}
+
+fn attention(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+    if answer.is_none() {
+        return Then::To(script::MEANS);
+    }
+    // A banner that ended a pause has done its work.
+    modem.waking.fresh |= take(&mut world.restarted);
+    modem.mode = Some(modem.framed);
+    // From here on it answers; credentials need no network.
+    world.answers = true;
+    Then::To(script::STATION)
+}
+
+fn entered(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+    if answer.is_none() && !modem.started {
+        let error = super::dialect::error(world);
+        return world.fail(error);
+    }
+    modem.mode = Some(true);
+    modem.framed = true;
+    world.pause = MODE_PAUSE;
+    Then::Next
+}

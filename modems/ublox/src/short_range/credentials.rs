@@ -1,0 +1,363 @@
+//! Certificates and keys in the module (sheet A.4.1).
+//!
+//! They go there in DER, which is the form whose MD5 the module tells. A module that keeps them in another form
+//! tells another MD5: then a second upload shows whether it is at least always the same, and whether a credential is
+//! there already is for a [`ProvisionRecord`](sectag::ProvisionRecord) to say.
+
+use core::convert::Infallible;
+
+use embassy_time::{Duration, with_timeout};
+use sectag::at::{AtatCmd, CommandLine, Done, Fields, InvalidInput, answer};
+use sectag::inspect::Container;
+use sectag::modem::{Credentials, Out};
+use sectag::{
+    Accepts, At, AtError, Comparison, CredentialError, Feature, Kind, Md5, Proof, Source, Stored,
+    Tag,
+};
+use zeroize::Zeroizing;
+
+use super::ShortRange;
+
+/// Sheet A.4.1.
+const LIMIT: usize = 8192;
+const CHUNK: usize = 128;
+const SOURCE_LIMIT: Duration = Duration::from_secs(10);
+/// How long an import may take (sheet A.4.1), in milliseconds.
+const STORE: u32 = 10_000;
+const QUICK: u32 = 3_000;
+
+/// `<type>` and what stands for it in names and lists.
+const TYPES: [(Kind, u32, &str, &[u8]); 3] = [
+    (Kind::Ca, 0, "ca", b"CA"),
+    (Kind::ClientCertificate, 1, "cc", b"CC"),
+    (Kind::PrivateKey, 2, "pk", b"PK"),
+];
+
+fn row(kind: Kind) -> (Kind, u32, &'static str, &'static [u8]) {
+    let row = TYPES.into_iter().find(|row| row.0 == kind);
+    row.unwrap_or(TYPES[0])
+}
+
+/// `st42ca`: up to 14 bytes. Each kind has a name of its own, because no source says whether names of different
+/// kinds may be equal.
+pub(super) fn name(tag: Tag, kind: Kind, out: &mut Out<'_>) {
+    out.bytes(b"st");
+    out.int(tag.0);
+    out.bytes(row(kind).2.as_bytes());
+}
+
+/// `<type>,"<name>"`.
+pub(super) fn place(tag: Tag, kind: Kind, out: &mut Out<'_>) {
+    out.int(row(kind).1);
+    out.bytes(b",\"");
+    name(tag, kind, out);
+    out.byte(b'"');
+}
+
+/// `AT+USECMNG=<op>,<type>,"<name>"[,<size>]`, or `=3`.
+struct Manage<const MS: u32> {
+    op: u32,
+    item: Option<(Tag, Kind)>,
+    size: Option<usize>,
+}
+
+impl<const MS: u32> AtatCmd for Manage<MS> {
+    type Response = Done;
+    const MAX_TIMEOUT_MS: u32 = MS;
+
+    fn write(&self, buf: &mut [u8]) -> usize {
+        let mut line = CommandLine::new(buf, "+USECMNG").int(self.op);
+        if let Some((tag, kind)) = self.item {
+            let mut room = [0; 24];
+            let mut out = Out::new(&mut room);
+            name(tag, kind, &mut out);
+            let len = out.len();
+            let name = room
+                .get(..len)
+                .and_then(|name| core::str::from_utf8(name).ok());
+            line = line.int(row(kind).1).quoted(name.unwrap_or_default());
+        }
+        if let Some(size) = self.size {
+            line = line.int(size as u32);
+        }
+        line.finish()
+    }
+
+    fn parse(
+        &self,
+        answer: Result<&[u8], sectag::__atat::InternalError<'_>>,
+    ) -> Result<Done, sectag::__atat::Error> {
+        answer.map(|_| Done).map_err(Into::into)
+    }
+}
+
+/// `+USECMNG:<op>,<type>,"<name>","<32 hex digits>"`.
+fn digest(line: &[u8]) -> Option<[u8; 16]> {
+    let mut fields = Fields::new(answer(line, "+USECMNG:")?);
+    fields.nth(2)?;
+    let hex = fields.unquoted()?;
+    if hex.len() != 32 {
+        return None;
+    }
+    let mut bytes = [0; 16];
+    for (byte, digits) in bytes.iter_mut().zip(hex.chunks(2)) {
+        for digit in digits {
+            *byte = *byte << 4 | char::from(*digit).to_digit(16)? as u8;
+        }
+    }
+    Some(bytes)
+}
+
+/// `"CA","st42ca",..`.
+fn listed(line: &[u8]) -> Option<(Tag, Kind)> {
+    let mut fields = Fields::new(line);
+    let short = fields.unquoted()?;
+    let row = TYPES.into_iter().find(|row| row.3 == short)?;
+    let name = fields.unquoted()?;
+    let digits = name.strip_prefix(b"st")?.strip_suffix(row.2.as_bytes())?;
+    Some((Tag(sectag::at::decimal(digits)?), row.0))
+}
+
+type Guest<'a> = At<'a, ShortRange>;
+
+/// The MD5 that the module tells; `None` where it has none of that name. Any refusal says so (sheet A.4.1).
+async fn told(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<Option<[u8; 16]>, AtError> {
+    let ask = Manage::<QUICK> {
+        op: 4,
+        item: Some((tag, kind)),
+        size: None,
+    };
+    let mut found = None;
+    match at
+        .lines(&ask, &mut |line| found = found.or(digest(line)))
+        .await
+    {
+        Ok(()) => found.map(Some).ok_or(AtError::Garbled),
+        Err(AtError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn read<S: Source>(
+    content: &mut S,
+    at: usize,
+    chunk: &mut [u8],
+) -> Result<usize, CredentialError<S::Error>> {
+    let wanted = (content.len() - at).min(CHUNK);
+    let count = with_timeout(SOURCE_LIMIT, content.read_at(at, &mut chunk[..wanted]))
+        .await
+        .map_err(|_| CredentialError::SourceTooSlow)?
+        .map_err(CredentialError::Source)?;
+    if count == 0 {
+        return Err(CredentialError::SourceTooShort);
+    }
+    Ok(count)
+}
+
+async fn md5<S: Source>(content: &mut S) -> Result<[u8; 16], CredentialError<S::Error>> {
+    let mut hasher = Md5::new();
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut at = 0;
+    while at < content.len() {
+        let count = read(content, at, &mut chunk[..]).await?;
+        hasher.update(&chunk[..count]);
+        at += count;
+    }
+    Ok(hasher.finish())
+}
+
+/// Returns the MD5 of what was sent, and the one that the module tells.
+async fn upload<S: Source>(
+    at: &Guest<'_>,
+    tag: Tag,
+    kind: Kind,
+    content: &mut S,
+) -> Result<([u8; 16], [u8; 16]), CredentialError<S::Error>> {
+    let len = content.len();
+    let import = Manage::<STORE> {
+        op: 0,
+        item: Some((tag, kind)),
+        size: Some(len),
+    };
+    let mut upload = at.upload(&import, len).await?;
+    let mut hasher = Md5::new();
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut sent = 0;
+    while sent < len {
+        let count = read(content, sent, &mut chunk[..]).await?;
+        hasher.update(&chunk[..count]);
+        upload.write(&chunk[..count]).await?;
+        sent += count;
+    }
+    let mut found = None;
+    upload
+        .finish(&mut |line| found = found.or(digest(line)))
+        .await?;
+    let found = found.ok_or(CredentialError::At(AtError::Garbled))?;
+    Ok((hasher.finish(), found))
+}
+
+async fn remove(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
+    let remove = Manage::<STORE> {
+        op: 2,
+        item: Some((tag, kind)),
+        size: None,
+    };
+    match at.send(&remove).await {
+        // There is none.
+        Ok(_) | Err(AtError::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+impl Credentials for ShortRange {
+    const ACCEPTS: Accepts = Accepts {
+        container: Some(Container::Der),
+        roots: 1,
+        chain: 1,
+    };
+    const PROOF: Proof = Proof::Md5;
+
+    async fn store<S: Source>(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        // Without it bytes may be lost, and nothing says so before the end.
+        if !at.modem(|modem| modem.config.flow_control) {
+            return Err(CredentialError::Lacks(Feature::FlowControl));
+        }
+        match content.len() {
+            0 => return Err(CredentialError::InvalidInput(InvalidInput::Empty)),
+            len if len > LIMIT => {
+                return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+                    limit: LIMIT,
+                }));
+            }
+            _ => {}
+        }
+        let _together = at.together().await;
+        // Before: whoever drops this leaves it to `TIDY`.
+        at.modem(|modem| modem.half = Some((tag, kind)));
+        let (sent, kept) = upload(at, tag, kind, content).await?;
+        let mut whole = sent == kept;
+        if !whole {
+            // Bytes were lost, or the module keeps another form: then it does so twice.
+            let (sent, again) = upload(at, tag, kind, content).await?;
+            whole = again == sent || again == kept;
+        }
+        if !whole {
+            remove(at, tag, kind).await?;
+        }
+        at.modem(|modem| modem.half = None);
+        if whole {
+            Ok(())
+        } else {
+            Err(CredentialError::Corrupted)
+        }
+    }
+
+    async fn compare<S: Source>(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        let Some(theirs) = told(at, tag, kind).await? else {
+            return Ok(Comparison::Absent);
+        };
+        // Another digest may be that of another form of the same.
+        Ok(if md5(content).await? == theirs {
+            Comparison::Same
+        } else {
+            Comparison::Unreadable
+        })
+    }
+
+    /// No command reads one back.
+    async fn read_back(
+        _at: &Guest<'_>,
+        _tag: Tag,
+        _kind: Kind,
+        _sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, CredentialError<Infallible>> {
+        Err(CredentialError::Unreadable)
+    }
+
+    async fn list(
+        at: &Guest<'_>,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        let list = Manage::<QUICK> {
+            op: 3,
+            item: None,
+            size: None,
+        };
+        let mut each = |line: &[u8]| {
+            if let Some((tag, kind)) = listed(line) {
+                found(Stored::new(tag, kind, None));
+            }
+        };
+        Ok(at.lines(&list, &mut each).await?)
+    }
+
+    /// Asked one by one, because the layout of the list is UNCONFIRMED on these modules (sheet A.4.1).
+    async fn list_tag(
+        at: &Guest<'_>,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        for kind in Kind::ALL {
+            if told(at, tag, kind).await?.is_some() {
+                found(Stored::new(tag, kind, None));
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>> {
+        let _together = at.together().await;
+        Ok(remove(at, tag, kind).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sheet B.2.1 and E.5, without the space.
+    #[test]
+    fn answers_are_read() {
+        let line = b"+USECMNG:4,1,\"st42cc\",\"779F57D926322E562A0DBDDFD9D3652D\"";
+        assert_eq!(digest(line).unwrap()[..2], [0x77, 0x9f]);
+        assert_eq!(digest(b"+USECMNG:4,1,\"st42cc\""), None);
+        let list = |text: &str| listed(text.as_bytes());
+        assert_eq!(
+            list("\"CA\",\"st42ca\",\"Root\",\"2030/05/30\""),
+            Some((Tag(42), Kind::Ca))
+        );
+        assert_eq!(list("\"PK\",\"st42pk\""), Some((Tag(42), Kind::PrivateKey)));
+        assert_eq!(list("\"CA\",\"st42cc\""), None);
+        assert_eq!(
+            list("\"CA\",\"AddTrustCA\",\"AddTrust\",\"2020/05/30\""),
+            None
+        );
+    }
+
+    #[test]
+    fn commands_are_written() {
+        let import = Manage::<STORE> {
+            op: 0,
+            item: Some((Tag(u32::MAX), Kind::PrivateKey)),
+            size: Some(1223),
+        };
+        let mut buf = [0; 64];
+        let len = import.write(&mut buf);
+        assert_eq!(&buf[..len], b"AT+USECMNG=0,2,\"st4294967295pk\",1223\r");
+    }
+}

@@ -1,0 +1,285 @@
+//! Opens a connection: one URL names the server and the credentials (sheet A.4.2).
+
+use sectag::at::InvalidInput;
+use sectag::modem::{Out, Then, Urc, World, ask, decide};
+use sectag::{
+    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, Tag,
+    TlsConfig, TlsVersion,
+};
+
+use super::credentials;
+use super::dialect::error;
+use super::{Script, ShortRange, script};
+
+/// The longest URL that other drivers send (sheet A.4.2).
+const URL_LIMIT: usize = 128;
+/// DNS, TCP and TLS. Nobody says how long the module itself waits; 5 s and more (sheet A.4.2).
+const CONNECT_LIMIT: u32 = 60_000;
+/// The notices are looked at so often, where none wakes the flow, in milliseconds.
+const SLICE: u32 = 250;
+
+/// What an open keeps.
+#[derive(Debug)]
+pub(super) struct Opening {
+    /// The command was given.
+    asked: bool,
+    handle: Option<u32>,
+    /// The peer that was told gone before its handle was answered.
+    gone: Option<u32>,
+    /// The channel that was taken for this connection.
+    channel: Option<u8>,
+    /// Which credential is being looked for.
+    looked: u8,
+}
+
+impl Opening {
+    pub(super) const NEW: Self = Self {
+        asked: false,
+        handle: None,
+        gone: None,
+        channel: None,
+        looked: 0,
+    };
+
+    /// `+UUDPD` of this handle.
+    pub(super) fn ended(&mut self, handle: u32) {
+        if self.asked {
+            self.gone = Some(handle);
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.handle.is_some() && self.gone == self.handle
+    }
+}
+
+impl ShortRange {
+    pub(super) const OPEN: Script = &[
+        decide(begin),
+        ask("AT+UDCP=\"{u}\"").limit(100).then(asked),
+        decide(|_, _, _| Then::To(script::WAIT_OPEN)),
+    ];
+
+    /// Until both have told that it stands, or one that it does not (sheet A.5).
+    pub(super) const WAIT_OPEN: Script = &[
+        decide(stands),
+        decide(|_, _, _| Then::To(script::WAIT_OPEN)),
+    ];
+
+    /// No reason is told. What can be asked is whether the credentials are there.
+    pub(super) const WHY: Script = &[ask("AT+USECMNG=4,{c}").then(why)];
+
+    pub(super) const ABORT_OPEN: Script = &[ask("AT+UDCPC={h}").then(|_, world, _| {
+        // Refused, it is not there any more.
+        world.fail(ConnectError::TimedOut)
+    })];
+}
+
+/// Refuses what cannot be, before anything is sent.
+pub(super) fn admit(modem: &ShortRange, config: &TlsConfig) -> Result<(), ConnectError> {
+    if !modem.config.flow_control {
+        return Err(ConnectError::Lacks(Feature::FlowControl));
+    }
+    if config.offered_suites() != Suites::All {
+        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+    }
+    let has = sectag::modem::Modem::capabilities(modem);
+    config.check(&has.verification)?;
+    config.suites_for(&has)?;
+    floor(modem, config)
+}
+
+/// A module that cannot be told to refuse old versions of TLS may use one.
+fn floor(modem: &ShortRange, config: &TlsConfig) -> Result<(), ConnectError> {
+    if modem.tls12 == Some(false) && config.oldest_version() > TlsVersion::Tls10 {
+        return Err(ConnectError::Lacks(Feature::VersionFloor));
+    }
+    Ok(())
+}
+
+fn begin(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    modem.opening = Opening::NEW;
+    let Some(config) = world.open.map(|open| open.config) else {
+        return world.fail(AtError::ModemReset);
+    };
+    if let Err(refusal) = floor(modem, &config) {
+        return world.fail(refusal);
+    }
+    let mut room = [0; URL_LIMIT + 1];
+    let mut out = Out::new(&mut room);
+    url(world, &mut out);
+    let len = out.len();
+    if len > URL_LIMIT {
+        return world.fail(InvalidInput::TooLongTogether {
+            len,
+            limit: URL_LIMIT,
+        });
+    }
+    modem.opening.asked = true;
+    world.expect_open();
+    Then::Next
+}
+
+/// `tcp://<host>:<port>/?ca=..&cert=..&privKey=..`. Naming a CA switches TLS on, with the check of the chain;
+/// `encr` would do it without, and `sni` and `verify` are in no source (sheet A.4.2).
+pub(super) fn url(world: &World<'_>, out: &mut Out<'_>) {
+    let Some(open) = &world.open else { return };
+    let mut piece = [0; 32];
+    let mut offset = 0;
+    let mut is_address = false;
+    loop {
+        let count = world.name(offset, &mut piece);
+        is_address |= piece[..count].contains(&b':');
+        if count == 0 {
+            break;
+        }
+        offset += count;
+    }
+    out.bytes(if is_address { b"tcp://[" } else { b"tcp://" });
+    offset = 0;
+    loop {
+        let count = world.name(offset, &mut piece);
+        if count == 0 {
+            break;
+        }
+        out.bytes(&piece[..count]);
+        offset += count;
+    }
+    out.bytes(if is_address { b"]:" } else { b":" });
+    out.int(open.port.into());
+    let tag = open.config.tag();
+    out.bytes(b"/?ca=");
+    credentials::name(tag, Kind::Ca, out);
+    if open.config.has_client_certificate() {
+        out.bytes(b"&cert=");
+        credentials::name(tag, Kind::ClientCertificate, out);
+        out.bytes(b"&privKey=");
+        credentials::name(tag, Kind::PrivateKey, out);
+    }
+}
+
+/// The one that is looked for, as `<type>,"<name>"`.
+pub(super) fn credential(modem: &ShortRange, world: &World<'_>, out: &mut Out<'_>) {
+    let tag = world.open.map_or(Tag(0), |open| open.config.tag());
+    let kind = Kind::ALL.get(usize::from(modem.opening.looked)).copied();
+    credentials::place(tag, kind.unwrap_or(Kind::Ca), out);
+}
+
+/// A frame tells of a channel to a server's port.
+pub(super) fn connected(
+    modem: &mut ShortRange,
+    world: &mut World<'_>,
+    channel: u8,
+    port: u16,
+) -> Urc {
+    let wanted = modem.opening.asked && modem.opening.channel.is_none();
+    if wanted && world.open.is_some_and(|open| open.port == port) && world.adopt(channel) {
+        modem.opening.channel = Some(channel);
+        // It wakes the flow that waits for it.
+        world.report.1 = 1;
+        return Urc::Other;
+    }
+    // Of an open that was given up: it is closed.
+    Urc::Opened {
+        id: channel,
+        result: 0,
+    }
+}
+
+fn asked(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+    let Some(text) = answer else {
+        return look_why(modem);
+    };
+    let line = sectag::at::answer(text, "+UDCP:");
+    let Some(handle) = line.and_then(|line| sectag::at::Fields::new(line).int()) else {
+        return world.fail(AtError::Garbled);
+    };
+    modem.opening.handle = Some(handle);
+    Then::Next
+}
+
+fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    let opening = &modem.opening;
+    let Some(handle) = opening.handle else {
+        return world.fail(AtError::Garbled);
+    };
+    if opening.is_gone() {
+        return look_why(modem);
+    }
+    match (modem.peers.channel_of(handle), opening.channel) {
+        (Some(channel), Some(mine)) if channel == mine => return verified(world),
+        // The channel that was taken for this one is another's.
+        (Some(_), Some(_)) => {
+            modem.moving.handle = handle;
+            return Then::To(script::ABORT_OPEN);
+        }
+        _ => {}
+    }
+    if world.elapsed() >= CONNECT_LIMIT {
+        modem.moving.handle = handle;
+        return Then::To(script::ABORT_OPEN);
+    }
+    world.pause = SLICE;
+    Then::Park
+}
+
+fn verified(world: &mut World<'_>) -> Then {
+    if let Some(open) = &mut world.open {
+        let mut verified = sectag::Verification::UNKNOWN;
+        verified.chain = Support::Yes;
+        verified.client_certificate = if open.config.has_client_certificate() {
+            Support::Yes
+        } else {
+            Support::No
+        };
+        open.verified = verified;
+    }
+    Then::End
+}
+
+fn look_why(modem: &mut ShortRange) -> Then {
+    modem.opening.looked = 0;
+    Then::To(script::WHY)
+}
+
+fn why(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+    let Some(config) = world.open.map(|open| open.config) else {
+        return world.fail(AtError::ModemReset);
+    };
+    let looked = usize::from(modem.opening.looked);
+    if answer.is_none() {
+        if world.ended.is_some() {
+            return world.fail(error(world));
+        }
+        let kind = Kind::ALL.get(looked).copied().unwrap_or(Kind::Ca);
+        return world.fail(ConnectError::CredentialMissing(kind));
+    }
+    if config.has_client_certificate() && looked + 1 < Kind::ALL.len() {
+        modem.opening.looked += 1;
+        return Then::Same;
+    }
+    world.fail(ConnectError::Refused(refusal(&config)))
+}
+
+/// One list for whatever it was: name, TCP, TLS.
+fn refusal(config: &TlsConfig) -> Refusal {
+    let causes = Causes::new(&[
+        Cause::NameUnknown,
+        Cause::Unreachable,
+        Cause::CaMismatch,
+        Cause::NotTls,
+        Cause::ClientCertificateNeeded,
+        Cause::ClientCertificateRefused,
+        Cause::NoCommonSuite,
+        Cause::NameMismatch,
+        Cause::CertificateExpired,
+        Cause::ChainTooLong,
+        Cause::NetworkSlow,
+    ]);
+    let refusal = Refusal::new(Code::Word("+UUDPD"), causes);
+    if config.has_client_certificate() {
+        refusal.without(Cause::ClientCertificateNeeded)
+    } else {
+        refusal.without(Cause::ClientCertificateRefused)
+    }
+}

@@ -1,0 +1,257 @@
+//! Peers: what the module calls a connection, by two numbers.
+//!
+//! AT commands and URCs have a *handle*, frames a *channel*, and they are matched by the remote end (sheet A.5). Both
+//! sides tell of a beginning and of an end, in either order.
+
+use core::net::{IpAddr, SocketAddr};
+
+use sectag::at::Fields;
+
+/// As many links as there can be, and some that are about to go.
+const LIMIT: usize = 12;
+
+/// One of the two numbers of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half<T> {
+    /// Not told yet.
+    Awaited,
+    Up(T),
+    /// Its end was told.
+    Gone(T),
+}
+
+impl<T: Copy + PartialEq> Half<T> {
+    fn is(self, number: T) -> bool {
+        matches!(self, Self::Up(mine) | Self::Gone(mine) if mine == number)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    remote: SocketAddr,
+    handle: Half<u32>,
+    channel: Half<u8>,
+    /// How often somebody asked to close it before it could be.
+    asked: u8,
+}
+
+/// How a peer stands of which one number is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing is known of it (any more): it is free.
+    Unknown,
+    /// The other number is still to be told.
+    Half,
+    /// It has both.
+    Whole,
+    /// One of its ends was told.
+    Ending,
+}
+
+/// The peers that the module has told of.
+#[derive(Debug)]
+pub(super) struct Peers(heapless::Vec<Peer, LIMIT>);
+
+impl Peers {
+    pub(super) const NEW: Self = Self(heapless::Vec::new());
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// `+UUDPC:<handle>,<type>,<protocol>,<local ip>,<local port>,<remote ip>,<remote port>`.
+    pub(super) fn connected(&mut self, text: &[u8]) {
+        let mut fields = Fields::new(text);
+        let Some(handle) = fields.int() else { return };
+        // Type 2 and 3 are IP; Bluetooth has no remote end of this kind.
+        let remote = match fields.byte() {
+            Some(2 | 3) => address(fields.nth(3)).zip(fields.int()),
+            _ => None,
+        };
+        let Some((ip, port)) = remote else { return };
+        let remote = SocketAddr::new(ip, port as u16);
+        let known = |peer: &&mut Peer| peer.remote == remote && peer.handle == Half::Awaited;
+        match self.0.iter_mut().find(known) {
+            Some(peer) => peer.handle = Half::Up(handle),
+            None => self.add(remote, Half::Up(handle), Half::Awaited),
+        }
+    }
+
+    /// A frame tells of a channel.
+    pub(super) fn channel_up(&mut self, channel: u8, remote: SocketAddr) {
+        // A channel is given out again only when its end was told, or that was lost.
+        self.forget(channel);
+        let known = |peer: &&mut Peer| peer.remote == remote && peer.channel == Half::Awaited;
+        match self.0.iter_mut().find(known) {
+            Some(peer) => peer.channel = Half::Up(channel),
+            None => self.add(remote, Half::Awaited, Half::Up(channel)),
+        }
+    }
+
+    fn add(&mut self, remote: SocketAddr, handle: Half<u32>, channel: Half<u8>) {
+        let peer = Peer {
+            remote,
+            handle,
+            channel,
+            asked: 0,
+        };
+        if let Err(peer) = self.0.push(peer) {
+            // More than there can be: the oldest was forgotten by the module.
+            self.0.remove(0);
+            let _ = self.0.push(peer);
+        }
+    }
+
+    /// `+UUDPD:<handle>`; returns the channel that is free with it.
+    pub(super) fn handle_gone(&mut self, handle: u32) -> Option<u8> {
+        let index = self.place(|peer| peer.handle == Half::Up(handle))?;
+        let peer = &mut self.0[index];
+        peer.handle = Half::Gone(handle);
+        let channel = match peer.channel {
+            Half::Up(_) => return None,
+            Half::Gone(channel) => Some(channel),
+            // As far as frames go, it never was.
+            Half::Awaited => None,
+        };
+        self.0.swap_remove(index);
+        channel
+    }
+
+    /// A frame tells of the end of a channel.
+    pub(super) fn channel_gone(&mut self, channel: u8) {
+        let Some(index) = self.place(|peer| peer.channel == Half::Up(channel)) else {
+            return;
+        };
+        let peer = &mut self.0[index];
+        peer.channel = Half::Gone(channel);
+        if let Half::Gone(_) = peer.handle {
+            self.0.swap_remove(index);
+        }
+    }
+
+    /// The module has forgotten it.
+    pub(super) fn forget(&mut self, channel: u8) {
+        self.0.retain(|peer| !peer.channel.is(channel));
+    }
+
+    fn place(&self, is: impl Fn(&Peer) -> bool) -> Option<usize> {
+        self.0.iter().position(is)
+    }
+
+    /// Both numbers of the peer that has this handle.
+    pub(super) fn channel_of(&self, handle: u32) -> Option<u8> {
+        let peer = self.0.iter().find(|peer| peer.handle == Half::Up(handle))?;
+        match peer.channel {
+            Half::Up(channel) => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// The handle of the peer that has this channel, or had.
+    pub(super) fn handle_of(&self, channel: u8) -> Option<u32> {
+        let peer = self.0.iter().find(|peer| peer.channel.is(channel))?;
+        match peer.handle {
+            Half::Up(handle) => Some(handle),
+            _ => None,
+        }
+    }
+
+    /// How the peer of this channel stands.
+    pub(super) fn of_channel(&self, channel: u8) -> Standing {
+        let peer = self.0.iter().find(|peer| peer.channel.is(channel));
+        match peer.map(|peer| (peer.handle, peer.channel)) {
+            None => Standing::Unknown,
+            Some((Half::Awaited, _)) => Standing::Half,
+            Some((Half::Up(_), Half::Up(_))) => Standing::Whole,
+            Some(_) => Standing::Ending,
+        }
+    }
+
+    /// Counts how often a close had to be put off.
+    pub(super) fn put_off(&mut self, channel: u8) -> u8 {
+        let peer = self.0.iter_mut().find(|peer| peer.channel.is(channel));
+        peer.map_or(0, |peer| {
+            peer.asked += 1;
+            peer.asked
+        })
+    }
+}
+
+/// An address, IPv6 in brackets.
+fn address(field: Option<&[u8]>) -> Option<IpAddr> {
+    let text = core::str::from_utf8(field?).ok()?;
+    text.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REMOTE: &str = "10.0.0.1:8883";
+
+    fn up(peers: &mut Peers) {
+        peers.connected(b"3,2,0,10.0.0.2,4000,10.0.0.1,8883");
+    }
+
+    #[test]
+    fn a_peer_is_whole_once_both_have_told() {
+        for frame_first in [true, false] {
+            let mut peers = Peers::NEW;
+            if !frame_first {
+                up(&mut peers);
+            }
+            peers.channel_up(7, REMOTE.parse().unwrap());
+            if frame_first {
+                assert_eq!(peers.of_channel(7), Standing::Half);
+                up(&mut peers);
+            }
+            assert_eq!(peers.of_channel(7), Standing::Whole);
+            assert_eq!(
+                (peers.channel_of(3), peers.handle_of(7)),
+                (Some(7), Some(3))
+            );
+        }
+    }
+
+    #[test]
+    fn a_peer_is_free_once_both_have_told_its_end() {
+        for frame_first in [true, false] {
+            let mut peers = Peers::NEW;
+            up(&mut peers);
+            peers.channel_up(7, REMOTE.parse().unwrap());
+            if frame_first {
+                peers.channel_gone(7);
+                assert_eq!(peers.of_channel(7), Standing::Ending);
+                assert_eq!(peers.handle_gone(3), Some(7));
+            } else {
+                assert_eq!(peers.handle_gone(3), None);
+                assert_eq!(peers.of_channel(7), Standing::Ending);
+                peers.channel_gone(7);
+            }
+            assert_eq!((peers.of_channel(7), peers.0.len()), (Standing::Unknown, 0));
+        }
+    }
+
+    #[test]
+    fn two_connections_to_one_server_are_told_apart() {
+        let mut peers = Peers::NEW;
+        up(&mut peers);
+        peers.channel_up(7, REMOTE.parse().unwrap());
+        peers.connected(b"4,2,0,10.0.0.2,4001,10.0.0.1,8883");
+        peers.channel_up(8, REMOTE.parse().unwrap());
+        assert_eq!((peers.handle_of(7), peers.handle_of(8)), (Some(3), Some(4)));
+    }
+
+    #[test]
+    fn addresses_of_either_kind_are_read() {
+        let mut peers = Peers::NEW;
+        peers.connected(b"3,3,0,[fe80:0000:0000:0000:0000:0000:0000:0001],4000,[fe80:0000:0000:0000:0000:0000:0000:0002],5000");
+        peers.channel_up(5, "[fe80::2]:5000".parse().unwrap());
+        assert_eq!(peers.of_channel(5), Standing::Whole);
+        peers.connected(b"4,1,0,112233445566p,358");
+        assert_eq!(peers.0.len(), 1);
+    }
+}
