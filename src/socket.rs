@@ -12,8 +12,8 @@ use crate::capabilities::Verification;
 use core::cell::RefCell;
 
 use crate::engine::text::Engine;
-use crate::engine::time::after;
-use crate::engine::{Link, NOT_YET, Open, Phase, Rest, Shared, Slot, World, now};
+use crate::engine::time::{after, now};
+use crate::engine::{Link, NOT_YET, Open, Phase, Rest, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
 use crate::modem::Modem;
 use crate::tls::{ServerName, TlsConfig};

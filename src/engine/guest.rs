@@ -1,4 +1,4 @@
-//! Exchanges of the users' own: the mailbox through which they reach the runner, and the handle for it.
+//! Exchanges of the users' own: the handle through which they reach the runner.
 //!
 //! A *guest* is a future outside the runner that wants one exchange: a typed command, a line that somebody
 //! typed, a chunk of a credential. It waits in line, says that it wants the channel, and is granted it when
@@ -13,108 +13,12 @@ use atat::AtatCmd;
 use embassy_time::Duration;
 use zeroize::Zeroize;
 
-use super::queue::Queue;
-use super::runner::now;
+use super::mailbox::{ANSWER_LIMIT, Plan, Post};
 use super::text::{COMMAND_LIMIT, Engine};
-use super::time::millis;
-use super::wakers::Latest;
+use super::time::{millis, now};
 use super::world::Shared;
 use crate::error::AtError;
 use crate::modem::{Final, Modem, Terminator};
-
-/// Longest answer of a typed command, its information lines together; and the most that
-/// [`At::fetch`] brings.
-pub const ANSWER_LIMIT: usize = 256;
-
-/// Where a guest's exchange is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Post {
-    /// Nobody wants the channel.
-    Free,
-    /// The guest whose turn it is wants the channel.
-    Wanted,
-    /// It has it, and is to leave its command.
-    Granted,
-    /// The runner conducts its exchange.
-    Running,
-    /// An information line waits for the guest; nothing more is taken in from the UART.
-    Line,
-    /// It has ended so.
-    Done(Result<Final, AtError>),
-    /// The guest went away in the middle; the runner brings it to an end.
-    Left,
-}
-
-/// What a guest's exchange carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plan {
-    /// Information lines are collected for a typed response.
-    Collect,
-    /// At most so many bytes of payload are collected in the place of an answer.
-    Fetch(usize),
-    /// Information lines are handed to the guest one by one,
-    Lines,
-    /// and long ones in pieces.
-    Pieces,
-    /// The line ends with an open quote; so many bytes follow, the last of which close the quote and end
-    /// the line.
-    Quoted(usize),
-    /// As lines, for a command that somebody typed: the modem may do something else than answer.
-    Raw,
-    /// So many bytes follow behind `CONNECT`.
-    Upload(usize),
-}
-
-/// Where guests wait, and what became of the exchange of the one whose turn it is.
-pub(crate) struct Mailbox {
-    pub(crate) post: Post,
-    /// Counts exchanges: a guest that was away for too long finds another's.
-    pub(crate) number: u8,
-    /// Guests in the order in which they came.
-    pub(crate) line: Queue,
-    /// Guests whose exchanges belong together, in the order in which they came.
-    pub(crate) together: Queue,
-    /// What became of what was left behind, see [`At::tidy`].
-    pub(crate) tidied: Option<Result<(), AtError>>,
-    pub(crate) waker: Latest,
-}
-
-impl Mailbox {
-    pub(crate) const fn new() -> Self {
-        Self {
-            post: Post::Free,
-            number: 0,
-            line: Queue::new(),
-            together: Queue::new(),
-            tidied: None,
-            waker: Latest::new(),
-        }
-    }
-
-    /// The same state, with nobody to be woken.
-    #[cfg(test)]
-    pub(crate) fn snapshot(&self) -> Self {
-        Self {
-            line: self.line.snapshot(),
-            together: self.together.snapshot(),
-            waker: Latest::new(),
-            ..*self
-        }
-    }
-
-    /// Tells the guest.
-    pub(crate) fn set(&mut self, post: Post) {
-        self.post = post;
-        self.waker.wake();
-    }
-
-    /// The exchange is nobody's any more, and the next guest has its turn.
-    pub(crate) fn take_away(&mut self) {
-        self.post = Post::Free;
-        self.number = self.number.wrapping_add(1);
-        self.line.release();
-    }
-}
 
 /// What a guest knows of its exchange.
 #[derive(Clone, Copy)]

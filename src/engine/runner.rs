@@ -10,9 +10,9 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
-use super::Protocol;
+use super::protocol::Protocol;
 use super::text::Engine;
-use super::time::Ms;
+use super::time::now;
 use super::world::{Shared, World};
 use crate::error::RunError;
 use crate::modem::Modem;
@@ -67,15 +67,6 @@ impl<M: Modem> Drop for StopOnDrop<'_, M> {
         let mut world = self.world.borrow_mut();
         self.engine.borrow_mut().stopped(&mut world);
     }
-}
-
-/// The time for the engine, wrapping.
-pub(crate) fn now() -> Ms {
-    #[cfg(test)]
-    if let Some(now) = test_clock::get() {
-        return now;
-    }
-    Instant::now().as_millis() as Ms
 }
 
 fn begin(world: &Shared<'_>, power: &mut impl Power) {
@@ -228,28 +219,5 @@ async fn transmit<E: Protocol, W: Write>(
         if let Either::First(Err(error)) = select(write, void).await {
             return RunError::Write(error.kind());
         }
-    }
-}
-
-/// The time of a test that has no executor.
-#[cfg(test)]
-pub(crate) mod test_clock {
-    extern crate std;
-
-    use core::cell::Cell;
-
-    use super::Ms;
-
-    std::thread_local! {
-        static NOW: Cell<Option<Ms>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn get() -> Option<Ms> {
-        NOW.get()
-    }
-
-    /// In this thread it is `now`, until it is set again.
-    pub(crate) fn set(now: Ms) {
-        NOW.set(Some(now));
     }
 }

@@ -1,6 +1,8 @@
 //! Time as the engine has it: milliseconds that wrap after 49 days. What is compared is never 24 days
 //! apart.
 
+use embassy_time::Instant;
+
 /// Milliseconds, wrapping.
 pub(crate) type Ms = u32;
 
@@ -34,6 +36,38 @@ pub(crate) fn millis(duration: embassy_time::Duration) -> Ms {
         span as Ms
     } else {
         LONGEST
+    }
+}
+
+/// The time for the engine, wrapping.
+pub(crate) fn now() -> Ms {
+    #[cfg(test)]
+    if let Some(now) = test_clock::get() {
+        return now;
+    }
+    Instant::now().as_millis() as Ms
+}
+
+/// The time of a test that has no executor.
+#[cfg(test)]
+pub(crate) mod test_clock {
+    extern crate std;
+
+    use core::cell::Cell;
+
+    use super::Ms;
+
+    std::thread_local! {
+        static NOW: Cell<Option<Ms>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn get() -> Option<Ms> {
+        NOW.get()
+    }
+
+    /// In this thread it is `now`, until it is set again.
+    pub(crate) fn set(now: Ms) {
+        NOW.set(Some(now));
     }
 }
 

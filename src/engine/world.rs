@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use super::guest::Mailbox;
+use super::mailbox::Mailbox;
 use super::queue::Queue;
 use super::slot::{Phase, Slot};
 use super::time::{Ms, millis};

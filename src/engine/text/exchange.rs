@@ -1,6 +1,6 @@
 //! One exchange: what a line, a prompt or payload does to it.
 
-use super::super::guest::Post;
+use super::super::mailbox::Post;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Link, REPORT_LIMIT, Rest, World};

@@ -1,6 +1,6 @@
-//! The engine's side of a guest's exchange, see [`Mailbox`](super::super::guest::Mailbox).
+//! The engine's side of a guest's exchange, see [`Mailbox`](super::super::mailbox::Mailbox).
 
-use super::super::guest::{Plan, Post};
+use super::super::mailbox::{Plan, Post};
 use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::{Engine, GUEST_PATIENCE, Stage};

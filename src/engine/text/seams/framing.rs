@@ -358,8 +358,8 @@ fn a_long_command_goes_in_requests_of_at_most_200_bytes() {
     let mut bench = up();
     let len = bench.engine.out().len().min(300);
     bench.engine.out()[..len].fill(b'A');
-    bench.world.mailbox.post = crate::engine::guest::Post::Granted;
-    let plan = crate::engine::guest::Plan::Lines;
+    bench.world.mailbox.post = crate::engine::mailbox::Post::Granted;
+    let plan = crate::engine::mailbox::Plan::Lines;
     bench
         .engine
         .begin_guest(&mut bench.world, 299, plan, 1000)

@@ -1,7 +1,7 @@
 //! A modem that needs a pause behind what it says.
 
 use super::*;
-use crate::engine::guest::{Plan, Post};
+use crate::engine::mailbox::{Plan, Post};
 use crate::modem::{
     CLOSE, Final, LIVENESS, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict, World,
     ask, decide,

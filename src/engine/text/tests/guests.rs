@@ -6,8 +6,9 @@ use std::boxed::Box;
 use std::string::String;
 use std::vec::Vec;
 
-use super::super::super::guest::{Post, Upload};
-use super::super::super::runner::test_clock;
+use super::super::super::guest::Upload;
+use super::super::super::mailbox::Post;
+use super::super::super::time::test_clock;
 use super::super::super::world::Link;
 use super::harness::*;
 use crate::at::{AtatCmd, CommandLine};

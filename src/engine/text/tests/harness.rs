@@ -12,7 +12,7 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::super::super::guest::At;
-use super::super::super::runner::test_clock;
+use super::super::super::time::test_clock;
 use super::super::super::scheduler::Job;
 use super::super::super::slot::{Phase, Slot};
 use super::super::super::time::{Ms, after, past};

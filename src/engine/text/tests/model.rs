@@ -15,7 +15,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{format, println};
 
-use super::super::super::guest::{Plan, Post};
+use super::super::super::mailbox::{Plan, Post};
 use super::super::super::slot::{Phase, Slot};
 use super::super::super::time::{Ms, after};
 use super::super::super::world::Link;
