@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use crate::suites::SuiteSet;
-use crate::tls::{ServerKey, TlsVersion};
+use crate::suites::{ServerKey, SuiteSet, TlsVersion};
 
 /// Whether this modem, with this firmware, does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -132,7 +132,7 @@ causes! {
         "set the clock: from the network, by NTP, or from the host";
     ChainTooLong: "the server's certificate chain is longer than the modem takes",
         "let the server send no more than its own and the intermediate certificates, with EC keys if possible; the modem's record limit is in its capabilities";
-    CredentialElsewhere: "the credentials under the tag were stored for another TLS than the one that this firmware uses",
+    CredentialInOtherStore: "the credentials under the tag were stored for another TLS than the one that this firmware uses",
         "store them again with this firmware; a key that was made in the modem cannot be used by native TLS";
     CredentialMissing: "the tag does not hold a credential that is needed",
         "store it";

@@ -12,8 +12,8 @@ use crate::at::InvalidInput;
 use crate::capabilities::{Check, Feature};
 use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
-use crate::credentials::{Elsewhere, Kind};
-use crate::inspect::{Misplaced, Unsuitable};
+use crate::inspect::{Kind, Misplaced, Unsuitable};
+use crate::other_store::OtherStore;
 use crate::wifi::JoinFailure;
 
 /// A number or word with which the modem refused.
@@ -348,11 +348,11 @@ pub enum ConnectError {
     /// The tag lacks this credential. Store it first.
     CredentialMissing(Kind),
     /// The same, and something is stored under the tag that the TLS in use does not read.
-    CredentialElsewhere {
+    CredentialInOtherStore {
         /// What is missing.
         kind: Kind,
         /// What there is instead.
-        found: Elsewhere,
+        found: OtherStore,
     },
     /// The name, port, tag or policy cannot be used; nothing was sent.
     InvalidInput(InvalidInput),
@@ -400,7 +400,7 @@ impl ConnectError {
             Self::BringUp(error) => error.causes(),
             Self::ClockNotSet { .. } => Causes::new(&[Cause::ClockNotSet]),
             Self::CredentialMissing(_) => Causes::new(&[Cause::CredentialMissing]),
-            Self::CredentialElsewhere { .. } => Causes::new(&[Cause::CredentialElsewhere]),
+            Self::CredentialInOtherStore { .. } => Causes::new(&[Cause::CredentialInOtherStore]),
             Self::Refused(refusal) => refusal.causes,
             Self::TimedOut => Causes::new(&[Cause::NetworkSlow, Cause::Unreachable]),
             Self::TooManySockets => Causes::new(&[Cause::OutOfMemory]),
@@ -420,7 +420,7 @@ impl fmt::Display for ConnectError {
                 "the modem's clock says {now}, so certificate dates cannot be checked: set the clock from the network, NTP or the host"
             ),
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
-            Self::CredentialElsewhere { kind, found } => {
+            Self::CredentialInOtherStore { kind, found } => {
                 write!(f, "the tag holds no {kind} that is read: {found}")
             }
             Self::InvalidInput(input) => input.fmt(f),
@@ -466,7 +466,7 @@ impl embedded_io::Error for ConnectError {
             Self::At(AtError::Timeout) | Self::TimedOut => ErrorKind::TimedOut,
             Self::At(AtError::ModemReset) => ErrorKind::ConnectionReset,
             Self::At(AtError::LinkDown) | Self::BringUp(_) => ErrorKind::NotConnected,
-            Self::CredentialMissing(_) | Self::CredentialElsewhere { .. } => ErrorKind::NotFound,
+            Self::CredentialMissing(_) | Self::CredentialInOtherStore { .. } => ErrorKind::NotFound,
             Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,

@@ -40,6 +40,7 @@ pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
 pub mod nal;
+mod other_store;
 mod power;
 mod power_saving;
 mod raw;
@@ -50,6 +51,7 @@ mod socket;
 mod standard;
 mod status;
 mod suites;
+mod tag;
 #[cfg(feature = "tap")]
 pub mod tap;
 mod tls;
@@ -66,9 +68,8 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Elsewhere,
-    Ensured, Hasher, Kind, Md5, Proof, ProvisionRecord, Reads, RotateError, SetError, Source,
-    Stored, Tag,
+    Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Ensured, Hasher,
+    Kind, Md5, Proof, ProvisionRecord, RotateError, SetError, Source, Stored,
 };
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -79,14 +80,16 @@ pub use engine::{
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
+pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use raw::{Forbidden, RawError};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
-pub use suites::SuiteSet;
-pub use tls::{CaScope, Dangerous, Psk, ServerKey, ServerName, Suites, TlsConfig, TlsVersion};
+pub use suites::{ServerKey, SuiteSet, TlsVersion};
+pub use tag::Tag;
+pub use tls::{CaScope, Dangerous, Psk, ServerName, Suites, TlsConfig};
 
 use core::borrow::BorrowMut;
 

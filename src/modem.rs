@@ -17,17 +17,17 @@ use crate::at::{Fields, answer, decimal};
 use crate::capabilities::{Capabilities, Verification};
 use crate::cellular::Number;
 use crate::clock::DateTime;
-use crate::credentials::{
-    Accepts, Comparison, Digest, Elsewhere, Hasher, Kind, Proof, Source, Stored, Tag,
-};
+use crate::credentials::{Accepts, Comparison, Digest, Hasher, Kind, Proof, Source, Stored};
 use crate::engine::At;
 pub use crate::engine::{NOT_YET, Open, PinState, World};
 use crate::error::{AtError, Code, ConnectError, CredentialError};
+use crate::other_store::OtherStore;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
 pub use crate::roles::{ClockPart, Full, NotThere, SimPart, There};
 pub use crate::standard::{clock, set_clock};
 use crate::status::{SimCard, Status, Technology};
+use crate::tag::Tag;
 use crate::tls::TlsConfig;
 
 /// What one line from the modem is.
@@ -627,7 +627,7 @@ pub trait Credentials: Modem {
     }
 
     /// What the modem holds under `tag` that the TLS in use does not read, for modems that have two.
-    async fn elsewhere(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+    async fn other_store(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<OtherStore>, AtError> {
         Ok(None)
     }
 }

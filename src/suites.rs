@@ -1,8 +1,43 @@
-//! Cipher suites by their IANA numbers, as small sets.
+//! Versions of TLS, kinds of server keys, and cipher suites by their IANA numbers, as small sets.
 
 use core::fmt;
 
-use crate::tls::ServerKey;
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.0, out of use since 2021.
+    Tls10,
+    /// TLS 1.1, out of use since 2021.
+    Tls11,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls10 => "1.0",
+            Self::Tls11 => "1.1",
+            Self::Tls12 => "1.2",
+            Self::Tls13 => "1.3",
+        })
+    }
+}
+
+/// The kind of key in a server's certificate; a cipher suite is for one or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ServerKey {
+    /// An elliptic curve.
+    Ecdsa,
+    /// RSA.
+    Rsa,
+}
 
 /// The suites that can be in a [`SuiteSet`], by the server's key, the modern ones of each group first
 /// and in order of preference. A number that is not here cannot be told from any other, so no policy

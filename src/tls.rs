@@ -5,9 +5,9 @@ use core::fmt;
 use crate::at::{InvalidInput, Text};
 use crate::capabilities::{Capabilities, Check, Feature, Support, Verification};
 use crate::clock::{DateTime, MIN_DATE};
-use crate::credentials::Tag;
 use crate::error::ConnectError;
-use crate::suites::SuiteSet;
+use crate::suites::{ServerKey, SuiteSet, TlsVersion};
+use crate::tag::Tag;
 
 /// The name of a server: what is resolved, sent as SNI and looked for in its certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,43 +74,6 @@ pub enum Suites {
     All,
     /// This one and no other, by its IANA number.
     Only(u16),
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum TlsVersion {
-    /// TLS 1.0, out of use since 2021.
-    Tls10,
-    /// TLS 1.1, out of use since 2021.
-    Tls11,
-    /// TLS 1.2.
-    Tls12,
-    /// TLS 1.3.
-    Tls13,
-}
-
-impl fmt::Display for TlsVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tls10 => "1.0",
-            Self::Tls11 => "1.1",
-            Self::Tls12 => "1.2",
-            Self::Tls13 => "1.3",
-        })
-    }
-}
-
-/// The kind of key in a server's certificate; a cipher suite is for one or the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ServerKey {
-    /// An elliptic curve.
-    Ecdsa,
-    /// RSA.
-    Rsa,
 }
 
 /// A pre-shared key and its name. `Debug` shows neither.

@@ -246,7 +246,7 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
                 "which cannot be".into()
             }
         )),
-        ConnectError::CredentialElsewhere { kind, found } => {
+        ConnectError::CredentialInOtherStore { kind, found } => {
             unsuitable(&format!("{doing}: tag {tag} holds no {kind}"), found)
                 .hint(target.store_one(*kind))
         }

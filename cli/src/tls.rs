@@ -18,7 +18,7 @@ pub(crate) async fn config<M: Full>(
     let (mut certificate, mut key) = (false, false);
     control
         .list_tag(args.tag, &mut |entry| {
-            if entry.elsewhere.is_some() {
+            if entry.other_store.is_some() {
                 return;
             }
             certificate |= entry.tag == args.tag && entry.kind == Kind::ClientCertificate;

@@ -1,7 +1,8 @@
 //! When an upload may be skipped.
 
 use super::digest::Digest;
-use super::{Kind, Tag};
+use crate::tag::Tag;
+use sectag_inspect::Kind;
 
 /// What [`CredentialStore::ensure`](crate::CredentialStore::ensure) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

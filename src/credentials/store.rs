@@ -5,10 +5,12 @@ use core::convert::Infallible;
 use super::digest::{Digest, Hasher};
 use super::prepare::{Prepared, inspect, judge};
 use super::{
-    Comparison, CredentialSet, Elsewhere, Ensured, Kind, Proof, ProvisionRecord, RotateError,
-    SetError, Source, Stored, Tag,
+    Comparison, CredentialSet, Ensured, Kind, Proof, ProvisionRecord, RotateError, SetError,
+    Source, Stored,
 };
 use crate::control::Control;
+use crate::other_store::OtherStore;
+use crate::tag::Tag;
 use core::future::poll_fn;
 
 use crate::engine::{At, Shared};
@@ -109,8 +111,11 @@ pub trait CredentialStore {
     ) -> Result<Option<Digest>, CredentialError<Infallible>>;
 
     /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
-    /// have two: see [`Elsewhere`]. Nothing is asked of others.
-    async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>>;
+    /// have two: see [`OtherStore`]. Nothing is asked of others.
+    async fn other_store(
+        &self,
+        tag: Tag,
+    ) -> Result<Option<OtherStore>, CredentialError<Infallible>>;
 
     /// The same as [`list`](Self::list) for one tag, where the whole list is not wanted, or is
     /// [longer](CredentialError::ListTooLong) than the modem can tell.
@@ -121,7 +126,7 @@ pub trait CredentialStore {
     ) -> Result<(), CredentialError<Infallible>>;
 
     /// Calls `found` for each credential in the modem that sectag stored, in the modem's order, and for
-    /// those that the TLS in use does not read ([`Stored::elsewhere`]). An error means that the list may
+    /// those that the TLS in use does not read ([`Stored::other_store`]). An error means that the list may
     /// not be complete.
     async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
 
@@ -270,9 +275,12 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         M::list_tag(&at, tag, found).await
     }
 
-    async fn elsewhere(&self, tag: Tag) -> Result<Option<Elsewhere>, CredentialError<Infallible>> {
+    async fn other_store(
+        &self,
+        tag: Tag,
+    ) -> Result<Option<OtherStore>, CredentialError<Infallible>> {
         let at = self.handle().await?;
-        Ok(M::elsewhere(&at, tag).await?)
+        Ok(M::other_store(&at, tag).await?)
     }
 
     async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {

@@ -4,11 +4,11 @@
 use core::borrow::BorrowMut;
 use core::cell::RefCell;
 
+use super::protocol::Protocol;
 use super::slot::{Phase, Slot};
 use super::text::Engine;
 use super::time::{Ms, after};
 use super::world::{Link, NOT_YET, Open, Shared, World};
-use super::protocol::Protocol;
 use super::{Rings, State};
 use crate::capabilities::Verification;
 use crate::modem::Modem;

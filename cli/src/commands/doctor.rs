@@ -219,7 +219,7 @@ impl Examination<'_> {
         let mut stored = Vec::new();
         control
             .list_tag(tag, &mut |entry| {
-                if entry.elsewhere.is_none() {
+                if entry.other_store.is_none() {
                     stored.push(entry);
                 }
             })
@@ -231,7 +231,7 @@ impl Examination<'_> {
         let has = |kind| stored.iter().find(|entry| entry.kind == kind);
         // A firmware may well have both.
         let elsewhere = if stored.len() < Kind::ALL.len() {
-            control.elsewhere(tag).await.map_err(|error| {
+            control.other_store(tag).await.map_err(|error| {
                 let failure = hints::credential("looking for credentials elsewhere", &error);
                 self.list.fails(WHAT, failure)
             })?

@@ -14,8 +14,8 @@ use sectag::at::InvalidInput;
 use sectag::inspect::Container;
 use sectag::modem::Credentials;
 use sectag::{
-    Accepts, At, AtError, Code, Comparison, CredentialError, Digest, Elsewhere, Feature, Hasher,
-    Kind, Proof, Reads, Source, Stored, Tag,
+    Accepts, At, AtError, Code, Comparison, CredentialError, Digest, Feature, Hasher, Kind,
+    OtherStore, Proof, ReadFrom, Source, Stored, Tag,
 };
 use zeroize::Zeroizing;
 
@@ -94,13 +94,13 @@ fn digest_of(field: &[u8]) -> Option<Digest> {
 }
 
 /// What the TLS in use has to do with an item of the modem's own store that it does not read.
-fn elsewhere_in_modem(store: Store, tag: Tag) -> Option<Elsewhere> {
+fn elsewhere_in_modem(store: Store, tag: Tag) -> Option<OtherStore> {
     let reads = match store {
         Store::Modem => return None,
-        Store::Mapped => Reads::Numbers(tag.0.saturating_mul(10)),
-        Store::Settings => Reads::Store("#XCMNG"),
+        Store::Mapped => ReadFrom::Numbers(tag.0.saturating_mul(10)),
+        Store::Settings => ReadFrom::Store("#XCMNG"),
     };
-    Some(Elsewhere::new(tag, "%CMNG", reads))
+    Some(OtherStore::new(tag, "%CMNG", reads))
 }
 
 /// Looks for credentials of a tag under the other scheme (sheet 7.4): a number of the modem's own store after
@@ -176,16 +176,16 @@ impl Search {
     }
 
     /// What was found.
-    pub(crate) fn found(&self) -> Option<Elsewhere> {
+    pub(crate) fn found(&self) -> Option<OtherStore> {
         if self.is_under_tag() {
             return elsewhere_in_modem(self.store, self.tag);
         }
         let reads = if self.store == Store::Modem {
-            Reads::Tag
+            ReadFrom::Tag
         } else {
-            Reads::Store("#XCMNG of this version")
+            ReadFrom::Store("#XCMNG of this version")
         };
-        let found = Elsewhere::new(self.tag, "#XCMNG of SLM 2.0 to 2.5", reads);
+        let found = OtherStore::new(self.tag, "#XCMNG of SLM 2.0 to 2.5", reads);
         self.mapped.then_some(found)
     }
 }
@@ -561,7 +561,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
                     let mut stored = Stored::new(Tag(tag), of, None);
                     stored.digest = digest;
                     stored.place = mapped.then_some(number);
-                    stored.elsewhere = elsewhere_in_modem(store, Tag(tag)).filter(|_| !mapped);
+                    stored.other_store = elsewhere_in_modem(store, Tag(tag)).filter(|_| !mapped);
                     found(stored);
                 }
             })
@@ -589,13 +589,13 @@ impl<F: Family> Credentials for Nrf9160<F> {
         })
         .await?;
         if store != Store::Modem
-            && let Some(elsewhere) = Self::elsewhere(at, tag).await?
+            && let Some(elsewhere) = Self::other_store(at, tag).await?
         {
             in_modem(at, tag.0, &mut |of, digest| {
                 if let Some(of) = kind(of) {
                     let mut stored = Stored::new(tag, of, None);
                     stored.digest = digest;
-                    stored.elsewhere = Some(elsewhere);
+                    stored.other_store = Some(elsewhere);
                     found(stored);
                 }
             })
@@ -604,7 +604,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         Ok(())
     }
 
-    async fn elsewhere(at: &Guest<'_, F>, tag: Tag) -> Result<Option<Elsewhere>, AtError> {
+    async fn other_store(at: &Guest<'_, F>, tag: Tag) -> Result<Option<OtherStore>, AtError> {
         let mut search = Search::new(kept(at), tag);
         while let Some(number) = search.next() {
             in_modem(at, number, &mut |of, _| search.seen(of)).await?;

@@ -234,7 +234,7 @@ fn search<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
     }
     let kind = opening.missing;
     world.fail(match opening.search.found() {
-        Some(found) => ConnectError::CredentialElsewhere { kind, found },
+        Some(found) => ConnectError::CredentialInOtherStore { kind, found },
         None => ConnectError::CredentialMissing(kind),
     })
 }

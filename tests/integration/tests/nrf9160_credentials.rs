@@ -3,7 +3,8 @@
 use embassy_time::{Duration, Timer};
 use embedded_io_async::Read;
 use sectag::{
-    Cause, ConnectError, CredentialError, CredentialStore, Elsewhere, Kind, Reads, SocketError, Tag,
+    Cause, ConnectError, CredentialError, CredentialStore, Kind, OtherStore, ReadFrom, SocketError,
+    Tag,
 };
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, World, connect, label, options, provision, round_trip, usable,
@@ -37,17 +38,17 @@ fn keys_under_the_other_scheme_are_explained() {
     const MAPPED: [&str; 3] = ["modem/3210/0", "modem/3211/0", "modem/3212/0"];
     const OLD: &str = "#XCMNG of SLM 2.0 to 2.5";
     let cases = [
-        ("2.1-native", PLAIN, "%CMNG", Reads::Numbers(3210)),
-        ("2.5-native", PLAIN, "%CMNG", Reads::Numbers(3210)),
-        ("2.7-native", PLAIN, "%CMNG", Reads::Store("#XCMNG")),
+        ("2.1-native", PLAIN, "%CMNG", ReadFrom::Numbers(3210)),
+        ("2.5-native", PLAIN, "%CMNG", ReadFrom::Numbers(3210)),
+        ("2.7-native", PLAIN, "%CMNG", ReadFrom::Store("#XCMNG")),
         (
             "3.1-native",
             MAPPED,
             OLD,
-            Reads::Store("#XCMNG of this version"),
+            ReadFrom::Store("#XCMNG of this version"),
         ),
-        ("2.1", MAPPED, OLD, Reads::Tag),
-        ("sm", MAPPED, OLD, Reads::Tag),
+        ("2.1", MAPPED, OLD, ReadFrom::Tag),
+        ("sm", MAPPED, OLD, ReadFrom::Tag),
     ];
     for (name, there, written, reads) in cases {
         virtually(async || {
@@ -59,9 +60,9 @@ fn keys_under_the_other_scheme_are_explained() {
             world.serve(echo);
             world
                 .attach_with(CONFIG.patched_native(), async |bench| {
-                    let found = Elsewhere::new(TAG, written, reads);
+                    let found = OtherStore::new(TAG, written, reads);
                     assert_eq!(
-                        bench.control.elsewhere(TAG).await,
+                        bench.control.other_store(TAG).await,
                         Ok(Some(found)),
                         "{name}"
                     );
@@ -69,10 +70,10 @@ fn keys_under_the_other_scheme_are_explained() {
                     let kind = Kind::Ca;
                     assert_eq!(
                         refused,
-                        ConnectError::CredentialElsewhere { kind, found },
+                        ConnectError::CredentialInOtherStore { kind, found },
                         "{name}"
                     );
-                    assert!(refused.causes().eq([Cause::CredentialElsewhere]));
+                    assert!(refused.causes().eq([Cause::CredentialInOtherStore]));
                     assert!(refused.to_string().contains(&found.to_string()));
                     // Whoever lists sees them, and that they are not read.
                     let mut all = Vec::new();
@@ -85,7 +86,7 @@ fn keys_under_the_other_scheme_are_explained() {
                         let unread = all.iter().filter(|stored| stored.tag == TAG);
                         assert!(unread.clone().count() >= 2, "{name}: {all:?}");
                         for stored in unread {
-                            assert_eq!(stored.elsewhere, Some(found), "{name}");
+                            assert_eq!(stored.other_store, Some(found), "{name}");
                         }
                         let mut of_tag = Vec::new();
                         bench
@@ -113,7 +114,7 @@ fn nothing_is_claimed_of_what_may_be_another_tags() {
         put(&world, ["modem/320/0", "modem/321/0", "modem/322/0"]);
         world
             .attach(async |bench| {
-                assert_eq!(bench.control.elsewhere(TAG).await, Ok(None));
+                assert_eq!(bench.control.other_store(TAG).await, Ok(None));
                 let mut found = Vec::new();
                 bench
                     .control

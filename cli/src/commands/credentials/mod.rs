@@ -97,7 +97,7 @@ impl Job for &ListCredentials {
                 .place
                 .map_or_else(String::new, |place| format!("\t{place}"));
             let unread = stored
-                .elsewhere
+                .other_store
                 .map_or_else(String::new, |found| format!("\tnot read: {found}"));
             report.result(
                 &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{unread}"),
@@ -111,7 +111,7 @@ impl Job for &ListCredentials {
                         Some(place) => object.number("place", place.into()),
                         None => object,
                     };
-                    let object = match stored.elsewhere {
+                    let object = match stored.other_store {
                         Some(found) => object.text("not_read", &found.to_string()),
                         None => object,
                     };
@@ -131,7 +131,7 @@ impl Job for &RemoveCredentials {
         let (args, control, report) = (self, session.control, session.report);
         let mut found = stored(control, Some(args.tag)).await?;
         // What this firmware's TLS does not read is not its to remove.
-        found.retain(|stored| stored.elsewhere.is_none());
+        found.retain(|stored| stored.other_store.is_none());
         if found.is_empty() {
             report.note(&format!("nothing is stored under tag {}", args.tag));
         }

@@ -17,8 +17,9 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::capabilities::Verification;
+use crate::engine::protocol::Protocol;
 use crate::engine::text::Engine;
-use crate::engine::{Link, NOT_YET, Open, Phase, Protocol, Slot, World};
+use crate::engine::{Link, NOT_YET, Open, Phase, Slot, World};
 use crate::error::SocketError;
 use crate::modem::Modem;
 use crate::{Tag, TlsConfig};

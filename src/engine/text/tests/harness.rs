@@ -11,13 +11,14 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+use super::super::super::Open;
 use super::super::super::guest::At;
-use super::super::super::time::test_clock;
+use super::super::super::protocol::Protocol;
 use super::super::super::scheduler::Job;
 use super::super::super::slot::{Phase, Slot};
+use super::super::super::time::test_clock;
 use super::super::super::time::{Ms, after, past};
 use super::super::super::world::{Link, World};
-use super::super::super::{Open, Protocol};
 use super::super::rescue::Rescue;
 use super::super::{Engine, Stage};
 use crate::Tag;

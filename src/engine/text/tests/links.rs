@@ -191,7 +191,7 @@ fn a_runner_that_stops_leaves_nothing_behind() {
         t.write(slot, "hello");
         t.flush(slot);
         t.sends("AT+SEND=0,5\r");
-        t.with(|engine, w| super::super::super::Protocol::stopped(engine, w));
+        t.with(|engine, w| super::super::super::protocol::Protocol::stopped(engine, w));
         t.is_reset(slot);
         t.comes_up();
         t.idle();

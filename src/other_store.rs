@@ -2,29 +2,29 @@
 
 use core::fmt;
 
-use super::Tag;
+use crate::tag::Tag;
 
-/// Something is stored under a tag, and the TLS that this firmware uses does not read it: a modem may have
-/// two, its own and one that a build of its firmware brings along, each with a store or numbers of its own.
+/// A credential that is stored under the tag, but in a store that the TLS in use does not read.
 ///
-/// `Display` says what was found, what is read instead, and what to do.
+/// A modem may have two TLS stacks, its own and one that its firmware was built with, each with a store or
+/// with numbers of its own. `Display` says what was found, what is read instead, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub struct Elsewhere {
+pub struct OtherStore {
     /// The tag, as the user knows it.
     pub tag: Tag,
     /// The vendor's command that writes there.
     pub written_with: &'static str,
     /// What is read instead.
-    pub reads: Reads,
+    pub reads: ReadFrom,
 }
 
-/// What the TLS in use reads for a tag.
+/// Where the TLS in use looks for the credentials of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum Reads {
+pub enum ReadFrom {
     /// Three numbers from this one on, for CA, client certificate and private key.
     Numbers(u32),
     /// Only what this command stores.
@@ -33,9 +33,9 @@ pub enum Reads {
     Tag,
 }
 
-impl Elsewhere {
-    /// For a backend.
-    pub const fn new(tag: Tag, written_with: &'static str, reads: Reads) -> Self {
+impl OtherStore {
+    /// What a backend found.
+    pub const fn new(tag: Tag, written_with: &'static str, reads: ReadFrom) -> Self {
         Self {
             tag,
             written_with,
@@ -44,20 +44,20 @@ impl Elsewhere {
     }
 }
 
-impl fmt::Display for Elsewhere {
+impl fmt::Display for OtherStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} was written with {}; ", self.tag, self.written_with)?;
         match self.reads {
-            Reads::Numbers(first) => write!(
+            ReadFrom::Numbers(first) => write!(
                 f,
                 "this build's native TLS reads {first}, {}, {}",
                 first.saturating_add(1),
                 first.saturating_add(2)
             )?,
-            Reads::Store(command) => {
+            ReadFrom::Store(command) => {
                 write!(f, "this build's native TLS reads what {command} stores")?
             }
-            Reads::Tag => write!(
+            ReadFrom::Tag => write!(
                 f,
                 "this build uses the modem's TLS, which reads {}",
                 self.tag
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn both_schemes_are_named() {
-        let text = |written, reads| Elsewhere::new(Tag(321), written, reads).to_string();
+        let text = |written, reads| OtherStore::new(Tag(321), written, reads).to_string();
         assert_eq!(
-            text("%CMNG", Reads::Numbers(3210)),
+            text("%CMNG", ReadFrom::Numbers(3210)),
             "321 was written with %CMNG; this build's native TLS reads 3210, 3211, 3212: store it again with this firmware"
         );
-        assert!(text("%CMNG", Reads::Store("#XCMNG")).contains("reads what #XCMNG stores"));
-        assert!(text("#XCMNG", Reads::Tag).contains("the modem's TLS, which reads 321"));
+        assert!(text("%CMNG", ReadFrom::Store("#XCMNG")).contains("reads what #XCMNG stores"));
+        assert!(text("#XCMNG", ReadFrom::Tag).contains("the modem's TLS, which reads 321"));
     }
 }
