@@ -6,12 +6,12 @@ use std::path::Path;
 
 use sectag::clock::DateTime;
 use sectag::inspect::{Content, Inspector, Material, Misplaced};
-use sectag::{CredentialError, CredentialSet, Kind, Secret, SetError, Source};
+use sectag::{Accepts, CredentialError, CredentialSet, Kind, Secret, SetError, Source};
 
-use crate::args::{ModemName, Paths};
+use crate::args::Paths;
 use crate::hints::{self, Failure};
+use crate::modems::{Choice, ModemName};
 use crate::report::Step;
-use crate::session;
 
 pub(crate) struct CredentialFile {
     pub(crate) kind: Kind,
@@ -46,20 +46,31 @@ impl CredentialFile {
 }
 
 /// All of them before the first is sent: a mistake in the last file leaves the modem as it was.
-pub(crate) async fn read(
-    paths: Paths<'_>,
-    modem: ModemName,
-) -> Result<Vec<CredentialFile>, Failure> {
+pub(crate) async fn read(paths: Paths<'_>, modem: Choice) -> Result<Vec<CredentialFile>, Failure> {
     let mut files = Vec::new();
     for (kind, path) in paths {
         if let Some(path) = path {
             files.push(read_one(path, kind)?);
         }
     }
-    let checked = set(&files).check(&session::accepts(modem)).await;
-    checked.map_err(|error| failure(&files, &error))?;
+    // Where the port is yet to be asked who is there, what any modem refuses is refused now, and the rest later.
+    let accepts = modem.0.map_or(ANY, ModemName::accepts);
+    check(&files, &accepts).await?;
     Ok(files)
 }
+
+/// Whether the modem takes these files.
+pub(crate) async fn check(files: &[CredentialFile], accepts: &Accepts) -> Result<(), Failure> {
+    let checked = set(files).check(accepts).await;
+    checked.map_err(|error| failure(files, &error))
+}
+
+/// A modem that takes whatever is whole.
+const ANY: Accepts = Accepts {
+    container: None,
+    roots: u16::MAX,
+    chain: u16::MAX,
+};
 
 /// What it is, if it is something.
 pub(crate) fn material(content: &[u8]) -> Option<Material> {
@@ -140,7 +151,7 @@ mod tests {
             cert: write(contents[1], cert),
             key: write(contents[2], key),
         };
-        block_on(async { read(args.paths(), ModemName::Bg96).await })
+        block_on(async { read(args.paths(), Choice(Some(ModemName::Bg96))).await })
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Why a command failed, as the user sees it: what was observed, the causes that are left, what to do.
 
+use std::io::Write;
+
 use sectag::cellular::{Number, find};
 use sectag::{Cause, Causes};
+
+use crate::json::Object;
+use crate::style::{Stream, shown};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -9,11 +14,17 @@ pub(crate) struct Failure {
     /// In order of likelihood, each with this tool's own way to do something about it.
     causes: Vec<(Cause, Option<String>)>,
     hints: Vec<String>,
-    store_by: Option<String>,
+    store_by: Option<Box<str>>,
+    /// What the modem or the broker answered, in its own words.
+    code: Option<Box<str>>,
+    /// The exit status.
+    status: u8,
     /// The modem's number of `+CME ERROR`, which may be the vendor's own.
     cme: Option<u16>,
     /// The connection was lost on the way, so that the same may succeed when done again.
     lost: bool,
+    /// The driver could make nothing of the modem, which may be another.
+    strange: bool,
 }
 
 /// What a look from this computer told.
@@ -30,8 +41,11 @@ impl Failure {
             causes: Vec::new(),
             hints: Vec::new(),
             store_by: None,
+            code: None,
+            status: 1,
             cme: None,
             lost: false,
+            strange: false,
         }
     }
 
@@ -52,7 +66,7 @@ impl Failure {
 
     /// The command that stores credentials, for causes that it mends.
     pub(crate) fn store_by(mut self, command: String) -> Self {
-        self.store_by = Some(command);
+        self.store_by = Some(command.into());
         self
     }
 
@@ -73,9 +87,43 @@ impl Failure {
         self
     }
 
+    /// In the words of whoever refused.
+    pub(crate) fn code(mut self, code: impl ToString) -> Self {
+        self.code = Some(code.to_string().into());
+        self
+    }
+
+    /// The user has asked for the end, by Ctrl-C.
+    pub(crate) fn interrupted(observed: impl Into<String>) -> Self {
+        let mut failure = Self::new(observed);
+        failure.status = 130;
+        failure
+    }
+
+    /// Nobody reads any more: the end of a pipeline, and nothing to tell.
+    pub(crate) fn broken_pipe() -> Self {
+        let mut failure = Self::new("nobody reads standard output");
+        failure.status = 141;
+        failure
+    }
+
+    /// As a shell has it: 1, 130 after Ctrl-C, 141 at the end of a pipeline.
+    pub(crate) fn exit_status(&self) -> u8 {
+        self.status
+    }
+
     pub(crate) fn lost(mut self) -> Self {
         self.lost = true;
         self
+    }
+
+    pub(crate) fn strange(mut self) -> Self {
+        self.strange = true;
+        self
+    }
+
+    pub(crate) fn is_strange(&self) -> bool {
+        self.strange
     }
 
     /// What was observed, without causes and hints.
@@ -83,6 +131,8 @@ impl Failure {
         &self.observed
     }
 
+    /// Whether the demo tries again.
+    #[cfg(feature = "demo")]
     pub(crate) fn is_lost(&self) -> bool {
         self.lost
     }
@@ -103,10 +153,43 @@ impl Failure {
         self
     }
 
+    /// On standard error, for people.
     pub(crate) fn print(&self) {
         for line in self.lines() {
-            eprintln!("{line}");
+            // Nobody can be told that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{}", shown(&line, None, Stream::Err));
         }
+    }
+
+    /// For programs: `error`, `code`, `causes` with their `hint`, `hints`.
+    pub(crate) fn json(&self) -> String {
+        let causes: Vec<String> = self
+            .causes
+            .iter()
+            .map(|(cause, own_way)| {
+                let object = Object::new()
+                    .text("cause", &format!("{cause:?}"))
+                    .text("text", &cause.to_string())
+                    .text("hint", cause.hint());
+                match own_way {
+                    Some(own_way) => object.text("here", own_way),
+                    None => object,
+                }
+                .finish()
+            })
+            .collect();
+        let object = Object::new().text("error", &self.observed);
+        let object = match &self.code {
+            Some(code) => object.text("code", code),
+            None => object,
+        };
+        let mut hints = self.hints.clone();
+        hints.splice(0..0, self.store_hint());
+        object
+            .objects("causes", &causes)
+            .texts("hints", &hints)
+            .number("exit_status", self.status.into())
+            .finish()
     }
 
     /// `error:` and then `hint:` lines.
@@ -128,14 +211,19 @@ impl Failure {
             };
             lines.push(format!("hint: {number}{cause}: {}{own_way}", cause.hint()));
         }
+        let store = self.store_hint();
+        let hints = store.iter().chain(&self.hints);
+        lines.extend(hints.map(|hint| format!("hint: {hint}")));
+        lines
+    }
+
+    /// The command that mends what can be mended by storing.
+    fn store_hint(&self) -> Option<String> {
         let mut files: Vec<_> = self.causes().filter_map(files).collect();
         files.sort_unstable();
         files.dedup();
-        if let (Some(command), false) = (&self.store_by, files.is_empty()) {
-            lines.push(format!("hint: to store: {command} {}", files.join(" ")));
-        }
-        lines.extend(self.hints.iter().map(|hint| format!("hint: {hint}")));
-        lines
+        let command = self.store_by.as_ref()?;
+        (!files.is_empty()).then(|| format!("to store: {command} {}", files.join(" ")))
     }
 }
 

@@ -14,7 +14,7 @@ use sectag::{
 
 use crate::args::ModemArgs;
 pub(crate) use crate::failure::Failure;
-use crate::port::PortName;
+use crate::port::{self, PortName};
 
 /// What a connection was meant to be.
 pub(crate) struct Target<'a> {
@@ -28,7 +28,7 @@ pub(crate) struct Target<'a> {
 impl Target<'_> {
     fn store_command(&self) -> String {
         let place = match self.modem {
-            Some(args) => format!(" --modem {} --port {}", args.modem.as_str(), args.port),
+            Some(args) => place(args),
             None => String::new(),
         };
         format!("sectag credentials store{place} --tag {}", self.tag)
@@ -55,6 +55,14 @@ impl Target<'_> {
     }
 }
 
+/// The options that name the modem, as the user gave them.
+pub(crate) fn place(args: &ModemArgs) -> String {
+    match args.modem.0 {
+        Some(name) => format!(" --modem {} --port {}", name.as_str(), args.port),
+        None => format!(" --port {}", args.port),
+    }
+}
+
 /// The option of this tool that has to do with a cause.
 fn option(cause: Cause) -> Option<String> {
     Some(
@@ -76,16 +84,18 @@ fn option(cause: Cause) -> Option<String> {
     )
 }
 
-pub(crate) fn port(name: &PortName, error: &io::Error) -> Failure {
+pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("cannot open {name}: {error}"));
     match (name, error.kind()) {
         (PortName::Serial(_), io::ErrorKind::NotFound) => failure.hint(serial_ports()),
         (PortName::Serial(_), io::ErrorKind::PermissionDenied) => failure.hint(
             "let your user open serial ports: sudo usermod -aG dialout $USER, then log in again",
         ),
-        (PortName::Serial(_), _) => {
-            failure.hint("check that it is a serial device and that no other program has it open")
-        }
+        (PortName::Serial(device), _) => match port::occupant(device) {
+            Some(program) => failure.hint(format!("{program} has it open: end that first")),
+            None => failure
+                .hint("check that it is a serial device and that no other program has it open"),
+        },
         (PortName::Tcp(_), _) => {
             failure.hint("check host and port, and that the other side listens (tcp:HOST:PORT)")
         }
@@ -93,8 +103,7 @@ pub(crate) fn port(name: &PortName, error: &io::Error) -> Failure {
 }
 
 fn serial_ports() -> String {
-    let names: Vec<String> = tokio_serial::available_ports()
-        .unwrap_or_default()
+    let names: Vec<String> = crate::commands::serial_ports()
         .into_iter()
         .map(|port| port.port_name)
         .collect();
@@ -119,7 +128,8 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
             failure.hint("-v shows the exchange")
         }
-        AtError::Refused(Code::Cme(code)) => failure.cme(*code),
+        AtError::Refused(code @ Code::Cme(number)) => failure.code(code).cme(*number),
+        AtError::Refused(code) => failure.code(code),
         _ => failure,
     }
 }
@@ -131,7 +141,7 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
         cause => option(cause),
     };
     let observed = match error {
-        BringUpError::At { command, error } => return at(command, error),
+        BringUpError::At { command, error } => return at(command, error).strange(),
         BringUpError::NotRegistered { status, .. } => format!(
             "the modem did not register to a network (+CEREG status {status}: {})",
             match status {
@@ -157,9 +167,12 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
     };
     let failure = Failure::new(observed).because(error.causes(), own_way);
     match error {
-        BringUpError::NoAnswer => {
-            failure.hint("if RTS and CTS are wired, try --flow-control; if not, try without")
-        }
+        BringUpError::PdpRefused(refusal) => failure.code(refusal.code),
+        BringUpError::SettingRefused { code, .. } => failure.code(code).strange(),
+        BringUpError::SimMissing(code) => failure.code(code),
+        BringUpError::NoAnswer => failure
+            .strange()
+            .hint("if RTS and CTS are wired, try --flow-control; if not, try without"),
         _ => failure,
     }
 }
@@ -259,7 +272,9 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
         ConnectError::Firmware { reason } => unsuitable(&doing, reason).hint(PATCHED),
         ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
         ConnectError::Lacks(feature) => lacks(&doing, *feature),
-        ConnectError::Refused(refusal) => because(&format!("the modem answered {}", refusal.code)),
+        ConnectError::Refused(refusal) => {
+            because(&format!("the modem answered {}", refusal.code)).code(refusal.code)
+        }
         ConnectError::TimedOut => because("the modem reported no result within its own limit"),
         ConnectError::TooManySockets => Failure::new(format!("{doing}: all sockets are in use"))
             .hint("start again: bring-up closes what an earlier program left open"),
@@ -296,9 +311,18 @@ pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
 
 /// A broker that does not let in.
 pub(crate) fn login(failure: LoginFailure) -> Failure {
-    Failure::new(format!("MQTT CONNECT: {failure}"))
+    let told = match failure {
+        LoginFailure::Connack3(code) => Some(format!("CONNACK {code}")),
+        LoginFailure::Connack5(code) => Some(format!("CONNACK 0x{code:02x}")),
+        _ => None,
+    };
+    let failed = Failure::new(format!("MQTT CONNECT: {failure}"))
         .because(failure.causes(), option)
-        .hint("the broker's log tells which")
+        .hint("the broker's log tells which");
+    match told {
+        Some(code) => failed.code(code),
+        None => failed,
+    }
 }
 
 /// What went wrong with a login, in the protocol's own terms; `None` for what is no login's fault.
@@ -328,7 +352,7 @@ pub(crate) fn mqtt(doing: &str, error: &minimq::Error<SocketError>) -> Failure {
             because(&format!("the broker refused: {reason:?} (0x{code:02x})"))
                 .because(causes, option)
         }
-        Error::Peer(_) => because("what the server sent is no MQTT").hint("check --mqtt-port"),
+        Error::Peer(_) => because("what the server sent is no MQTT").hint("check the port in --host"),
         Error::Resource(ResourceError::PacketTooLarge) => {
             because("the message is longer than the broker accepts")
         }

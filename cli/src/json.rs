@@ -38,6 +38,16 @@ impl Object {
         }
     }
 
+    pub(crate) fn texts(self, key: &str, values: &[impl AsRef<str>]) -> Self {
+        let quoted: Vec<String> = values.iter().map(|value| quote(value.as_ref())).collect();
+        self.raw(key, &format!("[{}]", quoted.join(",")))
+    }
+
+    /// Objects that are finished.
+    pub(crate) fn objects(self, key: &str, values: &[String]) -> Self {
+        self.raw(key, &format!("[{}]", values.join(",")))
+    }
+
     pub(crate) fn finish(mut self) -> String {
         self.0.push('}');
         self.0

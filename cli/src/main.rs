@@ -5,7 +5,9 @@ mod commands;
 mod credential_file;
 mod failure;
 mod hints;
+mod identify;
 mod json;
+mod modems;
 mod mqtt;
 mod port;
 mod probe;
@@ -13,6 +15,7 @@ mod report;
 mod secret;
 mod session;
 mod stop;
+mod style;
 mod tls;
 
 use std::io::Write;
@@ -26,10 +29,14 @@ use report::Report;
 
 sectag_host_clock::time_driver!();
 
+/// As a shell has it for a program that SIGPIPE ended.
+const BROKEN_PIPE: u8 = 141;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     trace_to_stderr(cli.verbose);
-    let report = Report::new(cli.json, cli.verbose);
+    let json = cli.json;
+    let report = Report::new(json, cli.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,14 +47,22 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(commands::run(cli.command, &report));
+    let tasks = tokio::task::LocalSet::new();
+    let result = tasks.block_on(&runtime, commands::run(cli.command, &report));
+    drop(tasks);
     // A blocked read of standard input must not keep the process alive.
     runtime.shutdown_timeout(Duration::from_millis(50));
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.exit_status() == BROKEN_PIPE => ExitCode::from(BROKEN_PIPE),
         Err(failure) => {
-            failure.print();
-            ExitCode::FAILURE
+            if json {
+                // The last line of the results; where it cannot go, the exit status stands.
+                let _ = report.output(failure.json().as_bytes());
+            } else {
+                failure.print();
+            }
+            ExitCode::from(failure.exit_status())
         }
     }
 }

@@ -15,13 +15,10 @@ use crate::report::Report;
 use crate::secret;
 
 /// For one answer of the broker. A cellular round trip takes up to some seconds.
-const PATIENCE_SECS: u64 = 30;
-const PATIENCE: Duration = Duration::from_secs(PATIENCE_SECS);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longest message in either direction. minimq tells the broker, which then sends nothing longer.
 const PACKET_LIMIT: usize = 64 * 1024;
-
-pub(crate) type Client<'s, 'b, 'm> = Connection<'s, 'b, Socket<'m>>;
 
 /// Who logs in.
 pub(crate) struct Login {
@@ -86,113 +83,143 @@ impl Memory {
     }
 }
 
-/// Logs in.
+/// Logs in. `patience` is for each answer of the broker, from here on.
 pub(crate) async fn connect<'s, 'b, 'm>(
     session: &'s mut Session<'b>,
     socket: Socket<'m>,
+    patience: Duration,
 ) -> Result<Client<'s, 'b, 'm>, Failure> {
     const DOING: &str = "MQTT CONNECT";
-    match with_timeout(PATIENCE, session.connect(socket)).await {
-        Ok(Ok(client)) => Ok(client),
+    match with_timeout(patience, session.connect(socket)).await {
+        Ok(Ok(connection)) => Ok(Client {
+            connection,
+            patience,
+        }),
         Ok(Err(error)) => Err(match hints::login_failure(&error) {
             Some(failure) => hints::login(failure),
             None => hints::mqtt(DOING, &error),
         }),
-        Err(_) => Err(hints::mqtt_silence(DOING, PATIENCE_SECS)),
+        Err(_) => Err(hints::mqtt_silence(DOING, patience.as_secs())),
     }
 }
 
-/// Subscribes, and returns once the broker has agreed. Messages that come before that go to `seen`.
-pub(crate) async fn subscribe(
-    client: &mut Client<'_, '_, '_>,
-    filter: &str,
-    seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    const DOING: &str = "MQTT SUBSCRIBE";
-    let options = SubscriptionOptions::default().maximum_qos(QoS::AtLeastOnce);
-    let filters = [TopicFilter::new(filter).options(options)];
-    let op = in_time(DOING, client.subscribe(&filters, &[])).await?;
-    settle(client, &op, DOING, seen).await
+/// A connection to a broker that has let us in.
+pub(crate) struct Client<'s, 'b, 'm> {
+    connection: Connection<'s, 'b, Socket<'m>>,
+    patience: Duration,
 }
 
-/// Publishes; at QoS 1, returns once the broker has acknowledged. Messages that come before that go to `seen`.
-pub(crate) async fn publish(
-    client: &mut Client<'_, '_, '_>,
-    topic: &str,
-    payload: &[u8],
-    qos: QoS,
-    seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    const DOING: &str = "MQTT PUBLISH";
-    let publication = Publication::bytes(topic, payload).qos(qos);
-    let published = async {
-        client
-            .publish(publication)
-            .await
-            .map_err(|error| match error {
+impl Client<'_, '_, '_> {
+    /// Subscribes, and returns once the broker has agreed. Messages that come before that go to `seen`.
+    pub(crate) async fn subscribe(
+        &mut self,
+        filter: &str,
+        qos: QoS,
+        seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        const DOING: &str = "MQTT SUBSCRIBE";
+        let options = SubscriptionOptions::default().maximum_qos(qos);
+        let filters = [TopicFilter::new(filter).options(options)];
+        let asked = self.connection.subscribe(&filters, &[]);
+        let op = in_time(DOING, self.patience, asked).await?;
+        self.settle(&op, DOING, seen).await
+    }
+
+    /// Publishes; at QoS 1 and 2, returns once the broker has acknowledged. Messages that come before that go to
+    /// `seen`.
+    pub(crate) async fn publish(
+        &mut self,
+        message: Publication<'_, &[u8]>,
+        seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        const DOING: &str = "MQTT PUBLISH";
+        let published = async {
+            let published = self.connection.publish(message).await;
+            published.map_err(|error| match error {
                 PubError::Session(error) => error,
                 // A byte slice fails to serialise only for want of room.
                 PubError::Payload(()) => {
                     minimq::Error::Resource(minimq::ResourceError::BufferTooSmall)
                 }
             })
-    };
-    match in_time(DOING, published).await? {
-        None => Ok(()),
-        Some(op) => settle(client, &op, DOING, seen).await,
-    }
-}
-
-/// Waits for the next message, for ever. Cancel-safe.
-pub(crate) async fn receive<'c>(
-    client: &'c mut Client<'_, '_, '_>,
-) -> Result<InboundPublish<'c>, Failure> {
-    client
-        .recv()
-        .await
-        .map_err(|error| hints::mqtt("waiting for messages", &error))
-}
-
-/// Says good-bye and closes the connection, also in the modem.
-pub(crate) async fn close(mut client: Client<'_, '_, '_>) -> Result<(), Failure> {
-    in_time("MQTT DISCONNECT", client.disconnect()).await?;
-    let socket = client.into_inner();
-    match with_timeout(PATIENCE, socket.close()).await {
-        // The broker may close as soon as it has read the DISCONNECT.
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) if error.is_closed_by_peer() => Ok(()),
-        Ok(Err(error)) => Err(hints::socket("closing the connection", &error)),
-        Err(_) => Err(Failure::new(
-            "closing the connection: the modem did not confirm it in time",
-        )),
-    }
-}
-
-async fn settle(
-    client: &mut Client<'_, '_, '_>,
-    op: &Op,
-    doing: &str,
-    mut seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut result = Ok(());
-    in_time(doing, async {
-        while client.is_pending(op) && result.is_ok() {
-            if let Some(message) = client.poll().await? {
-                result = seen(&message);
-            }
+        };
+        match in_time(DOING, self.patience, published).await? {
+            None => Ok(()),
+            Some(op) => self.settle(&op, DOING, seen).await,
         }
-        Ok(())
-    })
-    .await?;
-    result
+    }
+
+    /// Waits for the next message, for ever. Cancel-safe.
+    pub(crate) async fn receive(&mut self) -> Result<InboundPublish<'_>, Failure> {
+        self.connection
+            .recv()
+            .await
+            .map_err(|error| hints::mqtt("waiting for messages", &error))
+    }
+
+    /// Says good-bye and closes the connection, also in the modem.
+    pub(crate) async fn close(mut self) -> Result<(), Failure> {
+        let said = self.connection.disconnect();
+        in_time("MQTT DISCONNECT", self.patience, said).await?;
+        let socket = self.connection.into_inner();
+        match with_timeout(PATIENCE, socket.close()).await {
+            // The broker may close as soon as it has read the DISCONNECT.
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if error.is_closed_by_peer() => Ok(()),
+            Ok(Err(error)) => Err(hints::socket("closing the connection", &error)),
+            Err(_) => Err(Failure::new(
+                "closing the connection: the modem did not confirm it in time",
+            )),
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        op: &Op,
+        doing: &str,
+        mut seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut result = Ok(());
+        in_time(doing, self.patience, async {
+            while self.connection.is_pending(op) && result.is_ok() {
+                if let Some(message) = self.connection.poll().await? {
+                    result = seen(&message);
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        result
+    }
+}
+
+/// Of an option that was checked to be 0, 1 or 2.
+pub(crate) fn qos(level: u8) -> QoS {
+    match level {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        _ => QoS::ExactlyOnce,
+    }
+}
+
+/// A message to publish.
+pub(crate) fn message<'a>(
+    topic: &'a str,
+    payload: &'a [u8],
+    qos: QoS,
+    retain: bool,
+) -> Publication<'a, &'a [u8]> {
+    let message = Publication::bytes(topic, payload).qos(qos);
+    if retain { message.retain() } else { message }
 }
 
 async fn in_time<T>(
     doing: &str,
+    patience: Duration,
     work: impl Future<Output = Result<T, minimq::Error<SocketError>>>,
 ) -> Result<T, Failure> {
-    match with_timeout(PATIENCE, work).await {
+    match with_timeout(patience, work).await {
         Ok(result) => result.map_err(|error| hints::mqtt(doing, &error)),
-        Err(_) => Err(hints::mqtt_silence(doing, PATIENCE_SECS)),
+        Err(_) => Err(hints::mqtt_silence(doing, patience.as_secs())),
     }
 }

@@ -49,24 +49,71 @@ impl fmt::Display for PortName {
     }
 }
 
-/// Opens the port raw, 8N1.
+/// A port that is open.
+pub(crate) struct Opened {
+    stream: Box<dyn Stream>,
+    speed: Speed,
+}
+
+impl Opened {
+    pub(crate) fn stream(&mut self) -> &mut dyn Stream {
+        &mut *self.stream
+    }
+
+    /// Whether the port has that speed now; a TCP connection has none.
+    pub(crate) fn set_speed(&mut self, baud: u32) -> bool {
+        self.speed.set_speed(baud)
+    }
+
+    /// As if it had been opened with the speed that it has now.
+    pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Speed) {
+        let now = self.speed.speeds.borrow().last().copied();
+        *self.speed.speeds.borrow_mut() = now.into_iter().collect();
+        (self.stream, self.speed)
+    }
+}
+
+/// Opens the port raw, 8N1. DTR is left as the system makes it when a port is opened: Linux asserts it.
 pub(crate) async fn open(
     name: &PortName,
     baud: u32,
     flow_control: bool,
-) -> Result<(Box<dyn Stream>, Speed), Failure> {
+) -> Result<Opened, Failure> {
     let opened = match name {
         PortName::Serial(device) => serial(device, baud, flow_control),
         PortName::Tcp(address) => tcp(address).await,
     };
-    let (stream, port) = opened.map_err(|error| hints::port(name, &error))?;
+    let (stream, port) = opened.map_err(|error| hints::port_failed(name, &error))?;
     let speeds = Rc::new(RefCell::new(vec![baud]));
-    Ok((stream, Speed { port, speeds }))
+    let speed = Speed { port, speeds };
+    Ok(Opened { stream, speed })
 }
 
-type Opened = (Box<dyn Stream>, Option<Shared>);
+/// The program that has a device open, as far as this user may know: its name and process id.
+pub(crate) fn occupant(device: &str) -> Option<String> {
+    let device = std::fs::canonicalize(device).ok()?;
+    let own = std::process::id().to_string();
+    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+        let id = process.file_name().to_string_lossy().into_owned();
+        if id == own || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        // Of another user's processes, nothing can be read.
+        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
+            continue;
+        };
+        let links = files.flatten().map(|file| std::fs::read_link(file.path()));
+        if links.flatten().any(|target| target == device) {
+            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some(format!("{} (process {id})", name.trim()));
+        }
+    }
+    None
+}
 
-fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Opened> {
+type Ends = (Box<dyn Stream>, Option<Shared>);
+
+fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Ends> {
     // tokio-serial sets raw mode, and takes the device for itself.
     let stream: SerialStream = tokio_serial::new(device, baud)
         .data_bits(DataBits::Eight)
@@ -82,7 +129,7 @@ fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Opened> {
     Ok((Box::new(shared.clone()), Some(shared)))
 }
 
-async fn tcp(address: &str) -> io::Result<Opened> {
+async fn tcp(address: &str) -> io::Result<Ends> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok((Box::new(stream), None))
@@ -176,7 +223,7 @@ mod tests {
         let link = dir.path().join("modem");
         let _pty = open_pty(&link).unwrap();
         let name = PortName::Serial(link.to_str().unwrap().into());
-        let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap();
+        let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap().into_parts();
         let port = |speed: &Speed| speed.port.as_ref().unwrap().0.borrow().baud_rate().unwrap();
         assert_eq!(
             (port(&speed), &*speed.speeds().borrow()),
@@ -196,7 +243,7 @@ mod tests {
     async fn a_tcp_connection_has_none() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let name = PortName::Tcp(listener.local_addr().unwrap().to_string());
-        let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap();
+        let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap().into_parts();
         assert!(!speed.set_speed(9600));
         assert_eq!(*speed.speeds().borrow(), [115_200]);
     }

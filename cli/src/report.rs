@@ -1,6 +1,8 @@
 //! What the user sees: results on standard output, progress and warnings on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,12 +10,15 @@ use sectag::tap::Tap;
 
 use crate::hints::Failure;
 use crate::json::Object;
+use crate::style::{Stream, shown};
 
 pub(crate) struct Report {
     json: bool,
     /// Bars are drawn: on a terminal that nothing else scrolls.
     bars: bool,
     tap: Option<&'static dyn Tap>,
+    /// What was begun last.
+    under_way: Rc<RefCell<String>>,
 }
 
 impl Report {
@@ -22,6 +27,7 @@ impl Report {
             json,
             bars: !verbose && std::io::stderr().is_terminal(),
             tap: None,
+            under_way: Rc::default(),
         }
     }
 
@@ -31,7 +37,13 @@ impl Report {
             json: self.json || json,
             bars: self.bars,
             tap: Some(tap),
+            under_way: Rc::clone(&self.under_way),
         }
+    }
+
+    /// What was begun last, in words such as "publishing"; empty when nothing was.
+    pub(crate) fn under_way(&self) -> String {
+        self.under_way.borrow().clone()
     }
 
     /// Who watches the modem's port.
@@ -49,10 +61,20 @@ impl Report {
         text: &str,
         object: impl FnOnce(Object) -> Object,
     ) -> Result<(), Failure> {
+        self.row(text, None, object)
+    }
+
+    /// As [`result`](Self::result), of a table: on a terminal, what does not fit goes on in this column.
+    pub(crate) fn row(
+        &self,
+        text: &str,
+        column: Option<usize>,
+        object: impl FnOnce(Object) -> Object,
+    ) -> Result<(), Failure> {
         if self.json {
             self.output(object(Object::new()).finish().as_bytes())
         } else {
-            self.output(text.as_bytes())
+            self.output(shown(text, column, Stream::Out).as_bytes())
         }
     }
 
@@ -62,13 +84,13 @@ impl Report {
         out.write_all(line)
             .and_then(|()| out.write_all(b"\n"))
             .and_then(|()| out.flush())
-            .map_err(|error| Failure::new(format!("writing to standard output: {error}")))
+            .map_err(|error| output_failed(&error))
     }
 
     /// A line of progress.
     pub(crate) fn note(&self, text: &str) {
         // Nobody can be told that standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", shown(text, None, Stream::Err));
     }
 
     pub(crate) fn warn(&self, text: &str) {
@@ -77,6 +99,9 @@ impl Report {
 
     /// Work whose length is not known.
     pub(crate) fn spin(&self, doing: impl Into<String>) -> Step {
+        let doing = doing.into();
+        self.under_way.replace(doing.clone());
+        log::debug!("{doing}");
         let bar = if self.bars {
             let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
             ProgressBar::new_spinner()
@@ -84,13 +109,16 @@ impl Report {
         } else {
             ProgressBar::hidden()
         };
-        bar.set_message(doing.into());
+        bar.set_message(doing);
         bar.enable_steady_tick(Duration::from_millis(100));
         Step::new(bar)
     }
 
     /// Work of `total` bytes.
     pub(crate) fn bytes(&self, doing: impl Into<String>, total: usize) -> Step {
+        let doing = doing.into();
+        self.under_way.replace(doing.clone());
+        log::debug!("{doing}");
         let bar = if self.bars {
             let style =
                 ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} ({elapsed})");
@@ -99,9 +127,17 @@ impl Report {
         } else {
             ProgressBar::hidden()
         };
-        bar.set_message(doing.into());
+        bar.set_message(doing);
         Step::new(bar)
     }
+}
+
+/// What a reader that went away, or a full disk, is to a command.
+pub(crate) fn output_failed(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::broken_pipe();
+    }
+    Failure::new(format!("writing to standard output: {error}"))
 }
 
 /// Work under way. Its bar disappears with it; nothing claims success but [`done`](Self::done).

@@ -9,22 +9,27 @@ use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::{ClockPart, Credentials, Full};
-use sectag::{Accepts, Control, Power, Runner, Sockets, State};
-use sectag_bg96::{Bg96, Config};
-use sectag_nrf9160::Nrf9160;
+use sectag::modem::{ClockPart, Full};
+use sectag::{BringUpError, Control, Power, Runner, Sockets, State, Status};
 
-use crate::args::{ClockSource, ModemArgs, ModemName};
+use crate::args::{ClockSource, ModemArgs};
 use crate::hints::{self, Failure};
-use crate::port::{self, PortName, Speeds};
+use crate::identify::{self, Identity};
+use crate::modems::{self, ModemName};
+use crate::port::{self, Opened, Speeds};
 use crate::report::Report;
-use crate::secret;
 
 /// One connection at a time; the rings hold what BG96 and its like move at once, 1460 to 2048 bytes, twice.
 const RING: usize = 4096;
 
 /// How often it is looked whether the driver has changed the speed.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// For the answer to a query of identity, once the driver has the modem.
+const QUERY: Duration = Duration::from_secs(3);
+
+/// For a modem that its driver could make nothing of.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// After a failure: long enough to send the modem a close.
 const PARTING: Duration = Duration::from_millis(300);
@@ -38,18 +43,12 @@ pub(crate) trait Job {
 pub(crate) struct Session<'a, M: Full> {
     pub(crate) control: Control<'a, M>,
     pub(crate) sockets: Sockets<'a, M>,
+    /// Its family, which the user has named or the modem.
+    pub(crate) name: ModemName,
     /// What the user said about the modem.
     pub(crate) modem: &'a ModemArgs,
     pub(crate) report: &'a Report,
     speeds: Speeds,
-}
-
-/// What credentials the modem takes.
-pub(crate) fn accepts(name: ModemName) -> Accepts {
-    match name {
-        ModemName::Bg96 => <Bg96>::ACCEPTS,
-        ModemName::Nrf9160 => <Nrf9160>::ACCEPTS,
-    }
 }
 
 /// Opens the port, brings the modem up, sets its clock and runs `job`.
@@ -59,32 +58,69 @@ pub(crate) async fn run(args: &ModemArgs, report: &Report, job: impl Job) -> Res
 
 /// Opens the port and runs `job`, which may find the modem in any state.
 pub(crate) async fn ask(args: &ModemArgs, report: &Report, job: impl Job) -> Result<(), Failure> {
-    match args.modem {
-        ModemName::Bg96 => {
-            let modem = Bg96::new(bg96_config(args, report)?);
-            attach(modem, args, report, async |session| job.run(session).await).await
+    let (name, opened, args) = open(args, report).await?;
+    match modems::run(name, opened, &args, report, job).await {
+        Err(failure) if failure.is_strange() && args.modem.0.is_some() => {
+            Err(stranger(name, &args).await.unwrap_or(failure))
         }
-        ModemName::Nrf9160 => nrf9160(args, report, async |session| job.run(session).await).await,
+        result => result,
     }
 }
 
-/// The same for what an nRF9160 alone can do.
-pub(crate) async fn nrf9160(
-    args: &ModemArgs,
-    report: &Report,
-    work: impl AsyncFnOnce(Session<'_, Nrf9160>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let modem = Nrf9160::new(nrf9160_config(args, report)?);
-    attach(modem, args, report, work).await
+/// Another modem than the one whose driver got nowhere, if there is one.
+async fn stranger(name: ModemName, args: &ModemArgs) -> Option<Failure> {
+    // A simulator on a TCP port, and some converters, take a moment to see that the driver's connection has ended.
+    Timer::after(PARTING).await;
+    let mut opened = port::open(&args.port, args.baud, args.flow_control)
+        .await
+        .ok()?;
+    let asked = identify::who(&args.port, &mut opened, args.baud);
+    let found = with_timeout(SECOND_LOOK, asked).await.ok()?.ok()?;
+    another(name, &found.identity)
 }
 
-async fn attach<M: Full>(
+/// When a modem says that it is of another family than its driver.
+fn another(name: ModemName, identity: &Identity) -> Option<Failure> {
+    let other = ModemName::of(identity).filter(|other| *other != name)?;
+    let what = identity.shown();
+    Some(
+        Failure::new(format!("this is a {what}: --modem {}", other.as_str()))
+            .hint("without --modem, the port is asked"),
+    )
+}
+
+/// Opens the port, and asks who is there where the user has not said it: then the speed is the one it answered at.
+pub(crate) async fn open(
+    args: &ModemArgs,
+    report: &Report,
+) -> Result<(ModemName, Opened, ModemArgs), Failure> {
+    let mut args = args.clone();
+    let mut opened = port::open(&args.port, args.baud, args.flow_control).await?;
+    if let Some(name) = args.modem.0 {
+        return Ok((name, opened, args));
+    }
+    let step = report.spin(format!("asking who is on {}", args.port));
+    let (name, baud) = identify::modem(&args.port, &mut opened, args.baud).await?;
+    let at = if baud == args.baud {
+        String::new()
+    } else {
+        format!(" at {baud} baud (give --baud {baud})")
+    };
+    step.done(report, &format!("{} on {}{at}", name.what(), args.port));
+    args.baud = baud;
+    Ok((name, opened, args))
+}
+
+/// Runs `work` beside the driver of a modem on an open port.
+pub(crate) async fn attach<M: Full>(
+    name: ModemName,
     modem: M,
+    opened: Opened,
     args: &ModemArgs,
     report: &Report,
     work: impl AsyncFnOnce(Session<'_, M>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let (port, power) = port::open(&args.port, args.baud, args.flow_control).await?;
+    let (port, power) = opened.into_parts();
     let speeds = power.speeds();
     let (reader, writer) = tokio::io::split(port);
     let mut state = State::<M, 1, RING, RING>::new(modem);
@@ -101,6 +137,7 @@ async fn attach<M: Full>(
     let session = Session {
         control,
         sockets,
+        name,
         modem: args,
         report,
         speeds,
@@ -126,9 +163,10 @@ impl<M: Full> Session<'_, M> {
         let step = self
             .report
             .spin(format!("bringing up {} on {}", M::NAME, args.port));
-        self.telling(self.control.wait_up())
-            .await
-            .map_err(|error| hints::bring_up(&error, &self.tried()))?;
+        let up = self.telling(self.control.wait_up()).await;
+        up.map_err(|error| hints::bring_up(&error, &self.tried()))?;
+        // A driver of another modem may well think that it is up.
+        self.recognise().await?;
         step.done(
             self.report,
             &format!("{} is up and on the network", M::NAME),
@@ -138,6 +176,73 @@ impl<M: Full> Session<'_, M> {
                 .note(&format!("it was found at {baud} baud: give --baud {baud}"));
         }
         Ok(())
+    }
+
+    /// What the modem tells of itself, as far as it can; an error where it does not answer, or where the driver can
+    /// make nothing of its answers.
+    pub(crate) async fn status(&self) -> Result<Status, BringUpError> {
+        let hopeless = async {
+            let mut refusals = 0;
+            loop {
+                match self.control.wait_up().await {
+                    Err(
+                        problem @ (BringUpError::At { .. } | BringUpError::SettingRefused { .. }),
+                    ) => {
+                        refusals += 1;
+                        if refusals == 2 {
+                            return problem;
+                        }
+                    }
+                    Err(problem @ (BringUpError::NoAnswer | BringUpError::PoweredOff)) => {
+                        return problem;
+                    }
+                    Err(_) => {}
+                    Ok(()) => pending().await,
+                }
+            }
+        };
+        match self.telling(select(self.control.status(), hopeless)).await {
+            Either::First(status) => match status.problem {
+                Some(problem @ (BringUpError::NoAnswer | BringUpError::PoweredOff)) => Err(problem),
+                _ => Ok(status),
+            },
+            Either::Second(problem) => Err(problem),
+        }
+    }
+
+    /// Whether the modem is one for the driver, as far as it says who it is.
+    async fn recognise(&self) -> Result<(), Failure> {
+        if self.modem.modem.0.is_none() {
+            return Ok(());
+        }
+        let identity = Identity {
+            manufacturer: self.query("AT+CGMI").await,
+            model: self.query("AT+CGMM").await,
+        };
+        self.belongs(&identity)
+    }
+
+    /// As [`recognise`](Self::recognise), with what the modem has said already.
+    pub(crate) fn known(&self, status: &Status) -> Result<(), Failure> {
+        let text = |told: Option<&str>| told.unwrap_or_default().to_owned();
+        self.belongs(&Identity {
+            manufacturer: text(status.manufacturer.as_deref()),
+            model: text(status.model.as_deref()),
+        })
+    }
+
+    fn belongs(&self, identity: &Identity) -> Result<(), Failure> {
+        another(self.name, identity).map_or(Ok(()), Err)
+    }
+
+    async fn query(&self, command: &str) -> String {
+        let mut lines = Vec::new();
+        let mut keep = |line: &[u8]| lines.push(String::from_utf8_lossy(line).trim().to_owned());
+        let asked = self.control.raw_at(command, QUERY, &mut keep);
+        match with_timeout(QUERY, asked).await {
+            Ok(Ok(())) => lines.join(" "),
+            _ => String::new(),
+        }
     }
 
     /// The speed at which the modem was found, where it is not the one that was given.
@@ -243,63 +348,6 @@ pub(crate) async fn beside<M: Full, R: Read, W: Write, P: Power, T>(
 
 pub(crate) fn host_clock() -> Option<DateTime> {
     DateTime::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs())
-}
-
-/// What the configurations of all modems have; each is a type of its own.
-macro_rules! configured {
-    ($config:expr, $args:expr, $report:expr) => {{
-        let mut config = $config;
-        if matches!($args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
-            config = config.keep_clock();
-        }
-        if let Some(apn) = &$args.apn {
-            config = config
-                .apn(leak(apn))
-                .map_err(|error| Failure::new(format!("--apn: {error}")))?;
-        }
-        if let Some(pin) = sim_pin($args, $report)? {
-            config = config
-                .pin(leak(&pin))
-                .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
-        }
-        if $args.flow_control {
-            config = config.flow_control();
-        }
-        config
-    }};
-}
-
-fn bg96_config(args: &ModemArgs, report: &Report) -> Result<Config, Failure> {
-    if args.patched_native {
-        return Err(Failure::new("--patched-native: a bg96 has no such build"));
-    }
-    Ok(configured!(Config::new(), args, report))
-}
-
-fn nrf9160_config(args: &ModemArgs, report: &Report) -> Result<sectag_nrf9160::Config, Failure> {
-    let mut config = configured!(sectag_nrf9160::Config::new(), args, report);
-    if args.patched_native {
-        config = config.patched_native();
-    }
-    // TCP holds its sender back by itself.
-    if matches!(args.port, PortName::Tcp(_)) {
-        config = config.flow_control();
-    }
-    Ok(config)
-}
-
-fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure> {
-    secret::resolve(
-        "--sim-pin",
-        args.sim_pin.as_deref(),
-        "SECTAG_SIM_PIN",
-        report,
-    )
-}
-
-/// A backend's configuration is meant for a `const`; this process makes one and ends.
-fn leak(text: &str) -> &'static str {
-    Box::leak(text.into())
 }
 
 #[cfg(test)]

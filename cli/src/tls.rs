@@ -89,6 +89,15 @@ pub(crate) fn describe(verified: Verification) -> String {
     parts.join("; ")
 }
 
+/// The kind of connection that was asked for.
+pub(crate) fn kind(config: &TlsConfig) -> &'static str {
+    if config.has_client_certificate() {
+        "mutual TLS"
+    } else {
+        "TLS, without a client certificate"
+    }
+}
+
 /// For programs.
 pub(crate) fn word(support: Support) -> &'static str {
     match support {

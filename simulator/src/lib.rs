@@ -54,7 +54,6 @@ mod clock;
 mod core;
 mod failure;
 mod fault;
-mod judge;
 mod network;
 mod nrf9160;
 mod options;
@@ -72,7 +71,6 @@ virtual_clock!();
 pub use self::core::Script;
 pub use failure::{After, Failure};
 pub use fault::{FAULTS, fault};
-pub use judge::{Judge, Judged, Shown};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
 };

@@ -10,11 +10,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore, SupportedProtocolVersion};
+use sectag_judge::{Judge, Judged, Shown};
 use time::OffsetDateTime;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::judge::{Judge, Judged, Shown};
 use crate::network::Stream;
 
 /// How far the server is checked.

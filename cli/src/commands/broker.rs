@@ -1,5 +1,6 @@
 //! What the commands to a broker have in common: up to the login.
 
+use embassy_time::Duration;
 use sectag::modem::Full;
 
 use crate::args::BrokerArgs;
@@ -16,6 +17,7 @@ pub(super) trait Talk {
 
 pub(super) async fn run(
     args: &BrokerArgs,
+    patience: Duration,
     report: &Report,
     talk: impl Talk,
 ) -> Result<(), Failure> {
@@ -26,6 +28,7 @@ pub(super) async fn run(
         args,
         login,
         prober,
+        patience,
         talk,
     };
     session::run(&args.modem, report, job).await
@@ -35,19 +38,20 @@ struct LogIn<'a, T> {
     args: &'a BrokerArgs,
     login: Login,
     prober: Option<Prober>,
+    patience: Duration,
     talk: T,
 }
 
 impl<T: Talk> Job for LogIn<'_, T> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, login, report) = (self.args, &self.login, session.report);
-        let server = (args.mqtt.host.as_str(), args.mqtt.mqtt_port);
+        let server = args.mqtt.server();
         let prober = self.prober.as_ref();
         let socket = session.secure(&args.tls, server, prober).await?;
         let mut memory = Memory::new();
         let mut mqtt = memory.session(login)?;
         let step = report.spin("logging in to the broker");
-        let client = match mqtt::connect(&mut mqtt, socket).await {
+        let client = match mqtt::connect(&mut mqtt, socket, self.patience).await {
             Ok(client) => client,
             Err(failure) => {
                 drop(step);

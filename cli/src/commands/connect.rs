@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::args::Connect;
 use crate::hints::{self, Failure};
 use crate::probe::Prober;
-use crate::report::Report;
+use crate::report::{Report, output_failed};
 use crate::session::{self, Job, Session};
 use crate::stop::Stop;
 
@@ -35,7 +35,7 @@ struct Pipe<'a> {
 impl Job for Pipe<'_> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, report) = (self.args, session.report);
-        let server = (args.server.host.as_str(), args.server.port);
+        let server = args.server();
         let mut socket = session
             .secure(&args.tls, server, self.prober.as_ref())
             .await?;
@@ -82,7 +82,7 @@ async fn down(reader: &mut Reader<'_, '_>, heard: &Cell<Instant>) -> Result<(), 
             out.flush().await
         }
         .await;
-        written.map_err(|error| Failure::new(format!("writing to standard output: {error}")))?;
+        written.map_err(|error| output_failed(&error))?;
     }
 }
 

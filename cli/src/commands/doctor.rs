@@ -49,7 +49,7 @@ impl List<'_> {
 
     fn line(&self, verdict: &str, what: &str, detail: &str) -> Result<(), Failure> {
         let text = format!("{verdict:<5} {what:<22} {detail}");
-        self.report.result(text.trim_end(), |object| {
+        self.report.row(text.trim_end(), Some(29), |object| {
             object
                 .text("check", what)
                 .text("verdict", verdict)
@@ -86,8 +86,21 @@ impl Job for Examination<'_> {
         let step = self
             .report
             .spin("waiting for the modem to be on the network");
-        let status = session.telling(control.status()).await;
+        let status = session.status().await;
         drop(step);
+        let status = status.map_err(|problem| {
+            let what = match problem {
+                BringUpError::SettingRefused { .. } => "settings",
+                BringUpError::At {
+                    error: AtError::Refused(_),
+                    ..
+                } => "bring-up",
+                _ => "answers AT",
+            };
+            self.list
+                .fails(what, hints::bring_up(&problem, &session.tried()))
+        })?;
+        session.known(&status)?;
         self.modem(&status, session.other_speed(), &session.tried())?;
         let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
@@ -244,9 +257,8 @@ impl Examination<'_> {
                 None => Failure::new(format!("tag {tag} holds no {kind}")),
             };
             let failure = failure.hint(format!(
-                "store it: sectag credentials store --modem {} --port {} --tag {tag} {option}",
-                self.args.modem.modem.as_str(),
-                self.args.modem.port
+                "store it: sectag credentials store{} --tag {tag} {option}",
+                hints::place(&self.args.modem)
             ));
             self.list.fails(WHAT, failure)
         };
@@ -340,14 +352,7 @@ impl Examination<'_> {
         self.list.ok("DNS", host)?;
         self.list
             .ok("verification", &tls::describe(socket.verified()))?;
-        let detail = format!(
-            "{host}:{port}, {}",
-            if config.has_client_certificate() {
-                "mutual TLS"
-            } else {
-                "TLS, without a client certificate"
-            }
-        );
+        let detail = format!("{host}:{port}, {}", tls::kind(&config));
         self.list.ok(WHAT, &detail)?;
         socket
             .close()

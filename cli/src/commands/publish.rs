@@ -1,6 +1,8 @@
 //! `sectag publish`: one MQTT message.
 
-use minimq::QoS;
+use std::io::Read;
+
+use embassy_time::Duration;
 
 use super::broker::{self, Talk};
 use crate::args::Publish;
@@ -9,30 +11,65 @@ use crate::mqtt::{self, Client};
 use crate::report::Report;
 
 pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> {
-    broker::run(&args.broker, report, args).await
+    // Before the modem is touched: a file that is not there costs no connection.
+    let payload = payload(args)?;
+    let patience = Duration::from_secs(args.timeout);
+    let message = Message { args, payload };
+    broker::run(&args.broker, patience, report, message).await
 }
 
-impl Talk for &Publish {
+fn payload(args: &Publish) -> Result<Vec<u8>, Failure> {
+    if let Some(path) = &args.file {
+        let path = path.display();
+        return std::fs::read(path.to_string())
+            .map_err(|error| Failure::new(format!("cannot read {path}: {error}")));
+    }
+    match args.message.as_deref() {
+        Some("-") => {
+            let mut payload = Vec::new();
+            std::io::stdin()
+                .read_to_end(&mut payload)
+                .map_err(|error| Failure::new(format!("reading standard input: {error}")))?;
+            Ok(payload)
+        }
+        Some(text) => Ok(text.as_bytes().to_vec()),
+        None => Ok(Vec::new()),
+    }
+}
+
+struct Message<'a> {
+    args: &'a Publish,
+    payload: Vec<u8>,
+}
+
+impl Talk for Message<'_> {
     async fn talk(self, mut client: Client<'_, '_, '_>, report: &Report) -> Result<(), Failure> {
-        let args = self;
+        let Self { args, payload } = &self;
         let step = report.spin("publishing");
-        let qos = if args.qos == 0 {
-            QoS::AtMostOnce
-        } else {
-            QoS::AtLeastOnce
-        };
-        let payload = args.message.as_bytes();
-        mqtt::publish(&mut client, &args.topic, payload, qos, |_| Ok(())).await?;
+        let qos = mqtt::qos(args.qos);
+        let message = mqtt::message(&args.topic, payload, qos, args.retain);
+        client.publish(message, |_| Ok(())).await?;
         let took = step.elapsed();
         drop(step);
-        mqtt::close(client).await?;
+        let farewell = client.close().await;
 
         let acknowledged = args.qos > 0;
+        if let Err(failure) = farewell {
+            if !acknowledged {
+                return Err(failure);
+            }
+            // The broker has the message, whatever became of the good-bye.
+            report.warn(&format!(
+                "the message is delivered, but the connection did not end in order: {}",
+                failure.observed()
+            ));
+        }
         let text = format!(
-            "published {} bytes to {} at QoS {}: {} ({:.1} s)",
+            "published {} bytes to {} at QoS {}{}: {} ({:.1} s)",
             payload.len(),
             args.topic,
             args.qos,
+            if args.retain { ", retained" } else { "" },
             if acknowledged {
                 "the broker has acknowledged"
             } else {
@@ -46,6 +83,7 @@ impl Talk for &Publish {
                 .number("bytes", payload.len() as u64)
                 .number("qos", args.qos.into())
                 .truth("acknowledged", acknowledged)
+                .truth("retain", args.retain)
                 .number("ms", took.as_millis() as u64)
         })
     }

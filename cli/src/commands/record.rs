@@ -9,6 +9,7 @@ use sectag_transcript::{Payload, Recorder};
 
 use crate::args::{Cli, Command, Record};
 use crate::hints::Failure;
+use crate::modems::ModemName;
 use crate::report::Report;
 
 pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
@@ -26,7 +27,7 @@ pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
     let source = format!(
         "recorded by sectag {} at a {}; whole; secrets{} masked",
         env!("CARGO_PKG_VERSION"),
-        args.modem.as_str(),
+        args.modem.0.map_or("modem", ModemName::as_str),
         match payload {
             Payload::Kept => " and what was sent before the server's first byte",
             Payload::Masked => " and payload",
@@ -70,7 +71,9 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
 /// The command as if it had been called by itself, with this modem and port.
 fn inner(args: &Record) -> Result<Cli, Failure> {
     let port = args.port.to_string();
-    let place = ["--modem", args.modem.as_str(), "--port", port.as_str()];
+    let modem = args.modem.0.map_or("auto", ModemName::as_str);
+    let place = ["--modem", modem, "--port", port.as_str()];
+    // Behind the command's name: what follows may be words of its own.
     let words = args.command.iter().map(String::as_str);
     let line = std::iter::once("sectag").chain(words).chain(place);
     let cli = Cli::try_parse_from(line).map_err(|error| {
@@ -83,10 +86,17 @@ fn inner(args: &Record) -> Result<Cli, Failure> {
         .hint("it is a command of sectag with its options, without --modem and --port")
     })?;
     match &cli.command {
-        Command::Record(_) | Command::Simulate(_) | Command::Demo(_) => Err(Failure::new(
-            "only a command that talks to a modem can be recorded",
-        )
-        .hint("for example: sectag record --modem bg96 --port PORT --out FILE.at -- status")),
+        Command::Record(_)
+        | Command::Simulate(_)
+        | Command::Demo(_)
+        | Command::Ports(_)
+        | Command::Restart(_)
+        | Command::Completions { .. }
+        | Command::Man => Err(
+            Failure::new("only a command that talks to a modem can be recorded").hint(
+                "for example: sectag record --modem bg96 --port PORT --out FILE.at -- status",
+            ),
+        ),
         _ => Ok(cli),
     }
 }

@@ -11,8 +11,9 @@ use sectag_simulator::{Chunk, LoopbackNetwork, Nrf9160Options, Options, Simulato
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-use crate::args::{ClockSetting, ModemName, Simulate};
+use crate::args::{ClockSetting, Simulate};
 use crate::hints::Failure;
+use crate::modems::ModemName;
 use crate::report::Report;
 use crate::stop::Stop;
 

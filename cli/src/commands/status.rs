@@ -20,7 +20,9 @@ impl Job for &StatusArgs {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
         let step = report.spin(format!("asking {} on {}", M::NAME, args.modem.port));
-        let status = session.telling(control.status()).await;
+        let status = session.status().await;
+        let status = status.map_err(|problem| hints::bring_up(&problem, &session.tried()))?;
+        session.known(&status)?;
         let card = if args.sim {
             control.sim_if_any().await.ok()
         } else {
@@ -34,7 +36,8 @@ impl Job for &StatusArgs {
             let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
             for Row { name, value, .. } in &rows {
                 let value = value.as_deref().unwrap_or("not known");
-                report.output(format!("{name:width$}  {value}").as_bytes())?;
+                let text = format!("{name:width$}  {value}");
+                report.row(&text, Some(width + 2), |object| object)?;
             }
         }
         // What was found out is printed; that the modem is not on the network is a failure all the same.

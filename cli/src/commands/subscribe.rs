@@ -1,6 +1,9 @@
 //! `sectag subscribe`: prints one line per message.
 
-use embassy_futures::select::{Either, select};
+use std::future::pending;
+
+use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, Timer};
 use minimq::InboundPublish;
 
 use super::broker::{self, Talk};
@@ -12,7 +15,7 @@ use crate::report::Report;
 use crate::stop::Stop;
 
 pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure> {
-    broker::run(&args.broker, report, args).await
+    broker::run(&args.broker, mqtt::PATIENCE, report, args).await
 }
 
 impl Talk for &Subscribe {
@@ -22,18 +25,42 @@ impl Talk for &Subscribe {
 
         let mut left = args.count.unwrap_or(u64::MAX);
         let step = report.spin("subscribing");
-        mqtt::subscribe(&mut client, &args.topic, |message| {
-            show(message, &mut left, report)
-        })
-        .await?;
+        let qos = mqtt::qos(args.qos);
+        client
+            .subscribe(&args.topic, qos, |message| show(message, &mut left, report))
+            .await?;
         step.done(report, &format!("subscribed to {}", args.topic));
 
-        let stopped = select(receive(&mut client, &mut left, report), stop.requested()).await;
-        match stopped {
-            Either::First(result) => result?,
-            Either::Second(()) => report.note("stopping"),
+        let late = async {
+            match args.timeout {
+                Some(seconds) => Timer::after(Duration::from_secs(seconds)).await,
+                None => pending().await,
+            }
+        };
+        let received = receive(&mut client, &mut left, report);
+        let late = match select3(received, stop.requested(), late).await {
+            Either3::First(result) => {
+                result?;
+                false
+            }
+            Either3::Second(()) => {
+                report.note("stopping");
+                false
+            }
+            Either3::Third(()) => true,
+        };
+        // What came is printed; how the connection ends is no matter of the messages.
+        if let Err(failure) = client.close().await {
+            report.warn(failure.observed());
         }
-        mqtt::close(client).await
+        match (args.count, args.timeout) {
+            (Some(count), Some(seconds)) if late => Err(Failure::new(format!(
+                "{} of {count} messages came within {seconds} s",
+                count - left
+            ))
+            .hint("a longer --timeout waits longer; without it, until Ctrl-C")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -43,7 +70,7 @@ async fn receive(
     report: &Report,
 ) -> Result<(), Failure> {
     while *left > 0 {
-        let message = mqtt::receive(client).await?;
+        let message = client.receive().await?;
         show(&message, left, report)?;
     }
     Ok(())

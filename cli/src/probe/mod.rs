@@ -17,14 +17,16 @@ use sectag::clock::DateTime;
 use sectag::inspect::KeyType;
 use sectag::modem::Full;
 use sectag::{Cause, Control, Kind};
+#[cfg(feature = "demo")]
 use sectag_simulator::LoopbackNetwork;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use self::tls::{Attempt, Client, Offer};
-use crate::args::{ModemName, ProbeArgs};
+use crate::args::ProbeArgs;
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::{Failure, Findings};
+use crate::modems::Choice;
 use crate::mqtt::Login;
 use crate::report::Report;
 use crate::session::host_clock;
@@ -37,6 +39,7 @@ pub(crate) enum Names {
     /// As this computer finds them.
     System,
     /// As a simulated network does, which never leaves this computer.
+    #[cfg(feature = "demo")]
     Simulated(LoopbackNetwork),
 }
 
@@ -44,6 +47,7 @@ impl Names {
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         match self {
             Self::System => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
+            #[cfg(feature = "demo")]
             Self::Simulated(network) => match network.resolve(host, port) {
                 Ok(address) => Ok(vec![address]),
                 // The name is there, the port is not.
@@ -85,7 +89,7 @@ impl Prober {
     /// When the user asked for it.
     pub(crate) async fn from_args(
         args: &ProbeArgs,
-        modem: ModemName,
+        modem: Choice,
     ) -> Result<Option<Self>, Failure> {
         if !args.probe {
             return Ok(None);

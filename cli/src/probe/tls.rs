@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, Error, SignatureScheme, SupportedProtocolVersion, version};
 use sectag::inspect::KeyType;
-use sectag_simulator::{Judge, Judged, Shown};
+use sectag_judge::{Judge, Judged, Shown};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;

@@ -7,6 +7,7 @@ mod connect;
 mod credentials;
 mod demo;
 mod doctor;
+mod identify;
 mod idle;
 mod mqtt;
 mod nrf9160;
@@ -82,6 +83,14 @@ fn all() -> Vec<Trial> {
             der_is_converted,
             new_credentials_replace_the_old_once_they_have_worked,
             a_modem_that_makes_no_keys_says_so,
+        }
+        identify {
+            a_modem_that_is_not_named_is_asked_who_it_is,
+            a_modem_that_is_named_wrongly_is_named_rightly,
+            a_dead_port_is_an_error_and_no_table,
+            a_modem_is_restarted,
+            commands_are_typed_and_the_dangerous_refused,
+            completions_and_manual_are_printed,
         }
         usage {
             usage_errors_exit_with_2,

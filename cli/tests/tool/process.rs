@@ -79,6 +79,8 @@ impl Tool {
     fn start_listening(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sectag"))
             .args(args)
+            .env_remove("SECTAG_PORT")
+            .env_remove("SECTAG_MODEM")
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -130,9 +132,9 @@ impl Tool {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status();
+        // The shell's own: a machine need not have one of procps.
+        let kill = format!("kill -s {name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
         assert!(status.unwrap().success());
     }
 

@@ -1,7 +1,8 @@
 use sectag_nrf9160::{DeviceKeys, KEY_BUFFER, KeyError, KeyRequest, Nrf9160};
 
-use crate::args::{CsrCredentials, ModemName};
+use crate::args::CsrCredentials;
 use crate::hints::{self, Failure};
+use crate::modems::{self, ModemName};
 use crate::report::Report;
 use crate::session::{self, Session};
 
@@ -15,18 +16,28 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
             .subject(name)
             .map_err(|error| Failure::new(format!("--subject: {error}")))?,
     };
-    match args.modem.modem {
-        ModemName::Bg96 => Err(outside(
-            args,
-            Failure::new("a bg96 makes no keys, so it cannot make a signing request either"),
-        )),
-        ModemName::Nrf9160 => {
-            session::nrf9160(&args.modem, report, async |session| {
-                generate(args, &request, session).await
-            })
-            .await
-        }
+    // One that was named is not opened in vain.
+    if let Some(name) = args.modem.modem.0 {
+        makes_keys(args, name)?;
     }
+    let (name, opened, modem) = session::open(&args.modem, report).await?;
+    makes_keys(args, name)?;
+    let driver = modems::nrf9160(&modem, report)?;
+    let work = async |session: Session<'_, Nrf9160>| generate(args, &request, session).await;
+    session::attach(name, driver, opened, &modem, report, work).await
+}
+
+fn makes_keys(args: &CsrCredentials, name: ModemName) -> Result<(), Failure> {
+    if name == ModemName::Nrf9160 {
+        return Ok(());
+    }
+    let name = name.as_str();
+    Err(outside(
+        args,
+        Failure::new(format!(
+            "a {name} makes no keys, so it cannot make a signing request either"
+        )),
+    ))
 }
 
 async fn generate(

@@ -5,14 +5,19 @@ mod files;
 mod rotate;
 mod verify;
 
+use std::pin::pin;
+
+use embassy_futures::select::{Either, select};
 use sectag::modem::Full;
 use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Stored, Tag};
 
 use self::files::Filed;
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
+use crate::credential_file;
 use crate::hints::{self, Failure};
 use crate::report::Report;
 use crate::session::{self, Job, Session};
+use crate::stop::Stop;
 
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     match args {
@@ -28,17 +33,22 @@ pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failu
 impl Job for Filed<'_, StoreCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
+        credential_file::check(&files, &M::ACCEPTS).await?;
         let tag = args.tag;
-        for file in &files {
+        let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
+        for (done, file) in files.iter().enumerate() {
             let kind = file.kind;
             let step = report.bytes(format!("storing the {kind}"), file.len());
             let source = file.source(&step);
-            let result = if args.force {
-                let stored = control.store(tag, kind, source).await;
-                stored.map(|()| Ensured::Stored)
-            } else {
-                control.ensure(tag, kind, source).await
+            let storing = async {
+                if args.force {
+                    let stored = control.store(tag, kind, source).await;
+                    stored.map(|()| Ensured::Stored)
+                } else {
+                    control.ensure(tag, kind, source).await
+                }
             };
+            let (result, stopped) = to_the_end(storing, &mut stop, kind, report).await;
             let ensured = result
                 .map_err(|error| hints::credential(&format!("storing the {kind}"), &error))?;
             let took = step.elapsed();
@@ -61,8 +71,41 @@ impl Job for Filed<'_, StoreCredentials> {
                     .truth("uploaded", ensured == Ensured::Stored)
                     .number("ms", took.as_millis() as u64)
             })?;
+            let left: Vec<String> = files[done + 1..]
+                .iter()
+                .map(|file| format!("the {}", file.kind))
+                .collect();
+            if stopped && !left.is_empty() {
+                return Err(Failure::interrupted(format!(
+                    "interrupted: not stored under tag {tag}: {}",
+                    left.join(", ")
+                ))
+                .hint("give the command again: what is stored already is not sent again"));
+            }
         }
         Ok(())
+    }
+}
+
+/// Lets an upload end that is under way when Ctrl-C comes: cut in the middle, neither what was there nor what was to
+/// come would be whole. A second Ctrl-C ends the process all the same.
+async fn to_the_end<T>(
+    storing: impl Future<Output = T>,
+    stop: &mut Stop,
+    kind: Kind,
+    report: &Report,
+) -> (T, bool) {
+    let mut storing = pin!(storing);
+    match select(storing.as_mut(), stop.requested()).await {
+        Either::First(result) => return (result, false),
+        Either::Second(()) => report.note(&format!(
+            "the {kind} is stored to its end first; Ctrl-C again stops at once, and it must be stored again then"
+        )),
+    }
+    match select(storing, stop.requested()).await {
+        Either::First(result) => (result, true),
+        // 128 and SIGINT's number.
+        Either::Second(()) => std::process::exit(130),
     }
 }
 
@@ -71,10 +114,7 @@ impl Job for &ListCredentials {
         let (args, control, report) = (self, session.control, session.report);
         let found = stored(control, args.tag).await?;
         if found.is_empty() {
-            match args.tag {
-                Some(tag) => report.note(&format!("nothing is stored under tag {tag}")),
-                None => report.note("nothing is stored"),
-            }
+            report.note(&nothing(args.tag));
         }
         for stored in found {
             let Stored { tag, kind, len, .. } = stored;
@@ -129,11 +169,11 @@ impl Job for &ListCredentials {
 impl Job for &RemoveCredentials {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (args, control, report) = (self, session.control, session.report);
-        let mut found = stored(control, Some(args.tag)).await?;
+        let mut found = stored(control, args.tag).await?;
         // What this firmware's TLS does not read is not its to remove.
         found.retain(|stored| stored.other_store.is_none());
         if found.is_empty() {
-            report.note(&format!("nothing is stored under tag {}", args.tag));
+            report.note(&nothing(args.tag));
         }
         for Stored { tag, kind, .. } in found {
             control
@@ -147,6 +187,13 @@ impl Job for &RemoveCredentials {
             })?;
         }
         Ok(())
+    }
+}
+
+fn nothing(tag: Option<Tag>) -> String {
+    match tag {
+        Some(tag) => format!("nothing is stored under tag {tag}"),
+        None => "nothing is stored".into(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::session::{Job, Session};
 impl Job for Filed<'_, RotateCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
+        credential_file::check(&files, &M::ACCEPTS).await?;
         let (old, new) = (args.tag, args.new_tag);
         let probe = async || {
             let tls = TlsArgs {
@@ -17,7 +18,7 @@ impl Job for Filed<'_, RotateCredentials> {
                 private_ca: args.private_ca,
                 accept_missing: args.accept_missing.clone(),
             };
-            let server = (args.server.host.as_str(), args.server.port);
+            let server = (args.host.host.as_str(), args.host.port);
             let socket = session.secure(&tls, server, None).await?;
             // It has served its purpose; a close that fails is the driver's to repeat.
             let _ = socket.close().await;

@@ -4,12 +4,14 @@ use sectag::{Comparison, CredentialStore};
 use super::files::Filed;
 use super::word;
 use crate::args::VerifyCredentials;
+use crate::credential_file;
 use crate::hints::{self, Failure};
 use crate::session::{Job, Session};
 
 impl Job for Filed<'_, VerifyCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
+        credential_file::check(&files, &M::ACCEPTS).await?;
         let tag = args.tag;
         let mut wrong = Vec::new();
         for file in &files {

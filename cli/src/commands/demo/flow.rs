@@ -4,7 +4,7 @@
 use embassy_futures::select::{Either, select};
 use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
-use minimq::QoS;
+use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{
@@ -228,7 +228,7 @@ impl<M: Full> Application<'_, M> {
         let mut session = memory.session(&login)?;
 
         let step = steps.begin("logging in");
-        let mut client = match mqtt::connect(&mut session, socket).await {
+        let mut client = match mqtt::connect(&mut session, socket, mqtt::PATIENCE).await {
             Ok(client) => client,
             Err(failure) => {
                 drop(step);
@@ -239,17 +239,20 @@ impl<M: Full> Application<'_, M> {
         steps.done(step, "MQTT CONNECT", counters(), &detail)?;
 
         let step = steps.begin("subscribing");
-        mqtt::subscribe(&mut client, TOPIC, |_| Ok(())).await?;
+        client
+            .subscribe(TOPIC, QoS::AtLeastOnce, |_| Ok(()))
+            .await?;
         steps.done(step, "subscribe", counters(), TOPIC)?;
 
         // The broker may send the message back before it acknowledges the publish.
         let mut early = None;
         let step = steps.begin("publishing");
-        mqtt::publish(&mut client, TOPIC, MESSAGE, QoS::AtLeastOnce, |message| {
+        let message = mqtt::message(TOPIC, MESSAGE, QoS::AtLeastOnce, false);
+        let seen = |message: &InboundPublish<'_>| {
             early = Some(message.payload().to_vec());
             Ok(())
-        })
-        .await?;
+        };
+        client.publish(message, seen).await?;
         let detail = format!("{} bytes at QoS 1, acknowledged", MESSAGE.len());
         steps.done(step, "publish", counters(), &detail)?;
 
@@ -258,7 +261,7 @@ impl<M: Full> Application<'_, M> {
         let exchanges = control.counters().exchanges;
         let received = match early {
             Some(payload) => payload,
-            None => mqtt::receive(&mut client).await?.payload().to_vec(),
+            None => client.receive().await?.payload().to_vec(),
         };
         if received != MESSAGE {
             return Err(Failure::new(format!(
@@ -277,7 +280,7 @@ impl<M: Full> Application<'_, M> {
         steps.done(step, "receive the own message", counters(), &detail)?;
 
         let step = steps.begin("closing");
-        mqtt::close(client).await?;
+        client.close().await?;
         steps.done(step, "close", counters(), "confirmed by the modem")
     }
 }

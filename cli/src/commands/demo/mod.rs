@@ -28,11 +28,18 @@ pub(crate) async fn run(args: &Demo, report: &Report) -> Result<(), Failure> {
     let mut steps = Steps::new(report)?;
     let limit = embassy_time::Duration::from_secs(LIMIT_SECS);
     let world = world::build(&shown, args.scenario, &mut steps).await?;
-    match with_timeout(limit, shown.run(&world, &mut steps)).await {
-        Ok(total) => summary(begin.elapsed(), &total?, report),
+    let result = match with_timeout(limit, shown.run(&world, &mut steps)).await {
+        Ok(result) => result,
         Err(_) => Err(
             Failure::new(format!("the demo did not end within {LIMIT_SECS} s"))
                 .hint("this computer may be too busy; sectag demo -v shows every exchange"),
         ),
+    };
+    match result {
+        Ok(total) => summary(begin.elapsed(), &total, report),
+        Err(failure) => {
+            steps.failed(&failure)?;
+            Err(failure)
+        }
     }
 }

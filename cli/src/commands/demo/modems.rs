@@ -14,8 +14,9 @@ use time::OffsetDateTime;
 use super::flow::{self, BAUD, REGISTRATION, TURNAROUND_MS, Total};
 use super::steps::Steps;
 use super::world::World;
-use crate::args::{Demo, ModemName, Scenario};
+use crate::args::{Demo, Scenario};
 use crate::failure::Failure;
+use crate::modems::ModemName;
 
 /// The modem that is shown.
 pub(super) enum Shown {

@@ -1,6 +1,7 @@
 //! What the demo prints: one line per step, and the sum.
 
-use std::time::Duration;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use sectag::Counters;
 
@@ -13,7 +14,12 @@ use crate::report::{Report, Step};
 pub(super) struct Steps<'r> {
     pub(super) report: &'r Report,
     before: Counters,
+    /// What was begun last, and when.
+    begun: RefCell<Option<(String, Instant)>>,
 }
+
+/// Where the details begin.
+const COLUMN: usize = 52;
 
 impl<'r> Steps<'r> {
     pub(super) fn new(report: &'r Report) -> Result<Self, Failure> {
@@ -24,11 +30,30 @@ impl<'r> Steps<'r> {
         Ok(Self {
             report,
             before: Counters::default(),
+            begun: RefCell::default(),
         })
     }
 
     pub(super) fn begin(&self, doing: &str) -> Step {
+        self.begun.replace(Some((doing.into(), Instant::now())));
         self.report.spin(doing)
+    }
+
+    /// The row of the step that was under way when the demo ended.
+    pub(super) fn failed(&self, failure: &Failure) -> Result<(), Failure> {
+        let Some((doing, begin)) = self.begun.take() else {
+            return Ok(());
+        };
+        let took = begin.elapsed();
+        let name = format!("FAIL  {doing}");
+        let text = line(&name, &seconds(took), ["", "", ""], failure.observed());
+        self.report.row(&text, Some(COLUMN), |object| {
+            object
+                .text("step", &doing)
+                .truth("failed", true)
+                .number("ms", took.as_millis() as u64)
+                .text("detail", failure.observed())
+        })
     }
 
     /// `now` is absent for a step that the modem has no part in.
@@ -40,6 +65,7 @@ impl<'r> Steps<'r> {
         detail: &str,
     ) -> Result<(), Failure> {
         let took = step.elapsed();
+        self.begun.take();
         // Takes the bar away before the line is printed.
         drop(step);
         let cost = now.map(|now| {
@@ -56,7 +82,7 @@ impl<'r> Steps<'r> {
         };
         let [exchanges, sent, received] = &shown;
         let text = line(name, &seconds(took), [exchanges, sent, received], detail);
-        self.report.result(&text, |object| {
+        self.report.row(&text, Some(COLUMN), |object| {
             let object = object
                 .text("step", name)
                 .number("ms", took.as_millis() as u64);
@@ -70,7 +96,7 @@ impl<'r> Steps<'r> {
 }
 
 fn line(name: &str, time: &str, [exchanges, sent, received]: [&str; 3], detail: &str) -> String {
-    format!("{name:<28}{time:>8}{exchanges:>6}{sent:>7}{received:>7}  {detail}")
+    format!("{name:<26}{time:>7}{exchanges:>5}{sent:>6}{received:>6}  {detail}")
 }
 
 fn seconds(time: Duration) -> String {
@@ -109,7 +135,7 @@ pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<
         if total.checks_name {
             "The modem has checked that the server's certificate is for this name, so the CA could be a public one."
         } else {
-            "The modem is not known to check the server's name. The demo's CA is its own and signs this one server, so it is declared\n\
+            "The modem is not known to check the server's name. The demo's CA is its own and signs this one server, so it is declared \
              private (--private-ca); with a public CA the connection would have been refused."
         },
         if total.hides_suites {

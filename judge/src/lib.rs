@@ -1,4 +1,9 @@
 //! A verifier of servers whose decision about the chain is somebody else's.
+//!
+//! The simulator decides as its modem does; the host tool looks at servers and decides nothing.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,0 +1,73 @@
+//! Which modem, where, and what it needs to get on the network.
+
+use clap::{Args, ValueEnum};
+
+use crate::modems::Choice;
+use crate::port::PortName;
+
+/// Which modem, where, and what it needs to get on the network.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Modem")]
+pub(crate) struct ModemArgs {
+    /// The modem's family; auto asks the port, for at most 10 s
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SECTAG_MODEM",
+        default_value = "auto",
+        hide_env_values = true
+    )]
+    pub(crate) modem: Choice,
+
+    /// A serial device such as /dev/ttyUSB2, or tcp:HOST:PORT
+    #[arg(
+        long,
+        short,
+        value_name = "PORT",
+        env = "SECTAG_PORT",
+        hide_env_values = true
+    )]
+    pub(crate) port: PortName,
+
+    /// Speed of the serial device
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(300..))]
+    pub(crate) baud: u32,
+
+    /// RTS and CTS are wired: use them on both sides
+    #[arg(long)]
+    pub(crate) flow_control: bool,
+
+    /// This native TLS build of SLM 2.0 to 2.5 (nrf9160) has Nordic's fix for #XSSOCKET; without the fix, that command corrupts the modem's memory, and connections are refused
+    #[arg(long)]
+    pub(crate) patched_native: bool,
+
+    /// Access point name [default: what is stored in the modem or offered by the network]
+    #[arg(long)]
+    pub(crate) apn: Option<String>,
+
+    /// User name for the access point, with --apn
+    #[arg(long, value_name = "USER")]
+    pub(crate) apn_user: Option<String>,
+
+    /// Its password: @FILE, - for a line of standard input, or the environment variable SECTAG_APN_PASSWORD; given directly, it shows in the process list
+    #[arg(long, value_name = "PASSWORD", requires = "apn_user")]
+    pub(crate) apn_password: Option<String>,
+
+    /// The SIM's PIN: @FILE, - for a line of standard input, or the environment variable SECTAG_SIM_PIN; given directly, it shows in the process list
+    #[arg(long, value_name = "PIN")]
+    pub(crate) sim_pin: Option<String>,
+
+    /// Where the modem's clock is set from, which decides whether certificates are valid [default: network, then host]
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) set_clock: Option<ClockSource>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClockSource {
+    /// This computer's clock, in any case
+    Host,
+    /// The cellular network, which the driver asks at bring-up
+    Network,
+    /// Not set by this tool; the driver still asks the network when the clock is not set
+    No,
+}

@@ -1,0 +1,120 @@
+//! What single options mean: names, numbers and topics, and what is refused at once.
+
+use sectag::{ServerName, Tag};
+
+/// A host name and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// A broker, whose port need not be given.
+    pub(super) fn mqtt(text: &str) -> Result<Self, String> {
+        let bare = !text.contains(':') || text.ends_with(']');
+        if bare {
+            format!("{text}:{}", minimq::MQTT_SECURE_DEFAULT_PORT).parse()
+        } else {
+            text.parse()
+        }
+    }
+}
+
+impl std::str::FromStr for Server {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, port) = text
+            .rsplit_once(':')
+            .ok_or("a host name, a colon and a port are needed")?;
+        // IPv6 literals bring colons of their own.
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        let port = port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| format!("{port:?} is no port number"))?;
+        Ok(Self {
+            host: parse_host(host)?,
+            port,
+        })
+    }
+}
+
+pub(super) fn parse_tag(text: &str) -> Result<Tag, String> {
+    text.parse()
+        .map(Tag)
+        .map_err(|_| "a tag is a number from 0 on".into())
+}
+
+fn parse_host(text: &str) -> Result<String, String> {
+    ServerName::new(text)
+        .map(|name| name.as_str().to_owned())
+        .map_err(|_| "a host name has 1 to 253 letters, digits, dots and hyphens".into())
+}
+
+pub(super) fn parse_client_id(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 64 {
+        return Err("a client id has 1 to 64 bytes".into());
+    }
+    Ok(text.into())
+}
+
+pub(super) fn parse_topic(text: &str) -> Result<String, String> {
+    if text.contains(['+', '#']) {
+        return Err("+ and # are for subscriptions: a message has one topic".into());
+    }
+    parse_filter(text)
+}
+
+pub(super) fn parse_filter(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 1024 || text.contains('\0') {
+        return Err("a topic has 1 to 1024 bytes, none of them zero".into());
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_names_or_literals_with_a_port() {
+        let server = |text: &str| text.parse::<Server>();
+        let expected = |host: &str, port| {
+            Ok(Server {
+                host: host.into(),
+                port,
+            })
+        };
+        assert_eq!(
+            server("broker.example:8883"),
+            expected("broker.example", 8883)
+        );
+        assert_eq!(server("[2001:db8::1]:443"), expected("2001:db8::1", 443));
+        for bad in [
+            "broker",
+            "broker:",
+            "broker:0",
+            "broker:70000",
+            ":1",
+            "a b:1",
+        ] {
+            assert!(server(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Server::mqtt("broker.example"),
+            expected("broker.example", 8883)
+        );
+        assert_eq!(Server::mqtt("[2001:db8::1]"), expected("2001:db8::1", 8883));
+        assert_eq!(
+            Server::mqtt("broker.example:1"),
+            expected("broker.example", 1)
+        );
+        assert!(Server::mqtt("broker.example:").is_err());
+    }
+}

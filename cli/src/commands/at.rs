@@ -1,0 +1,159 @@
+//! `sectag at`: commands that somebody types, with the driver beside them, which refuses what would break it.
+
+use std::io::IsTerminal;
+
+use embassy_time::Duration;
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
+use sectag::modem::Full;
+use sectag::{AtError, RawError};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
+
+use crate::args::Terminal;
+use crate::failure::Failure;
+use crate::hints;
+use crate::report::Report;
+use crate::session::{self, Job, Session};
+
+pub(crate) async fn run(args: &Terminal, report: &Report) -> Result<(), Failure> {
+    session::ask(&args.modem, report, args).await
+}
+
+impl Job for &Terminal {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        if !self.commands.is_empty() {
+            for command in &self.commands {
+                send(self, &session, command).await?;
+            }
+            return Ok(());
+        }
+        if std::io::stdin().is_terminal() {
+            return typed(self, &session).await;
+        }
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let failed = |error| Failure::new(format!("reading standard input: {error}"));
+        while let Some(line) = lines.next_line().await.map_err(failed)? {
+            let line = line.trim();
+            if !line.is_empty() {
+                send(self, &session, line).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// With the history of earlier sessions. A command that fails is told, and the next one read.
+async fn typed<M: Full>(args: &Terminal, session: &Session<'_, M>) -> Result<(), Failure> {
+    session
+        .report
+        .note("AT commands, one a line; arrow keys bring earlier ones back, Ctrl-D ends");
+    let (wanted, mut lines) = editor();
+    while wanted.send(()).is_ok() {
+        let Some(line) = lines.recv().await else {
+            break;
+        };
+        if let Err(failure) = send(args, session, &line).await {
+            failure.print();
+        }
+    }
+    Ok(())
+}
+
+/// A thread that reads a line each time it is asked for one; it ends at the end of input.
+fn editor() -> (std::sync::mpsc::Sender<()>, mpsc::Receiver<String>) {
+    let (wanted, asked) = std::sync::mpsc::channel();
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let Ok(mut editor) = DefaultEditor::new() else {
+            return;
+        };
+        let history = history();
+        if let Some(file) = &history {
+            // There is none at the first time.
+            let _ = editor.load_history(file);
+        }
+        while asked.recv().is_ok() {
+            let line = loop {
+                match editor.readline("AT> ") {
+                    Ok(line) if line.trim().is_empty() => {}
+                    Ok(line) => break line.trim().to_owned(),
+                    Err(ReadlineError::Interrupted) => {}
+                    Err(_) => return,
+                }
+            };
+            // A PIN or a key that was typed does not belong into a file.
+            let secret = ["+CPIN", "+CLCK", "+CPWD", "PSK"];
+            let upper = line.to_uppercase();
+            if !secret.iter().any(|word| upper.contains(word)) {
+                let _ = editor.add_history_entry(&line);
+                if let Some(file) = &history {
+                    let _ = editor.save_history(file);
+                }
+            }
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    (wanted, lines)
+}
+
+/// Where the history is kept: XDG's place for state.
+fn history() -> Option<std::path::PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(std::path::PathBuf::from)
+        .or_else(|| {
+            Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".local/state"))
+        })?;
+    let folder = state.join("sectag");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("at-history"))
+}
+
+/// One command; its lines are printed as they come, and its result behind them.
+async fn send<M: Full>(
+    args: &Terminal,
+    session: &Session<'_, M>,
+    command: &str,
+) -> Result<(), Failure> {
+    let report = session.report;
+    let step = report.spin(command);
+    let mut lines = Vec::new();
+    let mut keep = |line: &[u8]| lines.push(String::from_utf8_lossy(line).into_owned());
+    let limit = Duration::from_secs(args.limit);
+    let result = session.control.raw_at(command, limit, &mut keep).await;
+    let took = step.elapsed();
+    drop(step);
+    let word = match &result {
+        Ok(()) => "OK".to_owned(),
+        Err(RawError::At(AtError::Refused(code))) => code.to_string(),
+        Err(error) => error.to_string(),
+    };
+    if report.json() {
+        report.result("", |object| {
+            object
+                .text("command", command)
+                .texts("lines", &lines)
+                .text("result", &word)
+                .number("ms", took.as_millis() as u64)
+        })?;
+    } else {
+        for line in &lines {
+            report.output(line.as_bytes())?;
+        }
+        if result.is_ok() {
+            report.output(b"OK")?;
+        }
+    }
+    match result {
+        Ok(()) => Ok(()),
+        Err(RawError::At(error)) => Err(hints::at(command, &error)),
+        Err(RawError::Forbidden { instead }) => Err(Failure::new(format!(
+            "{command}: not sent, because it would break the driver or weaken what it promises"
+        ))
+        .hint(format!("firmware uses: {instead}"))
+        .hint("a terminal program such as picocom has no driver to break")),
+        Err(error) => Err(Failure::new(format!("{command}: {error}"))),
+    }
+}

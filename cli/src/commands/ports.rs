@@ -1,0 +1,124 @@
+//! `sectag ports`: the serial ports of this computer, and on demand who is on them.
+
+use std::path::Path;
+
+use tokio::task::JoinSet;
+use tokio_serial::{SerialPortInfo, SerialPortType};
+
+use crate::args::Ports;
+use crate::failure::Failure;
+use crate::identify;
+use crate::modems::ModemName;
+use crate::port::{self, PortName};
+use crate::report::Report;
+
+pub(crate) async fn run(args: &Ports, report: &Report) -> Result<(), Failure> {
+    let mut ports: Vec<(PortName, String)> = if args.ports.is_empty() {
+        list()
+            .into_iter()
+            .map(|port| (PortName::Serial(port.port_name.clone()), describe(&port)))
+            .collect()
+    } else {
+        let named = args.ports.iter();
+        named.map(|name| (name.clone(), String::new())).collect()
+    };
+    ports.sort_by_key(|(name, _)| name.to_string());
+    if ports.is_empty() {
+        report.note(
+            "this computer has no serial port now: check the cable, and that the modem is powered",
+        );
+    }
+    if !args.ask {
+        for (name, what) in &ports {
+            let name = name.to_string();
+            let text = format!("{name}\t{what}");
+            report.result(text.trim_end(), |object| {
+                object.text("port", &name).text("description", what)
+            })?;
+        }
+        return Ok(());
+    }
+    ask(args, ports, report).await
+}
+
+/// The serial ports of this computer; none where it does not tell.
+pub(crate) fn list() -> Vec<SerialPortInfo> {
+    // The library panics where this is missing: in a container, for instance.
+    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
+        return Vec::new();
+    }
+    tokio_serial::available_ports().unwrap_or_default()
+}
+
+fn describe(port: &SerialPortInfo) -> String {
+    match &port.port_type {
+        SerialPortType::UsbPort(usb) => {
+            let words = [&usb.manufacturer, &usb.product, &usb.serial_number];
+            let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+            format!("USB {:04x}:{:04x} {}", usb.vid, usb.pid, words.join(" "))
+        }
+        SerialPortType::PciPort => "built in".into(),
+        SerialPortType::BluetoothPort => "Bluetooth".into(),
+        SerialPortType::Unknown => String::new(),
+    }
+}
+
+/// All at once; each line is printed when its port has answered, or has not for 10 s.
+async fn ask(args: &Ports, ports: Vec<(PortName, String)>, report: &Report) -> Result<(), Failure> {
+    let step = report.spin(format!("asking {} ports who is there", ports.len()));
+    let mut asking = JoinSet::new();
+    let (baud, flow_control) = (args.baud, args.flow_control);
+    for (name, what) in ports {
+        asking.spawn_local(async move {
+            let found = async {
+                let mut opened = port::open(&name, baud, flow_control).await?;
+                identify::who(&name, &mut opened, baud).await
+            };
+            let found = found.await;
+            (name, what, found)
+        });
+    }
+    while let Some(asked) = asking.join_next().await {
+        let Ok((name, what, found)) = asked else {
+            continue;
+        };
+        let name = name.to_string();
+        let what = if what.is_empty() {
+            String::new()
+        } else {
+            format!("\t{what}")
+        };
+        match found {
+            Ok(found) => {
+                let who = found.identity.shown();
+                let modem = ModemName::of(&found.identity);
+                let option = match modem {
+                    Some(modem) => format!("--modem {}", modem.as_str()),
+                    None => "not known to this tool".into(),
+                };
+                report.result(
+                    &format!("{name}\t{who} at {} baud: {option}{what}", found.baud),
+                    |object| {
+                        let object = object
+                            .text("port", &name)
+                            .text("manufacturer", &found.identity.manufacturer)
+                            .text("model", &found.identity.model)
+                            .number("baud", found.baud.into());
+                        match modem {
+                            Some(modem) => object.text("modem", modem.as_str()),
+                            None => object,
+                        }
+                    },
+                )?;
+            }
+            Err(failure) => {
+                let why = failure.observed();
+                report.result(&format!("{name}\tnobody: {why}{what}"), |object| {
+                    object.text("port", &name).text("error", why)
+                })?;
+            }
+        }
+    }
+    drop(step);
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The modems that this tool knows: one row each in the table below. A new modem is a row, and a function that makes its
+//! driver of the options.
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use sectag::Accepts;
+use sectag::modem::Credentials;
+use sectag_bg96::Bg96;
+use sectag_nrf9160::Nrf9160;
+
+use crate::args::{ClockSource, ModemArgs};
+use crate::failure::Failure;
+use crate::identify::Identity;
+use crate::port::{Opened, PortName};
+use crate::report::Report;
+use crate::secret;
+use crate::session::{Job, attach};
+
+/// Makes the enumeration and what is looked up by it. `is` tells by the answers to the queries of identity whether a
+/// modem is of this family; where that cannot be asked, it is `never`, and the user names the modem.
+macro_rules! modems {
+    ($($variant:ident, $name:literal, $what:literal, $driver:ty, $make:path, $is:path, $restart:expr;)+) => {
+        /// A modem's family, by its name on the command line.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        pub(crate) enum ModemName {
+            $(#[value(name = $name)] #[doc = $what] $variant,)+
+        }
+
+        impl ModemName {
+            const ALL: &[Self] = &[$(Self::$variant),+];
+            const CHOICES: &[Choice] = &[Choice(None), $(Choice(Some(Self::$variant))),+];
+
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// As its maker calls it.
+            pub(crate) const fn what(self) -> &'static str {
+                match self { $(Self::$variant => $what,)+ }
+            }
+
+            /// What credentials it takes.
+            pub(crate) fn accepts(self) -> Accepts {
+                match self { $(Self::$variant => <$driver>::ACCEPTS,)+ }
+            }
+
+            /// The command that restarts it, and the line with which it says that it is there again.
+            pub(crate) fn restart(self) -> Option<(&'static str, &'static str)> {
+                match self { $(Self::$variant => $restart,)+ }
+            }
+
+            fn is(self, identity: &Identity) -> bool {
+                match self { $(Self::$variant => $is(identity),)+ }
+            }
+        }
+
+        /// Runs `job` with the driver of the modem on an open port.
+        pub(crate) async fn run(
+            name: ModemName,
+            opened: Opened,
+            args: &ModemArgs,
+            report: &Report,
+            job: impl Job,
+        ) -> Result<(), Failure> {
+            match name {
+                $(ModemName::$variant => {
+                    let modem = $make(args, report)?;
+                    attach(name, modem, opened, args, report, async |session| job.run(session).await).await
+                })+
+            }
+        }
+    };
+}
+
+modems! {
+    Bg96, "bg96", "Quectel BG96", Bg96, bg96, is_quectel, Some(("AT+CFUN=1,1", "RDY"));
+    Nrf9160, "nrf9160", "Nordic nRF9160", Nrf9160, nrf9160, is_nordic, Some(("AT#XRESET", "Ready"));
+}
+
+impl ModemName {
+    /// The family that answers so.
+    pub(crate) fn of(identity: &Identity) -> Option<Self> {
+        Self::ALL.iter().copied().find(|name| name.is(identity))
+    }
+
+    /// `--modem` with each name, for messages.
+    pub(crate) fn options() -> String {
+        let names: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
+        format!("--modem {}", names.join(", --modem "))
+    }
+}
+
+/// What `--modem` says: a family, or that the port is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice(pub(crate) Option<ModemName>);
+
+impl ValueEnum for Choice {
+    fn value_variants<'a>() -> &'a [Self] {
+        ModemName::CHOICES
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self.0 {
+            Some(name) => name.to_possible_value(),
+            None => Some(PossibleValue::new("auto").help("Asks the port who is there")),
+        }
+    }
+}
+
+fn is_quectel(identity: &Identity) -> bool {
+    identity.manufacturer_has("quectel")
+}
+
+fn is_nordic(identity: &Identity) -> bool {
+    identity.manufacturer_has("nordic") || identity.model_has("nrf91")
+}
+
+/// What the configurations of all cellular modems have; each is a type of its own.
+macro_rules! configured {
+    ($config:expr, $args:expr, $report:expr) => {{
+        let mut config = $config;
+        if matches!($args.set_clock, Some(ClockSource::Host | ClockSource::No)) {
+            config = config.keep_clock();
+        }
+        if let Some(apn) = &$args.apn {
+            config = config
+                .apn(leak(apn))
+                .map_err(|error| Failure::new(format!("--apn: {error}")))?;
+        }
+        if let Some(pin) = sim_pin($args, $report)? {
+            config = config
+                .pin(leak(&pin))
+                .map_err(|error| Failure::new(format!("--sim-pin: {error}")))?;
+        }
+        if $args.flow_control {
+            config = config.flow_control();
+        }
+        config
+    }};
+}
+
+fn bg96(args: &ModemArgs, report: &Report) -> Result<Bg96, Failure> {
+    if args.patched_native {
+        return Err(Failure::new("--patched-native: a bg96 has no such build"));
+    }
+    let mut config = configured!(sectag_bg96::Config::new(), args, report);
+    if let Some((user, password)) = apn_login(args, report)? {
+        config = config
+            .login(sectag_bg96::Auth::Either, leak(&user), leak(&password))
+            .map_err(|error| Failure::new(format!("--apn-user, --apn-password: {error}")))?;
+    }
+    Ok(Bg96::new(config))
+}
+
+pub(crate) fn nrf9160(args: &ModemArgs, report: &Report) -> Result<Nrf9160, Failure> {
+    let mut config = configured!(sectag_nrf9160::Config::new(), args, report);
+    if args.apn_user.is_some() {
+        return Err(
+            Failure::new("--apn-user: the driver of the nrf9160 gives no login to an access point")
+                .hint("ask the operator for an APN that needs none, or for a SIM whose APN is the network's own"),
+        );
+    }
+    if args.patched_native {
+        config = config.patched_native();
+    }
+    // TCP holds its sender back by itself.
+    if matches!(args.port, PortName::Tcp(_)) {
+        config = config.flow_control();
+    }
+    Ok(Nrf9160::new(config))
+}
+
+fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure> {
+    let given = args.sim_pin.as_deref();
+    secret::resolve("--sim-pin", given, "SECTAG_SIM_PIN", report)
+}
+
+fn apn_login(args: &ModemArgs, report: &Report) -> Result<Option<(String, String)>, Failure> {
+    let Some(user) = &args.apn_user else {
+        return Ok(None);
+    };
+    if args.apn.is_none() {
+        return Err(Failure::new("--apn-user needs --apn")
+            .hint("a login is for one access point: name it by --apn"));
+    }
+    let given = args.apn_password.as_deref();
+    let password = secret::resolve("--apn-password", given, "SECTAG_APN_PASSWORD", report)?;
+    Ok(Some((user.clone(), password.unwrap_or_default())))
+}
+
+/// A backend's configuration is meant for a `const`; this process makes one and ends.
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.into())
+}
