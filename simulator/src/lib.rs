@@ -44,6 +44,12 @@
 //!   with the modem's TLS and with native TLS.
 //! - PSK, encrypted private keys in use (they are stored), session resumption (the option is stored).
 //! - PSM and eDRX are stored and never entered. A name has one address, 127.0.0.1, whatever it leads to.
+//!
+//! # What the u-blox simulator (SARA, LARA, LENA, LEXI) does not do
+//! - UDP, listening sockets, direct link, the base form of hex mode; files, HTTP, FTP and MQTT clients; PPP, CMUX, GNSS.
+//! - Cipher suites other than ECDHE with AES-GCM, and protocols other than TLS 1.2; pre-shared keys, pinning and
+//!   resumption are taken and forgotten.
+//! - Power saving is taken and never entered; TLS failures have the number 11 (no source tells which, sheet B.2.5).
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -60,10 +66,12 @@ mod options;
 mod port;
 mod profile;
 mod simulator;
+mod syntax;
 #[cfg(feature = "virtual-clock")]
 pub mod time;
 mod tls;
 pub mod transport;
+mod ublox;
 
 #[cfg(test)]
 virtual_clock!();
@@ -81,3 +89,4 @@ pub use nrf9160::{
 pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};
+pub use ublox::{UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};

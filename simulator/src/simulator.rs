@@ -18,6 +18,7 @@ use crate::network::{LocalBoxFuture, Network};
 use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
 use crate::port::{self, Cut};
+use crate::ublox::{Ublox, UbloxOptions};
 use crate::{After, Failure};
 
 /// What a script lets happen to one command.
@@ -103,6 +104,18 @@ impl Simulator {
         Self::new(core, modem, cut)
     }
 
+    /// A u-blox cellular module: SARA, LARA, LENA or LEXI.
+    pub fn ublox(options: UbloxOptions, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Ublox::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
+    }
+
     fn new(core: Rc<Core>, modem: Rc<dyn Modem>, cut: Cut) -> Self {
         let tasks = RefCell::new(vec![modem.clone().run() as Task]);
         Self {
@@ -179,7 +192,7 @@ impl Simulator {
     }
 
     /// The contents of the file system. On nRF9160, the credentials in flash: `modem/<tag>/<type>` of `%CMNG`,
-    /// `settings/<tag>/<type>` of `#XCMNG` from 2.6 on.
+    /// `settings/<tag>/<type>` of `#XCMNG` from 2.6 on; on u-blox, `<type>/<name>` of `+USECMNG`.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.inner.modem.files()
     }

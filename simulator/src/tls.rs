@@ -26,6 +26,14 @@ pub(crate) enum ServerCheck {
         dates: bool,
         name: bool,
     },
+    /// The name is compared with the certificate's common name.
+    Common {
+        ca: Vec<u8>,
+        dates: bool,
+        name: Option<String>,
+        /// And with its alternative names.
+        alternatives: bool,
+    },
 }
 
 /// One connection's settings.
@@ -163,6 +171,9 @@ struct Verifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
     dates: bool,
     name: bool,
+    /// The common name that the certificate must have, if that will do.
+    common: Option<String>,
+    alternatives: bool,
     chain_limit: usize,
 }
 
@@ -173,13 +184,24 @@ impl Verifier {
         chain_limit: usize,
         provider: &Arc<CryptoProvider>,
     ) -> TlsResult<Self> {
-        let ServerCheck::Chain { ca, dates, name } = check else {
-            return Ok(Self {
-                chain: None,
-                dates: false,
-                name: false,
-                chain_limit,
-            });
+        let (ca, dates, name, common, alternatives) = match check {
+            ServerCheck::Chain { ca, dates, name } => (ca, dates, name, None, false),
+            ServerCheck::Common {
+                ca,
+                dates,
+                name,
+                alternatives,
+            } => (ca, dates, false, name, alternatives),
+            ServerCheck::None => {
+                return Ok(Self {
+                    chain: None,
+                    dates: false,
+                    name: false,
+                    common: None,
+                    alternatives: false,
+                    chain_limit,
+                });
+            }
         };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&ca, accepts_der)? {
@@ -192,6 +214,8 @@ impl Verifier {
             chain: Some(chain),
             dates,
             name,
+            common,
+            alternatives,
             chain_limit,
         })
     }
@@ -210,6 +234,15 @@ impl Judge for Verifier {
         let Some(chain) = &self.chain else {
             return Ok(());
         };
+        let mut named = self.name;
+        if let Some(common) = &self.common {
+            let same = common_name(shown.end_entity)
+                .is_some_and(|name| name.eq_ignore_ascii_case(common.as_bytes()));
+            if !same && !self.alternatives {
+                return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+            }
+            named = !same;
+        }
         let mut moment = shown.now;
         // Each certificate of the chain can move the moment once or twice; one that never fits all is refused.
         for _ in 0..8 {
@@ -236,10 +269,50 @@ impl Judge for Verifier {
                 Err(Error::InvalidCertificate(
                     CertificateError::NotValidForName
                     | CertificateError::NotValidForNameContext { .. },
-                )) if !self.name => return Ok(()),
+                )) if !named => return Ok(()),
                 verdict => return verdict.map(drop),
             }
         }
         Err(Error::InvalidCertificate(CertificateError::Expired))
     }
+}
+
+/// The common name of a certificate's subject.
+fn common_name<'a>(certificate: &'a [u8]) -> Option<&'a [u8]> {
+    /// 2.5.4.3.
+    const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+    let (_, certificate, _) = tlv(certificate)?;
+    let (_, mut rest, _) = tlv(certificate)?;
+    // Version, serial number, algorithm, issuer, validity; the first may be absent.
+    let behind = if rest.first() == Some(&0xa0) { 5 } else { 4 };
+    for _ in 0..behind {
+        (_, _, rest) = tlv(rest)?;
+    }
+    let (_, mut subject, _) = tlv(rest)?;
+    while !subject.is_empty() {
+        let (_, set, more) = tlv(subject)?;
+        let (_, pair, _) = tlv(set)?;
+        let (_, kind, value) = tlv(pair)?;
+        if kind == COMMON_NAME {
+            return tlv(value).map(|value| value.1);
+        }
+        subject = more;
+    }
+    None
+}
+
+/// Tag, value, and what stands behind.
+fn tlv(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, mut rest) = rest.split_first()?;
+    let mut length = usize::from(first);
+    if first >= 0x80 {
+        let (digits, behind) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        length = digits
+            .iter()
+            .fold(0, |length, &digit| length << 8 | usize::from(digit));
+        rest = behind;
+    }
+    let (value, behind) = rest.split_at_checked(length)?;
+    Some((tag, value, behind))
 }

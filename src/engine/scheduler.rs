@@ -242,7 +242,12 @@ impl Slot<'_> {
         let mut wake_at = None;
         let mut wake = |at| wake_at = Some(wake_at.map_or(at, |known| sooner(now, known, at)));
         let waiting = self.tx.len();
-        if waiting > 0 && self.sending == Sending::On {
+        // What has no room for a send may have none until something was fetched (ublox sheet, D 4).
+        let fetch_first = self.busy
+            && self.readable
+            && !self.push
+            && self.rx.room() >= usize::from(fetch_unit).max(1);
+        if waiting > 0 && !fetch_first && self.sending == Sending::On {
             let frame = usize::from(limits.max_send).min(self.tx.capacity());
             let mut due = self.retry_at;
             if !self.flush && waiting < frame && past(self.send_at, due) {
@@ -266,7 +271,7 @@ impl Slot<'_> {
         let most = usize::from(limits.max_receive);
         let room = self.rx.room().min(most);
         let failed = self.sending == Sending::Failed;
-        let least = if failed {
+        let least = if failed || fetch_first {
             1
         } else {
             self.rx.capacity().min(most).div_ceil(2)

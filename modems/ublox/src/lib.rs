@@ -1,5 +1,6 @@
 //! u-blox for [`sectag`].
 //!
+//! - [`cellular`]: SARA, LARA, LENA and LEXI.
 //! - [`short_range`]: Wi-Fi modules of the first generation of u-connectXpress (ODIN-W2, NINA-W13, NINA-W15), over
 //!   extended data mode.
 //!
@@ -9,4 +10,5 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod cellular;
 pub mod short_range;

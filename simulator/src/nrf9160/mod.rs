@@ -10,7 +10,7 @@ mod options;
 mod profile;
 mod sockets;
 mod state;
-mod syntax;
+
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +40,7 @@ use crate::core::Core;
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::{Boot, Sim};
 use crate::simulator::Modem;
+use crate::syntax;
 
 /// What waits for the end of idle, sheet 1.5; the rest is cut off.
 const IDLE_RING: usize = 1024;

@@ -12,6 +12,7 @@ pub mod scripted;
 pub mod simulated;
 pub mod trace;
 pub mod transcript;
+pub mod ublox;
 pub mod unit;
 pub mod wire;
 

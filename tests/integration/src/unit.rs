@@ -9,9 +9,11 @@ use sectag::{Kind, NoPins, Runner, State, Tag};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::{Config as NrfConfig, Nrf9160};
 use sectag_simulator::{
-    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, Simulator,
+    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, Simulator, UbloxOptions,
+    UbloxProfile,
 };
 use sectag_test_support::pki::Pki;
+use sectag_ublox::cellular::{Config as UbloxConfig, UbloxCellular};
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 
 use crate::bench::Bench;
@@ -288,5 +290,92 @@ impl Unit for Nrf9160Unit {
         } else {
             2
         }
+    }
+}
+
+/// A u-blox cellular module of some model.
+#[derive(Clone)]
+pub struct UbloxUnit {
+    /// How its driver is configured.
+    pub config: UbloxConfig,
+    /// How it behaves.
+    pub options: UbloxOptions,
+}
+
+impl UbloxUnit {
+    /// A model by the name of its profile.
+    ///
+    /// # Panics
+    /// When there is none of that name.
+    pub fn new(name: &str) -> Self {
+        let profile = UbloxProfile::named(name).expect("a dialect");
+        Self {
+            config: UbloxConfig::new(),
+            options: UbloxOptions {
+                profile,
+                ..UbloxOptions::default()
+            },
+        }
+    }
+
+    /// The same, otherwise.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut UbloxOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+}
+
+impl Unit for UbloxUnit {
+    type Backend = UbloxCellular;
+    const LISTING: &'static str = "+USECMNG";
+
+    fn name(&self) -> String {
+        format!("u-blox {}", self.options.profile.name)
+    }
+
+    fn backend(&self) -> UbloxCellular {
+        UbloxCellular::new(self.config)
+    }
+
+    fn start(&self, uart: DuplexStream) -> Driver<UbloxCellular> {
+        start::<_, 4>(self.backend(), uart)
+    }
+
+    fn quick(&self) -> Self {
+        self.clone().with(|options| {
+            options.boot_time = Duration::from_millis(300);
+            options.activation_delay = Duration::from_millis(50);
+        })
+    }
+
+    fn in_pieces(&self) -> Self {
+        self.clone().with(|options| {
+            options.turnaround = Duration::from_millis(2);
+            options.chunk = Chunk::Random { max: 50 };
+        })
+    }
+
+    fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
+        Simulator::ublox(self.options.clone(), network)
+    }
+
+    fn file(&self, tag: Tag, kind: Kind) -> String {
+        let (of, end) = match kind {
+            Kind::Ca => (0, "ca"),
+            Kind::ClientCertificate => (1, "cert"),
+            _ => (2, "key"),
+        };
+        format!("{of}/st{tag}_{end}")
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        Kind::ALL
+            .into_iter()
+            .any(|kind| file == self.file(tag, kind))
+    }
+
+    fn filler(&self) -> &'static [u8] {
+        b"+ATCME?\r\n"
     }
 }

@@ -3,9 +3,9 @@
 use time::OffsetDateTime;
 
 use super::super::Nrf9160;
-use super::super::syntax::{Fail, Op};
 use super::{Lines, ModemOutcome};
 use crate::clock::{EmulatedClock, read, show};
+use crate::syntax::{Fail, Op};
 
 /// What `AT+CCLK?` shows when the modem knows no time, and what a broken one shows for ever.
 const POWER_ON: &str = "15/02/01,00:00:00";

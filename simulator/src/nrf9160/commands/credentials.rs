@@ -2,8 +2,8 @@
 
 use super::super::Nrf9160;
 use super::super::credentials::{KEY, PSK, TAG_LIMIT, digest};
-use super::super::syntax::{Args, Fail, Op};
 use super::{Lines, ModemOutcome};
+use crate::syntax::{Args, Fail, Op};
 
 const NOT_FOUND: Fail = Fail::Cme(513);
 const NO_ACCESS: Fail = Fail::Cme(514);

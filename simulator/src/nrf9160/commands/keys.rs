@@ -3,9 +3,9 @@
 use super::super::Nrf9160;
 use super::super::credentials::{KEY, TAG_LIMIT};
 use super::super::keys::{Key, base64url, parse_subject, random, show_uuid};
-use super::super::syntax::{Args, Fail, Op};
 use super::credentials::ACTIVE;
 use super::{Lines, ModemOutcome};
+use crate::syntax::{Args, Fail, Op};
 
 /// `%KEYGEN` also makes this one; others are UNCONFIRMED.
 const ENDORSEMENT: u8 = 8;

@@ -14,7 +14,7 @@ mod transfer;
 use std::rc::Rc;
 
 use super::Nrf9160;
-use super::syntax::{Command, Fail, Op};
+use crate::syntax::{Command, Fail, Op};
 
 pub(super) use clock::network_time;
 pub(super) use radio::registration_urc;

@@ -4,8 +4,8 @@ use super::super::Nrf9160;
 use super::super::credentials::{CA, TAG_LIMIT};
 use super::super::keys;
 use super::super::profile::NativeStore;
-use super::super::syntax::{Args, Fail, Op};
 use super::{OK, Outcome, UNKNOWN};
+use crate::syntax::{Args, Fail, Op};
 
 /// Longest content up to 2.5: a buffer of 2100.
 const MAPPED_LIMIT: usize = 2099;

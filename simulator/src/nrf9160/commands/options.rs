@@ -3,8 +3,8 @@
 use super::super::Nrf9160;
 use super::super::sockets::{Kind, Phase};
 use super::super::state::SharedSocket;
-use super::super::syntax::{Args, Fail, Op};
 use super::{OK, Outcome, UNKNOWN};
+use crate::syntax::{Args, Fail, Op};
 
 const GET: i64 = 0;
 const NAME_LIMIT: usize = 253;

@@ -5,8 +5,8 @@ use embassy_time::{Duration, Timer};
 
 use super::super::Nrf9160;
 use super::super::sockets::{ERR, HUP, IN, NVAL, OUT, SOCKET_LIMIT};
-use super::super::syntax::{Args, Fail, Op};
 use super::{OK, Outcome, UNKNOWN};
+use crate::syntax::{Args, Fail, Op};
 
 impl Nrf9160 {
     pub(super) async fn polls(&self, name: &str, op: &Op) -> Outcome {

@@ -3,9 +3,9 @@
 use super::super::Nrf9160;
 use super::super::options::Nrf9160Options;
 use super::super::state::ModemCore;
-use super::super::syntax::{Args, Fail, Op};
 use super::{Lines, ModemOutcome};
 use crate::options::Sim;
+use crate::syntax::{Args, Fail, Op};
 
 const AREA: &str = "\"002F\",\"0012BEEF\",7";
 /// No eDRX active time, no PSM.

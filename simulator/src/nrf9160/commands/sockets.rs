@@ -9,8 +9,8 @@ use super::super::options::HeapTrap;
 use super::super::profile::NativeStore;
 use super::super::sockets::{Engine, Kind};
 use super::super::state::SharedSocket;
-use super::super::syntax::{Args, Fail, Op};
 use super::{OK, Outcome, UNKNOWN};
+use crate::syntax::{Args, Fail, Op};
 
 /// Longest host name of `#XCONNECT`.
 const HOST_LIMIT: usize = 127;

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use embassy_time::{Duration, Timer};
 
-use super::super::syntax::{Fail, Op};
 use super::super::{Mode, Nrf9160, Power, keys};
 use super::{Done, OK, Outcome, UNKNOWN};
+use crate::syntax::{Fail, Op};
 
 /// `#XSLMUART` and `AT+IPR`, sheet 1.1.
 const RATES: [i64; 13] = [

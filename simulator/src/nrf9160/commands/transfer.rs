@@ -8,8 +8,8 @@ use embassy_time::{Duration, Timer};
 use super::super::Nrf9160;
 use super::super::sockets::{IN, Phase, shown};
 use super::super::state::{Automatic, SharedSocket};
-use super::super::syntax::{Args, Fail, Op};
 use super::{Done, OK, Outcome, UNKNOWN};
+use crate::syntax::{Args, Fail, Op};
 
 /// Most digits in hex mode.
 const HEX_LIMIT: usize = 2800;

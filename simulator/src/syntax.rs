@@ -1,27 +1,27 @@
-//! One command: `AT`, or `AT` with `+`, `%` or `#`, a name, and `=...`, `?` or `=?` (sheet 1.4).
+//! One command: `AT`, or `AT` with `+`, `%` or `#`, a name, and `=...`, `?` or `=?` (V.250).
 
 use std::ops::RangeInclusive;
 
 /// What is answered when a command is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fail {
+pub(crate) enum Fail {
     /// No such command, or not in this form: `ERROR`.
     Unknown,
     /// `ERROR`.
     Error,
-    /// `+CME ERROR: n`, subject to `AT+CMEE`. Only the modem's own commands have numbers (sheet 1.3).
+    /// `+CME ERROR: n`, subject to `AT+CMEE`.
     Cme(u16),
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Command {
+pub(crate) struct Command {
     /// `+`, `%` or `#` and the name in upper case; empty for `AT` alone.
-    pub(super) name: String,
-    pub(super) op: Op,
+    pub(crate) name: String,
+    pub(crate) op: Op,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Execute,
     Read,
     Test,
@@ -37,13 +37,13 @@ enum Arg {
 
 /// The arguments of a set command. Types are strict: a quoted number or a bare string is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Args(Vec<Arg>);
+pub(crate) struct Args(Vec<Arg>);
 
-/// Sheet 1.4.
+/// More than any command takes.
 const MOST_ARGS: usize = 42;
 
 impl Args {
-    pub(super) fn count(&self, least: usize, most: usize) -> Result<(), Fail> {
+    pub(crate) fn count(&self, least: usize, most: usize) -> Result<(), Fail> {
         if (least..=most).contains(&self.0.len()) {
             Ok(())
         } else {
@@ -51,17 +51,17 @@ impl Args {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Left out, or empty between commas.
-    pub(super) fn absent(&self, index: usize) -> bool {
+    pub(crate) fn absent(&self, index: usize) -> bool {
         matches!(self.0.get(index), None | Some(Arg::Empty))
     }
 
-    /// Empty parameters are not generally accepted by `#X` commands (sheet 1.4).
-    pub(super) fn none_empty(&self) -> Result<(), Fail> {
+    /// Refuses empty ones.
+    pub(crate) fn none_empty(&self) -> Result<(), Fail> {
         if self.0.contains(&Arg::Empty) {
             Err(Fail::Error)
         } else {
@@ -69,7 +69,7 @@ impl Args {
         }
     }
 
-    pub(super) fn number(&self, index: usize, range: RangeInclusive<i64>) -> Result<i64, Fail> {
+    pub(crate) fn number(&self, index: usize, range: RangeInclusive<i64>) -> Result<i64, Fail> {
         let Some(Arg::Bare(text)) = self.0.get(index) else {
             return Err(Fail::Error);
         };
@@ -81,7 +81,7 @@ impl Args {
         range.contains(&number).then_some(number).ok_or(Fail::Error)
     }
 
-    pub(super) fn number_or(
+    pub(crate) fn number_or(
         &self,
         index: usize,
         range: RangeInclusive<i64>,
@@ -94,13 +94,13 @@ impl Args {
         }
     }
 
-    pub(super) fn byte(&self, index: usize, range: RangeInclusive<u8>) -> Result<u8, Fail> {
+    pub(crate) fn byte(&self, index: usize, range: RangeInclusive<u8>) -> Result<u8, Fail> {
         let (least, most) = (i64::from(*range.start()), i64::from(*range.end()));
         self.number(index, least..=most).map(|number| number as u8)
     }
 
     /// Quoted, any bytes.
-    pub(super) fn bytes(&self, index: usize) -> Result<&[u8], Fail> {
+    pub(crate) fn bytes(&self, index: usize) -> Result<&[u8], Fail> {
         match self.0.get(index) {
             Some(Arg::Quoted(bytes)) => Ok(bytes),
             _ => Err(Fail::Error),
@@ -108,11 +108,11 @@ impl Args {
     }
 
     /// Quoted text.
-    pub(super) fn string(&self, index: usize) -> Result<&str, Fail> {
+    pub(crate) fn string(&self, index: usize) -> Result<&str, Fail> {
         std::str::from_utf8(self.bytes(index)?).map_err(|_| Fail::Error)
     }
 
-    pub(super) fn bare(&self, index: usize) -> Option<&str> {
+    pub(crate) fn bare(&self, index: usize) -> Option<&str> {
         match self.0.get(index) {
             Some(Arg::Bare(text)) => Some(text),
             _ => None,
@@ -121,7 +121,7 @@ impl Args {
 }
 
 /// Parses a line that begins with `AT`.
-pub(super) fn parse(line: &[u8]) -> Result<Command, Fail> {
+pub(crate) fn parse(line: &[u8]) -> Result<Command, Fail> {
     let rest = match line.get(..2) {
         Some(at) if at.eq_ignore_ascii_case(b"AT") => &line[2..],
         _ => return Err(Fail::Error),
@@ -135,6 +135,10 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, Fail> {
         [] => rest.is_empty(),
         [b'+' | b'%' | b'#', name @ ..] => {
             !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric)
+        }
+        // `AT&K3`.
+        [b'&', letter, digits @ ..] => {
+            letter.is_ascii_alphabetic() && digits.iter().all(u8::is_ascii_digit) && rest.is_empty()
         }
         // `ATE0`, `ATI`: whether it exists is another question.
         [first, name @ ..] => {

@@ -1,0 +1,345 @@
+//! From a module that answers to one that is registered (sheet B.1.2, B.1.3).
+
+use sectag::at::{Fields, answer};
+use sectag::cellular::{Sim, registration};
+use sectag::modem::{Modem, Then, World, ask, decide, either_way};
+use sectag::{AtError, BringUpError, Code};
+
+use super::models::{DataConnection, Model, UNKNOWN, named};
+use super::{Script, UbloxCellular, script};
+
+// In milliseconds.
+
+/// A SIM that is being read, and one that is not there, look the same for some seconds.
+const SIM_LIMIT: u32 = 20_000;
+const SIM_MISSING_LIMIT: u32 = 5000;
+/// `+CFUN` is not to be flipped twice within 1 s (MKRNB, sheet B.1.1).
+const RADIO_PAUSE: u32 = 1100;
+/// How often the model is asked for until two answers agree.
+const LOOKS: u8 = 4;
+
+/// Scratch of a bring-up.
+pub(crate) struct Rising {
+    /// When the SIM, or the registration, was first asked for.
+    since: u32,
+    /// The PIN was entered.
+    entered: bool,
+    /// The context has the configured APN.
+    has_apn: bool,
+    /// What an answer says of the model, and what the one before said.
+    found: Option<&'static Model>,
+    before: Option<&'static Model>,
+    looks: u8,
+    /// `<stat>` of `+CEREG`.
+    lte: u8,
+}
+
+impl Rising {
+    pub(crate) const NEW: Self = Self {
+        since: 0,
+        entered: false,
+        has_apn: false,
+        found: None,
+        before: None,
+        looks: 0,
+        lte: 4,
+    };
+}
+
+impl UbloxCellular {
+    /// What the driver relies on. SARA-R5-01B remembers hex mode over a restart, and then what is sent and
+    /// fetched would be hex digits.
+    pub(crate) const SETTINGS: Script = &[
+        ask("ATE0"),
+        ask("AT+UDCONF=1,0"),
+        ask("AT+CGMM")
+            .each(Self::model_told)
+            .then(Self::model_known),
+        // DTR is not wired on most boards.
+        ask("AT&D0").then(either_way),
+        // Refused on USB (sheet E.16).
+        ask("AT&K{f}").then(either_way),
+        // The first bytes to a module that sleeps are lost.
+        ask("AT+UPSV=0").then(either_way),
+        // That the context is gone is told; models without internal profiles tell it in no other way.
+        ask("AT+CGEREP=1").then(either_way),
+        decide(Self::keeps_clock),
+        // The clock follows the network.
+        ask("AT+CTZU=1").then(either_way),
+        decide(Self::settings_made),
+    ];
+
+    /// The module outlived the MCU's last life: its sockets are still there (sheet D 6).
+    pub(crate) const STALE_SOCKETS: Script =
+        &[ask("AT+USOCL={i}").limit(1200).then(Self::one_closed)];
+
+    /// The SIM.
+    pub(crate) const SIM: Script = &[ask("AT+CPIN?").limit(100).then(Self::sim_state)];
+
+    /// Its PIN.
+    pub(crate) const ENTER_PIN: Script =
+        &[ask("AT+CPIN=\"{s}\"").limit(100).then(Self::pin_entered)];
+
+    /// Which APN the context has.
+    pub(crate) const APN: Script = &[
+        ask("AT+CGDCONT?")
+            .each(Self::context_told)
+            .then(Self::contexts_told),
+        // Off the network, as the context of the attach is what is changed.
+        ask("AT+CFUN={o}").limit(300),
+        ask("AT+CGDCONT=1,\"IP\",\"{a}\"").then(Self::apn_set),
+        decide(|_, _, _| Then::To(script::LOGIN)),
+    ];
+
+    /// How the access point is logged in to; the order of the two texts differs.
+    pub(crate) const LOGIN: Script = &[
+        decide(Self::has_login),
+        ask("AT+UAUTHREQ=1,{x},{g}"),
+        decide(|_, _, _| Then::To(script::RADIO)),
+    ];
+
+    /// The radio on.
+    pub(crate) const RADIO: Script = &[
+        ask("AT+CFUN?").then(Self::radio_is_on),
+        ask("AT+CFUN=1").limit(300),
+        decide(Self::look_for_network),
+    ];
+
+    /// 2G and 3G are told by `+CGREG`; SARA-U201 has no other.
+    pub(crate) const REGISTRATION: Script = &[
+        ask("AT+CEREG?").then(Self::registered_on_lte),
+        ask("AT+CGREG?").then(Self::registered_on_gprs),
+        ask("AT+CSQ").even_unanswered().then(Self::not_registered),
+    ];
+
+    pub(crate) fn begin_settings(&mut self) {
+        self.rising = Rising::NEW;
+        self.clock_floor = None;
+        self.sockets = super::sockets::Sockets::NEW;
+    }
+
+    fn model_told(&mut self, _: &mut World<'_>, line: &[u8]) {
+        let line = super::dialect::without_noise(line).trim_ascii();
+        let line = line.strip_prefix(b"\"").unwrap_or(line);
+        // The one that says something. A notice that looks like text says nothing.
+        self.rising.found = self.rising.found.or(named(line));
+    }
+
+    /// A garbled answer would be believed until the next restart: two must agree.
+    fn model_known(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return world.fail(AtError::Refused(world.code));
+        }
+        let rising = &mut self.rising;
+        let found = rising.found.take();
+        let name = |model: Option<&'static Model>| model.map_or("", |model| model.name);
+        let agree = rising.looks > 0 && name(found) == name(rising.before);
+        rising.looks += 1;
+        rising.before = found;
+        if agree {
+            self.model = found;
+            return Then::Next;
+        }
+        if rising.looks < LOOKS {
+            return Then::Same;
+        }
+        world.fail(AtError::Garbled)
+    }
+
+    fn keeps_clock(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if self.config.set_clock {
+            Then::Next
+        } else {
+            Then::Skip
+        }
+    }
+
+    fn settings_made(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        world.id = 0;
+        Then::To(script::STALE_SOCKETS)
+    }
+
+    fn one_closed(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        world.id += 1;
+        if world.id < super::sockets::SOCKETS {
+            return Then::Same;
+        }
+        // It can be talked to, be there a SIM or not.
+        world.answers = true;
+        self.rising.since = world.now;
+        Then::To(script::SIM)
+    }
+
+    fn sim_state(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let said = match text {
+            Some(text) => match Sim::read(text) {
+                None => return world.fail(AtError::Garbled),
+                said => said,
+            },
+            None => Sim::of_code(world.code),
+        };
+        let code = if text.is_some() {
+            Code::Plain
+        } else {
+            world.code
+        };
+        let limit = match said {
+            Some(Sim::Ready) => return self.join(),
+            Some(Sim::Pin) if self.config.pin.is_some() && !self.rising.entered => {
+                // Three wrong tries lock the SIM.
+                if self.pin_refused {
+                    return world.fail(BringUpError::SimPinRefused);
+                }
+                self.rising.entered = true;
+                return Then::To(script::ENTER_PIN);
+            }
+            // The module may take a moment to believe the PIN. Or it was taken, and is still asked for.
+            Some(Sim::Pin) if self.rising.entered => SIM_LIMIT,
+            Some(Sim::Pin | Sim::Puk | Sim::Foreign) => 0,
+            // 14: busy.
+            None if code == Code::Cme(14) => SIM_LIMIT,
+            _ => SIM_MISSING_LIMIT,
+        };
+        if self.waited(world) < limit {
+            return world.again(500);
+        }
+        world.fail(match said {
+            None | Some(Sim::NotReady) => BringUpError::SimMissing(code),
+            Some(said) => said.problem(self.rising.entered),
+        })
+    }
+
+    fn pin_entered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            self.pin_refused = true;
+            return world.fail(BringUpError::SimPinRefused);
+        }
+        world.pause = 500;
+        Then::To(script::SIM)
+    }
+
+    /// The SIM is ready.
+    fn join(&mut self) -> Then {
+        let profile = self.row().data == DataConnection::Profile;
+        Then::To(if self.config.apn.is_some() && !profile {
+            script::APN
+        } else {
+            script::RADIO
+        })
+    }
+
+    /// `+CGDCONT: 1,"IP","<apn>",..`.
+    fn context_told(&mut self, _: &mut World<'_>, line: &[u8]) {
+        let Some(text) = answer(line, "+CGDCONT:") else {
+            return;
+        };
+        let mut fields = Fields::new(text);
+        if fields.int() == Some(1) {
+            fields.next();
+            let apn = self.config.apn.as_ref().map(|apn| apn.as_str().as_bytes());
+            // Networks append theirs, as in `iot.mnc040.mcc901.gprs` (sheet E.8).
+            let now = fields.unquoted().unwrap_or_default();
+            self.rising.has_apn = apn.is_some_and(|apn| {
+                now.strip_prefix(apn)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(b".mnc"))
+            });
+        }
+    }
+
+    fn contexts_told(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return world.fail(AtError::Refused(world.code));
+        }
+        if self.rising.has_apn {
+            return Then::To(script::LOGIN);
+        }
+        Then::Next
+    }
+
+    fn apn_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return world.fail(BringUpError::SettingRefused {
+                setting: "AT+CGDCONT",
+                code: world.code,
+            });
+        }
+        world.pause = RADIO_PAUSE;
+        Then::Next
+    }
+
+    fn has_login(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if self.config.auth.code() == 0 {
+            Then::Skip
+        } else {
+            Then::Next
+        }
+    }
+
+    fn radio_is_on(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let mode = text.and_then(|text| Fields::new(answer(text, "+CFUN:")?).int());
+        if mode == Some(1) {
+            return self.look_for_network(world, None);
+        }
+        Then::Next
+    }
+
+    fn look_for_network(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.rising.since = world.now;
+        Then::To(script::REGISTRATION)
+    }
+
+    fn waited(&self, world: &World<'_>) -> u32 {
+        world.now.wrapping_sub(self.rising.since)
+    }
+
+    fn registered_on_lte(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        // A model without LTE does not know the question.
+        self.rising.lte = text
+            .and_then(|text| registration(text, "+CEREG:"))
+            .unwrap_or(4);
+        self.has_network(self.rising.lte)
+    }
+
+    fn registered_on_gprs(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let stat = text
+            .and_then(|text| registration(text, "+CGREG:"))
+            .unwrap_or(4);
+        match self.has_network(stat) {
+            Then::Next if self.waited(world) < self.config.registration => {
+                world.pause = 1000;
+                Then::To(script::REGISTRATION)
+            }
+            then => {
+                if matches!(self.rising.lte, 0 | 4) {
+                    self.rising.lte = stat;
+                }
+                then
+            }
+        }
+    }
+
+    /// Home or roaming.
+    fn has_network(&self, stat: u8) -> Then {
+        if matches!(stat, 1 | 5) {
+            Then::To(script::DATA)
+        } else {
+            Then::Next
+        }
+    }
+
+    /// 0 to 31; 99: not known or not detectable.
+    fn not_registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
+        let strength = text.and_then(|text| Fields::new(answer(text, "+CSQ:")?).int());
+        world.fail(BringUpError::NotRegistered {
+            status: self.rising.lte,
+            heard: strength.map(|rssi| rssi <= 31),
+        })
+    }
+
+    /// The model's row, or that of one nobody knows.
+    pub(crate) fn row(&self) -> &'static Model {
+        self.model.unwrap_or(&UNKNOWN)
+    }
+}
+
+const _: () = assert!(UbloxCellular::LIMITS.ids == 0);

@@ -1,0 +1,377 @@
+//! Credentials: `+USECMNG` (sheet B.2.1).
+//!
+//! The module converts what it is given and tells the MD5 of what it made of it. Where that is the MD5 of the DER
+//! form of what is to be stored, it is proved to be there; another one proves nothing.
+
+use core::convert::Infallible;
+
+use embassy_time::{Duration, with_timeout};
+use sectag::at::{Fields, InvalidInput, at_command};
+use sectag::inspect::{Container, Decoder};
+use sectag::modem::{Credentials, Then, World, ask, decide};
+use sectag::{
+    Accepts, At, AtError, Comparison, CredentialError, Kind, Md5, Proof, Source, Stored, Tag,
+};
+use zeroize::Zeroizing;
+
+use super::open::{end_of, number, parse_name, stored};
+use super::sockets::SOCKETS;
+use super::{Script, UbloxCellular, script};
+
+const MAX_LEN: usize = 8192;
+const CHUNK: usize = 128;
+const SOURCE_LIMIT: Duration = Duration::from_secs(10);
+const QUICK: u32 = 5000;
+/// Other drivers allow 10 s (sheet B.2.1).
+const STORE: u32 = 20_000;
+
+/// The name of a credential, or what noise made of it.
+type Name = heapless::String<24>;
+
+/// What tidying has to do.
+pub(crate) struct Tidying {
+    /// An import that has not ended well.
+    pub(crate) unfinished: Option<(Tag, Kind)>,
+    /// The socket that is closed, of which nobody knows whether it is there.
+    stray: u8,
+}
+
+impl Tidying {
+    pub(crate) const NEW: Self = Self {
+        unfinished: None,
+        stray: 0,
+    };
+
+    /// Which socket that is.
+    pub(crate) fn stray(&self) -> u8 {
+        self.stray
+    }
+}
+
+impl UbloxCellular {
+    /// What an import left that did not end well is removed; sockets that nobody knows are closed.
+    pub(crate) const TIDY: Script = &[
+        decide(Self::begin_tidy),
+        ask("AT+USECMNG=2,{t},{m}")
+            .limit(100)
+            .then(Self::unfinished_removed),
+        decide(|_, _, _| Then::To(script::STRAYS)),
+    ];
+
+    pub(crate) const STRAYS: Script = &[
+        decide(Self::next_stray),
+        ask("AT+USOCL={z}").limit(1200).then(Self::stray_closed),
+    ];
+
+    fn begin_tidy(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.tidying.stray = 0;
+        if self.tidying.unfinished.is_some() {
+            Then::Next
+        } else {
+            Then::Skip
+        }
+    }
+
+    /// Refused: it is not there.
+    fn unfinished_removed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.tidying.unfinished = None;
+        Then::Next
+    }
+
+    fn next_stray(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        while self.sockets.lost && world.knows(self.tidying.stray) {
+            self.tidying.stray += 1;
+        }
+        if !self.sockets.lost || self.tidying.stray >= SOCKETS {
+            self.sockets.lost = false;
+            return Then::End;
+        }
+        Then::Next
+    }
+
+    fn stray_closed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.tidying.stray += 1;
+        Then::To(script::STRAYS)
+    }
+}
+
+type Guest<'a> = At<'a, UbloxCellular>;
+
+fn name_of(tag: Tag, kind: Kind) -> Name {
+    use core::fmt::Write;
+    let mut name = Name::new();
+    // Three characters, ten digits and at most five more fit.
+    let _ = write!(name, "st{tag}_{}", end_of(kind));
+    name
+}
+
+/// `<op>,<type>,"<name>"`.
+struct Manage<'a> {
+    op: u32,
+    of: u32,
+    name: &'a Name,
+}
+at_command!(Manage<'_>, QUICK, "+USECMNG", |self, line| line
+    .int(self.op)
+    .int(self.of)
+    .quoted(self.name));
+
+/// The bytes follow its prompt.
+struct Import<'a> {
+    of: u32,
+    name: &'a Name,
+    len: u32,
+}
+at_command!(Import<'_>, STORE, "+USECMNG", |self, line| line
+    .int(0)
+    .int(self.of)
+    .quoted(self.name)
+    .int(self.len));
+
+struct List;
+at_command!(List, QUICK, "+USECMNG", |self, line| line.int(3));
+
+/// MD5 of the DER form of what is PEM.
+async fn md5_of<S: Source>(content: &mut S) -> Result<[u8; 16], CredentialError<S::Error>> {
+    let (mut decoder, mut md5) = (Decoder::new(), Md5::new());
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut read = 0;
+    while read < content.len() {
+        let count = next(content, read, &mut chunk[..]).await?;
+        for &character in &chunk[..count] {
+            if let Some(byte) = decoder.push(character) {
+                md5.update(&[byte]);
+            }
+        }
+        read += count;
+    }
+    Ok(md5.finish())
+}
+
+/// The next bytes of the source, at least one.
+async fn next<S: Source>(
+    content: &mut S,
+    at: usize,
+    chunk: &mut [u8],
+) -> Result<usize, CredentialError<S::Error>> {
+    let count = with_timeout(SOURCE_LIMIT, content.read_at(at, chunk))
+        .await
+        .map_err(|_| CredentialError::SourceTooSlow)?
+        .map_err(CredentialError::Source)?;
+    if count == 0 {
+        return Err(CredentialError::SourceTooShort);
+    }
+    Ok(count)
+}
+
+/// What the module says of an import: of which type and name, and the MD5.
+#[derive(Default)]
+struct Report {
+    of: Option<u32>,
+    name: Name,
+    md5: Option<[u8; 16]>,
+}
+
+impl Report {
+    fn take(&mut self, line: &[u8]) {
+        let Some(text) = sectag::at::answer(line, "+USECMNG:") else {
+            return;
+        };
+        let mut fields = Fields::new(text);
+        fields.next();
+        self.of = fields.int();
+        let name = fields.text().and_then(|name| Name::try_from(name).ok());
+        self.name = name.unwrap_or_default();
+        self.md5 = stored(line).and_then(|stored| stored.2);
+    }
+}
+
+/// Line ends are LF: to a module that is not listening to an import, CR would end a command.
+async fn import<S: Source>(
+    at: &Guest<'_>,
+    of: u32,
+    name: &Name,
+    content: &mut S,
+) -> Result<Report, CredentialError<S::Error>> {
+    let len = content.len();
+    let command = Import {
+        of,
+        name,
+        len: len as u32,
+    };
+    let mut upload = at.upload(&command, len).await?;
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut sent = 0;
+    while sent < len {
+        let wanted = (len - sent).min(CHUNK);
+        let count = next(content, sent, &mut chunk[..wanted]).await?;
+        for byte in &mut chunk[..count] {
+            // As long as before; between lines of PEM, blanks say nothing.
+            if *byte == b'\r' {
+                *byte = b'\n';
+            }
+        }
+        upload.write(&chunk[..count]).await?;
+        sent += count;
+    }
+    let mut report = Report::default();
+    upload.finish(&mut |line| report.take(line)).await?;
+    Ok(report)
+}
+
+async fn remove(at: &Guest<'_>, of: u32, name: &Name) -> Result<(), AtError> {
+    let command = Manage { op: 2, of, name };
+    match at.send(&command).await {
+        Ok(_) => Ok(()),
+        Err(AtError::Refused(code)) => match find(at, of, name).await? {
+            // It was not there.
+            None => Ok(()),
+            Some(_) => Err(AtError::Refused(code)),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// The MD5 of what is there, if it can be read; `None` where nothing is. Any refusal means that; but noise is no
+/// word about what there is.
+async fn find(at: &Guest<'_>, of: u32, name: &Name) -> Result<Option<Option<[u8; 16]>>, AtError> {
+    let command = Manage { op: 4, of, name };
+    for again in [true, false] {
+        let mut found = Report::default();
+        match at.lines(&command, &mut |line| found.take(line)).await {
+            Ok(()) if found.of == Some(of) && found.name == *name => return Ok(Some(found.md5)),
+            Ok(()) if again => {}
+            Ok(()) => return Err(AtError::Garbled),
+            Err(AtError::Refused(_)) if again => {}
+            Err(AtError::Refused(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Has the runner remove what an earlier import left. What cannot be removed must not stop what can be stored.
+async fn tidy(at: &Guest<'_>) -> Result<(), AtError> {
+    match at.tidy().await {
+        Err(AtError::Refused(_)) => Ok(()),
+        result => result,
+    }
+}
+
+impl Credentials for UbloxCellular {
+    const ACCEPTS: Accepts = Accepts {
+        container: Some(Container::Pem),
+        // Whether one name holds more than one certificate is in no source.
+        roots: 1,
+        chain: 1,
+    };
+    const PROOF: Proof = Proof::Md5;
+
+    async fn store<S: Source>(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        match content.len() {
+            0 => return Err(CredentialError::InvalidInput(InvalidInput::Empty)),
+            1..=MAX_LEN => {}
+            _ => {
+                let limit = MAX_LEN;
+                return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+                    limit,
+                }));
+            }
+        }
+        let (of, name) = (number(kind), name_of(tag, kind));
+        tidy(at).await?;
+        let wanted = md5_of(content).await?;
+        // From here on, whoever ends this removes it.
+        at.modem(|modem| modem.tidying.unfinished = Some((tag, kind)));
+        let mut before = None;
+        for again in [true, true, false] {
+            let report = match import(at, of, &name, content).await {
+                Ok(report) => report,
+                Err(error) => {
+                    tidy(at).await?;
+                    return Err(error);
+                }
+            };
+            let ours = report.of == Some(of) && report.name == name;
+            if !ours && !report.name.is_empty() {
+                // Noise made another name of it; what has that now is not what its name says.
+                if let Some(of) = report.of {
+                    remove(at, of, &report.name).await?;
+                }
+            }
+            // Another MD5 than expected is the module's own form of it, if it says the same of a second import.
+            let proved = report.md5 == Some(wanted);
+            if ours && (proved || report.md5.is_some() && before == Some(report.md5)) {
+                at.modem(|modem| modem.tidying.unfinished = None);
+                return Ok(());
+            }
+            if !again {
+                break;
+            }
+            before = ours.then_some(report.md5);
+        }
+        tidy(at).await?;
+        Err(CredentialError::Corrupted)
+    }
+
+    async fn compare<S: Source>(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        tidy(at).await?;
+        let Some(told) = find(at, number(kind), &name_of(tag, kind)).await? else {
+            return Ok(Comparison::Absent);
+        };
+        Ok(if told == Some(md5_of(content).await?) {
+            Comparison::Same
+        } else {
+            Comparison::Unreadable
+        })
+    }
+
+    /// Not done: a digest is all that the module tells, see [`compare`](Self::compare).
+    async fn read_back(
+        _at: &Guest<'_>,
+        _tag: Tag,
+        _kind: Kind,
+        _sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, CredentialError<Infallible>> {
+        Err(CredentialError::Unreadable)
+    }
+
+    /// `"CA","st7_ca","<common name>","<expiry>"`: lines without a name in front, the last two not everywhere.
+    async fn list(
+        at: &Guest<'_>,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        tidy(at).await?;
+        let mut sink = |line: &[u8]| {
+            let mut fields = Fields::new(line);
+            fields.next();
+            if let Some((tag, kind)) = fields.unquoted().and_then(parse_name) {
+                found(Stored::new(tag, kind, None));
+            }
+        };
+        match at.lines(&List, &mut sink).await {
+            // An empty store may be a refusal.
+            Ok(()) | Err(AtError::Refused(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn remove(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>> {
+        tidy(at).await?;
+        Ok(remove(at, number(kind), &name_of(tag, kind)).await?)
+    }
+}

@@ -1,0 +1,334 @@
+//! SARA, LARA, LENA and LEXI: TLS sockets of the module, with verification on.
+//!
+//! What models differ in is one table, keyed by the answer to `AT+CGMM`: SARA-U201, SARA-R410M, SARA-R412M, SARA-R422,
+//! SARA-R5, SARA-R52, LARA-R6, LENA-R8, LEXI-R10, LEXI-R422, LEXI-R52. Of another model nothing is known to be
+//! checked, so that a connect is refused unless the policy accepts that.
+//!
+//! | | |
+//! |---|---|
+//! | TLS | 1.2, written as version 3, which one manual calls the least and another the only one |
+//! | chain, dates | checked (validation level 3) |
+//! | name | checked against the certificate's common name; whether alternative names are looked at is not known, so the certificate needs the name in both |
+//! | SNI | not on SARA-U201 and SARA-R410M-02B; else sent, and `verified()` tells |
+//! | cipher suites | one, or a list of one for each kind of key (SARA-R5, SARA-R52, LEXI-R52) |
+//! | ALPN, PSK, resumption | no |
+//! | proof that a credential is there | MD5 of its DER form: equal is proved, another one proves nothing |
+//! | a connect blocks others | no; on SARA-U201 and the first SARA-R410M up to 150 s |
+//! | a close blocks others | while the peer does not answer, up to 120 s |
+//! | `flush` means | the module has taken the bytes |
+//!
+//! Each file begins with the scripts of its flows, which read as the manual's dialogue does, and has their judges
+//! below.
+
+mod bring_up;
+mod causes;
+mod clock;
+mod config;
+mod credentials;
+mod data_connection;
+mod dialect;
+mod models;
+mod open;
+mod power;
+mod profile;
+mod raw;
+mod sockets;
+mod status;
+mod waking;
+
+pub use causes::{meaning, refusal};
+pub use config::{Auth, Config};
+
+use embassy_time::Duration;
+use sectag::clock::DateTime;
+use sectag::modem::{Abort, Final, Limits, Line, Modem, Out, Plain, Step, Sync, Waits, World};
+use sectag::{At, AtError, Capabilities, Code, ConnectError, Flush, Forbidden, Support, TlsConfig};
+
+use self::models::Model;
+
+/// A table of steps.
+type Script = &'static [Step<UbloxCellular>];
+
+/// All scripts, with their numbers in the order in which they stand here.
+macro_rules! scripts {
+    ($($name:ident,)*) => {
+        /// The numbers of the scripts.
+        pub(crate) mod script {
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Number { $($name,)* }
+
+            $(pub(crate) const $name: u8 = Number::$name as u8;)*
+        }
+
+        impl UbloxCellular {
+            const SCRIPTS: &'static [Script] = &[$(Self::$name),*];
+        }
+    };
+}
+
+scripts! {
+    BRING_UP,
+    OPEN,
+    SEND,
+    FETCH,
+    LOOK,
+    CLOSE,
+    LIVENESS,
+    TIDY,
+    POWER_OFF,
+    SLEEP,
+    WAKE,
+    ATTENTION,
+    NUMBERS,
+    SETTINGS,
+    STALE_SOCKETS,
+    SIM,
+    ENTER_PIN,
+    APN,
+    LOGIN,
+    RADIO,
+    REGISTRATION,
+    DATA,
+    ATTACHED,
+    CONTEXT,
+    PROFILE,
+    PROFILE_APN,
+    ACTIVATE,
+    CLOCK,
+    CREDENTIALS,
+    SETTING,
+    SOCKET,
+    CONNECT_LATER,
+    CONNECT_NOW,
+    WHY_NOT,
+    SENT,
+    NOT_SENT,
+    COUNT,
+    GONE,
+    LOST,
+    STRAYS,
+}
+
+const _: () = {
+    use sectag::modem;
+    assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
+    assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
+    assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
+    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
+    assert!(script::WAKE == modem::OWN);
+};
+
+/// The backend. Give it to [`sectag::State::new`].
+pub struct UbloxCellular {
+    /// Which it is; `None` also where it is none that is known.
+    model: Option<&'static Model>,
+    /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
+    pin_refused: bool,
+    /// The module's clock showed this in this life of the module, and clocks run forward.
+    clock_floor: Option<DateTime>,
+    sockets: sockets::Sockets,
+    tidying: credentials::Tidying,
+    // Scratch of one flow each, set anew at its start.
+    waking: waking::Waking,
+    rising: bring_up::Rising,
+    opening: open::Opening,
+    config: Config,
+}
+
+impl UbloxCellular {
+    /// No light sleep.
+    const SLEEP: Script = &[];
+
+    /// A backend with this configuration.
+    pub const fn new(config: Config) -> Self {
+        Self {
+            model: None,
+            pin_refused: false,
+            clock_floor: None,
+            sockets: sockets::Sockets::NEW,
+            tidying: credentials::Tidying::NEW,
+            waking: waking::Waking::NEW,
+            rising: bring_up::Rising::NEW,
+            opening: open::Opening::NEW,
+            config,
+        }
+    }
+
+    /// The name of the row of the table of models that is used; `None` where the model is none of them, or not
+    /// known yet.
+    pub fn model(&self) -> Option<&'static str> {
+        self.model.map(|model| model.name)
+    }
+}
+
+impl Modem for UbloxCellular {
+    const NAME: &'static str = "ublox-cellular";
+    type Framing = Plain;
+    const LIMITS: Limits = Limits {
+        // The module chooses.
+        ids: 0,
+        max_receive: 1024,
+        max_send: 1024,
+        // Of seven, on SARA-R4 (sheet B.2.3).
+        sockets: 4,
+    };
+    const SYNC: Sync = Sync {
+        command: "AT+CMEE?",
+        answer: "+CMEE:",
+    };
+    // Sheet B.1.1.
+    const POWER_OFF_LIMIT: Duration = Duration::from_secs(40);
+    const OTHER_WAYS: bool = false;
+    const PUSHES: bool = false;
+    const GAP: u16 = models::UNKNOWN.gap;
+    const PROMPT: u8 = b'@';
+    // Without it payload gets lost (sheet B.2.3, D 3).
+    const PROMPT_PAUSE: u16 = 50;
+    const UPLOAD_PROMPT: Option<u8> = Some(b'>');
+    const UPLOAD_PAUSE: u16 = 50;
+    const SEND_ENDS: Final = Final::Ok;
+    const PAYLOAD_CUE: Option<u8> = Some(b'"');
+    const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    // The last three can be typed only.
+    const SECRET: &'static [&'static str] = &[
+        "+CPIN",
+        "+UAUTHREQ",
+        "+UPSD=0,3",
+        "+USECMNG=0",
+        "+CPWD",
+        "+CLCK",
+    ];
+
+    fn gap(&self) -> u16 {
+        self.row().gap
+    }
+
+    fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
+        dialect::line(line, asked, self.sockets.fetched)
+    }
+
+    fn script(number: u8) -> Script {
+        Self::SCRIPTS
+            .get(usize::from(number))
+            .copied()
+            .unwrap_or(&[])
+    }
+
+    fn argument(&self, name: u8, world: &World<'_>, out: &mut Out<'_>) {
+        let config = &self.config;
+        let open = world.open.as_ref();
+        let text = match name {
+            b'a' => config.apn.as_ref().map_or("", |apn| apn.as_str()),
+            b'c' => return out.int(open.map_or(0, |open| open.context).into()),
+            b'f' => return out.int(if config.flow_control { 3 } else { 0 }),
+            b'h' => return open::write_host(world, out),
+            b'i' => return out.int(world.id.into()),
+            b'k' => return out.int(open::number(self.opening.kind())),
+            b'l' => return out.int(world.len.into()),
+            b'g' => return self.write_login(out),
+            b'm' => {
+                if let Some((tag, kind)) = self.tidying.unfinished {
+                    open::write_name(tag, kind, out);
+                }
+                return;
+            }
+            b'n' => {
+                if let Some(open) = open {
+                    open::write_name(open.config.tag(), self.opening.kind(), out);
+                }
+                return;
+            }
+            b'o' => return out.int(self.row().radio_off.into()),
+            b'p' => return self.write_item(world, out),
+            b'q' => return out.int(open.map_or(0, |open| open.port).into()),
+            b's' => config.pin.as_ref().map_or("", |pin| pin.expose().as_str()),
+            b't' => {
+                let kind = self.tidying.unfinished.map_or(sectag::Kind::Ca, |of| of.1);
+                return out.int(open::number(kind));
+            }
+            b'u' => config.user.as_str(),
+            b'w' => config.password.expose().as_str(),
+            b'x' => return out.int(config.auth.code()),
+            b'z' => return out.int(self.tidying.stray().into()),
+            _ => "",
+        };
+        out.bytes(text.as_bytes());
+    }
+
+    fn abort(waits: Waits) -> Abort {
+        match waits {
+            Waits::Line | Waits::Quoted => Abort::Synchronise,
+            // It cannot be interrupted; and what asks for payload may have been lost.
+            Waits::Counted | Waits::Prompt => Abort::Filler,
+            Waits::Data => Abort::Escape,
+        }
+    }
+
+    fn opened(&mut self, world: &mut World<'_>, done: bool) {
+        if !done {
+            // Perhaps the clock after all: the next connect looks again, though it was set.
+            self.clock_floor = None;
+        }
+        // There may be a socket that nobody knows.
+        world.tidy |= self.sockets.lost;
+    }
+
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        open::admit(self, config)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.profile_capabilities();
+        // No setting has it, on any model (sheet B.2.2).
+        capabilities.alpn = Support::No;
+        // Settings 8, 9 and 13 are not written.
+        capabilities.psk = Support::No;
+        capabilities.resumption = Support::No;
+        capabilities.roots = Some(1);
+        capabilities.client_chain = Some(1);
+        capabilities.sockets = 4;
+        capabilities.flush = Flush::ModemAccepted;
+        capabilities.connect_blocks_ms = if self.row().connects_later {
+            0
+        } else {
+            u32::from(open::CONNECT_BLOCKS) * 100
+        };
+        capabilities.close_blocks_ms = 120_000;
+        capabilities
+    }
+
+    /// A socket command that was refused with a bare `ERROR` is explained by `+USOER` (sheet B.1.1).
+    async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
+        if code != Code::Plain || !command.starts_with("AT+USO") {
+            return code;
+        }
+        let mut number = None;
+        let asked = at
+            .lines(&status::Ask("+USOER"), &mut |line| {
+                let text = sectag::at::answer(line, "+USOER:");
+                number = text.and_then(sectag::at::decimal);
+            })
+            .await;
+        match (asked, number) {
+            (Ok(()), Some(number @ 1..=0xffff)) => causes::vendor(number as u16),
+            (Err(AtError::Refused(_)), _) | (_, _) => code,
+        }
+    }
+}
+
+impl UbloxCellular {
+    /// User and password; SARA-R4 and LARA-R6 take them the other way round (sheet B.1.3).
+    fn write_login(&self, out: &mut Out<'_>) {
+        let user = self.config.user.as_str().as_bytes();
+        let password = self.config.password.expose().as_str().as_bytes();
+        let (first, second) = if self.row().password_first {
+            (password, user)
+        } else {
+            (user, password)
+        };
+        out.quoted(first);
+        out.byte(b',');
+        out.quoted(second);
+    }
+}

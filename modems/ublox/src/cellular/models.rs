@@ -1,0 +1,218 @@
+//! What models differ in, as one table, keyed by the answer to `+CGMM` (sheet B.1.1).
+
+/// How TLS finds a data connection (sheet B.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DataConnection {
+    /// Profile 0 has an APN of its own (`+UPSD`, `+UPSDA`).
+    Profile,
+    /// Profile 0 is bound to context 1.
+    Bound,
+    /// Sockets use context 1 once it is active.
+    Context,
+    /// Sockets use the context of the attach; it is looked at, and activated only where it is not active.
+    Attach,
+}
+
+/// How cipher suites are chosen (sheet B.2.2, op 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suites {
+    /// One of 33, by a number of the vendor's.
+    Numbers,
+    /// One, by its IANA number.
+    One,
+    /// A list, by their IANA numbers.
+    List,
+}
+
+/// One model.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// How its name begins.
+    pub(crate) name: &'static str,
+    /// Milliseconds of silence behind a result or notice.
+    pub(crate) gap: u16,
+    pub(crate) data: DataConnection,
+    /// The name is sent in the handshake (op 10).
+    pub(crate) sni: bool,
+    pub(crate) suites: Suites,
+    /// `+USOCO` answers at once and reports the result later. It is absent on R404M and R410M-01B; of SARA-U201
+    /// no source says that it has it.
+    pub(crate) connects_later: bool,
+    /// `+USOCL` can answer at once and report the end later.
+    pub(crate) closes_later: bool,
+    /// `+UAUTHREQ` takes the password before the user.
+    pub(crate) password_first: bool,
+    /// What `+CFUN` restarts it with, and switches the radio off with.
+    pub(crate) restart: u8,
+    pub(crate) radio_off: u8,
+    /// PWR_ON low to switch it on, and off, in milliseconds.
+    pub(crate) press_on: u16,
+    pub(crate) press_off: u16,
+    /// RESET_N low, in milliseconds.
+    pub(crate) reset: u16,
+    /// Until it answers after it was switched on, or restarted, in seconds.
+    pub(crate) boot: u8,
+}
+
+/// What nothing is known of: the longest times, and nothing taken for granted.
+pub(crate) static UNKNOWN: Model = Model {
+    name: "",
+    gap: 100,
+    data: DataConnection::Context,
+    sni: false,
+    suites: Suites::Numbers,
+    connects_later: false,
+    closes_later: false,
+    password_first: false,
+    restart: 15,
+    radio_off: 4,
+    // LENA-R8 needs 2 s; 3.2 s is the most that SARA-R4 takes (MKRNB).
+    press_on: 2100,
+    press_off: 3200,
+    reset: 16_500,
+    boot: 10,
+};
+
+const R4: Model = Model {
+    name: "SARA-R4",
+    gap: 100,
+    data: DataConnection::Attach,
+    sni: false,
+    suites: Suites::Numbers,
+    connects_later: false,
+    closes_later: false,
+    password_first: true,
+    restart: 15,
+    radio_off: 4,
+    press_on: 300,
+    press_off: 2000,
+    reset: 16_500,
+    boot: 6,
+};
+
+const R422: Model = Model {
+    name: "SARA-R422",
+    gap: 20,
+    data: DataConnection::Bound,
+    sni: true,
+    suites: Suites::One,
+    connects_later: true,
+    closes_later: true,
+    boot: 10,
+    ..R4
+};
+
+const R52: Model = Model {
+    name: "SARA-R52",
+    gap: 20,
+    data: DataConnection::Context,
+    sni: true,
+    suites: Suites::List,
+    connects_later: true,
+    closes_later: true,
+    password_first: false,
+    restart: 16,
+    radio_off: 4,
+    press_on: 150,
+    press_off: 2000,
+    reset: 150,
+    boot: 15,
+};
+
+/// The first whose name fits counts.
+#[rustfmt::skip]
+static MODELS: [Model; 15] = [
+    Model {
+        name: "SARA-U201",
+        gap: 50,
+        data: DataConnection::Profile,
+        password_first: false,
+        radio_off: 0,
+        press_on: 10,
+        press_off: 1500,
+        reset: 75,
+        boot: 5,
+        ..R4
+    },
+    Model { name: "SARA-R410M-02B", connects_later: true, closes_later: true, ..R4 },
+    Model { name: "SARA-R410M-03B", connects_later: true, sni: true, ..R4 },
+    Model { name: "SARA-R412M-02B", connects_later: true, closes_later: true, sni: true, boot: 10, ..R4 },
+    Model { name: "SARA-R412M-03B", connects_later: true, sni: true, boot: 10, ..R4 },
+    R422,
+    Model { name: "LEXI-R422", ..R422 },
+    R52,
+    Model { name: "LEXI-R52", ..R52 },
+    Model { name: "SARA-R5", data: DataConnection::Bound, closes_later: false, press_on: 1500, ..R52 },
+    Model {
+        name: "LARA-R6",
+        suites: Suites::One,
+        closes_later: false,
+        password_first: true,
+        restart: 15,
+        press_on: 300,
+        boot: 10,
+        ..R52
+    },
+    Model { name: "LENA-R8", suites: Suites::One, press_on: 2000, press_off: 3100, reset: 50, boot: 5, ..R52 },
+    Model { name: "LEXI-R10", suites: Suites::One, closes_later: false, press_on: 300, ..R52 },
+    // Others of the first LTE-M generation, of which least is known.
+    Model { name: "SARA-R410M", ..R4 },
+    Model { name: "SARA-R412M", boot: 10, ..R4 },
+];
+
+/// The row of a model, `None` where there is none.
+pub(crate) fn named(name: &[u8]) -> Option<&'static Model> {
+    MODELS
+        .iter()
+        .find(|model| name.starts_with(model.name.as_bytes()))
+}
+
+/// Legacy numbers of op 2, from 1 on, by IANA number (sheet B.2.2).
+#[rustfmt::skip]
+static NUMBERS: [u16; 33] = [
+    0x002F, 0x003C, 0x0035, 0x003D, 0x000A, 0x008C, 0x008D, 0x008B, 0x0094, 0x0095, 0x0093,
+    0x00AE, 0x00AF, 0x00B6, 0x00B7, 0x00A8, 0x00A9, 0x00AC, 0x00AD, 0xC008, 0xC009, 0xC00A,
+    0xC012, 0xC013, 0xC014, 0xC023, 0xC024, 0xC027, 0xC028, 0xC02B, 0xC02C, 0xC02F, 0xC030,
+];
+
+/// The vendor's number of a suite.
+pub(crate) fn number(suite: u16) -> Option<u32> {
+    let place = NUMBERS.iter().position(|known| *known == suite)?;
+    Some(place as u32 + 1)
+}
+
+/// All that have a number.
+pub(crate) const fn suites() -> sectag::SuiteSet {
+    sectag::SuiteSet::of(&NUMBERS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_found_by_the_longest_name_that_fits() {
+        let name = |name: &str| named(name.as_bytes()).map(|model| model.name);
+        assert_eq!(name("SARA-R410M-02B"), Some("SARA-R410M-02B"));
+        assert_eq!(name("SARA-R410M-52B"), Some("SARA-R410M"));
+        assert_eq!(name("SARA-R510S"), Some("SARA-R5"));
+        assert_eq!(name("SARA-R520"), Some("SARA-R52"));
+        assert_eq!(name("LENA-R8001M10"), Some("LENA-R8"));
+        assert_eq!(name("LEXI-R10801D"), Some("LEXI-R10"));
+        assert_eq!(name("SARA-G450"), None);
+        for (index, model) in MODELS.iter().enumerate() {
+            let first = MODELS
+                .iter()
+                .position(|other| model.name.starts_with(other.name));
+            assert_eq!(first, Some(index), "{}", model.name);
+            assert!(model.gap <= UNKNOWN.gap && model.boot <= 15);
+        }
+    }
+
+    #[test]
+    fn legacy_numbers_are_the_vendors() {
+        assert_eq!((number(0x002F), number(0xC030)), (Some(1), Some(33)));
+        assert_eq!((number(0xC02B), number(0xC02F)), (Some(30), Some(32)));
+        assert_eq!(number(0x1301), None);
+    }
+}

@@ -1,0 +1,395 @@
+//! Writes a security profile whole, and reads back what verification rests on (sheet B.2.2).
+//!
+//! Nothing is assumed of what it held: its factory settings verify nothing, another connection may have used it,
+//! and nothing says whether it survives a restart.
+
+use sectag::at::{Fields, answer};
+use sectag::modem::{Open, Out, Then, World, ask, decide};
+use sectag::{
+    AtError, Capabilities, Check, ConnectError, Feature, Kind, ServerKey, SuiteSet,
+    Suites as Policy, Support, TlsConfig, TlsVersion,
+};
+
+use super::models::{self, Suites};
+use super::{Script, UbloxCellular, open, script};
+
+/// How often a write or a query is given before it counts as refused: what was refused may have been noise.
+const TRIES: u8 = 2;
+/// How often the profile is written as a whole, where what is read back is not what was written.
+const ROUNDS: u8 = 2;
+
+/// Something that is written to the profile, or read from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// Factory settings first, so that nothing of an earlier connection is left: pinning, pre-shared keys,
+    /// resumption, a password.
+    Reset,
+    Version,
+    /// The first, and a second that only a list takes.
+    Suite,
+    SecondSuite,
+    Ca,
+    Name,
+    Certificate,
+    Key,
+    Sni,
+    Level,
+    /// From here on, queries.
+    ReadLevel,
+    ReadVersion,
+    ReadSuites,
+    ReadCa,
+    ReadName,
+    ReadCertificate,
+    ReadSni,
+}
+
+use Item::*;
+
+const PLAN: [Item; 17] = [
+    Reset,
+    Version,
+    Suite,
+    SecondSuite,
+    Ca,
+    Name,
+    Certificate,
+    Key,
+    Sni,
+    Level,
+    ReadLevel,
+    ReadVersion,
+    ReadSuites,
+    ReadCa,
+    ReadName,
+    ReadCertificate,
+    ReadSni,
+];
+
+impl Item {
+    /// The number of the setting.
+    const fn op(self) -> u32 {
+        match self {
+            Level | ReadLevel | Reset => 0,
+            Version | ReadVersion => 1,
+            Suite | SecondSuite | ReadSuites => 2,
+            Ca | ReadCa => 3,
+            Name | ReadName => 4,
+            Certificate | ReadCertificate => 5,
+            Key => 6,
+            Sni | ReadSni => 10,
+        }
+    }
+
+    const fn reads(self) -> bool {
+        matches!(
+            self,
+            ReadLevel | ReadVersion | ReadSuites | ReadCa | ReadName | ReadCertificate | ReadSni
+        )
+    }
+
+    /// What an error calls it.
+    const fn setting(self) -> &'static str {
+        match self.op() {
+            1 => "USECPRF=<profile>,1",
+            2 => "USECPRF=<profile>,2",
+            3 => "USECPRF=<profile>,3",
+            4 => "USECPRF=<profile>,4",
+            5 => "USECPRF=<profile>,5",
+            6 => "USECPRF=<profile>,6",
+            _ => "USECPRF=<profile>,0",
+        }
+    }
+}
+
+/// Scratch of writing a profile.
+pub(crate) struct Writing {
+    /// In the plan.
+    place: usize,
+    tries: u8,
+    round: u8,
+    /// The module answered a write with a setting: it took it for a query, as a byte was lost on the way.
+    told: bool,
+    /// What was read is what was written.
+    same: Option<bool>,
+    /// Those to offer, 0 for none; with the first 0 as well, all.
+    suites: [u16; 2],
+    /// The model does not take the name for the handshake.
+    no_sni: bool,
+}
+
+impl Writing {
+    pub(crate) const NEW: Self = Self {
+        place: 0,
+        tries: 0,
+        round: 0,
+        told: false,
+        same: None,
+        suites: [0; 2],
+        no_sni: false,
+    };
+
+    fn item(&self) -> Option<Item> {
+        PLAN.get(self.place).copied()
+    }
+
+    /// Whether the name is sent in the handshake.
+    pub(crate) fn sends_name(&self) -> bool {
+        !self.no_sni
+    }
+
+    fn next(&mut self) {
+        self.place += 1;
+        self.tries = 0;
+    }
+}
+
+impl UbloxCellular {
+    /// One setting after another.
+    pub(crate) const SETTING: Script = &[
+        decide(Self::next_item),
+        ask("AT+USECPRF={p}")
+            .each(Self::setting_told)
+            .then(Self::setting_answered),
+    ];
+
+    /// Refuses what cannot be; returns the suites to offer, see [`Writing::suites`].
+    pub(crate) fn suites_for(&self, config: &TlsConfig) -> Result<[u16; 2], ConnectError> {
+        let has = sectag::modem::Modem::capabilities(self);
+        config.check(&has.verification)?;
+        let offered = config.suites_for(&has)?;
+        if config.offered_suites() == Policy::All {
+            return Ok([0; 2]);
+        }
+        let first = |key| offered.for_key(key).iter().next().unwrap_or(0);
+        let (rsa, ecdsa) = (first(ServerKey::Rsa), first(ServerKey::Ecdsa));
+        match (rsa, ecdsa, self.row().suites) {
+            (0, 0, _) => Err(ConnectError::Lacks(Feature::Suites)),
+            (0, one, _) | (one, 0, _) => Ok([one, 0]),
+            (rsa, ecdsa, Suites::List) => Ok([rsa, ecdsa]),
+            // It takes one. Most servers have an RSA key; for others the policy says so.
+            (rsa, _, _) => Ok([rsa, 0]),
+        }
+    }
+
+    pub(crate) fn begin_profile(&mut self, world: &mut World<'_>) -> Then {
+        let Some(open) = &world.open else {
+            return world.fail(AtError::ModemReset);
+        };
+        match self.suites_for(&open.config) {
+            Ok(suites) => {
+                self.opening.writing = Writing {
+                    suites,
+                    // Where nothing is known of the model it is tried.
+                    no_sni: self.model.is_some_and(|model| !model.sni),
+                    ..Writing::NEW
+                };
+                Then::To(script::SETTING)
+            }
+            Err(error) => world.fail(error),
+        }
+    }
+
+    fn is_wanted(&self, open: &Open, item: Item) -> bool {
+        let writing = &self.opening.writing;
+        match item {
+            Suite | ReadSuites => writing.suites[0] != 0,
+            SecondSuite => writing.suites[1] != 0,
+            Certificate | Key | ReadCertificate => open.config.has_client_certificate(),
+            Sni | ReadSni => !writing.no_sni,
+            _ => true,
+        }
+    }
+
+    fn next_item(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let Some(open) = &world.open else {
+            return world.fail(AtError::ModemReset);
+        };
+        while let Some(item) = self.opening.writing.item() {
+            if self.is_wanted(open, item) {
+                self.opening.writing.told = false;
+                self.opening.writing.same = None;
+                return Then::Next;
+            }
+            self.opening.writing.next();
+        }
+        Then::To(script::SOCKET)
+    }
+
+    /// Writes what stands behind `AT+USECPRF=`.
+    pub(crate) fn write_item(&self, world: &World<'_>, out: &mut Out<'_>) {
+        let (Some(open), Some(item)) = (&world.open, self.opening.writing.item()) else {
+            return;
+        };
+        out.int(open.context.into());
+        if item == Reset {
+            return;
+        }
+        out.byte(b',');
+        out.int(item.op());
+        if item.reads() {
+            return;
+        }
+        out.byte(b',');
+        match item {
+            Level => out.int(level(&open.config)),
+            Version => out.int(version(&open.config)),
+            Suite => self.write_suite(self.opening.writing.suites[0], out),
+            SecondSuite => self.write_suite(self.opening.writing.suites[1], out),
+            Ca => open::write_name(open.config.tag(), Kind::Ca, out),
+            Certificate => open::write_name(open.config.tag(), Kind::ClientCertificate, out),
+            Key => open::write_name(open.config.tag(), Kind::PrivateKey, out),
+            _ => {
+                out.byte(b'"');
+                open::write_host(world, out);
+                out.byte(b'"');
+            }
+        }
+    }
+
+    /// In the form of the model: the vendor's number, `99,"c0","2b"` for one, `100,"c0","2b",0` to add to a list.
+    fn write_suite(&self, suite: u16, out: &mut Out<'_>) {
+        let form = self.row().suites;
+        if form == Suites::Numbers {
+            return out.int(models::number(suite).unwrap_or(0));
+        }
+        out.bytes(if form == Suites::List { b"100" } else { b"99" });
+        for byte in suite.to_be_bytes() {
+            let digit = |value: u8| b"0123456789abcdef"[usize::from(value & 15)];
+            out.bytes(b",\"");
+            out.byte(digit(byte >> 4));
+            out.byte(digit(byte));
+            out.byte(b'"');
+        }
+        if form == Suites::List {
+            out.bytes(b",0");
+        }
+    }
+
+    /// `+USECPRF: <profile>,<op>,<value>`.
+    fn setting_told(&mut self, world: &mut World<'_>, line: &[u8]) {
+        let (Some(text), Some(open)) = (answer(line, "+USECPRF:"), &world.open) else {
+            return;
+        };
+        self.opening.writing.told = true;
+        let Some(item) = self.opening.writing.item() else {
+            return;
+        };
+        let mut fields = Fields::new(text);
+        if fields.byte() != Some(open.context) || fields.int() != Some(item.op()) {
+            return;
+        }
+        let same = match item {
+            ReadLevel => fields.int() == Some(level(&open.config)),
+            ReadVersion => fields.int() == Some(version(&open.config)),
+            ReadSuites => self.is_offered(fields),
+            ReadCa => is_name(fields.unquoted(), open, Kind::Ca),
+            ReadCertificate => is_name(fields.unquoted(), open, Kind::ClientCertificate),
+            _ => fields
+                .unquoted()
+                .is_some_and(|host| open::is_host(world, host)),
+        };
+        self.opening.writing.same = Some(same);
+    }
+
+    /// A number; or `99,"C02A"`, `100,"C02A;C02C"`.
+    fn is_offered(&self, mut fields: Fields<'_>) -> bool {
+        let suites = self.opening.writing.suites;
+        let first = fields.int();
+        let wanted = match self.row().suites {
+            Suites::Numbers => return first == models::number(suites[0]),
+            Suites::One => 99,
+            Suites::List => 100,
+        };
+        let Some(text) = fields.text().filter(|_| first == Some(wanted)) else {
+            return false;
+        };
+        let mut seen = 0;
+        let known = text.split(';').all(|suite| {
+            let suite = u16::from_str_radix(suite.trim(), 16).unwrap_or(0);
+            seen += 1;
+            suite != 0 && suites.contains(&suite)
+        });
+        known && seen == suites.iter().filter(|suite| **suite != 0).count()
+    }
+
+    fn setting_answered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        let writing = &mut self.opening.writing;
+        let Some(item) = writing.item() else {
+            return world.fail(AtError::ModemReset);
+        };
+        writing.tries += 1;
+        let done = if item.reads() {
+            writing.same == Some(true)
+        } else {
+            answer.is_some() && !writing.told
+        };
+        if done {
+            writing.next();
+        } else if writing.tries >= TRIES {
+            match item {
+                // Not every firmware has it; the name is compared all the same.
+                Sni => {
+                    writing.no_sni = true;
+                    writing.next();
+                }
+                item if item.reads() && writing.same.is_some() => {
+                    if writing.round >= ROUNDS {
+                        return world.fail(AtError::Garbled);
+                    }
+                    writing.round += 1;
+                    (writing.place, writing.tries) = (0, 0);
+                }
+                item if answer.is_some() && (item.reads() || writing.told) => {
+                    return world.fail(AtError::Garbled);
+                }
+                item => {
+                    return world.fail(ConnectError::Unsupported {
+                        setting: item.setting(),
+                    });
+                }
+            }
+        }
+        Then::To(script::SETTING)
+    }
+
+    pub(crate) fn profile_capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::UNKNOWN;
+        let verification = &mut capabilities.verification;
+        if let Some(model) = self.model {
+            // Levels 2 and 3, by the words of the SARA-R4 manual (sheet B.2.2).
+            verification.chain = Support::Yes;
+            verification.name = Support::Yes;
+            verification.dates = Support::Yes;
+            verification.sni = if model.sni { Support::Yes } else { Support::No };
+            verification.client_certificate = Support::Yes;
+        }
+        // Of those with a legacy number; UNCONFIRMED which each model has.
+        capabilities.suites = SUITES;
+        capabilities
+    }
+}
+
+const SUITES: SuiteSet = models::suites();
+
+/// Chain and name, and dates unless a connection without is wanted.
+fn level(config: &TlsConfig) -> u32 {
+    if config.accepts_missing(Check::Dates) {
+        2
+    } else {
+        3
+    }
+}
+
+/// Called the least in one manual and the only one in another (sheet B.2.2): what is written is either.
+fn version(config: &TlsConfig) -> u32 {
+    match config.oldest_version() {
+        TlsVersion::Tls10 => 1,
+        TlsVersion::Tls11 => 2,
+        _ => 3,
+    }
+}
+
+fn is_name(said: Option<&[u8]>, open: &Open, kind: Kind) -> bool {
+    said.and_then(open::parse_name) == Some((open.config.tag(), kind))
+}

@@ -1,0 +1,76 @@
+//! Who the module is and how it fares (sheet B.1).
+
+use sectag::at::{answer, at_command};
+use sectag::cellular::{Sim, digits, report};
+use sectag::modem::{Cellular, Full, HasClock, Reports, There};
+use sectag::{At, AtError, SimCard, Status};
+
+use super::UbloxCellular;
+
+const QUICK: u32 = 5000;
+
+/// A question without arguments.
+pub(crate) struct Ask(pub(crate) &'static str);
+at_command!(Ask, QUICK, self.0, |self, line| line);
+
+/// What may ask the network.
+struct AskNetwork(&'static str);
+at_command!(AskNetwork, 180_000, self.0, |self, line| line);
+
+/// In this order, where a later answer may know better than an earlier one.
+const QUESTIONS: [&str; 8] = [
+    "+CGMI",
+    "+CGMM",
+    "+CGMR",
+    "+CGSN",
+    "+CGREG?",
+    "+CEREG?",
+    "+CSQ",
+    "+CGPADDR=1",
+];
+
+impl Reports for UbloxCellular {
+    async fn status(at: &At<'_, Self>, status: &mut Status) {
+        for name in QUESTIONS {
+            // A refusal is an answer too: this firmware cannot tell.
+            let _ = at
+                .lines(&Ask(name), &mut |line| report(name, line, status))
+                .await;
+        }
+        let operator = AskNetwork("+COPS?");
+        let _ = at
+            .lines(&operator, &mut |line| report("+COPS?", line, status))
+            .await;
+        let sim = at
+            .lines(&Ask("+CPIN?"), &mut |line| report("+CPIN?", line, status))
+            .await;
+        if let Err(AtError::Refused(code)) = sim {
+            status.sim = Sim::of_code(code).map(Sim::state);
+        }
+        status.clock = Self::clock(at).await.ok().flatten();
+    }
+}
+
+impl Cellular for UbloxCellular {
+    async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError> {
+        let mut card = SimCard::UNKNOWN;
+        let iccid = at
+            .lines(&Ask("+CCID"), &mut |line| {
+                card.iccid = answer(line, "+CCID:").and_then(digits);
+            })
+            .await;
+        let imsi = at
+            .lines(&Ask("+CIMI"), &mut |line| card.imsi = digits(line))
+            .await;
+        match (iccid, imsi) {
+            // Neither: the reason is worth more than nothing twice.
+            (Err(error), Err(_)) => Err(error),
+            _ => Ok(card),
+        }
+    }
+}
+
+impl Full for UbloxCellular {
+    type Clock = There;
+    type Sim = There;
+}

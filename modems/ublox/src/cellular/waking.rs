@@ -1,0 +1,226 @@
+//! Gets an answer out of the module, by all means there are (sheet B.1.1).
+
+use sectag::modem::{Then, World, ask, decide};
+use sectag::{AtError, BringUpError};
+
+use super::models::UNKNOWN;
+use super::{Script, UbloxCellular, script};
+
+// In milliseconds.
+
+/// Behind a press that switched it off, until it can be switched on again; it may be about to leave the network.
+const SHUTDOWN: u32 = 5000;
+/// The most that one of the models takes to start, until the model is known.
+const LONGEST_BOOT: u32 = 15_000;
+
+/// What an interrupted write, and an interrupted import, may still wait for (sheet B.2.1, B.2.3).
+const WRITE: u16 = 1024;
+const IMPORT: u16 = 8192 - WRITE;
+
+// The means to get an answer, in this order.
+const WAIT: u8 = 0;
+const ASK: u8 = 1;
+const FILL: u8 = 2;
+const FILL_MORE: u8 = 3;
+const KEY: u8 = 4;
+const KEY_AGAIN: u8 = 5;
+const RESET: u8 = 6;
+
+/// Scratch of getting an answer.
+pub(crate) struct Waking {
+    /// What is tried now, and what is tried next.
+    means: u8,
+    next: u8,
+    /// It said so itself.
+    restarting: bool,
+    /// The status pin says so.
+    off: bool,
+    /// Nobody knows whether a press of the key switched it on or off.
+    unsure: bool,
+    /// Changes of a pin that are still to come; it is pressed while they are odd.
+    changes: u8,
+    /// It is asked as long as it may take to start, since then,
+    starts: bool,
+    since: u32,
+    /// or so many times.
+    tries: u8,
+}
+
+impl Waking {
+    pub(crate) const NEW: Self = Self {
+        means: WAIT,
+        next: WAIT,
+        restarting: false,
+        off: false,
+        unsure: false,
+        changes: 0,
+        starts: false,
+        since: 0,
+        tries: 0,
+    };
+}
+
+impl UbloxCellular {
+    /// Begins a bring-up.
+    pub(crate) const BRING_UP: Script = &[
+        decide(Self::begins).even_unanswered(),
+        decide(Self::in_line_mode),
+    ];
+
+    /// Does what may help, one thing after another.
+    pub(crate) const WAKE: Script = &[
+        decide(Self::next_means).even_unanswered(),
+        decide(Self::moves_pin),
+    ];
+
+    /// Asks so many times, or as long as it may take to start. The first bytes that reach a sleeping module are
+    /// lost (sheet B.1.2).
+    pub(crate) const ATTENTION: Script = &[
+        decide(Self::may_ask),
+        ask("AT").limit(5).even_unanswered().then(Self::answered),
+    ];
+
+    /// Errors have numbers, and the query that synchronises says whether this was ever sent, see `dialect::line`:
+    /// there is no banner.
+    pub(crate) const NUMBERS: Script = &[
+        ask("AT+CMEE=1")
+            .limit(20)
+            .even_unanswered()
+            .then(Self::numbered),
+        decide(Self::awake),
+    ];
+
+    fn begins(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let restarting = core::mem::take(&mut world.restarted);
+        let off = world.pins.status == Some(false);
+        self.waking = Waking {
+            restarting,
+            off,
+            ..Waking::NEW
+        };
+        if restarting || off {
+            world.ended = None;
+            return Then::Next;
+        }
+        // Another host, or our last life, may have left it in data mode, where `AT` would go to a peer.
+        Then::Escape
+    }
+
+    /// Or it has just started.
+    fn in_line_mode(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.waking.restarting |= world.ended.is_some();
+        Then::To(script::WAKE)
+    }
+
+    fn next_means(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let pins = world.pins;
+        let waking = &mut self.waking;
+        let off = waking.off;
+        loop {
+            let means = waking.next;
+            if means > RESET {
+                return world.fail(BringUpError::NoAnswer);
+            }
+            waking.means = means;
+            waking.next += 1;
+            // Presses of the key or of reset, and how often to ask; 0 is while it starts.
+            let (presses, tries) = match means {
+                WAIT if waking.restarting => (0, 0),
+                ASK if !off => (0, 6),
+                FILL | FILL_MORE if !off => (0, 4),
+                KEY if pins.has_power_key => {
+                    waking.unsure = pins.status.is_none();
+                    // Off first.
+                    (if pins.status == Some(true) { 2 } else { 1 }, 0)
+                }
+                // Without a status pin nobody knows whether the first press switched it on or off.
+                KEY_AGAIN if waking.unsure => (1, 0),
+                // Only when the key has not helped.
+                RESET if pins.has_reset => (u8::from(!off), 0),
+                RESET if !pins.has_power_key => (0, 0),
+                _ => continue,
+            };
+            waking.changes = 2 * presses;
+            waking.tries = tries;
+            waking.starts = tries == 0;
+            // A module whose MCU was reset behind `@` or `>` waits for the rest, and cannot be interrupted.
+            match means {
+                FILL => world.fill = (b'\r', WRITE),
+                FILL_MORE => world.fill = (b'\r', IMPORT),
+                _ => return Then::Next,
+            }
+            return Then::Fill;
+        }
+    }
+
+    fn moves_pin(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let model = self.model.unwrap_or(&UNKNOWN);
+        let waking = &mut self.waking;
+        if waking.changes == 0 {
+            waking.since = world.now;
+            return Then::To(script::ATTENTION);
+        }
+        waking.changes -= 1;
+        let pressed = waking.changes % 2 == 1;
+        let resets = waking.means == RESET;
+        if resets {
+            world.pins.reset = pressed;
+        } else {
+            world.pins.power_key = pressed;
+        }
+        // It was to be expected.
+        world.restarted = false;
+        world.again(match (pressed, resets) {
+            (true, true) => model.reset.into(),
+            // The last of two switches it on.
+            (true, false) if waking.changes > 1 => model.press_off.into(),
+            (true, false) => model.press_on.into(),
+            (false, _) if waking.changes > 0 => SHUTDOWN,
+            (false, _) => 0,
+        })
+    }
+
+    fn may_ask(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        let boot = self
+            .model
+            .map_or(LONGEST_BOOT, |model| u32::from(model.boot) * 1000);
+        let waking = &mut self.waking;
+        let starting = waking.starts && world.now.wrapping_sub(waking.since) < boot;
+        if waking.tries == 0 && !starting {
+            return Then::To(script::WAKE);
+        }
+        waking.tries = waking.tries.saturating_sub(1);
+        Then::Next
+    }
+
+    /// The first answer may be an ERROR to half a command of an earlier life.
+    fn answered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        world.restarted = false;
+        Then::To(match answer {
+            Some(_) => script::NUMBERS,
+            None => script::ATTENTION,
+        })
+    }
+
+    fn numbered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        world.restarted = false;
+        match answer {
+            Some(_) => Then::Synchronise,
+            None => Then::To(script::ATTENTION),
+        }
+    }
+
+    fn awake(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        match world.ended {
+            None => {}
+            // It says that its errors have no numbers: what was answered was something else.
+            Some(AtError::ModemReset) => {
+                world.restarted = false;
+                return Then::To(script::ATTENTION);
+            }
+            Some(_) => return world.fail(BringUpError::NoAnswer),
+        }
+        self.begin_settings();
+        Then::To(script::SETTINGS)
+    }
+}

@@ -1,0 +1,84 @@
+//! What answers of 27.007 tell of the modem and the network.
+
+use heapless::String;
+
+use super::{Sim, registration};
+use crate::at::{Fields, answer};
+use crate::status::{Registration, Status, Technology};
+
+/// Fills in what `line` of the answer to the question `name`, such as `+CEREG?`, tells. Answers without their
+/// name in front are understood where the question is about the modem's own names and numbers.
+pub fn report(name: &str, line: &[u8], status: &mut Status) {
+    let told = |prefix| answer(line, prefix).map(Fields::new);
+    match name {
+        "+CGMI" => set(&mut status.manufacturer, line),
+        "+CGMM" => set(&mut status.model, line),
+        "+CGMR" => set(&mut status.firmware, line),
+        "+CGSN" => status.imei = status.imei.take().or_else(|| digits(line)),
+        "+CEREG?" => registered(line, "+CEREG:", status),
+        "+CGREG?" => registered(line, "+CGREG:", status),
+        "+CSQ" => {
+            let steps = told("+CSQ:").and_then(|mut fields| fields.byte());
+            status.signal.rssi = steps
+                .filter(|&steps| steps <= 31)
+                .map(|steps| -113 + 2 * i16::from(steps));
+        }
+        "+COPS?" => {
+            let Some(mut fields) = told("+COPS:") else {
+                return;
+            };
+            let name = fields.nth(2).and_then(|name| Fields::new(name).text());
+            status.operator = name.filter(|name| !name.is_empty()).and_then(keep);
+            status.technology = match fields.byte() {
+                Some(0 | 1 | 3) => Some(Technology::Gsm),
+                Some(2 | 4..=6) => Some(Technology::Umts),
+                Some(7) => Some(Technology::Lte),
+                Some(8) => Some(Technology::CatM1),
+                Some(9) => Some(Technology::CatNb1),
+                _ => status.technology,
+            };
+        }
+        "+CGPADDR=1" => {
+            let Some(mut fields) = told("+CGPADDR:") else {
+                return;
+            };
+            if fields.int() == Some(1) {
+                let address = fields.text().filter(|text| !text.is_empty());
+                status.address = address.and_then(keep);
+            }
+        }
+        "+CPIN?" => status.sim = Sim::read(line).map(Sim::state).or(status.sim),
+        _ => {}
+    }
+}
+
+/// The number of a SIM, `IMSI` or `ICCID`, alone on its line.
+pub fn digits<const N: usize>(line: &[u8]) -> Option<String<N>> {
+    let text = core::str::from_utf8(line).ok()?.trim().trim_matches('"');
+    let text = text.trim_end_matches(['F', 'f']);
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { keep(text) } else { None }
+}
+
+/// On LTE the packet domain of GSM often says "unknown" although attached.
+fn registered(line: &[u8], prefix: &str, status: &mut Status) {
+    let known = status
+        .registration
+        .is_some_and(|known| known.is_registered());
+    if let (Some(stat), false) = (registration(line, prefix), known) {
+        status.registration = Some(Registration::from_stat(stat));
+    }
+}
+
+/// The first line that says something. Later ones and a notice that looks like text change nothing.
+fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
+    if field.is_none() && !line.starts_with(b"+") {
+        let text = core::str::from_utf8(line).ok();
+        *field = text.map(|text| text.trim_matches('"')).and_then(keep);
+    }
+}
+
+/// `None` when it does not fit: half a text would be another one.
+fn keep<const N: usize>(text: &str) -> Option<String<N>> {
+    text.trim().try_into().ok()
+}
