@@ -278,7 +278,7 @@ impl Judge for Verifier {
 }
 
 /// The common name of a certificate's subject.
-fn common_name<'a>(certificate: &'a [u8]) -> Option<&'a [u8]> {
+fn common_name(certificate: &[u8]) -> Option<&[u8]> {
     /// 2.5.4.3.
     const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     let (_, certificate, _) = tlv(certificate)?;

@@ -242,7 +242,7 @@ impl Slot<'_> {
         let mut wake_at = None;
         let mut wake = |at| wake_at = Some(wake_at.map_or(at, |known| sooner(now, known, at)));
         let waiting = self.tx.len();
-        // What has no room for a send may have none until something was fetched (ublox sheet, D 4).
+        // What has no room for a send may have none until something was fetched (ublox sheet, B.2.3).
         let fetch_first = self.busy
             && self.readable
             && !self.push

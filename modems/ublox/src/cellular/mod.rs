@@ -14,7 +14,7 @@
 //! | ALPN, PSK, resumption | no |
 //! | proof that a credential is there | MD5 of its DER form: equal is proved, another one proves nothing |
 //! | a connect blocks others | no; on SARA-U201 and the first SARA-R410M up to 150 s |
-//! | a close blocks others | while the peer does not answer, up to 120 s |
+//! | a close blocks others | while the peer does not answer, up to 120 s; on SARA-R410M-02B, R412M-02B, R422, R52 and LENA-R8 not |
 //! | `flush` means | the module has taken the bytes |
 //!
 //! Each file begins with the scripts of its flows, which read as the manual's dialogue does, and has their judges
@@ -107,6 +107,8 @@ scripts! {
     GONE,
     LOST,
     STRAYS,
+    CLOSE_NOW,
+    CLOSE_LATER,
 }
 
 const _: () = {
@@ -294,7 +296,7 @@ impl Modem for UbloxCellular {
         } else {
             u32::from(open::CONNECT_BLOCKS) * 100
         };
-        capabilities.close_blocks_ms = 120_000;
+        capabilities.close_blocks_ms = if self.row().closes_later { 0 } else { 120_000 };
         capabilities
     }
 

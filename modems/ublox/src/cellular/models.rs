@@ -42,8 +42,7 @@ pub(crate) struct Model {
     pub(crate) closes_later: bool,
     /// `+UAUTHREQ` takes the password before the user.
     pub(crate) password_first: bool,
-    /// What `+CFUN` restarts it with, and switches the radio off with.
-    pub(crate) restart: u8,
+    /// What `+CFUN` switches the radio off with.
     pub(crate) radio_off: u8,
     /// PWR_ON low to switch it on, and off, in milliseconds.
     pub(crate) press_on: u16,
@@ -64,7 +63,6 @@ pub(crate) static UNKNOWN: Model = Model {
     connects_later: false,
     closes_later: false,
     password_first: false,
-    restart: 15,
     radio_off: 4,
     // LENA-R8 needs 2 s; 3.2 s is the most that SARA-R4 takes (MKRNB).
     press_on: 2100,
@@ -82,7 +80,6 @@ const R4: Model = Model {
     connects_later: false,
     closes_later: false,
     password_first: true,
-    restart: 15,
     radio_off: 4,
     press_on: 300,
     press_off: 2000,
@@ -111,7 +108,6 @@ const R52: Model = Model {
     connects_later: true,
     closes_later: true,
     password_first: false,
-    restart: 16,
     radio_off: 4,
     press_on: 150,
     press_off: 2000,
@@ -148,7 +144,6 @@ static MODELS: [Model; 15] = [
         suites: Suites::One,
         closes_later: false,
         password_first: true,
-        restart: 15,
         press_on: 300,
         boot: 10,
         ..R52

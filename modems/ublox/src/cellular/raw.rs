@@ -1,4 +1,4 @@
-//! What nobody may type, see [`sectag::Control::raw_at`] (sheet B.1 and B.2).
+//! What nobody may type, see [`sectag::Control::raw_at`] (sheet B.1, B.2.1, B.2.2 and B.2.3).
 
 use sectag::Forbidden;
 

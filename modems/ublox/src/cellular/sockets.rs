@@ -87,10 +87,29 @@ impl UbloxCellular {
         ask("AT+CGREG?").then(Self::network_told),
     ];
 
-    /// One that is closed already is refused (sheet E.11). Its answer waits for the peer.
-    pub(crate) const CLOSE: Script = &[ask("AT+USOCL={i}").limit(1200).then(either_way)];
+    /// Its answer waits for the peer, unless the model can tell the end later.
+    pub(crate) const CLOSE: Script = &[decide(|modem, _, _| {
+        Then::To(if modem.row().closes_later {
+            script::CLOSE_LATER
+        } else {
+            script::CLOSE_NOW
+        })
+    })];
+
+    /// One that is closed already is refused (sheet E.11).
+    pub(crate) const CLOSE_NOW: Script = &[ask("AT+USOCL={i}").limit(1200).then(either_way)];
+
+    pub(crate) const CLOSE_LATER: Script = &[ask("AT+USOCL={i},1").limit(100).then(Self::closing)];
 
     pub(crate) const LIVENESS: Script = &[ask("AT").limit(10).then(either_way)];
+
+    fn closing(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        world.verdict = match answer {
+            Some(_) => Verdict::Closing,
+            None => Verdict::Done,
+        };
+        Then::End
+    }
 
     fn sent(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let Some(text) = text else {
