@@ -1,7 +1,7 @@
 //! Uploads behind a prompt of their own that needs a pause, and closes that the modem confirms later.
 
 use super::*;
-use crate::engine::guest::{Plan, Post};
+use crate::engine::mailbox::{Plan, Post};
 use crate::modem::{
     CLOSE, Final, Limits, Line, OPEN, Out, Plain, Step, Then, Urc, Verdict, World, ask,
 };
