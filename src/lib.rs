@@ -33,6 +33,7 @@ mod cause;
 pub mod cellular;
 mod control;
 mod credentials;
+pub mod csr;
 mod engine;
 mod error;
 pub mod jwt;

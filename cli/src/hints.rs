@@ -6,6 +6,7 @@ use std::io;
 
 use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
+use sectag::jwt::TokenError;
 use sectag::mqtt::LoginFailure;
 use sectag::{
     AtError, BringUpError, Cause, Check, Code, ConnectError, CredentialError, Feature, Kind,
@@ -205,6 +206,15 @@ fn lacks(doing: &str, feature: Feature) -> Failure {
         Feature::FlowControl => failure.hint("in this tool: --flow-control"),
         Feature::SuiteChoice => failure.hint("in this tool: --accept-missing suites"),
         _ => failure,
+    }
+}
+
+/// Why there is no token.
+pub(crate) fn token<E: std::fmt::Display>(error: &TokenError<E>) -> Failure {
+    match error {
+        TokenError::Clock(error) => at("the modem's clock", error),
+        TokenError::Invalid(invalid) => unsuitable("no token was made", invalid),
+        error => Failure::new(format!("no token was made: {error}")),
     }
 }
 

@@ -14,6 +14,7 @@ mod probe;
 mod report;
 mod secret;
 mod session;
+mod signing;
 mod stop;
 mod style;
 mod tls;

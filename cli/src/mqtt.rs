@@ -7,12 +7,15 @@ use minimq::{
     Buffers, ConfigBuilder, Connection, InboundPublish, Op, PubError, Publication, QoS, Session,
     SubscriptionOptions, TopicFilter,
 };
+use sectag::clock::DateTime;
+use sectag::jwt::Claims;
 use sectag::{Socket, SocketError};
 
 use crate::args::MqttArgs;
 use crate::hints::{self, Failure};
 use crate::report::Report;
 use crate::secret;
+use crate::signing::HostKey;
 
 /// For one answer of the broker. A cellular round trip takes up to some seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,11 +27,37 @@ const PACKET_LIMIT: usize = 64 * 1024;
 pub(crate) struct Login {
     pub(crate) client_id: String,
     pub(crate) user: Option<(String, String)>,
+    /// What signs the password, once the modem's clock is known.
+    pub(crate) token: Option<TokenLogin>,
+}
+
+/// A login by token.
+pub(crate) struct TokenLogin {
+    key: HostKey,
+    audience: String,
+    lifetime: u32,
+}
+
+impl TokenLogin {
+    fn from_args(args: &MqttArgs) -> Result<Option<Self>, Failure> {
+        let (Some(path), Some(audience)) = (&args.jwt_key, &args.jwt_aud) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key: HostKey::read(path)?,
+            audience: audience.clone(),
+            lifetime: args.jwt_ttl,
+        }))
+    }
 }
 
 impl Login {
     pub(crate) fn from_args(args: &MqttArgs, report: &Report) -> Result<Self, Failure> {
+        let token = TokenLogin::from_args(args)?;
         let user = match &args.username {
+            // Brokers that take tokens ignore the name, and MQTT 3.1.1 wants one beside a password.
+            None if token.is_some() => Some(("unused".into(), String::new())),
+            Some(name) if token.is_some() => Some((name.clone(), String::new())),
             None => None,
             Some(name) => {
                 let password = secret::resolve(
@@ -43,7 +72,24 @@ impl Login {
         Ok(Self {
             client_id: args.client_id.clone().unwrap_or_else(random_client_id),
             user,
+            token,
         })
+    }
+
+    /// Signs the token, valid from `now` on, and returns what it claims, in words.
+    pub(crate) async fn sign(&mut self, now: DateTime) -> Result<Option<String>, Failure> {
+        let (Some(token), Some((_, password))) = (&mut self.token, &mut self.user) else {
+            return Ok(None);
+        };
+        let claims = Claims::new(&token.audience).lifetime(token.lifetime);
+        *password = token.key.token(&claims, now).await?;
+        Ok(Some(format!(
+            "{} with a key {}, for {}, valid for {} s from {now} on",
+            token.key.algorithm().name(),
+            token.key.kind(),
+            token.audience,
+            token.lifetime
+        )))
     }
 }
 

@@ -67,6 +67,17 @@ pub(crate) async fn ask(args: &ModemArgs, report: &Report, job: impl Job) -> Res
     }
 }
 
+/// Brings the modem on an open port up, sets its clock and runs `job`.
+pub(crate) async fn run_on(
+    name: ModemName,
+    opened: Opened,
+    args: &ModemArgs,
+    report: &Report,
+    job: impl Job,
+) -> Result<(), Failure> {
+    modems::run(name, opened, args, report, Up(job)).await
+}
+
 /// Another modem than the one whose driver got nowhere, if there is one.
 async fn stranger(name: ModemName, args: &ModemArgs) -> Option<Failure> {
     // A simulator on a TCP port, and some converters, take a moment to see that the driver's connection has ended.

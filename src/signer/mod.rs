@@ -1,4 +1,4 @@
-//! Signatures of a device's key: for tokens ([`jwt`](crate::jwt)) and signing requests.
+//! Signatures of a device's key: for tokens ([`jwt`](crate::jwt)) and signing requests ([`csr`](crate::csr)).
 //!
 //! A [`Signer`] is whatever holds the key: `P256Key` (feature `p256`) keeps it in RAM; a secure element, a PSA
 //! key store or an HSM keeps it where it is. For such a one, implement the trait over its driver:

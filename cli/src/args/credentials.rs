@@ -21,7 +21,7 @@ pub(crate) enum Credentials {
     Remove(RemoveCredentials),
     /// Replace the credentials under a tag by new ones under another, once a connection with these has worked
     Rotate(RotateCredentials),
-    /// Have the modem make a key and a signing request
+    /// Make a key for a tag, and a signing request: in the modem if that makes keys, else on this computer and stored in the modem
     Csr(CsrCredentials),
 }
 
@@ -116,9 +116,13 @@ pub(crate) struct CsrCredentials {
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) tag: Tag,
 
-    /// The subject of the request, such as CN=pump-17,O=Example [default: the device's UUID]
+    /// The subject of the request, such as CN=pump-17,O=Example [default, for a key made in the modem: the device's UUID]
     #[arg(long, value_name = "NAME")]
     pub(crate) subject: Option<String>,
+
+    /// Make the key on this computer, also where the modem makes keys, and write it to this new file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_out: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -64,6 +64,9 @@ pub(crate) enum Command {
     At(Terminal),
     /// List the serial ports of this computer; --ask tells who is on them
     Ports(Ports),
+    /// Make a token (JWT) that a broker takes as a password, or explain one
+    #[command(subcommand)]
+    Jwt(crate::commands::jwt::Jwt),
     /// Be a modem: on a pseudo terminal or a TCP port
     #[cfg(feature = "demo")]
     Simulate(Simulate),

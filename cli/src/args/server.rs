@@ -70,6 +70,28 @@ pub(crate) struct MqttArgs {
     /// MQTT password: @FILE, - for a line of standard input, or the environment variable SECTAG_PASSWORD; given directly, it shows in the process list
     #[arg(long, short = 'P', value_name = "P", requires = "username")]
     pub(crate) password: Option<String>,
+
+    /// Log in with a token (JWT) in place of a password, signed with this private key (ECDSA P-256 or RSA), which stays on this computer
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "jwt_aud",
+        conflicts_with = "password"
+    )]
+    pub(crate) jwt_key: Option<std::path::PathBuf>,
+
+    /// The audience of the token, such as the project's id
+    #[arg(long, value_name = "AUD", requires = "jwt_key")]
+    pub(crate) jwt_aud: Option<String>,
+
+    /// How many seconds the token is valid, by the modem's clock
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "jwt_key",
+        default_value_t = 3600
+    )]
+    pub(crate) jwt_ttl: u32,
 }
 
 impl MqttArgs {

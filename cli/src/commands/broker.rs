@@ -1,14 +1,21 @@
 //! What the commands to a broker have in common: up to the login.
 
+use std::convert::Infallible;
+
 use embassy_time::Duration;
+use sectag::clock::DateTime;
+use sectag::jwt;
 use sectag::modem::Full;
 
 use crate::args::BrokerArgs;
-use crate::hints::Failure;
+use crate::hints::{self, Failure};
 use crate::mqtt::{self, Client, Login, Memory};
 use crate::probe::Prober;
 use crate::report::Report;
 use crate::session::{self, Job, Session};
+
+/// Seconds between two clocks from which on a token of the one may be refused by the other.
+const CLOCKS_APART: u64 = 60;
 
 /// What is done with a broker.
 pub(super) trait Talk {
@@ -44,10 +51,15 @@ struct LogIn<'a, T> {
 
 impl<T: Talk> Job for LogIn<'_, T> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
-        let (args, login, report) = (self.args, &self.login, session.report);
+        let (args, mut login, report) = (self.args, self.login, session.report);
         let server = args.mqtt.server();
         let prober = self.prober.as_ref();
         let socket = session.secure(&args.tls, server, prober).await?;
+        let token = match login.token {
+            Some(_) => login.sign(token_time(&session).await?).await?,
+            None => None,
+        };
+        let login = &login;
         let mut memory = Memory::new();
         let mut mqtt = memory.session(login)?;
         let step = report.spin("logging in to the broker");
@@ -55,6 +67,12 @@ impl<T: Talk> Job for LogIn<'_, T> {
             Ok(client) => client,
             Err(failure) => {
                 drop(step);
+                let failure = match token {
+                    Some(token) => failure.hint(format!(
+                        "the token is {token}: the broker must know this key, this audience and this time"
+                    )),
+                    None => failure,
+                };
                 return Err(session
                     .explained(failure, prober, server, Some(login))
                     .await);
@@ -63,4 +81,19 @@ impl<T: Talk> Job for LogIn<'_, T> {
         step.done(report, &format!("logged in as client {}", login.client_id));
         self.talk.talk(client, report).await
     }
+}
+
+/// What the modem's clock shows, with a warning where this computer's differs.
+async fn token_time<M: Full>(session: &Session<'_, M>) -> Result<DateTime, Failure> {
+    let now = jwt::verified_time::<M, Infallible>(&session.control).await;
+    let now = now.map_err(|error| hints::token(&error))?;
+    if let Some(here) = session::host_clock() {
+        let apart = now.to_unix().abs_diff(here.to_unix());
+        if apart > CLOCKS_APART {
+            session.report.warn(&format!(
+                "the modem's clock says {now} and this computer's {here}: a token has the modem's time"
+            ));
+        }
+    }
+    Ok(now)
 }

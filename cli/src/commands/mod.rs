@@ -7,6 +7,7 @@ mod credentials;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+pub(crate) mod jwt;
 mod ports;
 mod publish;
 mod record;
@@ -72,6 +73,7 @@ async fn dispatch(command: Command, report: &Report) -> Result<(), Failure> {
         // It runs one of the others.
         Command::Record(args) => Box::pin(record::run(&args, report)).await,
         Command::Doctor(args) => doctor::run(&args, report).await,
+        Command::Jwt(args) => jwt::run(&args, report).await,
         Command::Restart(args) => restart::run(&args, report).await,
         Command::At(args) => at::run(&args, report).await,
         Command::Ports(args) => ports::run(&args, report).await,

@@ -235,16 +235,54 @@ pub(crate) fn new_credentials_replace_the_old_once_they_have_worked() {
     assert_eq!(listed(&modem), ["2", "2", "2"]);
 }
 
-pub(crate) fn a_modem_that_makes_no_keys_says_so() {
-    let options = [
-        "credentials",
-        "csr",
-        "--modem",
-        "bg96",
-        "--port",
-        "/dev/null",
+/// The key goes into the modem and nowhere else, and the certificate that a CA makes of the request fits it.
+pub(crate) fn a_modem_that_makes_no_keys_is_given_one() {
+    let modem = Modem::start(&[]);
+    let unnamed = modem.run(&["credentials", "csr"], &["--tag", "3"]);
+    unnamed.expect_hint("--subject CN=");
+    let named = ["--tag", "3", "--subject", "CN=pump-17,O=Example"];
+    let made = modem.run(&["credentials", "csr"], &named).expect(0);
+    let (out, said) = (&made.stdout, &made.stderr);
+    assert!(
+        out.starts_with("-----BEGIN CERTIFICATE REQUEST-----\nMI"),
+        "{out}"
+    );
+    assert!(
+        said.contains("RSA 2048, was made on this computer"),
+        "{said}"
+    );
+    assert!(
+        said.contains("in the modem only, under tag 3; it is in no file"),
+        "{said}"
+    );
+    assert!(!out.contains("PRIVATE") && !said.contains("PRIVATE"));
+    let listed = modem
+        .run(&["credentials", "list"], &["--tag", "3"])
+        .expect(0);
+    assert!(listed.stdout.contains("private key"), "{}", listed.stdout);
+    // It is never replaced.
+    let again = modem.run(&["credentials", "csr"], &named);
+    again.expect_hint("sectag credentials remove --tag 3");
+    // With a file it is in both.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("new.key");
+    let path = file.to_str().unwrap();
+    let named = [
         "--tag",
-        "3",
+        "4",
+        "--subject",
+        "CN=pump-18",
+        "--key-out",
+        path,
+        "--json",
     ];
-    crate::process::run(&options).expect_hint("openssl req");
+    let made = modem.run(&["credentials", "csr"], &named).expect(0);
+    assert!(
+        made.stdout.contains("\"key_made_in\":\"computer\""),
+        "{}",
+        made.stdout
+    );
+    let there = ["--tag", "4", "--key", path];
+    let same = modem.run(&["credentials", "verify"], &there).expect(0);
+    assert!(same.stdout.contains("same"), "{}", same.stdout);
 }

@@ -82,7 +82,7 @@ fn all() -> Vec<Trial> {
             verified_by_content_and_not_by_size,
             der_is_converted,
             new_credentials_replace_the_old_once_they_have_worked,
-            a_modem_that_makes_no_keys_says_so,
+            a_modem_that_makes_no_keys_is_given_one,
         }
         identify {
             a_modem_that_is_not_named_is_asked_who_it_is,

@@ -5,7 +5,9 @@ use core::fmt;
 
 use sectag::at::{AtatCmd, InvalidInput, Text};
 use sectag::clock::{DateTime, MIN_DATE};
+use sectag::csr::InvalidSubject;
 use sectag::inspect::Pem;
+use sectag::jwt::Invalid;
 use sectag::{At, AtError, BringUpError, Code, Control, CredentialError, Digest, Tag};
 
 use crate::base64url::Base64Url;
@@ -221,6 +223,8 @@ pub enum KeyError {
     Corrupted,
     /// There is a key under the tag (519). It is never replaced.
     Exists,
+    /// A claim that the modem does not put into tokens: of those asked for it knows `sub`, as a text.
+    ForeignClaim,
     /// The tag cannot be used.
     InvalidInput(InvalidInput),
     /// This firmware's TLS is a native one, which does not see keys of the modem's. Nothing was sent.
@@ -229,6 +233,10 @@ pub enum KeyError {
     Missing,
     /// The modem's store is full (515).
     NoSpace,
+    /// The subject is none. Nothing was sent.
+    Subject(InvalidSubject),
+    /// What was asked for would be no token. Nothing was sent.
+    Token(Invalid),
     /// The modem makes keys only while it is off the network, which would end the connections there are.
     /// Nothing was sent.
     SocketsOpen,
@@ -256,7 +264,12 @@ impl fmt::Display for KeyError {
             Self::Exists => {
                 "there is a key under this tag already (+CME ERROR: 519): remove it first if it is not used any more, or take another tag"
             }
+            Self::ForeignClaim => {
+                "the modem puts only aud, exp and a text sub into its tokens: leave the other claims out, or sign with a key of the MCU's"
+            }
             Self::InvalidInput(input) => return input.fmt(f),
+            Self::Subject(invalid) => return invalid.fmt(f),
+            Self::Token(invalid) => return invalid.fmt(f),
             Self::Invisible => {
                 "this firmware brings its own TLS, which does not see keys made in the modem: use a build without native TLS, or store a key from outside; for tokens, declare not_for_tls"
             }

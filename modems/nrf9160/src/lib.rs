@@ -59,6 +59,7 @@ mod network;
 mod open;
 mod power;
 mod raw;
+mod requester;
 mod sockets;
 mod status;
 
@@ -67,6 +68,7 @@ pub use families::{AnyFirmware, Family, SerialModem, SlmModemTls, SlmNativeTls};
 pub use keys::{
     DeviceKeys, GeneratedKey, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
 };
+pub use requester::ModemKey;
 
 use core::marker::PhantomData;
 

@@ -223,6 +223,7 @@ impl<M: Full> Application<'_, M> {
         let login = Login {
             client_id: "sectag-demo".into(),
             user: None,
+            token: None,
         };
         let mut memory = Memory::new();
         let mut session = memory.session(&login)?;

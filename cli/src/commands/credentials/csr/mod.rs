@@ -1,5 +1,10 @@
+//! `sectag credentials csr`: a key for a tag, and a signing request for it.
+
+mod host;
+
 use sectag_nrf9160::{DeviceKeys, KEY_BUFFER, KeyError, KeyRequest, Nrf9160};
 
+use self::host::HostMade;
 use crate::args::CsrCredentials;
 use crate::hints::{self, Failure};
 use crate::modems::{self, ModemName};
@@ -10,34 +15,31 @@ use crate::session::{self, Session};
 const BUFFER: usize = KEY_BUFFER + 256;
 
 pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Failure> {
+    // What can be refused is refused before the port is opened.
     let request = match &args.subject {
         None => KeyRequest::csr(),
         Some(name) => KeyRequest::csr()
             .subject(name)
             .map_err(|error| Failure::new(format!("--subject: {error}")))?,
     };
-    // One that was named is not opened in vain.
-    if let Some(name) = args.modem.modem.0 {
-        makes_keys(args, name)?;
+    if let Some(name) = args.modem.modem.0
+        && !makes_keys(args, name)
+    {
+        host::subject(args)?;
     }
     let (name, opened, modem) = session::open(&args.modem, report).await?;
-    makes_keys(args, name)?;
+    if !makes_keys(args, name) {
+        let made = HostMade::new(args, host::key_type(name))?;
+        return session::run_on(name, opened, &modem, report, made).await;
+    }
     let driver = modems::nrf9160(&modem, report)?;
     let work = async |session: Session<'_, Nrf9160>| generate(args, &request, session).await;
     session::attach(name, driver, opened, &modem, report, work).await
 }
 
-fn makes_keys(args: &CsrCredentials, name: ModemName) -> Result<(), Failure> {
-    if name == ModemName::Nrf9160 {
-        return Ok(());
-    }
-    let name = name.as_str();
-    Err(outside(
-        args,
-        Failure::new(format!(
-            "a {name} makes no keys, so it cannot make a signing request either"
-        )),
-    ))
+/// Whether the key is to be made in the modem.
+fn makes_keys(args: &CsrCredentials, name: ModemName) -> bool {
+    name == ModemName::Nrf9160 && args.key_out.is_none()
 }
 
 async fn generate(
@@ -49,23 +51,40 @@ async fn generate(
     let (tag, report) = (args.tag, session.report);
     let step = report.spin("the modem makes a key");
     let mut buffer = [0; BUFFER];
-    let key = session
+    let key = match session
         .control
         .generate_key(tag, request, &mut buffer)
         .await
-        .map_err(|error| failure(args, &error, &session.tried()))?;
+    {
+        Ok(key) => key,
+        Err(KeyError::Invisible) => {
+            drop(step);
+            report.note("this firmware's own TLS does not see keys made in the modem, so the key is made on this computer");
+            let made = HostMade::new(args, host::key_type(session.name))?;
+            return made.finish(&session).await;
+        }
+        Err(error) => return Err(failure(args, &error, &session.tried())),
+    };
     step.done(
         report,
         &format!("the modem has made a key under tag {tag}; it cannot be read out"),
     );
     let pem = key.pem().to_string();
     report.result(pem.trim_end(), |object| {
-        object.number("tag", tag.0.into()).text("csr", &pem)
+        object
+            .number("tag", tag.0.into())
+            .text("key_made_in", "modem")
+            .text("csr", &pem)
     })?;
-    report.note(&format!(
-        "when the CA has signed it, store the certificate: sectag credentials store --tag {tag} --cert client.pem"
-    ));
+    note_next(args, report);
     Ok(())
+}
+
+fn note_next(args: &CsrCredentials, report: &Report) {
+    report.note(&format!(
+        "when the CA has signed it, store the certificate: sectag credentials store --tag {} --cert client.pem",
+        args.tag
+    ));
 }
 
 fn failure(args: &CsrCredentials, error: &KeyError, tried: &str) -> Failure {
@@ -76,21 +95,14 @@ fn failure(args: &CsrCredentials, error: &KeyError, tried: &str) -> Failure {
         error => hints::unsuitable(DOING, error),
     };
     match error {
-        KeyError::Exists => failure.hint(format!(
-            "to remove all that is under it: sectag credentials remove --tag {}",
-            args.tag
-        )),
-        KeyError::Invisible => outside(args, failure),
+        KeyError::Exists => failure.hint(removal(args)),
         _ => failure,
     }
 }
 
-/// A key that the modem has no part in.
-fn outside(args: &CsrCredentials, failure: Failure) -> Failure {
-    failure
-        .hint("make both on this computer: openssl req -new -newkey rsa:2048 -noenc -keyout client.key -out client.csr")
-        .hint(format!(
-            "when the CA has signed it, store key and certificate: sectag credentials store --tag {} --cert client.pem --key client.key",
-            args.tag
-        ))
+fn removal(args: &CsrCredentials) -> String {
+    format!(
+        "to remove all that is under it: sectag credentials remove --tag {}",
+        args.tag
+    )
 }

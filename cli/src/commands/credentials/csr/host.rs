@@ -1,0 +1,168 @@
+//! A key that this computer makes because the modem cannot: it goes into the modem, and into no file unless asked.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey;
+use rsa::rand_core::{OsRng, RngCore};
+use sectag::csr::{self, Subject};
+use sectag::inspect::Pem;
+use sectag::modem::Full;
+use sectag::signer::P256Key;
+use sectag::{CredentialStore, Kind, Secret};
+
+use super::{note_next, removal};
+use crate::args::CsrCredentials;
+use crate::hints::{self, Failure};
+use crate::modems::ModemName;
+use crate::session::{Job, Session};
+use crate::signing::{HostKey, RsaKey};
+
+/// Room for a request with all fields and an RSA key.
+const ROOM: usize = csr::ROOM + 1536;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NewKey {
+    P256,
+    Rsa2048,
+}
+
+/// What a modem's TLS can authenticate with.
+pub(super) fn key_type(modem: ModemName) -> NewKey {
+    match modem {
+        ModemName::Nrf9160 => NewKey::P256,
+        // The BG96 has no suites of ECDSA (sheet 4.1), and RSA is what every modem's TLS takes.
+        _ => NewKey::Rsa2048,
+    }
+}
+
+/// Who the certificate is to be for.
+pub(super) fn subject(args: &CsrCredentials) -> Result<Subject<'_>, Failure> {
+    let Some(subject) = &args.subject else {
+        return Err(Failure::new(
+            "--subject is needed: this modem makes no keys and has no name of its own",
+        )
+        .hint("for instance --subject CN=pump-17,O=Example"));
+    };
+    Subject::parse(subject).map_err(|error| hints::unsuitable("--subject", &error))
+}
+
+/// A key and its request, not stored yet.
+pub(super) struct HostMade<'a> {
+    args: &'a CsrCredentials,
+    /// PKCS#8.
+    key: Secret<Vec<u8>>,
+    kind: String,
+    request: String,
+}
+
+impl<'a> HostMade<'a> {
+    pub(super) fn new(args: &'a CsrCredentials, new: NewKey) -> Result<Self, Failure> {
+        let subject = subject(args)?;
+        let mut key = match new {
+            NewKey::P256 => HostKey::Ec(P256Key::generate(|bytes| OsRng.fill_bytes(bytes))),
+            NewKey::Rsa2048 => {
+                let made = RsaPrivateKey::new(&mut OsRng, 2048);
+                let made =
+                    made.map_err(|error| Failure::new(format!("making an RSA key: {error}")))?;
+                HostKey::Rsa(RsaKey(Box::new(made)))
+            }
+        };
+        let kind = key.kind();
+        let mut room = [0; ROOM];
+        // Neither key waits for anything.
+        let request = embassy_futures::block_on(async {
+            match &mut key {
+                HostKey::Ec(key) => csr::sign(key, &subject, &mut room)
+                    .await
+                    .map_err(|error| hints::unsuitable("making a request", &error)),
+                HostKey::Rsa(key) => csr::sign(key, &subject, &mut room)
+                    .await
+                    .map_err(|error| hints::unsuitable("making a request", &error)),
+            }
+        })?;
+        let request = request.pem().to_string();
+        let key = match &key {
+            HostKey::Ec(key) => key.to_pkcs8().expose().to_vec(),
+            HostKey::Rsa(key) => {
+                let der = key.0.to_pkcs8_der();
+                let der = der.map_err(|error| Failure::new(format!("writing the key: {error}")))?;
+                der.as_bytes().to_vec()
+            }
+        };
+        Ok(Self {
+            args,
+            key: Secret::new(key),
+            kind,
+            request,
+        })
+    }
+
+    /// Stores the key and prints the request, on a modem that is up.
+    pub(super) async fn finish<M: Full>(self, session: &Session<'_, M>) -> Result<(), Failure> {
+        let (args, report, control) = (self.args, session.report, session.control);
+        let tag = args.tag;
+        let mut exists = false;
+        let mut look = |stored: sectag::Stored| {
+            exists |= stored.kind == Kind::PrivateKey && stored.elsewhere.is_none();
+        };
+        let listed = control.list_tag(tag, &mut look).await;
+        listed.map_err(|error| hints::credential("listing the credentials", &error))?;
+        if exists {
+            return Err(
+                Failure::new(format!("there is a private key under tag {tag} already"))
+                    .hint("remove it first if it is not used any more, or take another tag")
+                    .hint(removal(args)),
+            );
+        }
+        // Before it is stored, so that a file that cannot be written leaves nothing in the modem.
+        self.write_file()?;
+        let step = report.spin("storing the key");
+        let content = Secret::new(&self.key.expose()[..]);
+        let stored = control.store(tag, Kind::PrivateKey, content).await;
+        stored.map_err(|error| hints::credential("storing the key", &error))?;
+        let place = match &args.key_out {
+            Some(file) => format!(
+                "and is in the modem, under tag {tag}, and in {}",
+                file.display()
+            ),
+            None => format!("and is in the modem only, under tag {tag}; it is in no file"),
+        };
+        step.done(
+            report,
+            &format!("a key, {}, was made on this computer {place}", self.kind),
+        );
+        report.result(self.request.trim_end(), |object| {
+            object
+                .number("tag", tag.0.into())
+                .text("key_made_in", "computer")
+                .text("key_type", &self.kind)
+                .text("csr", &self.request)
+        })?;
+        note_next(args, report);
+        Ok(())
+    }
+
+    /// A new file that only its owner reads.
+    fn write_file(&self) -> Result<(), Failure> {
+        let Some(path) = &self.args.key_out else {
+            return Ok(());
+        };
+        let pem = Pem::new("PRIVATE KEY", self.key.expose()).to_string();
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .and_then(|mut file| file.write_all(pem.as_bytes()))
+            .map_err(|error| Failure::new(format!("--key-out {}: {error}", path.display())))
+    }
+}
+
+impl Job for HostMade<'_> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        self.finish(&session).await
+    }
+}

@@ -1,0 +1,69 @@
+//! A key of the modem's behind the core's traits: [`Requester`] by `%KEYGEN`, [`Issuer`] by `%JWT`.
+
+use core::fmt::Write;
+
+use sectag::clock::MIN_DATE;
+use sectag::csr::{Request, Requester, Subject};
+use sectag::jwt::{Claims, Invalid, Issuer, Token, Value};
+use sectag::{Control, Tag};
+
+use crate::keys::{DeviceKeys, KeyError, KeyRequest, KeyUse, TokenRequest};
+use crate::{Family, Nrf9160};
+
+/// Room for a subject in text: what `%KEYGEN` takes.
+const SUBJECT: usize = 200;
+
+/// The key under a tag that the modem makes itself. A request makes it, and is refused where there is one
+/// already ([`KeyError::Exists`]); a buffer for it has [`KEY_BUFFER`](crate::KEY_BUFFER) bytes, and one for a token
+/// [`TOKEN_BUFFER`](crate::TOKEN_BUFFER).
+pub struct ModemKey<'a, F: Family>(pub Control<'a, Nrf9160<F>>, pub Tag);
+
+impl<F: Family> Requester for ModemKey<'_, F> {
+    type Error = KeyError;
+
+    async fn request<'b>(
+        &mut self,
+        subject: &Subject<'_>,
+        out: &'b mut [u8],
+    ) -> Result<Request<'b>, KeyError> {
+        subject.check().map_err(KeyError::Subject)?;
+        let mut text = heapless::String::<SUBJECT>::new();
+        let too_long = sectag::at::InvalidInput::TooLong { limit: SUBJECT };
+        write!(text, "{subject}").map_err(|_| KeyError::InvalidInput(too_long))?;
+        let request = KeyRequest::csr().subject(&text);
+        let request = request.map_err(KeyError::InvalidInput)?;
+        let key = self.0.generate_key(self.1, &request, out).await?;
+        Ok(Request::from_der(key.der()))
+    }
+}
+
+/// Its tokens have the claims `aud` and `exp`, and `sub` where it is asked for; others are refused.
+impl<F: Family> Issuer for ModemKey<'_, F> {
+    type Error = KeyError;
+
+    async fn token<'b>(
+        &mut self,
+        claims: &Claims<'_>,
+        out: &'b mut [u8],
+    ) -> Result<Token<'b>, KeyError> {
+        let now = self.0.clock().await?;
+        let now = now.filter(|now| now.is_plausible(MIN_DATE));
+        let now = now.ok_or(KeyError::Token(Invalid::ClockNotSet { now }))?;
+        claims.check(now).map_err(KeyError::Token)?;
+        let mut request = TokenRequest::new()
+            .lifetime(claims.seconds())
+            .audience(claims.audience())
+            .map_err(KeyError::InvalidInput)?
+            .signed_by(self.1, KeyUse::Client);
+        for (name, value) in claims.more() {
+            request = match (*name, value) {
+                ("sub", Value::Text(subject)) => {
+                    request.subject(subject).map_err(KeyError::InvalidInput)?
+                }
+                _ => return Err(KeyError::ForeignClaim),
+            };
+        }
+        let text = self.0.sign_token(&request, out).await?;
+        Ok(Token::new(text, now, claims.seconds()))
+    }
+}
