@@ -11,6 +11,8 @@ use crate::inspect::{Material, check_pair};
 /// [`rotate`](crate::CredentialStore::rotate).
 pub struct CredentialSet<S> {
     pub(crate) parts: [Option<S>; 3],
+    /// The modem has made the private key.
+    made: bool,
 }
 
 impl<S> CredentialSet<S> {
@@ -18,6 +20,7 @@ impl<S> CredentialSet<S> {
     pub const fn new() -> Self {
         Self {
             parts: [None, None, None],
+            made: false,
         }
     }
 
@@ -36,6 +39,13 @@ impl<S> CredentialSet<S> {
         self.with(Kind::PrivateKey, content)
     }
 
+    /// With a private key that the modem has made under the tag already. With
+    /// [`rotate`](crate::CredentialStore::rotate), a new set that does not prove itself is removed with that key.
+    pub fn key_in_modem(mut self) -> Self {
+        self.made = true;
+        self
+    }
+
     /// With any of them.
     pub fn with(mut self, kind: Kind, content: S) -> Self {
         if let Some(part) = self.parts.get_mut(kind.index()) {
@@ -49,7 +59,7 @@ impl<S> CredentialSet<S> {
         match &self.parts {
             [None, ..] => Some(Kind::Ca),
             [_, None, Some(_)] => Some(Kind::ClientCertificate),
-            [_, Some(_), None] => Some(Kind::PrivateKey),
+            [_, Some(_), None] if !self.made => Some(Kind::PrivateKey),
             _ => None,
         }
     }

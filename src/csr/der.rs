@@ -23,8 +23,8 @@ impl<'o> Writer<'o> {
     pub(super) fn header(&mut self, tag: u8, len: usize) {
         let [.., high, low] = len.to_be_bytes();
         match len {
-            0..0x80 => self.put(&[tag, low]),
-            0x80..0x100 => self.put(&[tag, 0x81, low]),
+            0..=0x7f => self.put(&[tag, low]),
+            0x80..=0xff => self.put(&[tag, 0x81, low]),
             _ => self.put(&[tag, 0x82, high, low]),
         }
     }
@@ -35,11 +35,22 @@ impl<'o> Writer<'o> {
     }
 }
 
+/// The content of the value at the front, and what is behind it. Lengths of up to two bytes.
+pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = match der.get(1..)? {
+        [len @ 0..=0x7f, rest @ ..] => (usize::from(*len), rest),
+        [0x81, len, rest @ ..] => (usize::from(*len), rest),
+        [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(len)
+}
+
 /// The length of a value with its header.
 pub(super) const fn framed(len: usize) -> usize {
     len + match len {
-        0..0x80 => 2,
-        0x80..0x100 => 3,
+        0..=0x7f => 2,
+        0x80..=0xff => 3,
         _ => 4,
     }
 }

@@ -51,6 +51,22 @@ impl<'b> Request<'b> {
         self.der
     }
 
+    /// The public key: a SubjectPublicKeyInfo in DER. `None` when this is no request.
+    pub fn public_key(&self) -> Option<&'b [u8]> {
+        let (request, _) = der::value(self.der)?;
+        let (info, _) = der::value(request)?;
+        let (_version, rest) = der::value(info)?;
+        let (_subject, rest) = der::value(rest)?;
+        let (_, behind) = der::value(rest)?;
+        rest.get(..rest.len() - behind.len())
+    }
+
+    /// Whether a certificate, in DER, is for the key of this request: a check against mistakes, before it is stored.
+    pub fn fits(&self, certificate: &[u8]) -> bool {
+        self.public_key()
+            .is_some_and(|key| certificate.windows(key.len()).any(|part| part == key))
+    }
+
     /// As PEM, by `Display`.
     pub const fn pem(&self) -> Pem<'b> {
         Pem::new("CERTIFICATE REQUEST", self.der)
@@ -73,6 +89,7 @@ pub trait Requester {
 }
 
 /// A [`Requester`] from a key that signs what it is given.
+#[derive(Clone)]
 pub struct OwnKey<S>(pub S);
 
 impl<S: PublicKey> Requester for OwnKey<S> {

@@ -39,7 +39,7 @@ fn make(subject: &Subject<'_>, room: usize) -> Result<Vec<u8>, CsrError<&'static
 /// Header and content of the value at the front, and what is behind it.
 fn value(der: &[u8]) -> (u8, &[u8], &[u8]) {
     let (head, len) = match der[1] {
-        len @ 0..0x80 => (2, usize::from(len)),
+        len @ 0..=0x7f => (2, usize::from(len)),
         0x81 => (3, usize::from(der[2])),
         _ => (4, usize::from(u16::from_be_bytes([der[2], der[3]]))),
     };
@@ -78,6 +78,13 @@ fn a_request_has_its_three_parts() {
         assert_eq!((tag, version), (2, &[0][..]));
         let (tag, name, rest) = value(rest);
         assert_eq!((tag, name.len()), (0x30, subject.der_len()));
+        let key = p256_public_key(&[7; 64]);
+        let whole = Request::from_der(&request);
+        assert_eq!(whole.public_key(), Some(&key[..]));
+        assert!(whole.fits(&[&[1, 2][..], &key, &[3]].concat()) && !whole.fits(&key[..90]));
+        for cut in 0..request.len() {
+            assert_eq!(Request::from_der(&request[..cut]).public_key(), None);
+        }
         let (_, _, attributes) = value(rest);
         assert_eq!(attributes, [0xa0, 0]);
     }

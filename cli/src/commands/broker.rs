@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 
 use embassy_time::Duration;
-use sectag::clock::DateTime;
-use sectag::jwt;
+use sectag::AtError;
+use sectag::clock::{DateTime, MIN_DATE};
+use sectag::jwt::{Invalid, TokenError};
 use sectag::modem::Full;
 
 use crate::args::BrokerArgs;
@@ -83,11 +84,19 @@ impl<T: Talk> Job for LogIn<'_, T> {
     }
 }
 
-/// What the modem's clock shows, with a warning where this computer's differs.
+/// What the modem's clock shows, with a warning where this computer's differs; of a modem without one, this
+/// computer's.
 async fn token_time<M: Full>(session: &Session<'_, M>) -> Result<DateTime, Failure> {
-    let now = jwt::verified_time::<M, Infallible>(&session.control).await;
-    let now = now.map_err(|error| hints::token(&error))?;
-    if let Some(here) = session::host_clock() {
+    let here = session::host_clock();
+    let shown = match session.control.clock_if_any().await {
+        Err(AtError::Unsupported) => here,
+        shown => shown.map_err(|error| hints::at("the modem's clock", &error))?,
+    };
+    let Some(now) = shown.filter(|now| now.is_plausible(MIN_DATE)) else {
+        let unset = TokenError::<Infallible>::Invalid(Invalid::ClockNotSet { now: shown });
+        return Err(hints::token(&unset));
+    };
+    if let Some(here) = here {
         let apart = now.to_unix().abs_diff(here.to_unix());
         if apart > CLOCKS_APART {
             session.report.warn(&format!(
