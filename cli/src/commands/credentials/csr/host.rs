@@ -106,7 +106,7 @@ impl<'a> HostMade<'a> {
         let tag = args.tag;
         let mut exists = false;
         let mut look = |stored: sectag::Stored| {
-            exists |= stored.kind == Kind::PrivateKey && stored.elsewhere.is_none();
+            exists |= stored.kind == Kind::PrivateKey && stored.other_store.is_none();
         };
         let listed = control.list_tag(tag, &mut look).await;
         listed.map_err(|error| hints::credential("listing the credentials", &error))?;
