@@ -16,7 +16,7 @@ use crate::modem::Sleeps;
 use crate::modem::{Cellular, ClockPart, Full, HasClock, Modem, Reports, SavesPower, SimPart};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::{self, RawError};
-use crate::socket::poll_up;
+use crate::socket::{poll_link, poll_up};
 use crate::status::{SimCard, Status, Technology};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
@@ -41,6 +41,13 @@ impl<'a, M: Modem> Control<'a, M> {
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
         let failures = self.world.borrow().failures;
         poll_fn(|cx| poll_up(self.world, failures, cx)).await
+    }
+
+    /// Waits until the modem takes commands, which needs neither SIM nor network, or until an attempt that
+    /// ended after this call has failed. The runner goes on trying either way.
+    pub async fn wait_answering(&self) -> Result<(), BringUpError> {
+        let failures = self.world.borrow().failures;
+        poll_fn(|cx| poll_link(self.world, failures, true, cx)).await
     }
 
     /// Switches the modem off in order, and leaves it off until [`power_on`](Self::power_on).
@@ -171,6 +178,15 @@ impl<'a, M: Modem> Control<'a, M> {
         Ok(At::new(self.world, self.engine))
     }
 
+    /// As [`at`](Self::at), on a modem that answers: for commands that need neither SIM nor network.
+    ///
+    /// # Errors
+    /// Why nothing answers, once an attempt that ended after this call has failed.
+    pub async fn answering_at(&self) -> Result<At<'a, M>, BringUpError> {
+        self.wait_answering().await?;
+        Ok(At::new(self.world, self.engine))
+    }
+
     /// A handle on a modem that answers, though it may not get on the network; why not, is the second part.
     pub(crate) async fn answering(
         &self,
@@ -270,13 +286,19 @@ impl<M: Full> Control<'_, M> {
 
 impl<M: HasClock> Control<'_, M> {
     /// Reads the modem's clock; `None` when it has no time at all.
+    ///
+    /// Needs a modem that answers; neither SIM nor network.
     pub async fn clock(&self) -> Result<Option<DateTime>, AtError> {
-        M::clock(&self.at().await?).await
+        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        M::clock(&at).await
     }
 
     /// Sets the modem's clock, for instance from the MCU's own.
+    ///
+    /// Needs a modem that answers; neither SIM nor network.
     pub async fn set_clock(&self, now: DateTime) -> Result<(), AtError> {
-        M::set_clock(&self.at().await?, now).await
+        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        M::set_clock(&at, now).await
     }
 }
 

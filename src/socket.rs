@@ -152,10 +152,21 @@ pub(crate) fn poll_up(
     failures: u32,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), BringUpError>> {
+    poll_link(world, failures, false, cx)
+}
+
+/// As [`poll_up`], or with `answers` until the modem takes commands: SIM and network may be missing.
+pub(crate) fn poll_link(
+    world: &Shared<'_>,
+    failures: u32,
+    answers: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), BringUpError>> {
     let mut w = world.borrow_mut();
     let end = match w.link {
         _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
         Link::Up => Some(Ok(())),
+        _ if answers && w.answers && w.rest == Rest::No => Some(Ok(())),
         Link::Down | Link::Failed if w.rest == Rest::Saving => {
             w.rest = Rest::No;
             w.wake_runner();

@@ -29,6 +29,8 @@ use crate::modem::Credentials;
 ///
 /// Calls for the same or different tags may run at the same time; they take turns.
 ///
+/// All of them need a modem that answers, and neither SIM nor network: in a factory there is none of both.
+///
 /// Comparing and digesting read the credential back, private keys included, between modem and MCU
 /// over the same UART that they were uploaded through. No trace shows the bytes.
 #[allow(async_fn_in_trait)]
@@ -291,9 +293,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
 
 impl<'a, M: Credentials> Control<'a, M> {
     /// For what a backend adds to the store: waits for the turn of whoever reads or changes credentials, on
-    /// a modem that is up. When it ends, the runner removes what was left behind.
+    /// a modem that answers. When it ends, the runner removes what was left behind.
     pub async fn credentials_turn(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), BringUpError> {
-        self.wait_up().await?;
+        self.wait_answering().await?;
         let mut turn = CredentialsTurn {
             world: self.world,
             ticket: None,
@@ -309,8 +311,8 @@ impl<'a, M: Credentials> Control<'a, M> {
     }
 
     async fn handle<E>(&self) -> Result<At<'a, M>, CredentialError<E>> {
-        self.wait_up().await.map_err(CredentialError::BringUp)?;
-        Ok(At::new(self.world, self.engine))
+        let at = self.answering_at().await;
+        at.map_err(CredentialError::BringUp)
     }
 
     async fn exclusive<E>(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), CredentialError<E>> {

@@ -358,8 +358,8 @@ impl<F: Family> DeviceKeys for Control<'_, Nrf9160<F>> {
         request: &TokenRequest<'_>,
         out: &'b mut [u8],
     ) -> Result<&'b str, KeyError> {
-        self.wait_up().await.map_err(KeyError::BringUp)?;
-        sign(&self.at().await?, request, out).await
+        let at = self.answering_at().await.map_err(KeyError::BringUp)?;
+        sign(&at, request, out).await
     }
 }
 

@@ -429,6 +429,12 @@ impl<M: Modem> Engine<M> {
                     self.grant(w);
                     return None;
                 }
+                // A guest that changes credentials waits for it, and the bring-up for a SIM or a network.
+                if w.answers && w.tidy_asked && self.parked.is_none() {
+                    self.parked = self.flow.take();
+                    self.perform(w, Job::Tidy);
+                    return None;
+                }
                 return Some(at);
             }
             match step {

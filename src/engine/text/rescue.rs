@@ -273,7 +273,13 @@ impl<M: Modem> Engine<M> {
         if w.link == Link::Up {
             warn!("the modem does not answer");
             self.down(w, Rest::No);
-        } else if let Some(error) = given_up {
+            return;
+        }
+        // Guests wait for its next life.
+        w.answers = false;
+        w.life = w.life.wrapping_add(1);
+        w.waiting.wake();
+        if let Some(error) = given_up {
             self.step_given_up(w, error);
         } else {
             self.rescue_over(w, Err(AtError::Timeout));
