@@ -1,17 +1,9 @@
-use super::label::Announced;
-use super::pem::{Event, Scanner};
+use super::blocks::{Blocks, Part};
 
 /// Takes the first certificate or key out of text that was [inspected](super::Inspector) before.
 pub struct Decoder {
-    scanner: Scanner,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Before,
-    Inside,
-    Behind,
+    blocks: Blocks,
+    over: bool,
 }
 
 impl Default for Decoder {
@@ -24,27 +16,23 @@ impl Decoder {
     /// A decoder that has seen nothing.
     pub const fn new() -> Self {
         Self {
-            scanner: Scanner::new(),
-            state: State::Before,
+            blocks: Blocks::new(),
+            over: false,
         }
     }
 
     /// The byte that this character completes, if any.
     pub fn push(&mut self, character: u8) -> Option<u8> {
-        if self.state == State::Behind {
+        if self.over {
             return None;
         }
-        match self.scanner.push(character) {
-            Ok(Some(Event::Begin(Announced::Certificate | Announced::PrivateKey(_)))) => {
-                self.state = State::Inside;
+        match self.blocks.push(character)? {
+            Part::Byte(byte) => Some(byte),
+            Part::End => {
+                self.over = true;
                 None
             }
-            Ok(Some(Event::Byte(byte))) if self.state == State::Inside => Some(byte),
-            Ok(Some(Event::End)) if self.state == State::Inside => {
-                self.state = State::Behind;
-                None
-            }
-            _ => None,
+            Part::Begin(_) => None,
         }
     }
 }

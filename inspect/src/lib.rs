@@ -26,6 +26,7 @@
 #![warn(missing_docs)]
 
 mod base64;
+mod blocks;
 mod check;
 pub mod clock;
 mod dates;
@@ -42,6 +43,7 @@ mod sniff;
 mod unsuitable;
 
 pub use base64::{Base64, encode};
+pub use blocks::{Blocks, Part};
 pub use check::{Misplaced, check, check_pair};
 pub use decoder::Decoder;
 pub use fingerprint::Fingerprint;
@@ -161,6 +163,7 @@ impl Inspector {
     fn settle(&mut self, guess: Guess, sniffer: Sniffer) -> Result<(), Unsuitable> {
         self.stage = match guess {
             Guess::ByteOrderMark => return Err(Unsuitable::ByteOrderMark),
+            Guess::Json => return Err(Unsuitable::Json),
             Guess::Der => Stage::Der,
             Guess::Text => Stage::Pem(Scanner::new(), Open::Ignored),
         };

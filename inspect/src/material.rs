@@ -19,6 +19,9 @@ pub struct Material {
     pub first_leaf: Option<u16>,
     /// The length of its DER; of several certificates the first's.
     pub der_len: u32,
+    /// The length of all of it as PEM with LF behind each line, 64 characters a line, and nothing around the
+    /// blocks.
+    pub pem_len: u32,
 }
 
 /// How the content is wrapped.
@@ -39,6 +42,26 @@ pub enum Content {
     Certificate(Certificate),
     /// A private key that is not encrypted.
     PrivateKey(PrivateKey),
+}
+
+impl Content {
+    /// The label of a PEM block with this in it.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Certificate(_) => "CERTIFICATE",
+            Self::PrivateKey(key) => key.format.label(),
+        }
+    }
+
+    /// The length of a PEM block with this in it, whose DER has `len` bytes.
+    const fn pem_len(&self, len: u32) -> u32 {
+        // "-----BEGIN ", "-----END ", and five dashes and a LF behind each label.
+        let boundaries = 20 + 2 * (self.label().len() as u32 + 6);
+        let text = len.div_ceil(3).saturating_mul(4);
+        boundaries
+            .saturating_add(text)
+            .saturating_add(text.div_ceil(64))
+    }
 }
 
 /// What a certificate says. None of it is verified.
@@ -167,6 +190,7 @@ pub(super) struct Collector {
     blocks: u16,
     first_leaf: Option<u16>,
     der_len: u32,
+    pem_len: u32,
     /// A block that may stand beside one of interest was passed over.
     ignored: bool,
 }
@@ -178,11 +202,13 @@ impl Collector {
             blocks: 0,
             first_leaf: None,
             der_len: 0,
+            pem_len: 0,
             ignored: false,
         }
     }
 
     pub(super) fn add(&mut self, content: Content, len: u32) -> Result<(), Unsuitable> {
+        self.pem_len = self.pem_len.saturating_add(content.pem_len(len));
         match (&self.first, &content) {
             (None, _) => {
                 self.first = Some(content);
@@ -216,6 +242,7 @@ impl Collector {
                 blocks: self.blocks,
                 first_leaf: self.first_leaf,
                 der_len: self.der_len,
+                pem_len: self.pem_len,
             }),
             (None, true) => Err(Unsuitable::WrongBlock(Block::EcParameters)),
             (None, false) => Err(Unsuitable::NotPem),

@@ -31,6 +31,8 @@ pub(super) struct Scanner {
     gap: bool,
     /// The last byte was CR, so that a LF belongs to it.
     behind_cr: bool,
+    /// The last character was a backslash: `\n` for a line end, as in a JSON string.
+    escaped: bool,
     /// Nothing but blanks and line ends so far.
     blank: bool,
     block: Option<Label>,
@@ -55,6 +57,7 @@ impl Scanner {
             indented: false,
             gap: false,
             behind_cr: false,
+            escaped: false,
             blank: true,
             block: None,
             base64: Base64::new(),
@@ -71,7 +74,26 @@ impl Scanner {
         self.block.is_some()
     }
 
+    /// A backslash is no part of base64 or of a boundary, so that the two characters which a JSON string has for
+    /// a line end can mean nothing else.
     pub(super) fn push(&mut self, byte: u8) -> Result<Option<Event>, Unsuitable> {
+        match (core::mem::replace(&mut self.escaped, false), byte) {
+            (false, b'\\') => {
+                self.escaped = true;
+                Ok(None)
+            }
+            (true, b'n') => self.text_byte(b'\n'),
+            (true, b'r') => self.text_byte(b'\r'),
+            (true, _) => {
+                self.blank = false;
+                self.character(b'\\')?;
+                self.text_byte(byte)
+            }
+            (false, _) => self.text_byte(byte),
+        }
+    }
+
+    fn text_byte(&mut self, byte: u8) -> Result<Option<Event>, Unsuitable> {
         let behind_cr = core::mem::replace(&mut self.behind_cr, byte == b'\r');
         match byte {
             b'\n' if behind_cr => Ok(None),

@@ -14,6 +14,8 @@ pub(super) enum Guess {
     /// Of UTF-8 or UTF-16.
     ByteOrderMark,
     Der,
+    /// An object, an array or a string of it.
+    Json,
     Text,
 }
 
@@ -44,7 +46,10 @@ impl Sniffer {
         match self.seen() {
             [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Guess::ByteOrderMark,
             [0x30, rest @ ..] if rest.iter().any(|byte| !is_text(*byte)) => Guess::Der,
-            _ => Guess::Text,
+            seen => match seen.trim_ascii_start() {
+                [b'{' | b'[' | b'"', ..] => Guess::Json,
+                _ => Guess::Text,
+            },
         }
     }
 }

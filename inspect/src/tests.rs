@@ -145,6 +145,23 @@ fn der_says_the_same_as_pem() {
 }
 
 #[test]
+fn json_is_named_and_its_line_ends_are_read() {
+    let pem = P256_CA.replace('\n', "\\n");
+    assert_eq!(inspect(&pem).unwrap(), inspect(P256_CA).unwrap());
+    for json in [
+        format!("{{\"certificatePem\": \"{pem}\"}}"),
+        format!("\n [\"{pem}\"]"),
+        format!("\"{pem}\""),
+    ] {
+        assert_eq!(inspect(&json), Err(Unsuitable::Json), "{json}");
+    }
+    assert!(Unsuitable::Json.to_string().contains("jq"));
+    // A backslash that is no line end.
+    let bad = P256_CA.replacen("\nM", "\n\\tM", 1);
+    assert_eq!(inspect(&bad), Err(Unsuitable::BadBase64 { line: 2 }));
+}
+
+#[test]
 fn dates_of_both_forms() {
     // UTCTime and GeneralizedTime, which here is beyond what a DateTime can say.
     let found = certificate(P384_SELF_SIGNED_LEAF);

@@ -29,6 +29,8 @@ pub enum Unsuitable {
     Empty,
     /// A private key under a password.
     EncryptedKey,
+    /// A JSON text, such as the answer of a cloud's command.
+    Json,
     /// A certificate and a private key in one file.
     Mixed,
     /// Neither PEM nor DER.
@@ -75,6 +77,9 @@ impl fmt::Display for Unsuitable {
             Self::Empty => "there is nothing in it: check how the content is read",
             Self::EncryptedKey => {
                 "the private key is encrypted and the modem cannot ask for its password: decrypt it first: openssl pkey -in .. -out .."
+            }
+            Self::Json => {
+                "this is JSON: take the certificate or key out of it first, as with jq -r .certificatePem"
             }
             Self::Mixed => {
                 "certificate and private key are in one file: store them one by one"

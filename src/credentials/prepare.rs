@@ -1,6 +1,5 @@
 //! From what the user gives to what the modem takes: looked at, and converted as it streams through.
 
-use core::cmp::Ordering;
 use core::marker::PhantomData;
 
 use zeroize::Zeroizing;
@@ -8,16 +7,13 @@ use zeroize::Zeroizing;
 use super::{Accepts, Kind, Source, copy};
 use crate::error::CredentialError;
 use crate::inspect::{
-    Container, Content, Decoder, Inspector, KeyFormat, Material, Misplaced, check, encode,
+    Blocks, Container, Decoder, Inspector, Material, Misplaced, Part, check, encode,
 };
 use crate::modem::Credentials;
 
 /// DER bytes on a line of PEM, and its characters.
 const LINE: usize = 48;
 const WIDTH: usize = 64;
-const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
-const DASHES: &[u8] = b"-----\n";
 
 /// Reads all of `source` and says what it is.
 pub(crate) async fn inspect<S: Source>(
@@ -67,7 +63,10 @@ pub(crate) struct Prepared<'a, M, S> {
     takes: PhantomData<M>,
 }
 
+/// What becomes of the source. No PEM goes to a modem as it is: what stands around its blocks, the kind of its
+/// line ends and their distance are an editor's, and modems differ in what they bear.
 enum Form {
+    /// DER stays DER.
     AsIs,
     ToDer(ToDer),
     ToPem(ToPem),
@@ -75,19 +74,20 @@ enum Form {
 
 impl<'a, M: Takes, S: Source> Prepared<'a, M, S> {
     const TO_DER: bool = matches!(M::CONTAINER, Some(Container::Der));
-    const TO_PEM: bool = matches!(M::CONTAINER, Some(Container::Pem));
+    const TO_PEM: bool = !Self::TO_DER;
 
     /// What was found to be `material`.
     pub(crate) fn new(source: &'a mut S, material: &Material) -> Self {
+        let keeps = matches!(M::CONTAINER, None | Some(Container::Der));
         let (len, form) = match material.container {
-            Container::Der if Self::TO_PEM => {
-                let pem = ToPem::new(label(&material.content), source.len());
-                (pem.len(), Form::ToPem(pem))
-            }
+            Container::Der if keeps => (source.len(), Form::AsIs),
             Container::Pem if Self::TO_DER => {
                 (material.der_len as usize, Form::ToDer(ToDer::new()))
             }
-            _ => (source.len(), Form::AsIs),
+            _ => {
+                let pem = ToPem::new(material);
+                (material.pem_len as usize, Form::ToPem(pem))
+            }
         };
         Self {
             source,
@@ -114,50 +114,56 @@ impl<M: Takes, S: Source> Source for Prepared<'_, M, S> {
     }
 }
 
-/// The label of a PEM block with this in it.
-fn label(content: &Content) -> &'static [u8] {
-    match content {
-        Content::Certificate(_) => b"CERTIFICATE",
-        Content::PrivateKey(key) => match key.format {
-            KeyFormat::Pkcs1 => b"RSA PRIVATE KEY",
-            KeyFormat::Pkcs8 => b"PRIVATE KEY",
-            KeyFormat::Sec1 => b"EC PRIVATE KEY",
-        },
-    }
+/// DER or PEM to PEM as RFC 7468 writes it: 64 characters a line, LF behind each, nothing around the blocks.
+struct ToPem {
+    /// The label, where the source is DER.
+    label: Option<&'static str>,
+    der_len: usize,
+    blocks: Blocks,
+    open: &'static str,
+    /// How much of the source was taken in, and the last of it.
+    read: usize,
+    chunk: Zeroizing<[u8; LINE]>,
+    chunk_len: usize,
+    chunk_at: usize,
+    /// The DER of the line that is being filled.
+    der: Zeroizing<[u8; LINE]>,
+    filled: usize,
+    /// The text from `start` on: a line, behind the last one of a block also its end.
+    text: Zeroizing<[u8; TEXT]>,
+    text_len: usize,
+    start: usize,
+    over: bool,
 }
 
-/// DER to PEM, a line at a time, with LF at each line's end.
-struct ToPem {
-    label: &'static [u8],
-    der_len: usize,
-    line: Zeroizing<[u8; WIDTH + 1]>,
-    line_len: usize,
-    /// Which line `line` is: 0 is BEGIN.
-    number: usize,
-    /// Where it starts.
-    start: usize,
-}
+/// A line, and the longest boundary.
+const TEXT: usize = WIDTH + 1 + 9 + 15 + 6;
 
 impl ToPem {
-    fn new(label: &'static [u8], der_len: usize) -> Self {
+    fn new(material: &Material) -> Self {
+        Self::of(match material.container {
+            Container::Der => Some((material.content.label(), material.der_len as usize)),
+            Container::Pem => None,
+        })
+    }
+
+    fn of(der: Option<(&'static str, usize)>) -> Self {
         Self {
-            label,
-            der_len,
-            line: Zeroizing::new([0; WIDTH + 1]),
-            line_len: 0,
-            number: 0,
+            label: der.map(|(label, _)| label),
+            der_len: der.map_or(0, |(_, len)| len),
+            blocks: Blocks::new(),
+            open: "",
+            read: 0,
+            chunk: Zeroizing::new([0; LINE]),
+            chunk_len: 0,
+            chunk_at: 0,
+            der: Zeroizing::new([0; LINE]),
+            filled: 0,
+            text: Zeroizing::new([0; TEXT]),
+            text_len: 0,
             start: 0,
+            over: false,
         }
-    }
-
-    fn body_lines(&self) -> usize {
-        self.der_len.div_ceil(LINE)
-    }
-
-    /// The whole length of the text.
-    fn len(&self) -> usize {
-        let boundaries = BEGIN.len() + END.len() + 2 * (self.label.len() + DASHES.len());
-        boundaries + self.der_len.div_ceil(3) * 4 + self.body_lines()
     }
 
     async fn read_at<S: Source>(
@@ -166,61 +172,93 @@ impl ToPem {
         offset: usize,
         buf: &mut [u8],
     ) -> Result<usize, S::Error> {
-        if offset < self.start || self.line_len == 0 {
-            self.start = 0;
-            self.number = 0;
-            self.boundary(BEGIN);
+        if offset < self.start {
+            *self = Self::of(self.label.map(|label| (label, self.der_len)));
         }
-        while offset >= self.start + self.line_len {
-            self.start += self.line_len;
-            self.number += 1;
-            match self.number.cmp(&(self.body_lines() + 1)) {
-                Ordering::Less => {
-                    if !self.body(source).await? {
-                        // The source has fewer bytes than it said.
-                        self.line_len = 0;
-                        return Ok(0);
-                    }
-                }
-                Ordering::Equal => self.boundary(END),
-                Ordering::Greater => {
-                    self.line_len = 0;
-                    return Ok(0);
-                }
+        while offset >= self.start + self.text_len {
+            self.start += self.text_len;
+            self.text_len = 0;
+            if self.over {
+                return Ok(0);
+            }
+            while self.text_len == 0 && !self.over {
+                let part = self.next_part(source).await?;
+                self.take(part);
             }
         }
-        let line = &self.line[..self.line_len];
-        Ok(copy(line, offset - self.start, buf))
+        let text = &self.text[..self.text_len];
+        Ok(copy(text, offset - self.start, buf))
     }
 
-    fn boundary(&mut self, first: &'static [u8]) {
-        self.line_len = 0;
-        for part in [first, self.label, DASHES] {
-            let end = self.line_len + part.len();
-            if let Some(room) = self.line.get_mut(self.line_len..end) {
-                room.copy_from_slice(part);
-                self.line_len = end;
+    /// The next part of a block that the source brings; `None` where a character brought none.
+    async fn next_part<S: Source>(&mut self, source: &mut S) -> Result<Option<Part>, S::Error> {
+        if let (Some(label), "") = (self.label, self.open) {
+            return Ok(Some(Part::Begin(label)));
+        }
+        if self.chunk_at == self.chunk_len {
+            self.chunk_len = source.read_at(self.read, &mut self.chunk[..]).await?;
+            self.chunk_at = 0;
+            self.read += self.chunk_len;
+        }
+        let Some(&byte) = self.chunk[..self.chunk_len].get(self.chunk_at) else {
+            self.over = true;
+            // A source with fewer bytes than it announced ends here, in the middle.
+            return Ok(match self.label {
+                Some(_) => (self.read == self.der_len).then_some(Part::End),
+                None => self.blocks.finish(),
+            });
+        };
+        self.chunk_at += 1;
+        Ok(match self.label {
+            Some(_) => Some(Part::Byte(byte)),
+            None => self.blocks.push(byte),
+        })
+    }
+
+    fn take(&mut self, part: Option<Part>) {
+        match part {
+            Some(Part::Begin(label)) => {
+                self.open = label;
+                self.boundary("-----BEGIN ");
             }
+            Some(Part::Byte(byte)) => {
+                if let Some(room) = self.der.get_mut(self.filled) {
+                    *room = byte;
+                    self.filled += 1;
+                }
+                if self.filled == LINE {
+                    self.line();
+                }
+            }
+            Some(Part::End) => {
+                if self.filled > 0 {
+                    self.line();
+                }
+                self.boundary("-----END ");
+            }
+            None => {}
         }
     }
 
-    async fn body<S: Source>(&mut self, source: &mut S) -> Result<bool, S::Error> {
-        let from = (self.number - 1) * LINE;
-        let wanted = (self.der_len - from).min(LINE);
-        let mut der = Zeroizing::new([0; LINE]);
-        let mut have = 0;
-        while have < wanted {
-            match source.read_at(from + have, &mut der[have..wanted]).await? {
-                0 => return Ok(false),
-                count => have += count,
-            }
+    fn line(&mut self) {
+        let len = encode(&self.der[..self.filled], &mut self.text[..]);
+        self.text_len = len;
+        self.filled = 0;
+        self.add("\n");
+    }
+
+    fn boundary(&mut self, first: &str) {
+        self.add(first);
+        self.add(self.open);
+        self.add("-----\n");
+    }
+
+    fn add(&mut self, part: &str) {
+        let end = self.text_len + part.len();
+        if let Some(room) = self.text.get_mut(self.text_len..end) {
+            room.copy_from_slice(part.as_bytes());
+            self.text_len = end;
         }
-        self.line_len = encode(&der[..wanted], &mut self.line[..]);
-        if let Some(end) = self.line.get_mut(self.line_len) {
-            *end = b'\n';
-            self.line_len += 1;
-        }
-        Ok(true)
     }
 }
 
@@ -391,6 +429,39 @@ mod tests {
         assert_eq!(convert::<Der>(crlf.as_bytes(), 64, 64), der);
     }
 
+    /// What openssl, editors, cloud consoles and JSON answers make of a file.
+    #[test]
+    fn pem_of_any_look_is_sent_in_one_form() {
+        let pki = Pki::shared();
+        let twice = std::format!("{}{}", pki.ca_pem(), pki.server().cert_pem);
+        for pem in [pki.ca_pem(), pki.client().key_pem.clone(), twice] {
+            let pem = pem.replace('\r', "");
+            let parameters =
+                "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+            let looks = [
+                pem.clone(),
+                pem.replace('\n', "\r\n"),
+                pem.replace('\n', "\r"),
+                pem.replace('\n', "\\n"),
+                pem.replace('\n', "\\r\\n"),
+                pem.trim_end().into(),
+                pem.replace('\n', "\n\n"),
+                pem.replace('\n', " \n"),
+                std::format!("{parameters}{pem}"),
+                std::format!("{pem}{parameters}"),
+                std::format!("Bag Attributes\n    friendlyName: x\n{pem}\n# the end"),
+                pem.replace("CERTIFICATE", "X509 CERTIFICATE"),
+            ];
+            for look in looks {
+                for (step, chunk) in [(1, 1), (7, 100), (1000, 5), (64, 128), (4096, 4096)] {
+                    let sent = convert::<Pem>(look.as_bytes(), step, chunk);
+                    assert_eq!(std::str::from_utf8(&sent).unwrap(), pem, "{look:?}");
+                }
+                assert_eq!(convert::<Either>(look.as_bytes(), 64, 64), pem.as_bytes());
+            }
+        }
+    }
+
     #[test]
     fn source_shorter_than_it_says_ends_early() {
         struct Liar;
@@ -407,7 +478,7 @@ mod tests {
                 Ok(copy(&[0x30; 70], offset, buf))
             }
         }
-        let mut pem = ToPem::new(b"CERTIFICATE", 100);
+        let mut pem = ToPem::of(Some(("CERTIFICATE", 100)));
         let mut total = 0;
         let mut buf = [0; 16];
         loop {
@@ -416,7 +487,8 @@ mod tests {
                 count => total += count,
             }
         }
-        assert!(total < pem.len());
+        // One line of 48 bytes; neither the rest nor an end.
+        assert_eq!(total, "-----BEGIN CERTIFICATE-----\n".len() + 65);
         assert_eq!(
             block_on(inspect(&mut Liar)),
             Err(CredentialError::SourceTooShort)
@@ -425,17 +497,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn formula_of_the_length_holds(bytes in prop::collection::vec(any::<u8>(), 1..400), chunk in 1usize..200) {
+        fn der_of_any_length_makes_whole_lines(bytes in prop::collection::vec(any::<u8>(), 1..400), chunk in 1usize..200) {
             let mut source = &bytes[..];
-            let pem = ToPem::new(b"PRIVATE KEY", bytes.len());
-            let len = pem.len();
-            let mut prepared = Prepared { source: &mut source, len, form: Form::ToPem(pem), takes: PhantomData::<Pem> };
-            let text = read_all(&mut prepared, chunk);
+            let mut pem = ToPem::of(Some(("PRIVATE KEY", bytes.len())));
+            let mut text = Vec::new();
+            let mut buf = vec![0; chunk];
+            while let count @ 1.. = block_on(pem.read_at(&mut source, text.len(), &mut buf)).unwrap() {
+                text.extend(&buf[..count]);
+            }
             let mut decoder = Decoder::new();
             let decoded: Vec<u8> = text.iter().filter_map(|&character| decoder.push(character)).collect();
             prop_assert_eq!(decoded, bytes);
             let text = std::str::from_utf8(&text).unwrap();
             prop_assert!(text.lines().all(|line| line.len() <= WIDTH));
+            prop_assert!(text.ends_with("-----END PRIVATE KEY-----\n"));
         }
     }
 }
