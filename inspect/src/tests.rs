@@ -291,7 +291,6 @@ fn what_is_no_credential_has_its_own_words() {
     let no_begin = P256_CA.split_once('\n').unwrap().1;
     let indented = P256_CA.replace("-----", "  -----");
     let one_line = P256_CA.replace('\n', "");
-    let escaped = P256_CA.replace('\n', "\\n");
     let line_3 = P256_CA.replacen('\n', "\r\n", 1).replacen("\nI", "\n*", 1);
     let no_padding = P256_SEC1.replace("=\n", "\n");
     let mut utf16: Vec<u8> = P256_CA.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -329,7 +328,7 @@ fn what_is_no_credential_has_its_own_words() {
         (&two(cut, &format!("\n{P256_CA}")), Truncated),
         (&indented, BadBoundary { line: 1 }),
         (&one_line, BadBoundary { line: 1 }),
-        (&escaped, BadBoundary { line: 1 }),
+        (&format!("{{\"pem\":\"{P256_CA}\"}}"), Json),
         (
             &two(cut, "\n-----END CERTIFICATE----\n"),
             BadBoundary { line: 7 },
