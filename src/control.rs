@@ -275,12 +275,14 @@ impl<M: Full> Control<'_, M> {
 
     /// As [`clock`](Self::clock), for a modem that may have none: [`AtError::Unsupported`] then.
     pub async fn clock_if_any(&self) -> Result<Option<DateTime>, AtError> {
-        M::Clock::clock(&self.at().await?).await
+        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        M::Clock::clock(&at).await
     }
 
     /// As [`set_clock`](Self::set_clock), for a modem that may have none: [`AtError::Unsupported`] then.
     pub async fn set_clock_if_any(&self, now: DateTime) -> Result<(), AtError> {
-        M::Clock::set_clock(&self.at().await?, now).await
+        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        M::Clock::set_clock(&at, now).await
     }
 }
 

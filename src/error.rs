@@ -12,7 +12,7 @@ use crate::at::InvalidInput;
 use crate::capabilities::{Check, Feature};
 use crate::cause::{Cause, Causes};
 use crate::clock::DateTime;
-use crate::inspect::{Kind, Misplaced, Unsuitable};
+use crate::inspect::{KeyType, Kind, Misplaced, Unsuitable};
 use crate::other_store::OtherStore;
 use crate::wifi::JoinFailure;
 
@@ -572,6 +572,8 @@ pub enum CredentialError<S> {
     InvalidInput(InvalidInput),
     /// This modem, with this firmware and configuration, lacks what this needs. Nothing was sent.
     Lacks(Feature),
+    /// It is whole and what it should be, and this modem's TLS cannot use a key of its type. Nothing was sent.
+    KeyType(KeyType),
     /// The modem holds more credentials than its list can show at once: ask for one tag, or remove some.
     /// What was listed is not all there is.
     ListTooLong,
@@ -610,6 +612,7 @@ impl CredentialError<core::convert::Infallible> {
             Self::Corrupted => CredentialError::Corrupted,
             Self::InvalidInput(error) => CredentialError::InvalidInput(error),
             Self::Lacks(feature) => CredentialError::Lacks(feature),
+            Self::KeyType(key) => CredentialError::KeyType(key),
             Self::ListTooLong => CredentialError::ListTooLong,
             Self::Misplaced(misplaced) => CredentialError::Misplaced(misplaced),
             Self::NoSpace { needed, free } => CredentialError::NoSpace { needed, free },
@@ -634,6 +637,10 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
             ),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
+            Self::KeyType(key) => write!(
+                f,
+                "this modem's TLS cannot use a key of type {key}: have a certificate issued for a key of another type, RSA 2048 where in doubt"
+            ),
             Self::ListTooLong => f.write_str(
                 "the modem holds more credentials than its list can show at once: ask for one tag, or remove some",
             ),

@@ -21,6 +21,7 @@ use crate::credentials::{Accepts, Comparison, Digest, Hasher, Kind, Proof, Sourc
 use crate::engine::At;
 pub use crate::engine::{NOT_YET, Open, PinState, World};
 use crate::error::{AtError, Code, ConnectError, CredentialError};
+use crate::inspect::KeyType;
 use crate::other_store::OtherStore;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::Forbidden;
@@ -559,6 +560,14 @@ pub trait Credentials: Modem {
     const ACCEPTS: Accepts;
     /// How it proves that it has a credential.
     const PROOF: Proof = Proof::ReadBack;
+
+    /// Whether its TLS can use a `kind` with a key of this type, as far as its firmware is known. What is
+    /// certain to fail at every connect is refused when it is stored. No modem's sheet has a suite or a
+    /// signature scheme for Ed25519.
+    fn uses(&self, kind: Kind, key: KeyType) -> bool {
+        let _ = kind;
+        key != KeyType::Ed25519
+    }
 
     /// Stores `content`, which is in the form that [`ACCEPTS`](Self::ACCEPTS) says, replacing what is there.
     async fn store<S: Source>(

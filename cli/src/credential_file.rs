@@ -36,6 +36,28 @@ impl CredentialFile {
         }
     }
 
+    /// What is to be known of it before it is stored: a modem may take it and fail at every connect.
+    pub(crate) fn doubt(&self, now: Option<DateTime>) -> Option<String> {
+        let Content::Certificate(certificate) = material(self.content())?.content else {
+            return None;
+        };
+        let path = &self.path;
+        if certificate.is_ca.is_none() {
+            return Some(format!(
+                "{path}: a certificate of X.509 version 1, which many modems refuse at connect; openssl x509 -req makes version 3 with -extfile or -copy_extensions copyall"
+            ));
+        }
+        let (now, from, to) = (now?, certificate.not_before, certificate.not_after);
+        if let Some(end) = to.filter(|end| *end < now) {
+            Some(format!(
+                "{path}: it expired on {end}, and the time is {now}"
+            ))
+        } else {
+            from.filter(|from| *from > now)
+                .map(|from| format!("{path}: it is valid from {from} on, and the time is {now}"))
+        }
+    }
+
     /// Its bytes, moving a bar as they are taken.
     pub(crate) fn source<'a>(&'a self, step: &'a Step) -> Counted<'a> {
         Counted {
@@ -47,15 +69,21 @@ impl CredentialFile {
 
 /// All of them before the first is sent: a mistake in the last file leaves the modem as it was.
 pub(crate) async fn read(paths: Paths<'_>, modem: Choice) -> Result<Vec<CredentialFile>, Failure> {
+    let files = read_unchecked(paths)?;
+    // Where the port is yet to be asked who is there, what any modem refuses is refused now, and the rest later.
+    let accepts = modem.0.map_or(ANY, ModemName::accepts);
+    check(&files, &accepts).await?;
+    Ok(files)
+}
+
+/// Whatever is in them.
+pub(crate) fn read_unchecked(paths: Paths<'_>) -> Result<Vec<CredentialFile>, Failure> {
     let mut files = Vec::new();
     for (kind, path) in paths {
         if let Some(path) = path {
             files.push(read_one(path, kind)?);
         }
     }
-    // Where the port is yet to be asked who is there, what any modem refuses is refused now, and the rest later.
-    let accepts = modem.0.map_or(ANY, ModemName::accepts);
-    check(&files, &accepts).await?;
     Ok(files)
 }
 

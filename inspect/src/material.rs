@@ -45,6 +45,14 @@ pub enum Content {
 }
 
 impl Content {
+    /// The algorithm of its key.
+    pub const fn key(&self) -> KeyType {
+        match self {
+            Self::Certificate(certificate) => certificate.key,
+            Self::PrivateKey(key) => key.key,
+        }
+    }
+
     /// The label of a PEM block with this in it.
     pub const fn label(&self) -> &'static str {
         match self {

@@ -65,6 +65,7 @@ pub(crate) struct Prepared<'a, M, S> {
 
 /// What becomes of the source. No PEM goes to a modem as it is: what stands around its blocks, the kind of its
 /// line ends and their distance are an editor's, and modems differ in what they bear.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 enum Form {
     /// DER stays DER.
     AsIs,

@@ -15,6 +15,7 @@ use core::future::poll_fn;
 
 use crate::engine::{At, Shared};
 use crate::error::{BringUpError, CredentialError};
+use crate::inspect::KeyType;
 use crate::modem::Credentials;
 
 /// Storing credentials in the modem.
@@ -38,6 +39,15 @@ pub trait CredentialStore {
     /// Stores `content` under `tag`, replacing what is there. When it returns `Ok`, the modem has
     /// confirmed length and content as far as it can.
     async fn store<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: S,
+    ) -> Result<(), CredentialError<S::Error>>;
+
+    /// As [`store`](Self::store), whatever this modem makes of it: a leaf as CA, a chain in another order, a
+    /// key of a type that its TLS cannot use. What is no credential at all is refused still.
+    async fn store_whatever_it_is<S: Source>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -143,7 +153,20 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         kind: Kind,
         mut content: S,
     ) -> Result<(), CredentialError<S::Error>> {
-        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (mut content, key) = prepare::<M, S>(kind, &mut content).await?;
+        let (at, _turn) = self.exclusive().await?;
+        used(&at, kind, key)?;
+        M::store(&at, tag, kind, &mut content).await
+    }
+
+    async fn store_whatever_it_is<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        mut content: S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        let material = inspect(&mut content).await?;
+        let mut content = Prepared::<M, S>::new(&mut content, &material);
         let (at, _turn) = self.exclusive().await?;
         M::store(&at, tag, kind, &mut content).await
     }
@@ -164,12 +187,13 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         kind: Kind,
         mut content: S,
     ) -> Result<Ensured, CredentialError<S::Error>> {
-        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (mut content, key) = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
         let found = M::compare(&at, tag, kind, &mut content).await?;
         if found == Comparison::Same {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
+        used(&at, kind, key)?;
         M::store(&at, tag, kind, &mut content).await?;
         Ok(Ensured::Stored)
     }
@@ -181,12 +205,13 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         mut content: S,
         record: &mut R,
     ) -> Result<Ensured, CredentialError<S::Error>> {
-        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (mut content, key) = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
         let found = M::compare(&at, tag, kind, &mut content).await?;
         if found == Comparison::Same {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
+        used(&at, kind, key)?;
         let digest = Digest::of_source(&mut content).await?;
         if found == Comparison::Unreadable && record.recall(tag, kind).await == Some(digest) {
             return Ok(Ensured::AlreadyThere(Proof::Record));
@@ -246,7 +271,7 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         kind: Kind,
         mut content: S,
     ) -> Result<Comparison, CredentialError<S::Error>> {
-        let mut content = prepare::<M, S>(kind, &mut content).await?;
+        let (mut content, _) = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
         M::compare(&at, tag, kind, &mut content).await
     }
@@ -355,8 +380,21 @@ impl Drop for CredentialsTurn<'_> {
 async fn prepare<M: Credentials, S: Source>(
     kind: Kind,
     content: &mut S,
-) -> Result<Prepared<'_, M, S>, CredentialError<S::Error>> {
+) -> Result<(Prepared<'_, M, S>, KeyType), CredentialError<S::Error>> {
     let material = inspect(content).await?;
     judge(kind, &material, &M::ACCEPTS).map_err(CredentialError::Misplaced)?;
-    Ok(Prepared::new(content, &material))
+    Ok((Prepared::new(content, &material), material.content.key()))
+}
+
+/// Whether the modem that is there can use it.
+fn used<M: Credentials, E>(
+    at: &At<'_, M>,
+    kind: Kind,
+    key: KeyType,
+) -> Result<(), CredentialError<E>> {
+    if at.modem(|modem| modem.uses(kind, key)) {
+        Ok(())
+    } else {
+        Err(CredentialError::KeyType(key))
+    }
 }

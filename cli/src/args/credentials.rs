@@ -60,7 +60,7 @@ pub(crate) struct StoreCredentials {
     #[command(flatten)]
     pub(crate) files: CredentialFiles,
 
-    /// Upload also what the modem has already
+    /// Upload also what the modem has already, and what it is not known to be able to use
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -5,11 +5,11 @@ use core::fmt::Write;
 
 use embassy_time::{Duration, with_timeout};
 use sectag::at::{AtatResp, Fields, InvalidInput, answer, at_command};
-use sectag::inspect::Container;
-use sectag::modem::Credentials;
+use sectag::inspect::{Container, KeyType};
+use sectag::modem::{Credentials, Modem};
 use sectag::{
-    ANSWER_LIMIT, Accepts, At, AtError, Code, Comparison, CredentialError, Kind, Source, Stored,
-    Tag, Upload,
+    ANSWER_LIMIT, Accepts, At, AtError, Code, Comparison, CredentialError, Kind, ServerKey, Source,
+    Stored, Tag, Upload,
 };
 use zeroize::Zeroizing;
 
@@ -37,6 +37,19 @@ impl<O: Options> Credentials for Bg96<O> {
         roots: 1,
         chain: u16::MAX,
     };
+
+    /// "RSA certificates only, no ECDSA suites" (sheet 4.1); relatives that list such suites have them. A CA may
+    /// have any key but Ed25519: what it signs is a server's RSA key.
+    fn uses(&self, kind: Kind, key: KeyType) -> bool {
+        match key {
+            KeyType::Ed25519 => false,
+            KeyType::EcP256 | KeyType::EcP384 | KeyType::EcOther => {
+                let suites = self.capabilities().suites;
+                kind == Kind::Ca || !suites.for_key(ServerKey::Ecdsa).is_empty()
+            }
+            _ => true,
+        }
+    }
 
     // What only hands on is no `async fn`: a future around a future costs 100 bytes of flash, and stack.
     fn store<S: Source>(

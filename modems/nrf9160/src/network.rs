@@ -59,6 +59,7 @@ impl<F: Family> Nrf9160<F> {
 
     /// Switches LTE on.
     pub(crate) const ONLINE: Script<F> = &[
+        decide(begin_to_join),
         ask("AT%XTIME=1")
             .limit(QUICK)
             .even_unanswered()
@@ -115,6 +116,19 @@ fn after_changes<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, _: Option
     } else {
         Then::Next
     }
+}
+
+/// Who changes credentials has said that LTE is to be off, and may not have got round to it.
+fn begin_to_join<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    _: Option<&[u8]>,
+) -> Then {
+    if world.changes_credentials() {
+        return world.again(PAUSE);
+    }
+    modem.joining.left = false;
+    Then::Next
 }
 
 /// Somebody has switched LTE off while it was waited for the network: then it begins anew, afterwards.
@@ -190,7 +204,6 @@ fn subscribed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Optio
     if world.ended.is_some() {
         return fail_at(modem, world, "AT+CEREG");
     }
-    modem.joining.left = false;
     Then::Next
 }
 

@@ -11,7 +11,7 @@ use std::task::Poll;
 use embassy_futures::join::join5;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer, with_timeout};
-use sectag::inspect::{Misplaced, Unsuitable};
+use sectag::inspect::{KeyType, Misplaced, Unsuitable};
 use sectag::modem::Credentials;
 use sectag::{
     AtError, Code, Comparison, ConnectError, CredentialError, CredentialSet, CredentialStore,
@@ -539,7 +539,7 @@ fn reset_of_the_mcu_in_an_upload_leaves_nothing_half_valid() {
         let world = world(Options::default());
         let world = &world;
         // Each read of the pass that looks, and of the one that uploads.
-        for target in 0..60 {
+        for target in 0..100 {
             let reads = Cell::new(0);
             let ended = world
                 .attach(async |bench| {
@@ -1028,4 +1028,51 @@ fn piece_of_a_file_is_counted_and_nothing_else_is_believed() {
             assert_eq!(found.take().unwrap(), expected, "{answer:?}");
         }
     }
+}
+
+/// What its TLS cannot use is refused before a byte, unless it is asked for by name.
+#[test]
+fn key_that_the_modem_cannot_use_is_refused_when_it_is_stored() {
+    let pki = Pki::shared();
+    let client = pki.issue_server_ecdsa(["device.sectag.test"]);
+    let (certificate, key) = (&client.cert_pem, &client.key_pem);
+    virtually(async || {
+        for (profile, usable) in [(Profile::BG96_LATER, false), (Profile::EG25, true)] {
+            let world = world(Options {
+                profile,
+                ..Options::default()
+            });
+            world
+                .attach(async |bench| {
+                    let control = bench.control;
+                    for (kind, pem) in [
+                        (Kind::ClientCertificate, certificate),
+                        (Kind::PrivateKey, key),
+                    ] {
+                        let stored = control.store(TAG, kind, pem.as_bytes()).await;
+                        let ensured = control.ensure(TAG, kind, pem.as_bytes()).await;
+                        if usable {
+                            assert_eq!(stored, Ok(()));
+                            continue;
+                        }
+                        let refused = CredentialError::KeyType(KeyType::EcP256);
+                        assert_eq!(stored, Err(refused));
+                        assert_eq!(ensured, Err(refused));
+                        assert!(refused.to_string().contains("RSA"), "{refused}");
+                        assert!(files(&world).is_empty());
+                        let anyway = control
+                            .store_whatever_it_is(TAG, kind, pem.as_bytes())
+                            .await;
+                        assert_eq!(anyway, Ok(()));
+                        control.remove(TAG, kind).await.unwrap();
+                    }
+                    // A CA's key signs, and what it signs may be a server's RSA key.
+                    assert_eq!(
+                        control.store(TAG, Kind::Ca, pki.ca_pem().as_bytes()).await,
+                        Ok(())
+                    );
+                })
+                .await;
+        }
+    });
 }

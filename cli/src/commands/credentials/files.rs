@@ -16,10 +16,12 @@ pub(super) struct Filed<'a, A> {
 pub(super) trait FileArgs {
     fn modem(&self) -> &ModemArgs;
     fn files(&self) -> &CredentialFiles;
+    /// What this modem cannot use is stored all the same.
+    fn force(&self) -> bool;
 }
 
 macro_rules! file_args {
-    ($($args:ty),+) => {
+    ($($args:ty: $force:expr),+) => {
         $(impl FileArgs for $args {
             fn modem(&self) -> &ModemArgs {
                 &self.modem
@@ -27,16 +29,29 @@ macro_rules! file_args {
             fn files(&self) -> &CredentialFiles {
                 &self.files
             }
+            fn force(&self) -> bool {
+                let force: fn(&Self) -> bool = $force;
+                force(self)
+            }
         })+
     };
 }
-file_args!(RotateCredentials, StoreCredentials, VerifyCredentials);
+file_args!(
+    RotateCredentials: |_| false,
+    StoreCredentials: |args| args.force,
+    VerifyCredentials: |_| false
+);
 
 pub(super) async fn run<'a, A: FileArgs>(args: &'a A, report: &Report) -> Result<(), Failure>
 where
     Filed<'a, A>: Job,
 {
     let modem = args.modem();
-    let files = credential_file::read(args.files().paths(), modem.modem).await?;
+    let paths = args.files().paths();
+    let files = if args.force() {
+        credential_file::read_unchecked(paths)?
+    } else {
+        credential_file::read(paths, modem.modem).await?
+    };
     session::run(modem, report, Filed { args, files }).await
 }

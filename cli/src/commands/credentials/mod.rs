@@ -8,6 +8,7 @@ mod verify;
 use std::pin::pin;
 
 use embassy_futures::select::{Either, select};
+use sectag::clock::MIN_DATE;
 use sectag::modem::Full;
 use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Stored, Tag};
 
@@ -33,8 +34,19 @@ pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failu
 impl Job for Filed<'_, StoreCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
-        credential_file::check(&files, &M::ACCEPTS).await?;
+        match credential_file::check(&files, &M::ACCEPTS).await {
+            Err(failure) if args.force => report.warn(failure.observed()),
+            checked => checked?,
+        }
         let tag = args.tag;
+        // Only a modem whose clock is set can say that a certificate is not valid.
+        let now = control.clock_if_any().await.ok().flatten();
+        let now = now.filter(|now| now.is_plausible(MIN_DATE));
+        for file in &files {
+            if let Some(doubt) = file.doubt(now) {
+                report.warn(&doubt);
+            }
+        }
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
         for (done, file) in files.iter().enumerate() {
             let kind = file.kind;
@@ -42,7 +54,7 @@ impl Job for Filed<'_, StoreCredentials> {
             let source = file.source(&step);
             let storing = async {
                 if args.force {
-                    let stored = control.store(tag, kind, source).await;
+                    let stored = control.store_whatever_it_is(tag, kind, source).await;
                     stored.map(|()| Ensured::Stored)
                 } else {
                     control.ensure(tag, kind, source).await
