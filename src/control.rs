@@ -139,37 +139,6 @@ impl<'a, M: Modem> Control<'a, M> {
         look(&self.engine.borrow().modem)
     }
 
-    /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to
-    /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
-    /// that asks the network may take minutes.
-    ///
-    /// What would break the driver is refused before a byte is sent, with what to use instead: see
-    /// [`Modem::FORBIDDEN`]. Should the modem prompt or leave line mode all the same, this fails with
-    /// [`AtError::Garbled`] and the modem is brought up anew. Commands whose arguments are secret are
-    /// masked in the trace.
-    ///
-    /// Works also with a modem that answers and does not get on the network. May be dropped at any
-    /// time: the runner then waits for the rest of the answer.
-    pub async fn raw_at(
-        &self,
-        command: &str,
-        deadline: Duration,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), RawError> {
-        raw::check(command, M::FORBIDDEN)?;
-        let (at, _) = self
-            .answering()
-            .await
-            .map_err(|_| RawError::At(AtError::LinkDown))?;
-        match at.raw(command, deadline, sink).await {
-            Err(AtError::Refused(code)) => {
-                let code = M::explain(&at, command, code).await;
-                Err(RawError::At(AtError::Refused(code)))
-            }
-            result => result.map_err(RawError::At),
-        }
-    }
-
     /// A handle for commands of one's own: anything that implements atat's
     /// [`AtatCmd`](crate::at::AtatCmd). A command that changes the echo, the URC port or an open
     /// socket behind the driver's back breaks the driver.
@@ -231,6 +200,37 @@ impl<'a, M: Modem> Control<'a, M> {
 }
 
 impl<M: Reports> Control<'_, M> {
+    /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to
+    /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
+    /// that asks the network may take minutes.
+    ///
+    /// What would break the driver is refused before a byte is sent, with what to use instead: see
+    /// [`Modem::FORBIDDEN`]. Should the modem prompt or leave line mode all the same, this fails with
+    /// [`AtError::Garbled`] and the modem is brought up anew. Commands whose arguments are secret are
+    /// masked in the trace.
+    ///
+    /// Works also with a modem that answers and does not get on the network. May be dropped at any
+    /// time: the runner then waits for the rest of the answer.
+    pub async fn raw_at(
+        &self,
+        command: &str,
+        deadline: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError> {
+        raw::check(command, M::FORBIDDEN)?;
+        let (at, _) = self
+            .answering()
+            .await
+            .map_err(|_| RawError::At(AtError::LinkDown))?;
+        match at.raw(command, deadline, sink).await {
+            Err(AtError::Refused(code)) => {
+                let code = M::explain(&at, command, code).await;
+                Err(RawError::At(AtError::Refused(code)))
+            }
+            result => result.map_err(RawError::At),
+        }
+    }
+
     /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
     /// work goes on between them.
     ///

@@ -55,10 +55,10 @@ impl fmt::Display for Code {
 impl Code {
     /// What 3GPP says of it. The vendor's own numbers are the backend's: see
     /// [`Modem::CODES`](crate::modem::Modem::CODES).
-    pub fn number(&self) -> Option<&'static crate::cellular::Number> {
+    pub fn number(&self) -> Option<&'static crate::numbers::Number> {
         match self {
-            Self::Cme(code) => crate::cellular::cme(*code),
-            Self::Cms(code) => crate::cellular::cms(*code),
+            Self::Cme(code) => crate::numbers::cme(*code),
+            Self::Cms(code) => crate::numbers::cms(*code),
             Self::Plain | Self::Vendor(..) | Self::Word(_) => None,
         }
     }

@@ -10,7 +10,7 @@
 //! 1. Make a [`State`] from a backend, in a `static`.
 //! 2. [`new`] splits it into [`Control`], [`Sockets`] and [`Runner`].
 //! 3. Spawn [`Runner::run`] in a task of its own.
-//! 4. Store credentials with [`CredentialStore`], connect with [`Sockets::connect`], and hand the
+//! 4. Store credentials with [`Control::ensure_set`], connect with [`Sockets::connect`], and hand the
 //!    [`Socket`] to anything that wants embedded-io-async's `Read` and `Write`.
 //!
 //! The README has a picture of the layers and complete examples.
@@ -41,16 +41,17 @@ pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
 pub mod nal;
+mod numbers;
 mod other_store;
 mod power;
 mod power_saving;
 mod raw;
-mod roles;
 mod secret;
 pub mod signer;
 mod socket;
 mod standard;
 mod status;
+mod store;
 mod suites;
 mod tag;
 #[cfg(feature = "tap")]
@@ -69,9 +70,10 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, CredentialStore, CredentialsTurn, Digest, Ensured, Hasher,
-    Kind, Md5, Proof, ProvisionRecord, RotateError, SetError, Source, Stored,
+    Accepts, Comparison, CredentialSet, Digest, Ensured, Hasher, Kind, Md5, Proof, ProvisionRecord,
+    RotateError, SetError, Source, Stored,
 };
+pub use engine::backend::Forbidden;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use engine::machine::Machine;
@@ -84,10 +86,11 @@ pub use error::{
 pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
-pub use raw::{Forbidden, RawError};
+pub use raw::RawError;
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
+pub use store::CredentialsTurn;
 pub use suites::{ServerKey, SuiteSet, TlsVersion};
 pub use tag::Tag;
 pub use tls::{CaScope, Dangerous, Psk, ServerName, Suites, TlsConfig};

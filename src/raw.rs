@@ -5,40 +5,8 @@ use core::fmt;
 
 use crate::at::InvalidInput;
 use crate::engine::COMMAND_LIMIT;
+use crate::engine::backend::Forbidden;
 use crate::error::AtError;
-
-/// A command that a backend lets nobody type, because the modem would prompt, leave line mode, change
-/// what the driver relies on, or weaken what it promises.
-#[derive(Clone, Copy, Debug)]
-pub struct Forbidden {
-    /// Its name, such as `+QSSLSEND`; with `*` behind it, every name that begins so.
-    pub name: &'static str,
-    /// Reading (`?`) and testing (`=?`) it is forbidden too.
-    pub queries: bool,
-    /// What to use instead.
-    pub instead: &'static str,
-}
-
-impl Forbidden {
-    /// Setting it is forbidden; reading and testing it are not.
-    pub const fn new(name: &'static str, instead: &'static str) -> Self {
-        Self {
-            name,
-            queries: false,
-            instead,
-        }
-    }
-
-    /// What to say where a socket does it.
-    pub const SOCKET: &'static str = "Sockets::connect, and the Socket's read, write and close";
-    /// What to say where the credential store does it.
-    pub const STORE: &'static str = "the methods of CredentialStore";
-    /// What to say where nothing does.
-    pub const NONE: &'static str =
-        "nothing: the modem would leave line mode, and has no typed call for it";
-    /// What to say of the driver's own settings.
-    pub const OURS: &'static str = "nothing: the driver needs this setting as it made it";
-}
 
 /// The same for every modem (V.250, 27.005, 27.007), beside each backend's own.
 static EVERYWHERE: [Forbidden; 13] = [

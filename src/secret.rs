@@ -1,12 +1,10 @@
 //! What must not be seen: PINs, passwords, keys.
 
-use core::convert::Infallible;
 use core::fmt;
 
 use zeroize::Zeroize;
 
 use crate::at::Text;
-use crate::credentials::{Source, copy};
 
 /// A value whose content shows in no log: it has no `Display`, and `Debug` and defmt tell only that
 /// something is there. For what lives in flash or belongs to another; see [`SecretBuf`] for one that
@@ -49,18 +47,6 @@ impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
             Ok(text) => Ok(Self(text)),
             Err(error) => Err(error),
         }
-    }
-}
-
-impl<T: AsRef<[u8]>> Source for Secret<T> {
-    type Error = Infallible;
-
-    fn len(&self) -> usize {
-        self.0.as_ref().len()
-    }
-
-    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
-        Ok(copy(self.0.as_ref(), offset, buf))
     }
 }
 
@@ -130,18 +116,6 @@ impl<const N: usize> fmt::Debug for SecretBuf<N> {
 impl<const N: usize> defmt::Format for SecretBuf<N> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "({=usize} secret bytes)", self.len);
-    }
-}
-
-impl<const N: usize> Source for &SecretBuf<N> {
-    type Error = Infallible;
-
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
-        Ok(copy(self.expose(), offset, buf))
     }
 }
 

@@ -5,8 +5,8 @@ use atat::AtatResp;
 use crate::at::{Fields, answer, at_command};
 use crate::clock::DateTime;
 use crate::engine::At;
+use crate::engine::backend::Modem;
 use crate::error::AtError;
-use crate::modem::Modem;
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::status::Technology;
 

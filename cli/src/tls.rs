@@ -1,9 +1,7 @@
 //! The TLS policy of a connection, from the options and from what is stored in the modem.
 
 use sectag::modem::Full;
-use sectag::{
-    CaScope, Check, Control, CredentialStore, Kind, Suites, Support, TlsConfig, Verification,
-};
+use sectag::{CaScope, Check, Control, Kind, Suites, Support, TlsConfig, Verification};
 
 use crate::args::TlsArgs;
 use crate::hints::{self, Failure};

@@ -8,7 +8,7 @@ use embassy_futures::select::{Either, select};
 use libfuzzer_sys::fuzz_target;
 use rustls_pki_types::pem::{self, SectionKind};
 use sectag::inspect::{Container, Content, Inspector, KeyFormat, Material, Unsuitable};
-use sectag::{CredentialStore, Kind, NoPins, State, Tag};
+use sectag::{Kind, NoPins, State, Tag};
 use sectag_fuzz::uart::{End, Pipe};
 use sectag_fuzz::vault::Vault;
 use sectag_simulator::time::VirtualClock;

@@ -8,7 +8,7 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag::{
-    Comparison, Control, CredentialStore, Digest, Kind, RawError, ServerName, Socket, Sockets, Tag,
+    Comparison, Control, Digest, Kind, RawError, ServerName, Socket, Sockets, Tag,
 };
 
 use crate::event::Event;

@@ -1,5 +1,5 @@
 //! A modem that is always up, takes credentials in one form only, and keeps what it was given: so that
-//! what [`sectag::CredentialStore`] makes of a credential can be looked at.
+//! what [`sectag::Control`] makes of a credential can be looked at.
 
 use std::convert::Infallible;
 

@@ -4,18 +4,19 @@ mod digest;
 mod md5;
 mod prepare;
 mod proof;
+mod role;
 mod set;
 mod source;
-mod store;
 mod stored;
 
 pub use digest::{Digest, Hasher};
 pub use md5::Md5;
+pub(crate) use prepare::{Prepared, inspect, judge};
 pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};
+pub use role::Credentials;
 pub use set::{CredentialSet, RotateError, SetError};
 pub use source::Source;
 pub(crate) use source::copy;
-pub use store::{CredentialStore, CredentialsTurn};
 pub use stored::{Accepts, Stored};
 
 pub use sectag_inspect::Kind;

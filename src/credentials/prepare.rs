@@ -4,12 +4,12 @@ use core::marker::PhantomData;
 
 use zeroize::Zeroizing;
 
+use super::role::Credentials;
 use super::{Accepts, Kind, Source, copy};
 use crate::error::CredentialError;
 use crate::inspect::{
     Blocks, Container, Decoder, Inspector, Material, Misplaced, Part, check, encode,
 };
-use crate::modem::Credentials;
 
 /// DER bytes on a line of PEM, and its characters.
 const LINE: usize = 48;

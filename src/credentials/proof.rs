@@ -4,7 +4,7 @@ use super::digest::Digest;
 use crate::tag::Tag;
 use sectag_inspect::Kind;
 
-/// What [`CredentialStore::ensure`](crate::CredentialStore::ensure) did.
+/// What [`Control::ensure`](crate::Control::ensure) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Ensured {

@@ -8,7 +8,7 @@ use crate::error::CredentialError;
 use crate::inspect::{Material, check_pair};
 
 /// Credentials for one tag. Not all need be given, except to
-/// [`rotate`](crate::CredentialStore::rotate).
+/// [`rotate`](crate::Control::rotate).
 pub struct CredentialSet<S> {
     pub(crate) parts: [Option<S>; 3],
     /// The modem has made the private key.
@@ -40,7 +40,7 @@ impl<S> CredentialSet<S> {
     }
 
     /// With a private key that the modem has made under the tag already. With
-    /// [`rotate`](crate::CredentialStore::rotate), a new set that does not prove itself is removed with that key.
+    /// [`rotate`](crate::Control::rotate), a new set that does not prove itself is removed with that key.
     pub fn key_in_modem(mut self) -> Self {
         self.made = true;
         self
@@ -67,7 +67,7 @@ impl<S> CredentialSet<S> {
 
 impl<S: Source> CredentialSet<S> {
     /// Looks at all of them, and whether the key is the certificate's: everything that
-    /// [`store`](crate::CredentialStore::store) would refuse, before anything is sent. `accepts` is
+    /// [`store`](crate::Control::store) would refuse, before anything is sent. `accepts` is
     /// the backend's `Modem::ACCEPTS`.
     pub async fn check(&mut self, accepts: &Accepts) -> Result<(), SetError<S::Error>> {
         let mut certificate: Option<Material> = None;

@@ -2,13 +2,15 @@
 
 use core::convert::Infallible;
 
+use crate::secret::{Secret, SecretBuf};
+
 /// Where a credential's bytes come from: flash, a file, a socket. Read in small chunks, so that no
 /// copy of the whole is held.
 ///
 /// It is read from its beginning to its end more than once: to look what it is, to compare it with
 /// what the modem has, to upload it. So a file seeks, flash is read at an address, and a download
 /// starts anew when it is asked for the first byte again. What can be read only once goes through
-/// [`CredentialStore::store_unchecked`](crate::CredentialStore::store_unchecked), or through memory.
+/// [`Control::store_unchecked`](crate::Control::store_unchecked), or through memory.
 #[allow(async_fn_in_trait)]
 pub trait Source {
     /// Why reading failed.
@@ -38,6 +40,30 @@ impl Source for &[u8] {
 
     async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
         Ok(copy(self, offset, buf))
+    }
+}
+
+impl<T: AsRef<[u8]>> Source for Secret<T> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        self.expose().as_ref().len()
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(copy(self.expose().as_ref(), offset, buf))
+    }
+}
+
+impl<const N: usize> Source for &SecretBuf<N> {
+    type Error = Infallible;
+
+    fn len(&self) -> usize {
+        self.expose().len()
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(copy(self.expose(), offset, buf))
     }
 }
 

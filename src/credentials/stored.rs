@@ -6,7 +6,7 @@ use super::digest::Digest;
 use crate::other_store::OtherStore;
 use crate::tag::Tag;
 
-/// An entry of [`CredentialStore::list`].
+/// An entry of [`Control::list`](crate::Control::list).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

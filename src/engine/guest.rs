@@ -17,8 +17,8 @@ use super::mailbox::{ANSWER_LIMIT, Plan, Post};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
 use super::world::Shared;
+use crate::engine::backend::{Final, Modem, Terminator};
 use crate::error::AtError;
-use crate::modem::{Final, Modem, Terminator};
 
 /// What a guest knows of its exchange.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ use super::time::{Ms, after};
 use super::world::{Link, NOT_YET, Open, Shared, World};
 use super::{Rings, State};
 use crate::capabilities::Verification;
-use crate::modem::Modem;
+use crate::engine::backend::Modem;
 use crate::tls::TlsConfig;
 
 /// See the module's documentation.

@@ -2,8 +2,8 @@
 
 use super::queue::Queue;
 use super::wakers::Latest;
+use crate::engine::backend::Final;
 use crate::error::AtError;
-use crate::modem::Final;
 
 /// Longest answer of a typed command, its information lines together; and the most that
 /// [`At::fetch`](crate::At::fetch) brings.

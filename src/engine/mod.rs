@@ -5,6 +5,7 @@
 //! share with the users' handles is the [`World`], plain data with one owner. A handle posts what it wants
 //! there and waits; dropping its future sets a flag.
 
+pub(crate) mod backend;
 mod guest;
 #[cfg(fuzzing)]
 pub(crate) mod machine;
@@ -23,6 +24,7 @@ mod world;
 use core::borrow::BorrowMut;
 use core::cell::RefCell;
 
+use self::backend::{Modem, Timing};
 pub use self::guest::{At, Together, Upload};
 pub use self::mailbox::ANSWER_LIMIT;
 pub use self::runner::Runner;
@@ -30,7 +32,6 @@ pub(crate) use self::slot::{Phase, Slot};
 pub use self::text::COMMAND_LIMIT;
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
 pub(crate) use self::world::{Errand, Link, Rest, Shared};
-use crate::modem::{Modem, Timing};
 
 /// The rings of a [`State`], where they are to have a `static` of their own: nothing but zeros, which costs
 /// no flash and no stack.

@@ -14,8 +14,8 @@ use super::protocol::Protocol;
 use super::text::Engine;
 use super::time::now;
 use super::world::{Shared, World};
+use crate::engine::backend::Modem;
 use crate::error::RunError;
-use crate::modem::Modem;
 use crate::power::Power;
 
 /// Read errors in a row that are taken for noise on the line.

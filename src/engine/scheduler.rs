@@ -3,10 +3,10 @@
 use super::slot::{Phase, Sending, Slot};
 use super::time::{Ms, after, past, sooner};
 use super::world::{Errand, Link, Rest, World};
-use crate::error::{AtError, BringUpError, ConnectError, SocketError};
-use crate::modem::{
+use crate::engine::backend::{
     BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, OPEN, POWER_OFF, SEND, SLEEP, TIDY, Verdict,
 };
+use crate::error::{AtError, BringUpError, ConnectError, SocketError};
 
 /// Pauses between attempts to bring the modem up, which themselves take tens of seconds.
 const BACKOFF: (Ms, Ms) = (1000, 30_000);

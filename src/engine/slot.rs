@@ -3,8 +3,8 @@
 use super::ring::Ring;
 use super::time::{Ms, after};
 use super::wakers::Latest;
+use crate::engine::backend::Polling;
 use crate::error::SocketError;
-use crate::modem::Polling;
 
 /// The first look for data after traffic, on a modem that announces data; it doubles up to
 /// [`Timing::poll`](crate::modem::Timing::poll).

@@ -8,8 +8,8 @@ use super::slot::{Phase, Slot};
 use super::time::{Ms, millis};
 use super::wakers::{Latest, Wakers};
 use crate::capabilities::Verification;
+use crate::engine::backend::{Polling, Terminator, Then, Timing, Verdict};
 use crate::error::{AtError, BringUpError, Code, ConnectError, SocketError};
-use crate::modem::{Polling, Terminator, Then, Timing, Verdict};
 use crate::tls::TlsConfig;
 
 /// [`Open::result`] until the modem has said whether the connection stands.

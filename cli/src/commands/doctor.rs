@@ -3,8 +3,8 @@
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{
-    AtError, BringUpError, Cause, ConnectError, Control, CredentialStore, Feature, Kind,
-    Registration, ServerName, SimState, Sockets, Status, TlsConfig,
+    AtError, BringUpError, Cause, ConnectError, Control, Feature, Kind, Registration, ServerName,
+    SimState, Sockets, Status, TlsConfig,
 };
 
 use crate::args::{Doctor, Server, TlsArgs};

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{
-    CaScope, Control, CredentialStore, Kind, NoPins, ServerName, Sockets, State, Tag, TlsConfig,
-};
+use sectag::{CaScope, Control, Kind, NoPins, ServerName, Sockets, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::{LoopbackNetwork, Options, Simulator};
 use sectag_test_support::pki::Pki;

@@ -55,7 +55,7 @@ use sectag::modem::{
     Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
     Plain, SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
 };
-use sectag::{At, Capabilities, Code, ConnectError, Forbidden, TlsConfig, Verification};
+use sectag::{Capabilities, ConnectError, Forbidden, TlsConfig, Verification};
 
 use keys::Keys;
 
@@ -300,10 +300,6 @@ impl<O: Options> Modem for Bg96<O> {
         if O::ESCALATION {
             self.judge_open(world, done);
         }
-    }
-
-    async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
-        data_connection::explain(at, command, code).await
     }
 }
 

@@ -6,9 +6,9 @@ use heapless::String;
 use sectag::at::{AtatResp, Fields, answer, at_command};
 use sectag::cellular::Sim;
 use sectag::modem::{Cellular, Full, Reports, There};
-use sectag::{At, AtError, Registration, SimCard, Status, Technology};
+use sectag::{At, AtError, Code, Registration, SimCard, Status, Technology};
 
-use crate::data_connection::PDP_CONTEXT;
+use crate::data_connection::{self, PDP_CONTEXT};
 use crate::{Bg96, Options, clock};
 
 const QUICK: u32 = 3000;
@@ -41,6 +41,10 @@ const QUESTIONS: [&str; 10] = [
 ];
 
 impl<O: Options> Reports for Bg96<O> {
+    async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
+        data_connection::explain(at, command, code).await
+    }
+
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
             // A refusal is an answer too: this firmware cannot tell.

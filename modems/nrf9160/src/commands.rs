@@ -11,6 +11,8 @@ use crate::{Family, Nrf9160};
 pub(crate) const QUICK: u16 = 50;
 /// `+CFUN`, which may detach from the network, and a close.
 pub(crate) const SLOW: u16 = 600;
+/// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
+const DONT_WAIT: u32 = 64;
 /// DNS, TCP and TLS before the answer (sheet 4.3).
 pub(crate) const CONNECT: u16 = 1200;
 /// A send waits up to 30 s for the peer (sheet 4.4).
@@ -38,13 +40,9 @@ pub(crate) fn argument<F: Family>(
         b'x' if modem.has_handles() => numbers(out, &[handle, 0, 0], b","),
         // As they are, without waiting, and no more than there is room for.
         b'r' if modem.has_handles() => {
-            numbers(
-                out,
-                &[handle, 0, crate::sockets::DONT_WAIT, 1, world.len.into()],
-                b"",
-            );
+            numbers(out, &[handle, 0, DONT_WAIT, 1, world.len.into()], b"");
         }
-        b'r' => numbers(out, &[1, crate::sockets::DONT_WAIT], b""),
+        b'r' => numbers(out, &[1, DONT_WAIT], b""),
         b'l' => out.int(world.len.into()),
         b'n' => out.int(modem.opening.number),
         b'd' => out.quoted(&modem.setting.text()),

@@ -323,7 +323,7 @@ pub trait DeviceKeys {
     /// The modem leaves the network for it and comes back, as for any change of credentials. Dropped, or
     /// with the link lost in between, it may leave a key of which nothing is known:
     /// [`KeyError::Exists`] then says so the next time, and
-    /// [`CredentialStore::remove`](sectag::CredentialStore::remove) makes room for another.
+    /// [`Control::remove`](sectag::Control::remove) makes room for another.
     async fn generate_key<'b>(
         &self,
         tag: Tag,

@@ -13,8 +13,6 @@ use crate::{Family, Nrf9160, Script, script};
 const ERR: u8 = 8;
 const HUP: u8 = 16;
 const NVAL: u8 = 32;
-/// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
-pub(crate) const DONT_WAIT: u32 = 64;
 /// Sheet 9.
 const EMSGSIZE: u32 = 122;
 /// A flush that the network does not take is given up after 30 s (sheet 4.4), and not told.

@@ -8,11 +8,11 @@ use super::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, 
 use super::rescue::Deaf;
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
-use crate::error::{AtError, SocketError};
-use crate::fmt::Ascii;
-use crate::modem::{
+use crate::engine::backend::{
     COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, Urc, Waits, Way,
 };
+use crate::error::{AtError, SocketError};
+use crate::fmt::Ascii;
 
 /// Other drivers give a prompt 5 s (bg96 sheet, 4.3). As long as it is awaited, a late one gets the
 /// payload it is for; afterwards it would get the next command.

@@ -7,8 +7,8 @@ use super::guests::GUEST;
 use super::{COMMAND_LIMIT, Engine, Stage};
 use crate::at::Out;
 use crate::at::framing::Framing;
+use crate::engine::backend::{DECIDES, EVEN_UNANSWERED, Modem, SENDS, Step, Then, decide};
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::modem::{DECIDES, EVEN_UNANSWERED, Modem, SENDS, Step, Then, decide};
 
 /// More steps than any flow takes without sending something: a judge that goes round in a circle ends in an
 /// error instead of a hang.

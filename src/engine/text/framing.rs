@@ -9,8 +9,8 @@ use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Rest, World};
 use super::{Engine, Stage};
 use crate::at::framing::{Framing, Unit};
+use crate::engine::backend::{DECIDES, Modem, Step, Urc};
 use crate::error::SocketError;
-use crate::modem::{DECIDES, Modem, Step, Urc};
 
 /// A frame comes without pauses, but for those of flow control.
 const FRAME_PAUSE: Ms = 500;

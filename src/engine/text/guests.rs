@@ -4,8 +4,8 @@ use super::super::mailbox::{Plan, Post};
 use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::{Engine, GUEST_PATIENCE, Stage};
+use crate::engine::backend::{Final, Modem, Way};
 use crate::error::AtError;
-use crate::modem::{Final, Modem, Way};
 use zeroize::Zeroize;
 
 /// How long a guest may leave its result lying before the channel is the next one's.

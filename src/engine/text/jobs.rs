@@ -4,8 +4,8 @@ use super::super::scheduler::Job;
 use super::super::slot::Phase;
 use super::super::world::{Rest, World};
 use super::Engine;
+use crate::engine::backend::{LOOK, Modem};
 use crate::error::{AtError, SocketError};
-use crate::modem::{LOOK, Modem};
 
 impl<M: Modem> Engine<M> {
     /// The flow has done what it was for, or else [`World::failure`] says why not.

@@ -30,8 +30,8 @@ use super::time::{Ms, after, past, sooner};
 use super::world::World;
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
+use crate::engine::backend::{COUNTS, HEXES, Modem, PIPES, QUOTES, Urc, Way};
 use crate::error::AtError;
-use crate::modem::{COUNTS, HEXES, Modem, PIPES, QUOTES, Urc, Way};
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;

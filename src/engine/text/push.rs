@@ -13,8 +13,8 @@ use super::Engine;
 use super::exchange::PAYLOAD_PAUSE;
 use super::rescue::Deaf;
 use crate::at::framing::Framing;
+use crate::engine::backend::Modem;
 use crate::error::SocketError;
-use crate::modem::Modem;
 
 /// The other sockets, and every command, wait as long as the UART is not read.
 const STALL_LIMIT: Ms = 200;

@@ -3,8 +3,8 @@
 use super::super::time::{Ms, after};
 use super::super::world::{Link, Rest, World};
 use super::{Engine, Stage};
+use crate::engine::backend::{Abort, FETCHES, Final, Line, Modem, Then, Waits};
 use crate::error::AtError;
-use crate::modem::{Abort, FETCHES, Final, Line, Modem, Then, Waits};
 
 use super::guests::{GUEST, GUEST_FETCHES};
 

@@ -5,7 +5,7 @@ use super::guests::{GUEST_QUOTES, GUEST_UPLOADS};
 use super::rescue::Deaf;
 use super::{Engine, Stage};
 use crate::at::framer::Event;
-use crate::modem::{COUNTS, FETCHES, Line, Modem, PIPES, QUOTES, SENDS, Urc};
+use crate::engine::backend::{COUNTS, FETCHES, Line, Modem, PIPES, QUOTES, SENDS, Urc};
 use crate::tap::{Received, Sent};
 
 impl<M: Modem> Engine<M> {

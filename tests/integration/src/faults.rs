@@ -14,7 +14,7 @@ use embassy_futures::select::{Either4, select4};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Modem;
-use sectag::{CredentialStore, Kind, Socket, SocketError, Tag};
+use sectag::{Kind, Socket, SocketError, Tag};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};

@@ -10,8 +10,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::{
-    ConnectError, Control, CredentialStore, Kind, NoPins, Power, Socket, Sockets, State, Suites,
-    Tag, TlsConfig,
+    ConnectError, Control, Kind, NoPins, Power, Socket, Sockets, State, Suites, Tag, TlsConfig,
 };
 use sectag_nrf9160::{Config, Nrf9160};
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator};

@@ -8,7 +8,7 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::modem::{Full, Timing};
-use sectag::{CredentialStore, Kind, NoPins, Power, Socket, SocketError, Tag};
+use sectag::{Kind, NoPins, Power, Socket, SocketError, Tag};
 use sectag_simulator::{After, Failure, Simulator};
 
 use crate::bench::Bench;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::{CaScope, CredentialStore, Kind, NoPins, Power, ServerName, State, Tag, TlsConfig};
+use sectag::{CaScope, Kind, NoPins, Power, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator};

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_async::{Read, Write};
-use sectag::{ConnectError, CredentialStore, Kind, Socket, Suites, Tag, TlsConfig};
+use sectag::{ConnectError, Kind, Socket, Suites, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, Simulator, UbloxOptions};
 use sectag_test_support::pki::{Identity, Pki};
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};

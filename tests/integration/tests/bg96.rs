@@ -8,8 +8,8 @@ use embedded_hal::digital::{ErrorType, InputPin, OutputPin};
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag::{
-    BringUpError, Check, Code, ConnectError, CredentialError, CredentialStore, Kind, NoPins, Pins,
-    Refusal, ServerName, SocketError, Support, Tag, TlsConfig,
+    BringUpError, Check, Code, ConnectError, CredentialError, Kind, NoPins, Pins, Refusal,
+    ServerName, SocketError, Support, Tag, TlsConfig,
 };
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;

@@ -3,7 +3,7 @@
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, CredentialStore, Kind, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, Kind, NoPins, Sockets, State};
 use sectag_bg96::{All, Bg96, Config, Least, Options};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
 use sectag_simulator::{Options as Behaviour, Sim};

@@ -10,7 +10,7 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::at::{AtatCmd, CommandLine, Done, at_command};
 use sectag::clock::DateTime;
-use sectag::{CredentialError, CredentialStore, Kind, Tag};
+use sectag::{CredentialError, Kind, Tag};
 use sectag_bg96::Config;
 use sectag_integration_tests::cancel::{From, Operation, Stage, drop_runner, torture};
 use sectag_integration_tests::recovery::{STORED as SHORT, connect, every, round_trip, world_of};

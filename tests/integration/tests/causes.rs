@@ -6,8 +6,7 @@ use embassy_time::{Duration, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::mqtt::LoginFailure;
 use sectag::{
-    BringUpError, CaScope, Cause, Code, ConnectError, CredentialStore, Kind, NoPins, SocketError,
-    TlsConfig,
+    BringUpError, CaScope, Cause, Code, ConnectError, Kind, NoPins, SocketError, TlsConfig,
 };
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;

@@ -250,7 +250,7 @@ fn what_would_break_the_driver_is_not_sent() {
                     ("AT+QISENDEX=0,\"00\"", "Socket"),
                     ("at+qsslsend=0,10", "Socket"),
                     ("AT+QSSLOPEN=1,0,0,\"h\",1,2", "Sockets::connect"),
-                    ("AT+QFUPL=\"x\",10", "CredentialStore"),
+                    ("AT+QFUPL=\"x\",10", "Control::store"),
                     ("AT+QSSLCFG=\"seclevel\",0,0", "TlsConfig"),
                     ("AT+CSQ;+QSSLCFG=\"seclevel\",0,0", "TlsConfig"),
                     ("ATE1", "as it made them"),

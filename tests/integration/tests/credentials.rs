@@ -14,8 +14,8 @@ use embassy_time::{Duration, Timer, with_timeout};
 use sectag::inspect::{KeyType, Misplaced, Unsuitable};
 use sectag::modem::Credentials;
 use sectag::{
-    AtError, Code, Comparison, ConnectError, CredentialError, CredentialSet, CredentialStore,
-    Digest, Ensured, Kind, Proof, ProvisionRecord, RotateError, Source, Tag, TlsConfig,
+    AtError, Code, Comparison, ConnectError, CredentialError, CredentialSet, Digest, Ensured, Kind,
+    Proof, ProvisionRecord, RotateError, Source, Tag, TlsConfig,
 };
 use sectag_bg96::Bg96;
 use sectag_integration_tests::scripted::Modem;
@@ -1060,9 +1060,7 @@ fn key_that_the_modem_cannot_use_is_refused_when_it_is_stored() {
                         assert_eq!(ensured, Err(refused));
                         assert!(refused.to_string().contains("RSA"), "{refused}");
                         assert!(files(&world).is_empty());
-                        let anyway = control
-                            .store_whatever_it_is(TAG, kind, pem.as_bytes())
-                            .await;
+                        let anyway = control.store_as_it_is(TAG, kind, pem.as_bytes()).await;
                         assert_eq!(anyway, Ok(()));
                         control.remove(TAG, kind).await.unwrap();
                     }

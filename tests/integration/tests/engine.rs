@@ -7,8 +7,8 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::at::AtatCmd;
 use sectag::{
-    AtError, BringUpError, CaScope, Code, ConnectError, CredentialError, CredentialStore, Kind,
-    Refusal, ServerName, Socket, SocketError, Source, Tag, TlsConfig,
+    AtError, BringUpError, CaScope, Code, ConnectError, CredentialError, Kind, Refusal, ServerName,
+    Socket, SocketError, Source, Tag, TlsConfig,
 };
 use sectag_integration_tests::scripted::{CLOCK, Modem};
 use sectag_integration_tests::{Bench, bench};

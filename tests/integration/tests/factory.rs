@@ -2,7 +2,7 @@
 
 use embassy_time::{Duration, Instant};
 use sectag::modem::Credentials;
-use sectag::{Comparison, Control, CredentialStore, Kind, Tag};
+use sectag::{Comparison, Control, Kind, Tag};
 use sectag_integration_tests::nrf9160::{self, CONFIG};
 use sectag_integration_tests::simulated::{self, virtually};
 use sectag_simulator::{Boot, Nrf9160Options, Nrf9160Profile, Options, Sim};

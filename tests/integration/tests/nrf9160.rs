@@ -4,8 +4,8 @@ use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::{
-    ConnectError, CredentialError, CredentialStore, Ensured, Kind, Proof, ServerName, SocketError,
-    Suites, Support, Tag, TlsConfig,
+    ConnectError, CredentialError, Ensured, Kind, Proof, ServerName, SocketError, Suites, Support,
+    Tag, TlsConfig,
 };
 use sectag_integration_tests::nrf9160::{
     CONFIG, TAG, TLS, World, awkward, connect, label, options, provision, round_trip, usable,

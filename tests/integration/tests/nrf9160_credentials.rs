@@ -2,10 +2,7 @@
 
 use embassy_time::{Duration, Timer};
 use embedded_io_async::Read;
-use sectag::{
-    Cause, ConnectError, CredentialError, CredentialStore, Kind, OtherStore, ReadFrom, SocketError,
-    Tag,
-};
+use sectag::{Cause, ConnectError, CredentialError, Kind, OtherStore, ReadFrom, SocketError, Tag};
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, World, connect, label, options, provision, round_trip, usable,
 };

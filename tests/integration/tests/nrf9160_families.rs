@@ -4,7 +4,7 @@ use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, CredentialStore, Kind, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, Kind, NoPins, Sockets, State};
 use sectag_integration_tests::nrf9160::{CONFIG, TAG, TLS, World, awkward, label, options, usable};
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
 use sectag_nrf9160::{AnyFirmware, Family, Nrf9160, SerialModem, SlmModemTls, SlmNativeTls};

@@ -1,7 +1,7 @@
 //! Keys that are made in the modem, and what it signs with them.
 
 use embassy_time::Timer;
-use sectag::{BringUpError, CredentialStore, Kind, Suites, Tag, TlsConfig};
+use sectag::{BringUpError, Kind, Suites, Tag, TlsConfig};
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, World, connect, label, options, provision, round_trip,
 };

@@ -2,8 +2,7 @@
 
 use embassy_time::Duration;
 use sectag::{
-    ConnectError, CredentialError, CredentialStore, Feature, Kind, RawError, Suites, Support, Tag,
-    TlsConfig,
+    ConnectError, CredentialError, Feature, Kind, RawError, Suites, Support, Tag, TlsConfig,
 };
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, TLS, World, connect, label, options, provision, round_trip, usable,

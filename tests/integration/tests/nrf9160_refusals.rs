@@ -2,9 +2,7 @@
 
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::{
-    AtError, Code, ConnectError, CredentialError, CredentialStore, Kind, SocketError, Tag,
-};
+use sectag::{AtError, Code, ConnectError, CredentialError, Kind, SocketError, Tag};
 use sectag_integration_tests::nrf9160::{
     Bench, TAG, TLS, World, connect, label, options, provision, round_trip, usable,
 };

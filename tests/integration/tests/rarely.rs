@@ -9,8 +9,8 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use sectag::at::InvalidInput;
 use sectag::{
-    AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, CredentialStore,
-    Edrx, Kind, NoPins, Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
+    AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, Edrx, Kind, NoPins,
+    Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
 };
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};

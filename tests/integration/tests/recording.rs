@@ -8,7 +8,7 @@ use std::rc::Rc;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
-use sectag::{Comparison, CredentialStore, Kind, NoPins, State};
+use sectag::{Comparison, Kind, NoPins, State};
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};

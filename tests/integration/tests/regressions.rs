@@ -12,8 +12,8 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::modem::Timing;
 use sectag::{
-    AtError, CaScope, ConnectError, CredentialError, CredentialStore, Kind, NoPins, ServerName,
-    Socket, SocketError, Source, State, Tag, TlsConfig,
+    AtError, CaScope, ConnectError, CredentialError, Kind, NoPins, ServerName, Socket, SocketError,
+    Source, State, Tag, TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};

@@ -9,9 +9,7 @@ use std::task::Poll;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer};
 use sectag::modem::{Full, Modem};
-use sectag::{
-    CaScope, ConnectError, CredentialSet, CredentialStore, NoPins, Socket, Suites, Tag, TlsConfig,
-};
+use sectag::{CaScope, ConnectError, CredentialSet, NoPins, Socket, Suites, Tag, TlsConfig};
 use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::{Line, round_trip, world_of};

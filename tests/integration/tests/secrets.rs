@@ -8,8 +8,7 @@ use embassy_time::{Duration, Timer, with_timeout};
 use log::{LevelFilter, Log, Metadata, Record};
 use minimq::{Buffers, ConfigBuilder, Session};
 use sectag::{
-    Comparison, CredentialSet, CredentialStore, Digest, Ensured, Kind, NoPins, Proof, Secret,
-    SecretBuf, Tag,
+    Comparison, CredentialSet, Digest, Ensured, Kind, NoPins, Proof, Secret, SecretBuf, Tag,
 };
 use sectag_bg96::{Auth, Config};
 use sectag_integration_tests::scripted::Modem;

@@ -1,6 +1,6 @@
 //! u-blox cellular modules in every dialect of the simulator: bring-up, credentials, connections, data.
 
-use sectag::{CredentialStore, Ensured, Kind, Proof};
+use sectag::{Ensured, Kind, Proof};
 use sectag_integration_tests::simulated::virtually;
 use sectag_integration_tests::ublox::{World, awkward, connect, provision, round_trip};
 use sectag_test_support::pki::Pki;

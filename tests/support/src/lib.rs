@@ -7,9 +7,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-#[cfg(test)]
-sectag_simulator::virtual_clock!();
-
 pub mod broker;
 pub mod mosquitto;
 pub mod pki;

@@ -10,7 +10,7 @@ use std::pin::pin;
 use embassy_futures::select::{Either, select};
 use sectag::clock::MIN_DATE;
 use sectag::modem::Full;
-use sectag::{Control, CredentialError, CredentialStore, Ensured, Kind, Stored, Tag};
+use sectag::{Control, CredentialError, Ensured, Kind, Stored, Tag};
 
 use self::files::Filed;
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
@@ -54,7 +54,7 @@ impl Job for Filed<'_, StoreCredentials> {
             let source = file.source(&step);
             let storing = async {
                 if args.force {
-                    let stored = control.store_whatever_it_is(tag, kind, source).await;
+                    let stored = control.store_as_it_is(tag, kind, source).await;
                     stored.map(|()| Ensured::Stored)
                 } else {
                     control.ensure(tag, kind, source).await

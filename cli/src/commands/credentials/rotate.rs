@@ -1,5 +1,5 @@
+use sectag::RotateError;
 use sectag::modem::Full;
-use sectag::{CredentialStore, RotateError};
 
 use super::files::Filed;
 use crate::args::{RotateCredentials, TlsArgs};

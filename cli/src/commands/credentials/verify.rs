@@ -1,5 +1,5 @@
+use sectag::Comparison;
 use sectag::modem::Full;
-use sectag::{Comparison, CredentialStore};
 
 use super::files::Filed;
 use super::word;

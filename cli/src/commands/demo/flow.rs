@@ -8,8 +8,8 @@ use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{
-    CaScope, Control, Counters, CredentialStore, Kind, Power, ServerName, Socket, Sockets, State,
-    Suites, Support, Tag, TlsConfig,
+    CaScope, Control, Counters, Kind, Power, ServerName, Socket, Sockets, State, Suites, Support,
+    Tag, TlsConfig,
 };
 use sectag_simulator::Simulator;
 

@@ -14,8 +14,8 @@ use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
 use sectag::modem::{Full, Timing};
 use sectag::{
-    CaScope, ConnectError, Control, CredentialStore, Kind, NoPins, ServerName, Socket, Sockets,
-    State, Suites, Tag, TlsConfig,
+    CaScope, ConnectError, Control, Kind, NoPins, ServerName, Socket, Sockets, State, Suites, Tag,
+    TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;

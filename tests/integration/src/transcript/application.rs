@@ -24,7 +24,7 @@ use core::fmt::Debug;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Full;
-use sectag::{Control, CredentialStore, Kind, ServerKey, ServerName, Socket, Sockets, TlsConfig};
+use sectag::{Control, Kind, ServerKey, ServerName, Socket, Sockets, TlsConfig};
 
 use super::script::{Setup, bytes};
 use crate::simulated::{HOST, PORT};

@@ -11,7 +11,7 @@ use sectag::csr::{self, Subject};
 use sectag::inspect::Pem;
 use sectag::modem::Full;
 use sectag::signer::P256Key;
-use sectag::{CredentialStore, Kind, Secret};
+use sectag::{Kind, Secret};
 
 use super::{note_next, removal};
 use crate::args::CsrCredentials;

@@ -1,9 +1,11 @@
 //! A modem with whatever roles it has: for tools and tests that are to work with any.
 
+use super::roles::{Cellular, HasClock, Reports};
 use crate::clock::DateTime;
+use crate::credentials::Credentials;
 use crate::engine::At;
+use crate::engine::backend::Modem;
 use crate::error::AtError;
-use crate::modem::{Cellular, Credentials, HasClock, Modem, Reports};
 use crate::status::SimCard;
 
 /// A modem that keeps credentials and tells of itself, and may have a clock or a SIM.

@@ -1,5 +1,5 @@
-//! What a backend supplies: a dialect, and flows as tables of steps. Everything here is for authors of
-//! backends; a firmware only names the backend's type.
+//! The backend of one modem family: the trait that its author implements, and the words that its scripts are
+//! made of.
 //!
 //! A backend is plain data and functions. It never sends and never waits: the engine conducts each flow,
 //! which is a *script*, a table of steps in the order in which they go over the wire. A [`Step`] is the text
@@ -7,28 +7,14 @@
 //! answer and says what follows ([`Then`]). What a judge needs to know of the connection, the clock or the
 //! pins it finds in the [`World`].
 
-use core::convert::Infallible;
-
 use embassy_time::Duration;
 
-pub use crate::at::framing::{Framing, Plain, Unit};
-pub use crate::at::{Decoder, Out};
-use crate::at::{Fields, answer, decimal};
+use super::world::World;
+use crate::at::framing::Framing;
+use crate::at::{Decoder, Fields, Out, answer, decimal};
 use crate::capabilities::{Capabilities, Verification};
-use crate::cellular::Number;
-use crate::clock::DateTime;
-use crate::credentials::{Accepts, Comparison, Digest, Hasher, Kind, Proof, Source, Stored};
-use crate::engine::At;
-pub use crate::engine::{NOT_YET, Open, PinState, World};
-use crate::error::{AtError, Code, ConnectError, CredentialError};
-use crate::inspect::KeyType;
-use crate::other_store::OtherStore;
-use crate::power_saving::{Edrx, PowerSaving};
-use crate::raw::Forbidden;
-pub use crate::roles::{ClockPart, Full, NotThere, SimPart, There};
-pub use crate::standard::{clock, set_clock};
-use crate::status::{SimCard, Status, Technology};
-use crate::tag::Tag;
+use crate::error::{AtError, Code, ConnectError};
+use crate::numbers::Number;
 use crate::tls::TlsConfig;
 
 /// What one line from the modem is.
@@ -546,156 +532,40 @@ pub trait Modem: Sized + 'static {
     /// What turns payload into bytes where the modem writes it as text; the lengths in headers are
     /// those of the text. It lives in the backend, which may have another for each firmware.
     const DECODER: Option<fn(&mut Self) -> &mut Decoder> = None;
-
-    /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
-    fn explain(_at: &At<'_, Self>, _command: &str, code: Code) -> impl Future<Output = Code> {
-        async move { code }
-    }
 }
 
-/// A modem that keeps credentials. What is done with them, such as ensuring and rotating, is the core's.
-#[allow(async_fn_in_trait)]
-pub trait Credentials: Modem {
-    /// What it takes.
-    const ACCEPTS: Accepts;
-    /// How it proves that it has a credential.
-    const PROOF: Proof = Proof::ReadBack;
+/// A command that a backend lets nobody type, because the modem would prompt, leave line mode, change
+/// what the driver relies on, or weaken what it promises.
+#[derive(Clone, Copy, Debug)]
+pub struct Forbidden {
+    /// Its name, such as `+QSSLSEND`; with `*` behind it, every name that begins so.
+    pub name: &'static str,
+    /// Reading (`?`) and testing (`=?`) it is forbidden too.
+    pub queries: bool,
+    /// What to use instead.
+    pub instead: &'static str,
+}
 
-    /// Whether its TLS can use a `kind` with a key of this type, as far as its firmware is known. What is
-    /// certain to fail at every connect is refused when it is stored. No modem's sheet has a suite or a
-    /// signature scheme for Ed25519.
-    fn uses(&self, kind: Kind, key: KeyType) -> bool {
-        let _ = kind;
-        key != KeyType::Ed25519
-    }
-
-    /// Stores `content`, which is in the form that [`ACCEPTS`](Self::ACCEPTS) says, replacing what is there.
-    async fn store<S: Source>(
-        at: &At<'_, Self>,
-        tag: Tag,
-        kind: Kind,
-        content: &mut S,
-    ) -> Result<(), CredentialError<S::Error>>;
-
-    /// Compares `content` with what is there. Where a modem has nothing better, all of it is read back.
-    async fn compare<S: Source>(
-        at: &At<'_, Self>,
-        tag: Tag,
-        kind: Kind,
-        content: &mut S,
-    ) -> Result<Comparison, CredentialError<S::Error>> {
-        let mut hasher = Hasher::new();
-        let found = Self::read_back(at, tag, kind, &mut |bytes| hasher.update(bytes)).await;
-        match found {
-            Ok(true) => {}
-            Ok(false) => return Ok(Comparison::Absent),
-            Err(CredentialError::Unreadable) => return Ok(Comparison::Unreadable),
-            Err(error) => return Err(error.widen()),
+impl Forbidden {
+    /// Setting it is forbidden; reading and testing it are not.
+    pub const fn new(name: &'static str, instead: &'static str) -> Self {
+        Self {
+            name,
+            queries: false,
+            instead,
         }
-        let same = Digest::of_source(content).await? == hasher.finish();
-        Ok(if same {
-            Comparison::Same
-        } else {
-            Comparison::Differs
-        })
     }
 
-    /// Hands `sink` all bytes of a credential; `false` when there is none.
-    async fn read_back(
-        at: &At<'_, Self>,
-        tag: Tag,
-        kind: Kind,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<bool, CredentialError<Infallible>>;
-
-    /// Tells of each credential in the modem.
-    async fn list(
-        at: &At<'_, Self>,
-        found: &mut dyn FnMut(Stored),
-    ) -> Result<(), CredentialError<Infallible>>;
-
-    /// Removes one, if it is there.
-    async fn remove(
-        at: &At<'_, Self>,
-        tag: Tag,
-        kind: Kind,
-    ) -> Result<(), CredentialError<Infallible>>;
-
-    /// Tells of each credential of one tag.
-    async fn list_tag(
-        at: &At<'_, Self>,
-        tag: Tag,
-        found: &mut dyn FnMut(Stored),
-    ) -> Result<(), CredentialError<Infallible>> {
-        let mut wanted = |stored: Stored| {
-            if stored.tag == tag {
-                found(stored);
-            }
-        };
-        Self::list(at, &mut wanted).await
-    }
-
-    /// What the modem holds under `tag` that the TLS in use does not read, for modems that have two.
-    async fn other_store(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<OtherStore>, AtError> {
-        Ok(None)
-    }
+    /// What to say where a socket does it.
+    pub const SOCKET: &'static str = "Sockets::connect, and the Socket's read, write and close";
+    /// What to say where the credential store does it.
+    pub const STORE: &'static str = "Control::store, ensure, list and remove";
+    /// What to say where nothing does.
+    pub const NONE: &'static str =
+        "nothing: the modem would leave line mode, and has no typed call for it";
+    /// What to say of the driver's own settings.
+    pub const OURS: &'static str = "nothing: the driver needs this setting as it made it";
 }
-
-/// A modem with a clock of its own.
-#[allow(async_fn_in_trait)]
-pub trait HasClock: Modem {
-    /// What it shows, in UTC; `None` where that is no date.
-    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
-        clock(at).await
-    }
-    /// Sets it, in UTC.
-    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
-        set_clock(at, now).await
-    }
-}
-
-/// A modem that tells of itself and of the network that it is on.
-#[allow(async_fn_in_trait)]
-pub trait Reports: Modem {
-    /// Fills in what it tells. What cannot be told is left as it is.
-    async fn status(at: &At<'_, Self>, status: &mut Status);
-}
-
-/// A modem with a SIM.
-#[allow(async_fn_in_trait)]
-pub trait Cellular: Reports {
-    /// The numbers of the SIM.
-    async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError>;
-}
-
-/// A cellular modem whose power saving can be set.
-#[allow(async_fn_in_trait)]
-pub trait SavesPower: Cellular {
-    /// Asks for power saving mode, or for none.
-    async fn set_power_saving(
-        at: &At<'_, Self>,
-        wanted: Option<PowerSaving>,
-    ) -> Result<(), AtError> {
-        crate::standard::set_power_saving(at, wanted).await
-    }
-    /// What the network granted.
-    async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError>;
-    /// Asks for extended discontinuous reception, or for none.
-    async fn set_edrx(
-        at: &At<'_, Self>,
-        technology: Technology,
-        wanted: Option<Edrx>,
-    ) -> Result<(), AtError> {
-        crate::standard::set_edrx(at, technology, wanted).await
-    }
-    /// What the network granted.
-    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError> {
-        crate::standard::edrx(at).await
-    }
-}
-
-/// A modem that can be let sleep while its connections stand.
-pub trait Sleeps: Modem {}
 
 /// How the engine behaves in time.
 #[derive(Clone, Copy, Debug)]

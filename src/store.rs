@@ -1,24 +1,20 @@
-//! Storing, comparing and replacing: what all modems have in common.
+//! Credentials through the handle: storing, ensuring, comparing, rotating. What all modems have in common.
 
 use core::convert::Infallible;
-
-use super::digest::{Digest, Hasher};
-use super::prepare::{Prepared, inspect, judge};
-use super::{
-    Comparison, CredentialSet, Ensured, Kind, Proof, ProvisionRecord, RotateError, SetError,
-    Source, Stored,
-};
-use crate::control::Control;
-use crate::other_store::OtherStore;
-use crate::tag::Tag;
 use core::future::poll_fn;
 
+use crate::control::Control;
+use crate::credentials::{
+    Comparison, CredentialSet, Credentials, Digest, Ensured, Hasher, Kind, Prepared, Proof,
+    ProvisionRecord, RotateError, SetError, Source, Stored, inspect, judge,
+};
 use crate::engine::{At, Shared};
 use crate::error::{BringUpError, CredentialError};
 use crate::inspect::KeyType;
-use crate::modem::Credentials;
+use crate::other_store::OtherStore;
+use crate::tag::Tag;
 
-/// Storing credentials in the modem.
+/// Credentials in the modem.
 ///
 /// What is stored is looked at first, in a pass over the [`Source`]: kind, CA or leaf, encrypted,
 /// whole; what cannot be the `kind` is refused before a byte is sent. PEM and DER are taken, and
@@ -30,124 +26,14 @@ use crate::modem::Credentials;
 ///
 /// Calls for the same or different tags may run at the same time; they take turns.
 ///
-/// All of them need a modem that answers, and neither SIM nor network: in a factory there is none of both.
+/// All of them need a modem that answers, and neither SIM nor network: in a factory there is neither.
 ///
 /// Comparing and digesting read the credential back, private keys included, between modem and MCU
 /// over the same UART that they were uploaded through. No trace shows the bytes.
-#[allow(async_fn_in_trait)]
-pub trait CredentialStore {
+impl<M: Credentials> Control<'_, M> {
     /// Stores `content` under `tag`, replacing what is there. When it returns `Ok`, the modem has
     /// confirmed length and content as far as it can.
-    async fn store<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        content: S,
-    ) -> Result<(), CredentialError<S::Error>>;
-
-    /// As [`store`](Self::store), whatever this modem makes of it: a leaf as CA, a chain in another order, a
-    /// key of a type that its TLS cannot use. What is no credential at all is refused still.
-    async fn store_whatever_it_is<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        content: S,
-    ) -> Result<(), CredentialError<S::Error>>;
-
-    /// The same without looking at `content` or converting it, in a single pass: for formats that
-    /// sectag does not know, and sources that can be read only once. Links no inspection.
-    async fn store_unchecked<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        content: S,
-    ) -> Result<(), CredentialError<S::Error>>;
-
-    /// Makes sure that the modem has `content` under `tag`: uploads it, unless it is proved that it
-    /// is there already.
-    async fn ensure<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        content: S,
-    ) -> Result<Ensured, CredentialError<S::Error>>;
-
-    /// The same with a record of one's own, which is kept up to date, and consulted when the modem
-    /// does not let the credential be read back.
-    async fn ensure_recorded<S: Source, R: ProvisionRecord>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        content: S,
-        record: &mut R,
-    ) -> Result<Ensured, CredentialError<S::Error>>;
-
-    /// Makes sure that the modem has all of a set, which is [checked](CredentialSet::check) as a
-    /// whole before anything is sent. Returns how many were uploaded.
-    async fn ensure_set<S: Source>(
-        &self,
-        tag: Tag,
-        set: CredentialSet<S>,
-    ) -> Result<usize, SetError<S::Error>>;
-
-    /// Replaces the set under `old` by one under `new`, a tag that is not in use, so that at any
-    /// moment one of the two is complete and whole.
-    ///
-    /// The new set is stored beside the old one, `probe` proves it (connects with it, and at its end
-    /// writes to the application's flash that `new` is the tag to use), and only then the old set is
-    /// removed. If `probe` fails the new set is removed instead. After an interruption, by a drop or
-    /// a reset, the tag in the application's flash holds a complete set; to go on, do it again
-    /// (what is there already is not uploaded again) or remove the other.
-    async fn rotate<S: Source, P>(
-        &self,
-        old: Tag,
-        new: Tag,
-        set: CredentialSet<S>,
-        probe: impl AsyncFnOnce() -> Result<(), P>,
-    ) -> Result<(), RotateError<S::Error, P>>;
-
-    /// Compares `content`, in the form in which it would be stored, with what the modem has.
-    async fn compare<S: Source>(
-        &self,
-        tag: Tag,
-        kind: Kind,
-        content: S,
-    ) -> Result<Comparison, CredentialError<S::Error>>;
-
-    /// SHA-256 over the bytes that the modem has, read back; `None` when there are none. Refused by
-    /// modems that do not let them be read.
-    async fn digest(
-        &self,
-        tag: Tag,
-        kind: Kind,
-    ) -> Result<Option<Digest>, CredentialError<Infallible>>;
-
-    /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
-    /// have two: see [`OtherStore`]. Nothing is asked of others.
-    async fn other_store(
-        &self,
-        tag: Tag,
-    ) -> Result<Option<OtherStore>, CredentialError<Infallible>>;
-
-    /// The same as [`list`](Self::list) for one tag, where the whole list is not wanted, or is
-    /// [longer](CredentialError::ListTooLong) than the modem can tell.
-    async fn list_tag(
-        &self,
-        tag: Tag,
-        found: &mut dyn FnMut(Stored),
-    ) -> Result<(), CredentialError<Infallible>>;
-
-    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order, and for
-    /// those that the TLS in use does not read ([`Stored::other_store`]). An error means that the list may
-    /// not be complete.
-    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>>;
-
-    /// Removes one credential. Removing what is not there succeeds.
-    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>>;
-}
-
-impl<M: Credentials> CredentialStore for Control<'_, M> {
-    async fn store<S: Source>(
+    pub async fn store<S: Source>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -159,7 +45,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         M::store(&at, tag, kind, &mut content).await
     }
 
-    async fn store_whatever_it_is<S: Source>(
+    /// As [`store`](Self::store), without asking whether this modem can use it: a leaf as CA, a chain in another order, a
+    /// key of a type that its TLS cannot use. What is no credential at all is still refused.
+    pub async fn store_as_it_is<S: Source>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -171,7 +59,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         M::store(&at, tag, kind, &mut content).await
     }
 
-    async fn store_unchecked<S: Source>(
+    /// Stores `content` without looking at it or converting it, in a single pass: for formats that
+    /// sectag does not know, and sources that can be read only once. Links no inspection.
+    pub async fn store_unchecked<S: Source>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -181,7 +71,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         M::store(&at, tag, kind, &mut content).await
     }
 
-    async fn ensure<S: Source>(
+    /// Makes sure that the modem has `content` under `tag`: uploads it, unless it is proved that it
+    /// is there already.
+    pub async fn ensure<S: Source>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -198,7 +90,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         Ok(Ensured::Stored)
     }
 
-    async fn ensure_recorded<S: Source, R: ProvisionRecord>(
+    /// As [`ensure`](Self::ensure), with a record in the application's flash, which is kept up to date, and
+    /// consulted when the modem does not let the credential be read back.
+    pub async fn ensure_recorded<S: Source, R: ProvisionRecord>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -225,7 +119,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         Ok(Ensured::Stored)
     }
 
-    async fn ensure_set<S: Source>(
+    /// Makes sure that the modem has all of a set, which is [checked](CredentialSet::check) as a
+    /// whole before anything is sent. Returns how many were uploaded.
+    pub async fn ensure_set<S: Source>(
         &self,
         tag: Tag,
         mut set: CredentialSet<S>,
@@ -242,7 +138,15 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         Ok(stored)
     }
 
-    async fn rotate<S: Source, P>(
+    /// Replaces the set under `old` by one under `new`, a tag that is not in use, so that at any
+    /// moment one of the two is complete and whole.
+    ///
+    /// The new set is stored beside the old one, `probe` proves it (connects with it, and at its end
+    /// writes to the application's flash that `new` is the tag to use), and only then the old set is
+    /// removed. If `probe` fails the new set is removed instead. After an interruption, by a drop or
+    /// a reset, the tag in the application's flash holds a complete set; to go on, do it again
+    /// (what is there already is not uploaded again) or remove the other.
+    pub async fn rotate<S: Source, P>(
         &self,
         old: Tag,
         new: Tag,
@@ -265,7 +169,8 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         self.remove_all(old).await.map_err(RotateError::Remove)
     }
 
-    async fn compare<S: Source>(
+    /// Compares `content`, in the form in which it would be stored, with what the modem has.
+    pub async fn compare<S: Source>(
         &self,
         tag: Tag,
         kind: Kind,
@@ -276,7 +181,9 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         M::compare(&at, tag, kind, &mut content).await
     }
 
-    async fn digest(
+    /// SHA-256 over the bytes that the modem has, read back; `None` when there are none. Refused by
+    /// modems that do not let them be read.
+    pub async fn digest(
         &self,
         tag: Tag,
         kind: Kind,
@@ -288,12 +195,19 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         Ok(found.then(|| hasher.finish()))
     }
 
-    async fn list(&self, found: &mut dyn FnMut(Stored)) -> Result<(), CredentialError<Infallible>> {
+    /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
+    /// have two: see [`OtherStore`]. Nothing is asked of others.
+    pub async fn other_store(
+        &self,
+        tag: Tag,
+    ) -> Result<Option<OtherStore>, CredentialError<Infallible>> {
         let at = self.handle().await?;
-        M::list(&at, found).await
+        Ok(M::other_store(&at, tag).await?)
     }
 
-    async fn list_tag(
+    /// Lists one tag, where the whole [list](Self::list) is not wanted, or is
+    /// [longer](CredentialError::ListTooLong) than the modem can tell.
+    pub async fn list_tag(
         &self,
         tag: Tag,
         found: &mut dyn FnMut(Stored),
@@ -302,23 +216,27 @@ impl<M: Credentials> CredentialStore for Control<'_, M> {
         M::list_tag(&at, tag, found).await
     }
 
-    async fn other_store(
+    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order, and for
+    /// those that the TLS in use does not read ([`Stored::other_store`]). An error means that the list may
+    /// not be complete.
+    pub async fn list(
         &self,
-        tag: Tag,
-    ) -> Result<Option<OtherStore>, CredentialError<Infallible>> {
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
         let at = self.handle().await?;
-        Ok(M::other_store(&at, tag).await?)
+        M::list(&at, found).await
     }
 
-    async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
+    /// Removes one credential. Removing what is not there succeeds.
+    pub async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
         let (at, _turn) = self.exclusive().await?;
         M::remove(&at, tag, kind).await
     }
 }
 
 impl<'a, M: Credentials> Control<'a, M> {
-    /// For what a backend adds to the store: waits for the turn of whoever reads or changes credentials, on
-    /// a modem that answers. When it ends, the runner removes what was left behind.
+    /// Waits for the turn to read or change credentials, on a modem that answers: for what a backend adds to the
+    /// methods here. At its end the runner removes what a dropped flow left behind.
     pub async fn credentials_turn(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), BringUpError> {
         self.wait_answering().await?;
         let mut turn = CredentialsTurn {
@@ -355,8 +273,8 @@ impl<'a, M: Credentials> Control<'a, M> {
     }
 }
 
-/// The turn of whoever reads or changes credentials; behind it the runner looks whether something is left
-/// that a dropped flow had begun.
+/// The turn to read or change credentials. At its end the runner looks whether a flow that was dropped has left
+/// something behind.
 pub struct CredentialsTurn<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
@@ -386,7 +304,7 @@ async fn prepare<M: Credentials, S: Source>(
     Ok((Prepared::new(content, &material), material.content.key()))
 }
 
-/// Whether the modem that is there can use it.
+/// Refuses a key that the TLS of the modem that was found cannot use.
 fn used<M: Credentials, E>(
     at: &At<'_, M>,
     kind: Kind,

@@ -1,0 +1,23 @@
+//! What the author of a backend needs: [`Modem`], the roles beside it, and the words that scripts are made of.
+//!
+//! A firmware only names the backend's type. A backend is plain data and functions. It never sends and never
+//! waits: the engine conducts each flow, which is a *script*, a table of steps in the order in which they go
+//! over the wire. A [`Step`] is the text of a command with [arguments](Modem::argument), a time limit, and a
+//! *judge*: a function that looks at the answer and says what follows ([`Then`]). What a judge needs to know of
+//! the connection, the clock or the pins it finds in the [`World`].
+
+mod full;
+mod roles;
+
+pub use self::full::{ClockPart, Full, NotThere, SimPart, There};
+pub use self::roles::{Cellular, HasClock, Reports, SavesPower, Sleeps};
+pub use crate::at::framing::{Framing, Plain, Unit};
+pub use crate::at::{Decoder, Out};
+pub use crate::credentials::Credentials;
+pub use crate::engine::backend::{
+    Abort, BRING_UP, CLOSE, Each, FETCH, Final, Judge, LIVENESS, LOOK, Limits, Line, Modem, OPEN,
+    OWN, POWER_OFF, Polling, SEND, SLEEP, Step, Sync, TIDY, Terminator, Then, Timing, Urc, Verdict,
+    Waits, accepted, ask, decide, either_way, took,
+};
+pub use crate::engine::{NOT_YET, Open, PinState, World};
+pub use crate::standard::{clock, set_clock};

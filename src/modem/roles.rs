@@ -1,0 +1,69 @@
+//! What a modem can do beyond sockets, one role each: what it cannot do does not compile.
+
+use crate::clock::DateTime;
+use crate::engine::At;
+use crate::engine::backend::Modem;
+use crate::error::{AtError, Code};
+use crate::power_saving::{Edrx, PowerSaving};
+use crate::standard::{clock, set_clock};
+use crate::status::{SimCard, Status, Technology};
+
+/// A modem with a clock of its own.
+#[allow(async_fn_in_trait)]
+pub trait HasClock: Modem {
+    /// What it shows, in UTC; `None` where that is no date.
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
+        clock(at).await
+    }
+    /// Sets it, in UTC.
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
+        set_clock(at, now).await
+    }
+}
+
+/// A modem that tells of itself, of the network that it is on, and why it has refused.
+#[allow(async_fn_in_trait)]
+pub trait Reports: Modem {
+    /// Fills in what it tells. What cannot be told is left as it is.
+    async fn status(at: &At<'_, Self>, status: &mut Status);
+    /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
+    async fn explain(_at: &At<'_, Self>, _command: &str, code: Code) -> Code {
+        code
+    }
+}
+
+/// A modem with a SIM.
+#[allow(async_fn_in_trait)]
+pub trait Cellular: Reports {
+    /// The numbers of the SIM.
+    async fn sim(at: &At<'_, Self>) -> Result<SimCard, AtError>;
+}
+
+/// A cellular modem whose power saving can be set.
+#[allow(async_fn_in_trait)]
+pub trait SavesPower: Cellular {
+    /// Asks for power saving mode, or for none.
+    async fn set_power_saving(
+        at: &At<'_, Self>,
+        wanted: Option<PowerSaving>,
+    ) -> Result<(), AtError> {
+        crate::standard::set_power_saving(at, wanted).await
+    }
+    /// What the network granted.
+    async fn power_saving(at: &At<'_, Self>) -> Result<Option<PowerSaving>, AtError>;
+    /// Asks for extended discontinuous reception, or for none.
+    async fn set_edrx(
+        at: &At<'_, Self>,
+        technology: Technology,
+        wanted: Option<Edrx>,
+    ) -> Result<(), AtError> {
+        crate::standard::set_edrx(at, technology, wanted).await
+    }
+    /// What the network granted.
+    async fn edrx(at: &At<'_, Self>) -> Result<Option<Edrx>, AtError> {
+        crate::standard::edrx(at).await
+    }
+}
+
+/// A modem that can be let sleep while its connections stand.
+pub trait Sleeps: Modem {}
