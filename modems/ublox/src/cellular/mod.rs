@@ -42,7 +42,7 @@ pub use config::{Auth, Config};
 use embassy_time::Duration;
 use sectag::clock::DateTime;
 use sectag::modem::{Abort, Final, Limits, Line, Modem, Out, Plain, Step, Sync, Waits, World};
-use sectag::{At, AtError, Capabilities, Code, ConnectError, Flush, Forbidden, Support, TlsConfig};
+use sectag::{Capabilities, ConnectError, Flush, Forbidden, Support, TlsConfig};
 
 use self::models::Model;
 
@@ -298,24 +298,6 @@ impl Modem for UbloxCellular {
         };
         capabilities.close_blocks_ms = if self.row().closes_later { 0 } else { 120_000 };
         capabilities
-    }
-
-    /// A socket command that was refused with a bare `ERROR` is explained by `+USOER` (sheet B.1.1).
-    async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
-        if code != Code::Plain || !command.starts_with("AT+USO") {
-            return code;
-        }
-        let mut number = None;
-        let asked = at
-            .lines(&status::Ask("+USOER"), &mut |line| {
-                let text = sectag::at::answer(line, "+USOER:");
-                number = text.and_then(sectag::at::decimal);
-            })
-            .await;
-        match (asked, number) {
-            (Ok(()), Some(number @ 1..=0xffff)) => causes::vendor(number as u16),
-            (Err(AtError::Refused(_)), _) | (_, _) => code,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use sectag::at::{answer, at_command};
 use sectag::cellular::{Sim, digits, report};
 use sectag::modem::{Cellular, Full, HasClock, Reports, There};
-use sectag::{At, AtError, SimCard, Status};
+use sectag::{At, AtError, Code, SimCard, Status};
 
 use super::UbloxCellular;
 
@@ -30,6 +30,24 @@ const QUESTIONS: [&str; 8] = [
 ];
 
 impl Reports for UbloxCellular {
+    /// A socket command that was refused with a bare `ERROR` is explained by `+USOER` (sheet B.1.1).
+    async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
+        if code != Code::Plain || !command.starts_with("AT+USO") {
+            return code;
+        }
+        let mut number = None;
+        let asked = at
+            .lines(&Ask("+USOER"), &mut |line| {
+                let text = sectag::at::answer(line, "+USOER:");
+                number = text.and_then(sectag::at::decimal);
+            })
+            .await;
+        match (asked, number) {
+            (Ok(()), Some(number @ 1..=0xffff)) => super::causes::vendor(number as u16),
+            (Err(AtError::Refused(_)), _) | (_, _) => code,
+        }
+    }
+
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
             // A refusal is an answer too: this firmware cannot tell.
