@@ -50,6 +50,12 @@
 //! - Cipher suites other than ECDHE with AES-GCM, and protocols other than TLS 1.2; pre-shared keys, pinning and
 //!   resumption are taken and forgotten.
 //! - Power saving is taken and never entered; TLS failures have the number 11 (no source tells which, sheet B.2.5).
+//!
+//! # What the u-blox short-range simulator does not do
+//! - Bluetooth, access point, Ethernet, bridges; UDP, MQTT and HTTP peers, servers, default peers; `+UPING`; PPP beyond
+//!   its end. Their commands answer `ERROR`.
+//! - TLS other than 1.2 with ECDHE and AES-GCM. `+UWCFG=24` and 25 are taken, and change nothing.
+//! - Settings are not stored over a restart; certificates and keys are. A name has one address, whatever it leads to.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -72,6 +78,7 @@ pub mod time;
 mod tls;
 pub mod transport;
 mod ublox;
+mod ublox_short_range;
 
 #[cfg(test)]
 virtual_clock!();
@@ -90,3 +97,6 @@ pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};
 pub use ublox::{UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};
+pub use ublox_short_range::{
+    AccessPoint, Mode as ShortRangeMode, ShortRangeOptions, ShortRangeProfile,
+};

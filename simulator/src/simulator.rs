@@ -19,6 +19,7 @@ use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
 use crate::port::{self, Cut};
 use crate::ublox::{Ublox, UbloxOptions};
+use crate::ublox_short_range::{ShortRange, ShortRangeOptions};
 use crate::{After, Failure};
 
 /// What a script lets happen to one command.
@@ -113,6 +114,18 @@ impl Simulator {
             seed: options.seed,
         };
         let modem = Ublox::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
+    }
+
+    /// A u-blox Wi-Fi module with u-connectXpress of the first generation.
+    pub fn short_range(options: ShortRangeOptions, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = ShortRange::new(core.clone(), options, network);
         Self::new(core, modem, cut)
     }
 

@@ -4,9 +4,11 @@
 //! the socket whose id the channel is: staged, and committed when its frame has ended as it should. A frame
 //! that is broken may have been anybody's, so that no socket whose data comes in frames outlives it.
 
+use super::super::guest::Post;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Rest, World};
+use super::rescue::Rescue;
 use super::{Engine, Stage};
 use crate::at::framing::{Framing, Unit};
 use crate::engine::backend::{DECIDES, Modem, Step, Urc};
@@ -21,6 +23,7 @@ impl<M: Modem> Engine<M> {
         if all > 0 {
             self.note_frame_time(w);
         }
+        self.line_waits &= matches!(w.mailbox.post, Post::Line);
         while !self.line_waits {
             let framed = self.modem.is_framed();
             let Some(unit) = self.framing.next(framed, &mut input) else {
@@ -101,7 +104,10 @@ impl<M: Modem> Engine<M> {
         }
         // A line that lacks its middle is none.
         self.framer.reset();
-        self.lose_track(w);
+        // What a rescue sends may be what breaks them, where the modem is not in this mode.
+        if self.rescue == Rescue::Off {
+            self.lose_track(w);
+        }
     }
 
     /// Begins a step that sends in frames: there is no command, and no answer.

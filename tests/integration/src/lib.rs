@@ -9,6 +9,7 @@ pub mod nrf9160;
 pub mod recovery;
 pub mod resets;
 pub mod scripted;
+pub mod short_range;
 pub mod simulated;
 pub mod trace;
 pub mod transcript;

@@ -31,6 +31,7 @@ pub(super) fn line(modem: &mut ShortRange, line: &[u8], _: &[u8]) -> Line {
     match name {
         b"DPC" => {
             modem.peers.connected(text);
+            open::stood(modem);
             Line::Urc(Urc::Report)
         }
         b"DPD" => {

@@ -28,6 +28,8 @@ pub(super) struct Opening {
     gone: Option<u32>,
     /// The channel that was taken for this connection.
     channel: Option<u8>,
+    /// The handle of which both have told that it stands, with that channel. It may have ended since.
+    stood: Option<u32>,
     /// Which credential is being looked for.
     looked: u8,
 }
@@ -38,6 +40,7 @@ impl Opening {
         handle: None,
         gone: None,
         channel: None,
+        stood: None,
         looked: 0,
     };
 
@@ -175,6 +178,7 @@ pub(super) fn connected(
     let wanted = modem.opening.asked && modem.opening.channel.is_none();
     if wanted && world.open.is_some_and(|open| open.port == port) && world.adopt(channel) {
         modem.opening.channel = Some(channel);
+        stood(modem);
         // It wakes the flow that waits for it.
         world.report.1 = 1;
         return Urc::Other;
@@ -183,6 +187,15 @@ pub(super) fn connected(
     Urc::Opened {
         id: channel,
         result: 0,
+    }
+}
+
+/// Looks whether both have told of the connection that is being opened.
+pub(super) fn stood(modem: &mut ShortRange) {
+    if let Some(channel) = modem.opening.channel
+        && modem.opening.stood.is_none()
+    {
+        modem.opening.stood = modem.peers.handle_of(channel);
     }
 }
 
@@ -199,15 +212,19 @@ fn asked(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -
 }
 
 fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    // What is told from here on ends the pause.
+    world.report.1 = 0;
     let opening = &modem.opening;
     let Some(handle) = opening.handle else {
         return world.fail(AtError::Garbled);
     };
+    if opening.stood == Some(handle) {
+        return verified(world);
+    }
     if opening.is_gone() {
         return look_why(modem);
     }
     match (modem.peers.channel_of(handle), opening.channel) {
-        (Some(channel), Some(mine)) if channel == mine => return verified(world),
         // The channel that was taken for this one is another's.
         (Some(_), Some(_)) => {
             modem.moving.handle = handle;

@@ -1,6 +1,6 @@
 //! On the Wi-Fi network (sheet A.2): settings, join, address.
 
-use sectag::BringUpError;
+use sectag::{AtError, BringUpError};
 use sectag::modem::{Line, Then, Urc, World, ask, decide, either_way};
 use sectag::wifi::{JoinFailure, Security};
 
@@ -157,6 +157,11 @@ impl ShortRange {
 }
 
 fn joined(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if world.restarted {
+        return world.fail(AtError::ModemReset);
+    }
+    // What is told from here on ends the pause.
+    world.report.1 = 0;
     let station = &mut modem.station;
     let waited = world.now.wrapping_sub(station.since);
     if station.reason == Some(SECURITY_PROBLEM) || waited >= modem.config.join {

@@ -369,3 +369,25 @@ fn a_long_command_goes_in_requests_of_at_most_200_bytes() {
     assert_eq!(bench.out[205..211], [0x55, 0xaa, 0, 102, 0, 0x44]);
     assert_eq!(requests(&mut bench).len(), 300);
 }
+
+#[test]
+fn a_guest_takes_its_lines_out_of_frames() {
+    use crate::engine::guest::{Plan, Post};
+    let mut bench = up();
+    bench.engine.out()[..4].copy_from_slice(b"AT+X");
+    bench.world.mailbox.post = Post::Granted;
+    bench
+        .engine
+        .begin_guest(&mut bench.world, 4, Plan::Lines, 1000)
+        .unwrap();
+    bench.run();
+    let whole = answer("+X: 1\r\n+X: 2\r\nOK\r\n");
+    let mut taken = bench.hear(&whole);
+    for line in [&b"+X: 1"[..], b"+X: 2"] {
+        assert_eq!(bench.world.mailbox.post, Post::Line);
+        assert_eq!(bench.engine.line_for_guest(), line);
+        bench.world.mailbox.post = Post::Running;
+        taken += bench.hear(&whole[taken..]);
+    }
+    assert!(matches!(bench.world.mailbox.post, Post::Done(Ok(_))));
+}

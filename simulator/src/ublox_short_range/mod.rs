@@ -1,0 +1,430 @@
+//! A Wi-Fi module with u-connectXpress of the first generation, after the project's fact sheet
+//! (`reference/ublox.md`; section numbers in comments are the sheet's).
+
+mod commands;
+mod frames;
+mod options;
+mod peers;
+mod station;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use embassy_futures::select::{Either, select, select3};
+use embassy_time::{Duration, Instant, Timer};
+use time::OffsetDateTime;
+
+pub use self::options::{AccessPoint, Mode, ShortRangeOptions, ShortRangeProfile};
+
+use self::frames::Reader;
+use self::peers::Peer;
+use self::station::Station;
+use self::store::Upload;
+use crate::core::Core;
+use crate::network::{LocalBoxFuture, Network};
+use crate::options::Boot;
+use crate::simulator::Modem;
+use crate::{Failure, Reaction};
+
+/// Silence around `+++` (sheet A.1.3).
+const GUARD: Duration = Duration::from_millis(1000);
+/// What a line may be long; what goes beyond is refused.
+const LINE_LIMIT: usize = 1024;
+/// From `ATO2`'s answer to the mode.
+const LINK_LIMIT: usize = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    /// `+STARTUP` comes at this instant.
+    Booting(Instant),
+    On,
+    /// Nothing is heard or said until a reset.
+    Hung,
+}
+
+pub(crate) struct ShortRange {
+    /// For tasks that outlive the command that starts them.
+    me: Weak<Self>,
+    core: Rc<Core>,
+    options: ShortRangeOptions,
+    network: Rc<dyn Network>,
+    /// Certificates and keys, by type and name; they outlive everything.
+    store: RefCell<BTreeMap<(u8, String), Vec<u8>>>,
+    power: Cell<Power>,
+    /// Grows with each boot.
+    boots: Cell<u32>,
+    mode: Cell<Mode>,
+    start_mode: Cell<Mode>,
+    echo: Cell<bool>,
+    line: RefCell<Vec<u8>>,
+    upload: RefCell<Option<Upload>>,
+    reader: RefCell<Reader>,
+    station: RefCell<Station>,
+    /// The access point can be heard.
+    coverage: Cell<bool>,
+    links: Cell<usize>,
+    next_handle: Cell<u32>,
+    peers: RefCell<BTreeMap<u32, Rc<RefCell<Peer>>>>,
+    reset_asserted: Cell<bool>,
+    failed_at: Cell<Option<Instant>>,
+}
+
+impl ShortRange {
+    pub(crate) fn new(
+        core: Rc<Core>,
+        options: ShortRangeOptions,
+        network: Rc<dyn Network>,
+    ) -> Rc<Self> {
+        let power = match options.boot {
+            Boot::AlreadyOn => Power::On,
+            // There is no power key: off is without supply.
+            Boot::Off | Boot::Booting => Power::Booting(Instant::now() + options.boot_time),
+        };
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            core,
+            store: RefCell::default(),
+            power: Cell::new(power),
+            boots: Cell::new(0),
+            mode: Cell::new(options.mode),
+            start_mode: Cell::new(options.start_mode),
+            echo: Cell::new(true),
+            line: RefCell::default(),
+            upload: RefCell::default(),
+            reader: RefCell::default(),
+            station: RefCell::default(),
+            coverage: Cell::new(true),
+            links: Cell::new(LINK_LIMIT),
+            next_handle: Cell::new(options.first_handle),
+            peers: RefCell::default(),
+            reset_asserted: Cell::new(false),
+            failed_at: Cell::new(None),
+            options,
+            network,
+        })
+    }
+
+    async fn life(self: Rc<Self>) {
+        loop {
+            let power = self.power.get();
+            let changed = self.core.until(|| self.power.get() != power);
+            match power {
+                Power::Hung => {
+                    select(changed, self.deaf()).await;
+                }
+                Power::Booting(at) => {
+                    select3(changed, self.deaf(), Timer::at(at)).await;
+                    if self.power.get() == power {
+                        self.started();
+                    }
+                }
+                Power::On => {
+                    select(changed, self.listen()).await;
+                }
+            }
+        }
+    }
+
+    fn started(&self) {
+        self.power.set(Power::On);
+        self.mode.set(self.start_mode.get());
+        self.core.discard_input();
+        // As plain text in every start mode (sheet A.1.2).
+        self.core.send(b"\r\n+STARTUP\r\n");
+        if self.mode.get() == Mode::Frames {
+            self.core.send(&frames::frame(frames::STARTED, b""));
+        }
+    }
+
+    /// What the host sends to a module that boots or hangs is lost.
+    async fn deaf(&self) {
+        loop {
+            self.core.read().await;
+        }
+    }
+
+    fn reboot(&self) {
+        self.echo.set(true);
+        self.line.borrow_mut().clear();
+        *self.upload.borrow_mut() = None;
+        *self.reader.borrow_mut() = Reader::default();
+        *self.station.borrow_mut() = Station::default();
+        self.links.set(LINK_LIMIT);
+        for peer in std::mem::take(&mut *self.peers.borrow_mut()).into_values() {
+            peer.borrow_mut().cancelled = true;
+        }
+        self.boots.set(self.boots.get() + 1);
+        self.power
+            .set(Power::Booting(Instant::now() + self.options.boot_time));
+        self.core.touch();
+    }
+
+    // What the host sends.
+
+    async fn listen(self: &Rc<Self>) {
+        loop {
+            match self.mode.get() {
+                Mode::Command => {
+                    let byte = self.core.read().await;
+                    self.at_byte(byte).await;
+                }
+                Mode::Frames => {
+                    let byte = self.core.read().await;
+                    let frame = self.reader.borrow_mut().push(byte);
+                    if let Some((kind, body)) = frame {
+                        self.frame(kind, &body).await;
+                    }
+                }
+                Mode::Data => self.data_mode().await,
+                Mode::Ppp => self.ppp().await,
+            }
+        }
+    }
+
+    async fn frame(self: &Rc<Self>, kind: u16, body: &[u8]) {
+        match (kind, body) {
+            (frames::AT_REQUEST, text) => {
+                for &byte in text {
+                    self.at_byte(byte).await;
+                }
+            }
+            (frames::DATA_COMMAND, [channel, data @ ..]) => self.data_for(*channel, data).await,
+            (frames::RESEND, _) => self.tell_channels(),
+            // What is not known is skipped.
+            _ => {}
+        }
+    }
+
+    /// A byte of the AT channel, plain or out of a frame.
+    async fn at_byte(self: &Rc<Self>, byte: u8) {
+        if self.upload.borrow().is_some() {
+            return self.upload_byte(byte);
+        }
+        if self.echo.get() {
+            self.text(&[byte], false);
+        }
+        match byte {
+            b'\r' => {
+                let line = std::mem::take(&mut *self.line.borrow_mut());
+                self.core.drained().await;
+                self.execute_line(line).await;
+            }
+            b'\n' if self.line.borrow().is_empty() => {}
+            8 => drop(self.line.borrow_mut().pop()),
+            byte if self.line.borrow().len() < LINE_LIMIT => self.line.borrow_mut().push(byte),
+            _ => {}
+        }
+    }
+
+    async fn execute_line(self: &Rc<Self>, line: Vec<u8>) {
+        if line.is_empty() {
+            return;
+        }
+        let reaction = self.core.record(&line);
+        if self.options.turnaround.as_ticks() > 0 {
+            Timer::after(self.options.turnaround).await;
+        }
+        match reaction {
+            Reaction::Normal => self.execute(&line),
+            Reaction::Silent => {}
+            Reaction::Reply(bytes) => self.text(&bytes, false),
+            Reaction::Reset => self.reboot(),
+        }
+    }
+
+    /// Until `+++` between two silences (sheet A.1.3).
+    async fn data_mode(self: &Rc<Self>) {
+        let mut held = Vec::new();
+        let mut quiet = true;
+        loop {
+            match select(self.core.read(), Timer::after(GUARD)).await {
+                Either::First(b'+') if quiet && held.len() < 3 => held.push(b'+'),
+                Either::First(byte) => {
+                    held.push(byte);
+                    quiet = false;
+                    self.data_for_all(&held).await;
+                    held.clear();
+                }
+                Either::Second(()) if held == b"+++" => {
+                    self.mode.set(Mode::Command);
+                    return self.ok();
+                }
+                Either::Second(()) => {
+                    if !held.is_empty() {
+                        self.data_for_all(&held).await;
+                        held.clear();
+                    }
+                    quiet = true;
+                }
+            }
+        }
+    }
+
+    /// PPP, of which nothing is known here but how it ends (sheet A.3.4).
+    async fn ppp(&self) {
+        const TERMINATE: &[u8] = b"\x7e\xff\x7d\x23\xc0\x21\x7d\x25";
+        let mut seen = Vec::new();
+        loop {
+            seen.push(self.core.read().await);
+            if seen.ends_with(b"\x7e") && seen.windows(8).any(|part| part == TERMINATE) {
+                self.core
+                    .send(b"\x7e\xff\x7d\x23\xc0\x21\x7d\x26\x7d\x22\x7d\x20\x7d\x24\x52\x1a\x7e");
+                return self.mode.set(Mode::Command);
+            }
+        }
+    }
+
+    // What the host is told.
+
+    /// Text as the mode carries it: part of an answer, or a URC.
+    fn text(&self, text: &[u8], unsolicited: bool) {
+        match self.mode.get() {
+            _ if self.power.get() != Power::On => {}
+            Mode::Command => self.core.send(text),
+            Mode::Frames if unsolicited => self.core.send(&frames::frame(frames::AT_EVENT, text)),
+            Mode::Frames => {
+                for part in text.chunks(self.options.answer_cut.clamp(1, 2000)) {
+                    self.core
+                        .send(&frames::frame(frames::AT_CONFIRMATION, part));
+                }
+            }
+            Mode::Data | Mode::Ppp => {}
+        }
+    }
+
+    fn ok(&self) {
+        self.text(b"\r\nOK\r\n", false);
+    }
+
+    fn error(&self) {
+        self.text(b"\r\nERROR\r\n", false);
+    }
+
+    fn answer(&self, text: &str) {
+        self.text(format!("\r\n{text}\r\n").as_bytes(), false);
+    }
+
+    fn urc(&self, text: &str) {
+        self.text(format!("\r\n{text}\r\n").as_bytes(), true);
+    }
+
+    fn event(&self, kind: u16, body: &[u8]) {
+        if self.mode.get() == Mode::Frames && self.power.get() == Power::On {
+            self.core.send(&frames::frame(kind, body));
+        }
+    }
+
+    /// Does something later, unless the module has restarted by then.
+    fn later(&self, delay: Duration, action: impl FnOnce(&Rc<Self>) + 'static) {
+        let Some(module) = self.me.upgrade() else {
+            return;
+        };
+        let boots = self.boots.get();
+        self.core.spawn(async move {
+            Timer::after(delay).await;
+            if module.boots.get() == boots {
+                action(&module);
+            }
+        });
+    }
+}
+
+impl Modem for ShortRange {
+    fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()> {
+        Box::pin(self.life())
+    }
+
+    /// Certificates and keys in DER, as `<type>/<name>`.
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let store = self.store.borrow();
+        store
+            .iter()
+            .map(|((kind, name), content)| (format!("{kind}/{name}"), content.clone()))
+            .collect()
+    }
+
+    fn put_file(&self, name: &str, contents: &[u8]) {
+        let (kind, name) = name.split_once('/').expect("<type>/<name>");
+        let kind = kind.parse().expect("a type");
+        let content = store::der(kind, contents);
+        self.store
+            .borrow_mut()
+            .insert((kind, name.to_owned()), content);
+    }
+
+    fn inject_urc(&self, text: &str) {
+        self.urc(text);
+    }
+
+    fn reset(&self) {
+        self.reboot();
+    }
+
+    fn fail(&self, failure: Failure) {
+        match failure {
+            Failure::Reset | Failure::BrownOut | Failure::PoweredDown => self.reboot(),
+            Failure::Hang => {
+                self.power.set(Power::Hung);
+                self.core.touch();
+            }
+            // It has none that the host would notice.
+            Failure::PowerSaving => {}
+        }
+        self.failed_at.set(Some(Instant::now()));
+    }
+
+    fn failed_at(&self) -> Option<Instant> {
+        self.failed_at.get()
+    }
+
+    fn dtr_rises(&self) {}
+    fn sleep_pin(&self, _high: bool) {}
+    fn save_power(&self) {}
+    /// There is none.
+    fn power_key(&self, _pressed: bool) {}
+
+    fn reset_pin(&self, asserted: bool) {
+        if self.reset_asserted.replace(asserted) && !asserted {
+            self.reboot();
+        }
+    }
+
+    fn status_pin(&self) -> bool {
+        !matches!(self.power.get(), Power::Booting(_))
+    }
+
+    /// Channels.
+    fn open_sockets(&self) -> Vec<u8> {
+        let peers = self.peers.borrow();
+        peers
+            .values()
+            .filter_map(|peer| peer.borrow().channel)
+            .collect()
+    }
+
+    /// The access point appears, or goes away.
+    fn set_registered(&self, registered: bool) {
+        self.coverage.set(registered);
+        if registered {
+            self.find_network();
+        } else {
+            self.lose_network(2);
+        }
+    }
+
+    fn drop_pdp(&self, _context: u8, _announced: bool) {
+        self.lose_network(1);
+        self.find_network();
+    }
+
+    /// It has none.
+    fn clock(&self) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH
+    }
+
+    fn set_clock(&self, _utc: OffsetDateTime) {}
+}

@@ -1,0 +1,660 @@
+//! The short-range backend against the simulated module with real TLS, in virtual time.
+
+use embassy_futures::join::join;
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::at::InvalidInput;
+use sectag::wifi::{JoinFailure, WifiConfig};
+use sectag::{
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, CredentialStore, Ensured, Feature,
+    Flush, Kind, Proof, ServerName, Socket, SocketError, Suites, Support, Tag, TlsConfig,
+    TlsVersion,
+};
+use sectag_integration_tests::nrf9160::{awkward, round_trip};
+use sectag_integration_tests::short_range::{
+    CONFIG, TAG, TLS, WIFI, World, connect, install, provision,
+};
+use sectag_integration_tests::simulated::{HOST, PORT, virtually};
+use sectag_simulator::{
+    AccessPoint, Boot, Chunk, ShortRangeMode, ShortRangeOptions, ShortRangeProfile,
+};
+use sectag_test_support::pki::Pki;
+use sectag_test_support::tls_server::echo;
+use sectag_ublox::short_range::Config;
+
+fn options(change: impl FnOnce(&mut ShortRangeOptions)) -> ShortRangeOptions {
+    let mut options = ShortRangeOptions::default();
+    change(&mut options);
+    options
+}
+
+async fn carries_any_bytes(socket: &mut Socket<'_>, context: &str) {
+    for payload in [
+        &b"hello"[..],
+        &awkward(),
+        b"\xaa\x00\x02\x00\x71\x55",
+        b"\r\n+STARTUP\r\n",
+    ] {
+        let back = round_trip(socket, payload).await;
+        assert!(
+            back == payload,
+            "{context}: {payload:?} came back as {back:?}"
+        );
+    }
+}
+
+#[test]
+fn from_any_mode_to_a_connection_that_carries_any_bytes() {
+    let starts = [
+        (
+            Boot::AlreadyOn,
+            ShortRangeMode::Command,
+            ShortRangeMode::Command,
+        ),
+        (
+            Boot::AlreadyOn,
+            ShortRangeMode::Data,
+            ShortRangeMode::Command,
+        ),
+        (
+            Boot::AlreadyOn,
+            ShortRangeMode::Frames,
+            ShortRangeMode::Command,
+        ),
+        (
+            Boot::AlreadyOn,
+            ShortRangeMode::Ppp,
+            ShortRangeMode::Command,
+        ),
+        (
+            Boot::Booting,
+            ShortRangeMode::Command,
+            ShortRangeMode::Command,
+        ),
+        (
+            Boot::Booting,
+            ShortRangeMode::Frames,
+            ShortRangeMode::Frames,
+        ),
+    ];
+    for (boot, mode, start_mode) in starts {
+        let context = format!("{boot:?} {mode:?}");
+        virtually(async || {
+            let world = World::new(options(|options| {
+                (options.boot, options.mode, options.start_mode) = (boot, mode, start_mode);
+            }));
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench)
+                        .await
+                        .unwrap_or_else(|error| panic!("{context}: {error}"));
+                    let verified = socket.verified();
+                    assert_eq!(
+                        (verified.chain, verified.name, verified.dates, verified.sni),
+                        (
+                            Support::Yes,
+                            Support::Unknown,
+                            Support::Unknown,
+                            Support::Unknown
+                        )
+                    );
+                    assert_eq!(verified.client_certificate, Support::Yes);
+                    carries_any_bytes(&mut socket, &context).await;
+                    socket.close().await.unwrap();
+                    Timer::after(Duration::from_secs(1)).await;
+                })
+                .await;
+            assert!(world.modem.open_sockets().is_empty(), "{context}");
+        });
+    }
+}
+
+#[test]
+fn what_is_told_may_come_in_any_order_and_in_any_pieces() {
+    for turn in 0..32_u32 {
+        let is = |bit: u32| turn >> bit & 1 == 1;
+        virtually(async || {
+            let world = World::new(options(|options| {
+                options.frames_first = is(0);
+                options.late_answer = is(1);
+                options.starts_before_ok = is(2);
+                options.no_ok = is(3);
+                if is(4) {
+                    options.answer_cut = 1;
+                    options.chunk = Chunk::Bytes(1);
+                    options.data_unit = 7;
+                }
+            }));
+            world.serve(echo);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    for _ in 0..2 {
+                        let mut socket = connect(bench)
+                            .await
+                            .unwrap_or_else(|error| panic!("{turn:b}: {error}"));
+                        carries_any_bytes(&mut socket, "in pieces").await;
+                        socket.close().await.unwrap();
+                    }
+                    Timer::after(Duration::from_secs(1)).await;
+                    // A missing `OK` is waited for.
+                    let resyncs = u32::from(is(3));
+                    assert_eq!(bench.control.counters().resyncs, resyncs, "{turn:b}");
+                })
+                .await;
+            assert!(world.modem.open_sockets().is_empty(), "{turn:b}");
+        });
+    }
+}
+
+#[test]
+fn more_than_a_ring_goes_both_ways() {
+    virtually(async || {
+        let world = World::new(options(|options| options.baud = Some(115_200)));
+        world.serve(echo);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                let payload: Vec<u8> = (0..20_000_u32).map(|step| (step * 7 % 251) as u8).collect();
+                assert_eq!(round_trip(&mut socket, &payload).await, payload);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_connect_is_refused_unless_the_policy_says_what_may_be_missing() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world.serve(echo);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let connect = async |config: TlsConfig| {
+                    bench.sockets.connect(HOST, PORT, &config).await.map(drop)
+                };
+                let all = TlsConfig::new(TAG).client_certificate().suites(Suites::All);
+                assert_eq!(
+                    connect(all).await,
+                    Err(ConnectError::Unverifiable(Check::Name))
+                );
+                let private = all.ca_scope(CaScope::Private);
+                assert_eq!(connect(private).await, Ok(()));
+                assert_eq!(
+                    connect(all.dangerous().accept_missing(Check::Name)).await,
+                    Ok(())
+                );
+                for check in [Check::Dates, Check::Sni] {
+                    let refused = Err(ConnectError::Unverifiable(check));
+                    assert_eq!(connect(private.require(check)).await, refused);
+                }
+                assert_eq!(
+                    connect(private.suites(Suites::Modern)).await,
+                    Err(ConnectError::Lacks(Feature::SuiteChoice))
+                );
+                assert_eq!(
+                    connect(private.alpn("mqtt").unwrap()).await,
+                    Err(ConnectError::Lacks(Feature::Alpn))
+                );
+                assert_eq!(bench.control.capabilities().flush, Flush::LeftTheMcu);
+            })
+            .await;
+        let asked = world.commands();
+        let urls = asked.iter().filter(|line| line.starts_with("AT+UDCP="));
+        assert_eq!(urls.count(), 2, "nothing is sent of what is refused");
+        assert!(!asked.iter().any(|line| line.contains("encr")));
+    });
+}
+
+#[test]
+fn without_flow_control_nothing_is_connected_or_stored() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world
+            .attach_with(Config::new(WIFI), async |bench| {
+                let lacks = ConnectError::Lacks(Feature::FlowControl);
+                assert_eq!(connect(bench).await.err(), Some(lacks));
+                let stored = bench
+                    .control
+                    .store(TAG, Kind::Ca, Pki::shared().ca_pem().as_bytes())
+                    .await;
+                assert_eq!(
+                    stored.unwrap_err(),
+                    sectag::CredentialError::Lacks(Feature::FlowControl)
+                );
+            })
+            .await;
+    });
+}
+
+#[test]
+fn software_that_cannot_refuse_old_tls_needs_a_policy_that_allows_it() {
+    virtually(async || {
+        let world = World::new(options(|options| options.profile = ShortRangeProfile::NINA));
+        world.serve(echo);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let lacks = ConnectError::Lacks(Feature::VersionFloor);
+                assert_eq!(connect(bench).await.err(), Some(lacks));
+                let config = TLS.min_version(TlsVersion::Tls10);
+                let mut socket = bench.sockets.connect(HOST, PORT, &config).await.unwrap();
+                carries_any_bytes(&mut socket, "nina").await;
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_url_that_is_too_long_names_its_length() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world
+            .attach(async |bench| {
+                let long = format!("{}.example", "x".repeat(100));
+                let name = ServerName::new(&long).unwrap();
+                let len = format!("tcp://{long}:8883/?ca=st42ca&cert=st42cc&privKey=st42pk").len();
+                assert_eq!(
+                    bench.sockets.connect(name, PORT, &TLS).await.err(),
+                    Some(ConnectError::InvalidInput(InvalidInput::TooLongTogether {
+                        len,
+                        limit: 128
+                    }))
+                );
+            })
+            .await;
+        assert!(!world.commands().iter().any(|line| line.contains("UDCP")));
+    });
+}
+
+#[test]
+fn why_a_network_is_not_joined_is_told() {
+    let point = AccessPoint::default;
+    let wrong = WifiConfig::wpa2("workshop", "correct horse").unwrap();
+    let other = WifiConfig::wpa2("Workshop", "correct horse battery").unwrap();
+    let mute = AccessPoint {
+        dhcp: false,
+        ..point()
+    };
+    for (wifi, point, failure, reason) in [
+        (wrong, Some(point()), JoinFailure::Refused, Some(4)),
+        (other, Some(point()), JoinFailure::NotFound, None),
+        (WIFI, None, JoinFailure::NotFound, None),
+        (WIFI, Some(mute), JoinFailure::NoAddress, None),
+    ] {
+        virtually(async || {
+            let world = World::new(options(|options| options.access_point = point.clone()));
+            world
+                .attach_with(Config::new(wifi).flow_control(), async |bench| {
+                    let begun = Instant::now();
+                    let told = bench.control.wait_up().await;
+                    assert_eq!(told, Err(BringUpError::NotJoined { failure, reason }));
+                    assert!(begun.elapsed() < Duration::from_secs(28));
+                    let status = bench.control.status().await;
+                    assert_eq!(status.model.as_deref(), Some("ODIN-W2"));
+                    assert!(matches!(
+                        status.problem,
+                        Some(BringUpError::NotJoined { .. })
+                    ));
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn the_status_tells_of_module_and_network() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        let status = world
+            .attach(async |bench| {
+                bench.control.wait_up().await.unwrap();
+                bench.control.status().await
+            })
+            .await;
+        assert_eq!(status.manufacturer.as_deref(), Some("u-blox"));
+        assert_eq!(status.firmware.as_deref(), Some("7.1.0-063"));
+        assert_eq!(status.address.as_deref(), Some("172.20.10.4"));
+        assert_eq!(status.signal.rssi, Some(-55));
+        let wifi = status.wifi.unwrap();
+        assert_eq!(wifi.ssid.as_deref(), Some("workshop"));
+        assert_eq!(wifi.access_point.as_deref(), Some("FAAC838145DA"));
+        assert_eq!(wifi.station.as_deref(), Some("D4CA6EFD96E0"));
+        assert_eq!((wifi.channel, status.problem), (Some(1), None));
+    });
+}
+
+#[test]
+fn a_network_that_is_lost_resets_its_sockets_and_a_reconnect_works() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world.serve(echo);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                round_trip(&mut socket, b"before").await;
+                world.modem.set_registered(false);
+                let mut byte = [0];
+                let lost = with_timeout(Duration::from_secs(5), socket.read(&mut byte)).await;
+                assert_eq!(lost, Ok(Err(SocketError::ConnectionReset)));
+                drop(socket);
+                Timer::after(Duration::from_secs(30)).await;
+                world.modem.set_registered(true);
+                let mut socket = loop {
+                    if let Ok(socket) = connect(bench).await {
+                        break socket;
+                    }
+                    Timer::after(Duration::from_secs(1)).await;
+                };
+                carries_any_bytes(&mut socket, "after").await;
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_module_that_restarts_resets_its_sockets_and_a_reconnect_works() {
+    for start_mode in [ShortRangeMode::Command, ShortRangeMode::Frames] {
+        virtually(async || {
+            let world = World::new(options(|options| options.start_mode = start_mode));
+            world.serve(echo);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    round_trip(&mut socket, b"before").await;
+                    world.modem.reset();
+                    let mut byte = [0];
+                    let lost = with_timeout(Duration::from_secs(5), socket.read(&mut byte)).await;
+                    assert_eq!(lost, Ok(Err(SocketError::ConnectionReset)));
+                    drop(socket);
+                    let mut socket = connect(bench).await.unwrap();
+                    carries_any_bytes(&mut socket, "after").await;
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn an_mcu_that_restarts_finds_and_closes_what_it_had() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world.serve(echo);
+        install(&world.modem);
+        for _ in 0..3 {
+            world
+                .attach(async |bench| {
+                    let mut first = connect(bench).await.unwrap();
+                    let mut second = connect(bench).await.unwrap();
+                    carries_any_bytes(&mut first, "first").await;
+                    carries_any_bytes(&mut second, "second").await;
+                    std::mem::forget((first, second));
+                })
+                .await;
+        }
+        assert!(world.modem.open_sockets().len() <= 2);
+    });
+}
+
+/// An earlier life of the MCU has announced 64 bytes, of which the module still waits for `missing`.
+#[test]
+fn an_mcu_that_restarts_in_an_upload_completes_it() {
+    for (framed, missing) in [false, true].into_iter().flat_map(|framed| {
+        [1_usize, 2, 5, 6, 7, 8, 9, 10, 11, 12, 20, 63, 64].map(|missing| (framed, missing))
+    }) {
+        virtually(async || {
+            let world = World::new(options(|options| {
+                if framed {
+                    options.mode = ShortRangeMode::Frames;
+                }
+            }));
+            world.serve(echo);
+            install(&world.modem);
+            let begin = b"AT+USECMNG=0,0,\"half\",64\r";
+            let bytes = [&begin[..], &vec![b'x'; 64 - missing]].concat();
+            let bytes = if framed {
+                let length = (bytes.len() as u16 + 2).to_be_bytes();
+                [&[0xaa], &length[..], &[0, 0x44], &bytes, &[0x55]].concat()
+            } else {
+                bytes
+            };
+            let (mut host, device) = tokio::io::duplex(4096);
+            let feed = async {
+                tokio::io::AsyncWriteExt::write_all(&mut host, &bytes)
+                    .await
+                    .unwrap();
+                drop(host);
+            };
+            let (served, ()) = join(world.modem.serve(device), feed).await;
+            served.unwrap();
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench)
+                        .await
+                        .unwrap_or_else(|error| panic!("{framed} {missing}: {error}"));
+                    carries_any_bytes(&mut socket, "after").await;
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn a_failed_connect_is_one_list_of_causes() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        let pki = Pki::shared();
+        world
+            .attach(async |bench| {
+                let refused = connect(bench).await.map(drop);
+                assert_eq!(refused, Err(ConnectError::CredentialMissing(Kind::Ca)));
+                install(&world.modem);
+                // Nobody listens; then somebody whose certificate another CA has signed.
+                for _ in 0..2 {
+                    let Err(ConnectError::Refused(refusal)) = connect(bench).await.map(drop) else {
+                        panic!("it is refused");
+                    };
+                    assert_eq!(refusal.code, Code::Word("+UUDPD"));
+                    let causes: Vec<Cause> = refusal.causes.collect();
+                    assert_eq!(
+                        causes[..3],
+                        [Cause::NameUnknown, Cause::Unreachable, Cause::CaMismatch]
+                    );
+                    assert!(causes.contains(&Cause::ClientCertificateRefused));
+                    assert!(!causes.contains(&Cause::ClientCertificateNeeded));
+                    let other = Pki::new();
+                    world.serve_as(&other.issue_server([HOST.as_str()]), echo);
+                }
+                world.serve_as(&pki.issue_server([HOST.as_str()]), echo);
+                carries_any_bytes(&mut connect(bench).await.unwrap(), "then").await;
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_warm_reconnect_is_one_exchange() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world.serve(echo);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let socket = connect(bench).await.unwrap();
+                socket.close().await.unwrap();
+                world.modem.take_commands();
+                connect(bench).await.unwrap();
+                assert_eq!(world.commands().len(), 1);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn an_md5_proves_that_nothing_need_be_uploaded() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let pem = Pki::shared().ca_pem();
+                let ensure = async || bench.control.ensure(TAG, Kind::Ca, pem.as_bytes()).await;
+                let there = Ensured::AlreadyThere(Proof::Md5);
+                assert_eq!(ensure().await.unwrap(), there);
+                world.modem.put_file("0/st42ca", b"something else");
+                assert_eq!(ensure().await.unwrap(), Ensured::Stored);
+                let mut found = Vec::new();
+                let list = bench.control.list(&mut |stored| found.push(stored)).await;
+                list.unwrap();
+                let found: Vec<_> = found
+                    .iter()
+                    .map(|stored| (stored.tag, stored.kind))
+                    .collect();
+                assert_eq!(found, Kind::ALL.map(|kind| (TAG, kind)));
+                bench.control.remove(TAG, Kind::Ca).await.unwrap();
+                bench.control.remove(TAG, Kind::Ca).await.unwrap();
+            })
+            .await;
+        assert_eq!(world.modem.files().len(), 2);
+    });
+}
+
+#[test]
+fn a_module_that_keeps_another_form_stores_and_proves_nothing() {
+    virtually(async || {
+        let world = World::new(options(|options| options.other_form = true));
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let pem = Pki::shared().ca_pem();
+                let again = bench.control.ensure(TAG, Kind::Ca, pem.as_bytes()).await;
+                assert_eq!(again.unwrap(), Ensured::Stored);
+            })
+            .await;
+    });
+}
+
+#[test]
+fn two_sockets_of_which_one_is_never_read() {
+    virtually(async || {
+        let world = World::new(options(|options| options.baud = Some(460_800)));
+        world.serve(echo);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let mut lazy = connect(bench).await.unwrap();
+                let mut busy = connect(bench).await.unwrap();
+                let mut worst = Duration::MIN;
+                for round in 0..40_u8 {
+                    let written = lazy.write_all(&[round; 500]).await;
+                    let flushed = lazy.flush().await;
+                    let begun = Instant::now();
+                    let payload = [round; 100];
+                    assert_eq!(round_trip(&mut busy, &payload).await, payload);
+                    worst = worst.max(begun.elapsed());
+                    if written.is_err() || flushed.is_err() {
+                        break;
+                    }
+                }
+                assert!(worst < Duration::from_millis(300), "{worst}");
+                let mut rest = [0; 4096];
+                let mut total = 0;
+                let end = loop {
+                    match lazy.read(&mut rest).await {
+                        Ok(0) => panic!("the peer does not close"),
+                        Ok(count) => total += count,
+                        Err(error) => break error,
+                    }
+                };
+                assert_eq!(end, SocketError::RxOverrun);
+                assert!(total <= 4096);
+                carries_any_bytes(&mut busy, "the other").await;
+            })
+            .await;
+    });
+}
+
+#[test]
+fn a_connect_that_is_dropped_leaves_nothing_and_the_next_one_works() {
+    for wait in [0, 1, 5, 20, 50, 100, 300] {
+        virtually(async || {
+            let world = World::new(options(|options| {
+                options.turnaround = Duration::from_millis(20);
+            }));
+            world.serve(echo);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    let limit = Duration::from_millis(wait);
+                    drop(with_timeout(limit, connect(bench)).await);
+                    let mut socket = with_timeout(Duration::from_secs(90), connect(bench))
+                        .await
+                        .expect("in time")
+                        .unwrap_or_else(|error| panic!("{wait}: {error}"));
+                    carries_any_bytes(&mut socket, "next").await;
+                    socket.close().await.unwrap();
+                    Timer::after(Duration::from_secs(90)).await;
+                })
+                .await;
+            assert!(world.modem.open_sockets().is_empty(), "{wait}");
+        });
+    }
+}
+
+#[test]
+fn the_peers_end_comes_behind_its_data() {
+    use tokio::io::AsyncWriteExt;
+    for frames_first in [false, true] {
+        virtually(async || {
+            let world = World::new(options(|options| options.frames_first = frames_first));
+            world.serve(|mut stream| async move {
+                stream.write_all(&[7; 3000]).await?;
+                stream.shutdown().await
+            });
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    let mut all = Vec::<u8>::new();
+                    let mut part = [0; 512];
+                    loop {
+                        match socket.read(&mut part).await.unwrap() {
+                            0 => break,
+                            count => all.extend(&part[..count]),
+                        }
+                    }
+                    assert_eq!(all, [7; 3000]);
+                    drop(socket);
+                    Timer::after(Duration::from_secs(1)).await;
+                    connect(bench).await.unwrap();
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn tags_of_any_length_fit_the_names() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world
+            .attach(async |bench| {
+                let pem = Pki::shared().ca_pem();
+                let tag = Tag(u32::MAX);
+                bench
+                    .control
+                    .store(tag, Kind::Ca, pem.as_bytes())
+                    .await
+                    .unwrap();
+                let _ = CONFIG;
+            })
+            .await;
+        assert!(world.modem.files().contains_key("0/st4294967295ca"));
+    });
+}
