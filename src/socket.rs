@@ -341,7 +341,8 @@ impl<'a> Socket<'a> {
         let mut w = self.world.borrow_mut();
         let phase = w.slots[usize::from(self.slot)].phase;
         Poll::Ready(match phase {
-            Phase::Open => Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified)),
+            // The peer may have closed before its user looked.
+            Phase::Open | Phase::Eof => Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified)),
             Phase::Wanted if w.rest == Rest::Off => {
                 Err(ConnectError::BringUp(BringUpError::PoweredOff))
             }

@@ -70,6 +70,8 @@ pub(super) struct Waking {
     known: bool,
     /// The module has just started: it has no peers.
     fresh: bool,
+    /// Its answers are those to what it was asked.
+    confirmed: bool,
     since: u32,
     pub(super) stale: heapless::Vec<u32, 9>,
 }
@@ -80,6 +82,7 @@ impl Waking {
         tries: 0,
         known: false,
         fresh: false,
+        confirmed: false,
         since: 0,
         stale: heapless::Vec::new(),
     };
@@ -100,6 +103,13 @@ impl ShortRange {
 
     /// Also the first command of every start, since the module echoes (sheet A.1.1).
     pub(super) const ATTENTION: Script = &[ask("ATE0").limit(10).even_unanswered().then(attention)];
+
+    /// The first `OK` of a module of which nothing is known may have been to something that an earlier life of the MCU
+    /// has begun: then echo is on still.
+    pub(super) const CONFIRM: Script = &[
+        decide(|_, _, _| Then::Synchronise),
+        decide(|_, _, _| Then::To(script::ATTENTION)),
+    ];
 
     pub(super) const LEAVE_PPP: Script = &[
         ask("{t}").limit(10).even_unanswered().then(either_way),
@@ -248,6 +258,9 @@ fn attention(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]
     }
     // A banner that ended a pause has done its work.
     modem.waking.fresh |= take(&mut world.restarted);
+    if !modem.waking.fresh && !core::mem::replace(&mut modem.waking.confirmed, true) {
+        return Then::To(script::CONFIRM);
+    }
     modem.mode = Some(modem.framed);
     // From here on it answers; credentials need no network.
     world.answers = true;

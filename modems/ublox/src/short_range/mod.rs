@@ -80,6 +80,7 @@ scripts! {
     SLEEP,
     MEANS,
     ATTENTION,
+    CONFIRM,
     LEAVE_PPP,
     STATION,
     DEACTIVATE,
