@@ -5,7 +5,7 @@ use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Link, REPORT_LIMIT, Rest, World};
 use super::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
-use super::rescue::Deaf;
+use super::rescue::{Deaf, Rescue};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
 use crate::engine::backend::{
@@ -485,6 +485,10 @@ impl<M: Modem> Engine<M> {
     }
 
     fn finish(&mut self, w: &mut World<'_>, end: Final) {
+        if self.rescue != Rescue::Off {
+            // What completes an upload of an earlier life is answered, and ends no step.
+            return;
+        }
         let payload = self.way & (SENDS | Self::COUNTS | Self::PIPES) != 0;
         let legal = match (self.stage, end) {
             (Stage::Idle, _) => return self.doubt_sent(w),
@@ -602,7 +606,7 @@ impl<M: Modem> Engine<M> {
             // It waits for the rest of a frame, and gets it: of lines, only notices can be missing.
             return w.ask_all();
         }
-        if self.deaf == Deaf::No && self.stage != Stage::Idle {
+        if self.deaf == Deaf::No && self.stage != Stage::Idle && self.rescue == Rescue::Off {
             warn!("the answer does not follow the grammar");
             self.give_up_in(w, AtError::Garbled, waits);
         }

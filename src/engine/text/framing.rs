@@ -8,7 +8,6 @@ use super::super::guest::Post;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Rest, World};
-use super::rescue::Rescue;
 use super::{Engine, Stage};
 use crate::at::framing::{Framing, Unit};
 use crate::engine::backend::{DECIDES, Modem, Step, Urc};
@@ -104,10 +103,7 @@ impl<M: Modem> Engine<M> {
         }
         // A line that lacks its middle is none.
         self.framer.reset();
-        // What a rescue sends may be what breaks them, where the modem is not in this mode.
-        if self.rescue == Rescue::Off {
-            self.lose_track(w);
-        }
+        self.lose_track(w);
     }
 
     /// Begins a step that sends in frames: there is no command, and no answer.
