@@ -342,7 +342,9 @@ impl<'a> Socket<'a> {
         let phase = w.slots[usize::from(self.slot)].phase;
         Poll::Ready(match phase {
             // The peer may have closed before its user looked.
-            Phase::Open | Phase::Eof => Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified)),
+            Phase::Open | Phase::Eof => {
+                Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified))
+            }
             Phase::Wanted if w.rest == Rest::Off => {
                 Err(ConnectError::BringUp(BringUpError::PoweredOff))
             }

@@ -4,7 +4,7 @@
 //! the socket whose id the channel is: staged, and committed when its frame has ended as it should. A frame
 //! that is broken may have been anybody's, so that no socket whose data comes in frames outlives it.
 
-use super::super::guest::Post;
+use super::super::mailbox::Post;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Rest, World};

@@ -1,8 +1,8 @@
 //! On the Wi-Fi network (sheet A.2): settings, join, address.
 
-use sectag::{AtError, BringUpError};
 use sectag::modem::{Line, Then, Urc, World, ask, decide, either_way};
 use sectag::wifi::{JoinFailure, Security};
+use sectag::{AtError, BringUpError};
 
 use super::dialect::error;
 use super::{Script, ShortRange, script};

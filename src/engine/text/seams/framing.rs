@@ -372,7 +372,7 @@ fn a_long_command_goes_in_requests_of_at_most_200_bytes() {
 
 #[test]
 fn a_guest_takes_its_lines_out_of_frames() {
-    use crate::engine::guest::{Plan, Post};
+    use crate::engine::mailbox::{Plan, Post};
     let mut bench = up();
     bench.engine.out()[..4].copy_from_slice(b"AT+X");
     bench.world.mailbox.post = Post::Granted;
