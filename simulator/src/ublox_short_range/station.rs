@@ -113,12 +113,11 @@ impl ShortRange {
         let (link, address, drops) = {
             let mut station = self.station.borrow_mut();
             station.attempt += 1;
-            let was = (
+            (
                 std::mem::take(&mut station.link),
                 std::mem::take(&mut station.address),
                 station.drops || !station.active,
-            );
-            was
+            )
         };
         if !link {
             return;

@@ -7,10 +7,7 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::wifi::WifiConfig;
-use sectag::{
-    CaScope, ConnectError, CredentialStore, Kind, NoPins, Power, Socket, State, Suites, Tag,
-    TlsConfig,
-};
+use sectag::{CaScope, ConnectError, Kind, NoPins, Power, Socket, State, Suites, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, ShortRangeOptions, Simulator};
 use sectag_test_support::pki::{Identity, Pki};
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};

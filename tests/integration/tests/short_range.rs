@@ -6,9 +6,8 @@ use embedded_io_async::{Read, Write};
 use sectag::at::InvalidInput;
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, CredentialStore, Ensured, Feature,
-    Flush, Kind, Proof, ServerName, Socket, SocketError, Suites, Support, Tag, TlsConfig,
-    TlsVersion,
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Feature, Flush, Kind, Proof,
+    ServerName, Socket, SocketError, Suites, Support, Tag, TlsConfig, TlsVersion,
 };
 use sectag_integration_tests::nrf9160::{awkward, round_trip};
 use sectag_integration_tests::short_range::{

@@ -224,13 +224,10 @@ fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Th
     if opening.is_gone() {
         return look_why(modem);
     }
-    match (modem.peers.channel_of(handle), opening.channel) {
+    if modem.peers.channel_of(handle).is_some() && opening.channel.is_some() {
         // The channel that was taken for this one is another's.
-        (Some(_), Some(_)) => {
-            modem.moving.handle = handle;
-            return Then::To(script::ABORT_OPEN);
-        }
-        _ => {}
+        modem.moving.handle = handle;
+        return Then::To(script::ABORT_OPEN);
     }
     if world.elapsed() >= CONNECT_LIMIT {
         modem.moving.handle = handle;
