@@ -62,6 +62,12 @@ causes! {
         "have the server's name put into the common name of its certificate too";
     NoCommonSuite: "modem and server have no TLS version or cipher suite in common",
         "enable on the server what the modem has, see the table in the README";
+    CertificateNotForServers: "the server's certificate is not one for servers",
+        "give the server a certificate with the extended key usage serverAuth; one of a device must not do for a server";
+    ChainUnsound: "a certificate in the server's chain was signed by one that may not sign others",
+        "have the server's certificate signed by the CA itself; if it was, somebody with a device's key stands in between";
+    ServerKeyUnproven: "the server did not prove that it has the key of its certificate",
+        "do not trust it: somebody may stand in between; check key and certificate on the server";
     NotTls: "what answers on this port does not speak TLS",
         "check the port: 8883 is MQTT over TLS, 1883 is MQTT without";
     ServerKeyUnsupported: "the server's key is of a type for which the modem has no cipher suite",

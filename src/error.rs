@@ -31,6 +31,8 @@ pub enum Code {
     Vendor(u16, &'static str),
     /// A notice of the vendor's that gives no reason.
     Word(&'static str),
+    /// No modem said anything: what TLS or PPP on this MCU found, in words.
+    Here(&'static str),
 }
 
 /// With the feature `hints`, a number of 3GPP's with its meaning.
@@ -42,6 +44,7 @@ impl fmt::Display for Code {
             Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
             Self::Vendor(code, meaning) => write!(f, "{code} ({meaning})"),
             Self::Word(word) => write!(f, "{word}, which gives no reason"),
+            Self::Here(found) => f.write_str(found),
         }?;
         #[cfg(feature = "hints")]
         if let Some(number) = self.number() {
@@ -59,7 +62,7 @@ impl Code {
         match self {
             Self::Cme(code) => crate::numbers::cme(*code),
             Self::Cms(code) => crate::numbers::cms(*code),
-            Self::Plain | Self::Vendor(..) | Self::Word(_) => None,
+            Self::Plain | Self::Vendor(..) | Self::Word(_) | Self::Here(_) => None,
         }
     }
 }
@@ -95,7 +98,10 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the modem answered {}", self.code)?;
+        if !matches!(self.code, Code::Here(_)) {
+            f.write_str("the modem answered ")?;
+        }
+        self.code.fmt(f)?;
         because(f, self.causes)
     }
 }
@@ -717,6 +723,13 @@ mod tests {
             error.to_string(),
             "the modem answered 566 (socket connect failed): nothing answers at this host and port"
         );
+    }
+
+    #[test]
+    fn what_was_found_without_a_modem_is_no_answer_of_one() {
+        let code = Code::Here("the certificate is for another name");
+        let refusal = Refusal::new(code, Causes::NONE);
+        assert_eq!(refusal.to_string(), "the certificate is for another name");
     }
 
     #[test]

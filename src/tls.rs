@@ -264,6 +264,11 @@ impl TlsConfig {
         self.min_version
     }
 
+    /// The kind of key that the server is declared to have.
+    pub const fn declared_server_key(&self) -> Option<ServerKey> {
+        self.server_key
+    }
+
     /// The application protocol to negotiate.
     pub const fn alpn_protocol(&self) -> Option<&'static str> {
         match &self.alpn {

@@ -16,7 +16,14 @@
 mod client;
 mod hdlc;
 mod login;
+#[cfg(feature = "net")]
+pub mod net;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use client::{Client, Ended, Network, Packet, Phase};
 pub use hdlc::{Deframed, Deframer, Framer, Wire};
 pub use login::{Login, LoginInvalid};
+
+#[cfg(all(test, feature = "net"))]
+sectag_host_clock::time_driver!();

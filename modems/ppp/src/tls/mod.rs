@@ -1,0 +1,76 @@
+//! TLS 1.3 on the MCU, with the core's names, policy and causes.
+//!
+//! [`new`] splits a [`State`] into [`Sockets`], which implement [`sectag::SecureConnect`] as a modem's do, and the [`Runner`], a task
+//! that does the work. One connection at a time.
+//!
+//! What embedded-tls does here is the protocol. Whom to trust is decided by webpki: chain, purpose, name and dates, always; SNI is always sent.
+//! TLS 1.3 with AES-128-GCM and P-256 is all there is; a server of TLS 1.2, one with an RSA key, or one with P-384 in its chain
+//! without the feature `p384` is refused in words.
+//!
+//! A record of the server must fit the buffer of [`Buffers`], 16 640 bytes for any server. With a smaller one the server is asked to keep
+//! to 2 or 4 KiB (RFC 6066), and a server that does not, and sends a longer one, is refused.
+
+mod algorithms;
+mod credentials;
+mod gate;
+mod refusal;
+mod ring;
+mod runner;
+mod session;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod verifier;
+mod world;
+
+pub use credentials::{Clock, Credentials, NoKey, Time, TimeSource};
+pub use rand_core::{CryptoRng, CryptoRngCore, RngCore};
+pub use runner::{Buffers, Runner};
+pub use socket::{Reader, Socket, Sockets, Writer};
+pub use verifier::LEAF_LIMIT;
+pub use world::State;
+
+use embassy_net::Stack;
+use sectag::signer::Signer;
+
+/// Splits `state` into the sockets and what makes their connections over `stack`.
+///
+/// `credentials` are the sets in flash; `key` is the private key of the client certificates among them, [`NoKey`] without; `rng` must be a
+/// cryptographic one, seeded from a source of noise.
+pub fn new<'a, const RX: usize, const TX: usize, const RECORD: usize, const SEND: usize, C, S, G>(
+    state: &'a mut State<'a, RX, TX>,
+    buffers: &'a mut Buffers<RECORD, SEND>,
+    stack: Stack<'a>,
+    credentials: &'a [Credentials],
+    clock: C,
+    key: S,
+    rng: G,
+) -> (Sockets<'a>, Runner<'a, RECORD, SEND, C, S, G>)
+where
+    C: Clock,
+    S: Signer<Signature = [u8; 64]>,
+    G: CryptoRngCore,
+{
+    const {
+        assert!(RECORD >= 2_432, "a record of 2 KiB must fit the buffer");
+        assert!(
+            SEND >= 1_024,
+            "the first message and a certificate of the client must fit what is sent"
+        );
+        assert!(
+            RX >= 16 && TX >= 256,
+            "a name must fit the ring for what is sent"
+        );
+    }
+    let world = state.connect();
+    let runner = Runner {
+        world,
+        buffers,
+        stack,
+        credentials,
+        clock,
+        key,
+        rng,
+    };
+    (Sockets { world }, runner)
+}

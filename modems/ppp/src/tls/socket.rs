@@ -1,0 +1,392 @@
+//! The sockets: handles that touch the rings and nothing else, so that every future of theirs may be dropped.
+
+use core::future::poll_fn;
+use core::task::Poll;
+
+use embedded_io::{ErrorType, ReadReady, WriteReady};
+use embedded_io_async::{Read, Write};
+use sectag::{
+    Capabilities, ConnectError, Feature, SecureConnect, SecureSocket, ServerName, SocketError,
+    SuiteSet, Support, TlsConfig, TlsVersion, Verification,
+};
+
+use super::TimeSource;
+use super::world::{Phase, Request, Shared, World};
+
+/// What TLS on the MCU can.
+pub(crate) const CAPABILITIES: Capabilities = {
+    let mut has = Capabilities::UNKNOWN;
+    has.verification.chain = Support::Yes;
+    has.verification.dates = Support::Yes;
+    has.verification.name = Support::Yes;
+    has.verification.sni = Support::Yes;
+    has.verification.client_certificate = Support::Yes;
+    has.versions = (TlsVersion::Tls13, TlsVersion::Tls13);
+    has.suites = SuiteSet::of(&[0x1301]);
+    has.alpn = Support::Yes;
+    has.psk = Support::No;
+    has.resumption = Support::No;
+    has.chain_depth = Some(4);
+    has.sockets = 1;
+    has
+};
+
+/// Makes connections: the handle of an application.
+#[derive(Clone, Copy)]
+pub struct Sockets<'a> {
+    pub(crate) world: &'a Shared<'a>,
+}
+
+impl<'a> Sockets<'a> {
+    /// What this TLS can.
+    pub fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    /// What [`connect`](SecureConnect::connect) would refuse for this policy before a byte is sent.
+    pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        if config.declared_server_key() == Some(sectag::ServerKey::Rsa) {
+            return Err(ConnectError::Lacks(Feature::ServerKey(
+                sectag::ServerKey::Rsa,
+            )));
+        }
+        config.suites_for(&CAPABILITIES)?;
+        config.check(&CAPABILITIES.verification)
+    }
+
+    /// See [`SecureConnect::connect`]. Waits for the link, looks the name up, connects, and checks the server. One connection at a time:
+    /// a second is [`ConnectError::TooManySockets`], unless the first is only being closed.
+    pub async fn connect(
+        &self,
+        name: ServerName<'_>,
+        port: u16,
+        config: &TlsConfig,
+    ) -> Result<Socket<'a>, ConnectError> {
+        self.admit(config)?;
+        poll_fn(|cx| {
+            let mut w = self.world.borrow_mut();
+            match w.phase {
+                Phase::Free if !w.user => Poll::Ready(Ok(())),
+                _ if w.user => Poll::Ready(Err(ConnectError::TooManySockets)),
+                _ => {
+                    w.claims.register(cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await?;
+        let mut w = self.world.borrow_mut();
+        w.rx.clear();
+        w.tx.clear();
+        if w.tx.push(name.as_str().as_bytes()) < name.as_str().len() {
+            w.tx.clear();
+            return Err(ConnectError::RingTooSmall {
+                needed: name.as_str().len(),
+            });
+        }
+        w.user = true;
+        w.flush = false;
+        w.end = false;
+        w.received = false;
+        w.outcome = None;
+        w.phase = Phase::Wanted;
+        w.request = Some(Request {
+            port,
+            config: *config,
+        });
+        w.wake_runner();
+        drop(w);
+        // From here on its drop tells the runner.
+        let mut socket = Socket {
+            world: self.world,
+            verified: Verification::UNKNOWN,
+            source: TimeSource::Host,
+        };
+        let opened = poll_fn(|cx| {
+            let mut w = self.world.borrow_mut();
+            match w.outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => w.later(cx),
+            }
+        })
+        .await?;
+        socket.verified = opened.verified;
+        socket.source = opened.source;
+        Ok(socket)
+    }
+}
+
+impl<'a> SecureConnect for Sockets<'a> {
+    type Error = ConnectError;
+    type SocketError = SocketError;
+    type Socket<'s>
+        = Socket<'a>
+    where
+        Self: 's;
+
+    async fn connect(
+        &self,
+        name: ServerName<'_>,
+        port: u16,
+        config: &TlsConfig,
+    ) -> Result<Socket<'a>, ConnectError> {
+        Sockets::connect(self, name, port, config).await
+    }
+}
+
+/// A TLS connection from this MCU.
+///
+/// - `read` returns as soon as there is a byte, and `Ok(0)` only when the peer has said that it ends the connection and everything before was
+///   read; a connection that breaks off is [`SocketError::ConnectionReset`]. Cancel-safe.
+/// - `write` copies into the ring and returns, or waits for room. Cancel-safe. What was written goes out on `flush`, when
+///   the ring is full, or 10 ms after the last write.
+/// - `flush` returns when everything was handed to TCP.
+/// - Dropping the socket discards what was not sent.
+pub struct Socket<'a> {
+    world: &'a Shared<'a>,
+    verified: Verification,
+    source: TimeSource,
+}
+
+impl<'a> Socket<'a> {
+    /// What was checked of the server when this connection was made.
+    pub fn verified(&self) -> Verification {
+        self.verified
+    }
+
+    /// Where the time came from by which dates were checked.
+    pub fn time_source(&self) -> TimeSource {
+        self.source
+    }
+
+    /// Two halves that may live in two tasks.
+    pub fn split(&mut self) -> (Reader<'_, 'a>, Writer<'_, 'a>) {
+        let world = self.world;
+        let once = core::marker::PhantomData;
+        (Reader { world, once }, Writer { world, once })
+    }
+
+    /// Sends what was written, closes the connection and waits until that is done. An error means that not everything was sent; the connection is
+    /// closed all the same.
+    pub async fn close(mut self) -> Result<(), SocketError> {
+        self.finish().await
+    }
+}
+
+impl Drop for Socket<'_> {
+    fn drop(&mut self) {
+        let mut w = self.world.borrow_mut();
+        w.user = false;
+        if w.request.take().is_some() {
+            // The runner has not begun with it.
+            w.phase = Phase::Free;
+        }
+        w.wake_runner();
+        w.wake_users();
+    }
+}
+
+/// The reading half of a [`Socket`], which it borrows.
+pub struct Reader<'s, 'a> {
+    world: &'a Shared<'a>,
+    once: core::marker::PhantomData<&'s mut ()>,
+}
+
+/// The writing half of a [`Socket`], which it borrows.
+pub struct Writer<'s, 'a> {
+    world: &'a Shared<'a>,
+    once: core::marker::PhantomData<&'s mut ()>,
+}
+
+impl<'a> SecureSocket for Socket<'a> {
+    type Reader<'h>
+        = Reader<'h, 'a>
+    where
+        Self: 'h;
+    type Writer<'h>
+        = Writer<'h, 'a>
+    where
+        Self: 'h;
+
+    fn split(&mut self) -> (Reader<'_, 'a>, Writer<'_, 'a>) {
+        Socket::split(self)
+    }
+
+    async fn finish(&mut self) -> Result<(), SocketError> {
+        let flushed = flush(self.world).await;
+        {
+            let mut w = self.world.borrow_mut();
+            w.end = true;
+            w.wake_runner();
+        }
+        poll_fn(|cx| {
+            let mut w = self.world.borrow_mut();
+            if w.phase != Phase::Open {
+                return Poll::Ready(());
+            }
+            w.writer.register(cx.waker());
+            Poll::Pending
+        })
+        .await;
+        flushed
+    }
+
+    fn abort(&mut self) {
+        let mut w = self.world.borrow_mut();
+        w.tx.clear();
+        w.end = true;
+        w.wake_runner();
+    }
+
+    async fn readable(&mut self) {
+        readable(self.world).await;
+    }
+
+    async fn half_readable<'h>(half: &mut Reader<'h, 'a>)
+    where
+        Self: 'h,
+    {
+        readable(half.world).await;
+    }
+}
+
+async fn read(world: &Shared<'_>, buf: &mut [u8]) -> Result<usize, SocketError> {
+    poll_fn(|cx| {
+        let mut w = world.borrow_mut();
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if w.rx.len() > 0 {
+            let count = w.rx.pop(buf);
+            // There is room again.
+            w.runner.wake();
+            return Poll::Ready(Ok(count));
+        }
+        match w.phase {
+            Phase::Eof => Poll::Ready(Ok(0)),
+            Phase::Failed(error) => Poll::Ready(Err(error)),
+            _ => w.later(cx),
+        }
+    })
+    .await
+}
+
+async fn readable(world: &Shared<'_>) {
+    poll_fn(|cx| {
+        let mut w = world.borrow_mut();
+        if is_readable(&w) {
+            return Poll::Ready(());
+        }
+        w.later(cx)
+    })
+    .await;
+}
+
+fn is_readable(w: &World<'_>) -> bool {
+    w.rx.len() > 0 || w.phase != Phase::Open
+}
+
+/// The error of one who writes, if the connection takes no more.
+fn write_error(w: &World<'_>) -> Option<SocketError> {
+    match w.phase {
+        Phase::Open if !w.end => None,
+        Phase::Failed(error) => Some(error),
+        _ if w.received => Some(SocketError::BrokenPipe),
+        _ => Some(SocketError::ClosedUnanswered),
+    }
+}
+
+async fn write(world: &Shared<'_>, buf: &[u8]) -> Result<usize, SocketError> {
+    poll_fn(|cx| {
+        let mut w = world.borrow_mut();
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if let Some(error) = write_error(&w) {
+            return Poll::Ready(Err(error));
+        }
+        if w.tx.room() == 0 {
+            w.writer.register(cx.waker());
+            w.outgoing.wake();
+            return Poll::Pending;
+        }
+        let count = w.tx.push(buf);
+        w.outgoing.wake();
+        Poll::Ready(Ok(count))
+    })
+    .await
+}
+
+async fn flush(world: &Shared<'_>) -> Result<(), SocketError> {
+    poll_fn(|cx| {
+        let mut w = world.borrow_mut();
+        if w.tx.len() == 0 && !w.flush {
+            return Poll::Ready(match w.phase {
+                Phase::Failed(error) => Err(error),
+                _ => Ok(()),
+            });
+        }
+        if let Some(error) = write_error(&w) {
+            return Poll::Ready(Err(error));
+        }
+        w.flush = true;
+        w.writer.register(cx.waker());
+        w.outgoing.wake();
+        Poll::Pending
+    })
+    .await
+}
+
+macro_rules! reads {
+    ($($generics:lifetime),*; $name:ty) => {
+        impl<$($generics),*> Read for $name {
+            async fn read(&mut self, buf: &mut [u8]) -> Result<usize, SocketError> {
+                read(self.world, buf).await
+            }
+        }
+
+        impl<$($generics),*> ReadReady for $name {
+            fn read_ready(&mut self) -> Result<bool, SocketError> {
+                Ok(is_readable(&self.world.borrow()))
+            }
+        }
+    };
+}
+
+macro_rules! writes {
+    ($($generics:lifetime),*; $name:ty) => {
+        impl<$($generics),*> Write for $name {
+            async fn write(&mut self, buf: &[u8]) -> Result<usize, SocketError> {
+                write(self.world, buf).await
+            }
+
+            async fn flush(&mut self) -> Result<(), SocketError> {
+                flush(self.world).await
+            }
+        }
+
+        impl<$($generics),*> WriteReady for $name {
+            fn write_ready(&mut self) -> Result<bool, SocketError> {
+                let w = self.world.borrow();
+                Ok(w.tx.room() > 0 || write_error(&w).is_some())
+            }
+        }
+    };
+}
+
+impl ErrorType for Socket<'_> {
+    type Error = SocketError;
+}
+
+impl ErrorType for Reader<'_, '_> {
+    type Error = SocketError;
+}
+
+impl ErrorType for Writer<'_, '_> {
+    type Error = SocketError;
+}
+
+reads!('a; Socket<'a>);
+reads!('s, 'a; Reader<'s, 'a>);
+writes!('a; Socket<'a>);
+writes!('s, 'a; Writer<'s, 'a>);

@@ -1,0 +1,248 @@
+//! Handshakes with real servers over TCP: the eight of the sheet (C.2), one that lies about its signature, others that speak
+//! something else.
+
+extern crate std;
+
+mod pki;
+mod server;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::string::{String, ToString};
+use std::vec;
+use std::vec::Vec;
+
+use embassy_futures::block_on;
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use rand_core::OsRng;
+use sectag::signer::P256Key;
+use sectag::{Cause, ConnectError};
+
+use super::NoKey;
+use super::session::{self, Order, Transport};
+use pki::{Authority, NAME, Sort};
+use server::{Server, Serving};
+
+/// Where the tests are in time: 2026-12-01.
+const NOW: u64 = 1_796_083_200;
+
+/// A blocking stream, for a test that has nothing else to do.
+struct Blocking(TcpStream);
+
+impl ErrorType for Blocking {
+    type Error = ErrorKind;
+}
+
+impl Read for Blocking {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
+        self.0.read(buf).map_err(|_| ErrorKind::ConnectionReset)
+    }
+}
+
+impl Write for Blocking {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
+        self.0.write(buf).map_err(|_| ErrorKind::ConnectionReset)
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+}
+
+struct Asked<'a> {
+    roots: &'a [&'a [u8]],
+    now: u64,
+    record: usize,
+    client: Option<(&'a [u8], &'a mut P256Key)>,
+}
+
+/// Connects, and echoes a line when it stands.
+fn connect(server: &Server, asked: Asked<'_>) -> Result<String, ConnectError> {
+    let stream = TcpStream::connect(server.address()).unwrap();
+    let transport = Transport::new(
+        Blocking(stream.try_clone().unwrap()),
+        Blocking(stream),
+        asked.record,
+    );
+    let (mut record, mut send) = (vec![0; asked.record], vec![0; 2048]);
+    let order = Order {
+        name: NAME,
+        now: asked.now,
+        roots: asked.roots,
+        client: asked.client,
+        alpn: None,
+    };
+    block_on(async {
+        let opened = session::open(&transport, &mut record, &mut send, order, &mut OsRng).await;
+        let mut tls = opened?;
+        let mut line = [0; 64];
+        let echoed = async {
+            tls.write_all(b"hello\n").await?;
+            tls.flush().await?;
+            tls.read(&mut line).await
+        };
+        let count = echoed.await.map_err(super::refusal::of_tls)?;
+        let text = String::from_utf8_lossy(&line[..count]).to_string();
+        let _ = tls.close().await;
+        Ok(text)
+    })
+}
+
+fn plainly(server: &Server, roots: &[&[u8]], now: u64) -> Result<String, ConnectError> {
+    let asked = Asked {
+        roots,
+        now,
+        record: 16_640,
+        client: None,
+    };
+    connect(server, asked)
+}
+
+/// What is said about a server, and the first cause.
+fn said(outcome: Result<String, ConnectError>) -> (String, Option<Cause>) {
+    match outcome {
+        Ok(line) => (line, None),
+        Err(error) => (error.to_string(), error.causes().next()),
+    }
+}
+
+#[test]
+fn the_eight_servers_come_out_as_they_should_each_in_its_own_words() {
+    let authority = Authority::new();
+    let roots = [authority.der()];
+    let year = 31_557_600;
+    let mut words = Vec::new();
+    for (sort, now, cause) in [
+        (Sort::Good, NOW, None),
+        (Sort::FourthName, NOW, None),
+        (Sort::OtherName, NOW, Some(Cause::NameMismatch)),
+        (Sort::SignedByDevice, NOW, Some(Cause::ChainUnsound)),
+        (Sort::Device, NOW, Some(Cause::CertificateNotForServers)),
+        (Sort::SubjectOnly, NOW, Some(Cause::NameMismatch)),
+        (Sort::Good, NOW + 20 * year, Some(Cause::CertificateExpired)),
+        (
+            Sort::Good,
+            NOW - 45 * year,
+            Some(Cause::CertificateNotYetValid),
+        ),
+    ] {
+        let server = Server::start(authority.server(sort), Serving::Echo);
+        let (text, found) = said(plainly(&server, &roots, now));
+        assert_eq!(found, cause, "{sort:?}: {text}");
+        if cause.is_some() {
+            assert!(!words.contains(&text), "{text}");
+            words.push(text);
+        } else {
+            assert_eq!(text, "hello\n", "{sort:?}");
+        }
+    }
+    assert_eq!(words.len(), 6);
+}
+
+#[test]
+fn a_root_of_somebody_else_is_another_error_and_several_roots_are_tried() {
+    let (one, other) = (Authority::new(), Authority::new());
+    let server = Server::start(one.server(Sort::Good), Serving::Echo);
+    let (text, cause) = said(plainly(&server, &[other.der()], NOW));
+    assert_eq!(cause, Some(Cause::CaMismatch), "{text}");
+    let (text, cause) = said(plainly(&server, &[other.der(), one.der()], NOW));
+    assert_eq!((text.as_str(), cause), ("hello\n", None));
+    let (_, cause) = said(plainly(&server, &[b"no certificate"], NOW));
+    assert_eq!(cause, Some(Cause::CaUnreadable));
+}
+
+#[cfg(feature = "p384")]
+#[test]
+fn a_root_on_p384_is_followed_beside_one_on_p256() {
+    let (one, other) = (Authority::new(), Authority::on_p384());
+    for authority in [&one, &other] {
+        let server = Server::start(authority.server(Sort::Good), Serving::Echo);
+        let roots = [one.der(), other.der()];
+        assert_eq!(said(plainly(&server, &roots, NOW)).0, "hello\n");
+    }
+}
+
+#[test]
+fn an_intermediate_is_followed() {
+    let authority = Authority::new();
+    let server = Server::start(authority.server(Sort::ByIntermediate), Serving::Echo);
+    assert_eq!(said(plainly(&server, &[authority.der()], NOW)).0, "hello\n");
+}
+
+#[test]
+fn a_server_that_lies_about_its_signature_is_refused() {
+    let authority = Authority::new();
+    for serving in [
+        Serving::ClaimsRsa,
+        Serving::ClaimsEd25519,
+        Serving::SignsBadly,
+    ] {
+        let server = Server::start(authority.server(Sort::Good), serving);
+        let (text, cause) = said(plainly(&server, &[authority.der()], NOW));
+        assert_eq!(cause, Some(Cause::ServerKeyUnproven), "{serving:?}: {text}");
+    }
+}
+
+#[test]
+fn servers_that_speak_something_else_are_refused_in_words() {
+    let authority = Authority::new();
+    for (serving, cause, word) in [
+        (Serving::Tls12, Cause::NoCommonSuite, "TLS 1.2"),
+        (Serving::OtherSuite, Cause::NoCommonSuite, "AES-128-GCM"),
+        (Serving::Plain, Cause::NotTls, "no TLS"),
+        (Serving::Nothing, Cause::PeerClosed, "closed"),
+    ] {
+        let server = Server::start(authority.server(Sort::Good), serving);
+        let (text, found) = said(plainly(&server, &[authority.der()], NOW));
+        assert_eq!(found, Some(cause), "{serving:?}: {text}");
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn a_server_with_a_key_of_another_kind_is_refused() {
+    let authority = Authority::new();
+    let server = Server::start(authority.server(Sort::Ed25519), Serving::Echo);
+    let (text, cause) = said(plainly(&server, &[authority.der()], NOW));
+    assert_eq!(cause, Some(Cause::ServerKeyUnsupported), "{text}");
+}
+
+#[test]
+fn a_client_certificate_is_shown_and_proven() {
+    let authority = Authority::new();
+    let (der, key) = authority.device();
+    let server = Server::start_for_clients(authority.server(Sort::Good), authority.der());
+    let mut key = P256Key::parse(&key).unwrap();
+    let roots = [authority.der()];
+    let asked = Asked {
+        roots: &roots,
+        now: NOW,
+        record: 16_640,
+        client: Some((&der, &mut key)),
+    };
+    assert_eq!(said(connect(&server, asked)).0, "hello\n");
+    // Without one the server ends it, which in TLS 1.3 comes behind the handshake.
+    assert!(plainly(&server, &roots, NOW).is_err());
+}
+
+#[test]
+fn a_record_that_is_larger_than_the_buffer_is_named() {
+    let authority = Authority::new();
+    let server = Server::start(authority.server(Sort::Padded), Serving::Echo);
+    let roots = [authority.der()];
+    let asked = Asked {
+        roots: &roots,
+        now: NOW,
+        record: 2_432,
+        client: None,
+    };
+    let (text, cause) = said(connect(&server, asked));
+    assert_eq!(cause, Some(Cause::ChainTooLong), "{text}");
+    assert!(text.contains("larger than the buffer"), "{text}");
+}
+
+#[test]
+fn no_key_signs_nothing() {
+    use sectag::signer::Signer;
+    assert!(block_on(NoKey.sign(&sectag::Digest::of(b"x"))).is_err());
+}

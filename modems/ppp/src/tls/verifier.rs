@@ -1,0 +1,256 @@
+//! Whether a server is who it should be: its chain, its purpose, its name, the dates, and that it has the key.
+
+use core::time::Duration;
+
+use embedded_tls::alert::{AlertDescription, AlertLevel};
+use embedded_tls::{
+    Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, SignatureScheme,
+    TlsError, TlsVerifier,
+};
+use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use sha2::{Digest, Sha256};
+use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+
+use super::algorithms;
+
+/// The longest certificate of a server, in bytes; it is kept from its message to the one that proves its key.
+pub const LEAF_LIMIT: usize = 2048;
+/// The most certificates between the server's and the root.
+const INTERMEDIATES: usize = 4;
+/// What stands before the transcript in what the server signs (RFC 8446, 4.4.3).
+const CONTEXT: &[u8; 34] = b"TLS 1.3, server CertificateVerify\0";
+
+/// What is wrong with a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// A root under the tag is no certificate.
+    Root,
+    Chain(Error),
+    /// It names its server in the subject alone.
+    NameInSubjectOnly,
+    LeafTooLong,
+    ChainTooLong,
+    /// The server's key is of a kind that is not built in.
+    KeyOfAnotherKind,
+    /// The signature is of a kind that was not offered, or that its key cannot make.
+    Scheme,
+    /// The signature is not of its key.
+    Signature,
+    /// A certificate is missing, or came again, or came too late.
+    Order,
+}
+
+/// Looks at one server's certificate and proof. It counts for nothing unless [`is_proven`](Self::is_proven) when the handshake is
+/// complete: embedded-tls 0.19 completes it also with a server that shows neither (sheet C.3).
+pub(crate) struct Verifier<'v> {
+    roots: &'v [&'v [u8]],
+    name: &'v str,
+    now: u64,
+    leaf: [u8; LEAF_LIMIT],
+    leaf_len: usize,
+    transcript: Option<Sha256>,
+    proven: bool,
+    problem: Option<Problem>,
+}
+
+impl<'v> Verifier<'v> {
+    /// Looks for `name`, now being a time in Unix seconds.
+    pub(crate) fn new(roots: &'v [&'v [u8]], name: &'v str, now: u64) -> Self {
+        Self {
+            roots,
+            name,
+            now,
+            leaf: [0; LEAF_LIMIT],
+            leaf_len: 0,
+            transcript: None,
+            proven: false,
+            problem: None,
+        }
+    }
+
+    /// Whether certificate and proof have come, in this order, once, and were good.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven && self.problem.is_none()
+    }
+
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        self.problem.clone()
+    }
+
+    fn refuse(&mut self, problem: Problem, alert: AlertDescription) -> TlsError {
+        self.problem.get_or_insert(problem);
+        self.proven = false;
+        TlsError::AbortHandshake(AlertLevel::Fatal, alert)
+    }
+
+    fn look_at(&self, chain: &CertificateRef<'_>) -> Result<usize, Problem> {
+        let entry = |at: usize| match chain.entries.get(at) {
+            Some(CertificateEntryRef::X509(der)) => Ok(*der),
+            _ => Err(Problem::Order),
+        };
+        let leaf = entry(0)?;
+        if leaf.len() > LEAF_LIMIT {
+            return Err(Problem::LeafTooLong);
+        }
+        let count = chain.entries.len() - 1;
+        if count > INTERMEDIATES {
+            return Err(Problem::ChainTooLong);
+        }
+        let mut between: [CertificateDer<'_>; INTERMEDIATES] =
+            core::array::from_fn(|_| CertificateDer::from_slice(&[]));
+        for (at, place) in between[..count].iter_mut().enumerate() {
+            *place = CertificateDer::from_slice(entry(at + 1)?);
+        }
+        let der = CertificateDer::from_slice(leaf);
+        let leaf_cert = EndEntityCert::try_from(&der).map_err(Problem::Chain)?;
+        self.find_root(&leaf_cert, &between[..count])?;
+        let name = ServerName::try_from(self.name)
+            .map_err(|_| Problem::Chain(Error::MalformedDnsIdentifier))?;
+        leaf_cert
+            .verify_is_valid_for_subject_name(&name)
+            .map_err(|error| {
+                // A certificate without alternative names may still have this one in its subject, where browsers looked once.
+                if matches!(error, Error::CertNotValidForName(_))
+                    && leaf_cert.valid_dns_names().next().is_none()
+                {
+                    Problem::NameInSubjectOnly
+                } else {
+                    Problem::Chain(error)
+                }
+            })?;
+        Ok(leaf.len())
+    }
+
+    /// Looks for a root that the chain leads to. Of several refusals that is told which got the furthest.
+    fn find_root(
+        &self,
+        leaf: &EndEntityCert<'_>,
+        between: &[CertificateDer<'_>],
+    ) -> Result<(), Problem> {
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(self.now));
+        let mut told = Problem::Chain(Error::UnknownIssuer);
+        for root in self.roots {
+            let der = CertificateDer::from_slice(root);
+            let anchor = anchor_from_trusted_cert(&der).map_err(|_| Problem::Root)?;
+            let usage = KeyUsage::server_auth();
+            let anchors = core::slice::from_ref(&anchor);
+            match leaf.verify_for_usage(algorithms::ALL, anchors, between, now, usage, None, None) {
+                Ok(_) => return Ok(()),
+                Err(Error::UnknownIssuer) => {}
+                Err(error) => told = Problem::Chain(error),
+            }
+        }
+        Err(told)
+    }
+
+    fn look_at_proof(&self, verify: &CertificateVerifyRef<'_>) -> Result<(), Problem> {
+        let transcript = self.transcript.as_ref().ok_or(Problem::Order)?;
+        if self.proven {
+            return Err(Problem::Order);
+        }
+        let mut message = [0x20; 64 + CONTEXT.len() + 32];
+        message[64..][..CONTEXT.len()].copy_from_slice(CONTEXT);
+        message[64 + CONTEXT.len()..].copy_from_slice(&transcript.clone().finalize());
+        let der = CertificateDer::from_slice(&self.leaf[..self.leaf_len]);
+        let leaf = EndEntityCert::try_from(&der).map_err(Problem::Chain)?;
+        let check = |algorithm: &dyn SignatureVerificationAlgorithm| {
+            leaf.verify_signature(algorithm, &message, verify.signature)
+        };
+        let checked = match verify.signature_scheme {
+            SignatureScheme::EcdsaSecp256r1Sha256 => check(&algorithms::P256Sha256),
+            #[cfg(feature = "p384")]
+            SignatureScheme::EcdsaSecp384r1Sha384 => check(&algorithms::P384Sha384),
+            // embedded-tls offers kinds that are not built in, so an honest server may have such a key.
+            _ => {
+                return Err(match check(&algorithms::P256Sha256) {
+                    Ok(()) | Err(Error::InvalidSignatureForPublicKey) => Problem::Scheme,
+                    Err(_) => Problem::KeyOfAnotherKind,
+                });
+            }
+        };
+        checked.map_err(|error| match error {
+            Error::InvalidSignatureForPublicKey => Problem::Signature,
+            _ => Problem::Scheme,
+        })
+    }
+}
+
+impl TlsVerifier<Aes128GcmSha256> for Verifier<'_> {
+    /// The name is known since the beginning.
+    fn set_hostname_verification(&mut self, _: &str) -> Result<(), TlsError> {
+        Ok(())
+    }
+
+    fn verify_certificate(
+        &mut self,
+        transcript: &Sha256,
+        chain: CertificateRef<'_>,
+    ) -> Result<(), TlsError> {
+        if self.transcript.is_some() {
+            return Err(self.refuse(Problem::Order, AlertDescription::UnexpectedMessage));
+        }
+        match self.look_at(&chain) {
+            Ok(len) => {
+                if let Some(CertificateEntryRef::X509(leaf)) = chain.entries.first() {
+                    self.leaf[..len].copy_from_slice(leaf);
+                    self.leaf_len = len;
+                    self.transcript = Some(transcript.clone());
+                }
+                Ok(())
+            }
+            Err(problem) => {
+                let alert = match problem {
+                    Problem::Chain(Error::UnknownIssuer) => AlertDescription::UnknownCa,
+                    Problem::Chain(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
+                        AlertDescription::CertificateExpired
+                    }
+                    _ => AlertDescription::BadCertificate,
+                };
+                Err(self.refuse(problem, alert))
+            }
+        }
+    }
+
+    fn verify_signature(&mut self, verify: CertificateVerifyRef<'_>) -> Result<(), TlsError> {
+        match self.look_at_proof(&verify) {
+            Ok(()) => {
+                self.proven = true;
+                Ok(())
+            }
+            Err(problem) => Err(self.refuse(problem, AlertDescription::DecryptError)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_shows_nothing_or_in_the_wrong_order_has_proven_nothing() {
+        let proof = || CertificateVerifyRef {
+            signature_scheme: SignatureScheme::EcdsaSecp256r1Sha256,
+            signature: &[],
+        };
+        let mut verifier = Verifier::new(&[], "a.example", 0);
+        assert!(!verifier.is_proven());
+        // A proof before its certificate.
+        assert!(verifier.verify_signature(proof()).is_err());
+        assert_eq!(verifier.problem(), Some(Problem::Order));
+        // A message without a certificate.
+        let mut verifier = Verifier::new(&[], "a.example", 0);
+        let empty = CertificateRef::with_context(&[]);
+        assert!(verifier.verify_certificate(&Sha256::new(), empty).is_err());
+        assert!(!verifier.is_proven() && verifier.problem() == Some(Problem::Order));
+    }
+
+    #[test]
+    fn neither_comes_twice() {
+        let mut verifier = Verifier::new(&[], "a.example", 0);
+        verifier.transcript = Some(Sha256::new());
+        verifier.proven = true;
+        let again = CertificateRef::with_context(&[]);
+        assert!(verifier.verify_certificate(&Sha256::new(), again).is_err());
+        assert!(!verifier.is_proven());
+    }
+}
