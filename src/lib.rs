@@ -36,6 +36,7 @@ mod credentials;
 pub mod csr;
 mod engine;
 mod error;
+pub mod failover;
 pub mod jwt;
 pub mod modem;
 pub mod mqtt;
@@ -83,6 +84,7 @@ pub use engine::{
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
 };
+pub use failover::{Failover, FailoverError};
 pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};

@@ -48,6 +48,24 @@ pub trait SecureConnect {
     ) -> Result<Self::Socket<'_>, Self::Error>;
 }
 
+impl<C: SecureConnect> SecureConnect for &C {
+    type Error = C::Error;
+    type SocketError = C::SocketError;
+    type Socket<'s>
+        = C::Socket<'s>
+    where
+        Self: 's;
+
+    async fn connect(
+        &self,
+        name: ServerName<'_>,
+        port: u16,
+        config: &TlsConfig,
+    ) -> Result<Self::Socket<'_>, Self::Error> {
+        C::connect(self, name, port, config).await
+    }
+}
+
 /// What a connection of a [`SecureConnect`] can do beyond reading and writing.
 #[allow(async_fn_in_trait)]
 pub trait SecureSocket: Read + Write + ReadReady + WriteReady {

@@ -70,6 +70,7 @@ mod network;
 mod nrf9160;
 mod options;
 mod port;
+mod ppp;
 mod profile;
 mod simulator;
 mod syntax;
@@ -94,6 +95,7 @@ pub use nrf9160::{
     Nrf9160Options, Nrf9160Profile, Overflow, OversizedRecord, SendFailure, Terminator,
 };
 pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
+pub use ppp::Slirp;
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};
 pub use ublox::{UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};

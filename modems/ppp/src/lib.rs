@@ -14,6 +14,8 @@
 #![warn(missing_docs)]
 
 mod client;
+#[cfg(feature = "dial")]
+pub mod dial;
 mod hdlc;
 mod login;
 #[cfg(feature = "net")]

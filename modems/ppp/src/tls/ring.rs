@@ -62,13 +62,12 @@ mod tests {
         let (mut next_in, mut next_out) = (0_u8, 0_u8);
         for count in [3, 5, 1, 4, 2, 5, 5] {
             for _ in 0..count {
-                next_in += u8::from(ring.push(&[next_in]) == 1);
+                next_in += ring.push(&[next_in]) as u8;
             }
+            assert!(ring.len() <= 5 && ring.room() == 5 - ring.len());
             let mut out = [0; 4];
-            for &byte in &out.clone()[..ring.pop(&mut out)] {
-                let _ = byte;
-            }
-            for byte in out.iter().take(usize::from(next_in - next_out).min(4)) {
+            let taken = ring.pop(&mut out);
+            for byte in &out[..taken] {
                 assert_eq!(*byte, next_out);
                 next_out += 1;
             }

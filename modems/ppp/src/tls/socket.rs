@@ -75,6 +75,28 @@ impl<'a> Sockets<'a> {
             }
         })
         .await?;
+        self.ask(name, port, config)?;
+        // From here on its drop tells the runner.
+        let mut socket = Socket {
+            world: self.world,
+            verified: Verification::UNKNOWN,
+            source: TimeSource::Host,
+        };
+        let opened = poll_fn(|cx| {
+            let mut w = self.world.borrow_mut();
+            match w.outcome.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => w.later(cx),
+            }
+        })
+        .await?;
+        socket.verified = opened.verified;
+        socket.source = opened.source;
+        Ok(socket)
+    }
+
+    /// Leaves the request for the runner.
+    fn ask(&self, name: ServerName<'_>, port: u16, config: &TlsConfig) -> Result<(), ConnectError> {
         let mut w = self.world.borrow_mut();
         w.rx.clear();
         w.tx.clear();
@@ -95,24 +117,7 @@ impl<'a> Sockets<'a> {
             config: *config,
         });
         w.wake_runner();
-        drop(w);
-        // From here on its drop tells the runner.
-        let mut socket = Socket {
-            world: self.world,
-            verified: Verification::UNKNOWN,
-            source: TimeSource::Host,
-        };
-        let opened = poll_fn(|cx| {
-            let mut w = self.world.borrow_mut();
-            match w.outcome.take() {
-                Some(outcome) => Poll::Ready(outcome),
-                None => w.later(cx),
-            }
-        })
-        .await?;
-        socket.verified = opened.verified;
-        socket.source = opened.source;
-        Ok(socket)
+        Ok(())
     }
 }
 

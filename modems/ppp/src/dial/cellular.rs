@@ -1,0 +1,249 @@
+//! The cellular modules of u-blox (sheet B.3).
+
+use embassy_time::{Duration, Instant, Timer};
+use embedded_io_async::{Read, Write};
+use sectag::at::{InvalidInput, Text};
+use sectag::{AtError, BringUpError, Code};
+
+use super::dialogue::{Dialogue, Said};
+use super::{at, has_none, no_carrier};
+
+const SHORT: Duration = Duration::from_secs(5);
+/// Attaching takes as long as the network likes.
+const ATTACH: Duration = Duration::from_secs(180);
+const DIAL: Duration = Duration::from_secs(20);
+const RESTART: Duration = Duration::from_secs(60);
+
+/// What a cellular module needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Cellular {
+    apn: Option<Text<'static, 64>>,
+    context: Option<u8>,
+    register: Duration,
+}
+
+impl Cellular {
+    /// The access point is left to module and network.
+    pub const fn new() -> Self {
+        Self {
+            apn: None,
+            context: None,
+            register: Duration::from_secs(180),
+        }
+    }
+
+    /// The access point's name (APN), of at most 64 bytes.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] where it is too long or could break a command.
+    pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
+        match Text::new(apn) {
+            Ok(apn) => self.apn = Some(apn),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// The data context, 1 to 9. Without it 1, on LENA-R8 2: its own clients fail when the first is used (sheet B.3).
+    pub const fn context(mut self, context: u8) -> Self {
+        assert!(context >= 1 && context <= 9);
+        self.context = Some(context);
+        self
+    }
+
+    /// How long to wait for the network; three minutes unless said otherwise.
+    pub const fn register_within(mut self, limit: Duration) -> Self {
+        self.register = limit;
+        self
+    }
+}
+
+impl Default for Cellular {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Registers and dials. When it returns, PPP begins with what is [`behind`](Dialogue::behind).
+///
+/// A dial that ends in `NO CARRIER` is repeated after the module was detached and attached anew, then after it was restarted.
+pub async fn cellular<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    config: &Cellular,
+) -> Result<(), BringUpError> {
+    let context = prepare(line, config).await?;
+    if dial(line, context).await? {
+        return Ok(());
+    }
+    redial(line, config).await
+}
+
+/// Dials again after a link has ended: after detaching and attaching, then after a restart of the module.
+pub async fn redial<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    config: &Cellular,
+) -> Result<(), BringUpError> {
+    // A dial fails for a second behind the end of a link (sheet B.3).
+    Timer::after_secs(1).await;
+    let context = prepare(line, config).await?;
+    for attach in ["0", "1"] {
+        let attached = line.ask(&["AT+CGATT=", attach], ATTACH).await;
+        attached.map_err(at("+CGATT"))?;
+    }
+    if dial(line, context).await? {
+        return Ok(());
+    }
+    // SARA-R4 knows 15, the others 16 too.
+    if line.ask(&["AT+CFUN=15"], RESTART).await.is_err() {
+        let restarted = line.ask(&["AT+CFUN=16"], RESTART).await;
+        restarted.map_err(at("+CFUN"))?;
+    }
+    Timer::after_secs(5).await;
+    let context = prepare(line, config).await?;
+    if dial(line, context).await? {
+        return Ok(());
+    }
+    Err(no_carrier())
+}
+
+/// Everything before the dial; the context to dial with.
+async fn prepare<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    config: &Cellular,
+) -> Result<char, BringUpError> {
+    let deadline = Instant::now() + RESTART;
+    loop {
+        match line.wake().await {
+            Ok(()) => break,
+            Err(AtError::Timeout) if Instant::now() < deadline => {}
+            Err(AtError::Timeout) => return Err(BringUpError::NoAnswer),
+            Err(error) => return Err(at("AT")(error)),
+        }
+    }
+    let (mut lexi, mut lena) = (false, false);
+    let model = line.command(&["AT+CGMM"], SHORT, |text| {
+        lexi |= text.starts_with("LEXI-R10");
+        lena |= text.starts_with("LENA-R8");
+    });
+    model.await.map_err(at("+CGMM"))?;
+    if lexi {
+        return Err(has_none(
+            "LEXI-R10 has no PPP: use the TLS inside it, with the modem name ublox-cellular",
+        ));
+    }
+    sim(line).await?;
+    let context = config.context.unwrap_or(if lena { 2 } else { 1 });
+    let context = char::from(b'0' + context);
+    if let Some(apn) = &config.apn {
+        let mut digit = [0; 4];
+        let digit = context.encode_utf8(&mut digit);
+        let parts = ["AT+CGDCONT=", digit, ",\"IP\",\"", apn.as_str(), "\""];
+        line.ask(&parts, SHORT).await.map_err(at("+CGDCONT"))?;
+    }
+    register(line, config.register).await?;
+    Ok(context)
+}
+
+async fn sim<R: Read, W: Write>(line: &mut Dialogue<R, W>) -> Result<(), BringUpError> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let (mut ready, mut locked) = (false, false);
+        let asked = line.command(&["AT+CPIN?"], SHORT, |text| {
+            ready |= text == "+CPIN: READY";
+            locked |= text == "+CPIN: SIM PIN";
+        });
+        match asked.await {
+            Ok(_) if ready => return Ok(()),
+            Ok(_) if locked => return Err(BringUpError::SimLocked),
+            // It may still start (27.007: 14).
+            Err(AtError::Refused(Code::Cme(14))) | Ok(_) if Instant::now() < deadline => {}
+            Err(AtError::Refused(code)) => return Err(BringUpError::SimMissing(code)),
+            Err(error) => return Err(at("+CPIN?")(error)),
+            Ok(_) => return Err(BringUpError::SimMissing(Code::Plain)),
+        }
+        Timer::after_secs(1).await;
+    }
+}
+
+/// Waits until the module is on a network, whichever kind.
+async fn register<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    limit: Duration,
+) -> Result<(), BringUpError> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let mut status = 0;
+        for query in ["AT+CEREG?", "AT+CGREG?"] {
+            let answered = line.command(&[query], SHORT, |text| {
+                if let Some(found) = registered(text) {
+                    status = found;
+                }
+            });
+            match answered.await {
+                // Not every module has both kinds.
+                Ok(_) | Err(AtError::Refused(_)) => {}
+                Err(error) => return Err(at("+CEREG?")(error)),
+            }
+            if matches!(status, 1 | 5) {
+                return Ok(());
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(BringUpError::NotRegistered {
+                status,
+                heard: None,
+            });
+        }
+        Timer::after_secs(2).await;
+    }
+}
+
+/// The state in an answer `+CEREG: <n>,<stat>...`. A line with one number is news of the same name, and says it too.
+fn registered(text: &str) -> Option<u8> {
+    let (_, rest) = text
+        .split_once("+CEREG:")
+        .or_else(|| text.split_once("+CGREG:"))?;
+    let mut fields = rest.split(',').map(str::trim);
+    let first = fields.next()?.parse().ok()?;
+    // In news a string follows the state, in an answer the state follows a number.
+    Some(
+        fields
+            .next()
+            .and_then(|it| it.parse().ok())
+            .unwrap_or(first),
+    )
+}
+
+/// Whether the dial was answered by `CONNECT`.
+async fn dial<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    context: char,
+) -> Result<bool, BringUpError> {
+    let mut digit = [0; 4];
+    let parts = ["ATD*99***", context.encode_utf8(&mut digit), "#"];
+    match line.command(&parts, DIAL, |_| {}).await {
+        Ok(Said::Connect) => Ok(true),
+        Ok(Said::NoCarrier) | Err(AtError::Refused(_)) => Ok(false),
+        Ok(_) => Err(at("D")(AtError::Garbled)),
+        Err(error) => Err(at("D")(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::registered;
+
+    #[test]
+    fn a_state_is_read_from_answers_and_news() {
+        for (text, state) in [
+            ("+CEREG: 2,5,\"2CF7\",\"8A5A782\",6", Some(5)),
+            ("+CGREG: 0,1", Some(1)),
+            ("+CEREG: 1,\"6A33\",\"7F0B50F\",7", Some(1)),
+            ("+CEREG: 2", Some(2)),
+            ("+CGATT: 1", None),
+            ("+CEREG: x", None),
+        ] {
+            assert_eq!(registered(text), state, "{text}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! PPP and TLS on the MCU against programs that are not ours: slirp for PPP, IP and NAT, rustls for TLS. In real time, so each
+//! test is short.
+
+sectag_host_clock::time_driver!();
+
+mod link;
+mod name_server;
+mod tls;
