@@ -34,6 +34,7 @@ fn is_of_link(cause: Cause) -> bool {
             | ClientCertificateRefused
             | ClientKeyMismatch
             | NameMismatch
+            | NameNotCommon
             | NoCommonSuite
             | NotTls
             | PeerClosed
@@ -42,6 +43,7 @@ fn is_of_link(cause: Cause) -> bool {
             | SniNeeded
             // What was asked for.
             | BadParameter
+            | CredentialInOtherStore
             | CredentialMissing
             | CredentialUnsuitable
             | SettingRefused

@@ -3,6 +3,9 @@
 //!
 //! - [`Client`] negotiates and keeps a link: LCP, PAP or CHAP-MD5, IPCP. It does no I/O and reads no clock.
 //! - [`Deframer`] and [`Framer`] turn packets into the bytes of a UART and back.
+//! - Feature `net`: runs a link over a UART, as a device of embassy-net.
+//! - Feature `dial`: the dialogue before it, for cellular modules and ODIN-W2.
+//! - Feature `tls`: TLS 1.3 over it, with the names, policy and causes of `sectag`; `p384` for chains with such keys.
 //!
 //! `no_std`, no allocation, no unsafe code. Bytes from the line can be anything: nothing here panics on them, and one bad
 //! frame costs that frame.

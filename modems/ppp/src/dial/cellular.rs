@@ -174,7 +174,8 @@ async fn register<R: Read, W: Write>(
     loop {
         let mut status = 0;
         for query in ["AT+CEREG?", "AT+CGREG?"] {
-            let answered = line.command(&[query], SHORT, |text| {
+            let parts = [query];
+            let answered = line.command(&parts, SHORT, |text| {
                 if let Some(found) = registered(text) {
                     status = found;
                 }

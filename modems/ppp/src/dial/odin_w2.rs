@@ -164,7 +164,8 @@ async fn own_side<R: Read, W: Write>(
         let mut text = String::<15>::new();
         // The longest address has 15 characters.
         let _ = write!(text, "{address}");
-        let set = line.command(&["AT+UPPPC=", tag, &text], SHORT, |text| news.hear(text));
+        let parts = ["AT+UPPPC=", tag, &text];
+        let set = line.command(&parts, SHORT, |text| news.hear(text));
         set.await.map_err(at("+UPPPC"))?;
     }
     if own.conflict_detection {
