@@ -270,7 +270,6 @@ fn adapters_and_halves_work_over_it() {
         let (mut reader, mut writer) = socket.split();
         assert_eq!(reader.read(&mut [0; 4]).await, Ok(0));
         writer.write_all(b"x").await.unwrap();
-        drop((reader, writer));
         socket.finish().await.unwrap();
         let connector = sectag::nal::Connector::to(&pair, TLS, NAME);
         let remote = "192.0.2.1:8883".parse().unwrap();

@@ -1,6 +1,26 @@
 //! A name server on 127.0.0.1 that knows one thing: every name that ends in `.test` is where slirp reaches this machine.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use tokio::net::UdpSocket;
+
+/// The one port that a resolver asks at; another test may have it for a moment.
+pub(crate) async fn bind() -> UdpSocket {
+    let mut tries = 0;
+    loop {
+        match UdpSocket::bind("127.0.0.1:53").await {
+            Ok(socket) => return socket,
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries < 200 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => panic!(
+                "the name server's port: {error} (hint: run the tests as root, or lower net.ipv4.ip_unprivileged_port_start)"
+            ),
+        }
+    }
+}
 
 /// Answers for ever.
 pub(crate) async fn serve(socket: UdpSocket) {

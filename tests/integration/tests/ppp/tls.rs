@@ -95,10 +95,7 @@ fn with_sockets(root: &'static [u8], clock: impl Clock, test: impl AsyncFnOnce(S
         config.dns_servers.clear();
         let _ = config.dns_servers.push(Ipv4Address::new(10, 0, 2, 2));
         stack.set_config_v4(ConfigV4::Static(config));
-        let names = tokio::net::UdpSocket::bind("127.0.0.1:53").await;
-        let names = names.unwrap_or_else(|error| {
-            panic!("the name server's port: {error} (hint: run the tests as root, or lower net.ipv4.ip_unprivileged_port_start)")
-        });
+        let names = name_server::bind().await;
         let roots: &'static [&'static [u8]] = Box::leak(Box::new([root]));
         let credentials = [Credentials {
             tag: Tag(7),
