@@ -4,7 +4,7 @@ use core::fmt;
 
 use embedded_io::ErrorKind;
 
-use super::Carrier;
+use super::carrier::Carrier;
 use crate::error::ConnectError;
 
 /// Why no connection was made over either link; a link that was not tried has no error.

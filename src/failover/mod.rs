@@ -1,9 +1,11 @@
 //! Two links, of which the second is used when the first does not do.
 
 mod blame;
+mod carrier;
 mod error;
 mod socket;
 
+pub use carrier::Carrier;
 pub use error::FailoverError;
 pub use socket::{Carried, CarriedReader, CarriedWriter};
 
@@ -14,16 +16,6 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use crate::error::{ConnectError, SocketError};
 use crate::socket::SecureConnect;
 use crate::tls::{ServerName, TlsConfig};
-
-/// Which of two links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Carrier {
-    /// The preferred one.
-    First,
-    /// The one behind it.
-    Second,
-}
 
 /// How patient a [`Failover`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

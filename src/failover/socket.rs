@@ -3,7 +3,7 @@
 use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
-use super::Carrier;
+use super::carrier::Carrier;
 use crate::error::SocketError;
 use crate::socket::SecureSocket;
 

@@ -6,7 +6,7 @@ use sectag::at::{InvalidInput, Text};
 use sectag::{AtError, BringUpError, Code};
 
 use super::dialogue::{Dialogue, Said};
-use super::{at, has_none, no_carrier};
+use super::failure::{at, has_none, no_carrier};
 
 const SHORT: Duration = Duration::from_secs(5);
 /// Attaching takes as long as the network likes.

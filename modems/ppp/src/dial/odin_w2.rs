@@ -10,7 +10,7 @@ use sectag::wifi::{JoinFailure, Security, WifiConfig};
 use sectag::{AtError, BringUpError};
 
 use super::dialogue::{Dialogue, Said};
-use super::{at, has_none};
+use super::failure::{at, has_none};
 
 const SHORT: Duration = Duration::from_secs(5);
 /// From the order to join to a network that is up: 4 s in the log of sheet E.1.

@@ -5,13 +5,10 @@
 
 mod runner;
 
-pub use runner::{RunError, Runner};
+pub use runner::{MTU, RunError, Runner};
 
 use embassy_net_driver_channel as channel;
 use embassy_net_driver_channel::driver::HardwareAddress;
-
-/// The longest IP packet, in bytes.
-pub const MTU: usize = 1500;
 
 /// The device that embassy-net is given.
 pub type Device<'d> = channel::Device<'d, MTU>;

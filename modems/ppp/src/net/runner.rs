@@ -13,11 +13,12 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Error as _, ErrorKind, Read, Write};
 
-use super::MTU;
 use crate::client::{Client, Ended, Network, Phase};
 use crate::hdlc::{Deframed, Deframer, Framer};
 use crate::login::Login;
 
+/// The longest IP packet, in bytes.
+pub const MTU: usize = 1500;
 /// The longest frame: a packet with an uncompressed header and its checksum.
 const FRAME: usize = MTU + 6;
 /// What is read and written at a time.

@@ -10,7 +10,7 @@ use sectag::{
     SuiteSet, Support, TlsConfig, TlsVersion, Verification,
 };
 
-use super::TimeSource;
+use super::credentials::TimeSource;
 use super::world::{Phase, Request, Shared, World};
 
 /// What TLS on the MCU can.

@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 use embassy_sync::waitqueue::MultiWakerRegistration;
 use sectag::{ConnectError, SocketError, TlsConfig, Verification};
 
-use super::TimeSource;
+use super::credentials::TimeSource;
 use super::ring::Ring;
 
 /// The memory of one connection: `RX` bytes that came, `TX` that are to go.
