@@ -131,13 +131,17 @@ pub(crate) fn verified_by_content_and_not_by_size() {
         "5\tCA certificate\tsame\n5\tprivate key\tsame\n"
     );
 
-    // The same certificate, one line break elsewhere: as long, and not the same bytes.
+    // Another signature: as long, and not the same bytes.
     let text = std::fs::read_to_string(&ca).unwrap();
-    let (begin, body) = text.split_once('\n').unwrap();
-    let (first, rest) = body.split_once('\n').unwrap();
-    let (head, tail) = first.split_at(60);
+    let end = text.find("-----END").unwrap();
+    let at = text[..end - 1].rfind('\n').unwrap() + 1;
+    let other = if text[at..].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
     let moved = pki.file("moved.pem");
-    std::fs::write(&moved, format!("{begin}\n{head}\n{tail}{rest}")).unwrap();
+    std::fs::write(&moved, format!("{}{other}{}", &text[..at], &text[at + 1..])).unwrap();
     assert_eq!(std::fs::metadata(&moved).unwrap().len(), text.len() as u64);
     let files = ["--tag", "5", "--ca", &moved, "--cert", &cert, "--key", &key];
     let ended = modem.run(&["credentials", "verify"], &files).expect(1);

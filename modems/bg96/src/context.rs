@@ -117,6 +117,8 @@ enum Value {
     /// Unquoted hex: the quoted form is refused (sheet T7).
     Suite(u16),
     Text(&'static str),
+    /// Written in decimal digits and told in hexadecimal ones (sheet 4.11).
+    Zero,
 }
 
 impl<O: Options> Bg96<O> {
@@ -138,6 +140,13 @@ impl<O: Options> Bg96<O> {
             Key::ClientCert | Key::ClientKey => return None,
             Key::SecLevel if self.opening.writing.place == Place::Level => Value::Number(1),
             Key::SecLevel => Value::Number(if mutual { 2 } else { 1 }),
+            Key::IgnoreCertItem | Key::IgnoreCertSign | Key::IgnoreCertChain => {
+                if !self.keys.lists(key) {
+                    return None;
+                }
+                Value::Zero
+            }
+            Key::CaCertEx => return None,
             Key::IgnoreLocalTime => Value::Number(0),
             Key::NegotiateTime if self.limited & 1 << open.context != 0 => return None,
             Key::NegotiateTime => Value::Number(NEGOTIATION),
@@ -256,6 +265,7 @@ impl<O: Options> Bg96<O> {
                 }
             }
             Some(Value::Text(text)) => out.quoted(text.as_bytes()),
+            Some(Value::Zero) => out.byte(b'0'),
             None => {}
         }
     }
@@ -369,6 +379,7 @@ fn is(value: Value, said: &[u8], open: &Open) -> Option<bool> {
             };
             Some(hex(digits)? == number)
         }
+        Value::Zero => Some(said.iter().all(|digit| *digit == b'0')),
         // A sibling names the drive as well (sheet 3).
         Value::File(file) => Some(files::parse(said) == Some((open.config.tag(), file))),
         Value::NoPsk | Value::Psk { .. } | Value::Text(_) => None,

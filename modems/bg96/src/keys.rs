@@ -17,28 +17,38 @@ pub(crate) enum Key {
     ClientCert,
     ClientKey,
     SecLevel,
+    IgnoreCertItem,
+    IgnoreCertSign,
+    IgnoreCertChain,
     IgnoreLocalTime,
     NegotiateTime,
     Sni,
     SessionCache,
     Alpn,
     Psk,
+    /// Never written: how it is cleared is UNCONFIRMED (sheet 4.11).
+    CaCertEx,
 }
 
 impl Key {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::SslVersion,
         Self::CipherSuite,
         Self::CaCert,
         Self::ClientCert,
         Self::ClientKey,
         Self::SecLevel,
+        // Before the next one, which may be two bits of the first (sheet 4.11).
+        Self::IgnoreCertItem,
+        Self::IgnoreCertSign,
+        Self::IgnoreCertChain,
         Self::IgnoreLocalTime,
         Self::NegotiateTime,
         Self::Sni,
         Self::SessionCache,
         Self::Alpn,
         Self::Psk,
+        Self::CaCertEx,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -57,24 +67,37 @@ impl Key {
     }
 }
 
-static NAMES: [&str; 12] = [
+static NAMES: [&str; 16] = [
     "sslversion",
     "ciphersuite",
     "cacert",
     "clientcert",
     "clientkey",
     "seclevel",
+    "ignorecertitem",
+    "ignoreinvalidcertsign",
+    "ignoremulticertchainverify",
     "ignorelocaltime",
     "negotiatetime",
     "sni",
     "session_cache",
     "alpn",
     "psk",
+    "cacertex",
 ];
 
 /// Not in the V1.0 manual, so a firmware that does not list one does not have it. A list without a
 /// key of that manual is more likely damaged; those are written on every open, and the answer tells.
-const LATER: u16 = Key::Sni.bit() | Key::SessionCache.bit() | Key::Alpn.bit() | Key::Psk.bit();
+const LATER: u16 = Key::Sni.bit()
+    | Key::SessionCache.bit()
+    | Key::Alpn.bit()
+    | Key::Psk.bit()
+    | LOOSENS
+    | Key::CaCertEx.bit();
+
+/// Keys of relatives that switch checks off (sheet 4.11): 0 is the strict value.
+const LOOSENS: u16 =
+    Key::IgnoreCertItem.bit() | Key::IgnoreCertSign.bit() | Key::IgnoreCertChain.bit();
 
 /// What verification and secrecy depend on: read back before each open.
 pub(crate) const PROVEN: u16 = Key::SslVersion.bit()
@@ -83,6 +106,7 @@ pub(crate) const PROVEN: u16 = Key::SslVersion.bit()
     | Key::ClientCert.bit()
     | Key::ClientKey.bit()
     | Key::SecLevel.bit()
+    | LOOSENS
     | Key::IgnoreLocalTime.bit()
     | Key::Sni.bit();
 
@@ -123,6 +147,11 @@ impl Keys {
         } else {
             Support::Unknown
         }
+    }
+
+    /// Whether the modem lists it, whatever it answered since.
+    pub(crate) const fn lists(self, key: Key) -> bool {
+        self.yes & key.bit() != 0
     }
 
     /// What the modem answered to a key.

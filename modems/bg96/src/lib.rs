@@ -270,6 +270,7 @@ impl<O: Options> Modem for Bg96<O> {
             #[cfg(feature = "radio")]
             b'q' => return self.write_item(out),
             b's' if O::PIN => config.pin.as_ref().map_or("", |pin| pin.expose().as_str()),
+            b't' => return Self::write_other_cas(out),
             b'u' => config.user.as_str(),
             #[cfg(feature = "radio")]
             b'v' => return self.write_values(out),

@@ -24,6 +24,9 @@ const OPEN_LIMIT: u32 = (150 + NEGOTIATION) * 1000;
 /// All suites of the modem.
 const ALL_SUITES: u16 = 0xFFFF;
 
+const OTHER_CAS: u8 = 6;
+const OTHER_CA: &str = "the modem has a CA under the key cacertex, which it trusts in the place of this connection's: clear it (AT+QSSLCFG=\"cacertex\") or restore the modem's factory settings";
+
 /// Scratch of an open.
 pub(crate) struct Opening {
     /// The value of `ciphersuite`, one suite or all (sheet 4.1).
@@ -40,6 +43,8 @@ pub(crate) struct Opening {
     odd: bool,
     /// It was asked for once more.
     again: bool,
+    /// How many of the six are known to be empty; [`u8::MAX`] once one is not.
+    other_cas: u8,
     pub(crate) writing: Writing,
 }
 
@@ -53,6 +58,7 @@ impl Opening {
             same: None,
             odd: false,
             again: false,
+            other_cas: 0,
             writing: Writing::new(),
         }
     }
@@ -70,6 +76,10 @@ impl<O: Options> Bg96<O> {
         ask("AT+QSSLCFG={k}")
             .each(Self::key_told)
             .then(Self::key_answered),
+        decide(Self::looks_for_other_cas),
+        ask("AT+QSSLCFG={t}")
+            .each(Self::other_ca_told)
+            .then(Self::other_cas_told),
         // The result comes as a URC.
         ask("AT+QSSLOPEN=1,{c},{i},\"{h}\",{p},{m}").then(Self::open_accepted),
         decide(Self::open_reported),
@@ -77,6 +87,53 @@ impl<O: Options> Bg96<O> {
             .each(Self::state_told)
             .then(Self::is_as_asked),
     ];
+
+    /// `cacertex`: up to six files, trusted by every context in the place of its `cacert` (sheet 4.11).
+    fn looks_for_other_cas(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        self.opening.other_cas = 0;
+        if self.keys.lists(Key::CaCertEx) {
+            Then::Next
+        } else {
+            Then::Skip
+        }
+    }
+
+    /// The six queries behind `AT+QSSLCFG=`.
+    pub(crate) fn write_other_cas(out: &mut Out<'_>) {
+        for index in 0..OTHER_CAS {
+            if index > 0 {
+                out.bytes(b";+QSSLCFG=");
+            }
+            out.bytes(b"\"cacertex\",");
+            out.int(index.into());
+        }
+    }
+
+    /// `+QSSLCFG: "cacertex",<index>,"<file>"`.
+    fn other_ca_told(&mut self, world: &mut World<'_>, line: &[u8]) {
+        let mut fields = Fields::new(answer(line, "+QSSLCFG:").unwrap_or_default());
+        if fields.unquoted() == Some(b"cacertex") {
+            let is_empty = fields
+                .nth(1)
+                .is_none_or(|file| matches!(file, b"" | b"\"\""));
+            self.opening.other_cas += 1;
+            if !is_empty {
+                world.fail(ConnectError::Firmware { reason: OTHER_CA });
+                self.opening.other_cas = u8::MAX;
+            }
+        }
+    }
+
+    fn other_cas_told(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        match self.opening.other_cas {
+            OTHER_CAS if answer.is_some() => Then::Next,
+            u8::MAX => Then::Fail,
+            // Not told of all, so that nobody knows whom the modem trusts.
+            _ => world.fail(ConnectError::Unsupported {
+                setting: Key::CaCertEx.name(),
+            }),
+        }
+    }
 
     /// Why an open was refused at once.
     pub(crate) const OPEN_REFUSED: Script<O> = &[ask("AT+QIGETERROR")

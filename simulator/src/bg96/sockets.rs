@@ -252,13 +252,16 @@ impl Bg96 {
                     .cloned()
                     .map_err(|_| format!("credential file {name:?} does not exist"))
             };
-            let server = if context.level == 0 {
+            // What is ignored of a certificate that is not trusted is all of it (sheet 4.11, the bits).
+            let ignored = context.ignored[0];
+            let other_ca = state.other_cas.iter().find(|file| !file.is_empty());
+            let server = if context.level == 0 || ignored & 8 != 0 {
                 ServerCheck::None
             } else {
                 ServerCheck::Chain {
-                    ca: file(&context.ca)?,
-                    dates: !context.ignore_time,
-                    name: profile.checks_name,
+                    ca: file(other_ca.unwrap_or(&context.ca))?,
+                    dates: !context.ignore_time && ignored & 0x201 == 0,
+                    name: profile.checks_name && ignored & 4 == 0,
                 }
             };
             let client = if context.level == 2 {

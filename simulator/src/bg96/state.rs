@@ -70,6 +70,8 @@ pub(super) struct SslContext {
     pub(super) key: String,
     pub(super) level: u8,
     pub(super) ignore_time: bool,
+    /// `ignorecertitem`, `ignoreinvalidcertsign` and `ignoremulticertchainverify` (sheet 4.11).
+    pub(super) ignored: [u64; 3],
     pub(super) negotiate_time: u64,
     pub(super) sni: bool,
     pub(super) session_cache: bool,
@@ -88,6 +90,7 @@ impl SslContext {
         key: String::new(),
         level: 0,
         ignore_time: true,
+        ignored: [0; 3],
         negotiate_time: 300,
         sni: false,
         session_cache: false,
@@ -136,6 +139,8 @@ pub(super) struct State {
     pub(super) operator_off: bool,
     pub(super) operator_format: u8,
     pub(super) ssl: [SslContext; 6],
+    /// `cacertex`: one set for all contexts, in the place of each one's CA (sheet 4.11).
+    pub(super) other_cas: [String; 6],
     pub(super) pdp_settings: BTreeMap<u8, PdpSettings>,
     pub(super) pdp: BTreeMap<u8, Pdp>,
     pub(super) dns: BTreeMap<u8, (String, String)>,
@@ -184,6 +189,7 @@ impl State {
             operator_off: false,
             operator_format: 0,
             ssl: std::array::from_fn(|_| SslContext::FACTORY),
+            other_cas: Default::default(),
             pdp_settings: BTreeMap::new(),
             pdp: BTreeMap::new(),
             dns: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer};
 use sectag::clock::DateTime;
 use sectag::{
@@ -16,6 +17,7 @@ use sectag_integration_tests::{Bench, bench};
 use sectag_simulator::{Chunk, Options, Profile};
 use sectag_test_support::pki::{Pki, Validity};
 use sectag_test_support::tls_server::{echo, serve_tls, server_config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a server saw of a handshake: suite and application protocol.
 type Seen = Rc<RefCell<Vec<(u16, Option<String>)>>>;
@@ -789,4 +791,115 @@ fn servers_of_another_ca_or_age_are_refused_also_by_relatives() {
             });
         }
     }
+}
+
+/// What another program left in the modem: these lines, before the driver comes.
+async fn left_behind(world: &World, lines: &[String]) {
+    let (mut host, device) = tokio::io::duplex(4096);
+    let talk = async {
+        for line in lines {
+            host.write_all(format!("{line}\r").as_bytes())
+                .await
+                .unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"OK\r\n") {
+                answer.push(host.read_u8().await.unwrap());
+            }
+        }
+    };
+    match select(world.modem.serve(device), talk).await {
+        Either::First(_) => panic!("the modem went away"),
+        Either::Second(()) => {}
+    }
+}
+
+/// Keys of relatives switch checks off, bit by bit, or replace the CA (sheet 4.11).
+#[test]
+fn keys_that_loosen_verification_are_set_to_the_strict_value() {
+    let loose = |key: &str, value: &str| -> Vec<String> {
+        (0..6)
+            .map(|context| format!("AT+QSSLCFG=\"{key}\",{context},{value}"))
+            .collect()
+    };
+    let stranger = Pki::new();
+    for (lines, trusted) in [
+        // A name that does not fit and a chain that is not trusted.
+        (loose("ignorecertitem", "12"), false),
+        (loose("ignoremulticertchainverify", "1"), true),
+        (loose("ignoreinvalidcertsign", "1"), true),
+    ] {
+        virtually(async || {
+            let world = World::new(with(Profile::EG25));
+            let pki = if trusted { Pki::shared() } else { &stranger };
+            world.serve_as(
+                &pki.issue_server([HOST.as_str()]),
+                &Pki::shared().ca_pem(),
+                echo,
+            );
+            left_behind(&world, &lines).await;
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let end = connect(bench, &TLS).await;
+                    assert_eq!(end.is_ok(), trusted, "{lines:?}: {:?}", end.err());
+                })
+                .await;
+            let written = settings(&world);
+            for key in [
+                "ignorecertitem,0",
+                "ignoreinvalidcertsign,0",
+                "ignoremulticertchainverify,0",
+            ] {
+                assert!(written.iter().any(|line| line == key), "{key}: {written:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn key_that_loosens_verification_and_cannot_be_set_refuses_the_connection() {
+    for key in [
+        "ignorecertitem",
+        "ignoreinvalidcertsign",
+        "ignoremulticertchainverify",
+    ] {
+        virtually(async || {
+            let world = World::new(Options {
+                profile: Profile {
+                    refused_ssl_keys: std::slice::from_ref(Box::leak(Box::new(key))),
+                    ..Profile::EG25
+                },
+                ..Options::default()
+            });
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    // The second time no less than the first.
+                    for _ in 0..2 {
+                        let refused = refusal(bench, &TLS).await;
+                        assert_eq!(refused, Some(ConnectError::Unsupported { setting: key }));
+                    }
+                })
+                .await;
+            assert_eq!(world.count("AT+QSSLOPEN="), 0, "{key}");
+        });
+    }
+}
+
+#[test]
+fn ca_that_replaces_the_connections_own_refuses_it() {
+    virtually(async || {
+        let world = World::new(with(Profile::EG25));
+        world.serve(echo);
+        left_behind(&world, &["AT+QSSLCFG=\"cacertex\",3,\"other.pem\"".into()]).await;
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let refused = refusal(bench, &TLS).await.expect("it is refused");
+                assert!(refused.to_string().contains("cacertex"), "{refused}");
+            })
+            .await;
+        assert_eq!(world.count("AT+QSSLOPEN="), 0);
+    });
 }

@@ -88,6 +88,17 @@ impl Bg96 {
         }
         let context = args.byte(1, 0, 5)?;
         let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if key == "cacertex" {
+            let file = &mut state.other_cas[usize::from(context)];
+            if args.len() == 2 {
+                reply.line(format!("+QSSLCFG: \"cacertex\",{context},\"{file}\""));
+            } else {
+                // How it is set is UNCONFIRMED.
+                *file = path(args)?;
+            }
+            return OK;
+        }
         let settings = &mut state.ssl[usize::from(context)];
         if args.len() == 2 {
             // TRAP: `AT+QSSLCFG="ignorelocaltime",1` asks about context 1, it sets nothing (sheet 4.1).
@@ -118,6 +129,9 @@ impl Bg96 {
             "negotiatetime" => settings.negotiate_time = args.number(2, 10, 300)?,
             "sni" => settings.sni = args.byte(2, 0, 1)? == 1,
             "session_cache" => settings.session_cache = args.byte(2, 0, 1)? == 1,
+            "ignorecertitem" => settings.ignored[0] = args.number(2, 0, 1_048_575)?,
+            "ignoreinvalidcertsign" => settings.ignored[1] = args.number(2, 0, 1)?,
+            "ignoremulticertchainverify" => settings.ignored[2] = args.number(2, 0, 1)?,
             "alpn" => settings.alpn = args.string(2)?.to_owned(),
             "psk" => {
                 args.count(4, 4)?;
@@ -345,6 +359,10 @@ fn setting(settings: &SslContext, key: &str) -> String {
         "ignorelocaltime" => u8::from(settings.ignore_time).to_string(),
         "negotiatetime" => settings.negotiate_time.to_string(),
         "session_cache" => u8::from(settings.session_cache).to_string(),
+        // In hexadecimal digits, though it is set in decimal ones (sheet 4.11).
+        "ignorecertitem" => format!("{:x}", settings.ignored[0]),
+        "ignoreinvalidcertsign" => settings.ignored[1].to_string(),
+        "ignoremulticertchainverify" => settings.ignored[2].to_string(),
         "alpn" => format!("\"{}\"", settings.alpn),
         "psk" => format!("\"{}\",\"{}\"", settings.psk.0, settings.psk.1),
         _ => u8::from(settings.sni).to_string(),
