@@ -116,7 +116,7 @@ impl<O: Options> Bg96<O> {
             let is_empty = fields
                 .nth(1)
                 .is_none_or(|file| matches!(file, b"" | b"\"\""));
-            self.opening.other_cas += 1;
+            self.opening.other_cas = self.opening.other_cas.saturating_add(1);
             if !is_empty {
                 world.fail(ConnectError::Firmware { reason: OTHER_CA });
                 self.opening.other_cas = u8::MAX;
