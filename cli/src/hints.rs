@@ -205,6 +205,7 @@ fn lacks(doing: &str, feature: Feature) -> Failure {
     match feature {
         Feature::FlowControl => failure.hint("in this tool: --flow-control"),
         Feature::SuiteChoice => failure.hint("in this tool: --accept-missing suites"),
+        Feature::VersionFloor => failure.hint("in this tool: --accept-missing version"),
         _ => failure,
     }
 }

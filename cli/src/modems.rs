@@ -5,8 +5,10 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use sectag::Accepts;
 use sectag::modem::Credentials;
+use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
 use sectag_nrf9160::Nrf9160;
+use sectag_ublox::short_range::ShortRange;
 
 use crate::args::{ClockSource, ModemArgs};
 use crate::failure::Failure;
@@ -75,6 +77,7 @@ macro_rules! modems {
 modems! {
     Bg96, "bg96", "Quectel BG96", Bg96, bg96, is_quectel, Some(("AT+CFUN=1,1", "RDY"));
     Nrf9160, "nrf9160", "Nordic nRF9160", Nrf9160, nrf9160, is_nordic, Some(("AT#XRESET", "Ready"));
+    ShortRange, "ublox-shortrange", "u-blox ODIN-W2, NINA-W13, NINA-W15", ShortRange, short_range, is_short_range, None;
 }
 
 impl ModemName {
@@ -109,6 +112,12 @@ impl ValueEnum for Choice {
 
 fn is_quectel(identity: &Identity) -> bool {
     identity.manufacturer_has("quectel")
+}
+
+fn is_short_range(identity: &Identity) -> bool {
+    identity.model_has("odin-w2")
+        || identity.model_has("nina-w13")
+        || identity.model_has("nina-w15")
 }
 
 fn is_nordic(identity: &Identity) -> bool {
@@ -168,6 +177,38 @@ pub(crate) fn nrf9160(args: &ModemArgs, report: &Report) -> Result<Nrf9160, Fail
         config = config.flow_control();
     }
     Ok(Nrf9160::new(config))
+}
+
+fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure> {
+    for (given, option) in [
+        (args.apn.is_some(), "--apn"),
+        (args.apn_user.is_some(), "--apn-user"),
+        (args.sim_pin.is_some(), "--sim-pin"),
+        (args.patched_native, "--patched-native"),
+    ] {
+        if given {
+            return Err(
+                Failure::new(format!("{option}: a ublox-shortrange has no such thing"))
+                    .hint("its network is named by --ssid and --psk"),
+            );
+        }
+    }
+    let Some(ssid) = &args.ssid else {
+        return Err(Failure::new("a ublox-shortrange needs the Wi-Fi network to join")
+            .hint("name it by --ssid, and its passphrase by --psk or the environment variable SECTAG_PSK"));
+    };
+    let key = secret::resolve("--psk", args.psk.as_deref(), "SECTAG_PSK", report)?;
+    let wifi = match key {
+        Some(key) => WifiConfig::wpa2(leak(ssid), leak(&key)),
+        None => WifiConfig::open(leak(ssid)),
+    };
+    let wifi = wifi.map_err(|error| Failure::new(format!("--ssid, --psk: {error}")))?;
+    let mut config = sectag_ublox::short_range::Config::new(wifi);
+    // TCP holds its sender back by itself.
+    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
+        config = config.flow_control();
+    }
+    Ok(ShortRange::new(config))
 }
 
 fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure> {

@@ -1,9 +1,9 @@
 //! The TLS policy of a connection, from the options and from what is stored in the modem.
 
 use sectag::modem::Full;
-use sectag::{CaScope, Check, Control, Kind, Suites, Support, TlsConfig, Verification};
+use sectag::{CaScope, Check, Control, Kind, Suites, Support, TlsConfig, TlsVersion, Verification};
 
-use crate::args::TlsArgs;
+use crate::args::{CheckName, TlsArgs};
 use crate::hints::{self, Failure};
 use crate::report::Report;
 
@@ -35,6 +35,11 @@ pub(crate) async fn config<M: Full>(
         config = config.ca_scope(CaScope::Private);
     }
     for name in &args.accept_missing {
+        if *name == CheckName::Version {
+            report.warn("--accept-missing: connecting with whatever version of TLS modem and server agree on");
+            config = config.min_version(TlsVersion::Tls10);
+            continue;
+        }
         let Some(check) = name.check() else {
             report.warn(
                 "--accept-missing: connecting with whatever cipher suite modem and server agree on",

@@ -57,6 +57,14 @@ pub(crate) struct ModemArgs {
     #[arg(long, value_name = "PIN")]
     pub(crate) sim_pin: Option<String>,
 
+    /// The Wi-Fi network to join, for a modem with Wi-Fi
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ssid: Option<String>,
+
+    /// Its passphrase: @FILE, - for a line of standard input, or the environment variable SECTAG_PSK; given directly, it shows in the process list; left out for an open network
+    #[arg(long, value_name = "PASSPHRASE", requires = "ssid")]
+    pub(crate) psk: Option<String>,
+
     /// Where the modem's clock is set from, which decides whether certificates are valid [default: network, then host]
     #[arg(long, value_name = "SOURCE")]
     pub(crate) set_clock: Option<ClockSource>,

@@ -32,17 +32,19 @@ pub(crate) enum CheckName {
     Sni,
     /// That the cipher suite is a modern one
     Suites,
+    /// That TLS older than 1.2 is refused
+    Version,
 }
 
 impl CheckName {
-    /// `None` for the suites, which are a policy of their own.
+    /// `None` for suites and version, which are policies of their own.
     pub(crate) const fn check(self) -> Option<Check> {
         match self {
             Self::Chain => Some(Check::Chain),
             Self::Name => Some(Check::Name),
             Self::Dates => Some(Check::Dates),
             Self::Sni => Some(Check::Sni),
-            Self::Suites => None,
+            Self::Suites | Self::Version => None,
         }
     }
 }

@@ -5,10 +5,53 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sectag::clock::DateTime;
-use sectag_simulator::Nrf9160Profile;
+use sectag_simulator::{Nrf9160Profile, ShortRangeProfile};
 
 use super::Server;
+use crate::failure::Failure;
 use crate::modems::ModemName;
+
+/// A firmware or model of one of the modems.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Dialect {
+    Nrf9160(Nrf9160Profile),
+    ShortRange(ShortRangeProfile),
+}
+
+impl Dialect {
+    fn named(name: &str) -> Result<Self, String> {
+        if let Ok(profile) = ShortRangeProfile::named(name) {
+            return Ok(Self::ShortRange(profile));
+        }
+        Nrf9160Profile::named(name)
+            .map(Self::Nrf9160)
+            .map_err(|error| format!("ublox-shortrange has odin and nina; nrf9160: {error}"))
+    }
+
+    /// # Errors
+    /// It is another modem's.
+    pub(crate) fn nrf9160(dialect: Option<Self>) -> Result<Option<Nrf9160Profile>, Failure> {
+        match dialect {
+            None => Ok(None),
+            Some(Self::Nrf9160(profile)) => Ok(Some(profile)),
+            Some(_) => Err(another("nrf9160")),
+        }
+    }
+
+    /// # Errors
+    /// It is another modem's.
+    pub(crate) fn short_range(dialect: Option<Self>) -> Result<Option<ShortRangeProfile>, Failure> {
+        match dialect {
+            None => Ok(None),
+            Some(Self::ShortRange(profile)) => Ok(Some(profile)),
+            Some(_) => Err(another("ublox-shortrange")),
+        }
+    }
+}
+
+fn another(modem: &str) -> Failure {
+    Failure::new(format!("--dialect: it is none of a {modem}"))
+}
 
 #[derive(Args)]
 pub(crate) struct Demo {
@@ -16,9 +59,9 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "NAME", default_value = "bg96")]
     pub(crate) modem: ModemName,
 
-    /// The firmware of an nrf9160, as for simulate
-    #[arg(long, value_name = "D", value_parser = Nrf9160Profile::named)]
-    pub(crate) dialect: Option<Nrf9160Profile>,
+    /// The firmware of an nrf9160 or the model of a ublox-shortrange, as for simulate
+    #[arg(long, value_name = "D", value_parser = Dialect::named)]
+    pub(crate) dialect: Option<Dialect>,
 
     /// What is wrong with the simulated world [default: nothing]
     #[arg(long, value_name = "NAME")]
@@ -69,9 +112,9 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "NAME")]
     pub(crate) modem: ModemName,
 
-    /// The firmware to be, of an nrf9160: a release of the Serial LTE Modem (2.0, 2.1, ... 2.7, 3.1), with -native behind it for a native TLS build, or sm for the Serial Modem [default: 2.1]
-    #[arg(long, value_name = "D", value_parser = Nrf9160Profile::named)]
-    pub(crate) dialect: Option<Nrf9160Profile>,
+    /// The firmware to be, of an nrf9160: a release of the Serial LTE Modem (2.0, 2.1, ... 2.7, 3.1), with -native behind it for a native TLS build, or sm for the Serial Modem; the model, of a ublox-shortrange: odin or nina [default: 2.1, odin]
+    #[arg(long, value_name = "D", value_parser = Dialect::named)]
+    pub(crate) dialect: Option<Dialect>,
 
     /// Make a pseudo terminal, and this link to it
     #[arg(long, value_name = "PATH")]

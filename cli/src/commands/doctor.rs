@@ -1,7 +1,7 @@
 //! `sectag doctor`: everything that a connection needs, in order, with what to do about the first that is missing.
 
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::{ClockPart, Full};
+use sectag::modem::{ClockPart, Full, SimPart};
 use sectag::{
     AtError, BringUpError, Cause, ConnectError, Control, Feature, Kind, Registration, ServerName,
     SimState, Sockets, Status, TlsConfig,
@@ -101,7 +101,12 @@ impl Job for Examination<'_> {
                 .fails(what, hints::bring_up(&problem, &session.tried()))
         })?;
         session.known(&status)?;
-        self.modem(&status, session.other_speed(), &session.tried())?;
+        self.modem(
+            &status,
+            M::Sim::THERE,
+            session.other_speed(),
+            &session.tried(),
+        )?;
         let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
             return Ok(());
@@ -123,7 +128,13 @@ impl Job for Examination<'_> {
 impl Examination<'_> {
     /// From the first answer to the data connection. The bring-up stops at its first obstacle, so what comes before
     /// that is in order.
-    fn modem(&self, status: &Status, other_speed: Option<u32>, tried: &str) -> Result<(), Failure> {
+    fn modem(
+        &self,
+        status: &Status,
+        has_sim: bool,
+        other_speed: Option<u32>,
+        tried: &str,
+    ) -> Result<(), Failure> {
         let failed = |what| match &status.problem {
             Some(problem) => self.list.fails(what, hints::bring_up(problem, tried)),
             None => Failure::new(format!("{what}: the modem does not say")),
@@ -144,6 +155,14 @@ impl Examination<'_> {
             .ok("answers AT", &format!("{}{speed}", identity(status)))?;
         if let Some(BringUpError::SettingRefused { .. }) = problem {
             return Err(failed("settings"));
+        }
+        if !has_sim {
+            if problem.is_some() {
+                return Err(failed("network"));
+            }
+            self.list.line("info", "signal", &signal(status))?;
+            let address = status.address.as_ref().map_or("up", |address| address);
+            return self.list.ok("network", address);
         }
         let sim_failed = matches!(
             problem,

@@ -7,11 +7,13 @@ use std::rc::Rc;
 
 use embassy_futures::select::{Either, select};
 use embassy_time::Duration;
-use sectag_simulator::{Chunk, LoopbackNetwork, Nrf9160Options, Options, Simulator, transport};
+use sectag_simulator::{
+    Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Simulator, transport,
+};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-use crate::args::{ClockSetting, Simulate};
+use crate::args::{ClockSetting, Dialect, Simulate};
 use crate::hints::Failure;
 use crate::modems::ModemName;
 use crate::report::Report;
@@ -67,7 +69,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
         ModemName::Nrf9160 => {
             let defaults = Nrf9160Options::default();
             let options = Nrf9160Options {
-                profile: args.dialect.unwrap_or(defaults.profile),
+                profile: Dialect::nrf9160(args.dialect)?.unwrap_or(defaults.profile),
                 baud,
                 turnaround,
                 chunk,
@@ -76,6 +78,18 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 ..defaults
             };
             Simulator::nrf9160(options, network)
+        }
+        ModemName::ShortRange => {
+            let defaults = ShortRangeOptions::default();
+            let options = ShortRangeOptions {
+                profile: Dialect::short_range(args.dialect)?.unwrap_or(defaults.profile),
+                baud,
+                turnaround,
+                chunk,
+                seed: args.seed.unwrap_or(defaults.seed),
+                ..defaults
+            };
+            Simulator::short_range(options, network)
         }
     })
 }

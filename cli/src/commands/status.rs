@@ -84,6 +84,11 @@ fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
         row("signal (RSRP)", "rsrp", with_unit(signal.rsrp, "dBm")),
         row("signal (RSRQ)", "rsrq", with_unit(signal.rsrq, "dB")),
         row("signal (SINR)", "sinr", with_unit(signal.sinr, "dB")),
+        row(
+            "Wi-Fi network",
+            "wifi",
+            status.wifi.as_ref().and_then(|wifi| wifi.ssid.as_ref()),
+        ),
         row("address", "address", status.address.as_ref()),
         row("clock", "clock", clock),
         row(

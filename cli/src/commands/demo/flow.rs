@@ -8,8 +8,8 @@ use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{
-    CaScope, Control, Counters, Kind, Power, ServerName, Socket, Sockets, State, Suites, Support,
-    Tag, TlsConfig,
+    CaScope, ConnectError, Control, Counters, Feature, Kind, Power, ServerName, Socket, Sockets,
+    State, Suites, Support, Tag, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Simulator;
 
@@ -184,6 +184,10 @@ impl<M: Full> Application<'_, M> {
         }
         if self.world.hides_suites {
             config = config.suites(Suites::All);
+        }
+        let refuses = self.sockets.admit(&config);
+        if refuses == Err(ConnectError::Lacks(Feature::VersionFloor)) {
+            config = config.min_version(TlsVersion::Tls10);
         }
         let mut how = "connect with TLS";
         if self.prober.files.client.is_some() {

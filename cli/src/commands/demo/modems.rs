@@ -4,17 +4,20 @@ use std::rc::Rc;
 
 use clap::ValueEnum;
 use embassy_time::Duration;
+use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{
-    Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, Options, Sim, Simulator,
+    Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions,
+    ShortRangeProfile, Sim, Simulator,
 };
+use sectag_ublox::short_range::ShortRange;
 use time::OffsetDateTime;
 
 use super::flow::{self, BAUD, REGISTRATION, TURNAROUND_MS, Total};
 use super::steps::Steps;
 use super::world::World;
-use crate::args::{Demo, Scenario};
+use crate::args::{Demo, Dialect, Scenario};
 use crate::failure::Failure;
 use crate::modems::ModemName;
 
@@ -22,6 +25,7 @@ use crate::modems::ModemName;
 pub(super) enum Shown {
     Bg96,
     Nrf9160(Nrf9160Profile),
+    ShortRange(ShortRangeProfile),
 }
 
 /// What is around the modem.
@@ -63,6 +67,37 @@ const NRF9160_ABSENT: Absent = &[
     ),
 ];
 
+const SHORT_RANGE_ABSENT: Absent = &[
+    (
+        Scenario::EcdsaServer,
+        "its TLS has suites for ECDSA keys, so nothing is wrong with such a server",
+    ),
+    (
+        Scenario::PdpRefused,
+        "it is on Wi-Fi, which has no data connections",
+    ),
+    (Scenario::SimMissing, "it is on Wi-Fi, and has no SIM"),
+    (
+        Scenario::ClockUnset,
+        "it has no clock, and is not known to check dates",
+    ),
+    (Scenario::Expired, "it is not known to check dates"),
+    (
+        Scenario::WrongHost,
+        "it is not known to check names: its CA must be private",
+    ),
+    (
+        Scenario::Reset,
+        "nothing that it is told when it sends could make the simulated one restart",
+    ),
+];
+
+/// The network of the demo's access point.
+const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse battery") {
+    Ok(wifi) => wifi,
+    Err(_) => panic!("no name or passphrase of a network"),
+};
+
 impl Shown {
     /// # Errors
     /// A dialect or a scenario that this modem does not have.
@@ -73,7 +108,12 @@ impl Shown {
                 return Err(Failure::new("--dialect: bg96 has no dialects"));
             }
             (ModemName::Nrf9160, dialect) => {
-                Self::Nrf9160(dialect.unwrap_or(Nrf9160Options::default().profile))
+                let profile = Dialect::nrf9160(dialect)?;
+                Self::Nrf9160(profile.unwrap_or(Nrf9160Options::default().profile))
+            }
+            (ModemName::ShortRange, dialect) => {
+                let profile = Dialect::short_range(dialect)?;
+                Self::ShortRange(profile.unwrap_or(ShortRangeProfile::ODIN))
             }
         };
         let Some(scenario) = args.scenario else {
@@ -102,6 +142,7 @@ impl Shown {
         match self {
             Self::Bg96 => &[],
             Self::Nrf9160(_) => NRF9160_ABSENT,
+            Self::ShortRange(_) => SHORT_RANGE_ABSENT,
         }
     }
 
@@ -117,6 +158,7 @@ impl Shown {
                 };
                 format!("nrf9160, SLM {}{native}", profile.name)
             }
+            Self::ShortRange(profile) => format!("ublox-shortrange, {}", profile.model),
         }
     }
 
@@ -129,6 +171,7 @@ impl Shown {
                 Some(NativeStore::Mapped) => "kept as tag x 10 + type, digest confirmed",
                 Some(NativeStore::Settings) => "listed; this firmware tells no digest",
             },
+            Self::ShortRange(_) => "MD5 of the DER form confirmed",
         }
     }
 
@@ -136,6 +179,7 @@ impl Shown {
     pub(super) fn hides_suites(&self) -> bool {
         match self {
             Self::Bg96 => false,
+            Self::ShortRange(_) => true,
             Self::Nrf9160(profile) => !profile.serial_modem && profile.native.is_none(),
         }
     }
@@ -145,6 +189,8 @@ impl Shown {
         match self {
             Self::Bg96 => b"AT+QSSLSEND=",
             Self::Nrf9160(_) => b"AT#XSEND",
+            // Frames are no commands.
+            Self::ShortRange(_) => b"AT+\0",
         }
     }
 
@@ -189,6 +235,19 @@ impl Shown {
                 };
                 Simulator::nrf9160(options, network)
             }
+            Self::ShortRange(profile) => {
+                let mut options = ShortRangeOptions {
+                    profile: *profile,
+                    baud,
+                    turnaround,
+                    boot: Boot::Booting,
+                    ..ShortRangeOptions::default()
+                };
+                if !surroundings.coverage {
+                    options.access_point = None;
+                }
+                Simulator::short_range(options, network)
+            }
         }
     }
 
@@ -204,6 +263,12 @@ impl Shown {
                     .flow_control()
                     .registration(REGISTRATION);
                 flow::run::<_, 2048>(Nrf9160::new(config), world, steps).await
+            }
+            Self::ShortRange(_) => {
+                let config = sectag_ublox::short_range::Config::new(WIFI)
+                    .flow_control()
+                    .join(REGISTRATION);
+                flow::run::<_, 2048>(ShortRange::new(config), world, steps).await
             }
         }
     }

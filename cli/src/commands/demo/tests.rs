@@ -2,7 +2,7 @@
 
 use sectag::Cause;
 
-use sectag_simulator::Nrf9160Profile;
+use sectag_simulator::{Nrf9160Profile, ShortRangeProfile};
 
 use super::modems::Shown;
 use super::steps::Steps;
@@ -72,6 +72,25 @@ const NRF9160_WORLDS: [(Option<Scenario>, Truth); 11] = [
     ),
 ];
 
+/// What is left of them where name, dates and time are nobody's to check.
+const SHORT_RANGE_WORLDS: [(Option<Scenario>, Truth); 6] = [
+    (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
+    (Some(Scenario::WrongCa), Some((Cause::CaMismatch, true))),
+    (
+        Some(Scenario::NoRegistration),
+        Some((Cause::WifiNotFound, false)),
+    ),
+    (None, None),
+    (
+        Some(Scenario::NoClientCert),
+        Some((Cause::ClientCertificateNeeded, true)),
+    ),
+    (
+        Some(Scenario::RefusedLogin),
+        Some((Cause::LoginRefused, true)),
+    ),
+];
+
 /// Runs the flow in a world of which its side does not know the name.
 fn run(shown: &Shown, scenario: Option<Scenario>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -121,6 +140,16 @@ fn a_bg96_names_the_true_cause_whatever_the_world_is_called() {
 #[test]
 fn an_nrf9160_names_the_true_cause_whatever_the_world_is_called() {
     the_true_cause_is_named(|| Shown::Nrf9160(Nrf9160Profile::V2_1), &NRF9160_WORLDS);
+}
+
+#[test]
+fn a_short_range_module_names_the_true_cause_whatever_the_world_is_called() {
+    let odin = || Shown::ShortRange(ShortRangeProfile::ODIN);
+    the_true_cause_is_named(odin, &SHORT_RANGE_WORLDS);
+    assert_eq!(
+        run(&Shown::ShortRange(ShortRangeProfile::NINA), None),
+        Ok(())
+    );
 }
 
 #[test]
