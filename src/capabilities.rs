@@ -160,7 +160,7 @@ impl fmt::Display for Feature {
                 "no client certificates with this firmware: update it, or use a server that logs the device in by password"
             }
             Self::FlowControl => {
-                "no ear for bytes that come while a command runs: wire RTS and CTS, switch flow control on in the UART, and declare it in the configuration"
+                "no buffer for bytes that arrive while a command runs: wire RTS and CTS, switch flow control on in the UART, and declare it with Config::flow_control"
             }
             Self::Psk => "no pre-shared keys: use certificates",
             Self::Resumption => "no session resumption: connect without it",

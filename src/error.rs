@@ -353,7 +353,7 @@ pub enum ConnectError {
     },
     /// The tag lacks this credential. Store it first.
     CredentialMissing(Kind),
-    /// The same, and something is stored under the tag that the TLS in use does not read.
+    /// The tag lacks this credential in the store that the TLS in use reads; another store of the modem has one.
     CredentialInOtherStore {
         /// What is missing.
         kind: Kind,
@@ -610,7 +610,7 @@ pub enum CredentialError<S> {
 }
 
 impl CredentialError<core::convert::Infallible> {
-    /// The same, where there is a source that may fail.
+    /// The error as one of an operation whose source may fail too.
     pub(crate) fn widen<S>(self) -> CredentialError<S> {
         match self {
             Self::At(error) => CredentialError::At(error),

@@ -13,6 +13,40 @@
 //! 4. Store credentials with [`Control::ensure_set`], connect with [`Sockets::connect`], and hand the
 //!    [`Socket`] to anything that wants embedded-io-async's `Read` and `Write`.
 //!
+//! A connection, with whatever modem carries it:
+//!
+//! ```no_run
+//! use embedded_io_async::{Read, Write};
+//! use sectag::{CaScope, SecureConnect, ServerName, Tag, TlsConfig};
+//!
+//! const SERVER: ServerName = ServerName::from_static("echo.example.com");
+//! // The CA of this tag signs only servers of ours, so that its chain alone says who they are.
+//! const TLS: TlsConfig = TlsConfig::new(Tag(7)).client_certificate().ca_scope(CaScope::Private);
+//!
+//! /// Sends a line and reads the answer; the connection is verified, or there is none.
+//! async fn echo<C: SecureConnect>(modem: &C, answer: &mut [u8]) -> Result<usize, Error<C>> {
+//!     let mut socket = modem.connect(SERVER, 4433, &TLS).await.map_err(Error::Connect)?;
+//!     socket.write_all(b"hello\n").await.map_err(Error::Socket)?;
+//!     socket.flush().await.map_err(Error::Socket)?;
+//!     socket.read(answer).await.map_err(Error::Socket)
+//! }
+//!
+//! /// What can go wrong, with nothing thrown away.
+//! enum Error<C: SecureConnect> {
+//!     Connect(C::Error),
+//!     Socket(C::SocketError),
+//! }
+//! ```
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `defmt`, `log` | traces; neither changes behaviour |
+//! | `hints` | the next step of each cause as a sentence: some kilobytes of text |
+//! | `edge-nal`, `embedded-nal-async` | the module `nal`: adapters for libraries that connect through these traits |
+//! | `hmac`, `p256` | Azure's SAS tokens; a key in RAM that signs with ES256 |
+//! | `sleep` | `Control::sleep`: light sleep by a pin |
+//! | `tap` | `State::with_tap`: watching the UART, for recordings |
+//!
 //! The README has a picture of the layers and complete examples.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -8,7 +8,7 @@ use crate::engine::COMMAND_LIMIT;
 use crate::engine::backend::Forbidden;
 use crate::error::AtError;
 
-/// The same for every modem (V.250, 27.005, 27.007), beside each backend's own.
+/// Commands that are forbidden on every modem (V.250, 27.005, 27.007). Each backend adds its own.
 static EVERYWHERE: [Forbidden; 13] = [
     // They prompt, or leave line mode.
     Forbidden::new("+CMGS", Forbidden::NONE),

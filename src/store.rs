@@ -22,7 +22,7 @@ use crate::tag::Tag;
 ///
 /// Dropping any of these futures is allowed: the runner brings the modem back to a known state, and
 /// an upload that was under way is completed with filler and deleted, so that nothing half-valid
-/// stays. The same holds for a reset of the modem or of the MCU in the middle of it.
+/// stays. A reset of the modem or of the MCU in the middle of it leaves nothing half-valid either.
 ///
 /// Calls for the same or different tags may run at the same time; they take turns.
 ///

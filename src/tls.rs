@@ -14,10 +14,32 @@ use crate::tag::Tag;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ServerName<'a>(Text<'a, 253>);
 
-impl<'a> ServerName<'a> {
-    /// A host name or IP literal of 1 to 253 bytes, of letters, digits, `-`, `.`, `_` and `:`.
+impl ServerName<'static> {
+    /// A literal, checked when the firmware is built.
     ///
-    /// `const`: a literal is checked when the firmware is built.
+    /// ```
+    /// use sectag::ServerName;
+    /// const BROKER: ServerName = ServerName::from_static("broker.example.com");
+    /// ```
+    ///
+    /// ```compile_fail
+    /// use sectag::ServerName;
+    /// const BROKER: ServerName = ServerName::from_static("broker.example.com:8883/mqtt");
+    /// ```
+    ///
+    /// # Panics
+    /// What [`new`](Self::new) refuses. In a `const` that is an error of the build.
+    pub const fn from_static(name: &'static str) -> Self {
+        match Self::new(name) {
+            Ok(name) => name,
+            Err(_) => panic!("no name of a server: 1 to 253 letters, digits, `-`, `.`, `_` or `:`"),
+        }
+    }
+}
+
+impl<'a> ServerName<'a> {
+    /// A host name or IP literal of 1 to 253 bytes, of letters, digits, `-`, `.`, `_` and `:`, that is known only
+    /// when the firmware runs; for a literal see [`from_static`](ServerName::from_static).
     pub const fn new(name: &'a str) -> Result<Self, InvalidInput> {
         if name.is_empty() {
             return Err(InvalidInput::Empty);
@@ -93,6 +115,19 @@ impl Psk {
         match (Text::new(identity), Text::new(key)) {
             (Ok(identity), Ok(key)) => Ok(Self { identity, key }),
             (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// Literals, checked when the firmware is built.
+    ///
+    /// # Panics
+    /// What [`new`](Self::new) refuses. In a `const` that is an error of the build.
+    pub const fn from_static(identity: &'static str, key: &'static str) -> Self {
+        match Self::new(identity, key) {
+            Ok(psk) => psk,
+            Err(_) => panic!(
+                "no pre-shared key: 1 to 128 bytes each, without quotes and control characters"
+            ),
         }
     }
 

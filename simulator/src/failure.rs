@@ -1,11 +1,11 @@
 //! Ways in which a unit fails by itself, and when.
 
-/// What befalls the modem. In every case what it had not sent yet is lost.
+/// A fault of the modem. In every case its unsent output is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It resets; the banner comes after [`Options::reset_time`](crate::Options::reset_time).
     Reset,
-    /// The same, with `POWERED DOWN` in front.
+    /// It resets, and says `POWERED DOWN` first.
     PoweredDown,
     /// The supply dips: it starts anew with its default settings, and nothing at all says so.
     BrownOut,

@@ -299,7 +299,7 @@ impl Simulator {
         self.inner.modem.drop_pdp(context, true);
     }
 
-    /// The same, and the line that says so is lost.
+    /// As [`drop_pdp`](Self::drop_pdp), and the notice of it is lost.
     pub fn drop_pdp_silently(&self, context: u8) {
         self.inner.modem.drop_pdp(context, false);
     }

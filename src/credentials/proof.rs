@@ -46,7 +46,7 @@ pub enum Comparison {
 }
 
 /// Remembers, in the user's flash, what was stored: for modems that do not let credentials be read
-/// back. It is only as good as nobody else writes to the modem.
+/// back. Valid only if nothing else writes credentials to this modem.
 #[allow(async_fn_in_trait)]
 pub trait ProvisionRecord {
     /// What [`note`](Self::note) was last told of this entry.

@@ -16,7 +16,8 @@ pub trait Source {
     /// Why reading failed.
     type Error;
 
-    /// The whole length in bytes; the modem must be told before the first byte. The same each time.
+    /// The whole length in bytes, which the modem must be told before the first byte. It must not change between
+    /// passes.
     fn len(&self) -> usize;
 
     /// Whether there is nothing in it.

@@ -471,7 +471,7 @@ pub trait Modem: Sized + 'static {
     }
     /// An open has ended, well or with [`World::failure`]. A backend that keeps count of failures does it here.
     fn opened(&mut self, _world: &mut World<'_>, _done: bool) {}
-    /// It was woken from light sleep.
+    /// Called when light sleep ends.
     fn woken(&mut self) {}
     /// Whether what goes out goes in frames, and what comes between frames is a fault: once the modem is known to
     /// be in the mode where it is so.
@@ -486,7 +486,8 @@ pub trait Modem: Sized + 'static {
     fn verification(&self) -> Verification {
         self.capabilities().verification
     }
-    /// Line ends between fetched payload and `OK`, where the manual says; 0 where any number will do.
+    /// CR LFs between fetched payload and `OK`; 0 = not checked. A mismatch means that the announced length was
+    /// corrupted on the UART.
     const PAYLOAD_ENDS: u8 = 0;
     /// Payload also goes out in other ways than behind a prompt: inside quotes, counted behind `OK`, or in data
     /// mode. Where it does not, the engine's part for that is not linked, and a step that does so all the same
@@ -495,22 +496,22 @@ pub trait Modem: Sized + 'static {
     /// Data may come without being fetched, as [`Line::Push`]. Where it does not, the engine's part for that is not
     /// linked, and such a line breaks the grammar.
     const PUSHES: bool = true;
-    /// It echoes until told not to, so that an echo is a sign of a restart.
+    /// Whether it echoes after power-on. Bring-up turns echo off, so a later echo means a restart.
     const ECHOES: bool = true;
     /// Commands whose arguments are secret, by their names.
     const SECRET: &'static [&'static str] = &[];
-    /// The vendor's own numbers of `+CME ERROR`, in their order, for whoever explains them.
+    /// The vendor's own numbers of `+CME ERROR`, ascending, with their texts: what error messages are made of.
     const CODES: &'static [Number] = &[];
-    /// What may not be typed.
+    /// Commands that [`Control::raw_at`](crate::Control::raw_at) refuses, beside those of every modem.
     const FORBIDDEN: &'static [Forbidden] = &[];
     /// How long switching off may take until it is confirmed.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
-    /// It is woken from light sleep by its power key, and not by the sleep pin.
+    /// Whether a pulse of the power key wakes it from light sleep, rather than the level of the sleep pin.
     const WAKE_BY_KEY: bool = false;
     /// Milliseconds of silence that the modem needs behind a result or URC before the next command; of several
     /// models, the most that one needs.
     const GAP: u16 = 0;
-    /// The same of the model that was found; no more than [`GAP`](Self::GAP).
+    /// The gap of the model that was found, in milliseconds: at most [`GAP`](Self::GAP).
     fn gap(&self) -> u16 {
         Self::GAP
     }
@@ -518,9 +519,9 @@ pub trait Modem: Sized + 'static {
     const PROMPT: u8 = b'>';
     /// Milliseconds between the prompt and the first byte of payload.
     const PROMPT_PAUSE: u16 = 0;
-    /// What asks for the bytes of an upload of a guest's, at the start of a line; `None` where `CONNECT` does.
+    /// The prompt, at the start of a line, behind which the bytes of a credential go; `None` where that is `CONNECT`.
     const UPLOAD_PROMPT: Option<u8> = None;
-    /// Milliseconds between that and the first of them.
+    /// Milliseconds between the upload prompt and the first byte.
     const UPLOAD_PAUSE: u16 = 0;
     /// What ends a send: a word that says that all was taken, or the `OK` behind a line that says how much
     /// was, see [`took`].

@@ -35,9 +35,9 @@ pub(crate) enum Plan {
     Collect,
     /// At most so many bytes of payload are collected in the place of an answer.
     Fetch(usize),
-    /// Information lines are handed to the guest one by one,
+    /// Information lines are handed to the guest one by one, each cut to 256 bytes.
     Lines,
-    /// and long ones in pieces.
+    /// As `Lines`, but a line above 256 bytes is handed over in several pieces.
     Pieces,
     /// The line ends with an open quote; so many bytes follow, the last of which close the quote and end
     /// the line.
@@ -51,7 +51,7 @@ pub(crate) enum Plan {
 /// Where guests wait, and what became of the exchange of the one whose turn it is.
 pub(crate) struct Mailbox {
     pub(crate) post: Post,
-    /// Counts exchanges: a guest that was away for too long finds another's.
+    /// The number of the current exchange. A guest that was not polled for too long sees by it that its own is over.
     pub(crate) number: u8,
     /// Guests in the order in which they came.
     pub(crate) line: Queue,
@@ -74,7 +74,7 @@ impl Mailbox {
         }
     }
 
-    /// The same state, with nobody to be woken.
+    /// A copy for tests, without wakers.
     #[cfg(test)]
     pub(crate) fn snapshot(&self) -> Self {
         Self {

@@ -74,7 +74,7 @@ impl Queue {
         self.held
     }
 
-    /// The same line, with nobody to be woken.
+    /// A copy for tests, without wakers.
     #[cfg(test)]
     pub(crate) fn snapshot(&self) -> Self {
         Self {

@@ -101,7 +101,7 @@ impl<'a> Ring<'a> {
         count
     }
 
-    /// The same content in memory of its own, which is never given back.
+    /// A copy for tests, in leaked memory.
     #[cfg(test)]
     pub(crate) fn snapshot(&self) -> Self {
         extern crate std;

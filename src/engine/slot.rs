@@ -114,7 +114,7 @@ impl Slot<'_> {
         }
     }
 
-    /// The same state, with nobody to be woken.
+    /// A copy for tests, without wakers.
     #[cfg(test)]
     pub(crate) fn snapshot(&self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Waking whoever waits for a change of the world.
+//! Lists of tasks to wake when the world changes.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -6,7 +6,7 @@ use core::task::{Context, Waker};
 
 use embassy_time::Timer;
 
-/// How often those look who found no place in a list.
+/// How often a task polls that found no place in a list.
 const LOOK_AGAIN_MS: u64 = 20;
 
 /// Wakers of the tasks that wait for one kind of change. When more tasks wait than it has places, the

@@ -331,7 +331,7 @@ impl<S> World<'_, S> {
 
 #[cfg(test)]
 impl<const N: usize> World<'_, [Slot<'_>; N]> {
-    /// The same state, with nobody to be woken.
+    /// A copy for tests, without wakers.
     pub(crate) fn snapshot(&self) -> Self {
         Self {
             mailbox: self.mailbox.snapshot(),
@@ -359,7 +359,7 @@ impl<'a> World<'a> {
         Then::Fail
     }
 
-    /// The same step once more after a pause in milliseconds.
+    /// Repeats this step after `pause` milliseconds.
     pub fn again(&mut self, pause: u32) -> Then {
         self.pause = pause;
         Then::Same

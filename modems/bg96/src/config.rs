@@ -80,7 +80,7 @@ impl Config {
 }
 
 impl<O: Options> Config<O> {
-    /// The same as [`Config::new`], for a firmware that [chooses](Options) the parts of the backend.
+    /// As [`Config::new`], for a firmware that [chooses](Options) the parts of the backend by type.
     pub const fn choosing() -> Self {
         Self {
             apn: None,

@@ -115,7 +115,8 @@ pub(crate) fn explained(code: Code, text: Option<&[u8]>) -> Code {
 struct LastError;
 at_command!(LastError, 3000, "+QIGETERROR", |self, line| line);
 
-/// The same for a command of the user's. QIGETERROR is about two families only (sheet 4.6).
+/// Asks for the number behind a bare `ERROR` to a command that a user typed. `AT+QIGETERROR` knows only those of the
+/// `QI` and `QSSL` families (sheet 4.6).
 pub(crate) async fn explain<O: Options>(at: &At<'_, Bg96<O>>, command: &str, code: Code) -> Code {
     let family = |name: &str| {
         command

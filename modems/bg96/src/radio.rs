@@ -102,7 +102,18 @@ pub enum Operator {
 pub struct Plmn(&'static str);
 
 impl Plmn {
-    /// Checks it; `const`, so that a literal is checked when the firmware is built.
+    /// A literal, checked when the firmware is built.
+    ///
+    /// # Panics
+    /// What [`new`](Self::new) refuses. In a `const` that is an error of the build.
+    pub const fn from_static(digits: &'static str) -> Self {
+        match Self::new(digits) {
+            Ok(plmn) => plmn,
+            Err(_) => panic!("no operator's number: 5 or 6 digits"),
+        }
+    }
+
+    /// A number of 5 or 6 digits that is known only when the firmware runs.
     pub const fn new(digits: &'static str) -> Result<Self, InvalidInput> {
         let bytes = digits.as_bytes();
         if bytes.len() < 5 {

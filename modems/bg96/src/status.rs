@@ -13,11 +13,11 @@ use crate::{Bg96, Options, clock};
 
 const QUICK: u32 = 3000;
 
-/// A question without arguments.
+/// A query without arguments that the modem answers by itself.
 struct Ask(&'static str);
 at_command!(Ask, QUICK, self.0, |self, line| line);
 
-/// The same for what may ask the network (sheet 1.5).
+/// A query that the modem may pass on to the network, which takes up to 180 s (sheet 1.5).
 struct AskNetwork(&'static str);
 at_command!(AskNetwork, 180_000, self.0, |self, line| line);
 

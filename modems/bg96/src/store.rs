@@ -26,7 +26,7 @@ const MARK: &[u8] = b"x";
 /// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
 const QUICK: u32 = 3000;
 
-/// The same as [`write_name`](crate::files::write_name) writes.
+/// The name of a credential's file, as [`write_name`](crate::files::write_name) writes it.
 type FileName = heapless::String<12>;
 
 impl<O: Options> Credentials for Bg96<O> {

@@ -18,7 +18,7 @@ pub(crate) const CONNECT: u16 = 1200;
 /// A send waits up to 30 s for the peer (sheet 4.4).
 pub(crate) const SEND: u16 = 400;
 
-// The same of guests' commands, in milliseconds.
+// The limits of guests' commands, which are in milliseconds.
 pub(crate) const GUEST_QUICK: u32 = QUICK as u32 * 100;
 pub(crate) const GUEST_SLOW: u32 = SLOW as u32 * 100;
 /// Writing to the modem's flash takes up to 1.6 s in logs (sheet 11).

@@ -64,7 +64,7 @@ pub(crate) fn place(line: &[u8]) -> Option<(u32, u32)> {
     Some((fields.int()?, fields.int()?))
 }
 
-/// The same and `,"<64 hex>"`; a digest of zeros is one that is not told (sheet 6).
+/// `%CMNG: <tag>,<type>,"<64 hex>"`. Old modem firmware prints a digest of zeros, which is none (sheet 6).
 fn item(line: &[u8]) -> Option<(u32, u32, Option<Digest>)> {
     let (number, of) = place(line)?;
     let digest = fields(line, "%CMNG:").nth(2);

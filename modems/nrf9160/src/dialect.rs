@@ -143,7 +143,7 @@ impl Firmware {
         }
     }
 
-    /// The same, built with native TLS.
+    /// This release in a build with native TLS.
     pub(crate) fn with_native(self, native: bool) -> Self {
         Self {
             native: native && !self.handles,
@@ -151,7 +151,7 @@ impl Firmware {
         }
     }
 
-    /// The same, as far as `F` leaves it open: what the code is built for need not be found out.
+    /// This release, with what the image was built for (`F`) in the place of what was found.
     pub(crate) const fn of<F: Family>(self) -> Self {
         Self {
             row: match F::HANDLES {

@@ -192,7 +192,7 @@ impl<'b> GeneratedKey<'b> {
         self.der
     }
 
-    /// The same as PEM, by `Display`: for a CA, or a file.
+    /// The request or public key as PEM, by `Display`: for a CA, or a file.
     pub const fn pem(&self) -> Pem<'b> {
         Pem::new(self.label, self.der)
     }

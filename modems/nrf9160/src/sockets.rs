@@ -126,7 +126,7 @@ impl<F: Family> Nrf9160<F> {
         .even_garbled()
         .then(text_sent)];
 
-    /// The same in hex digits (SM).
+    /// A string of hex digits (SM).
     pub(crate) const SEND_HEX: Script<F> = &[ask("AT#XSEND={h},1,0,\"")
         .limit(SEND)
         .hexes()
