@@ -225,30 +225,30 @@ pub struct Step<M: 'static> {
     pub(crate) judge: Judge<M>,
     /// In tenths of a second.
     pub(crate) limit: u16,
-    pub(crate) way: Way,
+    pub(crate) way: StepFlags,
 }
 
 /// How an exchange is conducted, as a set of bits.
-pub(crate) type Way = u16;
+pub(crate) type StepFlags = u16;
 
 /// Nothing is sent: the judge decides at once.
-pub(crate) const DECIDES: Way = 1;
+pub(crate) const DECIDES: StepFlags = 1;
 /// The judge sees a refusal in the place of an answer that breaks the grammar,
-pub(crate) const EVEN_GARBLED: Way = 2;
+pub(crate) const EVEN_GARBLED: StepFlags = 2;
 /// or of none in time, or of a restart.
-pub(crate) const EVEN_UNANSWERED: Way = 4;
+pub(crate) const EVEN_UNANSWERED: StepFlags = 4;
 /// Payload comes in, to a socket's ring.
-pub(crate) const FETCHES: Way = 8;
+pub(crate) const FETCHES: StepFlags = 8;
 /// Payload goes out of a socket's ring, once the prompt has come.
-pub(crate) const SENDS: Way = 16;
+pub(crate) const SENDS: StepFlags = 16;
 /// Payload goes out of a socket's ring as the rest of the line, which ends with an open quote.
-pub(crate) const QUOTES: Way = 32;
+pub(crate) const QUOTES: StepFlags = 32;
 /// Payload of announced length goes out of a socket's ring, once `OK` has come.
-pub(crate) const COUNTS: Way = 64;
+pub(crate) const COUNTS: StepFlags = 64;
 /// Payload goes out of a socket's ring in data mode, which `OK` begins and `+++` ends.
-pub(crate) const PIPES: Way = 128;
+pub(crate) const PIPES: StepFlags = 128;
 /// Each byte of the payload goes out as two hexadecimal digits.
-pub(crate) const HEXES: Way = 1 << 15;
+pub(crate) const HEXES: StepFlags = 1 << 15;
 
 /// Sends a command. Unless told otherwise its answer is waited for 3 s, and a refusal is the flow's failure.
 pub const fn ask<M>(text: &'static str) -> Step<M> {
@@ -343,7 +343,7 @@ impl<M> Step<M> {
         self.way(DECIDES | SENDS)
     }
 
-    const fn way(mut self, way: Way) -> Self {
+    const fn way(mut self, way: StepFlags) -> Self {
         self.way |= way;
         self
     }
@@ -492,7 +492,7 @@ pub trait Modem: Sized + 'static {
     /// Payload also goes out in other ways than behind a prompt: inside quotes, counted behind `OK`, or in data
     /// mode. Where it does not, the engine's part for that is not linked, and a step that does so all the same
     /// fails.
-    const OTHER_WAYS: bool = true;
+    const SENDS_WITHOUT_PROMPT: bool = true;
     /// Data may come without being fetched, as [`Line::Push`]. Where it does not, the engine's part for that is not
     /// linked, and such a line breaks the grammar.
     const PUSHES: bool = true;

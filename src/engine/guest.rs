@@ -13,7 +13,7 @@ use atat::AtatCmd;
 use embassy_time::Duration;
 use zeroize::Zeroize;
 
-use super::mailbox::{ANSWER_LIMIT, Plan, Post};
+use super::mailbox::{ANSWER_LIMIT, ExchangeState, Plan};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
 use super::world::Shared;
@@ -369,9 +369,9 @@ impl<'a, M: Modem> Exchange<'a, M> {
         if world.life != self.at.life {
             return Poll::Ready(Err(AtError::ModemReset));
         }
-        if world.mailbox.post != Post::Granted {
-            if world.mailbox.post != Post::Wanted {
-                world.mailbox.post = Post::Wanted;
+        if world.mailbox.post != ExchangeState::Granted {
+            if world.mailbox.post != ExchangeState::Wanted {
+                world.mailbox.post = ExchangeState::Wanted;
                 world.wake_runner();
             }
             world.mailbox.waker.register(cx.waker());
@@ -387,8 +387,8 @@ impl<'a, M: Modem> Exchange<'a, M> {
         loop {
             let mut world = self.at.world.borrow_mut();
             match self.post(world.mailbox.number, world.mailbox.post) {
-                Post::Done(end) => return Poll::Ready(end),
-                Post::Line => {
+                ExchangeState::Done(end) => return Poll::Ready(end),
+                ExchangeState::Line => {
                     drop(world);
                     // No borrow is held while somebody else's code runs.
                     let mut copy = [0; crate::at::framer::LINE_LIMIT];
@@ -401,8 +401,8 @@ impl<'a, M: Modem> Exchange<'a, M> {
                     sink(&copy[..len]);
                     copy.zeroize();
                     let mut world = self.at.world.borrow_mut();
-                    if self.post(world.mailbox.number, world.mailbox.post) == Post::Line {
-                        world.mailbox.post = Post::Running;
+                    if self.post(world.mailbox.number, world.mailbox.post) == ExchangeState::Line {
+                        world.mailbox.post = ExchangeState::Running;
                         world.wake_runner();
                     }
                 }
@@ -420,9 +420,9 @@ impl<'a, M: Modem> Exchange<'a, M> {
             let mut world = self.at.world.borrow_mut();
             let post = self.post(world.mailbox.number, world.mailbox.post);
             Poll::Ready(match post {
-                Post::Done(Ok(Final::Error(code))) => Err(AtError::Refused(code)),
-                Post::Done(Ok(_)) => Err(AtError::Garbled),
-                Post::Done(Err(error)) => Err(error),
+                ExchangeState::Done(Ok(Final::Error(code))) => Err(AtError::Refused(code)),
+                ExchangeState::Done(Ok(_)) => Err(AtError::Garbled),
+                ExchangeState::Done(Err(error)) => Err(error),
                 // An upload of nothing is past its data at once.
                 _ if self.at.engine.borrow().takes_bytes(len == 0) => Ok(()),
                 _ => {
@@ -439,8 +439,8 @@ impl<'a, M: Modem> Exchange<'a, M> {
         poll_fn(|cx| {
             let mut world = self.at.world.borrow_mut();
             match self.post(world.mailbox.number, world.mailbox.post) {
-                Post::Done(Err(AtError::Timeout)) => Poll::Ready(Err(AtError::Timeout)),
-                Post::Done(_) => Poll::Ready(Ok(())),
+                ExchangeState::Done(Err(AtError::Timeout)) => Poll::Ready(Err(AtError::Timeout)),
+                ExchangeState::Done(_) => Poll::Ready(Ok(())),
                 _ if self.at.engine.borrow().drained() => Poll::Ready(Ok(())),
                 _ => {
                     world.mailbox.waker.register(cx.waker());
@@ -454,9 +454,9 @@ impl<'a, M: Modem> Exchange<'a, M> {
     fn hand_over(&self, bytes: &[u8]) -> Result<(), AtError> {
         let mut world = self.at.world.borrow_mut();
         match self.post(world.mailbox.number, world.mailbox.post) {
-            Post::Done(Err(error)) => return Err(error),
-            Post::Done(Ok(Final::Error(code))) => return Err(AtError::Refused(code)),
-            Post::Done(_) => return Err(AtError::Garbled),
+            ExchangeState::Done(Err(error)) => return Err(error),
+            ExchangeState::Done(Ok(Final::Error(code))) => return Err(AtError::Refused(code)),
+            ExchangeState::Done(_) => return Err(AtError::Garbled),
             _ => {}
         }
         let mut engine: RefMut<'_, Engine<M>> = self.at.engine.borrow_mut();
@@ -466,11 +466,11 @@ impl<'a, M: Modem> Exchange<'a, M> {
     }
 
     /// The post, where it is still this guest's.
-    fn post(&self, number: u8, post: Post) -> Post {
+    fn post(&self, number: u8, post: ExchangeState) -> ExchangeState {
         match self.place {
             Place::Served(mine) if mine == number => post,
             // It was away for so long that the runner has ended its exchange.
-            _ => Post::Done(Err(AtError::Timeout)),
+            _ => ExchangeState::Done(Err(AtError::Timeout)),
         }
     }
 }
@@ -487,7 +487,9 @@ impl<M: Modem> Drop for Exchange<'_, M> {
             return;
         }
         match world.mailbox.post {
-            Post::Running | Post::Line => world.mailbox.post = Post::Left,
+            ExchangeState::Running | ExchangeState::Line => {
+                world.mailbox.post = ExchangeState::Left
+            }
             _ => {
                 // It may hold the end of a private key.
                 self.at.engine.borrow_mut().wipe_upload();

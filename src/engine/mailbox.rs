@@ -11,7 +11,7 @@ pub const ANSWER_LIMIT: usize = 256;
 
 /// Where a guest's exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Post {
+pub(crate) enum ExchangeState {
     /// Nobody wants the channel.
     Free,
     /// The guest whose turn it is wants the channel.
@@ -50,7 +50,7 @@ pub(crate) enum Plan {
 
 /// Where guests wait, and what became of the exchange of the one whose turn it is.
 pub(crate) struct Mailbox {
-    pub(crate) post: Post,
+    pub(crate) post: ExchangeState,
     /// The number of the current exchange. A guest that was not polled for too long sees by it that its own is over.
     pub(crate) number: u8,
     /// Guests in the order in which they came.
@@ -65,7 +65,7 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     pub(crate) const fn new() -> Self {
         Self {
-            post: Post::Free,
+            post: ExchangeState::Free,
             number: 0,
             line: Queue::new(),
             together: Queue::new(),
@@ -86,14 +86,14 @@ impl Mailbox {
     }
 
     /// Tells the guest.
-    pub(crate) fn set(&mut self, post: Post) {
+    pub(crate) fn set(&mut self, post: ExchangeState) {
         self.post = post;
         self.waker.wake();
     }
 
     /// The exchange is nobody's any more, and the next guest has its turn.
     pub(crate) fn take_away(&mut self) {
-        self.post = Post::Free;
+        self.post = ExchangeState::Free;
         self.number = self.number.wrapping_add(1);
         self.line.release();
     }

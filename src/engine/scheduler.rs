@@ -319,7 +319,7 @@ impl World<'_> {
                     || self.suspect
                     || self.errand == Errand::Sleep
                     || self.tidy
-                    || self.mailbox.post == super::mailbox::Post::Wanted
+                    || self.mailbox.post == super::mailbox::ExchangeState::Wanted
                     || self.slots.iter().any(works);
                 if !needed {
                     return rests;

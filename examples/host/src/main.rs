@@ -17,7 +17,7 @@ use sectag_test_support::tls_server::{TlsListener, server_config};
 // The clock; in firmware, the chip's HAL brings one.
 sectag_host_clock::time_driver!();
 
-const SERVER: ServerName = ServerName::from_static("echo.sectag.test");
+const SERVER: ServerName<'static> = ServerName::from_static("echo.sectag.test");
 const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
 
 #[tokio::main(flavor = "current_thread")]
@@ -53,9 +53,7 @@ async fn say_hello(
     ca: String,
 ) -> Result<(), Box<dyn Error>> {
     control.store(TLS.tag(), Kind::Ca, ca.as_bytes()).await?;
-    let mut socket = sockets
-        .connect(SERVER, 443, &TLS)
-        .await?;
+    let mut socket = sockets.connect(SERVER, 443, &TLS).await?;
     println!("connected; checked: {:?}", socket.verified());
     socket.write_all(b"hello").await?;
     socket.flush().await?;

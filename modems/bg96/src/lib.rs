@@ -179,7 +179,7 @@ impl<O: Options> Modem for Bg96<O> {
     // Sheet 4.4.
     const PAYLOAD_ENDS: u8 = 2;
     // Payload goes behind the prompt, and files behind `CONNECT`.
-    const OTHER_WAYS: bool = false;
+    const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = O::PUSH;
     // Sheet 1.1.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);

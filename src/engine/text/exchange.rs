@@ -1,6 +1,6 @@
 //! One exchange: what a line, a prompt or payload does to it.
 
-use super::super::mailbox::Post;
+use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Link, REPORT_LIMIT, Rest, World};
@@ -9,7 +9,7 @@ use super::rescue::{Deaf, Rescue};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
 use crate::engine::backend::{
-    COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, Urc, Waits, Way,
+    COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, StepFlags, Urc, Waits,
 };
 use crate::error::{AtError, SocketError};
 use crate::fmt::Ascii;
@@ -35,10 +35,10 @@ impl<M: Modem> Engine<M> {
         &mut self,
         w: &mut World<'_>,
         len: usize,
-        way: Way,
+        way: StepFlags,
         timeout: Ms,
     ) -> Result<(), AtError> {
-        if !M::OTHER_WAYS && way & (QUOTES | COUNTS | PIPES | GUEST_QUOTES) != 0 {
+        if !M::SENDS_WITHOUT_PROMPT && way & (QUOTES | COUNTS | PIPES | GUEST_QUOTES) != 0 {
             return Err(AtError::Unsupported);
         }
         let open_quote = way & (Self::QUOTES | Self::GUEST_QUOTES) != 0;
@@ -224,10 +224,10 @@ impl<M: Modem> Engine<M> {
             Line::Payload(count) => self.header(w, count, false),
             Line::Info if echo || self.stage != Stage::Line => {}
             Line::Info if self.way & GUEST_LINES != 0 => {
-                if matches!(w.mailbox.post, Post::Running) {
+                if matches!(w.mailbox.post, ExchangeState::Running) {
                     self.line_waits = true;
                     self.guest_until = after(w.now, GUEST_PATIENCE);
-                    w.mailbox.set(Post::Line);
+                    w.mailbox.set(ExchangeState::Line);
                 }
             }
             Line::Info => self.information(w),

@@ -4,7 +4,7 @@
 //! the socket whose id the channel is: staged, and committed when its frame has ended as it should. A frame
 //! that is broken may have been anybody's, so that no socket whose data comes in frames outlives it.
 
-use super::super::mailbox::Post;
+use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Rest, World};
@@ -22,7 +22,7 @@ impl<M: Modem> Engine<M> {
         if all > 0 {
             self.note_frame_time(w);
         }
-        self.line_waits &= matches!(w.mailbox.post, Post::Line);
+        self.line_waits &= matches!(w.mailbox.post, ExchangeState::Line);
         while !self.line_waits {
             let framed = self.modem.is_framed();
             let Some(unit) = self.framing.next(framed, &mut input) else {

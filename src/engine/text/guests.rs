@@ -1,10 +1,10 @@
 //! The engine's side of a guest's exchange, see [`Mailbox`](super::super::mailbox::Mailbox).
 
-use super::super::mailbox::{Plan, Post};
+use super::super::mailbox::{ExchangeState, Plan};
 use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::{Engine, GUEST_PATIENCE, Stage};
-use crate::engine::backend::{Final, Modem, Way};
+use crate::engine::backend::{Final, Modem, StepFlags};
 use crate::error::AtError;
 use zeroize::Zeroize;
 
@@ -13,19 +13,19 @@ const RESULT_PATIENCE: Ms = 5000;
 
 // They go on where the bits of a step end, see `modem`.
 /// The exchange is a guest's.
-pub(super) const GUEST: Way = 256;
+pub(super) const GUEST: StepFlags = 256;
 /// Information lines are handed to it one by one.
-pub(super) const GUEST_LINES: Way = 512;
+pub(super) const GUEST_LINES: StepFlags = 512;
 /// Payload is collected in the place of an answer.
-pub(super) const GUEST_FETCHES: Way = 1024;
+pub(super) const GUEST_FETCHES: StepFlags = 1024;
 /// Its bytes follow behind `CONNECT`.
-pub(super) const GUEST_UPLOADS: Way = 2048;
+pub(super) const GUEST_UPLOADS: StepFlags = 2048;
 /// Its bytes follow inside quotes.
-pub(super) const GUEST_QUOTES: Way = 4096;
+pub(super) const GUEST_QUOTES: StepFlags = 4096;
 /// Somebody typed the line.
-pub(super) const GUEST_RAW: Way = 8192;
+pub(super) const GUEST_RAW: StepFlags = 8192;
 /// Long information lines come in pieces.
-pub(super) const GUEST_PIECES: Way = 16384;
+pub(super) const GUEST_PIECES: StepFlags = 16384;
 
 impl<M: Modem> Engine<M> {
     pub(super) fn is_guest(&self) -> bool {
@@ -35,7 +35,7 @@ impl<M: Modem> Engine<M> {
     /// The guest may leave its command.
     pub(super) fn grant(&mut self, w: &mut World<'_>) {
         self.guest_until = after(w.now, GUEST_PATIENCE);
-        w.mailbox.set(Post::Granted);
+        w.mailbox.set(ExchangeState::Granted);
     }
 
     /// Where the guest writes its command.
@@ -75,7 +75,7 @@ impl<M: Modem> Engine<M> {
         };
         self.begin(w, len, GUEST | way, timeout)?;
         self.framer.want_pieces(way & GUEST_PIECES != 0);
-        w.mailbox.post = Post::Running;
+        w.mailbox.post = ExchangeState::Running;
         w.wake_runner();
         Ok(())
     }
@@ -160,11 +160,11 @@ impl<M: Modem> Engine<M> {
 
     fn tell_guest(&mut self, w: &mut World<'_>, end: Result<Final, AtError>) {
         match w.mailbox.post {
-            Post::Running | Post::Line => {
+            ExchangeState::Running | ExchangeState::Line => {
                 self.guest_until = after(w.now, RESULT_PATIENCE);
-                w.mailbox.set(Post::Done(end));
+                w.mailbox.set(ExchangeState::Done(end));
             }
-            Post::Left => {
+            ExchangeState::Left => {
                 if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 {
                     self.out.zeroize();
                     w.tidy = true;

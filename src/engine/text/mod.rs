@@ -23,14 +23,14 @@ use self::flow::Flow;
 use self::guests::GUEST_QUOTES;
 use self::push::Push;
 use self::rescue::{Deaf, Rescue};
-use super::mailbox::{ANSWER_LIMIT, Post};
+use super::mailbox::{ANSWER_LIMIT, ExchangeState};
 use super::protocol::Protocol;
 use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
 use super::world::World;
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
-use crate::engine::backend::{COUNTS, HEXES, Modem, PIPES, QUOTES, Urc, Way};
+use crate::engine::backend::{COUNTS, HEXES, Modem, PIPES, QUOTES, StepFlags, Urc};
 use crate::error::AtError;
 
 /// Longest command line, and largest chunk of an upload, in bytes.
@@ -69,7 +69,7 @@ pub(crate) struct Engine<M: Modem> {
     stage: Stage,
     rescue: Rescue,
     deaf: Deaf,
-    way: Way,
+    way: StepFlags,
     /// Synchronising queries that were sent, and answers that are due.
     marks: u8,
     due: u8,
@@ -151,14 +151,14 @@ pub(crate) struct Engine<M: Modem> {
 
 impl<M: Modem> Engine<M> {
     // The ways in which this modem's payload can go; what it does not have folds to nothing.
-    const QUOTES: Way = Self::other(QUOTES);
-    const COUNTS: Way = Self::other(COUNTS);
-    const PIPES: Way = Self::other(PIPES);
-    const HEXES: Way = Self::other(HEXES);
-    const GUEST_QUOTES: Way = Self::other(GUEST_QUOTES);
+    const QUOTES: StepFlags = Self::other(QUOTES);
+    const COUNTS: StepFlags = Self::other(COUNTS);
+    const PIPES: StepFlags = Self::other(PIPES);
+    const HEXES: StepFlags = Self::other(HEXES);
+    const GUEST_QUOTES: StepFlags = Self::other(GUEST_QUOTES);
 
-    const fn other(way: Way) -> Way {
-        if M::OTHER_WAYS { way } else { 0 }
+    const fn other(way: StepFlags) -> StepFlags {
+        if M::SENDS_WITHOUT_PROMPT { way } else { 0 }
     }
 
     pub(crate) const fn new(modem: M) -> Self {
@@ -300,7 +300,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn wants_input(&self, w: &World<'_>) -> bool {
-        !(self.line_waits && matches!(w.mailbox.post, Post::Line)) && self.push_room(w) > 0
+        !(self.line_waits && matches!(w.mailbox.post, ExchangeState::Line)) && self.push_room(w) > 0
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
@@ -319,7 +319,7 @@ impl<M: Modem> Engine<M> {
     /// Takes in bytes of the AT channel.
     pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
-        self.line_waits &= matches!(w.mailbox.post, Post::Line);
+        self.line_waits &= matches!(w.mailbox.post, ExchangeState::Line);
         while !self.line_waits {
             let room = self.push_room(w);
             if room == 0 {
@@ -411,12 +411,12 @@ impl<M: Modem> Engine<M> {
             return Some(self.gap_until);
         }
         // A guest has the channel, or has not yet fetched its result.
-        if let Post::Granted | Post::Done(_) = w.mailbox.post {
+        if let ExchangeState::Granted | ExchangeState::Done(_) = w.mailbox.post {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
-            if matches!(w.mailbox.post, Post::Granted) {
-                w.mailbox.post = Post::Free;
+            if matches!(w.mailbox.post, ExchangeState::Granted) {
+                w.mailbox.post = ExchangeState::Free;
             } else {
                 w.mailbox.take_away();
             }
@@ -425,7 +425,7 @@ impl<M: Modem> Engine<M> {
         if let Some(flow) = &self.flow {
             let (at, step) = (flow.resume_at, flow.steps.first());
             if !past(now, at) {
-                if w.answers && matches!(w.mailbox.post, Post::Wanted) {
+                if w.answers && matches!(w.mailbox.post, ExchangeState::Wanted) {
                     self.grant(w);
                     return None;
                 }
@@ -453,7 +453,7 @@ impl<M: Modem> Engine<M> {
         if let Some(parked) = &self.parked {
             at = sooner(now, at, parked.resume_at);
         }
-        let guest = matches!(w.mailbox.post, Post::Wanted) && self.serves_guests(w);
+        let guest = matches!(w.mailbox.post, ExchangeState::Wanted) && self.serves_guests(w);
         match job {
             Some(job)
                 if (!guest || self.guest_was_last || job.is_close())
@@ -476,7 +476,7 @@ impl<M: Modem> Engine<M> {
     /// Looks after the exchange that is under way.
     fn tick_exchange(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
-        if self.line_waits && matches!(w.mailbox.post, Post::Line) {
+        if self.line_waits && matches!(w.mailbox.post, ExchangeState::Line) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
@@ -484,7 +484,7 @@ impl<M: Modem> Engine<M> {
             self.violation(w);
             return None;
         }
-        if matches!(w.mailbox.post, Post::Left) && self.is_guest() && self.left_alone(w) {
+        if matches!(w.mailbox.post, ExchangeState::Left) && self.is_guest() && self.left_alone(w) {
             return None;
         }
         match self.stage {

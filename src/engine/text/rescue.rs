@@ -92,7 +92,7 @@ impl<M: Modem> Engine<M> {
                 self.fill(w, b'\n');
             }
             Abort::Escape => self.quiet(w, Rescue::Before),
-            Abort::Quote if M::OTHER_WAYS => {
+            Abort::Quote if M::SENDS_WITHOUT_PROMPT => {
                 self.quotes_left = 0;
                 self.erase(w);
             }
@@ -110,7 +110,7 @@ impl<M: Modem> Engine<M> {
                 self.left = w.fill.1.into();
                 self.fill(w, w.fill.0);
             }
-            Then::Unquote if M::OTHER_WAYS => {
+            Then::Unquote if M::SENDS_WITHOUT_PROMPT => {
                 self.quotes_left = 0;
                 self.mark_after = true;
                 self.deaf = Deaf::Yes;
@@ -200,7 +200,7 @@ impl<M: Modem> Engine<M> {
             }
             Rescue::Behind if over => self.done(w),
             // Without quotes, the ways out of them are not linked.
-            Rescue::Erase | Rescue::CloseQuote | Rescue::QuotePause if !M::OTHER_WAYS => {
+            Rescue::Erase | Rescue::CloseQuote | Rescue::QuotePause if !M::SENDS_WITHOUT_PROMPT => {
                 self.mark(w)
             }
             Rescue::Erase if stuck => self.no_way_back(w),
@@ -225,7 +225,9 @@ impl<M: Modem> Engine<M> {
             Rescue::Mark if over && self.marks < SYNC_TRIES => self.mark(w),
             // It has answered nothing, so that it may be in the quotes still.
             Rescue::Mark
-                if over && M::OTHER_WAYS && (1..QUOTE_TRIES).contains(&self.quotes_left) =>
+                if over
+                    && M::SENDS_WITHOUT_PROMPT
+                    && (1..QUOTE_TRIES).contains(&self.quotes_left) =>
             {
                 self.erase(w)
             }

@@ -181,7 +181,7 @@ impl Modem for UbloxCellular {
     };
     // Sheet B.1.1.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(40);
-    const OTHER_WAYS: bool = false;
+    const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = false;
     const GAP: u16 = models::UNKNOWN.gap;
     const PROMPT: u8 = b'@';

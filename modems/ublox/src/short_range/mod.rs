@@ -177,7 +177,7 @@ impl Modem for ShortRange {
     const UPLOAD_PROMPT: Option<u8> = Some(b'>');
     // Sheet A.4.1.
     const UPLOAD_PAUSE: u16 = 50;
-    const OTHER_WAYS: bool = false;
+    const SENDS_WITHOUT_PROMPT: bool = false;
     // The passphrase, and what a connection is made with.
     const SECRET: &'static [&'static str] = &["+UWSC=0,8", "+UDCP="];
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;

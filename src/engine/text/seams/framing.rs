@@ -358,7 +358,7 @@ fn a_long_command_goes_in_requests_of_at_most_200_bytes() {
     let mut bench = up();
     let len = bench.engine.out().len().min(300);
     bench.engine.out()[..len].fill(b'A');
-    bench.world.mailbox.post = crate::engine::mailbox::Post::Granted;
+    bench.world.mailbox.post = crate::engine::mailbox::ExchangeState::Granted;
     let plan = crate::engine::mailbox::Plan::Lines;
     bench
         .engine
@@ -372,10 +372,10 @@ fn a_long_command_goes_in_requests_of_at_most_200_bytes() {
 
 #[test]
 fn a_guest_takes_its_lines_out_of_frames() {
-    use crate::engine::mailbox::{Plan, Post};
+    use crate::engine::mailbox::{ExchangeState, Plan};
     let mut bench = up();
     bench.engine.out()[..4].copy_from_slice(b"AT+X");
-    bench.world.mailbox.post = Post::Granted;
+    bench.world.mailbox.post = ExchangeState::Granted;
     bench
         .engine
         .begin_guest(&mut bench.world, 4, Plan::Lines, 1000)
@@ -384,10 +384,13 @@ fn a_guest_takes_its_lines_out_of_frames() {
     let whole = answer("+X: 1\r\n+X: 2\r\nOK\r\n");
     let mut taken = bench.hear(&whole);
     for line in [&b"+X: 1"[..], b"+X: 2"] {
-        assert_eq!(bench.world.mailbox.post, Post::Line);
+        assert_eq!(bench.world.mailbox.post, ExchangeState::Line);
         assert_eq!(bench.engine.line_for_guest(), line);
-        bench.world.mailbox.post = Post::Running;
+        bench.world.mailbox.post = ExchangeState::Running;
         taken += bench.hear(&whole[taken..]);
     }
-    assert!(matches!(bench.world.mailbox.post, Post::Done(Ok(_))));
+    assert!(matches!(
+        bench.world.mailbox.post,
+        ExchangeState::Done(Ok(_))
+    ));
 }

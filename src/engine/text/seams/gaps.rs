@@ -1,7 +1,7 @@
 //! A modem that needs a pause behind what it says.
 
 use super::*;
-use crate::engine::mailbox::{Plan, Post};
+use crate::engine::mailbox::{ExchangeState, Plan};
 use crate::modem::{
     CLOSE, Final, LIVENESS, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict, World,
     ask, decide,
@@ -93,9 +93,9 @@ fn payload_does_not_wait() {
 fn a_command_of_a_users_waits_behind_a_notice_that_came_once_it_had_the_channel() {
     let mut bench = Bench::up(Slow::NEW);
     bench.wait(1000);
-    bench.world.mailbox.post = Post::Wanted;
+    bench.world.mailbox.post = ExchangeState::Wanted;
     bench.run();
-    assert_eq!(bench.world.mailbox.post, Post::Granted);
+    assert_eq!(bench.world.mailbox.post, ExchangeState::Granted);
     bench.says("\r\n+UUX: 1\r\n");
     bench.engine.out()[..4].copy_from_slice(b"AT+X");
     bench
@@ -121,7 +121,7 @@ fn a_sign_of_life_is_the_backends() {
 #[test]
 fn an_upload_waits_behind_its_prompt() {
     let mut bench = Bench::up(Slow::NEW);
-    bench.world.mailbox.post = Post::Wanted;
+    bench.world.mailbox.post = ExchangeState::Wanted;
     bench.run();
     bench.engine.out()[..4].copy_from_slice(b"AT+U");
     bench
@@ -137,11 +137,11 @@ fn an_upload_waits_behind_its_prompt() {
     bench.engine.hand_over(b"hello").unwrap();
     quiet(&mut bench, 50, "hello");
     bench.says("\r\n+X: 5\r\n");
-    assert_eq!(bench.world.mailbox.post, Post::Line);
-    bench.world.mailbox.post = Post::Running;
+    assert_eq!(bench.world.mailbox.post, ExchangeState::Line);
+    bench.world.mailbox.post = ExchangeState::Running;
     bench.says("\r\nOK\r\n");
     assert!(matches!(
         bench.world.mailbox.post,
-        Post::Done(Ok(Final::Ok))
+        ExchangeState::Done(Ok(Final::Ok))
     ));
 }

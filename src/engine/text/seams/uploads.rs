@@ -1,7 +1,7 @@
 //! Uploads behind a prompt of their own that needs a pause, and closes that the modem confirms later.
 
 use super::*;
-use crate::engine::mailbox::{Plan, Post};
+use crate::engine::mailbox::{ExchangeState, Plan};
 use crate::modem::{
     CLOSE, Final, Limits, Line, OPEN, Out, Plain, Step, Then, Urc, Verdict, World, ask,
 };
@@ -45,7 +45,7 @@ fn uploading(len: usize) -> Bench<Takes> {
     let mut bench = Bench::up(Takes::NEW);
     let command = b"AT+STORE=4\r";
     bench.engine.out()[..command.len()].copy_from_slice(command);
-    bench.world.mailbox.post = Post::Granted;
+    bench.world.mailbox.post = ExchangeState::Granted;
     bench
         .engine
         .begin_guest(&mut bench.world, command.len(), Plan::Upload(len), 5000)
@@ -67,14 +67,14 @@ fn bytes_follow_the_prompt_after_its_pause() {
     bench.wait(1);
     assert_eq!(bench.sent(), "AT\r\n");
     bench.says("\r\nOK\r\n");
-    assert_eq!(bench.world.mailbox.post, Post::Done(Ok(Final::Ok)));
+    assert_eq!(bench.world.mailbox.post, ExchangeState::Done(Ok(Final::Ok)));
 }
 
 #[test]
 fn a_refusal_in_the_place_of_the_prompt_ends_it() {
     let mut bench = uploading(4);
     bench.says("\r\nERROR\r\n");
-    let refused = Post::Done(Ok(Final::Error(crate::Code::Plain)));
+    let refused = ExchangeState::Done(Ok(Final::Error(crate::Code::Plain)));
     assert_eq!(bench.world.mailbox.post, refused);
 }
 
@@ -82,7 +82,7 @@ fn a_refusal_in_the_place_of_the_prompt_ends_it() {
 fn an_upload_that_is_left_is_completed() {
     let mut bench = uploading(4);
     bench.says("\r\n>");
-    bench.world.mailbox.post = Post::Left;
+    bench.world.mailbox.post = ExchangeState::Left;
     bench.wait(50);
     assert_eq!(bench.sent(), "\n\n\n\n");
 }

@@ -7,14 +7,14 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::super::super::guest::Upload;
-use super::super::super::mailbox::Post;
+use super::super::super::mailbox::ExchangeState;
 use super::super::super::time::test_clock;
 use super::super::super::world::Link;
 use super::harness::*;
 use crate::at::{AtatCmd, CommandLine};
 use crate::error::{AtError, Code};
 
-fn post<const V: u8>(t: &Trace<V>) -> Post {
+fn post<const V: u8>(t: &Trace<V>) -> ExchangeState {
     t.world.borrow().mailbox.post
 }
 
@@ -26,7 +26,7 @@ fn a_guest_is_served() {
         t.plays("AT+X?\r", "\r\n+X: 1\r\n+X: 2\r\n\r\nOK\r\n");
         assert_eq!(t.ends(&mut guest), Ok(Said("+X: 1\r\n+X: 2".into())));
         t.idle();
-        assert_eq!(post(t), Post::Free);
+        assert_eq!(post(t), ExchangeState::Free);
     });
 }
 
@@ -142,7 +142,7 @@ fn dropped(begin: impl Fn(&mut Trace, &mut Guest<Result<Vec<String>, AtError>>))
         assert_eq!(t.ends(&mut next), Ok(["+Y: 1".into()].into()));
         t.after(10_000);
         t.idle();
-        assert_eq!((post(t), t.link()), (Post::Free, Link::Up));
+        assert_eq!((post(t), t.link()), (ExchangeState::Free, Link::Up));
     });
 }
 
@@ -175,11 +175,11 @@ fn dropped_while_it_wants_the_channel() {
         t.sends("AT+W?\r");
         let mut guest = t.lines("AT+X?");
         t.waits(&mut guest);
-        assert_eq!(post(t), Post::Wanted);
+        assert_eq!(post(t), ExchangeState::Wanted);
         drop(guest);
         t.hear(OK);
         t.idle();
-        assert_eq!(post(t), Post::Free);
+        assert_eq!(post(t), ExchangeState::Free);
     });
 }
 
@@ -189,10 +189,10 @@ fn dropped_when_it_is_granted() {
         let mut guest = t.lines("AT+X?");
         assert!(!poll_without_engine(t, &mut guest));
         t.pump();
-        assert_eq!(post(t), Post::Granted);
+        assert_eq!(post(t), ExchangeState::Granted);
         drop(guest);
         t.idle();
-        assert_eq!(post(t), Post::Free);
+        assert_eq!(post(t), ExchangeState::Free);
     });
 }
 
@@ -207,7 +207,7 @@ fn poll_without_engine<T>(t: &mut Trace, guest: &mut Guest<T>) -> bool {
 fn dropped_while_it_runs() {
     dropped(|t, guest| {
         t.waits(guest);
-        assert_eq!(post(t), Post::Running);
+        assert_eq!(post(t), ExchangeState::Running);
     });
 }
 
@@ -216,7 +216,7 @@ fn dropped_while_a_line_waits_for_it() {
     dropped(|t, guest| {
         t.waits(guest);
         t.hear("\r\n+X: 1\r\n");
-        assert_eq!(post(t), Post::Line);
+        assert_eq!(post(t), ExchangeState::Line);
     });
 }
 
@@ -226,10 +226,10 @@ fn dropped_with_its_result_waiting() {
         let mut guest = t.lines("AT+X?");
         t.waits(&mut guest);
         t.plays("AT+X?\r", OK);
-        assert!(matches!(post(t), Post::Done(_)));
+        assert!(matches!(post(t), ExchangeState::Done(_)));
         drop(guest);
         t.idle();
-        assert_eq!(post(t), Post::Free);
+        assert_eq!(post(t), ExchangeState::Free);
     });
 }
 
@@ -295,7 +295,7 @@ fn a_guest_of_an_earlier_life_is_told_so() {
         assert_eq!(t.ends(&mut guest), Err(AtError::ModemReset));
         t.idle();
         drop(guest);
-        assert_eq!(post(t), Post::Free);
+        assert_eq!(post(t), ExchangeState::Free);
     });
 }
 

@@ -15,7 +15,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{format, println};
 
-use super::super::super::mailbox::{Plan, Post};
+use super::super::super::mailbox::{ExchangeState, Plan};
 use super::super::super::slot::{Phase, Slot};
 use super::super::super::time::{Ms, after};
 use super::super::super::world::Link;
@@ -217,15 +217,15 @@ impl<const V: u8> Check<V> {
                     slot.rx.pop(&mut buf);
                 }
                 match w.mailbox.post {
-                    Post::Granted => {
+                    ExchangeState::Granted => {
                         engine.out()[..6].copy_from_slice(b"AT+X?\r");
                         engine.begin_guest(w, 6, Plan::Lines, 3000).is_ok()
                     }
-                    Post::Line => {
-                        w.mailbox.post = Post::Running;
+                    ExchangeState::Line => {
+                        w.mailbox.post = ExchangeState::Running;
                         true
                     }
-                    Post::Done(_) => {
+                    ExchangeState::Done(_) => {
                         w.mailbox.take_away();
                         *guest = false;
                         true
@@ -287,7 +287,9 @@ impl<const V: u8> Check<V> {
             Event::GuestDropped => {
                 self.guest = false;
                 self.t.with(|engine, w| match w.mailbox.post {
-                    Post::Running | Post::Line => w.mailbox.post = Post::Left,
+                    ExchangeState::Running | ExchangeState::Line => {
+                        w.mailbox.post = ExchangeState::Left
+                    }
                     _ => {
                         engine.wipe_upload();
                         w.mailbox.take_away();
@@ -343,7 +345,7 @@ impl<const V: u8> Check<V> {
         self.t.with(|_, w| {
             let mut ticket = None;
             assert!(w.mailbox.line.poll(&mut ticket, &mut cx).is_ready());
-            w.mailbox.post = Post::Wanted;
+            w.mailbox.post = ExchangeState::Wanted;
         });
     }
 
