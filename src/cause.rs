@@ -50,6 +50,8 @@ causes! {
         "renew the certificate on the server; if it is in force, check the modem's clock";
     CertificateNotYetValid: "the server's certificate is not valid yet by the modem's clock",
         "check the modem's clock, then the first date of the server's certificate";
+    CertificateRevoked: "a certificate of the server's chain is revoked",
+        "have the server's operator renew it";
     ClientCertificateNeeded: "the server asks for a client certificate, and none is sent",
         "store a client certificate and its private key under the tag, and ask for mutual TLS";
     ClientCertificateRefused: "the server refused the client certificate",
@@ -70,6 +72,8 @@ causes! {
         "do not trust it: somebody may stand in between; check key and certificate on the server";
     NotTls: "what answers on this port does not speak TLS",
         "check the port: 8883 is MQTT over TLS, 1883 is MQTT without";
+    RootNotInCatalog: "the root of the server's chain is not in the modem's catalog of trusted roots",
+        "program the vendor's production catalog, or a root of one's own where the catalog allows it";
     ServerKeyUnsupported: "the server's key is of a type for which the modem has no cipher suite",
         "give the server an RSA certificate too; many servers can hold both an RSA and an ECDSA one";
     SniNeeded: "the server needs its name in the handshake (SNI), which this firmware does not send",

@@ -8,34 +8,33 @@ use embassy_time::{Duration, Instant, Timer};
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
-use crate::engine::text::Engine;
-use crate::engine::{At, Counters, Errand, Link, Rest, Shared};
+use crate::engine::{At, Counters, Errand, Link, Protocol as _, Rest, Shared};
 use crate::error::{AtError, BringUpError};
 #[cfg(feature = "sleep")]
 use crate::modem::Sleeps;
-use crate::modem::{Cellular, ClockPart, Full, HasClock, Modem, Reports, SavesPower, SimPart};
+use crate::modem::{Backend, Cellular, ClockPart, Full, LinesPart, HasClock, Reports, SavesPower, SimPart};
 use crate::power_saving::{Edrx, PowerSaving};
-use crate::raw::{self, RawError};
+use crate::raw::RawError;
 use crate::socket::{poll_link, poll_up};
 use crate::status::{SimCard, Status, Technology};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
 /// Every method waits until the modem is up, or reports why it does not come up.
-pub struct Control<'a, M: Modem> {
+pub struct Control<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
-    pub(crate) engine: &'a RefCell<Engine<M>>,
+    pub(crate) engine: &'a RefCell<M::Engine>,
 }
 
-impl<M: Modem> Clone for Control<'_, M> {
+impl<M: Backend> Clone for Control<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Modem> Copy for Control<'_, M> {}
+impl<M: Backend> Copy for Control<'_, M> {}
 
-impl<'a, M: Modem> Control<'a, M> {
+impl<'a, M: Backend> Control<'a, M> {
     /// Waits until the modem is registered and has a data connection, or until an attempt that ended
     /// after this call has failed. The runner goes on trying either way.
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
@@ -125,18 +124,18 @@ impl<'a, M: Modem> Control<'a, M> {
 
     /// What is checked of a server, as far as this firmware is known.
     pub fn verification(&self) -> Verification {
-        self.engine.borrow().modem.verification()
+        self.engine.borrow().backend().verification()
     }
 
     /// What this modem has and can, as far as its firmware is known. Complete once it has come up;
     /// a key that it then refuses on a connect counts as absent from then on.
     pub fn capabilities(&self) -> Capabilities {
-        self.engine.borrow().modem.capabilities()
+        self.engine.borrow().backend().capabilities()
     }
 
     /// The backend, for what only this modem can do and tell.
     pub fn modem<T>(&self, look: impl FnOnce(&M) -> T) -> T {
-        look(&self.engine.borrow().modem)
+        look(self.engine.borrow().backend())
     }
 
     /// A handle for commands of one's own: anything that implements atat's
@@ -199,13 +198,13 @@ impl<'a, M: Modem> Control<'a, M> {
     }
 }
 
-impl<M: Reports> Control<'_, M> {
+impl<M: Full> Control<'_, M> {
     /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to
     /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
     /// that asks the network may take minutes.
     ///
     /// What would break the driver is refused before a byte is sent, with what to use instead: see
-    /// [`Modem::FORBIDDEN`]. Should the modem prompt or leave line mode all the same, this fails with
+    /// [`Modem::FORBIDDEN`](crate::modem::Modem::FORBIDDEN). Should the modem prompt or leave line mode all the same, this fails with
     /// [`AtError::Garbled`] and the modem is brought up anew. Commands whose arguments are secret are
     /// masked in the trace.
     ///
@@ -217,20 +216,16 @@ impl<M: Reports> Control<'_, M> {
         deadline: Duration,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), RawError> {
-        raw::check(command, M::FORBIDDEN)?;
+        M::Lines::admit(command)?;
         let (at, _) = self
             .answering()
             .await
             .map_err(|_| RawError::At(AtError::LinkDown))?;
-        match at.raw(command, deadline, sink).await {
-            Err(AtError::Refused(code)) => {
-                let code = M::explain(&at, command, code).await;
-                Err(RawError::At(AtError::Refused(code)))
-            }
-            result => result.map_err(RawError::At),
-        }
+        M::Lines::typed(&at, command, deadline, sink).await
     }
+}
 
+impl<M: Reports> Control<'_, M> {
     /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
     /// work goes on between them.
     ///
@@ -367,7 +362,7 @@ impl<M: Sleeps> Control<'_, M> {
 }
 
 #[cfg(feature = "sleep")]
-impl<M: Modem> Control<'_, M> {
+impl<M: Backend> Control<'_, M> {
     /// Ends what [`sleep`](Self::sleep) began, and has every socket asked for data: for an application that
     /// was told by a pin that something waits. Does nothing with a modem that is awake.
     pub async fn wake(&self) -> Result<(), AtError> {

@@ -27,6 +27,8 @@ pub enum Code {
     Cme(u16),
     /// `+CMS ERROR: <n>`.
     Cms(u16),
+    /// A negative number of the vendor's own, with its meaning, which may be empty.
+    Signed(i16, &'static str),
     /// A number of the vendor's own, with its meaning in the vendor's manual.
     Vendor(u16, &'static str),
     /// A notice of the vendor's that gives no reason.
@@ -42,6 +44,8 @@ impl fmt::Display for Code {
             Self::Plain => f.write_str("ERROR"),
             Self::Cme(code) => write!(f, "+CME ERROR: {code}"),
             Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
+            Self::Signed(code, "") => write!(f, "{code}"),
+            Self::Signed(code, meaning) => write!(f, "{code} ({meaning})"),
             Self::Vendor(code, meaning) => write!(f, "{code} ({meaning})"),
             Self::Word(word) => write!(f, "{word}, which gives no reason"),
             Self::Here(found) => f.write_str(found),
@@ -62,7 +66,7 @@ impl Code {
         match self {
             Self::Cme(code) => crate::numbers::cme(*code),
             Self::Cms(code) => crate::numbers::cms(*code),
-            Self::Plain | Self::Vendor(..) | Self::Word(_) | Self::Here(_) => None,
+            Self::Plain | Self::Signed(..) | Self::Vendor(..) | Self::Word(_) | Self::Here(_) => None,
         }
     }
 }

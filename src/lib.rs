@@ -133,7 +133,7 @@ pub use tls::{CaScope, Dangerous, Psk, ServerName, Suites, TlsConfig};
 
 use core::borrow::BorrowMut;
 
-use modem::Modem;
+use modem::Backend;
 
 #[cfg(test)]
 sectag_host_clock::time_driver!();
@@ -144,7 +144,7 @@ sectag_host_clock::time_driver!();
 /// the modem's pins to the MCU.
 ///
 /// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts.
-pub fn new<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
+pub fn new<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
     state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
     uart_rx: R,
     uart_tx: W,

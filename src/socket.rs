@@ -11,11 +11,10 @@ use embedded_io_async::{Read, Write};
 use crate::capabilities::Verification;
 use core::cell::RefCell;
 
-use crate::engine::text::Engine;
 use crate::engine::time::{after, now};
-use crate::engine::{Link, NOT_YET, Open, Phase, Rest, Shared, Slot, World};
+use crate::engine::{Link, NOT_YET, Open, Phase, Protocol as _, Rest, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
-use crate::modem::Modem;
+use crate::modem::Backend;
 use crate::tls::{ServerName, TlsConfig};
 
 /// How long a connect waits for a socket that is being closed when no other is left.
@@ -98,20 +97,20 @@ pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
 }
 
 /// The sockets of one modem.
-pub struct Sockets<'a, M: Modem> {
+pub struct Sockets<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
-    pub(crate) engine: &'a RefCell<Engine<M>>,
+    pub(crate) engine: &'a RefCell<M::Engine>,
 }
 
-impl<M: Modem> Clone for Sockets<'_, M> {
+impl<M: Backend> Clone for Sockets<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Modem> Copy for Sockets<'_, M> {}
+impl<M: Backend> Copy for Sockets<'_, M> {}
 
-impl<'a, M: Modem> Sockets<'a, M> {
+impl<'a, M: Backend> Sockets<'a, M> {
     /// See [`SecureConnect::connect`]. Opens are made one after another; a connect may wait for an
     /// earlier one. Waits for the modem to come up, and reports why when it does not.
     pub async fn connect(
@@ -131,7 +130,7 @@ impl<'a, M: Modem> Sockets<'a, M> {
         poll_fn(|cx| poll_up(world, failures, cx))
             .await
             .map_err(ConnectError::BringUp)?;
-        self.engine.borrow().modem.admit(config)?;
+        self.engine.borrow().backend().admit(config)?;
         let limit = Instant::now() + CLOSING_PATIENCE;
         let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
         let mut socket = arm(world, slot, name.as_str(), port, config)?;
@@ -142,11 +141,11 @@ impl<'a, M: Modem> Sockets<'a, M> {
     /// What [`connect`](Self::connect) would refuse for this policy before a byte is sent, as far as the
     /// firmware is known by now.
     pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
-        self.engine.borrow().modem.admit(config)
+        self.engine.borrow().backend().admit(config)
     }
 }
 
-impl<'a, M: Modem> SecureConnect for Sockets<'a, M> {
+impl<'a, M: Backend> SecureConnect for Sockets<'a, M> {
     type Error = ConnectError;
     type SocketError = SocketError;
     type Socket<'s>

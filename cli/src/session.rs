@@ -134,7 +134,7 @@ pub(crate) async fn attach<M: Full>(
     let (port, power) = opened.into_parts();
     let speeds = power.speeds();
     let (reader, writer) = tokio::io::split(port);
-    let mut state = State::<M, 1, RING, RING>::new(modem);
+    let mut state = State::<M, 1, RING, RING>::with_engine(modem.engine());
     if let Some(tap) = report.tap() {
         state = state.with_tap(tap);
     }

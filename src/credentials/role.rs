@@ -9,14 +9,14 @@ use super::proof::{Comparison, Proof};
 use super::source::Source;
 use super::stored::{Accepts, Stored};
 use crate::engine::At;
-use crate::engine::backend::Modem;
+use crate::engine::Backend;
 use crate::error::{AtError, CredentialError};
 use crate::other_store::OtherStore;
 use crate::tag::Tag;
 
 /// A modem that keeps credentials. What is done with them, such as ensuring and rotating, is the core's.
 #[allow(async_fn_in_trait)]
-pub trait Credentials: Modem {
+pub trait Credentials: Backend {
     /// What it takes.
     const ACCEPTS: Accepts;
     /// How it proves that it has a credential.

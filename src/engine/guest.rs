@@ -14,9 +14,10 @@ use embassy_time::Duration;
 use zeroize::Zeroize;
 
 use super::mailbox::{ANSWER_LIMIT, ExchangeState, Plan};
+use super::protocol::{Backend, Protocol};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
-use super::world::Shared;
+use super::world::{Shared, World};
 use crate::engine::backend::{Final, Modem, Terminator};
 use crate::error::AtError;
 
@@ -37,19 +38,19 @@ enum Place {
 /// restarted, it answers [`AtError::ModemReset`], and a new one is to be had from
 /// [`Control::at`](crate::Control::at). Dropping a future of it is allowed at any point: what the modem
 /// was told is brought to an end, and nobody sees the answer.
-pub struct At<'a, M: Modem> {
+pub struct At<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
-    pub(crate) engine: &'a RefCell<Engine<M>>,
+    pub(crate) engine: &'a RefCell<M::Engine>,
     life: u8,
 }
 
-impl<M: Modem> Clone for At<'_, M> {
+impl<M: Backend> Clone for At<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Modem> Copy for At<'_, M> {}
+impl<M: Backend> Copy for At<'_, M> {}
 
 /// Sees information lines.
 type Sink<'s> = &'s mut dyn FnMut(&[u8]);
@@ -97,8 +98,8 @@ impl CommandText for Typed<'_> {
     }
 }
 
-impl<'a, M: Modem> At<'a, M> {
-    pub(crate) fn new(world: &'a Shared<'a>, engine: &'a RefCell<Engine<M>>) -> Self {
+impl<'a, M: Backend> At<'a, M> {
+    pub(crate) fn new(world: &'a Shared<'a>, engine: &'a RefCell<M::Engine>) -> Self {
         let life = world.borrow().life;
         Self {
             world,
@@ -109,9 +110,84 @@ impl<'a, M: Modem> At<'a, M> {
 
     /// Looks at the backend, or changes it. Not to be called from within itself.
     pub fn modem<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
-        look(&mut self.engine.borrow_mut().modem)
+        look(self.engine.borrow_mut().backend_mut())
     }
 
+    /// For engines of backends that do not speak AT: waits until the channel is the caller's, has `begin` put
+    /// an exchange in line, waits until it has ended well, and lets `read` look at the answer.
+    ///
+    /// Dropped, it leaves the rest of the exchange to the engine.
+    ///
+    /// # Errors
+    /// What `begin` says, or how the exchange ended.
+    pub async fn conduct<T>(
+        &self,
+        begin: &mut impl FnMut(&mut M::Engine, &mut World<'_>) -> Result<(), AtError>,
+        read: impl FnOnce(&mut M::Engine) -> T,
+    ) -> Result<T, AtError> {
+        let mut exchange = Exchange::new(self);
+        poll_fn(|cx| exchange.poll_turn(begin, cx)).await?;
+        poll_fn(|cx| exchange.poll_end(cx)).await?;
+        Ok(read(&mut self.engine.borrow_mut()))
+    }
+
+    /// Waits until no flow of the runner's is under way, and keeps it from beginning another until the
+    /// result is dropped: for exchanges that belong together. Others that want the same wait.
+    pub async fn together(&self) -> Together<'a> {
+        let mut wait = Waiting {
+            world: self.world,
+            ticket: None,
+        };
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            world.mailbox.together.poll(&mut wait.ticket, cx)
+        })
+        .await;
+        self.world.borrow_mut().exclusive = true;
+        Together(self.world)
+    }
+
+    /// Has the runner remove what an earlier change of credentials may have left behind, and waits until that
+    /// is done. For whoever has the turn of changing them.
+    ///
+    /// # Errors
+    /// Why it could not be removed.
+    pub async fn tidy(&self) -> Result<(), AtError> {
+        {
+            let mut world = self.world.borrow_mut();
+            world.tidy_asked = true;
+            world.mailbox.tidied = None;
+            world.wake_runner();
+        }
+        poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
+            if world.life != self.life {
+                return Poll::Ready(Err(AtError::ModemReset));
+            }
+            match world.mailbox.tidied.take() {
+                Some(end) => Poll::Ready(end),
+                None => {
+                    world.waiting.register(cx);
+                    world.mailbox.waker.register(cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Whether a user has a connection, or one that is being opened.
+    pub fn has_sockets(&self) -> bool {
+        self.world.borrow().has_sockets()
+    }
+
+    /// The modem has restarted since this handle was made.
+    pub fn is_stale(&self) -> bool {
+        self.world.borrow().life != self.life
+    }
+}
+
+impl<'a, M: Modem> At<'a, M> {
     /// Sends a command and reads its response.
     ///
     /// # Errors
@@ -202,64 +278,9 @@ impl<'a, M: Modem> At<'a, M> {
         Ok(Upload { exchange })
     }
 
-    /// Waits until no flow of the runner's is under way, and keeps it from beginning another until the
-    /// result is dropped: for exchanges that belong together. Others that want the same wait.
-    pub async fn together(&self) -> Together<'a> {
-        let mut wait = Waiting {
-            world: self.world,
-            ticket: None,
-        };
-        poll_fn(|cx| {
-            let mut world = self.world.borrow_mut();
-            world.mailbox.together.poll(&mut wait.ticket, cx)
-        })
-        .await;
-        self.world.borrow_mut().exclusive = true;
-        Together(self.world)
-    }
-
-    /// Has the runner remove what an earlier change of credentials may have left behind, and waits until that
-    /// is done. For whoever has the turn of changing them.
-    ///
-    /// # Errors
-    /// Why it could not be removed.
-    pub async fn tidy(&self) -> Result<(), AtError> {
-        {
-            let mut world = self.world.borrow_mut();
-            world.tidy_asked = true;
-            world.mailbox.tidied = None;
-            world.wake_runner();
-        }
-        poll_fn(|cx| {
-            let mut world = self.world.borrow_mut();
-            if world.life != self.life {
-                return Poll::Ready(Err(AtError::ModemReset));
-            }
-            match world.mailbox.tidied.take() {
-                Some(end) => Poll::Ready(end),
-                None => {
-                    world.waiting.register(cx);
-                    world.mailbox.waker.register(cx.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
     /// What ends a command line.
     pub fn terminator(&self) -> Terminator {
         self.world.borrow().terminator
-    }
-
-    /// Whether a user has a connection, or one that is being opened.
-    pub fn has_sockets(&self) -> bool {
-        self.world.borrow().has_sockets()
-    }
-
-    /// The modem has restarted since this handle was made.
-    pub fn is_stale(&self) -> bool {
-        self.world.borrow().life != self.life
     }
 }
 
@@ -320,12 +341,12 @@ impl<M: Modem> Upload<'_, M> {
 }
 
 /// One exchange of a guest's.
-struct Exchange<'a, M: Modem> {
+struct Exchange<'a, M: Backend> {
     at: At<'a, M>,
     place: Place,
 }
 
-impl<'a, M: Modem> Exchange<'a, M> {
+impl<'a, M: Backend> Exchange<'a, M> {
     fn new(at: &At<'a, M>) -> Self {
         Self {
             at: *at,
@@ -333,6 +354,58 @@ impl<'a, M: Modem> Exchange<'a, M> {
         }
     }
 
+    /// Waits for the channel, and has `begin` put the exchange in line.
+    fn poll_turn(
+        &mut self,
+        begin: &mut impl FnMut(&mut M::Engine, &mut World<'_>) -> Result<(), AtError>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AtError>> {
+        let mut world = self.at.world.borrow_mut();
+        if let Place::InLine(ticket) = &mut self.place {
+            if world.mailbox.line.poll(ticket, cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.place = Place::Served(world.mailbox.number);
+        }
+        if world.life != self.at.life {
+            return Poll::Ready(Err(AtError::ModemReset));
+        }
+        if world.mailbox.post != ExchangeState::Granted {
+            if world.mailbox.post != ExchangeState::Wanted {
+                world.mailbox.post = ExchangeState::Wanted;
+                world.wake_runner();
+            }
+            world.mailbox.waker.register(cx.waker());
+            return Poll::Pending;
+        }
+        world.now = now();
+        let mut engine = self.at.engine.borrow_mut();
+        Poll::Ready(begin(&mut engine, &mut world))
+    }
+
+    /// Waits for the end of an exchange without lines.
+    fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), AtError>> {
+        let mut world = self.at.world.borrow_mut();
+        match self.post(world.mailbox.number, world.mailbox.post) {
+            ExchangeState::Done(end) => Poll::Ready(end.and_then(accept)),
+            _ => {
+                world.mailbox.waker.register(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The post, where it is still this guest's.
+    fn post(&self, number: u8, post: ExchangeState) -> ExchangeState {
+        match self.place {
+            Place::Served(mine) if mine == number => post,
+            // It was away for so long that the runner has ended its exchange.
+            _ => ExchangeState::Done(Err(AtError::Timeout)),
+        }
+    }
+}
+
+impl<M: Modem> Exchange<'_, M> {
     /// From the wait to the final result, which must be `OK`. The exchange stays the guest's, so that its
     /// answer can be read.
     async fn whole(
@@ -359,28 +432,13 @@ impl<'a, M: Modem> Exchange<'a, M> {
         plan: Plan,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AtError>> {
-        let mut world = self.at.world.borrow_mut();
-        if let Place::InLine(ticket) = &mut self.place {
-            if world.mailbox.line.poll(ticket, cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.place = Place::Served(world.mailbox.number);
-        }
-        if world.life != self.at.life {
-            return Poll::Ready(Err(AtError::ModemReset));
-        }
-        if world.mailbox.post != ExchangeState::Granted {
-            if world.mailbox.post != ExchangeState::Wanted {
-                world.mailbox.post = ExchangeState::Wanted;
-                world.wake_runner();
-            }
-            world.mailbox.waker.register(cx.waker());
-            return Poll::Pending;
-        }
-        world.now = now();
-        let mut engine = self.at.engine.borrow_mut();
-        let len = command.write(engine.out());
-        Poll::Ready(engine.begin_guest(&mut world, len, plan, command.timeout()))
+        self.poll_turn(
+            &mut |engine, world| {
+                let len = command.write(engine.out());
+                engine.begin_guest(world, len, plan, command.timeout())
+            },
+            cx,
+        )
     }
 
     fn poll_finish(&self, sink: Sink<'_>, cx: &mut Context<'_>) -> Poll<Result<Final, AtError>> {
@@ -464,18 +522,9 @@ impl<'a, M: Modem> Exchange<'a, M> {
         world.wake_runner();
         taken
     }
-
-    /// The post, where it is still this guest's.
-    fn post(&self, number: u8, post: ExchangeState) -> ExchangeState {
-        match self.place {
-            Place::Served(mine) if mine == number => post,
-            // It was away for so long that the runner has ended its exchange.
-            _ => ExchangeState::Done(Err(AtError::Timeout)),
-        }
-    }
 }
 
-impl<M: Modem> Drop for Exchange<'_, M> {
+impl<M: Backend> Drop for Exchange<'_, M> {
     fn drop(&mut self) {
         let mut world = self.at.world.borrow_mut();
         let number = match core::mem::replace(&mut self.place, Place::Gone) {
@@ -491,8 +540,7 @@ impl<M: Modem> Drop for Exchange<'_, M> {
                 world.mailbox.post = ExchangeState::Left
             }
             _ => {
-                // It may hold the end of a private key.
-                self.at.engine.borrow_mut().wipe_upload();
+                self.at.engine.borrow_mut().guest_is_gone();
                 world.mailbox.take_away();
             }
         }

@@ -6,6 +6,7 @@
 //! there and waits; dropping its future sets a flag.
 
 pub(crate) mod backend;
+mod conduct;
 mod guest;
 #[cfg(fuzzing)]
 pub(crate) mod machine;
@@ -25,9 +26,12 @@ use core::borrow::BorrowMut;
 use core::cell::RefCell;
 
 use self::backend::{Modem, Timing};
+pub use self::conduct::{After, Guest};
 pub use self::guest::{At, Together, Upload};
 pub use self::mailbox::ANSWER_LIMIT;
+pub use self::protocol::{Backend, Protocol};
 pub use self::runner::Runner;
+pub use self::scheduler::Job;
 pub(crate) use self::slot::{Phase, Slot};
 pub use self::text::COMMAND_LIMIT;
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
@@ -63,13 +67,13 @@ impl<const SOCKETS: usize, const RX: usize, const TX: usize> Default for Rings<S
 /// `static`; [`new`](crate::new) makes the handles and the runner of it.
 pub struct State<
     'a,
-    M: Modem,
+    M: Backend,
     const SOCKETS: usize,
     const RX: usize,
     const TX: usize,
     B = Rings<SOCKETS, RX, TX>,
 > {
-    pub(crate) engine: RefCell<text::Engine<M>>,
+    pub(crate) engine: RefCell<M::Engine>,
     pub(crate) world: RefCell<World<'a, [Slot<'a>; SOCKETS]>>,
     rings: B,
 }
@@ -80,7 +84,7 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings inside.
     #[inline(never)] // Inlined, it is made on the stack once more.
     pub const fn new(modem: M) -> Self {
-        Self::of(modem, Rings::new())
+        Self::of(text::Engine::new(modem), Rings::new())
     }
 }
 
@@ -90,16 +94,39 @@ impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings that lie elsewhere.
     #[inline(never)]
     pub const fn with_rings(modem: M, rings: &'r mut Rings<SOCKETS, RX, TX>) -> Self {
-        Self::of(modem, rings)
+        Self::of(text::Engine::new(modem), rings)
     }
 }
 
-impl<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B>
+impl<M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
+    State<'_, M, SOCKETS, RX, TX>
+{
+    /// With rings inside, for a modem that does not speak AT: its backend makes the engine.
+    #[inline(never)]
+    pub const fn with_engine(engine: M::Engine) -> Self {
+        Self::of(engine, Rings::new())
+    }
+}
+
+impl<'r, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
+    State<'_, M, SOCKETS, RX, TX, &'r mut Rings<SOCKETS, RX, TX>>
+{
+    /// As [`with_engine`](State::with_engine), with rings that lie elsewhere.
+    #[inline(never)]
+    pub const fn with_engine_and_rings(
+        engine: M::Engine,
+        rings: &'r mut Rings<SOCKETS, RX, TX>,
+    ) -> Self {
+        Self::of(engine, rings)
+    }
+}
+
+impl<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B>
     State<'a, M, SOCKETS, RX, TX, B>
 {
-    const fn of(modem: M, rings: B) -> Self {
+    const fn of(engine: M::Engine, rings: B) -> Self {
         Self {
-            engine: RefCell::new(text::Engine::new(modem)),
+            engine: RefCell::new(engine),
             world: RefCell::new(World::new([const { Slot::new() }; SOCKETS])),
             rings,
         }
@@ -119,7 +146,7 @@ impl<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B>
     }
 
     /// Gives the sockets their rings.
-    pub(crate) fn connect_rings(&'a mut self) -> (&'a RefCell<text::Engine<M>>, &'a Shared<'a>)
+    pub(crate) fn connect_rings(&'a mut self) -> (&'a RefCell<M::Engine>, &'a Shared<'a>)
     where
         B: BorrowMut<Rings<SOCKETS, RX, TX>>,
     {

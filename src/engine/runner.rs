@@ -10,11 +10,9 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
-use super::protocol::Protocol;
-use super::text::Engine;
+use super::protocol::{Backend, Protocol};
 use super::time::now;
 use super::world::{Shared, World};
-use crate::engine::backend::Modem;
 use crate::error::RunError;
 use crate::power::Power;
 
@@ -23,15 +21,15 @@ const READ_ERRORS: u8 = 100;
 
 /// Owns the UART and the power pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its
 /// own.
-pub struct Runner<'a, M: Modem, R, W, P> {
-    pub(crate) engine: &'a RefCell<Engine<M>>,
+pub struct Runner<'a, M: Backend, R, W, P> {
+    pub(crate) engine: &'a RefCell<M::Engine>,
     pub(crate) world: &'a Shared<'a>,
     pub(crate) uart_rx: R,
     pub(crate) uart_tx: W,
     pub(crate) power: P,
 }
 
-impl<M: Modem, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
+impl<M: Backend, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
     /// Runs until the UART fails, which most firmware takes as a reason to reset.
     ///
     /// Dropping the future, like its return, resets every socket; it may then be called again, and
@@ -44,7 +42,10 @@ impl<M: Modem, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
             uart_tx,
             power,
         } = self;
-        let _stop = StopOnDrop { engine, world };
+        let _stop = StopOnDrop {
+            engine: *engine,
+            world,
+        };
         begin(world, power);
         // Receiving first, so that news of a reset is seen before more is sent.
         let receive = receive(*engine, world, uart_rx);
@@ -57,12 +58,12 @@ impl<M: Modem, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
 }
 
 /// Tells the protocol when the runner stops.
-struct StopOnDrop<'a, M: Modem> {
-    engine: &'a RefCell<Engine<M>>,
+struct StopOnDrop<'a, E: Protocol> {
+    engine: &'a RefCell<E>,
     world: &'a Shared<'a>,
 }
 
-impl<M: Modem> Drop for StopOnDrop<'_, M> {
+impl<E: Protocol> Drop for StopOnDrop<'_, E> {
     fn drop(&mut self) {
         let mut world = self.world.borrow_mut();
         self.engine.borrow_mut().stopped(&mut world);

@@ -27,26 +27,32 @@ const WAKE_DELAY: Ms = 100;
 
 /// Something for the engine to do. Sockets are meant by their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Job {
+pub enum Job {
     /// The modem was woken from light sleep.
     Awake,
+    /// From any state to one where sockets can be opened.
     BringUp,
+    /// Closes a connection.
     Close(u8),
     /// Closes an id that nobody wants.
     CloseStray(u8),
+    /// Asks the modem for a sign of life.
     Liveness,
     /// Asks whether the socket still stands.
     Look(u8),
     /// The data connection is gone.
     NetworkLost,
+    /// Opens the connection of [`World::open`], and sets its `verified`.
     Open(u8),
+    /// Switches the modem off.
     PowerOff,
     /// Fetches up to so many bytes.
     Receive(u8, u16),
     /// Sends so many bytes.
     Send(u8, u16),
-    #[cfg_attr(not(feature = "sleep"), expect(dead_code))]
+    /// Lets the modem sleep.
     Sleep,
+    /// Removes what a change of credentials left behind.
     Tidy,
 }
 
@@ -69,7 +75,7 @@ impl Job {
     }
 
     /// Whether it waits while a guest has the channel for itself.
-    pub(crate) const fn is_for_users(self) -> bool {
+    pub const fn is_for_users(self) -> bool {
         !matches!(
             self,
             Self::BringUp | Self::NetworkLost | Self::Awake | Self::Tidy
@@ -77,7 +83,7 @@ impl Job {
     }
 
     /// Whether it goes before a guest that waits: what is closed makes room for others.
-    pub(crate) const fn is_close(self) -> bool {
+    pub const fn is_close(self) -> bool {
         matches!(self, Self::Close(_) | Self::CloseStray(_))
     }
 

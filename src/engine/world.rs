@@ -208,7 +208,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub open: Option<Open>,
     pub(crate) counters: Counters,
     /// The text of the step that was taken last, empty for one that only decides.
-    pub(crate) command: &'static str,
+    pub command: &'static str,
     /// Why a flow failed.
     pub failure: ConnectError,
     /// Why the last connection was not opened.

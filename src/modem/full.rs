@@ -1,11 +1,15 @@
 //! A modem with whatever roles it has: for tools and tests that are to work with any.
 
+use embassy_time::Duration;
+
 use super::roles::{Cellular, HasClock, Reports};
 use crate::clock::DateTime;
 use crate::credentials::Credentials;
 use crate::engine::At;
+use crate::engine::Backend;
 use crate::engine::backend::Modem;
 use crate::error::AtError;
+use crate::raw::{self, RawError};
 use crate::status::SimCard;
 
 /// A modem that keeps credentials and tells of itself, and may have a clock or a SIM.
@@ -17,6 +21,8 @@ pub trait Full: Credentials + Reports {
     type Clock: ClockPart<Self>;
     /// [`There`] where it [has a SIM](Cellular), otherwise [`NotThere`].
     type Sim: SimPart<Self>;
+    /// [`There`] where it takes lines that somebody types, otherwise [`NotThere`].
+    type Lines: LinesPart<Self>;
 }
 
 /// The modem has this role.
@@ -27,7 +33,7 @@ pub struct NotThere;
 
 /// Whether a modem has a clock.
 #[allow(async_fn_in_trait)]
-pub trait ClockPart<M: Modem> {
+pub trait ClockPart<M: Backend> {
     /// Whether there is one.
     const THERE: bool;
     /// Reads it.
@@ -54,7 +60,7 @@ impl<M: HasClock> ClockPart<M> for There {
     }
 }
 
-impl<M: Modem> ClockPart<M> for NotThere {
+impl<M: Backend> ClockPart<M> for NotThere {
     const THERE: bool = false;
 
     async fn clock(_: &At<'_, M>) -> Result<Option<DateTime>, AtError> {
@@ -66,9 +72,65 @@ impl<M: Modem> ClockPart<M> for NotThere {
     }
 }
 
+/// Whether a modem takes lines that somebody types.
+#[allow(async_fn_in_trait)]
+pub trait LinesPart<M: Backend> {
+    /// Refuses what may not be typed, which is everything where there are no lines.
+    ///
+    /// # Errors
+    /// With what to use instead.
+    fn admit(line: &str) -> Result<(), RawError>;
+    /// Sends one that was admitted, and hands the lines of the answer to `sink`.
+    ///
+    /// # Errors
+    /// [`AtError::Unsupported`] where there are no lines.
+    async fn typed(
+        at: &At<'_, M>,
+        line: &str,
+        timeout: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError>;
+}
+
+impl<M: Modem + Reports> LinesPart<M> for There {
+    fn admit(line: &str) -> Result<(), RawError> {
+        raw::check(line, M::FORBIDDEN)
+    }
+
+    async fn typed(
+        at: &At<'_, M>,
+        line: &str,
+        timeout: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError> {
+        match at.raw(line, timeout, sink).await {
+            Err(AtError::Refused(code)) => {
+                let code = M::explain(at, line, code).await;
+                Err(RawError::At(AtError::Refused(code)))
+            }
+            result => result.map_err(RawError::At),
+        }
+    }
+}
+
+impl<M: Backend> LinesPart<M> for NotThere {
+    fn admit(_: &str) -> Result<(), RawError> {
+        Err(RawError::At(AtError::Unsupported))
+    }
+
+    async fn typed(
+        _: &At<'_, M>,
+        _: &str,
+        _: Duration,
+        _: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError> {
+        Err(RawError::At(AtError::Unsupported))
+    }
+}
+
 /// Whether a modem has a SIM.
 #[allow(async_fn_in_trait)]
-pub trait SimPart<M: Modem> {
+pub trait SimPart<M: Backend> {
     /// Whether there is one.
     const THERE: bool;
     /// The numbers of the SIM.
@@ -86,7 +148,7 @@ impl<M: Cellular> SimPart<M> for There {
     }
 }
 
-impl<M: Modem> SimPart<M> for NotThere {
+impl<M: Backend> SimPart<M> for NotThere {
     const THERE: bool = false;
 
     async fn sim(_: &At<'_, M>) -> Result<SimCard, AtError> {

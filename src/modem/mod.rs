@@ -9,7 +9,7 @@
 mod full;
 mod roles;
 
-pub use self::full::{ClockPart, Full, NotThere, SimPart, There};
+pub use self::full::{ClockPart, Full, LinesPart, NotThere, SimPart, There};
 pub use self::roles::{Cellular, HasClock, Reports, SavesPower, Sleeps};
 pub use crate::at::framing::{Framing, Plain, Unit};
 pub use crate::at::{Decoder, Out};
@@ -19,5 +19,5 @@ pub use crate::engine::backend::{
     OWN, POWER_OFF, Polling, SEND, SLEEP, Step, Sync, TIDY, Terminator, Then, Timing, Urc, Verdict,
     Waits, accepted, ask, decide, either_way, took,
 };
-pub use crate::engine::{NOT_YET, Open, PinState, World};
+pub use crate::engine::{After, Backend, Guest, Job, NOT_YET, Open, PinState, Protocol, World};
 pub use crate::standard::{clock, set_clock};

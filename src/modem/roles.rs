@@ -2,6 +2,7 @@
 
 use crate::clock::DateTime;
 use crate::engine::At;
+use crate::engine::Backend;
 use crate::engine::backend::Modem;
 use crate::error::{AtError, Code};
 use crate::power_saving::{Edrx, PowerSaving};
@@ -10,20 +11,16 @@ use crate::status::{SimCard, Status, Technology};
 
 /// A modem with a clock of its own.
 #[allow(async_fn_in_trait)]
-pub trait HasClock: Modem {
+pub trait HasClock: Backend {
     /// What it shows, in UTC; `None` where that is no date.
-    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError> {
-        clock(at).await
-    }
+    async fn clock(at: &At<'_, Self>) -> Result<Option<DateTime>, AtError>;
     /// Sets it, in UTC.
-    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError> {
-        set_clock(at, now).await
-    }
+    async fn set_clock(at: &At<'_, Self>, now: DateTime) -> Result<(), AtError>;
 }
 
 /// A modem that tells of itself, of the network that it is on, and why it has refused.
 #[allow(async_fn_in_trait)]
-pub trait Reports: Modem {
+pub trait Reports: Backend {
     /// Fills in what it tells. What cannot be told is left as it is.
     async fn status(at: &At<'_, Self>, status: &mut Status);
     /// Asks the modem for a better reason of a refusal of `command`, where it keeps one.
@@ -41,7 +38,7 @@ pub trait Cellular: Reports {
 
 /// A cellular modem whose power saving can be set.
 #[allow(async_fn_in_trait)]
-pub trait SavesPower: Cellular {
+pub trait SavesPower: Cellular + Modem {
     /// Asks for power saving mode, or for none.
     async fn set_power_saving(
         at: &At<'_, Self>,
@@ -66,4 +63,4 @@ pub trait SavesPower: Cellular {
 }
 
 /// A modem that can be let sleep while its connections stand.
-pub trait Sleeps: Modem {}
+pub trait Sleeps: Backend {}

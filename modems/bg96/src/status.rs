@@ -70,6 +70,7 @@ impl<O: Options> Reports for Bg96<O> {
 impl<O: Options> Full for Bg96<O> {
     type Clock = There;
     type Sim = There;
+    type Lines = There;
 }
 
 impl<O: Options> Cellular for Bg96<O> {

@@ -37,6 +37,7 @@ impl<F: Family> Reports for Nrf9160<F> {
 impl<F: Family> Full for Nrf9160<F> {
     type Clock = There;
     type Sim = There;
+    type Lines = There;
 }
 
 impl<F: Family> Cellular for Nrf9160<F> {

@@ -2,7 +2,7 @@
 
 use super::super::scheduler::Job;
 use super::super::time::{Ms, after, past};
-use super::super::world::{Link, NOT_YET, Rest, World};
+use super::super::world::{NOT_YET, World};
 use super::guests::GUEST;
 use super::{COMMAND_LIMIT, Engine, Stage};
 use crate::at::Out;
@@ -264,10 +264,5 @@ impl<M: Modem> Engine<M> {
                 self.modem.opened(w, false);
             }
         }
-    }
-
-    /// Whether users' own exchanges may begin.
-    pub(super) fn serves_guests(&self, w: &World<'_>) -> bool {
-        w.rest == Rest::No && (w.link == Link::Up || w.answers)
     }
 }

@@ -1,5 +1,6 @@
 //! What the end of a flow means for what it was about.
 
+use super::super::conduct::After;
 use super::super::scheduler::Job;
 use super::super::slot::Phase;
 use super::super::world::{Rest, World};
@@ -11,55 +12,21 @@ impl<M: Modem> Engine<M> {
     /// The flow has done what it was for, or else [`World::failure`] says why not.
     pub(super) fn job_ended(&mut self, w: &mut World<'_>, job: Job, done: bool) {
         match job {
-            Job::BringUp => w.brought_up(done),
-            Job::Open(_) => {
-                self.modem.opened(w, done);
-                w.opened(done);
-            }
-            Job::Close(_) | Job::CloseStray(_) => {
-                if w.closed(job, done) {
-                    self.down(w, Rest::No);
-                } else if let (Job::Close(slot), true) = (job, done) {
+            Job::Open(_) => self.modem.opened(w, done),
+            #[cfg(feature = "sleep")]
+            Job::Sleep if done => w.dozes(M::WAKE_BY_KEY),
+            Job::Awake => self.modem.woken(),
+            _ => {}
+        }
+        match w.job_ended(job, done, self.closed_before) {
+            After::Nothing => {
+                if let (Job::Close(slot), true) = (job, done) {
                     self.end_closed_open(w, slot);
                 }
             }
-            Job::Send(..) if done => w.sent(),
-            Job::Receive(slot, _) if done => {
-                if w.fetched(self.closed_before) {
-                    self.start(w, Job::Look(slot), M::script(LOOK));
-                }
-            }
-            Job::Look(_) if done => w.looked(),
-            // The modem may or may not have the frame: nothing is resent on this socket.
-            Job::Send(..) | Job::Receive(..) | Job::Look(_) => {
-                w.slot().fail(SocketError::ConnectionReset);
-            }
-            Job::PowerOff => {
-                w.errand_ended(done);
-                if done {
-                    w.restarted = false;
-                    self.down(w, Rest::Off);
-                }
-            }
-            Job::Sleep => {
-                #[cfg(feature = "sleep")]
-                if done {
-                    w.dozes(M::WAKE_BY_KEY);
-                }
-                w.errand_ended(done);
-            }
-            Job::Awake => {
-                #[cfg(feature = "sleep")]
-                w.awake();
-                self.modem.woken();
-                if !done {
-                    self.down(w, Rest::No);
-                }
-            }
-            // What cannot be removed now is tried again by whoever stores next, and at bring-up.
-            Job::Tidy => w.tidied(done),
-            // Whether the modem answers is found out by the exchange itself.
-            Job::Liveness | Job::NetworkLost => {}
+            After::Restart => self.down(w, Rest::No),
+            After::Off => self.down(w, Rest::Off),
+            After::Look(slot) => self.start(w, Job::Look(slot), M::script(LOOK)),
         }
     }
 

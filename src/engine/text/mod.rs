@@ -24,14 +24,18 @@ use self::guests::GUEST_QUOTES;
 use self::push::Push;
 use self::rescue::{Deaf, Rescue};
 use super::mailbox::{ANSWER_LIMIT, ExchangeState};
-use super::protocol::Protocol;
+use super::protocol::{Backend, Protocol};
 use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
 use super::world::World;
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
-use crate::engine::backend::{COUNTS, HEXES, Modem, PIPES, QUOTES, StepFlags, Urc};
-use crate::error::AtError;
+use crate::capabilities::{Capabilities, Verification};
+use crate::engine::backend::{COUNTS, HEXES, Limits, Modem, PIPES, QUOTES, StepFlags, Urc};
+use crate::error::{AtError, ConnectError};
+use crate::numbers::Number;
+use crate::tls::TlsConfig;
+use embassy_time::Duration;
 
 /// Longest command line, and largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
@@ -65,7 +69,7 @@ pub(crate) enum Stage {
 /// short instructions reach it.
 #[repr(C)]
 #[cfg_attr(test, derive(Clone))]
-pub(crate) struct Engine<M: Modem> {
+pub struct Engine<M: Modem> {
     stage: Stage,
     rescue: Rescue,
     deaf: Deaf,
@@ -220,7 +224,42 @@ impl<M: Modem> Engine<M> {
     }
 }
 
+impl<M: Modem> Backend for M {
+    const NAME: &'static str = <M as Modem>::NAME;
+    const LIMITS: Limits = <M as Modem>::LIMITS;
+    const POWER_OFF_LIMIT: Duration = <M as Modem>::POWER_OFF_LIMIT;
+    const WAKE_BY_KEY: bool = <M as Modem>::WAKE_BY_KEY;
+    const CODES: &'static [Number] = <M as Modem>::CODES;
+    type Engine = Engine<M>;
+
+    fn engine(self) -> Engine<M> {
+        Engine::new(self)
+    }
+
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        Modem::admit(self, config)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Modem::capabilities(self)
+    }
+
+    fn verification(&self) -> Verification {
+        Modem::verification(self)
+    }
+}
+
 impl<M: Modem> Protocol for Engine<M> {
+    type Backend = M;
+
+    fn backend(&self) -> &M {
+        &self.modem
+    }
+
+    fn backend_mut(&mut self) -> &mut M {
+        &mut self.modem
+    }
+
     fn feed(&mut self, w: &mut World<'_>, input: &[u8]) -> usize {
         if M::Framing::FRAMES {
             self.feed_frames(w, input)
@@ -312,6 +351,11 @@ impl<M: Modem> Protocol for Engine<M> {
         // Whatever was under way ends in the middle.
         self.line_mode = false;
         w.restarted = false;
+    }
+
+    fn guest_is_gone(&mut self) {
+        // It may hold the end of a private key.
+        self.wipe_upload();
     }
 }
 
@@ -453,7 +497,7 @@ impl<M: Modem> Engine<M> {
         if let Some(parked) = &self.parked {
             at = sooner(now, at, parked.resume_at);
         }
-        let guest = matches!(w.mailbox.post, ExchangeState::Wanted) && self.serves_guests(w);
+        let guest = matches!(w.mailbox.post, ExchangeState::Wanted) && w.serves_guests();
         match job {
             Some(job)
                 if (!guest || self.guest_was_last || job.is_close())

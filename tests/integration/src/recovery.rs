@@ -87,7 +87,7 @@ pub async fn connect<M: Full>(bench: Bench<M>) -> Result<Socket<'static>, Connec
 
 /// [`TLS`] as this modem can do it.
 pub fn tls<M: Full>() -> TlsConfig {
-    if M::NAME == <Nrf9160>::NAME {
+    if M::NAME == <Nrf9160 as Modem>::NAME {
         // Its cipher suites can in most dialects neither be chosen nor told.
         TLS.suites(Suites::All)
     } else {
@@ -173,7 +173,8 @@ impl World {
             stall: Stall::new(line.receive_stalls),
         };
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings<M> = Box::leak(Box::new(State::new(backend)));
+        let state: &'static mut Rings<M> =
+            Box::leak(Box::new(State::with_engine(backend.engine())));
         let (control, sockets, mut runner) = sectag::new(state, rx, tx, power);
         let mut serve = core::pin::pin!(self.modem.serve(device));
         let result = {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::modem::Full;
+use sectag::modem::{Full, Modem};
 use sectag::{Kind, NoPins, Runner, State, Tag};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::{Config as NrfConfig, Nrf9160};
@@ -29,7 +29,7 @@ pub type Driver<M> = (Bench<M>, Runner<'static, M, Rx, Tx, NoPins>);
 /// A kind of modem, a firmware of it, and how it is configured.
 pub trait Unit: Clone + 'static {
     /// Its backend.
-    type Backend: Full + 'static;
+    type Backend: Full + Modem + 'static;
 
     /// A command that is answered by several lines.
     const LISTING: &'static str;
@@ -101,7 +101,7 @@ fn start<M: Full, const SOCKETS: usize>(backend: M, uart: DuplexStream) -> Drive
     let (rx, tx) = tokio::io::split(uart);
     // Leaked, as a firmware's static is.
     let state: &'static mut State<'static, M, SOCKETS, 4096, 1024> =
-        Box::leak(Box::new(State::new(backend)));
+        Box::leak(Box::new(State::with_engine(backend.engine())));
     let (control, sockets, runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     (Bench { control, sockets }, runner)

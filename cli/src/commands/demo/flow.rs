@@ -53,7 +53,7 @@ pub(super) async fn run<M: Full, const RX: usize>(
 ) -> Result<Total, Failure> {
     let (host_end, modem_end) = tokio::io::duplex(256);
     let (reader, writer) = tokio::io::split(host_end);
-    let mut state = Box::new(State::<M, 1, RX, RING>::new(driver));
+    let mut state = Box::new(State::<M, 1, RX, RING>::with_engine(driver.engine()));
     let (control, sockets, runner) = sectag::new(
         &mut state,
         FromTokio::new(reader),

@@ -91,4 +91,5 @@ impl Cellular for UbloxCellular {
 impl Full for UbloxCellular {
     type Clock = There;
     type Sim = There;
+    type Lines = There;
 }

@@ -41,7 +41,7 @@ pub use config::Config;
 pub use edm::{Edm, Endpoint, Event, Protocol};
 
 use sectag::modem::{
-    Abort, Full, Limits, Line, Modem, NotThere, Out, Step, Sync, Urc, Waits, World,
+    Abort, Full, Limits, Line, Modem, NotThere, There, Out, Step, Sync, Urc, Waits, World,
 };
 use sectag::{
     Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig, TlsVersion,
@@ -247,6 +247,7 @@ impl Modem for ShortRange {
 impl Full for ShortRange {
     type Clock = NotThere;
     type Sim = NotThere;
+    type Lines = There;
 }
 
 /// What a ring must take at once, in bytes: the largest frame that other drivers send (sheet A.5). How large the

@@ -209,7 +209,7 @@ impl World {
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
         let state: &'static mut State<'static, M, 1, RX, RX> =
-            Box::leak(Box::new(State::new((measured.backend)())));
+            Box::leak(Box::new(State::with_engine((measured.backend)().engine())));
         let (control, sockets, mut runner) =
             sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
         let serve = async {

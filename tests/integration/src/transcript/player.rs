@@ -6,6 +6,7 @@ use std::future::Future;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
+use sectag::modem::Backend as _;
 use sectag::{NoPins, State};
 use sectag_simulator::time::VirtualClock;
 use sectag_transcript::Event;
@@ -29,8 +30,9 @@ pub(super) fn play<B: Backend>(backend: &B, script: &Script, cut: &dyn Fn(usize)
     let (host, device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
     // Leaked, as a firmware's static is.
-    let state: &'static mut State<'static, B::Modem, 2, RX, TX> =
-        Box::leak(Box::new(State::new(backend.driver(&script.config()))));
+    let state: &'static mut State<'static, B::Modem, 2, RX, TX> = Box::leak(Box::new(
+        State::with_engine(backend.driver(&script.config()).engine()),
+    ));
     let (control, sockets, mut runner) =
         sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
     crate::trace::when_asked();
