@@ -61,6 +61,7 @@
 #![warn(missing_docs)]
 
 mod bg96;
+mod cc3200;
 mod channel;
 mod clock;
 mod core;
@@ -85,6 +86,7 @@ mod ublox_short_range;
 virtual_clock!();
 
 pub use self::core::Script;
+pub use cc3200::NwpOptions;
 pub use failure::{After, Failure};
 pub use fault::{FAULTS, fault};
 pub use network::{

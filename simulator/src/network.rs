@@ -21,6 +21,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 /// Opens TCP connections on the modem's behalf.
 pub trait Network {
+    /// Whether the name has an address. Where that cannot be told apart from a connection, it has one.
+    fn resolves(&self, _host: &str) -> bool {
+        true
+    }
     /// Connects to `host` (a name or an address literal). `ErrorKind::NotFound` means that the name has no address;
     /// any other error, that nobody accepted the connection.
     fn connect<'a>(
@@ -93,6 +97,11 @@ impl LoopbackNetwork {
 }
 
 impl Network for LoopbackNetwork {
+    fn resolves(&self, host: &str) -> bool {
+        let error = self.resolve(host, 0).err();
+        error.is_none_or(|error| error.kind() != io::ErrorKind::NotFound)
+    }
+
     fn connect<'a>(
         &'a self,
         host: &'a str,
@@ -147,6 +156,13 @@ impl MemoryNetwork {
 }
 
 impl Network for MemoryNetwork {
+    fn resolves(&self, host: &str) -> bool {
+        let servers = self.servers.borrow();
+        servers
+            .keys()
+            .any(|(known, _)| known.eq_ignore_ascii_case(host))
+    }
+
     fn connect<'a>(
         &'a self,
         host: &'a str,

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::bg96::Bg96;
+use crate::cc3200::{Nwp, NwpOptions};
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::nrf9160::{Nrf9160, Nrf9160Options};
@@ -63,6 +64,10 @@ pub(crate) trait Modem {
     fn drop_pdp(&self, context: u8, announced: bool);
     fn clock(&self) -> OffsetDateTime;
     fn set_clock(&self, utc: OffsetDateTime);
+    /// Security alerts so far, on a modem that counts them.
+    fn alerts(&self) -> u32 {
+        0
+    }
 }
 
 struct Inner {
@@ -126,6 +131,19 @@ impl Simulator {
             seed: options.seed,
         };
         let modem = ShortRange::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
+    }
+
+    /// A network processor of TI's second generation (CC3120, CC3130, CC3135) on a UART. Its nHIB is
+    /// [`reset_pin`](Self::reset_pin).
+    pub fn nwp(options: NwpOptions, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Nwp::new(core.clone(), options, network);
         Self::new(core, modem, cut)
     }
 
@@ -312,6 +330,11 @@ impl Simulator {
     /// Sets the modem's clock behind the host's back.
     pub fn set_clock(&self, utc: OffsetDateTime) {
         self.inner.modem.set_clock(utc);
+    }
+
+    /// Security alerts so far, on a modem that counts them (TI's network processors).
+    pub fn security_alerts(&self) -> u32 {
+        self.inner.modem.alerts()
     }
 
     /// Puts bytes on the line towards the host as they are, behind what waits there already.

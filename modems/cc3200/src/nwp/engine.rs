@@ -1,0 +1,837 @@
+//! The engine of the native protocol: one synchronous command at a time, messages whenever they come.
+
+use sectag::modem::{After, Backend, Guest, Job, Protocol, World};
+use sectag::{AtError, BringUpError, SocketError};
+use zeroize::Zeroize;
+
+use super::Nwp;
+use super::command::{self, COMMAND_LIMIT, FILE_CHUNK, Writer};
+use super::events::Events;
+use super::flow::{Flow, Script, Step, Then};
+use super::generation::{Facts, Generation};
+use super::messages::{Header, Messages, Part};
+use super::opcode::*;
+
+/// Wrapping milliseconds.
+type Ms = u32;
+
+/// No sync word for so long, though bytes came, and the chip is out of step (sheet 2).
+const SYNC_LIMIT: Ms = 50;
+/// A message that stops in the middle for so long is not completed any more.
+const SILENCE_LIMIT: Ms = 200;
+/// How long a UART or SPI may be held up by flow control.
+const OUT_LIMIT: Ms = 10_000;
+/// How long a guest may let its grant, or its result, lie.
+const GUEST_LIMIT: Ms = 5000;
+/// The longest answer that is kept: the head of a read of a file, and a chunk.
+const ANSWER_LIMIT: usize = 8 + FILE_CHUNK;
+/// The part of an event that is looked at.
+const EVENT_LIMIT: usize = 48;
+/// The head of what a recv brings.
+const RECEIVED_HEAD: usize = 4;
+
+/// What stands in front of the bytes of a ring, and how far all of it is out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Out {
+    /// Of `Engine::out`.
+    head: usize,
+    /// Bytes of the socket's ring behind it.
+    ring: usize,
+    /// Zeros behind those.
+    padding: usize,
+    sent: usize,
+}
+
+impl Out {
+    fn all(&self) -> usize {
+        self.head + self.ring + self.padding
+    }
+
+    fn is_done(&self) -> bool {
+        self.sent >= self.all()
+    }
+}
+
+/// See the module's documentation. Made by [`Backend::engine`].
+pub struct Engine<G: Generation> {
+    pub(super) modem: Nwp<G>,
+    messages: Messages<G>,
+    /// The message that is coming in.
+    header: Header,
+    event: [u8; EVENT_LIMIT],
+    event_len: usize,
+    /// Where the data of a recv goes, and how much of it came.
+    receiver: Option<u8>,
+    staged: usize,
+    answer: [u8; ANSWER_LIMIT],
+    answer_len: usize,
+    pub(super) out: [u8; COMMAND_LIMIT],
+    progress: Out,
+    out_limit: Ms,
+    turn: u8,
+    /// The answer that is awaited, and until when.
+    awaited: Option<(u16, Ms)>,
+    /// It is a guest's.
+    is_guest: bool,
+    guest_until: Option<Ms>,
+    flow: Option<Flow<G>>,
+    parked: Option<Flow<G>>,
+    /// The socket whose send is going out.
+    sending: Option<Job>,
+    /// Free buffers in the chip, and what one takes.
+    pool: u8,
+    buffer: u16,
+    /// Places with a recv request outstanding, a bit for each.
+    pub(super) receiving: u32,
+    pub(super) events: Events,
+    /// When the last byte came.
+    byte_at: Ms,
+    /// When the messages were found to be out of step.
+    lost_at: Option<Ms>,
+    next_place: u8,
+}
+
+impl<G: Generation> Engine<G> {
+    const FACTS: Facts = G::FACTS;
+
+    /// With nothing known of the chip.
+    pub const fn new(modem: Nwp<G>) -> Self {
+        Self {
+            modem,
+            messages: Messages::new(),
+            header: Header {
+                opcode: 0,
+                payload: 0,
+                pool: None,
+                status: 0,
+                buffer: 0,
+                failed: 0,
+                non_blocking: 0,
+            },
+            event: [0; EVENT_LIMIT],
+            event_len: 0,
+            receiver: None,
+            staged: 0,
+            answer: [0; ANSWER_LIMIT],
+            answer_len: 0,
+            out: [0; COMMAND_LIMIT],
+            progress: Out {
+                head: 0,
+                ring: 0,
+                padding: 0,
+                sent: 0,
+            },
+            out_limit: 0,
+            turn: 0,
+            awaited: None,
+            is_guest: false,
+            guest_until: None,
+            flow: None,
+            parked: None,
+            sending: None,
+            pool: G::FACTS.pool_minimum,
+            buffer: G::FACTS.buffer,
+            receiving: 0,
+            events: Events::NONE,
+            byte_at: 0,
+            lost_at: None,
+            next_place: 0,
+        }
+    }
+
+    /// The answer to the exchange that has ended.
+    pub(super) fn answer(&self) -> &[u8] {
+        &self.answer[..self.answer_len]
+    }
+
+    /// The chip starts anew: messages are numbered from 0, and what was known of it is void.
+    pub(super) fn forget(&mut self) {
+        self.messages = Messages::new();
+        self.pool = Self::FACTS.pool_minimum;
+        self.buffer = Self::FACTS.buffer;
+        self.events = Events::NONE;
+        self.lost_at = None;
+        self.receiver = None;
+    }
+
+    /// Puts a guest's command in line.
+    pub(super) fn begin_guest(
+        &mut self,
+        w: &mut World<'_>,
+        opcode: u16,
+        limit: Ms,
+        write: &mut dyn FnMut(&mut Writer<'_>),
+    ) -> Result<(), AtError> {
+        let mut writer = Writer::new(&mut self.out, self.modem.config.wiring, opcode);
+        write(&mut writer);
+        let head = writer.finish(0).ok_or(AtError::TooLong)?;
+        self.submit(w, head, 0);
+        self.await_answer(w, opcode, limit);
+        self.is_guest = true;
+        w.guest_begins();
+        Ok(())
+    }
+
+    fn submit(&mut self, w: &World<'_>, head: usize, ring: u16) {
+        self.turn = self.turn.wrapping_add(1);
+        self.out_limit = after(w.now, OUT_LIMIT);
+        self.progress = Out {
+            head,
+            ring: ring.into(),
+            padding: usize::from(ring.wrapping_neg() & 3),
+            sent: 0,
+        };
+    }
+
+    fn await_answer(&mut self, w: &mut World<'_>, opcode: u16, limit: Ms) {
+        let limit = if limit == 0 {
+            Self::FACTS.answer_limit
+        } else {
+            limit
+        };
+        w.count_command();
+        self.answer_len = 0;
+        self.awaited = Some((opcode & !FROM_HOST, after(w.now, limit)));
+        self.is_guest = false;
+    }
+
+    // Flows.
+
+    fn start(&mut self, w: &mut World<'_>, job: Job, script: Script<G>) {
+        self.flow = Some(Flow::new(job, script, w.now));
+    }
+
+    fn step(&mut self, w: &mut World<'_>, step: &'static Step<G>) {
+        w.command = step.name;
+        if step.opcode == 0 {
+            let then = (step.judge)(self, w, &[]);
+            return self.advance(w, then);
+        }
+        // Written beside the engine's own buffer, which the writer of a step may look at.
+        let mut out = [0; COMMAND_LIMIT];
+        let mut writer = Writer::new(&mut out, self.modem.config.wiring, step.opcode);
+        (step.write)(self, w, &mut writer);
+        match writer.finish(0) {
+            Some(head) => {
+                self.out = out;
+                self.submit(w, head, 0);
+                self.await_answer(w, step.opcode, step.limit);
+            }
+            None => {
+                w.fail(AtError::TooLong);
+                self.advance(w, Then::Fail);
+            }
+        }
+        out.zeroize();
+    }
+
+    fn advance(&mut self, w: &mut World<'_>, then: Then<G>) {
+        let Some(flow) = &mut self.flow else { return };
+        let behind = flow.steps.get(1..).unwrap_or(&[]);
+        flow.resume_at = w.now;
+        flow.until = None;
+        match then {
+            Then::Next => flow.steps = behind,
+            Then::Skip => flow.steps = behind.get(1..).unwrap_or(&[]),
+            Then::To(script) => flow.steps = script,
+            Then::Pause(pause) => {
+                flow.steps = behind;
+                flow.resume_at = after(w.now, pause);
+            }
+            Then::Hold(until, limit) => {
+                flow.steps = behind;
+                flow.hold(until, after(w.now, limit));
+                return;
+            }
+            Then::Park(until, limit) => {
+                flow.steps = behind;
+                flow.hold(until, after(w.now, limit));
+                self.parked = self.flow.take();
+                return;
+            }
+            Then::End => flow.steps = &[],
+            Then::Fail => return self.flow_ended(w, false),
+        }
+        if flow.steps.is_empty() {
+            self.flow_ended(w, true);
+        }
+    }
+
+    fn flow_ended(&mut self, w: &mut World<'_>, done: bool) {
+        if let Some(flow) = self.flow.take() {
+            self.job_ended(w, flow.job, done);
+        }
+    }
+
+    fn job_ended(&mut self, w: &mut World<'_>, job: Job, done: bool) {
+        match w.job_ended(job, done, false) {
+            After::Nothing | After::Look(_) => {
+                if !done && job == Job::BringUp {
+                    // It begins anew, with the pins.
+                    self.forget();
+                }
+            }
+            After::Restart => self.down(w, false),
+            After::Off => self.down(w, true),
+        }
+    }
+
+    /// Nothing is known of the chip any more: it is started anew.
+    pub(super) fn down(&mut self, w: &mut World<'_>, off: bool) {
+        let flows = [self.flow.take(), self.parked.take()];
+        for flow in flows.into_iter().flatten() {
+            if flow.job == Job::BringUp {
+                w.pins.reset = false;
+            } else {
+                w.fail(AtError::ModemReset);
+                w.job_dropped(flow.job);
+            }
+        }
+        self.awaited = None;
+        self.sending = None;
+        self.receiving = 0;
+        self.progress = Out::default();
+        self.turn = self.turn.wrapping_add(1);
+        self.modem.open_file = None;
+        self.forget();
+        if core::mem::take(&mut self.is_guest) {
+            w.guest_ended(Err(AtError::ModemReset));
+        }
+        w.pins.reset = off;
+        w.goes_down(off);
+    }
+
+    /// A command was not answered in its time, or the bytes make no sense: only a restart helps (sheet 2).
+    fn out_of_step(&mut self, w: &mut World<'_>, error: AtError) {
+        let rising =
+            |flow: &Option<Flow<G>>| flow.as_ref().is_some_and(|flow| flow.job == Job::BringUp);
+        if rising(&self.flow) || rising(&self.parked) {
+            self.awaited = None;
+            self.progress = Out::default();
+            if core::mem::take(&mut self.is_guest) {
+                w.guest_ended(Err(AtError::ModemReset));
+            }
+            if let Some(flow) = self.parked.take() {
+                self.flow = Some(flow);
+            }
+            w.failure = if error == AtError::Timeout && !w.answers {
+                BringUpError::NoAnswer.into()
+            } else {
+                error.into()
+            };
+            w.pins.reset = false;
+            return self.flow_ended(w, false);
+        }
+        self.down(w, false);
+    }
+
+    // Messages.
+
+    fn message(&mut self, w: &mut World<'_>, header: Header) {
+        self.header = header;
+        self.event_len = 0;
+        self.receiver = None;
+        self.staged = 0;
+        w.is_heard();
+        if let Some(pool) = header.pool {
+            self.pool = pool;
+            self.events.status = header.status;
+        }
+        if header.buffer > 0 && Self::FACTS.buffer > 0 {
+            self.buffer = header.buffer;
+        }
+        if self.is_awaited() {
+            self.answer_len = 0;
+        }
+        if header.failed != 0 {
+            for place in 0..w.places() {
+                let id = w.id_in(place).unwrap_or(u8::MAX);
+                let index = u32::from(id & Self::FACTS.index_mask);
+                if id != u8::MAX
+                    && u32::from(header.failed).checked_shr(index).unwrap_or(0) & 1 != 0
+                {
+                    self.gone(w, place, SocketError::ConnectionReset);
+                }
+            }
+        }
+        if header.opcode == ABORT {
+            self.out_of_step(w, AtError::ModemReset);
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.awaited
+            .is_some_and(|(opcode, _)| opcode == self.header.opcode)
+    }
+
+    fn gone(&mut self, w: &mut World<'_>, place: u8, error: SocketError) {
+        if w.room_in(place).is_some() {
+            w.reset(place, error);
+        }
+    }
+
+    fn payload(&mut self, w: &mut World<'_>, mut part: &[u8]) {
+        if self.is_awaited() {
+            let room = &mut self.answer[self.answer_len..];
+            let count = room.len().min(part.len());
+            room[..count].copy_from_slice(&part[..count]);
+            self.answer_len += count;
+            return;
+        }
+        let limit = if self.header.opcode == RECEIVED {
+            RECEIVED_HEAD
+        } else {
+            EVENT_LIMIT
+        };
+        let count = (limit - self.event_len).min(part.len());
+        let (head, rest) = part.split_at(count);
+        self.event[self.event_len..self.event_len + count].copy_from_slice(head);
+        self.event_len += count;
+        part = rest;
+        if self.header.opcode == RECEIVED && self.event_len == RECEIVED_HEAD {
+            if self.receiver.is_none() {
+                let place = w.place_of(self.event[2]);
+                self.receiver = place.filter(|place| self.receiving & 1 << place != 0);
+            }
+            let wanted = usize::try_from(self.value()).unwrap_or(0);
+            let count = wanted.saturating_sub(self.staged).min(part.len());
+            if let Some(place) = self.receiver {
+                self.staged += w.stage(place, &part[..count]);
+            }
+        }
+    }
+
+    /// The first two bytes of the event.
+    fn value(&self) -> i16 {
+        i16::from_le_bytes([self.event[0], self.event[1]])
+    }
+
+    fn message_ends(&mut self, w: &mut World<'_>) {
+        if self.is_awaited() {
+            self.awaited = None;
+            return self.answered(w);
+        }
+        let event = self.event;
+        let len = self.event_len;
+        let value = self.value();
+        match self.header.opcode {
+            RECEIVED => self.received(w, value),
+            INIT_COMPLETE => {
+                let expected = self.events.starting;
+                self.events.started = Some(event[0]);
+                if !expected {
+                    self.out_of_step(w, AtError::ModemReset);
+                }
+            }
+            RESET_REQUEST => self.out_of_step(w, AtError::ModemReset),
+            PAYLOAD_SIZE if value > 0 => self.buffer = value as u16,
+            CONNECT_RESULT => {
+                self.events.connected = Some((event[2], value));
+            }
+            CLOSED => self.events.closed = Some(event[2]),
+            TX_FAILED => {
+                if let Some(place) = w.place_of(event[2]) {
+                    self.gone(w, place, SocketError::ConnectionReset);
+                }
+            }
+            SOCKET_EVENT => {
+                if let (Some(place), 1) = (w.place_of(event[0]), event[1]) {
+                    self.gone(w, place, SocketError::RecordTooLarge);
+                }
+            }
+            DNS_RESULT => {
+                let address = u32::from_le_bytes([event[4], event[5], event[6], event[7]]);
+                self.events.looked_up = Some((value, address));
+            }
+            CONNECTED => self.events.joined = true,
+            IPV4_ACQUIRED => {
+                self.events.address = u32::from_le_bytes([event[0], event[1], event[2], event[3]]);
+            }
+            DISCONNECTED | JOIN_FAILED => {
+                let reason = event[len.saturating_sub(1).min(EVENT_LIMIT - 1)];
+                self.events.left = Some(reason);
+                self.events.joined = false;
+                self.events.address = 0;
+                w.network_lost |= w.is_up();
+            }
+            IPV4_LOST | DHCP_TIMEOUT => {
+                self.events.address = 0;
+                w.network_lost |= w.is_up();
+            }
+            STOPPED => self.events.stopped = true,
+            COUNT_ONLY | GENERAL_ERROR => {}
+            _ => self.events.unknown = self.events.unknown.wrapping_add(1),
+        }
+    }
+
+    fn received(&mut self, w: &mut World<'_>, value: i16) {
+        let id = self.event[2];
+        self.events.recv_ended = Some(id);
+        let Some(place) = self.receiver else { return };
+        self.receiving &= !(1 << place);
+        match value {
+            1.. if self.staged == value as usize => w.commit(place),
+            // More than was asked for, or than the message had room for.
+            1.. => {
+                w.discard(place);
+                self.gone(w, place, SocketError::RxOverrun);
+            }
+            // Orderly ends: of TCP, and those that TLS has (sheet 5.1, 5.2).
+            0 | -300 | -452 | -243 | -743 => w.peer_closed(place),
+            -11 => {}
+            _ => self.gone(w, place, SocketError::ConnectionReset),
+        }
+    }
+
+    fn answered(&mut self, w: &mut World<'_>) {
+        if core::mem::take(&mut self.is_guest) {
+            self.note_file();
+            self.guest_until = Some(after(w.now, GUEST_LIMIT));
+            w.guest_ended(Ok(()));
+            return;
+        }
+        let Some(step) = self.flow.as_ref().and_then(|flow| flow.steps.first()) else {
+            return;
+        };
+        let mut answer = [0; 64];
+        let len = self.answer_len.min(answer.len());
+        answer[..len].copy_from_slice(&self.answer[..len]);
+        if len < 4 {
+            // Shorter than any answer is.
+            return self.out_of_step(w, AtError::Garbled);
+        }
+        let then = (step.judge)(self, w, &answer[..len]);
+        self.advance(w, then);
+    }
+
+    /// A file that was opened stays open until it is closed, whoever went away.
+    fn note_file(&mut self) {
+        let word = |at: usize| {
+            let bytes = self.answer.get(at..at + 4)?;
+            Some(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        };
+        const OPENED: u16 = FILE_OPEN & !FROM_HOST;
+        const CLOSED_FILE: u16 = FILE_CLOSE & !FROM_HOST;
+        match self.header.opcode {
+            OPENED => {
+                let opened = word(0).filter(|handle| *handle >= 0);
+                self.modem.open_file = opened.or(self.modem.open_file);
+            }
+            CLOSED_FILE => self.modem.open_file = None,
+            _ => {}
+        }
+    }
+
+    // What is due.
+
+    /// When the bytes that came make no sense for too long; `Ok` with the time to look again.
+    fn watch(&mut self, now: Ms) -> Result<Option<Ms>, ()> {
+        if self.events.starting {
+            // What a chip says while it starts is noise until it is a message.
+            return Ok(None);
+        }
+        let mut due = None;
+        if self.messages.is_lost() {
+            due = Some(after(*self.lost_at.get_or_insert(now), SYNC_LIMIT));
+        } else {
+            self.lost_at = None;
+        }
+        if self.messages.is_inside() {
+            let at = after(self.byte_at, SILENCE_LIMIT);
+            due = Some(due.map_or(at, |due| sooner(now, due, at)));
+        }
+        match due {
+            Some(at) if past(now, at) => Err(()),
+            due => Ok(due),
+        }
+    }
+
+    fn tick_once(&mut self, w: &mut World<'_>) -> Option<Ms> {
+        let now = w.now;
+        let Ok(watched) = self.watch(now) else {
+            self.forget();
+            self.out_of_step(w, AtError::Garbled);
+            return None;
+        };
+        let at = self.act(w)?;
+        Some(watched.map_or(at, |watched| sooner(now, watched, at)))
+    }
+
+    fn act(&mut self, w: &mut World<'_>) -> Option<Ms> {
+        let now = w.now;
+        if !self.progress.is_done() {
+            if past(now, self.out_limit) {
+                self.out_of_step(w, AtError::Timeout);
+                return None;
+            }
+            return Some(self.out_limit);
+        }
+        if let Some(job) = self.sending.take() {
+            w.verdict = sectag::modem::Verdict::Done;
+            self.job_ended(w, job, true);
+            return None;
+        }
+        if let Some((_, deadline)) = self.awaited {
+            if past(now, deadline) {
+                self.out_of_step(w, AtError::Timeout);
+                return None;
+            }
+            return Some(deadline);
+        }
+        if let Guest::Granted | Guest::Done = w.guest() {
+            let until = *self.guest_until.get_or_insert(after(now, GUEST_LIMIT));
+            if !past(now, until) {
+                return Some(until);
+            }
+            w.guest_is_late();
+        }
+        self.guest_until = None;
+        if let Some(flow) = &self.flow {
+            match flow.ready(self, now) {
+                Ok(()) => {}
+                Err(at) => return Some(at),
+            }
+            match flow.steps.first() {
+                Some(step) => self.step(w, step),
+                None => self.flow_ended(w, true),
+            }
+            return None;
+        }
+        if self
+            .parked
+            .as_ref()
+            .is_some_and(|flow| flow.ready(self, now).is_ok())
+        {
+            self.flow = self.parked.take();
+            if let Some(Job::Open(place)) = self.flow.as_ref().map(|flow| flow.job) {
+                w.be_at(place);
+            }
+            return None;
+        }
+        if self.ask_for_data(w) {
+            return None;
+        }
+        self.next(w)
+    }
+
+    /// Begins what is next.
+    fn next(&mut self, w: &mut World<'_>) -> Option<Ms> {
+        let now = w.now;
+        if self.modem.open_file.is_some() && w.guest() == Guest::None && !w.is_exclusive() {
+            w.tidy = true;
+        }
+        let rising = self
+            .parked
+            .as_ref()
+            .is_some_and(|flow| flow.job == Job::BringUp);
+        let (mut at, job) = if rising {
+            (after(now, Ms::MAX), None)
+        } else {
+            w.next_job(&<Nwp<G> as Backend>::LIMITS, self.parked.is_some())
+        };
+        if let Some(Err(due)) = self.parked.as_ref().map(|flow| flow.ready(self, now)) {
+            at = sooner(now, at, due);
+        }
+        let guest = w.guest() == Guest::Wants && w.serves_guests();
+        match job {
+            Some(job) if !(guest || w.is_exclusive()) || !job.is_for_users() || job.is_close() => {
+                self.perform(w, job);
+                None
+            }
+            _ if guest => {
+                w.grant();
+                None
+            }
+            Some(_) => Some(after(now, 1000)),
+            None => Some(at),
+        }
+    }
+
+    fn perform(&mut self, w: &mut World<'_>, job: Job) {
+        if !w.begin_job(job, &<Nwp<G> as Backend>::LIMITS) {
+            return self.job_ended(w, job, false);
+        }
+        let script = match job {
+            Job::BringUp => Self::BRING_UP,
+            Job::Open(_) => Self::OPEN,
+            Job::Close(_) | Job::CloseStray(_) => Self::CLOSE,
+            Job::Look(_) => Self::LOOK,
+            Job::Liveness => Self::LIVENESS,
+            Job::Tidy => Self::TIDY,
+            Job::PowerOff => Self::POWER_OFF,
+            Job::Send(_, len) => return self.send(w, job, len),
+            Job::NetworkLost => return self.down(w, false),
+            _ => return self.job_ended(w, job, false),
+        };
+        self.start(w, job, script);
+    }
+
+    // Data.
+
+    /// Buffers that a send of so many bytes takes (sheet 3.4).
+    fn buffers(&self, len: u16) -> u8 {
+        match self.buffer {
+            0 => 1,
+            buffer => 1 + ((len - 1) / buffer) as u8,
+        }
+    }
+
+    fn send(&mut self, w: &mut World<'_>, job: Job, len: u16) {
+        let takes = self.buffers(len.max(1));
+        let needed = match Self::FACTS.buffer {
+            // Minimum 1, plus 1.
+            0 => 2,
+            _ => Self::FACTS.pool_minimum + takes,
+        };
+        if self.pool <= needed {
+            w.verdict = sectag::modem::Verdict::Busy;
+            return self.job_ended(w, job, true);
+        }
+        self.pool -= takes;
+        let id = w.id;
+        let mut writer = Writer::new(&mut self.out, self.modem.config.wiring, SEND);
+        command::data(&mut writer, id, len);
+        let Some(head) = writer.finish(len) else {
+            return self.job_ended(w, job, false);
+        };
+        w.taken = len;
+        self.submit(w, head, len);
+        w.count_command();
+        self.sending = Some(job);
+    }
+
+    /// One request stays outstanding for each connection that has room: it is notice and data in one.
+    fn ask_for_data(&mut self, w: &mut World<'_>) -> bool {
+        let places = w.places();
+        for step in 0..places {
+            let place = (self.next_place + step) % places;
+            let Some(room) = w.room_in(place) else {
+                // Its place may be another's by then.
+                self.receiving &= !(1 << place);
+                continue;
+            };
+            let least = w.capacity_in(place).div_ceil(2).min(1024);
+            if self.receiving & 1 << place != 0 || room < least {
+                continue;
+            }
+            if self.pool <= Self::FACTS.recv_minimum {
+                return false;
+            }
+            let Some(id) = w.id_in(place) else { continue };
+            let mut writer = Writer::new(&mut self.out, self.modem.config.wiring, RECV);
+            // At most 16000 (sheet 3.5).
+            command::data(&mut writer, id, room.min(16_000) as u16);
+            let Some(head) = writer.finish(0) else {
+                continue;
+            };
+            self.pool -= 1;
+            self.receiving |= 1 << place;
+            self.next_place = (place + 1) % places;
+            self.submit(w, head, 0);
+            return true;
+        }
+        false
+    }
+}
+
+impl<G: Generation> Protocol for Engine<G> {
+    type Backend = Nwp<G>;
+
+    fn backend(&self) -> &Nwp<G> {
+        &self.modem
+    }
+
+    fn backend_mut(&mut self) -> &mut Nwp<G> {
+        &mut self.modem
+    }
+
+    fn feed(&mut self, w: &mut World<'_>, input: &[u8]) -> usize {
+        self.byte_at = w.now;
+        let mut rest = input;
+        loop {
+            // The parser borrows from the input only.
+            match self.messages.next(&mut rest) {
+                None => return input.len(),
+                Some(Part::Header(header)) => self.message(w, header),
+                Some(Part::Payload(part)) => self.payload(w, part),
+                Some(Part::End) => self.message_ends(w),
+            }
+        }
+    }
+
+    fn tick(&mut self, w: &mut World<'_>) -> Ms {
+        loop {
+            if let Some(at) = self.tick_once(w) {
+                return at;
+            }
+        }
+    }
+
+    fn next_out(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
+        let Out {
+            head, ring, sent, ..
+        } = self.progress;
+        if let Some(rest) = self.out[..head].get(sent..).filter(|rest| !rest.is_empty()) {
+            let count = rest.len().min(into.len());
+            into[..count].copy_from_slice(&rest[..count]);
+            return count;
+        }
+        let left = (head + ring).saturating_sub(sent).min(into.len());
+        if left > 0 {
+            let count = w.payload(sent - head, &mut into[..left]);
+            if count > 0 {
+                return count;
+            }
+            // Its user went away, and the chip counts all the same.
+            into[..left].fill(0);
+            return left;
+        }
+        let count = (self.progress.all() - sent).min(into.len());
+        into[..count].fill(0);
+        count
+    }
+
+    fn out_done(&mut self, w: &mut World<'_>, count: usize) {
+        w.count_sent(count);
+        self.progress.sent += count;
+        self.out_limit = after(w.now, OUT_LIMIT);
+    }
+
+    fn out_turn(&self) -> u8 {
+        self.turn
+    }
+
+    fn is_drained(&self) -> bool {
+        self.progress.is_done()
+    }
+
+    fn wants_input(&self, _: &World<'_>) -> bool {
+        true
+    }
+
+    fn stopped(&mut self, w: &mut World<'_>) {
+        self.down(w, false);
+    }
+
+    fn guest_is_gone(&mut self) {
+        self.out.zeroize();
+        self.answer.zeroize();
+    }
+}
+
+pub(super) const fn after(now: Ms, span: Ms) -> Ms {
+    const LONGEST: Ms = 1 << 30;
+    now.wrapping_add(if span < LONGEST { span } else { LONGEST })
+}
+
+pub(super) const fn past(now: Ms, at: Ms) -> bool {
+    now.wrapping_sub(at) as i32 >= 0
+}
+
+const fn sooner(now: Ms, a: Ms, b: Ms) -> Ms {
+    if (a.wrapping_sub(now) as i32) < (b.wrapping_sub(now) as i32) {
+        a
+    } else {
+        b
+    }
+}

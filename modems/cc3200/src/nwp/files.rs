@@ -1,0 +1,350 @@
+//! Credentials as files of the chip: their names, their tokens, and how they are written and read (sheet 4.9).
+
+use core::convert::Infallible;
+use core::fmt::Write;
+
+use sectag::at::InvalidInput;
+use sectag::inspect::Container;
+use sectag::modem::Credentials;
+use sectag::{Accepts, At, AtError, CredentialError, Kind, Source, Stored, Tag};
+use zeroize::Zeroizing;
+
+use super::Nwp;
+use super::causes;
+use super::command::{
+    self, FAIL_SAFE, FILE_CHUNK, NO_SIGNATURE, READ, SECURE, VENDOR_TOKEN, Writer,
+};
+use super::engine::Engine;
+use super::generation::Generation;
+use super::opcode::{FILE_CLOSE, FILE_DELETE, FILE_INFO, FILE_OPEN, FILE_READ, FILE_WRITE};
+
+/// `/cert/4294967295_cert.der`.
+pub(crate) type FileName = heapless::String<32>;
+
+/// Far above any certificate or key.
+const MAX_LEN: usize = 16 * 1024;
+/// File commands other than open, in milliseconds (sheet 2).
+const FILE_LIMIT: u32 = 65_500;
+
+/// The number of a credential's file.
+pub(crate) fn number(kind: Kind) -> u8 {
+    match kind {
+        Kind::Ca => 0,
+        Kind::ClientCertificate => 1,
+        _ => 2,
+    }
+}
+
+pub(crate) fn name_of(tag: Tag, file: u8) -> FileName {
+    let mut name = FileName::new();
+    let what = ["ca", "cert", "key"][usize::from(file.min(2))];
+    // It has room for any number.
+    let _ = write!(name, "/cert/{tag}_{what}.der");
+    name
+}
+
+impl<G: Generation> Nwp<G> {
+    /// The master token of a secure file: of the secret and the name, as TI's own loader makes it of the name
+    /// alone (sheet 4.9). 0 where files are plain.
+    pub(super) fn token(&self, name: &str) -> u32 {
+        let Some(secret) = &self.config.token else {
+            return 0;
+        };
+        // FNV-1a, begun with the secret.
+        name.bytes().fold(*secret.expose(), |token, byte| {
+            (token ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
+    }
+
+    fn flags(&self) -> u32 {
+        match self.config.token {
+            None => FAIL_SAFE,
+            Some(_) => FAIL_SAFE | SECURE | NO_SIGNATURE | VENDOR_TOKEN,
+        }
+    }
+}
+
+/// One command of a file, and the number at the front of its answer.
+async fn file<G: Generation>(
+    at: &At<'_, Nwp<G>>,
+    opcode: u16,
+    limit: u32,
+    write: &mut dyn FnMut(&mut Writer<'_>),
+    read: &mut dyn FnMut(&[u8]),
+) -> Result<i32, AtError> {
+    // The status of these has 16 bits, that of an open 32.
+    let wide = opcode == FILE_OPEN;
+    let code = at
+        .conduct(
+            &mut |engine: &mut Engine<G>, w| {
+                if engine.modem.token_refused {
+                    // A second wrong one is a second alert.
+                    return Err(AtError::Refused(causes::of_file(causes::INVALID_TOKEN)));
+                }
+                engine.begin_guest(w, opcode, limit, write)
+            },
+            |engine| {
+                let answer = engine.answer();
+                let code = match *answer {
+                    [a, b, c, d, ..] if wide => i32::from_le_bytes([a, b, c, d]),
+                    [a, b, _, _, ..] => i16::from_le_bytes([a, b]).into(),
+                    _ => -1,
+                };
+                read(answer);
+                if causes::is_token(code) {
+                    engine.modem.token_refused = true;
+                }
+                code
+            },
+        )
+        .await?;
+    Ok(code)
+}
+
+/// A code below 0 is an error.
+fn good(code: i32) -> Result<i32, AtError> {
+    if code < 0 {
+        Err(AtError::Refused(causes::of_file(code)))
+    } else {
+        Ok(code)
+    }
+}
+
+/// Opens a file; `None` where there is none.
+async fn open<G: Generation>(
+    at: &At<'_, Nwp<G>>,
+    name: &FileName,
+    mode: u32,
+) -> Result<Option<u32>, AtError> {
+    let token = at.modem(|modem| modem.token(name));
+    let code = file(
+        at,
+        FILE_OPEN,
+        G::FACTS.open_file_limit,
+        &mut |out| command::file_open(out, mode, token, name),
+        &mut |_| {},
+    )
+    .await?;
+    if code == G::FACTS.no_such_file {
+        return Ok(None);
+    }
+    good(code).map(|handle| Some(handle as u32))
+}
+
+async fn close<G: Generation>(
+    at: &At<'_, Nwp<G>>,
+    handle: u32,
+    abort: bool,
+) -> Result<(), AtError> {
+    let code = file(
+        at,
+        FILE_CLOSE,
+        FILE_LIMIT,
+        &mut |out| command::file_close(out, handle, abort),
+        &mut |_| {},
+    )
+    .await?;
+    good(code).map(|_| ())
+}
+
+impl<G: Generation> Credentials for Nwp<G> {
+    const ACCEPTS: Accepts = Accepts {
+        // The first generation takes nothing else (sheet 4.5).
+        container: Some(Container::Der),
+        // One root per socket (sheet 4.5).
+        roots: 1,
+        chain: 1,
+    };
+
+    async fn store<S: Source>(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        let len = content.len();
+        if len == 0 {
+            return Err(CredentialError::InvalidInput(InvalidInput::Empty));
+        }
+        if len > MAX_LEN {
+            return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+                limit: MAX_LEN,
+            }));
+        }
+        // One that was dropped in the middle has left its file open.
+        at.tidy().await?;
+        let _together = at.together().await;
+        let name = name_of(tag, number(kind));
+        let mode = at.modem(|modem| command::create_mode(len as u32, modem.flags()));
+        let Some(handle) = open(at, &name, mode).await? else {
+            return Err(CredentialError::Corrupted);
+        };
+        match write(at, handle, content).await {
+            Ok(()) => Ok(close(at, handle, false).await?),
+            Err(error) => {
+                close(at, handle, true).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn read_back(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, CredentialError<Infallible>> {
+        at.tidy().await?;
+        let _together = at.together().await;
+        let name = name_of(tag, number(kind));
+        let Some(len) = len_of(at, &name).await? else {
+            return Ok(false);
+        };
+        let Some(handle) = open(at, &name, READ).await? else {
+            return Ok(false);
+        };
+        let read = read(at, handle, len, sink).await;
+        close(at, handle, false).await?;
+        read.map_err(CredentialError::At)?;
+        Ok(true)
+    }
+
+    async fn list(
+        at: &At<'_, Self>,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        // The chip's own list has entries of which the sheet says nothing: tags are not enumerated.
+        let _ = (at, found);
+        Err(CredentialError::Unreadable)
+    }
+
+    async fn list_tag(
+        at: &At<'_, Self>,
+        tag: Tag,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        for kind in [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey] {
+            let name = name_of(tag, number(kind));
+            if let Some(len) = len_of(at, &name).await? {
+                found(Stored::new(tag, kind, Some(len as usize)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>> {
+        let name = name_of(tag, number(kind));
+        let token = at.modem(|modem| modem.token(&name));
+        let code = file(
+            at,
+            FILE_DELETE,
+            FILE_LIMIT,
+            &mut |out| command::file_name(out, token, &name),
+            &mut |_| {},
+        )
+        .await?;
+        if code != G::FACTS.no_such_file {
+            good(code)?;
+        }
+        Ok(())
+    }
+}
+
+/// The length of a file's content; `None` where there is none.
+async fn len_of<G: Generation>(
+    at: &At<'_, Nwp<G>>,
+    name: &FileName,
+) -> Result<Option<u32>, AtError> {
+    let token = at.modem(|modem| modem.token(name));
+    let mut len = 0;
+    let code = file(
+        at,
+        FILE_INFO,
+        FILE_LIMIT,
+        &mut |out| command::file_name(out, token, name),
+        &mut |answer| {
+            if let Some(&[a, b, c, d]) = answer.get(4..8) {
+                len = u32::from_le_bytes([a, b, c, d]);
+            }
+        },
+    )
+    .await?;
+    if code == G::FACTS.no_such_file {
+        return Ok(None);
+    }
+    good(code)?;
+    Ok(Some(len))
+}
+
+async fn write<G: Generation, S: Source>(
+    at: &At<'_, Nwp<G>>,
+    handle: u32,
+    content: &mut S,
+) -> Result<(), CredentialError<S::Error>> {
+    let len = content.len();
+    let mut chunk = Zeroizing::new([0; FILE_CHUNK]);
+    let mut offset = 0;
+    while offset < len {
+        // Full but for the last: what is encrypted is written in whole blocks.
+        let wanted = (len - offset).min(FILE_CHUNK);
+        let mut filled = 0;
+        while filled < wanted {
+            let read = content.read_at(offset + filled, &mut chunk[filled..wanted]);
+            match read.await.map_err(CredentialError::Source)? {
+                0 => return Err(CredentialError::SourceTooShort),
+                count => filled += count,
+            }
+        }
+        let code = file(
+            at,
+            FILE_WRITE,
+            FILE_LIMIT,
+            &mut |out| {
+                command::file_chunk(out, handle, offset as u32, wanted as u16);
+                out.bytes(&chunk[..wanted]);
+            },
+            &mut |_| {},
+        )
+        .await?;
+        if good(code)? as usize != wanted {
+            return Err(CredentialError::Corrupted);
+        }
+        offset += wanted;
+    }
+    Ok(())
+}
+
+async fn read<G: Generation>(
+    at: &At<'_, Nwp<G>>,
+    handle: u32,
+    len: u32,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(), AtError> {
+    let mut offset = 0;
+    while offset < len {
+        let wanted = (len - offset).min(FILE_CHUNK as u32) as u16;
+        let mut taken = 0;
+        let code = file(
+            at,
+            FILE_READ,
+            FILE_LIMIT,
+            &mut |out| command::file_chunk(out, handle, offset, wanted),
+            &mut |answer| {
+                if let Some(bytes) = answer.get(4..4 + usize::from(wanted)) {
+                    taken = bytes.len();
+                    sink(bytes);
+                }
+            },
+        )
+        .await?;
+        if good(code)? as usize != taken || taken == 0 {
+            return Err(AtError::Garbled);
+        }
+        offset += taken as u32;
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What differs between the generations of TI's network processors, as data.
+
+use sectag::SuiteSet;
+
+/// A generation of silicon, which decides the form of messages: there is no version field in them.
+pub trait Generation: Copy + 'static {
+    /// What sets it apart.
+    const FACTS: Facts;
+}
+
+/// CC3100.
+#[derive(Clone, Copy, Debug)]
+pub struct G1;
+
+/// CC3120, CC3130 and CC3135.
+#[derive(Clone, Copy, Debug)]
+pub struct G2;
+
+/// See [`Generation`].
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Bytes of a message's header behind its length field.
+    pub header: u8,
+    /// Bytes of the version's value (sheet 3.5).
+    pub version_len: u8,
+    /// The socket option that sets the name to be verified (sheet 4.3).
+    pub domain_option: u8,
+    /// The part of a socket's descriptor that is its index.
+    pub index_mask: u8,
+    /// Free buffers that the chip keeps (sheet 3.4).
+    pub pool_minimum: u8,
+    /// The free buffers below which no recv request may be sent, beside the one that it takes.
+    pub recv_minimum: u8,
+    /// A send takes a buffer for each so many bytes, 0 where it takes one in all.
+    pub buffer: u16,
+    /// The first message has no valid count of buffers, nor valid bits of sockets (sheet 3.4).
+    pub first_is_void: bool,
+    /// How long the answer to a command may take, in milliseconds (sheet 2).
+    pub answer_limit: u32,
+    /// How long opening a file may take, in milliseconds (sheet 2).
+    pub open_file_limit: u32,
+    /// A close is followed by an event of its own (sheet 3.5).
+    pub close_is_confirmed: bool,
+    /// There is provisioning that can be in the way (sheet 3.4).
+    pub provisions: bool,
+    /// The most TLS sockets (sheet 4.8).
+    pub sockets: u8,
+    /// The largest mask of cipher suites (sheet 4.4).
+    pub suites: u32,
+    /// "File does not exist" (sheet 5.4).
+    pub no_such_file: i32,
+}
+
+impl Generation for G1 {
+    const FACTS: Facts = Facts {
+        header: 4,
+        version_len: 44,
+        domain_option: 35,
+        index_mask: 0x0f,
+        pool_minimum: 1,
+        recv_minimum: 1,
+        buffer: 0,
+        first_is_void: true,
+        answer_limit: 1000,
+        open_file_limit: 65_500,
+        close_is_confirmed: false,
+        provisions: false,
+        sockets: 2,
+        suites: 0x03ff,
+        no_such_file: -11,
+    };
+}
+
+impl Generation for G2 {
+    const FACTS: Facts = Facts {
+        header: 8,
+        version_len: 20,
+        domain_option: 42,
+        index_mask: 0x1f,
+        pool_minimum: 2,
+        recv_minimum: 2,
+        buffer: 1536,
+        first_is_void: false,
+        answer_limit: 10_000,
+        open_file_limit: 655_000,
+        close_is_confirmed: true,
+        provisions: true,
+        sockets: 6,
+        suites: 0x007f_ffff,
+        no_such_file: -10_341,
+    };
+}
+
+/// The IANA numbers of the bits of the mask of cipher suites, from bit 0 on (sheet 4.4).
+pub(crate) const SUITES: [u16; 23] = [
+    0x0005, 0x0004, 0x0035, 0x0039, 0xc014, 0xc011, 0x003c, 0x003d, 0xc027, 0xc023, 0xc009, 0xc00a,
+    0x009c, 0x009d, 0x009e, 0x009f, 0xc02f, 0xc030, 0xc02b, 0xc02c, 0xcca9, 0xcca8, 0xccaa,
+];
+
+/// The mask of these suites, of those that the generation has.
+pub(crate) fn mask_of(facts: &Facts, wanted: SuiteSet) -> u32 {
+    let bits = SUITES.iter().enumerate();
+    let mask = bits.fold(0, |mask, (bit, number)| {
+        mask | u32::from(wanted.contains(*number)) << bit
+    });
+    mask & facts.suites
+}
+
+/// What a generation has.
+pub(crate) const fn suites_of(facts: &Facts) -> SuiteSet {
+    let mut set = SuiteSet::EMPTY;
+    let mut bit = 0;
+    while bit < SUITES.len() {
+        if facts.suites & 1 << bit != 0 {
+            set = set.with(SUITES[bit]);
+        }
+        bit += 1;
+    }
+    set
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_those_of_the_sheet() {
+        let modern = SuiteSet::of(&[0xc02f, 0xc02b]);
+        assert_eq!(mask_of(&G2::FACTS, modern), 1 << 16 | 1 << 18);
+        assert_eq!(mask_of(&G1::FACTS, modern), 0);
+        assert!(suites_of(&G1::FACTS).contains(0xc027) && !suites_of(&G1::FACTS).contains(0xc02f));
+        assert!(suites_of(&G2::FACTS).contains(0xccaa));
+    }
+}

@@ -1,0 +1,707 @@
+//! A network processor of TI's second generation on a UART (CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
+//! numbers in comments are those of its headings.
+//!
+//! What it does not do: SPI, the first generation, IPv6, listening sockets, datagrams, select, file lists and
+//! control, enterprise security, profiles, ALPN, OCSP.
+
+mod files;
+mod options;
+mod sockets;
+mod wire;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use embassy_futures::select::{select, select3};
+use embassy_time::{Instant, Timer};
+use time::OffsetDateTime;
+
+pub use self::options::NwpOptions;
+
+use self::files::{Files, NOT_EXISTS};
+use self::sockets::{RECV_CLOSED, Shared};
+use self::wire::{BUFFER, COMMAND_SYNC, Fields, Head};
+use crate::clock::EmulatedClock;
+use crate::core::Core;
+use crate::network::{LocalBoxFuture, Network};
+use crate::simulator::Modem;
+use crate::{Failure, Reaction};
+
+/// Buffers that the chip keeps for itself (sheet 3.4).
+const POOL_MINIMUM: u8 = 2;
+/// TLS sockets (sheet 4.8).
+const TLS_SOCKETS: usize = 6;
+/// Addresses of names, from 198.51.100.1 on: a network for documentation.
+const ADDRESSES: u32 = 0xc633_6400;
+/// Bits of the status in headers (sheet 3.2).
+const CONNECTED: u8 = 0x01;
+const LOCKED: u8 = 0x04;
+const PROVISIONING: u8 = 0x08;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    /// nHIB is low.
+    Hibernates,
+    Starts(Instant),
+    On,
+    /// It has stopped, or died: it says nothing until nHIB was low.
+    Dead,
+}
+
+struct State {
+    files: Files,
+    clock: Option<EmulatedClock>,
+    joined: bool,
+    provisions: bool,
+    sockets: BTreeMap<u8, Shared>,
+    pool: u8,
+    /// Names that were looked up; the address of one is its place.
+    names: Vec<String>,
+}
+
+impl State {
+    fn now(&self) -> OffsetDateTime {
+        match &self.clock {
+            Some(clock) => clock.now(),
+            None => OffsetDateTime::UNIX_EPOCH,
+        }
+    }
+}
+
+pub(crate) struct Nwp {
+    core: Rc<Core>,
+    options: NwpOptions,
+    network: Rc<dyn Network>,
+    state: RefCell<State>,
+    power: Cell<Power>,
+    /// Grows with each start, so that what was begun before one ends with it.
+    starts: Cell<u32>,
+    coverage: Cell<bool>,
+    failed_at: Cell<Option<Instant>>,
+}
+
+impl Nwp {
+    pub(crate) fn new(core: Rc<Core>, options: NwpOptions, network: Rc<dyn Network>) -> Rc<Self> {
+        let state = State {
+            files: Files::default(),
+            clock: options.clock.map(EmulatedClock::starting_at),
+            joined: false,
+            provisions: options.provisions,
+            sockets: BTreeMap::new(),
+            pool: options.buffers,
+            names: Vec::new(),
+        };
+        let power = Power::Starts(Instant::now() + options.boot_time);
+        Rc::new(Self {
+            core,
+            options,
+            network,
+            state: RefCell::new(state),
+            power: Cell::new(power),
+            starts: Cell::new(0),
+            coverage: Cell::new(true),
+            failed_at: Cell::new(None),
+        })
+    }
+
+    async fn life(self: Rc<Self>) {
+        loop {
+            let power = self.power.get();
+            let changed = self.core.until(|| self.power.get() != power);
+            let deaf = self.core.until(|| {
+                self.core.discard_input();
+                false
+            });
+            match power {
+                Power::Hibernates | Power::Dead => {
+                    select(changed, deaf).await;
+                }
+                Power::Starts(at) => {
+                    select3(changed, deaf, Timer::at(at)).await;
+                    if self.power.get() == power {
+                        self.power.set(Power::On);
+                        self.core.discard_input();
+                        // A station, and its number (sheet 3.7).
+                        self.tell(
+                            0x0008,
+                            &[0x11, 0x11, 0x11, 0x11, 0x19, 0, 0, 0x30, 0, 0, 0, 0],
+                        );
+                    }
+                }
+                Power::On => {
+                    select(changed, self.listen()).await;
+                }
+            }
+        }
+    }
+
+    /// Everything but flash is forgotten.
+    fn restart(&self, at: Power) {
+        let mut state = self.state.borrow_mut();
+        for socket in state.sockets.values() {
+            socket.borrow_mut().cancelled = true;
+        }
+        state.sockets.clear();
+        state.joined = false;
+        state.provisions = self.options.provisions;
+        state.pool = self.options.buffers;
+        state.files.restart();
+        drop(state);
+        self.starts.set(self.starts.get() + 1);
+        self.core.discard_output();
+        self.power.set(at);
+        self.core.touch();
+    }
+
+    fn boots(&self) -> Power {
+        Power::Starts(Instant::now() + self.options.boot_time)
+    }
+
+    fn head(&self) -> Head {
+        let state = self.state.borrow();
+        let mut status = if state.joined { CONNECTED } else { 0 };
+        if state.files.alerts >= self.options.alerts_until_locked {
+            status |= LOCKED;
+        }
+        if state.provisions {
+            status |= PROVISIONING;
+        }
+        Head {
+            pool: state.pool,
+            status,
+            failed: 0,
+            non_blocking: 0,
+        }
+    }
+
+    fn tell(&self, opcode: u16, payload: &[u8]) {
+        if self.power.get() == Power::On {
+            self.core.send(&wire::message(opcode, self.head(), payload));
+        }
+    }
+
+    fn give_back(&self, buffers: u8) {
+        self.state.borrow_mut().pool += buffers;
+        if buffers > 0 {
+            self.core.touch();
+        }
+    }
+
+    /// Takes buffers that the host must know to be free: the chip dies of a host that does not count.
+    fn take_buffers(&self, buffers: u8) -> bool {
+        let mut state = self.state.borrow_mut();
+        if state.pool < buffers + POOL_MINIMUM {
+            drop(state);
+            self.die(1);
+            return false;
+        }
+        state.pool -= buffers;
+        true
+    }
+
+    fn die(&self, kind: u32) {
+        self.core.send(&wire::abort(kind));
+        self.power.set(Power::Dead);
+        self.core.touch();
+    }
+
+    async fn listen(self: &Rc<Self>) {
+        loop {
+            let mut last = [0; 4];
+            while last != COMMAND_SYNC {
+                last.rotate_left(1);
+                last[3] = self.core.read().await;
+            }
+            let mut command = Vec::new();
+            for _ in 0..4 {
+                command.push(self.core.read().await);
+            }
+            let len = u16::from_le_bytes([command[2], command[3]]);
+            for _ in 0..len {
+                command.push(self.core.read().await);
+            }
+            match self.core.record(&command) {
+                Reaction::Normal => self.execute(&command),
+                Reaction::Silent => {}
+                Reaction::Reply(bytes) => self.core.send(&bytes),
+                Reaction::Reset => self.restart(self.boots()),
+            }
+            self.core.drained().await;
+        }
+    }
+
+    fn answer(&self, command: u16, payload: &[u8]) {
+        self.tell(command & 0x7fff, payload);
+    }
+
+    /// The answer of most: a status.
+    fn status(&self, command: u16, status: i16) {
+        let [low, high] = status.to_le_bytes();
+        self.answer(command, &[low, high, 0, 0]);
+    }
+
+    /// That of a socket's command.
+    fn socket_status(&self, command: u16, status: i16, id: u8) {
+        let [low, high] = status.to_le_bytes();
+        self.answer(command, &[low, high, id, 0]);
+    }
+
+    fn execute(self: &Rc<Self>, command: &[u8]) {
+        let mut args = Fields(command);
+        let opcode = args.u16();
+        args.u16();
+        let locked = self.head().status & LOCKED != 0;
+        // Sheet 3.2.
+        if locked && opcode & 0x7800 != 0x2000 {
+            return self.status(opcode, -2011);
+        }
+        if self.head().status & PROVISIONING != 0 && !matches!(opcode, 0x8c98 | 0x8466) {
+            return self.status(opcode, -2014);
+        }
+        match opcode {
+            0x8466 => self.device_get(args),
+            0x84b7 => self.device_set(args),
+            0x8473 => {
+                self.status(opcode, 0);
+                self.tell(0x0073, &[0; 4]);
+                self.power.set(Power::Dead);
+                self.core.touch();
+            }
+            0x8c80 => self.wlan_connect(args),
+            0x8c81 => {
+                let was = std::mem::replace(&mut self.state.borrow_mut().joined, false);
+                self.status(opcode, if was { 0 } else { -2071 });
+                if was {
+                    self.left(200);
+                }
+            }
+            0x8c86 | 0x8464 => self.status(opcode, 0),
+            0x8c98 => {
+                if args.u8() == 4 {
+                    self.state.borrow_mut().provisions = false;
+                }
+                self.status(opcode, 0);
+            }
+            0x9c20 => self.lookup(args),
+            0x9401 => self.socket(args),
+            0x9402 => self.close(args),
+            0x9406 => self.connect(args),
+            0x9408 => self.set_option(args),
+            0x9409 => {
+                let id = args.u8();
+                let known = self.state.borrow().sockets.contains_key(&id);
+                let [low, high] = if known { 0i16 } else { -9 }.to_le_bytes();
+                self.answer(opcode, &[low, high, id, 4, 0, 0, 0, 0]);
+            }
+            0x940c => self.send(args),
+            0x940a => self.recv(args),
+            0xa43c..=0xa44b => self.file(opcode, args),
+            _ => self.status(opcode, -14_337),
+        }
+    }
+
+    fn device_get(&self, mut args: Fields<'_>) {
+        args.u16();
+        let (id, option, len) = (args.u16(), args.u16(), args.u16());
+        let mut value = match (id, option) {
+            (1, 12) => vec![
+                0x19, 0, 0, 0x30, 3, 7, 0, 1, 3, 1, 0, 0x1a, 4, 13, 0, 2, 0, 0x20, 0, 0,
+            ],
+            (1, 11) => {
+                let now = self.state.borrow().now();
+                let fields = [
+                    u32::from(now.second()),
+                    u32::from(now.minute()),
+                    u32::from(now.hour()),
+                    u32::from(now.day()),
+                    u32::from(u8::from(now.month())),
+                    now.year().unsigned_abs(),
+                ];
+                let mut value: Vec<u8> = fields
+                    .iter()
+                    .flat_map(|field| field.to_le_bytes())
+                    .collect();
+                value.resize(44, 0);
+                value
+            }
+            _ => return self.answer(0x8466, &[0xea, 0xff, 0, 0, 0, 0, 0, 0]),
+        };
+        value.truncate(len.into());
+        let mut answer = vec![0, 0];
+        answer.extend(id.to_le_bytes());
+        answer.extend(option.to_le_bytes());
+        answer.extend((value.len() as u16).to_le_bytes());
+        answer.extend(value);
+        self.answer(0x8466, &answer);
+    }
+
+    fn device_set(&self, mut args: Fields<'_>) {
+        args.u16();
+        let (id, option, len) = (args.u16(), args.u16(), args.u16());
+        if (id, option, len) != (1, 11, 44) {
+            return self.status(0x84b7, -22);
+        }
+        let [second, minute, hour, day, month, year] = std::array::from_fn(|_| args.u32());
+        let month = u8::try_from(month)
+            .ok()
+            .and_then(|month| time::Month::try_from(month).ok());
+        let date = month
+            .and_then(|month| time::Date::from_calendar_date(year as i32, month, day as u8).ok());
+        let time = time::Time::from_hms(hour as u8, minute as u8, second as u8).ok();
+        match date.zip(time) {
+            Some((date, time)) => {
+                let now = OffsetDateTime::new_utc(date, time);
+                self.state.borrow_mut().clock = Some(EmulatedClock::starting_at(now));
+                self.status(0x84b7, 0);
+            }
+            None => self.status(0x84b7, -22),
+        }
+    }
+
+    fn wlan_connect(self: &Rc<Self>, mut args: Fields<'_>) {
+        let security = args.u8();
+        let ssid_len = args.u8();
+        args.take(6);
+        let key_len = args.u8();
+        let ssid = String::from_utf8_lossy(args.take(ssid_len.into())).into_owned();
+        let key = String::from_utf8_lossy(args.take(key_len.into())).into_owned();
+        self.status(0x8c80, 0);
+        let open = self.options.key.is_empty();
+        let there = ssid == self.options.ssid && self.coverage.get();
+        let fits = key == self.options.key && (security == 0) == open;
+        let (modem, start) = (self.clone(), self.starts.get());
+        self.core.spawn(async move {
+            Timer::after(modem.options.join_time).await;
+            if modem.starts.get() != start || !there {
+                return;
+            }
+            if !fits {
+                // The four-way handshake times out (sheet 5.3).
+                return modem.left(15);
+            }
+            modem.state.borrow_mut().joined = true;
+            let mut event = vec![ssid.len() as u8];
+            event.extend(ssid.bytes());
+            event.resize(33, 0);
+            event.extend([0xaa, 0xbb, 0xcc, 1, 2, 3, 6]);
+            modem.tell(0x0880, &event);
+            Timer::after(modem.options.address_time).await;
+            if modem.starts.get() == start && modem.state.borrow().joined {
+                modem.tell(
+                    0x1825,
+                    &[42, 50, 168, 192, 1, 50, 168, 192, 1, 50, 168, 192],
+                );
+            }
+        });
+    }
+
+    fn left(&self, reason: u8) {
+        let mut event = vec![self.options.ssid.len() as u8];
+        event.extend(self.options.ssid.bytes());
+        event.resize(33, 0);
+        event.extend([0xaa, 0xbb, 0xcc, 1, 2, 3, reason]);
+        self.tell(0x0881, &event);
+    }
+
+    fn lookup(&self, mut args: Fields<'_>) {
+        let len = args.u16();
+        args.u16();
+        let name = String::from_utf8_lossy(args.take(len.into())).into_owned();
+        self.status(0x9c20, 0);
+        let (status, address) = if !self.state.borrow().joined {
+            (-6152i16, 0)
+        } else if !self.network.resolves(&name) {
+            (-6154, 0)
+        } else {
+            let names = &mut self.state.borrow_mut().names;
+            let place = names.iter().position(|known| *known == name);
+            let place = place.unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            });
+            (0, ADDRESSES + 1 + place as u32)
+        };
+        let mut event = status.to_le_bytes().to_vec();
+        event.extend([0, 0]);
+        event.extend(address.to_le_bytes());
+        self.tell(0x1820, &event);
+    }
+
+    fn socket(&self, mut args: Fields<'_>) {
+        let kind = (args.u8(), args.u8(), args.u8());
+        if kind != (2, 1, 100) {
+            return self.socket_status(0x9401, -93, 0);
+        }
+        let mut state = self.state.borrow_mut();
+        if state.sockets.len() >= TLS_SOCKETS {
+            drop(state);
+            return self.socket_status(0x9401, -460, 0);
+        }
+        let id = (0..=u8::MAX)
+            .find(|id| !state.sockets.contains_key(id))
+            .unwrap_or(0);
+        state.sockets.insert(id, Shared::default());
+        drop(state);
+        self.socket_status(0x9401, 0, id);
+    }
+
+    fn known(&self, id: u8) -> Option<Shared> {
+        self.state.borrow().sockets.get(&id).cloned()
+    }
+
+    fn set_option(&self, mut args: Fields<'_>) {
+        let (id, level, option, len) = (args.u8(), args.u8(), args.u8(), args.u8());
+        let value = args.take(len.into()).to_vec();
+        let Some(socket) = self.known(id) else {
+            return self.socket_status(0x9408, -9, id);
+        };
+        let known = match option {
+            sockets::DOMAIN => !self.options.old_service_pack,
+            // 35 is STARTTLS here.
+            35 => false,
+            8 | 9 | 13 | 20 | 21 | 24..=27 | 30..=33 | 40 | 44 => true,
+            _ => false,
+        };
+        if level != 1 || !known {
+            return self.socket_status(0x9408, -92, id);
+        }
+        socket.borrow_mut().options.insert(option, value);
+        self.socket_status(0x9408, 0, id);
+    }
+
+    fn connect(self: &Rc<Self>, mut args: Fields<'_>) {
+        args.u16();
+        let (id, family) = (args.u8(), args.u8());
+        let port = u16::from_be_bytes([args.u8(), args.u8()]);
+        args.u16();
+        let address = u32::from_be_bytes([args.u8(), args.u8(), args.u8(), args.u8()]);
+        let Some(socket) = self.known(id).filter(|_| family == 0x20) else {
+            return self.socket_status(0x9406, -9, id);
+        };
+        let place = address.wrapping_sub(ADDRESSES + 1) as usize;
+        let host = self.state.borrow().names.get(place).cloned();
+        self.socket_status(0x9406, 0, id);
+        match host {
+            Some(host) => self.start(id, socket, host, port),
+            None => {
+                let [low, high] = (-101i16).to_le_bytes();
+                self.tell(0x1006, &[low, high, id, 0]);
+            }
+        }
+    }
+
+    fn close(&self, mut args: Fields<'_>) {
+        let id = args.u8();
+        let Some(socket) = self.state.borrow_mut().sockets.remove(&id) else {
+            return self.socket_status(0x9402, -9, id);
+        };
+        let (held, wanted) = {
+            let mut socket = socket.borrow_mut();
+            socket.cancelled = true;
+            (std::mem::take(&mut socket.held), socket.wanted.take())
+        };
+        self.give_back(held + u8::from(wanted.is_some()));
+        self.socket_status(0x9402, 0, id);
+        if wanted.is_some() {
+            let [low, high] = RECV_CLOSED.to_le_bytes();
+            self.tell(0x100a, &[low, high, id, 0]);
+        }
+        self.tell(0x1010, &[0, 0, id, 0]);
+        self.core.touch();
+    }
+
+    fn send(&self, mut args: Fields<'_>) {
+        let (len, id) = (args.u16(), args.u8());
+        args.u8();
+        let buffers = 1 + (len.max(1) - 1) / BUFFER;
+        if !self.take_buffers(buffers as u8) {
+            return;
+        }
+        let bytes = args.take(len.into());
+        match self.known(id).filter(|socket| socket.borrow().connected) {
+            Some(socket) => socket.borrow_mut().queue(bytes, buffers as u8),
+            None => {
+                self.give_back(buffers as u8);
+                let [low, high] = (-107i16).to_le_bytes();
+                self.tell(0x100e, &[low, high, id, 0]);
+            }
+        }
+        self.core.touch();
+    }
+
+    fn recv(&self, mut args: Fields<'_>) {
+        let (len, id) = (args.u16(), args.u8());
+        if !self.take_buffers(1) {
+            return;
+        }
+        let refused = |code: i16| {
+            self.give_back(1);
+            let [low, high] = code.to_le_bytes();
+            self.tell(0x100a, &[low, high, id, 0]);
+        };
+        let Some(socket) = self.known(id) else {
+            return refused(-9);
+        };
+        let mut socket = socket.borrow_mut();
+        if !socket.connected {
+            return refused(-107);
+        }
+        if socket.wanted.is_some() || !(1..=16_000).contains(&len) {
+            return refused(-22);
+        }
+        socket.wanted = Some(len);
+        self.core.touch();
+    }
+
+    fn file(&self, opcode: u16, mut args: Fields<'_>) {
+        let mut state = self.state.borrow_mut();
+        let files = &mut state.files;
+        let mut answer = Vec::new();
+        match opcode {
+            0xa43c => {
+                let (mode, token) = (args.u32(), args.u32());
+                match files.open(mode, token, &args.text()) {
+                    Ok((handle, token)) => {
+                        answer.extend(handle.to_le_bytes());
+                        answer.extend(token.to_le_bytes());
+                    }
+                    Err(code) => {
+                        answer.extend(code.to_le_bytes());
+                        answer.extend([0; 4]);
+                    }
+                }
+            }
+            0xa441 | 0xa440 => {
+                let (handle, offset, len) = (args.u32(), args.u32() as usize, args.u16());
+                args.u16();
+                if opcode == 0xa441 {
+                    let written = files.write(handle, offset, args.take(len.into()));
+                    answer.extend((written as i16).to_le_bytes());
+                    answer.extend([0; 2]);
+                } else {
+                    let read = files.read(handle, offset, len.into());
+                    let code = read
+                        .as_ref()
+                        .map_or_else(|code| *code as i16, |bytes| bytes.len() as i16);
+                    answer.extend(code.to_le_bytes());
+                    answer.extend([0; 2]);
+                    answer.extend(read.unwrap_or_default());
+                }
+            }
+            0xa43d => {
+                let handle = args.u32();
+                let (name, signature) = (args.u32(), args.u32());
+                args.take(name as usize);
+                let code = files.close(handle, args.take(signature as usize));
+                answer.extend((code as i16).to_le_bytes());
+                answer.extend([0; 2]);
+            }
+            0xa442 => {
+                let token = args.u32();
+                let (code, (flags, len, room)) = match files.info(token, &args.text()) {
+                    Ok(info) => (0, info),
+                    Err(code) => (code, (0, 0, 0)),
+                };
+                answer.extend((code as i16).to_le_bytes());
+                answer.extend(flags.to_le_bytes());
+                answer.extend(len.to_le_bytes());
+                answer.extend(room.to_le_bytes());
+                answer.extend([0; 24]);
+            }
+            0xa443 => {
+                let token = args.u32();
+                let code = files.delete(token, &args.text());
+                answer.extend((code as i16).to_le_bytes());
+                answer.extend([0; 2]);
+            }
+            _ => answer.extend((NOT_EXISTS as i16).to_le_bytes()),
+        }
+        drop(state);
+        self.answer(opcode, &answer);
+    }
+}
+
+impl Modem for Nwp {
+    fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()> {
+        Box::pin(self.life())
+    }
+
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.state.borrow().files.all()
+    }
+
+    fn put_file(&self, name: &str, contents: &[u8]) {
+        self.state.borrow_mut().files.put(name, contents);
+    }
+
+    fn inject_urc(&self, _: &str) {}
+
+    fn reset(&self) {
+        self.restart(self.boots());
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.failed_at.set(Some(Instant::now()));
+        match failure {
+            Failure::Hang => {
+                self.restart(Power::Dead);
+            }
+            _ => self.restart(self.boots()),
+        }
+    }
+
+    fn failed_at(&self) -> Option<Instant> {
+        self.failed_at.get()
+    }
+
+    fn dtr_rises(&self) {}
+
+    fn power_key(&self, _: bool) {}
+
+    /// nHIB.
+    fn reset_pin(&self, asserted: bool) {
+        if asserted {
+            self.restart(Power::Hibernates);
+        } else if self.power.get() == Power::Hibernates {
+            self.power.set(self.boots());
+            self.core.touch();
+        }
+    }
+
+    fn status_pin(&self) -> bool {
+        self.power.get() == Power::On
+    }
+
+    fn sleep_pin(&self, _: bool) {}
+
+    fn save_power(&self) {}
+
+    fn open_sockets(&self) -> Vec<u8> {
+        self.state.borrow().sockets.keys().copied().collect()
+    }
+
+    fn set_registered(&self, registered: bool) {
+        self.coverage.set(registered);
+        if !registered && std::mem::replace(&mut self.state.borrow_mut().joined, false) {
+            self.left(3);
+        }
+    }
+
+    fn drop_pdp(&self, _: u8, _: bool) {
+        self.set_registered(false);
+        self.coverage.set(true);
+    }
+
+    fn clock(&self) -> OffsetDateTime {
+        self.state.borrow().now()
+    }
+
+    fn set_clock(&self, utc: OffsetDateTime) {
+        self.state.borrow_mut().clock = Some(EmulatedClock::starting_at(utc));
+    }
+
+    fn alerts(&self) -> u32 {
+        self.state.borrow().files.alerts
+    }
+}

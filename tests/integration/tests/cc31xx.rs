@@ -1,0 +1,542 @@
+//! TI's network processors over their native protocol, second generation, on a UART.
+
+use std::task::Poll;
+
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::wifi::{JoinFailure, WifiConfig};
+use sectag::{
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, CredentialStore, Ensured, Kind,
+    ServerName, SocketError, Support, TlsConfig,
+};
+use sectag_cc3200::nwp::{Config, G2, Nwp};
+use sectag_integration_tests::Bench;
+use sectag_integration_tests::cc31xx::{CONFIG, attach, connect, now, provision, store_all, world};
+use sectag_integration_tests::recovery::round_trip;
+use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
+use sectag_simulator::{Chunk, Failure, NwpOptions};
+use sectag_test_support::pki::Pki;
+use sectag_test_support::tls_server::echo;
+
+fn serving(options: NwpOptions) -> World {
+    let world = world(options);
+    world.serve(echo);
+    world
+}
+
+fn chunked(chunk: Chunk) -> NwpOptions {
+    NwpOptions {
+        chunk,
+        ..NwpOptions::default()
+    }
+}
+
+/// From PEM to payload both ways, with every cut of the bytes towards the host.
+#[test]
+fn credentials_are_flashed_the_date_is_set_and_data_goes_both_ways() {
+    for chunk in [Chunk::Whole, Chunk::Bytes(1), Chunk::Random { max: 7 }] {
+        virtually(async || {
+            let world = serving(chunked(chunk));
+            attach(&world, CONFIG, async |bench| {
+                provision(bench).await;
+                let mut socket = connect(bench).await.unwrap();
+                let verified = socket.verified();
+                for check in [Check::Chain, Check::Name, Check::Dates, Check::Sni] {
+                    assert_eq!(verified.of(check), Support::Yes, "{check}");
+                }
+                assert_eq!(verified.client_certificate, Support::Yes);
+                let bytes: Vec<u8> = (0..4096u32).map(|at| ((at * 7) >> 3) as u8).collect();
+                for part in bytes.chunks(1000) {
+                    round_trip(&mut socket, part).await.unwrap();
+                }
+                socket.close().await.unwrap();
+            })
+            .await;
+            let files = world.modem.files();
+            let names: Vec<_> = files.keys().map(String::as_str).collect();
+            assert_eq!(
+                names,
+                ["/cert/7_ca.der", "/cert/7_cert.der", "/cert/7_key.der"]
+            );
+            // DER, and the key as PKCS#1 or SEC1 has it.
+            assert!(files.values().all(|content| content[0] == 0x30));
+            assert_eq!(world.modem.security_alerts(), 0);
+            assert!(world.modem.open_sockets().is_empty());
+        });
+    }
+}
+
+#[test]
+fn what_is_there_already_is_not_uploaded_again() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            let pki = Pki::shared();
+            let ca = pki.ca_pem();
+            let ensure = async |pem: &str| {
+                bench
+                    .control
+                    .ensure(TLS.tag(), Kind::Ca, pem.as_bytes())
+                    .await
+                    .unwrap()
+            };
+            assert!(matches!(ensure(&ca).await, Ensured::Stored));
+            assert!(matches!(ensure(&ca).await, Ensured::AlreadyThere(_)));
+            let other = Pki::builder().server_names(["other"]).build();
+            assert!(matches!(ensure(&other.ca_pem()).await, Ensured::Stored));
+            let mut listed = Vec::new();
+            bench
+                .control
+                .list_tag(TLS.tag(), &mut |stored| listed.push(stored.kind))
+                .await
+                .unwrap();
+            assert_eq!(listed, [Kind::Ca]);
+            bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+            bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+        })
+        .await;
+        assert!(world.modem.files().is_empty());
+    });
+}
+
+#[test]
+fn a_pem_where_the_chip_wants_der_is_told() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            world
+                .modem
+                .put_file("/cert/7_ca.der", Pki::shared().ca_pem().as_bytes());
+            let error = connect(bench).await.err().unwrap();
+            let ConnectError::Refused(refusal) = error else {
+                panic!("{error}");
+            };
+            assert!(matches!(refusal.code, Code::Signed(-456, _)), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::CaUnreadable));
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_chip_without_a_date_is_not_connected_with() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            store_all(bench).await;
+            let error = connect(bench).await.err().unwrap();
+            assert!(matches!(error, ConnectError::ClockNotSet { .. }), "{error}");
+            // Who accepts that dates are not checked gets "connected, and the dates not verified".
+            let lax = TLS.dangerous().accept_missing(Check::Dates);
+            let error = bench.sockets.connect(HOST, PORT, &lax).await.err().unwrap();
+            assert!(error.to_string().contains("-461"), "{error}");
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+#[test]
+fn a_tag_without_a_ca_is_not_connected_with() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            bench.control.set_clock(now()).await.unwrap();
+            let error = connect(bench).await.err().unwrap();
+            assert!(
+                matches!(error, ConnectError::CredentialMissing(Kind::Ca)),
+                "{error}"
+            );
+        })
+        .await;
+    });
+}
+
+#[test]
+fn connected_and_not_verified_is_refused_and_closed() {
+    virtually(async || {
+        let world = serving(NwpOptions {
+            unknown_to_catalog: true,
+            ..NwpOptions::default()
+        });
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let error = connect(bench).await.err().unwrap();
+            assert!(error.to_string().contains("-468"), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::RootNotInCatalog));
+            Timer::after_secs(1).await;
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+#[test]
+fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted() {
+    virtually(async || {
+        let world = serving(NwpOptions {
+            old_service_pack: true,
+            ..NwpOptions::default()
+        });
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let public = TlsConfig::new(TLS.tag()).client_certificate();
+            let error = bench
+                .sockets
+                .connect(HOST, PORT, &public)
+                .await
+                .err()
+                .unwrap();
+            assert!(
+                matches!(error, ConnectError::Unverifiable(Check::Name)),
+                "{error}"
+            );
+            let lax = public.dangerous().accept_missing(Check::Name);
+            let socket = bench.sockets.connect(HOST, PORT, &lax).await.unwrap();
+            assert_eq!(socket.verified().name, Support::No);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_server_of_another_root_or_name_is_refused() {
+    virtually(async || {
+        let world = world(NwpOptions::default());
+        let other = Pki::builder().server_names([HOST.as_str()]).build();
+        let shared = Pki::shared();
+        world.serve_as(&other.issue_server([HOST.as_str()]), &shared.ca_pem(), echo);
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let error = connect(bench).await.err().unwrap();
+            assert_eq!(error.causes().next(), Some(Cause::CaMismatch), "{error}");
+            world.serve_as(
+                &shared.issue_server(["another.sectag.test"]),
+                &shared.ca_pem(),
+                echo,
+            );
+            let public = TLS.ca_scope(CaScope::Public);
+            let error = bench
+                .sockets
+                .connect(HOST, PORT, &public)
+                .await
+                .err()
+                .unwrap();
+            assert!(error.to_string().contains("-722"), "{error}");
+            let name = ServerName::new("nowhere.sectag.test").unwrap();
+            let error = bench.sockets.connect(name, PORT, &TLS).await.err().unwrap();
+            assert_eq!(error.causes().next(), Some(Cause::NameUnknown), "{error}");
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+#[test]
+fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart() {
+    for (wifi, wanted, reason) in [
+        (
+            WifiConfig::wpa2("lab", "another key"),
+            JoinFailure::Refused,
+            Some(15),
+        ),
+        (
+            WifiConfig::wpa2("elsewhere", "S3cretKey"),
+            JoinFailure::NotFound,
+            None,
+        ),
+    ] {
+        virtually(async || {
+            let world = serving(NwpOptions::default());
+            attach(&world, Config::new(wifi.unwrap()), async |bench| {
+                let error = bench.control.wait_up().await.unwrap_err();
+                assert_eq!(
+                    error,
+                    BringUpError::NotJoined {
+                        failure: wanted,
+                        reason
+                    }
+                );
+            })
+            .await;
+        });
+    }
+}
+
+#[test]
+fn provisioning_that_is_in_the_way_is_stopped() {
+    virtually(async || {
+        let world = serving(NwpOptions {
+            provisions: true,
+            ..NwpOptions::default()
+        });
+        attach(&world, CONFIG, async |bench| {
+            bench.control.wait_up().await.unwrap();
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_chip_that_restarts_or_hangs_is_brought_back() {
+    for failure in [Failure::Reset, Failure::Hang] {
+        virtually(async || {
+            let world = serving(NwpOptions::default());
+            attach(&world, CONFIG, async |bench| {
+                provision(bench).await;
+                let mut socket = connect(bench).await.unwrap();
+                round_trip(&mut socket, b"before").await.unwrap();
+                world.modem.fail(failure);
+                let mut buf = [0; 1];
+                let read = with_timeout(Duration::from_secs(90), socket.read(&mut buf)).await;
+                assert_eq!(
+                    read.unwrap(),
+                    Err(SocketError::ConnectionReset),
+                    "{failure:?}"
+                );
+                drop(socket);
+                let began = Instant::now();
+                // The date is the driver's to set again: the chip has lost it.
+                let mut socket = connect(bench).await.unwrap();
+                assert!(began.elapsed() < Duration::from_secs(10));
+                round_trip(&mut socket, b"after").await.unwrap();
+            })
+            .await;
+        });
+    }
+}
+
+#[test]
+fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let mut one = connect(bench).await.unwrap();
+            let mut two = connect(bench).await.unwrap();
+            round_trip(&mut one, b"one").await.unwrap();
+            round_trip(&mut two, b"two").await.unwrap();
+            world.modem.drop_pdp(0);
+            let mut buf = [0; 1];
+            for socket in [&mut one, &mut two] {
+                let read = with_timeout(Duration::from_secs(5), socket.read(&mut buf)).await;
+                assert_eq!(read.unwrap(), Err(SocketError::ConnectionReset));
+            }
+            drop((one, two));
+            let mut again = connect(bench).await.unwrap();
+            round_trip(&mut again, b"again").await.unwrap();
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_a_peer_sent_before_it_closed_is_read_to_its_end() {
+    virtually(async || {
+        let world = world(NwpOptions::default());
+        world.serve(async |mut stream| {
+            use tokio::io::AsyncWriteExt;
+            stream.write_all(&[7; 3000]).await?;
+            stream.shutdown().await
+        });
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await.unwrap();
+            let mut whole: Vec<u8> = Vec::new();
+            let mut buf = [0; 100];
+            loop {
+                match socket.read(&mut buf).await.unwrap() {
+                    0 => break,
+                    count => whole.extend(&buf[..count]),
+                }
+            }
+            assert_eq!(whole, vec![7; 3000]);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn secure_files_open_with_their_token_and_a_wrong_one_is_presented_once() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG.secure_files(0x1234_5678), async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await.unwrap();
+            round_trip(&mut socket, b"secure").await.unwrap();
+            let again = bench
+                .control
+                .ensure(TLS.tag(), Kind::Ca, Pki::shared().ca_pem().as_bytes())
+                .await
+                .unwrap();
+            assert!(matches!(again, Ensured::AlreadyThere(_)));
+        })
+        .await;
+        assert_eq!(world.modem.security_alerts(), 0);
+        attach(&world, CONFIG.secure_files(0x8765_4321), async |bench| {
+            for _ in 0..5 {
+                let stored = bench
+                    .control
+                    .store(TLS.tag(), Kind::Ca, Pki::shared().ca_pem().as_bytes())
+                    .await;
+                assert!(stored.unwrap_err().to_string().contains("token"));
+                assert!(connect(bench).await.is_err());
+            }
+        })
+        .await;
+        assert_eq!(world.modem.security_alerts(), 1);
+    });
+}
+
+#[test]
+fn an_upload_that_is_dropped_leaves_nothing() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            bench.control.wait_up().await.unwrap();
+            let pem = Pki::shared().ca_pem();
+            for turns in 1..40 {
+                let done = {
+                    let store = bench.control.store(TLS.tag(), Kind::Ca, pem.as_bytes());
+                    let mut store = std::pin::pin!(store);
+                    let mut polls = 0;
+                    std::future::poll_fn(|cx| {
+                        polls += 1;
+                        match store.as_mut().poll(cx) {
+                            Poll::Pending if polls >= turns => Poll::Ready(false),
+                            poll => poll.map(|end| end.is_ok()),
+                        }
+                    })
+                    .await
+                };
+                if turns % 2 == 0 {
+                    // Every other time at once.
+                    continue;
+                }
+                Timer::after_millis(100).await;
+                let files = world.modem.files();
+                let file = files.get("/cert/7_ca.der");
+                assert!(
+                    file.is_none_or(|file| *file == Pki::shared().ca_der()),
+                    "{turns}"
+                );
+                assert!(file.is_some() || !done, "{turns}");
+                if file.is_some() {
+                    bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+                }
+            }
+            // However often it was dropped, it can be done.
+            store_ca(bench).await;
+        })
+        .await;
+    });
+}
+
+async fn store_ca(bench: Bench<Nwp<G2>>) {
+    let pem = Pki::shared().ca_pem();
+    bench
+        .control
+        .store(TLS.tag(), Kind::Ca, pem.as_bytes())
+        .await
+        .unwrap();
+}
+
+/// Numbers of the commands since they were asked for last.
+fn opcodes(world: &World) -> Vec<u16> {
+    let commands = world.modem.take_commands();
+    let number = |command: &Vec<u8>| u16::from_le_bytes([command[0], command[1]]);
+    commands.iter().map(number).collect()
+}
+
+/// A warm connect takes 12 commands at most, a publish of 64 bytes one send and no answer.
+#[test]
+fn commands_are_counted() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            connect(bench).await.unwrap().close().await.unwrap();
+            world.modem.take_commands();
+            let mut socket = connect(bench).await.unwrap();
+            let commands = opcodes(&world);
+            let of_connect = commands.iter().filter(|opcode| **opcode != 0x940a);
+            assert!(of_connect.count() <= 12, "{commands:x?}");
+            Timer::after_millis(100).await;
+            world.modem.take_commands();
+            socket.write_all(&[5; 64]).await.unwrap();
+            socket.flush().await.unwrap();
+            let commands = opcodes(&world);
+            assert_eq!(commands, [0x940c]);
+        })
+        .await;
+    });
+}
+
+/// A byte that is lost, or comes twice, at each of many places: the driver recovers within a bound, nothing false is
+/// delivered, and the chip counts no alert.
+#[test]
+fn a_byte_that_is_lost_costs_a_restart_at_most() {
+    for at in (0..2600).step_by(97) {
+        virtually(async || {
+            let world = serving(NwpOptions::default());
+            let modem = world.modem.clone();
+            attach(&world, CONFIG, async |bench| {
+                // A byte that belongs to nothing, in the middle of what the chip says.
+                let noise = async {
+                    loop {
+                        Timer::after_millis(1).await;
+                        if modem.bytes_out() >= at {
+                            modem.inject_bytes(&[0x5a]);
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                };
+                let work = async {
+                    let began = Instant::now();
+                    loop {
+                        let stored = bench
+                            .control
+                            .store(TLS.tag(), Kind::Ca, Pki::shared().ca_pem().as_bytes())
+                            .await;
+                        if stored.is_ok() && bench.control.set_clock(now()).await.is_ok() {
+                            break;
+                        }
+                        assert!(began.elapsed() < Duration::from_secs(200), "{at}");
+                    }
+                    provision_all(bench).await;
+                    loop {
+                        if let Ok(mut socket) = connect(bench).await
+                            && round_trip(&mut socket, &[9; 500]).await.is_ok()
+                        {
+                            break;
+                        }
+                        assert!(began.elapsed() < Duration::from_secs(300), "{at}");
+                    }
+                };
+                embassy_futures::select::select(noise, work).await;
+            })
+            .await;
+            assert_eq!(world.modem.security_alerts(), 0);
+        });
+    }
+}
+
+async fn provision_all(bench: Bench<Nwp<G2>>) {
+    let pki = Pki::shared();
+    let client = pki.client();
+    for (kind, pem) in [
+        (Kind::Ca, pki.ca_pem()),
+        (Kind::ClientCertificate, client.cert_pem.clone()),
+        (Kind::PrivateKey, client.key_pem.clone()),
+    ] {
+        let mut tries = 0;
+        while let Err(error) = bench.control.ensure(TLS.tag(), kind, pem.as_bytes()).await {
+            tries += 1;
+            assert!(tries < 10, "{error}");
+        }
+    }
+    while bench.control.set_clock(now()).await.is_err() {
+        Timer::after_secs(1).await;
+    }
+}
