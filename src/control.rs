@@ -12,7 +12,9 @@ use crate::engine::{At, Counters, Errand, Link, Protocol as _, Rest, Shared};
 use crate::error::{AtError, BringUpError};
 #[cfg(feature = "sleep")]
 use crate::modem::Sleeps;
-use crate::modem::{Backend, Cellular, ClockPart, Full, LinesPart, HasClock, Reports, SavesPower, SimPart};
+use crate::modem::{
+    Backend, Cellular, ClockPart, Full, HasClock, LinesPart, Reports, SavesPower, SimPart,
+};
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::raw::RawError;
 use crate::socket::{poll_link, poll_up};

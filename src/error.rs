@@ -66,7 +66,9 @@ impl Code {
         match self {
             Self::Cme(code) => crate::numbers::cme(*code),
             Self::Cms(code) => crate::numbers::cms(*code),
-            Self::Plain | Self::Signed(..) | Self::Vendor(..) | Self::Word(_) | Self::Here(_) => None,
+            Self::Plain | Self::Signed(..) | Self::Vendor(..) | Self::Word(_) | Self::Here(_) => {
+                None
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use super::scheduler::{self, Job};
 use super::slot::Phase;
 use super::time::Ms;
 use super::world::{Link, Rest, World};
-use crate::error::{AtError, SocketError};
 use crate::engine::backend::{Final, Limits};
+use crate::error::{AtError, SocketError};
 
 /// What the engine does when a job has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::engine::Backend;
 use crate::engine::backend::Modem;
 use crate::error::{AtError, Code};
 use crate::power_saving::{Edrx, PowerSaving};
-use crate::standard::{clock, set_clock};
+
 use crate::status::{SimCard, Status, Technology};
 
 /// A modem with a clock of its own.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use sectag::wifi::WifiConfig;
-use sectag::{ConnectError, CredentialStore, Kind, Power, Socket};
+use sectag::{ConnectError, Kind, Power, Socket};
 use sectag_cc3200::nwp::{Config, G2, Nwp};
 use sectag_simulator::{MemoryNetwork, NwpOptions, Simulator};
 use sectag_test_support::pki::Pki;

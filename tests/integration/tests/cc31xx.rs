@@ -6,8 +6,8 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, CredentialStore, Ensured, Kind,
-    ServerName, SocketError, Support, TlsConfig,
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, ServerName,
+    SocketError, Support, TlsConfig,
 };
 use sectag_cc3200::nwp::{Config, G2, Nwp};
 use sectag_integration_tests::Bench;

@@ -41,7 +41,7 @@ pub use config::Config;
 pub use edm::{Edm, Endpoint, Event, Protocol};
 
 use sectag::modem::{
-    Abort, Full, Limits, Line, Modem, NotThere, There, Out, Step, Sync, Urc, Waits, World,
+    Abort, Full, Limits, Line, Modem, NotThere, Out, Step, Sync, There, Urc, Waits, World,
 };
 use sectag::{
     Capabilities, ConnectError, Flush, Forbidden, SuiteSet, Support, TlsConfig, TlsVersion,

@@ -101,7 +101,9 @@ fn backends_have_at_most_15_required_items_in_all() {
     let own = |way: &str| {
         let others = ["Backend::", "Protocol::", "Modem::"];
         let of_others = |item: &&super::String| {
-            others.iter().any(|other| *other != way && item.starts_with(other))
+            others
+                .iter()
+                .any(|other| *other != way && item.starts_with(other))
         };
         found.iter().filter(|item| !of_others(item)).count()
     };
