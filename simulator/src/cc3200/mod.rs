@@ -647,7 +647,12 @@ impl Modem for Nwp {
             Failure::Hang => {
                 self.restart(Power::Dead);
             }
-            _ => self.restart(self.boots()),
+            _ => {
+                if failure == Failure::BrownOut {
+                    self.state.borrow_mut().clock = None;
+                }
+                self.restart(self.boots());
+            }
         }
     }
 

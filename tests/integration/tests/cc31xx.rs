@@ -6,7 +6,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, ServerName,
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, ServerName, Socket,
     SocketError, Support, TlsConfig,
 };
 use sectag_cc3200::nwp::{Config, G2, Nwp};
@@ -386,6 +386,78 @@ fn secure_files_open_with_their_token_and_a_wrong_one_is_presented_once() {
         })
         .await;
         assert_eq!(world.modem.security_alerts(), 1);
+    });
+}
+
+#[test]
+fn a_wrong_token_of_a_connect_is_told_by_the_file_system() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG.secure_files(1), async |bench| {
+            provision(bench).await;
+        })
+        .await;
+        attach(&world, CONFIG.secure_files(2), async |bench| {
+            bench.control.set_clock(now()).await.unwrap();
+            let error = connect(bench).await.err().unwrap();
+            assert!(error.to_string().contains("-10365 (wrong token"), "{error}");
+        })
+        .await;
+        assert_eq!(world.modem.security_alerts(), 1);
+    });
+}
+
+/// The chip dies of a host that sends without a buffer.
+#[test]
+fn a_burst_of_sends_waits_for_buffers() {
+    virtually(async || {
+        let world = serving(NwpOptions {
+            buffers: 6,
+            ..NwpOptions::default()
+        });
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let mut one = connect(bench).await.unwrap();
+            let mut two = connect(bench).await.unwrap();
+            let both = async |socket: &mut Socket<'static>| {
+                for _ in 0..20 {
+                    round_trip(socket, &[3; 900]).await.unwrap();
+                }
+            };
+            embassy_futures::join::join(both(&mut one), both(&mut two)).await;
+            // Small ones, each flushed, with nothing read in between.
+            for _ in 0..30 {
+                one.write_all(&[1; 20]).await.unwrap();
+                one.flush().await.unwrap();
+            }
+            assert_eq!(bench.control.counters().restarts, 0);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_chip_that_lost_its_power_gets_the_date_again() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            world.modem.fail(Failure::BrownOut);
+            let connected = with_timeout(Duration::from_secs(120), async {
+                loop {
+                    match connect(bench).await {
+                        Ok(socket) => return socket,
+                        Err(error) => assert!(
+                            !matches!(error, ConnectError::ClockNotSet { .. }),
+                            "{error}"
+                        ),
+                    }
+                }
+            });
+            let mut socket = connected.await.unwrap();
+            round_trip(&mut socket, b"dated").await.unwrap();
+        })
+        .await;
     });
 }
 
