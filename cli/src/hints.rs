@@ -127,8 +127,9 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
     let failure = Failure::new(format!("{doing}: {error}")).because(error.causes(), option);
     match error {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
-            failure.hint("-v shows the exchange")
+            failure.passing().hint("-v shows the exchange")
         }
+        AtError::ModemReset | AtError::LinkDown => failure.passing(),
         AtError::Refused(code @ Code::Cme(number)) => failure.code(code).cme(*number),
         AtError::Refused(code) => failure.code(code),
         _ => failure,

@@ -12,10 +12,13 @@ use crate::hints::Failure;
 use crate::json::Object;
 use crate::style::{Stream, shown};
 
+#[derive(Clone)]
 pub(crate) struct Report {
     json: bool,
     /// Bars are drawn: on a terminal that nothing else scrolls.
     bars: bool,
+    /// Nothing but results is told.
+    quiet: bool,
     tap: Option<&'static dyn Tap>,
     /// What was begun last.
     under_way: Rc<RefCell<String>>,
@@ -26,6 +29,7 @@ impl Report {
         Self {
             json,
             bars: !verbose && std::io::stderr().is_terminal(),
+            quiet: false,
             tap: None,
             under_way: Rc::default(),
         }
@@ -36,6 +40,7 @@ impl Report {
         Self {
             json: self.json || json,
             bars: self.bars,
+            quiet: self.quiet,
             tap: Some(tap),
             under_way: Rc::clone(&self.under_way),
         }
@@ -44,6 +49,16 @@ impl Report {
     /// What was begun last, in words such as "publishing"; empty when nothing was.
     pub(crate) fn under_way(&self) -> String {
         self.under_way.borrow().clone()
+    }
+
+    /// The same for one of many, whose progress somebody else tells.
+    pub(crate) fn quiet(&self) -> Self {
+        Self {
+            bars: false,
+            quiet: true,
+            under_way: Rc::default(),
+            ..self.clone()
+        }
     }
 
     /// Who watches the modem's port.
@@ -89,6 +104,9 @@ impl Report {
 
     /// A line of progress.
     pub(crate) fn note(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         // Nobody can be told that standard error is closed.
         let _ = writeln!(std::io::stderr(), "{}", shown(text, None, Stream::Err));
     }

@@ -90,6 +90,7 @@ fn inner(args: &Record) -> Result<Cli, Failure> {
         | Command::Simulate(_)
         | Command::Demo(_)
         | Command::Ports(_)
+        | Command::Provision(_)
         | Command::Restart(_)
         | Command::Completions { .. }
         | Command::Man => Err(

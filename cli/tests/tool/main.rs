@@ -12,6 +12,7 @@ mod idle;
 mod mqtt;
 mod nrf9160;
 mod process;
+mod provision;
 mod record;
 mod scenarios;
 mod simulate;
@@ -83,6 +84,10 @@ fn all() -> Vec<Trial> {
             der_is_converted,
             new_credentials_replace_the_old_once_they_have_worked,
             a_modem_that_makes_no_keys_is_given_one,
+        }
+        provision {
+            of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_done_once,
+            a_manifest_is_read_to_its_end_before_a_modem_is_touched,
         }
         identify {
             a_modem_that_is_not_named_is_asked_who_it_is,
