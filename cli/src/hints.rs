@@ -3,6 +3,7 @@
 //! out before it asked.
 
 use std::io;
+use std::path::Path;
 
 use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
@@ -87,19 +88,23 @@ fn option(cause: Cause) -> Option<String> {
 
 pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("cannot open {name}: {error}"));
-    match (name, error.kind()) {
-        (PortName::Serial(_), io::ErrorKind::NotFound) => failure.hint(serial_ports()),
-        (PortName::Serial(_), io::ErrorKind::PermissionDenied) => failure.hint(
+    let device = match name {
+        PortName::Serial(device) => device,
+        PortName::Tcp(_) => {
+            return failure
+                .hint("check host and port, and that the other side listens (tcp:HOST:PORT)");
+        }
+    };
+    // The library has one kind of error for a port that is not there and for one that is in use.
+    if let Some(program) = port::occupant(device) {
+        return failure.hint(format!("{program} has it open: end that first"));
+    }
+    match error.kind() {
+        io::ErrorKind::NotFound if !Path::new(device).exists() => failure.hint(serial_ports()),
+        io::ErrorKind::PermissionDenied => failure.hint(
             "let your user open serial ports: sudo usermod -aG dialout $USER, then log in again",
         ),
-        (PortName::Serial(device), _) => match port::occupant(device) {
-            Some(program) => failure.hint(format!("{program} has it open: end that first")),
-            None => failure
-                .hint("check that it is a serial device and that no other program has it open"),
-        },
-        (PortName::Tcp(_), _) => {
-            failure.hint("check host and port, and that the other side listens (tcp:HOST:PORT)")
-        }
+        _ => failure.hint("check that it is a serial device and that no other program has it open"),
     }
 }
 

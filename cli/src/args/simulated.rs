@@ -144,6 +144,10 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "N", requires = "chunk")]
     pub(crate) seed: Option<u64>,
 
+    /// What is wrong around the modem, as for demo: clock-unset (the network tells no time), no-registration, sim-missing or pdp-refused
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<Scenario>,
+
     /// What befalls a command, and which: silent, error, garbage or reset; every one, the K-th, or the K-th that begins so
     #[arg(long, value_name = "NAME[@K[:BEGINNING]]", value_parser = parse_fault)]
     pub(crate) fault: Option<String>,

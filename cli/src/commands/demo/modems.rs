@@ -29,16 +29,23 @@ pub(super) enum Shown {
 }
 
 /// What is around the modem.
-pub(super) struct Surroundings {
+pub(in crate::commands) struct Surroundings {
     /// The network tells the time.
-    pub(super) time: bool,
+    pub(in crate::commands) time: bool,
     /// There is a network.
-    pub(super) coverage: bool,
-    pub(super) sim: Sim,
+    pub(in crate::commands) coverage: bool,
+    pub(in crate::commands) sim: Sim,
     /// What the network answers instead of a data connection.
-    pub(super) pdp_refusal: Option<u16>,
+    pub(in crate::commands) pdp_refusal: Option<u16>,
     /// The modem checks dates, where the firmware decides that.
-    pub(super) checks_dates: bool,
+    pub(in crate::commands) checks_dates: bool,
+}
+
+impl Surroundings {
+    /// Without a network, none is found within anybody's patience.
+    pub(in crate::commands) fn registration_delay(&self) -> Duration {
+        Duration::from_secs(if self.coverage { 0 } else { 1_000_000 })
+    }
 }
 
 impl Default for Surroundings {
@@ -203,10 +210,7 @@ impl Shown {
         let baud = Some(BAUD);
         let turnaround = Duration::from_millis(TURNAROUND_MS);
         let network_time = surroundings.time.then(OffsetDateTime::now_utc);
-        let registration_delay = Duration::from_secs(match surroundings.coverage {
-            true => 0,
-            false => 1_000_000,
-        });
+        let registration_delay = surroundings.registration_delay();
         match self {
             Self::Bg96 => {
                 let options = Options {
