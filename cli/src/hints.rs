@@ -96,8 +96,8 @@ pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
         }
     };
     // The library has one kind of error for a port that is not there and for one that is in use.
-    if let Some(program) = port::occupant(device) {
-        return failure.hint(format!("{program} has it open: end that first"));
+    if let Some(programs) = port::occupants(device) {
+        return failure.hint(format!("open in {programs}: end that first"));
     }
     match error.kind() {
         io::ErrorKind::NotFound if !Path::new(device).exists() => failure.hint(serial_ports()),

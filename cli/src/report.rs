@@ -22,6 +22,8 @@ pub(crate) struct Report {
     tap: Option<&'static dyn Tap>,
     /// What was begun last.
     under_way: Rc<RefCell<String>>,
+    /// Its bar, above which lines are written.
+    bar: Rc<RefCell<ProgressBar>>,
 }
 
 impl Report {
@@ -32,6 +34,7 @@ impl Report {
             quiet: false,
             tap: None,
             under_way: Rc::default(),
+            bar: Rc::new(RefCell::new(ProgressBar::hidden())),
         }
     }
 
@@ -43,6 +46,7 @@ impl Report {
             quiet: self.quiet,
             tap: Some(tap),
             under_way: Rc::clone(&self.under_way),
+            bar: Rc::clone(&self.bar),
         }
     }
 
@@ -95,10 +99,15 @@ impl Report {
 
     /// One line of standard output. A reader that went away is a failure, not a panic.
     pub(crate) fn output(&self, line: &[u8]) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(line)
-            .and_then(|()| out.write_all(b"\n"))
-            .and_then(|()| out.flush())
+        let write = || {
+            let mut out = std::io::stdout().lock();
+            out.write_all(line)?;
+            out.write_all(b"\n")?;
+            out.flush()
+        };
+        self.bar
+            .borrow()
+            .suspend(write)
             .map_err(|error| output_failed(&error))
     }
 
@@ -107,8 +116,12 @@ impl Report {
         if self.quiet {
             return;
         }
+        let text = shown(text, None, Stream::Err);
         // Nobody can be told that standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{}", shown(text, None, Stream::Err));
+        let _ = self
+            .bar
+            .borrow()
+            .suspend(|| writeln!(std::io::stderr(), "{text}"));
     }
 
     pub(crate) fn warn(&self, text: &str) {
@@ -129,6 +142,7 @@ impl Report {
         };
         bar.set_message(doing);
         bar.enable_steady_tick(Duration::from_millis(100));
+        self.bar.replace(bar.clone());
         Step::new(bar)
     }
 
@@ -146,6 +160,7 @@ impl Report {
             ProgressBar::hidden()
         };
         bar.set_message(doing);
+        self.bar.replace(bar.clone());
         Step::new(bar)
     }
 }

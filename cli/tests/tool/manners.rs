@@ -164,5 +164,5 @@ pub(crate) fn a_port_in_use_is_told_with_the_program_that_has_it() {
     let mut holder = modem.start_listening(&["at"], &["-v"]);
     holder.wait_for("> AT");
     let refused = modem.run(&["status"], &[]).expect(1);
-    refused.expect_hint(&format!("sectag (process {}) has it open", holder.id()));
+    refused.expect_hint(&format!("sectag (process {})", holder.id()));
 }
