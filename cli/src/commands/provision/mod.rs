@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use embassy_time::{Duration, Timer};
+use sectag::Ensured;
 use sectag::modem::Full;
-use sectag::{CredentialStore, Ensured};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
