@@ -46,7 +46,9 @@ pub(crate) fn policy(mut config: TlsConfig, args: &TlsArgs, report: Option<&Repo
     }
     for name in &args.accept_missing {
         if *name == CheckName::Version {
-            report.warn("--accept-missing: connecting with whatever version of TLS modem and server agree on");
+            warn(
+                "--accept-missing: connecting with whatever version of TLS modem and server agree on",
+            );
             config = config.min_version(TlsVersion::Tls10);
             continue;
         }

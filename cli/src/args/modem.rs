@@ -83,6 +83,8 @@ impl ModemArgs {
             apn_user: None,
             apn_password: None,
             sim_pin: None,
+            ssid: None,
+            psk: None,
             set_clock: None,
         }
     }

@@ -89,6 +89,11 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             Simulator::nrf9160(options, network)
         }
         ModemName::ShortRange => {
+            if args.scenario.is_some() {
+                return Err(Failure::new(
+                    "--scenario: this module has neither a SIM nor a cellular network that could be wrong",
+                ));
+            }
             let defaults = ShortRangeOptions::default();
             let options = ShortRangeOptions {
                 profile: Dialect::short_range(args.dialect)?.unwrap_or(defaults.profile),

@@ -21,8 +21,3 @@ pub mod wire;
 sectag_simulator::virtual_clock!();
 
 pub use bench::{Bench, Rings, bench, bench_with};
-
-/// The README's Rust, which has to compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-pub struct Readme;
