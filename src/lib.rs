@@ -116,7 +116,8 @@ pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
 };
 pub use error::{
-    AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
+    AtError, BringUpError, Code, ConnectError, CredentialError, Meaning, Refusal, RunError,
+    SocketError,
 };
 pub use failover::{Failover, FailoverError};
 pub use other_store::{OtherStore, ReadFrom};
@@ -165,7 +166,11 @@ where
     }
     let (engine, world) = state.connect_rings();
     (
-        Control { world, engine },
+        Control {
+            world,
+            engine,
+            keeps: false,
+        },
         Sockets { world, engine },
         Runner {
             engine,

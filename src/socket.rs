@@ -9,7 +9,7 @@ use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
 use crate::capabilities::Verification;
-use core::cell::RefCell;
+use core::cell::{RefCell, RefMut};
 
 use crate::engine::text::Engine;
 use crate::engine::time::{after, now};
@@ -452,9 +452,16 @@ struct Half<'s> {
     slot: u8,
 }
 
-impl Half<'_> {
-    fn with<T>(&self, look: impl FnOnce(&mut Slot<'_>) -> T) -> T {
-        look(&mut self.world.borrow_mut().slots[usize::from(self.slot)])
+impl<'s> Half<'s> {
+    fn with<T>(&self, look: impl FnOnce(&mut Slot<'s>) -> T) -> T {
+        look(&mut self.slot())
+    }
+
+    #[inline(never)] // It is used in many places.
+    fn slot(&self) -> RefMut<'s, Slot<'s>> {
+        RefMut::map(self.world.borrow_mut(), |w| {
+            &mut w.slots[usize::from(self.slot)]
+        })
     }
 
     /// Changes something that the runner must know.

@@ -415,7 +415,10 @@ mod tests {
     #[test]
     fn a_refusal_says_only_what_is_possible() {
         let causes = Causes::new(&[Cause::ClientCertificateRefused, Cause::Unreachable]);
-        let refusal = Refusal::new(Code::Vendor(566, "socket connect failed"), causes);
+        let refusal = Refusal::new(
+            Code::Vendor(566, sectag::Meaning::new("socket connect failed")),
+            causes,
+        );
         let all = hints(ConnectError::Refused(refusal));
         assert!(all.contains("2. nothing answers") && all.contains("broker.example:8883"));
         let one = hints(ConnectError::Refused(

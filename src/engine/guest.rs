@@ -19,6 +19,7 @@ use super::time::{millis, now};
 use super::world::Shared;
 use crate::engine::backend::{Final, Modem, Terminator};
 use crate::error::AtError;
+use crate::raw::{self, RawError};
 
 /// What a guest knows of its exchange.
 #[derive(Clone, Copy)]
@@ -41,6 +42,8 @@ pub struct At<'a, M: Modem> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<Engine<M>>,
     life: u8,
+    /// What is sent leaves connections alone.
+    pub(crate) keeps: bool,
 }
 
 impl<M: Modem> Clone for At<'_, M> {
@@ -99,11 +102,13 @@ impl CommandText for Typed<'_> {
 
 impl<'a, M: Modem> At<'a, M> {
     pub(crate) fn new(world: &'a Shared<'a>, engine: &'a RefCell<Engine<M>>) -> Self {
+        const { assert!(M::GUESTS, "commands were not chosen for this backend") }
         let life = world.borrow().life;
         Self {
             world,
             engine,
             life,
+            keeps: true,
         }
     }
 
@@ -380,6 +385,21 @@ impl<'a, M: Modem> Exchange<'a, M> {
         world.now = now();
         let mut engine = self.at.engine.borrow_mut();
         let len = command.write(engine.out());
+        if !self.at.keeps {
+            let line = engine
+                .out()
+                .get(..len)
+                .and_then(|line| line.strip_suffix(b"\r"));
+            let line = line.and_then(|line| core::str::from_utf8(line).ok());
+            match line.map(|line| raw::judge(line, M::FORBIDDEN, M::HARMLESS)) {
+                Some(Err(RawError::Forbidden { .. })) => {
+                    return Poll::Ready(Err(AtError::Unsupported));
+                }
+                Some(Ok(true)) => {}
+                // Also what is no line of text.
+                _ => world.anew = true,
+            }
+        }
         Poll::Ready(engine.begin_guest(&mut world, len, plan, command.timeout()))
     }
 

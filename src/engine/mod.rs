@@ -99,8 +99,8 @@ impl<'a, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize, B>
 {
     const fn of(modem: M, rings: B) -> Self {
         Self {
-            engine: RefCell::new(text::Engine::new(modem)),
-            world: RefCell::new(World::new([const { Slot::new() }; SOCKETS])),
+            engine: text::Engine::cell(modem),
+            world: World::cell([const { Slot::new() }; SOCKETS]),
             rings,
         }
     }

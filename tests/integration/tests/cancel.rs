@@ -81,9 +81,9 @@ fn operations<U: Unit>() -> [Operation<U>; 24] {
         "digest", Connected, |stage| digest(stage).await, nothing;
         "list", Connected, |stage| stage.bench.control.list(&mut |_| {}).await.unwrap(), nothing;
         "remove", Storing, |stage| remove(stage).await, absent_or_old;
-        "at().send", Connected, |stage| stage.bench.control.at().await.unwrap().send(&Registration).await.unwrap(), nothing;
+        "at().send", Connected, |stage| stage.bench.control.keeps_connections().at().await.unwrap().send(&Registration).await.unwrap(), nothing;
         "at().lines", Connected, |stage| {
-            let at = stage.bench.control.at().await.unwrap();
+            let at = stage.bench.control.keeps_connections().at().await.unwrap();
             at.lines(&Listing(U::LISTING), &mut |_| {}).await.unwrap()
         }, nothing;
         "connect", Connected, |stage| connect(stage.bench).await.unwrap(), nothing;

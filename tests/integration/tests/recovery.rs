@@ -305,7 +305,7 @@ fn connect_that_nobody_expected_feeds_no_command_to_the_peer() {
                 let mut socket = connect(bench).await.unwrap();
                 round_trip(&mut socket, MESSAGE).await.unwrap();
                 let id = world.modem.open_sockets()[0];
-                let at = bench.control.at().await.unwrap();
+                let at = bench.control.keeps_connections().at().await.unwrap();
                 assert_eq!(at.send(&SwitchMode(id)).await, Err(AtError::Garbled));
                 // The channel is a command line again.
                 bench.control.clock().await.unwrap();

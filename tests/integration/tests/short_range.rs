@@ -458,7 +458,7 @@ fn a_failed_connect_is_one_list_of_causes() {
                     let Err(ConnectError::Refused(refusal)) = connect(bench).await.map(drop) else {
                         panic!("it is refused");
                     };
-                    assert_eq!(refusal.code, Code::Word("+UUDPD"));
+                    assert_eq!(refusal.code, Code::Word(sectag::Meaning::new("+UUDPD")));
                     let causes: Vec<Cause> = refusal.causes.collect();
                     assert_eq!(
                         causes[..3],
