@@ -1,6 +1,6 @@
 //! The numbers of sockets: what each means, and what a connect that ends with it may come from (sheet B.2.5).
 
-use sectag::{Cause, Causes, Code, Refusal};
+use sectag::{Cause, Causes, Code, Meaning, Refusal};
 
 /// A number, its meaning, and the causes of a connect that ends with it, the likeliest first.
 type Row = (u16, &'static str, &'static [Cause]);
@@ -72,7 +72,7 @@ pub fn refusal(code: u16) -> Refusal {
 }
 
 pub(crate) fn vendor(code: u16) -> Code {
-    Code::Vendor(code, meaning(code))
+    Code::Vendor(code, Meaning::new(meaning(code)))
 }
 
 /// A connect that ended with `code`.
