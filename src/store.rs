@@ -254,7 +254,7 @@ impl<'a, M: Credentials> Control<'a, M> {
     }
 
     async fn handle<E>(&self) -> Result<At<'a, M>, CredentialError<E>> {
-        let at = self.answering_at().await;
+        let at = self.keeps_connections().answering_at().await;
         at.map_err(CredentialError::BringUp)
     }
 
