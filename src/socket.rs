@@ -183,7 +183,8 @@ pub(crate) fn poll_link(
     let mut w = world.borrow_mut();
     let end = match w.link {
         _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
-        Link::Up => Some(Ok(())),
+        // After a user's command it is about to be brought up anew.
+        Link::Up if !w.anew => Some(Ok(())),
         _ if answers && w.answers && w.rest == Rest::No => Some(Ok(())),
         Link::Down | Link::Failed if w.rest == Rest::Saving => {
             w.rest = Rest::No;
