@@ -105,8 +105,8 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, Digest, Ensured, Hasher, Kind, Md5, Proof, ProvisionRecord,
-    RotateError, SetError, Source, Stored,
+    Accepts, Comparison, CredentialSet, Digest, Ensured, Expiry, Hasher, Kind, Md5, Proof,
+    ProvisionRecord, RotateError, SetError, Source, Stored,
 };
 pub use engine::backend::Forbidden;
 #[cfg(fuzzing)]

@@ -5,7 +5,7 @@ use core::future::poll_fn;
 
 use crate::control::Control;
 use crate::credentials::{
-    Comparison, CredentialSet, Credentials, Digest, Ensured, Hasher, Kind, Prepared, Proof,
+    Comparison, CredentialSet, Credentials, Digest, Ensured, Expiry, Hasher, Kind, Prepared, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, inspect, judge,
 };
 use crate::engine::{At, Shared};
@@ -193,6 +193,18 @@ impl<M: Credentials> Control<'_, M> {
         let mut sink = |bytes: &[u8]| hasher.update(bytes);
         let found = M::read_back(&at, tag, kind, &mut sink).await?;
         Ok(found.then(|| hasher.finish()))
+    }
+
+    /// When the certificates under `tag` end: the modem tells, or they are read back. Nothing changes in the modem;
+    /// may be dropped at any time.
+    ///
+    /// [`CredentialError::Unreadable`] where the modem does neither.
+    pub async fn expires(&self, tag: Tag) -> Result<Expiry, CredentialError<Infallible>> {
+        let (at, _turn) = self.exclusive().await?;
+        Ok(Expiry {
+            ca: M::expires(&at, tag, Kind::Ca).await?,
+            client: M::expires(&at, tag, Kind::ClientCertificate).await?,
+        })
     }
 
     /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that

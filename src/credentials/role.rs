@@ -5,9 +5,11 @@ use core::convert::Infallible;
 use sectag_inspect::{KeyType, Kind};
 
 use super::digest::{Digest, Hasher};
+use super::expiry::read_expiry;
 use super::proof::{Comparison, Proof};
 use super::source::Source;
 use super::stored::{Accepts, Stored};
+use crate::clock::DateTime;
 use crate::engine::At;
 use crate::engine::backend::Modem;
 use crate::error::{AtError, CredentialError};
@@ -81,6 +83,15 @@ pub trait Credentials: Modem {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>>;
+
+    /// When a certificate ends, see [`Expiry`](crate::Expiry). Where a modem has nothing better, it is read back.
+    async fn expires(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<DateTime>, CredentialError<Infallible>> {
+        read_expiry(at, tag, kind).await
+    }
 
     /// Tells of each credential of one tag.
     async fn list_tag(
