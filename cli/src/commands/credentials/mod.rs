@@ -142,17 +142,6 @@ impl Job for &ListCredentials {
                     return Err(hints::credential(&format!("reading the {kind}"), &error));
                 }
             };
-            let ends = match kind {
-                Kind::PrivateKey => None,
-                _ if stored.other_store.is_some() => None,
-                _ => match control.certificate_expires(tag, kind).await {
-                    Ok(ends) => ends.map(|ends| ends.to_string()),
-                    Err(CredentialError::Unreadable | CredentialError::Unsuitable(_)) => None,
-                    Err(error) => {
-                        return Err(hints::credential(&format!("reading the {kind}"), &error));
-                    }
-                },
-            };
             let size = len.map_or_else(|| "?".into(), |len| len.to_string());
             let shown = digest.as_deref().unwrap_or("cannot be read back");
             // The number that the modem's own commands show.
@@ -162,11 +151,8 @@ impl Job for &ListCredentials {
             let unread = stored
                 .other_store
                 .map_or_else(String::new, |found| format!("\tnot read: {found}"));
-            let shown_end = ends
-                .as_deref()
-                .map_or_else(String::new, |ends| format!("\tends {ends}"));
             report.result(
-                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{shown_end}{unread}"),
+                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{unread}"),
                 |object| {
                     let object = object.number("tag", tag.0.into()).text("kind", word(kind));
                     let object = match len {
@@ -179,10 +165,6 @@ impl Job for &ListCredentials {
                     };
                     let object = match stored.other_store {
                         Some(found) => object.text("not_read", &found.to_string()),
-                        None => object,
-                    };
-                    let object = match &ends {
-                        Some(ends) => object.text("ends", ends),
                         None => object,
                     };
                     match &digest {
