@@ -58,6 +58,7 @@ mod keys;
 mod network;
 mod open;
 mod power;
+mod power_saving;
 mod raw;
 mod requester;
 mod sockets;
