@@ -8,6 +8,7 @@ use embassy_time::{Duration, Instant, Timer};
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
+use crate::engine::raw::{self, RawError};
 use crate::engine::text::Engine;
 use crate::engine::{At, Counters, Errand, Link, Rest, Shared};
 use crate::error::{AtError, BringUpError};
@@ -15,7 +16,6 @@ use crate::error::{AtError, BringUpError};
 use crate::modem::Sleeps;
 use crate::modem::{Cellular, ClockPart, Full, HasClock, Modem, Reports, SavesPower, SimPart};
 use crate::power_saving::{Edrx, PowerSaving};
-use crate::raw::{self, RawError};
 use crate::socket::{poll_link, poll_up};
 use crate::status::{SimCard, Status, Technology};
 

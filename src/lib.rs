@@ -80,7 +80,6 @@ mod numbers;
 mod other_store;
 mod power;
 mod power_saving;
-mod raw;
 mod secret;
 pub mod signer;
 mod socket;
@@ -112,6 +111,7 @@ pub use engine::backend::Forbidden;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use engine::machine::Machine;
+pub use engine::raw::RawError;
 pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
 };
@@ -123,7 +123,6 @@ pub use failover::{Failover, FailoverError};
 pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
-pub use raw::RawError;
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};

@@ -1,13 +1,6 @@
 //! When the certificates of a tag end.
 
-use core::convert::Infallible;
-
-use super::{Credentials, Kind};
 use crate::clock::DateTime;
-use crate::engine::At;
-use crate::error::CredentialError;
-use crate::inspect::{Content, Inspector};
-use crate::tag::Tag;
 
 /// When the certificates of a tag end. `None` where there is none, or its end is outside the years 2000 to 2099. Of
 /// several certificates in one credential it is the first's.
@@ -31,27 +24,6 @@ impl Expiry {
     pub fn is_due(&self, now: DateTime, days: u16) -> bool {
         let limit = now.to_unix() + u64::from(days) * 86_400;
         self.soonest().is_some_and(|end| end.to_unix() <= limit)
-    }
-}
-
-/// When a certificate ends, from reading it back.
-pub(crate) async fn read_expiry<M: Credentials>(
-    at: &At<'_, M>,
-    tag: Tag,
-    kind: Kind,
-) -> Result<Option<DateTime>, CredentialError<Infallible>> {
-    let mut inspector = Inspector::new();
-    let found = M::read_back(at, tag, kind, &mut |bytes| inspector.feed(bytes)).await?;
-    if !found {
-        return Ok(None);
-    }
-    match inspector
-        .finish()
-        .map_err(CredentialError::Unsuitable)?
-        .content
-    {
-        Content::Certificate(certificate) => Ok(certificate.not_after),
-        Content::PrivateKey(_) => Ok(None),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use core::convert::Infallible;
 
-use sectag_inspect::{KeyType, Kind};
+use sectag_inspect::{Content, Inspector, KeyType, Kind};
 
 use super::digest::{Digest, Hasher};
-use super::expiry::read_expiry;
 use super::proof::{Comparison, Proof};
 use super::source::Source;
 use super::stored::{Accepts, Stored};
@@ -110,5 +109,26 @@ pub trait Credentials: Modem {
     /// What the modem holds under `tag` that the TLS in use does not read, for modems that have two.
     async fn other_store(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<OtherStore>, AtError> {
         Ok(None)
+    }
+}
+
+/// When a certificate ends, from reading it back.
+async fn read_expiry<M: Credentials>(
+    at: &At<'_, M>,
+    tag: Tag,
+    kind: Kind,
+) -> Result<Option<DateTime>, CredentialError<Infallible>> {
+    let mut inspector = Inspector::new();
+    let found = M::read_back(at, tag, kind, &mut |bytes| inspector.feed(bytes)).await?;
+    if !found {
+        return Ok(None);
+    }
+    match inspector
+        .finish()
+        .map_err(CredentialError::Unsuitable)?
+        .content
+    {
+        Content::Certificate(certificate) => Ok(certificate.not_after),
+        Content::PrivateKey(_) => Ok(None),
     }
 }

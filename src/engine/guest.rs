@@ -14,12 +14,12 @@ use embassy_time::Duration;
 use zeroize::Zeroize;
 
 use super::mailbox::{ANSWER_LIMIT, ExchangeState, Plan};
+use super::raw::{self, RawError};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
 use super::world::Shared;
 use crate::engine::backend::{Final, Modem, Terminator};
 use crate::error::AtError;
-use crate::raw::{self, RawError};
 
 /// What a guest knows of its exchange.
 #[derive(Clone, Copy)]

@@ -12,6 +12,7 @@ pub(crate) mod machine;
 mod mailbox;
 mod protocol;
 mod queue;
+pub(crate) mod raw;
 mod ring;
 mod runner;
 mod scheduler;

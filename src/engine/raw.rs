@@ -6,9 +6,9 @@
 
 use core::fmt;
 
+use super::backend::Forbidden;
+use super::text::COMMAND_LIMIT;
 use crate::at::InvalidInput;
-use crate::engine::COMMAND_LIMIT;
-use crate::engine::backend::Forbidden;
 use crate::error::AtError;
 
 /// The same for every modem (V.250, 27.007), beside each backend's own.
