@@ -246,7 +246,8 @@ impl Ublox {
                 } else {
                     1
                 };
-                if !self.state.borrow().now.registered || cid != 1 {
+                let refused = on && self.options.refuses_data;
+                if !self.state.borrow().now.registered || cid != 1 || refused {
                     return Err(NOT_ALLOWED);
                 }
                 self.state.borrow_mut().now.context = on;
@@ -281,7 +282,7 @@ impl Ublox {
                 }
                 let now = self.state.borrow().now.clone();
                 let bound = profile.data == UbloxData::Profile || now.bound && now.context;
-                if !now.registered || !bound || now.profile {
+                if !now.registered || !bound || now.profile || self.options.refuses_data {
                     return Err(NOT_ALLOWED);
                 }
                 let modem = self.clone();

@@ -28,6 +28,8 @@ pub struct UbloxOptions {
     pub registration_delay: Duration,
     /// From `+UPSDA` to `+UUPSDA`.
     pub activation_delay: Duration,
+    /// The network refuses every data connection.
+    pub refuses_data: bool,
     /// The SIM.
     pub sim: Sim,
     /// On, off or booting.
@@ -64,6 +66,7 @@ impl Default for UbloxOptions {
             network_time: Some(OffsetDateTime::now_utc()),
             registration_delay: Duration::from_ticks(0),
             activation_delay: Duration::from_millis(300),
+            refuses_data: false,
             sim: Sim::Ready,
             boot: Boot::AlreadyOn,
             boot_time: Duration::from_millis(3000),
