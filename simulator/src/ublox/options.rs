@@ -40,6 +40,8 @@ pub struct UbloxOptions {
     pub looks_at_alternatives: bool,
     /// Imports echo what they take, though echo is off (sheet B.2.1).
     pub echoes_imports: bool,
+    /// Imports are not looked into: what is no PEM is kept as it is.
+    pub takes_anything: bool,
     /// The MD5 is not the one of the DER form.
     pub other_md5: bool,
     /// Hex mode was switched on in an earlier life, and is remembered (SARA-R5-01B).
@@ -72,6 +74,7 @@ impl Default for UbloxOptions {
             boot_time: Duration::from_millis(3000),
             looks_at_alternatives: false,
             echoes_imports: false,
+            takes_anything: false,
             other_md5: false,
             hex_mode: false,
             strict_gap: true,
