@@ -370,7 +370,7 @@ fn ublox(model: &str) -> UbloxUnit {
 
 #[test]
 fn ublox_every_future_may_be_dropped_at_every_await_point() {
-    for model in ["sara-r5", "sara-r4-02b", "sara-u201"] {
+    for model in ["sara-r5", "sara-r4-02b", "lena-r8"] {
         torture_all(&ublox(model), Chunk::Whole, &[]);
     }
 }
