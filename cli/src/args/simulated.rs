@@ -31,7 +31,9 @@ impl Dialect {
         Nrf9160Profile::named(name)
             .map(Self::Nrf9160)
             .map_err(|error| {
-                format!("ublox-shortrange has odin and nina; nrf9160: {error}; ublox-cellular: {ublox}")
+                format!(
+                    "ublox-shortrange has odin and nina; nrf9160: {error}; ublox-cellular: {ublox}"
+                )
             })
     }
 
