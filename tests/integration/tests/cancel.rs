@@ -369,13 +369,6 @@ fn ublox(model: &str) -> UbloxUnit {
 }
 
 #[test]
-fn ublox_every_future_may_be_dropped_at_every_await_point() {
-    for model in ["sara-r5", "sara-r4-02b", "lena-r8"] {
-        torture_all(&ublox(model), Chunk::Whole, &[]);
-    }
-}
-
-#[test]
 fn ublox_runner_may_be_dropped_at_every_await_point() {
     torture_runner(&ublox("sara-r5"), Chunk::Whole, every(5));
 }

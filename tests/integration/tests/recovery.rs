@@ -941,21 +941,3 @@ fn ublox_mcu_may_reset_at_any_byte_of_a_session() {
         mcu_resets_everywhere(&ublox(model), every(31));
     }
 }
-
-/// It has no banner: an idle socket learns of it from the next sign of life, a minute later, or from a write that is not
-/// answered within its two minutes.
-#[test]
-fn ublox_modem_may_reset_at_any_byte() {
-    for model in ["sara-r5", "sara-r4-02b"] {
-        let unit = ublox(model).with(|options| options.baud = Some(115_200));
-        let ordeal = Ordeal {
-            failure: Failure::Reset,
-            step: every(61),
-            status: false,
-            noticed: SECOND * 130,
-            // What was asked as it happened may take two minutes by its own limit.
-            recovered: SECOND * 150,
-        };
-        fail_everywhere(&unit, &ordeal);
-    }
-}

@@ -3,8 +3,7 @@
 use embassy_time::Duration;
 use sectag::clock::DateTime;
 use sectag::{
-    Cause, Check, ConnectError, CredentialStore, Feature, Kind, ServerKey, Suites, Support,
-    TlsConfig, TlsVersion,
+    Cause, Check, ConnectError, Feature, Kind, ServerKey, Suites, Support, TlsConfig, TlsVersion,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
 use sectag_integration_tests::ublox::{Bench, TLS, World, connect, round_trip};
