@@ -8,7 +8,8 @@ use std::rc::Rc;
 use embassy_futures::select::{Either, select};
 use embassy_time::Duration;
 use sectag_simulator::{
-    Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Sim, Simulator, transport,
+    Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Sim, Simulator,
+    UbloxOptions, transport,
 };
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -87,6 +88,23 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 ..defaults
             };
             Simulator::nrf9160(options, network)
+        }
+        ModemName::UbloxCellular => {
+            let defaults = UbloxOptions::default();
+            let options = UbloxOptions {
+                profile: Dialect::ublox(args.dialect)?.unwrap_or(defaults.profile),
+                baud,
+                turnaround,
+                chunk,
+                seed: args.seed.unwrap_or(defaults.seed),
+                clock,
+                network_time: around.time.then(OffsetDateTime::now_utc),
+                registration_delay: around.registration_delay(),
+                sim: around.sim,
+                refuses_data: around.pdp_refusal.is_some(),
+                ..defaults
+            };
+            Simulator::ublox(options, network)
         }
         ModemName::ShortRange => {
             if args.scenario.is_some() {

@@ -50,7 +50,8 @@ static ROWS: [Row; 22] = {
         (107, "not connected", &ANY),
         (110, "timed out", &[NetworkSlow, Unreachable, NotTls]),
         (111, "connection refused", &[Unreachable]),
-        (113, "host is unreachable", &[Unreachable, DataConnectionDown]),
+        // Also of a name without an address: no other number is known for that.
+        (113, "host is unreachable", &[NameUnknown, Unreachable]),
         (114, "already in progress", &[ModemBusy]),
         (115, "in progress", &[ModemBusy]),
     ]
