@@ -8,6 +8,7 @@ use embassy_time::{Duration, Instant, Timer};
 
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
+use crate::engine::raw::RawError;
 use crate::engine::{At, Counters, Errand, Link, Protocol as _, Rest, Shared};
 use crate::error::{AtError, BringUpError};
 #[cfg(feature = "sleep")]
@@ -16,7 +17,6 @@ use crate::modem::{
     Backend, Cellular, ClockPart, Full, HasClock, LinesPart, Reports, SavesPower, SimPart,
 };
 use crate::power_saving::{Edrx, PowerSaving};
-use crate::raw::RawError;
 use crate::socket::{poll_link, poll_up};
 use crate::status::{SimCard, Status, Technology};
 
@@ -26,6 +26,8 @@ use crate::status::{SimCard, Status, Technology};
 pub struct Control<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
+    /// Commands of the caller's own leave connections alone, as he says.
+    pub(crate) keeps: bool,
 }
 
 impl<M: Backend> Clone for Control<'_, M> {
@@ -141,11 +143,22 @@ impl<'a, M: Backend> Control<'a, M> {
     }
 
     /// A handle for commands of one's own: anything that implements atat's
-    /// [`AtatCmd`](crate::at::AtatCmd). A command that changes the echo, the URC port or an open
-    /// socket behind the driver's back breaks the driver.
+    /// [`AtatCmd`](crate::at::AtatCmd). As with [`raw_at`](Self::raw_at), the modem is brought up anew after a command
+    /// that is no query, and the handle answers [`AtError::ModemReset`] from then on; unless the caller
+    /// [vouches for them](Self::keeps_connections).
     pub async fn at(&self) -> Result<At<'a, M>, AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
-        Ok(At::new(self.world, self.engine))
+        let mut at = At::new(self.world, self.engine);
+        at.keeps = self.keeps;
+        Ok(at)
+    }
+
+    /// For commands of one's own ([`at`](Self::at), [`raw_at`](Self::raw_at)) of which the caller knows that they
+    /// leave every connection, and every setting that the driver makes, as they are: `control.keeps_connections()
+    /// .raw_at("AT+QLEDMODE=1", ..)`. No bring-up follows.
+    pub const fn keeps_connections(mut self) -> Self {
+        self.keeps = true;
+        self
     }
 
     /// As [`at`](Self::at), on a modem that answers: for commands that need neither SIM nor network.
@@ -154,7 +167,9 @@ impl<'a, M: Backend> Control<'a, M> {
     /// Why nothing answers, once an attempt that ended after this call has failed.
     pub async fn answering_at(&self) -> Result<At<'a, M>, BringUpError> {
         self.wait_answering().await?;
-        Ok(At::new(self.world, self.engine))
+        let mut at = At::new(self.world, self.engine);
+        at.keeps = self.keeps;
+        Ok(at)
     }
 
     /// A handle on a modem that answers, though it may not get on the network; why not, is the second part.
@@ -205,10 +220,12 @@ impl<M: Full> Control<'_, M> {
     /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
     /// that asks the network may take minutes.
     ///
-    /// What would break the driver is refused before a byte is sent, with what to use instead: see
-    /// [`Modem::FORBIDDEN`](crate::modem::Modem::FORBIDDEN). Should the modem prompt or leave line mode all the same, this fails with
-    /// [`AtError::Garbled`] and the modem is brought up anew. Commands whose arguments are secret are
-    /// masked in the trace.
+    /// A query, and what is on a short list ([`Modem::HARMLESS`]), goes between other work. After any other line
+    /// nobody knows what the modem is set to: it takes the channel alone, every socket is reset, and the modem is
+    /// brought up anew, unless the caller [vouches for it](Self::keeps_connections). What no bring-up mends is
+    /// refused before a byte is sent, with what to use instead: see [`Modem::FORBIDDEN`]. Should the modem prompt
+    /// or leave line mode, this fails with [`AtError::Garbled`]. Commands whose arguments are secret are masked
+    /// in the trace.
     ///
     /// Works also with a modem that answers and does not get on the network. May be dropped at any
     /// time: the runner then waits for the rest of the answer.
@@ -218,11 +235,18 @@ impl<M: Full> Control<'_, M> {
         deadline: Duration,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), RawError> {
-        M::Lines::admit(command)?;
+        let keeps = M::Lines::admit(command)? || self.keeps;
         let (at, _) = self
             .answering()
             .await
             .map_err(|_| RawError::At(AtError::LinkDown))?;
+        // In this order: the modem is to be brought up anew before anything else begins.
+        let _alone = if keeps {
+            None
+        } else {
+            Some(at.together().await)
+        };
+        let _anew = (!keeps).then(|| Anew(self.world));
         M::Lines::typed(&at, command, deadline, sink).await
     }
 }
@@ -272,13 +296,21 @@ impl<M: Full> Control<'_, M> {
 
     /// As [`clock`](Self::clock), for a modem that may have none: [`AtError::Unsupported`] then.
     pub async fn clock_if_any(&self) -> Result<Option<DateTime>, AtError> {
-        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        let at = self
+            .keeps_connections()
+            .answering_at()
+            .await
+            .map_err(|_| AtError::LinkDown)?;
         M::Clock::clock(&at).await
     }
 
     /// As [`set_clock`](Self::set_clock), for a modem that may have none: [`AtError::Unsupported`] then.
     pub async fn set_clock_if_any(&self, now: DateTime) -> Result<(), AtError> {
-        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        let at = self
+            .keeps_connections()
+            .answering_at()
+            .await
+            .map_err(|_| AtError::LinkDown)?;
         M::Clock::set_clock(&at, now).await
     }
 }
@@ -288,7 +320,11 @@ impl<M: HasClock> Control<'_, M> {
     ///
     /// Needs a modem that answers; neither SIM nor network.
     pub async fn clock(&self) -> Result<Option<DateTime>, AtError> {
-        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        let at = self
+            .keeps_connections()
+            .answering_at()
+            .await
+            .map_err(|_| AtError::LinkDown)?;
         M::clock(&at).await
     }
 
@@ -296,7 +332,11 @@ impl<M: HasClock> Control<'_, M> {
     ///
     /// Needs a modem that answers; neither SIM nor network.
     pub async fn set_clock(&self, now: DateTime) -> Result<(), AtError> {
-        let at = self.answering_at().await.map_err(|_| AtError::LinkDown)?;
+        let at = self
+            .keeps_connections()
+            .answering_at()
+            .await
+            .map_err(|_| AtError::LinkDown)?;
         M::set_clock(&at, now).await
     }
 }
@@ -306,12 +346,12 @@ impl<M: SavesPower> Control<'_, M> {
     /// [`power_saving`](Self::power_saving). The modem remembers it; asking again for the same costs a
     /// write of its flash.
     pub async fn set_power_saving(&self, wanted: Option<PowerSaving>) -> Result<(), AtError> {
-        M::set_power_saving(&self.at().await?, wanted).await
+        M::set_power_saving(&self.keeps_connections().at().await?, wanted).await
     }
 
     /// The times that the network granted; `None` when it granted nothing.
     pub async fn power_saving(&self) -> Result<Option<PowerSaving>, AtError> {
-        M::power_saving(&self.at().await?).await
+        M::power_saving(&self.keeps_connections().at().await?).await
     }
 
     /// Asks the network for extended discontinuous reception with this technology, or with `None` gives
@@ -321,12 +361,12 @@ impl<M: SavesPower> Control<'_, M> {
         technology: Technology,
         wanted: Option<Edrx>,
     ) -> Result<(), AtError> {
-        M::set_edrx(&self.at().await?, technology, wanted).await
+        M::set_edrx(&self.keeps_connections().at().await?, technology, wanted).await
     }
 
     /// The cycle that the network granted; `None` when it granted nothing.
     pub async fn edrx(&self) -> Result<Option<Edrx>, AtError> {
-        M::edrx(&self.at().await?).await
+        M::edrx(&self.keeps_connections().at().await?).await
     }
 }
 
@@ -421,6 +461,17 @@ impl Drop for Undo<'_> {
         let mut world = self.0.borrow_mut();
         world.rest = Rest::No;
         world.errand = Errand::None;
+        world.wake_runner();
+    }
+}
+
+/// After what a user has sent, the modem is brought up anew.
+struct Anew<'a>(&'a Shared<'a>);
+
+impl Drop for Anew<'_> {
+    fn drop(&mut self) {
+        let mut world = self.0.borrow_mut();
+        world.anew = true;
         world.wake_runner();
     }
 }

@@ -28,28 +28,65 @@ pub enum Code {
     /// `+CMS ERROR: <n>`.
     Cms(u16),
     /// A negative number of the vendor's own, with its meaning, which may be empty.
-    Signed(i16, &'static str),
+    Signed(i16, Meaning),
     /// A number of the vendor's own, with its meaning in the vendor's manual.
-    Vendor(u16, &'static str),
+    Vendor(u16, Meaning),
     /// A notice of the vendor's that gives no reason.
-    Word(&'static str),
+    Word(Meaning),
     /// No modem said anything: what TLS or PPP on this MCU found, in words.
-    Here(&'static str),
+    Here(Meaning),
 }
 
-/// With the feature `hints`, a number of 3GPP's with its meaning.
+/// What a vendor's manual says of a number. With the feature `hints` only, because the texts take flash also
+/// where nobody prints them; without it there is nothing in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Meaning(#[cfg(feature = "hints")] &'static str);
+
+impl Meaning {
+    /// For authors of backends.
+    pub const fn new(_text: &'static str) -> Self {
+        Self(
+            #[cfg(feature = "hints")]
+            _text,
+        )
+    }
+
+    /// The text; `None` without the feature `hints`.
+    pub const fn text(self) -> Option<&'static str> {
+        #[cfg(feature = "hints")]
+        return Some(self.0);
+        #[cfg(not(feature = "hints"))]
+        None
+    }
+}
+
+impl fmt::Debug for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(f)
+    }
+}
+
+/// With the feature `hints`, a number comes with its meaning.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain => f.write_str("ERROR"),
             Self::Cme(code) => write!(f, "+CME ERROR: {code}"),
             Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
-            Self::Signed(code, "") => write!(f, "{code}"),
-            Self::Signed(code, meaning) => write!(f, "{code} ({meaning})"),
-            Self::Vendor(code, meaning) => write!(f, "{code} ({meaning})"),
-            Self::Word(word) => write!(f, "{word}, which gives no reason"),
-            Self::Here(found) => f.write_str(found),
+            Self::Signed(code, _) => write!(f, "{code}"),
+            Self::Vendor(code, _) => write!(f, "{code}"),
+            Self::Word(word) => {
+                let word = word.text().unwrap_or("a notice");
+                write!(f, "{word}, which gives no reason")
+            }
+            Self::Here(found) => f.write_str(found.text().unwrap_or("a check on this MCU failed")),
         }?;
+        if let Self::Vendor(_, meaning) | Self::Signed(_, meaning) = self
+            && let Some(text) = meaning.text().filter(|text| !text.is_empty())
+        {
+            write!(f, " ({text})")?;
+        }
         #[cfg(feature = "hints")]
         if let Some(number) = self.number() {
             write!(f, " ({})", number.meaning)?;
@@ -715,25 +752,39 @@ impl core::error::Error for RunError {}
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use std::format;
     use std::string::ToString;
 
     use super::*;
 
+    /// What is passed through every exchange fits into a register.
+    #[test]
+    #[cfg(not(feature = "hints"))]
+    fn an_error_of_an_exchange_is_one_word() {
+        assert_eq!(size_of::<Result<(), AtError>>(), 4);
+        assert_eq!(size_of::<Option<AtError>>(), 4);
+    }
+
     #[test]
     fn a_refusal_keeps_the_number_and_names_what_is_left() {
-        let code = Code::Vendor(566, "socket connect failed");
+        let code = Code::Vendor(566, Meaning::new("socket connect failed"));
         let refusal = Refusal::new(code, Causes::new(&[Cause::CaMismatch, Cause::Unreachable]));
         let error = ConnectError::Refused(refusal.without(Cause::CaMismatch));
         assert!(error.causes().eq([Cause::Unreachable]));
+        let meaning = if cfg!(feature = "hints") {
+            " (socket connect failed)"
+        } else {
+            ""
+        };
         assert_eq!(
             error.to_string(),
-            "the modem answered 566 (socket connect failed): nothing answers at this host and port"
+            format!("the modem answered 566{meaning}: nothing answers at this host and port")
         );
     }
 
     #[test]
     fn what_was_found_without_a_modem_is_no_answer_of_one() {
-        let code = Code::Here("the certificate is for another name");
+        let code = Code::Here(Meaning::new("the certificate is for another name"));
         let refusal = Refusal::new(code, Causes::NONE);
         assert_eq!(refusal.to_string(), "the certificate is for another name");
     }

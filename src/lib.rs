@@ -80,7 +80,6 @@ mod numbers;
 mod other_store;
 mod power;
 mod power_saving;
-mod raw;
 mod secret;
 pub mod signer;
 mod socket;
@@ -105,24 +104,25 @@ pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};
 pub use credentials::{
-    Accepts, Comparison, CredentialSet, Digest, Ensured, Hasher, Kind, Md5, Proof, ProvisionRecord,
-    RotateError, SetError, Source, Stored,
+    Accepts, Comparison, CredentialSet, Digest, Ensured, Expiry, Hasher, Kind, Md5, Proof,
+    ProvisionRecord, RotateError, SetError, Source, Stored,
 };
 pub use engine::backend::Forbidden;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use engine::machine::Machine;
+pub use engine::raw::RawError;
 pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
 };
 pub use error::{
-    AtError, BringUpError, Code, ConnectError, CredentialError, Refusal, RunError, SocketError,
+    AtError, BringUpError, Code, ConnectError, CredentialError, Meaning, Refusal, RunError,
+    SocketError,
 };
 pub use failover::{Failover, FailoverError};
 pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
-pub use raw::RawError;
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
@@ -165,7 +165,11 @@ where
     }
     let (engine, world) = state.connect_rings();
     (
-        Control { world, engine },
+        Control {
+            world,
+            engine,
+            keeps: false,
+        },
         Sockets { world, engine },
         Runner {
             engine,

@@ -9,7 +9,7 @@ use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
 use crate::capabilities::Verification;
-use core::cell::RefCell;
+use core::cell::{RefCell, RefMut};
 
 use crate::engine::time::{after, now};
 use crate::engine::{Link, NOT_YET, Open, Phase, Protocol as _, Rest, Shared, Slot, World};
@@ -182,7 +182,8 @@ pub(crate) fn poll_link(
     let mut w = world.borrow_mut();
     let end = match w.link {
         _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
-        Link::Up => Some(Ok(())),
+        // After a user's command it is about to be brought up anew.
+        Link::Up if !w.anew => Some(Ok(())),
         _ if answers && w.answers && w.rest == Rest::No => Some(Ok(())),
         Link::Down | Link::Failed if w.rest == Rest::Saving => {
             w.rest = Rest::No;
@@ -451,9 +452,16 @@ struct Half<'s> {
     slot: u8,
 }
 
-impl Half<'_> {
-    fn with<T>(&self, look: impl FnOnce(&mut Slot<'_>) -> T) -> T {
-        look(&mut self.world.borrow_mut().slots[usize::from(self.slot)])
+impl<'s> Half<'s> {
+    fn with<T>(&self, look: impl FnOnce(&mut Slot<'s>) -> T) -> T {
+        look(&mut self.slot())
+    }
+
+    #[inline(never)] // It is used in many places.
+    fn slot(&self) -> RefMut<'s, Slot<'s>> {
+        RefMut::map(self.world.borrow_mut(), |w| {
+            &mut w.slots[usize::from(self.slot)]
+        })
     }
 
     /// Changes something that the runner must know.

@@ -5,7 +5,7 @@ use core::future::poll_fn;
 
 use crate::control::Control;
 use crate::credentials::{
-    Comparison, CredentialSet, Credentials, Digest, Ensured, Hasher, Kind, Prepared, Proof,
+    Comparison, CredentialSet, Credentials, Digest, Ensured, Expiry, Hasher, Kind, Prepared, Proof,
     ProvisionRecord, RotateError, SetError, Source, Stored, inspect, judge,
 };
 use crate::engine::{At, Shared};
@@ -195,6 +195,18 @@ impl<M: Credentials> Control<'_, M> {
         Ok(found.then(|| hasher.finish()))
     }
 
+    /// When the certificates under `tag` end: the modem tells, or they are read back. Nothing changes in the modem;
+    /// may be dropped at any time.
+    ///
+    /// [`CredentialError::Unreadable`] where the modem does neither.
+    pub async fn expires(&self, tag: Tag) -> Result<Expiry, CredentialError<Infallible>> {
+        let (at, _turn) = self.exclusive().await?;
+        Ok(Expiry {
+            ca: M::expires(&at, tag, Kind::Ca).await?,
+            client: M::expires(&at, tag, Kind::ClientCertificate).await?,
+        })
+    }
+
     /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
     /// have two: see [`OtherStore`]. Nothing is asked of others.
     pub async fn other_store(
@@ -254,7 +266,7 @@ impl<'a, M: Credentials> Control<'a, M> {
     }
 
     async fn handle<E>(&self) -> Result<At<'a, M>, CredentialError<E>> {
-        let at = self.answering_at().await;
+        let at = self.keeps_connections().answering_at().await;
         at.map_err(CredentialError::BringUp)
     }
 

@@ -145,6 +145,7 @@ impl SuiteSet {
     }
 }
 
+#[inline(never)]
 const fn bit(number: u16) -> u64 {
     let mut at = 0;
     while at < KNOWN.len() {

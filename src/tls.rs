@@ -337,33 +337,28 @@ impl TlsConfig {
     /// for the modem to say. Returns the suites to offer, those that both the policy allows and the
     /// modem has.
     pub fn suites_for(&self, has: &Capabilities) -> Result<SuiteSet, ConnectError> {
-        for (asked, support, feature) in [
-            (self.alpn.is_some(), has.alpn, Feature::Alpn),
-            (self.psk.is_some(), has.psk, Feature::Psk),
-            (self.resumption, has.resumption, Feature::Resumption),
-            (
-                self.client_certificate,
-                has.verification.client_certificate,
-                Feature::ClientCertificate,
-            ),
-            (
-                true,
-                if self.min_version > has.versions.1 {
-                    Support::No
-                } else {
-                    Support::Yes
-                },
-                Feature::Version(self.min_version),
-            ),
-        ] {
-            if asked && support == Support::No {
-                return Err(ConnectError::Lacks(feature));
-            }
-        }
+        let lacks = |asked, support| asked && support == Support::No;
+        let lacking = if lacks(self.alpn.is_some(), has.alpn) {
+            Feature::Alpn
+        } else if lacks(self.psk.is_some(), has.psk) {
+            Feature::Psk
+        } else if lacks(self.resumption, has.resumption) {
+            Feature::Resumption
+        } else if lacks(self.client_certificate, has.verification.client_certificate) {
+            Feature::ClientCertificate
+        } else if self.min_version > has.versions.1 {
+            Feature::Version(self.min_version)
+        } else {
+            return self.suites_of(has.suites);
+        };
+        Err(ConnectError::Lacks(lacking))
+    }
+
+    fn suites_of(&self, has: SuiteSet) -> Result<SuiteSet, ConnectError> {
         let allowed = match self.suites {
-            Suites::Modern => has.suites.modern(),
-            Suites::All => has.suites,
-            Suites::Only(number) => has.suites.intersection(SuiteSet::of(&[number])),
+            Suites::Modern => has.modern(),
+            Suites::All => has,
+            Suites::Only(number) => has.intersection(SuiteSet::EMPTY.with(number)),
         };
         let mut offered = allowed;
         if let Some(key) = self.server_key {

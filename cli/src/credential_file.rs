@@ -2,6 +2,7 @@
 //! compared with.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::path::Path;
 
 use sectag::clock::DateTime;
@@ -108,9 +109,17 @@ pub(crate) fn material(content: &[u8]) -> Option<Material> {
 }
 
 fn read_one(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
-    let path = path.display().to_string();
-    let content = std::fs::read(&path)
-        .map_err(|error| Failure::new(format!("cannot read {path}: {error}")))?;
+    let given = path.display().to_string();
+    // As the secret options have it, a file may be given as @FILE.
+    let path = given.strip_prefix('@').unwrap_or(&given).to_owned();
+    let (content, path) = if path == "-" {
+        let mut content = Vec::new();
+        let read = std::io::stdin().read_to_end(&mut content);
+        (read.map(|_| content), "standard input".to_owned())
+    } else {
+        (std::fs::read(&path), path)
+    };
+    let content = content.map_err(|error| Failure::new(format!("cannot read {path}: {error}")))?;
     Ok(CredentialFile {
         kind,
         path,

@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     cme: Option<u16>,
     /// The connection was lost on the way, so that the same may succeed when done again.
     lost: bool,
+    /// What was in the way may be gone at the next attempt.
+    passing: bool,
     /// The driver could make nothing of the modem, which may be another.
     strange: bool,
 }
@@ -46,6 +48,7 @@ impl Failure {
             cme: None,
             lost: false,
             strange: false,
+            passing: false,
         }
     }
 
@@ -115,6 +118,21 @@ impl Failure {
     pub(crate) fn lost(mut self) -> Self {
         self.lost = true;
         self
+    }
+
+    /// With the place in a file that it is about.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.observed = format!("{place}: {}", self.observed);
+        self
+    }
+
+    pub(crate) fn passing(mut self) -> Self {
+        self.passing = true;
+        self
+    }
+
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing
     }
 
     pub(crate) fn strange(mut self) -> Self {

@@ -3,6 +3,7 @@
 //! out before it asked.
 
 use std::io;
+use std::path::Path;
 
 use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
@@ -87,19 +88,23 @@ fn option(cause: Cause) -> Option<String> {
 
 pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("cannot open {name}: {error}"));
-    match (name, error.kind()) {
-        (PortName::Serial(_), io::ErrorKind::NotFound) => failure.hint(serial_ports()),
-        (PortName::Serial(_), io::ErrorKind::PermissionDenied) => failure.hint(
+    let device = match name {
+        PortName::Serial(device) => device,
+        PortName::Tcp(_) => {
+            return failure
+                .hint("check host and port, and that the other side listens (tcp:HOST:PORT)");
+        }
+    };
+    // The library has one kind of error for a port that is not there and for one that is in use.
+    if let Some(programs) = port::occupants(device) {
+        return failure.hint(format!("open in {programs}: end that first"));
+    }
+    match error.kind() {
+        io::ErrorKind::NotFound if !Path::new(device).exists() => failure.hint(serial_ports()),
+        io::ErrorKind::PermissionDenied => failure.hint(
             "let your user open serial ports: sudo usermod -aG dialout $USER, then log in again",
         ),
-        (PortName::Serial(device), _) => match port::occupant(device) {
-            Some(program) => failure.hint(format!("{program} has it open: end that first")),
-            None => failure
-                .hint("check that it is a serial device and that no other program has it open"),
-        },
-        (PortName::Tcp(_), _) => {
-            failure.hint("check host and port, and that the other side listens (tcp:HOST:PORT)")
-        }
+        _ => failure.hint("check that it is a serial device and that no other program has it open"),
     }
 }
 
@@ -127,8 +132,9 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
     let failure = Failure::new(format!("{doing}: {error}")).because(error.causes(), option);
     match error {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
-            failure.hint("-v shows the exchange")
+            failure.passing().hint("-v shows the exchange")
         }
+        AtError::ModemReset | AtError::LinkDown => failure.passing(),
         AtError::Refused(code @ Code::Cme(number)) => failure.code(code).cme(*number),
         AtError::Refused(code) => failure.code(code),
         _ => failure,
@@ -409,7 +415,10 @@ mod tests {
     #[test]
     fn a_refusal_says_only_what_is_possible() {
         let causes = Causes::new(&[Cause::ClientCertificateRefused, Cause::Unreachable]);
-        let refusal = Refusal::new(Code::Vendor(566, "socket connect failed"), causes);
+        let refusal = Refusal::new(
+            Code::Vendor(566, sectag::Meaning::new("socket connect failed")),
+            causes,
+        );
         let all = hints(ConnectError::Refused(refusal));
         assert!(all.contains("2. nothing answers") && all.contains("broker.example:8883"));
         let one = hints(ConnectError::Refused(

@@ -106,6 +106,17 @@ fn nobody(name: &PortName, tried: &[u32]) -> Failure {
     ))
 }
 
+/// The IMEI of a modem that has answered; `None` where it does not tell.
+pub(crate) async fn imei(opened: &mut Opened) -> Option<String> {
+    for end in ENDS {
+        let told = query(opened.stream(), "AT+CGSN", end).await.ok()?;
+        if !told.is_empty() {
+            return Some(told);
+        }
+    }
+    None
+}
+
 /// Sends a command that restarts the modem, and waits, without limit, for the line that says that it has.
 pub(crate) async fn restart(
     stream: &mut dyn Stream,

@@ -8,6 +8,7 @@ use sectag::modem::Credentials;
 use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
 use sectag_nrf9160::Nrf9160;
+use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
 
 use crate::args::{ClockSource, ModemArgs};
@@ -77,6 +78,8 @@ macro_rules! modems {
 modems! {
     Bg96, "bg96", "Quectel BG96", Bg96, bg96, is_quectel, Some(("AT+CFUN=1,1", "RDY"));
     Nrf9160, "nrf9160", "Nordic nRF9160", Nrf9160, nrf9160, is_nordic, Some(("AT#XRESET", "Ready"));
+    // Models differ in the command, and say nothing when they are there again.
+    UbloxCellular, "ublox-cellular", "u-blox SARA, LARA, LENA or LEXI", UbloxCellular, ublox_cellular, is_ublox_cellular, None;
     ShortRange, "ublox-shortrange", "u-blox ODIN-W2, NINA-W13, NINA-W15", ShortRange, short_range, is_short_range, None;
 }
 
@@ -124,6 +127,13 @@ fn is_nordic(identity: &Identity) -> bool {
     identity.manufacturer_has("nordic") || identity.model_has("nrf91")
 }
 
+/// Short-range modules have the same manufacturer.
+fn is_ublox_cellular(identity: &Identity) -> bool {
+    let families = ["sara-", "lara-", "lena-", "lexi-", "toby-"];
+    let is_family = families.iter().any(|family| identity.model_has(family));
+    identity.manufacturer_has("u-blox") && is_family
+}
+
 /// What the configurations of all cellular modems have; each is a type of its own.
 macro_rules! configured {
     ($config:expr, $args:expr, $report:expr) => {{
@@ -159,6 +169,22 @@ fn bg96(args: &ModemArgs, report: &Report) -> Result<Bg96, Failure> {
             .map_err(|error| Failure::new(format!("--apn-user, --apn-password: {error}")))?;
     }
     Ok(Bg96::new(config))
+}
+
+fn ublox_cellular(args: &ModemArgs, report: &Report) -> Result<UbloxCellular, Failure> {
+    use sectag_ublox::cellular::{Auth, Config};
+    if args.patched_native {
+        return Err(Failure::new(
+            "--patched-native: a ublox-cellular has no such build",
+        ));
+    }
+    let mut config = configured!(Config::new(), args, report);
+    if let Some((user, password)) = apn_login(args, report)? {
+        config = config
+            .login(Auth::Either, leak(&user), leak(&password))
+            .map_err(|error| Failure::new(format!("--apn-user, --apn-password: {error}")))?;
+    }
+    Ok(UbloxCellular::new(config))
 }
 
 pub(crate) fn nrf9160(args: &ModemArgs, report: &Report) -> Result<Nrf9160, Failure> {

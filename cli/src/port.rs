@@ -89,10 +89,11 @@ pub(crate) async fn open(
     Ok(Opened { stream, speed })
 }
 
-/// The program that has a device open, as far as this user may know: its name and process id.
-pub(crate) fn occupant(device: &str) -> Option<String> {
+/// The programs that have a device open, as far as this user may know: names and process ids.
+pub(crate) fn occupants(device: &str) -> Option<String> {
     let device = std::fs::canonicalize(device).ok()?;
     let own = std::process::id().to_string();
+    let mut found = Vec::new();
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
         let id = process.file_name().to_string_lossy().into_owned();
         if id == own || !id.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -105,10 +106,10 @@ pub(crate) fn occupant(device: &str) -> Option<String> {
         let links = files.flatten().map(|file| std::fs::read_link(file.path()));
         if links.flatten().any(|target| target == device) {
             let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {id})", name.trim()));
+            found.push(format!("{} (process {id})", name.trim()));
         }
     }
-    None
+    (!found.is_empty()).then(|| found.join(" and "))
 }
 
 type Ends = (Box<dyn Stream>, Option<Shared>);

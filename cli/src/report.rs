@@ -12,13 +12,18 @@ use crate::hints::Failure;
 use crate::json::Object;
 use crate::style::{Stream, shown};
 
+#[derive(Clone)]
 pub(crate) struct Report {
     json: bool,
     /// Bars are drawn: on a terminal that nothing else scrolls.
     bars: bool,
+    /// Nothing but results is told.
+    quiet: bool,
     tap: Option<&'static dyn Tap>,
     /// What was begun last.
     under_way: Rc<RefCell<String>>,
+    /// Its bar, above which lines are written.
+    bar: Rc<RefCell<ProgressBar>>,
 }
 
 impl Report {
@@ -26,8 +31,10 @@ impl Report {
         Self {
             json,
             bars: !verbose && std::io::stderr().is_terminal(),
+            quiet: false,
             tap: None,
             under_way: Rc::default(),
+            bar: Rc::new(RefCell::new(ProgressBar::hidden())),
         }
     }
 
@@ -36,14 +43,26 @@ impl Report {
         Self {
             json: self.json || json,
             bars: self.bars,
+            quiet: self.quiet,
             tap: Some(tap),
             under_way: Rc::clone(&self.under_way),
+            bar: Rc::clone(&self.bar),
         }
     }
 
     /// What was begun last, in words such as "publishing"; empty when nothing was.
     pub(crate) fn under_way(&self) -> String {
         self.under_way.borrow().clone()
+    }
+
+    /// The same for one of many, whose progress somebody else tells.
+    pub(crate) fn quiet(&self) -> Self {
+        Self {
+            bars: false,
+            quiet: true,
+            under_way: Rc::default(),
+            ..self.clone()
+        }
     }
 
     /// Who watches the modem's port.
@@ -80,17 +99,29 @@ impl Report {
 
     /// One line of standard output. A reader that went away is a failure, not a panic.
     pub(crate) fn output(&self, line: &[u8]) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(line)
-            .and_then(|()| out.write_all(b"\n"))
-            .and_then(|()| out.flush())
+        let write = || {
+            let mut out = std::io::stdout().lock();
+            out.write_all(line)?;
+            out.write_all(b"\n")?;
+            out.flush()
+        };
+        self.bar
+            .borrow()
+            .suspend(write)
             .map_err(|error| output_failed(&error))
     }
 
     /// A line of progress.
     pub(crate) fn note(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        let text = shown(text, None, Stream::Err);
         // Nobody can be told that standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{}", shown(text, None, Stream::Err));
+        let _ = self
+            .bar
+            .borrow()
+            .suspend(|| writeln!(std::io::stderr(), "{text}"));
     }
 
     pub(crate) fn warn(&self, text: &str) {
@@ -111,6 +142,7 @@ impl Report {
         };
         bar.set_message(doing);
         bar.enable_steady_tick(Duration::from_millis(100));
+        self.bar.replace(bar.clone());
         Step::new(bar)
     }
 
@@ -128,6 +160,7 @@ impl Report {
             ProgressBar::hidden()
         };
         bar.set_message(doing);
+        self.bar.replace(bar.clone());
         Step::new(bar)
     }
 }

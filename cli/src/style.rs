@@ -42,10 +42,13 @@ fn first_word(line: &str) -> usize {
     }
 }
 
+/// The least width of a column that is kept.
+const COLUMN: usize = 24;
+
 /// A line, broken between words where it is longer than `width`.
 fn wrapped(line: &str, indent: usize, width: usize) -> String {
-    // On a very narrow terminal, an indented column of single words would be worse.
-    let indent = if indent * 2 > width { 4 } else { indent };
+    // On a narrow terminal, a column of single words would be worse.
+    let indent = if indent + COLUMN > width { 4 } else { indent };
     if measure_text_width(line) <= width {
         return line.to_owned();
     }
@@ -87,23 +90,29 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words_and_indented() {
         assert_eq!(
-            wrapped("hint: a port that is open", 6, 16),
-            "hint: a port\n      that is\n      open"
+            wrapped("hint: a port that is open in another program", 6, 30),
+            "hint: a port that is open in\n      another program"
         );
-        assert_eq!(wrapped("short", 6, 16), "short");
-        // A table keeps its columns.
+        assert_eq!(wrapped("short", 6, 30), "short");
+        // A table keeps its columns,
         assert_eq!(
-            wrapped("ok    port    is open now", 14, 30),
-            "ok    port    is open now"
+            wrapped("ok    port    is open now, and it was before", 14, 38),
+            "ok    port    is open now, and it was\n              before"
         );
+        // where there is room for them.
         assert_eq!(
-            wrapped("ok    port    is open now", 10, 20),
-            "ok    port    is\n          open now"
+            wrapped("ok    port    is open now, and it was", 14, 20),
+            "ok    port    is\n    open now, and it\n    was"
         );
         // A word that is longer than the line is not cut: it may be a command or a path.
         assert_eq!(
+            wrapped("see also https://example.com/a/b", 4, 10),
+            "see also\n    https://example.com/a/b"
+        );
+        // Where it would begin in the same column again, nothing is gained by a break.
+        assert_eq!(
             wrapped("see https://example.com/a/b", 4, 10),
-            "see\n    https://example.com/a/b"
+            "see https://example.com/a/b"
         );
     }
 

@@ -31,28 +31,40 @@ pub(crate) async fn config<M: Full>(
         (true, false) => report.warn(&half(args, Kind::ClientCertificate, Kind::PrivateKey)),
         (false, true) => report.warn(&half(args, Kind::PrivateKey, Kind::ClientCertificate)),
     }
+    Ok(policy(config, args, Some(report)))
+}
+
+/// With what the options say of the checks; with a report, what is given up is told.
+pub(crate) fn policy(mut config: TlsConfig, args: &TlsArgs, report: Option<&Report>) -> TlsConfig {
+    let warn = |text: &str| {
+        if let Some(report) = report {
+            report.warn(text);
+        }
+    };
     if args.private_ca {
         config = config.ca_scope(CaScope::Private);
     }
     for name in &args.accept_missing {
         if *name == CheckName::Version {
-            report.warn("--accept-missing: connecting with whatever version of TLS modem and server agree on");
+            warn(
+                "--accept-missing: connecting with whatever version of TLS modem and server agree on",
+            );
             config = config.min_version(TlsVersion::Tls10);
             continue;
         }
         let Some(check) = name.check() else {
-            report.warn(
+            warn(
                 "--accept-missing: connecting with whatever cipher suite modem and server agree on",
             );
             config = config.suites(Suites::All);
             continue;
         };
-        report.warn(&format!(
+        warn(&format!(
             "--accept-missing: connecting even if the modem does not check the {check} of the server"
         ));
         config = config.dangerous().accept_missing(check);
     }
-    Ok(config)
+    config
 }
 
 fn half(args: &TlsArgs, present: Kind, absent: Kind) -> String {

@@ -72,7 +72,7 @@ fn classify(line: &[u8], asked: &[u8]) {
         Line::Final(Final::Error(code)) => explained(code, AtError::Refused(code).causes()),
         Line::Urc(Urc::Opened { result, .. }) if result != 0 => {
             let refusal = sectag_bg96::refusal(result);
-            let code = Code::Vendor(result, sectag_bg96::meaning(result));
+            let code = Code::Vendor(result, sectag::Meaning::new(sectag_bg96::meaning(result)));
             assert_eq!(refusal.code, code);
             explained(code, refusal.causes);
             assert!(refusal.causes.count() > 0);

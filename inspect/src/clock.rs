@@ -154,12 +154,16 @@ impl DateTime {
             _ => return None,
         };
         let mut parts = [0; 6];
-        for (part, end) in parts.iter_mut().zip(*b"//,:: ") {
+        for (index, part) in parts.iter_mut().enumerate() {
+            if let Some(end) = b"//,::".get(index.wrapping_sub(1)) {
+                let (first, behind) = rest.split_first()?;
+                if first != end {
+                    return None;
+                }
+                rest = behind;
+            }
             *part = two_digits(rest)?;
             rest = rest.get(2..)?;
-            if end != b' ' {
-                rest = rest.strip_prefix(&[end])?;
-            }
         }
         let [year, month, day, hour, minute, second] = parts;
         let year = century * 100 + u16::from(year);
@@ -257,6 +261,7 @@ const fn days_in_year(year: u16) -> u32 {
 }
 
 /// What `text` begins with, as a number.
+#[inline(never)]
 fn two_digits(text: &[u8]) -> Option<u8> {
     match text {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => Some((tens - b'0') * 10 + (ones - b'0')),

@@ -1,6 +1,7 @@
 //! Credentials in the modem, by tag.
 
 mod digest;
+mod expiry;
 mod md5;
 mod prepare;
 mod proof;
@@ -10,6 +11,7 @@ mod source;
 mod stored;
 
 pub use digest::{Digest, Hasher};
+pub use expiry::Expiry;
 pub use md5::Md5;
 pub(crate) use prepare::{Prepared, inspect, judge};
 pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};

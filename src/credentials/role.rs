@@ -2,12 +2,13 @@
 
 use core::convert::Infallible;
 
-use sectag_inspect::{KeyType, Kind};
+use sectag_inspect::{Content, Inspector, KeyType, Kind};
 
 use super::digest::{Digest, Hasher};
 use super::proof::{Comparison, Proof};
 use super::source::Source;
 use super::stored::{Accepts, Stored};
+use crate::clock::DateTime;
 use crate::engine::At;
 use crate::engine::Backend;
 use crate::error::{AtError, CredentialError};
@@ -82,6 +83,15 @@ pub trait Credentials: Backend {
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>>;
 
+    /// When a certificate ends, see [`Expiry`](crate::Expiry). Where a modem has nothing better, it is read back.
+    async fn expires(
+        at: &At<'_, Self>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<DateTime>, CredentialError<Infallible>> {
+        read_expiry(at, tag, kind).await
+    }
+
     /// Tells of each credential of one tag.
     async fn list_tag(
         at: &At<'_, Self>,
@@ -99,5 +109,26 @@ pub trait Credentials: Backend {
     /// What the modem holds under `tag` that the TLS in use does not read, for modems that have two.
     async fn other_store(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<OtherStore>, AtError> {
         Ok(None)
+    }
+}
+
+/// When a certificate ends, from reading it back.
+async fn read_expiry<M: Credentials>(
+    at: &At<'_, M>,
+    tag: Tag,
+    kind: Kind,
+) -> Result<Option<DateTime>, CredentialError<Infallible>> {
+    let mut inspector = Inspector::new();
+    let found = M::read_back(at, tag, kind, &mut |bytes| inspector.feed(bytes)).await?;
+    if !found {
+        return Ok(None);
+    }
+    match inspector
+        .finish()
+        .map_err(CredentialError::Unsuitable)?
+        .content
+    {
+        Content::Certificate(certificate) => Ok(certificate.not_after),
+        Content::PrivateKey(_) => Ok(None),
     }
 }

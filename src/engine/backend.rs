@@ -458,10 +458,15 @@ pub trait Modem: Sized + 'static {
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line;
     /// The script of a number: [`BRING_UP`] and so on, and the backend's own from [`OWN`] on.
     fn script(number: u8) -> &'static [Step<Self>];
-    /// Refuses what this modem cannot do, before anything is sent.
-    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError>;
-    /// What the modem has, as far as it is known.
-    fn capabilities(&self) -> Capabilities;
+    /// Refuses what this modem cannot do, before anything is sent. Of a backend that says nothing else, that is
+    /// a policy which requires what is not known to be checked.
+    fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        config.check(&self.verification())
+    }
+    /// What the modem has, as far as it is known: of a backend that says nothing else, nothing.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::UNKNOWN
+    }
 
     /// Writes the argument `name` of a step's text.
     fn argument(&self, _name: u8, _world: &World<'_>, _out: &mut Out<'_>) {}
@@ -496,6 +501,10 @@ pub trait Modem: Sized + 'static {
     /// Data may come without being fetched, as [`Line::Push`]. Where it does not, the engine's part for that is not
     /// linked, and such a line breaks the grammar.
     const PUSHES: bool = true;
+    /// A firmware may send commands of its own, read and change credentials, ask for status and clock: all that is
+    /// done over an [`At`]. Where it does not, the engine's part for that is not linked, and a use of it does not
+    /// compile.
+    const GUESTS: bool = true;
     /// Whether it echoes after power-on. Bring-up turns echo off, so a later echo means a restart.
     const ECHOES: bool = true;
     /// Commands whose arguments are secret, by their names.
@@ -504,6 +513,9 @@ pub trait Modem: Sized + 'static {
     const CODES: &'static [Number] = &[];
     /// Commands that [`Control::raw_at`](crate::Control::raw_at) refuses, beside those of every modem.
     const FORBIDDEN: &'static [Forbidden] = &[];
+    /// Commands without `?` after which every connection stands and every setting is as it was, by their names:
+    /// a short list. See [`Control::raw_at`](crate::Control::raw_at).
+    const HARMLESS: &'static [&'static str] = &[];
     /// How long switching off may take until it is confirmed.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
     /// Whether a pulse of the power key wakes it from light sleep, rather than the level of the sleep pin.
@@ -535,13 +547,12 @@ pub trait Modem: Sized + 'static {
     const DECODER: Option<fn(&mut Self) -> &mut Decoder> = None;
 }
 
-/// A command that a backend lets nobody type, because the modem would prompt, leave line mode, change
-/// what the driver relies on, or weaken what it promises.
+/// A command that nobody may send, because no bring-up finds the modem again after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Forbidden {
-    /// Its name, such as `+QSSLSEND`; with `*` behind it, every name that begins so.
+    /// Its name, such as `+QPOWD`; with `*` behind it, every name that begins so.
     pub name: &'static str,
-    /// Reading (`?`) and testing (`=?`) it is forbidden too.
+    /// Reading (`?`) and testing (`=?`) it are forbidden too: they hang the modem.
     pub queries: bool,
     /// What to use instead.
     pub instead: &'static str,
@@ -562,8 +573,7 @@ impl Forbidden {
     /// What to say where the credential store does it.
     pub const STORE: &'static str = "Control::store, ensure, list and remove";
     /// What to say where nothing does.
-    pub const NONE: &'static str =
-        "nothing: the modem would leave line mode, and has no typed call for it";
+    pub const NONE: &'static str = "nothing: the driver would not find the modem again";
     /// What to say of the driver's own settings.
     pub const OURS: &'static str = "nothing: the driver needs this setting as it made it";
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroize;
 
 use super::mailbox::{ANSWER_LIMIT, ExchangeState, Plan};
 use super::protocol::{Backend, Protocol};
+use super::raw::{self, RawError};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
 use super::world::{Shared, World};
@@ -42,6 +43,8 @@ pub struct At<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
     life: u8,
+    /// What is sent leaves connections alone.
+    pub(crate) keeps: bool,
 }
 
 impl<M: Backend> Clone for At<'_, M> {
@@ -105,6 +108,7 @@ impl<'a, M: Backend> At<'a, M> {
             world,
             engine,
             life,
+            keeps: true,
         }
     }
 
@@ -432,9 +436,25 @@ impl<M: Modem> Exchange<'_, M> {
         plan: Plan,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AtError>> {
+        let keeps = self.at.keeps;
         self.poll_turn(
             &mut |engine, world| {
                 let len = command.write(engine.out());
+                if !keeps {
+                    let line = engine
+                        .out()
+                        .get(..len)
+                        .and_then(|line| line.strip_suffix(b"\r"));
+                    let line = line.and_then(|line| core::str::from_utf8(line).ok());
+                    match line.map(|line| raw::judge(line, M::FORBIDDEN, M::HARMLESS)) {
+                        Some(Err(RawError::Forbidden { .. })) => {
+                            return Err(AtError::Unsupported);
+                        }
+                        Some(Ok(true)) => {}
+                        // Also what is no line of text.
+                        _ => world.anew = true,
+                    }
+                }
                 engine.begin_guest(world, len, plan, command.timeout())
             },
             cx,

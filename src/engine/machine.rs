@@ -102,6 +102,7 @@ impl<'a, M: Modem> Machine<'a, M> {
     /// A user asks for a connection, if it can; returns whether that was so.
     pub fn open(&mut self, slot: usize, name: &str, port: u16, config: &TlsConfig) -> bool {
         self.with(|engine, w| {
+            w.wake_runner();
             let asks = |slot: &Slot<'_>| matches!(slot.phase, Phase::Wanted | Phase::Opening);
             let busy = w.opening || w.slots.iter().any(asks) || !w.slots[slot].is_free();
             let needed = usize::from(w.push_unit.unwrap_or(w.fetch_unit));
@@ -148,6 +149,7 @@ impl<'a, M: Modem> Machine<'a, M> {
     /// A user writes; returns how many bytes.
     pub fn write(&mut self, slot: usize, bytes: &[u8]) -> usize {
         self.with(|_, w| {
+            w.wake_runner();
             let send_at = after(w.now, w.linger);
             let slot = &mut w.slots[slot];
             if slot.phase != Phase::Open || slot.write_error().is_some() {
@@ -160,17 +162,24 @@ impl<'a, M: Modem> Machine<'a, M> {
 
     /// A user waits until everything is sent.
     pub fn flush(&mut self, slot: usize) {
-        self.with(|_, w| w.slots[slot].flush = w.slots[slot].phase == Phase::Open);
+        self.with(|_, w| {
+            w.wake_runner();
+            w.slots[slot].flush = w.slots[slot].phase == Phase::Open;
+        });
     }
 
     /// A user reads; returns how many bytes.
     pub fn read(&mut self, slot: usize, into: &mut [u8]) -> usize {
-        self.with(|_, w| w.slots[slot].rx.pop(into))
+        self.with(|_, w| {
+            w.wake_runner();
+            w.slots[slot].rx.pop(into)
+        })
     }
 
     /// A user drops the socket.
     pub fn leave(&mut self, slot: usize) {
         self.with(|_, w| {
+            w.wake_runner();
             if !w.slots[slot].user {
                 return;
             }

@@ -13,6 +13,7 @@ pub(crate) mod machine;
 mod mailbox;
 mod protocol;
 mod queue;
+pub(crate) mod raw;
 mod ring;
 mod runner;
 mod scheduler;
@@ -84,7 +85,7 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings inside.
     #[inline(never)] // Inlined, it is made on the stack once more.
     pub const fn new(modem: M) -> Self {
-        Self::of(text::Engine::new(modem), Rings::new())
+        Self::of(text::Engine::cell(modem), Rings::new())
     }
 }
 
@@ -94,7 +95,7 @@ impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings that lie elsewhere.
     #[inline(never)]
     pub const fn with_rings(modem: M, rings: &'r mut Rings<SOCKETS, RX, TX>) -> Self {
-        Self::of(text::Engine::new(modem), rings)
+        Self::of(text::Engine::cell(modem), rings)
     }
 }
 
@@ -104,7 +105,7 @@ impl<M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings inside, for a modem that does not speak AT: its backend makes the engine.
     #[inline(never)]
     pub const fn with_engine(engine: M::Engine) -> Self {
-        Self::of(engine, Rings::new())
+        Self::of(RefCell::new(engine), Rings::new())
     }
 }
 
@@ -117,17 +118,17 @@ impl<'r, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
         engine: M::Engine,
         rings: &'r mut Rings<SOCKETS, RX, TX>,
     ) -> Self {
-        Self::of(engine, rings)
+        Self::of(RefCell::new(engine), rings)
     }
 }
 
 impl<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B>
     State<'a, M, SOCKETS, RX, TX, B>
 {
-    const fn of(engine: M::Engine, rings: B) -> Self {
+    const fn of(engine: RefCell<M::Engine>, rings: B) -> Self {
         Self {
-            engine: RefCell::new(engine),
-            world: RefCell::new(World::new([const { Slot::new() }; SOCKETS])),
+            engine,
+            world: World::cell([const { Slot::new() }; SOCKETS]),
             rings,
         }
     }

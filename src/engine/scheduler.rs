@@ -169,13 +169,16 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
     if w.rest != Rest::No {
         return (after(now, Ms::MAX), None);
     }
+    if w.link == Link::Failed && core::mem::take(&mut w.anew) {
+        w.retry_at = now;
+    }
     if w.link != Link::Up {
         return (
             w.retry_at,
             Some(Job::BringUp).filter(|_| past(now, w.retry_at)),
         );
     }
-    if w.network_lost {
+    if w.network_lost || w.anew {
         return (now, Some(Job::NetworkLost));
     }
     #[cfg(feature = "sleep")]
@@ -419,6 +422,7 @@ impl World<'_> {
 
     /// Brings the modem up anew, or leaves it alone. What it had is gone.
     pub(crate) fn link_is_down(&mut self, rest: Rest) {
+        self.changed = true;
         self.link = Link::Down;
         self.answers = false;
         // One that is switched off is not woken by what it says.
@@ -440,6 +444,7 @@ impl World<'_> {
         self.failed_closes = 0;
         self.stray = 0;
         self.network_lost = false;
+        self.anew = false;
         self.suspect = false;
         self.retry_at = self.now;
         self.waiting.wake();

@@ -156,6 +156,10 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) exclusive: bool,
     /// A guest waits until what it may have left behind is removed.
     pub(crate) tidy_asked: bool,
+    /// A user has sent something that may have changed the modem's settings: it is to be brought up anew.
+    pub(crate) anew: bool,
+    /// Something has happened since it was last found that there is nothing to do.
+    pub(crate) changed: bool,
     /// The power key, and not the sleep pin, ends light sleep.
     #[cfg(feature = "sleep")]
     pub(crate) wakes_by_key: bool,
@@ -236,6 +240,12 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
 pub(crate) type Shared<'a> = RefCell<World<'a>>;
 
 impl<S> World<'_, S> {
+    /// As a part of a state, see [`Engine::cell`](super::text::Engine::cell).
+    #[inline(never)]
+    pub(crate) const fn cell(slots: S) -> RefCell<Self> {
+        RefCell::new(Self::new(slots))
+    }
+
     pub(crate) const fn new(slots: S) -> Self {
         Self {
             link: Link::Down,
@@ -259,6 +269,8 @@ impl<S> World<'_, S> {
             life: 0,
             exclusive: false,
             tidy_asked: false,
+            anew: false,
+            changed: true,
             #[cfg(feature = "sleep")]
             wakes_by_key: false,
             ended: None,
@@ -354,6 +366,7 @@ impl<'a> World<'a> {
     }
 
     /// Ends the flow with this failure.
+    #[inline(never)] // It is used in many places.
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
         self.failure = failure.into();
         Then::Fail
@@ -472,6 +485,7 @@ impl<'a> World<'a> {
 
     /// There may be work for the runner.
     pub(crate) fn wake_runner(&mut self) {
+        self.changed = true;
         self.runner.wake();
     }
 }

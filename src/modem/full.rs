@@ -8,8 +8,8 @@ use crate::credentials::Credentials;
 use crate::engine::At;
 use crate::engine::Backend;
 use crate::engine::backend::Modem;
+use crate::engine::raw::{self, RawError};
 use crate::error::AtError;
-use crate::raw::{self, RawError};
 use crate::status::SimCard;
 
 /// A modem that keeps credentials and tells of itself, and may have a clock or a SIM.
@@ -75,11 +75,12 @@ impl<M: Backend> ClockPart<M> for NotThere {
 /// Whether a modem takes lines that somebody types.
 #[allow(async_fn_in_trait)]
 pub trait LinesPart<M: Backend> {
-    /// Refuses what may not be typed, which is everything where there are no lines.
+    /// Refuses what may not be typed, which is everything where there are no lines; says of the rest whether
+    /// connections stay as they are.
     ///
     /// # Errors
     /// With what to use instead.
-    fn admit(line: &str) -> Result<(), RawError>;
+    fn admit(line: &str) -> Result<bool, RawError>;
     /// Sends one that was admitted, and hands the lines of the answer to `sink`.
     ///
     /// # Errors
@@ -93,8 +94,8 @@ pub trait LinesPart<M: Backend> {
 }
 
 impl<M: Modem + Reports> LinesPart<M> for There {
-    fn admit(line: &str) -> Result<(), RawError> {
-        raw::check(line, M::FORBIDDEN)
+    fn admit(line: &str) -> Result<bool, RawError> {
+        raw::judge(line, M::FORBIDDEN, M::HARMLESS)
     }
 
     async fn typed(
@@ -114,7 +115,7 @@ impl<M: Modem + Reports> LinesPart<M> for There {
 }
 
 impl<M: Backend> LinesPart<M> for NotThere {
-    fn admit(_: &str) -> Result<(), RawError> {
+    fn admit(_: &str) -> Result<bool, RawError> {
         Err(RawError::At(AtError::Unsupported))
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "CHECK", help_heading = "TLS")]
     pub(crate) accept_missing: Vec<CheckName>,
 
-    /// Look at the server from this computer too, whether or not the connection fails for several possible reasons
+    /// Look at the server from this computer even when the connection succeeds; when it fails, that is done anyway
     #[arg(long, help_heading = "TLS")]
     pub(crate) probe: bool,
 

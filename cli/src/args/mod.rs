@@ -4,6 +4,7 @@ mod broker;
 mod credentials;
 mod examine;
 mod modem;
+mod provision;
 mod server;
 #[cfg(feature = "demo")]
 mod simulated;
@@ -15,6 +16,7 @@ pub(crate) use self::broker::*;
 pub(crate) use self::credentials::*;
 pub(crate) use self::examine::*;
 pub(crate) use self::modem::*;
+pub(crate) use self::provision::*;
 pub(crate) use self::server::*;
 #[cfg(feature = "demo")]
 pub(crate) use self::simulated::*;
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Record(Record),
     /// Check everything that a connection needs, in order, up to the first that is missing
     Doctor(Doctor),
+    /// Store the credentials of many modems at once, by a manifest
+    Provision(Provision),
     /// Restart the modem
     Restart(Restart),
     /// Talk AT to the modem, with the driver beside it

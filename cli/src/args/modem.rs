@@ -70,6 +70,26 @@ pub(crate) struct ModemArgs {
     pub(crate) set_clock: Option<ClockSource>,
 }
 
+impl ModemArgs {
+    /// A modem of which nothing else is said.
+    pub(crate) fn at(port: PortName, modem: Choice, baud: u32, flow_control: bool) -> Self {
+        Self {
+            modem,
+            port,
+            baud,
+            flow_control,
+            patched_native: false,
+            apn: None,
+            apn_user: None,
+            apn_password: None,
+            sim_pin: None,
+            ssid: None,
+            psk: None,
+            set_clock: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ClockSource {
     /// This computer's clock, in any case

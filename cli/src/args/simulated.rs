@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sectag::clock::DateTime;
-use sectag_simulator::{Nrf9160Profile, ShortRangeProfile};
+use sectag_simulator::{Nrf9160Profile, ShortRangeProfile, UbloxProfile};
 
 use super::Server;
 use crate::failure::Failure;
@@ -16,6 +16,7 @@ use crate::modems::ModemName;
 pub(crate) enum Dialect {
     Nrf9160(Nrf9160Profile),
     ShortRange(ShortRangeProfile),
+    Ublox(UbloxProfile),
 }
 
 impl Dialect {
@@ -23,9 +24,17 @@ impl Dialect {
         if let Ok(profile) = ShortRangeProfile::named(name) {
             return Ok(Self::ShortRange(profile));
         }
+        let ublox = match UbloxProfile::named(name) {
+            Ok(profile) => return Ok(Self::Ublox(profile)),
+            Err(error) => error,
+        };
         Nrf9160Profile::named(name)
             .map(Self::Nrf9160)
-            .map_err(|error| format!("ublox-shortrange has odin and nina; nrf9160: {error}"))
+            .map_err(|error| {
+                format!(
+                    "ublox-shortrange has odin and nina; nrf9160: {error}; ublox-cellular: {ublox}"
+                )
+            })
     }
 
     /// # Errors
@@ -35,6 +44,16 @@ impl Dialect {
             None => Ok(None),
             Some(Self::Nrf9160(profile)) => Ok(Some(profile)),
             Some(_) => Err(another("nrf9160")),
+        }
+    }
+
+    /// # Errors
+    /// It is another modem's.
+    pub(crate) fn ublox(dialect: Option<Self>) -> Result<Option<UbloxProfile>, Failure> {
+        match dialect {
+            None => Ok(None),
+            Some(Self::Ublox(profile)) => Ok(Some(profile)),
+            Some(_) => Err(another("ublox-cellular")),
         }
     }
 
@@ -59,7 +78,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "NAME", default_value = "bg96")]
     pub(crate) modem: ModemName,
 
-    /// The firmware of an nrf9160 or the model of a ublox-shortrange, as for simulate
+    /// The firmware of an nrf9160 or the model of a ublox-cellular or ublox-shortrange, as for simulate
     #[arg(long, value_name = "D", value_parser = Dialect::named)]
     pub(crate) dialect: Option<Dialect>,
 
@@ -112,7 +131,7 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "NAME")]
     pub(crate) modem: ModemName,
 
-    /// The firmware to be, of an nrf9160: a release of the Serial LTE Modem (2.0, 2.1, ... 2.7, 3.1), with -native behind it for a native TLS build, or sm for the Serial Modem; the model, of a ublox-shortrange: odin or nina [default: 2.1, odin]
+    /// The firmware to be, of an nrf9160: a release of the Serial LTE Modem (2.0, 2.1, ... 2.7, 3.1), with -native behind it for a native TLS build, or sm for the Serial Modem; the model, of a ublox-shortrange: odin or nina [default: 2.1, odin]. The model, of a ublox-cellular: sara-r5, sara-r4-02b, sara-r4-01b, sara-r422, sara-u201, lara-r6, lena-r8, lexi-r10, unknown [default: sara-r5]
     #[arg(long, value_name = "D", value_parser = Dialect::named)]
     pub(crate) dialect: Option<Dialect>,
 
@@ -143,6 +162,10 @@ pub(crate) struct Simulate {
     /// Where random pieces start
     #[arg(long, value_name = "N", requires = "chunk")]
     pub(crate) seed: Option<u64>,
+
+    /// What is wrong around the modem, as for demo: clock-unset (the network tells no time), no-registration, sim-missing or pdp-refused
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<Scenario>,
 
     /// What befalls a command, and which: silent, error, garbage or reset; every one, the K-th, or the K-th that begins so
     #[arg(long, value_name = "NAME[@K[:BEGINNING]]", value_parser = parse_fault)]

@@ -1,4 +1,5 @@
-//! `sectag at`: commands that somebody types, with the driver beside them, which refuses what would break it.
+//! `sectag at`: commands that somebody types, with the driver beside them: it refuses that behind which it would not
+//! find the modem again, and brings it up anew behind whatever else is no query.
 
 use std::io::IsTerminal;
 
@@ -150,10 +151,10 @@ async fn send<M: Full>(
         Ok(()) => Ok(()),
         Err(RawError::At(error)) => Err(hints::at(command, &error)),
         Err(RawError::Forbidden { instead }) => Err(Failure::new(format!(
-            "{command}: not sent, because it would break the driver or weaken what it promises"
+            "{command}: not sent, because no bring-up finds the modem again after it"
         ))
         .hint(format!("firmware uses: {instead}"))
-        .hint("a terminal program such as picocom has no driver to break")),
+        .hint("a terminal program such as picocom has no driver that must find the modem")),
         Err(error) => Err(Failure::new(format!("{command}: {error}"))),
     }
 }

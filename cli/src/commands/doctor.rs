@@ -376,7 +376,12 @@ impl Examination<'_> {
         socket
             .close()
             .await
-            .map_err(|error| hints::socket("closing the connection", &error))
+            .map_err(|error| hints::socket("closing the connection", &error))?;
+        if self.args.probe {
+            let server = (host, port);
+            prober.look(control, server, None, self.report).await;
+        }
+        Ok(())
     }
 }
 

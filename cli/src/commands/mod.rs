@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 pub(crate) mod jwt;
 mod ports;
+mod provision;
 mod publish;
 mod record;
 mod restart;
@@ -74,6 +75,7 @@ async fn dispatch(command: Command, report: &Report) -> Result<(), Failure> {
         Command::Record(args) => Box::pin(record::run(&args, report)).await,
         Command::Doctor(args) => doctor::run(&args, report).await,
         Command::Jwt(args) => jwt::run(&args, report).await,
+        Command::Provision(args) => provision::run(&args, report).await,
         Command::Restart(args) => restart::run(&args, report).await,
         Command::At(args) => at::run(&args, report).await,
         Command::Ports(args) => ports::run(&args, report).await,

@@ -10,7 +10,11 @@ use sectag_transcript::{Payload, Recorder};
 use crate::args::{Cli, Command, Record};
 use crate::hints::Failure;
 use crate::modems::ModemName;
+use crate::port;
 use crate::report::Report;
+
+/// Any will do, to see whether the port can be opened.
+const BAUD: u32 = 115_200;
 
 pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
     let Cli {
@@ -33,6 +37,11 @@ pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
             Payload::Masked => " and payload",
         }
     );
+    if args.out.exists() {
+        return Err(failed(&args.out, &io::ErrorKind::AlreadyExists.into()));
+    }
+    // A port that cannot be opened leaves no recording.
+    drop(port::open(&args.port, BAUD, false).await?);
     let out = create(&args.out).map_err(|error| failed(&args.out, &error))?;
     // The driver's state refers to it; this process runs one command and ends.
     let recorder: &'static Recorder<_> = Box::leak(Box::new(Recorder::new(
@@ -45,8 +54,19 @@ pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
     recorder
         .finish()
         .map_err(|error| failed(&args.out, &error))?;
-    report.note(&format!("recorded in {}", args.out.display()));
+    if result.is_err() && is_empty(&args.out) {
+        // Nothing was said: the command was refused before it came to that.
+        let _ = std::fs::remove_file(&args.out);
+    } else {
+        report.note(&format!("recorded in {}", args.out.display()));
+    }
     result
+}
+
+/// Whether a recording has no exchange in it.
+fn is_empty(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    !text.lines().any(|line| line.starts_with(['>', '<']))
 }
 
 /// Never over an existing file, and for this user only: a recording names the device.
@@ -90,6 +110,7 @@ fn inner(args: &Record) -> Result<Cli, Failure> {
         | Command::Simulate(_)
         | Command::Demo(_)
         | Command::Ports(_)
+        | Command::Provision(_)
         | Command::Restart(_)
         | Command::Completions { .. }
         | Command::Man => Err(

@@ -8,12 +8,14 @@ use std::rc::Rc;
 use embassy_futures::select::{Either, select};
 use embassy_time::Duration;
 use sectag_simulator::{
-    Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Simulator, transport,
+    Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Sim, Simulator,
+    UbloxOptions, transport,
 };
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-use crate::args::{ClockSetting, Dialect, Simulate};
+use super::demo::Surroundings;
+use crate::args::{ClockSetting, Dialect, Scenario, Simulate};
 use crate::hints::Failure;
 use crate::modems::ModemName;
 use crate::report::Report;
@@ -50,6 +52,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
         (Some(max), Some(_)) => Chunk::Random { max: max as usize },
     };
     let clock = moment(args.clock)?;
+    let around = around(args.scenario)?;
     Ok(match args.modem {
         ModemName::Bg96 => {
             if args.dialect.is_some() {
@@ -62,6 +65,10 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 chunk,
                 seed: args.seed.unwrap_or(defaults.seed),
                 clock,
+                network_time: around.time.then(OffsetDateTime::now_utc),
+                registration_delay: around.registration_delay(),
+                sim: around.sim,
+                pdp_refusal: around.pdp_refusal,
                 ..defaults
             };
             Simulator::bg96(options, network)
@@ -75,11 +82,36 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 chunk,
                 seed: args.seed.unwrap_or(defaults.seed),
                 clock,
+                network_time: around.time.then(OffsetDateTime::now_utc),
+                registration_delay: around.registration_delay(),
+                sim: around.sim,
                 ..defaults
             };
             Simulator::nrf9160(options, network)
         }
+        ModemName::UbloxCellular => {
+            let defaults = UbloxOptions::default();
+            let options = UbloxOptions {
+                profile: Dialect::ublox(args.dialect)?.unwrap_or(defaults.profile),
+                baud,
+                turnaround,
+                chunk,
+                seed: args.seed.unwrap_or(defaults.seed),
+                clock,
+                network_time: around.time.then(OffsetDateTime::now_utc),
+                registration_delay: around.registration_delay(),
+                sim: around.sim,
+                refuses_data: around.pdp_refusal.is_some(),
+                ..defaults
+            };
+            Simulator::ublox(options, network)
+        }
         ModemName::ShortRange => {
+            if args.scenario.is_some() {
+                return Err(Failure::new(
+                    "--scenario: this module has neither a SIM nor a cellular network that could be wrong",
+                ));
+            }
             let defaults = ShortRangeOptions::default();
             let options = ShortRangeOptions {
                 profile: Dialect::short_range(args.dialect)?.unwrap_or(defaults.profile),
@@ -92,6 +124,26 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             Simulator::short_range(options, network)
         }
     })
+}
+
+/// What a scenario is to a modem. Where the server has a part in it, it cannot be simulated here.
+fn around(scenario: Option<Scenario>) -> Result<Surroundings, Failure> {
+    let mut around = Surroundings::default();
+    match scenario {
+        None => {}
+        Some(Scenario::ClockUnset) => around.time = false,
+        Some(Scenario::NoRegistration) => around.coverage = false,
+        Some(Scenario::SimMissing) => around.sim = Sim::Missing,
+        Some(Scenario::PdpRefused) => around.pdp_refusal = Some(561),
+        Some(other) => {
+            return Err(Failure::new(format!(
+                "--scenario {}: it is about the server, and a simulated modem connects to yours",
+                other.word()
+            ))
+            .hint("sectag demo shows it, with a server of its own; for modems there are clock-unset, no-registration, sim-missing and pdp-refused"));
+        }
+    }
+    Ok(around)
 }
 
 fn moment(setting: ClockSetting) -> Result<Option<OffsetDateTime>, Failure> {

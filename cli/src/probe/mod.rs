@@ -113,16 +113,27 @@ impl Prober {
         if failure.causes().nth(1).is_none() {
             return failure;
         }
+        match self.look(control, (host, port), login, report).await {
+            Some(findings) => failure.narrow(&findings),
+            None => failure,
+        }
+    }
+
+    /// Looks at the server, and tells line by line what it sees; `None` where there is no date to judge it by.
+    pub(crate) async fn look<M: Full>(
+        &self,
+        control: Control<'_, M>,
+        (host, port): (&str, u16),
+        login: Option<&Login>,
+        report: &Report,
+    ) -> Option<Findings> {
         // The modem may be down by now; then this computer's clock is the best there is.
         let limit = embassy_time::Duration::from_secs(10);
         let clock = embassy_time::with_timeout(limit, control.clock_if_any()).await;
-        let Some(now) = clock
+        let now = clock
             .ok()
             .and_then(|read| read.ok().flatten())
-            .or_else(host_clock)
-        else {
-            return failure;
-        };
+            .or_else(host_clock)?;
         let subject = Subject {
             host,
             port,
@@ -135,7 +146,7 @@ impl Prober {
         let step = report.spin(format!("looking at {host}:{port} from this computer"));
         let findings = look(&subject, report).await;
         drop(step);
-        failure.narrow(&findings)
+        Some(findings)
     }
 }
 

@@ -80,11 +80,9 @@ pub(crate) fn commands_are_typed_and_the_dangerous_refused() {
         "{}",
         ended.stdout
     );
-    let refused = modem
-        .run(&["at"], &["AT+QSSLCFG=\"seclevel\",1,0"])
-        .expect(1);
+    let refused = modem.run(&["at"], &["AT+QPOWD"]).expect(1);
     assert!(refused.stderr.contains("not sent"), "{}", refused.stderr);
-    refused.expect_hint("TlsConfig");
+    refused.expect_hint("power_off");
 }
 
 pub(crate) fn completions_and_manual_are_printed() {

@@ -9,9 +9,12 @@ mod demo;
 mod doctor;
 mod identify;
 mod idle;
+mod manners;
 mod mqtt;
 mod nrf9160;
 mod process;
+mod provision;
+mod readme;
 mod record;
 mod scenarios;
 mod simulate;
@@ -83,6 +86,21 @@ fn all() -> Vec<Trial> {
             der_is_converted,
             new_credentials_replace_the_old_once_they_have_worked,
             a_modem_that_makes_no_keys_is_given_one,
+        }
+        provision {
+            of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_done_once,
+            a_manifest_is_read_to_its_end_before_a_modem_is_touched,
+        }
+        manners {
+            an_interrupt_lets_an_upload_end_and_says_what_is_left,
+            options_of_mosquitto_s_clients_mean_the_same,
+            a_publish_that_was_acknowledged_is_a_success_whatever_becomes_of_the_good_bye,
+            nobody_who_reads_is_no_error_to_tell,
+            all_credentials_are_removed_at_once,
+            a_port_in_use_is_told_with_the_program_that_has_it,
+        }
+        readme {
+            every_command_of_the_readme_works_as_it_stands,
         }
         identify {
             a_modem_that_is_not_named_is_asked_who_it_is,

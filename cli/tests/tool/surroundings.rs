@@ -19,6 +19,11 @@ pub(crate) struct Modem {
 
 impl Modem {
     pub(crate) fn start(options: Options) -> Self {
+        Self::start_with(options, None)
+    }
+
+    /// With a fault as `sectag simulate` has it.
+    pub(crate) fn start_with(options: Options, fault: Option<&'static str>) -> Self {
         let (report, reported) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
@@ -28,6 +33,9 @@ impl Modem {
                 .unwrap();
             runtime.block_on(async {
                 let modem = Simulator::bg96(options, Rc::new(LoopbackNetwork::new()));
+                if let Some(fault) = fault {
+                    modem.set_script(sectag_simulator::fault(fault).unwrap());
+                }
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 report.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
@@ -41,6 +49,11 @@ impl Modem {
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// As the option `--port` takes it.
+    pub(crate) fn port(&self) -> &str {
+        &self.port
     }
 
     #[track_caller]

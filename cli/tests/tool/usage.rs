@@ -75,7 +75,7 @@ pub(crate) fn usage_errors_exit_with_2() {
 pub(crate) fn an_unknown_modem_lists_the_known_ones() {
     let ended = run(&["demo", "--modem", "bg97"]).expect(2);
     assert!(
-        ended.stderr.contains("[possible values: bg96, nrf9160]"),
+        ended.stderr.contains("[possible values: bg96, nrf9160"),
         "{}",
         ended.stderr
     );

@@ -1,49 +1,77 @@
 //! The numbers of the TCP/IP and SSL commands: what each means, and what it may come from.
 
 use sectag::cellular::Number;
-use sectag::{Cause, Causes, Code, Refusal};
+use sectag::{Cause, Causes, Code, Meaning, Refusal};
 
-/// What a number of `+QSSLOPEN` or `+QIGETERROR` means (sheet 4.6), and what an open that ends with it
-/// may come from, the likeliest first.
-type Row = (&'static str, &'static [Cause]);
-
-/// The number of the first row; the others follow. Numbers above 574 are in no manual.
+/// The number of the first row of the tables; the others follow. Numbers above 574 are in no manual.
 const FIRST: u16 = 550;
 
+/// What a number of `+QSSLOPEN` or `+QIGETERROR` means (sheet 4.6).
 #[rustfmt::skip]
-static ROWS: [Row; 25] = {
+static MEANINGS: [&str; 25] = [
+    /* 550 */ "unknown error",
+    /* 551 */ "operation blocked",
+    /* 552 */ "invalid parameters",
+    /* 553 */ "memory not enough",
+    /* 554 */ "create socket failed",
+    /* 555 */ "operation not supported",
+    /* 556 */ "socket bind failed",
+    /* 557 */ "socket listen failed",
+    /* 558 */ "socket write failed",
+    /* 559 */ "socket read failed",
+    /* 560 */ "socket accept failed",
+    /* 561 */ "open PDP context failed",
+    /* 562 */ "close PDP context failed",
+    /* 563 */ "socket identity has been used",
+    /* 564 */ "DNS busy",
+    /* 565 */ "DNS parse failed",
+    /* 566 */ "socket connect failed",
+    /* 567 */ "socket has been closed",
+    /* 568 */ "operation busy",
+    /* 569 */ "operation timeout",
+    /* 570 */ "PDP context break down",
+    /* 571 */ "cancel send",
+    /* 572 */ "operation not allowed",
+    /* 573 */ "APN not configured",
+    /* 574 */ "port busy",
+];
+
+/// What an open that ends with such a number may come from, the likeliest first. A table of its own, so that
+/// what prints nothing has no texts.
+#[rustfmt::skip]
+static CAUSES: [&[Cause]; 25] = {
     use Cause::*;
     [
-        /* 550 */ ("unknown error", &[Unknown]),
-        /* 551 */ ("operation blocked", &[ModemBusy]),
-        /* 552 */ ("invalid parameters", &[BadParameter]),
-        /* 553 */ ("memory not enough", &[OutOfMemory]),
-        /* 554 */ ("create socket failed", &[OutOfMemory, BadParameter]),
-        /* 555 */ ("operation not supported", &[BadParameter]),
-        /* 556 */ ("socket bind failed", &[OutOfMemory, IdInUse]),
-        /* 557 */ ("socket listen failed", &[OutOfMemory]),
-        /* 558 */ ("socket write failed", &[PeerClosed, DataConnectionDown]),
-        /* 559 */ ("socket read failed", &[PeerClosed, DataConnectionDown]),
-        /* 560 */ ("socket accept failed", &[OutOfMemory]),
-        /* 561 */ ("open PDP context failed", &[DataConnectionDown]),
-        /* 562 */ ("close PDP context failed", &[DataConnectionDown]),
-        /* 563 */ ("socket identity has been used", &[IdInUse]),
-        /* 564 */ ("DNS busy", &[ModemBusy, NetworkSlow]),
-        /* 565 */ ("DNS parse failed", &[NameUnknown, NameUnknownHere]),
+        /* 550 */ &[Unknown],
+        /* 551 */ &[ModemBusy],
+        /* 552 */ &[BadParameter],
+        /* 553 */ &[OutOfMemory],
+        /* 554 */ &[OutOfMemory, BadParameter],
+        /* 555 */ &[BadParameter],
+        /* 556 */ &[OutOfMemory, IdInUse],
+        /* 557 */ &[OutOfMemory],
+        /* 558 */ &[PeerClosed, DataConnectionDown],
+        /* 559 */ &[PeerClosed, DataConnectionDown],
+        /* 560 */ &[OutOfMemory],
+        /* 561 */ &[DataConnectionDown],
+        /* 562 */ &[DataConnectionDown],
+        /* 563 */ &[IdInUse],
+        /* 564 */ &[ModemBusy, NetworkSlow],
+        /* 565 */ &[NameUnknown, NameUnknownHere],
         // One number for an unreachable port and for every certificate failure (sheet 4.6, T10).
-        /* 566 */ ("socket connect failed", &[
+        /* 566 */ &[
             CaMismatch, ClientCertificateNeeded, Unreachable, CertificateExpired, NameMismatch,
             ServerKeyUnsupported, ClientCertificateRefused, ClientKeyMismatch, NoCommonSuite, SniNeeded,
             CertificateNotYetValid, CaUnreadable, NotTls,
-        ]),
-        /* 567 */ ("socket has been closed", &[PeerClosed]),
-        /* 568 */ ("operation busy", &[ModemBusy]),
-        /* 569 */ ("operation timeout", &[NetworkSlow, Unreachable, NotTls]),
-        /* 570 */ ("PDP context break down", &[DataConnectionDown]),
-        /* 571 */ ("cancel send", &[Unknown]),
-        /* 572 */ ("operation not allowed", &[PeerClosed, DataConnectionDown]),
-        /* 573 */ ("APN not configured", &[ApnMissing]),
-        /* 574 */ ("port busy", &[ModemBusy]),
+        ],
+        /* 567 */ &[PeerClosed],
+        /* 568 */ &[ModemBusy],
+        /* 569 */ &[NetworkSlow, Unreachable, NotTls],
+        /* 570 */ &[DataConnectionDown],
+        /* 571 */ &[Unknown],
+        /* 572 */ &[PeerClosed, DataConnectionDown],
+        /* 573 */ &[ApnMissing],
+        /* 574 */ &[ModemBusy],
     ]
 };
 
@@ -76,13 +104,13 @@ pub(crate) static FILES: [Number; 21] = {
     ]
 };
 
-fn row(code: u16) -> Option<&'static Row> {
-    ROWS.get(usize::from(code.checked_sub(FIRST)?))
+fn row<T: Copy>(rows: &'static [T], code: u16) -> Option<T> {
+    rows.get(usize::from(code.checked_sub(FIRST)?)).copied()
 }
 
 /// What a number of `+QSSLOPEN` or `+QIGETERROR` means.
 pub fn meaning(code: u16) -> &'static str {
-    row(code).map_or("not in the manual", |row| row.0)
+    row(&MEANINGS, code).unwrap_or("not in the manual")
 }
 
 /// What an open that ends with a number of `+QSSLOPEN` may come from, before anything is ruled out: for
@@ -93,13 +121,13 @@ pub fn refusal(code: u16) -> Refusal {
 }
 
 pub(crate) fn vendor(code: u16) -> Code {
-    Code::Vendor(code, meaning(code))
+    Code::Vendor(code, Meaning::new(meaning(code)))
 }
 
 /// An open that ended with `code`.
 pub(crate) fn open_refused(code: Code) -> Refusal {
     let causes = match code {
-        Code::Vendor(code, _) => row(code).map(|row| row.1),
+        Code::Vendor(code, _) => row(&CAUSES, code),
         _ => None,
     };
     Refusal::new(code, Causes::new(causes.unwrap_or(&[Cause::Unknown])))
@@ -130,9 +158,9 @@ mod tests {
 
     #[test]
     fn every_number_of_the_manual_has_a_row() {
-        for (code, row) in (FIRST..).zip(&ROWS) {
-            assert!(!row.1.is_empty() && row.1.len() <= 32, "{row:?}");
-            assert_eq!(open_refused(vendor(code)).causes.count(), row.1.len());
+        for (code, row) in (FIRST..).zip(&CAUSES) {
+            assert!(!row.is_empty() && row.len() <= 32, "{row:?}");
+            assert_eq!(open_refused(vendor(code)).causes.count(), row.len());
         }
         assert!(FILES.is_sorted_by(|a, b| a.code < b.code));
         assert!(

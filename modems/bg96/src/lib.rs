@@ -181,10 +181,12 @@ impl<O: Options> Modem for Bg96<O> {
     // Payload goes behind the prompt, and files behind `CONNECT`.
     const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = O::PUSH;
+    const GUESTS: bool = O::COMMANDS;
     // Sheet 1.1.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const CODES: &'static [Number] = &causes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
     // The last two can be typed only.
     const SECRET: &'static [&'static str] =
         &["+CPIN", "+QICSGP", "+QSSLCFG=\"psk\"", "+CPWD", "+CLCK"];

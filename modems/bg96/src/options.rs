@@ -17,6 +17,9 @@
 /// const MODEM: Bg96<Plain> = Bg96::new(Config::choosing());
 /// ```
 pub trait Options: 'static {
+    /// Commands of the application's own, and what is done by commands of the handles': credentials, status, signal,
+    /// clock. Without, sockets are what there is; the rest does not compile.
+    const COMMANDS: bool = true;
     /// The keys of TLS contexts that relatives of the BG96 have beyond its first manual are looked for at
     /// each start, and their cipher suites. Without, the manual's are taken for granted, and the rest is
     /// found out by each connection.
@@ -44,6 +47,7 @@ impl Options for All {}
 pub struct Least;
 
 impl Options for Least {
+    const COMMANDS: bool = false;
     const DISCOVERY: bool = false;
     const ESCALATION: bool = false;
     const NTP: bool = false;

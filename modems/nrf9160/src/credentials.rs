@@ -11,6 +11,7 @@ use core::convert::Infallible;
 
 use embassy_time::{Duration, with_timeout};
 use sectag::at::InvalidInput;
+use sectag::clock::DateTime;
 use sectag::inspect::Container;
 use sectag::modem::Credentials;
 use sectag::{
@@ -75,6 +76,28 @@ fn item(line: &[u8]) -> Option<(u32, u32, Option<Digest>)> {
 pub(crate) fn settings_item(line: &[u8]) -> Option<(Tag, Kind)> {
     let mut fields = fields(line, "#XCMNG:");
     Some((Tag(fields.int()?), kind(fields.int()?)?))
+}
+
+/// `%CERTEXPIRY: <serial>,<from>,<to>`, times as `yyyymmddhhmmssZ`, in quotes or without (sheet 6.2).
+fn expiry(line: &[u8]) -> Option<DateTime> {
+    let end = fields(line, "%CERTEXPIRY:").nth(2)?;
+    let end = end.strip_prefix(b"\"").unwrap_or(end);
+    let digits = end.get(..14)?;
+    let number = |range: core::ops::Range<usize>| {
+        digits[range].iter().try_fold(0_u16, |number, digit| {
+            let digit = char::from(*digit).to_digit(10)?;
+            Some(number * 10 + digit as u16)
+        })
+    };
+    let small = |at: usize| Some(number(at..at + 2)? as u8);
+    DateTime::new(
+        number(0..4)?,
+        small(4)?,
+        small(6)?,
+        small(8)?,
+        small(10)?,
+        small(12)?,
+    )
 }
 
 fn digest_of(field: &[u8]) -> Option<Digest> {
@@ -604,6 +627,32 @@ impl<F: Family> Credentials for Nrf9160<F> {
         Ok(())
     }
 
+    async fn expires(
+        at: &Guest<'_, F>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<DateTime>, CredentialError<Infallible>> {
+        let store = kept(at);
+        check_tag(store, tag).map_err(CredentialError::InvalidInput)?;
+        let (place, of) = match store {
+            Store::Modem => (tag.0, number(kind)),
+            Store::Mapped => (tag.0 * 10 + number(kind), 0),
+            // Not in the modem, and not readable either.
+            Store::Settings => return Err(CredentialError::Unreadable),
+        };
+        let args = [Arg::Int(place), Arg::Int(of)];
+        let command = Command::<GUEST_QUICK>::new("%CERTEXPIRY", &args);
+        let mut end = None;
+        let mut see = |line: &[u8]| end = end.or(expiry(line));
+        match at.lines(&command, &mut see).await {
+            Ok(()) => Ok(end),
+            Err(AtError::Refused(Code::Cme(513))) => Ok(None),
+            // Older firmware does not know it (sheet 6.2).
+            Err(AtError::Refused(_)) => Err(CredentialError::Unreadable),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn other_store(at: &Guest<'_, F>, tag: Tag) -> Result<Option<OtherStore>, AtError> {
         let mut search = Search::new(kept(at), tag);
         while let Some(number) = search.next() {
@@ -634,6 +683,24 @@ impl<F: Family> Credentials for Nrf9160<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Sheet 6.2.
+    #[test]
+    fn ends_of_certificates_are_read() {
+        let end = DateTime::new(2018, 8, 23, 8, 47, 37);
+        let plain = b"%CERTEXPIRY: 00AEF87681FA968B61,20170823084737Z,20180823084737Z";
+        let quoted = b"%CERTEXPIRY: \"00AE\",\"20170823084737Z\",\"20180823084737Z\"";
+        assert_eq!(expiry(plain), end);
+        assert_eq!(expiry(quoted), end);
+        for bad in [
+            &b"%CERTEXPIRY: 00AE,20170823084737Z"[..],
+            b"%CERTEXPIRY: 1,2,2018082308473",
+            b"%CERTEXPIRY: 1,2,20181323084737Z",
+            b"%CERTEXPIRY: 1,2,2018x823084737Z",
+        ] {
+            assert_eq!(expiry(bad), None);
+        }
+    }
 
     /// Sheet 12.3.
     #[test]

@@ -1,9 +1,9 @@
 //! What firmwares differ in, as data (sheet 0.1), and what each line is.
 
-use sectag::Code;
 use sectag::at::{Fields, decimal};
 use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
+use sectag::{Code, Meaning};
 
 use crate::forms::Ways;
 use crate::{Family, Restart};
@@ -292,7 +292,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
                 let code = decimal(digits).and_then(|code| u16::try_from(code).ok());
                 Line::Final(Final::Error(Code::Vendor(
                     code.unwrap_or(1),
-                    "data mode ended with an error",
+                    Meaning::new("data mode ended with an error"),
                 )))
             }
             // `CONFIG_SLM_DATAMODE_URC`: bytes of a flush.

@@ -12,6 +12,9 @@ pub trait Family: sealed::Sealed + 'static {
     /// Whether TLS is the firmware's own and not the modem's; `None` where it is found out.
     #[doc(hidden)]
     const NATIVE: Option<bool>;
+    /// Commands of the firmware's own, credentials, status and clock.
+    #[doc(hidden)]
+    const COMMANDS: bool = true;
 }
 
 mod sealed {
@@ -33,6 +36,19 @@ pub enum SlmNativeTls {}
 /// Serial Modem.
 #[derive(Clone, Copy, Debug)]
 pub enum SerialModem {}
+
+/// The same firmwares, for an image that uses sockets only: what sends commands of its own, or changes or reads
+/// credentials, status and clock, is not linked, and does not compile.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketsOnly<F: Family>(core::marker::PhantomData<F>);
+
+impl<F: Family> sealed::Sealed for SocketsOnly<F> {}
+
+impl<F: Family> Family for SocketsOnly<F> {
+    const HANDLES: Option<bool> = F::HANDLES;
+    const NATIVE: Option<bool> = F::NATIVE;
+    const COMMANDS: bool = false;
+}
 
 macro_rules! family {
     ($name:ident, $handles:expr, $native:expr) => {

@@ -358,7 +358,11 @@ impl<F: Family> DeviceKeys for Control<'_, Nrf9160<F>> {
         request: &TokenRequest<'_>,
         out: &'b mut [u8],
     ) -> Result<&'b str, KeyError> {
-        let at = self.answering_at().await.map_err(KeyError::BringUp)?;
+        let at = self
+            .keeps_connections()
+            .answering_at()
+            .await
+            .map_err(KeyError::BringUp)?;
         sign(&at, request, out).await
     }
 }

@@ -58,13 +58,14 @@ mod keys;
 mod network;
 mod open;
 mod power;
+mod power_saving;
 mod raw;
 mod requester;
 mod sockets;
 mod status;
 
 pub use config::Config;
-pub use families::{AnyFirmware, Family, SerialModem, SlmModemTls, SlmNativeTls};
+pub use families::{AnyFirmware, Family, SerialModem, SlmModemTls, SlmNativeTls, SocketsOnly};
 pub use keys::{
     DeviceKeys, GeneratedKey, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
 };
@@ -297,6 +298,8 @@ impl<F: Family> Nrf9160<F> {
 impl<F: Family> Modem for Nrf9160<F> {
     const NAME: &'static str = "nrf9160";
     type Framing = Plain;
+    const PUSHES: bool = false;
+    const GUESTS: bool = F::COMMANDS;
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
     const LIMITS: Limits = Limits {
         // The modem chooses.
@@ -307,6 +310,7 @@ impl<F: Family> Modem for Nrf9160<F> {
         sockets: 3,
     };
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
+    const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
     const CODES: &'static [Number] = &codes::CODES;
     const SECRET: &'static [&'static str] =
         &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];

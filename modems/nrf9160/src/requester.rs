@@ -4,11 +4,11 @@ use core::fmt::Write;
 
 use sectag::clock::MIN_DATE;
 use sectag::csr::{Request, Requester, Subject};
-use sectag::jwt::{Claims, Invalid, Issuer, Token, Value};
+use sectag::jwt::{Claims, Issuer, Token, Value};
 use sectag::{Control, Tag};
 
 use crate::keys::{DeviceKeys, KeyError, KeyRequest, KeyUse, TokenRequest};
-use crate::{Family, Nrf9160};
+use crate::{Family, Nrf9160, clock};
 
 /// Room for a subject in text: what `%KEYGEN` takes.
 const SUBJECT: usize = 200;
@@ -46,9 +46,8 @@ impl<F: Family> Issuer for ModemKey<'_, F> {
         claims: &Claims<'_>,
         out: &'b mut [u8],
     ) -> Result<Token<'b>, KeyError> {
-        let now = self.0.clock().await?;
-        let now = now.filter(|now| now.is_plausible(MIN_DATE));
-        let now = now.ok_or(KeyError::Token(Invalid::ClockNotSet { now }))?;
+        // The one by which the modem will sign; it is set from the network's time where it is not set.
+        let now = clock::require(&self.0.at().await?, MIN_DATE).await?;
         claims.check(now).map_err(KeyError::Token)?;
         let mut request = TokenRequest::new()
             .lifetime(claims.seconds())

@@ -154,6 +154,8 @@ pub struct Nrf9160Options {
     pub overwrites: bool,
     /// The list also shows the reserved tags above 2147483647 that come with the modem (sheet 6).
     pub factory_credentials: bool,
+    /// It knows `%CERTEXPIRY`. Which firmware does is UNCONFIRMED (sheet 6.2).
+    pub tells_expiry: bool,
     /// `%CMNG=1` shows digests of zeros, as old modem firmware (sheet 12.6).
     pub zero_digests: bool,
     /// Bytes of the settings partition that credentials can take. UNCONFIRMED: the sheet knows 0x4000 with overhead.
@@ -219,6 +221,7 @@ impl Default for Nrf9160Options {
             item_limit: 4096,
             overwrites: true,
             factory_credentials: true,
+            tells_expiry: false,
             zero_digests: false,
             settings_size: 12 * 1024,
             csr_with_null: true,

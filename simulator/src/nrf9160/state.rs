@@ -41,6 +41,8 @@ pub(super) struct ModemCore {
     /// Context 0: type and APN.
     pub(super) pdn: Option<(String, String)>,
     pub(super) psm: String,
+    /// Technology and cycle that were asked for.
+    pub(super) edrx: Option<(i64, String)>,
 }
 
 /// Automatic reception, sheet 5.

@@ -206,7 +206,11 @@ impl Ublox {
                 self.state.borrow_mut().now.cgerep = args.byte(0, 0..=2)? > 0;
             }
             ("+CSQ", Op::Execute) => {
-                let heard = if self.coverage.get() { 17 } else { 99 };
+                let heard = if self.state.borrow().now.registered {
+                    17
+                } else {
+                    99
+                };
                 self.answer(&format!("+CSQ: {heard},99"));
             }
             ("+COPS", Op::Read) => self.answer(&if self.state.borrow().now.registered {
@@ -246,7 +250,8 @@ impl Ublox {
                 } else {
                     1
                 };
-                if !self.state.borrow().now.registered || cid != 1 {
+                let refused = on && self.options.refuses_data;
+                if !self.state.borrow().now.registered || cid != 1 || refused {
                     return Err(NOT_ALLOWED);
                 }
                 self.state.borrow_mut().now.context = on;
@@ -281,7 +286,7 @@ impl Ublox {
                 }
                 let now = self.state.borrow().now.clone();
                 let bound = profile.data == UbloxData::Profile || now.bound && now.context;
-                if !now.registered || !bound || now.profile {
+                if !now.registered || !bound || now.profile || self.options.refuses_data {
                     return Err(NOT_ALLOWED);
                 }
                 let modem = self.clone();
@@ -330,7 +335,7 @@ impl Ublox {
     }
 
     fn tell_digest(&self, op: u8, (of, name): &(u8, String), content: &[u8]) {
-        let der = der(*of, content, false).unwrap_or_default();
+        let der = der(*of, content, false).unwrap_or_else(|| content.to_vec());
         let md5 = digest(&der, self.options.other_md5);
         self.answer(&format!("+USECMNG: {op},{of},\"{name}\",\"{md5}\""));
     }
@@ -353,7 +358,8 @@ impl Ublox {
         let content = self
             .take_payload(prompt, size, self.options.echoes_imports)
             .await;
-        if der(key.0, &content, self.options.profile.wants_lines).is_none() {
+        let takes_any = self.options.takes_anything;
+        if !takes_any && der(key.0, &content, self.options.profile.wants_lines).is_none() {
             return Err(BAD_CREDENTIAL);
         }
         self.tell_digest(0, &key, &content);

@@ -173,7 +173,7 @@ impl Ublox {
             let attach = self.options.profile.data == UbloxData::Attach;
             let now = &mut state.now;
             now.registered = true;
-            now.context |= attach;
+            now.context |= attach && !self.options.refuses_data;
             // The first time it is told even where the clock is not to follow.
             if now.clock.is_none() || now.ctzu {
                 now.clock = self.network_clock.or(now.clock);

@@ -28,6 +28,8 @@ pub struct UbloxOptions {
     pub registration_delay: Duration,
     /// From `+UPSDA` to `+UUPSDA`.
     pub activation_delay: Duration,
+    /// The network refuses every data connection.
+    pub refuses_data: bool,
     /// The SIM.
     pub sim: Sim,
     /// On, off or booting.
@@ -38,6 +40,8 @@ pub struct UbloxOptions {
     pub looks_at_alternatives: bool,
     /// Imports echo what they take, though echo is off (sheet B.2.1).
     pub echoes_imports: bool,
+    /// Imports are not looked into: what is no PEM is kept as it is.
+    pub takes_anything: bool,
     /// The MD5 is not the one of the DER form.
     pub other_md5: bool,
     /// Hex mode was switched on in an earlier life, and is remembered (SARA-R5-01B).
@@ -64,11 +68,13 @@ impl Default for UbloxOptions {
             network_time: Some(OffsetDateTime::now_utc()),
             registration_delay: Duration::from_ticks(0),
             activation_delay: Duration::from_millis(300),
+            refuses_data: false,
             sim: Sim::Ready,
             boot: Boot::AlreadyOn,
             boot_time: Duration::from_millis(3000),
             looks_at_alternatives: false,
             echoes_imports: false,
+            takes_anything: false,
             other_md5: false,
             hex_mode: false,
             strict_gap: true,

@@ -126,3 +126,37 @@ fn an_import_counts_raw_bytes() {
         ask(&mut host, b"AT+USECMNG=2,0,\"st1ca\"\r", b"\r\nOK\r\n").await;
     });
 }
+
+/// Sheet E.1, the host's lines as they are there, up to the link.
+#[test]
+fn the_log_of_a_real_module() {
+    let options = ShortRangeOptions {
+        boot: crate::Boot::Booting,
+        access_point: Some(crate::AccessPoint {
+            ssid: "----SSID----".into(),
+            passphrase: "----password----".into(),
+            dhcp: true,
+        }),
+        ..ShortRangeOptions::default()
+    };
+    run(options, async |mut host, _| {
+        expect(&mut host, b"\r\n+STARTUP\r\n").await;
+        ask(&mut host, b"ATE0\r", b"ATE0\r\r\nOK\r\n").await;
+        let address = b"\r\n+UWAPMACADDR:6009C3E05737\r\n\r\nOK\r\n";
+        ask(&mut host, b"AT+UWAPMACADDR\r", address).await;
+        for line in [
+            "AT+UWSC=0,0,1\r",
+            "AT+UWSC=0,2,\"----SSID----\"\r",
+            "AT+UWSC=0,5,2\r",
+            "AT+UWSC=0,8,\"----password----\"\r",
+            "AT+UWSC=0,100,2\r",
+            "AT+UWSC=0,107,1\r",
+            "AT+UWSC=0,301,1\r",
+            "AT+UWSCA=0,3\r",
+        ] {
+            ask(&mut host, line.as_bytes(), b"\r\nOK\r\n").await;
+        }
+        expect(&mut host, b"\r\n+UUWLE:0,FAAC838145DA,1\r\n").await;
+        expect(&mut host, b"\r\n+UUNU:0\r\n").await;
+    });
+}

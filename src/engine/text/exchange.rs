@@ -4,7 +4,7 @@ use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Link, REPORT_LIMIT, Rest, World};
-use super::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
+use super::guests::GUEST_QUOTES;
 use super::rescue::{Deaf, Rescue};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
@@ -67,7 +67,7 @@ impl<M: Modem> Engine<M> {
         }
         // Also what comes late of one that was given up.
         self.private = self.private && self.deaf != Deaf::No
-            || way & (GUEST_FETCHES | GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
+            || way & (Self::GUEST_FETCHES | Self::GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
         self.overflowed = false;
         self.deferred.clear();
@@ -76,14 +76,14 @@ impl<M: Modem> Engine<M> {
         self.in_flight = 0;
         self.way = way;
         self.data_at = w.now;
-        if way & GUEST == 0 {
+        if way & Self::GUEST == 0 {
             w.report.1 = 0;
         }
         w.received = None;
         w.send_failed = false;
         w.prompted = false;
         w.ended = None;
-        self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | GUEST_UPLOADS) != 0 {
+        self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | Self::GUEST_UPLOADS) != 0 {
             Stage::Prompt
         } else if open_quote {
             // The line itself is a part of what is counted.
@@ -97,10 +97,12 @@ impl<M: Modem> Engine<M> {
         } else {
             Stage::Line
         };
-        let prompt = match way & (SENDS | GUEST_RAW | GUEST_UPLOADS) {
-            0 => None,
-            GUEST_UPLOADS => M::UPLOAD_PROMPT,
-            _ => Some(M::PROMPT),
+        let prompt = if way & (SENDS | Self::GUEST_RAW) != 0 {
+            Some(M::PROMPT)
+        } else if way & Self::GUEST_UPLOADS != 0 {
+            M::UPLOAD_PROMPT
+        } else {
+            None
         };
         self.framer.arm_prompt(prompt);
         self.timeout = timeout;
@@ -223,8 +225,8 @@ impl<M: Modem> Engine<M> {
             _ if self.stage == Stage::Tail => self.violation(w),
             Line::Payload(count) => self.header(w, count, false),
             Line::Info if echo || self.stage != Stage::Line => {}
-            Line::Info if self.way & GUEST_LINES != 0 => {
-                if matches!(w.mailbox.post, ExchangeState::Running) {
+            Line::Info if self.way & Self::GUEST_LINES != 0 => {
+                if matches!(Self::post(w), ExchangeState::Running) {
                     self.line_waits = true;
                     self.guest_until = after(w.now, GUEST_PATIENCE);
                     w.mailbox.set(ExchangeState::Line);
@@ -238,7 +240,7 @@ impl<M: Modem> Engine<M> {
     /// An information line, for the step or into the answer.
     fn information(&mut self, w: &mut World<'_>) {
         let line = self.framer.line();
-        if self.way & GUEST == 0
+        if self.way & Self::GUEST == 0
             && let Some(each) = self.flow.as_ref().and_then(|flow| flow.steps.first()?.each)
         {
             return each(&mut self.modem, w, line);
@@ -257,7 +259,7 @@ impl<M: Modem> Engine<M> {
 
     /// Whether a fetch is under way, so that payload may begin inside a line.
     pub(super) fn minds_cues(&self) -> bool {
-        self.way & (FETCHES | GUEST_FETCHES) != 0 && self.stage != Stage::Idle
+        self.way & (FETCHES | Self::GUEST_FETCHES) != 0 && self.stage != Stage::Idle
             || self.late_payload > 0
             || self.framer.payload_left() > 0
             || self.framer.is_behind_payload()
@@ -308,10 +310,12 @@ impl<M: Modem> Engine<M> {
 
     /// The header of an answer with payload.
     fn header(&mut self, w: &mut World<'_>, count: u16, in_line: bool) {
-        let most = match self.way & (FETCHES | GUEST_FETCHES) {
-            0 => return,
-            FETCHES => self.encoded(w.len.into()),
-            _ => self.fetch_limit,
+        let most = if self.way & FETCHES != 0 {
+            self.encoded(w.len.into())
+        } else if self.way & Self::GUEST_FETCHES != 0 {
+            self.fetch_limit
+        } else {
+            return;
         };
         if self.stage != Stage::Line || w.received.is_some() {
             return;
@@ -350,6 +354,8 @@ impl<M: Modem> Engine<M> {
                 Some(kept) => kept,
                 None => return self.violation(w),
             }
+        } else if !M::GUESTS {
+            0
         } else {
             let room = self.answer.get_mut(self.answer_len..).unwrap_or(&mut []);
             let kept = part.len().min(room.len());
@@ -430,10 +436,10 @@ impl<M: Modem> Engine<M> {
             Stage::Prompt if self.way & SENDS != 0 => {
                 self.data(w, w.len.into(), M::PROMPT_PAUSE);
             }
-            Stage::Prompt if M::UPLOAD_PROMPT.is_some() && self.way & GUEST_UPLOADS != 0 => {
+            Stage::Prompt if M::UPLOAD_PROMPT.is_some() && self.way & Self::GUEST_UPLOADS != 0 => {
                 self.data(w, self.fetch_limit, M::UPLOAD_PAUSE);
             }
-            Stage::Line if self.way & GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
+            Stage::Line if self.way & Self::GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
             _ => {}
         }
     }
@@ -448,7 +454,9 @@ impl<M: Modem> Engine<M> {
         if left == 0 {
             self.data_is_out(w);
         }
-        w.mailbox.waker.wake();
+        if M::GUESTS {
+            w.mailbox.waker.wake();
+        }
     }
 
     /// All payload is on the UART.
@@ -497,7 +505,7 @@ impl<M: Modem> Engine<M> {
             (Stage::Line | Stage::Prompt, _) if self.out_given < self.out_len => {
                 return self.doubt_sent(w);
             }
-            (Stage::Prompt, Final::Connect) if self.way & GUEST_UPLOADS != 0 => {
+            (Stage::Prompt, Final::Connect) if self.way & Self::GUEST_UPLOADS != 0 => {
                 return self.data(w, self.fetch_limit, 0);
             }
             (Stage::Prompt, Final::Ok) if self.way & (Self::COUNTS | Self::PIPES) != 0 => {

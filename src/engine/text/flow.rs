@@ -3,7 +3,6 @@
 use super::super::scheduler::Job;
 use super::super::time::{Ms, after, past};
 use super::super::world::{NOT_YET, World};
-use super::guests::GUEST;
 use super::{COMMAND_LIMIT, Engine, Stage};
 use crate::at::Out;
 use crate::at::framing::Framing;
@@ -112,7 +111,7 @@ impl<M: Modem> Engine<M> {
     pub(super) fn ended(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
         self.stage = Stage::Idle;
         self.framer.arm_prompt(None);
-        if self.way & GUEST != 0 {
+        if self.way & Self::GUEST != 0 {
             return self.guest_ended(w, end);
         }
         let Some(step) = self.flow.as_ref().and_then(|flow| flow.steps.first()) else {

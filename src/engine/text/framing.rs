@@ -28,6 +28,7 @@ impl<M: Modem> Engine<M> {
             let Some(unit) = self.framing.next(framed, &mut input) else {
                 break;
             };
+            w.changed = true;
             match unit {
                 Unit::Text(part) => {
                     let taken = self.feed_text(w, part);

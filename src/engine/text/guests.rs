@@ -29,7 +29,7 @@ pub(super) const GUEST_PIECES: StepFlags = 16384;
 
 impl<M: Modem> Engine<M> {
     pub(super) fn is_guest(&self) -> bool {
-        self.way & GUEST != 0
+        self.way & Self::GUEST != 0
     }
 
     /// The guest may leave its command.
@@ -153,7 +153,7 @@ impl<M: Modem> Engine<M> {
 
     /// Its exchange does not end as it should.
     pub(super) fn guest_failed(&mut self, w: &mut World<'_>, error: AtError) {
-        if self.way & GUEST != 0 {
+        if self.way & Self::GUEST != 0 {
             self.guest_ended(w, Err(error));
         }
     }

@@ -48,7 +48,11 @@ impl<M: Modem> Engine<M> {
     pub(super) fn without_script(&mut self, w: &mut World<'_>, job: Job) {
         match job {
             Job::NetworkLost => {
-                warn!("the data connection is gone");
+                if w.anew {
+                    info!("brought up anew after a user's command");
+                } else {
+                    warn!("the data connection is gone");
+                }
                 self.down(w, Rest::No);
             }
             _ => self.start_awake(w),

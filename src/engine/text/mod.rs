@@ -19,8 +19,10 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
+use core::cell::RefCell;
+
 use self::flow::Flow;
-use self::guests::GUEST_QUOTES;
+use self::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
 use self::push::Push;
 use self::rescue::{Deaf, Rescue};
 use super::mailbox::{ANSWER_LIMIT, ExchangeState};
@@ -139,6 +141,8 @@ pub struct Engine<M: Modem> {
     gap_until: Ms,
     /// Until when a guest has time.
     guest_until: Ms,
+    /// Until when there is nothing to do, unless [something happens](World::changed).
+    idle_until: Ms,
     flow: Option<Flow<M>>,
     parked: Option<Flow<M>>,
     push: Option<Push>,
@@ -159,10 +163,34 @@ impl<M: Modem> Engine<M> {
     const COUNTS: StepFlags = Self::other(COUNTS);
     const PIPES: StepFlags = Self::other(PIPES);
     const HEXES: StepFlags = Self::other(HEXES);
-    const GUEST_QUOTES: StepFlags = Self::other(GUEST_QUOTES);
+    const GUEST_QUOTES: StepFlags = Self::guest(Self::other(GUEST_QUOTES));
+    const GUEST: StepFlags = Self::guest(GUEST);
+    const GUEST_LINES: StepFlags = Self::guest(GUEST_LINES);
+    const GUEST_FETCHES: StepFlags = Self::guest(GUEST_FETCHES);
+    const GUEST_UPLOADS: StepFlags = Self::guest(GUEST_UPLOADS);
+    const GUEST_RAW: StepFlags = Self::guest(GUEST_RAW);
 
     const fn other(way: StepFlags) -> StepFlags {
         if M::SENDS_WITHOUT_PROMPT { way } else { 0 }
+    }
+
+    const fn guest(way: StepFlags) -> StepFlags {
+        if M::GUESTS { way } else { 0 }
+    }
+
+    /// Where the exchange of a guest is, if there are any.
+    fn post(w: &World<'_>) -> ExchangeState {
+        if M::GUESTS {
+            w.mailbox.post
+        } else {
+            ExchangeState::Free
+        }
+    }
+
+    /// As a part of a state: made in a call of its own, so that not all of them are on the stack at once.
+    #[inline(never)]
+    pub(crate) const fn cell(modem: M) -> RefCell<Self> {
+        RefCell::new(Self::new(modem))
     }
 
     pub(crate) const fn new(modem: M) -> Self {
@@ -208,6 +236,7 @@ impl<M: Modem> Engine<M> {
             data_at: 0,
             gap_until: 0,
             guest_until: 0,
+            idle_until: 0,
             flow: None,
             parked: None,
             push: None,
@@ -274,9 +303,9 @@ impl<M: Modem> Protocol for Engine<M> {
             if M::Framing::FRAMES {
                 watch = framing::soonest(w.now, watch, self.tick_frames(w));
             }
-            let at = match self.tick_once(w) {
-                Some(at) => at,
-                None => continue,
+            let Some(at) = self.tick_once(w) else {
+                w.changed = true;
+                continue;
             };
             let at = watch.map_or(at, |watch| sooner(w.now, watch, at));
             if !self.drained() && self.is_in_gap(w.now) {
@@ -339,7 +368,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn wants_input(&self, w: &World<'_>) -> bool {
-        !(self.line_waits && matches!(w.mailbox.post, ExchangeState::Line)) && self.push_room(w) > 0
+        !(self.line_waits && matches!(Self::post(w), ExchangeState::Line)) && self.push_room(w) > 0
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
@@ -363,7 +392,7 @@ impl<M: Modem> Engine<M> {
     /// Takes in bytes of the AT channel.
     pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
-        self.line_waits &= matches!(w.mailbox.post, ExchangeState::Line);
+        self.line_waits &= matches!(Self::post(w), ExchangeState::Line);
         while !self.line_waits {
             let room = self.push_room(w);
             if room == 0 {
@@ -385,6 +414,7 @@ impl<M: Modem> Engine<M> {
                 }
                 continue;
             };
+            w.changed = true;
             if !matches!(event, Event::PayloadOverrun) {
                 self.push_settle(w);
             }
@@ -455,7 +485,7 @@ impl<M: Modem> Engine<M> {
             return Some(self.gap_until);
         }
         // A guest has the channel, or has not yet fetched its result.
-        if let ExchangeState::Granted | ExchangeState::Done(_) = w.mailbox.post {
+        if let ExchangeState::Granted | ExchangeState::Done(_) = Self::post(w) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
@@ -469,7 +499,7 @@ impl<M: Modem> Engine<M> {
         if let Some(flow) = &self.flow {
             let (at, step) = (flow.resume_at, flow.steps.first());
             if !past(now, at) {
-                if w.answers && matches!(w.mailbox.post, ExchangeState::Wanted) {
+                if w.answers && matches!(Self::post(w), ExchangeState::Wanted) {
                     self.grant(w);
                     return None;
                 }
@@ -490,6 +520,10 @@ impl<M: Modem> Engine<M> {
         if self.resume_parked(w) {
             return None;
         }
+        if !w.changed && !past(now, self.idle_until) {
+            return Some(self.idle_until);
+        }
+        w.changed = false;
         let (mut at, mut job) = next_job(w, &M::LIMITS, self.parked.is_some());
         if self.bring_up_is_parked() {
             (at, job) = (after(now, Ms::MAX), None);
@@ -497,7 +531,8 @@ impl<M: Modem> Engine<M> {
         if let Some(parked) = &self.parked {
             at = sooner(now, at, parked.resume_at);
         }
-        let guest = matches!(w.mailbox.post, ExchangeState::Wanted) && w.serves_guests();
+        let guest = matches!(Self::post(w), ExchangeState::Wanted) && w.serves_guests();
+        self.idle_until = at;
         match job {
             Some(job)
                 if (!guest || self.guest_was_last || job.is_close())
@@ -512,7 +547,10 @@ impl<M: Modem> Engine<M> {
                 self.grant(w);
                 None
             }
-            Some(_) => Some(after(now, GUEST_PATIENCE)),
+            Some(_) => {
+                self.idle_until = after(now, GUEST_PATIENCE);
+                Some(self.idle_until)
+            }
             None => Some(at),
         }
     }
@@ -520,7 +558,7 @@ impl<M: Modem> Engine<M> {
     /// Looks after the exchange that is under way.
     fn tick_exchange(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
-        if self.line_waits && matches!(w.mailbox.post, ExchangeState::Line) {
+        if self.line_waits && matches!(Self::post(w), ExchangeState::Line) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
@@ -528,7 +566,7 @@ impl<M: Modem> Engine<M> {
             self.violation(w);
             return None;
         }
-        if matches!(w.mailbox.post, ExchangeState::Left) && self.is_guest() && self.left_alone(w) {
+        if matches!(Self::post(w), ExchangeState::Left) && self.is_guest() && self.left_alone(w) {
             return None;
         }
         match self.stage {

@@ -137,6 +137,7 @@ impl<M: Modem> Engine<M> {
             if !past(w.now, limit) {
                 return Some(limit);
             }
+            w.changed = true;
             // Nobody reads: the rest is only counted.
             warn!("pushed data is not read");
             self.push_lost(w, SocketError::RxOverrun);
@@ -145,6 +146,7 @@ impl<M: Modem> Engine<M> {
         if !past(w.now, push.deadline) {
             return Some(push.deadline);
         }
+        w.changed = true;
         if M::Framing::FRAMES && self.framing.is_in_data() {
             // Its socket is told with the others.
             self.framing.give_up();

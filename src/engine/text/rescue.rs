@@ -6,8 +6,6 @@ use super::{Engine, Stage};
 use crate::engine::backend::{Abort, FETCHES, Final, Line, Modem, Then, Waits};
 use crate::error::AtError;
 
-use super::guests::{GUEST, GUEST_FETCHES};
-
 /// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
 const SYNC_PATIENCE: Ms = 1000;
 const SYNC_TRIES: u8 = 3;
@@ -67,7 +65,7 @@ impl<M: Modem> Engine<M> {
         warn!("giving up an exchange");
         if self.way & FETCHES != 0 {
             self.late_payload = self.encoded(w.len.into());
-        } else if self.way & GUEST_FETCHES != 0 {
+        } else if self.way & Self::GUEST_FETCHES != 0 {
             self.late_payload = self.fetch_limit;
         }
         w.counters.resyncs = w.counters.resyncs.wrapping_add(1);
@@ -290,7 +288,7 @@ impl<M: Modem> Engine<M> {
 
     /// The step that the exchange was of, if it was one's, is told.
     fn step_given_up(&mut self, w: &mut World<'_>, error: AtError) {
-        self.way &= !GUEST;
+        self.way &= !Self::GUEST;
         if core::mem::take(&mut self.step_waits) {
             self.ended(w, Err(error));
         }

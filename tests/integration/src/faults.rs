@@ -28,10 +28,12 @@ use crate::unit::Unit;
 pub use self::bg96::bg96;
 pub use self::matrix::matrix;
 pub use self::nrf9160::nrf9160;
+pub use self::ublox::ublox;
 
 mod bg96;
 mod matrix;
 mod nrf9160;
+mod ublox;
 
 /// How long the line is dead.
 const SILENCE: Duration = Duration::from_secs(30);

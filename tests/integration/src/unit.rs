@@ -328,7 +328,7 @@ impl UbloxUnit {
 
 impl Unit for UbloxUnit {
     type Backend = UbloxCellular;
-    const LISTING: &'static str = "+USECMNG";
+    const LISTING: &'static str = "+USECMNG=3";
 
     fn name(&self) -> String {
         format!("u-blox {}", self.options.profile.name)

@@ -15,7 +15,7 @@ use sectag_bg96::Config;
 use sectag_integration_tests::cancel::{From, Operation, Stage, drop_runner, torture};
 use sectag_integration_tests::recovery::{STORED as SHORT, connect, every, round_trip, world_of};
 use sectag_integration_tests::simulated::virtually;
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, Unit};
+use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, UbloxUnit, Unit};
 use sectag_simulator::{Chunk, Options};
 use sectag_test_support::pki::Pki;
 
@@ -81,9 +81,9 @@ fn operations<U: Unit>() -> [Operation<U>; 24] {
         "digest", Connected, |stage| digest(stage).await, nothing;
         "list", Connected, |stage| stage.bench.control.list(&mut |_| {}).await.unwrap(), nothing;
         "remove", Storing, |stage| remove(stage).await, absent_or_old;
-        "at().send", Connected, |stage| stage.bench.control.at().await.unwrap().send(&Registration).await.unwrap(), nothing;
+        "at().send", Connected, |stage| stage.bench.control.keeps_connections().at().await.unwrap().send(&Registration).await.unwrap(), nothing;
         "at().lines", Connected, |stage| {
-            let at = stage.bench.control.at().await.unwrap();
+            let at = stage.bench.control.keeps_connections().at().await.unwrap();
             at.lines(&Listing(U::LISTING), &mut |_| {}).await.unwrap()
         }, nothing;
         "connect", Connected, |stage| connect(stage.bench).await.unwrap(), nothing;
@@ -358,4 +358,17 @@ fn nrf9160_runner_may_be_dropped_at_every_await_point() {
     for dialect in ["2.5", "sm"] {
         torture_runner(&nrf9160(dialect, chunk), chunk, every(23));
     }
+}
+
+fn ublox(model: &str) -> UbloxUnit {
+    UbloxUnit::new(model).with(|options| {
+        options.turnaround = Duration::from_millis(20);
+        options.baud = Some(115_200);
+        options.takes_anything = true;
+    })
+}
+
+#[test]
+fn ublox_runner_may_be_dropped_at_every_await_point() {
+    torture_runner(&ublox("sara-r5"), Chunk::Whole, every(5));
 }

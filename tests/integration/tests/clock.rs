@@ -134,7 +134,7 @@ fn time_server_that_does_not_answer_leaves_a_clock_that_is_not_set() {
 async fn spoil(world: &World, text: &str) {
     let line = format!("AT+CCLK=\"{text}\"");
     let spoilt = world.attach_with(Config::new().keep_clock(), NoPins, async |bench| {
-        let at = bench.control.at().await.unwrap();
+        let at = bench.control.keeps_connections().at().await.unwrap();
         at.send(&Raw(line)).await.unwrap();
     });
     spoilt.await;

@@ -1,10 +1,15 @@
 //! Everyday control: status, SIM, settings, sleep and power, against the simulated modem.
 
 use embassy_time::{Duration, Instant, with_timeout};
-use sectag::{AtError, BringUpError, Code, RawError, Registration, SimState, Support, Technology};
+use embedded_io_async::{Read, Write};
+use sectag::at::{AtatCmd, Done};
+use sectag::{
+    AtError, BringUpError, Code, RawError, Registration, SimState, SocketError, Support, Technology,
+};
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::simulated::{World, virtually};
+use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
 use sectag_simulator::{Options, Reaction, Sim};
+use sectag_test_support::tls_server::echo;
 
 #[test]
 fn status_tells_all_that_the_modem_knows() {
@@ -238,7 +243,7 @@ fn a_refusal_keeps_the_vendors_number() {
 }
 
 #[test]
-fn what_would_break_the_driver_is_not_sent() {
+fn what_no_bring_up_mends_is_not_sent() {
     virtually(async || {
         let world = World::new(Options::default());
         world
@@ -246,24 +251,13 @@ fn what_would_break_the_driver_is_not_sent() {
                 bench.control.wait_up().await.unwrap();
                 let bytes = world.modem.bytes_in();
                 for (command, instead) in [
-                    ("AT+QISEND=0", "Socket"),
-                    ("AT+QISENDEX=0,\"00\"", "Socket"),
-                    ("at+qsslsend=0,10", "Socket"),
-                    ("AT+QSSLOPEN=1,0,0,\"h\",1,2", "Sockets::connect"),
-                    ("AT+QFUPL=\"x\",10", "Control::store"),
-                    ("AT+QSSLCFG=\"seclevel\",0,0", "TlsConfig"),
-                    ("AT+CSQ;+QSSLCFG=\"seclevel\",0,0", "TlsConfig"),
-                    ("ATE1", "as it made them"),
                     ("AT+IPR=9600", "as it made it"),
-                    ("ATO", "as it made them"),
-                    ("ATD*99#", "as it made them"),
-                    ("AT&F", "as it made them"),
-                    ("ATZ", "as it made them"),
-                    ("AT+CFUN=1,1", "power_off"),
+                    ("AT+CSQ;+IPR=9600", "as it made it"),
                     ("AT+QPOWD", "power_off"),
+                    ("AT+CFUN=0", "power_off"),
                     ("AT+CPIN=\"1234\"", "Config::pin"),
                     ("AT+CGACT?", "QIACT"),
-                    ("AT+CMGS=\"+1\"", "line mode"),
+                    ("AT+CMUX=0", "nothing"),
                 ] {
                     let (result, lines) = raw(bench, command).await;
                     let Err(error @ RawError::Forbidden { .. }) = result else {
@@ -279,6 +273,135 @@ fn what_would_break_the_driver_is_not_sent() {
             })
             .await;
     });
+}
+
+/// A line that may have changed anything, in the middle of a connection.
+#[test]
+fn a_typed_setting_is_followed_by_a_bring_up() {
+    for typed in [
+        "ATE1",
+        "AT&F",
+        "AT+CMEE=0",
+        "AT+QSSLCFG=\"seclevel\",0,0",
+        "AT+QSSLSEND=0,10",
+        "AT+QFUPL=\"x\",10",
+        "AT+CSQ;E1",
+    ] {
+        virtually(async || {
+            let world = World::new(Options::default());
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                    let _ = raw(bench, typed).await;
+                    let lost = socket.read(&mut [0; 8]).await;
+                    assert_eq!(lost, Err(SocketError::ConnectionReset), "{typed}");
+                    drop(socket);
+                    let start = Instant::now();
+                    let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                    socket.write_all(b"after").await.unwrap();
+                    socket.flush().await.unwrap();
+                    let mut back = [0; 5];
+                    socket.read_exact(&mut back).await.unwrap();
+                    assert_eq!(&back, b"after", "{typed}");
+                    assert!(start.elapsed() < SECOND * 60, "{typed}");
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn queries_and_what_the_caller_vouches_for_leave_connections_alone() {
+    virtually(async || {
+        let world = World::new(Options::default());
+        world.serve(echo);
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                for query in ["ATI", "at+csq", "AT+QSSLCFG=?", "AT+CFUN?;+CSQ"] {
+                    assert_eq!(raw(bench, query).await.0, Ok(()), "{query}");
+                }
+                let mut sink = |_: &[u8]| {};
+                let vouching = bench.control.keeps_connections();
+                let typed = vouching.raw_at("AT+CMEE=1", SECOND, &mut sink).await;
+                assert_eq!(typed, Ok(()));
+                socket.write_all(b"still").await.unwrap();
+                socket.flush().await.unwrap();
+                let mut back = [0; 5];
+                socket.read_exact(&mut back).await.unwrap();
+                assert_eq!(&back, b"still");
+            })
+            .await;
+    });
+}
+
+/// Dropped in the middle, it may have been carried out all the same.
+#[test]
+fn a_dropped_setting_is_followed_by_a_bring_up_too() {
+    virtually(async || {
+        let world = World::new(Options {
+            turnaround: Duration::from_millis(50),
+            ..Options::default()
+        });
+        world.serve(echo);
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let typed = with_timeout(Duration::from_millis(20), raw(bench, "ATE1")).await;
+                assert!(typed.is_err());
+                let lost = socket.read(&mut [0; 8]).await;
+                assert_eq!(lost, Err(SocketError::ConnectionReset));
+                drop(socket);
+                bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            })
+            .await;
+    });
+}
+
+/// A command of a type of one's own is no other than a typed one, but for the handle's word.
+#[test]
+fn a_typed_command_that_is_no_query_ends_its_handle() {
+    virtually(async || {
+        let world = World::new(Options::default());
+        world
+            .attach(async |bench| {
+                let at = bench.control.at().await.unwrap();
+                at.send(&Line("AT+CSQ\r")).await.unwrap();
+                at.send(&Line("AT+CMEE?\r")).await.unwrap();
+                assert_eq!(
+                    at.send(&Line("AT+CGACT?\r")).await,
+                    Err(AtError::Unsupported)
+                );
+                let vouched = bench.control.keeps_connections().at().await.unwrap();
+                vouched.send(&Line("AT+CMEE=1\r")).await.unwrap();
+                at.send(&Line("AT+CSQ\r")).await.unwrap();
+                at.send(&Line("AT+CMEE=0\r")).await.unwrap();
+                assert_eq!(at.send(&Line("AT+CSQ\r")).await, Err(AtError::ModemReset));
+                let at = bench.control.at().await.unwrap();
+                at.send(&Line("AT+CSQ\r")).await.unwrap();
+            })
+            .await;
+    });
+}
+
+struct Line(&'static str);
+
+impl AtatCmd for Line {
+    type Response = Done;
+    const MAX_TIMEOUT_MS: u32 = 3000;
+
+    fn write(&self, buf: &mut [u8]) -> usize {
+        buf[..self.0.len()].copy_from_slice(self.0.as_bytes());
+        self.0.len()
+    }
+
+    fn parse(&self, answer: Result<&[u8], atat::InternalError<'_>>) -> Result<Done, atat::Error> {
+        answer.map(|_| Done).map_err(Into::into)
+    }
 }
 
 #[test]

@@ -1018,7 +1018,7 @@ fn piece_of_a_file_is_counted_and_nothing_else_is_believed() {
                 },
                 async |bench| {
                     let mut raw = &b"abcd"[..];
-                    let at = bench.control.at().await.unwrap();
+                    let at = bench.control.keeps_connections().at().await.unwrap();
                     let compared = Bg96::compare(&at, TAG, Kind::Ca, &mut raw).await;
                     *report.borrow_mut() = Some(compared);
                     // The next command gets its own answer.

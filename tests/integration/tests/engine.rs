@@ -337,7 +337,7 @@ fn handle_of_an_earlier_life_sends_nothing() {
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            let at = bench.control.at().await.unwrap();
+            let at = bench.control.keeps_connections().at().await.unwrap();
             at.send(&Query).await.unwrap();
             Timer::after_millis(1).await;
             bench.control.wait_up().await.unwrap();
@@ -798,7 +798,7 @@ fn what_looks_like_a_prompt_in_an_answer_is_text() {
         },
         async |bench| {
             bench.control.wait_up().await.unwrap();
-            let at = bench.control.at().await.unwrap();
+            let at = bench.control.keeps_connections().at().await.unwrap();
             let mut seen = Vec::new();
             at.lines(&List, &mut |line| seen.push(line.to_vec()))
                 .await
@@ -1031,7 +1031,7 @@ fn command_of_the_users_own_derived_with_atat_works() {
             modem.rest().await;
         },
         async |bench| {
-            let at = bench.control.at().await.unwrap();
+            let at = bench.control.keeps_connections().at().await.unwrap();
             let signal = at.send(&SignalQuery).await.unwrap();
             assert_eq!((signal.rssi, signal.ber), (20, 99));
             assert_eq!(
@@ -1055,7 +1055,7 @@ fn command_longer_than_the_buffer_is_refused_before_a_byte_is_sent() {
         async |bench| {
             struct Long;
             sectag::at::at_command!(Long, 1000, "+LONG", |self, line| line.raw(&"x".repeat(400)));
-            let at = bench.control.at().await.unwrap();
+            let at = bench.control.keeps_connections().at().await.unwrap();
             assert_eq!(at.send(&Long).await.err(), Some(AtError::TooLong));
             Timer::after_secs(2).await;
             assert!(bench.control.clock().await.is_ok());

@@ -1,7 +1,7 @@
 //! The fault matrix, see `src/faults.rs`. By default every so many cells, all of them when
 //! `SECTAG_EXHAUSTIVE` is set; `SECTAG_FAULT=Connect/Host/Flip@17` replays one.
 
-use sectag_integration_tests::faults::{Phase, bg96, matrix, nrf9160};
+use sectag_integration_tests::faults::{Phase, bg96, matrix, nrf9160, ublox};
 
 #[test]
 fn bring_up() {
@@ -45,6 +45,51 @@ mod nrf9160_dialects {
     fn both(phase: Phase) {
         matrix(&nrf9160("3.1-native"), phase);
         matrix(&nrf9160("sm"), phase);
+    }
+
+    #[test]
+    fn bring_up() {
+        both(Phase::BringUp);
+    }
+
+    #[test]
+    fn store() {
+        both(Phase::Store);
+    }
+
+    #[test]
+    fn connect() {
+        both(Phase::Connect);
+    }
+
+    #[test]
+    fn send() {
+        both(Phase::Send);
+    }
+
+    #[test]
+    fn receive() {
+        both(Phase::Receive);
+    }
+
+    #[test]
+    fn close() {
+        both(Phase::Close);
+    }
+
+    #[test]
+    fn two() {
+        both(Phase::Two);
+    }
+}
+
+/// Suites by number, a connect that blocks no one, reads before writes; and a list of suites, a bound profile.
+mod ublox_models {
+    use super::{Phase, matrix, ublox};
+
+    fn both(phase: Phase) {
+        matrix(&ublox("sara-r4-02b"), phase);
+        matrix(&ublox("sara-r5"), phase);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sectag_integration_tests::nrf9160::{
 };
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
 use sectag_nrf9160::{
-    DeviceKeys, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
+    DeviceKeys, KEY_BUFFER, KeyError, KeyRequest, KeyUse, ModemKey, TOKEN_BUFFER, TokenRequest,
 };
 use sectag_simulator::{Nrf9160Options, Nrf9160Profile};
 use sectag_test_support::pki::Pki;
@@ -259,6 +259,41 @@ fn a_token_with_an_end_needs_the_time() {
                     .sign_token(&TokenRequest::new(), &mut out)
                     .await;
                 assert!(endless.is_ok(), "{endless:?}");
+            })
+            .await;
+    });
+}
+
+/// The core's traits over the modem's key: what it cannot claim is refused before anything is sent.
+#[test]
+fn the_modem_issues_tokens_by_the_cores_claims() {
+    use sectag::jwt::{Claims, Invalid, Issuer, Value};
+    virtually(async || {
+        let world = World::new(options(Nrf9160Profile::V2_5));
+        world
+            .attach(async |bench| {
+                let mut key = ModemKey(bench.control, Tag(3));
+                let mut out = [0; KEY_BUFFER];
+                let request = KeyRequest::csr();
+                let made = bench.control.generate_key(Tag(3), &request, &mut out).await;
+                made.unwrap();
+                let mut out = [0; TOKEN_BUFFER];
+                let more = [("sub", Value::Text("pump-17"))];
+                let claims = Claims::new("project").lifetime(600).with(&more);
+                let token = key.token(&claims, &mut out).await.unwrap();
+                assert_eq!(token.expose().split('.').count(), 3);
+                let minute = embassy_time::Duration::from_secs(60);
+                assert_eq!(token.renew_after(minute).as_secs(), 540);
+                world.modem.take_commands();
+                let foreign = [("role", Value::Text("admin"))];
+                let refused = key.token(&claims.with(&foreign), &mut out).await;
+                assert_eq!(refused.err(), Some(KeyError::ForeignClaim));
+                let refused = key.token(&claims.lifetime(86_401), &mut out).await;
+                let seconds = 86_401;
+                let named = KeyError::Token(Invalid::Lifetime { seconds });
+                assert_eq!(refused.err(), Some(named));
+                let commands = world.modem.take_commands();
+                assert!(!commands.iter().any(|line| line.starts_with(b"AT%JWT")));
             })
             .await;
     });

@@ -191,15 +191,9 @@ fn what_may_be_typed() {
                 assert_eq!(seen, 1);
                 world.modem.take_commands();
                 for line in [
-                    "AT%CMNG=0,1,0,\"x\"",
-                    "AT%XMONITOR;%CMNG=3,1,0",
-                    "AT%KEYGEN=1,2,0",
-                    "AT%JWT=0",
-                    "AT#XSEND",
-                    "AT#XSSOCKET=1,1,0,1,0",
                     "AT#XSLEEP=2",
-                    "AT+CMGS=1",
-                    "AT+CMEE=0",
+                    "AT%XMONITOR;#XSHUTDOWN",
+                    "AT#XSLMUART=9600",
                     "AT+CFUN=0",
                     "AT+IPR=9600",
                 ] {

@@ -2,8 +2,10 @@
 
 use embassy_time::Duration;
 use sectag::clock::DateTime;
-use sectag::{ConnectError, Registration, SimState, Technology};
-use sectag_integration_tests::nrf9160::{Bench, CONFIG, World, connect, label, options, provision};
+use sectag::{ConnectError, Edrx, PowerSaving, Registration, SimState, Technology};
+use sectag_integration_tests::nrf9160::{
+    Bench, CONFIG, World, connect, label, options, provision, round_trip,
+};
 use sectag_integration_tests::simulated::virtually;
 use sectag_simulator::{Nrf9160Options, Nrf9160Profile, Reaction, Sim};
 use sectag_test_support::tls_server::echo;
@@ -172,4 +174,37 @@ fn typed_line_is_answered() {
             .await;
         assert_eq!((answered, seen), (Ok(()), 1), "{name}");
     });
+}
+
+/// What the network grants is read, and a connection that stands goes on standing.
+#[test]
+fn power_saving_and_edrx_are_asked_for_and_read() {
+    let [day, half_minute] = [86_400, 30].map(Duration::from_secs);
+    for profile in [Nrf9160Profile::V2_1, Nrf9160Profile::SERIAL_MODEM] {
+        virtually(async || {
+            let name = label(&profile);
+            let world = World::new(options(profile));
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    provision(bench).await;
+                    let mut socket = connect(bench).await.unwrap();
+                    let control = bench.control;
+                    assert_eq!(control.power_saving().await, Ok(None), "{name}");
+                    let wanted = PowerSaving::new(day, half_minute).unwrap();
+                    control.set_power_saving(Some(wanted)).await.unwrap();
+                    assert_eq!(control.power_saving().await, Ok(Some(wanted)), "{name}");
+                    let cycle = Edrx::at_least(Duration::from_secs(20)).unwrap();
+                    let technology = Technology::CatM1;
+                    control.set_edrx(technology, Some(cycle)).await.unwrap();
+                    assert_eq!(control.edrx().await, Ok(Some(cycle)), "{name}");
+                    assert_eq!(round_trip(&mut socket, b"awake").await, b"awake", "{name}");
+                    control.set_power_saving(None).await.unwrap();
+                    control.set_edrx(technology, None).await.unwrap();
+                    assert_eq!(control.power_saving().await, Ok(None), "{name}");
+                    assert_eq!(control.edrx().await, Ok(None), "{name}");
+                })
+                .await;
+        });
+    }
 }

@@ -14,7 +14,7 @@ use sectag_integration_tests::resets::{
     MESSAGE, Ordeal, fail_everywhere, mcu_resets_everywhere, others, stall_everywhere,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, Unit};
+use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, UbloxUnit, Unit};
 use sectag_simulator::{Failure, Options, PdpLeft, Reaction, Simulator};
 use sectag_test_support::pki::Pki;
 use tokio::io::AsyncWriteExt;
@@ -305,7 +305,7 @@ fn connect_that_nobody_expected_feeds_no_command_to_the_peer() {
                 let mut socket = connect(bench).await.unwrap();
                 round_trip(&mut socket, MESSAGE).await.unwrap();
                 let id = world.modem.open_sockets()[0];
-                let at = bench.control.at().await.unwrap();
+                let at = bench.control.keeps_connections().at().await.unwrap();
                 assert_eq!(at.send(&SwitchMode(id)).await, Err(AtError::Garbled));
                 // The channel is a command line again.
                 bench.control.clock().await.unwrap();
@@ -925,5 +925,19 @@ fn nrf9160_uart_may_pause_at_any_byte() {
         for (pause, step) in [(1, 211), (7, 211), (300, 211)] {
             stall_everywhere(&paced_nrf9160(dialect), SECOND * pause, every(step));
         }
+    }
+}
+
+fn ublox(model: &str) -> UbloxUnit {
+    UbloxUnit::new(model).with(|options| {
+        options.turnaround = Duration::from_millis(20);
+        options.takes_anything = true;
+    })
+}
+
+#[test]
+fn ublox_mcu_may_reset_at_any_byte_of_a_session() {
+    for model in ["sara-r5", "sara-r4-02b"] {
+        mcu_resets_everywhere(&ublox(model), every(31));
     }
 }

@@ -1147,7 +1147,10 @@ fn result_before_a_command_is_out_does_not_replace_it() {
             Timer::after_secs(1).await;
             let typing = async {
                 for command in ["AT+FIRST=\"longer than the UART\"", "AT+SECOND", "AT+THIRD"] {
-                    let typed = control.raw_at(command, limit, &mut |_| {}).await;
+                    let typed = control
+                        .keeps_connections()
+                        .raw_at(command, limit, &mut |_| {})
+                        .await;
                     assert_eq!(typed, Ok(()), "{command}");
                 }
             };

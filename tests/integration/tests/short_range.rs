@@ -458,7 +458,7 @@ fn a_failed_connect_is_one_list_of_causes() {
                     let Err(ConnectError::Refused(refusal)) = connect(bench).await.map(drop) else {
                         panic!("it is refused");
                     };
-                    assert_eq!(refusal.code, Code::Word("+UUDPD"));
+                    assert_eq!(refusal.code, Code::Word(sectag::Meaning::new("+UUDPD")));
                     let causes: Vec<Cause> = refusal.causes.collect();
                     assert_eq!(
                         causes[..3],
@@ -656,4 +656,137 @@ fn tags_of_any_length_fit_the_names() {
             .await;
         assert!(world.modem.files().contains_key("0/st4294967295ca"));
     });
+}
+
+/// Sheet E.1, up to `+UUNU`: what the module says, byte by byte as there, with its times; and what the driver says, which
+/// is the log's but for three lines. It does not read the MAC, leaves the configuration inactive at the next start (the
+/// log: `AT+UWSC=0,0,1`), and sets neither tag 107 nor 301.
+#[test]
+fn the_log_of_a_real_module_up_to_the_network() {
+    use embassy_futures::select::{Either3, select3};
+    use embedded_io_adapters::tokio_1::FromTokio;
+    use sectag::{NoPins, State};
+    use sectag_ublox::short_range::ShortRange;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let log: [(&str, &str); 7] = [
+        ("ATE0\r", "ATE0\r\r\nOK\r\n"),
+        ("AT+UWSC=0,0,0\r", "\r\nOK\r\n"),
+        ("AT+UWSC=0,2,\"----SSID----\"\r", "\r\nOK\r\n"),
+        ("AT+UWSC=0,5,2\r", "\r\nOK\r\n"),
+        ("AT+UWSC=0,8,\"----password----\"\r", "\r\nOK\r\n"),
+        ("AT+UWSC=0,100,2\r", "\r\nOK\r\n"),
+        ("AT+UWSCA=0,3\r", "\r\nOK\r\n"),
+    ];
+    const NETWORK: WifiConfig = match WifiConfig::wpa2("----SSID----", "----password----") {
+        Ok(wifi) => wifi,
+        Err(_) => panic!("no name or passphrase of a network"),
+    };
+    virtually(async || {
+        let (host, mut device) = tokio::io::duplex(4096);
+        let (rx, tx) = tokio::io::split(host);
+        let state: &'static mut State<'static, ShortRange, 2, 2048, 1024> =
+            Box::leak(Box::new(State::new(ShortRange::new(Config::new(NETWORK)))));
+        let (_control, _sockets, mut runner) =
+            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let module = async {
+            let hear = async |expected: &str, device: &mut tokio::io::DuplexStream| {
+                let mut got = vec![0; expected.len()];
+                device.read_exact(&mut got).await.unwrap();
+                assert_eq!(
+                    got.escape_ascii().to_string(),
+                    expected.as_bytes().escape_ascii().to_string()
+                );
+            };
+            device.write_all(b"\r\n+STARTUP\r\n").await.unwrap();
+            for (line, answer) in log {
+                hear(line, &mut device).await;
+                Timer::after(Duration::from_millis(10)).await;
+                device.write_all(answer.as_bytes()).await.unwrap();
+            }
+            Timer::after(Duration::from_millis(2290)).await;
+            device
+                .write_all(b"\r\n+UUWLE:0,FAAC838145DA,1\r\n")
+                .await
+                .unwrap();
+            Timer::after(Duration::from_millis(1730)).await;
+            device.write_all(b"\r\n+UUNU:0\r\n").await.unwrap();
+            hear("AT+UNSTAT=0,101\r", &mut device).await;
+            device
+                .write_all(b"\r\n+UNSTAT:0,101,172.20.10.4\r\n\r\nOK\r\n")
+                .await
+                .unwrap();
+            hear("ATO2\r", &mut device).await;
+        };
+        let late = Timer::after(Duration::from_secs(30));
+        match select3(module, runner.run(), late).await {
+            Either3::First(()) => {}
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(()) => panic!("the driver does not say what the log has"),
+        }
+    });
+}
+
+#[test]
+fn full_packets_use_the_wire() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world.serve(|mut stream| async move {
+            let mut sink = tokio::io::sink();
+            tokio::io::copy(&mut stream, &mut sink).await
+        });
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                let before = world.modem.bytes_in();
+                for _ in 0..20 {
+                    socket.write_all(&[7; 2000]).await.unwrap();
+                    socket.flush().await.unwrap();
+                }
+                let all = world.modem.bytes_in() - before;
+                assert!(
+                    40_000 * 100 >= all * 98,
+                    "40000 of {all} bytes were payload"
+                );
+            })
+            .await;
+    });
+}
+
+#[test]
+fn noise_between_frames_costs_connections_and_no_wrong_byte() {
+    for noise in [
+        &b"x"[..],
+        b"\xaa",
+        b"\x55",
+        b"\xaa\x05\x00",
+        b"\xaa\x00\x05\x00\x31\x00zz",
+    ] {
+        virtually(async || {
+            let world = World::new(options(|_| {}));
+            world.serve(echo);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    carries_any_bytes(&mut socket, "before").await;
+                    world.modem.inject_bytes(noise);
+                    let _ = socket.write_all(b"hello").await;
+                    let _ = socket.flush().await;
+                    let mut back = [0; 5];
+                    let read = with_timeout(Duration::from_secs(2), socket.read(&mut back)).await;
+                    match read {
+                        Ok(Ok(count)) => assert_eq!(back[..count], b"hello"[..count]),
+                        Ok(Err(error)) => assert_eq!(error, SocketError::ConnectionReset),
+                        Err(_) => panic!("{noise:?}: the socket hangs"),
+                    }
+                    drop(socket);
+                    let mut socket = connect(bench).await.unwrap();
+                    carries_any_bytes(&mut socket, "after").await;
+                    assert_eq!(bench.control.counters().restarts, 0, "{noise:?}");
+                })
+                .await;
+        });
+    }
 }

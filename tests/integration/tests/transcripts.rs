@@ -2,7 +2,7 @@
 //! one, all at once, and at random; and against the simulator, where it is as it was seen.
 
 use sectag_integration_tests::transcript::{
-    Bg96Transcripts, Nrf9160Transcripts, compare_all, play_all,
+    Bg96Transcripts, Nrf9160Transcripts, UbloxTranscripts, compare_all, play_all,
 };
 
 #[test]
@@ -27,4 +27,16 @@ fn nrf9160_transcripts_are_played_in_any_pieces() {
 fn nrf9160_simulator_answers_as_the_real_modem_did() {
     let count = compare_all(&Nrf9160Transcripts);
     assert!(count >= 8, "{count} transcripts");
+}
+
+#[test]
+fn ublox_transcripts_are_played_in_any_pieces() {
+    let count = play_all(&UbloxTranscripts);
+    assert!(count >= 5, "{count} transcripts");
+}
+
+#[test]
+fn ublox_simulator_answers_as_the_real_modem_did() {
+    let count = compare_all(&UbloxTranscripts);
+    assert!(count >= 2, "{count} transcripts");
 }

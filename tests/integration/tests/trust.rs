@@ -705,7 +705,7 @@ fn ca_that_another_host_deleted_is_noticed_by_the_next_connect() {
                 provision(bench).await;
                 connect(bench, &TLS).await.unwrap().close().await.unwrap();
                 // Behind the driver's back, as over the modem's USB port.
-                let at = bench.control.at().await.unwrap();
+                let at = bench.control.keeps_connections().at().await.unwrap();
                 at.send(&Delete).await.unwrap();
                 assert_eq!(
                     refusal(bench, &TLS).await,

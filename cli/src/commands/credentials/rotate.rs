@@ -1,23 +1,35 @@
-use sectag::RotateError;
 use sectag::modem::Full;
+use sectag::{RotateError, TlsConfig};
 
 use super::files::Filed;
 use crate::args::{RotateCredentials, TlsArgs};
 use crate::credential_file;
-use crate::hints::{self, Failure};
+use crate::hints::{self, Failure, Target};
 use crate::session::{Job, Session};
+use crate::tls;
 
 impl Job for Filed<'_, RotateCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
         credential_file::check(&files, &M::ACCEPTS).await?;
         let (old, new) = (args.tag, args.new_tag);
-        let probe = async || {
-            let tls = TlsArgs {
+        let tls = TlsArgs {
+            tag: new,
+            private_ca: args.private_ca,
+            accept_missing: args.accept_missing.clone(),
+        };
+        // What the policy forbids is forbidden whatever is stored: nothing is sent in vain.
+        let wanted = tls::policy(TlsConfig::new(new), &tls, None);
+        if let Err(error) = session.sockets.admit(&wanted) {
+            let target = Target {
+                host: &args.host.host,
+                port: args.host.port,
                 tag: new,
-                private_ca: args.private_ca,
-                accept_missing: args.accept_missing.clone(),
+                modem: Some(session.modem),
             };
+            return Err(hints::connect(&error, &target));
+        }
+        let probe = async || {
             let server = (args.host.host.as_str(), args.host.port);
             let socket = session.secure(&tls, server, None).await?;
             // It has served its purpose; a close that fails is the driver's to repeat.

@@ -15,6 +15,7 @@ use std::time::Instant;
 use embassy_time::with_timeout;
 
 use self::modems::Shown;
+pub(super) use self::modems::Surroundings;
 use self::steps::{Steps, summary};
 use crate::args::Demo;
 use crate::failure::Failure;

@@ -9,8 +9,9 @@ use sectag_bg96::Bg96;
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{
     Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions,
-    ShortRangeProfile, Sim, Simulator,
+    ShortRangeProfile, Sim, Simulator, UbloxOptions, UbloxProfile,
 };
+use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
 use time::OffsetDateTime;
 
@@ -26,19 +27,27 @@ pub(super) enum Shown {
     Bg96,
     Nrf9160(Nrf9160Profile),
     ShortRange(ShortRangeProfile),
+    Ublox(UbloxProfile),
 }
 
 /// What is around the modem.
-pub(super) struct Surroundings {
+pub(in crate::commands) struct Surroundings {
     /// The network tells the time.
-    pub(super) time: bool,
+    pub(in crate::commands) time: bool,
     /// There is a network.
-    pub(super) coverage: bool,
-    pub(super) sim: Sim,
+    pub(in crate::commands) coverage: bool,
+    pub(in crate::commands) sim: Sim,
     /// What the network answers instead of a data connection.
-    pub(super) pdp_refusal: Option<u16>,
+    pub(in crate::commands) pdp_refusal: Option<u16>,
     /// The modem checks dates, where the firmware decides that.
-    pub(super) checks_dates: bool,
+    pub(in crate::commands) checks_dates: bool,
+}
+
+impl Surroundings {
+    /// Without a network, none is found within anybody's patience.
+    pub(in crate::commands) fn registration_delay(&self) -> Duration {
+        Duration::from_secs(if self.coverage { 0 } else { 1_000_000 })
+    }
 }
 
 impl Default for Surroundings {
@@ -98,6 +107,11 @@ const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse batte
     Err(_) => panic!("no name or passphrase of a network"),
 };
 
+const UBLOX_ABSENT: Absent = &[(
+    Scenario::EcdsaServer,
+    "its TLS has suites for ECDSA keys, so nothing is wrong with such a server",
+)];
+
 impl Shown {
     /// # Errors
     /// A dialect or a scenario that this modem does not have.
@@ -110,6 +124,10 @@ impl Shown {
             (ModemName::Nrf9160, dialect) => {
                 let profile = Dialect::nrf9160(dialect)?;
                 Self::Nrf9160(profile.unwrap_or(Nrf9160Options::default().profile))
+            }
+            (ModemName::UbloxCellular, dialect) => {
+                let profile = Dialect::ublox(dialect)?;
+                Self::Ublox(profile.unwrap_or(UbloxOptions::default().profile))
             }
             (ModemName::ShortRange, dialect) => {
                 let profile = Dialect::short_range(dialect)?;
@@ -143,6 +161,7 @@ impl Shown {
             Self::Bg96 => &[],
             Self::Nrf9160(_) => NRF9160_ABSENT,
             Self::ShortRange(_) => SHORT_RANGE_ABSENT,
+            Self::Ublox(_) => UBLOX_ABSENT,
         }
     }
 
@@ -159,6 +178,7 @@ impl Shown {
                 format!("nrf9160, SLM {}{native}", profile.name)
             }
             Self::ShortRange(profile) => format!("ublox-shortrange, {}", profile.model),
+            Self::Ublox(profile) => format!("ublox-cellular, {}", profile.model),
         }
     }
 
@@ -171,14 +191,14 @@ impl Shown {
                 Some(NativeStore::Mapped) => "kept as tag x 10 + type, digest confirmed",
                 Some(NativeStore::Settings) => "listed; this firmware tells no digest",
             },
-            Self::ShortRange(_) => "MD5 of the DER form confirmed",
+            Self::ShortRange(_) | Self::Ublox(_) => "MD5 of the DER form confirmed",
         }
     }
 
     /// It can neither be told which cipher suites to use nor tell which one it uses.
     pub(super) fn hides_suites(&self) -> bool {
         match self {
-            Self::Bg96 => false,
+            Self::Bg96 | Self::Ublox(_) => false,
             Self::ShortRange(_) => true,
             Self::Nrf9160(profile) => !profile.serial_modem && profile.native.is_none(),
         }
@@ -189,6 +209,7 @@ impl Shown {
         match self {
             Self::Bg96 => b"AT+QSSLSEND=",
             Self::Nrf9160(_) => b"AT#XSEND",
+            Self::Ublox(_) => b"AT+USOWR=",
             // Frames are no commands.
             Self::ShortRange(_) => b"AT+\0",
         }
@@ -203,10 +224,7 @@ impl Shown {
         let baud = Some(BAUD);
         let turnaround = Duration::from_millis(TURNAROUND_MS);
         let network_time = surroundings.time.then(OffsetDateTime::now_utc);
-        let registration_delay = Duration::from_secs(match surroundings.coverage {
-            true => 0,
-            false => 1_000_000,
-        });
+        let registration_delay = surroundings.registration_delay();
         match self {
             Self::Bg96 => {
                 let options = Options {
@@ -234,6 +252,20 @@ impl Shown {
                     ..Nrf9160Options::default()
                 };
                 Simulator::nrf9160(options, network)
+            }
+            Self::Ublox(profile) => {
+                let options = UbloxOptions {
+                    profile: *profile,
+                    baud,
+                    turnaround,
+                    boot: Boot::Booting,
+                    network_time,
+                    registration_delay,
+                    sim: surroundings.sim,
+                    refuses_data: surroundings.pdp_refusal.is_some(),
+                    ..UbloxOptions::default()
+                };
+                Simulator::ublox(options, network)
             }
             Self::ShortRange(profile) => {
                 let mut options = ShortRangeOptions {
@@ -263,6 +295,10 @@ impl Shown {
                     .flow_control()
                     .registration(REGISTRATION);
                 flow::run::<_, 2048>(Nrf9160::new(config), world, steps).await
+            }
+            Self::Ublox(_) => {
+                let config = sectag_ublox::cellular::Config::new().registration(REGISTRATION);
+                flow::run::<_, 1024>(UbloxCellular::new(config), world, steps).await
             }
             Self::ShortRange(_) => {
                 let config = sectag_ublox::short_range::Config::new(WIFI)

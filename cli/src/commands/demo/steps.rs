@@ -96,7 +96,7 @@ impl<'r> Steps<'r> {
 }
 
 fn line(name: &str, time: &str, [exchanges, sent, received]: [&str; 3], detail: &str) -> String {
-    format!("{name:<26}{time:>7}{exchanges:>5}{sent:>6}{received:>6}  {detail}")
+    format!("{name:<28}{time:>7}{exchanges:>5}{sent:>5}{received:>5}  {detail}")
 }
 
 fn seconds(time: Duration) -> String {

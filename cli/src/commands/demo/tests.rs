@@ -2,7 +2,7 @@
 
 use sectag::Cause;
 
-use sectag_simulator::{Nrf9160Profile, ShortRangeProfile};
+use sectag_simulator::{Nrf9160Profile, ShortRangeProfile, UbloxProfile};
 
 use super::modems::Shown;
 use super::steps::Steps;
@@ -91,6 +91,34 @@ const SHORT_RANGE_WORLDS: [(Option<Scenario>, Truth); 6] = [
     ),
 ];
 
+/// A u-blox cellular module has one number for all of them, too.
+const UBLOX_WORLDS: [(Option<Scenario>, Truth); 12] = [
+    (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
+    (
+        Some(Scenario::Expired),
+        Some((Cause::CertificateExpired, true)),
+    ),
+    (
+        Some(Scenario::NoRegistration),
+        Some((Cause::NoCoverage, false)),
+    ),
+    (Some(Scenario::WrongHost), Some((Cause::NameMismatch, true))),
+    (None, None),
+    (Some(Scenario::PdpRefused), Some((Cause::ApnWrong, false))),
+    (Some(Scenario::WrongCa), Some((Cause::CaMismatch, true))),
+    (
+        Some(Scenario::RefusedLogin),
+        Some((Cause::LoginRefused, true)),
+    ),
+    (Some(Scenario::SimMissing), Some((Cause::SimMissing, true))),
+    (Some(Scenario::Reset), None),
+    (Some(Scenario::ClockUnset), Some((Cause::ClockNotSet, true))),
+    (
+        Some(Scenario::NoClientCert),
+        Some((Cause::ClientCertificateNeeded, true)),
+    ),
+];
+
 /// Runs the flow in a world of which its side does not know the name.
 fn run(shown: &Shown, scenario: Option<Scenario>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -150,6 +178,20 @@ fn a_short_range_module_names_the_true_cause_whatever_the_world_is_called() {
         run(&Shown::ShortRange(ShortRangeProfile::NINA), None),
         Ok(())
     );
+}
+
+#[test]
+fn a_ublox_names_the_true_cause_whatever_the_world_is_called() {
+    the_true_cause_is_named(|| Shown::Ublox(UbloxProfile::SARA_R5), &UBLOX_WORLDS);
+}
+
+#[test]
+fn every_model_is_shown() {
+    let models = UbloxProfile::ALL.into_iter();
+    for profile in models.filter(|profile| profile.name != "unknown") {
+        let outcome = run(&Shown::Ublox(profile), None);
+        assert_eq!(outcome, Ok(()), "{}", profile.name);
+    }
 }
 
 #[test]

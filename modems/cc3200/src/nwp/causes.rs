@@ -1,7 +1,7 @@
 //! What the chip's negative numbers mean, by the call that they answer (sheet 5).
 
 use sectag::Cause::{self, *};
-use sectag::{Causes, Code, Refusal};
+use sectag::{Causes, Code, Meaning, Refusal};
 
 /// A number of the chip's, its meaning, and what it may come from.
 type Row = (i16, &'static str, &'static [Cause]);
@@ -112,7 +112,10 @@ pub(crate) fn of_socket(code: i16) -> Refusal {
     };
     let row = SOCKET.iter().find(|row| row.0 == place);
     let (meaning, causes) = row.map_or(("", [].as_slice()), |row| (row.1, row.2));
-    Refusal::new(Code::Signed(code, meaning), Causes::new(causes))
+    Refusal::new(
+        Code::Signed(code, Meaning::new(meaning)),
+        Causes::new(causes),
+    )
 }
 
 /// Why a lookup failed. The numbers differ between generations and tell not much more.
@@ -122,7 +125,10 @@ pub(crate) fn of_lookup(code: i16) -> Refusal {
         -6152 | -6162 | -161 => &[DataConnectionDown],
         _ => &[NameUnknown],
     };
-    Refusal::new(Code::Signed(code, "lookup"), Causes::new(causes))
+    Refusal::new(
+        Code::Signed(code, Meaning::new("lookup")),
+        Causes::new(causes),
+    )
 }
 
 /// "Invalid token" of the second generation.
@@ -143,7 +149,7 @@ pub(crate) fn of_file(code: i32) -> Code {
         -10_247 => "the device is not secured",
         _ => "",
     };
-    Code::Signed(code as i16, meaning)
+    Code::Signed(code as i16, Meaning::new(meaning))
 }
 
 /// Whether the token was wrong: it must not be presented again.

@@ -2,7 +2,7 @@
 
 use sectag::clock::DateTime;
 use sectag::modem::HasClock;
-use sectag::{At, AtError, Code};
+use sectag::{At, AtError, Code, Meaning};
 
 use super::Nwp;
 use super::command;
@@ -101,7 +101,10 @@ impl<G: Generation> HasClock for Nwp<G> {
             )
             .await?;
         if code < 0 {
-            return Err(AtError::Refused(Code::Signed(code, "set date")));
+            return Err(AtError::Refused(Code::Signed(
+                code,
+                Meaning::new("set date"),
+            )));
         }
         Ok(())
     }

@@ -27,7 +27,9 @@ pub use self::messages::{Header, Messages, Part};
 
 use embassy_time::Duration;
 use sectag::modem::{Backend, Limits};
-use sectag::{AtError, BringUpError, Capabilities, Code, ConnectError, Flush, Support, TlsConfig};
+use sectag::{
+    AtError, BringUpError, Capabilities, Code, ConnectError, Flush, Meaning, Support, TlsConfig,
+};
 
 /// The most bytes of one send. Longer ones the first generation's host would have to split, and the second's
 /// flow control counts them (sheet 3.5).
@@ -129,6 +131,6 @@ impl<G: Generation> Backend for Nwp<G> {
 fn place_error(command: &'static str, code: i16) -> ConnectError {
     ConnectError::BringUp(BringUpError::At {
         command,
-        error: AtError::Refused(Code::Signed(code, "")),
+        error: AtError::Refused(Code::Signed(code, Meaning::new(""))),
     })
 }

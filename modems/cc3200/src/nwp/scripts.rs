@@ -299,7 +299,7 @@ impl<G: Generation> Engine<G> {
             code => {
                 w.fail(BringUpError::SettingRefused {
                     setting: "wlan connect",
-                    code: sectag::Code::Signed(code, ""),
+                    code: sectag::Code::Signed(code, sectag::Meaning::new("")),
                 });
                 Then::Fail
             }

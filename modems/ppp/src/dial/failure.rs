@@ -1,6 +1,6 @@
 //! What goes wrong with a dialogue, in the words of the core.
 
-use sectag::{AtError, BringUpError, Cause, Causes, Code, Refusal};
+use sectag::{AtError, BringUpError, Cause, Causes, Code, Meaning, Refusal};
 
 /// What a refused or unanswered command is to a bring-up.
 pub(super) fn at(command: &'static str) -> impl Fn(AtError) -> BringUpError {
@@ -15,7 +15,7 @@ pub(super) fn no_carrier() -> BringUpError {
         Cause::DataConnectionDown,
     ]);
     BringUpError::PdpRefused(Refusal::new(
-        Code::Here("the module answered the dial with NO CARRIER"),
+        Code::Here(Meaning::new("the module answered the dial with NO CARRIER")),
         causes,
     ))
 }

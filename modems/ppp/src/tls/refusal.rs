@@ -2,7 +2,7 @@
 
 use embedded_tls::TlsError;
 use embedded_tls::alert::AlertDescription;
-use sectag::{Cause, Causes, Code, ConnectError, Refusal};
+use sectag::{Cause, Causes, Code, ConnectError, Meaning, Refusal};
 use webpki::Error;
 
 use super::gate::Foul;
@@ -10,7 +10,10 @@ use super::verifier::Problem;
 
 /// An error without a modem's number.
 pub(crate) const fn refused(found: &'static str, causes: &'static [Cause]) -> ConnectError {
-    ConnectError::Refused(Refusal::new(Code::Here(found), Causes::new(causes)))
+    ConnectError::Refused(Refusal::new(
+        Code::Here(Meaning::new(found)),
+        Causes::new(causes),
+    ))
 }
 
 /// What is wrong with a server.

@@ -1,6 +1,6 @@
 //! The numbers of sockets: what each means, and what a connect that ends with it may come from (sheet B.2.5).
 
-use sectag::{Cause, Causes, Code, Refusal};
+use sectag::{Cause, Causes, Code, Meaning, Refusal};
 
 /// A number, its meaning, and the causes of a connect that ends with it, the likeliest first.
 type Row = (u16, &'static str, &'static [Cause]);
@@ -50,7 +50,8 @@ static ROWS: [Row; 22] = {
         (107, "not connected", &ANY),
         (110, "timed out", &[NetworkSlow, Unreachable, NotTls]),
         (111, "connection refused", &[Unreachable]),
-        (113, "host is unreachable", &[Unreachable, DataConnectionDown]),
+        // Also of a name without an address: no other number is known for that.
+        (113, "host is unreachable", &[NameUnknown, Unreachable]),
         (114, "already in progress", &[ModemBusy]),
         (115, "in progress", &[ModemBusy]),
     ]
@@ -72,7 +73,7 @@ pub fn refusal(code: u16) -> Refusal {
 }
 
 pub(crate) fn vendor(code: u16) -> Code {
-    Code::Vendor(code, meaning(code))
+    Code::Vendor(code, Meaning::new(meaning(code)))
 }
 
 /// A connect that ended with `code`.

@@ -2,7 +2,7 @@
 
 use sectag::at::{Fields, answer};
 use sectag::modem::{Then, World, ask, decide};
-use sectag::{AtError, BringUpError, Code};
+use sectag::{AtError, BringUpError, Code, Meaning};
 
 use super::models::DataConnection;
 use super::{Script, UbloxCellular, causes, script};
@@ -131,7 +131,7 @@ impl UbloxCellular {
             Some(0) => Then::End,
             Some(code) => Self::refused(
                 world,
-                Code::Vendor(code.min(u16::MAX.into()) as u16, "UUPSDA"),
+                Code::Vendor(code.min(u16::MAX.into()) as u16, Meaning::new("UUPSDA")),
             ),
             None => Self::refused(world, Code::Plain),
         }

@@ -3,8 +3,8 @@
 use sectag::at::InvalidInput;
 use sectag::modem::{Out, Then, Urc, World, ask, decide};
 use sectag::{
-    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, Tag,
-    TlsConfig, TlsVersion,
+    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Meaning, Refusal, Suites, Support,
+    Tag, TlsConfig, TlsVersion,
 };
 
 use super::credentials;
@@ -290,7 +290,7 @@ fn refusal(config: &TlsConfig) -> Refusal {
         Cause::ChainTooLong,
         Cause::NetworkSlow,
     ]);
-    let refusal = Refusal::new(Code::Word("+UUDPD"), causes);
+    let refusal = Refusal::new(Code::Word(Meaning::new("+UUDPD")), causes);
     if config.has_client_certificate() {
         refusal.without(Cause::ClientCertificateNeeded)
     } else {

@@ -1,7 +1,7 @@
 //! `%CMNG`, sheet 6.
 
 use super::super::Nrf9160;
-use super::super::credentials::{KEY, PSK, TAG_LIMIT, digest};
+use super::super::credentials::{KEY, PSK, TAG_LIMIT, dates, digest};
 use super::{Lines, ModemOutcome};
 use crate::syntax::{Args, Fail, Op};
 
@@ -15,8 +15,12 @@ const PASSWORD_LIMIT: usize = 32;
 
 impl Nrf9160 {
     pub(super) fn credentials(&self, name: &str, op: &Op, lines: &mut Lines) -> ModemOutcome {
-        let ("%CMNG", Op::Set(args)) = (name, op) else {
-            return Err(Fail::Unknown);
+        let args = match (name, op) {
+            ("%CMNG", Op::Set(args)) => args,
+            ("%CERTEXPIRY", Op::Set(args)) if self.options.tells_expiry => {
+                return self.certificate_dates(args, lines);
+            }
+            _ => return Err(Fail::Unknown),
         };
         match args.number(0, 0..=3)? {
             0 => self.write_credential(args),
@@ -91,6 +95,22 @@ impl Nrf9160 {
             digest(content, &self.options),
             String::from_utf8_lossy(content)
         ));
+        Ok(())
+    }
+}
+
+impl Nrf9160 {
+    /// Sheet 6.2.
+    fn certificate_dates(&self, args: &Args, lines: &mut Lines) -> ModemOutcome {
+        args.count(2, 2)?;
+        let (tag, kind) = (args.number(0, 1..=TAG_LIMIT)? as u32, args.byte(1, 0..=10)?);
+        if !matches!(kind, 0 | 1 | 10) {
+            return Err(Fail::Cme(50));
+        }
+        let state = self.state.borrow();
+        let content = state.nv.store.get(tag, kind).ok_or(NOT_FOUND)?;
+        let (serial, from, to) = dates(content).ok_or(Fail::Cme(527))?;
+        lines.push(format!("%CERTEXPIRY: {serial},{from},{to}"));
         Ok(())
     }
 }

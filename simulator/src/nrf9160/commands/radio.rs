@@ -174,8 +174,16 @@ impl Nrf9160 {
             ("%XMONITOR", Op::Execute) => {
                 let state = self.state.borrow();
                 let status = status(&state.modem, &self.options.sim);
+                // The network grants what is asked for.
+                let psm = match state.modem.psm.strip_prefix("1,,,") {
+                    Some(timers) => {
+                        let (period, active) = timers.split_once(',').unwrap_or_default();
+                        format!("{active},{period}")
+                    }
+                    None => "\"11100000\",\"11100000\"".into(),
+                };
                 lines.push(if status == 1 {
-                    "%XMONITOR: 1,\"Test Network\",\"TN\",\"00101\",\"002F\",7,20,\"0012BEEF\",7,6400,53,42,\"\",\"11100000\",\"11100000\",\"00000000\"".into()
+                    format!("%XMONITOR: 1,\"Test Network\",\"TN\",\"00101\",\"002F\",7,20,\"0012BEEF\",7,6400,53,42,\"\",{psm},\"00000000\"")
                 } else {
                     format!("%XMONITOR: {status}")
                 });
@@ -203,8 +211,20 @@ impl Nrf9160 {
             }
             ("+CEDRXS", Op::Set(args)) => {
                 args.count(1, 3)?;
-                args.number(0, 0..=3)?;
+                let on = matches!(args.number(0, 0..=3)?, 1 | 2);
+                let asked = match args.len() {
+                    3 if on => Some((args.number(1, 4..=5)?, args.string(2)?.to_owned())),
+                    _ => None,
+                };
+                self.state.borrow_mut().modem.edrx = asked;
             }
+            ("+CEDRXRDP", Op::Execute) => lines.push(match &self.state.borrow().modem.edrx {
+                // Granted as asked for, with a paging window.
+                Some((technology, cycle)) => {
+                    format!("+CEDRXRDP: {technology},\"{cycle}\",\"{cycle}\",\"0011\"")
+                }
+                None => "+CEDRXRDP: 0".into(),
+            }),
             ("+CGMI", Op::Execute) => lines.push("Nordic Semiconductor ASA".into()),
             ("+CGMM", Op::Execute) => lines.push(profile.model.into()),
             ("+CGMR", Op::Execute) => lines.push(profile.modem_firmware.into()),

@@ -240,6 +240,7 @@ fn notices_and_broken_frames_do_not_cut_a_frame_that_goes_out() {
         let slot = &mut bench.world.slots[0];
         slot.tx.push(b"hello");
         slot.flush = true;
+        bench.world.changed = true;
         // The frame's first bytes, and then something is heard.
         bench.engine.tick(&mut bench.world);
         let mut buf = [0; 8];

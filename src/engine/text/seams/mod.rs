@@ -95,6 +95,9 @@ impl<M: Modem> Bench<M> {
 
     /// Lets the engine do what is due; returns when to look again.
     fn run(&mut self) -> u32 {
+        // A test may have changed the world, as handles do.
+        let w: &mut World<'_> = &mut self.world;
+        w.wake_runner();
         for _ in 0..1000 {
             let deadline = self.engine.tick(&mut self.world);
             let mut buf = [0; 64];

@@ -373,11 +373,19 @@ impl<const V: u8> Trace<V> {
         }
     }
 
-    /// Looks at engine and world, or changes them.
+    /// Looks at engine and world, or changes them as a handle does, which wakes the runner.
     pub(super) fn with<T>(
         &mut self,
         act: impl FnOnce(&mut Engine<Toy<V>>, &mut World<'static>) -> T,
     ) -> T {
+        self.run(|engine, w| {
+            w.wake_runner();
+            act(engine, w)
+        })
+    }
+
+    /// What the runner does.
+    fn run<T>(&mut self, act: impl FnOnce(&mut Engine<Toy<V>>, &mut World<'static>) -> T) -> T {
         let mut world = self.world.borrow_mut();
         world.now = self.now;
         act(&mut self.engine.borrow_mut(), &mut *world)
@@ -390,7 +398,7 @@ impl<const V: u8> Trace<V> {
             while !self.unread.is_empty() {
                 let count = if self.bytewise { 1 } else { self.unread.len() };
                 let input: Vec<u8> = self.unread[..count].into();
-                let taken = self.with(|engine, w| match engine.wants_input(w) {
+                let taken = self.run(|engine, w| match engine.wants_input(w) {
                     true => engine.feed(w, &input),
                     false => 0,
                 });
@@ -400,11 +408,11 @@ impl<const V: u8> Trace<V> {
                     break;
                 }
                 if self.bytewise {
-                    self.due = self.with(|engine, w| engine.tick(w));
+                    self.due = self.run(|engine, w| engine.tick(w));
                     self.transmit();
                 }
             }
-            self.due = self.with(|engine, w| engine.tick(w));
+            self.due = self.run(|engine, w| engine.tick(w));
             moved |= self.transmit();
             if !moved && !past(self.now, self.due) {
                 return;
@@ -423,7 +431,7 @@ impl<const V: u8> Trace<V> {
         }
         let mut buf = [0; 64];
         let (count, life, turn) =
-            self.with(|engine, w| (engine.next_out(w, &mut buf), w.life, engine.out_turn()));
+            self.run(|engine, w| (engine.next_out(w, &mut buf), w.life, engine.out_turn()));
         if count == 0 {
             return false;
         }

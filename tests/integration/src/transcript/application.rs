@@ -93,7 +93,12 @@ impl<M: Full + 'static> Application<M> {
             "at" => {
                 let mut lines = Vec::new();
                 let mut keep = |line: &[u8]| lines.push(line.escape_ascii().to_string());
-                match self.control.raw_at(rest, AT_LIMIT, &mut keep).await {
+                match self
+                    .control
+                    .keeps_connections()
+                    .raw_at(rest, AT_LIMIT, &mut keep)
+                    .await
+                {
                     Ok(()) => lines.join("|"),
                     Err(error) => format!("{error:?}"),
                 }

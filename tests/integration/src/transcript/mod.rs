@@ -42,6 +42,7 @@ mod nrf9160;
 pub mod peer;
 mod player;
 mod script;
+mod ublox;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,7 @@ use sectag_simulator::{MemoryNetwork, Simulator};
 pub use bg96::Bg96Transcripts;
 pub use nrf9160::Nrf9160Transcripts;
 pub use script::Script;
+pub use ublox::UbloxTranscripts;
 
 /// What is particular to the transcripts of one modem.
 pub trait Backend: Sync {

@@ -5,15 +5,66 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack, StackResources};
 use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_io_async::{Read, Write};
+use embedded_io_async::{ErrorType, Read, Write};
 use sectag_ppp::net::{self, RunError};
 use sectag_ppp::{Ended, Login};
 use sectag_simulator::Slirp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+/// Damages one byte in so many, both ways; none with 0. The same bytes each time.
+struct Noise<T> {
+    inner: T,
+    one_in: u32,
+    seed: u32,
+}
+
+impl<T> Noise<T> {
+    fn damage(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.seed = self
+                .seed
+                .wrapping_mul(1_664_525)
+                .wrapping_add(1_013_904_223);
+            if self.one_in > 0 && (self.seed >> 8).is_multiple_of(self.one_in) {
+                *byte ^= 0x10;
+            }
+        }
+    }
+}
+
+impl<T: ErrorType> ErrorType for Noise<T> {
+    type Error = T::Error;
+}
+
+impl<T: Read> Read for Noise<T> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, T::Error> {
+        let count = self.inner.read(buf).await?;
+        self.damage(&mut buf[..count]);
+        Ok(count)
+    }
+}
+
+impl<T: Write> Write for Noise<T> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, T::Error> {
+        let mut bytes = buf.to_vec();
+        self.damage(&mut bytes);
+        self.inner.write_all(&bytes).await?;
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), T::Error> {
+        self.inner.flush().await
+    }
+}
+
 /// Runs `test` above a link to slirp; the link is closed when it is done, and why it ended is returned.
 pub(crate) fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
+    with_noisy_link(0, test)
+}
+
+/// Likewise, with one byte in so many damaged.
+pub(crate) fn with_noisy_link(one_in: u32, test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -30,7 +81,16 @@ pub(crate) fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
             let tested = with_timeout(Duration::from_secs(60), test(stack)).await;
             tested.expect("the test took more than a minute");
         };
-        let (rx, tx) = (FromTokio::new(rx), FromTokio::new(tx));
+        let rx = Noise {
+            inner: FromTokio::new(rx),
+            one_in,
+            seed: 1,
+        };
+        let tx = Noise {
+            inner: FromTokio::new(tx),
+            one_in,
+            seed: 2,
+        };
         let link = runner.run(rx, tx, b"", Login::NONE, stack, done);
         match select(link, stack_runner.run()).await {
             Either::First(ended) => ended,

@@ -4,5 +4,7 @@
 sectag_host_clock::time_driver!();
 
 mod link;
+mod mqtt;
 mod name_server;
+mod server;
 mod tls;

@@ -1,16 +1,13 @@
 //! TLS on the MCU over PPP, by name, as an application sees it.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::net::TcpListener;
 
 use embassy_futures::select::{Either, select};
 use embassy_net::{ConfigV4, Ipv4Address};
 use embedded_io_async::{Read, Write};
 use rand_core::OsRng;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, Stream};
+use rcgen::KeyPair;
 use sectag::clock::DateTime;
 use sectag::{
     Cause, ConnectError, SecureConnect, SecureSocket, ServerName, SocketError, Support, Tag,
@@ -18,76 +15,54 @@ use sectag::{
 };
 use sectag_ppp::tls::{self, Buffers, Clock, Credentials, NoKey, Sockets, State, Time, TimeSource};
 
-use crate::link::with_link;
+use crate::link::with_noisy_link;
 use crate::name_server;
+use crate::server::{NAME, Server};
 
-const NAME: ServerName<'static> = match ServerName::new("broker.sectag.test") {
-    Ok(name) => name,
-    Err(_) => panic!("not a name"),
-};
-const TLS: TlsConfig = TlsConfig::new(Tag(7));
+pub(crate) const TLS: TlsConfig = TlsConfig::new(Tag(7));
 
-fn now() -> Option<Time> {
+pub(crate) fn now() -> Option<Time> {
     Some(Time {
         now: DateTime::new(2026, 12, 1, 0, 0, 0)?,
         source: TimeSource::Host,
     })
 }
 
-/// A root, and a server under it that echoes until it is told to end.
-struct Server {
-    root: &'static [u8],
-    address: SocketAddr,
-}
-
+/// Echoes; ends in good order, or without a word of TLS, when it is told to.
 fn server() -> Server {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new([NAME.as_str().to_owned()]).unwrap();
-    let leaf = params.signed_by(&key, &root).unwrap();
-    let chain: Vec<CertificateDer<'static>> = vec![leaf.der().clone()];
-    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut connection = ServerConnection::new(config.clone()).unwrap();
-            let mut tls = Stream::new(&mut connection, &mut stream);
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = tls.read(&mut bytes) {
-                if bytes[..count].ends_with(b"break\n") {
-                    // Without a word of TLS.
-                    break;
-                }
-                let _ = tls.write_all(&bytes[..count]);
-                if bytes[..count].ends_with(b"end\n") {
-                    tls.conn.send_close_notify();
-                    let _ = tls.flush();
-                    break;
-                }
+    Server::start(KeyPair::generate().unwrap(), |tls| {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = tls.read(&mut bytes) {
+            if bytes[..count].ends_with(b"break\n") {
+                return;
+            }
+            let _ = tls.write_all(&bytes[..count]);
+            if bytes[..count].ends_with(b"end\n") {
+                tls.conn.send_close_notify();
+                let _ = tls.flush();
+                return;
             }
         }
-    });
-    Server {
-        root: Box::leak(root.der().to_vec().into_boxed_slice()),
-        address,
-    }
+    })
 }
 
 /// Runs `test` with sockets over a link to slirp and a name server behind it.
-fn with_sockets(root: &'static [u8], clock: impl Clock, test: impl AsyncFnOnce(Sockets<'_>)) {
-    with_link(async |stack| {
+pub(crate) fn with_sockets(
+    roots: &[&'static [u8]],
+    clock: impl Clock,
+    test: impl AsyncFnOnce(Sockets<'_>),
+) {
+    with_noisy_sockets(0, roots, clock, test);
+}
+
+/// Likewise, with one byte in so many damaged on the line.
+pub(crate) fn with_noisy_sockets(
+    one_in: u32,
+    roots: &[&'static [u8]],
+    clock: impl Clock,
+    test: impl AsyncFnOnce(Sockets<'_>),
+) {
+    with_noisy_link(one_in, async |stack| {
         stack.wait_config_up().await;
         let ConfigV4::Static(mut config) = stack_config(stack) else {
             panic!("PPP gave no address");
@@ -96,7 +71,7 @@ fn with_sockets(root: &'static [u8], clock: impl Clock, test: impl AsyncFnOnce(S
         let _ = config.dns_servers.push(Ipv4Address::new(10, 0, 2, 2));
         stack.set_config_v4(ConfigV4::Static(config));
         let names = name_server::bind().await;
-        let roots: &'static [&'static [u8]] = Box::leak(Box::new([root]));
+        let roots: &'static [&'static [u8]] = roots.to_vec().leak();
         let credentials = [Credentials {
             tag: Tag(7),
             roots,
@@ -142,7 +117,7 @@ async fn echo<S: SecureSocket<Error = SocketError>>(socket: &mut S, text: &[u8])
 fn a_connection_by_name_is_verified_and_carries_bytes() {
     let server = server();
     let port = server.address.port();
-    with_sockets(server.root, now, async |sockets| {
+    with_sockets(&[server.root], now, async |sockets| {
         let mut socket = sockets.connect(NAME, port, &TLS).await.unwrap();
         let verified = socket.verified();
         let all = [verified.chain, verified.name, verified.dates, verified.sni];
@@ -186,7 +161,7 @@ fn what_stands_in_the_way_is_named() {
     let (server, other) = (server(), server());
     let port = server.address.port();
     let first = |outcome: Result<_, ConnectError>| outcome.err().map(|error| error.causes().next());
-    with_sockets(other.root, now, async |sockets| {
+    with_sockets(&[other.root], now, async |sockets| {
         let wrong = sockets.connect(NAME, port, &TLS).await.map(drop);
         assert_eq!(first(wrong), Some(Some(Cause::CaMismatch)));
         let unknown = ServerName::new("broker.sectag.example").unwrap();
@@ -207,7 +182,7 @@ fn what_stands_in_the_way_is_named() {
         ));
     });
     with_sockets(
-        server.root,
+        &[server.root],
         || None,
         async |sockets| {
             let unset = sockets.connect(NAME, port, &TLS).await.map(drop);

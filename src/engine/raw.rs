@@ -1,30 +1,32 @@
-//! Command lines that a user types, for [`Control::raw_at`](crate::Control::raw_at): what may be sent
-//! without breaking the engine.
+//! Command lines of users' own: which of them leave the driver's connections alone.
+//!
+//! A query changes nothing, and neither does what is on a short list. After any other line nobody knows what the
+//! modem is set to: it takes the channel alone, and the modem is brought up anew behind it, which settles
+//! everything that the driver relies on. Refused is only what no bring-up mends.
 
 use core::fmt;
 
+use super::backend::Forbidden;
+use super::text::COMMAND_LIMIT;
 use crate::at::InvalidInput;
-use crate::engine::COMMAND_LIMIT;
-use crate::engine::backend::Forbidden;
 use crate::error::AtError;
 
-/// Commands that are forbidden on every modem (V.250, 27.005, 27.007). Each backend adds its own.
-static EVERYWHERE: [Forbidden; 13] = [
-    // They prompt, or leave line mode.
-    Forbidden::new("+CMGS", Forbidden::NONE),
-    Forbidden::new("+CMGW", Forbidden::NONE),
-    Forbidden::new("+CMGC", Forbidden::NONE),
-    Forbidden::new("+CNMA", Forbidden::NONE),
-    // The text of a short message may look like anything.
-    Forbidden::new("+CMGR", Forbidden::NONE),
-    Forbidden::new("+CMGL", Forbidden::NONE),
-    Forbidden::new("+CGDATA", Forbidden::NONE),
-    Forbidden::new("+CMUX", Forbidden::NONE),
+/// The same for every modem (V.250, 27.007), beside each backend's own.
+static EVERYWHERE: [Forbidden; 6] = [
+    // Three wrong ones in a row block the SIM.
     Forbidden::new("+CPIN", "Config::pin, which is tried once only"),
+    // The modem speaks differently from then on, and asking finds it no more.
     Forbidden::new("+IPR", Forbidden::OURS),
     Forbidden::new("+ICF", Forbidden::OURS),
     Forbidden::new("+IFC", "Config::flow_control"),
-    Forbidden::new("+CMEE", Forbidden::OURS),
+    Forbidden::new("+CMUX", Forbidden::NONE),
+    // The radio stays off, and so it does not register.
+    Forbidden::new("+CFUN", "Control::power_off and Control::power_on"),
+];
+
+/// Commands without `?` that change nothing, beside each backend's own: the signal, and who the modem is.
+static HARMLESS: [&str; 8] = [
+    "I", "&V", "+CSQ", "+CGMI", "+CGMM", "+CGMR", "+CGSN", "+CIMI",
 ];
 
 /// Why a raw command did not succeed.
@@ -34,7 +36,7 @@ static EVERYWHERE: [Forbidden; 13] = [
 pub enum RawError {
     /// It was sent, and this became of it; [`AtError::Refused`] keeps the vendor's number.
     At(AtError),
-    /// It would break the driver, or a promise of it. Nothing was sent.
+    /// The driver would not find the modem again, or would have to be wary of it. Nothing was sent.
     Forbidden {
         /// What to use instead.
         instead: &'static str,
@@ -51,7 +53,7 @@ impl fmt::Display for RawError {
             Self::At(error) => error.fmt(f),
             Self::Forbidden { instead } => write!(
                 f,
-                "this command would break the driver or what it promises; instead: {instead}"
+                "after this command no bring-up finds the modem again; instead: {instead}"
             ),
             Self::InvalidInput(input) => input.fmt(f),
             Self::NotACommand => f.write_str("a command line begins with AT"),
@@ -61,12 +63,12 @@ impl fmt::Display for RawError {
 
 impl core::error::Error for RawError {}
 
-/// Of the basic commands only these have no lasting effect.
-const HARMLESS: [&str; 2] = ["I", "&V"];
-const BASIC: &str = "nothing: the driver needs these settings as it made them";
-
-/// Whether the driver survives `line`.
-pub(crate) fn check(line: &str, forbidden: &[Forbidden]) -> Result<(), RawError> {
+/// Whether connections outlive `line`.
+pub(crate) fn judge(
+    line: &str,
+    forbidden: &[Forbidden],
+    harmless: &[&str],
+) -> Result<bool, RawError> {
     if line.len() >= COMMAND_LIMIT {
         // One byte is for the CR.
         return Err(RawError::InvalidInput(InvalidInput::TooLong {
@@ -80,28 +82,37 @@ pub(crate) fn check(line: &str, forbidden: &[Forbidden]) -> Result<(), RawError>
         }));
     }
     let mut rest = strip_at(line).ok_or(RawError::NotACommand)?;
+    let mut keeps = true;
     // Several commands may stand on one line (V.250, 5.2).
     loop {
         rest = rest.trim_ascii_start();
-        match rest.as_bytes().first() {
-            None => return Ok(()),
-            Some(b';') => rest = &rest[1..],
+        let (name, behind) = match rest.as_bytes().first() {
+            None => return Ok(keeps),
+            Some(b';') => {
+                rest = &rest[1..];
+                continue;
+            }
             Some(b'+' | b'%' | b'^' | b'$' | b'*' | b'#' | b'_') => {
                 let (command, behind) = rest.split_at(unquoted_semicolon(rest));
-                extended(command, forbidden)?;
-                rest = behind;
-            }
-            Some(_) => {
-                let (command, behind) = basic(rest);
-                if !HARMLESS
-                    .iter()
-                    .any(|name| command.eq_ignore_ascii_case(name))
-                {
-                    return Err(RawError::Forbidden { instead: BASIC });
+                let end = command.find(['=', '?', ' ']).unwrap_or(command.len());
+                let (name, operation) = command.split_at(end);
+                let operation = operation.trim_ascii();
+                let query = matches!(operation, "?" | "=?" | "= ?");
+                refused(name, query, forbidden)?;
+                if query {
+                    rest = behind;
+                    continue;
                 }
-                rest = behind;
+                // With arguments it is another command.
+                (if operation.is_empty() { name } else { "" }, behind)
             }
-        }
+            Some(_) => basic(rest),
+        };
+        keeps &= HARMLESS
+            .iter()
+            .chain(harmless)
+            .any(|known| known.eq_ignore_ascii_case(name));
+        rest = behind;
     }
 }
 
@@ -128,10 +139,7 @@ fn basic(text: &str) -> (&str, &str) {
     (&text[..name], &text[name + digits..])
 }
 
-fn extended(command: &str, forbidden: &[Forbidden]) -> Result<(), RawError> {
-    let end = command.find(['=', '?', ' ']).unwrap_or(command.len());
-    let (name, operation) = command.split_at(end);
-    let query = matches!(operation.as_bytes().trim_ascii(), b"?" | b"=?" | b"= ?");
+fn refused(name: &str, query: bool, forbidden: &[Forbidden]) -> Result<(), RawError> {
     let rule = EVERYWHERE.iter().chain(forbidden).find(|rule| {
         let (known, typed) = match rule.name.strip_suffix('*') {
             Some(family) => (family, name.get(..family.len()).unwrap_or_default()),
@@ -154,38 +162,67 @@ mod tests {
     use super::*;
 
     const RULES: [Forbidden; 3] = [
-        Forbidden {
-            name: "+SEND",
-            queries: false,
-            instead: "Socket",
-        },
+        Forbidden::new("+OFF", "Control::power_off"),
         Forbidden {
             name: "+HANG",
             queries: true,
             instead: "nothing",
         },
-        Forbidden {
-            name: "+HTTP*",
-            queries: false,
-            instead: "Socket",
-        },
+        Forbidden::new("+SLEEP*", "Control::sleep"),
     ];
+
+    fn check(line: &str) -> Result<bool, RawError> {
+        judge(line, &RULES, &["+TEMP"])
+    }
 
     #[test]
     fn what_is_forbidden_is_found_wherever_it_stands() {
         for line in [
-            "AT+SEND=1",
-            "at+send=1,2",
-            "AT +SEND",
-            "AT+SEND",
-            "AT+SEND =1",
-            "AT+CSQ;+SEND=1",
-            "ATI;+SEND=1",
-            "ATI+SEND=1",
-            "AT+X=\"a;b\";+send=4",
+            "AT+OFF=1",
+            "at+off=1,2",
+            "AT +OFF",
+            "AT+OFF",
+            "AT+OFF =1",
+            "AT+CSQ;+OFF=1",
+            "ATI;+OFF=1",
+            "ATI+OFF=1",
+            "ATE1+OFF",
+            "AT+X=\"a;b\";+off=4",
             "AT+HANG?",
             "AT+HANG=?",
-            "AT+HTTPPOST=1",
+            "AT+SLEEPMODE=1",
+            "AT+IPR=9600",
+        ] {
+            assert!(
+                matches!(check(line), Err(RawError::Forbidden { .. })),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn queries_and_what_is_harmless_keep_connections() {
+        for line in [
+            "AT",
+            "at",
+            "ATI",
+            "ATI0",
+            "AT&V",
+            "AT+OFF?",
+            "AT+OFF=?",
+            "AT+OFFER?",
+            "AT+CSQ;+CREG?",
+            "at+csq",
+            "AT+TEMP",
+            "AT;",
+        ] {
+            assert_eq!(check(line), Ok(true), "{line}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_is_typed_is_followed_by_a_bring_up() {
+        for line in [
             "ATE1",
             "ATE",
             "ate1",
@@ -195,42 +232,26 @@ mod tests {
             "AT&W",
             "ATD*99#",
             "ATO",
-            "ATA",
             "ATS3=10",
             "AT+CSQ;E1",
+            "AT+CSQ=1",
             "AT\\Q3",
             "AT&",
+            "AT+X",
+            "AT+CREG?;+X=1",
+            "AT+OFFER=1",
+            "AT+X=\"+OFF=1;+HANG\"",
+            // A query only in its quotes.
+            "AT+X=\"?\"",
         ] {
-            assert!(
-                matches!(check(line, &RULES), Err(RawError::Forbidden { .. })),
-                "{line}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_harmless_may_be_sent() {
-        for line in [
-            "AT",
-            "at",
-            "ATI",
-            "ATI0",
-            "AT&V",
-            "AT+SEND?",
-            "AT+SEND=?",
-            "AT+SENDER=1",
-            "AT+CSQ;+CREG?",
-            "AT+X=\"+SEND=1;+HANG\"",
-            "AT;",
-        ] {
-            assert_eq!(check(line, &RULES), Ok(()), "{line}");
+            assert_eq!(check(line), Ok(false), "{line}");
         }
     }
 
     #[test]
     fn what_is_no_line_is_refused() {
         for line in ["", "A", "A/", "+++", "+CSQ", " AT"] {
-            assert_eq!(check(line, &RULES), Err(RawError::NotACommand), "{line}");
+            assert_eq!(check(line), Err(RawError::NotACommand), "{line}");
         }
         for line in [
             "AT\rATE1",
@@ -241,7 +262,7 @@ mod tests {
             "AT\u{e9}",
         ] {
             assert_eq!(
-                check(line, &RULES).map_err(|error| matches!(
+                check(line).map_err(|error| matches!(
                     error,
                     RawError::InvalidInput(InvalidInput::ForbiddenCharacter { .. })
                 )),
@@ -251,7 +272,7 @@ mod tests {
         }
         let long = std::format!("AT{}", " ".repeat(COMMAND_LIMIT));
         assert_eq!(
-            check(&long, &RULES),
+            check(&long),
             Err(RawError::InvalidInput(InvalidInput::TooLong {
                 limit: COMMAND_LIMIT - 1
             }))
@@ -261,7 +282,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_judged_without_panic(line in "(AT)?[ -~\\PC]{0,40}") {
-            let _ = check(&line, &RULES);
+            let _ = check(&line);
         }
     }
 }

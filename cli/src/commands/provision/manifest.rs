@@ -1,0 +1,92 @@
+//! What is to be stored where: the lines of the manifest, all of them looked at before the first modem is.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sectag::{Kind, Tag};
+
+use super::csv;
+use crate::credential_file::{self, CredentialFile};
+use crate::failure::Failure;
+use crate::modems::Choice;
+use crate::port::PortName;
+
+/// One line: a set of credentials for one modem.
+pub(super) struct Entry {
+    /// Where it stands in the manifest.
+    pub(super) line: usize,
+    /// At least one of the two is there.
+    pub(super) port: Option<PortName>,
+    pub(super) imei: Option<String>,
+    pub(super) tag: Tag,
+    pub(super) files: Vec<CredentialFile>,
+}
+
+const COLUMNS: &str = "port, imei, tag, ca, cert, key";
+
+/// Reads manifest and files.
+pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failure> {
+    let failed = |error: String| Failure::new(format!("{}: {error}", path.display()));
+    let text = text(path).map_err(|error| failed(error.to_string()))?;
+    let records = csv::read(&text).map_err(failed)?;
+    let Some(((_, names), rows)) = records.split_first() else {
+        return Err(failed("nothing is in it".into())
+            .hint(format!("its first line names the columns, of {COLUMNS}")));
+    };
+    let names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    for name in &names {
+        if !COLUMNS.split(", ").any(|known| known == name) {
+            return Err(failed(format!("no column is called {name:?}"))
+                .hint(format!("the first line names the columns, of {COLUMNS}")));
+        }
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut entries = Vec::new();
+    for (line, fields) in rows {
+        let field = |name: &str| {
+            let column = names.iter().position(|known| known == name)?;
+            let field = fields.get(column).filter(|field| !field.is_empty())?;
+            Some(field.as_str())
+        };
+        let wrong = |what: &str| failed(format!("line {line}: {what}"));
+        let file = |name| field(name).map(|file| folder.join(file));
+        let paths: [(Kind, &Option<PathBuf>); 3] = [
+            (Kind::Ca, &file("ca")),
+            (Kind::ClientCertificate, &file("cert")),
+            (Kind::PrivateKey, &file("key")),
+        ];
+        let files = credential_file::read(paths, modem)
+            .await
+            .map_err(|failure| failure.at(&format!("{}, line {line}", path.display())))?;
+        let entry = Entry {
+            line: *line,
+            port: field("port").and_then(|port| port.parse().ok()),
+            imei: field("imei").map(str::to_owned),
+            tag: field("tag")
+                .and_then(|tag| tag.parse().ok())
+                .map(Tag)
+                .ok_or_else(|| wrong("tag: a number from 0 on is needed"))?,
+            files,
+        };
+        if entry.port.is_none() && entry.imei.is_none() {
+            return Err(wrong("neither port nor imei says which modem is meant"));
+        }
+        if entry.files.is_empty() {
+            return Err(wrong("none of ca, cert and key names a file"));
+        }
+        entries.push(entry);
+    }
+    if entries.is_empty() {
+        return Err(failed("no line stands below the names".into()));
+    }
+    Ok(entries)
+}
+
+fn text(path: &Path) -> std::io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+}

@@ -1,0 +1,250 @@
+//! `sectag provision`: the credentials of many modems at once, as at the end of a production line.
+//!
+//! What a modem has already is proved and not sent, so a run that was cut short is just started again. A line that
+//! fails stops no other.
+
+mod csv;
+mod manifest;
+mod outcome;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+use embassy_time::{Duration, Timer};
+use sectag::Ensured;
+use sectag::modem::Full;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use self::manifest::Entry;
+use self::outcome::{Outcome, Part};
+use crate::args::{ModemArgs, Provision};
+use crate::credential_file;
+use crate::failure::Failure;
+use crate::hints;
+use crate::identify;
+use crate::port::{self, PortName};
+use crate::report::Report;
+use crate::session::{self, Job, Session};
+
+/// A modem that resets, or an answer that is lost, is not the end of a line.
+const ATTEMPTS: u32 = 3;
+/// Between them: a modem that restarts is back by then, or the driver waits for it.
+const PAUSE: Duration = Duration::from_secs(2);
+/// For the IMEI.
+const QUERY: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure> {
+    let entries = manifest::read(&args.manifest, args.modem).await?;
+    let total = entries.len();
+    let step = report.spin(format!("provisioning, {total} lines"));
+    let ports = find(&entries, args, report).await?;
+    let args = Rc::new(args.clone());
+    let free = Rc::new(Semaphore::new(usize::from(args.jobs)));
+    let mut running = JoinSet::new();
+    // A port has one user at a time: its lines come one after the other.
+    let mut by_port: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for mut entry in entries {
+        let known = entry.imei.as_ref().and_then(|imei| ports.get(imei));
+        entry.port = entry.port.or_else(|| known.cloned());
+        let port = entry.port.as_ref().map(PortName::to_string);
+        by_port
+            .entry(port.unwrap_or_default())
+            .or_default()
+            .push(entry);
+    }
+    let (sender, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+    for entries in by_port.into_values() {
+        let (args, free, sender) = (Rc::clone(&args), Rc::clone(&free), sender.clone());
+        let report = report.clone();
+        running.spawn_local(async move {
+            let _permit = free.acquire().await;
+            for entry in entries {
+                let outcome = line(entry, &args, &report).await;
+                // The receiver lives as long as the tasks.
+                let _ = sender.send(outcome);
+            }
+        });
+    }
+    drop(sender);
+    let mut all = Vec::new();
+    while let Some(outcome) = outcomes.recv().await {
+        report.row(&outcome.text(), Some(6), |object| outcome.object(object))?;
+        if !report.json()
+            && let Some(failure) = &outcome.failure
+        {
+            for hint in failure.lines().iter().skip(1) {
+                report.note(&format!("      {hint}"));
+            }
+        }
+        all.push(outcome);
+        all.sort_by_key(|outcome| outcome.line);
+        // Each time, so that a run that is cut short has told what it did.
+        write(&args, &all)?;
+    }
+    while running.join_next().await.is_some() {}
+    drop(step);
+    let failed = all
+        .iter()
+        .filter(|outcome| outcome.failure.is_some())
+        .count();
+    if failed == 0 {
+        report.note(&format!("all {total} lines are done"));
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{failed} of {total} lines failed, {} are done",
+        total - failed
+    ))
+    .hint("mend what is said above and give the command again: what a modem has already is not sent again"))
+}
+
+fn write(args: &Provision, all: &[Outcome]) -> Result<(), Failure> {
+    for path in &args.report {
+        outcome::write(path, all)
+            .map_err(|error| Failure::new(format!("--report {}: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// The ports of the modems that the manifest names by IMEI only.
+async fn find(
+    entries: &[Entry],
+    args: &Provision,
+    report: &Report,
+) -> Result<BTreeMap<String, PortName>, Failure> {
+    let mut found = BTreeMap::new();
+    if entries.iter().all(|entry| entry.port.is_some()) {
+        return Ok(found);
+    }
+    report.note("asking the ports of this computer for the IMEIs of the manifest");
+    let mut asking = JoinSet::new();
+    let (baud, flow_control) = (args.baud, args.flow_control);
+    for port in crate::commands::serial_ports() {
+        asking.spawn_local(async move {
+            let name = PortName::Serial(port.port_name);
+            let mut opened = port::open(&name, baud, flow_control).await.ok()?;
+            identify::who(&name, &mut opened, baud).await.ok()?;
+            let imei = identify::imei(&mut opened).await?;
+            Some((imei, name))
+        });
+    }
+    while let Some(asked) = asking.join_next().await {
+        if let Ok(Some((imei, name))) = asked {
+            found.insert(imei, name);
+        }
+    }
+    Ok(found)
+}
+
+/// Provisions one modem, and again where something passing was in the way.
+async fn line(entry: Entry, args: &Provision, report: &Report) -> Outcome {
+    let begin = Instant::now();
+    let mut outcome = Outcome {
+        line: entry.line,
+        port: entry
+            .port
+            .as_ref()
+            .map(PortName::to_string)
+            .unwrap_or_default(),
+        imei: entry.imei.clone().unwrap_or_default(),
+        tag: entry.tag.0,
+        ..Outcome::default()
+    };
+    for file in &entry.files {
+        *outcome.part(file.kind) = Part::Open;
+    }
+    let Some(port) = &entry.port else {
+        outcome.failure = Some(
+            Failure::new(format!(
+                "no port of this computer has the modem {}",
+                outcome.imei
+            ))
+            .hint("sectag ports --ask tells who is there"),
+        );
+        return outcome;
+    };
+    let modem = ModemArgs::at(port.clone(), args.modem, args.baud, args.flow_control);
+    let quiet = report.quiet();
+    while outcome.attempts < ATTEMPTS {
+        outcome.attempts += 1;
+        let store = Store {
+            entry: &entry,
+            outcome: &mut outcome,
+            report,
+        };
+        match session::ask(&modem, &quiet, store).await {
+            Ok(()) => {
+                outcome.failure = None;
+                break;
+            }
+            Err(failure) => {
+                let passing = failure.is_passing();
+                if passing && outcome.attempts < ATTEMPTS {
+                    report.note(&format!("{port}: {}: once more", failure.observed()));
+                    Timer::after(PAUSE).await;
+                }
+                outcome.failure = Some(failure);
+                if !passing {
+                    break;
+                }
+            }
+        }
+    }
+    outcome.took = begin.elapsed();
+    outcome
+}
+
+struct Store<'a> {
+    entry: &'a Entry,
+    outcome: &'a mut Outcome,
+    report: &'a Report,
+}
+
+impl Job for Store<'_> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        let Self {
+            entry,
+            outcome,
+            report,
+        } = self;
+        let (control, port) = (session.control, &session.modem.port);
+        outcome.modem = session.name.as_str().into();
+        credential_file::check(&entry.files, &M::ACCEPTS).await?;
+        let mut first = String::new();
+        let mut keep = |line: &[u8]| {
+            if first.is_empty() {
+                first = String::from_utf8_lossy(line).trim().to_owned();
+            }
+        };
+        // Not every modem has one.
+        let asked = control.raw_at("AT+CGSN", QUERY, &mut keep).await;
+        if asked.is_ok() && !first.is_empty() {
+            if let Some(imei) = entry.imei.as_ref().filter(|imei| **imei != first) {
+                return Err(Failure::new(format!(
+                    "the modem on {port} is {first}, and the manifest wants {imei} there"
+                ))
+                .hint("change the port in the manifest, or leave it out: then the modem is looked for"));
+            }
+            outcome.imei = first;
+        }
+        for file in &entry.files {
+            let kind = file.kind;
+            let content = file.content();
+            let ensured = control
+                .ensure(entry.tag, kind, content)
+                .await
+                .map_err(|error| hints::credential(&format!("storing the {kind}"), &error))?;
+            *outcome.part(kind) = match ensured {
+                Ensured::Stored => Part::Stored,
+                Ensured::AlreadyThere(_) => Part::Proved,
+            };
+            report.note(&match ensured {
+                Ensured::Stored => format!("{port}: stored the {kind}"),
+                Ensured::AlreadyThere(_) => format!("{port}: the {kind} is there already"),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Eight modems at once, three of which are not as they should be.
+
+use std::fmt::Write;
+
+use sectag_simulator::{Options, Sim};
+
+use crate::process::{Ended, credentials, run};
+use crate::surroundings::Modem;
+
+pub(crate) fn of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_done_once() {
+    let full = || Options {
+        flash: 3000,
+        ..Options::default()
+    };
+    let without_sim = || Options {
+        sim: Sim::Missing,
+        ..Options::default()
+    };
+    let modems: Vec<Modem> = (0..8)
+        .map(|number| match number {
+            2 => Modem::start(without_sim()),
+            // At the second credential: each is announced by a marker.
+            4 => Modem::start_with(Options::default(), Some("reset@4:AT+QFUPL")),
+            6 => Modem::start(full()),
+            _ => Modem::start(Options::default()),
+        })
+        .collect();
+    let pki = credentials();
+    // Paths are relative to the manifest.
+    let mut manifest = String::from("port,tag,ca,cert,key\n");
+    for modem in &modems {
+        let port = modem.port();
+        writeln!(manifest, "{port},7,ca.pem,client.pem,client.key").unwrap();
+    }
+    let path = pki.file("manifest.csv");
+    std::fs::write(&path, manifest).unwrap();
+    let (table, json) = (pki.file("report.csv"), pki.file("report.json"));
+    let provision =
+        || -> Ended { run(&["provision", &path, "--report", &table, "--report", &json]).expect(1) };
+
+    let first = provision();
+    let line = |modem: &Modem| {
+        let mut lines = first.stdout.lines();
+        let found = lines.find(|line| line.contains(modem.port()));
+        found.unwrap_or_default().to_owned()
+    };
+    let full = line(&modems[6]);
+    assert!(
+        full.starts_with("FAIL") && full.contains("bytes are needed"),
+        "{full}"
+    );
+    // It stores without a SIM: a factory has none.
+    let bare = line(&modems[2]);
+    assert!(bare.starts_with("done"), "{bare}");
+    let done = 7;
+    let sum = format!("error: {} of 8 lines failed, {done} are done", 8 - done);
+    assert!(
+        first.stderr.contains(&sum),
+        "{}\n{}",
+        first.stdout,
+        first.stderr
+    );
+    let report = std::fs::read_to_string(&table).unwrap();
+    let lines: Vec<_> = report.lines().collect();
+    assert_eq!(lines.len(), 9, "{report}");
+    assert_eq!(
+        lines[0],
+        "line,port,imei,modem,tag,ca,cert,key,result,error,hint,attempts,ms"
+    );
+    let fresh = report.matches(",stored,stored,stored,done,").count();
+    assert_eq!(fresh, done - 1, "{report}");
+    // What was whole before the reset was proved by the second attempt.
+    let reset = lines[5];
+    assert!(reset.contains(",proved,stored,stored,done,,,2,"), "{reset}");
+    let json = std::fs::read_to_string(&json).unwrap();
+    assert_eq!(json.matches("\"result\":\"done\"").count(), done, "{json}");
+    assert!(json.contains("\"causes\":["), "{json}");
+
+    // Nothing is sent to those.
+    let again = provision();
+    let report = std::fs::read_to_string(&table).unwrap();
+    assert_eq!(
+        report.matches(",proved,proved,proved,done,").count(),
+        done,
+        "{report}\n{}",
+        again.stderr
+    );
+}
+
+pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
+    let pki = credentials();
+    let path = pki.file("manifest.csv");
+    for (manifest, error) in [
+        ("", "nothing is in it"),
+        (
+            "port,tag,certificate\n",
+            "no column is called \"certificate\"",
+        ),
+        ("port,tag,ca\n", "no line stands below"),
+        (
+            "port,tag,ca\nx,7,ca.pem\n,7,ca.pem\n",
+            "line 3: neither port nor imei",
+        ),
+        ("port,tag,ca\nx,seven,ca.pem\n", "line 2: tag"),
+        ("port,tag,ca\nx,7,client.key\n", "line 2: "),
+        ("port,tag,ca\nx,7,\n", "line 2: none of ca, cert and key"),
+    ] {
+        std::fs::write(&path, manifest).unwrap();
+        let ended = run(&["provision", &path]).expect(1);
+        assert!(
+            ended.stderr.contains(error) && ended.stdout.is_empty(),
+            "{manifest}: {}",
+            ended.stderr
+        );
+    }
+}

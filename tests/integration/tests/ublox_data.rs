@@ -1,0 +1,182 @@
+//! u-blox cellular modules: data, notices, losses, and two connections.
+
+use embassy_futures::join::join;
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::{Read, Write};
+use sectag::SocketError;
+use sectag_integration_tests::simulated::virtually;
+use sectag_integration_tests::ublox::{World, connect, round_trip};
+use sectag_test_support::tls_server::echo;
+use tokio::io::AsyncWriteExt;
+
+#[test]
+fn what_was_taken_in_part_is_sent_once() {
+    virtually(async || {
+        let world = World::of("sara-r5", |options| options.send_buffer = 700);
+        world.install();
+        world.serve(echo);
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                let bytes: Vec<u8> = (0..9000u32).map(|n| (n % 253) as u8).collect();
+                assert_eq!(round_trip(&mut socket, &bytes).await, bytes);
+            })
+            .await;
+        assert!(world.count("AT+USOCTL=0,2") > 0);
+    });
+}
+
+#[test]
+fn the_end_comes_behind_everything_that_was_sent_before() {
+    for model in ["sara-r5", "sara-r4-02b", "sara-u201", "lena-r8"] {
+        virtually(async || {
+            let world = World::of(model, |_| {});
+            world.install();
+            world.serve(async |mut stream| {
+                stream.write_all(&[b'x'; 3000]).await?;
+                stream.shutdown().await
+            });
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    let mut seen = Vec::new();
+                    let mut buffer = [0; 512];
+                    loop {
+                        match socket.read(&mut buffer).await.unwrap() {
+                            0 => break,
+                            count => seen.extend_from_slice(&buffer[..count]),
+                        }
+                    }
+                    assert_eq!(seen, [b'x'; 3000], "{model}");
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn registration_is_lost_and_regained_under_an_open_socket() {
+    for model in ["sara-r5", "sara-r4-02b", "sara-u201", "lara-r6", "lena-r8"] {
+        virtually(async || {
+            let world = World::of(model, |_| {});
+            world.install();
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"before").await, b"before");
+                    world.modem.set_registered(false);
+                    let end = socket.read(&mut [0; 8]).await;
+                    assert_eq!(end, Err(SocketError::ConnectionReset), "{model}");
+                    drop(socket);
+                    Timer::after_secs(30).await;
+                    world.modem.set_registered(true);
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"behind").await, b"behind");
+                })
+                .await;
+        });
+    }
+}
+
+/// There is no banner: the echo of the next command tells.
+#[test]
+fn a_restart_without_a_word_is_noticed() {
+    for model in ["sara-r5", "sara-r4-02b"] {
+        virtually(async || {
+            let world = World::of(model, |_| {});
+            world.install();
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    world.modem.reset();
+                    let since = Instant::now();
+                    let end = socket.read(&mut [0; 8]).await;
+                    assert_eq!(end, Err(SocketError::ConnectionReset));
+                    assert!(since.elapsed() < Duration::from_secs(70));
+                    drop(socket);
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"again").await, b"again");
+                })
+                .await;
+        });
+    }
+}
+
+/// A second connect would end the first (sheet B.2.3).
+#[test]
+fn connects_take_turns_and_either_may_be_dropped() {
+    for first_is_dropped in [false, true] {
+        virtually(async || {
+            let world = World::of("sara-r5", |_| {});
+            world.install();
+            world.serve(echo);
+            world
+                .attach(async |bench| {
+                    let first = async {
+                        if first_is_dropped {
+                            let dropped = select(connect(bench), Timer::after_millis(900)).await;
+                            assert!(matches!(dropped, Either::Second(())));
+                            None
+                        } else {
+                            Some(connect(bench).await.unwrap())
+                        }
+                    };
+                    let second = with_timeout(Duration::from_secs(20), connect(bench));
+                    let (first, second) = join(first, second).await;
+                    let mut second = second.expect("it is its turn").unwrap();
+                    assert_eq!(round_trip(&mut second, b"second").await, b"second");
+                    if let Some(mut first) = first {
+                        assert_eq!(round_trip(&mut first, b"first").await, b"first");
+                    }
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn an_mcu_that_was_reset_finds_no_sockets_of_its_earlier_life() {
+    for model in ["sara-r5", "sara-r4-02b", "lexi-r10"] {
+        virtually(async || {
+            let world = World::of(model, |_| {});
+            world.install();
+            world.serve(echo);
+            for _ in 0..2 {
+                world
+                    .attach(async |bench| {
+                        let mut socket = connect(bench).await.unwrap();
+                        // In the middle of a write.
+                        socket.write_all(&[b'x'; 900]).await.unwrap();
+                        let _ = select(socket.flush(), Timer::after_millis(80)).await;
+                        core::mem::forget(socket);
+                    })
+                    .await;
+            }
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    assert_eq!(round_trip(&mut socket, b"hello").await, b"hello");
+                    assert_eq!(world.modem.open_sockets().len(), 1, "{model}");
+                })
+                .await;
+        });
+    }
+}
+
+#[test]
+fn a_module_that_remembers_hex_mode_is_told_otherwise() {
+    virtually(async || {
+        let world = World::of("sara-r5", |options| options.hex_mode = true);
+        world.install();
+        world.serve(echo);
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                assert_eq!(round_trip(&mut socket, b"raw").await, b"raw");
+            })
+            .await;
+    });
+}
