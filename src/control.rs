@@ -220,10 +220,10 @@ impl<M: Full> Control<'_, M> {
     /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
     /// that asks the network may take minutes.
     ///
-    /// A query, and what is on a short list ([`Modem::HARMLESS`]), goes between other work. After any other line
+    /// A query, and what is on a short list ([`Modem::HARMLESS`](crate::modem::Modem::HARMLESS)), goes between other work. After any other line
     /// nobody knows what the modem is set to: it takes the channel alone, every socket is reset, and the modem is
     /// brought up anew, unless the caller [vouches for it](Self::keeps_connections). What no bring-up mends is
-    /// refused before a byte is sent, with what to use instead: see [`Modem::FORBIDDEN`]. Should the modem prompt
+    /// refused before a byte is sent, with what to use instead: see [`Modem::FORBIDDEN`](crate::modem::Modem::FORBIDDEN). Should the modem prompt
     /// or leave line mode, this fails with [`AtError::Garbled`]. Commands whose arguments are secret are masked
     /// in the trace.
     ///

@@ -10,7 +10,7 @@ use crate::at::Text;
 /// something is there. For what lives in flash or belongs to another; see [`SecretBuf`] for one that
 /// owns its bytes and wipes them.
 ///
-/// As a [`Source`] it can be stored like any other:
+/// As a [`Source`](crate::Source) it can be stored like any other:
 /// `control.store(tag, Kind::PrivateKey, Secret::new(KEY))`.
 #[derive(Clone, Copy)]
 pub struct Secret<T>(T);

@@ -451,7 +451,7 @@ pub trait Modem: Sized + 'static {
         command: "AT+CMEE?",
         answer: "+CMEE:",
     };
-    /// What lies below the lines: [`Plain`] where that is nothing.
+    /// What lies below the lines: [`Plain`](crate::modem::Plain) where that is nothing.
     type Framing: Framing;
 
     /// What `line` is, `asked` being the name of the command that runs, without its `AT`.
@@ -502,7 +502,7 @@ pub trait Modem: Sized + 'static {
     /// linked, and such a line breaks the grammar.
     const PUSHES: bool = true;
     /// A firmware may send commands of its own, read and change credentials, ask for status and clock: all that is
-    /// done over an [`At`]. Where it does not, the engine's part for that is not linked, and a use of it does not
+    /// done over an [`At`](crate::At). Where it does not, the engine's part for that is not linked, and a use of it does not
     /// compile.
     const GUESTS: bool = true;
     /// Whether it echoes after power-on. Bring-up turns echo off, so a later echo means a restart.
