@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sectag::TlsConfig;
-use sectag::modem::Full;
+use sectag::modem::{Full, Modem};
 
 use crate::stream;
 
@@ -17,7 +17,7 @@ pub enum Input {
 
 #[allow(async_fn_in_trait)]
 pub trait Model {
-    type Driver: Full;
+    type Driver: Modem + Full;
 
     /// What it says, for orders.
     const FRAGMENTS: &'static [&'static [u8]];
