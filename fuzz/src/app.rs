@@ -7,9 +7,7 @@ use embassy_futures::select::select;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
-use sectag::{
-    Comparison, Control, Digest, Kind, RawError, ServerName, Socket, Sockets, Tag,
-};
+use sectag::{Comparison, Control, Digest, Kind, RawError, ServerName, Socket, Sockets, Tag};
 
 use crate::event::Event;
 use crate::model::Model;

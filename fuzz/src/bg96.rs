@@ -503,9 +503,9 @@ impl Model for Bg96<'_> {
         "AT+CSQ",
         "ATI;+CCLK?",
         "AT+QFLST=\"*\"",
-        "AT+QSSLSEND=0,5",
-        "ATE1",
-        "AT+QSSLCFG=\"seclevel\",0,0",
+        "AT+QPOWD",
+        "AT+CGACT?",
+        "AT+IPR=9600",
     ];
     const TRAPS: &'static [&'static [u8; 16]] = stream::BG96;
 

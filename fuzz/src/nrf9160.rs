@@ -693,9 +693,9 @@ impl Model for Nrf9160<'_> {
         "AT+CESQ",
         "ATI",
         "AT#XCLAC",
-        "AT#XSEND=0,2,0,5",
-        "AT#XDATACTRL=5000",
-        "AT#XSSOCKETOPT=1,5,0",
+        "AT+CFUN=0",
+        "AT#XSHUTDOWN",
+        "AT+IPR=9600",
     ];
     const TRAPS: &'static [&'static [u8; 16]] = stream::NRF9160;
 
