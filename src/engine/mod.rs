@@ -85,7 +85,12 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings inside.
     #[inline(never)] // Inlined, it is made on the stack once more.
     pub const fn new(modem: M) -> Self {
-        Self::of(text::Engine::cell(modem), Rings::new())
+        // Written out, and the cell made by its own constructor: passed on, it would be on the stack twice.
+        Self {
+            engine: text::Engine::cell(modem),
+            world: World::cell([const { Slot::new() }; SOCKETS]),
+            rings: Rings::new(),
+        }
     }
 }
 
@@ -95,7 +100,12 @@ impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     /// With rings that lie elsewhere.
     #[inline(never)]
     pub const fn with_rings(modem: M, rings: &'r mut Rings<SOCKETS, RX, TX>) -> Self {
-        Self::of(text::Engine::cell(modem), rings)
+        // Written out, and the cell made by its own constructor: passed on, it would be on the stack twice.
+        Self {
+            engine: text::Engine::cell(modem),
+            world: World::cell([const { Slot::new() }; SOCKETS]),
+            rings,
+        }
     }
 }
 

@@ -32,7 +32,7 @@ mod modem;
 mod provision;
 
 /// The broker. The name is what the modem resolves and sends as SNI.
-const BROKER: ServerName = ServerName::from_static("broker.sectag.test");
+const BROKER: ServerName<'_> = ServerName::from_static("broker.sectag.test");
 const PORT: u16 = 8883;
 const CLIENT_ID: &str = "sectag-firmware";
 
