@@ -149,8 +149,7 @@ mod carried {
         })
     }
 
-    type TlsRunner =
-        Runner<'static, 16_640, 1024, fn() -> Option<Time>, P256Key, NoNoise>;
+    type TlsRunner = Runner<'static, 16_640, 1024, fn() -> Option<Time>, P256Key, NoNoise>;
 
     #[embassy_executor::task]
     async fn tls_task(mut runner: TlsRunner) -> ! {
