@@ -129,6 +129,14 @@ impl<'a> Bg96<'a> {
         self.sockets.borrow().values().any(|socket| socket.push)
     }
 
+    /// An open for direct push mode was sent, and no TLS command since: data for it that comes before the modem
+    /// has read the open is told from the peer's by nothing.
+    fn will_push(&self) -> bool {
+        let lines = self.tls_lines();
+        let last = lines.last();
+        last.is_some_and(|line| line.starts_with("AT+QSSLOPEN") && line.ends_with(",1"))
+    }
+
     fn say(&self, bytes: &[u8]) {
         if let Some(&last) = bytes.last() {
             self.partial.set(last != b'\n');
@@ -593,7 +601,11 @@ impl Model for Bg96<'_> {
         };
         let next = self.newest_port.get() + 1;
         // What is pushed may come at any time.
-        if self.pushes() || waits(b"QSSLRECV") || self.broken.get() == Some(Broken::Receive) {
+        if self.pushes()
+            || self.will_push()
+            || waits(b"QSSLRECV")
+            || self.broken.get() == Some(Broken::Receive)
+        {
             self.rx_void_below.set(next);
         }
         let sending = matches!(*self.mode.borrow(), Mode::Send { .. });
