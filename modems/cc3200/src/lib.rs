@@ -4,3 +4,8 @@
 #![warn(missing_docs)]
 
 pub mod nwp;
+
+mod causes;
+mod files;
+mod join;
+mod suites;

@@ -1,16 +1,15 @@
 //! Credentials as files of the chip: their names, their tokens, and how they are written and read (sheet 4.9).
 
 use core::convert::Infallible;
-use core::fmt::Write;
 
-use sectag::at::InvalidInput;
-use sectag::inspect::Container;
 use sectag::modem::Credentials;
 use sectag::{Accepts, At, AtError, CredentialError, Kind, Source, Stored, Tag};
 use zeroize::Zeroizing;
 
+use crate::causes;
+use crate::files::{self, FileName, fill, name_of};
+
 use super::Nwp;
-use super::causes;
 use super::command::{
     self, FAIL_SAFE, FILE_CHUNK, NO_SIGNATURE, READ, SECURE, VENDOR_TOKEN, Writer,
 };
@@ -18,30 +17,8 @@ use super::engine::Engine;
 use super::generation::Generation;
 use super::opcode::{FILE_CLOSE, FILE_DELETE, FILE_INFO, FILE_OPEN, FILE_READ, FILE_WRITE};
 
-/// `/cert/4294967295_cert.der`.
-pub(crate) type FileName = heapless::String<32>;
-
-/// Far above any certificate or key.
-const MAX_LEN: usize = 16 * 1024;
 /// File commands other than open, in milliseconds (sheet 2).
 const FILE_LIMIT: u32 = 65_500;
-
-/// The number of a credential's file.
-pub(crate) fn number(kind: Kind) -> u8 {
-    match kind {
-        Kind::Ca => 0,
-        Kind::ClientCertificate => 1,
-        _ => 2,
-    }
-}
-
-pub(crate) fn name_of(tag: Tag, file: u8) -> FileName {
-    let mut name = FileName::new();
-    let what = ["ca", "cert", "key"][usize::from(file.min(2))];
-    // It has room for any number.
-    let _ = write!(name, "/cert/{tag}_{what}.der");
-    name
-}
 
 impl<G: Generation> Nwp<G> {
     /// The master token of a secure file: of the secret and the name, as TI's own loader makes it of the name
@@ -148,13 +125,7 @@ async fn close<G: Generation>(
 }
 
 impl<G: Generation> Credentials for Nwp<G> {
-    const ACCEPTS: Accepts = Accepts {
-        // The first generation takes nothing else (sheet 4.5).
-        container: Some(Container::Der),
-        // One root per socket (sheet 4.5).
-        roots: 1,
-        chain: 1,
-    };
+    const ACCEPTS: Accepts = files::ACCEPTS;
 
     async fn store<S: Source>(
         at: &At<'_, Self>,
@@ -162,19 +133,11 @@ impl<G: Generation> Credentials for Nwp<G> {
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
-        let len = content.len();
-        if len == 0 {
-            return Err(CredentialError::InvalidInput(InvalidInput::Empty));
-        }
-        if len > MAX_LEN {
-            return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
-                limit: MAX_LEN,
-            }));
-        }
+        let len = files::len_of(content)?;
         // One that was dropped in the middle has left its file open.
         at.tidy().await?;
         let _together = at.together().await;
-        let name = name_of(tag, number(kind));
+        let name = name_of(tag, kind);
         let mode = at.modem(|modem| command::create_mode(len as u32, modem.flags()));
         let Some(handle) = open(at, &name, mode).await? else {
             return Err(CredentialError::Corrupted);
@@ -196,7 +159,7 @@ impl<G: Generation> Credentials for Nwp<G> {
     ) -> Result<bool, CredentialError<Infallible>> {
         at.tidy().await?;
         let _together = at.together().await;
-        let name = name_of(tag, number(kind));
+        let name = name_of(tag, kind);
         let Some(len) = len_of(at, &name).await? else {
             return Ok(false);
         };
@@ -224,7 +187,7 @@ impl<G: Generation> Credentials for Nwp<G> {
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
         for kind in [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey] {
-            let name = name_of(tag, number(kind));
+            let name = name_of(tag, kind);
             if let Some(len) = len_of(at, &name).await? {
                 found(Stored::new(tag, kind, Some(len as usize)));
             }
@@ -237,7 +200,7 @@ impl<G: Generation> Credentials for Nwp<G> {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
-        let name = name_of(tag, number(kind));
+        let name = name_of(tag, kind);
         let token = at.modem(|modem| modem.token(&name));
         let code = file(
             at,
@@ -291,14 +254,7 @@ async fn write<G: Generation, S: Source>(
     while offset < len {
         // Full but for the last: what is encrypted is written in whole blocks.
         let wanted = (len - offset).min(FILE_CHUNK);
-        let mut filled = 0;
-        while filled < wanted {
-            let read = content.read_at(offset + filled, &mut chunk[filled..wanted]);
-            match read.await.map_err(CredentialError::Source)? {
-                0 => return Err(CredentialError::SourceTooShort),
-                count => filled += count,
-            }
-        }
+        fill(content, offset, &mut chunk[..wanted]).await?;
         let code = file(
             at,
             FILE_WRITE,

@@ -1,7 +1,5 @@
 //! What differs between the generations of TI's network processors, as data.
 
-use sectag::SuiteSet;
-
 /// A generation of silicon, which decides the form of messages: there is no version field in them.
 pub trait Generation: Copy + 'static {
     /// What sets it apart.
@@ -89,46 +87,4 @@ impl Generation for G2 {
         suites: 0x007f_ffff,
         no_such_file: -10_341,
     };
-}
-
-/// The IANA numbers of the bits of the mask of cipher suites, from bit 0 on (sheet 4.4).
-pub(crate) const SUITES: [u16; 23] = [
-    0x0005, 0x0004, 0x0035, 0x0039, 0xc014, 0xc011, 0x003c, 0x003d, 0xc027, 0xc023, 0xc009, 0xc00a,
-    0x009c, 0x009d, 0x009e, 0x009f, 0xc02f, 0xc030, 0xc02b, 0xc02c, 0xcca9, 0xcca8, 0xccaa,
-];
-
-/// The mask of these suites, of those that the generation has.
-pub(crate) fn mask_of(facts: &Facts, wanted: SuiteSet) -> u32 {
-    let bits = SUITES.iter().enumerate();
-    let mask = bits.fold(0, |mask, (bit, number)| {
-        mask | u32::from(wanted.contains(*number)) << bit
-    });
-    mask & facts.suites
-}
-
-/// What a generation has.
-pub(crate) const fn suites_of(facts: &Facts) -> SuiteSet {
-    let mut set = SuiteSet::EMPTY;
-    let mut bit = 0;
-    while bit < SUITES.len() {
-        if facts.suites & 1 << bit != 0 {
-            set = set.with(SUITES[bit]);
-        }
-        bit += 1;
-    }
-    set
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn masks_are_those_of_the_sheet() {
-        let modern = SuiteSet::of(&[0xc02f, 0xc02b]);
-        assert_eq!(mask_of(&G2::FACTS, modern), 1 << 16 | 1 << 18);
-        assert_eq!(mask_of(&G1::FACTS, modern), 0);
-        assert!(suites_of(&G1::FACTS).contains(0xc027) && !suites_of(&G1::FACTS).contains(0xc02f));
-        assert!(suites_of(&G2::FACTS).contains(0xccaa));
-    }
 }

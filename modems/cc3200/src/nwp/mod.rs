@@ -3,7 +3,6 @@
 //! A CC3200, CC3220 or CC323x runs it inside the chip, between its own processor and the network processor: there
 //! it can be spoken by firmware of that processor only.
 
-mod causes;
 mod clock;
 mod command;
 mod config;
@@ -25,6 +24,7 @@ pub use self::engine::Engine;
 pub use self::generation::{Facts, G1, G2, Generation};
 pub use self::messages::{Header, Messages, Part};
 
+use crate::suites;
 use embassy_time::Duration;
 use sectag::modem::{Backend, Limits};
 use sectag::{
@@ -113,7 +113,7 @@ impl<G: Generation> Backend for Nwp<G> {
         has.verification.name = self.names;
         has.verification.sni = self.names;
         has.verification.client_certificate = Support::Yes;
-        has.suites = generation::suites_of(&G::FACTS);
+        has.suites = suites::of(G::FACTS.suites);
         // The second generation has an option for it, which is not set yet.
         has.alpn = Support::No;
         has.psk = Support::No;

@@ -1,15 +1,17 @@
 //! The flows of the chip, each in the order of its commands, with their judges (sheet 3.5).
 
 use sectag::modem::{Backend, Verdict, World};
-use sectag::wifi::{JoinFailure, Security};
+use sectag::wifi::Security;
 use sectag::{BringUpError, Check, ConnectError, Kind, Refusal, Support};
 
-use super::causes;
+use crate::causes;
+use crate::files::{FileName, name_of};
+use crate::{join, suites};
+
 use super::command::{self, Writer};
 use super::engine::Engine;
-use super::files::{FileName, number};
 use super::flow::{Script, Then, decide, send};
-use super::generation::{Generation, mask_of};
+use super::generation::Generation;
 use super::opcode::*;
 use super::{clock, place_error};
 
@@ -312,12 +314,7 @@ impl<G: Generation> Engine<G> {
             return Then::End;
         }
         let reason = self.events.left.map(u16::from);
-        let failure = match reason {
-            // Those of authentication and of the four-way handshake (sheet 5.3).
-            Some(2 | 14..=24) => JoinFailure::Refused,
-            _ if self.events.joined => JoinFailure::NoAddress,
-            _ => JoinFailure::NotFound,
-        };
+        let failure = join::failure(reason, self.events.joined);
         w.fail(BringUpError::NotJoined { failure, reason });
         Then::Fail
     }
@@ -355,9 +352,7 @@ impl<G: Generation> Engine<G> {
     /// The name of a credential of the tag that is connected with.
     fn file(&self, w: &World<'_>, kind: Kind) -> FileName {
         let tag = w.open.map(|open| open.config.tag());
-        tag.map_or(FileName::new(), |tag| {
-            super::files::name_of(tag, number(kind))
-        })
+        tag.map_or(FileName::new(), |tag| name_of(tag, kind))
     }
 
     fn ca_is_there(&mut self, w: &mut World<'_>, answer: &[u8]) -> Then<G> {
@@ -423,8 +418,8 @@ impl<G: Generation> Engine<G> {
             open.config.suites_for(&has).ok()
         });
         command::option(out, w.id, MASK, 4);
-        out.u32(mask_of(
-            &G::FACTS,
+        out.u32(suites::mask(
+            G::FACTS.suites,
             wanted.unwrap_or(sectag::SuiteSet::EMPTY),
         ));
     }
