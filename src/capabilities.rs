@@ -79,6 +79,31 @@ pub struct Verification {
     /// The device's own certificate is shown to a server that asks for it. Of a connection: `No` when
     /// it was made without [`client_certificate`](crate::TlsConfig::client_certificate).
     pub client_certificate: Support,
+    /// Of a connection whose dates were checked by a time that is known to come from somewhere: where from.
+    pub time: Option<TimeSource>,
+}
+
+/// Where a time comes from. How far it can be trusted is how far dates were checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TimeSource {
+    /// The cellular network.
+    Network,
+    /// This board's own clock, or whoever set it.
+    Host,
+    /// SNTP over the link, which nobody has signed.
+    Sntp,
+}
+
+impl fmt::Display for TimeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Network => "the cellular network",
+            Self::Host => "the host",
+            Self::Sntp => "SNTP, which is not authenticated",
+        })
+    }
 }
 
 impl Verification {
@@ -89,6 +114,7 @@ impl Verification {
         name: Support::Unknown,
         sni: Support::Unknown,
         client_certificate: Support::Unknown,
+        time: None,
     };
 
     /// The entry for `check`.
@@ -108,7 +134,11 @@ impl fmt::Display for Verification {
             f,
             "chain {}, name {}, dates {}, SNI {}, client certificate {}",
             self.chain, self.name, self.dates, self.sni, self.client_certificate
-        )
+        )?;
+        match self.time {
+            Some(source) => write!(f, ", time from {source}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -551,6 +551,9 @@ impl From<InvalidInput> for ConnectError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SocketError {
+    /// The peer ended TLS with an alert. In TLS 1.3 a server judges a client's certificate only when the client has
+    /// finished, so this is how it refuses one, or says that it wants one.
+    Alert,
     /// The peer closed its end; what is written now goes nowhere.
     BrokenPipe,
     /// The peer closed its end without having sent a single byte, so that it did not like what it got
@@ -572,6 +575,9 @@ pub enum SocketError {
 impl fmt::Display for SocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Alert => {
+                "the peer ended TLS with an alert: it may want a client certificate, or refuse this one, and its log tells why"
+            }
             Self::BrokenPipe => "the peer closed the connection: its log tells why",
             Self::ClosedUnanswered => {
                 "the peer closed the connection without an answer: check what was sent first, such as a login"
@@ -599,6 +605,7 @@ impl core::error::Error for SocketError {}
 impl embedded_io::Error for SocketError {
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::Alert => ErrorKind::ConnectionAborted,
             Self::BrokenPipe | Self::ClosedUnanswered => ErrorKind::BrokenPipe,
             Self::ConnectionReset => ErrorKind::ConnectionReset,
             Self::RecordTooLarge | Self::RxOverrun => ErrorKind::OutOfMemory,

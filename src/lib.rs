@@ -99,7 +99,7 @@ pub use sectag_inspect as inspect;
 pub use sectag_inspect::clock;
 
 pub use backoff::Backoff;
-pub use capabilities::{Capabilities, Check, Feature, Flush, Support, Verification};
+pub use capabilities::{Capabilities, Check, Feature, Flush, Support, TimeSource, Verification};
 pub use cause::{Cause, Causes};
 pub use clock::MIN_DATE;
 pub use control::{Control, Shutdown};

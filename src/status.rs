@@ -60,7 +60,8 @@ pub struct Status {
 }
 
 impl Status {
-    pub(crate) const fn new(capabilities: Capabilities, counters: Counters) -> Self {
+    /// Nothing known yet but these.
+    pub const fn new(capabilities: Capabilities, counters: Counters) -> Self {
         Self {
             problem: None,
             manufacturer: None,

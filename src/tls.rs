@@ -450,6 +450,7 @@ mod tests {
             dates,
             sni: Support::No,
             client_certificate: Support::Unknown,
+            time: None,
         }
     }
 

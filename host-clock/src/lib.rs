@@ -22,9 +22,11 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod apart;
 mod clock;
 mod queue;
 
+pub use apart::apart;
 pub use clock::HostClock;
 pub use queue::Queue;
 
