@@ -46,16 +46,20 @@
 //! - PSM and eDRX are stored and never entered. A name has one address, 127.0.0.1, whatever it leads to.
 //!
 //! # What the u-blox simulator (SARA, LARA, LENA, LEXI) does not do
-//! - UDP, listening sockets, direct link, the base form of hex mode; files, HTTP, FTP and MQTT clients; PPP, CMUX, GNSS.
+//! - UDP, listening sockets, direct link, the base form of hex mode; files, HTTP, FTP and MQTT clients; CMUX, GNSS.
 //! - Cipher suites other than ECDHE with AES-GCM, and protocols other than TLS 1.2; pre-shared keys, pinning and
 //!   resumption are taken and forgotten.
 //! - Power saving is taken and never entered; TLS failures have the number 11 (no source tells which, sheet B.2.5).
 //!
 //! # What the u-blox short-range simulator does not do
-//! - Bluetooth, access point, Ethernet, bridges; UDP, MQTT and HTTP peers, servers, default peers; `+UPING`; PPP beyond
-//!   its end. Their commands answer `ERROR`.
+//! - Bluetooth, access point, Ethernet, bridges; UDP, MQTT and HTTP peers, servers, default peers; `+UPING`.
+//!   Their commands answer `ERROR`.
 //! - TLS other than 1.2 with ECDHE and AES-GCM. `+UWCFG=24` and 25 are taken, and change nothing.
 //! - Settings are not stored over a restart; certificates and keys are. A name has one address, whatever it leads to.
+
+//! # PPP
+//! ODIN-W2 (`ATO3`) and the cellular u-blox (`ATD*99***1#`) are PPP links as well. The far end is [`PppFarEnd::Slirp`], a program that is
+//! not ours, or [`PppFarEnd::Scripted`]. Names, the time and connections come from the simulated network; nothing else is reached.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -97,10 +101,10 @@ pub use nrf9160::{
     Nrf9160Options, Nrf9160Profile, Overflow, OversizedRecord, SendFailure, Terminator,
 };
 pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
-pub use ppp::Slirp;
+pub use ppp::{Lost, PppAsks, PppFarEnd, PppPeer, PppScript, Slirp};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};
-pub use ublox::{UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};
+pub use ublox::{DialTrouble, UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};
 pub use ublox_short_range::{
     AccessPoint, Mode as ShortRangeMode, ShortRangeOptions, ShortRangeProfile,
 };

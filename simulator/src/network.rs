@@ -25,6 +25,11 @@ pub trait Network {
     fn resolves(&self, _host: &str) -> bool {
         true
     }
+    /// The socket of this computer that `host:port` leads to, if it is one: what connects for itself, as a host behind PPP does, is sent
+    /// there.
+    fn address(&self, _host: &str, _port: u16) -> Option<SocketAddr> {
+        None
+    }
     /// Connects to `host` (a name or an address literal). `ErrorKind::NotFound` means that the name has no address;
     /// any other error, that nobody accepted the connection.
     fn connect<'a>(
@@ -100,6 +105,10 @@ impl Network for LoopbackNetwork {
     fn resolves(&self, host: &str) -> bool {
         let error = self.resolve(host, 0).err();
         error.is_none_or(|error| error.kind() != io::ErrorKind::NotFound)
+    }
+
+    fn address(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        self.resolve(host, port).ok()
     }
 
     fn connect<'a>(

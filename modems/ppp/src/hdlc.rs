@@ -158,11 +158,11 @@ impl<const N: usize> Default for Deframer<N> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wire {
     /// The control characters that must be escaped, a bit each (RFC 1662, 7.1).
-    pub(crate) map: u32,
+    pub map: u32,
     /// The address and control fields are left out.
-    pub(crate) short_header: bool,
+    pub short_header: bool,
     /// A protocol number below 256 takes one byte.
-    pub(crate) short_protocol: bool,
+    pub short_protocol: bool,
 }
 
 impl Wire {
@@ -171,6 +171,12 @@ impl Wire {
         map: u32::MAX,
         short_header: false,
         short_protocol: false,
+    };
+
+    /// No control character escaped, nothing left out: what every peer understands that has agreed to an empty map.
+    pub const PLAIN: Self = Self {
+        map: 0,
+        ..Self::DEFAULT
     };
 }
 

@@ -5,7 +5,8 @@
 //! - [`Deframer`] and [`Framer`] turn packets into the bytes of a UART and back.
 //! - Feature `net`: runs a link over a UART, as a device of embassy-net.
 //! - Feature `dial`: the dialogue before it, for cellular modules and ODIN-W2.
-//! - Feature `tls`: TLS 1.3 over it, with the names, policy and causes of `sectag`; `p384` for chains with such keys.
+//! - Feature `sntp`: the time over the link.
+//! - Feature `tls`: TLS 1.3 over it, with the names, policy and causes of `sectag`; `p384` and `rsa` for chains with such keys; `rsa` allocates.
 //!
 //! `no_std`, no allocation, no unsafe code. Bytes from the line can be anything: nothing here panics on them, and one bad
 //! frame costs that frame.
@@ -23,6 +24,8 @@ mod hdlc;
 mod login;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "sntp")]
+pub mod sntp;
 #[cfg(feature = "tls")]
 pub mod tls;
 

@@ -8,7 +8,7 @@ use super::credentials::{TYPES, der, digest};
 use super::profile::{UbloxData, UbloxSuites};
 use super::sockets::{EWOULDBLOCK, Phase, SOCKETS};
 use super::state::{Profile, SharedSocket};
-use super::{Power, Ublox};
+use super::{DialTrouble, Power, Ublox};
 use crate::clock;
 use crate::options::Sim;
 use crate::syntax::{Args, Command, Fail, Op};
@@ -223,6 +223,22 @@ impl Ublox {
                 let attached = self.state.borrow().now.registered;
                 self.answer(&format!("+CGATT: {}", u8::from(attached)));
             }
+            ("+CGATT", Op::Set(args)) => {
+                args.count(1, 1)?;
+                let attach = args.byte(0, 0..=1)? == 1;
+                self.state.borrow_mut().now.detached = !attach;
+                if !attach {
+                    self.unregister();
+                    return OK;
+                }
+                // It is answered once it has come about.
+                self.core.touch();
+                self.core
+                    .until(|| self.state.borrow().now.registered || !self.may_register())
+                    .await;
+                self.mended
+                    .set(self.mended.get().max(DialTrouble::UntilAttached));
+            }
             ("+CGDCONT", Op::Read) => {
                 let apn = self.state.borrow().nv.apn.clone();
                 self.answer(&format!("+CGDCONT: 1,\"IP\",\"{apn}\",\"0.0.0.0\",0,0,0,0"));
@@ -233,8 +249,9 @@ impl Ublox {
                 if profile.data == UbloxData::Attach && on {
                     return Err(NOT_ALLOWED);
                 }
-                if args.number(0, 1..=8)? == 1 {
-                    self.state.borrow_mut().nv.apn = args.string(2)?.to_owned();
+                match args.byte(0, 1..=8)? {
+                    1 => self.state.borrow_mut().nv.apn = args.string(2)?.to_owned(),
+                    context => drop(self.state.borrow_mut().now.contexts.insert(context)),
                 }
             }
             ("+CGACT", Op::Read) => {

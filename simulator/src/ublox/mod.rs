@@ -2,6 +2,7 @@
 
 mod commands;
 mod credentials;
+mod dial;
 mod options;
 mod profile;
 mod sockets;
@@ -16,6 +17,7 @@ use embassy_futures::select::{select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use time::{Date, Month, OffsetDateTime, Time};
 
+pub use self::dial::DialTrouble;
 pub use self::options::UbloxOptions;
 pub use self::profile::{UbloxData, UbloxProfile, UbloxSuites};
 
@@ -52,6 +54,10 @@ pub(crate) struct Ublox {
     power: Cell<Power>,
     /// The network can be found.
     coverage: Cell<bool>,
+    /// A data call has the line.
+    in_call: Cell<bool>,
+    /// What the host has done against dials that fail.
+    mended: Cell<DialTrouble>,
     /// When the last result was said.
     result_at: Cell<Instant>,
     pressed_at: Cell<Option<Instant>>,
@@ -81,6 +87,8 @@ impl Ublox {
             state: RefCell::new(state),
             power: Cell::new(power),
             coverage: Cell::new(true),
+            in_call: Cell::new(false),
+            mended: Cell::new(DialTrouble::None),
             result_at: Cell::new(Instant::from_ticks(0)),
             pressed_at: Cell::new(None),
             reset_at: Cell::new(None),
@@ -132,6 +140,8 @@ impl Ublox {
 
     fn restart(&self, power: Power) {
         self.state.borrow_mut().forget();
+        self.in_call.set(false);
+        self.mended.set(DialTrouble::UntilRestarted);
         self.core.discard_output();
         self.power.set(power);
         self.core.touch();
@@ -164,7 +174,11 @@ impl Ublox {
     }
 
     fn may_register(&self) -> bool {
-        self.coverage.get() && self.state.borrow().now.functionality == 1 && self.sim_is_ready()
+        let wanted = {
+            let now = &self.state.borrow().now;
+            now.functionality == 1 && !now.detached
+        };
+        self.coverage.get() && wanted && self.sim_is_ready()
     }
 
     fn registered(&self) {
@@ -241,7 +255,7 @@ impl Ublox {
     // What it says.
 
     fn urc(&self, text: &str) {
-        if self.power.get() == Power::On {
+        if self.power.get() == Power::On && !self.in_call.get() {
             self.core.send(format!("\r\n{text}\r\n").as_bytes());
         }
     }
@@ -333,6 +347,9 @@ impl Ublox {
             Reaction::Silent => return,
             Reaction::Reply(bytes) => return self.core.send(&bytes),
             Reaction::Reset => return self.reboot(),
+        }
+        if let Some(context) = dial::dialled(&line) {
+            return self.dial(context).await;
         }
         match syntax::parse(&line) {
             Ok(command) => self.execute(command).await,

@@ -3,8 +3,10 @@
 use embassy_time::Duration;
 use time::OffsetDateTime;
 
+use super::dial::DialTrouble;
 use super::profile::UbloxProfile;
 use crate::options::{Boot, Chunk, Sim};
+use crate::ppp::PppFarEnd;
 
 /// Everything adjustable. `Default` is a SARA-R5 that is on, registered and unpaced, with factory settings and no
 /// idea of the date until the network tells it.
@@ -54,6 +56,10 @@ pub struct UbloxOptions {
     pub send_buffer: usize,
     /// Most TLS sockets at a time.
     pub tls_limit: usize,
+    /// What is at the far end of PPP.
+    pub ppp: PppFarEnd,
+    /// Dials end in `NO CARRIER`, until something is done about it.
+    pub dial_trouble: DialTrouble,
 }
 
 impl Default for UbloxOptions {
@@ -81,6 +87,8 @@ impl Default for UbloxOptions {
             receive_buffer: 8192,
             send_buffer: 8192,
             tls_limit: 4,
+            ppp: PppFarEnd::Slirp,
+            dial_trouble: DialTrouble::None,
         }
     }
 }

@@ -55,6 +55,8 @@ pub struct UbloxProfile {
     pub lte: bool,
     /// `+CREG` and `+CGREG` answer in the form of their notice (sheet E.17).
     pub odd_registration: bool,
+    /// What it says to a dial; `None` where it has no PPP.
+    pub connect: Option<&'static str>,
     /// Two NULs follow a restart.
     pub nuls: bool,
     /// An import needs the line ends of its PEM.
@@ -91,6 +93,7 @@ impl UbloxProfile {
         no_space: false,
         lte: true,
         odd_registration: false,
+        connect: Some("CONNECT 150000000"),
         nuls: true,
         wants_lines: false,
         reads_first: true,
@@ -120,6 +123,7 @@ impl UbloxProfile {
         suites: UbloxSuites::List,
         closes_later: false,
         bare_empty: false,
+        connect: Some("CONNECT"),
         nuls: false,
         reads_first: false,
         press_on: ms(1000),
@@ -132,6 +136,7 @@ impl UbloxProfile {
         name: "sara-r422",
         model: "SARA-R422S",
         suites: UbloxSuites::One,
+        connect: Some("CONNECT 150000000"),
         closes_later: true,
         press_on: ms(300),
         reset: ms(10_000),
@@ -191,6 +196,7 @@ impl UbloxProfile {
         version: "03.14,A00.00",
         data: UbloxData::Context,
         suites: UbloxSuites::One,
+        connect: None,
         press_on: ms(150),
         ..Self::SARA_R5
     };

@@ -44,6 +44,10 @@ pub(super) struct Volatile {
     pub(super) ctzu: bool,
     pub(super) functionality: u8,
     pub(super) registered: bool,
+    /// `+CGATT=0`.
+    pub(super) detached: bool,
+    /// Contexts that were defined beside the first.
+    pub(super) contexts: BTreeSet<u8>,
     pub(super) pin_entered: bool,
     /// Context 1.
     pub(super) context: bool,
@@ -65,6 +69,8 @@ impl Default for Volatile {
             ctzu: false,
             functionality: 1,
             registered: false,
+            detached: false,
+            contexts: BTreeSet::new(),
             pin_entered: false,
             context: false,
             bound: false,

@@ -123,6 +123,9 @@ impl ShortRange {
                 }
                 _ => Err(()),
             },
+            ("+UPPPC", Some([tag, value])) if self.options.profile.ppp => {
+                self.set_link(number(tag)?, value).map(|()| Done::Ok)
+            }
             ("+UWCFG", Some([tag, value])) => self.set_wifi(tag, value),
             ("+UDCFG", Some([tag, value])) => match (number(tag)?, self.options.profile.links) {
                 (2, Some(most)) if (1..=most).contains(&(number(value)? as usize)) => {
@@ -191,6 +194,8 @@ impl ShortRange {
             }
             8 if (8..=64).contains(&value.len()) => station.key = value.to_owned(),
             100 if matches!(value, "1" | "2") => {}
+            // Static addresses, which nothing here uses.
+            101..=105 if value.parse::<std::net::Ipv4Addr>().is_ok() => {}
             106 | 107 | 300 | 301 => {}
             _ => return Err(()),
         }

@@ -5,13 +5,14 @@ mod commands;
 mod frames;
 mod options;
 mod peers;
+mod ppp;
 mod station;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
 use embassy_futures::select::{Either, select, select3};
@@ -24,6 +25,7 @@ use self::frames::Reader;
 use self::peers::Peer;
 use self::station::Station;
 use self::store::Upload;
+use crate::clock::EmulatedClock;
 use crate::core::Core;
 use crate::network::{LocalBoxFuture, Network};
 use crate::options::Boot;
@@ -69,6 +71,12 @@ pub(crate) struct ShortRange {
     links: Cell<usize>,
     next_handle: Cell<u32>,
     peers: RefCell<BTreeMap<u32, Rc<RefCell<Peer>>>>,
+    /// What the network tells by SNTP.
+    network_clock: Option<EmulatedClock>,
+    /// Its own address on a PPP link.
+    own: Cell<[u8; 4]>,
+    /// What it says while PPP has the line.
+    datagrams: RefCell<VecDeque<Vec<u8>>>,
     reset_asserted: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
 }
@@ -101,6 +109,9 @@ impl ShortRange {
             links: Cell::new(LINK_LIMIT),
             next_handle: Cell::new(options.first_handle),
             peers: RefCell::default(),
+            network_clock: options.network_time.map(EmulatedClock::starting_at),
+            own: Cell::new(ppp::FACTORY),
+            datagrams: RefCell::default(),
             reset_asserted: Cell::new(false),
             failed_at: Cell::new(None),
             options,
@@ -154,6 +165,8 @@ impl ShortRange {
         *self.reader.borrow_mut() = Reader::default();
         *self.station.borrow_mut() = Station::default();
         self.links.set(LINK_LIMIT);
+        self.own.set(ppp::FACTORY);
+        self.datagrams.borrow_mut().clear();
         for peer in std::mem::take(&mut *self.peers.borrow_mut()).into_values() {
             peer.borrow_mut().cancelled = true;
         }
@@ -264,20 +277,6 @@ impl ShortRange {
         }
     }
 
-    /// PPP, of which nothing is known here but how it ends (sheet A.3.4).
-    async fn ppp(&self) {
-        const TERMINATE: &[u8] = b"\x7e\xff\x7d\x23\xc0\x21\x7d\x25";
-        let mut seen = Vec::new();
-        loop {
-            seen.push(self.core.read().await);
-            if seen.ends_with(b"\x7e") && seen.windows(8).any(|part| part == TERMINATE) {
-                self.core
-                    .send(b"\x7e\xff\x7d\x23\xc0\x21\x7d\x26\x7d\x22\x7d\x20\x7d\x24\x52\x1a\x7e");
-                return self.mode.set(Mode::Command);
-            }
-        }
-    }
-
     // What the host is told.
 
     /// Text as the mode carries it: part of an answer, or a URC.
@@ -292,7 +291,11 @@ impl ShortRange {
                         .send(&frames::frame(frames::AT_CONFIRMATION, part));
                 }
             }
-            Mode::Data | Mode::Ppp => {}
+            Mode::Ppp => {
+                self.datagrams.borrow_mut().push_back(text.to_vec());
+                self.core.touch();
+            }
+            Mode::Data => {}
         }
     }
 

@@ -2,7 +2,10 @@
 
 use embassy_time::Duration;
 
+use time::OffsetDateTime;
+
 use crate::options::{Boot, Chunk};
+use crate::ppp::PppFarEnd;
 
 /// A model with its software, as far as they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +138,10 @@ pub struct ShortRangeOptions {
     pub other_form: bool,
     /// How many handles were given out before.
     pub first_handle: u32,
+    /// What is at the far end of PPP.
+    pub ppp: PppFarEnd,
+    /// UTC that the network tells by SNTP at creation; `None`: nobody answers.
+    pub network_time: Option<OffsetDateTime>,
 }
 
 impl Default for ShortRangeOptions {
@@ -162,6 +169,8 @@ impl Default for ShortRangeOptions {
             sends_sni: false,
             other_form: false,
             first_handle: 0,
+            ppp: PppFarEnd::Slirp,
+            network_time: Some(OffsetDateTime::now_utc()),
         }
     }
 }

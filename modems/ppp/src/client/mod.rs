@@ -11,8 +11,6 @@ mod lcp;
 mod negotiation;
 mod packet;
 mod pap;
-#[cfg(test)]
-mod tests;
 
 use core::net::Ipv4Addr;
 

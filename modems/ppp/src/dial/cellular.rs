@@ -3,10 +3,11 @@
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::at::{InvalidInput, Text};
-use sectag::{AtError, BringUpError, Code};
+use sectag::{AtError, BringUpError, Code, Secret};
 
 use super::dialogue::{Dialogue, Said};
 use super::failure::{at, has_none, no_carrier};
+use super::status::registered;
 
 const SHORT: Duration = Duration::from_secs(5);
 /// Attaching takes as long as the network likes.
@@ -18,6 +19,7 @@ const RESTART: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub struct Cellular {
     apn: Option<Text<'static, 64>>,
+    pin: Option<Secret<Text<'static, 8>>>,
     context: Option<u8>,
     register: Duration,
 }
@@ -27,6 +29,7 @@ impl Cellular {
     pub const fn new() -> Self {
         Self {
             apn: None,
+            pin: None,
             context: None,
             register: Duration::from_secs(180),
         }
@@ -39,6 +42,18 @@ impl Cellular {
     pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
         match Text::new(apn) {
             Ok(apn) => self.apn = Some(apn),
+            Err(error) => return Err(error),
+        }
+        Ok(self)
+    }
+
+    /// The SIM's PIN, of 4 to 8 digits. A refused one is an error at once, for the third in a row blocks the SIM.
+    ///
+    /// # Errors
+    /// [`InvalidInput`] where it cannot be one.
+    pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
+        match Text::new(pin) {
+            Ok(pin) => self.pin = Some(Secret::new(pin)),
             Err(error) => return Err(error),
         }
         Ok(self)
@@ -131,20 +146,34 @@ async fn prepare<R: Read, W: Write>(
             "LEXI-R10 has no PPP: use the TLS inside it, with the modem name ublox-cellular",
         ));
     }
-    sim(line).await?;
+    sim(line, config).await?;
     let context = config.context.unwrap_or(if lena { 2 } else { 1 });
     let context = char::from(b'0' + context);
-    if let Some(apn) = &config.apn {
+    // Any but the first has to be defined; without a name the network chooses the access point.
+    let apn = config.apn.as_ref().map(Text::as_str);
+    if let Some(apn) = apn.or((context != '1').then_some("")) {
         let mut digit = [0; 4];
         let digit = context.encode_utf8(&mut digit);
-        let parts = ["AT+CGDCONT=", digit, ",\"IP\",\"", apn.as_str(), "\""];
-        line.ask(&parts, SHORT).await.map_err(at("+CGDCONT"))?;
+        let parts = ["AT+CGDCONT=", digit, ",\"IP\",\"", apn, "\""];
+        match line.ask(&parts, SHORT).await {
+            Err(AtError::Refused(_)) => {
+                // Some take it only without radio (sheet B.3).
+                for step in [&["AT+CFUN=4"][..], &parts, &["AT+CFUN=1"]] {
+                    line.ask(step, ATTACH).await.map_err(at("+CGDCONT"))?;
+                }
+            }
+            set => set.map_err(at("+CGDCONT"))?,
+        }
     }
     register(line, config.register).await?;
     Ok(context)
 }
 
-async fn sim<R: Read, W: Write>(line: &mut Dialogue<R, W>) -> Result<(), BringUpError> {
+async fn sim<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    config: &Cellular,
+) -> Result<(), BringUpError> {
+    let mut pin = config.pin.as_ref();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (mut ready, mut locked) = (false, false);
@@ -154,7 +183,15 @@ async fn sim<R: Read, W: Write>(line: &mut Dialogue<R, W>) -> Result<(), BringUp
         });
         match asked.await {
             Ok(_) if ready => return Ok(()),
-            Ok(_) if locked => return Err(BringUpError::SimLocked),
+            Ok(_) if locked => {
+                let pin = pin.take().ok_or(BringUpError::SimLocked)?;
+                let parts = ["AT+CPIN=\"", pin.expose().as_str(), "\""];
+                match line.ask(&parts, SHORT).await {
+                    Ok(()) => {}
+                    Err(AtError::Refused(_)) => return Err(BringUpError::SimPinRefused),
+                    Err(error) => return Err(at("+CPIN")(error)),
+                }
+            }
             // It may still start (27.007: 14).
             Err(AtError::Refused(Code::Cme(14))) | Ok(_) if Instant::now() < deadline => {}
             Err(AtError::Refused(code)) => return Err(BringUpError::SimMissing(code)),
@@ -199,22 +236,6 @@ async fn register<R: Read, W: Write>(
     }
 }
 
-/// The state in an answer `+CEREG: <n>,<stat>...`. A line with one number is news of the same name, and says it too.
-fn registered(text: &str) -> Option<u8> {
-    let (_, rest) = text
-        .split_once("+CEREG:")
-        .or_else(|| text.split_once("+CGREG:"))?;
-    let mut fields = rest.split(',').map(str::trim);
-    let first = fields.next()?.parse().ok()?;
-    // In news a string follows the state, in an answer the state follows a number.
-    Some(
-        fields
-            .next()
-            .and_then(|it| it.parse().ok())
-            .unwrap_or(first),
-    )
-}
-
 /// Whether the dial was answered by `CONNECT`.
 async fn dial<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
@@ -227,24 +248,5 @@ async fn dial<R: Read, W: Write>(
         Ok(Said::NoCarrier) | Err(AtError::Refused(_)) => Ok(false),
         Ok(_) => Err(at("D")(AtError::Garbled)),
         Err(error) => Err(at("D")(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::registered;
-
-    #[test]
-    fn a_state_is_read_from_answers_and_news() {
-        for (text, state) in [
-            ("+CEREG: 2,5,\"2CF7\",\"8A5A782\",6", Some(5)),
-            ("+CGREG: 0,1", Some(1)),
-            ("+CEREG: 1,\"6A33\",\"7F0B50F\",7", Some(1)),
-            ("+CEREG: 2", Some(2)),
-            ("+CGATT: 1", None),
-            ("+CEREG: x", None),
-        ] {
-            assert_eq!(registered(text), state, "{text}");
-        }
     }
 }

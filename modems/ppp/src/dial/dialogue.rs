@@ -1,12 +1,19 @@
 //! One command after another, each with its answer.
 
-use embassy_time::{Duration, Instant, Timer, with_deadline};
+use embassy_time::{Duration, Instant, Timer, with_deadline, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::{AtError, Code};
+use heapless::String;
+use sectag::{AtError, BringUpError, Code, Status};
 
-/// The time that modules want between an answer and the next command (u-connectXpress and cellular: 20 ms; 100 ms is what the
-/// log of sheet E.1 keeps).
-const GAP: Duration = Duration::from_millis(50);
+use super::failure::at;
+use super::status::{self, Ask};
+
+/// The time that modules want between an answer and the next command: 20 ms most of them, 100 ms SARA-R4 (sheet B.3), which is what the
+/// log of sheet E.1 keeps too.
+const GAP: Duration = Duration::from_millis(110);
+/// The link that an earlier life of this MCU has left: a request to end it, as the vendor's library sends it (sheet B.3).
+const TERMINATE: &[u8] =
+    b"\x7E\xFF\x7D\x23\xC0\x21\x7D\x25\x7D\x22\x7D\x20\x7D\x30User requestS3\x7E";
 /// The longest line that is understood; a longer one is cut.
 const LINE: usize = 160;
 
@@ -121,6 +128,20 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         Ok((said(text), text))
     }
 
+    /// Drops what an end of a link brings, until nothing comes.
+    async fn quiet(&mut self) -> Result<(), AtError> {
+        self.at = self.end;
+        for _ in 0..64 {
+            let read = self.rx.read(&mut self.piece);
+            match with_deadline(Instant::now() + Duration::from_millis(500), read).await {
+                Err(_) => break,
+                Ok(Err(_) | Ok(0)) => return Err(AtError::LinkDown),
+                Ok(Ok(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Drops what comes until the line is quiet for `quiet`, or a frame begins; `limit` is the most it may take.
     pub(super) async fn settle(&mut self, quiet: Duration, limit: Duration) -> Result<(), AtError> {
         let deadline = Instant::now() + limit;
@@ -140,10 +161,49 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         }
     }
 
-    /// Finds out whether anything answers, and makes it stop repeating what it is sent.
+    /// The model in the module's own words, such as `ODIN-W2` or `SARA-R510S`: what tells which of the two dialogues is the right one.
+    ///
+    /// # Errors
+    /// [`BringUpError::NoAnswer`] where nothing answers AT.
+    pub async fn model(&mut self) -> Result<String<32>, BringUpError> {
+        self.wake().await.map_err(|error| match error {
+            AtError::Timeout => BringUpError::NoAnswer,
+            error => at("AT")(error),
+        })?;
+        let mut model = None;
+        let asked = self.command(&["AT+CGMM"], Duration::from_secs(5), |text| {
+            if !text.starts_with('+') && model.is_none() {
+                model = String::try_from(text.trim_matches('"')).ok();
+            }
+        });
+        asked.await.map_err(at("+CGMM"))?;
+        model.ok_or(at("+CGMM")(AtError::Garbled))
+    }
+
+    /// What the module tells of itself, before the dial. `short_range` is an ODIN-W2, otherwise it is cellular.
+    ///
+    /// # Errors
+    /// [`BringUpError::At`] where it does not answer.
+    pub async fn status(&mut self, short_range: bool) -> Result<Status, BringUpError> {
+        if short_range {
+            status::short_range(self).await
+        } else {
+            status::cellular(self).await
+        }
+    }
+
+    /// Finds out whether anything answers, and makes it stop repeating what it is sent. A link that stands since before this MCU
+    /// was restarted is ended.
     pub(super) async fn wake(&mut self) -> Result<(), AtError> {
         let mut last = Err(AtError::Timeout);
-        for _ in 0..5 {
+        for attempt in 0..5 {
+            if attempt == 2 {
+                let said = with_timeout(Duration::from_secs(1), self.tx.write_all(TERMINATE));
+                said.await
+                    .map_err(|_| AtError::Timeout)?
+                    .map_err(|_| AtError::LinkDown)?;
+                self.quiet().await?;
+            }
             last = self.ask(&["AT"], Duration::from_secs(1)).await;
             if last.is_ok() {
                 break;
@@ -154,7 +214,19 @@ impl<R: Read, W: Write> Dialogue<R, W> {
     }
 }
 
-fn said(text: &str) -> Said {
+impl<R: Read, W: Write> Ask for Dialogue<R, W> {
+    async fn ask(
+        &mut self,
+        command: &'static str,
+        each: &mut dyn FnMut(&str),
+    ) -> Result<(), AtError> {
+        self.command(&[command], Duration::from_secs(5), each)
+            .await
+            .map(drop)
+    }
+}
+
+pub(super) fn said(text: &str) -> Said {
     match text {
         "OK" => Said::Ok,
         "ERROR" => Said::Failed(Code::Plain),

@@ -3,10 +3,12 @@
 //! [`Dialogue::new`] takes the UART, [`cellular`] or [`odin_w2`] dial, and [`Dialogue::behind`] is what came behind the answer, for
 //! [`Runner::run`](crate::net::Runner::run). No command is sent while the link is up.
 
+pub mod beside;
 mod cellular;
 mod dialogue;
 mod failure;
 mod odin_w2;
+mod status;
 
 pub use cellular::{Cellular, cellular, redial};
 pub use dialogue::Dialogue;

@@ -106,9 +106,14 @@ async fn join<R: Read, W: Write>(
         _ => "2",
     };
     let station = at("+UWSC");
-    line.ask(&["AT+UWSC=0,0,0"], SHORT)
-        .await
-        .map_err(&station)?;
+    // One that was in use is free some time after that.
+    let deadline = Instant::now() + SHORT;
+    loop {
+        match line.ask(&["AT+UWSC=0,0,0"], SHORT).await {
+            Err(AtError::Refused(_)) if Instant::now() < deadline => {}
+            set => break set.map_err(&station)?,
+        }
+    }
     let name = ["AT+UWSC=0,2,\"", wifi.ssid(), "\""];
     line.ask(&name, SHORT).await.map_err(&station)?;
     line.ask(&["AT+UWSC=0,5,", kind], SHORT)

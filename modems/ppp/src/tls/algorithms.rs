@@ -1,4 +1,5 @@
-//! The signatures that a server's chain may have, for webpki: ECDSA on P-256, with the feature `p384` also on P-384.
+//! The signatures that a server and its chain may have, for webpki: ECDSA on P-256, with the feature `p384` also on P-384, with the
+//! feature `rsa` also RSA.
 
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
@@ -9,6 +10,12 @@ pub(crate) static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
     &P256Sha256,
     #[cfg(feature = "p384")]
     &P384Sha384,
+    #[cfg(feature = "rsa")]
+    &rsa::Pkcs1Sha256,
+    #[cfg(feature = "rsa")]
+    &rsa::Pkcs1Sha384,
+    #[cfg(feature = "rsa")]
+    &rsa::Pkcs1Sha512,
 ];
 
 #[derive(Debug)]
@@ -63,4 +70,66 @@ impl SignatureVerificationAlgorithm for P384Sha384 {
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
         alg_id::ECDSA_SHA384
     }
+}
+
+/// RSA of 2048 to 4096 bits: in chains with the padding of PKCS#1 1.5, in the proof of TLS 1.3 with PSS (RFC 8446, 4.2.3).
+#[cfg(feature = "rsa")]
+pub(crate) mod rsa {
+    use ::rsa::pkcs1::DecodeRsaPublicKey;
+    use ::rsa::signature::Verifier;
+    use ::rsa::traits::PublicKeyParts;
+    use ::rsa::{RsaPublicKey, pkcs1v15, pss};
+    use rustls_pki_types::{
+        AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+    };
+    use sha2::{Sha256, Sha384, Sha512};
+
+    /// Shorter keys are not safe; a longer one takes an MCU minutes, and allocations without a bound.
+    const SIZES: core::ops::RangeInclusive<usize> = 256..=512;
+
+    fn key(der: &[u8]) -> Result<RsaPublicKey, InvalidSignature> {
+        let key = RsaPublicKey::from_pkcs1_der(der).map_err(|_| InvalidSignature)?;
+        if SIZES.contains(&key.size()) {
+            Ok(key)
+        } else {
+            Err(InvalidSignature)
+        }
+    }
+
+    macro_rules! algorithm {
+        ($name:ident, $padding:ident, $hash:ty, $id:expr) => {
+            #[derive(Debug)]
+            pub(crate) struct $name;
+
+            impl SignatureVerificationAlgorithm for $name {
+                fn verify_signature(
+                    &self,
+                    public_key: &[u8],
+                    message: &[u8],
+                    signature: &[u8],
+                ) -> Result<(), InvalidSignature> {
+                    let key = $padding::VerifyingKey::<$hash>::new(key(public_key)?);
+                    let signature =
+                        $padding::Signature::try_from(signature).map_err(|_| InvalidSignature)?;
+                    key.verify(message, &signature)
+                        .map_err(|_| InvalidSignature)
+                }
+
+                fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+                    alg_id::RSA_ENCRYPTION
+                }
+
+                fn signature_alg_id(&self) -> AlgorithmIdentifier {
+                    $id
+                }
+            }
+        };
+    }
+
+    algorithm!(Pkcs1Sha256, pkcs1v15, Sha256, alg_id::RSA_PKCS1_SHA256);
+    algorithm!(Pkcs1Sha384, pkcs1v15, Sha384, alg_id::RSA_PKCS1_SHA384);
+    algorithm!(Pkcs1Sha512, pkcs1v15, Sha512, alg_id::RSA_PKCS1_SHA512);
+    algorithm!(PssSha256, pss, Sha256, alg_id::RSA_PSS_SHA256);
+    algorithm!(PssSha384, pss, Sha384, alg_id::RSA_PSS_SHA384);
+    algorithm!(PssSha512, pss, Sha512, alg_id::RSA_PSS_SHA512);
 }

@@ -2,7 +2,7 @@
 
 use sectag::clock::DateTime;
 use sectag::signer::{Algorithm, Signer};
-use sectag::{Digest, Tag};
+use sectag::{Digest, Tag, TimeSource};
 
 /// A set of credentials in flash, all in DER.
 #[derive(Clone, Copy, Debug)]
@@ -13,19 +13,6 @@ pub struct Credentials {
     pub roots: &'static [&'static [u8]],
     /// This device's certificate, with a key on P-256.
     pub certificate: Option<&'static [u8]>,
-}
-
-/// Where a time comes from. How far it can be trusted is how far dates were checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum TimeSource {
-    /// The cellular network.
-    Network,
-    /// This board's own clock, or whoever set it.
-    Host,
-    /// SNTP over the link, which nobody has signed.
-    Sntp,
 }
 
 /// A time and where it comes from.

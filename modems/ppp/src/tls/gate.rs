@@ -5,6 +5,8 @@
 
 use embedded_io_async::{ErrorType, Read};
 
+use super::suite::{OPEN, VERSION};
+
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
@@ -61,7 +63,7 @@ impl<R: Read> Gate<R> {
         }
     }
 
-    /// The handshake is complete: from now on all is encrypted.
+    /// The handshake is complete: from now on all is encrypted, and the cipher is told so in each header.
     pub(crate) fn opened(&mut self) {
         self.stage = Stage::Open;
     }
@@ -93,8 +95,10 @@ impl<R: Read> Gate<R> {
         if !allowed {
             return Some(Foul::Unexpected);
         }
-        if kind == HANDSHAKE {
-            self.stage = Stage::Handshake;
+        match self.stage {
+            Stage::Hello if kind == HANDSHAKE => self.stage = Stage::Handshake,
+            Stage::Open => self.header[VERSION] |= OPEN,
+            _ => {}
         }
         self.left = len;
         None

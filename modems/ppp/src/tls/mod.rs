@@ -4,13 +4,14 @@
 //! that does the work. One connection at a time.
 //!
 //! What embedded-tls does here is the protocol. Whom to trust is decided by webpki: chain, purpose, name and dates, always; SNI is always sent.
-//! TLS 1.3 with AES-128-GCM and P-256 is all there is; a server of TLS 1.2, one with an RSA key, or one with P-384 in its chain
-//! without the feature `p384` is refused in words.
+//! TLS 1.3 with AES-128-GCM and P-256 is all there is; a server of TLS 1.2, and one with an RSA key or P-384 in its chain
+//! without the feature `rsa` or `p384`, is refused in words.
 //!
 //! A record of the server must fit the buffer of [`Buffers`], 16 640 bytes for any server. With a smaller one the server is asked to keep
 //! to 2 or 4 KiB (RFC 6066), and a server that does not, and sends a longer one, is refused.
 
 mod algorithms;
+mod clock;
 mod credentials;
 mod gate;
 mod refusal;
@@ -18,14 +19,18 @@ mod ring;
 mod runner;
 mod session;
 mod socket;
+mod suite;
 #[cfg(test)]
 mod tests;
 mod verifier;
 mod world;
 
-pub use credentials::{Clock, Credentials, NoKey, Time, TimeSource};
+pub use clock::RunningClock;
+pub use credentials::{Clock, Credentials, NoKey, Time};
 pub use rand_core::{CryptoRng, CryptoRngCore, RngCore};
 pub use runner::{Buffers, Runner};
+pub use sectag::TimeSource;
+pub(crate) use socket::CAPABILITIES;
 pub use socket::{Reader, Socket, Sockets, Writer};
 pub use verifier::LEAF_LIMIT;
 pub use world::State;

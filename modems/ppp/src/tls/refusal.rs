@@ -37,7 +37,7 @@ pub(crate) fn of_problem(problem: Problem) -> ConnectError {
             &[ChainTooLong],
         ),
         Problem::KeyOfAnotherKind => refused(
-            "the server's key is of a kind that is not built in, such as RSA, P-384 or Ed25519",
+            "the server's key is of a kind that is not built in: P-384 and RSA are features, Ed25519 is not known",
             &[ServerKeyUnsupported],
         ),
         Problem::Scheme => refused(
@@ -93,7 +93,7 @@ fn of_chain(error: Error) -> ConnectError {
             &[CertificateNotForServers],
         ),
         _ if is_of_another_kind(&error) => refused(
-            "the server's chain has a key or signature of a kind that is not built in, such as RSA or P-384",
+            "the server's chain has a key or signature of a kind that is not built in: P-384 and RSA are features",
             &[ServerKeyUnsupported],
         ),
         _ => refused(

@@ -16,12 +16,12 @@ use sectag::inspect::Kind;
 use sectag::signer::Signer;
 use sectag::{Cause, ConnectError, SocketError, Support};
 
+use super::CAPABILITIES;
 use super::credentials::{Clock, Credentials, Time};
 use super::gate::Foul;
 use super::refusal::refused;
 use super::session::{self, Connection, Order, Transport};
-use super::socket::CAPABILITIES;
-use super::world::{Opened, Phase, Request, Shared};
+use super::world::{Phase, Request, Shared};
 
 /// How long the link may take to come up, a redial included.
 const LINK: Duration = Duration::from_secs(60);
@@ -149,6 +149,7 @@ where
             let (rx, tx) = tcp.split();
             let transport = Transport::new(rx, tx, RECORD);
             let mut verified = CAPABILITIES.verification;
+            verified.time = Some(time.source);
             if client.is_none() {
                 verified.client_certificate = Support::No;
             }
@@ -171,10 +172,7 @@ where
             {
                 let mut w = self.world.borrow_mut();
                 w.phase = Phase::Open;
-                w.outcome = Some(Ok(Opened {
-                    verified,
-                    source: time.source,
-                }));
+                w.outcome = Some(Ok(verified));
                 w.wake_users();
             }
             let end = pump(self.world, &transport, connection).await;
@@ -286,6 +284,8 @@ where
         match pumped {
             // The peer's own word that it ends; anything else is an accident, or somebody on the way.
             Either::First(TlsError::ConnectionClosed) | Either::Second(Ok(())) => Phase::Eof,
+            // What embedded-tls makes of any other alert.
+            Either::First(TlsError::InternalError) => Phase::Failed(SocketError::Alert),
             Either::First(_) | Either::Second(Err(_)) => {
                 Phase::Failed(SocketError::ConnectionReset)
             }

@@ -5,15 +5,17 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
 use embedded_io_async::{ErrorType, Read, Write};
 use embedded_tls::{
-    Aes128GcmSha256, Certificate, CryptoProvider, FlushPolicy, MaxFragmentLength, SignatureScheme,
-    TlsConfig, TlsConnection, TlsContext, TlsError, TlsVerifier,
+    Certificate, CryptoProvider, FlushPolicy, MaxFragmentLength, SignatureScheme, TlsConfig,
+    TlsConnection, TlsContext, TlsError, TlsVerifier,
 };
 use rand_core::CryptoRngCore;
 use sectag::ConnectError;
 use sectag::signer::{Signer, ecdsa_to_der};
+use sha2::{Digest, Sha256};
 
 use super::gate::Gate;
 use super::refusal;
+use super::suite::CheckedAes128Gcm;
 use super::verifier::{Problem, Verifier};
 
 /// Both directions of a transport, for halves that live at a time.
@@ -62,7 +64,7 @@ impl<R, W: Write> Write for Ends<'_, R, W> {
 }
 
 /// The connection as it comes out of a handshake.
-pub(crate) type Connection<'t, R, W> = TlsConnection<'t, Ends<'t, R, W>, Aes128GcmSha256>;
+pub(crate) type Connection<'t, R, W> = TlsConnection<'t, Ends<'t, R, W>, CheckedAes128Gcm>;
 
 /// Whom to connect to, and what with.
 pub(crate) struct Order<'o, S> {
@@ -94,6 +96,9 @@ where
     // An address is no name, and must not stand where one is expected (RFC 6066, 3).
     if order.name.parse::<core::net::IpAddr>().is_ok() {
         config = TlsConfig::new();
+    }
+    if cfg!(feature = "rsa") {
+        config = config.enable_rsa_signatures();
     }
     if order.alpn.is_some() {
         config = config.with_alpn(&protocols);
@@ -151,14 +156,14 @@ where
     S: Signer<Signature = [u8; 64]>,
     G: CryptoRngCore,
 {
-    type CipherSuite = Aes128GcmSha256;
+    type CipherSuite = CheckedAes128Gcm;
     type Signature = Der;
 
     fn rng(&mut self) -> impl CryptoRngCore {
         &mut *self.rng
     }
 
-    fn verifier(&mut self) -> Result<&mut impl TlsVerifier<Aes128GcmSha256>, TlsError> {
+    fn verifier(&mut self) -> Result<&mut impl TlsVerifier<CheckedAes128Gcm>, TlsError> {
         Ok(&mut self.verifier)
     }
 
@@ -203,7 +208,9 @@ impl<S: Signer<Signature = [u8; 64]>> signature::SignerMut<Der> for Key<'_, S> {
             bytes: [0; 72],
             len: 0,
         };
-        match block_on(self.key.sign(&sectag::Digest::of(message))) {
+        // By the SHA-256 that TLS has linked already: the core's is of another generation.
+        let digest = sectag::Digest::from_bytes(Sha256::digest(message).into());
+        match block_on(self.key.sign(&digest)) {
             Ok(signature) => der.len = ecdsa_to_der(&signature, &mut der.bytes),
             Err(_) => *self.unsigned = true,
         }

@@ -10,7 +10,6 @@ use sectag::{
     SuiteSet, Support, TlsConfig, TlsVersion, Verification,
 };
 
-use super::credentials::TimeSource;
 use super::world::{Phase, Request, Shared, World};
 
 /// What TLS on the MCU can.
@@ -45,7 +44,8 @@ impl<'a> Sockets<'a> {
 
     /// What [`connect`](SecureConnect::connect) would refuse for this policy before a byte is sent.
     pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
-        if config.declared_server_key() == Some(sectag::ServerKey::Rsa) {
+        let rsa = config.declared_server_key() == Some(sectag::ServerKey::Rsa);
+        if rsa && cfg!(not(feature = "rsa")) {
             return Err(ConnectError::Lacks(Feature::ServerKey(
                 sectag::ServerKey::Rsa,
             )));
@@ -80,9 +80,8 @@ impl<'a> Sockets<'a> {
         let mut socket = Socket {
             world: self.world,
             verified: Verification::UNKNOWN,
-            source: TimeSource::Host,
         };
-        let opened = poll_fn(|cx| {
+        socket.verified = poll_fn(|cx| {
             let mut w = self.world.borrow_mut();
             match w.outcome.take() {
                 Some(outcome) => Poll::Ready(outcome),
@@ -90,8 +89,6 @@ impl<'a> Sockets<'a> {
             }
         })
         .await?;
-        socket.verified = opened.verified;
-        socket.source = opened.source;
         Ok(socket)
     }
 
@@ -150,18 +147,12 @@ impl<'a> SecureConnect for Sockets<'a> {
 pub struct Socket<'a> {
     world: &'a Shared<'a>,
     verified: Verification,
-    source: TimeSource,
 }
 
 impl<'a> Socket<'a> {
-    /// What was checked of the server when this connection was made.
+    /// What was checked of the server when this connection was made, and where the time came from by which dates were.
     pub fn verified(&self) -> Verification {
         self.verified
-    }
-
-    /// Where the time came from by which dates were checked.
-    pub fn time_source(&self) -> TimeSource {
-        self.source
     }
 
     /// Two halves that may live in two tasks.

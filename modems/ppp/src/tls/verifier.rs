@@ -4,14 +4,15 @@ use core::time::Duration;
 
 use embedded_tls::alert::{AlertDescription, AlertLevel};
 use embedded_tls::{
-    Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, SignatureScheme,
-    TlsError, TlsVerifier,
+    CertificateEntryRef, CertificateRef, CertificateVerifyRef, SignatureScheme, TlsError,
+    TlsVerifier,
 };
 use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 
 use super::algorithms;
+use super::suite::CheckedAes128Gcm;
 
 /// The longest certificate of a server, in bytes; it is kept from its message to the one that proves its key.
 pub const LEAF_LIMIT: usize = 2048;
@@ -160,6 +161,12 @@ impl<'v> Verifier<'v> {
             SignatureScheme::EcdsaSecp256r1Sha256 => check(&algorithms::P256Sha256),
             #[cfg(feature = "p384")]
             SignatureScheme::EcdsaSecp384r1Sha384 => check(&algorithms::P384Sha384),
+            #[cfg(feature = "rsa")]
+            SignatureScheme::RsaPssRsaeSha256 => check(&algorithms::rsa::PssSha256),
+            #[cfg(feature = "rsa")]
+            SignatureScheme::RsaPssRsaeSha384 => check(&algorithms::rsa::PssSha384),
+            #[cfg(feature = "rsa")]
+            SignatureScheme::RsaPssRsaeSha512 => check(&algorithms::rsa::PssSha512),
             // embedded-tls offers kinds that are not built in, so an honest server may have such a key.
             _ => {
                 return Err(match check(&algorithms::P256Sha256) {
@@ -175,7 +182,7 @@ impl<'v> Verifier<'v> {
     }
 }
 
-impl TlsVerifier<Aes128GcmSha256> for Verifier<'_> {
+impl TlsVerifier<CheckedAes128Gcm> for Verifier<'_> {
     /// The name is known since the beginning.
     fn set_hostname_verification(&mut self, _: &str) -> Result<(), TlsError> {
         Ok(())

@@ -6,7 +6,6 @@ use core::task::{Context, Poll, Waker};
 use embassy_sync::waitqueue::MultiWakerRegistration;
 use sectag::{ConnectError, SocketError, TlsConfig, Verification};
 
-use super::credentials::TimeSource;
 use super::ring::Ring;
 
 /// The memory of one connection: `RX` bytes that came, `TX` that are to go.
@@ -66,13 +65,6 @@ pub(crate) enum Phase {
     Failed(SocketError),
 }
 
-/// What was checked of a server, and by whose time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Opened {
-    pub(crate) verified: Verification,
-    pub(crate) source: TimeSource,
-}
-
 /// What is to be connected to; the name waits in the ring for what is sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Request {
@@ -104,7 +96,7 @@ pub(crate) struct World<'a> {
     /// A handle exists.
     pub(crate) user: bool,
     pub(crate) request: Option<Request>,
-    pub(crate) outcome: Option<Result<Opened, ConnectError>>,
+    pub(crate) outcome: Option<Result<Verification, ConnectError>>,
     /// What was written is wanted out now.
     pub(crate) flush: bool,
     /// The connection is to be closed once everything is out.

@@ -6,6 +6,7 @@ use embassy_net::{Ipv4Address, Stack, StackResources};
 use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
+use sectag_host_clock::apart;
 use sectag_ppp::net::{self, RunError};
 use sectag_ppp::{Ended, Login};
 use sectag_simulator::Slirp;
@@ -91,7 +92,7 @@ pub(crate) fn with_noisy_link(one_in: u32, test: impl AsyncFnOnce(Stack<'_>)) ->
             one_in,
             seed: 2,
         };
-        let link = runner.run(rx, tx, b"", Login::NONE, stack, done);
+        let link = runner.run(rx, tx, b"", Login::NONE, stack, apart(done));
         match select(link, stack_runner.run()).await {
             Either::First(ended) => ended,
             Either::Second(never) => never,

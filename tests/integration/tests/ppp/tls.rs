@@ -123,7 +123,7 @@ fn a_connection_by_name_is_verified_and_carries_bytes() {
         let all = [verified.chain, verified.name, verified.dates, verified.sni];
         assert_eq!(all, [Support::Yes; 4]);
         assert_eq!(verified.client_certificate, Support::No);
-        assert_eq!(socket.time_source(), TimeSource::Host);
+        assert_eq!(verified.time, Some(TimeSource::Host));
         echo(&mut socket, b"hello\n").await;
         echo(&mut socket, &[0x7E; 6000]).await;
         // A second one has to wait for the first to be gone.

@@ -163,6 +163,67 @@ fn a_root_on_p384_is_followed_beside_one_on_p256() {
 }
 
 #[test]
+fn a_server_with_an_rsa_key_is_refused_by_name_unless_that_is_built_in() {
+    let (one, rsa) = (Authority::new(), Authority::on_rsa());
+    for (authority, sort) in [(&one, Sort::Rsa), (&rsa, Sort::Good), (&rsa, Sort::Rsa)] {
+        let server = Server::start(authority.server(sort), Serving::Echo);
+        let (text, cause) = said(plainly(&server, &[authority.der()], NOW));
+        if cfg!(feature = "rsa") {
+            assert_eq!((text.as_str(), cause), ("hello\n", None), "{sort:?}");
+        } else {
+            // One without any other key finds nothing that it could sign with.
+            let named = [Cause::ServerKeyUnsupported, Cause::NoCommonSuite];
+            assert!(named.contains(&cause.unwrap()), "{sort:?}: {text}");
+            assert!(text.contains("RSA") || text.contains("ECDSA"), "{text}");
+        }
+    }
+}
+
+/// What embedded-tls 0.19 panics on: a message of the handshake that has no place behind it, from a server that has proven who it is.
+#[test]
+fn a_message_without_a_place_ends_the_connection_and_nothing_else() {
+    let authority = Authority::new();
+    let ticket = b"\x04\x00\x00\x0F\x00\x00\x00\x01\x00\x00\x00\x02\x01n\x00\x01t\x00\x00";
+    for (message, taken) in [
+        (&ticket[..], true),
+        (b"\x08\x00\x00\x02\x00\x00", false),
+        (b"\x0B\x00\x00\x04\x00\x00\x00\x00", false),
+        (b"\x0D\x00\x00\x03\x00\x00\x00", false),
+        (b"\x18\x00\x00\x01\x00", false),
+    ] {
+        let server = Server::start(authority.server(Sort::Good), Serving::Speaks(message));
+        let stream = TcpStream::connect(server.address()).unwrap();
+        let other = stream.try_clone().unwrap();
+        other
+            .set_read_timeout(Some(std::time::Duration::from_millis(500)))
+            .unwrap();
+        let transport = Transport::new(Blocking(other), Blocking(stream), 16_640);
+        let (mut record, mut send) = (vec![0; 16_640], vec![0; 2048]);
+        let roots = [authority.der()];
+        let order = Order::<NoKey> {
+            name: NAME,
+            now: NOW,
+            roots: &roots,
+            client: None,
+            alpn: None,
+        };
+        block_on(async {
+            let mut rng = OsRng;
+            let opened = session::open(&transport, &mut record, &mut send, order, &mut rng);
+            let mut tls = opened.await.unwrap();
+            tls.write_all(b"hello\n").await.unwrap();
+            tls.flush().await.unwrap();
+            let mut line = [0; 64];
+            assert_eq!(tls.read(&mut line).await.unwrap(), 6);
+            let then = tls.read(&mut line).await.unwrap_err();
+            // A ticket is passed over: what ends the reading then is that nothing comes.
+            let silent = matches!(then, embedded_tls::TlsError::Io(_));
+            assert_eq!(silent, taken, "{message:x?}: {then:?}");
+        });
+    }
+}
+
+#[test]
 fn an_intermediate_is_followed() {
     let authority = Authority::new();
     let server = Server::start(authority.server(Sort::ByIntermediate), Serving::Echo);

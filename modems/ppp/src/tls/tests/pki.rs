@@ -27,6 +27,7 @@ pub(super) enum Sort {
     FourthName,
     ByIntermediate,
     Ed25519,
+    Rsa,
     /// With many names, some 5 KB in all.
     Padded,
 }
@@ -45,6 +46,11 @@ impl Authority {
     #[cfg(feature = "p384")]
     pub(super) fn on_p384() -> Self {
         Self::with(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap())
+    }
+
+    /// With an RSA key.
+    pub(super) fn on_rsa() -> Self {
+        Self::with(rsa_key())
     }
 
     fn with(key: KeyPair) -> Self {
@@ -68,6 +74,7 @@ impl Authority {
     pub(super) fn server(&self, sort: Sort) -> Identity {
         let key = match sort {
             Sort::Ed25519 => KeyPair::generate_for(&PKCS_ED25519).unwrap(),
+            Sort::Rsa => rsa_key(),
             _ => KeyPair::generate().unwrap(),
         };
         let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
@@ -131,4 +138,14 @@ fn certificate(name: &str, names: Vec<String>) -> CertificateParams {
     params.not_before = rcgen::date_time_ymd(2026, 1, 1);
     params.not_after = rcgen::date_time_ymd(2036, 1, 1);
     params
+}
+
+/// One for all tests: making it takes its time.
+fn rsa_key() -> KeyPair {
+    use rsa::pkcs8::EncodePrivateKey;
+    static DER: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let key = rsa::RsaPrivateKey::new(&mut rand_core::OsRng, 2048).unwrap();
+        key.to_pkcs8_der().unwrap().as_bytes().to_vec()
+    });
+    KeyPair::try_from(DER.as_slice()).unwrap()
 }

@@ -1,18 +1,20 @@
-//! A client and a peer on a line of 50 ms, in virtual time, through real frames.
-
-extern crate std;
+//! The PPP client and a peer on a line of 50 ms, in virtual time, through real frames.
 
 mod frames;
-mod peer;
 
 use std::collections::VecDeque;
-use std::string::ToString;
-use std::vec::Vec;
+use std::net::Ipv4Addr;
 
-use super::packet::protocol;
-use super::*;
-use crate::hdlc::{Deframed, Deframer, Framer};
-use peer::{Asks, Peer};
+use sectag_integration_tests as _;
+use sectag_ppp::{Client, Deframed, Deframer, Ended, Framer, Login, Packet, Phase, Wire};
+use sectag_simulator::{PppAsks as Asks, PppPeer, PppScript};
+
+mod protocol {
+    pub(crate) const IPV4: u16 = 0x0021;
+    pub(crate) const IPCP: u16 = 0x8021;
+    pub(crate) const LCP: u16 = 0xC021;
+    pub(crate) const PAP: u16 = 0xC023;
+}
 
 const DELAY: u32 = 50;
 const LOGIN: Login = match Login::new("user", "right") {
@@ -26,7 +28,7 @@ type Lost<'l> = &'l dyn Fn(bool, usize) -> bool;
 struct Line {
     client: Client,
     reader: Deframer<1508>,
-    peer: Peer,
+    peer: PppPeer,
     there: Deframer<1508>,
     now: u32,
     up: VecDeque<(u32, Vec<u8>)>,
@@ -42,7 +44,11 @@ impl Line {
         Self {
             client,
             reader: Deframer::new(),
-            peer: Peer::new(asks),
+            peer: PppPeer::new(PppScript {
+                asks,
+                host: [10, 0, 0, 2],
+                ..PppScript::default()
+            }),
             there: Deframer::new(),
             now: 0,
             up: VecDeque::new(),
@@ -90,7 +96,8 @@ impl Line {
         while self.up.front().is_some_and(|(at, _)| *at <= self.now) {
             let (_, bytes) = self.up.pop_front().unwrap();
             for frame in frames(&mut self.there, &bytes) {
-                self.peer.receive(&frame, self.now);
+                let (protocol, content) = taken_apart(&frame);
+                self.peer.hear(protocol, content, self.now);
             }
         }
         while self.down.front().is_some_and(|(at, _)| *at <= self.now) {
@@ -117,9 +124,18 @@ impl Line {
     }
 }
 
+fn taken_apart(frame: &[u8]) -> (u16, &[u8]) {
+    let frame = frame.strip_prefix(&[0xFF, 3]).unwrap_or(frame);
+    match *frame {
+        [low, ref content @ ..] if low & 1 == 1 => (u16::from(low), content),
+        [high, low, ref content @ ..] => (u16::from_be_bytes([high, low]), content),
+        _ => panic!("the client sent half a header"),
+    }
+}
+
 fn framed(wire: Wire, protocol: u16, content: &[u8]) -> Vec<u8> {
     let mut framer = Framer::new(wire, protocol, content);
-    let mut out = std::vec![0; 2 * content.len() + 20];
+    let mut out = vec![0; 2 * content.len() + 20];
     let len = framer.fill(&mut out);
     out.truncate(len);
     out
@@ -258,20 +274,20 @@ fn a_peer_that_falls_silent_is_an_error_within_40_s() {
 fn a_refused_login_is_tried_three_times_at_most() {
     for asks in [Asks::Pap, Asks::Chap] {
         let mut line = Line::new(asks);
-        line.peer.password = "another";
+        line.peer.password = "another".into();
         line.play(40_000, &none, |line| line.client.ended().is_some());
         assert_eq!(line.client.ended(), Some(Ended::LoginRefused), "{asks:?}");
         assert!(line.now <= 10_000, "{asks:?} {}", line.now);
         line.play(20_000, &none, |_| false);
         assert_eq!(line.peer.logins, 3, "{asks:?}");
-        assert!(line.peer.ended);
+        assert!(line.peer.ended_by_host());
     }
 }
 
 #[test]
 fn a_peer_that_hangs_up_after_a_refusal_has_refused() {
     let mut line = Line::new(Asks::Chap);
-    line.peer.password = "another";
+    line.peer.password = "another".into();
     line.play(10_000, &none, |line| line.peer.logins == 1);
     line.play(200, &none, |_| false);
     line.peer.send(protocol::LCP, b"\x05\x09\x00\x04");
@@ -327,7 +343,7 @@ fn closing_tells_the_peer() {
     line.up_in(1_000, &none);
     line.client.close(line.now);
     line.play(1_000, &none, |line| line.client.phase() == Phase::Dead);
-    assert!(line.peer.ended && line.client.phase() == Phase::Dead);
+    assert!(line.peer.ended_by_host() && line.client.phase() == Phase::Dead);
     assert_eq!(line.client.ended(), Some(Ended::Closed));
 }
 
@@ -341,7 +357,7 @@ fn a_peer_that_hangs_up_says_how_far_it_was() {
     assert_eq!(line.client.ended(), Some(Ended::Terminated { during }));
     assert!(line.client.ended().unwrap().to_string().contains("APN"));
     line.play(1_000, &none, |_| false);
-    assert!(line.peer.ended);
+    assert!(line.peer.ended_by_host());
 }
 
 #[test]
