@@ -10,8 +10,8 @@ use sectag::clock::MIN_DATE;
 use sectag::jwt::TokenError;
 use sectag::mqtt::LoginFailure;
 use sectag::{
-    AtError, BringUpError, Cause, Check, Code, ConnectError, CredentialError, Feature, Kind,
-    RunError, SocketError, Tag,
+    AtError, BringUpError, Cause, Causes, Check, Code, ConnectError, CredentialError, Feature,
+    Kind, RunError, SocketError, Tag,
 };
 
 use crate::args::ModemArgs;
@@ -322,6 +322,14 @@ pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
         SocketError::ConnectionReset => Failure::new(format!("{doing}: the connection was lost"))
             .hint("the modem restarted or lost the network or the connection: start again, with -v to see which")
             .lost(),
+        SocketError::Alert => Failure::new(format!("{doing}: the server ended TLS with an alert"))
+            .because(
+                Causes::new(&[
+                    Cause::ClientCertificateNeeded,
+                    Cause::ClientCertificateRefused,
+                ]),
+                option,
+            ),
         error => unsuitable(doing, error),
     }
 }
@@ -387,7 +395,7 @@ pub(crate) fn mqtt_silence(doing: &str, seconds: u64) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use sectag::{Causes, Refusal};
+    use sectag::Refusal;
 
     use super::*;
 

@@ -10,6 +10,7 @@ mod json;
 mod modems;
 mod mqtt;
 mod port;
+mod ppp;
 mod probe;
 mod report;
 mod secret;
@@ -18,6 +19,7 @@ mod signing;
 mod stop;
 mod style;
 mod tls;
+mod way;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use crate::args::{ClockSource, ModemArgs};
 use crate::failure::Failure;
 use crate::identify::Identity;
 use crate::port::{Opened, PortName};
+use crate::ppp;
 use crate::report::Report;
 use crate::secret;
 use crate::session::{Job, attach};
@@ -27,33 +28,40 @@ macro_rules! modems {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
         pub(crate) enum ModemName {
             $(#[value(name = $name)] #[doc = $what] $variant,)+
+            /// A module of u-blox as a link: PPP, with TLS on this computer
+            #[value(name = "ublox-ppp")]
+            Ppp,
         }
 
         impl ModemName {
-            const ALL: &[Self] = &[$(Self::$variant),+];
-            const CHOICES: &[Choice] = &[Choice(None), $(Choice(Some(Self::$variant))),+];
+            const ALL: &[Self] = &[$(Self::$variant),+, Self::Ppp];
+            const CHOICES: &[Choice] = &[Choice(None), $(Choice(Some(Self::$variant))),+, Choice(Some(Self::Ppp))];
 
             pub(crate) const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
+                match self { $(Self::$variant => $name,)+ Self::Ppp => "ublox-ppp" }
             }
 
             /// As its maker calls it.
             pub(crate) const fn what(self) -> &'static str {
-                match self { $(Self::$variant => $what,)+ }
+                match self { $(Self::$variant => $what,)+ Self::Ppp => "u-blox module as a link" }
             }
 
             /// What credentials it takes.
             pub(crate) fn accepts(self) -> Accepts {
-                match self { $(Self::$variant => <$driver>::ACCEPTS,)+ }
+                match self { $(Self::$variant => <$driver>::ACCEPTS,)+ Self::Ppp => ppp::ACCEPTS }
             }
 
             /// The command that restarts it, and the line with which it says that it is there again.
             pub(crate) fn restart(self) -> Option<(&'static str, &'static str)> {
-                match self { $(Self::$variant => $restart,)+ }
+                match self { $(Self::$variant => $restart,)+ Self::Ppp => None }
             }
 
             fn is(self, identity: &Identity) -> bool {
-                match self { $(Self::$variant => $is(identity),)+ }
+                match self {
+                    $(Self::$variant => $is(identity),)+
+                    // The same modules are asked by their own names; that one is to be a link, the user says.
+                    Self::Ppp => false,
+                }
             }
         }
 
@@ -70,6 +78,8 @@ macro_rules! modems {
                     let modem = $make(args, report)?;
                     attach(name, modem, opened, args, report, async |session| job.run(session).await).await
                 })+
+                ModemName::Ppp => Err(Failure::new("ublox-ppp: this command needs a modem that has TLS inside")
+                    .hint("name the module by --modem ublox-cellular or --modem ublox-shortrange")),
             }
         }
     };
@@ -219,16 +229,10 @@ fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure>
             );
         }
     }
-    let Some(ssid) = &args.ssid else {
+    let Some(wifi) = wifi(args, report)? else {
         return Err(Failure::new("a ublox-shortrange needs the Wi-Fi network to join")
             .hint("name it by --ssid, and its passphrase by --psk or the environment variable SECTAG_PSK"));
     };
-    let key = secret::resolve("--psk", args.psk.as_deref(), "SECTAG_PSK", report)?;
-    let wifi = match key {
-        Some(key) => WifiConfig::wpa2(leak(ssid), leak(&key)),
-        None => WifiConfig::open(leak(ssid)),
-    };
-    let wifi = wifi.map_err(|error| Failure::new(format!("--ssid, --psk: {error}")))?;
     let mut config = sectag_ublox::short_range::Config::new(wifi);
     // TCP holds its sender back by itself.
     if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
@@ -237,12 +241,29 @@ fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure>
     Ok(ShortRange::new(config))
 }
 
-fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure> {
+/// The network of --ssid and --psk, where it is named.
+pub(crate) fn wifi(args: &ModemArgs, report: &Report) -> Result<Option<WifiConfig>, Failure> {
+    let Some(ssid) = &args.ssid else {
+        return Ok(None);
+    };
+    let key = secret::resolve("--psk", args.psk.as_deref(), "SECTAG_PSK", report)?;
+    let wifi = match key {
+        Some(key) => WifiConfig::wpa2(leak(ssid), leak(&key)),
+        None => WifiConfig::open(leak(ssid)),
+    };
+    wifi.map(Some)
+        .map_err(|error| Failure::new(format!("--ssid, --psk: {error}")))
+}
+
+pub(crate) fn sim_pin(args: &ModemArgs, report: &Report) -> Result<Option<String>, Failure> {
     let given = args.sim_pin.as_deref();
     secret::resolve("--sim-pin", given, "SECTAG_SIM_PIN", report)
 }
 
-fn apn_login(args: &ModemArgs, report: &Report) -> Result<Option<(String, String)>, Failure> {
+pub(crate) fn apn_login(
+    args: &ModemArgs,
+    report: &Report,
+) -> Result<Option<(String, String)>, Failure> {
     let Some(user) = &args.apn_user else {
         return Ok(None);
     };
@@ -256,6 +277,6 @@ fn apn_login(args: &ModemArgs, report: &Report) -> Result<Option<(String, String
 }
 
 /// A backend's configuration is meant for a `const`; this process makes one and ends.
-fn leak(text: &str) -> &'static str {
+pub(crate) fn leak(text: &str) -> &'static str {
     Box::leak(text.into())
 }

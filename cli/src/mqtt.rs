@@ -9,7 +9,7 @@ use minimq::{
 };
 use sectag::clock::DateTime;
 use sectag::jwt::Claims;
-use sectag::{Socket, SocketError};
+use sectag::{SecureSocket, SocketError};
 
 use crate::args::MqttArgs;
 use crate::hints::{self, Failure};
@@ -130,11 +130,11 @@ impl Memory {
 }
 
 /// Logs in. `patience` is for each answer of the broker, from here on.
-pub(crate) async fn connect<'s, 'b, 'm>(
+pub(crate) async fn connect<'s, 'b, S: SecureSocket<Error = SocketError>>(
     session: &'s mut Session<'b>,
-    socket: Socket<'m>,
+    socket: S,
     patience: Duration,
-) -> Result<Client<'s, 'b, 'm>, Failure> {
+) -> Result<Client<'s, 'b, S>, Failure> {
     const DOING: &str = "MQTT CONNECT";
     match with_timeout(patience, session.connect(socket)).await {
         Ok(Ok(connection)) => Ok(Client {
@@ -150,12 +150,12 @@ pub(crate) async fn connect<'s, 'b, 'm>(
 }
 
 /// A connection to a broker that has let us in.
-pub(crate) struct Client<'s, 'b, 'm> {
-    connection: Connection<'s, 'b, Socket<'m>>,
+pub(crate) struct Client<'s, 'b, S: SecureSocket<Error = SocketError>> {
+    connection: Connection<'s, 'b, S>,
     patience: Duration,
 }
 
-impl Client<'_, '_, '_> {
+impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
     /// Subscribes, and returns once the broker has agreed. Messages that come before that go to `seen`.
     pub(crate) async fn subscribe(
         &mut self,
@@ -207,8 +207,8 @@ impl Client<'_, '_, '_> {
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
         let said = self.connection.disconnect();
         in_time("MQTT DISCONNECT", self.patience, said).await?;
-        let socket = self.connection.into_inner();
-        match with_timeout(PATIENCE, socket.close()).await {
+        let mut socket = self.connection.into_inner();
+        match with_timeout(PATIENCE, socket.finish()).await {
             // The broker may close as soon as it has read the DISCONNECT.
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if error.is_closed_by_peer() => Ok(()),

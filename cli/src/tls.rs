@@ -101,6 +101,9 @@ pub(crate) fn describe(verified: Verification) -> String {
         Support::Unknown => "SNI not known to be sent",
     };
     parts.push(sni.into());
+    if let Some(source) = verified.time {
+        parts.push(format!("time from {source}"));
+    }
     parts.join("; ")
 }
 

@@ -25,6 +25,20 @@ pub(crate) enum Credentials {
     Csr(CsrCredentials),
 }
 
+impl Credentials {
+    /// Whose credentials.
+    pub(crate) fn modem(&self) -> &ModemArgs {
+        match self {
+            Self::Store(args) => &args.modem,
+            Self::List(args) => &args.modem,
+            Self::Verify(args) => &args.modem,
+            Self::Remove(args) => &args.modem,
+            Self::Rotate(args) => &args.modem,
+            Self::Csr(args) => &args.modem,
+        }
+    }
+}
+
 /// Files for the parts of a set. DER is converted where the modem wants PEM.
 #[derive(Args)]
 #[command(next_help_heading = "Credentials", group = clap::ArgGroup::new("files").args(["ca", "cert", "key"]).required(true).multiple(true))]

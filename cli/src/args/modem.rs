@@ -65,6 +65,10 @@ pub(crate) struct ModemArgs {
     #[arg(long, value_name = "PASSPHRASE", requires = "ssid")]
     pub(crate) psk: Option<String>,
 
+    /// Who is asked for the time by SNTP, where TLS is on this computer (ublox-ppp) and the network tells none
+    #[arg(long, value_name = "HOST", default_value = "pool.ntp.org")]
+    pub(crate) time_server: String,
+
     /// Where the modem's clock is set from, which decides whether certificates are valid [default: network, then host]
     #[arg(long, value_name = "SOURCE")]
     pub(crate) set_clock: Option<ClockSource>,
@@ -85,6 +89,7 @@ impl ModemArgs {
             sim_pin: None,
             ssid: None,
             psk: None,
+            time_server: String::new(),
             set_clock: None,
         }
     }

@@ -3,24 +3,28 @@
 use std::convert::Infallible;
 
 use embassy_time::Duration;
-use sectag::AtError;
-use sectag::clock::{DateTime, MIN_DATE};
+use sectag::clock::DateTime;
 use sectag::jwt::{Invalid, TokenError};
-use sectag::modem::Full;
+use sectag::{SecureSocket, SocketError};
 
 use crate::args::BrokerArgs;
 use crate::hints::{self, Failure};
 use crate::mqtt::{self, Client, Login, Memory};
 use crate::probe::Prober;
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session;
+use crate::way::{self, Errand, Way};
 
 /// Seconds between two clocks from which on a token of the one may be refused by the other.
 const CLOCKS_APART: u64 = 60;
 
 /// What is done with a broker.
 pub(super) trait Talk {
-    async fn talk(self, client: Client<'_, '_, '_>, report: &Report) -> Result<(), Failure>;
+    async fn talk<S: SecureSocket<Error = SocketError>>(
+        self,
+        client: Client<'_, '_, S>,
+        report: &Report,
+    ) -> Result<(), Failure>;
 }
 
 pub(super) async fn run(
@@ -39,7 +43,7 @@ pub(super) async fn run(
         patience,
         talk,
     };
-    session::run(&args.modem, report, job).await
+    way::go(&args.modem, &args.tls, &args.probe.files, report, job).await
 }
 
 struct LogIn<'a, T> {
@@ -50,14 +54,14 @@ struct LogIn<'a, T> {
     talk: T,
 }
 
-impl<T: Talk> Job for LogIn<'_, T> {
-    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
-        let (args, mut login, report) = (self.args, self.login, session.report);
+impl<T: Talk> Errand for LogIn<'_, T> {
+    async fn run(self, way: &impl Way) -> Result<(), Failure> {
+        let (args, mut login, report) = (self.args, self.login, way.report());
         let server = args.mqtt.server();
         let prober = self.prober.as_ref();
-        let socket = session.secure(&args.tls, server, prober).await?;
+        let socket = way.secure(&args.tls, server, prober).await?;
         let token = match login.token {
-            Some(_) => login.sign(token_time(&session).await?).await?,
+            Some(_) => login.sign(token_time(way).await?).await?,
             None => None,
         };
         let login = &login;
@@ -74,9 +78,7 @@ impl<T: Talk> Job for LogIn<'_, T> {
                     )),
                     None => failure,
                 };
-                return Err(session
-                    .explained(failure, prober, server, Some(login))
-                    .await);
+                return Err(way.explained(failure, prober, server, Some(login)).await);
             }
         };
         step.done(report, &format!("logged in as client {}", login.client_id));
@@ -86,20 +88,17 @@ impl<T: Talk> Job for LogIn<'_, T> {
 
 /// What the modem's clock shows, with a warning where this computer's differs; of a modem without one, this
 /// computer's.
-async fn token_time<M: Full>(session: &Session<'_, M>) -> Result<DateTime, Failure> {
+async fn token_time(way: &impl Way) -> Result<DateTime, Failure> {
     let here = session::host_clock();
-    let shown = match session.control.clock_if_any().await {
-        Err(AtError::Unsupported) => here,
-        shown => shown.map_err(|error| hints::at("the modem's clock", &error))?,
-    };
-    let Some(now) = shown.filter(|now| now.is_plausible(MIN_DATE)) else {
+    let shown = way.time().await?;
+    let Some(now) = way::plausible(shown) else {
         let unset = TokenError::<Infallible>::Invalid(Invalid::ClockNotSet { now: shown });
         return Err(hints::token(&unset));
     };
     if let Some(here) = here {
         let apart = now.to_unix().abs_diff(here.to_unix());
         if apart > CLOCKS_APART {
-            session.report.warn(&format!(
+            way.report().warn(&format!(
                 "the modem's clock says {now} and this computer's {here}: a token has the modem's time"
             ));
         }

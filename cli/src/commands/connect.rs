@@ -6,16 +6,15 @@ use std::io;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::modem::Full;
-use sectag::{Reader, Socket, Writer};
+use sectag::{SecureSocket, SocketError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::args::Connect;
 use crate::hints::{self, Failure};
 use crate::probe::Prober;
 use crate::report::{Report, output_failed};
-use crate::session::{self, Job, Session};
 use crate::stop::Stop;
+use crate::way::{self, Errand, Way};
 
 /// TLS on these modems cannot be closed in one direction, so at the end of standard input the answer is awaited: as
 /// long as something comes, and then this long.
@@ -24,7 +23,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
     let prober = Prober::from_args(&args.probe, args.modem.modem).await?;
-    session::run(&args.modem, report, Pipe { args, prober }).await
+    let pipe = Pipe { args, prober };
+    way::go(&args.modem, &args.tls, &args.probe.files, report, pipe).await
 }
 
 struct Pipe<'a> {
@@ -32,13 +32,11 @@ struct Pipe<'a> {
     prober: Option<Prober>,
 }
 
-impl Job for Pipe<'_> {
-    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
-        let (args, report) = (self.args, session.report);
+impl Errand for Pipe<'_> {
+    async fn run(self, way: &impl Way) -> Result<(), Failure> {
+        let (args, report) = (self.args, way.report());
         let server = args.server();
-        let mut socket = session
-            .secure(&args.tls, server, self.prober.as_ref())
-            .await?;
+        let mut socket = way.secure(&args.tls, server, self.prober.as_ref()).await?;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let heard = Cell::new(Instant::now());
@@ -59,6 +57,7 @@ impl Job for Pipe<'_> {
             Either3::Second(()) => {}
             Either3::Third(()) => report.note("stopping"),
         }
+        drop((reader, writer));
         if let Some(failure) = refused.take() {
             return Err(failure);
         }
@@ -67,7 +66,10 @@ impl Job for Pipe<'_> {
 }
 
 /// From the server to standard output, until the server closes.
-async fn down(reader: &mut Reader<'_, '_>, heard: &Cell<Instant>) -> Result<(), Failure> {
+async fn down(
+    reader: &mut impl Read<Error = SocketError>,
+    heard: &Cell<Instant>,
+) -> Result<(), Failure> {
     let mut out = tokio::io::stdout();
     let mut buffer = [0; 2048];
     loop {
@@ -87,7 +89,10 @@ async fn down(reader: &mut Reader<'_, '_>, heard: &Cell<Instant>) -> Result<(), 
 }
 
 /// From standard input to the server; returns when the input has ended and the server has fallen silent.
-async fn up(writer: &mut Writer<'_, '_>, heard: &Cell<Instant>) -> Result<(), Failure> {
+async fn up(
+    writer: &mut impl Write<Error = SocketError>,
+    heard: &Cell<Instant>,
+) -> Result<(), Failure> {
     let failed = |error| hints::socket("sending", &error);
     let mut input = tokio::io::stdin();
     let mut buffer = [0; 2048];
@@ -108,8 +113,8 @@ async fn up(writer: &mut Writer<'_, '_>, heard: &Cell<Instant>) -> Result<(), Fa
     Ok(())
 }
 
-async fn close(socket: Socket<'_>) -> Result<(), Failure> {
-    match with_timeout(CLOSE_LIMIT, socket.close()).await {
+async fn close(mut socket: impl SecureSocket<Error = SocketError>) -> Result<(), Failure> {
+    match with_timeout(CLOSE_LIMIT, socket.finish()).await {
         // There is nobody left to send to.
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) if error.is_closed_by_peer() => Ok(()),

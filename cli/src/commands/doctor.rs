@@ -11,6 +11,8 @@ use crate::args::{Doctor, Server, TlsArgs};
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
 use crate::hints::{self, Target};
+use crate::modems::ModemName;
+use crate::ppp;
 use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
 use crate::session::{self, Job, Session, host_clock};
@@ -18,6 +20,12 @@ use crate::tls;
 
 pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
     let list = List { report };
+    if args.modem.modem.0 == Some(ModemName::Ppp) {
+        return ppp::doctor(args, report, |verdict, what, detail| {
+            list.line(verdict, what, detail)
+        })
+        .await;
+    }
     // Mistakes of this computer's own files are found before the modem is touched.
     let local = local(args, &list).await?;
     let examination = Examination {

@@ -21,22 +21,17 @@ mod subscribe;
 use clap::CommandFactory;
 use embassy_futures::select::{Either, select};
 
-use sectag::modem::Full;
-use sectag::{ServerName, Socket};
-
-use crate::args::{Cli, Command, Credentials, TlsArgs};
-use crate::hints::{self, Failure, Target};
-use crate::mqtt::Login;
-use crate::probe::Prober;
+use crate::args::{Cli, Command, Credentials};
+use crate::hints::Failure;
+use crate::ppp;
 use crate::report::Report;
-use crate::session::Session;
 use crate::stop::Stop;
-use crate::tls;
 
 pub(crate) use self::ports::list as serial_ports;
 
 /// Runs a command. Ctrl-C ends those that have nothing of their own to put in order, and says what was under way.
 pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure> {
+    ppp::admits(&command)?;
     let own_way = matches!(
         command,
         Command::Subscribe(_)
@@ -105,64 +100,4 @@ fn without(command: &str) -> Failure {
         "{command}: this sectag was built without the feature demo, which brings simulator and broker"
     ))
     .hint("build it with its default features: cargo install --path cli")
-}
-
-impl<'a, M: Full> Session<'a, M> {
-    /// A verified connection, and on standard error what was verified.
-    async fn secure(
-        &self,
-        tls: &TlsArgs,
-        (host, port): (&str, u16),
-        prober: Option<&Prober>,
-    ) -> Result<Socket<'a>, Failure> {
-        let report = self.report;
-        let config = tls::config(self.control, tls, report).await?;
-        let target = Target {
-            host,
-            port,
-            tag: tls.tag,
-            modem: Some(self.modem),
-        };
-        let name =
-            ServerName::new(host).map_err(|error| Failure::new(format!("{host}: {error}")))?;
-        let step = report.spin(format!("connecting to {host}:{port}"));
-        let socket = match self.sockets.connect(name, port, &config).await {
-            Ok(socket) => socket,
-            Err(error) => {
-                drop(step);
-                let failure = hints::connect(&error, &target);
-                return Err(self.explained(failure, prober, (host, port), None).await);
-            }
-        };
-        step.done(
-            report,
-            &format!(
-                "connected to {host}:{port} with {}: {}",
-                tls::kind(&config),
-                tls::describe(socket.verified())
-            ),
-        );
-        Ok(socket)
-    }
-
-    /// With what a look at the server tells, if there is to be one.
-    async fn explained(
-        &self,
-        failure: Failure,
-        prober: Option<&Prober>,
-        server: (&str, u16),
-        login: Option<&Login>,
-    ) -> Failure {
-        match prober {
-            Some(prober) => {
-                prober
-                    .explain(failure, self.control, server, login, self.report)
-                    .await
-            }
-            None if failure.causes().nth(1).is_some() => {
-                failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells some of these apart")
-            }
-            None => failure,
-        }
-    }
 }

@@ -4,6 +4,8 @@ use std::io::Read;
 
 use embassy_time::Duration;
 
+use sectag::{SecureSocket, SocketError};
+
 use super::broker::{self, Talk};
 use crate::args::Publish;
 use crate::hints::Failure;
@@ -43,7 +45,11 @@ struct Message<'a> {
 }
 
 impl Talk for Message<'_> {
-    async fn talk(self, mut client: Client<'_, '_, '_>, report: &Report) -> Result<(), Failure> {
+    async fn talk<S: SecureSocket<Error = SocketError>>(
+        self,
+        mut client: Client<'_, '_, S>,
+        report: &Report,
+    ) -> Result<(), Failure> {
         let Self { args, payload } = &self;
         let step = report.spin("publishing");
         let qos = mqtt::qos(args.qos);

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::demo::Surroundings;
 use crate::args::{ClockSetting, Dialect, Scenario, Simulate};
-use crate::hints::Failure;
+use crate::hints::{self, Failure};
 use crate::modems::ModemName;
 use crate::report::Report;
 use crate::stop::Stop;
@@ -53,7 +53,17 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
     };
     let clock = moment(args.clock)?;
     let around = around(args.scenario)?;
-    Ok(match args.modem {
+    // A link is given by either, and there is no third.
+    let family = match (args.modem, args.dialect) {
+        (ModemName::Ppp, Some(Dialect::Ublox(_))) => ModemName::UbloxCellular,
+        (ModemName::Ppp, _) => ModemName::ShortRange,
+        (family, _) => family,
+    };
+    if args.modem == ModemName::Ppp {
+        let far_end = sectag_simulator::Slirp::start();
+        drop(far_end.map_err(|error| hints::unsuitable("the far end of PPP", &error))?);
+    }
+    Ok(match family {
         ModemName::Bg96 => {
             if args.dialect.is_some() {
                 return Err(Failure::new("--dialect: bg96 has no dialects"));
@@ -106,7 +116,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             };
             Simulator::ublox(options, network)
         }
-        ModemName::ShortRange => {
+        ModemName::ShortRange | ModemName::Ppp => {
             if args.scenario.is_some() {
                 return Err(Failure::new(
                     "--scenario: this module has neither a SIM nor a cellular network that could be wrong",

@@ -8,12 +8,32 @@ use sectag::{Capabilities, ServerKey, SimCard, Status};
 
 use crate::args::StatusArgs;
 use crate::hints::{self, Failure};
+use crate::modems::ModemName;
+use crate::ppp;
 use crate::report::Report;
 use crate::session::{self, Job, Session};
 use crate::tls;
 
 pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failure> {
+    if args.modem.modem.0 == Some(ModemName::Ppp) {
+        return ppp::status(&args.modem, report, |status| show(status, None, report)).await;
+    }
     session::ask(&args.modem, report, args).await
+}
+
+/// What is known, row by row.
+fn show(status: &Status, card: Option<&SimCard>, report: &Report) -> Result<(), Failure> {
+    let rows = rows(status, card);
+    if report.json() {
+        return report.output(json(status, &rows).as_bytes());
+    }
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    for Row { name, value, .. } in &rows {
+        let value = value.as_deref().unwrap_or("not known");
+        let text = format!("{name:width$}  {value}");
+        report.row(&text, Some(width + 2), |object| object)?;
+    }
+    Ok(())
 }
 
 impl Job for &StatusArgs {
@@ -29,17 +49,7 @@ impl Job for &StatusArgs {
             None
         };
         step.done(report, &format!("{} has answered", M::NAME));
-        let rows = rows(&status, card.as_ref());
-        if report.json() {
-            report.output(json(&status, &rows).as_bytes())?;
-        } else {
-            let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-            for Row { name, value, .. } in &rows {
-                let value = value.as_deref().unwrap_or("not known");
-                let text = format!("{name:width$}  {value}");
-                report.row(&text, Some(width + 2), |object| object)?;
-            }
-        }
+        show(&status, card.as_ref(), report)?;
         // What was found out is printed; that the modem is not on the network is a failure all the same.
         match &status.problem {
             None => Ok(()),

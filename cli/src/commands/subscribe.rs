@@ -6,6 +6,8 @@ use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Timer};
 use minimq::InboundPublish;
 
+use sectag::{SecureSocket, SocketError};
+
 use super::broker::{self, Talk};
 use crate::args::Subscribe;
 use crate::hints::Failure;
@@ -19,7 +21,11 @@ pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure
 }
 
 impl Talk for &Subscribe {
-    async fn talk(self, mut client: Client<'_, '_, '_>, report: &Report) -> Result<(), Failure> {
+    async fn talk<S: SecureSocket<Error = SocketError>>(
+        self,
+        mut client: Client<'_, '_, S>,
+        report: &Report,
+    ) -> Result<(), Failure> {
         let args = self;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
@@ -65,7 +71,7 @@ impl Talk for &Subscribe {
 }
 
 async fn receive(
-    client: &mut Client<'_, '_, '_>,
+    client: &mut Client<'_, '_, impl SecureSocket<Error = SocketError>>,
     left: &mut u64,
     report: &Report,
 ) -> Result<(), Failure> {

@@ -119,6 +119,22 @@ impl Prober {
         }
     }
 
+    /// As [`explain`](Self::explain), with TLS that is on this computer: `now` is the time it goes by.
+    pub(crate) async fn explain_here(
+        &self,
+        failure: Failure,
+        now: DateTime,
+        server: (&str, u16),
+        login: Option<&Login>,
+        report: &Report,
+    ) -> Failure {
+        if failure.causes().nth(1).is_none() {
+            return failure;
+        }
+        let findings = self.look_with(now, Vec::new(), server, login, report).await;
+        failure.narrow(&findings)
+    }
+
     /// Looks at the server, and tells line by line what it sees; `None` where there is no date to judge it by.
     pub(crate) async fn look<M: Full>(
         &self,
@@ -134,19 +150,32 @@ impl Prober {
             .ok()
             .and_then(|read| read.ok().flatten())
             .or_else(host_clock)?;
+        let suites = control.capabilities().suites.modern().iter().collect();
+        let findings = self.look_with(now, suites, (host, port), login, report);
+        Some(findings.await)
+    }
+
+    async fn look_with(
+        &self,
+        now: DateTime,
+        suites: Vec<u16>,
+        (host, port): (&str, u16),
+        login: Option<&Login>,
+        report: &Report,
+    ) -> Findings {
         let subject = Subject {
             host,
             port,
             names: &self.names,
             files: &self.files,
             now,
-            suites: control.capabilities().suites.modern().iter().collect(),
+            suites,
             login,
         };
         let step = report.spin(format!("looking at {host}:{port} from this computer"));
         let findings = look(&subject, report).await;
         drop(step);
-        Some(findings)
+        findings
     }
 }
 

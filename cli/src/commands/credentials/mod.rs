@@ -16,11 +16,16 @@ use self::files::Filed;
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
 use crate::credential_file;
 use crate::hints::{self, Failure};
+use crate::modems::ModemName;
+use crate::ppp;
 use crate::report::Report;
 use crate::session::{self, Job, Session};
 use crate::stop::Stop;
 
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
+    if args.modem().modem.0 == Some(ModemName::Ppp) {
+        return ppp::credentials(args, report).await;
+    }
     match args {
         Credentials::Store(args) => files::run(args, report).await,
         Credentials::List(args) => session::run(&args.modem, report, args).await,

@@ -8,8 +8,8 @@ use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{
-    CaScope, ConnectError, Control, Counters, Feature, Kind, Power, ServerName, Socket, Sockets,
-    State, Suites, Support, Tag, TlsConfig, TlsVersion,
+    CaScope, ConnectError, Control, Counters, Feature, Kind, Power, SecureSocket, ServerName,
+    SocketError, Sockets, State, Suites, Support, Tag, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Simulator;
 
@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::hints::{self, Target};
 use crate::mqtt::{self, Login, Memory};
 use crate::probe::{Files, Prober};
+use crate::report::Report;
 use crate::session::beside;
 use crate::tls;
 
@@ -28,7 +29,7 @@ pub(super) const BAUD: u32 = 115_200;
 pub(super) const TURNAROUND_MS: u64 = 20;
 /// Of what is sent; what is received has one as large as the modem demands.
 const RING: usize = 1024;
-const TAG: Tag = Tag(1);
+pub(super) const TAG: Tag = Tag(1);
 const TOPIC: &str = "sectag/demo";
 const MESSAGE: &[u8] = b"hello from inside the modem";
 /// A simulated network needs no longer.
@@ -36,13 +37,18 @@ pub(super) const REGISTRATION: Duration = Duration::from_secs(10);
 
 /// What it took in all.
 pub(super) struct Total {
+    /// Of a driver with TLS in the modem.
+    pub(super) driver: Option<DriverTotal>,
+    /// The modem checks the server's name.
+    pub(super) checks_name: bool,
+    pub(super) hides_suites: bool,
+}
+
+pub(super) struct DriverTotal {
     pub(super) counters: Counters,
     /// Bytes of the driver's state, and of these its rings.
     pub(super) state: usize,
     pub(super) rings: usize,
-    /// The modem checks the server's name.
-    pub(super) checks_name: bool,
-    pub(super) hides_suites: bool,
 }
 
 /// As on a small MCU: one socket with small rings.
@@ -78,9 +84,11 @@ pub(super) async fn run<M: Full, const RX: usize>(
         Either::Second(result) => result?,
     }
     Ok(Total {
-        counters: control.counters(),
-        state: size_of::<State<'static, M, 1, RX, RING>>(),
-        rings: RX + RING,
+        driver: Some(DriverTotal {
+            counters: control.counters(),
+            state: size_of::<State<'static, M, 1, RX, RING>>(),
+            rings: RX + RING,
+        }),
         checks_name: checks_name(control),
         hides_suites: world.hides_suites,
     })
@@ -212,7 +220,22 @@ impl<M: Full> Application<'_, M> {
         };
         let verified = tls::describe(socket.verified());
         steps.done(step, how, self.counters(), &verified)?;
-        self.exchange(socket, steps).await
+        let control = self.control;
+        let explain = async |failure, login: &Login, report: &Report| {
+            self.prober
+                .explain(failure, control, (HOST, PORT), Some(login), report)
+                .await
+        };
+        let ended = "confirmed by the modem";
+        exchange(
+            socket,
+            MESSAGE,
+            steps,
+            || Some(control.counters()),
+            explain,
+            ended,
+        )
+        .await
     }
 
     async fn explain(&self, failure: Failure, login: Option<&Login>, steps: &Steps<'_>) -> Failure {
@@ -220,74 +243,82 @@ impl<M: Full> Application<'_, M> {
             .explain(failure, self.control, (HOST, PORT), login, steps.report)
             .await
     }
+}
 
-    async fn exchange(&self, socket: Socket<'_>, steps: &mut Steps<'_>) -> Result<(), Failure> {
-        let control = self.control;
-        let counters = || Some(control.counters());
-        let login = Login {
-            client_id: "sectag-demo".into(),
-            user: None,
-            token: None,
-        };
-        let mut memory = Memory::new();
-        let mut session = memory.session(&login)?;
+/// MQTT over a connection: login, subscription, a message there and back, the end. `explain` looks at a login that was refused, and `ended` says
+/// who has confirmed the end.
+pub(super) async fn exchange(
+    socket: impl SecureSocket<Error = SocketError>,
+    text: &[u8],
+    steps: &mut Steps<'_>,
+    counters: impl Fn() -> Option<Counters>,
+    explain: impl AsyncFnOnce(Failure, &Login, &Report) -> Failure,
+    ended: &str,
+) -> Result<(), Failure> {
+    let login = Login {
+        client_id: "sectag-demo".into(),
+        user: None,
+        token: None,
+    };
+    let mut memory = Memory::new();
+    let mut session = memory.session(&login)?;
 
-        let step = steps.begin("logging in");
-        let mut client = match mqtt::connect(&mut session, socket, mqtt::PATIENCE).await {
-            Ok(client) => client,
-            Err(failure) => {
-                drop(step);
-                return Err(self.explain(failure, Some(&login), steps).await);
-            }
-        };
-        let detail = format!("the broker accepted client {}", login.client_id);
-        steps.done(step, "MQTT CONNECT", counters(), &detail)?;
-
-        let step = steps.begin("subscribing");
-        client
-            .subscribe(TOPIC, QoS::AtLeastOnce, |_| Ok(()))
-            .await?;
-        steps.done(step, "subscribe", counters(), TOPIC)?;
-
-        // The broker may send the message back before it acknowledges the publish.
-        let mut early = None;
-        let step = steps.begin("publishing");
-        let message = mqtt::message(TOPIC, MESSAGE, QoS::AtLeastOnce, false);
-        let seen = |message: &InboundPublish<'_>| {
-            early = Some(message.payload().to_vec());
-            Ok(())
-        };
-        client.publish(message, seen).await?;
-        let detail = format!("{} bytes at QoS 1, acknowledged", MESSAGE.len());
-        steps.done(step, "publish", counters(), &detail)?;
-
-        let step = steps.begin("receiving");
-        let came_early = early.is_some();
-        let exchanges = control.counters().exchanges;
-        let received = match early {
-            Some(payload) => payload,
-            None => client.receive().await?.payload().to_vec(),
-        };
-        if received != MESSAGE {
-            return Err(Failure::new(format!(
-                "another message came back: {}",
-                received.escape_ascii()
-            )));
+    let step = steps.begin("logging in");
+    let mut client = match mqtt::connect(&mut session, socket, mqtt::PATIENCE).await {
+        Ok(client) => client,
+        Err(failure) => {
+            drop(step);
+            return Err(explain(failure, &login, steps.report).await);
         }
-        let how = if came_early {
-            ": came before the acknowledgement"
-        } else if control.counters().exchanges == exchanges {
-            ": had come together with the acknowledgement"
-        } else {
-            ""
-        };
-        let detail = format!("\"{}\"{how}", received.escape_ascii());
-        steps.done(step, "receive the own message", counters(), &detail)?;
+    };
+    let detail = format!("the broker accepted client {}", login.client_id);
+    steps.done(step, "MQTT CONNECT", counters(), &detail)?;
 
-        let step = steps.begin("closing");
-        client.close().await?;
-        steps.done(step, "close", counters(), "confirmed by the modem")
+    let step = steps.begin("subscribing");
+    client
+        .subscribe(TOPIC, QoS::AtLeastOnce, |_| Ok(()))
+        .await?;
+    steps.done(step, "subscribe", counters(), TOPIC)?;
+
+    // The broker may send the message back before it acknowledges the publish.
+    let mut early = None;
+    let step = steps.begin("publishing");
+    let message = mqtt::message(TOPIC, text, QoS::AtLeastOnce, false);
+    let seen = |message: &InboundPublish<'_>| {
+        early = Some(message.payload().to_vec());
+        Ok(())
+    };
+    client.publish(message, seen).await?;
+    let detail = format!("{} bytes at QoS 1, acknowledged", text.len());
+    steps.done(step, "publish", counters(), &detail)?;
+
+    let step = steps.begin("receiving");
+    let came_early = early.is_some();
+    let exchanges = || counters().map(|now| now.exchanges);
+    let before = exchanges();
+    let received = match early {
+        Some(payload) => payload,
+        None => client.receive().await?.payload().to_vec(),
+    };
+    if received != text {
+        return Err(Failure::new(format!(
+            "another message came back: {}",
+            received.escape_ascii()
+        )));
     }
+    let how = if came_early {
+        ": came before the acknowledgement"
+    } else if before.is_some() && exchanges() == before {
+        ": had come together with the acknowledgement"
+    } else {
+        ""
+    };
+    let detail = format!("\"{}\"{how}", received.escape_ascii());
+    steps.done(step, "receive the own message", counters(), &detail)?;
+
+    let step = steps.begin("closing");
+    client.close().await?;
+    steps.done(step, "close", counters(), ended)
 }
 
 fn describe_clock(now: Option<DateTime>) -> String {

@@ -5,6 +5,7 @@
 
 mod flow;
 mod modems;
+mod ppp;
 mod steps;
 #[cfg(test)]
 mod tests;

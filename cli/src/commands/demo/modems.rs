@@ -16,6 +16,7 @@ use sectag_ublox::short_range::ShortRange;
 use time::OffsetDateTime;
 
 use super::flow::{self, BAUD, REGISTRATION, TURNAROUND_MS, Total};
+use super::ppp;
 use super::steps::Steps;
 use super::world::World;
 use crate::args::{Demo, Dialect, Scenario};
@@ -28,6 +29,15 @@ pub(super) enum Shown {
     Nrf9160(Nrf9160Profile),
     ShortRange(ShortRangeProfile),
     Ublox(UbloxProfile),
+    /// A module as a link, with TLS on the host.
+    Ppp(Link),
+}
+
+/// Which module gives the link.
+#[derive(Clone, Copy)]
+pub(super) enum Link {
+    ShortRange,
+    Cellular(UbloxProfile),
 }
 
 /// What is around the modem.
@@ -101,8 +111,31 @@ const SHORT_RANGE_ABSENT: Absent = &[
     ),
 ];
 
+const PPP_ABSENT: Absent = &[
+    (
+        Scenario::EcdsaServer,
+        "TLS on the host has suites for ECDSA keys, so nothing is wrong with such a server",
+    ),
+    (
+        Scenario::PdpRefused,
+        "see ublox-cellular: the dial fails as its data connection does",
+    ),
+    (
+        Scenario::SimMissing,
+        "see ublox-cellular: the SIM is the module's",
+    ),
+    (
+        Scenario::NoRegistration,
+        "see ublox-cellular and ublox-shortrange: the network is the module's",
+    ),
+    (
+        Scenario::Reset,
+        "a link that is lost is dialled anew by the application, which the demo's is not",
+    ),
+];
+
 /// The network of the demo's access point.
-const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse battery") {
+pub(super) const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse battery") {
     Ok(wifi) => wifi,
     Err(_) => panic!("no name or passphrase of a network"),
 };
@@ -133,6 +166,18 @@ impl Shown {
                 let profile = Dialect::short_range(dialect)?;
                 Self::ShortRange(profile.unwrap_or(ShortRangeProfile::ODIN))
             }
+            (ModemName::Ppp, dialect) => Self::Ppp(match dialect {
+                Some(Dialect::Ublox(profile)) => Link::Cellular(profile),
+                other => match Dialect::short_range(other)? {
+                    Some(profile) if !profile.ppp => {
+                        return Err(Failure::new(
+                            "--dialect: only odin has PPP among the short-range modules",
+                        )
+                        .hint("sectag demo --modem ublox-shortrange shows the TLS inside a nina"));
+                    }
+                    _ => Link::ShortRange,
+                },
+            }),
         };
         let Some(scenario) = args.scenario else {
             return Ok(shown);
@@ -162,7 +207,13 @@ impl Shown {
             Self::Nrf9160(_) => NRF9160_ABSENT,
             Self::ShortRange(_) => SHORT_RANGE_ABSENT,
             Self::Ublox(_) => UBLOX_ABSENT,
+            Self::Ppp(_) => PPP_ABSENT,
         }
+    }
+
+    /// TLS is not in the modem.
+    pub(super) fn has_tls_on_host(&self) -> bool {
+        matches!(self, Self::Ppp(_))
     }
 
     /// In words.
@@ -179,6 +230,8 @@ impl Shown {
             }
             Self::ShortRange(profile) => format!("ublox-shortrange, {}", profile.model),
             Self::Ublox(profile) => format!("ublox-cellular, {}", profile.model),
+            Self::Ppp(Link::ShortRange) => format!("ublox-ppp, {}", ShortRangeProfile::ODIN.model),
+            Self::Ppp(Link::Cellular(profile)) => format!("ublox-ppp, {}", profile.model),
         }
     }
 
@@ -192,13 +245,14 @@ impl Shown {
                 Some(NativeStore::Settings) => "listed; this firmware tells no digest",
             },
             Self::ShortRange(_) | Self::Ublox(_) => "MD5 of the DER form confirmed",
+            Self::Ppp(_) => "on the host",
         }
     }
 
     /// It can neither be told which cipher suites to use nor tell which one it uses.
     pub(super) fn hides_suites(&self) -> bool {
         match self {
-            Self::Bg96 | Self::Ublox(_) => false,
+            Self::Bg96 | Self::Ublox(_) | Self::Ppp(_) => false,
             Self::ShortRange(_) => true,
             Self::Nrf9160(profile) => !profile.serial_modem && profile.native.is_none(),
         }
@@ -211,7 +265,7 @@ impl Shown {
             Self::Nrf9160(_) => b"AT#XSEND",
             Self::Ublox(_) => b"AT+USOWR=",
             // Frames are no commands.
-            Self::ShortRange(_) => b"AT+\0",
+            Self::ShortRange(_) | Self::Ppp(_) => b"AT+\0",
         }
     }
 
@@ -253,7 +307,7 @@ impl Shown {
                 };
                 Simulator::nrf9160(options, network)
             }
-            Self::Ublox(profile) => {
+            Self::Ublox(profile) | Self::Ppp(Link::Cellular(profile)) => {
                 let options = UbloxOptions {
                     profile: *profile,
                     baud,
@@ -267,12 +321,17 @@ impl Shown {
                 };
                 Simulator::ublox(options, network)
             }
-            Self::ShortRange(profile) => {
+            Self::ShortRange(_) | Self::Ppp(Link::ShortRange) => {
+                let profile = match self {
+                    Self::ShortRange(profile) => profile,
+                    _ => &ShortRangeProfile::ODIN,
+                };
                 let mut options = ShortRangeOptions {
                     profile: *profile,
                     baud,
                     turnaround,
                     boot: Boot::Booting,
+                    network_time,
                     ..ShortRangeOptions::default()
                 };
                 if !surroundings.coverage {
@@ -306,6 +365,7 @@ impl Shown {
                     .join(REGISTRATION);
                 flow::run::<_, 2048>(ShortRange::new(config), world, steps).await
             }
+            Self::Ppp(link) => ppp::run(*link, world, steps).await,
         }
     }
 }

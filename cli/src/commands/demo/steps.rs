@@ -111,13 +111,25 @@ fn wire(object: Object, exchanges: u32, sent: u32, received: u32) -> Object {
 }
 
 pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<(), Failure> {
-    let (state, rings) = (total.state, total.rings);
+    let Some(driver) = &total.driver else {
+        let head = line("total", &seconds(took), ["-"; 3], "TLS on the host");
+        let text = format!(
+            "{}\nThe server's certificate was judged on the host: chain, purpose, name and dates, by the code that firmware has.",
+            head.trim_end()
+        );
+        return report.result(&text, |object| {
+            object
+                .text("step", "total")
+                .number("ms", took.as_millis() as u64)
+        });
+    };
+    let (state, rings) = (driver.state, driver.rings);
     let Counters {
         exchanges,
         sent,
         received,
         ..
-    } = total.counters;
+    } = driver.counters;
     let text = format!(
         "{}\n\
          sectag's memory: {state} bytes for one socket, of which {rings} are its rings (on this computer; pointers are half as long on a Cortex-M).\n\

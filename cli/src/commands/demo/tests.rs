@@ -4,7 +4,7 @@ use sectag::Cause;
 
 use sectag_simulator::{Nrf9160Profile, ShortRangeProfile, UbloxProfile};
 
-use super::modems::Shown;
+use super::modems::{Link, Shown};
 use super::steps::Steps;
 use super::world;
 use crate::args::Scenario;
@@ -183,6 +183,34 @@ fn a_short_range_module_names_the_true_cause_whatever_the_world_is_called() {
 #[test]
 fn a_ublox_names_the_true_cause_whatever_the_world_is_called() {
     the_true_cause_is_named(|| Shown::Ublox(UbloxProfile::SARA_R5), &UBLOX_WORLDS);
+}
+
+/// In real time, over slirp.
+const PPP_WORLDS: [(Option<Scenario>, Truth); 8] = [
+    (None, None),
+    (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
+    (
+        Some(Scenario::Expired),
+        Some((Cause::CertificateExpired, true)),
+    ),
+    (Some(Scenario::WrongHost), Some((Cause::NameMismatch, true))),
+    (Some(Scenario::WrongCa), Some((Cause::CaMismatch, true))),
+    (Some(Scenario::ClockUnset), Some((Cause::ClockNotSet, true))),
+    (
+        Some(Scenario::RefusedLogin),
+        Some((Cause::LoginRefused, true)),
+    ),
+    (
+        Some(Scenario::NoClientCert),
+        Some((Cause::ClientCertificateNeeded, false)),
+    ),
+];
+
+#[test]
+fn a_module_as_a_link_names_the_true_cause_whatever_the_world_is_called() {
+    the_true_cause_is_named(|| Shown::Ppp(Link::ShortRange), &PPP_WORLDS);
+    let cellular = Shown::Ppp(Link::Cellular(UbloxProfile::SARA_R5));
+    assert_eq!(run(&cellular, None), Ok(()));
 }
 
 #[test]

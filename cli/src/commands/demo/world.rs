@@ -13,6 +13,9 @@ use crate::args::Scenario;
 use crate::failure::Failure;
 use crate::probe::{Files, Names};
 
+/// The simulated network's own.
+pub(super) const TIME_SERVER: &str = "time.sectag.test";
+
 /// What the flow gets, and what keeps it alive.
 pub(super) struct World {
     pub(super) modem: Simulator,
@@ -47,10 +50,11 @@ pub(super) async fn build(
     steps: &mut Steps<'_>,
 ) -> Result<World, Failure> {
     let step = steps.begin("making a CA, a server and a client certificate");
+    let on_host = shown.has_tls_on_host();
     let (pki, plan) = tokio::task::spawn_blocking(move || {
         // Of this process, which has no other use for it; tests build many worlds.
         let pki = Pki::shared();
-        let plan = plan(scenario, pki);
+        let plan = plan(scenario, pki, on_host);
         (pki, plan)
     })
     .await
@@ -75,6 +79,12 @@ pub(super) async fn build(
             .map(HOST, PORT, ([127, 0, 0, 1], port).into())
             .map_err(|error| Failure::new(error.to_string()))?;
     }
+    if on_host {
+        // Whom it asks for the time; what is sent there is answered by the simulated network.
+        network
+            .map(TIME_SERVER, 123, ([127, 0, 0, 1], 123).into())
+            .map_err(|error| Failure::new(error.to_string()))?;
+    }
     let modem = shown.simulator(plan.surroundings, Rc::new(network.clone()));
     if let Some(nth) = plan.restart_at_send {
         restart_at_send(&modem, shown.send(), nth);
@@ -97,11 +107,16 @@ pub(super) async fn build(
 }
 
 /// Everything in order, or what `scenario` has for it.
-fn plan(scenario: Option<Scenario>, pki: &Pki) -> Plan {
+fn plan(scenario: Option<Scenario>, pki: &Pki, on_host: bool) -> Plan {
     let mut plan = Plan {
         broker: BrokerOptions::new(),
         ca: pki.ca_pem(),
-        client: Some(pki.client().clone()),
+        client: Some(if on_host {
+            // What TLS on the host has a key for.
+            pki.issue_client_ecdsa("sectag-client")
+        } else {
+            pki.client().clone()
+        }),
         named: true,
         surroundings: Surroundings::default(),
         // Some modems look at the common name alone, which is the first.

@@ -116,6 +116,17 @@ impl Pki {
         )
     }
 
+    /// A client with an ECDSA P-256 key, under the same RSA CA.
+    pub fn issue_client_ecdsa(&self, client_id: &str) -> Identity {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
+            .expect("cannot make an ECDSA key");
+        self.sign(
+            certificates::client(client_id, self.validity),
+            &key,
+            key.serialize_pem(),
+        )
+    }
+
     /// A client whose CN is `client_id`.
     pub fn issue_client(&self, client_id: &str) -> Identity {
         self.issue_client_valid(client_id, self.validity)
