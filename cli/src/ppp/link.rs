@@ -174,7 +174,10 @@ pub(crate) async fn over<R: Read, W: Write>(
     tried: &str,
     work: impl AsyncFnOnce(Link<'_>, String) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let failed = |error| hints::bring_up(&error, tried);
+    let failed = |error| match error {
+        BringUpError::Firmware { reason } => hints::unsuitable("ublox-ppp", &reason),
+        error => hints::bring_up(&error, tried),
+    };
     let mut line = Dialogue::new(&mut rx, &mut tx);
     let told = dialled(&mut line, dial).await.map_err(failed)?;
     let behind = line.behind().to_vec();

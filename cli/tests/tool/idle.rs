@@ -12,6 +12,7 @@ use sectag_test_support::broker::Broker;
 use sectag_test_support::pki::Pki;
 
 use crate::connect::Server;
+use crate::ppp::Client;
 use crate::process::{Modem, Tool};
 
 /// After this the driver looks after its connection rarely, and everything that is set up once has been.
@@ -60,6 +61,7 @@ impl Used {
 
 pub(crate) fn waiting_takes_no_processor_time_and_no_memory() {
     let echo = Server::echo();
+    let client = Client::new();
     let broker = Broker::start(Pki::shared()).unwrap();
     let host = format!("localhost:{}", echo.port());
     let map = format!("broker.sectag.test:8883=127.0.0.1:{}", broker.tls_port());
@@ -102,6 +104,20 @@ pub(crate) fn waiting_takes_no_processor_time_and_no_memory() {
         let join = |starting: thread::ScopedJoinHandle<'_, _>| starting.join().unwrap();
         starting.into_iter().flat_map(join).collect()
     });
+    // TLS, TCP and PPP in the tool.
+    let module = Modem::start_named("ublox-ppp", &["--map", &map, "--dialect", "sara-r5"]);
+    let (ca, cert, key) = (
+        client.file("ca.pem"),
+        client.file("client.pem"),
+        client.file("client.key"),
+    );
+    let files = ["--tag", "3", "--ca", &ca, "--cert", &cert, "--key", &key];
+    let [command, topic @ .., ready] = &subscribe;
+    let mut tool = module.start_listening(&[command], &[&files[..], topic].concat());
+    tool.wait_for(ready);
+    tools.push(("subscribe, ublox-ppp".to_owned(), tool));
+    let beside = "simulate beside subscribe, ublox-ppp";
+    tools.push((beside.to_owned(), module.into_tool()));
     let alone = Modem::start(&[]).into_tool();
     tools.push(("simulate without a host".to_owned(), alone));
 

@@ -12,6 +12,7 @@ mod idle;
 mod manners;
 mod mqtt;
 mod nrf9160;
+mod ppp;
 mod process;
 mod provision;
 mod readme;
@@ -65,6 +66,11 @@ fn all() -> Vec<Trial> {
             smaller_buffers_refuse_the_same_record_by_name,
             an_mqtt_client_is_told_of_a_record_above_the_limit,
             what_is_published_through_one_dialect_comes_through_another,
+        }
+        ppp {
+            what_one_publishes_over_its_link_the_other_prints,
+            status_and_doctor_tell_of_module_and_link,
+            what_makes_no_sense_says_why_before_anything_is_opened,
         }
         doctor {
             all_is_well_up_to_the_connection,

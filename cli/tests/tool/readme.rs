@@ -6,6 +6,7 @@ use std::process::Command;
 use sectag_test_support::broker::{Broker, BrokerOptions};
 use sectag_test_support::pki::Pki;
 
+use crate::ppp::Client;
 use crate::process::Modem;
 
 /// The shell blocks of the README.
@@ -33,6 +34,9 @@ pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
     let port = modem.link().to_str().unwrap();
     let manifest = format!("port,tag,ca,cert,key\n{port},7,ca.pem,client.pem,client.key\n");
     std::fs::write(folder.path().join("manifest.csv"), manifest).unwrap();
+    let link = Modem::start_named("ublox-ppp", &["--map", &map]);
+    let files = Client::new();
+    let over_link = files.file("ca.pem");
     let tool = Path::new(env!("CARGO_BIN_EXE_sectag")).parent().unwrap();
     let path = format!("{}:{}", tool.display(), std::env::var("PATH").unwrap());
 
@@ -42,6 +46,15 @@ pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
         if block.starts_with("cargo install") || block.starts_with("tests/run") {
             continue;
         }
+        // With a link instead of a modem: another module, and other files.
+        let (port, folder) = if block.contains("--modem ublox-ppp") {
+            (
+                link.link().to_str().unwrap(),
+                Path::new(&over_link).parent().unwrap(),
+            )
+        } else {
+            (port, folder.path())
+        };
         // What stands in the README stands for what is here.
         let script = block
             .replace("cargo run --bin sectag -- ", "sectag ")
@@ -53,7 +66,8 @@ pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
             .args(["-e", "-c", &script])
             .env("PATH", &path)
             .env_remove("SECTAG_MODEM")
-            .current_dir(folder.path())
+            .env("SECTAG_PORT", port)
+            .current_dir(folder)
             .output()
             .unwrap();
         let (out, err) = (
@@ -64,5 +78,5 @@ pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
         assert!(ended.status.success() || served, "{script}\n{out}\n{err}");
         run += 1;
     }
-    assert_eq!(run, 4, "blocks of the README that were run");
+    assert_eq!(run, 5, "blocks of the README that were run");
 }
