@@ -521,7 +521,8 @@ pub trait Modem: Sized + 'static {
     /// Whether a pulse of the power key wakes it from light sleep, rather than the level of the sleep pin.
     const WAKE_BY_KEY: bool = false;
     /// Milliseconds of silence that the modem needs behind a result or URC before the next command; of several
-    /// models, the most that one needs.
+    /// models, the most that one needs. The engine's time is cut to milliseconds, so say one more than the modem wants,
+    /// here and of the pauses below.
     const GAP: u16 = 0;
     /// The gap of the model that was found, in milliseconds: at most [`GAP`](Self::GAP).
     fn gap(&self) -> u16 {

@@ -1,10 +1,12 @@
 //! From an open port to a link with an address, names, the time, and sockets.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::convert::Infallible;
 
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either4, select4};
 use embassy_net::{Stack, StackResources};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
@@ -207,8 +209,8 @@ pub(crate) async fn over<R: Read, W: Write>(
         short_range: matches!(dial.module, Module::ShortRange(_)),
         told: &told,
     };
-    let outcome = Rc::new(RefCell::new(None));
-    let result = outcome.clone();
+    let outcome = RefCell::new(None);
+    let finished = Signal::<NoopRawMutex, ()>::new();
     let application = async {
         let done = async {
             if with_timeout(NEGOTIATION, stack.wait_config_up())
@@ -229,7 +231,9 @@ pub(crate) async fn over<R: Read, W: Write>(
         let done = done.await;
         // What it was about has ended; its last segments are still to go.
         Timer::after(PARTING).await;
-        *result.borrow_mut() = Some(done);
+        outcome.replace(Some(done));
+        finished.signal(());
+        std::future::pending::<Infallible>().await
     };
     let running = link_runner.run(
         &mut rx,
@@ -237,14 +241,20 @@ pub(crate) async fn over<R: Read, W: Write>(
         &behind,
         dial.login,
         stack,
+        finished.wait(),
+    );
+    let all = select4(
+        running,
+        stack_runner.run(),
+        apart(tls_runner.run()),
         apart(application),
     );
-    let ended = match select3(running, stack_runner.run(), apart(tls_runner.run())).await {
-        Either3::First(ended) => ended,
-        Either3::Second(never) => never,
-        Either3::Third(never) => never,
+    let ended = match all.await {
+        Either4::First(ended) => ended,
+        Either4::Second(never) | Either4::Third(never) => never,
+        Either4::Fourth(never) => match never {},
     };
-    let done = outcome.borrow_mut().take();
+    let done = outcome.take();
     done.unwrap_or_else(|| Err(lost(&ended)))
 }
 

@@ -109,6 +109,11 @@ async fn heard(core: &Core) -> Vec<u8> {
 }
 
 async fn slirp(core: &Core, services: &RefCell<Services>) -> io::Result<()> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(io::Error::other(
+            "slirp needs tokio's reactor: choose PppFarEnd::Scripted where there is none, as in virtual time",
+        ));
+    }
     let mut slirp = Slirp::start()?;
     let (mut rx, mut tx) = tokio::io::split(slirp.port());
     let up = async {

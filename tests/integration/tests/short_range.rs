@@ -15,7 +15,8 @@ use sectag_integration_tests::short_range::{
 };
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
 use sectag_simulator::{
-    AccessPoint, Boot, Chunk, ShortRangeMode, ShortRangeOptions, ShortRangeProfile,
+    AccessPoint, Boot, Chunk, PppFarEnd, PppScript, ShortRangeMode, ShortRangeOptions,
+    ShortRangeProfile,
 };
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
@@ -81,6 +82,8 @@ fn from_any_mode_to_a_connection_that_carries_any_bytes() {
         virtually(async || {
             let world = World::new(options(|options| {
                 (options.boot, options.mode, options.start_mode) = (boot, mode, start_mode);
+                // It ends the link as it is asked to, and slirp knows no virtual time.
+                options.ppp = PppFarEnd::Scripted(PppScript::default());
             }));
             world.serve(echo);
             world

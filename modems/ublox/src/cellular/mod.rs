@@ -183,12 +183,13 @@ impl Modem for UbloxCellular {
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(40);
     const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = false;
-    const GAP: u16 = models::UNKNOWN.gap;
+    // One more than the sheet says of each, as `GAP` wants it.
+    const GAP: u16 = models::UNKNOWN.gap + 1;
     const PROMPT: u8 = b'@';
     // Without it payload gets lost (sheet B.2.3, D 3).
-    const PROMPT_PAUSE: u16 = 50;
+    const PROMPT_PAUSE: u16 = 51;
     const UPLOAD_PROMPT: Option<u8> = Some(b'>');
-    const UPLOAD_PAUSE: u16 = 50;
+    const UPLOAD_PAUSE: u16 = 51;
     const SEND_ENDS: Final = Final::Ok;
     const PAYLOAD_CUE: Option<u8> = Some(b'"');
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
@@ -203,7 +204,7 @@ impl Modem for UbloxCellular {
     ];
 
     fn gap(&self) -> u16 {
-        self.row().gap
+        self.row().gap + 1
     }
 
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {

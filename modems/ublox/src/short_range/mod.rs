@@ -172,11 +172,11 @@ impl Modem for ShortRange {
         command: "AT+UMSM?",
         answer: "+UMSM:",
     };
-    // 20 ms between the end of a response and the next command (sheet A.1.1).
-    const GAP: u16 = 20;
+    // 20 ms between the end of a response and the next command (sheet A.1.1), and one more as `GAP` wants it.
+    const GAP: u16 = 21;
     const UPLOAD_PROMPT: Option<u8> = Some(b'>');
-    // Sheet A.4.1.
-    const UPLOAD_PAUSE: u16 = 50;
+    // Sheet A.4.1: 50 ms, and one more.
+    const UPLOAD_PAUSE: u16 = 51;
     const SENDS_WITHOUT_PROMPT: bool = false;
     // The passphrase, and what a connection is made with.
     const SECRET: &'static [&'static str] = &["+UWSC=0,8", "+UDCP="];

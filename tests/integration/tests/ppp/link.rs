@@ -1,11 +1,14 @@
 //! A link to slirp, with the stack above it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack, StackResources};
 use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
+use sectag::clock::DateTime;
 use sectag_host_clock::apart;
 use sectag_ppp::net::{self, RunError};
 use sectag_ppp::{Ended, Login};
@@ -59,6 +62,21 @@ impl<T: Write> Write for Noise<T> {
     }
 }
 
+/// Runs a future where tokio's reactor is, on this thread.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+/// This computer's time.
+pub(crate) fn host_time() -> DateTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    DateTime::from_unix(since.as_secs()).unwrap()
+}
+
 /// Runs `test` above a link to slirp; the link is closed when it is done, and why it ended is returned.
 pub(crate) fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
     with_noisy_link(0, test)
@@ -66,11 +84,7 @@ pub(crate) fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
 
 /// Likewise, with one byte in so many damaged.
 pub(crate) fn with_noisy_link(one_in: u32, test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let mut slirp = Slirp::start().unwrap_or_else(|error| panic!("{error}"));
         let (rx, tx) = tokio::io::split(slirp.port());
         let mut state = net::State::<4, 4>::new();

@@ -3,8 +3,11 @@
 
 sectag_host_clock::time_driver!();
 
+mod failover;
 mod link;
+mod module;
 mod mqtt;
 mod name_server;
 mod server;
+mod story;
 mod tls;

@@ -1,7 +1,11 @@
 //! A module that is dialled, and the stack above the link: what firmware has, with the module simulated.
 
-use embassy_futures::select::{Either, select};
+use std::convert::Infallible;
+
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_net::{Stack, StackResources};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::BringUpError;
 use sectag_host_clock::apart;
@@ -33,10 +37,17 @@ pub(crate) async fn above(
         let mut line = Dialogue::new(&mut rx, &mut tx);
         dial(&mut line).await?;
         let behind = line.behind().to_vec();
-        let link = runner.run(&mut rx, &mut tx, &behind, login, stack, apart(test(stack)));
-        match select(link, stack_runner.run()).await {
-            Either::First(ended) => Ok(ended),
-            Either::Second(never) => never,
+        let done = Signal::<NoopRawMutex, ()>::new();
+        let application = async {
+            test(stack).await;
+            done.signal(());
+            core::future::pending::<Infallible>().await
+        };
+        let link = runner.run(&mut rx, &mut tx, &behind, login, stack, done.wait());
+        match select3(link, stack_runner.run(), apart(application)).await {
+            Either3::First(ended) => Ok(ended),
+            Either3::Second(never) => never,
+            Either3::Third(never) => match never {},
         }
     };
     match select(modem.serve(port), linked).await {
