@@ -7,12 +7,17 @@ use std::process::{Child, Command, Stdio};
 use tokio_serial::{SerialPort, SerialStream};
 
 /// What slirp needs before it talks: its host name must resolve to an address that is not the machine's own, and it ends IPCP
-/// otherwise. The name and the file are this process tree's alone.
+/// otherwise. The name server that it tells of is the machine's, which may have none. Name and files are this process tree's alone.
 const SETTING: &str = r#"
 hostname pppgw
 file=$(mktemp)
 printf '127.0.0.1 localhost\n10.0.2.2 pppgw\n' >"$file"
 mount --bind "$file" /etc/hosts
+if [ -e /etc/resolv.conf ]; then
+    names=$(mktemp)
+    echo 'nameserver 10.0.2.3' >"$names"
+    mount --bind "$names" /etc/resolv.conf
+fi
 exec slirp-fullbolt "host addr 127.0.0.1" ppp
 "#;
 
