@@ -37,15 +37,15 @@ pub(super) const REGISTRATION: Duration = Duration::from_secs(10);
 
 /// What it took in all.
 pub(super) struct Total {
+    pub(super) counters: Counters,
     /// Of a driver with TLS in the modem.
-    pub(super) driver: Option<DriverTotal>,
+    pub(super) memory: Option<Memories>,
     /// The modem checks the server's name.
     pub(super) checks_name: bool,
     pub(super) hides_suites: bool,
 }
 
-pub(super) struct DriverTotal {
-    pub(super) counters: Counters,
+pub(super) struct Memories {
     /// Bytes of the driver's state, and of these its rings.
     pub(super) state: usize,
     pub(super) rings: usize,
@@ -84,8 +84,8 @@ pub(super) async fn run<M: Full, const RX: usize>(
         Either::Second(result) => result?,
     }
     Ok(Total {
-        driver: Some(DriverTotal {
-            counters: control.counters(),
+        counters: control.counters(),
+        memory: Some(Memories {
             state: size_of::<State<'static, M, 1, RX, RING>>(),
             rings: RX + RING,
         }),

@@ -2,7 +2,7 @@
 
 use embassy_futures::select::{Either, select};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::TlsConfig;
+use sectag::{Counters, TlsConfig};
 use sectag_ppp::dial::Cellular;
 
 use super::flow::{self, BAUD, HOST, PORT, REGISTRATION, TAG, TURNAROUND_MS, Total};
@@ -51,18 +51,26 @@ pub(super) async fn run(
     let ends = (FromTokio::new(rx), FromTokio::new(tx));
     let report = steps.report;
     let step = steps.begin("dialling");
+    // As the module counts them: what goes over its line.
+    let counters = || {
+        let mut counted = Counters::default();
+        counted.exchanges = world.modem.exchanges() as u32;
+        counted.sent = world.modem.bytes_in() as u32;
+        counted.received = world.modem.bytes_out() as u32;
+        counted
+    };
     let application = async |link: ppp::Link<'_>, detail: String| {
         let detail = format!(
             "simulated {}, {BAUD} baud, {TURNAROUND_MS} ms turnaround; {detail}",
             world.what
         );
-        steps.done(step, "dial, PPP and an address", None, &detail)?;
+        steps.done(step, "dial, PPP and an address", Some(counters()), &detail)?;
         let step = steps.begin("asking for the time");
         let time = match (link.now(), link.time_source()) {
             (Some(now), Some(source)) => format!("{now}, from {source}"),
             _ => "not known".into(),
         };
-        steps.done(step, "clock", None, &time)?;
+        steps.done(step, "clock", Some(counters()), &time)?;
 
         let mut config = TlsConfig::new(TAG);
         let mut how = "connect with TLS 1.3";
@@ -95,12 +103,17 @@ pub(super) async fn run(
                 return Err(explain(hints::connect(&error, &target), None, report).await);
             }
         };
-        steps.done(step, how, None, &tls::describe(socket.verified()))?;
+        steps.done(
+            step,
+            how,
+            Some(counters()),
+            &tls::describe(socket.verified()),
+        )?;
         let refused = async |failure, login: &Login, report: &Report| {
             explain(failure, Some(login), report).await
         };
         let ended = "said to the server by TLS and TCP";
-        flow::exchange(socket, MESSAGE, steps, || None, refused, ended).await
+        flow::exchange(socket, MESSAGE, steps, || Some(counters()), refused, ended).await
     };
     let work = ppp::over(
         ends,
@@ -117,7 +130,8 @@ pub(super) async fn run(
         Either::Second(result) => result?,
     }
     Ok(Total {
-        driver: None,
+        counters: counters(),
+        memory: None,
         checks_name: true,
         hides_suites: false,
     })

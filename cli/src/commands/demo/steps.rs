@@ -111,39 +111,39 @@ fn wire(object: Object, exchanges: u32, sent: u32, received: u32) -> Object {
 }
 
 pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<(), Failure> {
-    let Some(driver) = &total.driver else {
-        let head = line("total", &seconds(took), ["-"; 3], "TLS on the host");
-        let text = format!(
-            "{}\nThe server's certificate was judged on the host: chain, purpose, name and dates, by the code that firmware has.",
-            head.trim_end()
-        );
-        return report.result(&text, |object| {
-            object
-                .text("step", "total")
-                .number("ms", took.as_millis() as u64)
-        });
-    };
-    let (state, rings) = (driver.state, driver.rings);
     let Counters {
         exchanges,
         sent,
         received,
         ..
-    } = driver.counters;
+    } = total.counters;
+    let head = line(
+        "total",
+        &seconds(took),
+        [
+            &exchanges.to_string(),
+            &sent.to_string(),
+            &received.to_string(),
+        ],
+        "AT exchanges, bytes out and in",
+    );
+    let Some(memory) = &total.memory else {
+        let text = format!(
+            "{head}\nThe server's certificate was judged on the host: chain, purpose, name and dates, by the code that firmware has."
+        );
+        return report.result(&text, |object| {
+            let object = object
+                .text("step", "total")
+                .number("ms", took.as_millis() as u64);
+            wire(object, exchanges, sent, received)
+        });
+    };
+    let (state, rings) = (memory.state, memory.rings);
     let text = format!(
         "{}\n\
          sectag's memory: {state} bytes for one socket, of which {rings} are its rings (on this computer; pointers are half as long on a Cortex-M).\n\
          {}{}",
-        line(
-            "total",
-            &seconds(took),
-            [
-                &exchanges.to_string(),
-                &sent.to_string(),
-                &received.to_string()
-            ],
-            "AT exchanges, bytes out and in"
-        ),
+        head,
         if total.checks_name {
             "The modem has checked that the server's certificate is for this name, so the CA could be a public one."
         } else {

@@ -7,7 +7,7 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack, StackResources};
 use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag_host_clock::apart;
 use sectag_ppp::net::{self, RunError};
@@ -16,59 +16,17 @@ use sectag_simulator::Slirp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Damages one byte in so many, both ways; none with 0. The same bytes each time.
-struct Noise<T> {
-    inner: T,
-    one_in: u32,
-    seed: u32,
-}
-
-impl<T> Noise<T> {
-    fn damage(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.seed = self
-                .seed
-                .wrapping_mul(1_664_525)
-                .wrapping_add(1_013_904_223);
-            if self.one_in > 0 && (self.seed >> 8).is_multiple_of(self.one_in) {
-                *byte ^= 0x10;
-            }
-        }
-    }
-}
-
-impl<T: ErrorType> ErrorType for Noise<T> {
-    type Error = T::Error;
-}
-
-impl<T: Read> Read for Noise<T> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, T::Error> {
-        let count = self.inner.read(buf).await?;
-        self.damage(&mut buf[..count]);
-        Ok(count)
-    }
-}
-
-impl<T: Write> Write for Noise<T> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, T::Error> {
-        let mut bytes = buf.to_vec();
-        self.damage(&mut bytes);
-        self.inner.write_all(&bytes).await?;
-        Ok(buf.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), T::Error> {
-        self.inner.flush().await
-    }
-}
-
-/// Runs a future where tokio's reactor is, on this thread.
+/// Runs a future where tokio's reactor is, on this thread. All here need slirp, so that is looked for first: a link without a far end would
+/// only be silent.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(future)
+    runtime.block_on(async {
+        drop(Slirp::start().unwrap_or_else(|error| panic!("{error}")));
+        future.await
+    })
 }
 
 /// This computer's time.
@@ -78,15 +36,11 @@ pub(crate) fn host_time() -> DateTime {
 }
 
 /// Runs `test` above a link to slirp; the link is closed when it is done, and why it ended is returned.
-pub(crate) fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
-    with_noisy_link(0, test)
-}
-
-/// Likewise, with one byte in so many damaged.
-pub(crate) fn with_noisy_link(one_in: u32, test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
+fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
     block_on(async {
         let mut slirp = Slirp::start().unwrap_or_else(|error| panic!("{error}"));
         let (rx, tx) = tokio::io::split(slirp.port());
+        let (rx, tx) = (FromTokio::new(rx), FromTokio::new(tx));
         let mut state = net::State::<4, 4>::new();
         let (device, mut runner) = net::new(&mut state);
         let mut resources = StackResources::<6>::new();
@@ -95,16 +49,6 @@ pub(crate) fn with_noisy_link(one_in: u32, test: impl AsyncFnOnce(Stack<'_>)) ->
         let done = async {
             let tested = with_timeout(Duration::from_secs(60), test(stack)).await;
             tested.expect("the test took more than a minute");
-        };
-        let rx = Noise {
-            inner: FromTokio::new(rx),
-            one_in,
-            seed: 1,
-        };
-        let tx = Noise {
-            inner: FromTokio::new(tx),
-            one_in,
-            seed: 2,
         };
         let link = runner.run(rx, tx, b"", Login::NONE, stack, apart(done));
         match select(link, stack_runner.run()).await {

@@ -7,7 +7,6 @@ mod failover;
 mod link;
 mod module;
 mod mqtt;
-mod name_server;
 mod server;
 mod story;
 mod tls;

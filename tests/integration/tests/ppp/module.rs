@@ -7,6 +7,7 @@ use embassy_net::{Stack, StackResources};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{ErrorType, Read, Write};
 use sectag::BringUpError;
 use sectag_host_clock::apart;
 use sectag_ppp::Login;
@@ -21,6 +22,17 @@ pub(crate) type Tx<'l> = &'l mut FromTokio<WriteHalf<DuplexStream>>;
 /// Dials by `dial`, then runs `test` above the link, which is closed when it is done; why it ended is returned.
 pub(crate) async fn above(
     modem: &Simulator,
+    login: Login,
+    dial: impl AsyncFnOnce(&mut Dialogue<Rx<'_>, Tx<'_>>) -> Result<(), BringUpError>,
+    test: impl AsyncFnOnce(Stack<'_>),
+) -> Result<RunError, BringUpError> {
+    above_noise(modem, 0, login, dial, test).await
+}
+
+/// Likewise, with one byte in so many damaged once PPP has begun.
+pub(crate) async fn above_noise(
+    modem: &Simulator,
+    one_in: u32,
     login: Login,
     dial: impl AsyncFnOnce(&mut Dialogue<Rx<'_>, Tx<'_>>) -> Result<(), BringUpError>,
     test: impl AsyncFnOnce(Stack<'_>),
@@ -43,7 +55,11 @@ pub(crate) async fn above(
             done.signal(());
             core::future::pending::<Infallible>().await
         };
-        let link = runner.run(&mut rx, &mut tx, &behind, login, stack, done.wait());
+        let (rx, tx) = (
+            Noise::new(&mut rx, one_in, 1),
+            Noise::new(&mut tx, one_in, 2),
+        );
+        let link = runner.run(rx, tx, &behind, login, stack, done.wait());
         match select3(link, stack_runner.run(), apart(application)).await {
             Either3::First(ended) => Ok(ended),
             Either3::Second(never) => never,
@@ -53,5 +69,59 @@ pub(crate) async fn above(
     match select(modem.serve(port), linked).await {
         Either::First(end) => panic!("the module ended: {end:?}"),
         Either::Second(ended) => ended,
+    }
+}
+
+/// Damages one byte in so many, both ways; none with 0. The same bytes each time.
+pub(crate) struct Noise<T> {
+    inner: T,
+    one_in: u32,
+    seed: u32,
+}
+
+impl<T> Noise<T> {
+    fn new(inner: T, one_in: u32, seed: u32) -> Self {
+        Self {
+            inner,
+            one_in,
+            seed,
+        }
+    }
+
+    fn damage(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.seed = self
+                .seed
+                .wrapping_mul(1_664_525)
+                .wrapping_add(1_013_904_223);
+            if self.one_in > 0 && (self.seed >> 8).is_multiple_of(self.one_in) {
+                *byte ^= 0x10;
+            }
+        }
+    }
+}
+
+impl<T: ErrorType> ErrorType for Noise<T> {
+    type Error = T::Error;
+}
+
+impl<T: Read> Read for Noise<T> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, T::Error> {
+        let count = self.inner.read(buf).await?;
+        self.damage(&mut buf[..count]);
+        Ok(count)
+    }
+}
+
+impl<T: Write> Write for Noise<T> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, T::Error> {
+        let mut bytes = buf.to_vec();
+        self.damage(&mut bytes);
+        self.inner.write_all(&bytes).await?;
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), T::Error> {
+        self.inner.flush().await
     }
 }

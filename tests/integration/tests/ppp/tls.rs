@@ -1,10 +1,10 @@
 //! TLS on the MCU over PPP, by name, as an application sees it.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 
 use embassy_futures::select::{Either, select};
-use embassy_net::{ConfigV4, Ipv4Address};
 use embedded_io_async::{Read, Write};
 use rand_core::OsRng;
 use rcgen::KeyPair;
@@ -13,10 +13,15 @@ use sectag::{
     Cause, ConnectError, SecureConnect, SecureSocket, ServerName, SocketError, Support, Tag,
     TlsConfig,
 };
+use sectag_host_clock::apart;
+use sectag_ppp::dial::{Cellular, Dialogue, cellular};
+use sectag_ppp::net::RunError;
 use sectag_ppp::tls::{self, Buffers, Clock, Credentials, NoKey, Sockets, State, Time, TimeSource};
+use sectag_ppp::{Ended, Login};
+use sectag_simulator::{LocalBoxFuture, Network, PppFarEnd, Simulator, Stream, UbloxOptions};
 
-use crate::link::with_noisy_link;
-use crate::name_server;
+use crate::link::block_on;
+use crate::module::{Rx, Tx, above_noise};
 use crate::server::{NAME, Server};
 
 pub(crate) const TLS: TlsConfig = TlsConfig::new(Tag(7));
@@ -46,7 +51,7 @@ fn server() -> Server {
     })
 }
 
-/// Runs `test` with sockets over a link to slirp and a name server behind it.
+/// Runs `test` with sockets over the link of a simulated module, whose far end is slirp.
 pub(crate) fn with_sockets(
     roots: &[&'static [u8]],
     clock: impl Clock,
@@ -62,42 +67,73 @@ pub(crate) fn with_noisy_sockets(
     clock: impl Clock,
     test: impl AsyncFnOnce(Sockets<'_>),
 ) {
-    with_noisy_link(one_in, async |stack| {
-        stack.wait_config_up().await;
-        let ConfigV4::Static(mut config) = stack_config(stack) else {
-            panic!("PPP gave no address");
-        };
-        config.dns_servers.clear();
-        let _ = config.dns_servers.push(Ipv4Address::new(10, 0, 2, 2));
-        stack.set_config_v4(ConfigV4::Static(config));
-        let names = name_server::bind().await;
-        let roots: &'static [&'static [u8]] = roots.to_vec().leak();
-        let credentials = [Credentials {
-            tag: Tag(7),
-            roots,
-            certificate: None,
-        }];
-        let mut state = State::<512, 512>::new();
-        let mut buffers = Box::new(Buffers::<16_640, 2048>::new());
-        let (sockets, mut runner) = tls::new(
-            &mut state,
-            &mut buffers,
-            stack,
-            &credentials,
-            clock,
-            NoKey,
-            OsRng,
-        );
-        let services = select(runner.run(), name_server::serve(names));
-        match select(services, test(sockets)).await {
-            Either::First(_) => panic!("a service ended"),
-            Either::Second(()) => {}
-        }
-    });
+    with_buffer_of::<16_640>(one_in, roots, clock, test);
 }
 
-fn stack_config(stack: embassy_net::Stack<'_>) -> ConfigV4 {
-    stack.config_v4().map_or(ConfigV4::None, ConfigV4::Static)
+/// Likewise, with room for a record of so many bytes.
+fn with_buffer_of<const RECORD: usize>(
+    one_in: u32,
+    roots: &[&'static [u8]],
+    clock: impl Clock,
+    test: impl AsyncFnOnce(Sockets<'_>),
+) {
+    let options = UbloxOptions {
+        ppp: PppFarEnd::Slirp,
+        ..UbloxOptions::default()
+    };
+    let dial = async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &Cellular::new()).await;
+    let ended = block_on(async {
+        let modem = Simulator::ublox(options, Rc::new(Everything));
+        above_noise(&modem, one_in, Login::NONE, dial, async |stack| {
+            stack.wait_config_up().await;
+            let roots: &'static [&'static [u8]] = roots.to_vec().leak();
+            let credentials = [Credentials {
+                tag: Tag(7),
+                roots,
+                certificate: None,
+            }];
+            let mut state = State::<512, 512>::new();
+            let mut buffers = Box::new(Buffers::<RECORD, 2048>::new());
+            let (sockets, mut runner) = tls::new(
+                &mut state,
+                &mut buffers,
+                stack,
+                &credentials,
+                clock,
+                NoKey,
+                OsRng,
+            );
+            match select(apart(runner.run()), test(sockets)).await {
+                Either::First(never) => never,
+                Either::Second(()) => {}
+            }
+        })
+        .await
+    });
+    // The end may be damaged too.
+    assert!(one_in > 0 || ended == Ok(RunError::Ended(Ended::Closed)));
+}
+
+/// A network in which every name that ends in `.test` is this computer.
+struct Everything;
+
+impl Network for Everything {
+    fn resolves(&self, host: &str) -> bool {
+        host.ends_with(".test")
+    }
+
+    fn address(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        self.resolves(host).then(|| ([127, 0, 0, 1], port).into())
+    }
+
+    /// The module's own TLS is not used.
+    fn connect<'a>(
+        &'a self,
+        _: &'a str,
+        _: u16,
+    ) -> LocalBoxFuture<'a, std::io::Result<Box<dyn Stream>>> {
+        Box::pin(async { Err(std::io::ErrorKind::Unsupported.into()) })
+    }
 }
 
 async fn echo<S: SecureSocket<Error = SocketError>>(socket: &mut S, text: &[u8]) {
@@ -189,4 +225,35 @@ fn what_stands_in_the_way_is_named() {
             assert!(matches!(unset, Err(ConnectError::ClockNotSet { .. })));
         },
     );
+}
+
+#[test]
+fn a_record_larger_than_the_buffer_is_named_also_on_a_connection_that_stands() {
+    let server = server();
+    let port = server.address.port();
+    with_buffer_of::<2_432>(0, &[server.root], now, async |sockets| {
+        let mut socket = sockets.connect(NAME, port, &TLS).await.unwrap();
+        echo(&mut socket, b"short\n").await;
+        // It comes back in records of what the server has read at once, which soon is more than 2 KiB.
+        let (mut rx, mut tx) = socket.split();
+        let writing = async {
+            loop {
+                if tx.write_all(&[7; 512]).await.is_err() {
+                    core::future::pending::<()>().await;
+                }
+            }
+        };
+        let reading = async {
+            let mut bytes = [0; 512];
+            loop {
+                if let Err(error) = rx.read(&mut bytes).await {
+                    return error;
+                }
+            }
+        };
+        match select(writing, reading).await {
+            Either::First(()) => panic!("it writes for ever"),
+            Either::Second(error) => assert_eq!(error, SocketError::RecordTooLarge),
+        }
+    });
 }
