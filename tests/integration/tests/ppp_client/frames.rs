@@ -138,6 +138,31 @@ fn one_bad_frame_among_packets_costs_that_packet() {
     }
 }
 
+/// A module asks for no escapes, and so they are a hundredth; of a full segment at least 94 % is what was sent.
+#[test]
+fn little_of_a_full_segment_is_frame() {
+    const HEADERS: usize = 40;
+    let mut line = Line::new(Asks::Nothing);
+    line.up_in(10_000, &|_, _| false);
+    let wire = line.client.wire(protocol::IPV4);
+    let mut seed = 1_u32;
+    let (mut carried, mut plain) = (0, 0);
+    for _ in 0..100 {
+        let packet: Vec<u8> = core::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        })
+        .take(1_500)
+        .collect();
+        carried += framed(wire, protocol::IPV4, &packet).len();
+        plain += packet.len();
+    }
+    let escapes = carried - plain - 100 * 6;
+    assert!(escapes * 100 < plain, "{escapes} escapes in {plain} bytes");
+    let sent = plain - 100 * HEADERS;
+    assert!(sent * 100 >= carried * 94, "{sent} of {carried}");
+}
+
 #[test]
 fn the_answer_to_a_dial_and_the_first_frame_may_come_in_one_read() {
     // Sheet E.8, as the reads were there: the rest of CONNECT, line ends, an escaped request.
