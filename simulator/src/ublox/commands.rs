@@ -226,7 +226,8 @@ impl Ublox {
             ("+CGATT", Op::Set(args)) => {
                 args.count(1, 1)?;
                 let attach = args.byte(0, 0..=1)? == 1;
-                self.state.borrow_mut().now.detached = !attach;
+                let was_detached =
+                    std::mem::replace(&mut self.state.borrow_mut().now.detached, !attach);
                 if !attach {
                     self.unregister();
                     return OK;
@@ -236,8 +237,10 @@ impl Ublox {
                 self.core
                     .until(|| self.state.borrow().now.registered || !self.may_register())
                     .await;
-                self.mended
-                    .set(self.mended.get().max(DialTrouble::UntilAttached));
+                if was_detached {
+                    let mended = self.mended.get().max(DialTrouble::UntilAttached);
+                    self.mended.set(mended);
+                }
             }
             ("+CGDCONT", Op::Read) => {
                 let apn = self.state.borrow().nv.apn.clone();
