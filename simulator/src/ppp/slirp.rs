@@ -8,7 +8,12 @@ use tokio_serial::{SerialPort, SerialStream};
 
 /// What slirp needs before it talks: its host name must resolve to an address that is not the machine's own, and it ends IPCP
 /// otherwise. The name server that it tells of is the machine's, which may have none. Name and files are this process tree's alone.
+/// The end of the terminal that is this process's must not live on in slirp: it would keep itself alive when this process is killed.
 const SETTING: &str = r#"
+for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    [ "$fd" -le 2 ] || eval "exec $fd>&-"
+done
 hostname pppgw
 file=$(mktemp)
 printf '127.0.0.1 localhost\n10.0.2.2 pppgw\n' >"$file"
@@ -52,7 +57,7 @@ impl Slirp {
             command.arg("--map-root-user");
         }
         let child = command
-            .args(["--mount", "--uts", "sh", "-c", SETTING])
+            .args(["--mount", "--uts", "bash", "-c", SETTING])
             .stdin(open()?)
             .stdout(open()?)
             .stderr(Stdio::null())
