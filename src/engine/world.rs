@@ -389,6 +389,12 @@ impl<'a> World<'a> {
         self.now.wrapping_sub(self.start)
     }
 
+    /// How often the channel was out of step so far, wrapping: a flow that waits for a notice, and finds this number
+    /// changed, may have missed it.
+    pub fn resyncs(&self) -> u32 {
+        self.counters.resyncs
+    }
+
     /// Whether a connection stands besides the one that is being opened.
     pub fn has_other_sockets(&self) -> bool {
         self.slots.iter().any(|slot| slot.phase == Phase::Open)

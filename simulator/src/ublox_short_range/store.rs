@@ -18,7 +18,8 @@ pub(super) struct Upload {
     pub(super) content: Vec<u8>,
 }
 
-/// PEM becomes DER; what is neither stays as it is, because a module is not known to look.
+/// PEM becomes DER; what is neither, or PEM around something else, stays as it is, because a module is not known to
+/// look.
 pub(super) fn der(kind: u8, content: &[u8]) -> Vec<u8> {
     let key = || PrivateKeyDer::from_pem_slice(content).ok();
     let certificate = || CertificateDer::from_pem_slice(content).ok();
@@ -26,6 +27,8 @@ pub(super) fn der(kind: u8, content: &[u8]) -> Vec<u8> {
         2 => key().map(|key| key.secret_der().to_vec()),
         _ => certificate().map(|certificate| certificate.to_vec()),
     };
+    // Certificates and keys are sequences.
+    let found = found.filter(|der| der.first() == Some(&0x30));
     found.unwrap_or_else(|| content.to_vec())
 }
 

@@ -14,7 +14,7 @@ use crate::engine::backend::{DECIDES, Modem, Step, Urc};
 use crate::error::SocketError;
 
 /// A frame comes without pauses, but for those of flow control.
-const FRAME_PAUSE: Ms = 500;
+const FRAME_PAUSE: Ms = 300;
 
 impl<M: Modem> Engine<M> {
     pub(super) fn feed_frames(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {

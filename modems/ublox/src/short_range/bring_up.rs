@@ -72,6 +72,8 @@ pub(super) struct Waking {
     fresh: bool,
     /// Its answers are those to what it was asked.
     confirmed: bool,
+    /// It was found once that they are not.
+    doubted: bool,
     since: u32,
     pub(super) stale: heapless::Vec<u32, 9>,
 }
@@ -83,6 +85,7 @@ impl Waking {
         known: false,
         fresh: false,
         confirmed: false,
+        doubted: false,
         since: 0,
         stale: heapless::Vec::new(),
     };
@@ -105,10 +108,10 @@ impl ShortRange {
     pub(super) const ATTENTION: Script = &[ask("ATE0").limit(10).even_unanswered().then(attention)];
 
     /// The first `OK` of a module of which nothing is known may have been to something that an earlier life of the MCU
-    /// has begun: then echo is on still.
+    /// has begun: then echo is on still, or the module speaks the other way.
     pub(super) const CONFIRM: Script = &[
-        decide(|_, _, _| Then::Synchronise),
-        decide(|_, _, _| Then::To(script::ATTENTION)),
+        decide(|_, _, _| Then::Synchronise).even_unanswered(),
+        decide(confirmed),
     ];
 
     pub(super) const LEAVE_PPP: Script = &[
@@ -133,9 +136,25 @@ impl ShortRange {
         ask("AT+UDCFG=2,{n}").then(either_way),
         ask("AT+UWCFG=10,1").then(either_way),
         ask("AT+UWCFG=1,0").then(either_way),
-        ask("AT+UWCFG=24,3").then(|modem, _, answer| {
-            modem.tls12 = Some(answer.is_some());
-            Then::Next
+        decide(|modem, _, _| {
+            modem.tls12 = None;
+            Then::To(script::OLD_TLS)
+        }),
+    ];
+
+    /// No TLS below 1.2, as verification rests on it: said until two answers agree, since one may be to something
+    /// else than what was said, and what is written last is what counts.
+    pub(super) const OLD_TLS: Script = &[
+        ask("AT+UWCFG=24,3").then(|modem, world, answer| {
+            if world.ended.is_some() {
+                return world.fail(super::dialect::error(world));
+            }
+            let taken = Some(answer.is_some());
+            if core::mem::replace(&mut modem.tls12, taken) == taken {
+                Then::Next
+            } else {
+                Then::Same
+            }
         }),
         decide(|modem, _, _| {
             if modem.waking.fresh {
@@ -144,14 +163,7 @@ impl ShortRange {
             Then::Next
         }),
         // What an earlier life of the MCU has left.
-        ask("AT+UDLP?")
-            .each(|modem: &mut Self, _, line| {
-                let handle = answer(line, "+UDLP:").and_then(|line| Fields::new(line).int());
-                if let Some(handle) = handle {
-                    let _ = modem.waking.stale.push(handle);
-                }
-            })
-            .then(either_way),
+        ask("AT+UDLP?").each(Self::peer_listed).then(either_way),
         decide(|_, _, _| Then::To(script::STALE_PEER)),
     ];
 
@@ -170,6 +182,17 @@ impl ShortRange {
         ask("AT+UDCPC={h}").then(either_way),
         decide(|_, _, _| Then::To(script::STALE_PEER)),
     ];
+
+    /// A line of the list of peers: one that nobody knows is to be closed.
+    pub(super) fn peer_listed(&mut self, _: &mut World<'_>, line: &[u8]) {
+        let handle = answer(line, "+UDLP:").and_then(|line| Fields::new(line).int());
+        if let Some(handle) = handle
+            && self.peers.channel_of(handle).is_none()
+            && !self.opening.owns(handle)
+        {
+            let _ = self.waking.stale.push(handle);
+        }
+    }
 
     /// The module says that it has started: in command mode, unless it was told otherwise.
     pub(super) fn restarted(&mut self) {
@@ -265,6 +288,24 @@ fn attention(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]
     // From here on it answers; credentials need no network.
     world.answers = true;
     Then::To(script::STATION)
+}
+
+fn confirmed(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if world.ended.take().is_none() {
+        return Then::To(script::ATTENTION);
+    }
+    let waking = &mut modem.waking;
+    waking.confirmed = false;
+    if !core::mem::replace(&mut waking.doubted, true) {
+        // What was asked in frames may be answered only once something came behind a frame that was never ended.
+        waking.tries = 0;
+        waking.means = if modem.framed {
+            Means::Plain
+        } else {
+            Means::Frames
+        };
+    }
+    Then::To(script::MEANS)
 }
 
 fn entered(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {

@@ -91,10 +91,19 @@ impl<const MS: u32> AtatCmd for Manage<MS> {
     }
 }
 
-/// `+USECMNG:<op>,<type>,"<name>","<32 hex digits>"`.
-fn digest(line: &[u8]) -> Option<[u8; 16]> {
+/// `+USECMNG:<op>,<type>,"<name>","<32 hex digits>"`. Of another name or type it says that what was asked for was
+/// altered on its way.
+fn digest(line: &[u8], tag: Tag, kind: Kind) -> Option<[u8; 16]> {
     let mut fields = Fields::new(answer(line, "+USECMNG:")?);
-    fields.nth(2)?;
+    let of = fields.nth(1)?;
+    let mut room = [0; 24];
+    let mut out = Out::new(&mut room);
+    name(tag, kind, &mut out);
+    let len = out.len();
+    let named = fields.unquoted()? == room.get(..len)?;
+    if !named || sectag::at::decimal(of) != Some(row(kind).1) {
+        return None;
+    }
     let hex = fields.unquoted()?;
     if hex.len() != 32 {
         return None;
@@ -129,7 +138,7 @@ async fn told(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<Option<[u8; 16]>, 
     };
     let mut found = None;
     match at
-        .lines(&ask, &mut |line| found = found.or(digest(line)))
+        .lines(&ask, &mut |line| found = found.or(digest(line, tag, kind)))
         .await
     {
         Ok(()) => found.map(Some).ok_or(AtError::Garbled),
@@ -191,7 +200,7 @@ async fn upload<S: Source>(
     }
     let mut found = None;
     upload
-        .finish(&mut |line| found = found.or(digest(line)))
+        .finish(&mut |line| found = found.or(digest(line, tag, kind)))
         .await?;
     let found = found.ok_or(CredentialError::At(AtError::Garbled))?;
     Ok((hasher.finish(), found))
@@ -334,8 +343,13 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let line = b"+USECMNG:4,1,\"st42cc\",\"779F57D926322E562A0DBDDFD9D3652D\"";
-        assert_eq!(digest(line).unwrap()[..2], [0x77, 0x9f]);
-        assert_eq!(digest(b"+USECMNG:4,1,\"st42cc\""), None);
+        let of = |line: &[u8], tag, kind| digest(line, Tag(tag), kind);
+        let cert = Kind::ClientCertificate;
+        assert_eq!(of(line, 42, cert).unwrap()[..2], [0x77, 0x9f]);
+        assert_eq!(of(b"+USECMNG:4,1,\"st42cc\"", 42, cert), None);
+        // Of another credential.
+        assert_eq!(of(line, 43, cert), None);
+        assert_eq!(of(line, 42, Kind::Ca), None);
         let list = |text: &str| listed(text.as_bytes());
         assert_eq!(
             list("\"CA\",\"st42ca\",\"Root\",\"2030/05/30\""),

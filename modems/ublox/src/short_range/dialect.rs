@@ -56,7 +56,9 @@ pub(super) fn event(modem: &mut ShortRange, world: &mut World<'_>, event: &[u8])
             channel,
             endpoint: Some(endpoint),
         }) if endpoint.protocol == Protocol::Tcp => {
-            modem.peers.channel_up(channel, endpoint.remote);
+            modem
+                .peers
+                .channel_up(channel, endpoint.remote, endpoint.local);
             open::connected(modem, world, channel, endpoint.remote.port())
         }
         Some(Event::Disconnected { channel }) => {

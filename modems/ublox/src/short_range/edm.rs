@@ -205,7 +205,6 @@ impl<const KEPT: usize> Edm<KEPT> {
                 if !known && !framed {
                     self.broken(framed);
                 } else if !known {
-                    // Skipped by its length, as the vendor's library does.
                     self.state = State::Other;
                 }
                 self.reported = false;
@@ -240,7 +239,9 @@ impl<const KEPT: usize> Edm<KEPT> {
         self.reported = false;
         Some(match (state, self.kind) {
             (State::Data, _) => Some(Unit::End),
-            (State::Other, CONNECT | DISCONNECT | STARTED) => Some(Unit::Event),
+            (State::Other, _) if Event::parse(self.event()).is_some() => Some(Unit::Event),
+            // Skipped by its length, as the vendor's library does. But one altered bit makes that of data.
+            (State::Other, _) => Some(Unit::Broken),
             _ => None,
         })
     }
@@ -365,9 +366,13 @@ impl<const KEPT: usize> Framing for Edm<KEPT> {
                 State::Other => {
                     let byte = self.take(input)?;
                     self.left -= 1;
-                    if let Some(room) = self.event.get_mut(self.event_len) {
-                        *room = byte;
-                        self.event_len += 1;
+                    match self.event.get_mut(self.event_len) {
+                        Some(room) => {
+                            *room = byte;
+                            self.event_len += 1;
+                        }
+                        // No event is as long as this.
+                        None => self.event[..2].fill(0),
                     }
                 }
             }
@@ -525,19 +530,22 @@ pub enum Event {
 }
 
 impl Event {
-    /// Reads what [`Framing::event`] has; `None` where it is too short for what it says that it is.
+    /// Reads what [`Framing::event`] has; `None` where it has not the length of what it says that it is.
     pub fn parse(event: &[u8]) -> Option<Self> {
         let (kind, body) = event.split_first_chunk()?;
         match (u16::from_be_bytes(*kind), body) {
-            (STARTED, _) => Some(Self::Started),
-            (DISCONNECT, [channel, ..]) => Some(Self::Disconnected { channel: *channel }),
-            (CONNECT, [channel, 1, _, ..]) => Some(Self::Connected {
+            (STARTED, []) => Some(Self::Started),
+            (DISCONNECT, [channel]) => Some(Self::Disconnected { channel: *channel }),
+            // Profile, address, and size of frames.
+            (CONNECT, [channel, 1, rest @ ..]) if rest.len() == 9 => Some(Self::Connected {
                 channel: *channel,
                 endpoint: None,
             }),
             (CONNECT, [channel, kind @ (2 | 3), protocol, ends @ ..]) => {
                 let (remote, ends) = address(*kind, ends)?;
-                let (local, _) = address(*kind, ends)?;
+                let (local, []) = address(*kind, ends)? else {
+                    return None;
+                };
                 let protocol = match protocol {
                     0 => Protocol::Tcp,
                     1 => Protocol::Udp,

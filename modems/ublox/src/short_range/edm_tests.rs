@@ -238,20 +238,21 @@ fn answers_are_strung_together_and_data_bypasses_them() {
 }
 
 #[test]
-fn unknown_and_empty_frames_are_skipped_by_their_length() {
+fn unknown_frames_are_skipped_by_their_length_and_may_have_been_anybodys() {
     let bytes = [
         frame(0x0061, b"\xaa\x00\x02\x00\x71"),
         frame(DATA_EVENT, b""),
         frame(DATA_EVENT, b"\x07"),
         frame(AT_EVENT, b""),
         frame(DISCONNECT, b""),
+        frame(STARTED, &[0; 100]),
         frame(AT_EVENT, b"OK"),
     ]
     .concat();
-    assert_eq!(
-        decode(true, &bytes),
-        [Seen::Data(7, Vec::new()), text("OK")]
-    );
+    let broken = || Seen::Broken;
+    let data = Seen::Data(7, Vec::new());
+    let seen = [broken(), broken(), data, broken(), broken(), text("OK")];
+    assert_eq!(decode(true, &bytes), seen);
 }
 
 #[test]
@@ -355,13 +356,16 @@ fn before_the_mode_everything_else_is_text() {
 }
 
 #[test]
-fn events_too_short_for_what_they_say_are_none() {
+fn events_of_another_length_than_what_they_say_are_none() {
     let whole = hex("00 11 05 02 00 C0 A8 00 02 13 88 C0 A8 00 01 0F A0");
     assert!(Event::parse(&whole).is_some());
     for len in 0..whole.len() {
         assert_eq!(Event::parse(&whole[..len]), None, "{len}");
     }
-    assert_eq!(Event::parse(&hex("00 21")), None);
+    assert_eq!(Event::parse(&[&whole[..], &[0]].concat()), None);
+    for text in ["00 21", "00 21 05 00", "00 71 00"] {
+        assert_eq!(Event::parse(&hex(text)), None, "{text}");
+    }
     assert_eq!(Event::parse(&hex("00 31 05 02 00")), None);
 }
 

@@ -97,6 +97,8 @@ scripts! {
     ABORT_OPEN,
     CLOSE_PEER,
     REMOVE_HALF,
+    SWEEP,
+    OLD_TLS,
 }
 
 const _: () = {
@@ -124,6 +126,8 @@ pub struct ShortRange {
     tls12: Option<bool>,
     /// A credential that is being stored, and may be there by half.
     half: Option<(sectag::Tag, sectag::Kind)>,
+    /// There may be a peer of which nobody knows.
+    lost: bool,
     peers: peers::Peers,
     station: station::Station,
     waking: bring_up::Waking,
@@ -142,6 +146,7 @@ impl ShortRange {
             up: false,
             tls12: None,
             half: None,
+            lost: false,
             peers: peers::Peers::NEW,
             station: station::Station::NEW,
             waking: bring_up::Waking::NEW,
@@ -210,7 +215,9 @@ impl Modem for ShortRange {
         open::admit(self, config)
     }
 
-    fn opened(&mut self, _: &mut World<'_>, _: bool) {
+    fn opened(&mut self, world: &mut World<'_>, done: bool) {
+        self.lost |= !done && self.opening.may_stand();
+        world.tidy |= self.lost;
         self.opening = open::Opening::NEW;
     }
 

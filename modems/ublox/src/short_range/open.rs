@@ -30,6 +30,8 @@ pub(super) struct Opening {
     channel: Option<u8>,
     /// The handle of which both have told that it stands, with that channel. It may have ended since.
     stood: Option<u32>,
+    /// How often the channel had been out of step when it was asked for.
+    resyncs: u32,
     /// Which credential is being looked for.
     looked: u8,
 }
@@ -41,6 +43,7 @@ impl Opening {
         gone: None,
         channel: None,
         stood: None,
+        resyncs: 0,
         looked: 0,
     };
 
@@ -53,6 +56,16 @@ impl Opening {
 
     fn is_gone(&self) -> bool {
         self.handle.is_some() && self.gone == self.handle
+    }
+
+    /// The module may have a peer for it.
+    pub(super) fn may_stand(&self) -> bool {
+        self.asked && !self.is_gone()
+    }
+
+    /// The module has one, and this is its handle.
+    pub(super) fn owns(&self, handle: u32) -> bool {
+        self.handle == Some(handle)
     }
 }
 
@@ -119,6 +132,7 @@ fn begin(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> The
         });
     }
     modem.opening.asked = true;
+    modem.opening.resyncs = world.resyncs();
     world.expect_open();
     Then::Next
 }
@@ -201,6 +215,10 @@ pub(super) fn stood(modem: &mut ShortRange) {
 
 fn asked(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     let Some(text) = answer else {
+        if world.ended.is_some() {
+            return world.fail(error(world));
+        }
+        modem.opening.asked = false;
         return look_why(modem);
     };
     let line = sectag::at::answer(text, "+UDCP:");
@@ -223,6 +241,10 @@ fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Th
     }
     if opening.is_gone() {
         return look_why(modem);
+    }
+    if world.resyncs() != opening.resyncs {
+        // What is waited for may have been told, and lost.
+        return world.fail(AtError::Garbled);
     }
     if modem.peers.channel_of(handle).is_some() && opening.channel.is_some() {
         // The channel that was taken for this one is another's.

@@ -1,7 +1,7 @@
 //! Peers: what the module calls a connection, by two numbers.
 //!
-//! AT commands and URCs have a *handle*, frames a *channel*, and they are matched by the remote end (sheet A.5). Both
-//! sides tell of a beginning and of an end, in either order.
+//! AT commands and URCs have a *handle*, frames a *channel*, and they are matched by both ends of the connection (sheet
+//! A.5). Both sides tell of a beginning and of an end, in either order.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -26,9 +26,24 @@ impl<T: Copy + PartialEq> Half<T> {
     }
 }
 
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    remote: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Ends {
+    /// Whether both can be of one connection. A local port of 0 is one that is not told.
+    fn fit(&self, other: &Self) -> bool {
+        let known = self.local.port() != 0 && other.local.port() != 0;
+        self.remote == other.remote && (!known || self.local == other.local)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Peer {
-    remote: SocketAddr,
+    ends: Ends,
     handle: Half<u32>,
     channel: Half<u8>,
     /// How often somebody asked to close it before it could be.
@@ -63,34 +78,42 @@ impl Peers {
     pub(super) fn connected(&mut self, text: &[u8]) {
         let mut fields = Fields::new(text);
         let Some(handle) = fields.int() else { return };
-        // Type 2 and 3 are IP; Bluetooth has no remote end of this kind.
-        let remote = match fields.byte() {
-            Some(2 | 3) => address(fields.nth(3)).zip(fields.int()),
-            _ => None,
+        // Type 2 and 3 are IP; Bluetooth has no ends of this kind.
+        let Some(2 | 3) = fields.byte() else { return };
+        let local = address(fields.nth(1)).zip(fields.int());
+        let remote = address(fields.next()).zip(fields.int());
+        let (Some(local), Some(remote)) = (local, remote) else {
+            return;
         };
-        let Some((ip, port)) = remote else { return };
-        let remote = SocketAddr::new(ip, port as u16);
-        let known = |peer: &&mut Peer| peer.remote == remote && peer.handle == Half::Awaited;
+        let end = |(ip, port)| SocketAddr::new(ip, port as u16);
+        let ends = Ends {
+            remote: end(remote),
+            local: end(local),
+        };
+        // A number is given out again only when its end was told, or that was lost.
+        self.0.retain(|peer| !peer.handle.is(handle));
+        let known = |peer: &&mut Peer| peer.ends.fit(&ends) && peer.handle == Half::Awaited;
         match self.0.iter_mut().find(known) {
             Some(peer) => peer.handle = Half::Up(handle),
-            None => self.add(remote, Half::Up(handle), Half::Awaited),
+            None => self.add(ends, Half::Up(handle), Half::Awaited),
         }
     }
 
     /// A frame tells of a channel.
-    pub(super) fn channel_up(&mut self, channel: u8, remote: SocketAddr) {
-        // A channel is given out again only when its end was told, or that was lost.
+    pub(super) fn channel_up(&mut self, channel: u8, remote: SocketAddr, local: SocketAddr) {
+        let ends = Ends { remote, local };
+        // As with handles.
         self.forget(channel);
-        let known = |peer: &&mut Peer| peer.remote == remote && peer.channel == Half::Awaited;
+        let known = |peer: &&mut Peer| peer.ends.fit(&ends) && peer.channel == Half::Awaited;
         match self.0.iter_mut().find(known) {
             Some(peer) => peer.channel = Half::Up(channel),
-            None => self.add(remote, Half::Awaited, Half::Up(channel)),
+            None => self.add(ends, Half::Awaited, Half::Up(channel)),
         }
     }
 
-    fn add(&mut self, remote: SocketAddr, handle: Half<u32>, channel: Half<u8>) {
+    fn add(&mut self, ends: Ends, handle: Half<u32>, channel: Half<u8>) {
         let peer = Peer {
-            remote,
+            ends,
             handle,
             channel,
             asked: 0,
@@ -138,7 +161,7 @@ impl Peers {
         self.0.iter().position(is)
     }
 
-    /// Both numbers of the peer that has this handle.
+    /// The channel of the peer that has this handle.
     pub(super) fn channel_of(&self, handle: u32) -> Option<u8> {
         let peer = self.0.iter().find(|peer| peer.handle == Half::Up(handle))?;
         match peer.channel {
@@ -192,6 +215,11 @@ mod tests {
 
     const REMOTE: &str = "10.0.0.1:8883";
 
+    fn channel_up(peers: &mut Peers, channel: u8, local: &str) {
+        let (remote, local) = (REMOTE.parse().unwrap(), local.parse().unwrap());
+        peers.channel_up(channel, remote, local);
+    }
+
     fn up(peers: &mut Peers) {
         peers.connected(b"3,2,0,10.0.0.2,4000,10.0.0.1,8883");
     }
@@ -203,7 +231,7 @@ mod tests {
             if !frame_first {
                 up(&mut peers);
             }
-            peers.channel_up(7, REMOTE.parse().unwrap());
+            channel_up(&mut peers, 7, "10.0.0.2:4000");
             if frame_first {
                 assert_eq!(peers.of_channel(7), Standing::Half);
                 up(&mut peers);
@@ -221,7 +249,7 @@ mod tests {
         for frame_first in [true, false] {
             let mut peers = Peers::NEW;
             up(&mut peers);
-            peers.channel_up(7, REMOTE.parse().unwrap());
+            channel_up(&mut peers, 7, "10.0.0.2:4000");
             if frame_first {
                 peers.channel_gone(7);
                 assert_eq!(peers.of_channel(7), Standing::Ending);
@@ -239,17 +267,46 @@ mod tests {
     fn two_connections_to_one_server_are_told_apart() {
         let mut peers = Peers::NEW;
         up(&mut peers);
-        peers.channel_up(7, REMOTE.parse().unwrap());
+        channel_up(&mut peers, 7, "10.0.0.2:4000");
         peers.connected(b"4,2,0,10.0.0.2,4001,10.0.0.1,8883");
-        peers.channel_up(8, REMOTE.parse().unwrap());
+        channel_up(&mut peers, 8, "10.0.0.2:4001");
         assert_eq!((peers.handle_of(7), peers.handle_of(8)), (Some(3), Some(4)));
+    }
+
+    /// What was not told of an earlier one is no part of a later one.
+    #[test]
+    fn what_is_left_of_an_earlier_connection_to_the_same_server_is_another() {
+        let mut peers = Peers::NEW;
+        // Its handle, and the end of that, were lost.
+        channel_up(&mut peers, 7, "10.0.0.2:4000");
+        peers.channel_gone(7);
+        peers.connected(b"4,2,0,10.0.0.2,4001,10.0.0.1,8883");
+        assert_eq!((peers.channel_of(4), peers.handle_of(7)), (None, None));
+        channel_up(&mut peers, 7, "10.0.0.2:4001");
+        assert_eq!((peers.channel_of(4), peers.0.len()), (Some(7), 1));
+        // Its channel was lost.
+        peers.connected(b"5,2,0,10.0.0.2,4002,10.0.0.1,8883");
+        channel_up(&mut peers, 8, "10.0.0.2:4003");
+        assert_eq!(peers.channel_of(5), None);
+    }
+
+    #[test]
+    fn a_local_end_that_is_not_told_fits_any() {
+        let mut peers = Peers::NEW;
+        peers.connected(b"3,2,0,0.0.0.0,0,10.0.0.1,8883");
+        channel_up(&mut peers, 7, "10.0.0.2:4000");
+        assert_eq!(peers.of_channel(7), Standing::Whole);
     }
 
     #[test]
     fn addresses_of_either_kind_are_read() {
         let mut peers = Peers::NEW;
         peers.connected(b"3,3,0,[fe80:0000:0000:0000:0000:0000:0000:0001],4000,[fe80:0000:0000:0000:0000:0000:0000:0002],5000");
-        peers.channel_up(5, "[fe80::2]:5000".parse().unwrap());
+        peers.channel_up(
+            5,
+            "[fe80::2]:5000".parse().unwrap(),
+            "[fe80::1]:4000".parse().unwrap(),
+        );
         assert_eq!(peers.of_channel(5), Standing::Whole);
         peers.connected(b"4,1,0,112233445566p,358");
         assert_eq!(peers.0.len(), 1);

@@ -91,10 +91,28 @@ impl ShortRange {
 
     pub(super) const LIVENESS: Script = &[ask("AT").limit(10).then(either_way)];
 
-    pub(super) const TIDY: Script = &[decide(|modem, _, _| match modem.half {
-        Some(_) => Then::To(script::REMOVE_HALF),
-        None => Then::End,
+    pub(super) const TIDY: Script = &[decide(|modem, _, _| match (modem.half, modem.lost) {
+        (Some(_), _) => Then::To(script::REMOVE_HALF),
+        (None, true) => Then::To(script::SWEEP),
+        (None, false) => Then::End,
     })];
+
+    /// Closes what the module has, and nobody knows of: what was told of it was lost.
+    pub(super) const SWEEP: Script = &[
+        decide(|modem, _, _| {
+            modem.waking.stale.clear();
+            Then::Next
+        }),
+        ask("AT+UDLP?")
+            .each(Self::peer_listed)
+            .then(|modem, world, answer| {
+                if answer.is_none() {
+                    return world.fail(error(world));
+                }
+                modem.lost = false;
+                Then::To(script::STALE_PEER)
+            }),
+    ];
 
     /// What a store that was given up may have left; refused, there is none.
     pub(super) const REMOVE_HALF: Script = &[ask("AT+USECMNG=2,{r}").then(|modem, world, _| {
@@ -102,7 +120,7 @@ impl ShortRange {
             return world.fail(error(world));
         }
         modem.half = None;
-        Then::End
+        Then::To(script::TIDY)
     })];
 
     /// It can neither be switched off nor be let sleep by a command: `+CPWROFF` restarts it (sheet A.1.2).
@@ -135,6 +153,8 @@ fn closes(modem: &mut ShortRange, world: &mut World<'_>) -> Then {
         // Its handle was told gone, or never told at all.
         None => {
             modem.peers.forget(world.id);
+            modem.lost = true;
+            world.tidy = true;
             Then::End
         }
     }

@@ -283,7 +283,7 @@ fn a_frame_that_does_not_go_on_is_broken() {
     let mut bench = up();
     opened(&mut bench, 0, 9);
     bench.hear(&data(9, b"hello")[..8]);
-    bench.wait(499);
+    bench.wait(299);
     assert_eq!(bench.phase(0), Phase::Open);
     bench.wait(2);
     assert!(bench.is_reset(0));
