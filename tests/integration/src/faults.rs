@@ -14,7 +14,7 @@ use embassy_futures::select::{Either4, select4};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Modem;
-use sectag::{Kind, Socket, SocketError, Tag};
+use sectag::{Flush, Kind, Socket, SocketError, Tag};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
@@ -28,11 +28,13 @@ use crate::unit::Unit;
 pub use self::bg96::bg96;
 pub use self::matrix::matrix;
 pub use self::nrf9160::nrf9160;
+pub use self::short_range::short_range;
 pub use self::ublox::ublox;
 
 mod bg96;
 mod matrix;
 mod nrf9160;
+mod short_range;
 mod ublox;
 
 /// How long the line is dead.
@@ -54,10 +56,18 @@ pub trait Subject: Unit {
     const NOTICE: &'static [u8];
     /// What it says when it starts.
     const BANNER: &'static [u8];
+    /// A counted byte that is lost or doubled shows: what it is in ends where it should not.
+    const SHIFTS_SHOW: bool = false;
 
     /// Marks what is counted of what a side said in a phase: payload, or content of a file. A fault there is
     /// one that nothing shows, see [`Effect::Payload`].
     fn counted(&self, side: Side, said: &[u8]) -> Vec<bool>;
+
+    /// Marks the bytes in front of which a notice of the modem's changes nothing.
+    fn between(&self, said: &[u8]) -> Vec<bool> {
+        let behind_a_line = |at: usize| at == 0 || said[at - 1] == b'\n';
+        (0..said.len()).map(behind_a_line).collect()
+    }
 
     /// Whether the lines that the modem received last before it was connected ask for all the verification
     /// that [`TLS`](crate::simulated::TLS) does, and for no other.
@@ -210,6 +220,9 @@ pub struct Golden {
     said: [Vec<u8>; 2],
     /// Which of these bytes are counted ones: payload, or content of a file.
     counted: [Vec<bool>; 2],
+    /// See [`Subject::between`] and [`Subject::SHIFTS_SHOW`].
+    between: Vec<bool>,
+    shifts_show: bool,
 }
 
 /// What a fault leaves possible.
@@ -228,7 +241,7 @@ impl Golden {
     ///
     /// # Panics
     /// When it does not succeed.
-    pub fn of(subject: &impl Subject, phase: Phase) -> Self {
+    pub fn of<S: Subject>(subject: &S, phase: Phase) -> Self {
         let attempt = attempt(subject, phase, None);
         assert!(attempt.succeeded, "{phase:?} without a fault");
         assert_eq!(attempt.violations, [""; 0], "{phase:?} without a fault");
@@ -238,8 +251,10 @@ impl Golden {
         ];
         Self {
             phase,
+            between: subject.between(&attempt.said[1]),
             said: attempt.said,
             counted,
+            shifts_show: S::SHIFTS_SHOW,
         }
     }
 
@@ -266,17 +281,15 @@ impl Golden {
 
     /// What this fault leaves possible.
     pub fn effect(&self, case: Case) -> Effect {
-        let (said, counted) = (
-            &self.said[case.side as usize],
-            &self.counted[case.side as usize],
-        );
+        let counted = &self.counted[case.side as usize];
         let inside = |at: usize| counted.get(at).copied().unwrap_or(false);
         // In front of a counted byte, or directly behind the last: it is counted in their place.
         let within = inside(case.at) || (case.at > 0 && inside(case.at - 1));
         match case.fault {
-            Fault::Drop | Fault::Double | Fault::Flip if inside(case.at) => Effect::Payload,
-            Fault::Notice | Fault::Banner if within => Effect::Payload,
-            Fault::Notice if case.at == 0 || said[case.at - 1] == b'\n' => Effect::Harmless,
+            Fault::Flip if inside(case.at) => Effect::Payload,
+            Fault::Drop | Fault::Double if inside(case.at) && !self.shifts_show => Effect::Payload,
+            Fault::Notice | Fault::Banner if within && !self.shifts_show => Effect::Payload,
+            Fault::Notice if self.between[case.at] => Effect::Harmless,
             _ => Effect::Any,
         }
     }
@@ -492,6 +505,10 @@ impl<S: Subject> Stage<'_, S> {
                 self.within(both).await.map(|(one, two)| one.and(two))
             }
         };
+        if self.bench.control.capabilities().flush == Flush::LeftTheMcu {
+            // What counts as sent is still on its way.
+            Timer::after_millis(100).await;
+        }
         let succeeded = done.is_some_and(|done| done.is_ok());
         (succeeded, std::iter::once(talk).chain(other).collect())
     }

@@ -9,14 +9,16 @@ use sectag::{Kind, NoPins, Runner, State, Tag};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::{Config as NrfConfig, Nrf9160};
 use sectag_simulator::{
-    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, Simulator, UbloxOptions,
-    UbloxProfile,
+    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions,
+    ShortRangeProfile, Simulator, UbloxOptions, UbloxProfile,
 };
 use sectag_test_support::pki::Pki;
 use sectag_ublox::cellular::{Config as UbloxConfig, UbloxCellular};
+use sectag_ublox::short_range::{Config as ShortRangeConfig, ShortRange};
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 
 use crate::bench::Bench;
+use crate::short_range::CONFIG;
 use crate::simulated::TLS;
 
 /// A driver's end of the UART.
@@ -33,6 +35,8 @@ pub trait Unit: Clone + 'static {
 
     /// A command that is answered by several lines.
     const LISTING: &'static str;
+    /// A command that is answered by one line.
+    const QUERY: &'static str = "+CEREG?";
 
     /// As reports call it.
     fn name(&self) -> String;
@@ -377,5 +381,97 @@ impl Unit for UbloxUnit {
 
     fn filler(&self) -> &'static [u8] {
         b"+ATCME?\r\n"
+    }
+}
+
+/// A u-blox Wi-Fi module of some model.
+#[derive(Clone)]
+pub struct ShortRangeUnit {
+    /// How its driver is configured.
+    pub config: ShortRangeConfig,
+    /// How it behaves.
+    pub options: ShortRangeOptions,
+}
+
+impl ShortRangeUnit {
+    /// A model by the name of its profile, near its access point.
+    ///
+    /// # Panics
+    /// When there is none of that name.
+    pub fn new(name: &str) -> Self {
+        let profile = ShortRangeProfile::named(name).expect("a dialect");
+        Self {
+            config: CONFIG,
+            options: ShortRangeOptions {
+                profile,
+                ..ShortRangeOptions::default()
+            },
+        }
+    }
+
+    /// The same, otherwise.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut ShortRangeOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+}
+
+impl Unit for ShortRangeUnit {
+    type Backend = ShortRange;
+    const LISTING: &'static str = "+UWSSTAT";
+    const QUERY: &'static str = "+UMRS?";
+
+    fn name(&self) -> String {
+        format!("u-blox {}", self.options.profile.name)
+    }
+
+    fn backend(&self) -> ShortRange {
+        ShortRange::new(self.config)
+    }
+
+    fn start(&self, uart: DuplexStream) -> Driver<ShortRange> {
+        start::<_, 4>(self.backend(), uart)
+    }
+
+    fn quick(&self) -> Self {
+        self.clone().with(|options| {
+            options.boot_time = Duration::from_millis(300);
+            options.link_delay = Duration::from_millis(50);
+            options.address_delay = Duration::from_millis(50);
+        })
+    }
+
+    fn in_pieces(&self) -> Self {
+        self.clone().with(|options| {
+            options.turnaround = Duration::from_millis(2);
+            options.chunk = Chunk::Random { max: 50 };
+            options.answer_cut = 7;
+            options.data_unit = 100;
+        })
+    }
+
+    fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
+        Simulator::short_range(self.options.clone(), network)
+    }
+
+    fn file(&self, tag: Tag, kind: Kind) -> String {
+        let (of, end) = match kind {
+            Kind::Ca => (0, "ca"),
+            Kind::ClientCertificate => (1, "cc"),
+            _ => (2, "pk"),
+        };
+        format!("{of}/st{tag}{end}")
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        Kind::ALL
+            .into_iter()
+            .any(|kind| file == self.file(tag, kind))
+    }
+
+    /// What an MCU that finds the module so sends first completes a frame that was never ended.
+    fn filler(&self) -> &'static [u8] {
+        b"+\xaa\0\x07\x0aDATE0UMS?\r\n"
     }
 }

@@ -8,14 +8,16 @@ use std::sync::LazyLock;
 use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
-use sectag::at::{AtatCmd, CommandLine, Done, at_command};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use sectag::at::{AtatCmd, CommandLine, Done};
 use sectag::clock::DateTime;
-use sectag::{CredentialError, Kind, Tag};
+use sectag::{AtError, CredentialError, Kind, Tag};
 use sectag_bg96::Config;
 use sectag_integration_tests::cancel::{From, Operation, Stage, drop_runner, torture};
 use sectag_integration_tests::recovery::{STORED as SHORT, connect, every, round_trip, world_of};
 use sectag_integration_tests::simulated::virtually;
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, UbloxUnit, Unit};
+use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, ShortRangeUnit, UbloxUnit, Unit};
 use sectag_simulator::{Chunk, Options};
 use sectag_test_support::pki::Pki;
 
@@ -28,14 +30,10 @@ static STORED: LazyLock<String> = LazyLock::new(|| {
 /// What was there before.
 static OLD: LazyLock<String> = LazyLock::new(|| STORED.replace("c2Vj", "b2xk"));
 
-/// Commands of a user's own.
-struct Registration;
-at_command!(Registration, 3000, "+CEREG?", |self, line| line);
+/// A command of a user's own.
+struct Own(&'static str);
 
-/// One whose answer has several lines.
-struct Listing(&'static str);
-
-impl AtatCmd for Listing {
+impl AtatCmd for Own {
     type Response = Done;
     const MAX_TIMEOUT_MS: u32 = 3000;
 
@@ -68,11 +66,11 @@ macro_rules! operations {
 fn operations<U: Unit>() -> [Operation<U>; 24] {
     operations! {
         "wait_up", Start, |stage| stage.bench.control.wait_up().await.unwrap(), nothing;
-        "clock at start", Start, |stage| stage.bench.control.clock_if_any().await.unwrap(), nothing;
+        "clock at start", Start, |stage| clock(stage).await, nothing;
         "store at start", Start, |stage| store(stage).await, absent_or_stored;
         "connect at start", Start, |stage| connect(stage.bench).await.unwrap(), nothing;
-        "clock", Connected, |stage| stage.bench.control.clock_if_any().await.unwrap(), nothing;
-        "set_clock", Connected, |stage| stage.bench.control.set_clock_if_any(LATER).await.unwrap(), nothing;
+        "clock", Connected, |stage| clock(stage).await, nothing;
+        "set_clock", Connected, |stage| set_clock(stage).await, nothing;
         "store", Storing, |stage| store(stage).await, absent_or_stored;
         "store over another", Storing, |stage| replace(stage).await, whole;
         "store, checked", Storing, |stage| stage.bench.control.store(Tag(9), Kind::Ca, ca()).await.unwrap(), absent_or_ca;
@@ -81,10 +79,10 @@ fn operations<U: Unit>() -> [Operation<U>; 24] {
         "digest", Connected, |stage| digest(stage).await, nothing;
         "list", Connected, |stage| stage.bench.control.list(&mut |_| {}).await.unwrap(), nothing;
         "remove", Storing, |stage| remove(stage).await, absent_or_old;
-        "at().send", Connected, |stage| stage.bench.control.keeps_connections().at().await.unwrap().send(&Registration).await.unwrap(), nothing;
+        "at().send", Connected, |stage| stage.bench.control.keeps_connections().at().await.unwrap().send(&Own(U::QUERY)).await.unwrap(), nothing;
         "at().lines", Connected, |stage| {
             let at = stage.bench.control.keeps_connections().at().await.unwrap();
-            at.lines(&Listing(U::LISTING), &mut |_| {}).await.unwrap()
+            at.lines(&Own(U::LISTING), &mut |_| {}).await.unwrap()
         }, nothing;
         "connect", Connected, |stage| connect(stage.bench).await.unwrap(), nothing;
         "read", Connected, |stage| {
@@ -107,6 +105,21 @@ fn operations<U: Unit>() -> [Operation<U>; 24] {
         "drop", Connected, |stage| drop(stage.subject().take().await), nothing;
         "read and write of halves", Connected, |stage| halves(stage).await, nothing;
         "two stores at once", Storing, |stage| { join(store(stage), replace(stage)).await }, whole;
+    }
+}
+
+/// Not every modem has one.
+async fn clock<U: Unit>(stage: &Stage<U>) {
+    match stage.bench.control.clock_if_any().await {
+        Ok(_) | Err(AtError::Unsupported) => {}
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+async fn set_clock<U: Unit>(stage: &Stage<U>) {
+    match stage.bench.control.set_clock_if_any(LATER).await {
+        Ok(()) | Err(AtError::Unsupported) => {}
+        Err(error) => panic!("{error:?}"),
     }
 }
 
@@ -176,7 +189,9 @@ fn ca() -> &'static [u8] {
 fn nothing<U: Unit>(_: &Stage<U>) {}
 
 fn absent_or_ca<U: Unit>(stage: &Stage<U>) {
-    absent_or(stage, Tag(9), &[ca()]);
+    // Some keep what PEM is around.
+    let der = CertificateDer::from_pem_slice(ca()).expect("it is one");
+    absent_or(stage, Tag(9), &[ca(), &der]);
 }
 
 fn absent_or_stored<U: Unit>(stage: &Stage<U>) {
@@ -360,15 +375,65 @@ fn nrf9160_runner_may_be_dropped_at_every_await_point() {
     }
 }
 
-fn ublox(model: &str) -> UbloxUnit {
+fn ublox(model: &str, chunk: Chunk) -> UbloxUnit {
     UbloxUnit::new(model).with(|options| {
         options.turnaround = Duration::from_millis(20);
         options.baud = Some(115_200);
+        options.chunk = chunk;
         options.takes_anything = true;
     })
 }
 
+fn short_range(model: &str, chunk: Chunk) -> ShortRangeUnit {
+    ShortRangeUnit::new(model).with(|options| {
+        options.turnaround = Duration::from_millis(20);
+        options.baud = Some(115_200);
+        options.chunk = chunk;
+    })
+}
+
+/// A connect that blocks, a bound profile and a list of suites, and a connect and close that block nobody.
+const MODELS: [&str; 3] = ["sara-u201", "sara-r5", "sara-r4-02b"];
+
+#[test]
+fn ublox_every_future_may_be_dropped_at_every_await_point() {
+    for model in MODELS.into_iter().skip(1).step_by(every(2)) {
+        torture_all(&ublox(model, Chunk::Whole), Chunk::Whole, &[]);
+    }
+}
+
+#[test]
+fn ublox_every_future_may_be_dropped_at_every_await_point_byte_by_byte() {
+    let chunk = Chunk::Bytes(1);
+    for model in MODELS.into_iter().rev().step_by(every(3)) {
+        torture_all(&ublox(model, chunk), chunk, &[]);
+    }
+}
+
 #[test]
 fn ublox_runner_may_be_dropped_at_every_await_point() {
-    torture_runner(&ublox("sara-r5"), Chunk::Whole, every(5));
+    for model in MODELS {
+        torture_runner(&ublox(model, Chunk::Whole), Chunk::Whole, every(5));
+    }
+    let chunk = Chunk::Bytes(1);
+    torture_runner(&ublox("sara-r5", chunk), chunk, every(23));
+}
+
+#[test]
+fn ublox_short_range_every_future_may_be_dropped_at_every_await_point() {
+    torture_all(&short_range("odin", Chunk::Whole), Chunk::Whole, &[]);
+}
+
+#[test]
+fn ublox_short_range_every_future_may_be_dropped_at_every_await_point_byte_by_byte() {
+    let chunk = Chunk::Bytes(1);
+    torture_all(&short_range("odin", chunk), chunk, &[]);
+}
+
+#[test]
+fn ublox_short_range_runner_may_be_dropped_at_every_await_point() {
+    let whole = Chunk::Whole;
+    torture_runner(&short_range("odin", whole), whole, every(3));
+    let chunk = Chunk::Bytes(1);
+    torture_runner(&short_range("odin", chunk), chunk, every(23));
 }

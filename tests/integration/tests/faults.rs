@@ -1,7 +1,7 @@
 //! The fault matrix, see `src/faults.rs`. By default every so many cells, all of them when
 //! `SECTAG_EXHAUSTIVE` is set; `SECTAG_FAULT=Connect/Host/Flip@17` replays one.
 
-use sectag_integration_tests::faults::{Phase, bg96, matrix, nrf9160, ublox};
+use sectag_integration_tests::faults::{Phase, bg96, matrix, nrf9160, short_range, ublox};
 
 #[test]
 fn bring_up() {
@@ -125,5 +125,45 @@ mod ublox_models {
     #[test]
     fn two() {
         both(Phase::Two);
+    }
+}
+
+/// Extended data mode.
+mod ublox_short_range {
+    use super::{Phase, matrix, short_range};
+
+    #[test]
+    fn bring_up() {
+        matrix(&short_range("odin"), Phase::BringUp);
+    }
+
+    #[test]
+    fn store() {
+        matrix(&short_range("odin"), Phase::Store);
+    }
+
+    #[test]
+    fn connect() {
+        matrix(&short_range("odin"), Phase::Connect);
+    }
+
+    #[test]
+    fn send() {
+        matrix(&short_range("odin"), Phase::Send);
+    }
+
+    #[test]
+    fn receive() {
+        matrix(&short_range("odin"), Phase::Receive);
+    }
+
+    #[test]
+    fn close() {
+        matrix(&short_range("odin"), Phase::Close);
+    }
+
+    #[test]
+    fn two() {
+        matrix(&short_range("odin"), Phase::Two);
     }
 }

@@ -14,8 +14,8 @@ use sectag_integration_tests::resets::{
     MESSAGE, Ordeal, fail_everywhere, mcu_resets_everywhere, others, stall_everywhere,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, World, virtually};
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, UbloxUnit, Unit};
-use sectag_simulator::{Failure, Options, PdpLeft, Reaction, Simulator};
+use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, ShortRangeUnit, UbloxUnit, Unit};
+use sectag_simulator::{Failure, Options, PdpLeft, Reaction, ShortRangeMode, Simulator};
 use sectag_test_support::pki::Pki;
 use tokio::io::AsyncWriteExt;
 
@@ -935,9 +935,85 @@ fn ublox(model: &str) -> UbloxUnit {
     })
 }
 
+fn paced_ublox(model: &str) -> UbloxUnit {
+    ublox(model).with(|options| options.baud = Some(115_200))
+}
+
+const MODELS: [&str; 3] = ["sara-u201", "sara-r5", "sara-r4-02b"];
+
 #[test]
 fn ublox_mcu_may_reset_at_any_byte_of_a_session() {
-    for model in ["sara-r5", "sara-r4-02b"] {
+    for model in MODELS {
         mcu_resets_everywhere(&ublox(model), every(31));
+    }
+}
+
+/// There is no banner: a query that goes unanswered, or is answered by one that has forgotten its settings, tells of it.
+#[test]
+fn ublox_module_may_reset_at_any_byte_without_a_word() {
+    for model in MODELS {
+        let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + SECOND * 120;
+        let ordeal = Ordeal {
+            failure: Failure::Reset,
+            step: every(97),
+            status: true,
+            noticed: limit,
+            recovered: limit + SECOND * 30,
+        };
+        fail_everywhere(&paced_ublox(model), &ordeal);
+    }
+}
+
+#[test]
+fn ublox_module_may_hang_at_any_byte_and_is_switched_off_and_on() {
+    let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + SECOND * 120;
+    let ordeal = Ordeal {
+        failure: Failure::Hang,
+        step: every(211),
+        status: true,
+        noticed: limit,
+        recovered: limit + SECOND * 90,
+    };
+    fail_everywhere(&paced_ublox("sara-r5"), &ordeal);
+}
+
+#[test]
+fn ublox_uart_may_pause_at_any_byte() {
+    for (pause, step) in [(1, 211), (7, 211), (300, 211)] {
+        stall_everywhere(&paced_ublox("sara-r5"), SECOND * pause, every(step));
+    }
+}
+
+fn short_range(model: &str) -> ShortRangeUnit {
+    ShortRangeUnit::new(model).with(|options| {
+        options.turnaround = Duration::from_millis(20);
+        options.baud = Some(115_200);
+    })
+}
+
+#[test]
+fn ublox_short_range_mcu_may_reset_at_any_byte_of_a_session() {
+    mcu_resets_everywhere(&short_range("odin"), every(7));
+}
+
+#[test]
+fn ublox_short_range_module_may_reset_at_any_byte() {
+    for start_mode in [ShortRangeMode::Command, ShortRangeMode::Frames] {
+        let unit = short_range("odin").with(|options| options.start_mode = start_mode);
+        let ordeal = Ordeal {
+            failure: Failure::Reset,
+            step: every(19),
+            status: true,
+            noticed: unit.options.boot_time + SECOND * 2,
+            recovered: SECOND * 40,
+        };
+        fail_everywhere(&unit, &ordeal);
+    }
+}
+
+#[test]
+fn ublox_short_range_uart_may_pause_at_any_byte() {
+    for (pause, step) in [(1, 97), (7, 97), (300, 97)] {
+        stall_everywhere(&short_range("odin"), SECOND * pause, every(step));
     }
 }
