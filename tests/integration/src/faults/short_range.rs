@@ -68,7 +68,7 @@ impl Subject for ShortRangeUnit {
         let wanted = "AT+UDCP=\"tcp://broker.sectag.test:8883/?ca=st7ca&cert=st7cc&privKey=st7pk\"";
         match url {
             // Names of hosts have no case, and names of credentials are lower case here.
-            Some(url) if url.trim().to_ascii_lowercase() == wanted.to_ascii_lowercase() => Ok(()),
+            Some(url) if url.trim().eq_ignore_ascii_case(wanted) => Ok(()),
             other => Err(format!("connected with {other:?} instead of {wanted:?}")),
         }
     }
