@@ -38,7 +38,7 @@ impl Subject for ShortRangeUnit {
         for (kind, body) in frames(said) {
             if kind == data {
                 marks[body.start + 1..body.end].fill(true);
-            } else if kind == AT_REQUEST {
+            } else if side == Side::Host && kind == AT_REQUEST {
                 let text = &said[body.clone()];
                 let upload = left.min(text.len());
                 marks[body.start..body.start + upload].fill(true);
