@@ -72,6 +72,7 @@ mod engine;
 mod error;
 pub mod failover;
 pub mod jwt;
+mod last_data;
 pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
@@ -120,6 +121,8 @@ pub use error::{
     SocketError,
 };
 pub use failover::{Failover, FailoverError};
+pub use last_data::RadioRelease;
+pub use modem::LastData;
 pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};

@@ -331,6 +331,11 @@ impl<'a> Socket<'a> {
         self.verified
     }
 
+    /// Its place among the driver's sockets.
+    pub(crate) fn slot(&self) -> u8 {
+        self.slot
+    }
+
     /// Two halves that may live in two tasks.
     pub fn split(&mut self) -> (Reader<'_, 'a>, Writer<'_, 'a>) {
         let half = self.half();

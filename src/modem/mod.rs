@@ -10,7 +10,7 @@ mod full;
 mod roles;
 
 pub use self::full::{ClockPart, Full, LinesPart, NotThere, SimPart, There};
-pub use self::roles::{Cellular, HasClock, Reports, SavesPower, Sleeps};
+pub use self::roles::{Cellular, HasClock, LastData, ReleasesRadio, Reports, SavesPower, Sleeps};
 pub use crate::at::framing::{Framing, Plain, Unit};
 pub use crate::at::{Decoder, Out};
 pub use crate::credentials::Credentials;

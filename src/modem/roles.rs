@@ -62,5 +62,28 @@ pub trait SavesPower: Cellular + Modem {
     }
 }
 
+/// What follows the last data of a connection, see [`RadioRelease::last_data`](crate::RadioRelease::last_data).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum LastData {
+    /// Nothing: a publish with QoS 0.
+    NoAnswer,
+    /// One answer of the peer's: a publish with QoS 1, a request. TCP's own acknowledgement is none.
+    OneAnswer,
+}
+
+/// A modem that can tell the network that what is sent next is the last, see
+/// [`RadioRelease`](crate::RadioRelease).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell the network that data is the last",
+    label = "no release assistance with this backend",
+    note = "of the modems here only the nRF91 can, whose backend is chosen as `Nrf9160<ReleaseAssistance<AnyFirmware>>`"
+)]
+pub trait ReleasesRadio: Backend {
+    /// The next send on the connection with this id that leaves nothing waiting is the last. As it is a hint, a backend
+    /// may as well do nothing.
+    fn mark_last(&mut self, _id: u8, _expected: LastData) {}
+}
+
 /// A modem that can be let sleep while its connections stand.
 pub trait Sleeps: Backend {}

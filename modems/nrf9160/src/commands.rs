@@ -4,6 +4,7 @@ use sectag::AtError;
 use sectag::at::{AtatCmd, CommandLine, Done, Fields, answer, decimal};
 use sectag::modem::{Out, World};
 
+use crate::marks::Marks as _;
 use crate::{Family, Nrf9160};
 
 // How long an answer may take, in tenths of a second.
@@ -44,6 +45,9 @@ pub(crate) fn argument<F: Family>(
         }
         b'r' => numbers(out, &[1, DONT_WAIT], b""),
         b'l' => out.int(world.len.into()),
+        b'e' if F::Marks::KEPT => out.int(modem.marks.value()),
+        // The options of old have numbers of their own, in the order of the values.
+        b'E' if F::Marks::KEPT => out.int(49 + modem.marks.value()),
         b'n' => out.int(modem.opening.number),
         b'd' => out.quoted(&modem.setting.text()),
         b'a' => {

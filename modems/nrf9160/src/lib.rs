@@ -55,17 +55,21 @@ mod dialect;
 mod families;
 mod forms;
 mod keys;
+mod marks;
 mod network;
 mod open;
 mod power;
 mod power_saving;
 mod raw;
+mod release;
 mod requester;
 mod sockets;
 mod status;
 
 pub use config::Config;
-pub use families::{AnyFirmware, Family, SerialModem, SlmModemTls, SlmNativeTls, SocketsOnly};
+pub use families::{
+    AnyFirmware, Family, ReleaseAssistance, SerialModem, SlmModemTls, SlmNativeTls, SocketsOnly,
+};
 pub use keys::{
     DeviceKeys, GeneratedKey, KEY_BUFFER, KeyError, KeyRequest, KeyUse, TOKEN_BUFFER, TokenRequest,
 };
@@ -146,6 +150,9 @@ scripts! {
     any SUITE,
     slm SELECT,
     any SEND_AS,
+    release TELL_LAST,
+    release TELL_LAST_BY_NAME,
+    release ASSIST,
     any SEND_TEXT,
     sm SEND_HEX,
     sm SEND_COUNTED,
@@ -196,7 +203,7 @@ pub enum Restart {
 }
 
 /// The backend. Give it to [`sectag::State::new`].
-pub struct Nrf9160<F = AnyFirmware> {
+pub struct Nrf9160<F: Family = AnyFirmware> {
     firmware: Firmware,
     /// What ends a line, once it is known.
     terminator: Option<Terminator>,
@@ -230,6 +237,7 @@ pub struct Nrf9160<F = AnyFirmware> {
     moving: sockets::Moving,
     closing: sockets::Closing,
     config: Config,
+    marks: F::Marks,
     family: PhantomData<F>,
 }
 
@@ -265,6 +273,7 @@ impl<F: Family> Nrf9160<F> {
             moving: sockets::Moving::NEW,
             closing: sockets::Closing::NEW,
             config,
+            marks: <F::Marks as marks::Marks>::NONE,
             family: PhantomData,
         }
     }

@@ -4,6 +4,7 @@ use sectag::modem::{Then, World, ask, decide};
 use sectag::{BringUpError, Code};
 
 use crate::commands::{QUICK, SLOW, error, fields};
+use crate::marks::Marks as _;
 use crate::{Family, Nrf9160, Script, script};
 
 /// A SIM is read within seconds of `+CFUN=1`.
@@ -95,7 +96,11 @@ impl<F: Family> Nrf9160<F> {
     /// Goes onto the network, and on with the script of this number.
     pub(crate) fn join(&mut self, then: u8) -> Then {
         self.joining.then = then;
-        Then::To(script::ONLINE)
+        Then::To(if F::Marks::KEPT {
+            script::ASSIST
+        } else {
+            script::ONLINE
+        })
     }
 
     /// Ends the flow, whose verdict or failure is known, when it is known whether it was the network. One
@@ -194,7 +199,11 @@ fn fail<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, error: BringUpErro
 }
 
 /// The step did not succeed.
-fn fail_at<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, command: &'static str) -> Then {
+pub(crate) fn fail_at<F: Family>(
+    modem: &Nrf9160<F>,
+    world: &mut World<'_>,
+    command: &'static str,
+) -> Then {
     let error = error(world);
     fail(modem, world, BringUpError::At { command, error })
 }

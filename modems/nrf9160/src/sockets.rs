@@ -69,9 +69,9 @@ pub(crate) struct Moving {
     /// What poll, or notices, have told.
     bits: u8,
     /// What follows when it is the current one, or cannot be made it (SLM).
-    then: u8,
+    pub(crate) then: u8,
     /// How much is to be sent, in pieces.
-    total: u16,
+    pub(crate) total: u16,
     /// When the piece began.
     since: u32,
 }
@@ -322,12 +322,13 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
     }
     world.len = piece.len as u16;
     modem.moving.since = world.now;
-    Then::To(match piece.form {
+    let form = match piece.form {
         Form::Text => script::SEND_TEXT,
         Form::Hex => script::SEND_HEX,
         Form::Counted => script::SEND_COUNTED,
         Form::Data => script::SEND_DATA,
-    })
+    };
+    modem.tell_last(world, form)
 }
 
 /// No cause is told with a refusal (sheet 1.3). What broke the grammar may be a modem that has left data mode by

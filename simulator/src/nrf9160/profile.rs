@@ -109,6 +109,10 @@ pub struct Nrf9160Profile {
     pub receive_limit: (usize, usize),
     /// `#XSOCKETOPT=0,4` tells SO_ERROR (2.0 to 2.5).
     pub socket_error: bool,
+    /// Release assistance by options 50 to 54 (up to 2.7, sheet 2b).
+    pub release_names: bool,
+    /// Release assistance by the value of option 61 (from 2.6 on, sheet 2b).
+    pub release_values: bool,
     /// An unknown option is read with `OK` and nothing (2.0 to 2.4).
     pub unknown_option_is_empty: bool,
     /// The answer to `AT#XSOCKET=?` lacks its last CR LF (2.1, taken for 2.0 to 2.2).
@@ -153,6 +157,8 @@ impl Nrf9160Profile {
         string_limit: 1252,
         receive_limit: (1240, 1220),
         socket_error: true,
+        release_names: true,
+        release_values: false,
         unknown_option_is_empty: true,
         unterminated_test: true,
         data_end: DataEnd::FlushEnd,
@@ -218,6 +224,7 @@ impl Nrf9160Profile {
         name: "2.6",
         version: "\"2.6.1\",\"2.6.1\"",
         socket_error: false,
+        release_values: true,
         ..Self::V2_5
     };
 
@@ -232,6 +239,7 @@ impl Nrf9160Profile {
     pub const V3_1: Self = Self {
         name: "3.1",
         version: "\"3.1.0\",\"3.1.0\"",
+        release_names: false,
         backspace_restores_quote: true,
         async_poll: true,
         send_flags: true,

@@ -4,10 +4,12 @@ use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, Kind, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, Kind, LastData, NoPins, Sockets, State};
 use sectag_integration_tests::nrf9160::{CONFIG, TAG, TLS, World, awkward, label, options, usable};
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
-use sectag_nrf9160::{AnyFirmware, Family, Nrf9160, SerialModem, SlmModemTls, SlmNativeTls};
+use sectag_nrf9160::{
+    AnyFirmware, Family, Nrf9160, ReleaseAssistance, SerialModem, SlmModemTls, SlmNativeTls,
+};
 use sectag_simulator::Nrf9160Profile;
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
@@ -38,16 +40,7 @@ async fn application<F: Family>(
     name: &str,
 ) -> Result<(), BringUpError> {
     control.wait_up().await?;
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
-        let stored = control.store(TAG, kind, pem.as_bytes()).await;
-        stored.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-    }
+    store(&control, name).await;
     let mut socket = sockets
         .connect(HOST, PORT, &TLS)
         .await
@@ -64,6 +57,19 @@ async fn application<F: Family>(
         assert!(back == payload, "{name}");
     }
     Ok(())
+}
+
+async fn store<F: Family>(control: &Control<'static, Nrf9160<F>>, name: &str) {
+    let pki = Pki::shared();
+    let client = pki.client();
+    for (kind, pem) in [
+        (Kind::Ca, &pki.ca_pem()),
+        (Kind::ClientCertificate, &client.cert_pem),
+        (Kind::PrivateKey, &client.key_pem),
+    ] {
+        let stored = control.store(TAG, kind, pem.as_bytes()).await;
+        stored.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    }
 }
 
 /// Works with the dialects that are its own, and with no other: that is told, with the way out.
@@ -102,4 +108,91 @@ fn slm_with_native_tls_is_used_alone() {
 #[test]
 fn serial_modem_is_used_alone() {
     only::<SerialModem>(|profile| profile.serial_modem);
+}
+
+/// The command lines of one connection that sends a message of text and one of 2000 binary bytes, both marked as the
+/// last, and then a text that is not.
+async fn marked(profile: Nrf9160Profile) -> Vec<String> {
+    let name = label(&profile);
+    let world = World::new(options(profile));
+    world.serve(echo);
+    let (host, device) = tokio::io::duplex(4096);
+    let (rx, tx) = tokio::io::split(host);
+    let backend = Nrf9160::<ReleaseAssistance<AnyFirmware>>::of_family(CONFIG);
+    let state: &'static mut State<'static, Nrf9160<ReleaseAssistance<AnyFirmware>>, 1, 2048, 4096> =
+        Box::leak(Box::new(State::new(backend)));
+    let (control, sockets, mut runner) =
+        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let application = async {
+        store(&control, &name).await;
+        let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+        let release = sockets.radio_release(&socket);
+        release.last_data(LastData::NoAnswer);
+        socket.write_all(b"text").await.unwrap();
+        socket.flush().await.unwrap();
+        release.last_data(LastData::OneAnswer);
+        socket.write_all(&[0; 2000]).await.unwrap();
+        socket.flush().await.unwrap();
+        socket.write_all(b"more").await.unwrap();
+        socket.flush().await.unwrap();
+        let mut back = vec![0; 2008];
+        socket.read_exact(&mut back).await.unwrap();
+        assert!(back[..4] == *b"text" && back[2004..] == *b"more", "{name}");
+        socket.close().await.unwrap();
+        // Of a connection that has ended it says nothing.
+        release.last_data(LastData::NoAnswer);
+    };
+    match select3(world.modem.serve(device), runner.run(), application).await {
+        Either3::First(end) => panic!("{name}: the modem ended: {end:?}"),
+        Either3::Second(error) => panic!("{name}: the runner ended: {error}"),
+        Either3::Third(()) => world.commands(),
+    }
+}
+
+#[test]
+fn the_modem_is_told_of_the_last_data_just_before_it_is_sent() {
+    for profile in usable() {
+        virtually(async || {
+            let name = label(&profile);
+            let lines = marked(profile).await;
+            assert!(lines.iter().any(|line| line == "AT%RAI=1"), "{name}");
+            let told: Vec<usize> = (0..lines.len())
+                .filter(|&at| {
+                    lines[at].starts_with("AT#XSOCKETOPT=") && !lines[at].contains("=0,4")
+                })
+                .filter(|&at| {
+                    let (values, names) = (profile.release_values, profile.release_names);
+                    (values && lines[at].contains("1,61,"))
+                        || (!values && names && lines[at].contains("=1,5"))
+                })
+                .collect();
+            let [first, second] = told[..] else {
+                panic!("{name}: {told:?} of {lines:?}");
+            };
+            // With its meaning: nothing follows, then one answer.
+            let ends = if profile.release_values {
+                ["2", "3"]
+            } else {
+                ["1", "2"]
+            };
+            for (at, end) in [first, second].into_iter().zip(ends) {
+                assert!(lines[at].ends_with(end), "{name}: {}", lines[at]);
+                assert!(
+                    lines[at + 1].starts_with("AT#XSEND"),
+                    "{name}: {}",
+                    lines[at + 1]
+                );
+            }
+            // Of 2000 bytes the first 1024 are not the last.
+            let sends = |range: std::ops::Range<usize>| {
+                let mut lines = lines[range].iter();
+                lines
+                    .by_ref()
+                    .filter(|line| line.starts_with("AT#XSEND"))
+                    .count()
+            };
+            assert!(sends(first..second) >= 2, "{name}: {lines:?}");
+            assert!(sends(second..lines.len()) >= 2, "{name}: {lines:?}");
+        });
+    }
 }

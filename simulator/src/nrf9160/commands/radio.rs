@@ -201,6 +201,17 @@ impl Nrf9160 {
                     state.modem.psm.clone()
                 }
             })),
+            ("%RAI", Op::Set(args)) => {
+                args.count(1, 1)?;
+                args.number(0, 0..=1)?;
+            }
+            // Only while LTE is off (sheet 2b).
+            ("%REL14FEAT", Op::Set(args)) => {
+                args.count(5, 5)?;
+                if !matches!(self.state.borrow().modem.functionality, 0 | 4) {
+                    return Err(Fail::Cme(518));
+                }
+            }
             ("+CPSMS", Op::Set(args)) => {
                 args.count(1, 5)?;
                 let psm = match args.number_or(0, 0..=1, 0)? {

@@ -1,0 +1,75 @@
+//! Release assistance (sheet 2b): the modem is told before a send that it is the last, so that the network releases the
+//! radio.
+
+use sectag::LastData;
+use sectag::modem::{ReleasesRadio, Then, World, ask, decide, either_way};
+
+use crate::commands::QUICK;
+use crate::families::ReleaseAssistance;
+use crate::marks::Marks as _;
+use crate::network::fail_at;
+use crate::{Family, Nrf9160, Script, script};
+
+impl<F: Family> ReleasesRadio for Nrf9160<ReleaseAssistance<F>> {
+    fn mark_last(&mut self, id: u8, expected: LastData) {
+        self.marks.put(id, expected);
+    }
+}
+
+impl<F: Family> Nrf9160<F> {
+    /// Release assistance is kept by the modem, as PSM is. On the nRF9160 its newer form also wants a feature of release
+    /// 14, which is refused while LTE is on; the older form does without.
+    pub(crate) const ASSIST: Script<F> = &[
+        ask("AT%REL14FEAT=0,1,0,0,0")
+            .limit(QUICK)
+            .even_unanswered()
+            .then(switched),
+        ask("AT%RAI=1")
+            .limit(QUICK)
+            .even_unanswered()
+            .then(switched),
+        decide(|_, _, _| Then::To(script::ONLINE)),
+    ];
+
+    /// From 2.6 on: one option with a value.
+    pub(crate) const TELL_LAST: Script<F> = &[ask("AT#XSOCKETOPT={o}1,61,{e}")
+        .limit(QUICK)
+        .then(told_by_value)];
+
+    /// Up to 2.7: an option for each value.
+    pub(crate) const TELL_LAST_BY_NAME: Script<F> = &[
+        ask("AT#XSOCKETOPT=1,{E}").limit(QUICK).then(either_way),
+        decide(|modem, _, _| Then::To(modem.moving.then)),
+    ];
+
+    /// On with the send in the form of this script, after the modem was told that it is the last, where it is.
+    pub(crate) fn tell_last(&mut self, world: &World<'_>, form: u8) -> Then {
+        let ends = world.offset + world.len == self.moving.total
+            && world.payload(self.moving.total.into(), &mut [0]) == 0;
+        if ends && self.marks.take(world.id).is_some() {
+            self.moving.then = form;
+            return Then::To(script::TELL_LAST);
+        }
+        Then::To(form)
+    }
+}
+
+/// A hint: a firmware without it sends all the same.
+fn told_by_value<F: Family>(
+    modem: &mut Nrf9160<F>,
+    _: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    Then::To(if answer.is_none() && !modem.has_handles() {
+        script::TELL_LAST_BY_NAME
+    } else {
+        modem.moving.then
+    })
+}
+
+fn switched<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if world.ended.is_some() {
+        return fail_at(modem, world, "AT%RAI");
+    }
+    Then::Next
+}
