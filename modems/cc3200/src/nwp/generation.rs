@@ -1,5 +1,7 @@
 //! What differs between the generations of TI's network processors, as data.
 
+use crate::suites;
+
 /// A generation of silicon, which decides the form of messages: there is no version field in them.
 pub trait Generation: Copy + 'static {
     /// What sets it apart.
@@ -64,7 +66,7 @@ impl Generation for G1 {
         close_is_confirmed: false,
         provisions: false,
         sockets: 2,
-        suites: 0x03ff,
+        suites: suites::FIRST,
         no_such_file: -11,
     };
 }
@@ -84,7 +86,7 @@ impl Generation for G2 {
         close_is_confirmed: true,
         provisions: true,
         sockets: 6,
-        suites: 0x007f_ffff,
+        suites: suites::SECOND,
         no_such_file: -10_341,
     };
 }
