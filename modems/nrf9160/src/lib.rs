@@ -157,7 +157,6 @@ scripts! {
     sm SEND_HEX,
     sm SEND_COUNTED,
     slm SEND_DATA,
-    slm SEND_LEFT_LATE,
     slm POLL,
     any READ,
     any RECEIVE,
