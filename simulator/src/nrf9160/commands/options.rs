@@ -68,9 +68,7 @@ impl Nrf9160 {
                 }
             }
             (50..=54, false) if self.options.profile.release_names => {}
-            (61, false) if self.options.profile.release_values => {
-                drop(args.number(value, 1..=5)?);
-            }
+            (61, false) if self.options.profile.release_values => drop(args.number(value, 1..=5)?),
             (30..=32 | 55 | 62, false) => {}
             (_, true) if self.options.profile.unknown_option_is_empty => {}
             _ => return Err(Fail::Error),
