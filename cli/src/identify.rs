@@ -3,10 +3,8 @@
 //! Nothing is configured, and nothing escaped from: a modem that is in data mode, or that speaks no AT, does not
 //! answer, and is named by the user.
 
-use std::time::Duration;
-
+use embassy_time::{Duration, Instant, with_deadline, with_timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::failure::Failure;
 use crate::modems::ModemName;
@@ -81,7 +79,7 @@ pub(crate) async fn modem(
 /// Asks whoever is on an open port.
 pub(crate) async fn who(name: &PortName, opened: &mut Opened, baud: u32) -> Result<Found, Failure> {
     let mut tried = Vec::new();
-    match timeout(LIMIT, search(name, opened, baud, &mut tried)).await {
+    match with_timeout(LIMIT, search(name, opened, baud, &mut tried)).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(Failure::new(format!("{name}: {error}"))),
         Err(_) => Err(nobody(name, &tried)),
@@ -224,7 +222,7 @@ async fn ask(
     let mut seen = Vec::new();
     let mut buffer = [0; 256];
     loop {
-        let Ok(count) = timeout_at(deadline, stream.read(&mut buffer)).await else {
+        let Ok(count) = with_deadline(deadline, stream.read(&mut buffer)).await else {
             return Ok(None);
         };
         match count? {

@@ -1,6 +1,7 @@
 //! `sectag`, the host tool: real modems on a serial port, simulated ones, and the demo.
 
 mod args;
+mod clock;
 mod commands;
 mod credential_file;
 mod failure;
@@ -30,13 +31,12 @@ use clap::Parser;
 use args::Cli;
 use report::Report;
 
-sectag_host_clock::time_driver!();
-
 /// As a shell has it for a program that SIGPIPE ended.
 const BROKEN_PIPE: u8 = 141;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    clock::set_up();
     trace_to_stderr(cli.verbose);
     let json = cli.json;
     let report = Report::new(json, cli.verbose);
@@ -68,6 +68,16 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_status())
         }
     }
+}
+
+/// What a simulated modem makes of the world, such as why it refused a server: it has no other way to say it.
+#[cfg(feature = "demo")]
+pub(crate) fn tell_of_simulated_modem() {
+    // With the AT trace it is told already.
+    let _ = env_logger::Builder::new()
+        .filter(Some("sectag_simulator"), log::LevelFilter::Info)
+        .format(|out, record| writeln!(out, "{}", record.args()))
+        .try_init();
 }
 
 /// The AT trace. Secrets and payload are masked where it is made, in the core.

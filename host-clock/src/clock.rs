@@ -11,7 +11,8 @@ use crate::Queue;
 
 const _: () = assert!(TICK_HZ == 1_000_000, "a tick is taken for a microsecond");
 
-static START: OnceLock<Instant> = OnceLock::new();
+/// When the clock began, and how many seconds one of its seconds lasts.
+static START: OnceLock<(Instant, u32)> = OnceLock::new();
 static QUEUE: Mutex<Queue> = Mutex::new(Queue::new());
 static EARLIER: Condvar = Condvar::new();
 static ALARM_THREAD: Once = Once::new();
@@ -20,10 +21,27 @@ static ALARM_THREAD: Once = Once::new();
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostClock;
 
+impl HostClock {
+    /// Makes each second of this clock last `factor` seconds, and returns whether it does: the first use of the clock
+    /// decides for the whole process.
+    ///
+    /// For tests of programs that talk to each other in real time. A deadline of one second is missed on a computer that
+    /// has other things to do; with both programs slowed down alike, they keep their deadlines to each other, and have
+    /// `factor` times as long for the work in between. A `factor` of 0 counts as 1.
+    pub fn slow_down(factor: u32) -> bool {
+        let factor = factor.max(1);
+        START.get_or_init(|| (Instant::now(), factor)).1 == factor
+    }
+}
+
+fn start() -> (Instant, u32) {
+    *START.get_or_init(|| (Instant::now(), 1))
+}
+
 impl Driver for HostClock {
     fn now(&self) -> u64 {
-        let elapsed = START.get_or_init(Instant::now).elapsed();
-        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+        let (start, factor) = start();
+        u64::try_from(start.elapsed().as_micros() / u128::from(factor)).unwrap_or(u64::MAX)
     }
 
     /// # Panics
@@ -60,7 +78,7 @@ fn wake_what_is_due() {
         }
         queue = match queue.earliest() {
             Some(at) => {
-                let wait = Duration::from_micros(at - now);
+                let wait = Duration::from_micros(at - now).saturating_mul(start().1);
                 EARLIER
                     .wait_timeout(queue, wait)
                     .unwrap_or_else(PoisonError::into_inner)

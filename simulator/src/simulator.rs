@@ -41,6 +41,10 @@ pub(crate) trait Modem {
     /// The modem's life, from creation on. Never ends.
     fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()>;
     fn files(&self) -> BTreeMap<String, Vec<u8>>;
+    /// Whether `name` is one that a file may have.
+    fn has_name_for(&self, _name: &str) -> bool {
+        true
+    }
     fn put_file(&self, name: &str, contents: &[u8]);
     fn inject_urc(&self, text: &str);
     fn reset(&self);
@@ -228,7 +232,15 @@ impl Simulator {
         self.inner.modem.files()
     }
 
+    /// Whether a file of this modem's can have that name: those of [`files`](Self::files) can.
+    pub fn has_name_for(&self, name: &str) -> bool {
+        self.inner.modem.has_name_for(name)
+    }
+
     /// Stores a file behind the host's back.
+    ///
+    /// # Panics
+    /// When no file of this modem's can have that name.
     pub fn put_file(&self, name: &str, contents: &[u8]) {
         self.inner.modem.put_file(name, contents);
     }

@@ -9,7 +9,10 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, ClientConfig, Error, RootCertStore, SupportedProtocolVersion};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore,
+    SupportedProtocolVersion,
+};
 use sectag_judge::{Judge, Judged, Shown};
 use time::OffsetDateTime;
 use tokio_rustls::TlsConnector;
@@ -69,11 +72,71 @@ pub(crate) async fn connect(
 ) -> TlsResult<TlsStream<Box<dyn Stream>>> {
     let name = ServerName::try_from(settings.host.to_owned())
         .map_err(|_| format!("{:?} cannot be the name of a TLS server", settings.host))?;
+    let now = settings.now;
     let config = client_config(settings)?;
     TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .map_err(|error: io::Error| error.to_string())
+        .map_err(|error: io::Error| match in_words(&error) {
+            Some(words) => format!("{words} ({error}; the modem's clock says {now})"),
+            None => error.to_string(),
+        })
+}
+
+/// What a failed handshake means, where rustls tells more than a word of its own.
+fn in_words(error: &io::Error) -> Option<&'static str> {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return Some("the server closed the connection in the middle of the handshake");
+    }
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+    Some(match error {
+        Error::InvalidCertificate(reason) => match reason {
+            CertificateError::UnknownIssuer => {
+                "the server's certificate is not signed by the CA that the modem has"
+            }
+            CertificateError::BadSignature => {
+                "the signature of the server's certificate is not the CA's"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the server's certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the server's certificate is for another name"
+            }
+            _ => "the server's certificate is refused",
+        },
+        Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired => {
+                "the server demands a client certificate, and was sent none"
+            }
+            AlertDescription::HandshakeFailure => {
+                "the server refuses: it may demand a client certificate, or have no cipher suite in common with the modem"
+            }
+            AlertDescription::UnknownCA => {
+                "the server does not know the CA of the client certificate"
+            }
+            AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate => {
+                "the server refuses the client certificate"
+            }
+            AlertDescription::CertificateExpired => {
+                "the client certificate has expired by the server's clock"
+            }
+            AlertDescription::ProtocolVersion => {
+                "the server speaks no version of TLS that the modem has"
+            }
+            _ => "the server refuses the connection",
+        },
+        Error::PeerIncompatible(_) => {
+            "server and modem have no version or cipher suite of TLS in common"
+        }
+        Error::InvalidMessage(_) => "what the server answers is not TLS",
+        _ => return None,
+    })
 }
 
 fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {

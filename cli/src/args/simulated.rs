@@ -163,6 +163,10 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "N", requires = "chunk")]
     pub(crate) seed: Option<u64>,
 
+    /// Keep what the modem stores, its files and credentials, in this file, and begin with what is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
     /// What is wrong around the modem, as for demo: clock-unset (the network tells no time), no-registration, sim-missing or pdp-refused
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<Scenario>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::args::Restart;
+use crate::clock::timeout;
 use crate::failure::Failure;
 use crate::identify;
 use crate::report::Report;
@@ -21,7 +22,7 @@ pub(crate) async fn run(args: &Restart, report: &Report) -> Result<(), Failure> 
     };
     let step = report.spin(format!("restarting {} on {}", name.what(), args.port));
     let restarted = identify::restart(opened.stream(), command, banner);
-    match tokio::time::timeout(LIMIT, restarted).await {
+    match timeout(LIMIT, restarted).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             return Err(Failure::new(format!("{}: {error}", args.port)).hint(

@@ -5,9 +5,9 @@ use std::io;
 use sectag::Cause;
 use sectag::mqtt::LoginFailure;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
 
 use super::PATIENCE;
+use crate::clock::timeout;
 use crate::mqtt::{Login, random_client_id};
 
 pub(super) enum Verdict {

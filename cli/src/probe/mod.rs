@@ -20,10 +20,10 @@ use sectag::{Cause, Control, Kind};
 #[cfg(feature = "demo")]
 use sectag_simulator::LoopbackNetwork;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use self::tls::{Attempt, Client, Offer};
 use crate::args::ProbeArgs;
+use crate::clock::timeout;
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::{Failure, Findings};
 use crate::modems::Choice;

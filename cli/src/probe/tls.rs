@@ -13,11 +13,11 @@ use rustls::{ClientConfig, Error, SignatureScheme, SupportedProtocolVersion, ver
 use sectag::inspect::KeyType;
 use sectag_judge::{Judge, Judged, Shown};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Files, PATIENCE, certificates, is_ecdsa};
+use crate::clock::timeout;
 
 const TLS12: &[&SupportedProtocolVersion] = &[&version::TLS12];
 const ALL: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];

@@ -26,6 +26,7 @@ mod usage;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use sectag_host_clock::HostClock;
 
 // Names of the simulator are compared with what the tool prints, and the simulator asks for the time.
 sectag_host_clock::time_driver!();
@@ -43,6 +44,8 @@ macro_rules! tests {
 }
 
 fn main() -> ExitCode {
+    // Of the modems in this process.
+    assert!(HostClock::slow_down(process::CLOCK_FACTOR));
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
     // In this order, so those that take longest come first.

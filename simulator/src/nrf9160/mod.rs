@@ -590,6 +590,16 @@ impl Modem for Nrf9160 {
             .collect()
     }
 
+    fn has_name_for(&self, name: &str) -> bool {
+        let parts: Vec<&str> = name.split('/').collect();
+        let [store, tag, kind] = parts[..] else {
+            return false;
+        };
+        ["modem", "settings"].contains(&store)
+            && tag.parse::<u32>().is_ok()
+            && kind.parse::<u8>().is_ok()
+    }
+
     fn put_file(&self, name: &str, contents: &[u8]) {
         let mut parts = name.split('/');
         let store = parts.next();

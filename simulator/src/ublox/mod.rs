@@ -402,6 +402,11 @@ impl Modem for Ublox {
             .collect()
     }
 
+    fn has_name_for(&self, name: &str) -> bool {
+        let of = name.split_once('/').map(|(of, _)| of.parse::<u8>());
+        matches!(of, Some(Ok(_)))
+    }
+
     fn put_file(&self, name: &str, contents: &[u8]) {
         let Some((of, name)) = name.split_once('/') else {
             panic!("{name:?} is not <type>/<name>");

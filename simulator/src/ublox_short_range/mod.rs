@@ -350,6 +350,11 @@ impl Modem for ShortRange {
             .collect()
     }
 
+    fn has_name_for(&self, name: &str) -> bool {
+        let kind = name.split_once('/').map(|(kind, _)| kind.parse::<u8>());
+        matches!(kind, Some(Ok(_)))
+    }
+
     fn put_file(&self, name: &str, contents: &[u8]) {
         let (kind, name) = name.split_once('/').expect("<type>/<name>");
         let kind = kind.parse().expect("a type");

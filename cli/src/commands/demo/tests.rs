@@ -8,6 +8,7 @@ use super::modems::{Link, Shown};
 use super::steps::Steps;
 use super::world;
 use crate::args::Scenario;
+use crate::clock;
 use crate::failure::Failure;
 use crate::report::Report;
 
@@ -121,6 +122,7 @@ const UBLOX_WORLDS: [(Option<Scenario>, Truth); 12] = [
 
 /// Runs the flow in a world of which its side does not know the name.
 fn run(shown: &Shown, scenario: Option<Scenario>) -> Result<(), Failure> {
+    clock::slow_down();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

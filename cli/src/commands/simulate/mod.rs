@@ -1,12 +1,15 @@
 //! `sectag simulate`: a modem for other programs.
 
+mod state;
+
+use std::future::pending;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::rc::Rc;
 
-use embassy_futures::select::{Either, select};
-use embassy_time::Duration;
+use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, Timer};
 use sectag_simulator::{
     Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Sim, Simulator,
     UbloxOptions, transport,
@@ -14,12 +17,16 @@ use sectag_simulator::{
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
+use self::state::Kept;
 use super::demo::Surroundings;
 use crate::args::{ClockSetting, Dialect, Scenario, Simulate};
 use crate::hints::{self, Failure};
 use crate::modems::ModemName;
 use crate::report::Report;
 use crate::stop::Stop;
+
+/// How often it is looked whether the modem has stored something.
+const KEEP_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> {
     // Before `ready` is printed: a signal right behind it must find the link removed.
@@ -30,9 +37,30 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
             .map_err(|reason| Failure::new(format!("--fault: {reason}")))?;
         modem.set_script(script);
     }
-    match select(serve(modem, &args, report), stop.requested()).await {
-        Either::First(result) => result,
-        Either::Second(()) => Ok(()),
+    let mut kept = match &args.state {
+        Some(path) => Some(Kept::restore(path, args.modem, &modem)?),
+        None => None,
+    };
+    crate::tell_of_simulated_modem();
+    let serving = serve(modem.clone(), &args, report);
+    let keeping = keep(kept.as_mut(), &modem);
+    let result = match select3(serving, stop.requested(), keeping).await {
+        Either3::First(result) | Either3::Third(result) => result,
+        Either3::Second(()) => Ok(()),
+    };
+    // What came since it was looked last.
+    let last = kept.map_or(Ok(()), |mut kept| kept.update(&modem));
+    result.and(last)
+}
+
+/// Keeps the file of `--state` up to date, for ever.
+async fn keep(kept: Option<&mut Kept>, modem: &Simulator) -> Result<(), Failure> {
+    let Some(kept) = kept else {
+        return pending().await;
+    };
+    loop {
+        kept.update(modem)?;
+        Timer::after(KEEP_EVERY).await;
     }
 }
 
