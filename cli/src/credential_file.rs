@@ -2,7 +2,6 @@
 //! compared with.
 
 use std::convert::Infallible;
-use std::io::Read;
 use std::path::Path;
 
 use sectag::clock::DateTime;
@@ -11,6 +10,7 @@ use sectag::{Accepts, CredentialError, CredentialSet, Kind, Secret, SetError, So
 
 use crate::args::Paths;
 use crate::hints::{self, Failure};
+use crate::input;
 use crate::modems::{Choice, ModemName};
 use crate::report::Step;
 
@@ -109,17 +109,7 @@ pub(crate) fn material(content: &[u8]) -> Option<Material> {
 }
 
 fn read_one(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
-    let given = path.display().to_string();
-    // As the secret options have it, a file may be given as @FILE.
-    let path = given.strip_prefix('@').unwrap_or(&given).to_owned();
-    let (content, path) = if path == "-" {
-        let mut content = Vec::new();
-        let read = std::io::stdin().read_to_end(&mut content);
-        (read.map(|_| content), "standard input".to_owned())
-    } else {
-        (std::fs::read(&path), path)
-    };
-    let content = content.map_err(|error| Failure::new(format!("cannot read {path}: {error}")))?;
+    let (content, path) = input::read(path)?;
     Ok(CredentialFile {
         kind,
         path,

@@ -7,6 +7,7 @@ mod credential_file;
 mod failure;
 mod hints;
 mod identify;
+mod input;
 mod json;
 mod modems;
 mod mqtt;

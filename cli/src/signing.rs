@@ -15,6 +15,7 @@ use sectag::signer::{Algorithm, P256Key, P256KeyError, PublicKey, Signer};
 
 use crate::credential_file::material;
 use crate::hints::{self, Failure};
+use crate::input;
 
 /// A key and how it signs.
 pub(crate) enum HostKey {
@@ -31,9 +32,7 @@ const MIN_RSA_BITS: usize = 2048;
 impl HostKey {
     /// What is no key that can sign is refused by name.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let shown = path.display().to_string();
-        let content = std::fs::read(path)
-            .map_err(|error| Failure::new(format!("cannot read {shown}: {error}")))?;
+        let (content, shown) = input::read(path)?;
         Self::parse(&content, &shown)
     }
 

@@ -49,15 +49,22 @@ impl Errand for Pipe<'_> {
                 Timer::after(QUIET).await;
             }
         };
+        let mut stopped = false;
         match select3(down(&mut reader, &heard), sending, stop.requested()).await {
             Either3::First(result) => {
                 result?;
                 report.note("the server closed the connection");
             }
             Either3::Second(()) => {}
-            Either3::Third(()) => report.note("stopping"),
+            Either3::Third(()) => stopped = true,
         }
         drop((reader, writer));
+        if stopped {
+            report.note("closing the connection");
+            return close(socket).await.and(Err(Failure::interrupted(
+                "interrupted: the connection was closed before the server or the input ended it",
+            )));
+        }
         if let Some(failure) = refused.take() {
             return Err(failure);
         }

@@ -1,7 +1,5 @@
 //! `sectag publish`: one MQTT message.
 
-use std::io::Read;
-
 use embassy_time::Duration;
 
 use sectag::{SecureSocket, SocketError};
@@ -9,6 +7,7 @@ use sectag::{SecureSocket, SocketError};
 use super::broker::{self, Talk};
 use crate::args::Publish;
 use crate::hints::Failure;
+use crate::input;
 use crate::mqtt::{self, Client};
 use crate::report::Report;
 
@@ -22,18 +21,10 @@ pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> 
 
 fn payload(args: &Publish) -> Result<Vec<u8>, Failure> {
     if let Some(path) = &args.file {
-        let path = path.display();
-        return std::fs::read(path.to_string())
-            .map_err(|error| Failure::new(format!("cannot read {path}: {error}")));
+        return input::read(path).map(|(payload, _)| payload);
     }
     match args.message.as_deref() {
-        Some("-") => {
-            let mut payload = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut payload)
-                .map_err(|error| Failure::new(format!("reading standard input: {error}")))?;
-            Ok(payload)
-        }
+        Some("-") => input::read("-".as_ref()).map(|(payload, _)| payload),
         Some(text) => Ok(text.as_bytes().to_vec()),
         None => Ok(Vec::new()),
     }

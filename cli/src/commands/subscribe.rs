@@ -44,16 +44,16 @@ impl Talk for &Subscribe {
             }
         };
         let received = receive(&mut client, &mut left, report);
-        let late = match select3(received, stop.requested(), late).await {
+        let (late, stopped) = match select3(received, stop.requested(), late).await {
             Either3::First(result) => {
                 result?;
-                false
+                (false, false)
             }
             Either3::Second(()) => {
                 report.note("stopping");
-                false
+                (false, true)
             }
-            Either3::Third(()) => true,
+            Either3::Third(()) => (true, false),
         };
         // What came is printed; how the connection ends is no matter of the messages.
         if let Err(failure) = client.close().await {
@@ -65,6 +65,14 @@ impl Talk for &Subscribe {
                 count - left
             ))
             .hint("a longer --timeout waits longer; without it, until Ctrl-C")),
+            // Without a number, this is how it ends.
+            (Some(count), _) if stopped => Err(Failure::interrupted(format!(
+                "interrupted: {} of {count} messages have come",
+                count - left
+            ))
+            .hint(
+                "subscribe again for the rest; what the broker does not retain is missed meanwhile",
+            )),
             _ => Ok(()),
         }
     }

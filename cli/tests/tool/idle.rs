@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// What /proc counts processor time in, on every Linux: USER_HZ.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// One hundredth of a core.
+/// Of a core, with a clock that is slowed down. What this looks for, a task that wakes itself, takes all of one.
 const SHARE: f64 = 0.01;
 /// A few pages, as when a thread first gets to some part of its stack.
 const GROWTH: u64 = 128;

@@ -155,6 +155,7 @@ fn all() -> Vec<Trial> {
             a_file_that_is_no_link_is_not_replaced,
             tcp_names_the_port_to_use,
             dialects_of_the_nrf9160,
+            what_the_modem_stores_is_there_again_and_a_refused_server_is_explained,
         }
     }
 }

@@ -1,7 +1,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::process::{Modem, Tool};
+use sectag_test_support::pki::Pki;
+
+use crate::connect::Server;
+use crate::process::{Modem, Tool, credentials};
 
 pub(crate) fn signals_end_it_and_remove_the_link() {
     for signal in ["INT", "TERM"] {
@@ -80,4 +83,55 @@ pub(crate) fn dialects_of_the_nrf9160() {
         "2.1",
     ])
     .expect(1);
+}
+
+pub(crate) fn what_the_modem_stores_is_there_again_and_a_refused_server_is_explained() {
+    let echo = Server::echo();
+    let pki = credentials();
+    let state = pki.file("state.json");
+    // The CA of somebody else.
+    let ca = pki.file("other.pem");
+    std::fs::write(&ca, Pki::new().ca_pem()).unwrap();
+    let modem = Modem::start(&["--state", &state]);
+    modem
+        .run(&["credentials", "store"], &["--tag", "7", "--ca", &ca])
+        .expect(0);
+    modem.tool.signal("TERM");
+    modem.into_tool().end().expect(0);
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&state).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    let modem = Modem::start(&["--state", &state]);
+    modem
+        .run(&["credentials", "verify"], &["--tag", "7", "--ca", &ca])
+        .expect(0);
+    let server = format!("localhost:{}", echo.port());
+    modem
+        .run(&["connect"], &["--tag", "7", "--private-ca", &server])
+        .expect(1);
+    modem.tool.signal("TERM");
+    let said = modem.into_tool().end().expect(0).stderr;
+    assert!(
+        said.contains("is not the CA's") && said.contains("BadSignature"),
+        "{said}"
+    );
+
+    let simulate = ["simulate", "--modem", "nrf9160", "--tcp", "0", "--state"];
+    let other = crate::process::run(&[&simulate[..], &[&state]].concat());
+    assert!(
+        other.stderr.contains("the state of bg96"),
+        "{}",
+        other.stderr
+    );
+    other.expect_hint("remove it");
+    std::fs::write(&state, r#"{"modem":"nrf9160","files":{"ca.pem":"x"}}"#).unwrap();
+    let strange = crate::process::run(&[&simulate[..], &[&state]].concat()).expect(1);
+    assert!(
+        strange
+            .stderr
+            .contains("\"ca.pem\" is no name of a nrf9160's"),
+        "{}",
+        strange.stderr
+    );
 }

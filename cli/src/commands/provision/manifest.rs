@@ -1,6 +1,5 @@
 //! What is to be stored where: the lines of the manifest, all of them looked at before the first modem is.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sectag::{Kind, Tag};
@@ -8,6 +7,7 @@ use sectag::{Kind, Tag};
 use super::csv;
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
+use crate::input;
 use crate::modems::Choice;
 use crate::port::PortName;
 
@@ -27,7 +27,8 @@ const COLUMNS: &str = "port, imei, tag, ca, cert, key";
 /// Reads manifest and files.
 pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failure> {
     let failed = |error: String| Failure::new(format!("{}: {error}", path.display()));
-    let text = text(path).map_err(|error| failed(error.to_string()))?;
+    let (content, _) = input::read(path)?;
+    let text = String::from_utf8(content).map_err(|error| failed(error.to_string()))?;
     let records = csv::read(&text).map_err(failed)?;
     let Some(((_, names), rows)) = records.split_first() else {
         return Err(failed("nothing is in it".into())
@@ -40,7 +41,10 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
                 .hint(format!("the first line names the columns, of {COLUMNS}")));
         }
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
+    // As the paths in it are: beside the file that was read.
+    let place = path.to_str().and_then(|path| path.strip_prefix('@'));
+    let place = place.map_or(path, Path::new);
+    let folder = place.parent().unwrap_or(Path::new(""));
     let mut entries = Vec::new();
     for (line, fields) in rows {
         let field = |name: &str| {
@@ -80,13 +84,4 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
         return Err(failed("no line stands below the names".into()));
     }
     Ok(entries)
-}
-
-fn text(path: &Path) -> std::io::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path)
 }
