@@ -31,7 +31,7 @@ use sectag_host_clock::HostClock;
 // Names of the simulator are compared with what the tool prints, and the simulator asks for the time.
 sectag_host_clock::time_driver!();
 
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 48;
 
 /// A test that is not listed is code that nobody calls, which clippy refuses.
 macro_rules! tests {

@@ -92,7 +92,7 @@ pub(crate) fn a_publish_that_was_acknowledged_is_a_success_whatever_becomes_of_t
 }
 
 pub(crate) fn an_interrupt_lets_an_upload_end_and_says_what_is_left() {
-    let modem = Modem::start(&["--turnaround-ms", "200", "--baud", "9600"]);
+    let modem = Modem::start(&["--turnaround-ms", "50", "--baud", "57600"]);
     let pki = credentials();
     let (ca, cert, key) = (
         pki.file("ca.pem"),
@@ -100,7 +100,7 @@ pub(crate) fn an_interrupt_lets_an_upload_end_and_says_what_is_left() {
         pki.file("client.key"),
     );
     let set = [
-        "--tag", "5", "--baud", "9600", "--ca", &ca, "--cert", &cert, "--key", &key,
+        "--tag", "5", "--baud", "57600", "--ca", &ca, "--cert", &cert, "--key", &key,
     ];
     let mut storing = modem.start_tool(&["credentials", "store"], &set, &[], b"");
     storing.wait_for("stored the CA certificate");

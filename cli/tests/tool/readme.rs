@@ -7,7 +7,7 @@ use sectag_test_support::broker::{Broker, BrokerOptions};
 use sectag_test_support::pki::Pki;
 
 use crate::ppp::Client;
-use crate::process::Modem;
+use crate::process::{CLOCK_FACTOR, Modem};
 
 /// The shell blocks of the README.
 fn blocks() -> Vec<String> {
@@ -60,13 +60,14 @@ pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
             .replace("cargo run --bin sectag -- ", "sectag ")
             .replace("/dev/ttyUSB0", port)
             // It serves until it is stopped, and the name of the link is this computer's.
-            .replace("sectag simulate", "timeout 2 sectag simulate")
+            .replace("sectag simulate", "timeout 15 sectag simulate")
             .replace("/tmp/modem", "modem");
         let ended = Command::new("sh")
             .args(["-e", "-c", &script])
             .env("PATH", &path)
             .env_remove("SECTAG_MODEM")
             .env("SECTAG_PORT", port)
+            .env("SECTAG_CLOCK_FACTOR", CLOCK_FACTOR.to_string())
             .current_dir(folder)
             .output()
             .unwrap();
