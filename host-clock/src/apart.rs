@@ -11,16 +11,20 @@ use std::task::{Context, Poll, Wake, Waker};
 /// A program on a computer often joins drivers and application in one task, whose every wake polls all of them. With
 /// embassy-net that goes round for ever: a socket that is polled wakes the stack, and the stack's wake polls the
 /// socket. Put what uses the sockets apart.
+///
+/// The waker that `future` sees equals its clones by [`Waker::will_wake`], which an executor's waker need not (see the
+/// crate's page). Put what links embassy-sync's `Signal` or `Channel` apart as well: where they find another waker than
+/// they keep, they wake the one they kept, and so a task that wakes itself never sleeps.
 pub async fn apart<F: Future>(future: F) -> F::Output {
     let own = Arc::new(Own {
         woken: AtomicBool::new(true),
         task: Mutex::new(None),
     });
-    let waker = Waker::from(own.clone());
     Apart {
         future: Box::pin(future),
+        // A clone, since it is with clones that it is compared.
+        waker: Waker::from(own.clone()).clone(),
         own,
-        waker,
     }
     .await
 }

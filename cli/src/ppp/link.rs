@@ -243,12 +243,13 @@ pub(crate) async fn over<R: Read, W: Write>(
         stack,
         finished.wait(),
     );
-    let all = select4(
+    // All of them apart: embassy-net's channels and the signal compare wakers.
+    let all = apart(select4(
         running,
         stack_runner.run(),
         apart(tls_runner.run()),
         apart(application),
-    );
+    ));
     let ended = match all.await {
         Either4::First(ended) => ended,
         Either4::Second(never) | Either4::Third(never) => never,
