@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// socket. Put what uses the sockets apart.
 ///
 /// The waker that `future` sees equals its clones by [`Waker::will_wake`], which an executor's waker need not (see the
-/// crate's page). Put what links embassy-sync's `Signal` or `Channel` apart as well: where they find another waker than
+/// crate's page). Put what uses embassy-sync's `Signal` or `Channel` apart as well: where they find another waker than
 /// they keep, they wake the one they kept, and so a task that wakes itself never sleeps.
 pub async fn apart<F: Future>(future: F) -> F::Output {
     let own = Arc::new(Own {
@@ -76,6 +76,18 @@ mod tests {
     use std::pin::pin;
 
     use super::*;
+
+    #[test]
+    fn the_waker_inside_equals_its_clones() {
+        let looked = poll_fn(|cx| {
+            let first = cx.waker().clone();
+            let second = first.clone();
+            Poll::Ready(cx.waker().will_wake(&first) && cx.waker().will_wake(&second))
+        });
+        let mut apart = pin!(apart(looked));
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert_eq!(apart.as_mut().poll(cx), Poll::Ready(true));
+    }
 
     #[test]
     fn only_its_own_wake_polls_it() {
