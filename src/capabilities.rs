@@ -50,6 +50,9 @@ pub enum Check {
     Name,
     /// The name is sent in the handshake (Server Name Indication).
     Sni,
+    /// The connection's cipher suite is one that [`TlsConfig::suites`](crate::TlsConfig::suites) allows: the modem
+    /// offers no other, or tells which one it uses.
+    Suites,
 }
 
 impl fmt::Display for Check {
@@ -59,6 +62,7 @@ impl fmt::Display for Check {
             Self::Dates => "certificate dates",
             Self::Name => "name",
             Self::Sni => "SNI",
+            Self::Suites => "cipher suite",
         })
     }
 }
@@ -76,6 +80,8 @@ pub struct Verification {
     pub name: Support,
     /// See [`Check::Sni`].
     pub sni: Support,
+    /// See [`Check::Suites`]. Of a connection: also `No` when it was made with [`Suites::All`](crate::Suites::All).
+    pub suites: Support,
     /// The device's own certificate is shown to a server that asks for it. Of a connection: `No` when
     /// it was made without [`client_certificate`](crate::TlsConfig::client_certificate).
     pub client_certificate: Support,
@@ -113,6 +119,7 @@ impl Verification {
         dates: Support::Unknown,
         name: Support::Unknown,
         sni: Support::Unknown,
+        suites: Support::Unknown,
         client_certificate: Support::Unknown,
         time: None,
     };
@@ -124,6 +131,7 @@ impl Verification {
             Check::Dates => self.dates,
             Check::Name => self.name,
             Check::Sni => self.sni,
+            Check::Suites => self.suites,
         }
     }
 }
@@ -132,8 +140,8 @@ impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "chain {}, name {}, dates {}, SNI {}, client certificate {}",
-            self.chain, self.name, self.dates, self.sni, self.client_certificate
+            "chain {}, name {}, dates {}, SNI {}, cipher suite {}, client certificate {}",
+            self.chain, self.name, self.dates, self.sni, self.suites, self.client_certificate
         )?;
         match self.time {
             Some(source) => write!(f, ", time from {source}"),
@@ -171,8 +179,8 @@ pub enum Feature {
     Resumption,
     /// A suite of those allowed for a server with this kind of key.
     ServerKey(ServerKey),
-    /// A way to choose cipher suites, or at least to tell which one a connection uses, as any other policy
-    /// than [`Suites::All`](crate::Suites::All) needs.
+    /// A way to choose cipher suites, or at least to tell which one a connection uses, as
+    /// [`Suites::Only`](crate::Suites::Only) needs.
     SuiteChoice,
     /// A suite that the policy allows, with the version it asks for.
     Suites,
@@ -201,7 +209,7 @@ impl fmt::Display for Feature {
                 "no suitable cipher suite for a server with an RSA key: give the server an ECDSA certificate, or allow Suites::All"
             }
             Self::SuiteChoice => {
-                "no way to choose its cipher suites, or to tell which one is used: allow what it has by Suites::All"
+                "no way to choose its cipher suites, or to tell which one is used: leave out Suites::Only"
             }
             Self::Suites => {
                 "none of the cipher suites that the policy allows at its TLS version: allow Suites::All, or raise the version"

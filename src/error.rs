@@ -500,6 +500,8 @@ impl fmt::Display for ConnectError {
                 match check {
                     Check::Name =>
                         "declare the CA as private if it signs only servers this device may talk to, or accept it by dangerous().accept_missing(Check::Name)",
+                    Check::Suites =>
+                        "leave out require(Check::Suites), or use a modem that can be told which suites to offer",
                     _ => "accept it only by dangerous().accept_missing(..)",
                 }
             ),

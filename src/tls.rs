@@ -88,13 +88,15 @@ pub enum CaScope {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Suites {
-    /// Only those with forward secrecy and authenticated encryption. The default. A modem that can neither
-    /// be told which to offer nor tell which one it uses refuses:
-    /// [`Feature::SuiteChoice`](crate::Feature::SuiteChoice).
+    /// Only those with forward secrecy and authenticated encryption, wherever the modem can be told which to
+    /// offer or tells which one it uses. The default. A modem that can do neither uses any that it has;
+    /// [`verified()`](crate::Socket::verified) then has another answer than `Yes` for
+    /// [`Check::Suites`], and [`TlsConfig::require`] with that refuses to connect.
     Modern,
     /// All that the modem has, down to CBC, 3DES and RC4: for servers that have nothing better.
     All,
-    /// This one and no other, by its IANA number.
+    /// This one and no other, by its IANA number. A modem that can neither be told which to offer nor tell which
+    /// one it uses refuses: [`Feature::SuiteChoice`](crate::Feature::SuiteChoice).
     Only(u16),
 }
 
@@ -268,7 +270,7 @@ impl TlsConfig {
     }
 
     /// Refuses to connect when the modem is not known to do `check`. Chain and name are required
-    /// anyway.
+    /// anyway. [`Check::Suites`] together with [`Suites::All`] is refused on every modem.
     pub const fn require(mut self, check: Check) -> Self {
         self.required = self.required.with(check);
         self
@@ -390,9 +392,24 @@ impl TlsConfig {
         }
     }
 
+    /// What a modem that does `checks` verifies under this policy: nothing of suites where all are allowed.
+    pub(crate) fn verified_as(&self, mut checks: Verification) -> Verification {
+        if self.suites == Suites::All {
+            checks.suites = Support::No;
+        }
+        checks
+    }
+
     /// For a backend: refuses when a check is required that `known` does not promise.
     pub fn check(&self, known: &Verification) -> Result<(), ConnectError> {
-        for check in [Check::Chain, Check::Name, Check::Dates, Check::Sni] {
+        let known = self.verified_as(*known);
+        for check in [
+            Check::Chain,
+            Check::Name,
+            Check::Dates,
+            Check::Sni,
+            Check::Suites,
+        ] {
             let private = check == Check::Name && self.ca_scope == CaScope::Private;
             if self.required.has(check)
                 && !self.accepted_missing.has(check)
@@ -449,6 +466,7 @@ mod tests {
             name,
             dates,
             sni: Support::No,
+            suites: Support::No,
             client_certificate: Support::Unknown,
             time: None,
         }
@@ -496,6 +514,26 @@ mod tests {
             strict.check(&known(Yes, Yes, Yes)),
             Err(ConnectError::Unverifiable(Check::Sni))
         );
+    }
+
+    #[test]
+    fn suites_are_checked_on_request_and_never_where_all_are_allowed() {
+        use Support::{No, Unknown, Yes};
+        let refused = Err(ConnectError::Unverifiable(Check::Suites));
+        let strict = CONFIG.require(Check::Suites);
+        let all = CONFIG.suites(Suites::All);
+        for (suites, kept) in [(Yes, Ok(())), (Unknown, refused), (No, refused)] {
+            let known = Verification {
+                suites,
+                ..known(Yes, Yes, Yes)
+            };
+            assert_eq!(CONFIG.check(&known), Ok(()));
+            assert_eq!(strict.check(&known), kept);
+            assert_eq!(CONFIG.verified_as(known).suites, suites);
+            assert_eq!(all.check(&known), Ok(()));
+            assert_eq!(all.require(Check::Suites).check(&known), refused);
+            assert_eq!(all.verified_as(known).suites, No);
+        }
     }
 
     const MODEM: Capabilities = Capabilities {

@@ -210,7 +210,6 @@ fn lacks(doing: &str, feature: Feature) -> Failure {
     let failure = unsuitable(doing, &format_args!("this modem has {feature}"));
     match feature {
         Feature::FlowControl => failure.hint("in this tool: --flow-control"),
-        Feature::SuiteChoice => failure.hint("in this tool: --accept-missing suites"),
         Feature::VersionFloor => failure.hint("in this tool: --accept-missing version"),
         _ => failure,
     }

@@ -77,7 +77,7 @@ fn half(args: &TlsArgs, present: Kind, absent: Kind) -> String {
 /// What was checked of the server and what was not, in words.
 pub(crate) fn describe(verified: Verification) -> String {
     let list = |support| {
-        let checks: Vec<String> = [Check::Chain, Check::Dates, Check::Name]
+        let checks: Vec<String> = [Check::Chain, Check::Dates, Check::Name, Check::Suites]
             .into_iter()
             .filter(|check| verified.of(*check) == support)
             .map(|check| check.to_string())
@@ -136,7 +136,7 @@ mod tests {
         verified.sni = Support::No;
         assert_eq!(
             describe(verified),
-            "checked: certificate chain; not known to be checked: certificate dates, name; SNI not sent"
+            "checked: certificate chain; not known to be checked: certificate dates, name, cipher suite; SNI not sent"
         );
     }
 }

@@ -502,8 +502,9 @@ impl World<'_> {
             self.refusal = self.failure;
         } else if slot.phase == Phase::Opening && slot.user {
             slot.opened(now, poll, polling);
-            if let Some(_open) = self.open {
-                info!("connected, checked of the server: {}", _open.verified);
+            if let Some(open) = &mut self.open {
+                open.verified = open.config.verified_as(open.verified);
+                info!("connected, checked of the server: {}", open.verified);
             }
         } else {
             // Its user went away meanwhile.

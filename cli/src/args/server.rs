@@ -30,7 +30,7 @@ pub(crate) enum CheckName {
     Name,
     Dates,
     Sni,
-    /// That the cipher suite is a modern one
+    /// That the cipher suite is a modern one, also where the modem can choose or tell it
     Suites,
     /// That TLS older than 1.2 is refused
     Version,

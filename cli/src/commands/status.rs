@@ -181,6 +181,7 @@ fn json(status: &Status, rows: &[Row]) -> String {
         ("checks_dates", checks.dates),
         ("checks_name", checks.name),
         ("sends_sni", checks.sni),
+        ("checks_suite", checks.suites),
         ("client_certificate", checks.client_certificate),
     ] {
         object = object.text(key, tls::word(support));

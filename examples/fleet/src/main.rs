@@ -7,9 +7,7 @@ use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::csr::Subject;
 use sectag::modem::Credentials;
-use sectag::{
-    CaScope, Control, CredentialSet, NoPins, ServerName, Sockets, State, Suites, Tag, TlsConfig,
-};
+use sectag::{CaScope, Control, CredentialSet, NoPins, ServerName, Sockets, State, Tag, TlsConfig};
 use sectag_bg96::Bg96;
 use sectag_fleet_example::device::{DeviceKey, Door, provision};
 use sectag_fleet_example::keys::{InModem, Rsa};
@@ -27,12 +25,11 @@ const PORT: u16 = 443;
 const CLAIM: Tag = Tag(1);
 const OWN: Tag = Tag(2);
 
-/// In this example the CA is the fleet's own, and an nRF9160 cannot choose its cipher suites.
+/// In this example the CA is the fleet's own.
 fn tls(tag: Tag) -> TlsConfig {
     TlsConfig::new(tag)
         .client_certificate()
         .ca_scope(CaScope::Private)
-        .suites(Suites::All)
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -182,6 +182,7 @@ impl Keys {
         // A name check is in no BG96 manual; a sibling does one at seclevel 1 (sheet T10). What the key
         // `checkhost` means, which two drivers write, is not known either.
         verification.name = Support::Unknown;
+        verification.suites = self.of(Key::CipherSuite);
         verification
     }
 

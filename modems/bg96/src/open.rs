@@ -289,6 +289,7 @@ impl<O: Options> Bg96<O> {
         hoped.chain = Support::Yes;
         hoped.dates = Support::Yes;
         hoped.sni = Support::Yes;
+        hoped.suites = Support::Yes;
         config.check(&hoped)?;
         let offered = config.suites_for(&has)?;
         if config.offered_suites() == Suites::All {

@@ -27,8 +27,8 @@
 //! pulse of the indicate pin the application calls `Control::wake`.
 //!
 //! Cipher suites cannot be chosen. Where the one that is used can be read, which is with native TLS from 2.6
-//! on and on the nRF91x1, it is judged before anything is sent; elsewhere the policy must be
-//! [`Suites::All`](sectag::Suites::All). The modem shows the client certificate under the tag to a server
+//! on and on the nRF91x1, it is judged before anything is sent; elsewhere the modem uses any that it has, and
+//! `verified()` says so. The modem shows the client certificate under the tag to a server
 //! that asks, whether or not the policy says so, and `verified()` tells.
 //!
 //! Payload goes as a quoted string where it is printable and without `"` and `,`: the modem tells how much of it
@@ -222,6 +222,8 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     pin_refused: bool,
     /// Inactivity limit of data mode.
     silence: u16,
+    /// The chip is an nRF91x1, and not an nRF9160; `None` until it was asked.
+    is_91x1: Option<bool>,
     /// What `#XAPOLL` has told of each handle (SM).
     told: sockets::Told,
     /// What was last said of a restart.
@@ -262,6 +264,7 @@ impl<F: Family> Nrf9160<F> {
             wired: false,
             pin_refused: false,
             silence: SILENCE,
+            is_91x1: None,
             told: sockets::Told::NOTHING,
             restart: None,
             network_time: None,
@@ -404,6 +407,7 @@ impl<F: Family> Modem for Nrf9160<F> {
         // Both UNCONFIRMED (sheet 2a, 7.5).
         verification.dates = Support::Unknown;
         verification.sni = Support::Unknown;
+        verification.suites = self.tells_suite();
         verification.client_certificate = Support::Yes;
         // UNCONFIRMED which there are (sheet 13); these any TLS 1.2 of its age has.
         capabilities.suites = SuiteSet::of(&[0xC02B, 0xC02F]);

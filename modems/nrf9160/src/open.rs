@@ -23,6 +23,8 @@ pub(crate) struct Opening {
     /// The place among the kinds of what is being listed, where each has a number of its own.
     place: u8,
     tries: u8,
+    /// The connection's suite is read and judged.
+    judges_suite: bool,
     /// What is missing, while it is looked for elsewhere.
     missing: Kind,
     search: Search,
@@ -34,12 +36,28 @@ impl Opening {
         present: 0,
         place: 0,
         tries: 0,
+        judges_suite: false,
         missing: Kind::Ca,
         search: Search::NEW,
     };
 }
 
 impl<F: Family> Nrf9160<F> {
+    /// Whether the suite of a connection can be read (sheet 4.2); `Unknown` until the modem has said on which chip
+    /// it runs.
+    pub(crate) fn tells_suite(&self) -> Support {
+        let firmware = self.firmware();
+        if !firmware.release().tells_suite {
+            return Support::No;
+        }
+        match self.is_91x1 {
+            _ if firmware.is_native() || firmware.has_handles() => Support::Yes,
+            None => Support::Unknown,
+            Some(true) => Support::Yes,
+            Some(false) => Support::No,
+        }
+    }
+
     pub(crate) const OPEN: Script<F> = &[decide(begin)];
 
     /// What the modem's own store holds under a number: of the tag, for its TLS; or one for each credential,
@@ -65,9 +83,9 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) const PRESENT: Script<F> = &[decide(choose_suites)];
 
     /// Whether the suite of a connection can be read: of native TLS, and of the modem's on an nRF91x1 (sheet
-    /// 4.2).
+    /// 4.2). Asked until the answer was understood.
     pub(crate) const MODEL: Script<F> =
-        &[ask("AT+CGMR").limit(QUICK).each(model).then(tells_suite)];
+        &[ask("AT+CGMR").limit(QUICK).each(model).then(model_asked)];
 
     /// IPv4, stream, client, tag, peer must be verified. The socket becomes the current one (SLM).
     pub(crate) const CREATE: Script<F> = &[
@@ -120,12 +138,16 @@ pub(crate) fn admit<F: Family>(modem: &Nrf9160<F>, config: &TlsConfig) -> Result
     if !modem.hears_all() {
         return Err(ConnectError::Lacks(Feature::FlowControl));
     }
-    // No suite can be asked for; where one can be read, it is judged once there is a connection.
-    if config.offered_suites() != Suites::All && !firmware.release().tells_suite {
-        return Err(ConnectError::Lacks(Feature::SuiteChoice));
-    }
     let has = sectag::modem::Modem::capabilities(modem);
     let mut hoped = has.verification;
+    // No suite can be asked for; where one can be read, it is judged once there is a connection.
+    if hoped.suites == Support::Unknown {
+        hoped.suites = Support::Yes;
+    }
+    let only = matches!(config.offered_suites(), Suites::Only(_));
+    if only && hoped.suites != Support::Yes {
+        return Err(ConnectError::Lacks(Feature::SuiteChoice));
+    }
     hoped.chain = Support::Yes;
     hoped.name = Support::Yes;
     config.check(&hoped)?;
@@ -258,43 +280,55 @@ fn searched<F: Family>(
     }
 }
 
-/// The policy does not take any suite.
-fn is_choosy(world: &World<'_>) -> bool {
-    world
-        .open
-        .is_some_and(|open| open.config.offered_suites() != Suites::All)
-}
-
 fn choose_suites<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
     _: Option<&[u8]>,
 ) -> Then {
-    let firmware = modem.firmware();
-    modem.opening.tries = 0;
-    if is_choosy(world) && !firmware.is_native() && !firmware.has_handles() {
+    let any = world
+        .open
+        .is_none_or(|open| open.config.offered_suites() == Suites::All);
+    let told = modem.tells_suite();
+    if !any && told == Support::Unknown {
         return Then::To(script::MODEL);
     }
+    modem.opening.judges_suite = !any && told == Support::Yes;
     Then::To(script::CREATE)
 }
 
 fn model<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
-    if line.windows(7).any(|part| part == b"nrf91x1") {
-        modem.opening.tries = 1;
+    // `mfw_nrf9160_1.3.6`, `mfw_nrf91x1_2.0.1`.
+    let names = |chip: &[u8; 7]| line.windows(7).any(|part| part == chip);
+    if names(b"nrf91x1") {
+        modem.is_91x1 = Some(true);
+    } else if names(b"nrf9160") {
+        modem.is_91x1 = Some(false);
     }
 }
 
-fn tells_suite<F: Family>(
+fn model_asked<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    match answer {
-        None => world.fail(error(world)),
-        Some(_) if core::mem::take(&mut modem.opening.tries) == 0 => {
-            world.fail(ConnectError::Lacks(Feature::SuiteChoice))
-        }
-        Some(_) => Then::To(script::CREATE),
+    let Some(config) = world.open.map(|open| open.config) else {
+        return world.fail(AtError::ModemReset);
+    };
+    if answer.is_none() {
+        return world.fail(error(world));
+    }
+    modem.opening.judges_suite = modem.is_91x1 == Some(true);
+    if modem.opening.judges_suite {
+        return Then::To(script::CREATE);
+    }
+    if matches!(config.offered_suites(), Suites::Only(_)) {
+        return world.fail(ConnectError::Lacks(Feature::SuiteChoice));
+    }
+    let mut known = sectag::modem::Modem::capabilities(modem).verification;
+    known.suites = Support::No;
+    match config.check(&known) {
+        Ok(()) => Then::To(script::CREATE),
+        Err(refusal) => world.fail(refusal),
     }
 }
 
@@ -386,7 +420,7 @@ fn connected<F: Family>(
         let end = world.fail(ConnectError::Refused(refusal(world.code, &config)));
         return modem.judge_loss(end);
     }
-    if is_choosy(world) {
+    if modem.opening.judges_suite {
         return Then::To(script::SUITE);
     }
     verified(modem, world)
@@ -434,6 +468,11 @@ fn judge_suite<F: Family>(
 
 fn verified<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
     let mut verified = sectag::modem::Modem::capabilities(modem).verification;
+    verified.suites = if modem.opening.judges_suite {
+        Support::Yes
+    } else {
+        Support::No
+    };
     // What is under the tag is shown when the server asks.
     let shows = modem.opening.present & 0b110 == 0b110;
     verified.client_certificate = if shows { Support::Yes } else { Support::No };

@@ -18,7 +18,6 @@ use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{Options, Simulator};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
-use sectag_ublox::short_range::ShortRange;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::bench::Bench;
@@ -88,7 +87,7 @@ pub async fn connect<M: Full>(bench: Bench<M>) -> Result<Socket<'static>, Connec
 
 /// [`TLS`] as this modem can do it.
 pub fn tls<M: Full>() -> TlsConfig {
-    if M::NAME == <Nrf9160 as Modem>::NAME || M::NAME == <ShortRange as Modem>::NAME {
+    if M::NAME == <Nrf9160 as Modem>::NAME {
         // Its cipher suites can in most dialects neither be chosen nor told.
         TLS.suites(Suites::All)
     } else {

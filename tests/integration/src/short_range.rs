@@ -7,7 +7,7 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::wifi::WifiConfig;
-use sectag::{CaScope, ConnectError, Kind, NoPins, Power, Socket, State, Suites, Tag, TlsConfig};
+use sectag::{CaScope, ConnectError, Kind, NoPins, Power, Socket, State, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, ShortRangeOptions, Simulator};
 use sectag_test_support::pki::{Identity, Pki};
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
@@ -18,11 +18,10 @@ use crate::simulated::{HOST, PORT};
 
 /// Where [`provision`] stores, and [`connect`] looks.
 pub const TAG: Tag = Tag(42);
-/// What this module needs to be told: nobody knows whether it checks names, and suites cannot be chosen.
+/// What this module needs to be told: nobody knows whether it checks names.
 pub const TLS: TlsConfig = TlsConfig::new(TAG)
     .client_certificate()
-    .ca_scope(CaScope::Private)
-    .suites(Suites::All);
+    .ca_scope(CaScope::Private);
 /// The access point that a simulated module has near it.
 pub const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse battery") {
     Ok(wifi) => wifi,

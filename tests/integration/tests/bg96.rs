@@ -89,6 +89,7 @@ fn open_writes_exactly_these_lines() {
                     (Support::Yes, Support::Yes, Support::Yes)
                 );
                 assert_eq!(verified.name, Support::Unknown);
+                assert_eq!(verified.suites, Support::Yes);
             })
             .await;
         assert_eq!(

@@ -41,7 +41,13 @@ fn credentials_are_flashed_the_date_is_set_and_data_goes_both_ways() {
                 provision(bench).await;
                 let mut socket = connect(bench).await.unwrap();
                 let verified = socket.verified();
-                for check in [Check::Chain, Check::Name, Check::Dates, Check::Sni] {
+                for check in [
+                    Check::Chain,
+                    Check::Name,
+                    Check::Dates,
+                    Check::Sni,
+                    Check::Suites,
+                ] {
                     assert_eq!(verified.of(check), Support::Yes, "{check}");
                 }
                 assert_eq!(verified.client_certificate, Support::Yes);

@@ -10,7 +10,7 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer};
 use sectag::csr::Subject;
 use sectag::modem::Full;
-use sectag::{CaScope, NoPins, Suites, Tag, TlsConfig};
+use sectag::{CaScope, NoPins, Tag, TlsConfig};
 use sectag_bg96::Config;
 use sectag_fleet_example::device::{DeviceKey, Door, FleetError, provision};
 use sectag_fleet_example::keys::{InModem, Rsa};
@@ -32,7 +32,6 @@ fn tls(tag: Tag) -> TlsConfig {
     TlsConfig::new(tag)
         .client_certificate()
         .ca_scope(CaScope::Private)
-        .suites(Suites::All)
 }
 
 /// A modem with the claim, and a door at which the first connection with a question meets a mishap.

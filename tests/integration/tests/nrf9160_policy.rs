@@ -2,7 +2,7 @@
 
 use embassy_time::Duration;
 use sectag::{
-    ConnectError, CredentialError, Feature, Kind, RawError, Suites, Support, Tag, TlsConfig,
+    Check, ConnectError, CredentialError, Feature, Kind, RawError, Suites, Support, Tag, TlsConfig,
 };
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, TLS, World, connect, label, options, provision, round_trip, usable,
@@ -26,33 +26,50 @@ fn tells_suite(profile: &Nrf9160Profile) -> bool {
 }
 
 #[test]
-fn a_policy_about_suites_is_kept_or_refused() {
+fn suites_are_judged_where_the_modem_tells_and_never_silently_not() {
     for profile in usable() {
         let name = label(&profile);
+        let told = tells_suite(&profile);
         virtually(async || {
             let world = World::new(options(profile));
             world.serve(echo);
             world
                 .attach(async |bench| {
                     provision(bench).await;
-                    let modern = bench.sockets.connect(HOST, PORT, &MODERN).await;
-                    if !tells_suite(&profile) {
-                        assert_eq!(
-                            modern.err(),
-                            Some(ConnectError::Lacks(Feature::SuiteChoice)),
-                            "{name}"
-                        );
-                        assert!(!opened(&world), "{name}");
-                        return;
+                    let open =
+                        async |config: &TlsConfig| bench.sockets.connect(HOST, PORT, config).await;
+                    let refused = async |config: &TlsConfig| open(config).await.err();
+                    // Before and after the modem has said on which chip it runs.
+                    for _ in 0..2 {
+                        let required = MODERN.require(Check::Suites);
+                        let only = MODERN.suites(Suites::Only(0xc02f));
+                        if told {
+                            assert_eq!(refused(&required).await, None, "{name}");
+                        } else {
+                            let no = ConnectError::Unverifiable(Check::Suites);
+                            assert_eq!(refused(&required).await, Some(no), "{name}");
+                            let no = ConnectError::Lacks(Feature::SuiteChoice);
+                            assert_eq!(refused(&only).await, Some(no), "{name}");
+                            assert!(!opened(&world), "{name}");
+                        }
                     }
-                    let mut socket = modern.unwrap_or_else(|error| panic!("{name}: {error}"));
-                    assert_eq!(
-                        round_trip(&mut socket, b"modern").await,
-                        b"modern",
-                        "{name}"
-                    );
+                    for _ in 0..2 {
+                        let modern = open(&MODERN).await;
+                        let mut socket = modern.unwrap_or_else(|error| panic!("{name}: {error}"));
+                        let verified = if told { Support::Yes } else { Support::No };
+                        assert_eq!(socket.verified().suites, verified, "{name}");
+                        let answer = round_trip(&mut socket, b"modern").await;
+                        assert_eq!(answer, b"modern", "{name}");
+                        socket.close().await.unwrap();
+                    }
+                    // What all are allowed is not checked, also where it could be.
+                    let any = connect(bench).await.unwrap().verified();
+                    assert_eq!(any.suites, Support::No, "{name}");
                 })
                 .await;
+            let asked = world.commands();
+            let chip = asked.iter().filter(|line| *line == "AT+CGMR").count();
+            assert!(chip <= 1, "{name}: the chip stays what it is: {asked:?}");
         });
     }
 }

@@ -38,14 +38,14 @@ fn log_says_once_for_each_connect_what_was_checked_and_shows_no_key() {
     for (profile, line) in [
         (
             Profile::EG25,
-            "chain yes, name unknown, dates yes, SNI yes, client certificate yes",
+            "chain yes, name unknown, dates yes, SNI yes, cipher suite no, client certificate yes",
         ),
         (
             Profile {
                 refused_ssl_keys: &["ignorelocaltime", "sni"],
                 ..Profile::EG25
             },
-            "chain yes, name unknown, dates no, SNI no, client certificate yes",
+            "chain yes, name unknown, dates no, SNI no, cipher suite no, client certificate yes",
         ),
     ] {
         LOG.lock().unwrap().clear();

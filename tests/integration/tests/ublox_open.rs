@@ -157,6 +157,7 @@ fn what_was_checked_is_told() {
                         (Support::Yes, Support::Yes, Support::Yes, sni),
                         "{model}"
                     );
+                    assert_eq!(verified.suites, Support::Yes, "{model}");
                     drop(socket);
                     let strict = TLS.require(Check::Sni);
                     let connected = bench.sockets.connect(HOST, PORT, &strict).await;

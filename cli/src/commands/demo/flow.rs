@@ -9,7 +9,7 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{
     CaScope, ConnectError, Control, Counters, Feature, Kind, Power, SecureSocket, ServerName,
-    SocketError, Sockets, State, Suites, Support, Tag, TlsConfig, TlsVersion,
+    SocketError, Sockets, State, Support, Tag, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Simulator;
 
@@ -42,6 +42,7 @@ pub(super) struct Total {
     pub(super) memory: Option<Memories>,
     /// The modem checks the server's name.
     pub(super) checks_name: bool,
+    /// It can neither be told which cipher suites to use nor tell which one it uses.
     pub(super) hides_suites: bool,
 }
 
@@ -90,7 +91,7 @@ pub(super) async fn run<M: Full, const RX: usize>(
             rings: RX + RING,
         }),
         checks_name: checks_name(control),
-        hides_suites: world.hides_suites,
+        hides_suites: control.capabilities().verification.suites != Support::Yes,
     })
 }
 
@@ -189,9 +190,6 @@ impl<M: Full> Application<'_, M> {
         let mut config = TlsConfig::new(TAG);
         if !checks_name(self.control) {
             config = config.ca_scope(CaScope::Private);
-        }
-        if self.world.hides_suites {
-            config = config.suites(Suites::All);
         }
         let refuses = self.sockets.admit(&config);
         if refuses == Err(ConnectError::Lacks(Feature::VersionFloor)) {

@@ -249,15 +249,6 @@ impl Shown {
         }
     }
 
-    /// It can neither be told which cipher suites to use nor tell which one it uses.
-    pub(super) fn hides_suites(&self) -> bool {
-        match self {
-            Self::Bg96 | Self::Ublox(_) | Self::Ppp(_) => false,
-            Self::ShortRange(_) => true,
-            Self::Nrf9160(profile) => !profile.serial_modem && profile.native.is_none(),
-        }
-    }
-
     /// How its command begins that sends payload.
     pub(super) fn send(&self) -> &'static [u8] {
         match self {

@@ -151,7 +151,7 @@ pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<
              private (--private-ca); with a public CA the connection would have been refused."
         },
         if total.hides_suites {
-            "\nIt tells no cipher suite, so whatever it has was accepted (--accept-missing suites)."
+            "\nIt can neither be told which cipher suites to offer nor tell which one it uses: any that it has was accepted."
         } else {
             ""
         }

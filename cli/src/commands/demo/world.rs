@@ -23,8 +23,6 @@ pub(super) struct World {
     pub(super) what: String,
     /// By what it is known that something is stored as it was sent.
     pub(super) proof: &'static str,
-    /// It does not tell which cipher suite it uses.
-    pub(super) hides_suites: bool,
     pub(super) names: Names,
     /// What the device is given.
     pub(super) files: Files,
@@ -94,7 +92,6 @@ pub(super) async fn build(
         modem,
         what: shown.what(),
         proof: shown.proof(),
-        hides_suites: shown.hides_suites(),
         names: Names::Simulated(network),
         files: Files {
             ca: Some(pem(plan.ca)),

@@ -112,6 +112,7 @@ impl<G: Generation> Backend for Nwp<G> {
         has.verification.dates = Support::Yes;
         has.verification.name = self.names;
         has.verification.sni = self.names;
+        has.verification.suites = Support::Yes;
         has.verification.client_certificate = Support::Yes;
         has.suites = suites::of(G::FACTS.suites);
         // The second generation has an option for it, which is not set yet.

@@ -19,6 +19,8 @@ pub(crate) const CAPABILITIES: Capabilities = {
     has.verification.dates = Support::Yes;
     has.verification.name = Support::Yes;
     has.verification.sni = Support::Yes;
+    // There is one, and it is modern.
+    has.verification.suites = Support::Yes;
     has.verification.client_certificate = Support::Yes;
     has.versions = (TlsVersion::Tls13, TlsVersion::Tls13);
     has.suites = SuiteSet::of(&[0x1301]);

@@ -364,6 +364,8 @@ impl UbloxCellular {
             verification.sni = if model.sni { Support::Yes } else { Support::No };
             verification.client_certificate = Support::Yes;
         }
+        // Written and read back at every open.
+        verification.suites = Support::Yes;
         // Of those with a legacy number; UNCONFIRMED which each model has.
         capabilities.suites = SUITES;
         capabilities

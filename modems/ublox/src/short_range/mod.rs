@@ -234,6 +234,8 @@ impl Modem for ShortRange {
         // Naming a CA switches the check of the chain on; of the rest no source says anything (sheet A.4.2).
         capabilities.verification.chain = Support::Yes;
         capabilities.verification.client_certificate = Support::Yes;
+        // They can neither be chosen nor read (sheet A.4.2).
+        capabilities.verification.suites = Support::No;
         let oldest = match self.tls12 {
             Some(true) => TlsVersion::Tls12,
             _ => TlsVersion::Tls10,

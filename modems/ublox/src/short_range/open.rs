@@ -96,7 +96,7 @@ pub(super) fn admit(modem: &ShortRange, config: &TlsConfig) -> Result<(), Connec
     if !modem.config.flow_control {
         return Err(ConnectError::Lacks(Feature::FlowControl));
     }
-    if config.offered_suites() != Suites::All {
+    if matches!(config.offered_suites(), Suites::Only(_)) {
         return Err(ConnectError::Lacks(Feature::SuiteChoice));
     }
     let has = sectag::modem::Modem::capabilities(modem);
@@ -263,6 +263,7 @@ fn verified(world: &mut World<'_>) -> Then {
     if let Some(open) = &mut world.open {
         let mut verified = sectag::Verification::UNKNOWN;
         verified.chain = Support::Yes;
+        verified.suites = Support::No;
         verified.client_certificate = if open.config.has_client_certificate() {
             Support::Yes
         } else {

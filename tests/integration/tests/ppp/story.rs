@@ -102,6 +102,7 @@ fn from_the_station_to_a_token_that_is_refused_in_words() {
                     let verified = socket.unwrap().verified();
                     let all = [verified.chain, verified.name, verified.dates, verified.sni];
                     assert_eq!(all, [Support::Yes; 4]);
+                    assert_eq!(verified.suites, Support::Yes);
                     assert_eq!(verified.time, Some(TimeSource::Sntp));
                     assert!(
                         verified
