@@ -170,6 +170,20 @@ impl Framer {
         self.continued
     }
 
+    /// Whether the line last reported is a piece, and more of it is to come.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// The piece last reported was taken up to here; the rest is the beginning of the next.
+    pub fn carry(&mut self, from: usize) {
+        let from = from.min(self.len);
+        self.line.copy_within(from..self.len, 0);
+        self.len -= from;
+        self.delivered = false;
+        self.continued = true;
+    }
+
     /// From the next byte on, long lines come in pieces, or are cut.
     pub fn want_pieces(&mut self, wanted: bool) {
         self.pieces = wanted;

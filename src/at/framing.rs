@@ -3,6 +3,8 @@
 //! A framing is sans-I/O as the line framer is: total on any input, and how the input is cut never changes
 //! what comes out, except that one run of bytes may come in more or fewer parts.
 
+pub use super::echo::Echo;
+
 /// What came off the UART.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit<'a> {
@@ -34,6 +36,17 @@ pub trait Framing: 'static {
     const NEW: Self;
     /// Whether there are frames at all. Nothing of this trait is called, or linked, where there are none.
     const FRAMES: bool = false;
+    /// Whether the modem echoes each command, always, and may cut the echo in two: see [`Echoed`]. Nothing of that is
+    /// linked where it does not.
+    const ECHOES: bool = false;
+
+    /// How far the echo of the command that runs has come.
+    fn echo(&self) -> Echo {
+        Echo::NONE
+    }
+
+    /// It has come so far.
+    fn set_echo(&mut self, _echo: Echo) {}
 
     /// The next unit. Of text and data nothing is consumed before [`consume`](Self::consume); `None` when
     /// the input is consumed. While `framed`, what stands between frames is a fault; before, it is text.
@@ -110,6 +123,23 @@ pub struct Plain;
 
 impl Framing for Plain {
     const NEW: Self = Self;
+}
+
+/// No frames; the modem echoes whatever it is told, always. See [`Echo`].
+#[derive(Clone, Copy, Debug)]
+pub struct Echoed(Echo);
+
+impl Framing for Echoed {
+    const NEW: Self = Self(Echo::NONE);
+    const ECHOES: bool = true;
+
+    fn echo(&self) -> Echo {
+        self.0
+    }
+
+    fn set_echo(&mut self, echo: Echo) {
+        self.0 = echo;
+    }
 }
 
 #[cfg(test)]

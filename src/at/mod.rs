@@ -5,6 +5,7 @@
 
 mod command;
 mod decoder;
+pub mod echo;
 mod fields;
 pub mod framer;
 pub mod framing;

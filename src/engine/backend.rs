@@ -146,6 +146,19 @@ impl Terminator {
     }
 }
 
+/// In which form payload is the rest of a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InLine {
+    /// Inside quotes, as it is or as hexadecimal digits.
+    Quoted,
+    /// As base64, up to the end of the line.
+    Base64 {
+        /// What completes a line that is given up: a character for which the modem refuses it, also where the line
+        /// is cut off before its payload.
+        spoils: u8,
+    },
+}
+
 /// How often a modem that does not announce data is asked for it, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -324,6 +337,12 @@ impl<M> Step<M> {
         self.way(QUOTES | HEXES)
     }
 
+    /// [`World::len`] bytes of the socket's are the rest of the line, as base64: for a modem whose [`Modem::IN_LINE`] says
+    /// so. An answer to the line is all that the modem says of them.
+    pub const fn base64(self) -> Self {
+        self.way(QUOTES | HEXES)
+    }
+
     /// [`World::len`] bytes of the socket's go out behind `OK`; the command told the modem how many. Where no
     /// final result comes within 2 s behind the last of them, `+++` follows: Serial Modem forgets the number
     /// when a send fails, and waits for that (nrf9160 sheet, 3.1).
@@ -498,6 +517,12 @@ pub trait Modem: Sized + 'static {
     /// mode. Where it does not, the engine's part for that is not linked, and a step that does so all the same
     /// fails.
     const SENDS_WITHOUT_PROMPT: bool = true;
+    /// In which form payload is the rest of a line, for steps that [quote](Step::quotes) it and those that do not
+    /// ([`Step::base64`]), and for [`At::quote`](crate::At::quote).
+    const IN_LINE: InLine = InLine::Quoted;
+    /// Commands that are accepted with an `OK` of its own, by their names in any case, such as `+Connect`: a second `OK` is
+    /// their end, and a refusal is at any time.
+    const TWICE: &'static [&'static str] = &[];
     /// Data may come without being fetched, as [`Line::Push`]. Where it does not, the engine's part for that is not
     /// linked, and such a line breaks the grammar.
     const PUSHES: bool = true;

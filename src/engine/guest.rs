@@ -19,7 +19,7 @@ use super::raw::{self, RawError};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
 use super::world::{Shared, World};
-use crate::engine::backend::{Final, Modem, Terminator};
+use crate::engine::backend::{Final, InLine, Modem, Terminator};
 use crate::error::AtError;
 
 /// What a guest knows of its exchange.
@@ -269,13 +269,16 @@ impl<'a, M: Modem> At<'a, M> {
     }
 
     /// Sends a command that [ends](crate::at::CommandLine::open_quote) with an open quote, for `len` bytes
-    /// inside of it or less.
+    /// inside of it or less; or, where the modem takes [base64](crate::modem::InLine::Base64) there, one that ends with
+    /// what stands in front of it, for exactly `len` characters of it. Then each
+    /// [`write`](Upload::write) takes 256 of them at most.
     pub async fn quote<C: AtatCmd>(
         &self,
         command: &C,
         len: usize,
     ) -> Result<Upload<'a, M>, AtError> {
-        let behind = len + 1 + self.terminator().bytes().len();
+        let quote = usize::from(M::IN_LINE == InLine::Quoted);
+        let behind = len + quote + self.terminator().bytes().len();
         let mut exchange = Exchange::new(self);
         exchange.begin(command, Plan::Quoted(behind)).await?;
         exchange.drained().await?;
@@ -337,7 +340,9 @@ impl<M: Modem> Upload<'_, M> {
         let terminator = self.exchange.at.terminator().bytes();
         let quoted = self.exchange.at.engine.borrow_mut().close_quote(terminator);
         if quoted {
-            self.write(b"\"").await?;
+            if M::IN_LINE == InLine::Quoted {
+                self.write(b"\"").await?;
+            }
             self.write(terminator).await?;
         }
         accept(self.exchange.finish(sink).await?)

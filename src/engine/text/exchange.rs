@@ -8,6 +8,7 @@ use super::guests::GUEST_QUOTES;
 use super::rescue::{Deaf, Rescue};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
+use crate::at::framing::Framing;
 use crate::engine::backend::{
     COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, StepFlags, Urc, Waits,
 };
@@ -51,7 +52,7 @@ impl<M: Modem> Engine<M> {
             return Err(AtError::TooLong);
         };
         room.copy_from_slice(end);
-        let len = len + end.len();
+        let (text, len) = (len, len + end.len());
         let line = self.out.get(2..len).unwrap_or(&[]);
         let stops = |byte: &u8| matches!(byte, b'=' | b'?' | b'\r' | b'\n' | b';');
         let name_len = line
@@ -70,6 +71,7 @@ impl<M: Modem> Engine<M> {
             || way & (Self::GUEST_FETCHES | Self::GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
         self.overflowed = false;
+        self.accepted = false;
         self.deferred.clear();
         self.ring_sent = 0;
         self.closed = false;
@@ -91,6 +93,7 @@ impl<M: Modem> Engine<M> {
                 + match way & (QUOTES | HEXES) {
                     0 => self.fetch_limit,
                     QUOTES => w.len.into(),
+                    _ if Self::BASE64 => usize::from(w.len).div_ceil(3) * 4,
                     _ => 2 * usize::from(w.len),
                 };
             Stage::Data
@@ -105,6 +108,13 @@ impl<M: Modem> Engine<M> {
             None
         };
         self.framer.arm_prompt(prompt);
+        let rest = match self.stage {
+            // What ends the line is none of it.
+            Stage::Data if way & Self::GUEST != 0 => self.left - len - w.terminator.bytes().len(),
+            Stage::Data => self.left - len,
+            _ => 0,
+        };
+        self.echo_begins(text, rest);
         self.timeout = timeout;
         let limit = if way & SENDS != 0 {
             timeout.min(PROMPT_LIMIT)
@@ -132,13 +142,31 @@ impl<M: Modem> Engine<M> {
             self.gap_until = after(w.now, self.modem.gap().into());
         }
         let running = self.stage != Stage::Idle && !self.sends_frames();
+        let (mut from, mut known) = (0, None);
+        if self.deaf == Deaf::No && self.awaits_echo() {
+            (from, known) = self.take_echo(w);
+            let Some(kind) = known else {
+                trace!("< (echo of {} bytes)", from);
+                return;
+            };
+            if self.awaits_echo() {
+                match kind {
+                    Line::Urc(_) => {}
+                    // The answer to something else: nothing of this command has come back.
+                    Line::Final(_) if !self.is_amid_echo() => return self.doubt_sent(w),
+                    _ => return self.violation(w),
+                }
+            }
+        }
         let asked: &[u8] = if running {
             &self.name[..self.name_len.into()]
         } else {
             &[]
         };
-        let line = self.framer.line();
-        let kind = if !self.framer.is_continued() {
+        let line = self.framer.line().get(from..).unwrap_or(&[]);
+        let kind = if let Some(kind) = known {
+            kind
+        } else if !self.framer.is_continued() {
             let kind = self.modem.line(line, asked);
             self.pieces_are_text = matches!(kind, Line::Info);
             kind
@@ -268,7 +296,7 @@ impl<M: Modem> Engine<M> {
     /// Payload may begin here, inside a line.
     pub(super) fn cue(&mut self, w: &mut World<'_>) {
         let wanted = if self.deaf == Deaf::No {
-            self.stage == Stage::Line && w.received.is_none()
+            self.stage == Stage::Line && w.received.is_none() && !self.awaits_echo()
         } else {
             self.late_payload > 0
         };
@@ -463,6 +491,9 @@ impl<M: Modem> Engine<M> {
     pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
         if self.sends_frames() {
             self.ended(w, Ok(()));
+        } else if self.is_in_line_step() && !self.closed {
+            self.closed = true;
+            self.end_line(w.terminator.bytes());
         } else if self.way & Self::QUOTES != 0 && !self.closed {
             self.closed = true;
             let end = w.terminator.bytes();
@@ -476,6 +507,18 @@ impl<M: Modem> Engine<M> {
         } else {
             self.stage = Stage::Line;
             self.data_at = after(w.now, COUNTED_PATIENCE);
+        }
+    }
+
+    /// Ends a line whose rest was payload. The command stays in the buffer, for its echo is compared with it.
+    fn end_line(&mut self, end: &[u8]) {
+        let text = usize::from(self.framing.echo().text);
+        let behind = text + end.len();
+        if let Some(room) = self.out.get_mut(text..behind) {
+            room.copy_from_slice(end);
+            self.left = end.len();
+            self.submit(behind);
+            (self.out_sent, self.out_given) = (text, text);
         }
     }
 
@@ -498,6 +541,9 @@ impl<M: Modem> Engine<M> {
             return;
         }
         let payload = self.way & (SENDS | Self::COUNTS | Self::PIPES) != 0;
+        if matches!(end, Final::Ok) && self.stage == Stage::Line && self.is_accepted_alone() {
+            return self.progress(w);
+        }
         let legal = match (self.stage, end) {
             (Stage::Idle, _) => return self.doubt_sent(w),
             // Nor can it be the answer to a command that is not out. Were it taken for that, the
@@ -548,6 +594,15 @@ impl<M: Modem> Engine<M> {
             _ => Ok(()),
         };
         self.ended(w, result);
+    }
+
+    /// Whether this `OK` says only that the command was accepted, and its end is still to come.
+    fn is_accepted_alone(&mut self) -> bool {
+        let name = &self.name[..self.name_len.into()];
+        let twice = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
+        M::TWICE.iter().any(twice)
+            && self.out_given >= self.out_len
+            && !core::mem::replace(&mut self.accepted, true)
     }
 
     pub(super) fn urc(&mut self, w: &mut World<'_>, urc: Urc) {
@@ -644,11 +699,17 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Line ends that complete what was announced.
-    pub(super) fn filler(&mut self, byte: u8) {
-        let count = self.left.min(COMMAND_LIMIT);
+    /// What completes what was announced: bytes of `left`, and behind the last of them the end of the line, where payload
+    /// is the rest of one.
+    pub(super) fn filler(&mut self, byte: u8, end: &[u8]) {
+        let count = self.left.min(COMMAND_LIMIT - end.len());
         self.out[..count].fill(byte);
-        self.submit(count);
+        let mut len = count;
+        if Self::BASE64 && count == self.left {
+            len += end.len();
+            self.out[count..len].copy_from_slice(end);
+        }
+        self.submit(len);
     }
 
     /// Whether a time of the engine's has come, for its other parts.

@@ -4,6 +4,7 @@ use super::super::mailbox::{ExchangeState, Plan};
 use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::{Engine, GUEST_PATIENCE, Stage};
+use crate::at::framing::Framing;
 use crate::engine::backend::{Final, Modem, StepFlags};
 use crate::error::AtError;
 use zeroize::Zeroize;
@@ -74,10 +75,16 @@ impl<M: Modem> Engine<M> {
             }
         };
         self.begin(w, len, GUEST | way, timeout)?;
-        self.framer.want_pieces(way & GUEST_PIECES != 0);
+        self.framer
+            .want_pieces(self.wants_pieces() || self.awaits_echo());
         w.mailbox.post = ExchangeState::Running;
         w.wake_runner();
         Ok(())
+    }
+
+    /// Long information lines are handed over in pieces.
+    pub(super) fn wants_pieces(&self) -> bool {
+        M::GUESTS && self.way & GUEST_PIECES != 0
     }
 
     /// Whether an upload of the guest's takes bytes now; one of nothing is past that at once.
@@ -97,19 +104,24 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Data || self.left < bytes.len() {
             return Err(AtError::Garbled);
         }
-        let room = self.out.get_mut(..bytes.len()).ok_or(AtError::TooLong)?;
+        // The command stays, where its echo is compared with it.
+        let from = usize::from(self.framing.echo().text);
+        let end = from + bytes.len();
+        let room = self.out.get_mut(from..end).ok_or(AtError::TooLong)?;
         room.copy_from_slice(bytes);
-        self.submit(bytes.len());
+        self.submit(end);
+        (self.out_sent, self.out_given) = (from, from);
         Ok(())
     }
 
     /// The content of a quoted argument may have turned out shorter: what is left is the quote that closes
-    /// it, and the end of the line. Returns whether there is such an argument.
+    /// it, and the end of the line. Returns whether there is such an argument. Base64 closes with nothing, and has its
+    /// announced length.
     pub(crate) fn close_quote(&mut self, terminator: &[u8]) -> bool {
         if self.way & GUEST_QUOTES == 0 {
             return false;
         }
-        if self.stage == Stage::Data {
+        if self.stage == Stage::Data && !Self::BASE64 {
             self.left = 1 + terminator.len();
         }
         true
@@ -182,7 +194,7 @@ impl<M: Modem> Engine<M> {
         }
         if self.way & GUEST_UPLOADS != 0 {
             // What was announced is completed.
-            self.filler(b'\n');
+            self.filler(b'\n', b"");
         } else {
             self.give_up(w, AtError::Garbled);
         }

@@ -5,6 +5,7 @@
 //! its grammar says, the engine first finds the way back to a channel where the next line is a command and
 //! no answer is outstanding (`rescue`), so that a late answer never reaches another command.
 
+mod echo;
 mod exchange;
 mod flow;
 mod framing;
@@ -118,6 +119,8 @@ pub struct Engine<M: Modem> {
     closed_before: bool,
     /// The answer did not fit.
     overflowed: bool,
+    /// The command was accepted, and another result is to come.
+    accepted: bool,
     name_len: u8,
     left: usize,
     /// Bytes of the ring that are out.
@@ -221,6 +224,7 @@ impl<M: Modem> Engine<M> {
             line_waits: false,
             closed_before: false,
             overflowed: false,
+            accepted: false,
             name_len: 0,
             left: 0,
             ring_sent: 0,
@@ -336,7 +340,9 @@ impl<M: Modem> Protocol for Engine<M> {
         if self.out_sent < self.out_len {
             self.out_sent = (self.out_sent + count).min(self.out_len);
         } else {
-            self.ring_sent += if self.way & Self::HEXES == 0 {
+            self.ring_sent += if self.is_in_line_step() {
+                (count / 4 * 3).min(usize::from(w.len) - self.ring_sent)
+            } else if self.way & Self::HEXES == 0 {
                 count
             } else {
                 count / 2
@@ -450,7 +456,17 @@ impl<M: Modem> Engine<M> {
         }
         let left = usize::from(w.len) - self.ring_sent;
         let offset = usize::from(w.offset) + self.ring_sent;
-        self.in_flight = if self.way & Self::HEXES == 0 {
+        self.in_flight = if self.is_in_line_step() {
+            let mut group = [0; 3];
+            let mut count = 0;
+            // Whole groups; only the last one of all is padded.
+            for (index, room) in into.chunks_exact_mut(4).enumerate() {
+                let wanted = left.saturating_sub(3 * index).min(3);
+                let got = w.slot().tx.peek(offset + 3 * index, &mut group[..wanted]);
+                count += crate::inspect::encode(&group[..got], room);
+            }
+            count
+        } else if self.way & Self::HEXES == 0 {
             let count = left.min(into.len());
             w.slot().tx.peek(offset, &mut into[..count])
         } else {

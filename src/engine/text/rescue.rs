@@ -3,7 +3,7 @@
 use super::super::time::{Ms, after};
 use super::super::world::{Link, Rest, World};
 use super::{Engine, Stage};
-use crate::engine::backend::{Abort, FETCHES, Final, Line, Modem, Then, Waits};
+use crate::engine::backend::{Abort, FETCHES, Final, InLine, Line, Modem, Then, Waits};
 use crate::error::AtError;
 
 /// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
@@ -87,7 +87,10 @@ impl<M: Modem> Engine<M> {
                         w.len.into()
                     };
                 }
-                self.fill(w, b'\n');
+                match M::IN_LINE {
+                    InLine::Quoted => self.fill(w, b'\n'),
+                    InLine::Base64 { spoils } => self.fill(w, spoils),
+                }
             }
             Abort::Escape => self.quiet(w, Rescue::Before),
             Abort::Quote if M::SENDS_WITHOUT_PROMPT => {
@@ -125,8 +128,8 @@ impl<M: Modem> Engine<M> {
     fn fill(&mut self, w: &World<'_>, byte: u8) {
         self.rescue = Rescue::Fill;
         self.stage = Stage::Line;
-        self.filler(byte);
-        self.left -= self.out_len;
+        self.filler(byte, w.terminator.bytes());
+        self.left = self.left.saturating_sub(self.out_len);
         self.deadline = after(w.now, SYNC_PATIENCE);
     }
 
@@ -148,7 +151,7 @@ impl<M: Modem> Engine<M> {
     fn erase_more(&mut self, w: &World<'_>) {
         self.rescue = Rescue::Erase;
         self.stage = Stage::Line;
-        self.filler(BACKSPACE);
+        self.filler(BACKSPACE, b"");
         self.left -= self.out_len;
         self.deadline = after(w.now, SYNC_PATIENCE);
     }

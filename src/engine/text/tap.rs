@@ -80,6 +80,15 @@ impl<M: Modem> Engine<M> {
         };
         let line = self.framer.line();
         let deaf = self.deaf != Deaf::No;
+        if self.awaits_echo() && matches!(kind, Line::Info) && !self.secret && !deaf {
+            // The echo of payload is payload.
+            let payload = self.way & (QUOTES | GUEST_QUOTES) != 0;
+            return if payload {
+                Received::Noise
+            } else {
+                Received::Line
+            };
+        }
         match kind {
             Line::Final(_) | Line::Payload(_) | Line::Push { .. } => Received::Line,
             // A notice carries no secret.

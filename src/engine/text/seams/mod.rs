@@ -4,6 +4,7 @@
 extern crate std;
 
 mod cues;
+mod echo;
 mod framing;
 mod gaps;
 mod ids;
