@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::bg96::Bg96;
-use crate::cc3200::{Nwp, NwpOptions};
+use crate::cc3200::{Cc32xx, Cc32xxOptions, Nwp, NwpOptions};
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::nrf9160::{Nrf9160, Nrf9160Options};
@@ -135,6 +135,18 @@ impl Simulator {
             seed: options.seed,
         };
         let modem = ShortRange::new(core.clone(), options, network);
+        Self::new(core, modem, cut)
+    }
+
+    /// A CC3220 or CC3235 with TI's AT application.
+    pub fn cc32xx(options: Cc32xxOptions, network: Rc<dyn Network>) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(options.baud);
+        let cut = Cut {
+            chunk: options.chunk,
+            seed: options.seed,
+        };
+        let modem = Cc32xx::new(core.clone(), options, network);
         Self::new(core, modem, cut)
     }
 

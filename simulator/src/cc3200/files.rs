@@ -209,6 +209,13 @@ impl Files {
         }
     }
 
+    /// What a list of files says of each: its name and its room.
+    pub(super) fn rooms(&self) -> Vec<(String, u32)> {
+        let all = self.stored.iter();
+        all.map(|(name, file)| (name.clone(), file.room as u32))
+            .collect()
+    }
+
     /// Flags, length and room.
     pub(super) fn info(&mut self, token: u32, name: &str) -> Result<(u16, u32, u32), i32> {
         self.may(name, token, PUBLIC_READ)?;

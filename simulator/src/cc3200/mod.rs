@@ -4,8 +4,10 @@
 //! What it does not do: SPI, the first generation, IPv6, listening sockets, datagrams, select, file lists and
 //! control, enterprise security, profiles, ALPN, OCSP.
 
+mod at;
 mod files;
 mod options;
+mod secure;
 mod sockets;
 mod wire;
 
@@ -17,6 +19,8 @@ use embassy_futures::select::{select, select3};
 use embassy_time::{Instant, Timer};
 use time::OffsetDateTime;
 
+pub(crate) use self::at::Cc32xx;
+pub use self::at::{AtVersion, Cc32xxOptions};
 pub use self::options::NwpOptions;
 
 use self::files::{Files, NOT_EXISTS};
@@ -457,7 +461,7 @@ impl Nwp {
             return self.socket_status(0x9408, -9, id);
         };
         let known = match option {
-            sockets::DOMAIN => !self.options.old_service_pack,
+            secure::DOMAIN => !self.options.old_service_pack,
             // 35 is STARTTLS here.
             35 => false,
             8 | 9 | 13 | 20 | 21 | 24..=27 | 30..=33 | 40 | 44 => true,
