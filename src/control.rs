@@ -9,6 +9,7 @@ use embassy_time::{Duration, Instant, Timer};
 use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::engine::raw::RawError;
+use crate::engine::time::{Ms, millis};
 use crate::engine::{At, Counters, Errand, Link, Protocol as _, Rest, Shared};
 use crate::error::{AtError, BringUpError};
 #[cfg(feature = "sleep")]
@@ -17,7 +18,7 @@ use crate::modem::{
     Backend, Cellular, ClockPart, Full, HasClock, LinesPart, Reports, SavesPower, SimPart,
 };
 use crate::power_saving::{Edrx, PowerSaving};
-use crate::socket::{poll_link, poll_up};
+use crate::socket::Waiting;
 use crate::status::{SimCard, Status, Technology};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
@@ -28,6 +29,8 @@ pub struct Control<'a, M: Backend> {
     pub(crate) engine: &'a RefCell<M::Engine>,
     /// Commands of the caller's own leave connections alone, as he says.
     pub(crate) keeps: bool,
+    /// How long a modem that does not come up is waited for.
+    pub(crate) patience: Ms,
 }
 
 impl<M: Backend> Clone for Control<'_, M> {
@@ -39,18 +42,33 @@ impl<M: Backend> Clone for Control<'_, M> {
 impl<M: Backend> Copy for Control<'_, M> {}
 
 impl<'a, M: Backend> Control<'a, M> {
-    /// Waits until the modem is registered and has a data connection, or until an attempt that ended
-    /// after this call has failed. The runner goes on trying either way.
+    /// Waits until the modem is registered and has a data connection. The runner tries again and again by itself,
+    /// also after this has failed.
+    ///
+    /// # Errors
+    /// Why the last attempt failed, once the [patience](Self::patience) is over and no attempt is under way; at once
+    /// where only a change of SIM, configuration or firmware helps ([`BringUpError::is_lasting`]). An attempt that
+    /// ended before this call does not count.
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
-        let failures = self.world.borrow().failures;
-        poll_fn(|cx| poll_up(self.world, failures, cx)).await
+        let waiting = Waiting::begin(self.world, self.patience);
+        poll_fn(|cx| waiting.poll_up(self.world, cx)).await
     }
 
-    /// Waits until the modem takes commands, which needs neither SIM nor network, or until an attempt that
-    /// ended after this call has failed. The runner goes on trying either way.
+    /// Waits until the modem takes commands, which needs neither SIM nor network.
+    ///
+    /// # Errors
+    /// As those of [`wait_up`](Self::wait_up).
     pub async fn wait_answering(&self) -> Result<(), BringUpError> {
-        let failures = self.world.borrow().failures;
-        poll_fn(|cx| poll_link(self.world, failures, true, cx)).await
+        let waiting = Waiting::begin(self.world, self.patience);
+        poll_fn(|cx| waiting.poll_answering(self.world, cx)).await
+    }
+
+    /// For a caller who waits so long for a modem that does not come up, in place of
+    /// [`Timing::patience`](crate::modem::Timing::patience): `control.patience(Duration::from_secs(5)).wait_up()`. With
+    /// none at all, the first attempt that fails is told.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = millis(patience);
+        self
     }
 
     /// Switches the modem off in order, and leaves it off until [`power_on`](Self::power_on).
@@ -164,7 +182,7 @@ impl<'a, M: Backend> Control<'a, M> {
     /// As [`at`](Self::at), on a modem that answers: for commands that need neither SIM nor network.
     ///
     /// # Errors
-    /// Why nothing answers, once an attempt that ended after this call has failed.
+    /// As those of [`wait_up`](Self::wait_up).
     pub async fn answering_at(&self) -> Result<At<'a, M>, BringUpError> {
         self.wait_answering().await?;
         let mut at = At::new(self.world, self.engine);
@@ -180,23 +198,21 @@ impl<'a, M: Backend> Control<'a, M> {
             let world = self.world.borrow();
             (world.link == Link::Failed && world.rest == Rest::No).then_some(world.problem)
         };
-        let problem = match known {
-            Some(problem) => Some(problem),
-            None => self.wait_up().await.err(),
-        };
-        match problem {
-            None
-            | Some(BringUpError::At {
-                error: AtError::Refused(_),
-                ..
-            }) => {}
-            Some(
-                error @ (BringUpError::At { .. }
-                | BringUpError::NoAnswer
-                | BringUpError::PoweredOff),
-            ) => return Err(error),
-            Some(_) => {}
+        // Without a supply it is not up a moment later.
+        if known == Some(BringUpError::NoAnswer) {
+            return Err(BringUpError::NoAnswer);
         }
+        let waiting = Waiting::begin(self.world, self.patience);
+        let problem = poll_fn(|cx| {
+            let world = self.world.borrow();
+            let fails = world.link == Link::Failed && world.rest == Rest::No;
+            if fails && world.problem.leaves_it_answering() {
+                return Poll::Ready(Ok(Some(world.problem)));
+            }
+            drop(world);
+            waiting.poll_up(self.world, cx).map_ok(|()| None)
+        })
+        .await?;
         Ok((At::new(self.world, self.engine), problem))
     }
 

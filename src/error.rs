@@ -284,6 +284,29 @@ pub enum BringUpError {
 }
 
 impl BringUpError {
+    /// Whether trying again is in vain until somebody changes something: another SIM or its PIN, the configuration, the
+    /// firmware. Everything else may be over at the next attempt, which the runner makes by itself.
+    pub const fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Firmware { .. }
+                | Self::SimLocked
+                | Self::SimPinRefused
+                | Self::SimPukNeeded
+                | Self::SimForeign
+                | Self::PoweredOff
+        )
+    }
+
+    /// Whether the modem was seen to take commands before this.
+    pub(crate) const fn leaves_it_answering(&self) -> bool {
+        match self {
+            Self::At { error, .. } => matches!(error, AtError::Refused(_)),
+            Self::NoAnswer | Self::PoweredOff => false,
+            _ => true,
+        }
+    }
+
     /// What it may come from, the likeliest first.
     pub fn causes(&self) -> Causes {
         use Cause::*;

@@ -167,13 +167,19 @@ where
         );
     }
     let (engine, world) = state.connect_rings();
+    let patience = world.borrow().patience;
     (
         Control {
             world,
             engine,
             keeps: false,
+            patience,
         },
-        Sockets { world, engine },
+        Sockets {
+            world,
+            engine,
+            patience,
+        },
         Runner {
             engine,
             world,

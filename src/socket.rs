@@ -11,7 +11,7 @@ use embedded_io_async::{Read, Write};
 use crate::capabilities::Verification;
 use core::cell::{RefCell, RefMut};
 
-use crate::engine::time::{after, now};
+use crate::engine::time::{Ms, after, millis, now};
 use crate::engine::{Link, NOT_YET, Open, Phase, Protocol as _, Rest, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
 use crate::modem::Backend;
@@ -100,6 +100,8 @@ pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
 pub struct Sockets<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
+    /// How long a modem that does not come up is waited for.
+    pub(crate) patience: Ms,
 }
 
 impl<M: Backend> Clone for Sockets<'_, M> {
@@ -111,8 +113,16 @@ impl<M: Backend> Clone for Sockets<'_, M> {
 impl<M: Backend> Copy for Sockets<'_, M> {}
 
 impl<'a, M: Backend> Sockets<'a, M> {
+    /// For a caller who waits so long for a modem that does not come up, in place of
+    /// [`Timing::patience`](crate::modem::Timing::patience). With none at all, the first attempt that fails is told.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = millis(patience);
+        self
+    }
+
     /// See [`SecureConnect::connect`]. Opens are made one after another; a connect may wait for an
-    /// earlier one. Waits for the modem to come up, and reports why when it does not.
+    /// earlier one. Waits for the modem to come up, and reports why when it does not within its
+    /// [patience](Self::patience), or at once where only a change of SIM, configuration or firmware helps.
     pub async fn connect(
         &self,
         name: ServerName<'_>,
@@ -126,15 +136,15 @@ impl<'a, M: Backend> Sockets<'a, M> {
             held: false,
         };
         poll_fn(|cx| turn.poll(cx)).await;
-        let failures = world.borrow().failures;
-        poll_fn(|cx| poll_up(world, failures, cx))
+        let waiting = Waiting::begin(world, self.patience);
+        poll_fn(|cx| waiting.poll_up(world, cx))
             .await
             .map_err(ConnectError::BringUp)?;
         self.engine.borrow().backend().admit(config)?;
         let limit = Instant::now() + CLOSING_PATIENCE;
         let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
         let mut socket = arm(world, slot, name.as_str(), port, config)?;
-        socket.verified = poll_fn(|cx| socket.poll_opened(failures, cx)).await?;
+        socket.verified = poll_fn(|cx| socket.poll_opened(&waiting, cx)).await?;
         Ok(socket)
     }
 
@@ -163,43 +173,87 @@ impl<'a, M: Backend> SecureConnect for Sockets<'a, M> {
     }
 }
 
-/// Waits until the modem can be used, or until an attempt has failed that ended after `failures` of them.
-pub(crate) fn poll_up(
-    world: &Shared<'_>,
+/// The waiting for a modem that is brought up: how long it lasts, and which failures count.
+pub(crate) struct Waiting {
+    /// Those that there were before, which do not.
     failures: u32,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), BringUpError>> {
-    poll_link(world, failures, false, cx)
+    limit: Instant,
 }
 
-/// As [`poll_up`], or with `answers` until the modem takes commands: SIM and network may be missing.
-pub(crate) fn poll_link(
-    world: &Shared<'_>,
-    failures: u32,
-    answers: bool,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), BringUpError>> {
-    let mut w = world.borrow_mut();
-    let end = match w.link {
-        _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
-        // After a user's command it is about to be brought up anew.
-        Link::Up if !w.anew => Some(Ok(())),
-        _ if answers && w.answers && w.rest == Rest::No => Some(Ok(())),
-        Link::Down | Link::Failed if w.rest == Rest::Saving => {
-            w.rest = Rest::No;
-            w.wake_runner();
-            None
-        }
-        Link::Failed if w.failures != failures => Some(Err(w.problem)),
-        _ => None,
-    };
-    match end {
-        Some(end) => Poll::Ready(end),
-        None => {
-            w.waiting.register(cx);
-            Poll::Pending
+impl Waiting {
+    pub(crate) fn begin(world: &Shared<'_>, patience: Ms) -> Self {
+        Self {
+            failures: world.borrow().failures,
+            limit: Instant::now() + Duration::from_millis(patience.into()),
         }
     }
+
+    /// Waits until the modem can be used.
+    pub(crate) fn poll_up(
+        &self,
+        world: &Shared<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BringUpError>> {
+        self.poll(world, false, cx)
+    }
+
+    /// Waits until the modem takes commands: SIM and network may be missing.
+    pub(crate) fn poll_answering(
+        &self,
+        world: &Shared<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BringUpError>> {
+        self.poll(world, true, cx)
+    }
+
+    fn poll(
+        &self,
+        world: &Shared<'_>,
+        answers: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BringUpError>> {
+        let mut w = world.borrow_mut();
+        let end = match w.link {
+            _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
+            // After a user's command it is about to be brought up anew.
+            Link::Up if !w.anew => Some(Ok(())),
+            _ if answers && w.answers && w.rest == Rest::No => Some(Ok(())),
+            Link::Down | Link::Failed if w.rest == Rest::Saving => {
+                w.rest = Rest::No;
+                w.wake_runner();
+                None
+            }
+            _ if self.is_over(&w) => Some(Err(w.problem)),
+            _ => None,
+        };
+        if let Some(end) = end {
+            return Poll::Ready(end);
+        }
+        w.waiting.register(cx);
+        drop(w);
+        self.wake_in_time(cx);
+        Poll::Pending
+    }
+
+    /// Whether the failure of an attempt is told, which then is [`World::problem`].
+    fn is_over(&self, w: &World<'_>) -> bool {
+        w.link != Link::Up
+            && w.failures != self.failures
+            && (w.problem.is_lasting() || self.limit <= Instant::now() && !w.rising)
+    }
+
+    /// Has the task woken when the patience ends.
+    fn wake_in_time(&self, cx: &mut Context<'_>) {
+        if Instant::now() < self.limit {
+            wake_at(self.limit, cx);
+        }
+    }
+}
+
+/// Has the task woken at a time. A timer that was polled wakes its task also after it was dropped.
+fn wake_at(time: Instant, cx: &mut Context<'_>) {
+    let mut timer = embassy_time::Timer::at(time);
+    let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
 }
 
 /// The turn of whoever opens a connection.
@@ -255,9 +309,7 @@ fn poll_claim(
     }
     w.waiting.register(cx);
     drop(w);
-    // A timer that was polled wakes its task also after it was dropped.
-    let mut timer = embassy_time::Timer::at(limit);
-    let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
+    wake_at(limit, cx);
     Poll::Pending
 }
 
@@ -358,7 +410,7 @@ impl<'a> Socket<'a> {
     /// Waits for what becomes of the open.
     fn poll_opened(
         &mut self,
-        failures: u32,
+        waiting: &Waiting,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Verification, ConnectError>> {
         let mut w = self.world.borrow_mut();
@@ -371,14 +423,14 @@ impl<'a> Socket<'a> {
             Phase::Wanted if w.rest == Rest::Off => {
                 Err(ConnectError::BringUp(BringUpError::PoweredOff))
             }
-            Phase::Wanted if w.link == Link::Failed && w.failures != failures => {
-                Err(ConnectError::BringUp(w.problem))
-            }
+            Phase::Wanted if waiting.is_over(&w) => Err(ConnectError::BringUp(w.problem)),
             Phase::Wanted | Phase::Opening => {
                 w.slots[usize::from(self.slot)]
                     .tx_waker
                     .register(cx.waker());
                 w.waiting.register(cx);
+                drop(w);
+                waiting.wake_in_time(cx);
                 return Poll::Pending;
             }
             _ => Err(w.refusal),

@@ -31,6 +31,10 @@ const QUERY: Duration = Duration::from_secs(3);
 /// For a modem that its driver could make nothing of.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
+/// For a modem that does not come up: one late answer, or a command refused while it starts, ends nothing, and a modem
+/// of another family is named soon.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// After a failure: long enough to send the modem a close.
 const PARTING: Duration = Duration::from_millis(300);
 
@@ -146,8 +150,8 @@ pub(crate) async fn attach<M: Full>(
         power,
     );
     let session = Session {
-        control,
-        sockets,
+        control: control.patience(PATIENCE),
+        sockets: sockets.patience(PATIENCE),
         name,
         modem: args,
         report,
@@ -193,20 +197,14 @@ impl<M: Full> Session<'_, M> {
     /// make nothing of its answers.
     pub(crate) async fn status(&self) -> Result<Status, BringUpError> {
         let hopeless = async {
-            let mut refusals = 0;
             loop {
                 match self.control.wait_up().await {
                     Err(
-                        problem @ (BringUpError::At { .. } | BringUpError::SettingRefused { .. }),
-                    ) => {
-                        refusals += 1;
-                        if refusals == 2 {
-                            return problem;
-                        }
-                    }
-                    Err(problem @ (BringUpError::NoAnswer | BringUpError::PoweredOff)) => {
-                        return problem;
-                    }
+                        problem @ (BringUpError::At { .. }
+                        | BringUpError::SettingRefused { .. }
+                        | BringUpError::NoAnswer
+                        | BringUpError::PoweredOff),
+                    ) => return problem,
                     Err(_) => {}
                     Ok(()) => pending().await,
                 }

@@ -614,6 +614,12 @@ pub struct Timing {
     pub poll: Duration,
     /// Seed of the random part in pauses between attempts.
     pub seed: u32,
+    /// How long a caller waits for a modem that does not come up: an attempt that fails sooner is not told, since the
+    /// next one may succeed, except where only a change helps ([`BringUpError::is_lasting`]). An attempt that is under
+    /// way at its end is waited for. What a single handle is given with `patience` goes before it.
+    ///
+    /// [`BringUpError::is_lasting`]: crate::BringUpError::is_lasting
+    pub patience: Duration,
 }
 
 impl Timing {
@@ -622,6 +628,7 @@ impl Timing {
         linger: Duration::from_millis(10),
         poll: Duration::from_secs(60),
         seed: 0,
+        patience: Duration::from_secs(30),
     };
     /// How much longer than [`poll`](Self::poll) a dead modem may go unnoticed.
     pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);

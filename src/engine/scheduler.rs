@@ -104,6 +104,7 @@ impl Job {
         }
         match self {
             Self::Open(_) => return w.claim(limits),
+            Self::BringUp => w.rising = true,
             Self::Close(_) => w.verdict = Verdict::Done,
             Self::CloseStray(id) => (w.id, w.verdict) = (id, Verdict::Done),
             Self::Liveness => w.suspect = false,
@@ -452,6 +453,7 @@ impl World<'_> {
 
     /// An attempt to bring the modem up has ended.
     pub(crate) fn brought_up(&mut self, done: bool) {
+        self.rising = false;
         if done {
             info!("the modem is up");
             self.link = Link::Up;

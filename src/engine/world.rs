@@ -140,6 +140,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub network_lost: bool,
     /// The modem may have restarted: a sign of life is wanted now.
     pub(crate) suspect: bool,
+    /// An attempt to bring the modem up is under way.
+    pub(crate) rising: bool,
     /// What a change of credentials left behind is to be removed.
     pub tidy: bool,
     /// The id that is given out next.
@@ -198,6 +200,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) random: u32,
     /// Attempts to bring the modem up that have failed.
     pub(crate) failures: u32,
+    /// How long callers wait for a modem that does not come up.
+    pub(crate) patience: Ms,
     /// Ids that the modem reported open and nobody wants, as a bit set, and when they are closed.
     pub(crate) stray: u32,
     pub(crate) stray_at: Ms,
@@ -261,6 +265,7 @@ impl<S> World<'_, S> {
             booted: false,
             network_lost: false,
             suspect: false,
+            rising: false,
             tidy: false,
             next_id: 0,
             opening: false,
@@ -292,6 +297,7 @@ impl<S> World<'_, S> {
             backoff: 0,
             random: 0,
             failures: 0,
+            patience: 30_000,
             stray: 0,
             stray_at: 0,
             errand: Errand::None,
@@ -338,6 +344,7 @@ impl<S> World<'_, S> {
         self.linger = millis(timing.linger);
         self.poll = millis(timing.poll);
         self.random = timing.seed;
+        self.patience = millis(timing.patience);
     }
 }
 
