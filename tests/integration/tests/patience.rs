@@ -84,9 +84,7 @@ fn a_first_connect_survives_one_late_command() {
 }
 
 /// What is told, and after how many seconds.
-async fn told(
-    wait: impl Future<Output = Result<(), ConnectError>>,
-) -> (Option<ConnectError>, u64) {
+async fn told(wait: impl Future<Output = Result<(), ConnectError>>) -> (Option<ConnectError>, u64) {
     let since = Instant::now();
     let error = wait.await.err();
     (error, since.elapsed().as_secs())
