@@ -594,8 +594,9 @@ fn data_connection_refused_for_a_moment_costs_no_restart() {
             }));
             world
                 .attach_with(APN, NoPins, async |bench| {
+                    // The runner tries again while the connect waits.
                     let (failures, _) = reconnect(bench, &received).await;
-                    assert_eq!(failures, refusals / 2, "{refusals}");
+                    assert_eq!(failures, 0, "{refusals}");
                     if refusals == 1 {
                         // Nothing is said twice that was taken once.
                         assert_eq!(about_data(&world), [ASK, SET, UP, DOWN, UP]);
