@@ -6,6 +6,7 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::at::AtatCmd;
+use sectag::modem::Timing;
 use sectag::{
     AtError, BringUpError, CaScope, Code, ConnectError, CredentialError, Kind, Refusal, ServerName,
     Socket, SocketError, Source, Tag, TlsConfig,

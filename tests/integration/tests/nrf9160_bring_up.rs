@@ -25,7 +25,9 @@ fn with_sim(profile: Nrf9160Profile, sim: Sim) -> World {
 
 /// How it comes up the first time.
 async fn up(world: &World, config: Config) -> Result<(), BringUpError> {
-    let attached = world.attach_with(config, async |bench| bench.control.wait_up().await);
+    let attached = world.attach_with(config, async |bench| {
+        bench.control.patience(Duration::MIN).wait_up().await
+    });
     attached.await
 }
 

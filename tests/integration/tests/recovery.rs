@@ -560,7 +560,9 @@ fn whatever_is_left_of_a_data_connection_ends_in_a_working_one() {
                     .attach_with(config, NoPins, async |bench| {
                         let mut named = 0;
                         let start = Instant::now();
-                        while let Err(error) = bench.control.wait_up().await {
+                        // Each attempt is told.
+                        let control = bench.control.patience(Duration::MIN);
+                        while let Err(error) = control.wait_up().await {
                             assert!(matches!(error, BringUpError::PdpRefused(_)), "{error:?}");
                             named += 1;
                             assert!(start.elapsed() < SECOND * 600, "{left:?}");
