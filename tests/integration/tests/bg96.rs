@@ -723,17 +723,19 @@ fn modem_that_is_off_is_switched_on_by_its_power_key() {
             });
             let key = world.modem.clone();
             let reset = world.modem.clone();
-            let pins = Pins::new(
-                Some(Pin(Box::new(move |pressed| key.power_key(pressed)))),
-                Some(Pin(Box::new(move |asserted| reset.reset_pin(asserted)))),
-                with_status.then(|| Status(world.modem.clone())),
-            );
-            world
-                .attach_with(Config::new(), pins, async |bench| {
-                    provision(bench).await;
-                    connect(bench).await.unwrap();
-                })
-                .await;
+            let pins = Pins::new()
+                .with_power_key(Pin(Box::new(move |pressed| key.power_key(pressed))))
+                .with_reset(Pin(Box::new(move |asserted| reset.reset_pin(asserted))));
+            let on = async |bench: Bench| {
+                provision(bench).await;
+                connect(bench).await.unwrap();
+            };
+            if with_status {
+                let pins = pins.with_status(Status(world.modem.clone()));
+                world.attach_with(Config::new(), pins, on).await;
+            } else {
+                world.attach_with(Config::new(), pins, on).await;
+            }
         });
     }
 }

@@ -956,7 +956,7 @@ fn open_result_missed_during_synchronising_does_not_cost_minutes() {
 mod simulated {
     use super::*;
     use embedded_hal::digital::{ErrorType, OutputPin};
-    use sectag::{NoPin, Pins};
+    use sectag::Pins;
     use sectag_integration_tests::simulated::World;
     use sectag_simulator::Options;
 
@@ -986,14 +986,10 @@ mod simulated {
                 let key = world.modem.clone();
                 let presses = Rc::new(Cell::new(0));
                 let count = presses.clone();
-                let pins = Pins::<_, NoPin, NoPin>::new(
-                    Some(Pin(Box::new(move |pressed| {
-                        count.set(count.get() + usize::from(pressed));
-                        key.power_key(pressed)
-                    }))),
-                    None,
-                    None,
-                );
+                let pins = Pins::new().with_power_key(Pin(Box::new(move |pressed| {
+                    count.set(count.get() + usize::from(pressed));
+                    key.power_key(pressed)
+                })));
                 world
                     .attach_with(Config::new(), pins, async |bench| {
                         bench.control.wait_up().await.unwrap();
