@@ -74,6 +74,7 @@ mod fault;
 mod network;
 mod nrf9160;
 mod options;
+pub mod peer;
 mod port;
 mod ppp;
 mod profile;

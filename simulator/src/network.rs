@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::mpsc;
@@ -202,6 +203,11 @@ pub struct MemoryListener {
 }
 
 impl MemoryListener {
+    /// [`accept`](Self::accept) for those who poll.
+    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<DuplexStream>> {
+        self.receiver.poll_recv(cx)
+    }
+
     /// The next connection; `None` once the network is gone.
     pub async fn accept(&mut self) -> Option<DuplexStream> {
         self.receiver.recv().await

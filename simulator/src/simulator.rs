@@ -9,6 +9,8 @@ use std::task::Poll;
 
 use embassy_futures::select::{Either3, select3};
 use embassy_time::Instant;
+use embedded_io_adapters::tokio_1::FromTokio;
+use embedded_io_async::{Read, Write};
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -211,6 +213,23 @@ impl Simulator {
             Either3::First(end) => end,
             Either3::Second(()) | Either3::Third(()) => Ok(()),
         }
+    }
+
+    /// A UART between a driver and this modem: what the driver reads, what it writes, and [`serve`](Self::serve) for
+    /// the modem's side, which is to be polled beside the driver. A second UART, once the first is dropped, is what
+    /// the modem sees of a reset of the MCU alone.
+    pub fn uart(
+        &self,
+    ) -> (
+        impl Read<Error = io::Error> + use<>,
+        impl Write<Error = io::Error> + use<>,
+        impl Future<Output = io::Result<()>> + use<>,
+    ) {
+        let (host, device) = tokio::io::duplex(4096);
+        let (rx, tx) = tokio::io::split(host);
+        let modem = self.clone();
+        let serve = async move { modem.serve(device).await };
+        (FromTokio::new(rx), FromTokio::new(tx), serve)
     }
 
     /// Every complete command line received, in order, without terminators and payload.
