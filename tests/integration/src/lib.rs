@@ -4,6 +4,7 @@ mod bench;
 pub mod brokered;
 pub mod cancel;
 pub mod cc31xx;
+pub mod cc32xx;
 pub mod faults;
 pub mod mqtt;
 pub mod nrf9160;

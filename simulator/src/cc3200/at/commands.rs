@@ -88,6 +88,14 @@ impl Cc32xx {
             },
             "socket" => self.socket(command),
             "setsockopt" => self.set_option(command),
+            "getsockopt" => {
+                let socket = self.known(command)?;
+                if command.word(2) != "nonblocking" {
+                    return Err(word_unknown());
+                }
+                self.say(&format!("+getsockopt:{}", u8::from(!is_blocking(&socket))));
+                Ok(())
+            }
             "send" => self.send(command).await,
             _ => Err(Error::Code(-1)),
         }

@@ -1,0 +1,396 @@
+//! Credentials as files (sheet 1.9): the CA and the certificate plain, the key secure and readable by nobody.
+
+use core::convert::Infallible;
+use core::fmt::{Arguments, Write};
+
+use embassy_time::{Duration, with_timeout};
+use sectag::at::{AtatCmd, Done, Fields, answer};
+use sectag::inspect::{Base64, encode};
+use sectag::modem::Credentials;
+use sectag::{Accepts, At, AtError, Code, CredentialError, Kind, Source, Stored, Tag};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::causes;
+use crate::files::{self, FileName, fill, name_of};
+
+use super::Cc32xx;
+use super::dialect::number;
+
+/// File commands, in milliseconds: TI's own limit (sheet 2).
+const FILE: u32 = 65_500;
+/// Whole blocks of what is encrypted, and one line (sheet 1.6).
+const WRITE: usize = 528;
+/// What becomes one chunk of characters.
+const PIECE: usize = 192;
+const PIECE_TEXT: usize = PIECE / 3 * 4;
+const SOURCE_LIMIT: Duration = Duration::from_secs(10);
+/// Behind the end of a file (sheet 5.4).
+const PAST_END: i16 = -10_337;
+const NO_SUCH_FILE: i16 = -10_341;
+const SECURE_ALERT: i16 = -10_365;
+
+/// A file that is open for write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenFile {
+    None,
+    /// Its number was told.
+    Known(u32),
+    /// It may be open, with a number that was not told.
+    Unknown,
+}
+
+impl OpenFile {
+    pub(super) fn id(self) -> u32 {
+        match self {
+            Self::Known(id) => id,
+            _ => 0,
+        }
+    }
+}
+
+/// A command with its parameters, in `MS` milliseconds.
+pub(super) struct Ask<const MS: u32>(heapless::String<160>);
+
+impl<const MS: u32> Ask<MS> {
+    /// The text without its `AT`. It fits: names of files are short.
+    pub(super) fn new(text: Arguments<'_>) -> Self {
+        let mut whole = heapless::String::new();
+        let _ = whole.write_fmt(text);
+        Self(whole)
+    }
+}
+
+impl<const MS: u32> AtatCmd for Ask<MS> {
+    type Response = Done;
+    const MAX_TIMEOUT_MS: u32 = MS;
+
+    fn write(&self, buf: &mut [u8]) -> usize {
+        let len = 2 + self.0.len();
+        if let Some(room) = buf.get_mut(..len) {
+            room[..2].copy_from_slice(b"AT");
+            room[2..].copy_from_slice(self.0.as_bytes());
+        }
+        len
+    }
+
+    fn parse(
+        &self,
+        answer: Result<&[u8], sectag::__atat::InternalError<'_>>,
+    ) -> Result<Done, sectag::__atat::Error> {
+        answer.map(|_| Done).map_err(Into::into)
+    }
+}
+
+type Guest<'a> = At<'a, Cc32xx>;
+
+/// With the chip's number in words.
+fn explained(error: AtError) -> AtError {
+    match error {
+        AtError::Refused(Code::Signed(code, _)) => AtError::Refused(causes::of_file(code.into())),
+        error => error,
+    }
+}
+
+fn code_of(error: AtError) -> Option<i16> {
+    match error {
+        AtError::Refused(code) => number(code),
+        _ => None,
+    }
+}
+
+/// How a file of this kind is made. All are fail-safe, so that what was there stays until the new content is closed.
+fn flags(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PrivateKey => {
+            "CREATE|OVERWRITE|CREATE_FAILSAFE|CREATE_SECURE|CREATE_NOSIGNATURE|CREATE_PUBLIC_WRITE"
+        }
+        _ => "CREATE|OVERWRITE|CREATE_FAILSAFE",
+    }
+}
+
+/// Opens a file, and returns its number.
+async fn open(at: &Guest<'_>, command: Arguments<'_>) -> Result<u32, AtError> {
+    let mut id = None;
+    let each = &mut |line: &[u8]| {
+        if let Some(text) = answer(line, "+fileopen:") {
+            id = Fields::new(text).int();
+        }
+    };
+    at.lines(&Ask::<FILE>::new(command), each)
+        .await
+        .map_err(explained)?;
+    id.ok_or(AtError::Garbled)
+}
+
+async fn close(at: &Guest<'_>, id: u32, signature: &str) -> Result<(), AtError> {
+    let command = Ask::<FILE>::new(format_args!("+FileClose={id},,{signature}"));
+    at.send(&command).await.map(drop).map_err(explained)
+}
+
+/// Writes one line's worth of content, from `offset` on.
+async fn write<S: Source>(
+    at: &Guest<'_>,
+    id: u32,
+    content: &mut S,
+    offset: usize,
+) -> Result<usize, CredentialError<S::Error>> {
+    let len = (content.len() - offset).min(WRITE);
+    let text = len.div_ceil(3) * 4;
+    let command = Ask::<FILE>::new(format_args!("+FileWrite={id},{offset},1,{text},"));
+    // Whoever gives content must not keep a line waiting that has begun: its first part is read before.
+    let mut piece = Zeroizing::new([0; PIECE]);
+    let mut characters = Zeroizing::new([0; PIECE_TEXT]);
+    let mut count = len.min(PIECE);
+    read(content, offset, &mut piece[..count]).await?;
+    let mut line = at.quote(&command, text).await?;
+    let mut done = 0;
+    loop {
+        let length = encode(&piece[..count], &mut characters[..]);
+        line.write(&characters[..length]).await?;
+        done += count;
+        if done == len {
+            break;
+        }
+        count = (len - done).min(PIECE);
+        read(content, offset + done, &mut piece[..count]).await?;
+    }
+    let mut written = None;
+    let each = &mut |line: &[u8]| {
+        written = written.or(answer(line, "+filewrite:").and_then(sectag::at::decimal));
+    };
+    line.finish(each).await.map_err(explained)?;
+    if written != Some(text as u32) {
+        return Err(CredentialError::Corrupted);
+    }
+    Ok(len)
+}
+
+async fn read<S: Source>(
+    content: &mut S,
+    offset: usize,
+    into: &mut [u8],
+) -> Result<(), CredentialError<S::Error>> {
+    with_timeout(SOURCE_LIMIT, fill(content, offset, into))
+        .await
+        .map_err(|_| CredentialError::SourceTooSlow)?
+}
+
+/// Writes all of it into the file that is open.
+async fn write_all<S: Source>(
+    at: &Guest<'_>,
+    id: u32,
+    content: &mut S,
+) -> Result<(), CredentialError<S::Error>> {
+    let mut offset = 0;
+    while offset < content.len() {
+        offset += write(at, id, content, offset).await?;
+    }
+    Ok(())
+}
+
+/// Reads a plain file to its end.
+async fn read_all(at: &Guest<'_>, id: u32, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+    let mut offset = 0;
+    let mut text = Zeroizing::new([0; PIECE_TEXT]);
+    loop {
+        let command = Ask::<FILE>::new(format_args!("+FileRead={id},{offset},1,{PIECE}"));
+        let count = match at.fetch(&command, &mut text[..]).await {
+            Ok(Some(count)) => count,
+            Ok(None) => return Err(AtError::Garbled),
+            // It ended with the last whole chunk.
+            Err(error) if code_of(error) == Some(PAST_END) => return Ok(()),
+            Err(error) => return Err(explained(error)),
+        };
+        let mut decoder = Base64::new();
+        let mut bytes = Zeroizing::new([0; PIECE]);
+        let mut len = 0;
+        for &character in &text[..count] {
+            if let Some(byte) = decoder.push(character).map_err(|_| AtError::Garbled)? {
+                *bytes.get_mut(len).ok_or(AtError::Garbled)? = byte;
+                len += 1;
+            }
+        }
+        if !decoder.is_whole() {
+            return Err(AtError::Garbled);
+        }
+        sink(&bytes[..len]);
+        bytes.zeroize();
+        offset += len;
+        if len < PIECE {
+            return Ok(());
+        }
+    }
+}
+
+/// Calls `found` for each file of the chip; no token is presented for that.
+async fn each_file(at: &Guest<'_>, found: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+    let each = &mut |line: &[u8]| {
+        if let Some(text) = answer(line, "+filegetfilelist:") {
+            found(Fields::new(text).next().unwrap_or_default());
+        }
+    };
+    let command = Ask::<FILE>::new(format_args!("+FileGetFileList"));
+    at.lines(&command, each).await.map_err(explained)
+}
+
+async fn is_there(at: &Guest<'_>, name: &FileName) -> Result<bool, AtError> {
+    let mut there = false;
+    each_file(at, &mut |listed| {
+        there |= listed.eq_ignore_ascii_case(name.as_bytes());
+    })
+    .await?;
+    Ok(there)
+}
+
+/// `/cert/<tag>_ca.der` and the like.
+fn credential(name: &[u8]) -> Option<(Tag, Kind)> {
+    let text = core::str::from_utf8(name).ok()?;
+    let digits = text.strip_prefix("/cert/")?.split('_').next()?;
+    let tag = Tag(digits.parse().ok()?);
+    let kinds = Kind::ALL.into_iter();
+    let mut kinds = kinds.filter(|kind| name_of(tag, *kind).eq_ignore_ascii_case(text));
+    Some((tag, kinds.next()?))
+}
+
+impl Credentials for Cc32xx {
+    const ACCEPTS: Accepts = files::ACCEPTS;
+
+    async fn store<S: Source>(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<(), CredentialError<S::Error>> {
+        let len = files::len_of(content)?;
+        // One that was dropped in the middle has left its file open.
+        at.tidy().await?;
+        let _together = at.together().await;
+        let name = name_of(tag, kind);
+        // Before: whoever drops this leaves it to `TIDY`.
+        at.modem(|modem| modem.file = OpenFile::Unknown);
+        let flags = flags(kind);
+        let opened = open(at, format_args!("+FileOpen={name},{flags},{len}")).await;
+        let id = match opened {
+            Ok(id) => id,
+            Err(error) => {
+                if let AtError::Refused(_) = error {
+                    at.modem(|modem| modem.file = OpenFile::None);
+                }
+                return Err(error.into());
+            }
+        };
+        at.modem(|modem| modem.file = OpenFile::Known(id));
+        let written = write_all(at, id, content).await;
+        // Of what is not whole nothing is kept.
+        let signature = if written.is_ok() { "" } else { "A" };
+        let closed = close(at, id, signature).await;
+        if closed.is_ok() {
+            at.modem(|modem| modem.file = OpenFile::None);
+        }
+        written?;
+        Ok(closed?)
+    }
+
+    async fn read_back(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<bool, CredentialError<Infallible>> {
+        at.tidy().await?;
+        let _together = at.together().await;
+        let name = name_of(tag, kind);
+        if !is_there(at, &name).await? {
+            return Ok(false);
+        }
+        if kind == Kind::PrivateKey {
+            // Its token is not known, and a wrong one counts towards the lock.
+            return Err(CredentialError::Unreadable);
+        }
+        at.modem(|modem| modem.file = OpenFile::Unknown);
+        let id = match open(at, format_args!("+FileOpen={name},READ,")).await {
+            Ok(id) => id,
+            Err(error) => {
+                if let AtError::Refused(_) = error {
+                    at.modem(|modem| modem.file = OpenFile::None);
+                }
+                // A secure file under a name of ours is not asked again.
+                return match code_of(error) {
+                    Some(NO_SUCH_FILE) => Ok(false),
+                    Some(SECURE_ALERT) => Err(CredentialError::Unreadable),
+                    _ => Err(error.into()),
+                };
+            }
+        };
+        at.modem(|modem| modem.file = OpenFile::Known(id));
+        let read = read_all(at, id, sink).await;
+        let closed = close(at, id, "").await;
+        if closed.is_ok() {
+            at.modem(|modem| modem.file = OpenFile::None);
+        }
+        read?;
+        closed?;
+        Ok(true)
+    }
+
+    async fn list(
+        at: &Guest<'_>,
+        found: &mut dyn FnMut(Stored),
+    ) -> Result<(), CredentialError<Infallible>> {
+        let each = &mut |name: &[u8]| {
+            if let Some((tag, kind)) = credential(name) {
+                found(Stored::new(tag, kind, None));
+            }
+        };
+        Ok(each_file(at, each).await?)
+    }
+
+    /// The token of a key is not known any more: its content is written over, and its file stays.
+    async fn remove(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<(), CredentialError<Infallible>> {
+        at.tidy().await?;
+        let name = name_of(tag, kind);
+        if !is_there(at, &name).await? {
+            return Ok(());
+        }
+        if kind == Kind::PrivateKey {
+            let mut nothing: &[u8] = &[0; 16];
+            return Self::store(at, tag, kind, &mut nothing).await;
+        }
+        let _together = at.together().await;
+        let command = Ask::<FILE>::new(format_args!("+FileDel={name},"));
+        match at.send(&command).await {
+            Ok(_) => Ok(()),
+            Err(error) if code_of(error) == Some(NO_SUCH_FILE) => Ok(()),
+            Err(error) => Err(explained(error).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_a_list_are_read() {
+        assert_eq!(credential(b"/cert/7_ca.der"), Some((Tag(7), Kind::Ca)));
+        assert_eq!(credential(b"/CERT/42_KEY.DER"), None);
+        assert_eq!(
+            credential(b"/cert/42_key.DER"),
+            Some((Tag(42), Kind::PrivateKey))
+        );
+        assert_eq!(credential(b"/cert/x_ca.der"), None);
+        assert_eq!(credential(b"/sys/mcuimg.bin"), None);
+    }
+
+    #[test]
+    fn the_longest_command_fits() {
+        let name = name_of(Tag(u32::MAX), Kind::ClientCertificate);
+        let flags = flags(Kind::PrivateKey);
+        let command = Ask::<1>::new(format_args!("+FileOpen={name},{flags},16384"));
+        assert!(command.0.ends_with(",16384"));
+    }
+}

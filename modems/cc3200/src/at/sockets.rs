@@ -1,0 +1,115 @@
+//! Data, and the end of connections (sheet 1.11).
+
+use sectag::AtError;
+use sectag::modem::{Polling, Then, Verdict, World, ask, decide, either_way};
+
+use super::dialect::{error, number};
+use super::{Cc32xx, Script, script};
+
+/// The application tells of no data: it is asked, at first often.
+pub(super) const POLLING: Polling = Polling {
+    first: 50,
+    longest: 1_000,
+};
+/// Nothing was taken, or nothing is there (sheet 1.11).
+const LATER: i16 = -11;
+/// There is no such socket (sheet 5.1).
+const BAD_SOCKET: i16 = -9;
+
+impl Cc32xx {
+    pub(super) const SEND: Script = &[
+        decide(|modem, world, _| {
+            if modem.is_plain(world) {
+                world.verdict = Verdict::Failed;
+                return Then::End;
+            }
+            Then::Next
+        }),
+        ask("AT+Send={i},1,{n},")
+            .limit(100)
+            .base64()
+            .then(|_, world, answer| {
+                world.verdict = match (answer, number(world.code)) {
+                    (Some(_), _) => Verdict::Done,
+                    (None, Some(LATER)) => Verdict::Busy,
+                    (None, _) => Verdict::Failed,
+                };
+                Then::End
+            }),
+    ];
+
+    pub(super) const FETCH: Script = &[
+        decide(|modem, world, _| {
+            // What comes behind TLS is nobody's; and a send that failed for good has nothing behind it.
+            if modem.is_plain(world) || world.len == 0 {
+                world.verdict = Verdict::NotConnected;
+                return Then::End;
+            }
+            Then::Next
+        }),
+        ask("AT+Recv={i},1,{l}")
+            .limit(100)
+            .fetches()
+            .then(|_, world, answer| {
+                world.verdict = match (answer, world.received, number(world.code)) {
+                    (Some(_), Some(0), _) => Verdict::End,
+                    (Some(_), Some(_), _) => Verdict::Done,
+                    (None, _, Some(LATER)) => Verdict::Empty,
+                    _ => Verdict::NotConnected,
+                };
+                Then::End
+            }),
+    ];
+
+    pub(super) const LOOK: Script =
+        &[
+            ask("AT+GetSockOpt={i},SOCKET,NONBLOCKING").then(|_, world, answer| {
+                world.verdict = if answer.is_some() {
+                    Verdict::Standing
+                } else {
+                    Verdict::Gone
+                };
+                Then::End
+            }),
+        ];
+
+    pub(super) const CLOSE: Script = &[ask("AT+Close={i}").limit(100).then(|_, world, answer| {
+        if answer.is_some() || number(world.code) == Some(BAD_SOCKET) {
+            return Then::End;
+        }
+        let error = error(world);
+        world.fail(error)
+    })];
+
+    pub(super) const LIVENESS: Script = &[ask("AT+Test").limit(10).then(either_way)];
+
+    /// A file that was left open is closed, and nothing of it kept. Where its number is not known, only a new start
+    /// closes it.
+    pub(super) const TIDY: Script = &[decide(|modem, world, _| {
+        use super::files::OpenFile;
+        match modem.file {
+            OpenFile::None => Then::End,
+            OpenFile::Known(_) => Then::To(script::ABORT_FILE),
+            OpenFile::Unknown => {
+                modem.file = OpenFile::None;
+                world.network_lost = true;
+                Then::End
+            }
+        }
+    })];
+
+    pub(super) const ABORT_FILE: Script =
+        &[ask("AT+FileClose={f},,A").limit(660).then(|modem, _, _| {
+            // Refused, it is not open any more.
+            modem.file = super::files::OpenFile::None;
+            Then::End
+        })];
+
+    pub(super) const POWER_OFF: Script = &[ask("AT+Stop=200").limit(660)];
+
+    pub(super) const SLEEP: Script = &[decide(|_, world, _| world.fail(AtError::Unsupported))];
+
+    fn is_plain(&self, world: &World<'_>) -> bool {
+        self.plain & 1 << (world.id & 31) != 0
+    }
+}
