@@ -19,6 +19,8 @@ use crate::modem::{
 };
 use crate::power_saving::{Edrx, PowerSaving};
 use crate::socket::Waiting;
+#[cfg(feature = "sleep")]
+use crate::status::LightSleep;
 use crate::status::{SimCard, Status, Technology};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
@@ -287,6 +289,10 @@ impl<M: Reports> Control<'_, M> {
         status.sockets_open = open as u8;
         status.sockets_limit = world.slots.len() as u8;
         status.counters = world.counters;
+        #[cfg(feature = "sleep")]
+        {
+            status.light_sleep = LightSleep::of(world.liveness);
+        }
         drop(world);
         status.capabilities = self.capabilities();
         status
@@ -394,8 +400,8 @@ impl<M: Sleeps> Control<'_, M> {
     ///
     /// Needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr), or on modems that are woken by their
     /// power key that one; without it, [`AtError::Unsupported`]. Such a modem says nothing at all while it
-    /// sleeps: where it has a pin that pulses when something waits, the application calls
-    /// [`wake`](Self::wake) on it.
+    /// sleeps: where it has a pin that pulses when something waits, the runner wakes it on that
+    /// ([`NoticePin`](crate::NoticePin)), or the application calls [`wake`](Self::wake).
     pub async fn sleep(&self) -> Result<(), AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
         let wired = {
@@ -412,6 +418,7 @@ impl<M: Sleeps> Control<'_, M> {
         {
             let mut world = self.world.borrow_mut();
             world.errand = Errand::Sleep;
+            world.unasked = false;
             world.wake_runner();
         }
         let _undo = NoSleep(self.world);

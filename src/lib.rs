@@ -44,7 +44,7 @@
 //! | `hints` | the next step of each cause as a sentence: some kilobytes of text |
 //! | `edge-nal`, `embedded-nal-async` | the module `nal`: adapters for libraries that connect through these traits |
 //! | `hmac`, `p256` | Azure's SAS tokens; a key in RAM that signs with ES256 |
-//! | `sleep` | `Control::sleep`: light sleep by a pin |
+//! | `sleep` | `Control::sleep`, `NoticePin`: light sleep by a pin, and waking by another |
 //! | `tap` | `State::with_tap`: watching the UART, for recordings |
 //!
 //! The README has a picture of the layers and complete examples.
@@ -77,6 +77,8 @@ pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
 pub mod nal;
+#[cfg(feature = "sleep")]
+mod notice_pin;
 mod numbers;
 mod other_store;
 mod power;
@@ -114,7 +116,7 @@ pub use engine::backend::Forbidden;
 pub use engine::machine::Machine;
 pub use engine::raw::RawError;
 pub use engine::{
-    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Rings, Runner, State, Together, Upload,
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Notices, Rings, Runner, State, Together, Upload,
 };
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Meaning, Refusal, RunError,
@@ -123,11 +125,15 @@ pub use error::{
 pub use failover::{Failover, FailoverError};
 pub use last_data::RadioRelease;
 pub use modem::LastData;
+#[cfg(feature = "sleep")]
+pub use notice_pin::{NoSwitch, NoticePin, Switch};
 pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use secret::{Secret, SecretBuf};
 pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
+#[cfg(feature = "sleep")]
+pub use status::LightSleep;
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
 pub use store::CredentialsTurn;
 pub use suites::{ServerKey, SuiteSet, TlsVersion};
@@ -186,6 +192,7 @@ where
             uart_rx,
             uart_tx,
             power,
+            notices: NoPin,
         },
     )
 }

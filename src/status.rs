@@ -2,11 +2,15 @@
 
 use core::fmt;
 
+#[cfg(feature = "sleep")]
+use embassy_time::Duration;
 use heapless::String;
 
 use crate::capabilities::Capabilities;
 use crate::clock::DateTime;
 use crate::engine::Counters;
+#[cfg(feature = "sleep")]
+use crate::engine::{NEVER, NO_PIN};
 use crate::error::BringUpError;
 use crate::wifi::Association;
 
@@ -57,6 +61,10 @@ pub struct Status {
     pub sockets_limit: u8,
     /// Exchanges, bytes, restarts and what was dropped, since the start.
     pub counters: Counters,
+    /// The modem is let sleep while nothing is to do, and woken by its pin; `None` without a
+    /// [`NoticePin`](crate::NoticePin).
+    #[cfg(feature = "sleep")]
+    pub light_sleep: Option<LightSleep>,
 }
 
 impl Status {
@@ -86,6 +94,47 @@ impl Status {
             sockets_open: 0,
             sockets_limit: 0,
             counters,
+            #[cfg(feature = "sleep")]
+            light_sleep: None,
+        }
+    }
+}
+
+/// How a modem with a [`NoticePin`](crate::NoticePin) is watched over while it sleeps. Shown, it says what is
+/// not seen meanwhile.
+#[cfg(feature = "sleep")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct LightSleep {
+    /// After so long it is woken and asked for a sign of life; `None`: never.
+    pub liveness: Option<Duration>,
+}
+
+#[cfg(feature = "sleep")]
+impl LightSleep {
+    pub(crate) fn of(liveness: u32) -> Option<Self> {
+        let liveness = match liveness {
+            NO_PIN => return None,
+            NEVER => None,
+            span => Some(Duration::from_millis(span.into())),
+        };
+        Some(Self { liveness })
+    }
+}
+
+#[cfg(feature = "sleep")]
+impl fmt::Display for LightSleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.liveness {
+            Some(span) => write!(
+                f,
+                "asleep while idle, woken by its pin and every {} s: a reset that the pin does not tell is seen by then",
+                span.as_millis().div_ceil(1000)
+            ),
+            None => f.write_str(
+                "asleep while idle, woken by its pin alone: a reset that the pin does not tell is seen at the next use only",
+            ),
         }
     }
 }

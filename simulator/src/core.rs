@@ -10,6 +10,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::notice_pin::Notice;
 use crate::{After, Reaction};
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -41,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) bytes_in: Cell<u64>,
     pub(crate) bytes_out: Cell<u64>,
     pub(crate) exchanges: Cell<u64>,
+    /// RI, or the indicate pin.
+    pub(crate) notice: Notice,
     /// Line rate, when paced; `AT+IPR` changes it.
     pub(crate) baud: Cell<Option<u32>>,
     /// Rates of the two UARTs, as far as it matters: what passes between different ones is noise.

@@ -72,6 +72,7 @@ mod core;
 mod failure;
 mod fault;
 mod network;
+mod notice_pin;
 mod nrf9160;
 mod options;
 pub mod peer;
@@ -97,6 +98,7 @@ pub use fault::{FAULTS, fault};
 pub use network::{
     LocalBoxFuture, LoopbackNetwork, MemoryListener, MemoryNetwork, Network, Stream,
 };
+pub use notice_pin::NoticePin;
 pub use nrf9160::{
     CountedFailure, DataEnd, DataFailure, FailingSend, HeapTrap, Junk, Native, NativeStore,
     Nrf9160Options, Nrf9160Profile, Overflow, OversizedRecord, SendFailure, Terminator,

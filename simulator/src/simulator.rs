@@ -18,6 +18,7 @@ use crate::bg96::Bg96;
 use crate::cc3200::{Cc32xx, Cc32xxOptions, Nwp, NwpOptions};
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
+use crate::notice_pin::NoticePin;
 use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
 use crate::port::{self, Cut};
@@ -60,9 +61,6 @@ pub(crate) trait Modem {
     fn power_key(&self, pressed: bool);
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
-    fn indicate_pin(&self) -> bool {
-        false
-    }
     fn sleep_pin(&self, high: bool);
     fn save_power(&self);
     fn open_sockets(&self) -> Vec<u8>;
@@ -340,9 +338,15 @@ impl Simulator {
         self.inner.modem.status_pin()
     }
 
-    /// The indicate pin (nRF9160), true while asserted: something waits for a host that let the modem idle.
+    /// The pin by which the modem tells that it has something to say: RI (BG96), which pulses with every unsolicited
+    /// line; the indicate pin (nRF9160 with Serial LTE Modem), for a host that let the modem idle.
+    pub fn notice_pin(&self) -> NoticePin {
+        NoticePin(self.inner.core.clone())
+    }
+
+    /// Whether that pin is asserted.
     pub fn indicate_pin(&self) -> bool {
-        self.inner.modem.indicate_pin()
+        self.inner.core.notice.is_active()
     }
 
     /// Ids of sockets that are occupied, in whatever state.

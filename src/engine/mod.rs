@@ -7,10 +7,13 @@
 
 pub(crate) mod backend;
 mod conduct;
+#[cfg(feature = "sleep")]
+mod doze;
 mod guest;
 #[cfg(fuzzing)]
 pub(crate) mod machine;
 mod mailbox;
+mod notices;
 mod protocol;
 mod queue;
 pub(crate) mod raw;
@@ -28,8 +31,13 @@ use core::cell::RefCell;
 
 use self::backend::{Modem, Timing};
 pub use self::conduct::{After, Guest};
+#[cfg(feature = "sleep")]
+pub(crate) use self::doze::Habits;
 pub use self::guest::{At, Together, Upload};
 pub use self::mailbox::ANSWER_LIMIT;
+pub use self::notices::Notices;
+#[cfg(feature = "sleep")]
+pub(crate) use self::notices::{Listens, sealed};
 pub use self::protocol::{Backend, Protocol};
 pub use self::runner::Runner;
 pub use self::scheduler::Job;
@@ -37,6 +45,8 @@ pub(crate) use self::slot::{Phase, Slot};
 pub use self::text::COMMAND_LIMIT;
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
 pub(crate) use self::world::{Errand, Link, Rest, Shared};
+#[cfg(feature = "sleep")]
+pub(crate) use self::world::{NEVER, NO_PIN};
 
 /// The rings of a [`State`], where they are to have a `static` of their own: nothing but zeros, which costs
 /// no flash and no stack.

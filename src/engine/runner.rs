@@ -1,35 +1,38 @@
 //! The only asynchronous part of the driver: the UART, the pins and the clock around a protocol.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
+use super::notices::{Listens, Notices, left, listened};
 use super::protocol::{Backend, Protocol};
 use super::time::now;
 use super::world::{Shared, World};
 use crate::error::RunError;
-use crate::power::Power;
+use crate::power::{NoPin, Power};
 
 /// Read errors in a row that are taken for noise on the line.
 const READ_ERRORS: u8 = 100;
 
-/// Owns the UART and the power pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its
-/// own.
-pub struct Runner<'a, M: Backend, R, W, P> {
+/// Owns the UART and the pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its own.
+///
+/// `N` is the pin by which the modem wakes the MCU, where one is wired: `Runner::with_notice_pin`.
+pub struct Runner<'a, M: Backend, R, W, P, N = NoPin> {
     pub(crate) engine: &'a RefCell<M::Engine>,
     pub(crate) world: &'a Shared<'a>,
     pub(crate) uart_rx: R,
     pub(crate) uart_tx: W,
     pub(crate) power: P,
+    pub(crate) notices: N,
 }
 
-impl<M: Backend, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
+impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P, N> {
     /// Runs until the UART fails, which most firmware takes as a reason to reset.
     ///
     /// Dropping the future, like its return, resets every socket; it may then be called again, and
@@ -41,18 +44,28 @@ impl<M: Backend, R: Read, W: Write, P: Power> Runner<'_, M, R, W, P> {
             uart_rx,
             uart_tx,
             power,
+            notices,
         } = self;
         let _stop = StopOnDrop {
             engine: *engine,
             world,
         };
         begin(world, power);
+        let wired = if M::WAKE_BY_KEY {
+            power.has_power_key()
+        } else {
+            power.has_sleep()
+        };
+        let listens = Cell::new(Listens::Yes);
         // Receiving first, so that news of a reset is seen before more is sent.
-        let receive = receive(*engine, world, uart_rx);
+        let receive = receive::<_, _, N>(*engine, world, uart_rx, &listens);
         let conduct = conduct(*engine, world, power);
         let transmit = transmit(*engine, world, uart_tx);
-        match select3(receive, conduct, transmit).await {
-            Either3::First(error) | Either3::Second(error) | Either3::Third(error) => error,
+        // Last, so that it sees what the others have done.
+        let rest = notices.rest(wired, world, &listens);
+        match select4(receive, conduct, transmit, rest).await {
+            Either4::First(error) | Either4::Second(error) | Either4::Third(error) => error,
+            Either4::Fourth(never) => match never {},
         }
     }
 }
@@ -79,15 +92,28 @@ fn begin(world: &Shared<'_>, power: &mut impl Power) {
 }
 
 /// Takes in bytes for ever; returns when the UART fails.
-async fn receive<E: Protocol, R: Read>(
+async fn receive<E: Protocol, R: Read, N: Notices>(
     engine: &RefCell<E>,
     world: &Shared<'_>,
     uart: &mut R,
+    listens: &Cell<Listens>,
 ) -> RunError {
     let mut buf = [0; 128];
     let mut errors = 0;
     loop {
-        let count = match uart.read(&mut buf).await {
+        let read = uart.read(&mut buf);
+        let read = if N::SWITCHES {
+            match select(read, left(listens)).await {
+                Either::First(read) => read,
+                Either::Second(()) => {
+                    listened(listens).await;
+                    continue;
+                }
+            }
+        } else {
+            read.await
+        };
+        let count = match read {
             Ok(0) => return RunError::Eof,
             Ok(count) => count,
             // Break and framing errors come with every power cycle of a modem; only a UART that

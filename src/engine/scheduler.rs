@@ -312,6 +312,17 @@ impl Slot<'_> {
 }
 
 #[cfg(feature = "sleep")]
+impl Slot<'_> {
+    /// Whether there is something to do for it that does not wait for its time.
+    pub(crate) fn works(&self) -> bool {
+        (self.readable && self.phase == Phase::Open)
+            || self.tx.len() > 0
+            || self.phase == Phase::Wanted
+            || (self.close && self.in_modem)
+    }
+}
+
+#[cfg(feature = "sleep")]
 impl World<'_> {
     /// What there is to do about a modem in light sleep: nothing, or waking it.
     fn doze(&mut self) -> Option<(Ms, Option<Job>)> {
@@ -319,18 +330,12 @@ impl World<'_> {
         let rests = Some((after(now, Ms::MAX), None));
         match self.rest {
             Rest::Dozing => {
-                let works = |slot: &Slot<'_>| {
-                    slot.readable
-                        || slot.tx.len() > 0
-                        || slot.phase == Phase::Wanted
-                        || (slot.close && slot.in_modem)
-                };
                 let needed = self.network_lost
                     || self.suspect
                     || self.errand == Errand::Sleep
                     || self.tidy
                     || self.mailbox.post == super::mailbox::ExchangeState::Wanted
-                    || self.slots.iter().any(works);
+                    || self.slots.iter().any(Slot::works);
                 if !needed {
                     return rests;
                 }

@@ -18,6 +18,13 @@ pub const NOT_YET: u16 = u16::MAX;
 /// The longest report that a parked flow may wait for, in bytes.
 pub(crate) const REPORT_LIMIT: usize = 64;
 
+/// What [`World::liveness`] says without a notice pin.
+#[cfg(feature = "sleep")]
+pub(crate) const NO_PIN: Ms = 0;
+/// What it says where a modem that sleeps is never asked for a sign of life.
+#[cfg(feature = "sleep")]
+pub(crate) const NEVER: Ms = Ms::MAX;
+
 /// Whether the modem can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -165,6 +172,9 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// The power key, and not the sleep pin, ends light sleep.
     #[cfg(feature = "sleep")]
     pub(crate) wakes_by_key: bool,
+    /// It was the runner that last let the modem sleep, and no user.
+    #[cfg(feature = "sleep")]
+    pub(crate) unasked: bool,
     /// Why a step ended; `None` for its answer or a refusal.
     pub ended: Option<AtError>,
     /// With what a step was refused.
@@ -192,6 +202,9 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) start: Ms,
     pub(crate) linger: Ms,
     pub(crate) poll: Ms,
+    /// After how long in light sleep the modem is woken, or [`NO_PIN`], or [`NEVER`].
+    #[cfg(feature = "sleep")]
+    pub(crate) liveness: Ms,
     /// When something was last heard of the modem.
     pub(crate) heard_at: Ms,
     /// When the modem is brought up next.
@@ -278,6 +291,8 @@ impl<S> World<'_, S> {
             changed: true,
             #[cfg(feature = "sleep")]
             wakes_by_key: false,
+            #[cfg(feature = "sleep")]
+            unasked: false,
             ended: None,
             code: Code::Plain,
             len: 0,
@@ -292,6 +307,8 @@ impl<S> World<'_, S> {
             start: 0,
             linger: 10,
             poll: 60_000,
+            #[cfg(feature = "sleep")]
+            liveness: NO_PIN,
             heard_at: 0,
             retry_at: 0,
             backoff: 0,
@@ -410,6 +427,15 @@ impl<'a> World<'a> {
     pub fn has_sockets(&self) -> bool {
         let stands = |slot: &Slot<'_>| matches!(slot.phase, Phase::Open | Phase::Opening);
         self.slots.iter().any(|slot| slot.user && stands(slot))
+    }
+
+    /// Whether the modem is let sleep because nothing is to do, and not because a user has asked for it: where it cannot
+    /// tell of data while it sleeps, it is better left awake.
+    pub fn sleeps_unasked(&self) -> bool {
+        #[cfg(feature = "sleep")]
+        return self.unasked;
+        #[cfg(not(feature = "sleep"))]
+        false
     }
 
     /// Somebody changes credentials, or has the channel for exchanges that belong together.

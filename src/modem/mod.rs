@@ -21,3 +21,7 @@ pub use crate::engine::backend::{
 };
 pub use crate::engine::{After, Backend, Guest, Job, NOT_YET, Open, PinState, Protocol, World};
 pub use crate::standard::{clock, set_clock};
+
+/// Whether there is light sleep at all (the feature `sleep`), so that a backend's part in it is not linked where there
+/// is none.
+pub const SLEEPS: bool = cfg!(feature = "sleep");

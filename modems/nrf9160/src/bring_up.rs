@@ -148,6 +148,7 @@ impl<F: Family> Nrf9160<F> {
 
 fn begin<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     modem.idle = false;
+    modem.watches = false;
     modem.wired = world.pins.has_power_key || world.pins.has_reset;
     modem.waking = Waking::NEW;
     if take(&mut world.restarted) {

@@ -125,6 +125,17 @@ pub(crate) const fn sm<F: Family>() -> bool {
     !matches!(F::HANDLES, Some(false))
 }
 
+/// Code for light sleep.
+#[expect(clippy::extra_unused_type_parameters, reason = "as its sisters")]
+pub(crate) const fn sleeps<F: Family>() -> bool {
+    sectag::modem::SLEEPS
+}
+
+/// Code for light sleep of SLM.
+pub(crate) const fn slm_sleeps<F: Family>() -> bool {
+    sectag::modem::SLEEPS && slm::<F>()
+}
+
 /// Code for images that say which data is the last.
 pub(crate) const fn release<F: Family>() -> bool {
     F::Marks::KEPT

@@ -119,7 +119,7 @@ scripts! {
     any LIVENESS,
     any TIDY,
     any POWER_OFF,
-    any SLEEP,
+    sleeps SLEEP,
     any MEANS,
     any ATTENTION,
     any SETTINGS,
@@ -158,6 +158,7 @@ scripts! {
     sm SEND_COUNTED,
     slm SEND_DATA,
     slm POLL,
+    slm_sleeps UNWATCH,
     any READ,
     any RECEIVE,
     slm WHY_BROKEN,
@@ -216,6 +217,8 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     offline: bool,
     /// `#XSLEEP=2` was sent: the next `Ready` may be of its end (sheet 1.5).
     idle: bool,
+    /// `#XAPOLL` runs, so that `#XPOLL` is refused (SLM, sheet 4.4).
+    watches: bool,
     /// The board can wake or reset it.
     wired: bool,
     /// The SIM refused the configured PIN.
@@ -261,6 +264,7 @@ impl<F: Family> Nrf9160<F> {
             lost: false,
             offline: false,
             idle: false,
+            watches: false,
             wired: false,
             pin_refused: false,
             silence: SILENCE,
@@ -338,7 +342,7 @@ impl<F: Family> Modem for Nrf9160<F> {
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         if let Some((handle, bits)) = dialect::events(line) {
             // A close is found by reading up to it.
-            return Line::Urc(if self.told.add(handle, bits) {
+            return Line::Urc(if self.told.add(handle, bits) || self.watches {
                 Urc::Readable { id: handle }
             } else {
                 Urc::Other

@@ -113,6 +113,9 @@ impl<F: Family> Nrf9160<F> {
     /// Sends piece by piece, each in the form that its bytes need. What is left after one that failed is not
     /// sent.
     pub(crate) const SEND: Script<F> = &[decide(|modem, world, _| {
+        if modem.watches() {
+            return modem.unwatch(script::SEND);
+        }
         modem.moving.total = world.len;
         modem.select(world.id, script::SEND_AS)
     })];
@@ -410,6 +413,9 @@ fn judge_sent<F: Family>(
 }
 
 fn fetch<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if modem.watches() {
+        return modem.unwatch(script::FETCH);
+    }
     modem.moving.handle = world.id;
     modem.moving.bits = 0;
     if modem.has_handles() {
@@ -495,6 +501,9 @@ fn errno<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Optio
 }
 
 fn look<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if modem.watches() {
+        return modem.unwatch(script::LOOK);
+    }
     modem.moving.handle = world.id;
     modem.moving.bits = 0;
     Then::To(if modem.has_handles() {

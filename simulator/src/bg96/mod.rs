@@ -38,6 +38,8 @@ const POWER_OFF_PULSE: Duration = Duration::from_millis(650);
 const RESET_PULSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(460));
 /// From DTR low to a UART that works. UNCONFIRMED: no manual gives a number.
 const WAKE_TIME: Duration = Duration::from_millis(50);
+/// How long RI is active for an unsolicited line. UNCONFIRMED: no source of the sheet gives a number.
+const RING_PULSE: Duration = Duration::from_millis(120);
 /// STATUS rises a little before the UART works, sheet 1.1 [HW fig.8].
 const STATUS_LEAD: Duration = Duration::from_millis(100);
 
@@ -305,6 +307,7 @@ impl Bg96 {
     fn flush_urcs(&self) {
         while let Some(urc) = { self.state.borrow_mut().urcs.pop_front() } {
             self.core.send(&urc);
+            self.core.notice.pulse(RING_PULSE);
         }
     }
 

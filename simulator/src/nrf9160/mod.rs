@@ -100,7 +100,6 @@ pub(crate) struct Nrf9160 {
     after: RefCell<Vec<Vec<u8>>>,
     /// First bytes after a start that the UART does not get.
     lost: Cell<usize>,
-    indicated: Cell<Option<Instant>>,
     reset_asserted: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
     /// Sends so far.
@@ -152,7 +151,6 @@ impl Nrf9160 {
             answering: Cell::new(false),
             after: RefCell::new(Vec::new()),
             lost: Cell::new(0),
-            indicated: Cell::new(None),
             reset_asserted: Cell::new(false),
             failed_at: Cell::new(None),
             sends: Cell::new(0),
@@ -391,7 +389,7 @@ impl Nrf9160 {
                 let held = &mut self.state.borrow_mut().held;
                 let room = IDLE_RING - held.len().min(IDLE_RING);
                 held.extend(&framed[..framed.len().min(room)]);
-                self.indicated.set(Some(Instant::now() + INDICATE_PULSE));
+                self.core.notice.pulse(INDICATE_PULSE);
             }
             // TRAP, sheet 3: dropped.
             Mode::Data if !holds => {}
@@ -667,12 +665,6 @@ impl Modem for Nrf9160 {
 
     fn status_pin(&self) -> bool {
         matches!(self.power.get(), Power::On | Power::Hung)
-    }
-
-    fn indicate_pin(&self) -> bool {
-        self.indicated
-            .get()
-            .is_some_and(|until| Instant::now() < until)
     }
 
     fn open_sockets(&self) -> Vec<u8> {

@@ -12,10 +12,10 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer, with_timeout};
 use tokio::io::{AsyncBufRead, AsyncWrite, BufReader};
 
-use super::Nrf9160;
 use super::credentials::Material;
 use super::options::{OversizedRecord, SendFailure};
 use super::state::{Automatic, SharedSocket};
+use super::{Mode, Nrf9160};
 use crate::channel::{Channel, Inbox, poll_outgoing};
 use crate::network::Stream;
 use crate::tls::{self, ServerCheck, TlsSettings};
@@ -490,6 +490,8 @@ impl Nrf9160 {
         if self.may_speak() {
             self.deliver(socket);
             self.tell_events(socket);
+        } else if self.mode.get() == Mode::Idle {
+            self.tell_events(socket);
         }
         self.core.touch();
     }
@@ -538,8 +540,11 @@ impl Nrf9160 {
             socket.told |= bits;
             (socket.handle, bits)
         };
-        self.core
-            .send(format!("\r\n#XAPOLL: {handle},{bits}\r\n").as_bytes());
+        let urc = format!("\r\n#XAPOLL: {handle},{bits}\r\n");
+        if self.mode.get() == Mode::Idle {
+            return self.urc_bytes(urc.as_bytes());
+        }
+        self.core.send(urc.as_bytes());
     }
 
     /// Catches up with what could not be said before.

@@ -1,0 +1,119 @@
+//! The pin by which a simulated modem tells that it has something to say, as the MCU has it.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use embassy_time::{Duration, Instant, Timer};
+use embedded_hal::digital::{ErrorType, InputPin};
+use embedded_hal_async::digital::Wait;
+
+use crate::core::Core;
+
+/// What the modem does with the pin.
+#[derive(Default)]
+pub(crate) struct Notice {
+    /// It is active until then.
+    until: Cell<Option<Instant>>,
+    /// How often it became active.
+    edges: Cell<u64>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Notice {
+    /// A pulse, or a longer one where it is active already.
+    pub(crate) fn pulse(&self, length: Duration) {
+        if !self.is_active() {
+            self.edges.set(self.edges.get() + 1);
+        }
+        self.until.set(Some(Instant::now() + length));
+        for waiting in self.waiting.take() {
+            waiting.wake();
+        }
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.until.get().is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// The MCU's pin that is wired to the modem's RI or indicate pin: low while the modem has it active. An edge that comes
+/// while it is waited for is not lost, as with an interrupt.
+#[derive(Clone)]
+pub struct NoticePin(pub(crate) Rc<Core>);
+
+impl NoticePin {
+    async fn active(&self) {
+        let notice = &self.0.notice;
+        let edges = notice.edges.get();
+        poll_fn(|cx| {
+            if notice.is_active() || notice.edges.get() != edges {
+                return Poll::Ready(());
+            }
+            notice.waiting.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn inactive(&self) {
+        while let Some(until) = self
+            .0
+            .notice
+            .until
+            .get()
+            .filter(|_| self.0.notice.is_active())
+        {
+            Timer::at(until).await;
+        }
+    }
+}
+
+impl ErrorType for NoticePin {
+    type Error = Infallible;
+}
+
+impl InputPin for NoticePin {
+    fn is_high(&mut self) -> Result<bool, Infallible> {
+        Ok(!self.0.notice.is_active())
+    }
+
+    fn is_low(&mut self) -> Result<bool, Infallible> {
+        Ok(self.0.notice.is_active())
+    }
+}
+
+impl Wait for NoticePin {
+    async fn wait_for_high(&mut self) -> Result<(), Infallible> {
+        self.inactive().await;
+        Ok(())
+    }
+
+    async fn wait_for_low(&mut self) -> Result<(), Infallible> {
+        self.active().await;
+        Ok(())
+    }
+
+    async fn wait_for_rising_edge(&mut self) -> Result<(), Infallible> {
+        self.active().await;
+        self.inactive().await;
+        Ok(())
+    }
+
+    async fn wait_for_falling_edge(&mut self) -> Result<(), Infallible> {
+        self.inactive().await;
+        self.active().await;
+        Ok(())
+    }
+
+    async fn wait_for_any_edge(&mut self) -> Result<(), Infallible> {
+        if self.0.notice.is_active() {
+            self.inactive().await;
+        } else {
+            self.active().await;
+        }
+        Ok(())
+    }
+}

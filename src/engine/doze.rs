@@ -1,0 +1,244 @@
+//! Light sleep with a pin that tells when the modem has something to say: when the modem is let sleep, what wakes it, and
+//! when the UART may be off.
+
+use core::cell::Cell;
+use core::convert::Infallible;
+use core::future::{Future, poll_fn};
+use core::ops::ControlFlow;
+use core::pin::pin;
+use core::task::{Context, Poll};
+
+use embassy_time::{Duration, Instant, Timer};
+
+use super::mailbox::ExchangeState;
+use super::notices::Listens;
+use super::slot::Phase;
+use super::time::{LONGEST, Ms, after, now, past};
+use super::world::{Errand, Link, NEVER, Rest, Shared, World};
+
+/// Woken, and there was nothing to do: it sleeps again after so long.
+const FOR_NOTHING: Ms = 200;
+/// After this long a sleep that was asked for has begun, or does not any more.
+const ASKED_LIMIT: Ms = 20_000;
+
+/// When the modem is let sleep, and for how long at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    /// After so long without anything to do.
+    pub(crate) quiet: Ms,
+    /// It is woken after so long, or [`NEVER`].
+    pub(crate) liveness: Ms,
+}
+
+impl Habits {
+    /// Lets the modem sleep when there is nothing to do; wakes it when `rings` ends, and when it is time to.
+    /// `rings` makes a future that ends at once where the pin is active, and otherwise as soon as it becomes so.
+    pub(crate) async fn rest<P>(
+        self,
+        world: &Shared<'_>,
+        pin: &mut P,
+        mut rings: impl AsyncFnMut(&mut P),
+        mut switch: Option<&mut dyn FnMut(bool)>,
+        listens: &Cell<Listens>,
+    ) -> Infallible {
+        world.borrow_mut().liveness = self.liveness;
+        let mut idle = Idle::new();
+        loop {
+            watch(world, |w, _| idle.look(w, self.quiet)).await;
+            // Armed before the modem can have begun to sleep: from then on it tells by the pin.
+            let mut ringing = pin!(rings(pin));
+            let mut rang = false;
+            let began = now();
+            let sleeps = watch(world, |w, cx| {
+                rang = rang || ringing.as_mut().poll(cx).is_ready();
+                idle.asked(w, began)
+            });
+            if !sleeps.await {
+                idle.begin();
+                continue;
+            }
+            if let Some(switch) = &mut switch {
+                listens.set(Listens::Leaves);
+                poll_fn(|cx| match listens.get() {
+                    Listens::No => Poll::Ready(()),
+                    _ => {
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                })
+                .await;
+                switch(false);
+            }
+            let since = now();
+            let mut called = false;
+            watch(world, |w, cx| {
+                rang = rang || ringing.as_mut().poll(cx).is_ready();
+                if w.rest != Rest::Dozing {
+                    return ControlFlow::Break(());
+                }
+                let due = after(since, self.liveness);
+                let late = self.liveness != NEVER && past(w.now, due);
+                if (rang || late) && !called {
+                    called = true;
+                    w.is_called();
+                }
+                ControlFlow::Continue(if called || self.liveness == NEVER {
+                    after(w.now, LONGEST)
+                } else {
+                    due
+                })
+            })
+            .await;
+            idle.begin();
+            if let Some(switch) = &mut switch {
+                switch(true);
+                listens.set(Listens::Yes);
+                poll_fn(|cx| {
+                    cx.waker().wake_by_ref();
+                    Poll::Ready(())
+                })
+                .await;
+            }
+        }
+    }
+}
+
+/// Looks at the world whenever the runner does, and at the time that `look` returned, until that ends it.
+async fn watch<T>(
+    world: &Shared<'_>,
+    mut look: impl FnMut(&mut World<'_>, &mut Context<'_>) -> ControlFlow<T, Ms>,
+) -> T {
+    let mut timer = Timer::at(Instant::MIN);
+    poll_fn(|cx| {
+        loop {
+            let time = now();
+            let due = {
+                let mut world = world.borrow_mut();
+                world.now = time;
+                match look(&mut world, cx) {
+                    ControlFlow::Break(value) => return Poll::Ready(value),
+                    ControlFlow::Continue(due) => due,
+                }
+            };
+            let left = u64::try_from(due.wrapping_sub(time) as i32).unwrap_or(0);
+            timer = Timer::at(Instant::now() + Duration::from_millis(left));
+            if pin!(&mut timer).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+/// For how long there has been nothing to do.
+struct Idle {
+    since: Ms,
+    /// How much lies in the rings, and how many connections there are.
+    seen: (usize, usize, usize),
+    /// Something was done since the modem was woken.
+    used: bool,
+    /// The life of the modem in which it was not to be let sleep.
+    refused: Option<u8>,
+}
+
+impl Idle {
+    fn new() -> Self {
+        Self {
+            since: 0,
+            seen: (0, 0, 0),
+            used: true,
+            refused: None,
+        }
+    }
+
+    /// The modem was woken, or could not be let sleep.
+    fn begin(&mut self) {
+        self.since = now();
+        self.used = false;
+    }
+
+    /// Ends when the modem is being let sleep, by whomever; otherwise it is once nothing was to do for `quiet`.
+    fn look(&mut self, w: &mut World<'_>, quiet: Ms) -> ControlFlow<(), Ms> {
+        if w.errand == Errand::Sleep || w.rest == Rest::Dozing {
+            return ControlFlow::Break(());
+        }
+        let seen = w.moves();
+        let busy = w.is_busy();
+        self.used |= seen != self.seen || w.mailbox.post != ExchangeState::Free;
+        if busy || seen != self.seen {
+            self.seen = seen;
+            self.since = w.now;
+        }
+        // What there is to do, or brings the modem up anew, has the runner look when it is over.
+        if busy || self.refused == Some(w.life) {
+            return ControlFlow::Continue(after(w.now, LONGEST));
+        }
+        let least = if self.used {
+            quiet
+        } else {
+            quiet.min(FOR_NOTHING)
+        };
+        let due = after(self.since, least);
+        if !past(w.now, due) {
+            return ControlFlow::Continue(due);
+        }
+        w.errand = Errand::Sleep;
+        w.unasked = true;
+        w.wake_runner();
+        ControlFlow::Break(())
+    }
+
+    /// Ends with whether the modem sleeps, once that is known.
+    fn asked(&mut self, w: &World<'_>, began: Ms) -> ControlFlow<bool, Ms> {
+        if w.rest == Rest::Dozing {
+            return ControlFlow::Break(true);
+        }
+        let due = after(began, ASKED_LIMIT);
+        match w.errand {
+            // It stays there, for a user that waits for it too.
+            Errand::Done(end) => {
+                if let (Err(error), true) = (end, w.unasked) {
+                    warn!("the modem is not let sleep: {}", error);
+                    self.refused = Some(w.life);
+                }
+                ControlFlow::Break(false)
+            }
+            _ if w.link != Link::Up || past(w.now, due) => ControlFlow::Break(false),
+            _ => ControlFlow::Continue(due),
+        }
+    }
+}
+
+impl World<'_> {
+    fn moves(&self) -> (usize, usize, usize) {
+        self.slots.iter().fold((0, 0, 0), |(rx, tx, open), slot| {
+            let stands = usize::from(slot.phase == Phase::Open);
+            (rx + slot.rx.len(), tx + slot.tx.len(), open + stands)
+        })
+    }
+
+    /// Whether there is something to do that does not wait for a notice or for its time.
+    fn is_busy(&self) -> bool {
+        self.link != Link::Up
+            || self.rest != Rest::No
+            || self.errand == Errand::PowerOff
+            || self.opening
+            || self.network_lost
+            || self.suspect
+            || self.anew
+            || self.tidy
+            || self.tidy_asked
+            || self.stray != 0
+            || self.changes_credentials()
+            || self.mailbox.post != ExchangeState::Free
+            || self.slots.iter().any(|slot| slot.works())
+    }
+
+    /// The modem may have something to say, or is to show that it is there: it is woken, and every connection
+    /// asked, since notices may have been lost.
+    fn is_called(&mut self) {
+        self.ask_all();
+        self.suspect |= !self.has_sockets();
+        self.wake_runner();
+    }
+}
