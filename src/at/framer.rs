@@ -165,6 +165,14 @@ impl Framer {
         &self.line[..self.len]
     }
 
+    /// What has come of a line that has not ended; empty in a payload.
+    pub fn unfinished(&self) -> &[u8] {
+        match self.mode {
+            Mode::Lines if !self.delivered => self.line(),
+            _ => &[],
+        }
+    }
+
     /// Whether the line last reported goes on one that came in pieces.
     pub fn is_continued(&self) -> bool {
         self.continued

@@ -192,6 +192,10 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub fetch_unit: u16,
     /// Silence before and behind payload in data mode, in milliseconds.
     pub silence: (u16, u16),
+    /// How long the end of data mode may take to be told before `+++` is sent again, in milliseconds.
+    pub escape_pause: u16,
+    /// How often `+++` was sent in the last exchange.
+    pub escapes: u8,
     /// What is sent for [`Then::Fill`](crate::modem::Then::Fill): a byte, and how often.
     pub fill: (u8, u16),
     /// The time in milliseconds, wrapping.
@@ -301,6 +305,8 @@ impl<S> World<'_, S> {
             received: None,
             fetch_unit: 1,
             silence: (0, 0),
+            escape_pause: 2000,
+            escapes: 0,
             fill: (0, 0),
             now: 0,
             pause: 0,

@@ -436,6 +436,7 @@ fn identified<F: Family>(
     // The last bytes may still be on the wire.
     let behind = silence.saturating_add(silence / 4 + 20);
     world.silence = (if release.late_data_mode { LATE } else { 0 }, behind);
+    world.escape_pause = release.escape_pause;
     if modem.has_handles() {
         return Then::To(script::BEGIN_NOTICES);
     }

@@ -30,6 +30,9 @@ pub(crate) struct Release {
     pub(crate) late_data_mode: bool,
     /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
     pub(crate) deaf: bool,
+    /// How long the end of data mode may take before `+++` is sent again, in milliseconds. Up to 2.4 a second one
+    /// costs the connection (sheet 3.2), so that the 30 s are waited for that a send may block.
+    pub(crate) escape_pause: u16,
     /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
     pub(crate) tells_suite: bool,
     /// Where a native build keeps credentials.
@@ -38,6 +41,9 @@ pub(crate) struct Release {
     native_record: u16,
 }
 
+/// Sheet 3.2: 1 to 2 s.
+const ESCAPE_PAUSE: u16 = 2000;
+
 static RELEASES: [Release; 7] = {
     const FIRST: Release = Release {
         from: (0, 0),
@@ -45,6 +51,7 @@ static RELEASES: [Release; 7] = {
         errno: true,
         late_data_mode: true,
         deaf: true,
+        escape_pause: 31_000,
         tells_suite: false,
         native: Store::Mapped,
         native_record: 5120,
@@ -52,6 +59,7 @@ static RELEASES: [Release; 7] = {
     const LATER: Release = Release {
         late_data_mode: false,
         deaf: false,
+        escape_pause: ESCAPE_PAUSE,
         tells_suite: true,
         unit: 2048,
         ..FIRST
@@ -98,6 +106,7 @@ const SERIAL_MODEM: Release = Release {
     errno: false,
     late_data_mode: false,
     deaf: false,
+    escape_pause: ESCAPE_PAUSE,
     tells_suite: true,
     native: Store::Modem,
     native_record: 2048,

@@ -157,6 +157,7 @@ scripts! {
     sm SEND_HEX,
     sm SEND_COUNTED,
     slm SEND_DATA,
+    slm SEND_LEFT_LATE,
     slm POLL,
     slm_sleeps UNWATCH,
     any READ,

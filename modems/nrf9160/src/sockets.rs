@@ -136,9 +136,9 @@ impl<F: Family> Nrf9160<F> {
         .even_garbled()
         .then(text_sent)];
 
-    /// Data mode of an announced length (SM). Firmware that cannot send all of it forgets the length, and
-    /// stays in data mode until it hears a `+++` (sheet 3.1); behind the length that is junk, which it
-    /// ignores.
+    /// Data mode of an announced length (SM). Firmware that cannot send all of it says `+++`, and stays in data
+    /// mode until it hears the like, or all that was announced (sheet 3.1); behind the length that is junk,
+    /// which it ignores.
     pub(crate) const SEND_COUNTED: Script<F> = &[ask("AT#XSEND={h},2,0,{l}")
         .limit(SEND)
         .counts()
@@ -162,6 +162,12 @@ impl<F: Family> Nrf9160<F> {
             .each(polled)
             .even_garbled()
             .then(judge_sent),
+    ];
+
+    /// A refusal of that line is taken for nothing else, and the connection given up.
+    pub(crate) const SEND_LEFT_LATE: Script<F> = &[
+        decide(|_, _, _| Then::Synchronise),
+        decide(|modem, world, _| not_sent(modem, world, true)),
     ];
 
     /// What SM announces it has told already.
@@ -380,6 +386,11 @@ fn data_sent<F: Family>(
 ) -> Then {
     if answer.is_none() {
         return not_sent(modem, world, world.ended.is_some());
+    }
+    if world.escapes > 1 && modem.firmware().release().deaf {
+        // What came of the first one may have gone to the peer as payload, and a second one too many stands in
+        // front of the next command (sheet 3.2).
+        return Then::To(script::SEND_LEFT_LATE);
     }
     if world.now.wrapping_sub(modem.moving.since) >= GIVEN_UP {
         return not_sent(modem, world, false);

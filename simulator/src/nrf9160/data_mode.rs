@@ -87,7 +87,10 @@ impl Nrf9160 {
             End::Left => 0,
             End::Broken { left } => {
                 // The firmware hangs up, and waits for the host to do the same (sheet 3.1).
-                self.core.send(TERMINATOR);
+                let silent = self.options.counted_failure == CountedFailure::CountsSilently;
+                if !silent || length.is_none() {
+                    self.core.send(TERMINATOR);
+                }
                 self.swallow(left).await;
                 -1
             }
@@ -198,7 +201,7 @@ impl Nrf9160 {
         let left = match (left, self.options.counted_failure) {
             // The failure was that of the last byte.
             (Some(0), _) => return,
-            (Some(left), CountedFailure::CountsOn) => left,
+            (Some(left), CountedFailure::CountsOn | CountedFailure::CountsSilently) => left,
             _ => usize::MAX,
         };
         let counts = left < usize::MAX;

@@ -37,6 +37,8 @@ pub enum CountedFailure {
     Forgets,
     /// As many as were announced are dropped, whatever they are (pull request 431).
     CountsOn,
+    /// Likewise, and no `+++` says so (pull request 454).
+    CountsSilently,
 }
 
 /// How a send fails that the modem had taken from the host.

@@ -27,6 +27,14 @@ pub(super) const PAYLOAD_PAUSE: Ms = 1000;
 const LONE_ENDS: u8 = 2;
 /// A modem that was told how many bytes come has a final result for them, or waits for `+++`.
 const COUNTED_PATIENCE: Ms = 2000;
+/// What a modem prints that ends data mode by itself: no line end follows, and it waits for the host's own (nrf9160
+/// sheet, 3.1).
+const HANG_UP: &[u8] = b"+++";
+/// How long such a modem has for the end of data mode, before what is left of an announced number is completed, and
+/// before `+++` is sent again.
+const HANG_UP_PATIENCE: Ms = 1000;
+/// How long all of that may take before the channel is synchronised.
+const HANG_UP_LIMIT: Ms = 8000;
 /// What a modem that has just started owes an answer to, it answers within this time.
 const BOOTED_PATIENCE: Ms = 1000;
 
@@ -84,6 +92,7 @@ impl<M: Modem> Engine<M> {
         w.received = None;
         w.send_failed = false;
         w.prompted = false;
+        w.escapes = 0;
         w.ended = None;
         self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | Self::GUEST_UPLOADS) != 0 {
             Stage::Prompt
@@ -179,6 +188,9 @@ impl<M: Modem> Engine<M> {
             line,
             matches!(kind, Line::Info) && (self.private || self.secret),
         );
+        if line == HANG_UP && self.is_in_data_mode() {
+            return self.hung_up(w);
+        }
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");
@@ -522,17 +534,70 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Ends data mode.
-    pub(super) fn leave_data_mode(&mut self, w: &World<'_>) {
-        // The next line is the end.
+    /// Ends data mode, which the next result says.
+    pub(super) fn leave_data_mode(&mut self, w: &mut World<'_>) {
         self.stage = Stage::Line;
-        self.out[..3].copy_from_slice(b"+++");
+        self.escape(w);
+        self.progress(w);
+    }
+
+    fn escape(&mut self, w: &mut World<'_>) {
+        self.out[..3].copy_from_slice(HANG_UP);
         self.submit(3);
         #[cfg(feature = "tap")]
         {
             self.out_class = crate::tap::Sent::Filler;
         }
-        self.progress(w);
+        w.escapes = w.escapes.saturating_add(1);
+        self.data_at = after(w.now, w.escape_pause.into());
+    }
+
+    /// Whether data mode is what the running exchange is in, or has asked to leave.
+    fn is_in_data_mode(&self) -> bool {
+        self.way & (Self::COUNTS | Self::PIPES) != 0
+            && matches!(self.stage, Stage::Data | Stage::Line | Stage::Silence)
+    }
+
+    /// Whether the modem has just said, in the middle of a line, that it ends data mode by itself. In data mode it
+    /// says nothing else.
+    pub(super) fn hears_hang_up(&self) -> bool {
+        self.is_in_data_mode() && self.framer.unfinished() == HANG_UP
+    }
+
+    /// The modem ends data mode by itself: it drops what comes, and waits for `+++`. What it makes of an announced
+    /// number is one firmware's way or another's: this has forgotten it, that counts on, and takes the `+++` for
+    /// three of them.
+    pub(super) fn hung_up(&mut self, w: &mut World<'_>) {
+        if w.escapes > 0 {
+            return;
+        }
+        warn!("the modem ends data mode by itself");
+        let counts = self.way & Self::COUNTS != 0 && self.stage == Stage::Data;
+        self.left = if counts {
+            self.left.saturating_sub(HANG_UP.len())
+        } else {
+            0
+        };
+        self.stage = Stage::Line;
+        self.escape(w);
+        self.data_at = after(w.now, HANG_UP_PATIENCE);
+        self.deadline = after(w.now, HANG_UP_LIMIT);
+    }
+
+    /// The end of data mode is not told: what was announced is completed, and `+++` sent again, of which a byte
+    /// may have been lost. Either is nothing to a modem that has left data mode (nrf9160 sheet, 3.1, 3.2).
+    pub(super) fn insist(&mut self, w: &mut World<'_>) {
+        if !self.drained() {
+            self.data_at = after(w.now, HANG_UP_PATIENCE);
+        } else if w.escapes > 0 && self.left > 0 {
+            self.filler(b' ');
+            self.left -= self.out_len;
+            self.data_at = after(w.now, HANG_UP_PATIENCE);
+        } else if w.escapes == 0 {
+            self.leave_data_mode(w);
+        } else {
+            self.escape(w);
+        }
     }
 
     fn finish(&mut self, w: &mut World<'_>, end: Final) {
@@ -548,7 +613,7 @@ impl<M: Modem> Engine<M> {
             (Stage::Idle, _) => return self.doubt_sent(w),
             // Nor can it be the answer to a command that is not out. Were it taken for that, the
             // command would never be sent: a setting that verification depends on, for instance.
-            (Stage::Line | Stage::Prompt, _) if self.out_given < self.out_len => {
+            (Stage::Line | Stage::Prompt, _) if self.out_given < self.out_len && w.escapes == 0 => {
                 return self.doubt_sent(w);
             }
             (Stage::Prompt, Final::Connect) if self.way & Self::GUEST_UPLOADS != 0 => {
@@ -576,6 +641,11 @@ impl<M: Modem> Engine<M> {
         }
         if !legal {
             return self.violation(w);
+        }
+        if w.escapes > 0 && self.out_given == 0 {
+            // A `+++` that is not needed any more.
+            self.out_len = 0;
+            w.escapes -= 1;
         }
         self.framer.arm_prompt(None);
         self.tail_ends = 0;
@@ -692,7 +762,7 @@ impl<M: Modem> Engine<M> {
             Stage::Data if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 => Waits::Quoted,
             Stage::Data | Stage::Silence if self.way & Self::PIPES != 0 => Waits::Data,
             // Also when `+++` is out: it has left data mode, or has not, with a word of its own.
-            Stage::Line if self.way & Self::PIPES != 0 => Waits::Data,
+            Stage::Line if self.way & (Self::COUNTS | Self::PIPES) != 0 => Waits::Data,
             Stage::Data | Stage::Silence => Waits::Counted,
             Stage::Prompt => Waits::Prompt,
             _ => Waits::Line,

@@ -433,6 +433,10 @@ impl<M: Modem> Engine<M> {
                 Event::PayloadOverrun => self.payload_overrun(w),
             }
         }
+        if M::SENDS_WITHOUT_PROMPT && self.hears_hang_up() {
+            self.hung_up(w);
+            w.changed = true;
+        }
         all - input.len()
     }
 
@@ -592,10 +596,11 @@ impl<M: Modem> Engine<M> {
             }
             Stage::Silence => return Some(self.data_at),
             Stage::Data if !past(now, self.data_at) => return Some(self.data_at),
-            Stage::Line if self.way & Self::COUNTS != 0 && !self.closed => {
+            Stage::Line
+                if self.way & (Self::COUNTS | Self::PIPES) != 0 && !past(now, self.deadline) =>
+            {
                 if past(now, self.data_at) {
-                    self.closed = true;
-                    self.leave_data_mode(w);
+                    self.insist(w);
                     return None;
                 }
                 return Some(sooner(now, self.data_at, self.deadline));

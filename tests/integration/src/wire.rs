@@ -19,6 +19,8 @@ pub enum Wire {
     Halting { before: &'static [u8], pause: u64 },
     /// All that was sent within so many milliseconds at once: shorter pauses are lost.
     Gathered { within: u64 },
+    /// Of the `+++` that are sent for themselves, the one of this number, from 0, loses the byte at this place.
+    Losing { nth: usize, at: usize },
 }
 
 /// Numbers that look random, always the same for one seed.
@@ -113,6 +115,7 @@ impl Wire {
         mut dice: Dice,
     ) {
         let mut buffer = [0; 4096];
+        let mut escapes = 0;
         loop {
             let mut count = match from.read(&mut buffer).await {
                 Ok(0) | Err(_) => return,
@@ -126,6 +129,13 @@ impl Wire {
                 {
                     count += more;
                 }
+            }
+            if let (Self::Losing { nth, at }, b"+++") = (self, &buffer[..count]) {
+                if escapes == nth {
+                    buffer.copy_within(at + 1..count, at);
+                    count -= 1;
+                }
+                escapes += 1;
             }
             let mut rest = &buffer[..count];
             while !rest.is_empty() {
@@ -145,7 +155,7 @@ impl Wire {
                             None => rest.len(),
                         }
                     }
-                    Self::Straight | Self::Gathered { .. } => rest.len(),
+                    Self::Straight | Self::Gathered { .. } | Self::Losing { .. } => rest.len(),
                 };
                 if to.write_all(&rest[..piece]).await.is_err() {
                     return;

@@ -18,6 +18,11 @@ use sectag_test_support::tls_server::{TlsStream, echo};
 use tokio::io::{AsyncReadExt, DuplexStream};
 
 const LIMIT: Duration = Duration::from_secs(3600);
+const COUNTED: [CountedFailure; 3] = [
+    CountedFailure::Forgets,
+    CountedFailure::CountsOn,
+    CountedFailure::CountsSilently,
+];
 
 /// What a peer received.
 type Received = Rc<RefCell<Vec<u8>>>;
@@ -247,8 +252,8 @@ fn what_arrives_before_a_send_that_fails_is_a_prefix() {
                         false => &WIRES,
                     };
                     let wire = wires[nth % wires.len()];
-                    for counted_failure in [CountedFailure::Forgets, CountedFailure::CountsOn] {
-                        if counted_failure == CountedFailure::CountsOn && !profile.serial_modem {
+                    for counted_failure in COUNTED {
+                        if counted_failure != CountedFailure::Forgets && !profile.serial_modem {
                             continue;
                         }
                         let what = format!(
@@ -358,7 +363,7 @@ fn the_rest_of_a_piece_is_no_command() {
 /// and the other connection goes on.
 #[test]
 fn a_counted_send_that_fails_costs_its_own_connection_only() {
-    for counted_failure in [CountedFailure::Forgets, CountedFailure::CountsOn] {
+    for counted_failure in COUNTED {
         for (how, within) in [
             (SendFailure::Refused, 6),
             (SendFailure::Breaks, 6),

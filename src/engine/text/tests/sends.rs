@@ -268,6 +268,43 @@ fn a_modem_that_forgot_the_announced_number_is_told_that_it_was_all() {
     });
 }
 
+/// The modem ends data mode by itself: `+++` is answered at once.
+#[test]
+fn a_hang_up_is_answered_at_once() {
+    trace(|t: &mut Trace| {
+        t.sends_by(COUNTED, b"hello");
+        t.plays("AT+CSEND=0,5\r", OK);
+        t.sends("hello");
+        t.hear("+++");
+        t.sends("+++");
+        t.hear("\r\nERROR\r\n");
+        t.idle();
+    });
+}
+
+/// In the middle of what was announced: a modem that counts on gets the rest as spaces, less the `+++`.
+#[test]
+fn a_hang_up_in_a_payload_is_answered_until_it_is_told() {
+    trace(|t: &mut Trace| {
+        t.sends_by(COUNTED, &[b'x'; 100]);
+        t.sends("AT+CSEND=0,100\r");
+        t.hold();
+        t.hear(OK);
+        t.sends([b'x'; 64]);
+        t.hear("+++");
+        t.release();
+        t.sends("+++");
+        t.after(999);
+        t.silent();
+        t.after(1);
+        // Whether the 64 that were on their way are out, nobody knows.
+        t.sends([b' '; 97]);
+        t.after(1000);
+        t.plays("+++", "\r\nERROR\r\n");
+        t.idle();
+    });
+}
+
 #[test]
 fn silence_is_kept_around_data_mode() {
     trace(|t: &mut Trace| {
@@ -295,7 +332,13 @@ fn data_mode_that_does_not_end_is_left_by_force() {
         t.sends_by(PIPED, b"hello");
         t.plays("AT+PIPE=0\r", OK);
         t.sends("hello+++");
-        t.after(10_000);
+        for _ in 0..4 {
+            t.after(1999);
+            t.silent();
+            t.after(1);
+            t.sends("+++");
+        }
+        t.after(2000);
         t.silent();
         t.after(1099);
         t.silent();
