@@ -344,7 +344,7 @@ impl<M> Step<M> {
     }
 
     /// [`World::len`] bytes of the socket's go out behind `OK`; the command told the modem how many. Where no
-    /// final result comes within 2 s behind the last of them, or the modem says `+++` before, `+++` follows:
+    /// final result comes within 10 s behind the last of them, or the modem says `+++` before, `+++` follows:
     /// Serial Modem forgets the number when a send fails, and waits for that (nrf9160 sheet, 3.1).
     pub const fn counts(self) -> Self {
         self.way(COUNTS)

@@ -25,8 +25,9 @@ pub(super) const PAYLOAD_PAUSE: Ms = 1000;
 /// So many fetches in a row whose payload is followed by one line end only are the firmware's way to do it,
 /// and not noise.
 const LONE_ENDS: u8 = 2;
-/// A modem that was told how many bytes come has a final result for them, or waits for `+++`.
-const COUNTED_PATIENCE: Ms = 2000;
+/// How long a modem that was told how many bytes come has for their final result, before it is sent `+++`. A send that the
+/// network takes slowly is left alone as long, since what follows `+++` cannot be trusted and ends the connection.
+const COUNTED_PATIENCE: Ms = 10_000;
 /// What a modem prints that ends data mode by itself: no line end follows, and it waits for the host's own (nrf9160
 /// sheet, 3.1).
 const HANG_UP: &[u8] = b"+++";

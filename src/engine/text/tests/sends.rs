@@ -258,7 +258,7 @@ fn a_modem_that_forgot_the_announced_number_is_told_that_it_was_all() {
         t.sends_by(COUNTED, b"hello");
         t.plays("AT+CSEND=0,5\r", OK);
         t.sends("hello");
-        t.after(1999);
+        t.after(9999);
         t.silent();
         t.after(1);
         t.plays("+++", "\r\nSEND OK\r\n");
