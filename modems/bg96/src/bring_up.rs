@@ -213,7 +213,13 @@ impl<O: Options> Bg96<O> {
                 world.pause = 1000;
                 Then::To(REGISTRATION)
             }
-            Ok(_) => Then::Next,
+            Ok(status) => {
+                // A modem that is on GSM alone says nothing by `+CEREG`.
+                if matches!(self.rising.lte, 0 | 4) {
+                    self.rising.lte = status;
+                }
+                Then::Next
+            }
             Err(then) => then,
         }
     }

@@ -379,7 +379,7 @@ fn is(value: Value, said: &[u8], open: &Open) -> Option<bool> {
             };
             Some(hex(digits)? == number)
         }
-        Value::Zero => Some(said.iter().all(|digit| *digit == b'0')),
+        Value::Zero => Some(!said.is_empty() && said.iter().all(|digit| *digit == b'0')),
         // A sibling names the drive as well (sheet 3).
         Value::File(file) => Some(files::parse(said) == Some((open.config.tag(), file))),
         Value::NoPsk | Value::Psk { .. } | Value::Text(_) => None,

@@ -117,7 +117,7 @@ impl Plmn {
     pub const fn new(digits: &'static str) -> Result<Self, InvalidInput> {
         let bytes = digits.as_bytes();
         if bytes.len() < 5 {
-            return Err(InvalidInput::Empty);
+            return Err(InvalidInput::TooShort { least: 5 });
         }
         if bytes.len() > 6 {
             return Err(InvalidInput::TooLong { limit: 6 });
@@ -368,6 +368,14 @@ fn number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operators_number_that_is_too_short_is_called_so() {
+        assert_eq!(
+            Plmn::new("0010").err(),
+            Some(InvalidInput::TooShort { least: 5 })
+        );
+    }
 
     #[test]
     fn choices_are_written_as_in_the_manual() {

@@ -64,11 +64,11 @@ impl<F: Family> Nrf9160<F> {
         ask("AT%XTIME=1")
             .limit(QUICK)
             .even_unanswered()
-            .then(subscribed),
+            .then(|modem, world, _| even_refused(modem, world, "AT%XTIME")),
         ask("AT+CEREG=1")
             .limit(QUICK)
             .even_unanswered()
-            .then(subscribed),
+            .then(|modem, world, _| even_refused(modem, world, "AT+CEREG")),
         ask("AT+CFUN=1")
             .limit(SLOW)
             .even_unanswered()
@@ -208,10 +208,14 @@ pub(crate) fn fail_at<F: Family>(
     fail(modem, world, BringUpError::At { command, error })
 }
 
-/// Some firmware does not know it.
-fn subscribed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+/// Goes on also where the command was refused, since some firmware does not know it; one that was not answered fails.
+pub(crate) fn even_refused<F: Family>(
+    modem: &Nrf9160<F>,
+    world: &mut World<'_>,
+    command: &'static str,
+) -> Then {
     if world.ended.is_some() {
-        return fail_at(modem, world, "AT+CEREG");
+        return fail_at(modem, world, command);
     }
     Then::Next
 }

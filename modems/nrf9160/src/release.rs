@@ -7,7 +7,7 @@ use sectag::modem::{ReleasesRadio, Then, World, ask, decide, either_way};
 use crate::commands::QUICK;
 use crate::families::ReleaseAssistance;
 use crate::marks::Marks as _;
-use crate::network::fail_at;
+use crate::network::even_refused;
 use crate::{Family, Nrf9160, Script, script};
 
 impl<F: Family> ReleasesRadio for Nrf9160<ReleaseAssistance<F>> {
@@ -23,11 +23,11 @@ impl<F: Family> Nrf9160<F> {
         ask("AT%REL14FEAT=0,1,0,0,0")
             .limit(QUICK)
             .even_unanswered()
-            .then(switched),
+            .then(|modem, world, _| even_refused(modem, world, "AT%REL14FEAT")),
         ask("AT%RAI=1")
             .limit(QUICK)
             .even_unanswered()
-            .then(switched),
+            .then(|modem, world, _| even_refused(modem, world, "AT%RAI")),
         decide(|_, _, _| Then::To(script::ONLINE)),
     ];
 
@@ -65,11 +65,4 @@ fn told_by_value<F: Family>(
     } else {
         modem.moving.then
     })
-}
-
-fn switched<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    if world.ended.is_some() {
-        return fail_at(modem, world, "AT%RAI");
-    }
-    Then::Next
 }

@@ -480,7 +480,9 @@ fn received<F: Family>(
     world.verdict = match (answer, world.received) {
         (Some(_), Some(0)) => Verdict::Empty,
         (Some(_), Some(_)) => Verdict::Done,
-        (Some(_), None) => Verdict::End,
+        (Some(b""), None) => Verdict::End,
+        // A header that lost a byte, with the payload behind it.
+        (Some(_), None) => return world.fail(AtError::Garbled),
         (None, _) => {
             // A notice may have come meanwhile.
             modem.moving.bits |= modem.told.of(world.id);

@@ -426,9 +426,11 @@ impl<G: Generation> Engine<G> {
             RESET_REQUEST => self.out_of_step(w, AtError::ModemReset),
             PAYLOAD_SIZE if value > 0 => self.buffer = value as u16,
             CONNECT_RESULT => {
-                self.events.connected = Some((event[2], value));
+                if self.events.opening == Some(event[2]) {
+                    self.events.connected = Some(value);
+                }
             }
-            CLOSED => self.events.closed = Some(event[2]),
+            CLOSED => self.events.closed |= self.events.closing == Some(event[2]),
             TX_FAILED => {
                 if let Some(place) = w.place_of(event[2]) {
                     self.gone(w, place, SocketError::ConnectionReset);
@@ -466,7 +468,7 @@ impl<G: Generation> Engine<G> {
 
     fn received(&mut self, w: &mut World<'_>, value: i16) {
         let id = self.event[2];
-        self.events.recv_ended = Some(id);
+        self.events.closed |= self.events.closing == Some(id);
         let Some(place) = self.receiver else { return };
         self.receiving &= !(1 << place);
         match value {

@@ -16,12 +16,14 @@ pub(crate) struct Events {
     pub(crate) left: Option<u8>,
     /// The end of a lookup, and the address.
     pub(crate) looked_up: Option<(i16, u32)>,
-    /// The end of a connect of this socket.
-    pub(crate) connected: Option<(u8, i16)>,
-    /// This socket is closed,
-    pub(crate) closed: Option<u8>,
-    /// and a recv of this one has ended.
-    pub(crate) recv_ended: Option<u8>,
+    /// The socket whose connect is awaited. Results of others are about earlier connections.
+    pub(crate) opening: Option<u8>,
+    /// The result of its connect.
+    pub(crate) connected: Option<i16>,
+    /// The socket whose close is awaited.
+    pub(crate) closing: Option<u8>,
+    /// It is closed, or a recv of it has ended.
+    pub(crate) closed: bool,
     /// The chip has stopped.
     pub(crate) stopped: bool,
     /// Messages that mean nothing to us.
@@ -37,9 +39,10 @@ impl Events {
         address: 0,
         left: None,
         looked_up: None,
+        opening: None,
         connected: None,
-        closed: None,
-        recv_ended: None,
+        closing: None,
+        closed: false,
         stopped: false,
         unknown: 0,
     };

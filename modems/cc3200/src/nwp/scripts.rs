@@ -139,9 +139,9 @@ impl<G: Generation> Engine<G> {
     ];
 
     pub(super) const CLOSE: Script<G> = &[
-        decide(|engine, _, _| {
-            engine.events.closed = None;
-            engine.events.recv_ended = None;
+        decide(|engine, w, _| {
+            engine.events.closing = Some(w.id);
+            engine.events.closed = false;
             Then::Next
         }),
         send("close", CLOSE, write_socket).then(Self::closes),
@@ -462,6 +462,7 @@ impl<G: Generation> Engine<G> {
     }
 
     fn expect_result(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
+        self.events.opening = Some(w.id);
         self.events.connected = None;
         w.expect_open();
         Then::Next
@@ -480,12 +481,10 @@ impl<G: Generation> Engine<G> {
     }
 
     fn is_connected(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
-        let result = match self.events.connected {
-            Some((id, result)) if id == w.id => result,
-            _ => {
-                w.failure = ConnectError::TimedOut;
-                return Then::Fail;
-            }
+        self.events.opening = None;
+        let Some(result) = self.events.connected else {
+            w.failure = ConnectError::TimedOut;
+            return Then::Fail;
         };
         // Those that mean "connected, and not verified" are refusals too: the socket is closed.
         if result != 0 {
@@ -503,21 +502,18 @@ impl<G: Generation> Engine<G> {
 
     // Closing.
 
-    fn closes(&mut self, w: &mut World<'_>, answer: &[u8]) -> Then<G> {
+    fn closes(&mut self, _: &mut World<'_>, answer: &[u8]) -> Then<G> {
         // One that the chip does not know is closed.
         if status(answer) < 0 || !G::FACTS.close_is_confirmed {
             return Then::End;
         }
-        let _ = w;
         // Also where a recv was outstanding, which ends by itself: a late word must find nobody who has the number
         // by then. Both orders are taken (sheet 3.5).
-        Then::Hold(
-            |engine| engine.events.closed.is_some() || engine.events.recv_ended.is_some(),
-            CLOSE_LIMIT,
-        )
+        Then::Hold(|engine| engine.events.closed, CLOSE_LIMIT)
     }
 
     fn is_closed(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
+        self.events.closing = None;
         if let Some(place) = w.place_of(w.id) {
             self.receiving &= !(1 << place);
         }

@@ -97,6 +97,7 @@ impl Item {
             4 => "USECPRF=<profile>,4",
             5 => "USECPRF=<profile>,5",
             6 => "USECPRF=<profile>,6",
+            10 => "USECPRF=<profile>,10",
             _ => "USECPRF=<profile>,0",
         }
     }
