@@ -591,7 +591,7 @@ impl<M: Modem> Engine<M> {
         if !self.drained() {
             self.data_at = after(w.now, HANG_UP_PATIENCE);
         } else if w.escapes > 0 && self.left > 0 {
-            self.filler(b' ');
+            self.filler(b' ', b"");
             self.left -= self.out_len;
             self.data_at = after(w.now, HANG_UP_PATIENCE);
         } else if w.escapes == 0 {

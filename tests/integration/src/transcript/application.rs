@@ -76,7 +76,8 @@ impl<M: Full + 'static> Application<M> {
     pub(super) async fn perform(&mut self, step: &str) -> String {
         let (what, rest) = step.split_once(' ').unwrap_or((step, ""));
         match what {
-            "up" => said(self.control.wait_up().await),
+            // A transcript holds one attempt.
+            "up" => said(self.control.patience(Duration::MIN).wait_up().await),
             "connect" => self.connect(rest).await,
             "write" => self.write(&bytes(rest)).await,
             "read" => self.read(rest.parse().expect("a number")).await,
