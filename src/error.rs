@@ -237,7 +237,7 @@ pub enum BringUpError {
         /// What happened to it.
         error: AtError,
     },
-    /// Nothing answers `AT`, at this baud rate, also after the power pins were used if there are any.
+    /// Nothing answers at this baud rate, also after the power pins were used if there are any.
     NoAnswer,
     /// The modem's firmware was built in a way with which the configuration cannot work.
     Firmware {
@@ -351,7 +351,7 @@ impl fmt::Display for BringUpError {
         match self {
             Self::At { command, error } => write!(f, "{command}: {error}"),
             Self::NoAnswer => {
-                f.write_str("nothing answers AT on this port")?;
+                f.write_str("nothing answers on this port")?;
                 because(f, self.causes())
             }
             Self::Firmware { reason } => f.write_str(reason),

@@ -158,7 +158,7 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
                 _ => "unknown",
             }
         ),
-        BringUpError::NoAnswer => "nothing answers AT on this port".into(),
+        BringUpError::NoAnswer => "nothing answers on this port".into(),
         BringUpError::PdpRefused(refusal) => {
             format!("no data connection: the modem answered {}", refusal.code)
         }

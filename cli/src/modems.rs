@@ -4,9 +4,10 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use sectag::Accepts;
-use sectag::modem::Credentials;
+use sectag::modem::{Credentials, Full, LinesPart};
 use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
+use sectag_cc3200::nwp::{G2, Nwp};
 use sectag_nrf9160::Nrf9160;
 use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
@@ -56,6 +57,14 @@ macro_rules! modems {
                 match self { $(Self::$variant => $restart,)+ Self::Ppp => None }
             }
 
+            /// Whether it speaks AT, before it is a link at least.
+            pub(crate) const fn speaks_at(self) -> bool {
+                match self {
+                    $(Self::$variant => <<$driver as Full>::Lines as LinesPart<$driver>>::THERE,)+
+                    Self::Ppp => true,
+                }
+            }
+
             fn is(self, identity: &Identity) -> bool {
                 match self {
                     $(Self::$variant => $is(identity),)+
@@ -91,6 +100,8 @@ modems! {
     // Models differ in the command, and say nothing when they are there again.
     UbloxCellular, "ublox-cellular", "u-blox SARA, LARA, LENA or LEXI", UbloxCellular, ublox_cellular, is_ublox_cellular, None;
     ShortRange, "ublox-shortrange", "u-blox ODIN-W2, NINA-W13, NINA-W15", ShortRange, short_range, is_short_range, None;
+    // It speaks no AT, so nobody can ask who is there.
+    Cc31xx, "cc31xx", "TI CC3120, CC3130, CC3135", Nwp<G2>, cc31xx, never, None;
 }
 
 impl ModemName {
@@ -121,6 +132,10 @@ impl ValueEnum for Choice {
             None => Some(PossibleValue::new("auto").help("Asks the port who is there")),
         }
     }
+}
+
+fn never(_: &Identity) -> bool {
+    false
 }
 
 fn is_quectel(identity: &Identity) -> bool {
@@ -216,6 +231,28 @@ pub(crate) fn nrf9160(args: &ModemArgs, report: &Report) -> Result<Nrf9160, Fail
 }
 
 fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure> {
+    let wifi = on_wifi("ublox-shortrange", args, report)?;
+    let mut config = sectag_ublox::short_range::Config::new(wifi);
+    // TCP holds its sender back by itself.
+    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
+        config = config.flow_control();
+    }
+    Ok(ShortRange::new(config))
+}
+
+fn cc31xx(args: &ModemArgs, report: &Report) -> Result<Nwp<G2>, Failure> {
+    let wifi = on_wifi("cc31xx", args, report)?;
+    if args.set_clock == Some(ClockSource::Network) {
+        return Err(Failure::new(
+            "--set-clock network: a cc31xx is told no time by its network",
+        )
+        .hint("set its clock from this computer: --set-clock host, which is also what happens without the option"));
+    }
+    Ok(Nwp::new(sectag_cc3200::nwp::Config::new(wifi)))
+}
+
+/// The network that a modem with nothing but Wi-Fi is to join.
+fn on_wifi(name: &str, args: &ModemArgs, report: &Report) -> Result<WifiConfig, Failure> {
     for (given, option) in [
         (args.apn.is_some(), "--apn"),
         (args.apn_user.is_some(), "--apn-user"),
@@ -224,21 +261,17 @@ fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure>
     ] {
         if given {
             return Err(
-                Failure::new(format!("{option}: a ublox-shortrange has no such thing"))
+                Failure::new(format!("{option}: a {name} has no such thing"))
                     .hint("its network is named by --ssid and --psk"),
             );
         }
     }
-    let Some(wifi) = wifi(args, report)? else {
-        return Err(Failure::new("a ublox-shortrange needs the Wi-Fi network to join")
-            .hint("name it by --ssid, and its passphrase by --psk or the environment variable SECTAG_PSK"));
-    };
-    let mut config = sectag_ublox::short_range::Config::new(wifi);
-    // TCP holds its sender back by itself.
-    if args.flow_control || matches!(args.port, PortName::Tcp(_)) {
-        config = config.flow_control();
-    }
-    Ok(ShortRange::new(config))
+    let wifi = wifi(args, report)?;
+    wifi.ok_or_else(|| {
+        Failure::new(format!("a {name} needs the Wi-Fi network to join")).hint(
+            "name it by --ssid, and its passphrase by --psk or the environment variable SECTAG_PSK",
+        )
+    })
 }
 
 /// The network of --ssid and --psk, where it is named.

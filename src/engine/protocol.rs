@@ -37,10 +37,10 @@ pub trait Protocol {
     fn out_turn(&self) -> u8;
     /// Whether everything is out.
     fn is_drained(&self) -> bool;
-    /// What has just been yielded to go out.
+    /// What has just been yielded to go out. A protocol that does not tell has all of it masked, since keys are among it.
     #[cfg(feature = "tap")]
     fn tap_next(&self, _world: &World<'_>) -> crate::tap::Sent {
-        crate::tap::Sent::Command
+        crate::tap::Sent::Upload
     }
     /// Whether more can be taken in.
     fn wants_input(&self, world: &World<'_>) -> bool;

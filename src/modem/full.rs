@@ -75,6 +75,8 @@ impl<M: Backend> ClockPart<M> for NotThere {
 /// Whether a modem takes lines that somebody types.
 #[allow(async_fn_in_trait)]
 pub trait LinesPart<M: Backend> {
+    /// Whether it takes any.
+    const THERE: bool;
     /// Refuses what may not be typed, which is everything where there are no lines; says of the rest whether
     /// connections stay as they are.
     ///
@@ -94,6 +96,8 @@ pub trait LinesPart<M: Backend> {
 }
 
 impl<M: Modem + Reports> LinesPart<M> for There {
+    const THERE: bool = true;
+
     fn admit(line: &str) -> Result<bool, RawError> {
         raw::judge(line, M::FORBIDDEN, M::HARMLESS)
     }
@@ -115,6 +119,8 @@ impl<M: Modem + Reports> LinesPart<M> for There {
 }
 
 impl<M: Backend> LinesPart<M> for NotThere {
+    const THERE: bool = false;
+
     fn admit(_: &str) -> Result<bool, RawError> {
         Err(RawError::At(AtError::Unsupported))
     }

@@ -37,6 +37,20 @@ impl Dialect {
             })
     }
 
+    /// For a modem that has none.
+    ///
+    /// # Errors
+    /// One was given.
+    pub(crate) fn refused_by(modem: ModemName, dialect: Option<Self>) -> Result<(), Failure> {
+        match dialect {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(format!(
+                "--dialect: {} has no dialects",
+                modem.as_str()
+            ))),
+        }
+    }
+
     /// # Errors
     /// It is another modem's.
     pub(crate) fn nrf9160(dialect: Option<Self>) -> Result<Option<Nrf9160Profile>, Failure> {

@@ -1,10 +1,10 @@
 //! `sectag doctor`: everything that a connection needs, in order, with what to do about the first that is missing.
 
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::{ClockPart, Full, SimPart};
+use sectag::modem::{ClockPart, Full, LinesPart, SimPart};
 use sectag::{
-    AtError, BringUpError, Cause, ConnectError, Control, Feature, Kind, Registration, ServerName,
-    SimState, Sockets, Status, TlsConfig,
+    AtError, BringUpError, Cause, Comparison, ConnectError, Control, Feature, Kind, Registration,
+    ServerName, Signal, SimState, Sockets, Status, Stored, TlsConfig,
 };
 
 use crate::args::{Doctor, Server, TlsArgs};
@@ -103,18 +103,13 @@ impl Job for Examination<'_> {
                     error: AtError::Refused(_),
                     ..
                 } => "bring-up",
-                _ => "answers AT",
+                _ => answers::<M>(),
             };
             self.list
                 .fails(what, hints::bring_up(&problem, &session.tried()))
         })?;
         session.known(&status)?;
-        self.modem(
-            &status,
-            M::Sim::THERE,
-            session.other_speed(),
-            &session.tried(),
-        )?;
+        self.modem::<M>(&status, session.other_speed(), &session.tried())?;
         let now = self.clock(&session).await?;
         let Some(tag) = self.args.tag else {
             return Ok(());
@@ -136,10 +131,9 @@ impl Job for Examination<'_> {
 impl Examination<'_> {
     /// From the first answer to the data connection. The bring-up stops at its first obstacle, so what comes before
     /// that is in order.
-    fn modem(
+    fn modem<M: Full>(
         &self,
         status: &Status,
-        has_sim: bool,
         other_speed: Option<u32>,
         tried: &str,
     ) -> Result<(), Failure> {
@@ -149,26 +143,28 @@ impl Examination<'_> {
         };
         let problem = status.problem.as_ref();
         if let Some(BringUpError::NoAnswer | BringUpError::PoweredOff) = problem {
-            return Err(failed("answers AT"));
+            return Err(failed(answers::<M>()));
         }
         if let Some(BringUpError::At { error, .. }) = problem
             && !matches!(error, AtError::Refused(_))
         {
-            return Err(failed("answers AT"));
+            return Err(failed(answers::<M>()));
         }
         let speed = other_speed.map_or_else(String::new, |baud| {
             format!(", at {baud} baud and not at {}", self.args.modem.baud)
         });
         self.list
-            .ok("answers AT", &format!("{}{speed}", identity(status)))?;
+            .ok(answers::<M>(), &format!("{}{speed}", identity(status)))?;
         if let Some(BringUpError::SettingRefused { .. }) = problem {
             return Err(failed("settings"));
         }
-        if !has_sim {
+        if !M::Sim::THERE {
             if problem.is_some() {
                 return Err(failed("network"));
             }
-            self.list.line("info", "signal", &signal(status))?;
+            if status.signal != Signal::default() {
+                self.list.line("info", "signal", &signal(status))?;
+            }
             let address = status.address.as_ref().map_or("up", |address| address);
             return self.list.ok("network", address);
         }
@@ -307,13 +303,7 @@ impl Examination<'_> {
             let Some(entry) = has(file.kind) else {
                 continue;
             };
-            let (here, there) = (file.len(), entry.len);
-            if let Some(there) = there.filter(|there| *there != here) {
-                let kind = file.kind;
-                let failure = Failure::new(format!(
-                    "the {kind} under tag {tag} has {there} bytes and the file of this computer {here}"
-                ))
-                .hint("it is another one: store the file, or give the one that was stored");
+            if let Some(failure) = self.differs(control, file, entry).await? {
                 return Err(self.list.fails(WHAT, failure));
             }
         }
@@ -323,6 +313,43 @@ impl Examination<'_> {
         let kinds: Vec<String> = stored.iter().map(|entry| entry.kind.to_string()).collect();
         self.list
             .ok(WHAT, &format!("tag {tag}: {}", kinds.join(", ")))
+    }
+
+    /// When what is stored is not what the file has: by size where it is stored as it is given, else by content.
+    async fn differs<M: Full>(
+        &self,
+        control: Control<'_, M>,
+        file: &CredentialFile,
+        stored: &Stored,
+    ) -> Result<Option<Failure>, Failure> {
+        let (tag, kind) = (stored.tag, file.kind);
+        let other = |text: String| {
+            Failure::new(text)
+                .hint("it is another one: store the file, or give the one that was stored")
+        };
+        if M::ACCEPTS.container.is_none() {
+            let (here, there) = (file.len(), stored.len);
+            return Ok(there.filter(|there| *there != here).map(|there| {
+                other(format!(
+                    "the {kind} under tag {tag} has {there} bytes and the file of this computer {here}"
+                ))
+            }));
+        }
+        let step = self
+            .report
+            .bytes(format!("comparing the {kind}"), file.len());
+        let found = control.compare(tag, kind, file.source(&step)).await;
+        drop(step);
+        match found {
+            Ok(Comparison::Differs) => Ok(Some(other(format!(
+                "the {kind} under tag {tag} is not that of the file of this computer"
+            )))),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                let failure = hints::credential(&format!("comparing the {kind}"), &error);
+                Err(self.list.fails("credentials", failure))
+            }
+        }
     }
 
     async fn connection<M: Full>(
@@ -390,6 +417,15 @@ impl Examination<'_> {
             prober.look(control, server, None, self.report).await;
         }
         Ok(())
+    }
+}
+
+/// The first check of a modem: whether it answers at all.
+fn answers<M: Full>() -> &'static str {
+    if M::Lines::THERE {
+        "answers AT"
+    } else {
+        "answers"
     }
 }
 

@@ -1,6 +1,7 @@
 //! One module per command.
 
 mod at;
+mod binary;
 mod broker;
 mod connect;
 mod credentials;
@@ -32,6 +33,7 @@ pub(crate) use self::ports::list as serial_ports;
 /// Runs a command. Ctrl-C ends those that have nothing of their own to put in order, and says what was under way.
 pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure> {
     ppp::admits(&command)?;
+    binary::admits(&command)?;
     let own_way = matches!(
         command,
         Command::Subscribe(_)

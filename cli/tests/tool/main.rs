@@ -3,6 +3,7 @@
 //! Most of that time they wait, for modems and for silences that the protocol demands, so many more of them run at
 //! once than there are processors. libtest takes its number from the environment, hence another harness.
 
+mod cc31xx;
 mod connect;
 mod credentials;
 mod demo;
@@ -74,6 +75,10 @@ fn all() -> Vec<Trial> {
             what_one_publishes_over_its_link_the_other_prints,
             status_and_doctor_tell_of_module_and_link,
             what_makes_no_sense_says_why_before_anything_is_opened,
+        }
+        cc31xx {
+            what_one_publishes_natively_comes_back,
+            what_stands_in_the_way_is_named,
         }
         doctor {
             all_is_well_up_to_the_connection,

@@ -29,6 +29,19 @@ pub(crate) fn name_of(tag: Tag, kind: Kind) -> FileName {
     name
 }
 
+/// The credential whose file has this name; a NUL ends it.
+pub(crate) fn credential_of(name: &[u8]) -> Option<(Tag, Kind)> {
+    let name = name.split(|byte| *byte == 0).next()?;
+    let name = core::str::from_utf8(name).ok()?;
+    let stem = name.strip_prefix("/cert/")?.strip_suffix(".der")?;
+    let (tag, word_of_kind) = stem.split_once('_')?;
+    let tag = Tag(tag.parse().ok()?);
+    let kinds = [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey];
+    let kind = kinds.into_iter().find(|kind| word(*kind) == word_of_kind)?;
+    // Somebody else's `/cert/007_ca.der` is none of ours.
+    (name_of(tag, kind) == name).then_some((tag, kind))
+}
+
 const fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::Ca => "ca",
@@ -75,5 +88,27 @@ mod tests {
         assert_eq!(longest, "/cert/4294967295_cert.der");
         assert_eq!(name_of(Tag(7), Kind::Ca), "/cert/7_ca.der");
         assert_eq!(name_of(Tag(0), Kind::PrivateKey), "/cert/0_key.der");
+    }
+
+    #[test]
+    fn names_are_told_from_those_of_others() {
+        let of = |name: &str| credential_of(name.as_bytes());
+        for (tag, kind) in [
+            (Tag(u32::MAX), Kind::ClientCertificate),
+            (Tag(0), Kind::PrivateKey),
+        ] {
+            assert_eq!(of(&name_of(tag, kind)), Some((tag, kind)));
+        }
+        assert_eq!(of("/cert/7_ca.der\0rest"), Some((Tag(7), Kind::Ca)));
+        for other in [
+            "",
+            "/cert/007_ca.der",
+            "/cert/+7_ca.der",
+            "/cert/7_ca.pem",
+            "/cert/7_dh.der",
+            "/sys/mcuimg.bin",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 }

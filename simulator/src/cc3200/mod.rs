@@ -1,8 +1,8 @@
 //! A network processor of TI's second generation on a UART (CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
 //! numbers in comments are those of its headings.
 //!
-//! What it does not do: SPI, the first generation, IPv6, listening sockets, datagrams, select, file lists and
-//! control, enterprise security, profiles, ALPN, OCSP.
+//! What it does not do: SPI, the first generation, IPv6, listening sockets, datagrams, select, control of files,
+//! enterprise security, profiles, ALPN, OCSP.
 
 mod at;
 mod files;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use embassy_futures::select::{select, select3};
-use embassy_time::{Instant, Timer};
+use embassy_time::{Duration, Instant, Timer};
 use time::OffsetDateTime;
 
 pub(crate) use self::at::Cc32xx;
@@ -226,7 +226,12 @@ impl Nwp {
                 command.push(self.core.read().await);
             }
             match self.core.record(&command) {
-                Reaction::Normal => self.execute(&command),
+                Reaction::Normal => {
+                    if self.options.turnaround > Duration::from_millis(0) {
+                        Timer::after(self.options.turnaround).await;
+                    }
+                    self.execute(&command);
+                }
                 Reaction::Silent => {}
                 Reaction::Reply(bytes) => self.core.send(&bytes),
                 Reaction::Reset => self.restart(self.boots()),
@@ -618,6 +623,29 @@ impl Nwp {
                 let code = files.delete(token, &args.text());
                 answer.extend((code as i16).to_le_bytes());
                 answer.extend([0; 2]);
+            }
+            0xa448 => {
+                let (place, count, entry) = (args.u32() as i32, args.u8(), args.u8());
+                let attributes = args.u8() & 1 != 0;
+                let first = (place + 1).max(0) as usize;
+                let mut entries = Vec::new();
+                let mut found = 0;
+                for (name, room) in files.rooms().into_iter().skip(first).take(count.into()) {
+                    let mut bytes = Vec::new();
+                    if attributes {
+                        bytes.extend(room.to_le_bytes());
+                        bytes.extend([0; 4]);
+                        bytes.extend(room.div_ceil(4096).to_le_bytes());
+                    }
+                    bytes.extend(name.bytes());
+                    bytes.resize(entry.into(), 0);
+                    entries.extend(bytes);
+                    found += 1;
+                }
+                answer.extend(found.to_le_bytes());
+                answer.extend((place + found).to_le_bytes());
+                answer.extend((entries.len() as u32).to_le_bytes());
+                answer.extend(entries);
             }
             _ => answer.extend((NOT_EXISTS as i16).to_le_bytes()),
         }

@@ -32,6 +32,8 @@ pub struct NwpOptions {
     pub buffers: u8,
     /// Line rate, when paced.
     pub baud: Option<u32>,
+    /// Delay before each command is executed.
+    pub turnaround: Duration,
     /// How bytes towards the host are cut.
     pub chunk: Chunk,
     /// Seed of random pieces.
@@ -53,6 +55,7 @@ impl Default for NwpOptions {
             provisions: false,
             buffers: 15,
             baud: None,
+            turnaround: Duration::from_millis(0),
             chunk: Chunk::Whole,
             seed: 0,
         }

@@ -6,13 +6,13 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, ServerName, Socket,
-    SocketError, Support, TlsConfig,
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, NoPins, ServerName,
+    Socket, SocketError, Support, TlsConfig,
 };
 use sectag_cc3200::nwp::{Config, G2, Nwp};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::{CONFIG, attach, connect, now, provision, store_all, world};
-use sectag_integration_tests::recovery::round_trip;
+use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
 use sectag_simulator::{Chunk, Failure, NwpOptions};
 use sectag_test_support::pki::Pki;
@@ -268,6 +268,100 @@ fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart() {
             .await;
         });
     }
+}
+
+/// As on a computer's serial port: nobody can hold the chip in reset.
+async fn without_pins<T, A: Future<Output = T>>(
+    world: &World,
+    application: impl FnOnce(Bench<Nwp<G2>>) -> A,
+) -> T {
+    world
+        .attach_driver(Line::default(), Nwp::new(CONFIG), NoPins, application)
+        .await
+        .unwrap()
+}
+
+/// The chip says that it has started while it is asked for its version, and the driver begins anew.
+#[test]
+fn without_pins_a_chip_that_starts_meanwhile_is_found() {
+    for boot in [0, 1, 2, 5, 50, 3000, 12_000] {
+        for chunk in [Chunk::Whole, Chunk::Bytes(1)] {
+            virtually(async || {
+                let world = serving(NwpOptions {
+                    boot_time: Duration::from_millis(boot),
+                    baud: Some(115_200),
+                    ..chunked(chunk)
+                });
+                without_pins(&world, async |bench| {
+                    let up = with_timeout(Duration::from_secs(60), async {
+                        // Later than that nothing is known of it: it is tried again and again.
+                        while let Err(error) = bench.control.wait_up().await {
+                            assert!(boot > 10_000 && error == BringUpError::NoAnswer, "{error}");
+                        }
+                    });
+                    up.await.unwrap();
+                })
+                .await;
+            });
+        }
+    }
+}
+
+/// Six sockets of an earlier life would leave none for this one.
+#[test]
+fn without_pins_sockets_of_an_earlier_life_are_closed() {
+    for chunk in [Chunk::Whole, Chunk::Bytes(1)] {
+        virtually(async || {
+            let world = serving(chunked(chunk));
+            attach(&world, CONFIG, provision).await;
+            for _ in 0..9 {
+                without_pins(&world, async |bench| {
+                    bench.control.set_clock(now()).await.unwrap();
+                    let mut socket = connect(bench).await.unwrap();
+                    round_trip(&mut socket, b"again").await.unwrap();
+                    assert_eq!(world.modem.open_sockets().len(), 1);
+                    // The host is cut off, and cannot close it.
+                    std::mem::forget(socket);
+                })
+                .await;
+            }
+        });
+    }
+}
+
+/// Those of others in the file system are none of ours.
+#[test]
+fn all_credentials_are_listed() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        attach(&world, CONFIG, async |bench| {
+            let list = async || {
+                let mut found = Vec::new();
+                let mut keep = |stored: sectag::Stored| {
+                    found.push((stored.tag.0, stored.kind, stored.len));
+                };
+                bench.control.list(&mut keep).await.unwrap();
+                found
+            };
+            assert_eq!(list().await, []);
+            world.modem.put_file("/sys/mcuimg.bin", &[0; 3000]);
+            world.modem.put_file("/cert/007_ca.der", &[0x30; 30]);
+            store_all(bench).await;
+            let found = list().await;
+            let kinds: Vec<_> = found.iter().map(|(tag, kind, _)| (*tag, *kind)).collect();
+            assert_eq!(
+                kinds,
+                [
+                    (7, Kind::Ca),
+                    (7, Kind::ClientCertificate),
+                    (7, Kind::PrivateKey)
+                ]
+            );
+            let ca = Pki::shared().ca_der();
+            assert_eq!(found[0].2, Some(ca.len()));
+        })
+        .await;
+    });
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn when_both_are_gone_one_error_names_both() {
         assert_eq!(error.first, Some(DOWN));
         assert_eq!(error.second, Some(ConnectError::TimedOut));
         let text = error.to_string();
-        assert!(text.contains("first link: nothing answers AT"), "{text}");
+        assert!(text.contains("first link: nothing answers"), "{text}");
         assert!(
             text.contains("second link: the modem reported no result"),
             "{text}"

@@ -6,7 +6,7 @@ use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
 use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
-use sectag::modem::{ClockPart, Full};
+use sectag::modem::{ClockPart, Full, LinesPart};
 use sectag::{
     CaScope, ConnectError, Control, Counters, Feature, Kind, Power, SecureSocket, ServerName,
     SocketError, Sockets, State, Support, Tag, TlsConfig, TlsVersion,
@@ -20,7 +20,7 @@ use crate::hints::{self, Target};
 use crate::mqtt::{self, Login, Memory};
 use crate::probe::{Files, Prober};
 use crate::report::Report;
-use crate::session::beside;
+use crate::session::{beside, host_clock};
 use crate::tls;
 
 pub(super) const HOST: &str = "broker.sectag.test";
@@ -44,6 +44,8 @@ pub(super) struct Total {
     pub(super) checks_name: bool,
     /// It can neither be told which cipher suites to use nor tell which one it uses.
     pub(super) hides_suites: bool,
+    /// Its exchanges are of AT.
+    pub(super) speaks_at: bool,
 }
 
 pub(super) struct Memories {
@@ -65,7 +67,10 @@ pub(super) async fn run<M: Full, const RX: usize>(
         &mut state,
         FromTokio::new(reader),
         FromTokio::new(writer),
-        PowerKey(world.modem.clone()),
+        Pins {
+            modem: world.modem.clone(),
+            is_reset: world.has_reset_pin,
+        },
     );
     let prober = Prober {
         names: world.names.clone(),
@@ -92,6 +97,7 @@ pub(super) async fn run<M: Full, const RX: usize>(
         }),
         checks_name: checks_name(control),
         hides_suites: control.capabilities().verification.suites != Support::Yes,
+        speaks_at: M::Lines::THERE,
     })
 }
 
@@ -144,12 +150,24 @@ impl<M: Full> Application<'_, M> {
             return Ok(());
         }
         let step = steps.begin("reading the clock");
+        if self.world.tells_time
+            && let Some(now) = host_clock()
+        {
+            self.control
+                .set_clock_if_any(now)
+                .await
+                .map_err(|error| hints::at("the modem's clock", &error))?;
+        }
         let now = self
             .control
             .clock_if_any()
             .await
             .map_err(|error| hints::at("the modem's clock", &error))?;
-        steps.done(step, "clock", self.counters(), &describe_clock(now))
+        let source = match self.world.tells_time {
+            true => "the application set it from this computer",
+            false => "the driver took it from the network at bring-up",
+        };
+        steps.done(step, "clock", self.counters(), &describe_clock(now, source))
     }
 
     async fn store(&self, steps: &mut Steps<'_>) -> Result<(), Failure> {
@@ -319,31 +337,36 @@ pub(super) async fn exchange(
     steps.done(step, "close", counters(), ended)
 }
 
-fn describe_clock(now: Option<DateTime>) -> String {
+fn describe_clock(now: Option<DateTime>, source: &str) -> String {
     match now {
         Some(now) if now >= MIN_DATE => {
-            format!("{now}: it was not set, the driver took it from the network at bring-up")
+            format!("{now}: it was not set, {source}")
         }
         Some(now) => format!("{now}: not set"),
         None => "not set".into(),
     }
 }
 
-/// The power key and status pin of the simulated modem.
-struct PowerKey(Simulator);
+/// The power key and status pin of the simulated modem, or the pin that holds it in reset where it has no others.
+struct Pins {
+    modem: Simulator,
+    is_reset: bool,
+}
 
-impl Power for PowerKey {
+impl Power for Pins {
     fn has_power_key(&self) -> bool {
-        true
+        !self.is_reset
     }
     fn has_reset(&self) -> bool {
-        false
+        self.is_reset
     }
     fn power_key(&mut self, pressed: bool) {
-        self.0.power_key(pressed);
+        self.modem.power_key(pressed);
     }
-    fn reset(&mut self, _asserted: bool) {}
+    fn reset(&mut self, asserted: bool) {
+        self.modem.reset_pin(asserted);
+    }
     fn status(&mut self) -> Option<bool> {
-        Some(self.0.status_pin())
+        (!self.is_reset).then(|| self.modem.status_pin())
     }
 }

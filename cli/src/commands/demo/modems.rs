@@ -6,10 +6,11 @@ use clap::ValueEnum;
 use embassy_time::Duration;
 use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
+use sectag_cc3200::nwp::{G2, Nwp};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{
-    Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions,
-    ShortRangeProfile, Sim, Simulator, UbloxOptions, UbloxProfile,
+    Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, NwpOptions, Options,
+    ShortRangeOptions, ShortRangeProfile, Sim, Simulator, UbloxOptions, UbloxProfile,
 };
 use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
@@ -29,6 +30,8 @@ pub(super) enum Shown {
     Nrf9160(Nrf9160Profile),
     ShortRange(ShortRangeProfile),
     Ublox(UbloxProfile),
+    /// A network processor that speaks its own protocol.
+    Nwp,
     /// A module as a link, with TLS on the host.
     Ppp(Link),
 }
@@ -111,6 +114,18 @@ const SHORT_RANGE_ABSENT: Absent = &[
     ),
 ];
 
+const NWP_ABSENT: Absent = &[
+    (
+        Scenario::EcdsaServer,
+        "its TLS has suites for ECDSA keys, so nothing is wrong with such a server",
+    ),
+    (
+        Scenario::PdpRefused,
+        "it is on Wi-Fi, which has no data connections",
+    ),
+    (Scenario::SimMissing, "it is on Wi-Fi, and has no SIM"),
+];
+
 const PPP_ABSENT: Absent = &[
     (
         Scenario::EcdsaServer,
@@ -150,9 +165,13 @@ impl Shown {
     /// A dialect or a scenario that this modem does not have.
     pub(super) fn from_args(args: &Demo) -> Result<Self, Failure> {
         let shown = match (args.modem, args.dialect) {
-            (ModemName::Bg96, None) => Self::Bg96,
-            (ModemName::Bg96, Some(_)) => {
-                return Err(Failure::new("--dialect: bg96 has no dialects"));
+            (ModemName::Bg96, dialect) => {
+                Dialect::refused_by(ModemName::Bg96, dialect)?;
+                Self::Bg96
+            }
+            (ModemName::Cc31xx, dialect) => {
+                Dialect::refused_by(ModemName::Cc31xx, dialect)?;
+                Self::Nwp
             }
             (ModemName::Nrf9160, dialect) => {
                 let profile = Dialect::nrf9160(dialect)?;
@@ -207,6 +226,7 @@ impl Shown {
             Self::Nrf9160(_) => NRF9160_ABSENT,
             Self::ShortRange(_) => SHORT_RANGE_ABSENT,
             Self::Ublox(_) => UBLOX_ABSENT,
+            Self::Nwp => NWP_ABSENT,
             Self::Ppp(_) => PPP_ABSENT,
         }
     }
@@ -230,6 +250,7 @@ impl Shown {
             }
             Self::ShortRange(profile) => format!("ublox-shortrange, {}", profile.model),
             Self::Ublox(profile) => format!("ublox-cellular, {}", profile.model),
+            Self::Nwp => "cc31xx, second generation".into(),
             Self::Ppp(Link::ShortRange) => format!("ublox-ppp, {}", ShortRangeProfile::ODIN.model),
             Self::Ppp(Link::Cellular(profile)) => format!("ublox-ppp, {}", profile.model),
         }
@@ -245,8 +266,19 @@ impl Shown {
                 Some(NativeStore::Settings) => "listed; this firmware tells no digest",
             },
             Self::ShortRange(_) | Self::Ublox(_) => "MD5 of the DER form confirmed",
+            Self::Nwp => "as a file, closed in order",
             Self::Ppp(_) => "on the host",
         }
+    }
+
+    /// It has an idea of the time that nobody but the application gives it.
+    pub(super) fn is_told_the_time(&self) -> bool {
+        matches!(self, Self::Nwp)
+    }
+
+    /// A pin holds it in reset, and it has no power key.
+    pub(super) fn has_reset_pin(&self) -> bool {
+        matches!(self, Self::Nwp)
     }
 
     /// How its command begins that sends payload.
@@ -255,6 +287,8 @@ impl Shown {
             Self::Bg96 => b"AT+QSSLSEND=",
             Self::Nrf9160(_) => b"AT#XSEND",
             Self::Ublox(_) => b"AT+USOWR=",
+            // The number of the command, little endian.
+            Self::Nwp => b"\x0c\x94",
             // Frames are no commands.
             Self::ShortRange(_) | Self::Ppp(_) => b"AT+\0",
         }
@@ -330,6 +364,18 @@ impl Shown {
                 }
                 Simulator::short_range(options, network)
             }
+            Self::Nwp => {
+                let options = NwpOptions {
+                    ssid: WIFI.ssid().into(),
+                    key: WIFI.key().expose().as_str().into(),
+                    baud,
+                    turnaround,
+                    ..NwpOptions::default()
+                };
+                let modem = Simulator::nwp(options, network);
+                modem.set_registered(surroundings.coverage);
+                modem
+            }
         }
     }
 
@@ -355,6 +401,11 @@ impl Shown {
                     .flow_control()
                     .join(REGISTRATION);
                 flow::run::<_, 2048>(ShortRange::new(config), world, steps).await
+            }
+            Self::Nwp => {
+                let limit = REGISTRATION.as_millis() as u32;
+                let config = sectag_cc3200::nwp::Config::new(WIFI).join_limit(limit);
+                flow::run::<_, 2048>(Nwp::<G2>::new(config), world, steps).await
             }
             Self::Ppp(link) => ppp::run(*link, world, steps).await,
         }

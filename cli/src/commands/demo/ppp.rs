@@ -134,5 +134,6 @@ pub(super) async fn run(
         memory: None,
         checks_name: true,
         hides_suites: false,
+        speaks_at: true,
     })
 }

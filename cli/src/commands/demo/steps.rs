@@ -125,7 +125,11 @@ pub(super) fn summary(took: Duration, total: &Total, report: &Report) -> Result<
             &sent.to_string(),
             &received.to_string(),
         ],
-        "AT exchanges, bytes out and in",
+        if total.speaks_at {
+            "AT exchanges, bytes out and in"
+        } else {
+            "exchanges, bytes out and in"
+        },
     );
     let Some(memory) = &total.memory else {
         let text = format!(

@@ -187,6 +187,37 @@ fn a_ublox_names_the_true_cause_whatever_the_world_is_called() {
     the_true_cause_is_named(|| Shown::Ublox(UbloxProfile::SARA_R5), &UBLOX_WORLDS);
 }
 
+/// A network processor has a number of its own for each of them.
+const NWP_WORLDS: [(Option<Scenario>, Truth); 10] = [
+    (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
+    (
+        Some(Scenario::Expired),
+        Some((Cause::CertificateExpired, true)),
+    ),
+    (
+        Some(Scenario::NoRegistration),
+        Some((Cause::WifiNotFound, false)),
+    ),
+    (Some(Scenario::WrongHost), Some((Cause::NameMismatch, true))),
+    (None, None),
+    (Some(Scenario::WrongCa), Some((Cause::CaMismatch, true))),
+    (
+        Some(Scenario::RefusedLogin),
+        Some((Cause::LoginRefused, true)),
+    ),
+    (Some(Scenario::Reset), None),
+    (Some(Scenario::ClockUnset), Some((Cause::ClockNotSet, true))),
+    (
+        Some(Scenario::NoClientCert),
+        Some((Cause::ClientCertificateNeeded, true)),
+    ),
+];
+
+#[test]
+fn a_network_processor_names_the_true_cause_whatever_the_world_is_called() {
+    the_true_cause_is_named(|| Shown::Nwp, &NWP_WORLDS);
+}
+
 /// In real time, over slirp.
 const PPP_WORLDS: [(Option<Scenario>, Truth); 8] = [
     (None, None),

@@ -23,6 +23,10 @@ pub(super) struct World {
     pub(super) what: String,
     /// By what it is known that something is stored as it was sent.
     pub(super) proof: &'static str,
+    /// The application tells it the time, or nobody does.
+    pub(super) tells_time: bool,
+    /// Its only pin is one that holds it in reset.
+    pub(super) has_reset_pin: bool,
     pub(super) names: Names,
     /// What the device is given.
     pub(super) files: Files,
@@ -83,6 +87,7 @@ pub(super) async fn build(
             .map(TIME_SERVER, 123, ([127, 0, 0, 1], 123).into())
             .map_err(|error| Failure::new(error.to_string()))?;
     }
+    let tells_time = shown.is_told_the_time() && plan.surroundings.time;
     let modem = shown.simulator(plan.surroundings, Rc::new(network.clone()));
     if let Some(nth) = plan.restart_at_send {
         restart_at_send(&modem, shown.send(), nth);
@@ -92,6 +97,8 @@ pub(super) async fn build(
         modem,
         what: shown.what(),
         proof: shown.proof(),
+        tells_time,
+        has_reset_pin: shown.has_reset_pin(),
         names: Names::Simulated(network),
         files: Files {
             ca: Some(pem(plan.ca)),

@@ -11,8 +11,8 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Timer};
 use sectag_simulator::{
-    Chunk, LoopbackNetwork, Nrf9160Options, Options, ShortRangeOptions, Sim, Simulator,
-    UbloxOptions, transport,
+    AccessPoint, Chunk, LoopbackNetwork, Nrf9160Options, NwpOptions, Options, ShortRangeOptions,
+    Sim, Simulator, UbloxOptions, transport,
 };
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -35,6 +35,13 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
     if let Some(text) = &args.fault {
         let script = sectag_simulator::fault(text)
             .map_err(|reason| Failure::new(format!("--fault: {reason}")))?;
+        if !args.modem.speaks_at() && (text.starts_with("error") || text.contains(':')) {
+            return Err(Failure::new(format!(
+                "--fault {text}: {} has no lines, neither such that say ERROR nor such that begin somehow",
+                args.modem.as_str()
+            ))
+            .hint("it has silent, garbage and reset, with the number of the command behind @"));
+        }
         modem.set_script(script);
     }
     let mut kept = match &args.state {
@@ -93,9 +100,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
     }
     Ok(match family {
         ModemName::Bg96 => {
-            if args.dialect.is_some() {
-                return Err(Failure::new("--dialect: bg96 has no dialects"));
-            }
+            Dialect::refused_by(ModemName::Bg96, args.dialect)?;
             let defaults = Options::default();
             let options = Options {
                 baud,
@@ -160,6 +165,36 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 ..defaults
             };
             Simulator::short_range(options, network)
+        }
+        ModemName::Cc31xx => {
+            if !matches!(
+                args.scenario,
+                None | Some(Scenario::ClockUnset | Scenario::NoRegistration)
+            ) {
+                return Err(Failure::new(
+                    "--scenario: this chip has neither a SIM nor a data connection that could be wrong",
+                )
+                .hint("it has no-registration, which is a network that is not there"));
+            }
+            Dialect::refused_by(ModemName::Cc31xx, args.dialect)?;
+            let defaults = NwpOptions::default();
+            // The network of the simulated Wi-Fi modules.
+            let AccessPoint {
+                ssid, passphrase, ..
+            } = AccessPoint::default();
+            let options = NwpOptions {
+                ssid,
+                key: passphrase,
+                clock,
+                baud,
+                turnaround,
+                chunk,
+                seed: args.seed.unwrap_or(defaults.seed),
+                ..defaults
+            };
+            let modem = Simulator::nwp(options, network);
+            modem.set_registered(around.coverage);
+            modem
         }
     })
 }

@@ -22,6 +22,14 @@ pub enum Wiring {
     Uart,
 }
 
+/// Bytes in front of a command's header.
+pub(crate) const fn sync_len(wiring: Wiring) -> usize {
+    match wiring {
+        Wiring::Spi => SYNC.len(),
+        Wiring::Uart => UART_SYNC.len() + SYNC.len(),
+    }
+}
+
 /// A command that is being written. What does not fit is counted and not written.
 pub(crate) struct Writer<'b> {
     buf: &'b mut [u8],
@@ -196,6 +204,18 @@ pub(crate) fn file_close(w: &mut Writer<'_>, handle: u32, abort: bool) {
         // A signature of one byte (sheet 3.5).
         w.u8(b'A');
     }
+}
+
+/// Bytes of an entry of the list of files: three words of attributes, then the name, which ends with a NUL.
+pub(crate) const LIST_ENTRY: u8 = 12 + 180;
+/// Where the first entry's name is in the answer, behind the count, the place and the length.
+pub(crate) const LIST_NAME: usize = 12 + 12;
+
+/// The next entry of the list of files behind `place`, -1 at the start.
+pub(crate) fn file_list(w: &mut Writer<'_>, place: i32) {
+    w.u32(place as u32);
+    // One entry, with its attributes.
+    w.bytes(&[1, LIST_ENTRY, 1, 0]);
 }
 
 /// Attributes of a file that is made (sheet 3.5).

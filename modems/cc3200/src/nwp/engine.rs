@@ -11,6 +11,7 @@ use super::flow::{Flow, Script, Step, Then};
 use super::generation::{Facts, Generation};
 use super::messages::{Header, Messages, Part};
 use super::opcode::*;
+use super::trace;
 
 /// Wrapping milliseconds.
 type Ms = u32;
@@ -26,7 +27,11 @@ const GUEST_LIMIT: Ms = 5000;
 /// The longest answer that is kept: the head of a read of a file, and a chunk.
 const ANSWER_LIMIT: usize = 8 + FILE_CHUNK;
 /// The part of an event that is looked at.
-const EVENT_LIMIT: usize = 48;
+const EVENT_LIMIT: usize = 76;
+/// The reason of a disconnect that the host asked for (sheet 5.3).
+const LEFT_BY_HOST: u8 = 200;
+/// The bit of the status in headers that says "on a Wi-Fi network" (sheet 3.2).
+const CONNECTED_BIT: u8 = 0x01;
 /// The head of what a recv brings.
 const RECEIVED_HEAD: usize = 4;
 
@@ -89,6 +94,8 @@ pub struct Engine<G: Generation> {
     /// When the messages were found to be out of step.
     lost_at: Option<Ms>,
     next_place: u8,
+    /// The socket of an earlier life of the host that is closed next.
+    pub(super) stray: u8,
 }
 
 impl<G: Generation> Engine<G> {
@@ -136,6 +143,7 @@ impl<G: Generation> Engine<G> {
             byte_at: 0,
             lost_at: None,
             next_place: 0,
+            stray: 0,
         }
     }
 
@@ -165,14 +173,21 @@ impl<G: Generation> Engine<G> {
         let mut writer = Writer::new(&mut self.out, self.modem.config.wiring, opcode);
         write(&mut writer);
         let head = writer.finish(0).ok_or(AtError::TooLong)?;
-        self.submit(w, head, 0);
+        self.submit(w, opcode, head, 0);
         self.await_answer(w, opcode, limit);
         self.is_guest = true;
         w.guest_begins();
         Ok(())
     }
 
-    fn submit(&mut self, w: &World<'_>, head: usize, ring: u16) {
+    /// On a Wi-Fi network, as the last header said.
+    pub(super) fn is_joined(&self) -> bool {
+        self.events.status & CONNECTED_BIT != 0
+    }
+
+    fn submit(&mut self, w: &World<'_>, opcode: u16, head: usize, ring: u16) {
+        let sync = command::sync_len(self.modem.config.wiring);
+        trace::sent(opcode, head.saturating_sub(sync + 4) + usize::from(ring));
         self.turn = self.turn.wrapping_add(1);
         self.out_limit = after(w.now, OUT_LIMIT);
         self.progress = Out {
@@ -181,6 +196,12 @@ impl<G: Generation> Engine<G> {
             padding: usize::from(ring.wrapping_neg() & 3),
             sent: 0,
         };
+    }
+
+    /// Nothing more of the command goes out, and what is being written is none of the next.
+    fn give_up_output(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+        self.progress = Out::default();
     }
 
     fn await_answer(&mut self, w: &mut World<'_>, opcode: u16, limit: Ms) {
@@ -214,7 +235,7 @@ impl<G: Generation> Engine<G> {
         match writer.finish(0) {
             Some(head) => {
                 self.out = out;
-                self.submit(w, head, 0);
+                self.submit(w, step.opcode, head, 0);
                 self.await_answer(w, step.opcode, step.limit);
             }
             None => {
@@ -290,8 +311,7 @@ impl<G: Generation> Engine<G> {
         self.awaited = None;
         self.sending = None;
         self.receiving = 0;
-        self.progress = Out::default();
-        self.turn = self.turn.wrapping_add(1);
+        self.give_up_output();
         self.modem.open_file = None;
         self.forget();
         if core::mem::take(&mut self.is_guest) {
@@ -307,7 +327,7 @@ impl<G: Generation> Engine<G> {
             |flow: &Option<Flow<G>>| flow.as_ref().is_some_and(|flow| flow.job == Job::BringUp);
         if rising(&self.flow) || rising(&self.parked) {
             self.awaited = None;
-            self.progress = Out::default();
+            self.give_up_output();
             if core::mem::take(&mut self.is_guest) {
                 w.guest_ended(Err(AtError::ModemReset));
             }
@@ -333,6 +353,7 @@ impl<G: Generation> Engine<G> {
         self.receiver = None;
         self.staged = 0;
         w.is_heard();
+        trace::received(header.opcode, header.payload, header.pool);
         if let Some(pool) = header.pool {
             self.pool = pool;
             self.events.status = header.status;
@@ -412,15 +433,22 @@ impl<G: Generation> Engine<G> {
             return self.answered(w);
         }
         let event = self.event;
-        let len = self.event_len;
         let value = self.value();
         match self.header.opcode {
             RECEIVED => self.received(w, value),
             INIT_COMPLETE => {
-                let expected = self.events.starting;
                 self.events.started = Some(event[0]);
-                if !expected {
-                    self.out_of_step(w, AtError::ModemReset);
+                if self.events.starting {
+                    return;
+                }
+                match &mut self.flow {
+                    // Nothing has answered yet: without nHIB nobody knows when a chip starts. What is going out goes out to its
+                    // end, so that the chip does not take the next command for the rest of it.
+                    Some(flow) if flow.job == Job::BringUp && !w.answers => {
+                        self.awaited = None;
+                        flow.steps = Self::STARTED;
+                    }
+                    _ => self.out_of_step(w, AtError::ModemReset),
                 }
             }
             RESET_REQUEST => self.out_of_step(w, AtError::ModemReset),
@@ -450,8 +478,15 @@ impl<G: Generation> Engine<G> {
                 self.events.address = u32::from_le_bytes([event[0], event[1], event[2], event[3]]);
             }
             DISCONNECTED | JOIN_FAILED => {
-                let reason = event[len.saturating_sub(1).min(EVENT_LIMIT - 1)];
-                self.events.left = Some(reason);
+                // The first generation has an event of its own for a join that failed, with a status.
+                let reason = match self.header.opcode {
+                    DISCONNECTED => event[usize::from(Self::FACTS.reason_at)],
+                    _ => event[0],
+                };
+                // That we left an earlier network may be told after the next is asked for.
+                if reason != LEFT_BY_HOST {
+                    self.events.left = Some(reason);
+                }
                 self.events.joined = false;
                 self.events.address = 0;
                 w.network_lost |= w.is_up();
@@ -697,7 +732,7 @@ impl<G: Generation> Engine<G> {
             return self.job_ended(w, job, false);
         };
         w.taken = len;
-        self.submit(w, head, len);
+        self.submit(w, SEND, head, len);
         w.count_command();
         self.sending = Some(job);
     }
@@ -729,7 +764,7 @@ impl<G: Generation> Engine<G> {
             self.pool -= 1;
             self.receiving |= 1 << place;
             self.next_place = (place + 1) % places;
-            self.submit(w, head, 0);
+            self.submit(w, RECV, head, 0);
             return true;
         }
         false

@@ -15,10 +15,14 @@ use super::command::{
 };
 use super::engine::Engine;
 use super::generation::Generation;
-use super::opcode::{FILE_CLOSE, FILE_DELETE, FILE_INFO, FILE_OPEN, FILE_READ, FILE_WRITE};
+use super::opcode::{
+    FILE_CLOSE, FILE_DELETE, FILE_INFO, FILE_LIST, FILE_OPEN, FILE_READ, FILE_WRITE,
+};
 
 /// File commands other than open, in milliseconds (sheet 2).
 const FILE_LIMIT: u32 = 65_500;
+/// More than the file system can hold (sheet 4.8).
+const MOST_FILES: u16 = 512;
 
 impl<G: Generation> Nwp<G> {
     /// The master token of a secure file: of the secret and the name, as TI's own loader makes it of the name
@@ -49,8 +53,8 @@ async fn file<G: Generation>(
     write: &mut dyn FnMut(&mut Writer<'_>),
     read: &mut dyn FnMut(&[u8]),
 ) -> Result<i32, AtError> {
-    // The status of these has 16 bits, that of an open 32.
-    let wide = opcode == FILE_OPEN;
+    // The status of most has 16 bits, that of an open and of a list 32.
+    let wide = matches!(opcode, FILE_OPEN | FILE_LIST);
     let code = at
         .conduct(
             &mut |engine: &mut Engine<G>, w| {
@@ -176,9 +180,39 @@ impl<G: Generation> Credentials for Nwp<G> {
         at: &At<'_, Self>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
-        // The chip's own list has entries of which the sheet says nothing: tags are not enumerated.
-        let _ = (at, found);
-        Err(CredentialError::Unreadable)
+        if !G::FACTS.lists_files {
+            return Err(AtError::Unsupported.into());
+        }
+        let mut place = -1;
+        // A list that does not come to its end is none.
+        for _ in 0..MOST_FILES {
+            let mut credential = None;
+            let mut next = -1;
+            let count = file(
+                at,
+                FILE_LIST,
+                FILE_LIMIT,
+                &mut |out| command::file_list(out, place),
+                &mut |answer| {
+                    if let Some(&[a, b, c, d]) = answer.get(4..8) {
+                        next = i32::from_le_bytes([a, b, c, d]);
+                    }
+                    let name = answer.get(command::LIST_NAME..).unwrap_or(&[]);
+                    credential = files::credential_of(name);
+                },
+            )
+            .await?;
+            if good(count)? == 0 {
+                return Ok(());
+            }
+            place = next;
+            if let Some((tag, kind)) = credential
+                && let Some(len) = len_of(at, &name_of(tag, kind)).await?
+            {
+                found(Stored::new(tag, kind, Some(len as usize)));
+            }
+        }
+        Err(AtError::Garbled.into())
     }
 
     async fn list_tag(

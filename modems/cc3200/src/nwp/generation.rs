@@ -19,6 +19,8 @@ pub struct G2;
 /// See [`Generation`].
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
+    /// The parts that are of it, for people.
+    pub parts: &'static str,
     /// Bytes of a message's header behind its length field.
     pub header: u8,
     /// Bytes of the version's value (sheet 3.5).
@@ -27,6 +29,12 @@ pub struct Facts {
     pub domain_option: u8,
     /// The part of a socket's descriptor that is its index.
     pub index_mask: u8,
+    /// The least descriptor of a TLS socket,
+    pub first_socket: u8,
+    /// and how many there may be from there on (sheet 3.5).
+    pub descriptors: u8,
+    /// Where in the event of a disconnect its reason is (sheet 3.6).
+    pub reason_at: u8,
     /// Free buffers that the chip keeps (sheet 3.4).
     pub pool_minimum: u8,
     /// The free buffers below which no recv request may be sent, beside the one that it takes.
@@ -47,16 +55,22 @@ pub struct Facts {
     pub sockets: u8,
     /// The largest mask of cipher suites (sheet 4.4).
     pub suites: u32,
+    /// It can list its files (sheet 3.5).
+    pub lists_files: bool,
     /// "File does not exist" (sheet 5.4).
     pub no_such_file: i32,
 }
 
 impl Generation for G1 {
     const FACTS: Facts = Facts {
+        parts: "CC3100",
         header: 4,
         version_len: 44,
         domain_option: 35,
         index_mask: 0x0f,
+        first_socket: 0x50,
+        descriptors: 8,
+        reason_at: 73,
         pool_minimum: 1,
         recv_minimum: 1,
         buffer: 0,
@@ -67,16 +81,21 @@ impl Generation for G1 {
         provisions: false,
         sockets: 2,
         suites: suites::FIRST,
+        lists_files: false,
         no_such_file: -11,
     };
 }
 
 impl Generation for G2 {
     const FACTS: Facts = Facts {
+        parts: "CC3120, CC3130 or CC3135",
         header: 8,
         version_len: 20,
         domain_option: 42,
         index_mask: 0x1f,
+        first_socket: 0,
+        descriptors: 16,
+        reason_at: 39,
         pool_minimum: 2,
         recv_minimum: 2,
         buffer: 1536,
@@ -87,6 +106,7 @@ impl Generation for G2 {
         provisions: true,
         sockets: 6,
         suites: suites::SECOND,
+        lists_files: true,
         no_such_file: -10_341,
     };
 }

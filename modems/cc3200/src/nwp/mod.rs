@@ -17,6 +17,7 @@ mod messages_tests;
 mod opcode;
 mod scripts;
 mod status;
+mod trace;
 
 pub use self::command::Wiring;
 pub use self::config::Config;

@@ -25,6 +25,7 @@ pub(crate) const FILE_READ: u16 = 0xa440;
 pub(crate) const FILE_WRITE: u16 = 0xa441;
 pub(crate) const FILE_INFO: u16 = 0xa442;
 pub(crate) const FILE_DELETE: u16 = 0xa443;
+pub(crate) const FILE_LIST: u16 = 0xa448;
 
 // Messages that answer nothing at once.
 pub(crate) const INIT_COMPLETE: u16 = 0x0008;

@@ -25,6 +25,9 @@ const LOOKUP_LIMIT: u32 = 30_000;
 const CONNECT_LIMIT: u32 = 75_000;
 /// How long the word about a close may take, in milliseconds. It is UNCONFIRMED that it always comes (sheet 3.5).
 const CLOSE_LIMIT: u32 = 200;
+/// Places of steps in the bring-up.
+const GET_VERSION: usize = 4;
+const CLOSE_STRAY: usize = 6;
 /// Socket options (sheet 4.3).
 const NON_BLOCKING: u8 = 24;
 const METHOD: u8 = 25;
@@ -37,7 +40,6 @@ const TLS_1_2: u8 = 3;
 /// "No such option".
 const NO_OPTION: i16 = -92;
 /// Bits of the status in headers (sheet 3.2).
-const CONNECTED_BIT: u8 = 0x01;
 const PROVISIONING_BITS: u8 = 0x18;
 const ALLOWED_BIT: u8 = 0x40;
 
@@ -85,6 +87,12 @@ impl<G: Generation> Engine<G> {
         decide(Self::await_start),
         decide(Self::has_started),
         send("get version", DEVICE_GET, ask_version).then(Self::is_known),
+        decide(Self::look_for_strays),
+        // A host that restarted alone, without nHIB: its sockets stand, and their places are needed.
+        send("close stray", CLOSE, |engine, _, out| {
+            command::close(out, engine.stray);
+        })
+        .then(Self::has_closed_stray),
         decide(Self::look_for_provisioning),
         send("stop provisioning", PROVISIONING, |_, _, out| {
             command::stop_provisioning(out);
@@ -101,6 +109,9 @@ impl<G: Generation> Engine<G> {
         send("wlan connect", WLAN_CONNECT, Self::write_network).then(Self::joins),
         decide(Self::has_joined),
     ];
+
+    /// What follows the chip's word that it has started.
+    pub(super) const STARTED: Script<G> = Self::BRING_UP.split_at(GET_VERSION - 1).1;
 
     pub(super) const OPEN: Script<G> = &[
         send("get date", DEVICE_GET, ask_date).then(Self::date_is_set),
@@ -196,7 +207,7 @@ impl<G: Generation> Engine<G> {
         w.answers = false;
         if !w.pins.has_reset {
             self.forget();
-            return Then::To(&Self::BRING_UP[4..]);
+            return Then::To(&Self::BRING_UP[GET_VERSION..]);
         }
         w.pins.reset = true;
         Then::Pause(RESET_TIME)
@@ -243,6 +254,24 @@ impl<G: Generation> Engine<G> {
         Then::Next
     }
 
+    fn look_for_strays(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
+        self.stray = G::FACTS.first_socket;
+        if w.pins.has_reset {
+            Then::Skip
+        } else {
+            Then::Next
+        }
+    }
+
+    fn has_closed_stray(&mut self, _: &mut World<'_>, _: &[u8]) -> Then<G> {
+        self.stray += 1;
+        if self.stray < G::FACTS.first_socket + G::FACTS.descriptors {
+            Then::To(&Self::BRING_UP[CLOSE_STRAY..])
+        } else {
+            Then::Next
+        }
+    }
+
     fn look_for_provisioning(&mut self, _: &mut World<'_>, _: &[u8]) -> Then<G> {
         let status = self.events.status;
         let runs = status & PROVISIONING_BITS != 0 && status & ALLOWED_BIT == 0;
@@ -254,7 +283,7 @@ impl<G: Generation> Engine<G> {
     }
 
     fn look_for_network(&mut self, _: &mut World<'_>, _: &[u8]) -> Then<G> {
-        if self.events.status & CONNECTED_BIT != 0 {
+        if self.is_joined() {
             Then::Next
         } else {
             Then::Skip
@@ -537,6 +566,12 @@ fn refused<G: Generation>(w: &mut World<'_>, refusal: Refusal) -> Then<G> {
 mod tests {
     use super::*;
     use crate::nwp::generation::G2;
+
+    #[test]
+    fn steps_are_where_they_are_looked_for() {
+        assert_eq!(Engine::<G2>::BRING_UP[GET_VERSION].name, "get version");
+        assert_eq!(Engine::<G2>::BRING_UP[CLOSE_STRAY].name, "close stray");
+    }
 
     #[test]
     fn a_warm_connect_takes_twelve_commands_at_most() {

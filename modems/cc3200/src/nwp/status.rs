@@ -1,17 +1,23 @@
 //! Who the chip is and how it fares.
 
 use core::fmt::Write;
+use core::net::Ipv4Addr;
 
 use sectag::modem::{Full, HasClock, NotThere, Reports, There};
+use sectag::wifi::Association;
 use sectag::{At, Status};
 
 use super::Nwp;
+use super::command;
+use super::engine::Engine;
 use super::generation::Generation;
+use super::opcode::DEVICE_GET;
 
 impl<G: Generation> Reports for Nwp<G> {
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         let version = at.modem(|modem| modem.version());
-        let _ = status.manufacturer.insert(text("Texas Instruments"));
+        status.manufacturer = Some(text("Texas Instruments"));
+        status.model = Some(text(G::FACTS.parts));
         if version != [0; 4] {
             let mut firmware = text("");
             let [a, b, c, d] = version;
@@ -19,6 +25,27 @@ impl<G: Generation> Reports for Nwp<G> {
             status.firmware = Some(firmware);
         }
         status.clock = Self::clock(at).await.ok().flatten();
+        let asked = at
+            .conduct(
+                &mut |engine: &mut Engine<G>, w| {
+                    engine.begin_guest(w, DEVICE_GET, 0, &mut |out| {
+                        command::device_get(out, 1, 12, G::FACTS.version_len.into());
+                    })
+                },
+                // Each header says whether there is a network; its event said what the address is.
+                |engine| (engine.is_joined(), engine.events.address),
+            )
+            .await;
+        if let Ok((true, address)) = asked {
+            let mut wifi = Association::default();
+            wifi.ssid = Some(at.modem(|modem| text(modem.config.wifi.ssid())));
+            status.wifi = Some(wifi);
+            if address != 0 {
+                let mut shown = text("");
+                let _ = write!(shown, "{}", Ipv4Addr::from(address));
+                status.address = Some(shown);
+            }
+        }
     }
 }
 

@@ -1,0 +1,124 @@
+//! `--modem cc31xx`: a simulated network processor over a pseudo terminal, byte by byte, with mosquitto behind it.
+
+use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
+use sectag_test_support::pki::Pki;
+
+use crate::process::{Modem, credentials, run};
+
+const WIFI: [&str; 2] = ["--ssid", "workshop"];
+const PSK: [(&str, &str); 1] = [("SECTAG_PSK", "correct horse battery")];
+
+fn start(port: u16) -> Modem {
+    let map = format!("broker.sectag.test:8883=127.0.0.1:{port}");
+    Modem::start_named("cc31xx", &["--map", &map, "--chunk", "1"])
+}
+
+pub(crate) fn what_one_publishes_natively_comes_back() {
+    let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
+    let modem = start(broker.port());
+    let tool = |command: &[&str], options: &[&str]| {
+        let options = [&WIFI, options].concat();
+        modem.start_tool(command, &options, &PSK, b"")
+    };
+    let pki = credentials();
+    let (ca, cert, key) = (
+        pki.file("ca.pem"),
+        pki.file("client.pem"),
+        pki.file("client.key"),
+    );
+    let files = ["--tag", "7", "--ca", &ca, "--cert", &cert, "--key", &key];
+
+    tool(&["credentials", "store"], &files).end().expect(0);
+    let again = tool(&["credentials", "store"], &files).end().expect(0);
+    assert_eq!(
+        again.stdout.matches("already").count(),
+        3,
+        "{}",
+        again.stdout
+    );
+    tool(&["credentials", "verify"], &files).end().expect(0);
+    let listed = tool(&["credentials", "list"], &[]).end().expect(0).stdout;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+
+    let status = tool(&["status"], &[]).end().expect(0).stdout;
+    for said in ["Texas Instruments", "4.13.0.2", "workshop", "192.168.50.42"] {
+        assert!(status.contains(said), "{said} in\n{status}");
+    }
+
+    let server = ["--host", "broker.sectag.test", "--tag", "7"];
+    let checked = [&server, &files[2..]].concat();
+    let checked = tool(&["doctor"], &checked).end().expect(0).stdout;
+    for said in [
+        "answers",
+        "network",
+        "clock",
+        "credentials",
+        "DNS",
+        "verification",
+        "connection",
+    ] {
+        assert!(
+            checked.contains(&format!("ok    {said}")),
+            "{said} in\n{checked}"
+        );
+    }
+
+    let kept = [
+        &server[..],
+        &["-t", "a/b", "-m", "~\u{7f}OK", "-q", "1", "-r"],
+    ]
+    .concat();
+    let sent = tool(&["publish"], &kept).end().expect(0);
+    assert!(
+        sent.stderr
+            .contains("checked: certificate chain, certificate dates, name; SNI sent"),
+        "{}",
+        sent.stderr
+    );
+    let one = [&server[..], &["-t", "a/#", "--count", "1"]].concat();
+    let printed = tool(&["subscribe"], &one).end().expect(0).stdout;
+    assert!(printed.contains("a/b ~\u{7f}OK"), "{printed}");
+
+    // The trace names commands, and has neither passphrase nor key in it.
+    let traced = tool(&["-v", "credentials", "store", "--force"], &files)
+        .end()
+        .expect(0);
+    assert!(
+        traced.stderr.contains("> a441 write file"),
+        "{}",
+        traced.stderr
+    );
+    assert!(!traced.stderr.contains("battery"), "{}", traced.stderr);
+
+    tool(&["credentials", "remove"], &["--all"]).end().expect(0);
+    let listed = tool(&["credentials", "list"], &[]).end().expect(0).stdout;
+    assert_eq!(listed, "");
+    tool(&["publish"], &kept).end().expect_hint("--ca ca.pem");
+}
+
+pub(crate) fn what_stands_in_the_way_is_named() {
+    let modem = start(1);
+    modem.run(&["status"], &[]).expect_hint("--ssid");
+    let wrong = [("SECTAG_PSK", "correct horse")];
+    let refused = modem.start_tool(&["status"], &WIFI, &wrong, b"").end();
+    assert!(refused.stderr.contains("reason 15"), "{}", refused.stderr);
+    refused.expect_hint("passphrase");
+    let time = [&WIFI[..], &["--set-clock", "network"]].concat();
+    modem
+        .run(&["status"], &time)
+        .expect_hint("--set-clock host");
+
+    let place = ["--modem", "cc31xx", "--port", "/nowhere"];
+    run(&[&["at"], &place[..], &["AT"]].concat()).expect_hint("sectag status");
+    let record = ["record", "--out", "/nowhere/x"];
+    run(&[&record, &place[..], &["--", "status"]].concat()).expect_hint("-v");
+    for options in [
+        &["--fault", "error"][..],
+        &["--fault", "reset@1:AT"],
+        &["--dialect", "2.1"],
+        &["--scenario", "sim-missing"],
+    ] {
+        let simulate = ["simulate", "--modem", "cc31xx", "--tcp", "0"];
+        run(&[&simulate, options].concat()).expect(1);
+    }
+}
