@@ -629,7 +629,7 @@ impl Nwp {
                 let attributes = args.u8() & 1 != 0;
                 let first = (place + 1).max(0) as usize;
                 let mut entries = Vec::new();
-                let mut found = 0;
+                let mut found = 0i32;
                 for (name, room) in files.rooms().into_iter().skip(first).take(count.into()) {
                     let mut bytes = Vec::new();
                     if attributes {
