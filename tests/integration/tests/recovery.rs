@@ -967,17 +967,29 @@ fn ublox_module_may_reset_at_any_byte_without_a_word() {
     }
 }
 
+/// Without a status pin nobody knows whether a press of the key does anything: one that switches on is too short for a
+/// module that hangs.
 #[test]
 fn ublox_module_may_hang_at_any_byte_and_is_switched_off_and_on() {
     let limit = Timing::DEFAULT.poll + Timing::SILENCE_LIMIT + SECOND * 120;
-    let ordeal = Ordeal {
-        failure: Failure::Hang,
-        step: every(211),
-        status: true,
-        noticed: limit,
-        recovered: limit + SECOND * 90,
-    };
-    fail_everywhere(&paced_ublox("sara-r5"), &ordeal);
+    for (model, status, step) in [
+        ("sara-r5", true, 211),
+        ("sara-r5", false, 211),
+        ("sara-u201", false, 997),
+        ("sara-r4-02b", false, 997),
+        ("lara-r6", false, 997),
+        ("lena-r8", false, 997),
+        ("lexi-r10", false, 997),
+    ] {
+        let ordeal = Ordeal {
+            failure: Failure::Hang,
+            step: every(step),
+            status,
+            noticed: limit,
+            recovered: limit + SECOND * 90,
+        };
+        fail_everywhere(&paced_ublox(model), &ordeal);
+    }
 }
 
 #[test]

@@ -24,7 +24,8 @@ const FILL: u8 = 2;
 const FILL_MORE: u8 = 3;
 const KEY: u8 = 4;
 const KEY_AGAIN: u8 = 5;
-const RESET: u8 = 6;
+const KEY_OFF_AND_ON: u8 = 6;
+const RESET: u8 = 7;
 
 /// Scratch of getting an answer.
 pub(crate) struct Waking {
@@ -114,6 +115,10 @@ impl UbloxCellular {
 
     fn next_means(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         let pins = world.pins;
+        let known = self.model.is_some();
+        let model = self.model.unwrap_or(&UNKNOWN);
+        // One press switches on what is off, and off what is on.
+        let toggles = model.press_on >= model.press_off;
         let waking = &mut self.waking;
         let off = waking.off;
         loop {
@@ -134,7 +139,9 @@ impl UbloxCellular {
                     (if pins.status == Some(true) { 2 } else { 1 }, 0)
                 }
                 // Without a status pin nobody knows whether the first press switched it on or off.
-                KEY_AGAIN if waking.unsure => (1, 0),
+                KEY_AGAIN if waking.unsure && (toggles || !known) => (1, 0),
+                // Or whether it did anything: a press that switches on is too short for one that hangs.
+                KEY_OFF_AND_ON if waking.unsure && !toggles => (2, 0),
                 // Only when the key has not helped.
                 RESET if pins.has_reset => (u8::from(!off), 0),
                 RESET if !pins.has_power_key => (0, 0),
