@@ -153,9 +153,9 @@ pub enum InLine {
     Quoted,
     /// As base64, up to the end of the line.
     Base64 {
-        /// What completes a line that is given up: a character for which the modem refuses it, also where the line
-        /// is cut off before its payload.
-        spoils: u8,
+        /// What ends a line of which only a part may have come: characters of no base64, for which the modem refuses it,
+        /// wherever it is cut off. They are sent in front of each [`Modem::SYNC`], as a line of their own.
+        spoils: &'static str,
     },
 }
 

@@ -591,7 +591,7 @@ impl<M: Modem> Engine<M> {
         if !self.drained() {
             self.data_at = after(w.now, HANG_UP_PATIENCE);
         } else if w.escapes > 0 && self.left > 0 {
-            self.filler(b' ', b"");
+            self.filler(b' ');
             self.left -= self.out_len;
             self.data_at = after(w.now, HANG_UP_PATIENCE);
         } else if w.escapes == 0 {
@@ -770,17 +770,11 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// What completes what was announced: bytes of `left`, and behind the last of them the end of the line, where payload
-    /// is the rest of one.
-    pub(super) fn filler(&mut self, byte: u8, end: &[u8]) {
-        let count = self.left.min(COMMAND_LIMIT - end.len());
+    /// Line ends that complete what was announced.
+    pub(super) fn filler(&mut self, byte: u8) {
+        let count = self.left.min(COMMAND_LIMIT);
         self.out[..count].fill(byte);
-        let mut len = count;
-        if Self::BASE64 && count == self.left {
-            len += end.len();
-            self.out[count..len].copy_from_slice(end);
-        }
-        self.submit(len);
+        self.submit(count);
     }
 
     /// Whether a time of the engine's has come, for its other parts.

@@ -194,7 +194,7 @@ impl<M: Modem> Engine<M> {
         }
         if self.way & GUEST_UPLOADS != 0 {
             // What was announced is completed.
-            self.filler(b'\n', b"");
+            self.filler(b'\n');
         } else {
             self.give_up(w, AtError::Garbled);
         }

@@ -3,6 +3,7 @@
 use super::super::time::{Ms, after};
 use super::super::world::{Link, Rest, World};
 use super::{Engine, Stage};
+use crate::at::Out;
 use crate::engine::backend::{Abort, FETCHES, Final, InLine, Line, Modem, Then, Waits};
 use crate::error::AtError;
 
@@ -15,6 +16,8 @@ const ESCAPE_GUARD: Ms = 1100;
 const LINE_BUFFER: usize = 4096;
 const BACKSPACE: u8 = 8;
 const QUOTE_PAUSE: Ms = 100;
+/// A line that is refused is answered at once.
+const SPOIL_PAUSE: Ms = 100;
 /// A parser that counts deleted quotes is where another one was after the first time.
 const QUOTE_TRIES: u8 = 2;
 
@@ -34,6 +37,8 @@ pub(super) enum Rescue {
     CloseQuote,
     /// an `ERROR`, or nothing.
     QuotePause,
+    /// What ends a line that may have been begun, and its answer,
+    Spoil,
     /// The synchronising query was sent.
     Mark,
 }
@@ -87,10 +92,7 @@ impl<M: Modem> Engine<M> {
                         w.len.into()
                     };
                 }
-                match M::IN_LINE {
-                    InLine::Quoted => self.fill(w, b'\n'),
-                    InLine::Base64 { spoils } => self.fill(w, spoils),
-                }
+                self.fill(w, b'\n');
             }
             Abort::Escape => self.quiet(w, Rescue::Before),
             Abort::Quote if M::SENDS_WITHOUT_PROMPT => {
@@ -128,8 +130,8 @@ impl<M: Modem> Engine<M> {
     fn fill(&mut self, w: &World<'_>, byte: u8) {
         self.rescue = Rescue::Fill;
         self.stage = Stage::Line;
-        self.filler(byte, w.terminator.bytes());
-        self.left = self.left.saturating_sub(self.out_len);
+        self.filler(byte);
+        self.left -= self.out_len;
         self.deadline = after(w.now, SYNC_PATIENCE);
     }
 
@@ -151,7 +153,7 @@ impl<M: Modem> Engine<M> {
     fn erase_more(&mut self, w: &World<'_>) {
         self.rescue = Rescue::Erase;
         self.stage = Stage::Line;
-        self.filler(BACKSPACE, b"");
+        self.filler(BACKSPACE);
         self.left -= self.out_len;
         self.deadline = after(w.now, SYNC_PATIENCE);
     }
@@ -167,9 +169,29 @@ impl<M: Modem> Engine<M> {
 
     /// Sends the synchronising query; everything up to its answer is skipped.
     fn mark(&mut self, w: &mut World<'_>) {
-        if self.rescue != Rescue::Mark {
+        if !matches!(self.rescue, Rescue::Mark | Rescue::Spoil) {
             (self.marks, self.due) = (0, 0);
         }
+        let InLine::Base64 { spoils } = M::IN_LINE else {
+            return self.query(w);
+        };
+        // What was said before may be a part of a line, and the query would be the rest of its payload. Such a modem
+        // does not listen while it answers.
+        self.rescue = Rescue::Spoil;
+        self.stage = Stage::Line;
+        self.deaf = Deaf::Yes;
+        let mut out = Out {
+            buf: &mut self.out,
+            len: 0,
+        };
+        out.bytes(spoils.as_bytes());
+        out.bytes(w.terminator.bytes());
+        let len = out.len;
+        self.submit(len);
+        self.deadline = after(w.now, SPOIL_PAUSE);
+    }
+
+    fn query(&mut self, w: &mut World<'_>) {
         self.rescue = Rescue::Mark;
         if self.framer.payload_left() == 0 || self.marks > 0 {
             self.framer.reset();
@@ -213,6 +235,7 @@ impl<M: Modem> Engine<M> {
                 self.deadline = after(w.now, QUOTE_PAUSE);
             }
             Rescue::QuotePause if over => self.mark(w),
+            Rescue::Spoil if Self::BASE64 && over => self.query(w),
             Rescue::Mark if self.deaf == Deaf::Synchronised => {
                 self.due -= 1;
                 self.deaf = Deaf::Yes;

@@ -26,12 +26,14 @@ use crate::simulated::{World, virtually};
 use crate::unit::Unit;
 
 pub use self::bg96::bg96;
+pub use self::cc32xx::cc32xx;
 pub use self::matrix::matrix;
 pub use self::nrf9160::nrf9160;
 pub use self::short_range::short_range;
 pub use self::ublox::ublox;
 
 mod bg96;
+mod cc32xx;
 mod matrix;
 mod nrf9160;
 mod short_range;

@@ -7,10 +7,11 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::modem::{Full, Modem};
 use sectag::{Kind, NoPins, Runner, State, Tag};
 use sectag_bg96::{Bg96, Config};
+use sectag_cc3200::at::{Cc32xx, Config as Cc32xxConfig};
 use sectag_nrf9160::{Config as NrfConfig, Nrf9160};
 use sectag_simulator::{
-    Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions,
-    ShortRangeProfile, Simulator, UbloxOptions, UbloxProfile,
+    AtVersion, Cc32xxOptions, Chunk, NativeStore, Network, Nrf9160Options, Nrf9160Profile, Options,
+    ShortRangeOptions, ShortRangeProfile, Simulator, UbloxOptions, UbloxProfile,
 };
 use sectag_test_support::pki::Pki;
 use sectag_ublox::cellular::{Config as UbloxConfig, UbloxCellular};
@@ -474,4 +475,112 @@ impl Unit for ShortRangeUnit {
     fn filler(&self) -> &'static [u8] {
         b"+\xaa\0\x07\x0aDATE0UMS?\r\n"
     }
+}
+
+/// A CC3220 or CC3235 with TI's AT application.
+#[derive(Clone)]
+pub struct Cc32xxUnit {
+    /// How its driver is configured.
+    pub config: Cc32xxConfig,
+    /// How it behaves.
+    pub options: Cc32xxOptions,
+}
+
+impl Cc32xxUnit {
+    /// One with this version of the application, near its access point, with its date set.
+    pub fn new(version: AtVersion) -> Self {
+        Self {
+            config: crate::cc32xx::CONFIG,
+            options: Cc32xxOptions {
+                version,
+                clock: Some(std::time::SystemTime::now().into()),
+                ..Cc32xxOptions::default()
+            },
+        }
+    }
+
+    /// The same, otherwise.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Cc32xxOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+}
+
+impl Unit for Cc32xxUnit {
+    type Backend = Cc32xx;
+    const LISTING: &'static str = "+FileGetFileList";
+    const QUERY: &'static str = "+NetCfgGet=ipv4_sta_addr";
+
+    fn name(&self) -> String {
+        format!("CC32xx {:?}", self.options.version)
+    }
+
+    fn backend(&self) -> Cc32xx {
+        Cc32xx::new(self.config)
+    }
+
+    fn start(&self, uart: DuplexStream) -> Driver<Cc32xx> {
+        start::<_, 4>(self.backend(), uart)
+    }
+
+    fn quick(&self) -> Self {
+        self.clone().with(|options| {
+            options.boot_time = Duration::from_millis(300);
+            options.join_time = Duration::from_millis(50);
+            options.address_time = Duration::from_millis(50);
+        })
+    }
+
+    fn in_pieces(&self) -> Self {
+        self.clone()
+            .with(|options| options.chunk = Chunk::Random { max: 50 })
+    }
+
+    fn simulator(&self, network: Rc<dyn Network>) -> Simulator {
+        Simulator::cc32xx(self.options.clone(), network)
+    }
+
+    fn file(&self, tag: Tag, kind: Kind) -> String {
+        let word = match kind {
+            Kind::Ca => "ca",
+            Kind::ClientCertificate => "cert",
+            _ => "key",
+        };
+        format!("/cert/{tag}_{word}.der")
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        file.starts_with(&format!("/cert/{tag}_"))
+    }
+
+    /// What completes a line that an earlier life has begun.
+    fn filler(&self) -> &'static [u8] {
+        b",\n"
+    }
+
+    /// The chip takes DER.
+    fn install(&self, modem: &Simulator, pki: &Pki) {
+        let client = pki.client();
+        for (kind, pem) in [
+            (Kind::Ca, &pki.ca_pem()),
+            (Kind::ClientCertificate, &client.cert_pem),
+            (Kind::PrivateKey, &client.key_pem),
+        ] {
+            modem.put_file(&self.file(TLS.tag(), kind), &der(pem));
+        }
+    }
+}
+
+/// The first block of a PEM.
+fn der(pem: &str) -> Vec<u8> {
+    let mut decoder = sectag::inspect::Base64::new();
+    let mut der = Vec::new();
+    let lines = pem.lines().skip_while(|line| !line.starts_with("-----"));
+    for line in lines.skip(1).take_while(|line| !line.starts_with("-----")) {
+        for character in line.trim().bytes() {
+            der.extend(decoder.push(character).expect("it is base64"));
+        }
+    }
+    der
 }

@@ -17,8 +17,10 @@ use sectag_bg96::Config;
 use sectag_integration_tests::cancel::{From, Operation, Stage, drop_runner, torture};
 use sectag_integration_tests::recovery::{STORED as SHORT, connect, every, round_trip, world_of};
 use sectag_integration_tests::simulated::virtually;
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, ShortRangeUnit, UbloxUnit, Unit};
-use sectag_simulator::{Chunk, Options};
+use sectag_integration_tests::unit::{
+    Bg96Unit, Cc32xxUnit, Nrf9160Unit, ShortRangeUnit, UbloxUnit, Unit,
+};
+use sectag_simulator::{AtVersion, Chunk, Options};
 use sectag_test_support::pki::Pki;
 
 /// Several chunks of an upload, and a certificate as far as a modem looks at it.
@@ -436,4 +438,29 @@ fn ublox_short_range_runner_may_be_dropped_at_every_await_point() {
     torture_runner(&short_range("odin", whole), whole, every(3));
     let chunk = Chunk::Bytes(1);
     torture_runner(&short_range("odin", chunk), chunk, every(23));
+}
+
+fn cc32xx(version: AtVersion, chunk: Chunk) -> Cc32xxUnit {
+    Cc32xxUnit::new(version).with(|options| {
+        options.baud = Some(115_200);
+        options.chunk = chunk;
+    })
+}
+
+#[test]
+fn cc32xx_every_future_may_be_dropped_at_every_await_point() {
+    let whole = Chunk::Whole;
+    for version in [AtVersion::First, AtVersion::Second]
+        .into_iter()
+        .step_by(every(2))
+    {
+        torture_all(&cc32xx(version, whole), whole, &[]);
+    }
+}
+
+#[test]
+fn cc32xx_runner_may_be_dropped_at_every_await_point() {
+    let whole = Chunk::Whole;
+    torture_runner(&cc32xx(AtVersion::First, whole), whole, every(7));
+    torture_runner(&cc32xx(AtVersion::Second, whole), whole, every(7));
 }

@@ -1,7 +1,7 @@
 //! The fault matrix, see `src/faults.rs`. By default every so many cells, all of them when
 //! `SECTAG_EXHAUSTIVE` is set; `SECTAG_FAULT=Connect/Host/Flip@17` replays one.
 
-use sectag_integration_tests::faults::{Phase, bg96, matrix, nrf9160, short_range, ublox};
+use sectag_integration_tests::faults::{Phase, bg96, cc32xx, matrix, nrf9160, short_range, ublox};
 
 #[test]
 fn bring_up() {
@@ -165,5 +165,45 @@ mod ublox_short_range {
     #[test]
     fn two() {
         matrix(&short_range("odin"), Phase::Two);
+    }
+}
+
+/// TI's AT application.
+mod cc32xx_at {
+    use super::{Phase, cc32xx, matrix};
+
+    #[test]
+    fn bring_up() {
+        matrix(&cc32xx(), Phase::BringUp);
+    }
+
+    #[test]
+    fn store() {
+        matrix(&cc32xx(), Phase::Store);
+    }
+
+    #[test]
+    fn connect() {
+        matrix(&cc32xx(), Phase::Connect);
+    }
+
+    #[test]
+    fn send() {
+        matrix(&cc32xx(), Phase::Send);
+    }
+
+    #[test]
+    fn receive() {
+        matrix(&cc32xx(), Phase::Receive);
+    }
+
+    #[test]
+    fn close() {
+        matrix(&cc32xx(), Phase::Close);
+    }
+
+    #[test]
+    fn two() {
+        matrix(&cc32xx(), Phase::Two);
     }
 }

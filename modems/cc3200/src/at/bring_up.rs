@@ -11,9 +11,6 @@ use crate::join;
 use super::dialect::{error, number};
 use super::{Cc32xx, Script, script};
 
-/// More than the longest line: what an earlier life of the MCU has begun is completed with what the application
-/// refuses.
-const FILLER: u16 = 1000;
 /// The application answers at once, unless it works at something.
 const TRIES: u8 = 5;
 const PAUSE: u32 = 500;
@@ -28,13 +25,14 @@ const SLICE: u32 = 250;
 const STARTED: i16 = -2012;
 
 impl Cc32xx {
-    pub(super) const BRING_UP: Script = &[
-        decide(begin).even_unanswered(),
-        decide(|_, _, _| Then::To(script::ATTENTION)),
-    ];
+    pub(super) const BRING_UP: Script = &[decide(begin)];
 
-    pub(super) const ATTENTION: Script =
-        &[ask("AT+Test").limit(10).even_unanswered().then(attention)];
+    /// The first line of every start ends what an earlier life of the MCU may have begun, with what the application
+    /// refuses; alone it is refused too, and that is the sign of life.
+    pub(super) const ATTENTION: Script = &[ask(super::SPOILS)
+        .limit(10)
+        .even_unanswered()
+        .then(attention)];
 
     /// The network processor is started anew, which ends what an earlier life of the MCU has left: sockets, open files,
     /// a network. Its policy is emptied before, so that neither provisioning nor a stored profile begins by itself.
@@ -95,23 +93,19 @@ impl Cc32xx {
 
 fn begin(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     world.terminator = sectag::modem::Terminator::Lf;
-    let fresh = take(&mut world.restarted);
+    take(&mut world.restarted);
     modem.up = false;
     modem.tries = 0;
     modem.plain = 0;
     modem.file = super::files::OpenFile::None;
     world.polling = Some(super::sockets::POLLING);
-    if fresh {
-        return Then::Next;
-    }
-    world.fill = (b',', FILLER);
-    Then::Fill
+    Then::To(script::ATTENTION)
 }
 
-fn attention(modem: &mut Cc32xx, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+fn attention(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     // A banner that ended a pause has done its work.
     take(&mut world.restarted);
-    if answer.is_some() {
+    if world.ended.is_none() {
         // From here on it answers; credentials need no network.
         world.answers = true;
         return Then::To(script::START);

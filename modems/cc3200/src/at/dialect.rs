@@ -9,12 +9,13 @@ use crate::files::name_of;
 use crate::suites;
 
 use super::Cc32xx;
+use super::files::OpenFile;
 
 const OTHER: Line = Line::Urc(Urc::Other);
 
 /// Also asked about a line that has come up to a comma, which changes nothing: what an event says counts only once its last
 /// field is there.
-pub(super) fn line(modem: &mut Cc32xx, line: &[u8]) -> Line {
+pub(super) fn line(modem: &mut Cc32xx, line: &[u8], asked: &[u8]) -> Line {
     match line {
         b"OK" => return Line::Final(Final::Ok),
         b"Enter AT Command:" => return OTHER,
@@ -35,6 +36,13 @@ pub(super) fn line(modem: &mut Cc32xx, line: &[u8]) -> Line {
     }
     if let Some(count) = payload(line) {
         return Line::Payload(count);
+    }
+    if let Some(text) = line.strip_prefix(b"+fileopen:")
+        && asked == b"+FileOpen"
+        && let Some(id) = Fields::new(text).int()
+    {
+        // Also where nobody waits for it any more.
+        modem.file = OpenFile::Known(id);
     }
     let Some(text) = line.strip_prefix(b"+event") else {
         return Line::Info;
@@ -234,7 +242,7 @@ mod tests {
     #[test]
     fn lines() {
         let mut modem = modem();
-        let mut is = |text: &str| line(&mut modem, text.as_bytes());
+        let mut is = |text: &str| line(&mut modem, text.as_bytes(), b"");
         assert_eq!(is("OK"), Line::Final(Final::Ok));
         let refused = |code| Line::Final(Final::Error(code));
         let process = |number| refused(Code::Signed(number, Meaning::new("")));
@@ -279,16 +287,17 @@ mod tests {
     fn a_network_that_is_lost_is_told_once_it_was_relied_on() {
         let mut modem = modem();
         let text = b"+eventwlan:disconnect,my,net,0x1:0x2:0x3:0x4:0x5:0x6,15";
-        assert_eq!(line(&mut modem, text), Line::Urc(Urc::Report));
+        assert_eq!(line(&mut modem, text, b""), Line::Urc(Urc::Report));
         assert_eq!(modem.left, Some(15));
         modem.up = true;
         // A part of the line says nothing yet.
-        assert_eq!(line(&mut modem, b"+eventwlan:disconnect,my,"), OTHER);
-        assert_eq!(line(&mut modem, text), Line::Urc(Urc::NetworkLost));
+        assert_eq!(line(&mut modem, b"+eventwlan:disconnect,my,", b""), OTHER);
+        assert_eq!(line(&mut modem, text, b""), Line::Urc(Urc::NetworkLost));
         assert_eq!(
             line(
                 &mut modem,
-                b"+eventnetapp:ipv4_acquired,10.0.0.2,10.0.0.1,10.0.0.1"
+                b"+eventnetapp:ipv4_acquired,10.0.0.2,10.0.0.1,10.0.0.1",
+                b""
             ),
             Line::Urc(Urc::Report)
         );
@@ -299,7 +308,10 @@ mod tests {
     fn a_peer_that_goes_over_to_plain_text_is_remembered() {
         let mut modem = modem();
         let event = b"+eventsock:async_event,2,other_side_close_ssl,0";
-        assert_eq!(line(&mut modem, event), Line::Urc(Urc::Closed { id: 2 }));
+        assert_eq!(
+            line(&mut modem, event, b""),
+            Line::Urc(Urc::Closed { id: 2 })
+        );
         assert_eq!(modem.plain, 1 << 2);
     }
 }

@@ -26,6 +26,8 @@ const PIECE_TEXT: usize = PIECE / 3 * 4;
 const SOURCE_LIMIT: Duration = Duration::from_secs(10);
 /// Behind the end of a file (sheet 5.4).
 const PAST_END: i16 = -10_337;
+/// An earlier one was not closed.
+const ALREADY_OPEN: [i16; 2] = [-10_369, -10_370];
 const NO_SUCH_FILE: i16 = -10_341;
 const SECURE_ALERT: i16 = -10_365;
 
@@ -108,7 +110,7 @@ fn flags(kind: Kind) -> &'static str {
     }
 }
 
-/// Opens a file, and returns its number.
+/// Opens a file, and returns its number, which the dialect keeps too.
 async fn open(at: &Guest<'_>, command: Arguments<'_>) -> Result<u32, AtError> {
     let mut id = None;
     let each = &mut |line: &[u8]| {
@@ -116,10 +118,19 @@ async fn open(at: &Guest<'_>, command: Arguments<'_>) -> Result<u32, AtError> {
             id = Fields::new(text).int();
         }
     };
-    at.lines(&Ask::<FILE>::new(command), each)
-        .await
-        .map_err(explained)?;
-    id.ok_or(AtError::Garbled)
+    let opened = at.lines(&Ask::<FILE>::new(command), each).await;
+    match opened.and(id.ok_or(AtError::Garbled)) {
+        Ok(id) => Ok(id),
+        Err(error) => {
+            let code = code_of(error);
+            let is_open = code.is_some_and(|code| ALREADY_OPEN.contains(&code));
+            if code.is_none() || is_open {
+                // It is open, or may be, under a number that was not told.
+                at.modem(|modem| modem.file = OpenFile::Unknown);
+            }
+            Err(explained(error))
+        }
+    }
 }
 
 async fn close(at: &Guest<'_>, id: u32, signature: &str) -> Result<(), AtError> {
@@ -266,20 +277,8 @@ impl Credentials for Cc32xx {
         at.tidy().await?;
         let _together = at.together().await;
         let name = name_of(tag, kind);
-        // Before: whoever drops this leaves it to `TIDY`.
-        at.modem(|modem| modem.file = OpenFile::Unknown);
         let flags = flags(kind);
-        let opened = open(at, format_args!("+FileOpen={name},{flags},{len}")).await;
-        let id = match opened {
-            Ok(id) => id,
-            Err(error) => {
-                if let AtError::Refused(_) = error {
-                    at.modem(|modem| modem.file = OpenFile::None);
-                }
-                return Err(error.into());
-            }
-        };
-        at.modem(|modem| modem.file = OpenFile::Known(id));
+        let id = open(at, format_args!("+FileOpen={name},{flags},{len}")).await?;
         let written = write_all(at, id, content).await;
         // Of what is not whole nothing is kept.
         let signature = if written.is_ok() { "" } else { "A" };
@@ -307,22 +306,15 @@ impl Credentials for Cc32xx {
             // Its token is not known, and a wrong one counts towards the lock.
             return Err(CredentialError::Unreadable);
         }
-        at.modem(|modem| modem.file = OpenFile::Unknown);
         let id = match open(at, format_args!("+FileOpen={name},READ,")).await {
             Ok(id) => id,
-            Err(error) => {
-                if let AtError::Refused(_) = error {
-                    at.modem(|modem| modem.file = OpenFile::None);
-                }
-                // A secure file under a name of ours is not asked again.
-                return match code_of(error) {
-                    Some(NO_SUCH_FILE) => Ok(false),
-                    Some(SECURE_ALERT) => Err(CredentialError::Unreadable),
-                    _ => Err(error.into()),
-                };
-            }
+            // A secure file under a name of ours is not asked again.
+            Err(error) => match code_of(error) {
+                Some(NO_SUCH_FILE) => return Ok(false),
+                Some(SECURE_ALERT) => return Err(CredentialError::Unreadable),
+                _ => return Err(error.into()),
+            },
         };
-        at.modem(|modem| modem.file = OpenFile::Known(id));
         let read = read_all(at, id, sink).await;
         let closed = close(at, id, "").await;
         if closed.is_ok() {

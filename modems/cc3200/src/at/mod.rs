@@ -30,7 +30,7 @@ mod status;
 
 pub use self::config::Config;
 
-use sectag::modem::{Abort, Echoed, InLine, Limits, Line, Modem, Out, Step, Sync, Waits, World};
+use sectag::modem::{Echoed, InLine, Limits, Line, Modem, Out, Step, Sync, World};
 use sectag::{Capabilities, ConnectError, Flush, Forbidden, Support, TlsConfig, TlsVersion};
 
 use crate::suites;
@@ -92,6 +92,10 @@ const MOST: u16 = 720;
 /// Suites of the chip that are offered: all but those of finite-field Diffie-Hellman (bits 3, 14, 15, 22), whose names would make
 /// the line longer than the driver's.
 const SUITES: u32 = suites::SECOND & !(1 << 3 | 1 << 14 | 1 << 15 | 1 << 22);
+
+/// Ends a line of which only a part may have come: no base64, and as many commas as stand in front of any data, without which
+/// the application runs past its buffer (sheet 1.2).
+const SPOILS: &str = ",,,,,";
 
 /// The backend. Give it to [`sectag::State::new`].
 pub struct Cc32xx {
@@ -168,7 +172,7 @@ impl Modem for Cc32xx {
     // 2 ms behind the first line of an answer (sheet 1.1), or behind the prompt, and one more as `GAP` wants it. The
     // prompt of 1.1.1 comes 1 ms later.
     const GAP: u16 = 4;
-    const IN_LINE: InLine = InLine::Base64 { spoils: b',' };
+    const IN_LINE: InLine = InLine::Base64 { spoils: SPOILS };
     const TWICE: &'static [&'static str] = &["+Connect", "+Recv"];
     const ECHOES: bool = false;
     const PUSHES: bool = false;
@@ -178,8 +182,8 @@ impl Modem for Cc32xx {
     const SECRET: &'static [&'static str] = &["+WlanConnect", "+WlanProfileAdd"];
     const FORBIDDEN: &'static [Forbidden] = &FORBIDDEN;
 
-    fn line(&mut self, line: &[u8], _: &[u8]) -> Line {
-        dialect::line(self, line)
+    fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
+        dialect::line(self, line, asked)
     }
 
     fn script(number: u8) -> Script {
@@ -191,14 +195,6 @@ impl Modem for Cc32xx {
 
     fn argument(&self, name: u8, world: &World<'_>, out: &mut Out<'_>) {
         dialect::argument(self, name, world, out);
-    }
-
-    fn abort(waits: Waits) -> Abort {
-        match waits {
-            // The rest of a data command, with what the application refuses.
-            Waits::Quoted => Abort::Filler,
-            _ => Abort::Synchronise,
-        }
     }
 
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {

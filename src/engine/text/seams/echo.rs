@@ -4,15 +4,15 @@
 use super::*;
 use crate::engine::mailbox::{ExchangeState, Plan};
 use crate::modem::{
-    Abort, CLOSE, Echoed, FETCH, Final, InLine, Limits, Line, OPEN, OWN, Out, SEND, Step,
-    Terminator, Then, Urc, Verdict, Waits, World, ask,
+    CLOSE, Echoed, FETCH, Final, InLine, Limits, Line, OPEN, OWN, Out, SEND, Step, Terminator,
+    Then, Urc, Verdict, World, ask,
 };
 use crate::{AtError, Code};
 
 modem! { Console { opened: u8 = 0, answer: Option<Vec<u8>> = None }
     type Framing = Echoed;
     const LIMITS: Limits = Limits { max_send: 600, ..super::LIMITS };
-    const IN_LINE: InLine = InLine::Base64 { spoils: b',' };
+    const IN_LINE: InLine = InLine::Base64 { spoils: ",,,,," };
     const TWICE: &'static [&'static str] = &["+Connect", "+RECV"];
 
     fn line(&mut self, line: &[u8], _: &[u8]) -> Line {
@@ -63,12 +63,6 @@ modem! { Console { opened: u8 = 0, answer: Option<Vec<u8>> = None }
         });
     }
 
-    fn abort(waits: Waits) -> Abort {
-        match waits {
-            Waits::Quoted => Abort::Filler,
-            _ => Abort::Synchronise,
-        }
-    }
 }
 
 fn console() -> Bench<Console> {
@@ -169,7 +163,8 @@ fn a_command_that_comes_back_altered_is_not_believed() {
     for text in texts {
         let mut bench = opening();
         bench.says(&std::format!("{text}\n\r+socket:0\n\rOK\n\r"));
-        assert_eq!(bench.sent(), "AT+S?\n", "{text}");
+        bench.wait(100);
+        assert_eq!(bench.sent(), ",,,,,\nAT+S?\n", "{text}");
         assert_eq!(bench.engine.modem.answer, None, "{text}");
     }
 }
@@ -256,7 +251,8 @@ fn payload_that_comes_back_altered_ends_its_connection() {
     assert_eq!(bench.sent(), "AT+Send=0,1,8,aGVsbG8=\n");
     bench.says("AT+Send=0,1,8,aGVsbG9=\n\rOK\n\r");
     assert!(bench.is_reset(0));
-    assert_eq!(bench.sent(), "AT+S?\n");
+    bench.wait(100);
+    assert_eq!(bench.sent(), ",,,,,\nAT+S?\n");
 }
 
 #[test]
@@ -278,12 +274,11 @@ fn a_line_that_is_given_up_is_spoiled_and_ended() {
     bench.world.now += 10_000;
     bench.sent();
     bench.run();
-    let sent = bench.sent();
-    let (filler, rest) = sent.split_once('\n').unwrap();
-    assert!(filler.bytes().all(|byte| byte == b','), "{sent}");
-    // As much as was announced.
-    assert_eq!(filler.len(), 800 + 16 - 16 - 2 * 64);
-    assert_eq!(rest, "AT+S?\n");
+    assert_eq!(bench.sent(), ",,,,,\n");
+    // The modem does not listen while it refuses that.
+    bench.says("ERROR\n\r");
+    bench.wait(100);
+    assert_eq!(bench.sent(), "AT+S?\n");
     assert!(bench.is_reset(0));
 }
 

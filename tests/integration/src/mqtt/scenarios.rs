@@ -6,7 +6,7 @@ use std::rc::Rc;
 use embassy_time::Duration;
 use sectag::NoPins;
 use sectag_bg96::Config;
-use sectag_simulator::Options;
+use sectag_simulator::{AtVersion, Options};
 use sectag_test_support::pki::Pki;
 
 use super::observer::Listener;
@@ -15,7 +15,7 @@ use super::{Device, Login, Message, observer, within};
 use crate::brokered::{sends, with_broker_of};
 use crate::recovery::Line;
 use crate::simulated::{World, virtually};
-use crate::unit::{Bg96Unit, Unit};
+use crate::unit::{Bg96Unit, Cc32xxUnit, Unit};
 
 /// Makes a test of each scenario for a [`Device`].
 #[macro_export]
@@ -32,6 +32,13 @@ macro_rules! for_client {
             two_connections_hear_each_other,
             will_of_a_connection_that_is_cut,
         );
+        mod cc32xx {
+            $crate::for_client!(@ super::$device, $crate::mqtt::scenarios::cc32xx();
+                every_quality_of_service,
+                every_size_and_value,
+                session_goes_on_after_a_reset_of_the_modem,
+            );
+        }
         mod nrf9160 {
             $crate::for_client!(@@ $device: slm_2_1 "2.1", slm_3_1_native "3.1-native", sm "sm",);
         }
@@ -65,6 +72,11 @@ pub fn bg96() -> Bg96Unit {
         config: Config::new(),
         options: Options::default(),
     }
+}
+
+/// A Wi-Fi module that takes payload as base64 and is asked for it.
+pub fn cc32xx() -> Cc32xxUnit {
+    Cc32xxUnit::new(AtVersion::Second)
 }
 
 /// Each QoS, as publisher and as subscriber.
