@@ -97,7 +97,7 @@ fn begin(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     modem.up = false;
     modem.tries = 0;
     modem.plain = 0;
-    modem.file = super::files::OpenFile::None;
+    modem.file = super::open_file::OpenFile::None;
     world.polling = Some(super::sockets::POLLING);
     Then::To(script::ATTENTION)
 }

@@ -9,7 +9,7 @@ use crate::files::name_of;
 use crate::suites;
 
 use super::Cc32xx;
-use super::files::OpenFile;
+use super::open_file::OpenFile;
 
 const OTHER: Line = Line::Urc(Urc::Other);
 

@@ -15,6 +15,7 @@ use crate::files::{self, FileName, fill, name_of};
 
 use super::Cc32xx;
 use super::dialect::number;
+use super::open_file::OpenFile;
 
 /// File commands, in milliseconds: TI's own limit (sheet 2).
 const FILE: u32 = 65_500;
@@ -30,25 +31,6 @@ const PAST_END: i16 = -10_337;
 const ALREADY_OPEN: [i16; 2] = [-10_369, -10_370];
 const NO_SUCH_FILE: i16 = -10_341;
 const SECURE_ALERT: i16 = -10_365;
-
-/// A file that is open for write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenFile {
-    None,
-    /// Its number was told.
-    Known(u32),
-    /// It may be open, with a number that was not told.
-    Unknown,
-}
-
-impl OpenFile {
-    pub(super) fn id(self) -> u32 {
-        match self {
-            Self::Known(id) => id,
-            _ => 0,
-        }
-    }
-}
 
 /// A command with its parameters, in `MS` milliseconds.
 pub(super) struct Ask<const MS: u32>(heapless::String<160>);

@@ -25,6 +25,7 @@ mod config;
 mod dialect;
 mod files;
 mod open;
+mod open_file;
 mod sockets;
 mod status;
 
@@ -125,7 +126,7 @@ pub struct Cc32xx {
     version: [u8; 4],
     /// The date as it was set.
     date: clock::Date,
-    file: files::OpenFile,
+    file: open_file::OpenFile,
     decoder: sectag::modem::Decoder,
 }
 
@@ -148,7 +149,7 @@ impl Cc32xx {
             plain: 0,
             version: [0; 4],
             date: clock::Date::UNKNOWN,
-            file: files::OpenFile::None,
+            file: open_file::OpenFile::None,
             decoder: sectag::modem::Decoder::base64(),
         }
     }

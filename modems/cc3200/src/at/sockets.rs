@@ -86,7 +86,7 @@ impl Cc32xx {
     /// A file that was left open is closed, and nothing of it kept. Where its number is not known, only a new start
     /// closes it.
     pub(super) const TIDY: Script = &[decide(|modem, world, _| {
-        use super::files::OpenFile;
+        use super::open_file::OpenFile;
         match modem.file {
             OpenFile::None => Then::End,
             OpenFile::Known(_) => Then::To(script::ABORT_FILE),
@@ -101,7 +101,7 @@ impl Cc32xx {
     pub(super) const ABORT_FILE: Script =
         &[ask("AT+FileClose={f},,A").limit(660).then(|modem, _, _| {
             // Refused, it is not open any more.
-            modem.file = super::files::OpenFile::None;
+            modem.file = super::open_file::OpenFile::None;
             Then::End
         })];
 
