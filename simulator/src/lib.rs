@@ -7,18 +7,17 @@
 //! the files that were uploaded over AT, and the dates are judged by the emulated clock.
 //!
 //! ```no_run
-//! # async fn example() -> std::io::Result<()> {
 //! use std::rc::Rc;
-//! use sectag_simulator::{MemoryNetwork, Options, Simulator};
+//! use sectag_simulator::{MemoryNetwork, Options, Simulator, peer};
 //!
 //! let network = MemoryNetwork::new();
-//! let listener = network.listen("broker.sectag.test", 8883);
-//! let modem = Simulator::bg96(Options::default(), Rc::new(network));
-//! let (host, port) = tokio::io::duplex(4096);
-//! modem.serve(port).await?; // beside the driver, which has `host`
-//! # Ok(())
-//! # }
+//! let server = peer::echo(network.listen(peer::NAME, 443));
+//! let (rx, tx, modem) = Simulator::bg96(Options::default(), Rc::new(network)).uart();
+//! // `rx` and `tx` are the driver's UART; `modem` and `server` are polled beside the driver.
+//! # drop((server, rx, tx, modem));
 //! ```
+//!
+//! `examples/host` is the whole of it, `examples/test_your_firmware` the tests of an application.
 //!
 //! # Time and executors
 //! All time is `embassy_time`'s, so a simulator runs in virtual time as well as in real time; everything it does

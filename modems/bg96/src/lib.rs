@@ -61,6 +61,15 @@ use keys::Keys;
 
 /// The backend. Give it to [`sectag::State::new`].
 ///
+/// ```no_run
+/// use sectag::State;
+/// use sectag_bg96::{Bg96, Config};
+///
+/// // One socket with rings of 1 KiB: what comes, and what is sent.
+/// let mut state = State::<Bg96, 1, 1024, 1024>::new(Bg96::new(Config::new()));
+/// # let _ = &mut state;
+/// ```
+///
 /// In this order, so that what is small and often used stands where short instructions reach it; a figure in
 /// BENCHMARKS.md holds that.
 #[repr(C)]

@@ -204,6 +204,15 @@ pub enum Restart {
 }
 
 /// The backend. Give it to [`sectag::State::new`].
+///
+/// ```no_run
+/// use sectag::State;
+/// use sectag_nrf9160::{Config, Nrf9160};
+///
+/// // One socket. This modem hands over up to 2 KiB at once, and RTS and CTS are wired.
+/// let mut state = State::<Nrf9160, 1, 2048, 1024>::new(Nrf9160::new(Config::new().flow_control()));
+/// # let _ = &mut state;
+/// ```
 pub struct Nrf9160<F: Family = AnyFirmware> {
     firmware: Firmware,
     /// What ends a line, once it is known.

@@ -122,6 +122,14 @@ const _: () = {
 };
 
 /// The backend. Give it to [`sectag::State::new`].
+///
+/// ```no_run
+/// use sectag::State;
+/// use sectag_ublox::cellular::{Config, UbloxCellular};
+///
+/// let mut state = State::<UbloxCellular, 1, 1024, 1024>::new(UbloxCellular::new(Config::new()));
+/// # let _ = &mut state;
+/// ```
 pub struct UbloxCellular {
     /// Which it is; `None` also where it is none that is known.
     model: Option<&'static Model>,

@@ -112,6 +112,21 @@ const _: () = {
 };
 
 /// The backend. Give it to [`sectag::State::new`].
+///
+/// ```no_run
+/// use sectag::State;
+/// use sectag::wifi::WifiConfig;
+/// use sectag_ublox::short_range::{Config, ShortRange};
+///
+/// # fn example() -> Result<(), sectag::at::InvalidInput> {
+/// let wifi = WifiConfig::wpa2("workshop", "correct horse battery")?;
+/// // RTS and CTS are wired.
+/// let backend = ShortRange::new(Config::new(wifi).flow_control());
+/// let mut state = State::<ShortRange, 1, 2048, 1024>::new(backend);
+/// # let _ = &mut state;
+/// # Ok(())
+/// # }
+/// ```
 pub struct ShortRange {
     config: Config,
     /// Whether the module speaks frames; `None` where that is not known.
