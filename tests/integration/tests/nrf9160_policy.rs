@@ -3,6 +3,7 @@
 use embassy_time::Duration;
 use sectag::{
     Check, ConnectError, CredentialError, Feature, Kind, RawError, Suites, Support, Tag, TlsConfig,
+    TlsVersion,
 };
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, TLS, World, connect, label, options, provision, round_trip, usable,
@@ -23,6 +24,26 @@ fn opened(world: &World) -> bool {
 /// Sheet 4.2: the suite can be read of native TLS from 2.5 on, and of the modem's TLS on an nRF91x1.
 fn tells_suite(profile: &Nrf9160Profile) -> bool {
     profile.native.is_some() || profile.serial_modem
+}
+
+/// No firmware of these has TLS 1.3.
+#[test]
+fn tls_1_3_is_refused_by_name() {
+    for profile in usable() {
+        virtually(async || {
+            let world = World::new(options(profile));
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    let config = TLS.min_version(TlsVersion::Tls13);
+                    let refused = bench.sockets.connect(HOST, PORT, &config).await.err();
+                    let lacks = ConnectError::Lacks(Feature::Version(TlsVersion::Tls13));
+                    assert_eq!(refused, Some(lacks), "{}", label(&profile));
+                })
+                .await;
+            assert!(!opened(&world), "{}", label(&profile));
+        });
+    }
 }
 
 #[test]

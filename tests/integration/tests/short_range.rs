@@ -251,6 +251,24 @@ fn software_that_cannot_refuse_old_tls_needs_a_policy_that_allows_it() {
     });
 }
 
+/// No module of these has TLS 1.3.
+#[test]
+fn tls_1_3_is_refused_by_name() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        world
+            .attach(async |bench| {
+                bench.control.wait_up().await.unwrap();
+                let config = TLS.min_version(TlsVersion::Tls13);
+                let refused = bench.sockets.connect(HOST, PORT, &config).await.err();
+                let lacks = ConnectError::Lacks(Feature::Version(TlsVersion::Tls13));
+                assert_eq!(refused, Some(lacks));
+            })
+            .await;
+        assert!(!world.commands().iter().any(|line| line.contains("UDCP")));
+    });
+}
+
 #[test]
 fn a_url_that_is_too_long_names_its_length() {
     virtually(async || {
@@ -408,9 +426,10 @@ fn an_mcu_that_restarts_finds_and_closes_what_it_had() {
 /// An earlier life of the MCU has announced 64 bytes, of which the module still waits for `missing`.
 #[test]
 fn an_mcu_that_restarts_in_an_upload_completes_it() {
-    for (framed, missing) in [false, true].into_iter().flat_map(|framed| {
-        [1_usize, 2, 5, 6, 7, 8, 9, 10, 11, 12, 20, 63, 64].map(|missing| (framed, missing))
-    }) {
+    for (framed, missing) in [false, true]
+        .into_iter()
+        .flat_map(|framed| (0..=64).map(move |missing: usize| (framed, missing)))
+    {
         virtually(async || {
             let world = World::new(options(|options| {
                 if framed {

@@ -1,5 +1,8 @@
 //! u-blox cellular modules: data, notices, losses, and two connections.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
@@ -7,8 +10,9 @@ use embedded_io_async::{Read, Write};
 use sectag::SocketError;
 use sectag_integration_tests::simulated::virtually;
 use sectag_integration_tests::ublox::{World, connect, round_trip};
+use sectag_simulator::Reaction;
 use sectag_test_support::tls_server::echo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn what_was_taken_in_part_is_sent_once() {
@@ -164,6 +168,112 @@ fn an_mcu_that_was_reset_finds_no_sockets_of_its_earlier_life() {
                 .await;
         });
     }
+}
+
+/// An earlier life of the MCU has announced 64 bytes behind `@`, of which the module still waits for `missing`: they are
+/// completed, and none of what completes them is a command.
+#[test]
+fn an_mcu_that_was_reset_in_a_write_completes_it() {
+    for (model, missing) in ["sara-r5", "sara-r4-02b"]
+        .into_iter()
+        .flat_map(|model| (0..=64).map(move |missing: usize| (model, missing)))
+    {
+        virtually(async || {
+            let world = World::of(model, |_| {});
+            world.install();
+            world.serve(echo);
+            let id = world
+                .attach(async |bench| {
+                    core::mem::forget(connect(bench).await.unwrap());
+                    world.modem.open_sockets()[0]
+                })
+                .await;
+            let (mut host, device) = tokio::io::duplex(4096);
+            let feed = async {
+                let command = format!("AT+USOWR={id},64\r");
+                host.write_all(command.as_bytes()).await.unwrap();
+                let mut byte = [0];
+                while byte != *b"@" {
+                    host.read_exact(&mut byte).await.unwrap();
+                }
+                Timer::after_millis(60).await;
+                host.write_all(&vec![b'x'; 64 - missing]).await.unwrap();
+                Timer::after_millis(60).await;
+                drop(host);
+            };
+            let (served, ()) = join(world.modem.serve(device), feed).await;
+            served.unwrap();
+            world.modem.take_commands();
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench)
+                        .await
+                        .unwrap_or_else(|error| panic!("{model}, {missing}: {error}"));
+                    assert_eq!(round_trip(&mut socket, b"hello").await, b"hello");
+                    assert_eq!(world.modem.open_sockets().len(), 1, "{model}, {missing}");
+                })
+                .await;
+        });
+    }
+}
+
+/// Sheet E.20: behind a wrong rate, or out of sleep, a module is first heard as noise; then it is silent for a while.
+#[test]
+fn noise_and_silence_at_the_start_are_no_answers() {
+    virtually(async || {
+        let world = World::of("sara-r5", |_| {});
+        world.install();
+        world.serve(echo);
+        let mut heard = 0;
+        world.modem.set_script(Box::new(move |_| {
+            heard += 1;
+            match heard {
+                1..=4 => Reaction::Silent,
+                5 => Reaction::Reply(b"\x7fs\0\0\x02\x08\0\0\0\0 \0\0\0\x01\0\0".to_vec()),
+                6..=8 => Reaction::Silent,
+                _ => Reaction::Normal,
+            }
+        }));
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                assert_eq!(round_trip(&mut socket, b"hello").await, b"hello");
+            })
+            .await;
+    });
+}
+
+/// Sheet E.19: the module answers late, and each answer comes behind the next command; TinyGSM stays one behind for ever.
+#[test]
+fn answers_that_are_one_behind_are_given_to_no_other_command() {
+    virtually(async || {
+        let world = World::of("sara-r5", |_| {});
+        world.install();
+        world.serve(echo);
+        let behind = Rc::new(Cell::new(0));
+        let (mut heard, late) = (0, behind.clone());
+        world.modem.set_script(Box::new(move |line| {
+            heard += 1;
+            match heard {
+                1 | 2 => Reaction::Silent,
+                // What was asked before, and then what is asked now.
+                3..=5 if line == b"AT" => {
+                    late.set(late.get() + 1);
+                    Reaction::Reply(b"\r\nOK\r\n\r\nOK\r\n".to_vec())
+                }
+                _ => Reaction::Normal,
+            }
+        }));
+        world
+            .attach(async |bench| {
+                let mut socket = connect(bench).await.unwrap();
+                assert_eq!(round_trip(&mut socket, b"hello").await, b"hello");
+                let status = bench.control.status().await;
+                assert_eq!(status.model.as_deref(), Some("SARA-R510S"), "{status:?}");
+                assert!(behind.get() > 0);
+            })
+            .await;
+    });
 }
 
 #[test]
