@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sectag::clock::DateTime;
-use sectag_simulator::{Nrf9160Profile, ShortRangeProfile, UbloxProfile};
+use sectag_simulator::{Nrf9160Profile, NwpGeneration, ShortRangeProfile, UbloxProfile};
 
 use super::Server;
 use crate::failure::Failure;
@@ -15,12 +15,18 @@ use crate::modems::ModemName;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Dialect {
     Nrf9160(Nrf9160Profile),
+    Nwp(NwpGeneration),
     ShortRange(ShortRangeProfile),
     Ublox(UbloxProfile),
 }
 
 impl Dialect {
     fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "g1" => return Ok(Self::Nwp(NwpGeneration::First)),
+            "g2" => return Ok(Self::Nwp(NwpGeneration::Second)),
+            _ => {}
+        }
         if let Ok(profile) = ShortRangeProfile::named(name) {
             return Ok(Self::ShortRange(profile));
         }
@@ -32,7 +38,7 @@ impl Dialect {
             .map(Self::Nrf9160)
             .map_err(|error| {
                 format!(
-                    "ublox-shortrange has odin and nina; nrf9160: {error}; ublox-cellular: {ublox}"
+                    "ublox-shortrange has odin and nina; cc31xx g2; nrf9160: {error}; ublox-cellular: {ublox}"
                 )
             })
     }
@@ -48,6 +54,21 @@ impl Dialect {
                 "--dialect: {} has no dialects",
                 modem.as_str()
             ))),
+        }
+    }
+
+    /// Sees to it that a network processor is one that can be simulated to its end.
+    ///
+    /// # Errors
+    /// It is another modem's, or of the generation whose TLS the simulator does not have.
+    pub(crate) fn second_generation(dialect: Option<Self>) -> Result<(), Failure> {
+        match dialect {
+            None | Some(Self::Nwp(NwpGeneration::Second)) => Ok(()),
+            Some(Self::Nwp(NwpGeneration::First)) => Err(Failure::new(
+                "--dialect g1: the TLS of a CC3100 has CBC and RC4 suites alone, and the simulated TLS has none of them, so it would connect to no server",
+            )
+            .hint("g2, a CC3120 or later, is simulated whole")),
+            Some(_) => Err(another("cc31xx")),
         }
     }
 

@@ -116,6 +116,7 @@ pub(crate) fn what_stands_in_the_way_is_named() {
         &["--fault", "error"][..],
         &["--fault", "reset@1:AT"],
         &["--dialect", "2.1"],
+        &["--dialect", "g1"],
         &["--scenario", "sim-missing"],
     ] {
         let simulate = ["simulate", "--modem", "cc31xx", "--tcp", "0"];

@@ -1,11 +1,12 @@
-//! A network processor of TI's second generation on a UART (CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
+//! A network processor of TI's on a UART (CC3100; CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
 //! numbers in comments are those of its headings.
 //!
-//! What it does not do: SPI, the first generation, IPv6, listening sockets, datagrams, select, control of files,
-//! enterprise security, profiles, ALPN, OCSP.
+//! What it does not do: SPI, TLS of the first generation (see [`NwpGeneration`]), IPv6, listening sockets, datagrams, select,
+//! control of files, enterprise security, profiles, ALPN, OCSP.
 
 mod at;
 mod files;
+mod generation;
 mod options;
 mod secure;
 mod sockets;
@@ -21,21 +22,19 @@ use time::OffsetDateTime;
 
 pub(crate) use self::at::Cc32xx;
 pub use self::at::{AtVersion, Cc32xxOptions};
+pub use self::generation::NwpGeneration;
 pub use self::options::NwpOptions;
 
 use self::files::{Files, NOT_EXISTS};
+use self::generation::Facts;
 use self::sockets::{RECV_CLOSED, Shared};
-use self::wire::{BUFFER, COMMAND_SYNC, Fields, Head};
+use self::wire::{COMMAND_SYNC, Fields, Head, INIT_COMPLETE};
 use crate::clock::EmulatedClock;
 use crate::core::Core;
 use crate::network::{LocalBoxFuture, Network};
 use crate::simulator::Modem;
 use crate::{Failure, Reaction};
 
-/// Buffers that the chip keeps for itself (sheet 3.4).
-const POOL_MINIMUM: u8 = 2;
-/// TLS sockets (sheet 4.8).
-const TLS_SOCKETS: usize = 6;
 /// Addresses of names, from 198.51.100.1 on: a network for documentation.
 const ADDRESSES: u32 = 0xc633_6400;
 /// Bits of the status in headers (sheet 3.2).
@@ -109,6 +108,10 @@ impl Nwp {
         })
     }
 
+    fn facts(&self) -> &'static Facts {
+        self.options.generation.facts()
+    }
+
     async fn life(self: Rc<Self>) {
         loop {
             let power = self.power.get();
@@ -126,11 +129,8 @@ impl Nwp {
                     if self.power.get() == power {
                         self.power.set(Power::On);
                         self.core.discard_input();
-                        // A station, and its number (sheet 3.7).
-                        self.tell(
-                            0x0008,
-                            &[0x11, 0x11, 0x11, 0x11, 0x19, 0, 0, 0x30, 0, 0, 0, 0],
-                        );
+                        // A station, and in the second generation its number (sheet 3.7).
+                        self.tell(INIT_COMPLETE, self.facts().started);
                     }
                 }
                 Power::On => {
@@ -165,10 +165,10 @@ impl Nwp {
     fn head(&self) -> Head {
         let state = self.state.borrow();
         let mut status = if state.joined { CONNECTED } else { 0 };
-        if state.files.alerts >= self.options.alerts_until_locked {
+        if self.is_locked(&state) && self.facts().tells_locks {
             status |= LOCKED;
         }
-        if state.provisions {
+        if state.provisions && self.facts().tells_locks {
             status |= PROVISIONING;
         }
         Head {
@@ -179,9 +179,20 @@ impl Nwp {
         }
     }
 
+    fn is_locked(&self, state: &State) -> bool {
+        state.files.alerts >= self.options.alerts_until_locked
+    }
+
+    /// A number of the second generation's, as this one has it.
+    fn code(&self, code: i32) -> i32 {
+        self.options.generation.code(code)
+    }
+
     fn tell(&self, opcode: u16, payload: &[u8]) {
         if self.power.get() == Power::On {
-            self.core.send(&wire::message(opcode, self.head(), payload));
+            let generation = self.options.generation;
+            self.core
+                .send(&wire::message(generation, opcode, self.head(), payload));
         }
     }
 
@@ -195,7 +206,7 @@ impl Nwp {
     /// Takes buffers that the host must know to be free: the chip dies of a host that does not count.
     fn take_buffers(&self, buffers: u8) -> bool {
         let mut state = self.state.borrow_mut();
-        if state.pool < buffers + POOL_MINIMUM {
+        if state.pool < buffers + self.facts().pool_minimum {
             drop(state);
             self.die(1);
             return false;
@@ -246,7 +257,7 @@ impl Nwp {
 
     /// The answer of most: a status.
     fn status(&self, command: u16, status: i16) {
-        let [low, high] = status.to_le_bytes();
+        let [low, high] = (self.code(status.into()) as i16).to_le_bytes();
         self.answer(command, &[low, high, 0, 0]);
     }
 
@@ -260,7 +271,7 @@ impl Nwp {
         let mut args = Fields(command);
         let opcode = args.u16();
         args.u16();
-        let locked = self.head().status & LOCKED != 0;
+        let locked = self.is_locked(&self.state.borrow());
         // Sheet 3.2.
         if locked && opcode & 0x7800 != 0x2000 {
             return self.status(opcode, -2011);
@@ -286,7 +297,7 @@ impl Nwp {
                 }
             }
             0x8c86 | 0x8464 => self.status(opcode, 0),
-            0x8c98 => {
+            0x8c98 if self.facts().tells_locks => {
                 if args.u8() == 4 {
                     self.state.borrow_mut().provisions = false;
                 }
@@ -314,9 +325,7 @@ impl Nwp {
         args.u16();
         let (id, option, len) = (args.u16(), args.u16(), args.u16());
         let mut value = match (id, option) {
-            (1, 12) => vec![
-                0x19, 0, 0, 0x30, 3, 7, 0, 1, 3, 1, 0, 0x1a, 4, 13, 0, 2, 0, 0x20, 0, 0,
-            ],
+            (1, 12) => self.facts().version.to_vec(),
             (1, 11) => {
                 let now = self.state.borrow().now();
                 let fields = [
@@ -390,11 +399,7 @@ impl Nwp {
                 return modem.left(15);
             }
             modem.state.borrow_mut().joined = true;
-            let mut event = vec![ssid.len() as u8];
-            event.extend(ssid.bytes());
-            event.resize(33, 0);
-            event.extend([0xaa, 0xbb, 0xcc, 1, 2, 3, 6]);
-            modem.tell(0x0880, &event);
+            modem.tell(0x0880, &modem.network_event(&ssid, 6));
             Timer::after(modem.options.address_time).await;
             if modem.starts.get() == start && modem.state.borrow().joined {
                 modem.tell(
@@ -406,11 +411,25 @@ impl Nwp {
     }
 
     fn left(&self, reason: u8) {
-        let mut event = vec![self.options.ssid.len() as u8];
-        event.extend(self.options.ssid.bytes());
-        event.resize(33, 0);
-        event.extend([0xaa, 0xbb, 0xcc, 1, 2, 3, reason]);
-        self.tell(0x0881, &event);
+        self.tell(0x0881, &self.network_event(&self.options.ssid, reason));
+    }
+
+    /// Of a network that was joined, with its channel, or left, with the reason (sheet 3.6).
+    fn network_event(&self, ssid: &str, last: u8) -> Vec<u8> {
+        let mut event = match self.options.generation {
+            NwpGeneration::First => vec![0, ssid.len() as u8],
+            NwpGeneration::Second => vec![ssid.len() as u8],
+        };
+        let end = event.len() + 32;
+        event.extend(ssid.bytes());
+        event.resize(end, 0);
+        if self.options.generation == NwpGeneration::First {
+            // No name of a peer of Wi-Fi Direct.
+            event.resize(end + 33, 0);
+        }
+        event.extend([0xaa, 0xbb, 0xcc, 1, 2, 3, last]);
+        event.resize(event.len().next_multiple_of(4), 0);
+        event
     }
 
     fn lookup(&self, mut args: Fields<'_>) {
@@ -431,7 +450,7 @@ impl Nwp {
             });
             (0, ADDRESSES + 1 + place as u32)
         };
-        let mut event = status.to_le_bytes().to_vec();
+        let mut event = (self.code(status.into()) as i16).to_le_bytes().to_vec();
         event.extend([0, 0]);
         event.extend(address.to_le_bytes());
         self.tell(0x1820, &event);
@@ -443,11 +462,11 @@ impl Nwp {
             return self.socket_status(0x9401, -93, 0);
         }
         let mut state = self.state.borrow_mut();
-        if state.sockets.len() >= TLS_SOCKETS {
+        if state.sockets.len() >= self.facts().sockets {
             drop(state);
             return self.socket_status(0x9401, -460, 0);
         }
-        let id = (0..=u8::MAX)
+        let id = (self.facts().first_socket..=u8::MAX)
             .find(|id| !state.sockets.contains_key(id))
             .unwrap_or(0);
         state.sockets.insert(id, Shared::default());
@@ -466,10 +485,10 @@ impl Nwp {
             return self.socket_status(0x9408, -9, id);
         };
         let known = match option {
-            secure::DOMAIN => !self.options.old_service_pack,
-            // 35 is STARTTLS here.
-            35 => false,
-            8 | 9 | 13 | 20 | 21 | 24..=27 | 30..=33 | 40 | 44 => true,
+            option if option == self.facts().domain => !self.options.old_service_pack,
+            8 | 9 | 20 | 24..=27 | 30..=33 => true,
+            13 | 21 | 40 | 44 => self.options.generation == NwpGeneration::Second,
+            // 35 is STARTTLS in the second generation.
             _ => false,
         };
         if level != 1 || !known {
@@ -516,14 +535,19 @@ impl Nwp {
             let [low, high] = RECV_CLOSED.to_le_bytes();
             self.tell(0x100a, &[low, high, id, 0]);
         }
-        self.tell(0x1010, &[0, 0, id, 0]);
+        if self.facts().confirms_closes {
+            self.tell(0x1010, &[0, 0, id, 0]);
+        }
         self.core.touch();
     }
 
     fn send(&self, mut args: Fields<'_>) {
         let (len, id) = (args.u16(), args.u8());
         args.u8();
-        let buffers = 1 + (len.max(1) - 1) / BUFFER;
+        let buffers = 1
+            + (len.max(1) - 1)
+                .checked_div(self.facts().buffer)
+                .unwrap_or(0);
         if !self.take_buffers(buffers as u8) {
             return;
         }
@@ -576,7 +600,7 @@ impl Nwp {
                         answer.extend(token.to_le_bytes());
                     }
                     Err(code) => {
-                        answer.extend(code.to_le_bytes());
+                        answer.extend(self.code(code).to_le_bytes());
                         answer.extend([0; 4]);
                     }
                 }
@@ -586,13 +610,13 @@ impl Nwp {
                 args.u16();
                 if opcode == 0xa441 {
                     let written = files.write(handle, offset, args.take(len.into()));
-                    answer.extend((written as i16).to_le_bytes());
+                    answer.extend((self.code(written) as i16).to_le_bytes());
                     answer.extend([0; 2]);
                 } else {
                     let read = files.read(handle, offset, len.into());
                     let code = read
                         .as_ref()
-                        .map_or_else(|code| *code as i16, |bytes| bytes.len() as i16);
+                        .map_or_else(|code| self.code(*code) as i16, |bytes| bytes.len() as i16);
                     answer.extend(code.to_le_bytes());
                     answer.extend([0; 2]);
                     answer.extend(read.unwrap_or_default());
@@ -603,7 +627,7 @@ impl Nwp {
                 let (name, signature) = (args.u32(), args.u32());
                 args.take(name as usize);
                 let code = files.close(handle, args.take(signature as usize));
-                answer.extend((code as i16).to_le_bytes());
+                answer.extend((self.code(code) as i16).to_le_bytes());
                 answer.extend([0; 2]);
             }
             0xa442 => {
@@ -612,19 +636,23 @@ impl Nwp {
                     Ok(info) => (0, info),
                     Err(code) => (code, (0, 0, 0)),
                 };
-                answer.extend((code as i16).to_le_bytes());
+                answer.extend((self.code(code) as i16).to_le_bytes());
                 answer.extend(flags.to_le_bytes());
                 answer.extend(len.to_le_bytes());
                 answer.extend(room.to_le_bytes());
-                answer.extend([0; 24]);
+                // Tokens; and in the second generation storage and count of writes.
+                answer.extend(match self.options.generation {
+                    NwpGeneration::First => &[0; 16][..],
+                    NwpGeneration::Second => &[0; 24],
+                });
             }
             0xa443 => {
                 let token = args.u32();
                 let code = files.delete(token, &args.text());
-                answer.extend((code as i16).to_le_bytes());
+                answer.extend((self.code(code) as i16).to_le_bytes());
                 answer.extend([0; 2]);
             }
-            0xa448 => {
+            0xa448 if self.options.generation == NwpGeneration::Second => {
                 let (place, count, entry) = (args.u32() as i32, args.u8(), args.u8());
                 let attributes = args.u8() & 1 != 0;
                 let first = (place + 1).max(0) as usize;
@@ -647,7 +675,7 @@ impl Nwp {
                 answer.extend((entries.len() as u32).to_le_bytes());
                 answer.extend(entries);
             }
-            _ => answer.extend((NOT_EXISTS as i16).to_le_bytes()),
+            _ => answer.extend((self.code(NOT_EXISTS) as i16).to_le_bytes()),
         }
         drop(state);
         self.answer(opcode, &answer);

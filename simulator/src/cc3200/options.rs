@@ -3,11 +3,14 @@
 use embassy_time::Duration;
 use time::OffsetDateTime;
 
+use super::generation::NwpGeneration;
 use crate::options::Chunk;
 
-/// Options of a simulated network processor of the second generation, on a UART.
+/// Options of a simulated network processor on a UART.
 #[derive(Clone, Debug)]
 pub struct NwpOptions {
+    /// What it is: the second generation unless said.
+    pub generation: NwpGeneration,
     /// The name of the network that there is.
     pub ssid: String,
     /// Its passphrase; empty where it is open.
@@ -43,6 +46,7 @@ pub struct NwpOptions {
 impl Default for NwpOptions {
     fn default() -> Self {
         Self {
+            generation: NwpGeneration::Second,
             ssid: "lab".into(),
             key: "S3cretKey".into(),
             boot_time: Duration::from_millis(300),

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use embassy_futures::select::select;
 use tokio::io::AsyncBufRead;
 
-use super::Nwp;
-use super::secure::Plan;
+use super::secure::{DOMAIN, Plan};
+use super::{Nwp, NwpGeneration};
 use crate::channel::{Channel, Inbox, poll_outgoing};
 
 /// Bytes that a socket keeps until they are asked for.
@@ -64,7 +64,7 @@ impl Nwp {
             Err(code) => (None, code),
         };
         socket.borrow_mut().connected = channel.is_some();
-        let [low, high] = code.to_le_bytes();
+        let [low, high] = (self.code(code.into()) as i16).to_le_bytes();
         self.tell(0x1006, &[low, high, id, 0]);
         if let Some(mut channel) = channel {
             poll_fn(|cx| self.poll_socket(id, socket, &mut channel, cx)).await;
@@ -88,12 +88,23 @@ impl Nwp {
             .connect(host, port)
             .await
             .map_err(|_| -111_i16)?;
-        let options = socket.borrow().options.clone();
+        let mut options = socket.borrow().options.clone();
+        let first = self.options.generation == NwpGeneration::First;
+        if let Some(name) = options.remove(&self.facts().domain) {
+            options.insert(DOMAIN, name);
+        }
         let plan = {
             let state = self.state.borrow();
-            let unknown = self.options.unknown_to_catalog;
+            // The first generation has no catalog.
+            let unknown = self.options.unknown_to_catalog && !first;
             Plan::new(&options, &state.files, state.clock.as_ref(), unknown)?
         };
+        if first {
+            log::info!(
+                "cc3200: TLS to {host} failed: a chip of the first generation has CBC and RC4 suites alone, and the simulator none of them"
+            );
+            return Err(-340);
+        }
         plan.handshake(host, stream).await
     }
 

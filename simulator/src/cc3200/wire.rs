@@ -1,8 +1,13 @@
 //! Messages as bytes, and arguments out of them (sheet 3.1, 3.2).
 
+use super::generation::NwpGeneration;
+
 /// The sync word in front of a command, behind four bytes that only a UART has.
 pub(super) const COMMAND_SYNC: [u8; 4] = [0x21, 0x43, 0x34, 0x12];
 const MESSAGE_SYNC: [u8; 4] = [0xba, 0xdc, 0xcd, 0xab];
+
+/// The message of a start.
+pub(super) const INIT_COMPLETE: u16 = 0x0008;
 
 /// What stands in each header.
 #[derive(Clone, Copy)]
@@ -13,17 +18,30 @@ pub(super) struct Head {
     pub(super) non_blocking: u16,
 }
 
-/// What one buffer takes.
-pub(super) const BUFFER: u16 = 1464;
-
-pub(super) fn message(opcode: u16, head: Head, payload: &[u8]) -> Vec<u8> {
+/// A message of a generation, whose header is its own (sheet 3.2).
+pub(super) fn message(
+    generation: NwpGeneration,
+    opcode: u16,
+    head: Head,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut rest = vec![head.pool, head.status];
+    match generation {
+        NwpGeneration::First if opcode == INIT_COMPLETE => {
+            // Neither count nor sockets mean anything.
+            rest = vec![0xff, 0xff, 0, 0];
+        }
+        NwpGeneration::First => rest.extend([head.failed as u8, head.non_blocking as u8]),
+        NwpGeneration::Second => {
+            rest.extend(generation.facts().buffer.to_le_bytes());
+            rest.extend(head.failed.to_le_bytes());
+            rest.extend(head.non_blocking.to_le_bytes());
+        }
+    }
     let mut bytes = MESSAGE_SYNC.to_vec();
     bytes.extend(opcode.to_le_bytes());
-    bytes.extend((payload.len() as u16 + 8).to_le_bytes());
-    bytes.extend([head.pool, head.status]);
-    bytes.extend(BUFFER.to_le_bytes());
-    bytes.extend(head.failed.to_le_bytes());
-    bytes.extend(head.non_blocking.to_le_bytes());
+    bytes.extend(((rest.len() + payload.len()) as u16).to_le_bytes());
+    bytes.extend(rest);
     bytes.extend(payload);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
@@ -65,5 +83,147 @@ impl<'a> Fields<'a> {
         let end = self.0.iter().position(|byte| *byte == 0);
         let text = self.take(end.unwrap_or(self.0.len()));
         String::from_utf8_lossy(text).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let bytes = text.split_whitespace();
+        bytes
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect()
+    }
+
+    fn check(generation: NwpGeneration, pool: u8, vectors: &[(u16, u8, &str, &str)]) {
+        for (opcode, status, payload, expected) in vectors {
+            let head = Head {
+                pool,
+                status: *status,
+                failed: 0,
+                non_blocking: 0,
+            };
+            let message = message(generation, *opcode, head, &hex(payload));
+            assert_eq!(message, hex(expected), "{opcode:04x}");
+        }
+    }
+
+    /// Those of sheet 3.7 as a UART has them.
+    #[test]
+    fn messages_of_the_first_generation_are_those_of_the_sheet() {
+        check(
+            NwpGeneration::First,
+            10,
+            &[
+                (
+                    0x0008,
+                    0,
+                    "11 11 11 11",
+                    "BA DC CD AB 08 00 08 00 FF FF 00 00 11 11 11 11",
+                ),
+                (
+                    0x0c80,
+                    1,
+                    "00 00 00 00",
+                    "BA DC CD AB 80 0C 08 00 0A 01 00 00 00 00 00 00",
+                ),
+                (
+                    0x1825,
+                    1,
+                    "2A 32 A8 C0 01 32 A8 C0 01 32 A8 C0",
+                    "BA DC CD AB 25 18 10 00 0A 01 00 00 2A 32 A8 C0 01 32 A8 C0 01 32 A8 C0",
+                ),
+                (
+                    0x243c,
+                    1,
+                    "F5 FF FF FF 00 00 00 00",
+                    "BA DC CD AB 3C 24 0C 00 0A 01 00 00 F5 FF FF FF 00 00 00 00",
+                ),
+                (
+                    0x1401,
+                    1,
+                    "00 00 51 00",
+                    "BA DC CD AB 01 14 08 00 0A 01 00 00 00 00 51 00",
+                ),
+                (
+                    0x1408,
+                    1,
+                    "A4 FF 51 00",
+                    "BA DC CD AB 08 14 08 00 0A 01 00 00 A4 FF 51 00",
+                ),
+                (
+                    0x1006,
+                    1,
+                    "3B FE 51 00",
+                    "BA DC CD AB 06 10 08 00 0A 01 00 00 3B FE 51 00",
+                ),
+                (
+                    0x100a,
+                    1,
+                    "04 00 51 00 20 02 00 00",
+                    "BA DC CD AB 0A 10 0C 00 0A 01 00 00 04 00 51 00 20 02 00 00",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn messages_of_the_second_generation_are_those_of_the_sheet() {
+        check(
+            NwpGeneration::Second,
+            15,
+            &[
+                (
+                    0x0008,
+                    0,
+                    "11 11 11 11 19 00 00 30 00 00 00 00",
+                    "BA DC CD AB 08 00 14 00 0F 00 B8 05 00 00 00 00 11 11 11 11 19 00 00 30 00 00 00 00",
+                ),
+                (
+                    0x243c,
+                    1,
+                    "9B D7 FF FF 00 00 00 00",
+                    "BA DC CD AB 3C 24 10 00 0F 01 B8 05 00 00 00 00 9B D7 FF FF 00 00 00 00",
+                ),
+                (
+                    0x1006,
+                    1,
+                    "2C FE 01 00",
+                    "BA DC CD AB 06 10 0C 00 0F 01 B8 05 00 00 00 00 2C FE 01 00",
+                ),
+                (
+                    0x0063,
+                    1,
+                    "",
+                    "BA DC CD AB 63 00 08 00 0F 01 B8 05 00 00 00 00",
+                ),
+                (
+                    0x1010,
+                    1,
+                    "00 00 01 00",
+                    "BA DC CD AB 10 10 0C 00 0F 01 B8 05 00 00 00 00 00 00 01 00",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_of_the_first_generation_are_those_of_the_sheet() {
+        let first = |code| NwpGeneration::First.code(code);
+        for (second, expected) in [
+            (-10_341, -11),
+            (-10_365, -50),
+            (-655, -155),
+            (-722, -222),
+            (-453, -453),
+            (-340, -340),
+            (0, 0),
+            (17, 17),
+        ] {
+            assert_eq!(first(second), expected);
+            assert_eq!(NwpGeneration::Second.code(second), second);
+        }
     }
 }

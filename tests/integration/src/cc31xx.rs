@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sectag::wifi::WifiConfig;
 use sectag::{ConnectError, Kind, Power, Socket};
-use sectag_cc3200::nwp::{Config, G2, Nwp};
+use sectag_cc3200::nwp::{Config, G2, Generation, Nwp};
 use sectag_simulator::{MemoryNetwork, NwpOptions, Simulator};
 use sectag_test_support::pki::Pki;
 
@@ -87,13 +87,13 @@ pub async fn attach_over<T, A: Future<Output = T>>(
 }
 
 /// Stores what [`TLS`] needs, and sets the clock.
-pub async fn provision(bench: Bench<Nwp<G2>>) {
+pub async fn provision<G: Generation>(bench: Bench<Nwp<G>>) {
     store_all(bench).await;
     bench.control.set_clock(now()).await.expect("it is set");
 }
 
 /// Stores what [`TLS`] needs.
-pub async fn store_all(bench: Bench<Nwp<G2>>) {
+pub async fn store_all<G: Generation>(bench: Bench<Nwp<G>>) {
     let pki = Pki::shared();
     let client = pki.client();
     for (kind, pem) in [
@@ -110,6 +110,6 @@ pub async fn store_all(bench: Bench<Nwp<G2>>) {
 }
 
 /// Connects to the peer.
-pub async fn connect(bench: Bench<Nwp<G2>>) -> Result<Socket<'static>, ConnectError> {
+pub async fn connect<G: Generation>(bench: Bench<Nwp<G>>) -> Result<Socket<'static>, ConnectError> {
     bench.sockets.connect(HOST, PORT, &TLS).await
 }

@@ -1,4 +1,4 @@
-//! TI's network processors over their native protocol, second generation, on a UART.
+//! TI's network processors over their native protocol, on a UART.
 
 use std::task::Poll;
 
@@ -9,12 +9,14 @@ use sectag::{
     BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, NoPins, ServerName,
     Socket, SocketError, Support, TlsConfig,
 };
-use sectag_cc3200::nwp::{Config, G2, Nwp};
+use sectag_cc3200::nwp::{Config, G1, G2, Nwp};
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::cc31xx::{CONFIG, attach, connect, now, provision, store_all, world};
+use sectag_integration_tests::cc31xx::{
+    CONFIG, Hib, attach, connect, now, provision, store_all, world,
+};
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_simulator::{Chunk, Failure, NwpOptions};
+use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
@@ -268,6 +270,138 @@ fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart() {
             .await;
         });
     }
+}
+
+/// A driver of the first generation.
+async fn attach_first<T, A: Future<Output = T>>(
+    world: &World,
+    config: Config,
+    application: impl FnOnce(Bench<Nwp<G1>>) -> A,
+) -> T {
+    let power = Hib(world.modem.clone());
+    let backend = Nwp::<G1>::new(config);
+    world
+        .attach_driver(Line::default(), backend, power, application)
+        .await
+        .unwrap()
+}
+
+fn of_the_first(chunk: Chunk) -> NwpOptions {
+    NwpOptions {
+        generation: NwpGeneration::First,
+        ..chunked(chunk)
+    }
+}
+
+/// Other headers, numbers of errors and forms of events; the first message's count is all ones.
+#[test]
+fn a_chip_of_the_first_generation_joins_stores_and_keeps_the_date() {
+    for chunk in [Chunk::Whole, Chunk::Bytes(1), Chunk::Random { max: 7 }] {
+        virtually(async || {
+            let world = serving(of_the_first(chunk));
+            attach_first(&world, CONFIG, async |bench| {
+                provision(bench).await;
+                let ca = Pki::shared().ca_pem();
+                let again = bench
+                    .control
+                    .ensure(TLS.tag(), Kind::Ca, ca.as_bytes())
+                    .await;
+                assert!(matches!(again.unwrap(), Ensured::AlreadyThere(_)));
+                let mut kinds = Vec::new();
+                let mut keep = |stored: sectag::Stored| kinds.push(stored.kind);
+                bench.control.list_tag(TLS.tag(), &mut keep).await.unwrap();
+                assert_eq!(kinds, [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey]);
+                // It has no list of its files.
+                assert!(bench.control.list(&mut |_| {}).await.is_err());
+                let status = bench.control.status().await;
+                assert_eq!(status.model.unwrap(), "CC3100");
+                assert_eq!(status.firmware.unwrap(), "2.11.0.1");
+                assert_eq!(status.address.unwrap(), "192.168.50.42");
+                world.modem.fail(Failure::BrownOut);
+                Timer::after_secs(90).await;
+                bench.control.wait_up().await.unwrap();
+                let set = bench.control.clock().await.unwrap().unwrap();
+                assert!(set >= now());
+                bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+                bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+            })
+            .await;
+            assert_eq!(world.modem.files().len(), 2);
+            assert_eq!(world.modem.security_alerts(), 0);
+        });
+    }
+}
+
+/// Its suites are old ones: nothing is sent where only modern ones are wanted, and a server without them is named as such.
+#[test]
+fn the_first_generation_has_no_modern_suite() {
+    virtually(async || {
+        let world = serving(of_the_first(Chunk::Whole));
+        attach_first(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            world.modem.take_commands();
+            let refused = connect(bench).await.err().unwrap();
+            assert!(!matches!(refused, ConnectError::Refused(_)), "{refused}");
+            assert_eq!(opcodes(&world), []);
+            let old = TLS.suites(sectag::Suites::All);
+            let error = bench.sockets.connect(HOST, PORT, &old).await.err().unwrap();
+            assert!(error.to_string().contains("-340"), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::NoCommonSuite));
+            // By its own number, and no other follows the connect.
+            assert!(opcodes(&world).contains(&0x9408));
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+#[test]
+fn the_first_generation_tells_of_passphrase_token_and_service_pack() {
+    virtually(async || {
+        let world = serving(of_the_first(Chunk::Bytes(1)));
+        let wrong = WifiConfig::wpa2("lab", "another key").unwrap();
+        attach_first(&world, Config::new(wrong), async |bench| {
+            let reason = Some(15);
+            let failure = JoinFailure::Refused;
+            assert_eq!(
+                bench.control.wait_up().await,
+                Err(BringUpError::NotJoined { failure, reason })
+            );
+        })
+        .await;
+        attach_first(&world, CONFIG.secure_files(1), provision).await;
+        attach_first(&world, CONFIG.secure_files(2), async |bench| {
+            bench.control.set_clock(now()).await.unwrap();
+            let old = TLS.suites(sectag::Suites::All);
+            for _ in 0..3 {
+                let error = bench.sockets.connect(HOST, PORT, &old).await.err().unwrap();
+                assert!(error.to_string().contains("token"), "{error}");
+            }
+        })
+        .await;
+        assert_eq!(world.modem.security_alerts(), 1);
+    });
+    virtually(async || {
+        let world = serving(NwpOptions {
+            old_service_pack: true,
+            ..of_the_first(Chunk::Whole)
+        });
+        attach_first(&world, CONFIG, async |bench| {
+            provision(bench).await;
+            let public = TlsConfig::new(TLS.tag()).suites(sectag::Suites::All);
+            let error = bench
+                .sockets
+                .connect(HOST, PORT, &public)
+                .await
+                .err()
+                .unwrap();
+            assert!(
+                matches!(error, ConnectError::Unverifiable(Check::Name)),
+                "{error}"
+            );
+        })
+        .await;
+    });
 }
 
 /// As on a computer's serial port: nobody can hold the chip in reset.

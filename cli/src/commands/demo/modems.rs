@@ -170,7 +170,7 @@ impl Shown {
                 Self::Bg96
             }
             (ModemName::Cc31xx, dialect) => {
-                Dialect::refused_by(ModemName::Cc31xx, dialect)?;
+                Dialect::second_generation(dialect)?;
                 Self::Nwp
             }
             (ModemName::Nrf9160, dialect) => {

@@ -176,7 +176,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 )
                 .hint("it has no-registration, which is a network that is not there"));
             }
-            Dialect::refused_by(ModemName::Cc31xx, args.dialect)?;
+            Dialect::second_generation(args.dialect)?;
             let defaults = NwpOptions::default();
             // The network of the simulated Wi-Fi modules.
             let AccessPoint {
