@@ -143,14 +143,20 @@ impl<M: Credentials> Control<'_, M> {
     ///
     /// The new set is stored beside the old one, `probe` proves it (connects with it, and at its end
     /// writes to the application's flash that `new` is the tag to use), and only then the old set is
-    /// removed. If `probe` fails the new set is removed instead. After an interruption, by a drop or
-    /// a reset, the tag in the application's flash holds a complete set; to go on, do it again
+    /// removed. If `probe` fails, what this call has sent is removed instead. After an interruption, by a drop or
+    /// a reset, the tag in the application's flash holds a complete set; to go on, do it again with the same set
     /// (what is there already is not uploaded again) or remove the other.
+    ///
+    /// # Errors
+    /// Refused before a byte is sent: a set that is not whole or whose parts do not belong together, an `old` with
+    /// nothing under it, a `new` with something under it that is not known to be the same, and a set without a
+    /// client certificate or key where the old one has it (unless it
+    /// [says so](CredentialSet::drop_client_certificate)). See [`RotateError`].
     pub async fn rotate<S: Source, P>(
         &self,
         old: Tag,
         new: Tag,
-        set: CredentialSet<S>,
+        mut set: CredentialSet<S>,
         probe: impl AsyncFnOnce() -> Result<(), P>,
     ) -> Result<(), RotateError<S::Error, P>> {
         if old == new {
@@ -159,11 +165,44 @@ impl<M: Credentials> Control<'_, M> {
         if let Some(kind) = set.missing() {
             return Err(RotateError::Incomplete(kind));
         }
+        let checked = set.check(&M::ACCEPTS).await;
+        checked.map_err(RotateError::Store)?;
+        let replaced = self.kinds(old).await;
+        let replaced = replaced.map_err(|error| RotateError::Ask(old, error))?;
+        if replaced == [false; 3] {
+            return Err(RotateError::NothingOld);
+        }
+        let there = self.kinds(new).await;
+        let there = there.map_err(|error| RotateError::Ask(new, error))?;
+        for kind in Kind::ALL {
+            if replaced[kind.index()] && !set.replaces(kind) {
+                return Err(RotateError::Fewer(kind));
+            }
+            if !there[kind.index()] || set.brings_key() && kind == Kind::PrivateKey {
+                continue;
+            }
+            // What an earlier rotation has left, which this one goes on with.
+            let same = match &mut set.parts[kind.index()] {
+                Some(content) => {
+                    let found = self.compare_with(new, kind, content).await;
+                    found.map_err(|error| RotateError::Ask(new, error))? == Comparison::Same
+                }
+                None => false,
+            };
+            if !same {
+                return Err(RotateError::InUse(kind));
+            }
+        }
+        let key_made = set.brings_key();
         let stored = self.ensure_set(new, set).await;
         stored.map_err(RotateError::Store)?;
         if let Err(error) = probe().await {
-            // What cannot be removed is found by `list`, and replaced by the next try.
-            let _ = self.remove_all(new).await;
+            for kind in Kind::ALL {
+                if !there[kind.index()] || key_made && kind == Kind::PrivateKey {
+                    // What cannot be removed is found by `list`.
+                    let _ = self.remove(new, kind).await;
+                }
+            }
             return Err(RotateError::Probe(error));
         }
         self.remove_all(old).await.map_err(RotateError::Remove)
@@ -176,9 +215,7 @@ impl<M: Credentials> Control<'_, M> {
         kind: Kind,
         mut content: S,
     ) -> Result<Comparison, CredentialError<S::Error>> {
-        let (mut content, _) = prepare::<M, S>(kind, &mut content).await?;
-        let (at, _turn) = self.exclusive().await?;
-        M::compare(&at, tag, kind, &mut content).await
+        self.compare_with(tag, kind, &mut content).await
     }
 
     /// SHA-256 over the bytes that the modem has, read back; `None` when there are none. Refused by
@@ -274,6 +311,31 @@ impl<'a, M: Credentials> Control<'a, M> {
         self.credentials_turn()
             .await
             .map_err(CredentialError::BringUp)
+    }
+
+    async fn compare_with<S: Source>(
+        &self,
+        tag: Tag,
+        kind: Kind,
+        content: &mut S,
+    ) -> Result<Comparison, CredentialError<S::Error>> {
+        let (mut content, _) = prepare::<M, S>(kind, content).await?;
+        let (at, _turn) = self.exclusive().await?;
+        M::compare(&at, tag, kind, &mut content).await
+    }
+
+    /// Which kinds are stored under a tag, for the TLS in use, in the order of [`Kind::ALL`].
+    async fn kinds<E>(&self, tag: Tag) -> Result<[bool; 3], CredentialError<E>> {
+        let mut kinds = [false; 3];
+        let mut keep = |entry: Stored| {
+            if entry.tag == tag && entry.other_store.is_none() {
+                kinds[entry.kind.index()] = true;
+            }
+        };
+        match self.list_tag(tag, &mut keep).await {
+            Ok(()) => Ok(kinds),
+            Err(error) => Err(error.widen()),
+        }
     }
 
     async fn remove_all(&self, tag: Tag) -> Result<(), SetError<Infallible>> {

@@ -196,6 +196,20 @@ impl<M: Full> Session<'_, M> {
     /// What the modem tells of itself, as far as it can; an error where it does not answer, or where the driver can
     /// make nothing of its answers.
     pub(crate) async fn status(&self) -> Result<Status, BringUpError> {
+        let asked = self.while_hopeful(self.control.status());
+        let status = self.telling(asked).await?;
+        match status.problem {
+            Some(problem @ (BringUpError::NoAnswer | BringUpError::PoweredOff)) => Err(problem),
+            _ => Ok(status),
+        }
+    }
+
+    /// Work that needs a modem that answers, and neither SIM nor network. It ends where nothing answers or the driver
+    /// can make nothing of the answers: then it would wait for as long as the driver tries again.
+    pub(crate) async fn while_hopeful<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, BringUpError> {
         let hopeless = async {
             loop {
                 match self.control.wait_up().await {
@@ -210,17 +224,14 @@ impl<M: Full> Session<'_, M> {
                 }
             }
         };
-        match self.telling(select(self.control.status(), hopeless)).await {
-            Either::First(status) => match status.problem {
-                Some(problem @ (BringUpError::NoAnswer | BringUpError::PoweredOff)) => Err(problem),
-                _ => Ok(status),
-            },
+        match select(work, hopeless).await {
+            Either::First(done) => Ok(done),
             Either::Second(problem) => Err(problem),
         }
     }
 
     /// Whether the modem is one for the driver, as far as it says who it is.
-    async fn recognise(&self) -> Result<(), Failure> {
+    pub(crate) async fn recognise(&self) -> Result<(), Failure> {
         if self.modem.modem.0.is_none() {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use super::prepare::{inspect, judge};
 use super::{Accepts, Kind, Source};
 use crate::error::CredentialError;
 use crate::inspect::{Material, check_pair};
+use crate::tag::Tag;
 
 /// Credentials for one tag. Not all need be given, except to
 /// [`rotate`](crate::Control::rotate).
@@ -13,6 +14,8 @@ pub struct CredentialSet<S> {
     pub(crate) parts: [Option<S>; 3],
     /// The modem has made the private key.
     made: bool,
+    /// It may replace a set that has a client certificate by one that has none.
+    drops_client: bool,
 }
 
 impl<S> CredentialSet<S> {
@@ -21,6 +24,7 @@ impl<S> CredentialSet<S> {
         Self {
             parts: [None, None, None],
             made: false,
+            drops_client: false,
         }
     }
 
@@ -46,6 +50,13 @@ impl<S> CredentialSet<S> {
         self
     }
 
+    /// Without a client certificate, also where the set that it [replaces](crate::Control::rotate) has one: such a
+    /// rotation is refused otherwise ([`RotateError::Fewer`]), since it turns mutual TLS into TLS and removes the key.
+    pub fn drop_client_certificate(mut self) -> Self {
+        self.drops_client = true;
+        self
+    }
+
     /// With any of them.
     pub fn with(mut self, kind: Kind, content: S) -> Self {
         if let Some(part) = self.parts.get_mut(kind.index()) {
@@ -62,6 +73,18 @@ impl<S> CredentialSet<S> {
             [_, Some(_), None] if !self.made => Some(Kind::PrivateKey),
             _ => None,
         }
+    }
+
+    /// Whether the modem has made the private key, which is under the new tag then.
+    pub(crate) fn brings_key(&self) -> bool {
+        self.made
+    }
+
+    /// Whether it has one of this kind, or says that it does without.
+    pub(crate) fn replaces(&self, kind: Kind) -> bool {
+        let made = self.made && kind == Kind::PrivateKey;
+        let given = self.parts.get(kind.index()).is_some_and(Option::is_some);
+        given || made || self.drops_client && kind != Kind::Ca
     }
 }
 
@@ -118,9 +141,18 @@ impl<S: fmt::Debug + fmt::Display> core::error::Error for SetError<S> {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RotateError<S, P> {
+    /// The modem could not be asked what is stored under this tag. Nothing was sent.
+    Ask(Tag, CredentialError<S>),
+    /// The old tag has one of this kind and the new set has none. Nothing was sent. See
+    /// [`drop_client_certificate`](CredentialSet::drop_client_certificate).
+    Fewer(Kind),
+    /// Under the new tag is one of this kind, and it is not known to be the one of the new set. Nothing was sent.
+    InUse(Kind),
     /// This one is missing in the new set. Nothing was sent.
     Incomplete(Kind),
-    /// The new ones were stored and did not prove themselves; they were removed again. The old ones
+    /// Nothing is stored under the old tag, so there is nothing to replace. Nothing was sent.
+    NothingOld,
+    /// The new ones were stored and did not prove themselves; what was sent was removed again. The old ones
     /// are as they were.
     Probe(P),
     /// The new ones are in use; removing the old ones failed, so some of them may be left.
@@ -134,6 +166,16 @@ pub enum RotateError<S, P> {
 impl<S: fmt::Display, P: fmt::Display> fmt::Display for RotateError<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Ask(tag, error) => write!(f, "what is stored under tag {tag}: {error}"),
+            Self::Fewer(kind) => write!(
+                f,
+                "the old set has a {kind} and the new one has none: give the new one its own, or say that it is to do without"
+            ),
+            Self::InUse(kind) => write!(
+                f,
+                "the new tag is in use: there is a {kind}, not known to be that of the new set: take another tag, or remove what is there"
+            ),
+            Self::NothingOld => f.write_str("nothing is stored under the old tag: store the new set, there is nothing to replace"),
             Self::Incomplete(kind) => write!(
                 f,
                 "the {kind} is missing: a set that replaces another has a CA, and certificate and key or neither"

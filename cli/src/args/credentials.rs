@@ -101,7 +101,7 @@ pub(crate) struct RotateCredentials {
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) tag: Tag,
 
-    /// The tag for the new ones, which is not in use; from then on it is the one to connect with
+    /// The tag for the new ones, under which nothing else is stored; from then on it is the one to connect with
     #[arg(long, value_name = "N", value_parser = parse_tag)]
     pub(crate) new_tag: Tag,
 
@@ -111,6 +111,10 @@ pub(crate) struct RotateCredentials {
     /// A server that takes the new ones: only after a connection to it are the old ones removed
     #[arg(long, alias = "server", value_name = "HOST[:PORT]", value_parser = Server::mqtt)]
     pub(crate) host: Server,
+
+    /// The new ones are without a client certificate and key, though the old ones have them
+    #[arg(long, conflicts_with_all = ["cert", "key"])]
+    pub(crate) drop_client_cert: bool,
 
     /// The new CA signs only servers that this device may talk to, so that a modem that cannot check the server's name may be used
     #[arg(long)]

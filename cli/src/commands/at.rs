@@ -123,9 +123,11 @@ async fn send<M: Full>(
     let mut lines = Vec::new();
     let mut keep = |line: &[u8]| lines.push(String::from_utf8_lossy(line).into_owned());
     let limit = Duration::from_secs(args.limit);
-    let result = session.control.raw_at(command, limit, &mut keep).await;
+    let sent = session.control.raw_at(command, limit, &mut keep);
+    let result = session.while_hopeful(sent).await;
     let took = step.elapsed();
     drop(step);
+    let result = result.map_err(|problem| hints::bring_up(&problem, &session.tried()))?;
     let word = match &result {
         Ok(()) => "OK".to_owned(),
         Err(RawError::At(AtError::Refused(code))) => code.to_string(),

@@ -234,6 +234,18 @@ pub(crate) fn new_credentials_replace_the_old_once_they_have_worked() {
     assert_eq!(listed(&modem), ["1", "1", "1"]);
 
     rotate("1", &pki.file("client.pem"), &pki.file("client.key")).expect_hint("a tag of their own");
+    // Neither does mutual TLS end without a word, nor is anything else replaced by the way.
+    let with = |new: &str, old: &str| {
+        let files = ["--tag", old, "--new-tag", new, "--ca", &ca];
+        let server = ["--server", &server, "--private-ca"];
+        modem.run(&["credentials", "rotate"], &[&files[..], &server].concat())
+    };
+    with("2", "1").expect_hint("--drop-client-cert");
+    with("2", "70").expect_hint("sectag credentials list");
+    let stored = ["--tag", "2", "--cert", &pki.file("client.pem")];
+    modem.run(&["credentials", "store"], &stored).expect(0);
+    rotate("2", &cert, &key).expect_hint("credentials remove --modem bg96");
+    assert_eq!(listed(&modem), ["1", "1", "1", "2"]);
     let done = rotate("2", &pki.file("client.pem"), &pki.file("client.key")).expect(0);
     assert!(done.stdout.contains("tag 2"), "{}", done.stdout);
     assert_eq!(listed(&modem), ["2", "2", "2"]);

@@ -1,6 +1,6 @@
 //! Who is on the port: asked, or contradicted.
 
-use crate::process::{Modem, Tool, run};
+use crate::process::{Modem, Tool, credentials, run};
 
 pub(crate) fn a_modem_that_is_not_named_is_asked_who_it_is() {
     for (name, options, what) in [
@@ -23,7 +23,12 @@ pub(crate) fn a_modem_that_is_not_named_is_asked_who_it_is() {
 pub(crate) fn a_modem_that_is_named_wrongly_is_named_rightly() {
     let modem = Modem::start(&[]);
     let port = modem.link().to_str().unwrap();
-    for command in [&["status"][..], &["credentials", "list"], &["doctor"]] {
+    for command in [
+        &["status"][..],
+        &["credentials", "list"],
+        &["doctor"],
+        &["at", "AT+CSQ"],
+    ] {
         let place = ["--modem", "nrf9160", "--flow-control", "--port", port];
         let ended = run(&[command, &place].concat()).expect(1);
         assert!(
@@ -35,6 +40,17 @@ pub(crate) fn a_modem_that_is_named_wrongly_is_named_rightly() {
         );
         assert!(!ended.stdout.contains("checks"), "{}", ended.stdout);
     }
+    let pki = credentials();
+    let manifest = pki.file("manifest.csv");
+    std::fs::write(&manifest, format!("port,tag,ca\n{port},7,ca.pem\n")).unwrap();
+    let wrongly = ["provision", &manifest, "--modem", "nrf9160"];
+    let ended = run(&[&wrongly[..], &["--flow-control"]].concat()).expect(1);
+    let line = ended.stdout.lines().next().unwrap_or_default();
+    assert!(
+        line.starts_with("FAIL") && line.contains("this is a Quectel BG96: --modem bg96"),
+        "{}",
+        ended.stdout
+    );
 }
 
 pub(crate) fn a_dead_port_is_an_error_and_no_table() {

@@ -878,6 +878,15 @@ fn rotation_removes_the_old_only_when_the_new_has_worked() {
                     .rotate(TAG, Tag(8), as_set(&parts[..2]), async || Ok::<_, ()>(()))
                     .await;
                 assert_eq!(half, Err(RotateError::Incomplete(Kind::PrivateKey)));
+                let fewer = control
+                    .rotate(TAG, Tag(8), as_set(&parts[..1]), async || Ok::<_, ()>(()))
+                    .await;
+                assert_eq!(fewer, Err(RotateError::Fewer(Kind::ClientCertificate)));
+                let empty = control
+                    .rotate(Tag(6), Tag(8), as_set(&parts), async || Ok::<_, ()>(()))
+                    .await;
+                assert_eq!(empty, Err(RotateError::NothingOld));
+                assert_eq!(tags(&world), ["st7"; 3]);
                 let refused = control
                     .rotate(TAG, Tag(8), as_set(&parts), async || Err("refused"))
                     .await;
@@ -892,6 +901,54 @@ fn rotation_removes_the_old_only_when_the_new_has_worked() {
                 assert_eq!(rotated, Ok(()));
                 assert_eq!(tags(&world), ["st8"; 3]);
                 connect_with(bench, Tag(8)).await.unwrap();
+            })
+            .await;
+    });
+}
+
+#[test]
+fn rotation_touches_nothing_that_is_under_the_new_tag() {
+    virtually(async || {
+        let world = world(Options::default());
+        world
+            .attach(async |bench| {
+                provision(bench).await;
+                let control = bench.control;
+                let (parts, stranger) = (set(Pki::shared()), Pki::new());
+                let other = set(&stranger);
+                let (kind, pem) = &other[1];
+                control.store(Tag(8), *kind, pem.as_slice()).await.unwrap();
+                let before = files(&world);
+                let in_use = control
+                    .rotate(TAG, Tag(8), as_set(&parts), async || Err("refused"))
+                    .await;
+                assert_eq!(in_use, Err(RotateError::InUse(Kind::ClientCertificate)));
+                // A kind that the new set has not is in the way, too.
+                let ca_only = || as_set(&parts[..1]).drop_client_certificate();
+                let in_use = control
+                    .rotate(TAG, Tag(8), ca_only(), async || Err("refused"))
+                    .await;
+                assert_eq!(in_use, Err(RotateError::InUse(Kind::ClientCertificate)));
+                assert_eq!(files(&world), before);
+
+                // What an interrupted one has left is gone on with; what was there before stays when it does not work.
+                control.remove(Tag(8), *kind).await.unwrap();
+                let (kind, pem) = &parts[0];
+                control.store(Tag(8), *kind, pem.as_slice()).await.unwrap();
+                let before = files(&world);
+                let refused = control
+                    .rotate(TAG, Tag(8), as_set(&parts), async || Err("refused"))
+                    .await;
+                assert_eq!(refused, Err(RotateError::Probe("refused")));
+                assert_eq!(files(&world), before);
+
+                // Without a client certificate from now on, when that is said.
+                let done = control
+                    .rotate(TAG, Tag(8), ca_only(), async || Ok::<_, ()>(()))
+                    .await;
+                assert_eq!(done, Ok(()));
+                let left: Vec<_> = files(&world).into_keys().collect();
+                assert_eq!(left, ["st8.ca"]);
             })
             .await;
     });

@@ -2,6 +2,7 @@ use sectag::modem::Full;
 use sectag::{RotateError, TlsConfig};
 
 use super::files::Filed;
+use super::word;
 use crate::args::{RotateCredentials, TlsArgs};
 use crate::credential_file;
 use crate::hints::{self, Failure, Target};
@@ -37,12 +38,45 @@ impl Job for Filed<'_, RotateCredentials> {
             let _ = socket.close().await;
             Ok(())
         };
-        let set = credential_file::set(&files);
+        let mut set = credential_file::set(&files);
+        if args.drop_client_cert {
+            set = set.drop_client_certificate();
+        }
         match control.rotate(old, new, set, probe).await {
             Ok(()) => {}
             Err(RotateError::Incomplete(kind)) => {
                 return Err(Failure::new(format!("the {kind} is missing"))
                     .hint("a set that replaces another needs --ca, and --cert and --key or neither of them"));
+            }
+            Err(RotateError::Ask(tag, error)) => {
+                return Err(hints::credential(
+                    &format!("looking what is stored under tag {tag}"),
+                    &error,
+                ));
+            }
+            Err(RotateError::Fewer(kind)) => {
+                return Err(Failure::new(format!(
+                    "tag {old} holds a {kind} and the new set has none: without it the server would see no client certificate"
+                ))
+                .hint("give the new one: --cert and --key")
+                .hint("if the device is to do without from now on, say so: --drop-client-cert"));
+            }
+            Err(RotateError::InUse(kind)) => {
+                return Err(Failure::new(format!(
+                    "tag {new} is in use: it holds a {kind} that is not known to be the one of --{}",
+                    word(kind)
+                ))
+                .hint("give a --new-tag under which nothing is stored: sectag credentials list shows all that is")
+                .hint(format!(
+                    "if nothing needs what is there: sectag credentials remove{} --tag {new}",
+                    hints::place(session.modem)
+                )));
+            }
+            Err(RotateError::NothingOld) => {
+                return Err(Failure::new(format!(
+                    "nothing is stored under tag {old}, so there is nothing to replace"
+                ))
+                .hint("sectag credentials list shows the tags in use; what is new is stored by sectag credentials store"));
             }
             Err(RotateError::SameTag) => {
                 return Err(Failure::new("--tag and --new-tag are the same")
@@ -51,7 +85,7 @@ impl Job for Filed<'_, RotateCredentials> {
             Err(RotateError::Store(error)) => return Err(credential_file::failure(&files, &error)),
             Err(RotateError::Probe(failure)) => {
                 report.note(&format!(
-                    "the new credentials did not work and were removed; tag {old} is as it was"
+                    "the new credentials did not work, and what was sent was removed again; tag {old} is as it was"
                 ));
                 return Err(failure);
             }

@@ -204,14 +204,25 @@ struct Store<'a> {
 
 impl Job for Store<'_> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        self.outcome.modem = session.name.as_str().into();
+        credential_file::check(&self.entry.files, &M::ACCEPTS).await?;
+        match session.while_hopeful(self.store(&session)).await {
+            Ok(done) => done,
+            Err(problem) => Err(hints::bring_up(&problem, &session.tried())),
+        }
+    }
+}
+
+impl Store<'_> {
+    async fn store<M: Full>(self, session: &Session<'_, M>) -> Result<(), Failure> {
         let Self {
             entry,
             outcome,
             report,
         } = self;
         let (control, port) = (session.control, &session.modem.port);
-        outcome.modem = session.name.as_str().into();
-        credential_file::check(&entry.files, &M::ACCEPTS).await?;
+        // A driver of another modem may well think that it is up.
+        session.recognise().await?;
         let mut first = String::new();
         let mut keep = |line: &[u8]| {
             if first.is_empty() {
