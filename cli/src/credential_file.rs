@@ -10,7 +10,7 @@ use sectag::{Accepts, CredentialError, CredentialSet, Kind, Secret, SetError, So
 
 use crate::args::Paths;
 use crate::hints::{self, Failure};
-use crate::input;
+use crate::input::{self, Purpose};
 use crate::modems::{Choice, ModemName};
 use crate::report::Step;
 
@@ -23,6 +23,11 @@ pub(crate) struct CredentialFile {
 impl CredentialFile {
     pub(crate) fn len(&self) -> usize {
         self.content.expose().len()
+    }
+
+    /// What to call it in messages: where it was read from.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     pub(crate) fn content(&self) -> &[u8] {
@@ -109,7 +114,7 @@ pub(crate) fn material(content: &[u8]) -> Option<Material> {
 }
 
 fn read_one(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {
-    let (content, path) = input::read(path)?;
+    let (content, path) = input::read(path, Purpose::Credential)?;
     Ok(CredentialFile {
         kind,
         path,

@@ -227,10 +227,18 @@ pub(crate) fn token<E: std::fmt::Display>(error: &TokenError<E>) -> Failure {
 /// The driver says the cause, a colon, and the next step.
 pub(crate) fn unsuitable(what: &str, reason: &dyn std::fmt::Display) -> Failure {
     let reason = reason.to_string();
-    match reason.split_once(": ") {
-        Some((cause, step)) => Failure::new(format!("{what}: {cause}")).hint(step),
+    match colon(&reason) {
+        Some(end) => Failure::new(format!("{what}: {}", &reason[..end])).hint(&reason[end + 2..]),
         None => Failure::new(format!("{what}: {reason}")),
     }
+}
+
+/// The first colon that stands in no parentheses, as that of a number does: `(+CME ERROR: 519)`.
+fn colon(reason: &str) -> Option<usize> {
+    reason.match_indices(": ").map(|(at, _)| at).find(|at| {
+        let before = &reason[..*at];
+        before.matches('(').count() == before.matches(')').count()
+    })
 }
 
 const PATCHED: &str = "in this tool, --patched-native declares a build with the fix";
@@ -459,6 +467,20 @@ mod tests {
         assert!(other[1].contains("-v shows the exchange"), "{other:?}");
         let native = refused(527).explained(<sectag_nrf9160::Nrf9160>::CODES);
         assert!(native.lines()[0].ends_with("527 (invalid content)"));
+    }
+
+    #[test]
+    fn a_number_is_not_cut_from_its_name() {
+        let reason = "there is a key (+CME ERROR: 519): remove it first";
+        let lines = unsuitable("making a key", &reason).lines();
+        assert_eq!(
+            lines,
+            [
+                "error: making a key: there is a key (+CME ERROR: 519)",
+                "hint: remove it first"
+            ]
+        );
+        assert_eq!(unsuitable("it", &"is so").lines(), ["error: it: is so"]);
     }
 
     #[test]

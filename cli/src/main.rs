@@ -11,6 +11,7 @@ mod input;
 mod json;
 mod modems;
 mod mqtt;
+mod output_file;
 mod port;
 mod ppp;
 mod probe;

@@ -20,8 +20,21 @@ use crate::signing::HostKey;
 /// For one answer of the broker. A cellular round trip takes up to some seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longest message in either direction. minimq tells the broker, which then sends nothing longer.
-const PACKET_LIMIT: usize = 64 * 1024;
+/// The longest packet that is received, with everything that belongs to it. minimq tells the broker, which then sends
+/// nothing longer and says nothing of it.
+pub(crate) const RECEIVE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// The longest payload of a message that is published.
+pub(crate) const PAYLOAD_LIMIT: usize = 1024 * 1024;
+
+/// Room for what goes out beside a payload: a login has three texts of up to 64 KiB, a message a topic.
+const SEND_ROOM: usize = 256 * 1024;
+
+/// MQTT gives the length of a text in 16 bits.
+const TEXT_LIMIT: usize = 65_535;
+
+/// What a modem sends at the slowest, in bytes a second: time that a long message takes before the broker can answer.
+const SLOWEST: usize = 1000;
 
 /// Who logs in.
 pub(crate) struct Login {
@@ -66,7 +79,14 @@ impl Login {
                     "SECTAG_PASSWORD",
                     report,
                 )?;
-                Some((name.clone(), password.unwrap_or_default()))
+                let password = password.unwrap_or_default();
+                if password.len() > TEXT_LIMIT {
+                    return Err(Failure::new(format!(
+                        "--password: {} bytes, and MQTT has room for {TEXT_LIMIT}",
+                        password.len()
+                    )));
+                }
+                Some((name.clone(), password))
             }
         };
         Ok(Self {
@@ -108,10 +128,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn new() -> Self {
+    /// For messages of up to `payload` bytes.
+    pub(crate) fn new(payload: usize) -> Self {
         Self {
-            receive: vec![0; PACKET_LIMIT],
-            send: vec![0; PACKET_LIMIT],
+            // Zeroed by the system when it is first touched, so that what is not used costs nothing.
+            receive: vec![0; RECEIVE_LIMIT],
+            send: vec![0; SEND_ROOM + payload],
         }
     }
 
@@ -175,10 +197,12 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
     /// `seen`.
     pub(crate) async fn publish(
         &mut self,
-        message: Publication<'_, &[u8]>,
+        (message, message_len): (Publication<'_, &[u8]>, usize),
         seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         const DOING: &str = "MQTT PUBLISH";
+        // Only when all of it has gone out does the broker answer.
+        let on_the_way = Duration::from_secs((message_len / SLOWEST) as u64);
         let published = async {
             let published = self.connection.publish(message).await;
             published.map_err(|error| match error {
@@ -189,7 +213,7 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
                 }
             })
         };
-        match in_time(DOING, self.patience, published).await? {
+        match in_time(DOING, self.patience + on_the_way, published).await? {
             None => Ok(()),
             Some(op) => self.settle(&op, DOING, seen).await,
         }
@@ -248,15 +272,16 @@ pub(crate) fn qos(level: u8) -> QoS {
     }
 }
 
-/// A message to publish.
+/// A message to publish, and the length of its payload.
 pub(crate) fn message<'a>(
     topic: &'a str,
     payload: &'a [u8],
     qos: QoS,
     retain: bool,
-) -> Publication<'a, &'a [u8]> {
+) -> (Publication<'a, &'a [u8]>, usize) {
     let message = Publication::bytes(topic, payload).qos(qos);
-    if retain { message.retain() } else { message }
+    let message = if retain { message.retain() } else { message };
+    (message, payload.len())
 }
 
 async fn in_time<T>(

@@ -1,66 +1,103 @@
 //! Secret options: a file, standard input or the environment keep them out of the process list.
 
-use std::io::BufRead;
+use std::ffi::OsString;
 
 use crate::hints::Failure;
+use crate::input::{self, Purpose};
 use crate::report::Report;
 
 /// The secret that `--option` names, or the environment variable's when the option is not given.
+///
+/// # Errors
+/// It cannot be read, or it is empty: nobody means an empty one, and a variable of a script that was not set gives it.
 pub(crate) fn resolve(
     option: &str,
     given: Option<&str>,
     variable: &str,
     report: &Report,
 ) -> Result<Option<String>, Failure> {
-    let secret = match given {
-        None => {
-            return Ok(std::env::var(variable)
-                .ok()
-                .filter(|value| !value.is_empty()));
+    let Some(given) = given else {
+        return of_environment(variable, std::env::var_os(variable));
+    };
+    let secret = if given == "-" {
+        input::line(option)?
+    } else if let Some(path) = given.strip_prefix('@') {
+        let (content, shown) =
+            input::read(path.as_ref(), Purpose::Secret).map_err(|failure| failure.at(option))?;
+        String::from_utf8(content)
+            .map_err(|_| Failure::new(format!("{option} @{shown}: it is not UTF-8")))?
+    } else {
+        if !given.is_empty() {
+            report.warn(&format!(
+                "{option} is visible to every user of this computer in the process list; use {option} @FILE, {option} - or {variable}"
+            ));
         }
-        Some("-") => line(std::io::stdin().lock())
-            .map_err(|error| Failure::new(format!("{option} -: {error}")))?,
-        Some(given) => match given.strip_prefix('@') {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(format!("{option} @{path}: {error}")))?,
-            None => {
-                report.warn(&format!(
-                    "{option} is visible to every user of this computer in the process list; use {option} @FILE, {option} - or {variable}"
-                ));
-                return Ok(Some(given.into()));
-            }
-        },
+        given.to_owned()
     };
     let end = secret.trim_end_matches(['\r', '\n']).len();
+    if end == 0 {
+        let what = match given {
+            "" => option.to_owned(),
+            "-" => format!("{option} -: the line of standard input"),
+            file => format!("{option} {file}: the file"),
+        };
+        return Err(Failure::new(format!("{what} is empty"))
+            .hint(format!("leave {option} out if there is none")));
+    }
     Ok(Some(secret[..end].into()))
 }
 
-/// One line; what follows stays in the buffer, which standard input has only one of.
-fn line(mut input: impl BufRead) -> std::io::Result<String> {
-    let mut line = String::new();
-    input.read_line(&mut line)?;
-    Ok(line)
+fn of_environment(variable: &str, value: Option<OsString>) -> Result<Option<String>, Failure> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let value = value
+        .into_string()
+        .map_err(|_| Failure::new(format!("the environment variable {variable} is not UTF-8")))?;
+    if value.is_empty() {
+        return Err(
+            Failure::new(format!("the environment variable {variable} is empty"))
+                .hint(format!("if there is no such secret: unset {variable}")),
+        );
+    }
+    Ok(Some(value))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
+
+    fn of_file(content: &[u8]) -> Result<Option<String>, Failure> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let given = format!("@{}", file.path().display());
+        let report = Report::new(false, false);
+        resolve("--password", Some(&given), "SECTAG_TEST_UNSET", &report)
+    }
 
     #[test]
     fn a_file_loses_its_line_end_only() {
-        let report = Report::new(false, false);
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), " 12 34 \r\n").unwrap();
-        let given = format!("@{}", file.path().display());
-        let secret = resolve("--password", Some(&given), "SECTAG_TEST_UNSET", &report);
+        let secret = of_file(b" 12 34 \r\n");
         assert_eq!(secret.ok().flatten().as_deref(), Some(" 12 34 "));
+        let report = Report::new(false, false);
         assert!(resolve("--password", Some("@/nowhere"), "X", &report).is_err());
     }
 
     #[test]
-    fn a_line_ends_where_it_ends() {
-        let mut input: &[u8] = b"1234\nrest";
-        assert_eq!(line(&mut input).unwrap(), "1234\n");
-        assert_eq!(input, b"rest");
+    fn nothing_becomes_an_empty_secret() {
+        for content in [&b""[..], b"\n", b"\xff\n"] {
+            assert!(of_file(content).is_err(), "{content:?}");
+        }
+        let report = Report::new(false, false);
+        let empty = resolve("--password", Some(""), "X", &report).unwrap_err();
+        assert_eq!(empty.observed(), "--password is empty");
+        assert_eq!(of_environment("X", None), Ok(None));
+        assert_eq!(of_environment("X", Some("1".into())), Ok(Some("1".into())));
+        for value in [OsString::new(), OsString::from_vec(vec![0xff])] {
+            let failure = of_environment("SECTAG_X", Some(value)).unwrap_err();
+            assert!(failure.observed().contains("SECTAG_X is "), "{failure:?}");
+        }
     }
 }

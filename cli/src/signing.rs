@@ -15,7 +15,7 @@ use sectag::signer::{Algorithm, P256Key, P256KeyError, PublicKey, Signer};
 
 use crate::credential_file::material;
 use crate::hints::{self, Failure};
-use crate::input;
+use crate::input::{self, Purpose};
 
 /// A key and how it signs.
 pub(crate) enum HostKey {
@@ -32,7 +32,7 @@ const MIN_RSA_BITS: usize = 2048;
 impl HostKey {
     /// What is no key that can sign is refused by name.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let (content, shown) = input::read(path)?;
+        let (content, shown) = input::read(path, Purpose::Credential)?;
         Self::parse(&content, &shown)
     }
 

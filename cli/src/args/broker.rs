@@ -70,8 +70,8 @@ pub(crate) struct Subscribe {
     #[arg(long, short = 'C', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
-    /// End after this many seconds; with --count, fewer messages until then are a failure
-    #[arg(long, short = 'W', value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// End after this many seconds, a year at most; with --count, fewer messages until then are a failure
+    #[arg(long, short = 'W', value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub(crate) timeout: Option<u64>,
 
     #[command(flatten)]

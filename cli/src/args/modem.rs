@@ -30,7 +30,7 @@ pub(crate) struct ModemArgs {
     pub(crate) port: PortName,
 
     /// Speed of the serial device
-    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(300..))]
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(300..=50_000_000))]
     pub(crate) baud: u32,
 
     /// RTS and CTS are wired: use them on both sides

@@ -12,7 +12,7 @@ pub(crate) struct Provision {
     #[arg(value_name = "MANIFEST")]
     pub(crate) manifest: PathBuf,
 
-    /// Write what became of each line to this file, as CSV or, where its name ends in .json, as JSON (repeatable)
+    /// Write what became of each line to this file, as CSV or, where its name ends in .json, as JSON; - for standard output (repeatable). Only a report of an earlier run is written over
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Vec<PathBuf>,
 
@@ -32,7 +32,7 @@ pub(crate) struct Provision {
     pub(crate) modem: Choice,
 
     /// Speed of the serial devices
-    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(300..), help_heading = "Modem")]
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(300..=50_000_000), help_heading = "Modem")]
     pub(crate) baud: u32,
 
     /// RTS and CTS are wired: use them on both sides

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sectag::{Check, Kind, Tag};
 
-use super::values::{Server, parse_client_id, parse_tag};
+use super::values::{Server, parse_client_id, parse_tag, parse_username};
 
 /// Which credentials, and how strictly the server is judged.
 #[derive(Args, Clone)]
@@ -66,7 +66,7 @@ pub(crate) struct MqttArgs {
     pub(crate) client_id: Option<String>,
 
     /// MQTT user name
-    #[arg(long, short, value_name = "U")]
+    #[arg(long, short, value_name = "U", value_parser = parse_username)]
     pub(crate) username: Option<String>,
 
     /// MQTT password: @FILE, - for a line of standard input, or the environment variable SECTAG_PASSWORD; given directly, it shows in the process list
@@ -86,12 +86,13 @@ pub(crate) struct MqttArgs {
     #[arg(long, value_name = "AUD", requires = "jwt_key")]
     pub(crate) jwt_aud: Option<String>,
 
-    /// How many seconds the token is valid, by the modem's clock
+    /// How many seconds the token is valid, by the modem's clock; 86400 at most
     #[arg(
         long,
         value_name = "SECONDS",
         requires = "jwt_key",
-        default_value_t = 3600
+        default_value_t = 3600,
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
     )]
     pub(crate) jwt_ttl: u32,
 }

@@ -183,11 +183,11 @@ pub(crate) struct Simulate {
     pub(crate) map: Vec<Mapping>,
 
     /// Speed of the simulated line; 0: as fast as possible
-    #[arg(long, value_name = "N", default_value_t = 115_200)]
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = parse_line_speed)]
     pub(crate) baud: u32,
 
-    /// Delay before each command is answered
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Delay before each command is answered, an hour at most
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3_600_000))]
     pub(crate) turnaround_ms: u64,
 
     /// Cut what the modem sends into pieces of N bytes; with --seed, of 1 to N bytes
@@ -290,6 +290,13 @@ fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[u16; 3]> {
         *number = part.parse().ok()?;
     }
     parts.next().is_none().then_some(numbers)
+}
+
+fn parse_line_speed(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(baud @ (0 | 300..=50_000_000)) => Ok(baud),
+        _ => Err("0, or 300 to 50000000 baud".into()),
+    }
 }
 
 /// Made again where it is used: a script counts, and cannot be copied.

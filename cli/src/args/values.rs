@@ -12,6 +12,12 @@ pub(crate) struct Server {
 impl Server {
     /// A broker, whose port need not be given.
     pub(super) fn mqtt(text: &str) -> Result<Self, String> {
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return Err(format!(
+                "{scheme}:// is not part of it, MQTT over TLS is all there is: give {}",
+                rest.split('/').next().unwrap_or_default()
+            ));
+        }
         let bare = !text.contains(':') || text.ends_with(']');
         if bare {
             format!("{text}:{}", minimq::MQTT_SECURE_DEFAULT_PORT).parse()
@@ -25,6 +31,12 @@ impl std::str::FromStr for Server {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return Err(format!(
+                "{scheme}:// is not part of it: give {}",
+                rest.split('/').next().unwrap_or_default()
+            ));
+        }
         let (host, port) = text
             .rsplit_once(':')
             .ok_or("a host name, a colon and a port are needed")?;
@@ -64,6 +76,16 @@ pub(super) fn parse_client_id(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
+pub(super) fn parse_username(text: &str) -> Result<String, String> {
+    if text.len() > 65_535 {
+        return Err(format!(
+            "it has {} bytes, and MQTT has room for 65535",
+            text.len()
+        ));
+    }
+    Ok(text.into())
+}
+
 pub(super) fn parse_topic(text: &str) -> Result<String, String> {
     if text.contains(['+', '#']) {
         return Err("+ and # are for subscriptions: a message has one topic".into());
@@ -74,6 +96,16 @@ pub(super) fn parse_topic(text: &str) -> Result<String, String> {
 pub(super) fn parse_filter(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > 1024 || text.contains('\0') {
         return Err("a topic has 1 to 1024 bytes, none of them zero".into());
+    }
+    let levels: Vec<&str> = text.split('/').collect();
+    for (number, level) in levels.iter().enumerate() {
+        let last = number + 1 == levels.len();
+        if level.contains('#') && (*level != "#" || !last) {
+            return Err("# stands for all that follows: alone, and behind the last /".into());
+        }
+        if level.contains('+') && *level != "+" {
+            return Err("+ stands for one level: alone between two /".into());
+        }
     }
     Ok(text.into())
 }
@@ -116,5 +148,19 @@ mod tests {
             expected("broker.example", 1)
         );
         assert!(Server::mqtt("broker.example:").is_err());
+        let url = Server::mqtt("mqtts://broker.example:8883/").unwrap_err();
+        assert!(url.ends_with("give broker.example:8883"), "{url}");
+        assert!(server("https://broker.example:443/x").is_err());
+    }
+
+    #[test]
+    fn wildcards_stand_alone_in_their_level() {
+        for good in ["a", "/", "a/+/b", "+", "#", "a/#", "+/+/#", "a//b"] {
+            assert!(parse_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a/#/b", "a#", "a/b#", "#/a", "a+", "a/+b/c", "++"] {
+            assert!(parse_filter(bad).is_err(), "{bad}");
+        }
+        assert!(parse_topic("a/+").is_err());
     }
 }

@@ -20,6 +20,11 @@ const CLOCKS_APART: u64 = 60;
 
 /// What is done with a broker.
 pub(super) trait Talk {
+    /// The length of the longest message that it publishes.
+    fn payload(&self) -> usize {
+        0
+    }
+
     async fn talk<S: SecureSocket<Error = SocketError>>(
         self,
         client: Client<'_, '_, S>,
@@ -65,7 +70,7 @@ impl<T: Talk> Errand for LogIn<'_, T> {
             None => None,
         };
         let login = &login;
-        let mut memory = Memory::new();
+        let mut memory = Memory::new(self.talk.payload());
         let mut mqtt = memory.session(login)?;
         let step = report.spin("logging in to the broker");
         let client = match mqtt::connect(&mut mqtt, socket, self.patience).await {

@@ -7,13 +7,20 @@ use sectag::{SecureSocket, SocketError};
 use super::broker::{self, Talk};
 use crate::args::Publish;
 use crate::hints::Failure;
-use crate::input;
+use crate::input::{self, Purpose};
 use crate::mqtt::{self, Client};
 use crate::report::Report;
 
 pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> {
     // Before the modem is touched: a file that is not there costs no connection.
     let payload = payload(args)?;
+    if payload.len() > mqtt::PAYLOAD_LIMIT {
+        return Err(Failure::new(format!(
+            "the message has {} bytes, and this tool publishes {} at most",
+            payload.len(),
+            mqtt::PAYLOAD_LIMIT
+        )));
+    }
     let patience = Duration::from_secs(args.timeout);
     let message = Message { args, payload };
     broker::run(&args.broker, patience, report, message).await
@@ -21,10 +28,10 @@ pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> 
 
 fn payload(args: &Publish) -> Result<Vec<u8>, Failure> {
     if let Some(path) = &args.file {
-        return input::read(path).map(|(payload, _)| payload);
+        return input::read(path, Purpose::Payload).map(|(payload, _)| payload);
     }
     match args.message.as_deref() {
-        Some("-") => input::read("-".as_ref()).map(|(payload, _)| payload),
+        Some("-") => input::read("-".as_ref(), Purpose::Payload).map(|(payload, _)| payload),
         Some(text) => Ok(text.as_bytes().to_vec()),
         None => Ok(Vec::new()),
     }
@@ -36,6 +43,10 @@ struct Message<'a> {
 }
 
 impl Talk for Message<'_> {
+    fn payload(&self) -> usize {
+        self.payload.len()
+    }
+
     async fn talk<S: SecureSocket<Error = SocketError>>(
         self,
         mut client: Client<'_, '_, S>,

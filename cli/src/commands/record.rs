@@ -51,9 +51,11 @@ pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
     )));
     // Whatever becomes of the command: a failure is what one records for.
     let result = super::run(command, &report.tapped(json, recorder)).await;
-    recorder
-        .finish()
-        .map_err(|error| failed(&args.out, &error))?;
+    if let Err(error) = recorder.finish() {
+        // A part of it would be in the way of the next try.
+        let _ = std::fs::remove_file(&args.out);
+        return Err(failed(&args.out, &error));
+    }
     if result.is_err() && is_empty(&args.out) {
         // Nothing was said: the command was refused before it came to that.
         let _ = std::fs::remove_file(&args.out);

@@ -1,8 +1,8 @@
 //! Credentials of TLS on this computer: files that the user names, or a store of one folder for each tag.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
@@ -17,6 +17,7 @@ use crate::args::{self, LocalFiles, Paths};
 use crate::credential_file::{self, material};
 use crate::hints::{self, Failure};
 use crate::modems::{Choice, ModemName};
+use crate::output_file::{self, Readers};
 use crate::report::Report;
 
 /// What TLS on this computer takes; that a client's key must be on P-256 is said where it is read.
@@ -323,16 +324,7 @@ fn write(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let part = path.with_extension("part");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(part, path)
+    output_file::replace(path, content, Readers::User)
 }
 
 /// The tags that the store has, in order.

@@ -278,7 +278,7 @@ pub(crate) fn a_modem_that_makes_no_keys_is_given_one() {
     assert!(listed.stdout.contains("private key"), "{}", listed.stdout);
     // It is never replaced.
     let again = modem.run(&["credentials", "csr"], &named);
-    again.expect_hint("sectag credentials remove --tag 3");
+    again.expect_hint("sectag credentials remove --modem bg96");
     // With a file it is in both.
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("new.key");

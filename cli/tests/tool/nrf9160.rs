@@ -282,7 +282,7 @@ pub(crate) fn a_key_made_in_the_modem_serves_for_mutual_tls() {
 
     modem
         .run(&["credentials", "csr"], &named)
-        .expect_hint("sectag credentials remove --tag 321");
+        .expect_hint("sectag credentials remove --modem nrf9160");
     // Such a key would never be found there, so the computer makes one.
     let native = self::modem("3.1-native", 1);
     let made = native.run(&["credentials", "csr"], &named).expect(0);

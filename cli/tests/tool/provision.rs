@@ -90,6 +90,8 @@ pub(crate) fn of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_d
 pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
     let pki = credentials();
     let path = pki.file("manifest.csv");
+    let other = sectag_test_support::pki::Pki::new().ca_pem();
+    std::fs::write(pki.file("other.pem"), other).unwrap();
     for (manifest, error) in [
         ("", "nothing is in it"),
         (
@@ -104,6 +106,13 @@ pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
         ("port,tag,ca\nx,seven,ca.pem\n", "line 2: tag"),
         ("port,tag,ca\nx,7,client.key\n", "line 2: "),
         ("port,tag,ca\nx,7,\n", "line 2: none of ca, cert and key"),
+        (
+            "port,tag,ca\nx,7,ca.pem\ny,7,ca.pem\nx,7,other.pem\n",
+            "line 4: for tag 7 of x, line 2 names another CA certificate",
+        ),
+        ("port,tag,ca,tag\nx,7,ca.pem,8\n", "\"tag\" stands twice"),
+        ("port,tag,ca\nx,7,ca.pem,\n", "line 2: it has 4 fields"),
+        ("port;tag;ca\nx;7;ca.pem\n", "semicolons"),
     ] {
         std::fs::write(&path, manifest).unwrap();
         let ended = run(&["provision", &path]).expect(1);
@@ -113,4 +122,23 @@ pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
             ended.stderr
         );
     }
+    // Nor is what it reads, or somebody else's file, written over.
+    let manifest = "port,tag,ca\nx,7,ca.pem\n";
+    std::fs::write(&path, manifest).unwrap();
+    let notes = pki.file("notes.csv");
+    std::fs::write(&notes, "mine").unwrap();
+    for report in [&path, &pki.file("ca.pem"), &notes] {
+        let content = std::fs::read(report).unwrap();
+        let ended = run(&["provision", &path, "--report", report]);
+        ended.expect_hint("give another name");
+        assert_eq!(std::fs::read(report).unwrap(), content);
+    }
+    let ended = run(&["provision", &path, "--report", "-"]).expect(1);
+    let mut lines = ended.stdout.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|line| line.starts_with("line,port,imei"))
+    );
+    assert!(lines.next().is_some_and(|line| line.starts_with("2,x,")));
 }

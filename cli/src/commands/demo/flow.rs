@@ -276,7 +276,7 @@ pub(super) async fn exchange(
         user: None,
         token: None,
     };
-    let mut memory = Memory::new();
+    let mut memory = Memory::new(0);
     let mut session = memory.session(&login)?;
 
     let step = steps.begin("logging in");

@@ -34,7 +34,7 @@ pub(crate) struct Make {
     alg: Option<Alg>,
 
     /// How many seconds the token is valid, 86400 at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     ttl: u32,
 }
 

@@ -1,5 +1,29 @@
 //! Comma-separated values (RFC 4180): the least that a spreadsheet writes and reads.
 
+/// What is no table of this kind, in words; many programs call theirs CSV.
+pub(super) fn doubt(content: &[u8]) -> Option<&'static str> {
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
+        return Some("it is in UTF-16: save it as CSV in UTF-8");
+    }
+    if content.contains(&b'\r') && !content.contains(&b'\n') {
+        return Some("its lines end with CR alone: save it with LF, or CR and LF");
+    }
+    let first = content.split(|byte| *byte == b'\n').find(|line| {
+        let begin = line.trim_ascii_start().first();
+        begin.is_some_and(|byte| *byte != b'#')
+    })?;
+    let has = |wanted| first.contains(&wanted);
+    if has(b',') {
+        None
+    } else if has(b';') {
+        Some("its columns are separated by semicolons: save it with commas")
+    } else if has(b'\t') {
+        Some("its columns are separated by tabs: save it with commas")
+    } else {
+        None
+    }
+}
+
 /// The records of a text, each with the number of the line that it begins at. Empty lines and lines that begin with #
 /// are left out.
 pub(super) fn read(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
@@ -73,6 +97,26 @@ mod tests {
         assert_eq!(records.len(), 2);
         assert_eq!(records[0], (3, fields.map(String::from).to_vec()));
         assert_eq!(records[1], (5, vec!["x".to_owned()]));
+    }
+
+    #[test]
+    fn what_other_programs_call_csv_is_named() {
+        for (content, named) in [
+            (&b"port;tag;ca\n"[..], Some("semicolons")),
+            (b"# remark\nport\ttag\tca\n", Some("tabs")),
+            (b"port,tag\rx,7\r", Some("CR alone")),
+            (b"\xff\xfep\0", Some("UTF-16")),
+            (b"# a; b\nport,tag\r\nx;y,7\r\n", None),
+            (b"", None),
+        ] {
+            let found = doubt(content);
+            assert_eq!(found.is_some(), named.is_some(), "{content:?}: {found:?}");
+            assert!(
+                found
+                    .unwrap_or_default()
+                    .contains(named.unwrap_or_default())
+            );
+        }
     }
 
     #[test]

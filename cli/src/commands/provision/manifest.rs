@@ -1,5 +1,6 @@
 //! What is to be stored where: the lines of the manifest, all of them looked at before the first modem is.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sectag::{Kind, Tag};
@@ -7,7 +8,8 @@ use sectag::{Kind, Tag};
 use super::csv;
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
-use crate::input;
+use crate::hints;
+use crate::input::{self, Purpose};
 use crate::modems::Choice;
 use crate::port::PortName;
 
@@ -27,7 +29,10 @@ const COLUMNS: &str = "port, imei, tag, ca, cert, key";
 /// Reads manifest and files.
 pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failure> {
     let failed = |error: String| Failure::new(format!("{}: {error}", path.display()));
-    let (content, _) = input::read(path)?;
+    let (content, _) = input::read(path, Purpose::Manifest)?;
+    if let Some(doubt) = csv::doubt(&content) {
+        return Err(hints::unsuitable(&path.display().to_string(), &doubt));
+    }
     let text = String::from_utf8(content).map_err(|error| failed(error.to_string()))?;
     let records = csv::read(&text).map_err(failed)?;
     let Some(((_, names), rows)) = records.split_first() else {
@@ -39,6 +44,12 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
         if !COLUMNS.split(", ").any(|known| known == name) {
             return Err(failed(format!("no column is called {name:?}"))
                 .hint(format!("the first line names the columns, of {COLUMNS}")));
+        }
+    }
+    for (number, name) in names.iter().enumerate() {
+        if names[..number].contains(name) {
+            return Err(failed(format!("the column {name:?} stands twice"))
+                .hint("leave out the one that is not meant"));
         }
     }
     // As the paths in it are: beside the file that was read.
@@ -53,6 +64,14 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
             Some(field.as_str())
         };
         let wrong = |what: &str| failed(format!("line {line}: {what}"));
+        if fields.len() > names.len() {
+            return Err(wrong(&format!(
+                "it has {} fields, and the first line names {} columns",
+                fields.len(),
+                names.len()
+            ))
+            .hint("a comma in a name needs quotes around the whole field"));
+        }
         let file = |name| field(name).map(|file| folder.join(file));
         let paths: [(Kind, &Option<PathBuf>); 3] = [
             (Kind::Ca, &file("ca")),
@@ -83,5 +102,41 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
     if entries.is_empty() {
         return Err(failed("no line stands below the names".into()));
     }
+    contradictions(&entries).map_err(|failure| failure.at(&path.display().to_string()))?;
     Ok(entries)
+}
+
+/// Refuses two lines that give one modem different things for one place. Which of the two came last would be an accident.
+pub(super) fn contradictions(entries: &[Entry]) -> Result<(), Failure> {
+    let mut seen: BTreeMap<(String, Tag, usize), (usize, &[u8])> = BTreeMap::new();
+    for entry in entries {
+        let modems = [
+            entry.port.as_ref().map(same_port),
+            entry.imei.as_ref().map(|imei| format!("IMEI {imei}")),
+        ];
+        for modem in modems.into_iter().flatten() {
+            for file in &entry.files {
+                let kind = Kind::ALL.iter().position(|kind| *kind == file.kind);
+                let place = (modem.clone(), entry.tag, kind.unwrap_or_default());
+                let (line, content) = *seen.entry(place).or_insert((entry.line, file.content()));
+                if content != file.content() {
+                    return Err(Failure::new(format!(
+                        "line {}: for tag {} of {modem}, line {line} names another {}",
+                        entry.line, entry.tag, file.kind
+                    ))
+                    .hint("leave out the one that is not meant, or give it a tag of its own"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name that is the same for all links to a device.
+fn same_port(port: &PortName) -> String {
+    let real = match port {
+        PortName::Serial(device) => std::fs::canonicalize(device).ok(),
+        PortName::Tcp(_) => None,
+    };
+    real.map_or_else(|| port.to_string(), |real| real.display().to_string())
 }

@@ -6,6 +6,7 @@
 mod csv;
 mod manifest;
 mod outcome;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 
 use self::manifest::Entry;
 use self::outcome::{Outcome, Part};
+use self::reports::Reports;
 use crate::args::{ModemArgs, Provision};
 use crate::credential_file;
 use crate::failure::Failure;
@@ -36,7 +38,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const QUERY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure> {
-    let entries = manifest::read(&args.manifest, args.modem).await?;
+    let mut entries = manifest::read(&args.manifest, args.modem).await?;
+    let mut files = Reports::prepare(args, &entries)?;
     let total = entries.len();
     let step = report.spin(format!("provisioning, {total} lines"));
     let ports = find(&entries, args, report).await?;
@@ -45,9 +48,13 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
     let mut running = JoinSet::new();
     // A port has one user at a time: its lines come one after the other.
     let mut by_port: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for mut entry in entries {
+    for entry in &mut entries {
         let known = entry.imei.as_ref().and_then(|imei| ports.get(imei));
-        entry.port = entry.port.or_else(|| known.cloned());
+        entry.port = entry.port.take().or_else(|| known.cloned());
+    }
+    // A modem that one line names by its port and another by its IMEI is one only now.
+    manifest::contradictions(&entries)?;
+    for entry in entries {
         let port = entry.port.as_ref().map(PortName::to_string);
         by_port
             .entry(port.unwrap_or_default())
@@ -68,9 +75,13 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
         });
     }
     drop(sender);
-    let mut all = Vec::new();
     while let Some(outcome) = outcomes.recv().await {
-        report.row(&outcome.text(), Some(6), |object| outcome.object(object))?;
+        // Standard output has the report then.
+        if files.on_output() {
+            report.note(&outcome.text());
+        } else {
+            report.row(&outcome.text(), Some(6), |object| outcome.object(object))?;
+        }
         if !report.json()
             && let Some(failure) = &outcome.failure
         {
@@ -78,17 +89,12 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
                 report.note(&format!("      {hint}"));
             }
         }
-        all.push(outcome);
-        all.sort_by_key(|outcome| outcome.line);
-        // Each time, so that a run that is cut short has told what it did.
-        write(&args, &all)?;
+        files.add(outcome)?;
     }
     while running.join_next().await.is_some() {}
     drop(step);
-    let failed = all
-        .iter()
-        .filter(|outcome| outcome.failure.is_some())
-        .count();
+    let failed = files.failed();
+    files.finish(report)?;
     if failed == 0 {
         report.note(&format!("all {total} lines are done"));
         return Ok(());
@@ -98,14 +104,6 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
         total - failed
     ))
     .hint("mend what is said above and give the command again: what a modem has already is not sent again"))
-}
-
-fn write(args: &Provision, all: &[Outcome]) -> Result<(), Failure> {
-    for path in &args.report {
-        outcome::write(path, all)
-            .map_err(|error| Failure::new(format!("--report {}: {error}", path.display())))?;
-    }
-    Ok(())
 }
 
 /// The ports of the modems that the manifest names by IMEI only.

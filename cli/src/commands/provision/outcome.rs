@@ -142,19 +142,26 @@ impl Outcome {
     }
 }
 
-/// Writes all of them, in the form that the file's name asks for.
-pub(super) fn write(path: &Path, outcomes: &[Outcome]) -> std::io::Result<()> {
-    let text = if path
-        .extension()
-        .is_some_and(|extension| extension == "json")
-    {
+/// The first line of a report in CSV.
+pub(super) fn head() -> String {
+    csv::write(&NAMES)
+}
+
+/// All of them, in the form that the file's name asks for.
+pub(super) fn text(path: &Path, outcomes: &[Outcome]) -> String {
+    if is_json(path) {
         let objects = outcomes
             .iter()
             .map(|outcome| outcome.object(Object::new()).finish());
         format!("[\n{}\n]\n", objects.collect::<Vec<_>>().join(",\n"))
     } else {
         let records = outcomes.iter().map(Outcome::record);
-        csv::write(&NAMES) + &records.collect::<String>()
-    };
-    std::fs::write(path, text)
+        head() + &records.collect::<String>()
+    }
+}
+
+/// Whether a report of that name is JSON, and not CSV.
+pub(super) fn is_json(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
 }

@@ -45,12 +45,17 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
         modem.set_script(script);
     }
     let mut kept = match &args.state {
-        Some(path) => Some(Kept::restore(path, args.modem, &modem)?),
+        Some(path) => {
+            let mut kept = Kept::restore(path, args.modem, &modem)?;
+            // A file that cannot be written is told before anybody relies on it.
+            kept.update(&modem)?;
+            Some(kept)
+        }
         None => None,
     };
     crate::tell_of_simulated_modem();
     let serving = serve(modem.clone(), &args, report);
-    let keeping = keep(kept.as_mut(), &modem);
+    let keeping = keep(kept.as_mut(), &modem, report);
     let result = match select3(serving, stop.requested(), keeping).await {
         Either3::First(result) | Either3::Third(result) => result,
         Either3::Second(()) => Ok(()),
@@ -60,13 +65,21 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
     result.and(last)
 }
 
-/// Keeps the file of `--state` up to date, for ever.
-async fn keep(kept: Option<&mut Kept>, modem: &Simulator) -> Result<(), Failure> {
+/// Keeps the file of `--state` up to date, for ever. Where that fails, the modem serves on, and it is tried again.
+async fn keep(kept: Option<&mut Kept>, modem: &Simulator, report: &Report) -> Result<(), Failure> {
     let Some(kept) = kept else {
         return pending().await;
     };
+    let mut told = false;
     loop {
-        kept.update(modem)?;
+        let updated = kept.update(modem);
+        if let (Err(failure), false) = (&updated, told) {
+            report.warn(&format!(
+                "{}: what the modem stores now is not kept; it is tried again",
+                failure.observed()
+            ));
+        }
+        told = updated.is_err();
         Timer::after(KEEP_EVERY).await;
     }
 }

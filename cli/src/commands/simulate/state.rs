@@ -1,16 +1,16 @@
 //! What a simulated modem keeps without power, its files and credentials, in a file of this computer.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sectag_simulator::Simulator;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
+use crate::input::{self, Purpose};
 use crate::modems::ModemName;
+use crate::output_file::{self, Readers};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -29,10 +29,20 @@ impl Kept {
         simulator: &Simulator,
     ) -> Result<Self, Failure> {
         let failed = |error: String| Failure::new(format!("--state {}: {error}", path.display()));
-        let files = match std::fs::read_to_string(path) {
-            Ok(text) => parse(&text, modem).map_err(|error| {
-                failed(error).hint("give another file, or remove it: the modem then begins empty")
-            })?,
+        let files = match std::fs::metadata(path) {
+            Ok(found) if found.is_file() => {
+                let (content, _) = input::read(path, Purpose::State)?;
+                let text = String::from_utf8(content).map_err(|error| error.to_string());
+                text.and_then(|text| parse(&text, modem)).map_err(|error| {
+                    failed(error)
+                        .hint("give another file, or remove it: the modem then begins empty")
+                })?
+            }
+            // A pipe or a device would be waited for, and could not be replaced.
+            Ok(_) => {
+                return Err(failed("it is no file that can be written anew".into())
+                    .hint("give the name of a file, which need not exist yet"));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Files::new(),
             Err(error) => return Err(failed(error.to_string())),
         };
@@ -58,28 +68,21 @@ impl Kept {
         if files == self.files && self.path.exists() {
             return Ok(());
         }
+        self.write(&files)
+            .map_err(|error| Failure::new(format!("--state {}: {error}", self.path.display())))?;
         self.files = files;
-        self.write()
-            .map_err(|error| Failure::new(format!("--state {}: {error}", self.path.display())))
+        Ok(())
     }
 
     /// In one go, so that a run that is killed leaves the file of before or the new one. For this user only: private
     /// keys are in it.
-    fn write(&self) -> io::Result<()> {
-        let files: Map<String, Value> = self
-            .files
+    fn write(&self, files: &Files) -> io::Result<()> {
+        let files: Map<String, Value> = files
             .iter()
             .map(|(name, content)| (name.clone(), to_json(content)))
             .collect();
         let state = json!({ "modem": self.modem.as_str(), "files": files });
-        let mut name = self.path.clone().into_os_string();
-        name.push(".new");
-        let mut options = File::options();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&name)?;
-        writeln!(file, "{state:#}")?;
-        file.sync_all()?;
-        std::fs::rename(&name, &self.path)
+        output_file::replace(&self.path, format!("{state:#}\n").as_bytes(), Readers::User)
     }
 }
 

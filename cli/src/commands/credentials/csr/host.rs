@@ -1,8 +1,6 @@
 //! A key that this computer makes because the modem cannot: it goes into the modem, and into no file unless asked.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePrivateKey;
@@ -13,10 +11,11 @@ use sectag::modem::Full;
 use sectag::signer::P256Key;
 use sectag::{Kind, Secret};
 
-use super::{note_next, removal};
+use super::{note_next, removal, unprinted};
 use crate::args::CsrCredentials;
 use crate::hints::{self, Failure};
 use crate::modems::ModemName;
+use crate::output_file::{self, Readers};
 use crate::session::{Job, Session};
 use crate::signing::{HostKey, RsaKey};
 
@@ -134,13 +133,14 @@ impl<'a> HostMade<'a> {
             report,
             &format!("a key, {}, was made on this computer {place}", self.kind),
         );
-        report.result(self.request.trim_end(), |object| {
+        let printed = report.result(self.request.trim_end(), |object| {
             object
                 .number("tag", tag.0.into())
                 .text("key_made_in", "computer")
                 .text("key_type", &self.kind)
                 .text("csr", &self.request)
-        })?;
+        });
+        printed.map_err(|failure| unprinted(args, &failure))?;
         note_next(args, report);
         Ok(())
     }
@@ -151,13 +151,15 @@ impl<'a> HostMade<'a> {
             return Ok(());
         };
         let pem = Pem::new("PRIVATE KEY", self.key.expose()).to_string();
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| file.write_all(pem.as_bytes()))
-            .map_err(|error| Failure::new(format!("--key-out {}: {error}", path.display())))
+        output_file::create(path, pem.as_bytes(), Readers::User).map_err(|error| {
+            let failure = Failure::new(format!("--key-out {}: {error}", path.display()));
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    failure.hint("keys are not overwritten: give another name, or remove it first")
+                }
+                _ => failure,
+            }
+        })
     }
 }
 

@@ -70,14 +70,33 @@ async fn generate(
         &format!("the modem has made a key under tag {tag}; it cannot be read out"),
     );
     let pem = key.pem().to_string();
-    report.result(pem.trim_end(), |object| {
+    let printed = report.result(pem.trim_end(), |object| {
         object
             .number("tag", tag.0.into())
             .text("key_made_in", "modem")
             .text("csr", &pem)
-    })?;
+    });
+    printed.map_err(|failure| unprinted(args, &failure))?;
     note_next(args, report);
     Ok(())
+}
+
+/// The key is there, and nobody has its request.
+fn unprinted(args: &CsrCredentials, failure: &Failure) -> Failure {
+    let unprinted = Failure::new(format!(
+        "the request was not printed ({}), and its key is in the modem under tag {}",
+        failure.observed(),
+        args.tag
+    ))
+    .hint("a request is not kept: without it the key is of no use, so remove it and start again")
+    .hint(removal(args));
+    match &args.key_out {
+        Some(path) => unprinted.hint(format!(
+            "and remove {}, which has the key too",
+            path.display()
+        )),
+        None => unprinted,
+    }
 }
 
 fn note_next(args: &CsrCredentials, report: &Report) {
@@ -102,7 +121,8 @@ fn failure(args: &CsrCredentials, error: &KeyError, tried: &str) -> Failure {
 
 fn removal(args: &CsrCredentials) -> String {
     format!(
-        "to remove all that is under it: sectag credentials remove --tag {}",
+        "to remove all that is under it: sectag credentials remove{} --tag {}",
+        hints::place(&args.modem),
         args.tag
     )
 }
