@@ -170,12 +170,9 @@ impl<M: Modem> Engine<M> {
 
     pub(super) fn push_commit(&mut self, w: &mut World<'_>) {
         if let Some(slot) = self.push.take().and_then(|push| push.slot) {
-            let look_at = after(w.now, w.poll);
-            let slot = &mut w.slots[usize::from(slot)];
-            slot.rx.commit();
             // It is alive; no need to ask.
-            slot.look_at = look_at;
-            slot.rx_waker.wake();
+            w.slots[usize::from(slot)].look_at = after(w.now, w.poll);
+            w.commit(slot);
         }
     }
 

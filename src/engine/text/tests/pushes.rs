@@ -168,3 +168,15 @@ fn a_silent_pushed_socket_is_looked_at() {
         t.is_reset(slot);
     });
 }
+
+#[test]
+fn who_pushed_a_byte_has_answered() {
+    trace(|t: &mut Trace| {
+        let (slot, mute) = (pushed(t), t.open());
+        t.hear("\r\n+PUSH: 0,1\r\nx\r\n\r\n+CLOSED: 0\r\n\r\n+CLOSED: 1\r\n");
+        t.plays("AT+CLOSE=0\r", OK);
+        let errors = t.with(|_, w| [slot, mute].map(|slot| w.slots[slot].write_error()));
+        let wanted = [SocketError::BrokenPipe, SocketError::ClosedUnanswered];
+        assert_eq!(errors, wanted.map(Some));
+    });
+}
