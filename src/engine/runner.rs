@@ -46,20 +46,22 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
             power,
             notices,
         } = self;
-        let _stop = StopOnDrop {
-            engine: *engine,
-            world,
-        };
         begin(world, power);
         let wired = if M::WAKE_BY_KEY {
             power.has_power_key()
         } else {
             power.has_sleep()
         };
+        let mut board = Board {
+            engine: *engine,
+            world,
+            driven: world.borrow().pins,
+            power,
+        };
         let listens = Cell::new(Listens::Yes);
         // Receiving first, so that news of a reset is seen before more is sent.
         let receive = receive::<_, _, N>(*engine, world, uart_rx, &listens);
-        let conduct = conduct(*engine, world, power);
+        let conduct = conduct(&mut board);
         let transmit = transmit(*engine, world, uart_tx);
         // Last, so that it sees what the others have done.
         let rest = notices.rest(wired, world, &listens);
@@ -70,16 +72,20 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
     }
 }
 
-/// Tells the protocol when the runner stops.
-struct StopOnDrop<'a, E: Protocol> {
+/// The pins while the runner runs. When it stops, the protocol is told, and no pin stays pressed.
+struct Board<'p, 'a, E: Protocol, P: Power> {
     engine: &'a RefCell<E>,
     world: &'a Shared<'a>,
+    /// How the pins were driven last.
+    driven: super::PinState,
+    power: &'p mut P,
 }
 
-impl<E: Protocol> Drop for StopOnDrop<'_, E> {
+impl<E: Protocol, P: Power> Drop for Board<'_, '_, E, P> {
     fn drop(&mut self) {
         let mut world = self.world.borrow_mut();
         self.engine.borrow_mut().stopped(&mut world);
+        drive(&mut world, &mut self.driven, self.power);
     }
 }
 
@@ -148,13 +154,14 @@ async fn receive<E: Protocol, R: Read, N: Notices>(
 }
 
 /// Lets the engine do what is due, and drives the pins as it says.
-async fn conduct<E: Protocol>(
-    engine: &RefCell<E>,
-    world: &Shared<'_>,
-    power: &mut impl Power,
-) -> RunError {
+async fn conduct<E: Protocol, P: Power>(board: &mut Board<'_, '_, E, P>) -> RunError {
     let mut timer = Timer::at(Instant::MIN);
-    let mut driven = world.borrow().pins;
+    let Board {
+        engine,
+        world,
+        driven,
+        power,
+    } = board;
     poll_fn(|cx| {
         loop {
             let time = now();
@@ -167,7 +174,7 @@ async fn conduct<E: Protocol>(
                 // Whoever takes input in was polled before.
                 cx.waker().wake_by_ref();
             }
-            drive(&mut world, &mut driven, power);
+            drive(&mut world, driven, *power);
             world.runner.register(cx.waker());
             drop((engine, world));
             let left = next.wrapping_sub(time) as i32;
