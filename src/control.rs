@@ -87,19 +87,7 @@ impl<'a, M: Backend> Control<'a, M> {
         self.answering().await?;
         #[cfg(feature = "sleep")]
         self.awake().await;
-        let undo = Undo(self.world);
-        {
-            let mut world = self.world.borrow_mut();
-            world.rest = Rest::Off;
-            world.errand = Errand::PowerOff;
-            world.waiting.wake();
-            world.wake_runner();
-        }
-        self.errand().await.map_err(|error| BringUpError::At {
-            command: "power off",
-            error,
-        })?;
-        core::mem::forget(undo);
+        self.errand(Errand::PowerOff, "power off").await?;
         let limit = Instant::now() + M::POWER_OFF_LIMIT;
         let mut timer = Timer::at(limit);
         poll_fn(|cx| {
@@ -208,7 +196,8 @@ impl<'a, M: Backend> Control<'a, M> {
         let problem = poll_fn(|cx| {
             let world = self.world.borrow();
             let fails = world.link == Link::Failed && world.rest == Rest::No;
-            if fails && world.problem.leaves_it_answering() {
+            // Where it has restarted since, the next attempt tells whether it answers.
+            if fails && world.answers && world.problem.leaves_it_answering() {
                 return Poll::Ready(Ok(Some(world.problem)));
             }
             drop(world);
@@ -218,18 +207,51 @@ impl<'a, M: Backend> Control<'a, M> {
         Ok((At::new(self.world, self.engine), problem))
     }
 
-    /// Waits for the end of what was asked of the runner.
-    async fn errand(&self) -> Result<(), AtError> {
+    /// Asks something of the runner, once what somebody else asked has ended, and waits for the end. Dropped, or without
+    /// success, it is undone.
+    async fn errand(&self, errand: Errand, command: &'static str) -> Result<(), BringUpError> {
+        let at = |error| BringUpError::At { command, error };
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
+            if world.rest == Rest::Off {
+                return Poll::Ready(Err(BringUpError::PoweredOff));
+            }
+            if world.errand_held || world.errand == Errand::Runs {
+                world.waiting.register(cx);
+                return Poll::Pending;
+            }
+            if !world.answers {
+                return Poll::Ready(Err(at(AtError::ModemReset)));
+            }
+            world.errand = errand;
+            world.errand_held = true;
+            #[cfg(feature = "sleep")]
+            {
+                world.unasked = false;
+            }
+            if errand == Errand::PowerOff {
+                world.rest = Rest::Off;
+                world.waiting.wake();
+            }
+            world.wake_runner();
+            Poll::Ready(Ok(()))
+        })
+        .await?;
+        let mut held = Held {
+            world: self.world,
+            undo: errand == Errand::PowerOff,
+        };
+        let end = poll_fn(|cx| {
+            let mut world = self.world.borrow_mut();
             if let Errand::Done(end) = world.errand {
-                world.errand = Errand::None;
                 return Poll::Ready(end);
             }
             world.waiting.register(cx);
             Poll::Pending
         })
-        .await
+        .await;
+        held.undo &= end.is_err();
+        end.map_err(at)
     }
 }
 
@@ -415,14 +437,10 @@ impl<M: Sleeps> Control<'_, M> {
         if !wired {
             return Err(AtError::Unsupported);
         }
-        {
-            let mut world = self.world.borrow_mut();
-            world.errand = Errand::Sleep;
-            world.unasked = false;
-            world.wake_runner();
+        match self.errand(Errand::Sleep, "sleep").await {
+            Err(BringUpError::At { error, .. }) => Err(error),
+            end => end.map_err(|_| AtError::LinkDown),
         }
-        let _undo = NoSleep(self.world);
-        self.errand().await
     }
 }
 
@@ -465,25 +483,25 @@ pub enum Shutdown {
     Confirmed,
 }
 
-/// A sleep that nobody waits for any more is not begun.
-#[cfg(feature = "sleep")]
-struct NoSleep<'a>(&'a Shared<'a>);
-
-#[cfg(feature = "sleep")]
-impl Drop for NoSleep<'_> {
-    fn drop(&mut self) {
-        self.0.borrow_mut().errand = Errand::None;
-    }
+/// What was asked of the runner is somebody's, who waits for the end. Nobody waits any more: it is not begun, and a
+/// modem that did not agree is not switched off.
+struct Held<'a> {
+    world: &'a Shared<'a>,
+    /// The modem is not to stay off.
+    undo: bool,
 }
 
-/// A modem that did not agree is not switched off.
-struct Undo<'a>(&'a Shared<'a>);
-
-impl Drop for Undo<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut world = self.0.borrow_mut();
-        world.rest = Rest::No;
-        world.errand = Errand::None;
+        let mut world = self.world.borrow_mut();
+        world.errand_held = false;
+        if world.errand != Errand::Runs {
+            world.errand = Errand::None;
+        }
+        if self.undo {
+            world.rest = Rest::No;
+        }
+        world.waiting.wake();
         world.wake_runner();
     }
 }

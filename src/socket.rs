@@ -445,8 +445,13 @@ impl Drop for Socket<'_> {
         let slot = &mut w.slots[usize::from(index)];
         let opens = matches!(slot.phase, Phase::Wanted | Phase::Opening);
         slot.abandon();
+        let free = slot.is_free();
         if opens && w.open.is_some_and(|open| open.context == index) {
             w.open = None;
+        }
+        if free {
+            // A connect may wait for room.
+            w.waiting.wake();
         }
         w.wake_runner();
     }

@@ -79,7 +79,12 @@ impl World<'_> {
                 self.errand_ended(done);
                 if done {
                     self.restarted = false;
-                    return After::Off;
+                    // Undone meanwhile, it is to come up again.
+                    return if self.rest == Rest::Off {
+                        After::Off
+                    } else {
+                        After::Restart
+                    };
                 }
             }
             Job::Sleep => self.errand_ended(done),
@@ -105,7 +110,7 @@ impl World<'_> {
 
     /// Whatever was known of the modem is void: it is brought up anew, or stays `off`. Connections are reset.
     pub fn goes_down(&mut self, off: bool) {
-        self.life = self.life.wrapping_add(1);
+        self.next_life();
         self.counters.restarts = self.counters.restarts.wrapping_add(1);
         self.link_is_down(if off { Rest::Off } else { Rest::No });
     }
@@ -138,6 +143,11 @@ impl World<'_> {
     /// Whether sockets can be opened.
     pub fn is_up(&self) -> bool {
         self.link == Link::Up
+    }
+
+    /// Whether the modem was switched off, and is to stay so.
+    pub fn is_off(&self) -> bool {
+        self.rest == Rest::Off
     }
 
     /// See [`Guest`].

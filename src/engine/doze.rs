@@ -221,7 +221,8 @@ impl World<'_> {
     fn is_busy(&self) -> bool {
         self.link != Link::Up
             || self.rest != Rest::No
-            || self.errand == Errand::PowerOff
+            || self.errand_held
+            || matches!(self.errand, Errand::PowerOff | Errand::Runs)
             || self.opening
             || self.network_lost
             || self.suspect

@@ -171,8 +171,8 @@ impl<'a, M: Backend> At<'a, M> {
             match world.mailbox.tidied.take() {
                 Some(end) => Poll::Ready(end),
                 None => {
+                    // Not the mailbox, whose waker is that of the guest which is served.
                     world.waiting.register(cx);
-                    world.mailbox.waker.register(cx.waker());
                     Poll::Pending
                 }
             }

@@ -123,7 +123,7 @@ impl Job {
                 w.verdict = Verdict::Done;
             }
             Self::Tidy => (w.tidy, w.tidy_asked) = (false, false),
-            Self::PowerOff | Self::Sleep => w.errand = Errand::None,
+            Self::PowerOff | Self::Sleep => w.errand = Errand::Runs,
             _ => {}
         }
         true
@@ -132,10 +132,6 @@ impl Job {
     /// Its flow ends with the modem's life.
     pub(crate) fn dropped(self, w: &mut World<'_>) {
         match self {
-            Self::PowerOff | Self::Sleep => {
-                w.errand = Errand::Done(Err(AtError::ModemReset));
-                w.waiting.wake();
-            }
             Self::Open(_) => {
                 w.refusal = ConnectError::At(AtError::ModemReset);
                 w.open_is_over();
@@ -334,6 +330,7 @@ impl World<'_> {
                     || self.suspect
                     || self.errand == Errand::Sleep
                     || self.tidy
+                    || self.tidy_asked
                     || self.mailbox.post == super::mailbox::ExchangeState::Wanted
                     || self.slots.iter().any(Slot::works);
                 if !needed {
@@ -431,6 +428,9 @@ impl World<'_> {
         self.changed = true;
         self.link = Link::Down;
         self.answers = false;
+        // A modem that sleeps, or is being woken, is not left so.
+        self.pins.power_key = false;
+        self.pins.asleep = false;
         // One that is switched off is not woken by what it says.
         if self.rest != Rest::Off {
             self.rest = rest;
@@ -679,7 +679,7 @@ impl World<'_> {
     /// What a change of credentials left behind is removed, or cannot be.
     pub(crate) fn tidied(&mut self, done: bool) {
         self.mailbox.tidied = Some(self.end(done));
-        self.mailbox.waker.wake();
+        self.waiting.wake();
     }
 
     pub(crate) fn errand_ended(&mut self, done: bool) {

@@ -57,6 +57,8 @@ pub(crate) enum Errand {
     PowerOff,
     #[cfg(feature = "sleep")]
     Sleep,
+    /// The modem is being told.
+    Runs,
     /// It has ended; its result waits to be fetched.
     Done(Result<(), AtError>),
 }
@@ -167,6 +169,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) tidy_asked: bool,
     /// A user has sent something that may have changed the modem's settings: it is to be brought up anew.
     pub(crate) anew: bool,
+    /// A user waits for the end of the errand; others wait until nobody does.
+    pub(crate) errand_held: bool,
     /// Something has happened since it was last found that there is nothing to do.
     pub(crate) changed: bool,
     /// The power key, and not the sleep pin, ends light sleep.
@@ -292,6 +296,7 @@ impl<S> World<'_, S> {
             exclusive: false,
             tidy_asked: false,
             anew: false,
+            errand_held: false,
             changed: true,
             #[cfg(feature = "sleep")]
             wakes_by_key: false,
@@ -526,6 +531,21 @@ impl<'a> World<'a> {
             slot.readable = true;
             slot.check = true;
         }
+    }
+
+    /// What was known of the modem's state is void, and who waits for something of before is told at once: it may be
+    /// long until the modem answers again.
+    pub(crate) fn next_life(&mut self) {
+        self.life = self.life.wrapping_add(1);
+        if !matches!(self.errand, Errand::None | Errand::Done(_)) {
+            self.errand = if self.errand_held {
+                Errand::Done(Err(AtError::ModemReset))
+            } else {
+                Errand::None
+            };
+        }
+        self.waiting.wake();
+        self.mailbox.waker.wake();
     }
 
     /// There may be work for the runner.

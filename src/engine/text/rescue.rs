@@ -301,10 +301,8 @@ impl<M: Modem> Engine<M> {
             self.down(w, Rest::No);
             return;
         }
-        // Guests wait for its next life.
         w.answers = false;
-        w.life = w.life.wrapping_add(1);
-        w.waiting.wake();
+        w.next_life();
         if let Some(error) = given_up {
             self.step_given_up(w, error);
         } else {
@@ -363,9 +361,8 @@ impl<M: Modem> Engine<M> {
         if w.link == Link::Up {
             return self.down(w, rest);
         }
-        w.life = w.life.wrapping_add(1);
         w.answers = false;
-        w.waiting.wake();
+        w.next_life();
         self.rescue_aborted(w);
         if rest == Rest::Saving && w.rest == Rest::No {
             w.rest = rest;
@@ -392,7 +389,7 @@ impl<M: Modem> Engine<M> {
 
     /// Whatever was known of the modem is void: it is brought up anew, or left alone.
     pub(crate) fn down(&mut self, w: &mut World<'_>, rest: Rest) {
-        w.life = w.life.wrapping_add(1);
+        w.next_life();
         w.counters.restarts = w.counters.restarts.wrapping_add(1);
         self.rescue_off();
         self.quotes_left = 0;

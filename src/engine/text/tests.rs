@@ -14,3 +14,4 @@ mod pushes;
 mod rescues;
 mod sends;
 mod sockets;
+mod waiting;

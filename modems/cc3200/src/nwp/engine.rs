@@ -317,8 +317,8 @@ impl<G: Generation> Engine<G> {
         if core::mem::take(&mut self.is_guest) {
             w.guest_ended(Err(AtError::ModemReset));
         }
-        w.pins.reset = off;
         w.goes_down(off);
+        w.pins.reset = w.is_off();
     }
 
     /// A command was not answered in its time, or the bytes make no sense: only a restart helps (sheet 2).

@@ -110,7 +110,7 @@ fn an_idle_link_serves_guests_at_once() {
 /// For so long nothing is asked at all.
 fn off(t: &mut Trace<GAPPY>, days: u32) {
     t.after(50);
-    t.with(|_, w| w.errand = Errand::PowerOff);
+    t.with(|_, w| (w.rest, w.errand) = (Rest::Off, Errand::PowerOff));
     t.plays("AT+OFF\r", OK);
     for _ in 0..24 * days {
         t.after(HOUR);

@@ -152,7 +152,7 @@ fn the_network_is_lost_only_when_the_exchange_has_ended() {
 fn a_modem_that_was_switched_off_is_left_alone() {
     trace(|t: &mut Trace| {
         let slot = t.open();
-        t.with(|_, w| w.errand = Errand::PowerOff);
+        t.with(|_, w| (w.rest, w.errand) = (Rest::Off, Errand::PowerOff));
         t.plays("AT+OFF\r", OK);
         t.is_reset(slot);
         assert_eq!(t.world.borrow().errand, Errand::Done(Ok(())));
