@@ -25,7 +25,8 @@ use crate::status::{SimCard, Status, Technology};
 
 /// Control of one modem. Cheap to copy; never touches the UART itself.
 ///
-/// Every method waits until the modem is up, or reports why it does not come up.
+/// What needs the modem waits until it is up, or answers, and reports why it does not come up. What only looks at the driver, and
+/// [`power_on`](Self::power_on), returns at once.
 pub struct Control<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
@@ -81,8 +82,16 @@ impl<'a, M: Backend> Control<'a, M> {
     ///
     /// With a modem that is off already, by an earlier call, this is an error too.
     ///
-    /// Dropped before the modem has agreed, it is undone; afterwards only the word that it is off is
-    /// not waited for.
+    /// Dropped before the modem has agreed, it is undone: what was not sent is not sent, and a modem that agrees all the same is
+    /// brought up again. Afterwards only the word that it is off is not waited for. Where somebody lets the modem sleep at the
+    /// time, that ends first.
+    ///
+    /// It takes as long as the modem needs to come up, where it is not, and then the exchange that is under way, the command's own limit, and
+    /// the modem's for saying that it is off: about two minutes on the slowest. What waits at a parked connect or
+    /// a bring-up is waited for, too.
+    ///
+    /// # Errors
+    /// Why the modem does not answer; [`BringUpError::At`] where it refused, or restarted before it was told.
     pub async fn power_off(&self) -> Result<Shutdown, BringUpError> {
         self.answering().await?;
         #[cfg(feature = "sleep")]
@@ -276,10 +285,7 @@ impl<M: Full> Control<'_, M> {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<(), RawError> {
         let keeps = M::Lines::admit(command)? || self.keeps;
-        let (at, _) = self
-            .answering()
-            .await
-            .map_err(|_| RawError::At(AtError::LinkDown))?;
+        let (at, _) = self.answering().await.map_err(RawError::BringUp)?;
         // In this order: the modem is to be brought up anew before anything else begins.
         let _alone = if keeps {
             None
@@ -389,6 +395,10 @@ impl<M: SavesPower> Control<'_, M> {
     /// Asks the network for power saving mode, or with `None` gives it up. It decides: see
     /// [`power_saving`](Self::power_saving). The modem remembers it; asking again for the same costs a
     /// write of its flash.
+    ///
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem is not up, [`AtError::Refused`] with its number where it knows no such mode, otherwise how the
+    /// exchange ended: whether the modem has remembered it, then only asking tells.
     pub async fn set_power_saving(&self, wanted: Option<PowerSaving>) -> Result<(), AtError> {
         M::set_power_saving(&self.keeps_connections().at().await?, wanted).await
     }
@@ -400,6 +410,10 @@ impl<M: SavesPower> Control<'_, M> {
 
     /// Asks the network for extended discontinuous reception with this technology, or with `None` gives
     /// it up. It decides: see [`edrx`](Self::edrx).
+    ///
+    /// # Errors
+    /// [`AtError::Unsupported`] for a technology that has none; the others as of
+    /// [`set_power_saving`](Self::set_power_saving).
     pub async fn set_edrx(
         &self,
         technology: Technology,
@@ -424,6 +438,14 @@ impl<M: Sleeps> Control<'_, M> {
     /// power key that one; without it, [`AtError::Unsupported`]. Such a modem says nothing at all while it
     /// sleeps: where it has a pin that pulses when something waits, the runner wakes it on that
     /// ([`NoticePin`](crate::NoticePin)), or the application calls [`wake`](Self::wake).
+    ///
+    /// Dropped before the modem was told, it is not begun; otherwise the modem may sleep until the next use. Where somebody else lets it
+    /// sleep or switches it off at the time, that ends first. It takes no longer than what is under way and the command's own limit,
+    /// after the modem has come up.
+    ///
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem is not up, [`AtError::Refused`] where it does not want to sleep,
+    /// [`AtError::ModemReset`] where it restarted meanwhile.
     pub async fn sleep(&self) -> Result<(), AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
         let wired = {
@@ -448,6 +470,12 @@ impl<M: Sleeps> Control<'_, M> {
 impl<M: Backend> Control<'_, M> {
     /// Ends what [`sleep`](Self::sleep) began, and has every socket asked for data: for an application that
     /// was told by a pin that something waits. Does nothing with a modem that is awake.
+    ///
+    /// It takes a second or two, or until the modem is brought up anew where it does not wake, which is no error. Several may
+    /// call it at a time; dropped, it goes on all the same.
+    ///
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem is not up.
     pub async fn wake(&self) -> Result<(), AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
         self.awake().await;

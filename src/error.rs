@@ -166,7 +166,7 @@ pub enum AtError {
     /// The answer did not follow the command's grammar; the engine has brought the channel back to
     /// a known state.
     Garbled,
-    /// The modem is not up, or went down before the command was sent.
+    /// The modem is not up, or went down before the command was sent. Why, [`Control::wait_up`](crate::Control::wait_up) tells.
     LinkDown,
     /// The modem restarted before it answered.
     ModemReset,
@@ -189,7 +189,7 @@ impl fmt::Display for AtError {
                     "the modem's answer does not follow the command's grammar: check wiring and speed",
                 )
             }
-            Self::LinkDown => f.write_str("the modem is not up: try again when it is"),
+            Self::LinkDown => f.write_str("the modem is not up: Control::wait_up tells why"),
             Self::ModemReset => f.write_str("the modem restarted before it answered: try again"),
             Self::Refused(code) => write!(f, "the modem answered {code}"),
             Self::Timeout => {
@@ -332,9 +332,10 @@ impl BringUpError {
             Self::PdpRefused(refusal) => refusal.causes,
             // The error itself says all.
             Self::Firmware { .. } => Causes::NONE,
-            // 3GPP 27.007: 10 not inserted, 13 failure, 15 wrong.
+            // 3GPP 27.007, 9.2: 10 not inserted, 13 failure, 15 wrong, which is also said of another operator's.
             Self::SimMissing(Code::Cme(10)) => Causes::new(&[SimMissing]),
-            Self::SimMissing(Code::Cme(13 | 15)) => Causes::new(&[SimUnreadable]),
+            Self::SimMissing(Code::Cme(13)) => Causes::new(&[SimUnreadable]),
+            Self::SimMissing(Code::Cme(15)) => Causes::new(&[SimUnreadable, SimForeign]),
             Self::SimMissing(_) => Causes::new(&[SimMissing, SimUnreadable]),
             Self::SimLocked => Causes::new(&[SimPinMissing]),
             Self::SimPinRefused => Causes::new(&[SimPinWrong]),
@@ -444,6 +445,11 @@ pub enum ConnectError {
         /// The least `RX` of [`State`](crate::State), in bytes.
         needed: usize,
     },
+    /// The server's name does not fit the send ring, in which it waits until the connection is opened.
+    SendRingTooSmall {
+        /// The least `TX` of [`State`](crate::State), in bytes.
+        needed: usize,
+    },
     /// The server chose a cipher suite that the policy does not allow, from a modem that can only tell so
     /// afterwards. The connection was closed before anything was sent on it.
     SuiteNotAllowed {
@@ -503,6 +509,10 @@ impl fmt::Display for ConnectError {
                 f,
                 "this modem hands over up to {needed} bytes at once: raise RX of State, or let data be fetched where it is pushed"
             ),
+            Self::SendRingTooSmall { needed } => write!(
+                f,
+                "the server's name has {needed} bytes, which the send ring has no room for: raise TX of State"
+            ),
             Self::SuiteNotAllowed { number } => write!(
                 f,
                 "the server chose cipher suite {number:#06x}, which the policy does not allow: enable one on the server that it allows, or allow all by Suites::All"
@@ -541,7 +551,9 @@ impl embedded_io::Error for ConnectError {
             Self::At(AtError::ModemReset) => ErrorKind::ConnectionReset,
             Self::At(AtError::LinkDown) | Self::BringUp(_) => ErrorKind::NotConnected,
             Self::CredentialMissing(_) | Self::CredentialInOtherStore { .. } => ErrorKind::NotFound,
-            Self::InvalidInput(_) | Self::RingTooSmall { .. } => ErrorKind::InvalidInput,
+            Self::InvalidInput(_) | Self::RingTooSmall { .. } | Self::SendRingTooSmall { .. } => {
+                ErrorKind::InvalidInput
+            }
             Self::Refused(_) => ErrorKind::ConnectionRefused,
             Self::TooManySockets => ErrorKind::OutOfMemory,
             Self::Firmware { .. } | Self::Lacks(_) | Self::Unsupported { .. } => {

@@ -255,6 +255,14 @@ mod tests {
 
     use super::*;
 
+    /// What a bring-up says of a SIM that it cannot read is not less than what the number says.
+    #[test]
+    fn of_a_wrong_sim_a_bring_up_says_what_its_number_says() {
+        let problem = crate::BringUpError::SimMissing(crate::Code::Cme(15));
+        let listed = cme(15).map(|number| number.causes);
+        assert_eq!(listed, Some(&problem.causes().collect::<Vec<_>>()[..]));
+    }
+
     /// atat's list was made from 27.007 by somebody else.
     #[test]
     fn each_number_of_27_007_has_a_row_and_no_other_has() {

@@ -35,7 +35,7 @@ impl PowerSaving {
             return Err(InvalidInput::OutOfRange { limit: 186 * 60 });
         }
         if active.as_ticks() >= period.as_ticks() {
-            return Err(InvalidInput::OutOfRange {
+            return Err(InvalidInput::NotBelow {
                 limit: period.as_secs() as u32,
             });
         }
@@ -173,6 +173,18 @@ mod tests {
     fn psm(period: u64, active: u64) -> PowerSaving {
         let [period, active] = [period, active].map(Duration::from_secs);
         PowerSaving::granted(period, active)
+    }
+
+    #[test]
+    fn an_active_time_that_leaves_nothing_to_sleep_is_compared_with_the_period() {
+        let [hour, longer] = [3600, 3601].map(Duration::from_secs);
+        let refused = |active| PowerSaving::new(hour, active);
+        for active in [hour, longer] {
+            assert_eq!(refused(active), Err(InvalidInput::NotBelow { limit: 3600 }));
+        }
+        let limit = 186 * 60;
+        let too_long = PowerSaving::new(hour * 100, Duration::from_secs(u64::from(limit) + 1));
+        assert_eq!(too_long, Err(InvalidInput::OutOfRange { limit }));
     }
 
     #[test]

@@ -50,6 +50,31 @@ impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
     }
 }
 
+impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
+    /// A SIM's PIN, of 4 to 8 digits (3GPP TS 31.101, 9.5.1).
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::at::InvalidInput) where it is shorter or longer, or has something else in it: as a wrong one it
+    /// would cost one of three tries.
+    pub const fn pin(pin: &'a str) -> Result<Self, crate::at::InvalidInput> {
+        use crate::at::InvalidInput;
+        let mut at = 0;
+        while at < pin.len() {
+            if !pin.as_bytes()[at].is_ascii_digit() {
+                return Err(InvalidInput::NoDigit { at });
+            }
+            at += 1;
+        }
+        if at < 4 {
+            return Err(InvalidInput::TooShort { least: 4 });
+        }
+        if at > 8 {
+            return Err(InvalidInput::TooLong { limit: 8 });
+        }
+        Self::text(pin)
+    }
+}
+
 /// Up to `N` secret bytes of one's own, for instance read from flash or a console. `Debug` and defmt
 /// show only how many there are.
 ///
@@ -125,6 +150,25 @@ mod tests {
     use std::format;
 
     use super::*;
+
+    #[test]
+    fn a_pin_has_four_to_eight_digits() {
+        use crate::at::InvalidInput;
+        let refused = |pin| Secret::<Text<'_, 8>>::pin(pin).map(drop);
+        for pin in ["0000", "12345678"] {
+            assert_eq!(refused(pin), Ok(()), "{pin}");
+        }
+        for (pin, error) in [
+            ("", InvalidInput::TooShort { least: 4 }),
+            ("123", InvalidInput::TooShort { least: 4 }),
+            ("123456789", InvalidInput::TooLong { limit: 8 }),
+            ("12a4", InvalidInput::NoDigit { at: 2 }),
+            (" 1234", InvalidInput::NoDigit { at: 0 }),
+            ("1234\"", InvalidInput::NoDigit { at: 4 }),
+        ] {
+            assert_eq!(refused(pin), Err(error), "{pin}");
+        }
+    }
 
     #[test]
     fn nothing_of_the_content_is_shown() {

@@ -334,7 +334,7 @@ fn arm<'a>(
         slot.tx.clear();
         slot.phase = Phase::Free;
         slot.user = false;
-        return Err(ConnectError::RingTooSmall { needed: name.len() });
+        return Err(ConnectError::SendRingTooSmall { needed: name.len() });
     }
     #[cfg(feature = "tap")]
     if let Some(tap) = w.tap {

@@ -15,6 +15,17 @@ pub enum InvalidInput {
         /// Where it stands, counted in bytes from 0.
         at: usize,
     },
+    /// A character that is no digit, in a PIN.
+    NoDigit {
+        /// Where it stands, counted in bytes from 0.
+        at: usize,
+    },
+    /// A number that has to be less than another one that was given with it: the active time of
+    /// [`PowerSaving`](crate::PowerSaving), in seconds.
+    NotBelow {
+        /// The other number.
+        limit: u32,
+    },
     /// A number out of the modem's range, for instance a tag that this modem cannot name.
     OutOfRange {
         /// The largest allowed value.
@@ -48,6 +59,13 @@ impl fmt::Display for InvalidInput {
                 write!(
                     f,
                     "byte {at} is a quote or control character, which would break the AT command"
+                )
+            }
+            Self::NoDigit { at } => write!(f, "byte {at} is no digit, as a PIN has"),
+            Self::NotBelow { limit } => {
+                write!(
+                    f,
+                    "the number has to be below {limit}, which was given with it"
                 )
             }
             Self::OutOfRange { limit } => {

@@ -9,7 +9,7 @@ use core::fmt;
 use super::backend::Forbidden;
 use super::text::COMMAND_LIMIT;
 use crate::at::InvalidInput;
-use crate::error::AtError;
+use crate::error::{AtError, BringUpError};
 
 /// The same for every modem (V.250, 27.007), beside each backend's own.
 static EVERYWHERE: [Forbidden; 6] = [
@@ -36,7 +36,10 @@ static HARMLESS: [&str; 8] = [
 pub enum RawError {
     /// It was sent, and this became of it; [`AtError::Refused`] keeps the vendor's number.
     At(AtError),
-    /// The driver would not find the modem again, or would have to be wary of it. Nothing was sent.
+    /// The modem does not come up, or not on its network. Nothing was sent.
+    BringUp(BringUpError),
+    /// What it does the driver neither notices nor mends: it would not find the modem again, or not as it needs it, or a
+    /// try of the SIM's PIN would be gone. Nothing was sent.
     Forbidden {
         /// What to use instead.
         instead: &'static str,
@@ -51,9 +54,10 @@ impl fmt::Display for RawError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(error) => error.fmt(f),
+            Self::BringUp(error) => error.fmt(f),
             Self::Forbidden { instead } => write!(
                 f,
-                "after this command no bring-up finds the modem again; instead: {instead}"
+                "not sent: what this command does, the driver neither notices nor mends; instead: {instead}"
             ),
             Self::InvalidInput(input) => input.fmt(f),
             Self::NotACommand => f.write_str("a command line begins with AT"),

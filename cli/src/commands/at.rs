@@ -153,7 +153,7 @@ async fn send<M: Full>(
         Ok(()) => Ok(()),
         Err(RawError::At(error)) => Err(hints::at(command, &error)),
         Err(RawError::Forbidden { instead }) => Err(Failure::new(format!(
-            "{command}: not sent, because no bring-up finds the modem again after it"
+            "{command}: not sent, because what it does the driver neither notices nor mends"
         ))
         .hint(format!("firmware uses: {instead}"))
         .hint("a terminal program such as picocom has no driver that must find the modem")),

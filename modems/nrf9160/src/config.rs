@@ -60,7 +60,7 @@ impl Config {
 
     /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
-        match Secret::text(pin) {
+        match Secret::pin(pin) {
             Ok(pin) => self.pin = Some(pin),
             Err(error) => return Err(error),
         }

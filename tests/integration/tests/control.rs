@@ -8,7 +8,7 @@ use sectag::{
 };
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
-use sectag_simulator::{Options, Reaction, Sim};
+use sectag_simulator::{Boot, Options, Reaction, Sim};
 use sectag_test_support::tls_server::echo;
 
 #[test]
@@ -214,6 +214,18 @@ fn a_typed_command_is_answered_line_by_line() {
                 assert_eq!((result, lines), (Ok(()), vec!["+CPIN: READY".into()]));
             })
             .await;
+    });
+}
+
+#[test]
+fn a_typed_command_to_a_modem_that_is_off_says_why_it_was_not_sent() {
+    virtually(async || {
+        let world = World::new(Options {
+            boot: Boot::Off,
+            ..Options::default()
+        });
+        let (result, _) = world.attach(async |bench| raw(bench, "AT+CSQ").await).await;
+        assert_eq!(result, Err(RawError::BringUp(BringUpError::NoAnswer)));
     });
 }
 

@@ -50,16 +50,19 @@ impl Cellular {
     /// The SIM's PIN, of 4 to 8 digits. A refused one is an error at once, for the third in a row blocks the SIM.
     ///
     /// # Errors
-    /// [`InvalidInput`] where it cannot be one.
+    /// [`InvalidInput`] where it is none.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
-        match Text::new(pin) {
-            Ok(pin) => self.pin = Some(Secret::new(pin)),
+        match Secret::pin(pin) {
+            Ok(pin) => self.pin = Some(pin),
             Err(error) => return Err(error),
         }
         Ok(self)
     }
 
     /// The data context, 1 to 9. Without it 1, on LENA-R8 2: its own clients fail when the first is used (sheet B.3).
+    ///
+    /// # Panics
+    /// Where it is another number; in a constant, that is an error of the compiler's.
     pub const fn context(mut self, context: u8) -> Self {
         assert!(context >= 1 && context <= 9);
         self.context = Some(context);
@@ -82,6 +85,11 @@ impl Default for Cellular {
 /// Registers and dials. When it returns, PPP begins with what is [`behind`](Dialogue::behind).
 ///
 /// A dial that ends in `NO CARRIER` is repeated after the module was detached and attached anew, then after it was restarted.
+///
+/// Each time it waits up to a minute for an answer, 20 s for the SIM and for the network as long as
+/// [`register_within`](Cellular::register_within) says, and a dial takes up to 20 s; detaching and attaching may take three minutes each, a
+/// restart one or two. So it may take half an hour in all before it fails: whoever has less time drops the future, which leaves the
+/// module as it is then.
 pub async fn cellular<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &Cellular,
@@ -93,7 +101,8 @@ pub async fn cellular<R: Read, W: Write>(
     redial(line, config).await
 }
 
-/// Dials again after a link has ended: after detaching and attaching, then after a restart of the module.
+/// Dials again after a link has ended: after detaching and attaching, then after a restart of the module. It takes as long as what
+/// [`cellular`] does behind its first dial.
 pub async fn redial<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &Cellular,

@@ -2,11 +2,17 @@
 
 extern crate std;
 
+use std::boxed::Box;
+use std::string::ToString;
+
 use super::super::super::slot::Phase;
 use super::super::super::world::Link;
 use super::harness::*;
+use crate::Tag;
 use crate::error::{AtError, Code, ConnectError};
 use crate::modem::Polling;
+use crate::socket::Sockets;
+use crate::tls::{ServerName, TlsConfig};
 
 const NOTHING: &str = "\r\n+RECV: 0\r\n\r\nOK\r\n";
 
@@ -320,5 +326,32 @@ fn notices_of_unknown_sockets_change_nothing() {
         }
         t.hear("\r\n+OPENED: 32,0\r\n");
         t.idle();
+    });
+}
+
+#[test]
+fn a_name_that_the_send_ring_has_no_room_for_is_told_with_the_ring_to_raise() {
+    trace(|t: &mut Trace| {
+        let sockets = Sockets::<'static, Toy> {
+            world: t.world,
+            engine: t.engine,
+            patience: 0,
+        };
+        const NAME: &str = concat!(
+            "a123456789b123456789c123456789d123456789e123456789.",
+            "a123456789b123456789c123456789d123456789e123456789.",
+            "a123456789b123456789c123456789d123456789.test"
+        );
+        let mut guest: Guest<_> = Box::pin(async move {
+            let config = TlsConfig::new(Tag(1));
+            let connected = sockets.connect(ServerName::new(NAME)?, 8883, &config).await;
+            connected.map(drop)
+        });
+        let needed = NAME.len();
+        let error = ConnectError::SendRingTooSmall { needed };
+        assert_eq!(t.ends(&mut guest), Err(error));
+        assert!(error.to_string().contains("raise TX"), "{error}");
+        // The place is free again.
+        t.open();
     });
 }
