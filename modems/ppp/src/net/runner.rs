@@ -99,15 +99,13 @@ impl<'d> Runner<'d> {
         };
         let reading = line.read(&mut rx, &mut self.frame, packets_in, behind);
         let writing = line.write(&mut tx, packets_out, until);
-        let ended = match select(reading, writing).await {
+        match select(reading, writing).await {
             Either::First(Err(error)) | Either::Second(error) => error,
-        };
-        line.down();
-        ended
+        }
     }
 }
 
-/// One link while it lasts.
+/// One link while it lasts. Dropped, also in the middle, it leaves the stack without an address.
 struct Line<'s> {
     client: RefCell<Client>,
     state: channel::StateRunner<'s>,
@@ -118,6 +116,12 @@ struct Line<'s> {
     work: Signal<NoopRawMutex, ()>,
     /// What there was to say is on its way.
     taken: Signal<NoopRawMutex, ()>,
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.down();
+    }
 }
 
 impl Line<'_> {

@@ -328,7 +328,10 @@ async fn receive(world: &Shared<'_>, mut tls: impl Read<Error = TlsError>) -> Tl
 }
 
 /// Ends when everything was sent and the connection is to be closed.
-async fn send(world: &Shared<'_>, mut tls: impl Write<Error = TlsError>) -> Result<(), TlsError> {
+pub(super) async fn send(
+    world: &Shared<'_>,
+    mut tls: impl Write<Error = TlsError>,
+) -> Result<(), TlsError> {
     let mut piece = [0; PIECE];
     loop {
         let urgent = poll_fn(|cx| {
@@ -355,6 +358,7 @@ async fn send(world: &Shared<'_>, mut tls: impl Write<Error = TlsError>) -> Resu
             let count = {
                 let mut w = world.borrow_mut();
                 let count = w.tx.pop(&mut piece);
+                w.under_way |= count > 0;
                 w.writer.wake();
                 count
             };
@@ -366,6 +370,7 @@ async fn send(world: &Shared<'_>, mut tls: impl Write<Error = TlsError>) -> Resu
         tls.flush().await?;
         let mut w = world.borrow_mut();
         if w.tx.len() == 0 {
+            w.under_way = false;
             w.flush = false;
             w.writer.wake();
             if w.end {

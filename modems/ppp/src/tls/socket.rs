@@ -101,11 +101,12 @@ impl<'a> Sockets<'a> {
         w.tx.clear();
         if w.tx.push(name.as_str().as_bytes()) < name.as_str().len() {
             w.tx.clear();
-            return Err(ConnectError::RingTooSmall {
+            return Err(ConnectError::SendRingTooSmall {
                 needed: name.as_str().len(),
             });
         }
         w.user = true;
+        w.under_way = false;
         w.flush = false;
         w.end = false;
         w.received = false;
@@ -143,7 +144,7 @@ impl<'a> SecureConnect for Sockets<'a> {
 /// - `read` returns as soon as there is a byte, and `Ok(0)` only when the peer has said that it ends the connection and everything before was
 ///   read; a connection that breaks off is [`SocketError::ConnectionReset`]. Cancel-safe.
 /// - `write` copies into the ring and returns, or waits for room. Cancel-safe. What was written goes out on `flush`, when
-///   the ring is full, or 10 ms after the last write.
+///   the ring is full, or 10 ms after the first write of what waits.
 /// - `flush` returns when everything was handed to TCP.
 /// - Dropping the socket discards what was not sent.
 pub struct Socket<'a> {
@@ -318,7 +319,7 @@ async fn write(world: &Shared<'_>, buf: &[u8]) -> Result<usize, SocketError> {
 async fn flush(world: &Shared<'_>) -> Result<(), SocketError> {
     poll_fn(|cx| {
         let mut w = world.borrow_mut();
-        if w.tx.len() == 0 && !w.flush {
+        if w.tx.len() == 0 && !w.under_way && !w.flush {
             return Poll::Ready(match w.phase {
                 Phase::Failed(error) => Err(error),
                 _ => Ok(()),
@@ -388,3 +389,85 @@ reads!('a; Socket<'a>);
 reads!('s, 'a; Reader<'s, 'a>);
 writes!('a; Socket<'a>);
 writes!('s, 'a; Writer<'s, 'a>);
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::cell::Cell;
+    use core::pin::pin;
+    use core::task::{Context, Waker};
+    use std::time::{Duration, Instant};
+
+    use embedded_tls::TlsError;
+
+    use super::super::runner::send;
+    use super::super::world::State;
+    use super::*;
+
+    /// A peer that takes nothing until it is told to.
+    struct Stuck<'c>(&'c Cell<bool>);
+
+    impl ErrorType for Stuck<'_> {
+        type Error = TlsError;
+    }
+
+    impl Write for Stuck<'_> {
+        async fn write(&mut self, buf: &[u8]) -> Result<usize, TlsError> {
+            poll_fn(|_| {
+                if self.0.get() {
+                    Poll::Ready(Ok(buf.len()))
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await
+        }
+
+        async fn flush(&mut self) -> Result<(), TlsError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_has_left_the_ring_and_is_not_with_tcp() {
+        let mut state = State::<32, 256>::new();
+        let world = state.connect();
+        world.borrow_mut().phase = Phase::Open;
+        let takes = Cell::new(false);
+        let mut sending = pin!(send(world, Stuck(&takes)));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = world.borrow_mut().tx.push(b"x");
+        let start = Instant::now();
+        // The linger goes by.
+        while world.borrow().tx.len() > 0 {
+            assert!(sending.as_mut().poll(&mut cx).is_pending());
+            assert!(start.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut flushing = pin!(flush(world));
+        assert!(flushing.as_mut().poll(&mut cx).is_pending());
+        assert!(sending.as_mut().poll(&mut cx).is_pending());
+        assert!(flushing.as_mut().poll(&mut cx).is_pending());
+        takes.set(true);
+        assert!(sending.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(flushing.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
+    }
+
+    #[test]
+    fn a_flush_of_what_breaks_off_on_its_way_is_an_error() {
+        let mut state = State::<32, 256>::new();
+        let world = state.connect();
+        {
+            let mut w = world.borrow_mut();
+            w.phase = Phase::Open;
+            w.under_way = true;
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut flushing = pin!(flush(world));
+        assert!(flushing.as_mut().poll(&mut cx).is_pending());
+        let error = SocketError::ConnectionReset;
+        world.borrow_mut().phase = Phase::Failed(error);
+        assert_eq!(flushing.as_mut().poll(&mut cx), Poll::Ready(Err(error)));
+    }
+}

@@ -122,7 +122,8 @@ impl<'v> Verifier<'v> {
         Ok(leaf.len())
     }
 
-    /// Looks for a root that the chain leads to. Of several refusals that is told which got the furthest.
+    /// Looks for a root that the chain leads to. Of several refusals the last is told that is not about an unknown
+    /// issuer.
     fn find_root(
         &self,
         leaf: &EndEntityCert<'_>,

@@ -35,6 +35,7 @@ impl<'a, const RX: usize, const TX: usize> State<'a, RX, TX> {
             user: false,
             request: None,
             outcome: None,
+            under_way: false,
             flush: false,
             end: false,
             received: false,
@@ -97,6 +98,8 @@ pub(crate) struct World<'a> {
     pub(crate) user: bool,
     pub(crate) request: Option<Request>,
     pub(crate) outcome: Option<Result<Verification, ConnectError>>,
+    /// Bytes have left the ring and are not yet handed to TCP.
+    pub(crate) under_way: bool,
     /// What was written is wanted out now.
     pub(crate) flush: bool,
     /// The connection is to be closed once everything is out.

@@ -101,6 +101,34 @@ fn bytes_go_both_ways_over_slirp_and_the_link_ends_in_good_order() {
     assert_eq!(ended, RunError::Ended(Ended::Closed));
 }
 
+#[test]
+fn a_link_that_is_dropped_leaves_the_stack_without_an_address() {
+    block_on(async {
+        let mut slirp = Slirp::start().unwrap_or_else(|error| panic!("{error}"));
+        let (rx, tx) = tokio::io::split(slirp.port());
+        let (rx, tx) = (FromTokio::new(rx), FromTokio::new(tx));
+        let mut state = net::State::<4, 4>::new();
+        let (device, mut runner) = net::new(&mut state);
+        let mut resources = StackResources::<6>::new();
+        let config = embassy_net::Config::default();
+        let (stack, mut stack_runner) = embassy_net::new(device, config, &mut resources, 7);
+        let mut stack_runs = core::pin::pin!(stack_runner.run());
+        let until = core::future::pending();
+        let link = runner.run(rx, tx, b"", Login::NONE, stack, until);
+        let up = apart(stack.wait_config_up());
+        // The link is dropped with its address.
+        match select3(link, stack_runs.as_mut(), up).await {
+            Either3::First(ended) => panic!("{ended}"),
+            Either3::Second(never) => never,
+            Either3::Third(()) => {}
+        }
+        assert_eq!(stack.config_v4(), None);
+        let down = with_timeout(Duration::from_secs(10), apart(stack.wait_link_down()));
+        let Either::Second(down) = select(stack_runs, down).await;
+        assert!(down.is_ok(), "the stack believes that the link is up");
+    });
+}
+
 /// Bytes with every value in them.
 fn payload(len: usize) -> Vec<u8> {
     let mut seed = 7_u32;
