@@ -8,6 +8,8 @@ use crate::error::ConnectError;
 pub(super) fn is_links(error: &ConnectError) -> bool {
     match error {
         ConnectError::At(_) | ConnectError::BringUp(_) | ConnectError::TimedOut => true,
+        // The other has sockets of its own.
+        ConnectError::TooManySockets => true,
         // The other has a clock of its own.
         ConnectError::ClockNotSet { .. } => true,
         ConnectError::Refused(refusal) => {

@@ -41,6 +41,7 @@ impl Patience {
 /// - Once it has changed over, new connections use the second link until the first has been good for the time in
 ///   [`Patience::hold`]. Whether it is good, only its owner knows: tell it by [`report`](Self::report). Without reports the first link is tried again when
 ///   that time has passed since it failed.
+/// - Where all sockets of the first link are in use, the connection is made over the second, and the next is tried over the first.
 /// - A connection is never moved from one link to the other: it ends, and is made anew. [`returned`](Self::returned) says when it would be made over the
 ///   first again.
 /// - A login is refused on a connection that stands, and so never a reason to change over.
@@ -164,7 +165,9 @@ where
                 Err(failure) => failure,
             };
             let links = blame::is_links(&failure);
-            if carrier == Carrier::First && links {
+            // One without a free socket is good all the same: the next connection is tried over it again.
+            let full = matches!(failure, ConnectError::TooManySockets);
+            if carrier == Carrier::First && links && !full {
                 // It has to be good for its time anew.
                 let at = Instant::now() + self.patience.hold;
                 self.again.set(match self.again.get() {

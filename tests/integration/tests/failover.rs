@@ -232,6 +232,23 @@ fn what_the_link_may_be_to_blame_for_changes_over() {
 }
 
 #[test]
+fn a_link_without_a_free_socket_is_passed_over_and_tried_again_at_once() {
+    block_on_virtual(async {
+        let (wifi, cellular) = (Link::new(), Link::new());
+        let pair = Failover::new(&wifi, &cellular, PATIENCE);
+        wifi.fails.set(Some(ConnectError::TooManySockets));
+        assert_eq!(connect(&pair).await, (Carrier::Second, 4));
+        assert_eq!(connect(&pair).await, (Carrier::Second, 4));
+        wifi.fails.set(None);
+        assert_eq!(connect(&pair).await, (Carrier::First, 2));
+        // Used all the while, it counts as good: a report changes nothing.
+        pair.report(false);
+        wifi.fails.set(Some(ConnectError::TooManySockets));
+        assert_eq!(connect(&pair).await, (Carrier::Second, 2));
+    });
+}
+
+#[test]
 fn when_both_are_gone_one_error_names_both() {
     block_on_virtual(async {
         let (wifi, cellular) = (Link::new(), Link::new());
