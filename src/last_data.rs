@@ -12,6 +12,8 @@ pub struct RadioRelease<'a, M: ReleasesRadio> {
     sockets: Sockets<'a, M>,
     slot: u8,
     id: u8,
+    /// Which connection of its slot it is.
+    opens: u16,
 }
 
 impl<M: ReleasesRadio> Clone for RadioRelease<'_, M> {
@@ -30,6 +32,7 @@ impl<'a, M: ReleasesRadio> Sockets<'a, M> {
         RadioRelease {
             sockets: *self,
             slot,
+            opens: self.engine.borrow().backend().opens_in(slot),
             id: world.slots[usize::from(slot)].id,
         }
     }
@@ -48,7 +51,10 @@ impl<M: ReleasesRadio> RadioRelease<'_, M> {
         let slot = &world.slots[usize::from(self.slot)];
         if slot.phase == Phase::Open && slot.id == self.id {
             let mut engine = self.sockets.engine.borrow_mut();
-            engine.backend_mut().mark_last(self.id, expected);
+            let modem = engine.backend_mut();
+            if modem.opens_in(self.slot) == self.opens {
+                modem.mark_last(self.id, expected);
+            }
         }
     }
 }

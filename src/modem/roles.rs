@@ -83,6 +83,11 @@ pub trait ReleasesRadio: Backend {
     /// The next send on the connection with this id that leaves nothing waiting is the last. As it is a hint, a backend
     /// may as well do nothing.
     fn mark_last(&mut self, _id: u8, _expected: LastData) {}
+    /// How many connections were opened in this place among the driver's sockets, wrapping: by it an earlier one of the
+    /// same id is told from the one that stands. The place is [`Open::context`](crate::modem::Open::context).
+    fn opens_in(&self, _place: u8) -> u16 {
+        0
+    }
 }
 
 /// A modem that can be let sleep while its connections stand.

@@ -404,6 +404,11 @@ impl<F: Family> Modem for Nrf9160<F> {
     fn opened(&mut self, world: &mut World<'_>, _: bool) {
         // There may be a socket of which nobody knows.
         world.tidy |= self.lost;
+        if <F::Marks as marks::Marks>::KEPT
+            && let Some(open) = &world.open
+        {
+            marks::Marks::begin(&mut self.marks, open.context, world.id);
+        }
     }
 
     fn woken(&mut self) {

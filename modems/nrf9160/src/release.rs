@@ -14,6 +14,10 @@ impl<F: Family> ReleasesRadio for Nrf9160<ReleaseAssistance<F>> {
     fn mark_last(&mut self, id: u8, expected: LastData) {
         self.marks.put(id, expected);
     }
+
+    fn opens_in(&self, place: u8) -> u16 {
+        self.marks.opens(place)
+    }
 }
 
 impl<F: Family> Nrf9160<F> {

@@ -139,8 +139,20 @@ async fn marked(profile: Nrf9160Profile) -> Vec<String> {
         socket.read_exact(&mut back).await.unwrap();
         assert!(back[..4] == *b"text" && back[2004..] == *b"more", "{name}");
         socket.close().await.unwrap();
-        // Of a connection that has ended it says nothing.
+        // Of a connection that has ended it says nothing, also to the next one of the same place and id.
         release.last_data(LastData::NoAnswer);
+        let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+        release.last_data(LastData::NoAnswer);
+        socket.write_all(b"next").await.unwrap();
+        socket.flush().await.unwrap();
+        // Nor does what was said of one whose data never came.
+        let unused = sockets.radio_release(&socket);
+        unused.last_data(LastData::NoAnswer);
+        socket.close().await.unwrap();
+        let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+        socket.write_all(b"last").await.unwrap();
+        socket.flush().await.unwrap();
+        socket.close().await.unwrap();
     };
     match select3(world.modem.serve(device), runner.run(), application).await {
         Either3::First(end) => panic!("{name}: the modem ended: {end:?}"),
