@@ -38,10 +38,11 @@ impl Habits {
         world: &Shared<'_>,
         pin: &mut P,
         mut rings: impl AsyncFnMut(&mut P),
-        mut switch: Option<&mut dyn FnMut(bool)>,
+        switch: Option<&mut dyn FnMut(bool)>,
         listens: &Cell<Listens>,
     ) -> Infallible {
         world.borrow_mut().liveness = self.liveness;
+        let mut uart = switch.map(|switch| Uart { switch, off: false });
         let mut idle = Idle::new();
         loop {
             watch(world, |w, _| idle.look(w, self.quiet)).await;
@@ -57,7 +58,7 @@ impl Habits {
                 idle.begin();
                 continue;
             }
-            if let Some(switch) = &mut switch {
+            if let Some(uart) = &mut uart {
                 listens.set(Listens::Leaves);
                 poll_fn(|cx| match listens.get() {
                     Listens::No => Poll::Ready(()),
@@ -67,7 +68,7 @@ impl Habits {
                     }
                 })
                 .await;
-                switch(false);
+                uart.set(false);
             }
             let since = now();
             let mut called = false;
@@ -90,8 +91,8 @@ impl Habits {
             })
             .await;
             idle.begin();
-            if let Some(switch) = &mut switch {
-                switch(true);
+            if let Some(uart) = &mut uart {
+                uart.set(true);
                 listens.set(Listens::Yes);
                 poll_fn(|cx| {
                     cx.waker().wake_by_ref();
@@ -99,6 +100,27 @@ impl Habits {
                 })
                 .await;
             }
+        }
+    }
+}
+
+/// The UART's switch. Dropped while the UART is off, it switches it on, since the next run listens at once.
+struct Uart<'s> {
+    switch: &'s mut dyn FnMut(bool),
+    off: bool,
+}
+
+impl Uart<'_> {
+    fn set(&mut self, on: bool) {
+        self.off = !on;
+        (self.switch)(on);
+    }
+}
+
+impl Drop for Uart<'_> {
+    fn drop(&mut self) {
+        if self.off {
+            self.set(true);
         }
     }
 }

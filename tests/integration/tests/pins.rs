@@ -6,10 +6,11 @@ use std::rc::Rc;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::{Power, State};
+use sectag::{NoticePin, Power, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_integration_tests::scripted::Modem;
 use sectag_simulator::time::VirtualClock;
+use sectag_simulator::{MemoryNetwork, Options, Simulator};
 
 /// What was done to the pins.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +127,46 @@ fn a_modem_in_light_sleep_is_woken_when_the_runner_stops() {
             let up = with_timeout(Duration::from_secs(60), control.wait_up());
             let up = select3(runner.run(), up, Timer::after_secs(3600));
             assert!(matches!(up.await, Either3::Second(Ok(Ok(())))));
+        };
+        match select(modem, application).await {
+            Either::First(()) => unreachable!("it obeys for ever"),
+            Either::Second(()) => {}
+        }
+    });
+}
+
+#[test]
+fn a_uart_that_is_off_in_light_sleep_is_switched_on_when_the_runner_stops() {
+    let uart = Rc::new(RefCell::new(Vec::new()));
+    let (host, device) = tokio::io::duplex(64 * 1024);
+    let (rx, tx) = tokio::io::split(host);
+    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new(Bg96::new(
+        Config::new(),
+    ))));
+    let (_, _, runner) = sectag::new(
+        state,
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        Board::new(false),
+    );
+    // A pin that never rings.
+    let mute = Simulator::bg96(Options::default(), Rc::new(MemoryNetwork::new()));
+    let switched = uart.clone();
+    let pin = NoticePin::new(mute.notice_pin()).switch(move |on| switched.borrow_mut().push(on));
+    let mut runner = runner.with_notice_pin(pin);
+    VirtualClock::new().run(async {
+        let modem = async {
+            Modem::new(device, 64).obey_until(|_| false).await;
+        };
+        let application = async {
+            let off = async {
+                while uart.borrow().last() != Some(&false) {
+                    Timer::after_millis(10).await;
+                }
+            };
+            let seen = select3(runner.run(), off, Timer::after_secs(600));
+            assert!(matches!(seen.await, Either3::Second(())));
+            assert_eq!(uart.take(), [false, true]);
         };
         match select(modem, application).await {
             Either::First(()) => unreachable!("it obeys for ever"),
