@@ -152,7 +152,7 @@ sectag_host_clock::time_driver!();
 /// The UART should be buffered (interrupt or DMA); [`NoPins`] stands for a board that wires none of
 /// the modem's pins to the MCU.
 ///
-/// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts.
+/// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts, and when a ring, `RX` or `TX`, has not 16 to 32 767 bytes.
 pub fn new<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
     state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
     uart_rx: R,
@@ -171,6 +171,12 @@ where
             RX >= 16 && TX >= 16,
             "rings below 16 bytes move hardly anything per exchange"
         );
+        assert!(
+            RX <= 32_767 && TX <= 32_767,
+            "of a ring no more than 32767 bytes can be used"
+        );
+        // A set of ids is a word of as many bits.
+        assert!(M::LIMITS.ids <= 32, "the backend has more than 32 ids");
     }
     let (engine, world) = state.connect_rings();
     let patience = world.borrow().patience;

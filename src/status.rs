@@ -56,8 +56,8 @@ pub struct Status {
     pub capabilities: Capabilities,
     /// Sockets in use, also those that are being closed.
     pub sockets_open: u8,
-    /// The most sockets at a time: the smaller of the modem's limit and what the firmware has memory
-    /// for.
+    /// The most sockets at a time: as many as there is memory for, see [`State`](crate::State). It is never more than the
+    /// modem has TLS contexts.
     pub sockets_limit: u8,
     /// Exchanges, bytes, restarts and what was dropped, since the start.
     pub counters: Counters,

@@ -20,7 +20,7 @@ pub enum Ensured {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Proof {
-    /// A [`ProvisionRecord`] says so, and the modem has something of that length.
+    /// A [`ProvisionRecord`] says so, and the modem has something there, of that length where it tells lengths.
     Record,
     /// The modem tells their SHA-256.
     Digest,
@@ -41,7 +41,7 @@ pub enum Comparison {
     Differs,
     /// It is the same, byte for byte.
     Same,
-    /// There is one of the same length, and the modem does not let it be read.
+    /// There is one, of the same length where the modem tells lengths, and it does not let it be read.
     Unreadable,
 }
 

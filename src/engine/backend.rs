@@ -174,7 +174,7 @@ pub struct Polling {
 pub struct Limits {
     /// How many socket ids there are, from 0. They are given out in turn, so that a late word about one
     /// connection finds none of its number. 0 where the modem chooses the id and tells it
-    /// ([`World::take_id`]).
+    /// ([`World::take_id`]). At most 32, or the driver does not build.
     pub ids: u8,
     /// The most bytes that one fetch brings.
     pub max_receive: u16,
@@ -573,7 +573,8 @@ pub trait Modem: Sized + 'static {
     const DECODER: Option<fn(&mut Self) -> &mut Decoder> = None;
 }
 
-/// A command that nobody may send, because no bring-up finds the modem again after it.
+/// A command that nobody may send, because the driver neither notices nor mends what it does: it would not find the modem
+/// again, or not as it needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Forbidden {
     /// Its name, such as `+QPOWD`; with `*` behind it, every name that begins so.
@@ -599,18 +600,19 @@ impl Forbidden {
     /// What to say where the credential store does it.
     pub const STORE: &'static str = "Control::store, ensure, list and remove";
     /// What to say where nothing does.
-    pub const NONE: &'static str = "nothing: the driver would not find the modem again";
+    pub const NONE: &'static str = "nothing, since the driver would not find the modem again";
     /// What to say of the driver's own settings.
-    pub const OURS: &'static str = "nothing: the driver needs this setting as it made it";
+    pub const OURS: &'static str = "nothing, since the driver needs this setting as it made it";
 }
 
 /// How the engine behaves in time.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Timing {
-    /// Written bytes wait so long for more, unless they are flushed or fill a frame.
+    /// Written bytes wait so long for more, unless they are flushed or fill a frame. Rounded up to milliseconds; more than
+    /// 2^30 of them, 12 days, count as that.
     pub linger: Duration,
-    /// After this long without a word from the modem it is asked for a sign of life.
+    /// After this long without a word from the modem it is asked for a sign of life. Rounded and limited likewise.
     pub poll: Duration,
     /// Seed of the random part in pauses between attempts.
     pub seed: u32,
@@ -630,7 +632,8 @@ impl Timing {
         seed: 0,
         patience: Duration::from_secs(30),
     };
-    /// How much longer than [`poll`](Self::poll) a dead modem may go unnoticed.
+    /// How much longer than [`poll`](Self::poll) a dead modem may go unnoticed: so long the backends that speak AT wait for the sign
+    /// of life, and what is done when it does not come. CC3120, CC3130 and CC3135 are given 10 s (`sectag-cc3200`).
     pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 

@@ -135,8 +135,11 @@ impl<'a, M: Backend> At<'a, M> {
         Ok(read(&mut self.engine.borrow_mut()))
     }
 
-    /// Waits until no flow of the runner's is under way, and keeps it from beginning another until the
-    /// result is dropped: for exchanges that belong together. Others that want the same wait.
+    /// Keeps the runner from beginning work for users (sockets, light sleep, power off) until the result is dropped: for
+    /// exchanges that belong together. What is under way then goes on, and each exchange waits for it, as all do. A bring-up,
+    /// tidying, and the end of light sleep may come in between. Others that want the same wait.
+    ///
+    /// Dropped, it has no effect.
     pub async fn together(&self) -> Together<'a> {
         let mut wait = Waiting {
             world: self.world,
@@ -195,7 +198,8 @@ impl<'a, M: Modem> At<'a, M> {
     /// Sends a command and reads its response.
     ///
     /// # Errors
-    /// [`AtError::Garbled`] also where the response cannot be read.
+    /// How the exchange ended, see [`AtError`]; [`AtError::Garbled`] also where the response cannot be read, and
+    /// [`AtError::TooLong`] where its lines have more than [`ANSWER_LIMIT`] bytes together.
     pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
         let mut exchange = Exchange::new(self);
         exchange.whole(command, Plan::Collect, &mut |_| {}).await?;
@@ -204,13 +208,20 @@ impl<'a, M: Modem> At<'a, M> {
         command.parse(Ok(answer)).map_err(|_| AtError::Garbled)
     }
 
-    /// Sends a command and hands each information line to `sink`.
+    /// Sends a command and hands each information line to `sink`, which has seen some of them also where an error follows.
+    ///
+    /// # Errors
+    /// How the exchange ended, see [`AtError`]; [`AtError::Garbled`] also where this future is not polled for a second while a
+    /// line waits for it.
     pub async fn lines<C: AtatCmd>(&self, command: &C, sink: Sink<'_>) -> Result<(), AtError> {
         let mut exchange = Exchange::new(self);
         exchange.whole(command, Plan::Lines, sink).await
     }
 
-    /// Sends a command and hands each information line to `sink`, long ones in pieces instead of cut.
+    /// Sends a command and hands each information line to `sink`, those above 256 bytes in pieces instead of cut.
+    ///
+    /// # Errors
+    /// As [`lines`](Self::lines).
     pub async fn pieces<C: AtatCmd>(&self, command: &C, sink: Sink<'_>) -> Result<(), AtError> {
         let mut exchange = Exchange::new(self);
         exchange.whole(command, Plan::Pieces, sink).await
@@ -232,6 +243,10 @@ impl<'a, M: Modem> At<'a, M> {
 
     /// Sends a command whose answer brings payload, of which `buf` takes as much as it has room for, at most
     /// [`ANSWER_LIMIT`] bytes. `None` where no header came.
+    ///
+    /// # Errors
+    /// How the exchange ended, see [`AtError`]; [`AtError::Garbled`] also where the payload is not as long as its header said, or
+    /// longer than what was asked for.
     pub async fn fetch<C: AtatCmd>(
         &self,
         command: &C,
@@ -257,6 +272,9 @@ impl<'a, M: Modem> At<'a, M> {
     }
 
     /// Sends a command that the modem answers with `CONNECT`, and then takes exactly `len` bytes.
+    ///
+    /// # Errors
+    /// [`AtError::Refused`] where it does not want them, otherwise how the exchange ended.
     pub async fn upload<C: AtatCmd>(
         &self,
         command: &C,
@@ -272,6 +290,9 @@ impl<'a, M: Modem> At<'a, M> {
     /// inside of it or less; or, where the modem takes [base64](crate::modem::InLine::Base64) there, one that ends with
     /// what stands in front of it, for exactly `len` characters of it. Then each
     /// [`write`](Upload::write) takes 256 of them at most.
+    ///
+    /// # Errors
+    /// Why the command could not be begun, or how the exchange ended, see [`AtError`].
     pub async fn quote<C: AtatCmd>(
         &self,
         command: &C,
@@ -304,7 +325,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// As long as it exists, the runner begins no flow. See [`At::together`].
+/// As long as it exists, the runner begins no work for users. See [`At::together`].
 pub struct Together<'a>(&'a Shared<'a>);
 
 impl Drop for Together<'_> {
@@ -325,6 +346,10 @@ pub struct Upload<'a, M: Modem> {
 
 impl<M: Modem> Upload<'_, M> {
     /// Hands over the next bytes; returns when they are on the UART.
+    ///
+    /// # Errors
+    /// [`AtError::Garbled`] where they are more than was announced, [`AtError::Refused`] where the modem has refused what came so
+    /// far, otherwise how the exchange ended. Nothing more can be written then.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), AtError> {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(COMMAND_LIMIT));
@@ -335,7 +360,11 @@ impl<M: Modem> Upload<'_, M> {
         Ok(())
     }
 
-    /// Ends it, and waits for the modem's word; information lines go to `sink`.
+    /// Ends it, and waits for the modem's word; information lines go to `sink`. Where less was written than was announced behind
+    /// `CONNECT`, the modem waits for the rest, and this fails with [`AtError::Timeout`].
+    ///
+    /// # Errors
+    /// How the exchange ended, see [`AtError`].
     pub async fn finish(mut self, sink: Sink<'_>) -> Result<(), AtError> {
         let terminator = self.exchange.at.terminator().bytes();
         let quoted = self.exchange.at.engine.borrow_mut().close_quote(terminator);

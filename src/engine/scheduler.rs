@@ -442,10 +442,6 @@ impl World<'_> {
             // Bring-up closes every id before anything is opened.
             slot.fail(SocketError::ConnectionReset);
             slot.released();
-            if slot.phase == Phase::Opening {
-                slot.phase = Phase::Failed(SocketError::ConnectionReset);
-                slot.settle();
-            }
         }
         self.failed_closes = 0;
         self.stray = 0;
@@ -485,7 +481,7 @@ impl World<'_> {
         }
     }
 
-    /// Doubles, and is longer by a random part of that.
+    /// Doubles, and is shorter by a random part of up to half of that.
     fn next_pause(&mut self) -> Ms {
         self.backoff = (self.backoff * 2).clamp(BACKOFF.0, BACKOFF.1);
         // Xorshift; it needs something to begin with.

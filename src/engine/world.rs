@@ -74,7 +74,8 @@ pub struct Counters {
     pub received: u32,
     /// Bytes to the modem.
     pub sent: u32,
-    /// Times the modem went down: resets, lost network, no answer.
+    /// Times the modem went down: resets, lost network, no answer, and also where that was asked for or agreed: switched
+    /// off, in power saving mode, a bring-up after a user's command.
     pub restarts: u32,
     /// Times an exchange was given up and the channel synchronised anew.
     pub resyncs: u32,

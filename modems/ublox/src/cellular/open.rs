@@ -2,9 +2,7 @@
 
 use sectag::at::{Fields, InvalidInput, answer, decimal};
 use sectag::modem::{Modem, NOT_YET, Out, Then, World, ask, decide};
-use sectag::{
-    AtError, Cause, Check, Code, ConnectError, Kind, Support, Tag, TlsConfig, Verification,
-};
+use sectag::{AtError, Cause, Check, Code, ConnectError, Kind, Support, Tag, TlsConfig};
 
 use super::profile::Writing;
 use super::sockets::SOCKETS;
@@ -394,8 +392,6 @@ pub(crate) fn is_host(world: &World<'_>, said: &[u8]) -> bool {
     }
 }
 
-/// Of a model that nothing is known of.
-const _: Verification = Verification::UNKNOWN;
 const _: () = assert!(UbloxCellular::LIMITS.sockets <= 5);
 
 #[cfg(test)]

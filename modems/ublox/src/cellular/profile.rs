@@ -15,7 +15,7 @@ use super::{Script, UbloxCellular, open, script};
 
 /// How often a write or a query is given before it counts as refused: what was refused may have been noise.
 const TRIES: u8 = 2;
-/// How often the profile is written as a whole, where what is read back is not what was written.
+/// How often the profile is written once more as a whole, where what is read back is not what was written.
 const ROUNDS: u8 = 2;
 
 /// Something that is written to the profile, or read from it.
