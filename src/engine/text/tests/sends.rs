@@ -10,7 +10,7 @@ use crate::error::SocketError;
 use crate::modem::{Step, ask};
 
 const PROMPTED: &[Step<Toy>] = &[ask("AT+SEND={i},{l}").sends().limit(100).then(Toy::sent)];
-const COUNTED: &[Step<Toy>] = &[ask("AT+CSEND={i},{l}").counts().limit(100).then(Toy::sent)];
+const COUNTED: &[Step<Toy>] = &[ask("AT+CSEND={i},{l}").counts().limit(200).then(Toy::sent)];
 const PIPED: &[Step<Toy>] = &[ask("AT+PIPE={i}").pipes().limit(100).then(Toy::sent)];
 const QUOTED: &[Step<Toy>] = &[ask("AT+QSEND={i},\"").quotes().limit(100).then(Toy::sent)];
 const HEXED: &[Step<Toy>] = &[ask("AT+HSEND={i},\"").hexes().limit(100).then(Toy::sent)];
