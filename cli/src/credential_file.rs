@@ -36,8 +36,13 @@ impl CredentialFile {
 
     /// The day on which a certificate that is no longer valid at `now` ended.
     pub(crate) fn expired(&self, now: DateTime) -> Option<DateTime> {
+        self.ends().filter(|end| *end < now)
+    }
+
+    /// The day on which it ends, of a certificate that says so.
+    pub(crate) fn ends(&self) -> Option<DateTime> {
         match material(self.content())?.content {
-            Content::Certificate(certificate) => certificate.not_after.filter(|end| *end < now),
+            Content::Certificate(certificate) => certificate.not_after,
             Content::PrivateKey(_) => None,
         }
     }

@@ -3,8 +3,9 @@
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full, LinesPart, SimPart};
 use sectag::{
-    AtError, BringUpError, Cause, Comparison, ConnectError, Control, Feature, Kind, Registration,
-    ServerName, Signal, SimState, Sockets, Status, Stored, TlsConfig,
+    AtError, BringUpError, Capabilities, Cause, Comparison, ConnectError, Control, CredentialError,
+    Expiry, Feature, Kind, Registration, ServerKey, ServerName, Signal, SimState, Sockets, Status,
+    Stored, TlsConfig, TlsVersion,
 };
 
 use crate::args::{Doctor, Server, TlsArgs};
@@ -17,6 +18,11 @@ use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
 use crate::session::{self, Job, Session, host_clock};
 use crate::tls;
+
+/// A certificate that ends within so many days is named.
+const DUE_DAYS: u16 = 30;
+/// Nothing to read, here and there.
+const UNREADABLE: &str = "not known: the modem does not let certificates be read back (give the files by --ca and --cert)";
 
 pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
     let list = List { report };
@@ -121,6 +127,8 @@ impl Job for Examination<'_> {
         };
         self.firmware(sockets, &tls)?;
         self.credentials(control, &tls, now).await?;
+        self.expiry(control, &tls, now).await?;
+        self.abilities(&control.capabilities())?;
         match &self.args.host {
             Some(server) => self.connection(control, sockets, &tls, server).await,
             None => Ok(()),
@@ -350,6 +358,92 @@ impl Examination<'_> {
                 Err(self.list.fails("credentials", failure))
             }
         }
+    }
+
+    /// When the certificates in the modem end; where it does not let them be read, those of the files here.
+    async fn expiry<M: Full>(
+        &self,
+        control: Control<'_, M>,
+        tls: &TlsArgs,
+        now: DateTime,
+    ) -> Result<(), Failure> {
+        const WHAT: &str = "expiry";
+        let tag = tls.tag;
+        let (found, place) = match control.expires(tag).await {
+            Ok(found) => (found, ""),
+            Err(CredentialError::Unreadable) => {
+                let end = |kind| {
+                    let file = self.local.iter().find(|file| file.kind == kind);
+                    file.and_then(CredentialFile::ends)
+                };
+                let found = Expiry {
+                    ca: end(Kind::Ca),
+                    client: end(Kind::ClientCertificate),
+                };
+                if found.soonest().is_none() {
+                    return self.list.line("info", WHAT, UNREADABLE);
+                }
+                (found, " (of the files on this computer)")
+            }
+            Err(error) => {
+                let failure = hints::credential("reading when the certificates end", &error);
+                return Err(self.list.fails(WHAT, failure));
+            }
+        };
+        let mut parts = Vec::new();
+        for (kind, end) in [
+            (Kind::Ca, found.ca),
+            (Kind::ClientCertificate, found.client),
+        ] {
+            let Some(end) = end else { continue };
+            if end < now {
+                let failure = Failure::new(format!("the {kind} under tag {tag} ended at {end}"))
+                    .hint("renew it, then store it again");
+                return Err(self.list.fails(WHAT, failure));
+            }
+            let days = (end.to_unix() - now.to_unix()) / 86_400;
+            parts.push(format!("{kind} in {days} days, at {end}"));
+        }
+        if parts.is_empty() {
+            return self
+                .list
+                .line("info", WHAT, "no certificate says when it ends");
+        }
+        let soon = if found.is_due(now, DUE_DAYS) {
+            ": time to renew what ends first"
+        } else {
+            ""
+        };
+        self.list
+            .ok(WHAT, &format!("{}{place}{soon}", parts.join("; ")))
+    }
+
+    /// What a server must have to be spoken to.
+    fn abilities(&self, capabilities: &Capabilities) -> Result<(), Failure> {
+        let (oldest, newest) = capabilities.versions;
+        let versions = if oldest == newest {
+            format!("only TLS {newest}")
+        } else {
+            format!("TLS {oldest} to {newest}")
+        };
+        let keys = [(ServerKey::Rsa, "RSA"), (ServerKey::Ecdsa, "ECDSA")];
+        let keys: Vec<&str> = keys
+            .iter()
+            .filter(|(key, _)| capabilities.speaks_to(*key))
+            .map(|(_, name)| *name)
+            .collect();
+        let keys = match keys[..] {
+            [] => "which keys a server may have is not known".into(),
+            [only] => format!("only servers with a key of {only}"),
+            _ => format!("servers with a key of {}", keys.join(" or ")),
+        };
+        let newer = if newest == TlsVersion::Tls13 {
+            ""
+        } else {
+            "; a server of TLS 1.3 alone is not spoken to"
+        };
+        self.list
+            .line("info", "TLS", &format!("{versions}, {keys}{newer}"))
     }
 
     async fn connection<M: Full>(

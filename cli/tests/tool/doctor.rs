@@ -59,6 +59,7 @@ pub(crate) fn all_is_well_up_to_the_connection() {
         "data connection",
         "clock",
         "credentials            tag 3: CA certificate",
+        "expiry                 CA certificate in",
         "DNS",
         "verification           checked: certificate chain",
         "connection",
@@ -69,6 +70,9 @@ pub(crate) fn all_is_well_up_to_the_connection() {
             .any(|line| line.starts_with("ok") && line.contains(check));
         assert!(found, "{check}:\n{}", ended.stdout);
     }
+    // The BG96's suites are for RSA alone.
+    let tls = "info  TLS                    TLS 1.0 to 1.2, only servers with a key of RSA; a server of TLS 1.3 alone";
+    assert!(ended.stdout.contains(tls), "{}", ended.stdout);
     // Without a server it ends sooner.
     let ended = modem.run(&["doctor"], &[]).expect(0);
     assert!(
@@ -80,6 +84,14 @@ pub(crate) fn all_is_well_up_to_the_connection() {
             .unwrap()
             .contains("clock")
     );
+}
+
+/// By the modem's clock, which decides.
+pub(crate) fn a_certificate_that_has_ended_is_named() {
+    let modem = Modem::start(&["--turnaround-ms", "5", "--clock", "2051-01-01T00:00:00Z"]);
+    modem.provision("3");
+    let ended = modem.run(&["doctor"], &["--tag", "3", "--set-clock", "no"]);
+    failed_at(ended, "expiry", "renew it, then store it again");
 }
 
 pub(crate) fn what_the_modem_has_one_number_for_is_told_apart_from_here() {

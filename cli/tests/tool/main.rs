@@ -81,6 +81,7 @@ fn all() -> Vec<Trial> {
             what_stands_in_the_way_is_named,
         }
         doctor {
+            a_certificate_that_has_ended_is_named,
             all_is_well_up_to_the_connection,
             what_the_modem_has_one_number_for_is_told_apart_from_here,
             the_first_obstacle_is_named,
