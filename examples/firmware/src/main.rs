@@ -4,7 +4,7 @@
 //! `sectag/report` with the figures of this run; the command `stop` ends it.
 //!
 //! What is particular to this board is in `board/`; what is particular to the modem is in `modem.rs`: the
-//! driver's type, its configuration, a ring's size and the cipher suites. The rest is the same for all.
+//! driver's type, its configuration and a ring's size. The rest is one for all.
 #![no_std]
 #![no_main]
 
@@ -25,7 +25,7 @@ use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::modem::{Driver, RECEIVE, SUITES};
+use crate::modem::{Driver, RECEIVE};
 
 mod modem;
 #[cfg(feature = "provision")]
@@ -41,8 +41,7 @@ const CLIENT_ID: &str = "sectag-firmware";
 const TAG: Tag = Tag(7);
 const TLS: TlsConfig = TlsConfig::new(TAG)
     .client_certificate()
-    .ca_scope(CaScope::Private)
-    .suites(SUITES);
+    .ca_scope(CaScope::Private);
 
 // One TLS socket, with 1 KiB for what is sent.
 type SocketRings = Rings<1, RECEIVE, 1024>;
