@@ -3,16 +3,25 @@
 use sectag::Cause::*;
 use sectag::cellular::Number;
 
-/// Sheet 6. 516, 517, 521, 522, 524 and 526 stand on no page that was read.
-pub(crate) static CODES: [Number; 11] = [
+/// What is said of a number that stands on no page of Nordic's that was read (sheet 6).
+const UNPUBLISHED: &str = "Nordic's own number, whose meaning is not published";
+
+/// Sheet 6.
+pub(crate) static CODES: [Number; 17] = [
     Number::new(513, "not found", &[CredentialMissing]),
     Number::new(514, "no access", &[SettingRefused]),
     Number::new(515, "memory full", &[StorageFull]),
+    Number::new(516, UNPUBLISHED, &[Unknown]),
+    Number::new(517, UNPUBLISHED, &[Unknown]),
     Number::new(518, "not while the radio is on", &[ModemBusy]),
     Number::new(519, "already exists", &[ModemBusy]),
     Number::new(520, "authentication failed", &[SettingRefused]),
+    Number::new(521, UNPUBLISHED, &[Unknown]),
+    Number::new(522, UNPUBLISHED, &[Unknown]),
     Number::new(523, "no key was made", &[ModemBusy, Unknown]),
+    Number::new(524, UNPUBLISHED, &[Unknown]),
     Number::new(525, "no token was made", &[CredentialMissing, ClockNotSet]),
+    Number::new(526, UNPUBLISHED, &[Unknown]),
     Number::new(527, "invalid content", &[CredentialUnsuitable]),
     Number::new(528, "the supply is too low", &[SupplyLow]),
     Number::new(529, "no answer was made", &[Unknown]),
@@ -21,6 +30,11 @@ pub(crate) static CODES: [Number; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_of_the_series_has_a_row() {
+        assert!(CODES.iter().map(|row| row.code).eq(513..=529));
+    }
 
     #[test]
     fn rows_are_in_order_and_none_is_3gpps() {

@@ -370,6 +370,7 @@ impl<F: Family> Modem for Nrf9160<F> {
             Some(Restart::Application) if self.idle => Line::Urc(Urc::Booted),
             restart => {
                 self.restart = restart.or(self.restart);
+                self.opening.restarted(restart);
                 kind
             }
         }
@@ -401,7 +402,10 @@ impl<F: Family> Modem for Nrf9160<F> {
         open::admit(self, config)
     }
 
-    fn opened(&mut self, world: &mut World<'_>, _: bool) {
+    fn opened(&mut self, world: &mut World<'_>, done: bool) {
+        if !done {
+            world.failure = self.opening.judge_failure(world.failure);
+        }
         // There may be a socket of which nobody knows.
         world.tidy |= self.lost;
         if <F::Marks as marks::Marks>::KEPT

@@ -3,13 +3,14 @@
 use sectag::at::InvalidInput;
 use sectag::modem::{Then, World, ask, decide};
 use sectag::{
-    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Refusal, Suites, Support, TlsConfig,
+    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Meaning, Refusal, Suites, Support,
+    TlsConfig,
 };
 
 use crate::commands::{CONNECT, QUICK, error, fields, last};
 use crate::credentials::{self, Search, place, settings_item};
 use crate::dialect::Store;
-use crate::{Family, Nrf9160, Script, script};
+use crate::{Family, Nrf9160, Restart, Script, script};
 
 /// Longest host name of `#XCONNECT`.
 const HOST_LIMIT: usize = 127;
@@ -28,6 +29,10 @@ pub(crate) struct Opening {
     /// What is missing, while it is looked for elsewhere.
     missing: Kind,
     search: Search,
+    /// `#XCONNECT` was given, and has not succeeded.
+    connecting: bool,
+    /// What the modem has said of a restart since.
+    restart: Option<Restart>,
 }
 
 impl Opening {
@@ -39,7 +44,41 @@ impl Opening {
         judges_suite: false,
         missing: Kind::Ca,
         search: Search::NEW,
+        connecting: false,
+        restart: None,
     };
+
+    /// Whether a server that asks is shown a client certificate: what is under the tag, be it asked for or not.
+    fn shows(&self) -> bool {
+        self.present & 0b110 == 0b110
+    }
+
+    /// The modem says that it has restarted.
+    pub(crate) fn restarted(&mut self, restart: Option<Restart>) {
+        self.restart = restart.or(self.restart);
+    }
+
+    /// Why an open has failed that ended with `failure`, or with the life of the modem.
+    pub(crate) fn judge_failure(&self, failure: ConnectError) -> ConnectError {
+        if !self.connecting {
+            return failure;
+        }
+        match (self.restart, failure) {
+            // A chain that is too long does it at each try, a bad supply at random moments (sheet 1.5).
+            (Some(Restart::ModemCore { reason }), _) => {
+                let reason = u16::try_from(reason).unwrap_or(u16::MAX);
+                let code = Code::Vendor(reason, Meaning::new("the modem core crashed"));
+                let causes = Causes::new(&[Cause::ChainTooLong, Cause::ModemReset]);
+                ConnectError::Refused(Refusal::new(code, causes))
+            }
+            // It was there up to the command, which cannot be cancelled: the network or the server is slow, and
+            // not the wiring at fault (sheet 4.3).
+            (None, ConnectError::At(AtError::Timeout | AtError::ModemReset)) => {
+                ConnectError::TimedOut
+            }
+            (_, failure) => failure,
+        }
+    }
 }
 
 impl<F: Family> Nrf9160<F> {
@@ -105,7 +144,10 @@ impl<F: Family> Nrf9160<F> {
 
     /// DNS, TCP and TLS; one refusal for whatever it was (sheet 4.3).
     pub(crate) const CONNECT: Script<F> =
-        &[ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected)];
+        &[
+            decide(begin_connect),
+            ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected),
+        ];
 
     /// Nothing of the application's was sent yet. Whoever refuses closes.
     pub(crate) const SUITE: Script<F> =
@@ -408,26 +450,35 @@ fn cache_set<F: Family>(
     Then::Next
 }
 
+fn begin_connect<F: Family>(
+    modem: &mut Nrf9160<F>,
+    _: &mut World<'_>,
+    _: Option<&[u8]>,
+) -> Then {
+    modem.opening.connecting = true;
+    Then::Next
+}
+
 fn connected<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    let Some(config) = world.open.map(|open| open.config) else {
-        return world.fail(AtError::ModemReset);
-    };
     if answer.is_none() {
-        let end = world.fail(ConnectError::Refused(refusal(world.code, &config)));
+        let refusal = refusal(world.code, modem.opening.shows());
+        let end = world.fail(ConnectError::Refused(refusal));
         return modem.judge_loss(end);
     }
+    modem.opening.connecting = false;
     if modem.opening.judges_suite {
         return Then::To(script::SUITE);
     }
     verified(modem, world)
 }
 
-/// A bare ERROR for whatever it was (sheet 4.3).
-fn refusal(code: Code, config: &TlsConfig) -> Refusal {
+/// A bare ERROR for whatever it was (sheet 4.3). Where the tag holds a client certificate and its key, they are shown
+/// to a server that asks (`shows`).
+fn refusal(code: Code, shows: bool) -> Refusal {
     let causes = Causes::new(&[
         Cause::CaMismatch,
         Cause::NameMismatch,
@@ -435,17 +486,23 @@ fn refusal(code: Code, config: &TlsConfig) -> Refusal {
         Cause::Unreachable,
         Cause::ClientCertificateNeeded,
         Cause::ClientCertificateRefused,
+        Cause::ClientKeyMismatch,
         Cause::CertificateExpired,
+        Cause::CertificateNotYetValid,
         Cause::NotTls,
         Cause::NoCommonSuite,
         Cause::ChainTooLong,
+        Cause::CaUnreadable,
+        Cause::SniNeeded,
         Cause::NetworkSlow,
     ]);
     let refusal = Refusal::new(code, causes);
-    if config.has_client_certificate() {
+    if shows {
         refusal.without(Cause::ClientCertificateNeeded)
     } else {
-        refusal.without(Cause::ClientCertificateRefused)
+        refusal
+            .without(Cause::ClientCertificateRefused)
+            .without(Cause::ClientKeyMismatch)
     }
 }
 
@@ -473,8 +530,7 @@ fn verified<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
     } else {
         Support::No
     };
-    // What is under the tag is shown when the server asks.
-    let shows = modem.opening.present & 0b110 == 0b110;
+    let shows = modem.opening.shows();
     verified.client_certificate = if shows { Support::Yes } else { Support::No };
     if let Some(open) = &mut world.open {
         open.verified = verified;

@@ -261,6 +261,8 @@ impl<M: Modem> Engine<M> {
             if let Job::Open(_) = flow.job {
                 w.fail(AtError::ModemReset);
                 self.modem.opened(w, false);
+                // The backend may know more.
+                w.refusal = w.failure;
             }
         }
     }
