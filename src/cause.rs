@@ -126,6 +126,8 @@ causes! {
         "use a SIM of that operator, or have the lock removed";
     SimMissing: "no SIM is inserted",
         "check that the SIM is inserted the right way round and makes contact";
+    SimNotReady: "the SIM does not become ready",
+        "see that it is inserted, clean its contacts, try it in another device; where the modem detects the card by a switch, its level may be set wrong";
     SimPinMissing: "the SIM wants a PIN, and none is configured",
         "configure the SIM's PIN";
     SimPinWrong: "the SIM refused the configured PIN",

@@ -12,6 +12,7 @@ use crate::engine::raw::RawError;
 use crate::engine::time::{Ms, millis};
 use crate::engine::{At, Counters, Errand, Link, Protocol as _, Rest, Shared};
 use crate::error::{AtError, BringUpError};
+use crate::loss::Loss;
 #[cfg(feature = "sleep")]
 use crate::modem::Sleeps;
 use crate::modem::{
@@ -138,6 +139,18 @@ impl<'a, M: Backend> Control<'a, M> {
         self.world.borrow().rest != Rest::No
     }
 
+    /// Whether the network has denied registration to the modem that is being brought up. That may change, so that
+    /// it is waited for all the same: an application that shows what it waits for may say it.
+    pub fn is_denied(&self) -> bool {
+        self.world.borrow().denied
+    }
+
+    /// Why a connection was lost last, or the modem with all its connections; `None` before the first time. For an
+    /// application whose MQTT client has the socket; it itself tells more exactly: [`Socket::loss`](crate::Socket::loss).
+    pub fn last_loss(&self) -> Option<Loss> {
+        self.world.borrow().loss
+    }
+
     /// Exchanges and bytes so far.
     pub fn counters(&self) -> Counters {
         self.world.borrow().counters
@@ -198,8 +211,8 @@ impl<'a, M: Backend> Control<'a, M> {
             (world.link == Link::Failed && world.rest == Rest::No).then_some(world.problem)
         };
         // Without a supply it is not up a moment later.
-        if known == Some(BringUpError::NoAnswer) {
-            return Err(BringUpError::NoAnswer);
+        if let Some(error @ (BringUpError::NoAnswer | BringUpError::Unintelligible)) = known {
+            return Err(error);
         }
         let waiting = Waiting::begin(self.world, self.patience);
         let problem = poll_fn(|cx| {

@@ -239,6 +239,10 @@ pub enum BringUpError {
     },
     /// Nothing answers at this baud rate, also after the power pins were used if there are any.
     NoAnswer,
+    /// `AT` is not answered at this baud rate, and what comes makes no sense: no answer, and no `ERROR`.
+    Unintelligible,
+    /// The modem answers `ERROR` to everything, also to `AT`.
+    RefusesAll,
     /// The modem's firmware was built in a way with which the configuration cannot work.
     Firmware {
         /// What does not fit, and the way out.
@@ -260,8 +264,10 @@ pub enum BringUpError {
     },
     /// The PDP context could not be activated.
     PdpRefused(Refusal),
-    /// The SIM is missing or not readable.
+    /// There is no SIM, by the modem's word.
     SimMissing(Code),
+    /// The SIM was not ready within the time that reading it takes. Whether there is one, the modem does not say.
+    SimNotReady(Code),
     /// The SIM wants a PIN, and none is configured.
     SimLocked,
     /// The SIM refused the configured PIN. It is not tried again until the firmware restarts, because
@@ -302,7 +308,7 @@ impl BringUpError {
     pub(crate) const fn leaves_it_answering(&self) -> bool {
         match self {
             Self::At { error, .. } => matches!(error, AtError::Refused(_)),
-            Self::NoAnswer | Self::PoweredOff => false,
+            Self::NoAnswer | Self::Unintelligible | Self::RefusesAll | Self::PoweredOff => false,
             _ => true,
         }
     }
@@ -313,6 +319,7 @@ impl BringUpError {
         match self {
             Self::At { error, .. } => error.causes(),
             Self::NoAnswer => Causes::new(&[ModemOff, WrongSpeed, WrongPort]),
+            Self::Unintelligible => Causes::new(&[WrongSpeed, LineFault, WrongPort]),
             Self::NotRegistered { status: 0, .. } => Causes::new(&[RadioOff, NoCoverage]),
             Self::NotRegistered { status: 3, .. } => {
                 Causes::new(&[RegistrationDenied, RadioMismatch])
@@ -331,12 +338,13 @@ impl BringUpError {
             Self::NotJoined { failure, .. } => failure.causes(),
             Self::PdpRefused(refusal) => refusal.causes,
             // The error itself says all.
-            Self::Firmware { .. } => Causes::NONE,
-            // 3GPP 27.007, 9.2: 10 not inserted, 13 failure, 15 wrong, which is also said of another operator's.
-            Self::SimMissing(Code::Cme(10)) => Causes::new(&[SimMissing]),
-            Self::SimMissing(Code::Cme(13)) => Causes::new(&[SimUnreadable]),
-            Self::SimMissing(Code::Cme(15)) => Causes::new(&[SimUnreadable, SimForeign]),
-            Self::SimMissing(_) => Causes::new(&[SimMissing, SimUnreadable]),
+            Self::Firmware { .. } | Self::RefusesAll => Causes::NONE,
+            Self::SimMissing(_) => Causes::new(&[SimMissing]),
+            // 3GPP 27.007, 9.2: 13 failure, 15 wrong, which is also said of another operator's. The others do not say
+            // that one is inserted.
+            Self::SimNotReady(Code::Cme(13)) => Causes::new(&[SimUnreadable]),
+            Self::SimNotReady(Code::Cme(15)) => Causes::new(&[SimUnreadable, SimForeign]),
+            Self::SimNotReady(_) => Causes::new(&[SimNotReady]),
             Self::SimLocked => Causes::new(&[SimPinMissing]),
             Self::SimPinRefused => Causes::new(&[SimPinWrong]),
             Self::SimPukNeeded => Causes::new(&[SimPukNeeded]),
@@ -354,6 +362,13 @@ impl fmt::Display for BringUpError {
             Self::NoAnswer => {
                 f.write_str("nothing answers on this port")?;
                 because(f, self.causes())
+            }
+            Self::Unintelligible => {
+                f.write_str("what comes from this port is no answer to AT")?;
+                because(f, self.causes())
+            }
+            Self::RefusesAll => {
+                f.write_str("the modem answers ERROR to everything, also to AT: restart it")
             }
             Self::Firmware { reason } => f.write_str(reason),
             Self::NotRegistered { status, .. } => {
@@ -378,7 +393,15 @@ impl fmt::Display for BringUpError {
             }
             Self::PdpRefused(refusal) => write!(f, "no data connection: {refusal}"),
             Self::SimMissing(code) => {
-                write!(f, "no usable SIM: the modem answered {code}")?;
+                write!(f, "no SIM: the modem answered {code}")?;
+                because(f, self.causes())
+            }
+            Self::SimNotReady(Code::Plain) => {
+                f.write_str("the modem says that the SIM is not ready")?;
+                because(f, self.causes())
+            }
+            Self::SimNotReady(code) => {
+                write!(f, "the SIM is not ready: the modem answered {code}")?;
                 because(f, self.causes())
             }
             Self::SimLocked => f.write_str("the SIM wants its PIN: configure it"),
@@ -597,7 +620,8 @@ pub enum SocketError {
     /// first: a login, for instance. See [`mqtt::LoginFailure::Closed`](crate::mqtt::LoginFailure).
     ClosedUnanswered,
     /// The modem reset, lost the network or the connection, or an exchange of payload did not end
-    /// as its grammar says, so that nothing more can be trusted to be in order.
+    /// as its grammar says, so that nothing more can be trusted to be in order. Which of these,
+    /// [`Socket::loss`](crate::Socket::loss) and [`Control::last_loss`](crate::Control::last_loss) tell.
     ConnectionReset,
     /// The peer sent a TLS record larger than the modem takes, see
     /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller

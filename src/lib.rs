@@ -73,6 +73,7 @@ mod error;
 pub mod failover;
 pub mod jwt;
 mod last_data;
+mod loss;
 pub mod modem;
 pub mod mqtt;
 #[cfg(any(feature = "edge-nal", feature = "embedded-nal-async"))]
@@ -124,6 +125,7 @@ pub use error::{
 };
 pub use failover::{Failover, FailoverError};
 pub use last_data::RadioRelease;
+pub use loss::Loss;
 pub use modem::LastData;
 #[cfg(feature = "sleep")]
 pub use notice_pin::{NoSwitch, NoticePin, Switch};

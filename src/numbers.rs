@@ -258,7 +258,7 @@ mod tests {
     /// What a bring-up says of a SIM that it cannot read is not less than what the number says.
     #[test]
     fn of_a_wrong_sim_a_bring_up_says_what_its_number_says() {
-        let problem = crate::BringUpError::SimMissing(crate::Code::Cme(15));
+        let problem = crate::BringUpError::SimNotReady(crate::Code::Cme(15));
         let listed = cme(15).map(|number| number.causes);
         assert_eq!(listed, Some(&problem.causes().collect::<Vec<_>>()[..]));
     }

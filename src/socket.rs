@@ -14,6 +14,7 @@ use core::cell::{RefCell, RefMut};
 use crate::engine::time::{Ms, after, millis, now};
 use crate::engine::{Link, NOT_YET, Open, Phase, Protocol as _, Rest, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
+use crate::loss::Loss;
 use crate::modem::Backend;
 use crate::tls::{ServerName, TlsConfig};
 
@@ -381,6 +382,15 @@ impl<'a> Socket<'a> {
     /// What was checked of the server when this connection was made.
     pub fn verified(&self) -> Verification {
         self.verified
+    }
+
+    /// Why it was lost, where it ended with [`SocketError::ConnectionReset`]; `None` otherwise. Where the modem stopped
+    /// answering, more of it may be known some seconds later.
+    pub fn loss(&self) -> Option<Loss> {
+        let lost = |slot: &mut Slot<'_>| {
+            (slot.phase == Phase::Failed(SocketError::ConnectionReset)).then_some(slot.loss)
+        };
+        self.half().with(lost)
     }
 
     /// Its place among the driver's sockets.

@@ -242,8 +242,10 @@ impl fmt::Display for Technology {
 pub enum SimState {
     /// The modem is locked to another operator's SIMs.
     Foreign,
-    /// Not there, or not readable.
+    /// Not there.
     Missing,
+    /// Not read yet, or not readable.
+    NotReady,
     /// It wants its PIN.
     Pin,
     /// Too many wrong PINs: it wants its PUK.
@@ -257,6 +259,7 @@ impl fmt::Display for SimState {
         f.write_str(match self {
             Self::Foreign => "modem locked to another operator",
             Self::Missing => "missing",
+            Self::NotReady => "not ready",
             Self::Pin => "PIN needed",
             Self::Puk => "PUK needed",
             Self::Ready => "ready",

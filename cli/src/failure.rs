@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use sectag::cellular::{Number, find};
-use sectag::{Cause, Causes};
+use sectag::{Cause, Causes, Loss};
 
 use crate::json::Object;
 use crate::style::{Stream, shown};
@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     cme: Option<u16>,
     /// The connection was lost on the way, so that the same may succeed when done again.
     lost: bool,
+    /// The broker has said nothing, or the modem has not passed it on.
+    silent: bool,
     /// What was in the way may be gone at the next attempt.
     passing: bool,
     /// The driver could make nothing of the modem, which may be another.
@@ -36,6 +38,18 @@ pub(crate) struct Findings {
     pub(crate) disproved: Vec<Cause>,
 }
 
+/// Whether a cause is a fact about the server that does not depend on who looks, and with what in hand.
+fn is_seen_of_the_server(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::CertificateExpired
+            | Cause::CertificateNotYetValid
+            | Cause::NameMismatch
+            | Cause::NotTls
+            | Cause::ServerKeyUnsupported
+    )
+}
+
 impl Failure {
     pub(crate) fn new(observed: impl Into<String>) -> Self {
         Self {
@@ -47,6 +61,7 @@ impl Failure {
             status: 1,
             cme: None,
             lost: false,
+            silent: false,
             strange: false,
             passing: false,
         }
@@ -120,6 +135,33 @@ impl Failure {
         self
     }
 
+    /// A connection that was lost, with why, as far as the driver has seen it.
+    pub(crate) fn lost_by(mut self, loss: Option<Loss>) -> Self {
+        if let (true, Some(loss)) = (self.lost, loss) {
+            let text = loss.to_string();
+            let (cause, step) = text.split_once(": ").unwrap_or((&text, "start again"));
+            self.observed += &format!(": {cause}");
+            self.hints.insert(0, step.into());
+        }
+        self
+    }
+
+    pub(crate) fn silent(mut self) -> Self {
+        self.silent = true;
+        self
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Nothing came of a broker because nothing comes of the modem.
+    pub(crate) fn by_the_modem(mut self) -> Self {
+        self.observed += ", and neither does the modem, which is in the middle of an exchange";
+        self.causes.clear();
+        self.hint("this says nothing about the broker: restart the modem, check its supply, and whether RTS and CTS are wired")
+    }
+
     /// With the place in a file that it is about.
     pub(crate) fn at(mut self, place: &str) -> Self {
         self.observed = format!("{place}: {}", self.observed);
@@ -159,14 +201,22 @@ impl Failure {
         self.causes.iter().map(|(cause, _)| *cause)
     }
 
-    /// Keeps the causes that were confirmed or, when none of them was, those that were not disproved.
+    /// Keeps the causes that were confirmed or, when none of them was, those that were not disproved. What was seen of
+    /// the server itself is kept, whether or not it was listed.
     pub(crate) fn narrow(mut self, findings: &Findings) -> Self {
+        for cause in &findings.confirmed {
+            if is_seen_of_the_server(*cause) && !self.causes().any(|listed| listed == *cause) {
+                self.causes.insert(0, (*cause, None));
+            }
+        }
         let confirmed = |cause: Cause| findings.confirmed.contains(&cause);
         let open = |cause: Cause| !findings.disproved.contains(&cause);
         if self.causes().any(confirmed) {
             self.causes.retain(|(cause, _)| confirmed(*cause));
         } else if self.causes().any(open) {
             self.causes.retain(|(cause, _)| open(*cause));
+        } else {
+            return self.hint("seen from this computer, none of these is so: it and the modem may see different networks, names or clocks");
         }
         self
     }

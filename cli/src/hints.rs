@@ -159,13 +159,19 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
             }
         ),
         BringUpError::NoAnswer => "nothing answers on this port".into(),
+        BringUpError::Unintelligible => "what comes from this port is no answer to AT".into(),
+        BringUpError::RefusesAll => return unsuitable("bring-up", error).strange(),
         BringUpError::PdpRefused(refusal) => {
             format!("no data connection: the modem answered {}", refusal.code)
         }
         BringUpError::SettingRefused { setting, code } => {
             format!("the modem refused the setting {setting}: {code}")
         }
-        BringUpError::SimMissing(code) => format!("no usable SIM: the modem answered {code}"),
+        BringUpError::SimMissing(code) => format!("no SIM: the modem answered {code}"),
+        BringUpError::SimNotReady(Code::Plain) => "the modem says that the SIM is not ready".into(),
+        BringUpError::SimNotReady(code) => {
+            format!("the SIM is not ready: the modem answered {code}")
+        }
         BringUpError::SimLocked => "the SIM is locked".into(),
         BringUpError::SimPinRefused | BringUpError::SimPukNeeded | BringUpError::SimForeign => {
             "the SIM cannot be used".into()
@@ -176,7 +182,8 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
     match error {
         BringUpError::PdpRefused(refusal) => failure.code(refusal.code),
         BringUpError::SettingRefused { code, .. } => failure.code(code).strange(),
-        BringUpError::SimMissing(code) => failure.code(code),
+        BringUpError::SimMissing(code) | BringUpError::SimNotReady(code) => failure.code(code),
+        BringUpError::Unintelligible | BringUpError::RefusesAll => failure.strange(),
         BringUpError::NoAnswer => failure
             .strange()
             .hint("if RTS and CTS are wired, try --flow-control; if not, try without"),
@@ -326,9 +333,9 @@ fn unverifiable(check: Check, doing: &str) -> Failure {
 
 pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
     match error {
-        SocketError::ConnectionReset => Failure::new(format!("{doing}: the connection was lost"))
-            .hint("the modem restarted or lost the network or the connection: start again, with -v to see which")
-            .lost(),
+        SocketError::ConnectionReset => {
+            Failure::new(format!("{doing}: the connection was lost")).lost()
+        }
         SocketError::Alert => Failure::new(format!("{doing}: the server ended TLS with an alert"))
             .because(
                 Causes::new(&[
@@ -398,6 +405,7 @@ pub(crate) fn mqtt_silence(doing: &str, seconds: u64) -> Failure {
         "{doing}: the broker did not answer within {seconds} s"
     ))
     .because(LoginFailure::Silent.causes(), |_| None)
+    .silent()
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::future::pending;
 use std::pin::pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
-use sectag::{BringUpError, Control, Power, Runner, Sockets, State, Status};
+use sectag::{BringUpError, Control, Loss, Power, Runner, Sockets, State, Status};
 
 use crate::args::{ClockSource, ModemArgs};
 use crate::hints::{self, Failure};
@@ -157,8 +157,38 @@ pub(crate) async fn attach<M: Full>(
         report,
         speeds,
     };
-    let work = beside(runner, work(session)).await;
+    let work = async {
+        match work(session).await {
+            Err(failure) => Err(seen_by(&control, failure).await),
+            done => done,
+        }
+    };
+    let work = beside(runner, work).await;
     work.map_err(|failure| failure.explained(M::CODES))
+}
+
+/// A failure with what the driver has seen of a connection that was lost, or of a modem that keeps a broker's answer.
+async fn seen_by<M: Full>(control: &Control<'_, M>, failure: Failure) -> Failure {
+    if failure.is_lost() {
+        let unclear = || matches!(control.last_loss(), Some(Loss::NoAnswer | Loss::Grammar));
+        let clear = async {
+            while unclear() {
+                Timer::after(LOOK).await;
+            }
+        };
+        // Whether a modem that stopped answering is still there is being found out.
+        let _ = with_timeout(SECOND_LOOK, clear).await;
+        return failure.lost_by(control.last_loss());
+    }
+    if failure.is_silent() {
+        let control = control.keeps_connections();
+        let mut ignore = |_: &[u8]| {};
+        let asked = control.raw_at("AT", QUERY, &mut ignore);
+        if !matches!(with_timeout(SECOND_LOOK, asked).await, Ok(Ok(()))) {
+            return failure.by_the_modem();
+        }
+    }
+    failure
 }
 
 /// What is done on a modem that is on the network and knows the time.
@@ -199,7 +229,7 @@ impl<M: Full> Session<'_, M> {
         let asked = self.while_hopeful(self.control.status());
         let status = self.telling(asked).await?;
         match status.problem {
-            Some(problem @ (BringUpError::NoAnswer | BringUpError::PoweredOff)) => Err(problem),
+            Some(problem) if is_no_answer(&problem) => Err(problem),
             _ => Ok(status),
         }
     }
@@ -217,6 +247,8 @@ impl<M: Full> Session<'_, M> {
                         problem @ (BringUpError::At { .. }
                         | BringUpError::SettingRefused { .. }
                         | BringUpError::NoAnswer
+                        | BringUpError::Unintelligible
+                        | BringUpError::RefusesAll
                         | BringUpError::PoweredOff),
                     ) => return problem,
                     Err(_) => {}
@@ -276,7 +308,8 @@ impl<M: Full> Session<'_, M> {
         tried(self.modem.baud, &self.speeds.borrow())
     }
 
-    /// Says meanwhile that the modem is looked for at other speeds, which takes its time.
+    /// Says meanwhile that the modem is looked for at other speeds, which takes its time, or that the network denies
+    /// registration.
     pub(crate) async fn telling<T>(&self, work: impl Future<Output = T>) -> T {
         let tell = async {
             while self.other_speed().is_none() {
@@ -288,8 +321,17 @@ impl<M: Full> Session<'_, M> {
             ));
             pending().await
         };
-        match select(work, tell).await {
-            Either::First(done) | Either::Second(done) => done,
+        let denied = async {
+            while !self.control.is_denied() {
+                Timer::after(LOOK).await;
+            }
+            self.report.note(
+                "the network denies registration: is the subscription active, and does it cover this country and technology? Waiting all the same",
+            );
+            pending().await
+        };
+        match select3(work, tell, denied).await {
+            Either3::First(done) | Either3::Second(done) | Either3::Third(done) => done,
         }
     }
 
@@ -330,6 +372,17 @@ impl<M: Full> Session<'_, M> {
         ));
         Ok(())
     }
+}
+
+/// Whether nothing that makes sense comes from the modem.
+pub(crate) fn is_no_answer(problem: &BringUpError) -> bool {
+    matches!(
+        problem,
+        BringUpError::NoAnswer
+            | BringUpError::Unintelligible
+            | BringUpError::RefusesAll
+            | BringUpError::PoweredOff
+    )
 }
 
 fn tried(given: u32, speeds: &[u32]) -> String {

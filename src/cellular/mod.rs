@@ -8,4 +8,4 @@ mod sim;
 pub use crate::numbers::{Number, cme, cms, find};
 pub use registration::registration;
 pub use report::{digits, report};
-pub use sim::Sim;
+pub use sim::{Sim, SimEntry, SimNext};

@@ -1,15 +1,24 @@
 //! What the SIM says (`+CPIN`, 27.007), and what that means for a bring-up.
 
-use crate::at::answer;
-use crate::error::{BringUpError, Code};
+use crate::at::{Fields, answer};
+use crate::error::{AtError, BringUpError, Code};
 use crate::status::SimState;
+
+/// How long a SIM may take until it is read: Quectel's "reboot if the SIM is not identified in 20 s" (bg96 sheet, 1.4).
+/// Until then modems say of it what they say of one that is missing or broken.
+const READ_LIMIT: u32 = 20_000;
+/// Before a SIM is asked again that could not take its PIN yet.
+const BUSY_PAUSE: u32 = 3000;
+const PAUSE: u32 = 500;
 
 /// The state of the SIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sim {
     /// Locked to another operator: `PH-NET PIN` and its like.
     Foreign,
-    /// Not there, or not read yet.
+    /// The modem says that there is none.
+    Missing,
+    /// Not read yet, or not readable.
     NotReady,
     /// It wants its PIN.
     Pin,
@@ -32,7 +41,9 @@ impl Sim {
         Some(match code {
             Code::Cme(11 | 16) => Self::Pin,
             Code::Cme(12) => Self::Puk,
-            Code::Cme(10 | 13 | 15) => Self::NotReady,
+            Code::Cme(10) => Self::Missing,
+            Code::Cme(3 | 13 | 14 | 15) => Self::NotReady,
+            Code::Cme(5..=7 | 40..=48) => Self::Foreign,
             _ => return None,
         })
     }
@@ -41,22 +52,165 @@ impl Sim {
     pub const fn state(self) -> SimState {
         match self {
             Self::Foreign => SimState::Foreign,
-            Self::NotReady => SimState::Missing,
+            Self::Missing => SimState::Missing,
+            Self::NotReady => SimState::NotReady,
             Self::Pin => SimState::Pin,
             Self::Puk => SimState::Puk,
             Self::Ready => SimState::Ready,
         }
     }
+}
 
-    /// What a bring-up fails with where the SIM stays so. `entered` says that its PIN was entered.
-    pub const fn problem(self, entered: bool) -> BringUpError {
-        match self {
-            Self::Foreign => BringUpError::SimForeign,
-            Self::Pin if entered => BringUpError::SimPinRefused,
-            Self::Pin => BringUpError::SimLocked,
-            Self::Puk => BringUpError::SimPukNeeded,
-            Self::NotReady | Self::Ready => BringUpError::SimMissing(Code::Plain),
+/// What a bring-up does after an answer to `AT+CPIN?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimNext {
+    /// It goes on: the SIM may be used.
+    Ready,
+    /// It enters the PIN, and tells [`SimEntry::entered`] what came of that.
+    Enter,
+    /// It asks how many tries are left (`AT+CPINR`), and enters the PIN only where [`SimEntry::has_tries`] says so.
+    Count,
+    /// It asks again after so many milliseconds.
+    Wait(u32),
+    /// It fails.
+    Fail(BringUpError),
+}
+
+/// Waits for a SIM, and enters its PIN no more often than is safe, because the third wrong one in a row blocks it: once,
+/// and once more where the modem asks again after an entry that it did not answer or could not take yet. Never after it
+/// was refused, and not where the modem tells that tries are used up. Lives as long as the firmware: a bring-up that fails forgets nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct SimEntry {
+    /// Entries since the SIM was last seen ready.
+    entries: u8,
+    /// The PIN is wrong.
+    refused: bool,
+    /// The SIM has taken the PIN, in this start.
+    taken: bool,
+    /// It could not take the PIN yet.
+    busy: bool,
+    /// Why an entry did not succeed, unless it was refused.
+    problem: BringUpError,
+}
+
+impl SimEntry {
+    /// Nothing is known.
+    pub const NEW: Self = Self {
+        entries: 0,
+        refused: false,
+        taken: false,
+        busy: false,
+        problem: BringUpError::SimPinRefused,
+    };
+
+    /// A start of the modem: it asks for the PIN anew.
+    pub fn begin(&mut self) {
+        self.taken = false;
+        self.busy = false;
+    }
+
+    /// Judges an answer to `AT+CPIN?`, or with `None` its refusal with `code`, `waited` milliseconds after the first
+    /// question. `has_pin` says that a PIN is configured.
+    pub fn asked(
+        &mut self,
+        answer: Option<&[u8]>,
+        code: Code,
+        waited: u32,
+        has_pin: bool,
+    ) -> SimNext {
+        match answer {
+            Some(text) => self.says(Sim::read(text), Code::Plain, waited, has_pin),
+            None => self.says(Sim::of_code(code), code, waited, has_pin),
         }
+    }
+
+    /// As [`asked`](Self::asked), with what the modem `said` of the SIM, if it could be understood.
+    pub fn says(&mut self, said: Option<Sim>, code: Code, waited: u32, has_pin: bool) -> SimNext {
+        self.refused |= code == Code::Cme(16);
+        let problem = match said {
+            Some(Sim::Ready) => {
+                self.entries = 0;
+                return SimNext::Ready;
+            }
+            Some(Sim::Foreign) => return SimNext::Fail(BringUpError::SimForeign),
+            Some(Sim::Puk) => return SimNext::Fail(BringUpError::SimPukNeeded),
+            Some(Sim::Pin) if self.refused => return SimNext::Fail(BringUpError::SimPinRefused),
+            Some(Sim::Pin) if !has_pin => return SimNext::Fail(BringUpError::SimLocked),
+            // The modem may take a moment to believe the PIN. Or it was taken, and is still asked for.
+            Some(Sim::Pin) if self.taken => BringUpError::SimPinRefused,
+            Some(Sim::Pin) if core::mem::take(&mut self.busy) => return SimNext::Wait(BUSY_PAUSE),
+            Some(Sim::Pin) => {
+                self.entries += 1;
+                return match self.entries {
+                    1 => SimNext::Enter,
+                    2 => SimNext::Count,
+                    _ => {
+                        self.entries = 2;
+                        SimNext::Fail(self.problem)
+                    }
+                };
+            }
+            Some(Sim::Missing) => BringUpError::SimMissing(code),
+            Some(Sim::NotReady) | None => BringUpError::SimNotReady(code),
+        };
+        if waited < READ_LIMIT {
+            SimNext::Wait(PAUSE)
+        } else {
+            SimNext::Fail(problem)
+        }
+    }
+
+    /// Judges how the entry of the PIN ended: with `OK` (`taken`), with another end than an answer (`ended`), or
+    /// refused with `code`. Where it succeeds, the SIM is asked again, after 500 ms.
+    pub fn entered(
+        &mut self,
+        taken: bool,
+        ended: Option<AtError>,
+        code: Code,
+    ) -> Result<(), BringUpError> {
+        match (ended, code) {
+            _ if taken => self.taken = true,
+            (Some(error), _) => {
+                self.problem = BringUpError::At {
+                    command: "AT+CPIN",
+                    error,
+                };
+            }
+            // It says nothing about the PIN.
+            (None, Code::Cme(3 | 13 | 14)) => {
+                self.problem = BringUpError::SimNotReady(code);
+                self.busy = true;
+            }
+            (None, code) => {
+                self.refused = true;
+                return Err(if code == Code::Cme(12) {
+                    BringUpError::SimPukNeeded
+                } else {
+                    BringUpError::SimPinRefused
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges an answer to `AT+CPINR="SIM PIN"` (27.007, remaining PIN retries): whether the PIN may be entered again.
+    /// Where one try of those that a SIM has is gone, the entry without an answer may have been refused. A modem that
+    /// does not know the question does not keep it from a second entry.
+    pub fn has_tries(&mut self, answer: Option<&[u8]>) -> Result<(), BringUpError> {
+        if answer.and_then(tries).is_some_and(|(left, of)| left < of) {
+            self.refused = true;
+            return Err(BringUpError::SimPinRefused);
+        }
+        Ok(())
+    }
+}
+
+/// How many tries are left, and of how many, out of `+CPINR: "SIM PIN",<left>[,<of>]`, with or without the quotes.
+fn tries(text: &[u8]) -> Option<(u32, u32)> {
+    let mut fields = Fields::new(answer(text, "+CPINR:")?);
+    match fields.next()? {
+        b"SIM PIN" | b"\"SIM PIN\"" => Some((fields.int()?, fields.int().unwrap_or(3))),
+        _ => None,
     }
 }
 
@@ -68,5 +222,126 @@ static SIMS: [(&[u8], Sim); 7] = [
     (b"SIM PIN", Sim::Pin),
     (b"SIM PUK", Sim::Puk),
     (b"NOT READY", Sim::NotReady),
-    (b"NOT INSERTED", Sim::NotReady),
+    (b"NOT INSERTED", Sim::Missing),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIN: Option<&[u8]> = Some(b"+CPIN: SIM PIN");
+    const READY: Option<&[u8]> = Some(b"+CPIN: READY");
+
+    fn asked(entry: &mut SimEntry, answer: Option<&[u8]>) -> SimNext {
+        entry.asked(answer, Code::Plain, 0, true)
+    }
+
+    fn refused(entry: &mut SimEntry, number: u16, waited: u32) -> SimNext {
+        entry.asked(None, Code::Cme(number), waited, true)
+    }
+
+    /// Bg96 sheet 1.4: what is said while it is read is said of a broken one as well.
+    #[test]
+    fn what_is_not_ready_is_waited_for_and_called_missing_only_by_the_modem() {
+        for number in [0, 3, 10, 13, 14, 15, 100, 999] {
+            let mut entry = SimEntry::NEW;
+            for waited in [0, 19_999] {
+                let next = refused(&mut entry, number, waited);
+                assert_eq!(next, SimNext::Wait(PAUSE), "{number}");
+            }
+            let code = Code::Cme(number);
+            let expected = if number == 10 {
+                BringUpError::SimMissing(code)
+            } else {
+                BringUpError::SimNotReady(code)
+            };
+            let next = refused(&mut entry, number, READ_LIMIT);
+            assert_eq!(next, SimNext::Fail(expected), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_only_somebody_else_can_change_is_told_at_once() {
+        for (number, error) in [
+            (5, BringUpError::SimForeign),
+            (12, BringUpError::SimPukNeeded),
+            (16, BringUpError::SimPinRefused),
+            (40, BringUpError::SimForeign),
+            (48, BringUpError::SimForeign),
+        ] {
+            let mut entry = SimEntry::NEW;
+            let next = refused(&mut entry, number, 0);
+            assert_eq!(next, SimNext::Fail(error), "{number}");
+        }
+        let mut entry = SimEntry::NEW;
+        let next = entry.asked(PIN, Code::Plain, 0, false);
+        assert_eq!(next, SimNext::Fail(BringUpError::SimLocked));
+        assert_eq!(refused(&mut entry, 11, 0), SimNext::Enter);
+    }
+
+    #[test]
+    fn a_pin_that_was_refused_is_never_entered_again() {
+        for code in [Code::Cme(16), Code::Cme(12), Code::Plain, Code::Cme(100)] {
+            let mut entry = SimEntry::NEW;
+            assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+            assert!(entry.entered(false, None, code).is_err(), "{code:?}");
+            for _ in 0..3 {
+                entry.begin();
+                let next = asked(&mut entry, PIN);
+                assert_eq!(next, SimNext::Fail(BringUpError::SimPinRefused), "{code:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pin_that_was_swallowed_is_entered_once_more_and_then_no_more() {
+        let mut entry = SimEntry::NEW;
+        assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+        let late = Some(AtError::Timeout);
+        assert_eq!(entry.entered(false, late, Code::Plain), Ok(()));
+        assert_eq!(asked(&mut entry, PIN), SimNext::Count);
+        assert_eq!(entry.has_tries(None), Ok(()));
+        assert_eq!(entry.entered(false, late, Code::Plain), Ok(()));
+        let problem = BringUpError::At {
+            command: "AT+CPIN",
+            error: AtError::Timeout,
+        };
+        for _ in 0..3 {
+            entry.begin();
+            assert_eq!(asked(&mut entry, PIN), SimNext::Fail(problem));
+        }
+        // It was taken after all.
+        assert_eq!(asked(&mut entry, READY), SimNext::Ready);
+        assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+    }
+
+    #[test]
+    fn a_busy_sim_gets_its_time_before_the_second_entry() {
+        let mut entry = SimEntry::NEW;
+        assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+        assert_eq!(entry.entered(false, None, Code::Cme(14)), Ok(()));
+        assert_eq!(asked(&mut entry, PIN), SimNext::Wait(BUSY_PAUSE));
+        assert_eq!(asked(&mut entry, PIN), SimNext::Count);
+        assert_eq!(entry.entered(true, None, Code::Plain), Ok(()));
+        // Believed some moments later.
+        assert_eq!(asked(&mut entry, PIN), SimNext::Wait(PAUSE));
+        assert_eq!(asked(&mut entry, READY), SimNext::Ready);
+    }
+
+    #[test]
+    fn where_a_try_is_gone_there_is_no_second_entry() {
+        for (text, left) in [
+            ("+CPINR: \"SIM PIN\",1", false),
+            ("+CPINR: SIM PIN,0,3", false),
+            ("+CPINR: \"SIM PIN\",2", false),
+            ("+CPINR: \"SIM PIN\",3", true),
+            ("+CPINR: SIM PIN,2,2", true),
+            ("+CPINR: \"SIM PIN2\",1", true),
+            ("+CPINR: x", true),
+        ] {
+            let mut entry = SimEntry::NEW;
+            let told = entry.has_tries(Some(text.as_bytes()));
+            assert_eq!(told.is_ok(), left, "{text}");
+        }
+    }
+}

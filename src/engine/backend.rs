@@ -412,6 +412,8 @@ pub fn either_way<M>(_: &mut M, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
 /// What moving data, or looking after a socket, came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// A fetch: the connection broke, and the modem says so of a reset and of a record too large alike.
+    Broken,
     /// A send: the modem took [`World::taken`] bytes. A fetch: it brought bytes.
     Done,
     /// A send: the modem has no room at the moment.

@@ -9,7 +9,8 @@ use super::slot::Phase;
 use super::time::Ms;
 use super::world::{Link, Rest, World};
 use crate::engine::backend::{Final, Limits};
-use crate::error::{AtError, SocketError};
+use crate::error::{AtError, ConnectError, SocketError};
+use crate::loss::Loss;
 
 /// What the engine does when a job has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,7 @@ impl World<'_> {
             Job::Open(_) => self.opened(done),
             Job::Close(_) | Job::CloseStray(_) => {
                 if self.closed(job, done) {
+                    self.loss = Some(Loss::NotClosed);
                     return After::Restart;
                 }
             }
@@ -73,12 +75,18 @@ impl World<'_> {
             Job::Look(_) if done => self.looked(),
             // The modem may or may not have the frame: nothing is resent on this socket.
             Job::Send(..) | Job::Receive(..) | Job::Look(_) => {
-                self.slot().fail(SocketError::ConnectionReset);
+                let loss = match self.failure {
+                    ConnectError::At(AtError::Garbled) => Loss::Grammar,
+                    ConnectError::At(AtError::Timeout) => Loss::NoAnswer,
+                    _ => Loss::Connection,
+                };
+                self.lose(self.slot, loss);
             }
             Job::PowerOff => {
                 self.errand_ended(done);
                 if done {
                     self.restarted = false;
+                    self.loss = Some(Loss::PowerOff);
                     // Undone meanwhile, it is to come up again.
                     return if self.rest == Rest::Off {
                         After::Off
@@ -92,6 +100,7 @@ impl World<'_> {
                 #[cfg(feature = "sleep")]
                 self.awake();
                 if !done {
+                    self.loss = Some(self.silence_loss());
                     return After::Restart;
                 }
             }
@@ -110,6 +119,11 @@ impl World<'_> {
 
     /// Whatever was known of the modem is void: it is brought up anew, or stays `off`. Connections are reset.
     pub fn goes_down(&mut self, off: bool) {
+        self.loss = Some(if off {
+            Loss::PowerOff
+        } else {
+            Loss::BroughtUpAnew
+        });
         self.next_life();
         self.counters.restarts = self.counters.restarts.wrapping_add(1);
         self.link_is_down(if off { Rest::Off } else { Rest::No });
@@ -273,6 +287,9 @@ impl World<'_> {
 
     /// The connection in this place is dead.
     pub fn reset(&mut self, place: u8, error: SocketError) {
+        if error == SocketError::ConnectionReset {
+            self.loss = Some(Loss::Connection);
+        }
         if let Some(slot) = self.slots.get_mut(usize::from(place)) {
             slot.fail(error);
         }

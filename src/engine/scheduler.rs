@@ -2,11 +2,12 @@
 
 use super::slot::{Phase, Sending, Slot};
 use super::time::{Ms, after, past, sooner};
-use super::world::{Errand, Link, Rest, World};
+use super::world::{Errand, Heard, Link, Rest, World};
 use crate::engine::backend::{
     BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, OPEN, POWER_OFF, SEND, SLEEP, TIDY, Verdict,
 };
 use crate::error::{AtError, BringUpError, ConnectError, SocketError};
+use crate::loss::Loss;
 
 /// Pauses between attempts to bring the modem up, which themselves take tens of seconds.
 const BACKOFF: (Ms, Ms) = (1000, 30_000);
@@ -104,7 +105,7 @@ impl Job {
         }
         match self {
             Self::Open(_) => return w.claim(limits),
-            Self::BringUp => w.rising = true,
+            Self::BringUp => (w.rising, w.denied, w.heard) = (true, false, Heard::Nothing),
             Self::Close(_) => w.verdict = Verdict::Done,
             Self::CloseStray(id) => (w.id, w.verdict) = (id, Verdict::Done),
             Self::Liveness => w.suspect = false,
@@ -435,12 +436,13 @@ impl World<'_> {
         if self.rest != Rest::Off {
             self.rest = rest;
         }
+        let loss = self.loss.unwrap_or(Loss::NoAnswer);
         for slot in &mut self.slots {
             if slot.phase == Phase::Wanted {
                 continue;
             }
             // Bring-up closes every id before anything is opened.
-            slot.fail(SocketError::ConnectionReset);
+            slot.is_lost_with_the_modem(loss);
             slot.released();
         }
         self.failed_closes = 0;
@@ -454,7 +456,7 @@ impl World<'_> {
 
     /// An attempt to bring the modem up has ended.
     pub(crate) fn brought_up(&mut self, done: bool) {
-        self.rising = false;
+        (self.rising, self.denied) = (false, false);
         if done {
             info!("the modem is up");
             self.link = Link::Up;
@@ -470,6 +472,13 @@ impl World<'_> {
                 },
                 _ => BringUpError::NoAnswer,
             };
+            if self.problem == BringUpError::NoAnswer {
+                self.problem = match self.heard {
+                    Heard::Nothing => BringUpError::NoAnswer,
+                    Heard::Bytes => BringUpError::Unintelligible,
+                    Heard::Errors => BringUpError::RefusesAll,
+                };
+            }
             warn!("bring-up: {}", self.problem);
             self.link = Link::Failed;
             self.failures = self.failures.wrapping_add(1);
@@ -542,7 +551,7 @@ impl World<'_> {
                 slot.busy = true;
                 slot.retry_at = after(now, BUSY_PAUSE);
                 if past(now, after(slot.busy_since, BUSY_LIMIT)) {
-                    slot.fail(SocketError::ConnectionReset);
+                    return self.lose(self.slot, Loss::Connection);
                 }
             }
             Verdict::Failed => {
@@ -564,6 +573,7 @@ impl World<'_> {
     /// A fetch has ended. Returns whether the modem is to be asked if the connection still stands.
     pub(crate) fn fetched(&mut self, closed_before: bool) -> bool {
         let (now, verdict, poll, len) = (self.now, self.verdict, self.poll, self.len);
+        let mut lost = None;
         let slot = self.slot();
         match verdict {
             // Nothing is wrong but that the peer has closed; there was no room for what it sent.
@@ -591,13 +601,17 @@ impl World<'_> {
                 slot.look_at = after(now, NOTICE_PATIENCE);
             }
             Verdict::Empty if slot.sending != Sending::On && !slot.peer_closed => {
-                slot.fail(SocketError::ConnectionReset);
+                lost = Some(Loss::Connection);
             }
             Verdict::Empty if core::mem::take(&mut slot.check) => return true,
             Verdict::Empty => slot.looked_in_vain(now, poll),
             // Some firmware refuses to read once the peer has closed (bg96 sheet, 4.5).
             Verdict::NotConnected if slot.peer_closed => slot.end(),
-            _ => slot.fail(SocketError::ConnectionReset),
+            Verdict::Broken => lost = Some(Loss::ResetOrRecord),
+            _ => lost = Some(Loss::Connection),
+        }
+        if let Some(loss) = lost {
+            self.lose(self.slot, loss);
         }
         false
     }
@@ -622,7 +636,7 @@ impl World<'_> {
             slot.check = true;
             slot.look_at = after(now, NOTICE_PATIENCE);
         } else {
-            slot.fail(SocketError::ConnectionReset);
+            self.lose(self.slot, Loss::Connection);
         }
     }
 

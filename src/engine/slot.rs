@@ -5,6 +5,7 @@ use super::time::{Ms, after};
 use super::wakers::Latest;
 use crate::engine::backend::Polling;
 use crate::error::SocketError;
+use crate::loss::Loss;
 
 /// The first look for data after traffic, on a modem that announces data; it doubles up to
 /// [`Timing::poll`](crate::modem::Timing::poll).
@@ -67,6 +68,8 @@ pub struct Slot<'a> {
     /// Its data comes without being fetched.
     pub(crate) push: bool,
     pub(crate) sending: Sending,
+    /// Why it was lost, once it is.
+    pub(crate) loss: Loss,
     /// When what is written goes out although more may come.
     pub(crate) send_at: Ms,
     /// No send, fetch or close before.
@@ -101,6 +104,7 @@ impl Slot<'_> {
             asked: false,
             push: false,
             sending: Sending::On,
+            loss: Loss::Connection,
             send_at: 0,
             retry_at: 0,
             busy_since: 0,
@@ -192,6 +196,22 @@ impl Slot<'_> {
         self.close = true;
         self.settle();
         self.wake();
+    }
+
+    /// Ends the socket for its user, because it was lost so.
+    pub(crate) fn lose(&mut self, loss: Loss) {
+        if matches!(self.phase, Phase::Wanted | Phase::Opening | Phase::Open) {
+            self.loss = loss;
+        }
+        self.fail(SocketError::ConnectionReset);
+    }
+
+    /// What became of the modem, after an exchange of this socket's was given up: more is known now of why.
+    pub(crate) fn is_lost_with_the_modem(&mut self, loss: Loss) {
+        if matches!(self.loss, Loss::NoAnswer | Loss::Grammar) {
+            self.loss = loss;
+        }
+        self.lose(loss);
     }
 
     /// Everything from the peer is in the ring.

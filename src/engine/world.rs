@@ -9,7 +9,8 @@ use super::time::{Ms, millis};
 use super::wakers::{Latest, Wakers};
 use crate::capabilities::Verification;
 use crate::engine::backend::{Polling, Terminator, Then, Timing, Verdict};
-use crate::error::{AtError, BringUpError, Code, ConnectError, SocketError};
+use crate::error::{AtError, BringUpError, Code, ConnectError};
+use crate::loss::Loss;
 use crate::tls::TlsConfig;
 
 /// [`Open::result`] until the modem has said whether the connection stands.
@@ -48,6 +49,15 @@ pub(crate) enum Rest {
     Saving,
     /// Switched off, until it is switched on.
     Off,
+}
+
+/// What came from the modem while it gave no answer that could be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Nothing,
+    Bytes,
+    /// `ERROR`, or a number of one.
+    Errors,
 }
 
 /// What a user asks of the runner that is neither a socket nor an exchange.
@@ -152,6 +162,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) suspect: bool,
     /// An attempt to bring the modem up is under way.
     pub(crate) rising: bool,
+    /// In the attempt to bring it up that is under way, the network has denied registration.
+    pub(crate) denied: bool,
     /// What a change of credentials left behind is to be removed.
     pub tidy: bool,
     /// The id that is given out next.
@@ -245,6 +257,10 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) refusal: ConnectError,
     /// Why the last attempt to bring the modem up failed.
     pub(crate) problem: BringUpError,
+    /// Why a connection was lost last, or the modem.
+    pub(crate) loss: Option<Loss>,
+    /// What came from the modem since it was last understood.
+    pub(crate) heard: Heard,
     /// The last report that a parked flow may wait for, and its length.
     pub report: ([u8; REPORT_LIMIT], u8),
     pub(crate) mailbox: Mailbox,
@@ -288,6 +304,7 @@ impl<S> World<'_, S> {
             network_lost: false,
             suspect: false,
             rising: false,
+            denied: false,
             tidy: false,
             next_id: 0,
             opening: false,
@@ -356,6 +373,8 @@ impl<S> World<'_, S> {
             failure: ConnectError::At(AtError::ModemReset),
             refusal: ConnectError::At(AtError::ModemReset),
             problem: BringUpError::NoAnswer,
+            loss: None,
+            heard: Heard::Nothing,
             report: ([0; REPORT_LIMIT], 0),
             mailbox: Mailbox::new(),
             opens: Queue::new(),
@@ -406,6 +425,35 @@ impl<'a> World<'a> {
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
         self.failure = failure.into();
         Then::Fail
+    }
+
+    /// The modem is not registered, and says this `<stat>` (27.007): a denial is told at once, and waiting goes on.
+    pub fn registration_is(&mut self, stat: u8) {
+        if stat == 3 && !self.denied {
+            warn!("the network denies registration");
+            self.denied = true;
+        }
+    }
+
+    /// The socket at a place is lost so.
+    #[inline(never)] // It is used in many places.
+    pub(crate) fn lose(&mut self, index: u8, loss: Loss) {
+        let loss = if self.network_lost {
+            Loss::Network
+        } else {
+            loss
+        };
+        self.loss = Some(loss);
+        self.slots[usize::from(index)].lose(loss);
+    }
+
+    /// What it looks like where a modem does not answer, by what came from it.
+    pub(crate) fn silence_loss(&self) -> Loss {
+        match self.heard {
+            Heard::Nothing => Loss::NoAnswer,
+            Heard::Bytes => Loss::Noise,
+            Heard::Errors => Loss::Refuses,
+        }
     }
 
     /// Repeats this step after `pause` milliseconds.
@@ -471,7 +519,7 @@ impl<'a> World<'a> {
         let own = usize::from(self.slot);
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if index != own && slot.in_modem && slot.id == id {
-                slot.fail(SocketError::ConnectionReset);
+                slot.lose(Loss::Connection);
                 slot.released();
             }
         }

@@ -150,7 +150,7 @@ impl Examination<'_> {
             None => Failure::new(format!("{what}: the modem does not say")),
         };
         let problem = status.problem.as_ref();
-        if let Some(BringUpError::NoAnswer | BringUpError::PoweredOff) = problem {
+        if problem.is_some_and(session::is_no_answer) {
             return Err(failed(answers::<M>()));
         }
         if let Some(BringUpError::At { error, .. }) = problem
@@ -180,6 +180,7 @@ impl Examination<'_> {
             problem,
             Some(
                 BringUpError::SimMissing(_)
+                    | BringUpError::SimNotReady(_)
                     | BringUpError::SimLocked
                     | BringUpError::SimPinRefused
                     | BringUpError::SimPukNeeded
@@ -457,6 +458,7 @@ impl Examination<'_> {
         let prober = Prober {
             names: Names::System,
             files: Files::of(&self.local),
+            tag: tls.tag,
         };
         let (host, port) = (server.host.as_str(), server.port);
         let fails = |failure| self.list.fails(WHAT, failure);

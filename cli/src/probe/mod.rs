@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use sectag::clock::DateTime;
 use sectag::inspect::KeyType;
 use sectag::modem::Full;
-use sectag::{Cause, Control, Kind};
+use sectag::{Cause, Comparison, Control, Kind, Tag};
 #[cfg(feature = "demo")]
 use sectag_simulator::LoopbackNetwork;
 use tokio::net::TcpStream;
@@ -79,10 +79,28 @@ impl Files {
     }
 }
 
+/// Which of the files the side that failed was seen to use, byte for byte. What is found with others says something about
+/// the server, and nothing about the modem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    ca: bool,
+    client: bool,
+}
+
+impl Held {
+    /// TLS is on this computer.
+    const ALL: Self = Self {
+        ca: true,
+        client: true,
+    };
+}
+
 /// Explains failures of connections by looking at the server.
 pub(crate) struct Prober {
     pub(crate) names: Names,
     pub(crate) files: Files,
+    /// Where the modem has what it uses.
+    pub(crate) tag: Tag,
 }
 
 impl Prober {
@@ -90,6 +108,7 @@ impl Prober {
     pub(crate) async fn from_args(
         args: &ProbeArgs,
         modem: Choice,
+        tag: Tag,
     ) -> Result<Option<Self>, Failure> {
         if !args.probe {
             return Ok(None);
@@ -98,7 +117,42 @@ impl Prober {
         Ok(Some(Self {
             names: Names::System,
             files: Files::of(&files),
+            tag,
         }))
+    }
+
+    /// Asks the modem whether it holds the files.
+    async fn held<M: Full>(&self, control: Control<'_, M>, report: &Report) -> Held {
+        let holds = async |kind: Kind, content: &[u8]| {
+            let limit = embassy_time::Duration::from_secs(10);
+            let compared = control.compare(self.tag, kind, content);
+            let tag = self.tag;
+            let found = embassy_time::with_timeout(limit, compared).await;
+            let told = match found {
+                Ok(Ok(Comparison::Same)) => return true,
+                Ok(Ok(Comparison::Differs)) => {
+                    format!("the modem holds another {kind} under tag {tag} than the file")
+                }
+                Ok(Ok(Comparison::Absent)) => format!("the modem holds no {kind} under tag {tag}"),
+                _ => format!(
+                    "the modem does not tell whether the {kind} under tag {tag} is that of the file"
+                ),
+            };
+            report.note(&format!("probe: asked of the modem: {told}"));
+            false
+        };
+        let ca = match &self.files.ca {
+            Some(ca) => holds(Kind::Ca, ca).await,
+            None => false,
+        };
+        let client = match &self.files.client {
+            Some((certificate, key)) => {
+                holds(Kind::ClientCertificate, certificate).await
+                    && holds(Kind::PrivateKey, key).await
+            }
+            None => false,
+        };
+        Held { ca, client }
     }
 
     /// Narrows the causes of `failure` down, if there are several. `login` when the modem came that far.
@@ -110,7 +164,7 @@ impl Prober {
         login: Option<&Login>,
         report: &Report,
     ) -> Failure {
-        if failure.causes().nth(1).is_none() {
+        if !can_tell(&failure) {
             return failure;
         }
         match self.look(control, (host, port), login, report).await {
@@ -128,10 +182,11 @@ impl Prober {
         login: Option<&Login>,
         report: &Report,
     ) -> Failure {
-        if failure.causes().nth(1).is_none() {
+        if !can_tell(&failure) {
             return failure;
         }
-        let findings = self.look_with(now, Vec::new(), server, login, report).await;
+        let findings = self.look_with(now, Vec::new(), Held::ALL, server, login, report);
+        let findings = findings.await;
         failure.narrow(&findings)
     }
 
@@ -151,7 +206,8 @@ impl Prober {
             .and_then(|read| read.ok().flatten())
             .or_else(host_clock)?;
         let suites = control.capabilities().suites.modern().iter().collect();
-        let findings = self.look_with(now, suites, (host, port), login, report);
+        let held = self.held(control, report).await;
+        let findings = self.look_with(now, suites, held, (host, port), login, report);
         Some(findings.await)
     }
 
@@ -159,6 +215,7 @@ impl Prober {
         &self,
         now: DateTime,
         suites: Vec<u16>,
+        held: Held,
         (host, port): (&str, u16),
         login: Option<&Login>,
         report: &Report,
@@ -170,6 +227,7 @@ impl Prober {
             files: &self.files,
             now,
             suites,
+            held,
             login,
         };
         let step = report.spin(format!("looking at {host}:{port} from this computer"));
@@ -189,6 +247,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) now: DateTime,
     /// The modem's cipher suites; empty when not known.
     pub(crate) suites: Vec<u16>,
+    /// Which of the files the modem uses.
+    held: Held,
     /// How the modem logged in, when it came that far.
     pub(crate) login: Option<&'a Login>,
 }
@@ -214,7 +274,7 @@ struct Stop;
 
 impl Probe<'_> {
     async fn run(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
-        self.pair(subject.files);
+        self.pair(subject);
         let address = self.reach(subject).await?;
         let attempt = self.handshake(address, subject).await?;
         let proven = self.judge(&attempt.chain, subject);
@@ -244,12 +304,26 @@ impl Probe<'_> {
         self.findings.disproved.extend(causes);
     }
 
-    fn pair(&mut self, files: &Files) {
-        match certificates::pair(files) {
-            Some(true) => self.disprove(&[Cause::ClientKeyMismatch]),
+    /// As [`confirm`](Self::confirm), where it was seen with what the modem uses.
+    fn confirm_if(&mut self, held: bool, cause: Cause) {
+        if held {
+            self.confirm(cause);
+        }
+    }
+
+    fn disprove_if(&mut self, held: bool, causes: &[Cause]) {
+        if held {
+            self.disprove(causes);
+        }
+    }
+
+    fn pair(&mut self, subject: &Subject<'_>) {
+        let held = subject.held.client;
+        match certificates::pair(subject.files) {
+            Some(true) => self.disprove_if(held, &[Cause::ClientKeyMismatch]),
             Some(false) => {
                 self.say("the private key does not belong to the client certificate");
-                self.confirm(Cause::ClientKeyMismatch);
+                self.confirm_if(held, Cause::ClientKeyMismatch);
             }
             None => {}
         }
@@ -371,17 +445,17 @@ impl Probe<'_> {
             }
             Some(Err(reason)) => {
                 self.say(format!("the CA file cannot be read: {reason}"));
-                self.confirm(Cause::CaUnreadable);
+                self.confirm_if(subject.held.ca, Cause::CaUnreadable);
                 false
             }
             Some(Ok(true)) => {
                 self.say("the CA that was given has signed the server's certificate");
-                self.disprove(&[Cause::CaMismatch, Cause::CaUnreadable]);
+                self.disprove_if(subject.held.ca, &[Cause::CaMismatch, Cause::CaUnreadable]);
                 true
             }
             Some(Ok(false)) => {
                 self.say("the server's certificate was not signed by the CA that was given");
-                self.confirm(Cause::CaMismatch);
+                self.confirm_if(subject.held.ca, Cause::CaMismatch);
                 false
             }
         };
@@ -448,7 +522,7 @@ impl Probe<'_> {
                 Cause::ClientCertificateRefused,
             ]),
             (Ok(()), true) if shown => {
-                self.disprove(&[Cause::ClientCertificateRefused]);
+                self.disprove_if(subject.held.client, &[Cause::ClientCertificateRefused]);
                 let offer = attempt.offer.clone();
                 let bare = tls::attempt(address, subject.host, offer, Client::NONE).await;
                 if bare.outcome.is_ok() {
@@ -463,7 +537,7 @@ impl Probe<'_> {
                 self.say(format!(
                     "the server refused the client certificate: {reason}"
                 ));
-                self.confirm(Cause::ClientCertificateRefused);
+                self.confirm_if(subject.held.client, Cause::ClientCertificateRefused);
             }
             (Err(_), true) => {
                 self.say("the server demands a client certificate, and none was given");
@@ -488,6 +562,25 @@ impl Probe<'_> {
                 login::Verdict::Nothing => {}
             }
         }
+    }
+}
+
+/// Whether a look at the server can say more than the failure does: several causes, or one that it may contradict.
+fn can_tell(failure: &Failure) -> bool {
+    let mut causes = failure.causes();
+    match (causes.next(), causes.next()) {
+        (None, _) => false,
+        (Some(_), Some(_)) => true,
+        (Some(cause), None) => matches!(
+            cause,
+            Cause::NameUnknown
+                | Cause::NameUnknownHere
+                | Cause::NameMismatch
+                | Cause::NetworkSlow
+                | Cause::NotTls
+                | Cause::PeerClosed
+                | Cause::Unreachable
+        ),
     }
 }
 

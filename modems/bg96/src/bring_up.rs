@@ -1,7 +1,7 @@
 //! From a modem that answers to one that can be used (sheet 1).
 
 use sectag::at::{Fields, answer};
-use sectag::cellular::{Sim, registration};
+use sectag::cellular::{SimNext, registration};
 use sectag::modem::{Modem, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError, Code, SuiteSet};
 
@@ -9,16 +9,9 @@ use sectag::{AtError, BringUpError, Code, SuiteSet};
 use crate::RADIO;
 use crate::keys::Keys;
 use crate::{
-    Bg96, DATA_CONNECTION, DEACTIVATE, ENTER_PIN, KEYS, Options, REGISTRATION, SIM, STALE_SOCKETS,
-    Script,
+    Bg96, COUNT_TRIES, DATA_CONNECTION, DEACTIVATE, ENTER_PIN, KEYS, Options, REGISTRATION, SIM,
+    STALE_SOCKETS, Script,
 };
-
-// In milliseconds.
-
-/// "Reboot if the SIM is not identified in 20 s" (sheet 1.4).
-const SIM_LIMIT: u32 = 20_000;
-/// A SIM that is not there is reported at once, one that is just being read as well.
-const SIM_MISSING_LIMIT: u32 = 5000;
 
 /// Scratch of a bring-up.
 pub(crate) struct Rising {
@@ -26,8 +19,6 @@ pub(crate) struct Rising {
     since: u32,
     /// The suites in a first list of keys that is asked for once more.
     pub(crate) suites: Option<SuiteSet>,
-    /// The PIN was entered.
-    entered: bool,
     /// `<stat>` of `+CEREG`.
     lte: u8,
     /// The data connection was deactivated, to go on with this script; 0 if not.
@@ -43,7 +34,6 @@ impl Rising {
         Self {
             since: 0,
             suites: None,
-            entered: false,
             lte: 0,
             anew: 0,
             refused: Code::Plain,
@@ -77,8 +67,15 @@ impl<O: Options> Bg96<O> {
     pub(crate) const SIM: Script<O> = &[ask("AT+CPIN?").limit(50).then(Self::sim_state)];
 
     /// Its PIN.
-    pub(crate) const ENTER_PIN: Script<O> =
-        &[ask("AT+CPIN=\"{s}\"").limit(50).then(Self::pin_entered)];
+    pub(crate) const ENTER_PIN: Script<O> = &[ask("AT+CPIN=\"{s}\"")
+        .limit(50)
+        .even_unanswered()
+        .then(Self::pin_entered)];
+
+    /// How often it may still be wrong.
+    pub(crate) const COUNT_TRIES: Script<O> = &[ask("AT+CPINR=\"SIM PIN\"")
+        .limit(50)
+        .then(Self::tries_counted)];
 
     /// On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
     pub(crate) const REGISTRATION: Script<O> = &[
@@ -89,6 +86,7 @@ impl<O: Options> Bg96<O> {
 
     pub(crate) fn begin_settings(&mut self, world: &mut World<'_>) {
         self.rising = Rising::new();
+        self.sim.begin();
         self.clock_floor = None;
         self.limited = 0;
         // No more at once than one fetch could bring (sheet 4.4); the manual names no limit.
@@ -136,47 +134,33 @@ impl<O: Options> Bg96<O> {
     }
 
     fn sim_state(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let (limit, error) = match text.map(Sim::read) {
-            Some(None) => return world.fail(AtError::Garbled),
-            Some(Some(Sim::Ready)) => return self.join(world),
-            Some(Some(Sim::Pin)) if !O::PIN || self.config.pin.is_none() => {
-                (0, BringUpError::SimLocked)
-            }
-            Some(Some(Sim::Pin)) if !self.rising.entered => {
-                // Three wrong tries lock the SIM.
-                if self.pin_refused {
-                    return world.fail(BringUpError::SimPinRefused);
-                }
-                self.rising.entered = true;
-                return Then::To(ENTER_PIN);
-            }
-            // The modem may take a moment to believe the PIN. Or it was taken, and is still asked for.
-            Some(Some(Sim::Pin)) => (SIM_LIMIT, BringUpError::SimPinRefused),
-            Some(Some(Sim::NotReady)) => (SIM_MISSING_LIMIT, BringUpError::SimMissing(Code::Plain)),
-            Some(Some(Sim::Puk)) => (0, BringUpError::SimPukNeeded),
-            Some(Some(Sim::Foreign)) => (0, BringUpError::SimForeign),
-            // 14: busy; others: not read yet, or not there.
-            None => match world.code {
-                Code::Cme(11) => (SIM_MISSING_LIMIT, BringUpError::SimLocked),
-                Code::Cme(12) => (SIM_MISSING_LIMIT, BringUpError::SimPukNeeded),
-                code @ Code::Cme(14) => (SIM_LIMIT, BringUpError::SimMissing(code)),
-                Code::Cme(16) => (SIM_MISSING_LIMIT, BringUpError::SimPinRefused),
-                code => (SIM_MISSING_LIMIT, BringUpError::SimMissing(code)),
-            },
-        };
-        if self.waited(world) < limit {
-            return world.again(500);
+        let has_pin = O::PIN && self.config.pin.is_some();
+        let waited = self.waited(world);
+        match self.sim.asked(text, world.code, waited, has_pin) {
+            SimNext::Ready => self.join(world),
+            SimNext::Enter => Then::To(ENTER_PIN),
+            SimNext::Count => Then::To(COUNT_TRIES),
+            SimNext::Wait(pause) => world.again(pause),
+            SimNext::Fail(error) => world.fail(error),
         }
-        world.fail(error)
     }
 
     fn pin_entered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-        if answer.is_none() {
-            self.pin_refused = true;
-            return world.fail(BringUpError::SimPinRefused);
+        if world.ended == Some(AtError::ModemReset) {
+            return world.fail(AtError::ModemReset);
+        }
+        if let Err(error) = self.sim.entered(answer.is_some(), world.ended, world.code) {
+            return world.fail(error);
         }
         world.pause = 500;
         Then::To(SIM)
+    }
+
+    fn tries_counted(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        match self.sim.has_tries(answer) {
+            Ok(()) => Then::To(ENTER_PIN),
+            Err(error) => world.fail(error),
+        }
     }
 
     /// The SIM is ready.
@@ -240,7 +224,10 @@ impl<O: Options> Bg96<O> {
             // Home or roaming.
             Some(1 | 5) if self.context_lost => Then::To(DEACTIVATE),
             Some(1 | 5) => Then::To(DATA_CONNECTION),
-            Some(status) => return Ok(status),
+            Some(status) => {
+                world.registration_is(status);
+                return Ok(status);
+            }
         })
     }
 

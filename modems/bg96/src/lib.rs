@@ -49,7 +49,7 @@ pub use options::{All, Least, Options};
 pub use radio::{Lte, Network, Operator, Plmn, Radio, Roaming, Search};
 
 use embassy_time::Duration;
-use sectag::cellular::Number;
+use sectag::cellular::{Number, SimEntry};
 use sectag::clock::DateTime;
 use sectag::modem::{
     Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
@@ -86,7 +86,7 @@ pub struct Bg96<O: Options = All> {
     /// Bring-up is to restart the modem.
     reboot: bool,
     /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
-    pin_refused: bool,
+    sim: SimEntry,
     /// The radio is as configured; it is not written twice.
     #[cfg(feature = "radio")]
     radio_written: bool,
@@ -139,6 +139,7 @@ const OPEN_REFUSED: u8 = OWN + 22;
 const LOST: u8 = OWN + 23;
 const STARTING: u8 = OWN + 24;
 const CLOSE_FILE: u8 = OWN + 25;
+const COUNT_TRIES: u8 = OWN + 26;
 
 impl<O: Options> Bg96<O> {
     /// A backend with this configuration.
@@ -146,7 +147,7 @@ impl<O: Options> Bg96<O> {
         Self {
             context_lost: false,
             reboot: false,
-            pin_refused: false,
+            sim: SimEntry::NEW,
             #[cfg(feature = "radio")]
             radio_written: false,
             limited: 0,
@@ -230,6 +231,7 @@ impl<O: Options> Modem for Bg96<O> {
             LOOK_FOR_MARKERS => Self::LOOK_FOR_MARKERS,
             SIM => Self::SIM,
             ENTER_PIN if O::PIN => Self::ENTER_PIN,
+            COUNT_TRIES if O::PIN => Self::COUNT_TRIES,
             #[cfg(feature = "radio")]
             RADIO => Self::RADIO,
             #[cfg(feature = "radio")]

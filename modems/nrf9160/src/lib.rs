@@ -78,7 +78,7 @@ pub use requester::ModemKey;
 use core::marker::PhantomData;
 
 use embassy_time::Duration;
-use sectag::cellular::Number;
+use sectag::cellular::{Number, SimEntry};
 use sectag::clock::DateTime;
 use sectag::modem::{
     Abort, Limits, Line, Modem, Out, Plain, Step, Sync, Terminator, Urc, Waits, World,
@@ -136,6 +136,7 @@ scripts! {
     any ONLINE,
     any SIM,
     any ENTER_PIN,
+    any COUNT_TRIES,
     any REGISTRATION,
     any LOSS,
     any CLOCK,
@@ -232,7 +233,7 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     /// The board can wake or reset it.
     wired: bool,
     /// The SIM refused the configured PIN.
-    pin_refused: bool,
+    sim: SimEntry,
     /// Inactivity limit of data mode.
     silence: u16,
     /// The chip is an nRF91x1, and not an nRF9160; `None` until it was asked.
@@ -276,7 +277,7 @@ impl<F: Family> Nrf9160<F> {
             idle: false,
             watches: false,
             wired: false,
-            pin_refused: false,
+            sim: SimEntry::NEW,
             silence: SILENCE,
             is_91x1: None,
             told: sockets::Told::NOTHING,

@@ -1,14 +1,13 @@
 //! Onto the network, and whether it is still there (sheet 2).
 
+use sectag::cellular::SimNext;
 use sectag::modem::{Then, World, ask, decide};
-use sectag::{BringUpError, Code};
+use sectag::{AtError, BringUpError, Code};
 
 use crate::commands::{QUICK, SLOW, error, fields};
 use crate::marks::Marks as _;
 use crate::{Family, Nrf9160, Script, script};
 
-/// A SIM is read within seconds of `+CFUN=1`.
-const SIM_LIMIT: u32 = 10_000;
 const PAUSE: u32 = 500;
 
 /// What a flow that goes onto the network keeps, or that asks whether it is there.
@@ -17,8 +16,6 @@ pub(crate) struct Joining {
     active: bool,
     /// The context has the configured APN.
     has_apn: bool,
-    /// The PIN was entered.
-    entered: bool,
     /// Somebody who changes credentials has taken the modem off the network since.
     pub(crate) left: bool,
     since: u32,
@@ -32,7 +29,6 @@ impl Joining {
     pub(crate) const NEW: Self = Self {
         active: false,
         has_apn: false,
-        entered: false,
         left: false,
         since: 0,
         then: 0,
@@ -81,6 +77,12 @@ impl<F: Family> Nrf9160<F> {
         .limit(QUICK)
         .even_unanswered()
         .then(entered)];
+
+    /// How often the PIN may still be wrong.
+    pub(crate) const COUNT_TRIES: Script<F> = &[ask("AT+CPINR=\"SIM PIN\"")
+        .limit(QUICK)
+        .even_unanswered()
+        .then(tries_counted)];
 
     pub(crate) const REGISTRATION: Script<F> = &[ask("AT+CEREG?")
         .limit(QUICK)
@@ -228,7 +230,7 @@ fn switched_on<F: Family>(
     if answer.is_none() {
         return fail_at(modem, world, "AT+CFUN");
     }
-    modem.joining.entered = false;
+    modem.sim.begin();
     modem.joining.since = world.now;
     Then::To(script::SIM)
 }
@@ -237,51 +239,47 @@ fn sim<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<
     if let Some(then) = begin_anew(modem, world) {
         return then;
     }
-    let late = world.now.wrapping_sub(modem.joining.since) >= SIM_LIMIT;
-    let state = answer.map(|text| fields(text, "+CPIN:").unquoted().unwrap_or_default());
-    let problem = match state {
-        Some(b"READY") => {
+    if world.ended.is_some() {
+        return fail_at(modem, world, "AT+CPIN");
+    }
+    let waited = world.now.wrapping_sub(modem.joining.since);
+    let has_pin = modem.config.pin.is_some();
+    match modem.sim.asked(answer, world.code, waited, has_pin) {
+        SimNext::Ready => {
             modem.joining.since = world.now;
-            return Then::To(script::REGISTRATION);
+            Then::To(script::REGISTRATION)
         }
-        Some(b"SIM PIN") if !modem.joining.entered => {
-            if modem.config.pin.is_none() {
-                BringUpError::SimLocked
-            } else if modem.pin_refused {
-                BringUpError::SimPinRefused
-            } else {
-                modem.joining.entered = true;
-                return Then::To(script::ENTER_PIN);
-            }
-        }
-        Some(b"SIM PIN") if late => BringUpError::SimPinRefused,
-        Some(b"SIM PUK") => BringUpError::SimPukNeeded,
-        // It says nothing of it.
-        Some(b"") if late => BringUpError::SimMissing(Code::Plain),
-        Some(b"" | b"SIM PIN") => return world.again(PAUSE),
-        Some(_) => BringUpError::SimForeign,
-        None if world.ended.is_some() => return fail_at(modem, world, "AT+CPIN"),
-        None if late || world.code == Code::Cme(10) => BringUpError::SimMissing(world.code),
-        None => return world.again(PAUSE),
-    };
-    fail(modem, world, problem)
+        SimNext::Enter => Then::To(script::ENTER_PIN),
+        SimNext::Count => Then::To(script::COUNT_TRIES),
+        SimNext::Wait(pause) => world.again(pause),
+        SimNext::Fail(error) => fail(modem, world, error),
+    }
 }
 
-/// A wrong one is not tried again.
 fn entered<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    if answer.is_some() {
-        world.pause = PAUSE;
-        return Then::To(script::SIM);
-    }
-    if world.ended.is_some() {
+    if world.ended == Some(AtError::ModemReset) {
         return fail_at(modem, world, "AT+CPIN");
     }
-    modem.pin_refused = true;
-    fail(modem, world, BringUpError::SimPinRefused)
+    if let Err(error) = modem.sim.entered(answer.is_some(), world.ended, world.code) {
+        return fail(modem, world, error);
+    }
+    world.pause = PAUSE;
+    Then::To(script::SIM)
+}
+
+fn tries_counted<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    match modem.sim.has_tries(answer) {
+        Ok(()) => Then::To(script::ENTER_PIN),
+        Err(error) => fail(modem, world, error),
+    }
 }
 
 /// `<stat>` of `+CEREG: <n>,<stat>,..`.
@@ -313,8 +311,11 @@ fn registered<F: Family>(
             }
         }
         // UICC failure.
-        90 => fail(modem, world, BringUpError::SimMissing(Code::Plain)),
-        _ if waited < modem.config.registration => world.again(PAUSE),
+        90 => fail(modem, world, BringUpError::SimNotReady(Code::Plain)),
+        _ if waited < modem.config.registration => {
+            world.registration_is(status);
+            world.again(PAUSE)
+        }
         _ => fail(
             modem,
             world,

@@ -143,11 +143,10 @@ impl<F: Family> Nrf9160<F> {
     ];
 
     /// DNS, TCP and TLS; one refusal for whatever it was (sheet 4.3).
-    pub(crate) const CONNECT: Script<F> =
-        &[
-            decide(begin_connect),
-            ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected),
-        ];
+    pub(crate) const CONNECT: Script<F> = &[
+        decide(begin_connect),
+        ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected),
+    ];
 
     /// Nothing of the application's was sent yet. Whoever refuses closes.
     pub(crate) const SUITE: Script<F> =
@@ -450,11 +449,7 @@ fn cache_set<F: Family>(
     Then::Next
 }
 
-fn begin_connect<F: Family>(
-    modem: &mut Nrf9160<F>,
-    _: &mut World<'_>,
-    _: Option<&[u8]>,
-) -> Then {
+fn begin_connect<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     modem.opening.connecting = true;
     Then::Next
 }

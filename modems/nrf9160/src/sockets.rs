@@ -506,6 +506,11 @@ fn broken<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
         world.verdict = Verdict::TooLarge;
         return modem.judge_loss(Then::End);
     }
+    if modem.moving.bits & (ERR | HUP | NVAL) == ERR | HUP {
+        // As a peer that resets, or LTE that is gone.
+        world.verdict = Verdict::Broken;
+        return modem.judge_loss(Then::End);
+    }
     modem.is_gone(world)
 }
 

@@ -3,7 +3,7 @@
 use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
-use super::super::world::{Link, REPORT_LIMIT, Rest, World};
+use super::super::world::{Heard, Link, REPORT_LIMIT, Rest, World};
 use super::guests::GUEST_QUOTES;
 use super::rescue::{Deaf, Rescue};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
@@ -12,8 +12,9 @@ use crate::at::framing::Framing;
 use crate::engine::backend::{
     COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, StepFlags, Urc, Waits,
 };
-use crate::error::{AtError, SocketError};
+use crate::error::AtError;
 use crate::fmt::Ascii;
+use crate::loss::Loss;
 
 /// Other drivers give a prompt 5 s (bg96 sheet, 4.3). As long as it is awaited, a late one gets the
 /// payload it is for; afterwards it would get the next command.
@@ -192,6 +193,9 @@ impl<M: Modem> Engine<M> {
         if line == HANG_UP && self.is_in_data_mode() {
             return self.hung_up(w);
         }
+        if matches!(kind, Line::Final(Final::Error(_))) {
+            w.heard = Heard::Errors;
+        }
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");
@@ -224,6 +228,11 @@ impl<M: Modem> Engine<M> {
         }
         if self.sends_frames() && !matches!(kind, Line::Urc(_)) {
             // Nothing was asked.
+            return;
+        }
+        let asked_for = self.stage != Stage::Idle && self.out_given >= self.out_len;
+        if matches!(kind, Line::Info) && !asked_for && !echo && !may_be_notice(line) {
+            self.doubt_fetched(w);
             return;
         }
         let quick = match kind {
@@ -653,6 +662,8 @@ impl<M: Modem> Engine<M> {
         if end == M::SEND_ENDS && self.way & SENDS != 0 {
             self.last_sent = Some(w.slot);
         }
+        let fetched = self.way & FETCHES != 0 && w.received.is_some_and(|count| count > 0);
+        self.last_fetched = fetched.then_some(w.slot);
         w.send_failed = matches!(end, Final::SendFail);
         for urc in core::mem::take(&mut self.deferred) {
             self.urc(w, urc);
@@ -723,7 +734,17 @@ impl<M: Modem> Engine<M> {
     pub(super) fn doubt_sent(&mut self, w: &mut World<'_>) {
         trace!("stray result");
         if let Some(slot) = self.last_sent.take() {
-            w.slots[usize::from(slot)].fail(SocketError::ConnectionReset);
+            w.lose(slot, Loss::Grammar);
+        }
+        self.doubt_fetched(w);
+    }
+
+    /// What came is the rest of payload: a notice stood among it, in the place of bytes that were counted, and a line
+    /// of the payload looked like the end of the answer. What was fetched is not what the peer sent.
+    fn doubt_fetched(&mut self, w: &mut World<'_>) {
+        if let Some(slot) = self.last_fetched.take() {
+            w.slots[usize::from(slot)].rx.clear();
+            w.lose(slot, Loss::Grammar);
         }
     }
 
@@ -781,6 +802,13 @@ impl<M: Modem> Engine<M> {
     pub(super) fn is_over(&self, w: &World<'_>) -> bool {
         past(w.now, self.deadline)
     }
+}
+
+/// Whether a line that nobody asked for may be a notice which the backend does not know: one that begins with a sign, or
+/// a few words in capitals.
+fn may_be_notice(line: &[u8]) -> bool {
+    let word = |byte: &u8| byte.is_ascii_uppercase() || *byte == b' ';
+    matches!(line, [] | [b'+' | b'#' | b'%' | b'*' | b'^', ..]) || line.iter().all(word)
 }
 
 /// Whether a command line has a secret command in it, wherever it stands; without arguments there is

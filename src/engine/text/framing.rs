@@ -11,7 +11,7 @@ use super::super::world::{Rest, World};
 use super::{Engine, Stage};
 use crate::at::framing::{Framing, Unit};
 use crate::engine::backend::{DECIDES, Modem, Step, Urc};
-use crate::error::SocketError;
+use crate::loss::Loss;
 
 /// A frame comes without pauses, but for those of flow control.
 const FRAME_PAUSE: Ms = 300;
@@ -99,9 +99,10 @@ impl<M: Modem> Engine<M> {
         for slot in &mut w.slots {
             if slot.push && slot.in_modem && matches!(slot.phase, Phase::Open | Phase::Opening) {
                 slot.rx.discard();
-                slot.fail(SocketError::ConnectionReset);
+                slot.lose(Loss::Grammar);
             }
         }
+        w.loss = Some(Loss::Grammar);
         // A line that lacks its middle is none.
         self.framer.reset();
         self.lose_track(w);

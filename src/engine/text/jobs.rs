@@ -6,7 +6,8 @@ use super::super::slot::Phase;
 use super::super::world::{Rest, World};
 use super::Engine;
 use crate::engine::backend::{LOOK, Modem};
-use crate::error::{AtError, SocketError};
+use crate::error::AtError;
+use crate::loss::Loss;
 
 impl<M: Modem> Engine<M> {
     /// The flow has done what it was for, or else [`World::failure`] says why not.
@@ -40,7 +41,12 @@ impl<M: Modem> Engine<M> {
             return;
         };
         if !flow.steps.first().is_some_and(|step| step.looks_at(error)) {
-            w.slot().fail(SocketError::ConnectionReset);
+            let loss = if error == AtError::Garbled {
+                Loss::Grammar
+            } else {
+                Loss::NoAnswer
+            };
+            w.lose(w.slot, loss);
         }
     }
 
@@ -48,6 +54,7 @@ impl<M: Modem> Engine<M> {
     pub(super) fn without_script(&mut self, w: &mut World<'_>, job: Job) {
         match job {
             Job::NetworkLost => {
+                w.loss = Some(if w.anew { Loss::Command } else { Loss::Network });
                 if w.anew {
                     info!("brought up anew after a user's command");
                 } else {

@@ -30,7 +30,7 @@ use super::mailbox::{ANSWER_LIMIT, ExchangeState};
 use super::protocol::{Backend, Protocol};
 use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
-use super::world::World;
+use super::world::{Heard, World};
 use crate::at::framer::{Event, Framer};
 use crate::at::framing::Framing;
 use crate::capabilities::{Capabilities, Verification};
@@ -91,6 +91,8 @@ pub struct Engine<M: Modem> {
     answered_late: bool,
     /// Whose payload the modem accepted last.
     last_sent: Option<u8>,
+    /// The socket whose payload the last exchange has brought: whole, unless more of it comes behind its end.
+    last_fetched: Option<u8>,
     /// The modem is known to be in line mode; otherwise what is sent may be data to it.
     line_mode: bool,
     /// Notices were dropped.
@@ -210,6 +212,7 @@ impl<M: Modem> Engine<M> {
             step_waits: false,
             answered_late: false,
             last_sent: None,
+            last_fetched: None,
             line_mode: false,
             missed: false,
             tail_ends: 0,
@@ -294,6 +297,9 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn feed(&mut self, w: &mut World<'_>, input: &[u8]) -> usize {
+        if w.heard == Heard::Nothing && !input.is_empty() {
+            w.heard = Heard::Bytes;
+        }
         if M::Framing::FRAMES {
             self.feed_frames(w, input)
         } else {

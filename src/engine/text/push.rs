@@ -15,6 +15,7 @@ use super::rescue::Deaf;
 use crate::at::framing::Framing;
 use crate::engine::backend::Modem;
 use crate::error::SocketError;
+use crate::loss::Loss;
 
 /// The other sockets, and every command, wait as long as the UART is not read.
 const STALL_LIMIT: Ms = 200;
@@ -46,7 +47,7 @@ impl<M: Modem> Engine<M> {
         // While the channel is not synchronised, a header may be part of something else.
         let trusted = self.deaf == Deaf::No;
         if let (Some(index), false) = (index, trusted) {
-            w.slots[index].fail(SocketError::ConnectionReset);
+            w.lose(index as u8, Loss::Grammar);
         }
         self.expect_payload(len, false);
         self.push_announced(w, index, trusted);
@@ -180,6 +181,10 @@ impl<M: Modem> Engine<M> {
         if let Some(slot) = self.push.as_mut().and_then(|push| push.slot.take()) {
             let slot = &mut w.slots[usize::from(slot)];
             slot.rx.discard();
+            if error == SocketError::ConnectionReset {
+                slot.lose(Loss::Grammar);
+                w.loss = Some(Loss::Grammar);
+            }
             slot.fail(error);
         }
     }

@@ -1,11 +1,12 @@
 //! The way back to a channel where the next line is a command and no answer is outstanding.
 
 use super::super::time::{Ms, after};
-use super::super::world::{Link, Rest, World};
+use super::super::world::{Heard, Link, Rest, World};
 use super::{Engine, Stage};
 use crate::at::Out;
 use crate::engine::backend::{Abort, FETCHES, Final, InLine, Line, Modem, Then, Waits};
 use crate::error::AtError;
+use crate::loss::Loss;
 
 /// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
 const SYNC_PATIENCE: Ms = 1000;
@@ -68,6 +69,8 @@ impl<M: Modem> Engine<M> {
             return self.ended(w, Err(error));
         }
         warn!("giving up an exchange");
+        // What has come so far was no way back either.
+        w.heard = Heard::Nothing;
         if self.way & FETCHES != 0 {
             self.late_payload = self.encoded(w.len.into());
         } else if self.way & Self::GUEST_FETCHES != 0 {
@@ -298,6 +301,7 @@ impl<M: Modem> Engine<M> {
         let given_up = self.given_up.take();
         if w.link == Link::Up {
             warn!("the modem does not answer");
+            w.loss = Some(w.silence_loss());
             self.down(w, Rest::No);
             return;
         }
@@ -356,6 +360,11 @@ impl<M: Modem> Engine<M> {
     /// The modem has said that it restarted, or goes to sleep.
     pub(super) fn restarted(&mut self, w: &mut World<'_>, rest: Rest) {
         w.restarted = rest == Rest::No;
+        w.loss = Some(if rest == Rest::No {
+            Loss::Restart
+        } else {
+            Loss::PowerSaving
+        });
         // Its next life begins in line mode.
         self.line_mode = true;
         if w.link == Link::Up {
@@ -400,6 +409,7 @@ impl<M: Modem> Engine<M> {
         self.tail_ends = 0;
         self.line_waits = false;
         self.last_sent = None;
+        self.last_fetched = None;
         self.push_forget();
         self.guest_failed(w, AtError::ModemReset);
         self.way = 0;

@@ -4,8 +4,8 @@ use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::{
-    ConnectError, CredentialError, Ensured, Kind, Proof, ServerName, SocketError, Suites, Support,
-    Tag, TlsConfig,
+    ConnectError, CredentialError, Ensured, Kind, Loss, Proof, ServerName, SocketError, Suites,
+    Support, Tag, TlsConfig,
 };
 use sectag_integration_tests::nrf9160::{
     CONFIG, TAG, TLS, World, awkward, connect, label, options, provision, round_trip, usable,
@@ -357,7 +357,7 @@ fn records_above_the_limit_end_the_connection_and_never_the_order() {
         ("2.7-native", Err(Some(SocketError::RecordTooLarge))),
         ("3.1", Err(Some(SocketError::RecordTooLarge))),
         ("sm", Err(Some(SocketError::RecordTooLarge))),
-        // Where it looks like a hang-up, nothing else is claimed.
+        // Where it looks like a reset, both are told.
         ("2.7-native hangs up", Err(None)),
         ("sm hangs up", Err(None)),
     ];
@@ -388,6 +388,8 @@ fn records_above_the_limit_end_the_connection_and_never_the_order() {
                                 error.unwrap_or(SocketError::ConnectionReset),
                                 "{name}"
                             );
+                            let loss = error.is_none().then_some(Loss::ResetOrRecord);
+                            assert_eq!(socket.loss(), loss, "{name}");
                         }
                         (_, seen) => panic!("{name}: {seen:?}"),
                     }

@@ -133,8 +133,8 @@ fn a_card_that_is_read_late_is_waited_for() {
         assert_eq!(asked(&world, "AT+CPIN?"), 3);
         let world = World::new(options(Nrf9160Profile::V2_1));
         answering(&world, "AT+CPIN?", &["ERROR"]);
-        let missing = BringUpError::SimMissing(Code::Plain);
-        assert_eq!(up(&world, CONFIG).await, Err(missing));
+        let unready = BringUpError::SimNotReady(Code::Plain);
+        assert_eq!(up(&world, CONFIG).await, Err(unready));
         // Sheet 2: UICC failure.
         let world = World::new(options(Nrf9160Profile::V2_1));
         answering(
@@ -142,7 +142,7 @@ fn a_card_that_is_read_late_is_waited_for() {
             "AT+CEREG?",
             &["+CEREG: 1,2\r\n\r\nOK", "+CEREG: 1,90\r\n\r\nOK"],
         );
-        assert_eq!(up(&world, CONFIG).await, Err(missing));
+        assert_eq!(up(&world, CONFIG).await, Err(unready));
         assert_eq!(asked(&world, "AT+CEREG?"), 2);
     });
 }

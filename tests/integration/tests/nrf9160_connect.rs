@@ -59,11 +59,7 @@ fn a_refusal_leaves_every_cause_that_is_possible() {
             let stored = bench.control.store(CA_ALONE, Kind::Ca, ca.as_bytes()).await;
             stored.unwrap_or_else(|error| panic!("{name}: {error}"));
             let any = |tag| TlsConfig::new(tag).suites(Suites::All);
-            for (policy, shows) in [
-                (TLS, true),
-                (any(TLS.tag()), true),
-                (any(CA_ALONE), false),
-            ] {
+            for (policy, shows) in [(TLS, true), (any(TLS.tag()), true), (any(CA_ALONE), false)] {
                 at_connect(world, || Reaction::Reply(b"\r\nERROR\r\n".to_vec()));
                 let error = bench.sockets.connect(HOST, PORT, &policy).await.err();
                 let Some(ConnectError::Refused(refusal)) = error else {
@@ -109,7 +105,11 @@ fn a_connect_that_takes_too_long_is_the_networks_time() {
             let causes = ConnectError::TimedOut.causes();
             assert_eq!(causes.into_iter().next(), Some(Cause::NetworkSlow));
             // A new life of the modem.
-            drop(connect(bench).await.unwrap_or_else(|error| panic!("{name}: {error}")));
+            drop(
+                connect(bench)
+                    .await
+                    .unwrap_or_else(|error| panic!("{name}: {error}")),
+            );
         },
     );
 }

@@ -48,23 +48,34 @@ fn config(set: fn(Config) -> Result<Config, InvalidInput>) -> Config {
 
 #[test]
 fn state_of_the_sim_is_waited_for_and_then_named() {
-    let refused = |code| BringUpError::SimMissing(Code::Cme(code));
+    let refused = |code| BringUpError::SimNotReady(Code::Cme(code));
     // What it says, what is made of it, after how many seconds.
     let cases = [
-        ("+CPIN: NOT READY", BringUpError::SimMissing(Code::Plain), 5),
+        (
+            "+CPIN: NOT READY",
+            BringUpError::SimNotReady(Code::Plain),
+            20,
+        ),
         (
             "+CPIN: NOT INSERTED",
             BringUpError::SimMissing(Code::Plain),
-            5,
+            20,
         ),
         ("+CPIN: SIM PUK", BringUpError::SimPukNeeded, 0),
         ("+CPIN: PH-NET PIN", BringUpError::SimForeign, 0),
-        ("+CME ERROR: 10", refused(10), 5),
-        ("+CME ERROR: 11", BringUpError::SimLocked, 5),
-        ("+CME ERROR: 12", BringUpError::SimPukNeeded, 5),
-        ("+CME ERROR: 13", refused(13), 5),
+        // What it says while it is read, too (sheet 1.4).
+        ("+CME ERROR: 3", refused(3), 20),
+        (
+            "+CME ERROR: 10",
+            BringUpError::SimMissing(Code::Cme(10)),
+            20,
+        ),
+        ("+CME ERROR: 11", BringUpError::SimLocked, 0),
+        ("+CME ERROR: 12", BringUpError::SimPukNeeded, 0),
+        ("+CME ERROR: 13", refused(13), 20),
         ("+CME ERROR: 14", refused(14), 20),
-        ("+CME ERROR: 16", BringUpError::SimPinRefused, 5),
+        ("+CME ERROR: 16", BringUpError::SimPinRefused, 0),
+        ("+CME ERROR: 40", BringUpError::SimForeign, 0),
     ];
     for (said, expected, seconds) in cases {
         let ok = if said.starts_with("+CPIN") {

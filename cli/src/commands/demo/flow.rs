@@ -75,6 +75,7 @@ pub(super) async fn run<M: Full, const RX: usize>(
     let prober = Prober {
         names: world.names.clone(),
         files: world.files.clone(),
+        tag: TAG,
     };
     let application = Application {
         control,

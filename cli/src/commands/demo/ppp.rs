@@ -45,6 +45,7 @@ pub(super) async fn run(
     let prober = Prober {
         names: world.names.clone(),
         files: world.files.clone(),
+        tag: TAG,
     };
     let (host_end, modem_end) = tokio::io::duplex(256);
     let (rx, tx) = tokio::io::split(host_end);

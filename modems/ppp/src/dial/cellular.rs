@@ -3,6 +3,7 @@
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::at::{InvalidInput, Text};
+use sectag::cellular::{Sim, SimEntry, SimNext};
 use sectag::{AtError, BringUpError, Code, Secret};
 
 use super::dialogue::{Dialogue, Said};
@@ -182,32 +183,34 @@ async fn sim<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &Cellular,
 ) -> Result<(), BringUpError> {
-    let mut pin = config.pin.as_ref();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let since = Instant::now();
+    let mut entry = SimEntry::NEW;
     loop {
-        let (mut ready, mut locked) = (false, false);
+        let mut said = None;
         let asked = line.command(&["AT+CPIN?"], SHORT, |text| {
-            ready |= text == "+CPIN: READY";
-            locked |= text == "+CPIN: SIM PIN";
+            said = said.or_else(|| Sim::read(text.as_bytes()));
         });
-        match asked.await {
-            Ok(_) if ready => return Ok(()),
-            Ok(_) if locked => {
-                let pin = pin.take().ok_or(BringUpError::SimLocked)?;
+        let (said, code) = match asked.await {
+            Ok(_) => (said, Code::Plain),
+            Err(AtError::Refused(code)) => (Sim::of_code(code), code),
+            Err(error) => return Err(at("+CPIN?")(error)),
+        };
+        let waited = since.elapsed().as_millis() as u32;
+        match entry.says(said, code, waited, config.pin.is_some()) {
+            SimNext::Ready => return Ok(()),
+            SimNext::Enter | SimNext::Count => {
+                let pin = config.pin.as_ref().ok_or(BringUpError::SimLocked)?;
                 let parts = ["AT+CPIN=\"", pin.expose().as_str(), "\""];
                 match line.ask(&parts, SHORT).await {
-                    Ok(()) => {}
-                    Err(AtError::Refused(_)) => return Err(BringUpError::SimPinRefused),
+                    Ok(()) => entry.entered(true, None, Code::Plain)?,
+                    Err(AtError::Refused(code)) => entry.entered(false, None, code)?,
                     Err(error) => return Err(at("+CPIN")(error)),
                 }
+                Timer::after_secs(1).await;
             }
-            // It may still start (27.007: 14).
-            Err(AtError::Refused(Code::Cme(14))) | Ok(_) if Instant::now() < deadline => {}
-            Err(AtError::Refused(code)) => return Err(BringUpError::SimMissing(code)),
-            Err(error) => return Err(at("+CPIN?")(error)),
-            Ok(_) => return Err(BringUpError::SimMissing(Code::Plain)),
+            SimNext::Wait(pause) => Timer::after_millis(pause.into()).await,
+            SimNext::Fail(error) => return Err(error),
         }
-        Timer::after_secs(1).await;
     }
 }
 

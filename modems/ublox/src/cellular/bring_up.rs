@@ -1,19 +1,14 @@
 //! From a module that answers to one that is registered (sheet B.1.2, B.1.3).
 
 use sectag::at::{Fields, answer};
-use sectag::cellular::{Sim, registration};
+use sectag::cellular::{SimNext, registration};
 use sectag::modem::{Modem, Then, World, ask, decide, either_way};
-use sectag::{AtError, BringUpError, Code};
+use sectag::{AtError, BringUpError};
 
 use super::models::{DataConnection, Model, UNKNOWN, named};
 use super::{Script, UbloxCellular, script};
 
-// In milliseconds.
-
-/// A SIM that is being read, and one that is not there, look the same for some seconds.
-const SIM_LIMIT: u32 = 20_000;
-const SIM_MISSING_LIMIT: u32 = 5000;
-/// `+CFUN` is not to be flipped twice within 1 s (MKRNB, sheet B.1.1).
+/// In milliseconds: `+CFUN` is not to be flipped twice within 1 s (MKRNB, sheet B.1.1).
 const RADIO_PAUSE: u32 = 1100;
 /// How often the model is asked for until two answers agree.
 const LOOKS: u8 = 4;
@@ -22,8 +17,6 @@ const LOOKS: u8 = 4;
 pub(crate) struct Rising {
     /// When the SIM, or the registration, was first asked for.
     since: u32,
-    /// The PIN was entered.
-    entered: bool,
     /// The context has the configured APN.
     has_apn: bool,
     /// What an answer says of the model, and what the one before said.
@@ -37,7 +30,6 @@ pub(crate) struct Rising {
 impl Rising {
     pub(crate) const NEW: Self = Self {
         since: 0,
-        entered: false,
         has_apn: false,
         found: None,
         before: None,
@@ -77,8 +69,15 @@ impl UbloxCellular {
     pub(crate) const SIM: Script = &[ask("AT+CPIN?").limit(100).then(Self::sim_state)];
 
     /// Its PIN.
-    pub(crate) const ENTER_PIN: Script =
-        &[ask("AT+CPIN=\"{s}\"").limit(100).then(Self::pin_entered)];
+    pub(crate) const ENTER_PIN: Script = &[ask("AT+CPIN=\"{s}\"")
+        .limit(100)
+        .even_unanswered()
+        .then(Self::pin_entered)];
+
+    /// How often it may still be wrong.
+    pub(crate) const COUNT_TRIES: Script = &[ask("AT+CPINR=\"SIM PIN\"")
+        .limit(100)
+        .then(Self::tries_counted)];
 
     /// Which APN the context has.
     pub(crate) const APN: Script = &[
@@ -114,6 +113,7 @@ impl UbloxCellular {
 
     pub(crate) fn begin_settings(&mut self) {
         self.rising = Rising::NEW;
+        self.sim.begin();
         self.clock_floor = None;
         self.sockets = super::sockets::Sockets::NEW;
     }
@@ -171,51 +171,33 @@ impl UbloxCellular {
     }
 
     fn sim_state(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let said = match text {
-            Some(text) => match Sim::read(text) {
-                None => return world.fail(AtError::Garbled),
-                said => said,
-            },
-            None => Sim::of_code(world.code),
-        };
-        let code = if text.is_some() {
-            Code::Plain
-        } else {
-            world.code
-        };
-        let limit = match said {
-            Some(Sim::Ready) => return self.join(),
-            Some(Sim::Pin) if self.config.pin.is_some() && !self.rising.entered => {
-                // Three wrong tries lock the SIM.
-                if self.pin_refused {
-                    return world.fail(BringUpError::SimPinRefused);
-                }
-                self.rising.entered = true;
-                return Then::To(script::ENTER_PIN);
-            }
-            // The module may take a moment to believe the PIN. Or it was taken, and is still asked for.
-            Some(Sim::Pin) if self.rising.entered => SIM_LIMIT,
-            Some(Sim::Pin | Sim::Puk | Sim::Foreign) => 0,
-            // 14: busy.
-            None if code == Code::Cme(14) => SIM_LIMIT,
-            _ => SIM_MISSING_LIMIT,
-        };
-        if self.waited(world) < limit {
-            return world.again(500);
+        let has_pin = self.config.pin.is_some();
+        let waited = self.waited(world);
+        match self.sim.asked(text, world.code, waited, has_pin) {
+            SimNext::Ready => self.join(),
+            SimNext::Enter => Then::To(script::ENTER_PIN),
+            SimNext::Count => Then::To(script::COUNT_TRIES),
+            SimNext::Wait(pause) => world.again(pause),
+            SimNext::Fail(error) => world.fail(error),
         }
-        world.fail(match said {
-            None | Some(Sim::NotReady) => BringUpError::SimMissing(code),
-            Some(said) => said.problem(self.rising.entered),
-        })
     }
 
     fn pin_entered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-        if answer.is_none() {
-            self.pin_refused = true;
-            return world.fail(BringUpError::SimPinRefused);
+        if world.ended == Some(AtError::ModemReset) {
+            return world.fail(AtError::ModemReset);
+        }
+        if let Err(error) = self.sim.entered(answer.is_some(), world.ended, world.code) {
+            return world.fail(error);
         }
         world.pause = 500;
         Then::To(script::SIM)
+    }
+
+    fn tries_counted(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        match self.sim.has_tries(answer) {
+            Ok(()) => Then::To(script::ENTER_PIN),
+            Err(error) => world.fail(error),
+        }
     }
 
     /// The SIM is ready.
@@ -292,11 +274,12 @@ impl UbloxCellular {
         world.now.wrapping_sub(self.rising.since)
     }
 
-    fn registered_on_lte(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
+    fn registered_on_lte(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         // A model without LTE does not know the question.
         self.rising.lte = text
             .and_then(|text| registration(text, "+CEREG:"))
             .unwrap_or(4);
+        world.registration_is(self.rising.lte);
         self.has_network(self.rising.lte)
     }
 
@@ -304,6 +287,7 @@ impl UbloxCellular {
         let stat = text
             .and_then(|text| registration(text, "+CGREG:"))
             .unwrap_or(4);
+        world.registration_is(stat);
         match self.has_network(stat) {
             Then::Next if self.waited(world) < self.config.registration => {
                 world.pause = 1000;

@@ -40,6 +40,7 @@ pub use causes::{meaning, refusal};
 pub use config::{Auth, Config};
 
 use embassy_time::Duration;
+use sectag::cellular::SimEntry;
 use sectag::clock::DateTime;
 use sectag::modem::{Abort, Final, Limits, Line, Modem, Out, Plain, Step, Sync, Waits, World};
 use sectag::{Capabilities, ConnectError, Flush, Forbidden, Support, TlsConfig};
@@ -84,6 +85,7 @@ scripts! {
     STALE_SOCKETS,
     SIM,
     ENTER_PIN,
+    COUNT_TRIES,
     APN,
     LOGIN,
     RADIO,
@@ -134,7 +136,7 @@ pub struct UbloxCellular {
     /// Which it is; `None` also where it is none that is known.
     model: Option<&'static Model>,
     /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
-    pin_refused: bool,
+    sim: SimEntry,
     /// The module's clock showed this in this life of the module, and clocks run forward.
     clock_floor: Option<DateTime>,
     sockets: sockets::Sockets,
@@ -154,7 +156,7 @@ impl UbloxCellular {
     pub const fn new(config: Config) -> Self {
         Self {
             model: None,
-            pin_refused: false,
+            sim: SimEntry::NEW,
             clock_floor: None,
             sockets: sockets::Sockets::NEW,
             tidying: credentials::Tidying::NEW,

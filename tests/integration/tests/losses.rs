@@ -1,0 +1,140 @@
+//! The end of a connection carries its reason: what was seen, and nothing else.
+
+use embassy_time::{Duration, Timer};
+use embedded_io_async::{Read, Write};
+use sectag::{BringUpError, CaScope, Cause, Loss, SocketError, Tag, TlsConfig};
+use sectag_integration_tests::scripted::Modem;
+use sectag_integration_tests::simulated::{HOST, PORT};
+use sectag_integration_tests::{Bench, bench};
+use tokio::io::DuplexStream;
+
+const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
+
+/// How a modem goes on once a connection stands.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// It says this by itself, and behaves.
+    Says(&'static str),
+    /// Whatever is asked, this is all that comes.
+    Answers(&'static str),
+    /// The next fetch is answered so, and then it behaves.
+    Fetches(&'static str),
+}
+
+/// The end of a connection on a modem that goes on so: what the socket tells, and the handle.
+fn lost_by(end: End) -> (Option<Loss>, Option<Loss>) {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            modem.bring_up().await;
+            modem.open().await;
+            match end {
+                End::Says(text) => {
+                    modem.say(text).await;
+                    modem.obey_until(|_| false).await;
+                }
+                End::Answers(text) => loop {
+                    modem.command().await;
+                    Timer::after_millis(20).await;
+                    modem.say(text).await;
+                },
+                End::Fetches(text) => {
+                    modem
+                        .obey_until(|line| line.starts_with("AT+QSSLRECV="))
+                        .await;
+                    modem.say(text).await;
+                    modem.obey_until(|_| false).await;
+                }
+            }
+        },
+        async |bench| {
+            let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            assert_eq!((socket.loss(), bench.control.last_loss()), (None, None));
+            let ended = socket.read(&mut [0]).await;
+            assert_eq!(ended, Err(SocketError::ConnectionReset), "{end:?}");
+            // What becomes of a modem that does not answer is found out.
+            Timer::after_secs(10).await;
+            (socket.loss(), bench.control.last_loss())
+        },
+    )
+}
+
+#[test]
+fn each_end_is_told_by_what_was_seen() {
+    for (end, loss) in [
+        (End::Says("\r\nRDY\r\n"), Loss::Restart),
+        (End::Says("\r\nPSM POWER DOWN\r\n"), Loss::PowerSaving),
+        (End::Says("\r\n+QIURC: \"pdpdeact\",1\r\n"), Loss::Network),
+        (End::Answers(""), Loss::NoAnswer),
+        (End::Answers("\r\nERROR\r\n"), Loss::Refuses),
+        (End::Answers("\x03 \x07x\x01\r\n"), Loss::Noise),
+        // More than was asked for.
+        (End::Fetches("\r\n+QSSLRECV: 5000\r\nxxxx"), Loss::Grammar),
+    ] {
+        assert_eq!(lost_by(end), (Some(loss), Some(loss)), "{end:?}");
+    }
+}
+
+/// A modem that answers `ERROR` to everything is no modem that is off.
+#[test]
+fn a_modem_that_does_not_come_up_is_told_by_what_comes_of_it() {
+    for (answer, error, cause) in [
+        ("", BringUpError::NoAnswer, Some(Cause::ModemOff)),
+        ("\r\nERROR\r\n", BringUpError::RefusesAll, None),
+        (
+            "\x03 \x07x\x01\r\n",
+            BringUpError::Unintelligible,
+            Some(Cause::WrongSpeed),
+        ),
+    ] {
+        let told = bench(
+            async |uart: DuplexStream| {
+                let mut modem = Modem::new(uart, usize::MAX);
+                loop {
+                    if modem.payload(1).await == b"\r" {
+                        Timer::after_millis(20).await;
+                        modem.say(answer).await;
+                    }
+                }
+            },
+            async |bench: Bench| bench.control.wait_up().await,
+        );
+        assert_eq!(told, Err(error), "{answer:?}");
+        assert_eq!(error.causes().next(), cause, "{answer:?}");
+    }
+}
+
+#[test]
+fn what_the_application_did_is_no_fault_of_the_modem() {
+    for (command, loss) in [
+        (Some("AT+QLEDMODE=1"), Loss::Command),
+        (None, Loss::PowerOff),
+    ] {
+        bench(
+            async |uart| {
+                let mut modem = Modem::new(uart, usize::MAX);
+                modem.bring_up().await;
+                modem.open().await;
+                modem.obey_until(|_| false).await;
+            },
+            async |bench| {
+                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let limit = Duration::from_secs(3);
+                match command {
+                    Some(command) => {
+                        let mut ignore = |_: &[u8]| {};
+                        let typed = bench.control.raw_at(command, limit, &mut ignore);
+                        assert_eq!(typed.await, Ok(()));
+                    }
+                    None => {
+                        bench.control.power_off().await.unwrap();
+                    }
+                }
+                let ended = socket.write_all(b"x").await.and(socket.flush().await);
+                assert_eq!(ended, Err(SocketError::ConnectionReset));
+                assert_eq!(socket.loss(), Some(loss));
+                assert_eq!(bench.control.last_loss(), Some(loss));
+            },
+        );
+    }
+}
