@@ -7,6 +7,7 @@ use sectag::Accepts;
 use sectag::modem::{Credentials, Full, LinesPart};
 use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
+use sectag_cc3200::at::Cc32xx;
 use sectag_cc3200::nwp::{G2, Nwp};
 use sectag_nrf9160::Nrf9160;
 use sectag_ublox::cellular::UbloxCellular;
@@ -100,6 +101,8 @@ modems! {
     // Models differ in the command, and say nothing when they are there again.
     UbloxCellular, "ublox-cellular", "u-blox SARA, LARA, LENA or LEXI", UbloxCellular, ublox_cellular, is_ublox_cellular, None;
     ShortRange, "ublox-shortrange", "u-blox ODIN-W2, NINA-W13, NINA-W15", ShortRange, short_range, is_short_range, None;
+    // It knows none of the commands by which a modem is asked who it is.
+    Cc32xx, "cc32xx", "TI CC3220, CC3235 with the AT application", Cc32xx, cc32xx, never, None;
     // It speaks no AT, so nobody can ask who is there.
     Cc31xx, "cc31xx", "TI CC3120, CC3130, CC3135", Nwp<G2>, cc31xx, never, None;
 }
@@ -242,13 +245,25 @@ fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure>
 
 fn cc31xx(args: &ModemArgs, report: &Report) -> Result<Nwp<G2>, Failure> {
     let wifi = on_wifi("cc31xx", args, report)?;
+    is_told_no_time("cc31xx", args)?;
+    Ok(Nwp::new(sectag_cc3200::nwp::Config::new(wifi)))
+}
+
+fn cc32xx(args: &ModemArgs, report: &Report) -> Result<Cc32xx, Failure> {
+    let wifi = on_wifi("cc32xx", args, report)?;
+    is_told_no_time("cc32xx", args)?;
+    Ok(Cc32xx::new(sectag_cc3200::at::Config::new(wifi)))
+}
+
+/// Nobody but this computer sets its clock.
+fn is_told_no_time(name: &str, args: &ModemArgs) -> Result<(), Failure> {
     if args.set_clock == Some(ClockSource::Network) {
-        return Err(Failure::new(
-            "--set-clock network: a cc31xx is told no time by its network",
-        )
+        return Err(Failure::new(format!(
+            "--set-clock network: a {name} is told no time by its network"
+        ))
         .hint("set its clock from this computer: --set-clock host, which is also what happens without the option"));
     }
-    Ok(Nwp::new(sectag_cc3200::nwp::Config::new(wifi)))
+    Ok(())
 }
 
 /// The network that a modem with nothing but Wi-Fi is to join.

@@ -4,6 +4,7 @@
 //! once than there are processors. libtest takes its number from the environment, hence another harness.
 
 mod cc31xx;
+mod cc32xx;
 mod connect;
 mod credentials;
 mod demo;
@@ -79,6 +80,9 @@ fn all() -> Vec<Trial> {
         cc31xx {
             what_one_publishes_natively_comes_back,
             what_stands_in_the_way_is_named,
+        }
+        cc32xx {
+            what_one_publishes_over_the_at_application_comes_back,
         }
         doctor {
             a_certificate_that_has_ended_is_named,

@@ -6,11 +6,12 @@ use clap::ValueEnum;
 use embassy_time::Duration;
 use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
+use sectag_cc3200::at::Cc32xx;
 use sectag_cc3200::nwp::{G2, Nwp};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{
-    Boot, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, NwpOptions, Options,
-    ShortRangeOptions, ShortRangeProfile, Sim, Simulator, UbloxOptions, UbloxProfile,
+    Boot, Cc32xxOptions, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, NwpOptions,
+    Options, ShortRangeOptions, ShortRangeProfile, Sim, Simulator, UbloxOptions, UbloxProfile,
 };
 use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
@@ -32,6 +33,8 @@ pub(super) enum Shown {
     Ublox(UbloxProfile),
     /// A network processor that speaks its own protocol.
     Nwp,
+    /// A module with TI's AT application.
+    Cc32xx,
     /// A module as a link, with TLS on the host.
     Ppp(Link),
 }
@@ -173,6 +176,10 @@ impl Shown {
                 Dialect::second_generation(dialect)?;
                 Self::Nwp
             }
+            (ModemName::Cc32xx, dialect) => {
+                Dialect::refused_by(ModemName::Cc32xx, dialect)?;
+                Self::Cc32xx
+            }
             (ModemName::Nrf9160, dialect) => {
                 let profile = Dialect::nrf9160(dialect)?;
                 Self::Nrf9160(profile.unwrap_or(Nrf9160Options::default().profile))
@@ -226,7 +233,7 @@ impl Shown {
             Self::Nrf9160(_) => NRF9160_ABSENT,
             Self::ShortRange(_) => SHORT_RANGE_ABSENT,
             Self::Ublox(_) => UBLOX_ABSENT,
-            Self::Nwp => NWP_ABSENT,
+            Self::Nwp | Self::Cc32xx => NWP_ABSENT,
             Self::Ppp(_) => PPP_ABSENT,
         }
     }
@@ -251,6 +258,7 @@ impl Shown {
             Self::ShortRange(profile) => format!("ublox-shortrange, {}", profile.model),
             Self::Ublox(profile) => format!("ublox-cellular, {}", profile.model),
             Self::Nwp => "cc31xx, second generation".into(),
+            Self::Cc32xx => "cc32xx, AT application 1.1.1".into(),
             Self::Ppp(Link::ShortRange) => format!("ublox-ppp, {}", ShortRangeProfile::ODIN.model),
             Self::Ppp(Link::Cellular(profile)) => format!("ublox-ppp, {}", profile.model),
         }
@@ -266,19 +274,19 @@ impl Shown {
                 Some(NativeStore::Settings) => "listed; this firmware tells no digest",
             },
             Self::ShortRange(_) | Self::Ublox(_) => "MD5 of the DER form confirmed",
-            Self::Nwp => "as a file, closed in order",
+            Self::Nwp | Self::Cc32xx => "as a file, closed in order",
             Self::Ppp(_) => "on the host",
         }
     }
 
     /// It has an idea of the time that nobody but the application gives it.
     pub(super) fn is_told_the_time(&self) -> bool {
-        matches!(self, Self::Nwp)
+        matches!(self, Self::Nwp | Self::Cc32xx)
     }
 
     /// A pin holds it in reset, and it has no power key.
     pub(super) fn has_reset_pin(&self) -> bool {
-        matches!(self, Self::Nwp)
+        matches!(self, Self::Nwp | Self::Cc32xx)
     }
 
     /// How its command begins that sends payload.
@@ -289,6 +297,7 @@ impl Shown {
             Self::Ublox(_) => b"AT+USOWR=",
             // The number of the command, little endian.
             Self::Nwp => b"\x0c\x94",
+            Self::Cc32xx => b"AT+Send=",
             // Frames are no commands.
             Self::ShortRange(_) | Self::Ppp(_) => b"AT+\0",
         }
@@ -364,6 +373,18 @@ impl Shown {
                 }
                 Simulator::short_range(options, network)
             }
+            Self::Cc32xx => {
+                let options = Cc32xxOptions {
+                    ssid: WIFI.ssid().into(),
+                    key: WIFI.key().expose().as_str().into(),
+                    baud,
+                    command_time: turnaround,
+                    ..Cc32xxOptions::default()
+                };
+                let modem = Simulator::cc32xx(options, network);
+                modem.set_registered(surroundings.coverage);
+                modem
+            }
             Self::Nwp => {
                 let options = NwpOptions {
                     ssid: WIFI.ssid().into(),
@@ -401,6 +422,10 @@ impl Shown {
                     .flow_control()
                     .join(REGISTRATION);
                 flow::run::<_, 2048>(ShortRange::new(config), world, steps).await
+            }
+            Self::Cc32xx => {
+                let config = sectag_cc3200::at::Config::new(WIFI).join(REGISTRATION);
+                flow::run::<_, 1024>(Cc32xx::new(config), world, steps).await
             }
             Self::Nwp => {
                 let limit = REGISTRATION.as_millis() as u32;

@@ -218,6 +218,11 @@ fn a_network_processor_names_the_true_cause_whatever_the_world_is_called() {
     the_true_cause_is_named(|| Shown::Nwp, &NWP_WORLDS);
 }
 
+#[test]
+fn the_at_application_names_the_true_cause_whatever_the_world_is_called() {
+    the_true_cause_is_named(|| Shown::Cc32xx, &NWP_WORLDS);
+}
+
 /// In real time, over slirp.
 const PPP_WORLDS: [(Option<Scenario>, Truth); 8] = [
     (None, None),

@@ -11,8 +11,8 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Timer};
 use sectag_simulator::{
-    AccessPoint, Chunk, LoopbackNetwork, Nrf9160Options, NwpOptions, Options, ShortRangeOptions,
-    Sim, Simulator, UbloxOptions, transport,
+    AccessPoint, Cc32xxOptions, Chunk, LoopbackNetwork, Nrf9160Options, NwpOptions, Options,
+    ShortRangeOptions, Sim, Simulator, UbloxOptions, transport,
 };
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -179,7 +179,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             };
             Simulator::short_range(options, network)
         }
-        ModemName::Cc31xx => {
+        ModemName::Cc31xx | ModemName::Cc32xx => {
             if !matches!(
                 args.scenario,
                 None | Some(Scenario::ClockUnset | Scenario::NoRegistration)
@@ -189,23 +189,42 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 )
                 .hint("it has no-registration, which is a network that is not there"));
             }
-            Dialect::second_generation(args.dialect)?;
-            let defaults = NwpOptions::default();
+            if args.modem == ModemName::Cc31xx {
+                Dialect::second_generation(args.dialect)?;
+            } else {
+                Dialect::refused_by(args.modem, args.dialect)?;
+            }
             // The network of the simulated Wi-Fi modules.
             let AccessPoint {
                 ssid, passphrase, ..
             } = AccessPoint::default();
-            let options = NwpOptions {
-                ssid,
-                key: passphrase,
-                clock,
-                baud,
-                turnaround,
-                chunk,
-                seed: args.seed.unwrap_or(defaults.seed),
-                ..defaults
+            let modem = if args.modem == ModemName::Cc31xx {
+                let defaults = NwpOptions::default();
+                let options = NwpOptions {
+                    ssid,
+                    key: passphrase,
+                    clock,
+                    baud,
+                    turnaround,
+                    chunk,
+                    seed: args.seed.unwrap_or(defaults.seed),
+                    ..defaults
+                };
+                Simulator::nwp(options, network)
+            } else {
+                let defaults = Cc32xxOptions::default();
+                let options = Cc32xxOptions {
+                    ssid,
+                    key: passphrase,
+                    clock,
+                    baud,
+                    command_time: turnaround.max(defaults.command_time),
+                    chunk,
+                    seed: args.seed.unwrap_or(defaults.seed),
+                    ..defaults
+                };
+                Simulator::cc32xx(options, network)
             };
-            let modem = Simulator::nwp(options, network);
             modem.set_registered(around.coverage);
             modem
         }
