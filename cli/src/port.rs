@@ -92,6 +92,11 @@ pub(crate) async fn open(
 /// The programs that have a device open, as far as this user may know: names and process ids.
 pub(crate) fn occupants(device: &str) -> Option<String> {
     let device = std::fs::canonicalize(device).ok()?;
+    // Others, such as /dev/null, are open everywhere and belong to nobody.
+    let name = device.to_str()?;
+    if !name.starts_with("/dev/tty") && !name.starts_with("/dev/pts/") {
+        return None;
+    }
     let own = std::process::id().to_string();
     let mut found = Vec::new();
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
@@ -104,7 +109,11 @@ pub(crate) fn occupants(device: &str) -> Option<String> {
             continue;
         };
         let links = files.flatten().map(|file| std::fs::read_link(file.path()));
-        if links.flatten().any(|target| target == device) {
+        let links: Vec<_> = links.flatten().collect();
+        // Who made a pseudo terminal is the modem, and has it open so that it stays.
+        let makes =
+            device.starts_with("/dev/pts") && links.iter().any(|target| target.ends_with("ptmx"));
+        if !makes && links.contains(&device) {
             let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             found.push(format!("{} (process {id})", name.trim()));
         }

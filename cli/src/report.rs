@@ -10,7 +10,7 @@ use sectag::tap::Tap;
 
 use crate::hints::Failure;
 use crate::json::Object;
-use crate::style::{Stream, shown};
+use crate::style::{Stream, escaped, shown};
 
 #[derive(Clone)]
 pub(crate) struct Report {
@@ -93,12 +93,20 @@ impl Report {
         if self.json {
             self.output(object(Object::new()).finish().as_bytes())
         } else {
-            self.output(shown(text, column, Stream::Out).as_bytes())
+            self.print(shown(text, column, Stream::Out).as_bytes())
         }
     }
 
-    /// One line of standard output. A reader that went away is a failure, not a panic.
+    /// One line of standard output, byte for byte where that is no terminal. A reader that went away is a failure, not
+    /// a panic.
     pub(crate) fn output(&self, line: &[u8]) -> Result<(), Failure> {
+        if io::stdout().is_terminal() {
+            return self.print(escaped(&String::from_utf8_lossy(line)).as_bytes());
+        }
+        self.print(line)
+    }
+
+    fn print(&self, line: &[u8]) -> Result<(), Failure> {
         let write = || {
             let mut out = std::io::stdout().lock();
             out.write_all(line)?;

@@ -20,6 +20,7 @@ pub(crate) fn shown(text: &str, indent: Option<usize>, stream: Stream) -> String
     if !term.is_term() {
         return text.to_owned();
     }
+    let text = &escaped(text);
     let width = term
         .size_checked()
         .map_or(80, |(_, columns)| usize::from(columns));
@@ -32,6 +33,19 @@ pub(crate) fn shown(text: &str, indent: Option<usize>, stream: Stream) -> String
         })
         .collect();
     lines.join("\n")
+}
+
+/// Text without what a terminal obeys: modems, brokers and files say what they like.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' && c != '\t' {
+            out.push_str(&format!("\\x{:02x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// The columns of a label such as `hint:`, with the space behind it.
@@ -113,6 +127,14 @@ mod tests {
         assert_eq!(
             wrapped("see https://example.com/a/b", 4, 10),
             "see https://example.com/a/b"
+        );
+    }
+
+    #[test]
+    fn a_terminal_is_given_nothing_to_obey() {
+        assert_eq!(
+            escaped("a\u{1b}]0;title\u{7}\r\u{9b}2J\tb\nc\u{e9}"),
+            "a\\x1b]0;title\\x07\\x0d\\x9b2J\tb\nc\u{e9}"
         );
     }
 

@@ -43,6 +43,7 @@ pub use self::runner::Runner;
 pub use self::scheduler::Job;
 pub(crate) use self::slot::{Phase, Slot};
 pub use self::text::COMMAND_LIMIT;
+pub(crate) use self::text::is_secret;
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
 pub(crate) use self::world::{Errand, Link, Rest, Shared};
 #[cfg(feature = "sleep")]

@@ -83,6 +83,8 @@ pub trait LinesPart<M: Backend> {
     /// # Errors
     /// With what to use instead.
     fn admit(line: &str) -> Result<bool, RawError>;
+    /// Whether arguments of a line are secret, or its answer is: such as a PIN. Who prints the line masks them.
+    fn is_secret(line: &str) -> bool;
     /// Sends one that was admitted, and hands the lines of the answer to `sink`.
     ///
     /// # Errors
@@ -100,6 +102,10 @@ impl<M: Modem + Reports> LinesPart<M> for There {
 
     fn admit(line: &str) -> Result<bool, RawError> {
         raw::judge(line, M::FORBIDDEN, M::HARMLESS)
+    }
+
+    fn is_secret(line: &str) -> bool {
+        crate::engine::is_secret(line.as_bytes(), M::SECRET)
     }
 
     async fn typed(
@@ -123,6 +129,10 @@ impl<M: Backend> LinesPart<M> for NotThere {
 
     fn admit(_: &str) -> Result<bool, RawError> {
         Err(RawError::At(AtError::Unsupported))
+    }
+
+    fn is_secret(_: &str) -> bool {
+        false
     }
 
     async fn typed(

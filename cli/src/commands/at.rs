@@ -1,12 +1,13 @@
 //! `sectag at`: commands that somebody types, with the driver beside them: it refuses that behind which it would not
 //! find the modem again, and brings it up anew behind whatever else is no query.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 
 use embassy_time::Duration;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
-use sectag::modem::Full;
+use sectag::modem::{Full, LinesPart};
 use sectag::{AtError, RawError};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
@@ -49,7 +50,7 @@ async fn typed<M: Full>(args: &Terminal, session: &Session<'_, M>) -> Result<(),
     session
         .report
         .note("AT commands, one a line; arrow keys bring earlier ones back, Ctrl-D ends");
-    let (wanted, mut lines) = editor();
+    let (wanted, mut lines) = editor(M::Lines::is_secret);
     while wanted.send(()).is_ok() {
         let Some(line) = lines.recv().await else {
             break;
@@ -62,7 +63,7 @@ async fn typed<M: Full>(args: &Terminal, session: &Session<'_, M>) -> Result<(),
 }
 
 /// A thread that reads a line each time it is asked for one; it ends at the end of input.
-fn editor() -> (std::sync::mpsc::Sender<()>, mpsc::Receiver<String>) {
+fn editor(is_secret: fn(&str) -> bool) -> (std::sync::mpsc::Sender<()>, mpsc::Receiver<String>) {
     let (wanted, asked) = std::sync::mpsc::channel();
     let (sender, lines) = mpsc::channel(1);
     std::thread::spawn(move || {
@@ -84,9 +85,7 @@ fn editor() -> (std::sync::mpsc::Sender<()>, mpsc::Receiver<String>) {
                 }
             };
             // A PIN or a key that was typed does not belong into a file.
-            let secret = ["+CPIN", "+CLCK", "+CPWD", "PSK"];
-            let upper = line.to_uppercase();
-            if !secret.iter().any(|word| upper.contains(word)) {
+            if !is_secret(&line) && !line.to_uppercase().contains("PSK") {
                 let _ = editor.add_history_entry(&line);
                 if let Some(file) = &history {
                     let _ = editor.save_history(file);
@@ -119,12 +118,14 @@ async fn send<M: Full>(
     command: &str,
 ) -> Result<(), Failure> {
     let report = session.report;
+    let sent = command;
+    let command = &*masked(command, M::Lines::is_secret(command));
     let step = report.spin(command);
     let mut lines = Vec::new();
     let mut keep = |line: &[u8]| lines.push(String::from_utf8_lossy(line).into_owned());
     let limit = Duration::from_secs(args.limit);
-    let sent = session.control.raw_at(command, limit, &mut keep);
-    let result = session.while_hopeful(sent).await;
+    let sending = session.control.raw_at(sent, limit, &mut keep);
+    let result = session.while_hopeful(sending).await;
     let took = step.elapsed();
     drop(step);
     let result = result.map_err(|problem| hints::bring_up(&problem, &session.tried()))?;
@@ -143,7 +144,7 @@ async fn send<M: Full>(
         })?;
     } else {
         for line in &lines {
-            report.output(line.as_bytes())?;
+            report.result(line, |object| object)?;
         }
         if result.is_ok() {
             report.output(b"OK")?;
@@ -151,12 +152,81 @@ async fn send<M: Full>(
     }
     match result {
         Ok(()) => Ok(()),
-        Err(RawError::At(error)) => Err(hints::at(command, &error)),
-        Err(RawError::Forbidden { instead }) => Err(Failure::new(format!(
-            "{command}: not sent, because what it does the driver neither notices nor mends"
+        Err(RawError::At(AtError::Garbled)) => Err(Failure::new(format!(
+            "{command}: the answer is none to a command line: the modem asks for data behind the command, or bytes were lost"
         ))
-        .hint(format!("firmware uses: {instead}"))
-        .hint("a terminal program such as picocom has no driver that must find the modem")),
+        .hint("this command sends lines and no data: sectag credentials store uploads files, sectag connect sends through a socket")
+        .hint("-v shows the exchange")),
+        Err(RawError::At(error)) => Err(hints::at(command, &error)),
+        Err(RawError::Forbidden { instead }) => {
+            let failure = Failure::new(format!(
+                "{command}: not sent, because what it does the driver neither notices nor mends"
+            ));
+            let failure = match here(instead) {
+                Some(option) => failure.hint(format!("in this tool: {option}")),
+                None => failure,
+            };
+            Err(failure
+                .hint(format!("firmware uses: {instead}"))
+                .hint("a terminal program such as picocom has no driver that must find the modem"))
+        }
         Err(error) => Err(Failure::new(format!("{command}: {error}"))),
+    }
+}
+
+/// A command as it may be printed: of one with a secret, up to its arguments.
+fn masked(command: &str, secret: bool) -> Cow<'_, str> {
+    match command.find('=').filter(|_| secret) {
+        Some(end) => format!("{}=(masked)", &command[..end]).into(),
+        None => command.into(),
+    }
+}
+
+/// The option or command of this tool that does what firmware does so.
+fn here(instead: &str) -> Option<&'static str> {
+    [
+        ("Config::pin", "--sim-pin, which is tried once only"),
+        ("Config::flow_control", "--flow-control"),
+        ("Control::power_off", "sectag restart"),
+    ]
+    .into_iter()
+    .find(|(begin, _)| instead.starts_with(begin))
+    .map(|(_, here)| here)
+}
+
+#[cfg(test)]
+mod tests {
+    use sectag::modem::{Full, LinesPart};
+    use sectag_bg96::Bg96;
+    use sectag_nrf9160::Nrf9160;
+    use sectag_ublox::cellular::UbloxCellular;
+
+    use super::masked;
+
+    fn shown<M: Full>(command: &str) -> String {
+        masked(command, M::Lines::is_secret(command)).into_owned()
+    }
+
+    #[test]
+    fn what_is_secret_is_not_printed_also_behind_another_command() {
+        let secret = [
+            shown::<Bg96>("AT+CPIN=\"9753\""),
+            shown::<Bg96>("AT+CMEE=1;+CGAUTH=1,1,\"u\",\"9753\""),
+            shown::<Bg96>("AT+QMTCONN=0,\"id\",\"u\",\"9753\""),
+            shown::<Bg96>("AT+QHTTPCFG=\"auth\",\"u:9753\""),
+            shown::<Bg96>("at+qftpcfg=\"account\",\"u\",\"9753\""),
+            shown::<Nrf9160>("AT#XMQTTCON=1,\"u\",\"9753\""),
+            shown::<Nrf9160>("AT%XSUDO=4,\"9753\""),
+            shown::<UbloxCellular>("AT+CLCK=\"SC\",1,\"9753\""),
+            shown::<UbloxCellular>("AT+CGAUTH=1,1,\"u\",\"9753\""),
+        ];
+        for shown in secret {
+            assert!(
+                shown.ends_with("=(masked)") && !shown.contains("9753"),
+                "{shown}"
+            );
+        }
+        assert_eq!(shown::<Bg96>("AT+CSQ"), "AT+CSQ");
+        assert_eq!(shown::<Bg96>("AT+CMEE=1"), "AT+CMEE=1");
     }
 }

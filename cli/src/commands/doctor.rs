@@ -310,7 +310,12 @@ impl Examination<'_> {
                 return Err(self.list.fails(WHAT, failure));
             }
             let Some(entry) = has(file.kind) else {
-                continue;
+                let option = match file.kind {
+                    Kind::ClientCertificate => "--cert client.pem",
+                    Kind::PrivateKey => "--key client.key",
+                    _ => "--ca ca.pem",
+                };
+                return Err(missing(file.kind, option));
             };
             if let Some(failure) = self.differs(control, file, entry).await? {
                 return Err(self.list.fails(WHAT, failure));

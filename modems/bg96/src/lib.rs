@@ -197,9 +197,14 @@ impl<O: Options> Modem for Bg96<O> {
     const CODES: &'static [Number] = &causes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
-    // The last two can be typed only.
-    const SECRET: &'static [&'static str] =
-        &["+CPIN", "+QICSGP", "+QSSLCFG=\"psk\"", "+CPWD", "+CLCK"];
+    // The last four can be typed only.
+    const SECRET: &'static [&'static str] = &[
+        "+QICSGP",
+        "+QSSLCFG=\"psk\"",
+        "+QMTCONN",
+        "+QHTTPCFG=\"auth\"",
+        "+QFTPCFG=\"account\"",
+    ];
 
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         let line = dialect::line(line, asked, self.pushes());

@@ -339,8 +339,7 @@ impl<F: Family> Modem for Nrf9160<F> {
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
     const CODES: &'static [Number] = &codes::CODES;
-    const SECRET: &'static [&'static str] =
-        &["+CPIN", "%CMNG=0", "#XCMNG=0", "%JWT", "+CPWD", "+CLCK"];
+    const SECRET: &'static [&'static str] = &["%CMNG=0", "#XCMNG=0", "%JWT", "#XMQTTCON", "%XSUDO"];
     // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
     const ECHOES: bool = false;
     // Bring-up sets it; one that says 0 has restarted meanwhile.

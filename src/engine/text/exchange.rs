@@ -811,14 +811,20 @@ fn may_be_notice(line: &[u8]) -> bool {
     matches!(line, [] | [b'+' | b'#' | b'%' | b'*' | b'^', ..]) || line.iter().all(word)
 }
 
-/// Whether a command line has a secret command in it, wherever it stands; without arguments there is
-/// nothing to hide.
-pub(super) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
+/// Commands whose arguments are secret with every modem (27.007): PIN, passwords of facilities, the login to an access
+/// point. Most of them can be typed only. One that ends with a question mark is a query whose answer is secret.
+static SECRET: [&str; 5] = ["+CPIN", "+CPWD", "+CLCK", "+CGAUTH", "+CGAUTH?"];
+
+/// Whether a command line has a secret command in it, wherever it stands; without arguments, and where the modem does
+/// not repeat them, there is nothing to hide.
+pub(crate) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
     let has = |name: &[u8]| {
         line.windows(name.len())
             .any(|part| part.eq_ignore_ascii_case(name))
     };
-    line.contains(&b'=') && secret.iter().any(|name| has(name.as_bytes()))
+    let arguments = line.contains(&b'=');
+    let mut names = SECRET.iter().chain(secret);
+    names.any(|name| (arguments || name.ends_with('?')) && has(name.as_bytes()))
 }
 
 fn trace_command(line: &[u8], secret: bool) {

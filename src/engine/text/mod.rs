@@ -22,6 +22,7 @@ mod tests;
 
 use core::cell::RefCell;
 
+pub(crate) use self::exchange::is_secret;
 use self::flow::Flow;
 use self::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
 use self::push::Push;

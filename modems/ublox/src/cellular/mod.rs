@@ -203,15 +203,8 @@ impl Modem for UbloxCellular {
     const SEND_ENDS: Final = Final::Ok;
     const PAYLOAD_CUE: Option<u8> = Some(b'"');
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
-    // The last three can be typed only.
-    const SECRET: &'static [&'static str] = &[
-        "+CPIN",
-        "+UAUTHREQ",
-        "+UPSD=0,3",
-        "+USECMNG=0",
-        "+CPWD",
-        "+CLCK",
-    ];
+    // The last can be typed only.
+    const SECRET: &'static [&'static str] = &["+UAUTHREQ", "+UPSD=0,3", "+USECMNG=0"];
 
     fn gap(&self) -> u16 {
         self.row().gap + 1
