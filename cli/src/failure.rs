@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(lines[0], "error: it is so");
         assert!(lines[2].starts_with("hint: 1. the CA") && lines[2].ends_with("(this way)"));
         let confirmed = Findings {
-            confirmed: vec![Cause::NameMismatch, Cause::NotTls],
+            confirmed: vec![Cause::NameMismatch, Cause::ClientKeyMismatch],
             disproved: vec![],
         };
         let lines = failure().narrow(&confirmed).lines();
@@ -357,15 +357,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_candidate_is_not_put_in_and_not_all_are_taken_away() {
+    fn what_is_no_fact_about_the_server_is_not_put_in_and_not_all_are_taken_away() {
         let findings = |confirmed: &[Cause], disproved: &[Cause]| Findings {
             confirmed: confirmed.into(),
             disproved: disproved.into(),
         };
         let left = |findings| failure().narrow(&findings).causes().collect::<Vec<_>>();
         assert_eq!(
-            left(findings(&[Cause::NotTls], &[Cause::CaMismatch])),
+            left(findings(&[Cause::ClientKeyMismatch], &[Cause::CaMismatch])),
             [Cause::Unreachable, Cause::NameMismatch]
+        );
+        assert_eq!(
+            left(findings(&[Cause::NotTls], &[Cause::CaMismatch])),
+            [Cause::NotTls]
         );
         let all = [Cause::CaMismatch, Cause::Unreachable, Cause::NameMismatch];
         assert_eq!(left(findings(&[], &all)), all);
