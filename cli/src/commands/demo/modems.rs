@@ -26,6 +26,7 @@ use crate::failure::Failure;
 use crate::modems::ModemName;
 
 /// The modem that is shown.
+#[derive(Clone, Copy)]
 pub(super) enum Shown {
     Bg96,
     Nrf9160(Nrf9160Profile),
