@@ -10,7 +10,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
-use sectag::{BringUpError, Control, Loss, Power, Runner, Sockets, State, Status};
+use sectag::{AtError, BringUpError, Control, Loss, Power, Runner, Sockets, State, Status};
 
 use crate::args::{ClockSource, ModemArgs};
 use crate::hints::{self, Failure};
@@ -229,7 +229,7 @@ impl<M: Full> Session<'_, M> {
         let asked = self.while_hopeful(self.control.status());
         let status = self.telling(asked).await?;
         match status.problem {
-            Some(problem) if is_no_answer(&problem) => Err(problem),
+            Some(problem) if is_no_answer(&problem) || is_no_sense(&problem) => Err(problem),
             _ => Ok(status),
         }
     }
@@ -383,6 +383,12 @@ pub(crate) fn is_no_answer(problem: &BringUpError) -> bool {
             | BringUpError::RefusesAll
             | BringUpError::PoweredOff
     )
+}
+
+/// Whether the driver could make nothing of what the modem answers, or of its silence in the middle of a bring-up: what it
+/// told of itself is nothing then.
+fn is_no_sense(problem: &BringUpError) -> bool {
+    matches!(problem, BringUpError::At { error, .. } if !matches!(error, AtError::Refused(_)))
 }
 
 fn tried(given: u32, speeds: &[u32]) -> String {
