@@ -229,7 +229,9 @@ impl<M: Full> Session<'_, M> {
         let asked = self.while_hopeful(self.control.status());
         let status = self.telling(asked).await?;
         match status.problem {
-            Some(problem) if is_no_answer(&problem) || is_no_sense(&problem) => Err(problem),
+            Some(problem) if is_no_answer(&problem) || is_no_sense(&problem, &status) => {
+                Err(problem)
+            }
             _ => Ok(status),
         }
     }
@@ -385,10 +387,15 @@ pub(crate) fn is_no_answer(problem: &BringUpError) -> bool {
     )
 }
 
-/// Whether the driver could make nothing of what the modem answers, or of its silence in the middle of a bring-up: what it
-/// told of itself is nothing then.
-fn is_no_sense(problem: &BringUpError) -> bool {
-    matches!(problem, BringUpError::At { error, .. } if !matches!(error, AtError::Refused(_)))
+/// Whether the driver could make nothing of what the modem answers, or of its silence in the middle of a bring-up, or got
+/// refusals and not a word of who the modem is: it may be another one, whose features are not told then.
+fn is_no_sense(problem: &BringUpError, status: &Status) -> bool {
+    let is_nameless = status.manufacturer.is_none() && status.model.is_none();
+    match problem {
+        BringUpError::At { error, .. } => is_nameless || !matches!(error, AtError::Refused(_)),
+        BringUpError::SettingRefused { .. } => is_nameless,
+        _ => false,
+    }
 }
 
 fn tried(given: u32, speeds: &[u32]) -> String {
