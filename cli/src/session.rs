@@ -258,9 +258,10 @@ impl<M: Full> Session<'_, M> {
                 }
             }
         };
-        match select(work, hopeless).await {
-            Either::First(done) => Ok(done),
-            Either::Second(problem) => Err(problem),
+        // In this order: where work gives up for the reason that makes it hopeless, and at the same time, the reason counts.
+        match select(hopeless, work).await {
+            Either::First(problem) => Err(problem),
+            Either::Second(done) => Ok(done),
         }
     }
 
