@@ -69,7 +69,7 @@ fn without_a_way_to_change_it_the_speed_is_named_as_a_cause() {
         world
             .attach(async |bench| {
                 let error = bench.control.wait_up().await.err().unwrap();
-                assert_eq!(error, BringUpError::NoAnswer);
+                assert_eq!(error, BringUpError::Unintelligible);
                 assert!(
                     error
                         .causes()
