@@ -149,7 +149,7 @@ impl<M: Credentials> Control<'_, M> {
     ///
     /// # Errors
     /// Refused before a byte is sent: a set that is not whole or whose parts do not belong together, an `old` with
-    /// nothing under it, a `new` with something under it that is not known to be the same, and a set without a
+    /// nothing under it, a `new` with something under it that is another set's (a modem that cannot tell is believed), and a set without a
     /// client certificate or key where the old one has it (unless it
     /// [says so](CredentialSet::drop_client_certificate)). See [`RotateError`].
     pub async fn rotate<S: Source, P>(
@@ -169,29 +169,46 @@ impl<M: Credentials> Control<'_, M> {
         checked.map_err(RotateError::Store)?;
         let replaced = self.kinds(old).await;
         let replaced = replaced.map_err(|error| RotateError::Ask(old, error))?;
-        if replaced == [false; 3] {
-            return Err(RotateError::NothingOld);
-        }
         let there = self.kinds(new).await;
         let there = there.map_err(|error| RotateError::Ask(new, error))?;
+        // A set that is there alone: the end of a rotation was interrupted.
+        let is_whole = Kind::ALL
+            .into_iter()
+            .all(|kind| there[kind.index()] || !set.replaces(kind));
+        if replaced == [false; 3] && !is_whole {
+            return Err(RotateError::NothingOld);
+        }
+        // Whether the kind before is there, and is the one of this set.
+        let mut follows = false;
         for kind in Kind::ALL {
             if replaced[kind.index()] && !set.replaces(kind) {
                 return Err(RotateError::Fewer(kind));
             }
             if !there[kind.index()] || set.brings_key() && kind == Kind::PrivateKey {
+                follows = false;
                 continue;
             }
             // What an earlier rotation has left, which this one goes on with.
             let same = match &mut set.parts[kind.index()] {
                 Some(content) => {
                     let found = self.compare_with(new, kind, content).await;
-                    found.map_err(|error| RotateError::Ask(new, error))? == Comparison::Same
+                    let found = found.map_err(|error| RotateError::Ask(new, error))?;
+                    // A modem that cannot tell is no reason to refuse to go on.
+                    matches!(found, Comparison::Same | Comparison::Unreadable)
                 }
                 None => false,
             };
-            if !same {
+            // They are sent in this order: what an interruption cut short is the last, and behind
+            // others that are whole, or the CA alone of a set that brings more.
+            let is_last = Kind::ALL[kind.index() + 1..]
+                .iter()
+                .all(|behind| !there[behind.index()]);
+            let begins = kind == Kind::Ca && !is_whole;
+            let is_cut = (follows || begins) && is_last && set.parts[kind.index()].is_some();
+            if !same && !is_cut {
                 return Err(RotateError::InUse(kind));
             }
+            follows = same;
         }
         let key_made = set.brings_key();
         let stored = self.ensure_set(new, set).await;
