@@ -7,6 +7,7 @@ use super::queue::Queue;
 use super::slot::{Phase, Slot};
 use super::time::{Ms, millis};
 use super::wakers::{Latest, Wakers};
+use crate::at::Out;
 use crate::capabilities::Verification;
 use crate::engine::backend::{Polling, Terminator, Then, Timing, Verdict};
 use crate::error::{AtError, BringUpError, Code, ConnectError};
@@ -508,7 +509,21 @@ impl<'a> World<'a> {
         self.slots[usize::from(self.slot)].tx.peek(offset, into)
     }
 
-    /// Payload that is to be sent, likewise.
+    /// Writes the server's name, whole.
+    pub fn write_name(&self, out: &mut Out<'_>) {
+        let mut piece = [0; 32];
+        let mut offset = 0;
+        loop {
+            let count = self.name(offset, &mut piece);
+            if count == 0 {
+                return;
+            }
+            out.bytes(&piece[..count]);
+            offset += count;
+        }
+    }
+
+    /// Payload that is to be sent, from `offset` on, as much of it as fits; returns how many bytes that was.
     pub fn payload(&self, offset: usize, into: &mut [u8]) -> usize {
         self.slots[usize::from(self.slot)].tx.peek(offset, into)
     }

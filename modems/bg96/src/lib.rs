@@ -277,7 +277,7 @@ impl<O: Options> Modem for Bg96<O> {
             b'c' => return out.int(open::context(world).into()),
             b'd' => return out.bytes(&self.setting.date.to_cclk()),
             b'f' => return self.write_unwanted_file(out),
-            b'h' => return open::write_host(world, out),
+            b'h' => return world.write_name(out),
             b'i' => return out.int(world.id.into()),
             b'k' => return self.write_key(world, out),
             b'l' => return out.int(world.len.into()),

@@ -342,20 +342,6 @@ pub(crate) fn port(world: &World<'_>) -> u16 {
     world.open.as_ref().map_or(0, |open| open.port)
 }
 
-/// Writes the server's name.
-pub(crate) fn write_host(world: &World<'_>, out: &mut Out<'_>) {
-    let mut piece = [0; 32];
-    let mut offset = 0;
-    loop {
-        let count = world.name(offset, &mut piece);
-        if count == 0 {
-            return;
-        }
-        out.bytes(&piece[..count]);
-        offset += count;
-    }
-}
-
 // What rules a cause out.
 const SENT_CERTIFICATE: u8 = 1;
 const SENT_NO_CERTIFICATE: u8 = 2;

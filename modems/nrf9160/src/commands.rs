@@ -86,16 +86,7 @@ fn numbers(out: &mut Out<'_>, numbers: &[u32], end: &[u8]) {
 /// The server's name, in quotes.
 fn server(world: &World<'_>, out: &mut Out<'_>) {
     out.byte(b'"');
-    let mut piece = [0; 32];
-    let mut offset = 0;
-    loop {
-        let count = world.name(offset, &mut piece);
-        if count == 0 {
-            break;
-        }
-        out.bytes(&piece[..count]);
-        offset += count;
-    }
+    world.write_name(out);
     out.byte(b'"');
 }
 

@@ -162,7 +162,7 @@ pub(super) fn argument(modem: &Cc32xx, name: u8, world: &World<'_>, out: &mut Ou
         // Also where there is none: the application looks at it (sheet 1.7).
         b'k' => out.quoted(wifi.key().expose().as_str().as_bytes()),
         b'i' => out.int(world.id.into()),
-        b'h' => host(world, out),
+        b'h' => world.write_name(out),
         b'p' => out.int(world.open.map_or(0, |open| open.port.into())),
         b'r' => {
             for (index, part) in modem.server.into_iter().enumerate() {
@@ -181,20 +181,6 @@ pub(super) fn argument(modem: &Cc32xx, name: u8, world: &World<'_>, out: &mut Ou
         b'f' => out.int(modem.file.id()),
         b't' => modem.date.write(world.now, out),
         _ => {}
-    }
-}
-
-/// The name of the server.
-fn host(world: &World<'_>, out: &mut Out<'_>) {
-    let mut piece = [0; 32];
-    let mut offset = 0;
-    loop {
-        let count = world.name(offset, &mut piece);
-        if count == 0 {
-            break;
-        }
-        out.bytes(&piece[..count]);
-        offset += count;
     }
 }
 

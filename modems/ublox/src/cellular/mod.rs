@@ -228,7 +228,7 @@ impl Modem for UbloxCellular {
             b'a' => config.apn.as_ref().map_or("", |apn| apn.as_str()),
             b'c' => return out.int(open.map_or(0, |open| open.context).into()),
             b'f' => return out.int(if config.flow_control { 3 } else { 0 }),
-            b'h' => return open::write_host(world, out),
+            b'h' => return world.write_name(out),
             b'i' => return out.int(world.id.into()),
             b'k' => return out.int(open::number(self.opening.kind())),
             b'l' => return out.int(world.len.into()),

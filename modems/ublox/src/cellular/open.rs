@@ -361,20 +361,6 @@ fn hex(digits: &[u8]) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-/// Writes the server's name.
-pub(crate) fn write_host(world: &World<'_>, out: &mut Out<'_>) {
-    let mut piece = [0; 32];
-    let mut offset = 0;
-    loop {
-        let count = world.name(offset, &mut piece);
-        if count == 0 {
-            return;
-        }
-        out.bytes(&piece[..count]);
-        offset += count;
-    }
-}
-
 /// Whether it is this one.
 pub(crate) fn is_host(world: &World<'_>, said: &[u8]) -> bool {
     let mut piece = [0; 32];

@@ -242,7 +242,7 @@ impl UbloxCellular {
             Key => open::write_name(open.config.tag(), Kind::PrivateKey, out),
             _ => {
                 out.byte(b'"');
-                open::write_host(world, out);
+                world.write_name(out);
                 out.byte(b'"');
             }
         }

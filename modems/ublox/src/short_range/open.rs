@@ -153,15 +153,7 @@ pub(super) fn url(world: &World<'_>, out: &mut Out<'_>) {
         offset += count;
     }
     out.bytes(if is_address { b"tcp://[" } else { b"tcp://" });
-    offset = 0;
-    loop {
-        let count = world.name(offset, &mut piece);
-        if count == 0 {
-            break;
-        }
-        out.bytes(&piece[..count]);
-        offset += count;
-    }
+    world.write_name(out);
     out.bytes(if is_address { b"]:" } else { b":" });
     out.int(open.port.into());
     let tag = open.config.tag();
