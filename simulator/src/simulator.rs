@@ -49,20 +49,25 @@ pub(crate) trait Modem {
         true
     }
     fn put_file(&self, name: &str, contents: &[u8]);
-    fn inject_urc(&self, text: &str);
+    /// Nothing on a modem whose protocol has no lines.
+    fn inject_urc(&self, _text: &str) {}
     fn reset(&self);
     fn fail(&self, failure: Failure);
     fn failed_at(&self) -> Option<Instant>;
-    fn dtr_rises(&self);
+    /// Nothing on a modem to which DTR means nothing.
+    fn dtr_rises(&self) {}
     /// The modem core alone crashes. On a modem that has no such core apart, everything does.
     fn crash(&self) {
         self.reset();
     }
-    fn power_key(&self, pressed: bool);
+    /// Nothing on a modem without a power key.
+    fn power_key(&self, _pressed: bool) {}
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
-    fn sleep_pin(&self, high: bool);
-    fn save_power(&self);
+    /// Nothing on a modem without such a pin.
+    fn sleep_pin(&self, _high: bool) {}
+    /// Nothing on a modem without such a mode.
+    fn save_power(&self) {}
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
     fn drop_pdp(&self, context: u8, announced: bool);

@@ -695,8 +695,6 @@ impl Modem for Nwp {
         self.state.borrow_mut().files.put(name, contents);
     }
 
-    fn inject_urc(&self, _: &str) {}
-
     fn reset(&self) {
         self.restart(self.boots());
     }
@@ -720,10 +718,6 @@ impl Modem for Nwp {
         self.failed_at.get()
     }
 
-    fn dtr_rises(&self) {}
-
-    fn power_key(&self, _: bool) {}
-
     /// nHIB.
     fn reset_pin(&self, asserted: bool) {
         if asserted {
@@ -737,10 +731,6 @@ impl Modem for Nwp {
     fn status_pin(&self) -> bool {
         self.power.get() == Power::On
     }
-
-    fn sleep_pin(&self, _: bool) {}
-
-    fn save_power(&self) {}
 
     fn open_sockets(&self) -> Vec<u8> {
         self.state.borrow().sockets.keys().copied().collect()

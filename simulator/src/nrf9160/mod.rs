@@ -642,10 +642,6 @@ impl Modem for Nrf9160 {
     }
 
     // Serial Modem's DTR and power saving of its own are not modelled.
-    fn dtr_rises(&self) {}
-    fn sleep_pin(&self, _high: bool) {}
-    fn save_power(&self) {}
-
     fn crash(&self) {
         self.crash_modem("0x10");
     }

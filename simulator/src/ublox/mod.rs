@@ -447,10 +447,6 @@ impl Modem for Ublox {
         self.failed_at.get()
     }
 
-    fn dtr_rises(&self) {}
-    fn sleep_pin(&self, _high: bool) {}
-    fn save_power(&self) {}
-
     fn power_key(&self, pressed: bool) {
         if pressed {
             return self.pressed_at.set(Some(Instant::now()));

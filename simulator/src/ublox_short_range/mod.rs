@@ -389,12 +389,6 @@ impl Modem for ShortRange {
         self.failed_at.get()
     }
 
-    fn dtr_rises(&self) {}
-    fn sleep_pin(&self, _high: bool) {}
-    fn save_power(&self) {}
-    /// There is none.
-    fn power_key(&self, _pressed: bool) {}
-
     fn reset_pin(&self, asserted: bool) {
         if self.reset_asserted.replace(asserted) && !asserted {
             self.reboot();

@@ -378,10 +378,6 @@ impl Modem for Cc32xx {
         self.failed_at.get()
     }
 
-    fn dtr_rises(&self) {}
-
-    fn power_key(&self, _: bool) {}
-
     fn reset_pin(&self, asserted: bool) {
         if asserted {
             self.restart(Power::Off);
@@ -394,10 +390,6 @@ impl Modem for Cc32xx {
     fn status_pin(&self) -> bool {
         self.power.get() == Power::On
     }
-
-    fn sleep_pin(&self, _: bool) {}
-
-    fn save_power(&self) {}
 
     fn open_sockets(&self) -> Vec<u8> {
         self.state.borrow().sockets.keys().copied().collect()
