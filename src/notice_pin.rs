@@ -155,8 +155,8 @@ impl<T, U> NoticePin<T, U> {
 
 impl<T, U> sealed::Sealed for NoticePin<T, U> {}
 
-impl<T: Wait> Notices for NoticePin<T> {
-    const SWITCHES: bool = false;
+impl<T: Wait, U: SwitchesUart> Notices for NoticePin<T, U> {
+    const SWITCHES: bool = U::SWITCHES;
 
     async fn rest(
         &mut self,
@@ -171,30 +171,36 @@ impl<T: Wait> Notices for NoticePin<T> {
         let (habits, active) = (self.habits(), self.active);
         let rings = async |pin: &mut T| rings(pin, active).await;
         habits
-            .rest(world, &mut self.pin, rings, None, listens)
+            .rest(world, &mut self.pin, rings, self.switch.as_fn(), listens)
             .await
     }
 }
 
-impl<T: Wait, F: FnMut(bool)> Notices for NoticePin<T, Switch<F>> {
+/// What a notice pin may have to switch the UART with: [`NoSwitch`] or [`Switch`], and no other.
+#[doc(hidden)]
+pub trait SwitchesUart: sealed::Sealed {
+    const SWITCHES: bool;
+
+    fn as_fn(&mut self) -> Option<&mut dyn FnMut(bool)>;
+}
+
+impl sealed::Sealed for NoSwitch {}
+
+impl SwitchesUart for NoSwitch {
+    const SWITCHES: bool = false;
+
+    fn as_fn(&mut self) -> Option<&mut dyn FnMut(bool)> {
+        None
+    }
+}
+
+impl<F> sealed::Sealed for Switch<F> {}
+
+impl<F: FnMut(bool)> SwitchesUart for Switch<F> {
     const SWITCHES: bool = true;
 
-    async fn rest(
-        &mut self,
-        wired: bool,
-        world: &Shared<'_>,
-        listens: &Cell<Listens>,
-    ) -> Infallible {
-        if !wired {
-            warn!("{}", UNWIRED);
-            return core::future::pending().await;
-        }
-        let (habits, active) = (self.habits(), self.active);
-        let rings = async |pin: &mut T| rings(pin, active).await;
-        let switch = Some(&mut self.switch.0 as &mut dyn FnMut(bool));
-        habits
-            .rest(world, &mut self.pin, rings, switch, listens)
-            .await
+    fn as_fn(&mut self) -> Option<&mut dyn FnMut(bool)> {
+        Some(&mut self.0)
     }
 }
 
