@@ -7,7 +7,10 @@
 pub mod at;
 pub mod nwp;
 
+mod capabilities;
 mod causes;
+mod date;
 mod files;
+mod identity;
 mod join;
 mod suites;

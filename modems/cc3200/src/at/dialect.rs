@@ -1,10 +1,12 @@
 //! What each line is, and the arguments of the scripts' commands.
 
 use sectag::at::{Fields, decimal};
+use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Out, Urc, World};
 use sectag::wifi::Security;
 use sectag::{AtError, Code, Kind, Meaning, SuiteSet, Tag};
 
+use crate::date::fields;
 use crate::files::name_of;
 use crate::suites;
 
@@ -179,7 +181,11 @@ pub(super) fn argument(modem: &Cc32xx, name: u8, world: &World<'_>, out: &mut Ou
         b'x' => file(world, Kind::ClientCertificate, out),
         b'y' => file(world, Kind::PrivateKey, out),
         b'f' => out.int(modem.file.id()),
-        b't' => modem.date.write(world.now, out),
+        b't' => {
+            if let Some(date) = modem.date.at(world.now) {
+                write_date(date, out);
+            }
+        }
         _ => {}
     }
 }
@@ -213,6 +219,18 @@ fn mask(modem: &Cc32xx, world: &World<'_>, out: &mut Out<'_>) {
 /// Why a step did not succeed, for a judge that was given no answer.
 pub(super) fn error(world: &World<'_>) -> AtError {
     world.ended.unwrap_or(AtError::Refused(world.code))
+}
+
+/// Hour, minute, second, day, month, year, without leading zeros, which would make them octal (sheet 1.2).
+pub(super) fn write_date(date: DateTime, out: &mut Out<'_>) {
+    let [second, minute, hour, day, month, year] = fields(date);
+    let fields = [hour, minute, second, day, month, year];
+    for (index, field) in fields.into_iter().enumerate() {
+        if index > 0 {
+            out.byte(b',');
+        }
+        out.int(field);
+    }
 }
 
 #[cfg(test)]

@@ -32,8 +32,10 @@ mod status;
 pub use self::config::Config;
 
 use sectag::modem::{Echoed, InLine, Limits, Line, Modem, Out, Step, Sync, World};
-use sectag::{Capabilities, ConnectError, Flush, Forbidden, Support, TlsConfig, TlsVersion};
+use sectag::{Capabilities, ConnectError, Forbidden, Support, TlsConfig, TlsVersion};
 
+use crate::capabilities::capabilities;
+use crate::date::Date;
 use crate::suites;
 
 /// A table of steps.
@@ -125,7 +127,7 @@ pub struct Cc32xx {
     plain: u32,
     version: [u8; 4],
     /// The date as it was set.
-    date: clock::Date,
+    date: Date,
     file: open_file::OpenFile,
     decoder: sectag::modem::Decoder,
 }
@@ -148,7 +150,7 @@ impl Cc32xx {
             server: [0; 4],
             plain: 0,
             version: [0; 4],
-            date: clock::Date::UNKNOWN,
+            date: Date::UNKNOWN,
             file: open_file::OpenFile::None,
             decoder: sectag::modem::Decoder::base64(),
         }
@@ -205,23 +207,9 @@ impl Modem for Cc32xx {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut has = Capabilities::UNKNOWN;
-        has.verification.chain = Support::Yes;
-        has.verification.dates = Support::Yes;
-        has.verification.name = self.names;
-        has.verification.sni = self.names;
-        has.verification.suites = Support::Yes;
-        has.verification.client_certificate = Support::Yes;
+        let sockets = Self::LIMITS.sockets as u8;
+        let mut has = capabilities(self.names, suites::of(SUITES), sockets);
         has.versions = (TlsVersion::Tls12, TlsVersion::Tls12);
-        has.suites = suites::of(SUITES);
-        // There is no word for the option (sheet 1.8).
-        has.alpn = Support::No;
-        has.psk = Support::No;
-        has.resumption = Support::No;
-        has.roots = Some(1);
-        has.client_chain = Some(1);
-        has.sockets = Self::LIMITS.sockets as u8;
-        has.flush = Flush::LeftTheMcu;
         has
     }
 }

@@ -9,37 +9,10 @@ use super::command;
 use super::engine::Engine;
 use super::generation::Generation;
 use super::opcode::{DEVICE_GET, DEVICE_SET};
+use crate::date::{Date, fields};
 
 /// In front of the value in the answer to a "get".
 const VALUE: usize = 8;
-
-/// A date as it was set, and when: the chip loses it with its power.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Date {
-    set: Option<(u64, u32)>,
-}
-
-impl Date {
-    pub(super) const UNKNOWN: Self = Self { set: None };
-
-    /// What it is now. What was set more than 24 days ago is not known any more: the time wraps.
-    pub(super) fn at(&self, now: u32) -> Option<DateTime> {
-        let (seconds, then) = self.set?;
-        let passed = now.wrapping_sub(then);
-        if passed >= 1 << 31 {
-            return None;
-        }
-        DateTime::from_unix(seconds + u64::from(passed / 1000))
-    }
-}
-
-/// The fields in the order of the chip's: second to year.
-pub(super) fn fields(date: DateTime) -> [u32; 6] {
-    // "yy/MM/dd,hh:mm:ss+zz".
-    let text = date.to_cclk();
-    let two = |at: usize| u32::from(text[at] - b'0') * 10 + u32::from(text[at + 1] - b'0');
-    [two(15), two(12), two(9), two(6), two(3), 2000 + two(0)]
-}
 
 /// What the answer to a "get" of the date says. What is none is long ago.
 pub(super) fn read(answer: &[u8]) -> DateTime {
@@ -87,9 +60,7 @@ impl<G: Generation> HasClock for Nwp<G> {
         let code = at
             .conduct(
                 &mut |engine: &mut Engine<G>, w| {
-                    engine.modem.date = Date {
-                        set: Some((now.to_unix(), w.now)),
-                    };
+                    engine.modem.date = Date::set(now, w.now);
                     engine.begin_guest(w, DEVICE_SET, 0, &mut |out| {
                         command::set_date(out, fields(now));
                     })
@@ -129,15 +100,6 @@ mod tests {
         assert_eq!(read(&answer), NOON);
         assert_eq!(read(&[0; 52]), LONG_AGO);
         assert_eq!(read(&[]), LONG_AGO);
-    }
-
-    #[test]
-    fn a_date_goes_on_while_the_chip_is_off() {
-        let date = Date {
-            set: Some((NOON.to_unix(), u32::MAX - 999)),
-        };
-        assert_eq!(fields(date.at(4000).unwrap())[0], 10);
-        assert_eq!(date.at(u32::MAX - 2000), None);
     }
 
     #[test]

@@ -25,11 +25,13 @@ pub use self::engine::Engine;
 pub use self::generation::{Facts, G1, G2, Generation};
 pub use self::messages::{Header, Messages, Part};
 
+use crate::capabilities::capabilities;
+use crate::date::Date;
 use crate::suites;
 use embassy_time::Duration;
 use sectag::modem::{Backend, Limits};
 use sectag::{
-    AtError, BringUpError, Capabilities, Code, ConnectError, Flush, Meaning, Support, TlsConfig,
+    AtError, BringUpError, Capabilities, Code, ConnectError, Meaning, Support, TlsConfig,
 };
 
 /// The most bytes of one send. Longer ones the first generation's host would have to split, and the second's
@@ -41,7 +43,7 @@ pub struct Nwp<G: Generation> {
     config: Config,
     version: [u8; 4],
     /// The date as it was set.
-    date: clock::Date,
+    date: Date,
     /// Whether names are checked and sent, which an old service pack does not.
     names: Support,
     /// The address of the server that is connected to.
@@ -59,7 +61,7 @@ impl<G: Generation> Nwp<G> {
         Self {
             config,
             version: [0; 4],
-            date: clock::Date::UNKNOWN,
+            date: Date::UNKNOWN,
             names: if G::FACTS.first_is_void {
                 // It depends on the service pack (sheet 4.3), and is found out at the first connect.
                 Support::Unknown
@@ -108,22 +110,8 @@ impl<G: Generation> Backend for Nwp<G> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut has = Capabilities::UNKNOWN;
-        has.verification.chain = Support::Yes;
-        has.verification.dates = Support::Yes;
-        has.verification.name = self.names;
-        has.verification.sni = self.names;
-        has.verification.suites = Support::Yes;
-        has.verification.client_certificate = Support::Yes;
-        has.suites = suites::of(G::FACTS.suites);
-        // The second generation has an option for it, which is not set yet.
-        has.alpn = Support::No;
-        has.psk = Support::No;
-        has.resumption = Support::No;
-        has.roots = Some(1);
-        has.client_chain = Some(1);
-        has.sockets = G::FACTS.sockets;
-        has.flush = Flush::LeftTheMcu;
+        let suites = suites::of(G::FACTS.suites);
+        let mut has = capabilities(self.names, suites, G::FACTS.sockets);
         has.close_blocks_ms = 200;
         has
     }

@@ -5,6 +5,7 @@ use sectag::wifi::Security;
 use sectag::{BringUpError, Check, ConnectError, Kind, Refusal, Support};
 
 use crate::causes;
+use crate::date::fields;
 use crate::files::{FileName, name_of};
 use crate::{join, suites};
 
@@ -300,7 +301,7 @@ impl<G: Generation> Engine<G> {
 
     fn write_date(&self, w: &World<'_>, out: &mut Writer<'_>) {
         if let Some(now) = self.modem.date.at(w.now) {
-            command::set_date(out, clock::fields(now));
+            command::set_date(out, fields(now));
         }
     }
 

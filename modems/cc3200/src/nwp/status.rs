@@ -12,18 +12,13 @@ use super::command;
 use super::engine::Engine;
 use super::generation::Generation;
 use super::opcode::DEVICE_GET;
+use crate::identity::{self, text};
 
 impl<G: Generation> Reports for Nwp<G> {
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         let version = at.modem(|modem| modem.version());
-        status.manufacturer = Some(text("Texas Instruments"));
+        identity::tell(version, status);
         status.model = Some(text(G::FACTS.parts));
-        if version != [0; 4] {
-            let mut firmware = text("");
-            let [a, b, c, d] = version;
-            let _ = write!(firmware, "{a}.{b}.{c}.{d}");
-            status.firmware = Some(firmware);
-        }
         status.clock = Self::clock(at).await.ok().flatten();
         let asked = at
             .conduct(
@@ -53,10 +48,4 @@ impl<G: Generation> Full for Nwp<G> {
     type Clock = There;
     type Sim = NotThere;
     type Lines = NotThere;
-}
-
-fn text<const N: usize>(text: &str) -> heapless::String<N> {
-    let mut whole = heapless::String::new();
-    let _ = whole.push_str(text);
-    whole
 }

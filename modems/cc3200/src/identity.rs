@@ -1,0 +1,23 @@
+//! Who the chip is, in the words of a status.
+
+use core::fmt::Write;
+
+use sectag::Status;
+
+/// Its maker, and the firmware of its network processor where that has told its version.
+pub(crate) fn tell(version: [u8; 4], status: &mut Status) {
+    status.manufacturer = Some(text("Texas Instruments"));
+    if version != [0; 4] {
+        let mut firmware = text("");
+        let [a, b, c, d] = version;
+        let _ = write!(firmware, "{a}.{b}.{c}.{d}");
+        status.firmware = Some(firmware);
+    }
+}
+
+/// As much of a text as fits.
+pub(crate) fn text<const N: usize>(text: &str) -> heapless::String<N> {
+    let mut whole = heapless::String::new();
+    let _ = whole.push_str(text);
+    whole
+}
