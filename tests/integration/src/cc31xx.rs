@@ -3,15 +3,15 @@
 use std::future::Future;
 use std::rc::Rc;
 
+use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::WifiConfig;
-use sectag::{ConnectError, Kind, Power, Socket};
-use sectag_cc3200::nwp::{Config, G2, Generation, Nwp};
+use sectag::{ConnectError, Power, Socket};
+use sectag_cc3200::nwp::{Config, G2, Nwp};
 use sectag_simulator::{MemoryNetwork, NwpOptions, Simulator};
-use sectag_test_support::pki::Pki;
 
 use crate::bench::Bench;
 use crate::recovery::Line;
-use crate::simulated::{HOST, PORT, TLS, World};
+use crate::simulated::{HOST, PORT, TLS, World, store_shared};
 
 /// The network that the simulator has.
 pub const WIFI: WifiConfig = match WifiConfig::wpa2("lab", "S3cretKey") {
@@ -87,29 +87,17 @@ pub async fn attach_over<T, A: Future<Output = T>>(
 }
 
 /// Stores what [`TLS`] needs, and sets the clock.
-pub async fn provision<G: Generation>(bench: Bench<Nwp<G>>) {
+pub async fn provision<M: Full + Credentials + HasClock>(bench: Bench<M>) {
     store_all(bench).await;
     bench.control.set_clock(now()).await.expect("it is set");
 }
 
 /// Stores what [`TLS`] needs.
-pub async fn store_all<G: Generation>(bench: Bench<Nwp<G>>) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
-        bench
-            .control
-            .store(TLS.tag(), kind, pem.as_bytes())
-            .await
-            .expect("it is stored");
-    }
+pub async fn store_all<M: Full + Credentials>(bench: Bench<M>) {
+    store_shared(bench.control, TLS.tag()).await;
 }
 
 /// Connects to the peer.
-pub async fn connect<G: Generation>(bench: Bench<Nwp<G>>) -> Result<Socket<'static>, ConnectError> {
+pub async fn connect<M: Full>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
     bench.sockets.connect(HOST, PORT, &TLS).await
 }

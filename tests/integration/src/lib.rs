@@ -13,6 +13,7 @@ pub mod resets;
 pub mod scripted;
 pub mod short_range;
 pub mod simulated;
+pub mod ti;
 pub mod trace;
 pub mod transcript;
 pub mod ublox;

@@ -10,7 +10,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::{
-    ConnectError, Control, Kind, NoPins, Power, Socket, Sockets, State, Suites, Tag, TlsConfig,
+    ConnectError, Control, NoPins, Power, Socket, Sockets, State, Suites, Tag, TlsConfig,
 };
 use sectag_nrf9160::{Config, Nrf9160};
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator};
@@ -18,7 +18,7 @@ use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use crate::simulated::{HOST, PORT};
+use crate::simulated::{HOST, PORT, store_shared};
 use crate::wire::Wire;
 
 /// Where [`provision`] stores, and [`connect`] looks.
@@ -215,16 +215,7 @@ pub fn label(profile: &Nrf9160Profile) -> String {
 
 /// Stores a set of credentials under [`TAG`].
 pub async fn provision(bench: Bench) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
-        let stored = bench.control.store(TAG, kind, pem.as_bytes()).await;
-        stored.expect("it is stored");
-    }
+    store_shared(bench.control, TAG).await;
 }
 
 /// Connects to [`HOST`] with [`TLS`].

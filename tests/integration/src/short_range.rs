@@ -7,14 +7,14 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::wifi::WifiConfig;
-use sectag::{CaScope, ConnectError, Kind, NoPins, Power, Socket, State, Tag, TlsConfig};
+use sectag::{CaScope, ConnectError, NoPins, Power, Socket, State, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, ShortRangeOptions, Simulator};
 use sectag_test_support::pki::{Identity, Pki};
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
 use sectag_ublox::short_range::{Config, ShortRange};
 use tokio::io::DuplexStream;
 
-use crate::simulated::{HOST, PORT};
+use crate::simulated::{HOST, PORT, store_shared};
 
 /// Where [`provision`] stores, and [`connect`] looks.
 pub const TAG: Tag = Tag(42);
@@ -130,16 +130,7 @@ impl World {
 
 /// Stores a set of credentials under [`TAG`].
 pub async fn provision(bench: Bench) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
-        let stored = bench.control.store(TAG, kind, pem.as_bytes()).await;
-        stored.expect("it is stored");
-    }
+    store_shared(bench.control, TAG).await;
 }
 
 /// Puts that set into the module behind the driver's back.

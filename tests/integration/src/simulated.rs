@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::{CaScope, Kind, NoPins, Power, ServerName, State, Tag, TlsConfig};
+use sectag::modem::Credentials;
+use sectag::{CaScope, Control, Kind, NoPins, Power, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator};
@@ -153,6 +154,11 @@ pub fn virtually<T>(test: impl AsyncFnOnce() -> T) -> T {
 
 /// Stores what [`TLS`] needs, from the shared PKI.
 pub async fn provision(bench: Bench) {
+    store_shared(bench.control, TLS.tag()).await;
+}
+
+/// Stores the CA, client certificate and key of the shared PKI under a tag.
+pub async fn store_shared<M: Credentials>(control: Control<'_, M>, tag: Tag) {
     let pki = Pki::shared();
     let client = pki.client();
     for (kind, pem) in [
@@ -160,10 +166,7 @@ pub async fn provision(bench: Bench) {
         (Kind::ClientCertificate, &client.cert_pem),
         (Kind::PrivateKey, &client.key_pem),
     ] {
-        bench
-            .control
-            .store(TLS.tag(), kind, pem.as_bytes())
-            .await
-            .expect("it is stored");
+        let stored = control.store(tag, kind, pem.as_bytes()).await;
+        stored.expect("it is stored");
     }
 }

@@ -15,7 +15,7 @@ use sectag_ublox::cellular::UbloxCellular;
 use tokio::io::DuplexStream;
 
 use crate::Bench as Any;
-use crate::simulated::{HOST, PORT};
+use crate::simulated::{HOST, PORT, store_shared};
 use crate::unit::{UbloxUnit, Unit};
 
 /// What an application has.
@@ -132,16 +132,7 @@ impl World {
 
 /// Stores what [`TLS`] needs.
 pub async fn provision(bench: Bench) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
-        let stored = bench.control.store(TAG, kind, pem.as_bytes()).await;
-        stored.expect("it is stored");
-    }
+    store_shared(bench.control, TAG).await;
 }
 
 /// Connects to [`HOST`] with [`TLS`].

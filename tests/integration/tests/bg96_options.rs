@@ -3,11 +3,10 @@
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, Kind, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, NoPins, Sockets, State};
 use sectag_bg96::{All, Bg96, Config, Options};
-use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
+use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, store_shared, virtually};
 use sectag_simulator::{Options as Behaviour, Sim};
-use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
 /// Types that leave out one part each.
@@ -68,18 +67,7 @@ async fn application<O: Options>(
     sockets: Sockets<'static, Bg96<O>>,
 ) -> Result<(), BringUpError> {
     control.wait_up().await?;
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
-        control
-            .store(TLS.tag(), kind, pem.as_bytes())
-            .await
-            .unwrap();
-    }
+    store_shared(control, TLS.tag()).await;
     let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
     socket.write_all(b"message").await.unwrap();
     socket.flush().await.unwrap();

@@ -6,8 +6,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Kind, NoPins, ServerName,
-    Socket, SocketError, Support, TlsConfig,
+    BringUpError, Cause, Check, ConnectError, Ensured, Kind, NoPins, Socket, SocketError, TlsConfig,
 };
 use sectag_cc3200::nwp::{Config, G1, G2, Nwp};
 use sectag_integration_tests::Bench;
@@ -16,9 +15,29 @@ use sectag_integration_tests::cc31xx::{
 };
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
+use sectag_integration_tests::ti::{self, Setting, Way};
 use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
+
+/// The native protocol.
+struct Native;
+
+impl Way for Native {
+    type Modem = Nwp<G2>;
+
+    fn world(setting: Setting) -> World {
+        world(NwpOptions {
+            unknown_to_catalog: setting.unknown_to_catalog,
+            old_service_pack: setting.old_service_pack,
+            ..NwpOptions::default()
+        })
+    }
+
+    fn modem(wifi: WifiConfig) -> Nwp<G2> {
+        Nwp::new(Config::new(wifi))
+    }
+}
 
 fn serving(options: NwpOptions) -> World {
     let world = world(options);
@@ -38,93 +57,19 @@ fn chunked(chunk: Chunk) -> NwpOptions {
 fn credentials_are_flashed_the_date_is_set_and_data_goes_both_ways() {
     for chunk in [Chunk::Whole, Chunk::Bytes(1), Chunk::Random { max: 7 }] {
         virtually(async || {
-            let world = serving(chunked(chunk));
-            attach(&world, CONFIG, async |bench| {
-                provision(bench).await;
-                let mut socket = connect(bench).await.unwrap();
-                let verified = socket.verified();
-                for check in [
-                    Check::Chain,
-                    Check::Name,
-                    Check::Dates,
-                    Check::Sni,
-                    Check::Suites,
-                ] {
-                    assert_eq!(verified.of(check), Support::Yes, "{check}");
-                }
-                assert_eq!(verified.client_certificate, Support::Yes);
-                let bytes: Vec<u8> = (0..4096u32).map(|at| ((at * 7) >> 3) as u8).collect();
-                for part in bytes.chunks(1000) {
-                    round_trip(&mut socket, part).await.unwrap();
-                }
-                socket.close().await.unwrap();
-            })
-            .await;
-            let files = world.modem.files();
-            let names: Vec<_> = files.keys().map(String::as_str).collect();
-            assert_eq!(
-                names,
-                ["/cert/7_ca.der", "/cert/7_cert.der", "/cert/7_key.der"]
-            );
-            // DER, and the key as PKCS#1 or SEC1 has it.
-            assert!(files.values().all(|content| content[0] == 0x30));
-            assert_eq!(world.modem.security_alerts(), 0);
-            assert!(world.modem.open_sockets().is_empty());
+            ti::flash_and_talk::<Native>(&serving(chunked(chunk))).await;
         });
     }
 }
 
 #[test]
 fn what_is_there_already_is_not_uploaded_again() {
-    virtually(async || {
-        let world = serving(NwpOptions::default());
-        attach(&world, CONFIG, async |bench| {
-            let pki = Pki::shared();
-            let ca = pki.ca_pem();
-            let ensure = async |pem: &str| {
-                bench
-                    .control
-                    .ensure(TLS.tag(), Kind::Ca, pem.as_bytes())
-                    .await
-                    .unwrap()
-            };
-            assert!(matches!(ensure(&ca).await, Ensured::Stored));
-            assert!(matches!(ensure(&ca).await, Ensured::AlreadyThere(_)));
-            let other = Pki::builder().server_names(["other"]).build();
-            assert!(matches!(ensure(&other.ca_pem()).await, Ensured::Stored));
-            let mut listed = Vec::new();
-            bench
-                .control
-                .list_tag(TLS.tag(), &mut |stored| listed.push(stored.kind))
-                .await
-                .unwrap();
-            assert_eq!(listed, [Kind::Ca]);
-            bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
-            bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
-        })
-        .await;
-        assert!(world.modem.files().is_empty());
-    });
+    ti::what_is_there_already_is_not_uploaded_again::<Native>();
 }
 
 #[test]
 fn a_pem_where_the_chip_wants_der_is_told() {
-    virtually(async || {
-        let world = serving(NwpOptions::default());
-        attach(&world, CONFIG, async |bench| {
-            provision(bench).await;
-            world
-                .modem
-                .put_file("/cert/7_ca.der", Pki::shared().ca_pem().as_bytes());
-            let error = connect(bench).await.err().unwrap();
-            let ConnectError::Refused(refusal) = error else {
-                panic!("{error}");
-            };
-            assert!(matches!(refusal.code, Code::Signed(-456, _)), "{error}");
-            assert_eq!(error.causes().next(), Some(Cause::CaUnreadable));
-        })
-        .await;
-    });
+    ti::a_pem_where_the_chip_wants_der_is_told::<Native>();
 }
 
 #[test]
@@ -163,113 +108,22 @@ fn a_tag_without_a_ca_is_not_connected_with() {
 
 #[test]
 fn connected_and_not_verified_is_refused_and_closed() {
-    virtually(async || {
-        let world = serving(NwpOptions {
-            unknown_to_catalog: true,
-            ..NwpOptions::default()
-        });
-        attach(&world, CONFIG, async |bench| {
-            provision(bench).await;
-            let error = connect(bench).await.err().unwrap();
-            assert!(error.to_string().contains("-468"), "{error}");
-            assert_eq!(error.causes().next(), Some(Cause::RootNotInCatalog));
-            Timer::after_secs(1).await;
-        })
-        .await;
-        assert!(world.modem.open_sockets().is_empty());
-    });
+    ti::connected_and_not_verified_is_refused_and_closed::<Native>();
 }
 
 #[test]
 fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted() {
-    virtually(async || {
-        let world = serving(NwpOptions {
-            old_service_pack: true,
-            ..NwpOptions::default()
-        });
-        attach(&world, CONFIG, async |bench| {
-            provision(bench).await;
-            let public = TlsConfig::new(TLS.tag()).client_certificate();
-            let error = bench
-                .sockets
-                .connect(HOST, PORT, &public)
-                .await
-                .err()
-                .unwrap();
-            assert!(
-                matches!(error, ConnectError::Unverifiable(Check::Name)),
-                "{error}"
-            );
-            let lax = public.dangerous().accept_missing(Check::Name);
-            let socket = bench.sockets.connect(HOST, PORT, &lax).await.unwrap();
-            assert_eq!(socket.verified().name, Support::No);
-        })
-        .await;
-    });
+    ti::an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted::<Native>();
 }
 
 #[test]
 fn a_server_of_another_root_or_name_is_refused() {
-    virtually(async || {
-        let world = world(NwpOptions::default());
-        let other = Pki::builder().server_names([HOST.as_str()]).build();
-        let shared = Pki::shared();
-        world.serve_as(&other.issue_server([HOST.as_str()]), &shared.ca_pem(), echo);
-        attach(&world, CONFIG, async |bench| {
-            provision(bench).await;
-            let error = connect(bench).await.err().unwrap();
-            assert_eq!(error.causes().next(), Some(Cause::CaMismatch), "{error}");
-            world.serve_as(
-                &shared.issue_server(["another.sectag.test"]),
-                &shared.ca_pem(),
-                echo,
-            );
-            let public = TLS.ca_scope(CaScope::Public);
-            let error = bench
-                .sockets
-                .connect(HOST, PORT, &public)
-                .await
-                .err()
-                .unwrap();
-            assert!(error.to_string().contains("-722"), "{error}");
-            let name = ServerName::new("nowhere.sectag.test").unwrap();
-            let error = bench.sockets.connect(name, PORT, &TLS).await.err().unwrap();
-            assert_eq!(error.causes().next(), Some(Cause::NameUnknown), "{error}");
-        })
-        .await;
-        assert!(world.modem.open_sockets().is_empty());
-    });
+    ti::a_server_of_another_root_or_name_is_refused::<Native>();
 }
 
 #[test]
 fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart() {
-    for (wifi, wanted, reason) in [
-        (
-            WifiConfig::wpa2("lab", "another key"),
-            JoinFailure::Refused,
-            Some(15),
-        ),
-        (
-            WifiConfig::wpa2("elsewhere", "S3cretKey"),
-            JoinFailure::NotFound,
-            None,
-        ),
-    ] {
-        virtually(async || {
-            let world = serving(NwpOptions::default());
-            attach(&world, Config::new(wifi.unwrap()), async |bench| {
-                let error = bench.control.wait_up().await.unwrap_err();
-                assert_eq!(
-                    error,
-                    BringUpError::NotJoined {
-                        failure: wanted,
-                        reason
-                    }
-                );
-            })
-            .await;
-        });
-    }
+    ti::a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart::<Native>();
 }
 
 /// A driver of the first generation.
@@ -514,31 +368,8 @@ fn provisioning_that_is_in_the_way_is_stopped() {
 
 #[test]
 fn a_chip_that_restarts_or_hangs_is_brought_back() {
-    for failure in [Failure::Reset, Failure::Hang] {
-        virtually(async || {
-            let world = serving(NwpOptions::default());
-            attach(&world, CONFIG, async |bench| {
-                provision(bench).await;
-                let mut socket = connect(bench).await.unwrap();
-                round_trip(&mut socket, b"before").await.unwrap();
-                world.modem.fail(failure);
-                let mut buf = [0; 1];
-                let read = with_timeout(Duration::from_secs(90), socket.read(&mut buf)).await;
-                assert_eq!(
-                    read.unwrap(),
-                    Err(SocketError::ConnectionReset),
-                    "{failure:?}"
-                );
-                drop(socket);
-                let began = Instant::now();
-                // The date is the driver's to set again: the chip has lost it.
-                let mut socket = connect(bench).await.unwrap();
-                assert!(began.elapsed() < Duration::from_secs(10));
-                round_trip(&mut socket, b"after").await.unwrap();
-            })
-            .await;
-        });
-    }
+    let failures = &[Failure::Reset, Failure::Hang];
+    ti::one_that_restarts_or_hangs_is_brought_back::<Native>(failures, Duration::from_secs(10));
 }
 
 #[test]

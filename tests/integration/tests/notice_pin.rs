@@ -10,13 +10,11 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::modem::{Full, Sleeps};
-use sectag::{
-    Kind, NoPins, NoticePin, Notices, Power, Runner, Socket, SocketError, State, TlsConfig,
-};
+use sectag::{NoPins, NoticePin, Notices, Power, Runner, Socket, SocketError, State, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::nrf9160::{self, Wired};
-use sectag_integration_tests::simulated::{self, HOST, PORT, virtually};
+use sectag_integration_tests::simulated::{self, HOST, PORT, store_shared, virtually};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{
     MemoryNetwork, NoticePin as SimulatedPin, Nrf9160Options, Nrf9160Profile, Options, Simulator,
@@ -195,19 +193,7 @@ impl<M: Full + Sleeps + 'static, P: Power> Board<M, P> {
     }
 
     async fn provision(&self, bench: Bench<M>) {
-        let pki = Pki::shared();
-        let client = pki.client();
-        for (kind, pem) in [
-            (Kind::Ca, &pki.ca_pem()),
-            (Kind::ClientCertificate, &client.cert_pem),
-            (Kind::PrivateKey, &client.key_pem),
-        ] {
-            let stored = bench
-                .control
-                .store(self.tls.tag(), kind, pem.as_bytes())
-                .await;
-            stored.expect("it is stored");
-        }
+        store_shared(bench.control, self.tls.tag()).await;
     }
 }
 

@@ -1,0 +1,274 @@
+//! What holds for TI's network processors whichever way they are driven: bodies of tests that each way runs for itself.
+
+use std::future::Future;
+
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use embedded_io_async::Read as _;
+use sectag::modem::{Credentials, Full, HasClock};
+use sectag::wifi::{JoinFailure, WifiConfig};
+use sectag::{
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, Ensured, Kind, ServerName,
+    SocketError, Support, TlsConfig,
+};
+use sectag_simulator::Failure;
+use sectag_test_support::pki::Pki;
+use sectag_test_support::tls_server::echo;
+
+use crate::bench::Bench;
+use crate::cc31xx::{Hib, WIFI, connect, provision};
+use crate::recovery::{Line, round_trip};
+use crate::simulated::{HOST, PORT, TLS, World, virtually};
+
+/// A way to drive one.
+pub trait Way {
+    /// The backend.
+    type Modem: Full + Credentials + HasClock;
+
+    /// A simulated one in a network without servers.
+    fn world(setting: Setting) -> World;
+
+    /// A driver that joins a network.
+    fn modem(wifi: WifiConfig) -> Self::Modem;
+}
+
+/// What is odd about the simulated one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setting {
+    /// The root of the servers is in no catalog.
+    pub unknown_to_catalog: bool,
+    /// It has no option for the name of a server.
+    pub old_service_pack: bool,
+}
+
+fn serving<W: Way>(setting: Setting) -> World {
+    let world = W::world(setting);
+    world.serve(echo);
+    world
+}
+
+async fn attach<W: Way, T, A: Future<Output = T>>(
+    world: &World,
+    wifi: WifiConfig,
+    application: impl FnOnce(Bench<W::Modem>) -> A,
+) -> T {
+    let power = Hib(world.modem.clone());
+    world
+        .attach_driver(Line::default(), W::modem(wifi), power, application)
+        .await
+        .expect("the MCU lives")
+}
+
+/// From PEM to payload both ways; what the driver counted.
+pub async fn flash_and_talk<W: Way>(world: &World) -> Counters {
+    let counters = attach::<W, _, _>(world, WIFI, async |bench| {
+        provision(bench).await;
+        let mut socket = connect(bench).await.unwrap();
+        let verified = socket.verified();
+        for check in [
+            Check::Chain,
+            Check::Name,
+            Check::Dates,
+            Check::Sni,
+            Check::Suites,
+        ] {
+            assert_eq!(verified.of(check), Support::Yes, "{check}");
+        }
+        assert_eq!(verified.client_certificate, Support::Yes);
+        let bytes: Vec<u8> = (0..4096u32).map(|at| ((at * 7) >> 3) as u8).collect();
+        for part in bytes.chunks(1000) {
+            round_trip(&mut socket, part).await.unwrap();
+        }
+        socket.close().await.unwrap();
+        bench.control.counters()
+    })
+    .await;
+    let files = world.modem.files();
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["/cert/7_ca.der", "/cert/7_cert.der", "/cert/7_key.der"]
+    );
+    // DER, and the key as PKCS#1 or SEC1 has it.
+    assert!(files.values().all(|content| content[0] == 0x30));
+    assert_eq!(world.modem.security_alerts(), 0);
+    assert!(world.modem.open_sockets().is_empty());
+    counters
+}
+
+/// What is in the chip is proved by reading it back, and replaced by what differs.
+pub fn what_is_there_already_is_not_uploaded_again<W: Way>() {
+    virtually(async || {
+        let world = serving::<W>(Setting::default());
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            let pki = Pki::shared();
+            let ca = pki.ca_pem();
+            let ensure = async |pem: &str| {
+                bench
+                    .control
+                    .ensure(TLS.tag(), Kind::Ca, pem.as_bytes())
+                    .await
+                    .unwrap()
+            };
+            assert!(matches!(ensure(&ca).await, Ensured::Stored));
+            assert!(matches!(ensure(&ca).await, Ensured::AlreadyThere(_)));
+            let other = Pki::builder().server_names(["other"]).build();
+            assert!(matches!(ensure(&other.ca_pem()).await, Ensured::Stored));
+            let mut listed = Vec::new();
+            bench
+                .control
+                .list_tag(TLS.tag(), &mut |stored| listed.push(stored.kind))
+                .await
+                .unwrap();
+            assert_eq!(listed, [Kind::Ca]);
+            bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+            bench.control.remove(TLS.tag(), Kind::Ca).await.unwrap();
+        })
+        .await;
+        assert!(world.modem.files().is_empty());
+        assert_eq!(world.modem.security_alerts(), 0);
+    });
+}
+
+/// A file that somebody else wrote, as PEM.
+pub fn a_pem_where_the_chip_wants_der_is_told<W: Way>() {
+    virtually(async || {
+        let world = serving::<W>(Setting::default());
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            provision(bench).await;
+            world
+                .modem
+                .put_file("/cert/7_ca.der", Pki::shared().ca_pem().as_bytes());
+            let error = connect(bench).await.err().unwrap();
+            let ConnectError::Refused(refusal) = error else {
+                panic!("{error}");
+            };
+            assert!(matches!(refusal.code, Code::Signed(-456, _)), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::CaUnreadable));
+            Timer::after_secs(1).await;
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+/// The root of the chain is not in the catalog of the service pack.
+pub fn connected_and_not_verified_is_refused_and_closed<W: Way>() {
+    virtually(async || {
+        let world = serving::<W>(Setting {
+            unknown_to_catalog: true,
+            ..Setting::default()
+        });
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            provision(bench).await;
+            let error = connect(bench).await.err().unwrap();
+            assert!(error.to_string().contains("-468"), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::RootNotInCatalog));
+            Timer::after_secs(1).await;
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+/// Neither is the name checked nor sent then.
+pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted<W: Way>() {
+    virtually(async || {
+        let world = serving::<W>(Setting {
+            old_service_pack: true,
+            ..Setting::default()
+        });
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            provision(bench).await;
+            let public = TlsConfig::new(TLS.tag()).client_certificate();
+            let connect = bench.sockets.connect(HOST, PORT, &public);
+            let error = connect.await.err().unwrap();
+            assert_eq!(error, ConnectError::Unverifiable(Check::Name));
+            let lax = public.dangerous().accept_missing(Check::Name);
+            let socket = bench.sockets.connect(HOST, PORT, &lax).await.unwrap();
+            assert_eq!(socket.verified().name, Support::No);
+        })
+        .await;
+    });
+}
+
+/// And a name that has no address.
+pub fn a_server_of_another_root_or_name_is_refused<W: Way>() {
+    virtually(async || {
+        let world = W::world(Setting::default());
+        let other = Pki::builder().server_names([HOST.as_str()]).build();
+        let shared = Pki::shared();
+        world.serve_as(&other.issue_server([HOST.as_str()]), &shared.ca_pem(), echo);
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            provision(bench).await;
+            let error = connect(bench).await.err().unwrap();
+            assert_eq!(error.causes().next(), Some(Cause::CaMismatch), "{error}");
+            world.serve_as(
+                &shared.issue_server(["another.sectag.test"]),
+                &shared.ca_pem(),
+                echo,
+            );
+            let public = TLS.ca_scope(CaScope::Public);
+            let connect = bench.sockets.connect(HOST, PORT, &public);
+            let error = connect.await.err().unwrap();
+            assert!(error.to_string().contains("-722"), "{error}");
+            let name = ServerName::new("nowhere.sectag.test").unwrap();
+            let error = bench.sockets.connect(name, PORT, &TLS).await.err().unwrap();
+            assert_eq!(error.causes().next(), Some(Cause::NameUnknown), "{error}");
+        })
+        .await;
+        assert!(world.modem.open_sockets().is_empty());
+    });
+}
+
+/// By the reason of the disconnect event, and by its absence.
+pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<W: Way>() {
+    for (wifi, failure, reason) in [
+        (
+            WifiConfig::wpa2("lab", "another key"),
+            JoinFailure::Refused,
+            Some(15),
+        ),
+        (
+            WifiConfig::wpa2("elsewhere", "S3cretKey"),
+            JoinFailure::NotFound,
+            None,
+        ),
+    ] {
+        virtually(async || {
+            let world = serving::<W>(Setting::default());
+            attach::<W, _, _>(&world, wifi.unwrap(), async |bench| {
+                let error = bench.control.wait_up().await.unwrap_err();
+                assert_eq!(error, BringUpError::NotJoined { failure, reason });
+            })
+            .await;
+        });
+    }
+}
+
+/// And is connected with again so soon. The date is the driver's to set: the chip has lost it.
+pub fn one_that_restarts_or_hangs_is_brought_back<W: Way>(failures: &[Failure], within: Duration) {
+    for failure in failures {
+        virtually(async || {
+            let world = serving::<W>(Setting::default());
+            attach::<W, _, _>(&world, WIFI, async |bench| {
+                provision(bench).await;
+                let mut socket = connect(bench).await.unwrap();
+                round_trip(&mut socket, b"before").await.unwrap();
+                world.modem.fail(*failure);
+                let mut buf = [0; 1];
+                let read = with_timeout(Duration::from_secs(90), socket.read(&mut buf)).await;
+                assert_eq!(
+                    read.unwrap(),
+                    Err(SocketError::ConnectionReset),
+                    "{failure:?}"
+                );
+                drop(socket);
+                let began = Instant::now();
+                let mut socket = connect(bench).await.unwrap();
+                assert!(began.elapsed() < within);
+                round_trip(&mut socket, b"after").await.unwrap();
+            })
+            .await;
+        });
+    }
+}
