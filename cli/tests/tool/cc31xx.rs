@@ -1,25 +1,11 @@
 //! `--modem cc31xx`: a simulated network processor over a pseudo terminal, byte by byte, with mosquitto behind it.
 
-use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
-use sectag_test_support::pki::Pki;
-
-use crate::process::{Modem, credentials, run};
-
-const WIFI: [&str; 2] = ["--ssid", "workshop"];
-const PSK: [(&str, &str); 1] = [("SECTAG_PSK", "correct horse battery")];
-
-fn start(port: u16) -> Modem {
-    let map = format!("broker.sectag.test:8883=127.0.0.1:{port}");
-    Modem::start_named("cc31xx", &["--map", &map, "--chunk", "1"])
-}
+use crate::process::{credentials, run};
+use crate::station::{self, SERVER, Station, WIFI};
 
 pub(crate) fn what_one_publishes_natively_comes_back() {
-    let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
-    let modem = start(broker.port());
-    let tool = |command: &[&str], options: &[&str]| {
-        let options = [&WIFI, options].concat();
-        modem.start_tool(command, &options, &PSK, b"")
-    };
+    let station = Station::start("cc31xx");
+    let tool = |command: &[&str], options: &[&str]| station.tool(command, options);
     let pki = credentials();
     let (ca, cert, key) = (
         pki.file("ca.pem"),
@@ -45,8 +31,7 @@ pub(crate) fn what_one_publishes_natively_comes_back() {
         assert!(status.contains(said), "{said} in\n{status}");
     }
 
-    let server = ["--host", "broker.sectag.test", "--tag", "7"];
-    let checked = [&server, &files[2..]].concat();
+    let checked = [&SERVER, &files[2..]].concat();
     let checked = tool(&["doctor"], &checked).end().expect(0).stdout;
     for said in [
         "answers",
@@ -63,21 +48,7 @@ pub(crate) fn what_one_publishes_natively_comes_back() {
         );
     }
 
-    let kept = [
-        &server[..],
-        &["-t", "a/b", "-m", "~\u{7f}OK", "-q", "1", "-r"],
-    ]
-    .concat();
-    let sent = tool(&["publish"], &kept).end().expect(0);
-    for said in [
-        "checked: certificate chain, certificate dates, name",
-        "SNI sent",
-    ] {
-        assert!(sent.stderr.contains(said), "{said} in\n{}", sent.stderr);
-    }
-    let one = [&server[..], &["-t", "a/#", "--count", "1"]].concat();
-    let printed = tool(&["subscribe"], &one).end().expect(0).stdout;
-    assert!(printed.contains("a/b ~\u{7f}OK"), "{printed}");
+    station.what_is_published_comes_back();
 
     // The trace names commands, and has neither passphrase nor key in it.
     let traced = tool(&["-v", "credentials", "store", "--force"], &files)
@@ -93,11 +64,13 @@ pub(crate) fn what_one_publishes_natively_comes_back() {
     tool(&["credentials", "remove"], &["--all"]).end().expect(0);
     let listed = tool(&["credentials", "list"], &[]).end().expect(0).stdout;
     assert_eq!(listed, "");
-    tool(&["publish"], &kept).end().expect_hint("--ca ca.pem");
+    tool(&["publish"], &station::kept())
+        .end()
+        .expect_hint("--ca ca.pem");
 }
 
 pub(crate) fn what_stands_in_the_way_is_named() {
-    let modem = start(1);
+    let modem = station::start("cc31xx", 1);
     modem.run(&["status"], &[]).expect_hint("--ssid");
     let wrong = [("SECTAG_PSK", "correct horse")];
     let refused = modem.start_tool(&["status"], &WIFI, &wrong, b"").end();

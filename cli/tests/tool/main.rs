@@ -21,6 +21,7 @@ mod readme;
 mod record;
 mod scenarios;
 mod simulate;
+mod station;
 mod status;
 mod surroundings;
 mod usage;
