@@ -12,12 +12,7 @@ pub(crate) struct Server {
 impl Server {
     /// A broker, whose port need not be given.
     pub(super) fn mqtt(text: &str) -> Result<Self, String> {
-        if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(format!(
-                "{scheme}:// is not part of it, MQTT over TLS is all there is: give {}",
-                rest.split('/').next().unwrap_or_default()
-            ));
-        }
+        no_scheme(text, ", MQTT over TLS is all there is")?;
         let bare = !text.contains(':') || text.ends_with(']');
         if bare {
             format!("{text}:{}", minimq::MQTT_SECURE_DEFAULT_PORT).parse()
@@ -31,12 +26,7 @@ impl std::str::FromStr for Server {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(format!(
-                "{scheme}:// is not part of it: give {}",
-                rest.split('/').next().unwrap_or_default()
-            ));
-        }
+        no_scheme(text, "")?;
         let (host, port) = text
             .rsplit_once(':')
             .ok_or("a host name, a colon and a port are needed")?;
@@ -67,6 +57,16 @@ fn parse_host(text: &str) -> Result<String, String> {
     ServerName::new(text)
         .map(|name| name.as_str().to_owned())
         .map_err(|_| "a host name has 1 to 253 letters, digits, dots and hyphens".into())
+}
+
+/// Refuses an address as browsers have it; `why` goes on behind "is not part of it".
+fn no_scheme(text: &str, why: &str) -> Result<(), String> {
+    text.split_once("://").map_or(Ok(()), |(scheme, rest)| {
+        Err(format!(
+            "{scheme}:// is not part of it{why}: give {}",
+            rest.split('/').next().unwrap_or_default()
+        ))
+    })
 }
 
 pub(super) fn parse_client_id(text: &str) -> Result<String, String> {
