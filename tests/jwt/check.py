@@ -44,8 +44,8 @@ def make(key, *more):
     return sectag("jwt", "make", "--key", key, "--aud", AUDIENCE, *more).stdout.strip()
 
 
-def refuse(named, key, *more):
-    said = sectag("jwt", "make", "--key", key, "--aud", AUDIENCE, *more, code=1).stderr
+def refuse(named, key, *more, code=1):
+    said = sectag("jwt", "make", "--key", key, "--aud", AUDIENCE, *more, code=code).stderr
     check(f"{named!r} is named", named in said, said)
 
 
@@ -87,7 +87,7 @@ def tokens(there):
         refuse("encrypted", there / f"{name}.locked")
         refuse("public key", there / f"{name}.pub")
         for ttl in ["0", str(DAY + 1)]:
-            refuse("24 hours", there / f"{name}.pem", "--ttl", ttl)
+            refuse("24 hours", there / f"{name}.pem", "--ttl", ttl, code=2)
         make(there / f"{name}.pem", "--ttl", DAY)
     refuse("P-384", there / "p384.pem")
     refuse("Ed25519", there / "ed.pem")

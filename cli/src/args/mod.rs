@@ -20,7 +20,7 @@ pub(crate) use self::provision::*;
 pub(crate) use self::server::*;
 #[cfg(feature = "demo")]
 pub(crate) use self::simulated::*;
-pub(crate) use self::values::Server;
+pub(crate) use self::values::{Server, parse_lifetime};
 
 #[derive(Parser)]
 #[command(name = "sectag", version, max_term_width = 100)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sectag::{Check, Kind, Tag};
 
-use super::values::{Server, parse_client_id, parse_tag, parse_username};
+use super::values::{Server, parse_client_id, parse_lifetime, parse_tag, parse_username};
 
 /// Which credentials, and how strictly the server is judged.
 #[derive(Args, Clone)]
@@ -92,7 +92,7 @@ pub(crate) struct MqttArgs {
         value_name = "SECONDS",
         requires = "jwt_key",
         default_value_t = 3600,
-        value_parser = clap::value_parser!(u32).range(1..=86_400)
+        value_parser = parse_lifetime
     )]
     pub(crate) jwt_ttl: u32,
 }

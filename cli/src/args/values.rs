@@ -1,5 +1,6 @@
 //! What single options mean: names, numbers and topics, and what is refused at once.
 
+use sectag::jwt::{Invalid, MAX_LIFETIME};
 use sectag::{ServerName, Tag};
 
 /// A host name and a port.
@@ -67,6 +68,18 @@ fn no_scheme(text: &str, why: &str) -> Result<(), String> {
             rest.split('/').next().unwrap_or_default()
         ))
     })
+}
+
+/// How long a token is valid, in seconds.
+pub(crate) fn parse_lifetime(text: &str) -> Result<u32, String> {
+    let seconds = text
+        .parse()
+        .map_err(|_| format!("a life is a number of seconds, 1 to {MAX_LIFETIME} (24 hours)"))?;
+    if (1..=MAX_LIFETIME).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(Invalid::Lifetime { seconds }.to_string())
+    }
 }
 
 pub(super) fn parse_client_id(text: &str) -> Result<String, String> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use sectag::signer::Algorithm;
 
+use crate::args::parse_lifetime;
 use crate::failure::Failure;
 use crate::report::Report;
 
@@ -34,7 +35,7 @@ pub(crate) struct Make {
     alg: Option<Alg>,
 
     /// How many seconds the token is valid, 86400 at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = parse_lifetime)]
     ttl: u32,
 }
 
