@@ -96,7 +96,7 @@ pub struct Verification {
 pub enum TimeSource {
     /// The cellular network.
     Network,
-    /// This board's own clock, or whoever set it.
+    /// This board's own clock, or the server that set it.
     Host,
     /// SNTP over the link, which nobody has signed.
     Sntp,

@@ -10,7 +10,7 @@ use crate::capabilities::{Capabilities, Verification};
 use crate::clock::DateTime;
 use crate::engine::raw::RawError;
 use crate::engine::time::{Ms, millis};
-use crate::engine::{At, Counters, Errand, Link, Protocol as _, Rest, Shared};
+use crate::engine::{At, Counters, Errand, Link, PowerState, Protocol as _, Shared};
 use crate::error::{AtError, BringUpError};
 use crate::loss::Loss;
 #[cfg(feature = "sleep")]
@@ -123,9 +123,9 @@ impl<'a, M: Backend> Control<'a, M> {
     /// power key if that is wired. Returns at once; [`wait_up`](Self::wait_up) waits.
     pub fn power_on(&self) {
         let mut world = self.world.borrow_mut();
-        if world.rest == Rest::Off {
+        if world.power == PowerState::Off {
             world.restarted = false;
-            world.rest = Rest::No;
+            world.power = PowerState::Awake;
             world.wake_runner();
         }
     }
@@ -136,7 +136,7 @@ impl<'a, M: Backend> Control<'a, M> {
     /// An application that reconnects as soon as it loses its socket asks this first: a modem in power
     /// saving mode has lost it too, and reconnecting wakes it.
     pub fn is_asleep(&self) -> bool {
-        self.world.borrow().rest != Rest::No
+        self.world.borrow().power != PowerState::Awake
     }
 
     /// Whether the network has denied registration to the modem that is being brought up. That may change, so that
@@ -208,7 +208,8 @@ impl<'a, M: Backend> Control<'a, M> {
     ) -> Result<(At<'a, M>, Option<BringUpError>), BringUpError> {
         let known = {
             let world = self.world.borrow();
-            (world.link == Link::Failed && world.rest == Rest::No).then_some(world.problem)
+            (world.link == Link::Failed && world.power == PowerState::Awake)
+                .then_some(world.problem)
         };
         // Without a supply it is not up a moment later.
         if let Some(error @ (BringUpError::NoAnswer | BringUpError::Unintelligible)) = known {
@@ -217,7 +218,7 @@ impl<'a, M: Backend> Control<'a, M> {
         let waiting = Waiting::begin(self.world, self.patience);
         let problem = poll_fn(|cx| {
             let world = self.world.borrow();
-            let fails = world.link == Link::Failed && world.rest == Rest::No;
+            let fails = world.link == Link::Failed && world.power == PowerState::Awake;
             // Where it has restarted since, the next attempt tells whether it answers.
             if fails && world.answers && world.problem.leaves_it_answering() {
                 return Poll::Ready(Ok(Some(world.problem)));
@@ -235,7 +236,7 @@ impl<'a, M: Backend> Control<'a, M> {
         let at = |error| BringUpError::At { command, error };
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
-            if world.rest == Rest::Off {
+            if world.power == PowerState::Off {
                 return Poll::Ready(Err(BringUpError::PoweredOff));
             }
             if world.errand_held || world.errand == Errand::Runs {
@@ -252,7 +253,7 @@ impl<'a, M: Backend> Control<'a, M> {
                 world.unasked = false;
             }
             if errand == Errand::PowerOff {
-                world.rest = Rest::Off;
+                world.power = PowerState::Off;
                 world.waiting.wake();
             }
             world.wake_runner();
@@ -303,7 +304,7 @@ impl<M: Full> Control<'_, M> {
         let _alone = if keeps {
             None
         } else {
-            Some(at.together().await)
+            Some(at.exclusive().await)
         };
         let _anew = (!keeps).then(|| Anew(self.world));
         M::Lines::typed(&at, command, deadline, sink).await
@@ -498,12 +499,12 @@ impl<M: Backend> Control<'_, M> {
     async fn awake(&self) {
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
-            match world.rest {
-                Rest::Dozing => {
+            match world.power {
+                PowerState::Dozing => {
                     world.suspect = true;
                     world.wake_runner();
                 }
-                Rest::Waking => {}
+                PowerState::Waking => {}
                 _ => return Poll::Ready(()),
             }
             world.waiting.register(cx);
@@ -540,7 +541,7 @@ impl Drop for Held<'_> {
             world.errand = Errand::None;
         }
         if self.undo {
-            world.rest = Rest::No;
+            world.power = PowerState::Awake;
         }
         world.waiting.wake();
         world.wake_runner();

@@ -117,7 +117,7 @@ pub use engine::backend::Forbidden;
 pub use engine::machine::Machine;
 pub use engine::raw::RawError;
 pub use engine::{
-    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Notices, Rings, Runner, State, Together, Upload,
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Exclusive, Notices, Rings, Runner, State, Upload,
 };
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Meaning, Refusal, RunError,

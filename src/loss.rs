@@ -34,7 +34,7 @@ pub enum Loss {
     NotClosed,
     /// A command of the application's own may have changed the modem's settings, so that it was brought up anew.
     Command,
-    /// The modem was brought up anew, and what for was not seen by whoever tells this.
+    /// The modem was brought up anew, and the reason was not seen.
     BroughtUpAnew,
     /// The modem was switched off by [`Control::power_off`](crate::Control::power_off).
     PowerOff,

@@ -21,7 +21,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value. Whoever takes it out answers for it.
+    /// The value, unprotected: keep it out of logs and traces.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -113,7 +113,7 @@ impl<const N: usize> SecretBuf<N> {
         self.len = 0;
     }
 
-    /// The bytes. Whoever takes them out answers for them.
+    /// The bytes, unprotected: keep them out of logs and traces.
     pub fn expose(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use crate::capabilities::Verification;
 use core::cell::{RefCell, RefMut};
 
 use crate::engine::time::{Ms, after, millis, now};
-use crate::engine::{Link, NOT_YET, Open, Phase, Protocol as _, Rest, Shared, Slot, World};
+use crate::engine::{Link, NOT_YET, Open, Phase, PowerState, Protocol as _, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
 use crate::loss::Loss;
 use crate::modem::Backend;
@@ -215,12 +215,12 @@ impl Waiting {
     ) -> Poll<Result<(), BringUpError>> {
         let mut w = world.borrow_mut();
         let end = match w.link {
-            _ if w.rest == Rest::Off => Some(Err(BringUpError::PoweredOff)),
+            _ if w.power == PowerState::Off => Some(Err(BringUpError::PoweredOff)),
             // After a user's command it is about to be brought up anew.
             Link::Up if !w.anew => Some(Ok(())),
-            _ if answers && w.answers && w.rest == Rest::No => Some(Ok(())),
-            Link::Down | Link::Failed if w.rest == Rest::Saving => {
-                w.rest = Rest::No;
+            _ if answers && w.answers && w.power == PowerState::Awake => Some(Ok(())),
+            Link::Down | Link::Failed if w.power == PowerState::Saving => {
+                w.power = PowerState::Awake;
                 w.wake_runner();
                 None
             }
@@ -257,7 +257,7 @@ fn wake_at(time: Instant, cx: &mut Context<'_>) {
     let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
 }
 
-/// The turn of whoever opens a connection.
+/// The turn to open a connection, of which there is one.
 struct OpenTurn<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
@@ -430,7 +430,7 @@ impl<'a> Socket<'a> {
             Phase::Open | Phase::Eof => {
                 Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified))
             }
-            Phase::Wanted if w.rest == Rest::Off => {
+            Phase::Wanted if w.power == PowerState::Off => {
                 Err(ConnectError::BringUp(BringUpError::PoweredOff))
             }
             Phase::Wanted if waiting.is_over(&w) => Err(ConnectError::BringUp(w.problem)),

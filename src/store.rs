@@ -377,7 +377,7 @@ impl Drop for CredentialsTurn<'_> {
         let mut world = self.world.borrow_mut();
         if self.held {
             world.stores.release();
-            world.tidy = true;
+            world.cleanup = true;
             world.wake_runner();
         } else if let Some(ticket) = self.ticket {
             world.stores.give_up(ticket);

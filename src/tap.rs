@@ -34,7 +34,7 @@ pub enum Received {
     SecretLine,
 }
 
-/// Sees every byte on the UART. It gets secrets too, marked as such: whoever stores them masks them.
+/// Sees every byte on the UART. It gets secrets too, marked as such: mask them before they are stored.
 ///
 /// Called from within the runner; must not block and must not call into the driver.
 pub trait Tap {

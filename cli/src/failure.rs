@@ -105,7 +105,7 @@ impl Failure {
         self
     }
 
-    /// In the words of whoever refused.
+    /// In the words of the one that refused.
     pub(crate) fn code(mut self, code: impl ToString) -> Self {
         self.code = Some(code.to_string().into());
         self

@@ -76,7 +76,7 @@ pub(crate) async fn modem(
     }
 }
 
-/// Asks whoever is on an open port.
+/// Asks the modem on an open port who it is.
 pub(crate) async fn who(name: &PortName, opened: &mut Opened, baud: u32) -> Result<Found, Failure> {
     let mut tried = Vec::new();
     match with_timeout(LIMIT, search(name, opened, baud, &mut tried)).await {

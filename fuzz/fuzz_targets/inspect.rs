@@ -9,8 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use rustls_pki_types::pem::{self, SectionKind};
 use sectag::inspect::{Container, Content, Inspector, KeyFormat, Material, Unsuitable};
 use sectag::{Kind, NoPins, State, Tag};
+use sectag_fuzz::credential_store::CredentialStore;
 use sectag_fuzz::uart::{End, Pipe};
-use sectag_fuzz::vault::Vault;
 use sectag_simulator::time::VirtualClock;
 
 fuzz_target!(|input: &[u8]| {
@@ -91,11 +91,11 @@ fn converted<const DER: bool>(chunk: usize, kind: Kind, credential: &[u8]) -> Op
     VirtualClock::new().run(async {
         let pipes = ['>', '<'].map(|name| Pipe::new(name, 64, 64));
         let [to_modem, to_driver] = pipes.each_ref().map(|pipe| End { pipe, paced: false });
-        let mut state = State::<_, 1, 16, 16>::new(Vault::<DER>::new(chunk));
+        let mut state = State::<_, 1, 16, 16>::new(CredentialStore::<DER>::new(chunk));
         let (control, _, mut runner) = sectag::new(&mut state, to_driver, to_modem, NoPins);
         let storing = control.store(Tag(1), kind, credential);
         stored = match select(runner.run(), storing).await {
-            Either::Second(Ok(())) => Some(control.modem(Vault::content)),
+            Either::Second(Ok(())) => Some(control.modem(CredentialStore::content)),
             Either::Second(Err(_)) => None,
             Either::First(error) => panic!("the runner ended: {error}"),
         };

@@ -8,6 +8,7 @@ sectag_simulator::virtual_clock!();
 
 pub mod app;
 pub mod bg96;
+pub mod credential_store;
 pub mod event;
 pub mod machine;
 pub mod model;
@@ -16,4 +17,3 @@ pub mod play;
 pub mod script;
 pub mod stream;
 pub mod uart;
-pub mod vault;

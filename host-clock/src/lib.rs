@@ -22,12 +22,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-mod apart;
 mod clock;
+mod own_waker;
 mod queue;
 
-pub use apart::apart;
 pub use clock::HostClock;
+pub use own_waker::with_own_waker;
 pub use queue::Queue;
 
 // The std implementation of critical-section, which embassy-sync's mutexes call.

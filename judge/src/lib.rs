@@ -35,8 +35,8 @@ pub trait Judge: Debug + Send + Sync {
     fn judge(&self, shown: Shown<'_>) -> Result<(), Error>;
 }
 
-/// A [`Judge`] as rustls wants it. Whoever shows a certificate shall have its key, or it says nothing: signatures
-/// are checked whatever the judge thinks.
+/// A [`Judge`] as rustls wants it. A certificate counts only with proof of its key: signatures are checked
+/// whatever the judge decides.
 #[derive(Debug)]
 pub struct Judged<J> {
     judge: J,

@@ -1,7 +1,7 @@
 //! What every simulated modem shares: its end of the serial line, its tasks, and the record of what passed.
 //!
 //! Nothing here knows an executor. The tasks of a modem are futures that [`Simulator::serve`](crate::Simulator::serve)
-//! polls, all of them on every wake; whoever changes something another task may wait for calls [`Core::touch`].
+//! polls, all of them on every wake; a task that changes what another may wait for calls [`Core::touch`].
 //! With a dozen tasks this is cheaper than it sounds, and the order of events is the same on every run.
 
 use std::cell::{Cell, RefCell};
@@ -52,7 +52,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Something changed: whoever waits for it looks again.
+    /// Something changed: each task that waits for it looks again.
     pub(crate) fn touch(&self) {
         self.touched.set(true);
         let waker = self.waker.borrow().clone();

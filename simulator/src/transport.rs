@@ -58,7 +58,7 @@ pub fn open_pty(link: &Path) -> io::Result<Pty> {
     })
 }
 
-/// Serves whoever opens the terminal, for ever.
+/// Serves each program that opens the terminal, for ever.
 pub async fn serve_pty(simulator: Simulator, mut pty: Pty) -> io::Result<()> {
     let Pty {
         master, host_end, ..

@@ -453,7 +453,7 @@ pub const CLOSE: u8 = 5;
 /// A sign of life, sent after a long silence. Whether the modem answered is all that counts.
 pub const LIVENESS: u8 = 6;
 /// Removes what a change of credentials left behind.
-pub const TIDY: u8 = 7;
+pub const CLEANUP: u8 = 7;
 /// Switches the modem off.
 pub const POWER_OFF: u8 = 8;
 /// Lets the modem sleep.

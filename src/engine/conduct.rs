@@ -7,7 +7,7 @@ use super::mailbox::ExchangeState;
 use super::scheduler::{self, Job};
 use super::slot::Phase;
 use super::time::Ms;
-use super::world::{Link, Rest, World};
+use super::world::{Link, PowerState, World};
 use crate::engine::backend::{Final, Limits};
 use crate::error::{AtError, ConnectError, SocketError};
 use crate::loss::Loss;
@@ -88,7 +88,7 @@ impl World<'_> {
                     self.restarted = false;
                     self.loss = Some(Loss::PowerOff);
                     // Undone meanwhile, it is to come up again.
-                    return if self.rest == Rest::Off {
+                    return if self.power == PowerState::Off {
                         After::Off
                     } else {
                         After::Restart
@@ -104,8 +104,8 @@ impl World<'_> {
                     return After::Restart;
                 }
             }
-            // What cannot be removed now is tried again by whoever stores next, and at bring-up.
-            Job::Tidy => self.tidied(done),
+            // What cannot be removed now is tried again at the next store, and at bring-up.
+            Job::CleanUp => self.cleaned_up(done),
             // Whether the modem answers is found out by the exchange itself.
             Job::Liveness | Job::NetworkLost => {}
         }
@@ -124,9 +124,13 @@ impl World<'_> {
         } else {
             Loss::BroughtUpAnew
         });
-        self.next_life();
+        self.next_generation();
         self.counters.restarts = self.counters.restarts.wrapping_add(1);
-        self.link_is_down(if off { Rest::Off } else { Rest::No });
+        self.link_is_down(if off {
+            PowerState::Off
+        } else {
+            PowerState::Awake
+        });
     }
 
     /// The modem has said something.
@@ -146,7 +150,7 @@ impl World<'_> {
 
     /// Whether guests may have the channel.
     pub fn serves_guests(&self) -> bool {
-        self.rest == Rest::No && (self.link == Link::Up || self.answers)
+        self.power == PowerState::Awake && (self.link == Link::Up || self.answers)
     }
 
     /// Whether a guest has the channel for exchanges that belong together, so that jobs for users wait.
@@ -161,7 +165,7 @@ impl World<'_> {
 
     /// Whether the modem was switched off, and is to stay so.
     pub fn is_off(&self) -> bool {
-        self.rest == Rest::Off
+        self.power == PowerState::Off
     }
 
     /// See [`Guest`].

@@ -14,7 +14,7 @@ use super::mailbox::ExchangeState;
 use super::notices::Listens;
 use super::slot::Phase;
 use super::time::{LONGEST, Ms, after, now, past};
-use super::world::{Errand, Link, NEVER, Rest, Shared, World};
+use super::world::{Errand, Link, NEVER, PowerState, Shared, World};
 
 /// Woken, and there was nothing to do: it sleeps again after so long.
 const FOR_NOTHING: Ms = 200;
@@ -74,7 +74,7 @@ impl Habits {
             let mut called = false;
             watch(world, |w, cx| {
                 rang = rang || ringing.as_mut().poll(cx).is_ready();
-                if w.rest != Rest::Dozing {
+                if w.power != PowerState::Dozing {
                     return ControlFlow::Break(());
                 }
                 let due = after(since, self.liveness);
@@ -181,7 +181,7 @@ impl Idle {
 
     /// Ends when the modem is being let sleep, by whomever; otherwise it is once nothing was to do for `quiet`.
     fn look(&mut self, w: &mut World<'_>, quiet: Ms) -> ControlFlow<(), Ms> {
-        if w.errand == Errand::Sleep || w.rest == Rest::Dozing {
+        if w.errand == Errand::Sleep || w.power == PowerState::Dozing {
             return ControlFlow::Break(());
         }
         let seen = w.moves();
@@ -192,7 +192,7 @@ impl Idle {
             self.since = w.now;
         }
         // What there is to do, or brings the modem up anew, has the runner look when it is over.
-        if busy || self.refused == Some(w.life) {
+        if busy || self.refused == Some(w.generation) {
             return ControlFlow::Continue(after(w.now, LONGEST));
         }
         let least = if self.used {
@@ -212,7 +212,7 @@ impl Idle {
 
     /// Ends with whether the modem sleeps, once that is known.
     fn asked(&mut self, w: &World<'_>, began: Ms) -> ControlFlow<bool, Ms> {
-        if w.rest == Rest::Dozing {
+        if w.power == PowerState::Dozing {
             return ControlFlow::Break(true);
         }
         let due = after(began, ASKED_LIMIT);
@@ -221,7 +221,7 @@ impl Idle {
             Errand::Done(end) => {
                 if let (Err(error), true) = (end, w.unasked) {
                     warn!("the modem is not let sleep: {}", error);
-                    self.refused = Some(w.life);
+                    self.refused = Some(w.generation);
                 }
                 ControlFlow::Break(false)
             }
@@ -242,15 +242,15 @@ impl World<'_> {
     /// Whether there is something to do that does not wait for a notice or for its time.
     fn is_busy(&self) -> bool {
         self.link != Link::Up
-            || self.rest != Rest::No
+            || self.power != PowerState::Awake
             || self.errand_held
             || matches!(self.errand, Errand::PowerOff | Errand::Runs)
             || self.opening
             || self.network_lost
             || self.suspect
             || self.anew
-            || self.tidy
-            || self.tidy_asked
+            || self.cleanup
+            || self.cleanup_asked
             || self.stray != 0
             || self.changes_credentials()
             || self.mailbox.post != ExchangeState::Free

@@ -42,7 +42,7 @@ enum Place {
 pub struct At<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
-    life: u8,
+    generation: u8,
     /// What is sent leaves connections alone.
     pub(crate) keeps: bool,
 }
@@ -103,11 +103,11 @@ impl CommandText for Typed<'_> {
 
 impl<'a, M: Backend> At<'a, M> {
     pub(crate) fn new(world: &'a Shared<'a>, engine: &'a RefCell<M::Engine>) -> Self {
-        let life = world.borrow().life;
+        let generation = world.borrow().generation;
         Self {
             world,
             engine,
-            life,
+            generation,
             keeps: true,
         }
     }
@@ -140,38 +140,38 @@ impl<'a, M: Backend> At<'a, M> {
     /// tidying, and the end of light sleep may come in between. Others that want the same wait.
     ///
     /// Dropped, it has no effect.
-    pub async fn together(&self) -> Together<'a> {
+    pub async fn exclusive(&self) -> Exclusive<'a> {
         let mut wait = Waiting {
             world: self.world,
             ticket: None,
         };
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
-            world.mailbox.together.poll(&mut wait.ticket, cx)
+            world.mailbox.turns.poll(&mut wait.ticket, cx)
         })
         .await;
         self.world.borrow_mut().exclusive = true;
-        Together(self.world)
+        Exclusive(self.world)
     }
 
     /// Has the runner remove what an earlier change of credentials may have left behind, and waits until that
-    /// is done. For whoever has the turn of changing them.
+    /// is done. For a caller that has the turn of changing them.
     ///
     /// # Errors
     /// Why it could not be removed.
-    pub async fn tidy(&self) -> Result<(), AtError> {
+    pub async fn clean_up(&self) -> Result<(), AtError> {
         {
             let mut world = self.world.borrow_mut();
-            world.tidy_asked = true;
-            world.mailbox.tidied = None;
+            world.cleanup_asked = true;
+            world.mailbox.cleaned_up = None;
             world.wake_runner();
         }
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
-            if world.life != self.life {
+            if world.generation != self.generation {
                 return Poll::Ready(Err(AtError::ModemReset));
             }
-            match world.mailbox.tidied.take() {
+            match world.mailbox.cleaned_up.take() {
                 Some(end) => Poll::Ready(end),
                 None => {
                     // Not the mailbox, whose waker is that of the guest which is served.
@@ -190,7 +190,7 @@ impl<'a, M: Backend> At<'a, M> {
 
     /// The modem has restarted since this handle was made.
     pub fn is_stale(&self) -> bool {
-        self.world.borrow().life != self.life
+        self.world.borrow().generation != self.generation
     }
 }
 
@@ -320,19 +320,19 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.world.borrow_mut().mailbox.together.give_up(ticket);
+            self.world.borrow_mut().mailbox.turns.give_up(ticket);
         }
     }
 }
 
-/// As long as it exists, the runner begins no work for users. See [`At::together`].
-pub struct Together<'a>(&'a Shared<'a>);
+/// As long as it exists, the runner begins no work for users. See [`At::exclusive`].
+pub struct Exclusive<'a>(&'a Shared<'a>);
 
-impl Drop for Together<'_> {
+impl Drop for Exclusive<'_> {
     fn drop(&mut self) {
         let mut world = self.0.borrow_mut();
         world.exclusive = false;
-        world.mailbox.together.release();
+        world.mailbox.turns.release();
         world.wake_runner();
     }
 }
@@ -405,7 +405,7 @@ impl<'a, M: Backend> Exchange<'a, M> {
             }
             self.place = Place::Served(world.mailbox.number);
         }
-        if world.life != self.at.life {
+        if world.generation != self.at.generation {
             return Poll::Ready(Err(AtError::ModemReset));
         }
         if world.mailbox.post != ExchangeState::Granted {

@@ -19,7 +19,7 @@ pub struct Machine<'a, M: Modem> {
     engine: &'a RefCell<Engine<M>>,
     world: &'a Shared<'a>,
     now: Ms,
-    /// What the UART was given and has not reported: how much, in which life, of which content.
+    /// What the UART was given and has not reported: how much, in which generation, of which content.
     in_flight: Option<(usize, u8, u8)>,
 }
 
@@ -75,19 +75,19 @@ impl<'a, M: Modem> Machine<'a, M> {
         if self.in_flight.is_some() {
             return 0;
         }
-        let (count, life, turn) =
-            self.with(|engine, w| (engine.next_out(w, into), w.life, engine.out_turn()));
+        let (count, generation, turn) =
+            self.with(|engine, w| (engine.next_out(w, into), w.generation, engine.out_turn()));
         if count > 0 {
-            self.in_flight = Some((count, life, turn));
+            self.in_flight = Some((count, generation, turn));
         }
         count
     }
 
     /// The UART reports what it was given as sent. A runner drops the write of a modem that is gone.
     pub fn is_out(&mut self) {
-        if let Some((count, life, turn)) = self.in_flight.take() {
+        if let Some((count, generation, turn)) = self.in_flight.take() {
             self.with(|engine, w| {
-                if w.life == life && engine.out_turn() == turn {
+                if w.generation == generation && engine.out_turn() == turn {
                     engine.out_done(w, count);
                 }
             });

@@ -56,9 +56,9 @@ pub(crate) struct Mailbox {
     /// Guests in the order in which they came.
     pub(crate) line: Queue,
     /// Guests whose exchanges belong together, in the order in which they came.
-    pub(crate) together: Queue,
-    /// What became of what was left behind, see [`At::tidy`](crate::At::tidy).
-    pub(crate) tidied: Option<Result<(), AtError>>,
+    pub(crate) turns: Queue,
+    /// What became of what was left behind, see [`At::clean_up`](crate::At::clean_up).
+    pub(crate) cleaned_up: Option<Result<(), AtError>>,
     pub(crate) waker: Latest,
 }
 
@@ -68,8 +68,8 @@ impl Mailbox {
             post: ExchangeState::Free,
             number: 0,
             line: Queue::new(),
-            together: Queue::new(),
-            tidied: None,
+            turns: Queue::new(),
+            cleaned_up: None,
             waker: Latest::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Mailbox {
     pub(crate) fn snapshot(&self) -> Self {
         Self {
             line: self.line.snapshot(),
-            together: self.together.snapshot(),
+            turns: self.turns.snapshot(),
             waker: Latest::new(),
             ..*self
         }

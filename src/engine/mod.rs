@@ -33,7 +33,7 @@ use self::backend::{Modem, Timing};
 pub use self::conduct::{After, Guest};
 #[cfg(feature = "sleep")]
 pub(crate) use self::doze::Habits;
-pub use self::guest::{At, Together, Upload};
+pub use self::guest::{At, Exclusive, Upload};
 pub use self::mailbox::ANSWER_LIMIT;
 pub use self::notices::Notices;
 #[cfg(feature = "sleep")]
@@ -45,7 +45,7 @@ pub(crate) use self::slot::{Phase, Slot};
 pub use self::text::COMMAND_LIMIT;
 pub(crate) use self::text::is_secret;
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
-pub(crate) use self::world::{Errand, Link, Rest, Shared};
+pub(crate) use self::world::{Errand, Link, PowerState, Shared};
 #[cfg(feature = "sleep")]
 pub(crate) use self::world::{NEVER, NO_PIN};
 

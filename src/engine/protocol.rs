@@ -61,7 +61,7 @@ pub trait Backend: Sized + 'static {
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
     /// It is woken from light sleep by its power key, and not by the sleep pin.
     const WAKE_BY_KEY: bool = false;
-    /// The vendor's own numbers of `+CME ERROR`, in their order, for whoever explains them.
+    /// The vendor's own numbers of `+CME ERROR`, in their order, for the texts that explain them.
     const CODES: &'static [Number] = &[];
     /// Who conducts its exchanges, and owns it.
     type Engine: Protocol<Backend = Self>;

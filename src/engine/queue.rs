@@ -30,8 +30,8 @@ impl Queue {
         }
     }
 
-    /// Waits with `ticket`, which it gives out and takes back; whoever stops waiting
-    /// [gives it up](Self::give_up), and whoever was served [ends](Self::release) it.
+    /// Waits with `ticket`, which it gives out and takes back. A caller that stops waiting
+    /// [gives it up](Self::give_up); one that was served [releases](Self::release) it.
     pub(crate) fn poll(&mut self, ticket: &mut Option<u8>, cx: &mut Context<'_>) -> Poll<()> {
         let mine = match *ticket {
             Some(mine) => mine,

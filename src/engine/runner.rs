@@ -171,7 +171,7 @@ async fn conduct<E: Protocol, P: Power>(board: &mut Board<'_, '_, E, P>) -> RunE
             let wanted = engine.wants_input(&world);
             let next = engine.tick(&mut world);
             if !wanted && engine.wants_input(&world) {
-                // Whoever takes input in was polled before.
+                // The task that takes input in was polled before.
                 cx.waker().wake_by_ref();
             }
             drive(&mut world, driven, *power);
@@ -214,11 +214,11 @@ async fn transmit<E: Protocol, W: Write>(
 ) -> RunError {
     let mut buf = [0; 64];
     loop {
-        let (count, life, turn) = poll_fn(|_| {
+        let (count, generation, turn) = poll_fn(|_| {
             let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
             match engine.next_out(&mut world, &mut buf) {
                 0 => Poll::Pending,
-                count => Poll::Ready((count, world.life, engine.out_turn())),
+                count => Poll::Ready((count, world.generation, engine.out_turn())),
             }
         })
         .await;
@@ -226,7 +226,7 @@ async fn transmit<E: Protocol, W: Write>(
         let what = engine.borrow().tap_next(&world.borrow());
         // A UART held back by flow control must not outlast the modem it belonged to.
         let void = poll_fn(|_| {
-            if world.borrow().life == life {
+            if world.borrow().generation == generation {
                 Poll::Pending
             } else {
                 Poll::Ready(())
@@ -240,7 +240,7 @@ async fn transmit<E: Protocol, W: Write>(
                 if let Some(tap) = world.tap {
                     tap.sent(what, &buf[..count]);
                 }
-                if world.life == life && engine.out_turn() == turn {
+                if world.generation == generation && engine.out_turn() == turn {
                     world.now = now();
                     engine.out_done(&mut world, count);
                 }

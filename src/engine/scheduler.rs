@@ -2,9 +2,9 @@
 
 use super::slot::{Phase, Sending, Slot};
 use super::time::{Ms, after, past, sooner};
-use super::world::{Errand, Heard, Link, Rest, World};
+use super::world::{Errand, Heard, Link, PowerState, World};
 use crate::engine::backend::{
-    BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, OPEN, POWER_OFF, SEND, SLEEP, TIDY, Verdict,
+    BRING_UP, CLEANUP, CLOSE, FETCH, LIVENESS, LOOK, Limits, OPEN, POWER_OFF, SEND, SLEEP, Verdict,
 };
 use crate::error::{AtError, BringUpError, ConnectError, SocketError};
 use crate::loss::Loss;
@@ -54,7 +54,7 @@ pub enum Job {
     /// Lets the modem sleep.
     Sleep,
     /// Removes what a change of credentials left behind.
-    Tidy,
+    CleanUp,
 }
 
 impl Job {
@@ -70,7 +70,7 @@ impl Job {
             Self::Receive(..) => FETCH,
             Self::Send(..) => SEND,
             Self::Sleep => SLEEP,
-            Self::Tidy => TIDY,
+            Self::CleanUp => CLEANUP,
             Self::NetworkLost | Self::Awake => return None,
         })
     }
@@ -79,7 +79,7 @@ impl Job {
     pub const fn is_for_users(self) -> bool {
         !matches!(
             self,
-            Self::BringUp | Self::NetworkLost | Self::Awake | Self::Tidy
+            Self::BringUp | Self::NetworkLost | Self::Awake | Self::CleanUp
         )
     }
 
@@ -123,7 +123,7 @@ impl Job {
                 w.offset = 0;
                 w.verdict = Verdict::Done;
             }
-            Self::Tidy => (w.tidy, w.tidy_asked) = (false, false),
+            Self::CleanUp => (w.cleanup, w.cleanup_asked) = (false, false),
             Self::PowerOff | Self::Sleep => w.errand = Errand::Runs,
             _ => {}
         }
@@ -137,9 +137,9 @@ impl Job {
                 w.refusal = ConnectError::At(AtError::ModemReset);
                 w.open_is_over();
             }
-            Self::Tidy => {
+            Self::CleanUp => {
                 w.fail(AtError::ModemReset);
-                w.tidied(false);
+                w.cleaned_up(false);
             }
             _ => {}
         }
@@ -153,18 +153,18 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
     if let (Errand::PowerOff, true) = (w.errand, w.answers) {
         return (now, Some(Job::PowerOff));
     }
-    if w.tidy_asked && w.answers && w.rest == Rest::No {
-        return (now, Some(Job::Tidy));
+    if w.cleanup_asked && w.answers && w.power == PowerState::Awake {
+        return (now, Some(Job::CleanUp));
     }
     let wanted = w.slots.iter().any(|slot| slot.phase == Phase::Wanted);
-    if w.rest == Rest::Saving && wanted {
-        w.rest = Rest::No;
+    if w.power == PowerState::Saving && wanted {
+        w.power = PowerState::Awake;
     }
     #[cfg(feature = "sleep")]
     if let Some(next) = w.doze() {
         return next;
     }
-    if w.rest != Rest::No {
+    if w.power != PowerState::Awake {
         return (after(now, Ms::MAX), None);
     }
     if w.link == Link::Failed && core::mem::take(&mut w.anew) {
@@ -183,8 +183,8 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
     if w.errand == Errand::Sleep {
         return (now, Some(Job::Sleep));
     }
-    if w.tidy && !w.stores.is_held() {
-        return (now, Some(Job::Tidy));
+    if w.cleanup && !w.stores.is_held() {
+        return (now, Some(Job::CleanUp));
     }
     let mut wake_at = after(w.heard_at, w.poll);
     if w.stray != 0 {
@@ -325,48 +325,48 @@ impl World<'_> {
     fn doze(&mut self) -> Option<(Ms, Option<Job>)> {
         let now = self.now;
         let rests = Some((after(now, Ms::MAX), None));
-        match self.rest {
-            Rest::Dozing => {
+        match self.power {
+            PowerState::Dozing => {
                 let needed = self.network_lost
                     || self.suspect
                     || self.errand == Errand::Sleep
-                    || self.tidy
-                    || self.tidy_asked
+                    || self.cleanup
+                    || self.cleanup_asked
                     || self.mailbox.post == super::mailbox::ExchangeState::Wanted
                     || self.slots.iter().any(Slot::works);
                 if !needed {
                     return rests;
                 }
-                self.rest = Rest::Waking;
+                self.power = PowerState::Waking;
                 self.pins.asleep = false;
                 // Also where it was released before.
                 self.pins.power_key = self.wakes_by_key;
                 self.retry_at = after(now, WAKE_DELAY);
                 Some((self.retry_at, None))
             }
-            Rest::Waking if !past(now, self.retry_at) => Some((self.retry_at, None)),
-            Rest::Waking if self.pins.power_key => {
+            PowerState::Waking if !past(now, self.retry_at) => Some((self.retry_at, None)),
+            PowerState::Waking if self.pins.power_key => {
                 self.pins.power_key = false;
                 self.retry_at = after(now, WAKE_DELAY);
                 Some((self.retry_at, None))
             }
             // The first characters may be lost all the same: it is asked until it answers.
-            Rest::Waking => Some((now, Some(Job::Awake))),
+            PowerState::Waking => Some((now, Some(Job::Awake))),
             _ => None,
         }
     }
 
     /// The modem was let sleep.
     pub(crate) fn dozes(&mut self, by_key: bool) {
-        self.rest = Rest::Dozing;
+        self.power = PowerState::Dozing;
         self.wakes_by_key = by_key;
         self.pins.asleep = !by_key;
     }
 
     /// It answers again, or not.
     pub(crate) fn awake(&mut self) {
-        if matches!(self.rest, Rest::Dozing | Rest::Waking) {
-            self.rest = Rest::No;
+        if matches!(self.power, PowerState::Dozing | PowerState::Waking) {
+            self.power = PowerState::Awake;
         }
         if self.wakes_by_key {
             // It says that it has started, and not everything that was to be said meanwhile.
@@ -425,7 +425,7 @@ impl World<'_> {
     }
 
     /// Brings the modem up anew, or leaves it alone. What it had is gone.
-    pub(crate) fn link_is_down(&mut self, rest: Rest) {
+    pub(crate) fn link_is_down(&mut self, power: PowerState) {
         self.changed = true;
         self.link = Link::Down;
         self.answers = false;
@@ -433,8 +433,8 @@ impl World<'_> {
         self.pins.power_key = false;
         self.pins.asleep = false;
         // One that is switched off is not woken by what it says.
-        if self.rest != Rest::Off {
-            self.rest = rest;
+        if self.power != PowerState::Off {
+            self.power = power;
         }
         let loss = self.loss.unwrap_or(Loss::NoAnswer);
         for slot in &mut self.slots {
@@ -522,7 +522,7 @@ impl World<'_> {
             // Its user went away meanwhile.
             slot.close = true;
             slot.phase = Phase::Failed(SocketError::ConnectionReset);
-            slot.settle();
+            slot.free_if_unused();
         }
         self.slot().wake();
         self.open_is_over();
@@ -687,8 +687,8 @@ impl World<'_> {
     }
 
     /// What a change of credentials left behind is removed, or cannot be.
-    pub(crate) fn tidied(&mut self, done: bool) {
-        self.mailbox.tidied = Some(self.end(done));
+    pub(crate) fn cleaned_up(&mut self, done: bool) {
+        self.mailbox.cleaned_up = Some(self.end(done));
         self.waiting.wake();
     }
 

@@ -194,7 +194,7 @@ impl Slot<'_> {
             self.phase = Phase::Failed(error);
         }
         self.close = true;
-        self.settle();
+        self.free_if_unused();
         self.wake();
     }
 
@@ -220,7 +220,7 @@ impl Slot<'_> {
             self.phase = Phase::Eof;
         }
         self.close = true;
-        self.settle();
+        self.free_if_unused();
         self.wake();
     }
 
@@ -234,12 +234,12 @@ impl Slot<'_> {
     pub(crate) fn released(&mut self) {
         self.in_modem = false;
         self.close = false;
-        self.settle();
+        self.free_if_unused();
         self.wake();
     }
 
     /// Free once neither side has it.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn free_if_unused(&mut self) {
         if !self.user && !self.in_modem && self.phase != Phase::Opening {
             self.phase = Phase::Free;
             self.close = false;

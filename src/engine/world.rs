@@ -38,8 +38,8 @@ pub(crate) enum Link {
 
 /// Whether the runner leaves the modem alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
-    No,
+pub(crate) enum PowerState {
+    Awake,
     /// In light sleep, with its sockets.
     #[cfg(feature = "sleep")]
     Dozing,
@@ -138,7 +138,7 @@ pub struct PinState {
 #[repr(C)]
 pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) link: Link,
-    pub(crate) rest: Rest,
+    pub(crate) power: PowerState,
     /// The modem answers commands, though there may be no SIM or network.
     pub answers: bool,
     /// What a flow that moves data or looks after a socket came to.
@@ -166,7 +166,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// In the attempt to bring it up that is under way, the network has denied registration.
     pub(crate) denied: bool,
     /// What a change of credentials left behind is to be removed.
-    pub tidy: bool,
+    pub cleanup: bool,
     /// The id that is given out next.
     pub(crate) next_id: u8,
     /// The flow that opens a connection is under way, or parked.
@@ -176,11 +176,11 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// Closes in a row that the modem has not confirmed.
     pub(crate) failed_closes: u8,
     /// Counts the modem's lives.
-    pub(crate) life: u8,
+    pub(crate) generation: u8,
     /// A guest wants the channel for exchanges that belong together.
     pub(crate) exclusive: bool,
     /// A guest waits until what it may have left behind is removed.
-    pub(crate) tidy_asked: bool,
+    pub(crate) cleanup_asked: bool,
     /// A user has sent something that may have changed the modem's settings: it is to be brought up anew.
     pub(crate) anew: bool,
     /// A user waits for the end of the errand; others wait until nobody does.
@@ -292,7 +292,7 @@ impl<S> World<'_, S> {
     pub(crate) const fn new(slots: S) -> Self {
         Self {
             link: Link::Down,
-            rest: Rest::No,
+            power: PowerState::Awake,
             answers: false,
             verdict: Verdict::Done,
             send_failed: false,
@@ -306,14 +306,14 @@ impl<S> World<'_, S> {
             suspect: false,
             rising: false,
             denied: false,
-            tidy: false,
+            cleanup: false,
             next_id: 0,
             opening: false,
             last: 0,
             failed_closes: 0,
-            life: 0,
+            generation: 0,
             exclusive: false,
-            tidy_asked: false,
+            cleanup_asked: false,
             anew: false,
             errand_held: false,
             changed: true,
@@ -599,8 +599,8 @@ impl<'a> World<'a> {
 
     /// What was known of the modem's state is void, and who waits for something of before is told at once: it may be
     /// long until the modem answers again.
-    pub(crate) fn next_life(&mut self) {
-        self.life = self.life.wrapping_add(1);
+    pub(crate) fn next_generation(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
         if !matches!(self.errand, Errand::None | Errand::Done(_)) {
             self.errand = if self.errand_held {
                 Errand::Done(Err(AtError::ModemReset))

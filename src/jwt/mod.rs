@@ -136,7 +136,7 @@ fn check_lifetime(seconds: u32) -> Result<(), Invalid> {
     }
 }
 
-/// A token, in the caller's buffer. Whoever has it is the device until it ends: it is shown in no log.
+/// A token, in the caller's buffer. Its holder can log in as the device until it expires: it is shown in no log.
 #[derive(Clone, Copy)]
 pub struct Token<'b> {
     text: &'b str,
@@ -154,7 +154,7 @@ impl<'b> Token<'b> {
         }
     }
 
-    /// Its text. Whoever takes it out answers for it.
+    /// Its text, a secret: keep it out of logs and traces.
     pub const fn expose(&self) -> &'b str {
         self.text
     }

@@ -15,9 +15,9 @@ pub use crate::at::framing::{Echo, Echoed, Framing, Plain, Unit};
 pub use crate::at::{Decoder, Out};
 pub use crate::credentials::Credentials;
 pub use crate::engine::backend::{
-    Abort, BRING_UP, CLOSE, Each, FETCH, Final, InLine, Judge, LIVENESS, LOOK, Limits, Line, Modem,
-    OPEN, OWN, POWER_OFF, Polling, SEND, SLEEP, Step, Sync, TIDY, Terminator, Then, Timing, Urc,
-    Verdict, Waits, accepted, ask, decide, either_way, took,
+    Abort, BRING_UP, CLEANUP, CLOSE, Each, FETCH, Final, InLine, Judge, LIVENESS, LOOK, Limits,
+    Line, Modem, OPEN, OWN, POWER_OFF, Polling, SEND, SLEEP, Step, Sync, Terminator, Then, Timing,
+    Urc, Verdict, Waits, accepted, ask, decide, either_way, took,
 };
 pub use crate::engine::{After, Backend, Guest, Job, NOT_YET, Open, PinState, Protocol, World};
 pub use crate::standard::{clock, set_clock};

@@ -14,7 +14,7 @@ use rand_core::OsRng;
 use sectag::clock::DateTime;
 use sectag::wifi::WifiConfig;
 use sectag::{BringUpError, Status, TimeSource};
-use sectag_host_clock::apart;
+use sectag_host_clock::with_own_waker;
 use sectag_ppp::dial::beside::{self, FACTORY};
 use sectag_ppp::dial::{Cellular, Dialogue, OdinW2, Own, cellular, odin_w2};
 use sectag_ppp::net::{self, RunError};
@@ -244,11 +244,11 @@ pub(crate) async fn over<R: Read, W: Write>(
         finished.wait(),
     );
     // All of them apart: embassy-net's channels and the signal compare wakers.
-    let all = apart(select4(
+    let all = with_own_waker(select4(
         running,
         stack_runner.run(),
-        apart(tls_runner.run()),
-        apart(application),
+        with_own_waker(tls_runner.run()),
+        with_own_waker(application),
     ));
     let ended = match all.await {
         Either4::First(ended) => ended,

@@ -90,7 +90,7 @@ pub(crate) fn native_2_1_shows_its_numbers_and_refuses_to_connect() {
         refused.stderr
     );
     refused.expect_hint("update to 2.6");
-    // Whoever declares the fix is let through, to a server that is not there.
+    // With the fix declared it is let through, to a server that is not there.
     let declared = [
         "--tag",
         "321",

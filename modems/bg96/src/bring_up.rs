@@ -123,7 +123,7 @@ impl<O: Options> Bg96<O> {
             // What is unfinished is under way.
             return self.look_for_sim(world);
         }
-        self.tidy(true)
+        self.clean_up(true)
     }
 
     /// Nothing of an earlier life is left: the modem can be talked to, be there a SIM or not.

@@ -48,7 +48,7 @@ impl Remains {
 }
 
 /// Scratch of tidying up.
-pub(crate) struct Tidying {
+pub(crate) struct Cleanup {
     /// It is a part of a bring-up.
     at_start: bool,
     /// Markers were looked for.
@@ -61,7 +61,7 @@ pub(crate) struct Tidying {
     marked: heapless::Vec<(Tag, u8), 4>,
 }
 
-impl Tidying {
+impl Cleanup {
     pub(crate) const fn new() -> Self {
         Self {
             at_start: false,
@@ -76,7 +76,7 @@ impl Tidying {
 impl<O: Options> Bg96<O> {
     /// Closes what was left open and deletes what an upload left that did not end. After a start of MCU or
     /// modem it looks for the latter.
-    pub(crate) const TIDY: Script<O> = &[decide(|modem, _, _| Self::tidy(modem, false))];
+    pub(crate) const CLEANUP: Script<O> = &[decide(|modem, _, _| Self::clean_up(modem, false))];
 
     /// Also one that is not open any more.
     pub(crate) const CLOSE_FILE: Script<O> = &[ask("AT+QFCLOSE={o}").then(Self::file_closed)];
@@ -91,14 +91,14 @@ impl<O: Options> Bg96<O> {
         .each(Self::marker_listed)
         .then(Self::markers_listed)];
 
-    pub(crate) fn tidy(&mut self, at_start: bool) -> Then {
-        self.tidying = Tidying {
+    pub(crate) fn clean_up(&mut self, at_start: bool) -> Then {
+        self.cleanup = Cleanup {
             at_start,
             again: true,
-            ..Tidying::new()
+            ..Cleanup::new()
         };
         // What is known to be unfinished first, then what is found.
-        self.tidying.marked.extend(self.remains.unfinished);
+        self.cleanup.marked.extend(self.remains.unfinished);
         Then::To(if self.remains.handle.is_some() {
             CLOSE_FILE
         } else {
@@ -112,20 +112,20 @@ impl<O: Options> Bg96<O> {
     }
 
     fn is_any_unwanted(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        if usize::from(self.tidying.done) < 2 * self.tidying.marked.len() {
+        if usize::from(self.cleanup.done) < 2 * self.cleanup.marked.len() {
             return Then::Next;
         }
         self.remains.unfinished = None;
-        if self.remains.unknown && !self.tidying.looked {
+        if self.remains.unknown && !self.cleanup.looked {
             return Then::To(LOOK_FOR_MARKERS);
         }
         self.remains.unknown = false;
-        self.tidied(world, true)
+        self.cleaned_up(world, true)
     }
 
     /// Writes the name of the next file to delete.
     pub(crate) fn write_unwanted_file(&self, out: &mut Out<'_>) {
-        let Tidying { done, marked, .. } = &self.tidying;
+        let Cleanup { done, marked, .. } = &self.cleanup;
         if let Some(&(tag, file)) = marked.get(usize::from(done / 2)) {
             write_name(tag, file + done % 2 * MARKERS, out);
         }
@@ -134,37 +134,37 @@ impl<O: Options> Bg96<O> {
     fn file_deleted(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front of the
         // command, and then the file is there all the same.
-        if answer.is_none() && world.code == Code::Plain && self.tidying.again {
-            self.tidying.again = false;
+        if answer.is_none() && world.code == Code::Plain && self.cleanup.again {
+            self.cleanup.again = false;
             return Then::Same;
         }
-        self.tidying.again = true;
+        self.cleanup.again = true;
         if answer.is_none() && !matches!(world.code, Code::Plain | ABSENT) {
             // So that it is looked for again.
             self.remains.unknown = true;
-            return self.tidied(world, false);
+            return self.cleaned_up(world, false);
         }
-        self.tidying.done += 1;
+        self.cleanup.done += 1;
         Then::To(DELETE)
     }
 
     fn marker_listed(&mut self, _: &mut World<'_>, line: &[u8]) {
         if let Some((tag, marker @ MARKERS.., _)) = listed(line) {
-            let _ = self.tidying.marked.push((tag, marker - MARKERS));
+            let _ = self.cleanup.marked.push((tag, marker - MARKERS));
         }
     }
 
     fn markers_listed(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() && !is_empty(world.code) {
-            return self.tidied(world, false);
+            return self.cleaned_up(world, false);
         }
-        self.tidying.looked = true;
+        self.cleanup.looked = true;
         Then::To(DELETE)
     }
 
     /// In a bring-up, goes on with it: a file that cannot be deleted is no reason to stay down.
-    fn tidied(&mut self, world: &mut World<'_>, done: bool) -> Then {
-        if self.tidying.at_start {
+    fn cleaned_up(&mut self, world: &mut World<'_>, done: bool) -> Then {
+        if self.cleanup.at_start {
             return self.look_for_sim(world);
         }
         if done {

@@ -52,8 +52,8 @@ use embassy_time::Duration;
 use sectag::cellular::{Number, SimEntry};
 use sectag::clock::DateTime;
 use sectag::modem::{
-    Abort, BRING_UP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out, POWER_OFF,
-    Plain, SEND, SLEEP, Sleeps, Step, Sync, TIDY, Urc, Waits, World,
+    Abort, BRING_UP, CLEANUP, CLOSE, FETCH, LIVENESS, LOOK, Limits, Line, Modem, OPEN, OWN, Out,
+    POWER_OFF, Plain, SEND, SLEEP, Sleeps, Step, Sync, Urc, Waits, World,
 };
 use sectag::{Capabilities, ConnectError, Forbidden, TlsConfig, Verification};
 
@@ -79,7 +79,7 @@ pub struct Bg96<O: Options = All> {
     waking: waking::Waking,
     rising: bring_up::Rising,
     setting: clock::Setting,
-    tidying: files::Tidying,
+    cleanup: files::Cleanup,
     /// The modem said `pdpdeact`, or seems to owe it: the context must be deactivated before it can be
     /// activated again (sheet 1.6).
     context_lost: bool,
@@ -160,7 +160,7 @@ impl<O: Options> Bg96<O> {
             rising: bring_up::Rising::new(),
             setting: clock::Setting::new(),
             opening: open::Opening::new(),
-            tidying: files::Tidying::new(),
+            cleanup: files::Cleanup::new(),
             config,
         }
     }
@@ -221,7 +221,7 @@ impl<O: Options> Modem for Bg96<O> {
             LOOK => Self::LOOK,
             CLOSE => Self::CLOSE,
             LIVENESS => Self::LIVENESS,
-            TIDY => Self::TIDY,
+            CLEANUP => Self::CLEANUP,
             POWER_OFF => Self::POWER_OFF,
             SLEEP => Self::SLEEP,
             WAKE => Self::WAKE,

@@ -161,7 +161,7 @@ impl<O: Options> Bg96<O> {
         ask("AT+QCFG=\"{q}\",{v}").then(Self::item_set),
     ];
 
-    /// The operator by number, so that it can be compared; and by name again, for whoever asks who it is,
+    /// The operator by number, so that it can be compared; and by name again, for a user who asks who it is,
     /// since the format is not kept.
     pub(crate) const OPERATOR: Script<O> = &[
         ask("AT+COPS=3,2").then(Self::format_set),

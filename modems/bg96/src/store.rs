@@ -117,8 +117,8 @@ fn name_of((tag, file): File) -> Result<FileName, InvalidInput> {
 
 /// Has the runner remove what an earlier upload left. What cannot be deleted must not stop what can be
 /// stored; it is looked for again.
-async fn tidy<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
-    match at.tidy().await {
+async fn clean_up<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
+    match at.clean_up().await {
         Err(AtError::Refused(_)) => Ok(()),
         result => result,
     }
@@ -144,7 +144,7 @@ async fn store<O: Options, S: Source>(
     let Err(error) = result else {
         return Ok(());
     };
-    tidy(at).await?;
+    clean_up(at).await?;
     // No room, or such a name is there: then nothing was written.
     let unwritten = matches!(
         error,
@@ -170,7 +170,7 @@ async fn write<O: Options, S: Source>(
     let marker = (file.0, file.1 + MARKERS);
     let marker_name = name_of(marker).map_err(CredentialError::InvalidInput)?;
     *others = Some(prepare(at, file, name).await?);
-    // From here on, whoever ends this deletes both.
+    // Dropped from here on, the cleanup deletes both.
     at.modem(|modem| modem.remains.unfinished = Some(file));
     let mut sum = Checksum::default();
     sum.add(MARK);
@@ -218,7 +218,7 @@ async fn prepare<O: Options>(
     own: File,
     name: &FileName,
 ) -> Result<u32, AtError> {
-    tidy(at).await?;
+    clean_up(at).await?;
     let (others, exists) = sum_of_others(at, own).await?;
     if exists {
         delete(at, name).await?;
@@ -427,10 +427,10 @@ async fn delete<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<(),
     end(at, &FileEnd::Delete(name.clone())).await
 }
 
-/// What compares, reads or removes starts with this. Whoever only stores never opens a file, and need
-/// not have this in its flash.
+/// What compares, reads or removes starts with this. A firmware that only stores never opens a file, and
+/// links none of it.
 async fn ready<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
-    tidy(at).await?;
+    clean_up(at).await?;
     // Left open by an earlier life of the MCU, or a flow that was dropped before it had the handle: it
     // could not be opened again, nor deleted (426).
     if at.modem(|modem| modem.remains.open) {
@@ -540,7 +540,7 @@ async fn read_back<O: Options>(
     Ok(true)
 }
 
-/// Opens a file for reading; whoever ends this [tidies](tidy). `None`: the modem refuses.
+/// Opens a file for reading; the caller [removes](clean_up) what is left. `None`: the modem refuses.
 async fn open<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<Option<u32>, AtError> {
     at.modem(|modem| modem.remains.open = true);
     let handle = match at.send(&FileOpen(name)).await {

@@ -63,7 +63,7 @@ pub(crate) struct Waking {
     silences: u8,
     tries: u8,
     /// The terminator is being settled: this proof of it.
-    settling: Option<u8>,
+    line_end_proof: Option<u8>,
     since: u32,
     /// Looks at the firmware so far, and what the last one, and the one under way, found.
     looks: u8,
@@ -78,7 +78,7 @@ impl Waking {
         in_a_row: 0,
         silences: 0,
         tries: 0,
-        settling: None,
+        line_end_proof: None,
         since: 0,
         looks: 0,
         last: (Firmware::UNKNOWN, SILENCE),
@@ -102,8 +102,10 @@ impl<F: Family> Nrf9160<F> {
 
     /// From here on it answers. Errors have numbers, and the query that synchronises says whether this was
     /// ever sent, see `dialect::line`.
-    pub(crate) const SETTINGS: Script<F> =
-        &[ask("AT+CMEE=1").limit(QUICK).then(set_cmee), decide(settle)];
+    pub(crate) const SETTINGS: Script<F> = &[
+        ask("AT+CMEE=1").limit(QUICK).then(set_cmee),
+        decide(choose_line_end),
+    ];
 
     /// A build that ends lines with CR alone answers those with CR LF too, and would then take the LF for the
     /// first byte of a payload. It may be found so when it was not listening as it was asked with CR, or when
@@ -256,7 +258,7 @@ fn attention<F: Family>(
         }
     }
     if waking.in_a_row == 2 {
-        let settling = waking.settling.is_some();
+        let settling = waking.line_end_proof.is_some();
         return Then::To(if settling {
             script::ENDS_IN_CR_LF
         } else {
@@ -266,7 +268,7 @@ fn attention<F: Family>(
     if waking.silences < 2 && waking.tries < 6 {
         return Then::Same;
     }
-    if waking.settling.is_some() {
+    if waking.line_end_proof.is_some() {
         return world.fail(BringUpError::NoAnswer);
     }
     Then::To(script::MEANS)
@@ -279,17 +281,21 @@ fn set_cmee<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option
     }
 }
 
-fn settle<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+fn choose_line_end<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    _: Option<&[u8]>,
+) -> Then {
     let found = world.terminator;
     if found == Terminator::CrLf && modem.terminator != Some(found) {
         return prove(modem, world, 0);
     }
-    settled(modem, world)
+    line_end_chosen(modem, world)
 }
 
 /// Asks whether CR alone ends a line.
 fn prove<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, proof: u8) -> Then {
-    modem.waking.settling = Some(proof);
+    modem.waking.line_end_proof = Some(proof);
     modem.waking.tries = 0;
     world.terminator = Terminator::Cr;
     Then::To(script::ENDS_IN_CR)
@@ -302,7 +308,7 @@ fn ends_in_cr<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     if answer.is_some() {
-        return settled(modem, world);
+        return line_end_chosen(modem, world);
     }
     match world.ended {
         Some(AtError::Timeout) => {
@@ -325,13 +331,13 @@ fn settled_once<F: Family>(
     world: &mut World<'_>,
     _: Option<&[u8]>,
 ) -> Then {
-    match modem.waking.settling {
+    match modem.waking.line_end_proof {
         Some(0) => prove(modem, world, 1),
-        _ => settled(modem, world),
+        _ => line_end_chosen(modem, world),
     }
 }
 
-fn settled<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
+fn line_end_chosen<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
     modem.terminator = Some(world.terminator);
     modem.forget();
     modem.waking.last = (modem.firmware, modem.silence);

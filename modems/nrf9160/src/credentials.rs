@@ -336,7 +336,7 @@ pub(crate) async fn leave_network<F: Family, E>(
         if has_sockets && !modem.config.end_connections {
             return None;
         }
-        // Before: whoever drops this leaves it to `tidy`.
+        // Set before the first await: what a dropped call leaves is removed by the cleanup.
         modem.offline = true;
         modem.joining.left = true;
         Some(true)
@@ -468,7 +468,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
             }
             _ => {}
         }
-        let _together = at.together().await;
+        let _exclusive = at.exclusive().await;
         offline(at).await?;
         if kept == Store::Settings {
             // What is overwritten counts with what replaces it (sheet 7.3).
@@ -667,7 +667,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
         check_tag(kept(at), tag).map_err(CredentialError::InvalidInput)?;
-        let _together = at.together().await;
+        let _exclusive = at.exclusive().await;
         let mut present = false;
         of_tag(at, tag, &mut |of, _| present |= of == kind).await?;
         // Nothing to leave the network for.

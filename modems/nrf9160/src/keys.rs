@@ -332,7 +332,7 @@ pub trait DeviceKeys {
     ) -> Result<GeneratedKey<'b>, KeyError>;
 
     /// Has the modem sign a token, and returns it: `header.payload.signature`, base64url without padding.
-    /// `out` should have [`TOKEN_BUFFER`] bytes. It is a secret: whoever has it is the device.
+    /// `out` should have [`TOKEN_BUFFER`] bytes. It is a secret: its holder can log in as the device.
     ///
     /// Nothing changes in the modem; may be dropped at any time.
     async fn sign_token<'b>(
@@ -379,7 +379,7 @@ async fn generate<'b, F: Family>(
         return Err(KeyError::Invisible);
     }
     check_tag(firmware.store(), tag).map_err(KeyError::InvalidInput)?;
-    let _together = at.together().await;
+    let _exclusive = at.exclusive().await;
     leave_network(at).await?;
     let subject = request.subject.map(|name| Arg::Quoted(name.as_str()));
     let args = [

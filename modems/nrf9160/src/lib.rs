@@ -117,7 +117,7 @@ scripts! {
     any LOOK,
     any CLOSE,
     any LIVENESS,
-    any TIDY,
+    any CLEANUP,
     any POWER_OFF,
     sleeps SLEEP,
     any MEANS,
@@ -180,7 +180,7 @@ const _: () = {
     assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
     assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
     assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
-    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::LIVENESS == modem::LIVENESS && script::CLEANUP == modem::CLEANUP);
     assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
     assert!(script::MEANS == modem::OWN);
 };
@@ -239,7 +239,7 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     /// The chip is an nRF91x1, and not an nRF9160; `None` until it was asked.
     is_91x1: Option<bool>,
     /// What `#XAPOLL` has told of each handle (SM).
-    told: sockets::Told,
+    reports: sockets::PollReports,
     /// What was last said of a restart.
     restart: Option<Restart>,
     /// What `%XTIME` said last.
@@ -280,7 +280,7 @@ impl<F: Family> Nrf9160<F> {
             sim: SimEntry::NEW,
             silence: SILENCE,
             is_91x1: None,
-            told: sockets::Told::NOTHING,
+            reports: sockets::PollReports::NOTHING,
             restart: None,
             network_time: None,
             waking: bring_up::Waking::NEW,
@@ -352,7 +352,7 @@ impl<F: Family> Modem for Nrf9160<F> {
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         if let Some((handle, bits)) = dialect::events(line) {
             // A close is found by reading up to it.
-            return Line::Urc(if self.told.add(handle, bits) || self.watches {
+            return Line::Urc(if self.reports.add(handle, bits) || self.watches {
                 Urc::Readable { id: handle }
             } else {
                 Urc::Other
@@ -407,7 +407,7 @@ impl<F: Family> Modem for Nrf9160<F> {
             world.failure = self.opening.judge_failure(world.failure);
         }
         // There may be a socket of which nobody knows.
-        world.tidy |= self.lost;
+        world.cleanup |= self.lost;
         if <F::Marks as marks::Marks>::KEPT
             && let Some(open) = &world.open
         {

@@ -148,7 +148,7 @@ impl<F: Family> Nrf9160<F> {
         ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected),
     ];
 
-    /// Nothing of the application's was sent yet. Whoever refuses closes.
+    /// Nothing of the application's was sent yet. A judge that refuses closes the socket.
     pub(crate) const SUITE: Script<F> =
         &[ask("AT#XSSOCKETOPT={o}0,4").limit(QUICK).then(judge_suite)];
 
@@ -400,7 +400,7 @@ fn created<F: Family>(
         return world.fail(AtError::Garbled);
     };
     world.take_id(handle);
-    modem.told.begin(handle);
+    modem.reports.begin(handle);
     modem.moving.handle = handle;
     modem.current = Some(handle);
     modem.lost = modem.opening.place > 0;

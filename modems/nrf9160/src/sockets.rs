@@ -24,9 +24,9 @@ const SOCKETS: usize = 8;
 
 /// What `#XAPOLL` has told of each handle (SM).
 #[derive(Clone, Copy)]
-pub(crate) struct Told([Option<(u8, u8)>; SOCKETS]);
+pub(crate) struct PollReports([Option<(u8, u8)>; SOCKETS]);
 
-impl Told {
+impl PollReports {
     pub(crate) const NOTHING: Self = Self([None; SOCKETS]);
 
     /// A connection has this handle now, and nothing was told of it.
@@ -224,7 +224,7 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) const LIVENESS: Script<F> = &[ask("AT").limit(10).then(alive)];
 
     /// Back on the network after a change of credentials; and what was opened and never told of is closed.
-    pub(crate) const TIDY: Script<F> = &[decide(|modem, _, _| {
+    pub(crate) const CLEANUP: Script<F> = &[decide(|modem, _, _| {
         if modem.offline {
             modem.join(script::TIDIED)
         } else {
@@ -236,7 +236,7 @@ impl<F: Family> Nrf9160<F> {
 
     /// A new life of the modem.
     pub(crate) fn forget(&mut self) {
-        self.told = Told::NOTHING;
+        self.reports = PollReports::NOTHING;
         self.current = None;
         self.lost = false;
     }
@@ -434,7 +434,7 @@ fn fetch<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u
     modem.moving.handle = world.id;
     modem.moving.bits = 0;
     if modem.has_handles() {
-        modem.moving.bits = modem.told.of(world.id);
+        modem.moving.bits = modem.reports.of(world.id);
         return Then::To(script::READ);
     }
     Then::To(script::POLL)
@@ -485,7 +485,7 @@ fn received<F: Family>(
         (Some(_), None) => return world.fail(AtError::Garbled),
         (None, _) => {
             // A notice may have come meanwhile.
-            modem.moving.bits |= modem.told.of(world.id);
+            modem.moving.bits |= modem.reports.of(world.id);
             // Nothing yet, or broken: poll has told.
             if modem.moving.bits & (ERR | HUP | NVAL) != 0 {
                 return broken(modem, world);
@@ -557,7 +557,7 @@ fn told_again<F: Family>(
         let end = world.fail(error(world));
         return modem.judge_loss(end);
     }
-    modem.moving.bits = modem.told.of(world.id);
+    modem.moving.bits = modem.reports.of(world.id);
     looked(modem, world, answer)
 }
 
@@ -608,7 +608,7 @@ fn is_current<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Optio
 fn closed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     // Another one is the current one now.
     modem.current = None;
-    modem.told.end(modem.moving.handle);
+    modem.reports.end(modem.moving.handle);
     modem.close_next()
 }
 

@@ -1,6 +1,6 @@
 //! The time over the link: a client of SNTP (RFC 4330).
 //!
-//! Nobody signs the answer, so whoever is on the way can say any time, as far as it lets an expired certificate pass. It is better than no
+//! Nobody signs the answer, so a host on the way can say any time, as far as it lets an expired certificate pass. It is better than no
 //! time, and [`verified()`](crate::tls::Socket::verified) says that the time came from here.
 
 use core::fmt;

@@ -3,9 +3,9 @@
 use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
-use super::super::world::{Heard, Link, REPORT_LIMIT, Rest, World};
+use super::super::world::{Heard, Link, PowerState, REPORT_LIMIT, World};
 use super::guests::GUEST_QUOTES;
-use super::rescue::{Deaf, Rescue};
+use super::rescue::{Rescue, SyncProgress};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
 use crate::at::framing::Framing;
@@ -77,7 +77,7 @@ impl<M: Modem> Engine<M> {
             trace_command(&self.out[..len], self.secret);
         }
         // Also what comes late of one that was given up.
-        self.private = self.private && self.deaf != Deaf::No
+        self.private = self.private && self.syncing != SyncProgress::InStep
             || way & (Self::GUEST_FETCHES | Self::GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
         self.overflowed = false;
@@ -154,7 +154,7 @@ impl<M: Modem> Engine<M> {
         }
         let running = self.stage != Stage::Idle && !self.sends_frames();
         let (mut from, mut known) = (0, None);
-        if self.deaf == Deaf::No && self.awaits_echo() {
+        if self.syncing == SyncProgress::InStep && self.awaits_echo() {
             (from, known) = self.take_echo(w);
             let Some(kind) = known else {
                 trace!("< (echo of {} bytes)", from);
@@ -199,11 +199,11 @@ impl<M: Modem> Engine<M> {
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");
-                return self.restarted(w, Rest::No);
+                return self.restarted(w, PowerState::Awake);
             }
             Line::Urc(Urc::Saving) => {
                 info!("the modem saves power");
-                return self.restarted(w, Rest::Saving);
+                return self.restarted(w, PowerState::Saving);
             }
             _ => {}
         }
@@ -215,7 +215,7 @@ impl<M: Modem> Engine<M> {
         if echo && w.link == Link::Up {
             // Echo is switched off at bring-up.
             warn!("the modem echoes: it has restarted");
-            return self.restarted(w, Rest::No);
+            return self.restarted(w, PowerState::Awake);
         }
         if let Line::Push { id, len } = kind {
             if !M::PUSHES {
@@ -223,8 +223,8 @@ impl<M: Modem> Engine<M> {
             }
             return self.push_begin(w, id, len.into());
         }
-        if self.deaf != Deaf::No {
-            return self.deaf_line(kind);
+        if self.syncing != SyncProgress::InStep {
+            return self.line_while_syncing(kind);
         }
         if self.sends_frames() && !matches!(kind, Line::Urc(_)) {
             // Nothing was asked.
@@ -317,7 +317,7 @@ impl<M: Modem> Engine<M> {
 
     /// Payload may begin here, inside a line.
     pub(super) fn cue(&mut self, w: &mut World<'_>) {
-        let wanted = if self.deaf == Deaf::No {
+        let wanted = if self.syncing == SyncProgress::InStep {
             self.stage == Stage::Line && w.received.is_none() && !self.awaits_echo()
         } else {
             self.late_payload > 0
@@ -331,7 +331,7 @@ impl<M: Modem> Engine<M> {
         };
         w.heard_at = w.now;
         trace_line(self.framer.line(), false);
-        if self.deaf != Deaf::No {
+        if self.syncing != SyncProgress::InStep {
             self.late_header(count, true);
         } else {
             self.header(w, count, true);
@@ -761,7 +761,10 @@ impl<M: Modem> Engine<M> {
             // It waits for the rest of a frame, and gets it: of lines, only notices can be missing.
             return w.ask_all();
         }
-        if self.deaf == Deaf::No && self.stage != Stage::Idle && self.rescue == Rescue::Off {
+        if self.syncing == SyncProgress::InStep
+            && self.stage != Stage::Idle
+            && self.rescue == Rescue::Off
+        {
             warn!("the answer does not follow the grammar");
             self.give_up_in(w, AtError::Garbled, waits);
         }
@@ -771,7 +774,7 @@ impl<M: Modem> Engine<M> {
     pub(super) fn lose_track(&mut self, w: &mut World<'_>) {
         if self.stage != Stage::Idle {
             self.violation(w);
-        } else if w.link == Link::Up && self.deaf == Deaf::No {
+        } else if w.link == Link::Up && self.syncing == SyncProgress::InStep {
             // As if an exchange had broken it. A bring-up synchronises by itself.
             self.way = 0;
             self.give_up_in(w, AtError::Garbled, Waits::Line);

@@ -7,7 +7,7 @@
 use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past, sooner};
-use super::super::world::{Rest, World};
+use super::super::world::{PowerState, World};
 use super::{Engine, Stage};
 use crate::at::framing::{Framing, Unit};
 use crate::engine::backend::{DECIDES, Modem, Step, Urc};
@@ -51,15 +51,15 @@ impl<M: Modem> Engine<M> {
                     w.heard_at = w.now;
                     let urc = self.modem.frame(w, self.framing.event());
                     match urc {
-                        Urc::Restarted => self.restarted(w, Rest::No),
-                        Urc::Saving => self.restarted(w, Rest::Saving),
+                        Urc::Restarted => self.restarted(w, PowerState::Awake),
+                        Urc::Saving => self.restarted(w, PowerState::Saving),
                         urc => self.urc(w, urc),
                     }
                 }
                 Unit::Broken => self.frame_broken(w),
                 Unit::Restarted => {
                     warn!("the modem restarted");
-                    self.restarted(w, Rest::No);
+                    self.restarted(w, PowerState::Awake);
                 }
             }
         }

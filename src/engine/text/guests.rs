@@ -179,7 +179,7 @@ impl<M: Modem> Engine<M> {
             ExchangeState::Left => {
                 if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 {
                     self.out.zeroize();
-                    w.tidy = true;
+                    w.cleanup = true;
                 }
                 w.mailbox.take_away();
             }

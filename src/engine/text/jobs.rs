@@ -3,7 +3,7 @@
 use super::super::conduct::After;
 use super::super::scheduler::Job;
 use super::super::slot::Phase;
-use super::super::world::{Rest, World};
+use super::super::world::{PowerState, World};
 use super::Engine;
 use crate::engine::backend::{LOOK, Modem};
 use crate::error::AtError;
@@ -25,8 +25,8 @@ impl<M: Modem> Engine<M> {
                     self.end_closed_open(w, slot);
                 }
             }
-            After::Restart => self.down(w, Rest::No),
-            After::Off => self.down(w, Rest::Off),
+            After::Restart => self.down(w, PowerState::Awake),
+            After::Off => self.down(w, PowerState::Off),
             After::Look(slot) => self.start(w, Job::Look(slot), M::script(LOOK)),
         }
     }
@@ -60,7 +60,7 @@ impl<M: Modem> Engine<M> {
                 } else {
                     warn!("the data connection is gone");
                 }
-                self.down(w, Rest::No);
+                self.down(w, PowerState::Awake);
             }
             _ => self.start_awake(w),
         }

@@ -26,7 +26,7 @@ pub(crate) use self::exchange::is_secret;
 use self::flow::Flow;
 use self::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
 use self::push::Push;
-use self::rescue::{Deaf, Rescue};
+use self::rescue::{Rescue, SyncProgress};
 use super::mailbox::{ANSWER_LIMIT, ExchangeState};
 use super::protocol::{Backend, Protocol};
 use super::scheduler::{Job, next_job};
@@ -76,7 +76,7 @@ pub(crate) enum Stage {
 pub struct Engine<M: Modem> {
     stage: Stage,
     rescue: Rescue,
-    deaf: Deaf,
+    syncing: SyncProgress,
     way: StepFlags,
     /// Synchronising queries that were sent, and answers that are due.
     marks: u8,
@@ -203,7 +203,7 @@ impl<M: Modem> Engine<M> {
         Self {
             stage: Stage::Idle,
             rescue: Rescue::Off,
-            deaf: Deaf::No,
+            syncing: SyncProgress::InStep,
             way: 0,
             marks: 0,
             due: 0,
@@ -385,7 +385,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
-        self.down(w, super::world::Rest::No);
+        self.down(w, super::world::PowerState::Awake);
         self.framer.reset();
         if M::Framing::FRAMES {
             self.framing.reset();
@@ -531,9 +531,9 @@ impl<M: Modem> Engine<M> {
                     return None;
                 }
                 // A guest that changes credentials waits for it, and the bring-up for a SIM or a network.
-                if w.answers && w.tidy_asked && self.parked.is_none() {
+                if w.answers && w.cleanup_asked && self.parked.is_none() {
                     self.parked = self.flow.take();
-                    self.perform(w, Job::Tidy);
+                    self.perform(w, Job::CleanUp);
                     return None;
                 }
                 return Some(at);

@@ -11,7 +11,7 @@ use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::Engine;
 use super::exchange::PAYLOAD_PAUSE;
-use super::rescue::Deaf;
+use super::rescue::SyncProgress;
 use crate::at::framing::Framing;
 use crate::engine::backend::Modem;
 use crate::error::SocketError;
@@ -45,7 +45,7 @@ impl<M: Modem> Engine<M> {
         };
         let index = w.with_id(id).filter(wanted);
         // While the channel is not synchronised, a header may be part of something else.
-        let trusted = self.deaf == Deaf::No;
+        let trusted = self.syncing == SyncProgress::InStep;
         if let (Some(index), false) = (index, trusted) {
             w.lose(index as u8, Loss::Grammar);
         }

@@ -1,7 +1,7 @@
 //! The way back to a channel where the next line is a command and no answer is outstanding.
 
 use super::super::time::{Ms, after};
-use super::super::world::{Heard, Link, Rest, World};
+use super::super::world::{Heard, Link, PowerState, World};
 use super::{Engine, Stage};
 use crate::at::Out;
 use crate::engine::backend::{Abort, FETCHES, Final, InLine, Line, Modem, Then, Waits};
@@ -46,12 +46,15 @@ pub(super) enum Rescue {
 
 /// What has been heard of the synchronising query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deaf {
-    No,
-    /// Everything is skipped until its answer.
-    Yes,
+pub(super) enum SyncProgress {
+    /// Answers are taken as they come.
+    InStep,
+    /// The marker command is out: everything is skipped until its answer.
+    Waiting,
+    /// Its answer has come, its result not yet.
     Answered,
-    Synchronised,
+    /// Its result has come as well.
+    Done,
 }
 
 impl<M: Modem> Engine<M> {
@@ -77,7 +80,7 @@ impl<M: Modem> Engine<M> {
             self.late_payload = self.fetch_limit;
         }
         w.counters.resyncs = w.counters.resyncs.wrapping_add(1);
-        self.deaf = Deaf::Yes;
+        self.syncing = SyncProgress::Waiting;
         self.given_up = Some(error);
         self.step_waits = self.stage != Stage::Idle && !self.is_guest();
         self.mark_after = true;
@@ -119,7 +122,7 @@ impl<M: Modem> Engine<M> {
             Then::Unquote if M::SENDS_WITHOUT_PROMPT => {
                 self.quotes_left = 0;
                 self.mark_after = true;
-                self.deaf = Deaf::Yes;
+                self.syncing = SyncProgress::Waiting;
                 self.erase(w);
             }
             Then::Synchronise | Then::Unquote => {
@@ -182,7 +185,7 @@ impl<M: Modem> Engine<M> {
         // does not listen while it answers.
         self.rescue = Rescue::Spoil;
         self.stage = Stage::Line;
-        self.deaf = Deaf::Yes;
+        self.syncing = SyncProgress::Waiting;
         let mut out = Out {
             buf: &mut self.out,
             len: 0,
@@ -201,7 +204,7 @@ impl<M: Modem> Engine<M> {
         }
         self.marks += 1;
         self.due += 1;
-        self.deaf = Deaf::Yes;
+        self.syncing = SyncProgress::Waiting;
         let command = M::SYNC.command.as_bytes();
         self.out[..command.len()].copy_from_slice(command);
         // It fits: backends' queries are some ten bytes long.
@@ -239,9 +242,9 @@ impl<M: Modem> Engine<M> {
             }
             Rescue::QuotePause if over => self.mark(w),
             Rescue::Spoil if Self::BASE64 && over => self.query(w),
-            Rescue::Mark if self.deaf == Deaf::Synchronised => {
+            Rescue::Mark if self.syncing == SyncProgress::Done => {
                 self.due -= 1;
-                self.deaf = Deaf::Yes;
+                self.syncing = SyncProgress::Waiting;
                 self.deadline = after(w.now, SYNC_PATIENCE);
                 // It may answer the earlier ones as well, and those answers are nobody's.
                 if self.due == 0 {
@@ -302,11 +305,11 @@ impl<M: Modem> Engine<M> {
         if w.link == Link::Up {
             warn!("the modem does not answer");
             w.loss = Some(w.silence_loss());
-            self.down(w, Rest::No);
+            self.down(w, PowerState::Awake);
             return;
         }
         w.answers = false;
-        w.next_life();
+        w.next_generation();
         if let Some(error) = given_up {
             self.step_given_up(w, error);
         } else {
@@ -324,23 +327,23 @@ impl<M: Modem> Engine<M> {
 
     fn rescue_off(&mut self) {
         self.rescue = Rescue::Off;
-        self.deaf = Deaf::No;
+        self.syncing = SyncProgress::InStep;
         self.stage = Stage::Idle;
         self.out_sent = self.out_len;
         self.private = false;
     }
 
     /// A line while everything is skipped.
-    pub(super) fn deaf_line(&mut self, kind: Line) {
-        match (self.deaf, kind) {
-            (Deaf::Yes, Line::Info)
+    pub(super) fn line_while_syncing(&mut self, kind: Line) {
+        match (self.syncing, kind) {
+            (SyncProgress::Waiting, Line::Info)
                 if self.framer.line().starts_with(M::SYNC.answer.as_bytes()) =>
             {
-                self.deaf = Deaf::Answered;
+                self.syncing = SyncProgress::Answered;
             }
-            (Deaf::Answered, Line::Final(Final::Ok)) => self.deaf = Deaf::Synchronised,
+            (SyncProgress::Answered, Line::Final(Final::Ok)) => self.syncing = SyncProgress::Done,
             (_, Line::Payload(count)) => self.late_header(count, false),
-            (Deaf::Yes, Line::Final(_)) => self.answered_late = true,
+            (SyncProgress::Waiting, Line::Final(_)) => self.answered_late = true,
             _ => {}
         }
     }
@@ -352,15 +355,15 @@ impl<M: Modem> Engine<M> {
             self.answered_late = true;
             self.late_payload = 0;
             self.expect_payload(count.into(), in_line);
-        } else if self.deaf == Deaf::Yes {
+        } else if self.syncing == SyncProgress::Waiting {
             self.answered_late = true;
         }
     }
 
     /// The modem has said that it restarted, or goes to sleep.
-    pub(super) fn restarted(&mut self, w: &mut World<'_>, rest: Rest) {
-        w.restarted = rest == Rest::No;
-        w.loss = Some(if rest == Rest::No {
+    pub(super) fn restarted(&mut self, w: &mut World<'_>, power: PowerState) {
+        w.restarted = power == PowerState::Awake;
+        w.loss = Some(if power == PowerState::Awake {
             Loss::Restart
         } else {
             Loss::PowerSaving
@@ -368,13 +371,13 @@ impl<M: Modem> Engine<M> {
         // Its next life begins in line mode.
         self.line_mode = true;
         if w.link == Link::Up {
-            return self.down(w, rest);
+            return self.down(w, power);
         }
         w.answers = false;
-        w.next_life();
+        w.next_generation();
         self.rescue_aborted(w);
-        if rest == Rest::Saving && w.rest == Rest::No {
-            w.rest = rest;
+        if power == PowerState::Saving && w.power == PowerState::Awake {
+            w.power = power;
         }
     }
 
@@ -397,8 +400,8 @@ impl<M: Modem> Engine<M> {
     }
 
     /// Whatever was known of the modem is void: it is brought up anew, or left alone.
-    pub(crate) fn down(&mut self, w: &mut World<'_>, rest: Rest) {
-        w.next_life();
+    pub(crate) fn down(&mut self, w: &mut World<'_>, power: PowerState) {
+        w.next_generation();
         w.counters.restarts = w.counters.restarts.wrapping_add(1);
         self.rescue_off();
         self.quotes_left = 0;
@@ -414,6 +417,6 @@ impl<M: Modem> Engine<M> {
         self.guest_failed(w, AtError::ModemReset);
         self.way = 0;
         self.drop_flows(w);
-        w.link_is_down(rest);
+        w.link_is_down(power);
     }
 }

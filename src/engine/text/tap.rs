@@ -2,7 +2,7 @@
 
 use super::super::world::World;
 use super::guests::{GUEST_QUOTES, GUEST_UPLOADS};
-use super::rescue::Deaf;
+use super::rescue::SyncProgress;
 use super::{Engine, Stage};
 use crate::at::framer::Event;
 use crate::engine::backend::{COUNTS, FETCHES, Line, Modem, PIPES, QUOTES, SENDS, Urc};
@@ -20,7 +20,7 @@ impl<M: Modem> Engine<M> {
 
     /// What is put into `out` beside commands.
     pub(super) fn filler_class(&self) -> Sent {
-        if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.deaf == Deaf::No {
+        if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.syncing == SyncProgress::InStep {
             Sent::Upload
         } else if self.way & QUOTES != 0 && self.closed {
             Sent::Command
@@ -79,7 +79,7 @@ impl<M: Modem> Engine<M> {
             &[]
         };
         let line = self.framer.line();
-        let deaf = self.deaf != Deaf::No;
+        let deaf = self.syncing != SyncProgress::InStep;
         if self.awaits_echo() && matches!(kind, Line::Info) && !self.secret && !deaf {
             // The echo of payload is payload.
             let payload = self.way & (QUOTES | GUEST_QUOTES) != 0;

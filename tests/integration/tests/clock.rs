@@ -130,7 +130,7 @@ fn time_server_that_does_not_answer_leaves_a_clock_that_is_not_set() {
     });
 }
 
-/// Sets the clock to this, zone included, as whoever had the modem before.
+/// Sets the clock to this, zone included, as the modem's former host might have.
 async fn spoil(world: &World, text: &str) {
     let line = format!("AT+CCLK=\"{text}\"");
     let spoilt = world.attach_with(Config::new().keep_clock(), NoPins, async |bench| {

@@ -72,7 +72,7 @@ fn keys_under_the_other_scheme_are_explained() {
                     );
                     assert!(refused.causes().eq([Cause::CredentialInOtherStore]));
                     assert!(refused.to_string().contains(&found.to_string()));
-                    // Whoever lists sees them, and that they are not read.
+                    // A listing shows them, and that they are not read.
                     let mut all = Vec::new();
                     bench
                         .control

@@ -640,7 +640,7 @@ fn delete_that_is_refused_without_a_number_is_tried_twice() {
     );
 }
 
-/// The whole PEM for whoever looks what it is, and less for whoever compares it.
+/// A source that gives the whole PEM when it is inspected, and less when it is compared.
 struct Fickle {
     content: String,
     passes: usize,
@@ -731,7 +731,7 @@ fn file_that_cannot_be_read_to_its_end_is_neither_same_nor_different() {
     }
 }
 
-/// Whoever comes when the line is full looks again later, and gets its turn as well.
+/// A guest that comes when the line is full looks again later, and gets its turn as well.
 #[test]
 fn more_than_can_wait_in_line_all_get_their_turn() {
     bench(

@@ -1,7 +1,7 @@
 //! An HTTP client that wants to connect to an address: reqwless, with the modem's TLS below it.
 //!
 //! Such libraries resolve a name themselves and connect to the number. A modem's TLS needs the name, to send it as SNI
-//! and to compare the certificate with it; an address would connect to whoever has it. `Connector::to` is a network in
+//! and to compare the certificate with it; an address would connect to any host that has it. `Connector::to` is a network in
 //! which every address is one server, by name. The library's own TLS stays off (`http://`), since the modem makes it,
 //! and the port is the one of TLS.
 

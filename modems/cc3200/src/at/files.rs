@@ -130,7 +130,7 @@ async fn write<S: Source>(
     let len = (content.len() - offset).min(WRITE);
     let text = len.div_ceil(3) * 4;
     let command = Ask::<FILE>::new(format_args!("+FileWrite={id},{offset},1,{text},"));
-    // Whoever gives content must not keep a line waiting that has begun: its first part is read before.
+    // A slow source must not keep a line waiting that has begun: its first part is read before.
     let mut piece = Zeroizing::new([0; PIECE]);
     let mut characters = Zeroizing::new([0; PIECE_TEXT]);
     let mut count = len.min(PIECE);
@@ -256,8 +256,8 @@ impl Credentials for Cc32xx {
     ) -> Result<(), CredentialError<S::Error>> {
         let len = files::len_of(content)?;
         // One that was dropped in the middle has left its file open.
-        at.tidy().await?;
-        let _together = at.together().await;
+        at.clean_up().await?;
+        let _exclusive = at.exclusive().await;
         let name = name_of(tag, kind);
         let flags = flags(kind);
         let id = open(at, format_args!("+FileOpen={name},{flags},{len}")).await?;
@@ -278,8 +278,8 @@ impl Credentials for Cc32xx {
         kind: Kind,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, CredentialError<Infallible>> {
-        at.tidy().await?;
-        let _together = at.together().await;
+        at.clean_up().await?;
+        let _exclusive = at.exclusive().await;
         let name = name_of(tag, kind);
         if !is_there(at, &name).await? {
             return Ok(false);
@@ -325,7 +325,7 @@ impl Credentials for Cc32xx {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
-        at.tidy().await?;
+        at.clean_up().await?;
         let name = name_of(tag, kind);
         if !is_there(at, &name).await? {
             return Ok(());
@@ -334,7 +334,7 @@ impl Credentials for Cc32xx {
             let mut nothing: &[u8] = &[0; 16];
             return Self::store(at, tag, kind, &mut nothing).await;
         }
-        let _together = at.together().await;
+        let _exclusive = at.exclusive().await;
         let command = Ask::<FILE>::new(format_args!("+FileDel={name},"));
         match at.send(&command).await {
             Ok(_) => Ok(()),

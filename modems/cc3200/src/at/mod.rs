@@ -66,7 +66,7 @@ scripts! {
     LOOK,
     CLOSE,
     LIVENESS,
-    TIDY,
+    CLEANUP,
     POWER_OFF,
     SLEEP,
     ATTENTION,
@@ -84,7 +84,7 @@ const _: () = {
     assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
     assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
     assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
-    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::LIVENESS == modem::LIVENESS && script::CLEANUP == modem::CLEANUP);
     assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
     assert!(script::ATTENTION == modem::OWN);
 };

@@ -1,4 +1,4 @@
-//! The file that is open: `FileClose` wants its number, also where whoever opened it has gone (sheet 1.9).
+//! The file that is open: `FileClose` wants its number, also where the call that opened it was dropped (sheet 1.9).
 
 /// A file that is open, of which there is one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -85,7 +85,7 @@ impl Cc32xx {
 
     /// A file that was left open is closed, and nothing of it kept. Where its number is not known, only a new start
     /// closes it.
-    pub(super) const TIDY: Script = &[decide(|modem, world, _| {
+    pub(super) const CLEANUP: Script = &[decide(|modem, world, _| {
         use super::open_file::OpenFile;
         match modem.file {
             OpenFile::None => Then::End,

@@ -541,7 +541,7 @@ impl<G: Generation> Engine<G> {
         self.advance(w, then);
     }
 
-    /// A file that was opened stays open until it is closed, whoever went away.
+    /// A file that was opened stays open until it is closed, also where the call that opened it was dropped.
     fn note_file(&mut self) {
         let word = |at: usize| {
             let bytes = self.answer.get(at..at + 4)?;
@@ -655,7 +655,7 @@ impl<G: Generation> Engine<G> {
     fn next(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
         if self.modem.open_file.is_some() && w.guest() == Guest::None && !w.is_exclusive() {
-            w.tidy = true;
+            w.cleanup = true;
         }
         let rising = self
             .parked
@@ -694,7 +694,7 @@ impl<G: Generation> Engine<G> {
             Job::Close(_) | Job::CloseStray(_) => Self::CLOSE,
             Job::Look(_) => Self::LOOK,
             Job::Liveness => Self::LIVENESS,
-            Job::Tidy => Self::TIDY,
+            Job::CleanUp => Self::CLEANUP,
             Job::PowerOff => Self::POWER_OFF,
             Job::Send(_, len) => return self.send(w, job, len),
             Job::NetworkLost => return self.down(w, false),

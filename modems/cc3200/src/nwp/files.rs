@@ -139,8 +139,8 @@ impl<G: Generation> Credentials for Nwp<G> {
     ) -> Result<(), CredentialError<S::Error>> {
         let len = files::len_of(content)?;
         // One that was dropped in the middle has left its file open.
-        at.tidy().await?;
-        let _together = at.together().await;
+        at.clean_up().await?;
+        let _exclusive = at.exclusive().await;
         let name = name_of(tag, kind);
         let mode = at.modem(|modem| command::create_mode(len as u32, modem.flags()));
         let Some(handle) = open(at, &name, mode).await? else {
@@ -161,8 +161,8 @@ impl<G: Generation> Credentials for Nwp<G> {
         kind: Kind,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, CredentialError<Infallible>> {
-        at.tidy().await?;
-        let _together = at.together().await;
+        at.clean_up().await?;
+        let _exclusive = at.exclusive().await;
         let name = name_of(tag, kind);
         let Some(len) = len_of(at, &name).await? else {
             return Ok(false);

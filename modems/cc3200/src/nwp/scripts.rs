@@ -176,7 +176,7 @@ impl<G: Generation> Engine<G> {
         &[send("get version", DEVICE_GET, ask_version).then(either_way)];
 
     /// Closes a file that was left open, with nothing of it kept.
-    pub(super) const TIDY: Script<G> = &[
+    pub(super) const CLEANUP: Script<G> = &[
         decide(|engine, _, _| match engine.modem.open_file {
             Some(_) => Then::Next,
             None => Then::End,

@@ -379,7 +379,7 @@ impl Client {
     /// The peer ended the link.
     fn terminated(&mut self) {
         let why = match self.phase {
-            // Whoever refuses a login hangs up afterwards.
+            // A peer that refuses a login hangs up afterwards.
             Phase::Authenticate if self.refusals > 0 => Ended::LoginRefused,
             during => Ended::Terminated { during },
         };

@@ -89,7 +89,7 @@ impl Default for Cellular {
 ///
 /// Each time it waits up to a minute for an answer, 20 s for the SIM and for the network as long as
 /// [`register_within`](Cellular::register_within) says, and a dial takes up to 20 s; detaching and attaching may take three minutes each, a
-/// restart one or two. So it may take half an hour in all before it fails: whoever has less time drops the future, which leaves the
+/// restart one or two. So it may take half an hour in all before it fails: a caller with less time drops the future, which leaves the
 /// module as it is then.
 pub async fn cellular<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,

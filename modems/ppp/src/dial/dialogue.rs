@@ -143,7 +143,11 @@ impl<R: Read, W: Write> Dialogue<R, W> {
     }
 
     /// Drops what comes until the line is quiet for `quiet`, or a frame begins; `limit` is the most it may take.
-    pub(super) async fn settle(&mut self, quiet: Duration, limit: Duration) -> Result<(), AtError> {
+    pub(super) async fn skip_until_quiet(
+        &mut self,
+        quiet: Duration,
+        limit: Duration,
+    ) -> Result<(), AtError> {
         let deadline = Instant::now() + limit;
         loop {
             while self.at < self.end {

@@ -65,7 +65,7 @@ pub async fn odin_w2<R: Read, W: Write>(
     }
     join(line, config).await?;
     line.ask(&["ATO3"], SHORT).await.map_err(at("O3"))?;
-    line.settle(QUIET, SETTLE).await.map_err(at("O3"))
+    line.skip_until_quiet(QUIET, SETTLE).await.map_err(at("O3"))
 }
 
 /// How far a join is, by what the module says unasked.

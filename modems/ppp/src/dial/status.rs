@@ -31,7 +31,7 @@ pub(super) async fn short_range(module: &mut impl Ask) -> Result<Status, BringUp
     let mut wifi = Association::default();
     for command in SHORT_RANGE {
         let mut each = |text: &str| take_short_range(command, text, &mut status, &mut wifi);
-        told(module.ask(command, &mut each).await)?;
+        unless_lost(module.ask(command, &mut each).await)?;
     }
     if wifi != Association::default() {
         status.wifi = Some(wifi);
@@ -44,7 +44,7 @@ pub(super) async fn cellular(module: &mut impl Ask) -> Result<Status, BringUpErr
     let mut status = empty();
     for command in CELLULAR {
         let mut each = |text: &str| take_cellular(command, text, &mut status);
-        told(module.ask(command, &mut each).await)?;
+        unless_lost(module.ask(command, &mut each).await)?;
     }
     for command in ["AT+CEREG?", "AT+CGREG?"] {
         let mut each = |text: &str| {
@@ -54,7 +54,7 @@ pub(super) async fn cellular(module: &mut impl Ask) -> Result<Status, BringUpErr
                 status.registration = Some(Registration::from_stat(stat));
             }
         };
-        told(module.ask(command, &mut each).await)?;
+        unless_lost(module.ask(command, &mut each).await)?;
     }
     Ok(status)
 }
@@ -70,7 +70,7 @@ fn empty() -> Status {
 }
 
 /// A refused question does not lose the others.
-fn told(answer: Result<(), AtError>) -> Result<(), BringUpError> {
+fn unless_lost(answer: Result<(), AtError>) -> Result<(), BringUpError> {
     match answer {
         Ok(()) | Err(AtError::Refused(_)) => Ok(()),
         Err(error) => Err(at("status")(error)),

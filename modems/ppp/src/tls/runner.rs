@@ -131,7 +131,7 @@ where
             None
         };
         reach(self.stack).await?;
-        let time = told(&self.clock, config.earliest_date())?;
+        let time = plausible_time(&self.clock, config.earliest_date())?;
         let address = look_up(self.stack, name).await?;
 
         let mut tcp = TcpSocket::new(
@@ -223,7 +223,7 @@ async fn reach(stack: Stack<'_>) -> Result<(), ConnectError> {
         .map_err(|_| refused("the link has no address", &[Cause::DataConnectionDown]))
 }
 
-fn told(clock: &impl Clock, earliest: DateTime) -> Result<Time, ConnectError> {
+fn plausible_time(clock: &impl Clock, earliest: DateTime) -> Result<Time, ConnectError> {
     let time = clock.time();
     match time {
         Some(time) if time.now.is_plausible(earliest) => Ok(time),

@@ -29,14 +29,14 @@ const STORE: u32 = 20_000;
 type Name = heapless::String<24>;
 
 /// What tidying has to do.
-pub(crate) struct Tidying {
+pub(crate) struct Cleanup {
     /// An import that has not ended well.
     pub(crate) unfinished: Option<(Tag, Kind)>,
     /// The socket that is closed, of which nobody knows whether it is there.
     stray: u8,
 }
 
-impl Tidying {
+impl Cleanup {
     pub(crate) const NEW: Self = Self {
         unfinished: None,
         stray: 0,
@@ -50,7 +50,7 @@ impl Tidying {
 
 impl UbloxCellular {
     /// What an import left that did not end well is removed; sockets that nobody knows are closed.
-    pub(crate) const TIDY: Script = &[
+    pub(crate) const CLEANUP: Script = &[
         decide(Self::begin_tidy),
         ask("AT+USECMNG=2,{t},{m}")
             .limit(100)
@@ -64,8 +64,8 @@ impl UbloxCellular {
     ];
 
     fn begin_tidy(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        self.tidying.stray = 0;
-        if self.tidying.unfinished.is_some() {
+        self.cleanup.stray = 0;
+        if self.cleanup.unfinished.is_some() {
             Then::Next
         } else {
             Then::Skip
@@ -74,15 +74,15 @@ impl UbloxCellular {
 
     /// Refused: it is not there.
     fn unfinished_removed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        self.tidying.unfinished = None;
+        self.cleanup.unfinished = None;
         Then::Next
     }
 
     fn next_stray(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        while self.sockets.lost && world.knows(self.tidying.stray) {
-            self.tidying.stray += 1;
+        while self.sockets.lost && world.knows(self.cleanup.stray) {
+            self.cleanup.stray += 1;
         }
-        if !self.sockets.lost || self.tidying.stray >= SOCKETS {
+        if !self.sockets.lost || self.cleanup.stray >= SOCKETS {
             self.sockets.lost = false;
             return Then::End;
         }
@@ -90,7 +90,7 @@ impl UbloxCellular {
     }
 
     fn stray_closed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        self.tidying.stray += 1;
+        self.cleanup.stray += 1;
         Then::To(script::STRAYS)
     }
 }
@@ -251,8 +251,8 @@ async fn find(at: &Guest<'_>, of: u32, name: &Name) -> Result<Option<Option<[u8;
 }
 
 /// Has the runner remove what an earlier import left. What cannot be removed must not stop what can be stored.
-async fn tidy(at: &Guest<'_>) -> Result<(), AtError> {
-    match at.tidy().await {
+async fn clean_up(at: &Guest<'_>) -> Result<(), AtError> {
+    match at.clean_up().await {
         Err(AtError::Refused(_)) => Ok(()),
         result => result,
     }
@@ -284,16 +284,16 @@ impl Credentials for UbloxCellular {
             }
         }
         let (of, name) = (number(kind), name_of(tag, kind));
-        tidy(at).await?;
+        clean_up(at).await?;
         let wanted = md5_of(content).await?;
-        // From here on, whoever ends this removes it.
-        at.modem(|modem| modem.tidying.unfinished = Some((tag, kind)));
+        // Dropped from here on, the cleanup removes it.
+        at.modem(|modem| modem.cleanup.unfinished = Some((tag, kind)));
         let mut before = None;
         for again in [true, true, false] {
             let report = match import(at, of, &name, content).await {
                 Ok(report) => report,
                 Err(error) => {
-                    tidy(at).await?;
+                    clean_up(at).await?;
                     return Err(error);
                 }
             };
@@ -307,7 +307,7 @@ impl Credentials for UbloxCellular {
             // Another MD5 than expected is the module's own form of it, if it says the same of a second import.
             let proved = report.md5 == Some(wanted);
             if ours && (proved || report.md5.is_some() && before == Some(report.md5)) {
-                at.modem(|modem| modem.tidying.unfinished = None);
+                at.modem(|modem| modem.cleanup.unfinished = None);
                 return Ok(());
             }
             if !again {
@@ -315,7 +315,7 @@ impl Credentials for UbloxCellular {
             }
             before = ours.then_some(report.md5);
         }
-        tidy(at).await?;
+        clean_up(at).await?;
         Err(CredentialError::Corrupted)
     }
 
@@ -325,7 +325,7 @@ impl Credentials for UbloxCellular {
         kind: Kind,
         content: &mut S,
     ) -> Result<Comparison, CredentialError<S::Error>> {
-        tidy(at).await?;
+        clean_up(at).await?;
         let Some(told) = find(at, number(kind), &name_of(tag, kind)).await? else {
             return Ok(Comparison::Absent);
         };
@@ -351,7 +351,7 @@ impl Credentials for UbloxCellular {
         at: &Guest<'_>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
-        tidy(at).await?;
+        clean_up(at).await?;
         let mut sink = |line: &[u8]| {
             let mut fields = Fields::new(line);
             fields.next();
@@ -371,7 +371,7 @@ impl Credentials for UbloxCellular {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
-        tidy(at).await?;
+        clean_up(at).await?;
         Ok(remove(at, number(kind), &name_of(tag, kind)).await?)
     }
 }

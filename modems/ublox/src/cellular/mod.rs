@@ -75,7 +75,7 @@ scripts! {
     LOOK,
     CLOSE,
     LIVENESS,
-    TIDY,
+    CLEANUP,
     POWER_OFF,
     SLEEP,
     WAKE,
@@ -118,7 +118,7 @@ const _: () = {
     assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
     assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
     assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
-    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::LIVENESS == modem::LIVENESS && script::CLEANUP == modem::CLEANUP);
     assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
     assert!(script::WAKE == modem::OWN);
 };
@@ -140,7 +140,7 @@ pub struct UbloxCellular {
     /// The module's clock showed this in this life of the module, and clocks run forward.
     clock_floor: Option<DateTime>,
     sockets: sockets::Sockets,
-    tidying: credentials::Tidying,
+    cleanup: credentials::Cleanup,
     // Scratch of one flow each, set anew at its start.
     waking: waking::Waking,
     rising: bring_up::Rising,
@@ -159,7 +159,7 @@ impl UbloxCellular {
             sim: SimEntry::NEW,
             clock_floor: None,
             sockets: sockets::Sockets::NEW,
-            tidying: credentials::Tidying::NEW,
+            cleanup: credentials::Cleanup::NEW,
             waking: waking::Waking::NEW,
             rising: bring_up::Rising::NEW,
             opening: open::Opening::NEW,
@@ -234,7 +234,7 @@ impl Modem for UbloxCellular {
             b'l' => return out.int(world.len.into()),
             b'g' => return self.write_login(out),
             b'm' => {
-                if let Some((tag, kind)) = self.tidying.unfinished {
+                if let Some((tag, kind)) = self.cleanup.unfinished {
                     open::write_name(tag, kind, out);
                 }
                 return;
@@ -250,13 +250,13 @@ impl Modem for UbloxCellular {
             b'q' => return out.int(open.map_or(0, |open| open.port).into()),
             b's' => config.pin.as_ref().map_or("", |pin| pin.expose().as_str()),
             b't' => {
-                let kind = self.tidying.unfinished.map_or(sectag::Kind::Ca, |of| of.1);
+                let kind = self.cleanup.unfinished.map_or(sectag::Kind::Ca, |of| of.1);
                 return out.int(open::number(kind));
             }
             b'u' => config.user.as_str(),
             b'w' => config.password.expose().as_str(),
             b'x' => return out.int(config.auth.code()),
-            b'z' => return out.int(self.tidying.stray().into()),
+            b'z' => return out.int(self.cleanup.stray().into()),
             _ => "",
         };
         out.bytes(text.as_bytes());
@@ -277,7 +277,7 @@ impl Modem for UbloxCellular {
             self.clock_floor = None;
         }
         // There may be a socket that nobody knows.
-        world.tidy |= self.sockets.lost;
+        world.cleanup |= self.sockets.lost;
     }
 
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {

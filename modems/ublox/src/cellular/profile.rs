@@ -110,7 +110,7 @@ pub(crate) struct Writing {
     tries: u8,
     round: u8,
     /// The module answered a write with a setting: it took it for a query, as a byte was lost on the way.
-    told: bool,
+    read_instead: bool,
     /// What was read is what was written.
     same: Option<bool>,
     /// Those to offer, 0 for none; with the first 0 as well, all.
@@ -124,7 +124,7 @@ impl Writing {
         place: 0,
         tries: 0,
         round: 0,
-        told: false,
+        read_instead: false,
         same: None,
         suites: [0; 2],
         no_sni: false,
@@ -208,7 +208,7 @@ impl UbloxCellular {
         };
         while let Some(item) = self.opening.writing.item() {
             if self.is_wanted(open, item) {
-                self.opening.writing.told = false;
+                self.opening.writing.read_instead = false;
                 self.opening.writing.same = None;
                 return Then::Next;
             }
@@ -272,7 +272,7 @@ impl UbloxCellular {
         let (Some(text), Some(open)) = (answer(line, "+USECPRF:"), &world.open) else {
             return;
         };
-        self.opening.writing.told = true;
+        self.opening.writing.read_instead = true;
         let Some(item) = self.opening.writing.item() else {
             return;
         };
@@ -323,7 +323,7 @@ impl UbloxCellular {
         let done = if item.reads() {
             writing.same == Some(true)
         } else {
-            answer.is_some() && !writing.told
+            answer.is_some() && !writing.read_instead
         };
         if done {
             writing.next();
@@ -341,7 +341,7 @@ impl UbloxCellular {
                     writing.round += 1;
                     (writing.place, writing.tries) = (0, 0);
                 }
-                item if answer.is_some() && (item.reads() || writing.told) => {
+                item if answer.is_some() && (item.reads() || writing.read_instead) => {
                     return world.fail(AtError::Garbled);
                 }
                 item => {

@@ -130,7 +130,7 @@ fn listed(line: &[u8]) -> Option<(Tag, Kind)> {
 type Guest<'a> = At<'a, ShortRange>;
 
 /// The MD5 that the module tells; `None` where it has none of that name. Any refusal says so (sheet A.4.1).
-async fn told(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<Option<[u8; 16]>, AtError> {
+async fn digest_of(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<Option<[u8; 16]>, AtError> {
     let ask = Manage::<QUICK> {
         op: 4,
         item: Some((tag, kind)),
@@ -246,8 +246,8 @@ impl Credentials for ShortRange {
             }
             _ => {}
         }
-        let _together = at.together().await;
-        // Before: whoever drops this leaves it to `TIDY`.
+        let _exclusive = at.exclusive().await;
+        // Set before the first await: what a dropped call leaves is removed by `CLEANUP`.
         at.modem(|modem| modem.half = Some((tag, kind)));
         let (sent, kept) = upload(at, tag, kind, content).await?;
         let mut whole = sent == kept;
@@ -273,7 +273,7 @@ impl Credentials for ShortRange {
         kind: Kind,
         content: &mut S,
     ) -> Result<Comparison, CredentialError<S::Error>> {
-        let Some(theirs) = told(at, tag, kind).await? else {
+        let Some(theirs) = digest_of(at, tag, kind).await? else {
             return Ok(Comparison::Absent);
         };
         // Another digest may be that of another form of the same.
@@ -318,7 +318,7 @@ impl Credentials for ShortRange {
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
         for kind in Kind::ALL {
-            if told(at, tag, kind).await?.is_some() {
+            if digest_of(at, tag, kind).await?.is_some() {
                 found(Stored::new(tag, kind, None));
             }
         }
@@ -330,7 +330,7 @@ impl Credentials for ShortRange {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
-        let _together = at.together().await;
+        let _exclusive = at.exclusive().await;
         Ok(remove(at, tag, kind).await?)
     }
 }

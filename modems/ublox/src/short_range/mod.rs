@@ -75,7 +75,7 @@ scripts! {
     LOOK,
     CLOSE,
     LIVENESS,
-    TIDY,
+    CLEANUP,
     POWER_OFF,
     SLEEP,
     MEANS,
@@ -106,7 +106,7 @@ const _: () = {
     assert!(script::BRING_UP == modem::BRING_UP && script::OPEN == modem::OPEN);
     assert!(script::SEND == modem::SEND && script::FETCH == modem::FETCH);
     assert!(script::LOOK == modem::LOOK && script::CLOSE == modem::CLOSE);
-    assert!(script::LIVENESS == modem::LIVENESS && script::TIDY == modem::TIDY);
+    assert!(script::LIVENESS == modem::LIVENESS && script::CLEANUP == modem::CLEANUP);
     assert!(script::POWER_OFF == modem::POWER_OFF && script::SLEEP == modem::SLEEP);
     assert!(script::MEANS == modem::OWN);
 };
@@ -232,7 +232,7 @@ impl Modem for ShortRange {
 
     fn opened(&mut self, world: &mut World<'_>, done: bool) {
         self.lost |= !done && self.opening.may_stand();
-        world.tidy |= self.lost;
+        world.cleanup |= self.lost;
         self.opening = open::Opening::NEW;
     }
 

@@ -91,7 +91,7 @@ impl ShortRange {
 
     pub(super) const LIVENESS: Script = &[ask("AT").limit(10).then(either_way)];
 
-    pub(super) const TIDY: Script = &[decide(|modem, _, _| match (modem.half, modem.lost) {
+    pub(super) const CLEANUP: Script = &[decide(|modem, _, _| match (modem.half, modem.lost) {
         (Some(_), _) => Then::To(script::REMOVE_HALF),
         (None, true) => Then::To(script::SWEEP),
         (None, false) => Then::End,
@@ -120,7 +120,7 @@ impl ShortRange {
             return world.fail(error(world));
         }
         modem.half = None;
-        Then::To(script::TIDY)
+        Then::To(script::CLEANUP)
     })];
 
     /// It can neither be switched off nor be let sleep by a command: `+CPWROFF` restarts it (sheet A.1.2).
@@ -154,7 +154,7 @@ fn closes(modem: &mut ShortRange, world: &mut World<'_>) -> Then {
         None => {
             modem.peers.forget(world.id);
             modem.lost = true;
-            world.tidy = true;
+            world.cleanup = true;
             Then::End
         }
     }

@@ -54,7 +54,7 @@ impl Bg96 {
         OK
     }
 
-    /// On the way down, to whoever listens.
+    /// On the way down, also where nothing listens.
     fn announce_lost_pdps(&self) {
         let state = self.state.borrow();
         if !self.options.profile.announces_lost_pdp_at_restart || state.nv.urc_port != "uart1" {

@@ -12,8 +12,8 @@ use std::string::{String, ToString};
 
 /// Two commands, so that a late answer to the first one has a second one to be mistaken for.
 const TWO: &[Step<Toy>] = &[
-    told("AT+X?").limit(10).even_unanswered(),
-    told("AT+Y?").even_unanswered(),
+    noted("AT+X?").limit(10).even_unanswered(),
+    noted("AT+Y?").even_unanswered(),
 ];
 
 #[test]
@@ -22,7 +22,7 @@ fn a_command_is_answered() {
         t.flow(TWO);
         t.plays("AT+X?\r", "\r\n+X: 1\r\n\r\nOK\r\n");
         t.plays("AT+Y?\r", OK);
-        t.told(&["ok +X: 1", "ok "]);
+        t.saw(&["ok +X: 1", "ok "]);
         t.idle();
     });
 }
@@ -32,7 +32,7 @@ fn information_lines_are_collected() {
     trace(|t: &mut Trace| {
         t.flow(TWO);
         t.plays("AT+X?\r", "\r\n+X: 1\r\n+X: 2\r\n\r\nOK\r\n");
-        t.told(&["ok +X: 1\\r\\n+X: 2"]);
+        t.saw(&["ok +X: 1\\r\\n+X: 2"]);
     });
 }
 
@@ -42,19 +42,19 @@ fn a_refusal_keeps_its_number() {
         t.flow(TWO);
         t.plays("AT+X?\r", "\r\n+CME ERROR: 3\r\n");
         t.plays("AT+Y?\r", "\r\nERROR\r\n");
-        t.told(&["refused Cme(3)", "refused Plain"]);
+        t.saw(&["refused Cme(3)", "refused Plain"]);
     });
 }
 
 #[test]
 fn each_line_is_seen_by_who_asked_for_it() {
-    const EACH: &[Step<Toy>] = &[told("AT+X?").each(|toy, _, line| {
-        toy.told.push(line.escape_ascii().to_string());
+    const EACH: &[Step<Toy>] = &[noted("AT+X?").each(|toy, _, line| {
+        toy.seen.push(line.escape_ascii().to_string());
     })];
     trace(|t: &mut Trace| {
         t.flow(EACH);
         t.plays("AT+X?\r", "\r\n+X: 1\r\n+X: 2\r\n\r\nOK\r\n");
-        t.told(&["+X: 1", "+X: 2", "ok "]);
+        t.saw(&["+X: 1", "+X: 2", "ok "]);
     });
 }
 
@@ -67,9 +67,9 @@ fn a_late_answer_reaches_no_other_command() {
         t.plays("AT+SYNC?\r", "\r\n+X: 1\r\n\r\nOK\r\n");
         t.silent();
         t.hear(SYNCED);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
         t.plays("AT+Y?\r", "\r\n+Y: 2\r\n\r\nOK\r\n");
-        t.told(&["ok +Y: 2"]);
+        t.saw(&["ok +Y: 2"]);
     });
 }
 
@@ -80,7 +80,7 @@ fn an_answer_a_moment_before_the_limit_counts() {
         t.sends("AT+X?\r");
         t.after(999);
         t.hear(OK);
-        t.told(&["ok "]);
+        t.saw(&["ok "]);
         t.sends("AT+Y?\r");
     });
 }
@@ -93,7 +93,7 @@ fn a_notice_in_an_answer_is_no_part_of_it() {
             "AT+X?\r",
             "\r\n+X: 1\r\n\r\n+NOTE: 9\r\n+X: 2\r\n\r\nOK\r\n",
         );
-        t.told(&["ok +X: 1\\r\\n+X: 2"]);
+        t.saw(&["ok +X: 1\\r\\n+X: 2"]);
     });
 }
 
@@ -114,23 +114,23 @@ fn a_result_that_nobody_asked_for_changes_nothing() {
         t.idle();
         t.flow(TWO);
         t.plays("AT+X?\r", "\r\n+X: 1\r\n\r\nOK\r\n");
-        t.told(&["ok +X: 1"]);
+        t.saw(&["ok +X: 1"]);
     });
 }
 
 #[test]
 fn a_result_before_the_command_is_out_is_not_its_own() {
-    const LONG: &[Step<Toy>] = &[told("AT+X={z}")];
+    const LONG: &[Step<Toy>] = &[noted("AT+X={z}")];
     trace(|t: &mut Trace| {
         t.with(|engine, _| engine.modem.length = 100);
         t.hold();
         t.flow(LONG);
         t.hear(OK);
-        t.told(&[]);
+        t.saw(&[]);
         t.release();
         assert_eq!(t.sent.len(), 106);
         t.hear("\r\nERROR\r\n");
-        t.told(&["refused Plain"]);
+        t.saw(&["refused Plain"]);
     });
 }
 
@@ -142,25 +142,25 @@ fn an_answer_that_does_not_fit_is_none() {
             t.hear(["+X: ", &"x".repeat(100), "\r\n"].concat());
         }
         t.hear(OK);
-        t.told(&["ok "]);
+        t.saw(&["ok "]);
     });
 }
 
 #[test]
 fn a_command_of_the_longest_length_is_sent() {
-    const LONG: &[Step<Toy>] = &[told("AT+X={z}")];
+    const LONG: &[Step<Toy>] = &[noted("AT+X={z}")];
     trace(|t: &mut Trace| {
         t.with(|engine, _| engine.modem.length = COMMAND_LIMIT - 6);
         t.flow(LONG);
         assert_eq!((t.sent.len(), t.sent.last()), (COMMAND_LIMIT, Some(&b'\r')));
         t.hear(OK);
-        t.told(&["ok "]);
+        t.saw(&["ok "]);
     });
 }
 
 #[test]
 fn of_a_command_that_is_too_long_not_a_byte_is_sent() {
-    const LONG: &[Step<Toy>] = &[told("AT+X={z}")];
+    const LONG: &[Step<Toy>] = &[noted("AT+X={z}")];
     for length in [COMMAND_LIMIT - 5, COMMAND_LIMIT, 3 * COMMAND_LIMIT] {
         trace(|t: &mut Trace| {
             t.with(|engine, _| engine.modem.length = length);
@@ -216,13 +216,13 @@ fn a_step_that_is_left_out_is_not_sent() {
 #[test]
 fn a_flow_goes_on_with_another_script() {
     const GOES: &[Step<Toy>] = &[
-        ask("AT+X?").then(|_, _, _| Then::To(crate::modem::TIDY)),
+        ask("AT+X?").then(|_, _, _| Then::To(crate::modem::CLEANUP)),
         ask("AT+Y?"),
     ];
     trace(|t: &mut Trace| {
         t.flow(GOES);
         t.plays("AT+X?\r", OK);
-        t.plays("AT+TIDY\r", OK);
+        t.plays("AT+CLEAN\r", OK);
         t.idle();
     });
 }
@@ -241,7 +241,7 @@ fn a_refusal_ends_a_flow_that_wants_acceptance() {
 
 #[test]
 fn a_gap_is_kept_behind_results_and_notices() {
-    const TWO: &[Step<Toy<GAPPY>>] = &[told("AT+X?"), told("AT+Y?")];
+    const TWO: &[Step<Toy<GAPPY>>] = &[noted("AT+X?"), noted("AT+Y?")];
     cold(|t: &mut Trace<GAPPY>| {
         t.plays("AT+SYNC?\r", SYNCED);
         t.silent();
@@ -281,7 +281,7 @@ fn a_prompt_that_no_send_waits_for_is_text() {
     trace(|t: &mut Trace| {
         t.flow(TWO);
         t.plays("AT+X?\r", "\r\n> 1\r\n\r\nOK\r\n");
-        t.told(&["ok > 1"]);
+        t.saw(&["ok > 1"]);
     });
 }
 
@@ -294,18 +294,18 @@ fn what_a_flow_parks_for_is_kept() {
         }),
         decide(|toy, w, _| {
             let (report, len) = w.report;
-            toy.told
+            toy.seen
                 .push(String::from_utf8_lossy(&report[..len.into()]).into());
             Then::Next
         }),
     ];
     trace(|t: &mut Trace| {
-        t.flow_of(Job::Tidy, PARKS);
+        t.flow_of(Job::CleanUp, PARKS);
         t.plays("AT+X\r", OK);
         t.hear("\r\n+NOTE: 1\r\n");
-        t.told(&[]);
+        t.saw(&[]);
         t.hear("\r\n+REPORT: 7\r\n");
-        t.told(&["+REPORT: 7"]);
+        t.saw(&["+REPORT: 7"]);
         t.idle();
     });
 }

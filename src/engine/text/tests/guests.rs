@@ -171,7 +171,7 @@ fn dropped_while_another_is_served() {
 #[test]
 fn dropped_while_it_wants_the_channel() {
     trace(|t: &mut Trace| {
-        t.flow(const { &[told::<0>("AT+W?")] });
+        t.flow(const { &[noted::<0>("AT+W?")] });
         t.sends("AT+W?\r");
         let mut guest = t.lines("AT+X?");
         t.waits(&mut guest);
@@ -451,7 +451,7 @@ fn more_than_was_announced_is_not_uploaded() {
         assert_eq!(end.err(), Some(AtError::Garbled));
         // What was announced is completed, and then removed.
         t.plays("\n\n", OK);
-        t.plays("AT+TIDY\r", OK);
+        t.plays("AT+CLEAN\r", OK);
         t.idle();
     });
 }
@@ -469,10 +469,10 @@ fn an_upload_that_is_dropped_is_completed_and_removed() {
         t.sends("abc");
         drop(open);
         t.plays("\n\n\n\n\n", OK);
-        t.plays("AT+TIDY\r", OK);
+        t.plays("AT+CLEAN\r", OK);
         // What removed it lies where a key was, and zeros behind it.
         assert!(
-            t.engine.borrow().out["AT+TIDY\r".len()..]
+            t.engine.borrow().out["AT+CLEAN\r".len()..]
                 .iter()
                 .all(|&byte| byte == 0)
         );
@@ -490,7 +490,7 @@ fn an_upload_that_is_dropped_before_connect_is_completed_all_the_same() {
         t.silent();
         t.hear("\r\nCONNECT\r\n");
         t.plays("\n\n\n", OK);
-        t.plays("AT+TIDY\r", OK);
+        t.plays("AT+CLEAN\r", OK);
         t.idle();
     });
 }
@@ -549,7 +549,7 @@ fn an_open_quote_that_is_dropped_is_left_without_storing_anything() {
         t.sends(["\x08".repeat(4096).as_str(), "\"\x08\r"].concat());
         t.after(100);
         t.plays("AT+SYNC?\r", SYNCED);
-        t.plays("AT+TIDY\r", OK);
+        t.plays("AT+CLEAN\r", OK);
         t.idle();
     });
 }
@@ -559,7 +559,7 @@ fn exchanges_that_belong_together_are_not_interrupted() {
     trace(|t: &mut Trace| {
         let slot = t.open();
         let at = t.at();
-        let mut wait: Guest<_> = Box::pin(async move { at.together().await });
+        let mut wait: Guest<_> = Box::pin(async move { at.exclusive().await });
         let together = t.ends(&mut wait);
         t.write(slot, "hello");
         t.after(5000);
@@ -569,7 +569,7 @@ fn exchanges_that_belong_together_are_not_interrupted() {
         t.plays("AT+X?\r", OK);
         assert_eq!(t.ends(&mut guest), Ok([].into()));
         drop(guest);
-        let mut other: Guest<_> = Box::pin(async move { at.together().await });
+        let mut other: Guest<_> = Box::pin(async move { at.exclusive().await });
         t.waits(&mut other);
         t.silent();
         t.silent();
@@ -586,7 +586,7 @@ fn flows_and_guests_take_turns() {
     trace(|t: &mut Trace| {
         let slot = t.open();
         let (mut first, mut second) = (t.lines("AT+X?"), t.lines("AT+Y?"));
-        t.flow(const { &[told::<0>("AT+W?")] });
+        t.flow(const { &[noted::<0>("AT+W?")] });
         t.write(slot, "hello");
         t.flush(slot);
         t.waits(&mut first);
@@ -611,21 +611,21 @@ fn flows_and_guests_take_turns() {
 
 #[test]
 fn what_becomes_of_a_guest_is_not_the_flows_that_pauses() {
-    const AGAIN: &[crate::modem::Step<Toy>] = &[told("AT+W?").then(|toy, w, answer| {
-        toy.told.push(std::format!("{:?}", answer.is_some()));
+    const AGAIN: &[crate::modem::Step<Toy>] = &[noted("AT+W?").then(|toy, w, answer| {
+        toy.seen.push(std::format!("{:?}", answer.is_some()));
         w.again(10_000)
     })];
     trace(|t: &mut Trace| {
         t.flow(AGAIN);
         t.plays("AT+W?\r", OK);
-        t.told(&["true"]);
+        t.saw(&["true"]);
         let mut guest = t.lines("AT+X?");
         t.waits(&mut guest);
         t.sends("AT+X?\r");
         t.after(3000);
         t.plays("AT+SYNC?\r", SYNCED);
         assert_eq!(t.ends(&mut guest), Err(AtError::Timeout));
-        t.told(&[]);
+        t.saw(&[]);
         t.after(6999);
         t.silent();
         t.after(1);
@@ -637,9 +637,9 @@ fn what_becomes_of_a_guest_is_not_the_flows_that_pauses() {
 fn what_may_be_left_behind_is_removed_when_a_guest_asks() {
     trace(|t: &mut Trace| {
         let at = t.at();
-        let mut guest: Guest<_> = Box::pin(async move { at.tidy().await });
+        let mut guest: Guest<_> = Box::pin(async move { at.clean_up().await });
         t.waits(&mut guest);
-        t.plays("AT+TIDY\r", "\r\nERROR\r\n");
+        t.plays("AT+CLEAN\r", "\r\nERROR\r\n");
         assert_eq!(t.ends(&mut guest), Err(AtError::Refused(Code::Plain)));
     });
 }

@@ -26,8 +26,8 @@ use crate::at::{AtatCmd, AtatResp, Out};
 use crate::capabilities::{Capabilities, Verification};
 use crate::error::{AtError, Code, ConnectError, SocketError};
 use crate::modem::{
-    Abort, BRING_UP, CLOSE, FETCH, Final, LIVENESS, LOOK, Limits, Line, Modem, NOT_YET, OPEN,
-    POWER_OFF, SEND, SLEEP, Step, Sync, TIDY, Then, Urc, Verdict, Waits, ask, decide, either_way,
+    Abort, BRING_UP, CLEANUP, CLOSE, FETCH, Final, LIVENESS, LOOK, Limits, Line, Modem, NOT_YET,
+    OPEN, POWER_OFF, SEND, SLEEP, Step, Sync, Then, Urc, Verdict, Waits, ask, decide, either_way,
 };
 use crate::tls::TlsConfig;
 
@@ -54,7 +54,7 @@ pub(super) const STARTS: [Ms; 2] = [0, 0u32.wrapping_sub(1000)];
 #[derive(Clone, Default)]
 pub(super) struct Toy<const V: u8 = 0> {
     /// What judges saw.
-    pub(super) told: Vec<String>,
+    pub(super) seen: Vec<String>,
     /// How long the argument `z` is.
     pub(super) length: usize,
 }
@@ -150,7 +150,7 @@ impl<const V: u8> Toy<V> {
     })];
     const CLOSE: &'static [Step<Self>] = &[ask("AT+CLOSE={i}")];
     const LIVENESS: &'static [Step<Self>] = &[ask("AT").limit(10).then(either_way)];
-    const TIDY: &'static [Step<Self>] = &[ask("AT+TIDY")];
+    const CLEANUP: &'static [Step<Self>] = &[ask("AT+CLEAN")];
     const POWER_OFF: &'static [Step<Self>] = &[ask("AT+OFF")];
     const SLEEP: &'static [Step<Self>] = &[ask("AT+NAP")];
 
@@ -164,9 +164,9 @@ impl<const V: u8> Toy<V> {
         Then::End
     }
 
-    /// A judge that notes what it is told, and goes on.
+    /// A judge that notes what it is noted, and goes on.
     pub(super) fn tell(&mut self, w: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-        self.told.push(match (answer, w.ended) {
+        self.seen.push(match (answer, w.ended) {
             (Some(answer), _) => format!("ok {}", answer.escape_ascii()),
             (None, Some(error)) => format!("{error:?}"),
             (None, None) => format!("refused {:?}", w.code),
@@ -176,7 +176,7 @@ impl<const V: u8> Toy<V> {
 }
 
 /// A command whose judge notes what it is told.
-pub(super) const fn told<const V: u8>(text: &'static str) -> Step<Toy<V>> {
+pub(super) const fn noted<const V: u8>(text: &'static str) -> Step<Toy<V>> {
     ask(text).then(Toy::tell)
 }
 
@@ -242,7 +242,7 @@ impl<const V: u8> Modem for Toy<V> {
             LOOK => Self::LOOK,
             CLOSE => Self::CLOSE,
             LIVENESS => Self::LIVENESS,
-            TIDY => Self::TIDY,
+            CLEANUP => Self::CLEANUP,
             POWER_OFF => Self::POWER_OFF,
             SLEEP => Self::SLEEP,
             _ => &[],
@@ -430,13 +430,18 @@ impl<const V: u8> Trace<V> {
             return false;
         }
         let mut buf = [0; 64];
-        let (count, life, turn) =
-            self.run(|engine, w| (engine.next_out(w, &mut buf), w.life, engine.out_turn()));
+        let (count, generation, turn) = self.run(|engine, w| {
+            (
+                engine.next_out(w, &mut buf),
+                w.generation,
+                engine.out_turn(),
+            )
+        });
         if count == 0 {
             return false;
         }
         self.sent.extend(&buf[..count]);
-        self.in_flight = Some((count, life, turn));
+        self.in_flight = Some((count, generation, turn));
         if !self.held {
             self.is_out();
         }
@@ -445,9 +450,9 @@ impl<const V: u8> Trace<V> {
 
     /// The UART says that what it was given is out.
     fn is_out(&mut self) {
-        if let Some((count, life, turn)) = self.in_flight.take() {
+        if let Some((count, generation, turn)) = self.in_flight.take() {
             self.with(|engine, w| {
-                if w.life == life && engine.out_turn() == turn {
+                if w.generation == generation && engine.out_turn() == turn {
                     engine.out_done(w, count);
                 }
             });
@@ -576,9 +581,9 @@ impl<const V: u8> Trace<V> {
 
     /// What judges were told since the last look.
     #[track_caller]
-    pub(super) fn told(&mut self, wanted: &[&str]) {
-        let told = core::mem::take(&mut self.engine.borrow_mut().modem.told);
-        assert_eq!(told, wanted);
+    pub(super) fn saw(&mut self, wanted: &[&str]) {
+        let seen = core::mem::take(&mut self.engine.borrow_mut().modem.seen);
+        assert_eq!(seen, wanted);
     }
 
     /// A user asks for a connection.

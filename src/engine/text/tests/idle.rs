@@ -1,7 +1,7 @@
 //! Links that idle for longer than half the clock: times that have come do not become future again.
 
 use super::super::super::time::Ms;
-use super::super::super::world::{Errand, Link, Rest};
+use super::super::super::world::{Errand, Link, PowerState};
 use super::harness::*;
 
 const HOUR: Ms = 3_600_000;
@@ -110,13 +110,13 @@ fn an_idle_link_serves_guests_at_once() {
 /// For so long nothing is asked at all.
 fn off(t: &mut Trace<GAPPY>, days: u32) {
     t.after(50);
-    t.with(|_, w| (w.rest, w.errand) = (Rest::Off, Errand::PowerOff));
+    t.with(|_, w| (w.power, w.errand) = (PowerState::Off, Errand::PowerOff));
     t.plays("AT+OFF\r", OK);
     for _ in 0..24 * days {
         t.after(HOUR);
     }
     t.idle();
-    t.with(|_, w| w.rest = Rest::No);
+    t.with(|_, w| w.power = PowerState::Awake);
 }
 
 #[test]

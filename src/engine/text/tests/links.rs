@@ -1,7 +1,7 @@
 //! The modem as a whole: bring-up, liveness, loss of the network, rest.
 
 use super::super::super::slot::Phase;
-use super::super::super::world::{Errand, Link, Rest};
+use super::super::super::world::{Errand, Link, PowerState};
 use super::harness::*;
 use crate::error::{AtError, BringUpError};
 
@@ -115,13 +115,13 @@ fn a_late_word_of_a_start_is_looked_into() {
 #[test]
 fn what_a_modem_that_started_owes_it_answers_soon() {
     trace(|t: &mut Trace| {
-        t.flow(const { &[told::<0>("AT+X?").limit(1000).even_unanswered()] });
+        t.flow(const { &[noted::<0>("AT+X?").limit(1000).even_unanswered()] });
         t.plays("AT+X?\r", "\r\nREADY\r\n");
         t.after(999);
         t.silent();
         t.after(1);
         t.plays("AT+SYNC?\r", SYNCED);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
     });
 }
 
@@ -139,11 +139,11 @@ fn without_the_network_everything_is_brought_up_anew() {
 #[test]
 fn the_network_is_lost_only_when_the_exchange_has_ended() {
     trace(|t: &mut Trace| {
-        t.flow(const { &[told::<0>("AT+X?")] });
+        t.flow(const { &[noted::<0>("AT+X?")] });
         t.plays("AT+X?\r", "\r\nNO NET\r\n");
         t.silent();
         t.hear(OK);
-        t.told(&["ok "]);
+        t.saw(&["ok "]);
         t.comes_up();
     });
 }
@@ -152,7 +152,7 @@ fn the_network_is_lost_only_when_the_exchange_has_ended() {
 fn a_modem_that_was_switched_off_is_left_alone() {
     trace(|t: &mut Trace| {
         let slot = t.open();
-        t.with(|_, w| (w.rest, w.errand) = (Rest::Off, Errand::PowerOff));
+        t.with(|_, w| (w.power, w.errand) = (PowerState::Off, Errand::PowerOff));
         t.plays("AT+OFF\r", OK);
         t.is_reset(slot);
         assert_eq!(t.world.borrow().errand, Errand::Done(Ok(())));
@@ -162,7 +162,7 @@ fn a_modem_that_was_switched_off_is_left_alone() {
         t.after(3_600_000);
         t.idle();
         // Switched on again.
-        t.with(|_, w| w.rest = Rest::No);
+        t.with(|_, w| w.power = PowerState::Awake);
         t.comes_up();
     });
 }
@@ -201,8 +201,8 @@ fn a_runner_that_stops_leaves_nothing_behind() {
 #[test]
 fn what_a_change_of_credentials_left_behind_is_removed() {
     trace(|t: &mut Trace| {
-        t.with(|_, w| w.tidy = true);
-        t.plays("AT+TIDY\r", OK);
+        t.with(|_, w| w.cleanup = true);
+        t.plays("AT+CLEAN\r", OK);
         t.idle();
     });
 }
@@ -260,7 +260,7 @@ mod sleep {
             t.plays("AT+NAP\r", "\r\nERROR\r\n");
             let refused = Err(AtError::Refused(crate::error::Code::Plain));
             assert_eq!(t.world.borrow().errand, Errand::Done(refused));
-            assert_eq!(t.world.borrow().rest, Rest::No);
+            assert_eq!(t.world.borrow().power, PowerState::Awake);
         });
     }
 }

@@ -119,7 +119,7 @@ impl Truth {
         );
         let stands = self.open & 1 << id != 0;
         Some(match name {
-            "AT" | "AT+X?" | "AT+TIDY" => OK.into(),
+            "AT" | "AT+X?" | "AT+CLEAN" => OK.into(),
             "AT+SYNC?" => SYNCED.into(),
             "AT+UP" => {
                 self.open = 0;
@@ -382,7 +382,7 @@ impl<const V: u8> Check<V> {
             let _ = write!(
                 digest,
                 "{:?}",
-                (e.stage, e.rescue, e.deaf, e.way, e.marks, e.due, unread)
+                (e.stage, e.rescue, e.syncing, e.way, e.marks, e.due, unread)
             );
             let _ = write!(
                 digest,
@@ -426,7 +426,7 @@ impl<const V: u8> Check<V> {
                 "{:?}",
                 (
                     w.link,
-                    w.rest,
+                    w.power,
                     w.answers,
                     w.restarted,
                     w.booted,
@@ -438,7 +438,7 @@ impl<const V: u8> Check<V> {
                 "{:?}",
                 (
                     w.suspect,
-                    w.tidy,
+                    w.cleanup,
                     w.opening,
                     w.failed_closes,
                     w.stray != 0,

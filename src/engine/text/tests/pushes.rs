@@ -7,7 +7,7 @@ use super::harness::*;
 use crate::error::SocketError;
 use crate::modem::Step;
 
-const ASKED: &[Step<Toy>] = &[told("AT+X?").even_unanswered()];
+const ASKED: &[Step<Toy>] = &[noted("AT+X?").even_unanswered()];
 
 /// A connection whose data is pushed.
 fn pushed(t: &mut Trace) -> usize {
@@ -49,7 +49,7 @@ fn pushed_data_may_come_between_command_and_answer() {
             "\r\n+X: 1\r\n\r\n+PUSH: 0,6\r\n\r\nOK\r\n\r\n+X: 2\r\n\r\nOK\r\n",
         );
         assert_eq!(t.read(slot), "\\r\\nOK\\r\\n");
-        t.told(&["ok +X: 1\\r\\n+X: 2"]);
+        t.saw(&["ok +X: 1\\r\\n+X: 2"]);
     });
 }
 
@@ -137,7 +137,7 @@ fn a_header_while_the_channel_is_out_of_step_is_not_trusted() {
         t.plays("AT+SYNC?\r", "\r\n+PUSH: 0,5\r\nhello\r\n");
         t.is_reset(slot);
         t.hear(SYNCED);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
     });
 }
 

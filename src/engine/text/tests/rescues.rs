@@ -8,7 +8,7 @@ use super::super::super::world::Link;
 use super::harness::*;
 use crate::modem::{Step, Then, Verdict, ask, decide};
 
-const ASKED: &[Step<Toy>] = &[told("AT+X?").limit(10).even_unanswered()];
+const ASKED: &[Step<Toy>] = &[noted("AT+X?").limit(10).even_unanswered()];
 const QUOTED: &[Step<Toy>] = &[ask("AT+QSEND={i},\"").quotes().limit(100).then(Toy::sent)];
 const PIPED: &[Step<Toy>] = &[ask("AT+PIPE={i}").pipes().limit(100).then(Toy::sent)];
 const COUNTED: &[Step<Toy>] = &[ask("AT+CSEND={i},{l}").counts().limit(100).then(Toy::sent)];
@@ -45,10 +45,10 @@ fn each_query_is_waited_for_that_may_be_answered() {
         t.plays("AT+SYNC?\r", SYNCED);
         t.after(900);
         t.silent();
-        t.told(&[]);
+        t.saw(&[]);
         // The first one was not lost but slow.
         t.hear(SYNCED);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
         t.idle();
     });
 }
@@ -63,9 +63,9 @@ fn a_query_that_is_lost_is_not_waited_for_any_longer() {
         t.after(1000);
         t.plays("AT+SYNC?\r", SYNCED);
         t.after(999);
-        t.told(&[]);
+        t.saw(&[]);
         t.after(1);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
         t.idle();
     });
 }
@@ -78,9 +78,9 @@ fn an_answer_without_its_result_is_not_believed() {
         t.after(1000);
         t.plays("AT+SYNC?\r", "\r\n+SYNC: 1\r\n");
         t.after(999);
-        t.told(&[]);
+        t.saw(&[]);
         t.hear(OK);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
     });
 }
 
@@ -149,7 +149,7 @@ fn a_uart_that_is_stuck_does_not_stop_the_rescue() {
 
 #[test]
 fn a_flow_may_ask_for_the_way_out_of_a_quote() {
-    const UNQUOTES: &[Step<Toy>] = &[decide(|_, _, _| Then::Unquote), told("AT+X?")];
+    const UNQUOTES: &[Step<Toy>] = &[decide(|_, _, _| Then::Unquote), noted("AT+X?")];
     trace(|t: &mut Trace| {
         t.flow(UNQUOTES);
         t.sends(erased());
@@ -167,7 +167,7 @@ fn a_flow_may_ask_for_filler() {
             w.fill = (b'.', 1000);
             Then::Fill
         }),
-        told("AT+X?"),
+        noted("AT+X?"),
     ];
     trace(|t: &mut Trace| {
         t.flow(FILLS);
@@ -177,7 +177,7 @@ fn a_flow_may_ask_for_filler() {
 
 #[test]
 fn a_modem_that_is_known_to_take_lines_is_not_escaped_from() {
-    const ESCAPES: &[Step<Toy>] = &[decide(|_, _, _| Then::Escape), told("AT+X?")];
+    const ESCAPES: &[Step<Toy>] = &[decide(|_, _, _| Then::Escape), noted("AT+X?")];
     trace(|t: &mut Trace| {
         t.flow(ESCAPES);
         t.plays("AT+X?\r", OK);
@@ -215,7 +215,7 @@ fn notices_are_asked_for_after_a_rescue() {
         t.sends("AT+X?\r");
         t.after(1000);
         t.plays("AT+SYNC?\r", SYNCED);
-        t.told(&["Timeout"]);
+        t.saw(&["Timeout"]);
         t.plays("AT+RECV=0,16\r", "\r\n+RECV: 0\r\n\r\nOK\r\n");
         t.plays("AT+LOOK=0\r", "\r\n+LOOK: UP\r\n\r\nOK\r\n");
         t.idle();
@@ -228,16 +228,16 @@ fn restarts(begin: impl Fn(&mut Trace)) {
         let slot = t.open();
         begin(t);
         t.sent.clear();
-        let life = t.world.borrow().life;
+        let life = t.world.borrow().generation;
         t.hear("\r\nBOOT\r\n");
         assert_eq!(t.link(), Link::Down);
-        assert_ne!(t.world.borrow().life, life);
+        assert_ne!(t.world.borrow().generation, life);
         t.is_reset(slot);
         t.release();
         t.comes_up();
         t.leave(slot);
         t.open();
-        t.told(&[]);
+        t.saw(&[]);
     });
 }
 

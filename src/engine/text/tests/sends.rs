@@ -431,9 +431,9 @@ fn data_mode_that_nobody_asked_for_is_left() {
         t.sends("+++");
         t.after(1100);
         t.plays("AT+SYNC?\r", SYNCED);
-        t.told(&["Garbled"]);
+        t.saw(&["Garbled"]);
         t.idle();
     });
 }
 
-const PLAIN: &[Step<Toy>] = &[told("AT+X").even_unanswered()];
+const PLAIN: &[Step<Toy>] = &[noted("AT+X").even_unanswered()];

@@ -76,14 +76,14 @@ fn a_guest_is_woken_though_another_task_waits_for_tidying() {
     trace(|t: &mut Trace| {
         let (one, other) = (t.at(), t.at());
         let mut guest = Task::new(async move { one.lines(&Typed("AT+X?"), &mut |_| {}).await });
-        let mut tidies = Task::new(async move { other.tidy().await });
+        let mut tidies = Task::new(async move { other.clean_up().await });
         guest.waits(t);
         t.sends("AT+X?\r");
         tidies.waits(t);
         t.hear(OK);
         assert_eq!(guest.ends(t), Ok(()));
         drop(guest);
-        t.plays("AT+TIDY\r", OK);
+        t.plays("AT+CLEAN\r", OK);
         assert_eq!(tidies.ends(t), Ok(()));
         t.idle();
     });
@@ -93,10 +93,10 @@ fn a_guest_is_woken_though_another_task_waits_for_tidying() {
 fn who_waits_for_tidying_is_woken_though_a_guest_waits_for_the_channel() {
     trace(|t: &mut Trace| {
         let (one, other) = (t.at(), t.at());
-        let mut tidies = Task::new(async move { one.tidy().await });
+        let mut tidies = Task::new(async move { one.clean_up().await });
         let mut guest = Task::new(async move { other.lines(&Typed("AT+X?"), &mut |_| {}).await });
         tidies.waits(t);
-        t.sends("AT+TIDY\r");
+        t.sends("AT+CLEAN\r");
         guest.waits(t);
         t.hear(OK);
         assert_eq!(tidies.ends(t), Ok(()));
@@ -364,11 +364,11 @@ mod sleep {
             t.with(|_, w| w.errand = Errand::Sleep);
             t.plays("AT+NAP\r", OK);
             let at = t.at();
-            let mut tidies = Task::new(async move { at.tidy().await });
+            let mut tidies = Task::new(async move { at.clean_up().await });
             tidies.waits(t);
             t.after(100);
             t.plays("AT+SYNC?\r", SYNCED);
-            t.plays("AT+TIDY\r", OK);
+            t.plays("AT+CLEAN\r", OK);
             assert_eq!(tidies.ends(t), Ok(()));
         });
     }

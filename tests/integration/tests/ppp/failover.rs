@@ -25,7 +25,7 @@ use sectag::{
     Cause, NoPins, SecureSocket, ServerName, SocketError, Sockets, State, Tag, TimeSource,
     TlsConfig,
 };
-use sectag_host_clock::apart;
+use sectag_host_clock::with_own_waker;
 use sectag_ppp::Login;
 use sectag_ppp::dial::{Dialogue, OdinW2, Own, odin_w2};
 use sectag_ppp::tls::{self, Buffers, Credentials, Time};
@@ -145,7 +145,7 @@ fn whole() {
                 story(&Failover::new(first, second, PATIENCE), &odin, &sara).await;
             };
             let modems = select3(
-                apart(first_runner.run()),
+                with_own_waker(first_runner.run()),
                 second_runner.run(),
                 sara.serve(port),
             );

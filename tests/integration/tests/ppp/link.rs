@@ -9,7 +9,7 @@ use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
-use sectag_host_clock::apart;
+use sectag_host_clock::with_own_waker;
 use sectag_ppp::net::{self, RunError};
 use sectag_ppp::{Ended, Login};
 use sectag_simulator::Slirp;
@@ -50,7 +50,7 @@ fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
             let tested = with_timeout(Duration::from_secs(60), test(stack)).await;
             tested.expect("the test took more than a minute");
         };
-        let link = runner.run(rx, tx, b"", Login::NONE, stack, apart(done));
+        let link = runner.run(rx, tx, b"", Login::NONE, stack, with_own_waker(done));
         match select(link, stack_runner.run()).await {
             Either::First(ended) => ended,
             Either::Second(never) => never,
@@ -115,7 +115,7 @@ fn a_link_that_is_dropped_leaves_the_stack_without_an_address() {
         let mut stack_runs = core::pin::pin!(stack_runner.run());
         let until = core::future::pending();
         let link = runner.run(rx, tx, b"", Login::NONE, stack, until);
-        let up = apart(stack.wait_config_up());
+        let up = with_own_waker(stack.wait_config_up());
         // The link is dropped with its address.
         match select3(link, stack_runs.as_mut(), up).await {
             Either3::First(ended) => panic!("{ended}"),
@@ -123,7 +123,10 @@ fn a_link_that_is_dropped_leaves_the_stack_without_an_address() {
             Either3::Third(()) => {}
         }
         assert_eq!(stack.config_v4(), None);
-        let down = with_timeout(Duration::from_secs(10), apart(stack.wait_link_down()));
+        let down = with_timeout(
+            Duration::from_secs(10),
+            with_own_waker(stack.wait_link_down()),
+        );
         let Either::Second(down) = select(stack_runs, down).await;
         assert!(down.is_ok(), "the stack believes that the link is up");
     });

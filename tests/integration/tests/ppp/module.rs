@@ -9,7 +9,7 @@ use embassy_sync::signal::Signal;
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
 use sectag::BringUpError;
-use sectag_host_clock::apart;
+use sectag_host_clock::with_own_waker;
 use sectag_ppp::Login;
 use sectag_ppp::dial::Dialogue;
 use sectag_ppp::net::{self, RunError};
@@ -60,7 +60,7 @@ pub(crate) async fn above_noise(
             Noise::new(&mut tx, one_in, 2),
         );
         let link = runner.run(rx, tx, &behind, login, stack, done.wait());
-        match select3(link, stack_runner.run(), apart(application)).await {
+        match select3(link, stack_runner.run(), with_own_waker(application)).await {
             Either3::First(ended) => Ok(ended),
             Either3::Second(never) => never,
             Either3::Third(never) => match never {},

@@ -11,7 +11,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
 use sectag::mqtt::LoginFailure;
 use sectag::wifi::WifiConfig;
 use sectag::{Cause, ConnectError, SecureConnect, Support, Tag, TimeSource};
-use sectag_host_clock::apart;
+use sectag_host_clock::with_own_waker;
 use sectag_ppp::dial::{Dialogue, OdinW2, Own, odin_w2};
 use sectag_ppp::net::RunError;
 use sectag_ppp::tls::{self, Buffers, Clock, Credentials, NoKey, RunningClock, State, Time};
@@ -124,7 +124,7 @@ fn from_the_station_to_a_token_that_is_refused_in_words() {
                     );
                 }
             };
-            match select(apart(runner.run()), application).await {
+            match select(with_own_waker(runner.run()), application).await {
                 Either::First(never) => never,
                 Either::Second(()) => {}
             }

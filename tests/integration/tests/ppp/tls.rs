@@ -13,7 +13,7 @@ use sectag::{
     Cause, ConnectError, SecureConnect, SecureSocket, ServerName, SocketError, Support, Tag,
     TlsConfig,
 };
-use sectag_host_clock::apart;
+use sectag_host_clock::with_own_waker;
 use sectag_ppp::dial::{Cellular, Dialogue, cellular};
 use sectag_ppp::net::RunError;
 use sectag_ppp::tls::{self, Buffers, Clock, Credentials, NoKey, Sockets, State, Time, TimeSource};
@@ -103,7 +103,7 @@ fn with_buffer_of<const RECORD: usize>(
                 NoKey,
                 OsRng,
             );
-            match select(apart(runner.run()), test(sockets)).await {
+            match select(with_own_waker(runner.run()), test(sockets)).await {
                 Either::First(never) => never,
                 Either::Second(()) => {}
             }

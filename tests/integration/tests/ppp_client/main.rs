@@ -240,7 +240,7 @@ fn a_line_on_which_nobody_answers_is_an_error_after_30_s() {
     let at = line.play(100_000, &|_, _| true, |line| line.client.ended().is_some());
     assert_eq!(line.client.ended(), Some(Ended::NoAnswer));
     assert!((29_000..=31_000).contains(&at), "{at}");
-    // It says so to whoever may be there, twice, and is done.
+    // It tells a peer that may be there twice, and is done.
     line.play(10_000, &|_, _| true, |_| false);
     assert_eq!(line.client.phase(), Phase::Dead);
     assert_eq!(line.sent[0], 10 + 2);

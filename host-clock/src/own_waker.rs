@@ -10,17 +10,17 @@ use std::task::{Context, Poll, Wake, Waker};
 ///
 /// A program on a computer often joins drivers and application in one task, whose every wake polls all of them. With
 /// embassy-net that goes round for ever: a socket that is polled wakes the stack, and the stack's wake polls the
-/// socket. Put what uses the sockets apart.
+/// socket. Give what uses the sockets a waker of its own.
 ///
 /// The waker that `future` sees equals its clones by [`Waker::will_wake`], which an executor's waker need not (see the
-/// crate's page). Put what uses embassy-sync's `Signal` or `Channel` apart as well: where they find another waker than
+/// crate's page). Wrap what uses embassy-sync's `Signal` or `Channel` as well: where they find another waker than
 /// they keep, they wake the one they kept, and so a task that wakes itself never sleeps.
-pub async fn apart<F: Future>(future: F) -> F::Output {
+pub async fn with_own_waker<F: Future>(future: F) -> F::Output {
     let own = Arc::new(Own {
         woken: AtomicBool::new(true),
         task: Mutex::new(None),
     });
-    Apart {
+    WithOwnWaker {
         future: Box::pin(future),
         // A clone, since it is with clones that it is compared.
         waker: Waker::from(own.clone()).clone(),
@@ -29,7 +29,7 @@ pub async fn apart<F: Future>(future: F) -> F::Output {
     .await
 }
 
-struct Apart<F> {
+struct WithOwnWaker<F> {
     future: Pin<Box<F>>,
     own: Arc<Own>,
     waker: Waker,
@@ -53,7 +53,7 @@ impl Wake for Own {
     }
 }
 
-impl<F: Future> Future for Apart<F> {
+impl<F: Future> Future for WithOwnWaker<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -84,9 +84,9 @@ mod tests {
             let second = first.clone();
             Poll::Ready(cx.waker().will_wake(&first) && cx.waker().will_wake(&second))
         });
-        let mut apart = pin!(apart(looked));
+        let mut task = pin!(with_own_waker(looked));
         let cx = &mut Context::from_waker(Waker::noop());
-        assert_eq!(apart.as_mut().poll(cx), Poll::Ready(true));
+        assert_eq!(task.as_mut().poll(cx), Poll::Ready(true));
     }
 
     #[test]
@@ -101,16 +101,16 @@ mod tests {
             }
             Poll::<i32>::Pending
         });
-        let mut apart = pin!(apart(counted));
+        let mut task = pin!(with_own_waker(counted));
         let cx = &mut Context::from_waker(Waker::noop());
         for _ in 0..5 {
-            assert!(apart.as_mut().poll(cx).is_pending());
+            assert!(task.as_mut().poll(cx).is_pending());
         }
         assert_eq!(polls.get(), 1);
         for expected in [Poll::Pending, Poll::Ready(7)] {
             let waker = inner.borrow().clone();
             waker.into_iter().for_each(Waker::wake);
-            assert_eq!(apart.as_mut().poll(cx), expected);
+            assert_eq!(task.as_mut().poll(cx), expected);
         }
         assert_eq!(polls.get(), 3);
     }

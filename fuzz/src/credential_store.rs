@@ -12,13 +12,13 @@ use sectag::{
 };
 
 /// Takes PEM, or DER if `DER`.
-pub struct Vault<const DER: bool> {
+pub struct CredentialStore<const DER: bool> {
     content: Vec<u8>,
     /// The most that it takes at a time.
     chunk: usize,
 }
 
-impl<const DER: bool> Vault<DER> {
+impl<const DER: bool> CredentialStore<DER> {
     pub fn new(chunk: usize) -> Self {
         Self {
             content: Vec::new(),
@@ -32,10 +32,10 @@ impl<const DER: bool> Vault<DER> {
     }
 }
 
-impl<const DER: bool> Modem for Vault<DER> {
+impl<const DER: bool> Modem for CredentialStore<DER> {
     type Framing = Plain;
 
-    const NAME: &'static str = "vault";
+    const NAME: &'static str = "credential store";
     const LIMITS: Limits = Limits {
         ids: 1,
         max_receive: 16,
@@ -70,7 +70,7 @@ impl<const DER: bool> Modem for Vault<DER> {
     }
 }
 
-impl<const DER: bool> Credentials for Vault<DER> {
+impl<const DER: bool> Credentials for CredentialStore<DER> {
     const ACCEPTS: Accepts = Accepts {
         container: Some(if DER { Container::Der } else { Container::Pem }),
         roots: u16::MAX,
@@ -83,7 +83,7 @@ impl<const DER: bool> Credentials for Vault<DER> {
         _: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
-        let size = at.modem(|vault| vault.chunk);
+        let size = at.modem(|store| store.chunk);
         let mut all = Vec::new();
         loop {
             let mut chunk = vec![0; size];
@@ -94,7 +94,7 @@ impl<const DER: bool> Credentials for Vault<DER> {
             }
         }
         assert_eq!(all.len(), content.len(), "the announced length");
-        at.modem(|vault| vault.content = all);
+        at.modem(|store| store.content = all);
         Ok(())
     }
 
