@@ -52,6 +52,8 @@ causes! {
         "check the modem's clock, then the first date of the server's certificate";
     CertificateRevoked: "a certificate of the server's chain is revoked",
         "have the server's operator renew it";
+    ChainIncomplete: "the server does not send the certificates between its own and the CA, or sends them in the wrong order",
+        "let the server send its own certificate first and then each that signed the one before (a file fullchain.pem, not cert.pem)";
     ClientCertificateNeeded: "the server asks for a client certificate, and none is sent",
         "store a client certificate and its private key under the tag, and ask for mutual TLS";
     ClientCertificateRefused: "the server refused the client certificate",

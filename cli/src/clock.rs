@@ -5,7 +5,11 @@ use std::time::Duration;
 use embassy_time::{TimeoutError, with_timeout};
 use sectag_host_clock::HostClock;
 
+#[cfg(not(test))]
 sectag_host_clock::time_driver!();
+// The same clock, and a virtual one for the threads that want it.
+#[cfg(test)]
+sectag_simulator::virtual_clock!();
 
 /// How many seconds a second lasts: for tests, whose modem is another process that a busy computer may hold up.
 const FACTOR: &str = "SECTAG_CLOCK_FACTOR";

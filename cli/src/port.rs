@@ -140,6 +140,10 @@ fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Ends> {
 }
 
 async fn tcp(address: &str) -> io::Result<Ends> {
+    #[cfg(test)]
+    if let Some(line) = in_memory::take() {
+        return Ok((Box::new(line), None));
+    }
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok((Box::new(stream), None))
@@ -218,6 +222,26 @@ impl Power for Speed {
             speeds.push(baud);
         }
         set
+    }
+}
+
+/// The line to a modem in this process, in place of the next TCP connection of the thread.
+#[cfg(test)]
+pub(crate) mod in_memory {
+    use std::cell::RefCell;
+
+    use tokio::io::DuplexStream;
+
+    thread_local! {
+        static LINE: RefCell<Option<DuplexStream>> = const { RefCell::new(None) };
+    }
+
+    pub(crate) fn put(line: DuplexStream) {
+        LINE.set(Some(line));
+    }
+
+    pub(super) fn take() -> Option<DuplexStream> {
+        LINE.take()
     }
 }
 

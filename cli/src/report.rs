@@ -24,6 +24,9 @@ pub(crate) struct Report {
     under_way: Rc<RefCell<String>>,
     /// Its bar, above which lines are written.
     bar: Rc<RefCell<ProgressBar>>,
+    /// What was told, in place of the telling.
+    #[cfg(test)]
+    told: Option<Rc<RefCell<String>>>,
 }
 
 impl Report {
@@ -35,7 +38,35 @@ impl Report {
             tap: None,
             under_way: Rc::default(),
             bar: Rc::new(RefCell::new(ProgressBar::hidden())),
+            #[cfg(test)]
+            told: None,
         }
+    }
+
+    /// For people, of whom none is there: what is told is kept.
+    #[cfg(test)]
+    pub(crate) fn kept() -> Self {
+        Self {
+            told: Some(Rc::default()),
+            ..Self::new(false, false)
+        }
+    }
+
+    /// What was told so far, results and all.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> String {
+        self.told
+            .as_ref()
+            .map_or_else(String::new, |told| told.borrow().clone())
+    }
+
+    /// Keeps a line in place of telling it, where that is wanted.
+    #[cfg(test)]
+    fn keeps(&self, line: &str) -> bool {
+        if let Some(told) = &self.told {
+            *told.borrow_mut() += &format!("{line}\n");
+        }
+        self.told.is_some()
     }
 
     /// The same, for work at a modem that is watched.
@@ -47,6 +78,8 @@ impl Report {
             tap: Some(tap),
             under_way: Rc::clone(&self.under_way),
             bar: Rc::clone(&self.bar),
+            #[cfg(test)]
+            told: self.told.clone(),
         }
     }
 
@@ -107,6 +140,10 @@ impl Report {
     }
 
     fn print(&self, line: &[u8]) -> Result<(), Failure> {
+        #[cfg(test)]
+        if self.keeps(&String::from_utf8_lossy(line)) {
+            return Ok(());
+        }
         let write = || {
             let mut out = std::io::stdout().lock();
             out.write_all(line)?;
@@ -122,6 +159,10 @@ impl Report {
     /// A line of progress.
     pub(crate) fn note(&self, text: &str) {
         if self.quiet {
+            return;
+        }
+        #[cfg(test)]
+        if self.keeps(text) {
             return;
         }
         let text = shown(text, None, Stream::Err);

@@ -30,6 +30,7 @@ fn is_of_link(cause: Cause) -> bool {
             | CertificateExpired
             | CertificateNotYetValid
             | CertificateNotForServers
+            | ChainIncomplete
             | ChainTooLong
             | ChainUnsound
             | ClientCertificateNeeded

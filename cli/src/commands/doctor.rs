@@ -461,7 +461,7 @@ impl Examination<'_> {
     ) -> Result<(), Failure> {
         const WHAT: &str = "connection";
         let prober = Prober {
-            names: Names::System,
+            names: Names::here(),
             files: Files::of(&self.local),
             tag: tls.tag,
         };

@@ -14,6 +14,8 @@ mod provision;
 mod publish;
 mod record;
 mod restart;
+#[cfg(test)]
+mod servers;
 #[cfg(feature = "demo")]
 mod simulate;
 mod status;

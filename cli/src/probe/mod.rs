@@ -6,10 +6,9 @@
 
 mod certificates;
 mod login;
+mod network;
 mod tls;
 
-use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -17,10 +16,9 @@ use sectag::clock::DateTime;
 use sectag::inspect::KeyType;
 use sectag::modem::Full;
 use sectag::{Cause, Comparison, Control, Kind, Tag};
-#[cfg(feature = "demo")]
-use sectag_simulator::LoopbackNetwork;
-use tokio::net::TcpStream;
 
+pub(crate) use self::network::Names;
+use self::network::Place;
 use self::tls::{Attempt, Client, Offer};
 use crate::args::ProbeArgs;
 use crate::clock::timeout;
@@ -32,31 +30,6 @@ use crate::report::Report;
 use crate::session::host_clock;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How names are found.
-#[derive(Clone, Debug)]
-pub(crate) enum Names {
-    /// As this computer finds them.
-    System,
-    /// As a simulated network does, which never leaves this computer.
-    #[cfg(feature = "demo")]
-    Simulated(LoopbackNetwork),
-}
-
-impl Names {
-    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        match self {
-            Self::System => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
-            #[cfg(feature = "demo")]
-            Self::Simulated(network) => match network.resolve(host, port) {
-                Ok(address) => Ok(vec![address]),
-                // The name is there, the port is not.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(vec![]),
-                Err(error) => Err(error),
-            },
-        }
-    }
-}
 
 /// Certificates and keys as files, as far as this tool was given them.
 #[derive(Clone, Debug, Default)]
@@ -115,7 +88,7 @@ impl Prober {
         }
         let files = credential_file::read(args.files.paths(), modem).await?;
         Ok(Some(Self {
-            names: Names::System,
+            names: Names::here(),
             files: Files::of(&files),
             tag,
         }))
@@ -275,13 +248,13 @@ struct Stop;
 impl Probe<'_> {
     async fn run(&mut self, subject: &Subject<'_>) -> Result<(), Stop> {
         self.pair(subject);
-        let address = self.reach(subject).await?;
-        let attempt = self.handshake(address, subject).await?;
+        let place = self.reach(subject).await?;
+        let attempt = self.handshake(&place, subject).await?;
         let proven = self.judge(&attempt.chain, subject);
-        self.client(&attempt, address, subject).await;
+        self.client(&attempt, &place, subject).await;
         if let (Some(login), Ok(_)) = (subject.login, &attempt.outcome) {
             if proven {
-                self.login(address, subject, login).await;
+                self.login(&place, subject, login).await;
             } else {
                 self.say("no login was tried, because the server was not proven to be the right one (give its CA by --ca)");
             }
@@ -329,10 +302,10 @@ impl Probe<'_> {
         }
     }
 
-    async fn reach(&mut self, subject: &Subject<'_>) -> Result<SocketAddr, Stop> {
+    async fn reach(&mut self, subject: &Subject<'_>) -> Result<Place, Stop> {
         let (host, port) = (subject.host, subject.port);
-        let addresses = match timeout(PATIENCE, subject.names.resolve(host, port)).await {
-            Ok(Ok(addresses)) => addresses,
+        let places = match timeout(PATIENCE, subject.names.resolve(host, port)).await {
+            Ok(Ok(places)) => places,
             Ok(Err(error)) => {
                 let error = error.to_string();
                 let reason = error
@@ -354,14 +327,12 @@ impl Probe<'_> {
         };
         self.disprove(&[Cause::NameUnknown]);
         let mut last = String::from("nothing listens there");
-        for address in addresses {
-            match timeout(PATIENCE, TcpStream::connect(address)).await {
+        for place in places {
+            match timeout(PATIENCE, place.connect()).await {
                 Ok(Ok(_)) => {
-                    self.say(format!(
-                        "{host}:{port} is {address} and accepts connections"
-                    ));
+                    self.say(format!("{host}:{port} is {place} and accepts connections"));
                     self.disprove(&[Cause::Unreachable]);
-                    return Ok(address);
+                    return Ok(place);
                 }
                 Ok(Err(error)) => last = error.to_string(),
                 Err(_) => last = format!("no answer within {} s", PATIENCE.as_secs()),
@@ -375,14 +346,10 @@ impl Probe<'_> {
     }
 
     /// As the modem does it; when no certificate is seen that way, as openly as this computer can, to see why.
-    async fn handshake(
-        &mut self,
-        address: SocketAddr,
-        subject: &Subject<'_>,
-    ) -> Result<Attempt, Stop> {
+    async fn handshake(&mut self, place: &Place, subject: &Subject<'_>) -> Result<Attempt, Stop> {
         let client = Client::from_files(subject.files);
         let offer = Offer::as_modem(&subject.suites);
-        let tries = async |offer| tls::attempt(address, subject.host, offer, client.clone()).await;
+        let tries = async |offer| tls::attempt(place, subject.host, offer, client.clone()).await;
         if let Some(offer) = offer {
             let attempt = tries(offer).await;
             if !attempt.chain.is_empty() {
@@ -514,7 +481,7 @@ impl Probe<'_> {
     }
 
     /// What the server made of our certificate, or of its absence.
-    async fn client(&mut self, attempt: &Attempt, address: SocketAddr, subject: &Subject<'_>) {
+    async fn client(&mut self, attempt: &Attempt, place: &Place, subject: &Subject<'_>) {
         let shown = subject.files.client.is_some();
         match (&attempt.outcome, attempt.demanded) {
             (Ok(()), false) => self.disprove(&[
@@ -524,7 +491,7 @@ impl Probe<'_> {
             (Ok(()), true) if shown => {
                 self.disprove_if(subject.held.client, &[Cause::ClientCertificateRefused]);
                 let offer = attempt.offer.clone();
-                let bare = tls::attempt(address, subject.host, offer, Client::NONE).await;
+                let bare = tls::attempt(place, subject.host, offer, Client::NONE).await;
                 if bare.outcome.is_ok() {
                     self.disprove(&[Cause::ClientCertificateNeeded]);
                 } else {
@@ -547,10 +514,10 @@ impl Probe<'_> {
         }
     }
 
-    async fn login(&mut self, address: SocketAddr, subject: &Subject<'_>, login: &Login) {
+    async fn login(&mut self, place: &Place, subject: &Subject<'_>, login: &Login) {
         let client = Client::from_files(subject.files);
         let connect = async || {
-            tls::open(address, subject.host, Offer::EVERYTHING_1_2, client.clone())
+            tls::open(place, subject.host, Offer::EVERYTHING_1_2, client.clone())
                 .await
                 .ok()
         };

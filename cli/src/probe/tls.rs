@@ -1,7 +1,6 @@
 //! Handshakes that trust nobody and only look.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::{ResolvesClientCert, Resumption};
@@ -12,12 +11,12 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, Error, SignatureScheme, SupportedProtocolVersion, version};
 use sectag::inspect::KeyType;
 use sectag_judge::{Judge, Judged, Shown};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Files, PATIENCE, certificates, is_ecdsa};
+use super::{Files, PATIENCE, Place, certificates, is_ecdsa};
 use crate::clock::timeout;
+use crate::port::Stream;
 
 const TLS12: &[&SupportedProtocolVersion] = &[&version::TLS12];
 const ALL: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
@@ -114,14 +113,9 @@ impl Attempt {
     }
 }
 
-pub(super) async fn attempt(
-    address: SocketAddr,
-    host: &str,
-    offer: Offer,
-    client: Client,
-) -> Attempt {
+pub(super) async fn attempt(place: &Place, host: &str, offer: Offer, client: Client) -> Attempt {
     let seen = Arc::new(Seen::default());
-    let result = handshake(address, host, &offer, client, &seen).await;
+    let result = handshake(place, host, &offer, client, &seen).await;
     let not_tls = result.as_ref().is_err_and(|error| {
         let error = error.get_ref().and_then(|error| error.downcast_ref());
         matches!(error, Some(Error::InvalidMessage(_)))
@@ -138,21 +132,21 @@ pub(super) async fn attempt(
 
 /// A connection that is not verified.
 pub(super) async fn open(
-    address: SocketAddr,
+    place: &Place,
     host: &str,
     offer: Offer,
     client: Client,
-) -> io::Result<TlsStream<TcpStream>> {
-    handshake(address, host, &offer, client, &Arc::default()).await
+) -> io::Result<TlsStream<Box<dyn Stream>>> {
+    handshake(place, host, &offer, client, &Arc::default()).await
 }
 
 async fn handshake(
-    address: SocketAddr,
+    place: &Place,
     host: &str,
     offer: &Offer,
     client: Client,
     seen: &Arc<Seen>,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<TlsStream<Box<dyn Stream>>> {
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let provider = Arc::new(offer.provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -166,8 +160,7 @@ async fn handshake(
         }));
     config.resumption = Resumption::disabled();
     let work = async {
-        let tcp = TcpStream::connect(address).await?;
-        tcp.set_nodelay(true)?;
+        let tcp = place.connect().await?;
         TlsConnector::from(Arc::new(config))
             .connect(name, tcp)
             .await

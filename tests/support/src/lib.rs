@@ -2,6 +2,7 @@
 //!
 //! - [`pki`]: a throw-away PKI: a CA, server and client certificates, RSA and ECDSA.
 //! - [`tls_server`], [`tls_client`]: rustls with ring on tokio streams.
+//! - [`servers`]: what can stand behind a name and a port, rightly or wrongly.
 //! - [`mosquitto`]: a child process, for tests. [`broker`]: inside this process, for the demo.
 
 #![forbid(unsafe_code)]
@@ -13,5 +14,6 @@ pub mod pki;
 mod ports;
 #[cfg(test)]
 mod probe;
+pub mod servers;
 pub mod tls_client;
 pub mod tls_server;

@@ -82,6 +82,7 @@ impl PkiBuilder {
             client_key: OnceLock::new(),
             server: OnceLock::new(),
             client: OnceLock::new(),
+            intermediate: OnceLock::new(),
         }
     }
 }

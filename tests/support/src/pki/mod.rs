@@ -19,6 +19,7 @@ pub use identity::Identity;
 pub use validity::Validity;
 
 use keys::RsaKey;
+pub use keys::ServerKey;
 
 /// The server names of [`Pki::server`] unless the builder was told others.
 pub const DEFAULT_SERVER_NAMES: [&str; 2] = ["localhost", "broker.sectag.test"];
@@ -39,6 +40,7 @@ pub struct Pki {
     client_key: OnceLock<RsaKey>,
     server: OnceLock<Identity>,
     client: OnceLock<Identity>,
+    intermediate: OnceLock<CertifiedIssuer<'static, KeyPair>>,
 }
 
 impl Default for Pki {
@@ -107,13 +109,51 @@ impl Pki {
         &self,
         names: impl IntoIterator<Item = N>,
     ) -> Identity {
-        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
-            .expect("cannot make an ECDSA key");
+        self.issue_server_of(names, ServerKey::EcdsaP256)
+    }
+
+    /// A server with a key of another kind than RSA, under the same RSA CA.
+    pub fn issue_server_of<N: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = N>,
+        key: ServerKey,
+    ) -> Identity {
+        let key = key.generate();
         self.sign(
             certificates::server(names, self.validity),
             &key,
             key.serialize_pem(),
         )
+    }
+
+    /// The certificate (PEM) of an intermediate CA that this CA has signed.
+    pub fn intermediate_pem(&self) -> String {
+        self.intermediate().pem()
+    }
+
+    /// A server whose certificate the intermediate CA has signed.
+    pub fn issue_behind_intermediate<N: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Identity {
+        let key = self.server_key.get_or_init(RsaKey::generate);
+        let certificate = certificates::server(names, self.validity)
+            .signed_by(&key.key_pair(), self.intermediate())
+            .expect("cannot sign the certificate");
+        Identity {
+            cert_pem: certificate.pem(),
+            key_pem: key.pem(),
+        }
+    }
+
+    /// It has the key of the clients, which is one less to make.
+    fn intermediate(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        self.intermediate.get_or_init(|| {
+            let key = self.client_key.get_or_init(RsaKey::generate).key_pair();
+            let certificate = certificates::ca("sectag throw-away intermediate CA", self.validity);
+            CertifiedIssuer::signed_by(certificate, key, &self.ca)
+                .expect("cannot sign the intermediate CA")
+        })
     }
 
     /// A client with an ECDSA P-256 key, under the same RSA CA.
