@@ -1,4 +1,5 @@
-//! From a modem that answers to one that can be used (sheet 1).
+//! Bring-up from the first answer to a usable modem (sheet 1): settings, stale sockets, SIM,
+//! registration.
 
 use sectag::at::{Fields, answer};
 use sectag::cellular::{SimNext, registration};
@@ -14,28 +15,28 @@ use crate::{
 };
 
 /// Scratch of a bring-up.
-pub(crate) struct Rising {
-    /// When the SIM, or the registration, was first asked for.
+pub(crate) struct BringUp {
+    /// The time at which the flow began to wait for the SIM or for the registration.
     since: u32,
-    /// The suites in a first list of keys that is asked for once more.
+    /// The suites in the first answer to `AT+QSSLCFG=?`, when the list is asked for a second time.
     pub(crate) suites: Option<SuiteSet>,
     /// `<stat>` of `+CEREG`.
     lte: u8,
-    /// The data connection was deactivated, to go on with this script; 0 if not.
-    pub(crate) anew: u8,
-    /// What making the data connection was refused with.
+    /// The script that follows after the data connection was deactivated; 0 while it was not.
+    pub(crate) after_deactivation: u8,
+    /// The error with which the data connection was refused.
     pub(crate) refused: Code,
     #[cfg(feature = "radio")]
     pub(crate) tuning: crate::radio::Tuning,
 }
 
-impl Rising {
+impl BringUp {
     pub(crate) const fn new() -> Self {
         Self {
             since: 0,
             suites: None,
             lte: 0,
-            anew: 0,
+            after_deactivation: 0,
             refused: Code::Plain,
             #[cfg(feature = "radio")]
             tuning: crate::radio::Tuning::new(),
@@ -44,12 +45,13 @@ impl Rising {
 }
 
 impl<O: Options> Bg96<O> {
-    /// What the driver relies on (sheet 0 and 1.3).
+    /// The settings that the driver relies on (sheet 0 and 1.3).
     pub(crate) const SETTINGS: Script<O> = &[
         ask("ATE0"),
-        // Some come as text only at level 2 (sheet 3).
+        // Level 1, since some errors come as text only at level 2 (sheet 3).
         ask("AT+CMEE=1"),
-        // URCs go to the USB port by default, and then nobody is told of data (sheet 0).
+        // URCs go to the USB port by default; the driver would then not see that data has arrived
+        // (sheet 0).
         ask("AT+QURCCFG=\"urcport\",\"uart1\""),
         // DTR is not wired on most boards.
         ask("AT&D0").then(either_way),
@@ -59,25 +61,26 @@ impl<O: Options> Bg96<O> {
         decide(Self::settings_made),
     ];
 
-    /// The modem outlived the MCU's last life: its sockets are still there (sheet 5, quirk 8).
+    /// Closes sockets of an earlier life of the MCU, which the modem kept open (sheet 5, quirk 8).
     pub(crate) const STALE_SOCKETS: Script<O> =
         &[ask("AT+QSSLCLOSE={i},3").limit(150).then(Self::one_closed)];
 
-    /// The SIM (sheet 1.4).
+    /// Asks for the state of the SIM (sheet 1.4).
     pub(crate) const SIM: Script<O> = &[ask("AT+CPIN?").limit(50).then(Self::sim_state)];
 
-    /// Its PIN.
+    /// Enters the PIN of the SIM.
     pub(crate) const ENTER_PIN: Script<O> = &[ask("AT+CPIN=\"{s}\"")
         .limit(50)
         .even_unanswered()
         .then(Self::pin_entered)];
 
-    /// How often it may still be wrong.
+    /// Asks how many tries of the PIN are left.
     pub(crate) const COUNT_TRIES: Script<O> = &[ask("AT+CPINR=\"SIM PIN\"")
         .limit(50)
         .then(Self::tries_counted)];
 
-    /// On LTE-M `+CGREG` often says 4 while attached (sheet T7), on GSM it is the one that counts.
+    /// Asks for the registration. On LTE-M `+CGREG` often says 4 while attached (sheet T7); on GSM
+    /// `+CGREG` is the one that counts.
     pub(crate) const REGISTRATION: Script<O> = &[
         ask("AT+CEREG?").then(Self::registered_on_lte),
         ask("AT+CGREG?").then(Self::registered_on_gsm),
@@ -85,11 +88,12 @@ impl<O: Options> Bg96<O> {
     ];
 
     pub(crate) fn begin_settings(&mut self, world: &mut World<'_>) {
-        self.rising = Rising::new();
+        self.bring_up = BringUp::new();
         self.sim.begin();
         self.clock_floor = None;
         self.limited = 0;
-        // No more at once than one fetch could bring (sheet 4.4); the manual names no limit.
+        // At most as much as one fetch could bring (sheet 4.4); the manual names no limit for pushed
+        // data.
         world.push_unit = self.pushes().then_some(Self::LIMITS.max_receive);
     }
 
@@ -120,16 +124,17 @@ impl<O: Options> Bg96<O> {
             return Then::Same;
         }
         if world.changes_credentials() {
-            // What is unfinished is under way.
+            // An upload is under way, and its marker must not be cleaned up now.
             return self.look_for_sim(world);
         }
         self.clean_up(true)
     }
 
-    /// Nothing of an earlier life is left: the modem can be talked to, be there a SIM or not.
+    /// Goes on to the SIM once nothing of an earlier life is left. From here on the modem takes
+    /// commands, with or without a SIM.
     pub(crate) fn look_for_sim(&mut self, world: &mut World<'_>) -> Then {
         world.answers = true;
-        self.rising.since = world.now;
+        self.bring_up.since = world.now;
         Then::To(SIM)
     }
 
@@ -163,7 +168,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// The SIM is ready.
+    /// Goes on when the SIM is ready.
     fn join(&mut self, world: &mut World<'_>) -> Then {
         #[cfg(feature = "radio")]
         if !self.radio_written {
@@ -173,18 +178,18 @@ impl<O: Options> Bg96<O> {
     }
 
     pub(crate) fn look_for_network(&mut self, world: &mut World<'_>) -> Then {
-        self.rising.since = world.now;
+        self.bring_up.since = world.now;
         Then::To(REGISTRATION)
     }
 
     fn waited(&self, world: &World<'_>) -> u32 {
-        world.now.wrapping_sub(self.rising.since)
+        world.now.wrapping_sub(self.bring_up.since)
     }
 
     fn registered_on_lte(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         match self.registered(world, answer, "+CEREG:") {
             Ok(status) => {
-                self.rising.lte = status;
+                self.bring_up.lte = status;
                 Then::Next
             }
             Err(then) => then,
@@ -198,9 +203,9 @@ impl<O: Options> Bg96<O> {
                 Then::To(REGISTRATION)
             }
             Ok(status) => {
-                // A modem that is on GSM alone says nothing by `+CEREG`.
-                if matches!(self.rising.lte, 0 | 4) {
-                    self.rising.lte = status;
+                // On GSM alone `+CEREG` says 0 or 4.
+                if matches!(self.bring_up.lte, 0 | 4) {
+                    self.bring_up.lte = status;
                 }
                 Then::Next
             }
@@ -208,7 +213,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// `<stat>` where it is not registered.
+    /// Returns `<stat>` if the modem is not registered.
     #[inline(never)]
     fn registered(
         &mut self,
@@ -221,7 +226,7 @@ impl<O: Options> Bg96<O> {
         };
         Err(match registration(text, prefix) {
             None => world.fail(AtError::Garbled),
-            // Home or roaming.
+            // 1 is the home network, 5 roaming.
             Some(1 | 5) if self.context_lost => Then::To(DEACTIVATE),
             Some(1 | 5) => Then::To(DATA_CONNECTION),
             Some(status) => {
@@ -231,11 +236,12 @@ impl<O: Options> Bg96<O> {
         })
     }
 
-    /// 0 to 31; 99: not known or not detectable (sheet 1.5).
+    /// Reports that registration failed, with whether a network was heard: `+CSQ` says 0 to 31, or 99
+    /// for not known or not detectable (sheet 1.5).
     fn not_registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let strength = text.and_then(|text| Fields::new(answer(text, "+CSQ:")?).int());
         world.fail(BringUpError::NotRegistered {
-            status: self.rising.lte,
+            status: self.bring_up.lte,
             heard: strength.map(|rssi| rssi <= 31),
         })
     }

@@ -1,12 +1,13 @@
-//! The numbers of the TCP/IP and SSL commands: what each means, and what it may come from.
+//! The numbers of the TCP/IP, SSL and file commands: their meaning and their possible causes.
 
 use sectag::cellular::Number;
 use sectag::{Cause, Causes, Code, Meaning, Refusal};
 
-/// The number of the first row of the tables; the others follow. Numbers above 574 are in no manual.
+/// The number of the first row of the tables; the rows that follow count up. Numbers above 574 are in
+/// no manual.
 const FIRST: u16 = 550;
 
-/// What a number of `+QSSLOPEN` or `+QIGETERROR` means (sheet 4.6).
+/// The meaning of each number of `+QSSLOPEN` or `+QIGETERROR` (sheet 4.6).
 #[rustfmt::skip]
 static MEANINGS: [&str; 25] = [
     /* 550 */ "unknown error",
@@ -36,8 +37,8 @@ static MEANINGS: [&str; 25] = [
     /* 574 */ "port busy",
 ];
 
-/// What an open that ends with such a number may come from, the likeliest first. A table of its own, so that
-/// what prints nothing has no texts.
+/// The possible causes of an open that ends with such a number, the likeliest first. They are a table
+/// apart from the texts, so that a firmware that prints nothing links no texts.
 #[rustfmt::skip]
 static CAUSES: [&[Cause]; 25] = {
     use Cause::*;
@@ -75,8 +76,8 @@ static CAUSES: [&[Cause]; 25] = {
     ]
 };
 
-/// The numbers of `+CME ERROR` that are Quectel's own, of files (sheet 3). Others are in no manual of this
-/// modem.
+/// Quectel's own numbers of `+CME ERROR`, which are about files (sheet 3). Further ones are in no
+/// manual of this modem.
 pub(crate) static FILES: [Number; 21] = {
     use Cause::*;
     [
@@ -108,14 +109,14 @@ fn row<T: Copy>(rows: &'static [T], code: u16) -> Option<T> {
     rows.get(usize::from(code.checked_sub(FIRST)?)).copied()
 }
 
-/// What a number of `+QSSLOPEN` or `+QIGETERROR` means.
+/// Returns the meaning of a number of `+QSSLOPEN` or `+QIGETERROR`, or "not in the manual".
 pub fn meaning(code: u16) -> &'static str {
     row(&MEANINGS, code).unwrap_or("not in the manual")
 }
 
-/// What an open that ends with a number of `+QSSLOPEN` may come from, before anything is ruled out: for
-/// tools that explain a log. A connect rules out what it knows, see
-/// [`ConnectError::Refused`](sectag::ConnectError::Refused).
+/// Returns the possible causes of an open that ended with this number of `+QSSLOPEN`, before anything
+/// is ruled out. It is for tools that explain a log. A connect also rules out causes that it knows not
+/// to apply, see [`ConnectError::Refused`](sectag::ConnectError::Refused).
 pub fn refusal(code: u16) -> Refusal {
     open_refused(vendor(code))
 }
@@ -124,7 +125,7 @@ pub(crate) fn vendor(code: u16) -> Code {
     Code::Vendor(code, Meaning::new(meaning(code)))
 }
 
-/// An open that ended with `code`.
+/// Returns the refusal of an open that ended with `code`.
 pub(crate) fn open_refused(code: Code) -> Refusal {
     let causes = match code {
         Code::Vendor(code, _) => row(&CAUSES, code),
@@ -133,7 +134,7 @@ pub(crate) fn open_refused(code: Code) -> Refusal {
     Refusal::new(code, Causes::new(causes.unwrap_or(&[Cause::Unknown])))
 }
 
-/// An activation of the data connection that ended with `code`.
+/// Returns the refusal of a data connection whose activation ended with `code`.
 pub(crate) fn activation_refused(code: Code) -> Refusal {
     use Cause::*;
     Refusal::new(
@@ -141,7 +142,7 @@ pub(crate) fn activation_refused(code: Code) -> Refusal {
         Causes::new(match code {
             // The network allows one context, and it is up elsewhere (sheet 4.6, T14).
             Code::Vendor(572, _) => &[ContextInUse],
-            // Also after it was deactivated.
+            // Some firmware also says this after the context was deactivated.
             Code::Vendor(570, _) => &[DataConnectionDown],
             Code::Vendor(573, _) => &[ApnMissing],
             Code::Vendor(552, _) => &[ApnWrong, BadParameter],

@@ -1,4 +1,4 @@
-//! The modem's clock, which decides whether certificates are valid (sheet 2).
+//! The modem's clock, by which certificates are judged (sheet 2): reading it and setting it.
 
 use sectag::at::{Fields, answer};
 use sectag::clock::{DateTime, MIN_DATE};
@@ -7,25 +7,25 @@ use sectag::{At, AtError, BringUpError, ConnectError};
 
 use crate::{Bg96, CLOCK, CONTEXT, NTP, Options, SET_CLOCK, Script};
 
-/// The manual's limit for QNTP, in milliseconds.
+/// The manual's time limit for `AT+QNTP`, in milliseconds.
 const NTP_LIMIT: u32 = 125_000;
 
-/// The date that stands for a clock that prints none.
+/// The date that stands for a clock that shows no date.
 pub(crate) const NEVER: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
     Some(date) => date,
     None => panic!("2000-01-01 exists"),
 };
 
-/// Scratch of looking at the clock and setting it, for a bring-up or an open, of which only one is at it
-/// at a time.
+/// Scratch of reading and setting the clock. A bring-up and an open share it, since only one of them
+/// runs at a time.
 pub(crate) struct Setting {
-    /// The earliest date that will do,
+    /// The earliest date that the flow accepts.
     min: DateTime,
-    /// what the clock is to be set to.
+    /// The date to which the clock is set.
     pub(crate) date: DateTime,
-    /// It is for an open, which needs it set.
+    /// The flow is part of an open, which fails if the clock cannot be set.
     for_open: bool,
-    /// Setting it was tried.
+    /// The flow has tried to set the clock.
     tried: bool,
 }
 
@@ -41,29 +41,29 @@ impl Setting {
 }
 
 impl<O: Options> Bg96<O> {
-    /// Reads the clock, and when it is too early tries to set it by what the network told. That neither
-    /// network nor NTP know the time is no failure of a bring-up; an open reports it.
+    /// Reads the clock, and tries to set it to the network's time when it is too early. A bring-up does
+    /// not fail when neither network nor NTP know the time; an open does.
     pub(crate) const CLOCK: Script<O> = &[
         ask("AT+CCLK?").then(Self::clock_seen),
         ask("AT+CTZU=1").then(either_way),
-        // Local time with its zone, as the network told it; mode 1 is GMT by the manual but carries the
-        // zone all the same. An OK without a time, too.
+        // Local time with its time zone, as the network sent it. Mode 1 is GMT by the manual but
+        // carries a zone all the same. The modem also answers `OK` without a time.
         ask("AT+QLTS=2").even_garbled().then(Self::network_told),
         ask("AT+CCLK=\"{d}\"").then(|_, _, _| Then::To(NTP)),
     ];
 
-    /// Asks an NTP server and sets the clock; the result comes as a URC. It is for firmware that does not
-    /// set the clock by itself.
+    /// Asks an NTP server and sets the clock; the result comes as a URC. The script sets the clock
+    /// itself for firmware that does not.
     pub(crate) const NTP: Script<O> = &[
         ask("AT+QNTP=1,\"{n}\",123,1").then(Self::ntp_asked),
         decide(Self::ntp_told),
         ask("AT+CCLK?").then(Self::clock_seen_after_ntp),
     ];
 
-    /// Sets the clock.
+    /// Sets the clock to the date in `Setting`.
     pub(crate) const SET_CLOCK: Script<O> = &[ask("AT+CCLK=\"{d}\"").then(Self::clock_set)];
 
-    /// What bring-up ends with.
+    /// Sets the clock as the last part of a bring-up.
     pub(crate) fn clock_at_bring_up(&mut self, _: &mut World<'_>) -> Then {
         if self.config.set_clock {
             self.begin_clock(MIN_DATE, false)
@@ -72,8 +72,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// Looks at the clock, and tries to set one that is before `min`, for the network may know by now what
-    /// it did not earlier.
+    /// Reads the clock and tries to set it if it is before `min`: the network may know the time by now.
     pub(crate) fn begin_clock(&mut self, min: DateTime, for_open: bool) -> Then {
         self.setting = Setting {
             min,
@@ -83,7 +82,7 @@ impl<O: Options> Bg96<O> {
         self.ask_clock(CLOCK)
     }
 
-    /// Until it is answered nothing is known of the clock.
+    /// Starts a script that reads or sets the clock. Until its answer nothing is known of the clock.
     fn ask_clock(&mut self, script: u8) -> Then {
         self.clock_floor = None;
         Then::To(script)
@@ -95,16 +94,17 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// Whether the clock needs no look: it was not before `min` earlier in this life of the modem, and it
-    /// runs as long as the modem is powered (sheet 2). Only the network and another host could set it
-    /// back; then the modem, which compares by itself, refuses what is not yet valid, and the connect after
-    /// one that failed looks again.
+    /// Returns whether the clock need not be read again: it showed `min` or later since the modem's
+    /// last start, and it runs as long as the modem is powered (sheet 2). Only the network or another
+    /// host could set it back. Then the modem, which compares the dates itself, refuses certificates as
+    /// not yet valid, and the connect after a failed one reads the clock again.
     pub(crate) fn is_known_set(&self, min: DateTime) -> bool {
         self.clock_floor.is_some_and(|seen| seen.is_plausible(min))
     }
 
-    /// What an answer to `AT+CCLK?` shows. A date that does not exist is a clock that was never set, such as
-    /// the GPS epoch of 1980. `None` where there is no date in it, with the failure.
+    /// Returns the date in an answer to `AT+CCLK?`. A date that does not exist, such as the GPS epoch
+    /// of 1980, is a clock that was never set. Returns `None`, with the failure noted, if there is no
+    /// date in the answer.
     fn seen(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Option<DateTime> {
         let error = match text.map(|text| answer(text, "+CCLK:")) {
             Some(Some(text)) => {
@@ -135,7 +135,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// Whether a time that was told will do; then the clock is to be set to it.
+    /// Takes a time from network or NTP as the one to set, and returns whether it is late enough.
     #[inline(never)]
     fn believes(&mut self, told: Option<&[u8]>) -> bool {
         let now = told.and_then(DateTime::parse_local_bytes);
@@ -153,8 +153,8 @@ impl<O: Options> Bg96<O> {
         if !O::NTP || self.config.ntp.is_none() {
             return self.clock_done();
         }
-        // The time in the report is UTC on some firmware and local on others (sheet 2). With the zone at
-        // 0, as a clock that is not set is made to have it, they are the same.
+        // The time in the NTP report is UTC on some firmware and local on others (sheet 2). With the
+        // zone at 0 both are equal, so the script first sets an unset clock to a date with zone 0.
         if self.clock_floor.is_some() {
             return Then::To(NTP);
         }
@@ -166,9 +166,9 @@ impl<O: Options> Bg96<O> {
         if answer.is_none() {
             return self.clock_done();
         }
-        // It keeps its limit in the manual, not in the field.
+        // The manual's limit; some modems in the field exceed it.
         world.pause = NTP_LIMIT;
-        // That is not what is waited for.
+        // A boot notice from before the command does not end this wait.
         world.booted = false;
         Then::Park
     }
@@ -204,7 +204,7 @@ impl<O: Options> Bg96<O> {
         self.clock_done()
     }
 
-    /// Looks again at what was set, if it is to.
+    /// Reads the clock once more if an open needs it set.
     fn clock_done(&mut self) -> Then {
         if self.setting.for_open {
             self.ask_clock(CLOCK)
@@ -214,19 +214,19 @@ impl<O: Options> Bg96<O> {
     }
 }
 
-/// `+QNTP: 0,"2026/08/06,12:40:04+32"`, where the time is UTC although it carries a zone (sheet 2).
+/// Reads `+QNTP: 0,"2026/08/06,12:40:04+32"`. The time is UTC although it carries a zone (sheet 2).
 fn reported(text: &[u8]) -> Option<&[u8]> {
     let mut fields = Fields::new(answer(text, "+QNTP:")?);
     if fields.int() != Some(0) {
         return None;
     }
     let text = fields.unquoted()?;
-    // Without its zone it is taken as UTC.
+    // The zone is cut off, so that the parser takes the time as UTC.
     let zone = text.iter().rposition(|byte| matches!(byte, b'+' | b'-'));
     text.get(..zone.unwrap_or(text.len()))
 }
 
-/// What the clock shows, if that is a date at all.
+/// Returns the date that the clock shows, if it is a date that exists.
 pub(crate) async fn shown<O: Options>(at: &At<'_, Bg96<O>>) -> Result<Option<DateTime>, AtError> {
     sectag::modem::clock(at).await
 }

@@ -1,4 +1,4 @@
-//! What the user decides.
+//! The configuration of a BG96.
 
 use core::marker::PhantomData;
 
@@ -10,17 +10,17 @@ use sectag::{Secret, ServerName};
 use crate::radio::Radio;
 use crate::{All, Options};
 
-/// How the network is told user name and password.
+/// How user name and password are sent to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Auth {
-    /// Not at all.
+    /// No login.
     None,
     /// PAP.
     Pap,
     /// CHAP.
     Chap,
-    /// Whichever the network wants.
+    /// Either protocol, as the network asks.
     Either,
 }
 
@@ -35,8 +35,8 @@ impl Auth {
     }
 }
 
-/// Configuration of a BG96. All has defaults; text is checked when it is set, in a `const` when the
-/// firmware is built.
+/// Configuration of a BG96. Every setting has a default. Text is checked when it is set; in a `const`,
+/// that is when the firmware is built.
 ///
 /// ```
 /// use sectag_bg96::Config;
@@ -54,7 +54,7 @@ pub struct Config<O = All> {
     pub(crate) pin: Option<Secret<Text<'static, 8>>>,
     pub(crate) ntp: Option<ServerName<'static>>,
     pub(crate) set_clock: bool,
-    /// In milliseconds.
+    /// The limit of the wait for registration, in milliseconds.
     pub(crate) registration: u32,
     #[cfg(feature = "radio")]
     pub(crate) radio: &'static [Radio],
@@ -72,15 +72,16 @@ impl<O> Clone for Config<O> {
 impl<O> Copy for Config<O> {}
 
 impl Config {
-    /// No PIN, the APN that is stored in the modem or offered by the network, 90 s for registration
-    /// (sheet 1.5), clock from the network.
+    /// Returns the defaults: no PIN, the APN that is stored in the modem or offered by the network, 90
+    /// s for registration (sheet 1.5), the clock set from the network.
     pub const fn new() -> Self {
         Self::choosing()
     }
 }
 
 impl<O: Options> Config<O> {
-    /// As [`Config::new`], for a firmware that [chooses](Options) the parts of the backend by type.
+    /// Returns the defaults of [`Config::new`] for a firmware that [chooses](Options) the parts of the
+    /// backend by type.
     pub const fn choosing() -> Self {
         Self {
             apn: None,
@@ -99,9 +100,9 @@ impl<O: Options> Config<O> {
         }
     }
 
-    /// The access point name, up to 100 bytes. It is for the data connection that bring-up makes: one
-    /// that is up already, from an earlier life of the MCU, is kept with the name it has. To change it
-    /// in the field, restart the modem too, for instance with
+    /// Sets the access point name, up to 100 bytes. Bring-up uses it when it makes the data connection:
+    /// one that is still up from an earlier life of the MCU is kept, with the name it has. To change
+    /// the name in the field, restart the modem too, for instance with
     /// [`power_off`](sectag::Control::power_off).
     pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
         match Text::new(apn) {
@@ -111,7 +112,7 @@ impl<O: Options> Config<O> {
         Ok(self)
     }
 
-    /// User name and password for the access point, up to 64 bytes each. Used only with
+    /// Sets user name and password for the access point, up to 64 bytes each. Used only with
     /// [`apn`](Self::apn).
     pub const fn login(
         mut self,
@@ -130,7 +131,7 @@ impl<O: Options> Config<O> {
         Ok(self)
     }
 
-    /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
+    /// Sets the SIM's PIN. It is entered once, so that a wrong one cannot use up the tries.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
         const { assert!(O::PIN, "Options::PIN is not chosen") }
         match Secret::pin(pin) {
@@ -140,21 +141,21 @@ impl<O: Options> Config<O> {
         Ok(self)
     }
 
-    /// Leaves the modem's clock alone at bring-up: the application sets it.
+    /// Leaves the modem's clock alone at bring-up; the application sets it.
     pub const fn keep_clock(mut self) -> Self {
         self.set_clock = false;
         self
     }
 
-    /// An NTP server to ask when the network tells no time.
+    /// Sets the NTP server that is asked when the network sends no time.
     pub const fn ntp(mut self, server: ServerName<'static>) -> Self {
         const { assert!(O::NTP, "Options::NTP is not chosen") }
         self.ntp = Some(server);
         self
     }
 
-    /// Technologies, bands, roaming and operator. What is not named stays as it is in the modem. One
-    /// that the modem refuses ends the bring-up with
+    /// Sets technologies, bands, roaming and operator. A setting that is not named stays as it is in
+    /// the modem. If the modem refuses one, bring-up fails with
     /// [`SettingRefused`](sectag::BringUpError::SettingRefused).
     #[cfg(feature = "radio")]
     pub const fn radio(mut self, choices: &'static [Radio]) -> Self {
@@ -162,7 +163,8 @@ impl<O: Options> Config<O> {
         self
     }
 
-    /// How long to wait for registration before bring-up reports failure and begins anew.
+    /// Sets how long bring-up waits for registration before it fails and starts over; the default is 90
+    /// s.
     pub const fn registration(mut self, limit: Duration) -> Self {
         let limit = limit.as_millis();
         self.registration = if limit < u32::MAX as u64 {
@@ -173,20 +175,20 @@ impl<O: Options> Config<O> {
         self
     }
 
-    /// RTS and CTS are wired and used on both sides.
+    /// Declares that RTS and CTS are wired; bring-up turns hardware flow control on.
     pub const fn flow_control(mut self) -> Self {
         self.flow_control = true;
         self
     }
 
-    /// The modem pushes what it receives instead of having it fetched (direct push mode), which saves
-    /// an exchange for each unit of data and its turnaround.
+    /// Has the modem push received data instead of having it fetched (direct push mode). This saves one
+    /// exchange, and its turnaround, for each unit of data.
     ///
     /// RTS and CTS must be wired: this switches [`flow_control`](Self::flow_control) on. Each receive
-    /// ring must have 1500 bytes or more, and be read: one that stays full for 200 ms costs its socket
-    /// [`RxOverrun`](sectag::SocketError::RxOverrun). The manual says that flow control applies in data
-    /// mode only (sheet 1.3); where pushed data gets lost on its way, the socket is reset, and fetching,
-    /// the default, is the better choice.
+    /// ring must have 1500 bytes or more. The application must read it: a ring that stays full for 200
+    /// ms costs its socket [`RxOverrun`](sectag::SocketError::RxOverrun). The manual says that flow
+    /// control applies in data mode only (sheet 1.3). If pushed data gets lost on its way, the socket
+    /// is reset; fetching, the default, is then the better choice.
     pub const fn direct_push(mut self) -> Self {
         const { assert!(O::PUSH, "Options::PUSH is not chosen") }
         self.direct_push = true;

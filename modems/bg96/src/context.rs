@@ -1,7 +1,7 @@
 //! Writes the keys of a TLS context and reads them back (sheet 4.1).
 //!
-//! Nothing is assumed of what it held: its defaults verify nothing (sheet 2 and 4.1), and another
-//! connection may have used it.
+//! Every key is written, whatever the context held before: its defaults verify nothing (sheet 2 and
+//! 4.1), and another connection may have used it.
 
 use sectag::at::{Fields, answer};
 use sectag::modem::{Open, Out, Then, World};
@@ -13,23 +13,24 @@ use crate::{Bg96, Options, files};
 /// Seconds for the handshake; the modem's default is 300.
 pub(crate) const NEGOTIATION: u32 = 60;
 
-/// What is being said, or is to be said next.
+/// The part of the flow whose command is sent next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// A key.
+    /// Writes a key.
     Write,
-    /// The security level without a client certificate: whether it is this level that was refused, or the
-    /// key.
+    /// Writes security level 1 (no client certificate) after level 2 was refused, to find out whether
+    /// the modem refuses the level or the key `seclevel`.
     Level,
-    /// All keys are asked for that the modem has taken: noise on the UART may have made another context or
-    /// value of one, which it took as well.
+    /// Asks for all keys that the modem has accepted. Noise on the UART may have altered the context or
+    /// the value of a command, and the modem accepts an altered one too.
     ///
-    /// One query for all: an altered byte of it, or of its answer, only has keys asked for or written once
-    /// more. A firmware that does not answer such queries at all, which are in the manual, is believed.
+    /// One line asks for all keys. If noise alters the query or its answer, keys are asked for or
+    /// written once more. A firmware that answers no such query, although they are in the manual, is
+    /// believed.
     Prove,
-    /// What is not what it should be is written again, so many times at most after this one,
+    /// Writes a key again whose value was wrong. The number says how many more times it may be written.
     Mend(u8),
-    /// and asked for alone.
+    /// Asks for one key alone after it was written again.
     Check(u8),
     End,
 }
@@ -37,29 +38,30 @@ enum Place {
 /// Scratch of writing a context.
 pub(crate) struct Writing {
     place: Place,
-    /// Of the key.
+    /// The index of the key in `Key::ALL`.
     index: u8,
-    /// The key is written for the second time.
+    /// The key is being written for the second time.
     again: bool,
-    /// The modem took a command for a query, which it is without its value or a comma: a byte was lost on
-    /// the way (sheet 4.1).
+    /// The modem answered a command as a query, as it does when the value and its comma are missing: a
+    /// byte was lost on the way (sheet 4.1).
     queried: bool,
-    /// Keys that are asked for; none when one is written.
+    /// The keys that the current command asks for, as a bit set; 0 when the command writes a key.
     asked: u16,
-    /// Sets of keys: what the modem has taken,
+    /// The keys that the modem accepted, as a bit set.
     accepted: u16,
-    /// what was right when all were asked for,
+    /// The keys whose value was right when all were asked for.
     right: u16,
-    /// what is not what it should be,
+    /// The keys whose value is known to be wrong.
     wrong: u16,
-    /// what was ever answered,
-    heard: u16,
-    /// and what this answer says.
+    /// The keys for which the modem has answered any query.
+    answered: u16,
+    /// The keys that the current answer shows with the right value.
     now_right: u16,
+    /// The keys that the current answer shows with a wrong value.
     now_wrong: u16,
-    /// [`Bg96::extended`] before the key.
+    /// The value of [`Bg96::extended`] before the current key was written.
     before: u32,
-    /// A key that the modem has not taken, see [`missing`].
+    /// The key that the modem did not accept, see [`missing`].
     lost: Option<Key>,
 }
 
@@ -74,7 +76,7 @@ impl Writing {
             accepted: 0,
             right: 0,
             wrong: 0,
-            heard: 0,
+            answered: 0,
             now_right: 0,
             now_wrong: 0,
             before: 0,
@@ -93,7 +95,7 @@ impl Writing {
         self.accepted & !self.right & key.bit() != 0
     }
 
-    /// The place after the keys were written.
+    /// Returns the place that follows when all keys were written.
     fn written(&mut self) -> Place {
         self.accepted &= PROVEN;
         if self.lost.is_some() {
@@ -106,7 +108,7 @@ impl Writing {
 
 #[derive(Clone, Copy)]
 enum Value {
-    /// By its number, see [`files`].
+    /// A file by its number, see [`files`].
     File(u8),
     NoPsk,
     Number(u32),
@@ -114,20 +116,20 @@ enum Value {
         identity: &'static str,
         key: &'static str,
     },
-    /// Unquoted hex: the quoted form is refused (sheet T7).
+    /// A suite as unquoted hex: the modem refuses the quoted form (sheet T7).
     Suite(u16),
     Text(&'static str),
-    /// Written in decimal digits and told in hexadecimal ones (sheet 4.11).
+    /// A zero that is written in decimal digits and answered in hexadecimal ones (sheet 4.11).
     Zero,
 }
 
 impl<O: Options> Bg96<O> {
-    /// The value of `key`, `None` when it is not for this connection.
+    /// Returns the value of `key`, or `None` if this connection does not set it.
     fn value(&self, open: &Open, key: Key) -> Option<Value> {
         let config = &open.config;
         let mutual = config.has_client_certificate();
         Some(match key {
-            // One version; 4 stands for all, down to SSL 3.
+            // Exactly one version, since 4 would allow all, down to SSL 3.
             Key::SslVersion => Value::Number(match config.oldest_version() {
                 TlsVersion::Tls10 => 1,
                 TlsVersion::Tls11 => 2,
@@ -162,7 +164,7 @@ impl<O: Options> Bg96<O> {
                     key: psk.key(),
                 }
             }
-            // An earlier connection may have left something in this context.
+            // Cleared only if an earlier connection may have left a value in this context.
             _ if self.extended & mark(open, key) == 0 => return None,
             Key::SessionCache => Value::Number(0),
             Key::Alpn => Value::Text(""),
@@ -170,7 +172,7 @@ impl<O: Options> Bg96<O> {
         })
     }
 
-    /// Decides what is said next; `false` when there is nothing more.
+    /// Chooses the next command; returns `false` when there is none left.
     pub(crate) fn next_key(&mut self, world: &World<'_>) -> bool {
         let Some(open) = &world.open else {
             return false;
@@ -217,19 +219,19 @@ impl<O: Options> Bg96<O> {
                     writing.asked = key.bit();
                     return true;
                 }
-                // Not for this connection, or proven.
+                // The connection does not set this key, or its value is proven.
                 (Place::Write | Place::Mend(_), Some(_)) => writing.index += 1,
                 (Place::Mend(_) | Place::Check(_) | Place::End, _) => return false,
             }
         }
     }
 
-    /// Writes what is said next behind `AT+QSSLCFG=`.
+    /// Writes the arguments of the next command behind `AT+QSSLCFG=`.
     pub(crate) fn write_key(&self, world: &World<'_>, out: &mut Out<'_>) {
         let Some(open) = &world.open else { return };
         let writing = &self.opening.writing;
-        // All in one line: should the modem not carry out all of it, an answer is missing, and those are
-        // asked for one by one.
+        // All queries in one line. If the modem does not carry out all of them, an answer is missing,
+        // and those keys are asked for one by one.
         let mut first = true;
         for key in Key::ALL {
             if writing.asked & key.bit() != 0 {
@@ -270,7 +272,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// `+QSSLCFG: "<key>",<context>,<value>`.
+    /// Notes an answer `+QSSLCFG: "<key>",<context>,<value>`.
     pub(crate) fn key_told(&mut self, world: &mut World<'_>, line: &[u8]) {
         let (Some(text), Some(open)) = (answer(line, "+QSSLCFG:"), &world.open) else {
             return;
@@ -297,7 +299,7 @@ impl<O: Options> Bg96<O> {
         match (writing.place, writing.key()) {
             (Place::Prove, _) => {
                 (writing.right, writing.wrong) = (writing.now_right, writing.now_wrong);
-                writing.heard = writing.right | writing.wrong;
+                writing.answered = writing.right | writing.wrong;
                 writing.index = 0;
                 writing.place = Place::Mend(1);
             }
@@ -314,8 +316,9 @@ impl<O: Options> Bg96<O> {
         self.keys_written(world)
     }
 
-    /// A key that the firmware may have is tried twice: what was refused may have been noise on the UART
-    /// instead, and what is then not checked would be checked no less by mistake.
+    /// Notes the answer to a written key. A refused key that the firmware may have is tried once more,
+    /// since noise on the UART may be the reason, and the connection would then be checked less by
+    /// mistake.
     fn key_written(&mut self, world: &World<'_>, key: Key, accepted: bool) {
         let Some(open) = &world.open else { return };
         let writing = &mut self.opening.writing;
@@ -351,14 +354,14 @@ impl<O: Options> Bg96<O> {
 
     fn key_checked(&mut self, key: Key, left: u8) {
         let writing = &mut self.opening.writing;
-        writing.heard |= writing.now_right | writing.now_wrong;
+        writing.answered |= writing.now_right | writing.now_wrong;
         writing.wrong = writing.wrong & !key.bit() | writing.now_wrong;
         if writing.now_right == 0 && left > 0 {
             writing.place = Place::Mend(left - 1);
             return;
         }
         writing.place = Place::Mend(1);
-        if writing.heard == 0 {
+        if writing.answered == 0 {
             writing.place = Place::End;
         } else if writing.wrong & key.bit() != 0 {
             self.keys.learn(key, false);
@@ -368,7 +371,8 @@ impl<O: Options> Bg96<O> {
     }
 }
 
-/// Whether the modem says the same; `None` when it says it in a way that no manual shows.
+/// Returns whether the modem shows this value; `None` if it shows it in a form that no manual
+/// describes.
 fn is(value: Value, said: &[u8], open: &Open) -> Option<bool> {
     match value {
         Value::Number(number) => Some(Fields::new(said).int()? == number),
@@ -380,7 +384,7 @@ fn is(value: Value, said: &[u8], open: &Open) -> Option<bool> {
             Some(hex(digits)? == number)
         }
         Value::Zero => Some(!said.is_empty() && said.iter().all(|digit| *digit == b'0')),
-        // A sibling names the drive as well (sheet 3).
+        // A sibling also names the drive (sheet 3).
         Value::File(file) => Some(files::parse(said) == Some((open.config.tag(), file))),
         Value::NoPsk | Value::Psk { .. } | Value::Text(_) => None,
     }
@@ -393,7 +397,7 @@ fn write_head(open: &Open, key: Key, out: &mut Out<'_>) {
     out.int(open.context.into());
 }
 
-/// Whether the policy asks for what only later firmware has.
+/// Returns whether the policy asks for a key that only later firmware has.
 fn asks_for(open: &Open, key: Key) -> bool {
     let config = &open.config;
     match key {
@@ -404,7 +408,7 @@ fn asks_for(open: &Open, key: Key) -> bool {
     }
 }
 
-/// The bit of `key` in [`Bg96::extended`], 0 for keys that every connection writes.
+/// Returns the bit of `key` in [`Bg96::extended`], or 0 for keys that every connection writes.
 fn mark(open: &Open, key: Key) -> u32 {
     let shift = match key {
         Key::SessionCache => 0,
@@ -415,15 +419,15 @@ fn mark(open: &Open, key: Key) -> u32 {
     1 << (shift + open.context)
 }
 
-/// What verification depends on, which is for [`TlsConfig::check`](sectag::TlsConfig::check) to judge, and
-/// the limit of the handshake.
+/// The keys of verification, whose loss [`TlsConfig::check`](sectag::TlsConfig::check) judges, and the
+/// limit of the handshake.
 const JUDGED: u16 = Key::CaCert.bit()
     | Key::SecLevel.bit()
     | Key::IgnoreLocalTime.bit()
     | Key::NegotiateTime.bit()
     | Key::Sni.bit();
 
-/// The error of a connection for which a key was refused.
+/// Returns the error of a connection for which a key was refused.
 pub(crate) fn missing(writing: &Writing, open: &Open) -> Result<(), ConnectError> {
     let Some(key) = writing.lost else {
         return Ok(());
@@ -434,7 +438,7 @@ pub(crate) fn missing(writing: &Writing, open: &Open) -> Result<(), ConnectError
         Key::SessionCache if asks_for(open, key) => ConnectError::Lacks(Feature::Resumption),
         Key::Alpn if asks_for(open, key) => ConnectError::Lacks(Feature::Alpn),
         Key::Psk if asks_for(open, key) => ConnectError::Lacks(Feature::Psk),
-        // Also what an earlier connection left and cannot be cleared.
+        // A value that an earlier connection left and the modem refuses to clear ends up here, too.
         _ => ConnectError::Unsupported {
             setting: key.name(),
         },

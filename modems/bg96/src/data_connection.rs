@@ -10,23 +10,23 @@ use crate::{ACTIVATE, Bg96, DEACTIVATE, Options, SET_CONTEXT, Script, WHY_NOT_AC
 pub(crate) const PDP_CONTEXT: u32 = 1;
 
 impl<O: Options> Bg96<O> {
-    /// An active one must not be activated again: some firmware answers `ERROR` (sheet 1.6). One that is
-    /// not listed need not be down.
+    /// Asks whether the PDP context is active. An active one must not be activated again: some firmware
+    /// answers `ERROR` (sheet 1.6). A context that is not listed may be active all the same.
     pub(crate) const DATA_CONNECTION: Script<O> =
         &[ask("AT+QIACT?").limit(1500).then(Self::may_be_active)];
 
-    /// Takes it down, whatever state it is in; all sockets go with it.
+    /// Deactivates the PDP context, in whatever state it is. This closes all sockets.
     pub(crate) const DEACTIVATE: Script<O> =
         &[ask("AT+QIDEACT=1").limit(400).then(Self::deactivated)];
 
-    /// The access point that is configured.
+    /// Writes the configured access point.
     pub(crate) const SET_CONTEXT: Script<O> =
         &[ask("AT+QICSGP=1,1,\"{a}\",\"{u}\",\"{w}\",{x}").then(Self::context_set)];
 
-    /// Makes it.
+    /// Activates the PDP context.
     pub(crate) const ACTIVATE: Script<O> = &[ask("AT+QIACT=1").limit(1500).then(Self::activated)];
 
-    /// Why it cannot be made.
+    /// Asks for the number behind a refused activation.
     pub(crate) const WHY_NOT_ACTIVE: Script<O> = &[ask("AT+QIGETERROR")
         .even_unanswered()
         .then(Self::not_activated)];
@@ -49,10 +49,10 @@ impl<O: Options> Bg96<O> {
     fn deactivated(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.context_lost = false;
         world.network_lost = false;
-        if self.rising.anew == 0 {
-            self.rising.anew = self.first_of_activation();
+        if self.bring_up.after_deactivation == 0 {
+            self.bring_up.after_deactivation = self.first_of_activation();
         }
-        Then::To(self.rising.anew)
+        Then::To(self.bring_up.after_deactivation)
     }
 
     fn context_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
@@ -69,12 +69,14 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// One that was lost in an earlier life of the host, or is up and not listed, refuses all of it until it
-    /// is deactivated, and nothing else tells (sheet 1.6). So only the second refusal is about the network.
+    /// Handles the refusal of a context command. A context that the network closed in an earlier life
+    /// of the host, or that is active but not listed, refuses every command until it is deactivated,
+    /// and the modem gives no other sign of it (sheet 1.6). So the first refusal leads to a
+    /// deactivation, and only the second is about the network.
     fn refused_by_context(&mut self, world: &mut World<'_>, script: u8) -> Then {
-        self.rising.refused = world.code;
-        if self.rising.anew == 0 {
-            self.rising.anew = script;
+        self.bring_up.refused = world.code;
+        if self.bring_up.after_deactivation == 0 {
+            self.bring_up.after_deactivation = script;
             return Then::To(DEACTIVATE);
         }
         if O::ESCALATION {
@@ -84,7 +86,7 @@ impl<O: Options> Bg96<O> {
     }
 
     fn not_activated(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let refusal = causes::activation_refused(explained(self.rising.refused, text));
+        let refusal = causes::activation_refused(explained(self.bring_up.refused, text));
         world.fail(BringUpError::PdpRefused(if self.config.apn.is_some() {
             refusal.without(Cause::ApnMissing)
         } else {
@@ -93,7 +95,8 @@ impl<O: Options> Bg96<O> {
     }
 }
 
-/// `+QIACT: 1,1,1,"10.1.2.3"`, a line for each context.
+/// Returns whether an answer lists our context as active: `+QIACT: 1,1,1,"10.1.2.3"`, one line for each
+/// context.
 pub(crate) fn is_active(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n')
         .filter_map(|line| answer(line, "+QIACT:"))
@@ -103,7 +106,7 @@ pub(crate) fn is_active(text: &[u8]) -> bool {
         })
 }
 
-/// A bare ERROR has its number in QIGETERROR: `+QIGETERROR: 569,<text>`.
+/// Returns the number that `+QIGETERROR: 569,<text>` gives for a bare `ERROR`; without one, `code`.
 pub(crate) fn explained(code: Code, text: Option<&[u8]>) -> Code {
     let number = text.and_then(|text| Fields::new(answer(text, "+QIGETERROR:")?).int());
     match number {
@@ -115,8 +118,8 @@ pub(crate) fn explained(code: Code, text: Option<&[u8]>) -> Code {
 struct LastError;
 at_command!(LastError, 3000, "+QIGETERROR", |self, line| line);
 
-/// Asks for the number behind a bare `ERROR` to a command that a user typed. `AT+QIGETERROR` knows only those of the
-/// `QI` and `QSSL` families (sheet 4.6).
+/// Asks for the number behind a bare `ERROR` to a command that a user typed. `AT+QIGETERROR` knows only
+/// the errors of the `QI` and `QSSL` families (sheet 4.6).
 pub(crate) async fn explain<O: Options>(at: &At<'_, Bg96<O>>, command: &str, code: Code) -> Code {
     let family = |name: &str| {
         command

@@ -1,4 +1,4 @@
-//! What each line of a BG96 is (sheet 0).
+//! The dialect of a BG96: what each line is (sheet 0).
 
 use sectag::Code;
 use sectag::at::Fields;
@@ -6,16 +6,16 @@ use sectag::modem::{Final, Line, NOT_YET, Urc};
 
 use crate::data_connection::PDP_CONTEXT;
 
-/// `asked` is the name of the running command, for the lines that are an answer or a URC depending
-/// on it. `pushed` says that sockets were opened in direct push mode.
+/// Classifies a line. `asked` is the name of the running command, for lines that can be its answer or a
+/// URC. `pushed` says that sockets were opened in direct push mode.
 pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
-    // What comes most often, at once; the tables would find the same.
+    // A fast path for the most frequent line; the tables give an equal result.
     if let (Some([digit @ b'0'..=b'9']), false) =
         (line.strip_prefix(b"+QSSLURC: \"recv\","), pushed)
     {
         return Line::Urc(Urc::Readable { id: digit - b'0' });
     }
-    // A UART that was off wakes up with noise in front of the banner.
+    // A UART that was off wakes up with noise in front of the boot banner.
     let noise = line
         .iter()
         .take_while(|byte| !byte.is_ascii_graphic())
@@ -49,7 +49,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
         }
         Named::Received => payload(&mut fields).unwrap_or(Line::Info),
         Named::Opened => match (fields.byte(), fields.next()) {
-            // What is no number, or none that the manual knows, is a failure all the same.
+            // A result that is no number, or none of the manual's, is a failure too.
             (Some(id), Some(result)) => Line::Urc(Urc::Opened {
                 id,
                 result: Fields::new(result)
@@ -62,7 +62,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
         },
         Named::Socket => match (fields.next(), fields.byte()) {
             (Some(b"\"recv\""), Some(id)) => match fields.int() {
-                // Siblings may say how much there is to fetch as well (sheet 4.5).
+                // Siblings may add the number of bytes that can be fetched (sheet 4.5).
                 Some(len) if pushed => Line::Push {
                     id,
                     len: saturated(len),
@@ -90,7 +90,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
                 OTHER
             }
         }
-        // Result `<err>,"<time>"`, answer to a query `"<server>",<port>`.
+        // A result is `<err>,"<time>"`, the answer to a query `"<server>",<port>`.
         Named::Time if fields.int().is_none() => Line::Info,
         Named::Time => Line::Urc(Urc::Report),
         Named::NoticeUnlessAsked if asked == name => Line::Info,
@@ -98,16 +98,16 @@ pub(crate) fn line(line: &[u8], asked: &[u8], pushed: bool) -> Line {
     }
 }
 
-/// A line that does not begin with `+`.
+/// Classifies a line that does not begin with `+`.
 fn word(line: &[u8], asked: &[u8]) -> Line {
     if let Some((_, kind)) = WHOLE.iter().find(|(whole, _)| *whole == line) {
         return *kind;
     }
-    // May be glued to the next echo while echo is on (sheet 5, quirk 6).
+    // While echo is on, the next echo may be glued to it (sheet 5, quirk 6).
     if line.starts_with(b"SEND OK") {
         return Line::Final(Final::SendOk);
     }
-    // The length of what is read from a file (sheet 3).
+    // `CONNECT <length>` announces bytes that are read from a file (sheet 3).
     if let Some(text) = line.strip_prefix(b"CONNECT ") {
         return payload(&mut Fields::new(text))
             .filter(|_| asked != b"+QFUPL")
@@ -116,7 +116,8 @@ fn word(line: &[u8], asked: &[u8]) -> Line {
     Line::Info
 }
 
-/// How much follows. More than can be asked for is too much, however much it is.
+/// Returns a line that announces payload. A count above `u16::MAX` becomes `u16::MAX`, which is also
+/// more than any command asks for.
 fn payload(fields: &mut Fields<'_>) -> Option<Line> {
     fields.int().map(|count| Line::Payload(saturated(count)))
 }
@@ -125,13 +126,13 @@ fn saturated(count: u32) -> u16 {
     count.min(u16::MAX.into()) as u16
 }
 
-/// The result of an open that is no number, or too large for one of the modem's.
+/// Stands for the result of an open that is no number or above the modem's range.
 const NO_NUMBER: u16 = NOT_YET - 1;
 
 const OTHER: Line = Line::Urc(Urc::Other);
 const RESTARTED: Line = Line::Urc(Urc::Restarted);
 
-/// Lines that are known as a whole. A table and a loop: as a `match` it takes three times the flash.
+/// Lines that are known as a whole. It is a table because a `match` takes three times the flash.
 static WHOLE: [(&[u8], Line); 11] = [
     (b"OK", Line::Final(Final::Ok)),
     (b"ERROR", Line::Final(Final::Error(Code::Plain))),
@@ -140,14 +141,14 @@ static WHOLE: [(&[u8], Line); 11] = [
     (b"RDY", RESTARTED),
     (b"POWERED DOWN", RESTARTED),
     (b"NORMAL POWER DOWN", RESTARTED),
-    // The first is what drivers wait for, the second what the manual shows (sheet 1.7).
+    // Drivers in the field wait for the first; the manual shows the second (sheet 1.7).
     (b"PSM POWER DOWN", Line::Urc(Urc::Saving)),
     (b"POWER DOWN", Line::Urc(Urc::Saving)),
     (b"APP RDY", Line::Urc(Urc::Booted)),
     (b"NO CARRIER", OTHER),
 ];
 
-/// What a line `+NAME: ...` is about.
+/// The meaning of a line `+NAME: ...`.
 enum Named {
     CmeError,
     CmsError,
@@ -272,8 +273,8 @@ mod tests {
         );
     }
 
-    /// The modem's own MQTT client may be in use by another host (sheet 4.9); what is cut or odd is
-    /// nobody's.
+    /// Another host may use the modem's own MQTT client (sheet 4.9). Its lines, and damaged ones,
+    /// change nothing.
     #[test]
     fn what_is_about_others_or_damaged_changes_nothing() {
         for line in [
@@ -304,7 +305,7 @@ mod tests {
         assert_eq!(urc(b"+QSSLRECV: 1500"), Line::Payload(1500));
         assert_eq!(urc(b"+QSSLRECV: x"), Line::Info);
         assert_eq!(line(b"CONNECT 128", b"+QFREAD"), Line::Payload(128));
-        // Late, while another is asked.
+        // A late answer, while another command is running.
         assert_eq!(line(b"CONNECT 128", b"+IPR"), Line::Payload(128));
         for upload in [&b"CONNECT"[..], b"CONNECT 128"] {
             assert_eq!(line(upload, b"+QFUPL"), Line::Final(Final::Connect));

@@ -1,15 +1,15 @@
-//! What is done about opens and data connections that fail in a row.
+//! Escalation: remedies for opens and data connections that fail several times in a row.
 //!
-//! Every remedy costs all sockets, so none is used while another connection stands, and each that did
-//! not help makes the next one wait for twice as many failures: a server that is down for a week must
-//! not have the modem rebooted every minute.
+//! Every remedy closes all sockets, so none is used while another connection stands. After a remedy
+//! that did not help, the next one waits for twice as many failures: a server that is down for a week
+//! must not have the modem rebooted every minute.
 
 use sectag::modem::World;
 use sectag::{Code, ConnectError, Refusal};
 
 use crate::{Bg96, Options};
 
-/// A remedy that is tried after so many failures in a row with these numbers.
+/// A remedy, and the failures that call for it: how many in a row, with a number in this range.
 struct Rule {
     failures: u8,
     codes: (u16, u16),
@@ -24,10 +24,10 @@ pub(crate) enum Remedy {
     Reboot,
 }
 
-/// The first one that is due counts.
+/// The rules, in order of precedence: the first one that is due counts.
 static RULES: [Rule; 5] = [
-    // "Open PDP context failed", "PDP context break down": it is down, whatever QIACT? says (sheet
-    // 4.6).
+    // "Open PDP context failed", "PDP context break down": the context is down, whatever `AT+QIACT?`
+    // says (sheet 4.6).
     Rule {
         failures: AT_ONCE,
         codes: (561, 561),
@@ -45,30 +45,32 @@ static RULES: [Rule; 5] = [
         codes: (550, 559),
         remedy: Remedy::Reboot,
     },
-    // "If deactivation fails 3 times, reboot" (sheet 1.6); or other hosts hold as many as there can be.
+    // "If deactivation fails 3 times, reboot" (sheet 1.6). Other hosts may also hold as many contexts
+    // as there can be.
     Rule {
         failures: 3,
         codes: (NO_CONTEXT, NO_CONTEXT),
         remedy: Remedy::Reboot,
     },
-    // "After 5 failed opens in a row" (sheet 4.2), whatever the number, if there was one.
+    // "After 5 failed opens in a row" (sheet 4.2), with any number or none.
     Rule {
         failures: 5,
         codes: (0, u16::MAX),
         remedy: Remedy::Context,
     },
 ];
-/// Stands for a data connection that was refused also when it was made anew; no number of the modem's.
+/// Our own number for a data connection that was refused even after a deactivation.
 const NO_CONTEXT: u16 = 1;
-/// A number that leaves no doubt; no patience is needed with it.
+/// The failure count of a number that leaves no doubt: it calls for its remedy at once, however often a
+/// remedy failed before.
 const AT_ONCE: u8 = 1;
-/// No remedy waits for more failures than this times its own figure.
+/// The limit of [`Escalation::patience`].
 const PATIENCE_LIMIT: u8 = 16;
 
-/// Failures in a row since the last open that succeeded.
+/// The state of the escalation: failures in a row since the last open that succeeded.
 pub(crate) struct Escalation {
     counts: [u8; RULES.len()],
-    /// What the figures of the rules are multiplied by.
+    /// The factor of the rules' failure counts. It doubles with every remedy.
     patience: u8,
 }
 
@@ -84,7 +86,7 @@ impl Escalation {
         *self = Self::new();
     }
 
-    /// Notes a failure, with 0 for one without a number, and returns what is to be done now.
+    /// Counts a failure, with 0 for one without a number, and returns the remedy that is due now.
     fn failed(&mut self, code: u16) -> Option<Remedy> {
         let mut due = None;
         for (rule, count) in RULES.iter().zip(&mut self.counts) {
@@ -105,7 +107,7 @@ impl Escalation {
         due
     }
 
-    /// A remedy was begun.
+    /// Notes that a remedy was begun.
     fn used(&mut self) {
         self.counts = [0; RULES.len()];
         self.patience = (self.patience * 2).min(PATIENCE_LIMIT);
@@ -113,7 +115,7 @@ impl Escalation {
 }
 
 impl<O: Options> Bg96<O> {
-    /// Draws the conclusions from the result of an open. The remedy itself is bring-up's.
+    /// Counts the result of an open and starts a remedy that is due. Bring-up carries it out.
     pub(crate) fn judge_open(&mut self, world: &mut World<'_>, done: bool) {
         if done {
             return self.escalation.succeeded();
@@ -124,13 +126,13 @@ impl<O: Options> Bg96<O> {
                 ..
             }) => *code,
             ConnectError::Refused(_) | ConnectError::TimedOut => 0,
-            // That was not the network's doing.
+            // The failure has another reason than the network.
             _ => return,
         };
         let Some(remedy) = self.escalation.failed(code) else {
             return;
         };
-        // These two numbers say that the others are dead as well.
+        // These two numbers mean that the other connections are dead as well.
         if world.has_other_sockets() && !matches!(code, 561 | 570) {
             return;
         }
@@ -138,7 +140,7 @@ impl<O: Options> Bg96<O> {
         world.network_lost = true;
     }
 
-    /// Draws the conclusions from a data connection that was refused, in a bring-up, which has no others.
+    /// Counts a refused data connection in a bring-up, when no connection stands.
     pub(crate) fn context_refused(&mut self) {
         if let Some(remedy) = self.escalation.failed(NO_CONTEXT) {
             self.begin_remedy(remedy);
@@ -159,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// After which of `count` failures something is done, and what.
+    /// Returns after which of `count` failures a remedy is due, and which.
     fn remedies(escalation: &mut Escalation, code: u16, count: usize) -> Vec<(usize, Remedy)> {
         (1..=count)
             .filter_map(|number| {

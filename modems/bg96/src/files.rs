@@ -1,10 +1,10 @@
 //! Credentials as files in the modem's flash (sheet 3).
 //!
-//! A modem that loses its host in the middle of an upload keeps what it has, and after a reset of the
-//! MCU alone even fills it up with whatever the new firmware says. So that half a file never passes
-//! for a credential, an upload is surrounded by a *marker*: a file of one byte whose name says which
-//! file is being written. It is there before the first byte of the upload and goes when the modem has
-//! confirmed the last. A file with a marker counts as absent, and bring-up deletes both.
+//! A modem that loses its host in the middle of an upload keeps the bytes that it has. After a reset of
+//! the MCU alone it even fills the file up with the commands of the new firmware. So that half a file
+//! never passes for a credential, each upload has a *marker*: a file of one byte whose name says which
+//! file is being written. The marker is written before the first byte of the upload and deleted when
+//! the modem has confirmed the last. A file with a marker counts as absent, and bring-up deletes both.
 
 use sectag::at::{Fields, InvalidInput, answer, decimal};
 use sectag::modem::{Out, Then, World, ask, decide};
@@ -15,28 +15,28 @@ use crate::{Bg96, CLOSE_FILE, DELETE, LOOK_FOR_MARKERS, Options, Script};
 /// The largest tag whose file name is 8.3.
 pub(crate) const MAX_TAG: u32 = 999_999;
 
-/// Extensions of files by their number: 0 to 2 are credentials in the order of [`Kind::ALL`](sectag::Kind::ALL), from
-/// [`MARKERS`] on are their markers.
+/// The extensions of our files by their number: 0 to 2 are credentials in the order of
+/// [`Kind::ALL`](sectag::Kind::ALL), [`MARKERS`] and up are their markers.
 static EXTENSIONS: [&str; 6] = ["ca", "crt", "key", "xca", "xcr", "xke"];
 /// The number of the first marker.
 pub(crate) const MARKERS: u8 = 3;
 
-/// The file system says that a file is not there.
+/// The error of the file system for a file that does not exist.
 const ABSENT: Code = Code::Cme(405);
 
-/// What a flow that was dropped, failed or lost its MCU left in the modem.
-pub(crate) struct Remains {
-    /// An earlier life of the MCU may have left anything.
+/// What a flow left in the modem when it was dropped, failed, or ended with a reset of the MCU.
+pub(crate) struct Leftovers {
+    /// Markers of an earlier life of the MCU may be in the file system.
     pub(crate) unknown: bool,
     /// A file may be open whose handle is not known.
     pub(crate) open: bool,
-    /// A file whose upload has begun and not ended.
+    /// The file whose upload has begun and not ended.
     pub(crate) unfinished: Option<(Tag, u8)>,
-    /// A file that was opened and not closed.
+    /// The handle of a file that was opened and not closed.
     pub(crate) handle: Option<u32>,
 }
 
-impl Remains {
+impl Leftovers {
     pub(crate) const fn new() -> Self {
         Self {
             unknown: true,
@@ -47,17 +47,18 @@ impl Remains {
     }
 }
 
-/// Scratch of tidying up.
+/// Scratch of the cleanup.
 pub(crate) struct Cleanup {
-    /// It is a part of a bring-up.
+    /// The cleanup is part of a bring-up.
     at_start: bool,
-    /// Markers were looked for.
+    /// The file system was searched for markers.
     looked: bool,
-    /// The file is to be deleted once more.
+    /// A refused deletion may be tried once more.
     again: bool,
-    /// Files and markers that were deleted, two for each that was found.
+    /// The number of files and markers that were deleted, two for each credential in `marked`.
     done: u8,
-    /// The credentials that are marked. There is one at a time; of what several resets left, the first few.
+    /// The credentials that have a marker. Normally there is one at most; after several resets, the
+    /// first few.
     marked: heapless::Vec<(Tag, u8), 4>,
 }
 
@@ -74,14 +75,14 @@ impl Cleanup {
 }
 
 impl<O: Options> Bg96<O> {
-    /// Closes what was left open and deletes what an upload left that did not end. After a start of MCU or
-    /// modem it looks for the latter.
+    /// Closes a file that was left open and deletes an upload that did not end, with its marker. After
+    /// a start of MCU or modem the script also searches for markers.
     pub(crate) const CLEANUP: Script<O> = &[decide(|modem, _, _| Self::clean_up(modem, false))];
 
-    /// Also one that is not open any more.
+    /// Closes the file by its handle, even if it is not open any more.
     pub(crate) const CLOSE_FILE: Script<O> = &[ask("AT+QFCLOSE={o}").then(Self::file_closed)];
 
-    /// First a file, then the marker that says that it is none.
+    /// Deletes a file and then its marker, so that a reset in between leaves the file marked.
     pub(crate) const DELETE: Script<O> = &[
         decide(Self::is_any_unwanted),
         ask("AT+QFDEL=\"{f}\"").then(Self::file_deleted),
@@ -97,9 +98,9 @@ impl<O: Options> Bg96<O> {
             again: true,
             ..Cleanup::new()
         };
-        // What is known to be unfinished first, then what is found.
-        self.cleanup.marked.extend(self.remains.unfinished);
-        Then::To(if self.remains.handle.is_some() {
+        // The upload that is known comes first, then the markers that a search finds.
+        self.cleanup.marked.extend(self.leftovers.unfinished);
+        Then::To(if self.leftovers.handle.is_some() {
             CLOSE_FILE
         } else {
             DELETE
@@ -107,7 +108,7 @@ impl<O: Options> Bg96<O> {
     }
 
     fn file_closed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        self.remains.handle = None;
+        self.leftovers.handle = None;
         Then::To(DELETE)
     }
 
@@ -115,11 +116,11 @@ impl<O: Options> Bg96<O> {
         if usize::from(self.cleanup.done) < 2 * self.cleanup.marked.len() {
             return Then::Next;
         }
-        self.remains.unfinished = None;
-        if self.remains.unknown && !self.cleanup.looked {
+        self.leftovers.unfinished = None;
+        if self.leftovers.unknown && !self.cleanup.looked {
             return Then::To(LOOK_FOR_MARKERS);
         }
-        self.remains.unknown = false;
+        self.leftovers.unknown = false;
         self.cleaned_up(world, true)
     }
 
@@ -132,16 +133,16 @@ impl<O: Options> Bg96<O> {
     }
 
     fn file_deleted(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-        // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front of the
-        // command, and then the file is there all the same.
+        // Some firmware says only `ERROR` for a file that does not exist. So does one that still had
+        // bytes of a broken upload in front of the command, and then the file is still there.
         if answer.is_none() && world.code == Code::Plain && self.cleanup.again {
             self.cleanup.again = false;
             return Then::Same;
         }
         self.cleanup.again = true;
         if answer.is_none() && !matches!(world.code, Code::Plain | ABSENT) {
-            // So that it is looked for again.
-            self.remains.unknown = true;
+            // The next cleanup searches again.
+            self.leftovers.unknown = true;
             return self.cleaned_up(world, false);
         }
         self.cleanup.done += 1;
@@ -162,7 +163,8 @@ impl<O: Options> Bg96<O> {
         Then::To(DELETE)
     }
 
-    /// In a bring-up, goes on with it: a file that cannot be deleted is no reason to stay down.
+    /// Ends the cleanup. A bring-up goes on even after a failure: a file that cannot be deleted is no
+    /// reason to stay down.
     fn cleaned_up(&mut self, world: &mut World<'_>, done: bool) -> Then {
         if self.cleanup.at_start {
             return self.look_for_sim(world);
@@ -174,12 +176,13 @@ impl<O: Options> Bg96<O> {
     }
 }
 
-/// Whether a list of files that was refused so is empty, which is an error to some firmware.
+/// Returns whether this refusal of a list means that the list is empty, which some firmware reports as
+/// an error.
 pub(crate) fn is_empty(code: Code) -> bool {
     matches!(code, Code::Plain | ABSENT)
 }
 
-/// Refuses a tag that cannot be in the name of a file.
+/// Refuses a tag whose file name would not be 8.3.
 pub(crate) fn check_tag(tag: Tag) -> Result<(), InvalidInput> {
     if tag.0 > MAX_TAG {
         return Err(InvalidInput::OutOfRange { limit: MAX_TAG });
@@ -187,13 +190,13 @@ pub(crate) fn check_tag(tag: Tag) -> Result<(), InvalidInput> {
     Ok(())
 }
 
-/// The extension of a file.
+/// Returns the extension of a file.
 pub(crate) fn extension(file: u8) -> &'static str {
     EXTENSIONS[usize::from(file) % EXTENSIONS.len()]
 }
 
-/// Writes the name of a file. 8.3 names are strongly recommended; names are global to the modem, so ours say
-/// whose they are.
+/// Writes the name of a file. The manual strongly recommends 8.3 names. Names are global to the modem,
+/// so ours begin with a prefix of their own.
 pub(crate) fn write_name(tag: Tag, file: u8, out: &mut Out<'_>) {
     out.bytes(b"st");
     out.int(tag.0);
@@ -201,7 +204,7 @@ pub(crate) fn write_name(tag: Tag, file: u8, out: &mut Out<'_>) {
     out.bytes(extension(file).as_bytes());
 }
 
-/// The inverse of [`write_name`]; `None` for files of others.
+/// The inverse of [`write_name`]; returns `None` for files of others.
 pub(crate) fn parse(name: &[u8]) -> Option<(Tag, u8)> {
     // A sibling lists files with their drive (sheet 3).
     let name = name.strip_prefix(b"UFS:").unwrap_or(name);
@@ -209,7 +212,7 @@ pub(crate) fn parse(name: &[u8]) -> Option<(Tag, u8)> {
     let dot = name.iter().position(|&byte| byte == b'.')?;
     let (digits, extension) = name.split_at(dot);
     let tag = decimal(digits)?;
-    // As it is written: without leading zeros.
+    // `write_name` writes no leading zeros.
     if tag > MAX_TAG || digits.len() > 6 || (digits.len() > 1 && digits[0] == b'0') {
         return None;
     }
@@ -219,13 +222,13 @@ pub(crate) fn parse(name: &[u8]) -> Option<(Tag, u8)> {
     Some((Tag(tag), file as u8))
 }
 
-/// The file that the next field names, if it is ours.
+/// Returns the file that the next field names, if it is one of ours.
 pub(crate) fn entry(fields: &mut Fields<'_>) -> Option<(Tag, u8)> {
     let quoted = fields.next()?;
     parse(quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
 }
 
-/// `+QFLST: "st7.ca",1234`, if it is ours, with its length.
+/// Reads `+QFLST: "st7.ca",1234`: file and length, if the file is one of ours.
 pub(crate) fn listed(line: &[u8]) -> Option<(Tag, u8, Option<u32>)> {
     let mut fields = Fields::new(answer(line, "+QFLST:")?);
     let (tag, file) = entry(&mut fields)?;

@@ -38,7 +38,7 @@ impl Key {
         Self::ClientCert,
         Self::ClientKey,
         Self::SecLevel,
-        // Before the next one, which may be two bits of the first (sheet 4.11).
+        // Written before the next key, which may be two bits of this one (sheet 4.11).
         Self::IgnoreCertItem,
         Self::IgnoreCertSign,
         Self::IgnoreCertChain,
@@ -86,8 +86,9 @@ static NAMES: [&str; 16] = [
     "cacertex",
 ];
 
-/// Not in the V1.0 manual, so a firmware that does not list one does not have it. A list without a
-/// key of that manual is more likely damaged; those are written on every open, and the answer tells.
+/// Keys that are not in the V1.0 manual, so that a firmware that does not list one does not have it. A
+/// list without a key of that manual is more likely damaged; those keys are written on every open, and
+/// the answer decides.
 const LATER: u16 = Key::Sni.bit()
     | Key::SessionCache.bit()
     | Key::Alpn.bit()
@@ -95,11 +96,11 @@ const LATER: u16 = Key::Sni.bit()
     | LOOSENS
     | Key::CaCertEx.bit();
 
-/// Keys of relatives that switch checks off (sheet 4.11): 0 is the strict value.
+/// Keys of relatives that switch checks off (sheet 4.11). The strict value is 0.
 const LOOSENS: u16 =
     Key::IgnoreCertItem.bit() | Key::IgnoreCertSign.bit() | Key::IgnoreCertChain.bit();
 
-/// What verification and secrecy depend on: read back before each open.
+/// The keys on which verification and secrecy depend. They are read back before each open.
 pub(crate) const PROVEN: u16 = Key::SslVersion.bit()
     | Key::CipherSuite.bit()
     | Key::CaCert.bit()
@@ -110,26 +111,27 @@ pub(crate) const PROVEN: u16 = Key::SslVersion.bit()
     | Key::IgnoreLocalTime.bit()
     | Key::Sni.bit();
 
-/// The list of the V1.0 manual: RSA keys only.
+/// The suites in the V1.0 manual: RSA keys only.
 const V1_SUITES: SuiteSet = SuiteSet::of(&[
     0x0035, 0x002F, 0x0005, 0x0004, 0x000A, 0x003D, 0xC011, 0xC012, 0xC013, 0xC014, 0xC027, 0xC028,
     0xC02F,
 ]);
 
-/// What is known of the keys, as bit sets, and of the cipher suites.
+/// What is known of this firmware's keys, as bit sets, and of its cipher suites.
 #[derive(Clone, Copy)]
 pub(crate) struct Keys {
-    /// Listed, or accepted at an open.
+    /// Keys that the modem has listed, or accepted at an open.
     yes: u16,
-    /// Refused at the last open that wrote it.
+    /// Keys that the modem refused at the last open that wrote them.
     no: u16,
-    /// Not in the modem's list of its keys.
+    /// Keys that are not in the modem's list.
     absent: u16,
     suites: SuiteSet,
 }
 
 impl Keys {
-    /// Before the modem was asked. The suites are the manual's, which holds until the modem says more.
+    /// The state before the modem was asked. The suites are the manual's, until the modem lists its
+    /// own.
     pub(crate) const UNKNOWN: Self = Self {
         yes: 0,
         no: 0,
@@ -149,12 +151,12 @@ impl Keys {
         }
     }
 
-    /// Whether the modem lists it, whatever it answered since.
+    /// Returns whether the modem listed or accepted this key, regardless of later refusals.
     pub(crate) const fn lists(self, key: Key) -> bool {
         self.yes & key.bit() != 0
     }
 
-    /// What the modem answered to a key.
+    /// Notes the modem's answer to a key.
     pub(crate) const fn learn(&mut self, key: Key, accepted: bool) {
         if accepted {
             self.yes |= key.bit();
@@ -164,8 +166,8 @@ impl Keys {
         }
     }
 
-    /// Without what was refused once: noise on the UART must not shut out a key for good, so that a
-    /// listed one is tried again.
+    /// Returns the keys without their refusals. Noise on the UART must not shut out a key for good, so
+    /// that a listed one is tried again.
     pub(crate) const fn listed(self) -> Self {
         Self { no: 0, ..self }
     }
@@ -179,8 +181,8 @@ impl Keys {
             .of(Key::ClientCert)
             .and(self.of(Key::ClientKey))
             .and(self.of(Key::SecLevel));
-        // A name check is in no BG96 manual; a sibling does one at seclevel 1 (sheet T10). What the key
-        // `checkhost` means, which two drivers write, is not known either.
+        // A name check is in no BG96 manual; a sibling does one at seclevel 1 (sheet T10). The meaning
+        // of the key `checkhost`, which two drivers write, is unknown as well.
         verification.name = Support::Unknown;
         verification.suites = self.of(Key::CipherSuite);
         verification
@@ -199,7 +201,8 @@ impl Keys {
         capabilities.roots = Some(1);
         capabilities.sockets = Bg96::<All>::LIMITS.sockets as u8;
         capabilities.flush = Flush::ModemAccepted;
-        // It answers an open at once and reports later, but a close only when it is done.
+        // The modem answers an open at once and reports later, but it answers a close only when it is
+        // done.
         capabilities.connect_blocks_ms = 0;
         capabilities.close_blocks_ms = CLOSE_LIMIT * 1000;
         capabilities
@@ -218,19 +221,19 @@ impl<O: Options> Bg96<O> {
     }
 
     fn keys_listed(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-        let before = self.rising.suites;
+        let before = self.bring_up.suites;
         let again = before.is_some();
         self.keys.suites = self.keys.suites.union(before.unwrap_or(SuiteSet::EMPTY));
         if answer.is_none() {
             self.keys = Keys::UNKNOWN;
         } else if !again && self.keys.suites.modern().is_empty() {
-            // None of the suites that count: more likely noise on the UART, and it would hold until the next
-            // start.
-            self.rising.suites = Some(self.keys.suites);
+            // A list without a suite with authenticated encryption is more likely noise on the UART,
+            // and would hold until the next start.
+            self.bring_up.suites = Some(self.keys.suites);
             self.keys.suites = V1_SUITES;
             return Then::Same;
         } else if self.keys.yes != 0 {
-            // An OK without a list says nothing.
+            // An `OK` without a list says nothing.
             self.keys.absent = LATER & !self.keys.yes;
         }
         Self::close_stale_sockets(world)
@@ -238,7 +241,7 @@ impl<O: Options> Bg96<O> {
 }
 
 impl Keys {
-    /// `+QSSLCFG: "<key>",(0-5),<values>`.
+    /// Notes a line `+QSSLCFG: "<key>",(0-5),<values>`.
     fn list(&mut self, line: &[u8]) {
         let Some(text) = answer(line, "+QSSLCFG:") else {
             return;
@@ -254,7 +257,7 @@ impl Keys {
         }
     }
 
-    /// `...,(0X0035,0X002F,...,0XFFFF)`.
+    /// Notes the suites of a line `...,(0X0035,0X002F,...,0XFFFF)`.
     fn list_suites(&mut self, text: &[u8]) {
         let mut listed = SuiteSet::EMPTY;
         let separators = |&byte: &u8| matches!(byte, b',' | b'(' | b')' | b'"');
@@ -267,7 +270,7 @@ impl Keys {
                 listed = listed.with(number);
             }
         }
-        // A line over the framer's 256 bytes was cut: what is behind may be any of the manual's.
+        // The framer cuts a line at 256 bytes. Any suite of the manual may have been in the lost part.
         if !text.ends_with(b")") {
             listed = listed.union(V1_SUITES);
         }
@@ -277,7 +280,7 @@ impl Keys {
     }
 }
 
-/// Up to four digits.
+/// Reads up to four hexadecimal digits.
 pub(crate) fn hex(digits: &[u8]) -> Option<u16> {
     digits.iter().try_fold(0, |value, digit| {
         let digit = match digit {
@@ -295,7 +298,7 @@ mod tests {
 
     use super::*;
 
-    /// Sheet T16, lines that matter.
+    /// The lines of sheet T16 that matter here.
     const EG25: [&str; 8] = [
         "+QSSLCFG: \"sslversion\",(0-5),(0-4)",
         "+QSSLCFG: \"dtls\",(0-5),(0,1)",

@@ -1,7 +1,7 @@
 //! Quectel BG96 for [`sectag`]: the modem's own TLS sockets, in buffer mode, with verification on.
 //!
-//! What the modem does is cited as "sheet", with the number of a heading of `FACTS.md` beside this crate's
-//! sources, which names manual and chapter for each fact.
+//! A citation "sheet 4.1" names a heading of `FACTS.md` beside this crate's sources, which gives the
+//! manual and chapter of each fact.
 //!
 //! | | BG96 |
 //! |---|---|
@@ -15,8 +15,8 @@
 //! | a close blocks others | at most 3 s, when the peer does not answer |
 //! | `flush` means | the modem has accepted the bytes (`SEND OK`) |
 //!
-//! Each file begins with the scripts of its flows, which read as the manual's dialogue does, and has their
-//! judges below. What a firmware can do without is chosen by type: see [`Options`].
+//! Each file begins with the scripts of its flows, written in the order of the manual's dialogue; their
+//! judges follow below. A firmware can leave parts of the backend out by type: see [`Options`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -59,58 +59,60 @@ use sectag::{Capabilities, ConnectError, Forbidden, TlsConfig, Verification};
 
 use keys::Keys;
 
-/// The backend. Give it to [`sectag::State::new`].
+/// The backend of a Quectel BG96. Give it to [`sectag::State::new`].
 ///
 /// ```no_run
 /// use sectag::State;
 /// use sectag_bg96::{Bg96, Config};
 ///
-/// // One socket with rings of 1 KiB: what comes, and what is sent.
+/// // One socket with a receive ring and a transmit ring of 1 KiB each.
 /// let mut state = State::<Bg96, 1, 1024, 1024>::new(Bg96::new(Config::new()));
 /// # let _ = &mut state;
 /// ```
 ///
-/// In this order, so that what is small and often used stands where short instructions reach it; a figure in
-/// BENCHMARKS.md holds that.
+/// The fields are laid out in this order so that small, often used ones are within reach of short
+/// instructions; a figure in BENCHMARKS.md checks the gain.
 #[repr(C)]
 pub struct Bg96<O: Options = All> {
-    // Scratch of one flow each, set anew at its start.
+    // Scratch of one flow each; the flow resets it at its start.
     opening: open::Opening,
     waking: waking::Waking,
-    rising: bring_up::Rising,
+    bring_up: bring_up::BringUp,
     setting: clock::Setting,
     cleanup: files::Cleanup,
-    /// The modem said `pdpdeact`, or seems to owe it: the context must be deactivated before it can be
-    /// activated again (sheet 1.6).
+    /// The PDP context must be deactivated before it can be activated again (sheet 1.6): the modem
+    /// reported `pdpdeact` or lists the context no longer, or a remedy asks for a new one.
     context_lost: bool,
-    /// Bring-up is to restart the modem.
+    /// The next bring-up restarts the modem.
     reboot: bool,
-    /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
+    /// The state of SIM and PIN. A PIN that the SIM refused is not entered again, since each try brings
+    /// the SIM nearer to being locked.
     sim: SimEntry,
-    /// The radio is as configured; it is not written twice.
+    /// The radio settings are as configured, so that a later bring-up does not write them again.
     #[cfg(feature = "radio")]
     radio_written: bool,
-    /// TLS contexts whose `negotiatetime` was written in this life of the modem, as a bit set. It is no
-    /// matter of verification, and what is left of a lost one is the modem's longer limit.
+    /// TLS contexts whose `negotiatetime` was written since the modem's last start, as a bit set. The
+    /// time limit has no part in verification: if the modem lost it, its own longer limit applies.
     limited: u8,
-    /// TLS contexts that may hold a session cache, ALPN or a pre-shared key of an earlier connection, as
-    /// a bit set of eight each. Not kept over a reset of the MCU alone, whose next life asks for the
-    /// same, since the same firmware runs.
+    /// TLS contexts that may hold a session cache, ALPN or a pre-shared key of an earlier connection,
+    /// as three bit sets of eight bits each. They are forgotten when the MCU alone is reset; that
+    /// firmware asks for the settings of the earlier life again, since it is unchanged.
     extended: u32,
-    /// Which keys this firmware knows.
+    /// The keys of TLS contexts that this firmware knows.
     keys: Keys,
-    /// The modem's clock showed this in this life of the modem, and clocks run forward.
+    /// The latest date that the modem's clock showed since the modem's last start. Clocks run forward,
+    /// so it is a lower bound of the current date.
     clock_floor: Option<DateTime>,
     escalation: escalation::Escalation,
-    /// What a flow over files left to be done.
-    remains: files::Remains,
+    /// Files that an interrupted flow left in the modem and `CLEANUP` has to remove.
+    leftovers: files::Leftovers,
     config: Config<O>,
 }
 
 /// A table of steps.
 type Script<O> = &'static [Step<Bg96<O>>];
 
-// Scripts of our own, by number. The clock's and those of the data connection stand where others end.
+// Numbers of this backend's own scripts.
 const WAKE: u8 = OWN;
 const ATTENTION: u8 = OWN + 1;
 const REBOOT: u8 = OWN + 2;
@@ -142,7 +144,7 @@ const CLOSE_FILE: u8 = OWN + 25;
 const COUNT_TRIES: u8 = OWN + 26;
 
 impl<O: Options> Bg96<O> {
-    /// A backend with this configuration.
+    /// Returns a backend with this configuration.
     pub const fn new(config: Config<O>) -> Self {
         Self {
             context_lost: false,
@@ -155,9 +157,9 @@ impl<O: Options> Bg96<O> {
             keys: Keys::UNKNOWN,
             clock_floor: None,
             escalation: escalation::Escalation::new(),
-            remains: files::Remains::new(),
+            leftovers: files::Leftovers::new(),
             waking: waking::Waking::new(),
-            rising: bring_up::Rising::new(),
+            bring_up: bring_up::BringUp::new(),
             setting: clock::Setting::new(),
             opening: open::Opening::new(),
             cleanup: files::Cleanup::new(),
@@ -165,7 +167,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// Whether data is pushed.
+    /// Returns whether the modem pushes received data (direct push mode).
     const fn pushes(&self) -> bool {
         O::PUSH && self.config.direct_push
     }
@@ -192,12 +194,12 @@ impl<O: Options> Modem for Bg96<O> {
     const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = O::PUSH;
     const GUESTS: bool = O::COMMANDS;
-    // Sheet 1.1.
+    // A send waits for the prompt, and a file upload for `CONNECT`.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const CODES: &'static [Number] = &causes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
-    // The last four can be typed only.
+    // Commands with secrets. The last four are never sent by sectag; a user can type them.
     const SECRET: &'static [&'static str] = &[
         "+QICSGP",
         "+QSSLCFG=\"psk\"",
@@ -265,7 +267,7 @@ impl<O: Options> Modem for Bg96<O> {
         self.keys.capabilities()
     }
 
-    // Apart, so that a firmware that asks for no more links no more.
+    // A method beside `capabilities`, so that a firmware that needs only this links only this.
     fn verification(&self) -> Verification {
         self.keys.verification()
     }
@@ -283,7 +285,7 @@ impl<O: Options> Modem for Bg96<O> {
             b'l' => return out.int(world.len.into()),
             b'm' => return out.int(self.pushes().into()),
             b'n' if O::NTP => config.ntp.as_ref().map_or("", |server| server.as_str()),
-            b'o' => return out.int(self.remains.handle.unwrap_or(0)),
+            b'o' => return out.int(self.leftovers.handle.unwrap_or(0)),
             b'p' => return out.int(open::port(world).into()),
             #[cfg(feature = "radio")]
             b'q' => return self.write_item(out),
@@ -305,15 +307,15 @@ impl<O: Options> Modem for Bg96<O> {
             Waits::Counted => Abort::Filler,
             // Sheet 4.7.
             Waits::Data => Abort::Escape,
-            // The prompt may come late and swallow the next command as data; this modem takes no payload in
-            // quotes.
+            // The prompt may come late and would then swallow the next command as data. This modem
+            // takes no payload in quotes.
             Waits::Prompt | Waits::Quoted => Abort::Restart,
         }
     }
 
     fn opened(&mut self, world: &mut World<'_>, done: bool) {
         if !done && self.opening.begun {
-            // Perhaps the clock after all: the next connect looks again, though it was set.
+            // The clock may be the reason. The next connect reads it again, although it was set before.
             self.clock_floor = None;
         }
         if O::ESCALATION {

@@ -1,11 +1,12 @@
 //! Opens a verified TLS connection (sheet 4).
 //!
-//! A warm connect is the list of files, the keys, what the modem then has of them, the open, and what it
-//! has opened. Joining the keys in one line with `;` would save some 20 ms each of seconds, and is not
-//! done: that the modem then carries out every part is UNCONFIRMED, and an `OK` to a line of which only
-//! the first took effect would be a connection without verification. The list of files is asked for each
-//! time, for what this modem does at seclevel 1 without the CA's file is not known either (sheet T10 is a
-//! relative), and another host on the modem's USB port may delete it.
+//! A warm connect is the list of files, the keys, the query that reads them back, the open, and the
+//! state of the opened socket. Joining the key commands in one line with `;` would save some 20 ms
+//! each, out of seconds. It is not done: that the modem then carries out every part is UNCONFIRMED, and
+//! an `OK` to a line of which only the first part took effect would be a connection without
+//! verification. The list of files is asked for each time, because nobody knows what this modem does at
+//! seclevel 1 without the CA's file (sheet T10 is a relative), and another host on the modem's USB port
+//! may delete it.
 
 use sectag::at::{Fields, answer};
 use sectag::modem::{NOT_YET, Out, Then, World, ask, decide};
@@ -19,11 +20,13 @@ use crate::data_connection::{PDP_CONTEXT, explained};
 use crate::keys::Key;
 use crate::{Bg96, CONTEXT, OPEN_REFUSED, Options, Script, causes, files};
 
-/// The manual's limit for an open, with [`NEGOTIATION`] instead of its default, in milliseconds.
+/// The manual's limit for an open, with [`NEGOTIATION`] in place of its default handshake time, in
+/// milliseconds.
 const OPEN_LIMIT: u32 = (150 + NEGOTIATION) * 1000;
-/// All suites of the modem.
+/// The value of `ciphersuite` that stands for all suites of the modem.
 const ALL_SUITES: u16 = 0xFFFF;
 
+/// The number of files that `cacertex` can hold.
 const OTHER_CAS: u8 = 6;
 const OTHER_CA: &str = "the modem has a CA under the key cacertex, which it trusts in the place of this connection's: clear it (AT+QSSLCFG=\"cacertex\") or restore the modem's factory settings";
 
@@ -31,19 +34,19 @@ const OTHER_CA: &str = "the modem has a CA under the key cacertex, which it trus
 pub(crate) struct Opening {
     /// The value of `ciphersuite`, one suite or all (sheet 4.1).
     pub(crate) suite: u16,
-    /// The files of the tag that are there, and from bit 3 on their markers.
+    /// The files of the tag that exist, as a bit set. Their markers are from bit 3 on.
     files: u8,
-    /// The open itself was asked for.
+    /// The open command was sent.
     pub(crate) begun: bool,
-    /// With what it was refused at once.
+    /// The error with which the modem refused the open at once.
     refused: Code,
-    /// Whether the answer to what was opened shows what was asked for.
+    /// Whether the state of the opened socket is as asked; `None` while no answer has shown it.
     same: Option<bool>,
-    /// An earlier one did not.
+    /// An earlier answer showed another state.
     odd: bool,
-    /// It was asked for once more.
+    /// The state was asked for a second time.
     again: bool,
-    /// How many of the six are known to be empty; [`u8::MAX`] once one is not.
+    /// How many of the six files of `cacertex` are known to be empty; [`u8::MAX`] once one is not.
     other_cas: u8,
     pub(crate) writing: Writing,
 }
@@ -65,10 +68,10 @@ impl Opening {
 }
 
 impl<O: Options> Bg96<O> {
-    /// Before anything else the clock, by which certificates are judged.
+    /// Begins an open with the clock, by which certificates are judged.
     pub(crate) const OPEN: Script<O> = &[decide(Self::open_begins)];
 
-    /// Credentials, TLS context, open, and what was opened.
+    /// Checks the credentials, writes the TLS context, opens the socket, and checks its state.
     pub(crate) const CONTEXT: Script<O> = &[
         ask("AT+QFLST=\"*\"")
             .each(Self::file_listed)
@@ -88,7 +91,8 @@ impl<O: Options> Bg96<O> {
             .then(Self::is_as_asked),
     ];
 
-    /// `cacertex`: up to six files, trusted by every context in the place of its `cacert` (sheet 4.11).
+    /// Skips the query of `cacertex` if the firmware does not list that key: up to six files that every
+    /// context trusts in the place of its `cacert` (sheet 4.11).
     fn looks_for_other_cas(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.opening.other_cas = 0;
         if self.keys.lists(Key::CaCertEx) {
@@ -98,7 +102,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// The six queries behind `AT+QSSLCFG=`.
+    /// Writes the six queries behind `AT+QSSLCFG=`.
     pub(crate) fn write_other_cas(out: &mut Out<'_>) {
         for index in 0..OTHER_CAS {
             if index > 0 {
@@ -109,7 +113,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// `+QSSLCFG: "cacertex",<index>,"<file>"`.
+    /// Notes a line `+QSSLCFG: "cacertex",<index>,"<file>"`.
     fn other_ca_told(&mut self, world: &mut World<'_>, line: &[u8]) {
         let mut fields = Fields::new(answer(line, "+QSSLCFG:").unwrap_or_default());
         if fields.unquoted() == Some(b"cacertex") {
@@ -128,14 +132,14 @@ impl<O: Options> Bg96<O> {
         match self.opening.other_cas {
             OTHER_CAS if answer.is_some() => Then::Next,
             u8::MAX => Then::Fail,
-            // Not told of all, so that nobody knows whom the modem trusts.
+            // Not all six were answered, so that the trusted CAs are not known.
             _ => world.fail(ConnectError::Unsupported {
                 setting: Key::CaCertEx.name(),
             }),
         }
     }
 
-    /// Why an open was refused at once.
+    /// Asks for the number behind an open that was refused at once.
     pub(crate) const OPEN_REFUSED: Script<O> = &[ask("AT+QIGETERROR")
         .even_unanswered()
         .then(Self::open_refused)];
@@ -150,7 +154,7 @@ impl<O: Options> Bg96<O> {
             Ok(suite) => self.opening.suite = suite,
             Err(error) => return world.fail(error),
         }
-        // A clock that nothing is compared with need not be set.
+        // The clock need not be set if the modem compares no dates with it.
         let dated = self.keys.of(Key::IgnoreLocalTime) != Support::No;
         if dated && !self.is_known_set(min) {
             return self.begin_clock(min, true);
@@ -175,7 +179,7 @@ impl<O: Options> Bg96<O> {
             return world.fail(AtError::ModemReset);
         };
         let mutual = open.config.has_client_certificate();
-        // Half of one does not count.
+        // A file with a marker is half written and does not count.
         let whole = self.opening.files & !(self.opening.files >> files::MARKERS);
         let missing = if mutual { 0b111 } else { 1 } & !whole;
         if missing != 0 {
@@ -200,7 +204,7 @@ impl<O: Options> Bg96<O> {
         Then::Next
     }
 
-    /// What is verified with these keys, if that is what the policy asks for.
+    /// Returns what the modem verifies with these keys, or the error if the policy asks for more.
     fn verify(&self, world: &World<'_>) -> Result<Verification, ConnectError> {
         let Some(open) = &world.open else {
             return Err(AtError::ModemReset.into());
@@ -225,12 +229,12 @@ impl<O: Options> Bg96<O> {
 
     fn open_reported(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         match world.open.as_ref().map_or(NOT_YET, |open| open.result) {
-            // Where data is pushed it cannot be asked: a peer that speaks first fills the ring before the
-            // answer, and nobody reads from it yet.
+            // Pushed data would interfere with the query: a peer that speaks first fills the ring
+            // before the answer, and nobody reads from the ring yet.
             0 if self.pushes() => Then::End,
             0 => Then::Next,
             NOT_YET => world.fail(ConnectError::TimedOut),
-            // Not QIGETERROR's number, which says 0 after a failed handshake (sheet 4.6).
+            // The number of the URC, since `AT+QIGETERROR` says 0 after a failed handshake (sheet 4.6).
             code => self.fail_open(world, causes::vendor(code)),
         }
     }
@@ -239,7 +243,8 @@ impl<O: Options> Bg96<O> {
         self.fail_open(world, explained(self.opening.refused, text))
     }
 
-    /// `+QSSLSTATE: <id>,"SSLClient","<ip>",<rport>,<lport>,<state>,<pdp>,<serverid>,<mode>,"<port>",<sslctx>`.
+    /// Notes a line `+QSSLSTATE:
+    /// <id>,"SSLClient","<ip>",<rport>,<lport>,<state>,<pdp>,<serverid>,<mode>,"<port>",<sslctx>`.
     fn state_told(&mut self, world: &mut World<'_>, line: &[u8]) {
         let (Some(text), Some(open)) = (answer(line, "+QSSLSTATE:"), &world.open) else {
             return;
@@ -260,14 +265,14 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// Whether it is this connection that was opened: noise may have made another number of the context's,
-    /// whose defaults verify nothing, or of the port or the mode. The state tells (sheet 4.6). A firmware
-    /// that tells nothing of it, asked twice, is believed.
+    /// Judges whether the modem opened what was asked for. Noise on the UART may have altered the
+    /// number of the TLS context (another one verifies nothing by default), the port or the mode; the
+    /// state shows it (sheet 4.6). A firmware that shows no state is asked twice and then believed.
     fn is_as_asked(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         let opening = &mut self.opening;
         match opening.same.take() {
             Some(true) => return Then::End,
-            // Or the noise was in this answer.
+            // The noise may be in this answer, so the state is asked for again.
             Some(false) => opening.odd = true,
             None => {}
         }
@@ -280,11 +285,13 @@ impl<O: Options> Bg96<O> {
         Then::End
     }
 
-    /// Refuses what cannot be; returns the value of `ciphersuite`, one suite or all (sheet 4.1).
+    /// Refuses a policy that the modem cannot meet; returns the value of `ciphersuite`, one suite or
+    /// all (sheet 4.1).
     pub(crate) fn suite_for(&self, config: &TlsConfig) -> Result<u16, ConnectError> {
         files::check_tag(config.tag())?;
         let has = self.keys.listed().capabilities();
-        // What no firmware is known to check need not be tried; the rest the modem's answers tell.
+        // A check that no firmware is known to make is refused here; the others are left to the modem's
+        // answers.
         let mut hoped = has.verification;
         hoped.chain = Support::Yes;
         hoped.dates = Support::Yes;
@@ -304,7 +311,7 @@ impl<O: Options> Bg96<O> {
             .ok_or(ConnectError::Lacks(Feature::Suites))
     }
 
-    /// The causes of `code`, less those that were ruled out on the way to the open.
+    /// Fails the open with the causes of `code`, less those that are ruled out by what was sent.
     fn fail_open(&self, world: &mut World<'_>, code: Code) -> Then {
         let mutual = (world.open.as_ref()).is_some_and(|open| open.config.has_client_certificate());
         let has = |key, support| self.keys.of(key) == support;
@@ -342,15 +349,15 @@ pub(crate) fn port(world: &World<'_>) -> u16 {
     world.open.as_ref().map_or(0, |open| open.port)
 }
 
-// What rules a cause out.
+// Facts of an open that rule out a cause, as bits.
 const SENT_CERTIFICATE: u8 = 1;
 const SENT_NO_CERTIFICATE: u8 = 2;
 const DATES_UNCHECKED: u8 = 4;
 const CHAIN_UNCHECKED: u8 = 8;
 const SENT_NAME: u8 = 16;
 
-/// What the modem does not look at cannot be why it refused. Whether it looks at the name is not known of
-/// any.
+/// The causes that each fact rules out: a modem cannot refuse for what it does not check. Whether it
+/// checks the name is not known of any firmware.
 static RULED_OUT: [(Cause, u8); 8] = [
     (Cause::ClientCertificateNeeded, SENT_CERTIFICATE),
     (Cause::ClientCertificateRefused, SENT_NO_CERTIFICATE),

@@ -1,7 +1,7 @@
-//! What a firmware can do without, chosen by type.
+//! The parts of the backend that a firmware can leave out by type.
 
-/// Which parts of the backend a firmware has. What is not chosen is not linked, and asking for it in the
-/// configuration is an error when the firmware is built.
+/// The parts of the backend that a firmware has. A part that is not chosen is not linked, and its
+/// setting in the configuration does not compile.
 ///
 /// ```
 /// use sectag_bg96::{Bg96, Config, Options};
@@ -17,33 +17,34 @@
 /// const MODEM: Bg96<Plain> = Bg96::new(Config::choosing());
 /// ```
 pub trait Options: 'static {
-    /// Commands of the application's own, and what is done by commands of the handles': credentials, status, signal,
-    /// clock. Without, sockets are what there is; the rest does not compile.
+    /// Guests on the channel: the application's own commands and the handles' methods for credentials,
+    /// status, signal and clock. Without it there are sockets only, and calls of the others do not
+    /// compile.
     const COMMANDS: bool = true;
-    /// The keys of TLS contexts that relatives of the BG96 have beyond its first manual are looked for at
-    /// each start, and their cipher suites. Without, the manual's are taken for granted, and the rest is
-    /// found out by each connection.
+    /// Discovery at each start of the TLS keys that relatives of the BG96 have beyond its first manual,
+    /// and of their cipher suites. Without it the manual's suites are assumed, and each connection
+    /// finds out about the keys.
     const DISCOVERY: bool = true;
-    /// Failures in a row are answered with a new data connection, and then with a restart of the modem.
-    /// Without, what the modem does not get out of by itself is for the application to notice.
+    /// Remedies after several failures in a row: a new data connection, then a restart of the modem.
+    /// Without it the application has to notice a modem that does not recover by itself.
     const ESCALATION: bool = true;
-    /// [`Config::ntp`](crate::Config::ntp).
+    /// The setting [`Config::ntp`](crate::Config::ntp).
     const NTP: bool = true;
-    /// [`Config::pin`](crate::Config::pin).
+    /// The setting [`Config::pin`](crate::Config::pin).
     const PIN: bool = true;
-    /// The power key, reset and status pins of the board are used. Without, only a modem that answers
-    /// can be brought up.
+    /// Use of the power key, reset and status pins. Without it bring-up needs a modem that answers
+    /// already.
     const PINS: bool = true;
-    /// [`Config::direct_push`](crate::Config::direct_push).
+    /// The setting [`Config::direct_push`](crate::Config::direct_push).
     const PUSH: bool = true;
 }
 
-/// All parts; the default.
+/// All parts. This is the default.
 pub struct All;
 
 impl Options for All {}
 
-/// No part that can be left out.
+/// The smallest backend: no part that can be left out.
 pub struct Least;
 
 impl Options for Least {

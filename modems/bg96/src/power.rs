@@ -8,16 +8,17 @@ use sectag::{At, AtError, PowerSaving};
 use crate::{Bg96, Options, Script};
 
 impl<O: Options> Bg96<O> {
-    /// Orderly (1): the network is told first. It agrees at once and says later that it is down.
+    /// Powers the modem down in order (1), so that it detaches from the network first. The modem
+    /// answers at once and reports the end later.
     pub(crate) const POWER_OFF: Script<O> = &[ask("AT+QPOWD=1").limit(100)];
 
-    /// Sleep when DTR is high.
+    /// Lets the modem sleep while DTR is high.
     pub(crate) const SLEEP: Script<O> = &[ask("AT+QSCLK=1")];
 }
 
 const QUICK: u32 = 3000;
 
-/// An answer as it is, with its name.
+/// An answer line as text, with its prefix.
 struct Text(heapless::String<64>);
 impl AtatResp for Text {}
 
@@ -25,7 +26,7 @@ fn text(bytes: &[u8]) -> Option<Text> {
     Some(Text(core::str::from_utf8(bytes).ok()?.try_into().ok()?))
 }
 
-/// In seconds, as the network granted them.
+/// Asks for the PSM timers that the network granted, in seconds.
 struct GrantedSaving;
 at_command!(
     GrantedSaving,
@@ -43,7 +44,7 @@ impl<O: Options> SavesPower for Bg96<O> {
     }
 }
 
-/// `+QPSMS: 1,,,"86400","2"`, or `+QPSMS: 0`.
+/// Reads `+QPSMS: 1,,,"86400","2"`, or `+QPSMS: 0` for PSM off.
 fn granted_saving(text: &[u8]) -> Option<PowerSaving> {
     let mut fields = Fields::new(answer(text, "+QPSMS:")?);
     if fields.int() != Some(1) {

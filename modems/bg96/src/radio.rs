@@ -1,4 +1,4 @@
-//! Which networks the modem may use: technologies, bands, roaming, operator (sheet 1.5).
+//! Radio settings: which technologies, bands, roaming and operator the modem may use (sheet 1.5).
 
 use core::fmt::Write;
 
@@ -8,19 +8,19 @@ use sectag::{BringUpError, Code};
 
 use crate::{Bg96, OPERATOR, Options, RADIO, Script};
 
-/// One choice about the radio, for [`Config::radio`](crate::Config::radio).
+/// A radio setting, for [`Config::radio`](crate::Config::radio).
 ///
-/// The modem keeps all of them in its flash. Each is asked for first and written only when it differs,
-/// and at most once in the life of the MCU, so that the flash does not wear.
+/// The modem keeps all of them in its flash. Each is read first and written only when it differs, and
+/// at most once in a life of the MCU, so that the flash does not wear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Radio {
     /// GSM, LTE or both (`nwscanmode`).
     Search(Search),
-    /// Which category of LTE (`iotopmode`).
+    /// The category of LTE (`iotopmode`).
     Lte(Lte),
-    /// In which order networks are looked for (`nwscanseq`).
+    /// The order in which networks are searched (`nwscanseq`).
     Order([Network; 3]),
     /// Bands, as the bit sets of the manual: GSM 1 is 900, 2 is 1800, 4 is 850, 8 is 1900 MHz; LTE 1 is
     /// B1, 2 is B2, 4 is B3, 8 is B4 and so on, bit n-1 for Bn. 0 leaves a set as it is.
@@ -32,13 +32,13 @@ pub enum Radio {
         /// LTE Cat NB1.
         cat_nb1: u64,
     },
-    /// Whether other operators' networks are used (`roamservice`).
+    /// Use of other operators' networks (`roamservice`).
     Roaming(Roaming),
-    /// Whose network.
+    /// The operator (`AT+COPS`).
     Operator(Operator),
 }
 
-/// Which generation is looked for. The BG96-M refuses this.
+/// The technology that is searched. The BG96-M refuses this setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Search {
@@ -50,11 +50,11 @@ pub enum Search {
     LteOnly,
 }
 
-/// Which category of LTE is looked for. The BG96-M refuses this.
+/// The category of LTE that is searched. The BG96-M refuses this setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Lte {
-    /// Both.
+    /// Cat M1 and Cat NB1.
     Any,
     /// Cat M1 (LTE-M) only.
     CatM1Only,
@@ -62,7 +62,7 @@ pub enum Lte {
     CatNb1Only,
 }
 
-/// A kind of network, in an order of search. The BG96-M refuses this.
+/// A kind of network, in an order of search. The BG96-M refuses this setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Network {
@@ -74,25 +74,25 @@ pub enum Network {
     Gsm,
 }
 
-/// Whether other operators' networks are used.
+/// Use of other operators' networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Roaming {
-    /// As the modem decides.
+    /// The modem decides.
     Auto,
-    /// No.
+    /// Roaming is off.
     Off,
-    /// Yes.
+    /// Roaming is on.
     On,
 }
 
-/// Whose network is used.
+/// The choice of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Operator {
     /// The modem chooses.
     Automatic,
-    /// This one and no other. Choosing it may take 180 s.
+    /// This operator and no other. Registration with it may take 180 s.
     Fixed(Plmn),
 }
 
@@ -102,10 +102,10 @@ pub enum Operator {
 pub struct Plmn(&'static str);
 
 impl Plmn {
-    /// A literal, checked when the firmware is built.
+    /// Returns the number in a literal, checked when the firmware is built.
     ///
     /// # Panics
-    /// What [`new`](Self::new) refuses. In a `const` that is an error of the build.
+    /// If [`new`](Self::new) refuses the digits. In a `const`, that is a build error.
     pub const fn from_static(digits: &'static str) -> Self {
         match Self::new(digits) {
             Ok(plmn) => plmn,
@@ -113,7 +113,8 @@ impl Plmn {
         }
     }
 
-    /// A number of 5 or 6 digits that is known only when the firmware runs.
+    /// Returns the number in a text that is known only when the firmware runs; errors if it is not 5 or
+    /// 6 digits.
     pub const fn new(digits: &'static str) -> Result<Self, InvalidInput> {
         let bytes = digits.as_bytes();
         if bytes.len() < 5 {
@@ -133,14 +134,14 @@ impl Plmn {
     }
 }
 
-/// The values of one item, as the modem writes them.
+/// The values of a setting, in the form in which the modem writes them.
 type Values = heapless::String<48>;
 
-/// Scratch of setting up the radio.
+/// Scratch of writing the radio settings.
 pub(crate) struct Tuning {
-    /// Which of the choices.
+    /// The index of the current setting in the configuration.
     index: usize,
-    /// Why the operator could not be chosen.
+    /// The reason why the operator could not be set.
     failure: Option<BringUpError>,
 }
 
@@ -154,18 +155,18 @@ impl Tuning {
 }
 
 impl<O: Options> Bg96<O> {
-    /// Each choice is asked for, and written only when it differs.
+    /// Reads each setting and writes it only when it differs.
     pub(crate) const RADIO: Script<O> = &[
         decide(Self::next_choice),
         ask("AT+QCFG=\"{q}\"").then(Self::item_known),
         ask("AT+QCFG=\"{q}\",{v}").then(Self::item_set),
     ];
 
-    /// The operator by number, so that it can be compared; and by name again, for a user who asks who it is,
-    /// since the format is not kept.
+    /// Sets the operator by its number, so that it can be compared. The answer's format is then set
+    /// back to names, for a user who asks for the operator, since the modem does not store the format.
     pub(crate) const OPERATOR: Script<O> = &[
         ask("AT+COPS=3,2").then(Self::format_set),
-        // It may ask the network.
+        // The modem may ask the network.
         ask("AT+COPS?").limit(1800).then(Self::operator_known),
         ask("AT+COPS={v}")
             .limit(1800)
@@ -176,7 +177,7 @@ impl<O: Options> Bg96<O> {
     ];
 
     fn choice(&self) -> Option<&'static Radio> {
-        self.config.radio.get(self.rising.tuning.index)
+        self.config.radio.get(self.bring_up.tuning.index)
     }
 
     fn next_choice(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
@@ -191,22 +192,22 @@ impl<O: Options> Bg96<O> {
     }
 
     fn chosen(&mut self) -> Then {
-        self.rising.tuning.index += 1;
+        self.bring_up.tuning.index += 1;
         Then::To(RADIO)
     }
 
-    /// Writes the name of an item of `AT+QCFG`.
+    /// Writes the name of a setting of `AT+QCFG`.
     pub(crate) fn write_item(&self, out: &mut Out<'_>) {
         if let Some(choice) = self.choice() {
             out.bytes(item(choice).0.as_bytes());
         }
     }
 
-    /// Writes its values, or the arguments that choose an operator.
+    /// Writes the values of a setting, or the arguments that choose an operator.
     pub(crate) fn write_values(&self, out: &mut Out<'_>) {
         match self.choice() {
             Some(Radio::Operator(Operator::Automatic)) => out.byte(b'0'),
-            // By number. Without a technology, which would change the search as well (sheet 1.5).
+            // By number and without a technology, which would change the search as well (sheet 1.5).
             Some(Radio::Operator(Operator::Fixed(plmn))) => {
                 out.bytes(b"1,2,");
                 out.quoted(plmn.0.as_bytes());
@@ -216,7 +217,7 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// What a setting is called in errors.
+    /// Returns the name of the current setting in errors.
     fn setting(&self) -> &'static str {
         match self.choice() {
             Some(Radio::Operator(_)) | None => "AT+COPS",
@@ -273,7 +274,7 @@ impl<O: Options> Bg96<O> {
 
     fn operator_set(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() {
-            self.rising.tuning.failure = Some(match world.ended {
+            self.bring_up.tuning.failure = Some(match world.ended {
                 Some(error) => BringUpError::At {
                     command: self.setting(),
                     error,
@@ -285,17 +286,17 @@ impl<O: Options> Bg96<O> {
     }
 
     fn operator_done(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        match self.rising.tuning.failure.take() {
+        match self.bring_up.tuning.failure.take() {
             Some(failure) => world.fail(failure),
             None => self.chosen(),
         }
     }
 }
 
-/// Name and values of all but the operator.
+/// Returns name and values of a setting of `AT+QCFG`, which the operator is not.
 fn item(choice: &Radio) -> (&'static str, Values) {
     let mut values = Values::new();
-    // All of them fit.
+    // The values of every setting fit.
     let (name, _) = match choice {
         Radio::Search(search) => (
             "nwscanmode",
@@ -339,14 +340,14 @@ fn item(choice: &Radio) -> (&'static str, Values) {
                 Roaming::Auto => "255",
             }),
         ),
-        // See `choose`.
+        // The operator is set by `AT+COPS`, see `next_choice`.
         Radio::Operator(_) => ("", Ok(())),
     };
     (name, values)
 }
 
-/// Whether the answer to a query shows these values. Compared as numbers, because some firmware writes
-/// `0x` in front of a bit set; a bit set of 0 asks for no change.
+/// Returns whether the answer to a query shows these values. Numbers are compared, because some
+/// firmware writes `0x` in front of a bit set. A bit set of 0 asks for no change.
 fn is_set(known: &[u8], values: &str) -> bool {
     let Some(known) = answer(known, "+QCFG:") else {
         return false;

@@ -1,9 +1,10 @@
-//! What nobody may type, see [`sectag::Control::raw_at`].
+//! Commands that [`sectag::Control::raw_at`] refuses, and those that it need not follow with a
+//! bring-up.
 
 use sectag::Forbidden;
 
 pub(crate) static FORBIDDEN: [Forbidden; 2] = [
-    // Only the power key brings it back.
+    // Only the power key would bring the modem back.
     Forbidden::new("+QPOWD", "Control::power_off and Control::power_on"),
     Forbidden {
         name: "+CGACT",
@@ -12,5 +13,5 @@ pub(crate) static FORBIDDEN: [Forbidden; 2] = [
     },
 ];
 
-/// Battery and temperature.
+/// Queries of battery and temperature.
 pub(crate) static HARMLESS: [&str; 2] = ["+CBC", "+QTEMP"];

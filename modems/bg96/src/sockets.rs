@@ -1,4 +1,4 @@
-//! What is done with an open TLS socket (sheet 4).
+//! Scripts for an open TLS socket: send, fetch, look, close (sheet 4).
 
 use sectag::AtError;
 use sectag::at::{Fields, answer};
@@ -11,13 +11,15 @@ use crate::{Bg96, LOST, Options, Script, data_connection};
 pub(crate) const CLOSE_LIMIT: u32 = 3;
 
 impl<O: Options> Bg96<O> {
-    /// Other drivers wait up to 50 s for the result, the sibling's manual says 120 (sheet 4.3).
+    /// Sends a frame. Other drivers wait up to 50 s for the result; the sibling's manual says 120
+    /// (sheet 4.3).
     pub(crate) const SEND: Script<O> = &[ask("AT+QSSLSEND={i},{l}")
         .sends()
         .limit(1200)
         .then(Self::sent)];
 
-    /// As many bytes as there are, up to what is asked for (sheet 4.4).
+    /// Fetches received bytes; the modem sends as many as it has, up to the length that is asked for
+    /// (sheet 4.4).
     pub(crate) const FETCH: Script<O> = &[
         ask("AT+QSSLRECV={i},{l}")
             .fetches()
@@ -26,18 +28,21 @@ impl<O: Options> Bg96<O> {
         decide(Self::fetched_nothing),
     ];
 
-    /// The state of a socket; a sibling's form of the answer and none at all are understood (sheet 4.6).
+    /// Asks for the state of a socket. A sibling's form of the answer and an empty one are understood
+    /// (sheet 4.6).
     pub(crate) const LOOK: Script<O> = &[ask("AT+QSSLSTATE={i}").then(Self::stands)];
 
-    /// The peer closed it, or it went with a data connection whose end nobody heard of.
+    /// Asks for the data connection after a socket was found closed: by the peer, or by the end of a
+    /// data connection that was not reported.
     pub(crate) const LOST: Script<O> = &[ask("AT+QIACT?")
         .limit(1500)
         .then(Self::data_connection_stands)];
 
-    /// `ERROR` on an id that is not open is normal (sheet 4.6). The number is [`CLOSE_LIMIT`].
+    /// Closes a socket. `ERROR` on an id that is not open is normal (sheet 4.6). The number is
+    /// [`CLOSE_LIMIT`].
     pub(crate) const CLOSE: Script<O> = &[ask("AT+QSSLCLOSE={i},3").limit(150).then(either_way)];
 
-    /// Answered within 300 ms by a modem that is on (sheet 1.1).
+    /// Asks whether the modem is alive; one that is on answers within 300 ms (sheet 1.1).
     pub(crate) const LIVENESS: Script<O> = &[ask("AT").limit(10).then(either_way)];
 
     fn sent(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
@@ -53,9 +58,9 @@ impl<O: Options> Bg96<O> {
         world.verdict = match (answer, world.received) {
             (Some(_), Some(0)) => Verdict::Empty,
             (Some(_), Some(_)) => Verdict::Done,
-            // It may have been the answer to something else, as to what was left of a send whose length
-            // noise made shorter. Then this command's own answer is still to come, says not whose bytes it
-            // carries, and would be another socket's.
+            // The refusal may belong to something else, for instance to the rest of a send whose length
+            // noise has shortened. The answer to this command then still comes. It does not say whose
+            // bytes it carries and would be taken for another socket's.
             (None, _) => {
                 world.verdict = Verdict::NotConnected;
                 return Then::Synchronise;
@@ -75,11 +80,12 @@ impl<O: Options> Bg96<O> {
         world.fail(AtError::Garbled)
     }
 
-    /// Only 0, 4 and absence mean that it does not: a live one was seen with an odd number (sheet 4.8). A
-    /// firmware that does not say is believed.
+    /// Judges whether the socket is open. Only the states 0 and 4, and an empty answer, mean that it is
+    /// not: an open one was seen with an odd number (sheet 4.8). A firmware that refuses the query is
+    /// believed to have it open.
     fn stands(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let stands = text.is_none_or(|text| {
-            // `<id>,"SSLClient","<ip>",<rport>,<lport>,<state>,...`; nothing is listed when it is not open.
+            // `<id>,"SSLClient","<ip>",<rport>,<lport>,<state>,...`; a closed socket is not listed.
             let state = answer(text, "+QSSLSTATE:").or(answer(text, "+QISTATE:"));
             state
                 .and_then(|text| Fields::new(text).nth(5))

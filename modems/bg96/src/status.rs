@@ -1,6 +1,7 @@
-//! Who the modem is and how it fares (sheet 1.3 to 1.6).
+//! The modem's identity and state for `Control::status` (sheet 1.3 to 1.6).
 //!
-//! A table of questions and one reader: each answer is a line or two, and none is worth a type.
+//! A table of queries and one reader for all: each answer is a line or two and is not worth a type of
+//! its own.
 
 use heapless::String;
 use sectag::at::{AtatResp, Fields, answer, at_command};
@@ -21,7 +22,7 @@ at_command!(Ask, QUICK, self.0, |self, line| line);
 struct AskNetwork(&'static str);
 at_command!(AskNetwork, 180_000, self.0, |self, line| line);
 
-/// What the SIM says.
+/// The state of the SIM in an answer.
 struct SimWord(Sim);
 impl AtatResp for SimWord {}
 
@@ -35,7 +36,7 @@ at_command!(
     |text| Sim::read(text).map(SimWord)
 );
 
-/// In this order, where a later answer may know better than an earlier one.
+/// The queries in this order, since a later answer may be better than an earlier one.
 const QUESTIONS: [&str; 10] = [
     "+CGMI", "+CGMM", "+QGMR", "+CGMR", "+CGSN", "+CGREG?", "+CEREG?", "+CSQ", "+QCSQ", "+QNWINFO",
 ];
@@ -47,7 +48,7 @@ impl<O: Options> Reports for Bg96<O> {
 
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
-            // A refusal is an answer too: this firmware cannot tell.
+            // A refusal is fine: this firmware does not know the query.
             let _ = at
                 .lines(&Ask(name), &mut |line| take(name, line, status))
                 .await;
@@ -78,7 +79,7 @@ impl<O: Options> Cellular for Bg96<O> {
         let mut card = SimCard::UNKNOWN;
         let iccid = at
             .lines(&Ask("+QCCID"), &mut |line| {
-                // Printed with the filler of an odd number of digits (sheet 1.3).
+                // The modem fills an odd number of digits up with an F (sheet 1.3).
                 let digits = answer(line, "+QCCID:").and_then(|text| Fields::new(text).text());
                 let digits = digits.map(|digits| digits.trim_end_matches(['F', 'f']));
                 card.iccid = digits.filter(|digits| is_number(digits)).and_then(keep);
@@ -88,16 +89,16 @@ impl<O: Options> Cellular for Bg96<O> {
             .lines(&Ask("+CIMI"), &mut |line| card.imsi = number(line))
             .await;
         match (iccid, imsi) {
-            // Neither: the reason is worth more than nothing twice.
+            // Both failed: the error says more than an empty answer.
             (Err(error), Err(_)) => Err(error),
             _ => Ok(card),
         }
     }
 }
 
-/// What `line` of the answer to `name` tells.
+/// Takes what one line of the answer to `name` says into the status.
 fn take(name: &str, line: &[u8], status: &mut Status) {
-    // Most answers carry the name of the question in front, the oldest ones do not.
+    // Most answers begin with the name of the query; the oldest ones do not.
     let body = line
         .strip_prefix(name.trim_end_matches('?').as_bytes())
         .and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
@@ -105,10 +106,10 @@ fn take(name: &str, line: &[u8], status: &mut Status) {
     match name {
         "+CGMI" => set(&mut status.manufacturer, line),
         "+CGMM" => set(&mut status.model, line),
-        // The short version, where the long one is not known.
+        // The long version; the short one where the firmware does not know the query of the long one.
         "+QGMR" | "+CGMR" => set(&mut status.firmware, line),
         "+CGSN" => status.imei = status.imei.take().or_else(|| number(line)),
-        // On LTE the packet domain of GSM often says "unknown" although attached (sheet T7).
+        // On LTE the `+CGREG` of the packet domain often says "unknown" although attached (sheet T7).
         "+CGREG?" | "+CEREG?" => {
             fields.next();
             if let Some(stat) = fields.byte()
@@ -159,14 +160,14 @@ fn take(name: &str, line: &[u8], status: &mut Status) {
     }
 }
 
-/// The first line that says something. Later ones and a URC that looks like text change nothing.
+/// Sets a field to the first line that is text. Later lines, and a URC among them, change nothing.
 fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
     if field.is_none() && !line.starts_with(b"+") {
         *field = core::str::from_utf8(line).ok().and_then(keep);
     }
 }
 
-/// `None` when it does not fit: half a text would be another one.
+/// Returns the text, or `None` when it does not fit, since half a text would be a wrong one.
 fn keep<const N: usize>(text: &str) -> Option<String<N>> {
     text.trim().try_into().ok()
 }
@@ -180,13 +181,13 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `-71`; `Fields` knows no sign.
+/// Reads a signed number such as `-71`, which `Fields` cannot.
 fn decibels(fields: &mut Fields<'_>) -> Option<i16> {
     core::str::from_utf8(fields.next()?).ok()?.parse().ok()
 }
 
-/// `<act>` of `+QNWINFO` and `<sysmode>` of `+QCSQ`; real firmware does not keep to the manual's case
-/// (sheet T7).
+/// Reads `<act>` of `+QNWINFO` or `<sysmode>` of `+QCSQ`. Real firmware does not keep to the manual's
+/// case (sheet T7).
 fn technology(name: &str) -> Option<Technology> {
     const KNOWN: [(&str, Technology); 9] = [
         ("CAT-M", Technology::CatM1),

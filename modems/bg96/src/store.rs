@@ -1,4 +1,5 @@
-//! Storing, comparing and reading credentials, see [`files`](crate::files) for how they are kept.
+//! Storing, comparing and reading credentials. How they are kept is described in
+//! [`files`](crate::files).
 
 use core::convert::Infallible;
 use core::fmt::Write;
@@ -16,14 +17,16 @@ use zeroize::Zeroizing;
 use crate::files::{MARKERS, check_tag, entry, extension, is_empty, listed};
 use crate::{Bg96, Options};
 
-/// Far above any certificate or key, and below any BG96's free flash.
+/// The longest credential, in bytes: far above any certificate or key, and below the free flash of any
+/// BG96.
 const MAX_LEN: usize = 32 * 1024;
 const CHUNK: usize = 128;
-/// The modem gives up after the 5 s of [`FileUpload`].
+/// The time limit of a read from the source. The modem gives up after the 5 s of [`FileUpload`].
 const SOURCE_LIMIT: Duration = Duration::from_secs(4);
-/// What a marker contains.
+/// The content of a marker.
 const MARK: &[u8] = b"x";
-/// Most commands: 300 ms in the manual, with room for a slow UART and a busy modem.
+/// The time limit of most commands, in milliseconds: the manual says 300, the rest is for a slow UART
+/// and a busy modem.
 const QUICK: u32 = 3000;
 
 /// The name of a credential's file, as [`write_name`](crate::files::write_name) writes it.
@@ -33,13 +36,15 @@ impl<O: Options> Credentials for Bg96<O> {
     const ACCEPTS: Accepts = Accepts {
         // DER is UNCONFIRMED (sheet 3), so it is converted.
         container: Some(Container::Pem),
-        // "The cacert file may hold one root" (sheet 3); a client's chain is UNCONFIRMED, so any.
+        // "The cacert file may hold one root" (sheet 3). The length of a client's chain is UNCONFIRMED,
+        // so it is not limited.
         roots: 1,
         chain: u16::MAX,
     };
 
-    /// "RSA certificates only, no ECDSA suites" (sheet 4.1); relatives that list such suites have them. A CA may
-    /// have any key but Ed25519: what it signs is a server's RSA key.
+    /// "RSA certificates only, no ECDSA suites" (sheet 4.1); relatives that list ECDSA suites can use
+    /// ECDSA keys. A CA may have any key but Ed25519: the server's certificate that it signs has an RSA
+    /// key.
     fn uses(&self, kind: Kind, key: KeyType) -> bool {
         match key {
             KeyType::Ed25519 => false,
@@ -51,7 +56,7 @@ impl<O: Options> Credentials for Bg96<O> {
         }
     }
 
-    // What only hands on is no `async fn`: a future around a future costs 100 bytes of flash, and stack.
+    // These are no `async fn`, because a future around a future costs 100 bytes of flash, and stack.
     fn store<S: Source>(
         at: &At<'_, Self>,
         tag: Tag,
@@ -110,13 +115,13 @@ fn number(kind: Kind) -> u8 {
 fn name_of((tag, file): File) -> Result<FileName, InvalidInput> {
     check_tag(tag)?;
     let mut name = FileName::new();
-    // It is 8.3.
+    // The name is 8.3, so it fits.
     let _ = write!(name, "st{tag}.{}", extension(file));
     Ok(name)
 }
 
-/// Has the runner remove what an earlier upload left. What cannot be deleted must not stop what can be
-/// stored; it is looked for again.
+/// Has the runner remove what an earlier upload left. A file that cannot be deleted must not keep
+/// another one from being stored; the next cleanup looks for it again.
 async fn clean_up<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
     match at.clean_up().await {
         Err(AtError::Refused(_)) => Ok(()),
@@ -145,13 +150,13 @@ async fn store<O: Options, S: Source>(
         return Ok(());
     };
     clean_up(at).await?;
-    // No room, or such a name is there: then nothing was written.
+    // The modem has no room, or a file of this name exists: nothing was written.
     let unwritten = matches!(
         error,
         CredentialError::At(AtError::Refused(Code::Cme(403 | 407 | 420 | 423)))
     );
     if let (Some(others), false) = (others, unwritten) {
-        // Where it cannot, the modem is not well, and what was wrong before says more.
+        // An error of the sweep is ignored: the modem is not well, and the first error says more.
         let _ = sweep(at, file, others).await;
     }
     Err(match error {
@@ -170,8 +175,8 @@ async fn write<O: Options, S: Source>(
     let marker = (file.0, file.1 + MARKERS);
     let marker_name = name_of(marker).map_err(CredentialError::InvalidInput)?;
     *others = Some(prepare(at, file, name).await?);
-    // Dropped from here on, the cleanup deletes both.
-    at.modem(|modem| modem.remains.unfinished = Some(file));
+    // If this future is dropped from here on, the cleanup deletes both files.
+    at.modem(|modem| modem.leftovers.unfinished = Some(file));
     let mut sum = Checksum::default();
     sum.add(MARK);
     match begin(at, &marker_name, MARK.len()).await {
@@ -181,7 +186,7 @@ async fn write<O: Options, S: Source>(
                 return Err(CredentialError::Corrupted);
             }
         }
-        // One that could not be deleted marks as well.
+        // A marker that could not be deleted serves as this one.
         Err(AtError::Refused(Code::Cme(407))) => {}
         Err(error) => return Err(error.into()),
     }
@@ -192,9 +197,9 @@ async fn write<O: Options, S: Source>(
     if !confirmed(at, upload, file, len, sum).await? {
         return Err(CredentialError::Corrupted);
     }
-    // It was confirmed: without its marker the file counts.
+    // The upload was confirmed. Once its marker is deleted, the file counts.
     at.send(&FileEnd::Delete(marker_name)).await?;
-    // Noise on the UART may have made another name of one of these.
+    // Noise on the UART may have altered the name of one of these files.
     let mut found = [None; 2];
     entries(at, &mut |entry, size| {
         if entry == file {
@@ -207,12 +212,12 @@ async fn write<O: Options, S: Source>(
     if found != [Some(len), None] {
         return Err(CredentialError::Corrupted);
     }
-    at.modem(|modem| modem.remains.unfinished = None);
+    at.modem(|modem| modem.leftovers.unfinished = None);
     Ok(())
 }
 
-/// Makes room for an upload: one over an existing name is refused (407). Returns the sum of what else is
-/// there, see [`sum_of_others`].
+/// Makes room for an upload, since one over an existing name is refused (407). Returns the sum of our
+/// other files, see [`sum_of_others`].
 async fn prepare<O: Options>(
     at: &At<'_, Bg96<O>>,
     own: File,
@@ -226,9 +231,9 @@ async fn prepare<O: Options>(
     Ok(others)
 }
 
-/// All files of ours but one as a number, and whether that one exists. The modem refuses an upload over a
-/// name that exists, so that one whose name noise altered adds a file: its [`weight`] is what the sum then
-/// has more.
+/// Returns the sum of the [`weight`]s of our files other than `own`, and whether `own` exists. The
+/// modem refuses an upload over an existing name, so that an upload whose name was altered by noise
+/// adds a file, and the sum grows by that file's weight.
 async fn sum_of_others<O: Options>(
     at: &At<'_, Bg96<O>>,
     own: File,
@@ -245,12 +250,12 @@ async fn sum_of_others<O: Options>(
     Ok((sum, exists))
 }
 
-/// Not 0, and different for each file.
+/// A number for each file; it is never 0 and no two files share it.
 fn weight((tag, file): File) -> u32 {
     1 + tag.0 * 6 + u32::from(file)
 }
 
-/// After an upload that failed: deletes the file that it may have become under another name.
+/// Deletes a file that a failed upload may have written under another name.
 async fn sweep<O: Options>(at: &At<'_, Bg96<O>>, own: File, others: u32) -> Result<(), AtError> {
     let added = sum_of_others(at, own).await?.0.wrapping_sub(others);
     let mut found = None;
@@ -266,7 +271,7 @@ async fn sweep<O: Options>(at: &At<'_, Bg96<O>>, own: File, others: u32) -> Resu
     }
 }
 
-/// What a refused upload means.
+/// Returns the error of a refused upload, with the free space if there was not enough.
 async fn refusal<O: Options, E>(
     at: &At<'_, Bg96<O>>,
     error: AtError,
@@ -322,7 +327,7 @@ async fn copy<O: Options, S: Source>(
     Ok(sum)
 }
 
-/// Waits for the modem's word, and returns whether it has stored just that.
+/// Waits for the modem's report, and returns whether length and checksum are those of what was sent.
 async fn confirmed<O: Options>(
     at: &At<'_, Bg96<O>>,
     upload: Upload<'_, Bg96<O>>,
@@ -336,7 +341,7 @@ async fn confirmed<O: Options>(
         .await;
     match ended {
         Ok(()) => Ok(stored == Some((len as u32, sum.value()))),
-        // The report may come very late; then the size has to do (sheet 3, [jcm]).
+        // The report may come very late; the size in the list has to do then (sheet 3, [jcm]).
         Err(AtError::Timeout) => {
             entries(at, &mut |entry, found| {
                 if entry == file {
@@ -346,19 +351,20 @@ async fn confirmed<O: Options>(
             .await?;
             Ok(stored.map(|(found, _)| found) == Some(len as u32))
         }
-        // It waited for bytes that had all been sent.
+        // The modem waited for bytes although all had been sent: some were lost.
         Err(AtError::Refused(Code::Cme(421))) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// `+QFUPL: <size>,<checksum>`, the checksum in hex without leading zeros (sheet 3).
+/// Reads `+QFUPL: <size>,<checksum>`; the checksum is in hex without leading zeros (sheet 3).
 fn report(line: &[u8]) -> Option<(u32, u16)> {
     let mut fields = Fields::new(answer(line, "+QFUPL:")?);
     Some((fields.int()?, u16::from_str_radix(fields.text()?, 16).ok()?))
 }
 
-/// 16-bit XOR over big-endian pairs; an odd last byte is a high byte (sheet 3, verified with T8).
+/// The modem's checksum of an upload: 16-bit XOR over big-endian pairs; an odd last byte is a high byte
+/// (sheet 3, verified with T8).
 #[derive(Default)]
 struct Checksum {
     value: u16,
@@ -382,7 +388,8 @@ impl Checksum {
     }
 }
 
-/// Markers. There is one at a time; of what several resets left, the first few.
+/// Returns the markers in the file system. Normally there is one at most; after several resets, the
+/// first few.
 async fn markers<O: Options>(at: &At<'_, Bg96<O>>) -> Result<heapless::Vec<File, 4>, AtError> {
     let mut markers = heapless::Vec::new();
     entries(at, &mut |entry, _| {
@@ -394,16 +401,16 @@ async fn markers<O: Options>(at: &At<'_, Bg96<O>>) -> Result<heapless::Vec<File,
     Ok(markers)
 }
 
-/// Closes the file that was being read.
+/// Closes the file that is being read.
 async fn release<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
-    if let Some(handle) = at.modem(|modem| modem.remains.handle) {
+    if let Some(handle) = at.modem(|modem| modem.leftovers.handle) {
         end(at, &FileEnd::Close(handle)).await?;
-        at.modem(|modem| modem.remains.handle = None);
+        at.modem(|modem| modem.leftovers.handle = None);
     }
     Ok(())
 }
 
-/// Deletes or closes a file, which may not be there or not be open any more.
+/// Deletes or closes a file. It is no error if the file does not exist or is not open.
 async fn end<O: Options>(at: &At<'_, Bg96<O>>, command: &FileEnd) -> Result<(), AtError> {
     let mut again = matches!(command, FileEnd::Delete(_));
     loop {
@@ -413,10 +420,10 @@ async fn end<O: Options>(at: &At<'_, Bg96<O>>, command: &FileEnd) -> Result<(), 
             Err(error) => return Err(error),
         };
         match (command, code) {
-            // Some firmware says only ERROR. So does one that still had bytes of a broken upload in front
-            // of the command, and then the file is there all the same.
+            // Some firmware says only `ERROR` for a file that does not exist. So does one that still
+            // had bytes of a broken upload in front of the command, and then the file is still there.
             (_, Code::Plain) if again => again = false,
-            // 405: it was not there.
+            // 405: the file did not exist.
             (FileEnd::Close(_), _) | (_, Code::Plain | Code::Cme(405)) => return Ok(()),
             _ => return Err(AtError::Refused(code)),
         }
@@ -427,15 +434,15 @@ async fn delete<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<(),
     end(at, &FileEnd::Delete(name.clone())).await
 }
 
-/// What compares, reads or removes starts with this. A firmware that only stores never opens a file, and
-/// links none of it.
+/// Cleans up before credentials are compared, read or removed. A firmware that only stores never opens
+/// a file and does not link this.
 async fn ready<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
     clean_up(at).await?;
-    // Left open by an earlier life of the MCU, or a flow that was dropped before it had the handle: it
-    // could not be opened again, nor deleted (426).
-    if at.modem(|modem| modem.remains.open) {
+    // An earlier life of the MCU, or a flow that was dropped before it had the handle, may have left a
+    // file open. It could not be opened again, nor deleted (426).
+    if at.modem(|modem| modem.leftovers.open) {
         match close_all(at).await {
-            Ok(()) | Err(AtError::Refused(_)) => at.modem(|modem| modem.remains.open = false),
+            Ok(()) | Err(AtError::Refused(_)) => at.modem(|modem| modem.leftovers.open = false),
             Err(error) => return Err(error),
         }
     }
@@ -444,7 +451,7 @@ async fn ready<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
 
 /// Closes every file of ours that is open.
 async fn close_all<O: Options>(at: &At<'_, Bg96<O>>) -> Result<(), AtError> {
-    // More cannot be open at a time on any firmware seen.
+    // No firmware seen can have more files open at a time.
     let mut open = heapless::Vec::<u32, 10>::new();
     let mut sink = |line: &[u8]| {
         let Some(text) = answer(line, "+QFOPEN:") else {
@@ -472,13 +479,13 @@ async fn compare<O: Options, S: Source>(
     let found = find(at, file).await?;
     match found {
         None => Ok(Comparison::Absent),
-        // None that is listed without its length is trusted to have the right one.
+        // A file that is listed without its length is compared by its content.
         Some(len) if len != Some(content.len()) => Ok(Comparison::Differs),
         Some(_) => is_same(at, &name, content).await,
     }
 }
 
-/// Compares the file with `content`, which is as long.
+/// Compares the file with `content`, which has the length of the file.
 async fn is_same<O: Options, S: Source>(
     at: &At<'_, Bg96<O>>,
     name: &FileName,
@@ -540,22 +547,23 @@ async fn read_back<O: Options>(
     Ok(true)
 }
 
-/// Opens a file for reading; the caller [removes](clean_up) what is left. `None`: the modem refuses.
+/// Opens a file for reading and returns its handle, or `None` if the modem refuses. If the caller
+/// fails, the [cleanup](clean_up) closes the file.
 async fn open<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<Option<u32>, AtError> {
-    at.modem(|modem| modem.remains.open = true);
+    at.modem(|modem| modem.leftovers.open = true);
     let handle = match at.send(&FileOpen(name)).await {
         Ok(handle) => Some(handle.0),
         Err(AtError::Refused(_)) => None,
         Err(error) => return Err(error),
     };
     at.modem(|modem| {
-        modem.remains.handle = handle;
-        modem.remains.open = false;
+        modem.leftovers.handle = handle;
+        modem.leftovers.open = false;
     });
     Ok(handle)
 }
 
-/// The next bytes of an open file, as many as the modem gives; 0 at its end.
+/// Reads the next bytes of an open file, as many as the modem sends; returns 0 at its end.
 async fn piece<O: Options>(
     at: &At<'_, Bg96<O>>,
     handle: u32,
@@ -577,8 +585,9 @@ async fn list<O: Options>(
     at: &At<'_, Bg96<O>>,
     found: &mut dyn FnMut(Stored),
 ) -> Result<(), CredentialError<Infallible>> {
-    // A marker may stand before or behind its file: they are looked for first, if there can be any.
-    let marked = at.modem(|modem| modem.remains.unfinished.is_some() || modem.remains.unknown);
+    // A marker may be listed before or behind its file, so the markers are read first, if there can be
+    // any.
+    let marked = at.modem(|modem| modem.leftovers.unfinished.is_some() || modem.leftovers.unknown);
     let markers = if marked {
         markers(at).await?
     } else {
@@ -603,7 +612,8 @@ async fn remove<O: Options>(
     delete(at, &name).await.map_err(CredentialError::At)
 }
 
-/// The length of a file that is there, whole; `None` inside if it is listed without.
+/// Returns the length of a file that exists and is whole; the inner `None` is a file that is listed
+/// without its length.
 async fn find<O: Options>(
     at: &At<'_, Bg96<O>>,
     file: File,
@@ -631,20 +641,20 @@ async fn entries<O: Options>(
         }
     };
     match at.lines(&FileList, &mut sink).await {
-        // An empty file system is an error to some firmware.
+        // Some firmware reports an empty file system as an error.
         Err(AtError::Refused(code)) if is_empty(code) => Ok(()),
         result => result,
     }
 }
 
-/// A number out of an answer.
+/// A number in an answer.
 struct Number(u32);
 impl AtatResp for Number {}
 
 struct FileList;
 at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
 
-/// The end of a file, or of reading one.
+/// The command that deletes or closes a file.
 enum FileEnd {
     Close(u32),
     Delete(FileName),
@@ -662,7 +672,7 @@ at_command!(
     }
 );
 
-/// The modem leaves data mode when it has `len` bytes or none came for 5 s.
+/// Starts an upload. The modem leaves data mode when it has `len` bytes or when none came for 5 s.
 struct FileUpload<'a> {
     name: &'a FileName,
     len: u32,
@@ -672,7 +682,7 @@ at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line
     .int(self.len)
     .int(5));
 
-/// Opens for reading only; answers the handle.
+/// Opens a file for reading only; the answer is its handle.
 struct FileOpen<'a>(&'a FileName);
 at_command!(
     FileOpen<'_>,
@@ -687,7 +697,7 @@ at_command!(
 struct OpenFiles;
 at_command!(OpenFiles, QUICK, "+QFOPEN?", |self, line| line);
 
-/// Reads from where the last read ended.
+/// Reads from an open file, from where the last read ended.
 struct FileRead {
     handle: u32,
     len: u32,
@@ -696,7 +706,7 @@ at_command!(FileRead, 5000, "+QFREAD", |self, line| line
     .int(self.handle)
     .int(self.len));
 
-/// Free bytes of the flash file system.
+/// Asks for the free bytes of the flash file system.
 struct FreeSpace;
 at_command!(
     FreeSpace,

@@ -1,27 +1,30 @@
-//! Gets an answer out of the modem, by all means there are (sheet 1.1).
+//! Waking: gets the first answer out of the modem, by commands, power key and reset (sheet 1.1).
 
 use sectag::modem::{BRING_UP, Modem, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError};
 
 use crate::{ATTENTION, Bg96, Options, REBOOT, SETTINGS, STARTING, Script, WAKE};
 
-// In milliseconds.
+// Time limits, in milliseconds.
 
-/// The UART is active 4.9 s after the power key (sheet 1.1); ST waits 5.5 s, a cold one longer.
+/// How long to ask a starting modem. Its UART is active 4.9 s after the power key (sheet 1.1); ST waits
+/// 5.5 s, and a cold modem takes longer.
 const BOOT_LIMIT: u32 = 12_000;
-/// On after 500 ms, off after 650 ms: long enough for either.
+/// The length of a press of the power key: it switches on after 500 ms and off after 650 ms, so this is
+/// enough for either.
 const KEY_PRESS: u32 = 700;
-/// RESET_N takes 150 to 460 ms.
+/// The length of a reset pulse: RESET_N takes 150 to 460 ms.
 const RESET_PULSE: u32 = 300;
-/// Switching off by key takes at least 2 s, sometimes more than 4.
+/// The wait for a modem that is switched off by its key: at least 2 s, sometimes more than 4.
 const SHUTDOWN: u32 = 5000;
-/// A BG95 answers ERROR between RDY and APP RDY; a BG96 may not print APP RDY at all (sheet 1.2).
+/// The wait for `APP RDY` after `RDY`. A BG95 answers `ERROR` in between; a BG96 may not print `APP
+/// RDY` at all (sheet 1.2).
 const APP_READY_LIMIT: u32 = 2000;
 
-/// ESC.
+/// ESC, which cancels a payload of no announced length.
 const CANCEL: u8 = 0x1b;
 
-// The means to get an answer, in this order.
+// The means to get an answer, in the order in which they are tried.
 const WAIT: u8 = 0;
 const ASK: u8 = 1;
 const FILL: u8 = 2;
@@ -29,23 +32,25 @@ const KEY: u8 = 3;
 const KEY_AGAIN: u8 = 4;
 const RESET: u8 = 5;
 
-/// Scratch of getting an answer.
+/// Scratch of waking the modem.
 pub(crate) struct Waking {
-    /// What is tried now, and what is tried next.
+    /// The means that is tried now.
     means: u8,
+    /// The means that is tried next.
     next: u8,
-    /// It said so itself.
+    /// The modem said that it is restarting.
     restarting: bool,
-    /// The status pin says so.
+    /// The status pin says that the modem is off.
     off: bool,
-    /// Nobody knows whether a press of the key switched it on or off.
+    /// There is no status pin, so that a press of the key may have switched the modem on or off.
     unsure: bool,
-    /// Changes of a pin that are still to come; it is pressed while they are odd.
+    /// Changes of a pin that are still to come. The pin is active while the number is odd.
     changes: u8,
-    /// It is asked as long as it may take to start, since then,
+    /// The modem may be starting: it is asked until [`BOOT_LIMIT`] after `since`.
     starts: bool,
+    /// The time at which the asking began.
     since: u32,
-    /// or so many times.
+    /// How many more times the modem is asked, if it is not starting.
     tries: u8,
 }
 
@@ -66,33 +71,33 @@ impl Waking {
 }
 
 impl<O: Options> Bg96<O> {
-    /// Begins a bring-up.
+    /// Begins a bring-up by getting out of data mode.
     pub(crate) const BRING_UP: Script<O> = &[
         decide(Self::begins).even_unanswered(),
         decide(Self::in_line_mode),
     ];
 
-    /// Does what may help, one thing after another.
+    /// Applies the means one after another.
     pub(crate) const WAKE: Script<O> = &[
         decide(Self::next_means).even_unanswered(),
         decide(Self::completes_payload).even_unanswered(),
         decide(Self::moves_pin),
     ];
 
-    /// Asks so many times, or as long as it may take to start.
+    /// Asks for an answer, a number of times or as long as a start may take.
     pub(crate) const ATTENTION: Script<O> = &[
         decide(Self::may_ask),
         ask("AT").limit(5).even_unanswered().then(Self::answered),
         decide(Self::awake),
     ];
 
-    /// Waits for a modem that is just starting.
+    /// Waits for `APP RDY` of a modem that is just starting.
     pub(crate) const STARTING: Script<O> = &[
         decide(Self::starting),
         decide(|_, _, _| Then::To(ATTENTION)),
     ];
 
-    /// Restarts the modem (sheet 1.1): it says OK, or restarts before it comes to that.
+    /// Restarts the modem (sheet 1.1). It answers `OK`, or restarts before it does.
     pub(crate) const REBOOT: Script<O> = &[
         ask("AT+CFUN=1,1")
             .limit(150)
@@ -102,7 +107,7 @@ impl<O: Options> Bg96<O> {
     ];
 
     fn begins(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        // One that has just said so is starting: a key press now would switch it off.
+        // A modem that has just reported its start is starting: a key press now would switch it off.
         let restarting = core::mem::take(&mut world.restarted);
         let off = O::PINS && world.pins.status == Some(false);
         self.waking = Waking {
@@ -114,12 +119,12 @@ impl<O: Options> Bg96<O> {
             world.ended = None;
             return Then::Next;
         }
-        // Another host, or our last life, may have left it in data mode, where `AT` would go to a
-        // peer or into a file (sheet 3 and 4.7).
+        // Another host, or an earlier life of the MCU, may have left the modem in data mode, where `AT`
+        // would go to a peer or into a file (sheet 3 and 4.7).
         Then::Escape
     }
 
-    /// Or it has just started.
+    /// Goes on after the escape. If the escape ended with an error, the modem may have just started.
     fn in_line_mode(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.waking.restarting |= world.ended.is_some();
         Then::To(WAKE)
@@ -136,19 +141,19 @@ impl<O: Options> Bg96<O> {
             }
             waking.means = means;
             waking.next += 1;
-            // Presses of the key or of reset, and how often to ask; 0 is while it starts.
+            // Presses of the key or of reset, and how often to ask; 0 asks as long as a start may take.
             let (presses, tries) = match means {
                 WAIT if waking.restarting => (0, 0),
                 ASK if !off => (0, 6),
                 FILL if !off => (0, 4),
                 KEY if O::PINS && pins.has_power_key => {
                     waking.unsure = pins.status.is_none();
-                    // Off first.
+                    // A modem that is on is switched off first.
                     (if pins.status == Some(true) { 2 } else { 1 }, 0)
                 }
-                // Without a status pin nobody knows whether the first press switched it on or off.
+                // Without a status pin, the first press may have switched it off.
                 KEY_AGAIN if waking.unsure => (1, 0),
-                // Only when the key has not helped (sheet 1.1).
+                // Reset is used only when the key has not helped (sheet 1.1).
                 RESET if O::PINS && pins.has_reset => (u8::from(!off), 0),
                 RESET if !O::PINS || !pins.has_power_key => (0, 0),
                 _ => continue,
@@ -164,9 +169,9 @@ impl<O: Options> Bg96<O> {
         }
     }
 
-    /// A modem whose MCU was reset between prompt and payload waits for ever for up to 1460 bytes, or for
-    /// the character that ends or cancels a payload of no announced length (sheet 4.3); to one in line
-    /// mode they are nothing.
+    /// Fills up an interrupted payload. A modem whose MCU was reset between prompt and payload waits
+    /// without limit for up to 1460 bytes, or for the character that ends or cancels a payload of no
+    /// announced length (sheet 4.3). A modem in line mode ignores the filler.
     fn completes_payload(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         if self.waking.means != FILL {
             return Then::Next;
@@ -189,7 +194,7 @@ impl<O: Options> Bg96<O> {
         } else {
             world.pins.power_key = pressed;
         }
-        // It was to be expected.
+        // The driver caused this restart itself.
         world.restarted = false;
         world.again(match (pressed, resets) {
             (true, true) => RESET_PULSE,
@@ -216,7 +221,8 @@ impl<O: Options> Bg96<O> {
         Then::Park
     }
 
-    /// The first answer may be an ERROR to half a command of an earlier life.
+    /// Takes the first answer, which may also be an `ERROR` to half a command of an earlier life; so
+    /// the next step synchronises.
     fn answered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_some() {
             world.restarted = false;

@@ -1,6 +1,7 @@
-//! Base64 with the alphabet for URLs and without padding (RFC 4648 section 5), as the modem prints keys.
+//! Base64 with the alphabet for URLs and without padding (RFC 4648 section 5), the form in which the
+//! modem prints keys.
 
-/// Decodes a character at a time.
+/// A decoder that takes one character at a time.
 #[derive(Clone, Copy)]
 pub(crate) struct Base64Url {
     /// Bits that belong to the next byte, right-aligned.
@@ -8,7 +9,7 @@ pub(crate) struct Base64Url {
     count: u8,
 }
 
-/// A character that is none of the alphabet.
+/// A character outside the alphabet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadCharacter;
 
@@ -17,7 +18,7 @@ impl Base64Url {
         Self { bits: 0, count: 0 }
     }
 
-    /// The byte that this character completes, if any.
+    /// Takes a character, and returns the byte that it completes, if any.
     pub(crate) fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
         let value = match character {
             b'A'..=b'Z' => character - b'A',

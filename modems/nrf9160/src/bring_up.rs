@@ -1,5 +1,4 @@
-//! From any state of the modem to one that answers, whose firmware is known, and without sockets (sheet 1
-//! and 11).
+//! Bring-up from any state of the modem to a known firmware without open sockets (sheet 1 and 11).
 
 use core::mem::take;
 
@@ -11,25 +10,28 @@ use crate::dialect::Firmware;
 use crate::sockets::Closing;
 use crate::{FIRST_POLL, Family, Nrf9160, SILENCE, Script, script};
 
-/// 0.5 to 1 s from a reset to `Ready` (sheet 1.5, estimated).
+/// The time limit of a start, in milliseconds; a reset to `Ready` takes 0.5 to 1 s (sheet 1.5,
+/// estimated).
 const BOOT_LIMIT: u32 = 5000;
 const PRESS: u32 = 200;
-/// The runner sees to pins and speed in a pause.
+/// A pause in which the runner applies pins and speed, in milliseconds.
 const DRIVEN: u32 = 1;
-/// CR first: to a build that ends lines with it, the LF of CR LF would be the first byte of data mode.
+/// The terminators in the order in which they are tried. CR comes first: to a build that ends lines
+/// with CR, the LF of CR LF would be the first byte of data mode.
 const TERMINATORS: [Terminator; 3] = [Terminator::Cr, Terminator::CrLf, Terminator::Lf];
-/// The likeliest first.
+/// The terminators in the order in which they are tried against an open quote, the likeliest first.
 const QUOTED_TERMINATORS: [Terminator; 3] = [Terminator::CrLf, Terminator::Cr, Terminator::Lf];
-/// 2.0 may be late in data mode (sheet 3); nobody says how late.
+/// The pause before data mode, in milliseconds: 2.0 may enter it late (sheet 3); the delay is not
+/// documented.
 const LATE: u16 = 200;
 
-/// `#XSLMUART`, which outlives a reset, and `+IPR` (sheet 1.1), the likeliest first.
+/// The speeds of `#XSLMUART`, which outlives a reset, and of `+IPR` (sheet 1.1), the likeliest first.
 const SPEEDS: [u32; 13] = [
     115_200, 921_600, 460_800, 9_600, 57_600, 230_400, 1_000_000, 38_400, 19_200, 14_400, 4_800,
     2_400, 1_200,
 ];
 
-/// It is not what the backend's type is for.
+/// The error for a firmware outside the family that the backend's type names.
 const OTHER_FAMILY: BringUpError = BringUpError::Firmware {
     reason: "this modem has another firmware than the family that the backend's type names: name the family that it has, or AnyFirmware",
 };
@@ -40,34 +42,39 @@ const KEY_UNSEEN: BringUpError = BringUpError::Firmware {
 /// The means to get an answer out of the modem, in the order in which they are tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Means {
-    /// Asking, with each terminator.
+    /// Commands to the modem, with each terminator.
     Asking,
-    /// An MCU that was reset in the middle of a certificate leaves a modem that takes everything for its
-    /// rest. The backspaces also complete a payload of announced length (SM).
+    /// The end of a quoted string. An MCU that was reset in the middle of a certificate leaves a modem
+    /// that takes all input for the rest of it. The backspaces also complete a payload of announced
+    /// length (SM).
     Quotes,
-    /// The modem's other speeds.
+    /// The modem's other UART speeds.
     Speeds,
     /// The wake pin.
     Key,
-    /// The reset pin; or, where none is wired, patience.
+    /// The reset pin; where none is wired, only waiting.
     Reset,
 }
 
-/// What one bring-up keeps.
+/// Scratch of a bring-up.
 pub(crate) struct Waking {
     means: Means,
-    /// How far the means have gone.
+    /// The next turn of the current means.
     turn: u8,
-    /// Answers in a row, silences, and questions with one terminator.
+    /// Answers without a silence or refusal in between.
     in_a_row: u8,
+    /// Queries with one terminator that were not answered.
     silences: u8,
+    /// Queries with one terminator.
     tries: u8,
-    /// The terminator is being settled: this proof of it.
+    /// The proof of the terminator that is under way, while the terminator is being found out.
     line_end_proof: Option<u8>,
     since: u32,
-    /// Looks at the firmware so far, and what the last one, and the one under way, found.
+    /// How often the firmware was identified.
     looks: u8,
+    /// The firmware and silence that the last identification found.
     last: (Firmware, u16),
+    /// The firmware that the current identification found.
     firmware: Firmware,
 }
 
@@ -91,36 +98,38 @@ impl Waking {
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// The MCU may have been reset in the middle of data mode, and the modem not.
+    /// Begins a bring-up. The MCU may have been reset in the middle of data mode, and the modem not.
     pub(crate) const BRING_UP: Script<F> =
         &[decide(begin), decide(|_, _, _| Then::To(script::MEANS))];
 
-    /// The next means, or the next turn of it.
+    /// Applies the next means, or the next turn of the current one.
     pub(crate) const MEANS: Script<F> = &[decide(next_means).even_unanswered(), decide(attend)];
 
     pub(crate) const ATTENTION: Script<F> = &[ask("AT").limit(5).even_unanswered().then(attention)];
 
-    /// From here on it answers. Errors have numbers, and the query that synchronises says whether this was
-    /// ever sent, see `dialect::line`.
+    /// Sets the error level. From here on the modem answers. `+CMEE=1` makes errors carry numbers, and
+    /// lets the synchronising query detect a restart, see `dialect::line`.
     pub(crate) const SETTINGS: Script<F> = &[
         ask("AT+CMEE=1").limit(QUICK).then(set_cmee),
         decide(choose_line_end),
     ];
 
-    /// A build that ends lines with CR alone answers those with CR LF too, and would then take the LF for the
-    /// first byte of a payload. It may be found so when it was not listening as it was asked with CR, or when
-    /// answers came late: so it is asked once more where none is to come. One that has just answered is as
-    /// quick again.
+    /// Asks whether CR alone ends a line. A build that ends lines with CR also answers commands with CR
+    /// LF, but would take the LF for the first byte of a payload. CR LF can look right by mistake, when
+    /// the modem did not listen to the query with CR or answered late. So this query is sent once more
+    /// with CR, and no answer is expected. A modem that has just answered is quick to answer again.
     pub(crate) const ENDS_IN_CR: Script<F> =
         &[ask("AT").limit(2).even_unanswered().then(ends_in_cr)];
 
-    /// It waits for the end of that line, and refuses what it becomes with the next.
+    /// Ends the line that CR left open: a CR LF modem waits for its end, and refuses that line together
+    /// with the next command.
     pub(crate) const ENDS_IN_CR_LF: Script<F> =
         &[decide(|_, _, _| Then::Synchronise), decide(settled_once)];
 
-    /// Which firmware this is (sheet 0.1), the inactivity limit of its data mode, and how it was built. A
-    /// garbled answer would be believed until the next restart, and with the wrong silence what is sent would
-    /// end data mode: what was not known before is asked until two answers agree.
+    /// Identifies the firmware (sheet 0.1), the inactivity limit of its data mode, and its build. The
+    /// result holds until the next restart, and a wrong limit would end data mode in the middle of a
+    /// send; so the queries are repeated until two results in a row agree, unless the first agrees with
+    /// what was known before.
     pub(crate) const IDENTIFY: Script<F> = &[ask("AT#XSLMVER").limit(QUICK).then(version)];
 
     pub(crate) const IDENTIFY_SERIAL_MODEM: Script<F> =
@@ -134,14 +143,16 @@ impl<F: Family> Nrf9160<F> {
             .then(identified),
     ];
 
-    /// What an earlier life of the MCU left open (SM); from here on it announces data.
+    /// Closes what an earlier life of the MCU left open, and has the modem announce data from here on
+    /// (SM).
     pub(crate) const BEGIN_NOTICES: Script<F> = &[
         ask("AT#XCLOSE").limit(SLOW).then(either_way),
         ask("AT#XAPOLL=,1,1").limit(QUICK),
         decide(usable),
     ];
 
-    /// SLM: where `#XAPOLL` exists and runs, `#XPOLL` is refused (sheet 4.4). What was left open is closed.
+    /// Ends the notices: while `#XAPOLL` is active, `#XPOLL` is refused (SLM, sheet 4.4). Sockets that
+    /// were left open are closed before.
     pub(crate) const END_NOTICES: Script<F> = &[
         ask("AT#XAPOLL=0").limit(QUICK).then(either_way),
         decide(usable),
@@ -160,7 +171,7 @@ fn begin<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u
     }
 }
 
-/// The terminators, the last that was answered first.
+/// Returns the terminator for a turn: the last one that was answered first, then the others.
 fn terminator(known: Option<Terminator>, turn: u8) -> Terminator {
     let others = TERMINATORS
         .into_iter()
@@ -186,8 +197,8 @@ fn next_means<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Optio
                 return Then::Unquote;
             }
             Means::Quotes => waking.try_next(Means::Speeds),
-            // In vain it moves on by one each time, so that a modem which hears but is inside quotes is got
-            // out of them at its own speed in the end.
+            // Each time the speeds are tried in vain, the next one begins one further. So a modem that
+            // listens but is inside quotes is brought out of them at its own speed in the end.
             Means::Speeds if turn.is_multiple_of(4) => {
                 modem.speed = (modem.speed + 1) % SPEEDS.len() as u8;
                 world.pins.speed = SPEEDS[usize::from(modem.speed)];
@@ -232,15 +243,15 @@ fn next_means<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Optio
 }
 
 fn attend<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    // What came until now, as at the wrong speed, may have looked like anything.
+    // Bytes that came at the wrong speed may have looked like any notice.
     world.restarted = false;
     let waking = &mut modem.waking;
     (waking.in_a_row, waking.silences, waking.tries) = (0, 0, 0);
     Then::To(script::ATTENTION)
 }
 
-/// One answer may be to a line that ended elsewhere than this one; the first may be an ERROR to what was
-/// left of an earlier life. So two in a row count.
+/// Waits for two answers in a row. A single one may belong to a line that ended elsewhere, and the
+/// first may be an `ERROR` to the rest of a command of an earlier life.
 fn attention<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -293,7 +304,7 @@ fn choose_line_end<F: Family>(
     line_end_chosen(modem, world)
 }
 
-/// Asks whether CR alone ends a line.
+/// Starts a proof of whether CR alone ends a line.
 fn prove<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, proof: u8) -> Then {
     modem.waking.line_end_proof = Some(proof);
     modem.waking.tries = 0;
@@ -301,7 +312,8 @@ fn prove<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, proof: u8) ->
     Then::To(script::ENDS_IN_CR)
 }
 
-/// Silence speaks against it, a restart or noise for nothing.
+/// Judges the query with CR: an answer shows that CR ends a line, a silence that it does not. A restart
+/// or noise shows nothing.
 fn ends_in_cr<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -325,7 +337,7 @@ fn ends_in_cr<F: Family>(
     world.fail(BringUpError::NoAnswer)
 }
 
-/// It is proved twice, since an answer may be lost.
+/// Ends the proof after the second silence, since one answer may be lost.
 fn settled_once<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -344,7 +356,7 @@ fn line_end_chosen<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> 
     look(modem)
 }
 
-/// Looks at the firmware.
+/// Starts an identification of the firmware.
 fn look<F: Family>(modem: &mut Nrf9160<F>) -> Then {
     modem.waking.looks += 1;
     if matches!(F::HANDLES, Some(true)) {
@@ -374,7 +386,8 @@ fn version<F: Family>(
     }
 }
 
-/// Where that is refused as well, it is no firmware that this backend is for.
+/// Reads the answer of Serial Modem. If this query is refused as well, the backend does not know the
+/// firmware.
 fn serial_modem<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -409,7 +422,7 @@ fn identified<F: Family>(
     }
     let mut limits = fields(answer.unwrap_or_default(), "#XDATACTRL:");
     let silence = match (limits.int(), limits.int()) {
-        // It cannot be set below its minimum.
+        // The limit cannot be set below its minimum.
         (Some(now), Some(least)) if now >= least => now.min(u16::MAX.into()) as u16,
         _ => SILENCE,
     };
@@ -439,7 +452,7 @@ fn identified<F: Family>(
         first: FIRST_POLL,
         longest: modem.config.poll,
     });
-    // The last bytes may still be on the wire.
+    // The last bytes may still be on the wire, so a margin is added.
     let behind = silence.saturating_add(silence / 4 + 20);
     world.silence = (if release.late_data_mode { LATE } else { 0 }, behind);
     world.escape_pause = release.escape_pause;
@@ -450,7 +463,7 @@ fn identified<F: Family>(
     Then::To(script::LIST_CURRENT)
 }
 
-/// It can be asked for what needs neither SIM nor network.
+/// Goes on to the network. From here on the modem answers commands that need neither SIM nor network.
 fn usable<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     world.answers = true;
     Then::To(script::NETWORK)

@@ -1,5 +1,5 @@
-//! The modem's clock (sheet 2a). Whether its TLS compares certificates with it is UNCONFIRMED, so it must
-//! be right.
+//! The modem's clock (sheet 2a). Whether the modem's TLS compares certificates with it is UNCONFIRMED,
+//! so it must be right.
 
 use sectag::at::answer;
 use sectag::clock::{DateTime, MIN_DATE};
@@ -9,11 +9,11 @@ use sectag::{At, AtError, ConnectError};
 use crate::commands::{Arg, Command, GUEST_QUICK, QUICK, error};
 use crate::{Family, Nrf9160, Script, script};
 
-/// What a flow that looks at the clock keeps.
+/// Scratch of a flow that reads the clock.
 pub(crate) struct Setting {
-    /// For a connect, which needs it to be at or behind this.
+    /// The earliest date that a connect accepts; `None` in a bring-up.
     min: Option<DateTime>,
-    /// What it is set to.
+    /// The date to which the clock is set.
     to: Option<DateTime>,
 }
 
@@ -28,27 +28,28 @@ impl Setting {
     }
 }
 
-/// Stands for a clock that shows nothing.
+/// The date that stands for a clock that shows no date.
 const NEVER: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
     Some(date) => date,
     None => panic!("2000-01-01 exists"),
 };
 
 impl<F: Family> Nrf9160<F> {
-    /// One that was never set is refused; `+CCLK` would show nonsense then.
+    /// Reads the clock. `%CCLK?` is refused if the clock was never set, where `+CCLK?` would show
+    /// nonsense.
     pub(crate) const CLOCK: Script<F> = &[ask("AT%CCLK?").limit(QUICK).then(shown)];
 
     pub(crate) const SET_CLOCK: Script<F> = &[ask("AT%CCLK={d}").limit(QUICK).then(set)];
 
-    /// Looks at the clock, and sets one that is not set from what the network said at registration: for a
-    /// connect that needs it to be at or behind `min`, or as the end of a bring-up.
+    /// Reads the clock, and sets it to the time that the network sent at registration if it is not set:
+    /// for a connect that needs `min` or later, or as the last part of a bring-up.
     pub(crate) fn look_at_clock(&mut self, min: Option<DateTime>) -> Then {
         self.setting.min = min;
         Then::To(script::CLOCK)
     }
 
-    /// What a clock that shows `now` is to be set to, if at all. Seconds old at most when it matters: it
-    /// comes with each registration.
+    /// Returns the date to which a clock that shows `now` should be set, if any. The network sends its
+    /// time with each registration, so it is seconds old when it matters.
     fn better_time(&self, now: DateTime, min: DateTime) -> Option<DateTime> {
         if now.is_plausible(min) || !self.config.set_clock {
             return None;
@@ -57,7 +58,7 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-/// `%CCLK: "yy/MM/dd,hh:mm:ss±zz",..`.
+/// Reads `%CCLK: "yy/MM/dd,hh:mm:ss±zz",..`.
 fn parse(text: &[u8]) -> Option<DateTime> {
     DateTime::parse_local_bytes(answer(text, "%CCLK:")?)
 }
@@ -89,7 +90,7 @@ fn go_on<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, now: DateTime
     }
 }
 
-/// Reads the clock for a guest; sets one that is not set.
+/// Reads the clock for a guest, and sets it if it is before `min` and the network's time is known.
 pub(crate) async fn require<F: Family>(
     at: &At<'_, Nrf9160<F>>,
     min: DateTime,

@@ -3,10 +3,10 @@
 use sectag::Cause::*;
 use sectag::cellular::Number;
 
-/// What is said of a number that stands on no page of Nordic's that was read (sheet 6).
+/// The meaning given for a number that is on no page of Nordic's that was read (sheet 6).
 const UNPUBLISHED: &str = "Nordic's own number, whose meaning is not published";
 
-/// Sheet 6.
+/// The numbers and their meanings (sheet 6).
 pub(crate) static CODES: [Number; 17] = [
     Number::new(513, "not found", &[CredentialMissing]),
     Number::new(514, "no access", &[SettingRefused]),

@@ -1,4 +1,4 @@
-//! The text of commands, and how answers are read: for the scripts, and for guests.
+//! The text of commands and the reading of answers, for scripts and for guests.
 
 use sectag::AtError;
 use sectag::at::{AtatCmd, CommandLine, Done, Fields, answer, decimal};
@@ -7,22 +7,23 @@ use sectag::modem::{Out, World};
 use crate::marks::Marks as _;
 use crate::{Family, Nrf9160};
 
-// How long an answer may take, in tenths of a second.
+// Time limits of answers, in tenths of a second.
 /// Most commands are answered at once; the modem core may be busy.
 pub(crate) const QUICK: u16 = 50;
-/// `+CFUN`, which may detach from the network, and a close.
+/// The time limit of a close, and of `+CFUN`, which may detach from the network.
 pub(crate) const SLOW: u16 = 600;
-/// Do not wait (sheet 4.4). TRAP: without it and with a time of 0 the channel is dead for ever.
+/// The flag of `#XRECV` that returns at once (sheet 4.4). TRAP: without it and with a time of 0 the
+/// channel is dead for ever.
 const DONT_WAIT: u32 = 64;
-/// DNS, TCP and TLS before the answer (sheet 4.3).
+/// The time limit of a connect: DNS, TCP and TLS come before the answer (sheet 4.3).
 pub(crate) const CONNECT: u16 = 1200;
-/// A send waits up to 30 s for the peer (sheet 4.4).
+/// The time limit of a send: the firmware waits up to 30 s for the peer (sheet 4.4).
 pub(crate) const SEND: u16 = 400;
 
-// The limits of guests' commands, which are in milliseconds.
+// Time limits of guests' commands, in milliseconds.
 pub(crate) const GUEST_QUICK: u32 = QUICK as u32 * 100;
 pub(crate) const GUEST_SLOW: u32 = SLOW as u32 * 100;
-/// Writing to the modem's flash takes up to 1.6 s in logs (sheet 11).
+/// The time limit of writing to the modem's flash; logs show up to 1.6 s (sheet 11).
 pub(crate) const STORE: u32 = 15_000;
 
 /// Writes an argument of a step's text.
@@ -35,18 +36,18 @@ pub(crate) fn argument<F: Family>(
     let handle = u32::from(modem.moving.handle);
     match name {
         b'h' => out.int(handle),
-        // Where every command carries it.
+        // The handle, for firmware where every command carries one.
         b'o' if modem.has_handles() => numbers(out, &[handle], b","),
-        // As a string, and without flags.
+        // Handle, string format and no flags.
         b'x' if modem.has_handles() => numbers(out, &[handle, 0, 0], b","),
-        // As they are, without waiting, and no more than there is room for.
+        // Handle, raw format, no waiting, and no more bytes than there is room for.
         b'r' if modem.has_handles() => {
             numbers(out, &[handle, 0, DONT_WAIT, 1, world.len.into()], b"");
         }
         b'r' => numbers(out, &[1, DONT_WAIT], b""),
         b'l' => out.int(world.len.into()),
         b'e' if F::Marks::KEPT => out.int(modem.marks.value()),
-        // The options of old have numbers of their own, in the order of the values.
+        // The older options have a number for each value, in the order of the values.
         b'E' if F::Marks::KEPT => out.int(49 + modem.marks.value()),
         b'n' => out.int(modem.opening.number),
         b'd' => out.quoted(&modem.setting.text()),
@@ -83,25 +84,26 @@ fn numbers(out: &mut Out<'_>, numbers: &[u32], end: &[u8]) {
     out.bytes(end);
 }
 
-/// The server's name, in quotes.
+/// Writes the server's name in quotes.
 fn server(world: &World<'_>, out: &mut Out<'_>) {
     out.byte(b'"');
     world.write_name(out);
     out.byte(b'"');
 }
 
-/// The fields behind `prefix` of the first line that begins so; one empty field where there is none.
+/// Returns the fields behind `prefix` of the first line that begins with it; one empty field if there
+/// is none.
 #[inline(never)]
 pub(crate) fn fields<'a>(text: &'a [u8], prefix: &str) -> Fields<'a> {
     Fields::new(answer(text, prefix).unwrap_or_default())
 }
 
-/// The last field as a number.
+/// Returns the last field as a number.
 pub(crate) fn last(text: &[u8], prefix: &str) -> Option<u32> {
     decimal(fields(text, prefix).last()?)
 }
 
-/// Why a step did not succeed, for a judge that was given no answer.
+/// Returns why a step failed, for a judge that was given no answer.
 #[inline(never)]
 pub(crate) fn error(world: &World<'_>) -> AtError {
     world.ended.unwrap_or(AtError::Refused(world.code))
@@ -109,17 +111,18 @@ pub(crate) fn error(world: &World<'_>) -> AtError {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Arg<'a> {
-    /// Left out, with its comma.
+    /// An argument that is left out; its comma is written.
     Blank,
     Int(u32),
     Quoted(&'a str),
 }
 
-/// A guest's command: `AT`, the name, and the arguments if there are any. `MS` is its deadline.
+/// A guest's command: `AT`, the name, and the arguments if there are any. `MS` is its time limit in
+/// milliseconds.
 pub(crate) struct Command<'a, const MS: u32 = GUEST_QUICK> {
     pub(crate) name: &'static str,
     pub(crate) args: &'a [Arg<'a>],
-    /// The last argument is streamed.
+    /// The line ends in an open quote, and the last argument is streamed.
     pub(crate) open: bool,
 }
 
@@ -132,7 +135,7 @@ impl<'a, const MS: u32> Command<'a, MS> {
         }
     }
 
-    /// With an argument in quotes that follows.
+    /// Returns a command whose last argument, in quotes, is streamed.
     pub(crate) const fn opening(name: &'static str, args: &'a [Arg<'a>]) -> Self {
         Self {
             name,

@@ -1,14 +1,14 @@
-//! What the user decides.
+//! The configuration of an nRF9160.
 
 use embassy_time::Duration;
 use sectag::Secret;
 use sectag::at::{InvalidInput, Text};
 
-/// Half of what the driver's clock goes round in: 24 days, in milliseconds.
+/// The longest time limit, in milliseconds: 24 days, half the period of the driver's clock.
 const LONGEST: u64 = u32::MAX as u64 / 2;
 
-/// Configuration of an nRF9160. All has defaults; text is checked when it is set, in a `const` when the
-/// firmware is built.
+/// Configuration of an nRF9160. Every setting has a default. Text is checked when it is set; in a
+/// `const`, that is when the firmware is built.
 ///
 /// ```
 /// use sectag_nrf9160::Config;
@@ -23,8 +23,9 @@ pub struct Config {
     pub(crate) apn: Option<Text<'static, 100>>,
     pub(crate) pin: Option<Secret<Text<'static, 8>>>,
     pub(crate) set_clock: bool,
-    /// In milliseconds, as the next.
+    /// The limit of the wait for registration, in milliseconds.
     pub(crate) registration: u32,
+    /// The longest pause between polls for data, in milliseconds.
     pub(crate) poll: u16,
     pub(crate) patched_native: bool,
     pub(crate) end_connections: bool,
@@ -33,8 +34,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// No PIN, the default APN, 5 minutes for registration ("minutes", sheet 11), clock from the network,
-    /// a look for data at least every second.
+    /// Returns the defaults: no PIN, the default APN, 5 minutes for registration ("minutes", sheet 11),
+    /// the clock set from the network, and a poll for data at least every second.
     pub const fn new() -> Self {
         Self {
             apn: None,
@@ -49,7 +50,7 @@ impl Config {
         }
     }
 
-    /// The access point name, up to 100 bytes.
+    /// Sets the access point name, up to 100 bytes.
     pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
         match Text::new(apn) {
             Ok(apn) => self.apn = Some(apn),
@@ -58,7 +59,7 @@ impl Config {
         Ok(self)
     }
 
-    /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
+    /// Sets the SIM's PIN. It is entered once, so that a wrong one cannot use up the tries.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
         match Secret::pin(pin) {
             Ok(pin) => self.pin = Some(pin),
@@ -67,13 +68,14 @@ impl Config {
         Ok(self)
     }
 
-    /// Leaves the modem's clock alone at bring-up: the application sets it.
+    /// Leaves the modem's clock alone at bring-up; the application sets it.
     pub const fn keep_clock(mut self) -> Self {
         self.set_clock = false;
         self
     }
 
-    /// How long to wait for registration before bring-up reports failure and begins anew.
+    /// Sets how long bring-up waits for registration before it fails and starts over; the default is 5
+    /// minutes, the longest 24 days.
     pub const fn registration(mut self, limit: Duration) -> Self {
         let limit = limit.as_millis();
         self.registration = if limit < LONGEST {
@@ -84,8 +86,8 @@ impl Config {
         self
     }
 
-    /// The longest pause between two looks for data on a quiet connection, where the firmware gives no
-    /// notice of it (SLM). Looks begin 20 ms after traffic.
+    /// Sets the longest pause between two polls for data on a quiet connection, for firmware that does
+    /// not announce data (SLM). The default is 1 s, the longest 65 s; polls begin 20 ms after traffic.
     pub const fn poll(mut self, longest: Duration) -> Self {
         let longest = longest.as_millis();
         self.poll = if longest < u16::MAX as u64 {
@@ -104,24 +106,27 @@ impl Config {
         self
     }
 
-    /// Declares that the device's key for TLS is one that was made in the modem, see
-    /// [`DeviceKeys`](crate::DeviceKeys). A native TLS build does not see such keys: with one, bring-up fails
-    /// with [`BringUpError::Firmware`](sectag::BringUpError::Firmware) instead of every connect later.
+    /// Declares that the device's key for TLS was made in the modem, see
+    /// [`DeviceKeys`](crate::DeviceKeys). A native TLS build does not see such keys: bring-up then
+    /// fails with [`BringUpError::Firmware`](sectag::BringUpError::Firmware), where otherwise each
+    /// connect would fail later.
     pub const fn generated_key(mut self) -> Self {
         self.generated_key = true;
         self
     }
 
-    /// Declares that RTS and CTS are wired and that the MCU's UART minds them. SLM 2.0 to 2.4 listens to
-    /// nothing while a command runs, so that without it nothing is connected or stored with these:
-    /// [`Feature::FlowControl`](sectag::Feature::FlowControl). Later firmware has buffers.
+    /// Declares that RTS and CTS are wired and that the MCU's UART uses them. SLM 2.0 to 2.4 does not
+    /// listen while a command runs. With these, every connect and every upload is refused with
+    /// [`Feature::FlowControl`](sectag::Feature::FlowControl) unless this is declared. Later firmware
+    /// has buffers.
     pub const fn flow_control(mut self) -> Self {
         self.flow_control = true;
         self
     }
 
-    /// Lets credentials be changed while there are connections, which ends them: the modem must leave the
-    /// network for it.
+    /// Allows a change of credentials while connections are open, which ends them: the modem must leave
+    /// the network for a change. By default such a change is refused with
+    /// [`CredentialError::SocketsOpen`](sectag::CredentialError::SocketsOpen).
     pub const fn end_connections_to_store(mut self) -> Self {
         self.end_connections = true;
         self

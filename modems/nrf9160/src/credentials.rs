@@ -1,11 +1,12 @@
 //! Credentials: `%CMNG` for the modem's own TLS, `#XCMNG` for native builds (sheet 6 and 7).
 //!
-//! The user's tag is the only number there is. Native builds of 2.0 to 2.5 keep each item in the modem, as
-//! a CA under `tag * 10 + type`; that arithmetic is here and where an open looks for them, and nowhere else.
+//! The modem knows a credential by the user's tag. Native builds of 2.0 to 2.5 are an exception: they
+//! keep each item as a CA under `tag * 10 + type`. That arithmetic is only here and in `open.rs`.
 //!
-//! An upload is one command line with the content in quotes: until its last quote and terminator nothing
-//! is stored, and the engine gets out of an unfinished one without completing it. So there is never half a
-//! credential, and nothing to tidy but the network, which has to be left for a change.
+//! An upload is one command line with the content in quotes. Nothing is stored before its last quote
+//! and terminator, and the engine gets out of an unfinished line without completing it. So there is
+//! never half a credential. All that a cleanup has to do is return to the network, which has to be left
+//! for a change.
 
 use core::convert::Infallible;
 
@@ -24,18 +25,19 @@ use crate::commands::{Arg, Command, GUEST_QUICK, GUEST_SLOW, STORE, fields};
 use crate::dialect::Store;
 use crate::{Family, Nrf9160};
 
-/// Above are reserved tags (sheet 6).
+/// The highest tag; the ones above are reserved (sheet 6).
 const TAG_LIMIT: u32 = 2_147_483_647;
-/// A line has 4095 characters (sheet 1.4); 40 are for the command around it.
+/// The longest content, in bytes: a line has 4095 characters (sheet 1.4), and 40 are for the command
+/// around it.
 const LINE_LIMIT: usize = 4095 - 40;
-/// Buffer of `#XCMNG` up to 2.5 (sheet 7.1).
+/// The longest content for `#XCMNG` up to 2.5, in bytes, given by its buffer (sheet 7.1).
 const MAPPED_LIMIT: usize = 2099;
 const CHUNK: usize = 128;
 const SOURCE_LIMIT: Duration = Duration::from_secs(10);
 /// How often a list is asked for that may be refused at random (sheet 7.3).
 pub(crate) const SETTINGS_TRIES: u8 = 8;
 
-/// `<type>`.
+/// Returns the `<type>` of a kind.
 pub(crate) fn number(kind: Kind) -> u32 {
     Kind::ALL
         .iter()
@@ -59,26 +61,28 @@ pub(crate) fn check_tag(store: Store, tag: Tag) -> Result<(), InvalidInput> {
     }
 }
 
-/// `%CMNG: <tag>,<type>,..`.
+/// Reads tag and type of `%CMNG: <tag>,<type>,..`.
 pub(crate) fn place(line: &[u8]) -> Option<(u32, u32)> {
     let mut fields = fields(line, "%CMNG:");
     Some((fields.int()?, fields.int()?))
 }
 
-/// `%CMNG: <tag>,<type>,"<64 hex>"`. Old modem firmware prints a digest of zeros, which is none (sheet 6).
+/// Reads `%CMNG: <tag>,<type>,"<64 hex>"`. Old modem firmware prints zeros where it has no digest
+/// (sheet 6).
 fn item(line: &[u8]) -> Option<(u32, u32, Option<Digest>)> {
     let (number, of) = place(line)?;
     let digest = fields(line, "%CMNG:").nth(2);
     Some((number, of, digest.and_then(digest_of)))
 }
 
-/// `#XCMNG: <tag>,<type>`.
+/// Reads `#XCMNG: <tag>,<type>`.
 pub(crate) fn settings_item(line: &[u8]) -> Option<(Tag, Kind)> {
     let mut fields = fields(line, "#XCMNG:");
     Some((Tag(fields.int()?), kind(fields.int()?)?))
 }
 
-/// `%CERTEXPIRY: <serial>,<from>,<to>`, times as `yyyymmddhhmmssZ`, in quotes or without (sheet 6.2).
+/// Reads the end of `%CERTEXPIRY: <serial>,<from>,<to>`; times are `yyyymmddhhmmssZ`, in quotes or
+/// without (sheet 6.2).
 fn expiry(line: &[u8]) -> Option<DateTime> {
     let end = fields(line, "%CERTEXPIRY:").nth(2)?;
     let end = end.strip_prefix(b"\"").unwrap_or(end);
@@ -116,7 +120,8 @@ fn digest_of(field: &[u8]) -> Option<Digest> {
     (bytes != [0; 32]).then(|| Digest::from_bytes(bytes))
 }
 
-/// What the TLS in use has to do with an item of the modem's own store that it does not read.
+/// Returns which store the TLS in use reads in place of the modem's own, where this item is; `None` if
+/// it reads this one.
 fn elsewhere_in_modem(store: Store, tag: Tag) -> Option<OtherStore> {
     let reads = match store {
         Store::Modem => return None,
@@ -126,17 +131,17 @@ fn elsewhere_in_modem(store: Store, tag: Tag) -> Option<OtherStore> {
     Some(OtherStore::new(tag, "%CMNG", reads))
 }
 
-/// Looks for credentials of a tag under the other scheme (sheet 7.4): a number of the modem's own store after
-/// the other, of which the caller lists the items.
+/// A search for the credentials of a tag in the places of other TLS builds (sheet 7.4). It names one
+/// number of the modem's own store after the other, and the caller lists the items of each.
 pub(crate) struct Search {
     store: Store,
     tag: Tag,
     step: u8,
     /// The types under the tag's own number, a bit each.
     types: u8,
-    /// Other numbers of the same three hold a type 0.
+    /// Another number of the three that native builds up to 2.5 would use together holds a type 0.
     siblings: bool,
-    /// Of the numbers that native builds up to 2.5 read.
+    /// A number that native builds up to 2.5 would use for this tag holds a type 0.
     mapped: bool,
 }
 
@@ -154,7 +159,7 @@ impl Search {
         }
     }
 
-    /// The number to list next.
+    /// Returns the number to list next.
     pub(crate) fn next(&mut self) -> Option<u32> {
         loop {
             let step = self.step;
@@ -180,7 +185,7 @@ impl Search {
         }
     }
 
-    /// An item of this type is listed under the number.
+    /// Notes an item of this type under the current number.
     pub(crate) fn seen(&mut self, of: u32) {
         match self.step {
             1 => self.types |= 1 << of.min(7),
@@ -189,7 +194,8 @@ impl Search {
         }
     }
 
-    /// A lone type 0 may be one of another tag's three, if there are others of them.
+    /// Returns whether there is only a type 0 under the tag. With siblings it may be one of another
+    /// tag's three.
     fn is_alone(&self) -> bool {
         self.types == 1 && kind(self.tag.0 % 10).is_some() && self.store == Store::Mapped
     }
@@ -198,7 +204,7 @@ impl Search {
         self.types & 0b111 != 0 && !(self.is_alone() && self.siblings)
     }
 
-    /// What was found.
+    /// Returns the place where the credentials were found.
     pub(crate) fn found(&self) -> Option<OtherStore> {
         if self.is_under_tag() {
             return elsewhere_in_modem(self.store, self.tag);
@@ -213,20 +219,20 @@ impl Search {
     }
 }
 
-/// A handle over which guests talk to this modem.
+/// The handle of a guest's commands to this modem.
 type Guest<'a, F> = At<'a, Nrf9160<F>>;
 
-fn kept<F: Family>(at: &Guest<'_, F>) -> Store {
+fn store_of<F: Family>(at: &Guest<'_, F>) -> Store {
     at.modem(|modem| modem.firmware().store())
 }
 
-/// What is stored under `tag`, with its digest where it is told.
+/// Lists what is stored under `tag`, with digests where the modem reports them.
 async fn of_tag<F: Family>(
     at: &Guest<'_, F>,
     tag: Tag,
     found: &mut dyn FnMut(Kind, Option<Digest>),
 ) -> Result<(), AtError> {
-    match kept(at) {
+    match store_of(at) {
         Store::Modem => {
             in_modem(at, tag.0, &mut |of, digest| {
                 if let Some(of) = kind(of) {
@@ -258,15 +264,16 @@ async fn of_tag<F: Family>(
     }
 }
 
-/// An empty store may be a refusal (513).
-fn tolerate(result: Result<(), AtError>) -> Result<(), AtError> {
+/// Turns the refusal 513, by which some firmware answers for an empty store, into success.
+fn allow_empty(result: Result<(), AtError>) -> Result<(), AtError> {
     match result {
         Err(AtError::Refused(Code::Cme(513))) => Ok(()),
         result => result,
     }
 }
 
-/// The list of native builds from 2.6 on. 2.6.0 may answer ERROR at random (sheet 7.3).
+/// Lists the store of native builds from 2.6 on. 2.6.0 may answer `ERROR` at random (sheet 7.3), so it
+/// tries again.
 async fn settings<F: Family>(
     at: &Guest<'_, F>,
     found: &mut dyn FnMut(Tag, Kind),
@@ -274,7 +281,7 @@ async fn settings<F: Family>(
     let args = [Arg::Int(1)];
     let list = Command::<GUEST_QUICK>::new("#XCMNG", &args);
     let mut tries = SETTINGS_TRIES;
-    // Of earlier tries, which show the same.
+    // The number of items that earlier tries have shown; all tries list in the same order.
     let mut told = 0;
     loop {
         let mut shown = 0;
@@ -297,7 +304,7 @@ async fn settings<F: Family>(
     }
 }
 
-/// What the modem's own store holds under this very number.
+/// Lists what the modem's own store holds under this number.
 async fn in_modem<F: Family>(
     at: &Guest<'_, F>,
     number: u32,
@@ -314,12 +321,13 @@ async fn in_modem<F: Family>(
             }
         })
         .await;
-    tolerate(listed)
+    allow_empty(listed)
 }
 
-/// Leaves the network, which a change in the modem's store needs (518 otherwise).
+/// Leaves the network, unless the credentials are in the firmware's store: the modem's own store
+/// refuses a change with 518 otherwise.
 async fn offline<F: Family, E>(at: &Guest<'_, F>) -> Result<(), CredentialError<E>> {
-    if kept(at) == Store::Settings {
+    if store_of(at) == Store::Settings {
         return Ok(());
     }
     leave_network(at).await
@@ -336,7 +344,8 @@ pub(crate) async fn leave_network<F: Family, E>(
         if has_sockets && !modem.config.end_connections {
             return None;
         }
-        // Set before the first await: what a dropped call leaves is removed by the cleanup.
+        // Set before the first await, so that the cleanup returns to the network if this future is
+        // dropped.
         modem.offline = true;
         modem.joining.left = true;
         Some(true)
@@ -355,7 +364,7 @@ pub(crate) async fn leave_network<F: Family, E>(
     Ok(())
 }
 
-/// Sends it with LF line ends (sheet 6), and returns the digest of what was sent.
+/// Uploads the content with LF line ends (sheet 6), and returns the digest of what was sent.
 async fn upload<F: Family, S: Source>(
     at: &Guest<'_, F>,
     name: &'static str,
@@ -377,7 +386,7 @@ async fn upload<F: Family, S: Source>(
         if count == 0 {
             return Err(CredentialError::SourceTooShort);
         }
-        // Dropping the upload gets the modem out of the quotes with nothing stored.
+        // If the upload is dropped here, the modem gets out of the quotes and stores nothing.
         let quote = chunk[..count]
             .iter()
             .position(|byte| matches!(byte, b'"' | 0 | 8 | 0x7f));
@@ -396,7 +405,7 @@ async fn upload<F: Family, S: Source>(
     Ok(hasher.finish())
 }
 
-/// Moves what is not CR to the front, and returns how much that is.
+/// Removes every CR, and returns the new length.
 fn without_cr(bytes: &mut [u8]) -> usize {
     let mut kept = 0;
     for index in 0..bytes.len() {
@@ -408,7 +417,7 @@ fn without_cr(bytes: &mut [u8]) -> usize {
     kept
 }
 
-/// Deletes an item of the modem's own store, if it is there.
+/// Deletes an item of the modem's own store; it is no error if the item does not exist.
 pub(crate) async fn delete_in_modem<F: Family>(
     at: &Guest<'_, F>,
     tag: Tag,
@@ -422,12 +431,12 @@ pub(crate) async fn delete_in_modem<F: Family>(
 }
 
 async fn delete<F: Family>(at: &Guest<'_, F>, tag: Tag, kind: Kind) -> Result<(), AtError> {
-    if kept(at) == Store::Modem {
+    if store_of(at) == Store::Modem {
         return delete_in_modem(at, tag, number(kind)).await;
     }
     let args = [Arg::Int(3), Arg::Int(tag.0), Arg::Int(number(kind))];
     match at.send(&Command::<STORE>::new("#XCMNG", &args)).await {
-        // There was none: it has no numbers of its own to say so.
+        // A plain refusal means that there was none; `#XCMNG` has no numbers for its errors.
         Ok(_) | Err(AtError::Refused(Code::Plain)) => Ok(()),
         Err(error) => Err(error),
     }
@@ -436,7 +445,7 @@ async fn delete<F: Family>(at: &Guest<'_, F>, tag: Tag, kind: Kind) -> Result<()
 impl<F: Family> Credentials for Nrf9160<F> {
     const ACCEPTS: Accepts = Accepts {
         container: Some(Container::Pem),
-        // How many is UNCONFIRMED, so any.
+        // The number of roots is UNCONFIRMED, so it is not limited.
         roots: u16::MAX,
         chain: u16::MAX,
     };
@@ -448,13 +457,13 @@ impl<F: Family> Credentials for Nrf9160<F> {
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
-        // Of what this firmware would lose bytes, it gets none.
-        if !at.modem(|modem| modem.hears_all()) {
+        // This firmware would lose bytes of the upload.
+        if !at.modem(|modem| modem.loses_no_bytes()) {
             return Err(CredentialError::Lacks(Feature::FlowControl));
         }
-        let kept = kept(at);
-        check_tag(kept, tag).map_err(CredentialError::InvalidInput)?;
-        let limit = if kept == Store::Mapped {
+        let store = store_of(at);
+        check_tag(store, tag).map_err(CredentialError::InvalidInput)?;
+        let limit = if store == Store::Mapped {
             MAPPED_LIMIT
         } else {
             LINE_LIMIT
@@ -470,19 +479,20 @@ impl<F: Family> Credentials for Nrf9160<F> {
         }
         let _exclusive = at.exclusive().await;
         offline(at).await?;
-        if kept == Store::Settings {
-            // What is overwritten counts with what replaces it (sheet 7.3).
+        if store == Store::Settings {
+            // While it is overwritten, the old item counts against the space as well (sheet 7.3), so it
+            // is deleted before.
             delete(at, tag, kind).await?;
         }
         let args = [Arg::Int(0), Arg::Int(tag.0), Arg::Int(number(kind))];
-        let name = if kept == Store::Modem {
+        let name = if store == Store::Modem {
             "%CMNG"
         } else {
             "#XCMNG"
         };
         let mut result = upload(at, name, &args, content).await;
         if let Err(CredentialError::At(AtError::Refused(Code::Cme(519)))) = result {
-            // There is one, and this firmware does not replace it.
+            // The item exists, and this firmware does not replace it.
             delete(at, tag, kind).await?;
             result = upload(at, name, &args, content).await;
         }
@@ -513,7 +523,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         kind: Kind,
         content: &mut S,
     ) -> Result<Comparison, CredentialError<S::Error>> {
-        check_tag(kept(at), tag).map_err(CredentialError::InvalidInput)?;
+        check_tag(store_of(at), tag).map_err(CredentialError::InvalidInput)?;
         let mut found = Comparison::Absent;
         let mut theirs = None;
         of_tag(at, tag, &mut |of, digest| {
@@ -548,7 +558,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         })
     }
 
-    /// Not done: a digest tells all that is asked of it, see [`compare`](Self::compare).
+    /// Always fails with `Unreadable`: a digest proves an item, see [`compare`](Self::compare).
     async fn read_back(
         _at: &Guest<'_, F>,
         _tag: Tag,
@@ -562,7 +572,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         at: &Guest<'_, F>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
-        let store = kept(at);
+        let store = store_of(at);
         if store == Store::Settings {
             settings(at, &mut |tag, kind| found(Stored::new(tag, kind, None))).await?;
         }
@@ -589,9 +599,9 @@ impl<F: Family> Credentials for Nrf9160<F> {
                 }
             })
             .await;
-        match tolerate(listed) {
-            // The modem itself would tell a number: its answer is longer than the firmware's buffer (sheet
-            // 1.4).
+        match allow_empty(listed) {
+            // The modem itself would answer with a number. A plain refusal is the firmware's: the list
+            // is longer than its buffer (sheet 1.4).
             Err(AtError::Refused(Code::Plain)) => Err(CredentialError::ListTooLong),
             listed => Ok(listed?),
         }
@@ -602,7 +612,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         tag: Tag,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>> {
-        let store = kept(at);
+        let store = store_of(at);
         check_tag(store, tag).map_err(CredentialError::InvalidInput)?;
         of_tag(at, tag, &mut |of, digest| {
             let mut stored = Stored::new(tag, of, None);
@@ -632,12 +642,12 @@ impl<F: Family> Credentials for Nrf9160<F> {
         tag: Tag,
         kind: Kind,
     ) -> Result<Option<DateTime>, CredentialError<Infallible>> {
-        let store = kept(at);
+        let store = store_of(at);
         check_tag(store, tag).map_err(CredentialError::InvalidInput)?;
         let (place, of) = match store {
             Store::Modem => (tag.0, number(kind)),
             Store::Mapped => (tag.0 * 10 + number(kind), 0),
-            // Not in the modem, and not readable either.
+            // These items are not in the modem, and they cannot be read.
             Store::Settings => return Err(CredentialError::Unreadable),
         };
         let args = [Arg::Int(place), Arg::Int(of)];
@@ -654,7 +664,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
     }
 
     async fn other_store(at: &Guest<'_, F>, tag: Tag) -> Result<Option<OtherStore>, AtError> {
-        let mut search = Search::new(kept(at), tag);
+        let mut search = Search::new(store_of(at), tag);
         while let Some(number) = search.next() {
             in_modem(at, number, &mut |of, _| search.seen(of)).await?;
         }
@@ -666,11 +676,11 @@ impl<F: Family> Credentials for Nrf9160<F> {
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>> {
-        check_tag(kept(at), tag).map_err(CredentialError::InvalidInput)?;
+        check_tag(store_of(at), tag).map_err(CredentialError::InvalidInput)?;
         let _exclusive = at.exclusive().await;
         let mut present = false;
         of_tag(at, tag, &mut |of, _| present |= of == kind).await?;
-        // Nothing to leave the network for.
+        // An absent item is no reason to leave the network.
         if !present {
             return Ok(());
         }

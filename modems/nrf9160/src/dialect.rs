@@ -1,4 +1,4 @@
-//! What firmwares differ in, as data (sheet 0.1), and what each line is.
+//! The differences between firmwares as data (sheet 0.1), and what each line is.
 
 use sectag::at::{Fields, decimal};
 use sectag::clock::DateTime;
@@ -11,37 +11,39 @@ use crate::{Family, Restart};
 /// Where a native TLS build keeps its credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
-    /// Under `%CMNG`, types 0 to 2 at the tag: the modem's own TLS.
+    /// Under `%CMNG`, types 0 to 2 of the tag: the modem's own TLS.
     Modem,
-    /// Native, 2.0 to 2.5: in the modem as type 0 of `tag * 10 + type`.
+    /// In the modem as type 0 of `tag * 10 + type`: native TLS of 2.0 to 2.5.
     Mapped,
-    /// Native, 2.6 to 3.1: in the application's flash.
+    /// In the application's flash: native TLS of 2.6 to 3.1.
     Settings,
 }
 
-/// One release, and what holds up to the next row.
+/// The properties of a release. They hold up to the release of the next row.
 pub(crate) struct Release {
     from: (u8, u8),
-    /// Most bytes that one `#XRECV` brings over IPv4.
+    /// The most bytes that one `#XRECV` brings over IPv4.
     pub(crate) unit: u16,
-    /// SO_ERROR can be read.
+    /// The option SO_ERROR can be read.
     pub(crate) errno: bool,
-    /// The mode switch behind `OK` may be late (PR 7951).
+    /// The firmware may enter data mode some time after its `OK` (PR 7951).
     pub(crate) late_data_mode: bool,
-    /// The UART receives nothing while a command runs: without RTS, what the host sends then is lost.
-    pub(crate) deaf: bool,
-    /// How long the end of data mode may take before `+++` is sent again, in milliseconds. Up to 2.4 a second one
-    /// costs the connection (sheet 3.2), so that the 30 s are waited for that a send may block.
+    /// The UART receives nothing while a command runs: without RTS, the host's bytes are lost
+    /// meanwhile.
+    pub(crate) drops_input_while_busy: bool,
+    /// How long the end of data mode may take before `+++` is sent again, in milliseconds. Up to 2.4 a
+    /// second one costs the connection (sheet 3.2), so the driver waits for the 30 s that a send may
+    /// block.
     pub(crate) escape_pause: u16,
-    /// A connection's cipher suite can be read, if its TLS is a native one or that of an nRF91x1.
+    /// A connection's cipher suite can be read with native TLS, and with the modem's TLS on an nRF91x1.
     pub(crate) tells_suite: bool,
-    /// Where a native build keeps credentials.
+    /// The place where a native build keeps credentials.
     native: Store,
-    /// Record limit of a native build (sheet 7.5).
+    /// The record limit of a native build, in bytes (sheet 7.5).
     native_record: u16,
 }
 
-/// Sheet 3.2: 1 to 2 s.
+/// `+++` is answered after 1 to 2 s (sheet 3.2).
 const ESCAPE_PAUSE: u16 = 2000;
 
 static RELEASES: [Release; 7] = {
@@ -50,7 +52,7 @@ static RELEASES: [Release; 7] = {
         unit: 1240,
         errno: true,
         late_data_mode: true,
-        deaf: true,
+        drops_input_while_busy: true,
         escape_pause: 31_000,
         tells_suite: false,
         native: Store::Mapped,
@@ -58,7 +60,7 @@ static RELEASES: [Release; 7] = {
     };
     const LATER: Release = Release {
         late_data_mode: false,
-        deaf: false,
+        drops_input_while_busy: false,
         escape_pause: ESCAPE_PAUSE,
         tells_suite: true,
         unit: 2048,
@@ -100,19 +102,19 @@ static RELEASES: [Release; 7] = {
 };
 
 const SERIAL_MODEM: Release = Release {
-    // None of SLM's.
+    // Higher than any version of SLM.
     from: (u8::MAX, u8::MAX),
     unit: 1,
     errno: false,
     late_data_mode: false,
-    deaf: false,
+    drops_input_while_busy: false,
     escape_pause: ESCAPE_PAUSE,
     tells_suite: true,
     native: Store::Modem,
     native_record: 2048,
 };
 
-/// Which firmware it is.
+/// The firmware of the modem: its row in the table, and what differs within a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Firmware {
     row: u8,
@@ -121,20 +123,20 @@ pub(crate) struct Firmware {
 }
 
 impl Firmware {
-    /// The newest SLM, until it is known.
+    /// The newest SLM, which is assumed until the firmware is known.
     pub(crate) const UNKNOWN: Self = Self {
         row: 5,
         handles: false,
         native: false,
     };
-    /// Serial Modem: a handle in every command.
+    /// Serial Modem, which has a handle in every command.
     pub(crate) const SERIAL_MODEM: Self = Self {
         row: 6,
         handles: true,
         native: false,
     };
 
-    /// SLM, by what `#XSLMVER` says.
+    /// Returns the SLM release that the answer to `#XSLMVER` names.
     pub(crate) fn slm(version: &[u8]) -> Self {
         let version = version.strip_prefix(b"v").unwrap_or(version);
         let mut numbers = version.split(|byte| *byte == b'.');
@@ -152,7 +154,7 @@ impl Firmware {
         }
     }
 
-    /// This release in a build with native TLS.
+    /// Returns this release as a build with or without native TLS.
     pub(crate) fn with_native(self, native: bool) -> Self {
         Self {
             native: native && !self.handles,
@@ -160,7 +162,8 @@ impl Firmware {
         }
     }
 
-    /// This release, with what the image was built for (`F`) in the place of what was found.
+    /// Returns this release, with the properties that the family `F` fixes in the place of those that
+    /// were found.
     pub(crate) const fn of<F: Family>(self) -> Self {
         Self {
             row: match F::HANDLES {
@@ -186,7 +189,7 @@ impl Firmware {
         self.handles
     }
 
-    /// What it makes of payload.
+    /// Returns how data mode treats payload.
     pub(crate) fn ways(self) -> Ways {
         if self.handles {
             Ways::Counts
@@ -195,7 +198,7 @@ impl Firmware {
         }
     }
 
-    /// Whether TLS is the firmware's own and not the modem's.
+    /// Returns whether TLS is the firmware's own and not the modem's.
     pub(crate) const fn is_native(self) -> bool {
         self.native
     }
@@ -208,7 +211,7 @@ impl Firmware {
         }
     }
 
-    /// Largest TLS record (sheet 7.5).
+    /// Returns the size of the largest TLS record, in bytes (sheet 7.5).
     pub(crate) fn record_limit(self) -> u16 {
         if self.native {
             self.release().native_record
@@ -220,22 +223,23 @@ impl Firmware {
 
 const OTHER: Line = Line::Urc(Urc::Other);
 
-/// What a line's name tells of it: what stands in front of its colon, or all of it.
+/// The meaning of a line's name, which is the part before its colon, or the whole line.
 #[derive(Clone, Copy)]
 enum Name {
     Ok,
     Error,
-    /// A number of 27.007 or of Nordic's own, and of 27.005.
+    /// `+CME ERROR`: a number of 27.007 or Nordic's own.
     Cme,
+    /// `+CMS ERROR`: a number of 27.005.
     Cms,
     /// The header of payload.
     Received,
     DataMode,
-    /// What the firmware says of the modem core.
+    /// A report of the firmware about the modem core.
     Core,
     ErrorLevel,
     Registration,
-    /// A notice, unless it was asked for.
+    /// A notice, unless the running command asked for it.
     Radio,
     Notice,
 }
@@ -251,7 +255,7 @@ static NAMES: [(&[u8], Name); 19] = [
     (b"+CMEE", Name::ErrorLevel),
     (b"+CEREG", Name::Registration),
     (b"+CSCON", Name::Radio),
-    // The firmware hangs up in data mode (sheet 3).
+    // The firmware leaves data mode by itself (sheet 3).
     (b"+++", Name::Notice),
     (b"FATAL ERROR", Name::Notice),
     (b"%XTIME", Name::Notice),
@@ -263,9 +267,9 @@ static NAMES: [(&[u8], Name); 19] = [
     (b"%XT3412", Name::Notice),
 ];
 
-/// What a line is, without regard to sockets; `asked` is the name of the running command.
+/// Classifies a line without regard to sockets. `asked` is the name of the running command.
 pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
-    // Behind whatever a floating line brought (sheet 10.1).
+    // Noise of a floating line may stand in front (sheet 10.1).
     if line.ends_with(READY) {
         return Line::Urc(Urc::Restarted);
     }
@@ -290,7 +294,8 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
                 (Some(code), _) => Code::Cms(code),
             }))
         }
-        // `<n>` or `<handle>,<mode>,<n>`. More than anybody asks for is refused in any case.
+        // `<n>` or `<handle>,<mode>,<n>`. A count above `u16::MAX` is more than any command asks for,
+        // so it may be cut.
         Name::Received => match fields.last().and_then(decimal) {
             Some(count) => Line::Payload(count.min(u16::MAX.into()) as u16),
             None => Line::Info,
@@ -304,14 +309,14 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
                     Meaning::new("data mode ended with an error"),
                 )))
             }
-            // `CONFIG_SLM_DATAMODE_URC`: bytes of a flush.
+            // The number of bytes that were flushed (`CONFIG_SLM_DATAMODE_URC`).
             _ => OTHER,
         },
         Name::Core if text.starts_with(b"FAULT") => Line::Urc(Urc::Restarted),
-        // Bring-up sets 1: a modem that says 0 has restarted, though its banner was not seen.
+        // Bring-up sets 1, so a modem that says 0 has restarted without its banner being seen.
         Name::ErrorLevel if asked == name && text == b"0" => Line::Urc(Urc::Restarted),
         Name::ErrorLevel => Line::Info,
-        // Answer `<n>,<stat>[,"<tac>",..]`, URC `<stat>[,"<tac>",..]` (sheet 12.4).
+        // An answer is `<n>,<stat>[,"<tac>",..]`, a URC `<stat>[,"<tac>",..]` (sheet 12.4).
         Name::Registration if asked == name && matches!(fields.nth(1), Some([b'0'..=b'9', ..])) => {
             Line::Info
         }
@@ -322,7 +327,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8]) -> Line {
 
 const READY: &[u8] = b"Ready";
 
-/// What a line that says so tells of a restart.
+/// Returns the restart that a line reports, if it reports one.
 pub(crate) fn restart(line: &[u8]) -> Option<Restart> {
     let Some(fault) = line.strip_prefix(b"#XMODEM: FAULT,0x") else {
         return line.ends_with(READY).then_some(Restart::Application);
@@ -331,7 +336,7 @@ pub(crate) fn restart(line: &[u8]) -> Option<Restart> {
     hex(digits).map(|reason| Restart::ModemCore { reason })
 }
 
-/// A number in hex digits.
+/// Reads a number of up to eight hexadecimal digits.
 pub(crate) fn hex(digits: &[u8]) -> Option<u32> {
     if !(1..=8).contains(&digits.len()) {
         return None;
@@ -341,14 +346,14 @@ pub(crate) fn hex(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// `#XAPOLL: <handle>,<bits>`.
+/// Reads `#XAPOLL: <handle>,<bits>`.
 pub(crate) fn events(line: &[u8]) -> Option<(u8, u8)> {
     let mut fields = Fields::new(line.strip_prefix(b"#XAPOLL:")?);
     Some((fields.byte()?, fields.byte()?))
 }
 
-/// `%XTIME: "<zone>","<time>",..`: semi-octets, nibbles swapped, year to second, in UTC, then the zone
-/// (sheet 2a).
+/// Reads `%XTIME: "<zone>","<time>",..`. The time is in semi-octets (nibbles swapped), from year to
+/// second, in UTC, followed by the zone (sheet 2a).
 pub(crate) fn network_time(line: &[u8]) -> Option<DateTime> {
     let mut fields = Fields::new(line.strip_prefix(b"%XTIME:")?);
     fields.next();

@@ -1,23 +1,23 @@
-//! Which firmwares the code is for.
+//! Families of firmware, chosen by type so that the code for the others is not linked.
 
 use crate::marks::{Marked, Marks, Unmarked};
 
-/// The firmwares that a [`Nrf9160`](crate::Nrf9160) is for. With one of them chosen by type, the code for the
-/// others is not linked; a modem that turns out to have another is refused with
+/// A family of firmwares for a [`Nrf9160`](crate::Nrf9160). If it names fewer than all, the code for
+/// the others is not linked; a modem with another firmware is refused with
 /// [`BringUpError::Firmware`](sectag::BringUpError::Firmware).
 ///
-/// It is implemented by the types of this crate, and not by others.
+/// The trait is sealed: only types of this crate implement it.
 pub trait Family: sealed::Sealed + 'static {
-    /// Whether every command carries a handle; `None` where it is found out.
+    /// Whether every command carries a handle; `None` if that is found out at run time.
     #[doc(hidden)]
     const HANDLES: Option<bool>;
-    /// Whether TLS is the firmware's own and not the modem's; `None` where it is found out.
+    /// Whether TLS is the firmware's own and not the modem's; `None` if that is found out at run time.
     #[doc(hidden)]
     const NATIVE: Option<bool>;
-    /// Commands of the firmware's own, credentials, status and clock.
+    /// Whether guests are linked: the application's own commands, credentials, status and clock.
     #[doc(hidden)]
     const COMMANDS: bool = true;
-    /// What is known of the last data of each socket.
+    /// The record of which connections have announced their last data.
     #[doc(hidden)]
     type Marks: Marks;
 }
@@ -26,7 +26,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Any firmware: which one, is found out at run time.
+/// Any firmware. Which one it is, is found out at run time.
 #[derive(Clone, Copy, Debug)]
 pub enum AnyFirmware {}
 
@@ -34,7 +34,7 @@ pub enum AnyFirmware {}
 #[derive(Clone, Copy, Debug)]
 pub enum SlmModemTls {}
 
-/// Serial LTE Modem built with a TLS of its own.
+/// Serial LTE Modem built with its own, native TLS.
 #[derive(Clone, Copy, Debug)]
 pub enum SlmNativeTls {}
 
@@ -42,8 +42,9 @@ pub enum SlmNativeTls {}
 #[derive(Clone, Copy, Debug)]
 pub enum SerialModem {}
 
-/// The same firmwares, for an image that uses sockets only: what sends commands of its own, or changes or reads
-/// credentials, status and clock, is not linked, and does not compile.
+/// The firmwares of `F`, for an image that uses sockets only. Calls that send commands of the
+/// application, or that read or change credentials, status and clock, are not linked and do not
+/// compile.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketsOnly<F: Family>(core::marker::PhantomData<F>);
 
@@ -56,10 +57,10 @@ impl<F: Family> Family for SocketsOnly<F> {
     type Marks = F::Marks;
 }
 
-/// All of these firmwares, for an image that says which data is the last
-/// ([`RadioRelease`](sectag::RadioRelease)): the network then releases the radio at once, which Nordic's figures
-/// put at 28 mC instead of 395 mC for an hourly message. Bring-up switches release assistance on, which
-/// takes two commands; the modem keeps that over a reset.
+/// The firmwares of `F`, for an image that announces which data is the last
+/// ([`RadioRelease`](sectag::RadioRelease)). The network then releases the radio at once, which by
+/// Nordic's figures costs 28 mC instead of 395 mC for an hourly message. Bring-up switches release
+/// assistance on with two commands; the modem keeps the setting over a reset.
 ///
 /// ```
 /// use sectag::{LastData, Socket, Sockets};
@@ -70,7 +71,7 @@ impl<F: Family> Family for SocketsOnly<F> {
 /// }
 /// ```
 ///
-/// Without it that does not compile:
+/// With a family without `ReleaseAssistance` this does not compile:
 ///
 /// ```compile_fail,E0277
 /// use sectag::{LastData, Socket, Sockets};
@@ -109,39 +110,39 @@ family!(SlmModemTls, Some(false), Some(false));
 family!(SlmNativeTls, Some(false), Some(true));
 family!(SerialModem, Some(true), Some(false));
 
-/// Code for every firmware.
+/// Returns whether a script for every firmware is linked: always.
 #[expect(clippy::extra_unused_type_parameters, reason = "as its sisters")]
 pub(crate) const fn any<F: Family>() -> bool {
     true
 }
 
-/// Code for SLM.
+/// Returns whether code for SLM is linked.
 pub(crate) const fn slm<F: Family>() -> bool {
     !matches!(F::HANDLES, Some(true))
 }
 
-/// Code for SM.
+/// Returns whether code for SM is linked.
 pub(crate) const fn sm<F: Family>() -> bool {
     !matches!(F::HANDLES, Some(false))
 }
 
-/// Code for light sleep.
+/// Returns whether code for light sleep is linked.
 #[expect(clippy::extra_unused_type_parameters, reason = "as its sisters")]
 pub(crate) const fn sleeps<F: Family>() -> bool {
     sectag::modem::SLEEPS
 }
 
-/// Code for light sleep of SLM.
+/// Returns whether code for light sleep of SLM is linked.
 pub(crate) const fn slm_sleeps<F: Family>() -> bool {
     sectag::modem::SLEEPS && slm::<F>()
 }
 
-/// Code for images that say which data is the last.
+/// Returns whether code that announces the last data is linked.
 pub(crate) const fn release<F: Family>() -> bool {
     F::Marks::KEPT
 }
 
-/// Code for builds with native TLS.
+/// Returns whether code for builds with native TLS is linked.
 pub(crate) const fn native<F: Family>() -> bool {
     !matches!(F::NATIVE, Some(false))
 }

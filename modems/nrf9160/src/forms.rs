@@ -1,59 +1,64 @@
-//! Which form carries which bytes to `#XSEND`: plain functions of the bytes alone, so that payload is never a
-//! command, whatever becomes of pauses on the way (sheet 3, 3.1, 4.4).
+//! The form in which `#XSEND` carries a piece of payload. The functions look at the bytes alone, so
+//! that payload never becomes a command, whatever happens to pauses on the way (sheet 3, 3.1, 4.4).
 
-/// How a piece of payload is handed over.
+/// The form in which a piece of payload is handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A string in quotes. The modem tells how much of it was sent.
+    /// A string in quotes. The modem reports how much of it was sent.
     Text,
-    /// Hex digits in quotes, which tell the same (SM).
+    /// Hex digits in quotes. The modem reports how much of it was sent (SM).
     Hex,
     /// Data mode of an announced length (SM).
     Counted,
-    /// Data mode that `+++` ends (SLM).
+    /// Data mode that is ended by `+++` (SLM).
     Data,
 }
 
-/// What a firmware makes of payload in data mode.
+/// How data mode finds the end of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ways {
-    /// SLM: `+++` ends it, up to 2.4 at the end of what is sent in one go, from 2.5 on anywhere and in spite of
-    /// pauses. Up to 2.4 a send that fails ends it too, and what of the payload comes then is a command.
+    /// By `+++` (SLM): up to 2.4 at the end of what is sent in one go, from 2.5 on anywhere and in
+    /// spite of pauses. Up to 2.4 a send that fails ends data mode, too, and the payload that follows
+    /// becomes commands.
     Ends,
-    /// SM: the length is announced. After a send that fails it is forgotten, and `+++` in the rest ends it.
+    /// By the announced length (SM). After a send that fails the length is forgotten, and a `+++` in
+    /// the rest ends data mode.
     Counts,
 }
 
-/// The beginning of what is to be sent, and how.
+/// The first piece of what is to be sent, and its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) form: Form,
     pub(crate) len: usize,
 }
 
-/// TRAP, sheet 3: a run of so many ends data mode wherever a pause falls; and so may fewer of them, when the
-/// driver's own follow.
+/// The number of `+` in a row that end data mode. TRAP, sheet 3: they do so wherever a pause falls, and
+/// fewer of them may when the driver's own terminator follows.
 const TERMINATOR: usize = 3;
 
-/// Whether it may stand in a quoted string: Nordic excludes commas too (sheet 4.4).
+/// Returns whether a byte may stand in a quoted string: Nordic excludes commas, too (sheet 4.4).
 const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b',')
 }
 
-/// The first piece of `bytes`, which are all that is to be sent; empty only if they are.
+/// Returns the first piece of `bytes`, which are all that is to be sent. It is empty only if `bytes`
+/// is.
 ///
-/// A piece for data mode holds no `+++` and, but for one of announced length, ends in no `+`, which could
-/// become the beginning of the driver's own terminator should the pause in front of that be lost. No rest of
-/// it begins like a command: a modem that restarts takes for one what RTS held back, and SLM
-/// up to 2.4 what follows a send that failed. What cannot be sent so is plain text.
+/// A piece for data mode contains no `+++`. Unless its length is announced, it does not end in `+`
+/// either, which could become the beginning of the driver's own terminator if the pause before that is
+/// lost. No part of the piece begins like a command: a modem that restarts takes the bytes that RTS
+/// held back for commands, and SLM up to 2.4 those behind a failed send. Bytes that cannot be sent so
+/// are plain text and go as a string.
 pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece {
     let mut len = 0;
-    // So many at the beginning are plain.
+    // The number of plain bytes at the beginning.
     let mut plain = 0;
-    // The `+` in a row that end here.
+    // The length of the run of `+` that ends here.
     let mut row = 0;
     let mut line = Line::default();
-    // Where a run of `+` begins, and where what is in front of it would become a command.
+    // The start of the first run of `+`, and the place where the bytes before it would become a
+    // command.
     let mut run = None;
     let mut command = None;
     for byte in bytes {
@@ -69,7 +74,7 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
         }
         line.add(byte);
         len += 1;
-        // Nothing behind a border matters, but how far plain text goes; of hex there is none.
+        // Behind a border only the extent of plain text matters; hex has no border.
         let bordered = command.is_some() || run.is_some() && ways != Ways::Counts;
         if bordered && plain < len {
             break;
@@ -102,21 +107,22 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
     }
 }
 
-/// What a character may be of a command's beginning.
+/// The kinds of characters that matter for the beginning of a command.
 const OTHER: u32 = 0;
 const A: u32 = 1;
 const T: u32 = 2;
-/// Two bits each.
+/// The number of characters that fit into `Line::kinds`, two bits each.
 const REMEMBERED: u8 = 16;
 
-/// The last characters of a command line, were it one: as the line editor of the firmware leaves them, for which 8
-/// and 127 delete the one before (sheet 1.4).
+/// The last characters of the payload if it were a command line, as the firmware's line editor would
+/// leave them: 8 and 127 delete the character before (sheet 1.4).
 #[derive(Default)]
 struct Line {
-    /// The last one in the lowest bits.
+    /// The kinds of the last characters, the newest in the lowest bits.
     kinds: u32,
+    /// How many kinds are known.
     known: u8,
-    /// There were more than can be remembered.
+    /// There were more characters than can be remembered.
     more: bool,
 }
 
@@ -140,7 +146,8 @@ impl Line {
         }
     }
 
-    /// Whether `next` would make a command of `AT` in front of it. What was forgotten may be anything.
+    /// Returns whether `next` would complete the beginning of a command with an `AT` before it. A
+    /// character that was forgotten counts as any.
     fn begins_command(&self, next: u8) -> bool {
         matches!(next, b'+' | b'%' | b'#' | b'\r' | b'\n' | 0)
             && match self.known {
@@ -197,7 +204,7 @@ mod tests {
                 (Form::Text, b"+++"),
             ]
         );
-        // The pause in front of the terminator may be lost.
+        // The pause in front of the driver's terminator may be lost.
         assert_eq!(
             pieces(Ways::Ends, b"\0++"),
             [(Form::Data, &b"\0"[..]), (Form::Text, b"++")]
@@ -213,7 +220,7 @@ mod tests {
         assert_eq!(pieces(Ways::Counts, b"\0+++"), [(Form::Hex, &b"\0+++"[..])]);
     }
 
-    /// A restart, and up to 2.4 a send that fails, makes the next byte the first of a command line.
+    /// A restart, and up to 2.4 a failed send, makes the next byte the first of a command line.
     #[test]
     fn no_rest_of_a_piece_is_a_command() {
         assert_eq!(
@@ -224,7 +231,7 @@ mod tests {
                 (Form::Data, b"\r\n"),
             ]
         );
-        // Deleted by the line editor.
+        // The line editor deletes what precedes 8 and 127.
         let corrected = b"\0Axy\x08\x7fT%X\r\n";
         assert_eq!(
             pieces(Ways::Ends, corrected),
@@ -251,7 +258,7 @@ mod tests {
         );
     }
 
-    /// As the line editor would have it, by the plainest means.
+    /// A plain model of the line editor.
     fn edited(bytes: &[u8]) -> Vec<u8> {
         let mut line = Vec::new();
         for byte in bytes {

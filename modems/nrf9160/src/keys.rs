@@ -1,4 +1,4 @@
-//! Keys that are made in the modem and never leave it, and what it signs with them (sheet 6.1).
+//! Keys that are made in the modem and never leave it, and tokens that it signs with them (sheet 6.1).
 
 use core::convert::Infallible;
 use core::fmt;
@@ -15,19 +15,20 @@ use crate::commands::{Arg, Command, STORE};
 use crate::credentials::{check_tag, delete_in_modem, leave_network};
 use crate::{Family, Nrf9160, clock};
 
-/// Room for any request or public key of this modem, with its attestation: a buffer for
-/// [`DeviceKeys::generate_key`]. With a long subject name add its length.
+/// The size of a buffer for [`DeviceKeys::generate_key`], in bytes. It holds any request or public key
+/// of this modem with its attestation; add the length of a long subject name.
 pub const KEY_BUFFER: usize = 768;
-/// Room for a token of [`DeviceKeys::sign_token`] without subject and audience; four thirds of their length
-/// are to be added.
+/// The size of a buffer for [`DeviceKeys::sign_token`], in bytes, without subject and audience; add
+/// four thirds of their length.
 pub const TOKEN_BUFFER: usize = 512;
 
-/// What a key is for.
+/// The purpose of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
     /// The device's key in TLS: the private key of a set of credentials (type 2).
     Client,
-    /// Vouches for the device towards nRF Cloud, and is no part of any set (type 8).
+    /// The key that vouches for the device towards nRF Cloud (type 8). It is no part of a set of
+    /// credentials.
     Endorsement,
 }
 
@@ -40,7 +41,7 @@ impl KeyUse {
     }
 }
 
-/// What [`DeviceKeys::generate_key`] makes.
+/// A request for [`DeviceKeys::generate_key`].
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRequest<'a> {
     usage: KeyUse,
@@ -51,8 +52,8 @@ pub struct KeyRequest<'a> {
 }
 
 impl<'a> KeyRequest<'a> {
-    /// A key for TLS, and a certificate signing request (PKCS#10) for it whose common name is the device's
-    /// UUID.
+    /// Asks for a key for TLS, and for a certificate signing request (PKCS#10) whose common name is the
+    /// device's UUID.
     pub const fn csr() -> Self {
         Self {
             usage: KeyUse::Client,
@@ -63,7 +64,7 @@ impl<'a> KeyRequest<'a> {
         }
     }
 
-    /// A key for TLS, and its public key (SubjectPublicKeyInfo).
+    /// Asks for a key for TLS, and for its public key (SubjectPublicKeyInfo).
     pub const fn public_key() -> Self {
         Self {
             public_key: true,
@@ -71,8 +72,8 @@ impl<'a> KeyRequest<'a> {
         }
     }
 
-    /// The subject's name in the request instead of the device's UUID, such as `CN=pump-17,O=Example`: up
-    /// to 200 bytes.
+    /// Sets the subject's name in the request, such as `CN=pump-17,O=Example`, up to 200 bytes. The
+    /// default is the device's UUID.
     pub const fn subject(mut self, name: &'a str) -> Result<Self, InvalidInput> {
         if name.is_empty() {
             return Err(InvalidInput::Empty);
@@ -84,29 +85,29 @@ impl<'a> KeyRequest<'a> {
         Ok(self)
     }
 
-    /// A key of another use.
+    /// Sets the purpose of the key; the default is [`KeyUse::Client`].
     pub const fn usage(mut self, usage: KeyUse) -> Self {
         self.usage = usage;
         self
     }
 
-    /// Leaves the request as the modem made it. Many firmwares put NULL parameters behind its signature
-    /// algorithm, which strict X.509 libraries refuse; by default they are taken out, and the digest in the
-    /// attestation is then that of the original.
+    /// Leaves the request as the modem made it. Many firmwares put NULL parameters behind the signature
+    /// algorithm of the request, which strict X.509 libraries refuse. By default they are removed; the
+    /// digest in the attestation is then that of the original.
     pub const fn unaltered(mut self) -> Self {
         self.unaltered = true;
         self
     }
 
-    /// Declares that the key is not for this firmware's TLS, but for tokens or for nRF Cloud. Without it a
-    /// native TLS build, which does not see such keys, refuses.
+    /// Declares that the key is for tokens or nRF Cloud and not for this firmware's TLS. Without it a
+    /// native TLS build, which does not see such keys, refuses with [`KeyError::Invisible`].
     pub const fn not_for_tls(mut self) -> Self {
         self.not_for_tls = true;
         self
     }
 }
 
-/// What [`DeviceKeys::sign_token`] signs.
+/// A request for [`DeviceKeys::sign_token`].
 #[derive(Clone, Copy, Debug)]
 pub struct TokenRequest<'a> {
     lifetime: u32,
@@ -116,7 +117,7 @@ pub struct TokenRequest<'a> {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// A token (JWT, ES256) signed by the device's identity key, without an end of validity.
+    /// Asks for a token (JWT, ES256) that is signed by the device's identity key and does not expire.
     pub const fn new() -> Self {
         Self {
             lifetime: 0,
@@ -126,13 +127,15 @@ impl<'a> TokenRequest<'a> {
         }
     }
 
-    /// How many seconds from now it is valid, which needs the modem's clock; 0 is without end.
+    /// Sets how long the token is valid, in seconds from now; 0 is without end. A lifetime needs the
+    /// modem's clock.
     pub const fn lifetime(mut self, seconds: u32) -> Self {
         self.lifetime = seconds;
         self
     }
 
-    /// Its subject (`sub`), up to 100 bytes. No quotes and no backslash, for the modem makes JSON of it.
+    /// Sets the subject (`sub`), up to 100 bytes without quotes and backslash, since the modem makes
+    /// JSON of it.
     pub const fn subject(mut self, subject: &'a str) -> Result<Self, InvalidInput> {
         match claim(subject) {
             Ok(subject) => self.subject = Some(subject),
@@ -141,7 +144,8 @@ impl<'a> TokenRequest<'a> {
         Ok(self)
     }
 
-    /// Its audience (`aud`), likewise.
+    /// Sets the audience (`aud`), up to 100 bytes without quotes and backslash, since the modem makes
+    /// JSON of it.
     pub const fn audience(mut self, audience: &'a str) -> Result<Self, InvalidInput> {
         match claim(audience) {
             Ok(audience) => self.audience = Some(audience),
@@ -150,7 +154,7 @@ impl<'a> TokenRequest<'a> {
         Ok(self)
     }
 
-    /// Signs with the key under a tag instead, which must be an EC key on P-256.
+    /// Signs with the key under a tag, which must be an EC key on P-256, in place of the identity key.
     pub const fn signed_by(mut self, tag: Tag, usage: KeyUse) -> Self {
         self.key = Some((tag, usage));
         self
@@ -178,7 +182,7 @@ const fn claim(text: &str) -> Result<Text<'_, 100>, InvalidInput> {
     Text::new(text)
 }
 
-/// What the modem says of a key that it has just made.
+/// The public part of a key that the modem has just made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GeneratedKey<'b> {
     label: &'static str,
@@ -187,58 +191,58 @@ pub struct GeneratedKey<'b> {
 }
 
 impl<'b> GeneratedKey<'b> {
-    /// The request or public key, in DER.
+    /// Returns the request or public key, in DER.
     pub const fn der(&self) -> &'b [u8] {
         self.der
     }
 
-    /// The request or public key as PEM, by `Display`: for a CA, or a file.
+    /// Returns the request or public key for printing as PEM (`Display`), for a CA or a file.
     pub const fn pem(&self) -> Pem<'b> {
         Pem::new(self.label, self.der)
     }
 
-    /// The modem's word that it made this key: a COSE_Sign1 of its identity key over device UUID, tag and
-    /// digest. Empty where the firmware gives none.
+    /// Returns the attestation: a COSE_Sign1 in which the modem's identity key signs device UUID, tag
+    /// and digest. It is empty if the firmware sends none.
     pub const fn attestation(&self) -> &'b [u8] {
         self.attestation
     }
 }
 
-/// Why a key was not made, or nothing signed.
+/// The reasons why a key was not made or a token not signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// A command on the way did not succeed.
+    /// A command failed.
     At(AtError),
     /// The modem could not be brought up.
     BringUp(BringUpError),
-    /// The buffer is too small for the answer; a key that was made for it was removed again.
+    /// The buffer is too small for the answer. A key that was made was removed again.
     BufferTooSmall,
     /// A token with an end needs the time, and the modem's clock is not set.
     ClockNotSet {
         /// What the modem's clock says.
         now: DateTime,
     },
-    /// What came over the UART is not what the modem attests; the key was removed again.
+    /// The answer does not match the modem's attestation, or is empty. The key was removed again.
     Corrupted,
-    /// There is a key under the tag (519). It is never replaced.
+    /// A key exists under this tag (519). The modem never replaces it.
     Exists,
-    /// A claim that the modem does not put into tokens: of those asked for it knows `sub`, as a text.
+    /// The modem does not put this claim into tokens: of the free ones it knows only `sub`, as a text.
     ForeignClaim,
     /// The tag cannot be used.
     InvalidInput(InvalidInput),
-    /// This firmware's TLS is a native one, which does not see keys of the modem's. Nothing was sent.
+    /// This firmware's TLS is a native one, which does not see keys of the modem. Nothing was sent.
     Invisible,
-    /// There is no such key (513).
+    /// The key does not exist (513).
     Missing,
     /// The modem's store is full (515).
     NoSpace,
-    /// The subject is none. Nothing was sent.
+    /// The text is not a valid subject. Nothing was sent.
     Subject(InvalidSubject),
-    /// What was asked for would be no token. Nothing was sent.
+    /// The claims would make no valid token. Nothing was sent.
     Token(Invalid),
-    /// The modem makes keys only while it is off the network, which would end the connections there are.
-    /// Nothing was sent.
+    /// The modem makes keys only while it is off the network, and connections are open that this would
+    /// end. Nothing was sent.
     SocketsOpen,
     /// The modem could not make the token (525): the key is not an EC key on P-256, or the time is missing.
     Unsignable,
@@ -301,7 +305,7 @@ impl From<AtError> for KeyError {
     }
 }
 
-/// Of leaving the network.
+/// Converts the errors of leaving the network.
 impl From<CredentialError<Infallible>> for KeyError {
     fn from(error: CredentialError<Infallible>) -> Self {
         match error {
@@ -313,17 +317,17 @@ impl From<CredentialError<Infallible>> for KeyError {
     }
 }
 
-/// Keys made in the modem, and tokens: of [`Control`] with this backend.
+/// Keys that are made in the modem, and tokens that it signs: methods of [`Control`] with this backend.
 #[allow(async_fn_in_trait)]
 pub trait DeviceKeys {
-    /// Has the modem make a key under `tag`, on P-256, that never leaves it, and returns what is public of
-    /// it. `out` should have [`KEY_BUFFER`] bytes. The certificate that a CA makes of the request is stored
-    /// under the same tag.
+    /// Makes a key on P-256 under `tag` that never leaves the modem, and returns its public part. `out`
+    /// should have [`KEY_BUFFER`] bytes. Store the certificate that a CA issues for the request under
+    /// this tag.
     ///
-    /// The modem leaves the network for it and comes back, as for any change of credentials. Dropped, or
-    /// with the link lost in between, it may leave a key of which nothing is known:
-    /// [`KeyError::Exists`] then says so the next time, and
-    /// [`Control::remove`](sectag::Control::remove) makes room for another.
+    /// The modem leaves the network for this and returns, as for any change of credentials. If the
+    /// future is dropped, or the link fails before the answer, the modem may hold a key whose public
+    /// part is lost. The next call then returns [`KeyError::Exists`], and
+    /// [`Control::remove`](sectag::Control::remove) makes room for another key.
     async fn generate_key<'b>(
         &self,
         tag: Tag,
@@ -331,10 +335,11 @@ pub trait DeviceKeys {
         out: &'b mut [u8],
     ) -> Result<GeneratedKey<'b>, KeyError>;
 
-    /// Has the modem sign a token, and returns it: `header.payload.signature`, base64url without padding.
-    /// `out` should have [`TOKEN_BUFFER`] bytes. It is a secret: its holder can log in as the device.
+    /// Has the modem sign a token, and returns `header.payload.signature`, in base64url without
+    /// padding. `out` should have [`TOKEN_BUFFER`] bytes. The token is a secret: its holder can log in
+    /// as the device.
     ///
-    /// Nothing changes in the modem; may be dropped at any time.
+    /// The modem's state does not change. The future may be dropped at any time.
     async fn sign_token<'b>(
         &self,
         request: &TokenRequest<'_>,
@@ -398,7 +403,7 @@ async fn generate<'b, F: Family>(
     let attested = end > body;
     let flaw = flaw.or_else(|| {
         let digest = Digest::of(&out[..body]);
-        // Its payload carries the digest of the body.
+        // The payload of the attestation contains the digest of the body.
         let mut parts = out[body..end].windows(32);
         let same = !attested || parts.any(|part| part == digest.as_bytes());
         (body == 0 || !same).then_some(KeyError::Corrupted)
@@ -475,7 +480,8 @@ async fn sign<'b, F: Family>(
     }
 }
 
-/// Hands what stands between the quotes of the answer to `each`, byte by byte; the line may be long.
+/// Passes the text between the quotes of the answer to `each`, byte by byte; the line may be longer
+/// than any buffer.
 async fn quoted<F: Family>(
     at: &At<'_, Nrf9160<F>>,
     command: &impl AtatCmd,
@@ -499,11 +505,11 @@ async fn quoted<F: Family>(
     }
 }
 
-/// `<base64url body>.<base64url COSE>`, decoded one behind the other.
+/// A decoder of `<base64url body>.<base64url COSE>`; it writes both parts one behind the other.
 struct Answer<'o> {
     out: &'o mut [u8],
     len: usize,
-    /// Where the second part begins.
+    /// The length of the first part, once it is complete.
     body: Option<usize>,
     decoder: Base64Url,
     flaw: Option<KeyError>,
@@ -544,8 +550,8 @@ impl<'o> Answer<'o> {
     }
 }
 
-/// Takes NULL parameters out of the signature algorithm of a PKCS#10 request, which is outside of what is
-/// signed, and returns the new length. Anything else is left alone.
+/// Removes the NULL parameters of the signature algorithm of a PKCS#10 request, which are outside of
+/// the signed part, and returns the new length. Anything else stays unchanged.
 fn without_null(csr: &mut [u8]) -> usize {
     /// SEQUENCE { ecdsa-with-SHA256, NULL }.
     const ALGORITHM: &[u8] = b"\x30\x0c\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00";
@@ -566,7 +572,7 @@ fn without_null(csr: &mut [u8]) -> usize {
     csr[algorithm + 1] -= 2;
     let null = algorithm + ALGORITHM.len() - 2;
     csr.copy_within(null + 2.., null);
-    // Its own length may now take fewer bytes.
+    // The length of the outer SEQUENCE may now take fewer bytes.
     let shorter = outer_len - 2;
     let [high, low] = (shorter as u16).to_be_bytes();
     let start: &[u8] = match shorter {
@@ -579,7 +585,7 @@ fn without_null(csr: &mut [u8]) -> usize {
     start.len() + shorter
 }
 
-/// Where the content of the SEQUENCE at `start` begins, and its length.
+/// Returns where the content of the SEQUENCE at `start` begins, and its length.
 fn header(der: &[u8], start: usize) -> Option<(usize, usize)> {
     match der.get(start..)? {
         [0x30, len @ 0..=0x7f, ..] => Some((start + 2, usize::from(*len))),

@@ -1,8 +1,9 @@
-//! Nordic nRF9160 and its kin for [`sectag`], with the firmwares Serial LTE Modem (SLM) 2.0 to 3.1 and
-//! Serial Modem (SM), which is found out at run time: TLS sockets with verification on.
+//! Nordic nRF9160 and its relatives for [`sectag`]: TLS sockets with verification on. The firmwares are
+//! Serial LTE Modem (SLM) 2.0 to 3.1 and Serial Modem (SM); the driver finds out at run time which one
+//! it talks to.
 //!
-//! What the modem does is cited as "sheet", with the number of a heading of `FACTS.md` beside this crate's
-//! sources, which names manual, source file or question for each fact.
+//! A citation "sheet 4.1" names a heading of `FACTS.md` beside this crate's sources, which gives the
+//! manual, source file or forum question of each fact.
 //!
 //! | | modem TLS | native TLS build, 2.6 and later |
 //! |---|---|---|
@@ -18,28 +19,30 @@
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.
 //!
-//! Firmware that is only ever used with one of the [families](Family) can say so in the backend's type, and
-//! then does not link the code for the others: [`Nrf9160::of_family`].
+//! An application that only ever meets one of the [families](Family) of firmware can say so in the
+//! backend's type; the code for the others is then not linked: [`Nrf9160::of_family`].
 //!
-//! Keys can be made in the modem and tokens be signed there: [`DeviceKeys`]. Pins: the power key of
-//! [`Pins`](sectag::Pins) is the modem's wake pin (active low, so [`active_low`](sectag::Pins::active_low)
-//! when it is wired directly), which ends `Control::sleep` (SLM's `#XSLEEP=2`) and `Control::power_off`. On a
-//! pulse of the indicate pin the application calls `Control::wake`.
+//! Keys can be made in the modem, and tokens be signed there: [`DeviceKeys`]. Pins: the power key of
+//! [`Pins`](sectag::Pins) is the modem's wake pin. It is active low, so use
+//! [`active_low`](sectag::Pins::active_low) when it is wired directly. It ends `Control::sleep` (SLM's
+//! `#XSLEEP=2`) and `Control::power_off`. On a pulse of the indicate pin the application calls
+//! `Control::wake`.
 //!
-//! Cipher suites cannot be chosen. Where the one that is used can be read, which is with native TLS from 2.6
-//! on and on the nRF91x1, it is judged before anything is sent; elsewhere the modem uses any that it has, and
-//! `verified()` says so. The modem shows the client certificate under the tag to a server
-//! that asks, whether or not the policy says so, and `verified()` tells.
+//! Cipher suites cannot be chosen. With native TLS from 2.6 on, and on the nRF91x1, the suite in use
+//! can be read, and it is judged before anything is sent. Elsewhere the modem uses any suite that it
+//! has, and `verified()` says so. The modem shows the client certificate under the tag to a server that
+//! asks, whether or not the policy wants that, and `verified()` says so, too.
 //!
-//! Payload goes as a quoted string where it is printable and without `"` and `,`: the modem tells how much of it
-//! was sent. Otherwise it goes through data mode, but for runs of three and more `+`, which would end that, and with
-//! Serial Modem as hex if there are such. TRAP: SLM 2.5 to 3.1 drop what they cannot send in data mode without a word.
-//! The connection is ended when the socket shows an error, or when the send took as long as the firmware waits; a
-//! send that is refused at once on a connection that goes on leaves a hole that no driver sees.
+//! Payload that is printable and without `"` and `,` goes as a quoted string, and the modem reports how
+//! much of it was sent. Other payload goes through data mode. Runs of three and more `+`, which would
+//! end data mode, go as a string, or with Serial Modem as hex. TRAP: SLM 2.5 to 3.1 silently drop what
+//! they cannot send in data mode. The driver ends the connection when the socket shows an error, or
+//! when the send took as long as the firmware waits. A send that is refused at once on a connection
+//! that goes on leaves a gap in the data that no driver sees.
 //!
-//! RTS and CTS must be wired: up to 2.4 the firmware does not listen while a command runs, and nothing is
-//! done with it that could lose bytes until [`Config::flow_control`] says that they are. With SLM the
-//! receive rings must hold 1240 bytes (2.0 to 2.2) or 2048: a fetch cannot be told how much it may bring.
+//! RTS and CTS must be wired. Firmware up to 2.4 does not listen while a command runs, and the driver
+//! does nothing with it that could lose bytes until [`Config::flow_control`] declares the wires. With
+//! SLM the receive rings must hold 1240 bytes (2.0 to 2.2) or 2048, since a fetch cannot be limited.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -90,7 +93,7 @@ use dialect::{Firmware, Store};
 /// A table of steps.
 pub(crate) type Script<F> = &'static [Step<Nrf9160<F>>];
 
-/// All scripts, with their numbers in the order in which they stand here; and for which firmware each is.
+/// Lists all scripts, numbered in this order, each with the firmwares that need it.
 macro_rules! scripts {
     ($($family:ident $name:ident,)*) => {
         /// The numbers of the scripts.
@@ -185,26 +188,27 @@ const _: () = {
     assert!(script::MEANS == modem::OWN);
 };
 
-/// Silence in milliseconds after which data mode sends what it has: 32 ms at 115200, up to 276 with a slow
-/// line or a large buffer, until the modem has told (sheet 3).
+/// The silence, in milliseconds, after which data mode sends what it has: 32 ms at 115200 baud, up to
+/// 276 on a slow line or with a large buffer. This is the value until the modem has reported its own
+/// (sheet 3).
 pub(crate) const SILENCE: u16 = 276;
-/// The first look for data after traffic, in milliseconds.
+/// The time from traffic to the first poll for data, in milliseconds.
 pub(crate) const FIRST_POLL: u16 = 20;
 
-/// What restarted, by the modem's own words.
+/// The part of the modem that restarted, by the modem's own report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Restart {
-    /// The whole unit (`Ready`): a reset, a crash of its application, or its supply.
+    /// The whole unit (`Ready`): a reset, a crash of its application, or a loss of its supply.
     Application,
-    /// The modem core alone, which crashed (`#XMODEM: FAULT`); the application started it again.
+    /// The modem core alone (`#XMODEM: FAULT`): it crashed, and the application started it again.
     ModemCore {
-        /// The vendor's reason: 4 is seen with certificate chains that are too long (sheet 7.5).
+        /// The vendor's reason. 4 is seen with certificate chains that are too long (sheet 7.5).
         reason: u32,
     },
 }
 
-/// The backend. Give it to [`sectag::State::new`].
+/// The backend of Nordic's SLM and SM firmwares. Give it to [`sectag::State::new`].
 ///
 /// ```no_run
 /// use sectag::State;
@@ -216,35 +220,35 @@ pub enum Restart {
 /// ```
 pub struct Nrf9160<F: Family = AnyFirmware> {
     firmware: Firmware,
-    /// What ends a line, once it is known.
+    /// The character or characters that end a line, once known.
     terminator: Option<Terminator>,
-    /// The place among the modem's speeds of the UART's, where that can be changed.
+    /// The index of the UART's speed in the list of the modem's speeds, where the speed can be changed.
     speed: u8,
-    /// The current socket (SLM), where that is known.
+    /// The handle of the current socket, where it is known (SLM).
     current: Option<u8>,
-    /// A socket may be open whose handle nobody knows.
+    /// A socket may be open whose handle is not known.
     lost: bool,
-    /// The modem was taken off the network, to change credentials.
+    /// The modem was taken off the network so that credentials can be changed.
     offline: bool,
-    /// `#XSLEEP=2` was sent: the next `Ready` may be of its end (sheet 1.5).
+    /// `#XSLEEP=2` was sent: the next `Ready` may be the end of that sleep (sheet 1.5).
     idle: bool,
-    /// `#XAPOLL` runs, so that `#XPOLL` is refused (SLM, sheet 4.4).
+    /// `#XAPOLL` is active, so that `#XPOLL` would be refused (SLM, sheet 4.4).
     watches: bool,
-    /// The board can wake or reset it.
+    /// The board can wake or reset the modem by a pin.
     wired: bool,
-    /// The SIM refused the configured PIN.
+    /// The state of SIM and PIN. A PIN that the SIM refused is not entered again.
     sim: SimEntry,
-    /// Inactivity limit of data mode.
+    /// The inactivity limit of data mode, in milliseconds.
     silence: u16,
-    /// The chip is an nRF91x1, and not an nRF9160; `None` until it was asked.
+    /// The chip is an nRF91x1 (true) or an nRF9160 (false); `None` until it was asked.
     is_91x1: Option<bool>,
-    /// What `#XAPOLL` has told of each handle (SM).
+    /// The events that `#XAPOLL` has reported for each handle (SM).
     reports: sockets::PollReports,
-    /// What was last said of a restart.
+    /// The last restart that the modem reported.
     restart: Option<Restart>,
-    /// What `%XTIME` said last.
+    /// The last time of day that `%XTIME` reported.
     network_time: Option<DateTime>,
-    // What belongs to one flow; none of them is ever parked.
+    // Scratch of one flow each. None of these flows is ever parked.
     waking: bring_up::Waking,
     joining: network::Joining,
     setting: clock::Setting,
@@ -257,14 +261,14 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
 }
 
 impl Nrf9160 {
-    /// A backend with this configuration, for any firmware.
+    /// Returns a backend with this configuration, for any firmware.
     pub const fn new(config: Config) -> Self {
         Self::of_family(config)
     }
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// A backend with this configuration, for one family of firmwares:
+    /// Returns a backend with this configuration, for one family of firmwares:
     /// `Nrf9160::<SerialModem>::of_family(config)`.
     pub const fn of_family(config: Config) -> Self {
         Self {
@@ -295,30 +299,32 @@ impl<F: Family> Nrf9160<F> {
         }
     }
 
-    /// Whether the modem is off the network at the moment, because credentials are being changed. It comes
-    /// back by itself when they are; a connect waits for that.
+    /// Returns whether the modem is off the network because credentials are being changed. It returns
+    /// to the network by itself afterwards; a connect waits for that.
     pub fn is_offline(&self) -> bool {
         self.offline
     }
 
-    /// What the modem last said when it restarted; `None` when it never did, or did so without a word.
+    /// Returns the last restart that the modem reported; `None` if it reported none, even if it
+    /// restarted.
     pub fn last_restart(&self) -> Option<Restart> {
         self.restart
     }
 
-    /// Which firmware it is, as far as it is known.
+    /// Returns the firmware, as far as it is known.
     fn firmware(&self) -> Firmware {
         self.firmware.of::<F>()
     }
 
-    /// Every command carries a handle (SM).
+    /// Returns whether every command carries a handle (SM).
     fn has_handles(&self) -> bool {
         self.firmware().has_handles()
     }
 
-    /// What this firmware needs to lose no byte is there.
-    fn hears_all(&self) -> bool {
-        self.config.flow_control || !self.firmware().release().deaf
+    /// Returns whether no byte is lost on the UART: the firmware always listens, or flow control is
+    /// wired.
+    fn loses_no_bytes(&self) -> bool {
+        self.config.flow_control || !self.firmware().release().drops_input_while_busy
     }
 }
 
@@ -329,10 +335,11 @@ impl<F: Family> Modem for Nrf9160<F> {
     const GUESTS: bool = F::COMMANDS;
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
     const LIMITS: Limits = Limits {
-        // The modem chooses.
+        // 0, because the modem chooses the handles.
         ids: 0,
         max_receive: 2048,
-        // A string of 2.3 and later (sheet 0.1), and far from the end of data mode's ring (sheet 3).
+        // The longest string of 2.3 and later (sheet 0.1), and far from the end of data mode's ring
+        // (sheet 3).
         max_send: 1024,
         sockets: 3,
     };
@@ -340,9 +347,10 @@ impl<F: Family> Modem for Nrf9160<F> {
     const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
     const CODES: &'static [Number] = &codes::CODES;
     const SECRET: &'static [&'static str] = &["%CMNG=0", "#XCMNG=0", "%JWT", "#XMQTTCON", "%XSUDO"];
-    // Off by default where there is one (sheet 1.2), and `#XCLAC` lists itself.
+    // Echo is off by default where the firmware has it (sheet 1.2), and the answer to `#XCLAC` begins
+    // with its own name.
     const ECHOES: bool = false;
-    // Bring-up sets it; one that says 0 has restarted meanwhile.
+    // Bring-up sets 1, so a modem that says 0 has restarted since.
     const SYNC: Sync = Sync {
         command: "AT+CMEE?",
         answer: "+CMEE: 1",
@@ -351,7 +359,7 @@ impl<F: Family> Modem for Nrf9160<F> {
 
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         if let Some((handle, bits)) = dialect::events(line) {
-            // A close is found by reading up to it.
+            // A close is reported as readable, and found by reading up to it.
             return Line::Urc(if self.reports.add(handle, bits) || self.watches {
                 Urc::Readable { id: handle }
             } else {
@@ -366,7 +374,7 @@ impl<F: Family> Modem for Nrf9160<F> {
             return kind;
         }
         match dialect::restart(line) {
-            // The query that follows tells waking from a restart.
+            // The query that follows shows whether the modem woke up or restarted.
             Some(Restart::Application) if self.idle => Line::Urc(Urc::Booted),
             restart => {
                 self.restart = restart.or(self.restart);
@@ -393,7 +401,7 @@ impl<F: Family> Modem for Nrf9160<F> {
             Waits::Counted => Abort::Filler,
             Waits::Data => Abort::Escape,
             Waits::Quoted => Abort::Quote,
-            // The `OK` that begins data mode may come late, and then commands would go to the peer.
+            // The `OK` that begins data mode may come late, and commands would then go to the peer.
             Waits::Prompt => Abort::Escape,
         }
     }
@@ -406,7 +414,7 @@ impl<F: Family> Modem for Nrf9160<F> {
         if !done {
             world.failure = self.opening.judge_failure(world.failure);
         }
-        // There may be a socket of which nobody knows.
+        // An open that failed may have left a socket whose handle is not known.
         world.cleanup |= self.lost;
         if <F::Marks as marks::Marks>::KEPT
             && let Some(open) = &world.open
@@ -432,14 +440,14 @@ impl<F: Family> Modem for Nrf9160<F> {
         verification.sni = Support::Unknown;
         verification.suites = self.tells_suite();
         verification.client_certificate = Support::Yes;
-        // UNCONFIRMED which there are (sheet 13); these any TLS 1.2 of its age has.
+        // UNCONFIRMED which suites there are (sheet 13); any TLS 1.2 of this age has these two.
         capabilities.suites = SuiteSet::of(&[0xC02B, 0xC02F]);
         capabilities.alpn = Support::No;
         capabilities.psk = Support::No;
         capabilities.resumption = if modem_tls { Support::Yes } else { Support::No };
         capabilities.record_limit = Some(firmware.record_limit());
-        // 3 are usually quoted for the modem, 2 contexts are in a native build, of which up to 2.5 one is
-        // safe (sheet 7.2, 7.5).
+        // Usually 3 are quoted for the modem. A native build has 2 contexts, of which one is safe up to
+        // 2.5 (sheet 7.2, 7.5).
         capabilities.sockets = match firmware.store() {
             Store::Modem => 3,
             Store::Mapped => 1,

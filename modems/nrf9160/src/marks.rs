@@ -1,26 +1,26 @@
-//! Which connections were said to send their last data.
+//! The record of which connections have announced their last data.
 
 use sectag::LastData;
 
-/// Connections that may be marked at a time: the driver has no more (`Limits::sockets`).
+/// The number of connections that may be marked at a time; the driver has no more (`Limits::sockets`).
 const SOCKETS: usize = 3;
 
-/// Which connections were said to send their last data, and what follows it.
+/// A record of which connections have announced their last data, and of what follows that data.
 #[doc(hidden)]
 pub trait Marks: 'static {
-    /// Whether there are any.
+    /// Whether marks are recorded at all.
     const KEPT: bool;
-    /// Nothing was said.
+    /// The empty record.
     const NONE: Self;
-    /// A connection with this id was opened in this place: nothing was said of it yet.
+    /// Notes that a connection with this id was opened in this slot, without a mark.
     fn begin(&mut self, place: u8, id: u8);
-    /// What was said of this connection, which is then forgotten.
+    /// Removes and returns the mark of this connection.
     fn take(&mut self, id: u8) -> Option<LastData>;
-    /// The value of the option that says what was taken last.
+    /// Returns the value of the socket option for the mark that was taken last.
     fn value(&self) -> u32;
 }
 
-/// Of an image that says nothing.
+/// The record of an image that never announces its last data.
 #[derive(Clone, Copy, Debug)]
 pub struct Unmarked;
 
@@ -39,13 +39,13 @@ impl Marks for Unmarked {
     }
 }
 
-/// What was said of each connection, by the modem's handle of it.
+/// The marks of connections, by the modem's handle.
 #[derive(Clone, Copy, Debug)]
 pub struct Marked {
     places: [Option<(u8, LastData)>; SOCKETS],
-    /// How many connections were opened in each of the driver's places, wrapping.
+    /// The number of connections that were opened in each slot, wrapping.
     opens: [u16; SOCKETS],
-    /// What the modem is being told.
+    /// The mark that is being sent to the modem.
     telling: LastData,
 }
 
@@ -83,14 +83,14 @@ impl Marks for Marked {
 }
 
 impl Marked {
-    /// How many connections were opened in this place, wrapping.
+    /// Returns the number of connections that were opened in this slot, wrapping.
     pub(crate) fn opens(&self, place: u8) -> u16 {
         self.opens.get(usize::from(place)).copied().unwrap_or(0)
     }
 
     pub(crate) fn put(&mut self, id: u8, last: LastData) {
         self.take(id);
-        // One of a connection that has ended gives way.
+        // If none is free, the first is replaced; it is of a connection that has ended.
         let free = self.places.iter().position(Option::is_none).unwrap_or(0);
         self.places[free] = Some((id, last));
     }

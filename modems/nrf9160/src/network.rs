@@ -1,4 +1,4 @@
-//! Onto the network, and whether it is still there (sheet 2).
+//! Registration with the network, and the check whether it still holds (sheet 2).
 
 use sectag::cellular::SimNext;
 use sectag::modem::{Then, World, ask, decide};
@@ -10,18 +10,18 @@ use crate::{Family, Nrf9160, Script, script};
 
 const PAUSE: u32 = 500;
 
-/// What a flow that goes onto the network keeps, or that asks whether it is there.
+/// Scratch of a flow that registers, or checks the registration.
 pub(crate) struct Joining {
     /// LTE is on.
     active: bool,
-    /// The context has the configured APN.
+    /// The PDP context has the configured APN.
     has_apn: bool,
-    /// Somebody who changes credentials has taken the modem off the network since.
+    /// A change of credentials has taken the modem off the network since the flow began.
     pub(crate) left: bool,
     since: u32,
-    /// What follows when it is there.
+    /// The script that follows on registration.
     then: u8,
-    /// How the flow ends that asked whether it is.
+    /// The end of the flow that checks the registration.
     end: Then,
 }
 
@@ -37,7 +37,7 @@ impl Joining {
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// The APN can be set only while LTE is off.
+    /// Reads whether LTE is on, and the APN, which can be set only while LTE is off.
     pub(crate) const NETWORK: Script<F> = &[
         decide(after_changes),
         ask("AT+CFUN?").limit(QUICK).then(mode),
@@ -78,7 +78,7 @@ impl<F: Family> Nrf9160<F> {
         .even_unanswered()
         .then(entered)];
 
-    /// How often the PIN may still be wrong.
+    /// Asks how many tries of the PIN are left.
     pub(crate) const COUNT_TRIES: Script<F> = &[ask("AT+CPINR=\"SIM PIN\"")
         .limit(QUICK)
         .even_unanswered()
@@ -89,13 +89,13 @@ impl<F: Family> Nrf9160<F> {
         .even_unanswered()
         .then(registered)];
 
-    /// For a flow that found a connection broken: whether it was the network.
+    /// Checks the registration after a connection was found broken.
     pub(crate) const LOSS: Script<F> = &[ask("AT+CEREG?")
         .limit(QUICK)
         .even_unanswered()
         .then(judge_loss)];
 
-    /// Goes onto the network, and on with the script of this number.
+    /// Registers with the network, and goes on with the script of this number.
     pub(crate) fn join(&mut self, then: u8) -> Then {
         self.joining.then = then;
         Then::To(if F::Marks::KEPT {
@@ -105,8 +105,8 @@ impl<F: Family> Nrf9160<F> {
         })
     }
 
-    /// Ends the flow, whose verdict or failure is known, when it is known whether it was the network. One
-    /// that was left on purpose is not lost.
+    /// Ends a flow whose verdict or failure is known, after a check whether the network was lost. A
+    /// modem that was taken off the network on purpose has not lost it.
     pub(crate) fn judge_loss(&mut self, end: Then) -> Then {
         if self.offline {
             return end;
@@ -116,7 +116,7 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-/// Not in the middle of a change of credentials, which needs LTE off.
+/// Waits while credentials are being changed, which needs LTE off.
 fn after_changes<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if world.changes_credentials() {
         world.again(PAUSE)
@@ -125,7 +125,8 @@ fn after_changes<F: Family>(_: &mut Nrf9160<F>, world: &mut World<'_>, _: Option
     }
 }
 
-/// Who changes credentials has said that LTE is to be off, and may not have got round to it.
+/// Waits until no change of credentials is under way: its caller may have announced it and not yet
+/// switched LTE off.
 fn begin_to_join<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -138,7 +139,8 @@ fn begin_to_join<F: Family>(
     Then::Next
 }
 
-/// Somebody has switched LTE off while it was waited for the network: then it begins anew, afterwards.
+/// Starts the registration over if a change of credentials has switched LTE off in the meantime; waits
+/// until the change is over.
 fn begin_anew<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Option<Then> {
     let changing = world.changes_credentials();
     modem.joining.left.then(|| match changing {
@@ -147,7 +149,7 @@ fn begin_anew<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Option<Th
     })
 }
 
-/// Whether LTE is on (sheet 2: 1, 2 and 21).
+/// Notes whether LTE is on (sheet 2: 1, 2 and 21).
 fn mode<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     let Some(text) = answer else {
         return world.fail(error(world));
@@ -162,7 +164,7 @@ fn mode<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option
     }
 }
 
-/// `+CGDCONT: 0,"IP","<apn>",..`.
+/// Notes whether a line `+CGDCONT: 0,"IP","<apn>",..` has the configured APN.
 fn context<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     let mut fields = fields(line, "+CGDCONT:");
     if fields.int() == Some(0) {
@@ -190,8 +192,8 @@ fn contexts<F: Family>(
     })
 }
 
-/// It is no bring-up's error alone: a flow that opens a connection goes onto the network too, and one that
-/// only tidies has the modem brought up anew.
+/// Fails the flow. In a bring-up and in an open that is the error; a cleanup, which has no caller, has
+/// the modem brought up again.
 fn fail<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, error: BringUpError) -> Then {
     if modem.joining.then == script::TIDIED {
         world.network_lost = true;
@@ -200,7 +202,7 @@ fn fail<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>, error: BringUpErro
     world.fail(error)
 }
 
-/// The step did not succeed.
+/// Fails a flow because of the step's command.
 pub(crate) fn fail_at<F: Family>(
     modem: &Nrf9160<F>,
     world: &mut World<'_>,
@@ -210,7 +212,8 @@ pub(crate) fn fail_at<F: Family>(
     fail(modem, world, BringUpError::At { command, error })
 }
 
-/// Goes on also where the command was refused, since some firmware does not know it; one that was not answered fails.
+/// Goes on if the command was refused, since some firmware does not know it; fails if it was not
+/// answered.
 pub(crate) fn even_refused<F: Family>(
     modem: &Nrf9160<F>,
     world: &mut World<'_>,
@@ -282,7 +285,7 @@ fn tries_counted<F: Family>(
     }
 }
 
-/// `<stat>` of `+CEREG: <n>,<stat>,..`.
+/// Returns `<stat>` of `+CEREG: <n>,<stat>,..`, or 4 (unknown).
 fn status(text: &[u8]) -> u8 {
     let mut fields = fields(text, "+CEREG:");
     fields.next();
@@ -310,7 +313,7 @@ fn registered<F: Family>(
                 then => Then::To(then),
             }
         }
-        // UICC failure.
+        // 90 is a failure of the UICC.
         90 => fail(modem, world, BringUpError::SimNotReady(Code::Plain)),
         _ if waited < modem.config.registration => {
             world.registration_is(status);

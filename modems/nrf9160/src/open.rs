@@ -12,26 +12,27 @@ use crate::credentials::{self, Search, place, settings_item};
 use crate::dialect::Store;
 use crate::{Family, Nrf9160, Restart, Script, script};
 
-/// Longest host name of `#XCONNECT`.
+/// The longest host name of `#XCONNECT`, in bytes.
 const HOST_LIMIT: usize = 127;
 
-/// What an open keeps.
+/// Scratch of an open.
 pub(crate) struct Opening {
-    /// The number under which the modem's store is being listed.
+    /// The number in the modem's store that is being listed.
     pub(crate) number: u32,
-    /// Which credentials the tag has, a bit for each kind.
+    /// The kinds of credentials that the tag has, a bit each.
     present: u8,
-    /// The place among the kinds of what is being listed, where each has a number of its own.
+    /// The index of the kind that is being listed, where each kind has a number of its own. While the
+    /// socket is created, whether an earlier one was lost.
     place: u8,
     tries: u8,
-    /// The connection's suite is read and judged.
+    /// The suite of the connection has to be read and judged.
     judges_suite: bool,
-    /// What is missing, while it is looked for elsewhere.
+    /// The kind that is missing, while other places are searched for it.
     missing: Kind,
     search: Search,
-    /// `#XCONNECT` was given, and has not succeeded.
+    /// `#XCONNECT` was sent and has not succeeded.
     connecting: bool,
-    /// What the modem has said of a restart since.
+    /// The restart that the modem has reported since the open began.
     restart: Option<Restart>,
 }
 
@@ -48,31 +49,33 @@ impl Opening {
         restart: None,
     };
 
-    /// Whether a server that asks is shown a client certificate: what is under the tag, be it asked for or not.
+    /// Returns whether the modem shows a client certificate to a server that asks: it shows the one
+    /// under the tag, whether or not the policy wants that.
     fn shows(&self) -> bool {
         self.present & 0b110 == 0b110
     }
 
-    /// The modem says that it has restarted.
+    /// Notes that the modem has reported a restart.
     pub(crate) fn restarted(&mut self, restart: Option<Restart>) {
         self.restart = restart.or(self.restart);
     }
 
-    /// Why an open has failed that ended with `failure`, or with the life of the modem.
+    /// Returns the error of an open that ended with `failure` or with a restart.
     pub(crate) fn judge_failure(&self, failure: ConnectError) -> ConnectError {
         if !self.connecting {
             return failure;
         }
         match (self.restart, failure) {
-            // A chain that is too long does it at each try, a bad supply at random moments (sheet 1.5).
+            // A chain that is too long crashes the modem core at each try, a bad supply at random
+            // moments (sheet 1.5).
             (Some(Restart::ModemCore { reason }), _) => {
                 let reason = u16::try_from(reason).unwrap_or(u16::MAX);
                 let code = Code::Vendor(reason, Meaning::new("the modem core crashed"));
                 let causes = Causes::new(&[Cause::ChainTooLong, Cause::ModemReset]);
                 ConnectError::Refused(Refusal::new(code, causes))
             }
-            // It was there up to the command, which cannot be cancelled: the network or the server is slow, and
-            // not the wiring at fault (sheet 4.3).
+            // The modem answered up to the connect, which cannot be cancelled. So the network or the
+            // server is slow, and the wiring is not at fault (sheet 4.3).
             (None, ConnectError::At(AtError::Timeout | AtError::ModemReset)) => {
                 ConnectError::TimedOut
             }
@@ -82,8 +85,8 @@ impl Opening {
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// Whether the suite of a connection can be read (sheet 4.2); `Unknown` until the modem has said on which chip
-    /// it runs.
+    /// Returns whether the suite of a connection can be read (sheet 4.2); `Unknown` until the modem has
+    /// reported its chip.
     pub(crate) fn tells_suite(&self) -> Support {
         let firmware = self.firmware();
         if !firmware.release().tells_suite {
@@ -99,60 +102,64 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const OPEN: Script<F> = &[decide(begin)];
 
-    /// What the modem's own store holds under a number: of the tag, for its TLS; or one for each credential,
-    /// as type 0, for native builds of 2.0 to 2.5. An empty store may be a refusal.
+    /// Lists what the modem's own store holds under a number: that of the tag for the modem's TLS, or
+    /// one for each credential, as type 0, for native builds of 2.0 to 2.5. An empty store may be
+    /// answered by a refusal.
     pub(crate) const CREDENTIALS: Script<F> = &[ask("AT%CMNG=1,{n}")
         .limit(QUICK)
         .each(listed)
         .then(all_listed)];
 
-    /// The store of native builds from 2.6 on, which may refuse at random in 2.6.0 (sheet 7.3).
+    /// Lists the store of native builds from 2.6 on. 2.6.0 may refuse at random (sheet 7.3).
     pub(crate) const SETTINGS_STORE: Script<F> = &[ask("AT#XCMNG=1")
         .limit(QUICK)
         .each(setting_listed)
         .then(settings_listed)];
 
-    /// What is missing may be where the TLS in use does not look (sheet 7.4).
+    /// Searches for a missing credential in places that the TLS in use does not read (sheet 7.4).
     pub(crate) const ELSEWHERE: Script<F> = &[ask("AT%CMNG=1,{n}")
         .limit(QUICK)
         .each(seen_elsewhere)
         .then(searched)];
 
-    /// The credentials are there.
+    /// Goes on once the credentials are there.
     pub(crate) const PRESENT: Script<F> = &[decide(choose_suites)];
 
-    /// Whether the suite of a connection can be read: of native TLS, and of the modem's on an nRF91x1 (sheet
-    /// 4.2). Asked until the answer was understood.
+    /// Asks for the chip, which decides whether the suite of a connection can be read: of native TLS
+    /// always, of the modem's TLS on an nRF91x1 (sheet 4.2). Later opens ask again only if the answer
+    /// was not understood.
     pub(crate) const MODEL: Script<F> =
         &[ask("AT+CGMR").limit(QUICK).each(model).then(model_asked)];
 
-    /// IPv4, stream, client, tag, peer must be verified. The socket becomes the current one (SLM).
+    /// Creates the socket: IPv4, stream, client, tag, the peer must be verified. It becomes the current
+    /// socket (SLM).
     pub(crate) const CREATE: Script<F> = &[
         decide(expect_handle),
         ask("AT#XSSOCKET=1,1,0,{t},2").limit(QUICK).then(created),
-        // Not set by `#XCONNECT`, and without it nobody compares the name.
+        // `#XCONNECT` does not set the name, and without it nothing compares the name.
         ask("AT#XSSOCKETOPT={o}1,2,{s}").limit(QUICK).then(name_set),
-        // `#XSSOCKET` has said so already; but one bit less of it on the line, and nobody would be verified.
-        // Refused: asked for once, then.
+        // `#XSSOCKET` has asked for this already; but a single bit lost on the line would switch
+        // verification off, so it is asked for twice. A refusal leaves the first request in force.
         ask("AT#XSSOCKETOPT={o}1,5,2").limit(QUICK).then(verify_set),
-        // A session that is resumed is not verified anew.
+        // A resumed session is not verified again.
         ask("AT#XSSOCKETOPT={o}1,12,{c}")
             .limit(QUICK)
             .then(cache_set),
         decide(|_, _, _| Then::To(script::CONNECT)),
     ];
 
-    /// DNS, TCP and TLS; one refusal for whatever it was (sheet 4.3).
+    /// Connects: DNS, TCP and TLS, with one refusal for all failures (sheet 4.3).
     pub(crate) const CONNECT: Script<F> = &[
         decide(begin_connect),
         ask("AT#XCONNECT={o}{s},{p}").limit(CONNECT).then(connected),
     ];
 
-    /// Nothing of the application's was sent yet. A judge that refuses closes the socket.
+    /// Reads the suite of the connection before anything of the application is sent. If the judge
+    /// refuses it, the socket is closed.
     pub(crate) const SUITE: Script<F> =
         &[ask("AT#XSSOCKETOPT={o}0,4").limit(QUICK).then(judge_suite)];
 
-    /// Which credentials the tag has.
+    /// Lists the credentials of the tag.
     pub(crate) fn list_credentials(&mut self, world: &mut World<'_>) -> Then {
         let Some(open) = &world.open else {
             return world.fail(AtError::ModemReset);
@@ -167,7 +174,7 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-/// Refuses what cannot be, before anything is sent.
+/// Refuses a policy that the modem cannot meet, before anything is sent.
 pub(crate) fn admit<F: Family>(modem: &Nrf9160<F>, config: &TlsConfig) -> Result<(), ConnectError> {
     let firmware = modem.firmware();
     credentials::check_tag(firmware.store(), config.tag())?;
@@ -176,12 +183,12 @@ pub(crate) fn admit<F: Family>(modem: &Nrf9160<F>, config: &TlsConfig) -> Result
             reason: "this native TLS build of SLM 2.0 to 2.5 corrupts its heap when a TLS socket is opened: update to 2.6 or later, or use a build without native TLS and store the credentials there; a build with Nordic's fix is declared by Config::patched_native",
         });
     }
-    if !modem.hears_all() {
+    if !modem.loses_no_bytes() {
         return Err(ConnectError::Lacks(Feature::FlowControl));
     }
     let has = sectag::modem::Modem::capabilities(modem);
     let mut hoped = has.verification;
-    // No suite can be asked for; where one can be read, it is judged once there is a connection.
+    // No suite can be asked for. Where one can be read, it is judged after the connect.
     if hoped.suites == Support::Unknown {
         hoped.suites = Support::Yes;
     }
@@ -227,7 +234,7 @@ fn listed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     }
 }
 
-/// An empty store may be a refusal (513).
+/// Returns whether a list was answered; an empty store may be refused with 513.
 fn is_listed(world: &World<'_>, answer: Option<&[u8]>) -> bool {
     answer.is_some() || error(world) == AtError::Refused(Code::Cme(513))
 }
@@ -373,8 +380,8 @@ fn model_asked<F: Family>(
     }
 }
 
-/// Until its handle is known, there may be one that nobody knows; and those of earlier opens, until they are
-/// closed.
+/// Marks the socket as lost until its handle is known. If an earlier one is lost already, that stays so
+/// until it is closed.
 fn expect_handle<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -393,7 +400,7 @@ fn created<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     let Some(text) = answer else {
-        // One that nobody knows may be in the way.
+        // A lost socket may take the place.
         return world.fail(ConnectError::TooManySockets);
     };
     let Some(handle) = fields(text, "#XSSOCKET:").byte() else {
@@ -424,8 +431,8 @@ fn verify_set<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[
     }
 }
 
-/// Some firmware has no such option; another refuses a line that was garbled on its way, and takes it the
-/// second time.
+/// Judges the session cache option. Some firmware does not have it; another may have refused a garbled
+/// line, and accepts it the second time.
 fn cache_set<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -471,8 +478,8 @@ fn connected<F: Family>(
     verified(modem, world)
 }
 
-/// A bare ERROR for whatever it was (sheet 4.3). Where the tag holds a client certificate and its key, they are shown
-/// to a server that asks (`shows`).
+/// Returns the refusal of a connect: a bare `ERROR` for all failures (sheet 4.3). `shows` is whether
+/// the modem shows a client certificate to a server that asks.
 fn refusal(code: Code, shows: bool) -> Refusal {
     let causes = Causes::new(&[
         Cause::CaMismatch,

@@ -1,4 +1,4 @@
-//! Off, and asleep (sheet 1.5).
+//! Power off and light sleep (sheet 1.5).
 
 use sectag::AtError;
 use sectag::modem::{SLEEPS, Sleeps, Then, World, ask, decide};
@@ -7,9 +7,9 @@ use crate::commands::{QUICK, SLOW};
 use crate::{AnyFirmware, Family, Nrf9160, Script, SlmModemTls, SlmNativeTls, script};
 
 impl<F: Family> Nrf9160<F> {
-    /// System OFF, out of which only a pin leads back.
+    /// Switches the unit off (System OFF). Only a pin wakes it, so this is refused without one.
     pub(crate) const POWER_OFF: Script<F> = &[
-        decide(leads_back),
+        decide(can_wake),
         ask("AT+CFUN=0").limit(SLOW),
         decide(|modem, _, _| {
             Then::To(if modem.has_handles() {
@@ -24,35 +24,36 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const SYSTEM_OFF: Script<F> = &[ask("AT#XSLEEP=1").limit(QUICK)];
 
-    /// UART off, LTE on (SLM). From 3.1 on it tells of data meanwhile: its indicate pin pulses for that, as for any
-    /// notice.
+    /// Switches the UART off while LTE stays on (SLM). From 3.1 on the firmware announces data
+    /// meanwhile by a pulse of its indicate pin, as for any notice.
     pub(crate) const SLEEP: Script<F> = &[
         decide(has_sleep),
         ask("AT#XAPOLL=1,1").limit(QUICK).then(watching),
         ask("AT#XSLEEP=2").limit(QUICK).then(asleep),
     ];
 
-    /// `#XPOLL` is to be used again; then the flow begins anew.
+    /// Ends the notices so that `#XPOLL` can be used, and starts the flow over.
     pub(crate) const UNWATCH: Script<F> = &[ask("AT#XAPOLL=0").limit(QUICK).then(unwatched)];
 
-    /// Begins this script anew once `#XPOLL` can be used.
+    /// Starts this script over once `#XPOLL` can be used.
     pub(crate) fn unwatch(&mut self, then: u8) -> Then {
         self.moving.then = then;
         Then::To(script::UNWATCH)
     }
 
-    /// `#XAPOLL` runs, and with it no `#XPOLL` does.
+    /// Returns whether `#XAPOLL` is active, which excludes `#XPOLL`.
     pub(crate) fn watches(&self) -> bool {
         SLEEPS && self.watches
     }
 }
 
-// SM has pins of its own for it; one that is found at run time says so then.
+// SM uses pins of its own for sleep. With a firmware that is found at run time, a sleep on SM fails
+// then.
 impl Sleeps for Nrf9160<AnyFirmware> {}
 impl Sleeps for Nrf9160<SlmModemTls> {}
 impl Sleeps for Nrf9160<SlmNativeTls> {}
 
-fn leads_back<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+fn can_wake<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.wired {
         Then::Next
     } else {
@@ -68,8 +69,9 @@ fn has_sleep<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option
     }
 }
 
-/// Refused, the firmware is one that tells nothing (up to 2.8, sheet 0.1): connections would have to be asked, and one
-/// that nobody asked to sleep does better to stay awake.
+/// Judges `#XAPOLL`. Firmware up to 2.8 refuses it (sheet 0.1) and announces nothing during sleep.
+/// Connections would have to be polled, so a sleep that the application did not ask for is refused
+/// while there are any.
 fn watching<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -82,7 +84,8 @@ fn watching<F: Family>(
     Then::Next
 }
 
-/// Where it is refused, the next `#XPOLL` may be too, and the connection is lost.
+/// Goes on. If the command was refused, the next `#XPOLL` may be refused, too, and the connection is
+/// lost.
 fn unwatched<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     modem.watches = false;
     Then::To(modem.moving.then)

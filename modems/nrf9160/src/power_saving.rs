@@ -1,5 +1,6 @@
-//! PSM and eDRX (sheet 2b). Unlike with other modems a socket and its TLS session outlive PSM, the AT port answers all the
-//! while, and the next send wakes the radio; only the peer cannot reach the device meanwhile.
+//! PSM and eDRX (sheet 2b). Unlike on other modems, a socket and its TLS session outlive PSM, the AT
+//! port answers throughout, and the next send wakes the radio. Only the peer cannot reach the device
+//! meanwhile.
 
 use embassy_time::Duration;
 use sectag::at::Fields;
@@ -9,7 +10,7 @@ use sectag::{At, AtError, PowerSaving};
 use crate::commands::{Command, GUEST_QUICK, fields};
 use crate::{Family, Nrf9160};
 
-/// Fields of `%XMONITOR` before the active time.
+/// The number of fields of `%XMONITOR` before the active time.
 const BEFORE: usize = 13;
 
 impl<F: Family> SavesPower for Nrf9160<F> {
@@ -22,11 +23,11 @@ impl<F: Family> SavesPower for Nrf9160<F> {
     }
 }
 
-/// `..,"<active>","<period>","<period without PSM>"`, each eight binary digits.
+/// Reads `..,"<active>","<period>","<period without PSM>"`, each of eight binary digits.
 fn granted(mut fields: Fields<'_>) -> Option<PowerSaving> {
     let active = fields.nth(BEFORE).and_then(timer)?;
     let period = fields.next().and_then(timer)?;
-    // 3GPP TS 24.008, tables 10.5.163 and 10.5.163a; 111 is deactivated in both.
+    // 3GPP TS 24.008, tables 10.5.163 and 10.5.163a; the unit 111 means "deactivated" in both.
     let active = match active {
         (0, count) => count * 2,
         (2, count) => count * 360,
@@ -47,7 +48,7 @@ fn granted(mut fields: Fields<'_>) -> Option<PowerSaving> {
     Some(PowerSaving::granted(period, active))
 }
 
-/// Unit and count.
+/// Reads unit and count of a timer.
 fn timer(field: &[u8]) -> Option<(u8, u64)> {
     let [b'"', digits @ .., b'"'] = field else {
         return None;

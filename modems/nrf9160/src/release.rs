@@ -1,5 +1,5 @@
-//! Release assistance (sheet 2b): the modem is told before a send that it is the last, so that the network releases the
-//! radio.
+//! Release assistance (sheet 2b): before the last send the modem is told that it is the last, so that
+//! the network releases the radio.
 
 use sectag::LastData;
 use sectag::modem::{ReleasesRadio, Then, World, ask, decide, either_way};
@@ -21,8 +21,9 @@ impl<F: Family> ReleasesRadio for Nrf9160<ReleaseAssistance<F>> {
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// Release assistance is kept by the modem, as PSM is. On the nRF9160 its newer form also wants a feature of release
-    /// 14, which is refused while LTE is on; the older form does without.
+    /// Switches release assistance on; the modem keeps it, as it keeps PSM. On the nRF9160 its newer
+    /// form also needs a feature of release 14, which is refused while LTE is on; the older form does
+    /// not.
     pub(crate) const ASSIST: Script<F> = &[
         ask("AT%REL14FEAT=0,1,0,0,0")
             .limit(QUICK)
@@ -35,18 +36,19 @@ impl<F: Family> Nrf9160<F> {
         decide(|_, _, _| Then::To(script::ONLINE)),
     ];
 
-    /// From 2.6 on: one option with a value.
+    /// Sets the option with a value of 2.6 and later.
     pub(crate) const TELL_LAST: Script<F> = &[ask("AT#XSOCKETOPT={o}1,61,{e}")
         .limit(QUICK)
         .then(told_by_value)];
 
-    /// Up to 2.7: an option for each value.
+    /// Sets the option of up to 2.7, which has a number for each value.
     pub(crate) const TELL_LAST_BY_NAME: Script<F> = &[
         ask("AT#XSOCKETOPT=1,{E}").limit(QUICK).then(either_way),
         decide(|modem, _, _| Then::To(modem.moving.then)),
     ];
 
-    /// On with the send in the form of this script, after the modem was told that it is the last, where it is.
+    /// Goes on with the send in the form of this script. If it is marked as the last one, the modem is
+    /// told before.
     pub(crate) fn tell_last(&mut self, world: &World<'_>, form: u8) -> Then {
         let ends = world.offset + world.len == self.moving.total
             && world.payload(self.moving.total.into(), &mut [0]) == 0;
@@ -58,7 +60,7 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-/// A hint: a firmware without it sends all the same.
+/// Goes on after the option. It is only a hint: a firmware without it sends anyway.
 fn told_by_value<F: Family>(
     modem: &mut Nrf9160<F>,
     _: &mut World<'_>,

@@ -1,4 +1,5 @@
-//! A key of the modem's behind the core's traits: [`Requester`] by `%KEYGEN`, [`Issuer`] by `%JWT`.
+//! A key of the modem as an implementation of the core's traits: [`Requester`] by `%KEYGEN`, [`Issuer`]
+//! by `%JWT`.
 
 use core::fmt::Write;
 
@@ -10,12 +11,12 @@ use sectag::{Control, Tag};
 use crate::keys::{DeviceKeys, KeyError, KeyRequest, KeyUse, TokenRequest};
 use crate::{Family, Nrf9160, clock};
 
-/// Room for a subject in text: what `%KEYGEN` takes.
+/// The longest subject that `%KEYGEN` takes, in bytes.
 const SUBJECT: usize = 200;
 
-/// The key under a tag that the modem makes itself. A request makes it, and is refused where there is one
-/// already ([`KeyError::Exists`]); a buffer for it has [`KEY_BUFFER`](crate::KEY_BUFFER) bytes, and one for a token
-/// [`TOKEN_BUFFER`](crate::TOKEN_BUFFER).
+/// The key under a tag, made by the modem. A request makes the key, and fails with [`KeyError::Exists`]
+/// if there is one already. A buffer for a request should have [`KEY_BUFFER`](crate::KEY_BUFFER) bytes,
+/// one for a token [`TOKEN_BUFFER`](crate::TOKEN_BUFFER).
 pub struct ModemKey<'a, F: Family>(pub Control<'a, Nrf9160<F>>, pub Tag);
 
 impl<F: Family> Requester for ModemKey<'_, F> {
@@ -37,7 +38,8 @@ impl<F: Family> Requester for ModemKey<'_, F> {
     }
 }
 
-/// Its tokens have the claims `aud` and `exp`, and `sub` where it is asked for; others are refused.
+/// Tokens have the claims `aud` and `exp`, and `sub` if it is asked for; other claims are refused with
+/// [`KeyError::ForeignClaim`].
 impl<F: Family> Issuer for ModemKey<'_, F> {
     type Error = KeyError;
 
@@ -46,7 +48,7 @@ impl<F: Family> Issuer for ModemKey<'_, F> {
         claims: &Claims<'_>,
         out: &'b mut [u8],
     ) -> Result<Token<'b>, KeyError> {
-        // The one by which the modem will sign; it is set from the network's time where it is not set.
+        // The modem signs by its own clock, which is set from the network's time if it is not set.
         let now = clock::require(&self.0.at().await?, MIN_DATE).await?;
         claims.check(now).map_err(KeyError::Token)?;
         let mut request = TokenRequest::new()

@@ -1,5 +1,5 @@
-//! What is done with a connection: send, fetch, look, close; with one current socket (SLM), or a handle in
-//! every command (SM), sheet 3 to 5.
+//! Send, fetch, look and close on a connection (sheet 3 to 5). SLM has one current socket; SM has a
+//! handle in every command.
 
 use sectag::AtError;
 use sectag::modem::{Then, Verdict, World, ask, decide};
@@ -9,27 +9,28 @@ use crate::dialect::hex;
 use crate::forms::{self, Form};
 use crate::{Family, Nrf9160, Script, script};
 
-/// What poll reports (sheet 4.4).
+/// Bits of a poll's result (sheet 4.4).
 const ERR: u8 = 8;
 const HUP: u8 = 16;
 const NVAL: u8 = 32;
-/// Sheet 9.
+/// The errno for a message that is too large (sheet 9).
 const EMSGSIZE: u32 = 122;
-/// A flush that the network does not take is given up after 30 s (sheet 4.4), and not told.
+/// The time of a send, in milliseconds, that means it failed: the firmware silently gives a flush up
+/// after 30 s (sheet 4.4).
 const GIVEN_UP: u32 = 29_000;
-/// What waits to be sent is looked at in chunks of this.
+/// The size of the chunks in which waiting payload is examined, in bytes.
 const CHUNK: usize = 64;
-/// There are no more sockets (sheet 4).
+/// The number of sockets of the firmware (sheet 4).
 const SOCKETS: usize = 8;
 
-/// What `#XAPOLL` has told of each handle (SM).
+/// The events that `#XAPOLL` has reported for each handle (SM).
 #[derive(Clone, Copy)]
 pub(crate) struct PollReports([Option<(u8, u8)>; SOCKETS]);
 
 impl PollReports {
     pub(crate) const NOTHING: Self = Self([None; SOCKETS]);
 
-    /// A connection has this handle now, and nothing was told of it.
+    /// Notes that a connection has this handle now, without events.
     pub(crate) fn begin(&mut self, handle: u8) {
         self.end(handle);
         if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
@@ -45,7 +46,7 @@ impl PollReports {
         }
     }
 
-    /// Returns whether there is such a connection.
+    /// Adds events to a handle; returns whether it is one of a connection.
     pub(crate) fn add(&mut self, handle: u8, bits: u8) -> bool {
         match self.0.iter_mut().flatten().find(|told| told.0 == handle) {
             Some(told) => {
@@ -62,17 +63,17 @@ impl PollReports {
     }
 }
 
-/// What one flow about a connection keeps.
+/// Scratch of a flow about one connection.
 pub(crate) struct Moving {
-    /// The modem's handle of it.
+    /// The modem's handle of the connection.
     pub(crate) handle: u8,
-    /// What poll, or notices, have told.
+    /// The events that a poll or notices have reported.
     bits: u8,
-    /// What follows when it is the current one, or cannot be made it (SLM).
+    /// The script that follows when the socket was selected, even in vain (SLM).
     pub(crate) then: u8,
-    /// How much is to be sent, in pieces.
+    /// The number of bytes to send, in all pieces.
     pub(crate) total: u16,
-    /// When the piece began.
+    /// The time at which the current piece began.
     since: u32,
 }
 
@@ -86,12 +87,12 @@ impl Moving {
     };
 }
 
-/// What a flow keeps that closes.
+/// Scratch of a flow that closes sockets.
 pub(crate) struct Closing {
     bring_up: bool,
-    /// It was asked which there are.
+    /// The sockets were listed.
     has_listed: bool,
-    /// Those that nobody knows.
+    /// Sockets that no slot knows.
     strays: heapless::Vec<u8, SOCKETS>,
 }
 
@@ -101,7 +102,7 @@ impl Closing {
         has_listed: false,
         strays: heapless::Vec::new(),
     };
-    /// All that there are.
+    /// Closes every socket, in a bring-up.
     pub(crate) const BRING_UP: Self = Self {
         bring_up: true,
         has_listed: false,
@@ -110,8 +111,8 @@ impl Closing {
 }
 
 impl<F: Family> Nrf9160<F> {
-    /// Sends piece by piece, each in the form that its bytes need. What is left after one that failed is not
-    /// sent.
+    /// Sends piece by piece, each in the form that its bytes need. After a piece that failed, the rest
+    /// is not sent.
     pub(crate) const SEND: Script<F> = &[decide(|modem, world, _| {
         if modem.watches() {
             return modem.unwatch(script::SEND);
@@ -122,41 +123,41 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const SEND_AS: Script<F> = &[decide(send_as)];
 
-    /// The modem tells how much of it was sent.
+    /// Sends a quoted string. The modem reports how much of it was sent.
     pub(crate) const SEND_TEXT: Script<F> = &[ask("AT#XSEND={x}\"")
         .limit(SEND)
         .quotes()
         .even_garbled()
         .then(text_sent)];
 
-    /// A string of hex digits (SM).
+    /// Sends a string of hex digits (SM).
     pub(crate) const SEND_HEX: Script<F> = &[ask("AT#XSEND={h},1,0,\"")
         .limit(SEND)
         .hexes()
         .even_garbled()
         .then(text_sent)];
 
-    /// Data mode of an announced length (SM). Firmware that cannot send all of it says `+++`, and stays in data
-    /// mode until it hears the like, or all that was announced (sheet 3.1); behind the length that is junk,
-    /// which it ignores.
+    /// Sends in data mode with an announced length (SM). Firmware that cannot send all of it answers
+    /// `+++`, and stays in data mode until it receives `+++` or all that was announced (sheet 3.1). A
+    /// `+++` behind the length is ignored.
     pub(crate) const SEND_COUNTED: Script<F> = &[ask("AT#XSEND={h},2,0,{l}")
         .limit(SEND)
         .counts()
         .even_garbled()
         .then(sent)];
 
-    /// Data mode that `+++` ends (SLM). At most 1024 bytes go at a time, in order to stay away from the end
-    /// of the 4096-byte ring, where 2.0 to 2.4 do not recognise it, and to be one send of the modem's. In the
-    /// silence behind them it sends what it has: firmware that leaves data mode when it cannot is heard to do
-    /// so, and one to which the terminator comes in parts does not take the first of them for payload (sheet
-    /// 3.2).
+    /// Sends in data mode that `+++` ends (SLM). At most 1024 bytes go at a time. That keeps away from
+    /// the end of the 4096-byte ring, where 2.0 to 2.4 do not recognise the terminator, and makes it
+    /// one send of the modem. The firmware sends what it has in the silence that follows. So the driver
+    /// sees when firmware cannot send and leaves data mode, and a terminator that arrives in parts does
+    /// not begin as payload (sheet 3.2).
     pub(crate) const SEND_DATA: Script<F> = &[
         ask("AT#XSEND")
             .limit(SEND)
             .pipes()
             .even_garbled()
             .then(data_sent),
-        // What could not be sent was dropped without a word (sheet 3).
+        // The poll shows an error, since bytes that could not be sent are dropped silently (sheet 3).
         ask("AT#XPOLL=0,{h}")
             .limit(QUICK)
             .each(polled)
@@ -164,16 +165,17 @@ impl<F: Family> Nrf9160<F> {
             .then(judge_sent),
     ];
 
-    /// A refusal of that line is taken for nothing else, and the connection given up.
+    /// Synchronises after a late end of data mode, so that the refusal of a stray terminator is not
+    /// taken for another answer. The connection is given up.
     pub(crate) const SEND_LEFT_LATE: Script<F> = &[
         decide(|_, _, _| Then::Synchronise),
         decide(|modem, world, _| not_sent(modem, world, true)),
     ];
 
-    /// What SM announces it has told already.
+    /// Fetches received bytes. SM has announced them already; SLM is polled first.
     pub(crate) const FETCH: Script<F> = &[decide(fetch)];
 
-    /// Never waits, since everything else would.
+    /// Polls a socket. It never waits, since every other exchange would wait with it.
     pub(crate) const POLL: Script<F> = &[ask("AT#XPOLL=0,{h}")
         .limit(QUICK)
         .each(polled)
@@ -184,7 +186,7 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) const RECEIVE: Script<F> =
         &[ask("AT#XRECV={r}").limit(QUICK).fetches().then(received)];
 
-    /// The current socket is broken: why, where the firmware tells.
+    /// Asks why the current socket is broken, on firmware that reports it.
     pub(crate) const WHY_BROKEN: Script<F> = &[ask("AT#XSOCKETOPT=0,4").limit(QUICK).then(errno)];
 
     pub(crate) const LOOK: Script<F> = &[decide(look)];
@@ -192,11 +194,11 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) const LOOK_BY_POLL: Script<F> =
         &[ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(looked)];
 
-    /// What was told and missed is told again (sheet 4.4).
+    /// Asks for notices again, so that events that were missed are repeated (sheet 4.4).
     pub(crate) const LOOK_BY_NOTICE: Script<F> = &[ask("AT#XAPOLL={h},1,1")
         .limit(QUICK)
         .even_unanswered()
-        .then(told_again)];
+        .then(notices_repeated)];
 
     /// Makes a socket the current one (SLM).
     pub(crate) const SELECT: Script<F> = &[ask("AT#XSOCKETSELECT={h}").limit(QUICK).then(selected)];
@@ -215,7 +217,7 @@ impl<F: Family> Nrf9160<F> {
         .each(current_listed)
         .then(listed)];
 
-    /// SM lists plain and TLS sockets apart.
+    /// Lists the TLS sockets; SM lists plain ones apart.
     pub(crate) const LIST_HANDLES: Script<F> = &[ask("AT#XSSOCKET?")
         .limit(QUICK)
         .each(handle_listed)
@@ -223,7 +225,8 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const LIVENESS: Script<F> = &[ask("AT").limit(10).then(alive)];
 
-    /// Back on the network after a change of credentials; and what was opened and never told of is closed.
+    /// Cleans up: returns to the network after a change of credentials, and closes sockets whose handle
+    /// was lost.
     pub(crate) const CLEANUP: Script<F> = &[decide(|modem, _, _| {
         if modem.offline {
             modem.join(script::TIDIED)
@@ -234,19 +237,19 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const TIDIED: Script<F> = &[decide(close_lost)];
 
-    /// A new life of the modem.
+    /// Forgets what was known of sockets, after a restart of the modem.
     pub(crate) fn forget(&mut self) {
         self.reports = PollReports::NOTHING;
         self.current = None;
         self.lost = false;
     }
 
-    /// Whether the flow's socket can be used now.
+    /// Returns whether the flow's socket can be used now.
     fn is_selected(&self) -> bool {
         self.has_handles() || self.current == Some(self.moving.handle)
     }
 
-    /// Makes a socket the one that the flow is about, and the current one (SLM).
+    /// Sets the socket of the flow, and makes it the current one (SLM).
     fn select(&mut self, handle: u8, then: u8) -> Then {
         self.moving.handle = handle;
         if self.is_selected() {
@@ -257,7 +260,7 @@ impl<F: Family> Nrf9160<F> {
         Then::To(script::SELECT)
     }
 
-    /// The connection does not stand any more; perhaps the network does not.
+    /// Ends the flow because the connection is gone; the network may be lost as well.
     fn is_gone(&mut self, world: &mut World<'_>) -> Then {
         world.verdict = Verdict::NotConnected;
         self.judge_loss(Then::End)
@@ -277,10 +280,10 @@ fn selected<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, answer: Option
     Then::To(modem.moving.then)
 }
 
-/// What waits to be sent on a socket.
+/// The payload that waits to be sent on a socket, read in chunks.
 struct Waiting<'w, 'a> {
     world: &'w World<'a>,
-    /// What comes after `chunk`, up to `end`.
+    /// The offset of the bytes behind `chunk`.
     offset: usize,
     end: usize,
     chunk: [u8; CHUNK],
@@ -334,8 +337,8 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
     modem.tell_last(world, form)
 }
 
-/// No cause is told with a refusal (sheet 1.3). What broke the grammar may be a modem that has left data mode by
-/// itself, as it does up to 2.4 when it cannot send.
+/// Ends a send that failed. A refusal carries no cause (sheet 1.3). If the answer was garbled, the
+/// modem may have left data mode by itself, as firmware up to 2.4 does when it cannot send.
 fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: bool) -> Then {
     world.verdict = Verdict::Failed;
     if garbled {
@@ -344,7 +347,7 @@ fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: b
     Then::End
 }
 
-/// The modem has the piece.
+/// Notes that the modem has taken the piece, and sends the next one.
 fn next_piece<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Then {
     world.offset += world.len;
     world.taken = world.offset;
@@ -356,7 +359,8 @@ fn next_piece<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Then {
     }
 }
 
-/// What the modem says that it has sent must be all: `<bytes>`, or `<handle>,<type>,<bytes>`.
+/// Judges a string: the number of bytes that the modem reports (`<bytes>`, or
+/// `<handle>,<type>,<bytes>`) must be the whole length.
 fn text_sent<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -376,13 +380,15 @@ fn sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option
         return not_sent(modem, world, world.ended.is_some());
     }
     if world.escapes > 0 {
-        // A `+` of what should end data mode may stand where a byte was lost that the modem still waited for.
+        // A byte was lost and the modem still waited for it: a `+` of the terminator may have taken its
+        // place.
         return not_sent(modem, world, true);
     }
     next_piece(modem, world)
 }
 
-/// After a send that the modem gave up there may be room again, and the next bytes would follow a hole.
+/// Judges a piece in data mode. If the modem gave it up, there may be room again, and the next bytes
+/// would follow a gap.
 fn data_sent<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -391,9 +397,9 @@ fn data_sent<F: Family>(
     if answer.is_none() {
         return not_sent(modem, world, world.ended.is_some());
     }
-    if world.escapes > 1 && modem.firmware().release().deaf {
-        // What came of the first one may have gone to the peer as payload, and a second one too many stands in
-        // front of the next command (sheet 3.2).
+    if world.escapes > 1 && modem.firmware().release().drops_input_while_busy {
+        // The end of data mode came late. Bytes of the first terminator may have gone to the peer as
+        // payload, and a second terminator stands in front of the next command (sheet 3.2).
         return Then::To(script::SEND_LEFT_LATE);
     }
     if world.now.wrapping_sub(modem.moving.since) >= GIVEN_UP {
@@ -403,7 +409,7 @@ fn data_sent<F: Family>(
     Then::Next
 }
 
-/// `#XPOLL: <handle>,"0x0011"`.
+/// Notes a line `#XPOLL: <handle>,"0x0011"`.
 fn polled<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     let mut fields = fields(line, "#XPOLL:");
     if fields.byte() == Some(modem.moving.handle)
@@ -414,8 +420,9 @@ fn polled<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     }
 }
 
-/// The next look for data finds out why, and whether it is the network: notices are not told in data mode. A
-/// close that comes meanwhile, as after a farewell, is the peer's: the bytes were taken, as TCP takes them.
+/// Judges a piece by the poll that follows. The next fetch finds out the reason, and whether the
+/// network is lost, since notices are not sent in data mode. A close that arrives meanwhile, such as
+/// the answer to a farewell, is the peer's: the bytes were taken, as TCP takes them.
 fn judge_sent<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -463,7 +470,7 @@ fn read<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8
     if world.len > 0 {
         return Then::To(script::RECEIVE);
     }
-    // There is no room, and it is only asked why a send failed.
+    // There is no room: the caller only wants to know why a send failed.
     match modem.moving.bits {
         0 => world.verdict = Verdict::Empty,
         bits if bits & (ERR | NVAL) == 0 => world.verdict = Verdict::Done,
@@ -481,12 +488,12 @@ fn received<F: Family>(
         (Some(_), Some(0)) => Verdict::Empty,
         (Some(_), Some(_)) => Verdict::Done,
         (Some(b""), None) => Verdict::End,
-        // A header that lost a byte, with the payload behind it.
+        // The header has lost a byte, and the payload follows it.
         (Some(_), None) => return world.fail(AtError::Garbled),
         (None, _) => {
-            // A notice may have come meanwhile.
+            // A notice may have come in the meantime.
             modem.moving.bits |= modem.reports.of(world.id);
-            // Nothing yet, or broken: poll has told.
+            // The poll shows whether there is no data yet or the connection is broken.
             if modem.moving.bits & (ERR | HUP | NVAL) != 0 {
                 return broken(modem, world);
             }
@@ -501,13 +508,14 @@ fn broken<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
         return Then::To(script::WHY_BROKEN);
     }
     if modem.moving.bits & (ERR | HUP | NVAL) == ERR {
-        // A peer that is gone, or LTE, hangs up (sheet 4.5): TLS alone has failed. After a handshake that
-        // stood, that is a record larger than its buffer (sheet 7.5). UNCONFIRMED which bits it sets.
+        // A peer or LTE that is gone also hangs up (sheet 4.5), so TLS alone has failed. After a
+        // complete handshake that is a record larger than the modem's buffer (sheet 7.5). UNCONFIRMED
+        // which bits it sets.
         world.verdict = Verdict::TooLarge;
         return modem.judge_loss(Then::End);
     }
     if modem.moving.bits & (ERR | HUP | NVAL) == ERR | HUP {
-        // As a peer that resets, or LTE that is gone.
+        // A peer that resets the connection, or LTE that is gone.
         world.verdict = Verdict::Broken;
         return modem.judge_loss(Then::End);
     }
@@ -547,8 +555,9 @@ fn looked<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Opti
     Then::End
 }
 
-/// Refused, there is no such socket any more: not closed by the peer, for then it would be there still.
-fn told_again<F: Family>(
+/// Judges the repeated notices. A refusal means that the socket does not exist any more. The peer has
+/// not closed it, since it would exist then.
+fn notices_repeated<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
     answer: Option<&[u8]>,
@@ -576,7 +585,7 @@ impl<F: Family> Nrf9160<F> {
         self.select(handle, then)
     }
 
-    /// Closes the next of those that nobody knows.
+    /// Closes the next socket that no slot knows.
     fn close_next(&mut self) -> Then {
         if !self.closing.strays.is_empty() {
             let handle = self.closing.strays.remove(0);
@@ -588,14 +597,14 @@ impl<F: Family> Nrf9160<F> {
         if self.closing.has_listed {
             self.lost = false;
         } else if self.lost {
-            // The answer to an open was lost.
+            // The answer to an open was lost, so the sockets are listed.
             return self.list();
         }
         Then::End
     }
 }
 
-/// One that cannot be made the current one is not there any more.
+/// Closes the current socket. One that cannot be selected does not exist any more.
 fn is_current<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.is_selected() {
         Then::Next
@@ -604,9 +613,9 @@ fn is_current<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Optio
     }
 }
 
-/// Refused, there is no such socket any more.
+/// Goes on after a close. A refusal means that the socket does not exist any more.
 fn closed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    // Another one is the current one now.
+    // The firmware makes another socket the current one.
     modem.current = None;
     modem.reports.end(modem.moving.handle);
     modem.close_next()
@@ -626,7 +635,7 @@ fn handle_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line:
 }
 
 fn one_listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, line: &[u8], prefix: &str) {
-    // The line of the current one has nothing but its handle.
+    // The line of the current socket has only its handle.
     let mut fields = fields(line, prefix);
     if let (Some(handle), Some(_)) = (fields.byte(), fields.next())
         && !world.knows(handle)
@@ -640,14 +649,14 @@ fn listed<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Opti
         if modem.closing.bring_up {
             return world.fail(error(world));
         }
-        // Another close asks again.
+        // The next close lists again.
         return Then::End;
     }
     modem.closing.has_listed = true;
     modem.close_next()
 }
 
-/// Whether there is an answer is all that counts.
+/// Accepts any answer, also a refusal.
 fn alive<F: Family>(_: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     Then::End
 }

@@ -1,4 +1,4 @@
-//! Who the modem is and how it fares (sheet 2).
+//! The modem's identity and state for `Control::status` (sheet 2).
 
 use heapless::String;
 use sectag::at::Fields;
@@ -23,7 +23,7 @@ const QUESTIONS: [&str; 9] = [
 impl<F: Family> Reports for Nrf9160<F> {
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
-            // A refusal is an answer too: this firmware cannot tell.
+            // A refusal is fine: this firmware does not know the query.
             let _ = at
                 .lines(&Command::<GUEST_QUICK>::new(name, &[]), &mut |line| {
                     take(name, line, status)
@@ -83,7 +83,7 @@ fn take(name: &str, line: &[u8], status: &mut Status) {
         "%XMONITOR" => {
             fields.next();
             status.operator = fields.text().filter(|name| !name.is_empty()).and_then(keep);
-            // Short name, number and area are between.
+            // Short name, number and area stand in between.
             status.technology = match fields.nth(3) {
                 Some(b"7") => Some(Technology::CatM1),
                 Some(b"9") => Some(Technology::CatNb1),
@@ -120,7 +120,7 @@ fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
     }
 }
 
-/// `None` when it does not fit: half a text would be another one.
+/// Returns the text, or `None` when it does not fit, since half a text would be a wrong one.
 fn keep<const N: usize>(text: &str) -> Option<String<N>> {
     text.trim().try_into().ok()
 }
