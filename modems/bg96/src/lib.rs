@@ -199,7 +199,7 @@ impl<O: Options> Modem for Bg96<O> {
     const CODES: &'static [Number] = &causes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
-    // Commands with secrets. The last four are never sent by sectag; a user can type them.
+    // Commands with secrets. sectag never sends the last three; a user can type them.
     const SECRET: &'static [&'static str] = &[
         "+QICSGP",
         "+QSSLCFG=\"psk\"",

@@ -221,8 +221,8 @@ impl<O: Options> Bg96<O> {
         Then::Park
     }
 
-    /// Takes the first answer, which may also be an `ERROR` to half a command of an earlier life; so
-    /// the next step synchronises.
+    /// Goes on at an `OK`. A refusal may belong to half a command of an earlier life, so the modem is asked
+    /// again.
     fn answered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_some() {
             world.restarted = false;

@@ -1,4 +1,4 @@
-//! From a module that answers to one that is registered (sheet B.1.2, B.1.3).
+//! Bring-up from the first answer to a registered module (sheet B.1.2, B.1.3).
 
 use sectag::at::{Fields, answer};
 use sectag::cellular::{SimNext, registration};
@@ -8,19 +8,21 @@ use sectag::{AtError, BringUpError};
 use super::models::{DataConnection, Model, UNKNOWN, named};
 use super::{Script, UbloxCellular, script};
 
-/// In milliseconds: `+CFUN` is not to be flipped twice within 1 s (MKRNB, sheet B.1.1).
+/// The pause between two changes of `+CFUN`, in milliseconds: there must be 1 s between them (MKRNB,
+/// sheet B.1.1).
 const RADIO_PAUSE: u32 = 1100;
-/// How often the model is asked for until two answers agree.
+/// How often the model is asked for until two answers in a row agree.
 const LOOKS: u8 = 4;
 
 /// Scratch of a bring-up.
 pub(crate) struct Rising {
-    /// When the SIM, or the registration, was first asked for.
+    /// The time at which the flow began to wait for the SIM or for the registration.
     since: u32,
-    /// The context has the configured APN.
+    /// The PDP context has the configured APN.
     has_apn: bool,
-    /// What an answer says of the model, and what the one before said.
+    /// The model that the current answer names.
     found: Option<&'static Model>,
+    /// The model that the answer before named.
     before: Option<&'static Model>,
     looks: u8,
     /// `<stat>` of `+CEREG`.
@@ -39,8 +41,8 @@ impl Rising {
 }
 
 impl UbloxCellular {
-    /// What the driver relies on. SARA-R5-01B remembers hex mode over a restart, and then what is sent and
-    /// fetched would be hex digits.
+    /// The settings that the driver relies on. Hex mode is switched off because SARA-R5-01B keeps it
+    /// over a restart, and payload would then be hex digits.
     pub(crate) const SETTINGS: Script = &[
         ask("ATE0"),
         ask("AT+UDCONF=1,0"),
@@ -49,11 +51,12 @@ impl UbloxCellular {
             .then(Self::model_known),
         // DTR is not wired on most boards.
         ask("AT&D0").then(either_way),
-        // Refused on USB (sheet E.16).
+        // Flow control is refused on USB (sheet E.16).
         ask("AT&K{f}").then(either_way),
-        // The first bytes to a module that sleeps are lost.
+        // Power saving is off, because the first bytes to a sleeping module are lost.
         ask("AT+UPSV=0").then(either_way),
-        // That the context is gone is told; models without internal profiles tell it in no other way.
+        // Events report the loss of the PDP context. Models without internal profiles report it in no
+        // other way.
         ask("AT+CGEREP=1").then(either_way),
         decide(Self::keeps_clock),
         // The clock follows the network.
@@ -61,50 +64,50 @@ impl UbloxCellular {
         decide(Self::settings_made),
     ];
 
-    /// The module outlived the MCU's last life: its sockets are still there (sheet D 6).
+    /// Closes sockets of an earlier life of the MCU, which the module kept open (sheet D 6).
     pub(crate) const STALE_SOCKETS: Script =
         &[ask("AT+USOCL={i}").limit(1200).then(Self::one_closed)];
 
-    /// The SIM.
+    /// Asks for the state of the SIM.
     pub(crate) const SIM: Script = &[ask("AT+CPIN?").limit(100).then(Self::sim_state)];
 
-    /// Its PIN.
+    /// Enters the PIN of the SIM.
     pub(crate) const ENTER_PIN: Script = &[ask("AT+CPIN=\"{s}\"")
         .limit(100)
         .even_unanswered()
         .then(Self::pin_entered)];
 
-    /// How often it may still be wrong.
+    /// Asks how many tries of the PIN are left.
     pub(crate) const COUNT_TRIES: Script = &[ask("AT+CPINR=\"SIM PIN\"")
         .limit(100)
         .then(Self::tries_counted)];
 
-    /// Which APN the context has.
+    /// Reads the APN of the PDP context, and writes it if it differs.
     pub(crate) const APN: Script = &[
         ask("AT+CGDCONT?")
             .each(Self::context_told)
             .then(Self::contexts_told),
-        // Off the network, as the context of the attach is what is changed.
+        // The module leaves the network, since this is the context of the attach.
         ask("AT+CFUN={o}").limit(300),
         ask("AT+CGDCONT=1,\"IP\",\"{a}\"").then(Self::apn_set),
         decide(|_, _, _| Then::To(script::LOGIN)),
     ];
 
-    /// How the access point is logged in to; the order of the two texts differs.
+    /// Writes the login of the access point; the order of user and password differs between models.
     pub(crate) const LOGIN: Script = &[
         decide(Self::has_login),
         ask("AT+UAUTHREQ=1,{x},{g}"),
         decide(|_, _, _| Then::To(script::RADIO)),
     ];
 
-    /// The radio on.
+    /// Switches the radio on.
     pub(crate) const RADIO: Script = &[
         ask("AT+CFUN?").then(Self::radio_is_on),
         ask("AT+CFUN=1").limit(300),
         decide(Self::look_for_network),
     ];
 
-    /// 2G and 3G are told by `+CGREG`; SARA-U201 has no other.
+    /// Asks for the registration. `+CGREG` is the one of 2G and 3G; SARA-U201 has no other.
     pub(crate) const REGISTRATION: Script = &[
         ask("AT+CEREG?").then(Self::registered_on_lte),
         ask("AT+CGREG?").then(Self::registered_on_gprs),
@@ -121,11 +124,12 @@ impl UbloxCellular {
     fn model_told(&mut self, _: &mut World<'_>, line: &[u8]) {
         let line = super::dialect::without_noise(line).trim_ascii();
         let line = line.strip_prefix(b"\"").unwrap_or(line);
-        // The one that says something. A notice that looks like text says nothing.
+        // The first line that names a model. A notice that looks like text names none.
         self.rising.found = self.rising.found.or(named(line));
     }
 
-    /// A garbled answer would be believed until the next restart: two must agree.
+    /// Takes the model when two answers in a row agree: a garbled one would hold until the next
+    /// restart.
     fn model_known(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() {
             return world.fail(AtError::Refused(world.code));
@@ -164,7 +168,7 @@ impl UbloxCellular {
         if world.id < super::sockets::SOCKETS {
             return Then::Same;
         }
-        // It can be talked to, be there a SIM or not.
+        // From here on the module takes commands, with or without a SIM.
         world.answers = true;
         self.rising.since = world.now;
         Then::To(script::SIM)
@@ -200,7 +204,7 @@ impl UbloxCellular {
         }
     }
 
-    /// The SIM is ready.
+    /// Goes on when the SIM is ready.
     fn join(&mut self) -> Then {
         let profile = self.row().data == DataConnection::Profile;
         Then::To(if self.config.apn.is_some() && !profile {
@@ -210,7 +214,7 @@ impl UbloxCellular {
         })
     }
 
-    /// `+CGDCONT: 1,"IP","<apn>",..`.
+    /// Notes whether `+CGDCONT: 1,"IP","<apn>",..` has the configured APN.
     fn context_told(&mut self, _: &mut World<'_>, line: &[u8]) {
         let Some(text) = answer(line, "+CGDCONT:") else {
             return;
@@ -219,7 +223,7 @@ impl UbloxCellular {
         if fields.int() == Some(1) {
             fields.next();
             let apn = self.config.apn.as_ref().map(|apn| apn.as_str().as_bytes());
-            // Networks append theirs, as in `iot.mnc040.mcc901.gprs` (sheet E.8).
+            // Networks append their operator identifier, as in `iot.mnc040.mcc901.gprs` (sheet E.8).
             let now = fields.unquoted().unwrap_or_default();
             self.rising.has_apn = apn.is_some_and(|apn| {
                 now.strip_prefix(apn)
@@ -275,7 +279,7 @@ impl UbloxCellular {
     }
 
     fn registered_on_lte(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        // A model without LTE does not know the question.
+        // A model without LTE refuses this query.
         self.rising.lte = text
             .and_then(|text| registration(text, "+CEREG:"))
             .unwrap_or(4);
@@ -302,7 +306,7 @@ impl UbloxCellular {
         }
     }
 
-    /// Home or roaming.
+    /// Goes on to the data connection if the module is registered at home (1) or roaming (5).
     fn has_network(&self, stat: u8) -> Then {
         if matches!(stat, 1 | 5) {
             Then::To(script::DATA)
@@ -311,7 +315,8 @@ impl UbloxCellular {
         }
     }
 
-    /// 0 to 31; 99: not known or not detectable.
+    /// Reports that registration failed, with whether a network was heard: `+CSQ` says 0 to 31, or 99
+    /// for not known or not detectable.
     fn not_registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let strength = text.and_then(|text| Fields::new(answer(text, "+CSQ:")?).int());
         world.fail(BringUpError::NotRegistered {
@@ -320,7 +325,7 @@ impl UbloxCellular {
         })
     }
 
-    /// The model's row, or that of one nobody knows.
+    /// Returns the model's row of the table, or the row for unknown models.
     pub(crate) fn row(&self) -> &'static Model {
         self.model.unwrap_or(&UNKNOWN)
     }

@@ -1,12 +1,13 @@
-//! The numbers of sockets: what each means, and what a connect that ends with it may come from (sheet B.2.5).
+//! The numbers of socket errors: their meaning, and the possible causes of a connect that ends with one
+//! (sheet B.2.5).
 
 use sectag::{Cause, Causes, Code, Meaning, Refusal};
 
 /// A number, its meaning, and the causes of a connect that ends with it, the likeliest first.
 type Row = (u16, &'static str, &'static [Cause]);
 
-/// Of everything that TLS and TCP have: the modules tell a failed handshake by no number of its own
-/// (UNCONFIRMED, sheet B.2.5).
+/// Every cause of TLS and TCP: the modules have no number for a failed handshake (UNCONFIRMED, sheet
+/// B.2.5).
 static ANY: [Cause; 13] = {
     use Cause::*;
     [
@@ -33,7 +34,7 @@ static ROWS: [Row; 22] = {
         (0, "no error", &ANY),
         (5, "I/O error", &ANY),
         (9, "bad descriptor", &[ModemReset, Unknown]),
-        // Also seen behind a failed connect, whatever it failed from (sheet E.10).
+        // Also seen after a failed connect, whatever the reason (sheet E.10).
         (11, "try again", &ANY),
         (12, "out of memory", &[OutOfMemory]),
         (22, "invalid argument", &[BadParameter]),
@@ -50,7 +51,7 @@ static ROWS: [Row; 22] = {
         (107, "not connected", &ANY),
         (110, "timed out", &[NetworkSlow, Unreachable, NotTls]),
         (111, "connection refused", &[Unreachable]),
-        // Also of a name without an address: no other number is known for that.
+        // Also for a name without an address: no other number is known for that.
         (113, "host is unreachable", &[NameUnknown, Unreachable]),
         (114, "already in progress", &[ModemBusy]),
         (115, "in progress", &[ModemBusy]),
@@ -61,13 +62,14 @@ fn row(code: u16) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.0 == code)
 }
 
-/// What a number of `+USOER`, `+USOCTL=<s>,1` or `+UUSOCO` means.
+/// Returns the meaning of a number of `+USOER`, `+USOCTL=<s>,1` or `+UUSOCO`, or "not in the manual".
 pub fn meaning(code: u16) -> &'static str {
     row(code).map_or("not in the manual", |row| row.1)
 }
 
-/// What a connect that ends with a number may come from, before anything is ruled out: for tools that explain
-/// a log. A connect rules out what it knows, see [`ConnectError::Refused`](sectag::ConnectError::Refused).
+/// Returns the possible causes of a connect that ended with this number, before anything is ruled out.
+/// It is for tools that explain a log. A connect also rules out causes that it knows not to apply, see
+/// [`ConnectError::Refused`](sectag::ConnectError::Refused).
 pub fn refusal(code: u16) -> Refusal {
     connect_refused(vendor(code))
 }
@@ -76,7 +78,7 @@ pub(crate) fn vendor(code: u16) -> Code {
     Code::Vendor(code, Meaning::new(meaning(code)))
 }
 
-/// A connect that ended with `code`.
+/// Returns the refusal of a connect that ended with `code`.
 pub(crate) fn connect_refused(code: Code) -> Refusal {
     let causes = match code {
         Code::Vendor(code, _) => row(code).map_or(&ANY[..], |row| row.2),
@@ -85,7 +87,7 @@ pub(crate) fn connect_refused(code: Code) -> Refusal {
     Refusal::new(code, Causes::new(causes))
 }
 
-/// An activation of the data connection that ended with `code`.
+/// Returns the refusal of a data connection whose activation ended with `code`.
 pub(crate) fn activation_refused(code: Code) -> Refusal {
     use Cause::*;
     Refusal::new(

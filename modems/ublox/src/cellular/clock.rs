@@ -7,18 +7,18 @@ use sectag::{At, AtError, ConnectError, MIN_DATE};
 
 use super::{Script, UbloxCellular, script};
 
-/// Stands for a clock that shows nothing.
+/// The date that stands for a clock that shows no date.
 const NEVER: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
     Some(date) => date,
     None => panic!("2000-01-01 exists"),
 };
 
 impl UbloxCellular {
-    /// It reads 1980 until the network has told the time.
+    /// Reads the clock. It shows 1980 until the network has sent the time.
     pub(crate) const CLOCK: Script = &[ask("AT+CCLK?").then(Self::clock_shown)];
 
-    /// Whether the clock needs no look: it was not before `min` earlier in this life of the module, and clocks
-    /// run forward.
+    /// Returns whether the clock need not be read again: it showed `min` or later since the module's
+    /// last start, and clocks run forward.
     pub(crate) fn is_known_set(&self, min: DateTime) -> bool {
         self.clock_floor.is_some_and(|seen| seen.is_plausible(min))
     }
@@ -39,7 +39,7 @@ impl UbloxCellular {
         let Some(shown) = shown else {
             return world.fail(AtError::Garbled);
         };
-        // A date that does not exist is a clock that was never set.
+        // A date that does not exist means that the clock was never set.
         let now = DateTime::parse_local_bytes(shown).unwrap_or(NEVER);
         self.remember(now);
         if now.is_plausible(min) {

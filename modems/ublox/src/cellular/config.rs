@@ -1,23 +1,23 @@
-//! What the user decides.
+//! The configuration of a u-blox cellular module.
 
 use embassy_time::Duration;
 use sectag::Secret;
 use sectag::at::{InvalidInput, Text};
 
-/// Half of what the driver's clock goes round in: 24 days, in milliseconds.
+/// The longest time limit, in milliseconds: 24 days, half the period of the driver's clock.
 const LONGEST: u64 = u32::MAX as u64 / 2;
 
-/// How the network is told user name and password.
+/// How user name and password are sent to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Auth {
-    /// Not at all.
+    /// No login.
     None,
     /// PAP.
     Pap,
     /// CHAP.
     Chap,
-    /// Whichever the network wants.
+    /// Either protocol, as the network asks.
     Either,
 }
 
@@ -32,8 +32,8 @@ impl Auth {
     }
 }
 
-/// Configuration of a u-blox cellular module. All has defaults; text is checked when it is set, in a `const`
-/// when the firmware is built.
+/// Configuration of a u-blox cellular module. Every setting has a default. Text is checked when it is
+/// set; in a `const`, that is when the firmware is built.
 ///
 /// ```
 /// use sectag_ublox::cellular::Config;
@@ -50,15 +50,15 @@ pub struct Config {
     pub(crate) password: Secret<Text<'static, 64>>,
     pub(crate) auth: Auth,
     pub(crate) pin: Option<Secret<Text<'static, 8>>>,
-    /// In milliseconds.
+    /// The limit of the wait for registration, in milliseconds.
     pub(crate) registration: u32,
     pub(crate) flow_control: bool,
     pub(crate) set_clock: bool,
 }
 
 impl Config {
-    /// No PIN, the APN that is stored in the module or offered by the network, 180 s for registration (sheet
-    /// B.1.3), clock from the network.
+    /// Returns the defaults: no PIN, the APN that is stored in the module or offered by the network,
+    /// 180 s for registration (sheet B.1.3), the clock set from the network.
     pub const fn new() -> Self {
         Self {
             apn: None,
@@ -72,7 +72,8 @@ impl Config {
         }
     }
 
-    /// The access point name, up to 100 bytes. The module leaves the network for a moment where it has another.
+    /// Sets the access point name, up to 100 bytes. If the module has another one, it leaves the
+    /// network for a moment.
     pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
         match Text::new(apn) {
             Ok(apn) => self.apn = Some(apn),
@@ -81,7 +82,8 @@ impl Config {
         Ok(self)
     }
 
-    /// User name and password for the access point, up to 64 bytes each. Used only with [`apn`](Self::apn).
+    /// Sets user name and password for the access point, up to 64 bytes each. Used only with
+    /// [`apn`](Self::apn).
     pub const fn login(
         mut self,
         auth: Auth,
@@ -99,7 +101,7 @@ impl Config {
         Ok(self)
     }
 
-    /// The SIM's PIN. It is tried once, so that a wrong one cannot use up the tries.
+    /// Sets the SIM's PIN. It is entered once, so that a wrong one cannot use up the tries.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
         match Secret::pin(pin) {
             Ok(pin) => self.pin = Some(pin),
@@ -108,7 +110,8 @@ impl Config {
         Ok(self)
     }
 
-    /// How long to wait for registration before bring-up reports failure and begins anew.
+    /// Sets how long bring-up waits for registration before it fails and starts over; the default is
+    /// 180 s, the longest 24 days.
     pub const fn registration(mut self, limit: Duration) -> Self {
         let limit = limit.as_millis();
         self.registration = if limit < LONGEST {
@@ -119,13 +122,13 @@ impl Config {
         self
     }
 
-    /// RTS and CTS are wired and used on both sides.
+    /// Declares that RTS and CTS are wired; bring-up turns hardware flow control on.
     pub const fn flow_control(mut self) -> Self {
         self.flow_control = true;
         self
     }
 
-    /// Leaves the module's clock alone at bring-up: the application sets it.
+    /// Leaves the module's clock alone at bring-up; the application sets it.
     pub const fn keep_clock(mut self) -> Self {
         self.set_clock = false;
         self

@@ -1,7 +1,7 @@
-//! Credentials: `+USECMNG` (sheet B.2.1).
+//! Credentials in the module's store: `+USECMNG` (sheet B.2.1).
 //!
-//! The module converts what it is given and tells the MD5 of what it made of it. Where that is the MD5 of the DER
-//! form of what is to be stored, it is proved to be there; another one proves nothing.
+//! The module converts what it is given, and reports the MD5 of the result. If that is the MD5 of the
+//! credential's DER form, the credential is proved to be there; another MD5 proves nothing.
 
 use core::convert::Infallible;
 
@@ -22,17 +22,17 @@ const MAX_LEN: usize = 8192;
 const CHUNK: usize = 128;
 const SOURCE_LIMIT: Duration = Duration::from_secs(10);
 const QUICK: u32 = 5000;
-/// Other drivers allow 10 s (sheet B.2.1).
+/// The time limit of an import, in milliseconds; other drivers allow 10 s (sheet B.2.1).
 const STORE: u32 = 20_000;
 
-/// The name of a credential, or what noise made of it.
+/// The name of a credential, as the module reports it.
 type Name = heapless::String<24>;
 
-/// What tidying has to do.
+/// Scratch of the cleanup.
 pub(crate) struct Cleanup {
-    /// An import that has not ended well.
+    /// The credential whose import has begun and not ended well.
     pub(crate) unfinished: Option<(Tag, Kind)>,
-    /// The socket that is closed, of which nobody knows whether it is there.
+    /// The number of the socket that is to be closed next; it may not be open.
     stray: u8,
 }
 
@@ -42,14 +42,14 @@ impl Cleanup {
         stray: 0,
     };
 
-    /// Which socket that is.
+    /// Returns the number of the socket to close.
     pub(crate) fn stray(&self) -> u8 {
         self.stray
     }
 }
 
 impl UbloxCellular {
-    /// What an import left that did not end well is removed; sockets that nobody knows are closed.
+    /// Removes what an import left that did not end well, and closes sockets that no slot knows.
     pub(crate) const CLEANUP: Script = &[
         decide(Self::begin_tidy),
         ask("AT+USECMNG=2,{t},{m}")
@@ -72,7 +72,7 @@ impl UbloxCellular {
         }
     }
 
-    /// Refused: it is not there.
+    /// Goes on after the removal; a refusal means that there was nothing.
     fn unfinished_removed(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.cleanup.unfinished = None;
         Then::Next
@@ -100,12 +100,12 @@ type Guest<'a> = At<'a, UbloxCellular>;
 fn name_of(tag: Tag, kind: Kind) -> Name {
     use core::fmt::Write;
     let mut name = Name::new();
-    // Three characters, ten digits and at most five more fit.
+    // "st", ten digits and at most five more characters fit.
     let _ = write!(name, "st{tag}_{}", end_of(kind));
     name
 }
 
-/// `<op>,<type>,"<name>"`.
+/// A command about one credential: `<op>,<type>,"<name>"`.
 struct Manage<'a> {
     op: u32,
     of: u32,
@@ -116,7 +116,7 @@ at_command!(Manage<'_>, QUICK, "+USECMNG", |self, line| line
     .int(self.of)
     .quoted(self.name));
 
-/// The bytes follow its prompt.
+/// The import of a credential; its bytes follow the prompt.
 struct Import<'a> {
     of: u32,
     name: &'a Name,
@@ -131,7 +131,7 @@ at_command!(Import<'_>, STORE, "+USECMNG", |self, line| line
 struct List;
 at_command!(List, QUICK, "+USECMNG", |self, line| line.int(3));
 
-/// MD5 of the DER form of what is PEM.
+/// Returns the MD5 of the DER form of a PEM.
 async fn md5_of<S: Source>(content: &mut S) -> Result<[u8; 16], CredentialError<S::Error>> {
     let (mut decoder, mut md5) = (Decoder::new(), Md5::new());
     let mut chunk = Zeroizing::new([0; CHUNK]);
@@ -148,7 +148,7 @@ async fn md5_of<S: Source>(content: &mut S) -> Result<[u8; 16], CredentialError<
     Ok(md5.finish())
 }
 
-/// The next bytes of the source, at least one.
+/// Reads the next bytes of the source, at least one.
 async fn next<S: Source>(
     content: &mut S,
     at: usize,
@@ -164,7 +164,7 @@ async fn next<S: Source>(
     Ok(count)
 }
 
-/// What the module says of an import: of which type and name, and the MD5.
+/// The module's report of an import: type, name and MD5.
 #[derive(Default)]
 struct Report {
     of: Option<u32>,
@@ -186,7 +186,8 @@ impl Report {
     }
 }
 
-/// Line ends are LF: to a module that is not listening to an import, CR would end a command.
+/// Imports a credential. Line ends become LF: to a module that does not listen to an import, CR would
+/// end a command.
 async fn import<S: Source>(
     at: &Guest<'_>,
     of: u32,
@@ -206,7 +207,7 @@ async fn import<S: Source>(
         let wanted = (len - sent).min(CHUNK);
         let count = next(content, sent, &mut chunk[..wanted]).await?;
         for byte in &mut chunk[..count] {
-            // As long as before; between lines of PEM, blanks say nothing.
+            // The length stays; between lines of PEM, blank lines have no meaning.
             if *byte == b'\r' {
                 *byte = b'\n';
             }
@@ -224,7 +225,7 @@ async fn remove(at: &Guest<'_>, of: u32, name: &Name) -> Result<(), AtError> {
     match at.send(&command).await {
         Ok(_) => Ok(()),
         Err(AtError::Refused(code)) => match find(at, of, name).await? {
-            // It was not there.
+            // A refusal may mean that it was not there.
             None => Ok(()),
             Some(_) => Err(AtError::Refused(code)),
         },
@@ -232,8 +233,9 @@ async fn remove(at: &Guest<'_>, of: u32, name: &Name) -> Result<(), AtError> {
     }
 }
 
-/// The MD5 of what is there, if it can be read; `None` where nothing is. Any refusal means that; but noise is no
-/// word about what there is.
+/// Looks for a credential: the outer `None` if it is not there, the inner one if its MD5 cannot be
+/// read. Any refusal means that it is not there, so the query is sent twice, since noise may cause a
+/// refusal.
 async fn find(at: &Guest<'_>, of: u32, name: &Name) -> Result<Option<Option<[u8; 16]>>, AtError> {
     let command = Manage { op: 4, of, name };
     for again in [true, false] {
@@ -250,7 +252,8 @@ async fn find(at: &Guest<'_>, of: u32, name: &Name) -> Result<Option<Option<[u8;
     Ok(None)
 }
 
-/// Has the runner remove what an earlier import left. What cannot be removed must not stop what can be stored.
+/// Has the runner remove what an earlier import left. A credential that cannot be removed must not keep
+/// another one from being stored.
 async fn clean_up(at: &Guest<'_>) -> Result<(), AtError> {
     match at.clean_up().await {
         Err(AtError::Refused(_)) => Ok(()),
@@ -261,7 +264,7 @@ async fn clean_up(at: &Guest<'_>) -> Result<(), AtError> {
 impl Credentials for UbloxCellular {
     const ACCEPTS: Accepts = Accepts {
         container: Some(Container::Pem),
-        // Whether one name holds more than one certificate is in no source.
+        // No source says whether one name can hold more than one certificate.
         roots: 1,
         chain: 1,
     };
@@ -286,7 +289,7 @@ impl Credentials for UbloxCellular {
         let (of, name) = (number(kind), name_of(tag, kind));
         clean_up(at).await?;
         let wanted = md5_of(content).await?;
-        // Dropped from here on, the cleanup removes it.
+        // If this future is dropped from here on, the cleanup removes the credential.
         at.modem(|modem| modem.cleanup.unfinished = Some((tag, kind)));
         let mut before = None;
         for again in [true, true, false] {
@@ -299,12 +302,13 @@ impl Credentials for UbloxCellular {
             };
             let ours = report.of == Some(of) && report.name == name;
             if !ours && !report.name.is_empty() {
-                // Noise made another name of it; what has that now is not what its name says.
+                // Noise has altered the name, so the credential is under a wrong one.
                 if let Some(of) = report.of {
                     remove(at, of, &report.name).await?;
                 }
             }
-            // Another MD5 than expected is the module's own form of it, if it says the same of a second import.
+            // An MD5 other than expected is of the module's own form if a second import reports it
+            // again.
             let proved = report.md5 == Some(wanted);
             if ours && (proved || report.md5.is_some() && before == Some(report.md5)) {
                 at.modem(|modem| modem.cleanup.unfinished = None);
@@ -336,7 +340,8 @@ impl Credentials for UbloxCellular {
         })
     }
 
-    /// Not done: a digest is all that the module tells, see [`compare`](Self::compare).
+    /// Always fails with `Unreadable`: the module reports only a digest, see
+    /// [`compare`](Self::compare).
     async fn read_back(
         _at: &Guest<'_>,
         _tag: Tag,
@@ -346,7 +351,8 @@ impl Credentials for UbloxCellular {
         Err(CredentialError::Unreadable)
     }
 
-    /// `"CA","st7_ca","<common name>","<expiry>"`: lines without a name in front, the last two not everywhere.
+    /// Lists our credentials from lines `"CA","st7_ca","<common name>","<expiry>"`. They have no
+    /// prefix, and not all firmware prints the last two fields.
     async fn list(
         at: &Guest<'_>,
         found: &mut dyn FnMut(Stored),
@@ -360,7 +366,7 @@ impl Credentials for UbloxCellular {
             }
         };
         match at.lines(&List, &mut sink).await {
-            // An empty store may be a refusal.
+            // A refusal may mean that the store is empty.
             Ok(()) | Err(AtError::Refused(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }

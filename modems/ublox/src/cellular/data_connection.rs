@@ -7,11 +7,11 @@ use sectag::{AtError, BringUpError, Code, Meaning};
 use super::models::DataConnection;
 use super::{Script, UbloxCellular, causes, script};
 
-/// An activation may take so long, in milliseconds.
+/// The time limit of an activation, in milliseconds.
 const ACTIVATION: u32 = 180_000;
 
 impl UbloxCellular {
-    /// By the model.
+    /// Chooses the script of the model.
     pub(crate) const DATA: Script = &[decide(|modem, _, _| {
         Then::To(match modem.row().data {
             DataConnection::Profile => script::PROFILE,
@@ -20,13 +20,14 @@ impl UbloxCellular {
         })
     })];
 
-    /// Context 1 is that of the attach.
+    /// Checks the context of the attach, which is context 1.
     pub(crate) const ATTACHED: Script = &[
         ask("AT+CGACT?").limit(100).then(Self::is_attached),
         decide(|_, _, _| Then::To(script::CONTEXT)),
     ];
 
-    /// Also where it is said to be active, since the internal sockets may have none of it (sheet D 9).
+    /// Activates the context, even if it is reported as active: the internal sockets may not use it yet
+    /// (sheet D 9).
     pub(crate) const CONTEXT: Script = &[
         ask("AT+CGACT=1,1").limit(1500).then(Self::activated),
         decide(Self::is_bound),
@@ -36,14 +37,14 @@ impl UbloxCellular {
         decide(|_, _, _| Then::To(script::ACTIVATE)),
     ];
 
-    /// The profile of models without LTE, with an APN of its own.
+    /// Checks the internal profile of models without LTE, which has an APN of its own.
     pub(crate) const PROFILE: Script = &[
         ask("AT+UPSND=0,8").then(Self::profile_told),
         decide(Self::has_apn),
         decide(|_, _, _| Then::To(script::ACTIVATE)),
     ];
 
-    /// The access point that is configured.
+    /// Writes the configured access point into the profile.
     pub(crate) const PROFILE_APN: Script = &[
         ask("AT+UPSD=0,1,\"{a}\""),
         ask("AT+UPSD=0,2,\"{u}\""),
@@ -53,7 +54,7 @@ impl UbloxCellular {
         decide(|_, _, _| Then::To(script::ACTIVATE)),
     ];
 
-    /// `OK` may come at once, and the result later.
+    /// Activates the profile. `OK` may come at once, and the result later.
     pub(crate) const ACTIVATE: Script = &[
         ask("AT+UPSDA=0,3").limit(1800).then(Self::activating),
         decide(Self::profile_activated),
@@ -63,7 +64,7 @@ impl UbloxCellular {
         world.fail(BringUpError::PdpRefused(causes::activation_refused(code)))
     }
 
-    /// Nothing listed is nothing active.
+    /// Goes on with the activation unless the context is listed as active.
     fn is_attached(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
         if text.is_some_and(is_active) {
             Then::End
@@ -86,7 +87,7 @@ impl UbloxCellular {
         }
     }
 
-    /// `+UPSND: 0,8,1`.
+    /// Ends if `+UPSND: 0,8,1` says that the profile is active.
     fn profile_told(&mut self, _: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let active = text.and_then(|text| {
             let mut fields = Fields::new(answer(text, "+UPSND:")?);
@@ -111,13 +112,13 @@ impl UbloxCellular {
         if answer.is_none() {
             return Self::refused(world, world.code);
         }
-        // Where it came already, this does not wait.
+        // If the result came already, this does not wait.
         world.booted = false;
         world.pause = ACTIVATION;
         Then::Park
     }
 
-    /// `+UUPSDA: 0,"<ip>"`, 0 for done.
+    /// Judges `+UUPSDA: 0,"<ip>"`, where 0 is success.
     fn profile_activated(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         if world.restarted {
             return world.fail(BringUpError::At {
@@ -138,7 +139,7 @@ impl UbloxCellular {
     }
 }
 
-/// Whether context 1 is listed as active (`+CGACT: 1,1`).
+/// Returns whether context 1 is listed as active (`+CGACT: 1,1`).
 pub(crate) fn is_active(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').any(|line| {
         let Some(text) = answer(line, "+CGACT:") else {

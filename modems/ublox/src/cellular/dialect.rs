@@ -1,4 +1,4 @@
-//! What each line is (sheet B, B.2.3, B.2.4).
+//! The dialect of the modules: what each line is (sheet B, B.2.3, B.2.4).
 
 use sectag::Code;
 use sectag::at::Fields;
@@ -6,7 +6,7 @@ use sectag::modem::{Final, Line, NOT_YET, Urc};
 
 const OTHER: Line = Line::Urc(Urc::Other);
 
-/// What stands in front of a line's colon, or all of it, tells.
+/// The meaning of a line's name, which is the part before its colon, or the whole line.
 #[derive(Clone, Copy)]
 enum Name {
     Ok,
@@ -18,14 +18,15 @@ enum Name {
     Readable,
     Closed,
     Opened,
-    /// The data connection is up, or not.
+    /// The result of an activation of the data connection.
     Activated,
+    /// The end of the data connection.
     Deactivated,
-    /// Events of the packet domain.
+    /// An event of the packet domain.
     Event,
-    /// How errors are told: bring-up sets numbers.
+    /// The error level, which bring-up sets to numbers.
     ErrorLevel,
-    /// A notice, unless it was asked for.
+    /// A notice, unless the running command asked for it.
     Asked,
     Notice,
 }
@@ -62,18 +63,19 @@ static NAMES: [(&[u8], Name); 29] = [
     (b"+UUMQTTC", Name::Notice),
 ];
 
-/// Without the NULs and the noise that a start leaves in front of a line (sheet B).
+/// Returns a line without the NULs and the noise that a start leaves in front of it (sheet B).
 pub(crate) fn without_noise(line: &[u8]) -> &[u8] {
     let noise = line.iter().take_while(|byte| !byte.is_ascii_graphic());
     &line[noise.count()..]
 }
 
-/// What a line is; `asked` is the name of the running command, `fetched` the socket that is being fetched from.
+/// Classifies a line. `asked` is the name of the running command, `fetched` the socket from which data
+/// is fetched.
 pub(crate) fn line(line: &[u8], asked: &[u8], fetched: u8) -> Line {
     let all = line;
     let line = without_noise(line);
     if line.is_empty() && all.contains(&0) {
-        // SARA-R4 says nothing else when it has restarted.
+        // NULs are all that SARA-R4 sends after a restart.
         return Line::Urc(Urc::Booted);
     }
     let colon = line.iter().position(|&byte| byte == b':');
@@ -92,7 +94,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], fetched: u8) -> Line {
         Name::Cme | Name::Cms => {
             let code = fields.int().and_then(|code| u16::try_from(code).ok());
             Line::Final(Final::Error(match (code, known) {
-                // In words, where numbers were not asked for yet.
+                // Errors are words until bring-up has set numbers.
                 (None, _) => Code::Plain,
                 (Some(code), Name::Cme) => Code::Cme(code),
                 (Some(code), _) => Code::Cms(code),
@@ -108,7 +110,7 @@ pub(crate) fn line(line: &[u8], asked: &[u8], fetched: u8) -> Line {
             None => OTHER,
         },
         Name::Opened => match (fields.byte(), fields.next()) {
-            // What is no number is a failure all the same.
+            // A result that is no number is a failure, too.
             (Some(id), Some(result)) => Line::Urc(Urc::Opened {
                 id,
                 result: Fields::new(result)
@@ -120,23 +122,24 @@ pub(crate) fn line(line: &[u8], asked: &[u8], fetched: u8) -> Line {
             _ => OTHER,
         },
         Name::Activated => Line::Urc(Urc::Report),
-        // Of profile 0, as all sockets are.
+        // All sockets use profile 0.
         Name::Deactivated if fields.int() == Some(0) => Line::Urc(Urc::NetworkLost),
         Name::Event if is_loss(text.trim_ascii()) => Line::Urc(Urc::NetworkLost),
         Name::Event | Name::Deactivated | Name::Notice => OTHER,
-        // One that says 0 has restarted, though nothing said so.
+        // Bring-up sets 1, so a module that says 0 has restarted unnoticed.
         Name::ErrorLevel if asked == name && text.trim_ascii() == b"0" => Line::Urc(Urc::Restarted),
         Name::ErrorLevel => Line::Info,
-        // Some firmware answers in the form of the notice (sheet E.17): the judge looks at both.
+        // Some firmware answers in the form of the notice (sheet E.17); the judge accepts both.
         Name::Asked if asked == name => Line::Info,
         Name::Asked => OTHER,
     }
 }
 
-/// Of an `+UUSOCO` without a number of a socket error.
+/// Stands for the result of a `+UUSOCO` without a socket error's number.
 const NO_NUMBER: u16 = NOT_YET - 1;
 
-/// `+USORD: <s>,<n>,"`, the line so far; or `+USORD: <s>,"`, where there is nothing (sheet B.2.3).
+/// Classifies `+USORD: <s>,<n>,"`, or `+USORD: <s>,"` if there is no data; the line ends at the quote
+/// so far (sheet B.2.3).
 fn received(text: &[u8], fetched: u8) -> Line {
     let Some(head) = text.strip_suffix(b"\"") else {
         return Line::Info;
@@ -149,17 +152,17 @@ fn received(text: &[u8], fetched: u8) -> Line {
         _ => None,
     };
     match (id, count) {
-        // More than anybody asks for is refused in any case.
+        // A count above `u16::MAX` is more than any command asks for, so it may be cut.
         (Some(id), Some(count)) if id == fetched => {
             Line::Payload(count.min(u16::MAX.into()) as u16)
         }
-        // It is another socket's.
+        // The answer is about another socket; an impossible count makes the exchange fail.
         (Some(_), Some(_)) => Line::Payload(u16::MAX),
         _ => Line::Info,
     }
 }
 
-/// The context of the sockets is gone (sheet B.2.4, E.4).
+/// Returns whether an event means that the context of the sockets is gone (sheet B.2.4, E.4).
 fn is_loss(event: &[u8]) -> bool {
     matches!(
         event,
@@ -185,7 +188,7 @@ mod tests {
         assert_eq!(of("+USORD: 0,5,\"", "+USORD"), Line::Payload(5));
         assert_eq!(of("+USORD:0,0,\"", "+USORD"), Line::Payload(0));
         assert_eq!(of("+USORD: 0,\"", "+USORD"), Line::Payload(0));
-        // A count alone is the answer to another question.
+        // A count alone is the answer to another query.
         assert_eq!(of("+USORD: 0,23", "+USORD"), Line::Info);
         // A digit was lost.
         assert_eq!(of("+USORD: 0,,\"", "+USORD"), Line::Info);

@@ -1,8 +1,9 @@
-//! SARA, LARA, LENA and LEXI: TLS sockets of the module, with verification on.
+//! SARA, LARA, LENA and LEXI: the module's own TLS sockets, with verification on.
 //!
-//! What models differ in is one table, keyed by the answer to `AT+CGMM`: SARA-U201, SARA-R410M, SARA-R412M, SARA-R422,
-//! SARA-R5, SARA-R52, LARA-R6, LENA-R8, LEXI-R10, LEXI-R422, LEXI-R52. Of another model nothing is known to be
-//! checked, so that a connect is refused unless the policy accepts that.
+//! The differences between models are one table, keyed by the answer to `AT+CGMM`: SARA-U201,
+//! SARA-R410M, SARA-R412M, SARA-R422, SARA-R5, SARA-R52, LARA-R6, LENA-R8, LEXI-R10, LEXI-R422,
+//! LEXI-R52. Another model is not known to check anything, so a connect is refused unless the policy
+//! accepts that.
 //!
 //! | | |
 //! |---|---|
@@ -17,8 +18,8 @@
 //! | a close blocks others | while the peer does not answer, up to 120 s; on SARA-R410M-02B, R412M-02B, R422, R52 and LENA-R8 not |
 //! | `flush` means | the module has taken the bytes |
 //!
-//! Each file begins with the scripts of its flows, which read as the manual's dialogue does, and has their judges
-//! below.
+//! Each file begins with the scripts of its flows, written in the order of the manual's dialogue; their
+//! judges follow below.
 
 mod bring_up;
 mod causes;
@@ -50,7 +51,7 @@ use self::models::Model;
 /// A table of steps.
 type Script = &'static [Step<UbloxCellular>];
 
-/// All scripts, with their numbers in the order in which they stand here.
+/// Lists all scripts, numbered in this order.
 macro_rules! scripts {
     ($($name:ident,)*) => {
         /// The numbers of the scripts.
@@ -123,7 +124,7 @@ const _: () = {
     assert!(script::WAKE == modem::OWN);
 };
 
-/// The backend. Give it to [`sectag::State::new`].
+/// The backend of u-blox cellular modules. Give it to [`sectag::State::new`].
 ///
 /// ```no_run
 /// use sectag::State;
@@ -133,15 +134,17 @@ const _: () = {
 /// # let _ = &mut state;
 /// ```
 pub struct UbloxCellular {
-    /// Which it is; `None` also where it is none that is known.
+    /// The model; `None` while it is not known, and for a model that is not in the table.
     model: Option<&'static Model>,
-    /// The SIM refused the configured PIN: another try would bring it nearer to being locked.
+    /// The state of SIM and PIN. A PIN that the SIM refused is not entered again, since each try brings
+    /// the SIM nearer to being locked.
     sim: SimEntry,
-    /// The module's clock showed this in this life of the module, and clocks run forward.
+    /// The latest date that the module's clock showed since the module's last start. Clocks run
+    /// forward, so it is a lower bound of the current date.
     clock_floor: Option<DateTime>,
     sockets: sockets::Sockets,
     cleanup: credentials::Cleanup,
-    // Scratch of one flow each, set anew at its start.
+    // Scratch of one flow each; the flow resets it at its start.
     waking: waking::Waking,
     rising: bring_up::Rising,
     opening: open::Opening,
@@ -149,10 +152,10 @@ pub struct UbloxCellular {
 }
 
 impl UbloxCellular {
-    /// No light sleep.
+    /// Empty: this backend has no light sleep.
     const SLEEP: Script = &[];
 
-    /// A backend with this configuration.
+    /// Returns a backend with this configuration.
     pub const fn new(config: Config) -> Self {
         Self {
             model: None,
@@ -167,8 +170,8 @@ impl UbloxCellular {
         }
     }
 
-    /// The name of the row of the table of models that is used; `None` where the model is none of them, or not
-    /// known yet.
+    /// Returns the name of the model's row in the table; `None` if the model is in no row or not known
+    /// yet.
     pub fn model(&self) -> Option<&'static str> {
         self.model.map(|model| model.name)
     }
@@ -178,11 +181,11 @@ impl Modem for UbloxCellular {
     const NAME: &'static str = "ublox-cellular";
     type Framing = Plain;
     const LIMITS: Limits = Limits {
-        // The module chooses.
+        // 0, because the module chooses the numbers.
         ids: 0,
         max_receive: 1024,
         max_send: 1024,
-        // Of seven, on SARA-R4 (sheet B.2.3).
+        // Of the seven sockets, TLS takes four on SARA-R4 (sheet B.2.3).
         sockets: 4,
     };
     const SYNC: Sync = Sync {
@@ -193,17 +196,17 @@ impl Modem for UbloxCellular {
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(40);
     const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = false;
-    // One more than the sheet says of each, as `GAP` wants it.
+    // One more than the silence that the sheet gives, as `GAP` requires.
     const GAP: u16 = models::UNKNOWN.gap + 1;
     const PROMPT: u8 = b'@';
-    // Without it payload gets lost (sheet B.2.3, D 3).
+    // Without this pause payload gets lost (sheet B.2.3, D 3).
     const PROMPT_PAUSE: u16 = 51;
     const UPLOAD_PROMPT: Option<u8> = Some(b'>');
     const UPLOAD_PAUSE: u16 = 51;
     const SEND_ENDS: Final = Final::Ok;
     const PAYLOAD_CUE: Option<u8> = Some(b'"');
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
-    // The last can be typed only.
+    // Commands with secrets. What sectag sends by the last one has none; a line that a user types may.
     const SECRET: &'static [&'static str] = &["+UAUTHREQ", "+UPSD=0,3", "+USECMNG=0"];
 
     fn gap(&self) -> u16 {
@@ -265,7 +268,7 @@ impl Modem for UbloxCellular {
     fn abort(waits: Waits) -> Abort {
         match waits {
             Waits::Line | Waits::Quoted => Abort::Synchronise,
-            // It cannot be interrupted; and what asks for payload may have been lost.
+            // The module cannot be interrupted, and the prompt for payload may have been lost.
             Waits::Counted | Waits::Prompt => Abort::Filler,
             Waits::Data => Abort::Escape,
         }
@@ -273,10 +276,10 @@ impl Modem for UbloxCellular {
 
     fn opened(&mut self, world: &mut World<'_>, done: bool) {
         if !done {
-            // Perhaps the clock after all: the next connect looks again, though it was set.
+            // The clock may be the reason. The next connect reads it again, although it was set before.
             self.clock_floor = None;
         }
-        // There may be a socket that nobody knows.
+        // An open that failed may have left a socket whose number is not known.
         world.cleanup |= self.sockets.lost;
     }
 
@@ -286,7 +289,7 @@ impl Modem for UbloxCellular {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.profile_capabilities();
-        // No setting has it, on any model (sheet B.2.2).
+        // No setting of any model has it (sheet B.2.2).
         capabilities.alpn = Support::No;
         // Settings 8, 9 and 13 are not written.
         capabilities.psk = Support::No;
@@ -306,7 +309,7 @@ impl Modem for UbloxCellular {
 }
 
 impl UbloxCellular {
-    /// User and password; SARA-R4 and LARA-R6 take them the other way round (sheet B.1.3).
+    /// Writes user and password; SARA-R4 and LARA-R6 take the password first (sheet B.1.3).
     fn write_login(&self, out: &mut Out<'_>) {
         let user = self.config.user.as_str().as_bytes();
         let password = self.config.password.expose().as_str().as_bytes();

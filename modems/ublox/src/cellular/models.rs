@@ -1,59 +1,60 @@
-//! What models differ in, as one table, keyed by the answer to `+CGMM` (sheet B.1.1).
+//! The differences between models, as one table keyed by the answer to `+CGMM` (sheet B.1.1).
 
-/// How TLS finds a data connection (sheet B.1.4).
+/// The data connection that TLS sockets use (sheet B.1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DataConnection {
-    /// Profile 0 has an APN of its own (`+UPSD`, `+UPSDA`).
+    /// Internal profile 0, with an APN of its own (`+UPSD`, `+UPSDA`).
     Profile,
-    /// Profile 0 is bound to context 1.
+    /// Internal profile 0, bound to PDP context 1.
     Bound,
-    /// Sockets use context 1 once it is active.
+    /// PDP context 1, once it is active.
     Context,
-    /// Sockets use the context of the attach; it is looked at, and activated only where it is not active.
+    /// The context of the attach. It is activated only if it is not active.
     Attach,
 }
 
-/// How cipher suites are chosen (sheet B.2.2, op 2).
+/// The form in which cipher suites are chosen (sheet B.2.2, op 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suites {
-    /// One of 33, by a number of the vendor's.
+    /// One of 33 suites, by the vendor's number.
     Numbers,
-    /// One, by its IANA number.
+    /// One suite, by its IANA number.
     One,
-    /// A list, by their IANA numbers.
+    /// A list of suites, by their IANA numbers.
     List,
 }
 
-/// One model.
+/// The properties of a model.
 #[derive(Debug)]
 pub(crate) struct Model {
-    /// How its name begins.
+    /// The beginning of the model's name.
     pub(crate) name: &'static str,
-    /// Milliseconds of silence behind a result or notice.
+    /// The silence that the model needs after a result or notice, in milliseconds.
     pub(crate) gap: u16,
     pub(crate) data: DataConnection,
-    /// The name is sent in the handshake (op 10).
+    /// The server's name is sent in the handshake (op 10).
     pub(crate) sni: bool,
     pub(crate) suites: Suites,
-    /// `+USOCO` answers at once and reports the result later. It is absent on R404M and R410M-01B; of SARA-U201
-    /// no source says that it has it.
+    /// `+USOCO` answers at once and reports the result later. R404M and R410M-01B cannot do that; no
+    /// source says that SARA-U201 can.
     pub(crate) connects_later: bool,
     /// `+USOCL` can answer at once and report the end later.
     pub(crate) closes_later: bool,
     /// `+UAUTHREQ` takes the password before the user.
     pub(crate) password_first: bool,
-    /// What `+CFUN` switches the radio off with.
+    /// The mode of `+CFUN` that switches the radio off.
     pub(crate) radio_off: u8,
-    /// PWR_ON low to switch it on, and off, in milliseconds.
+    /// How long PWR_ON is low to switch the module on, in milliseconds.
     pub(crate) press_on: u16,
+    /// How long PWR_ON is low to switch the module off, in milliseconds.
     pub(crate) press_off: u16,
-    /// RESET_N low, in milliseconds.
+    /// How long RESET_N is low, in milliseconds.
     pub(crate) reset: u16,
-    /// Until it answers after it was switched on, or restarted, in seconds.
+    /// The longest time from switching on, or from a restart, to the first answer, in seconds.
     pub(crate) boot: u8,
 }
 
-/// What nothing is known of: the longest times, and nothing taken for granted.
+/// The row for unknown models: the longest times, and no optional feature.
 pub(crate) static UNKNOWN: Model = Model {
     name: "",
     gap: 100,
@@ -64,7 +65,7 @@ pub(crate) static UNKNOWN: Model = Model {
     closes_later: false,
     password_first: false,
     radio_off: 4,
-    // LENA-R8 needs 2 s; 3.2 s is the most that SARA-R4 takes (MKRNB).
+    // LENA-R8 needs 2 s to switch on; 3.2 s is the longest press that SARA-R4 takes (MKRNB).
     press_on: 2100,
     press_off: 3200,
     reset: 16_500,
@@ -115,7 +116,7 @@ const R52: Model = Model {
     boot: 15,
 };
 
-/// The first whose name fits counts.
+/// The models, in order of precedence: the first one whose name fits counts.
 #[rustfmt::skip]
 static MODELS: [Model; 15] = [
     Model {
@@ -150,19 +151,20 @@ static MODELS: [Model; 15] = [
     },
     Model { name: "LENA-R8", suites: Suites::One, press_on: 2000, press_off: 3100, reset: 50, boot: 5, ..R52 },
     Model { name: "LEXI-R10", suites: Suites::One, closes_later: false, press_on: 300, ..R52 },
-    // Others of the first LTE-M generation, of which least is known.
+    // Other models of the first LTE-M generation, of which the least is known.
     Model { name: "SARA-R410M", ..R4 },
     Model { name: "SARA-R412M", boot: 10, ..R4 },
 ];
 
-/// The row of a model, `None` where there is none.
+/// Returns the row of a model, or `None` if it has none.
 pub(crate) fn named(name: &[u8]) -> Option<&'static Model> {
     MODELS
         .iter()
         .find(|model| name.starts_with(model.name.as_bytes()))
 }
 
-/// Legacy numbers of op 2, from 1 on, by IANA number (sheet B.2.2).
+/// The IANA numbers of the suites, in the order of the legacy numbers of op 2, which count from 1
+/// (sheet B.2.2).
 #[rustfmt::skip]
 static NUMBERS: [u16; 33] = [
     0x002F, 0x003C, 0x0035, 0x003D, 0x000A, 0x008C, 0x008D, 0x008B, 0x0094, 0x0095, 0x0093,
@@ -170,13 +172,13 @@ static NUMBERS: [u16; 33] = [
     0xC012, 0xC013, 0xC014, 0xC023, 0xC024, 0xC027, 0xC028, 0xC02B, 0xC02C, 0xC02F, 0xC030,
 ];
 
-/// The vendor's number of a suite.
+/// Returns the vendor's number of a suite.
 pub(crate) fn number(suite: u16) -> Option<u32> {
     let place = NUMBERS.iter().position(|known| *known == suite)?;
     Some(place as u32 + 1)
 }
 
-/// All that have a number.
+/// Returns all suites that have a vendor's number.
 pub(crate) const fn suites() -> sectag::SuiteSet {
     sectag::SuiteSet::of(&NUMBERS)
 }

@@ -8,29 +8,32 @@ use super::profile::Writing;
 use super::sockets::SOCKETS;
 use super::{Script, UbloxCellular, causes, script};
 
-/// Longest name for the handshake (op 10), which is shorter than that for the comparison.
+/// The longest name for the handshake (op 10), in bytes. The name for the comparison may be longer.
 const HOST_LIMIT: usize = 128;
-/// A socket that is connected at once after it was told to use TLS is not secure (sheet B.2.3).
+/// The pause before a connect, in milliseconds. A socket that is connected at once after it was told to
+/// use TLS is not secure (sheet B.2.3).
 const SECURE_PAUSE: u32 = 250;
-/// Up to 120 s by the manual; the vendor's library allows more (sheet B.2.3).
+/// The limit of a connect, in milliseconds. The manual says 120 s; the vendor's library allows more
+/// (sheet B.2.3).
 const CONNECT_LIMIT: u32 = 150_000;
-/// The same where the channel waits with it, in tenths of a second.
+/// The limit of a connect during which the channel waits, in tenths of a second.
 pub(crate) const CONNECT_BLOCKS: u16 = 1500;
-/// A connect that was refused for want of something that passes is tried again after so many milliseconds.
+/// The pause before a connect is tried again that was refused because the module was busy, in
+/// milliseconds.
 const BUSY_PAUSE: u32 = 1000;
 const BUSY_TRIES: u8 = 3;
-/// How often a question is asked whose answer is not what it should be.
+/// How often a query is sent whose answer is not as expected.
 const TRIES: u8 = 2;
 
 /// Scratch of an open.
 pub(crate) struct Opening {
     pub(crate) writing: Writing,
-    /// The place among the kinds of the credential that is looked for.
+    /// The index of the kind of credential that is being looked for.
     kind: u8,
     tries: u8,
-    /// Connects that the module had no means for.
+    /// The number of connects that the module refused as busy.
     busy: u8,
-    /// With what it refused to connect.
+    /// The error with which the module refused to connect.
     refused: Code,
 }
 
@@ -49,15 +52,16 @@ impl Opening {
 }
 
 impl UbloxCellular {
-    /// Nothing is sent for what cannot be.
+    /// Begins an open. A policy that cannot be met, and a name that is too long, are refused before
+    /// anything is sent.
     pub(crate) const OPEN: Script = &[decide(Self::begin_open)];
 
-    /// Each credential is there; any refusal means that it is not (sheet B.2.1).
+    /// Checks that each credential is there. Any refusal means that it is not (sheet B.2.1).
     pub(crate) const CREDENTIALS: Script = &[ask("AT+USECMNG=4,{k},{n}")
         .limit(50)
         .then(Self::credential_told)];
 
-    /// A socket that uses the profile.
+    /// Creates a socket that uses the profile.
     pub(crate) const SOCKET: Script = &[
         decide(Self::expect_socket),
         ask("AT+USOCR=6").then(Self::created),
@@ -66,7 +70,7 @@ impl UbloxCellular {
         decide(Self::begin_connect),
     ];
 
-    /// The result comes later.
+    /// Connects on models that report the result later.
     pub(crate) const CONNECT_LATER: Script = &[
         ask("AT+USOCO={i},\"{h}\",{q},1")
             .limit(1200)
@@ -74,12 +78,12 @@ impl UbloxCellular {
         decide(Self::connect_told),
     ];
 
-    /// The channel waits with it.
+    /// Connects on models whose answer is the result; the channel waits with it.
     pub(crate) const CONNECT_NOW: Script = &[ask("AT+USOCO={i},\"{h}\",{q}")
         .limit(CONNECT_BLOCKS)
         .then(Self::connected)];
 
-    /// Why it did not connect.
+    /// Asks why it did not connect.
     pub(crate) const WHY_NOT: Script =
         &[ask("AT+USOER").even_unanswered().then(Self::refusal_told)];
 
@@ -98,7 +102,7 @@ impl UbloxCellular {
         Then::To(script::CREDENTIALS)
     }
 
-    /// `+USECMNG: 4,<type>,"<name>","<MD5>"`.
+    /// Judges `+USECMNG: 4,<type>,"<name>","<MD5>"`.
     fn credential_told(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let Some(open) = &world.open else {
             return world.fail(AtError::ModemReset);
@@ -118,7 +122,7 @@ impl UbloxCellular {
             }
             return Then::Same;
         }
-        // Noise is no word about what there is.
+        // A garbled answer says nothing about what is there, so the query is sent again.
         if opening.tries < TRIES {
             return Then::Same;
         }
@@ -128,7 +132,7 @@ impl UbloxCellular {
         }
     }
 
-    /// Until its number is known there may be a socket that nobody knows.
+    /// Marks a socket as lost until its number is known.
     fn expect_socket(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.opening.tries = 0;
         self.sockets.lost = true;
@@ -141,7 +145,7 @@ impl UbloxCellular {
         };
         let id = answer(text, "+USOCR:").and_then(|text| Fields::new(text).byte());
         match id {
-            // One that is in use is another's: the number was altered on its way.
+            // The number of an open socket was altered on its way.
             Some(id) if id < SOCKETS && !world.knows(id) => {
                 world.take_id(id);
                 self.sockets.lost = false;
@@ -164,7 +168,8 @@ impl UbloxCellular {
         world.fail(ConnectError::Unsupported { setting: "USOSEC" })
     }
 
-    /// `+USOSEC: <s>,1,<profile>`: without it the connection would be plain TCP, or another profile's.
+    /// Judges `+USOSEC: <s>,1,<profile>`: otherwise the connection would be plain TCP, or use another
+    /// profile.
     fn security_told(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let context = world.open.as_ref().map(|open| open.context);
         let said = text.and_then(|text| {
@@ -237,11 +242,11 @@ impl UbloxCellular {
         Then::To(script::WHY_NOT)
     }
 
-    /// `+USOER: <n>`.
+    /// Judges `+USOER: <n>`.
     fn refusal_told(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let number = text.and_then(|text| decimal(answer(text, "+USOER:")?));
         let number = number.and_then(|number| u16::try_from(number).ok());
-        // Already, or in progress: it is the module that is not ready.
+        // 114 and 115 mean that the module is not ready.
         if matches!(number, Some(114 | 115)) {
             self.opening.busy += 1;
             if self.opening.busy < BUSY_TRIES {
@@ -254,14 +259,14 @@ impl UbloxCellular {
             }
         }
         let code = match number {
-            // It says that nothing is wrong: what it said before says more.
+            // The number says that nothing is wrong; the first error says more.
             Some(0) | None => self.opening.refused,
             Some(number) => causes::vendor(number),
         };
         self.fail_open(world, code)
     }
 
-    /// The causes of `code`, less those that were ruled out on the way to the open.
+    /// Fails the open with the causes of `code`, less those that are ruled out by what was sent.
     fn fail_open(&self, world: &mut World<'_>, code: Code) -> Then {
         let Some(config) = world.open.as_ref().map(|open| open.config) else {
             return world.fail(AtError::ModemReset);
@@ -287,19 +292,19 @@ impl UbloxCellular {
     }
 }
 
-/// Refuses what cannot be, before anything is sent.
+/// Refuses a policy that the module cannot meet, before anything is sent.
 pub(crate) fn admit(modem: &UbloxCellular, config: &TlsConfig) -> Result<(), ConnectError> {
     modem.suites_for(config).map(|_| ())
 }
 
-/// What a name of ours ends with.
+/// The endings of our names, by kind.
 const ENDS: [(&str, Kind); 3] = [
     ("ca", Kind::Ca),
     ("cert", Kind::ClientCertificate),
     ("key", Kind::PrivateKey),
 ];
 
-/// `<type>` of `+USECMNG`, and how a list calls it.
+/// Returns the `<type>` of `+USECMNG`.
 pub(crate) fn number(kind: Kind) -> u32 {
     match kind {
         Kind::Ca => 0,
@@ -314,7 +319,7 @@ pub(crate) fn end_of(kind: Kind) -> &'static str {
         .map_or("key", |end| end.0)
 }
 
-/// The name under which a credential is kept: `st42_ca`, in quotes.
+/// Writes the name under which a credential is stored, in quotes: `st42_ca`.
 pub(crate) fn write_name(tag: Tag, kind: Kind, out: &mut Out<'_>) {
     out.bytes(b"\"st");
     out.int(tag.0);
@@ -323,12 +328,12 @@ pub(crate) fn write_name(tag: Tag, kind: Kind, out: &mut Out<'_>) {
     out.byte(b'"');
 }
 
-/// Whose a name is.
+/// Returns tag and kind of a name, if it is one of ours.
 pub(crate) fn parse_name(name: &[u8]) -> Option<(Tag, Kind)> {
     let rest = name.strip_prefix(b"st")?;
     let at = rest.iter().position(|&byte| byte == b'_')?;
     let (digits, end) = (&rest[..at], &rest[at + 1..]);
-    // One number, one name.
+    // A number with leading zeros would be a second name of one tag.
     if digits.len() > 1 && digits[0] == b'0' {
         return None;
     }
@@ -336,7 +341,7 @@ pub(crate) fn parse_name(name: &[u8]) -> Option<(Tag, Kind)> {
     Some((Tag(decimal(digits)?), *kind))
 }
 
-/// What `+USECMNG: <op>,<type>,"<name>","<MD5>"` is about, and the MD5.
+/// Reads the credential of `+USECMNG: <op>,<type>,"<name>","<MD5>"`, and its MD5.
 pub(crate) fn stored(text: &[u8]) -> Option<(Tag, Kind, Option<[u8; 16]>)> {
     let mut fields = Fields::new(answer(text, "+USECMNG:")?);
     fields.next();
@@ -361,7 +366,7 @@ fn hex(digits: &[u8]) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-/// Whether it is this one.
+/// Returns whether this is the server's name.
 pub(crate) fn is_host(world: &World<'_>, said: &[u8]) -> bool {
     let mut piece = [0; 32];
     let mut offset = 0;
@@ -403,7 +408,7 @@ mod tests {
         let (tag, kind, md5) = stored(line).unwrap();
         assert_eq!((tag, kind), (Tag(7), Kind::ClientCertificate));
         assert_eq!(md5.unwrap()[..2], [0x77, 0x9f]);
-        // Of another type than its name says.
+        // The type does not fit the name.
         assert_eq!(stored(b"+USECMNG: 4,0,\"st7_cert\",\"\""), None);
     }
 }

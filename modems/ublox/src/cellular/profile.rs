@@ -1,7 +1,8 @@
-//! Writes a security profile whole, and reads back what verification rests on (sheet B.2.2).
+//! Writes a whole security profile, and reads back the settings on which verification rests (sheet
+//! B.2.2).
 //!
-//! Nothing is assumed of what it held: its factory settings verify nothing, another connection may have used it,
-//! and nothing says whether it survives a restart.
+//! Every setting is written, whatever the profile held before: its factory settings verify nothing,
+//! another connection may have used it, and no source says whether it survives a restart.
 
 use sectag::at::{Fields, answer};
 use sectag::modem::{Open, Out, Then, World, ask, decide};
@@ -13,20 +14,22 @@ use sectag::{
 use super::models::{self, Suites};
 use super::{Script, UbloxCellular, open, script};
 
-/// How often a write or a query is given before it counts as refused: what was refused may have been noise.
+/// How often a write or a query is sent before it counts as refused, since noise may be the reason of a
+/// refusal.
 const TRIES: u8 = 2;
-/// How often the profile is written once more as a whole, where what is read back is not what was written.
+/// How often the whole profile is written again when a value that is read back differs.
 const ROUNDS: u8 = 2;
 
-/// Something that is written to the profile, or read from it.
+/// A setting that is written to the profile, or read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
-    /// Factory settings first, so that nothing of an earlier connection is left: pinning, pre-shared keys,
-    /// resumption, a password.
+    /// Restores factory settings, so that nothing of an earlier connection is left: pinning, pre-shared
+    /// keys, resumption, a password.
     Reset,
     Version,
-    /// The first, and a second that only a list takes.
+    /// The first suite.
     Suite,
+    /// A second suite, which only a list takes.
     SecondSuite,
     Ca,
     Name,
@@ -34,7 +37,7 @@ pub(crate) enum Item {
     Key,
     Sni,
     Level,
-    /// From here on, queries.
+    /// Reads the level. From here on the items are queries.
     ReadLevel,
     ReadVersion,
     ReadSuites,
@@ -67,7 +70,7 @@ const PLAN: [Item; 17] = [
 ];
 
 impl Item {
-    /// The number of the setting.
+    /// Returns the number of the setting.
     const fn op(self) -> u32 {
         match self {
             Level | ReadLevel | Reset => 0,
@@ -88,7 +91,7 @@ impl Item {
         )
     }
 
-    /// What an error calls it.
+    /// Returns the name of the setting in errors.
     const fn setting(self) -> &'static str {
         match self.op() {
             1 => "USECPRF=<profile>,1",
@@ -105,15 +108,15 @@ impl Item {
 
 /// Scratch of writing a profile.
 pub(crate) struct Writing {
-    /// In the plan.
+    /// The index of the item in the plan.
     place: usize,
     tries: u8,
     round: u8,
-    /// The module answered a write with a setting: it took it for a query, as a byte was lost on the way.
+    /// The module answered a write like a query, because a byte was lost on the way.
     read_instead: bool,
-    /// What was read is what was written.
+    /// Whether the value that was read is the value that was written; `None` while nothing was read.
     same: Option<bool>,
-    /// Those to offer, 0 for none; with the first 0 as well, all.
+    /// The suites to offer; 0 for none. Two zeros offer all suites of the module.
     suites: [u16; 2],
     /// The model does not take the name for the handshake.
     no_sni: bool,
@@ -134,7 +137,7 @@ impl Writing {
         PLAN.get(self.place).copied()
     }
 
-    /// Whether the name is sent in the handshake.
+    /// Returns whether the name is sent in the handshake.
     pub(crate) fn sends_name(&self) -> bool {
         !self.no_sni
     }
@@ -146,7 +149,7 @@ impl Writing {
 }
 
 impl UbloxCellular {
-    /// One setting after another.
+    /// Writes or reads one setting after the other.
     pub(crate) const SETTING: Script = &[
         decide(Self::next_item),
         ask("AT+USECPRF={p}")
@@ -154,7 +157,8 @@ impl UbloxCellular {
             .then(Self::setting_answered),
     ];
 
-    /// Refuses what cannot be; returns the suites to offer, see [`Writing::suites`].
+    /// Refuses a policy that the module cannot meet; returns the suites to offer, see
+    /// [`Writing::suites`].
     pub(crate) fn suites_for(&self, config: &TlsConfig) -> Result<[u16; 2], ConnectError> {
         let has = sectag::modem::Modem::capabilities(self);
         config.check(&has.verification)?;
@@ -168,7 +172,8 @@ impl UbloxCellular {
             (0, 0, _) => Err(ConnectError::Lacks(Feature::Suites)),
             (0, one, _) | (one, 0, _) => Ok([one, 0]),
             (rsa, ecdsa, Suites::List) => Ok([rsa, ecdsa]),
-            // It takes one. Most servers have an RSA key; for others the policy says so.
+            // The model takes one suite. Most servers have an RSA key; a policy for others offers only
+            // ECDSA suites.
             (rsa, _, _) => Ok([rsa, 0]),
         }
     }
@@ -181,7 +186,7 @@ impl UbloxCellular {
             Ok(suites) => {
                 self.opening.writing = Writing {
                     suites,
-                    // Where nothing is known of the model it is tried.
+                    // For an unknown model it is tried.
                     no_sni: self.model.is_some_and(|model| !model.sni),
                     ..Writing::NEW
                 };
@@ -217,7 +222,7 @@ impl UbloxCellular {
         Then::To(script::SOCKET)
     }
 
-    /// Writes what stands behind `AT+USECPRF=`.
+    /// Writes the arguments behind `AT+USECPRF=`.
     pub(crate) fn write_item(&self, world: &World<'_>, out: &mut Out<'_>) {
         let (Some(open), Some(item)) = (&world.open, self.opening.writing.item()) else {
             return;
@@ -248,7 +253,8 @@ impl UbloxCellular {
         }
     }
 
-    /// In the form of the model: the vendor's number, `99,"c0","2b"` for one, `100,"c0","2b",0` to add to a list.
+    /// Writes a suite in the form of the model: the vendor's number, `99,"c0","2b"` for one suite,
+    /// `100,"c0","2b",0` to add one to a list.
     fn write_suite(&self, suite: u16, out: &mut Out<'_>) {
         let form = self.row().suites;
         if form == Suites::Numbers {
@@ -267,7 +273,7 @@ impl UbloxCellular {
         }
     }
 
-    /// `+USECPRF: <profile>,<op>,<value>`.
+    /// Notes a line `+USECPRF: <profile>,<op>,<value>`.
     fn setting_told(&mut self, world: &mut World<'_>, line: &[u8]) {
         let (Some(text), Some(open)) = (answer(line, "+USECPRF:"), &world.open) else {
             return;
@@ -293,7 +299,8 @@ impl UbloxCellular {
         self.opening.writing.same = Some(same);
     }
 
-    /// A number; or `99,"C02A"`, `100,"C02A;C02C"`.
+    /// Returns whether the suites read back are those that were written: a number, or `99,"C02A"`, or
+    /// `100,"C02A;C02C"`.
     fn is_offered(&self, mut fields: Fields<'_>) -> bool {
         let suites = self.opening.writing.suites;
         let first = fields.int();
@@ -329,7 +336,7 @@ impl UbloxCellular {
             writing.next();
         } else if writing.tries >= TRIES {
             match item {
-                // Not every firmware has it; the name is compared all the same.
+                // Not every firmware has this setting. The name is compared all the same.
                 Sni => {
                     writing.no_sni = true;
                     writing.next();
@@ -358,16 +365,16 @@ impl UbloxCellular {
         let mut capabilities = Capabilities::UNKNOWN;
         let verification = &mut capabilities.verification;
         if let Some(model) = self.model {
-            // Levels 2 and 3, by the words of the SARA-R4 manual (sheet B.2.2).
+            // By the SARA-R4 manual's description of levels 2 and 3 (sheet B.2.2).
             verification.chain = Support::Yes;
             verification.name = Support::Yes;
             verification.dates = Support::Yes;
             verification.sni = if model.sni { Support::Yes } else { Support::No };
             verification.client_certificate = Support::Yes;
         }
-        // Written and read back at every open.
+        // Suites are written and read back at every open.
         verification.suites = Support::Yes;
-        // Of those with a legacy number; UNCONFIRMED which each model has.
+        // The suites with a legacy number; UNCONFIRMED which of them each model has.
         capabilities.suites = SUITES;
         capabilities
     }
@@ -375,7 +382,8 @@ impl UbloxCellular {
 
 const SUITES: SuiteSet = models::suites();
 
-/// Chain and name, and dates unless a connection without is wanted.
+/// Returns the validation level: chain, name and dates, or chain and name if the policy accepts missing
+/// dates.
 fn level(config: &TlsConfig) -> u32 {
     if config.accepts_missing(Check::Dates) {
         2
@@ -384,7 +392,8 @@ fn level(config: &TlsConfig) -> u32 {
     }
 }
 
-/// Called the least in one manual and the only one in another (sheet B.2.2): what is written is either.
+/// Returns the value for the TLS version. One manual calls it the lowest version and another the only
+/// one (sheet B.2.2); the policy's oldest version is right for both.
 fn version(config: &TlsConfig) -> u32 {
     match config.oldest_version() {
         TlsVersion::Tls10 => 1,

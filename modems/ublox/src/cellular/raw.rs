@@ -1,11 +1,11 @@
-//! What nobody may type, see [`sectag::Control::raw_at`] (sheet B.1, B.2.1, B.2.2 and B.2.3).
+//! Commands that [`sectag::Control::raw_at`] refuses (sheet B.1, B.2.1, B.2.2 and B.2.3).
 
 use sectag::Forbidden;
 
 const POWER: &str = "Control::power_off and Control::power_on";
 
 pub(crate) static FORBIDDEN: [Forbidden; 34] = [
-    // They prompt, or their answer carries bytes that no line discipline applies to.
+    // These prompt, or their answer carries raw bytes.
     Forbidden::new("+USOCR", Forbidden::SOCKET),
     Forbidden::new("+USOCO", Forbidden::SOCKET),
     Forbidden::new("+USOWR", Forbidden::SOCKET),
@@ -24,7 +24,7 @@ pub(crate) static FORBIDDEN: [Forbidden; 34] = [
     Forbidden::new("+UMQTT*", Forbidden::NONE),
     Forbidden::new("+UFWUPD", Forbidden::NONE),
     Forbidden::new("+USECMNG", Forbidden::STORE),
-    // Written on every open; in between, somebody else's would weaken the verification.
+    // These are written on every open. A change in between would weaken the verification.
     Forbidden::new("+USECPRF", "TlsConfig"),
     Forbidden::new("+USOSEC", "TlsConfig"),
     Forbidden::new("+UDCONF", Forbidden::OURS),

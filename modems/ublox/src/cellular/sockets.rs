@@ -1,4 +1,4 @@
-//! What is done with a connection: send, fetch, look, close (sheet B.2.3, B.2.4).
+//! Send, fetch, look and close on a connection (sheet B.2.3, B.2.4).
 
 use sectag::AtError;
 use sectag::at::{Fields, answer, decimal};
@@ -7,22 +7,22 @@ use sectag::modem::{Then, Verdict, World, ask, decide, either_way, took};
 
 use super::{Script, UbloxCellular, script};
 
-/// They are numbered from 0.
+/// The number of sockets; they are numbered from 0.
 pub(crate) const SOCKETS: u8 = 7;
-/// The queue of what is sent is full (sheet B.2.3).
+/// The socket error of a full send queue (sheet B.2.3).
 const QUEUE_FULL: u32 = 11;
-/// A connection that stands.
+/// The state of an open connection.
 const ESTABLISHED: u32 = 4;
 
-/// What is known of the module's sockets.
+/// The driver's record of the module's sockets.
 pub(crate) struct Sockets {
-    /// There may be one that nobody knows.
+    /// A socket may be open whose number is not known.
     pub(crate) lost: bool,
-    /// What each has taken, in bytes, wrapping.
+    /// The number of bytes that each socket has taken, wrapping.
     taken: [u32; SOCKETS as usize],
-    /// The one that is being fetched from.
+    /// The socket from which data is fetched.
     pub(crate) fetched: u8,
-    /// The module said that it took so much of a send.
+    /// The number of bytes that the module reports it took of the current send.
     claimed: u16,
 }
 
@@ -34,7 +34,7 @@ impl Sockets {
         claimed: 0,
     };
 
-    /// A connection has this number now.
+    /// Notes that a connection has this number now.
     pub(crate) fn begin(&mut self, id: u8) {
         if let Some(taken) = self.taken.get_mut(usize::from(id)) {
             *taken = 0;
@@ -47,19 +47,19 @@ impl Sockets {
 }
 
 impl UbloxCellular {
-    /// The payload follows its cue, and cannot be interrupted.
+    /// Sends a frame. The payload follows the prompt, and cannot be interrupted.
     pub(crate) const SEND: Script = &[ask("AT+USOWR={i},{l}").sends().limit(1200).then(Self::sent)];
 
-    /// What was taken in part is asked for once more: were the number altered on its way, the rest would be sent
-    /// twice.
+    /// Asks for the total after a send that was taken in part: if noise altered the reported number,
+    /// the rest would be sent twice.
     pub(crate) const SENT: Script = &[ask("AT+USOCTL={i},2").then(Self::total_told)];
 
-    /// Why a write was refused that nothing was taken of.
+    /// Asks for the error of a write of which nothing was taken.
     pub(crate) const NOT_SENT: Script = &[ask("AT+USOCTL={i},1")
         .even_unanswered()
         .then(Self::error_told)];
 
-    /// As many bytes as there are, up to what is asked for.
+    /// Fetches received bytes; the module sends as many as it has, up to the length that is asked for.
     pub(crate) const FETCH: Script = &[
         decide(Self::begin_fetch),
         ask("AT+USORD={i},{l}")
@@ -69,25 +69,26 @@ impl UbloxCellular {
         decide(Self::fetched_nothing),
     ];
 
-    /// Only how much there is.
+    /// Asks how many bytes can be fetched.
     pub(crate) const COUNT: Script = &[ask("AT+USORD={i},0").limit(100).then(Self::counted)];
 
-    /// The peer has closed, or the connection is lost: by the time that this is answered it was told.
+    /// Asks for the state of a connection that is closed or lost, so that the URC which reports the
+    /// close comes first.
     pub(crate) const GONE: Script = &[
         ask("AT+USOCTL={i},10").even_unanswered().then(either_way),
         decide(Self::is_gone),
     ];
 
-    /// The state of a connection.
+    /// Asks for the state of a connection.
     pub(crate) const LOOK: Script = &[ask("AT+USOCTL={i},10").then(Self::state_told)];
 
-    /// It does not stand: whether the network does.
+    /// Asks for the registration after a connection was found closed.
     pub(crate) const LOST: Script = &[
         ask("AT+CEREG?").then(Self::lte_told),
         ask("AT+CGREG?").then(Self::network_told),
     ];
 
-    /// Its answer waits for the peer, unless the model can tell the end later.
+    /// Closes a connection. The answer waits for the peer, unless the model can report the end later.
     pub(crate) const CLOSE: Script = &[decide(|modem, _, _| {
         Then::To(if modem.row().closes_later {
             script::CLOSE_LATER
@@ -96,7 +97,7 @@ impl UbloxCellular {
         })
     })];
 
-    /// One that is closed already is refused (sheet E.11).
+    /// Closes a connection and waits. One that is closed already is refused (sheet E.11).
     pub(crate) const CLOSE_NOW: Script = &[ask("AT+USOCL={i}").limit(1200).then(either_way)];
 
     pub(crate) const CLOSE_LATER: Script = &[ask("AT+USOCL={i},1").limit(100).then(Self::closing)];
@@ -114,7 +115,7 @@ impl UbloxCellular {
     fn sent(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let Some(text) = text else {
             if world.prompted {
-                // It may have some of it: nothing is sent again.
+                // The module may have taken a part, so nothing is sent again.
                 world.verdict = Verdict::Failed;
                 return Then::End;
             }
@@ -143,11 +144,11 @@ impl UbloxCellular {
         }
     }
 
-    /// `+USOCTL: <s>,2,<n>`.
+    /// Judges `+USOCTL: <s>,2,<n>`.
     fn total_told(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let told = text.and_then(|text| control(text, world.id, 2));
         let before = self.sockets.taken(world.id).copied().unwrap_or(0);
-        // What it says otherwise it may count in another way.
+        // Another total may be counted in another way, so the first report is kept.
         world.taken = if told == Some(before.wrapping_add(world.len.into())) {
             world.len
         } else {
@@ -158,7 +159,8 @@ impl UbloxCellular {
         Then::End
     }
 
-    /// SARA-R410 refuses to send while there is something to be fetched (sheet D 4).
+    /// Judges the error of a write. SARA-R410 refuses to send while received data can be fetched (sheet
+    /// D 4).
     fn error_told(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let error = text.and_then(|text| control(text, world.id, 1));
         world.verdict = match error {
@@ -181,9 +183,9 @@ impl UbloxCellular {
         world.verdict = match (answer, world.received) {
             (Some(_), Some(0)) => Verdict::Empty,
             (Some(_), Some(_)) => Verdict::Done,
-            // There is no such connection, or not any more.
+            // The connection does not exist, or not any more.
             (None, _) => return Then::To(script::GONE),
-            // The answer to something else.
+            // This was the answer to something else.
             (Some(_), None) => return Then::Synchronise,
         };
         Then::End
@@ -193,7 +195,7 @@ impl UbloxCellular {
         world.fail(AtError::Garbled)
     }
 
-    /// `+USORD: <s>,<n>`.
+    /// Judges `+USORD: <s>,<n>`.
     fn counted(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let Some(text) = text else {
             return Then::To(script::GONE);
@@ -215,7 +217,7 @@ impl UbloxCellular {
         Then::To(script::LOST)
     }
 
-    /// `+USOCTL: <s>,10,<state>`. In any other state than this one there is at most something to be fetched.
+    /// Judges `+USOCTL: <s>,10,<state>`. In any state but "established", at most received data is left.
     fn state_told(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let state = match text {
             Some(text) => match control(text, world.id, 10) {
@@ -253,7 +255,7 @@ fn is_registered(text: Option<&[u8]>, name: &str) -> bool {
     matches!(stat, Some(1 | 5))
 }
 
-/// The value of `+USOCTL: <s>,<what>,<value>`.
+/// Returns the value of `+USOCTL: <s>,<what>,<value>`.
 fn control(text: &[u8], id: u8, what: u32) -> Option<u32> {
     let mut fields = Fields::new(answer(text, "+USOCTL:")?);
     let is = fields.byte() == Some(id) && fields.int() == Some(what);

@@ -1,4 +1,4 @@
-//! Who the module is and how it fares (sheet B.1).
+//! The module's identity and state for `Control::status` (sheet B.1).
 
 use sectag::at::{answer, at_command};
 use sectag::cellular::{Sim, digits, report};
@@ -9,15 +9,15 @@ use super::UbloxCellular;
 
 const QUICK: u32 = 5000;
 
-/// A question without arguments.
+/// A query without arguments that the module answers by itself.
 pub(crate) struct Ask(pub(crate) &'static str);
 at_command!(Ask, QUICK, self.0, |self, line| line);
 
-/// What may ask the network.
+/// A query that the module may pass on to the network.
 struct AskNetwork(&'static str);
 at_command!(AskNetwork, 180_000, self.0, |self, line| line);
 
-/// In this order, where a later answer may know better than an earlier one.
+/// The queries in this order, since a later answer may be better than an earlier one.
 const QUESTIONS: [&str; 8] = [
     "+CGMI",
     "+CGMM",
@@ -30,7 +30,7 @@ const QUESTIONS: [&str; 8] = [
 ];
 
 impl Reports for UbloxCellular {
-    /// A socket command that was refused with a bare `ERROR` is explained by `+USOER` (sheet B.1.1).
+    /// Explains a bare `ERROR` to a socket command by `+USOER` (sheet B.1.1).
     async fn explain(at: &At<'_, Self>, command: &str, code: Code) -> Code {
         if code != Code::Plain || !command.starts_with("AT+USO") {
             return code;
@@ -50,7 +50,7 @@ impl Reports for UbloxCellular {
 
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         for name in QUESTIONS {
-            // A refusal is an answer too: this firmware cannot tell.
+            // A refusal is fine: this firmware does not know the query.
             let _ = at
                 .lines(&Ask(name), &mut |line| report(name, line, status))
                 .await;
@@ -81,7 +81,7 @@ impl Cellular for UbloxCellular {
             .lines(&Ask("+CIMI"), &mut |line| card.imsi = digits(line))
             .await;
         match (iccid, imsi) {
-            // Neither: the reason is worth more than nothing twice.
+            // Both failed: the error says more than an empty answer.
             (Err(error), Err(_)) => Err(error),
             _ => Ok(card),
         }

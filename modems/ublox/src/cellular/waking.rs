@@ -1,4 +1,4 @@
-//! Gets an answer out of the module, by all means there are (sheet B.1.1).
+//! Waking: gets the first answer out of the module, by commands, power key and reset (sheet B.1.1).
 
 use sectag::modem::{Then, World, ask, decide};
 use sectag::{AtError, BringUpError};
@@ -6,18 +6,19 @@ use sectag::{AtError, BringUpError};
 use super::models::UNKNOWN;
 use super::{Script, UbloxCellular, script};
 
-// In milliseconds.
+// Time limits, in milliseconds.
 
-/// Behind a press that switched it off, until it can be switched on again; it may be about to leave the network.
+/// The pause between switching the module off and on; it may have to leave the network first.
 const SHUTDOWN: u32 = 5000;
-/// The most that one of the models takes to start, until the model is known.
+/// The longest start of any model, used until the model is known.
 const LONGEST_BOOT: u32 = 15_000;
 
-/// What an interrupted write, and an interrupted import, may still wait for (sheet B.2.1, B.2.3).
+/// The longest payload for which an interrupted write may still wait, in bytes (sheet B.2.1, B.2.3).
 const WRITE: u16 = 1024;
+/// The further bytes for which an interrupted import may still wait.
 const IMPORT: u16 = 8192 - WRITE;
 
-// The means to get an answer, in this order.
+// The means to get an answer, in the order in which they are tried.
 const WAIT: u8 = 0;
 const ASK: u8 = 1;
 const FILL: u8 = 2;
@@ -27,23 +28,25 @@ const KEY_AGAIN: u8 = 5;
 const KEY_OFF_AND_ON: u8 = 6;
 const RESET: u8 = 7;
 
-/// Scratch of getting an answer.
+/// Scratch of waking the module.
 pub(crate) struct Waking {
-    /// What is tried now, and what is tried next.
+    /// The means that is tried now.
     means: u8,
+    /// The means that is tried next.
     next: u8,
-    /// It said so itself.
+    /// The module was found to be restarting.
     restarting: bool,
-    /// The status pin says so.
+    /// The status pin says that the module is off.
     off: bool,
-    /// Nobody knows whether a press of the key switched it on or off.
+    /// There is no status pin, so that a press of the key may have switched the module on or off.
     unsure: bool,
-    /// Changes of a pin that are still to come; it is pressed while they are odd.
+    /// Changes of a pin that are still to come. The pin is active while the number is odd.
     changes: u8,
-    /// It is asked as long as it may take to start, since then,
+    /// The module may be starting: it is asked from `since` on, as long as a start takes.
     starts: bool,
+    /// The time at which the asking began.
     since: u32,
-    /// or so many times.
+    /// How many more times the module is asked, if it is not starting.
     tries: u8,
 }
 
@@ -62,27 +65,27 @@ impl Waking {
 }
 
 impl UbloxCellular {
-    /// Begins a bring-up.
+    /// Begins a bring-up by getting out of data mode.
     pub(crate) const BRING_UP: Script = &[
         decide(Self::begins).even_unanswered(),
         decide(Self::in_line_mode),
     ];
 
-    /// Does what may help, one thing after another.
+    /// Applies the means one after another.
     pub(crate) const WAKE: Script = &[
         decide(Self::next_means).even_unanswered(),
         decide(Self::moves_pin),
     ];
 
-    /// Asks so many times, or as long as it may take to start. The first bytes that reach a sleeping module are
-    /// lost (sheet B.1.2).
+    /// Asks for an answer, a number of times or as long as a start may take. The first bytes that reach
+    /// a sleeping module are lost (sheet B.1.2).
     pub(crate) const ATTENTION: Script = &[
         decide(Self::may_ask),
         ask("AT").limit(5).even_unanswered().then(Self::answered),
     ];
 
-    /// Errors have numbers, and the query that synchronises says whether this was ever sent, see `dialect::line`:
-    /// there is no banner.
+    /// Sets the error level. There is no boot banner: numbers of errors, which are off after a start,
+    /// let the synchronising query detect a restart, see `dialect::line`.
     pub(crate) const NUMBERS: Script = &[
         ask("AT+CMEE=1")
             .limit(20)
@@ -103,11 +106,12 @@ impl UbloxCellular {
             world.ended = None;
             return Then::Next;
         }
-        // Another host, or our last life, may have left it in data mode, where `AT` would go to a peer.
+        // Another host, or an earlier life of the MCU, may have left it in data mode, where `AT` would
+        // go to a peer.
         Then::Escape
     }
 
-    /// Or it has just started.
+    /// Goes on after the escape. If the escape ended with an error, the module may have just started.
     fn in_line_mode(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         self.waking.restarting |= world.ended.is_some();
         Then::To(script::WAKE)
@@ -117,7 +121,7 @@ impl UbloxCellular {
         let pins = world.pins;
         let known = self.model.is_some();
         let model = self.model.unwrap_or(&UNKNOWN);
-        // One press switches on what is off, and off what is on.
+        // On such models one press switches on a module that is off, and off one that is on.
         let toggles = model.press_on >= model.press_off;
         let waking = &mut self.waking;
         let off = waking.off;
@@ -128,21 +132,22 @@ impl UbloxCellular {
             }
             waking.means = means;
             waking.next += 1;
-            // Presses of the key or of reset, and how often to ask; 0 is while it starts.
+            // Presses of the key or of reset, and how often to ask; 0 asks as long as a start may take.
             let (presses, tries) = match means {
                 WAIT if waking.restarting => (0, 0),
                 ASK if !off => (0, 6),
                 FILL | FILL_MORE if !off => (0, 4),
                 KEY if pins.has_power_key => {
                     waking.unsure = pins.status.is_none();
-                    // Off first.
+                    // A module that is on is switched off first.
                     (if pins.status == Some(true) { 2 } else { 1 }, 0)
                 }
-                // Without a status pin nobody knows whether the first press switched it on or off.
+                // Without a status pin, the first press may have switched it off.
                 KEY_AGAIN if waking.unsure && (toggles || !known) => (1, 0),
-                // Or whether it did anything: a press that switches on is too short for one that hangs.
+                // The first press may also have had no effect: a press that switches on is too short
+                // for a module that hangs.
                 KEY_OFF_AND_ON if waking.unsure && !toggles => (2, 0),
-                // Only when the key has not helped.
+                // Reset is used only when the key has not helped.
                 RESET if pins.has_reset => (u8::from(!off), 0),
                 RESET if !pins.has_power_key => (0, 0),
                 _ => continue,
@@ -150,7 +155,8 @@ impl UbloxCellular {
             waking.changes = 2 * presses;
             waking.tries = tries;
             waking.starts = tries == 0;
-            // A module whose MCU was reset behind `@` or `>` waits for the rest, and cannot be interrupted.
+            // A module whose MCU was reset behind `@` or `>` waits for the rest, and cannot be
+            // interrupted.
             match means {
                 FILL => world.fill = (b'\r', WRITE),
                 FILL_MORE => world.fill = (b'\r', IMPORT),
@@ -175,11 +181,11 @@ impl UbloxCellular {
         } else {
             world.pins.power_key = pressed;
         }
-        // It was to be expected.
+        // The driver caused this restart itself.
         world.restarted = false;
         world.again(match (pressed, resets) {
             (true, true) => model.reset.into(),
-            // The last of two switches it on.
+            // The last of two presses switches the module on.
             (true, false) if waking.changes > 1 => model.press_off.into(),
             (true, false) => model.press_on.into(),
             (false, _) if waking.changes > 0 => SHUTDOWN,
@@ -200,7 +206,8 @@ impl UbloxCellular {
         Then::Next
     }
 
-    /// The first answer may be an ERROR to half a command of an earlier life.
+    /// Goes on at an `OK`. A refusal may belong to half a command of an earlier life, so the module is
+    /// asked again.
     fn answered(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         world.restarted = false;
         Then::To(match answer {
@@ -220,7 +227,7 @@ impl UbloxCellular {
     fn awake(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         match world.ended {
             None => {}
-            // It says that its errors have no numbers: what was answered was something else.
+            // The error level is off, so the `OK` was the answer to something else.
             Some(AtError::ModemReset) => {
                 world.restarted = false;
                 return Then::To(script::ATTENTION);

@@ -1,4 +1,5 @@
-//! From any state of the module to extended data mode on the network, without peers (sheet A.1, A.2).
+//! Bring-up from any state of the module to extended data mode on the network, without peers (sheet
+//! A.1, A.2).
 
 use core::mem::take;
 
@@ -9,37 +10,37 @@ use sectag::modem::{Then, World, ask, decide, either_way};
 use super::station::Station;
 use super::{RECEIVE_UNIT, Script, ShortRange, script};
 
-/// From a reset to `+STARTUP` (sheet A.1.2).
+/// The longest time from a reset to `+STARTUP`, in milliseconds (sheet A.1.2).
 const BOOT_LIMIT: u32 = 5000;
-/// RESET_N is low for so long (sheet A.1.2).
+/// How long RESET_N is low, in milliseconds (sheet A.1.2).
 const PRESS: u32 = 100;
-/// The longest credential (sheet A.4.1): an MCU that was reset while it stored one leaves a module that takes
-/// everything for its rest.
+/// The longest credential, in bytes (sheet A.4.1). An MCU that was reset during an upload leaves a
+/// module that takes all input for the rest of it.
 const LONGEST_UPLOAD: u16 = 8192;
-/// Between `OK` to `ATO2` and the first frame (sheet A.1.3).
+/// The pause between the `OK` to `ATO2` and the first frame, in milliseconds (sheet A.1.3).
 const MODE_PAUSE: u32 = 50;
 
 /// The means to get an answer out of the module, in the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
-    /// Asking in frames. Harmless in the other modes, once data mode was left.
+    /// Commands in frames. They do no harm in the other modes, once data mode was left.
     Frames,
-    /// Asking in plain text. What a frame left in the module's line is refused with the first question.
+    /// Commands in plain text. The module refuses the rest of a frame together with the first command.
     Plain,
-    /// Completing an upload that an earlier life of the MCU has begun, in frames,
+    /// Filler in frames, to complete an upload that an earlier life of the MCU has begun.
     FillFrames,
-    /// and in plain text.
+    /// Filler in plain text, to complete such an upload.
     FillPlain,
-    /// Ending PPP.
+    /// The end of PPP.
     Ppp,
-    /// The reset pin, or where none is wired, patience.
+    /// The reset pin, if it is wired.
     Reset,
-    /// Nothing is left.
+    /// No means is left.
     None,
 }
 
 impl Means {
-    /// Where nothing is known, and what comes behind it.
+    /// Returns the means that follows.
     const fn next(self) -> Self {
         match self {
             Self::Frames => Self::Plain,
@@ -51,7 +52,7 @@ impl Means {
         }
     }
 
-    /// How often it is asked with it.
+    /// Returns how often the module is asked with this means.
     const fn tries(self) -> u8 {
         match self {
             Self::Frames | Self::FillFrames => 2,
@@ -61,18 +62,18 @@ impl Means {
     }
 }
 
-/// What one bring-up keeps.
+/// Scratch of a bring-up.
 #[derive(Debug)]
 pub(super) struct Waking {
     means: Means,
     tries: u8,
-    /// The mode that was known is tried first.
+    /// The mode was known before and is tried first.
     known: bool,
-    /// The module has just started: it has no peers.
+    /// The module has just started, so it has no peers.
     fresh: bool,
-    /// Its answers are those to what it was asked.
+    /// A query has shown that answers belong to the commands that were sent.
     confirmed: bool,
-    /// It was found once that they are not.
+    /// A query has shown once that they do not.
     doubted: bool,
     since: u32,
     pub(super) stale: heapless::Vec<u32, 9>,
@@ -92,8 +93,8 @@ impl Waking {
 }
 
 impl ShortRange {
-    /// In data mode everything goes to the peers, so that it is left before anything is asked (sheet A.1.3). In the
-    /// other modes `+++` is noise.
+    /// Leaves data mode before anything is asked, since all input goes to the peers there (sheet
+    /// A.1.3). In the other modes `+++` is noise.
     pub(super) const BRING_UP: Script = &[
         decide(begin).even_unanswered(),
         decide(|_, _, _| Then::To(script::MEANS)),
@@ -104,11 +105,12 @@ impl ShortRange {
         decide(|_, _, _| Then::To(script::ATTENTION)),
     ];
 
-    /// Also the first command of every start, since the module echoes (sheet A.1.1).
+    /// Asks for an answer by switching echo off, which is on at every start (sheet A.1.1).
     pub(super) const ATTENTION: Script = &[ask("ATE0").limit(10).even_unanswered().then(attention)];
 
-    /// The first `OK` of a module of which nothing is known may have been to something that an earlier life of the MCU
-    /// has begun: then echo is on still, or the module speaks the other way.
+    /// Checks by a query whether the first `OK` was the answer to our command. It may belong to
+    /// something that an earlier life of the MCU has begun; then echo is still on, or the module is in
+    /// another mode.
     pub(super) const CONFIRM: Script = &[
         decide(|_, _, _| Then::Synchronise).even_unanswered(),
         decide(confirmed),
@@ -119,8 +121,8 @@ impl ShortRange {
         decide(|_, _, _| Then::To(script::ATTENTION)),
     ];
 
-    /// Extended data mode (sheet A.1.3): `OK` comes in the old mode, before the start event or behind it, or not at
-    /// all.
+    /// Enters extended data mode (sheet A.1.3). `OK` comes in the old mode, before or behind the start
+    /// event, or not at all.
     pub(super) const FRAMES: Script = &[
         decide(|modem, _, _| {
             modem.started = false;
@@ -130,8 +132,9 @@ impl ShortRange {
         decide(|_, _, _| Then::To(script::FRAMED)),
     ];
 
-    /// As many links as sockets; no deep sleep, which loses what the UART says; a network that is lost takes its
-    /// connections with it; TLS 1.2 (sheet A.2.3, A.4.2). Not every software has all of them.
+    /// Sets up the module: as many links as sockets; no deep sleep, which loses UART input; connections
+    /// end with the network; TLS 1.2 (sheet A.2.3, A.4.2). Not every software has all of these
+    /// settings.
     pub(super) const FRAMED: Script = &[
         ask("AT+UDCFG=2,{n}").then(either_way),
         ask("AT+UWCFG=10,1").then(either_way),
@@ -142,8 +145,9 @@ impl ShortRange {
         }),
     ];
 
-    /// No TLS below 1.2, as verification rests on it: said until two answers agree, since one may be to something
-    /// else than what was said, and what is written last is what counts.
+    /// Switches TLS below 1.2 off, on which verification rests. The command is repeated until two
+    /// answers in a row agree, since one may belong to another command, and the value written last is
+    /// the one that counts.
     pub(super) const OLD_TLS: Script = &[
         ask("AT+UWCFG=24,3").then(|modem, world, answer| {
             if world.ended.is_some() {
@@ -162,12 +166,12 @@ impl ShortRange {
             }
             Then::Next
         }),
-        // What an earlier life of the MCU has left.
+        // Peers of an earlier life of the MCU.
         ask("AT+UDLP?").each(Self::peer_listed).then(either_way),
         decide(|_, _, _| Then::To(script::STALE_PEER)),
     ];
 
-    /// Closes the next of those; refused, it is not there any more.
+    /// Closes the next stale peer. A refusal means that it does not exist any more.
     pub(super) const STALE_PEER: Script = &[
         decide(|modem, _, _| match modem.waking.stale.pop() {
             Some(handle) => {
@@ -183,7 +187,7 @@ impl ShortRange {
         decide(|_, _, _| Then::To(script::STALE_PEER)),
     ];
 
-    /// A line of the list of peers: one that nobody knows is to be closed.
+    /// Notes a line of the list of peers; a peer that no slot knows has to be closed.
     pub(super) fn peer_listed(&mut self, _: &mut World<'_>, line: &[u8]) {
         let handle = answer(line, "+UDLP:").and_then(|line| Fields::new(line).int());
         if let Some(handle) = handle
@@ -194,7 +198,7 @@ impl ShortRange {
         }
     }
 
-    /// The module says that it has started: in command mode, unless it was told otherwise.
+    /// Notes that the module has started. It starts in command mode unless it is configured otherwise.
     pub(super) fn restarted(&mut self) {
         self.mode = Some(false);
         self.framed = false;
@@ -206,7 +210,7 @@ impl ShortRange {
 fn begin(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     let restarted = take(&mut world.restarted);
     if restarted && modem.up {
-        // Its banner stood between frames.
+        // The banner came between frames.
         modem.restarted();
     }
     modem.up = false;
@@ -237,7 +241,7 @@ fn next_means(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -
         }
         waking.tries = 0;
         if take(&mut waking.known) {
-            // It is not in the mode that was known: perhaps in data mode.
+            // The module is not in the mode that was known; it may be in data mode.
             modem.mode = None;
             modem.framed = false;
             waking.means = Means::Frames;
@@ -267,7 +271,7 @@ fn next_means(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -
             world.pins.reset = false;
             waking.fresh = true;
             world.pause = BOOT_LIMIT;
-            // Its banner ends the pause.
+            // The boot banner ends the pause.
             Then::Park
         }
         Means::None => world.fail(BringUpError::NoAnswer),
@@ -279,13 +283,13 @@ fn attention(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]
     if answer.is_none() {
         return Then::To(script::MEANS);
     }
-    // A banner that ended a pause has done its work.
+    // A banner that ended the pause is not a restart to report.
     modem.waking.fresh |= take(&mut world.restarted);
     if !modem.waking.fresh && !core::mem::replace(&mut modem.waking.confirmed, true) {
         return Then::To(script::CONFIRM);
     }
     modem.mode = Some(modem.framed);
-    // From here on it answers; credentials need no network.
+    // From here on the module takes commands; credentials need no network.
     world.answers = true;
     Then::To(script::STATION)
 }
@@ -297,7 +301,8 @@ fn confirmed(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) ->
     let waking = &mut modem.waking;
     waking.confirmed = false;
     if !core::mem::replace(&mut waking.doubted, true) {
-        // What was asked in frames may be answered only once something came behind a frame that was never ended.
+        // A command in frames may be answered late: only when bytes came behind a frame that was never
+        // ended.
         waking.tries = 0;
         waking.means = if modem.framed {
             Means::Plain

@@ -1,9 +1,9 @@
-//! What the user decides.
+//! The configuration of a short-range module.
 
 use embassy_time::Duration;
 use sectag::wifi::WifiConfig;
 
-/// Half of what the driver's clock goes round in: 24 days, in milliseconds.
+/// The longest time limit, in milliseconds: 24 days, half the period of the driver's clock.
 const LONGEST: u64 = u32::MAX as u64 / 2;
 
 /// Configuration of a short-range module.
@@ -21,13 +21,13 @@ const LONGEST: u64 = u32::MAX as u64 / 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     pub(super) wifi: WifiConfig,
-    /// In milliseconds.
+    /// The limit of the wait for network and address, in milliseconds.
     pub(super) join: u32,
     pub(super) flow_control: bool,
 }
 
 impl Config {
-    /// Joins this network, with an address by DHCP, within 20 s.
+    /// Returns the configuration for this network, with an address by DHCP and 20 s to join.
     pub const fn new(wifi: WifiConfig) -> Self {
         Self {
             wifi,
@@ -36,7 +36,8 @@ impl Config {
         }
     }
 
-    /// How long to wait for the network and an address before bring-up reports failure and begins anew.
+    /// Sets how long bring-up waits for the network and an address before it fails and starts over; the
+    /// default is 20 s, the longest 24 days.
     pub const fn join(mut self, limit: Duration) -> Self {
         let limit = limit.as_millis();
         self.join = if limit < LONGEST {
@@ -47,8 +48,8 @@ impl Config {
         self
     }
 
-    /// Declares that RTS and CTS are wired and that the MCU's UART minds them. Extended data mode acknowledges
-    /// nothing, so that without it nothing is connected or stored:
+    /// Declares that RTS and CTS are wired and that the MCU's UART uses them. Extended data mode
+    /// acknowledges nothing, so every connect and every upload is refused without it:
     /// [`Feature::FlowControl`](sectag::Feature::FlowControl).
     pub const fn flow_control(mut self) -> Self {
         self.flow_control = true;

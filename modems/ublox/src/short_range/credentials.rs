@@ -1,8 +1,9 @@
-//! Certificates and keys in the module (sheet A.4.1).
+//! Certificates and keys in the module's store (sheet A.4.1).
 //!
-//! They go there in DER, which is the form whose MD5 the module tells. A module that keeps them in another form
-//! tells another MD5: then a second upload shows whether it is at least always the same, and whether a credential is
-//! there already is for a [`ProvisionRecord`](sectag::ProvisionRecord) to say.
+//! They are stored in DER, so that the MD5 which the module reports is the MD5 of what was sent. A
+//! module that keeps them in another form reports another MD5. Then a second upload shows whether that
+//! MD5 is always the same one, and whether a credential is there already has to come from a
+//! [`ProvisionRecord`](sectag::ProvisionRecord).
 
 use core::convert::Infallible;
 
@@ -18,15 +19,15 @@ use zeroize::Zeroizing;
 
 use super::ShortRange;
 
-/// Sheet A.4.1.
+/// The longest credential, in bytes (sheet A.4.1).
 const LIMIT: usize = 8192;
 const CHUNK: usize = 128;
 const SOURCE_LIMIT: Duration = Duration::from_secs(10);
-/// How long an import may take (sheet A.4.1), in milliseconds.
+/// The time limit of an import, in milliseconds (sheet A.4.1).
 const STORE: u32 = 10_000;
 const QUICK: u32 = 3_000;
 
-/// `<type>` and what stands for it in names and lists.
+/// Each kind with its `<type>`, its ending in names, and its name in lists.
 const TYPES: [(Kind, u32, &str, &[u8]); 3] = [
     (Kind::Ca, 0, "ca", b"CA"),
     (Kind::ClientCertificate, 1, "cc", b"CC"),
@@ -38,15 +39,15 @@ fn row(kind: Kind) -> (Kind, u32, &'static str, &'static [u8]) {
     row.unwrap_or(TYPES[0])
 }
 
-/// `st42ca`: up to 14 bytes. Each kind has a name of its own, because no source says whether names of different
-/// kinds may be equal.
+/// Writes the name of a credential, `st42ca`, of up to 14 bytes. Each kind has names of its own,
+/// because no source says whether names of different kinds may be equal.
 pub(super) fn name(tag: Tag, kind: Kind, out: &mut Out<'_>) {
     out.bytes(b"st");
     out.int(tag.0);
     out.bytes(row(kind).2.as_bytes());
 }
 
-/// `<type>,"<name>"`.
+/// Writes `<type>,"<name>"`.
 pub(super) fn place(tag: Tag, kind: Kind, out: &mut Out<'_>) {
     out.int(row(kind).1);
     out.bytes(b",\"");
@@ -54,7 +55,7 @@ pub(super) fn place(tag: Tag, kind: Kind, out: &mut Out<'_>) {
     out.byte(b'"');
 }
 
-/// `AT+USECMNG=<op>,<type>,"<name>"[,<size>]`, or `=3`.
+/// A command about credentials: `AT+USECMNG=<op>,<type>,"<name>"[,<size>]`, or `=3` for the list.
 struct Manage<const MS: u32> {
     op: u32,
     item: Option<(Tag, Kind)>,
@@ -91,8 +92,8 @@ impl<const MS: u32> AtatCmd for Manage<MS> {
     }
 }
 
-/// `+USECMNG:<op>,<type>,"<name>","<32 hex digits>"`. Of another name or type it says that what was asked for was
-/// altered on its way.
+/// Reads the MD5 of `+USECMNG:<op>,<type>,"<name>","<32 hex digits>"`. Another name or type shows that
+/// the command was altered on its way; the result is then `None`.
 fn digest(line: &[u8], tag: Tag, kind: Kind) -> Option<[u8; 16]> {
     let mut fields = Fields::new(answer(line, "+USECMNG:")?);
     let of = fields.nth(1)?;
@@ -117,7 +118,7 @@ fn digest(line: &[u8], tag: Tag, kind: Kind) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-/// `"CA","st42ca",..`.
+/// Reads `"CA","st42ca",..`, a line of the list.
 fn listed(line: &[u8]) -> Option<(Tag, Kind)> {
     let mut fields = Fields::new(line);
     let short = fields.unquoted()?;
@@ -129,7 +130,8 @@ fn listed(line: &[u8]) -> Option<(Tag, Kind)> {
 
 type Guest<'a> = At<'a, ShortRange>;
 
-/// The MD5 that the module tells; `None` where it has none of that name. Any refusal says so (sheet A.4.1).
+/// Returns the MD5 that the module reports; `None` if it has no credential of this name. Any refusal
+/// means that (sheet A.4.1).
 async fn digest_of(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<Option<[u8; 16]>, AtError> {
     let ask = Manage::<QUICK> {
         op: 4,
@@ -175,7 +177,7 @@ async fn md5<S: Source>(content: &mut S) -> Result<[u8; 16], CredentialError<S::
     Ok(hasher.finish())
 }
 
-/// Returns the MD5 of what was sent, and the one that the module tells.
+/// Uploads a credential. Returns the MD5 of what was sent, and the one that the module reports.
 async fn upload<S: Source>(
     at: &Guest<'_>,
     tag: Tag,
@@ -213,7 +215,7 @@ async fn remove(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<(), AtError> {
         size: None,
     };
     match at.send(&remove).await {
-        // There is none.
+        // A refusal means that there is none.
         Ok(_) | Err(AtError::Refused(_)) => Ok(()),
         Err(error) => Err(error),
     }
@@ -233,7 +235,7 @@ impl Credentials for ShortRange {
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
-        // Without it bytes may be lost, and nothing says so before the end.
+        // Without flow control bytes may be lost, which only shows at the end.
         if !at.modem(|modem| modem.config.flow_control) {
             return Err(CredentialError::Lacks(Feature::FlowControl));
         }
@@ -247,12 +249,13 @@ impl Credentials for ShortRange {
             _ => {}
         }
         let _exclusive = at.exclusive().await;
-        // Set before the first await: what a dropped call leaves is removed by `CLEANUP`.
+        // Set before the first await, so that `CLEANUP` removes the rest if this future is dropped.
         at.modem(|modem| modem.half = Some((tag, kind)));
         let (sent, kept) = upload(at, tag, kind, content).await?;
         let mut whole = sent == kept;
         if !whole {
-            // Bytes were lost, or the module keeps another form: then it does so twice.
+            // Bytes were lost, or the module keeps another form. In the second case a second upload
+            // gives an equal MD5.
             let (sent, again) = upload(at, tag, kind, content).await?;
             whole = again == sent || again == kept;
         }
@@ -276,7 +279,7 @@ impl Credentials for ShortRange {
         let Some(theirs) = digest_of(at, tag, kind).await? else {
             return Ok(Comparison::Absent);
         };
-        // Another digest may be that of another form of the same.
+        // Another MD5 may be that of another form of this credential.
         Ok(if md5(content).await? == theirs {
             Comparison::Same
         } else {
@@ -284,7 +287,7 @@ impl Credentials for ShortRange {
         })
     }
 
-    /// No command reads one back.
+    /// Always fails with `Unreadable`: no command reads a credential back.
     async fn read_back(
         _at: &Guest<'_>,
         _tag: Tag,
@@ -311,7 +314,8 @@ impl Credentials for ShortRange {
         Ok(at.lines(&list, &mut each).await?)
     }
 
-    /// Asked one by one, because the layout of the list is UNCONFIRMED on these modules (sheet A.4.1).
+    /// Asks for each kind, because the layout of the list is UNCONFIRMED on these modules (sheet
+    /// A.4.1).
     async fn list_tag(
         at: &Guest<'_>,
         tag: Tag,

@@ -1,4 +1,5 @@
-//! What each line and each event is, and the arguments of the scripts' commands.
+//! The dialect of the modules: what each line and each event is, and the arguments of the scripts'
+//! commands.
 
 use sectag::at::Fields;
 use sectag::modem::{Final, Line, Out, Urc, World};
@@ -13,7 +14,7 @@ const OTHER: Line = Line::Urc(Urc::Other);
 pub(super) fn line(modem: &mut ShortRange, line: &[u8], _: &[u8]) -> Line {
     match line {
         b"OK" => return Line::Final(Final::Ok),
-        // The only failure there is (sheet A.1.1).
+        // The only form of a failure (sheet A.1.1).
         b"ERROR" => return Line::Final(Final::Error(Code::Plain)),
         _ => {}
     }
@@ -38,7 +39,7 @@ pub(super) fn line(modem: &mut ShortRange, line: &[u8], _: &[u8]) -> Line {
             let Some(handle) = number else { return OTHER };
             let channel = modem.peers.handle_gone(handle);
             modem.opening.ended(handle);
-            // A close may wait for it, or an open.
+            // A close or an open may wait for this.
             channel.map_or(Line::Urc(Urc::Report), |id| Line::Urc(Urc::Closed { id }))
         }
         b"WLE" => modem.link_up(),
@@ -49,7 +50,7 @@ pub(super) fn line(modem: &mut ShortRange, line: &[u8], _: &[u8]) -> Line {
     }
 }
 
-/// What a frame says that is neither text nor data.
+/// Handles an event frame.
 pub(super) fn event(modem: &mut ShortRange, world: &mut World<'_>, event: &[u8]) -> Urc {
     match Event::parse(event) {
         Some(Event::Connected {
@@ -67,7 +68,7 @@ pub(super) fn event(modem: &mut ShortRange, world: &mut World<'_>, event: &[u8])
         }
         Some(Event::Started) => {
             modem.started = true;
-            // Told behind `ATO2`, or by a module that starts in this mode (sheet A.1.2).
+            // The event follows `ATO2`, or comes from a module that starts in this mode (sheet A.1.2).
             if modem.mode == Some(true) && modem.up {
                 modem.restarted();
                 modem.mode = Some(true);
@@ -104,11 +105,11 @@ pub(super) fn argument(modem: &ShortRange, name: u8, world: &World<'_>, out: &mu
     }
 }
 
-/// A Terminate-Request, which ends PPP (sheet A.3.4, B.3).
+/// An LCP Terminate-Request, which ends PPP (sheet A.3.4, B.3).
 const LCP_TERMINATE: &[u8] =
     b"\x7e\xff\x7d\x23\xc0\x21\x7d\x25\x7d\x22\x7d\x20\x7d\x24\x59\x28\x7e";
 
-/// Why a step did not succeed, for a judge that was given no answer.
+/// Returns why a step failed, for a judge that was given no answer.
 pub(super) fn error(world: &World<'_>) -> AtError {
     world.ended.unwrap_or(AtError::Refused(world.code))
 }

@@ -4,9 +4,9 @@
 //! AA | 0000 LLLL LLLLLLLL | id and type (2) | body | 55        L = 2 + length of the body
 //! ```
 //!
-//! Nothing is escaped: AA and 55 may stand anywhere in a body, so that a frame is known by its length alone.
-//! Where the 55 is missing, the AA was none, and what stood behind it is looked through once more, as far as
-//! it was kept.
+//! Nothing is escaped: AA and 55 may stand anywhere in a body, so a frame ends by its length alone. If
+//! the 55 is missing, the AA did not begin a frame, and the bytes behind it are parsed again, as far as
+//! they were kept.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -14,28 +14,30 @@ use sectag::modem::{Framing, Unit};
 
 pub(super) const START: u8 = 0xaa;
 pub(super) const END: u8 = 0x55;
-/// From the module: a connection, its end, data, part of an answer, a URC, and the begin of the mode.
+/// Frames from the module: connect event, disconnect event, data, part of an answer, URC, and start of
+/// the mode.
 pub(super) const CONNECT: u16 = 0x0011;
 pub(super) const DISCONNECT: u16 = 0x0021;
 pub(super) const DATA_EVENT: u16 = 0x0031;
 pub(super) const AT_EVENT: u16 = 0x0041;
 pub(super) const AT_CONFIRMATION: u16 = 0x0045;
 pub(super) const STARTED: u16 = 0x0071;
-/// To it.
+/// Frames to the module.
 const DATA_COMMAND: u16 = 0x0036;
 pub(super) const AT_REQUEST: u16 = 0x0044;
 
-/// AA, length, id and type; the channel of data stands behind them.
+/// The length of AA, length field, id and type. A data frame has its channel behind them.
 const HEAD: usize = 5;
-/// The vendor's library cuts all that it sends as text into pieces of this length (sheet A.4.1).
+/// The longest body of a text frame: the vendor's library cuts text into pieces of this length (sheet
+/// A.4.1).
 const TEXT_LIMIT: usize = 200;
-/// The longest data of a command, of what twelve bits can say (sheet A.5).
+/// The longest body of a data command, of what the twelve bits of the length can express (sheet A.5).
 const DATA_LIMIT: usize = 0xffc - 3;
-/// What a module says in plain text when it has started, whatever it was told to speak (sheet A.1.2).
+/// The plain text that a module sends when it has started, in whatever mode it is (sheet A.1.2).
 pub(super) const BANNER: &[u8] = b"\r\n+STARTUP\r\n";
-/// Id, type and body of the longest event that is understood: a connection over IPv6.
+/// The length of id, type and body of the longest known event: a connection over IPv6.
 const EVENT_LIMIT: usize = 0x29;
-/// Every byte, for handing out one that was kept.
+/// Every byte value, so that a single kept byte can be handed out as a slice.
 static BYTES: [u8; 256] = {
     let mut bytes = [0; 256];
     let mut at = 0;
@@ -48,46 +50,51 @@ static BYTES: [u8; 256] = {
 
 /// The framing of extended data mode, both ways.
 ///
-/// `KEPT` bytes of a frame are kept until it has ended, for the case that it was none. What goes beyond is lost
-/// then; a broken frame resets every connection anyway, so that no data can be missed.
+/// The first `KEPT` bytes of a frame are kept until it has ended, in case it was none; further bytes
+/// are then lost. A broken frame resets every connection anyway, so no loss of data goes unnoticed.
 ///
-/// [`is_framed`](sectag::modem::Modem::is_framed) is to be said by the backend once the module is known to be in
-/// this mode. Before, frames are understood as well, and what is none is text, since the `OK` of `ATO2` comes
-/// before or behind the start event (sheet A.1.3).
+/// The backend has to report by [`is_framed`](sectag::modem::Modem::is_framed) that the module is in
+/// this mode. Before that, frames are understood as well, and everything else is text, since the `OK`
+/// to `ATO2` comes before or behind the start event (sheet A.1.3).
 #[derive(Debug)]
 pub struct Edm<const KEPT: usize = 512> {
     state: State,
-    /// The frame that comes in, from its AA at `start` on; while what was kept is looked through once more,
-    /// also what is behind `at`, the next byte to look at.
+    /// The incoming frame, from its AA at `start` on. While kept bytes are parsed again, those behind
+    /// `at`, the next byte to parse, are in here as well.
     kept: [u8; KEPT],
     start: usize,
     at: usize,
     end: usize,
-    /// Not all of this frame was kept.
+    /// Not all bytes of this frame were kept.
     overflow: bool,
-    /// Between what was kept and what comes next, bytes are lost.
+    /// Bytes between the kept ones and the next input are lost.
     gap: bool,
-    /// The AA at `at` is known to begin no frame.
+    /// The AA at `at` is known not to begin a frame.
     literal: bool,
-    /// Bytes of its head so far, and of its body still to come.
+    /// The number of bytes of the head that were parsed.
     head_len: u8,
+    /// The number of bytes of the body still to come.
     left: usize,
     kind: u16,
-    /// How much of the banner has been seen, and whether all of it was, inside this frame.
+    /// The number of bytes of the banner that were seen.
     banner: u8,
+    /// The whole banner was seen inside this frame.
     said_started: bool,
     broken_due: bool,
     restarted_due: bool,
-    /// It was reported that something is between frames.
+    /// A unit `Broken` was reported since the last good frame.
     reported: bool,
     abandoned: bool,
     event: [u8; EVENT_LIMIT],
     event_len: usize,
     until: u32,
-    /// The frame that goes out: its head, how many of its bytes are out, and how long its body is.
+    /// The head of the outgoing frame.
     out_head: [u8; HEAD + 1],
+    /// The length of that head.
     out_head_len: usize,
+    /// The number of bytes of the outgoing frame that are out.
     out: usize,
+    /// The length of its body.
     out_body: usize,
 }
 
@@ -97,12 +104,12 @@ enum State {
     Head,
     Text,
     Data,
-    /// An event, or something that is skipped.
+    /// An event, or a frame that is skipped.
     Other,
 }
 
 impl<const KEPT: usize> Edm<KEPT> {
-    /// Takes one byte, of what was kept or of the input.
+    /// Takes one byte, a kept one or one of the input.
     fn take(&mut self, input: &mut &[u8]) -> Option<u8> {
         let byte = self.look(input)?;
         if self.is_replaying() {
@@ -125,7 +132,7 @@ impl<const KEPT: usize> Edm<KEPT> {
         self.at < self.end
     }
 
-    /// New bytes are kept, should this be no frame; a banner among them counts then.
+    /// Keeps new bytes in case this is no frame; a banner in them counts then.
     fn keep(&mut self, bytes: &[u8]) {
         let fits = bytes.len().min(KEPT - self.end);
         self.kept[self.end..self.end + fits].copy_from_slice(&bytes[..fits]);
@@ -135,7 +142,7 @@ impl<const KEPT: usize> Edm<KEPT> {
         self.said_started |= self.is_banner(bytes);
     }
 
-    /// Whether the banner ends in these bytes.
+    /// Returns whether the banner ends in these bytes.
     fn is_banner(&mut self, bytes: &[u8]) -> bool {
         let mut ends = false;
         for &byte in bytes {
@@ -152,14 +159,14 @@ impl<const KEPT: usize> Edm<KEPT> {
         ends
     }
 
-    /// The frame is none: what is behind its AA is looked through once more.
+    /// Ends a frame that was none: the bytes behind its AA are parsed again.
     fn broken(&mut self, framed: bool) {
         let only_head = self.state == State::Head;
         self.state = State::Between;
         self.gap |= core::mem::take(&mut self.overflow);
         let started = core::mem::take(&mut self.said_started);
         if only_head && !framed {
-            // Text with an AA in it.
+            // The AA was part of text.
             self.at = self.start;
             self.literal = true;
             return;
@@ -169,12 +176,12 @@ impl<const KEPT: usize> Edm<KEPT> {
         self.restarted_due = started && framed;
     }
 
-    /// What was kept is used up, or nothing was.
+    /// Forgets the kept bytes.
     fn forget(&mut self) {
         (self.start, self.at, self.end) = (0, 0, 0);
     }
 
-    /// Another byte of the head; returns whether a frame of data has begun.
+    /// Parses a byte of the head; returns whether a data frame has begun.
     fn byte_of_head(&mut self, byte: u8, framed: bool) -> bool {
         self.head_len += 1;
         let length = match self.kept.get(self.start + 1..self.start + 3) {
@@ -220,7 +227,7 @@ impl<const KEPT: usize> Edm<KEPT> {
         false
     }
 
-    /// Where the body has ended: the frame ends, or is none.
+    /// Parses the byte behind the body: the frame ends here, or was none.
     fn end_of_body(&mut self, framed: bool, input: &mut &[u8]) -> Option<Option<Unit<'static>>> {
         if self.look(input)? != END {
             self.broken(framed);
@@ -240,13 +247,14 @@ impl<const KEPT: usize> Edm<KEPT> {
         Some(match (state, self.kind) {
             (State::Data, _) => Some(Unit::End),
             (State::Other, _) if Event::parse(self.event()).is_some() => Some(Unit::Event),
-            // Skipped by its length, as the vendor's library does. But one altered bit makes that of data.
+            // An unknown frame is skipped by its length, as in the vendor's library. But one altered
+            // bit can make it of a data frame, so it is reported as broken.
             (State::Other, _) => Some(Unit::Broken),
             _ => None,
         })
     }
 
-    /// A run of bytes that nothing is known of but how many they may be.
+    /// Returns a run of up to `most` bytes, whose values do not matter to the framing.
     fn run<'a>(&self, input: &'a [u8], most: usize) -> Option<&'a [u8]> {
         if self.is_replaying() {
             let byte = usize::from(self.look(input)?);
@@ -371,7 +379,7 @@ impl<const KEPT: usize> Framing for Edm<KEPT> {
                             *room = byte;
                             self.event_len += 1;
                         }
-                        // No event is as long as this.
+                        // The frame is longer than any event.
                         None => self.event[..2].fill(0),
                     }
                 }
@@ -485,7 +493,7 @@ impl<const KEPT: usize> Framing for Edm<KEPT> {
     }
 }
 
-/// What carries a connection.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// TCP.
@@ -494,35 +502,35 @@ pub enum Protocol {
     Udp,
     /// MQTT, spoken by the module. `+UUDPC` has another number for it.
     Mqtt,
-    /// None that is known.
+    /// An unknown protocol.
     Other(u8),
 }
 
-/// Both ends of a connection, by which it is matched with a `+UUDPC`: that has the module's handle, and not
-/// the channel.
+/// Both ends of a connection. They match it with a `+UUDPC`, which has the module's handle and not the
+/// channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// What carries it.
+    /// The protocol of the connection.
     pub protocol: Protocol,
-    /// The peer's.
+    /// The peer's address and port.
     pub remote: SocketAddr,
-    /// The module's.
+    /// The module's address and port.
     pub local: SocketAddr,
 }
 
-/// What a frame says that is neither text nor data.
+/// An event frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A connection, whose data goes over `channel`.
+    /// A connection was opened; its data goes over `channel`.
     Connected {
-        /// Its channel.
+        /// The channel of the connection.
         channel: u8,
-        /// Its ends; `None` for Bluetooth.
+        /// Both ends of the connection; `None` for Bluetooth.
         endpoint: Option<Endpoint>,
     },
-    /// Its end.
+    /// A connection was closed.
     Disconnected {
-        /// The channel that it had.
+        /// The channel that the connection had.
         channel: u8,
     },
     /// The module is in extended data mode from here on.
@@ -530,13 +538,13 @@ pub enum Event {
 }
 
 impl Event {
-    /// Reads what [`Framing::event`] has; `None` where it has not the length of what it says that it is.
+    /// Reads the bytes of [`Framing::event`]; returns `None` if the length does not fit the type.
     pub fn parse(event: &[u8]) -> Option<Self> {
         let (kind, body) = event.split_first_chunk()?;
         match (u16::from_be_bytes(*kind), body) {
             (STARTED, []) => Some(Self::Started),
             (DISCONNECT, [channel]) => Some(Self::Disconnected { channel: *channel }),
-            // Profile, address, and size of frames.
+            // Profile, address and frame size.
             (CONNECT, [channel, 1, rest @ ..]) if rest.len() == 9 => Some(Self::Connected {
                 channel: *channel,
                 endpoint: None,
@@ -566,7 +574,7 @@ impl Event {
     }
 }
 
-/// An address with its port, and what is behind it.
+/// Reads an address with its port, and returns the rest of the bytes.
 fn address(kind: u8, text: &[u8]) -> Option<(SocketAddr, &[u8])> {
     let (ip, rest): (IpAddr, &[u8]) = if kind == 2 {
         let (ip, rest) = text.split_first_chunk::<4>()?;

@@ -21,7 +21,8 @@ enum Seen {
     Restarted,
 }
 
-/// Everything that comes out of `edm` for these chunks; `most` bytes of text and data are taken at once.
+/// Returns everything that comes out of `edm` for these chunks; `most` bytes of text and data are taken
+/// at once.
 fn feed<'a, const KEPT: usize>(
     edm: &mut Edm<KEPT>,
     framed: bool,
@@ -158,7 +159,7 @@ fn the_sheets_frames_are_read() {
     }
 }
 
-/// All that goes out for `content`, `room` bytes at a time.
+/// Returns all that goes out for `content`, `room` bytes at a time.
 fn encode(channel: Option<u8>, content: &[u8], rooms: impl IntoIterator<Item = usize>) -> Vec<u8> {
     let mut edm = Edm::<16>::NEW;
     let mut all = Vec::new();
@@ -267,7 +268,7 @@ fn a_frame_behind_noise_is_found() {
         b"\xaa\x00\x01",
         b"\xaa\x00\x00\xaa",
         b"\x55\x55\xaa\xff",
-        // Four bytes of something, and no 55 behind.
+        // Four bytes of noise, without a 55 behind them.
         b"\xaa\x00\x04\x00\x45x",
         b"\xaa\x00\x03\x00\x71",
     ] {
@@ -302,7 +303,7 @@ fn a_false_begin_is_given_up_and_what_it_swallowed_is_read() {
     let seen = feed(&mut edm, true, [&b""[..]], usize::MAX);
     let data = Seen::Data(4, b"abc".to_vec());
     assert_eq!(seen, [Seen::Broken, text("+UUDPD:3\r\n"), data]);
-    // The last of it was the beginning of a frame, whose rest comes now.
+    // The last bytes are the beginning of a frame whose rest comes now.
     let seen = feed(&mut edm, true, [&b"\x02\x00\x71\x55"[..]], usize::MAX);
     assert_eq!(seen, [Seen::Event(Event::Started)]);
     assert!(!edm.is_inside());
@@ -313,7 +314,7 @@ fn what_was_not_kept_of_a_false_frame_is_lost_and_the_next_is_read() {
     let mut edm = Edm::<16>::NEW;
     let mut bytes = b"\xaa\x00\x1e\x00\x61".to_vec();
     bytes.extend(frame(AT_EVENT, b"abc"));
-    // This one begins among what is kept and does not end there.
+    // This frame begins among the kept bytes and does not end there.
     bytes.extend(frame(AT_EVENT, &[b'y'; 13]));
     bytes.extend(frame(AT_EVENT, b"OK"));
     let seen = feed(&mut edm, true, [&bytes[..]], usize::MAX);
@@ -328,7 +329,7 @@ fn a_module_that_starts_is_heard_wherever_it_is() {
         decode(true, b"\r\n+START\r\n+STARTUP\r\n"),
         [Seen::Broken, Seen::Restarted]
     );
-    // In the middle of a frame, whose rest never comes.
+    // The rest of this frame never comes.
     let cut = [&frame(DATA_EVENT, &[3; 40])[..20], start].concat();
     let mut edm = Edm::<16>::NEW;
     let seen = feed(&mut edm, true, [&cut[..]], usize::MAX);
@@ -336,7 +337,7 @@ fn a_module_that_starts_is_heard_wherever_it_is() {
     edm.give_up();
     let seen = feed(&mut edm, true, [&b""[..]], usize::MAX);
     assert_eq!(seen, [Seen::Broken, Seen::Restarted]);
-    // And not where a peer writes it.
+    // A banner that a peer writes does not count.
     let payload = frame(DATA_EVENT, b"\x03\r\n+STARTUP\r\n");
     assert_eq!(decode(true, &payload), [Seen::Data(3, start.to_vec())]);
 }
@@ -483,7 +484,7 @@ proptest! {
         let mut expected = Vec::new();
         for (channel, content) in &contents {
             let mut bytes = encode(*channel, content, rooms.iter().copied().cycle());
-            // What the host says, as the module would say it.
+            // The host's frames are turned into frames of the module.
             let mut at = 0;
             while at < bytes.len() {
                 bytes[at + 4] = if channel.is_some() { 0x31 } else { 0x45 };
@@ -512,7 +513,7 @@ proptest! {
     ) {
         let mut edm = Edm::<512>::NEW;
         feed(&mut edm, true, [&damaged[..]], usize::MAX);
-        // A silence.
+        // A silence ends the frame.
         for _ in 0..damaged.len() {
             edm.give_up();
             feed(&mut edm, true, [&b""[..]], usize::MAX);

@@ -1,5 +1,5 @@
-//! Wi-Fi modules with u-connectXpress software of the first generation: ODIN-W2, NINA-W13, NINA-W15, over
-//! extended data mode (EDM).
+//! Wi-Fi modules with u-connectXpress software of the first generation (ODIN-W2, NINA-W13, NINA-W15),
+//! over extended data mode (EDM).
 //!
 //! | | |
 //! |---|---|
@@ -14,12 +14,14 @@
 //! | `flush` means | the bytes have left the MCU; nothing confirms them |
 //!
 //! So a connect is refused unless the CA is declared private
-//! ([`CaScope::Private`](sectag::CaScope::Private)) or [`dangerous`](sectag::TlsConfig::dangerous) says which check
-//! may be missing, and unless the policy takes [`Suites::All`](sectag::Suites::All).
+//! ([`CaScope::Private`](sectag::CaScope::Private)) or [`dangerous`](sectag::TlsConfig::dangerous)
+//! names the check that may be missing, and unless the policy takes
+//! [`Suites::All`](sectag::Suites::All).
 //!
-//! RTS and CTS must be wired, and declared by [`Config::flow_control`]: extended data mode has no other way to hold
-//! either side back. The receive rings must hold 2048 bytes, which is what other drivers send in one frame; with 4096
-//! they hold any frame that there can be. Server name, port and credentials go in one URL of at most 128 bytes.
+//! RTS and CTS must be wired, and declared by [`Config::flow_control`]: extended data mode has no other
+//! way to hold either side back. The receive rings must hold 2048 bytes, the largest frame that other
+//! drivers send; with 4096 bytes they hold any possible frame. Server name, port and credentials go
+//! into one URL of at most 128 bytes.
 //!
 //! Certificates and keys are stored as `st<tag>ca`, `st<tag>cc` and `st<tag>pk`, in DER.
 
@@ -50,7 +52,7 @@ use sectag::{
 /// A table of steps.
 type Script = &'static [Step<ShortRange>];
 
-/// All scripts, with their numbers in the order in which they stand here.
+/// Lists all scripts, numbered in this order.
 macro_rules! scripts {
     ($($name:ident,)*) => {
         /// The numbers of the scripts.
@@ -111,7 +113,7 @@ const _: () = {
     assert!(script::MEANS == modem::OWN);
 };
 
-/// The backend. Give it to [`sectag::State::new`].
+/// The backend of u-blox Wi-Fi modules. Give it to [`sectag::State::new`].
 ///
 /// ```no_run
 /// use sectag::State;
@@ -129,19 +131,19 @@ const _: () = {
 /// ```
 pub struct ShortRange {
     config: Config,
-    /// Whether the module speaks frames; `None` where that is not known.
+    /// Whether the module speaks in frames; `None` while that is not known.
     mode: Option<bool>,
-    /// What goes out now is framed: the mode, or the one that is being tried.
+    /// Whether commands go out in frames: by the mode, or by the mode that is being tried.
     framed: bool,
-    /// The module has said that it is in extended data mode.
+    /// The module has reported the start of extended data mode.
     started: bool,
-    /// The driver relies on the network.
+    /// The bring-up is complete, so that a loss of the network matters.
     up: bool,
-    /// The module takes no TLS below 1.2; `None` where it was not asked.
+    /// Whether the module refuses TLS below 1.2; `None` while it was not asked.
     tls12: Option<bool>,
-    /// A credential that is being stored, and may be there by half.
+    /// The credential that is being stored, of which a part may be there.
     half: Option<(sectag::Tag, sectag::Kind)>,
-    /// There may be a peer of which nobody knows.
+    /// The module may have a peer that no slot knows.
     lost: bool,
     peers: peers::Peers,
     station: station::Station,
@@ -151,7 +153,7 @@ pub struct ShortRange {
 }
 
 impl ShortRange {
-    /// A backend with this configuration.
+    /// Returns a backend with this configuration.
     pub const fn new(config: Config) -> Self {
         Self {
             config,
@@ -170,7 +172,7 @@ impl ShortRange {
         }
     }
 
-    /// Whether the module speaks extended data mode now.
+    /// Returns whether the module speaks extended data mode now.
     pub fn is_in_frames(&self) -> bool {
         self.mode == Some(true)
     }
@@ -180,25 +182,26 @@ impl Modem for ShortRange {
     const NAME: &'static str = "ublox-shortrange";
     type Framing = Edm;
     const LIMITS: Limits = Limits {
-        // The module chooses: the channel.
+        // 0, because the module chooses the number, which is the channel.
         ids: 0,
         max_receive: RECEIVE_UNIT,
-        // What other drivers send in one frame (sheet A.5).
+        // The largest frame that other drivers send (sheet A.5).
         max_send: 2048,
         sockets: 4,
     };
-    // A query that nothing else uses; there is no +CMEE (sheet A.1.1, A.1.2).
+    // A query that nothing else uses; there is no `+CMEE` (sheet A.1.1, A.1.2).
     const SYNC: Sync = Sync {
         command: "AT+UMSM?",
         answer: "+UMSM:",
     };
-    // 20 ms between the end of a response and the next command (sheet A.1.1), and one more as `GAP` wants it.
+    // The 20 ms between the end of a response and the next command (sheet A.1.1), and one more as `GAP`
+    // requires.
     const GAP: u16 = 21;
     const UPLOAD_PROMPT: Option<u8> = Some(b'>');
     // Sheet A.4.1: 50 ms, and one more.
     const UPLOAD_PAUSE: u16 = 51;
     const SENDS_WITHOUT_PROMPT: bool = false;
-    // The passphrase, and what a connection is made with.
+    // The passphrase, and the URL of a connection.
     const SECRET: &'static [&'static str] = &["+UWSC=0,8", "+UDCP="];
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
 
@@ -220,7 +223,7 @@ impl Modem for ShortRange {
     fn abort(waits: Waits) -> Abort {
         match waits {
             Waits::Line => Abort::Synchronise,
-            // The rest of an upload, or all of it where the prompt was lost.
+            // The rest of an upload, or all of it if the prompt was lost.
             Waits::Counted | Waits::Prompt => Abort::Filler,
             Waits::Data | Waits::Quoted => Abort::Restart,
         }
@@ -246,19 +249,20 @@ impl Modem for ShortRange {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::UNKNOWN;
-        // Naming a CA switches the check of the chain on; of the rest no source says anything (sheet A.4.2).
+        // A CA in the URL switches the check of the chain on. No source says anything about the other
+        // checks (sheet A.4.2).
         capabilities.verification.chain = Support::Yes;
         capabilities.verification.client_certificate = Support::Yes;
-        // They can neither be chosen nor read (sheet A.4.2).
+        // Suites can neither be chosen nor read (sheet A.4.2).
         capabilities.verification.suites = Support::No;
         let oldest = match self.tls12 {
             Some(true) => TlsVersion::Tls12,
             _ => TlsVersion::Tls10,
         };
         capabilities.versions = (oldest, TlsVersion::Tls12);
-        // UNCONFIRMED which there are; these any TLS 1.2 of its age has.
+        // UNCONFIRMED which suites there are; any TLS 1.2 of this age has these two.
         capabilities.suites = SuiteSet::of(&[0xC02B, 0xC02F]);
-        // No option of the URL is known for it (sheet A.4.2).
+        // No option of the URL is known for ALPN (sheet A.4.2).
         capabilities.alpn = Support::No;
         capabilities.psk = Support::No;
         capabilities.resumption = Support::No;
@@ -274,6 +278,6 @@ impl Full for ShortRange {
     type Lines = There;
 }
 
-/// What a ring must take at once, in bytes: the largest frame that other drivers send (sheet A.5). How large the
-/// module makes its own is UNCONFIRMED; 4092 can be.
+/// What a ring must take at once, in bytes: the largest frame that other drivers send (sheet A.5). The
+/// size of the module's own frames is UNCONFIRMED; up to 4092 is possible.
 const RECEIVE_UNIT: u16 = 2048;

@@ -1,4 +1,4 @@
-//! Opens a connection: one URL names the server and the credentials (sheet A.4.2).
+//! Opens a verified connection: one URL names the server and the credentials (sheet A.4.2).
 
 use sectag::at::InvalidInput;
 use sectag::modem::{Out, Then, Urc, World, ask, decide};
@@ -11,28 +11,30 @@ use super::credentials;
 use super::dialect::error;
 use super::{Script, ShortRange, script};
 
-/// The longest URL that other drivers send (sheet A.4.2).
+/// The longest URL that other drivers send, in bytes (sheet A.4.2).
 const URL_LIMIT: usize = 128;
-/// DNS, TCP and TLS. Nobody says how long the module itself waits; 5 s and more (sheet A.4.2).
+/// The time limit of a connect, in milliseconds: DNS, TCP and TLS. The module's own limit is not
+/// documented; it is 5 s or more (sheet A.4.2).
 const CONNECT_LIMIT: u32 = 60_000;
-/// The notices are looked at so often, where none wakes the flow, in milliseconds.
+/// How often the flow looks for notices that did not wake it, in milliseconds.
 const SLICE: u32 = 250;
 
-/// What an open keeps.
+/// Scratch of an open.
 #[derive(Debug)]
 pub(super) struct Opening {
-    /// The command was given.
+    /// The command was sent.
     asked: bool,
     handle: Option<u32>,
-    /// The peer that was told gone before its handle was answered.
+    /// The handle of a peer that was reported gone before our handle was answered.
     gone: Option<u32>,
     /// The channel that was taken for this connection.
     channel: Option<u8>,
-    /// The handle of which both have told that it stands, with that channel. It may have ended since.
+    /// The handle that both sides have reported up with that channel. The connection may have ended
+    /// since.
     stood: Option<u32>,
-    /// How often the channel had been out of step when it was asked for.
+    /// The number of resyncs of the frame stream when the command was sent.
     resyncs: u32,
-    /// Which credential is being looked for.
+    /// The index of the kind of credential that is being looked for.
     looked: u8,
 }
 
@@ -47,7 +49,7 @@ impl Opening {
         looked: 0,
     };
 
-    /// `+UUDPD` of this handle.
+    /// Notes a `+UUDPD` of this handle.
     pub(super) fn ended(&mut self, handle: u32) {
         if self.asked {
             self.gone = Some(handle);
@@ -58,12 +60,12 @@ impl Opening {
         self.handle.is_some() && self.gone == self.handle
     }
 
-    /// The module may have a peer for it.
+    /// Returns whether the module may have a peer for this open.
     pub(super) fn may_stand(&self) -> bool {
         self.asked && !self.is_gone()
     }
 
-    /// The module has one, and this is its handle.
+    /// Returns whether this is the handle of this open's peer.
     pub(super) fn owns(&self, handle: u32) -> bool {
         self.handle == Some(handle)
     }
@@ -76,22 +78,22 @@ impl ShortRange {
         decide(|_, _, _| Then::To(script::WAIT_OPEN)),
     ];
 
-    /// Until both have told that it stands, or one that it does not (sheet A.5).
+    /// Waits until both sides have reported the connection, or one its end (sheet A.5).
     pub(super) const WAIT_OPEN: Script = &[
         decide(stands),
         decide(|_, _, _| Then::To(script::WAIT_OPEN)),
     ];
 
-    /// No reason is told. What can be asked is whether the credentials are there.
+    /// Looks for the credentials, since the module gives no reason for a failure.
     pub(super) const WHY: Script = &[ask("AT+USECMNG=4,{c}").then(why)];
 
     pub(super) const ABORT_OPEN: Script = &[ask("AT+UDCPC={h}").then(|_, world, _| {
-        // Refused, it is not there any more.
+        // A refusal means that the peer does not exist any more.
         world.fail(ConnectError::TimedOut)
     })];
 }
 
-/// Refuses what cannot be, before anything is sent.
+/// Refuses a policy that the module cannot meet, before anything is sent.
 pub(super) fn admit(modem: &ShortRange, config: &TlsConfig) -> Result<(), ConnectError> {
     if !modem.config.flow_control {
         return Err(ConnectError::Lacks(Feature::FlowControl));
@@ -105,7 +107,7 @@ pub(super) fn admit(modem: &ShortRange, config: &TlsConfig) -> Result<(), Connec
     floor(modem, config)
 }
 
-/// A module that cannot be told to refuse old versions of TLS may use one.
+/// Refuses a policy that excludes old versions of TLS if the module cannot be told to.
 fn floor(modem: &ShortRange, config: &TlsConfig) -> Result<(), ConnectError> {
     if modem.tls12 == Some(false) && config.oldest_version() > TlsVersion::Tls10 {
         return Err(ConnectError::Lacks(Feature::VersionFloor));
@@ -137,8 +139,9 @@ fn begin(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> The
     Then::Next
 }
 
-/// `tcp://<host>:<port>/?ca=..&cert=..&privKey=..`. Naming a CA switches TLS on, with the check of the chain;
-/// `encr` would do it without, and `sni` and `verify` are in no source (sheet A.4.2).
+/// Writes `tcp://<host>:<port>/?ca=..&cert=..&privKey=..`. A CA in the URL switches on TLS and the
+/// check of the chain; `encr` would switch TLS on without the check, and `sni` and `verify` are in no
+/// source (sheet A.4.2).
 pub(super) fn url(world: &World<'_>, out: &mut Out<'_>) {
     let Some(open) = &world.open else { return };
     let mut piece = [0; 32];
@@ -167,14 +170,14 @@ pub(super) fn url(world: &World<'_>, out: &mut Out<'_>) {
     }
 }
 
-/// The one that is looked for, as `<type>,"<name>"`.
+/// Writes the credential that is being looked for, as `<type>,"<name>"`.
 pub(super) fn credential(modem: &ShortRange, world: &World<'_>, out: &mut Out<'_>) {
     let tag = world.open.map_or(Tag(0), |open| open.config.tag());
     let kind = Kind::ALL.get(usize::from(modem.opening.looked)).copied();
     credentials::place(tag, kind.unwrap_or(Kind::Ca), out);
 }
 
-/// A frame tells of a channel to a server's port.
+/// Handles a connect event: a channel to a server's port.
 pub(super) fn connected(
     modem: &mut ShortRange,
     world: &mut World<'_>,
@@ -185,18 +188,18 @@ pub(super) fn connected(
     if wanted && world.open.is_some_and(|open| open.port == port) && world.adopt(channel) {
         modem.opening.channel = Some(channel);
         stood(modem);
-        // It wakes the flow that waits for it.
+        // This wakes the flow that waits for the channel.
         world.report.1 = 1;
         return Urc::Other;
     }
-    // Of an open that was given up: it is closed.
+    // The channel is of an open that was given up, so it is closed.
     Urc::Opened {
         id: channel,
         result: 0,
     }
 }
 
-/// Looks whether both have told of the connection that is being opened.
+/// Notes whether both sides have reported the connection that is being opened.
 pub(super) fn stood(modem: &mut ShortRange) {
     if let Some(channel) = modem.opening.channel
         && modem.opening.stood.is_none()
@@ -222,7 +225,7 @@ fn asked(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -
 }
 
 fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    // What is told from here on ends the pause.
+    // A report from here on ends the pause.
     world.report.1 = 0;
     let opening = &modem.opening;
     let Some(handle) = opening.handle else {
@@ -235,11 +238,11 @@ fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Th
         return look_why(modem);
     }
     if world.resyncs() != opening.resyncs {
-        // What is waited for may have been told, and lost.
+        // The report that is waited for may have been lost.
         return world.fail(AtError::Garbled);
     }
     if modem.peers.channel_of(handle).is_some() && opening.channel.is_some() {
-        // The channel that was taken for this one is another's.
+        // The channel that was taken belongs to another peer.
         modem.moving.handle = handle;
         return Then::To(script::ABORT_OPEN);
     }
@@ -290,7 +293,7 @@ fn why(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> 
     world.fail(ConnectError::Refused(refusal(&config)))
 }
 
-/// One list for whatever it was: name, TCP, TLS.
+/// Returns the refusal of a connect, with one list of causes for name, TCP and TLS.
 fn refusal(config: &TlsConfig) -> Refusal {
     let causes = Causes::new(&[
         Cause::NameUnknown,

@@ -1,22 +1,24 @@
-//! Peers: what the module calls a connection, by two numbers.
+//! Peers: the module's name for connections, each of which has two numbers.
 //!
-//! AT commands and URCs have a *handle*, frames a *channel*, and they are matched by both ends of the connection (sheet
-//! A.5). Both sides tell of a beginning and of an end, in either order.
+//! AT commands and URCs use a *handle*, frames a *channel*. The two are matched by both ends of the
+//! connection (sheet A.5). URCs and frames both report the beginning and the end of a connection, in
+//! either order.
 
 use core::net::{IpAddr, SocketAddr};
 
 use sectag::at::Fields;
 
-/// As many links as there can be, and some that are about to go.
+/// The number of peers that are tracked: as many links as there can be, and some that are about to go.
 const LIMIT: usize = 12;
 
-/// One of the two numbers of a peer.
+/// One of the two numbers of a peer, and what was reported of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Half<T> {
-    /// Not told yet.
+    /// Not reported yet.
     Awaited,
+    /// Reported as connected.
     Up(T),
-    /// Its end was told.
+    /// Reported as disconnected.
     Gone(T),
 }
 
@@ -34,7 +36,7 @@ struct Ends {
 }
 
 impl Ends {
-    /// Whether both can be of one connection. A local port of 0 is one that is not told.
+    /// Returns whether both can be of one connection. A local port of 0 is not known.
     fn fit(&self, other: &Self) -> bool {
         let known = self.local.port() != 0 && other.local.port() != 0;
         self.remote == other.remote && (!known || self.local == other.local)
@@ -46,24 +48,24 @@ struct Peer {
     ends: Ends,
     handle: Half<u32>,
     channel: Half<u8>,
-    /// How often somebody asked to close it before it could be.
+    /// How often a close was requested before it was possible.
     asked: u8,
 }
 
-/// How a peer stands of which one number is known.
+/// The state of a peer of which one number is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Nothing is known of it (any more): it is free.
+    /// No such peer (any more): the number is free.
     Unknown,
-    /// The other number is still to be told.
+    /// The other number has not been reported yet.
     Half,
-    /// It has both.
+    /// Both numbers are known.
     Whole,
-    /// One of its ends was told.
+    /// One of its ends was reported.
     Ending,
 }
 
-/// The peers that the module has told of.
+/// The peers that the module has reported.
 #[derive(Debug)]
 pub(super) struct Peers(heapless::Vec<Peer, LIMIT>);
 
@@ -74,11 +76,11 @@ impl Peers {
         self.0.clear();
     }
 
-    /// `+UUDPC:<handle>,<type>,<protocol>,<local ip>,<local port>,<remote ip>,<remote port>`.
+    /// Notes `+UUDPC:<handle>,<type>,<protocol>,<local ip>,<local port>,<remote ip>,<remote port>`.
     pub(super) fn connected(&mut self, text: &[u8]) {
         let mut fields = Fields::new(text);
         let Some(handle) = fields.int() else { return };
-        // Type 2 and 3 are IP; Bluetooth has no ends of this kind.
+        // Types 2 and 3 are IPv4 and IPv6. Bluetooth (1) has no ends of this kind.
         let Some(2 | 3) = fields.byte() else { return };
         let local = address(fields.nth(1)).zip(fields.int());
         let remote = address(fields.next()).zip(fields.int());
@@ -90,7 +92,7 @@ impl Peers {
             remote: end(remote),
             local: end(local),
         };
-        // A number is given out again only when its end was told, or that was lost.
+        // A handle is used again only after its end, whose report may have been lost.
         self.0.retain(|peer| !peer.handle.is(handle));
         let known = |peer: &&mut Peer| peer.ends.fit(&ends) && peer.handle == Half::Awaited;
         match self.0.iter_mut().find(known) {
@@ -99,10 +101,10 @@ impl Peers {
         }
     }
 
-    /// A frame tells of a channel.
+    /// Notes a connect event of a channel.
     pub(super) fn channel_up(&mut self, channel: u8, remote: SocketAddr, local: SocketAddr) {
         let ends = Ends { remote, local };
-        // As with handles.
+        // A channel is used again only after its end, whose report may have been lost.
         self.forget(channel);
         let known = |peer: &&mut Peer| peer.ends.fit(&ends) && peer.channel == Half::Awaited;
         match self.0.iter_mut().find(known) {
@@ -119,13 +121,13 @@ impl Peers {
             asked: 0,
         };
         if let Err(peer) = self.0.push(peer) {
-            // More than there can be: the oldest was forgotten by the module.
+            // More than there can be: the module has forgotten the oldest.
             self.0.remove(0);
             let _ = self.0.push(peer);
         }
     }
 
-    /// `+UUDPD:<handle>`; returns the channel that is free with it.
+    /// Notes `+UUDPD:<handle>`; returns the channel if the peer is gone with it.
     pub(super) fn handle_gone(&mut self, handle: u32) -> Option<u8> {
         let index = self.place(|peer| peer.handle == Half::Up(handle))?;
         let peer = &mut self.0[index];
@@ -133,14 +135,14 @@ impl Peers {
         let channel = match peer.channel {
             Half::Up(_) => return None,
             Half::Gone(channel) => Some(channel),
-            // As far as frames go, it never was.
+            // No frame has ever reported a channel.
             Half::Awaited => None,
         };
         self.0.swap_remove(index);
         channel
     }
 
-    /// A frame tells of the end of a channel.
+    /// Notes a disconnect event of a channel.
     pub(super) fn channel_gone(&mut self, channel: u8) {
         let Some(index) = self.place(|peer| peer.channel == Half::Up(channel)) else {
             return;
@@ -152,7 +154,7 @@ impl Peers {
         }
     }
 
-    /// The module has forgotten it.
+    /// Removes a peer that the module has forgotten.
     pub(super) fn forget(&mut self, channel: u8) {
         self.0.retain(|peer| !peer.channel.is(channel));
     }
@@ -161,7 +163,7 @@ impl Peers {
         self.0.iter().position(is)
     }
 
-    /// The channel of the peer that has this handle.
+    /// Returns the channel of the peer with this handle.
     pub(super) fn channel_of(&self, handle: u32) -> Option<u8> {
         let peer = self.0.iter().find(|peer| peer.handle == Half::Up(handle))?;
         match peer.channel {
@@ -170,7 +172,7 @@ impl Peers {
         }
     }
 
-    /// The handle of the peer that has this channel, or had.
+    /// Returns the handle of the peer that has this channel, or had it.
     pub(super) fn handle_of(&self, channel: u8) -> Option<u32> {
         let peer = self.0.iter().find(|peer| peer.channel.is(channel))?;
         match peer.handle {
@@ -179,7 +181,7 @@ impl Peers {
         }
     }
 
-    /// How the peer of this channel stands.
+    /// Returns the state of the peer with this channel.
     pub(super) fn of_channel(&self, channel: u8) -> Standing {
         let peer = self.0.iter().find(|peer| peer.channel.is(channel));
         match peer.map(|peer| (peer.handle, peer.channel)) {
@@ -190,7 +192,7 @@ impl Peers {
         }
     }
 
-    /// Counts how often a close had to be put off.
+    /// Counts a close that had to be put off, and returns the count.
     pub(super) fn put_off(&mut self, channel: u8) -> u8 {
         let peer = self.0.iter_mut().find(|peer| peer.channel.is(channel));
         peer.map_or(0, |peer| {
@@ -200,7 +202,7 @@ impl Peers {
     }
 }
 
-/// An address, IPv6 in brackets.
+/// Reads an address; IPv6 is in brackets.
 fn address(field: Option<&[u8]>) -> Option<IpAddr> {
     let text = core::str::from_utf8(field?).ok()?;
     text.trim_start_matches('[')
@@ -273,18 +275,18 @@ mod tests {
         assert_eq!((peers.handle_of(7), peers.handle_of(8)), (Some(3), Some(4)));
     }
 
-    /// What was not told of an earlier one is no part of a later one.
+    /// A number that was not reported for an earlier connection does not become part of a later one.
     #[test]
     fn what_is_left_of_an_earlier_connection_to_the_same_server_is_another() {
         let mut peers = Peers::NEW;
-        // Its handle, and the end of that, were lost.
+        // The report of its handle, and that of its end, were lost.
         channel_up(&mut peers, 7, "10.0.0.2:4000");
         peers.channel_gone(7);
         peers.connected(b"4,2,0,10.0.0.2,4001,10.0.0.1,8883");
         assert_eq!((peers.channel_of(4), peers.handle_of(7)), (None, None));
         channel_up(&mut peers, 7, "10.0.0.2:4001");
         assert_eq!((peers.channel_of(4), peers.0.len()), (Some(7), 1));
-        // Its channel was lost.
+        // The report of its channel was lost.
         peers.connected(b"5,2,0,10.0.0.2,4002,10.0.0.1,8883");
         channel_up(&mut peers, 8, "10.0.0.2:4003");
         assert_eq!(peers.channel_of(5), None);

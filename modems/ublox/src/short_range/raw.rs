@@ -1,9 +1,9 @@
-//! What nobody may type, see [`sectag::Control::raw_at`].
+//! Commands that [`sectag::Control::raw_at`] refuses.
 
 use sectag::Forbidden;
 
 pub(super) static FORBIDDEN: [Forbidden; 20] = [
-    // They change the mode, or what the driver has set.
+    // These change the mode, or a setting of the driver.
     Forbidden::new("O*", Forbidden::NONE),
     Forbidden::new("&D*", Forbidden::OURS),
     Forbidden::new("+UMSM", Forbidden::OURS),
@@ -16,15 +16,15 @@ pub(super) static FORBIDDEN: [Forbidden; 20] = [
     Forbidden::new("+UFACTORY", Forbidden::NONE),
     Forbidden::new("+UPPPC", Forbidden::NONE),
     Forbidden::new("+UDWS", Forbidden::NONE),
-    // Peers beside the driver's.
+    // These open or close peers beside the driver's.
     Forbidden::new("+UDCP", Forbidden::SOCKET),
     Forbidden::new("+UDCPC", Forbidden::SOCKET),
     Forbidden::new("+UDDRP", Forbidden::SOCKET),
     Forbidden::new("+UDSC", Forbidden::NONE),
-    // They prompt.
+    // These prompt for payload.
     Forbidden::new("+USECMNG", Forbidden::STORE),
     Forbidden::new("+UFWUPD", Forbidden::NONE),
-    // S-registers: what ends a line, and what leaves data mode.
+    // S-registers set the line end and the escape from data mode.
     Forbidden::new("S*", Forbidden::OURS),
     Forbidden::new("+CSGT", Forbidden::OURS),
 ];

@@ -8,14 +8,14 @@ use super::dialect::error;
 use super::peers::Standing;
 use super::{Script, ShortRange, script};
 
-/// After so many closes that had to be put off, 10 s apart, the peer's other number does not come any more.
+/// How often a close is put off, 10 s apart, before the peer's other number is taken for lost.
 const PATIENCE: u8 = 2;
 
-/// What a flow about a connection keeps.
+/// Scratch of a flow about one connection.
 #[derive(Debug)]
 pub(super) struct Moving {
     pub(super) handle: u32,
-    /// It is listed.
+    /// The module's list has the handle.
     seen: bool,
 }
 
@@ -27,20 +27,20 @@ impl Moving {
 }
 
 impl ShortRange {
-    /// Nothing is answered to it.
+    /// Sends a frame. The module answers nothing to it.
     pub(super) const SEND: Script = &[decide(|_, world, _| {
         world.verdict = Verdict::Done;
         Then::End
     })
     .in_frames()];
 
-    /// Data comes by itself.
+    /// Never has anything to fetch, since data is pushed.
     pub(super) const FETCH: Script = &[decide(|_, world, _| {
         world.verdict = Verdict::Empty;
         Then::End
     })];
 
-    /// What the module lists it still has.
+    /// Asks for the module's list of peers.
     pub(super) const LOOK: Script = &[
         decide(|modem, world, _| {
             modem.moving.seen = false;
@@ -75,13 +75,13 @@ impl ShortRange {
 
     pub(super) const CLOSE: Script = &[decide(close)];
 
-    /// It is free once both of its ends were told.
+    /// Closes a peer. Its slot is free once both sides have reported the end.
     pub(super) const CLOSE_PEER: Script = &[ask("AT+UDCPC={h}").then(|modem, world, answer| {
         if world.ended.is_some() {
             return world.fail(error(world));
         }
         if answer.is_none() {
-            // There is no such peer any more.
+            // A refusal means that the peer does not exist any more.
             modem.peers.forget(world.id);
         } else if modem.peers.of_channel(world.id) != Standing::Unknown {
             world.verdict = Verdict::Closing;
@@ -97,7 +97,7 @@ impl ShortRange {
         (None, false) => Then::End,
     })];
 
-    /// Closes what the module has, and nobody knows of: what was told of it was lost.
+    /// Closes peers of the module that no slot knows, because a report about them was lost.
     pub(super) const SWEEP: Script = &[
         decide(|modem, _, _| {
             modem.waking.stale.clear();
@@ -114,7 +114,7 @@ impl ShortRange {
             }),
     ];
 
-    /// What a store that was given up may have left; refused, there is none.
+    /// Removes what an interrupted upload may have left. A refusal means that there is nothing.
     pub(super) const REMOVE_HALF: Script = &[ask("AT+USECMNG=2,{r}").then(|modem, world, _| {
         if world.ended.is_some() {
             return world.fail(error(world));
@@ -123,7 +123,8 @@ impl ShortRange {
         Then::To(script::CLEANUP)
     })];
 
-    /// It can neither be switched off nor be let sleep by a command: `+CPWROFF` restarts it (sheet A.1.2).
+    /// Always fails: the module can neither be switched off nor sent to sleep by a command; `+CPWROFF`
+    /// restarts it (sheet A.1.2).
     pub(super) const POWER_OFF: Script = &[decide(|_, world, _| world.fail(AtError::Unsupported))];
 
     pub(super) const SLEEP: Script = Self::POWER_OFF;
@@ -133,7 +134,7 @@ fn close(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> The
     match modem.peers.of_channel(world.id) {
         Standing::Unknown => Then::End,
         Standing::Whole => closes(modem, world),
-        // Its other number, or its other end, is still to be told.
+        // One of its numbers, or one of its ends, has not been reported yet.
         Standing::Half | Standing::Ending => {
             if modem.peers.put_off(world.id) > PATIENCE {
                 return closes(modem, world);
@@ -150,7 +151,7 @@ fn closes(modem: &mut ShortRange, world: &mut World<'_>) -> Then {
             modem.moving.handle = handle;
             Then::To(script::CLOSE_PEER)
         }
-        // Its handle was told gone, or never told at all.
+        // The handle was reported gone, or never reported at all.
         None => {
             modem.peers.forget(world.id);
             modem.lost = true;

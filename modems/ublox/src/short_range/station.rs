@@ -1,4 +1,4 @@
-//! On the Wi-Fi network (sheet A.2): settings, join, address.
+//! Joining a Wi-Fi network (sheet A.2): settings, join, address.
 
 use sectag::modem::{Line, Then, Urc, World, ask, decide, either_way};
 use sectag::wifi::{JoinFailure, Security};
@@ -7,27 +7,31 @@ use sectag::{AtError, BringUpError};
 use super::dialect::error;
 use super::{Script, ShortRange, script};
 
-/// `OK` to an activation means only that it was accepted (sheet A.2.2).
+/// The time limit of an activation, in tenths of a second. `OK` only means that it was accepted (sheet
+/// A.2.2).
 const ACCEPT: u16 = 50;
-/// How long a module may take to give up a network (sheet A.2.4).
+/// How long a module may take to leave a network, in milliseconds (sheet A.2.4).
 const LEAVE: u32 = 10_000;
-/// The notices are looked at so often, where none wakes the flow, in milliseconds.
+/// How often the flow looks for notices that did not wake it, in milliseconds.
 const SLICE: u32 = 250;
-/// After so long without news the address is asked for: its notice may be lost.
+/// The time without a notice after which the address is asked for, in milliseconds, since a notice may
+/// be lost.
 const ASK_ANYWAY: u32 = 5_000;
-/// A wrong passphrase (sheet A.2.3).
+/// The reason code for a wrong passphrase (sheet A.2.3).
 const SECURITY_PROBLEM: u16 = 4;
-/// Another access point of the same network, to which the module goes by itself.
+/// The reason code for a change to another access point of this network, which the module makes by
+/// itself.
 const ROAMING: u32 = 3;
 
-/// What was heard of the network.
+/// What the notices have reported of the network.
 #[derive(Debug)]
 pub(super) struct Station {
-    /// The attempt to join has begun; what was said before is about an earlier one.
+    /// The attempt to join has begun. Earlier notices are about an earlier attempt.
     joining: bool,
     link: bool,
     network: bool,
-    /// The reason to tell: the first 4 of an attempt, although others follow (sheet A.2.3), or the last.
+    /// The reason code to report: the first 4 of an attempt, although others follow it (sheet A.2.3),
+    /// otherwise the last.
     reason: Option<u16>,
     since: u32,
     asked: u32,
@@ -45,8 +49,8 @@ impl Station {
 }
 
 impl ShortRange {
-    /// An active configuration refuses to be written (sheet A.2.1): of an earlier life, or stored to be active at the
-    /// start.
+    /// Writes the settings. An active configuration refuses to be written (sheet A.2.1): one of an
+    /// earlier life, or one that is stored to be active at the start.
     pub(super) const STATION: Script = &[
         ask("AT+UWSC=0,0,0").then(|modem, world, answer| match answer {
             Some(_) => Then::Next,
@@ -106,7 +110,7 @@ impl ShortRange {
         decide(|_, _, _| Then::To(script::WAIT_JOINED)),
     ];
 
-    /// `+UUNU` comes for IPv6 too, and before there is an address (sheet A.2.3).
+    /// Asks for the address: `+UUNU` also comes for IPv6, and before there is an address (sheet A.2.3).
     pub(super) const ADDRESS: Script = &[ask("AT+UNSTAT=0,101").then(address)];
 
     pub(super) const NOT_JOINED: Script = &[
@@ -160,7 +164,7 @@ fn joined(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Th
     if world.restarted {
         return world.fail(AtError::ModemReset);
     }
-    // What is told from here on ends the pause.
+    // A report from here on ends the pause.
     world.report.1 = 0;
     let station = &mut modem.station;
     let waited = world.now.wrapping_sub(station.since);
@@ -176,7 +180,7 @@ fn joined(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Th
     Then::Park
 }
 
-/// `+UNSTAT:0,101,<address>`: absent or zeros until there is one.
+/// Judges `+UNSTAT:0,101,<address>`; the address is absent or zeros until there is one.
 fn address(_: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     let Some(text) = answer else {
         return Then::To(script::WAIT_JOINED);

@@ -1,4 +1,4 @@
-//! Who the module is and how it fares (sheet A.1.1, A.2.3, E.2).
+//! The module's identity and state for `Control::status` (sheet A.1.1, A.2.3, E.2).
 
 use heapless::String;
 use sectag::at::{AtatCmd, CommandLine, Done, Fields, answer};
@@ -32,7 +32,7 @@ impl Reports for ShortRange {
     async fn status(at: &At<'_, Self>, status: &mut Status) {
         let mut wifi = Association::default();
         for name in QUESTIONS {
-            // A refusal is an answer too: this software cannot tell.
+            // A refusal is fine: this software does not know the query.
             let _ = at
                 .lines(&Ask(name), &mut |line| take(name, line, status, &mut wifi))
                 .await;
@@ -63,7 +63,7 @@ fn take(name: &str, line: &[u8], status: &mut Status, wifi: &mut Association) {
                 Some(0) => wifi.ssid = fields.unquoted().and_then(text_of),
                 Some(1) => wifi.access_point = fields.unquoted().and_then(text_of),
                 Some(2) => wifi.channel = fields.byte(),
-                // -32768 where it is not connected.
+                // -32768 means that it is not connected.
                 Some(6) => {
                     let number = fields
                         .next()
@@ -89,7 +89,8 @@ fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
     }
 }
 
-/// `None` when it does not fit, or is nothing: half a text would be another one.
+/// Returns the text, or `None` when it is empty or does not fit, since half a text would be a wrong
+/// one.
 fn text_of<const N: usize>(text: &[u8]) -> Option<String<N>> {
     let text = core::str::from_utf8(text).ok()?;
     String::try_from(text).ok().filter(|text| !text.is_empty())
