@@ -17,3 +17,5 @@ pub mod play;
 pub mod script;
 pub mod stream;
 pub mod uart;
+pub mod ublox_cellular;
+pub mod ublox_short_range;

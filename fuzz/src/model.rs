@@ -29,6 +29,8 @@ pub trait Model {
     const RAW: [&'static str; 6];
     /// What a stream is full of.
     const TRAPS: &'static [&'static [u8; 16]];
+    /// What is stored can be told from anything else, and not only found to be equal.
+    const TELLS_CONTENT: bool = true;
 
     /// What an application connects with; with a client certificate, or else not.
     fn tls(mutual: bool) -> TlsConfig;
@@ -36,6 +38,11 @@ pub trait Model {
     fn refused() -> TlsConfig;
     /// What is stored under a tag, as long as this.
     fn content(tag: u32, len: usize) -> Vec<u8>;
+
+    /// What the modem has of a credential that was given as PEM.
+    fn kept(content: &[u8]) -> Vec<u8> {
+        content.to_vec()
+    }
 
     /// Bytes of a stream.
     fn stream(number: u32, position: usize, count: usize) -> Vec<u8> {

@@ -41,6 +41,11 @@ impl Options {
         self.0 & 32 != 0
     }
 
+    /// Which of four modems.
+    pub fn variant(self) -> usize {
+        usize::from(self.0 >> 6)
+    }
+
     /// Whether the script begins before bring-up, and not behind a first connection.
     pub fn cold(self) -> bool {
         self.0 & 8 != 0

@@ -21,6 +21,26 @@ pub const NRF9160: &[&[u8; 16]] = &[
     b"AT+CMEE?\r\n+CMEE:",
 ];
 
+/// A u-blox cellular module's.
+pub const UBLOX_CELLULAR: &[&[u8; 16]] = &[
+    b"\r\nOK\r\n\r\nERROR\r\n\n",
+    b"\"\r\n\r\nOK\r\n@\r\n>\0\0\0",
+    b"+USORD: 0,40,\"\r\n",
+    b"+UUSOCL: 0\r\n\r\n+U",
+    b"\r\n+USOWR: 0,40\r\n",
+    b"AT+CMEE?\r+CMEE: ",
+];
+
+/// A u-blox Wi-Fi module's: frames, and parts of them.
+pub const UBLOX_SHORT_RANGE: &[&[u8; 16]] = &[
+    b"\xaa\0\x08\0E\r\nOK\r\nU\xaa\0\x03\0",
+    b"!\0U\xaa\0\x04\01\x01xU\xaa\0\x02\0q",
+    b"U\r\n+STARTUP\r\n\xaa\x0f\xff",
+    b"\xaa\0\x0c\0A+UUDPD:1\r\nU",
+    b"UUUU\xaa\xaa\xaa\xaa\0\0\0\0UU\xaa\0",
+    b"\xaa\0\x06\0DAT\r\nU\xaa\0\x05\x006\x01",
+];
+
 /// The byte at `position` of stream `number`.
 fn byte(traps: &[&[u8; 16]], number: u32, position: usize) -> u8 {
     let (block, at) = (position / 16, position % 16);

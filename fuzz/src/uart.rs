@@ -71,7 +71,15 @@ impl Pipe {
             let line = String::from_utf8_lossy(begun).into_owned();
             begun.clear();
             // A runner that was dropped may have left half a line in front.
-            let starts = ["AT+QSSL", "AT#XSS", "AT#XCONNECT"];
+            let starts = [
+                "AT+QSSL",
+                "AT#XSS",
+                "AT#XCONNECT",
+                "AT+USECPRF",
+                "AT+USOSEC",
+                "AT+USOCO",
+                "AT+UDCP=",
+            ];
             if let Some(start) = starts.iter().filter_map(|start| line.rfind(start)).max() {
                 lines.push(line[start..].to_owned());
             }
@@ -128,6 +136,11 @@ impl Pipe {
         let mut byte = [0];
         self.pull(&mut byte).await;
         byte[0]
+    }
+
+    /// All that waits to be read.
+    pub fn waiting(&self) -> Vec<u8> {
+        self.bytes.borrow().iter().copied().collect()
     }
 
     /// Whether this text waits to be read.

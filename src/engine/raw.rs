@@ -110,7 +110,11 @@ pub(crate) fn judge(
                 // With arguments it is another command.
                 (if operation.is_empty() { name } else { "" }, behind)
             }
-            Some(_) => basic(rest),
+            Some(_) => {
+                let (name, behind) = basic(rest);
+                refused(name, behind.starts_with('?'), forbidden)?;
+                (name, behind)
+            }
         };
         keeps &= HARMLESS
             .iter()
@@ -165,7 +169,10 @@ mod tests {
 
     use super::*;
 
-    const RULES: [Forbidden; 3] = [
+    const RULES: [Forbidden; 6] = [
+        Forbidden::new("G*", "nothing"),
+        Forbidden::new("&D", "nothing"),
+        Forbidden::new("H", "nothing"),
         Forbidden::new("+OFF", "Control::power_off"),
         Forbidden {
             name: "+HANG",
@@ -196,6 +203,13 @@ mod tests {
             "AT+HANG=?",
             "AT+SLEEPMODE=1",
             "AT+IPR=9600",
+            // Basic commands, with their number.
+            "ATG",
+            "atg1",
+            "AT&D2",
+            "ATE0&d2",
+            "AT+CSQ;H0",
+            "ATH*99#",
         ] {
             assert!(
                 matches!(check(line), Err(RawError::Forbidden { .. })),
@@ -218,6 +232,7 @@ mod tests {
             "AT+CSQ;+CREG?",
             "at+csq",
             "AT+TEMP",
+            "ATI;",
             "AT;",
         ] {
             assert_eq!(check(line), Ok(true), "{line}");
@@ -241,6 +256,8 @@ mod tests {
             "AT+CSQ=1",
             "AT\\Q3",
             "AT&",
+            "AT&G",
+            "ATD0",
             "AT+X",
             "AT+CREG?;+X=1",
             "AT+OFFER=1",
