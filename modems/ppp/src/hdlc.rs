@@ -3,13 +3,14 @@
 const FLAG: u8 = 0x7E;
 const ESCAPE: u8 = 0x7D;
 
-/// What the checksum of a whole frame, with its own two bytes, comes to (RFC 1662, C.1).
+/// The checksum over a whole frame, with its own two bytes, if the frame is good (RFC 1662, C.1).
 const GOOD: u16 = 0xF0B8;
 
-/// What a modem prints when it has ended the data call, where a frame would begin.
+/// The line that a modem prints in the place of a frame when it has ended the data call.
 const NO_CARRIER: &[u8] = b"\r\nNO CARRIER\r\n";
 
-/// The checksum after one more byte (RFC 1662, C.2), half a byte at a time: a table of 32 bytes.
+/// Returns the checksum after one more byte (RFC 1662, C.2). It works on half a byte at a time, with a
+/// table of 32 bytes.
 const fn checksum(sum: u16, byte: u8) -> u16 {
     const TABLE: [u16; 16] = {
         let mut table = [0; 16];
@@ -35,40 +36,43 @@ const fn checksum(sum: u16, byte: u8) -> u16 {
     sum >> 4 ^ TABLE[(sum & 0xF) as usize]
 }
 
-/// What [`Deframer::feed`] came upon.
+/// Something that [`Deframer::feed`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Deframed<'f> {
-    /// A whole frame with a good checksum, without flags, escapes and checksum: address, control, protocol and content.
+    /// A whole frame with a good checksum: address, control, protocol and content, without flags,
+    /// escapes and checksum.
     Frame(&'f [u8]),
-    /// The modem says, where a frame would begin, that the call has ended.
+    /// The line `NO CARRIER` in the place of a frame: the modem has ended the call.
     NoCarrier,
 }
 
-/// Finds frames of at most `N` bytes, the checksum's two included, in what a UART delivers.
+/// A parser that finds frames of at most `N` bytes, the two of the checksum included, in the bytes of a
+/// UART.
 ///
-/// `N` of 1508 holds a packet of 1500 bytes with an uncompressed header. Bytes before the first flag are dropped: what is
-/// left of `CONNECT`, line ends. A frame that is too long, aborted, or has a bad checksum is dropped and costs the
-/// following frame nothing; how the bytes were cut into reads changes nothing.
+/// `N` of 1508 holds a packet of 1500 bytes with an uncompressed header. Bytes before the first flag,
+/// such as the rest of `CONNECT` and line ends, are dropped. A frame that is too long, aborted, or has
+/// a bad checksum is dropped; it does not harm the next frame. The result does not depend on how the
+/// bytes were cut into reads.
 #[derive(Debug)]
 pub struct Deframer<const N: usize> {
     frame: [u8; N],
     len: usize,
     sum: u16,
     state: State,
-    /// Frames that were dropped, wrapping.
+    /// The number of frames that were dropped, wrapping.
     dropped: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// No flag was seen since the beginning, or since a frame had to be given up.
+    /// Waits for a flag: none was seen since the beginning, or since a frame was given up.
     Between,
     Inside,
     Escaped,
 }
 
 impl<const N: usize> Deframer<N> {
-    /// Waits for the first flag.
+    /// Returns a parser that waits for the first flag.
     pub const fn new() -> Self {
         Self {
             frame: [0; N],
@@ -79,8 +83,8 @@ impl<const N: usize> Deframer<N> {
         }
     }
 
-    /// Takes bytes up to the first that completes something: how many were taken, and what that is. The rest is to be
-    /// fed next.
+    /// Takes bytes up to the first one that completes something. Returns how many were taken, and what
+    /// they completed. The caller feeds the rest next.
     pub fn feed(&mut self, bytes: &[u8]) -> (usize, Option<Deframed<'_>>) {
         for (at, &byte) in bytes.iter().enumerate() {
             match byte {
@@ -104,7 +108,8 @@ impl<const N: usize> Deframer<N> {
         (bytes.len(), None)
     }
 
-    /// Frames that were dropped so far because they were damaged, aborted or too long. Wraps.
+    /// Returns the number of frames that were dropped because they were damaged, aborted or too long.
+    /// It wraps.
     pub fn dropped(&self) -> u32 {
         self.dropped
     }
@@ -125,15 +130,16 @@ impl<const N: usize> Deframer<N> {
         }
     }
 
-    /// The length of the frame that a flag ended, without its checksum; 0 when there was none, or no good one.
+    /// Returns the length of the frame that a flag has ended, without its checksum; 0 if there was no
+    /// good one.
     fn end(&mut self) -> usize {
         let (len, sum, state) = (self.len, self.sum, self.state);
         self.begin(State::Inside);
-        // A flag may end one frame and begin the next, and several in a row are as good as one.
+        // A flag may end one frame and begin the next, and several flags in a row count as one.
         if len == 0 && state != State::Escaped {
             return 0;
         }
-        // A flag behind an escape is how a sender aborts a frame (RFC 1662, 4.3).
+        // A flag behind an escape aborts a frame (RFC 1662, 4.3).
         if state == State::Escaped || sum != GOOD || len <= 2 {
             self.dropped = self.dropped.wrapping_add(1);
             return 0;
@@ -154,47 +160,49 @@ impl<const N: usize> Default for Deframer<N> {
     }
 }
 
-/// How frames are written: what was agreed by LCP.
+/// The form of frames, as LCP has agreed on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wire {
-    /// The control characters that must be escaped, a bit each (RFC 1662, 7.1).
+    /// The control characters that are escaped, a bit each (RFC 1662, 7.1).
     pub map: u32,
-    /// The address and control fields are left out.
+    /// Whether the address and control fields are left out.
     pub short_header: bool,
-    /// A protocol number below 256 takes one byte.
+    /// Whether a protocol number below 256 is written as one byte.
     pub short_protocol: bool,
 }
 
 impl Wire {
-    /// Before anything is agreed, and for LCP always: all control characters escaped, nothing left out.
+    /// The form before LCP has agreed, and of LCP itself always: all control characters escaped,
+    /// nothing left out.
     pub const DEFAULT: Self = Self {
         map: u32::MAX,
         short_header: false,
         short_protocol: false,
     };
 
-    /// No control character escaped, nothing left out: what every peer understands that has agreed to an empty map.
+    /// The form without escaped control characters and with all fields. A peer that has agreed to an
+    /// empty map reads it.
     pub const PLAIN: Self = Self {
         map: 0,
         ..Self::DEFAULT
     };
 }
 
-/// One frame on its way out, as many bytes at a time as there is room for.
+/// An outgoing frame, written in pieces of any size.
 #[derive(Debug)]
 pub struct Framer<'p> {
     wire: Wire,
-    /// Address, control and protocol; those from `head_at` on are sent.
+    /// Address, control and protocol. The fields that the form leaves out are skipped.
     head: [u8; 4],
     content: &'p [u8],
     at: usize,
     sum: u16,
-    /// The second byte of an escape that did not fit.
+    /// The second byte of an escape whose first byte filled the output.
     left: Option<u8>,
 }
 
 impl<'p> Framer<'p> {
-    /// A frame for a packet of this protocol.
+    /// Returns the frame of a packet of this protocol.
     pub fn new(wire: Wire, protocol: u16, content: &'p [u8]) -> Self {
         let [high, low] = protocol.to_be_bytes();
         Self {
@@ -207,7 +215,7 @@ impl<'p> Framer<'p> {
         }
     }
 
-    /// Writes the next bytes, and returns how many: 0 when all are written.
+    /// Writes the next bytes, and returns how many; 0 when the whole frame is written.
     pub fn fill(&mut self, out: &mut [u8]) -> usize {
         let mut len = 0;
         while len < out.len() {
@@ -238,14 +246,14 @@ impl<'p> Framer<'p> {
             let byte = match at {
                 0 => return Some(Part::Raw(FLAG)),
                 1 | 2 if self.wire.short_header => continue,
-                // An odd first byte says that the number is one byte (RFC 1661, 6.5).
+                // An odd first byte means that the protocol number is one byte (RFC 1661, 6.5).
                 3 if self.wire.short_protocol && self.head[2] == 0 && self.head[3] & 1 == 1 => {
                     continue;
                 }
                 HEAD..CONTENT => self.head[at - HEAD],
                 _ if at < end => self.content[at - CONTENT],
-                // The sum before its own bytes, complemented, low byte first; and after its first byte the
-                // shifted sum is still the rest of it, so it is taken aside here.
+                // The complement of the checksum, low byte first. It is stored before its own bytes are
+                // added, so that they do not change it.
                 _ if at == end => {
                     self.sum = !self.sum;
                     return Some(self.escape(self.sum as u8));
@@ -312,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_frame_of_ubxlib_has_the_checksum_that_it_prints() {
-        // Sheet B.3: a Terminate-Request "User request", whose checksum stands there as `S3`.
+        // Sheet B.3: a Terminate-Request "User request", whose checksum is printed there as `S3`.
         let content = b"\x05\x02\x00\x10User request";
         let wire = framed(Wire::DEFAULT, 0xC021, content, 7);
         assert_eq!(
@@ -428,7 +436,7 @@ mod tests {
 
         #[test]
         fn one_bad_byte_costs_at_most_two_frames(at in 0..900_usize, bit in 0..8) {
-            // Two, when it makes the flag between them unreadable, or makes one.
+            // Two, when the bit destroys the flag between them, or makes a new one.
             let one = framed(Wire::DEFAULT, 0x21, &[9; 80], 256);
             let mut bytes: Vec<u8> = (0..10).flat_map(|_| one.clone()).collect();
             let at = at % bytes.len();

@@ -2,17 +2,17 @@
 //! ODIN-W2 (`ATO3`) and most cellular modules of u-blox (`ATD*99***1#`).
 //!
 //! - [`Client`] negotiates and keeps a link: LCP, PAP or CHAP-MD5, IPCP. It does no I/O and reads no clock.
-//! - [`Deframer`] and [`Framer`] turn packets into the bytes of a UART and back.
+//! - [`Deframer`] and [`Framer`] turn the bytes of a UART into packets and back.
 //! - Feature `net`: runs a link over a UART, as a device of embassy-net.
 //! - Feature `dial`: the dialogue before it, for cellular modules and ODIN-W2.
 //! - Feature `sntp`: the time over the link.
 //! - Feature `tls`: TLS 1.3 over it, with the names, policy and causes of `sectag`; `p384` and `rsa` for chains with such keys; `rsa` allocates.
 //!
-//! `no_std`, no allocation, no unsafe code. Bytes from the line can be anything: nothing here panics on them, and one bad
-//! frame costs that frame.
+//! The crate is `no_std`, without allocation (but for the feature `rsa`) and without unsafe code. Bytes
+//! from the line can be anything: nothing panics on them, and one bad frame costs only that frame.
 //!
-//! What the modules do and how it is known is cited as "sheet", with the section: the u-blox fact sheet of
-//! the project, which names manual and chapter for each fact.
+//! A citation "sheet B.3" names a section of the project's u-blox fact sheet, which gives the manual
+//! and chapter of each fact.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-/// User name and password for PAP and CHAP. `Debug` shows neither.
+/// User name and password for PAP and CHAP. `Debug` and `defmt` show neither.
 ///
-/// Most links want none: ODIN-W2 and many operators. [`Login::NONE`] is for those, and also answers a peer that asks for a
-/// login and takes any, as SARA-R410 does (sheet B.3).
+/// Most links need none, for instance those of ODIN-W2 and of many operators. [`Login::NONE`] is for
+/// them. It also answers a peer that asks for a login and accepts any, such as SARA-R410 (sheet B.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Login {
     user: &'static str,
@@ -21,14 +21,14 @@ impl Login {
     /// The longest user name and the longest password, in bytes.
     pub const LIMIT: usize = 64;
 
-    /// Both empty.
+    /// An empty user name and an empty password.
     pub const NONE: Self = Self {
         user: "",
         password: "",
     };
 
-    /// User name and password of at most [`LIMIT`](Self::LIMIT) bytes each. `const`: a literal is checked when the firmware
-    /// is built.
+    /// Returns a login with user name and password of at most [`LIMIT`](Self::LIMIT) bytes each, or
+    /// [`LoginInvalid`]. In a `const`, it is checked when the firmware is built.
     pub const fn new(user: &'static str, password: &'static str) -> Result<Self, LoginInvalid> {
         if user.len() > Self::LIMIT || password.len() > Self::LIMIT {
             return Err(LoginInvalid);

@@ -1,7 +1,8 @@
-//! The time over the link: a client of SNTP (RFC 4330).
+//! An SNTP client, which asks for the time over the link (RFC 4330).
 //!
-//! Nobody signs the answer, so a host on the way can say any time, as far as it lets an expired certificate pass. It is better than no
-//! time, and [`verified()`](crate::tls::Socket::verified) says that the time came from here.
+//! The answer is not authenticated, so a host on the way can forge the time, for instance to let an
+//! expired certificate pass. It is better than no time. [`verified()`](crate::tls::Socket::verified)
+//! reports that the time came from here.
 
 use core::fmt;
 
@@ -13,26 +14,27 @@ use sectag::clock::DateTime;
 
 const PORT: u16 = 123;
 const PACKET: usize = 48;
-/// For one answer; RFC 4330 (10) wants no more than one query in 15 s of a client that goes on for ever, which this one does not.
+/// The time limit of one answer. RFC 4330 (10) forbids more than one query in 15 s, but for clients
+/// that ask without end.
 const PATIENCE: Duration = Duration::from_secs(5);
 const TRIES: usize = 3;
-/// Seconds from 1900, where NTP begins to count, to 1970.
+/// Seconds from 1900, where NTP time begins, to 1970.
 const EPOCH: u64 = 2_208_988_800;
-/// Where the second era begins, in 2036 (RFC 4330, 3).
+/// The beginning of the second NTP era, in 2036 (RFC 4330, 3).
 const ERA: u64 = 1 << 32;
 
-/// Why no time came.
+/// The reason why there is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SntpError {
     /// No name server knows an address of the time server.
     NameUnknown,
-    /// The time server did not answer three times.
+    /// The time server did not answer any of three queries.
     NoAnswer,
-    /// It says that it does not know the time, or that it is asked too often.
+    /// The server does not know the time, or refuses because it is asked too often.
     NotServing,
-    /// There is no room for a socket, or no link.
+    /// The stack has no room for a socket, or there is no link.
     NoSocket,
 }
 
@@ -53,11 +55,12 @@ impl fmt::Display for SntpError {
 
 impl core::error::Error for SntpError {}
 
-/// Asks `server`, a name or an address, for the time. `nonce` must be hard to guess: an answer counts only when it has it, so that nobody can
-/// answer who has not seen the question. Takes 15 s at most, and the look-up. Dropping the future costs nothing.
+/// Asks `server`, a name or an address, for the time. `nonce` must be hard to guess: only an answer
+/// that contains it counts, so that a host which has not seen the query cannot forge one. Takes up to
+/// 15 s, besides the DNS query. Dropping the future has no effect.
 ///
 /// # Errors
-/// [`SntpError`] where no time came.
+/// [`SntpError`] if there is no time.
 pub async fn ask(stack: Stack<'_>, server: &str, nonce: u64) -> Result<DateTime, SntpError> {
     let found = stack.dns_query(server, DnsQueryType::A).await;
     let address = found.ok().and_then(|found| found.first().copied());
@@ -89,7 +92,8 @@ pub async fn ask(stack: Stack<'_>, server: &str, nonce: u64) -> Result<DateTime,
     Err(SntpError::NoAnswer)
 }
 
-/// Version 4, mode client; the nonce stands where the client's time would (RFC 4330, 5 allows any).
+/// Returns a query: version 4, mode client. The nonce is in the place of the client's time, which RFC
+/// 4330 (5) allows.
 fn question(nonce: u64) -> [u8; PACKET] {
     let mut packet = [0; PACKET];
     packet[0] = 0x23;
@@ -97,7 +101,7 @@ fn question(nonce: u64) -> [u8; PACKET] {
     packet
 }
 
-/// The time in an answer to this question; `None` for anything else.
+/// Returns the time in an answer to this query; `None` for anything else.
 fn answer(packet: &[u8], nonce: u64) -> Option<Result<DateTime, SntpError>> {
     let packet: &[u8; PACKET] = packet.try_into().ok()?;
     let (leap, mode, stratum) = (packet[0] >> 6, packet[0] & 7, packet[1]);

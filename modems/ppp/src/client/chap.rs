@@ -1,4 +1,4 @@
-//! The answer to a challenge (RFC 1994).
+//! The response to a CHAP challenge (RFC 1994).
 
 use md5::{Digest, Md5};
 
@@ -10,7 +10,8 @@ const RESPONSE: u8 = 2;
 pub(crate) const SUCCESS: u8 = 3;
 pub(crate) const FAILURE: u8 = 4;
 
-/// What was answered, kept to be said again: the peer's result may be lost, and then it wants the answer once more.
+/// A response. It is kept so that it can be repeated: if the peer's result is lost, the response has to
+/// be sent again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Response {
     id: u8,
@@ -18,7 +19,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The answer to a challenge; `None` when it has no value.
+    /// Returns the response to a challenge; `None` if the challenge has no value.
     pub(crate) fn to(challenge: &Control<'_>, login: &Login) -> Option<Self> {
         let (&len, rest) = challenge.data.split_first()?;
         let value = rest.get(..usize::from(len))?;
@@ -35,7 +36,7 @@ impl Response {
         })
     }
 
-    /// Whether a result is about this answer.
+    /// Returns whether a result belongs to this response.
     pub(crate) fn is_of(&self, result: &Control<'_>) -> bool {
         self.id == result.id
     }

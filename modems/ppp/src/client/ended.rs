@@ -1,35 +1,36 @@
-//! Why a link ended.
+//! The reasons why a link ends.
 
 use core::fmt;
 
 use super::Phase;
 
-/// Why a link ended, or did not come about.
+/// The reason why a link ended, or was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Ended {
-    /// It was asked to end here.
+    /// It was closed from this side.
     Closed,
-    /// The peer refused user name and password, three times or for good.
+    /// The peer refused user name and password, three times or by ending the link.
     LoginRefused,
-    /// The peer asked for a login and never said what it thinks of it.
+    /// The peer asked for a login and never answered it.
     LoginUnanswered,
-    /// Everything that was sent came back: no PPP peer is there, and the line has an echo.
+    /// Everything that was sent came back: there is no PPP peer, and the line echoes.
     Loopback,
-    /// The peer gave no address.
+    /// The peer assigned no address.
     NoAddress,
     /// Nothing answered PPP on this line for 30 s.
     NoAnswer,
-    /// The modem has said that the call has ended.
+    /// The modem has reported the end of the call.
     NoCarrier,
-    /// The peer answered, and no agreement came about.
+    /// The peer answered, but the negotiation did not succeed.
     NotAgreed,
-    /// The peer said nothing for 40 s, three echoes included.
+    /// The peer sent nothing for 40 s, in spite of three echoes.
     PeerSilent,
     /// The peer ended the link.
     Terminated {
-        /// How far it was. In `Network` it is mostly the access point that the network does not allow.
+        /// The phase of the link. In `Network`, the usual reason is an access point that the network
+        /// does not allow.
         during: Phase,
     },
 }

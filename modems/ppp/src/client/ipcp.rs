@@ -1,4 +1,4 @@
-//! Addresses (RFC 1332), and those of name servers (RFC 1877).
+//! IPCP: the address (RFC 1332), and those of name servers (RFC 1877).
 
 use core::net::Ipv4Addr;
 
@@ -7,7 +7,8 @@ use super::packet::{Control, Items, Packet, code, protocol};
 use super::{Client, Ended, Network, Phase, follow};
 
 const ADDRESS: u8 = 3;
-/// What is asked for, in the order of `Client::asked`: address, first and second name server.
+/// The options that are asked for, in the order of `Client::asked`: address, first and second name
+/// server.
 const KINDS: [u8; 3] = [ADDRESS, 129, 131];
 
 impl Client {
@@ -15,11 +16,11 @@ impl Client {
         let Some(control) = Control::parse(content) else {
             return;
         };
-        // A peer that asks for addresses has let us in; its word of that was lost.
+        // A peer that sends an IPCP request has accepted the login; its answer was lost.
         if self.has_logged_in() && control.code == code::CONFIGURE_REQUEST {
             self.negotiate_network(now);
         }
-        // Before it has, this is nobody's (RFC 1661, 3.5).
+        // Before the login, IPCP packets have to be ignored (RFC 1661, 3.5).
         if !matches!(self.phase, Phase::Network | Phase::Open) {
             return;
         }
@@ -29,7 +30,7 @@ impl Client {
                 self.ipcp_answered(&control, now);
             }
             code::TERMINATE_REQUEST => {
-                // The acknowledgement would be of no use: LCP ends next.
+                // An acknowledgement alone would not help: the whole link is terminated.
                 let during = self.phase;
                 self.end(Ended::Terminated { during }, now);
                 self.acknowledge_end(protocol::IPCP, &control);
@@ -54,7 +55,8 @@ impl Client {
         if Items::parse(control.data).is_none() {
             return;
         }
-        // SARA-R4 asks for nothing once the link is up, and others lose seconds over it (sheet B.3).
+        // SARA-R4 sends an empty request once the link is up; answering it by a new negotiation would
+        // cost seconds (sheet B.3).
         if self.phase == Phase::Open && !control.data.is_empty() {
             self.negotiate_network(now);
             self.request_first = true;
@@ -62,13 +64,13 @@ impl Client {
         let mut peer = self.peer;
         let judged = self.ipcp.judge(protocol::IPCP, control, |item| {
             match (item.kind, item.value) {
-                // We have none to give; a peer without one is as good.
+                // This client has no address to assign; a peer without one works as well.
                 (ADDRESS, [0, 0, 0, 0]) => Opinion::No,
                 (ADDRESS, &[a, b, c, d]) => {
                     peer = Some(Ipv4Addr::new(a, b, c, d));
                     Opinion::Fine
                 }
-                // Compressed headers among them.
+                // Every other option is refused, for instance compressed headers.
                 _ => Opinion::No,
             }
         });
@@ -107,7 +109,7 @@ impl Client {
         }
     }
 
-    /// Opens the link when both have agreed.
+    /// Opens the link when both sides have agreed.
     fn look_open(&mut self, now: u32) {
         if !self.ipcp.is_complete() || self.phase == Phase::Open {
             return;

@@ -1,5 +1,4 @@
-//! The link itself (RFC 1661, 6; RFC 1662, 7): what is escaped, what headers look like, whether the peer wants a
-//! login.
+//! LCP (RFC 1661, 6; RFC 1662, 7): escapes, the form of headers, and whether the peer wants a login.
 
 use super::negotiation::Opinion;
 use super::packet::{Control, Item, Items, Packet, code, protocol};
@@ -13,11 +12,11 @@ const MAGIC: u8 = 5;
 const SHORT_PROTOCOL: u8 = 7;
 const SHORT_HEADER: u8 = 8;
 
-/// As it stands in the option: CHAP with MD5.
+/// The value of the authentication option for CHAP with MD5.
 const CHAP_MD5: [u8; 3] = [0xC2, 0x23, 5];
 const PAP: [u8; 2] = [0xC0, 0x23];
 
-/// How many packets of our own are taken for chance.
+/// The number of packets with our own magic number after which the line counts as a loopback.
 const RETURNED: u8 = 3;
 
 impl Client {
@@ -36,7 +35,7 @@ impl Client {
             code::CONFIGURE_ACK | code::CONFIGURE_NAK | code::CONFIGURE_REJECT => {
                 self.lcp_answered(&control, now);
             }
-            // One without which there is no link (RFC 1661, 4.3, RXJ-).
+            // A code without which there is no link (RFC 1661, 4.3, RXJ-).
             code::CODE_REJECT
                 if control
                     .data
@@ -57,7 +56,7 @@ impl Client {
             }
             code::ECHO_REQUEST => self.echo_asked(&control, now),
             0 | code::LAST.. => self.refuse_code(protocol::LCP, content),
-            // An echo's answer has shown by coming that the peer is there. The rest is for information.
+            // An echo reply has reset the timer already; the other codes are informational.
             _ => {}
         }
     }
@@ -86,7 +85,7 @@ impl Client {
         packet.sealed()
     }
 
-    /// Our number, unless the peer does not want one.
+    /// Returns our magic number, or 0 if the peer has refused the option.
     fn magic(&self) -> u32 {
         if self.lcp.refused >> (MAGIC - 1) & 1 == 0 {
             self.magic
@@ -100,7 +99,8 @@ impl Client {
             return;
         }
         if self.phase != Phase::Establish {
-            // The peer begins anew, or did not get our agreement; either way nothing stands any more (RFC 1661, 4.1).
+            // The peer restarts, or has missed our acknowledgement. In both cases the negotiation
+            // starts over (RFC 1661, 4.1).
             self.establish(now);
             self.request_first = true;
         }
@@ -115,7 +115,8 @@ impl Client {
             if self.returned == RETURNED {
                 return self.end(Ended::Loopback, now);
             }
-            // Another number, so that two peers that chose the same find out (RFC 1661, 6.4).
+            // Choose another number, so that two peers which chose the same one find out (RFC 1661,
+            // 6.4).
             self.magic = self
                 .magic
                 .wrapping_mul(1_664_525)
@@ -168,7 +169,7 @@ impl Client {
         };
         let own = self.magic();
         if own != 0 && number == own.to_be_bytes() {
-            // Ours came back: behind the modem is nobody, and the line has an echo.
+            // Our own number came back: there is no peer behind the modem, and the line echoes.
             return self.end(Ended::Loopback, now);
         }
         if self.phase == Phase::Establish {
@@ -181,10 +182,10 @@ impl Client {
     }
 }
 
-/// What we think of an option; what we agree to is noted.
+/// Judges an option that the peer asks for, and notes the ones that are accepted.
 fn opinion(item: Item<'_>, own: u32, wire: &mut Wire, auth: &mut Auth) -> Opinion {
     match (item.kind, item.value) {
-        // Everybody must take 1500 bytes, whatever he asks for (RFC 1661, 6.1).
+        // Every peer must accept 1500 bytes, whatever it asks for (RFC 1661, 6.1).
         (MRU, [_, _]) => Opinion::Fine,
         (MAP, &[a, b, c, d]) => {
             wire.map = u32::from_be_bytes([a, b, c, d]);
@@ -196,7 +197,8 @@ fn opinion(item: Item<'_>, own: u32, wire: &mut Wire, auth: &mut Auth) -> Opinio
             } else if value == PAP {
                 *auth = Auth::Pap;
             } else {
-                // CHAP first; it is what the module asks for that asks at all (sheet B.3). A peer that answers with PAP gets that.
+                // CHAP is proposed first, since the one module that asks for a login asks for it (sheet
+                // B.3). A peer that then asks for PAP gets it.
                 return Opinion::Rather([CHAP_MD5[0], CHAP_MD5[1], CHAP_MD5[2], 0], 3);
             }
             Opinion::Fine

@@ -1,8 +1,8 @@
-//! A PPP link from the dialled line to an address: LCP, a login if the peer asks for one, IPCP (RFC 1661, 1332, 1334, 1877,
-//! 1994), then echoes that show whether the peer is there.
+//! The client of a PPP link: LCP, a login if the peer asks for one, IPCP (RFC 1661, 1332, 1334, 1877,
+//! 1994), and then echoes that show whether the peer is still there.
 //!
-//! Synchronous: frames, the time, and what is to be sent. [`Client::receive`] takes one frame; then
-//! [`Client::next_out`] is asked until it has nothing, before the next frame.
+//! The client is synchronous: it takes frames and the time, and returns packets to send. After each
+//! frame that [`Client::receive`] takes, call [`Client::next_out`] until it returns `None`.
 
 mod chap;
 mod ended;
@@ -23,54 +23,55 @@ use self::negotiation::{Answered, Negotiation};
 pub use self::packet::Packet;
 use self::packet::{Control, code, protocol};
 
-/// The time after which something is said again (RFC 1661, 4.6).
+/// The time after which a request is repeated, in milliseconds (RFC 1661, 4.6).
 const REPEAT_MS: u32 = 3_000;
-/// How often it is said in all (Max-Configure of RFC 1661, 4.6).
+/// The number of times a request is sent (Max-Configure of RFC 1661, 4.6).
 const TRIES: u8 = 10;
-/// How often the end is said (Max-Terminate of RFC 1661, 4.6).
+/// The number of times a Terminate-Request is sent (Max-Terminate of RFC 1661, 4.6).
 const LAST_WORDS: u8 = 2;
-/// How long all of it may take: a peer that answers and never agrees is given up too.
+/// The time limit of a negotiation, in milliseconds. It also ends one with a peer that answers and
+/// never agrees.
 const NEGOTIATION_MS: u32 = 60_000;
-/// The time after which a peer that says nothing is asked whether it is there.
+/// The silence of the peer after which an echo is sent, in milliseconds.
 const ECHO_MS: u32 = 10_000;
-/// How many echoes in a row may stay without any word of the peer.
+/// The number of echoes in a row without any frame of the peer after which the peer is given up.
 const ECHOES: u8 = 3;
-/// A peer that refuses a login is asked no more often: another try may lock the account.
+/// The number of refused logins after which the link ends, since another try may lock the account.
 const LOGINS: u8 = 3;
-/// How much of a packet is sent back whose protocol is refused. RFC 1661 (5.7) wants no more than the peer can take; its number
-/// alone is what counts.
+/// The longest part of a packet that is sent back when its protocol or code is refused, in bytes. RFC
+/// 1661 (5.7) allows no more than the peer can take; only the number matters.
 const REFUSED_SHOWN: usize = 64;
 
-/// How far a link is.
+/// The phase of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Phase {
-    /// Not begun, or ended: see [`Client::ended`].
+    /// The link has not begun, or has ended, see [`Client::ended`].
     Dead,
-    /// The link itself is being agreed on (LCP).
+    /// LCP: both sides agree on the link itself.
     Establish,
-    /// The peer wants to know who this is (PAP or CHAP).
+    /// PAP or CHAP: the peer asks for a login.
     Authenticate,
-    /// Addresses are being agreed on (IPCP).
+    /// IPCP: both sides agree on addresses.
     Network,
-    /// IP packets go both ways.
+    /// The link is up: IP packets go both ways.
     Open,
-    /// The peer is told that the link ends.
+    /// The link is being terminated.
     Closing,
 }
 
-/// What the peer gave.
+/// The addresses that the peer has assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// Our address.
+    /// The address of this side.
     pub address: Ipv4Addr,
-    /// The peer's, if it told it.
+    /// The address of the peer, if the peer has named it.
     pub peer: Option<Ipv4Addr>,
-    /// Name servers, of which it may have told none.
+    /// The name servers, as far as the peer has named any.
     pub dns: [Option<Ipv4Addr>; 2],
 }
 
-/// How the peer lets us log in.
+/// The login protocol that the peer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Auth {
     None,
@@ -78,9 +79,9 @@ enum Auth {
     Chap,
 }
 
-/// The client's end of one link. It never asks the peer to log in and never gives addresses.
+/// The client of a link. It never asks the peer to log in, and never assigns addresses.
 ///
-/// Times are milliseconds that wrap; the ones of two calls must not be more than 24 days apart.
+/// Times are in milliseconds and wrap. Two calls must not be more than 24 days apart.
 #[derive(Debug)]
 pub struct Client {
     login: Login,
@@ -89,45 +90,46 @@ pub struct Client {
     lcp: Negotiation,
     ipcp: Negotiation,
     auth: Auth,
-    /// The one to the last challenge.
+    /// The response to the last challenge.
     response: Option<Response>,
     refusals: u8,
-    /// A number of ours, so that a line that sends everything back is noticed.
+    /// Our magic number, by which a line that echoes everything is noticed.
     magic: u32,
-    /// How often a packet of ours seems to have come back.
+    /// How often our magic number has come back.
     returned: u8,
-    /// The map of control characters that the peer wants us to ask for.
+    /// The map of control characters that we ask for; the peer may have added some.
     map: u32,
     wire: Wire,
-    /// What we ask IPCP for; 0 where the peer is to choose.
+    /// The addresses that we ask IPCP for; 0 if the peer is to choose.
     asked: [Ipv4Addr; 3],
     peer: Option<Ipv4Addr>,
     network: Option<Network>,
-    /// The peer said anything since the link was begun.
+    /// The peer has sent a frame since the link was begun.
     heard: bool,
 
     /// The request of this phase is to be sent.
     speak: bool,
     echo: bool,
-    /// The answer to the frame that came last.
+    /// The answer to the last frame.
     reply: Option<Packet>,
-    /// The request goes before the answer, as RFC 1661 (4.1) wants it when a link begins anew.
+    /// The request is sent before the answer, as RFC 1661 (4.1) requires when the peer restarts a link.
     request_first: bool,
 
-    /// When the request of this phase is sent again, or in phase `Open` the next echo.
+    /// The time at which the request of this phase is repeated, or in phase `Open` the next echo is
+    /// sent.
     timer: u32,
-    /// How often it may still be sent.
+    /// How many more times the request may be sent.
     tries: u8,
-    /// When the negotiation is given up.
+    /// The time at which the negotiation is given up.
     limit: u32,
-    /// Echoes since the peer said anything.
+    /// The number of echoes since the last frame of the peer.
     unanswered: u8,
-    /// The number of the next packet that is no answer.
+    /// The identifier of the last packet that was not an answer.
     number: u8,
 }
 
 impl Client {
-    /// A link that is not begun.
+    /// Returns a link that has not begun.
     pub const fn new(login: Login) -> Self {
         Self {
             login,
@@ -158,8 +160,8 @@ impl Client {
         }
     }
 
-    /// Begins. `seed` should differ from what the peer would take, as a time or a random number does: a line that sends
-    /// everything back is told by it.
+    /// Begins the link. `seed` should differ from what the peer chooses, such as a time or a random
+    /// number: a line that echoes everything is noticed by it.
     pub fn open(&mut self, seed: u32, now: u32) {
         *self = Self::new(self.login);
         self.magic = seed | 1;
@@ -167,35 +169,36 @@ impl Client {
         self.establish(now);
     }
 
-    /// Tells the peer that the link ends; it is over when [`phase`](Self::phase) is `Dead`, 6 s later at the latest.
+    /// Begins to terminate the link. It has ended when [`phase`](Self::phase) is `Dead`, after 6 s at
+    /// the latest.
     pub fn close(&mut self, now: u32) {
         if !matches!(self.phase, Phase::Dead | Phase::Closing) {
             self.end(Ended::Closed, now);
         }
     }
 
-    /// The modem has said that the call has ended; nothing more is sent.
+    /// Ends the link at once, because the modem has reported the end of the call. Nothing more is sent.
     pub fn lost(&mut self) {
         self.ended.get_or_insert(Ended::NoCarrier);
         self.dead();
     }
 
-    /// How far the link is.
+    /// Returns the phase of the link.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What the peer gave; `None` unless IP packets go both ways.
+    /// Returns the addresses that the peer has assigned; `None` unless the link is open.
     pub fn network(&self) -> Option<Network> {
         self.network
     }
 
-    /// Why the link ended, or ends.
+    /// Returns the reason why the link has ended, or is being ended.
     pub fn ended(&self) -> Option<Ended> {
         self.ended
     }
 
-    /// How a frame of this protocol is to be written.
+    /// Returns the form in which a frame of this protocol has to be written.
     pub fn wire(&self, protocol: u16) -> Wire {
         if protocol == protocol::LCP {
             Wire::DEFAULT
@@ -204,7 +207,8 @@ impl Client {
         }
     }
 
-    /// Takes one frame without its checksum. Returns the IP packet in it, if it holds one and the link is open.
+    /// Takes one frame without its checksum. Returns the IP packet in it, if there is one and the link
+    /// is open.
     pub fn receive<'f>(&mut self, frame: &'f [u8], now: u32) -> Option<&'f [u8]> {
         let frame = frame.strip_prefix(&[0xFF, 0x03]).unwrap_or(frame);
         let (protocol, content) = match *frame {
@@ -221,7 +225,7 @@ impl Client {
             return (self.phase == Phase::Open).then_some(content);
         }
         if self.phase == Phase::Open {
-            // What the peer says shows as well as an echo that it is there.
+            // A frame of the peer shows as well as an echo that it is there.
             self.timer = now.wrapping_add(ECHO_MS);
         }
         match protocol {
@@ -235,7 +239,8 @@ impl Client {
         None
     }
 
-    /// Lets time pass. Returns when to call it again at the latest; `None` when nothing is waited for.
+    /// Handles timers. Returns the time at which to call it again at the latest; `None` if no timer is
+    /// running.
     pub fn tick(&mut self, now: u32) -> Option<u32> {
         let negotiates = matches!(
             self.phase,
@@ -252,7 +257,7 @@ impl Client {
         (self.phase != Phase::Dead).then_some(self.timer)
     }
 
-    /// The next packet to send.
+    /// Returns the next packet to send, if there is one.
     pub fn next_out(&mut self) -> Option<Packet> {
         if self.speak && (self.request_first || self.reply.is_none()) {
             self.speak = false;
@@ -271,7 +276,7 @@ impl Client {
         None
     }
 
-    /// What this phase asks of the peer, if that is known by now.
+    /// Returns the request of this phase, if it can be made yet.
     fn request(&mut self) -> Option<Packet> {
         match self.phase {
             Phase::Establish => Some(self.lcp_request()),
@@ -286,7 +291,7 @@ impl Client {
         }
     }
 
-    /// The timer has run out.
+    /// Handles the timer: repeats the request, sends an echo, or gives up.
     fn repeat(&mut self, now: u32) {
         self.timer = now.wrapping_add(REPEAT_MS);
         if self.phase == Phase::Open {
@@ -303,7 +308,8 @@ impl Client {
         }
         self.tries -= 1;
         self.speak = true;
-        // The peer's own request did not come: it will ask again, and agree again (RFC 1661, 4.1, state Ack-Rcvd).
+        // The peer's own request did not come. It will ask again, and agree again (RFC 1661, 4.1, state
+        // Ack-Rcvd).
         match self.phase {
             Phase::Establish => self.lcp.ours = false,
             Phase::Network => self.ipcp.ours = false,
@@ -311,7 +317,7 @@ impl Client {
         }
     }
 
-    /// It was said often enough.
+    /// Ends the link because a request was repeated in vain.
     fn give_up(&mut self, now: u32) {
         let ended = match self.phase {
             Phase::Closing => return self.dead(),
@@ -323,7 +329,7 @@ impl Client {
         self.end(ended, now);
     }
 
-    /// Begins with LCP, for the first time or because the peer did.
+    /// Begins LCP, for the first time or because the peer has restarted.
     fn establish(&mut self, now: u32) {
         self.lcp.restart();
         self.auth = Auth::None;
@@ -334,11 +340,11 @@ impl Client {
         self.enter(Phase::Establish, now);
     }
 
-    /// LCP is agreed on.
+    /// Goes on after LCP has agreed.
     fn established(&mut self, now: u32) {
         match self.auth {
             Auth::None => self.negotiate_network(now),
-            // The peer speaks first.
+            // With CHAP the peer sends first.
             Auth::Chap => {
                 self.enter(Phase::Authenticate, now);
                 self.speak = false;
@@ -347,7 +353,7 @@ impl Client {
         }
     }
 
-    /// Asks for an address.
+    /// Begins IPCP.
     fn negotiate_network(&mut self, now: u32) {
         self.ipcp.restart();
         self.asked = [Ipv4Addr::UNSPECIFIED; 3];
@@ -367,7 +373,7 @@ impl Client {
         self.timer = now.wrapping_add(REPEAT_MS);
     }
 
-    /// Ends the link for this reason, and tells the peer.
+    /// Ends the link for this reason, and begins to terminate it.
     fn end(&mut self, why: Ended, now: u32) {
         self.ended.get_or_insert(why);
         self.network = None;
@@ -376,10 +382,10 @@ impl Client {
         self.tries = LAST_WORDS - 1;
     }
 
-    /// The peer ended the link.
+    /// Ends the link because the peer has terminated it.
     fn terminated(&mut self) {
         let why = match self.phase {
-            // A peer that refuses a login hangs up afterwards.
+            // A peer that refuses a login terminates the link afterwards.
             Phase::Authenticate if self.refusals > 0 => Ended::LoginRefused,
             during => Ended::Terminated { during },
         };
@@ -399,7 +405,8 @@ impl Client {
         self.number
     }
 
-    /// Refuses a protocol that we do not speak, such as IPv6 or compression. Before LCP is agreed on nobody may (RFC 1661, 5.7).
+    /// Refuses a protocol that this client does not speak, such as IPv6 or compression. Before LCP has
+    /// agreed, such a packet has to be ignored (RFC 1661, 5.7).
     fn refuse_protocol(&mut self, protocol: u16, content: &[u8]) {
         if matches!(self.phase, Phase::Establish | Phase::Closing) {
             return;
@@ -411,7 +418,7 @@ impl Client {
         self.reply = Some(packet.sealed());
     }
 
-    /// Refuses a code that we do not know.
+    /// Refuses an unknown code.
     fn refuse_code(&mut self, protocol: u16, content: &[u8]) {
         let number = self.number();
         let mut packet = Packet::new(protocol, code::CODE_REJECT, number);
@@ -419,7 +426,7 @@ impl Client {
         self.reply = Some(packet.sealed());
     }
 
-    /// The answer to a request to end, or nothing for any other packet.
+    /// Acknowledges a Terminate-Request.
     fn acknowledge_end(&mut self, protocol: u16, control: &Control<'_>) {
         let packet = Packet::new(protocol, code::TERMINATE_ACK, control.id);
         self.reply = Some(packet.sealed());
@@ -429,7 +436,7 @@ impl Client {
         let Some(control) = Control::parse(content) else {
             return;
         };
-        // A peer may ask again at any time (RFC 1994, 2).
+        // A peer may send a challenge at any time (RFC 1994, 2).
         let late = matches!(self.phase, Phase::Network | Phase::Open);
         if self.auth != Auth::Chap || !(late || self.phase == Phase::Authenticate) {
             return;
@@ -455,7 +462,7 @@ impl Client {
         }
     }
 
-    /// Whether the peer has been told who this is, and has not said what it thinks of it.
+    /// Returns whether a login was sent and has not been answered.
     fn has_logged_in(&self) -> bool {
         self.phase == Phase::Authenticate && (self.auth == Auth::Pap || self.response.is_some())
     }
@@ -468,12 +475,12 @@ impl Client {
     }
 }
 
-/// Whether `at` has come.
+/// Returns whether the time `at` has come.
 fn past(now: u32, at: u32) -> bool {
     now.wrapping_sub(at) as i32 >= 0
 }
 
-/// What follows an answer of the peer in either negotiation; returns whether it is time to look whether both agree.
+/// Handles the peer's answer in either negotiation; returns whether the peer has agreed.
 fn follow(answered: Answered, client: &mut Client, now: u32) -> bool {
     match answered {
         Answered::Nothing => false,

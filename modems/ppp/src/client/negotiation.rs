@@ -1,44 +1,45 @@
-//! The two halves of a negotiation: what we ask for, and what the peer asks for.
+//! A negotiation, in both directions: our request to the peer, and the peer's request to us.
 
 use super::packet::{Control, Item, Items, Packet, code};
 
-/// How many proposals of ours may be turned down before it is given up: each is answered at once, so that two
-/// that never agree would fill the line.
+/// The number of refused requests after which the negotiation is given up. Each is answered at once, so
+/// two sides that never agree would fill the line.
 const ROUNDS: u8 = 16;
-/// How often something else is proposed to the peer before its wish is refused (Max-Failure of RFC 1661, 4.6).
+/// The number of proposals in place of an option of the peer, after which it is refused (Max-Failure of
+/// RFC 1661, 4.6).
 const PROPOSALS: u8 = 5;
 
-/// Where a negotiation stands; LCP and IPCP have one each.
+/// The state of a negotiation. LCP and IPCP have one each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Negotiation {
-    /// The number of our last request.
+    /// The identifier of our last request.
     pub(crate) id: u8,
-    /// The peer agrees to what we asked for.
+    /// The peer has agreed to our request.
     pub(crate) ours: bool,
-    /// We agree to what the peer asked for.
+    /// We have agreed to the peer's request.
     pub(crate) theirs: bool,
-    /// Kinds of options that the peer does not take, one bit each of what we ask for.
+    /// The kinds of options that the peer refuses, a bit for each option that we ask for.
     pub(crate) refused: u8,
     rounds: u8,
     proposals: u8,
 }
 
-/// What came of a packet of the negotiation.
+/// The result of a packet of the negotiation.
 pub(crate) enum Answered {
-    /// Nothing: it was about an earlier request, or made no sense.
+    /// The packet had no effect: it was about an earlier request, or malformed.
     Nothing,
-    /// The peer agrees.
+    /// The peer has agreed.
     Agreed,
-    /// Ask again: something was turned down.
+    /// A changed request has to be sent, because the peer has refused a part of it.
     Again,
-    /// It leads nowhere.
+    /// The negotiation has failed.
     Never,
 }
 
-/// What we think of an option that the peer asks for.
+/// The judgement of an option that the peer asks for.
 pub(crate) enum Opinion {
     Fine,
-    /// Something else is proposed, of at most 4 bytes.
+    /// The option is answered with this value, of at most 4 bytes, as a proposal.
     Rather([u8; 4], usize),
     No,
 }
@@ -55,7 +56,8 @@ impl Negotiation {
         }
     }
 
-    /// Begins anew. The number goes on, so that a late answer is not taken for one to the next request.
+    /// Starts over. The identifier goes on, so that a late answer is not taken for one to the next
+    /// request.
     pub(crate) fn restart(&mut self) {
         *self = Self {
             id: self.id.wrapping_add(1),
@@ -67,8 +69,8 @@ impl Negotiation {
         self.ours && self.theirs
     }
 
-    /// What an answer of the peer means; `sent` is the request as it was made. What a Nak or a Reject lists
-    /// goes to `turned_down`.
+    /// Handles an answer of the peer; `sent` is our request. Each option in a Nak or a Reject is passed
+    /// to `turned_down`.
     pub(crate) fn answered(
         &mut self,
         control: &Control<'_>,
@@ -99,8 +101,8 @@ impl Negotiation {
         }
     }
 
-    /// The answer to a request of the peer, and whether it is agreement. `None`: it makes no sense, or is so long that an
-    /// answer would not fit.
+    /// Returns the answer to a request of the peer, and whether it is an agreement. Returns `None` if
+    /// the request is malformed, or so long that an answer would not fit.
     pub(crate) fn judge<'p>(
         &mut self,
         protocol: u16,
@@ -112,7 +114,7 @@ impl Negotiation {
         let answer = |code| Packet::new(protocol, code, control.id);
         let (mut no, mut rather) = (answer(code::CONFIGURE_REJECT), answer(code::CONFIGURE_NAK));
         for item in items {
-            // What does not fit any more is refused when the peer asks again without the first ones.
+            // Options that no longer fit are refused when the peer asks again without the first ones.
             match opinion(item) {
                 Opinion::Fine => {}
                 Opinion::Rather(value, len) if may_propose => {

@@ -9,7 +9,7 @@ pub(crate) mod protocol {
     pub(crate) const CHAP: u16 = 0xC223;
 }
 
-/// Codes of LCP; IPCP has the first seven.
+/// The codes of LCP. IPCP has the first seven.
 pub(crate) mod code {
     pub(crate) const CONFIGURE_REQUEST: u8 = 1;
     pub(crate) const CONFIGURE_ACK: u8 = 2;
@@ -21,11 +21,11 @@ pub(crate) mod code {
     pub(crate) const PROTOCOL_REJECT: u8 = 8;
     pub(crate) const ECHO_REQUEST: u8 = 9;
     pub(crate) const ECHO_REPLY: u8 = 10;
-    /// The last that LCP extensions have given a meaning (RFC 1570): identification, time remaining.
+    /// The last code that LCP extensions define (RFC 1570): identification, time remaining.
     pub(crate) const LAST: u8 = 13;
 }
 
-/// A control packet that came.
+/// A received control packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Control<'p> {
     pub(crate) code: u8,
@@ -34,7 +34,8 @@ pub(crate) struct Control<'p> {
 }
 
 impl<'p> Control<'p> {
-    /// `None` for a packet shorter than its length field says, or than its header. What is behind it is padding.
+    /// Parses a packet; returns `None` if it is shorter than its length field says, or than its header.
+    /// Bytes behind that length are padding.
     pub(crate) fn parse(bytes: &'p [u8]) -> Option<Self> {
         let &[code, id, high, low, ..] = bytes else {
             return None;
@@ -44,21 +45,21 @@ impl<'p> Control<'p> {
     }
 }
 
-/// One option of a configuration.
+/// An option of a configuration request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item<'p> {
     pub(crate) kind: u8,
     pub(crate) value: &'p [u8],
-    /// The whole of it.
+    /// The whole option, with kind and length.
     pub(crate) raw: &'p [u8],
 }
 
-/// The options of a configuration that add up to its length.
+/// The options of a configuration request whose lengths add up.
 #[derive(Clone, Copy)]
 pub(crate) struct Items<'p>(&'p [u8]);
 
 impl<'p> Items<'p> {
-    /// `None` when the lengths do not add up; such a packet is dropped as a whole.
+    /// Parses options; returns `None` if the lengths do not add up. The whole packet is dropped then.
     pub(crate) fn parse(data: &'p [u8]) -> Option<Self> {
         let mut rest = data;
         while !rest.is_empty() {
@@ -85,7 +86,7 @@ fn split(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
     Some((Item { kind, value, raw }, rest))
 }
 
-/// A control packet on its way out.
+/// An outgoing control packet.
 #[derive(Clone, Debug)]
 pub struct Packet {
     protocol: u16,
@@ -94,7 +95,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Holds the refusal of one option of any length.
+    /// Enough room to refuse one option of any length.
     const ROOM: usize = 264;
 
     pub(crate) fn new(protocol: u16, code: u8, id: u8) -> Self {
@@ -108,27 +109,27 @@ impl Packet {
         }
     }
 
-    /// The protocol, for the frame's header.
+    /// Returns the protocol, for the frame's header.
     pub fn protocol(&self) -> u16 {
         self.protocol
     }
 
-    /// What stands behind the protocol in the frame.
+    /// Returns the bytes that follow the protocol in the frame.
     pub fn content(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    /// What stands behind its header.
+    /// Returns the bytes behind the packet's header.
     pub(crate) fn data(&self) -> &[u8] {
         &self.bytes[4..self.len]
     }
 
-    /// Whether nothing was put into it yet.
+    /// Returns whether nothing has been appended yet.
     pub(crate) fn is_bare(&self) -> bool {
         self.len == 4
     }
 
-    /// Appends all of it, or nothing when there is no room.
+    /// Appends all bytes, or none if there is no room; returns whether they were appended.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> bool {
         let Some(room) = self.bytes.get_mut(self.len..self.len + bytes.len()) else {
             return false;

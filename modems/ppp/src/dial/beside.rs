@@ -1,4 +1,4 @@
-//! AT commands for ODIN-W2 while PPP has its UART: text in UDP datagrams (sheet A.3.3).
+//! AT commands to ODIN-W2 while its UART is used for PPP: text in UDP datagrams (sheet A.3.3).
 
 use core::net::Ipv4Addr;
 
@@ -11,21 +11,22 @@ use super::dialogue::{Said, said};
 use super::failure::at;
 use super::status::{self, Ask};
 
-/// Its address from the factory.
+/// The address of the module in factory settings.
 pub const FACTORY: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 251);
 const PORT: u16 = 23;
-/// For each answer; a datagram may be lost, and a question is asked twice then.
+/// The time limit of each answer. A datagram may be lost, so a query is sent twice.
 const PATIENCE: Duration = Duration::from_secs(3);
 const TRIES: usize = 2;
 const DATAGRAM: usize = 512;
 
-/// What the module tells of itself while the link is up, from the address `module` that the link has of it: what IPCP told as the
-/// peer's ([`Network::peer`](crate::Network::peer)), or what was configured, or [`FACTORY`].
+/// Asks the module for its status while the link is up. `module` is its address on the link: the peer's
+/// address from IPCP ([`Network::peer`](crate::Network::peer)), the configured one, or [`FACTORY`].
 ///
-/// Whether the module's AT port has to be switched on first is UNCONFIRMED; one that does not answer is an error, and the link goes on.
+/// UNCONFIRMED: the module's AT port may have to be switched on first. If it does not answer, that is
+/// an error, and the link goes on.
 ///
 /// # Errors
-/// [`BringUpError::At`] where nothing answers.
+/// [`BringUpError::At`] if the module does not answer.
 pub async fn status(stack: Stack<'_>, module: Ipv4Addr) -> Result<Status, BringUpError> {
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 4], [PacketMetadata::EMPTY; 1]);
     let (mut rx, mut tx) = ([0; 2 * DATAGRAM], [0; 64]);
@@ -56,7 +57,7 @@ impl Ask for Beside<'_> {
             return Err(AtError::Unsupported);
         }
         for _ in 0..TRIES {
-            // What was said unasked, or came too late.
+            // Drops lines that came unasked or too late.
             while with_timeout(Duration::from_ticks(0), self.line(&mut |_| Said::Text))
                 .await
                 .is_ok()
@@ -73,7 +74,7 @@ impl Ask for Beside<'_> {
 }
 
 impl Beside<'_> {
-    /// Hands on the lines of an answer, however they are cut into datagrams.
+    /// Passes the lines of an answer on, however they are cut into datagrams.
     async fn answer(&mut self, each: &mut dyn FnMut(&str)) -> Result<(), AtError> {
         loop {
             let mut end = None;
@@ -95,7 +96,7 @@ impl Beside<'_> {
         }
     }
 
-    /// Hands on the lines of the next datagram of the module.
+    /// Passes the lines of the module's next datagram on.
     async fn line(&mut self, each: &mut dyn FnMut(&str) -> Said) {
         let mut datagram = [0; DATAGRAM];
         loop {

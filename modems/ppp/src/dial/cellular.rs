@@ -1,4 +1,4 @@
-//! The cellular modules of u-blox (sheet B.3).
+//! The dialogue with u-blox cellular modules before a link (sheet B.3).
 
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
@@ -11,12 +11,12 @@ use super::failure::{at, has_none, no_carrier};
 use super::status::registered;
 
 const SHORT: Duration = Duration::from_secs(5);
-/// Attaching takes as long as the network likes.
+/// The time limit of an attach; the network decides how long it takes.
 const ATTACH: Duration = Duration::from_secs(180);
 const DIAL: Duration = Duration::from_secs(20);
 const RESTART: Duration = Duration::from_secs(60);
 
-/// What a cellular module needs to know.
+/// The settings of a cellular module.
 #[derive(Clone, Copy, Debug)]
 pub struct Cellular {
     apn: Option<Text<'static, 64>>,
@@ -26,7 +26,8 @@ pub struct Cellular {
 }
 
 impl Cellular {
-    /// The access point is left to module and network.
+    /// Returns the defaults: the module and the network choose the access point, no PIN, 180 s for
+    /// registration.
     pub const fn new() -> Self {
         Self {
             apn: None,
@@ -36,10 +37,10 @@ impl Cellular {
         }
     }
 
-    /// The access point's name (APN), of at most 64 bytes.
+    /// Sets the name of the access point (APN), of at most 64 bytes.
     ///
     /// # Errors
-    /// [`InvalidInput`] where it is too long or could break a command.
+    /// [`InvalidInput`] if it is too long, or contains a character that would break a command.
     pub const fn apn(mut self, apn: &'static str) -> Result<Self, InvalidInput> {
         match Text::new(apn) {
             Ok(apn) => self.apn = Some(apn),
@@ -48,10 +49,11 @@ impl Cellular {
         Ok(self)
     }
 
-    /// The SIM's PIN, of 4 to 8 digits. A refused one is an error at once, for the third in a row blocks the SIM.
+    /// Sets the SIM's PIN, of 4 to 8 digits. A refusal fails the bring-up at once, since the third in a
+    /// row blocks the SIM.
     ///
     /// # Errors
-    /// [`InvalidInput`] where it is none.
+    /// [`InvalidInput`] if it is not a PIN.
     pub const fn pin(mut self, pin: &'static str) -> Result<Self, InvalidInput> {
         match Secret::pin(pin) {
             Ok(pin) => self.pin = Some(pin),
@@ -60,17 +62,18 @@ impl Cellular {
         Ok(self)
     }
 
-    /// The data context, 1 to 9. Without it 1, on LENA-R8 2: its own clients fail when the first is used (sheet B.3).
+    /// Sets the PDP context, 1 to 9. The default is 1, and 2 on LENA-R8, whose own clients fail when
+    /// PPP uses the first one (sheet B.3).
     ///
     /// # Panics
-    /// Where it is another number; in a constant, that is an error of the compiler's.
+    /// If it is another number; in a `const`, that is a build error.
     pub const fn context(mut self, context: u8) -> Self {
         assert!(context >= 1 && context <= 9);
         self.context = Some(context);
         self
     }
 
-    /// How long to wait for the network; three minutes unless said otherwise.
+    /// Sets how long to wait for registration; the default is 180 s.
     pub const fn register_within(mut self, limit: Duration) -> Self {
         self.register = limit;
         self
@@ -83,14 +86,16 @@ impl Default for Cellular {
     }
 }
 
-/// Registers and dials. When it returns, PPP begins with what is [`behind`](Dialogue::behind).
+/// Registers and dials. When it returns, PPP begins with the bytes in [`behind`](Dialogue::behind).
 ///
-/// A dial that ends in `NO CARRIER` is repeated after the module was detached and attached anew, then after it was restarted.
+/// After a dial that ends in `NO CARRIER` it detaches, attaches and dials again, and then restarts the
+/// module and dials again.
 ///
-/// Each time it waits up to a minute for an answer, 20 s for the SIM and for the network as long as
-/// [`register_within`](Cellular::register_within) says, and a dial takes up to 20 s; detaching and attaching may take three minutes each, a
-/// restart one or two. So it may take half an hour in all before it fails: a caller with less time drops the future, which leaves the
-/// module as it is then.
+/// Each attempt waits up to a minute for an answer, 20 s for the SIM, and as long as
+/// [`register_within`](Cellular::register_within) says for the network. A dial takes up to 20 s,
+/// detaching and attaching up to three minutes each, a restart one or two minutes. So it may take half
+/// an hour in all before it fails. A caller with less time drops the future; the module then stays as
+/// it is.
 pub async fn cellular<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &Cellular,
@@ -102,13 +107,13 @@ pub async fn cellular<R: Read, W: Write>(
     redial(line, config).await
 }
 
-/// Dials again after a link has ended: after detaching and attaching, then after a restart of the module. It takes as long as what
-/// [`cellular`] does behind its first dial.
+/// Dials again after a link has ended: after detaching and attaching, and then after a restart of the
+/// module. Its time limits are those of [`cellular`] after the first dial.
 pub async fn redial<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &Cellular,
 ) -> Result<(), BringUpError> {
-    // A dial fails for a second behind the end of a link (sheet B.3).
+    // For a second after the end of a link a dial fails (sheet B.3).
     Timer::after_secs(1).await;
     let context = prepare(line, config).await?;
     for attach in ["0", "1"] {
@@ -118,7 +123,7 @@ pub async fn redial<R: Read, W: Write>(
     if dial(line, context).await? {
         return Ok(());
     }
-    // SARA-R4 knows 15, the others 16 too.
+    // SARA-R4 knows only mode 15; the others also know 16.
     if line.ask(&["AT+CFUN=15"], RESTART).await.is_err() {
         let restarted = line.ask(&["AT+CFUN=16"], RESTART).await;
         restarted.map_err(at("+CFUN"))?;
@@ -131,7 +136,7 @@ pub async fn redial<R: Read, W: Write>(
     Err(no_carrier())
 }
 
-/// Everything before the dial; the context to dial with.
+/// Prepares the dial: SIM, access point, registration. Returns the context to dial with.
 async fn prepare<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &Cellular,
@@ -159,7 +164,7 @@ async fn prepare<R: Read, W: Write>(
     sim(line, config).await?;
     let context = config.context.unwrap_or(if lena { 2 } else { 1 });
     let context = char::from(b'0' + context);
-    // Any but the first has to be defined; without a name the network chooses the access point.
+    // Any context but the first has to be defined. Without a name the network chooses the access point.
     let apn = config.apn.as_ref().map(Text::as_str);
     if let Some(apn) = apn.or((context != '1').then_some("")) {
         let mut digit = [0; 4];
@@ -167,7 +172,7 @@ async fn prepare<R: Read, W: Write>(
         let parts = ["AT+CGDCONT=", digit, ",\"IP\",\"", apn, "\""];
         match line.ask(&parts, SHORT).await {
             Err(AtError::Refused(_)) => {
-                // Some take it only without radio (sheet B.3).
+                // Some modules accept this only while the radio is off (sheet B.3).
                 for step in [&["AT+CFUN=4"][..], &parts, &["AT+CFUN=1"]] {
                     line.ask(step, ATTACH).await.map_err(at("+CGDCONT"))?;
                 }
@@ -214,7 +219,7 @@ async fn sim<R: Read, W: Write>(
     }
 }
 
-/// Waits until the module is on a network, whichever kind.
+/// Waits until the module is registered with a network of any kind.
 async fn register<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     limit: Duration,
@@ -230,7 +235,7 @@ async fn register<R: Read, W: Write>(
                 }
             });
             match answered.await {
-                // Not every module has both kinds.
+                // Not every module knows both queries.
                 Ok(_) | Err(AtError::Refused(_)) => {}
                 Err(error) => return Err(at("+CEREG?")(error)),
             }
@@ -248,7 +253,7 @@ async fn register<R: Read, W: Write>(
     }
 }
 
-/// Whether the dial was answered by `CONNECT`.
+/// Dials; returns whether the answer was `CONNECT`.
 async fn dial<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     context: char,

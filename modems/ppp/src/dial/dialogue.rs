@@ -1,4 +1,4 @@
-//! One command after another, each with its answer.
+//! A dialogue with a module: one command after the other, each with its answer.
 
 use embassy_time::{Duration, Instant, Timer, with_deadline, with_timeout};
 use embedded_io_async::{Read, Write};
@@ -8,41 +8,43 @@ use sectag::{AtError, BringUpError, Code, Status};
 use super::failure::at;
 use super::status::{self, Ask};
 
-/// The time that modules want between an answer and the next command: 20 ms most of them, 100 ms SARA-R4 (sheet B.3), which is what the
-/// log of sheet E.1 keeps too.
+/// The pause between an answer and the next command: most modules need 20 ms, SARA-R4 100 ms (sheet
+/// B.3). The log of sheet E.1 keeps that, too.
 const GAP: Duration = Duration::from_millis(110);
-/// The link that an earlier life of this MCU has left: a request to end it, as the vendor's library sends it (sheet B.3).
+/// A Terminate-Request for a link of an earlier life of this MCU, in the form of the vendor's library
+/// (sheet B.3).
 const TERMINATE: &[u8] =
     b"\x7E\xFF\x7D\x23\xC0\x21\x7D\x25\x7D\x22\x7D\x20\x7D\x30User requestS3\x7E";
-/// The longest line that is understood; a longer one is cut.
+/// The length at which a line is cut, in bytes.
 const LINE: usize = 160;
 
-/// A UART whose other end speaks AT.
+/// A UART to a module that speaks AT.
 ///
-/// Dropping a future of it in the middle leaves the module with half a command or an answer under way: begin anew then.
+/// If one of its futures is dropped, half a command may have been sent, or an answer may be under way:
+/// start over then.
 pub struct Dialogue<R, W> {
     rx: R,
     tx: W,
     piece: [u8; 64],
-    /// What of the piece was not looked at.
+    /// The range of `piece` that was not parsed yet.
     at: usize,
     end: usize,
     line: [u8; LINE],
 }
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Ok,
     Failed(Code),
     Connect,
     NoCarrier,
-    /// Information, or something unasked.
+    /// Information, or a notice.
     Text,
 }
 
 impl<R: Read, W: Write> Dialogue<R, W> {
-    /// Nothing is sent yet.
+    /// Returns a dialogue; nothing is sent yet.
     pub const fn new(rx: R, tx: W) -> Self {
         Self {
             rx,
@@ -54,12 +56,12 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         }
     }
 
-    /// What came behind the last line that was looked at: after a dial, the beginning of PPP.
+    /// Returns the bytes that came behind the last line. After a dial, PPP begins with them.
     pub fn behind(&self) -> &[u8] {
         &self.piece[self.at..self.end]
     }
 
-    /// Sends a command, and hands each line of its answer to `each` until the final one.
+    /// Sends a command, and passes each line of its answer to `each` until the final result.
     pub(super) async fn command(
         &mut self,
         parts: &[&str],
@@ -88,7 +90,7 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         }
     }
 
-    /// A command whose answer is `OK`.
+    /// Sends a command whose answer is `OK`.
     pub(super) async fn ask(&mut self, parts: &[&str], limit: Duration) -> Result<(), AtError> {
         match self.command(parts, limit, |_| {}).await? {
             Said::Ok => Ok(()),
@@ -96,7 +98,7 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         }
     }
 
-    /// The next line that is not empty, and what it says.
+    /// Returns the next line that is not empty, and its meaning.
     pub(super) async fn next(&mut self, deadline: Instant) -> Result<(Said, &str), AtError> {
         let mut len = 0;
         loop {
@@ -128,7 +130,7 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         Ok((said(text), text))
     }
 
-    /// Drops what an end of a link brings, until nothing comes.
+    /// Drops the bytes that the end of a link brings, until 500 ms pass without any.
     async fn quiet(&mut self) -> Result<(), AtError> {
         self.at = self.end;
         for _ in 0..64 {
@@ -142,7 +144,8 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         Ok(())
     }
 
-    /// Drops what comes until the line is quiet for `quiet`, or a frame begins; `limit` is the most it may take.
+    /// Drops bytes until the line is silent for `quiet`, or a frame begins, but for no longer than
+    /// `limit`.
     pub(super) async fn skip_until_quiet(
         &mut self,
         quiet: Duration,
@@ -165,10 +168,11 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         }
     }
 
-    /// The model in the module's own words, such as `ODIN-W2` or `SARA-R510S`: what tells which of the two dialogues is the right one.
+    /// Asks for the model, such as `ODIN-W2` or `SARA-R510S`, which decides between the two kinds of
+    /// dialogue.
     ///
     /// # Errors
-    /// [`BringUpError::NoAnswer`] where nothing answers AT.
+    /// [`BringUpError::NoAnswer`] if nothing answers AT.
     pub async fn model(&mut self) -> Result<String<32>, BringUpError> {
         self.wake().await.map_err(|error| match error {
             AtError::Timeout => BringUpError::NoAnswer,
@@ -184,10 +188,11 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         model.ok_or(at("+CGMM")(AtError::Garbled))
     }
 
-    /// What the module tells of itself, before the dial. `short_range` is an ODIN-W2, otherwise it is cellular.
+    /// Asks for the module's status, before the dial. `short_range` is true for an ODIN-W2, false for a
+    /// cellular module.
     ///
     /// # Errors
-    /// [`BringUpError::At`] where it does not answer.
+    /// [`BringUpError::At`] if the module does not answer.
     pub async fn status(&mut self, short_range: bool) -> Result<Status, BringUpError> {
         if short_range {
             status::short_range(self).await
@@ -196,8 +201,8 @@ impl<R: Read, W: Write> Dialogue<R, W> {
         }
     }
 
-    /// Finds out whether anything answers, and makes it stop repeating what it is sent. A link that stands since before this MCU
-    /// was restarted is ended.
+    /// Finds out whether a module answers, and switches its echo off. Ends a PPP link that an earlier
+    /// life of this MCU has left.
     pub(super) async fn wake(&mut self) -> Result<(), AtError> {
         let mut last = Err(AtError::Timeout);
         for attempt in 0..5 {
@@ -236,7 +241,7 @@ pub(super) fn said(text: &str) -> Said {
         "ERROR" => Said::Failed(Code::Plain),
         "NO CARRIER" | "BUSY" | "NO ANSWER" | "NO DIALTONE" => Said::NoCarrier,
         "CONNECT" => Said::Connect,
-        // SARA-R4 tells a speed that means nothing (sheet B.3).
+        // SARA-R4 adds a speed, which has no meaning (sheet B.3).
         _ if text.starts_with("CONNECT ") => Said::Connect,
         _ => match text.strip_prefix("+CME ERROR:") {
             Some(number) => Said::Failed(number.trim().parse().map_or(Code::Plain, Code::Cme)),

@@ -1,13 +1,13 @@
-//! What goes wrong with a dialogue, in the words of the core.
+//! Failures of a dialogue as errors of the core.
 
 use sectag::{AtError, BringUpError, Cause, Causes, Code, Meaning, Refusal};
 
-/// What a refused or unanswered command is to a bring-up.
+/// Returns the bring-up error for a command that was refused or not answered.
 pub(super) fn at(command: &'static str) -> impl Fn(AtError) -> BringUpError {
     move |error| BringUpError::At { command, error }
 }
 
-/// A dial that the module ended at once.
+/// Returns the error for a dial that the module ended at once.
 pub(super) fn no_carrier() -> BringUpError {
     let causes = Causes::new(&[
         Cause::ApnWrong,
@@ -20,7 +20,7 @@ pub(super) fn no_carrier() -> BringUpError {
     ))
 }
 
-/// A module that has no PPP.
+/// Returns the error for a module without PPP.
 pub(super) const fn has_none(reason: &'static str) -> BringUpError {
     BringUpError::Firmware { reason }
 }

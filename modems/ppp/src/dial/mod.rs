@@ -1,7 +1,8 @@
-//! From a module that answers AT to a line that speaks PPP: a short dialogue on the UART, before the link.
+//! Dialling: a short dialogue on the UART that leads from AT commands to a PPP link.
 //!
-//! [`Dialogue::new`] takes the UART, [`cellular`] or [`odin_w2`] dial, and [`Dialogue::behind`] is what came behind the answer, for
-//! [`Runner::run`](crate::net::Runner::run). No command is sent while the link is up.
+//! [`Dialogue::new`] takes the UART, [`cellular`] or [`odin_w2`] dials, and [`Dialogue::behind`]
+//! returns the bytes that followed the answer, for [`Runner::run`](crate::net::Runner::run). No command
+//! is sent while the link is up.
 
 pub mod beside;
 mod cellular;

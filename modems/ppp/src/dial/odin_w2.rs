@@ -1,4 +1,4 @@
-//! ODIN-W2: a Wi-Fi station whose data mode is PPP (sheet A.3).
+//! The dialogue with ODIN-W2, a Wi-Fi module whose data mode can be PPP (sheet A.3).
 
 use core::fmt::Write as _;
 use core::net::Ipv4Addr;
@@ -13,37 +13,40 @@ use super::dialogue::{Dialogue, Said};
 use super::failure::{at, has_none};
 
 const SHORT: Duration = Duration::from_secs(5);
-/// From the order to join to a network that is up: 4 s in the log of sheet E.1.
+/// The time limit of a join; the log of sheet E.1 took 4 s.
 const JOIN: Duration = Duration::from_secs(30);
-/// What may still come behind the answer to `ATO3` (sheet A.3.2).
+/// How long text may still follow the answer to `ATO3` (sheet A.3.2).
 const SETTLE: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_millis(100);
 
-/// The module's own side of the PPP link. What is not said stays as the module has it: 172.30.0.251 from the factory.
+/// The module's own side of the PPP link. A field that is `None` keeps the module's setting,
+/// 172.30.0.251 from the factory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Own {
-    /// Tag 101: its address. Not the one it has as a station, which draws requests that nobody answers (sheet A.3.5).
+    /// Tag 101: the address. It must not be the address of the Wi-Fi station, which would get requests
+    /// that nothing answers (sheet A.3.5).
     pub address: Option<Ipv4Addr>,
-    /// Tag 102: the mask.
+    /// Tag 102: the network mask.
     pub mask: Option<Ipv4Addr>,
-    /// Tag 104; that it is the first name server is an analogy.
+    /// Tag 104: the first name server, by analogy; no source says so.
     pub dns: Option<Ipv4Addr>,
-    /// Tag 105; that it is the second is one too.
+    /// Tag 105: the second name server, by analogy; no source says so.
     pub dns2: Option<Ipv4Addr>,
-    /// Tag 107, as the log of sheet E.1 has it.
+    /// Tag 107: conflict detection, as in the log of sheet E.1.
     pub conflict_detection: bool,
 }
 
-/// What an ODIN-W2 needs to know.
+/// The settings of an ODIN-W2.
 #[derive(Clone, Copy, Debug)]
 pub struct OdinW2 {
     /// The network to join.
     pub wifi: WifiConfig,
-    /// Its side of the link.
+    /// The module's own side of the PPP link.
     pub own: Own,
 }
 
-/// Joins the network and goes to PPP. When it returns, PPP begins with what is [`behind`](Dialogue::behind).
+/// Joins the network and enters PPP. When it returns, PPP begins with the bytes in
+/// [`behind`](Dialogue::behind).
 pub async fn odin_w2<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &OdinW2,
@@ -54,7 +57,7 @@ pub async fn odin_w2<R: Read, W: Write>(
     })?;
     let mut odin = false;
     let model = line.command(&["AT+GMM"], SHORT, |text| {
-        // Between quotes on this family (sheet A.1.1).
+        // The name is in quotes on this family (sheet A.1.1).
         odin |= text.trim_matches('"').starts_with("ODIN-W2");
     });
     model.await.map_err(at("+GMM"))?;
@@ -68,12 +71,12 @@ pub async fn odin_w2<R: Read, W: Write>(
     line.skip_until_quiet(QUIET, SETTLE).await.map_err(at("O3"))
 }
 
-/// How far a join is, by what the module says unasked.
+/// The progress of a join, by the module's notices.
 #[derive(Default)]
 struct News {
     up: bool,
     refused: bool,
-    /// The first reason why the network was lost; later ones cover it up.
+    /// The first reason code for a lost link; later ones hide it.
     reason: Option<u16>,
 }
 
@@ -95,7 +98,7 @@ async fn join<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     config: &OdinW2,
 ) -> Result<(), BringUpError> {
-    // A configuration that is in use cannot be written; one that is not answers ERROR here.
+    // A configuration that is in use cannot be written. If it is not in use, the answer is ERROR.
     match line.ask(&["AT+UWSCA=0,4"], SHORT).await {
         Ok(()) | Err(AtError::Refused(_)) => {}
         Err(error) => return Err(at("+UWSCA")(error)),
@@ -106,7 +109,7 @@ async fn join<R: Read, W: Write>(
         _ => "2",
     };
     let station = at("+UWSC");
-    // One that was in use is free some time after that.
+    // A configuration that was in use can be written some time later.
     let deadline = Instant::now() + SHORT;
     loop {
         match line.ask(&["AT+UWSC=0,0,0"], SHORT).await {
@@ -126,7 +129,7 @@ async fn join<R: Read, W: Write>(
     line.ask(&["AT+UWSC=0,100,2"], SHORT)
         .await
         .map_err(&station)?;
-    // What may be said of this attempt may come from here on, also between commands.
+    // From here on notices about this attempt may come, also between commands.
     let mut news = News::default();
     let deadline = Instant::now() + JOIN;
     let joined = line.command(&["AT+UWSCA=0,3"], SHORT, |text| news.hear(text));
@@ -153,7 +156,7 @@ async fn join<R: Read, W: Write>(
     Ok(())
 }
 
-/// Sets of the link what is configured, and nothing else.
+/// Writes the configured settings of the link, and no others.
 async fn own_side<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
     own: &Own,

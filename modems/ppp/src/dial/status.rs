@@ -1,4 +1,4 @@
-//! Who the module is and how it fares: on the UART before a dial, or beside the link.
+//! The module's identity and state: on the UART before a dial, or beside the link.
 
 use heapless::String;
 use sectag::at::{Fields, answer};
@@ -8,9 +8,9 @@ use sectag::{AtError, BringUpError, Capabilities, Counters, Registration, SimSta
 
 use super::failure::at;
 
-/// What a module can be asked through.
+/// A way to send queries to a module.
 pub(super) trait Ask {
-    /// Hands each line of the answer to `each`.
+    /// Sends a query, and passes each line of the answer to `each`.
     async fn ask(
         &mut self,
         command: &'static str,
@@ -18,14 +18,14 @@ pub(super) trait Ask {
     ) -> Result<(), AtError>;
 }
 
-/// Sheet A.1.1, and the network as a station has it.
+/// The queries of sheet A.1.1, and those of the Wi-Fi station.
 const SHORT_RANGE: [&str; 5] = ["AT+GMI", "AT+GMM", "ATI9", "AT+UWSSTAT", "AT+UNSTAT=0,101"];
-/// Sheet B, and 3GPP 27.007.
+/// The queries of sheet B and of 3GPP 27.007.
 const CELLULAR: [&str; 8] = [
     "AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+CGSN", "AT+CPIN?", "AT+COPS?", "AT+CSQ", "AT+CCLK?",
 ];
 
-/// Of an ODIN-W2.
+/// Asks an ODIN-W2 for its status.
 pub(super) async fn short_range(module: &mut impl Ask) -> Result<Status, BringUpError> {
     let mut status = empty();
     let mut wifi = Association::default();
@@ -39,7 +39,7 @@ pub(super) async fn short_range(module: &mut impl Ask) -> Result<Status, BringUp
     Ok(status)
 }
 
-/// Of a cellular module.
+/// Asks a cellular module for its status.
 pub(super) async fn cellular(module: &mut impl Ask) -> Result<Status, BringUpError> {
     let mut status = empty();
     for command in CELLULAR {
@@ -69,7 +69,7 @@ fn empty() -> Status {
     status
 }
 
-/// A refused question does not lose the others.
+/// Turns a refused query into success, so that the others go on.
 fn unless_lost(answer: Result<(), AtError>) -> Result<(), BringUpError> {
     match answer {
         Ok(()) | Err(AtError::Refused(_)) => Ok(()),
@@ -97,7 +97,7 @@ fn take_short_range(command: &str, text: &str, status: &mut Status, wifi: &mut A
                         .next()
                         .and_then(|text| core::str::from_utf8(text).ok());
                     let rssi = number.and_then(|text| text.trim().parse::<i16>().ok());
-                    // Not connected.
+                    // The lowest value means that it is not connected.
                     status.signal.rssi = rssi.filter(|&rssi| rssi != i16::MIN);
                 }
                 _ => {}
@@ -150,14 +150,15 @@ fn take_cellular(command: &str, text: &str, status: &mut Status) {
     }
 }
 
-/// The state in an answer `+CEREG: <n>,<stat>...`. A line with one number is news of the same name, and says it too.
+/// Returns the state of an answer `+CEREG: <n>,<stat>...`, or of a notice, whose state is the first
+/// number.
 pub(super) fn registered(text: &str) -> Option<u8> {
     let (_, rest) = text
         .split_once("+CEREG:")
         .or_else(|| text.split_once("+CGREG:"))?;
     let mut fields = rest.split(',').map(str::trim);
     let first = fields.next()?.parse().ok()?;
-    // In news a string follows the state, in an answer the state follows a number.
+    // In a notice a string follows the state; in an answer the state follows a number.
     Some(
         fields
             .next()
@@ -166,24 +167,25 @@ pub(super) fn registered(text: &str) -> Option<u8> {
     )
 }
 
-/// What stands between the first quotes of a line that begins with one.
+/// Returns the text between the first quotes of a line that begins with a quote.
 fn quoted(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.split('"').next()
 }
 
-/// A line that is no news.
+/// Returns a line unless it is a notice.
 fn plain(text: &str) -> Option<&str> {
     (!text.starts_with('+')).then_some(text.trim_matches('"'))
 }
 
-/// The first that is told counts.
+/// Sets a field unless it is set already.
 fn set<const N: usize>(field: &mut Option<String<N>>, text: Option<&str>) {
     if field.is_none() {
         *field = text.and_then(|text| text_of(text.as_bytes()));
     }
 }
 
-/// `None` when it does not fit, or is nothing: half a text would be another one.
+/// Returns the text, or `None` when it is empty or does not fit, since half a text would be a wrong
+/// one.
 fn text_of<const N: usize>(text: &[u8]) -> Option<String<N>> {
     let text = core::str::from_utf8(text).ok()?;
     String::try_from(text).ok().filter(|text| !text.is_empty())

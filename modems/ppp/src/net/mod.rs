@@ -1,7 +1,8 @@
-//! The link as a network device of embassy-net: IP packets in and out over a UART.
+//! A PPP link as a network device of embassy-net: IP packets over a UART.
 //!
-//! [`new`] makes the device and the [`Runner`]. [`Runner::run`] is given the UART when the modem has answered the dial, with the
-//! bytes that came behind the answer, and gives it back when the link has ended. It sets the stack's address itself.
+//! [`new`] returns the device and the [`Runner`]. [`Runner::run`] takes the UART when the modem has
+//! answered the dial, together with the bytes that followed the answer, and returns it when the link
+//! has ended. It also sets the address of the stack.
 
 mod runner;
 
@@ -10,14 +11,14 @@ pub use runner::{MTU, RunError, Runner};
 use embassy_net_driver_channel as channel;
 use embassy_net_driver_channel::driver::HardwareAddress;
 
-/// The device that embassy-net is given.
+/// The device to give to embassy-net.
 pub type Device<'d> = channel::Device<'d, MTU>;
 
-/// Room for `RX` packets that came and `TX` that are to go, 1500 bytes each.
+/// The memory of the device: room for `RX` received and `TX` outgoing packets of 1500 bytes each.
 pub struct State<const RX: usize, const TX: usize>(channel::State<MTU, RX, TX>);
 
 impl<const RX: usize, const TX: usize> State<RX, TX> {
-    /// Empty.
+    /// Returns empty memory.
     pub const fn new() -> Self {
         Self(channel::State::new())
     }
@@ -29,7 +30,7 @@ impl<const RX: usize, const TX: usize> Default for State<RX, TX> {
     }
 }
 
-/// Splits `state` into the device and what runs the link.
+/// Splits `state` into the device and the runner of the link.
 pub fn new<const RX: usize, const TX: usize>(
     state: &mut State<RX, TX>,
 ) -> (Device<'_>, Runner<'_>) {

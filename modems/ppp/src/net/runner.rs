@@ -1,4 +1,4 @@
-//! Runs a link over a UART.
+//! The runner of a PPP link: it moves frames between the UART and the network stack.
 
 use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
@@ -19,23 +19,23 @@ use crate::login::Login;
 
 /// The longest IP packet, in bytes.
 pub const MTU: usize = 1500;
-/// The longest frame: a packet with an uncompressed header and its checksum.
+/// The longest frame in bytes: a packet with an uncompressed header and its checksum.
 const FRAME: usize = MTU + 6;
-/// What is read and written at a time.
+/// The size of a read and of a write, in bytes.
 const PIECE: usize = 64;
 /// IP version 4, as a protocol of PPP.
 const IPV4: u16 = 0x0021;
-/// How long the last words may take, the answer included.
+/// The time limit for the end of a link, its acknowledgement included.
 const PARTING: Duration = Duration::from_secs(7);
 
-/// Why [`Runner::run`] came back. The UART is the caller's again; dial again to go on.
+/// The reason why [`Runner::run`] returned. The caller has the UART again; to go on, it dials again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RunError {
     /// The link ended.
     Ended(Ended),
-    /// The UART's reader says that nothing will come any more.
+    /// The reader of the UART reported the end of its input.
     Eof,
     /// The UART could not be read.
     Read(ErrorKind),
@@ -56,7 +56,7 @@ impl fmt::Display for RunError {
 
 impl core::error::Error for RunError {}
 
-/// What runs the link; it lives as long as the device, for any number of links one after another.
+/// The runner of links. It lives as long as the device, and runs any number of links one after another.
 pub struct Runner<'d> {
     channel: channel::Runner<'d, MTU>,
     frame: Deframer<FRAME>,
@@ -71,11 +71,12 @@ impl<'d> Runner<'d> {
         }
     }
 
-    /// Runs one link, from the modem's answer to the dial until it ends, and sets the address and name servers of `stack`
-    /// meanwhile. `behind` is what came behind that answer in the same read.
+    /// Runs one link, from the modem's answer to the dial to its end, and sets the address and name
+    /// servers of `stack` meanwhile. `behind` are the bytes that followed the answer in the same read.
     ///
-    /// Dropping the future ends the link without a word to the modem, which then has to be reset, or to notice by itself.
-    /// To end it in good order let `until` return; the error is then [`Ended::Closed`].
+    /// Dropping the future ends the link without notice to the modem, which then has to be reset, or to
+    /// find out by itself. To end the link in order, let `until` return; the result is then
+    /// [`Ended::Closed`].
     pub async fn run(
         &mut self,
         mut rx: impl Read,
@@ -105,16 +106,16 @@ impl<'d> Runner<'d> {
     }
 }
 
-/// One link while it lasts. Dropped, also in the middle, it leaves the stack without an address.
+/// One link while it lasts. Its drop, at any time, takes the stack's address away.
 struct Line<'s> {
     client: RefCell<Client>,
     state: channel::StateRunner<'s>,
     stack: Stack<'s>,
-    /// What the stack was told.
+    /// The network that the stack has been given.
     network: Cell<Option<Network>>,
-    /// There is something to say.
+    /// Signals that there may be something to send.
     work: Signal<NoopRawMutex, ()>,
-    /// What there was to say is on its way.
+    /// Signals that everything there was to send has been sent.
     taken: Signal<NoopRawMutex, ()>,
 }
 
@@ -164,7 +165,8 @@ impl Line<'_> {
                 Some(Deframed::Frame(frame)) => {
                     let packet = self.client.borrow_mut().receive(frame, now());
                     let Some(packet) = packet else {
-                        // An answer goes out before the next frame is looked at, since there is room for one.
+                        // An answer goes out before the next frame is parsed, since there is room for
+                        // only one.
                         self.taken.reset();
                         self.work.signal(());
                         self.taken.wait().await;
@@ -241,7 +243,7 @@ impl Line<'_> {
         }
     }
 
-    /// Says all that there is to say.
+    /// Sends all pending packets of the client.
     async fn talk(&self, tx: &mut impl Write) -> Result<(), ErrorKind> {
         loop {
             let (packet, wire) = {
@@ -257,7 +259,7 @@ impl Line<'_> {
         }
     }
 
-    /// Lets the stack know when there is another address, or none.
+    /// Gives the stack a changed address, or takes it away.
     fn tell_stack(&self) {
         let network = self.client.borrow().network();
         if self.network.replace(network) == network {
@@ -267,7 +269,7 @@ impl Line<'_> {
             return self.down();
         };
         let mut config = StaticConfigV4 {
-            // Everything is behind the one peer there is, so everything is on the link.
+            // All addresses are behind the one peer, so all are on the link.
             address: Ipv4Cidr::new(network.address, 0),
             gateway: None,
             dns_servers: Default::default(),
@@ -298,7 +300,7 @@ async fn send(tx: &mut impl Write, mut framer: Framer<'_>) -> Result<(), ErrorKi
     }
 }
 
-/// The time as the client has it: milliseconds that wrap.
+/// Returns the time of the client: milliseconds, wrapping.
 fn now() -> u32 {
     Instant::now().as_millis() as u32
 }

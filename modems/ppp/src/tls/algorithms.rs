@@ -1,11 +1,11 @@
-//! The signatures that a server and its chain may have, for webpki: ECDSA on P-256, with the feature `p384` also on P-384, with the
-//! feature `rsa` also RSA.
+//! The signature algorithms for servers and their chains, for webpki: ECDSA on P-256, on P-384 with the
+//! feature `p384`, and RSA with the feature `rsa`.
 
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
 
-/// All that are linked.
+/// All algorithms that are linked.
 pub(crate) static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
     &P256Sha256,
     #[cfg(feature = "p384")]
@@ -72,7 +72,8 @@ impl SignatureVerificationAlgorithm for P384Sha384 {
     }
 }
 
-/// RSA of 2048 to 4096 bits: in chains with the padding of PKCS#1 1.5, in the proof of TLS 1.3 with PSS (RFC 8446, 4.2.3).
+/// RSA of 2048 to 4096 bits: in chains with PKCS#1 v1.5 padding, in the proof of TLS 1.3 with PSS (RFC
+/// 8446, 4.2.3).
 #[cfg(feature = "rsa")]
 pub(crate) mod rsa {
     use ::rsa::pkcs1::DecodeRsaPublicKey;
@@ -84,7 +85,8 @@ pub(crate) mod rsa {
     };
     use sha2::{Sha256, Sha384, Sha512};
 
-    /// Shorter keys are not safe; a longer one takes an MCU minutes, and allocations without a bound.
+    /// The sizes of accepted keys, in bytes. Shorter ones are not safe; a longer one takes an MCU
+    /// minutes, and memory without a limit.
     const SIZES: core::ops::RangeInclusive<usize> = 256..=512;
 
     fn key(der: &[u8]) -> Result<RsaPublicKey, InvalidSignature> {

@@ -1,4 +1,4 @@
-//! A clock for boards that have none: set once, then it runs on embassy-time.
+//! A clock for boards without one: it is set once, and runs on embassy-time.
 
 use core::cell::Cell;
 
@@ -8,18 +8,19 @@ use sectag::clock::DateTime;
 
 use super::credentials::{Clock, Time};
 
-/// A time that was set, and runs on with the board's timer. Give `&clock` to [`new`](super::new), and set it when a time is known: before
-/// that every connection is refused as [`ClockNotSet`](sectag::ConnectError::ClockNotSet).
+/// A clock that is set to a time, and runs on with the board's timer. Give `&clock` to
+/// [`new`](super::new), and set it when a time is known. Before that, every connection is refused with
+/// [`ClockNotSet`](sectag::ConnectError::ClockNotSet).
 #[derive(Default)]
 pub struct RunningClock(Cell<Option<(u64, Instant, TimeSource)>>);
 
 impl RunningClock {
-    /// Not set.
+    /// Returns a clock that is not set.
     pub const fn new() -> Self {
         Self(Cell::new(None))
     }
 
-    /// Sets it to this time, which is now.
+    /// Sets the clock to this time.
     pub fn set(&self, time: Time) {
         let unix = time.now.to_unix();
         self.0.set(Some((unix, Instant::now(), time.source)));

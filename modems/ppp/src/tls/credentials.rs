@@ -1,4 +1,4 @@
-//! What is known beforehand: roots, the client's certificate, the time.
+//! Credentials and time for connections: roots, the client's certificate, the clock.
 
 use sectag::clock::DateTime;
 use sectag::signer::{Algorithm, Signer};
@@ -9,7 +9,7 @@ use sectag::{Digest, Tag, TimeSource};
 pub struct Credentials {
     /// The number under which a [`TlsConfig`](sectag::TlsConfig) asks for it.
     pub tag: Tag,
-    /// Certificates of the authorities whose servers are trusted; at least one.
+    /// Certificates of the CAs whose servers are trusted; at least one is needed.
     pub roots: &'static [&'static [u8]],
     /// This device's certificate, with a key on P-256.
     pub certificate: Option<&'static [u8]>,
@@ -19,15 +19,15 @@ pub struct Credentials {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Time {
-    /// Now, in UTC.
+    /// The current time, in UTC.
     pub now: DateTime,
-    /// Who says so.
+    /// The source of the time.
     pub source: TimeSource,
 }
 
-/// Tells the time. Certificates have dates, so nothing is connected to without one.
+/// A clock. Certificates have dates, so no connection is made without the time.
 pub trait Clock {
-    /// Now; `None` until the clock has been set.
+    /// Returns the current time; `None` until the clock has been set.
     fn time(&self) -> Option<Time>;
 }
 
@@ -37,7 +37,7 @@ impl<F: Fn() -> Option<Time>> Clock for F {
     }
 }
 
-/// No private key: no client certificate is sent.
+/// The absence of a private key: no client certificate is sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoKey;
 

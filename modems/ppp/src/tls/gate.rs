@@ -1,7 +1,8 @@
-//! A look at each record's header before embedded-tls sees it.
+//! A check of each record's header before embedded-tls reads it.
 //!
-//! A header is in clear, and embedded-tls 0.19 believes it too much (sheet C.3): once keys are agreed on, anybody on the way could
-//! end the connection or make the client panic by a record that is not encrypted, or holds nothing.
+//! A header is not encrypted, and embedded-tls 0.19 trusts it too much (sheet C.3): after keys are
+//! agreed on, any host on the way could end the connection or make the client panic by a record that is
+//! not encrypted, or is empty.
 
 use embedded_io_async::{ErrorType, Read};
 
@@ -12,21 +13,21 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
-/// An encrypted record has a checksum of 16 bytes, and at least a byte that says what it is.
+/// The length of the shortest encrypted record: a tag of 16 bytes, and the byte of its type.
 const LEAST_ENCRYPTED: usize = 17;
 
-/// What a header shows to be wrong.
+/// A violation that a header shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foul {
-    /// It is no record of TLS at all.
+    /// The bytes are not a TLS record.
     NotTls,
-    /// It should have been encrypted, or can hold nothing.
+    /// The record should have been encrypted, or is too short for its content.
     Unexpected,
-    /// It does not fit the buffer.
+    /// The record does not fit the buffer.
     TooLarge,
 }
 
-/// How far the connection is, which decides what may come in clear.
+/// The stage of the connection, which decides which records may come unencrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Hello,
@@ -34,17 +35,18 @@ enum Stage {
     Open,
 }
 
-/// Hands bytes on while the records are such as may come.
+/// A reader that passes bytes on while the records are allowed.
 pub(crate) struct Gate<R> {
     inner: R,
     stage: Stage,
-    /// The longest record, header not counted.
+    /// The longest record, without its header, in bytes.
     limit: usize,
     header: [u8; 5],
-    /// How many bytes of the header have come, and how many of them were handed on.
+    /// The number of bytes of the header that have come.
     have: usize,
+    /// The number of bytes of the header that were passed on.
     given: usize,
-    /// What is left of the record.
+    /// The number of bytes of the record that are still to come.
     left: usize,
     foul: Option<Foul>,
 }
@@ -63,12 +65,13 @@ impl<R: Read> Gate<R> {
         }
     }
 
-    /// The handshake is complete: from now on all is encrypted, and the cipher is told so in each header.
+    /// Notes that the handshake is complete. From now on all records are encrypted, and a mark in each
+    /// header tells the cipher so.
     pub(crate) fn opened(&mut self) {
         self.stage = Stage::Open;
     }
 
-    /// What was found wrong, if anything. Reading has ended then.
+    /// Returns the violation that was found, if any. Reading has ended then.
     pub(crate) fn foul(&self) -> Option<Foul> {
         self.foul
     }
@@ -110,7 +113,8 @@ impl<R: Read> ErrorType for Gate<R> {
 }
 
 impl<R: Read> Read for Gate<R> {
-    /// As the reader below; what it has found wrong is an end to the reader above. Cancel-safe if the one below is.
+    /// Reads like the inner reader. A violation is an end of input to the caller. Cancel-safe if the
+    /// inner reader is.
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
         if buf.is_empty() || self.foul.is_some() {
             return Ok(0);
@@ -153,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes through in pieces, and what was wrong.
+    /// Returns the bytes that pass the gate, and the violation.
     fn through(bytes: &[u8], open: bool, room: usize) -> (Vec<u8>, Option<Foul>) {
         let mut gate = Gate::new(bytes, 64);
         if open {
@@ -192,7 +196,8 @@ mod tests {
             assert_eq!(through(bytes, false, 16), (Vec::new(), Some(foul)));
         }
         for record in [
-            // A handshake, an alert, an empty record, a longer change of keys: in clear behind the hello.
+            // Unencrypted records behind the hello: a handshake message, an alert, an empty record, a
+            // ChangeCipherSpec of wrong length.
             &b"\x16\x03\x03\x00\x04\x14\x00\x00\x00"[..],
             b"\x15\x03\x03\x00\x02\x01\x00",
             b"\x17\x03\x03\x00\x10",

@@ -1,14 +1,17 @@
-//! TLS 1.3 on the MCU, with the core's names, policy and causes.
+//! TLS 1.3 on the MCU, with the names, the policy and the causes of the core.
 //!
-//! [`new`] splits a [`State`] into [`Sockets`], which implement [`sectag::SecureConnect`] as a modem's do, and the [`Runner`], a task
-//! that does the work. One connection at a time.
+//! [`new`] splits a [`State`] into [`Sockets`], which implement [`sectag::SecureConnect`] as the
+//! sockets of a modem do, and the [`Runner`], a task that makes the connections. There is one
+//! connection at a time.
 //!
-//! What embedded-tls does here is the protocol. Whom to trust is decided by webpki: chain, purpose, name and dates, always; SNI is always sent.
-//! TLS 1.3 with AES-128-GCM and P-256 is all there is; a server of TLS 1.2, and one with an RSA key or P-384 in its chain
-//! without the feature `rsa` or `p384`, is refused in words.
+//! embedded-tls does the protocol. webpki decides whether a server is trusted: chain, purpose, name and
+//! dates are always checked, and SNI is always sent. The only suite is TLS 1.3 with AES-128-GCM and
+//! P-256. A server of TLS 1.2 is refused by name of the cause, and so is one with an RSA key or P-384
+//! in its chain without the feature `rsa` or `p384`.
 //!
-//! A record of the server must fit the buffer of [`Buffers`], 16 640 bytes for any server. With a smaller one the server is asked to keep
-//! to 2 or 4 KiB (RFC 6066), and a server that does not, and sends a longer one, is refused.
+//! A record of the server must fit the buffer of [`Buffers`]; 16 640 bytes are enough for any server.
+//! With a smaller one the server is asked to limit records to 2 or 4 KiB (RFC 6066). A server that
+//! sends a longer one is refused.
 
 mod algorithms;
 mod clock;
@@ -38,10 +41,10 @@ pub use world::State;
 use embassy_net::Stack;
 use sectag::signer::Signer;
 
-/// Splits `state` into the sockets and what makes their connections over `stack`.
+/// Splits `state` into the sockets and the runner that makes their connections over `stack`.
 ///
-/// `credentials` are the sets in flash; `key` is the private key of the client certificates among them, [`NoKey`] without; `rng` must be a
-/// cryptographic one, seeded from a source of noise.
+/// `credentials` are the sets in flash. `key` is the private key of the client certificates among them,
+/// or [`NoKey`]. `rng` must be a cryptographic generator, seeded from a source of noise.
 pub fn new<'a, const RX: usize, const TX: usize, const RECORD: usize, const SEND: usize, C, S, G>(
     state: &'a mut State<'a, RX, TX>,
     buffers: &'a mut Buffers<RECORD, SEND>,

@@ -1,4 +1,4 @@
-//! What went wrong with a handshake, in the words and causes of the core.
+//! Failures of a handshake as errors and causes of the core.
 
 use embedded_tls::TlsError;
 use embedded_tls::alert::AlertDescription;
@@ -8,7 +8,7 @@ use webpki::Error;
 use super::gate::Foul;
 use super::verifier::Problem;
 
-/// An error without a modem's number.
+/// Returns a refusal without a modem's number.
 pub(crate) const fn refused(found: &'static str, causes: &'static [Cause]) -> ConnectError {
     ConnectError::Refused(Refusal::new(
         Code::Here(Meaning::new(found)),
@@ -16,7 +16,7 @@ pub(crate) const fn refused(found: &'static str, causes: &'static [Cause]) -> Co
     ))
 }
 
-/// What is wrong with a server.
+/// Returns the error for a problem of the server.
 pub(crate) fn of_problem(problem: Problem) -> ConnectError {
     use Cause::*;
     match problem {
@@ -103,7 +103,7 @@ fn of_chain(error: Error) -> ConnectError {
     }
 }
 
-/// The names of these have changed within one line of webpki.
+/// webpki has renamed these errors within one minor version.
 #[allow(deprecated)]
 fn is_of_another_kind(error: &Error) -> bool {
     matches!(
@@ -115,7 +115,7 @@ fn is_of_another_kind(error: &Error) -> bool {
     )
 }
 
-/// What a record's header showed.
+/// Returns the error for a violation in a record's header.
 pub(crate) fn of_foul(foul: Foul) -> ConnectError {
     match foul {
         Foul::NotTls => refused("the server's answer is no TLS", &[Cause::NotTls]),
@@ -130,12 +130,12 @@ pub(crate) fn of_foul(foul: Foul) -> ConnectError {
     }
 }
 
-/// What TLS itself said.
+/// Returns the error for a failure of TLS itself.
 pub(crate) fn of_tls(error: TlsError) -> ConnectError {
     use Cause::*;
     match error {
         TlsError::HandshakeAborted(_, alert) => of_alert(alert),
-        // A ServerHello of another version fails by what it lacks.
+        // A ServerHello of an older version fails by the extension that it lacks.
         TlsError::InvalidSupportedVersions
         | TlsError::InvalidKeyShare
         | TlsError::InvalidCipherSuite

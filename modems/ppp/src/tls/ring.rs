@@ -1,6 +1,6 @@
-//! A queue of bytes in a slice.
+//! A ring buffer of bytes.
 
-/// First in, first out; never holds more than its slice.
+/// A ring buffer over a slice: first in, first out.
 pub(crate) struct Ring<'b> {
     buf: &'b mut [u8],
     start: usize,
@@ -28,7 +28,7 @@ impl<'b> Ring<'b> {
         self.len = 0;
     }
 
-    /// Appends as much as there is room for, and returns how much.
+    /// Appends as many bytes as there is room for, and returns how many.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
         let count = bytes.len().min(self.room());
         for &byte in &bytes[..count] {
@@ -39,7 +39,7 @@ impl<'b> Ring<'b> {
         count
     }
 
-    /// Takes as much as there is and fits, and returns how much.
+    /// Takes as many bytes as there are and `out` holds, and returns how many.
     pub(crate) fn pop(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.len);
         for place in &mut out[..count] {

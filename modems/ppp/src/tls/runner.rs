@@ -1,4 +1,4 @@
-//! Makes the connections and moves their bytes between rings and TLS.
+//! The runner: it makes the connections, and moves bytes between the rings and TLS.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -23,22 +23,22 @@ use super::refusal::refused;
 use super::session::{self, Connection, Order, Transport};
 use super::world::{Phase, Request, Shared};
 
-/// How long the link may take to come up, a redial included.
+/// The time limit for the link to come up, a redial included.
 const LINK: Duration = Duration::from_secs(60);
 const LOOK_UP: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(30);
-/// A handshake with two signatures takes seconds on a small MCU.
+/// The time limit of a handshake. Two signatures take seconds on a small MCU.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 const PARTING: Duration = Duration::from_secs(5);
-/// How long what was written waits for more to go out with it.
+/// How long written bytes wait for more, so that they go out together.
 const LINGER: Duration = Duration::from_millis(10);
-/// What moves at a time.
+/// The most bytes that are moved at a time.
 const PIECE: usize = 128;
-/// The longest name of a server.
+/// The longest name of a server, in bytes.
 const NAME: usize = 253;
 
-/// The buffers below one connection: `RECORD` bytes for a record that comes, 16 640 for any server; `SEND` for one that goes. TCP has two
-/// of 2 KiB.
+/// The buffers of one connection: `RECORD` bytes for a received record (16 640 for any server), `SEND`
+/// for an outgoing one. TCP has two of 2 KiB.
 pub struct Buffers<const RECORD: usize, const SEND: usize> {
     record: [u8; RECORD],
     send: [u8; SEND],
@@ -47,7 +47,7 @@ pub struct Buffers<const RECORD: usize, const SEND: usize> {
 }
 
 impl<const RECORD: usize, const SEND: usize> Buffers<RECORD, SEND> {
-    /// All zero.
+    /// Returns buffers that are all zero.
     pub const fn new() -> Self {
         Self {
             record: [0; RECORD],
@@ -81,7 +81,8 @@ where
     S: Signer<Signature = [u8; 64]>,
     G: CryptoRngCore,
 {
-    /// Makes one connection after another. Dropping the future breaks the one there is; call it again to go on.
+    /// Makes one connection after the other. Dropping the future breaks the current connection; call it
+    /// again to go on.
     pub async fn run(&mut self) -> ! {
         loop {
             let world = self.world;
@@ -101,7 +102,7 @@ where
             })
             .await;
             let ending = Ending { world };
-            // What was pushed into the ring is a name, so it is text.
+            // The bytes in the ring are a name, so they are text.
             let name = core::str::from_utf8(&name.0[..name.1]).unwrap_or_default();
             let served = select(self.serve(request, name), gone(world)).await;
             if let Either::First(Err(error)) = served {
@@ -109,7 +110,8 @@ where
                 w.outcome = Some(Err(error));
                 w.wake_users();
             }
-            // The handle keeps what came; another connection begins when it has gone.
+            // Received bytes stay readable until the handle is dropped. Only then can the next
+            // connection begin.
             gone(world).await;
             drop(ending);
         }
@@ -187,7 +189,7 @@ where
     }
 }
 
-/// Frees the connection when the runner is done with it, or is dropped in the middle.
+/// A guard that frees the connection when the runner has finished with it, or is dropped in the middle.
 struct Ending<'a> {
     world: &'a Shared<'a>,
 }
@@ -204,7 +206,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Returns when no handle is left.
+/// Returns when no handle exists.
 async fn gone(world: &Shared<'_>) {
     poll_fn(|cx| {
         let mut w = world.borrow_mut();
@@ -228,7 +230,7 @@ fn plausible_time(clock: &impl Clock, earliest: DateTime) -> Result<Time, Connec
     match time {
         Some(time) if time.now.is_plausible(earliest) => Ok(time),
         _ => {
-            // A clock that was never set says the first time there is.
+            // A clock that was never set counts as the first possible time.
             let never = DateTime::new(2000, 1, 1, 0, 0, 0);
             match time.map(|time| time.now).or(never) {
                 Some(now) => Err(ConnectError::ClockNotSet { now }),
@@ -268,7 +270,7 @@ fn of_tcp(error: TcpError) -> ConnectError {
     }
 }
 
-/// Moves bytes until the connection ends, and says how it did.
+/// Moves bytes until the connection ends; returns the phase that follows.
 async fn pump<R, W>(
     world: &Shared<'_>,
     transport: &Transport<R, W>,
@@ -282,9 +284,9 @@ where
         let (reader, writer) = connection.split();
         let pumped = select(receive(world, reader), send(world, writer)).await;
         match pumped {
-            // The peer's own word that it ends; anything else is an accident, or somebody on the way.
+            // The peer has closed the connection in order. Any other end is a failure, or an attack.
             Either::First(TlsError::ConnectionClosed) | Either::Second(Ok(())) => Phase::Eof,
-            // What embedded-tls makes of any other alert.
+            // embedded-tls reports any other alert as this error.
             Either::First(TlsError::InternalError) => Phase::Failed(SocketError::Alert),
             Either::First(_) | Either::Second(Err(_)) => {
                 Phase::Failed(SocketError::ConnectionReset)
@@ -327,7 +329,7 @@ async fn receive(world: &Shared<'_>, mut tls: impl Read<Error = TlsError>) -> Tl
     }
 }
 
-/// Ends when everything was sent and the connection is to be closed.
+/// Sends the bytes of the ring. Returns when all were sent and the connection has to be closed.
 pub(super) async fn send(
     world: &Shared<'_>,
     mut tls: impl Write<Error = TlsError>,

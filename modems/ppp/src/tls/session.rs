@@ -1,4 +1,4 @@
-//! One TLS connection over any transport: the handshake with everything that has to be proven in it.
+//! One TLS connection over any transport: the handshake, with all checks of the server.
 
 use embassy_futures::block_on;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -18,14 +18,14 @@ use super::refusal;
 use super::suite::CheckedAes128Gcm;
 use super::verifier::{Problem, Verifier};
 
-/// Both directions of a transport, for halves that live at a time.
+/// Both directions of a transport, shared by reader and writer.
 pub(crate) struct Transport<R, W> {
     pub(crate) rx: Mutex<NoopRawMutex, Gate<R>>,
     pub(crate) tx: Mutex<NoopRawMutex, W>,
 }
 
 impl<R: Read, W: Write> Transport<R, W> {
-    /// `limit` is the longest record that is taken, in bytes.
+    /// Returns a transport; `limit` is the longest accepted record, in bytes.
     pub(crate) fn new(rx: R, tx: W, limit: usize) -> Self {
         Self {
             rx: Mutex::new(Gate::new(rx, limit)),
@@ -34,7 +34,7 @@ impl<R: Read, W: Write> Transport<R, W> {
     }
 }
 
-/// What embedded-tls holds of it.
+/// The reader and writer that embedded-tls holds.
 pub(crate) struct Ends<'t, R, W>(&'t Transport<R, W>);
 
 impl<R, W> Clone for Ends<'_, R, W> {
@@ -63,21 +63,21 @@ impl<R, W: Write> Write for Ends<'_, R, W> {
     }
 }
 
-/// The connection as it comes out of a handshake.
+/// A connection after the handshake.
 pub(crate) type Connection<'t, R, W> = TlsConnection<'t, Ends<'t, R, W>, CheckedAes128Gcm>;
 
-/// Whom to connect to, and what with.
+/// The parameters of a connection.
 pub(crate) struct Order<'o, S> {
     pub(crate) name: &'o str,
-    /// Unix seconds.
+    /// The current time in Unix seconds.
     pub(crate) now: u64,
     pub(crate) roots: &'o [&'o [u8]],
-    /// The client's certificate and the key that belongs to it.
+    /// The client's certificate and its key.
     pub(crate) client: Option<(&'o [u8], &'o mut S)>,
     pub(crate) alpn: Option<&'o str>,
 }
 
-/// Makes the handshake. The connection that comes out is to a server that has proven who it is.
+/// Makes the handshake. The server of the returned connection has proven its identity.
 pub(crate) async fn open<'t, R, W, S, G>(
     transport: &'t Transport<R, W>,
     records_in: &'t mut [u8],
@@ -93,7 +93,7 @@ where
 {
     let protocols = [order.alpn.unwrap_or_default().as_bytes()];
     let mut config = TlsConfig::new().with_server_name(order.name);
-    // An address is no name, and must not stand where one is expected (RFC 6066, 3).
+    // SNI must not contain an address (RFC 6066, 3).
     if order.name.parse::<core::net::IpAddr>().is_ok() {
         config = TlsConfig::new();
     }
@@ -110,7 +110,7 @@ where
         });
     }
     let mut connection = TlsConnection::new(Ends(transport), records_in, records_out);
-    // What is not acknowledged yet is TCP's matter.
+    // Unacknowledged bytes are left to TCP.
     connection.set_flush_policy(FlushPolicy::Relaxed);
     let mut crypto = Crypto {
         verifier: Verifier::new(order.roots, order.name, order.now),
@@ -133,7 +133,7 @@ where
         ));
     }
     opened.map_err(refusal::of_tls)?;
-    // A handshake without a certificate is complete for embedded-tls, and for nobody else.
+    // embedded-tls also completes a handshake without a certificate; that is refused here.
     if !crypto.verifier.is_proven() {
         return Err(refusal::of_problem(Problem::Order));
     }
@@ -142,12 +142,12 @@ where
     Ok(connection)
 }
 
-/// What embedded-tls asks for.
+/// The callbacks of embedded-tls.
 struct Crypto<'c, S, G> {
     verifier: Verifier<'c>,
     rng: &'c mut G,
     client: Option<(&'c [u8], &'c mut S)>,
-    /// The key was asked to sign, and did not.
+    /// The key was asked to sign and failed.
     unsigned: bool,
 }
 
@@ -183,7 +183,7 @@ where
     }
 }
 
-/// A signature as TLS has it.
+/// A signature in the form of TLS.
 pub(crate) struct Der {
     bytes: [u8; 72],
     len: usize,
@@ -195,22 +195,24 @@ impl AsRef<[u8]> for Der {
     }
 }
 
-/// The key, for a library that cannot wait for one: it is polled until it has signed.
+/// The key, for a library that cannot await: it is polled until it has signed.
 struct Key<'k, S> {
     key: &'k mut S,
     unsigned: &'k mut bool,
 }
 
 impl<S: Signer<Signature = [u8; 64]>> signature::SignerMut<Der> for Key<'_, S> {
-    /// Never an error, on which embedded-tls would panic: an empty signature goes out instead, which no server takes.
-    // Inlined into the handshake, it has the curve's addition unrolled: 360 bytes of flash more.
+    /// Returns an empty signature if the key fails, which no server accepts. embedded-tls would panic
+    /// on an error.
+    // If this is inlined into the handshake, the curve's addition is unrolled, which costs 360 bytes of
+    // flash.
     #[inline(never)]
     fn try_sign(&mut self, message: &[u8]) -> Result<Der, signature::Error> {
         let mut der = Der {
             bytes: [0; 72],
             len: 0,
         };
-        // By the SHA-256 that TLS has linked already: the core's is of another generation.
+        // Uses the SHA-256 that TLS has linked already; the core's is of another major version.
         let digest = sectag::Digest::from_bytes(Sha256::digest(message).into());
         match block_on(self.key.sign(&digest)) {
             Ok(signature) => der.len = ecdsa_to_der(&signature, &mut der.bytes),

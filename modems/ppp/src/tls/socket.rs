@@ -1,4 +1,5 @@
-//! The sockets: handles that touch the rings and nothing else, so that every future of theirs may be dropped.
+//! The sockets: handles that touch only the shared state and its rings, so that each of their futures
+//! may be dropped.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -12,14 +13,14 @@ use sectag::{
 
 use super::world::{Phase, Request, Shared, World};
 
-/// What TLS on the MCU can.
+/// The capabilities of TLS on the MCU.
 pub(crate) const CAPABILITIES: Capabilities = {
     let mut has = Capabilities::UNKNOWN;
     has.verification.chain = Support::Yes;
     has.verification.dates = Support::Yes;
     has.verification.name = Support::Yes;
     has.verification.sni = Support::Yes;
-    // There is one, and it is modern.
+    // There is one suite, with authenticated encryption.
     has.verification.suites = Support::Yes;
     has.verification.client_certificate = Support::Yes;
     has.versions = (TlsVersion::Tls13, TlsVersion::Tls13);
@@ -32,19 +33,20 @@ pub(crate) const CAPABILITIES: Capabilities = {
     has
 };
 
-/// Makes connections: the handle of an application.
+/// The handle by which an application makes connections.
 #[derive(Clone, Copy)]
 pub struct Sockets<'a> {
     pub(crate) world: &'a Shared<'a>,
 }
 
 impl<'a> Sockets<'a> {
-    /// What this TLS can.
+    /// Returns the capabilities of TLS on the MCU.
     pub fn capabilities(&self) -> Capabilities {
         CAPABILITIES
     }
 
-    /// What [`connect`](SecureConnect::connect) would refuse for this policy before a byte is sent.
+    /// Returns the error with which [`connect`](SecureConnect::connect) would refuse this policy before
+    /// anything is sent.
     pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
         let rsa = config.declared_server_key() == Some(sectag::ServerKey::Rsa);
         if rsa && cfg!(not(feature = "rsa")) {
@@ -56,8 +58,9 @@ impl<'a> Sockets<'a> {
         config.check(&CAPABILITIES.verification)
     }
 
-    /// See [`SecureConnect::connect`]. Waits for the link, looks the name up, connects, and checks the server. One connection at a time:
-    /// a second is [`ConnectError::TooManySockets`], unless the first is only being closed.
+    /// Connects, see [`SecureConnect::connect`]: waits for the link, looks the name up, connects, and
+    /// verifies the server. There is one connection at a time: a second one is refused with
+    /// [`ConnectError::TooManySockets`], or waits if the first is only being closed.
     pub async fn connect(
         &self,
         name: ServerName<'_>,
@@ -78,7 +81,7 @@ impl<'a> Sockets<'a> {
         })
         .await?;
         self.ask(name, port, config)?;
-        // From here on its drop tells the runner.
+        // From here on, dropping the socket tells the runner.
         let mut socket = Socket {
             world: self.world,
             verified: Verification::UNKNOWN,
@@ -94,7 +97,7 @@ impl<'a> Sockets<'a> {
         Ok(socket)
     }
 
-    /// Leaves the request for the runner.
+    /// Leaves the request for the runner, and the name in the transmit ring.
     fn ask(&self, name: ServerName<'_>, port: u16, config: &TlsConfig) -> Result<(), ConnectError> {
         let mut w = self.world.borrow_mut();
         w.rx.clear();
@@ -141,8 +144,8 @@ impl<'a> SecureConnect for Sockets<'a> {
 
 /// A TLS connection from this MCU.
 ///
-/// - `read` returns as soon as there is a byte, and `Ok(0)` only when the peer has said that it ends the connection and everything before was
-///   read; a connection that breaks off is [`SocketError::ConnectionReset`]. Cancel-safe.
+/// - `read` returns as soon as there is a byte. It returns `Ok(0)` only when the peer has closed the connection in order
+///   and everything before was read; a connection that breaks is [`SocketError::ConnectionReset`]. Cancel-safe.
 /// - `write` copies into the ring and returns, or waits for room. Cancel-safe. What was written goes out on `flush`, when
 ///   the ring is full, or 10 ms after the first write of what waits.
 /// - `flush` returns when everything was handed to TCP.
@@ -153,20 +156,21 @@ pub struct Socket<'a> {
 }
 
 impl<'a> Socket<'a> {
-    /// What was checked of the server when this connection was made, and where the time came from by which dates were.
+    /// Returns what was verified of the server when this connection was made, and the source of the
+    /// time for its dates.
     pub fn verified(&self) -> Verification {
         self.verified
     }
 
-    /// Two halves that may live in two tasks.
+    /// Splits the socket into two halves that may live in two tasks.
     pub fn split(&mut self) -> (Reader<'_, 'a>, Writer<'_, 'a>) {
         let world = self.world;
         let once = core::marker::PhantomData;
         (Reader { world, once }, Writer { world, once })
     }
 
-    /// Sends what was written, closes the connection and waits until that is done. An error means that not everything was sent; the connection is
-    /// closed all the same.
+    /// Sends the written bytes, closes the connection and waits until it is closed. An error means that
+    /// not everything was sent; the connection is closed anyway.
     pub async fn close(mut self) -> Result<(), SocketError> {
         self.finish().await
     }
@@ -177,7 +181,7 @@ impl Drop for Socket<'_> {
         let mut w = self.world.borrow_mut();
         w.user = false;
         if w.request.take().is_some() {
-            // The runner has not begun with it.
+            // The runner has not started on it.
             w.phase = Phase::Free;
         }
         w.wake_runner();
@@ -257,7 +261,7 @@ async fn read(world: &Shared<'_>, buf: &mut [u8]) -> Result<usize, SocketError> 
         }
         if w.rx.len() > 0 {
             let count = w.rx.pop(buf);
-            // There is room again.
+            // The runner can receive again.
             w.runner.wake();
             return Poll::Ready(Ok(count));
         }
@@ -285,7 +289,7 @@ fn is_readable(w: &World<'_>) -> bool {
     w.rx.len() > 0 || w.phase != Phase::Open
 }
 
-/// The error of one who writes, if the connection takes no more.
+/// Returns the error of a write, if the connection accepts no more bytes.
 fn write_error(w: &World<'_>) -> Option<SocketError> {
     match w.phase {
         Phase::Open if !w.end => None,
@@ -405,7 +409,7 @@ mod tests {
     use super::super::world::State;
     use super::*;
 
-    /// A peer that takes nothing until it is told to.
+    /// A peer that accepts nothing until it is released.
     struct Stuck<'c>(&'c Cell<bool>);
 
     impl ErrorType for Stuck<'_> {
@@ -439,7 +443,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let _ = world.borrow_mut().tx.push(b"x");
         let start = Instant::now();
-        // The linger goes by.
+        // The 10 ms pass in which more bytes could be written.
         while world.borrow().tx.len() > 0 {
             assert!(sending.as_mut().poll(&mut cx).is_pending());
             assert!(start.elapsed() < Duration::from_secs(60));

@@ -1,8 +1,10 @@
-//! The cipher suite, with a look at each record once it is decrypted.
+//! The cipher suite, with a check of each record after its decryption.
 //!
-//! embedded-tls 0.19 panics on messages that have no place where they come (sheet C.3), also when they are encrypted: a server that has proven
-//! who it is could stop the device. The only seam behind the decryption is the cipher itself, so that is where they are refused. How far
-//! the connection is, the cipher is told by the [gate](super::gate), in the one place that both see: the header, which is signed with the record.
+//! embedded-tls 0.19 panics on encrypted messages that must not come at their place (sheet C.3), so a
+//! server that has proven its identity could stop the device. The only seam behind the decryption is
+//! the cipher itself, so such messages are refused here. The [gate](super::gate) tells the cipher the
+//! stage of the connection in the one place that both see: the header, which is authenticated together
+//! with the record.
 
 use aes_gcm::aead::consts::{U0, U12, U16};
 use aes_gcm::aead::generic_array::GenericArray;
@@ -11,15 +13,15 @@ use aes_gcm::{Aes128Gcm, Nonce, Tag};
 use embedded_tls::TlsCipherSuite;
 use sha2::Sha256;
 
-/// What the gate puts into the version of a header once the handshake is complete; no version has it.
+/// The bit that the gate sets in a header's version once the handshake is complete; no version has it.
 pub(crate) const OPEN: u8 = 0x80;
-/// Where in the header.
+/// The index of the version in the header.
 pub(crate) const VERSION: usize = 1;
 
 const HANDSHAKE: u8 = 22;
 const NEW_SESSION_TICKET: u8 = 4;
 
-/// TLS_AES_128_GCM_SHA256.
+/// The suite TLS_AES_128_GCM_SHA256.
 pub(crate) struct CheckedAes128Gcm;
 
 impl TlsCipherSuite for CheckedAes128Gcm {
@@ -31,7 +33,7 @@ impl TlsCipherSuite for CheckedAes128Gcm {
     type LabelBufferSize = aes_gcm::aead::consts::U64;
 }
 
-/// AES-128-GCM that gives out only what embedded-tls can take.
+/// AES-128-GCM that releases only records which embedded-tls can handle.
 pub(crate) struct Checked(Aes128Gcm);
 
 impl KeySizeUser for Checked {
@@ -76,16 +78,17 @@ impl AeadInPlace for Checked {
     }
 }
 
-/// Whether the content of a record, with its kind and the padding behind it, has a place.
+/// Returns whether the content of a record, with its type and padding, may come at this stage.
 fn may_come(content: &[u8], open: bool) -> bool {
-    // Nothing but padding has no kind (RFC 8446, 5.4).
+    // A record of padding alone has no type (RFC 8446, 5.4).
     let Some(at) = content.iter().rposition(|byte| *byte != 0) else {
         return false;
     };
     content[at] != HANDSHAKE || !open || are_tickets(&content[..at])
 }
 
-/// After the handshake a server may send tickets for later, which nobody here uses, and requests that nobody here answers.
+/// Returns whether all messages are session tickets, which this client ignores. After the handshake a
+/// server may send no other message that this client can handle.
 fn are_tickets(mut messages: &[u8]) -> bool {
     while let [kind, high, middle, low, ref rest @ ..] = *messages {
         let len = u32::from_be_bytes([0, high, middle, low]) as usize;
@@ -111,7 +114,8 @@ mod tests {
             // Tickets, one or two.
             (&[&ticket[..], b"\x16"].concat(), true, true),
             (&[&ticket[..], ticket, b"\x16\x00"].concat(), true, true),
-            // Encrypted extensions, a certificate request, a key update; something behind a ticket.
+            // Encrypted extensions, a certificate request, a key update; another message behind a
+            // ticket.
             (b"\x08\x00\x00\x02\x00\x00\x16", true, false),
             (b"\x0D\x00\x00\x03\x00\x00\x00\x16", true, false),
             (b"\x18\x00\x00\x01\x00\x16", true, false),
@@ -121,7 +125,7 @@ mod tests {
                 false,
             ),
             (b"\x04\x00\x00\x03ab\x16", true, false),
-            // Nothing but padding.
+            // Only padding.
             (b"\x00\x00", false, false),
             (b"", false, false),
         ] {

@@ -1,4 +1,4 @@
-//! Whether a server is who it should be: its chain, its purpose, its name, the dates, and that it has the key.
+//! The verification of a server: chain, purpose, name, dates, and the proof of its key.
 
 use core::time::Duration;
 
@@ -14,35 +14,36 @@ use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 use super::algorithms;
 use super::suite::CheckedAes128Gcm;
 
-/// The longest certificate of a server, in bytes; it is kept from its message to the one that proves its key.
+/// The longest certificate of a server, in bytes. It is kept until the message that proves its key.
 pub const LEAF_LIMIT: usize = 2048;
-/// The most certificates between the server's and the root.
+/// The most certificates between that of the server and the root.
 const INTERMEDIATES: usize = 4;
-/// What stands before the transcript in what the server signs (RFC 8446, 4.4.3).
+/// The text before the transcript in the bytes that the server signs (RFC 8446, 4.4.3).
 const CONTEXT: &[u8; 34] = b"TLS 1.3, server CertificateVerify\0";
 
-/// What is wrong with a server.
+/// A reason to refuse a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// A root under the tag is no certificate.
+    /// A root under the tag is not a certificate.
     Root,
     Chain(Error),
-    /// It names its server in the subject alone.
+    /// The certificate has the name only in its subject.
     NameInSubjectOnly,
     LeafTooLong,
     ChainTooLong,
-    /// The server's key is of a kind that is not built in.
+    /// The server's key is of a kind that is not linked.
     KeyOfAnotherKind,
-    /// The signature is of a kind that was not offered, or that its key cannot make.
+    /// The signature scheme was not offered, or does not fit the key.
     Scheme,
-    /// The signature is not of its key.
+    /// The signature was not made by the key of the certificate.
     Signature,
-    /// A certificate is missing, or came again, or came too late.
+    /// A certificate is missing, or came twice, or too late.
     Order,
 }
 
-/// Looks at one server's certificate and proof. It counts for nothing unless [`is_proven`](Self::is_proven) when the handshake is
-/// complete: embedded-tls 0.19 completes it also with a server that shows neither (sheet C.3).
+/// The verifier of one server's certificate and proof. Its caller must ask
+/// [`is_proven`](Self::is_proven) after the handshake, which embedded-tls 0.19 also completes with a
+/// server that shows neither (sheet C.3).
 pub(crate) struct Verifier<'v> {
     roots: &'v [&'v [u8]],
     name: &'v str,
@@ -55,7 +56,7 @@ pub(crate) struct Verifier<'v> {
 }
 
 impl<'v> Verifier<'v> {
-    /// Looks for `name`, now being a time in Unix seconds.
+    /// Returns a verifier for `name`; `now` is in Unix seconds.
     pub(crate) fn new(roots: &'v [&'v [u8]], name: &'v str, now: u64) -> Self {
         Self {
             roots,
@@ -69,7 +70,7 @@ impl<'v> Verifier<'v> {
         }
     }
 
-    /// Whether certificate and proof have come, in this order, once, and were good.
+    /// Returns whether certificate and proof have come, in this order, once each, and were good.
     pub(crate) fn is_proven(&self) -> bool {
         self.proven && self.problem.is_none()
     }
@@ -110,7 +111,8 @@ impl<'v> Verifier<'v> {
         leaf_cert
             .verify_is_valid_for_subject_name(&name)
             .map_err(|error| {
-                // A certificate without alternative names may still have this one in its subject, where browsers looked once.
+                // A certificate without alternative names may have the name in its subject, where
+                // browsers used to look.
                 if matches!(error, Error::CertNotValidForName(_))
                     && leaf_cert.valid_dns_names().next().is_none()
                 {
@@ -122,8 +124,8 @@ impl<'v> Verifier<'v> {
         Ok(leaf.len())
     }
 
-    /// Looks for a root that the chain leads to. Of several refusals the last is told that is not about an unknown
-    /// issuer.
+    /// Checks the chain against each root. If none fits, returns the last refusal other than "unknown
+    /// issuer".
     fn find_root(
         &self,
         leaf: &EndEntityCert<'_>,
@@ -168,7 +170,8 @@ impl<'v> Verifier<'v> {
             SignatureScheme::RsaPssRsaeSha384 => check(&algorithms::rsa::PssSha384),
             #[cfg(feature = "rsa")]
             SignatureScheme::RsaPssRsaeSha512 => check(&algorithms::rsa::PssSha512),
-            // embedded-tls offers kinds that are not built in, so an honest server may have such a key.
+            // embedded-tls also offers schemes that are not linked, so an honest server may have such a
+            // key.
             _ => {
                 return Err(match check(&algorithms::P256Sha256) {
                     Ok(()) | Err(Error::InvalidSignatureForPublicKey) => Problem::Scheme,
@@ -184,7 +187,7 @@ impl<'v> Verifier<'v> {
 }
 
 impl TlsVerifier<CheckedAes128Gcm> for Verifier<'_> {
-    /// The name is known since the beginning.
+    /// Does nothing: the name is known from the start.
     fn set_hostname_verification(&mut self, _: &str) -> Result<(), TlsError> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What sockets and runner share: the rings of the one connection, and where it stands.
+//! The state that sockets and runner share: the rings and the phase of the one connection.
 
 use core::cell::RefCell;
 use core::task::{Context, Poll, Waker};
@@ -8,7 +8,7 @@ use sectag::{ConnectError, SocketError, TlsConfig, Verification};
 
 use super::ring::Ring;
 
-/// The memory of one connection: `RX` bytes that came, `TX` that are to go.
+/// The memory of one connection: a receive ring of `RX` bytes and a transmit ring of `TX` bytes.
 pub struct State<'a, const RX: usize, const TX: usize> {
     rx: [u8; RX],
     tx: [u8; TX],
@@ -18,7 +18,7 @@ pub struct State<'a, const RX: usize, const TX: usize> {
 pub(crate) type Shared<'a> = RefCell<World<'a>>;
 
 impl<'a, const RX: usize, const TX: usize> State<'a, RX, TX> {
-    /// Empty, and all zero.
+    /// Returns empty memory, all zero.
     pub const fn new() -> Self {
         Self {
             rx: [0; RX],
@@ -54,26 +54,27 @@ impl<const RX: usize, const TX: usize> Default for State<'_, RX, TX> {
     }
 }
 
-/// Where the connection stands.
+/// The phase of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Free,
-    /// Asked for, or being made.
+    /// The connection was requested, or is being made.
     Wanted,
     Open,
-    /// The peer has ended it, or it was closed from here.
+    /// The peer has closed the connection, or it was closed from here.
     Eof,
     Failed(SocketError),
 }
 
-/// What is to be connected to; the name waits in the ring for what is sent.
+/// A request for a connection; the name is in the transmit ring.
 #[derive(Clone, Copy)]
 pub(crate) struct Request {
     pub(crate) port: u16,
     pub(crate) config: TlsConfig,
 }
 
-/// The waker of what belongs to one task: the latest, without a comparison, for a waker need not equal its own clone.
+/// The waker of one task. The latest one is kept without a comparison, since a waker need not equal its
+/// own clone.
 pub(crate) struct Latest(Option<Waker>);
 
 impl Latest {
@@ -94,25 +95,25 @@ pub(crate) struct World<'a> {
     pub(crate) rx: Ring<'a>,
     pub(crate) tx: Ring<'a>,
     pub(crate) phase: Phase,
-    /// A handle exists.
+    /// A socket handle exists.
     pub(crate) user: bool,
     pub(crate) request: Option<Request>,
     pub(crate) outcome: Option<Result<Verification, ConnectError>>,
-    /// Bytes have left the ring and are not yet handed to TCP.
+    /// Bytes have left the transmit ring and are not handed to TCP yet.
     pub(crate) under_way: bool,
-    /// What was written is wanted out now.
+    /// A flush is waiting: written bytes have to go out now.
     pub(crate) flush: bool,
-    /// The connection is to be closed once everything is out.
+    /// The connection has to be closed once everything is sent.
     pub(crate) end: bool,
-    /// A byte has come on this connection.
+    /// At least one byte was received on this connection.
     pub(crate) received: bool,
-    /// Who waits for a connection that is being closed.
+    /// Tasks that wait for a connection that is being closed.
     pub(crate) claims: MultiWakerRegistration<3>,
     pub(crate) reader: Latest,
     pub(crate) writer: Latest,
-    /// The runner between connections, or when the handle may have gone.
+    /// The runner, between connections or while it waits for the handle's drop.
     pub(crate) runner: Latest,
-    /// The half of the runner that sends.
+    /// The sending half of the runner.
     pub(crate) outgoing: Latest,
 }
 
@@ -128,7 +129,7 @@ impl World<'_> {
         self.outgoing.wake();
     }
 
-    /// Pending, with this task woken when anything changes for the one that reads.
+    /// Returns `Pending`, and wakes this task when anything changes for the reader.
     pub(crate) fn later<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         self.reader.register(cx.waker());
         Poll::Pending

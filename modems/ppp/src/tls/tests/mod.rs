@@ -1,5 +1,5 @@
-//! Handshakes with real servers over TCP: the eight of the sheet (C.2), one that lies about its signature, others that speak
-//! something else.
+//! Handshakes with real servers over TCP: the eight of the sheet (C.2), one that lies about its
+//! signature, and others that speak another protocol.
 
 extern crate std;
 
@@ -23,10 +23,10 @@ use super::session::{self, Order, Transport};
 use pki::{Authority, NAME, Sort};
 use server::{Server, Serving};
 
-/// Where the tests are in time: 2026-12-01.
+/// The date of the tests: 2026-12-01.
 const NOW: u64 = 1_796_083_200;
 
-/// A blocking stream, for a test that has nothing else to do.
+/// A blocking stream, for a test that does nothing else.
 struct Blocking(TcpStream);
 
 impl ErrorType for Blocking {
@@ -56,7 +56,7 @@ struct Asked<'a> {
     client: Option<(&'a [u8], &'a mut P256Key)>,
 }
 
-/// Connects, and echoes a line when it stands.
+/// Connects, and echoes a line once connected.
 fn connect(server: &Server, asked: Asked<'_>) -> Result<String, ConnectError> {
     let stream = TcpStream::connect(server.address()).unwrap();
     let transport = Transport::new(
@@ -98,7 +98,7 @@ fn plainly(server: &Server, roots: &[&[u8]], now: u64) -> Result<String, Connect
     connect(server, asked)
 }
 
-/// What is said about a server, and the first cause.
+/// Returns the text about a server, and the first cause.
 fn said(outcome: Result<String, ConnectError>) -> (String, Option<Cause>) {
     match outcome {
         Ok(line) => (line, None),
