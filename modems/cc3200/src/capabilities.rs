@@ -1,8 +1,9 @@
-//! What the network processor checks and has, whichever way it is driven.
+//! The capabilities of the network processor, for both ways to drive it.
 
 use sectag::{Capabilities, Flush, SuiteSet, Support};
 
-/// With whether it is known to check names, its suites, and how many TLS sockets it has.
+/// Returns the capabilities of a chip by whether it checks names, its suites, and its number of TLS
+/// sockets.
 pub(crate) fn capabilities(names: Support, suites: SuiteSet, sockets: u8) -> Capabilities {
     let mut has = Capabilities::UNKNOWN;
     has.verification.chain = Support::Yes;
@@ -12,7 +13,8 @@ pub(crate) fn capabilities(names: Support, suites: SuiteSet, sockets: u8) -> Cap
     has.verification.suites = Support::Yes;
     has.verification.client_certificate = Support::Yes;
     has.suites = suites;
-    // The second generation has an option for it, for which AT has no word (sheet 1.8), and which is not set natively.
+    // The second generation has an option for ALPN. AT has no command for it (sheet 1.8), and the
+    // native driver does not set it.
     has.alpn = Support::No;
     has.psk = Support::No;
     has.resumption = Support::No;

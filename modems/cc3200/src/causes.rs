@@ -1,13 +1,13 @@
-//! What the chip's negative numbers mean, by the call that they answer (sheet 5).
+//! The chip's negative numbers: their meaning and their possible causes, by kind of call (sheet 5).
 
 use sectag::Cause::{self, *};
 use sectag::{Causes, Code, Meaning, Refusal};
 
-/// A number of the chip's, its meaning, and what it may come from.
+/// A number of the chip, its meaning, and its possible causes.
 type Row = (i16, &'static str, &'static [Cause]);
 
-/// Sockets and TLS (sheet 5.1). Numbers of the TLS library stand as the second generation has them, which are those
-/// of the first less 500 (sheet 5.2).
+/// The numbers of sockets and TLS (sheet 5.1). Those of the TLS library are written as in the second
+/// generation, which are those of the first less 500 (sheet 5.2).
 static SOCKET: [Row; 43] = [
     (-10, "no more sockets", &[OutOfMemory]),
     (-12, "out of memory", &[OutOfMemory]),
@@ -102,9 +102,9 @@ static SOCKET: [Row; 43] = [
     (-790, "unsupported suite", &[NoCommonSuite]),
 ];
 
-/// The negative number of a connection's, as a refusal.
+/// Returns the refusal for a negative number of a socket.
 pub(crate) fn of_socket(code: i16) -> Refusal {
-    // Of the first generation, in the place of the second's.
+    // A number of the first generation is turned into that of the second.
     let place = if (-291..=-130).contains(&code) {
         code - 500
     } else {
@@ -118,7 +118,7 @@ pub(crate) fn of_socket(code: i16) -> Refusal {
     )
 }
 
-/// Why a lookup failed. The numbers differ between generations and tell not much more.
+/// Returns the refusal for a failed DNS query. The numbers differ between generations and say little.
 pub(crate) fn of_lookup(code: i16) -> Refusal {
     let causes: &'static [Cause] = match code {
         -6150 | -6153 | -159 => &[NetworkSlow],
@@ -131,10 +131,10 @@ pub(crate) fn of_lookup(code: i16) -> Refusal {
     )
 }
 
-/// "Invalid token" of the second generation.
+/// The number for "invalid token" in the second generation.
 pub(crate) const INVALID_TOKEN: i32 = -10_302;
 
-/// What a number of the file system means (sheet 5.4).
+/// Returns the meaning of a number of the file system (sheet 5.4).
 pub(crate) fn of_file(code: i32) -> Code {
     let meaning = match code {
         -10_341 | -11 => "file does not exist",
@@ -152,7 +152,7 @@ pub(crate) fn of_file(code: i32) -> Code {
     Code::Signed(code as i16, Meaning::new(meaning))
 }
 
-/// Whether the token was wrong: it must not be presented again.
+/// Returns whether the number means a wrong token, which must not be presented again.
 pub(crate) fn is_token(code: i32) -> bool {
     matches!(code, INVALID_TOKEN | -10_365 | -50 | -52 | -10_300)
 }

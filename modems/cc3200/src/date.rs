@@ -1,20 +1,21 @@
-//! A date as the chip was given it, and as it has it.
+//! The date that the chip was given, and the form of dates in its commands.
 
 use sectag::clock::DateTime;
 
-/// A date as it was set, and when: the chip loses it with its power.
+/// A date that was set, with the time at which it was set, since the chip loses it with its power.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Date(Option<(u64, u32)>);
 
 impl Date {
     pub(crate) const UNKNOWN: Self = Self(None);
 
-    /// This one, at a time in milliseconds.
+    /// Returns a date that is set at the time `then`, in milliseconds.
     pub(crate) fn set(date: DateTime, then: u32) -> Self {
         Self(Some((date.to_unix(), then)))
     }
 
-    /// What it is now. What was set more than 24 days ago is not known any more: the time wraps.
+    /// Returns the date at the time `now`; `None` if it was set more than 24 days ago, since the time
+    /// wraps.
     pub(crate) fn at(&self, now: u32) -> Option<DateTime> {
         let (seconds, then) = self.0?;
         let passed = now.wrapping_sub(then);
@@ -25,7 +26,7 @@ impl Date {
     }
 }
 
-/// Second, minute, hour, day, month and year.
+/// Returns second, minute, hour, day, month and year.
 pub(crate) fn fields(date: DateTime) -> [u32; 6] {
     // "yy/MM/dd,hh:mm:ss+zz".
     let text = date.to_cclk();

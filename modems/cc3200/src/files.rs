@@ -1,4 +1,4 @@
-//! Credentials as files of the chip: what they are called, how long they may be, and in which form they are (sheet 4.5).
+//! Credentials as files of the chip: their names, their longest length, and their form (sheet 4.5).
 
 use core::fmt::Write;
 
@@ -6,30 +6,30 @@ use sectag::at::InvalidInput;
 use sectag::inspect::Container;
 use sectag::{Accepts, CredentialError, Kind, Source, Tag};
 
-/// `/cert/4294967295_cert.der`.
+/// The name of a credential's file, such as `/cert/4294967295_cert.der`.
 pub(crate) type FileName = heapless::String<32>;
 
-/// Far above any certificate or key.
+/// The longest credential, in bytes: far above any certificate or key.
 const MAX_LEN: usize = 16 * 1024;
 
-/// What all of the chips take.
+/// The form of credentials that all chips accept.
 pub(crate) const ACCEPTS: Accepts = Accepts {
-    // The first generation takes nothing else.
+    // The first generation accepts only DER.
     container: Some(Container::Der),
-    // One root per socket.
+    // A socket has one root.
     roots: 1,
     chain: 1,
 };
 
-/// The name of a credential's file.
+/// Returns the name of a credential's file.
 pub(crate) fn name_of(tag: Tag, kind: Kind) -> FileName {
     let mut name = FileName::new();
-    // It has room for any number.
+    // The name has room for any number.
     let _ = write!(name, "/cert/{tag}_{}.der", word(kind));
     name
 }
 
-/// The credential whose file has this name; a NUL ends it.
+/// Returns the credential whose file has this name; a NUL ends the name.
 pub(crate) fn credential_of(name: &[u8]) -> Option<(Tag, Kind)> {
     let name = name.split(|byte| *byte == 0).next()?;
     let name = core::str::from_utf8(name).ok()?;
@@ -38,7 +38,7 @@ pub(crate) fn credential_of(name: &[u8]) -> Option<(Tag, Kind)> {
     let tag = Tag(tag.parse().ok()?);
     let kinds = [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey];
     let kind = kinds.into_iter().find(|kind| word(*kind) == word_of_kind)?;
-    // Somebody else's `/cert/007_ca.der` is none of ours.
+    // A file such as `/cert/007_ca.der` is not one of ours.
     (name_of(tag, kind) == name).then_some((tag, kind))
 }
 
@@ -50,7 +50,7 @@ const fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// The length of a credential's content, if it can be one.
+/// Returns the length of a credential's content, or an error if it is empty or too long.
 pub(crate) fn len_of<S: Source>(content: &mut S) -> Result<usize, CredentialError<S::Error>> {
     match content.len() {
         0 => Err(CredentialError::InvalidInput(InvalidInput::Empty)),
@@ -61,7 +61,7 @@ pub(crate) fn len_of<S: Source>(content: &mut S) -> Result<usize, CredentialErro
     }
 }
 
-/// Reads as much as fits, from `offset` on.
+/// Fills `into` with the content from `offset` on.
 pub(crate) async fn fill<S: Source>(
     content: &mut S,
     offset: usize,

@@ -1,10 +1,10 @@
-//! Who the chip is, in the words of a status.
+//! The identity of the chip for `Control::status`.
 
 use core::fmt::Write;
 
 use sectag::Status;
 
-/// Its maker, and the firmware of its network processor where that has told its version.
+/// Sets the manufacturer, and the firmware of the network processor if its version is known.
 pub(crate) fn tell(version: [u8; 4], status: &mut Status) {
     status.manufacturer = Some(text("Texas Instruments"));
     if version != [0; 4] {
@@ -15,7 +15,7 @@ pub(crate) fn tell(version: [u8; 4], status: &mut Status) {
     }
 }
 
-/// As much of a text as fits.
+/// Returns as much of a text as fits.
 pub(crate) fn text<const N: usize>(text: &str) -> heapless::String<N> {
     let mut whole = heapless::String::new();
     let _ = whole.push_str(text);

@@ -1,12 +1,12 @@
-//! Why a network was not joined.
+//! The reason why a network was not joined.
 
 use sectag::wifi::JoinFailure;
 
-/// What the reason of the disconnect event says (sheet 5.3), of a join that did or did not come as far as the access
-/// point's consent.
+/// Returns the failure of a join by the reason code of the disconnect event (sheet 5.3). `joined` is
+/// whether the access point has accepted the station.
 pub(crate) const fn failure(reason: Option<u16>, joined: bool) -> JoinFailure {
     match reason {
-        // Those of authentication and of the four-way handshake.
+        // Reason codes of the authentication and of the four-way handshake.
         Some(2 | 14..=24) => JoinFailure::Refused,
         _ if joined => JoinFailure::NoAddress,
         _ => JoinFailure::NotFound,

@@ -1,4 +1,4 @@
-//! Cipher suites, as the chips' mask has them (sheet 4.4).
+//! Cipher suites as bits of the chips' mask (sheet 4.4).
 
 use sectag::SuiteSet;
 
@@ -8,7 +8,7 @@ pub(crate) const SUITES: [u16; 23] = [
     0x009c, 0x009d, 0x009e, 0x009f, 0xc02f, 0xc030, 0xc02b, 0xc02c, 0xcca9, 0xcca8, 0xccaa,
 ];
 
-/// Their names as the AT application has them, in the order of the bits.
+/// The names of the suites in the AT application, in the order of the bits.
 pub(crate) const NAMES: [&str; 23] = [
     "SSL_RSA_WITH_RC4_128_SHA",
     "SSL_RSA_WITH_RC4_128_MD5",
@@ -35,12 +35,12 @@ pub(crate) const NAMES: [&str; 23] = [
     "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 ];
 
-/// All bits of the first generation,
+/// All bits of the first generation.
 pub(crate) const FIRST: u32 = 0x03ff;
-/// and of the second and third.
+/// All bits of the second and third generation.
 pub(crate) const SECOND: u32 = 0x007f_ffff;
 
-/// The mask of these suites, of those that a chip `has`.
+/// Returns the mask of the wanted suites that the chip `has`.
 pub(crate) fn mask(has: u32, wanted: SuiteSet) -> u32 {
     let bits = SUITES.iter().enumerate();
     let mask = bits.fold(0, |mask, (bit, number)| {
@@ -49,7 +49,7 @@ pub(crate) fn mask(has: u32, wanted: SuiteSet) -> u32 {
     mask & has
 }
 
-/// The suites of a mask.
+/// Returns the suites of a mask.
 pub(crate) const fn of(mask: u32) -> SuiteSet {
     let mut set = SuiteSet::EMPTY;
     let mut bit = 0;

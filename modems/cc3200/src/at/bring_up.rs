@@ -1,4 +1,5 @@
-//! From any state of the module to a network processor that was started anew, on the network (sheet 1.7).
+//! Bring-up from any state of the module to a restarted network processor that has joined the network
+//! (sheet 1.7).
 
 use core::mem::take;
 
@@ -11,31 +12,33 @@ use crate::join;
 use super::dialect::{error, number};
 use super::{Cc32xx, Script, script};
 
-/// The application answers at once, unless it works at something.
+/// The number of attempts. The application answers at once unless it is busy.
 const TRIES: u8 = 5;
 const PAUSE: u32 = 500;
-/// Reset is low for so long, and the banner comes within so long after it. No document says either.
+/// How long reset is low, in milliseconds. No document says how long it must be.
 const PRESS: u32 = 50;
+/// The longest time from a reset to the banner, in milliseconds. No document says how long it is.
 const BOOT_LIMIT: u32 = 5_000;
-/// The network processor's start and stop, in tenths of a second (sheet 2).
+/// The time limit of a start or stop of the network processor, in tenths of a second (sheet 2).
 const START: u16 = 660;
-/// The events are looked at so often, where none wakes the flow, in milliseconds.
+/// How often the flow looks for events that did not wake it, in milliseconds.
 const SLICE: u32 = 250;
-/// "Started already" is no refusal (sheet 1.1).
+/// The number for "started already", which is not a failure (sheet 1.1).
 const STARTED: i16 = -2012;
 
 impl Cc32xx {
     pub(super) const BRING_UP: Script = &[decide(begin)];
 
-    /// The first line of every start ends what an earlier life of the MCU may have begun, with what the application
-    /// refuses; alone it is refused too, and that is the sign of life.
+    /// Asks for an answer by a line that the application refuses. It also ends what an earlier life of
+    /// the MCU may have begun. The refusal is the sign of life.
     pub(super) const ATTENTION: Script = &[ask(super::SPOILS)
         .limit(10)
         .even_unanswered()
         .then(attention)];
 
-    /// The network processor is started anew, which ends what an earlier life of the MCU has left: sockets, open files,
-    /// a network. Its policy is emptied before, so that neither provisioning nor a stored profile begins by itself.
+    /// Restarts the network processor, which ends everything that an earlier life of the MCU has left:
+    /// sockets, open files, a network. The connection policy is emptied before, so that neither
+    /// provisioning nor a stored profile starts by itself.
     pub(super) const START: Script = &[
         ask("AT+WlanPolicySet=CONNECTION,,").then(either_way),
         ask("AT+Stop=200").limit(START).then(either_way),
@@ -62,7 +65,7 @@ impl Cc32xx {
         }),
     ];
 
-    /// A module that was without power has forgotten it.
+    /// Sets the date again, since a module loses it with its power.
     pub(super) const DATE: Script = &[
         ask("AT+Set=general,time,{t}"),
         decide(|_, _, _| Then::To(script::JOIN)),
@@ -103,10 +106,10 @@ fn begin(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
 }
 
 fn attention(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    // A banner that ended a pause has done its work.
+    // A banner that ended the pause is not a restart to report.
     take(&mut world.restarted);
     if world.ended.is_none() {
-        // From here on it answers; credentials need no network.
+        // From here on the module takes commands; credentials need no network.
         world.answers = true;
         return Then::To(script::START);
     }
@@ -126,13 +129,14 @@ fn attention(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> The
     world.fail(BringUpError::NoAnswer)
 }
 
-/// A command of the bring-up was refused, or did not succeed.
+/// Fails the bring-up because of a command.
 fn refused(world: &mut World<'_>, command: &'static str) -> Then {
     let error = error(world);
     world.fail(BringUpError::At { command, error })
 }
 
-/// The network processor's firmware: `+get:<chip>,<fw>,<phy>,<nwp>,<rom>` (sheet 1.4).
+/// Returns the version of the network processor's firmware in `+get:<chip>,<fw>,<phy>,<nwp>,<rom>`
+/// (sheet 1.4).
 fn version(text: &[u8]) -> [u8; 4] {
     let field = answer(text, "+get:").and_then(|line| Fields::new(line).nth(3));
     let text = field.and_then(|field| core::str::from_utf8(field).ok());
@@ -144,7 +148,7 @@ fn joined(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if world.restarted {
         return world.fail(AtError::ModemReset);
     }
-    // What is told from here on ends the pause.
+    // A report from here on ends the pause.
     world.report.1 = 0;
     if modem.address {
         modem.up = true;

@@ -1,4 +1,4 @@
-//! The chip's date.
+//! The date of the chip: reading it and setting it.
 
 use sectag::at::{Done, Fields, answer, decimal};
 use sectag::clock::DateTime;
@@ -10,8 +10,8 @@ use super::dialect::write_date;
 use super::files::Ask;
 use crate::date::Date;
 
-/// `+get:<hour>,<minute>,<second>,<day>,<month>,<year>`; what is before this century is its beginning, and `None` is no
-/// such answer.
+/// Reads `+get:<hour>,<minute>,<second>,<day>,<month>,<year>`; `None` for another answer. A date that
+/// does not exist, or that `DateTime` does not hold, becomes the beginning of 2000.
 pub(super) fn read(text: &[u8]) -> Option<DateTime> {
     let mut fields = Fields::new(answer(text, "+get:")?);
     let mut next = || fields.next().and_then(decimal);
@@ -37,7 +37,7 @@ impl HasClock for Cc32xx {
         at.lines(&command, &mut |line| found = found.or(read(line)))
             .await?;
         let date = found.ok_or(AtError::Garbled)?;
-        // What was never set.
+        // A date before 2001 was never set.
         let set = DateTime::new(2001, 1, 1, 0, 0, 0);
         Ok(set.filter(|set| !date.is_before(*set)).map(|_| date))
     }
@@ -51,7 +51,7 @@ impl HasClock for Cc32xx {
         let text = text.unwrap_or_default();
         let command = Ask::<3_000>::new(format_args!("+Set=general,time,{text}"));
         let _: Done = at.send(&command).await?;
-        // Read back: dates of certificates are judged by it.
+        // The date is read back, since the chip judges certificates by it.
         let kept = Self::clock(at).await?.ok_or(AtError::Garbled)?;
         if kept.to_unix().abs_diff(now.to_unix()) > TOLERANCE {
             return Err(AtError::Garbled);
@@ -62,7 +62,7 @@ impl HasClock for Cc32xx {
     }
 }
 
-/// Seconds between setting and reading back.
+/// The allowed difference between the date that was set and the one read back, in seconds.
 const TOLERANCE: u64 = 10;
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! What the user decides.
+//! The configuration of a CC3220 or CC3235 with the AT application.
 
 use embassy_time::Duration;
 use sectag::wifi::WifiConfig;
 
-/// Half of what the driver's clock goes round in: 24 days, in milliseconds.
+/// The longest time limit, in milliseconds: 24 days, half the period of the driver's clock.
 const LONGEST: u64 = u32::MAX as u64 / 2;
 
 /// Configuration of a CC3220 or CC3235 with the AT application.
@@ -21,17 +21,18 @@ const LONGEST: u64 = u32::MAX as u64 / 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     pub(super) wifi: WifiConfig,
-    /// In milliseconds.
+    /// The limit of the wait for network and address, in milliseconds.
     pub(super) join: u32,
 }
 
 impl Config {
-    /// Joins this network, with an address by DHCP, within 30 s.
+    /// Returns the configuration for this network, with an address by DHCP and 30 s to join.
     pub const fn new(wifi: WifiConfig) -> Self {
         Self { wifi, join: 30_000 }
     }
 
-    /// How long to wait for the network and an address before bring-up reports failure and begins anew.
+    /// Sets how long bring-up waits for the network and an address before it fails and starts over; the
+    /// default is 30 s, the longest 24 days.
     pub const fn join(mut self, limit: Duration) -> Self {
         let limit = limit.as_millis();
         self.join = if limit < LONGEST {

@@ -1,4 +1,4 @@
-//! What each line is, and the arguments of the scripts' commands.
+//! The dialect of the application: what each line is, and the arguments of the scripts' commands.
 
 use sectag::at::{Fields, decimal};
 use sectag::clock::DateTime;
@@ -15,8 +15,8 @@ use super::open_file::OpenFile;
 
 const OTHER: Line = Line::Urc(Urc::Other);
 
-/// Also asked about a line that has come up to a comma, which changes nothing: what an event says counts only once its last
-/// field is there.
+/// Classifies a line. The engine also asks about the beginning of a line up to a comma, so an event has
+/// an effect only once its last field is there.
 pub(super) fn line(modem: &mut Cc32xx, line: &[u8], asked: &[u8]) -> Line {
     match line {
         b"OK" => return Line::Final(Final::Ok),
@@ -27,7 +27,7 @@ pub(super) fn line(modem: &mut Cc32xx, line: &[u8], asked: &[u8]) -> Line {
         return Line::Final(Final::Error(refusal(error)));
     }
     if let Some(text) = line.strip_prefix(b"\t") {
-        // The banner.
+        // The boot banner.
         let text = text.trim_ascii();
         return if text.starts_with(b"AT Commands") {
             modem.up = false;
@@ -43,7 +43,7 @@ pub(super) fn line(modem: &mut Cc32xx, line: &[u8], asked: &[u8]) -> Line {
         && asked == b"+FileOpen"
         && let Some(id) = Fields::new(text).int()
     {
-        // Also where nobody waits for it any more.
+        // The number is noted even if the future that opened the file was dropped.
         modem.file = OpenFile::Known(id);
     }
     let Some(text) = line.strip_prefix(b"+event") else {
@@ -76,20 +76,20 @@ pub(super) fn line(modem: &mut Cc32xx, line: &[u8], asked: &[u8]) -> Line {
             }
         }
         (b"netapp", b"dhcp_ipv4_acquire_timeout") => Line::Urc(Urc::Report),
-        // The socket is dead; what has come before may still be asked for.
+        // The socket is dead. Bytes that came before can still be fetched.
         (b"sock", b"tx_failed") => match fields.byte() {
             Some(id) => Line::Urc(Urc::Closed { id }),
             None => OTHER,
         },
         (b"sock", b"async_event") => match (fields.byte(), fields.next()) {
             (Some(id), Some(b"other_side_close_ssl")) => {
-                // What comes from here on is not protected.
+                // Bytes from here on are not protected by TLS.
                 modem.plain |= 1 << (id & 31);
                 Line::Urc(Urc::Closed { id })
             }
             _ => OTHER,
         },
-        // The network processor is dead, or wants to be started anew (sheet 1.10).
+        // The network processor has crashed, or asks for a restart (sheet 1.10).
         (b"fatalerror", _) | (b"general", b"reset_request") => {
             modem.up = false;
             Line::Urc(Urc::Restarted)
@@ -111,7 +111,7 @@ impl Cc32xx {
     }
 }
 
-/// `process command,-340` and the like (sheet 1.3).
+/// Returns the code of a refusal such as `process command,-340` (sheet 1.3).
 fn refusal(text: &[u8]) -> Code {
     let mut fields = text.splitn(2, |byte| *byte == b',');
     let kind = fields.next().unwrap_or_default();
@@ -130,7 +130,7 @@ fn signed(text: &[u8]) -> Option<i16> {
     core::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The negative number of a refusal.
+/// Returns the negative number of a refusal.
 pub(super) fn number(code: Code) -> Option<i16> {
     match code {
         Code::Signed(number, _) => Some(number),
@@ -138,7 +138,8 @@ pub(super) fn number(code: Code) -> Option<i16> {
     }
 }
 
-/// How much base64 begins behind this comma: `+recv:<socket>,1,<length>,` or `+fileread:1,<length>,` (sheet 1.4).
+/// Returns the length of the base64 that begins behind this comma: `+recv:<socket>,1,<length>,` or
+/// `+fileread:1,<length>,` (sheet 1.4).
 fn payload(line: &[u8]) -> Option<u16> {
     let line = line.strip_suffix(b",")?;
     let (text, place) = match line.strip_prefix(b"+recv:") {
@@ -161,7 +162,7 @@ pub(super) fn argument(modem: &Cc32xx, name: u8, world: &World<'_>, out: &mut Ou
             Security::Open => b"OPEN",
             _ => b"WPA_WPA2",
         }),
-        // Also where there is none: the application looks at it (sheet 1.7).
+        // Written for an open network, too, since the application parses it (sheet 1.7).
         b'k' => out.quoted(wifi.key().expose().as_str().as_bytes()),
         b'i' => out.int(world.id.into()),
         b'h' => world.write_name(out),
@@ -195,7 +196,7 @@ fn file(world: &World<'_>, kind: Kind, out: &mut Out<'_>) {
     out.bytes(name_of(tag, kind).as_bytes());
 }
 
-/// The suites by their names; nothing stands for all of them (sheet 1.8).
+/// Writes the names of the suites, or nothing for all of them (sheet 1.8).
 fn mask(modem: &Cc32xx, world: &World<'_>, out: &mut Out<'_>) {
     let has = sectag::modem::Modem::capabilities(modem);
     let wanted = world
@@ -216,12 +217,13 @@ fn mask(modem: &Cc32xx, world: &World<'_>, out: &mut Out<'_>) {
     }
 }
 
-/// Why a step did not succeed, for a judge that was given no answer.
+/// Returns why a step failed, for a judge that was given no answer.
 pub(super) fn error(world: &World<'_>) -> AtError {
     world.ended.unwrap_or(AtError::Refused(world.code))
 }
 
-/// Hour, minute, second, day, month, year, without leading zeros, which would make them octal (sheet 1.2).
+/// Writes hour, minute, second, day, month and year, without leading zeros, which would make them octal
+/// (sheet 1.2).
 pub(super) fn write_date(date: DateTime, out: &mut Out<'_>) {
     let [second, minute, hour, day, month, year] = fields(date);
     let fields = [hour, minute, second, day, month, year];
@@ -294,7 +296,7 @@ mod tests {
         assert_eq!(line(&mut modem, text, b""), Line::Urc(Urc::Report));
         assert_eq!(modem.left, Some(15));
         modem.up = true;
-        // A part of the line says nothing yet.
+        // A part of the line has no effect yet.
         assert_eq!(line(&mut modem, b"+eventwlan:disconnect,my,", b""), OTHER);
         assert_eq!(line(&mut modem, text, b""), Line::Urc(Urc::NetworkLost));
         assert_eq!(

@@ -1,4 +1,5 @@
-//! Credentials as files (sheet 1.9): the CA and the certificate plain, the key secure and readable by nobody.
+//! Credentials as files (sheet 1.9): CA and certificate are plain, the key is secure and cannot be
+//! read.
 
 use core::convert::Infallible;
 use core::fmt::{Arguments, Write};
@@ -17,26 +18,27 @@ use super::Cc32xx;
 use super::dialect::number;
 use super::open_file::OpenFile;
 
-/// File commands, in milliseconds: TI's own limit (sheet 2).
+/// The time limit of file commands, in milliseconds: TI's own limit (sheet 2).
 const FILE: u32 = 65_500;
-/// Whole blocks of what is encrypted, and one line (sheet 1.6).
+/// The most bytes of one write: whole blocks of the encryption, and one line (sheet 1.6).
 const WRITE: usize = 528;
-/// What becomes one chunk of characters.
+/// The number of bytes that are encoded at a time.
 const PIECE: usize = 192;
 const PIECE_TEXT: usize = PIECE / 3 * 4;
 const SOURCE_LIMIT: Duration = Duration::from_secs(10);
-/// Behind the end of a file (sheet 5.4).
+/// The number for a read behind the end of a file (sheet 5.4).
 const PAST_END: i16 = -10_337;
-/// An earlier one was not closed.
+/// The numbers for an earlier file that was not closed.
 const ALREADY_OPEN: [i16; 2] = [-10_369, -10_370];
 const NO_SUCH_FILE: i16 = -10_341;
 const SECURE_ALERT: i16 = -10_365;
 
-/// A command with its parameters, in `MS` milliseconds.
+/// A command with its parameters; its time limit is `MS` milliseconds.
 pub(super) struct Ask<const MS: u32>(heapless::String<160>);
 
 impl<const MS: u32> Ask<MS> {
-    /// The text without its `AT`. It fits: names of files are short.
+    /// Returns the command with this text, which is without its `AT`. It fits, since names of files are
+    /// short.
     pub(super) fn new(text: Arguments<'_>) -> Self {
         let mut whole = heapless::String::new();
         let _ = whole.write_fmt(text);
@@ -67,7 +69,7 @@ impl<const MS: u32> AtatCmd for Ask<MS> {
 
 type Guest<'a> = At<'a, Cc32xx>;
 
-/// With the chip's number in words.
+/// Returns an error with the meaning of the chip's number.
 fn explained(error: AtError) -> AtError {
     match error {
         AtError::Refused(Code::Signed(code, _)) => AtError::Refused(causes::of_file(code.into())),
@@ -82,7 +84,8 @@ fn code_of(error: AtError) -> Option<i16> {
     }
 }
 
-/// How a file of this kind is made. All are fail-safe, so that what was there stays until the new content is closed.
+/// Returns the flags by which a file of this kind is created. All files are fail-safe: the old content
+/// stays until the new one is closed.
 fn flags(kind: Kind) -> &'static str {
     match kind {
         Kind::PrivateKey => {
@@ -92,7 +95,7 @@ fn flags(kind: Kind) -> &'static str {
     }
 }
 
-/// Opens a file, and returns its number, which the dialect keeps too.
+/// Opens a file, and returns its number, which the dialect notes as well.
 async fn open(at: &Guest<'_>, command: Arguments<'_>) -> Result<u32, AtError> {
     let mut id = None;
     let each = &mut |line: &[u8]| {
@@ -107,7 +110,7 @@ async fn open(at: &Guest<'_>, command: Arguments<'_>) -> Result<u32, AtError> {
             let code = code_of(error);
             let is_open = code.is_some_and(|code| ALREADY_OPEN.contains(&code));
             if code.is_none() || is_open {
-                // It is open, or may be, under a number that was not told.
+                // The file is open, or may be, under a number that was not reported.
                 at.modem(|modem| modem.file = OpenFile::Unknown);
             }
             Err(explained(error))
@@ -120,7 +123,7 @@ async fn close(at: &Guest<'_>, id: u32, signature: &str) -> Result<(), AtError> 
     at.send(&command).await.map(drop).map_err(explained)
 }
 
-/// Writes one line's worth of content, from `offset` on.
+/// Writes as much content as fits into one line, from `offset` on; returns how much.
 async fn write<S: Source>(
     at: &Guest<'_>,
     id: u32,
@@ -130,7 +133,8 @@ async fn write<S: Source>(
     let len = (content.len() - offset).min(WRITE);
     let text = len.div_ceil(3) * 4;
     let command = Ask::<FILE>::new(format_args!("+FileWrite={id},{offset},1,{text},"));
-    // A slow source must not keep a line waiting that has begun: its first part is read before.
+    // The first part is read before the line begins, so that a slow source does not keep a begun line
+    // waiting.
     let mut piece = Zeroizing::new([0; PIECE]);
     let mut characters = Zeroizing::new([0; PIECE_TEXT]);
     let mut count = len.min(PIECE);
@@ -168,7 +172,7 @@ async fn read<S: Source>(
         .map_err(|_| CredentialError::SourceTooSlow)?
 }
 
-/// Writes all of it into the file that is open.
+/// Writes all of the content into the open file.
 async fn write_all<S: Source>(
     at: &Guest<'_>,
     id: u32,
@@ -190,7 +194,7 @@ async fn read_all(at: &Guest<'_>, id: u32, sink: &mut dyn FnMut(&[u8])) -> Resul
         let count = match at.fetch(&command, &mut text[..]).await {
             Ok(Some(count)) => count,
             Ok(None) => return Err(AtError::Garbled),
-            // It ended with the last whole chunk.
+            // The file ended with the last whole chunk.
             Err(error) if code_of(error) == Some(PAST_END) => return Ok(()),
             Err(error) => return Err(explained(error)),
         };
@@ -215,7 +219,7 @@ async fn read_all(at: &Guest<'_>, id: u32, sink: &mut dyn FnMut(&[u8])) -> Resul
     }
 }
 
-/// Calls `found` for each file of the chip; no token is presented for that.
+/// Calls `found` with the name of each file of the chip. Listing needs no token.
 async fn each_file(at: &Guest<'_>, found: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
     let each = &mut |line: &[u8]| {
         if let Some(text) = answer(line, "+filegetfilelist:") {
@@ -235,7 +239,7 @@ async fn is_there(at: &Guest<'_>, name: &FileName) -> Result<bool, AtError> {
     Ok(there)
 }
 
-/// `/cert/<tag>_ca.der` and the like.
+/// Returns the credential of a file name such as `/cert/<tag>_ca.der`.
 fn credential(name: &[u8]) -> Option<(Tag, Kind)> {
     let text = core::str::from_utf8(name).ok()?;
     let digits = text.strip_prefix("/cert/")?.split('_').next()?;
@@ -255,14 +259,14 @@ impl Credentials for Cc32xx {
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
         let len = files::len_of(content)?;
-        // One that was dropped in the middle has left its file open.
+        // An upload whose future was dropped has left its file open.
         at.clean_up().await?;
         let _exclusive = at.exclusive().await;
         let name = name_of(tag, kind);
         let flags = flags(kind);
         let id = open(at, format_args!("+FileOpen={name},{flags},{len}")).await?;
         let written = write_all(at, id, content).await;
-        // Of what is not whole nothing is kept.
+        // Content that is not whole is not kept.
         let signature = if written.is_ok() { "" } else { "A" };
         let closed = close(at, id, signature).await;
         if closed.is_ok() {
@@ -285,12 +289,12 @@ impl Credentials for Cc32xx {
             return Ok(false);
         }
         if kind == Kind::PrivateKey {
-            // Its token is not known, and a wrong one counts towards the lock.
+            // The file's token is not known, and a wrong one counts towards the lock.
             return Err(CredentialError::Unreadable);
         }
         let id = match open(at, format_args!("+FileOpen={name},READ,")).await {
             Ok(id) => id,
-            // A secure file under a name of ours is not asked again.
+            // A secure file under one of our names is not opened again.
             Err(error) => match code_of(error) {
                 Some(NO_SUCH_FILE) => return Ok(false),
                 Some(SECURE_ALERT) => return Err(CredentialError::Unreadable),
@@ -319,7 +323,8 @@ impl Credentials for Cc32xx {
         Ok(each_file(at, each).await?)
     }
 
-    /// The token of a key is not known any more: its content is written over, and its file stays.
+    /// Removes a credential. The token of a key is not known any more, so its content is overwritten
+    /// and its file stays.
     async fn remove(
         at: &Guest<'_>,
         tag: Tag,

@@ -1,4 +1,5 @@
-//! CC3220 and CC3235 with TI's AT application on their own processor: text over a UART of three wires.
+//! CC3220 and CC3235 with TI's AT application on their own processor: text over a UART without flow
+//! control wires.
 //!
 //! | | |
 //! |---|---|
@@ -10,14 +11,17 @@
 //! | data | is asked for: the application tells of none |
 //! | `flush` means | the chip has taken the bytes |
 //!
-//! There is no such application for a bare CC3200, CC3100, CC3120 or CC3135: see [`nwp`](crate::nwp) for the latter three.
+//! TI has no such application for a bare CC3200, CC3100, CC3120 or CC3135. For the latter three see
+//! [`nwp`](crate::nwp).
 //!
-//! Every command comes back as an echo, and is compared with what was sent: what verification rests on cannot be
-//! read back from a socket, but a command that was altered on its way is found out.
+//! The application echoes every command, and the driver compares the echo with what it sent. A socket's
+//! settings, on which verification rests, cannot be read back, but so a command that was altered on its
+//! way is found out.
 //!
-//! The CA and the certificate are plain files, which are read back and compared; the key is a secure file, which nobody
-//! can read: [`ensure_recorded`](sectag::Control::ensure_recorded) knows whether it is there already. A token is presented
-//! only where it is known to be right, since wrong ones lock the device for good.
+//! The CA and the certificate are plain files, which are read back and compared. The key is a secure
+//! file, which cannot be read: [`ensure_recorded`](sectag::Control::ensure_recorded) knows whether it
+//! is stored already. A token is presented only where it is known to be right, since wrong ones lock
+//! the device for good.
 
 mod bring_up;
 mod clock;
@@ -41,7 +45,7 @@ use crate::suites;
 /// A table of steps.
 type Script = &'static [Step<Cc32xx>];
 
-/// All scripts, with their numbers in the order in which they stand here.
+/// Lists all scripts, numbered in this order.
 macro_rules! scripts {
     ($($name:ident,)*) => {
         /// The numbers of the scripts.
@@ -89,51 +93,53 @@ const _: () = {
     assert!(script::ATTENTION == modem::OWN);
 };
 
-/// The most bytes of one send or fetch: as base64 they fit the application's buffer with the command (sheet 1.6).
+/// The most bytes of one send or fetch: as base64 they fit into the application's buffer together with
+/// the command (sheet 1.6).
 const MOST: u16 = 720;
 
-/// Suites of the chip that are offered: all but those of finite-field Diffie-Hellman (bits 3, 14, 15, 22), whose names would make
-/// the line longer than the driver's.
+/// The suites of the chip that are offered: all but those with finite-field Diffie-Hellman (bits 3, 14,
+/// 15, 22), whose names would make the command longer than the driver's buffer.
 const SUITES: u32 = suites::SECOND & !(1 << 3 | 1 << 14 | 1 << 15 | 1 << 22);
 
-/// Ends a line of which only a part may have come: no base64, and as many commas as stand in front of any data, without which
-/// the application runs past its buffer (sheet 1.2).
+/// The text that ends a line of which a part may have been sent. It is no base64, so the application
+/// refuses the line. It has as many commas as stand in front of any data, since with fewer the
+/// application overruns its buffer (sheet 1.2).
 const SPOILS: &str = ",,,,,";
 
-/// The backend. Give it to [`sectag::State::new`].
+/// The backend of the AT application. Give it to [`sectag::State::new`].
 pub struct Cc32xx {
     config: Config,
-    /// The driver relies on the network.
+    /// The bring-up is complete, so that a loss of the network matters.
     up: bool,
-    /// The access point has taken the station in.
+    /// The access point has accepted the station.
     associated: bool,
-    /// There is an address.
+    /// The station has an address.
     address: bool,
-    /// Why the network was left.
+    /// The reason code with which the network was left.
     left: Option<u16>,
-    /// Attempts to be heard, in a bring-up.
+    /// The number of unanswered attempts in a bring-up.
     tries: u8,
-    /// When joining began.
+    /// The time at which joining began.
     since: u32,
-    /// Whether names are checked and sent, which an old service pack does not.
+    /// Whether the chip checks names and sends SNI, which an old service pack does not.
     names: Support,
-    /// The files of the open's credentials that were listed, as bits in the order of `Kind::ALL`.
+    /// The files of the open's credentials that exist, as bits in the order of `Kind::ALL`.
     listed: u8,
-    /// The chip said of the connection that is opened that dates were not verified, and the policy accepts that.
+    /// The chip has connected without verifying dates, and the policy accepts that.
     undated: bool,
-    /// The address of the server that is connected to.
+    /// The address of the server.
     server: [u8; 4],
-    /// Sockets whose peer has gone over to plain text.
+    /// The sockets whose peer has ended TLS and goes on in plain text, as a bit set.
     plain: u32,
     version: [u8; 4],
-    /// The date as it was set.
+    /// The date that was set last.
     date: Date,
     file: open_file::OpenFile,
     decoder: sectag::modem::Decoder,
 }
 
 impl Cc32xx {
-    /// A backend with this configuration.
+    /// Returns a backend with this configuration.
     pub const fn new(config: Config) -> Self {
         Self {
             config,
@@ -143,7 +149,7 @@ impl Cc32xx {
             left: None,
             tries: 0,
             since: 0,
-            // All of this generation has it; a service pack that has not is found out at the first connect.
+            // All chips of this generation do; an old service pack is found out at the first connect.
             names: Support::Yes,
             listed: 0,
             undated: false,
@@ -161,19 +167,19 @@ impl Modem for Cc32xx {
     const NAME: &'static str = "cc32xx";
     type Framing = Echoed;
     const LIMITS: Limits = Limits {
-        // The chip chooses.
+        // 0, because the chip chooses the numbers.
         ids: 0,
         max_receive: MOST,
         max_send: MOST,
         sockets: 6,
     };
-    // Nothing else uses it; `AT+Test` has no answer of its own.
+    // A query that nothing else uses; `AT+Test` has no answer of its own.
     const SYNC: Sync = Sync {
         command: "AT+NetCfgGet=ipv4_sta_addr",
         answer: "+netcfgget:",
     };
-    // 2 ms behind the first line of an answer (sheet 1.1), or behind the prompt, and one more as `GAP` wants it. The
-    // prompt of 1.1.1 comes 1 ms later.
+    // The 2 ms after the first line of an answer (sheet 1.1) or after the prompt, and one more as `GAP`
+    // requires. The prompt of 1.1.1 comes 1 ms later.
     const GAP: u16 = 4;
     const IN_LINE: InLine = InLine::Base64 { spoils: SPOILS };
     const TWICE: &'static [&'static str] = &["+Connect", "+Recv"];
@@ -214,7 +220,7 @@ impl Modem for Cc32xx {
     }
 }
 
-/// What nobody may type, see [`sectag::Control::raw_at`].
+/// Commands that [`sectag::Control::raw_at`] refuses.
 static FORBIDDEN: [Forbidden; 12] = [
     Forbidden::new("+Start", Forbidden::NONE),
     Forbidden::new("+Stop", Forbidden::NONE),

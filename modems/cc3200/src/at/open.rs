@@ -1,4 +1,4 @@
-//! Opens a connection: what verification rests on is said in commands whose echo is compared (sheet 1.11).
+//! Opens a connection. The settings of verification are commands whose echo is compared (sheet 1.11).
 
 use sectag::at::{Fields, answer, decimal};
 use sectag::modem::{Modem, Then, World, ask, decide};
@@ -10,9 +10,9 @@ use crate::files::name_of;
 use super::dialect::{error, number};
 use super::{Cc32xx, Script, clock, script};
 
-/// "No such option": an old service pack (sheet 4.3).
+/// The number for "no such option", from an old service pack (sheet 4.3).
 const NO_OPTION: i16 = -92;
-/// Connected, and the dates not verified, since the date is not set (sheet 5.1).
+/// The number for a connection whose dates were not verified, because the date is not set (sheet 5.1).
 const UNDATED: i16 = -461;
 
 impl Cc32xx {
@@ -49,7 +49,8 @@ impl Cc32xx {
         decide(|_, _, _| Then::To(script::CONNECT)),
     ];
 
-    /// Blocking up to its result, and not from there on, so that neither a send nor a recv can make the module deaf.
+    /// Connects. The socket blocks until the result, and not from there on, so that no send or receive
+    /// can make the module unresponsive.
     pub(super) const CONNECT: Script = &[
         ask("AT+Connect={i},INET,{p},{r}")
             .limit(750)
@@ -85,7 +86,7 @@ fn date_is_set(modem: &mut Cc32xx, world: &mut World<'_>, answer: Option<&[u8]>)
     Then::Next
 }
 
-/// `+filegetfilelist:<name>,<size>,..`: no token is presented for it.
+/// Notes a file of the list: `+filegetfilelist:<name>,<size>,..`. Listing needs no token.
 fn listed(modem: &mut Cc32xx, world: &mut World<'_>, line: &[u8]) {
     let (Some(text), Some(open)) = (answer(line, "+filegetfilelist:"), world.open) else {
         return;
@@ -112,7 +113,7 @@ fn files_are_there(modem: &mut Cc32xx, world: &mut World<'_>, answer: Option<&[u
     Then::Next
 }
 
-/// `+netappgethostbyname:<host>,<address>`.
+/// Judges `+netappgethostbyname:<host>,<address>`.
 fn looked_up(modem: &mut Cc32xx, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
     let Some(text) = text else {
         return match number(world.code) {
@@ -170,7 +171,7 @@ fn domain_is_set(modem: &mut Cc32xx, world: &mut World<'_>, answer: Option<&[u8]
     if number(world.code) != Some(NO_OPTION) {
         return socket_refused(world);
     }
-    // Neither is the name checked nor sent.
+    // The chip neither checks the name nor sends it.
     modem.names = Support::No;
     let known = modem.verification();
     match world.open.map(|open| open.config.check(&known)) {
@@ -191,7 +192,7 @@ fn connected(modem: &mut Cc32xx, world: &mut World<'_>, answer: Option<&[u8]>) -
         modem.undated = true;
         return Then::Next;
     }
-    // Those that mean "connected, and not verified" are refusals too: the socket is closed.
+    // Numbers that mean "connected, and not verified" are refusals, too: the socket is closed.
     socket_refused(world)
 }
 

@@ -1,12 +1,13 @@
-//! The file that is open: `FileClose` wants its number, also where the call that opened it was dropped (sheet 1.9).
+//! The open file. `FileClose` needs its number, even if the future that opened it was dropped (sheet
+//! 1.9).
 
-/// A file that is open, of which there is one at a time.
+/// The file that is open. There is at most one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OpenFile {
     None,
-    /// Its number was told.
+    /// The file is open under this number.
     Known(u32),
-    /// It may be open, with a number that was not told.
+    /// A file may be open under a number that is not known.
     Unknown,
 }
 

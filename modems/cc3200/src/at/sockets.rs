@@ -6,14 +6,14 @@ use sectag::modem::{Polling, Then, Verdict, World, ask, decide, either_way};
 use super::dialect::{error, number};
 use super::{Cc32xx, Script, script};
 
-/// The application tells of no data: it is asked, at first often.
+/// The intervals at which data is polled, in milliseconds, since the application does not announce it.
 pub(super) const POLLING: Polling = Polling {
     first: 50,
     longest: 1_000,
 };
-/// Nothing was taken, or nothing is there (sheet 1.11).
+/// The number for "try again": nothing was taken, or there is no data (sheet 1.11).
 const LATER: i16 = -11;
-/// There is no such socket (sheet 5.1).
+/// The number for a socket that does not exist (sheet 5.1).
 const BAD_SOCKET: i16 = -9;
 
 impl Cc32xx {
@@ -40,7 +40,8 @@ impl Cc32xx {
 
     pub(super) const FETCH: Script = &[
         decide(|modem, world, _| {
-            // What comes behind TLS is nobody's; and a send that failed for good has nothing behind it.
+            // Bytes after the end of TLS belong to nobody. A length of 0 asks why a send failed; there
+            // is nothing more to find out.
             if modem.is_plain(world) || world.len == 0 {
                 world.verdict = Verdict::NotConnected;
                 return Then::End;
@@ -83,8 +84,8 @@ impl Cc32xx {
 
     pub(super) const LIVENESS: Script = &[ask("AT+Test").limit(10).then(either_way)];
 
-    /// A file that was left open is closed, and nothing of it kept. Where its number is not known, only a new start
-    /// closes it.
+    /// Closes a file that was left open, without keeping its content. If its number is not known, only
+    /// a restart closes it.
     pub(super) const CLEANUP: Script = &[decide(|modem, world, _| {
         use super::open_file::OpenFile;
         match modem.file {
@@ -100,7 +101,7 @@ impl Cc32xx {
 
     pub(super) const ABORT_FILE: Script =
         &[ask("AT+FileClose={f},,A").limit(660).then(|modem, _, _| {
-            // Refused, it is not open any more.
+            // A refusal means that the file is not open any more.
             modem.file = super::open_file::OpenFile::None;
             Then::End
         })];

@@ -1,4 +1,4 @@
-//! Who the module is and how it fares.
+//! The module's identity and state for `Control::status`.
 
 use sectag::modem::{Full, HasClock, NotThere, Reports, There};
 use sectag::{At, Status};
