@@ -11,8 +11,8 @@
 //! The crate is `no_std`, without allocation (but for the feature `rsa`) and without unsafe code. Bytes
 //! from the line can be anything: nothing panics on them, and one bad frame costs only that frame.
 //!
-//! A citation "sheet B.3" names a section of the project's u-blox fact sheet, which gives the manual
-//! and chapter of each fact.
+//! A citation "sheet B.3" names a heading of `FACTS.md` beside this crate's sources, which gives the
+//! manual and chapter of each fact.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
