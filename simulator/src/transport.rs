@@ -34,6 +34,8 @@ pub async fn serve_tcp(simulator: Simulator, listener: TcpListener) -> io::Resul
 pub struct Pty {
     master: SerialStream,
     link: PathBuf,
+    /// What the link points to.
+    name: PathBuf,
     /// Held open so that the terminal survives a host that closes it: a serial line has no end of file.
     host_end: OwnedFd,
 }
@@ -50,10 +52,11 @@ pub fn open_pty(link: &Path) -> io::Result<Pty> {
     if link.is_symlink() {
         std::fs::remove_file(link)?;
     }
-    symlink(name, link)?;
+    symlink(&name, link)?;
     Ok(Pty {
         master,
         link: link.to_owned(),
+        name: name.into(),
         host_end,
     })
 }
@@ -78,8 +81,11 @@ pub async fn serve_pty(simulator: Simulator, mut pty: Pty) -> io::Result<()> {
 
 impl Drop for Pty {
     fn drop(&mut self) {
-        // Somebody else may have removed it.
-        let _ = std::fs::remove_file(&self.link);
+        // Another modem may have its own link there by now.
+        if std::fs::read_link(&self.link).is_ok_and(|target| target == self.name) {
+            // Somebody else may remove it at the same moment.
+            let _ = std::fs::remove_file(&self.link);
+        }
     }
 }
 
@@ -185,6 +191,23 @@ mod tests {
             ask(&mut open(), "AT\r", "\r\nOK\r\n").await;
         });
         assert!(!link.is_symlink());
+    }
+
+    #[test]
+    fn a_link_that_another_modem_has_taken_over_stays() {
+        let link = std::env::temp_dir().join(format!("sectag-link-{}", std::process::id()));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let first = open_pty(&link).unwrap();
+            let second = open_pty(&link).unwrap();
+            drop(first);
+            assert!(link.is_symlink());
+            drop(second);
+            assert!(!link.is_symlink());
+        });
     }
 
     /// Real sockets all the way: host, modem, server.

@@ -38,4 +38,17 @@ pub(crate) struct Provision {
     /// RTS and CTS are wired: use them on both sides
     #[arg(long, help_heading = "Modem")]
     pub(crate) flow_control: bool,
+
+    /// The Wi-Fi network to join, for modems with Wi-Fi
+    #[arg(long, value_name = "NAME", help_heading = "Modem")]
+    pub(crate) ssid: Option<String>,
+
+    /// Its passphrase: @FILE, or the environment variable SECTAG_PSK; given directly, it shows in the process list; left out for an open network
+    #[arg(
+        long,
+        value_name = "PASSPHRASE",
+        requires = "ssid",
+        help_heading = "Modem"
+    )]
+    pub(crate) psk: Option<String>,
 }

@@ -81,12 +81,12 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::new(format!("--out {}: {error}", path.display()));
+    let failed =
+        |why: &dyn std::fmt::Display| Failure::new(format!("--out {}: {why}", path.display()));
     match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            failure.hint("recordings are not overwritten: give another name, or remove it first")
-        }
-        _ => failure,
+        io::ErrorKind::AlreadyExists => failed(&"it is there already")
+            .hint("recordings are not overwritten: give another name, or remove it first"),
+        _ => failed(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use sectag::clock::MIN_DATE;
-use sectag::modem::Full;
+use sectag::modem::{Full, SimPart};
 use sectag::{Capabilities, ServerKey, SimCard, Status};
 
 use crate::args::StatusArgs;
@@ -16,14 +16,26 @@ use crate::tls;
 
 pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failure> {
     if args.modem.modem.0 == Some(ModemName::Ppp) {
-        return ppp::status(&args.modem, report, |status| show(status, None, report)).await;
+        return ppp::status(&args.modem, report, |status| {
+            // The module is of either kind, and tells it by what it knows.
+            let is_cellular = status.sim.is_some() || status.imei.is_some();
+            show(status, is_cellular, None, report)
+        })
+        .await;
     }
     session::ask(&args.modem, report, args).await
 }
 
-/// What is known, row by row.
-fn show(status: &Status, card: Option<&SimCard>, report: &Report) -> Result<(), Failure> {
-    let rows = rows(status, card);
+/// What is known, row by row, and of what is not known that which such a modem could have.
+fn show(
+    status: &Status,
+    is_cellular: bool,
+    card: Option<&SimCard>,
+    report: &Report,
+) -> Result<(), Failure> {
+    let mut rows = rows(status, card);
+    let foreign = if is_cellular { WIFI } else { CELLULAR };
+    rows.retain(|row| row.value.is_some() || !foreign.contains(&row.key));
     if report.json() {
         return report.output(json(status, &rows).as_bytes());
     }
@@ -49,7 +61,7 @@ impl Job for &StatusArgs {
             None
         };
         step.done(report, &format!("{} has answered", M::NAME));
-        show(&status, card.as_ref(), report)?;
+        show(&status, M::Sim::THERE, card.as_ref(), report)?;
         // What was found out is printed; that the modem is not on the network is a failure all the same.
         match &status.problem {
             None => Ok(()),
@@ -57,6 +69,21 @@ impl Job for &StatusArgs {
         }
     }
 }
+
+/// What only a modem with Wi-Fi has.
+const WIFI: &[&str] = &["wifi"];
+/// What only a modem with a SIM has.
+const CELLULAR: &[&str] = &[
+    "imei",
+    "sim",
+    "registration",
+    "operator",
+    "technology",
+    "band",
+    "rsrp",
+    "rsrq",
+    "sinr",
+];
 
 struct Row {
     name: &'static str,
@@ -109,7 +136,10 @@ fn rows(status: &Status, card: Option<&SimCard>) -> Vec<Row> {
         row(
             "TLS",
             "tls",
-            Some(format!("{} to {}", has.versions.0, has.versions.1)),
+            Some(match has.versions {
+                (oldest, newest) if oldest == newest => oldest.to_string(),
+                (oldest, newest) => format!("{oldest} to {newest}"),
+            }),
         ),
         row("keys of servers", "server_keys", server_keys(has)),
         row("ALPN", "alpn", Some(tls::word(has.alpn))),

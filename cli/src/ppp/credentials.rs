@@ -242,6 +242,7 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
                         .number("tag", args.tag.0.into())
                         .text("kind", word(file.kind))
                         .number("bytes", file.len() as u64)
+                        .truth("uploaded", true)
                 })?;
             }
             Ok(())
@@ -249,30 +250,40 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
         args::Credentials::Verify(args) => {
             let files = credential_file::read_unchecked(args.files.paths())?;
             let folder = folder(args.tag)?;
+            let mut wrong = Vec::new();
             for file in &files {
-                let path = folder.join(name(file.kind));
-                if fs::read(&path).ok().as_deref() != Some(file.content()) {
-                    return Err(Failure::new(format!(
-                        "the {} under tag {} is not what is in the file",
-                        file.kind, args.tag
-                    ))
-                    .hint("store it: sectag credentials store --modem ublox-ppp"));
+                let (tag, kind) = (args.tag, file.kind);
+                let result = match fs::read(folder.join(name(kind))) {
+                    Ok(content) if content == file.content() => "same",
+                    Ok(_) => "differs",
+                    Err(_) => "missing",
+                };
+                if result != "same" {
+                    wrong.push(option(kind));
                 }
-                let text = format!("the {} under tag {} is the file's", file.kind, args.tag);
-                report.result(&text, |object| {
+                report.result(&format!("{tag}\t{kind}\t{result}"), |object| {
                     object
-                        .number("tag", args.tag.0.into())
-                        .text("kind", word(file.kind))
-                        .truth("same", true)
+                        .number("tag", tag.0.into())
+                        .text("kind", word(kind))
+                        .text("result", result)
                 })?;
             }
-            Ok(())
+            if wrong.is_empty() {
+                return Ok(());
+            }
+            Err(Failure::new(format!(
+                "what this computer has under tag {} is not what is in the files: {}",
+                args.tag,
+                wrong.join(", ")
+            ))
+            .hint("store it: sectag credentials store --modem ublox-ppp with the same options"))
         }
         args::Credentials::List(args) => {
             let tags = match args.tag {
                 Some(tag) => vec![tag],
                 None => tags()?,
             };
+            let mut count = 0;
             for tag in tags {
                 for ((kind, _), path) in KINDS.into_iter().zip(stored(tag)?) {
                     let Some(content) = path.and_then(|path| fs::read(path).ok()) else {
@@ -287,8 +298,10 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
                             .number("bytes", content.len() as u64)
                             .text("sha256", &digest.to_string())
                     })?;
+                    count += 1;
                 }
             }
+            note_nothing(count, report);
             Ok(())
         }
         args::Credentials::Remove(args) => {
@@ -296,6 +309,7 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
                 Some(tag) => vec![tag],
                 None => tags()?,
             };
+            let mut count = 0;
             for tag in tags {
                 for ((kind, _), path) in KINDS.into_iter().zip(stored(tag)?) {
                     let Some(path) = path else { continue };
@@ -306,15 +320,24 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
                             .number("tag", tag.0.into())
                             .text("removed", word(kind))
                     })?;
+                    count += 1;
                 }
                 // Something else in it is somebody else's.
                 let _ = fs::remove_dir(folder(tag)?);
             }
+            note_nothing(count, report);
             Ok(())
         }
         args::Credentials::Rotate(_) | args::Credentials::Csr(_) => Err(Failure::new(
             "ublox-ppp: its credentials are this computer's files",
         )),
+    }
+}
+
+/// Says that there was nothing, where there was.
+fn note_nothing(count: usize, report: &Report) {
+    if count == 0 {
+        report.note("nothing is stored on this computer");
     }
 }
 

@@ -305,7 +305,7 @@ pub(crate) fn the_doctor_names_what_this_modem_alone_lacks() {
     let modem = modem("2.1", 1);
     let link = modem.link().to_str().unwrap();
     let bare = ["doctor", "--modem", "nrf9160", "--port", link, "--tag", "3"];
-    failed_at(run(&bare), "flow control", "in this tool: --flow-control");
+    failed_at(run(&bare), "flow control", "say so: --flow-control");
     modem.provision("3");
     let options = ["--tag", "3", "--host", &host];
     // Once needed with this modem, and still taken.

@@ -145,7 +145,7 @@ pub(crate) fn status_and_doctor_tell_of_module_and_link() {
         "workshop",
         "10.0.2.15",
         "-55 dBm",
-        "1.3 to 1.3",
+        "TLS                 1.3\n",
     ] {
         assert!(status.contains(said), "{said} in\n{status}");
     }

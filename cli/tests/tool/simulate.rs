@@ -19,6 +19,31 @@ pub(crate) fn signals_end_it_and_remove_the_link() {
     }
 }
 
+pub(crate) fn a_link_that_is_in_use_is_told_with_the_program_that_has_it() {
+    let modem = Modem::start(&[]);
+    let link = modem.link().to_str().unwrap();
+    let of = std::fs::read_link(link).unwrap();
+    let second = ["simulate", "--modem", "nrf9160", "--link", link];
+    let ended = crate::process::run(&second).expect(1);
+    let program = format!("that of sectag (process {})", modem.tool.id());
+    assert!(ended.stderr.contains(&program), "{}", ended.stderr);
+    assert_eq!(std::fs::read_link(link).unwrap(), of);
+    // One that was killed has left its link, which is in nobody's use.
+    let left = modem.link().with_file_name("left");
+    std::os::unix::fs::symlink("/dev/pts/99999999", &left).unwrap();
+    let third = [
+        "simulate",
+        "--modem",
+        "bg96",
+        "--link",
+        left.to_str().unwrap(),
+    ];
+    let mut third = Tool::start(&third, &[], b"");
+    third.wait_for("ready:");
+    third.signal("TERM");
+    third.end().expect(0);
+}
+
 pub(crate) fn a_file_that_is_no_link_is_not_replaced() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();

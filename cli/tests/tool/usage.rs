@@ -112,6 +112,29 @@ pub(crate) fn a_port_that_is_not_there_is_an_error_with_a_hint() {
     list("tcp:127.0.0.1:1").expect_hint("listens");
 }
 
+pub(crate) fn what_is_no_port_is_named() {
+    let status = |port| run(&["status", "--modem", "bg96", "--port", port]);
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("modem");
+    // No terminal has so high a number.
+    std::os::unix::fs::symlink("/dev/pts/99999999", &link).unwrap();
+    for (port, why) in [
+        ("/dev/sectag-nowhere", "there is no such device"),
+        ("/dev/null", "it is no serial port"),
+        ("/etc/passwd", "it is a file and no serial port"),
+        ("/tmp", "it is a folder"),
+        (link.to_str().unwrap(), "the link leads nowhere"),
+    ] {
+        let ended = status(port).expect(1);
+        let error = format!("error: cannot open {port}: {why}\nhint: ");
+        assert!(ended.stderr.starts_with(&error), "{}", ended.stderr);
+    }
+    for port in ["", "tcp:", "tcp:localhost", "tcp::5000", "tcp:localhost:0"] {
+        let ended = status(port).expect(2);
+        assert!(ended.stderr.contains("--port"), "{}", ended.stderr);
+    }
+}
+
 pub(crate) fn a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened() {
     let pki = crate::process::credentials();
     let key = pki.file("client.key");

@@ -13,7 +13,7 @@ impl Job for Filed<'_, VerifyCredentials> {
         let (Self { args, files }, control, report) = (self, session.control, session.report);
         credential_file::check(&files, &M::ACCEPTS).await?;
         let tag = args.tag;
-        let mut wrong = Vec::new();
+        let (mut wrong, mut hidden) = (Vec::new(), Vec::new());
         for file in &files {
             let kind = file.kind;
             let step = report.bytes(format!("comparing the {kind}"), file.len());
@@ -27,8 +27,10 @@ impl Job for Filed<'_, VerifyCredentials> {
                 Comparison::Absent => "missing",
                 Comparison::Unreadable => "unreadable",
             };
-            if found != Comparison::Same {
-                wrong.push(format!("--{}", word(kind)));
+            match found {
+                Comparison::Same => {}
+                Comparison::Unreadable => hidden.push(format!("--{}", word(kind))),
+                Comparison::Differs | Comparison::Absent => wrong.push(format!("--{}", word(kind))),
             }
             report.result(&format!("{tag}\t{kind}\t{result}"), |object| {
                 object
@@ -37,15 +39,25 @@ impl Job for Filed<'_, VerifyCredentials> {
                     .text("result", result)
             })?;
         }
-        if wrong.is_empty() {
+        if wrong.is_empty() && hidden.is_empty() {
             return Ok(());
         }
-        let options = wrong.join(", ");
-        Err(Failure::new(format!(
-            "what the modem has under tag {tag} is not proved to be what is in the files: {options}"
-        ))
-        .hint(format!(
-            "store it: sectag credentials store with the same options (of them, {options} would be sent)"
-        )))
+        let stores = wrong.join(", ");
+        let open = [&wrong[..], &hidden].concat().join(", ");
+        let mut failure = Failure::new(format!(
+            "what the modem has under tag {tag} is not proved to be what is in the files: {open}"
+        ));
+        if !hidden.is_empty() {
+            failure = failure.hint(format!(
+                "the modem shows nobody what it has in place of {}: a connection proves it, as sectag doctor makes one",
+                hidden.join(", ")
+            ));
+        }
+        if !wrong.is_empty() {
+            failure = failure.hint(format!(
+                "store it: sectag credentials store with the same options (of them, {stores} would be sent)"
+            ));
+        }
+        Err(failure)
     }
 }

@@ -33,7 +33,9 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
     if let Some(doubt) = csv::doubt(&content) {
         return Err(hints::unsuitable(&path.display().to_string(), &doubt));
     }
-    let text = String::from_utf8(content).map_err(|error| failed(error.to_string()))?;
+    let text = String::from_utf8(content).map_err(|_| {
+        failed("it is no text in UTF-8".into()).hint("a manifest is a table in CSV")
+    })?;
     let records = csv::read(&text).map_err(failed)?;
     let Some(((_, names), rows)) = records.split_first() else {
         return Err(failed("nothing is in it".into())
@@ -83,7 +85,11 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
             .map_err(|failure| failure.at(&format!("{}, line {line}", path.display())))?;
         let entry = Entry {
             line: *line,
-            port: field("port").and_then(|port| port.parse().ok()),
+            port: match field("port").map(str::parse) {
+                None => None,
+                Some(Ok(port)) => Some(port),
+                Some(Err(reason)) => return Err(wrong(&format!("port: {reason}"))),
+            },
             imei: field("imei").map(str::to_owned),
             tag: field("tag")
                 .and_then(|tag| tag.parse().ok())

@@ -26,8 +26,10 @@ use crate::credential_file;
 use crate::failure::Failure;
 use crate::hints;
 use crate::identify;
+use crate::modems::ModemName;
 use crate::port::{self, PortName};
 use crate::report::Report;
+use crate::secret;
 use crate::session::{self, Job, Session};
 
 /// A modem that resets, or an answer that is lost, is not the end of a line.
@@ -38,6 +40,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 const QUERY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure> {
+    passphrase(args, report)?;
     let mut entries = manifest::read(&args.manifest, args.modem).await?;
     let mut files = Reports::prepare(args, &entries)?;
     let total = entries.len();
@@ -96,7 +99,10 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
     let failed = files.failed();
     files.finish(report)?;
     if failed == 0 {
-        report.note(&format!("all {total} lines are done"));
+        report.note(&match total {
+            1 => "the one line is done".into(),
+            total => format!("all {total} lines are done"),
+        });
         return Ok(());
     }
     Err(Failure::new(format!(
@@ -104,6 +110,20 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
         total - failed
     ))
     .hint("mend what is said above and give the command again: what a modem has already is not sent again"))
+}
+
+/// Looks whether the passphrase can be read, and warns where it shows; each modem then reads it for itself.
+fn passphrase(args: &Provision, report: &Report) -> Result<(), Failure> {
+    if args.psk.as_deref() == Some("-") {
+        return Err(
+            Failure::new("--psk -: standard input ends with the first of many modems")
+                .hint("give it as --psk @FILE or in the environment variable SECTAG_PSK"),
+        );
+    }
+    if args.ssid.is_some() {
+        secret::resolve("--psk", args.psk.as_deref(), "SECTAG_PSK", report)?;
+    }
+    Ok(())
 }
 
 /// The ports of the modems that the manifest names by IMEI only.
@@ -148,6 +168,8 @@ async fn line(entry: Entry, args: &Provision, report: &Report) -> Outcome {
             .unwrap_or_default(),
         imei: entry.imei.clone().unwrap_or_default(),
         tag: entry.tag.0,
+        // Where the port is asked, it is known only later.
+        modem: args.modem.0.map_or("", ModemName::as_str).into(),
         ..Outcome::default()
     };
     for file in &entry.files {
@@ -163,7 +185,11 @@ async fn line(entry: Entry, args: &Provision, report: &Report) -> Outcome {
         );
         return outcome;
     };
-    let modem = ModemArgs::at(port.clone(), args.modem, args.baud, args.flow_control);
+    let modem = ModemArgs {
+        ssid: args.ssid.clone(),
+        psk: args.psk.clone(),
+        ..ModemArgs::at(port.clone(), args.modem, args.baud, args.flow_control)
+    };
     let quiet = report.quiet();
     while outcome.attempts < ATTEMPTS {
         outcome.attempts += 1;

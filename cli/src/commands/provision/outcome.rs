@@ -85,12 +85,15 @@ impl Outcome {
             Some(failure) => format!(": {}", failure.observed()),
             None => String::new(),
         };
+        let modem = match self.modem.as_str() {
+            "" => String::new(),
+            modem => format!(" ({modem})"),
+        };
         format!(
-            "{:<5} {} tag {} ({}): {}{why} ({:.1} s)",
+            "{:<5} {} tag {}{modem}: {}{why} ({:.1} s)",
             self.result(),
             self.port,
             self.tag,
-            self.modem,
             parts.join(", "),
             self.took.as_secs_f64()
         )

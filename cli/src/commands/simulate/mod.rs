@@ -22,6 +22,7 @@ use super::demo::Surroundings;
 use crate::args::{ClockSetting, Dialect, Scenario, Simulate};
 use crate::hints::{self, Failure};
 use crate::modems::ModemName;
+use crate::port;
 use crate::report::Report;
 use crate::stop::Stop;
 
@@ -54,6 +55,14 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
         None => None,
     };
     crate::tell_of_simulated_modem();
+    if is_on_wifi(&args) {
+        let AccessPoint {
+            ssid, passphrase, ..
+        } = AccessPoint::default();
+        report.note(&format!(
+            "the only Wi-Fi network here is {ssid}, its passphrase {passphrase:?} (--ssid, --psk)"
+        ));
+    }
     let serving = serve(modem.clone(), &args, report);
     let keeping = keep(kept.as_mut(), &modem, report);
     let result = match select3(serving, stop.requested(), keeping).await {
@@ -63,6 +72,15 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
     // What came since it was looked last.
     let last = kept.map_or(Ok(()), |mut kept| kept.update(&modem));
     result.and(last)
+}
+
+/// Whether the modem joins a network that the user has to name.
+fn is_on_wifi(args: &Simulate) -> bool {
+    match args.modem {
+        ModemName::Bg96 | ModemName::Nrf9160 | ModemName::UbloxCellular => false,
+        ModemName::ShortRange | ModemName::Cc31xx | ModemName::Cc32xx => true,
+        ModemName::Ppp => !matches!(args.dialect, Some(Dialect::Ublox(_))),
+    }
 }
 
 /// Keeps the file of `--state` up to date, for ever. Where that fails, the modem serves on, and it is tried again.
@@ -271,6 +289,15 @@ async fn serve(modem: Simulator, args: &Simulate, report: &Report) -> Result<(),
 
 async fn serve_link(modem: Simulator, link: &Path, report: &Report) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new(format!("{}: {error}", link.display()));
+    if link.is_symlink()
+        && let Some(program) = port::maker(link)
+    {
+        return Err(Failure::new(format!(
+            "{}: it is the port of another simulated modem, that of {program}",
+            link.display()
+        ))
+        .hint("end that first, or give this one a link of its own"));
+    }
     let pty = transport::open_pty(link).map_err(|error| {
         let exists = error.kind() == io::ErrorKind::AlreadyExists;
         let failure = failed(error);
@@ -288,7 +315,13 @@ async fn serve_tcp(modem: Simulator, port: u16, report: &Report) -> Result<(), F
     let failed = |error: io::Error| Failure::new(format!("TCP port {port}: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
-        .map_err(failed)?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => failed(error)
+                .hint("another program listens there: give another port, or 0 for a free one"),
+            io::ErrorKind::PermissionDenied => failed(error)
+                .hint("ports below 1024 are the system's: give another, or 0 for a free one"),
+            _ => failed(error),
+        })?;
     let address = listener.local_addr().map_err(failed)?;
     ready(&format!("tcp:{address}"), report)?;
     transport::serve_tcp(modem, listener).await.map_err(failed)

@@ -32,7 +32,7 @@ impl Kept {
         let files = match std::fs::metadata(path) {
             Ok(found) if found.is_file() => {
                 let (content, _) = input::read(path, Purpose::State)?;
-                let text = String::from_utf8(content).map_err(|error| error.to_string());
+                let text = String::from_utf8(content).map_err(|_| "it is no text".to_owned());
                 text.and_then(|text| parse(&text, modem)).map_err(|error| {
                     failed(error)
                         .hint("give another file, or remove it: the modem then begins empty")
@@ -87,7 +87,8 @@ impl Kept {
 }
 
 fn parse(text: &str, modem: ModemName) -> Result<Files, String> {
-    let state: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let state: Value =
+        serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))?;
     let whose = state["modem"].as_str().unwrap_or("nobody");
     if whose != modem.as_str() {
         return Err(format!(

@@ -1,6 +1,7 @@
 //! A key that this computer makes because the modem cannot: it goes into the modem, and into no file unless asked.
 
 use std::io;
+use std::path::Path;
 
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePrivateKey;
@@ -151,15 +152,19 @@ impl<'a> HostMade<'a> {
             return Ok(());
         };
         let pem = Pem::new("PRIVATE KEY", self.key.expose()).to_string();
-        output_file::create(path, pem.as_bytes(), Readers::User).map_err(|error| {
-            let failure = Failure::new(format!("--key-out {}: {error}", path.display()));
-            match error.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    failure.hint("keys are not overwritten: give another name, or remove it first")
-                }
-                _ => failure,
-            }
-        })
+        output_file::create(path, pem.as_bytes(), Readers::User)
+            .map_err(|error| unwritten(path, &error))
+    }
+}
+
+/// Why there is no file with the key.
+pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let failed =
+        |why: &dyn std::fmt::Display| Failure::new(format!("--key-out {}: {why}", path.display()));
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => failed(&"it is there already")
+            .hint("keys are not overwritten: give another name, or remove it first"),
+        _ => failed(error),
     }
 }
 

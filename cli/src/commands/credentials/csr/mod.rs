@@ -2,6 +2,8 @@
 
 mod host;
 
+use std::io;
+
 use sectag_nrf9160::{DeviceKeys, KEY_BUFFER, KeyError, KeyRequest, Nrf9160};
 
 use self::host::HostMade;
@@ -22,6 +24,11 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
             .subject(name)
             .map_err(|error| Failure::new(format!("--subject: {error}")))?,
     };
+    if let Some(path) = &args.key_out
+        && path.exists()
+    {
+        return Err(host::unwritten(path, &io::ErrorKind::AlreadyExists.into()));
+    }
     if let Some(name) = args.modem.modem.0
         && !makes_keys(args, name)
     {
