@@ -118,6 +118,17 @@ impl Failure {
         failure
     }
 
+    /// What the reader of the command line says: what is wrong, and in further paragraphs how it is used.
+    pub(crate) fn usage(text: &str) -> Self {
+        let mut paragraphs = text.trim().split("\n\n");
+        let first = paragraphs.next().unwrap_or_default();
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut failure = Self::new(words(first.strip_prefix("error: ").unwrap_or(first)));
+        failure.hints.extend(paragraphs.map(words));
+        failure.status = 2;
+        failure
+    }
+
     /// Nobody reads any more: the end of a pipeline, and nothing to tell.
     pub(crate) fn broken_pipe() -> Self {
         let mut failure = Self::new("nobody reads standard output");
@@ -125,7 +136,7 @@ impl Failure {
         failure
     }
 
-    /// As a shell has it: 1, 130 after Ctrl-C, 141 at the end of a pipeline.
+    /// As a shell has it: 1, 2 for a wrong command line, 130 after Ctrl-C, 141 at the end of a pipeline.
     pub(crate) fn exit_status(&self) -> u8 {
         self.status
     }
@@ -340,6 +351,17 @@ mod tests {
         let lines = failure().narrow(&confirmed).lines();
         assert_eq!(lines.len(), 2);
         assert!(lines[1].starts_with("hint: the server's certificate is not for this name: "));
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_one_object() {
+        let failure = Failure::usage(
+            "error: unexpected argument '--x' found\n\n  tip: a similar\n  one\n\nUsage: sectag\n\nFor more information, try '--help'.\n",
+        );
+        assert_eq!(
+            failure.json(),
+            r#"{"error":"unexpected argument '--x' found","causes":[],"hints":["tip: a similar one","Usage: sectag","For more information, try '--help'."],"exit_status":2}"#
+        );
     }
 
     #[test]

@@ -31,13 +31,20 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use args::Cli;
-use report::Report;
+use failure::Failure;
+use report::{Report, output_failed};
 
 /// As a shell has it for a program that SIGPIPE ended.
 const BROKEN_PIPE: u8 = 141;
 
+/// As clap has it for a command line that it does not take.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     clock::set_up();
     trace_to_stderr(cli.verbose);
     let json = cli.json;
@@ -70,6 +77,38 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_status())
         }
     }
+}
+
+/// Ends with what the command line asks for instead of a command, its help or version, or with what is wrong with it.
+fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        return match printed {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let failure = output_failed(&error);
+                if failure.exit_status() != BROKEN_PIPE {
+                    failure.print();
+                }
+                ExitCode::from(failure.exit_status())
+            }
+        };
+    }
+    // The command line cannot be understood as a whole, so it is looked for.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .by_ref()
+        .take_while(|one| one != "--")
+        .any(|one| one == "--json")
+    {
+        let report = Report::new(true, false);
+        // Where it cannot go, the exit status stands.
+        let _ = report.output(Failure::usage(&error.to_string()).json().as_bytes());
+    } else {
+        // Nobody can be told that standard error is closed.
+        let _ = error.print();
+    }
+    ExitCode::from(USAGE)
 }
 
 /// What a simulated modem makes of the world, such as why it refused a server: it has no other way to say it.

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod identify;
 mod idle;
+mod json;
 mod manners;
 mod mqtt;
 mod nrf9160;
@@ -116,11 +117,18 @@ fn all() -> Vec<Trial> {
             options_of_mosquitto_s_clients_mean_the_same,
             a_publish_that_was_acknowledged_is_a_success_whatever_becomes_of_the_good_bye,
             nobody_who_reads_is_no_error_to_tell,
+            a_full_disk_is_told_whatever_is_printed,
             all_credentials_are_removed_at_once,
             a_port_in_use_is_told_with_the_program_that_has_it,
         }
+        json {
+            every_command_is_documented,
+            what_a_modem_tells_has_the_keys_that_are_documented,
+            what_needs_no_modem_has_the_keys_that_are_documented,
+        }
         readme {
             every_command_of_the_readme_works_as_it_stands,
+            the_walk_without_a_modem_is_as_it_stands,
         }
         identify {
             a_modem_that_is_not_named_is_asked_who_it_is,
@@ -134,6 +142,7 @@ fn all() -> Vec<Trial> {
             usage_errors_exit_with_2,
             an_unknown_modem_lists_the_known_ones,
             a_port_that_is_not_there_is_an_error_with_a_hint,
+            what_is_no_port_is_named,
             a_key_in_place_of_a_certificate_is_refused_before_the_port_is_opened,
             a_silent_port_names_speed_and_wiring,
             a_scenario_or_dialect_that_a_modem_does_not_have_is_refused,
@@ -163,6 +172,7 @@ fn all() -> Vec<Trial> {
         }
         simulate {
             signals_end_it_and_remove_the_link,
+            a_link_that_is_in_use_is_told_with_the_program_that_has_it,
             a_file_that_is_no_link_is_not_replaced,
             tcp_names_the_port_to_use,
             dialects_of_the_nrf9160,

@@ -1,6 +1,6 @@
 //! What a user of such tools expects of any: options by their usual names, pipes, Ctrl-C.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use sectag_test_support::broker::Broker;
 use sectag_test_support::pki::Pki;
@@ -127,20 +127,52 @@ pub(crate) fn an_interrupt_lets_an_upload_end_and_says_what_is_left() {
     );
 }
 
-pub(crate) fn nobody_who_reads_is_no_error_to_tell() {
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
+/// What prints at once, in each of the tool's ways to print.
+const PRINTERS: [&[&str]; 7] = [
+    &["man"],
+    &["completions", "bash"],
+    &["--help"],
+    &["publish", "--help"],
+    &["help", "credentials"],
+    &["--version"],
+    &["jwt", "explain", "a.b.c"],
+];
+
+fn with_output(args: &[&str], output: impl Into<Stdio>) -> (Option<i32>, String) {
     let ended = Command::new(env!("CARGO_BIN_EXE_sectag"))
-        .arg("man")
-        .stdout(writer)
+        .args(args)
+        .stdout(output)
         .output()
         .unwrap();
-    assert_eq!(ended.status.code(), Some(141));
-    assert!(
-        ended.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&ended.stderr)
-    );
+    let told = String::from_utf8(ended.stderr).unwrap();
+    (ended.status.code(), told)
+}
+
+pub(crate) fn nobody_who_reads_is_no_error_to_tell() {
+    for args in PRINTERS {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(
+            with_output(args, writer),
+            (Some(141), String::new()),
+            "{args:?}"
+        );
+    }
+}
+
+pub(crate) fn a_full_disk_is_told_whatever_is_printed() {
+    for args in PRINTERS {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let (code, told) = with_output(args, full);
+        assert_eq!(code, Some(1), "{args:?}: {told}");
+        assert!(
+            told.starts_with("error: writing to standard output: No space left"),
+            "{args:?}: {told}"
+        );
+    }
 }
 
 pub(crate) fn all_credentials_are_removed_at_once() {
@@ -164,5 +196,6 @@ pub(crate) fn a_port_in_use_is_told_with_the_program_that_has_it() {
     let mut holder = modem.start_listening(&["at"], &["-v"]);
     holder.wait_for("> AT");
     let refused = modem.run(&["status"], &[]).expect(1);
-    refused.expect_hint(&format!("sectag (process {})", holder.id()));
+    let told = format!("it is in use by sectag (process {})\n", holder.id());
+    assert!(refused.stderr.contains(&told), "{}", refused.stderr);
 }

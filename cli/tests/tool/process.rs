@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::json;
+
 /// How many seconds a second of the tool's clock lasts, and of the simulated modems': what a busy computer does to a
 /// process takes far less than this makes of every time limit.
 pub(crate) const CLOCK_FACTOR: u32 = 8;
@@ -61,6 +63,8 @@ pub(crate) struct Tool {
     readers: Vec<JoinHandle<()>>,
     stdout: String,
     stderr: String,
+    /// With `--json`, what it is called with: its objects have the keys that are documented.
+    documented: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,6 +116,9 @@ impl Tool {
             readers,
             stdout: String::new(),
             stderr: String::new(),
+            documented: args
+                .contains(&"--json")
+                .then(|| args.iter().map(|arg| (*arg).to_owned()).collect()),
         }
     }
 
@@ -164,6 +171,9 @@ impl Tool {
             assert!(Instant::now() < deadline, "closed its output and runs on");
             thread::sleep(Duration::from_millis(5));
         };
+        if let Some(args) = &self.documented {
+            json::check(args, &self.stdout);
+        }
         Ended {
             code,
             stdout: std::mem::take(&mut self.stdout),

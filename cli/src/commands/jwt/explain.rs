@@ -24,8 +24,15 @@ const PARTS: [&str; 3] = ["header", "claims", "signature"];
 /// Clocks that differ by so many seconds are no problem yet.
 const SKEW: i64 = 60;
 
-/// More than this is no time in seconds: the year 5138.
-const MILLISECONDS: i64 = 100_000_000_000;
+/// Units of time that makers take for seconds, and how many of each a second has.
+const FINER: [(&str, f64); 3] = [
+    ("milliseconds", 1e3),
+    ("microseconds", 1e6),
+    ("nanoseconds", 1e9),
+];
+
+/// The first second of the year 2100, which is later than [`DateTime`] has.
+const END: f64 = 4_102_444_800.0;
 
 pub(super) fn run(args: &Explain, report: &Report) -> Result<(), Failure> {
     let mut token = args.token.clone();
@@ -275,28 +282,33 @@ impl Findings {
 
     fn time(&mut self, claims: &Map<String, Value>, name: &str, word: &str) -> Option<i64> {
         let value = claims.get(name)?;
-        let seconds = value.as_i64().or_else(|| Some(value.as_f64()? as i64));
-        let Some(seconds) = seconds else {
+        let Some(seconds) = value.as_f64() else {
             self.problem(format!(
                 "{word} ({name}): {value} is no number; a JWT counts seconds since 1970 and does not quote them"
             ));
             return None;
         };
-        if seconds >= MILLISECONDS {
-            self.problem(format!(
-                "{word} ({name}): {seconds} is in milliseconds; a JWT counts seconds"
-            ));
-            return None;
-        }
-        let date = u64::try_from(seconds).ok().and_then(DateTime::from_unix);
+        // A fraction of a second is allowed, and of no use.
+        let whole = seconds.floor() as i64;
+        let date = u64::try_from(whole).ok().and_then(DateTime::from_unix);
         let Some(date) = date else {
-            self.problem(format!(
-                "{word} ({name}): {seconds} is not between the years 2000 and 2099: the clock of the maker was not set"
-            ));
+            let is_now = |seconds: f64| {
+                u64::try_from(seconds as i64)
+                    .ok()
+                    .and_then(DateTime::from_unix)
+                    .is_some()
+            };
+            let finer = FINER.iter().find(|(_, unit)| is_now(seconds / unit));
+            let why = match finer {
+                Some((unit, _)) => format!("is in {unit}; a JWT counts seconds"),
+                None if seconds >= END => "is behind the year 2099: no clock shows it".into(),
+                None => "is before the year 2000: the clock of the maker was not set".into(),
+            };
+            self.problem(format!("{word} ({name}): {value} {why}"));
             return None;
         };
         self.fact(format!("{word} ({name}): {date}"));
-        Some(seconds)
+        Some(whole)
     }
 
     fn signature(&mut self, signature: &[u8], algorithm: Option<&str>) {
@@ -439,6 +451,28 @@ mod tests {
             claims(r#"{"aud":"p","iat":315532800,"exp":1795870800}"#),
             "clock of the maker",
         );
+        for (exp, named) in [
+            ("1795870800000000", "microseconds"),
+            ("1795870800000000000", "nanoseconds"),
+            ("4102444800", "(exp): 4102444800 is behind the year 2099"),
+            ("9223372036854775807", "9223372036854775807 is behind"),
+            ("18446744073709551615", "18446744073709551615 is behind"),
+            ("99999999999999999999", "is behind the year 2099"),
+            ("1e308", "is behind the year 2099"),
+            ("-1", "-1 is before the year 2000"),
+            ("-9223372036854775808", "is before the year 2000"),
+            ("-1e308", "is before the year 2000"),
+        ] {
+            let claims = format!(r#"{{"aud":"p","iat":1795867200,"exp":{exp}}}"#);
+            one(token(HEADER, &claims, &[7; 64]), named);
+        }
+        // No number that JSON readers take.
+        one(
+            claims(r#"{"aud":"p","iat":1795867200,"exp":1e400}"#),
+            "no JSON object",
+        );
+        let fraction = claims(r#"{"aud":"p","iat":1795867200.5,"exp":1795870800.25}"#);
+        assert_eq!(problems(&fraction), [""; 0]);
         one(claims("[]"), "no JSON object");
         let signed = |algorithm: &str, signature: &[u8]| {
             token(&format!(r#"{{"alg":"{algorithm}"}}"#), CLAIMS, signature)

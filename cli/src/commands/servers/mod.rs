@@ -274,7 +274,7 @@ impl Unit {
             Self::Slm | Self::Native | Self::SerialModem => "nrf9160",
             Self::Ublox => "ublox-cellular",
         };
-        ["--modem", name, "--port", "tcp:memory"]
+        ["--modem", name, "--port", "tcp:memory:1"]
     }
 
     fn simulator(self, row: &Row, network: Rc<MemoryNetwork>) -> Simulator {
