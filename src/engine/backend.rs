@@ -1,11 +1,11 @@
-//! The backend of one modem family: the trait that its author implements, and the words that its scripts are
-//! made of.
+//! The trait [`Modem`], which the author of a backend implements for one modem family, and the types of which its
+//! scripts are made.
 //!
 //! A backend is plain data and functions. It never sends and never waits: the engine conducts each flow,
 //! which is a *script*, a table of steps in the order in which they go over the wire. A [`Step`] is the text
 //! of a command with [arguments](Modem::argument), a time limit, and a *judge*: a function that looks at the
-//! answer and says what follows ([`Then`]). What a judge needs to know of the connection, the clock or the
-//! pins it finds in the [`World`].
+//! answer and says what follows ([`Then`]). The [`World`] tells a judge about the connection, the clock and the
+//! pins.
 
 use embassy_time::Duration;
 
@@ -17,21 +17,21 @@ use crate::error::{AtError, Code, ConnectError};
 use crate::numbers::Number;
 use crate::tls::TlsConfig;
 
-/// What one line from the modem is.
+/// The classification of one line from the modem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Line {
-    /// A result code: it ends the running exchange.
+    /// A final result code, which ends the running exchange.
     Final(Final),
     /// Information text, or a line that means nothing to this backend.
     Info,
-    /// The header of an answer: so many bytes of payload follow directly.
+    /// The header of an answer: this many bytes of payload follow directly.
     Payload(u16),
-    /// The header of data that was not asked for.
+    /// The header of pushed data, which comes without a fetch.
     Push {
-        /// Whose they are.
+        /// The modem's id of the connection.
         id: u8,
-        /// How many bytes follow directly.
+        /// The number of bytes that follow directly.
         len: u16,
     },
     /// An unsolicited result code.
@@ -48,9 +48,10 @@ pub enum Final {
     Error(Code),
     /// `OK`.
     Ok,
-    /// It took the payload, and nothing else is to come.
+    /// The modem took all of the payload of a send (`SEND OK`).
     SendOk,
-    /// It took nothing of the payload, for want of room: the only answer after which bytes are sent again.
+    /// The modem took nothing of the payload, for want of room (`SEND FAIL`). This is the only final result after
+    /// which bytes are sent again.
     SendFail,
 }
 
@@ -58,45 +59,45 @@ pub enum Final {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Urc {
-    /// The modem's start has come so far that it takes commands; also said late, so that it is no proof of a
-    /// restart.
+    /// The modem has started far enough to take commands. It may come late, so it does not prove a restart.
     Booted,
-    /// The peer closed; what it sent before may still be fetched. Or what a [close](Verdict::Closing) waits for.
+    /// The peer closed; data that it sent before may still be fetched. Also the confirmation of a
+    /// [close](Verdict::Closing) that the modem had accepted.
     Closed {
-        /// Whose.
+        /// The modem's id of the connection.
         id: u8,
     },
-    /// The data connection of all sockets is gone.
+    /// The PDP context, or the Wi-Fi link, of all sockets is gone.
     NetworkLost,
     /// The result of an open.
     Opened {
-        /// Whose.
+        /// The modem's id of the connection.
         id: u8,
-        /// 0, or the vendor's number.
+        /// 0 for success, otherwise the vendor's error number.
         result: u16,
     },
-    /// Anything else.
+    /// Any other URC. It has no effect.
     Other,
-    /// The modem has data.
+    /// The modem has data to fetch.
     Readable {
-        /// Whose.
+        /// The modem's id of the connection.
         id: u8,
     },
-    /// What a parked flow waits for, kept in [`World::report`].
+    /// A report that a parked flow waits for. The engine keeps the line in [`World::report`].
     Report,
     /// The modem has restarted.
     Restarted,
-    /// It goes to sleep and takes its sockets with it.
+    /// The modem enters power saving mode and drops its sockets.
     Saving,
 }
 
-/// What a modem waits for when an exchange did not end as it should.
+/// The kind of input that a modem waits for when an exchange did not end as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Waits {
     /// The rest of an announced number of bytes.
     Counted,
-    /// The end of data mode: everything is payload.
+    /// The end of data mode. Until then it takes everything as payload.
     Data,
     /// A command line.
     Line,
@@ -106,7 +107,7 @@ pub enum Waits {
     Quoted,
 }
 
-/// How to get a modem back to where it takes command lines.
+/// The way to get a modem back to line mode, where it takes command lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Abort {
@@ -117,26 +118,26 @@ pub enum Abort {
     Filler,
     /// Backspaces until the modem's line buffer is empty, so that what was begun is not completed.
     Quote,
-    /// There is no way but to bring it up anew.
+    /// A new bring-up, where nothing less helps.
     Restart,
-    /// The query of [`Modem::SYNC`]; everything up to its answer is skipped.
+    /// The query of [`Modem::SYNC`]. Everything up to its answer is skipped.
     Synchronise,
 }
 
-/// What ends a command line.
+/// The characters that end a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Terminator {
     /// Carriage return.
     Cr,
-    /// Both.
+    /// Carriage return and line feed.
     CrLf,
     /// Line feed.
     Lf,
 }
 
 impl Terminator {
-    /// Its bytes.
+    /// Returns the bytes of the terminator.
     pub const fn bytes(self) -> &'static [u8] {
         match self {
             Self::Cr => b"\r",
@@ -146,76 +147,77 @@ impl Terminator {
     }
 }
 
-/// In which form payload is the rest of a command line.
+/// The form of payload that stands in a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InLine {
-    /// Inside quotes, as it is or as hexadecimal digits.
+    /// In quotes, as it is or as hexadecimal digits.
     Quoted,
     /// As base64, up to the end of the line.
     Base64 {
-        /// What ends a line of which only a part may have come: characters of no base64, for which the modem refuses it,
-        /// wherever it is cut off. They are sent in front of each [`Modem::SYNC`], as a line of their own.
+        /// Characters that are not base64, and for which the modem refuses a line that was cut off anywhere. They are
+        /// sent in front of each [`Modem::SYNC`], with a line end, in case only a part of a line has arrived.
         spoils: &'static str,
     },
 }
 
-/// How often a modem that does not announce data is asked for it, in milliseconds.
+/// The polling intervals of a modem that does not announce data, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Polling {
-    /// After traffic.
+    /// The interval after traffic.
     pub first: u16,
-    /// After a long silence; it doubles up to this.
+    /// The longest interval. It doubles up to this while nothing is found.
     pub longest: u16,
 }
 
-/// Fixed figures of a backend.
+/// The fixed limits of a modem.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many socket ids there are, from 0. They are given out in turn, so that a late word about one
-    /// connection finds none of its number. 0 where the modem chooses the id and tells it
-    /// ([`World::take_id`]). At most 32, or the driver does not build.
+    /// The number of socket ids, which begin at 0; at most 32, or the driver does not build. Ids are given out in turn,
+    /// so that a late URC about one connection is not taken for one about the next. 0 where the modem chooses the id
+    /// and reports it ([`World::take_id`]).
     pub ids: u8,
-    /// The most bytes that one fetch brings.
+    /// The largest fetch, in bytes.
     pub max_receive: u16,
-    /// The most bytes that one send takes.
+    /// The largest send, in bytes.
     pub max_send: u16,
-    /// TLS connections at a time.
+    /// The number of TLS connections that the modem can have open at a time.
     pub sockets: usize,
 }
 
-/// A query that is used for nothing but synchronising.
+/// The query by which the engine finds its place in the modem's output again. It must be used for nothing else.
 #[derive(Clone, Copy, Debug)]
 pub struct Sync {
-    /// How its answer begins.
+    /// The beginning of the answer.
     pub answer: &'static str,
-    /// The command, without what ends the line.
+    /// The command, without the terminator of the line.
     pub command: &'static str,
 }
 
-/// What follows from an answer.
+/// The verdict of a judge about a step: what the flow does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// The next step of this script; behind the last one the flow has ended well.
+    /// Goes on with the next step of this script. Behind the last step the flow ends well.
     Next,
-    /// This step again.
+    /// Repeats this step.
     Same,
-    /// Goes on behind the next step, which is left out.
+    /// Leaves out the next step, and goes on behind it.
     Skip,
-    /// The first step of another script of the backend, by its [number](Modem::script).
+    /// Goes on with the first step of another script of the backend, by its [number](Modem::script).
     To(u8),
-    /// Other work goes on until what is waited for was said or [`World::pause`] is over; then the next step.
+    /// Parks the flow: other jobs run until the awaited URC has come or [`World::pause`] is over. Then goes on with the
+    /// next step.
     Park,
-    /// Leaves data mode first, unless the modem is known to be in line mode; then the next step.
+    /// Leaves data mode first, unless the modem is known to be in line mode; then goes on with the next step.
     Escape,
-    /// Sends [`World::fill`] first, which completes what an earlier life may have announced; then the next
-    /// step.
+    /// Sends the filler [`World::fill`] first, which completes payload that the host may have announced before it
+    /// restarted; then goes on with the next step.
     Fill,
-    /// Gets out of a quoted argument first, with nothing stored, and [synchronises](Self::Synchronise);
-    /// then the next step.
+    /// Gets the modem out of a quoted argument first, so that it stores nothing, and
+    /// [synchronises](Self::Synchronise); then goes on with the next step.
     Unquote,
-    /// Synchronises the channel first; then the next step. The flow fails where that is not possible, unless
-    /// the step is [`Step::even_unanswered`].
+    /// Synchronises the channel first; then goes on with the next step. The flow fails where that is not possible,
+    /// unless the step is [`Step::even_unanswered`].
     Synchronise,
     /// The flow has ended well.
     End,
@@ -223,47 +225,48 @@ pub enum Then {
     Fail,
 }
 
-/// Looks at the end of a step's exchange: its information text, `None` for a refusal with [`World::code`].
+/// The function that decides what follows from a step. It gets the information text of the answer; `None` for a refusal,
+/// whose code is [`World::code`].
 pub type Judge<M> = fn(&mut M, &mut World<'_>, Option<&[u8]>) -> Then;
 
-/// Looks at one information line.
+/// The function that sees each information line of an answer.
 pub type Each<M> = fn(&mut M, &mut World<'_>, &[u8]);
 
-/// One command of a script, and what follows from its answer.
+/// A step of a script: one command, its time limit, and the judge of its answer.
 #[derive(Debug)]
 pub struct Step<M: 'static> {
-    /// The whole line without what ends it; `{x}` stands for the argument `x`.
+    /// The command line without its terminator; `{x}` stands for the [argument](Modem::argument) `x`.
     pub(crate) text: &'static str,
     pub(crate) each: Option<Each<M>>,
     pub(crate) judge: Judge<M>,
-    /// In tenths of a second.
+    /// The time limit for the answer, in tenths of a second.
     pub(crate) limit: u16,
     pub(crate) way: StepFlags,
 }
 
-/// How an exchange is conducted, as a set of bits.
+/// A set of bits that say how the exchange of a step is conducted.
 pub(crate) type StepFlags = u16;
 
 /// Nothing is sent: the judge decides at once.
 pub(crate) const DECIDES: StepFlags = 1;
-/// The judge sees a refusal in the place of an answer that breaks the grammar,
+/// An answer that breaks the grammar does not end the flow: the judge sees it as a refusal.
 pub(crate) const EVEN_GARBLED: StepFlags = 2;
-/// or of none in time, or of a restart.
+/// A missing answer, or a restart of the modem, does not end the flow: the judge sees it as a refusal.
 pub(crate) const EVEN_UNANSWERED: StepFlags = 4;
-/// Payload comes in, to a socket's ring.
+/// The answer brings payload for a socket's receive ring.
 pub(crate) const FETCHES: StepFlags = 8;
-/// Payload goes out of a socket's ring, once the prompt has come.
+/// Payload is sent from a socket's transmit ring, behind the prompt.
 pub(crate) const SENDS: StepFlags = 16;
-/// Payload goes out of a socket's ring as the rest of the line, which ends with an open quote.
+/// Payload is sent from a socket's transmit ring as the rest of the line, in the form of [`Modem::IN_LINE`].
 pub(crate) const QUOTES: StepFlags = 32;
-/// Payload of announced length goes out of a socket's ring, once `OK` has come.
+/// Payload of announced length is sent from a socket's transmit ring, behind `OK`.
 pub(crate) const COUNTS: StepFlags = 64;
-/// Payload goes out of a socket's ring in data mode, which `OK` begins and `+++` ends.
+/// Payload is sent from a socket's transmit ring in data mode, which begins with `OK` and ends with `+++`.
 pub(crate) const PIPES: StepFlags = 128;
-/// Each byte of the payload goes out as two hexadecimal digits.
+/// Each byte of the payload is sent as two hexadecimal digits.
 pub(crate) const HEXES: StepFlags = 1 << 15;
 
-/// Sends a command. Unless told otherwise its answer is waited for 3 s, and a refusal is the flow's failure.
+/// Makes a step that sends a command. By default the time limit of the answer is 3 s, and a refusal fails the flow.
 pub const fn ask<M>(text: &'static str) -> Step<M> {
     Step {
         text,
@@ -274,7 +277,7 @@ pub const fn ask<M>(text: &'static str) -> Step<M> {
     }
 }
 
-/// Sends nothing: `judge` decides at once.
+/// Makes a step that sends nothing: `judge` decides at once.
 pub const fn decide<M>(judge: Judge<M>) -> Step<M> {
     Step {
         text: "",
@@ -286,77 +289,80 @@ pub const fn decide<M>(judge: Judge<M>) -> Step<M> {
 }
 
 impl<M> Step<M> {
-    /// Who looks at each information line, which are collected for the judge otherwise: up to
+    /// Sets the function that sees each information line. Without it the lines are collected for the judge, up to
     /// [`ANSWER_LIMIT`](crate::ANSWER_LIMIT) bytes in all.
     pub const fn each(mut self, each: Each<M>) -> Self {
         self.each = Some(each);
         self
     }
 
-    /// Who looks at the end of the exchange.
+    /// Sets the judge of the answer.
     pub const fn then(mut self, judge: Judge<M>) -> Self {
         self.judge = judge;
         self
     }
 
-    /// How long the answer may take, in tenths of a second.
+    /// Sets the time limit of the answer, in tenths of a second.
     pub const fn limit(mut self, tenths: u16) -> Self {
         self.limit = tenths;
         self
     }
 
-    /// The judge also sees, as a refusal, that the answer broke the grammar.
+    /// Has the judge called also for an answer that broke the grammar, which it sees as a refusal.
     pub const fn even_garbled(self) -> Self {
         self.way(EVEN_GARBLED)
     }
 
-    /// The judge also sees, as a refusal, that the answer broke the grammar, did not come, or that the modem
-    /// restarted instead; [`World::ended`] says which.
+    /// Has the judge called also where the answer broke the grammar, where none came in time, and where the modem
+    /// restarted. The judge sees each as a refusal; [`World::ended`] says which it was.
     pub const fn even_unanswered(self) -> Self {
         self.way(EVEN_GARBLED | EVEN_UNANSWERED)
     }
 
-    /// The answer brings up to [`World::len`] bytes for the socket; [`World::received`] says how many.
+    /// Makes the step a fetch: its answer brings up to [`World::len`] bytes for the socket. [`World::received`] says how
+    /// many came.
     pub const fn fetches(self) -> Self {
         self.way(FETCHES)
     }
 
-    /// [`World::len`] bytes of the socket's go out behind the prompt; [`World::send_failed`] tells the two
-    /// final results apart.
+    /// Makes the step a send: [`World::len`] bytes of the socket follow behind the modem's prompt.
+    /// [`World::send_failed`] tells `SEND FAIL` from success.
     pub const fn sends(self) -> Self {
         self.way(SENDS)
     }
 
-    /// [`World::len`] bytes of the socket's complete the line, whose text ends with an open quote.
+    /// Makes the step a send of [`World::len`] bytes inside the command line, whose text ends with an open quote.
     pub const fn quotes(self) -> Self {
         self.way(QUOTES)
     }
 
-    /// As [`quotes`](Self::quotes), each byte as two hexadecimal digits.
+    /// Makes the step a send as [`quotes`](Self::quotes), with each byte as two hexadecimal digits.
     pub const fn hexes(self) -> Self {
         self.way(QUOTES | HEXES)
     }
 
-    /// [`World::len`] bytes of the socket's are the rest of the line, as base64: for a modem whose [`Modem::IN_LINE`] says
-    /// so. An answer to the line is all that the modem says of them.
+    /// Makes the step a send of [`World::len`] bytes as base64 at the end of the command line, for a modem whose
+    /// [`Modem::IN_LINE`] is [`InLine::Base64`]. The answer to the line is the only confirmation.
     pub const fn base64(self) -> Self {
         self.way(QUOTES | HEXES)
     }
 
-    /// [`World::len`] bytes of the socket's go out behind `OK`; the command told the modem how many. Where no
-    /// final result comes within 10 s behind the last of them, or the modem says `+++` before, `+++` follows:
-    /// Serial Modem forgets the number when a send fails, and waits for that (nrf9160 sheet, 3.1).
+    /// Makes the step a send of [`World::len`] bytes behind `OK`; the command tells the modem their number.
+    ///
+    /// The engine sends `+++` where no final result comes within 10 s after the last byte, or the modem itself says
+    /// `+++` before: Serial Modem forgets the number when a send fails, and waits for `+++` (nrf9160 sheet, 3.1).
     pub const fn counts(self) -> Self {
         self.way(COUNTS)
     }
 
-    /// [`World::len`] bytes of the socket's go out in data mode, with [`World::silence`] before and behind.
+    /// Makes the step a send of [`World::len`] bytes in data mode, with [`World::silence`] before and behind them.
     pub const fn pipes(self) -> Self {
         self.way(PIPES)
     }
 
-    /// [`World::len`] bytes of the socket's go out in frames, on the channel [`World::id`], in the place of
-    /// a command: a step that [decides](decide) once all are out, which is all that the modem says of them.
+    /// Makes a [`decide`] step a send of [`World::len`] bytes in frames, on the channel [`World::id`]. It sends no
+    /// command: the judge decides once all bytes are on the UART, since the modem confirms none. The time limit is
+    /// 120 s.
     pub const fn in_frames(mut self) -> Self {
         self.limit = 1200;
         self.way(DECIDES | SENDS)
@@ -367,7 +373,7 @@ impl<M> Step<M> {
         self
     }
 
-    /// Whether the judge is to see that the exchange ended so.
+    /// Returns whether the judge is called for an exchange that ended with this error.
     pub(crate) fn looks_at(&self, error: AtError) -> bool {
         let looks = match error {
             AtError::Garbled => EVEN_GARBLED,
@@ -377,7 +383,7 @@ impl<M> Step<M> {
     }
 }
 
-/// The judge of a command that must be accepted.
+/// A judge for a command that must be accepted: a refusal fails the flow.
 pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
     match answer {
         Some(_) => Then::Next,
@@ -385,13 +391,15 @@ pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> T
     }
 }
 
-/// What follows from the end of a [send](Step::sends) whose answer, on a line that begins with `name`, says in
-/// its field `index` how much was taken. Where that line is missing nothing was, and the bytes are sent
-/// again after a pause.
+/// Judges the end of a [send](Step::sends) whose answer says how many bytes the modem took, in the field `index` of the
+/// line that begins with `name`.
+///
+/// Where the answer has no information text the modem took nothing, and the bytes are sent again after a pause. Where
+/// the line cannot be read, or the number is above [`World::len`], the flow fails with [`AtError::Garbled`].
 pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> Then {
     let said = answer(text, name).and_then(|line| decimal(Fields::new(line).nth(index)?));
     let taken = said.unwrap_or(0);
-    // A line that was damaged is no word about nothing: what was taken would be sent twice.
+    // A damaged line does not mean that nothing was taken; bytes that were taken would be sent twice.
     if said.is_none() && !text.is_empty() || taken > world.len.into() {
         return world.fail(AtError::Garbled);
     }
@@ -404,32 +412,32 @@ pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> The
     Then::End
 }
 
-/// The judge of a command that some firmware does not know.
+/// A judge for a command that some firmware does not know: a refusal is ignored.
 pub fn either_way<M>(_: &mut M, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     Then::Next
 }
 
-/// What moving data, or looking after a socket, came to.
+/// The outcome of a script that sends, fetches, closes, or looks whether a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A fetch: the connection broke, and the modem says so of a reset and of a record too large alike.
+    /// A fetch: the connection broke. The modem gives one error for a reset and for a record that is too large.
     Broken,
     /// A send: the modem took [`World::taken`] bytes. A fetch: it brought bytes.
     Done,
     /// A send: the modem has no room at the moment.
     Busy,
-    /// A close: the modem has taken the command, and frees the id when [`Urc::Closed`] comes. Then, or 10 s later
-    /// if it does not, the id is closed once more, and this script says whether it is free.
+    /// A close: the modem has accepted the command, and frees the id with [`Urc::Closed`]. After that URC, or after
+    /// 10 s without it, the engine runs the script again, which then says whether the id is free.
     Closing,
-    /// A fetch: there is nothing.
+    /// A fetch: the modem has no data.
     Empty,
     /// A fetch: the peer has closed, and everything before was fetched.
     End,
-    /// A send that failed; the next fetch finds out why.
+    /// A send: it failed, and the next fetch finds out the reason.
     Failed,
-    /// A look: the connection does not stand any more.
+    /// A look: the connection is gone.
     Gone,
-    /// There is no such connection (any more).
+    /// The modem says that there is no such connection.
     NotConnected,
     /// A look: the connection stands.
     Standing,
@@ -437,158 +445,161 @@ pub enum Verdict {
     TooLarge,
 }
 
-/// From any state to one where sockets can be opened.
+/// The script that brings the modem from any state to one where sockets can be opened.
 pub const BRING_UP: u8 = 0;
-/// Opens the connection of [`World::open`], and sets its `verified`.
+/// The script that opens the connection of [`World::open`], and sets its `verified`.
 pub const OPEN: u8 = 1;
-/// Sends [`World::len`] bytes on [`World::id`]; sets [`World::verdict`].
+/// The script that sends [`World::len`] bytes on [`World::id`], and sets [`World::verdict`].
 pub const SEND: u8 = 2;
-/// Fetches up to [`World::len`] bytes from [`World::id`]; sets [`World::verdict`]. A length of 0 asks only
-/// why a send failed.
+/// The script that fetches up to [`World::len`] bytes from [`World::id`], and sets [`World::verdict`]. A length of 0
+/// only asks why a send failed.
 pub const FETCH: u8 = 3;
-/// Asks whether [`World::id`] still stands; sets [`World::verdict`].
+/// The script that asks whether [`World::id`] still stands, and sets [`World::verdict`].
 pub const LOOK: u8 = 4;
-/// Closes [`World::id`].
+/// The script that closes [`World::id`].
 pub const CLOSE: u8 = 5;
-/// A sign of life, sent after a long silence. Whether the modem answered is all that counts.
+/// The script that asks for a sign of life, after a long silence. Only whether the modem answers counts.
 pub const LIVENESS: u8 = 6;
-/// Removes what a change of credentials left behind.
+/// The script that removes leftovers of a change of credentials.
 pub const CLEANUP: u8 = 7;
-/// Switches the modem off.
+/// The script that switches the modem off.
 pub const POWER_OFF: u8 = 8;
-/// Lets the modem sleep.
+/// The script that lets the modem enter light sleep.
 pub const SLEEP: u8 = 9;
 /// The number of the first script that is the backend's own.
 pub const OWN: u8 = 10;
 
-/// One modem family.
+/// The backend of one modem family that speaks AT: its dialect, its scripts and its limits.
 pub trait Modem: Sized + 'static {
-    /// Its name in reports, such as `bg96`.
+    /// The name of the family in reports, such as `bg96`.
     const NAME: &'static str;
-    /// See [`Limits`].
+    /// The modem's limits.
     const LIMITS: Limits;
-    /// See [`Sync`]. This one is 3GPP's, and every modem has an answer to it that says nothing else.
+    /// The query that synchronises the channel. The default is 3GPP's `AT+CMEE?`, which every modem answers, with a
+    /// line that no other command brings.
     const SYNC: Sync = Sync {
         command: "AT+CMEE?",
         answer: "+CMEE:",
     };
-    /// What lies below the lines: [`Plain`](crate::modem::Plain) where that is nothing.
+    /// The framing below the lines; [`Plain`](crate::modem::Plain) where there is none.
     type Framing: Framing;
 
-    /// What `line` is, `asked` being the name of the command that runs, without its `AT`.
+    /// Classifies a line. `asked` is the name of the running command, without its `AT`.
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line;
-    /// The script of a number: [`BRING_UP`] and so on, and the backend's own from [`OWN`] on.
+    /// Returns the script of a number: one of [`BRING_UP`] to [`SLEEP`], or the backend's own from [`OWN`] on.
     fn script(number: u8) -> &'static [Step<Self>];
-    /// Refuses what this modem cannot do, before anything is sent. Of a backend that says nothing else, that is
-    /// a policy which requires what is not known to be checked.
+    /// Refuses a policy that this modem cannot fulfil, before anything is sent. The default refuses one that requires a
+    /// check which the modem is not known to do.
+    ///
+    /// # Errors
+    /// The reason why the modem cannot open such a connection.
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
         config.check(&self.verification())
     }
-    /// What the modem has, as far as it is known: of a backend that says nothing else, nothing.
+    /// Returns the modem's capabilities as far as they are known. The default knows none.
     fn capabilities(&self) -> Capabilities {
         Capabilities::UNKNOWN
     }
 
     /// Writes the argument `name` of a step's text.
     fn argument(&self, _name: u8, _world: &World<'_>, _out: &mut Out<'_>) {}
-    /// How to get out of what the modem waits for.
+    /// Returns the way to get a modem that waits for this input back to line mode.
     fn abort(_waits: Waits) -> Abort {
         Abort::Synchronise
     }
-    /// An open has ended, well or with [`World::failure`]. A backend that keeps count of failures does it here.
+    /// Called when an open has ended: `done`, or with [`World::failure`]. A backend may count failures here.
     fn opened(&mut self, _world: &mut World<'_>, _done: bool) {}
     /// Called when light sleep ends.
     fn woken(&mut self) {}
-    /// Whether what goes out goes in frames, and what comes between frames is a fault: once the modem is known to
-    /// be in the mode where it is so.
+    /// Returns whether the modem is in its framed mode: output is sent in frames, and input between frames is a fault.
     fn is_framed(&self) -> bool {
         Self::Framing::FRAMES
     }
-    /// What a frame means that is neither text nor data.
+    /// Classifies a frame that carries neither text nor data.
     fn frame(&mut self, _world: &mut World<'_>, _event: &[u8]) -> Urc {
         Urc::Other
     }
-    /// What is checked of a server.
+    /// Returns what the modem verifies of a server.
     fn verification(&self) -> Verification {
         self.capabilities().verification
     }
-    /// CR LFs between fetched payload and `OK`; 0 = not checked. A mismatch means that the announced length was
-    /// corrupted on the UART.
+    /// The number of CR LFs between fetched payload and `OK`; 0 where it is not checked. A mismatch means that the
+    /// announced length was corrupted on the UART.
     const PAYLOAD_ENDS: u8 = 0;
-    /// Payload also goes out in other ways than behind a prompt: inside quotes, counted behind `OK`, or in data
-    /// mode. Where it does not, the engine's part for that is not linked, and a step that does so all the same
-    /// fails.
+    /// Whether scripts send payload in other ways than behind a prompt: inside quotes, counted behind `OK`, or in data
+    /// mode. Where `false`, the engine's code for that is not linked, and a step that needs it fails.
     const SENDS_WITHOUT_PROMPT: bool = true;
-    /// In which form payload is the rest of a line, for steps that [quote](Step::quotes) it and those that do not
-    /// ([`Step::base64`]), and for [`At::quote`](crate::At::quote).
+    /// The form of payload in a command line, for the steps [`Step::quotes`] and [`Step::base64`], and for
+    /// [`At::quote`](crate::At::quote).
     const IN_LINE: InLine = InLine::Quoted;
-    /// Commands that are accepted with an `OK` of its own, by their names in any case, such as `+Connect`: a second `OK` is
-    /// their end, and a refusal is at any time.
+    /// The names, in any case, of commands such as `+Connect` that the modem answers with two `OK`: the first accepts
+    /// the command, the second is its final result. A refusal is final at any time.
     const TWICE: &'static [&'static str] = &[];
-    /// Data may come without being fetched, as [`Line::Push`]. Where it does not, the engine's part for that is not
-    /// linked, and such a line breaks the grammar.
+    /// Whether the modem may push data, as [`Line::Push`]. Where `false`, the engine's code for that is not linked, and
+    /// such a line breaks the grammar.
     const PUSHES: bool = true;
-    /// A firmware may send commands of its own, read and change credentials, ask for status and clock: all that is
-    /// done over an [`At`](crate::At). Where it does not, the engine's part for that is not linked, and a use of it does not
-    /// compile.
+    /// Whether users may exchange commands over an [`At`](crate::At): commands of their own, credentials, status and
+    /// clock. Where `false`, the engine's code for that is not linked, and a use of it does not compile.
     const GUESTS: bool = true;
-    /// Whether it echoes after power-on. Bring-up turns echo off, so a later echo means a restart.
+    /// Whether the modem echoes after power-on. Bring-up turns echo off, so a later echo means a restart.
     const ECHOES: bool = true;
-    /// Commands whose arguments are secret, by their names.
+    /// The names of commands whose arguments are secret.
     const SECRET: &'static [&'static str] = &[];
-    /// The vendor's own numbers of `+CME ERROR`, ascending, with their texts: what error messages are made of.
+    /// The vendor's own numbers of `+CME ERROR`, ascending, with the texts for error messages.
     const CODES: &'static [Number] = &[];
-    /// Commands that [`Control::raw_at`](crate::Control::raw_at) refuses, beside those of every modem.
+    /// The commands that [`Control::raw_at`](crate::Control::raw_at) refuses, beside those that it refuses on every
+    /// modem.
     const FORBIDDEN: &'static [Forbidden] = &[];
-    /// Commands without `?` after which every connection stands and every setting is as it was, by their names:
-    /// a short list. See [`Control::raw_at`](crate::Control::raw_at).
+    /// The names of commands without `?` that leave every connection and every setting as it was. See
+    /// [`Control::raw_at`](crate::Control::raw_at).
     const HARMLESS: &'static [&'static str] = &[];
-    /// How long switching off may take until it is confirmed.
+    /// The time limit for the modem to confirm that it is off.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
-    /// Whether a pulse of the power key wakes it from light sleep, rather than the level of the sleep pin.
+    /// Whether a pulse of the power key wakes the modem from light sleep, instead of the level of the sleep pin.
     const WAKE_BY_KEY: bool = false;
-    /// Milliseconds of silence that the modem needs behind a result or URC before the next command; of several
-    /// models, the most that one needs. The engine's time is cut to milliseconds, so say one more than the modem wants,
-    /// here and of the pauses below.
+    /// The silence, in milliseconds, that the modem needs between a result or URC and the next command. For a family of
+    /// several models this is the longest. The engine's time is truncated to milliseconds, so a backend gives one
+    /// millisecond more than the modem needs, here and for the pauses below.
     const GAP: u16 = 0;
-    /// The gap of the model that was found, in milliseconds: at most [`GAP`](Self::GAP).
+    /// Returns the gap of the model that was found, in milliseconds: at most [`GAP`](Self::GAP).
     fn gap(&self) -> u16 {
         Self::GAP
     }
-    /// What asks for the payload of a send.
+    /// The character by which the modem prompts for the payload of a send.
     const PROMPT: u8 = b'>';
-    /// Milliseconds between the prompt and the first byte of payload.
+    /// The pause between the prompt and the first byte of payload, in milliseconds.
     const PROMPT_PAUSE: u16 = 0;
-    /// The prompt, at the start of a line, behind which the bytes of a credential go; `None` where that is `CONNECT`.
+    /// The character, at the start of a line, by which the modem prompts for the bytes of a credential; `None` where it
+    /// says `CONNECT`.
     const UPLOAD_PROMPT: Option<u8> = None;
-    /// Milliseconds between the upload prompt and the first byte.
+    /// The pause between the upload prompt and the first byte, in milliseconds.
     const UPLOAD_PAUSE: u16 = 0;
-    /// What ends a send: a word that says that all was taken, or the `OK` behind a line that says how much
-    /// was, see [`took`].
+    /// The final result of a send: [`Final::SendOk`] where it confirms all of the payload, or [`Final::Ok`] behind a line
+    /// that says how much was taken, see [`took`].
     const SEND_ENDS: Final = Final::SendOk;
-    /// Where fetched payload begins inside a line: the byte in front of it, such as an open quote, which
-    /// then closes it too. Behind each such byte of an answer to a fetch, [`line`](Self::line) is asked about
-    /// the line so far, and says [`Line::Payload`] where payload begins.
+    /// The byte in front of fetched payload that begins inside a line, such as an open quote; the same byte also closes
+    /// the payload. Behind each such byte of an answer to a fetch the engine calls [`line`](Self::line) with the line so
+    /// far, which returns [`Line::Payload`] where payload begins. `None` where payload begins behind a line end.
     const PAYLOAD_CUE: Option<u8> = None;
-    /// What turns payload into bytes where the modem writes it as text; the lengths in headers are
-    /// those of the text. It lives in the backend, which may have another for each firmware.
+    /// The decoder of a modem that writes payload as text, such as hexadecimal digits; the lengths in its headers are
+    /// those of the text. The decoder belongs to the backend, which may choose it by firmware.
     const DECODER: Option<fn(&mut Self) -> &mut Decoder> = None;
 }
 
-/// A command that nobody may send, because the driver neither notices nor mends what it does: it would not find the modem
-/// again, or not as it needs it.
+/// A command that users may not send, because the driver neither notices its effect nor undoes it: the driver would not
+/// find the modem again, or not with the settings that it needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Forbidden {
-    /// Its name, such as `+QPOWD`; with `*` behind it, every name that begins so.
+    /// The name, such as `+QPOWD`; a name with `*` behind it covers every name that begins so.
     pub name: &'static str,
-    /// Reading (`?`) and testing (`=?`) it are forbidden too: they hang the modem.
+    /// Whether reading (`?`) and testing (`=?`) are forbidden too, because they hang the modem.
     pub queries: bool,
-    /// What to use instead.
+    /// The part of the driver's API to use instead, for the error message.
     pub instead: &'static str,
 }
 
 impl Forbidden {
-    /// Setting it is forbidden; reading and testing it are not.
+    /// Forbids setting the command, and allows reading and testing it.
     pub const fn new(name: &'static str, instead: &'static str) -> Self {
         Self {
             name,
@@ -597,45 +608,46 @@ impl Forbidden {
         }
     }
 
-    /// What to say where a socket does it.
+    /// The text for a command whose work a socket does.
     pub const SOCKET: &'static str = "Sockets::connect, and the Socket's read, write and close";
-    /// What to say where the credential store does it.
+    /// The text for a command whose work the credential store does.
     pub const STORE: &'static str = "Control::store, ensure, list and remove";
-    /// What to say where nothing does.
+    /// The text for a command that has no replacement.
     pub const NONE: &'static str = "nothing, since the driver would not find the modem again";
-    /// What to say of the driver's own settings.
+    /// The text for a command that changes a setting of the driver.
     pub const OURS: &'static str = "nothing, since the driver needs this setting as it made it";
 }
 
-/// How the engine behaves in time.
+/// The times by which the engine sends, checks the modem and gives up.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Timing {
-    /// Written bytes wait so long for more, unless they are flushed or fill a frame. Rounded up to milliseconds; more than
-    /// 2^30 of them, 12 days, count as that.
+    /// The time that written bytes wait for more, unless they are flushed or fill a frame. Rounded up to milliseconds,
+    /// and cut to 2^30 ms (12 days).
     pub linger: Duration,
-    /// After this long without a word from the modem it is asked for a sign of life. Rounded and limited likewise.
+    /// The time of silence after which the modem is asked for a sign of life. Rounded up to milliseconds, and cut to
+    /// 2^30 ms (12 days).
     pub poll: Duration,
-    /// Seed of the random part in pauses between attempts.
+    /// The seed of the random part of the pauses between bring-ups.
     pub seed: u32,
-    /// How long a caller waits for a modem that does not come up: an attempt that fails sooner is not told, since the
-    /// next one may succeed, except where only a change helps ([`BringUpError::is_lasting`]). An attempt that is under
-    /// way at its end is waited for. What a single handle is given with `patience` goes before it.
+    /// The time that a caller waits for a modem that does not come up. A bring-up that fails earlier gives the caller no
+    /// error, since the next one may succeed, except where only a change helps ([`BringUpError::is_lasting`]). A
+    /// bring-up that is under way at the end of this time is waited for. The `patience` of a single handle overrides it.
     ///
     /// [`BringUpError::is_lasting`]: crate::BringUpError::is_lasting
     pub patience: Duration,
 }
 
 impl Timing {
-    /// What fits most.
+    /// Times that suit most applications: linger 10 ms, poll 60 s, patience 30 s.
     pub const DEFAULT: Self = Self {
         linger: Duration::from_millis(10),
         poll: Duration::from_secs(60),
         seed: 0,
         patience: Duration::from_secs(30),
     };
-    /// How much longer than [`poll`](Self::poll) a dead modem may go unnoticed: so long the backends that speak AT wait for the sign
-    /// of life, and what is done when it does not come. CC3120, CC3130 and CC3135 are given 10 s (`sectag-cc3200`).
+    /// The time beyond [`poll`](Self::poll) for which a dead modem may go unnoticed on the backends that speak AT: they
+    /// wait this long for the sign of life and for the recovery behind it. CC3120, CC3130 and CC3135 get 10 s (`sectag-cc3200`).
     pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 

@@ -1,7 +1,7 @@
-//! What an engine does to the world, whatever protocol it speaks: jobs and their ends, guests, pushed data.
+//! The interface between an engine of any protocol and the world: jobs and their ends, guests, pushed data.
 //!
-//! An engine takes the next [`Job`], makes the world ready for it ([`World::begin_job`]), conducts what the
-//! job needs, and says how it ended ([`World::job_ended`]). In between it hands over what the modem brings.
+//! An engine takes the next [`Job`], prepares the world for it ([`World::begin_job`]), conducts the exchanges of
+//! the job, and reports how it ended ([`World::job_ended`]). In between it hands over the data that the modem brings.
 
 use super::mailbox::ExchangeState;
 use super::scheduler::{self, Job};
@@ -12,50 +12,51 @@ use crate::engine::backend::{Final, Limits};
 use crate::error::{AtError, ConnectError, SocketError};
 use crate::loss::Loss;
 
-/// What the engine does when a job has ended.
+/// The action of the engine after a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// It goes on.
+    /// Goes on with the next job.
     Nothing,
-    /// It brings the modem up anew.
+    /// Brings the modem up anew.
     Restart,
-    /// It leaves the modem off.
+    /// Leaves the modem off.
     Off,
-    /// It asks the modem whether the connection in this place still stands.
+    /// Asks the modem whether the connection in this slot still stands.
     Look(u8),
 }
 
-/// What a guest, an exchange of a user's or of a backend's credentials, wants of the engine.
+/// The state of the guest, as the engine sees it. A guest is an exchange outside of jobs: a user's command, or one of a
+/// backend's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guest {
-    /// Nothing.
+    /// No guest wants anything.
     None,
-    /// The channel.
+    /// A guest wants the channel.
     Wants,
-    /// It has the channel, and has not begun.
+    /// The guest has the channel, and has not begun its exchange.
     Granted,
-    /// Its exchange goes on.
+    /// The guest's exchange is under way.
     Runs,
-    /// It went away in the middle of its exchange.
+    /// The guest was dropped in the middle of its exchange. The engine brings the exchange to an end.
     Left,
-    /// It has not yet fetched its result.
+    /// The exchange has ended, and the guest has not fetched its result yet.
     Done,
 }
 
 impl World<'_> {
-    /// The next thing to do, or the time to look again. No other connection is opened while one is being
-    /// `opening`.
+    /// Returns the next job, or the time to ask again, in milliseconds. While `opening`, a connection is being opened,
+    /// and no other is begun.
     pub fn next_job(&mut self, limits: &Limits, opening: bool) -> (Ms, Option<Job>) {
         scheduler::next_job(self, limits, opening)
     }
 
-    /// Makes the world ready for a job; returns whether it can be done. Otherwise it has ended badly.
+    /// Prepares the world for a job. Returns `false` where the job cannot be done: it has then failed.
     pub fn begin_job(&mut self, job: Job, limits: &Limits) -> bool {
         job.begin(self, limits)
     }
 
-    /// A job has ended, well or with [`failure`](Self::failure); what it was about is told. Of a fetch, the
-    /// engine says whether the peer had closed before it began.
+    /// Ends a job that is `done`, or has failed with [`failure`](Self::failure), and updates its socket or user.
+    /// `closed_before` says of a fetch whether the peer had closed before the fetch began.
     pub fn job_ended(&mut self, job: Job, done: bool, closed_before: bool) -> After {
         match job {
             Job::BringUp => self.brought_up(done),
@@ -87,7 +88,7 @@ impl World<'_> {
                 if done {
                     self.restarted = false;
                     self.loss = Some(Loss::PowerOff);
-                    // Undone meanwhile, it is to come up again.
+                    // A user may have switched it on again meanwhile.
                     return if self.power == PowerState::Off {
                         After::Off
                     } else {
@@ -104,20 +105,21 @@ impl World<'_> {
                     return After::Restart;
                 }
             }
-            // What cannot be removed now is tried again at the next store, and at bring-up.
+            // A clean-up that has failed is repeated at the next store, and at bring-up.
             Job::CleanUp => self.cleaned_up(done),
-            // Whether the modem answers is found out by the exchange itself.
+            // The exchange of a liveness check has itself noticed a modem that does not answer.
             Job::Liveness | Job::NetworkLost => {}
         }
         After::Nothing
     }
 
-    /// The job under way ends with the modem's life: to be told before [`goes_down`](Self::goes_down).
+    /// Ends the job under way without a result, because the modem restarts. Call it before
+    /// [`goes_down`](Self::goes_down).
     pub fn job_dropped(&mut self, job: Job) {
         job.dropped(self);
     }
 
-    /// Whatever was known of the modem is void: it is brought up anew, or stays `off`. Connections are reset.
+    /// Takes the modem down: resets every connection, and has the modem brought up anew, or leaves it `off`.
     pub fn goes_down(&mut self, off: bool) {
         self.loss = Some(if off {
             Loss::PowerOff
@@ -133,42 +135,42 @@ impl World<'_> {
         });
     }
 
-    /// The modem has said something.
+    /// Records that the modem has said something: no sign of life is needed for [`Timing::poll`](crate::modem::Timing).
     pub fn is_heard(&mut self) {
         self.heard_at = self.now;
     }
 
-    /// A command was sent.
+    /// Counts a command that was sent, in [`Counters::exchanges`](crate::Counters::exchanges).
     pub fn count_command(&mut self) {
         self.counters.exchanges = self.counters.exchanges.wrapping_add(1);
     }
 
-    /// So many bytes are out.
+    /// Counts bytes that were sent, in [`Counters::sent`](crate::Counters::sent).
     pub fn count_sent(&mut self, count: usize) {
         self.counters.sent = self.counters.sent.wrapping_add(count as u32);
     }
 
-    /// Whether guests may have the channel.
+    /// Returns whether guests may get the channel: the modem is awake and answers commands.
     pub fn serves_guests(&self) -> bool {
         self.power == PowerState::Awake && (self.link == Link::Up || self.answers)
     }
 
-    /// Whether a guest has the channel for exchanges that belong together, so that jobs for users wait.
+    /// Returns whether a guest holds the channel for a series of exchanges, so that jobs for users wait.
     pub fn is_exclusive(&self) -> bool {
         self.exclusive
     }
 
-    /// Whether sockets can be opened.
+    /// Returns whether the modem is up, so that sockets can be opened.
     pub fn is_up(&self) -> bool {
         self.link == Link::Up
     }
 
-    /// Whether the modem was switched off, and is to stay so.
+    /// Returns whether the modem was switched off by a user, and is to stay off.
     pub fn is_off(&self) -> bool {
         self.power == PowerState::Off
     }
 
-    /// See [`Guest`].
+    /// Returns the state of the guest whose turn it is.
     pub fn guest(&self) -> Guest {
         match self.mailbox.post {
             ExchangeState::Free => Guest::None,
@@ -180,18 +182,18 @@ impl World<'_> {
         }
     }
 
-    /// The guest that wants the channel has it.
+    /// Grants the channel to the guest that wants it.
     pub fn grant(&mut self) {
         self.mailbox.set(ExchangeState::Granted);
     }
 
-    /// The guest has put its exchange in line.
+    /// Begins the guest's exchange, and wakes the runner.
     pub fn guest_begins(&mut self) {
         self.mailbox.post = ExchangeState::Running;
         self.wake_runner();
     }
 
-    /// Its exchange has ended so. Returns whether it had gone away, so that nobody learns of that.
+    /// Ends the guest's exchange. Returns `true` where the guest was dropped, so that nobody fetches the result.
     pub fn guest_ended(&mut self, end: Result<(), AtError>) -> bool {
         let end = match end {
             Ok(()) => Ok(Final::Ok),
@@ -211,7 +213,8 @@ impl World<'_> {
         }
     }
 
-    /// The guest has let its grant, or its result, lie for too long: the channel is the next one's.
+    /// Takes the channel from a guest that was not polled for too long while it had a grant or a result. The next guest
+    /// gets its turn.
     pub fn guest_is_late(&mut self) {
         match self.mailbox.post {
             ExchangeState::Granted => self.mailbox.post = ExchangeState::Free,
@@ -220,43 +223,46 @@ impl World<'_> {
         }
     }
 
-    /// A flow about the connection in this place goes on.
+    /// Selects the connection in this slot for the flow that goes on.
     pub fn be_at(&mut self, place: u8) {
         self.slot = place;
         self.id = self.slot().id;
     }
 
-    /// How many places for connections there are.
+    /// Returns the number of slots for connections.
     pub fn places(&self) -> u8 {
         self.slots.len() as u8
     }
 
-    /// The modem's id of the connection in this place, whether or not it still stands.
+    /// Returns the modem's id of the connection in this slot, whether or not it still stands; `None` where the modem has
+    /// none.
     pub fn id_in(&self, place: u8) -> Option<u8> {
         let slot = self.slots.get(usize::from(place))?;
         slot.in_modem.then_some(slot.id)
     }
 
-    /// The place of the connection with this id.
+    /// Returns the slot of the connection with this id.
     pub fn place_of(&self, id: u8) -> Option<u8> {
         self.with_id(id).map(|place| place as u8)
     }
 
-    /// How many bytes the user's ring has room for, beside what is staged; `None` where no connection stands.
+    /// Returns the room in the receive ring of this slot in bytes, less what is staged; `None` where no connection
+    /// stands.
     pub fn room_in(&self, place: u8) -> Option<usize> {
         let slot = self.slots.get(usize::from(place))?;
         (slot.phase == Phase::Open).then(|| slot.rx.room())
     }
 
-    /// How many bytes that ring takes in all.
+    /// Returns the capacity of the receive ring of this slot in bytes; 0 where there is no such slot.
     pub fn capacity_in(&self, place: u8) -> usize {
         self.slots
             .get(usize::from(place))
             .map_or(0, |slot| slot.rx.capacity())
     }
 
-    /// Bytes from the peer of the connection in this place, not to be read before they are
-    /// [committed](Self::commit). Returns how many there was room for.
+    /// Stages bytes from the peer of the connection in this slot. The user cannot read them before they are
+    /// [committed](Self::commit). Returns the number of bytes staged: fewer where the ring has no room, 0 where no
+    /// connection stands.
     pub fn stage(&mut self, place: u8, bytes: &[u8]) -> usize {
         match self.slots.get_mut(usize::from(place)) {
             Some(slot) if slot.phase == Phase::Open => slot.rx.stage(bytes),
@@ -264,7 +270,7 @@ impl World<'_> {
         }
     }
 
-    /// What was staged is the peer's, all of it.
+    /// Delivers the staged bytes of this slot to the user.
     pub fn commit(&mut self, place: u8) {
         let now = self.now;
         if let Some(slot) = self.slots.get_mut(usize::from(place)) {
@@ -275,21 +281,21 @@ impl World<'_> {
         }
     }
 
-    /// What was staged never was.
+    /// Drops the staged bytes of this slot.
     pub fn discard(&mut self, place: u8) {
         if let Some(slot) = self.slots.get_mut(usize::from(place)) {
             slot.rx.discard();
         }
     }
 
-    /// The peer has closed, and all that it sent before is committed.
+    /// Ends the receiving direction of the connection in this slot: the peer has closed, and all its data is committed.
     pub fn peer_closed(&mut self, place: u8) {
         if let Some(slot) = self.slots.get_mut(usize::from(place)) {
             slot.end();
         }
     }
 
-    /// The connection in this place is dead.
+    /// Ends the connection in this slot with an error.
     pub fn reset(&mut self, place: u8, error: SocketError) {
         if error == SocketError::ConnectionReset {
             self.loss = Some(Loss::Connection);
@@ -299,7 +305,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether the user of the connection that is being opened is still there.
+    /// Returns whether a user still waits for the connection that is being opened.
     pub fn open_is_wanted(&self) -> bool {
         self.slots
             .get(usize::from(self.slot))

@@ -1,5 +1,4 @@
-//! Light sleep with a pin that tells when the modem has something to say: when the modem is let sleep, what wakes it, and
-//! when the UART may be off.
+//! Light sleep with a notice pin: decides when the modem may sleep, when it is woken, and when the UART may be off.
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -16,23 +15,23 @@ use super::slot::Phase;
 use super::time::{LONGEST, Ms, after, now, past};
 use super::world::{Errand, Link, NEVER, PowerState, Shared, World};
 
-/// Woken, and there was nothing to do: it sleeps again after so long.
+/// The idle time after which a modem that was woken for nothing sleeps again, in milliseconds.
 const FOR_NOTHING: Ms = 200;
-/// After this long a sleep that was asked for has begun, or does not any more.
+/// The time limit for a requested sleep to begin, in milliseconds.
 const ASKED_LIMIT: Ms = 20_000;
 
-/// When the modem is let sleep, and for how long at most.
+/// The settings of light sleep with a notice pin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
-    /// After so long without anything to do.
+    /// The idle time after which the modem is let sleep, in milliseconds.
     pub(crate) quiet: Ms,
-    /// It is woken after so long, or [`NEVER`].
+    /// The longest sleep before the modem is woken for a sign of life, in milliseconds, or [`NEVER`].
     pub(crate) liveness: Ms,
 }
 
 impl Habits {
-    /// Lets the modem sleep when there is nothing to do; wakes it when `rings` ends, and when it is time to.
-    /// `rings` makes a future that ends at once where the pin is active, and otherwise as soon as it becomes so.
+    /// Lets the modem sleep when there is nothing to do, and wakes it when the future of `rings` ends or a sign of life
+    /// is due. That future must end as soon as the pin is active, at once where it already is.
     pub(crate) async fn rest<P>(
         self,
         world: &Shared<'_>,
@@ -46,7 +45,7 @@ impl Habits {
         let mut idle = Idle::new();
         loop {
             watch(world, |w, _| idle.look(w, self.quiet)).await;
-            // Armed before the modem can have begun to sleep: from then on it tells by the pin.
+            // The pin is watched before the modem can have begun to sleep, from when on it announces by the pin.
             let mut ringing = pin!(rings(pin));
             let mut rang = false;
             let began = now();
@@ -104,7 +103,7 @@ impl Habits {
     }
 }
 
-/// The UART's switch. Dropped while the UART is off, it switches it on, since the next run listens at once.
+/// The switch of the UART. Dropped while the UART is off, it switches the UART on, since the next run reads at once.
 struct Uart<'s> {
     switch: &'s mut dyn FnMut(bool),
     off: bool,
@@ -125,7 +124,7 @@ impl Drop for Uart<'_> {
     }
 }
 
-/// Looks at the world whenever the runner does, and at the time that `look` returned, until that ends it.
+/// Calls `look` whenever the runner is polled, and at the deadline that `look` returned, until it breaks with a value.
 async fn watch<T>(
     world: &Shared<'_>,
     mut look: impl FnMut(&mut World<'_>, &mut Context<'_>) -> ControlFlow<T, Ms>,
@@ -152,14 +151,14 @@ async fn watch<T>(
     .await
 }
 
-/// For how long there has been nothing to do.
+/// The idle timer: measures for how long there has been nothing to do.
 struct Idle {
     since: Ms,
-    /// How much lies in the rings, and how many connections there are.
+    /// The last result of [`World::moves`]; a change of it restarts the timer.
     seen: (usize, usize, usize),
-    /// Something was done since the modem was woken.
+    /// There was work since the modem was woken.
     used: bool,
-    /// The life of the modem in which it was not to be let sleep.
+    /// The generation in which the modem refused to sleep; it is not asked again before it restarts.
     refused: Option<u8>,
 }
 
@@ -173,13 +172,13 @@ impl Idle {
         }
     }
 
-    /// The modem was woken, or could not be let sleep.
+    /// Restarts the timer after the modem was woken, or has refused to sleep.
     fn begin(&mut self) {
         self.since = now();
         self.used = false;
     }
 
-    /// Ends when the modem is being let sleep, by whomever; otherwise it is once nothing was to do for `quiet`.
+    /// Breaks when the modem sleeps or is about to. Requests the sleep once there was nothing to do for `quiet`.
     fn look(&mut self, w: &mut World<'_>, quiet: Ms) -> ControlFlow<(), Ms> {
         if w.errand == Errand::Sleep || w.power == PowerState::Dozing {
             return ControlFlow::Break(());
@@ -191,7 +190,7 @@ impl Idle {
             self.seen = seen;
             self.since = w.now;
         }
-        // What there is to do, or brings the modem up anew, has the runner look when it is over.
+        // The end of that work, or of the bring-up, has the runner poll this again.
         if busy || self.refused == Some(w.generation) {
             return ControlFlow::Continue(after(w.now, LONGEST));
         }
@@ -210,14 +209,14 @@ impl Idle {
         ControlFlow::Break(())
     }
 
-    /// Ends with whether the modem sleeps, once that is known.
+    /// Breaks with `true` when the modem sleeps, and with `false` when it does not within [`ASKED_LIMIT`].
     fn asked(&mut self, w: &World<'_>, began: Ms) -> ControlFlow<bool, Ms> {
         if w.power == PowerState::Dozing {
             return ControlFlow::Break(true);
         }
         let due = after(began, ASKED_LIMIT);
         match w.errand {
-            // It stays there, for a user that waits for it too.
+            // The result stays in the errand, for a user that may wait for it too.
             Errand::Done(end) => {
                 if let (Err(error), true) = (end, w.unasked) {
                     warn!("the modem is not let sleep: {}", error);
@@ -232,6 +231,7 @@ impl Idle {
 }
 
 impl World<'_> {
+    /// Returns the bytes in all receive rings, the bytes in all transmit rings, and the number of connections.
     fn moves(&self) -> (usize, usize, usize) {
         self.slots.iter().fold((0, 0, 0), |(rx, tx, open), slot| {
             let stands = usize::from(slot.phase == Phase::Open);
@@ -239,7 +239,7 @@ impl World<'_> {
         })
     }
 
-    /// Whether there is something to do that does not wait for a notice or for its time.
+    /// Returns whether there is work now, apart from what waits for a URC or a time.
     fn is_busy(&self) -> bool {
         self.link != Link::Up
             || self.power != PowerState::Awake
@@ -257,8 +257,8 @@ impl World<'_> {
             || self.slots.iter().any(|slot| slot.works())
     }
 
-    /// The modem may have something to say, or is to show that it is there: it is woken, and every connection
-    /// asked, since notices may have been lost.
+    /// Wakes the modem, because it may have something to say, or a sign of life is due. It is asked about every
+    /// connection, since URCs may have been lost.
     fn is_called(&mut self) {
         self.ask_all();
         self.suspect |= !self.has_sockets();

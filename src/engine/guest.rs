@@ -1,9 +1,9 @@
-//! Exchanges of the users' own: the handle through which they reach the runner.
+//! The handle [`At`], through which users and credential stores exchange commands with the modem.
 //!
-//! A *guest* is a future outside the runner that wants one exchange: a typed command, a line that somebody
-//! typed, a chunk of a credential. It waits in line, says that it wants the channel, and is granted it when
-//! the engine has nothing under way. Then it leaves its command in the engine's buffer; from there on the
-//! runner conducts the exchange. Dropping the future at any point leaves the rest to the runner.
+//! A *guest* is a future outside the runner that wants one exchange: an [`AtatCmd`], a line that a user typed, a
+//! chunk of a credential. It waits in the mailbox's queue, asks for the channel, and is granted it when the engine has
+//! nothing under way. Then it writes its command into the engine's buffer; from there on the runner conducts the
+//! exchange. Where the future is dropped, the runner brings the exchange to an end.
 
 use core::cell::{RefCell, RefMut};
 use core::future::poll_fn;
@@ -22,28 +22,29 @@ use super::world::{Shared, World};
 use crate::engine::backend::{Final, InLine, Modem, Terminator};
 use crate::error::AtError;
 
-/// What a guest knows of its exchange.
+/// The progress of a guest's exchange, as the guest knows it.
 #[derive(Clone, Copy)]
 enum Place {
-    /// It waits for its turn, with a ticket once it has one.
+    /// The guest waits for its turn, with a ticket once it has one.
     InLine(Option<u8>),
-    /// It has its turn, with this number.
+    /// The guest has its turn, with this number of the exchange.
     Served(u8),
-    /// It has ended.
+    /// The exchange has ended.
     Gone,
 }
 
-/// The handle over which commands of a user's, or of a backend's credentials, talk to the modem.
+/// A handle for exchanges of AT commands with the modem, for users and for a backend's credential store.
 ///
-/// Every exchange waits for its turn. A handle belongs to one life of the modem: once the modem has
-/// restarted, it answers [`AtError::ModemReset`], and a new one is to be had from
-/// [`Control::at`](crate::Control::at). Dropping a future of it is allowed at any point: what the modem
-/// was told is brought to an end, and nobody sees the answer.
+/// Every exchange waits for its turn. A handle is valid until the modem restarts: then every exchange fails with
+/// [`AtError::ModemReset`], and the user gets a new handle from [`Control::at`](crate::Control::at).
+///
+/// A future of this handle may be dropped at any point. A command that was sent is completed by the runner, and its
+/// answer is discarded.
 pub struct At<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
     generation: u8,
-    /// What is sent leaves connections alone.
+    /// The caller promises that its commands leave connections and settings alone.
     pub(crate) keeps: bool,
 }
 
@@ -55,15 +56,15 @@ impl<M: Backend> Clone for At<'_, M> {
 
 impl<M: Backend> Copy for At<'_, M> {}
 
-/// Sees information lines.
+/// The function that sees each information line of an answer.
 type Sink<'s> = &'s mut dyn FnMut(&[u8]);
 
-/// The part of [`AtatCmd`] that an exchange needs, as an object: so that one copy of it is linked and not
-/// one for each command.
+/// The part of [`AtatCmd`] that an exchange needs, as a trait object, so that the exchange is linked once and not once
+/// for each command.
 trait CommandText {
     fn write(&self, buf: &mut [u8]) -> usize;
 
-    /// In milliseconds.
+    /// Returns the time limit of the exchange in milliseconds.
     fn timeout(&self) -> u32;
 }
 
@@ -77,7 +78,7 @@ impl<C: AtatCmd> CommandText for C {
     }
 }
 
-/// A line that somebody typed.
+/// A command line that a user typed, and its time limit in milliseconds.
 struct Typed<'l> {
     line: &'l str,
     timeout: u32,
@@ -112,18 +113,21 @@ impl<'a, M: Backend> At<'a, M> {
         }
     }
 
-    /// Looks at the backend, or changes it. Not to be called from within itself.
+    /// Calls `look` with the backend, which it may read and change.
+    ///
+    /// # Panics
+    /// Where `look` uses this handle again: the engine is borrowed meanwhile.
     pub fn modem<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
         look(self.engine.borrow_mut().backend_mut())
     }
 
-    /// For engines of backends that do not speak AT: waits until the channel is the caller's, has `begin` put
-    /// an exchange in line, waits until it has ended well, and lets `read` look at the answer.
+    /// Conducts one exchange on a backend that does not speak AT: waits for the channel, calls `begin` to start the
+    /// exchange, waits for its end, and calls `read` to look at the answer.
     ///
-    /// Dropped, it leaves the rest of the exchange to the engine.
+    /// Where the future is dropped, the engine brings the exchange to an end.
     ///
     /// # Errors
-    /// What `begin` says, or how the exchange ended.
+    /// The error of `begin`, or the one that ended the exchange.
     pub async fn conduct<T>(
         &self,
         begin: &mut impl FnMut(&mut M::Engine, &mut World<'_>) -> Result<(), AtError>,
@@ -135,11 +139,12 @@ impl<'a, M: Backend> At<'a, M> {
         Ok(read(&mut self.engine.borrow_mut()))
     }
 
-    /// Keeps the runner from beginning work for users (sockets, light sleep, power off) until the result is dropped: for
-    /// exchanges that belong together. What is under way then goes on, and each exchange waits for it, as all do. A bring-up,
-    /// tidying, and the end of light sleep may come in between. Others that want the same wait.
+    /// Reserves the channel for a series of exchanges: until the result is dropped, the runner begins no work for users
+    /// (sockets, light sleep, power off).
     ///
-    /// Dropped, it has no effect.
+    /// Work that is under way goes on, and each exchange waits for it as usual. A bring-up, a clean-up of credentials,
+    /// and the end of light sleep may come in between. Other callers of `exclusive` wait. Dropping the future has no
+    /// effect.
     pub async fn exclusive(&self) -> Exclusive<'a> {
         let mut wait = Waiting {
             world: self.world,
@@ -154,11 +159,11 @@ impl<'a, M: Backend> At<'a, M> {
         Exclusive(self.world)
     }
 
-    /// Has the runner remove what an earlier change of credentials may have left behind, and waits until that
-    /// is done. For a caller that has the turn of changing them.
+    /// Has the runner remove leftovers of an earlier change of credentials, and waits for the end of that. Only for the
+    /// caller whose turn it is to change credentials.
     ///
     /// # Errors
-    /// Why it could not be removed.
+    /// [`AtError::ModemReset`] where the modem restarted, otherwise the error that ended the clean-up.
     pub async fn clean_up(&self) -> Result<(), AtError> {
         {
             let mut world = self.world.borrow_mut();
@@ -183,12 +188,12 @@ impl<'a, M: Backend> At<'a, M> {
         .await
     }
 
-    /// Whether a user has a connection, or one that is being opened.
+    /// Returns whether a user has a connection, or one that is being opened.
     pub fn has_sockets(&self) -> bool {
         self.world.borrow().has_sockets()
     }
 
-    /// The modem has restarted since this handle was made.
+    /// Returns whether the modem has restarted since this handle was made.
     pub fn is_stale(&self) -> bool {
         self.world.borrow().generation != self.generation
     }
@@ -198,8 +203,8 @@ impl<'a, M: Modem> At<'a, M> {
     /// Sends a command and reads its response.
     ///
     /// # Errors
-    /// How the exchange ended, see [`AtError`]; [`AtError::Garbled`] also where the response cannot be read, and
-    /// [`AtError::TooLong`] where its lines have more than [`ANSWER_LIMIT`] bytes together.
+    /// The error that ended the exchange, see [`AtError`]; [`AtError::Garbled`] also where the response cannot be parsed,
+    /// and [`AtError::TooLong`] where its lines have more than [`ANSWER_LIMIT`] bytes together.
     pub async fn send<C: AtatCmd>(&self, command: &C) -> Result<C::Response, AtError> {
         let mut exchange = Exchange::new(self);
         exchange.whole(command, Plan::Collect, &mut |_| {}).await?;
@@ -208,26 +213,28 @@ impl<'a, M: Modem> At<'a, M> {
         command.parse(Ok(answer)).map_err(|_| AtError::Garbled)
     }
 
-    /// Sends a command and hands each information line to `sink`, which has seen some of them also where an error follows.
+    /// Sends a command and hands each information line to `sink`, cut to 256 bytes. Where an error follows, `sink` may
+    /// have seen some lines.
     ///
     /// # Errors
-    /// How the exchange ended, see [`AtError`]; [`AtError::Garbled`] also where this future is not polled for a second while a
-    /// line waits for it.
+    /// The error that ended the exchange, see [`AtError`]; [`AtError::Garbled`] also where this future is not polled for a
+    /// second while a line waits for it.
     pub async fn lines<C: AtatCmd>(&self, command: &C, sink: Sink<'_>) -> Result<(), AtError> {
         let mut exchange = Exchange::new(self);
         exchange.whole(command, Plan::Lines, sink).await
     }
 
-    /// Sends a command and hands each information line to `sink`, those above 256 bytes in pieces instead of cut.
+    /// Sends a command and hands each information line to `sink`, as [`lines`](Self::lines) does, but in several pieces
+    /// where a line is above 256 bytes.
     ///
     /// # Errors
-    /// As [`lines`](Self::lines).
+    /// Those of [`lines`](Self::lines).
     pub async fn pieces<C: AtatCmd>(&self, command: &C, sink: Sink<'_>) -> Result<(), AtError> {
         let mut exchange = Exchange::new(self);
         exchange.whole(command, Plan::Pieces, sink).await
     }
 
-    /// Sends a line that somebody typed.
+    /// Sends a line that a user typed, and hands each information line of the answer to `sink`.
     pub(crate) async fn raw(
         &self,
         line: &str,
@@ -241,12 +248,12 @@ impl<'a, M: Modem> At<'a, M> {
             .await
     }
 
-    /// Sends a command whose answer brings payload, of which `buf` takes as much as it has room for, at most
-    /// [`ANSWER_LIMIT`] bytes. `None` where no header came.
+    /// Sends a command whose answer brings payload, and copies the payload into `buf`: at most as many bytes as `buf` or
+    /// [`ANSWER_LIMIT`] has room for. Returns their number; `None` where no header announced payload.
     ///
     /// # Errors
-    /// How the exchange ended, see [`AtError`]; [`AtError::Garbled`] also where the payload is not as long as its header said, or
-    /// longer than what was asked for.
+    /// The error that ended the exchange, see [`AtError`]; [`AtError::Garbled`] also where the payload is not as long as
+    /// its header said, or longer than `buf` or [`ANSWER_LIMIT`].
     pub async fn fetch<C: AtatCmd>(
         &self,
         command: &C,
@@ -271,10 +278,10 @@ impl<'a, M: Modem> At<'a, M> {
         Ok(count)
     }
 
-    /// Sends a command that the modem answers with `CONNECT`, and then takes exactly `len` bytes.
+    /// Begins an upload: sends a command that the modem answers with `CONNECT`, behind which it takes exactly `len` bytes.
     ///
     /// # Errors
-    /// [`AtError::Refused`] where it does not want them, otherwise how the exchange ended.
+    /// [`AtError::Refused`] where the modem refuses the command, otherwise the error that ended the exchange.
     pub async fn upload<C: AtatCmd>(
         &self,
         command: &C,
@@ -286,13 +293,14 @@ impl<'a, M: Modem> At<'a, M> {
         Ok(Upload { exchange })
     }
 
-    /// Sends a command that [ends](crate::at::CommandLine::open_quote) with an open quote, for `len` bytes
-    /// inside of it or less; or, where the modem takes [base64](crate::modem::InLine::Base64) there, one that ends with
-    /// what stands in front of it, for exactly `len` characters of it. Then each
-    /// [`write`](Upload::write) takes 256 of them at most.
+    /// Begins an upload inside a command line. The command [ends](crate::at::CommandLine::open_quote) with an open quote,
+    /// in which at most `len` bytes follow.
+    ///
+    /// Where the modem takes [base64](crate::modem::InLine::Base64) there, the command has no quote, exactly `len`
+    /// characters follow, and each [`write`](Upload::write) takes at most 256 of them.
     ///
     /// # Errors
-    /// Why the command could not be begun, or how the exchange ended, see [`AtError`].
+    /// The reason why the command could not begin, or the error that ended the exchange, see [`AtError`].
     pub async fn quote<C: AtatCmd>(
         &self,
         command: &C,
@@ -306,12 +314,13 @@ impl<'a, M: Modem> At<'a, M> {
         Ok(Upload { exchange })
     }
 
-    /// What ends a command line.
+    /// Returns the characters that end a command line on this modem.
     pub fn terminator(&self) -> Terminator {
         self.world.borrow().terminator
     }
 }
 
+/// A place in the queue of [`At::exclusive`], which is given up where its future is dropped.
 struct Waiting<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
@@ -325,7 +334,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// As long as it exists, the runner begins no work for users. See [`At::exclusive`].
+/// The reservation of the channel by [`At::exclusive`]. While it exists, the runner begins no work for users.
 pub struct Exclusive<'a>(&'a Shared<'a>);
 
 impl Drop for Exclusive<'_> {
@@ -337,19 +346,20 @@ impl Drop for Exclusive<'_> {
     }
 }
 
-/// A command that takes bytes of the caller's: behind `CONNECT`, or inside quotes. Dropped before
-/// [`finish`](Self::finish), it is completed with filler, or its line is emptied, so that the channel goes
-/// on; what the modem made of the half of it is removed by the backend.
+/// An upload that is under way: a command that takes bytes of the caller, behind `CONNECT` or inside the command line.
+///
+/// Where it is dropped before [`finish`](Self::finish), the runner completes it with filler, or empties the command
+/// line, so that the channel can be used again. The backend then removes from the modem what was stored of it.
 pub struct Upload<'a, M: Modem> {
     exchange: Exchange<'a, M>,
 }
 
 impl<M: Modem> Upload<'_, M> {
-    /// Hands over the next bytes; returns when they are on the UART.
+    /// Writes the next bytes, and returns when they are on the UART.
     ///
     /// # Errors
-    /// [`AtError::Garbled`] where they are more than was announced, [`AtError::Refused`] where the modem has refused what came so
-    /// far, otherwise how the exchange ended. Nothing more can be written then.
+    /// [`AtError::Garbled`] where they are more than was announced, [`AtError::Refused`] where the modem has already
+    /// refused the upload, otherwise the error that ended the exchange. After an error nothing more can be written.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), AtError> {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(COMMAND_LIMIT));
@@ -360,11 +370,11 @@ impl<M: Modem> Upload<'_, M> {
         Ok(())
     }
 
-    /// Ends it, and waits for the modem's word; information lines go to `sink`. Where less was written than was announced behind
-    /// `CONNECT`, the modem waits for the rest, and this fails with [`AtError::Timeout`].
+    /// Ends the upload, and waits for the modem's final result. Information lines of the answer go to `sink`.
     ///
     /// # Errors
-    /// How the exchange ended, see [`AtError`].
+    /// The error that ended the exchange, see [`AtError`]. It is [`AtError::Timeout`] also where fewer bytes were written
+    /// than were announced behind `CONNECT`, since the modem waits for the rest.
     pub async fn finish(mut self, sink: Sink<'_>) -> Result<(), AtError> {
         let terminator = self.exchange.at.terminator().bytes();
         let quoted = self.exchange.at.engine.borrow_mut().close_quote(terminator);
@@ -378,7 +388,7 @@ impl<M: Modem> Upload<'_, M> {
     }
 }
 
-/// One exchange of a guest's.
+/// One exchange of a guest. Dropped, it gives up its place in the queue, or leaves the exchange to the runner.
 struct Exchange<'a, M: Backend> {
     at: At<'a, M>,
     place: Place,
@@ -392,7 +402,7 @@ impl<'a, M: Backend> Exchange<'a, M> {
         }
     }
 
-    /// Waits for the channel, and has `begin` put the exchange in line.
+    /// Polls for the channel, and then calls `begin` to start the exchange.
     fn poll_turn(
         &mut self,
         begin: &mut impl FnMut(&mut M::Engine, &mut World<'_>) -> Result<(), AtError>,
@@ -421,7 +431,7 @@ impl<'a, M: Backend> Exchange<'a, M> {
         Poll::Ready(begin(&mut engine, &mut world))
     }
 
-    /// Waits for the end of an exchange without lines.
+    /// Polls for the end of an exchange that hands over no lines.
     fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), AtError>> {
         let mut world = self.at.world.borrow_mut();
         match self.post(world.mailbox.number, world.mailbox.post) {
@@ -433,19 +443,19 @@ impl<'a, M: Backend> Exchange<'a, M> {
         }
     }
 
-    /// The post, where it is still this guest's.
+    /// Returns the state of the exchange, or a timeout where the mailbox is no longer this guest's.
     fn post(&self, number: u8, post: ExchangeState) -> ExchangeState {
         match self.place {
             Place::Served(mine) if mine == number => post,
-            // It was away for so long that the runner has ended its exchange.
+            // The guest was not polled for so long that the runner has ended its exchange.
             _ => ExchangeState::Done(Err(AtError::Timeout)),
         }
     }
 }
 
 impl<M: Modem> Exchange<'_, M> {
-    /// From the wait to the final result, which must be `OK`. The exchange stays the guest's, so that its
-    /// answer can be read.
+    /// Conducts the whole exchange, from the wait for the channel to the final result, which must be `OK`. The turn stays
+    /// with the guest, so that it can read the answer.
     async fn whole(
         &mut self,
         command: &dyn CommandText,
@@ -485,7 +495,7 @@ impl<M: Modem> Exchange<'_, M> {
                             return Err(AtError::Unsupported);
                         }
                         Some(Ok(true)) => {}
-                        // Also what is no line of text.
+                        // A command that is no line of text may change settings too.
                         _ => world.anew = true,
                     }
                 }

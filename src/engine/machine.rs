@@ -1,5 +1,4 @@
-//! The engine without runner and handles, for fuzz targets: bytes and the time go in, bytes come out, and what
-//! handles do to the world is done at once.
+//! The engine without runner and handles, for fuzz targets.
 
 use core::borrow::BorrowMut;
 use core::cell::RefCell;
@@ -14,17 +13,18 @@ use crate::capabilities::Verification;
 use crate::engine::backend::Modem;
 use crate::tls::TlsConfig;
 
-/// See the module's documentation.
+/// An engine and its world, driven by synchronous calls: bytes and the time go in, bytes come out, and the requests of
+/// handles take effect at once.
 pub struct Machine<'a, M: Modem> {
     engine: &'a RefCell<Engine<M>>,
     world: &'a Shared<'a>,
     now: Ms,
-    /// What the UART was given and has not reported: how much, in which generation, of which content.
+    /// The write that the UART has not reported as done: its length, its generation, and the number of its content.
     in_flight: Option<(usize, u8, u8)>,
 }
 
 impl<'a, M: Modem> Machine<'a, M> {
-    /// Of a state that nobody has used.
+    /// Makes a machine from an unused state, at the time `now`.
     pub fn new<const SOCKETS: usize, const RX: usize, const TX: usize, B>(
         state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
         now: u32,
@@ -49,12 +49,12 @@ impl<'a, M: Modem> Machine<'a, M> {
         act(&mut self.engine.borrow_mut(), &mut world)
     }
 
-    /// Time has come so far, in milliseconds, wrapping.
+    /// Sets the time, in milliseconds, wrapping.
     pub fn at(&mut self, now: u32) {
         self.now = now;
     }
 
-    /// Takes in bytes from the modem; returns how many.
+    /// Takes in bytes from the modem, and returns their number.
     pub fn feed(&mut self, input: &[u8]) -> usize {
         self.with(|engine, w| {
             if engine.wants_input(w) {
@@ -65,12 +65,12 @@ impl<'a, M: Modem> Machine<'a, M> {
         })
     }
 
-    /// Does what is due; returns when to call again at the latest.
+    /// Does the work that is due, and returns the deadline for the next call.
     pub fn tick(&mut self) -> u32 {
         self.with(|engine, w| engine.tick(w))
     }
 
-    /// The next bytes for the modem, none before the last ones are [out](Self::is_out).
+    /// Copies the next bytes for the modem, and returns their number; 0 until the last ones are [out](Self::is_out).
     pub fn next_out(&mut self, into: &mut [u8]) -> usize {
         if self.in_flight.is_some() {
             return 0;
@@ -83,7 +83,7 @@ impl<'a, M: Modem> Machine<'a, M> {
         count
     }
 
-    /// The UART reports what it was given as sent. A runner drops the write of a modem that is gone.
+    /// Reports the last bytes as sent. The report of a write from before a restart is dropped, as by the runner.
     pub fn is_out(&mut self) {
         if let Some((count, generation, turn)) = self.in_flight.take() {
             self.with(|engine, w| {
@@ -94,12 +94,12 @@ impl<'a, M: Modem> Machine<'a, M> {
         }
     }
 
-    /// The modem is up.
+    /// Returns whether the modem is up.
     pub fn is_up(&self) -> bool {
         self.with(|_, w| w.link == Link::Up)
     }
 
-    /// A user asks for a connection, if it can; returns whether that was so.
+    /// Asks for a connection as a user. Returns `false` where that is not possible at the moment.
     pub fn open(&mut self, slot: usize, name: &str, port: u16, config: &TlsConfig) -> bool {
         self.with(|engine, w| {
             w.wake_runner();
@@ -124,29 +124,29 @@ impl<'a, M: Modem> Machine<'a, M> {
         })
     }
 
-    /// The connection stands.
+    /// Returns whether the connection in this slot stands.
     pub fn stands(&self, slot: usize) -> bool {
         self.with(|_, w| w.slots[slot].phase == Phase::Open)
     }
 
-    /// Neither a user nor the modem has it.
+    /// Returns whether neither a user nor the modem has this slot.
     pub fn is_free(&self, slot: usize) -> bool {
         self.with(|_, w| w.slots[slot].is_free())
     }
 
-    /// A user waits for it to be opened.
+    /// Returns whether a user waits for this slot to be opened.
     pub fn opens(&self, slot: usize) -> bool {
         self.with(|_, w| {
             w.slots[slot].user && matches!(w.slots[slot].phase, Phase::Wanted | Phase::Opening)
         })
     }
 
-    /// Everything that was written was taken by the modem.
+    /// Returns whether the modem has taken everything that was written to this slot.
     pub fn is_sent(&self, slot: usize) -> bool {
         self.with(|_, w| w.slots[slot].tx.len() == 0 && w.slots[slot].write_error().is_none())
     }
 
-    /// A user writes; returns how many bytes.
+    /// Writes as a user, and returns the number of bytes taken.
     pub fn write(&mut self, slot: usize, bytes: &[u8]) -> usize {
         self.with(|_, w| {
             w.wake_runner();
@@ -160,7 +160,7 @@ impl<'a, M: Modem> Machine<'a, M> {
         })
     }
 
-    /// A user waits until everything is sent.
+    /// Flushes as a user.
     pub fn flush(&mut self, slot: usize) {
         self.with(|_, w| {
             w.wake_runner();
@@ -168,7 +168,7 @@ impl<'a, M: Modem> Machine<'a, M> {
         });
     }
 
-    /// A user reads; returns how many bytes.
+    /// Reads as a user, and returns the number of bytes.
     pub fn read(&mut self, slot: usize, into: &mut [u8]) -> usize {
         self.with(|_, w| {
             w.wake_runner();
@@ -176,7 +176,7 @@ impl<'a, M: Modem> Machine<'a, M> {
         })
     }
 
-    /// A user drops the socket.
+    /// Drops the socket as a user.
     pub fn leave(&mut self, slot: usize) {
         self.with(|_, w| {
             w.wake_runner();
@@ -191,10 +191,10 @@ impl<'a, M: Modem> Machine<'a, M> {
         });
     }
 
-    /// What holds at any time.
+    /// Checks the invariants of the slots.
     ///
     /// # Panics
-    /// When it does not.
+    /// Where one does not hold.
     pub fn check(&self) {
         self.with(|_, w| {
             let opening = |slot: &&Slot<'_>| slot.phase == Phase::Opening;

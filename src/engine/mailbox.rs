@@ -1,63 +1,65 @@
-//! The mailbox between guests and the runner: who wants the channel, who has it, and what became of the exchange.
+//! The mailbox between guests and the runner: the queue of guests, and the state of the exchange of the one whose turn
+//! it is.
 
 use super::queue::Queue;
 use super::wakers::Latest;
 use crate::engine::backend::Final;
 use crate::error::AtError;
 
-/// Longest answer of a typed command, its information lines together; and the most that
+/// The longest answer of a command in bytes, all information lines together; also the most that
 /// [`At::fetch`](crate::At::fetch) brings.
 pub const ANSWER_LIMIT: usize = 256;
 
-/// Where a guest's exchange is.
+/// The state of the exchange of the guest whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExchangeState {
-    /// Nobody wants the channel.
+    /// No guest wants the channel.
     Free,
     /// The guest whose turn it is wants the channel.
     Wanted,
-    /// It has it, and is to leave its command.
+    /// The guest has the channel, and is to leave its command.
     Granted,
-    /// The runner conducts its exchange.
+    /// The runner conducts the exchange.
     Running,
-    /// An information line waits for the guest; nothing more is taken in from the UART.
+    /// An information line waits for the guest. Until it is taken, no more bytes are taken in from the UART.
     Line,
-    /// It has ended so.
+    /// The exchange has ended with this result.
     Done(Result<Final, AtError>),
-    /// The guest went away in the middle; the runner brings it to an end.
+    /// The guest was dropped in the middle of the exchange. The runner brings it to an end.
     Left,
 }
 
-/// What a guest's exchange carries.
+/// The kind of a guest's exchange: what it sends behind the command, and what becomes of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// Information lines are collected for a typed response.
     Collect,
-    /// At most so many bytes of payload are collected in the place of an answer.
+    /// Payload of the answer is collected, at most this many bytes.
     Fetch(usize),
     /// Information lines are handed to the guest one by one, each cut to 256 bytes.
     Lines,
-    /// As `Lines`, but a line above 256 bytes is handed over in several pieces.
+    /// Information lines are handed to the guest one by one; a line above 256 bytes comes in several pieces.
     Pieces,
-    /// The line ends with an open quote; so many bytes follow, the last of which close the quote and end
-    /// the line.
+    /// The command line is left open, inside a quote or in front of base64. This many bytes follow, the last of which
+    /// close the quote and end the line.
     Quoted(usize),
-    /// As lines, for a command that somebody typed: the modem may do something else than answer.
+    /// As `Lines`, for a line that a user typed: the modem may do something else than answer.
     Raw,
-    /// So many bytes follow behind `CONNECT`.
+    /// This many bytes follow behind `CONNECT`.
     Upload(usize),
 }
 
-/// Where guests wait, and what became of the exchange of the one whose turn it is.
+/// The mailbox, see the [module](self).
 pub(crate) struct Mailbox {
     pub(crate) post: ExchangeState,
-    /// The number of the current exchange. A guest that was not polled for too long sees by it that its own is over.
+    /// The number of the current exchange, wrapping. A guest that was not polled for too long sees by it that its own
+    /// exchange is over.
     pub(crate) number: u8,
-    /// Guests in the order in which they came.
+    /// The queue of guests for one exchange each.
     pub(crate) line: Queue,
-    /// Guests whose exchanges belong together, in the order in which they came.
+    /// The queue of guests for a series of exchanges, see [`At::exclusive`](crate::At::exclusive).
     pub(crate) turns: Queue,
-    /// What became of what was left behind, see [`At::clean_up`](crate::At::clean_up).
+    /// The result of the last [`At::clean_up`](crate::At::clean_up), until its caller takes it.
     pub(crate) cleaned_up: Option<Result<(), AtError>>,
     pub(crate) waker: Latest,
 }
@@ -85,13 +87,13 @@ impl Mailbox {
         }
     }
 
-    /// Tells the guest.
+    /// Sets the state of the exchange, and wakes the guest.
     pub(crate) fn set(&mut self, post: ExchangeState) {
         self.post = post;
         self.waker.wake();
     }
 
-    /// The exchange is nobody's any more, and the next guest has its turn.
+    /// Ends the guest's turn: its exchange belongs to nobody any more, and the next guest is served.
     pub(crate) fn take_away(&mut self) {
         self.post = ExchangeState::Free;
         self.number = self.number.wrapping_add(1);

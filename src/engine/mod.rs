@@ -1,9 +1,9 @@
-//! The engine: what runs between a UART and the users' sockets.
+//! The engine: the machinery between a UART and the users' sockets.
 //!
-//! The runner ([`Runner`]) is the only asynchronous part, and the only one that conducts an exchange. It owns
-//! a [`Protocol`], which is synchronous and does no I/O: bytes and the time go in, bytes come out. What both
-//! share with the users' handles is the [`World`], plain data with one owner. A handle posts what it wants
-//! there and waits; dropping its future sets a flag.
+//! The runner ([`Runner`]) is the only asynchronous part, and the only one that conducts an exchange. It drives
+//! a [`Protocol`], which is synchronous and does no I/O: bytes and the time go in, bytes and a deadline come out. Both
+//! share the [`World`], plain data with one owner, with the users' handles. A handle writes its request into the world
+//! and waits; dropping its future sets a flag there.
 
 pub(crate) mod backend;
 mod conduct;
@@ -49,8 +49,8 @@ pub(crate) use self::world::{Errand, Link, PowerState, Shared};
 #[cfg(feature = "sleep")]
 pub(crate) use self::world::{NEVER, NO_PIN};
 
-/// The rings of a [`State`], where they are to have a `static` of their own: nothing but zeros, which costs
-/// no flash and no stack.
+/// The socket buffers of a [`State`] for a `static` of their own. They are all zero, so they cost no flash, and are
+/// never on the stack.
 ///
 /// `static RINGS: ConstStaticCell<Rings<1, 1024, 1024>> = ConstStaticCell::new(Rings::new());`
 pub struct Rings<const SOCKETS: usize, const RX: usize, const TX: usize> {
@@ -59,8 +59,8 @@ pub struct Rings<const SOCKETS: usize, const RX: usize, const TX: usize> {
 }
 
 impl<const SOCKETS: usize, const RX: usize, const TX: usize> Rings<SOCKETS, RX, TX> {
-    /// Empty rings.
-    #[inline(never)] // Inlined, it is made on the stack once more.
+    /// Makes empty rings.
+    #[inline(never)] // Inlined, the value is made on the stack once more.
     pub const fn new() -> Self {
         Self {
             rx: [[0; RX]; SOCKETS],
@@ -75,8 +75,8 @@ impl<const SOCKETS: usize, const RX: usize, const TX: usize> Default for Rings<S
     }
 }
 
-/// Everything the driver remembers, for `SOCKETS` sockets with rings of `RX` and `TX` bytes. Lives in a
-/// `static`; [`new`](crate::new) makes the handles and the runner of it.
+/// The state of the driver, for `SOCKETS` sockets with rings of `RX` and `TX` bytes. It lives in a `static`;
+/// [`new`](crate::new) makes the handles and the runner from it.
 pub struct State<
     'a,
     M: Backend,
@@ -93,8 +93,8 @@ pub struct State<
 impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     State<'_, M, SOCKETS, RX, TX>
 {
-    /// With rings inside.
-    #[inline(never)] // Inlined, it is made on the stack once more.
+    /// Makes a state that contains its rings.
+    #[inline(never)] // Inlined, the value is made on the stack once more.
     pub const fn new(modem: M) -> Self {
         // Written out, and the cell made by its own constructor: passed on, it would be on the stack twice.
         Self {
@@ -108,7 +108,7 @@ impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
 impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
     State<'_, M, SOCKETS, RX, TX, &'r mut Rings<SOCKETS, RX, TX>>
 {
-    /// With rings that lie elsewhere.
+    /// Makes a state whose rings are in a `static` of their own, so that initialising it never puts them on the stack.
     #[inline(never)]
     pub const fn with_rings(modem: M, rings: &'r mut Rings<SOCKETS, RX, TX>) -> Self {
         // Written out, and the cell made by its own constructor: passed on, it would be on the stack twice.
@@ -123,7 +123,7 @@ impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
 impl<M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
     State<'_, M, SOCKETS, RX, TX>
 {
-    /// With rings inside, for a modem that does not speak AT: its backend makes the engine.
+    /// Makes a state that contains its rings, for a modem that does not speak AT and whose backend brings the engine.
     #[inline(never)]
     pub const fn with_engine(engine: M::Engine) -> Self {
         Self::of(RefCell::new(engine), Rings::new())
@@ -133,7 +133,8 @@ impl<M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
 impl<'r, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
     State<'_, M, SOCKETS, RX, TX, &'r mut Rings<SOCKETS, RX, TX>>
 {
-    /// As [`with_engine`](State::with_engine), with rings that lie elsewhere.
+    /// Makes a state for a modem that does not speak AT, as [`with_engine`](State::with_engine) does, with rings in a
+    /// `static` of their own.
     #[inline(never)]
     pub const fn with_engine_and_rings(
         engine: M::Engine,
@@ -154,20 +155,20 @@ impl<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B>
         }
     }
 
-    /// With other times than [`Timing::DEFAULT`].
+    /// Sets other times than [`Timing::DEFAULT`].
     pub fn with_timing(mut self, timing: Timing) -> Self {
         self.world.get_mut().set_timing(timing);
         self
     }
 
-    /// With somebody who watches the UART.
+    /// Sets a tap, which sees all bytes on the UART.
     #[cfg(feature = "tap")]
     pub fn with_tap(mut self, tap: &'static dyn crate::tap::Tap) -> Self {
         self.world.get_mut().tap = Some(tap);
         self
     }
 
-    /// Gives the sockets their rings.
+    /// Gives the sockets their rings, and returns engine and world.
     pub(crate) fn connect_rings(&'a mut self) -> (&'a RefCell<M::Engine>, &'a Shared<'a>)
     where
         B: BorrowMut<Rings<SOCKETS, RX, TX>>,

@@ -1,4 +1,4 @@
-//! Where the runner meets a notice pin: whether it listens to the UART, and who lets the modem sleep.
+//! The interface between the runner and a notice pin, by which the modem announces that it has something to say.
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -8,26 +8,25 @@ use core::task::Poll;
 use super::world::Shared;
 use crate::power::NoPin;
 
-/// Whether the runner listens to the UART.
+/// The state of the runner's receiver, which a notice pin may stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listens {
-    /// It does.
+    /// The runner reads from the UART.
     Yes,
-    /// It is to stop.
+    /// The runner is asked to stop reading.
     Leaves,
-    /// It has stopped.
+    /// The runner has stopped reading; the UART may be switched off.
     No,
 }
 
-/// The pin by which a modem tells that it has something to say: a `NoticePin`, which the feature `sleep` adds, or
-/// [`NoPin`].
-///
-/// It is implemented by the types of this crate, and not by others.
+/// The pin by which a modem announces that it has something to say: a `NoticePin`, which the feature `sleep` adds, or
+/// [`NoPin`]. This trait is sealed.
 pub trait Notices: sealed::Sealed {
-    /// The UART is switched off while nothing is to be heard on it.
+    /// Whether the UART is switched off while the modem sleeps.
     #[doc(hidden)]
     const SWITCHES: bool;
-    /// Lets the modem sleep and wakes it, for ever; if the board is `wired` so that it can be woken.
+    /// Lets the modem sleep and wakes it, for ever. `wired` says whether the board can wake the modem; otherwise it never
+    /// sleeps.
     #[doc(hidden)]
     fn rest(
         &mut self,
@@ -56,7 +55,7 @@ impl Notices for NoPin {
     }
 }
 
-/// Returns when the UART is to be listened to again, after it was left.
+/// Confirms that the runner has stopped reading, and returns when it is to read again.
 pub(super) async fn listened(listens: &Cell<Listens>) {
     poll_fn(|cx| {
         match listens.get() {
@@ -72,7 +71,7 @@ pub(super) async fn listened(listens: &Cell<Listens>) {
     .await;
 }
 
-/// Returns when the UART is to be left.
+/// Returns when the runner is asked to stop reading.
 pub(super) async fn left(listens: &Cell<Listens>) {
     poll_fn(|_| match listens.get() {
         Listens::Yes => Poll::Pending,

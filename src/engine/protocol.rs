@@ -1,4 +1,4 @@
-//! What an engine and its backend are to the runner and the handles, whatever protocol they speak.
+//! The traits by which runner and handles use an engine and its backend, independent of the modem's protocol.
 
 use embassy_time::Duration;
 
@@ -12,67 +12,74 @@ use crate::error::ConnectError;
 use crate::numbers::Number;
 use crate::tls::TlsConfig;
 
-/// A protocol between MCU and modem, such as AT: synchronous, and without I/O of its own.
+/// The engine of a protocol between MCU and modem, such as AT. It is synchronous and does no I/O: bytes and the time go
+/// in, bytes and a deadline come out.
 ///
-/// The core has the one of [`Modem`]s. A backend that speaks something else implements this beside its
-/// [`Backend`]; scheduler, sockets, policy and credentials are the core's: see
+/// The core has an engine for AT, which every [`Modem`] uses. A backend of another protocol implements this trait
+/// beside its [`Backend`], and takes scheduler, sockets, policy and credentials from the core: see
 /// [`Job`](crate::modem::Job).
 pub trait Protocol {
-    /// The modem that it is spoken with.
+    /// The backend of the modem that speaks this protocol.
     type Backend: Backend;
-    /// The modem's backend, which the engine owns.
+    /// Returns the backend, which the engine owns.
     fn backend(&self) -> &Self::Backend;
-    /// Likewise, to change it.
+    /// Returns the backend, which the engine owns, for changes.
     fn backend_mut(&mut self) -> &mut Self::Backend;
-    /// Takes in bytes from the modem, and returns how many; what is left is offered again when
-    /// [`wants_input`](Self::wants_input) says so.
+    /// Takes in bytes from the modem, and returns their number. The rest is offered again when
+    /// [`wants_input`](Self::wants_input) returns `true`.
     fn feed(&mut self, world: &mut World<'_>, input: &[u8]) -> usize;
-    /// Does what is due; returns when to call again at the latest.
+    /// Does the work that is due. Returns the deadline for the next call, in milliseconds, wrapping.
     fn tick(&mut self, world: &mut World<'_>) -> Ms;
-    /// Copies the next bytes for the modem, and returns how many.
+    /// Copies the next bytes for the modem into `into`, and returns their number; 0 where there are none.
     fn next_out(&mut self, world: &mut World<'_>, into: &mut [u8]) -> usize;
-    /// That many of them are out.
+    /// Called when the UART has taken `count` bytes of [`next_out`](Self::next_out).
     fn out_done(&mut self, world: &mut World<'_>, count: usize);
-    /// Counts what was put in line to go out: a write of an earlier content is none of a later one's.
+    /// Returns the number, wrapping, of the present content of the output. A write that began with another number is
+    /// not reported by [`out_done`](Self::out_done).
     fn out_turn(&self) -> u8;
-    /// Whether everything is out.
+    /// Returns whether all output was written, so that the UART is to be flushed.
     fn is_drained(&self) -> bool;
-    /// What has just been yielded to go out. A protocol that does not tell has all of it masked, since keys are among it.
+    /// Returns what kind of bytes [`next_out`](Self::next_out) returned last. The default has the tap mask all of them,
+    /// since private keys may be among them.
     #[cfg(feature = "tap")]
     fn tap_next(&self, _world: &World<'_>) -> crate::tap::Sent {
         crate::tap::Sent::Upload
     }
-    /// Whether more can be taken in.
+    /// Returns whether the engine can take in more bytes.
     fn wants_input(&self, world: &World<'_>) -> bool;
-    /// The runner stops, in the middle of whatever it is.
+    /// Called when the runner stops, at any point of an exchange.
     fn stopped(&mut self, world: &mut World<'_>);
-    /// The guest whose exchange has ended has gone away: nothing of what it sent may stay.
+    /// Called when a guest is dropped after its exchange has ended. The engine wipes what the guest sent and received.
     fn guest_is_gone(&mut self);
 }
 
-/// What the handles need of a modem, whatever it speaks. Each [`Modem`], which speaks AT, is one; a backend
-/// with a protocol of its own implements this instead, and says with [`Engine`](Self::Engine) who conducts it.
+/// The backend of one modem family of any protocol: what the handles need of a modem. Every [`Modem`], which speaks
+/// AT, is a `Backend`. A backend with another protocol implements this trait instead, and names its engine with
+/// [`Engine`](Self::Engine).
 pub trait Backend: Sized + 'static {
-    /// Its name in reports, such as `bg96`.
+    /// The name of the family in reports, such as `bg96`.
     const NAME: &'static str;
-    /// See [`Limits`].
+    /// The modem's limits.
     const LIMITS: Limits;
-    /// How long switching off may take until it is confirmed.
+    /// The time limit for the modem to confirm that it is off.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
-    /// It is woken from light sleep by its power key, and not by the sleep pin.
+    /// Whether a pulse of the power key wakes the modem from light sleep, instead of the level of the sleep pin.
     const WAKE_BY_KEY: bool = false;
-    /// The vendor's own numbers of `+CME ERROR`, in their order, for the texts that explain them.
+    /// The vendor's own numbers of `+CME ERROR`, ascending, with the texts for error messages.
     const CODES: &'static [Number] = &[];
-    /// Who conducts its exchanges, and owns it.
+    /// The engine that conducts the exchanges and owns the backend.
     type Engine: Protocol<Backend = Self>;
 
-    /// The engine that owns it.
+    /// Makes the engine of this backend.
     fn engine(self) -> Self::Engine;
-    /// Refuses what this modem cannot do, before anything is sent.
+    /// Refuses a policy that this modem cannot fulfil, before anything is sent.
+    ///
+    /// # Errors
+    /// The reason why the modem cannot open such a connection.
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError>;
-    /// What the modem has, as far as it is known.
+    /// Returns the modem's capabilities as far as they are known.
     fn capabilities(&self) -> Capabilities;
-    /// What is checked of a server.
+    /// Returns what the modem verifies of a server.
     fn verification(&self) -> Verification {
         self.capabilities().verification
     }

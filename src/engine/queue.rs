@@ -1,18 +1,19 @@
-//! Waiting in line, first come first served.
+//! A fair queue of tasks: first come, first served.
 
 use core::task::{Context, Poll};
 
 use super::wakers::{Wakers, look_again};
 
-/// How many may wait at a time; what comes on top of them looks again after a while.
+/// The number of tasks that can hold a ticket at a time. Further ones poll every 20 ms until a ticket is free.
 const WAITING_LIMIT: u8 = 32;
 
 /// A lock whose waiters are served in the order in which they came. Ours, because embassy-sync's fair
 /// semaphore loses the wake-up of a waiter that is dropped after it was woken.
 pub(crate) struct Queue {
     held: bool,
-    /// The ticket that is served next, and the one that is given out next. They wrap.
+    /// The ticket that is served next, wrapping.
     first: u8,
+    /// The ticket that is given out next, wrapping.
     next: u8,
     /// Tickets that were given up, as a bit set that starts at `first`.
     gone: u32,
@@ -30,15 +31,18 @@ impl Queue {
         }
     }
 
-    /// Waits with `ticket`, which it gives out and takes back. A caller that stops waiting
-    /// [gives it up](Self::give_up); one that was served [releases](Self::release) it.
+    /// Polls for the caller's turn. The first call sets `ticket`, and the caller passes it again until its turn comes,
+    /// which clears it.
+    ///
+    /// A caller that stops waiting [gives the ticket up](Self::give_up); one whose turn has come ends it with
+    /// [`release`](Self::release).
     pub(crate) fn poll(&mut self, ticket: &mut Option<u8>, cx: &mut Context<'_>) -> Poll<()> {
         let mine = match *ticket {
             Some(mine) => mine,
             None => {
                 let mine = self.next;
                 if mine.wrapping_sub(self.first) >= WAITING_LIMIT {
-                    // It costs this one its place, not its turn.
+                    // This task loses its place in the order, but is served once a ticket is free.
                     look_again(cx);
                     return Poll::Pending;
                 }
@@ -57,19 +61,19 @@ impl Queue {
         Poll::Ready(())
     }
 
-    /// `ticket` is not waited with any more.
+    /// Gives up a ticket whose owner does not wait any more.
     pub(crate) fn give_up(&mut self, ticket: u8) {
         self.leave(ticket);
         self.changed.wake();
     }
 
-    /// The one that was served has ended.
+    /// Ends the turn of the task that was served.
     pub(crate) fn release(&mut self) {
         self.held = false;
         self.changed.wake();
     }
 
-    /// Whether somebody is served.
+    /// Returns whether a task has its turn.
     pub(crate) fn is_held(&self) -> bool {
         self.held
     }

@@ -1,8 +1,8 @@
-//! Command lines of users' own: which of them leave the driver's connections alone.
+//! The check of command lines that users type: which of them are refused, and which leave the connections alone.
 //!
-//! A query changes nothing, and neither does what is on a short list. After any other line nobody knows what the
-//! modem is set to: it takes the channel alone, and the modem is brought up anew behind it, which settles
-//! everything that the driver relies on. Refused is only what no bring-up mends.
+//! A query changes nothing, and neither does a command on a short list. Any other line may change the modem's
+//! settings: it takes the channel alone, and the modem is brought up anew behind it, which restores every setting
+//! that the driver relies on. Only commands whose effect no bring-up undoes are refused.
 
 use core::fmt;
 
@@ -11,42 +11,43 @@ use super::text::COMMAND_LIMIT;
 use crate::at::InvalidInput;
 use crate::error::{AtError, BringUpError};
 
-/// The same for every modem (V.250, 27.007), beside each backend's own.
+/// The commands that are refused on every modem (V.250, 27.007), beside each backend's own.
 static EVERYWHERE: [Forbidden; 6] = [
-    // Three wrong ones in a row block the SIM.
+    // Three wrong PINs in a row block the SIM.
     Forbidden::new("+CPIN", "Config::pin, which is tried once only"),
-    // The modem speaks differently from then on, and asking finds it no more.
+    // These change the format on the UART, so that the driver does not find the modem again.
     Forbidden::new("+IPR", Forbidden::OURS),
     Forbidden::new("+ICF", Forbidden::OURS),
     Forbidden::new("+IFC", "Config::flow_control"),
     Forbidden::new("+CMUX", Forbidden::NONE),
-    // The radio stays off, and so it does not register.
+    // It may leave the radio off, so that the modem does not register.
     Forbidden::new("+CFUN", "Control::power_off and Control::power_on"),
 ];
 
-/// Commands without `?` that change nothing, beside each backend's own: the signal, and who the modem is.
+/// The commands without `?` that change nothing, beside each backend's own: signal strength and identity.
 static HARMLESS: [&str; 8] = [
     "I", "&V", "+CSQ", "+CGMI", "+CGMM", "+CGMR", "+CGSN", "+CIMI",
 ];
 
-/// Why a raw command did not succeed.
+/// The error of a raw command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RawError {
-    /// It was sent, and this became of it; [`AtError::Refused`] keeps the vendor's number.
+    /// The command was sent, and its exchange ended with this error. [`AtError::Refused`] keeps the vendor's number.
     At(AtError),
-    /// The modem does not come up, or not on its network. Nothing was sent.
+    /// The modem does not come up, or does not register on its network. Nothing was sent.
     BringUp(BringUpError),
-    /// What it does the driver neither notices nor mends: it would not find the modem again, or not as it needs it, or a
-    /// try of the SIM's PIN would be gone. Nothing was sent.
+    /// The driver refuses the command, because it neither notices its effect nor undoes it: the driver would not find
+    /// the modem again, or not with the settings that it needs, or an attempt at the SIM's PIN would be used up. Nothing
+    /// was sent.
     Forbidden {
-        /// What to use instead.
+        /// The part of the driver's API to use instead.
         instead: &'static str,
     },
-    /// It cannot be a command line. Nothing was sent.
+    /// The line is too long for a command, or has a character that no command has. Nothing was sent.
     InvalidInput(InvalidInput),
-    /// It does not begin with `AT`. Nothing was sent.
+    /// The line does not begin with `AT`. Nothing was sent.
     NotACommand,
 }
 
@@ -67,7 +68,8 @@ impl fmt::Display for RawError {
 
 impl core::error::Error for RawError {}
 
-/// Whether connections outlive `line`.
+/// Checks a line. Returns `true` where it leaves connections and settings alone, `false` where the modem must be brought
+/// up anew behind it.
 pub(crate) fn judge(
     line: &str,
     forbidden: &[Forbidden],
@@ -107,7 +109,7 @@ pub(crate) fn judge(
                     rest = behind;
                     continue;
                 }
-                // With arguments it is another command.
+                // A name on the list is harmless only without arguments.
                 (if operation.is_empty() { name } else { "" }, behind)
             }
             Some(_) => {
@@ -140,7 +142,7 @@ fn unquoted_semicolon(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// Cuts a basic command off: a letter, perhaps with `&` before it, and its number. All input is ASCII.
+/// Splits a basic command off: a letter, which may have `&` before it, and its number. All input is ASCII.
 fn basic(text: &str) -> (&str, &str) {
     let name = if text.starts_with('&') { 2 } else { 1 }.min(text.len());
     let digits = text[name..].bytes().take_while(u8::is_ascii_digit).count();

@@ -1,7 +1,7 @@
-//! Byte rings between a socket's user and the runner.
+//! Ring buffers between a socket's user and the runner.
 
-/// A byte ring over memory of the user's. Staged bytes lie behind those that can be read, out of the
-/// reader's sight until they are [committed](Ring::commit).
+/// A ring buffer of bytes in borrowed memory. Staged bytes lie behind the readable ones, and the reader does not see
+/// them until they are [committed](Ring::commit).
 pub(crate) struct Ring<'a> {
     head: u16,
     len: u16,
@@ -10,7 +10,7 @@ pub(crate) struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// A ring without memory: it takes nothing.
+    /// Makes a ring without memory, with a capacity of 0.
     pub(crate) const fn new() -> Self {
         Self {
             head: 0,
@@ -20,7 +20,7 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Gives it its memory, of which it uses at most 32 767 bytes.
+    /// Gives the ring its memory, of which it uses at most 32 767 bytes, and empties it.
     pub(crate) fn set_memory(&mut self, buf: &'a mut [u8]) {
         self.clear();
         let usable = buf.len().min(usize::from(u16::MAX / 2));
@@ -43,14 +43,14 @@ impl<'a> Ring<'a> {
         (self.head, self.len, self.staged) = (0, 0, 0);
     }
 
-    /// Appends as much of `bytes` as fits and returns how much that was.
+    /// Appends as much of `bytes` as fits, and returns the number of bytes appended. Commits what was staged before.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> usize {
         let count = self.stage(bytes);
         self.commit();
         count
     }
 
-    /// Appends as much of `bytes` as fits, out of the reader's sight, and returns how much that was.
+    /// Stages as much of `bytes` as fits, and returns the number of bytes staged. The reader does not see them yet.
     pub(crate) fn stage(&mut self, bytes: &[u8]) -> usize {
         let count = bytes.len().min(self.room());
         let at: usize = self.wrap(self.head + self.len + self.staged).into();
@@ -62,18 +62,18 @@ impl<'a> Ring<'a> {
         count
     }
 
-    /// What was staged may be read.
+    /// Makes the staged bytes readable.
     pub(crate) fn commit(&mut self) {
         self.len += self.staged;
         self.staged = 0;
     }
 
-    /// What was staged never was.
+    /// Drops the staged bytes.
     pub(crate) fn discard(&mut self) {
         self.staged = 0;
     }
 
-    /// Copies bytes from `offset` behind the oldest one, without removing them.
+    /// Copies bytes from `offset` behind the oldest one on, without removing them, and returns how many.
     pub(crate) fn peek(&self, offset: usize, into: &mut [u8]) -> usize {
         let count = into.len().min(self.len().saturating_sub(offset));
         if count == 0 {
@@ -87,14 +87,14 @@ impl<'a> Ring<'a> {
         count
     }
 
-    /// Removes the oldest `count` bytes, or all.
+    /// Removes the oldest `count` bytes, or all where there are fewer.
     pub(crate) fn consume(&mut self, count: usize) {
         let count = count.min(self.len()) as u16;
         self.head = self.wrap(self.head + count);
         self.len -= count;
     }
 
-    /// Moves the oldest bytes out.
+    /// Moves the oldest bytes into `into`, as many as fit, and returns how many.
     pub(crate) fn pop(&mut self, into: &mut [u8]) -> usize {
         let count = self.peek(0, into);
         self.consume(count);
@@ -112,7 +112,7 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// `at` is below twice the capacity, so no division is needed; a Cortex-M0 has none.
+    /// Maps a position below twice the capacity into the ring. A Cortex-M0 has no division, so this subtracts.
     fn wrap(&self, at: u16) -> u16 {
         let capacity = self.buf.len() as u16;
         if at >= capacity { at - capacity } else { at }

@@ -1,4 +1,4 @@
-//! The only asynchronous part of the driver: the UART, the pins and the clock around a protocol.
+//! The runner, the only asynchronous part of the driver: it connects UART, pins and clock to an engine.
 
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
@@ -17,12 +17,13 @@ use super::world::{Shared, World};
 use crate::error::RunError;
 use crate::power::{NoPin, Power};
 
-/// Read errors in a row that are taken for noise on the line.
+/// The number of read errors in a row that count as noise on the line. One more ends the runner.
 const READ_ERRORS: u8 = 100;
 
-/// Owns the UART and the pins, and conducts every exchange. Spawn [`run`](Self::run) in a task of its own.
+/// The runner of one modem: it owns the UART and the pins, and conducts every exchange. Spawn [`run`](Self::run) in a
+/// task of its own.
 ///
-/// `N` is the pin by which the modem wakes the MCU, where one is wired: `Runner::with_notice_pin`.
+/// `N` is the pin by which the modem wakes the MCU, where one is wired: see `Runner::with_notice_pin`.
 pub struct Runner<'a, M: Backend, R, W, P, N = NoPin> {
     pub(crate) engine: &'a RefCell<M::Engine>,
     pub(crate) world: &'a Shared<'a>,
@@ -33,10 +34,10 @@ pub struct Runner<'a, M: Backend, R, W, P, N = NoPin> {
 }
 
 impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P, N> {
-    /// Runs until the UART fails, which most firmware takes as a reason to reset.
+    /// Runs until the UART fails, and returns the reason. Most firmware then resets the MCU.
     ///
-    /// Dropping the future, like its return, resets every socket; it may then be called again, and
-    /// brings the modem up anew.
+    /// Every socket is reset when `run` returns or its future is dropped. `run` may then be called again, and brings the
+    /// modem up anew.
     pub async fn run(&mut self) -> RunError {
         let Self {
             engine,
@@ -59,11 +60,11 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
             power,
         };
         let listens = Cell::new(Listens::Yes);
-        // Receiving first, so that news of a reset is seen before more is sent.
+        // The receiver is polled first, so that a reset of the modem is seen before more is sent.
         let receive = receive::<_, _, N>(*engine, world, uart_rx, &listens);
         let conduct = conduct(&mut board);
         let transmit = transmit(*engine, world, uart_tx);
-        // Last, so that it sees what the others have done.
+        // The notice pin is polled last, so that it sees what the others have done.
         let rest = notices.rest(wired, world, &listens);
         match select4(receive, conduct, transmit, rest).await {
             Either4::First(error) | Either4::Second(error) | Either4::Third(error) => error,
@@ -72,11 +73,11 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
     }
 }
 
-/// The pins while the runner runs. When it stops, the protocol is told, and no pin stays pressed.
+/// The engine and the pins while the runner runs. Dropped, it stops the engine and releases the pins.
 struct Board<'p, 'a, E: Protocol, P: Power> {
     engine: &'a RefCell<E>,
     world: &'a Shared<'a>,
-    /// How the pins were driven last.
+    /// The states to which the pins were driven last.
     driven: super::PinState,
     power: &'p mut P,
 }
@@ -97,7 +98,7 @@ fn begin(world: &Shared<'_>, power: &mut impl Power) {
     world.pins.can_sleep = power.has_sleep();
 }
 
-/// Takes in bytes for ever; returns when the UART fails.
+/// Feeds bytes from the UART to the engine. Returns only when the UART fails.
 async fn receive<E: Protocol, R: Read, N: Notices>(
     engine: &RefCell<E>,
     world: &Shared<'_>,
@@ -122,8 +123,8 @@ async fn receive<E: Protocol, R: Read, N: Notices>(
         let count = match read {
             Ok(0) => return RunError::Eof,
             Ok(count) => count,
-            // Break and framing errors come with every power cycle of a modem; only a UART that
-            // does nothing else is broken. What was lost is found out by the protocol.
+            // Break and framing errors come with every power cycle of a modem. Only a UART that gives nothing
+            // but errors is broken. The protocol notices lost bytes.
             Err(_) if errors < READ_ERRORS => {
                 errors += 1;
                 Timer::after_millis(10).await;
@@ -140,7 +141,7 @@ async fn receive<E: Protocol, R: Read, N: Notices>(
         while taken < count {
             poll_fn(|_| {
                 let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
-                // Whatever makes room wakes this task.
+                // The engine's next tick, or a user that reads, makes room and wakes this task.
                 if !engine.wants_input(&world) {
                     return Poll::Pending;
                 }
@@ -153,7 +154,7 @@ async fn receive<E: Protocol, R: Read, N: Notices>(
     }
 }
 
-/// Lets the engine do what is due, and drives the pins as it says.
+/// Calls the engine at its deadlines and after each change of the world, and drives the pins.
 async fn conduct<E: Protocol, P: Power>(board: &mut Board<'_, '_, E, P>) -> RunError {
     let mut timer = Timer::at(Instant::MIN);
     let Board {
@@ -171,7 +172,7 @@ async fn conduct<E: Protocol, P: Power>(board: &mut Board<'_, '_, E, P>) -> RunE
             let wanted = engine.wants_input(&world);
             let next = engine.tick(&mut world);
             if !wanted && engine.wants_input(&world) {
-                // The task that takes input in was polled before.
+                // The receiver was polled before this, and must be polled again.
                 cx.waker().wake_by_ref();
             }
             drive(&mut world, driven, *power);
@@ -188,7 +189,7 @@ async fn conduct<E: Protocol, P: Power>(board: &mut Board<'_, '_, E, P>) -> RunE
     .await
 }
 
-/// Drives the pins that are to be otherwise than they were.
+/// Drives the pins whose wanted state has changed.
 fn drive(world: &mut World<'_>, driven: &mut super::PinState, power: &mut impl Power) {
     let pins = &mut world.pins;
     if pins.power_key != driven.power_key {
@@ -206,7 +207,7 @@ fn drive(world: &mut World<'_>, driven: &mut super::PinState, power: &mut impl P
     *driven = *pins;
 }
 
-/// Puts bytes out for ever; returns when the UART fails.
+/// Writes the engine's output to the UART. Returns only when the UART fails.
 async fn transmit<E: Protocol, W: Write>(
     engine: &RefCell<E>,
     world: &Shared<'_>,
@@ -224,7 +225,7 @@ async fn transmit<E: Protocol, W: Write>(
         .await;
         #[cfg(feature = "tap")]
         let what = engine.borrow().tap_next(&world.borrow());
-        // A UART held back by flow control must not outlast the modem it belonged to.
+        // A write that flow control holds back is given up when the modem restarts.
         let void = poll_fn(|_| {
             if world.borrow().generation == generation {
                 Poll::Pending
@@ -244,7 +245,7 @@ async fn transmit<E: Protocol, W: Write>(
                     world.now = now();
                     engine.out_done(&mut world, count);
                 }
-                // What follows may be due at once.
+                // The engine's next work may be due at once.
                 world.wake_runner();
                 engine.is_drained()
             };

@@ -1,4 +1,5 @@
-//! What is to be done next, and what follows from it: the same for every protocol.
+//! The scheduler: chooses the next job for an engine, and updates the sockets when a job has ended. It is
+//! synchronous, and independent of the protocol that the modem speaks.
 
 use super::slot::{Phase, Sending, Slot};
 use super::time::{Ms, after, past, sooner};
@@ -9,33 +10,35 @@ use crate::engine::backend::{
 use crate::error::{AtError, BringUpError, ConnectError, SocketError};
 use crate::loss::Loss;
 
-/// Pauses between attempts to bring the modem up, which themselves take tens of seconds.
+/// The shortest and the longest pause between bring-ups, which themselves take tens of seconds.
 const BACKOFF: (Ms, Ms) = (1000, 30_000);
-/// The modem says it has no room: ask again soon, and not for ever.
+/// The pause before a send that the modem had no room for is repeated, and the time after which the socket is given
+/// up.
 const BUSY_PAUSE: Ms = 100;
 const BUSY_LIMIT: Ms = 60_000;
 const CLOSE_TRIES: u8 = 3;
 const CLOSE_PAUSE: Ms = 1000;
-/// A close that the modem has taken may wait for the peer.
+/// The time to wait for the URC of a close that the modem has accepted; it may wait for the peer.
 const CLOSING_LIMIT: Ms = 10_000;
-/// A notice follows what it is about.
+/// The time to wait for a URC that explains a failure.
 const NOTICE_PATIENCE: Ms = 1000;
-/// How long a reader may take to make room for the rest before a writer is told what is known.
+/// The time that a reader gets, after a failed send, to make room in the ring for what the peer sent before. After it
+/// the writer gets its error.
 const READER_PATIENCE: Ms = 1000;
-/// From the sleep pin to a modem that listens. No manual says how long it takes.
+/// The time from the edge of the sleep pin to the first command. No manual says how long the modem needs.
 #[cfg(feature = "sleep")]
 const WAKE_DELAY: Ms = 100;
 
-/// Something for the engine to do. Sockets are meant by their place.
+/// A piece of work for the engine, which the scheduler gives out. A socket is named by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
     /// The modem was woken from light sleep.
     Awake,
-    /// From any state to one where sockets can be opened.
+    /// Brings the modem from any state to one where sockets can be opened.
     BringUp,
     /// Closes a connection.
     Close(u8),
-    /// Closes an id that nobody wants.
+    /// Closes a socket id that the modem has open and no user wants.
     CloseStray(u8),
     /// Asks the modem for a sign of life.
     Liveness,
@@ -47,18 +50,18 @@ pub enum Job {
     Open(u8),
     /// Switches the modem off.
     PowerOff,
-    /// Fetches up to so many bytes.
+    /// Fetches up to this many bytes for the socket.
     Receive(u8, u16),
-    /// Sends so many bytes.
+    /// Sends this many bytes of the socket.
     Send(u8, u16),
     /// Lets the modem sleep.
     Sleep,
-    /// Removes what a change of credentials left behind.
+    /// Removes leftovers of a change of credentials from the modem.
     CleanUp,
 }
 
 impl Job {
-    /// The backend's script for it.
+    /// Returns the number of the backend's script for the job; `None` where the engine does it without one.
     pub(crate) const fn script(self) -> Option<u8> {
         Some(match self {
             Self::BringUp => BRING_UP,
@@ -75,7 +78,7 @@ impl Job {
         })
     }
 
-    /// Whether it waits while a guest has the channel for itself.
+    /// Returns whether the job waits while a guest holds the channel for a series of exchanges.
     pub const fn is_for_users(self) -> bool {
         !matches!(
             self,
@@ -83,7 +86,7 @@ impl Job {
         )
     }
 
-    /// Whether it goes before a guest that waits: what is closed makes room for others.
+    /// Returns whether the job closes a socket. A close goes before a waiting guest, since it makes room for others.
     pub const fn is_close(self) -> bool {
         matches!(self, Self::Close(_) | Self::CloseStray(_))
     }
@@ -96,7 +99,7 @@ impl Job {
         }
     }
 
-    /// Makes the world ready for it; returns whether it can be.
+    /// Prepares the world for the job. Returns `false` where the job cannot be done.
     pub(crate) fn begin(self, w: &mut World<'_>, limits: &Limits) -> bool {
         if let Some(slot) = self.slot() {
             w.last = slot;
@@ -130,7 +133,7 @@ impl Job {
         true
     }
 
-    /// Its flow ends with the modem's life.
+    /// Ends the job without a result, because the modem restarts.
     pub(crate) fn dropped(self, w: &mut World<'_>) {
         match self {
             Self::Open(_) => {
@@ -146,7 +149,7 @@ impl Job {
     }
 }
 
-/// The next thing to do, or when to look again. Sockets take turns.
+/// Returns the next job, or the time to ask again. Sockets take turns, beginning behind the one that was served last.
 pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms, Option<Job>) {
     let now = w.now;
     w.forget_old_times();
@@ -193,7 +196,7 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
         }
         wake_at = sooner(now, wake_at, w.stray_at);
     }
-    // Sockets of which nothing more can be read, or whose users have gone.
+    // Closes of all sockets go before other work: these can be read no more, or their users have dropped them.
     for (index, slot) in w.slots.iter().enumerate() {
         if slot.close && slot.in_modem {
             if past(now, slot.retry_at) {
@@ -223,7 +226,7 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
 }
 
 impl Slot<'_> {
-    /// What there is to do for it, or when.
+    /// Returns the next job of this socket, or the time at which there will be one.
     fn next_job(
         &self,
         number: u8,
@@ -232,7 +235,7 @@ impl Slot<'_> {
         fetch_unit: u16,
         opening: bool,
     ) -> (Option<Ms>, Option<Job>) {
-        // A socket of which nothing more can be read, or whose user has gone.
+        // The socket can be read no more, or its user has dropped it.
         if self.close && self.in_modem {
             let due = past(now, self.retry_at);
             return (
@@ -249,7 +252,7 @@ impl Slot<'_> {
         let mut wake_at = None;
         let mut wake = |at| wake_at = Some(wake_at.map_or(at, |known| sooner(now, known, at)));
         let waiting = self.tx.len();
-        // What has no room for a send may have none until something was fetched (ublox sheet, B.2.3).
+        // A modem without room for a send may have none until data was fetched from it (ublox sheet, B.2.3).
         let fetch_first = self.busy
             && self.readable
             && !self.push
@@ -273,8 +276,9 @@ impl Slot<'_> {
             wake(self.look_at);
             return (wake_at, None);
         }
-        // Small fetches cost as many exchanges as large ones: wait until half the ring is free. Not where a
-        // writer waits to be told why, and there not for ever: nobody may be reading.
+        // A small fetch costs as many exchanges as a large one, so a fetch waits until half the ring is free. After a
+        // failed send the fetch does not wait for that, because the writer waits for the reason; where the ring is
+        // full, it waits only until `retry_at`, since the socket may have no reader.
         let most = usize::from(limits.max_receive);
         let room = self.rx.room().min(most);
         let failed = self.sending == Sending::Failed;
@@ -298,7 +302,7 @@ impl Slot<'_> {
         (wake_at, None)
     }
 
-    /// Times that have come are now, so that they have not become future once the clock has gone half round.
+    /// Sets times that have come to now. Left alone, they would lie in the future once the clock has gone half round.
     fn forget_old_times(&mut self, now: Ms) {
         for time in [&mut self.retry_at, &mut self.send_at, &mut self.look_at] {
             if past(now, *time) {
@@ -310,7 +314,7 @@ impl Slot<'_> {
 
 #[cfg(feature = "sleep")]
 impl Slot<'_> {
-    /// Whether there is something to do for it that does not wait for its time.
+    /// Returns whether the socket has work now, apart from what waits for a time.
     pub(crate) fn works(&self) -> bool {
         (self.readable && self.phase == Phase::Open)
             || self.tx.len() > 0
@@ -321,7 +325,7 @@ impl Slot<'_> {
 
 #[cfg(feature = "sleep")]
 impl World<'_> {
-    /// What there is to do about a modem in light sleep: nothing, or waking it.
+    /// Returns the next job for a modem in light sleep: none, or waking it. `None` where it does not sleep.
     fn doze(&mut self) -> Option<(Ms, Option<Job>)> {
         let now = self.now;
         let rests = Some((after(now, Ms::MAX), None));
@@ -339,7 +343,7 @@ impl World<'_> {
                 }
                 self.power = PowerState::Waking;
                 self.pins.asleep = false;
-                // Also where it was released before.
+                // A pulse of the power key, where that wakes the modem; otherwise the sleep pin does.
                 self.pins.power_key = self.wakes_by_key;
                 self.retry_at = after(now, WAKE_DELAY);
                 Some((self.retry_at, None))
@@ -350,26 +354,26 @@ impl World<'_> {
                 self.retry_at = after(now, WAKE_DELAY);
                 Some((self.retry_at, None))
             }
-            // The first characters may be lost all the same: it is asked until it answers.
+            // The modem may still lose the first characters, so the engine asks it until it answers.
             PowerState::Waking => Some((now, Some(Job::Awake))),
             _ => None,
         }
     }
 
-    /// The modem was let sleep.
+    /// Records that the modem sleeps. `by_key`: its power key wakes it, instead of the sleep pin.
     pub(crate) fn dozes(&mut self, by_key: bool) {
         self.power = PowerState::Dozing;
         self.wakes_by_key = by_key;
         self.pins.asleep = !by_key;
     }
 
-    /// It answers again, or not.
+    /// Ends light sleep, whether or not the modem answers again.
     pub(crate) fn awake(&mut self) {
         if matches!(self.power, PowerState::Dozing | PowerState::Waking) {
             self.power = PowerState::Awake;
         }
         if self.wakes_by_key {
-            // It says that it has started, and not everything that was to be said meanwhile.
+            // A modem that is woken by its key prints a boot banner, and loses URCs of the time of sleep.
             self.suspect = false;
             self.ask_all();
         }
@@ -390,8 +394,8 @@ impl World<'_> {
         }
     }
 
-    /// Gives the socket an id, unless the modem chooses it. They go round, so that a late result of one
-    /// connection finds none of its number.
+    /// Gives the socket an id, unless the modem chooses it. Ids are given out in turn, so that a late result of one
+    /// connection is not taken for that of the next. Returns `false` where all ids are in use.
     fn claim(&mut self, limits: &Limits) -> bool {
         let number = self.slot;
         self.opening = true;
@@ -401,7 +405,7 @@ impl World<'_> {
         let push = self.push_unit.is_some();
         let slot = self.slot();
         slot.phase = Phase::Opening;
-        // Already now: what is pushed may come before the flow has ended.
+        // Set before the open: data may be pushed before the flow has ended.
         slot.push = push;
         if limits.ids == 0 {
             return true;
@@ -424,15 +428,15 @@ impl World<'_> {
         true
     }
 
-    /// Brings the modem up anew, or leaves it alone. What it had is gone.
+    /// Takes the link down and resets every socket. Then the modem is brought up anew, or left in the state `power`.
     pub(crate) fn link_is_down(&mut self, power: PowerState) {
         self.changed = true;
         self.link = Link::Down;
         self.answers = false;
-        // A modem that sleeps, or is being woken, is not left so.
+        // The pins of a modem that sleeps, or is being woken, are released.
         self.pins.power_key = false;
         self.pins.asleep = false;
-        // One that is switched off is not woken by what it says.
+        // Output of a modem that was switched off does not switch it on.
         if self.power != PowerState::Off {
             self.power = power;
         }
@@ -454,7 +458,7 @@ impl World<'_> {
         self.waiting.wake();
     }
 
-    /// An attempt to bring the modem up has ended.
+    /// Ends a bring-up: the link is up, or the next attempt is scheduled.
     pub(crate) fn brought_up(&mut self, done: bool) {
         (self.rising, self.denied) = (false, false);
         if done {
@@ -490,10 +494,11 @@ impl World<'_> {
         }
     }
 
-    /// Doubles, and is shorter by a random part of up to half of that.
+    /// Returns the pause before the next bring-up: twice the last one within [`BACKOFF`], less a random part of up to
+    /// half of that.
     fn next_pause(&mut self) -> Ms {
         self.backoff = (self.backoff * 2).clamp(BACKOFF.0, BACKOFF.1);
-        // Xorshift; it needs something to begin with.
+        // Xorshift, whose state must not be 0.
         let mut x = self.random | 1;
         x ^= x << 13;
         x ^= x >> 17;
@@ -502,7 +507,7 @@ impl World<'_> {
         self.backoff - (self.backoff >> 9) * (x >> 24)
     }
 
-    /// The flow that opens a connection has ended.
+    /// Ends the flow that opens a connection, and gives the socket or the error to its user.
     pub(crate) fn opened(&mut self, done: bool) {
         let (now, poll, polling) = (self.now, self.poll, self.polling);
         let slot = self.slot();
@@ -519,7 +524,7 @@ impl World<'_> {
                 info!("connected, checked of the server: {}", open.verified);
             }
         } else {
-            // Its user went away meanwhile.
+            // The user has dropped the socket meanwhile.
             slot.close = true;
             slot.phase = Phase::Failed(SocketError::ConnectionReset);
             slot.free_if_unused();
@@ -528,7 +533,7 @@ impl World<'_> {
         self.open_is_over();
     }
 
-    /// Another connection may be opened.
+    /// Lets the next connection be opened.
     fn open_is_over(&mut self) {
         self.opening = false;
         self.waiting.wake();
@@ -561,7 +566,7 @@ impl World<'_> {
                 slot.retry_at = after(now, READER_PATIENCE);
                 return;
             }
-            // What came before the end may still be fetched.
+            // Data that came before the end of the connection may still be fetched.
             _ => {
                 slot.sending = Sending::Refused;
                 slot.readable = true;
@@ -570,20 +575,21 @@ impl World<'_> {
         slot.tx_waker.wake();
     }
 
-    /// A fetch has ended. Returns whether the modem is to be asked if the connection still stands.
+    /// Ends a fetch, and delivers its bytes or the end of the connection. Returns whether the modem is to be asked if the
+    /// connection still stands.
     pub(crate) fn fetched(&mut self, closed_before: bool) -> bool {
         let (now, verdict, poll, len) = (self.now, self.verdict, self.poll, self.len);
         let mut lost = None;
         let slot = self.slot();
         match verdict {
-            // Nothing is wrong but that the peer has closed; there was no room for what it sent.
+            // A fetch of length 0 found only that the peer has closed; the ring had no room for what it sent.
             Verdict::Done if len == 0 => {
                 slot.sending = Sending::Refused;
                 slot.readable = true;
                 slot.tx_waker.wake();
             }
             Verdict::Done => {
-                // Only now is it certain that these bytes, all of them, were the peer's.
+                // Only the end of the exchange proves that all of these bytes came from the peer.
                 if slot.phase == Phase::Open {
                     slot.rx.commit();
                     slot.heard = true;
@@ -595,7 +601,7 @@ impl World<'_> {
             Verdict::End => slot.end(),
             Verdict::TooLarge => slot.fail(SocketError::RecordTooLarge),
             Verdict::Empty if closed_before => slot.end(),
-            // What tells why may be on its way.
+            // The URC that gives the reason may be on its way.
             Verdict::Empty if slot.sending == Sending::Failed && !slot.check => {
                 slot.check = true;
                 slot.look_at = after(now, NOTICE_PATIENCE);
@@ -616,7 +622,7 @@ impl World<'_> {
         false
     }
 
-    /// The modem was asked whether a connection stands.
+    /// Ends a look: the modem has said whether the connection stands.
     pub(crate) fn looked(&mut self) {
         let (now, poll, gone) = (self.now, self.poll, self.verdict != Verdict::Standing);
         let slot = self.slot();
@@ -632,7 +638,7 @@ impl World<'_> {
         } else if gone && slot.peer_closed {
             slot.end();
         } else if gone && !slot.check {
-            // Its notice was missed, and what was pushed before it perhaps as well; or it is on its way.
+            // The URC of the close was missed, perhaps with data pushed before it; or it is still on its way.
             slot.check = true;
             slot.look_at = after(now, NOTICE_PATIENCE);
         } else {
@@ -640,7 +646,8 @@ impl World<'_> {
         }
     }
 
-    /// The modem has confirmed a close, or not; returns whether it is to be brought up anew.
+    /// Ends a close. Where the modem has not confirmed it, the close is repeated; returns `true` where it has failed so
+    /// often that the modem is to be brought up anew.
     pub(crate) fn closed(&mut self, job: Job, confirmed: bool) -> bool {
         if confirmed && self.verdict == Verdict::Closing {
             self.close_later(job, CLOSING_LIMIT);
@@ -672,7 +679,7 @@ impl World<'_> {
         }
     }
 
-    /// What a close of this id may wait for has come.
+    /// Has a close of this id repeated now, because the URC came that it may wait for.
     pub(crate) fn close_again(&mut self, id: u8) {
         let now = self.now;
         if id < 32 && self.stray & 1 << id != 0 {
@@ -686,7 +693,7 @@ impl World<'_> {
         }
     }
 
-    /// What a change of credentials left behind is removed, or cannot be.
+    /// Ends a clean-up of credentials, and gives its result to the guest that waits for it.
     pub(crate) fn cleaned_up(&mut self, done: bool) {
         self.mailbox.cleaned_up = Some(self.end(done));
         self.waiting.wake();
@@ -697,7 +704,7 @@ impl World<'_> {
         self.waiting.wake();
     }
 
-    /// The end of a flow that has no failures of its own.
+    /// Returns the result of a flow that has no error type of its own.
     fn end(&self, done: bool) -> Result<(), AtError> {
         match self.failure {
             _ if done => Ok(()),
@@ -707,7 +714,8 @@ impl World<'_> {
     }
 }
 
-/// The name of the command in the text of a step; what is not about one was about whether the modem answers.
+/// Returns the name of the command in the text of a step; `AT` for a step without a command, which checked that the
+/// modem answers.
 fn name_of(text: &'static str) -> &'static str {
     let end = text.bytes().position(|byte| matches!(byte, b'=' | b'{'));
     match text.get(..end.unwrap_or(text.len())) {

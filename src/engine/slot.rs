@@ -1,4 +1,4 @@
-//! One socket, as the runner and its user share it.
+//! The slot of one socket: its state and rings, shared by the runner and the socket's user.
 
 use super::ring::Ring;
 use super::time::{Ms, after};
@@ -7,32 +7,32 @@ use crate::engine::backend::Polling;
 use crate::error::SocketError;
 use crate::loss::Loss;
 
-/// The first look for data after traffic, on a modem that announces data; it doubles up to
-/// [`Timing::poll`](crate::modem::Timing::poll).
+/// The time from traffic to the first look for data, in milliseconds, on a modem that announces data. The interval
+/// doubles up to [`Timing::poll`](crate::modem::Timing::poll).
 const FIRST_LOOK: Ms = 2000;
 
-/// Where a socket is in its life.
+/// The phase of a socket's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The peer closed, and all it sent is in the ring or was read.
     Eof,
-    /// Dead; the error stays.
+    /// The socket is dead; every further operation returns this error.
     Failed(SocketError),
     Free,
     Open,
-    /// The runner is at it.
+    /// The runner is opening the connection.
     Opening,
     /// A user has asked for it; the name of its server waits in the transmit ring.
     Wanted,
 }
 
-/// Whether the modem takes what is written.
+/// The state of the sending direction: whether the modem still takes payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sending {
     On,
-    /// Not any more; why, is being found out, and the writer waits for that.
+    /// A send has failed. The writer waits until a fetch has found out the reason.
     Failed,
-    /// Not any more, and the writer is told that the peer has closed.
+    /// The modem takes no more; the writer gets the error that the peer has closed.
     Refused,
 }
 
@@ -40,46 +40,43 @@ pub(crate) enum Sending {
 #[repr(C)]
 pub struct Slot<'a> {
     pub(crate) phase: Phase,
-    /// A handle exists.
+    /// A user holds the socket, or waits for it.
     pub(crate) user: bool,
-    /// The modem may hold `id` occupied: it must confirm a close, or reset, before the slot or the id is
-    /// used again.
+    /// The modem may still use `id`. It must confirm a close, or reset, before the slot or the id is used again.
     pub(crate) in_modem: bool,
     /// The runner is to close `id`.
     pub(crate) close: bool,
-    /// The modem's number for it.
+    /// The modem's id of the connection.
     pub(crate) id: u8,
     /// The modem may have data.
     pub(crate) readable: bool,
     /// The modem said that the peer closed.
     pub(crate) peer_closed: bool,
-    /// Notices may have been missed: after the next empty fetch the modem is asked whether the connection
-    /// still stands.
+    /// URCs may have been missed: after the next empty fetch the modem is asked whether the connection still stands.
     pub(crate) check: bool,
-    /// A byte of the peer's came.
+    /// At least one byte from the peer has arrived.
     pub(crate) heard: bool,
     /// The user waits until everything is sent.
     pub(crate) flush: bool,
-    /// The modem said that it has no room, since `busy_since`.
+    /// The modem has had no room for payload since `busy_since`.
     pub(crate) busy: bool,
-    /// The command that opens it was given to the modem; what was said of its id before is about an earlier
-    /// connection.
+    /// The open command was sent. URCs of the id that came before it are about an earlier connection.
     pub(crate) asked: bool,
-    /// Its data comes without being fetched.
+    /// The modem pushes the socket's data, instead of waiting for a fetch.
     pub(crate) push: bool,
     pub(crate) sending: Sending,
-    /// Why it was lost, once it is.
+    /// The reason why the connection was lost; meaningful once it is.
     pub(crate) loss: Loss,
-    /// When what is written goes out although more may come.
+    /// The time at which written bytes are sent although they do not fill a frame.
     pub(crate) send_at: Ms,
-    /// No send, fetch or close before.
+    /// The earliest time of the next send, close, or fetch without room.
     pub(crate) retry_at: Ms,
     pub(crate) busy_since: Ms,
-    /// The next look for data.
+    /// The time of the next look for data.
     pub(crate) look_at: Ms,
     look_every: Ms,
-    /// Looks of a modem that announces nothing: the first after traffic, and the longest. Zero where it
-    /// announces.
+    /// The polling intervals, in milliseconds, of a modem that does not announce data: the first after traffic, and
+    /// the longest. Zero for a modem that does.
     looks: (u16, u16),
     pub(crate) rx: Ring<'a>,
     pub(crate) tx: Ring<'a>,
@@ -134,7 +131,7 @@ impl Slot<'_> {
         self.phase == Phase::Free && !self.user && !self.in_modem
     }
 
-    /// A user takes a free one.
+    /// Takes a free slot for a user that wants a connection.
     pub(crate) fn arm(&mut self, now: Ms) {
         self.phase = Phase::Wanted;
         self.user = true;
@@ -152,7 +149,7 @@ impl Slot<'_> {
         self.tx.clear();
     }
 
-    /// The connection stands.
+    /// Makes the socket usable: the connection stands.
     pub(crate) fn opened(&mut self, now: Ms, poll: Ms, polling: Option<Polling>) {
         self.phase = Phase::Open;
         self.tx.clear();
@@ -161,7 +158,7 @@ impl Slot<'_> {
         self.traffic(now);
     }
 
-    /// Data went one way or the other: more may come soon.
+    /// Shortens the interval of looks after data was sent or received, since more may come soon.
     pub(crate) fn traffic(&mut self, now: Ms) {
         // What is pushed need not be looked for.
         if !self.push {
@@ -174,17 +171,17 @@ impl Slot<'_> {
         }
     }
 
-    /// A look found nothing. Looks become rarer, up to `limit`.
+    /// Doubles the interval of looks, up to `limit`, after a look that found nothing.
     pub(crate) fn looked_in_vain(&mut self, now: Ms, limit: Ms) {
         let every = self.look_every;
         self.look_at = after(now, every);
         if self.looks.0 > 0 {
-            // Such a look has told all: nothing was missed.
+            // On a modem that is polled a look depends on no URC, so none can have been missed.
             self.look_every = (every * 2).min(self.looks.1.into());
             return;
         }
         self.look_every = (every * 2).min(limit);
-        // A long silence may as well be a missed close.
+        // A long silence may mean that the URC of a close was missed.
         self.check = every >= limit;
     }
 
@@ -198,7 +195,7 @@ impl Slot<'_> {
         self.wake();
     }
 
-    /// Ends the socket for its user, because it was lost so.
+    /// Ends the socket for its user with a reset, and keeps the reason.
     pub(crate) fn lose(&mut self, loss: Loss) {
         if matches!(self.phase, Phase::Wanted | Phase::Opening | Phase::Open) {
             self.loss = loss;
@@ -206,7 +203,8 @@ impl Slot<'_> {
         self.fail(SocketError::ConnectionReset);
     }
 
-    /// What became of the modem, after an exchange of this socket's was given up: more is known now of why.
+    /// Ends the socket because the modem went down. This reason replaces a vaguer one that a failed exchange of this
+    /// socket left before.
     pub(crate) fn is_lost_with_the_modem(&mut self, loss: Loss) {
         if matches!(self.loss, Loss::NoAnswer | Loss::Grammar) {
             self.loss = loss;
@@ -214,7 +212,7 @@ impl Slot<'_> {
         self.lose(loss);
     }
 
-    /// Everything from the peer is in the ring.
+    /// Ends the receiving direction: the peer has closed, and all that it sent is in the ring.
     pub(crate) fn end(&mut self) {
         if self.phase == Phase::Open {
             self.phase = Phase::Eof;
@@ -224,13 +222,13 @@ impl Slot<'_> {
         self.wake();
     }
 
-    /// The user's handle is gone.
+    /// Releases the slot on the user's side: the handle was dropped.
     pub(crate) fn abandon(&mut self) {
         self.user = false;
         self.fail(SocketError::ConnectionReset);
     }
 
-    /// The modem does not hold the id any more.
+    /// Releases the slot on the modem's side: the modem does not use the id any more.
     pub(crate) fn released(&mut self) {
         self.in_modem = false;
         self.close = false;
@@ -238,7 +236,7 @@ impl Slot<'_> {
         self.wake();
     }
 
-    /// Free once neither side has it.
+    /// Makes the slot free where neither a user nor the modem has it.
     pub(crate) fn free_if_unused(&mut self) {
         if !self.user && !self.in_modem && self.phase != Phase::Opening {
             self.phase = Phase::Free;
@@ -251,7 +249,7 @@ impl Slot<'_> {
         self.tx_waker.wake();
     }
 
-    /// Why nothing can be written, if so.
+    /// Returns the error for a write, or `None` where the socket can be written to.
     pub(crate) fn write_error(&self) -> Option<SocketError> {
         match self.phase {
             Phase::Failed(error) => Some(error),

@@ -1,25 +1,24 @@
-//! Time as the engine has it: milliseconds that wrap after 49 days. What is compared is never 24 days
-//! apart.
+//! The engine's time: milliseconds that wrap after 49 days. Times that are compared are always less than 24 days apart.
 
 use embassy_time::Instant;
 
-/// Milliseconds, wrapping.
+/// A time or a time span in milliseconds. Times wrap.
 pub(crate) type Ms = u32;
 
-/// The longest time that anything waits for: longer ones are looked at again on the way.
+/// The longest time span, 12 days. A longer wait is checked again after this span.
 pub(crate) const LONGEST: Ms = 1 << 30;
 
-/// `now` and a time span, the latter cut to [`LONGEST`].
+/// Returns `now` plus a time span, the span cut to [`LONGEST`].
 pub(crate) const fn after(now: Ms, span: Ms) -> Ms {
     now.wrapping_add(if span < LONGEST { span } else { LONGEST })
 }
 
-/// Whether `at` has come.
+/// Returns whether the time `at` has come.
 pub(crate) const fn past(now: Ms, at: Ms) -> bool {
     now.wrapping_sub(at) as i32 >= 0
 }
 
-/// The one of two times that comes first.
+/// Returns the earlier of two times.
 #[inline(never)] // It is used in many places.
 pub(crate) const fn sooner(now: Ms, a: Ms, b: Ms) -> Ms {
     if (a.wrapping_sub(now) as i32) < (b.wrapping_sub(now) as i32) {
@@ -29,7 +28,7 @@ pub(crate) const fn sooner(now: Ms, a: Ms, b: Ms) -> Ms {
     }
 }
 
-/// A duration in milliseconds, rounded up, cut to [`LONGEST`].
+/// Converts a duration to milliseconds, rounded up and cut to [`LONGEST`].
 pub(crate) fn millis(duration: embassy_time::Duration) -> Ms {
     let span = duration.as_micros().div_ceil(1000);
     if span < LONGEST.into() {
@@ -39,7 +38,7 @@ pub(crate) fn millis(duration: embassy_time::Duration) -> Ms {
     }
 }
 
-/// The time for the engine, wrapping.
+/// Returns the current time, wrapping.
 pub(crate) fn now() -> Ms {
     #[cfg(test)]
     if let Some(now) = test_clock::get() {
@@ -48,7 +47,7 @@ pub(crate) fn now() -> Ms {
     Instant::now().as_millis() as Ms
 }
 
-/// The time of a test that has no executor.
+/// The clock of a test that has no executor.
 #[cfg(test)]
 pub(crate) mod test_clock {
     extern crate std;
@@ -65,7 +64,7 @@ pub(crate) mod test_clock {
         NOW.get()
     }
 
-    /// In this thread it is `now`, until it is set again.
+    /// Sets the time of this thread to `now`, until it is set again.
     pub(crate) fn set(now: Ms) {
         NOW.set(Some(now));
     }

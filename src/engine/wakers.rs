@@ -6,11 +6,11 @@ use core::task::{Context, Waker};
 
 use embassy_time::Timer;
 
-/// How often a task polls that found no place in a list.
+/// The polling interval of a task that found no place in a list.
 const LOOK_AGAIN_MS: u64 = 20;
 
-/// Wakers of the tasks that wait for one kind of change. When more tasks wait than it has places, the
-/// others look again every 20 ms; none is lost and none keeps the CPU busy.
+/// A list of wakers of the tasks that wait for one kind of change. Where more tasks wait than the list has places, the
+/// others poll every 20 ms, so that none is lost and none keeps the CPU busy.
 pub(crate) struct Wakers<const PLACES: usize>([Option<Waker>; PLACES]);
 
 impl<const PLACES: usize> Wakers<PLACES> {
@@ -18,18 +18,18 @@ impl<const PLACES: usize> Wakers<PLACES> {
         Self([const { None }; PLACES])
     }
 
-    /// Something changed.
+    /// Wakes all tasks, because something has changed, and empties the list.
     pub(crate) fn wake(&mut self) {
         wake(&mut self.0);
     }
 
-    /// Has the task woken by the next [`wake`](Self::wake).
+    /// Registers the task for the next [`wake`](Self::wake).
     pub(crate) fn register(&mut self, cx: &mut Context<'_>) {
         register(&mut self.0, cx);
     }
 }
 
-// Once for lists of all lengths.
+// Linked once for lists of all lengths.
 #[inline(never)]
 fn wake(places: &mut [Option<Waker>]) {
     for place in places {
@@ -56,8 +56,8 @@ fn register(places: &mut [Option<Waker>], cx: &mut Context<'_>) {
     look_again(cx);
 }
 
-/// The waker of the one task that waits. The latest counts, and the one before is not woken: under an executor
-/// whose wakers do not compare equal, that would be the same task, which would never come to rest.
+/// The waker of a single task that waits. A new waker replaces the one before, which is not woken: under an executor
+/// whose wakers do not compare equal it belongs to the same task, and waking it would keep that task running for ever.
 pub(crate) struct Latest(Option<Waker>);
 
 impl Latest {
@@ -76,7 +76,7 @@ impl Latest {
     }
 }
 
-/// Has the task woken after a while. A timer that was polled wakes its task also after it was dropped.
+/// Has the task polled again after [`LOOK_AGAIN_MS`]. A timer that was polled wakes its task even after it was dropped.
 pub(crate) fn look_again(cx: &mut Context<'_>) {
     let _ = Pin::new(&mut Timer::after_millis(LOOK_AGAIN_MS)).poll(cx);
 }

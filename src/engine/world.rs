@@ -1,4 +1,5 @@
-//! What the runner, the judges of a backend and the users' handles share: plain data with one owner.
+//! The world: the driver's shared state, plain data with one owner. The runner, the judges of a backend and the
+//! users' handles all read and write it.
 
 use core::cell::RefCell;
 
@@ -14,67 +15,67 @@ use crate::error::{AtError, BringUpError, Code, ConnectError};
 use crate::loss::Loss;
 use crate::tls::TlsConfig;
 
-/// [`Open::result`] until the modem has said whether the connection stands.
+/// The value of [`Open::result`] until the modem has reported the result of the open.
 pub const NOT_YET: u16 = u16::MAX;
 
 /// The longest report that a parked flow may wait for, in bytes.
 pub(crate) const REPORT_LIMIT: usize = 64;
 
-/// What [`World::liveness`] says without a notice pin.
+/// The value of [`World::liveness`] without a notice pin.
 #[cfg(feature = "sleep")]
 pub(crate) const NO_PIN: Ms = 0;
-/// What it says where a modem that sleeps is never asked for a sign of life.
+/// The value of [`World::liveness`] where a sleeping modem is never woken for a sign of life.
 #[cfg(feature = "sleep")]
 pub(crate) const NEVER: Ms = Ms::MAX;
 
-/// Whether the modem can be used.
+/// The state of the link to the modem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     Down,
-    /// The last attempt to bring it up failed, with [`World::problem`].
+    /// The last bring-up failed, with [`World::problem`].
     Failed,
     Up,
 }
 
-/// Whether the runner leaves the modem alone.
+/// The power state of the modem. The scheduler gives out ordinary jobs only while it is [`Awake`](Self::Awake).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PowerState {
     Awake,
-    /// In light sleep, with its sockets.
+    /// In light sleep: its sockets stay open.
     #[cfg(feature = "sleep")]
     Dozing,
-    /// It is being woken from light sleep.
+    /// Being woken from light sleep.
     #[cfg(feature = "sleep")]
     Waking,
-    /// In power saving mode, until it is used.
+    /// In power saving mode, without sockets, until a user asks for a connection.
     Saving,
-    /// Switched off, until it is switched on.
+    /// Switched off by the user, until the user switches it on.
     Off,
 }
 
-/// What came from the modem while it gave no answer that could be understood.
+/// The kind of input that came from a modem which gave no intelligible answer; it selects the error that is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Nothing,
     Bytes,
-    /// `ERROR`, or a number of one.
+    /// `ERROR`, with or without a number.
     Errors,
 }
 
-/// What a user asks of the runner that is neither a socket nor an exchange.
+/// A user's request to the runner that is neither a socket nor an exchange: power off, or light sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
     None,
     PowerOff,
     #[cfg(feature = "sleep")]
     Sleep,
-    /// The modem is being told.
+    /// The script of the request is under way.
     Runs,
-    /// It has ended; its result waits to be fetched.
+    /// The request has ended, and the user has not fetched its result yet.
     Done(Result<(), AtError>),
 }
 
-/// Figures since the start, wrapping.
+/// Counters of the traffic with the modem since the start. All of them wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -85,87 +86,89 @@ pub struct Counters {
     pub received: u32,
     /// Bytes to the modem.
     pub sent: u32,
-    /// Times the modem went down: resets, lost network, no answer, and also where that was asked for or agreed: switched
-    /// off, in power saving mode, a bring-up after a user's command.
+    /// Times the modem went down: resets, lost network, no answer. Intended ones count too: power off, power saving
+    /// mode, a bring-up after a user's command.
     pub restarts: u32,
     /// Times an exchange was given up and the channel synchronised anew.
     pub resyncs: u32,
-    /// Notices dropped because too many came within one answer. Every socket is then asked, so that
-    /// it costs time, not data.
+    /// URCs dropped because too many came within one answer. The engine then asks the modem about every socket, so a
+    /// dropped URC costs time and no data.
     pub dropped: u32,
 }
 
 /// A connection that is being opened; there is one at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Open {
-    /// What is asked of it.
+    /// The TLS policy of the connection.
     pub config: TlsConfig,
     /// The server's TCP port.
     pub port: u16,
-    /// The TLS context that is its own among the modem's.
+    /// The number of the modem's TLS context that is used for this connection alone.
     pub context: u8,
-    /// What the modem has said; [`NOT_YET`] until then.
+    /// The result that the modem has reported: 0, or the vendor's number; [`NOT_YET`] until then.
     pub result: u16,
-    /// What is checked of this very connection, set by the flow that opens it.
+    /// What the modem verifies of the server on this connection; set by the flow that opens it.
     pub verified: Verification,
 }
 
-/// The board's pins: a judge says how they are to be, the runner drives them when the step is over.
+/// The states of the board's pins and the UART's speed. A judge sets them; the runner drives the pins after the step.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PinState {
     /// A power key is wired.
     pub has_power_key: bool,
     /// A reset pin is wired.
     pub has_reset: bool,
-    /// The power key is to be pressed.
+    /// Set to press the power key, cleared to release it.
     pub power_key: bool,
-    /// Reset is to be asserted.
+    /// Set to assert reset, cleared to release it.
     pub reset: bool,
-    /// What the status pin says; `None` without one.
+    /// The level of the status pin: whether the modem is on; `None` without such a pin.
     pub status: Option<bool>,
-    /// The speed in baud at which the UART is to be, 0 for that at which it was opened.
+    /// The wanted speed of the UART in baud; 0 for the speed at which it was opened.
     pub speed: u32,
-    /// The UART's speed cannot be changed: so the last change of `speed` found.
+    /// Whether the last change of `speed` failed, because the UART's speed cannot be changed.
     pub speed_refused: bool,
-    /// A pin is wired by which the modem is let sleep.
+    /// A sleep pin is wired.
     pub(crate) can_sleep: bool,
-    /// The modem is let sleep.
+    /// Set to let the modem sleep by the sleep pin, cleared to wake it.
     pub(crate) asleep: bool,
 }
 
-/// What all parts of the driver share. In this order, so that what is small and often used stands where
-/// short instructions reach it; a figure in BENCHMARKS.md holds that.
+/// The shared state of all parts of the driver, see the [module](self).
+///
+/// Small fields that are used often stand first, where short instructions reach them; a figure in BENCHMARKS.md holds
+/// that order.
 #[repr(C)]
 pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) link: Link,
     pub(crate) power: PowerState,
     /// The modem answers commands, though there may be no SIM or network.
     pub answers: bool,
-    /// What a flow that moves data or looks after a socket came to.
+    /// The outcome of the last flow that moved data, closed a socket, or looked whether it stands.
     pub verdict: Verdict,
-    /// The modem took nothing of a send, for want of room.
+    /// The modem refused the whole payload of a send for want of room ([`Final::SendFail`](crate::modem::Final)).
     pub send_failed: bool,
-    /// The modem asked for the payload of the last exchange, so that it may have taken some.
+    /// The modem prompted for the payload of the last exchange, so it may have taken some of it.
     pub prompted: bool,
     /// What ends a command line.
     pub terminator: Terminator,
     /// The modem's id of the socket that the flow is about.
     pub id: u8,
-    /// Its place among the driver's sockets.
+    /// The index in [`slots`](Self::slots) of the socket that the flow is about.
     pub(crate) slot: u8,
-    /// The modem has restarted, and its start is under way.
+    /// The modem has restarted, and has not finished starting.
     pub restarted: bool,
-    /// The modem said that it takes commands.
+    /// The modem's URC came by which it says that it takes commands.
     pub booted: bool,
-    /// The data connection is gone. Set by a judge that found it so, it has the modem brought up anew.
+    /// The PDP context, or the Wi-Fi link, is gone. A judge may set this; the engine then brings the modem up anew.
     pub network_lost: bool,
-    /// The modem may have restarted: a sign of life is wanted now.
+    /// The modem may have restarted: the next job is a liveness check.
     pub(crate) suspect: bool,
-    /// An attempt to bring the modem up is under way.
+    /// A bring-up is under way.
     pub(crate) rising: bool,
-    /// In the attempt to bring it up that is under way, the network has denied registration.
+    /// The network has denied registration in the bring-up that is under way.
     pub(crate) denied: bool,
-    /// What a change of credentials left behind is to be removed.
+    /// Leftovers of a change of credentials are to be removed from the modem.
     pub cleanup: bool,
     /// The id that is given out next.
     pub(crate) next_id: u8,
@@ -175,103 +178,106 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) last: u8,
     /// Closes in a row that the modem has not confirmed.
     pub(crate) failed_closes: u8,
-    /// Counts the modem's lives.
+    /// The number of restarts of the modem so far, wrapping. What was posted in one generation is void in the next.
     pub(crate) generation: u8,
-    /// A guest wants the channel for exchanges that belong together.
+    /// A guest holds the channel for a series of exchanges, see [`At::exclusive`](super::At::exclusive).
     pub(crate) exclusive: bool,
-    /// A guest waits until what it may have left behind is removed.
+    /// A guest waits until leftovers of a change of credentials are removed.
     pub(crate) cleanup_asked: bool,
-    /// A user has sent something that may have changed the modem's settings: it is to be brought up anew.
+    /// A user's command may have changed the modem's settings: the modem is to be brought up anew.
     pub(crate) anew: bool,
-    /// A user waits for the end of the errand; others wait until nobody does.
+    /// A user waits for the end of the errand. Other users wait before they post one.
     pub(crate) errand_held: bool,
-    /// Something has happened since it was last found that there is nothing to do.
+    /// Something has happened since the scheduler last found nothing to do.
     pub(crate) changed: bool,
-    /// The power key, and not the sleep pin, ends light sleep.
+    /// Light sleep is ended by the power key instead of the sleep pin.
     #[cfg(feature = "sleep")]
     pub(crate) wakes_by_key: bool,
-    /// It was the runner that last let the modem sleep, and no user.
+    /// The last light sleep was begun by the runner, and not asked for by a user.
     #[cfg(feature = "sleep")]
     pub(crate) unasked: bool,
-    /// Why a step ended; `None` for its answer or a refusal.
+    /// The error that ended the last step without a final result; `None` where the modem answered or refused.
     pub ended: Option<AtError>,
-    /// With what a step was refused.
+    /// The error code with which the modem refused the last step.
     pub code: Code,
-    /// How many bytes to move.
+    /// The number of bytes to send or fetch.
     pub len: u16,
-    /// Where in the socket's transmit ring the payload of the next exchange begins; 0 at the start of a send.
+    /// The offset in the socket's transmit ring at which the payload of the next exchange begins; 0 at the start of
+    /// a send.
     pub offset: u16,
-    /// How many bytes the modem took, from the start of the ring: [`len`](Self::len) of the last exchange,
-    /// unless a judge says otherwise.
+    /// The number of bytes that the modem took, from the start of the transmit ring: [`len`](Self::len) of the last
+    /// exchange, unless a judge sets another.
     pub taken: u16,
-    /// How many bytes came, if a header announced any.
+    /// The number of payload bytes that came in the last exchange; `None` where no header announced any.
     pub received: Option<u16>,
-    /// The least room in a ring for which a fetch is made, for a modem that cannot be told how much to bring.
+    /// The least room in a receive ring for which a fetch is made, in bytes: more than 1 for a modem that cannot be
+    /// told how much to bring.
     pub fetch_unit: u16,
-    /// Silence before and behind payload in data mode, in milliseconds.
+    /// The silences before and behind payload in data mode, in milliseconds.
     pub silence: (u16, u16),
-    /// How long the end of data mode may take to be told before `+++` is sent again, in milliseconds.
+    /// The time to wait for the modem's word that data mode has ended before `+++` is sent again, in milliseconds.
     pub escape_pause: u16,
-    /// How often `+++` was sent in the last exchange.
+    /// The number of times that `+++` was sent in the last exchange.
     pub escapes: u8,
-    /// What is sent for [`Then::Fill`](crate::modem::Then::Fill): a byte, and how often.
+    /// The filler for [`Then::Fill`](crate::modem::Then::Fill): a byte, and how often it is sent.
     pub fill: (u8, u16),
-    /// The time in milliseconds, wrapping.
+    /// The current time in milliseconds, wrapping.
     pub now: u32,
-    /// Before the next step, in milliseconds.
+    /// The pause before the next step, in milliseconds.
     pub pause: u32,
-    /// When the flow began.
+    /// The time at which the flow began.
     pub(crate) start: Ms,
     pub(crate) linger: Ms,
     pub(crate) poll: Ms,
-    /// After how long in light sleep the modem is woken, or [`NO_PIN`], or [`NEVER`].
+    /// The time after which a modem in light sleep is woken for a sign of life, or [`NO_PIN`], or [`NEVER`].
     #[cfg(feature = "sleep")]
     pub(crate) liveness: Ms,
-    /// When something was last heard of the modem.
+    /// The time at which the modem last said something.
     pub(crate) heard_at: Ms,
-    /// When the modem is brought up next.
+    /// The time of the next bring-up; in light sleep, of the next step of waking the modem.
     pub(crate) retry_at: Ms,
     pub(crate) backoff: Ms,
     pub(crate) random: u32,
-    /// Attempts to bring the modem up that have failed.
+    /// The number of bring-ups that have failed, wrapping.
     pub(crate) failures: u32,
-    /// How long callers wait for a modem that does not come up.
+    /// The time that callers wait for a modem that does not come up, see [`Timing::patience`].
     pub(crate) patience: Ms,
-    /// Ids that the modem reported open and nobody wants, as a bit set, and when they are closed.
+    /// Socket ids that the modem reported open and that belong to no user, as a bit set.
     pub(crate) stray: u32,
+    /// The time at which the next stray id is closed.
     pub(crate) stray_at: Ms,
     pub(crate) errand: Errand,
-    /// Where data is looked for because the modem does not announce it.
+    /// The polling intervals of a modem that does not announce data; `None` where it does.
     pub polling: Option<Polling>,
-    /// Pushed data comes unasked, and needs a ring of so many bytes.
+    /// The least receive ring, in bytes, for a modem that pushes data; `None` where data is fetched.
     pub push_unit: Option<u16>,
     /// The board's pins.
     pub pins: PinState,
     /// The connection that is being opened.
     pub open: Option<Open>,
     pub(crate) counters: Counters,
-    /// The text of the step that was taken last, empty for one that only decides.
+    /// The text of the last step; empty for a step that sends nothing.
     pub command: &'static str,
-    /// Why a flow failed.
+    /// The error of the flow that failed last.
     pub failure: ConnectError,
-    /// Why the last connection was not opened.
+    /// The error of the last connection that could not be opened.
     pub(crate) refusal: ConnectError,
-    /// Why the last attempt to bring the modem up failed.
+    /// The error of the last bring-up that failed.
     pub(crate) problem: BringUpError,
-    /// Why a connection was lost last, or the modem.
+    /// The reason of the last loss of a connection or of the modem.
     pub(crate) loss: Option<Loss>,
-    /// What came from the modem since it was last understood.
+    /// The input that came since the modem's last intelligible answer.
     pub(crate) heard: Heard,
-    /// The last report that a parked flow may wait for, and its length.
+    /// The last report ([`Urc::Report`](crate::modem::Urc::Report)) for a parked flow, and its length in bytes.
     pub report: ([u8; REPORT_LIMIT], u8),
     pub(crate) mailbox: Mailbox,
-    /// Who waits to open a connection.
+    /// The queue of users that wait to open a connection.
     pub(crate) opens: Queue,
-    /// Who waits to change credentials.
+    /// The queue of users that wait to change credentials.
     pub(crate) stores: Queue,
-    /// The runner's task.
+    /// The waker of the runner's task.
     pub(crate) runner: Latest,
-    /// Who waits for news of the link, a slot or an errand.
+    /// The wakers of tasks that wait for a change of the link, a slot or an errand.
     pub(crate) waiting: Wakers<6>,
     #[cfg(feature = "tap")]
     pub(crate) tap: Option<&'static dyn crate::tap::Tap>,
@@ -279,11 +285,12 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) slots: S,
 }
 
-/// The world as handles have it.
+/// The world behind the `RefCell` through which runner and handles share it.
 pub(crate) type Shared<'a> = RefCell<World<'a>>;
 
 impl<S> World<'_, S> {
-    /// As a part of a state, see [`Engine::cell`](super::text::Engine::cell).
+    /// Makes the world in its cell, for a `State`. It is not inlined for the reason of
+    /// [`Engine::cell`](super::text::Engine::cell).
     #[inline(never)]
     pub(crate) const fn cell(slots: S) -> RefCell<Self> {
         RefCell::new(Self::new(slots))
@@ -414,21 +421,22 @@ impl<const N: usize> World<'_, [Slot<'_>; N]> {
 }
 
 impl<'a> World<'a> {
-    /// The runner starts: no time of its own lies ahead.
+    /// Called when the runner starts. Sets its times to now, so that none lies ahead.
     pub(crate) fn begin(&mut self, now: Ms) {
         self.now = now;
         self.retry_at = now;
         self.stray_at = now;
     }
 
-    /// Ends the flow with this failure.
+    /// Makes the flow fail with this error.
     #[inline(never)] // It is used in many places.
     pub fn fail(&mut self, failure: impl Into<ConnectError>) -> Then {
         self.failure = failure.into();
         Then::Fail
     }
 
-    /// The modem is not registered, and says this `<stat>` (27.007): a denial is told at once, and waiting goes on.
+    /// Records the `<stat>` (27.007) of a modem that is not registered. A denial is reported at once, and the wait for
+    /// registration goes on.
     pub fn registration_is(&mut self, stat: u8) {
         if stat == 3 && !self.denied {
             warn!("the network denies registration");
@@ -436,7 +444,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The socket at a place is lost so.
+    /// Ends the socket at this index for its user, with the reason `loss`, or [`Loss::Network`] while the network is
+    /// lost.
     #[inline(never)] // It is used in many places.
     pub(crate) fn lose(&mut self, index: u8, loss: Loss) {
         let loss = if self.network_lost {
@@ -448,7 +457,7 @@ impl<'a> World<'a> {
         self.slots[usize::from(index)].lose(loss);
     }
 
-    /// What it looks like where a modem does not answer, by what came from it.
+    /// Returns the reason of the loss of a modem that does not answer, by what came from it instead.
     pub(crate) fn silence_loss(&self) -> Loss {
         match self.heard {
             Heard::Nothing => Loss::NoAnswer,
@@ -463,23 +472,23 @@ impl<'a> World<'a> {
         Then::Same
     }
 
-    /// For how many milliseconds the flow has run.
+    /// Returns the milliseconds since the flow began.
     pub fn elapsed(&self) -> u32 {
         self.now.wrapping_sub(self.start)
     }
 
-    /// How often the channel was out of step so far, wrapping: a flow that waits for a notice, and finds this number
-    /// changed, may have missed it.
+    /// Returns how many times the channel was synchronised anew, wrapping. A flow that waits for a URC and finds this
+    /// number changed may have missed the URC.
     pub fn resyncs(&self) -> u32 {
         self.counters.resyncs
     }
 
-    /// Whether a connection stands besides the one that is being opened.
+    /// Returns whether another connection is open besides the one that is being opened.
     pub fn has_other_sockets(&self) -> bool {
         self.slots.iter().any(|slot| slot.phase == Phase::Open)
     }
 
-    /// How many connections the driver has room for.
+    /// Returns the number of connections that the driver has room for.
     pub fn socket_count(&self) -> usize {
         self.slots.len()
     }
@@ -490,8 +499,8 @@ impl<'a> World<'a> {
         self.slots.iter().any(|slot| slot.user && stands(slot))
     }
 
-    /// Whether the modem is let sleep because nothing is to do, and not because a user has asked for it: where it cannot
-    /// tell of data while it sleeps, it is better left awake.
+    /// Returns whether the light sleep that begins was decided by the runner for want of work, and not asked for by a
+    /// user. A modem that cannot announce data while it sleeps is then better left awake.
     pub fn sleeps_unasked(&self) -> bool {
         #[cfg(feature = "sleep")]
         return self.unasked;
@@ -499,17 +508,17 @@ impl<'a> World<'a> {
         false
     }
 
-    /// Somebody changes credentials, or has the channel for exchanges that belong together.
+    /// Returns whether a user changes credentials, or a guest holds the channel for a series of exchanges.
     pub fn changes_credentials(&self) -> bool {
         self.stores.is_held() || self.exclusive
     }
 
-    /// The server's name, from `offset` on, as much of it as fits; returns how many bytes that was.
+    /// Copies the server's name from `offset` on, as much as fits, and returns the number of bytes copied.
     pub fn name(&self, offset: usize, into: &mut [u8]) -> usize {
         self.slots[usize::from(self.slot)].tx.peek(offset, into)
     }
 
-    /// Writes the server's name, whole.
+    /// Writes the whole name of the server to `out`.
     pub fn write_name(&self, out: &mut Out<'_>) {
         let mut piece = [0; 32];
         let mut offset = 0;
@@ -523,13 +532,13 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Payload that is to be sent, from `offset` on, as much of it as fits; returns how many bytes that was.
+    /// Copies payload that is to be sent from `offset` on, as much as fits, and returns the number of bytes copied.
     pub fn payload(&self, offset: usize, into: &mut [u8]) -> usize {
         self.slots[usize::from(self.slot)].tx.peek(offset, into)
     }
 
-    /// The modem has chosen this id for the connection that is being opened. A connection that had it before
-    /// is gone, though nothing was heard of it.
+    /// Assigns the id that the modem has chosen to the connection that is being opened. Another connection that still
+    /// has this id is lost: its close was missed.
     pub fn take_id(&mut self, id: u8) {
         let own = usize::from(self.slot);
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -544,9 +553,11 @@ impl<'a> World<'a> {
         slot.in_modem = true;
     }
 
-    /// The modem has opened the connection that is being opened, and says so with an id that it chose, in the
-    /// place of a result. Returns whether there is such a connection: otherwise it is of an earlier life, or
-    /// nobody's any more, and [`Urc::Opened`](crate::modem::Urc::Opened) has it closed.
+    /// Assigns an id to the connection that is being opened, for a modem that reports success by an id of its choice
+    /// instead of a result.
+    ///
+    /// Returns `false` where no user waits for a connection: it was opened before a restart, or its user has dropped
+    /// it. [`Urc::Opened`](crate::modem::Urc::Opened) then has the engine close it.
     pub fn adopt(&mut self, id: u8) -> bool {
         let waits = |slot: &Slot<'_>| {
             slot.phase == Phase::Opening && slot.user && slot.asked && !slot.in_modem
@@ -566,12 +577,13 @@ impl<'a> World<'a> {
         true
     }
 
-    /// Whether a connection of this id is known.
+    /// Returns whether a socket has this id in the modem.
     pub fn knows(&self, id: u8) -> bool {
         self.with_id(id).is_some()
     }
 
-    /// What the modem says of the connection from now on is about this one, and not an earlier of its id.
+    /// Marks that the open command was sent: URCs of this id are about this connection from now on, and not about an
+    /// earlier one with the id.
     pub fn expect_open(&mut self) {
         let slot = self.slot();
         slot.asked = true;
@@ -582,14 +594,14 @@ impl<'a> World<'a> {
         &mut self.slots[index]
     }
 
-    /// The place of the socket that holds `id` in the modem.
+    /// Returns the index of the socket that has `id` in the modem.
     pub(crate) fn with_id(&self, id: u8) -> Option<usize> {
         self.slots
             .iter()
             .position(|slot| slot.in_modem && slot.id == id)
     }
 
-    /// Notices may have been missed: every socket is asked.
+    /// Has the modem asked about every socket, because URCs may have been missed.
     pub(crate) fn ask_all(&mut self) {
         for slot in &mut self.slots {
             slot.readable = true;
@@ -597,8 +609,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What was known of the modem's state is void, and who waits for something of before is told at once: it may be
-    /// long until the modem answers again.
+    /// Begins a new generation after a restart of the modem. What was posted before is void, and tasks that wait for it
+    /// get an error at once, since it may be long until the modem answers again.
     pub(crate) fn next_generation(&mut self) {
         self.generation = self.generation.wrapping_add(1);
         if !matches!(self.errand, Errand::None | Errand::Done(_)) {
@@ -612,7 +624,7 @@ impl<'a> World<'a> {
         self.mailbox.waker.wake();
     }
 
-    /// There may be work for the runner.
+    /// Wakes the runner, because there may be work for it.
     pub(crate) fn wake_runner(&mut self) {
         self.changed = true;
         self.runner.wake();

@@ -1,5 +1,5 @@
-//! The echo of a modem that repeats each command, whatever it is told: what of a line is echo, and what is not.
-//! Nothing here is linked for a modem that has none, or can be talked out of it.
+//! The echo of a modem that repeats each command and cannot be told not to: tells which part of a line is echo.
+//! Nothing here is linked for a modem whose echo can be switched off.
 
 use super::super::world::World;
 use super::{Engine, Stage};
@@ -8,11 +8,11 @@ use crate::at::framing::Framing;
 use crate::engine::backend::{InLine, Line, Modem};
 use crate::inspect::encode;
 
-/// At the end of a piece of a line, so many characters may be the beginning of something that the modem says by itself.
+/// The number of characters at the end of a piece of a line that may be the beginning of a URC.
 const EVENT_START: usize = 32;
 
 impl<M: Modem> Engine<M> {
-    /// A command of `text` characters goes out, with `rest` more behind it in its line.
+    /// Begins to await the echo of a command of `text` characters, with `rest` more behind it in its line.
     pub(super) fn echo_begins(&mut self, text: usize, rest: usize) {
         if !M::Framing::ECHOES {
             return;
@@ -22,25 +22,26 @@ impl<M: Modem> Engine<M> {
             rest: rest as u16,
             back: 0,
         });
-        // The longest is longer than the framer's line.
+        // The longest echo is longer than the framer's line.
         self.framer.want_pieces(true);
     }
 
-    /// Some of the echo is still to come.
+    /// Returns whether a part of the echo is still to come.
     pub(super) fn awaits_echo(&self) -> bool {
         M::Framing::ECHOES && self.stage != Stage::Idle && self.framing.echo().left() > 0
     }
 
-    /// Some of it has come, and some has not.
+    /// Returns whether a part of the echo has come, and another is still to come.
     pub(super) fn is_amid_echo(&self) -> bool {
         self.awaits_echo() && self.framing.echo().back > 0
     }
 
-    /// How much of the line is echo; and what the rest is, `None` where there is none, or more of it is to come.
+    /// Takes the echo from the line. Returns the number of its characters that are echo, and the classification of the
+    /// rest; `None` where there is no rest, or more of it is to come.
     ///
-    /// What the modem says by itself may stand between two characters of the echo, with or without a line end in
-    /// front of it. It is looked for from the place on up to which the line is what was sent, backwards, since it may
-    /// begin as the echo would go on.
+    /// A URC may stand between two characters of the echo, with or without a line end in front of it. It is looked for
+    /// from the first character that differs from the command, backwards, since a URC may begin with the characters
+    /// with which the echo would go on.
     pub(super) fn take_echo(&mut self, w: &World<'_>) -> (usize, Option<Line>) {
         let echo = self.framing.echo();
         let line = self.framer.line();
@@ -70,14 +71,14 @@ impl<M: Modem> Engine<M> {
         let back = echo.back + len as u16;
         self.framing.set_echo(Echo { back, ..echo });
         if !self.awaits_echo() {
-            // The answer's lines are as the step, or the guest, wants them.
+            // Behind the echo, lines are cut or come in pieces as the step or the guest wants.
             self.framer.want_pieces(self.wants_pieces());
         }
         (len, kind)
     }
 
-    /// Whether `character` is what was sent at this place of the line. Of a guest's payload, which is not kept, any
-    /// will do that can be a part of it.
+    /// Returns whether `character` was sent at this place of the line. The payload of a guest is not kept, so any
+    /// character of base64 counts there.
     fn sent_at(&self, w: &World<'_>, echo: Echo, place: usize, character: u8) -> bool {
         let Some(place) = place.checked_sub(echo.text.into()) else {
             return self.out.get(place) == Some(&character);
@@ -97,7 +98,7 @@ impl<M: Modem> Engine<M> {
         group[place % 4] == character
     }
 
-    /// Payload of a socket's is the rest of the line, as base64.
+    /// Returns whether the step sends payload of a socket as base64 in the line.
     pub(super) fn is_in_line_step(&self) -> bool {
         Self::BASE64 && self.way & Self::QUOTES != 0
     }

@@ -1,4 +1,4 @@
-//! One exchange: what a line, a prompt or payload does to it.
+//! The course of one exchange: the effect of each line, prompt and piece of payload on it.
 
 use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
@@ -16,32 +16,32 @@ use crate::error::AtError;
 use crate::fmt::Ascii;
 use crate::loss::Loss;
 
-/// Other drivers give a prompt 5 s (bg96 sheet, 4.3). As long as it is awaited, a late one gets the
-/// payload it is for; afterwards it would get the next command.
+/// The time limit of a prompt. Other drivers give a prompt 5 s (bg96 sheet, 4.3). A late prompt within the limit still
+/// gets its payload; behind it, the modem would take the next command as payload.
 const PROMPT_LIMIT: Ms = 20_000;
-/// Payload comes without pauses. A modem that restarts in the middle of it is noticed by this one:
-/// its banner is counted as payload, and so is what it says of its SIM half a second later. Within 2 s
-/// of the banner the sockets must know.
+/// The longest gap inside fetched payload. After a restart in the middle of payload, the boot banner is counted as
+/// payload, and so are the URCs of the SIM half a second later; the stall is the only sign of the restart, and sockets
+/// must be reset within 2 s of the banner.
 pub(super) const PAYLOAD_PAUSE: Ms = 1000;
-/// So many fetches in a row whose payload is followed by one line end only are the firmware's way to do it,
-/// and not noise.
+/// The number of fetches in a row, with one line end behind their payload in the place of two, after which that counts
+/// as the firmware's form and not as noise.
 const LONE_ENDS: u8 = 2;
-/// How long a modem that was told how many bytes come has for their final result, before it is sent `+++`. A send that the
-/// network takes slowly is left alone as long, since what follows `+++` cannot be trusted and ends the connection.
+/// The time limit for the final result of a counted send, after which the engine sends `+++`. It leaves a slow network
+/// time for the send, since the result behind `+++` cannot be trusted, and ends the connection.
 const COUNTED_PATIENCE: Ms = 10_000;
-/// What a modem prints that ends data mode by itself: no line end follows, and it waits for the host's own (nrf9160
-/// sheet, 3.1).
+/// The characters that a modem prints when it ends data mode by itself. No line end follows, and the modem waits for a
+/// `+++` of the host (nrf9160 sheet, 3.1).
 const HANG_UP: &[u8] = b"+++";
-/// How long such a modem has for the end of data mode, before what is left of an announced number is completed, and
-/// before `+++` is sent again.
+/// The time, after a modem has ended data mode by itself, for each attempt to get it to line mode: the announced number
+/// of bytes is completed with filler, then `+++` is sent again.
 const HANG_UP_PATIENCE: Ms = 1000;
-/// How long all of that may take before the channel is synchronised.
+/// The time limit of all these attempts, after which the channel is synchronised.
 const HANG_UP_LIMIT: Ms = 8000;
-/// What a modem that has just started owes an answer to, it answers within this time.
+/// The time that the running command still gets for its answer after the URC of a modem that has started.
 const BOOTED_PATIENCE: Ms = 1000;
 
 impl<M: Modem> Engine<M> {
-    /// Starts an exchange whose command line is in `out`, `len` bytes without what ends it.
+    /// Begins an exchange whose command line is in `out`: `len` bytes without the terminator.
     pub(super) fn begin(
         &mut self,
         w: &mut World<'_>,
@@ -76,7 +76,7 @@ impl<M: Modem> Engine<M> {
             self.secret = is_secret(line, M::SECRET);
             trace_command(&self.out[..len], self.secret);
         }
-        // Also what comes late of one that was given up.
+        // Late output of an exchange that was given up stays private too.
         self.private = self.private && self.syncing != SyncProgress::InStep
             || way & (Self::GUEST_FETCHES | Self::GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
@@ -99,7 +99,7 @@ impl<M: Modem> Engine<M> {
         self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | Self::GUEST_UPLOADS) != 0 {
             Stage::Prompt
         } else if open_quote {
-            // The line itself is a part of what is counted.
+            // The bytes of the line itself count too.
             self.left = len
                 + match way & (QUOTES | HEXES) {
                     0 => self.fetch_limit,
@@ -120,7 +120,7 @@ impl<M: Modem> Engine<M> {
         };
         self.framer.arm_prompt(prompt);
         let rest = match self.stage {
-            // What ends the line is none of it.
+            // The terminator of the line is not echoed with it.
             Stage::Data if way & Self::GUEST != 0 => self.left - len - w.terminator.bytes().len(),
             Stage::Data => self.left - len,
             _ => 0,
@@ -142,7 +142,7 @@ impl<M: Modem> Engine<M> {
         Ok(())
     }
 
-    /// Payload goes out of a socket's ring.
+    /// Returns whether this exchange sends payload from a socket's transmit ring.
     pub(super) fn sends_from_ring(&self) -> bool {
         self.way & (SENDS | Self::COUNTS | Self::PIPES | Self::QUOTES) != 0 && !self.closed
     }
@@ -163,7 +163,7 @@ impl<M: Modem> Engine<M> {
             if self.awaits_echo() {
                 match kind {
                     Line::Urc(_) => {}
-                    // The answer to something else: nothing of this command has come back.
+                    // Nothing of this command was echoed, so this is the answer to something else.
                     Line::Final(_) if !self.is_amid_echo() => return self.doubt_sent(w),
                     _ => return self.violation(w),
                 }
@@ -227,7 +227,7 @@ impl<M: Modem> Engine<M> {
             return self.line_while_syncing(kind);
         }
         if self.sends_frames() && !matches!(kind, Line::Urc(_)) {
-            // Nothing was asked.
+            // Frames are sent without a command, so this line answers nothing.
             return;
         }
         let asked_for = self.stage != Stage::Idle && self.out_given >= self.out_len;
@@ -245,13 +245,13 @@ impl<M: Modem> Engine<M> {
             && self.left <= self.in_flight
             && self.way & Self::PIPES == 0
         {
-            // The answer to payload may be quicker than the UART's word that the last of it is out.
+            // The answer to payload may come before the UART reports its last bytes as sent.
             self.stage = Stage::Line;
         }
         match kind {
             Line::Urc(urc) => {
                 if self.tail_ends > 0 {
-                    // It has a line end in front and one of its own.
+                    // A URC adds two line ends of two bytes: one in front, and its own.
                     self.tail_ends = self.tail_ends.saturating_add(4);
                 }
                 if self.stage != Stage::Tail {
@@ -287,7 +287,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// An information line, for the step or into the answer.
+    /// Gives an information line to the step, or appends it to the answer.
     fn information(&mut self, w: &mut World<'_>) {
         let line = self.framer.line();
         if self.way & Self::GUEST == 0
@@ -307,7 +307,7 @@ impl<M: Modem> Engine<M> {
         self.answer_len = len.min(self.answer.len());
     }
 
-    /// Whether a fetch is under way, so that payload may begin inside a line.
+    /// Returns whether payload may begin inside a line: a fetch is under way, or a late answer to one may come.
     pub(super) fn minds_cues(&self) -> bool {
         self.way & (FETCHES | Self::GUEST_FETCHES) != 0 && self.stage != Stage::Idle
             || self.late_payload > 0
@@ -315,7 +315,7 @@ impl<M: Modem> Engine<M> {
             || self.framer.is_behind_payload()
     }
 
-    /// Payload may begin here, inside a line.
+    /// Handles a cue inside a line, behind which payload may begin.
     pub(super) fn cue(&mut self, w: &mut World<'_>) {
         let wanted = if self.syncing == SyncProgress::InStep {
             self.stage == Stage::Line && w.received.is_none() && !self.awaits_echo()
@@ -338,10 +338,10 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The next `count` bytes are payload.
+    /// Has the framer take the next `count` bytes as payload.
     pub(super) fn expect_payload(&mut self, count: usize, in_line: bool) {
         match M::PAYLOAD_CUE {
-            // Nothing else has a form in which it closes.
+            // Only payload in quotes has a closing character.
             Some(cue) if in_line => {
                 self.framer
                     .expect_payload_in_line(count, Some(cue).filter(|&cue| cue == b'"'));
@@ -353,12 +353,12 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// How long payload of at most `most` bytes is as the modem writes it.
+    /// Returns the length of `most` bytes of payload in the form in which the modem writes them.
     pub(super) fn encoded(&mut self, most: usize) -> usize {
         M::DECODER.map_or(most, |decoder| decoder(&mut self.modem).encoded(most))
     }
 
-    /// The header of an answer with payload.
+    /// Handles the header of an answer with payload.
     fn header(&mut self, w: &mut World<'_>, count: u16, in_line: bool) {
         let most = if self.way & FETCHES != 0 {
             self.encoded(w.len.into())
@@ -382,7 +382,7 @@ impl<M: Modem> Engine<M> {
             } else {
                 M::PAYLOAD_ENDS.min(1)
             };
-            // No payload has no line end of its own.
+            // An empty payload has no line end of its own.
             let none = count == 0 && !in_line;
             self.tail_ends = 2 * ends.saturating_sub(none.into());
         }
@@ -398,7 +398,7 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Receiving {
             return;
         }
-        // What does not fit was not asked for: the header was compared with what was.
+        // The payload fits, since the header was compared with the requested length.
         let kept = if self.way & FETCHES != 0 {
             match self.stage_payload(w, w.slot, part) {
                 Some(kept) => kept,
@@ -428,8 +428,8 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Stages payload for a socket, decoded if need be, and returns how many bytes it was; `None` where it
-    /// is none, or does not fit.
+    /// Stages payload for a socket, decoded where the modem encodes it, and returns the number of bytes staged. `None`
+    /// where it cannot be decoded, or decoded bytes do not fit.
     pub(super) fn stage_payload(
         &mut self,
         w: &mut World<'_>,
@@ -453,7 +453,7 @@ impl<M: Modem> Engine<M> {
         Some(count)
     }
 
-    /// Whether what was staged is whole.
+    /// Returns whether the staged payload ends where its encoding may end.
     pub(super) fn is_payload_whole(&mut self) -> bool {
         M::DECODER.is_none_or(|decoder| decoder(&mut self.modem).is_whole())
     }
@@ -466,9 +466,10 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Whether what stands between payload and its result is what belongs there. Not every firmware needs to
-    /// end payload as the manual says: one that puts one line end there is understood from the third fetch
-    /// on. Noise does not do that twice without a fetch in between that ends well.
+    /// Returns whether the right number of line ends stands between payload and its result.
+    ///
+    /// A firmware may end payload otherwise than its manual says: one that puts one line end there in the place of two
+    /// is accepted from the third fetch on. Noise does not do that twice in a row.
     fn is_framed(&mut self) -> bool {
         let (wanted, ends) = (self.tail_ends, self.framer.ends_before_line());
         let framed = wanted == 0 || ends == wanted;
@@ -494,7 +495,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The modem takes `left` raw bytes, after a pause.
+    /// Begins the payload of an exchange: the modem takes `left` raw bytes, after a pause in milliseconds.
     fn data(&mut self, w: &mut World<'_>, left: usize, pause: u16) {
         w.prompted = true;
         self.progress(w);
@@ -509,7 +510,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// All payload is on the UART.
+    /// Goes on behind payload, all of which was sent.
     pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
         if self.sends_frames() {
             self.ended(w, Ok(()));
@@ -532,7 +533,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Ends a line whose rest was payload. The command stays in the buffer, for its echo is compared with it.
+    /// Ends a line whose rest was payload. The command stays in the buffer, because its echo is compared with it.
     fn end_line(&mut self, end: &[u8]) {
         let text = usize::from(self.framing.echo().text);
         let behind = text + end.len();
@@ -544,7 +545,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Ends data mode, which the next result says.
+    /// Sends `+++` to end data mode. The next final result confirms it.
     pub(super) fn leave_data_mode(&mut self, w: &mut World<'_>) {
         self.stage = Stage::Line;
         self.escape(w);
@@ -562,21 +563,22 @@ impl<M: Modem> Engine<M> {
         self.data_at = after(w.now, w.escape_pause.into());
     }
 
-    /// Whether data mode is what the running exchange is in, or has asked to leave.
+    /// Returns whether the running exchange is in data mode, or has asked to leave it.
     fn is_in_data_mode(&self) -> bool {
         self.way & (Self::COUNTS | Self::PIPES) != 0
             && matches!(self.stage, Stage::Data | Stage::Line | Stage::Silence)
     }
 
-    /// Whether the modem has just said, in the middle of a line, that it ends data mode by itself. In data mode it
-    /// says nothing else.
+    /// Returns whether the unfinished line is [`HANG_UP`]: the modem ends data mode by itself. In data mode it says
+    /// nothing else.
     pub(super) fn hears_hang_up(&self) -> bool {
         self.is_in_data_mode() && self.framer.unfinished() == HANG_UP
     }
 
-    /// The modem ends data mode by itself: it drops what comes, and waits for `+++`. What it makes of an announced
-    /// number is one firmware's way or another's: this has forgotten it, that counts on, and takes the `+++` for
-    /// three of them.
+    /// Handles a modem that has ended data mode by itself: it drops payload, and waits for `+++`.
+    ///
+    /// Some firmware has forgotten the announced number of bytes then. Other firmware goes on counting, and takes the
+    /// `+++` as three bytes of payload.
     pub(super) fn hung_up(&mut self, w: &mut World<'_>) {
         if w.escapes > 0 {
             return;
@@ -594,8 +596,9 @@ impl<M: Modem> Engine<M> {
         self.deadline = after(w.now, HANG_UP_LIMIT);
     }
 
-    /// The end of data mode is not told: what was announced is completed, and `+++` sent again, of which a byte
-    /// may have been lost. Either is nothing to a modem that has left data mode (nrf9160 sheet, 3.1, 3.2).
+    /// Repeats the attempt to end data mode where the modem has not confirmed it: completes the announced number of bytes,
+    /// or sends `+++` again, since a byte of it may have been lost. A modem that has left data mode ignores both (nrf9160
+    /// sheet, 3.1, 3.2).
     pub(super) fn insist(&mut self, w: &mut World<'_>) {
         if !self.drained() {
             self.data_at = after(w.now, HANG_UP_PATIENCE);
@@ -612,7 +615,7 @@ impl<M: Modem> Engine<M> {
 
     fn finish(&mut self, w: &mut World<'_>, end: Final) {
         if self.rescue != Rescue::Off {
-            // What completes an upload of an earlier life is answered, and ends no step.
+            // The result belongs to filler for an upload from before the host's restart, and ends no step.
             return;
         }
         let payload = self.way & (SENDS | Self::COUNTS | Self::PIPES) != 0;
@@ -621,8 +624,8 @@ impl<M: Modem> Engine<M> {
         }
         let legal = match (self.stage, end) {
             (Stage::Idle, _) => return self.doubt_sent(w),
-            // Nor can it be the answer to a command that is not out. Were it taken for that, the
-            // command would never be sent: a setting that verification depends on, for instance.
+            // A command that was not sent whole cannot have an answer. Were this result taken for it, the
+            // rest of the command would never be sent: a setting that verification depends on, for instance.
             (Stage::Line | Stage::Prompt, _) if self.out_given < self.out_len && w.escapes == 0 => {
                 return self.doubt_sent(w);
             }
@@ -637,7 +640,7 @@ impl<M: Modem> Engine<M> {
                 };
                 return self.data(w, w.len.into(), pause);
             }
-            // A result while it still counts our bytes: it has stopped counting, nobody knows when.
+            // A result before all announced bytes were sent: the modem's position in the payload is unknown.
             (Stage::Data | Stage::Silence, _) => false,
             (_, Final::Error(_)) => true,
             (Stage::Prompt, _) => false,
@@ -645,7 +648,7 @@ impl<M: Modem> Engine<M> {
             (_, Final::Ok) if matches!(M::SEND_ENDS, Final::Ok) && self.way & SENDS != 0 => true,
             (_, end) => matches!(end, Final::Ok) && !payload,
         };
-        // Not asked for: what is sent now goes to a peer.
+        // An unexpected `CONNECT`: the modem is in data mode, and would send commands to a peer.
         if !legal && matches!(end, Final::Connect) {
             return self.violation_in(w, Waits::Data);
         }
@@ -653,7 +656,7 @@ impl<M: Modem> Engine<M> {
             return self.violation(w);
         }
         if w.escapes > 0 && self.out_given == 0 {
-            // A `+++` that is not needed any more.
+            // A `+++` that was not sent yet is not needed any more.
             self.out_len = 0;
             w.escapes -= 1;
         }
@@ -678,7 +681,7 @@ impl<M: Modem> Engine<M> {
         self.ended(w, result);
     }
 
-    /// Whether this `OK` says only that the command was accepted, and its end is still to come.
+    /// Returns whether this `OK` only accepts a command of [`Modem::TWICE`], whose final result is still to come.
     fn is_accepted_alone(&mut self) -> bool {
         let name = &self.name[..self.name_len.into()];
         let twice = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
@@ -692,8 +695,8 @@ impl<M: Modem> Engine<M> {
             Urc::Booted => {
                 w.booted = true;
                 if w.link == Link::Up {
-                    // Late, or of a restart whose banner was lost: a query finds out, by its echo. What
-                    // was asked before a restart is not answered any more.
+                    // It comes late, or after a restart whose banner was lost: the echo of the liveness query shows
+                    // which. A command from before a restart gets no answer.
                     w.suspect = true;
                     if self.stage != Stage::Idle {
                         self.deadline = sooner(w.now, self.deadline, after(w.now, BOOTED_PATIENCE));
@@ -715,7 +718,7 @@ impl<M: Modem> Engine<M> {
             Urc::Opened { id, result } => match w.with_id(id) {
                 Some(index) => {
                     let slot = &w.slots[index];
-                    // Otherwise it is said twice, or its connect was dropped and the close is on its way.
+                    // Otherwise the URC came twice, or the user has dropped the connect and a close is under way.
                     let expected = slot.phase == Phase::Opening && slot.user && slot.asked;
                     if let (true, Some(open)) = (expected, &mut w.open) {
                         open.result = result;
@@ -728,9 +731,9 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Something was answered that was not asked: perhaps it was payload, the rest of a frame of whose length
-    /// noise had made less, and of which the modem has accepted the beginning. Its socket is given up,
-    /// so that its peer gets no more.
+    /// Handles a result that belongs to no command. It can mean that noise made the announced length of the last send
+    /// smaller: the modem took the beginning of the payload, and the rest as commands. The socket that sent last is given
+    /// up, so that its peer gets no more.
     pub(super) fn doubt_sent(&mut self, w: &mut World<'_>) {
         trace!("stray result");
         if let Some(slot) = self.last_sent.take() {
@@ -739,8 +742,8 @@ impl<M: Modem> Engine<M> {
         self.doubt_fetched(w);
     }
 
-    /// What came is the rest of payload: a notice stood among it, in the place of bytes that were counted, and a line
-    /// of the payload looked like the end of the answer. What was fetched is not what the peer sent.
+    /// Handles a line that may be the rest of fetched payload: a URC among the payload was counted as payload, and a line
+    /// of the payload looked like the final result. The fetched data is not what the peer sent, so its socket is given up.
     fn doubt_fetched(&mut self, w: &mut World<'_>) {
         if let Some(slot) = self.last_fetched.take() {
             w.slots[usize::from(slot)].rx.clear();
@@ -748,17 +751,17 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The modem did not keep to the grammar: nothing it says counts until the channel is
+    /// Gives the exchange up, because the answer broke the grammar. The modem's output is skipped until the channel is
     /// synchronised.
     pub(super) fn violation(&mut self, w: &mut World<'_>) {
         self.violation_in(w, self.waits());
     }
 
-    /// As [`violation`](Self::violation), where the modem is known to wait for something else than the
-    /// stage says.
+    /// Gives the exchange up as [`violation`](Self::violation) does, where the modem is known to wait for other input than
+    /// the stage says.
     fn violation_in(&mut self, w: &mut World<'_>, waits: Waits) {
         if self.sends_frames() {
-            // It waits for the rest of a frame, and gets it: of lines, only notices can be missing.
+            // The modem still gets the rest of the frame. Only URCs can be missing among the lines.
             return w.ask_all();
         }
         if self.syncing == SyncProgress::InStep
@@ -770,23 +773,23 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Outside an answer, the modem did not keep to the grammar.
+    /// Has the channel synchronised, because the modem broke the grammar outside an answer.
     pub(super) fn lose_track(&mut self, w: &mut World<'_>) {
         if self.stage != Stage::Idle {
             self.violation(w);
         } else if w.link == Link::Up && self.syncing == SyncProgress::InStep {
-            // As if an exchange had broken it. A bring-up synchronises by itself.
+            // This is handled like an exchange that broke the grammar. A bring-up synchronises by itself.
             self.way = 0;
             self.give_up_in(w, AtError::Garbled, Waits::Line);
         }
     }
 
-    /// What the modem waits for, should the exchange be given up now.
+    /// Returns the input that the modem waits for, should the exchange be given up now.
     pub(super) fn waits(&self) -> Waits {
         match self.stage {
             Stage::Data if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 => Waits::Quoted,
             Stage::Data | Stage::Silence if self.way & Self::PIPES != 0 => Waits::Data,
-            // Also when `+++` is out: it has left data mode, or has not, with a word of its own.
+            // After `+++` too: whether the modem has left data mode is not known before its result.
             Stage::Line if self.way & (Self::COUNTS | Self::PIPES) != 0 => Waits::Data,
             Stage::Data | Stage::Silence => Waits::Counted,
             Stage::Prompt => Waits::Prompt,
@@ -794,32 +797,32 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Line ends that complete what was announced.
+    /// Sends up to [`COMMAND_LIMIT`] bytes of filler towards the announced number.
     pub(super) fn filler(&mut self, byte: u8) {
         let count = self.left.min(COMMAND_LIMIT);
         self.out[..count].fill(byte);
         self.submit(count);
     }
 
-    /// Whether a time of the engine's has come, for its other parts.
+    /// Returns whether the deadline of the exchange has passed.
     pub(super) fn is_over(&self, w: &World<'_>) -> bool {
         past(w.now, self.deadline)
     }
 }
 
-/// Whether a line that nobody asked for may be a notice which the backend does not know: one that begins with a sign, or
-/// a few words in capitals.
+/// Returns whether an unexpected line may be a URC that the backend does not know: it begins with a sign such as `+`, or
+/// consists of words in capitals.
 fn may_be_notice(line: &[u8]) -> bool {
     let word = |byte: &u8| byte.is_ascii_uppercase() || *byte == b' ';
     matches!(line, [] | [b'+' | b'#' | b'%' | b'*' | b'^', ..]) || line.iter().all(word)
 }
 
-/// Commands whose arguments are secret with every modem (27.007): PIN, passwords of facilities, the login to an access
-/// point. Most of them can be typed only. One that ends with a question mark is a query whose answer is secret.
+/// The commands whose arguments are secret on every modem (27.007): PIN, passwords of facilities, the login to an access
+/// point. Most are sent only by users. A name with a question mark is a query whose answer is secret.
 static SECRET: [&str; 5] = ["+CPIN", "+CPWD", "+CLCK", "+CGAUTH", "+CGAUTH?"];
 
-/// Whether a command line has a secret command in it, wherever it stands; without arguments, and where the modem does
-/// not repeat them, there is nothing to hide.
+/// Returns whether a command line contains a secret command, at any place. A line without arguments, or without a query
+/// whose answer is secret, has nothing to hide.
 pub(crate) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
     let has = |name: &[u8]| {
         line.windows(name.len())

@@ -1,4 +1,4 @@
-//! Flows: from one step of a script to the next.
+//! Flows: the course of a script from one step to the next.
 
 use super::super::scheduler::Job;
 use super::super::time::{Ms, after, past};
@@ -9,27 +9,27 @@ use crate::at::framing::Framing;
 use crate::engine::backend::{DECIDES, EVEN_UNANSWERED, Modem, SENDS, Step, Then, decide};
 use crate::error::{AtError, BringUpError, ConnectError};
 
-/// More steps than any flow takes without sending something: a judge that goes round in a circle ends in an
-/// error instead of a hang.
+/// The most steps in a row that send nothing; no flow takes more. A circle of judges ends in an error instead of a hang.
 const DECISIONS_LIMIT: u16 = 1000;
 
-/// A flow, and where it is.
+/// A flow: the job that it does, and its place in the script.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Flow<M: 'static> {
     pub(super) job: Job,
     /// The step that is under way, and those behind it.
     pub(super) steps: &'static [Step<M>],
+    /// The time of the next step; of a parked flow, its deadline.
     pub(super) resume_at: Ms,
-    /// When it began.
+    /// The time at which the flow began.
     start: Ms,
-    /// Decisions in a row.
+    /// The number of steps in a row that sent nothing.
     decisions: u16,
-    /// What it waits for may have been said while nothing was listened to.
+    /// The URC that the flow waits for may have been skipped while the channel was synchronised.
     missed: bool,
 }
 
 impl<M: Modem> Engine<M> {
-    /// The flow of the engine's own that follows light sleep.
+    /// The engine's own script after light sleep.
     const AWAKE: &'static [Step<M>] = &[
         decide(|_, _, _| Then::Synchronise),
         decide(|_, _, _| Then::End),
@@ -52,7 +52,7 @@ impl<M: Modem> Engine<M> {
         self.start(w, Job::Awake, Self::AWAKE);
     }
 
-    /// Sends the flow's next command, or decides.
+    /// Begins a step: sends its command, or lets its judge decide.
     pub(super) fn step(&mut self, w: &mut World<'_>, step: &'static Step<M>) {
         w.command = step.text;
         if M::Framing::FRAMES && step.way & (DECIDES | SENDS) == DECIDES | SENDS {
@@ -72,7 +72,7 @@ impl<M: Modem> Engine<M> {
         }
         if let Some(flow) = &mut self.flow {
             flow.decisions = 0;
-            // In a pause of a bring-up: what was set before is void.
+            // The modem restarted in a pause of the bring-up, so its earlier settings are void.
             let void = flow.job == Job::BringUp && w.restarted;
             if void && step.way & EVEN_UNANSWERED == 0 {
                 let then = w.fail(AtError::ModemReset);
@@ -107,7 +107,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The exchange has ended: its guest is told, or its step judges.
+    /// Ends an exchange: gives its result to the guest, or to the judge of its step.
     pub(super) fn ended(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
         self.stage = Stage::Idle;
         self.framer.arm_prompt(None);
@@ -149,7 +149,7 @@ impl<M: Modem> Engine<M> {
             Then::Next | Then::Park => flow.steps = behind,
             Then::Skip => flow.steps = behind.get(1..).unwrap_or(&[]),
             Then::Escape | Then::Fill | Then::Synchronise | Then::Unquote => {
-                // A rescue that fails looks at the step that asked for it.
+                // The step stays current, since a rescue that fails looks at the step that asked for it.
                 flow.resume_at = after(w.now, core::mem::take(&mut w.pause));
                 return self.rescue_for_flow(w, then);
             }
@@ -163,7 +163,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// A rescue that the flow asked for has ended.
+    /// Goes on with the flow after a rescue that it asked for.
     pub(super) fn rescue_over(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
         let Some(flow) = &mut self.flow else { return };
         let even = flow
@@ -171,7 +171,7 @@ impl<M: Modem> Engine<M> {
             .first()
             .is_some_and(|step| step.way & EVEN_UNANSWERED != 0);
         w.ended = end.err();
-        // A modem that says that it starts is there: whether what was set before counts is the next step's to see.
+        // A modem that restarted in the rescue is alive. The next step decides whether earlier settings still count.
         if end == Err(AtError::Timeout) && !even {
             w.failure = ConnectError::BringUp(BringUpError::NoAnswer);
             return self.flow_ended(w, false);
@@ -188,7 +188,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Goes on with the flow that is parked, if what it waits for has come.
+    /// Goes on with the parked flow where its URC has come or its time is over. Returns whether it did.
     pub(super) fn resume_parked(&mut self, w: &mut World<'_>) -> bool {
         let Some(parked) = &self.parked else {
             return false;
@@ -220,8 +220,8 @@ impl<M: Modem> Engine<M> {
         true
     }
 
-    /// The modem has confirmed that the connection is closed which a parked flow was to open, for a user who has
-    /// gone: nothing of it is waited for any more, so that the next may be opened.
+    /// Ends the parked flow that was to open the connection in this slot. Its user has dropped it and the modem has
+    /// confirmed the close, so nothing more is to come, and the next connection may be opened.
     pub(super) fn end_closed_open(&mut self, w: &mut World<'_>, slot: u8) {
         if self
             .parked
@@ -235,25 +235,25 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The channel was out of step: what a flow is parked for may have been said meanwhile.
+    /// Marks that the parked flow may have missed its URC, because the channel was synchronised meanwhile.
     pub(super) fn parked_missed(&mut self) {
         if let Some(parked) = &mut self.parked {
             parked.missed = parked.job != Job::BringUp;
         }
     }
 
-    /// The bring-up is parked: nothing but guests may go on meanwhile.
+    /// Returns whether the bring-up is parked: only guests are served meanwhile.
     pub(super) fn bring_up_is_parked(&self) -> bool {
         self.parked
             .as_ref()
             .is_some_and(|flow| flow.job == Job::BringUp)
     }
 
-    /// What a modem that is brought up anew takes with it.
+    /// Drops the flows under way, because the modem is brought up anew.
     pub(super) fn drop_flows(&mut self, w: &mut World<'_>) {
         for flow in [self.flow.take(), self.parked.take()].into_iter().flatten() {
             if flow.job == Job::BringUp {
-                // It may have been at the pins.
+                // The bring-up may have been driving the pins.
                 w.pins.power_key = false;
                 w.pins.reset = false;
             }
@@ -261,7 +261,7 @@ impl<M: Modem> Engine<M> {
             if let Job::Open(_) = flow.job {
                 w.fail(AtError::ModemReset);
                 self.modem.opened(w, false);
-                // The backend may know more.
+                // The backend may have set a more exact failure.
                 w.refusal = w.failure;
             }
         }

@@ -1,8 +1,8 @@
-//! Frames below the lines, for modems that have them: nothing here is linked for one that has none.
+//! Frames below the lines. Nothing here is linked for a modem without frames.
 //!
-//! Text of frames goes to the line framer as if it had come by itself. Data of a channel goes into the ring of
-//! the socket whose id the channel is: staged, and committed when its frame has ended as it should. A frame
-//! that is broken may have been anybody's, so that no socket whose data comes in frames outlives it.
+//! The text of frames goes to the line framer as if it had come without frames. The data of a channel is staged in the
+//! ring of the socket that has the channel as its id, and committed at the end of its frame. A broken frame may have been
+//! that of any socket, so it resets every socket whose data comes in frames.
 
 use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
@@ -13,7 +13,7 @@ use crate::at::framing::{Framing, Unit};
 use crate::engine::backend::{DECIDES, Modem, Step, Urc};
 use crate::loss::Loss;
 
-/// A frame comes without pauses, but for those of flow control.
+/// The longest gap inside a frame, apart from pauses by flow control.
 const FRAME_PAUSE: Ms = 300;
 
 impl<M: Modem> Engine<M> {
@@ -66,10 +66,10 @@ impl<M: Modem> Engine<M> {
         all - input.len()
     }
 
-    /// Looks at the time; returns when to look again, if a frame is under way.
+    /// Handles the deadline of a frame. Returns the next one, where a frame is under way.
     pub(super) fn tick_frames(&mut self, w: &mut World<'_>) -> Option<Ms> {
         if self.line_waits || self.push_room(w) == 0 {
-            // It is the UART that is not read.
+            // The gap is the driver's own: the UART is not read.
             self.note_frame_time(w);
         }
         let until = self
@@ -80,7 +80,7 @@ impl<M: Modem> Engine<M> {
         if until.is_some_and(|until| past(w.now, until)) {
             self.framing.give_up();
         }
-        // Also what waited for room, or for a guest, and is not the UART's any more.
+        // Handles input that the framing holds, and that waited for room or for a guest.
         self.feed_frames(w, &[]);
         let until = self.framing.until().copied();
         until.filter(|_| self.framing.is_inside())
@@ -92,7 +92,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Bytes are missing, nobody knows whose.
+    /// Handles a broken frame: bytes are missing, and their socket is unknown.
     fn frame_broken(&mut self, w: &mut World<'_>) {
         warn!("a frame is broken");
         self.push_forget();
@@ -103,12 +103,12 @@ impl<M: Modem> Engine<M> {
             }
         }
         w.loss = Some(Loss::Grammar);
-        // A line that lacks its middle is none.
+        // The line under way may lack a part, so it is dropped.
         self.framer.reset();
         self.lose_track(w);
     }
 
-    /// Begins a step that sends in frames: there is no command, and no answer.
+    /// Begins a step that sends payload in frames, without a command and an answer.
     pub(super) fn begin_frames(&mut self, w: &mut World<'_>, step: &Step<M>) {
         self.way = step.way;
         self.answer_len = 0;
@@ -129,12 +129,12 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// What is going out goes to a channel: no line has to do with it.
+    /// Returns whether the running step sends payload in frames, independent of any line.
     pub(super) fn sends_frames(&self) -> bool {
         M::Framing::FRAMES && self.stage == Stage::Data && self.way & DECIDES != 0
     }
 
-    /// How much may go out now.
+    /// Returns the number of bytes that may be sent now.
     fn content_left(&self, w: &World<'_>) -> usize {
         if self.is_before_upload(w) {
             return 0;
@@ -158,7 +158,7 @@ impl<M: Modem> Engine<M> {
         if left == 0 && !self.framing.is_open() {
             return 0;
         }
-        // What is in `out` is text, whatever went before.
+        // Bytes in `out` are always text.
         let channel = (self.sends_frames() && self.out_sent >= self.out_len).then_some(w.id);
         let (head, room) = self.framing.head(channel, left, into);
         let end = into.len().min(head + room);
@@ -175,7 +175,7 @@ impl<M: Modem> Engine<M> {
     }
 }
 
-/// The sooner of two times that there may be.
+/// Returns the earlier of two optional times.
 pub(super) fn soonest(now: Ms, a: Option<Ms>, b: Option<Ms>) -> Option<Ms> {
     match (a, b) {
         (Some(a), Some(b)) => Some(sooner(now, a, b)),

@@ -9,21 +9,21 @@ use crate::engine::backend::{Final, Modem, StepFlags};
 use crate::error::AtError;
 use zeroize::Zeroize;
 
-/// How long a guest may leave its result lying before the channel is the next one's.
+/// The time limit for a guest to fetch its result, after which the next guest gets the channel.
 const RESULT_PATIENCE: Ms = 5000;
 
-// They go on where the bits of a step end, see `modem`.
-/// The exchange is a guest's.
+// These flags use the bits that those of a step leave free, see `StepFlags`.
+/// The exchange belongs to a guest.
 pub(super) const GUEST: StepFlags = 256;
-/// Information lines are handed to it one by one.
+/// Information lines are handed to the guest one by one.
 pub(super) const GUEST_LINES: StepFlags = 512;
-/// Payload is collected in the place of an answer.
+/// Payload of the answer is collected.
 pub(super) const GUEST_FETCHES: StepFlags = 1024;
-/// Its bytes follow behind `CONNECT`.
+/// The guest's bytes follow behind `CONNECT`, or behind the upload prompt.
 pub(super) const GUEST_UPLOADS: StepFlags = 2048;
-/// Its bytes follow inside quotes.
+/// The guest's bytes follow inside the command line.
 pub(super) const GUEST_QUOTES: StepFlags = 4096;
-/// Somebody typed the line.
+/// A user typed the line.
 pub(super) const GUEST_RAW: StepFlags = 8192;
 /// Long information lines come in pieces.
 pub(super) const GUEST_PIECES: StepFlags = 16384;
@@ -33,18 +33,21 @@ impl<M: Modem> Engine<M> {
         self.way & Self::GUEST != 0
     }
 
-    /// The guest may leave its command.
+    /// Grants the channel to the guest, which may then leave its command.
     pub(super) fn grant(&mut self, w: &mut World<'_>) {
         self.guest_until = after(w.now, GUEST_PATIENCE);
         w.mailbox.set(ExchangeState::Granted);
     }
 
-    /// Where the guest writes its command.
+    /// Returns the buffer for the guest's command.
     pub(crate) fn out(&mut self) -> &mut [u8] {
         &mut self.out
     }
 
-    /// It has written `len` bytes there.
+    /// Begins the exchange of a guest that has written `len` bytes of command to [`out`](Self::out).
+    ///
+    /// # Errors
+    /// [`AtError::TooLong`] where the command does not fit, [`AtError::Unsupported`] where this modem has no such exchange.
     pub(crate) fn begin_guest(
         &mut self,
         w: &mut World<'_>,
@@ -53,7 +56,7 @@ impl<M: Modem> Engine<M> {
         timeout: Ms,
     ) -> Result<(), AtError> {
         let line = self.out.get(..len).ok_or(AtError::TooLong)?;
-        // Typed commands end with CR, which stands for what ends a line of this modem.
+        // Commands of `atat` end with CR, which stands for the terminator of this modem.
         let len = line.strip_suffix(b"\r").map_or(len, <[u8]>::len);
         self.fetch_limit = 0;
         let way = match plan {
@@ -82,17 +85,17 @@ impl<M: Modem> Engine<M> {
         Ok(())
     }
 
-    /// Long information lines are handed over in pieces.
+    /// Returns whether long information lines are handed to the guest in pieces.
     pub(super) fn wants_pieces(&self) -> bool {
         M::GUESTS && self.way & GUEST_PIECES != 0
     }
 
-    /// Whether an upload of the guest's takes bytes now; one of nothing is past that at once.
+    /// Returns whether the guest's upload takes bytes now. An upload of `nothing` is behind its payload at once.
     pub(crate) fn takes_bytes(&self, nothing: bool) -> bool {
         self.stage == Stage::Data || (nothing && self.stage == Stage::Line)
     }
 
-    /// The modem has asked for the bytes of an upload, and needs a pause before them.
+    /// Returns whether the pause between the upload prompt and the first byte is under way.
     pub(super) fn is_before_upload(&self, w: &World<'_>) -> bool {
         M::UPLOAD_PAUSE > 0
             && self.way & GUEST_UPLOADS != 0
@@ -104,7 +107,7 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Data || self.left < bytes.len() {
             return Err(AtError::Garbled);
         }
-        // The command stays, where its echo is compared with it.
+        // The command stays in the buffer where its echo is compared with it.
         let from = usize::from(self.framing.echo().text);
         let end = from + bytes.len();
         let room = self.out.get_mut(from..end).ok_or(AtError::TooLong)?;
@@ -114,9 +117,9 @@ impl<M: Modem> Engine<M> {
         Ok(())
     }
 
-    /// The content of a quoted argument may have turned out shorter: what is left is the quote that closes
-    /// it, and the end of the line. Returns whether there is such an argument. Base64 closes with nothing, and has its
-    /// announced length.
+    /// Ends the content of a guest's argument, which may be shorter than announced: only the closing quote and the
+    /// terminator are left. Base64 has no closing quote, and keeps its announced length. Returns whether the guest's
+    /// bytes stand inside the command line.
     pub(crate) fn close_quote(&mut self, terminator: &[u8]) -> bool {
         if self.way & GUEST_QUOTES == 0 {
             return false;
@@ -127,25 +130,25 @@ impl<M: Modem> Engine<M> {
         true
     }
 
-    /// The line that waits for the guest.
+    /// Returns the line that waits for the guest.
     pub(crate) fn line_for_guest(&self) -> &[u8] {
         self.framer.line()
     }
 
-    /// The collected answer, unless it was too long.
+    /// Returns the collected answer; `None` where it was too long.
     pub(crate) fn answer(&self) -> Option<&[u8]> {
         self.answer
             .get(..self.answer_len)
             .filter(|_| !self.overflowed)
     }
 
-    /// Leaves nothing of the answer.
+    /// Wipes the collected answer from memory.
     pub(crate) fn wipe_answer(&mut self) {
         self.answer.zeroize();
         self.answer_len = 0;
     }
 
-    /// Leaves nothing of the last chunk of an upload.
+    /// Wipes the last chunk of an upload from memory.
     pub(crate) fn wipe_upload(&mut self) {
         if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.stage == Stage::Idle {
             self.out.zeroize();
@@ -163,7 +166,7 @@ impl<M: Modem> Engine<M> {
         self.tell_guest(w, end);
     }
 
-    /// Its exchange does not end as it should.
+    /// Ends the guest's exchange with an error.
     pub(super) fn guest_failed(&mut self, w: &mut World<'_>, error: AtError) {
         if self.way & Self::GUEST != 0 {
             self.guest_ended(w, Err(error));
@@ -187,13 +190,13 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The guest went away in the middle of its exchange. Returns whether there was something to do.
+    /// Brings the exchange of a guest to an end that was dropped in the middle. Returns whether there was something to do.
     pub(super) fn left_alone(&mut self, w: &mut World<'_>) -> bool {
         if self.stage != Stage::Data || !self.drained() {
             return false;
         }
         if self.way & GUEST_UPLOADS != 0 {
-            // What was announced is completed.
+            // The announced number of bytes is completed with filler.
             self.filler(b'\n');
         } else {
             self.give_up(w, AtError::Garbled);

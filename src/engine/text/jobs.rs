@@ -1,4 +1,4 @@
-//! What the end of a flow means for what it was about.
+//! The begin and the end of jobs: their effect on engine, backend and world.
 
 use super::super::conduct::After;
 use super::super::scheduler::Job;
@@ -10,7 +10,7 @@ use crate::error::AtError;
 use crate::loss::Loss;
 
 impl<M: Modem> Engine<M> {
-    /// The flow has done what it was for, or else [`World::failure`] says why not.
+    /// Ends a job that is `done`, or has failed with [`World::failure`].
     pub(super) fn job_ended(&mut self, w: &mut World<'_>, job: Job, done: bool) {
         match job {
             Job::Open(_) => self.modem.opened(w, done),
@@ -31,8 +31,8 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The exchange of a step is being given up: the socket that it moved data for is not used again, unless the
-    /// step can make something of it.
+    /// Ends the socket for which a step moved data when the exchange of the step is given up, unless the step's judge
+    /// handles this error.
     pub(super) fn socket_failed(&mut self, w: &mut World<'_>, error: AtError) {
         let Some(flow) = self.flow.as_ref().filter(|_| self.step_waits) else {
             return;
@@ -50,7 +50,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Jobs without a script of the backend's.
+    /// Does a job for which backends have no script.
     pub(super) fn without_script(&mut self, w: &mut World<'_>, job: Job) {
         match job {
             Job::NetworkLost => {
@@ -66,15 +66,15 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// What is known of a socket before data is fetched.
+    /// Notes before a fetch whether the peer has closed.
     pub(super) fn before_fetch(&mut self, w: &mut World<'_>, job: Job) {
         if let Job::Receive(..) = job {
             self.closed_before = w.slot().peer_closed;
         }
     }
 
-    /// A look at a socket whose data is pushed ends it at once where the peer has closed: all that it sent
-    /// before was pushed before the notice.
+    /// Ends a socket with pushed data without a look where the peer has closed: all data was pushed before the URC of the
+    /// close. Returns whether it did.
     pub(super) fn ends_without_look(&self, w: &mut World<'_>, job: Job) -> bool {
         let Job::Look(_) = job else { return false };
         let slot = w.slot();

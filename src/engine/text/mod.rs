@@ -1,9 +1,10 @@
-//! The engine of modems that speak AT: bytes and the time go in, bytes come out. No I/O, no futures.
+//! The engine of modems that speak AT: bytes and the time go in, bytes and a deadline come out. It has no I/O and no
+//! futures.
 //!
-//! One exchange at a time, and always the engine's own: nobody outside can leave one half done. An exchange
-//! is a step of a *flow* of the backend's, or of a guest's (a user's own command). When it does not end as
-//! its grammar says, the engine first finds the way back to a channel where the next line is a command and
-//! no answer is outstanding (`rescue`), so that a late answer never reaches another command.
+//! The engine conducts one exchange at a time, and no caller can leave one half done. An exchange is a step of a
+//! backend's *flow*, or a command of a guest. When an exchange does not end as the grammar says, the engine first
+//! brings the channel back to where the modem takes a command line and no answer is outstanding (`rescue`), so that a
+//! late answer never reaches another command.
 
 mod echo;
 mod exchange;
@@ -41,36 +42,36 @@ use crate::numbers::Number;
 use crate::tls::TlsConfig;
 use embassy_time::Duration;
 
-/// Longest command line, and largest chunk of an upload, in bytes.
+/// The longest command line, and the largest chunk of an upload, in bytes.
 pub const COMMAND_LIMIT: usize = 384;
-/// `+QSSLRECV` and the like; longer names are compared by their first part.
+/// The number of characters of a command name, such as `+QSSLRECV`, that are kept for comparison with answers.
 const NAME_LIMIT: usize = 16;
-/// How long a guest may leave the channel, or an information line, lying: it is its executor that would have
-/// to be stuck.
+/// The time limit for a guest to use a granted channel, or to take an information line. A guest that misses it has an
+/// executor that is stuck.
 const GUEST_PATIENCE: Ms = 1000;
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Where the running exchange is.
+/// The stage of the running exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The modem counts our bytes, or takes them in data mode: `left` of them.
     Data,
-    /// None is under way.
+    /// No exchange is under way.
     Idle,
     /// Lines and a final result are expected.
     Line,
-    /// What asks for payload is expected.
+    /// The modem's prompt for payload is expected.
     Prompt,
     /// Payload is coming in.
     Receiving,
-    /// All payload is out; a silence must be kept until `+++`.
+    /// All payload was sent, and the silence before `+++` has begun.
     Silence,
-    /// Behind payload: only the final result is legal, and URCs, which take effect with it.
+    /// Fetched payload is complete. Only URCs and the final result are legal; the URCs take effect with that result.
     Tail,
 }
 
-/// The engine of one modem. In this order, so that what is small and often used is near its start, where
-/// short instructions reach it.
+/// The engine of one modem that speaks AT. Small fields that are used often stand first, where short instructions reach
+/// them.
 #[repr(C)]
 #[cfg_attr(test, derive(Clone))]
 pub struct Engine<M: Modem> {
@@ -78,41 +79,43 @@ pub struct Engine<M: Modem> {
     rescue: Rescue,
     syncing: SyncProgress,
     way: StepFlags,
-    /// Synchronising queries that were sent, and answers that are due.
+    /// The number of synchronising queries that were sent in this rescue.
     marks: u8,
+    /// The number of answers to them that are outstanding.
     due: u8,
-    /// How often quotes were left.
+    /// The number of times that this rescue has got out of a quoted argument.
     quotes_left: u8,
-    /// Why the exchange is being given up; `None` where a flow asked for the rescue.
+    /// The error of the exchange that is being given up; `None` where a flow asked for the rescue.
     given_up: Option<AtError>,
+    /// The synchronising query follows this part of the rescue.
     mark_after: bool,
-    /// The exchange that is being given up is a step's.
+    /// The exchange that is being given up belongs to a step, which waits for its end.
     step_waits: bool,
-    /// While the channel was synchronised, something was answered that was not asked.
+    /// An answer to no known command came while the channel was synchronised.
     answered_late: bool,
-    /// Whose payload the modem accepted last.
+    /// The socket whose payload the modem accepted last.
     last_sent: Option<u8>,
-    /// The socket whose payload the last exchange has brought: whole, unless more of it comes behind its end.
+    /// The socket whose payload the last exchange fetched. Its data is complete, unless more comes behind its end.
     last_fetched: Option<u8>,
-    /// The modem is known to be in line mode; otherwise what is sent may be data to it.
+    /// The modem is known to be in line mode. Otherwise it may take what is sent as data.
     line_mode: bool,
-    /// Notices were dropped.
+    /// URCs were dropped during this exchange.
     missed: bool,
-    /// How many bytes of line ends belong between this payload and its result, 0 if any will do.
+    /// The number of line end bytes that belong between this payload and its result; 0 where it is not checked.
     tail_ends: u8,
-    /// How often one line end stood there where two belong, without a fetch in between that ended well.
+    /// The number of fetches in a row that ended with one line end in the place of two.
     lone_ends: u8,
-    /// Counts what was put into `out`: a write of an earlier content must not count for this one.
+    /// The number of the content of `out`, wrapping. The end of a write of an earlier content does not count for this.
     pub(crate) out_turn: u8,
-    /// The bytes that the UART has are counted by the modem.
+    /// The bytes that were given to the UART are payload, which the modem counts.
     counted: bool,
     /// The closing quote is in `out`.
     closed: bool,
     /// A line that comes in pieces began as information text.
     pieces_are_text: bool,
-    /// The running command's arguments are secret, and its answer may repeat them.
+    /// The arguments of the running command are secret, and its answer may repeat them.
     secret: bool,
-    /// What the modem sends may be a credential. Such lines are not traced.
+    /// The modem may send a credential. Its lines are not traced.
     private: bool,
     /// A guest was served last, so that a flow is next.
     guest_was_last: bool,
@@ -120,34 +123,35 @@ pub struct Engine<M: Modem> {
     line_waits: bool,
     /// The peer had closed before the fetch that is under way.
     closed_before: bool,
-    /// The answer did not fit.
+    /// The answer is longer than the answer buffer.
     overflowed: bool,
-    /// The command was accepted, and another result is to come.
+    /// The first of two `OK` has come, see [`Modem::TWICE`].
     accepted: bool,
     name_len: u8,
+    /// The number of bytes that the modem still expects of this exchange.
     left: usize,
-    /// Bytes of the ring that are out.
+    /// The number of bytes of the transmit ring that were sent in this exchange.
     ring_sent: usize,
     out_len: usize,
     out_sent: usize,
-    /// How much of `out` the UART was given, whether or not it has said that it is done.
+    /// The number of bytes of `out` that were given to the UART, whether or not it has reported them as sent.
     out_given: usize,
-    /// Counted bytes that the UART has and has not yet said that they are out.
+    /// The number of counted bytes that the UART has and has not reported as sent.
     in_flight: usize,
     answer_len: usize,
-    /// Most bytes of payload that an exchange which was given up may still bring.
+    /// The most bytes of payload that an exchange which was given up may still bring.
     late_payload: usize,
-    /// Most bytes of payload that a guest asked for.
+    /// The number of bytes of a guest's exchange: the most that a fetch may bring, or the length of an upload.
     fetch_limit: usize,
     deadline: Ms,
     timeout: Ms,
-    /// Payload does not go out before.
+    /// The earliest time at which payload is sent. Behind payload in data mode: the time of the next `+++`.
     data_at: Ms,
-    /// No command before: the modem needs a pause.
+    /// The earliest time of the next command, after the modem's [gap](Modem::gap).
     gap_until: Ms,
-    /// Until when a guest has time.
+    /// The deadline of a guest for its grant, its line or its result.
     guest_until: Ms,
-    /// Until when there is nothing to do, unless [something happens](World::changed).
+    /// The time until which there is nothing to do, unless [something changes](World::changed).
     idle_until: Ms,
     flow: Option<Flow<M>>,
     parked: Option<Flow<M>>,
@@ -164,7 +168,7 @@ pub struct Engine<M: Modem> {
 }
 
 impl<M: Modem> Engine<M> {
-    // The ways in which this modem's payload can go; what it does not have folds to nothing.
+    // The flags of the forms in which this modem takes payload. The others are 0, so that their code is not linked.
     const QUOTES: StepFlags = Self::other(QUOTES);
     const COUNTS: StepFlags = Self::other(COUNTS);
     const PIPES: StepFlags = Self::other(PIPES);
@@ -184,7 +188,7 @@ impl<M: Modem> Engine<M> {
         if M::GUESTS { way } else { 0 }
     }
 
-    /// Where the exchange of a guest is, if there are any.
+    /// Returns the state of the guest's exchange; free for a modem without guests.
     fn post(w: &World<'_>) -> ExchangeState {
         if M::GUESTS {
             w.mailbox.post
@@ -193,7 +197,8 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// As a part of a state: made in a call of its own, so that not all of them are on the stack at once.
+    /// Makes the engine in its cell, for a `State`. It is a call of its own, so that engine and world are not on the stack
+    /// at once.
     #[inline(never)]
     pub(crate) const fn cell(modem: M) -> RefCell<Self> {
         RefCell::new(Self::new(modem))
@@ -327,7 +332,7 @@ impl<M: Modem> Protocol for Engine<M> {
     }
 
     fn next_out(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
-        // The pause is also that of a guest, to whom the channel was granted before the modem said something.
+        // The gap holds also for a guest that was granted the channel before the modem said something.
         if self.stage != Stage::Data && self.out_given == 0 && self.is_in_gap(w.now) {
             return 0;
         }
@@ -390,19 +395,19 @@ impl<M: Modem> Protocol for Engine<M> {
         if M::Framing::FRAMES {
             self.framing.reset();
         }
-        // Whatever was under way ends in the middle.
+        // The exchange under way was cut off, so the modem may be in data mode.
         self.line_mode = false;
         w.restarted = false;
     }
 
     fn guest_is_gone(&mut self) {
-        // It may hold the end of a private key.
+        // The buffer may hold the end of a private key.
         self.wipe_upload();
     }
 }
 
 impl<M: Modem> Engine<M> {
-    /// Takes in bytes of the AT channel.
+    /// Takes in bytes of the AT channel, and returns their number.
     pub(super) fn feed_text(&mut self, w: &mut World<'_>, mut input: &[u8]) -> usize {
         let all = input.len();
         self.line_waits &= matches!(Self::post(w), ExchangeState::Line);
@@ -447,11 +452,11 @@ impl<M: Modem> Engine<M> {
         all - input.len()
     }
 
-    /// The next bytes for the modem, whatever they are framed in.
+    /// Copies the next bytes for the modem, without their framing, and returns their number.
     fn content(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
         let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
         self.counted = self.stage == Stage::Data;
-        // A guest may be quicker than the pause behind the prompt.
+        // A guest may hand over bytes before the pause behind the prompt is over.
         if self.is_before_upload(w) {
             return 0;
         }
@@ -470,7 +475,7 @@ impl<M: Modem> Engine<M> {
         self.in_flight = if self.is_in_line_step() {
             let mut group = [0; 3];
             let mut count = 0;
-            // Whole groups; only the last one of all is padded.
+            // Base64 is sent in whole groups; only the last group of the payload is padded.
             for (index, room) in into.chunks_exact_mut(4).enumerate() {
                 let wanted = left.saturating_sub(3 * index).min(3);
                 let got = w.slot().tx.peek(offset + 3 * index, &mut group[..wanted]);
@@ -484,7 +489,7 @@ impl<M: Modem> Engine<M> {
             let count = left.min(into.len() / 2);
             let (bytes, _) = into.split_at_mut(count);
             let count = w.slot().tx.peek(offset, bytes);
-            // From the end, so that nothing is overwritten before it is read.
+            // The digits are written from the end, so that no byte is overwritten before it is read.
             for index in (0..count).rev() {
                 let byte = into[index];
                 into[2 * index + 1] = HEX[usize::from(byte & 15)];
@@ -495,7 +500,7 @@ impl<M: Modem> Engine<M> {
         self.in_flight
     }
 
-    /// Does one thing; returns when to look again if there is nothing to do.
+    /// Does one piece of work, and returns `None`; or the deadline for the next call where there is nothing to do.
     fn tick_once(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
         if self.rescue != Rescue::Off {
@@ -511,7 +516,7 @@ impl<M: Modem> Engine<M> {
         if self.is_in_gap(now) {
             return Some(self.gap_until);
         }
-        // A guest has the channel, or has not yet fetched its result.
+        // A guest has the channel, or has not fetched its result yet.
         if let ExchangeState::Granted | ExchangeState::Done(_) = Self::post(w) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
@@ -530,7 +535,8 @@ impl<M: Modem> Engine<M> {
                     self.grant(w);
                     return None;
                 }
-                // A guest that changes credentials waits for it, and the bring-up for a SIM or a network.
+                // A guest that changes credentials waits for the clean-up, which may go before a bring-up that waits
+                // for a SIM or a network.
                 if w.answers && w.cleanup_asked && self.parked.is_none() {
                     self.parked = self.flow.take();
                     self.perform(w, Job::CleanUp);
@@ -582,14 +588,14 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Looks after the exchange that is under way.
+    /// Does the work of the exchange that is under way, as [`tick_once`](Self::tick_once).
     fn tick_exchange(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
         if self.line_waits && matches!(Self::post(w), ExchangeState::Line) {
             if !past(now, self.guest_until) {
                 return Some(self.guest_until);
             }
-            // A listing without this line must not pass for complete.
+            // The guest misses this line, so its listing must not end as complete.
             self.violation(w);
             return None;
         }
@@ -621,23 +627,24 @@ impl<M: Modem> Engine<M> {
         None
     }
 
-    /// Whether the modem needs a pause before the next command. What lies farther ahead than a gap is long ago:
-    /// the clock has gone half round since.
+    /// Returns whether the modem still needs its gap before the next command. A `gap_until` farther ahead than a gap is
+    /// a time long past: the clock has gone half round since.
     fn is_in_gap(&self, now: Ms) -> bool {
         let left = self.gap_until.wrapping_sub(now);
         M::GAP > 0 && left != 0 && left <= M::GAP.into()
     }
 
+    /// Returns whether the UART has sent all of `out`, and the frame around it has ended.
     pub(crate) fn drained(&self) -> bool {
         self.out_sent >= self.out_len && !self.is_in_frame()
     }
 
-    /// What ends a frame is not out.
+    /// Returns whether the end of a frame is still to be sent.
     fn is_in_frame(&self) -> bool {
         M::Framing::FRAMES && self.framing.is_open()
     }
 
-    /// Has the first `len` bytes of `out` put on the UART.
+    /// Has the first `len` bytes of `out` sent.
     fn submit(&mut self, len: usize) {
         self.out_turn = self.out_turn.wrapping_add(1);
         (self.out_sent, self.out_given, self.out_len) = (0, 0, len);
@@ -650,7 +657,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The exchange moves: its time limit starts anew.
+    /// Restarts the time limit of the exchange, because it has made progress.
     fn progress(&mut self, w: &World<'_>) {
         self.deadline = after(w.now, self.timeout);
     }

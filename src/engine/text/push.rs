@@ -1,10 +1,8 @@
-//! Payload that comes by itself, between any two lines: where a modem pushes data instead of having it
-//! fetched.
+//! Pushed payload: data that a modem sends by itself, between any two lines, instead of having it fetched.
 //!
-//! It goes into the socket's ring as fetched payload does: staged, and committed once what stands behind
-//! it shows that the count was right. When a ring is full, the UART is not read for a while, so that
-//! flow control holds the modem back; a reader that is too slow for that loses its socket, and only its
-//! own.
+//! It is staged in the socket's ring, and committed once a line end or a silence behind it shows that the count was
+//! right. When a ring is full, the UART is not read for a while, so that flow control holds the modem back. A reader that
+//! is too slow for that loses its socket; other sockets are kept.
 
 use super::super::slot::Phase;
 use super::super::time::{Ms, after, past};
@@ -17,29 +15,30 @@ use crate::engine::backend::Modem;
 use crate::error::SocketError;
 use crate::loss::Loss;
 
-/// The other sockets, and every command, wait as long as the UART is not read.
+/// The longest time that a full ring keeps the UART from being read; all other sockets and commands wait meanwhile.
 const STALL_LIMIT: Ms = 200;
-/// What comes behind payload comes at once. Some firmware may have nothing to say for a while.
+/// The silence behind complete payload after which its count is taken as right. Output that shows a wrong count would
+/// come at once.
 const QUIET: Ms = 20;
 
-/// Pushed payload under way.
+/// Pushed payload that is under way.
 #[derive(Clone, Copy)]
 pub(super) struct Push {
-    /// Whose it is; `None` when nobody wants it, so that it is only counted.
+    /// The socket that gets it; `None` where no socket does, so that the bytes are only counted.
     pub(super) slot: Option<u8>,
-    /// When it is given up, or once it is complete, believed.
+    /// The time at which incomplete payload is given up, or complete payload is committed.
     deadline: Ms,
-    /// Of its share in keeping the UART waiting.
+    /// The time at which the socket is given up because its ring is full; `None` while it has not been full.
     stall_limit: Option<Ms>,
 }
 
 impl<M: Modem> Engine<M> {
-    /// A header announced `len` bytes for socket `id`.
+    /// Begins pushed payload: a header has announced `len` bytes for the connection `id`.
     pub(super) fn push_begin(&mut self, w: &mut World<'_>, id: u8, len: usize) {
         let opened = w.open.is_some_and(|open| open.result == 0);
         let wanted = |index: &usize| {
             let slot = &w.slots[*index];
-            // Before the modem said that it is open, it is data of an earlier connection of this id.
+            // Data before the result of the open belongs to an earlier connection with this id.
             let open = slot.phase == Phase::Open || (slot.phase == Phase::Opening && opened);
             slot.push && open
         };
@@ -53,7 +52,7 @@ impl<M: Modem> Engine<M> {
         self.push_announced(w, index, trusted);
     }
 
-    /// A frame brings data for the socket whose id `channel` is.
+    /// Begins pushed payload: a frame brings data for the connection `channel`.
     pub(super) fn push_frame(&mut self, w: &mut World<'_>, channel: u8) {
         w.heard_at = w.now;
         let index = w.with_id(channel).filter(|&index| {
@@ -71,7 +70,7 @@ impl<M: Modem> Engine<M> {
         });
     }
 
-    /// Whether pushed payload is under way.
+    /// Returns whether pushed payload is under way.
     pub(super) fn is_pushing(&self) -> bool {
         M::PUSHES && self.push.is_some()
     }
@@ -80,7 +79,7 @@ impl<M: Modem> Engine<M> {
         self.push = None;
     }
 
-    /// How many bytes may be taken in now; no limit unless they are pushed payload.
+    /// Returns the number of bytes that may be taken in now: the room in the ring for pushed payload, otherwise no limit.
     pub(super) fn push_room(&self, w: &World<'_>) -> usize {
         match self.push.and_then(|push| push.slot).filter(|_| M::PUSHES) {
             Some(slot) if self.push_left() > 0 => w.slots[usize::from(slot)].rx.room(),
@@ -88,7 +87,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// How many bytes are still to come.
+    /// Returns the number of bytes of the payload that are still to come.
     fn push_left(&self) -> usize {
         if M::Framing::FRAMES && self.framing.is_in_data() {
             self.framing.data_left()
@@ -97,7 +96,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Some of it. What does not fit was not taken in, see [`push_room`](Self::push_room).
+    /// Stages a part of the payload. It fits, since no more is taken in than [`push_room`](Self::push_room).
     pub(super) fn push_part(&mut self, w: &mut World<'_>, part: &[u8]) {
         let slot = self.push.and_then(|push| push.slot);
         if slot.is_some_and(|slot| self.stage_payload(w, slot, part).is_none()) {
@@ -117,7 +116,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// To be called after each event: commits what is complete and followed by a line end.
+    /// Commits payload that is complete and followed by a line end. Called after each event of the framer.
     pub(super) fn push_settle(&mut self, w: &mut World<'_>) {
         if self.is_pushing() && self.framer.payload_left() == 0 && !self.framer.is_behind_payload()
         {
@@ -125,7 +124,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Looks at the time; returns when to look again, if payload is under way.
+    /// Handles the deadlines of pushed payload. Returns the next one, where payload is under way.
     pub(super) fn push_tick(&mut self, w: &mut World<'_>) -> Option<Ms> {
         if !M::PUSHES {
             return None;
@@ -139,7 +138,7 @@ impl<M: Modem> Engine<M> {
                 return Some(limit);
             }
             w.changed = true;
-            // Nobody reads: the rest is only counted.
+            // The user does not read. The rest of the payload is only counted.
             warn!("pushed data is not read");
             self.push_lost(w, SocketError::RxOverrun);
             return self.push.map(|push| push.deadline);
@@ -149,7 +148,7 @@ impl<M: Modem> Engine<M> {
         }
         w.changed = true;
         if M::Framing::FRAMES && self.framing.is_in_data() {
-            // Its socket is told with the others.
+            // The broken frame resets all sockets, including the one of this payload.
             self.framing.give_up();
             self.feed_frames(w, &[]);
         } else if self.framer.payload_left() == 0 {
@@ -161,7 +160,7 @@ impl<M: Modem> Engine<M> {
         None
     }
 
-    /// The count was wrong: where the next line begins is not known.
+    /// Gives the payload and its socket up, because its count was wrong: the beginning of the next line is unknown.
     pub(super) fn push_violation(&mut self, w: &mut World<'_>) {
         warn!("pushed data does not have its announced length");
         self.push_lost(w, SocketError::ConnectionReset);
@@ -171,7 +170,7 @@ impl<M: Modem> Engine<M> {
 
     pub(super) fn push_commit(&mut self, w: &mut World<'_>) {
         if let Some(slot) = self.push.take().and_then(|push| push.slot) {
-            // It is alive; no need to ask.
+            // The data shows that the connection stands, so the modem need not be asked.
             w.slots[usize::from(slot)].look_at = after(w.now, w.poll);
             w.commit(slot);
         }

@@ -1,4 +1,5 @@
-//! The way back to a channel where the next line is a command and no answer is outstanding.
+//! The rescue of a channel that is out of step: it brings the modem back to where it takes a command line and no answer
+//! is outstanding.
 
 use super::super::time::{Ms, after};
 use super::super::world::{Heard, Link, PowerState, World};
@@ -8,71 +9,74 @@ use crate::engine::backend::{Abort, FETCHES, Final, InLine, Line, Modem, Then, W
 use crate::error::AtError;
 use crate::loss::Loss;
 
-/// The modem answers a query within 300 ms; three tries in case the first ones met a late answer.
+/// The time limit of the synchronising query; modems answer a query within 300 ms.
 const SYNC_PATIENCE: Ms = 1000;
+/// The number of synchronising queries, in case the first ones meet a late answer.
 const SYNC_TRIES: u8 = 3;
-/// Silence before and behind `+++`: at least 1 s (bg96 sheet, 4.7), and a UART may be slow.
+/// The silence before and behind `+++`: at least 1 s (bg96 sheet, 4.7), and more for a slow UART.
 const ESCAPE_GUARD: Ms = 1100;
-/// The longest line that a modem keeps, and more (nrf9160 sheet, 1.4: 4095).
+/// The number of backspaces that empties any modem's line buffer (nrf9160 sheet, 1.4: 4095 characters).
 const LINE_BUFFER: usize = 4096;
 const BACKSPACE: u8 = 8;
 const QUOTE_PAUSE: Ms = 100;
-/// A line that is refused is answered at once.
+/// The time for the modem to refuse a spoilt line, which it does at once.
 const SPOIL_PAUSE: Ms = 100;
-/// A parser that counts deleted quotes is where another one was after the first time.
+/// The number of times to get out of a quoted argument: two, for parsers that count deleted quotes.
 const QUOTE_TRIES: u8 = 2;
 
-/// What is being done about a channel that is out of step.
+/// The stage of a rescue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rescue {
+    /// No rescue is under way.
     Off,
-    /// Line ends until what was announced is complete.
+    /// Filler is being sent until the announced number of bytes is complete.
     Fill,
-    /// The silence before `+++`,
+    /// The silence before `+++`.
     Before,
-    /// and behind it.
+    /// The silence behind `+++`.
     Behind,
-    /// Backspaces, until the modem's line is empty,
+    /// Backspaces are being sent until the modem's line buffer is empty.
     Erase,
-    /// the quote that closes, deleted as well, and the end of the line,
+    /// A closing quote, a backspace that deletes it, and the end of the line are being sent.
     CloseQuote,
-    /// an `ERROR`, or nothing.
+    /// The pause behind the closing quote, in which the modem may answer `ERROR`.
     QuotePause,
-    /// What ends a line that may have been begun, and its answer,
+    /// The characters that spoil a line which may have been begun were sent, and the modem may refuse it.
     Spoil,
     /// The synchronising query was sent.
     Mark,
 }
 
-/// What has been heard of the synchronising query.
+/// The progress of the synchronising query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SyncProgress {
-    /// Answers are taken as they come.
+    /// The channel is in step: answers belong to the running command.
     InStep,
-    /// The marker command is out: everything is skipped until its answer.
+    /// The channel is out of step, and everything is skipped until the answer to the query.
     Waiting,
-    /// Its answer has come, its result not yet.
+    /// The answer to the query has come, and its final result has not.
     Answered,
-    /// Its result has come as well.
+    /// The final result of the query has come.
     Done,
 }
 
 impl<M: Modem> Engine<M> {
-    /// The exchange is not to be continued.
+    /// Gives the running exchange up, and begins the rescue.
     pub(super) fn give_up(&mut self, w: &mut World<'_>, error: AtError) {
         self.give_up_in(w, error, self.waits());
     }
 
+    /// Gives the running exchange up, where the modem waits for this input, and begins the rescue.
     pub(super) fn give_up_in(&mut self, w: &mut World<'_>, error: AtError, waits: Waits) {
         if w.link != Link::Up && !w.answers {
-            // Bring-up asks as long as it takes, and synchronises once it is answered.
+            // Bring-up repeats its query until the modem answers, and then synchronises.
             self.framer.reset();
             self.out_sent = self.out_len;
             self.line_mode = false;
             return self.ended(w, Err(error));
         }
         warn!("giving up an exchange");
-        // What has come so far was no way back either.
+        // Only input from now on tells why the rescue may fail.
         w.heard = Heard::Nothing;
         if self.way & FETCHES != 0 {
             self.late_payload = self.encoded(w.len.into());
@@ -84,14 +88,14 @@ impl<M: Modem> Engine<M> {
         self.given_up = Some(error);
         self.step_waits = self.stage != Stage::Idle && !self.is_guest();
         self.mark_after = true;
-        // Who is concerned need not wait for the rescue.
+        // Guest and socket get their error at once, and need not wait for the rescue.
         self.guest_failed(w, error);
         self.socket_failed(w, error);
         match M::abort(waits) {
             Abort::Restart => self.no_way_back(w),
             Abort::Filler => {
                 if waits == Waits::Prompt {
-                    // What asks for it may have been lost.
+                    // The modem's prompt may have been lost, so it may wait for all of the payload.
                     self.left = if self.is_guest() {
                         self.fetch_limit
                     } else {
@@ -109,7 +113,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// A flow wants it.
+    /// Begins the part of a rescue that a judge has asked for.
     pub(super) fn rescue_for_flow(&mut self, w: &mut World<'_>, then: Then) {
         self.given_up = None;
         self.mark_after = false;
@@ -146,9 +150,10 @@ impl<M: Modem> Engine<M> {
         self.deadline = after(w.now, ESCAPE_GUARD);
     }
 
-    /// Gets out of a quoted argument without completing the line that it is in, which would store what came
-    /// of it so far: deletes the line, backspace by backspace, and closes the quote with one that is deleted
-    /// too. A parser that counts deleted quotes is then where the other one was, so that it is done twice
+    /// Gets the modem out of a quoted argument without completing its line, which would store what has come so far:
+    /// deletes the line by backspaces, then closes the quote with a quote that is deleted too.
+    ///
+    /// A parser that counts deleted quotes is inside quotes again after that; the whole is done twice to cover both kinds
     /// (nrf9160 sheet, 1.4).
     fn erase(&mut self, w: &World<'_>) {
         self.left = LINE_BUFFER;
@@ -181,8 +186,8 @@ impl<M: Modem> Engine<M> {
         let InLine::Base64 { spoils } = M::IN_LINE else {
             return self.query(w);
         };
-        // What was said before may be a part of a line, and the query would be the rest of its payload. Such a modem
-        // does not listen while it answers.
+        // The modem may have taken a part of a line, and would take the query as the rest of its payload. It also drops
+        // input while it answers, so the query waits for the answer to the spoilt line.
         self.rescue = Rescue::Spoil;
         self.stage = Stage::Line;
         self.syncing = SyncProgress::Waiting;
@@ -207,11 +212,11 @@ impl<M: Modem> Engine<M> {
         self.syncing = SyncProgress::Waiting;
         let command = M::SYNC.command.as_bytes();
         self.out[..command.len()].copy_from_slice(command);
-        // It fits: backends' queries are some ten bytes long.
+        // The command fits: the queries of backends are some ten bytes long.
         let _ = self.begin(w, command.len(), 0, SYNC_PATIENCE);
     }
 
-    /// Goes on with the rescue; returns whether there was something to do.
+    /// Goes on with the rescue. Returns whether there was something to do.
     pub(super) fn rescue(&mut self, w: &mut World<'_>) -> bool {
         let over = self.is_over(w);
         let stuck = over && !self.drained();
@@ -228,7 +233,7 @@ impl<M: Modem> Engine<M> {
                 self.quiet(w, Rescue::Behind);
             }
             Rescue::Behind if over => self.done(w),
-            // Without quotes, the ways out of them are not linked.
+            // For a modem without payload in quotes, the code that leaves them is not linked.
             Rescue::Erase | Rescue::CloseQuote | Rescue::QuotePause if !M::SENDS_WITHOUT_PROMPT => {
                 self.mark(w)
             }
@@ -246,14 +251,14 @@ impl<M: Modem> Engine<M> {
                 self.due -= 1;
                 self.syncing = SyncProgress::Waiting;
                 self.deadline = after(w.now, SYNC_PATIENCE);
-                // It may answer the earlier ones as well, and those answers are nobody's.
+                // The modem may answer the earlier queries too; those answers are skipped.
                 if self.due == 0 {
                     self.synchronised(w);
                 }
             }
             Rescue::Mark if over && self.due < self.marks => self.synchronised(w),
             Rescue::Mark if over && self.marks < SYNC_TRIES => self.mark(w),
-            // It has answered nothing, so that it may be in the quotes still.
+            // The modem has answered nothing, so it may still be inside quotes.
             Rescue::Mark
                 if over
                     && M::SENDS_WITHOUT_PROMPT
@@ -267,7 +272,7 @@ impl<M: Modem> Engine<M> {
         true
     }
 
-    /// What a rescue sends is out.
+    /// Ends a part of the rescue: its bytes were sent.
     fn done(&mut self, w: &mut World<'_>) {
         self.out_sent = self.out_len;
         self.rescue = Rescue::Off;
@@ -296,7 +301,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The modem does not answer.
+    /// Ends a rescue that has failed: the modem does not answer.
     fn no_way_back(&mut self, w: &mut World<'_>) {
         self.rescue_off();
         self.line_mode = false;
@@ -317,7 +322,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The step that the exchange was of, if it was one's, is told.
+    /// Ends the step whose exchange was given up, where it was a step's.
     fn step_given_up(&mut self, w: &mut World<'_>, error: AtError) {
         self.way &= !Self::GUEST;
         if core::mem::take(&mut self.step_waits) {
@@ -333,7 +338,7 @@ impl<M: Modem> Engine<M> {
         self.private = false;
     }
 
-    /// A line while everything is skipped.
+    /// Handles a line while the channel is out of step: only the answer to the synchronising query counts.
     pub(super) fn line_while_syncing(&mut self, kind: Line) {
         match (self.syncing, kind) {
             (SyncProgress::Waiting, Line::Info)
@@ -348,10 +353,10 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The header of an answer that nobody waits for any more.
+    /// Handles the header of a late answer, to a fetch that was given up.
     pub(super) fn late_header(&mut self, count: u16, in_line: bool) {
         if usize::from(count) <= self.late_payload {
-            // Late payload is counted, never searched.
+            // Late payload is skipped by its count, and not searched for the answer to the query.
             self.answered_late = true;
             self.late_payload = 0;
             self.expect_payload(count.into(), in_line);
@@ -360,7 +365,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// The modem has said that it restarted, or goes to sleep.
+    /// Handles the URC of a modem that has restarted, or enters power saving mode.
     pub(super) fn restarted(&mut self, w: &mut World<'_>, power: PowerState) {
         w.restarted = power == PowerState::Awake;
         w.loss = Some(if power == PowerState::Awake {
@@ -368,7 +373,7 @@ impl<M: Modem> Engine<M> {
         } else {
             Loss::PowerSaving
         });
-        // Its next life begins in line mode.
+        // The modem starts in line mode.
         self.line_mode = true;
         if w.link == Link::Up {
             return self.down(w, power);
@@ -381,7 +386,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// What a bring-up was about ends with the life of the modem that it was about.
+    /// Ends rescue, exchange and guest of a bring-up during which the modem restarted.
     fn rescue_aborted(&mut self, w: &mut World<'_>) {
         let (busy, rescue) = (self.stage != Stage::Idle, self.rescue);
         let given_up = self.given_up.take();
@@ -399,7 +404,8 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Whatever was known of the modem is void: it is brought up anew, or left alone.
+    /// Takes the modem down: drops all flows, guests and sockets. The modem is then brought up anew, or left in the state
+    /// `power`.
     pub(crate) fn down(&mut self, w: &mut World<'_>, power: PowerState) {
         w.next_generation();
         w.counters.restarts = w.counters.restarts.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! What each run of bytes is, for a [`Tap`](crate::tap::Tap).
+//! The classification of bytes on the UART for a [`Tap`](crate::tap::Tap).
 
 use super::super::world::World;
 use super::guests::{GUEST_QUOTES, GUEST_UPLOADS};
@@ -9,7 +9,7 @@ use crate::engine::backend::{COUNTS, FETCHES, Line, Modem, PIPES, QUOTES, SENDS,
 use crate::tap::{Received, Sent};
 
 impl<M: Modem> Engine<M> {
-    /// What [`next_out`](super::super::Protocol::next_out) has just yielded.
+    /// Returns the class of the bytes that [`next_out`](super::super::Protocol::next_out) returned last.
     pub(super) fn next_class(&self, w: &World<'_>) -> Sent {
         if self.out_sent >= self.out_len && self.sends_from_ring() {
             Sent::Payload(w.slot)
@@ -18,7 +18,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// What is put into `out` beside commands.
+    /// Returns the class of bytes in `out` that are no command.
     pub(super) fn filler_class(&self) -> Sent {
         if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.syncing == SyncProgress::InStep {
             Sent::Upload
@@ -37,7 +37,8 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// `run` was consumed for `event`, and nothing has been done about it yet.
+    /// Gives bytes from the modem to the tap: `run`, which the framer consumed for `event`. Called before the engine
+    /// handles the event.
     pub(super) fn tap_received(&mut self, w: &World<'_>, event: Option<Event<'_>>, run: &[u8]) {
         let Some(tap) = w.tap else { return };
         let what = match event {
@@ -91,11 +92,11 @@ impl<M: Modem> Engine<M> {
         }
         match kind {
             Line::Final(_) | Line::Payload(_) | Line::Push { .. } => Received::Line,
-            // A notice carries no secret.
+            // A URC carries no secret.
             Line::Urc(_) if !deaf => Received::Line,
             _ if deaf && !line.starts_with(M::SYNC.answer.as_bytes()) => Received::Noise,
             _ if self.secret => Received::SecretLine,
-            // An echo of what was sent would be here too.
+            // The line may be an echo of payload.
             _ if (self.private || self.way & (SENDS | COUNTS | PIPES) != 0)
                 && (asked.is_empty() || !line.starts_with(asked)) =>
             {
