@@ -1,11 +1,11 @@
-//! Writing command lines.
+//! The writer of command lines for `atat` commands.
 
 use atat::AtatResp;
 
-/// Writes one command line into a buffer: `AT`, the name, `=`, the arguments, CR.
+/// A writer of one command line into a buffer: `AT`, the name, `=`, the arguments, CR.
 ///
-/// Never panics: what does not fit is counted, so that [`finish`](Self::finish) returns the length
-/// that would have been needed and the engine refuses the command before a byte is sent.
+/// It never panics. Characters that do not fit are counted, so that [`finish`](Self::finish) returns the length that
+/// would have been needed, and the engine refuses the command before a byte is sent.
 #[derive(Debug)]
 pub struct CommandLine<'b> {
     buf: &'b mut [u8],
@@ -14,7 +14,7 @@ pub struct CommandLine<'b> {
 }
 
 impl<'b> CommandLine<'b> {
-    /// Starts with `AT` and `name`, for instance `+QSSLRECV` or `E0`.
+    /// Begins a line with `AT` and `name`, for instance `+QSSLRECV` or `E0`.
     pub fn new(buf: &'b mut [u8], name: &str) -> Self {
         let mut line = Self {
             buf,
@@ -26,7 +26,7 @@ impl<'b> CommandLine<'b> {
         line
     }
 
-    /// An unsigned decimal argument.
+    /// Appends an unsigned decimal argument.
     pub fn int(mut self, value: u32) -> Self {
         self.separate();
         let mut digits = [0; 10];
@@ -44,14 +44,14 @@ impl<'b> CommandLine<'b> {
         self
     }
 
-    /// An argument written as it is, without quotes.
+    /// Appends an argument as it is, without quotes.
     pub fn raw(mut self, text: &str) -> Self {
         self.separate();
         self.put(text.as_bytes());
         self
     }
 
-    /// A quoted argument. `text` must be a literal or come out of a checked type
+    /// Appends a quoted argument. `text` must be a literal or come out of a checked type
     /// ([`Text`](super::Text), [`ServerName`](crate::ServerName)).
     pub fn quoted(mut self, text: &str) -> Self {
         self.separate();
@@ -61,8 +61,8 @@ impl<'b> CommandLine<'b> {
         self
     }
 
-    /// Another command in the same line, `name` without its `AT`. Whether a modem carries out all of a line
-    /// is the caller's to find out.
+    /// Begins another command in this line, with `name` without its `AT`. The caller must know that the modem carries out
+    /// all commands of a line.
     pub fn and(mut self, name: &str) -> Self {
         self.put(b";");
         self.put(name.as_bytes());
@@ -70,15 +70,14 @@ impl<'b> CommandLine<'b> {
         self
     }
 
-    /// Ends the line with CR and returns its length, which is more than the buffer's when it did
-    /// not fit.
+    /// Ends the line with CR and returns its length, which is above that of the buffer where the line does not fit.
     pub fn finish(mut self) -> usize {
         self.put(b"\r");
         self.len
     }
 
-    /// Ends with the opening quote of an argument that [`At::quote`](crate::At::quote) streams, and returns
-    /// the length so far.
+    /// Ends the line with the opening quote of an argument that [`At::quote`](crate::At::quote) streams, and returns the
+    /// length so far.
     pub fn open_quote(mut self) -> usize {
         self.separate();
         self.put(b"\"");
@@ -99,13 +98,13 @@ impl<'b> CommandLine<'b> {
     }
 }
 
-/// The response of a command that answers with a bare result.
+/// The response of a command that answers with a final result alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done;
 
 impl AtatResp for Done {}
 
-/// Implements [`AtatCmd`](atat::AtatCmd) for a command: its deadline, its text and, where it has one,
+/// Implements [`AtatCmd`](atat::AtatCmd) for a command: its time limit in milliseconds, its text and, where it has one,
 /// the parser of its information text.
 ///
 /// ```

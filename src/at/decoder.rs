@@ -1,35 +1,35 @@
-//! Payload that a modem writes as text.
+//! The decoder of payload that a modem writes as text.
 
 use crate::inspect::Base64;
 
-/// Turns payload that a modem writes as text into bytes, a character at a time. A backend keeps one, see
-/// [`Modem::DECODER`](crate::modem::Modem::DECODER).
+/// A decoder of payload that a modem writes as text, hexadecimal or base64, one character at a time. A backend keeps
+/// one, see [`Modem::DECODER`](crate::modem::Modem::DECODER).
 #[derive(Clone, Copy)]
 pub struct Decoder(Form);
 
 #[derive(Clone, Copy)]
 enum Form {
-    /// Two digits a byte, of which this one came.
+    /// Two hexadecimal digits for each byte. Holds the first one until the second comes.
     Hex(Option<u8>),
     Base64(Base64),
 }
 
-/// A character that cannot stand where it does.
+/// The error for a character that cannot stand at this place of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadCharacter;
 
 impl Decoder {
-    /// Two hexadecimal digits a byte, of either case.
+    /// Makes a decoder of two hexadecimal digits for each byte, in either case.
     pub const fn hex() -> Self {
         Self(Form::Hex(None))
     }
 
-    /// Base64 with the alphabet of RFC 4648 section 4, padded.
+    /// Makes a decoder of padded base64 with the alphabet of RFC 4648 section 4.
     pub const fn base64() -> Self {
         Self(Form::Base64(Base64::new()))
     }
 
-    /// How many characters stand for at most `bytes` bytes.
+    /// Returns the number of characters for `bytes` bytes.
     pub const fn encoded(&self, bytes: usize) -> usize {
         match self.0 {
             Form::Hex(_) => bytes * 2,
@@ -37,7 +37,10 @@ impl Decoder {
         }
     }
 
-    /// The byte that this character completes, if any.
+    /// Takes a character, and returns the byte that it completes, if any.
+    ///
+    /// # Errors
+    /// [`BadCharacter`] where the character cannot stand there.
     pub fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
         match &mut self.0 {
             Form::Base64(base64) => base64.push(character).map_err(|_| BadCharacter),
@@ -54,7 +57,7 @@ impl Decoder {
         }
     }
 
-    /// Whether the text may end here.
+    /// Returns whether the text may end here.
     pub fn is_whole(&self) -> bool {
         match &self.0 {
             Form::Hex(high) => high.is_none(),
@@ -62,7 +65,7 @@ impl Decoder {
         }
     }
 
-    /// Another payload begins.
+    /// Begins another payload.
     pub fn restart(&mut self) {
         *self = match self.0 {
             Form::Hex(_) => Self::hex(),
@@ -72,7 +75,7 @@ impl Decoder {
 }
 
 impl core::fmt::Debug for Decoder {
-    // Of what it holds, part may be a secret's.
+    // The decoder's state may hold a part of a secret, and is not shown.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self.0 {
             Form::Hex(_) => "Decoder::hex()",

@@ -1,30 +1,30 @@
-//! How far an echo has come that a modem cannot be talked out of.
+//! The progress of the echo of a modem whose echo cannot be switched off.
 //!
-//! Such a modem repeats each command before it answers, and may say something else in the middle of that: an
-//! event cuts the echo in two. The engine compares what comes back with what it sent, character by character,
-//! so that an answer counts only once the whole command has come back as it was sent. A command that was altered
-//! on its way is found out by that, also where nothing that it set can be read back.
+//! Such a modem repeats each command before it answers, and may print a URC in the middle of the echo. The engine
+//! compares the echo with the command, character by character, and an answer counts only once the whole command has
+//! come back as it was sent. So a command that was altered on the UART is noticed, even where its setting cannot be
+//! read back.
 
-/// How far the echo of the command that runs has come.
+/// The progress of the echo of the running command, in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Echo {
-    /// Characters of the command in the engine's buffer,
+    /// The number of characters of the command in the engine's buffer.
     pub(crate) text: u16,
-    /// and of the payload that is the rest of its line.
+    /// The number of characters of payload behind the command in its line.
     pub(crate) rest: u16,
-    /// How many of all these have come back.
+    /// The number of all these characters that have come back.
     pub(crate) back: u16,
 }
 
 impl Echo {
-    /// Nothing is expected.
+    /// The state in which no echo is expected.
     pub const NONE: Self = Self {
         text: 0,
         rest: 0,
         back: 0,
     };
 
-    /// How many characters are still to come.
+    /// Returns the number of characters that are still to come.
     pub const fn left(&self) -> usize {
         (self.text + self.rest).saturating_sub(self.back) as usize
     }

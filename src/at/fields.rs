@@ -1,6 +1,6 @@
-//! Reading answers: information text and its comma-separated fields.
+//! The reader of answers: information text and its comma-separated fields.
 
-/// The text behind `prefix` on the first line of `text` that starts with it, blanks trimmed.
+/// Returns the text behind `prefix` on the first line of `text` that starts with it, blanks trimmed.
 ///
 /// `text` is one line or several separated by CR LF, as the engine hands them to
 /// [`AtatCmd::parse`](atat::AtatCmd::parse).
@@ -10,29 +10,29 @@ pub fn answer<'a>(text: &'a [u8], prefix: &str) -> Option<&'a [u8]> {
         .map(<[u8]>::trim_ascii)
 }
 
-/// The fields of an information text, split at commas outside quotes, blanks trimmed.
+/// An iterator over the fields of an information text, split at commas outside quotes, blanks trimmed.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     rest: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
-    /// Over `text`, which is the part behind `+NAME:`.
+    /// Makes an iterator over `text`, the part of a line behind `+NAME:`.
     pub fn new(text: &'a [u8]) -> Self {
         Self { rest: Some(text) }
     }
 
-    /// The next field as an unsigned decimal number.
+    /// Returns the next field as an unsigned decimal number.
     pub fn int(&mut self) -> Option<u32> {
         decimal(self.next()?)
     }
 
-    /// The next field as a small number; out of range is `None`.
+    /// Returns the next field as a number; `None` above 255.
     pub fn byte(&mut self) -> Option<u8> {
         self.int()?.try_into().ok()
     }
 
-    /// The next field without its quotes if it has any, as bytes.
+    /// Returns the next field as bytes, without its quotes if it has any.
     pub fn unquoted(&mut self) -> Option<&'a [u8]> {
         match self.next()? {
             [b'"', inner @ .., b'"'] => Some(inner),
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The next field as text, without its quotes if it has any.
+    /// Returns the next field as text, without its quotes if it has any; `None` where it is not UTF-8.
     pub fn text(&mut self) -> Option<&'a str> {
         let field = self.next()?;
         let inner = field
@@ -74,7 +74,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// A decimal number, strictly: digits only, no sign, no overflow.
+/// Parses an unsigned decimal number strictly: digits only, no sign, no overflow.
 pub fn decimal(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() {
         return None;

@@ -1,15 +1,15 @@
-//! Bytes in, events out: the line discipline of an AT channel.
+//! The line framer of an AT channel: bytes go in; lines, prompts and payload come out as events.
 //!
-//! Sans-I/O, no allocation, O(1) work per byte, total on any input. How the input is cut into
-//! chunks never changes the events, except that one payload may come in more or fewer parts.
+//! It does no I/O and no allocation, takes O(1) work per byte, and never fails on any input. The chunks in which input
+//! comes never change the events, except that one payload may come in more or fewer parts.
 //!
 //! Payload is counted, never searched: after [`Framer::expect_payload`] the next n bytes are payload
 //! whatever they contain.
 
-/// Longest line kept, in bytes. A longer one is delivered cut, as [`Event::CutLine`].
+/// The longest line that is kept, in bytes. A longer one is cut ([`Event::CutLine`]), or comes in pieces.
 pub const LINE_LIMIT: usize = 256;
 
-/// What the framer saw.
+/// An event of the framer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A complete, non-empty line without its line end. It stays readable through
@@ -17,15 +17,15 @@ pub enum Event<'a> {
     Line,
     /// A line longer than [`LINE_LIMIT`]; the first `LINE_LIMIT` bytes are kept.
     CutLine,
-    /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted; its last bytes, if
+    /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted. The last bytes of the line, if
     /// there are any, come as a [`Line`](Self::Line).
     Piece,
-    /// The cue in a line, which is readable up to there, and goes on behind it unless
+    /// The cue byte inside a line. [`Framer::line`] has the line up to the cue; it goes on behind the cue, unless
     /// [`Framer::expect_payload_in_line`] is called.
     Cue,
     /// The data prompt, such as `> `, seen at the start of a line while armed. Disarms itself.
     Prompt,
-    /// Some of the announced payload.
+    /// A part of the announced payload.
     Payload(&'a [u8]),
     /// The announced payload is complete.
     PayloadEnd,
@@ -33,7 +33,7 @@ pub enum Event<'a> {
     PayloadOverrun,
 }
 
-/// The line framer. See the module's documentation.
+/// The line framer, see the [module](self).
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct Framer {
@@ -44,16 +44,17 @@ pub struct Framer {
     delivered: bool,
     /// Long lines come in pieces instead of being cut.
     pieces: bool,
-    /// What comes next belongs to the line of the last piece.
+    /// The last event was a piece, whose line goes on.
     goes_on: bool,
-    /// What is in `line` does not begin a line.
+    /// The bytes in `line` are not the beginning of their line.
     continued: bool,
     mode: Mode,
     prompt: Prompt,
-    /// Behind the payload comes this byte, before the line ends.
+    /// The byte that closes payload inside a line, before the line ends.
     closes: Option<u8>,
-    /// Bytes of line ends since the last payload, and how many of them stood in front of `line`.
+    /// The number of line end bytes since the last payload, at most 255.
     ends: u8,
+    /// The number of those in front of `line`.
     ends_before: u8,
 }
 
@@ -71,12 +72,12 @@ enum Mode {
 enum Prompt {
     Off,
     Armed(u8),
-    /// It was reported; a space behind it belongs to it.
+    /// The prompt was reported; a space behind it belongs to it.
     Space,
 }
 
 impl Framer {
-    /// A framer at the start of a line.
+    /// Makes a framer at the start of a line.
     pub const fn new() -> Self {
         Self {
             line: [0; LINE_LIMIT],
@@ -94,19 +95,19 @@ impl Framer {
         }
     }
 
-    /// Consumes from `input` up to and including the next event; `None` when all input is consumed.
+    /// Consumes `input` up to and including the next event, and returns the event; `None` when all input is consumed.
     ///
-    /// Nothing behind the event is touched, so that the caller may first decide what it means.
+    /// Input behind the event is not touched, so that the caller may first handle the event.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
         self.next_of::<false>(input, 0)
     }
 
-    /// As [`next`](Self::next), where payload may begin inside a line, behind a byte `cue`.
+    /// Returns the next event as [`next`](Self::next) does, where payload may begin inside a line behind the byte `cue`.
     pub fn next_with_cue<'a>(&mut self, input: &mut &'a [u8], cue: u8) -> Option<Event<'a>> {
         self.next_of::<true>(input, cue)
     }
 
-    /// With `CUES` false, nothing that has to do with them is linked.
+    /// Returns the next event. Where `CUES` is `false`, the code for cues is not linked.
     #[inline(always)]
     fn next_of<'a, const CUES: bool>(
         &mut self,
@@ -160,12 +161,12 @@ impl Framer {
         }
     }
 
-    /// The line last reported.
+    /// Returns the line of the last event.
     pub fn line(&self) -> &[u8] {
         &self.line[..self.len]
     }
 
-    /// What has come of a line that has not ended; empty in a payload.
+    /// Returns the beginning of a line that has not ended; empty inside payload.
     pub fn unfinished(&self) -> &[u8] {
         match self.mode {
             Mode::Lines if !self.delivered => self.line(),
@@ -173,17 +174,17 @@ impl Framer {
         }
     }
 
-    /// Whether the line last reported goes on one that came in pieces.
+    /// Returns whether the line of the last event continues an earlier piece.
     pub fn is_continued(&self) -> bool {
         self.continued
     }
 
-    /// Whether the line last reported is a piece, and more of it is to come.
+    /// Returns whether the last event was a piece, so that more of its line is to come.
     pub fn goes_on(&self) -> bool {
         self.goes_on
     }
 
-    /// The piece last reported was taken up to here; the rest is the beginning of the next.
+    /// Drops the last piece up to `from`, and keeps the rest as the beginning of the next event's line.
     pub fn carry(&mut self, from: usize) {
         let from = from.min(self.len);
         self.line.copy_within(from..self.len, 0);
@@ -192,34 +193,34 @@ impl Framer {
         self.continued = true;
     }
 
-    /// From the next byte on, long lines come in pieces, or are cut.
+    /// Sets whether long lines come in pieces or are cut, from the next byte on.
     pub fn want_pieces(&mut self, wanted: bool) {
         self.pieces = wanted;
     }
 
-    /// The next `count` bytes are payload. To be called between the header's [`Event::Line`] and
-    /// the next [`next`](Self::next).
+    /// Has the next `count` bytes taken as payload. Call it between the [`Event::Line`] of the header and the next
+    /// [`next`](Self::next).
     pub fn expect_payload(&mut self, count: usize) {
         self.mode = Mode::Payload { left: count };
         self.ends = 0;
     }
 
-    /// The next `count` bytes are payload, and behind them comes `closes`, if anything, and the line's end. To be
-    /// called between [`Event::Cue`] and the next [`next_with_cue`](Self::next_with_cue).
+    /// Has the next `count` bytes taken as payload inside a line, behind which `closes`, if any, and the line end follow.
+    /// Call it between [`Event::Cue`] and the next [`next_with_cue`](Self::next_with_cue).
     pub fn expect_payload_in_line(&mut self, count: usize, closes: Option<u8>) {
         self.expect_payload(count);
         self.closes = closes;
-        // The line was the header.
+        // The line so far was the header, and is over.
         self.delivered = true;
     }
 
-    /// How many bytes of line ends, CR or LF, stood between the last payload and the line last reported,
-    /// those of lines in between included; from 255 on it is 255.
+    /// Returns the number of line end bytes, CR or LF, between the last payload and the line of the last event, with
+    /// those of lines in between; at most 255.
     pub fn ends_before_line(&self) -> u8 {
         self.ends_before
     }
 
-    /// Payload bytes still to come.
+    /// Returns the number of payload bytes that are still to come.
     pub fn payload_left(&self) -> usize {
         match self.mode {
             Mode::Payload { left } => left,
@@ -227,17 +228,17 @@ impl Framer {
         }
     }
 
-    /// Whether nothing was seen yet behind a payload that is complete.
+    /// Returns whether payload is complete, and no byte behind it has come yet.
     pub fn is_behind_payload(&self) -> bool {
         matches!(self.mode, Mode::Behind | Mode::Payload { left: 0 })
     }
 
-    /// Arms the prompt, which is this byte at the start of a line, or disarms it: then it is ordinary text.
+    /// Arms the prompt, which is this byte at the start of a line; `None` disarms it, so that the byte is ordinary text.
     pub fn arm_prompt(&mut self, prompt: Option<u8>) {
         self.prompt = prompt.map_or(Prompt::Off, Prompt::Armed);
     }
 
-    /// Back to the start of a line, whatever was going on.
+    /// Resets the framer to the start of a line, and drops the line or payload under way.
     pub fn reset(&mut self) {
         self.len = 0;
         self.cut = false;
@@ -248,14 +249,15 @@ impl Framer {
         self.prompt = Prompt::Off;
     }
 
-    /// `None`: input used up. `Some(None)`: a blank line or the like, go on.
+    /// Consumes input of lines. Returns `None` when all input is consumed, and `Some(None)` for a blank line or a space
+    /// behind the prompt, behind which the caller goes on.
     fn in_line<'a, const CUES: bool>(
         &mut self,
         input: &mut &'a [u8],
         cue: u8,
     ) -> Option<Option<Event<'a>>> {
         if CUES {
-            // Of a payload that was given up.
+            // A closing byte is left from payload that was given up.
             self.closes = None;
         }
         if self.prompt == Prompt::Space {
@@ -267,7 +269,7 @@ impl Framer {
             }
         }
         if self.len == 0 {
-            // Blank lines, and the CR of a line's leading CR LF, which may come in a chunk of its own.
+            // Skips blank lines, and the CR LF in front of a line, whose CR may come in a chunk of its own.
             while let [end @ (b'\r' | b'\n'), rest @ ..] = *input {
                 self.count_ends(1);
                 if *end == b'\n' {
@@ -342,20 +344,20 @@ impl Framer {
         let (fits, more) = text.split_at(text.len().min(room.len()));
         room[..fits.len()].copy_from_slice(fits);
         self.len += fits.len();
-        // A CR that does not fit is the line end of a line that does.
+        // A CR that does not fit belongs to the line end, so the line itself fits.
         if more.iter().any(|&byte| byte != b'\r') {
             self.cut = true;
         }
     }
 }
 
-/// Where the first LF is. A word at a time, since every byte of every line comes through here.
+/// Returns the position of the first LF. It compares a word at a time, since every byte of every line passes here.
 fn line_end(input: &[u8]) -> Option<usize> {
     const WIDTH: usize = size_of::<usize>();
     const ONES: usize = usize::MAX / 255;
     let (words, rest) = input.as_chunks::<WIDTH>();
     for (index, word) in words.iter().enumerate() {
-        // A byte that is LF becomes 0, and the lowest byte that is 0 the lowest one with its top bit set.
+        // An LF becomes a zero byte, and the lowest zero byte becomes the lowest byte whose top bit is set.
         let zeros = usize::from_le_bytes(*word) ^ (ONES * b'\n' as usize);
         let found = zeros.wrapping_sub(ONES) & !zeros & (ONES << 7);
         if found != 0 {

@@ -1,123 +1,121 @@
-//! What lies between the UART and the line framer: nothing for most modems, frames for some.
+//! The framing between the UART and the line framer: none for most modems, frames for some.
 //!
-//! A framing is sans-I/O as the line framer is: total on any input, and how the input is cut never changes
-//! what comes out, except that one run of bytes may come in more or fewer parts.
+//! A framing does no I/O and never fails on any input, as the line framer. The chunks in which input comes never change
+//! its output, except that one run of bytes may come in more or fewer parts.
 
 pub use super::echo::Echo;
 
-/// What came off the UART.
+/// A unit of input that a framing has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit<'a> {
-    /// Text of the AT channel, cut anywhere. [`Framing::consume`] says how much of it was taken.
+    /// Text of the AT channel, cut anywhere. The engine reports with [`Framing::consume`] how much of it was taken.
     Text(&'a [u8]),
-    /// A frame brings data of a channel.
+    /// The beginning of a frame with data of a channel.
     Begin {
-        /// Whose they are.
+        /// The channel, which is the modem's id of the connection.
         channel: u8,
     },
-    /// Some of them. [`Framing::consume`] says how much of it was taken.
+    /// A part of the data of that frame. The engine reports with [`Framing::consume`] how much of it was taken.
     Data(&'a [u8]),
-    /// The frame was whole: what it brought is what was sent.
+    /// The end of a frame with data. The frame was whole, so its data is what the modem sent.
     End,
-    /// A frame that is neither text nor data; [`Framing::event`] has what it says.
+    /// A frame that is neither text nor data. [`Framing::event`] returns its content.
     Event,
-    /// Bytes are missing, or came that belong to no frame: of text and of any channel some may be lost.
+    /// A broken frame: bytes are missing, or belong to no frame. Text, and data of any channel, may be lost.
     Broken,
-    /// Between frames the modem said, as plain text, that it has started.
+    /// The boot banner of the modem, as plain text between frames.
     Restarted,
 }
 
-/// A framing below the text of commands and answers. Its defaults are those of none, see [`Plain`].
+/// A framing below the text of commands and answers. The defaults are those of no framing, see [`Plain`].
 ///
-/// Whether what goes out is framed is the backend's to say
-/// ([`Modem::is_framed`](crate::modem::Modem::is_framed)), because a modem may have to be told in plain text to begin.
+/// The backend decides whether output is framed ([`Modem::is_framed`](crate::modem::Modem::is_framed)), because a modem
+/// may need a command in plain text before it uses frames.
 pub trait Framing: 'static {
-    /// In step, with nothing under way.
+    /// A new framing, in step and with no frame under way.
     const NEW: Self;
-    /// Whether there are frames at all. Nothing of this trait is called, or linked, where there are none.
+    /// Whether there are frames. Where `false`, the methods for frames are neither called nor linked.
     const FRAMES: bool = false;
-    /// Whether the modem echoes each command, always, and may cut the echo in two: see [`Echoed`]. Nothing of that is
-    /// linked where it does not.
+    /// Whether the modem's echo cannot be switched off, see [`Echoed`]. Where `false`, the code for that is not linked.
     const ECHOES: bool = false;
 
-    /// How far the echo of the command that runs has come.
+    /// Returns the progress of the echo of the running command.
     fn echo(&self) -> Echo {
         Echo::NONE
     }
 
-    /// It has come so far.
+    /// Sets the progress of the echo.
     fn set_echo(&mut self, _echo: Echo) {}
 
-    /// The next unit. Of text and data nothing is consumed before [`consume`](Self::consume); `None` when
-    /// the input is consumed. While `framed`, what stands between frames is a fault; before, it is text.
+    /// Returns the next unit of the input; `None` when all input is consumed. Text and data are consumed by
+    /// [`consume`](Self::consume) only. While `framed`, bytes between frames are a fault; otherwise they are text.
     fn next<'a>(&mut self, _framed: bool, input: &mut &'a [u8]) -> Option<Unit<'a>> {
         (!input.is_empty()).then_some(Unit::Text(input))
     }
 
-    /// `count` bytes of the text or data last seen were taken.
+    /// Consumes `count` bytes of the last text or data.
     fn consume(&mut self, input: &mut &[u8], count: usize) {
         *input = input.get(count..).unwrap_or(&[]);
     }
 
-    /// What the last [`Unit::Event`] says.
+    /// Returns the content of the last [`Unit::Event`].
     fn event(&self) -> &[u8] {
         &[]
     }
 
-    /// How many bytes of data are still to come in this frame.
+    /// Returns the number of bytes of data that are still to come in this frame.
     fn data_left(&self) -> usize {
         0
     }
 
-    /// The frame that has begun is one of data.
+    /// Returns whether the frame under way carries data.
     fn is_in_data(&self) -> bool {
         false
     }
 
-    /// Where the engine notes when a frame that has begun is given up.
+    /// Returns the place where the engine keeps the deadline of the frame under way.
     fn until(&mut self) -> Option<&mut u32> {
         None
     }
 
-    /// A frame has begun and has not ended.
+    /// Returns whether a frame has begun and has not ended.
     fn is_inside(&self) -> bool {
         false
     }
 
-    /// The rest of the frame does not come: it is broken.
+    /// Gives up the frame under way: its rest does not come, and it is broken.
     fn give_up(&mut self) {}
 
-    /// Back to the beginning, in both directions.
+    /// Resets the framing in both directions.
     fn reset(&mut self) {}
 
-    /// Writes the beginning of a frame into `into`, as far as it is not out yet; returns how many bytes that
-    /// are and how many of what is sent may follow. `left` bytes are to be sent, on a data channel or as
-    /// text.
+    /// Writes the header of a frame into `into`, as far as it was not sent yet, for `left` bytes on a data channel or as
+    /// text. Returns the number of header bytes written, and the number of content bytes that may follow.
     fn head(&mut self, _channel: Option<u8>, left: usize, _into: &mut [u8]) -> (usize, usize) {
         (0, left)
     }
 
-    /// Writes what ends the frame into `into`, behind `count` bytes more of what is sent; returns how many bytes
-    /// that are.
+    /// Writes the end of the frame into `into`, behind `count` more bytes of content, and returns the number of bytes
+    /// written.
     fn tail(&self, _count: usize, _into: &mut [u8]) -> usize {
         0
     }
 
-    /// `count` bytes are out, framing included; returns how many of what is sent were among them.
+    /// Takes note that `count` bytes were sent, with their framing. Returns the number of content bytes among them.
     fn sent(&mut self, count: usize) -> usize {
         count
     }
 
-    /// A frame is out in part.
+    /// Returns whether a frame was sent in part.
     fn is_open(&self) -> bool {
         false
     }
 
-    /// What goes out next begins a frame.
+    /// Has the next output begin a new frame.
     fn restart_out(&mut self) {}
 }
 
-/// No framing: every byte is text. Takes no room and no code.
+/// The framing of a modem without frames: every byte is text. It takes no memory and no code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plain;
 
@@ -125,7 +123,7 @@ impl Framing for Plain {
     const NEW: Self = Self;
 }
 
-/// No frames; the modem echoes whatever it is told, always. See [`Echo`].
+/// The framing of a modem without frames whose echo cannot be switched off, see [`Echo`].
 #[derive(Clone, Copy, Debug)]
 pub struct Echoed(Echo);
 

@@ -1,7 +1,7 @@
-//! The AT layer: framing, the text of commands and answers.
+//! The AT layer: framing, and the text of commands and answers.
 //!
-//! The vocabulary of typed commands is atat's ([`AtatCmd`], [`AtatResp`]); what a backend writes its
-//! commands with is [`CommandLine`] and [`Fields`], small and not generic.
+//! Typed commands use the traits of atat ([`AtatCmd`], [`AtatResp`]). Backends write commands with [`CommandLine`] and
+//! read answers with [`Fields`], which are small and not generic.
 
 mod command;
 mod decoder;

@@ -1,5 +1,5 @@
-//! A second opinion on lines: atat's `serde_at`, which is written by other people, must read what we write, write
-//! what we write, and read what we read.
+//! Property tests of the line writer and the field reader against an independent oracle, atat's `serde_at`: it must
+//! write and read the lines that this crate writes and reads.
 
 extern crate std;
 
@@ -24,8 +24,8 @@ struct Arguments<'a> {
     last: u16,
 }
 
-/// Text that a checked type lets through. `serde_at` has an escape of its own for the backslash, which is no
-/// modem's that we have: it is left out.
+/// Makes text that a checked type accepts. The backslash is left out, because `serde_at` escapes it, which no supported
+/// modem does.
 fn text() -> impl Strategy<Value = String> {
     "[ -~\u{e0}-\u{ff}\u{4e00}]{0,20}".prop_filter("not ours to send", |text| {
         Text::<80>::new(text).is_ok() && !text.contains('\\')
@@ -42,7 +42,7 @@ fn number() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// What `serde_at` writes, if it fits.
+/// Returns the line that `serde_at` writes, if it fits.
 fn theirs(arguments: &Arguments<'_>, room: usize) -> Option<Vec<u8>> {
     let mut buf = std::vec![0; room];
     let len = to_slice(arguments, "+NAME", &mut buf, SerializeOptions::default()).ok()?;
@@ -96,7 +96,7 @@ proptest! {
         prop_assert_eq!(read(text), Some(arguments));
     }
 
-    /// Fields as they should be and as they should not: what both can read, they read alike.
+    /// Fields, well-formed or not, that `serde_at` can read are read alike.
     #[test]
     fn what_serde_at_reads_is_read_alike(
         numbers in prop::array::uniform3(prop::sample::select(&NUMBERS[..])),
@@ -150,7 +150,7 @@ struct One {
     number: u32,
 }
 
-/// What we read.
+/// Reads a line with this crate's reader.
 fn read(text: &[u8]) -> Option<Arguments<'_>> {
     let mut fields = Fields::new(text);
     let arguments = Arguments {
@@ -163,7 +163,7 @@ fn read(text: &[u8]) -> Option<Arguments<'_>> {
     fields.next().is_none().then_some(arguments)
 }
 
-/// Beside random text, which is seldom readable: every answer here is, but those with a number out of range.
+/// Every answer here is readable, apart from those with a number out of range. Random text seldom is.
 #[test]
 fn well_formed_answers_with_blanks_are_read_alike() {
     let mut seen = 0;

@@ -1,6 +1,6 @@
-//! Writing the text of a step.
+//! The writer of the command lines of steps.
 
-/// A command line that is being written. What does not fit is counted, so that the engine refuses the line
+/// A writer of a command line into a buffer. Characters that do not fit are counted, so that the engine refuses the line
 /// before a byte is sent.
 #[derive(Debug)]
 pub struct Out<'b> {
@@ -9,17 +9,17 @@ pub struct Out<'b> {
 }
 
 impl<'b> Out<'b> {
-    /// Writes into `buf`.
+    /// Makes a writer into `buf`.
     pub fn new(buf: &'b mut [u8]) -> Self {
         Self { buf, len: 0 }
     }
 
-    /// How many bytes were written, or would have been if they had fitted.
+    /// Returns the number of bytes written, with those that did not fit.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing was written.
+    /// Returns whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

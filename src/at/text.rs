@@ -1,13 +1,13 @@
-//! Text that a user supplies and a modem quotes.
+//! Text of users for quoted arguments, and the error for text that cannot be sent.
 
 use core::fmt;
 
-/// Why a text cannot be sent to a modem. No byte was sent.
+/// The error for an input that cannot be sent to a modem. No byte was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum InvalidInput {
-    /// It is empty.
+    /// The text is empty.
     Empty,
     /// A character that would end the quoted argument or the command: CR, LF, NUL, `"` or another
     /// control character.
@@ -15,38 +15,37 @@ pub enum InvalidInput {
         /// Where it stands, counted in bytes from 0.
         at: usize,
     },
-    /// A character that is no digit, in a PIN.
+    /// A PIN has a character that is no digit.
     NoDigit {
         /// Where it stands, counted in bytes from 0.
         at: usize,
     },
-    /// A number that has to be less than another one that was given with it: the active time of
+    /// A number is not below another one that was given with it: the active time of
     /// [`PowerSaving`](crate::PowerSaving), in seconds.
     NotBelow {
         /// The other number.
         limit: u32,
     },
-    /// A number out of the modem's range, for instance a tag that this modem cannot name.
+    /// A number is out of the modem's range, for instance a tag that this modem has no name for.
     OutOfRange {
         /// The largest allowed value.
         limit: u32,
     },
-    /// Longer than the modem takes.
+    /// The text is longer than the modem takes.
     TooLong {
-        /// The most bytes it takes.
+        /// The longest text in bytes.
         limit: usize,
     },
-    /// Shorter than it can be.
+    /// The text is shorter than it can be.
     TooShort {
-        /// The least bytes it has.
+        /// The shortest text in bytes.
         least: usize,
     },
-    /// What the modem is told in one text, of which this is a part, is longer than it takes: a name, or
-    /// a tag with many digits.
+    /// Server name, port and the names of the credentials, which the modem takes as one text, are too long together.
     TooLongTogether {
-        /// How many bytes it would be.
+        /// The length of that text in bytes.
         len: usize,
-        /// The most bytes that the modem takes.
+        /// The longest text that the modem takes, in bytes.
         limit: usize,
     },
 }
@@ -97,7 +96,10 @@ impl<'a, const MAX: usize> Text<'a, MAX> {
     /// The empty text.
     pub const EMPTY: Self = Self("");
 
-    /// Checks `text`; `const`, so that a literal is checked when the firmware is built.
+    /// Checks `text`. It is `const`, so that a literal can be checked when the firmware is built.
+    ///
+    /// # Errors
+    /// [`InvalidInput::TooLong`] above `MAX` bytes, [`InvalidInput::ForbiddenCharacter`] for a quote or a control character.
     pub const fn new(text: &'a str) -> Result<Self, InvalidInput> {
         if text.len() > MAX {
             return Err(InvalidInput::TooLong { limit: MAX });
@@ -113,12 +115,12 @@ impl<'a, const MAX: usize> Text<'a, MAX> {
         Ok(Self(text))
     }
 
-    /// The text itself.
+    /// Returns the text.
     pub const fn as_str(&self) -> &'a str {
         self.0
     }
 
-    /// Whether it is empty.
+    /// Returns whether the text is empty.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,5 +1,4 @@
-//! What all cellular modems share: the numbers with which they refuse, the words of the SIM, registration, and what
-//! answers of 27.007 tell.
+//! The part of 3GPP 27.007 that all cellular modems share: SIM, registration, status reports and error numbers.
 
 mod registration;
 mod report;

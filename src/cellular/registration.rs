@@ -1,11 +1,11 @@
-//! Whether the modem is registered (`+CREG`, `+CGREG`, `+CEREG`, 27.007).
+//! The answers about network registration (`+CREG`, `+CGREG`, `+CEREG`, 27.007).
 
 use crate::at::{Fields, answer, decimal};
 
-/// `<stat>` of the answer to a question about registration: 1 home, 5 roaming, see
-/// [`Registration`](crate::Registration).
+/// Returns `<stat>` of the answer to a query of registration: 1 home, 5 roaming, see
+/// [`Registration`](crate::Registration). `None` where there is none, or the line is the URC with `<stat>` alone.
 ///
-/// The answer is `<n>,<stat>[,"<area>",..]`. Some firmware leaves `<n>` out, so that it looks like the notice
+/// The answer is `<n>,<stat>[,"<area>",..]`. Some firmware leaves `<n>` out, so that it looks like the URC
 /// (`<stat>[,"<area>",..]`): there a string follows the first number.
 pub fn registration(text: &[u8], prefix: &str) -> Option<u8> {
     let mut fields = Fields::new(answer(text, prefix)?);

@@ -1,4 +1,4 @@
-//! What answers of 27.007 tell of the modem and the network.
+//! The reader of 27.007 answers for [`Status`].
 
 use heapless::String;
 
@@ -6,8 +6,8 @@ use super::{Sim, registration};
 use crate::at::{Fields, answer};
 use crate::status::{Registration, Status, Technology};
 
-/// Fills in what `line` of the answer to the question `name`, such as `+CEREG?`, tells. Answers without their
-/// name in front are understood where the question is about the modem's own names and numbers.
+/// Fills in `status` from a line of the answer to the query `name`, such as `+CEREG?`. The answers to queries of
+/// identity have no name in front.
 pub fn report(name: &str, line: &[u8], status: &mut Status) {
     let told = |prefix| answer(line, prefix).map(Fields::new);
     match name {
@@ -52,7 +52,8 @@ pub fn report(name: &str, line: &[u8], status: &mut Status) {
     }
 }
 
-/// The number of a SIM, `IMSI` or `ICCID`, alone on its line.
+/// Reads a number of modem or SIM (`IMEI`, `IMSI`, `ICCID`) that stands alone on its line; `None` where it is no number
+/// or does not fit.
 pub fn digits<const N: usize>(line: &[u8]) -> Option<String<N>> {
     let text = core::str::from_utf8(line).ok()?.trim().trim_matches('"');
     let text = text.trim_end_matches(['F', 'f']);
@@ -60,7 +61,8 @@ pub fn digits<const N: usize>(line: &[u8]) -> Option<String<N>> {
     if is_number { keep(text) } else { None }
 }
 
-/// On LTE the packet domain of GSM often says "unknown" although attached.
+/// Fills in the registration, unless it is known that the modem is registered: on LTE, the query of the GSM packet
+/// domain often answers "unknown" although the modem is attached.
 fn registered(line: &[u8], prefix: &str, status: &mut Status) {
     let known = status
         .registration
@@ -70,7 +72,7 @@ fn registered(line: &[u8], prefix: &str, status: &mut Status) {
     }
 }
 
-/// The first line that says something. Later ones and a notice that looks like text change nothing.
+/// Sets a text field from the first line of an answer. Later lines, and URCs among them, change nothing.
 fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
     if field.is_none() && !line.starts_with(b"+") {
         let text = core::str::from_utf8(line).ok();
@@ -78,7 +80,7 @@ fn set<const N: usize>(field: &mut Option<String<N>>, line: &[u8]) {
     }
 }
 
-/// `None` when it does not fit: half a text would be another one.
+/// Copies a text; `None` where it does not fit, since a cut text would be wrong.
 fn keep<const N: usize>(text: &str) -> Option<String<N>> {
     text.trim().try_into().ok()
 }

@@ -1,42 +1,42 @@
-//! What the SIM says (`+CPIN`, 27.007), and what that means for a bring-up.
+//! The state of the SIM (`+CPIN`, 27.007), and its part in a bring-up.
 
 use crate::at::{Fields, answer};
 use crate::error::{AtError, BringUpError, Code};
 use crate::status::SimState;
 
-/// How long a SIM may take until it is read: Quectel's "reboot if the SIM is not identified in 20 s" (bg96 sheet, 1.4).
-/// Until then modems say of it what they say of one that is missing or broken.
+/// The time limit for the modem to read the SIM, in milliseconds: Quectel's "reboot if the SIM is not identified in 20 s"
+/// (bg96 sheet, 1.4). Until then modems report the SIM as missing or broken.
 const READ_LIMIT: u32 = 20_000;
-/// Before a SIM is asked again that could not take its PIN yet.
+/// The pause before the next query of a SIM that could not take its PIN yet, in milliseconds.
 const BUSY_PAUSE: u32 = 3000;
 const PAUSE: u32 = 500;
 
 /// The state of the SIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sim {
-    /// Locked to another operator: `PH-NET PIN` and its like.
+    /// The modem is locked to another operator: `PH-NET PIN` and similar answers.
     Foreign,
-    /// The modem says that there is none.
+    /// The modem reports that there is no SIM.
     Missing,
-    /// Not read yet, or not readable.
+    /// The SIM was not read yet, or cannot be read.
     NotReady,
-    /// It wants its PIN.
+    /// The SIM needs its PIN.
     Pin,
-    /// Too many wrong PINs: it wants its PUK.
+    /// The SIM needs its PUK, after too many wrong PINs.
     Puk,
-    /// It may be used.
+    /// The SIM may be used.
     Ready,
 }
 
 impl Sim {
-    /// Out of an answer such as `+CPIN: READY`; `None` where there is none in it.
+    /// Reads the state from an answer such as `+CPIN: READY`; `None` where the answer has none.
     pub fn read(text: &[u8]) -> Option<Self> {
         let text = answer(text, "+CPIN:")?;
         let known = SIMS.iter().find(|(known, _)| *known == text);
         Some(known.map_or(Self::Foreign, |(_, sim)| *sim))
     }
 
-    /// Out of the number with which the question was refused, where that says it.
+    /// Reads the state from the error number with which the query was refused; `None` where it is about something else.
     pub const fn of_code(code: Code) -> Option<Self> {
         Some(match code {
             Code::Cme(11 | 16) => Self::Pin,
@@ -48,7 +48,7 @@ impl Sim {
         })
     }
 
-    /// As a status shows it.
+    /// Returns the state for [`Status`](crate::Status).
     pub const fn state(self) -> SimState {
         match self {
             Self::Foreign => SimState::Foreign,
@@ -61,40 +61,43 @@ impl Sim {
     }
 }
 
-/// What a bring-up does after an answer to `AT+CPIN?`.
+/// The next action of a bring-up after an answer to `AT+CPIN?`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimNext {
-    /// It goes on: the SIM may be used.
+    /// Goes on: the SIM may be used.
     Ready,
-    /// It enters the PIN, and tells [`SimEntry::entered`] what came of that.
+    /// Enters the PIN, and reports the result to [`SimEntry::entered`].
     Enter,
-    /// It asks how many tries are left (`AT+CPINR`), and enters the PIN only where [`SimEntry::has_tries`] says so.
+    /// Asks how many attempts are left (`AT+CPINR`), and enters the PIN only where [`SimEntry::has_tries`] allows it.
     Count,
-    /// It asks again after so many milliseconds.
+    /// Repeats the query after this number of milliseconds.
     Wait(u32),
-    /// It fails.
+    /// Fails with this error.
     Fail(BringUpError),
 }
 
-/// Waits for a SIM, and enters its PIN no more often than is safe, because the third wrong one in a row blocks it: once,
-/// and once more where the modem asks again after an entry that it did not answer or could not take yet. Never after it
-/// was refused, and not where the modem tells that tries are used up. Lives as long as the firmware: a bring-up that fails forgets nothing.
+/// The state machine that waits for a SIM and enters its PIN no more often than is safe, because the third wrong PIN in a
+/// row blocks the SIM.
+///
+/// The PIN is entered once, and once more where the modem asks again after an entry that it did not answer or could not
+/// take yet. It is never entered again after it was refused, or where the modem reports that attempts are used up. A
+/// backend keeps this for as long as the firmware runs, so that a bring-up that fails does not start the count anew.
 #[derive(Clone, Copy, Debug)]
 pub struct SimEntry {
-    /// Entries since the SIM was last seen ready.
+    /// The number of entries since the SIM was last seen ready.
     entries: u8,
-    /// The PIN is wrong.
+    /// The PIN was refused as wrong.
     refused: bool,
-    /// The SIM has taken the PIN, in this start.
+    /// The SIM has taken the PIN since the modem last started.
     taken: bool,
-    /// It could not take the PIN yet.
+    /// The SIM could not take the PIN yet.
     busy: bool,
-    /// Why an entry did not succeed, unless it was refused.
+    /// The error of an entry that failed without being refused.
     problem: BringUpError,
 }
 
 impl SimEntry {
-    /// Nothing is known.
+    /// The initial state, with no entry made.
     pub const NEW: Self = Self {
         entries: 0,
         refused: false,
@@ -103,14 +106,14 @@ impl SimEntry {
         problem: BringUpError::SimPinRefused,
     };
 
-    /// A start of the modem: it asks for the PIN anew.
+    /// Begins a start of the modem, in which it asks for the PIN anew.
     pub fn begin(&mut self) {
         self.taken = false;
         self.busy = false;
     }
 
-    /// Judges an answer to `AT+CPIN?`, or with `None` its refusal with `code`, `waited` milliseconds after the first
-    /// question. `has_pin` says that a PIN is configured.
+    /// Judges an answer to `AT+CPIN?`, or its refusal with `code` where `answer` is `None`. `waited` is the time since the
+    /// first query, in milliseconds; `has_pin` says whether a PIN is configured.
     pub fn asked(
         &mut self,
         answer: Option<&[u8]>,
@@ -124,7 +127,8 @@ impl SimEntry {
         }
     }
 
-    /// As [`asked`](Self::asked), with what the modem `said` of the SIM, if it could be understood.
+    /// Judges the state that the modem reported of the SIM, as [`asked`](Self::asked) does; `None` where the answer could
+    /// not be understood.
     pub fn says(&mut self, said: Option<Sim>, code: Code, waited: u32, has_pin: bool) -> SimNext {
         self.refused |= code == Code::Cme(16);
         let problem = match said {
@@ -136,7 +140,8 @@ impl SimEntry {
             Some(Sim::Puk) => return SimNext::Fail(BringUpError::SimPukNeeded),
             Some(Sim::Pin) if self.refused => return SimNext::Fail(BringUpError::SimPinRefused),
             Some(Sim::Pin) if !has_pin => return SimNext::Fail(BringUpError::SimLocked),
-            // The modem may take a moment to believe the PIN. Or it was taken, and is still asked for.
+            // After it has taken the PIN, the modem may go on asking for a moment. If it does so for longer, it has
+            // refused the PIN.
             Some(Sim::Pin) if self.taken => BringUpError::SimPinRefused,
             Some(Sim::Pin) if core::mem::take(&mut self.busy) => return SimNext::Wait(BUSY_PAUSE),
             Some(Sim::Pin) => {
@@ -160,8 +165,11 @@ impl SimEntry {
         }
     }
 
-    /// Judges how the entry of the PIN ended: with `OK` (`taken`), with another end than an answer (`ended`), or
-    /// refused with `code`. Where it succeeds, the SIM is asked again, after 500 ms.
+    /// Judges the entry of the PIN: `taken` with `OK`, `ended` without an answer, or refused with `code`. After `Ok` the
+    /// caller queries the SIM again, after 500 ms.
+    ///
+    /// # Errors
+    /// [`BringUpError::SimPinRefused`], or [`BringUpError::SimPukNeeded`] where the SIM is blocked.
     pub fn entered(
         &mut self,
         taken: bool,
@@ -176,7 +184,7 @@ impl SimEntry {
                     error,
                 };
             }
-            // It says nothing about the PIN.
+            // These numbers say nothing about the PIN.
             (None, Code::Cme(3 | 13 | 14)) => {
                 self.problem = BringUpError::SimNotReady(code);
                 self.busy = true;
@@ -193,9 +201,11 @@ impl SimEntry {
         Ok(())
     }
 
-    /// Judges an answer to `AT+CPINR="SIM PIN"` (27.007, remaining PIN retries): whether the PIN may be entered again.
-    /// Where one try of those that a SIM has is gone, the entry without an answer may have been refused. A modem that
-    /// does not know the question does not keep it from a second entry.
+    /// Judges an answer to `AT+CPINR="SIM PIN"` (27.007, remaining PIN retries): whether the PIN may be entered again. A
+    /// modem that does not know the query does not prevent a second entry.
+    ///
+    /// # Errors
+    /// [`BringUpError::SimPinRefused`] where an attempt is used up: the entry without an answer may have been refused.
     pub fn has_tries(&mut self, answer: Option<&[u8]>) -> Result<(), BringUpError> {
         if answer.and_then(tries).is_some_and(|(left, of)| left < of) {
             self.refused = true;
@@ -205,7 +215,8 @@ impl SimEntry {
     }
 }
 
-/// How many tries are left, and of how many, out of `+CPINR: "SIM PIN",<left>[,<of>]`, with or without the quotes.
+/// Reads the number of attempts that are left, and their full number, from `+CPINR: "SIM PIN",<left>[,<of>]`, with or
+/// without the quotes.
 fn tries(text: &[u8]) -> Option<(u32, u32)> {
     let mut fields = Fields::new(answer(text, "+CPINR:")?);
     match fields.next()? {
@@ -216,7 +227,7 @@ fn tries(text: &[u8]) -> Option<(u32, u32)> {
 
 static SIMS: [(&[u8], Sim); 7] = [
     (b"READY", Sim::Ready),
-    // The second PIN guards other things than the network.
+    // The second PIN does not protect access to the network.
     (b"SIM PIN2", Sim::Ready),
     (b"SIM PUK2", Sim::Ready),
     (b"SIM PIN", Sim::Pin),

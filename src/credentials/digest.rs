@@ -1,4 +1,4 @@
-//! SHA-256 over the bytes of a credential.
+//! SHA-256 of a credential.
 
 use core::fmt;
 
@@ -9,23 +9,22 @@ use zeroize::Zeroizing;
 use super::Source;
 use crate::error::CredentialError;
 
-/// SHA-256 over a credential's bytes, as the modem has them: for what was given as DER and stored as
-/// PEM, over the PEM.
+/// The SHA-256 of a credential in the form in which the modem stores it: of the PEM where a DER source was stored as PEM.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Of these bytes.
+    /// Computes the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// From its bytes, for instance out of flash.
+    /// Makes a digest from its 32 bytes, for instance out of flash.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns the 32 bytes of the digest.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -50,7 +49,7 @@ impl Digest {
     }
 }
 
-/// In hex, as `sha256sum` prints it.
+/// Prints the digest in hexadecimal, as `sha256sum` does.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -70,11 +69,11 @@ impl defmt::Format for Digest {
     }
 }
 
-/// Makes a [`Digest`] of bytes that come in pieces.
+/// A hasher that makes a [`Digest`] of bytes that come in pieces.
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Of nothing yet.
+    /// Makes a hasher that has seen no bytes.
     pub fn new() -> Self {
         Self(Sha256::new())
     }
@@ -84,7 +83,7 @@ impl Hasher {
         self.0.update(bytes);
     }
 
-    /// The digest of all.
+    /// Returns the digest of all bytes.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }

@@ -1,25 +1,25 @@
-//! When the certificates of a tag end.
+//! The expiry of the certificates of a tag.
 
 use crate::clock::DateTime;
 
-/// When the certificates of a tag end. `None` where there is none, or its end is outside the years 2000 to 2099. Of
-/// several certificates in one credential it is the first's.
+/// The end dates of the certificates of a tag, in UTC. `None` where there is no certificate, or its end is outside the
+/// years 2000 to 2099. Of several certificates in one credential the first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Expiry {
-    /// Of the CA's certificate: from then on no server is trusted.
+    /// The end of the CA's certificate. After it the modem trusts no server.
     pub ca: Option<DateTime>,
-    /// Of the device's: from then on no server trusts it.
+    /// The end of the device's certificate. After it no server trusts the device.
     pub client: Option<DateTime>,
 }
 
 impl Expiry {
-    /// The sooner end.
+    /// Returns the earlier end.
     pub fn soonest(&self) -> Option<DateTime> {
         [self.ca, self.client].into_iter().flatten().min()
     }
 
-    /// Whether one ends within so many days of `now`, or has ended: the time to
+    /// Returns whether a certificate ends within this number of days from `now`, or has ended, so that it is time to
     /// [rotate](crate::Control::rotate).
     pub fn is_due(&self, now: DateTime, days: u16) -> bool {
         let limit = now.to_unix() + u64::from(days) * 86_400;

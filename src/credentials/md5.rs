@@ -1,14 +1,14 @@
-//! MD5, for modems that tell no better digest.
+//! MD5, for modems that report no better digest.
 
 use ::md5::Digest as _;
 
-/// MD5 over bytes that come piece by piece. It tells apart what was lost, cut or mixed up, and not what somebody
-/// has made to look alike.
+/// A hasher that computes the MD5 of bytes that come in pieces. MD5 detects lost, cut or mixed-up bytes, but not content
+/// that was made on purpose to have one MD5.
 #[derive(Clone, Default)]
 pub struct Md5(::md5::Md5);
 
 impl Md5 {
-    /// Over nothing so far.
+    /// Makes a hasher that has seen no bytes.
     pub fn new() -> Self {
         Self(::md5::Md5::new())
     }
@@ -18,7 +18,7 @@ impl Md5 {
         self.0.update(bytes);
     }
 
-    /// Over all of them.
+    /// Returns the MD5 of all bytes.
     pub fn finish(self) -> [u8; 16] {
         self.0.finalize().into()
     }

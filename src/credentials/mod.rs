@@ -1,4 +1,4 @@
-//! Credentials in the modem, by tag.
+//! Credentials in the modem, each under a tag: storing, proving, replacing and listing them.
 
 mod digest;
 mod expiry;

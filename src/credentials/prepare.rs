@@ -1,4 +1,5 @@
-//! From what the user gives to what the modem takes: looked at, and converted as it streams through.
+//! The conversion of a credential from the form that the user gives to the form that the modem takes. The source is
+//! inspected in a pass of its own, and converted as it streams.
 
 use core::marker::PhantomData;
 
@@ -11,11 +12,12 @@ use crate::inspect::{
     Blocks, Container, Decoder, Inspector, Material, Misplaced, Part, check, encode,
 };
 
-/// DER bytes on a line of PEM, and its characters.
+/// The number of DER bytes on a line of PEM.
 const LINE: usize = 48;
+/// The number of characters on a line of PEM.
 const WIDTH: usize = 64;
 
-/// Reads all of `source` and says what it is.
+/// Reads all of `source` and classifies it.
 pub(crate) async fn inspect<S: Source>(
     source: &mut S,
 ) -> Result<Material, CredentialError<S::Error>> {
@@ -37,7 +39,7 @@ pub(crate) async fn inspect<S: Source>(
     inspector.finish().map_err(CredentialError::Unsuitable)
 }
 
-/// Whether `material` can be the `kind` of a set in a modem that takes this.
+/// Checks whether `material` can be the `kind` of a set, in a modem that accepts `accepts`.
 pub(crate) fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Result<(), Misplaced> {
     let allowed = match kind {
         Kind::Ca => accepts.roots,
@@ -46,7 +48,8 @@ pub(crate) fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Resul
     check(kind, material, allowed)
 }
 
-/// What a modem takes, as a type: so that a conversion that it never needs is not linked.
+/// The container that a modem takes, as a constant of a type, so that a conversion which the modem never needs is not
+/// linked.
 pub(crate) trait Takes {
     const CONTAINER: Option<Container>;
 }
@@ -55,7 +58,7 @@ impl<M: Credentials> Takes for M {
     const CONTAINER: Option<Container> = M::ACCEPTS.container;
 }
 
-/// A source in the form that `M` takes.
+/// A source that reads another one in the form that `M` takes.
 pub(crate) struct Prepared<'a, M, S> {
     source: &'a mut S,
     len: usize,
@@ -63,8 +66,8 @@ pub(crate) struct Prepared<'a, M, S> {
     takes: PhantomData<M>,
 }
 
-/// What becomes of the source. No PEM goes to a modem as it is: what stands around its blocks, the kind of its
-/// line ends and their distance are an editor's, and modems differ in what they bear.
+/// The conversion of the source. PEM is never sent as it is: text around its blocks, line ends and line lengths depend on
+/// the program that wrote it, and modems differ in which they accept.
 #[expect(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 enum Form {
     /// DER stays DER.
@@ -77,7 +80,7 @@ impl<'a, M: Takes, S: Source> Prepared<'a, M, S> {
     const TO_DER: bool = matches!(M::CONTAINER, Some(Container::Der));
     const TO_PEM: bool = !Self::TO_DER;
 
-    /// What was found to be `material`.
+    /// Makes the converted source of one that was inspected as `material`.
     pub(crate) fn new(source: &'a mut S, material: &Material) -> Self {
         let keeps = matches!(M::CONTAINER, None | Some(Container::Der));
         let (len, form) = match material.container {
@@ -115,14 +118,15 @@ impl<M: Takes, S: Source> Source for Prepared<'_, M, S> {
     }
 }
 
-/// DER or PEM to PEM as RFC 7468 writes it: 64 characters a line, LF behind each, nothing around the blocks.
+/// The conversion of DER or PEM to PEM as in RFC 7468: 64 characters on a line, LF behind each line, no text around the
+/// blocks.
 struct ToPem {
     /// The label, where the source is DER.
     label: Option<&'static str>,
     der_len: usize,
     blocks: Blocks,
     open: &'static str,
-    /// How much of the source was taken in, and the last of it.
+    /// The number of bytes of the source that were read; the last of them are in `chunk`.
     read: usize,
     chunk: Zeroizing<[u8; LINE]>,
     chunk_len: usize,
@@ -130,14 +134,14 @@ struct ToPem {
     /// The DER of the line that is being filled.
     der: Zeroizing<[u8; LINE]>,
     filled: usize,
-    /// The text from `start` on: a line, behind the last one of a block also its end.
+    /// The text from `start` on: one line, and behind the last line of a block also the block's end.
     text: Zeroizing<[u8; TEXT]>,
     text_len: usize,
     start: usize,
     over: bool,
 }
 
-/// A line, and the longest boundary.
+/// The length of a line and the longest boundary.
 const TEXT: usize = WIDTH + 1 + 9 + 15 + 6;
 
 impl ToPem {
@@ -191,7 +195,7 @@ impl ToPem {
         Ok(copy(text, offset - self.start, buf))
     }
 
-    /// The next part of a block that the source brings; `None` where a character brought none.
+    /// Returns the next part of a block; `None` where a character of the source completes none.
     async fn next_part<S: Source>(&mut self, source: &mut S) -> Result<Option<Part>, S::Error> {
         if let (Some(label), "") = (self.label, self.open) {
             return Ok(Some(Part::Begin(label)));
@@ -203,7 +207,7 @@ impl ToPem {
         }
         let Some(&byte) = self.chunk[..self.chunk_len].get(self.chunk_at) else {
             self.over = true;
-            // A source with fewer bytes than it announced ends here, in the middle.
+            // A source with fewer bytes than it announced ends in the middle of a block.
             return Ok(match self.label {
                 Some(_) => (self.read == self.der_len).then_some(Part::End),
                 None => self.blocks.finish(),
@@ -263,11 +267,12 @@ impl ToPem {
     }
 }
 
-/// PEM to DER: the content of the first block of interest.
+/// The conversion of PEM to DER: the content of the first block that is a credential.
 struct ToDer {
     decoder: Decoder,
-    /// Bytes of the text so far, and of the DER.
+    /// The number of characters of PEM that were read.
     read: usize,
+    /// The number of bytes of DER that were written.
     written: usize,
 }
 
@@ -291,7 +296,7 @@ impl ToDer {
         }
         let mut chunk = Zeroizing::new([0; LINE]);
         let mut count = 0;
-        // No character makes more than one byte.
+        // A character completes at most one byte, so the bytes of a chunk fit.
         while count < buf.len() {
             let wanted = (buf.len() - count).min(LINE);
             let read = source.read_at(self.read, &mut chunk[..wanted]).await?;

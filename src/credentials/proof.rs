@@ -1,58 +1,59 @@
-//! When an upload may be skipped.
+//! The proofs that the modem has a credential already, so that its upload may be skipped.
 
 use super::digest::Digest;
 use crate::tag::Tag;
 use sectag_inspect::Kind;
 
-/// What [`Control::ensure`](crate::Control::ensure) did.
+/// The result of [`Control::ensure`](crate::Control::ensure).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Ensured {
-    /// Nothing was uploaded, because this proves that the modem has it.
+    /// The modem has the credential already, by this proof. Nothing was uploaded.
     AlreadyThere(Proof),
-    /// It was uploaded.
+    /// The credential was uploaded.
     Stored,
 }
 
-/// How it is known that the modem has just these bytes. Equal length, and the 16-bit checksum that
-/// some modems print, are none.
+/// A proof that the modem has exactly these bytes. Neither an equal length nor the 16-bit checksum that some modems print
+/// is a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Proof {
-    /// A [`ProvisionRecord`] says so, and the modem has something there, of that length where it tells lengths.
+    /// A [`ProvisionRecord`] has the digest of these bytes, and the modem has an entry there, of that length where it
+    /// reports lengths.
     Record,
-    /// The modem tells their SHA-256.
+    /// The modem reports the SHA-256 of these bytes.
     Digest,
-    /// The modem tells the MD5 of their DER form, and it is the one of these bytes. That nothing was lost or mixed
-    /// up is proved by it; that nobody has prepared two credentials with one MD5 is not.
+    /// The modem reports the MD5 of the DER form of these bytes. It proves that nothing was lost or mixed up, but not
+    /// against an attacker who prepares two credentials with one MD5.
     Md5,
-    /// They were read back and compared, all of them.
+    /// All bytes were read back from the modem and compared.
     ReadBack,
 }
 
-/// What a comparison with the modem's content found.
+/// The result of a comparison of a credential with the one in the modem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Comparison {
-    /// There is none.
+    /// The modem has none.
     Absent,
-    /// There is another.
+    /// The modem has another credential.
     Differs,
-    /// It is the same, byte for byte.
+    /// The modem has this credential, byte for byte.
     Same,
-    /// There is one, of the same length where the modem tells lengths, and it does not let it be read.
+    /// The modem has one, of equal length where it reports lengths, and does not let it be read.
     Unreadable,
 }
 
-/// Remembers, in the user's flash, what was stored: for modems that do not let credentials be read
-/// back. Valid only if nothing else writes credentials to this modem.
+/// A record, in the user's flash, of the credentials that were stored, for modems that do not let them be read back. It
+/// is valid only if nothing else writes credentials to this modem.
 #[allow(async_fn_in_trait)]
 pub trait ProvisionRecord {
-    /// What [`note`](Self::note) was last told of this entry.
+    /// Returns the digest that [`note`](Self::note) got last for this entry.
     async fn recall(&mut self, tag: Tag, kind: Kind) -> Option<Digest>;
 
-    /// Remembers this digest, or for `None` that nothing is known, which is told before an upload
-    /// begins. Returns whether it was written; without that nothing is uploaded.
+    /// Records the digest of this entry; `None`, before an upload begins, records that its content is unknown. Returns
+    /// whether it was written; otherwise nothing is uploaded.
     async fn note(&mut self, tag: Tag, kind: Kind, digest: Option<Digest>) -> bool;
 }

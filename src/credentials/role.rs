@@ -1,4 +1,4 @@
-//! The role of a modem that keeps credentials: what its backend implements.
+//! The role of a modem that stores credentials.
 
 use core::convert::Infallible;
 
@@ -15,23 +15,24 @@ use crate::error::{AtError, CredentialError};
 use crate::other_store::OtherStore;
 use crate::tag::Tag;
 
-/// A modem that keeps credentials. What is done with them, such as ensuring and rotating, is the core's.
+/// A modem that stores credentials. Its backend implements these primitives; ensuring, rotating and the rest is done by
+/// the core.
 #[allow(async_fn_in_trait)]
 pub trait Credentials: Backend {
-    /// What it takes.
+    /// The forms of credentials that the modem takes.
     const ACCEPTS: Accepts;
-    /// How it proves that it has a credential.
+    /// The proof by which the modem shows that it has a credential.
     const PROOF: Proof = Proof::ReadBack;
 
-    /// Whether its TLS can use a `kind` with a key of this type, as far as its firmware is known. What is
-    /// certain to fail at every connect is refused when it is stored. No modem's sheet has a suite or a
-    /// signature scheme for Ed25519.
+    /// Returns whether the modem's TLS can use a `kind` with a key of this type, as far as its firmware is known. A
+    /// credential that would fail at every connect is refused when it is stored. The default refuses Ed25519 alone: no
+    /// modem's sheet has a suite or a signature scheme for it.
     fn uses(&self, kind: Kind, key: KeyType) -> bool {
         let _ = kind;
         key != KeyType::Ed25519
     }
 
-    /// Stores `content`, which is in the form that [`ACCEPTS`](Self::ACCEPTS) says, replacing what is there.
+    /// Stores `content`, which is in the form of [`ACCEPTS`](Self::ACCEPTS), in the place of an earlier one.
     async fn store<S: Source>(
         at: &At<'_, Self>,
         tag: Tag,
@@ -39,7 +40,7 @@ pub trait Credentials: Backend {
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>>;
 
-    /// Compares `content` with what is there. Where a modem has nothing better, all of it is read back.
+    /// Compares `content` with the credential in the modem. The default reads that back.
     async fn compare<S: Source>(
         at: &At<'_, Self>,
         tag: Tag,
@@ -62,7 +63,10 @@ pub trait Credentials: Backend {
         })
     }
 
-    /// Hands `sink` all bytes of a credential; `false` when there is none.
+    /// Hands all bytes of a credential to `sink`. Returns `false` where there is none.
+    ///
+    /// # Errors
+    /// [`CredentialError::Unreadable`] where the modem does not let it be read.
     async fn read_back(
         at: &At<'_, Self>,
         tag: Tag,
@@ -70,20 +74,20 @@ pub trait Credentials: Backend {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<bool, CredentialError<Infallible>>;
 
-    /// Tells of each credential in the modem.
+    /// Calls `found` for each credential in the modem.
     async fn list(
         at: &At<'_, Self>,
         found: &mut dyn FnMut(Stored),
     ) -> Result<(), CredentialError<Infallible>>;
 
-    /// Removes one, if it is there.
+    /// Removes a credential, if it is there.
     async fn remove(
         at: &At<'_, Self>,
         tag: Tag,
         kind: Kind,
     ) -> Result<(), CredentialError<Infallible>>;
 
-    /// When a certificate ends, see [`Expiry`](crate::Expiry). Where a modem has nothing better, it is read back.
+    /// Returns the end date of a certificate, see [`Expiry`](crate::Expiry). The default reads the certificate back.
     async fn expires(
         at: &At<'_, Self>,
         tag: Tag,
@@ -92,7 +96,7 @@ pub trait Credentials: Backend {
         read_expiry(at, tag, kind).await
     }
 
-    /// Tells of each credential of one tag.
+    /// Calls `found` for each credential of one tag.
     async fn list_tag(
         at: &At<'_, Self>,
         tag: Tag,
@@ -106,13 +110,14 @@ pub trait Credentials: Backend {
         Self::list(at, &mut wanted).await
     }
 
-    /// What the modem holds under `tag` that the TLS in use does not read, for modems that have two.
+    /// Returns the store, under `tag`, that the TLS in use does not read, for a modem with two stores. The default has
+    /// none.
     async fn other_store(_at: &At<'_, Self>, _tag: Tag) -> Result<Option<OtherStore>, AtError> {
         Ok(None)
     }
 }
 
-/// When a certificate ends, from reading it back.
+/// Reads a certificate back, and returns its end date.
 async fn read_expiry<M: Credentials>(
     at: &At<'_, M>,
     tag: Tag,

@@ -1,4 +1,4 @@
-//! Several credentials that belong together.
+//! A set of credentials for one tag, and the errors of storing and rotating it.
 
 use core::fmt;
 
@@ -8,18 +8,18 @@ use crate::error::CredentialError;
 use crate::inspect::{Material, check_pair};
 use crate::tag::Tag;
 
-/// Credentials for one tag. Not all need be given, except to
-/// [`rotate`](crate::Control::rotate).
+/// A set of credentials for one tag: CA, client certificate, private key. Any of them may be missing, but
+/// [`rotate`](crate::Control::rotate) needs the CA, and certificate and key or neither.
 pub struct CredentialSet<S> {
     pub(crate) parts: [Option<S>; 3],
-    /// The modem has made the private key.
+    /// The modem has generated the private key.
     made: bool,
-    /// It may replace a set that has a client certificate by one that has none.
+    /// The set may replace one with a client certificate, though it has none.
     drops_client: bool,
 }
 
 impl<S> CredentialSet<S> {
-    /// An empty set.
+    /// Makes an empty set.
     pub const fn new() -> Self {
         Self {
             parts: [None, None, None],
@@ -28,36 +28,36 @@ impl<S> CredentialSet<S> {
         }
     }
 
-    /// With the certificate of the authority that signed the server's.
+    /// Adds the certificate of the authority that signed the server's certificate.
     pub fn ca(self, content: S) -> Self {
         self.with(Kind::Ca, content)
     }
 
-    /// With this device's certificate.
+    /// Adds the device's certificate.
     pub fn client_certificate(self, content: S) -> Self {
         self.with(Kind::ClientCertificate, content)
     }
 
-    /// With this device's private key.
+    /// Adds the device's private key.
     pub fn private_key(self, content: S) -> Self {
         self.with(Kind::PrivateKey, content)
     }
 
-    /// With a private key that the modem has made under the tag already. With
-    /// [`rotate`](crate::Control::rotate), a new set that does not prove itself is removed with that key.
+    /// Declares that the modem has generated the private key under the tag already. If [`rotate`](crate::Control::rotate)
+    /// finds that the new set does not work, it removes that key too.
     pub fn key_in_modem(mut self) -> Self {
         self.made = true;
         self
     }
 
-    /// Without a client certificate, also where the set that it [replaces](crate::Control::rotate) has one: such a
+    /// Allows the set to [replace](crate::Control::rotate) one with a client certificate, though it has none. Such a
     /// rotation is refused otherwise ([`RotateError::Fewer`]), since it turns mutual TLS into TLS and removes the key.
     pub fn drop_client_certificate(mut self) -> Self {
         self.drops_client = true;
         self
     }
 
-    /// With any of them.
+    /// Adds a credential of any kind.
     pub fn with(mut self, kind: Kind, content: S) -> Self {
         if let Some(part) = self.parts.get_mut(kind.index()) {
             *part = Some(content);
@@ -65,7 +65,7 @@ impl<S> CredentialSet<S> {
         self
     }
 
-    /// What a set needs that is to replace another: the CA, and certificate and key or neither.
+    /// Returns the first kind that is missing for a rotation, which needs the CA, and certificate and key or neither.
     pub(crate) fn missing(&self) -> Option<Kind> {
         match &self.parts {
             [None, ..] => Some(Kind::Ca),
@@ -75,12 +75,12 @@ impl<S> CredentialSet<S> {
         }
     }
 
-    /// Whether the modem has made the private key, which is under the new tag then.
+    /// Returns whether the modem has generated the private key, which is then under the new tag.
     pub(crate) fn brings_key(&self) -> bool {
         self.made
     }
 
-    /// Whether it has one of this kind, or says that it does without.
+    /// Returns whether the set has a credential of this kind, or is declared to need none.
     pub(crate) fn replaces(&self, kind: Kind) -> bool {
         let made = self.made && kind == Kind::PrivateKey;
         let given = self.parts.get(kind.index()).is_some_and(Option::is_some);
@@ -89,9 +89,11 @@ impl<S> CredentialSet<S> {
 }
 
 impl<S: Source> CredentialSet<S> {
-    /// Looks at all of them, and whether the key is the certificate's: everything that
-    /// [`store`](crate::Control::store) would refuse, before anything is sent. `accepts` is
-    /// the backend's `Modem::ACCEPTS`.
+    /// Checks all credentials, and whether key and certificate belong together, before anything is sent: everything that
+    /// [`store`](crate::Control::store) would refuse. `accepts` is the backend's `Credentials::ACCEPTS`.
+    ///
+    /// # Errors
+    /// The first credential that is unsuitable, and why.
     pub async fn check(&mut self, accepts: &Accepts) -> Result<(), SetError<S::Error>> {
         let mut certificate: Option<Material> = None;
         for (kind, part) in Kind::ALL.into_iter().zip(&mut self.parts) {
@@ -118,13 +120,13 @@ impl<S> Default for CredentialSet<S> {
     }
 }
 
-/// What went wrong with which of a set.
+/// The error of one credential of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SetError<S> {
-    /// Which.
+    /// The kind of the credential.
     pub kind: Kind,
-    /// What.
+    /// The reason.
     pub error: CredentialError<S>,
 }
 
@@ -136,30 +138,30 @@ impl<S: fmt::Display> fmt::Display for SetError<S> {
 
 impl<S: fmt::Debug + fmt::Display> core::error::Error for SetError<S> {}
 
-/// Why credentials were not replaced. In every case one of the two tags holds a complete set.
+/// The error of a rotation. In every case one of the two tags holds a complete set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RotateError<S, P> {
     /// The modem could not be asked what is stored under this tag. Nothing was sent.
     Ask(Tag, CredentialError<S>),
-    /// The old tag has one of this kind and the new set has none. Nothing was sent. See
+    /// The old tag has a credential of this kind and the new set has none. Nothing was sent. See
     /// [`drop_client_certificate`](CredentialSet::drop_client_certificate).
     Fewer(Kind),
-    /// Under the new tag is one of this kind, and it is not known to be the one of the new set. Nothing was sent.
+    /// The new tag has a credential of this kind, which is not known to be that of the new set. Nothing was sent.
     InUse(Kind),
-    /// This one is missing in the new set. Nothing was sent.
+    /// The new set lacks a credential of this kind. Nothing was sent.
     Incomplete(Kind),
     /// Nothing is stored under the old tag, so there is nothing to replace. Nothing was sent.
     NothingOld,
-    /// The new ones were stored and did not prove themselves; what was sent was removed again. The old ones
-    /// are as they were.
+    /// The new credentials were stored, but the probe with them failed, so they were removed again. The old ones are
+    /// unchanged.
     Probe(P),
-    /// The new ones are in use; removing the old ones failed, so some of them may be left.
+    /// The new credentials are in use. Removing the old ones failed, so some of them may be left.
     Remove(SetError<core::convert::Infallible>),
     /// Both tags are the same. Nothing was sent.
     SameTag,
-    /// The new ones could not be stored. The old ones are as they were.
+    /// The new credentials could not be stored. The old ones are unchanged.
     Store(SetError<S>),
 }
 

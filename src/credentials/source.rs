@@ -1,34 +1,35 @@
-//! Where the bytes of a credential come from.
+//! The source of a credential's bytes.
 
 use core::convert::Infallible;
 
 use crate::secret::{Secret, SecretBuf};
 
-/// Where a credential's bytes come from: flash, a file, a socket. Read in small chunks, so that no
-/// copy of the whole is held.
+/// A source of a credential's bytes: flash, a file, a socket. It is read in small chunks, so that no copy of the whole
+/// is held.
 ///
-/// It is read from its beginning to its end more than once: to look what it is, to compare it with
-/// what the modem has, to upload it. So a file seeks, flash is read at an address, and a download
-/// starts anew when it is asked for the first byte again. What can be read only once goes through
+/// A source is read from its beginning to its end more than once: to inspect it, to compare it with the credential in
+/// the modem, to upload it. So a file seeks, flash is read at an address, and a download starts anew when it is asked for
+/// the first byte again. A source that can be read only once goes through
 /// [`Control::store_unchecked`](crate::Control::store_unchecked), or through memory.
 #[allow(async_fn_in_trait)]
 pub trait Source {
-    /// Why reading failed.
+    /// The error of a read.
     type Error;
 
-    /// The whole length in bytes, which the modem must be told before the first byte. It must not change between
+    /// Returns the whole length in bytes, which the modem must be told before the first byte. It must not change between
     /// passes.
     fn len(&self) -> usize;
 
-    /// Whether there is nothing in it.
+    /// Returns whether the source is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Reads the bytes from `offset` on, as many as there are or fit; `Ok(0)` only at the end. Each
-    /// pass starts at 0 and goes on where the last read ended, without gaps. Must not hold the modem
-    /// up for seconds, or it gives the upload up. Need not be cancel-safe: a dropped upload is not
-    /// resumed.
+    /// Reads bytes from `offset` on into `buf`, and returns their number; `Ok(0)` only at the end. Each pass starts at 0
+    /// and goes on where the last read ended, without gaps.
+    ///
+    /// A read must not take seconds, or the modem gives the upload up. It need not be cancel-safe: a dropped upload is
+    /// not resumed.
     async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, Self::Error>;
 }
 
@@ -68,7 +69,7 @@ impl<const N: usize> Source for &SecretBuf<N> {
     }
 }
 
-/// Copies what `bytes` has from `offset` on, and returns how much that was.
+/// Copies the bytes from `offset` on, as many as fit, and returns their number.
 pub(crate) fn copy(bytes: &[u8], offset: usize, buf: &mut [u8]) -> usize {
     let rest = bytes.get(offset..).unwrap_or_default();
     let count = rest.len().min(buf.len());

@@ -1,4 +1,4 @@
-//! Credentials in the modem: an entry of a list, and what a modem accepts.
+//! The entry of a list of credentials, and the forms that a modem accepts.
 
 use sectag_inspect::{Container, Kind};
 
@@ -6,27 +6,27 @@ use super::digest::Digest;
 use crate::other_store::OtherStore;
 use crate::tag::Tag;
 
-/// An entry of [`Control::list`](crate::Control::list).
+/// A credential in the modem, as an entry of [`Control::list`](crate::Control::list).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Stored {
-    /// Its tag.
+    /// The tag.
     pub tag: Tag,
-    /// Its part of the set.
+    /// The part of the set: CA, client certificate or private key.
     pub kind: Kind,
-    /// Its length in bytes, where the modem tells.
+    /// The length in bytes, where the modem reports it.
     pub len: Option<usize>,
-    /// SHA-256 over its bytes, where the modem tells.
+    /// The SHA-256 of the bytes, where the modem reports it.
     pub digest: Option<Digest>,
-    /// The number under which the modem itself keeps it, where that is not the tag.
+    /// The modem's own number of the credential, where that is not the tag.
     pub place: Option<u32>,
-    /// Set where the TLS in use does not read it, so that a connection would miss it.
+    /// Set where the credential is in a store that the TLS in use does not read, so that a connection would miss it.
     pub other_store: Option<OtherStore>,
 }
 
 impl Stored {
-    /// An entry as a backend's listing found it.
+    /// Makes an entry, for the listing of a backend.
     pub const fn new(tag: Tag, kind: Kind, len: Option<usize>) -> Self {
         Self {
             tag,
@@ -39,13 +39,13 @@ impl Stored {
     }
 }
 
-/// What credentials a modem takes.
+/// The forms of credentials that a modem accepts.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepts {
-    /// What they must be in; `None` if either is taken.
+    /// The container that the modem takes, PEM or DER; `None` where it takes both.
     pub container: Option<Container>,
-    /// The most certificates in the file of a CA.
+    /// The most certificates in one CA credential.
     pub roots: u16,
-    /// The most certificates in the file of a client's.
+    /// The most certificates in one client certificate credential.
     pub chain: u16,
 }

@@ -1,4 +1,4 @@
-//! A modem with whatever roles it has: for tools and tests that are to work with any.
+//! A modem whose optional roles are found out at run time, for tools and tests that work with every modem.
 
 use embassy_time::Duration;
 
@@ -12,39 +12,39 @@ use crate::engine::raw::{self, RawError};
 use crate::error::AtError;
 use crate::status::SimCard;
 
-/// A modem that keeps credentials and tells of itself, and may have a clock or a SIM.
+/// A modem that stores credentials and reports its status, and may have a clock, a SIM or AT command lines.
 ///
-/// Firmware names the roles that it needs, so that what a modem cannot do does not build. A tool for all
-/// modems asks at run time.
+/// Firmware names the roles that it needs, so that a role which the modem lacks does not compile. A tool for all modems
+/// asks at run time through this trait.
 pub trait Full: Credentials + Reports {
-    /// [`There`] where it [has a clock](HasClock), otherwise [`NotThere`].
+    /// [`There`] where the modem [has a clock](HasClock), otherwise [`NotThere`].
     type Clock: ClockPart<Self>;
-    /// [`There`] where it [has a SIM](Cellular), otherwise [`NotThere`].
+    /// [`There`] where the modem [has a SIM](Cellular), otherwise [`NotThere`].
     type Sim: SimPart<Self>;
-    /// [`There`] where it takes lines that somebody types, otherwise [`NotThere`].
+    /// [`There`] where the modem takes AT command lines, otherwise [`NotThere`].
     type Lines: LinesPart<Self>;
 }
 
-/// The modem has this role.
+/// The type that stands for a role which the modem has.
 pub struct There;
 
-/// The modem does not have this role.
+/// The type that stands for a role which the modem does not have.
 pub struct NotThere;
 
-/// Whether a modem has a clock.
+/// The optional role of a clock.
 #[allow(async_fn_in_trait)]
 pub trait ClockPart<M: Backend> {
-    /// Whether there is one.
+    /// Whether the modem has a clock.
     const THERE: bool;
-    /// Reads it.
+    /// Reads the clock in UTC; `None` where it shows no date.
     ///
     /// # Errors
-    /// [`AtError::Unsupported`] where there is none.
+    /// [`AtError::Unsupported`] where the modem has no clock, otherwise the error that ended the exchange.
     async fn clock(at: &At<'_, M>) -> Result<Option<DateTime>, AtError>;
-    /// Sets it.
+    /// Sets the clock, in UTC.
     ///
     /// # Errors
-    /// [`AtError::Unsupported`] where there is none.
+    /// [`AtError::Unsupported`] where the modem has no clock, otherwise the error that ended the exchange.
     async fn set_clock(at: &At<'_, M>, now: DateTime) -> Result<(), AtError>;
 }
 
@@ -72,23 +72,24 @@ impl<M: Backend> ClockPart<M> for NotThere {
     }
 }
 
-/// Whether a modem takes lines that somebody types.
+/// The optional role of AT command lines that users type.
 #[allow(async_fn_in_trait)]
 pub trait LinesPart<M: Backend> {
-    /// Whether it takes any.
+    /// Whether the modem takes AT command lines.
     const THERE: bool;
-    /// Refuses what may not be typed, which is everything where there are no lines; says of the rest whether
-    /// connections stay as they are.
+    /// Checks a line. Returns whether it leaves connections as they are.
     ///
     /// # Errors
-    /// With what to use instead.
+    /// [`RawError::Forbidden`] with what to use instead, or the reason why it is no command line;
+    /// [`AtError::Unsupported`] where the modem takes no lines.
     fn admit(line: &str) -> Result<bool, RawError>;
-    /// Whether arguments of a line are secret, or its answer is: such as a PIN. Who prints the line masks them.
+    /// Returns whether the arguments of a line, or its answer, are secret, such as a PIN. A program that prints the line
+    /// masks them.
     fn is_secret(line: &str) -> bool;
-    /// Sends one that was admitted, and hands the lines of the answer to `sink`.
+    /// Sends a line that [`admit`](Self::admit) has accepted, and hands the lines of the answer to `sink`.
     ///
     /// # Errors
-    /// [`AtError::Unsupported`] where there are no lines.
+    /// [`AtError::Unsupported`] where the modem takes no lines, otherwise the error that ended the exchange.
     async fn typed(
         at: &At<'_, M>,
         line: &str,
@@ -145,15 +146,15 @@ impl<M: Backend> LinesPart<M> for NotThere {
     }
 }
 
-/// Whether a modem has a SIM.
+/// The optional role of a SIM.
 #[allow(async_fn_in_trait)]
 pub trait SimPart<M: Backend> {
-    /// Whether there is one.
+    /// Whether the modem has a SIM.
     const THERE: bool;
-    /// The numbers of the SIM.
+    /// Reads the numbers of the SIM.
     ///
     /// # Errors
-    /// [`AtError::Unsupported`] where there is none.
+    /// [`AtError::Unsupported`] where the modem has no SIM, otherwise the error that ended the exchange.
     async fn sim(at: &At<'_, M>) -> Result<SimCard, AtError>;
 }
 

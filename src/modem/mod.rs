@@ -1,10 +1,10 @@
-//! What the author of a backend needs: [`Modem`], the roles beside it, and the words that scripts are made of.
+//! The API for authors of backends: the trait [`Modem`], the roles beside it, and the types of which scripts are made.
 //!
 //! A firmware only names the backend's type. A backend is plain data and functions. It never sends and never
 //! waits: the engine conducts each flow, which is a *script*, a table of steps in the order in which they go
 //! over the wire. A [`Step`] is the text of a command with [arguments](Modem::argument), a time limit, and a
-//! *judge*: a function that looks at the answer and says what follows ([`Then`]). What a judge needs to know of
-//! the connection, the clock or the pins it finds in the [`World`].
+//! *judge*: a function that looks at the answer and says what follows ([`Then`]). The [`World`] tells a judge about the
+//! connection, the clock and the pins.
 
 mod full;
 mod roles;
@@ -22,6 +22,5 @@ pub use crate::engine::backend::{
 pub use crate::engine::{After, Backend, Guest, Job, NOT_YET, Open, PinState, Protocol, World};
 pub use crate::standard::{clock, set_clock};
 
-/// Whether there is light sleep at all (the feature `sleep`), so that a backend's part in it is not linked where there
-/// is none.
+/// Whether the feature `sleep` is on. A backend tests it, so that its code for light sleep is not linked otherwise.
 pub const SLEEPS: bool = cfg!(feature = "sleep");
