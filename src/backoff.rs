@@ -1,12 +1,12 @@
-//! How long to wait before the next try.
+//! Exponential backoff for applications that reconnect.
 
 use embassy_time::Duration;
 
 /// Exponential backoff with jitter: waits that double from a minimum to a maximum, each drawn at
-/// random from the upper half of its step, so that a thousand devices which lost the same broker at
-/// the same moment do not all come back at the same moment.
+/// random from the upper half of its step, so that a thousand devices which lost one broker at
+/// one moment do not all come back at once.
 ///
-/// The runner brings the modem back by itself; what an application repeats is its own connect:
+/// The runner repeats the bring-up of the modem by itself; an application repeats its own connect:
 ///
 /// ```no_run
 /// use embassy_time::{Duration, Timer};
@@ -28,26 +28,26 @@ use embassy_time::Duration;
 /// }
 /// ```
 ///
-/// Call [`reset`](Self::reset) not when the connection stands but when the server has accepted the
-/// login: one that accepts and closes at once would otherwise be asked without a pause.
+/// Call [`reset`](Self::reset) when the server has accepted the login, and not already when the connection stands: a
+/// server that accepts connections and closes them at once would otherwise be asked without a pause.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     min: Duration,
     max: Duration,
-    /// The next wait is at most this long.
+    /// The longest wait of the present step; the next step is twice as long.
     step: Duration,
     random: u32,
 }
 
 impl Backoff {
-    /// Waits between `min` and `max`. `seed` makes devices differ: a serial number, an ADC's noise,
+    /// Makes a backoff with waits between `min` and `max`. `seed` makes devices differ: a serial number, an ADC's noise,
     /// an RNG's word. Any value will do; equal seeds give equal waits.
     pub const fn new(min: Duration, max: Duration, seed: u32) -> Self {
         Self {
             min,
             max,
             step: min,
-            // Neighbouring serial numbers must not begin alike, and 0 is xorshift's fixed point.
+            // The seed is mixed, so that neighbouring serial numbers differ from the start; 0 is xorshift's fixed point.
             random: match seed.wrapping_mul(0x9e37_79b9) ^ 0x85eb_ca6b {
                 0 => 1,
                 mixed => mixed,
@@ -55,27 +55,26 @@ impl Backoff {
         }
     }
 
-    /// The next wait: first between once and twice the minimum, at last between half the maximum and
-    /// the maximum.
-    // An iterator would be for loops that end.
+    /// Returns the next wait: first between once and twice the minimum, at last between half the maximum and the maximum.
+    // It is no iterator, since it never ends.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Duration {
         let (min, max) = (self.min.as_ticks(), self.max.as_ticks());
         let high = self.step.as_ticks().max(1).saturating_mul(2).min(max);
         let low = (high / 2).max(min).min(high);
         self.step = Duration::from_ticks(high);
-        // A fraction of the width in 1/65536, without a division: a Cortex-M0 has none.
+        // The wait is a fraction of the width in 1/65536, so that no division is needed: a Cortex-M0 has none.
         let fraction = u64::from(self.draw() >> 16);
         let width = high - low;
         Duration::from_ticks(low + (width >> 16) * fraction + (((width & 0xffff) * fraction) >> 16))
     }
 
-    /// It worked: the next wait is short again.
+    /// Makes the next wait short again, after a success.
     pub fn reset(&mut self) {
         self.step = self.min;
     }
 
-    /// xorshift32.
+    /// Returns the next random word, by xorshift32.
     fn draw(&mut self) -> u32 {
         let mut x = self.random;
         x ^= x << 13;

@@ -1,23 +1,24 @@
-//! What a modem can and checks, as far as it is known: data, found at run time where firmwares differ.
+//! The capabilities of a modem and the checks that it does, as far as they are known. Where firmwares differ, they are
+//! found out at run time.
 
 use core::fmt;
 
 use crate::suites::{ServerKey, SuiteSet, TlsVersion};
 
-/// Whether this modem, with this firmware, does something.
+/// Whether the modem, with its firmware, supports something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Support {
-    /// It does not; for instance it answered `ERROR` to the configuration key.
+    /// It is not supported; for instance, the modem answered `ERROR` to the configuration key.
     No,
-    /// Neither the manual nor the modem says.
+    /// It is unknown: neither the manual nor the modem says.
     Unknown,
-    /// It does.
+    /// It is supported.
     Yes,
 }
 
 impl Support {
-    /// Of two things that are both needed.
+    /// Returns the support for two things that are both needed.
     pub const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
@@ -37,21 +38,21 @@ impl fmt::Display for Support {
     }
 }
 
-/// One thing that can be checked of, or shown to, a server.
+/// A check of the server, or of the connection to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Check {
-    /// The server's certificate leads to the tag's CA.
+    /// The server's certificate is signed, through its chain, by the CA under the tag.
     Chain,
-    /// Now is within the validity of the certificates.
+    /// The current date is within the validity of the certificates.
     Dates,
-    /// The server's certificate is for the name that was asked for.
+    /// The server's certificate is for the name that was connected to.
     Name,
     /// The name is sent in the handshake (Server Name Indication).
     Sni,
     /// The connection's cipher suite is one that [`TlsConfig::suites`](crate::TlsConfig::suites) allows: the modem
-    /// offers no other, or tells which one it uses.
+    /// offers no other, or reports which one it uses.
     Suites,
 }
 
@@ -67,7 +68,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// What is checked on a connection, or what a modem can check.
+/// The checks that were done on a connection, or that a modem can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -80,16 +81,16 @@ pub struct Verification {
     pub name: Support,
     /// See [`Check::Sni`].
     pub sni: Support,
-    /// See [`Check::Suites`]. Of a connection: also `No` when it was made with [`Suites::All`](crate::Suites::All).
+    /// See [`Check::Suites`]. For a connection with [`Suites::All`](crate::Suites::All) it is `No`.
     pub suites: Support,
-    /// The device's own certificate is shown to a server that asks for it. Of a connection: `No` when
-    /// it was made without [`client_certificate`](crate::TlsConfig::client_certificate).
+    /// Whether the device's certificate is sent to a server that asks for it. For a connection without
+    /// [`client_certificate`](crate::TlsConfig::client_certificate) it is `No`.
     pub client_certificate: Support,
-    /// Of a connection whose dates were checked by a time that is known to come from somewhere: where from.
+    /// The source of the time by which a connection's dates were checked, where it is known.
     pub time: Option<TimeSource>,
 }
 
-/// Where a time comes from. How far it can be trusted is how far dates were checked.
+/// The source of a time. The check of dates is worth as much as this source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -98,7 +99,7 @@ pub enum TimeSource {
     Network,
     /// This board's own clock, or the server that set it.
     Host,
-    /// SNTP over the link, which nobody has signed.
+    /// SNTP over the link, which is not authenticated.
     Sntp,
 }
 
@@ -113,7 +114,7 @@ impl fmt::Display for TimeSource {
 }
 
 impl Verification {
-    /// Nothing known yet.
+    /// The value in which nothing is known.
     pub const UNKNOWN: Self = Self {
         chain: Support::Unknown,
         dates: Support::Unknown,
@@ -124,7 +125,7 @@ impl Verification {
         time: None,
     };
 
-    /// The entry for `check`.
+    /// Returns the entry for `check`.
     pub const fn of(&self, check: Check) -> Support {
         match check {
             Check::Chain => self.chain,
@@ -150,18 +151,18 @@ impl fmt::Display for Verification {
     }
 }
 
-/// What `flush` of a socket waits for.
+/// The event that `flush` of a socket waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Flush {
-    /// The modem has said that it accepted the bytes.
+    /// The modem has confirmed that it accepted the bytes.
     ModemAccepted,
-    /// The bytes have left the MCU; the modem says nothing about them.
+    /// The bytes have left the MCU; the modem does not confirm them.
     LeftTheMcu,
 }
 
-/// Something of TLS that a policy can ask for and a modem may not have.
+/// A feature that a policy can need and a modem may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -170,23 +171,23 @@ pub enum Feature {
     Alpn,
     /// [`TlsConfig::client_certificate`](crate::TlsConfig::client_certificate).
     ClientCertificate,
-    /// A firmware that loses no byte which comes while it is busy. With hardware flow control the host
-    /// does not send any.
+    /// A firmware that loses no byte which arrives while it is busy. With hardware flow control the host sends none
+    /// then.
     FlowControl,
     /// [`TlsConfig::psk`](crate::TlsConfig::psk).
     Psk,
     /// [`TlsConfig::session_resumption`](crate::TlsConfig::session_resumption).
     Resumption,
-    /// A suite of those allowed for a server with this kind of key.
+    /// An allowed cipher suite for a server with this type of key.
     ServerKey(ServerKey),
-    /// A way to choose cipher suites, or at least to tell which one a connection uses, as
+    /// A way to choose cipher suites, or at least to report which one a connection uses, as
     /// [`Suites::Only`](crate::Suites::Only) needs.
     SuiteChoice,
-    /// A suite that the policy allows, with the version it asks for.
+    /// A cipher suite that the policy allows at its TLS version.
     Suites,
     /// [`TlsConfig::min_version`](crate::TlsConfig::min_version).
     Version(TlsVersion),
-    /// A way to refuse versions of TLS that are older than what the policy allows.
+    /// A setting that refuses TLS versions which are older than the policy allows.
     VersionFloor,
 }
 
@@ -225,18 +226,18 @@ impl fmt::Display for Feature {
     }
 }
 
-/// What a modem has, with the firmware that it was found to run. `Unknown` and `None` mean that
-/// neither the manual nor the modem says.
+/// The capabilities of a modem with the firmware that it was found to run. `Unknown` and `None` mean that neither the
+/// manual nor the modem says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// What is checked of a server, and shown to it.
+    /// The checks that the modem can do.
     pub verification: Verification,
-    /// Oldest and newest TLS version.
+    /// The oldest and the newest TLS version.
     pub versions: (TlsVersion, TlsVersion),
-    /// Its cipher suites, as far as sectag knows their numbers. Which keys a server may have follows:
-    /// see [`speaks_to`](Self::speaks_to).
+    /// The cipher suites, as far as sectag knows their numbers. They decide which types of key a server may have, see
+    /// [`speaks_to`](Self::speaks_to).
     pub suites: SuiteSet,
     /// Application-layer protocol negotiation.
     pub alpn: Support,
@@ -244,26 +245,26 @@ pub struct Capabilities {
     pub psk: Support,
     /// Session resumption, by id or ticket.
     pub resumption: Support,
-    /// Root certificates in one CA.
+    /// The most root certificates in one CA credential.
     pub roots: Option<u8>,
-    /// Certificates of a client's chain.
+    /// The most certificates in a client's chain.
     pub client_chain: Option<u8>,
-    /// Certificates between the server's and the root.
+    /// The most certificates between the server's certificate and the root.
     pub chain_depth: Option<u8>,
-    /// The longest TLS record it can take, in bytes of content.
+    /// The longest TLS record that the modem takes, in bytes of content.
     pub record_limit: Option<u16>,
-    /// TLS sockets at a time.
+    /// The most TLS sockets at a time.
     pub sockets: u8,
-    /// What `flush` waits for.
+    /// The event that `flush` waits for.
     pub flush: Flush,
-    /// How long one connect can keep the other sockets waiting, in milliseconds.
+    /// The longest time that one connect keeps the other sockets waiting, in milliseconds.
     pub connect_blocks_ms: u32,
-    /// How long one close can keep the other sockets waiting, in milliseconds.
+    /// The longest time that one close keeps the other sockets waiting, in milliseconds.
     pub close_blocks_ms: u32,
 }
 
 impl Capabilities {
-    /// A modem of TLS 1.2 of which nothing else is known; a backend fills in what is.
+    /// The capabilities of a modem with TLS 1.2 of which nothing else is known. A backend fills in the rest.
     pub const UNKNOWN: Self = Self {
         verification: Verification::UNKNOWN,
         versions: (TlsVersion::Tls12, TlsVersion::Tls12),
@@ -281,7 +282,7 @@ impl Capabilities {
         close_blocks_ms: 0,
     };
 
-    /// Whether there is a cipher suite for a server with this kind of key.
+    /// Returns whether the modem has a cipher suite for a server with this type of key.
     pub const fn speaks_to(&self, key: ServerKey) -> bool {
         !self.suites.for_key(key).is_empty()
     }

@@ -1,11 +1,11 @@
-//! Why something may have failed, in words that no modem owns.
+//! The possible causes of failures, independent of the modem.
 
 use core::fmt;
 
-/// One line per cause: name, short text, next step. The short text is also its documentation.
+/// Defines the causes, one entry each: name, short text, hint. The short text is also the documentation.
 macro_rules! causes {
     ($($name:ident: $text:literal, $hint:literal;)*) => {
-        /// A possible cause of a failure. Two causes are two only if something can tell them apart.
+        /// A possible cause of a failure. Causes are separate entries only where an observation can tell them apart.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
@@ -18,14 +18,14 @@ macro_rules! causes {
         }
 
         impl Cause {
-            /// The cause in a few words.
+            /// Returns the cause in a few words.
             pub const fn text(self) -> &'static str {
                 match self {
                     $(Self::$name => $text),*
                 }
             }
 
-            /// What to do about it, in a sentence. Behind the feature `hints`, because the texts take
+            /// Returns what to do about the cause, in a sentence. It needs the feature `hints`, because the texts take
             /// some kilobytes of flash.
             #[cfg(feature = "hints")]
             pub const fn hint(self) -> &'static str {
@@ -200,20 +200,23 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Causes in order of likelihood, without those that were ruled out.
+/// An iterator over possible causes in order of likelihood, without those that were ruled out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Causes {
     left: &'static [Cause],
-    /// Bit n: the n-th of `left` was ruled out.
+    /// A bit set: bit n is set where the n-th of `left` was ruled out.
     disproved: u32,
 }
 
 impl Causes {
-    /// No cause is known.
+    /// The empty list: no cause is known.
     pub const NONE: Self = Self::new(&[]);
 
-    /// Candidates, the likeliest first; at most 32.
+    /// Makes a list of candidates, the likeliest first.
+    ///
+    /// # Panics
+    /// Above 32 candidates.
     pub const fn new(candidates: &'static [Cause]) -> Self {
         assert!(candidates.len() <= 32);
         Self {
@@ -253,7 +256,7 @@ impl Iterator for Causes {
     }
 }
 
-/// `a; or: b; or: c`, and nothing at all when there is none.
+/// Prints the causes as `a; or: b; or: c`, and nothing where there is none.
 impl fmt::Display for Causes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, cause) in self.enumerate() {

@@ -1,4 +1,4 @@
-//! What an application asks of the modem besides sockets.
+//! The handle [`Control`]: everything that an application asks of the modem besides sockets.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -24,16 +24,16 @@ use crate::socket::Waiting;
 use crate::status::LightSleep;
 use crate::status::{SimCard, Status, Technology};
 
-/// Control of one modem. Cheap to copy; never touches the UART itself.
+/// A handle for the control of one modem. It is cheap to copy, and never touches the UART itself.
 ///
-/// What needs the modem waits until it is up, or answers, and reports why it does not come up. What only looks at the driver, and
-/// [`power_on`](Self::power_on), returns at once.
+/// Methods that need the modem wait until it is up, or until it answers, and report why it does not come up. Methods
+/// that only read the driver's state, and [`power_on`](Self::power_on), return at once.
 pub struct Control<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
-    /// Commands of the caller's own leave connections alone, as he says.
+    /// The caller promises that commands of his own leave connections and settings alone.
     pub(crate) keeps: bool,
-    /// How long a modem that does not come up is waited for.
+    /// The time to wait for a modem that does not come up.
     pub(crate) patience: Ms,
 }
 
@@ -46,12 +46,12 @@ impl<M: Backend> Clone for Control<'_, M> {
 impl<M: Backend> Copy for Control<'_, M> {}
 
 impl<'a, M: Backend> Control<'a, M> {
-    /// Waits until the modem is registered and has a data connection. The runner tries again and again by itself,
-    /// also after this has failed.
+    /// Waits until the modem is registered and has a data connection. May be dropped at any time: the runner repeats the
+    /// bring-up by itself, also after this has failed.
     ///
     /// # Errors
-    /// Why the last attempt failed, once the [patience](Self::patience) is over and no attempt is under way; at once
-    /// where only a change of SIM, configuration or firmware helps ([`BringUpError::is_lasting`]). An attempt that
+    /// The error of the last bring-up, once the [patience](Self::patience) is over and no bring-up is under way; at once
+    /// where only a change of SIM, configuration or firmware helps ([`BringUpError::is_lasting`]). A bring-up that
     /// ended before this call does not count.
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
         let waiting = Waiting::begin(self.world, self.patience);
@@ -61,38 +61,37 @@ impl<'a, M: Backend> Control<'a, M> {
     /// Waits until the modem takes commands, which needs neither SIM nor network.
     ///
     /// # Errors
-    /// As those of [`wait_up`](Self::wait_up).
+    /// Those of [`wait_up`](Self::wait_up).
     pub async fn wait_answering(&self) -> Result<(), BringUpError> {
         let waiting = Waiting::begin(self.world, self.patience);
         poll_fn(|cx| waiting.poll_answering(self.world, cx)).await
     }
 
-    /// For a caller who waits so long for a modem that does not come up, in place of
-    /// [`Timing::patience`](crate::modem::Timing::patience): `control.patience(Duration::from_secs(5)).wait_up()`. With
-    /// none at all, the first attempt that fails is told.
+    /// Sets the time that this handle waits for a modem that does not come up, in place of
+    /// [`Timing::patience`](crate::modem::Timing::patience): `control.patience(Duration::from_secs(5)).wait_up()`. With a
+    /// time of 0, the first bring-up that fails is reported.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = millis(patience);
         self
     }
 
-    /// Switches the modem off in order, and leaves it off until [`power_on`](Self::power_on).
+    /// Switches the modem off with its command, and leaves it off until [`power_on`](Self::power_on).
     ///
-    /// Every socket is reset. The modem takes leave of the network first, up to a minute, during which
-    /// nothing is sent to it. Whatever is asked of the driver meanwhile and afterwards fails with
-    /// [`BringUpError::PoweredOff`]: a task that reconnects by itself does not switch it on again.
+    /// Every socket is reset. The modem detaches from the network first, which takes up to a minute, during which
+    /// nothing is sent to it. Requests to the driver fail with [`BringUpError::PoweredOff`] from the call on, so that a
+    /// task that reconnects by itself does not switch the modem on again.
     ///
-    /// With a modem that is off already, by an earlier call, this is an error too.
+    /// The call waits until the modem is up or answers, until a request for light sleep and the work under way (a
+    /// bring-up or a parked connect too) have ended, for the command, and for the modem's word that it is off: about two
+    /// minutes on the slowest modem.
     ///
-    /// Dropped before the modem has agreed, it is undone: what was not sent is not sent, and a modem that agrees all the same is
-    /// brought up again. Afterwards only the word that it is off is not waited for. Where somebody lets the modem sleep at the
-    /// time, that ends first.
-    ///
-    /// It takes as long as the modem needs to come up, where it is not, and then the exchange that is under way, the command's own limit, and
-    /// the modem's for saying that it is off: about two minutes on the slowest. What waits at a parked connect or
-    /// a bring-up is waited for, too.
+    /// Where the future is dropped before the modem has accepted the command, it is undone: a command that was not sent
+    /// is not sent, and a modem that accepts it all the same is brought up again. Dropped later, the modem goes off and
+    /// stays off.
     ///
     /// # Errors
-    /// Why the modem does not answer; [`BringUpError::At`] where it refused, or restarted before it was told.
+    /// The reason why the modem does not answer; [`BringUpError::At`] where it refused, or restarted before the command;
+    /// [`BringUpError::PoweredOff`] where an earlier call has switched it off.
     pub async fn power_off(&self) -> Result<Shutdown, BringUpError> {
         self.answering().await?;
         #[cfg(feature = "sleep")]
@@ -119,8 +118,8 @@ impl<'a, M: Backend> Control<'a, M> {
         .await
     }
 
-    /// Ends what [`power_off`](Self::power_off) began: the runner brings the modem up again, with the
-    /// power key if that is wired. Returns at once; [`wait_up`](Self::wait_up) waits.
+    /// Ends the effect of [`power_off`](Self::power_off): the runner brings the modem up again, with the power key where
+    /// that is wired. Returns at once; [`wait_up`](Self::wait_up) waits for the modem.
     pub fn power_on(&self) {
         let mut world = self.world.borrow_mut();
         if world.power == PowerState::Off {
@@ -130,52 +129,58 @@ impl<'a, M: Backend> Control<'a, M> {
         }
     }
 
-    /// Whether the runner leaves the modem alone: it is in power saving mode or sleeps, and will be
-    /// woken by the next use, or it was switched off.
+    /// Returns whether the modem is not awake: it is in power saving mode or light sleep, which the next use ends, or it
+    /// was switched off.
     ///
-    /// An application that reconnects as soon as it loses its socket asks this first: a modem in power
-    /// saving mode has lost it too, and reconnecting wakes it.
+    /// An application that reconnects as soon as it loses its socket should check this first: the socket is also lost
+    /// when the modem enters power saving mode, and a connect would wake the modem.
     pub fn is_asleep(&self) -> bool {
         self.world.borrow().power != PowerState::Awake
     }
 
-    /// Whether the network has denied registration to the modem that is being brought up. That may change, so that
-    /// it is waited for all the same: an application that shows what it waits for may say it.
+    /// Returns whether the network has denied registration in the bring-up that is under way. The driver goes on waiting,
+    /// since that may change; an application may show it to its user.
     pub fn is_denied(&self) -> bool {
         self.world.borrow().denied
     }
 
-    /// Why a connection was lost last, or the modem with all its connections; `None` before the first time. For an
-    /// application whose MQTT client has the socket; it itself tells more exactly: [`Socket::loss`](crate::Socket::loss).
+    /// Returns the reason of the last loss of a connection, or of the modem with all its connections; `None` before the
+    /// first. It is for an application whose MQTT client owns the socket; [`Socket::loss`](crate::Socket::loss) has the
+    /// reason of one socket.
     pub fn last_loss(&self) -> Option<Loss> {
         self.world.borrow().loss
     }
 
-    /// Exchanges and bytes so far.
+    /// Returns the counters of the traffic with the modem.
     pub fn counters(&self) -> Counters {
         self.world.borrow().counters
     }
 
-    /// What is checked of a server, as far as this firmware is known.
+    /// Returns what the modem verifies of a server, as far as its firmware is known.
     pub fn verification(&self) -> Verification {
         self.engine.borrow().backend().verification()
     }
 
-    /// What this modem has and can, as far as its firmware is known. Complete once it has come up;
-    /// a key that it then refuses on a connect counts as absent from then on.
+    /// Returns the capabilities of the modem, as far as its firmware is known. They are complete once the modem has come
+    /// up; a setting that it refuses on a later connect counts as absent from then on.
     pub fn capabilities(&self) -> Capabilities {
         self.engine.borrow().backend().capabilities()
     }
 
-    /// The backend, for what only this modem can do and tell.
+    /// Calls `look` with the backend, for methods that only this modem has.
     pub fn modem<T>(&self, look: impl FnOnce(&M) -> T) -> T {
         look(self.engine.borrow().backend())
     }
 
-    /// A handle for commands of one's own: anything that implements atat's
-    /// [`AtatCmd`](crate::at::AtatCmd). As with [`raw_at`](Self::raw_at), the modem is brought up anew after a command
-    /// that is no query, and the handle answers [`AtError::ModemReset`] from then on; unless the caller
-    /// [vouches for them](Self::keeps_connections).
+    /// Waits until the modem is up, and returns a handle for commands of the application: any type that implements
+    /// atat's [`AtatCmd`](crate::at::AtatCmd).
+    ///
+    /// As with [`raw_at`](Self::raw_at), the modem is brought up anew after a command that is no query, unless the caller
+    /// [promises](Self::keeps_connections) that it leaves connections alone. The handle then fails with
+    /// [`AtError::ModemReset`].
+    ///
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem does not come up.
     pub async fn at(&self) -> Result<At<'a, M>, AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
         let mut at = At::new(self.world, self.engine);
@@ -183,18 +188,19 @@ impl<'a, M: Backend> Control<'a, M> {
         Ok(at)
     }
 
-    /// For commands of one's own ([`at`](Self::at), [`raw_at`](Self::raw_at)) of which the caller knows that they
-    /// leave every connection, and every setting that the driver makes, as they are: `control.keeps_connections()
-    /// .raw_at("AT+QLEDMODE=1", ..)`. No bring-up follows.
+    /// Promises that the commands of this handle ([`at`](Self::at), [`raw_at`](Self::raw_at)) leave every connection, and
+    /// every setting that the driver makes, as they are, so that no bring-up follows:
+    /// `control.keeps_connections().raw_at("AT+QLEDMODE=1", ..)`.
     pub const fn keeps_connections(mut self) -> Self {
         self.keeps = true;
         self
     }
 
-    /// As [`at`](Self::at), on a modem that answers: for commands that need neither SIM nor network.
+    /// Waits until the modem answers, and returns a handle as [`at`](Self::at) does, for commands that need neither SIM
+    /// nor network.
     ///
     /// # Errors
-    /// As those of [`wait_up`](Self::wait_up).
+    /// Those of [`wait_up`](Self::wait_up).
     pub async fn answering_at(&self) -> Result<At<'a, M>, BringUpError> {
         self.wait_answering().await?;
         let mut at = At::new(self.world, self.engine);
@@ -202,7 +208,7 @@ impl<'a, M: Backend> Control<'a, M> {
         Ok(at)
     }
 
-    /// A handle on a modem that answers, though it may not get on the network; why not, is the second part.
+    /// Returns a handle on a modem that answers, and the error of its bring-up where it does not get on the network.
     pub(crate) async fn answering(
         &self,
     ) -> Result<(At<'a, M>, Option<BringUpError>), BringUpError> {
@@ -211,7 +217,7 @@ impl<'a, M: Backend> Control<'a, M> {
             (world.link == Link::Failed && world.power == PowerState::Awake)
                 .then_some(world.problem)
         };
-        // Without a supply it is not up a moment later.
+        // A modem that does not answer at all is not waited for.
         if let Some(error @ (BringUpError::NoAnswer | BringUpError::Unintelligible)) = known {
             return Err(error);
         }
@@ -219,7 +225,7 @@ impl<'a, M: Backend> Control<'a, M> {
         let problem = poll_fn(|cx| {
             let world = self.world.borrow();
             let fails = world.link == Link::Failed && world.power == PowerState::Awake;
-            // Where it has restarted since, the next attempt tells whether it answers.
+            // Where the modem has restarted since, the next bring-up shows whether it answers.
             if fails && world.answers && world.problem.leaves_it_answering() {
                 return Poll::Ready(Ok(Some(world.problem)));
             }
@@ -230,8 +236,8 @@ impl<'a, M: Backend> Control<'a, M> {
         Ok((At::new(self.world, self.engine), problem))
     }
 
-    /// Asks something of the runner, once what somebody else asked has ended, and waits for the end. Dropped, or without
-    /// success, it is undone.
+    /// Posts an errand to the runner, once an earlier one of another user has ended, and waits for its end. A power-off
+    /// that is dropped or fails is undone.
     async fn errand(&self, errand: Errand, command: &'static str) -> Result<(), BringUpError> {
         let at = |error| BringUpError::At { command, error };
         poll_fn(|cx| {
@@ -279,19 +285,22 @@ impl<'a, M: Backend> Control<'a, M> {
 }
 
 impl<M: Full> Control<'_, M> {
-    /// Sends a command line that somebody typed, without its CR, and hands the lines of the answer to
-    /// `sink`, each at most 256 bytes. `deadline` is the command's, from the modem's manual; a command
-    /// that asks the network may take minutes.
+    /// Sends a command line that a user typed, without its CR, and hands the lines of the answer to `sink`, each cut to
+    /// 256 bytes. `deadline` is the time limit of the command, from the modem's manual; a command that asks the network
+    /// may take minutes.
     ///
-    /// A query, and what is on a short list ([`Modem::HARMLESS`](crate::modem::Modem::HARMLESS)), goes between other work. After any other line
-    /// nobody knows what the modem is set to: it takes the channel alone, every socket is reset, and the modem is
-    /// brought up anew, unless the caller [vouches for it](Self::keeps_connections). What no bring-up mends is
-    /// refused before a byte is sent, with what to use instead: see [`Modem::FORBIDDEN`](crate::modem::Modem::FORBIDDEN). Should the modem prompt
-    /// or leave line mode, this fails with [`AtError::Garbled`]. Commands whose arguments are secret are masked
-    /// in the trace.
+    /// Queries, and the commands on a short list ([`Modem::HARMLESS`](crate::modem::Modem::HARMLESS)), are sent between
+    /// other work. Any other line may change the modem's settings: it takes the channel alone, every socket is reset, and
+    /// the modem is brought up anew, unless the caller [promises](Self::keeps_connections) that it leaves connections
+    /// alone. Commands whose arguments are secret are masked in the trace.
     ///
-    /// Works also with a modem that answers and does not get on the network. May be dropped at any
-    /// time: the runner then waits for the rest of the answer.
+    /// It works also on a modem that answers but does not get on the network. It may be dropped at any time: the runner
+    /// then waits for the rest of the answer.
+    ///
+    /// # Errors
+    /// [`RawError::Forbidden`], before a byte is sent, for a command whose effect no bring-up undoes
+    /// ([`Modem::FORBIDDEN`](crate::modem::Modem::FORBIDDEN)); [`AtError::Garbled`] where the modem prompts or leaves line
+    /// mode; otherwise see [`RawError`].
     pub async fn raw_at(
         &self,
         command: &str,
@@ -300,7 +309,7 @@ impl<M: Full> Control<'_, M> {
     ) -> Result<(), RawError> {
         let keeps = M::Lines::admit(command)? || self.keeps;
         let (at, _) = self.answering().await.map_err(RawError::BringUp)?;
-        // In this order: the modem is to be brought up anew before anything else begins.
+        // Dropped in reverse order: the bring-up is asked for before other work may begin.
         let _alone = if keeps {
             None
         } else {
@@ -312,11 +321,11 @@ impl<M: Full> Control<'_, M> {
 }
 
 impl<M: Reports> Control<'_, M> {
-    /// Who the modem is and how it fares: see [`Status`]. Takes a dozen exchanges, during which other
-    /// work goes on between them.
+    /// Reads the identity and the state of the modem, see [`Status`]. It takes a dozen exchanges, between which other work
+    /// goes on.
     ///
-    /// A modem that answers but does not get on the network tells as much as it knows, with the
-    /// reason in [`Status::problem`]. May be dropped at any time.
+    /// A modem that answers but does not get on the network reports what it knows, and [`Status::problem`] has the
+    /// reason. May be dropped at any time.
     pub async fn status(&self) -> Status {
         let mut status = Status::new(self.capabilities(), self.counters());
         match self.answering().await {
@@ -342,9 +351,10 @@ impl<M: Reports> Control<'_, M> {
 }
 
 impl<M: Cellular> Control<'_, M> {
-    /// The numbers of the SIM. They name the subscriber: keep them out of logs.
+    /// Reads the numbers of the SIM. They identify the subscriber: keep them out of logs. May be dropped at any time.
     ///
-    /// May be dropped at any time.
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem does not answer, otherwise the error that ended the exchange.
     pub async fn sim(&self) -> Result<SimCard, AtError> {
         let (at, _) = self.answering().await.map_err(|_| AtError::LinkDown)?;
         M::sim(&at).await
@@ -352,13 +362,13 @@ impl<M: Cellular> Control<'_, M> {
 }
 
 impl<M: Full> Control<'_, M> {
-    /// As [`sim`](Self::sim), for a modem that may have none: [`AtError::Unsupported`] then.
+    /// Reads the numbers of the SIM as [`sim`](Self::sim) does; [`AtError::Unsupported`] on a modem without a SIM.
     pub async fn sim_if_any(&self) -> Result<SimCard, AtError> {
         let (at, _) = self.answering().await.map_err(|_| AtError::LinkDown)?;
         M::Sim::sim(&at).await
     }
 
-    /// As [`clock`](Self::clock), for a modem that may have none: [`AtError::Unsupported`] then.
+    /// Reads the clock as [`clock`](Self::clock) does; [`AtError::Unsupported`] on a modem without a clock.
     pub async fn clock_if_any(&self) -> Result<Option<DateTime>, AtError> {
         let at = self
             .keeps_connections()
@@ -368,7 +378,7 @@ impl<M: Full> Control<'_, M> {
         M::Clock::clock(&at).await
     }
 
-    /// As [`set_clock`](Self::set_clock), for a modem that may have none: [`AtError::Unsupported`] then.
+    /// Sets the clock as [`set_clock`](Self::set_clock) does; [`AtError::Unsupported`] on a modem without a clock.
     pub async fn set_clock_if_any(&self, now: DateTime) -> Result<(), AtError> {
         let at = self
             .keeps_connections()
@@ -380,9 +390,10 @@ impl<M: Full> Control<'_, M> {
 }
 
 impl<M: HasClock> Control<'_, M> {
-    /// Reads the modem's clock; `None` when it has no time at all.
+    /// Reads the modem's clock in UTC; `None` where it shows no date. It needs neither SIM nor network.
     ///
-    /// Needs a modem that answers; neither SIM nor network.
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem does not answer, otherwise the error that ended the exchange.
     pub async fn clock(&self) -> Result<Option<DateTime>, AtError> {
         let at = self
             .keeps_connections()
@@ -392,9 +403,10 @@ impl<M: HasClock> Control<'_, M> {
         M::clock(&at).await
     }
 
-    /// Sets the modem's clock, for instance from the MCU's own.
+    /// Sets the modem's clock, in UTC, for instance from the MCU's own. It needs neither SIM nor network.
     ///
-    /// Needs a modem that answers; neither SIM nor network.
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem does not answer, otherwise the error that ended the exchange.
     pub async fn set_clock(&self, now: DateTime) -> Result<(), AtError> {
         let at = self
             .keeps_connections()
@@ -406,27 +418,26 @@ impl<M: HasClock> Control<'_, M> {
 }
 
 impl<M: SavesPower> Control<'_, M> {
-    /// Asks the network for power saving mode, or with `None` gives it up. It decides: see
-    /// [`power_saving`](Self::power_saving). The modem remembers it; asking again for the same costs a
-    /// write of its flash.
+    /// Asks the network for power saving mode; `None` asks for none. The network decides: see
+    /// [`power_saving`](Self::power_saving). The modem keeps the setting in its flash, which each call writes.
     ///
     /// # Errors
-    /// [`AtError::LinkDown`] where the modem is not up, [`AtError::Refused`] with its number where it knows no such mode, otherwise how the
-    /// exchange ended: whether the modem has remembered it, then only asking tells.
+    /// [`AtError::LinkDown`] where the modem is not up, [`AtError::Refused`] with its number where it has no such mode,
+    /// otherwise the error that ended the exchange: only a query then shows whether the modem has kept the setting.
     pub async fn set_power_saving(&self, wanted: Option<PowerSaving>) -> Result<(), AtError> {
         M::set_power_saving(&self.keeps_connections().at().await?, wanted).await
     }
 
-    /// The times that the network granted; `None` when it granted nothing.
+    /// Reads the power saving times that the network has granted; `None` where it has granted none.
     pub async fn power_saving(&self) -> Result<Option<PowerSaving>, AtError> {
         M::power_saving(&self.keeps_connections().at().await?).await
     }
 
-    /// Asks the network for extended discontinuous reception with this technology, or with `None` gives
-    /// it up. It decides: see [`edrx`](Self::edrx).
+    /// Asks the network for extended discontinuous reception (eDRX) with this technology; `None` asks for none. The
+    /// network decides: see [`edrx`](Self::edrx).
     ///
     /// # Errors
-    /// [`AtError::Unsupported`] for a technology that has none; the others as of
+    /// [`AtError::Unsupported`] for a technology without eDRX, otherwise those of
     /// [`set_power_saving`](Self::set_power_saving).
     pub async fn set_edrx(
         &self,
@@ -436,7 +447,7 @@ impl<M: SavesPower> Control<'_, M> {
         M::set_edrx(&self.keeps_connections().at().await?, technology, wanted).await
     }
 
-    /// The cycle that the network granted; `None` when it granted nothing.
+    /// Reads the eDRX cycle that the network has granted; `None` where it has granted none.
     pub async fn edrx(&self) -> Result<Option<Edrx>, AtError> {
         M::edrx(&self.keeps_connections().at().await?).await
     }
@@ -444,22 +455,22 @@ impl<M: SavesPower> Control<'_, M> {
 
 #[cfg(feature = "sleep")]
 impl<M: Sleeps> Control<'_, M> {
-    /// Lets the modem sleep until the next use: a command, a write, or a notice of the modem, which
-    /// wakes up by itself for that. Sockets stay; they are not asked for data while it sleeps, so that
-    /// a notice which gets lost is made good for only after the next use.
+    /// Lets the modem enter light sleep, until the next use: a command, a write, or a URC, for which the modem wakes up by
+    /// itself. Sockets stay open. They are not polled for data while the modem sleeps, so the data of a lost URC is
+    /// fetched only after the next use.
     ///
-    /// Needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr), or on modems that are woken by their
-    /// power key that one; without it, [`AtError::Unsupported`]. Such a modem says nothing at all while it
-    /// sleeps: where it has a pin that pulses when something waits, the runner wakes it on that
-    /// ([`NoticePin`](crate::NoticePin)), or the application calls [`wake`](Self::wake).
+    /// It needs the pin of [`Pins::with_dtr`](crate::Pins::with_dtr), or the power key on modems that are woken by it.
+    /// A modem that is woken by its power key sends no URC while it sleeps: where it has a pin that pulses when data
+    /// waits, the runner wakes it on that ([`NoticePin`](crate::NoticePin)), or the application calls
+    /// [`wake`](Self::wake).
     ///
-    /// Dropped before the modem was told, it is not begun; otherwise the modem may sleep until the next use. Where somebody else lets it
-    /// sleep or switches it off at the time, that ends first. It takes no longer than what is under way and the command's own limit,
-    /// after the modem has come up.
+    /// The call waits until the modem is up, until a request of another user to sleep or switch off has ended, for the
+    /// work under way, and for the command. Dropped before the command was sent, it has no effect; dropped later, the
+    /// modem may sleep until the next use.
     ///
     /// # Errors
-    /// [`AtError::LinkDown`] where the modem is not up, [`AtError::Refused`] where it does not want to sleep,
-    /// [`AtError::ModemReset`] where it restarted meanwhile.
+    /// [`AtError::LinkDown`] where the modem is not up, [`AtError::Unsupported`] without the pin, [`AtError::Refused`]
+    /// where the modem refuses to sleep, [`AtError::ModemReset`] where it restarted meanwhile.
     pub async fn sleep(&self) -> Result<(), AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
         let wired = {
@@ -482,11 +493,11 @@ impl<M: Sleeps> Control<'_, M> {
 
 #[cfg(feature = "sleep")]
 impl<M: Backend> Control<'_, M> {
-    /// Ends what [`sleep`](Self::sleep) began, and has every socket asked for data: for an application that
-    /// was told by a pin that something waits. Does nothing with a modem that is awake.
+    /// Ends light sleep, and has the modem asked for the data of every socket: for an application that learns from a pin
+    /// that data waits. It does nothing while the modem is awake.
     ///
-    /// It takes a second or two, or until the modem is brought up anew where it does not wake, which is no error. Several may
-    /// call it at a time; dropped, it goes on all the same.
+    /// It takes a second or two. Where the modem does not wake, it is brought up anew, and the call returns without an
+    /// error. Several tasks may call it at a time. Where the future is dropped, the modem is woken all the same.
     ///
     /// # Errors
     /// [`AtError::LinkDown`] where the modem is not up.
@@ -514,22 +525,22 @@ impl<M: Backend> Control<'_, M> {
     }
 }
 
-/// How far it is certain that the modem is off.
+/// The evidence that the modem is off, from [`Control::power_off`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Shutdown {
-    /// It said nothing within its limit, as some firmware never does: it is off, or hangs. Its supply
+    /// The modem did not confirm it within its time limit, as some firmware never does: it is off, or hangs. Its supply
     /// may be cut.
     Assumed,
-    /// It said so. Its supply may be cut a second later.
+    /// The modem confirmed it. Its supply may be cut a second later.
     Confirmed,
 }
 
-/// What was asked of the runner is somebody's, who waits for the end. Nobody waits any more: it is not begun, and a
-/// modem that did not agree is not switched off.
+/// The hold of a user on the errand that he has posted. Dropped, it withdraws an errand that has not begun, and undoes a
+/// power-off that the modem has not accepted.
 struct Held<'a> {
     world: &'a Shared<'a>,
-    /// The modem is not to stay off.
+    /// The power-off is to be undone.
     undo: bool,
 }
 
@@ -548,7 +559,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// After what a user has sent, the modem is brought up anew.
+/// A guard around a user's command. Dropped, it has the modem brought up anew.
 struct Anew<'a>(&'a Shared<'a>);
 
 impl Drop for Anew<'_> {

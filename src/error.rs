@@ -1,8 +1,7 @@
-//! Errors, one enum per operation, sorted by who can do something about it.
+//! The errors of the driver, one enum for each operation.
 //!
-//! An error holds what was observed, the vendor's number included. Where that leaves several causes,
-//! `causes()` gives them in order of likelihood; with the feature `hints`, [`Cause::hint`] says what to
-//! do about each.
+//! An error holds the observation, with the vendor's number. Where it may have several causes, `causes()` returns them
+//! in order of likelihood; with the feature `hints`, [`Cause::hint`] says what to do about each.
 
 use core::fmt;
 
@@ -16,35 +15,35 @@ use crate::inspect::{KeyType, Kind, Misplaced, Unsuitable};
 use crate::other_store::OtherStore;
 use crate::wifi::JoinFailure;
 
-/// A number or word with which the modem refused.
+/// The number or word with which a modem refused a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Code {
-    /// A bare `ERROR`, which tells nothing more.
+    /// A bare `ERROR` without a number.
     Plain,
     /// `+CME ERROR: <n>`.
     Cme(u16),
     /// `+CMS ERROR: <n>`.
     Cms(u16),
-    /// A negative number of the vendor's own, with its meaning, which may be empty.
+    /// A negative error number of the vendor, with its meaning, which may be empty.
     Signed(i16, Meaning),
-    /// A number of the vendor's own, with its meaning in the vendor's manual.
+    /// An error number of the vendor, with its meaning in the vendor's manual.
     Vendor(u16, Meaning),
-    /// A notice of the vendor's that gives no reason.
+    /// A URC of the vendor that reports a failure without a reason.
     Word(Meaning),
-    /// No modem said anything: what TLS or PPP on this MCU found, in words.
+    /// A finding of TLS or PPP on this MCU, in words; no modem refused.
     Here(Meaning),
 }
 
-/// What a vendor's manual says of a number. With the feature `hints` only, because the texts take flash also
-/// where nobody prints them; without it there is nothing in it.
+/// The text of a vendor's manual about an error number. It is empty without the feature `hints`, because the texts take
+/// flash even where they are never printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Meaning(#[cfg(feature = "hints")] &'static str);
 
 impl Meaning {
-    /// For authors of backends.
+    /// Makes a meaning, for a backend.
     pub const fn new(_text: &'static str) -> Self {
         Self(
             #[cfg(feature = "hints")]
@@ -52,7 +51,7 @@ impl Meaning {
         )
     }
 
-    /// The text; `None` without the feature `hints`.
+    /// Returns the text; `None` without the feature `hints`.
     pub const fn text(self) -> Option<&'static str> {
         #[cfg(feature = "hints")]
         return Some(self.0);
@@ -67,7 +66,7 @@ impl fmt::Debug for Meaning {
     }
 }
 
-/// With the feature `hints`, a number comes with its meaning.
+/// Prints the number or word; with the feature `hints`, also its meaning.
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -97,7 +96,7 @@ impl fmt::Display for Code {
 
 #[cfg(feature = "hints")]
 impl Code {
-    /// What 3GPP says of it. The vendor's own numbers are the backend's: see
+    /// Returns the entry for a number of 3GPP; `None` for others. The vendor's own numbers are in the backend, see
     /// [`Modem::CODES`](crate::modem::Modem::CODES).
     pub fn number(&self) -> Option<&'static crate::numbers::Number> {
         match self {
@@ -110,27 +109,27 @@ impl Code {
     }
 }
 
-/// A refusal: what the modem said, and the causes that are left.
+/// A refusal: the modem's error code, and its possible causes.
 ///
-/// The code is the observation. The causes are what it leaves possible, less what the driver had
-/// ruled out before it asked, in order of likelihood.
+/// The causes are those that the code may have, in order of likelihood, less those that the driver had ruled out before
+/// the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The modem's own number.
+    /// The error code of the modem.
     pub code: Code,
-    /// The causes that are left.
+    /// The causes that were not ruled out.
     pub causes: Causes,
 }
 
 impl Refusal {
-    /// For authors of backends.
+    /// Makes a refusal, for a backend.
     pub const fn new(code: Code, causes: Causes) -> Self {
         Self { code, causes }
     }
 
-    /// Rules `cause` out, if it is a candidate.
+    /// Rules `cause` out, where it is one of the causes.
     pub const fn without(self, cause: Cause) -> Self {
         Self {
             code: self.code,
@@ -149,7 +148,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The causes behind what was observed.
+/// Prints the causes behind an observation.
 fn because(f: &mut fmt::Formatter<'_>, causes: Causes) -> fmt::Result {
     let mut left = causes;
     if left.next().is_some() {
@@ -158,15 +157,15 @@ fn because(f: &mut fmt::Formatter<'_>, causes: Causes) -> fmt::Result {
     Ok(())
 }
 
-/// Why one exchange of command and answer did not succeed.
+/// The error of one exchange of command and answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AtError {
-    /// The answer did not follow the command's grammar; the engine has brought the channel back to
-    /// a known state.
+    /// The answer did not follow the command's grammar. The engine has brought the channel back to a known state.
     Garbled,
-    /// The modem is not up, or went down before the command was sent. Why, [`Control::wait_up`](crate::Control::wait_up) tells.
+    /// The modem is not up, or went down before the command was sent. [`Control::wait_up`](crate::Control::wait_up)
+    /// returns the reason.
     LinkDown,
     /// The modem restarted before it answered.
     ModemReset,
@@ -174,10 +173,10 @@ pub enum AtError {
     Refused(Code),
     /// No final result within the command's deadline.
     Timeout,
-    /// This modem, its firmware or this board cannot do it; nothing was sent.
+    /// The modem, its firmware or the board cannot do it. Nothing was sent.
     Unsupported,
-    /// The command does not fit the engine's buffer of [`COMMAND_LIMIT`](crate::COMMAND_LIMIT)
-    /// bytes, or the answer the 256 bytes kept for a typed one.
+    /// The command is longer than [`COMMAND_LIMIT`](crate::COMMAND_LIMIT) bytes, or the answer longer than the 256 bytes
+    /// that are kept for a typed response.
     TooLong,
 }
 
@@ -204,8 +203,8 @@ impl fmt::Display for AtError {
 }
 
 impl AtError {
-    /// What it may come from, the likeliest first. What a number of 3GPP's may come from is told with the feature
-    /// `hints` only, because the table takes some kilobytes of flash.
+    /// Returns the possible causes, the likeliest first. The causes of 3GPP's numbers are known with the feature `hints`
+    /// only, because their table takes some kilobytes of flash.
     pub fn causes(&self) -> Causes {
         Causes::new(match self {
             #[cfg(feature = "hints")]
@@ -217,7 +216,7 @@ impl AtError {
             Self::Timeout => &[Cause::LineFault, Cause::ModemBusy, Cause::ModemReset],
             #[cfg(not(feature = "hints"))]
             Self::Refused(_) => &[Cause::Unknown],
-            // The error itself says all.
+            // The error itself names the cause.
             _ => &[],
         })
     }
@@ -225,55 +224,55 @@ impl AtError {
 
 impl core::error::Error for AtError {}
 
-/// Why the modem could not be brought up. The runner tries again by itself.
+/// The error of a bring-up. The runner repeats the bring-up by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BringUpError {
     /// A command of the bring-up did not succeed.
     At {
-        /// The command's name.
+        /// The name of the command.
         command: &'static str,
-        /// What happened to it.
+        /// The error of its exchange.
         error: AtError,
     },
-    /// Nothing answers at this baud rate, also after the power pins were used if there are any.
+    /// Nothing answers at this baud rate, even after the power pins were used where they are wired.
     NoAnswer,
-    /// `AT` is not answered at this baud rate, and what comes makes no sense: no answer, and no `ERROR`.
+    /// `AT` is not answered at this baud rate, and the bytes that come are neither an answer nor `ERROR`.
     Unintelligible,
-    /// The modem answers `ERROR` to everything, also to `AT`.
+    /// The modem answers `ERROR` to everything, even to `AT`.
     RefusesAll,
-    /// The modem's firmware was built in a way with which the configuration cannot work.
+    /// The modem's firmware was built without something that the configuration needs.
     Firmware {
-        /// What does not fit, and the way out.
+        /// The text for the user: what is missing, and the way out.
         reason: &'static str,
     },
-    /// Not registered within the configured time.
+    /// The modem did not register on a network within the configured time.
     NotRegistered {
         /// The last `<stat>` of `+CEREG`: 0 not searching, 2 searching, 3 denied, 4 unknown.
         status: u8,
-        /// Whether the modem heard any cell at the end; `None` when it did not say.
+        /// Whether the modem heard any cell at the end; `None` where it did not report that.
         heard: Option<bool>,
     },
-    /// Not on the Wi-Fi network within the configured time.
+    /// The modem did not join the Wi-Fi network within the configured time.
     NotJoined {
-        /// Up to where it came.
+        /// The stage at which the join failed.
         failure: JoinFailure,
-        /// The modem's own number for the reason, where it told one.
+        /// The modem's own number of the reason, where it reported one.
         reason: Option<u16>,
     },
     /// The PDP context could not be activated.
     PdpRefused(Refusal),
-    /// There is no SIM, by the modem's word.
+    /// The modem reports that there is no SIM.
     SimMissing(Code),
-    /// The SIM was not ready within the time that reading it takes. Whether there is one, the modem does not say.
+    /// The SIM was not ready within 20 s. The modem does not report whether one is inserted.
     SimNotReady(Code),
-    /// The SIM wants a PIN, and none is configured.
+    /// The SIM needs its PIN, and none is configured.
     SimLocked,
-    /// The SIM refused the configured PIN. It is not tried again until the firmware restarts, because
-    /// the third wrong one in a row blocks the SIM.
+    /// The SIM refused the configured PIN. The driver does not enter it again until the firmware restarts, because the
+    /// third wrong PIN in a row blocks the SIM.
     SimPinRefused,
-    /// Too many wrong PINs: the SIM wants its PUK, which this driver never enters.
+    /// The SIM needs its PUK after too many wrong PINs. This driver never enters it.
     SimPukNeeded,
     /// The modem is locked to another operator's SIMs.
     SimForeign,
@@ -281,17 +280,17 @@ pub enum BringUpError {
     SettingRefused {
         /// The vendor's name of the setting.
         setting: &'static str,
-        /// What it answered.
+        /// The error code of the refusal.
         code: Code,
     },
-    /// It was switched off by [`Control::power_off`](crate::Control::power_off), and stays off until
+    /// The modem was switched off by [`Control::power_off`](crate::Control::power_off), and stays off until
     /// [`Control::power_on`](crate::Control::power_on).
     PoweredOff,
 }
 
 impl BringUpError {
-    /// Whether trying again is in vain until somebody changes something: another SIM or its PIN, the configuration, the
-    /// firmware. Everything else may be over at the next attempt, which the runner makes by itself.
+    /// Returns whether the bring-up fails until something is changed: the SIM or its PIN, the configuration, the firmware.
+    /// Other failures may be over at the next bring-up, which the runner makes by itself.
     pub const fn is_lasting(&self) -> bool {
         matches!(
             self,
@@ -304,7 +303,7 @@ impl BringUpError {
         )
     }
 
-    /// Whether the modem was seen to take commands before this.
+    /// Returns whether the modem took commands before this failure.
     pub(crate) const fn leaves_it_answering(&self) -> bool {
         match self {
             Self::At { error, .. } => matches!(error, AtError::Refused(_)),
@@ -313,7 +312,7 @@ impl BringUpError {
         }
     }
 
-    /// What it may come from, the likeliest first.
+    /// Returns the possible causes, the likeliest first.
     pub fn causes(&self) -> Causes {
         use Cause::*;
         match self {
@@ -337,11 +336,11 @@ impl BringUpError {
             }
             Self::NotJoined { failure, .. } => failure.causes(),
             Self::PdpRefused(refusal) => refusal.causes,
-            // The error itself says all.
+            // The error itself names the cause.
             Self::Firmware { .. } | Self::RefusesAll => Causes::NONE,
             Self::SimMissing(_) => Causes::new(&[SimMissing]),
-            // 3GPP 27.007, 9.2: 13 failure, 15 wrong, which is also said of another operator's. The others do not say
-            // that one is inserted.
+            // 3GPP 27.007, 9.2: 13 is "SIM failure", 15 is "SIM wrong", also for another operator's SIM. The other
+            // numbers do not show that a SIM is inserted.
             Self::SimNotReady(Code::Cme(13)) => Causes::new(&[SimUnreadable]),
             Self::SimNotReady(Code::Cme(15)) => Causes::new(&[SimUnreadable, SimForeign]),
             Self::SimNotReady(_) => Causes::new(&[SimNotReady]),
@@ -425,76 +424,76 @@ impl fmt::Display for BringUpError {
 
 impl core::error::Error for BringUpError {}
 
-/// Why no secure connection was made. In every case no socket stays open.
+/// The error of a connect. No socket stays open after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// A command on the way did not succeed.
+    /// A command of the connect did not succeed.
     At(AtError),
     /// The modem could not be brought up.
     BringUp(BringUpError),
-    /// Certificates carry dates, and the modem's clock is before [`MIN_DATE`](crate::MIN_DATE) or
-    /// what [`TlsConfig::min_date`](crate::TlsConfig::min_date) raised it to, or absurdly far in the
-    /// future. Set it: by the network, NTP or `Control::set_clock`.
+    /// The modem's clock is not set, so certificate dates cannot be checked: it shows a date before
+    /// [`MIN_DATE`](crate::MIN_DATE) or [`TlsConfig::min_date`](crate::TlsConfig::min_date), or absurdly far in the
+    /// future. It is set by the network, by NTP or by `Control::set_clock`.
     ClockNotSet {
-        /// What the modem's clock says.
+        /// The date that the modem's clock shows.
         now: DateTime,
     },
     /// The tag lacks this credential. Store it first.
     CredentialMissing(Kind),
-    /// The tag lacks this credential in the store that the TLS in use reads; another store of the modem has one.
+    /// The tag lacks this credential in the store that the TLS in use reads, but has one in another store of the modem.
     CredentialInOtherStore {
-        /// What is missing.
+        /// The kind that is missing.
         kind: Kind,
-        /// What there is instead.
+        /// The credentials in the other store.
         found: OtherStore,
     },
-    /// The name, port, tag or policy cannot be used; nothing was sent.
+    /// The name, port, tag or policy cannot be used. Nothing was sent.
     InvalidInput(InvalidInput),
-    /// The policy asks for something that this modem does not have. Nothing was sent if that is known
-    /// of its firmware, otherwise its settings were tried; no connection was attempted.
+    /// The policy needs a feature that this modem does not have. Nothing was sent where that is known of its firmware;
+    /// otherwise the settings were tried. No connection was attempted.
     Lacks(Feature),
-    /// The modem's firmware has a defect, or was built in a way, that makes this impossible. Nothing was
-    /// sent for the connection.
+    /// The modem's firmware has a defect, or was built without something, so that this connection is impossible. Nothing
+    /// was sent for the connection.
     Firmware {
-        /// What is wrong with it, and the way out.
+        /// The text for the user: what is wrong, and the way out.
         reason: &'static str,
     },
-    /// The modem tried and reported a failure.
+    /// The modem tried to connect and reported a failure.
     Refused(Refusal),
-    /// The modem hands over up to `needed` bytes at once, asked or not, and the receive rings are smaller.
+    /// The modem delivers up to `needed` bytes at once, and the receive rings are smaller.
     RingTooSmall {
         /// The least `RX` of [`State`](crate::State), in bytes.
         needed: usize,
     },
-    /// The server's name does not fit the send ring, in which it waits until the connection is opened.
+    /// The server's name does not fit the transmit ring, which holds it until the connection is opened.
     SendRingTooSmall {
         /// The least `TX` of [`State`](crate::State), in bytes.
         needed: usize,
     },
-    /// The server chose a cipher suite that the policy does not allow, from a modem that can only tell so
-    /// afterwards. The connection was closed before anything was sent on it.
+    /// The server chose a cipher suite that the policy does not allow, on a modem that reports the suite only after the
+    /// handshake. The connection was closed before anything was sent on it.
     SuiteNotAllowed {
-        /// Its IANA number.
+        /// The IANA number of the suite.
         number: u16,
     },
-    /// The modem reported nothing within its own limit.
+    /// The modem reported no result within its own time limit.
     TimedOut,
     /// All sockets, ids or TLS contexts are in use.
     TooManySockets,
-    /// The modem refused a setting without which the connection would not be what was asked for.
+    /// The modem refused a setting that the policy of the connection needs.
     Unsupported {
         /// The vendor's name of the setting.
         setting: &'static str,
     },
-    /// This modem cannot, or is not known to, check what is required of the server. See
+    /// The modem does not do, or is not known to do, this check, which the policy requires. See
     /// [`TlsConfig`](crate::TlsConfig).
     Unverifiable(Check),
 }
 
 impl ConnectError {
-    /// What it may come from, the likeliest first; none where the error itself says all.
+    /// Returns the possible causes, the likeliest first; none where the error itself names the cause.
     pub fn causes(&self) -> Causes {
         match self {
             Self::At(error) => error.causes(),
@@ -505,7 +504,7 @@ impl ConnectError {
             Self::Refused(refusal) => refusal.causes,
             Self::TimedOut => Causes::new(&[Cause::NetworkSlow, Cause::Unreachable]),
             Self::TooManySockets => Causes::new(&[Cause::OutOfMemory]),
-            // The error itself says all.
+            // The error itself names the cause.
             _ => Causes::NONE,
         }
     }
@@ -606,30 +605,30 @@ impl From<InvalidInput> for ConnectError {
     }
 }
 
-/// Why a socket cannot be read or written any more. It stays so; connect anew.
+/// The error of a read or a write. It is final for the socket; a new connect is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SocketError {
-    /// The peer ended TLS with an alert. In TLS 1.3 a server judges a client's certificate only when the client has
-    /// finished, so this is how it refuses one, or says that it wants one.
+    /// The peer ended TLS with an alert. A TLS 1.3 server checks the client's certificate after the client has finished
+    /// its handshake, so this may mean that it refuses the certificate, or needs one.
     Alert,
-    /// The peer closed its end; what is written now goes nowhere.
+    /// The peer closed the connection, so nothing can be written.
     BrokenPipe,
-    /// The peer closed its end without having sent a single byte, so that it did not like what it got
-    /// first: a login, for instance. See [`mqtt::LoginFailure::Closed`](crate::mqtt::LoginFailure).
+    /// The peer closed the connection without having sent a byte: it refused the first data that it got, a login for
+    /// instance. See [`mqtt::LoginFailure::Closed`](crate::mqtt::LoginFailure).
     ClosedUnanswered,
-    /// The modem reset, lost the network or the connection, or an exchange of payload did not end
-    /// as its grammar says, so that nothing more can be trusted to be in order. Which of these,
-    /// [`Socket::loss`](crate::Socket::loss) and [`Control::last_loss`](crate::Control::last_loss) tell.
+    /// The connection was lost: the modem reset, lost the network or the connection, or an exchange of payload broke the
+    /// grammar, so that the order of the bytes is not certain. [`Socket::loss`](crate::Socket::loss) and
+    /// [`Control::last_loss`](crate::Control::last_loss) have the reason.
     ConnectionReset,
     /// The peer sent a TLS record larger than the modem takes, see
-    /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller
-    /// messages or fragments, or use a firmware with a larger limit. Where a modem does not say so itself, it
-    /// is told by TLS failing while TCP stands, which hardly anything else does.
+    /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller messages or
+    /// fragments, or use a firmware with a larger limit. Where the modem does not report this, it is inferred when TLS
+    /// fails while TCP stays up.
     RecordTooLarge,
-    /// The modem pushes data, and it was not read for so long that other sockets would have had to
-    /// wait: read faster, give the socket a larger ring, or let data be fetched.
+    /// Pushed data was not read in time, and would have held up other sockets: read faster, give the socket a larger
+    /// ring, or configure the modem to have data fetched.
     RxOverrun,
 }
 
@@ -655,7 +654,7 @@ impl fmt::Display for SocketError {
 }
 
 impl SocketError {
-    /// Whether the peer ended the connection, and not a fault on the way.
+    /// Returns whether the peer closed the connection, as opposed to a fault.
     pub const fn is_closed_by_peer(self) -> bool {
         matches!(self, Self::BrokenPipe | Self::ClosedUnanswered)
     }
@@ -674,54 +673,54 @@ impl embedded_io::Error for SocketError {
     }
 }
 
-/// Why a credential could not be stored, listed or removed.
+/// The error of storing, reading, listing or removing a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CredentialError<S> {
-    /// A command on the way did not succeed.
+    /// A command of the operation did not succeed.
     At(AtError),
     /// The modem could not be brought up.
     BringUp(BringUpError),
-    /// What the modem stored differs from what was sent; it was removed again.
+    /// The modem stored other bytes than were sent. They were removed again.
     Corrupted,
     /// The tag is not usable on this modem, or the content is empty or too long.
     InvalidInput(InvalidInput),
-    /// This modem, with this firmware and configuration, lacks what this needs. Nothing was sent.
+    /// The modem, with this firmware and configuration, lacks a feature that this needs. Nothing was sent.
     Lacks(Feature),
-    /// It is whole and what it should be, and this modem's TLS cannot use a key of its type. Nothing was sent.
+    /// The credential is whole and of the right kind, but the modem's TLS cannot use a key of its type. Nothing was sent.
     KeyType(KeyType),
-    /// The modem holds more credentials than its list can show at once: ask for one tag, or remove some.
-    /// What was listed is not all there is.
+    /// The modem has more credentials than its list can show at once, so the list is incomplete: ask for one tag, or
+    /// remove some.
     ListTooLong,
-    /// It is a credential, but not this one of the set. Nothing was sent.
+    /// The content is a credential of another kind. Nothing was sent.
     Misplaced(Misplaced),
-    /// The modem has no room for it.
+    /// The modem has no room for the credential.
     NoSpace {
-        /// Bytes needed.
+        /// The number of bytes needed.
         needed: usize,
-        /// Bytes the modem says are free.
+        /// The number of free bytes that the modem reports.
         free: usize,
     },
     /// The [`ProvisionRecord`](crate::ProvisionRecord) could not be written. Nothing was sent.
     RecordNotWritten,
-    /// Reading the content failed on our side.
+    /// The source of the content could not be read.
     Source(S),
-    /// The modem changes credentials only while it is off the network, which would end the connections
-    /// there are: close them first. Nothing was sent.
+    /// The modem changes credentials only while it is off the network, which would end the open connections: close them
+    /// first. Nothing was sent.
     SocketsOpen,
-    /// Our side gave no byte for so long that the modem would have given up.
+    /// The source gave no byte for so long that the modem would have given up.
     SourceTooSlow,
     /// The content ended before its announced length.
     SourceTooShort,
-    /// The modem does not let it be read back.
+    /// The modem does not let the credential be read back.
     Unreadable,
-    /// It is no credential that a modem can take. Nothing was sent.
+    /// The content is no credential that a modem can take. Nothing was sent.
     Unsuitable(Unsuitable),
 }
 
 impl CredentialError<core::convert::Infallible> {
-    /// The error as one of an operation whose source may fail too.
+    /// Converts the error to that of an operation whose source may fail too.
     pub(crate) fn widen<S>(self) -> CredentialError<S> {
         match self {
             Self::At(error) => CredentialError::At(error),
@@ -792,12 +791,12 @@ impl<S> From<AtError> for CredentialError<S> {
     }
 }
 
-/// Why the runner stopped: the UART itself failed. Every socket has been reset.
+/// The reason why the runner stopped: the UART failed. Every socket has been reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RunError {
-    /// The UART reported the end of its input, as a pty or TCP port does.
+    /// The UART reported the end of its input, as a closed pty or TCP port does.
     Eof,
     /// The UART could not be read.
     Read(ErrorKind),

@@ -1,11 +1,11 @@
 //! `sectag` lets microcontroller firmware use the TLS that is inside its cellular or Wi-Fi modem.
 //!
 //! A *security tag* is the number under which a set of credentials (CA, client certificate, private
-//! key) is stored. Each vendor keeps them in its own way; the firmware sees one way.
+//! key) is stored. Each vendor stores them in its own way; firmware uses one API for all.
 //!
-//! This crate is the part that no modem has for itself: the AT engine, sockets, credentials, TLS
-//! policy and errors. A backend crate, such as `sectag-bg96`, adds the dialect and flows of one modem
-//! family. `no_std`, no allocation, no unsafe code, async on embassy's traits.
+//! This crate is the part that is common to all modems: the AT engine, sockets, credentials, TLS
+//! policy and errors. A backend crate, such as `sectag-bg96`, adds the dialect and scripts of one modem
+//! family. It is `no_std`, without allocation and unsafe code, and async on embassy's traits.
 //!
 //! 1. Make a [`State`] from a backend, in a `static`.
 //! 2. [`new`] splits it into [`Control`], [`Sockets`] and [`Runner`].
@@ -13,17 +13,17 @@
 //! 4. Store credentials with [`Control::ensure_set`], connect with [`Sockets::connect`], and hand the
 //!    [`Socket`] to anything that wants embedded-io-async's `Read` and `Write`.
 //!
-//! A connection, with whatever modem carries it:
+//! A connection over any modem:
 //!
 //! ```no_run
 //! use embedded_io_async::{Read, Write};
 //! use sectag::{CaScope, SecureConnect, ServerName, Tag, TlsConfig};
 //!
 //! const SERVER: ServerName = ServerName::from_static("echo.example.com");
-//! // The CA of this tag signs only servers of ours, so that its chain alone says who they are.
+//! // The CA of this tag signs only servers of ours, so the chain alone proves who they are.
 //! const TLS: TlsConfig = TlsConfig::new(Tag(7)).client_certificate().ca_scope(CaScope::Private);
 //!
-//! /// Sends a line and reads the answer; the connection is verified, or there is none.
+//! /// Sends a line and reads the answer, over a connection that is always verified.
 //! async fn echo<C: SecureConnect>(modem: &C, answer: &mut [u8]) -> Result<usize, Error<C>> {
 //!     let mut socket = modem.connect(SERVER, 4433, &TLS).await.map_err(Error::Connect)?;
 //!     socket.write_all(b"hello\n").await.map_err(Error::Socket)?;
@@ -31,7 +31,7 @@
 //!     socket.read(answer).await.map_err(Error::Socket)
 //! }
 //!
-//! /// What can go wrong, with nothing thrown away.
+//! /// The errors of `echo`, each with its details.
 //! enum Error<C: SecureConnect> {
 //!     Connect(C::Error),
 //!     Socket(C::SocketError),
@@ -41,11 +41,11 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `defmt`, `log` | traces; neither changes behaviour |
-//! | `hints` | the next step of each cause as a sentence: some kilobytes of text |
+//! | `hints` | texts that say what to do about each cause: some kilobytes of flash |
 //! | `edge-nal`, `embedded-nal-async` | the module `nal`: adapters for libraries that connect through these traits |
 //! | `hmac`, `p256` | Azure's SAS tokens; a key in RAM that signs with ES256 |
 //! | `sleep` | `Control::sleep`, `NoticePin`: light sleep by a pin, and waking by another |
-//! | `tap` | `State::with_tap`: watching the UART, for recordings |
+//! | `tap` | `State::with_tap`: an observer of the UART, for recordings |
 //!
 //! The README has a picture of the layers and complete examples.
 #![no_std]
@@ -56,7 +56,7 @@
 #[cfg(test)]
 extern crate self as sectag;
 
-// First, so that its macros reach every module.
+// This module stands first, so that its macros reach every other one.
 #[macro_use]
 mod fmt;
 
@@ -151,10 +151,11 @@ sectag_host_clock::time_driver!();
 
 /// Splits `state` into the handles and the runner for the modem on this UART.
 ///
-/// The UART should be buffered (interrupt or DMA); [`NoPins`] stands for a board that wires none of
-/// the modem's pins to the MCU.
+/// The UART should be buffered (interrupt or DMA). `power` drives the modem's pins: [`Pins`], or [`NoPins`] for a board
+/// that wires none of them to the MCU.
 ///
-/// Fails to build when `SOCKETS` is 0 or more than the modem has TLS contexts, and when a ring, `RX` or `TX`, has not 16 to 32 767 bytes.
+/// It is a build error when `SOCKETS` is 0 or above the number of the modem's TLS contexts, and when a ring (`RX`, `TX`)
+/// has fewer than 16 or more than 32 767 bytes.
 pub fn new<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
     state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
     uart_rx: R,
@@ -177,7 +178,7 @@ where
             RX <= 32_767 && TX <= 32_767,
             "of a ring no more than 32767 bytes can be used"
         );
-        // A set of ids is a word of as many bits.
+        // The driver keeps a set of ids as the bits of a word.
         assert!(M::LIMITS.ids <= 32, "the backend has more than 32 ids");
     }
     let (engine, world) = state.connect_rings();

@@ -1,40 +1,39 @@
-//! Why a connection was lost.
+//! The reasons for the loss of a connection.
 
 use core::fmt;
 
-/// Why a connection ended with [`ConnectionReset`](crate::SocketError::ConnectionReset), as far as it was seen: told by
-/// [`Socket::loss`](crate::Socket::loss), and by [`Control::last_loss`](crate::Control::last_loss) where an MQTT client has the
-/// socket.
+/// The reason why a connection ended with [`ConnectionReset`](crate::SocketError::ConnectionReset), as far as the driver
+/// knows it. [`Socket::loss`](crate::Socket::loss) returns it, and [`Control::last_loss`](crate::Control::last_loss) where
+/// an MQTT client owns the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Loss {
-    /// By the modem's word, this connection does not stand any more, or broke while it sent or received. Nothing was
-    /// seen that speaks of the others.
+    /// The modem reports that this connection is gone, or that it broke in a send or a fetch. Other connections are not
+    /// affected.
     Connection,
-    /// The connection broke, on a modem that says of a reset by the peer what it says of a TLS record larger than it
+    /// The connection broke, on a modem that gives one error for a reset by the peer and for a TLS record larger than it
     /// takes.
     ResetOrRecord,
-    /// The data connection is gone, by the modem's word.
+    /// The modem reports that the PDP context, or the Wi-Fi link, is gone.
     Network,
-    /// The modem went into power saving mode, by its own word.
+    /// The modem reports that it has entered power saving mode.
     PowerSaving,
-    /// The modem has started anew, by its own word.
+    /// The modem reports that it has restarted.
     Restart,
-    /// The modem did not answer, and no byte came from it any more.
+    /// The modem did not answer, and sent no byte.
     NoAnswer,
-    /// The modem did not answer: what came from it was nothing that it says.
+    /// The modem did not answer; the bytes that came were no answer of a modem.
     Noise,
-    /// An answer of the modem's did not keep to the grammar, so that nothing more on this connection could be
-    /// trusted to be in order.
+    /// An answer of the modem broke the grammar, so the order of the bytes on this connection is not certain.
     Grammar,
     /// The modem answered `ERROR` to everything.
     Refuses,
-    /// The modem did not confirm that it had closed another connection, so that it was brought up anew.
+    /// The modem was brought up anew because it did not confirm the close of another connection.
     NotClosed,
-    /// A command of the application's own may have changed the modem's settings, so that it was brought up anew.
+    /// The modem was brought up anew because a command of the application may have changed its settings.
     Command,
-    /// The modem was brought up anew, and the reason was not seen.
+    /// The modem was brought up anew for an unknown reason.
     BroughtUpAnew,
     /// The modem was switched off by [`Control::power_off`](crate::Control::power_off).
     PowerOff,

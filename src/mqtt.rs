@@ -1,4 +1,4 @@
-//! Why an MQTT broker does not let a client in. Knows the numbers of the protocol, and no client.
+//! The causes of a failed MQTT login, by the protocol's numbers. It is independent of the MQTT client.
 //!
 //! ```
 //! use sectag::Cause;
@@ -12,7 +12,7 @@ use core::fmt;
 
 use crate::cause::{Cause, Causes};
 
-/// What became of an MQTT CONNECT that did not succeed.
+/// The failure of an MQTT CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -25,28 +25,28 @@ pub enum LoginFailure {
     Connack3(u8),
     /// The reason code of an MQTT 5 CONNACK; 0x80 or more.
     Connack5(u8),
-    /// Something came that is no CONNACK.
+    /// The server answered with something that is no CONNACK.
     NotMqtt,
-    /// Nothing came within the client's patience.
+    /// The server did not answer within the client's time limit.
     Silent,
 }
 
 impl LoginFailure {
-    /// The causes that this leaves possible, the likeliest first.
+    /// Returns the possible causes, the likeliest first.
     pub fn causes(&self) -> Causes {
         use Cause::*;
         Causes::new(match self {
-            // What brokers do that say nothing: rumqttd and AWS on a wrong login or an unknown client
-            // id, a broker of one version on the CONNECT of another.
+            // Some brokers close without a CONNACK: rumqttd and AWS after a wrong login or an unknown client
+            // id, a broker of one MQTT version after the CONNECT of another.
             Self::Closed => &[LoginRefused, ClientIdRefused, ProtocolVersion],
             // MQTT 3.1.1, table 3.1.
             Self::Connack3(code) => match code {
                 1 => &[ProtocolVersion],
                 2 => &[ClientIdRefused],
                 3 => &[BrokerBusy],
-                // "Malformed" is what several brokers call a wrong one.
+                // The code means a malformed login, but several brokers send it for a wrong one.
                 4 => &[LoginRefused],
-                // Brokers that check the login answer this to a wrong one as well.
+                // Brokers that check the login send this for a wrong one as well.
                 5 => &[LoginRefused, NotAllowed, ClientIdRefused],
                 _ => &[NotMqtt],
             },
@@ -59,9 +59,9 @@ impl LoginFailure {
                 0x88 | 0x89 | 0x97 | 0x9f => &[BrokerBusy],
                 0x8a => &[NotAllowed],
                 0x9c | 0x9d => &[BrokerMoved],
-                // Of the will, which is a topic like others.
+                // These are about the topic of the will.
                 0x90 | 0x99 => &[NotAllowed],
-                // 0x80 says that the broker does not want to say; the rest is about the packet.
+                // 0x80 is an unspecified error; all other codes are about the packet.
                 0x80 | 0x83 => &[LoginRefused, ClientIdRefused, NotAllowed],
                 _ => &[ProtocolVersion],
             },

@@ -1,4 +1,5 @@
-//! The pin by which a modem tells that it has something to say, so that MCU and modem sleep while a connection stands.
+//! The notice pin, by which a modem announces that it has something to say, so that MCU and modem can sleep while a
+//! connection stands.
 
 use core::cell::Cell;
 use core::convert::Infallible;
@@ -11,27 +12,24 @@ use crate::engine::time::millis;
 use crate::engine::{Habits, Listens, NEVER, Notices, Runner, Shared, sealed};
 use crate::modem::Sleeps;
 
-/// Without anything to do for so long, the modem is let sleep.
+/// The default idle time after which the modem is let sleep.
 const QUIET: Duration = Duration::from_secs(1);
-/// The notice pin is of no use.
+/// The warning for a notice pin on a board that cannot wake the modem.
 const UNWIRED: &str = "nothing is wired that wakes the modem, which is therefore not let sleep";
-/// A modem that sleeps is woken after so long.
+/// The default time after which a sleeping modem is woken for a sign of life.
 const LIVENESS: Duration = Duration::from_secs(600);
 
-/// The pin of the MCU that is wired to the modem's RI, or to the indicate pin of Nordic's firmware: any that is
-/// waited for with embedded-hal-async's [`Wait`].
+/// The MCU's pin that is wired to the modem's RI, or to the indicate pin of Nordic's firmware: any pin with
+/// embedded-hal-async's [`Wait`]. It is active when low; see [`active_high`](Self::active_high).
 ///
-/// With it ([`Runner::with_notice_pin`](crate::Runner::with_notice_pin)) a connection on which nothing happens costs
-/// nothing but a sign of life: one second after the last use the modem is let sleep, as by
-/// [`Control::sleep`](crate::Control::sleep). The MCU waits for the pin, for the next use, or for that sign. On
-/// the pin's edge the modem is woken and every connection asked for data; nothing is lost, since what comes meanwhile
-/// waits in the modem. The pin is waited for from before the modem begins to sleep, and its level counts
-/// as much as its edge.
+/// With it ([`Runner::with_notice_pin`](crate::Runner::with_notice_pin)) an idle connection needs no exchange but a sign
+/// of life: one second after the last use the modem is let sleep, as by [`Control::sleep`](crate::Control::sleep). The
+/// MCU waits for the pin, for the next use, or for the time of that sign. When the pin becomes active, the modem is
+/// woken and asked for the data of every connection. No data is lost, since it waits in the modem. The pin is watched
+/// from before the modem begins to sleep, and its level counts as well as its edge.
 ///
-/// It is active when low; see [`active_high`](Self::active_high).
-///
-/// What it costs: the first byte after a rest takes a few hundred milliseconds longer, and a reset of the modem that its
-/// pin does not tell is noticed with the next sign of life (10 minutes), or at the next use.
+/// The first byte after a sleep takes a few hundred milliseconds longer. A reset of the modem that its pin does not
+/// announce is noticed with the next sign of life (10 minutes), or at the next use.
 ///
 /// ```
 /// # use embassy_time::Duration;
@@ -40,7 +38,7 @@ const LIVENESS: Duration = Duration::from_secs(600);
 /// use sectag::modem::Sleeps;
 /// use sectag::{NoticePin, Power, Runner};
 ///
-/// /// The task that conducts everything, on a board where RI is wired.
+/// /// The task of the runner, on a board where RI is wired.
 /// async fn modem_task<M: Sleeps, R: Read, W: Write, P: Power>(runner: Runner<'_, M, R, W, P>, ri: impl Wait) {
 ///     let pin = NoticePin::new(ri).liveness(Duration::from_secs(3600));
 ///     let mut runner = runner.with_notice_pin(pin);
@@ -58,14 +56,13 @@ pub struct NoticePin<T, U = NoSwitch> {
 }
 
 impl<'a, M: Sleeps, R, W, P> Runner<'a, M, R, W, P> {
-    /// The pin by which the modem tells that it has something to say is wired to the MCU: RI, or Nordic's indicate
-    /// pin. From then on the runner lets the modem sleep by itself while nothing is to do, and nothing is asked of
-    /// it but the sign of life that the pin's [`liveness`](NoticePin::liveness) sets: see
-    /// [`NoticePin`].
+    /// Adds the pin by which the modem announces that it has something to say: RI, or Nordic's indicate pin. The runner
+    /// then lets the modem sleep while there is nothing to do, and asks it only for the sign of life of
+    /// [`liveness`](NoticePin::liveness): see [`NoticePin`].
     ///
-    /// What lets the modem sleep and wakes it must be wired too, as for
-    /// [`Control::sleep`](crate::Control::sleep); without it, and with a firmware that does not tell of data while it
-    /// sleeps, the modem stays awake, and is asked as without the pin.
+    /// The pin that lets the modem sleep and wakes it must be wired too, as for
+    /// [`Control::sleep`](crate::Control::sleep). Without it, or with a firmware that does not announce data while it
+    /// sleeps, the modem stays awake, and is polled as without a notice pin.
     pub fn with_notice_pin<T, U>(
         self,
         pin: NoticePin<T, U>,
@@ -81,16 +78,16 @@ impl<'a, M: Sleeps, R, W, P> Runner<'a, M, R, W, P> {
     }
 }
 
-/// The UART stays on, or switches itself off.
+/// The type for a UART that stays on, or switches itself off.
 #[derive(Clone, Copy, Debug)]
 pub struct NoSwitch;
 
-/// Switches the UART, see [`NoticePin::switch`].
+/// The switch of the UART, see [`NoticePin::switch`].
 #[derive(Clone, Copy, Debug)]
 pub struct Switch<F>(F);
 
 impl<T: Wait> NoticePin<T> {
-    /// This pin, active when low.
+    /// Makes a notice pin of this pin, active when low.
     pub const fn new(pin: T) -> Self {
         Self {
             pin,
@@ -101,12 +98,12 @@ impl<T: Wait> NoticePin<T> {
         }
     }
 
-    /// The UART can be off while the modem sleeps: `switch` is called with `false` when nothing is to be heard on it any
-    /// more, and with `true` before it is needed again. Between the two the runner reads nothing, so that a receiver
-    /// that works only while it is read from, as with DMA, is off by itself: then `switch` may do nothing.
+    /// Sets a switch of the UART, so that it is off while the modem sleeps: `switch` is called with `false` once the
+    /// modem sleeps, and with `true` before the UART is needed again. In between the runner does not read, so a receiver
+    /// that works only while it is read from, as with DMA, is off by itself: `switch` may then do nothing.
     ///
-    /// What a modem says on a UART that is off is lost, and made good for by asking; so a reset in its sleep is seen
-    /// only if the pin tells it, too. Called from within the runner.
+    /// Output of the modem while the UART is off is lost. The runner asks for the data afterwards; a reset during sleep
+    /// is noticed only if the pin announces it. `switch` is called from within the runner.
     pub fn switch<F: FnMut(bool)>(self, switch: F) -> NoticePin<T, Switch<F>> {
         NoticePin {
             pin: self.pin,
@@ -119,27 +116,27 @@ impl<T: Wait> NoticePin<T> {
 }
 
 impl<T, U> NoticePin<T, U> {
-    /// The pin is active when high, as behind an inverting level shifter.
+    /// Makes the pin active when high, as behind an inverting level shifter.
     pub const fn active_high(mut self) -> Self {
         self.active = PinState::High;
         self
     }
 
-    /// The modem is let sleep after so long without anything to do, and not after one second.
+    /// Sets the idle time after which the modem is let sleep; the default is one second.
     pub const fn quiet(mut self, span: Duration) -> Self {
         self.quiet = span;
         self
     }
 
-    /// A modem that sleeps is woken after so long and asked for a sign of life and for data, and not after 10 minutes, at
-    /// most after 12 days. That is six exchanges each time.
+    /// Sets the time after which a sleeping modem is woken and asked for a sign of life and for data; the default is 10
+    /// minutes, the longest 12 days. Each time takes six exchanges.
     pub const fn liveness(mut self, span: Duration) -> Self {
         self.liveness = Some(span);
         self
     }
 
-    /// A modem that sleeps is asked for nothing. **A reset that the pin does not tell, and a notice that is lost, are
-    /// then seen at the next use only**: a reader waits for ever. `Control::status` says so.
+    /// Never wakes a sleeping modem for a sign of life. **A reset that the pin does not announce, and a lost URC, are
+    /// then noticed at the next use only**: a reader may wait for ever. `Control::status` shows this setting.
     pub const fn without_liveness(mut self) -> Self {
         self.liveness = None;
         self
@@ -176,7 +173,7 @@ impl<T: Wait, U: SwitchesUart> Notices for NoticePin<T, U> {
     }
 }
 
-/// What a notice pin may have to switch the UART with: [`NoSwitch`] or [`Switch`], and no other.
+/// The switch of the UART that a notice pin may have: [`NoSwitch`] or [`Switch`]. This trait is sealed.
 #[doc(hidden)]
 pub trait SwitchesUart: sealed::Sealed {
     const SWITCHES: bool;
@@ -204,8 +201,8 @@ impl<F: FnMut(bool)> SwitchesUart for Switch<F> {
     }
 }
 
-/// Ends when the pin is active, at once where it is. One that cannot be waited for never is: the modem is then woken by
-/// its liveness, and by use.
+/// Waits until the pin is active. A pin that cannot be waited for is never active: only a sign of life or the next use
+/// then wakes the modem.
 async fn rings<T: Wait>(pin: &mut T, active: PinState) {
     let waited = match active {
         PinState::Low => pin.wait_for_low().await,

@@ -1,21 +1,21 @@
-//! The numbers of `+CME ERROR` (3GPP TS 27.007, 9.2) and `+CMS ERROR` (TS 27.005, 3.2.5), each with its meaning and
-//! what it may come from. Only what prints hints links them: see the feature `hints`.
+//! The tables of the numbers of `+CME ERROR` (3GPP TS 27.007, 9.2) and `+CMS ERROR` (TS 27.005, 3.2.5), each with its
+//! meaning and its possible causes. They are linked with the feature `hints` only.
 
 use crate::cause::Cause::{self, *};
 
-/// A number with which a modem refuses.
+/// An error number with which a modem refuses a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
     /// The number.
     pub code: u16,
-    /// What it means, in a few words.
+    /// The meaning in a few words.
     pub meaning: &'static str,
-    /// What it may come from, the likeliest first.
+    /// The possible causes, the likeliest first.
     pub causes: &'static [Cause],
 }
 
 impl Number {
-    /// A row of a table; tables are in the order of their numbers.
+    /// Makes a row of a table. Tables are in ascending order of their numbers.
     pub const fn new(code: u16, meaning: &'static str, causes: &'static [Cause]) -> Self {
         Self {
             code,
@@ -25,18 +25,19 @@ impl Number {
     }
 }
 
-/// The row of a table.
+/// Finds the row of a number in a table.
 pub fn find(table: &'static [Number], code: u16) -> Option<&'static Number> {
     let at = table.binary_search_by_key(&code, |row| row.code).ok()?;
     table.get(at)
 }
 
-/// What a number of `+CME ERROR` means; `None` for what 27.007 reserves or leaves to the vendor.
+/// Returns the row of a number of `+CME ERROR`; `None` for a number that 27.007 reserves or leaves to the vendor.
 pub fn cme(code: u16) -> Option<&'static Number> {
     find(&CME, code)
 }
 
-/// What a number of `+CMS ERROR` means, from 300 on; those below are the network's about one message.
+/// Returns the row of a number of `+CMS ERROR` from 300 on. Lower numbers come from the network and are about a single
+/// message.
 pub fn cms(code: u16) -> Option<&'static Number> {
     find(&CMS, code)
 }
@@ -105,7 +106,7 @@ static CME: [Number; 163] = rows! {
     62 "call barred": RegistrationDenied;
     63 "waiting messages cannot be subscribed to": SettingRefused;
     100 "unknown": Unknown;
-    // What the network said of this subscriber and this device, at an attach.
+    // Causes that the network gave at an attach, about this subscriber or device.
     102 "the subscriber is unknown to the home network": RegistrationDenied;
     103 "illegal subscriber": RegistrationDenied;
     104 "the subscriber is unknown to this network": RegistrationDenied;
@@ -127,7 +128,7 @@ static CME: [Number; 163] = rows! {
     122 "congestion": NetworkSlow;
     124 "capabilities too small for this broadcast": SettingRefused;
     125 "not a member of this cell's group": RegistrationDenied;
-    // What it said of a data connection.
+    // Causes that the network gave for a data connection.
     126 "the network lacks resources": NetworkSlow;
     127 "access point name missing or unknown": ApnMissing ApnWrong;
     128 "unknown type of address": ApnWrong;

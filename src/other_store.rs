@@ -1,4 +1,4 @@
-//! Credentials that the modem holds where the TLS in use does not look.
+//! Credentials in a store of the modem that the TLS in use does not read.
 
 use core::fmt;
 
@@ -6,35 +6,35 @@ use crate::tag::Tag;
 
 /// A credential that is stored under the tag, but in a store that the TLS in use does not read.
 ///
-/// A modem may have two TLS stacks, its own and one that its firmware was built with, each with a store or
-/// with numbers of its own. `Display` says what was found, what is read instead, and what to do.
+/// A modem may have two TLS stacks, its own and one that its firmware was built with, each with its own store or its own
+/// numbers. `Display` says what was found, what is read instead, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct OtherStore {
-    /// The tag, as the user knows it.
+    /// The tag of the user.
     pub tag: Tag,
-    /// The vendor's command that writes there.
+    /// The vendor's command that writes to that store.
     pub written_with: &'static str,
-    /// What is read instead.
+    /// The place that the TLS in use reads instead.
     pub reads: ReadFrom,
 }
 
-/// Where the TLS in use looks for the credentials of a tag.
+/// The place where the TLS in use reads the credentials of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ReadFrom {
-    /// Three numbers from this one on, for CA, client certificate and private key.
+    /// The credentials with three numbers from this one on: CA, client certificate and private key.
     Numbers(u32),
-    /// Only what this command stores.
+    /// The credentials that this command stores.
     Store(&'static str),
-    /// The tag's own number.
+    /// The credentials with the number of the tag.
     Tag,
 }
 
 impl OtherStore {
-    /// What a backend found.
+    /// Makes the finding of a backend.
     pub const fn new(tag: Tag, written_with: &'static str, reads: ReadFrom) -> Self {
         Self {
             tag,

@@ -1,4 +1,4 @@
-//! PSM and eDRX: how long a modem may be out of reach, as 3GPP TS 24.008 writes it.
+//! The timers of PSM and eDRX, in the encoding of 3GPP TS 24.008.
 
 use core::fmt;
 
@@ -6,14 +6,13 @@ use embassy_time::Duration;
 
 use crate::at::InvalidInput;
 
-/// Power saving mode: after `active` without traffic the modem switches itself off in all but name, and
-/// comes back every `period` to tell the network that it is still there.
+/// The times of power saving mode (PSM): after `active` without traffic the modem practically switches itself off, and
+/// every `period` it wakes up to tell the network that it is still there.
 ///
-/// What survives: registration and address as the network keeps them, files and their credentials, the
-/// clock. What does not: every socket and TLS session, and the settings that the driver writes anew at
-/// bring-up. The driver leaves a modem in PSM asleep until it is used next: see
-/// [`Control::is_asleep`](crate::Control::is_asleep). Waking it takes a power key that is wired to the
-/// MCU; without one the modem comes back only by itself.
+/// Registration and address stay valid in the network, and files, credentials and clock in the modem. Every socket and
+/// TLS session is lost, and so are the settings that the driver writes anew at bring-up. The driver leaves a modem in PSM
+/// asleep until it is used next: see [`Control::is_asleep`](crate::Control::is_asleep). To wake it, the power key must be
+/// wired to the MCU; without it the modem wakes up only by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PowerSaving {
@@ -22,11 +21,12 @@ pub struct PowerSaving {
 }
 
 impl PowerSaving {
-    /// Both are rounded up to the next that can be written: steps of 2 s, 30 s, 1 min, 10 min, 1 h and
-    /// 10 h for the period (31 of each), of 2 s, 1 min and 6 min for the active time.
+    /// Makes the times of power saving mode. Both are rounded up to the next one that can be encoded: steps of 2 s, 30 s,
+    /// 1 min, 10 min, 1 h and 10 h for the period (31 of each), of 2 s, 1 min and 6 min for the active time.
     ///
-    /// Refused above 310 h and 186 min, or when nothing is left to sleep: the period must be longer
-    /// than the active time.
+    /// # Errors
+    /// [`InvalidInput::OutOfRange`] for a period above 310 h or an active time above 186 min,
+    /// [`InvalidInput::NotBelow`] where the active time is not below the period.
     pub const fn new(period: Duration, active: Duration) -> Result<Self, InvalidInput> {
         if period.as_secs() > 310 * 3600 {
             return Err(InvalidInput::OutOfRange { limit: 310 * 3600 });
@@ -42,22 +42,22 @@ impl PowerSaving {
         Ok(Self { period, active })
     }
 
-    /// What a network granted, whatever it is.
+    /// Makes times that a network has granted, without a check.
     pub const fn granted(period: Duration, active: Duration) -> Self {
         Self { period, active }
     }
 
-    /// From one sign of life to the next (extended T3412).
+    /// Returns the time from one sign of life to the next (extended T3412).
     pub const fn period(&self) -> Duration {
         self.period
     }
 
-    /// How long it can be reached after the last traffic (T3324).
+    /// Returns the time that the modem can be reached after the last traffic (T3324).
     pub const fn active(&self) -> Duration {
         self.active
     }
 
-    /// The period as eight binary digits.
+    /// Returns the period as eight binary digits.
     pub fn period_bits(&self) -> Bits {
         const UNITS: [(u32, u8); 6] = [
             (2, 0b011),
@@ -70,14 +70,14 @@ impl PowerSaving {
         timer(self.period, &UNITS)
     }
 
-    /// The active time as eight binary digits.
+    /// Returns the active time as eight binary digits.
     pub fn active_bits(&self) -> Bits {
         const UNITS: [(u32, u8); 3] = [(2, 0b000), (60, 0b001), (360, 0b010)];
         timer(self.active, &UNITS)
     }
 }
 
-/// Binary digits of a timer.
+/// The eight binary digits of an encoded timer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Bits([u8; 8]);
 
@@ -90,13 +90,13 @@ impl Bits {
         Self(digits)
     }
 
-    /// All eight digits.
+    /// Returns all eight digits.
     pub fn as_str(&self) -> &str {
         // Only `0` and `1` are ever put in.
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The last four.
+    /// Returns the last four digits.
     pub fn last_four(&self) -> &str {
         &self.as_str()[4..]
     }
@@ -108,7 +108,7 @@ impl fmt::Debug for Bits {
     }
 }
 
-/// In the finest unit of which 31 reach that far, rounded up.
+/// Encodes a time, rounded up, in the finest unit of which 31 are long enough.
 fn timer(time: Duration, units: &[(u32, u8)]) -> Bits {
     let seconds = time.as_ticks().div_ceil(embassy_time::TICK_HZ) as u32;
     for &(unit, code) in units {
@@ -117,26 +117,28 @@ fn timer(time: Duration, units: &[(u32, u8)]) -> Bits {
             return Bits::new(code << 5 | count as u8);
         }
     }
-    // Longer than can be written, which `new` refuses: the longest there is.
+    // A time that is too long to encode, which `new` refuses, becomes the longest one.
     let (_, code) = units[units.len() - 1];
     Bits::new(code << 5 | 31)
 }
 
-/// Extended discontinuous reception: the modem listens only once per cycle, and keeps its sockets.
-/// Data to it waits that long.
+/// The cycle of extended discontinuous reception (eDRX): the modem listens only once per cycle, and keeps its sockets.
+/// Data to it waits up to one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Edrx(u8);
 
-/// 3GPP TS 24.008, table 10.5.5.32, in units of 10 ms.
+/// The cycles of 3GPP TS 24.008, table 10.5.5.32, in units of 10 ms.
 const CYCLES: [u32; 16] = [
     512, 1024, 2048, 4096, 6144, 8192, 10_240, 12_288, 14_336, 16_384, 32_768, 65_536, 131_072,
     262_144, 524_288, 1_048_576,
 ];
 
 impl Edrx {
-    /// A cycle of at least this length: 5.12 s, 10.24, 20.48 and so on up to 10485.76 s. Longer is
-    /// refused.
+    /// Makes the shortest cycle of at least this length. Cycles are 5.12 s, 10.24 s, 20.48 s and so on up to 10485.76 s.
+    ///
+    /// # Errors
+    /// [`InvalidInput::OutOfRange`] above the longest cycle.
     pub const fn at_least(cycle: Duration) -> Result<Self, InvalidInput> {
         let mut value = 0;
         while value < CYCLES.len() {
@@ -148,19 +150,19 @@ impl Edrx {
         Err(InvalidInput::OutOfRange { limit: 10_485 })
     }
 
-    /// From its four binary digits.
+    /// Makes a cycle from its four binary digits; `None` where the text is not that.
     pub fn from_bits(digits: &str) -> Option<Self> {
         let four = digits.len() == 4 && digits.bytes().all(|digit| matches!(digit, b'0' | b'1'));
         four.then(|| u8::from_str_radix(digits, 2).ok().map(Self))
             .flatten()
     }
 
-    /// The cycle's length.
+    /// Returns the length of the cycle.
     pub const fn cycle(&self) -> Duration {
         Duration::from_millis(CYCLES[(self.0 & 15) as usize] as u64 * 10)
     }
 
-    /// Its binary digits, of which the [last four](Bits::last_four) count.
+    /// Returns the binary digits, of which the [last four](Bits::last_four) count.
     pub fn bits(&self) -> Bits {
         Bits::new(self.0)
     }

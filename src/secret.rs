@@ -1,4 +1,4 @@
-//! What must not be seen: PINs, passwords, keys.
+//! Secrets: PINs, passwords and keys, which no log shows.
 
 use core::fmt;
 
@@ -6,11 +6,10 @@ use zeroize::Zeroize;
 
 use crate::at::Text;
 
-/// A value whose content shows in no log: it has no `Display`, and `Debug` and defmt tell only that
-/// something is there. For what lives in flash or belongs to another; see [`SecretBuf`] for one that
-/// owns its bytes and wipes them.
+/// A secret value that no log shows: it has no `Display`, and `Debug` and defmt print `(secret)`. It is for values that
+/// live in flash or are borrowed; [`SecretBuf`] owns its bytes and wipes them.
 ///
-/// As a [`Source`](crate::Source) it can be stored like any other:
+/// It is a [`Source`](crate::Source), so a key in it can be stored:
 /// `control.store(tag, Kind::PrivateKey, Secret::new(KEY))`.
 #[derive(Clone, Copy)]
 pub struct Secret<T>(T);
@@ -21,7 +20,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value, unprotected: keep it out of logs and traces.
+    /// Returns the value unprotected: keep it out of logs and traces.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -41,7 +40,10 @@ impl<T> defmt::Format for Secret<T> {
 }
 
 impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
-    /// A checked text; `const`, as [`Text::new`] is.
+    /// Makes a secret of a checked text. It is `const`, as [`Text::new`] is.
+    ///
+    /// # Errors
+    /// Those of [`Text::new`].
     pub const fn text(text: &'a str) -> Result<Self, crate::at::InvalidInput> {
         match Text::new(text) {
             Ok(text) => Ok(Self(text)),
@@ -51,11 +53,11 @@ impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
 }
 
 impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
-    /// A SIM's PIN, of 4 to 8 digits (3GPP TS 31.101, 9.5.1).
+    /// Makes a secret of a SIM's PIN, of 4 to 8 digits (3GPP TS 31.101, 9.5.1).
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::at::InvalidInput) where it is shorter or longer, or has something else in it: as a wrong one it
-    /// would cost one of three tries.
+    /// [`InvalidInput`](crate::at::InvalidInput) where it is shorter or longer, or has another character: entered, such a
+    /// PIN would use up one of three attempts.
     pub const fn pin(pin: &'a str) -> Result<Self, crate::at::InvalidInput> {
         use crate::at::InvalidInput;
         let mut at = 0;
@@ -75,19 +77,19 @@ impl<'a, const MAX: usize> Secret<Text<'a, MAX>> {
     }
 }
 
-/// Up to `N` secret bytes of one's own, for instance read from flash or a console. `Debug` and defmt
-/// show only how many there are.
+/// A buffer of up to `N` secret bytes, for instance read from flash or a console. `Debug` and defmt show only their
+/// number.
 ///
-/// They are overwritten when it is dropped, by the `zeroize` crate, which the compiler cannot leave
-/// out. That does not reach copies which were made by moving the value, nor what went through the
-/// buffers of a UART; a `static` is never dropped.
+/// The bytes are overwritten when the buffer is dropped, by the `zeroize` crate, which the compiler cannot leave out.
+/// Copies that were made by moving the value, and bytes in the buffers of a UART, are not overwritten; a `static` is
+/// never dropped.
 pub struct SecretBuf<const N: usize> {
     bytes: [u8; N],
     len: usize,
 }
 
 impl<const N: usize> SecretBuf<N> {
-    /// An empty one.
+    /// Makes an empty buffer.
     pub const fn new() -> Self {
         Self {
             bytes: [0; N],
@@ -95,7 +97,7 @@ impl<const N: usize> SecretBuf<N> {
         }
     }
 
-    /// Appends `bytes`; `false`, and nothing appended, if they do not fit.
+    /// Appends `bytes`. Returns `false`, and appends nothing, where they do not fit.
     pub fn push(&mut self, bytes: &[u8]) -> bool {
         let end = self.len.saturating_add(bytes.len());
         let room = self.bytes.get_mut(self.len..end);
@@ -107,13 +109,13 @@ impl<const N: usize> SecretBuf<N> {
         fits
     }
 
-    /// Overwrites and forgets all of it.
+    /// Overwrites all bytes, and makes the buffer empty.
     pub fn clear(&mut self) {
         self.bytes.zeroize();
         self.len = 0;
     }
 
-    /// The bytes, unprotected: keep them out of logs and traces.
+    /// Returns the bytes unprotected: keep them out of logs and traces.
     pub fn expose(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Sockets and the way to get one.
+//! Sockets, and the handle that connects them.
 
 use core::future::poll_fn;
 use core::marker::PhantomData;
@@ -18,28 +18,27 @@ use crate::loss::Loss;
 use crate::modem::Backend;
 use crate::tls::{ServerName, TlsConfig};
 
-/// How long a connect waits for a socket that is being closed when no other is left.
+/// The time that a connect waits for a socket that is being closed, when no other is free.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Opens verified TLS connections by name: the outermost seam. Implemented by every backend's [`Sockets`], so
-/// that an application, an MQTT client or the adapters of [`nal`](crate) need not know what carries the
-/// connection.
+/// A connector that opens verified TLS connections by server name. [`Sockets`] implements it for every backend, so that
+/// an application, an MQTT client or the adapters of [`nal`](crate) do not depend on what carries the connection.
 #[allow(async_fn_in_trait)]
 pub trait SecureConnect {
-    /// Why a connection was not made.
+    /// The error of a connect.
     type Error: embedded_io::Error;
-    /// Why a connection ended.
+    /// The error of a read or a write.
     type SocketError: embedded_io::Error;
     /// The connection.
     type Socket<'s>: SecureSocket<Error = Self::SocketError>
     where
         Self: 's;
 
-    /// Connects to `name` at TCP `port`, and returns when the handshake is complete and everything
-    /// that `config` requires was checked.
+    /// Connects to `name` at TCP `port`, and returns when the handshake is complete and every check that `config`
+    /// requires was done.
     ///
-    /// Takes as long as the modem takes; wrap it in a timeout. Dropping the future is allowed: the
-    /// runner closes what was begun.
+    /// It has no time limit of its own beyond the modem's; wrap it in a timeout. The future may be dropped: the runner
+    /// then closes a connection that was begun.
     async fn connect(
         &self,
         name: ServerName<'_>,
@@ -66,14 +65,14 @@ impl<C: SecureConnect> SecureConnect for &C {
     }
 }
 
-/// What a connection of a [`SecureConnect`] can do beyond reading and writing.
+/// A connection of a [`SecureConnect`]: reads and writes, and what a TLS socket does beyond them.
 #[allow(async_fn_in_trait)]
 pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
-    /// The half that reads.
+    /// The reading half.
     type Reader<'h>: Read<Error = Self::Error> + ReadReady
     where
         Self: 'h;
-    /// The half that writes.
+    /// The writing half.
     type Writer<'h>: Write<Error = Self::Error> + WriteReady
     where
         Self: 'h;
@@ -81,27 +80,27 @@ pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
     /// Two halves that may live in two tasks.
     fn split(&mut self) -> (Self::Reader<'_>, Self::Writer<'_>);
 
-    /// Sends what was written, closes the connection and waits until that is confirmed; what was received can
-    /// still be read. An error means that not everything was sent; the connection is closed all the same.
+    /// Flushes, closes the connection and waits until the close is confirmed. Received data can still be read. An error
+    /// means that not everything was sent; the connection is closed all the same.
     async fn finish(&mut self) -> Result<(), Self::Error>;
 
-    /// Discards what was not sent, and leaves it to the runner to close the connection.
+    /// Discards data that was not sent, and has the runner close the connection. Returns at once.
     fn abort(&mut self);
 
-    /// Returns when a read would return at once: with a byte, with the end, or with an error. Cancel-safe.
+    /// Waits until a read would return at once: with data, with the end, or with an error. Cancel-safe.
     async fn readable(&mut self);
 
-    /// As [`readable`](Self::readable), for the half that reads.
+    /// Waits as [`readable`](Self::readable) does, on the reading half. Cancel-safe.
     async fn half_readable<'h>(half: &mut Self::Reader<'h>)
     where
         Self: 'h;
 }
 
-/// The sockets of one modem.
+/// The handle that opens TLS connections through one modem. It is cheap to copy.
 pub struct Sockets<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
-    /// How long a modem that does not come up is waited for.
+    /// The time to wait for a modem that does not come up.
     pub(crate) patience: Ms,
 }
 
@@ -114,16 +113,22 @@ impl<M: Backend> Clone for Sockets<'_, M> {
 impl<M: Backend> Copy for Sockets<'_, M> {}
 
 impl<'a, M: Backend> Sockets<'a, M> {
-    /// For a caller who waits so long for a modem that does not come up, in place of
-    /// [`Timing::patience`](crate::modem::Timing::patience). With none at all, the first attempt that fails is told.
+    /// Sets the time that this handle waits for a modem that does not come up, in place of
+    /// [`Timing::patience`](crate::modem::Timing::patience). With a time of 0, the first bring-up that fails is reported.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = millis(patience);
         self
     }
 
-    /// See [`SecureConnect::connect`]. Opens are made one after another; a connect may wait for an
-    /// earlier one. Waits for the modem to come up, and reports why when it does not within its
-    /// [patience](Self::patience), or at once where only a change of SIM, configuration or firmware helps.
+    /// Connects to `name` at TCP `port`, see [`SecureConnect::connect`].
+    ///
+    /// Connections are opened one after another, so a connect may wait for an earlier one. It waits for the modem to
+    /// come up, and for up to 15 s for a socket that is being closed, where no other is free. The future may be dropped
+    /// at any time.
+    ///
+    /// # Errors
+    /// [`ConnectError::BringUp`] where the modem does not come up within its [patience](Self::patience), or at once where
+    /// only a change of SIM, configuration or firmware helps; otherwise see [`ConnectError`].
     pub async fn connect(
         &self,
         name: ServerName<'_>,
@@ -149,8 +154,11 @@ impl<'a, M: Backend> Sockets<'a, M> {
         Ok(socket)
     }
 
-    /// What [`connect`](Self::connect) would refuse for this policy before a byte is sent, as far as the
-    /// firmware is known by now.
+    /// Checks, without connecting, whether [`connect`](Self::connect) would refuse this policy before a byte is sent, as
+    /// far as the modem's firmware is known by now.
+    ///
+    /// # Errors
+    /// The refusal of [`connect`](Self::connect).
     pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
         self.engine.borrow().backend().admit(config)
     }
@@ -174,9 +182,9 @@ impl<'a, M: Backend> SecureConnect for Sockets<'a, M> {
     }
 }
 
-/// The waiting for a modem that is brought up: how long it lasts, and which failures count.
+/// The wait of a user for a modem that is brought up: its time limit, and the failures that count.
 pub(crate) struct Waiting {
-    /// Those that there were before, which do not.
+    /// The number of failed bring-ups before the wait, which do not count.
     failures: u32,
     limit: Instant,
 }
@@ -189,7 +197,7 @@ impl Waiting {
         }
     }
 
-    /// Waits until the modem can be used.
+    /// Polls until the modem is up.
     pub(crate) fn poll_up(
         &self,
         world: &Shared<'_>,
@@ -198,7 +206,7 @@ impl Waiting {
         self.poll(world, false, cx)
     }
 
-    /// Waits until the modem takes commands: SIM and network may be missing.
+    /// Polls until the modem takes commands; SIM and network may be missing.
     pub(crate) fn poll_answering(
         &self,
         world: &Shared<'_>,
@@ -216,7 +224,7 @@ impl Waiting {
         let mut w = world.borrow_mut();
         let end = match w.link {
             _ if w.power == PowerState::Off => Some(Err(BringUpError::PoweredOff)),
-            // After a user's command it is about to be brought up anew.
+            // After a user's command the modem is about to be brought up anew.
             Link::Up if !w.anew => Some(Ok(())),
             _ if answers && w.answers && w.power == PowerState::Awake => Some(Ok(())),
             Link::Down | Link::Failed if w.power == PowerState::Saving => {
@@ -236,14 +244,14 @@ impl Waiting {
         Poll::Pending
     }
 
-    /// Whether the failure of an attempt is told, which then is [`World::problem`].
+    /// Returns whether the wait ends with the failure of a bring-up, [`World::problem`].
     fn is_over(&self, w: &World<'_>) -> bool {
         w.link != Link::Up
             && w.failures != self.failures
             && (w.problem.is_lasting() || self.limit <= Instant::now() && !w.rising)
     }
 
-    /// Has the task woken when the patience ends.
+    /// Has the task polled when the time limit is over.
     fn wake_in_time(&self, cx: &mut Context<'_>) {
         if Instant::now() < self.limit {
             wake_at(self.limit, cx);
@@ -251,13 +259,13 @@ impl Waiting {
     }
 }
 
-/// Has the task woken at a time. A timer that was polled wakes its task also after it was dropped.
+/// Has the task polled at this time. A timer that was polled wakes its task even after it was dropped.
 fn wake_at(time: Instant, cx: &mut Context<'_>) {
     let mut timer = embassy_time::Timer::at(time);
     let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
 }
 
-/// The turn to open a connection, of which there is one.
+/// The turn of a user to open a connection; only one is opened at a time. Dropped, it gives the turn to the next.
 struct OpenTurn<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
@@ -273,7 +281,7 @@ impl OpenTurn<'_> {
             }
             self.held = true;
         }
-        // The open of one that has gone away ends first.
+        // An open whose user has dropped it ends first.
         if w.opening {
             w.waiting.register(cx);
             return Poll::Pending;
@@ -293,8 +301,7 @@ impl Drop for OpenTurn<'_> {
     }
 }
 
-/// Finds a free slot, or waits for one that is being closed: the runner frees it, or brings the modem up
-/// anew.
+/// Polls for a free slot, up to `limit` for one that is being closed: the runner frees it, or brings the modem up anew.
 fn poll_claim(
     world: &Shared<'_>,
     limit: Instant,
@@ -314,7 +321,7 @@ fn poll_claim(
     Poll::Pending
 }
 
-/// Asks the runner for the connection.
+/// Posts the request for a connection to the runner.
 fn arm<'a>(
     world: &'a Shared<'a>,
     index: u8,
@@ -330,7 +337,7 @@ fn arm<'a>(
         return Err(ConnectError::RingTooSmall { needed });
     }
     slot.arm(time);
-    // The name waits in the ring, which is empty until the connection stands.
+    // The transmit ring is unused until the connection stands, and holds the name until then.
     if slot.tx.push(name.as_bytes()) < name.len() {
         slot.tx.clear();
         slot.phase = Phase::Free;
@@ -379,13 +386,13 @@ pub struct Socket<'a> {
 }
 
 impl<'a> Socket<'a> {
-    /// What was checked of the server when this connection was made.
+    /// Returns what the modem verified of the server when this connection was opened.
     pub fn verified(&self) -> Verification {
         self.verified
     }
 
-    /// Why it was lost, where it ended with [`SocketError::ConnectionReset`]; `None` otherwise. Where the modem stopped
-    /// answering, more of it may be known some seconds later.
+    /// Returns the reason of the loss of this connection, where it ended with [`SocketError::ConnectionReset`]; `None`
+    /// otherwise. Where the modem stopped answering, the reason may become more exact some seconds later.
     pub fn loss(&self) -> Option<Loss> {
         let lost = |slot: &mut Slot<'_>| {
             (slot.phase == Phase::Failed(SocketError::ConnectionReset)).then_some(slot.loss)
@@ -393,7 +400,7 @@ impl<'a> Socket<'a> {
         self.half().with(lost)
     }
 
-    /// Its place among the driver's sockets.
+    /// Returns the index of the socket's slot.
     pub(crate) fn slot(&self) -> u8 {
         self.slot
     }
@@ -404,8 +411,12 @@ impl<'a> Socket<'a> {
         (Reader(half, PhantomData), Writer(half, PhantomData))
     }
 
-    /// Sends what was written, closes the connection and waits until the modem has confirmed it. An
-    /// error means that not everything was sent; the connection is closed all the same.
+    /// Flushes, closes the connection and waits until the modem has confirmed the close.
+    ///
+    /// Where the future is dropped, unsent data is discarded, and the runner closes the connection.
+    ///
+    /// # Errors
+    /// The error of the flush: not everything was sent. The connection is closed all the same.
     pub async fn close(mut self) -> Result<(), SocketError> {
         SecureSocket::finish(&mut self).await
     }
@@ -417,7 +428,7 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Waits for what becomes of the open.
+    /// Polls for the result of the open.
     fn poll_opened(
         &mut self,
         waiting: &Waiting,
@@ -426,7 +437,7 @@ impl<'a> Socket<'a> {
         let mut w = self.world.borrow_mut();
         let phase = w.slots[usize::from(self.slot)].phase;
         Poll::Ready(match phase {
-            // The peer may have closed before its user looked.
+            // The peer may have closed before the user was polled.
             Phase::Open | Phase::Eof => {
                 Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified))
             }
@@ -536,7 +547,7 @@ impl<'s> Half<'s> {
         })
     }
 
-    /// Changes something that the runner must know.
+    /// Changes the slot, and wakes the runner.
     fn act<T>(&self, change: impl FnOnce(&mut Slot<'_>) -> T) -> T {
         let w = &mut *self.world.borrow_mut();
         World::wake_runner(w);
@@ -549,7 +560,7 @@ impl<'s> Half<'s> {
                 return Poll::Ready(Ok(0));
             }
             if self.with(|slot| slot.rx.len() > 0) {
-                // There is room again; the runner may be waiting for it.
+                // The runner is woken, since it may be waiting for room in the ring.
                 return Poll::Ready(Ok(self.act(|slot| slot.rx.pop(buf))));
             }
             self.with(|slot| match slot.phase {
@@ -608,7 +619,7 @@ impl<'s> Half<'s> {
             let flushed = self.with(|slot| {
                 let sent = slot.tx.len() == 0;
                 if let Some(error) = slot.write_error() {
-                    // What the modem accepted before the peer closed was flushed.
+                    // Data that the modem accepted before the peer closed counts as flushed.
                     return Poll::Ready(if sent && error.is_closed_by_peer() {
                         Ok(())
                     } else {
@@ -619,7 +630,7 @@ impl<'s> Half<'s> {
                     return Poll::Ready(Ok(()));
                 }
                 slot.tx_waker.register(cx.waker());
-                // Woken once: a wake at each poll would keep a task busy that also holds the runner.
+                // The runner is woken once: a wake at each poll would keep a task busy that also runs the runner.
                 wake = !core::mem::replace(&mut slot.flush, true);
                 Poll::Pending
             });

@@ -1,4 +1,4 @@
-//! What 3GPP 27.007 has a command for, and every cellular modem with it: the clock, PSM and eDRX.
+//! The commands of 3GPP 27.007 that every cellular modem has: clock, PSM and eDRX.
 
 use atat::AtatResp;
 
@@ -12,7 +12,7 @@ use crate::status::Technology;
 
 const QUICK: u32 = 3000;
 
-/// A time out of an answer; `None` when the modem prints something that is none.
+/// The response of a clock query; `None` where the modem prints no date.
 struct Time(Option<DateTime>);
 impl AtatResp for Time {}
 
@@ -26,7 +26,7 @@ at_command!(
     |text| Some(Time(DateTime::parse_local_bytes(answer(text, "+CCLK:")?)))
 );
 
-/// What the clock shows, if that is a date at all (`+CCLK?`).
+/// Reads the clock in UTC (`+CCLK?`); `None` where it shows no date.
 pub async fn clock<M: Modem>(at: &At<'_, M>) -> Result<Option<DateTime>, AtError> {
     at.send(&ClockQuery).await.map(|time| time.0)
 }
@@ -37,7 +37,7 @@ at_command!(SetClock, QUICK, "+CCLK", |self, line| {
     line.quoted(core::str::from_utf8(&text).unwrap_or_default())
 });
 
-/// Sets it (`+CCLK`).
+/// Sets the clock, in UTC (`+CCLK`).
 pub async fn set_clock<M: Modem>(at: &At<'_, M>, now: DateTime) -> Result<(), AtError> {
     at.send(&SetClock(now)).await.map(|_| ())
 }
@@ -45,7 +45,7 @@ pub async fn set_clock<M: Modem>(at: &At<'_, M>, now: DateTime) -> Result<(), At
 struct SetSaving(Option<PowerSaving>);
 at_command!(SetSaving, QUICK, "+CPSMS", |self, line| match &self.0 {
     None => line.int(0),
-    // The second and third are for GSM, and are left as they are.
+    // The second and third parameter are for GSM; empty ones leave them as they are.
     Some(wanted) => line
         .int(1)
         .raw("")
@@ -86,7 +86,7 @@ pub(crate) async fn set_edrx<M: Modem>(
     at.send(&SetEdrx { technology, wanted }).await.map(|_| ())
 }
 
-/// `None` for no eDRX.
+/// The response of an eDRX query; `None` where the network has granted none.
 struct Granted(Option<Edrx>);
 impl AtatResp for Granted {}
 
@@ -104,7 +104,7 @@ pub(crate) async fn edrx<M: Modem>(at: &At<'_, M>) -> Result<Option<Edrx>, AtErr
     at.send(&GrantedEdrx).await.map(|granted| granted.0)
 }
 
-/// `+CEDRXRDP: <act>[,"<asked>"[,"<granted>"[,"<window>"]]]`, where `<act>` 0 is no eDRX.
+/// Reads the granted cycle from `+CEDRXRDP: <act>[,"<asked>"[,"<granted>"[,"<window>"]]]`, where `<act>` 0 is no eDRX.
 fn granted_edrx(text: &[u8]) -> Option<Edrx> {
     let mut fields = Fields::new(answer(text, "+CEDRXRDP:")?);
     fields.int().filter(|&technology| technology != 0)?;

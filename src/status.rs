@@ -1,4 +1,4 @@
-//! What a modem says of itself and its surroundings, in words that fit every modem.
+//! The status of a modem and its network, in the terms that are common to all modems.
 
 use core::fmt;
 
@@ -14,29 +14,29 @@ use crate::engine::{NEVER, NO_PIN};
 use crate::error::BringUpError;
 use crate::wifi::Association;
 
-/// What [`Control::status`](crate::Control::status) found. What this modem cannot tell, or refused to
-/// tell just now, is `None`: one refused question does not lose the others.
+/// The status of a modem, from [`Control::status`](crate::Control::status). A field that the modem does not report, or
+/// refused to report, is `None`; the others are not affected.
 ///
-/// Nothing in it names the subscriber; that is asked for separately, with
-/// [`Control::sim`](crate::Control::sim). The IMEI names the device.
+/// No field identifies the subscriber; [`Control::sim`](crate::Control::sim) reads those numbers. The IMEI identifies the
+/// device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Status {
-    /// Why the modem is not on the network now. With some of these it still answers, and the rest of
-    /// the status tells more.
+    /// The reason why the modem is not on the network now; `None` while it is up. With some reasons the modem still
+    /// answers, and the other fields are filled in.
     pub problem: Option<BringUpError>,
-    /// Who made it.
+    /// The manufacturer.
     pub manufacturer: Option<String<24>>,
-    /// Which model.
+    /// The model.
     pub model: Option<String<24>>,
     /// The firmware's full version.
     pub firmware: Option<String<48>>,
-    /// The device's number, 15 digits.
+    /// The IMEI, the number of the device, 15 digits.
     pub imei: Option<String<16>>,
-    /// Whether the SIM may be used.
+    /// The state of the SIM.
     pub sim: Option<SimState>,
-    /// Whether and where it is registered.
+    /// The registration on the network.
     pub registration: Option<Registration>,
     /// The operator's name, or its numeric code (MCC and MNC) where the modem shows that.
     pub operator: Option<String<32>>,
@@ -44,31 +44,30 @@ pub struct Status {
     pub technology: Option<Technology>,
     /// The band in use, in the modem's words.
     pub band: Option<String<24>>,
-    /// How well the network is received.
+    /// The strength of the radio signal.
     pub signal: Signal,
-    /// The Wi-Fi network that it has joined.
+    /// The Wi-Fi network that the modem has joined.
     pub wifi: Option<Association>,
-    /// The modem's clock; `None` also when it shows no date that exists.
+    /// The modem's clock in UTC; `None` also where it shows no valid date.
     pub clock: Option<DateTime>,
-    /// The address of the data connection; `None` also without one.
+    /// The IP address of the data connection; `None` also without one.
     pub address: Option<String<40>>,
-    /// What it has and can, as far as this firmware is known.
+    /// The modem's capabilities, as far as its firmware is known.
     pub capabilities: Capabilities,
-    /// Sockets in use, also those that are being closed.
+    /// The number of sockets in use, with those that are being closed.
     pub sockets_open: u8,
-    /// The most sockets at a time: as many as there is memory for, see [`State`](crate::State). It is never more than the
-    /// modem has TLS contexts.
+    /// The most sockets at a time: the number of sockets of the [`State`](crate::State), which is never above the number
+    /// of the modem's TLS contexts.
     pub sockets_limit: u8,
-    /// Exchanges, bytes, restarts and what was dropped, since the start.
+    /// The counters of the traffic with the modem since the start.
     pub counters: Counters,
-    /// The modem is let sleep while nothing is to do, and woken by its pin; `None` without a
-    /// [`NoticePin`](crate::NoticePin).
+    /// The supervision of a modem that sleeps while it is idle; `None` without a [`NoticePin`](crate::NoticePin).
     #[cfg(feature = "sleep")]
     pub light_sleep: Option<LightSleep>,
 }
 
 impl Status {
-    /// Nothing known yet but these.
+    /// Makes a status with these fields and nothing else known.
     pub const fn new(capabilities: Capabilities, counters: Counters) -> Self {
         Self {
             problem: None,
@@ -100,14 +99,14 @@ impl Status {
     }
 }
 
-/// How a modem with a [`NoticePin`](crate::NoticePin) is watched over while it sleeps. Shown, it says what is
-/// not seen meanwhile.
+/// The supervision of a modem with a [`NoticePin`](crate::NoticePin) while it sleeps. `Display` says which faults are
+/// noticed late.
 #[cfg(feature = "sleep")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct LightSleep {
-    /// After so long it is woken and asked for a sign of life; `None`: never.
+    /// The time after which a sleeping modem is woken and asked for a sign of life; `None` where it never is.
     pub liveness: Option<Duration>,
 }
 
@@ -139,13 +138,13 @@ impl fmt::Display for LightSleep {
     }
 }
 
-/// How well the network is received. Which figures there are depends on the technology: GSM has only
-/// the first.
+/// The strength of the radio signal. The fields that are known depend on the technology: GSM and Wi-Fi have only the
+/// first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Signal {
-    /// Received power over the whole channel, in dBm. Below -105 is poor, of Wi-Fi below -80.
+    /// Received power over the whole channel, in dBm. Below -105 is poor; for Wi-Fi, below -80.
     pub rssi: Option<i16>,
     /// Reference signal received power, in dBm (LTE). Below -115 is poor.
     pub rsrp: Option<i16>,
@@ -155,7 +154,7 @@ pub struct Signal {
     pub sinr: Option<i16>,
 }
 
-/// Whether and where the modem is registered, as 3GPP numbers it.
+/// The registration of the modem on the network, by 3GPP's `<stat>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -168,14 +167,14 @@ pub enum Registration {
     Searching,
     /// A network was found and refused this SIM or device.
     Denied,
-    /// The modem does not know.
+    /// The modem reports that it does not know.
     Unknown,
     /// Registered with another operator.
     Roaming,
 }
 
 impl Registration {
-    /// From `<stat>` of `+CREG`, `+CGREG` or `+CEREG`.
+    /// Converts `<stat>` of `+CREG`, `+CGREG` or `+CEREG`.
     pub const fn from_stat(stat: u8) -> Self {
         match stat {
             0 => Self::NotSearching,
@@ -187,7 +186,7 @@ impl Registration {
         }
     }
 
-    /// Home or roaming.
+    /// Returns whether the modem is registered, at home or roaming.
     pub const fn is_registered(self) -> bool {
         matches!(self, Self::Home | Self::Roaming)
     }
@@ -235,22 +234,22 @@ impl fmt::Display for Technology {
     }
 }
 
-/// Whether a SIM may be used.
+/// The state of the SIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SimState {
     /// The modem is locked to another operator's SIMs.
     Foreign,
-    /// Not there.
+    /// No SIM is inserted.
     Missing,
-    /// Not read yet, or not readable.
+    /// The SIM was not read yet, or cannot be read.
     NotReady,
-    /// It wants its PIN.
+    /// The SIM needs its PIN.
     Pin,
-    /// Too many wrong PINs: it wants its PUK.
+    /// The SIM needs its PUK, after too many wrong PINs.
     Puk,
-    /// It may be used.
+    /// The SIM may be used.
     Ready,
 }
 
@@ -267,19 +266,19 @@ impl fmt::Display for SimState {
     }
 }
 
-/// What [`Control::sim`](crate::Control::sim) found. These numbers name the subscriber: treat them as
+/// The numbers of the SIM, from [`Control::sim`](crate::Control::sim). They identify the subscriber: treat them as
 /// personal data. `Debug` shows none of them.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SimCard {
-    /// The card's number, 19 or 20 digits.
+    /// The ICCID, the number of the card, 19 or 20 digits.
     pub iccid: Option<String<22>>,
-    /// The subscriber's number, up to 15 digits.
+    /// The IMSI, the number of the subscriber, up to 15 digits.
     pub imsi: Option<String<16>>,
 }
 
 impl SimCard {
-    /// Nothing known.
+    /// The value in which nothing is known.
     pub const UNKNOWN: Self = Self {
         iccid: None,
         imsi: None,

@@ -1,4 +1,4 @@
-//! Credentials through the handle: storing, ensuring, comparing, rotating. What all modems have in common.
+//! The methods of [`Control`] for credentials: storing, ensuring, comparing, rotating. They are independent of the modem.
 
 use core::convert::Infallible;
 use core::future::poll_fn;
@@ -14,25 +14,28 @@ use crate::inspect::KeyType;
 use crate::other_store::OtherStore;
 use crate::tag::Tag;
 
-/// Credentials in the modem.
+/// The methods for credentials in the modem.
 ///
-/// What is stored is looked at first, in a pass over the [`Source`]: kind, CA or leaf, encrypted,
-/// whole; what cannot be the `kind` is refused before a byte is sent. PEM and DER are taken, and
-/// converted on the way if the modem wants the other.
+/// A credential is inspected before it is stored, in a pass over the [`Source`]: its kind, CA or leaf, whether it is
+/// encrypted, whether it is whole. Content that cannot be the `kind` is refused before a byte is sent. PEM and DER are
+/// accepted, and converted while they stream where the modem needs the other.
 ///
-/// Dropping any of these futures is allowed: the runner brings the modem back to a known state, and
-/// an upload that was under way is completed with filler and deleted, so that nothing half-valid
-/// stays. A reset of the modem or of the MCU in the middle of it leaves nothing half-valid either.
+/// Any of these futures may be dropped: the runner brings the modem back to a known state, completes an upload that is
+/// under way with filler and deletes it, so that no partial credential stays. Nor does one stay after a reset of modem or
+/// MCU in the middle of an upload.
 ///
-/// Calls for the same or different tags may run at the same time; they take turns.
+/// Calls may be made at the same time, also for one tag; they take turns.
 ///
-/// All of them need a modem that answers, and neither SIM nor network: in a factory there is neither.
+/// All methods need a modem that answers, but neither SIM nor network, as in a factory.
 ///
 /// Comparing and digesting read the credential back, private keys included, between modem and MCU
 /// over the same UART that they were uploaded through. No trace shows the bytes.
 impl<M: Credentials> Control<'_, M> {
-    /// Stores `content` under `tag`, replacing what is there. When it returns `Ok`, the modem has
+    /// Stores `content` under `tag`, in the place of an earlier credential of this kind. `Ok` means that the modem has
     /// confirmed length and content as far as it can.
+    ///
+    /// # Errors
+    /// The reason why the content was refused, or why it could not be stored, see [`CredentialError`].
     pub async fn store<S: Source>(
         &self,
         tag: Tag,
@@ -45,8 +48,8 @@ impl<M: Credentials> Control<'_, M> {
         M::store(&at, tag, kind, &mut content).await
     }
 
-    /// As [`store`](Self::store), without asking whether this modem can use it: a leaf as CA, a chain in another order, a
-    /// key of a type that its TLS cannot use. What is no credential at all is still refused.
+    /// Stores `content` as [`store`](Self::store) does, without the check whether this modem can use it: a leaf as CA, a
+    /// chain in another order, a key of a type that its TLS cannot use. Content that is no credential is still refused.
     pub async fn store_as_it_is<S: Source>(
         &self,
         tag: Tag,
@@ -59,8 +62,8 @@ impl<M: Credentials> Control<'_, M> {
         M::store(&at, tag, kind, &mut content).await
     }
 
-    /// Stores `content` without looking at it or converting it, in a single pass: for formats that
-    /// sectag does not know, and sources that can be read only once. Links no inspection.
+    /// Stores `content` in a single pass, without inspecting or converting it: for formats that sectag does not know, and
+    /// for sources that can be read only once. It links no inspection.
     pub async fn store_unchecked<S: Source>(
         &self,
         tag: Tag,
@@ -71,8 +74,8 @@ impl<M: Credentials> Control<'_, M> {
         M::store(&at, tag, kind, &mut content).await
     }
 
-    /// Makes sure that the modem has `content` under `tag`: uploads it, unless it is proved that it
-    /// is there already.
+    /// Ensures that the modem has `content` under `tag`: uploads it, unless there is [proof](Proof) that the modem has it
+    /// already.
     pub async fn ensure<S: Source>(
         &self,
         tag: Tag,
@@ -90,8 +93,8 @@ impl<M: Credentials> Control<'_, M> {
         Ok(Ensured::Stored)
     }
 
-    /// As [`ensure`](Self::ensure), with a record in the application's flash, which is kept up to date, and
-    /// consulted when the modem does not let the credential be read back.
+    /// Ensures that the modem has `content`, as [`ensure`](Self::ensure) does, with a record in the application's flash.
+    /// The record is kept up to date, and consulted where the modem does not let the credential be read back.
     pub async fn ensure_recorded<S: Source, R: ProvisionRecord>(
         &self,
         tag: Tag,
@@ -114,13 +117,13 @@ impl<M: Credentials> Control<'_, M> {
             return Err(CredentialError::RecordNotWritten);
         }
         M::store(&at, tag, kind, &mut content).await?;
-        // Not written: the next start uploads it once more.
+        // Where this is not written, the next start uploads the credential once more.
         record.note(tag, kind, Some(digest)).await;
         Ok(Ensured::Stored)
     }
 
-    /// Makes sure that the modem has all of a set, which is [checked](CredentialSet::check) as a
-    /// whole before anything is sent. Returns how many were uploaded.
+    /// Ensures that the modem has all credentials of a set, which is [checked](CredentialSet::check) as a whole before
+    /// anything is sent. Returns the number of credentials that were uploaded.
     pub async fn ensure_set<S: Source>(
         &self,
         tag: Tag,
@@ -138,20 +141,22 @@ impl<M: Credentials> Control<'_, M> {
         Ok(stored)
     }
 
-    /// Replaces the set under `old` by one under `new`, a tag that is not in use, so that at any
-    /// moment one of the two is complete and whole.
+    /// Replaces the set under `old` by one under `new`, a tag that is not in use, so that one of the two sets is complete
+    /// at any moment.
     ///
-    /// The new set is stored beside the old one, `probe` proves it (connects with it, and at its end
-    /// writes to the application's flash that `new` is the tag to use), and only then the old set is
-    /// removed. If `probe` fails, what this call has sent is removed instead. After an interruption, by a drop or
-    /// a reset, the tag in the application's flash holds a complete set; to go on, do it again with the same set
-    /// (what is there already is not uploaded again) or remove the other.
+    /// The new set is stored beside the old one. Then `probe` must prove that it works: it connects with the new set, and
+    /// at its end writes to the application's flash that `new` is the tag to use. Only then is the old set removed. If
+    /// `probe` fails, the credentials that this call has uploaded are removed instead.
+    ///
+    /// After an interruption, by a drop or a reset, the tag in the application's flash holds a complete set. To go on,
+    /// call `rotate` again with this set (credentials that are there already are not uploaded again), or remove the set
+    /// under the other tag.
     ///
     /// # Errors
-    /// Refused before a byte is sent: a set that is not whole or whose parts do not belong together, an `old` with
-    /// nothing under it, a `new` with something under it that is another set's (a modem that cannot tell is believed), and a set without a
-    /// client certificate or key where the old one has it (unless it
-    /// [says so](CredentialSet::drop_client_certificate)). See [`RotateError`].
+    /// Refused before a byte is sent: a set that is incomplete or whose parts do not belong together; an `old` with
+    /// nothing under it; a `new` under which another set's credential is stored (one that the modem cannot compare is
+    /// taken for this set's); and a set without a client certificate or key where the old one has it, unless
+    /// [allowed](CredentialSet::drop_client_certificate). See [`RotateError`].
     pub async fn rotate<S: Source, P>(
         &self,
         old: Tag,
@@ -171,14 +176,14 @@ impl<M: Credentials> Control<'_, M> {
         let replaced = replaced.map_err(|error| RotateError::Ask(old, error))?;
         let there = self.kinds(new).await;
         let there = there.map_err(|error| RotateError::Ask(new, error))?;
-        // A set that is there alone: the end of a rotation was interrupted.
+        // A whole new set without an old one means that the end of a rotation was interrupted.
         let is_whole = Kind::ALL
             .into_iter()
             .all(|kind| there[kind.index()] || !set.replaces(kind));
         if replaced == [false; 3] && !is_whole {
             return Err(RotateError::NothingOld);
         }
-        // Whether the kind before is there, and is the one of this set.
+        // Whether the kind before this one is stored, and is that of this set.
         let mut follows = false;
         for kind in Kind::ALL {
             if replaced[kind.index()] && !set.replaces(kind) {
@@ -188,18 +193,18 @@ impl<M: Credentials> Control<'_, M> {
                 follows = false;
                 continue;
             }
-            // What an earlier rotation has left, which this one goes on with.
+            // An earlier rotation may have stored this credential; this rotation then goes on with it.
             let same = match &mut set.parts[kind.index()] {
                 Some(content) => {
                     let found = self.compare_with(new, kind, content).await;
                     let found = found.map_err(|error| RotateError::Ask(new, error))?;
-                    // A modem that cannot tell is no reason to refuse to go on.
+                    // A modem that cannot compare does not keep the rotation from going on.
                     matches!(found, Comparison::Same | Comparison::Unreadable)
                 }
                 None => false,
             };
-            // They are sent in this order: what an interruption cut short is the last, and behind
-            // others that are whole, or the CA alone of a set that brings more.
+            // Credentials are uploaded in this order. The one that an interruption cut short is therefore the
+            // last of them, behind others that are whole, or the CA alone of a set that has more.
             let is_last = Kind::ALL[kind.index() + 1..]
                 .iter()
                 .all(|behind| !there[behind.index()]);
@@ -216,7 +221,7 @@ impl<M: Credentials> Control<'_, M> {
         if let Err(error) = probe().await {
             for kind in Kind::ALL {
                 if !there[kind.index()] || key_made && kind == Kind::PrivateKey {
-                    // What cannot be removed is found by `list`.
+                    // A credential that cannot be removed shows up in `list`.
                     let _ = self.remove(new, kind).await;
                 }
             }
@@ -225,7 +230,7 @@ impl<M: Credentials> Control<'_, M> {
         self.remove_all(old).await.map_err(RotateError::Remove)
     }
 
-    /// Compares `content`, in the form in which it would be stored, with what the modem has.
+    /// Compares `content`, in the form in which it would be stored, with the credential in the modem.
     pub async fn compare<S: Source>(
         &self,
         tag: Tag,
@@ -235,8 +240,10 @@ impl<M: Credentials> Control<'_, M> {
         self.compare_with(tag, kind, &mut content).await
     }
 
-    /// SHA-256 over the bytes that the modem has, read back; `None` when there are none. Refused by
-    /// modems that do not let them be read.
+    /// Reads a credential back, and returns its SHA-256; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`CredentialError::Unreadable`] on a modem that does not let it be read.
     pub async fn digest(
         &self,
         tag: Tag,
@@ -249,9 +256,10 @@ impl<M: Credentials> Control<'_, M> {
         Ok(found.then(|| hasher.finish()))
     }
 
-    /// When the certificates under `tag` end: the modem tells, or they are read back. Nothing changes in the modem;
-    /// may be dropped at any time.
+    /// Returns the end dates of the certificates under `tag`: the modem reports them, or they are read back. Nothing
+    /// changes in the modem. May be dropped at any time.
     ///
+    /// # Errors
     /// [`CredentialError::Unreadable`] where the modem does neither.
     pub async fn expires(&self, tag: Tag) -> Result<Expiry, CredentialError<Infallible>> {
         let (at, _turn) = self.exclusive().await?;
@@ -261,8 +269,8 @@ impl<M: Credentials> Control<'_, M> {
         })
     }
 
-    /// Whether the modem holds credentials under `tag` that the TLS in use does not read, for modems that
-    /// have two: see [`OtherStore`]. Nothing is asked of others.
+    /// Returns whether the modem has credentials under `tag` in a store that the TLS in use does not read, see
+    /// [`OtherStore`]. A modem with one store is not asked.
     pub async fn other_store(
         &self,
         tag: Tag,
@@ -271,8 +279,8 @@ impl<M: Credentials> Control<'_, M> {
         Ok(M::other_store(&at, tag).await?)
     }
 
-    /// Lists one tag, where the whole [list](Self::list) is not wanted, or is
-    /// [longer](CredentialError::ListTooLong) than the modem can tell.
+    /// Calls `found` for each credential under one tag: where the whole [list](Self::list) is not needed, or is
+    /// [longer](CredentialError::ListTooLong) than the modem can show.
     pub async fn list_tag(
         &self,
         tag: Tag,
@@ -282,9 +290,11 @@ impl<M: Credentials> Control<'_, M> {
         M::list_tag(&at, tag, found).await
     }
 
-    /// Calls `found` for each credential in the modem that sectag stored, in the modem's order, and for
-    /// those that the TLS in use does not read ([`Stored::other_store`]). An error means that the list may
-    /// not be complete.
+    /// Calls `found` for each credential in the modem that sectag has stored, in the modem's order, and for those that the
+    /// TLS in use does not read ([`Stored::other_store`]).
+    ///
+    /// # Errors
+    /// After an error the list may be incomplete.
     pub async fn list(
         &self,
         found: &mut dyn FnMut(Stored),
@@ -293,7 +303,7 @@ impl<M: Credentials> Control<'_, M> {
         M::list(&at, found).await
     }
 
-    /// Removes one credential. Removing what is not there succeeds.
+    /// Removes one credential. It succeeds where there is none.
     pub async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
         let (at, _turn) = self.exclusive().await?;
         M::remove(&at, tag, kind).await
@@ -301,8 +311,8 @@ impl<M: Credentials> Control<'_, M> {
 }
 
 impl<'a, M: Credentials> Control<'a, M> {
-    /// Waits for the turn to read or change credentials, on a modem that answers: for what a backend adds to the
-    /// methods here. At its end the runner removes what a dropped flow left behind.
+    /// Waits for the turn to read or change credentials, on a modem that answers: for credential methods that a backend
+    /// adds. When the turn is dropped, the runner removes leftovers of a dropped change.
     pub async fn credentials_turn(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), BringUpError> {
         self.wait_answering().await?;
         let mut turn = CredentialsTurn {
@@ -341,7 +351,7 @@ impl<'a, M: Credentials> Control<'a, M> {
         M::compare(&at, tag, kind, &mut content).await
     }
 
-    /// Which kinds are stored under a tag, for the TLS in use, in the order of [`Kind::ALL`].
+    /// Returns which kinds are stored under a tag for the TLS in use, in the order of [`Kind::ALL`].
     async fn kinds<E>(&self, tag: Tag) -> Result<[bool; 3], CredentialError<E>> {
         let mut kinds = [false; 3];
         let mut keep = |entry: Stored| {
@@ -364,8 +374,8 @@ impl<'a, M: Credentials> Control<'a, M> {
     }
 }
 
-/// The turn to read or change credentials. At its end the runner looks whether a flow that was dropped has left
-/// something behind.
+/// The turn of a user to read or change credentials. When it is dropped, the runner removes leftovers of a dropped change
+/// from the modem.
 pub struct CredentialsTurn<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
@@ -385,7 +395,7 @@ impl Drop for CredentialsTurn<'_> {
     }
 }
 
-/// Looks at `content` and makes ready what is to be sent.
+/// Inspects `content`, and returns it in the form that the modem takes, with the type of its key.
 async fn prepare<M: Credentials, S: Source>(
     kind: Kind,
     content: &mut S,
@@ -395,7 +405,7 @@ async fn prepare<M: Credentials, S: Source>(
     Ok((Prepared::new(content, &material), material.content.key()))
 }
 
-/// Refuses a key that the TLS of the modem that was found cannot use.
+/// Refuses a key of a type that the modem's TLS cannot use.
 fn used<M: Credentials, E>(
     at: &At<'_, M>,
     kind: Kind,

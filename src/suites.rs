@@ -1,4 +1,4 @@
-//! Versions of TLS, kinds of server keys, and cipher suites by their IANA numbers, as small sets.
+//! TLS versions, types of server keys, and small sets of cipher suites by their IANA numbers.
 
 use core::fmt;
 
@@ -28,7 +28,7 @@ impl fmt::Display for TlsVersion {
     }
 }
 
-/// The kind of key in a server's certificate; a cipher suite is for one or the other.
+/// The type of key in a server's certificate. Below TLS 1.3 a cipher suite is for one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -39,27 +39,26 @@ pub enum ServerKey {
     Rsa,
 }
 
-/// The suites that can be in a [`SuiteSet`], by the server's key, the modern ones of each group first
-/// and in order of preference. A number that is not here cannot be told from any other, so no policy
-/// could decide about it.
+/// The suites that can be in a [`SuiteSet`], grouped by the server's key; in each group the modern ones stand first, in
+/// order of preference. A number that is missing here is unknown to sectag, so no policy can decide about it.
 static KNOWN: [u16; 56] = [
     // RSA key, forward secrecy and authenticated encryption.
     0xC02F, 0xC030, 0xCCA8, 0x009E, 0x009F, 0xCCAA, //
-    // RSA key, the rest: ECDHE and DHE with CBC, plain RSA, 3DES, RC4.
+    // RSA key, not modern: ECDHE and DHE with CBC, plain RSA, 3DES, RC4.
     0xC028, 0xC027, 0xC014, 0xC013, 0x006B, 0x0067, 0x0039, 0x0033, 0x009D, 0x009C, 0x003D, 0x003C,
     0x0035, 0x002F, 0xC012, 0x000A, 0xC011, 0x0005, 0x0004, //
     // EC key, forward secrecy and authenticated encryption.
     0xC02B, 0xC02C, 0xCCA9, 0xC0AC, 0xC0AE, //
-    // EC key, the rest; C003 to C005, C00D to C00F, C025, C026, C029 and C02A are static ECDH.
+    // EC key, not modern; C003 to C005, C00D to C00F, C025, C026, C029 and C02A are static ECDH.
     0xC024, 0xC023, 0xC00A, 0xC009, 0xC008, 0xC026, 0xC025, 0xC02A, 0xC029, 0xC005, 0xC004, 0xC003,
     0xC00F, 0xC00E, 0xC00D, //
-    // Either key: TLS 1.3, where it is negotiated apart.
+    // Either key: TLS 1.3, which negotiates the key separately.
     0x1301, 0x1302, 0x1303, //
-    // No certificate but a pre-shared key, modern first.
+    // Pre-shared key instead of a certificate, modern ones first.
     0xD001, 0xCCAC, 0x00A8, 0xC0A8, 0xC0A4, 0x00AE, 0x008C, 0x008D,
 ];
 
-/// `count` bits from bit `first` on.
+/// Returns a mask of `count` bits from bit `first` on.
 const fn bits(first: u32, count: u32) -> u64 {
     ((1 << count) - 1) << first
 }
@@ -70,15 +69,15 @@ const ECDSA: u64 = bits(25, 20) | TLS13;
 const TLS13: u64 = bits(45, 3);
 const PSK: u64 = bits(48, 8);
 
-/// A set of cipher suites. Eight bytes; numbers that sectag does not know cannot be in it.
+/// A set of cipher suites, eight bytes large. Suites that sectag does not know cannot be in it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct SuiteSet(u64);
 
 impl SuiteSet {
-    /// No suite.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// The set of these IANA numbers; unknown ones are left out.
+    /// Makes a set of these IANA numbers. Unknown ones are left out.
     pub const fn of(numbers: &[u16]) -> Self {
         let mut set = Self::EMPTY;
         let mut at = 0;
@@ -89,27 +88,27 @@ impl SuiteSet {
         set
     }
 
-    /// With this suite in addition, if sectag knows its number.
+    /// Adds a suite by its IANA number, where sectag knows it.
     pub const fn with(self, number: u16) -> Self {
         Self(self.0 | bit(number))
     }
 
-    /// Whether the suite of this IANA number is in it.
+    /// Returns whether the suite of this IANA number is in the set.
     pub const fn contains(self, number: u16) -> bool {
         self.0 & bit(number) != 0
     }
 
-    /// Whether it is empty.
+    /// Returns whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those with forward secrecy and authenticated encryption.
+    /// Returns the suites with forward secrecy and authenticated encryption.
     pub const fn modern(self) -> Self {
         Self(self.0 & MODERN)
     }
 
-    /// Those for a server whose certificate has this kind of key.
+    /// Returns the suites for a server whose certificate has this type of key.
     pub const fn for_key(self, key: ServerKey) -> Self {
         Self(
             self.0
@@ -120,22 +119,22 @@ impl SuiteSet {
         )
     }
 
-    /// Those that authenticate both sides by a pre-shared key.
+    /// Returns the suites that authenticate both sides by a pre-shared key.
     pub const fn for_psk(self) -> Self {
         Self(self.0 & PSK)
     }
 
-    /// Those of either.
+    /// Returns the suites that are in either set.
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Those of both.
+    /// Returns the suites that are in both sets.
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The IANA numbers, the preferred one first.
+    /// Returns the IANA numbers, the preferred one first.
     pub fn iter(self) -> impl Iterator<Item = u16> {
         KNOWN
             .iter()
@@ -163,7 +162,7 @@ impl fmt::Debug for SuiteSet {
     }
 }
 
-/// `0xC02F`, as the registry writes it.
+/// A number that prints as `0xC02F`, in the form of the IANA registry.
 struct Hex(u16);
 
 impl fmt::Debug for Hex {

@@ -1,49 +1,49 @@
-//! Watching the UART, for recordings: every byte with what it is, which only the engine knows.
+//! The tap: an observer of the UART for recordings, which gets every byte with its classification by the engine.
 
-/// What bytes to the modem are.
+/// The classification of bytes to the modem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sent {
-    /// Of a command line.
+    /// A part of a command line.
     Command,
-    /// What completes an exchange that was given up: no content of anybody's.
+    /// Filler that completes an exchange that was given up, or `+++`. It has no content of users.
     Filler,
     /// Payload of the socket with this number, from 0.
     Payload(u8),
-    /// Of a command line whose arguments are secret, such as a PIN.
+    /// A part of a command line whose arguments are secret, such as a PIN.
     SecretCommand,
-    /// A credential.
+    /// A part of an upload: a credential.
     Upload,
 }
 
-/// What bytes from the modem are.
+/// The classification of bytes from the modem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Received {
-    /// A credential that is read back.
+    /// A part of a credential that is read back.
     Credential,
     /// A line with its line ends, or a prompt.
     Line,
-    /// Out of place: perhaps a part of a payload or a secret that was not counted as such.
+    /// Bytes out of place, which may be a part of a payload or of a secret.
     Noise,
     /// Payload of the socket with this number, from 0.
     Payload(u8),
-    /// Of a line that is not complete: what they are is told with the next bytes.
+    /// The beginning of a line that is not complete. The next bytes bring its classification.
     Pending,
     /// A line of the answer to a command whose arguments are secret.
     SecretLine,
 }
 
-/// Sees every byte on the UART. It gets secrets too, marked as such: mask them before they are stored.
+/// An observer of every byte on the UART. It gets secrets too, marked as such: mask them before they are stored.
 ///
-/// Called from within the runner; must not block and must not call into the driver.
+/// Its methods are called from within the runner. They must not block, and must not call into the driver.
 pub trait Tap {
-    /// These bytes are on the UART.
+    /// Called for bytes that the UART has sent.
     fn sent(&self, what: Sent, bytes: &[u8]);
-    /// These bytes came, in order, however they were cut.
+    /// Called for bytes that have come, in order, cut anywhere.
     fn received(&self, what: Received, bytes: &[u8]);
-    /// The socket with this number begins a new life, with a new connection.
+    /// Called when a new connection begins on the socket with this number.
     fn opening(&self, socket: u8);
-    /// The next bytes say that the modem restarted or goes down.
+    /// Called before the bytes by which the modem says that it has restarted or goes down.
     fn restarted(&self);
 }

@@ -1,4 +1,4 @@
-//! Whom to connect to, and what must be checked about it.
+//! The TLS policy of a connection: server name, credentials, cipher suites, required checks.
 
 use core::fmt;
 
@@ -9,13 +9,13 @@ use crate::error::ConnectError;
 use crate::suites::{ServerKey, SuiteSet, TlsVersion};
 use crate::tag::Tag;
 
-/// The name of a server: what is resolved, sent as SNI and looked for in its certificate.
+/// The name of a server, which is resolved, sent as SNI and checked against the server's certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ServerName<'a>(Text<'a, 253>);
 
 impl ServerName<'static> {
-    /// A literal, checked when the firmware is built.
+    /// Makes a name from a literal, checked when the firmware is built.
     ///
     /// ```
     /// use sectag::ServerName;
@@ -28,7 +28,7 @@ impl ServerName<'static> {
     /// ```
     ///
     /// # Panics
-    /// What [`new`](Self::new) refuses. In a `const` that is an error of the build.
+    /// Where [`new`](Self::new) refuses the name. In a `const` that is a build error.
     pub const fn from_static(name: &'static str) -> Self {
         match Self::new(name) {
             Ok(name) => name,
@@ -38,8 +38,12 @@ impl ServerName<'static> {
 }
 
 impl<'a> ServerName<'a> {
-    /// A host name or IP literal of 1 to 253 bytes, of letters, digits, `-`, `.`, `_` and `:`, that is known only
-    /// when the firmware runs; for a literal see [`from_static`](ServerName::from_static).
+    /// Makes a name that is known only when the firmware runs; for a literal see
+    /// [`from_static`](ServerName::from_static). It is a host name or IP literal of 1 to 253 bytes, of letters, digits,
+    /// `-`, `.`, `_` and `:`.
+    ///
+    /// # Errors
+    /// The reason why it is no such name.
     pub const fn new(name: &'a str) -> Result<Self, InvalidInput> {
         if name.is_empty() {
             return Err(InvalidInput::Empty);
@@ -60,7 +64,7 @@ impl<'a> ServerName<'a> {
         }
     }
 
-    /// The name itself.
+    /// Returns the name.
     pub const fn as_str(&self) -> &'a str {
         self.0.as_str()
     }
@@ -72,35 +76,36 @@ impl fmt::Debug for ServerName<'_> {
     }
 }
 
-/// Whom a CA signs for.
+/// The scope of a CA: the servers for which it signs certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CaScope {
-    /// Only servers that this device may talk to; then a certificate for another name does no harm,
-    /// and a modem that cannot check the name may be used.
+    /// The CA signs only servers that this device may talk to. A certificate for another name does no harm then, so a
+    /// modem that cannot check the name may be used.
     Private,
-    /// Anyone, as the CAs of the web do. The default.
+    /// The CA signs any server, as those of the web do. This is the default.
     Public,
 }
 
-/// Which cipher suites are offered.
+/// The choice of cipher suites that a connection may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Suites {
-    /// Only those with forward secrecy and authenticated encryption, wherever the modem can be told which to
-    /// offer or tells which one it uses. The default. A modem that can do neither uses any that it has;
-    /// [`verified()`](crate::Socket::verified) then has another answer than `Yes` for
-    /// [`Check::Suites`], and [`TlsConfig::require`] with that refuses to connect.
+    /// Only suites with forward secrecy and authenticated encryption. This is the default.
+    ///
+    /// It holds where the modem can be told which suites to offer, or reports which one it uses. A modem that does
+    /// neither may use any of its suites: [`verified()`](crate::Socket::verified) then has another answer than `Yes` for
+    /// [`Check::Suites`], and a policy that [requires](TlsConfig::require) that check is refused.
     Modern,
-    /// All that the modem has, down to CBC, 3DES and RC4: for servers that have nothing better.
+    /// All suites of the modem, down to CBC, 3DES and RC4: for servers that have nothing better.
     All,
-    /// This one and no other, by its IANA number. A modem that can neither be told which to offer nor tell which
-    /// one it uses refuses: [`Feature::SuiteChoice`](crate::Feature::SuiteChoice).
+    /// One suite alone, by its IANA number. A modem that can neither be told which suites to offer nor reports which one
+    /// it uses is refused with [`Feature::SuiteChoice`](crate::Feature::SuiteChoice).
     Only(u16),
 }
 
-/// A pre-shared key and its name. `Debug` shows neither.
+/// A pre-shared key and its identity. `Debug` shows neither.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Psk {
     identity: Text<'static, 128>,
@@ -108,8 +113,11 @@ pub struct Psk {
 }
 
 impl Psk {
-    /// Identity and key of 1 to 128 bytes each. The key is handed to the modem as it is written here,
-    /// which on all that are known means hex digits.
+    /// Makes a pre-shared key. Identity and key have 1 to 128 bytes each. The key is handed to the modem as it is written
+    /// here, which means hexadecimal digits on all known modems.
+    ///
+    /// # Errors
+    /// The reason why one of them cannot be sent.
     pub const fn new(identity: &'static str, key: &'static str) -> Result<Self, InvalidInput> {
         if identity.is_empty() || key.is_empty() {
             return Err(InvalidInput::Empty);
@@ -120,10 +128,10 @@ impl Psk {
         }
     }
 
-    /// Literals, checked when the firmware is built.
+    /// Makes a pre-shared key from literals, checked when the firmware is built.
     ///
     /// # Panics
-    /// What [`new`](Self::new) refuses. In a `const` that is an error of the build.
+    /// Where [`new`](Self::new) refuses them. In a `const` that is a build error.
     pub const fn from_static(identity: &'static str, key: &'static str) -> Self {
         match Self::new(identity, key) {
             Ok(psk) => psk,
@@ -133,12 +141,12 @@ impl Psk {
         }
     }
 
-    /// For a backend: the name of the key.
+    /// Returns the identity, for a backend.
     pub const fn identity(&self) -> &'static str {
         self.identity.as_str()
     }
 
-    /// For a backend: the key, a secret.
+    /// Returns the key, for a backend. It is a secret.
     pub const fn key(&self) -> &'static str {
         self.key.as_str()
     }
@@ -157,8 +165,8 @@ impl defmt::Format for Psk {
     }
 }
 
-/// Credentials and policy of a connection. Verification is on; what the modem cannot verify is
-/// refused.
+/// The credentials and the TLS policy of a connection. Verification is on by default, and a modem that cannot do a
+/// required check is refused.
 ///
 /// ```
 /// use sectag::{CaScope, Tag, TlsConfig};
@@ -183,8 +191,8 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// Verifies the server against the CA stored under `tag`, with TLS 1.2 or newer and modern cipher
-    /// suites, and sends no client certificate.
+    /// Makes a policy that verifies the server against the CA under `tag`, with TLS 1.2 or newer and modern cipher suites,
+    /// and sends no client certificate.
     pub const fn new(tag: Tag) -> Self {
         Self {
             tag,
@@ -202,13 +210,13 @@ impl TlsConfig {
         }
     }
 
-    /// Also authenticates this device with the certificate and key under the tag (mutual TLS).
+    /// Authenticates this device too, with the certificate and key under the tag (mutual TLS).
     pub const fn client_certificate(mut self) -> Self {
         self.client_certificate = true;
         self
     }
 
-    /// Declares whom the tag's CA signs for.
+    /// Declares the scope of the CA under the tag.
     pub const fn ca_scope(mut self, scope: CaScope) -> Self {
         self.ca_scope = scope;
         self
@@ -220,21 +228,24 @@ impl TlsConfig {
         self
     }
 
-    /// Allows TLS down to `version`; the default is 1.2. A modem that can only be set to one version or
-    /// to all, as the BG96, is then set to just this one: "all" would include SSL 3.
+    /// Allows TLS down to `version`; the default is 1.2. A modem that can only be set to one version or to all, such as
+    /// the BG96, is set to this one alone, since "all" would include SSL 3.
     pub const fn min_version(mut self, version: TlsVersion) -> Self {
         self.min_version = version;
         self
     }
 
-    /// Declares the kind of key in the server's certificate, so that a modem without a suite for it is
-    /// an error before anything is sent, and a modem that offers a single suite offers a fitting one.
+    /// Declares the type of key in the server's certificate. A modem without a suite for it is then refused before
+    /// anything is sent, and a modem that offers a single suite offers a fitting one.
     pub const fn server_key(mut self, key: ServerKey) -> Self {
         self.server_key = Some(key);
         self
     }
 
-    /// Negotiates this application protocol, for instance `mqtt` or `x-amzn-mqtt-ca`, of 1 to 64 bytes.
+    /// Negotiates this application protocol (ALPN), for instance `mqtt` or `x-amzn-mqtt-ca`, of 1 to 64 bytes.
+    ///
+    /// # Errors
+    /// The reason why it cannot be sent.
     pub const fn alpn(mut self, protocol: &'static str) -> Result<Self, InvalidInput> {
         if protocol.is_empty() {
             return Err(InvalidInput::Empty);
@@ -246,22 +257,21 @@ impl TlsConfig {
         Ok(self)
     }
 
-    /// Also offers this pre-shared key. A server that chooses a certificate instead is verified as
-    /// ever. Needs a suite for it: [`Suites::All`] where the modem names none.
+    /// Offers this pre-shared key too. A server that chooses a certificate instead is verified as usual. It needs a
+    /// suite for pre-shared keys: [`Suites::All`] where the modem lists none.
     pub const fn psk(mut self, psk: Psk) -> Self {
         self.psk = Some(psk);
         self
     }
 
-    /// Lets the modem resume an earlier session, which saves most of a handshake and does not verify
-    /// the server's certificate again. Off by default.
+    /// Lets the modem resume an earlier session, which saves most of a handshake, but does not verify the server's
+    /// certificate again. It is off by default.
     pub const fn session_resumption(mut self) -> Self {
         self.resumption = true;
         self
     }
 
-    /// Raises the date before which the modem's clock counts as not set. Can only be raised: a date
-    /// before [`MIN_DATE`] changes nothing.
+    /// Raises the date before which the modem's clock counts as not set. A date before [`MIN_DATE`] changes nothing.
     pub const fn min_date(mut self, date: DateTime) -> Self {
         if self.min_date.is_before(date) {
             self.min_date = date;
@@ -269,44 +279,44 @@ impl TlsConfig {
         self
     }
 
-    /// Refuses to connect when the modem is not known to do `check`. Chain and name are required
-    /// anyway. [`Check::Suites`] together with [`Suites::All`] is refused on every modem.
+    /// Requires a check: a connect is refused where the modem is not known to do it. Chain and name are always required.
+    /// [`Check::Suites`] together with [`Suites::All`] is refused on every modem.
     pub const fn require(mut self, check: Check) -> Self {
         self.required = self.required.with(check);
         self
     }
 
-    /// The way to weaken verification; the word to search for in a review.
+    /// Begins to weaken verification. `dangerous` is the word to search for in a review.
     pub const fn dangerous(self) -> Dangerous {
         Dangerous(self)
     }
 
-    /// The tag.
+    /// Returns the tag.
     pub const fn tag(&self) -> Tag {
         self.tag
     }
 
-    /// Whether a client certificate is sent.
+    /// Returns whether a client certificate is sent.
     pub const fn has_client_certificate(&self) -> bool {
         self.client_certificate
     }
 
-    /// The cipher suites to offer.
+    /// Returns the choice of cipher suites.
     pub const fn offered_suites(&self) -> Suites {
         self.suites
     }
 
-    /// The oldest TLS version allowed.
+    /// Returns the oldest TLS version that is allowed.
     pub const fn oldest_version(&self) -> TlsVersion {
         self.min_version
     }
 
-    /// The kind of key that the server is declared to have.
+    /// Returns the declared type of the server's key.
     pub const fn declared_server_key(&self) -> Option<ServerKey> {
         self.server_key
     }
 
-    /// The application protocol to negotiate.
+    /// Returns the application protocol to negotiate.
     pub const fn alpn_protocol(&self) -> Option<&'static str> {
         match &self.alpn {
             Some(protocol) => Some(protocol.as_str()),
@@ -314,30 +324,32 @@ impl TlsConfig {
         }
     }
 
-    /// The pre-shared key to offer.
+    /// Returns the pre-shared key to offer.
     pub const fn pre_shared_key(&self) -> Option<&Psk> {
         self.psk.as_ref()
     }
 
-    /// Whether sessions may be resumed.
+    /// Returns whether sessions may be resumed.
     pub const fn resumes_sessions(&self) -> bool {
         self.resumption
     }
 
-    /// For a backend: whether a connection is wanted that does not do `check`. A modem that can leave it out
-    /// does so only then.
+    /// Returns, for a backend, whether a connection without `check` is acceptable. Only then may a modem leave the check
+    /// out that could do it.
     pub const fn accepts_missing(&self, check: Check) -> bool {
         self.accepted_missing.has(check)
     }
 
-    /// The date before which the modem's clock counts as not set.
+    /// Returns the date before which the modem's clock counts as not set.
     pub const fn earliest_date(&self) -> DateTime {
         self.min_date
     }
 
-    /// For a backend: refuses what the policy asks for and `has` says is not there; what is Unknown is
-    /// for the modem to say. Returns the suites to offer, those that both the policy allows and the
-    /// modem has.
+    /// Returns, for a backend, the suites to offer: those that the policy allows and the modem has.
+    ///
+    /// # Errors
+    /// [`ConnectError::Lacks`] for a feature of the policy that the modem is known not to have. One that is unknown is
+    /// left for the modem to refuse.
     pub fn suites_for(&self, has: &Capabilities) -> Result<SuiteSet, ConnectError> {
         let lacks = |asked, support| asked && support == Support::No;
         let lacking = if lacks(self.alpn.is_some(), has.alpn) {
@@ -372,8 +384,8 @@ impl TlsConfig {
         if self.psk.is_some() {
             offered = offered.union(allowed.for_psk());
         }
-        // With a key but no suite for it the key would silently not be used. Firmware that knows the
-        // key does not list its suites (bg96 sheet, T16), so all of them may include some.
+        // Without a suite for it the pre-shared key would silently not be used. Firmware that takes such a key
+        // does not list its suites (bg96 sheet, T16), so `All` may include some.
         let useless =
             self.psk.is_some() && self.suites != Suites::All && allowed.for_psk().is_empty();
         if offered.is_empty() || useless {
@@ -382,8 +394,8 @@ impl TlsConfig {
         Ok(offered)
     }
 
-    /// For a backend: whether the policy allows a connection that uses the suite of this IANA number. One
-    /// that sectag does not know is allowed only with [`Suites::All`], or as [`Suites::Only`].
+    /// Returns, for a backend, whether the policy allows a connection with the suite of this IANA number. A suite that
+    /// sectag does not know is allowed only with [`Suites::All`], or as [`Suites::Only`].
     pub const fn allows_suite(&self, number: u16) -> bool {
         match self.suites {
             Suites::Modern => SuiteSet::of(&[number]).modern().contains(number),
@@ -392,7 +404,7 @@ impl TlsConfig {
         }
     }
 
-    /// What a modem that does `checks` verifies under this policy: nothing of suites where all are allowed.
+    /// Returns what a modem that does `checks` verifies under this policy: suites are not verified where all are allowed.
     pub(crate) fn verified_as(&self, mut checks: Verification) -> Verification {
         if self.suites == Suites::All {
             checks.suites = Support::No;
@@ -400,7 +412,10 @@ impl TlsConfig {
         checks
     }
 
-    /// For a backend: refuses when a check is required that `known` does not promise.
+    /// Refuses, for a backend, a policy that requires a check which `known` does not have as done.
+    ///
+    /// # Errors
+    /// [`ConnectError::Unverifiable`] with the first such check.
     pub fn check(&self, known: &Verification) -> Result<(), ConnectError> {
         let known = self.verified_as(*known);
         for check in [
@@ -423,13 +438,14 @@ impl TlsConfig {
     }
 }
 
-/// Weakened verification, one named step at a time. See [`TlsConfig::dangerous`].
+/// A policy whose verification is being weakened, one named check at a time. See [`TlsConfig::dangerous`].
 #[derive(Clone, Copy, Debug)]
 pub struct Dangerous(TlsConfig);
 
 impl Dangerous {
-    /// Connects although the modem does not, or is not known to, do `check`. What the modem can
-    /// check is checked all the same.
+    /// Accepts a connection without `check`: a modem that does not do it, or is not known to do it, is not refused. A
+    /// modem that can leave this check out may do so, such as the dates on u-blox and TI modems; all other checks are
+    /// done.
     pub const fn accept_missing(self, check: Check) -> TlsConfig {
         let mut config = self.0;
         config.accepted_missing = config.accepted_missing.with(check);

@@ -1,4 +1,4 @@
-//! Wi-Fi, as all modems of it have it: which network to join, why one was not joined, and which was.
+//! Wi-Fi for all modems that have it: the network to join, the failures of a join, and the network that was joined.
 
 use core::fmt;
 
@@ -8,23 +8,23 @@ use crate::at::{InvalidInput, Text};
 use crate::cause::{Cause, Causes};
 use crate::secret::Secret;
 
-/// The least characters of a passphrase, by IEEE 802.11.
+/// The shortest passphrase in characters, by IEEE 802.11.
 const PASSPHRASE_MIN: usize = 8;
-/// The most characters of a passphrase; 64 hex digits are the key itself.
+/// The longest passphrase in characters; 64 hexadecimal digits are the key itself.
 const PASSPHRASE_MAX: usize = 63;
 
-/// How a network keeps others out.
+/// The security of a Wi-Fi network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Security {
-    /// It does not. What TLS protects stays protected.
+    /// An open network without a passphrase. Connections are still protected by TLS.
     Open,
-    /// By a passphrase or key that all stations share: WPA or WPA2 personal.
+    /// WPA or WPA2 personal, with a passphrase or key that all stations share.
     Wpa2,
 }
 
-/// The network to join. Text is checked when it is made, in a `const` when the firmware is built;
+/// The Wi-Fi network to join. Its texts are checked when it is made, or when the firmware is built where it is a `const`.
 /// `Debug` does not show the key.
 ///
 /// ```
@@ -43,7 +43,7 @@ pub struct WifiConfig {
 }
 
 impl WifiConfig {
-    /// A network without a passphrase; its name (SSID) has 1 to 32 bytes.
+    /// Makes an open network, without a passphrase. Its name (SSID) has 1 to 32 bytes.
     ///
     /// # Errors
     /// [`InvalidInput`] where the name is empty, too long, or could break a command.
@@ -51,8 +51,8 @@ impl WifiConfig {
         Self::new(ssid, Security::Open, "")
     }
 
-    /// A network of WPA or WPA2 personal: its name (SSID) of 1 to 32 bytes, and its passphrase of 8 to 63
-    /// printable ASCII characters, or its key as 64 hex digits.
+    /// Makes a network of WPA or WPA2 personal. Its name (SSID) has 1 to 32 bytes; its passphrase has 8 to 63 printable
+    /// ASCII characters, or is the key as 64 hexadecimal digits.
     ///
     /// # Errors
     /// [`InvalidInput`] where one of them is empty, too short or too long, or could break a command.
@@ -96,17 +96,17 @@ impl WifiConfig {
         }
     }
 
-    /// The network's name.
+    /// Returns the network's name (SSID).
     pub const fn ssid(&self) -> &'static str {
         self.ssid.as_str()
     }
 
-    /// How it keeps others out.
+    /// Returns the security of the network.
     pub const fn security(&self) -> Security {
         self.security
     }
 
-    /// For a backend: the passphrase or key, empty for an open network.
+    /// Returns the passphrase or key, for a backend; empty for an open network.
     pub const fn key(&self) -> &Secret<Text<'static, 64>> {
         &self.key
     }
@@ -124,21 +124,21 @@ impl defmt::Format for WifiConfig {
     }
 }
 
-/// Up to where a join came.
+/// The stage at which a join failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum JoinFailure {
-    /// No access point of the name was joined, and none refused the key.
+    /// No access point of this name was joined, and none refused the key.
     NotFound,
     /// The access point refused the passphrase, or the kind of security.
     Refused,
-    /// The access point took the station, and no address came.
+    /// The access point accepted the station, but no IP address came.
     NoAddress,
 }
 
 impl JoinFailure {
-    /// What it may come from, the likeliest first.
+    /// Returns the possible causes, the likeliest first.
     pub const fn causes(self) -> Causes {
         Causes::new(match self {
             Self::NotFound => &[Cause::WifiNotFound, Cause::WifiSecurityMismatch],
@@ -158,12 +158,12 @@ impl fmt::Display for JoinFailure {
     }
 }
 
-/// The network that a modem has joined, as far as it tells.
+/// The Wi-Fi network that a modem has joined, as far as the modem reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Association {
-    /// The network's name.
+    /// The network's name (SSID).
     pub ssid: Option<String<32>>,
     /// The address of the access point (BSSID), 12 hex digits.
     pub access_point: Option<String<12>>,

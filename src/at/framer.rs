@@ -33,7 +33,7 @@ pub enum Event<'a> {
     PayloadOverrun,
 }
 
-/// The line framer, see the [module](self).
+/// The line framer of an AT channel: bytes go in, events come out.
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct Framer {

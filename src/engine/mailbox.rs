@@ -49,7 +49,7 @@ pub(crate) enum Plan {
     Upload(usize),
 }
 
-/// The mailbox, see the [module](self).
+/// The mailbox between guests and the runner.
 pub(crate) struct Mailbox {
     pub(crate) post: ExchangeState,
     /// The number of the current exchange, wrapping. A guest that was not polled for too long sees by it that its own

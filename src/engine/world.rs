@@ -134,7 +134,8 @@ pub struct PinState {
     pub(crate) asleep: bool,
 }
 
-/// The shared state of all parts of the driver, see the [module](self).
+/// The shared state of all parts of the driver: plain data with one owner, which the runner, the judges of a backend and
+/// the users' handles read and write.
 ///
 /// Small fields that are used often stand first, where short instructions reach them; a figure in BENCHMARKS.md holds
 /// that order.

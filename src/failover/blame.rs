@@ -1,16 +1,16 @@
-//! Whether another link may do better.
+//! The decision whether a failed connect may succeed over another link.
 
 use crate::cause::Cause;
 use crate::error::ConnectError;
 
-/// Whether the link, or the modem that makes it, can be to blame. Where several causes are left, one that is the link's will do: the
-/// second link verifies the server as well as the first.
+/// Returns whether the link, or its modem, can be to blame for a failed connect. Where several causes are possible, one of
+/// the link is enough: a try over the second link does no harm, since that verifies the server as well.
 pub(super) fn is_links(error: &ConnectError) -> bool {
     match error {
         ConnectError::At(_) | ConnectError::BringUp(_) | ConnectError::TimedOut => true,
-        // The other has sockets of its own.
+        // The other link has sockets of its own.
         ConnectError::TooManySockets => true,
-        // The other has a clock of its own.
+        // The modem of the other link has a clock of its own.
         ConnectError::ClockNotSet { .. } => true,
         ConnectError::Refused(refusal) => {
             let mut causes = refusal.causes.peekable();
@@ -44,7 +44,7 @@ fn is_of_link(cause: Cause) -> bool {
             | ServerKeyUnproven
             | ServerKeyUnsupported
             | SniNeeded
-            // What was asked for.
+            // The request.
             | BadParameter
             | CredentialInOtherStore
             | CredentialMissing

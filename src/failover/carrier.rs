@@ -1,11 +1,11 @@
-//! Which of two links is meant.
+//! The name of one of the two links.
 
-/// Which of two links.
+/// One of the two links of a [`Failover`](super::Failover).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Carrier {
-    /// The preferred one.
+    /// The first link, which is preferred.
     First,
-    /// The one behind it.
+    /// The second link.
     Second,
 }

@@ -1,4 +1,4 @@
-//! Why neither link got there.
+//! The error of a connect over two links.
 
 use core::fmt;
 
@@ -7,15 +7,15 @@ use embedded_io::ErrorKind;
 use super::carrier::Carrier;
 use crate::error::ConnectError;
 
-/// Why no connection was made over either link; a link that was not tried has no error.
+/// The error of a connect over either link. A link that was not tried has no error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FailoverError {
-    /// What went wrong on the first link.
+    /// The error of the first link.
     pub first: Option<ConnectError>,
-    /// What went wrong on the second.
+    /// The error of the second link.
     pub second: Option<ConnectError>,
-    /// Which failed last.
+    /// The link that failed last.
     last: Option<Carrier>,
 }
 
@@ -28,7 +28,8 @@ impl FailoverError {
         }
     }
 
-    /// The error that ended it: where the server is to blame, what it did.
+    /// Returns the error that ended the connect: that of the link that was tried last. Where the server is to blame, it is
+    /// the server's refusal.
     pub fn decisive(&self) -> Option<&ConnectError> {
         match self.last? {
             Carrier::First => self.first.as_ref(),

@@ -1,4 +1,4 @@
-//! Two links, of which the second is used when the first does not do.
+//! Failover between two links: the second one is used when the first fails.
 
 mod blame;
 mod carrier;
@@ -17,52 +17,54 @@ use crate::error::{ConnectError, SocketError};
 use crate::socket::SecureConnect;
 use crate::tls::{ServerName, TlsConfig};
 
-/// How patient a [`Failover`] is.
+/// The time limits of a [`Failover`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// How long one attempt over one link may take, its bring-up included.
+    /// The time limit of one attempt over one link, with its bring-up.
     pub attempt: Duration,
-    /// How long the first link must have been good before it is used again.
+    /// The time that the first link must have been up before it is used again.
     pub hold: Duration,
 }
 
 impl Patience {
-    /// A minute for an attempt, and five minutes until the first link is used again.
+    /// One minute for an attempt, and five minutes until the first link is used again.
     pub const DEFAULT: Self = Self {
         attempt: Duration::from_secs(60),
         hold: Duration::from_secs(300),
     };
 }
 
-/// Two links as one: connects over the first, and over the second when the first does not get there.
+/// A connector over two links: it connects over the first one, and over the second when the first fails.
 ///
-/// - An attempt over a link has a limit. What the *server* or the policy is to blame for, such as a certificate, a name or a
-///   missing credential, is an error at once: another link would not change it.
-/// - Once it has changed over, new connections use the second link until the first has been good for the time in
-///   [`Patience::hold`]. Whether it is good, only its owner knows: tell it by [`report`](Self::report). Without reports the first link is tried again when
-///   that time has passed since it failed.
-/// - Where all sockets of the first link are in use, the connection is made over the second, and the next is tried over the first.
-/// - A connection is never moved from one link to the other: it ends, and is made anew. [`returned`](Self::returned) says when it would be made over the
-///   first again.
-/// - A login is refused on a connection that stands, and so never a reason to change over.
+/// - Each attempt over a link has a time limit. A failure for which the *server* or the policy is to blame, such as a
+///   certificate, a name or a missing credential, is an error at once, since another link would not change it.
+/// - After a failover, new connections use the second link until the first has been up for the time of
+///   [`Patience::hold`]. Its owner reports its state with [`report`](Self::report); without reports, the first link is
+///   tried again when that time has passed since it failed.
+/// - Where all sockets of the first link are in use, the connection is made over the second, and the next one is tried
+///   over the first again.
+/// - A connection is never moved between links: it ends, and the application connects again.
+///   [`returned`](Self::returned) waits until that would use the first link again.
+/// - A refused login is no reason for a failover, since its connection stands.
 ///
-/// The second link is brought up by the first connection over it, unless its owner does so before: the former saves energy, the latter time.
+/// The second link is brought up by the first connection over it, which saves energy, or by its owner before, which saves
+/// time.
 pub struct Failover<A, B> {
     first: A,
     second: B,
     patience: Patience,
     carrier: Cell<Carrier>,
-    /// When the first link may be used again, once it has failed.
+    /// The time at which the first link may be used again, once it has failed.
     again: Cell<Again>,
 }
 
 #[derive(Clone, Copy)]
 enum Again {
-    /// Nothing was reported of it: it is tried then.
+    /// The link was not reported, and is tried at this time.
     Try(Instant),
-    /// It was reported down.
+    /// The link was reported down.
     Down,
-    /// It was reported up, and is trusted then.
+    /// The link was reported up, and is used from this time on.
     Up(Instant),
 }
 
@@ -71,7 +73,7 @@ where
     A: SecureConnect<Error = ConnectError, SocketError = SocketError>,
     B: SecureConnect<Error = ConnectError, SocketError = SocketError>,
 {
-    /// Begins with the first link.
+    /// Makes a failover that begins with the first link.
     pub const fn new(first: A, second: B, patience: Patience) -> Self {
         Self {
             first,
@@ -82,22 +84,22 @@ where
         }
     }
 
-    /// The link that is in use: over which the last connection was made, or the next is tried first.
+    /// Returns the link that is in use: that of the last connection, or the first link before any.
     pub fn carrier(&self) -> Carrier {
         self.carrier.get()
     }
 
-    /// The first link.
+    /// Returns the first link.
     pub fn first(&self) -> &A {
         &self.first
     }
 
-    /// The second link.
+    /// Returns the second link.
     pub fn second(&self) -> &B {
         &self.second
     }
 
-    /// Tells that the first link came up or went down, for instance a Wi-Fi station. Reports of what is known already change nothing.
+    /// Reports that the first link, for instance a Wi-Fi station, came up or went down. A repeated report changes nothing.
     pub fn report(&self, up: bool) {
         let again = match (self.again.get(), up) {
             (Again::Up(at), true) => Again::Up(at),
@@ -107,19 +109,19 @@ where
         self.again.set(again);
     }
 
-    /// Returns when the next connection would be made over the first link while the second is in use: the time to end what is
-    /// carried by the second, if the first is cheaper. Cancel-safe.
+    /// Waits until the next connection would be tried over the first link: the time to end connections over the second, if
+    /// the first is cheaper. Returns at once where that is so already. Cancel-safe.
     pub async fn returned(&self) {
         loop {
             if self.begins_with() == Carrier::First {
                 return;
             }
-            // What is reported meanwhile is seen within a second.
+            // A report is noticed within a second.
             Timer::after_secs(1).await;
         }
     }
 
-    /// The link that the next connection is tried over.
+    /// Returns the link over which the next connection is tried first.
     fn begins_with(&self) -> Carrier {
         let now = Instant::now();
         match (self.carrier.get(), self.again.get()) {
@@ -130,7 +132,11 @@ where
         }
     }
 
-    /// See [`SecureConnect::connect`]. Takes no longer than two attempts. Dropping the future is allowed, as with each of the two.
+    /// Connects to `name` at TCP `port`, see [`SecureConnect::connect`]. It takes at most two attempts. The future may be
+    /// dropped at any time.
+    ///
+    /// # Errors
+    /// The errors of the links that were tried.
     pub async fn connect(
         &self,
         name: ServerName<'_>,
@@ -165,10 +171,10 @@ where
                 Err(failure) => failure,
             };
             let links = blame::is_links(&failure);
-            // One without a free socket is good all the same: the next connection is tried over it again.
+            // A link without a free socket is still up: the next connection is tried over it again.
             let full = matches!(failure, ConnectError::TooManySockets);
             if carrier == Carrier::First && links && !full {
-                // It has to be good for its time anew.
+                // The first link must be up for its hold time anew.
                 let at = Instant::now() + self.patience.hold;
                 self.again.set(match self.again.get() {
                     Again::Try(_) => Again::Try(at),

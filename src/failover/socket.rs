@@ -1,4 +1,4 @@
-//! A connection over either of two links.
+//! The connection over either of two links.
 
 use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
@@ -7,7 +7,7 @@ use super::carrier::Carrier;
 use crate::error::SocketError;
 use crate::socket::SecureSocket;
 
-/// A connection of a [`Failover`](super::Failover), with the promises of the socket in it.
+/// A connection of a [`Failover`](super::Failover). It behaves as the socket in it.
 pub enum Carried<A, B> {
     /// Over the first link.
     First(A),
@@ -32,7 +32,7 @@ pub enum CarriedWriter<A, B> {
 }
 
 impl<A, B> Carried<A, B> {
-    /// The link that carries it.
+    /// Returns the link that carries the connection.
     pub fn carrier(&self) -> Carrier {
         match self {
             Self::First(_) => Carrier::First,
@@ -41,7 +41,7 @@ impl<A, B> Carried<A, B> {
     }
 }
 
-/// The same call on whichever of the two it is.
+/// Makes a call on the value of either variant.
 macro_rules! either {
     ($this:expr, $inner:ident => $call:expr) => {
         match $this {
