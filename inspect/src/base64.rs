@@ -1,15 +1,15 @@
-/// Decodes base64 with the alphabet of RFC 4648 section 4, a character at a time.
+/// A decoder of base64 with the alphabet of RFC 4648 section 4, one character at a time.
 #[derive(Clone, Copy)]
 pub struct Base64 {
-    /// The bits that belong to the next byte; of older ones only what the shift has left.
+    /// The bits of the last character that belong to the next byte, left-aligned.
     bits: u8,
-    /// Characters of the running group of four.
+    /// The number of characters of the running group of four.
     filled: u8,
-    /// Padding seen, which nothing but padding may follow.
+    /// Padding has begun, which only padding may follow.
     padding: bool,
 }
 
-/// A character that cannot stand where it does.
+/// The error for a character that cannot stand at this place of the text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadCharacter;
 
@@ -20,7 +20,7 @@ impl Default for Base64 {
 }
 
 impl Base64 {
-    /// A decoder that has seen nothing.
+    /// Makes a decoder that has seen no characters.
     pub const fn new() -> Self {
         Self {
             bits: 0,
@@ -29,7 +29,10 @@ impl Base64 {
         }
     }
 
-    /// The byte that this character completes, if any.
+    /// Takes a character, and returns the byte that it completes, if any.
+    ///
+    /// # Errors
+    /// [`BadCharacter`] where the character cannot stand there.
     pub fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
         if character == b'=' {
             return self.pad();
@@ -56,13 +59,13 @@ impl Base64 {
         Ok(byte)
     }
 
-    /// Whether the text may end here: padded to a whole group.
+    /// Returns whether the text may end here, which is after a whole, padded group.
     pub fn is_whole(&self) -> bool {
         self.filled == 0
     }
 
     fn pad(&mut self) -> Result<Option<u8>, BadCharacter> {
-        // One or two bytes are left over, never none.
+        // The group must have two or three characters, which stand for one or two bytes.
         if self.filled < 2 {
             return Err(BadCharacter);
         }
@@ -72,8 +75,7 @@ impl Base64 {
     }
 }
 
-/// Encodes `bytes` into the beginning of `text`, padded, as far as there is room for whole groups, and
-/// returns how many characters that are.
+/// Encodes `bytes` as padded base64 into `text`, as far as whole groups fit, and returns the number of characters.
 pub fn encode(bytes: &[u8], text: &mut [u8]) -> usize {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut len = 0;

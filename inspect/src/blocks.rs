@@ -2,8 +2,8 @@ use super::label::Announced;
 use super::material::KeyFormat;
 use super::pem::{Event, Scanner};
 
-/// The certificates and keys in a text that was [inspected](super::Inspector) before, character by character:
-/// what stands around them, and blocks that are neither, is passed over.
+/// A reader of the certificates and keys in a text that was [inspected](super::Inspector) before, one character at a
+/// time. Text around the blocks, and blocks of other kinds, are skipped.
 pub struct Blocks {
     scanner: Scanner,
     inside: bool,
@@ -12,11 +12,11 @@ pub struct Blocks {
 /// A part of a PEM block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// It begins; with its label in the spelling of RFC 7468.
+    /// The beginning of a block, with its label in the spelling of RFC 7468.
     Begin(&'static str),
-    /// A byte of its DER.
+    /// A byte of the block's DER.
     Byte(u8),
-    /// It ends.
+    /// The end of a block.
     End,
 }
 
@@ -27,7 +27,7 @@ impl Default for Blocks {
 }
 
 impl Blocks {
-    /// Nothing has been seen.
+    /// Makes a reader that has seen no characters.
     pub const fn new() -> Self {
         Self {
             scanner: Scanner::new(),
@@ -35,13 +35,13 @@ impl Blocks {
         }
     }
 
-    /// What this character completes, if anything.
+    /// Takes a character, and returns the part that it completes, if any.
     pub fn push(&mut self, character: u8) -> Option<Part> {
         let event = self.scanner.push(character).ok()?;
         self.part(event?)
     }
 
-    /// What the end of the text completes: its last line may lack an end.
+    /// Ends the text, and returns the part that this completes, if any: the last line may lack a line end.
     pub fn finish(&mut self) -> Option<Part> {
         let event = self.scanner.finish().ok()?;
         self.part(event?)
@@ -65,7 +65,7 @@ impl Blocks {
 }
 
 impl KeyFormat {
-    /// The label of a PEM block with such a key (RFC 7468, RFC 5915, PKCS#1).
+    /// Returns the label of a PEM block with a key in this format (RFC 7468, RFC 5915, PKCS#1).
     pub const fn label(self) -> &'static str {
         match self {
             Self::Pkcs1 => "RSA PRIVATE KEY",

@@ -3,37 +3,37 @@ use core::fmt;
 use super::material::{Content, Material};
 use crate::Kind;
 
-/// Why something that is a credential cannot be this one of the set.
+/// The error for a credential that cannot be the wanted part of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Misplaced {
-    /// A CA's certificate for the client's.
+    /// A CA certificate was given as the client certificate.
     CaForClient,
-    /// A certificate for the private key.
+    /// A certificate was given as the private key.
     CertificateForKey,
-    /// A private key for a certificate.
+    /// A private key was given as a certificate.
     KeyForCertificate {
-        /// What was to be stored.
+        /// The part of the set that was to be stored.
         wanted: Kind,
     },
-    /// A certificate for the CA's that is no CA's, and was issued by another.
+    /// A certificate was given as the CA that is no CA certificate, and was issued by another.
     NotCa {
-        /// Which in the file, from 1.
+        /// The number of the certificate in the file, from 1.
         number: u16,
     },
-    /// The private key is of another certificate.
+    /// The private key belongs to another certificate.
     OtherKey,
-    /// The client's certificate stands behind a CA's.
+    /// The client certificate stands behind a CA certificate.
     Order {
-        /// Which in the file it is, from 1.
+        /// The number of the client certificate in the file, from 1.
         number: u16,
     },
-    /// More certificates in a file than the modem takes.
+    /// The file has more certificates than the modem takes.
     TooMany {
-        /// How many there are.
+        /// The number of certificates in the file.
         found: u16,
-        /// How many may be.
+        /// The number of certificates that the modem takes.
         allowed: u16,
     },
 }
@@ -80,14 +80,17 @@ impl fmt::Display for Misplaced {
 
 impl core::error::Error for Misplaced {}
 
-/// Whether `material` can be the `kind` of a set. `allowed` is how many certificates the modem takes
-/// in one file of that kind.
+/// Checks whether `material` can be the `kind` of a set. `allowed` is the number of certificates that the modem takes in
+/// one file of that kind.
 ///
-/// What cannot be told is allowed: a certificate of version 1 does not say whether it is a CA's, and
-/// one that is its own issuer may be stored as the CA of the very server that presents it.
+/// Doubtful cases are allowed: a certificate of version 1 does not say whether it is one of a CA, and a certificate that
+/// is its own issuer may be stored as the CA of the server that presents it.
 ///
-/// A client certificate that calls itself a CA is refused, although a self-signed one that was made
-/// by `openssl req -x509` without further ado does so: it is far more often the wrong file.
+/// A client certificate that says it is a CA is refused. A self-signed one that was made by `openssl req -x509` without
+/// further options says so too, but far more often it is the wrong file.
+///
+/// # Errors
+/// The reason why it cannot be.
 pub fn check(kind: Kind, material: &Material, allowed: u16) -> Result<(), Misplaced> {
     let certificate = match (&material.content, kind) {
         (Content::PrivateKey(_), Kind::PrivateKey) => return Ok(()),
@@ -115,8 +118,10 @@ pub fn check(kind: Kind, material: &Material, allowed: u16) -> Result<(), Mispla
     Ok(())
 }
 
-/// Whether `key` may be the key of `certificate`: refused only when it certainly is not. See
-/// [`Material::matches`].
+/// Checks whether `key` may be the key of `certificate`, see [`Material::matches`].
+///
+/// # Errors
+/// [`Misplaced::OtherKey`] where it certainly is not.
 pub fn check_pair(certificate: &Material, key: &Material) -> Result<(), Misplaced> {
     match certificate.matches(key) {
         Some(false) => Err(Misplaced::OtherKey),

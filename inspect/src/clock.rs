@@ -1,9 +1,9 @@
-//! Civil time, as modems print and take it.
+//! Civil time, in the forms that modems print and take.
 
 use core::fmt;
 
-/// Certificates that a device meets are not older than the firmware: a modem clock before this is
-/// not set. Moved at each release.
+/// The date before which a modem's clock counts as not set, because it cannot be before the firmware was made. It is
+/// moved at each release.
 pub const MIN_DATE: DateTime = DateTime {
     year: 2026,
     month: 11,
@@ -13,11 +13,11 @@ pub const MIN_DATE: DateTime = DateTime {
     second: 0,
 };
 
-/// A modem clock this many years after [`MIN_DATE`] is not set either: firmware is not run for so long
-/// without a release, and a wrong year makes every certificate look expired.
+/// The number of years after [`MIN_DATE`] from which on a modem's clock counts as not set: no firmware runs for so long
+/// without a release, and a wrong year would make every certificate look expired.
 const PLAUSIBLE_YEARS: u16 = 30;
 
-/// A date and time in UTC, to the second. Years 2000 to 2099.
+/// A date and time in UTC with a resolution of one second, in the years 2000 to 2099.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DateTime {
@@ -30,7 +30,7 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// `None` for a date or time that does not exist, or a year outside 2000 to 2099.
+    /// Makes a date and time; `None` where it does not exist, or the year is outside 2000 to 2099.
     pub const fn new(
         year: u16,
         month: u8,
@@ -62,18 +62,18 @@ impl DateTime {
         }
     }
 
-    /// Whether a clock that shows this can be right: not before `min`, and not absurdly far in the
-    /// future, which is 30 years after [`MIN_DATE`].
+    /// Returns whether a clock that shows this time can be right: it is not before `min`, and its year is less than 30
+    /// years after that of [`MIN_DATE`].
     pub const fn is_plausible(self, min: Self) -> bool {
         !self.is_before(min) && self.year < MIN_DATE.year + PLAUSIBLE_YEARS
     }
 
-    /// `<` for constants.
+    /// Returns whether this time is before `other`. It is `<` for constants.
     pub const fn is_before(self, other: Self) -> bool {
         self.packed() < other.packed()
     }
 
-    /// In the order of time.
+    /// Returns a number that orders times.
     const fn packed(self) -> u64 {
         (self.year as u64) << 40
             | (self.month as u64) << 32
@@ -83,14 +83,14 @@ impl DateTime {
             | self.second as u64
     }
 
-    /// From seconds since 1970-01-01T00:00:00Z; `None` outside the years 2000 to 2099.
+    /// Converts seconds since 1970-01-01T00:00:00Z; `None` outside the years 2000 to 2099.
     pub fn from_unix(seconds: u64) -> Option<Self> {
         // The last second of 2099 fits in 32 bits, and dividing 64 takes a library function.
         let seconds = u32::try_from(seconds).ok()?;
         Self::from_days(seconds / 86_400, seconds % 86_400)
     }
 
-    /// `days` since 1970-01-01.
+    /// Converts days since 1970-01-01, and seconds in the day.
     fn from_days(days: u32, in_day: u32) -> Option<Self> {
         let mut days = days.checked_sub(DAYS_TO_2000)?;
         let mut year = 2000;
@@ -116,7 +116,7 @@ impl DateTime {
         })
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub fn to_unix(self) -> u64 {
         u64::from(self.seconds())
     }
@@ -142,7 +142,7 @@ impl DateTime {
         Self::parse_local_bytes(text.as_bytes())
     }
 
-    /// As [`parse_local`](Self::parse_local), for text that nobody has checked for being text.
+    /// Parses bytes as [`parse_local`](Self::parse_local) does. They need not be UTF-8.
     pub fn parse_local_bytes(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"\"").unwrap_or(text);
         let (century, mut rest) = match text {
@@ -178,7 +178,7 @@ impl DateTime {
         local.later(if *sign == b'+' { -quarters } else { quarters })
     }
 
-    /// So many quarters of an hour later, at most a day.
+    /// Returns the time this many quarters of an hour later, at most a day.
     fn later(self, quarters: i16) -> Option<Self> {
         let (mut year, mut month, mut day) = (self.year, self.month, self.day);
         let mut minutes = i16::from(self.hour) * 60 + i16::from(self.minute) + quarters * 15;
@@ -243,7 +243,7 @@ impl fmt::Display for DateTime {
 }
 
 const DAYS_TO_2000: u32 = 10_957;
-/// Of a day.
+/// The number of minutes in a day.
 const MINUTES: i16 = 24 * 60;
 
 const fn days_in(year: u16, month: u8) -> u8 {
@@ -255,12 +255,12 @@ const fn days_in(year: u16, month: u8) -> u8 {
     }
 }
 
-/// 2000 is a leap year and 2100 is out of range, so the rule is short.
+/// Returns the number of days in a year. The rule is short, since 2000 is a leap year and 2100 is out of range.
 const fn days_in_year(year: u16) -> u32 {
     if year.is_multiple_of(4) { 366 } else { 365 }
 }
 
-/// What `text` begins with, as a number.
+/// Parses the two digits with which `text` begins.
 #[inline(never)]
 fn two_digits(text: &[u8]) -> Option<u8> {
     match text {

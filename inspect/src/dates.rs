@@ -1,7 +1,7 @@
 use crate::clock::DateTime;
 
-/// UTCTime (`YYMMDDHHMMSSZ`) or GeneralizedTime (`YYYYMMDDHHMMSSZ`), told apart by their length, in
-/// the one form each that RFC 5280 allows.
+/// Parses a UTCTime (`YYMMDDHHMMSSZ`) or GeneralizedTime (`YYYYMMDDHHMMSSZ`), which differ in length, in the single form
+/// that RFC 5280 allows for each.
 pub(super) fn parse(text: &[u8]) -> Option<DateTime> {
     let (digits, b"Z") = text.split_at_checked(text.len().checked_sub(1)?)? else {
         return None;
@@ -11,7 +11,7 @@ pub(super) fn parse(text: &[u8]) -> Option<DateTime> {
         _ => None,
     };
     let (year, rest) = match digits.len() {
-        // RFC 5280, 4.1.2.5.1: from 50 on it is the last century.
+        // RFC 5280, 4.1.2.5.1: years from 50 on are in the last century.
         12 => match pair(0)? {
             year @ 0..=49 => (2000 + u16::from(year), 1),
             year => (1900 + u16::from(year), 1),

@@ -1,6 +1,7 @@
 use super::blocks::{Blocks, Part};
 
-/// Takes the first certificate or key out of text that was [inspected](super::Inspector) before.
+/// A decoder that takes the DER of the first certificate or key out of a text that was [inspected](super::Inspector)
+/// before.
 pub struct Decoder {
     blocks: Blocks,
     over: bool,
@@ -13,7 +14,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing.
+    /// Makes a decoder that has seen no characters.
     pub const fn new() -> Self {
         Self {
             blocks: Blocks::new(),
@@ -21,7 +22,7 @@ impl Decoder {
         }
     }
 
-    /// The byte that this character completes, if any.
+    /// Takes a character, and returns the byte that it completes, if any.
     pub fn push(&mut self, character: u8) -> Option<u8> {
         if self.over {
             return None;

@@ -2,13 +2,13 @@ use super::grammar::{Action, Field, Grammar, Node};
 use super::material::Content;
 use super::unsuitable::Unsuitable;
 
-/// More than the grammar ever enters: a certificate's basic constraints are the seventh.
+/// The most nested elements; the grammar enters seven, the innermost being a certificate's basic constraints.
 const DEPTH: usize = 8;
 
-/// Walks through DER a byte at a time. The grammar says which elements to enter.
+/// A walker through DER, one byte at a time. The grammar decides which elements to enter.
 ///
-/// What is skipped is not looked into. Indefinite lengths, tags of several bytes and elements that
-/// reach beyond the one around them are refused; a length in more bytes than needed is not.
+/// Elements that are skipped are not looked into. Indefinite lengths, tags of several bytes and elements that reach
+/// beyond the one around them are refused; a length in more bytes than needed is not.
 pub(super) struct Walker {
     position: u32,
     state: State,
@@ -36,7 +36,7 @@ enum State {
         left: u8,
         len: u32,
     },
-    /// Before the content of a bit string that was entered.
+    /// Before the byte of a bit string that counts its unused bits.
     UnusedBits,
     Content {
         field: Field,
@@ -61,7 +61,7 @@ impl Walker {
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Result<(), Unsuitable> {
-        // Of 4 GiB nothing is a credential.
+        // No credential has 4 GiB.
         self.position = self
             .position
             .checked_add(1)
@@ -114,7 +114,7 @@ impl Walker {
         }
     }
 
-    /// What it was, if it is whole.
+    /// Returns the content, if it is whole.
     pub(super) fn finish(&self) -> Result<Content, Unsuitable> {
         match self.state {
             State::Done => self.grammar.finish(),
@@ -122,7 +122,7 @@ impl Walker {
         }
     }
 
-    /// Bytes so far.
+    /// Returns the number of bytes so far.
     pub(super) fn len(&self) -> u32 {
         self.position
     }

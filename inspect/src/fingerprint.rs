@@ -1,23 +1,22 @@
-/// Stands for a public key, so that a certificate and a private key can be compared without holding
-/// either.
+/// A fingerprint of a public key, by which a certificate and a private key can be compared without holding either in
+/// memory.
 ///
-/// It is FNV-1a with 128 bits, over the modulus of an RSA key and the point of another. Two keys that
-/// were not made to collide have the same one with a probability of about 2^-128. It is *not*
-/// cryptographic: it finds a mistake of the user among his own keys, and must not be used to tell
-/// whether a stranger's key is the expected one.
+/// It is FNV-1a with 128 bits, over the modulus of an RSA key or the point of another key. Two keys that were not made to
+/// collide have equal fingerprints with a probability of about 2^-128. It is *not* cryptographic: it finds mistakes of
+/// users among their own keys, and must not be used to decide whether a stranger's key is the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    /// Of no bytes.
+    /// Makes the fingerprint of no bytes.
     pub(super) const fn new() -> Self {
         Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128.to_le_bytes())
     }
 
     pub(super) fn push(&mut self, byte: u8) {
         let mixed = u128::from_le_bytes(self.0) ^ u128::from(byte);
-        // Times the prime 2^88 + 0x13b.
+        // The product with the prime 2^88 + 0x13b.
         let product = (mixed << 88).wrapping_add(mixed.wrapping_mul(0x13b));
         self.0 = product.to_le_bytes();
     }

@@ -1,4 +1,4 @@
-//! Made by openssl 3.0; the keys are throw-away ones. To make others:
+//! Test credentials, made by openssl 3.0 with throw-away keys. These commands make others:
 //!
 //! ```text
 //! openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out rsa_pkcs8.pem

@@ -13,11 +13,11 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
-/// `[0]`, `[1]` and `[3]` around another element.
+/// The tags `[0]`, `[1]` and `[3]` around another element.
 const EXPLICIT_0: u8 = 0xa0;
 const EXPLICIT_1: u8 = 0xa1;
 const EXPLICIT_3: u8 = 0xa3;
-/// `[1]` and `[2]` in place of a bit string's own tag.
+/// The tags `[1]` and `[2]` in place of a bit string's own.
 const IMPLICIT_1: u8 = 0x81;
 const IMPLICIT_2: u8 = 0x82;
 
@@ -33,12 +33,12 @@ const CURVES: [(&[u8], KeyType); 2] = [
     (b"\x2b\x81\x04\x00\x22", KeyType::EcP384),
 ];
 
-/// An element that is entered, by its name in RFC 5280, 5958, 8017 or 5915.
+/// An element that the walker enters, by its name in RFC 5280, 5958, 8017 or 5915.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Node {
-    /// Around the outermost element.
+    /// The whole document, around the outermost element.
     Document,
-    /// The outermost element. What it is turns out from its children.
+    /// The outermost element, whose children show what it is.
     Outer,
     /// The first child of [`Outer`](Self::Outer), if that is a sequence: the part of a certificate
     /// that is signed, or the algorithm of a key.
@@ -49,7 +49,7 @@ pub(super) enum Node {
     /// The bit string around an RSAPublicKey.
     RsaPublicKeyBits,
     RsaPublicKey,
-    /// `[3]` around the list.
+    /// The tag `[3]` around the list of extensions.
     ExtensionsTag,
     Extensions,
     Extension,
@@ -60,13 +60,13 @@ pub(super) enum Node {
     PrivateKeyOctets,
     RsaPrivateKey,
     EcPrivateKey,
-    /// `[0]` of an ECPrivateKey.
+    /// The element `[0]` of an ECPrivateKey.
     EcParameters,
-    /// `[1]` of an ECPrivateKey.
+    /// The element `[1]` of an ECPrivateKey.
     EcPublicKey,
 }
 
-/// An element whose content is looked at.
+/// An element whose content the grammar reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Skipped,
@@ -84,11 +84,11 @@ pub(super) enum Field {
     Ca,
 }
 
-/// What to do with an element.
+/// The action of the walker at an element.
 #[derive(Clone, Copy)]
 pub(super) enum Action {
     Enter(Node),
-    /// As `Enter`, behind the bit string's count of unused bits.
+    /// Enters a bit string, behind its count of unused bits.
     EnterBits(Node),
     Take(Field),
 }
@@ -97,8 +97,8 @@ use Action::{Enter, EnterBits, Take};
 
 const SKIP: Action = Take(Field::Skipped);
 
-/// The children of a node, as far as nothing but their number and tag decides: node, first and last
-/// number, tag.
+/// The table of children whose action depends only on their number and tag: node, first number, last number, tag,
+/// action.
 const CHILDREN: [(Node, u8, u8, u8, Action); 42] = {
     use Field::*;
     use Node::*;
@@ -138,7 +138,7 @@ const CHILDREN: [(Node, u8, u8, u8, Action); 42] = {
         ),
         (AlgorithmIdentifier, 1, 1, OBJECT_IDENTIFIER, Take(Curve)),
         (AlgorithmIdentifier, 1, 1, NULL, SKIP),
-        // Parameters spelled out.
+        // Explicit parameters of a curve.
         (AlgorithmIdentifier, 1, 1, SEQUENCE, SKIP),
         (RsaPublicKeyBits, 0, 0, SEQUENCE, Enter(RsaPublicKey)),
         (RsaPublicKey, 0, 0, INTEGER, Take(Modulus)),
@@ -149,30 +149,30 @@ const CHILDREN: [(Node, u8, u8, u8, Action); 42] = {
         (Extension, 1, 1, BOOLEAN, SKIP),
         (ExtensionValue, 0, 0, SEQUENCE, Enter(BasicConstraints)),
         (BasicConstraints, 0, 0, BOOLEAN, Take(Ca)),
-        // How long the chain may be.
+        // The path length constraint.
         (BasicConstraints, 0, 1, INTEGER, SKIP),
         (RsaPrivateKey, 0, 0, INTEGER, SKIP),
         (RsaPrivateKey, 1, 1, INTEGER, Take(Modulus)),
         (RsaPrivateKey, 2, 8, INTEGER, SKIP),
-        // Of keys with more than two primes.
+        // The further primes of a key with more than two.
         (RsaPrivateKey, 9, 9, SEQUENCE, SKIP),
         (EcPrivateKey, 0, 0, INTEGER, SKIP),
         (EcPrivateKey, 1, 1, OCTET_STRING, SKIP),
         (EcPrivateKey, 2, 2, EXPLICIT_0, Enter(EcParameters)),
         (EcPrivateKey, 2, 3, EXPLICIT_1, Enter(EcPublicKey)),
         (EcParameters, 0, 0, OBJECT_IDENTIFIER, Take(Curve)),
-        // A curve spelled out.
+        // Explicit parameters of a curve.
         (EcParameters, 0, 0, SEQUENCE, SKIP),
         (EcPublicKey, 0, 0, BIT_STRING, Take(Point)),
     ]
 };
 
-/// What the outermost element turned out to be.
+/// The structure that the outermost element turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Unknown,
     Certificate,
-    /// It starts with an algorithm, as a public key and an encrypted private key do.
+    /// A structure that begins with an algorithm: a public key, or an encrypted private key.
     Algorithm,
     Pkcs1,
     Pkcs8,
@@ -187,12 +187,13 @@ enum Algorithm {
     Other,
 }
 
-/// Knows where in a certificate or key the interesting elements are, and keeps what they say.
+/// The grammar of certificates and keys: it knows where the elements of interest are, and keeps their content.
 pub(super) struct Grammar {
     form: Form,
-    /// Children that an older form of the structure lacks at its start: a certificate's version.
+    /// The number of children that an older form of the structure lacks at its start: 1 for a certificate without a
+    /// version.
     missing: u8,
-    /// `None` for one that is not 0 to 127.
+    /// The version; `None` where it is not 0 to 127.
     version: Option<u8>,
     algorithm: Algorithm,
     curve: KeyType,
@@ -203,14 +204,14 @@ pub(super) struct Grammar {
     is_ca: Option<bool>,
     not_before: Option<DateTime>,
     not_after: Option<DateTime>,
-    /// The extension that is open is the basic constraints.
+    /// The extension under way is the basic constraints.
     basic_constraints: bool,
 
-    // The field that is being taken.
+    // The state of the field that is being read.
     hash: Fingerprint,
-    /// Bytes seen; of a modulus without its leading zeros.
+    /// The number of bytes of the field, without the leading zeros of a modulus.
     count: u32,
-    /// The first bytes, as many as the longest of interest has.
+    /// The first bytes of the field, as many as the longest field of interest has.
     text: [u8; 16],
 }
 
@@ -236,7 +237,7 @@ impl Grammar {
         }
     }
 
-    /// What to do with the child number `index` of `node`.
+    /// Returns the action at the child number `index` of `node`.
     pub(super) fn child(&mut self, node: Node, index: u8, tag: u8) -> Result<Action, Unsuitable> {
         match (node, index, tag) {
             (Node::Outer, ..) => self.outer_child(index, tag),
@@ -289,7 +290,7 @@ impl Grammar {
         }
     }
 
-    /// What comes behind a version tells the formats of private keys apart.
+    /// Distinguishes the formats of private keys, by the element behind the version.
     fn second_of_key(&mut self, tag: u8) -> Result<Action, Unsuitable> {
         match (tag, self.version) {
             (INTEGER, Some(0 | 1)) => {
@@ -297,7 +298,7 @@ impl Grammar {
                 self.algorithm = Algorithm::Rsa;
                 Ok(Take(Field::Modulus))
             }
-            // Not a version but a modulus.
+            // The first number was not a version but a modulus.
             (INTEGER, None) => Err(Unsuitable::PublicKeyOnly),
             (OCTET_STRING, Some(1)) => {
                 self.form = Form::Sec1;
@@ -318,7 +319,7 @@ impl Grammar {
         match (index, tag) {
             (0, EXPLICIT_0) => {
                 self.form = Form::Certificate;
-                // Of version 3, which says so if it is a CA.
+                // A certificate of version 3 is no CA's unless its basic constraints say so.
                 self.is_ca = Some(false);
                 return Ok(SKIP);
             }
@@ -327,7 +328,7 @@ impl Grammar {
                 self.missing = 1;
             }
             (0, OBJECT_IDENTIFIER) => self.form = Form::Algorithm,
-            // A request has a name and a key in the two places before.
+            // A signing request has its attributes here, behind a name and a key.
             (3, EXPLICIT_0) if self.missing == 1 => return Err(Unsuitable::CertificateRequest),
             _ => {}
         }
@@ -337,16 +338,16 @@ impl Grammar {
         }
     }
 
-    /// A field begins.
+    /// Begins a field.
     pub(super) fn start(&mut self) {
         self.hash = Fingerprint::new();
         self.count = 0;
     }
 
-    /// A byte of a field.
+    /// Takes a byte of a field.
     pub(super) fn byte(&mut self, field: Field, byte: u8) {
         match field {
-            // Also of a private key.
+            // Bytes of a private key come here too, and are not kept.
             Field::Skipped => return,
             Field::Modulus if self.count == 0 && byte == 0 => return,
             _ => self.hash.push(byte),
@@ -357,9 +358,9 @@ impl Grammar {
         self.count = self.count.saturating_add(1);
     }
 
-    /// A field is complete.
+    /// Ends a field, and keeps its content.
     pub(super) fn taken(&mut self, field: Field) -> Result<(), Unsuitable> {
-        // Empty if it is longer than anything that is compared with it.
+        // The text is empty where the field is longer than every value that it is compared with.
         let text = self.text.get(..self.count as usize).unwrap_or_default();
         match field {
             Field::Skipped => {}
@@ -404,14 +405,14 @@ impl Grammar {
         Ok(())
     }
 
-    /// `node` is complete and had this many children.
+    /// Ends `node`, which had this many children.
     pub(super) fn closed(&mut self, node: Node, children: u8) -> Result<(), Unsuitable> {
         let needed = match (node, self.form) {
             (Node::Document | Node::Extensions | Node::BasicConstraints, _) => 0,
             (Node::Outer, Form::Certificate | Form::Pkcs8) => 3,
             (Node::Outer, Form::Pkcs1) | (Node::RsaPrivateKey, _) => 9,
             (Node::Outer, Form::Sec1) => 2,
-            // A request that lacks the attributes at its end.
+            // This is a signing request without the attributes at its end.
             (Node::First, Form::Certificate) if self.missing == 1 && children == 3 => {
                 return Err(Unsuitable::CertificateRequest);
             }
@@ -433,7 +434,7 @@ impl Grammar {
         }
     }
 
-    /// What it was.
+    /// Returns the content.
     pub(super) fn finish(&self) -> Result<Content, Unsuitable> {
         let key = match self.algorithm {
             Algorithm::Rsa => KeyType::Rsa {
@@ -457,7 +458,7 @@ impl Grammar {
             Form::Pkcs1 => KeyFormat::Pkcs1,
             Form::Pkcs8 => KeyFormat::Pkcs8,
             Form::Sec1 => KeyFormat::Sec1,
-            // It ended before it was told apart.
+            // It ended before its structure was known.
             Form::Unknown | Form::Algorithm => return Err(Unsuitable::BadStructure),
         };
         Ok(Content::PrivateKey(PrivateKey {
@@ -468,7 +469,7 @@ impl Grammar {
     }
 }
 
-/// What [`CHILDREN`] says.
+/// Looks the action up in [`CHILDREN`].
 fn usual(node: Node, index: u8, tag: u8) -> Result<Action, Unsuitable> {
     for &(of, first, last, tagged, action) in &CHILDREN {
         if of == node && (first..=last).contains(&index) && tagged == tag {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Which part of a set.
+/// A part of a set of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ impl Kind {
     /// All of them, in the order in which they are stored.
     pub const ALL: [Self; 3] = [Self::Ca, Self::ClientCertificate, Self::PrivateKey];
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// Returns the index of this part in [`ALL`](Self::ALL).
     pub const fn index(self) -> usize {
         match self {
             Self::Ca => 0,

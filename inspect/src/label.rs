@@ -1,16 +1,16 @@
 use super::material::KeyFormat;
 use super::unsuitable::{Block, Unsuitable};
 
-/// The label of a PEM block, one of those that are known.
+/// The label of a PEM block, as an index into [`LABELS`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label(u8);
 
-/// What a label announces.
+/// The content that a label announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Announced {
     Certificate,
     PrivateKey(KeyFormat),
-    /// What may stand beside something of interest.
+    /// A block that may stand beside a credential, and is skipped.
     Nothing,
     Bad(Unsuitable),
 }
@@ -19,7 +19,7 @@ use Announced::{Bad, Certificate, Nothing, PrivateKey};
 
 const LABELS: [(&[u8], Announced); 20] = [
     (b"CERTIFICATE", Certificate),
-    // OpenSSL's name of old for the same thing.
+    // OpenSSL's old name of a certificate.
     (b"X509 CERTIFICATE", Certificate),
     (b"PRIVATE KEY", PrivateKey(KeyFormat::Pkcs8)),
     (b"RSA PRIVATE KEY", PrivateKey(KeyFormat::Pkcs1)),
@@ -50,7 +50,7 @@ const LABELS: [(&[u8], Announced); 20] = [
         Bad(Unsuitable::WrongBlock(Block::DsaPrivateKey)),
     ),
     (b"X509 CRL", Bad(Unsuitable::WrongBlock(Block::X509Crl))),
-    // Anything else.
+    // Any other label.
     (b"", Bad(Unsuitable::WrongBlock(Block::Other))),
 ];
 

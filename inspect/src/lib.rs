@@ -1,4 +1,4 @@
-//! Looks at a credential before it is uploaded: PEM or DER, what it is, and whether it is whole.
+//! The inspection of a credential before it is uploaded: PEM or DER, certificate or key, and whether it is whole.
 //!
 //! ```
 //! use sectag_inspect::{Inspector, Kind, check};
@@ -15,11 +15,11 @@
 //! assert!(!suits_as_ca([&b"-----BEGIN RSA PUB"[..], b"LIC KEY-----\n"]));
 //! ```
 //!
-//! The content streams through in chunks of any size and is never held: a few hundred bytes of
-//! state, O(1) work per byte, total on any input. How it is cut into chunks never changes the result.
+//! The content streams through in chunks of any size and is never held in memory: the inspector has a few hundred bytes
+//! of state, takes O(1) work per byte, and never panics. The chunks never change the result.
 //!
-//! This is a check for mistakes, not verification: only the parts that tell what something is are
-//! looked at, and no signature is. The modem and the server have the last word.
+//! This is a check for mistakes, not verification: it reads only the parts that show what the content is, and checks no
+//! signature. The modem and the server decide.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -58,10 +58,10 @@ use material::Collector;
 use pem::{Event, Scanner};
 use sniff::{Guess, Sniffer};
 
-/// Takes a credential in chunks and says what it is.
+/// An inspector that takes a credential in chunks and classifies it.
 ///
-/// Of a private key, the public part goes through the [`Fingerprint`]; of the rest no more is kept
-/// than the few bytes being decoded.
+/// The public part of a private key goes into the [`Fingerprint`]; nothing else of the key is kept but the few bytes that
+/// are being decoded.
 pub struct Inspector {
     stage: Stage,
     walker: Walker,
@@ -69,20 +69,20 @@ pub struct Inspector {
 }
 
 enum Stage {
-    /// The first bytes decide between PEM and DER.
+    /// Before the first bytes have decided between PEM and DER.
     Start(Sniffer),
     Der,
     Pem(Scanner, Open),
-    /// What comes behind changes nothing any more.
+    /// The content is unsuitable, and further bytes are ignored.
     Failed(Unsuitable),
 }
 
-/// The PEM block that is open.
+/// The PEM block under way.
 enum Open {
-    /// None, or one whose content does not matter.
+    /// There is none, or its content does not matter.
     Ignored,
-    /// Its bytes go through the walker. What is wrong with them is told at its end, because a bad
-    /// character or a missing end is then the cause.
+    /// The bytes of the block go through the walker. A flaw in them is reported at the end of the block, because a bad
+    /// character or a missing end may be its cause, and is reported first.
     Read {
         announced: Announced,
         flaw: Option<Unsuitable>,
@@ -90,7 +90,7 @@ enum Open {
 }
 
 impl Inspector {
-    /// An inspector that has seen nothing.
+    /// Makes an inspector that has seen no bytes.
     pub const fn new() -> Self {
         Self {
             stage: Stage::Start(Sniffer::new()),
@@ -99,7 +99,7 @@ impl Inspector {
         }
     }
 
-    /// Looks at the next bytes.
+    /// Takes the next bytes.
     pub fn feed(&mut self, chunk: &[u8]) {
         for &byte in chunk {
             if let Err(unsuitable) = self.byte(byte) {
@@ -108,7 +108,10 @@ impl Inspector {
         }
     }
 
-    /// What it was, when all bytes were fed.
+    /// Returns the classification, once all bytes were fed.
+    ///
+    /// # Errors
+    /// The reason why the content is no credential that a modem can take.
     pub fn finish(mut self) -> Result<Material, Unsuitable> {
         if let Stage::Start(sniffer) = &self.stage {
             let sniffer = *sniffer;
@@ -159,7 +162,7 @@ impl Inspector {
         Ok(())
     }
 
-    /// The container is known: what was held back to find out goes the way of the rest.
+    /// Sets the container once it is known, and takes the bytes that were held back until then.
     fn settle(&mut self, guess: Guess, sniffer: Sniffer) -> Result<(), Unsuitable> {
         self.stage = match guess {
             Guess::ByteOrderMark => return Err(Unsuitable::ByteOrderMark),

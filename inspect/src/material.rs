@@ -4,33 +4,33 @@ use super::fingerprint::Fingerprint;
 use super::unsuitable::{Block, Unsuitable};
 use crate::clock::DateTime;
 
-/// What was found.
+/// The classification of a credential by the [`Inspector`](super::Inspector).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Material {
-    /// How it is wrapped.
+    /// The container of the content.
     pub container: Container,
     /// The certificate or key; of several certificates the first.
     pub content: Content,
-    /// How many certificates there are, or 1 for a key.
+    /// The number of certificates; 1 for a key.
     pub blocks: u16,
-    /// The number, from 1, of the first certificate that is no CA's.
+    /// The number, from 1, of the first certificate that is no CA certificate.
     pub first_leaf: Option<u16>,
-    /// The length of its DER; of several certificates the first's.
+    /// The length of the DER in bytes; of several certificates that of the first.
     pub der_len: u32,
-    /// The length of all of it as PEM with LF behind each line, 64 characters a line, and nothing around the
+    /// The length of all blocks as PEM in bytes, with 64 characters on a line, LF behind each line, and no text around the
     /// blocks.
     pub pem_len: u32,
 }
 
-/// How the content is wrapped.
+/// The container of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Container {
-    /// Binary.
+    /// DER, which is binary.
     Der,
-    /// Base64 between BEGIN and END lines.
+    /// PEM, which is base64 between BEGIN and END lines.
     Pem,
 }
 
@@ -45,7 +45,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// The algorithm of its key.
+    /// Returns the type of the key.
     pub const fn key(&self) -> KeyType {
         match self {
             Self::Certificate(certificate) => certificate.key,
@@ -53,7 +53,7 @@ impl Content {
         }
     }
 
-    /// The label of a PEM block with this in it.
+    /// Returns the label of a PEM block with this content.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Certificate(_) => "CERTIFICATE",
@@ -61,9 +61,9 @@ impl Content {
         }
     }
 
-    /// The length of a PEM block with this in it, whose DER has `len` bytes.
+    /// Returns the length of a PEM block with this content, whose DER has `len` bytes.
     const fn pem_len(&self, len: u32) -> u32 {
-        // "-----BEGIN ", "-----END ", and five dashes and a LF behind each label.
+        // The boundaries are "-----BEGIN " and "-----END ", with five dashes and LF behind each label.
         let boundaries = 20 + 2 * (self.label().len() as u32 + 6);
         let text = len.div_ceil(3).saturating_mul(4);
         boundaries
@@ -72,36 +72,36 @@ impl Content {
     }
 }
 
-/// What a certificate says. None of it is verified.
+/// The contents of a certificate. None of them is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Certificate {
-    /// Whether it is a CA's by its basic constraints; absent ones mean no. `None` for a certificate
-    /// of version 1, which cannot say.
+    /// Whether it is a CA certificate by its basic constraints; without them it is not. `None` for a certificate of
+    /// version 1, which does not say.
     pub is_ca: Option<bool>,
-    /// Issuer and subject are the same, byte for byte.
+    /// Whether issuer and subject are equal, byte for byte.
     pub self_issued: bool,
-    /// Its public key.
+    /// The type of the public key.
     pub key: KeyType,
-    /// Of its public key. `None` for a key of another kind, or a compressed point.
+    /// The fingerprint of the public key. `None` for a key of an unknown type, or a compressed point.
     pub fingerprint: Option<Fingerprint>,
-    /// When it becomes valid. `None` outside the years 2000 to 2099.
+    /// The date from which on it is valid. `None` outside the years 2000 to 2099.
     pub not_before: Option<DateTime>,
-    /// When it expires. `None` outside the years 2000 to 2099.
+    /// The date at which it expires. `None` outside the years 2000 to 2099.
     pub not_after: Option<DateTime>,
 }
 
-/// What a private key is.
+/// The properties of a private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct PrivateKey {
-    /// The structure it is in.
+    /// The structure of the key.
     pub format: KeyFormat,
-    /// Its algorithm.
+    /// The type of the key.
     pub key: KeyType,
-    /// Of its public key. Always there for RSA; for others only if the file has the public key too.
+    /// The fingerprint of the public key. Always known for RSA; for others only if the file has the public key too.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -127,21 +127,21 @@ impl fmt::Display for KeyFormat {
     }
 }
 
-/// The algorithm of a key.
+/// The type of a key: its algorithm, and its length or curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyType {
     /// RSA.
     Rsa {
-        /// The length of the modulus.
+        /// The length of the modulus in bits.
         bits: u16,
     },
     /// NIST P-256, prime256v1, secp256r1.
     EcP256,
     /// NIST P-384, secp384r1.
     EcP384,
-    /// On another curve, or one that the key does not name.
+    /// Another curve, or one that the key does not name.
     EcOther,
     /// Ed25519.
     Ed25519,
@@ -163,10 +163,10 @@ impl fmt::Display for KeyType {
 }
 
 impl Material {
-    /// Whether the private key `key` belongs to this certificate, of several to the first.
+    /// Returns whether the private key `key` belongs to this certificate, or to the first of several.
     ///
-    /// `None` when it cannot be told: an EC or Ed25519 key whose file lacks the public key, or one of
-    /// the two is not what it should be.
+    /// `None` where that is not known: the file of an EC or Ed25519 key lacks the public key, or `self` is no certificate,
+    /// or `key` no private key.
     pub fn matches(&self, key: &Material) -> Option<bool> {
         let (Content::Certificate(certificate), Content::PrivateKey(key)) =
             (&self.content, &key.content)
@@ -182,7 +182,7 @@ impl Material {
     }
 }
 
-/// Whether the algorithms alone rule a match out.
+/// Returns whether the types of two keys alone rule a match out.
 fn differ(one: KeyType, other: KeyType) -> bool {
     use KeyType::{EcOther, EcP256, EcP384};
     match (one, other) {
@@ -192,14 +192,14 @@ fn differ(one: KeyType, other: KeyType) -> bool {
     }
 }
 
-/// Gathers the blocks of a file into a [`Material`].
+/// A collector that makes a [`Material`] of the blocks of a file.
 pub(super) struct Collector {
     first: Option<Content>,
     blocks: u16,
     first_leaf: Option<u16>,
     der_len: u32,
     pem_len: u32,
-    /// A block that may stand beside one of interest was passed over.
+    /// A block that may stand beside a credential was skipped.
     ignored: bool,
 }
 

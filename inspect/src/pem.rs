@@ -6,17 +6,16 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// The longest boundary that is read, with room for any label that is in use.
+/// The longest boundary in bytes, with room for every label that is in use.
 const BOUNDARY_LIMIT: usize = BEGIN.len() + 28 + DASHES.len();
 
-/// How an encrypted key of the traditional format goes on: `Proc-Type: 4,ENCRYPTED`. The dash is no
-/// base64, so the five characters are enough.
+/// The beginning of the line `Proc-Type: 4,ENCRYPTED`, with which an encrypted key of the traditional format goes on. The
+/// dash is not base64, so these five characters are enough.
 const ENCRYPTED: &[u8] = b"Proc-";
 
-/// Finds the blocks in text and decodes them.
+/// A scanner that finds the PEM blocks in a text and decodes them.
 ///
-/// Lines end with LF, CRLF or CR, and what stands outside of blocks is skipped, as OpenSSL does it.
-/// Base64 lines may have any length.
+/// Lines end with LF, CRLF or CR, and text outside of blocks is skipped, as in OpenSSL. Base64 lines may have any length.
 pub(super) struct Scanner {
     /// The number of the line, from 1.
     line: u32,
@@ -33,13 +32,13 @@ pub(super) struct Scanner {
     behind_cr: bool,
     /// The last character was a backslash: `\n` for a line end, as in a JSON string.
     escaped: bool,
-    /// Nothing but blanks and line ends so far.
+    /// The text has only blanks and line ends so far.
     blank: bool,
     block: Option<Label>,
     base64: Base64,
 }
 
-/// What the scanner found.
+/// An event of the scanner.
 #[derive(Clone, Copy)]
 pub(super) enum Event {
     Begin(Announced),
@@ -64,18 +63,18 @@ impl Scanner {
         }
     }
 
-    /// Whether there was nothing but white space.
+    /// Returns whether the text has only white space.
     pub(super) fn is_blank(&self) -> bool {
         self.blank
     }
 
-    /// Whether a block was begun and not ended.
+    /// Returns whether a block has begun and not ended.
     pub(super) fn is_in_block(&self) -> bool {
         self.block.is_some()
     }
 
-    /// A backslash is no part of base64 or of a boundary, so that the two characters which a JSON string has for
-    /// a line end can mean nothing else.
+    /// Takes a byte. The two characters `\n`, which a JSON string has for a line end, count as one: a backslash is no part
+    /// of base64 or of a boundary, so they can mean nothing else.
     pub(super) fn push(&mut self, byte: u8) -> Result<Option<Event>, Unsuitable> {
         match (core::mem::replace(&mut self.escaped, false), byte) {
             (false, b'\\') => {
@@ -122,11 +121,11 @@ impl Scanner {
         }
     }
 
-    /// The last line may lack its end.
+    /// Ends the text, whose last line may lack a line end.
     pub(super) fn finish(&mut self) -> Result<Option<Event>, Unsuitable> {
         let text = self.text();
         let cut = match self.block {
-            // A dash or two may also be the end of a text.
+            // A few dashes may also be the end of a text.
             None => text.len() > DASHES.len() && BEGIN.starts_with(text),
             Some(_) => !text.is_empty() && DASHES.starts_with(text),
         };
@@ -134,7 +133,7 @@ impl Scanner {
             return Err(Unsuitable::Truncated);
         }
         match self.end_of_line() {
-            // Cut off further within the boundary.
+            // The text was cut off inside a boundary.
             Err(Unsuitable::BadBoundary { .. }) if !self.long && !self.indented => {
                 Err(Unsuitable::Truncated)
             }
@@ -159,7 +158,7 @@ impl Scanner {
         Ok(decoded.map(Event::Byte))
     }
 
-    /// `false` when there is no room.
+    /// Keeps a byte of the line. Returns `false` where there is no room.
     fn keep(&mut self, byte: u8) -> bool {
         let free = self.start.get_mut(usize::from(self.len));
         let fits = free.is_some();
@@ -170,7 +169,7 @@ impl Scanner {
         fits
     }
 
-    /// What is kept of the line.
+    /// Returns the part of the line that was kept, without trailing blanks.
     fn text(&self) -> &[u8] {
         let text = self.start.get(..usize::from(self.len));
         text.unwrap_or_default().trim_ascii_end()
@@ -181,7 +180,7 @@ impl Scanner {
         let boundary = if self.block.is_some() {
             text.starts_with(DASHES)
         } else {
-            // Lines of dashes are common in text.
+            // Other lines that begin with dashes are common in text.
             text.starts_with(BEGIN) || text.starts_with(END)
         };
         if !boundary {
@@ -210,7 +209,7 @@ impl Scanner {
                 self.block = None;
                 Event::End
             }
-            // One of the pair is missing.
+            // The END of the last block, or the BEGIN of this one, is missing.
             (Some(_), _, Some(_)) | (_, Some(_), None) => return Err(Unsuitable::Truncated),
             _ => return Err(bad),
         };

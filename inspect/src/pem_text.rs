@@ -1,10 +1,10 @@
-//! DER shown as PEM, for what a modem makes itself: requests and public keys.
+//! DER printed as PEM, for requests and public keys that a modem makes.
 
 use core::fmt;
 
 use super::base64::encode;
 
-/// Bytes of a line of 64 characters.
+/// The number of bytes on a line of 64 characters.
 const LINE: usize = 48;
 
 /// DER whose `Display` is PEM, with LF line ends and one behind the last line.
@@ -15,7 +15,7 @@ pub struct Pem<'a> {
 }
 
 impl<'a> Pem<'a> {
-    /// `label` is what stands behind `BEGIN`, for instance `CERTIFICATE REQUEST`.
+    /// Wraps DER. `label` stands behind `BEGIN`, for instance `CERTIFICATE REQUEST`.
     pub const fn new(label: &'static str, der: &'a [u8]) -> Self {
         Self { label, der }
     }

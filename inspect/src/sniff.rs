@@ -1,8 +1,8 @@
-/// Enough to tell DER from text: a credential is a SEQUENCE, and within its first four bytes stands a
-/// length above 127 or the tag or length of a small element, none of which is a printable character.
+/// The number of bytes that are enough to tell DER from text: a credential is a SEQUENCE, and its first four bytes have a
+/// length above 127, or the tag or length of a small element, none of which is a printable character.
 const ENOUGH: usize = 4;
 
-/// Tells the container by the first bytes.
+/// A guesser of the container by the first bytes of the content.
 #[derive(Clone, Copy)]
 pub(super) struct Sniffer {
     bytes: [u8; ENOUGH],
@@ -11,10 +11,10 @@ pub(super) struct Sniffer {
 
 #[derive(Clone, Copy)]
 pub(super) enum Guess {
-    /// Of UTF-8 or UTF-16.
+    /// A byte order mark of UTF-8 or UTF-16.
     ByteOrderMark,
     Der,
-    /// An object, an array or a string of it.
+    /// A JSON object, array or string.
     Json,
     Text,
 }
@@ -27,7 +27,7 @@ impl Sniffer {
         }
     }
 
-    /// A guess, once there are enough bytes for one.
+    /// Takes a byte, and returns a guess once there are enough bytes for one.
     pub(super) fn push(&mut self, byte: u8) -> Option<Guess> {
         if let Some(free) = self.bytes.get_mut(usize::from(self.len)) {
             *free = byte;
@@ -36,12 +36,12 @@ impl Sniffer {
         (usize::from(self.len) == ENOUGH).then(|| self.guess())
     }
 
-    /// The bytes held back until now.
+    /// Returns the bytes so far.
     pub(super) fn seen(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    /// The best guess from what there is.
+    /// Returns the best guess from the bytes so far.
     pub(super) fn guess(&self) -> Guess {
         match self.seen() {
             [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Guess::ByteOrderMark,

@@ -1,49 +1,47 @@
 use core::fmt;
 
-/// Why the content is no credential that a modem can take.
+/// The reason why content is no credential that a modem can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Unsuitable {
-    /// A PKCS#12 or PKCS#7 file.
+    /// The content is a PKCS#12 or PKCS#7 archive.
     Archive,
-    /// A character between BEGIN and END that is no base64 or not where it may be, or padding is
-    /// missing.
+    /// Between BEGIN and END a character is not base64 or at the wrong place, or padding is missing.
     BadBase64 {
         /// The line, from 1.
         line: u32,
     },
-    /// A BEGIN or END line that is not alone on its line, is indented, lacks dashes, or names
-    /// something else than its counterpart.
+    /// A BEGIN or END is not alone on its line, is indented, lacks dashes, or has another label than its counterpart.
     BadBoundary {
         /// The line, from 1.
         line: u32,
     },
-    /// It is whole, but is none of the things it could be.
+    /// The content is DER, but not that of a certificate or private key.
     BadStructure,
     /// A byte order mark of UTF-8 or UTF-16 stands before the text.
     ByteOrderMark,
-    /// A certificate signing request.
+    /// The content is a certificate signing request.
     CertificateRequest,
-    /// There is nothing in it, or only white space.
+    /// The content is empty, or only white space.
     Empty,
-    /// A private key under a password.
+    /// The content is a private key that is encrypted with a password.
     EncryptedKey,
-    /// A JSON text, such as the answer of a cloud's command.
+    /// The content is JSON, such as the answer of a cloud's command line tool.
     Json,
-    /// A certificate and a private key in one file.
+    /// The file has a certificate and a private key.
     Mixed,
-    /// Neither PEM nor DER.
+    /// The content is neither PEM nor DER.
     NotPem,
-    /// A public key without certificate or private key.
+    /// The content is a public key without certificate or private key.
     PublicKeyOnly,
-    /// More than one private key.
+    /// The file has more than one private key.
     SeveralKeys,
-    /// More bytes behind the end of the DER, in the file or in a PEM block.
+    /// More bytes follow behind the end of the DER, in the file or in a PEM block.
     TrailingData,
-    /// It ends early: a BEGIN or END line is missing, or the content is shorter than it says.
+    /// The content is incomplete: a BEGIN or END line is missing, or it is shorter than its DER says.
     Truncated,
-    /// A PEM block of another kind.
+    /// The content is a PEM block of another kind.
     WrongBlock(Block),
 }
 
@@ -125,13 +123,13 @@ impl core::error::Error for Unsuitable {}
 pub enum Block {
     /// `DSA PRIVATE KEY`.
     DsaPrivateKey,
-    /// `EC PARAMETERS` and nothing else; beside an `EC PRIVATE KEY` it is skipped.
+    /// `EC PARAMETERS` alone; beside an `EC PRIVATE KEY` this block is skipped.
     EcParameters,
     /// `OPENSSH PRIVATE KEY`.
     OpensshPrivateKey,
-    /// Any other.
+    /// Any other block.
     Other,
-    /// `TRUSTED CERTIFICATE`: a certificate with OpenSSL's remarks behind it.
+    /// `TRUSTED CERTIFICATE`: a certificate with OpenSSL's trust settings behind it.
     TrustedCertificate,
     /// `X509 CRL`: a revocation list.
     X509Crl,

@@ -1,7 +1,7 @@
 //! The line framer of an AT channel: bytes go in; lines, prompts and payload come out as events.
 //!
-//! It does no I/O and no allocation, takes O(1) work per byte, and never fails on any input. The chunks in which input
-//! comes never change the events, except that one payload may come in more or fewer parts.
+//! It does no I/O and no allocation, takes O(1) work per byte, and never panics. The chunks in which input comes never
+//! change the events, except that one payload may come in more or fewer parts.
 //!
 //! Payload is counted, never searched: after [`Framer::expect_payload`] the next n bytes are payload
 //! whatever they contain.

@@ -1,7 +1,7 @@
 //! The framing between the UART and the line framer: none for most modems, frames for some.
 //!
-//! A framing does no I/O and never fails on any input, as the line framer. The chunks in which input comes never change
-//! its output, except that one run of bytes may come in more or fewer parts.
+//! A framing does no I/O and never panics, as the line framer. The chunks in which input comes never change its output,
+//! except that one run of bytes may come in more or fewer parts.
 
 pub use super::echo::Echo;
 

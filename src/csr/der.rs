@@ -1,8 +1,8 @@
-//! DER, written forward by one who knows the lengths.
+//! The writer of DER, which gets the length of each value before its content.
 
 pub(super) struct Writer<'o> {
     out: &'o mut [u8],
-    /// Bytes so far, also those that did not fit.
+    /// The number of bytes so far, with those that did not fit.
     len: usize,
 }
 
@@ -19,7 +19,7 @@ impl<'o> Writer<'o> {
         self.len = end;
     }
 
-    /// The beginning of a value whose content has `len` bytes, at most 65535.
+    /// Writes the header of a value whose content has `len` bytes, at most 65535.
     pub(super) fn header(&mut self, tag: u8, len: usize) {
         let [.., high, low] = len.to_be_bytes();
         match len {
@@ -29,13 +29,14 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// All so far; `None` when it did not fit.
+    /// Returns all bytes so far; `None` where they did not fit.
     pub(super) fn written(&self) -> Option<&[u8]> {
         self.out.get(..self.len)
     }
 }
 
-/// The content of the value at the front, and what is behind it. Lengths of up to two bytes.
+/// Splits the first value off: returns its content, and the bytes behind it. `None` for a length of more than two bytes,
+/// or one that is above the rest.
 pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = match der.get(1..)? {
         [len @ 0..=0x7f, rest @ ..] => (usize::from(*len), rest),
@@ -46,7 +47,7 @@ pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(len)
 }
 
-/// The length of a value with its header.
+/// Returns the length of a value with its header.
 pub(super) const fn framed(len: usize) -> usize {
     len + match len {
         0..=0x7f => 2,

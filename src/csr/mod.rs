@@ -1,7 +1,6 @@
-//! Certificate signing requests (PKCS#10, RFC 2986): what a CA makes a device's certificate of.
+//! Certificate signing requests (PKCS#10, RFC 2986), from which a CA makes a device's certificate.
 //!
-//! The key may be the MCU's, a secure element's, or the modem's where that makes keys: a [`Requester`] is any of
-//! them.
+//! The key may be in the MCU, in a secure element, or in a modem that generates keys: each of them is a [`Requester`].
 //!
 //! ```
 //! # async fn request<K: sectag::signer::PublicKey>(key: K) -> Result<(), sectag::csr::CsrError<K::Error>> {
@@ -27,31 +26,31 @@ use self::der::Writer;
 use crate::inspect::Pem;
 use crate::signer::{Algorithm, PublicKey, ecdsa_to_der};
 
-/// Room for a request of a key on P-256 with a subject of two short fields; with others add their lengths and
-/// 16 bytes each. A request of an RSA key of 2048 bits takes 512 bytes more.
+/// The size of a buffer, in bytes, for the request of a P-256 key with a subject of two short fields. Add the length of
+/// each further field and 16 bytes. The request of an RSA key of 2048 bits takes 512 bytes more.
 pub const ROOM: usize = 384;
 
-/// The longest header of a value: SEQUENCE and a length of two bytes.
+/// The longest header of the request: the tag SEQUENCE and a length of two bytes.
 const HEADER: usize = 4;
 
-/// A request, in the caller's buffer. Nothing in it is secret.
+/// A certificate signing request in the caller's buffer. It has no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request<'b> {
     der: &'b [u8],
 }
 
 impl<'b> Request<'b> {
-    /// From DER that something else made, such as a modem.
+    /// Makes a request from DER that was made elsewhere, such as in a modem.
     pub const fn from_der(der: &'b [u8]) -> Self {
         Self { der }
     }
 
-    /// In DER.
+    /// Returns the request in DER.
     pub const fn der(&self) -> &'b [u8] {
         self.der
     }
 
-    /// The public key: a SubjectPublicKeyInfo in DER. `None` when this is no request.
+    /// Returns the public key, a SubjectPublicKeyInfo in DER; `None` where this is no request.
     pub fn public_key(&self) -> Option<&'b [u8]> {
         let (request, _) = der::value(self.der)?;
         let (info, _) = der::value(request)?;
@@ -61,26 +60,27 @@ impl<'b> Request<'b> {
         rest.get(..rest.len() - behind.len())
     }
 
-    /// Whether a certificate, in DER, is for the key of this request: a check against mistakes, before it is stored.
+    /// Returns whether a certificate, in DER, is for the key of this request: a check against mistakes before it is
+    /// stored.
     pub fn fits(&self, certificate: &[u8]) -> bool {
         self.public_key()
             .is_some_and(|key| certificate.windows(key.len()).any(|part| part == key))
     }
 
-    /// As PEM, by `Display`.
+    /// Returns the request as PEM, by `Display`.
     pub const fn pem(&self) -> Pem<'b> {
         Pem::new("CERTIFICATE REQUEST", self.der)
     }
 }
 
-/// Whatever holds a key and makes requests for it.
+/// The holder of a key, which makes requests for it.
 #[allow(async_fn_in_trait)]
 pub trait Requester {
-    /// Why there is none.
+    /// The error of making a request.
     type Error;
 
-    /// Makes a request into `out`, which should have [`ROOM`] bytes or what the implementation says. A modem
-    /// makes the key at the same time.
+    /// Makes a request in `out`, which should have [`ROOM`] bytes or the size that the implementation documents. A modem
+    /// generates the key at the same time.
     async fn request<'b>(
         &mut self,
         subject: &Subject<'_>,
@@ -88,7 +88,7 @@ pub trait Requester {
     ) -> Result<Request<'b>, Self::Error>;
 }
 
-/// A [`Requester`] from a key that signs what it is given.
+/// A [`Requester`] with a key that can sign a request.
 #[derive(Clone)]
 pub struct OwnKey<S>(pub S);
 
@@ -104,7 +104,7 @@ impl<S: PublicKey> Requester for OwnKey<S> {
     }
 }
 
-/// Why there is no request.
+/// The error of making a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -113,9 +113,9 @@ pub enum CsrError<E> {
     BufferTooSmall,
     /// The key gave no signature or public key.
     Signer(E),
-    /// The subject is none.
+    /// The subject is invalid.
     Subject(InvalidSubject),
-    /// The key's signature is not as long as its algorithm says.
+    /// The signature has another length than that of its algorithm.
     WrongSignature,
 }
 
@@ -136,9 +136,9 @@ impl<E: fmt::Display> fmt::Display for CsrError<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for CsrError<E> {}
 
-/// Makes a request for this key into `out`, signed by it.
+/// Makes a request for this key in `out`, signed by the key.
 ///
-/// May be dropped at any time, as far as the signer may.
+/// The future may be dropped whenever that of the signer may.
 pub async fn sign<'b, S: PublicKey>(
     signer: &mut S,
     subject: &Subject<'_>,
@@ -154,7 +154,7 @@ pub async fn sign<'b, S: PublicKey>(
     let mut writer = Writer::new(room);
     let name = subject.der_len();
     let version = b"\x02\x01\x00";
-    // No attributes, which [0] says.
+    // The empty list of attributes, [0].
     let attributes = b"\xa0\x00";
     let info = version.len() + der::framed(name) + key.as_ref().len() + attributes.len();
     writer.header(0x30, info);
@@ -177,7 +177,7 @@ pub async fn sign<'b, S: PublicKey>(
         Algorithm::Rs256 => (RSA, signature.as_ref()),
     };
     writer.put(algorithm);
-    // A BIT STRING says first how many bits of its last byte do not count.
+    // A BIT STRING begins with the number of bits of its last byte that do not count.
     writer.header(0x03, signature.len() + 1);
     writer.put(&[0]);
     writer.put(signature);
@@ -185,7 +185,7 @@ pub async fn sign<'b, S: PublicKey>(
 
     let mut header = Writer::new(&mut out[..HEADER]);
     header.header(0x30, content);
-    // Shorter than the room that was left, as a rule, and then all moves.
+    // The header is usually shorter than the room for it; the content then moves forward.
     let len = header.written().map_or(HEADER, <[u8]>::len);
     out.copy_within(HEADER..HEADER + content, len);
     Ok(Request {

@@ -1,13 +1,13 @@
-//! Who a certificate is for.
+//! The subject of a certificate.
 
 use core::fmt;
 
 use super::der::{Writer, framed};
 
-/// The longest value of a field (X.520's upper bounds; some are longer).
+/// The longest value of a field in bytes (X.520's upper bounds, of which some are longer).
 const LONGEST: usize = 64;
 
-/// The subject of a request, from typed fields. The order in the name is the usual one: country, state, locality,
+/// The subject of a request, made of typed fields. In the name they stand in the usual order: country, state, locality,
 /// organization, unit, common name, serial number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Subject<'a> {
@@ -17,7 +17,7 @@ pub struct Subject<'a> {
 /// A field: its short name, the last arc of its object identifier (2.5.4.x), and whether it is a PrintableString.
 struct Field(&'static str, u8, bool);
 
-/// In the order of the name.
+/// The fields in the order in which they stand in the name.
 const FIELDS: [Field; 7] = [
     Field("C", 6, true),
     Field("ST", 8, false),
@@ -29,39 +29,39 @@ const FIELDS: [Field; 7] = [
 ];
 
 impl<'a> Subject<'a> {
-    /// With a common name, for a device its id: up to 64 bytes, like every field.
+    /// Makes a subject with a common name, which is its id for a device: up to 64 bytes, as every field.
     pub const fn new(common_name: &'a str) -> Self {
         let mut fields = [None; FIELDS.len()];
         fields[5] = Some(common_name);
         Self { fields }
     }
 
-    /// With an organization (`O`).
+    /// Adds an organization (`O`).
     pub const fn organization(self, name: &'a str) -> Self {
         self.with(3, name)
     }
 
-    /// With a unit of an organization (`OU`).
+    /// Adds a unit of an organization (`OU`).
     pub const fn unit(self, name: &'a str) -> Self {
         self.with(4, name)
     }
 
-    /// With a country (`C`): two letters.
+    /// Adds a country (`C`): two letters.
     pub const fn country(self, code: &'a str) -> Self {
         self.with(0, code)
     }
 
-    /// With a state or province (`ST`).
+    /// Adds a state or province (`ST`).
     pub const fn state(self, name: &'a str) -> Self {
         self.with(1, name)
     }
 
-    /// With a city (`L`).
+    /// Adds a city (`L`).
     pub const fn locality(self, name: &'a str) -> Self {
         self.with(2, name)
     }
 
-    /// With a serial number of the device: letters, digits and what a PrintableString has.
+    /// Adds the serial number of the device: letters, digits and the other characters of a PrintableString.
     pub const fn serial_number(self, number: &'a str) -> Self {
         self.with(6, number)
     }
@@ -71,8 +71,11 @@ impl<'a> Subject<'a> {
         self
     }
 
-    /// From text such as `CN=pump-17,O=Example`, with the names C, ST, L, O, OU, CN and serialNumber. Values have
-    /// no comma here.
+    /// Parses a text such as `CN=pump-17,O=Example`, with the names C, ST, L, O, OU, CN and serialNumber. Values cannot
+    /// have a comma here.
+    ///
+    /// # Errors
+    /// The reason why it is no subject.
     pub fn parse(text: &'a str) -> Result<Self, InvalidSubject> {
         let mut subject = Self::default();
         for part in text.split(',') {
@@ -88,7 +91,10 @@ impl<'a> Subject<'a> {
         Ok(subject)
     }
 
-    /// Whether a CA can make something of it.
+    /// Checks the fields.
+    ///
+    /// # Errors
+    /// The first field that a CA would not accept, and why.
     pub fn check(&self) -> Result<(), InvalidSubject> {
         let mut there = self.given().peekable();
         if there.peek().is_none() {
@@ -117,7 +123,7 @@ impl<'a> Subject<'a> {
         pairs.filter_map(|(field, value)| Some((field, value?)))
     }
 
-    /// Bytes of the fields in DER, without the header of all.
+    /// Returns the length of the fields in DER, without the header around all of them.
     pub(super) fn der_len(&self) -> usize {
         let each = |(_, value): (&Field, &str)| framed(framed(5 + framed(value.len())));
         self.given().map(each).sum()
@@ -136,7 +142,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// As [`parse`](Subject::parse) takes it, the common name first, as modems expect it.
+/// Prints the subject in the form of [`parse`](Subject::parse), with the common name first, which modems expect.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = |name: &&str| *name != "CN";
@@ -153,22 +159,22 @@ impl fmt::Display for Subject<'_> {
     }
 }
 
-/// Why a subject is none.
+/// The error for an invalid subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum InvalidSubject {
-    /// A control character, or one that a serial number or country cannot have.
+    /// A field has a control character, or one that a serial number or country cannot have.
     Character,
-    /// A country that has not two letters.
+    /// The country does not have two letters.
     Country,
-    /// There is no field, or one without a value.
+    /// There is no field, or a field without a value.
     Empty,
-    /// Text that is no `NAME=VALUE`, or a name that is none of C, ST, L, O, OU, CN and serialNumber.
+    /// A part of the text is not `NAME=VALUE`, or its name is none of C, ST, L, O, OU, CN and serialNumber.
     NotAField,
-    /// A value longer than 64 bytes.
+    /// A value is longer than 64 bytes.
     TooLong,
-    /// A field is there twice.
+    /// A field is given twice.
     Twice,
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::Digest;
 use crate::signer::{Signer, p256_public_key};
 
-/// Signs with the digest, twice.
+/// A signer whose signature is the digest, twice.
 struct Mirror;
 
 impl Signer for Mirror {
@@ -36,7 +36,7 @@ fn make(subject: &Subject<'_>, room: usize) -> Result<Vec<u8>, CsrError<&'static
         .to_vec())
 }
 
-/// Header and content of the value at the front, and what is behind it.
+/// Splits the first value off: returns its tag, its content, and the bytes behind it.
 fn value(der: &[u8]) -> (u8, &[u8], &[u8]) {
     let (head, len) = match der[1] {
         len @ 0..=0x7f => (2, usize::from(len)),
@@ -94,7 +94,7 @@ fn a_request_has_its_three_parts() {
 fn every_room_below_the_needed_one_is_refused() {
     let subject = Subject::new("pump-17").organization("Example");
     let request = make(&subject, ROOM).unwrap();
-    // All is moved by as much as the outer header is shorter than the room for it.
+    // The content moves by one byte, by which the outer header is shorter than the room for it.
     assert!(make(&subject, request.len() + 1).is_ok());
     for room in 0..request.len() {
         assert_eq!(

@@ -1,14 +1,13 @@
-//! Base64 with the alphabet for URLs and without padding (RFC 4648 section 5), written into a buffer as the
-//! bytes come, and the little of JSON that a token has.
+//! The writer of a token: base64url without padding (RFC 4648 section 5), and the parts of JSON that a token has.
 
 use super::Invalid;
 
-/// Parts of a token, one behind the other.
+/// A writer of the parts of a token, in base64url, one behind the other.
 pub(super) struct Writer<'b> {
     out: &'b mut [u8],
-    /// Characters so far, also those that did not fit.
+    /// The number of characters so far, with those that did not fit.
     len: usize,
-    /// Bits of the part that have filled no character yet, right-aligned.
+    /// The bits of the part that have not filled a character yet, right-aligned.
     bits: u16,
     count: u8,
 }
@@ -23,7 +22,7 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Bytes of the running part.
+    /// Appends bytes to the running part.
     pub(super) fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.bits = self.bits << 8 | u16::from(byte);
@@ -36,7 +35,7 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// A JSON string (RFC 8259 section 7).
+    /// Appends a JSON string (RFC 8259 section 7).
     pub(super) fn quoted(&mut self, text: &str) {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         self.write(b"\"");
@@ -64,7 +63,7 @@ impl<'b> Writer<'b> {
         self.put(b'.');
     }
 
-    /// Ends the running part, and returns all so far.
+    /// Ends the running part, and returns all parts so far.
     pub(super) fn part(&mut self) -> Result<&[u8], Invalid> {
         self.end();
         let needed = self.len;
@@ -104,7 +103,7 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// The digits of a number.
+/// Writes a number in decimal, and returns its digits.
 pub(super) fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
     let mut at = digits.len();
     loop {

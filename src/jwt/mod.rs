@@ -1,8 +1,8 @@
-//! Tokens that a server takes instead of a password: JWT (RFC 7519) signed by the device's key, and Azure's SAS
+//! Tokens that a server accepts in place of a password: JWT (RFC 7519) signed by the device's key, and Azure's SAS
 //! tokens (feature `hmac`).
 //!
-//! A broker that asks for a JWT takes it as the password of the MQTT CONNECT, with a user name that it ignores
-//! or that it documents. It drops the session when the token ends, so connect anew with another one in time:
+//! A broker that needs a JWT takes it as the password of the MQTT CONNECT, with a user name that it ignores or
+//! documents. It ends the session when the token expires, so connect again with a new token in time:
 //!
 //! ```no_run
 //! # use sectag::{Control, jwt::{self, Claims, TokenError}, modem::HasClock, signer::Signer};
@@ -20,9 +20,9 @@
 //! # }
 //! ```
 //!
-//! The times in a token come from the modem's clock, and only from one that can be right: the error names
-//! what it shows otherwise. Brokers refuse a token from the future, so a clock that is a minute fast
-//! may be refused; one that is slow shortens the token's life.
+//! The times in a token come from the modem's clock. A clock that cannot be right is an error, which has the time that
+//! it shows. Brokers refuse a token from the future, so a token from a clock that is a minute fast may be refused; a
+//! slow clock shortens the lifetime.
 
 mod base64url;
 #[cfg(feature = "hmac")]
@@ -38,11 +38,11 @@ use crate::modem::HasClock;
 use crate::signer::Signer;
 use crate::{AtError, Control};
 
-/// The longest life of a token in seconds, a day: one that is stolen is good for as long, and the brokers that
+/// The longest lifetime of a token: one day, in seconds. A stolen token is valid for its lifetime, and the brokers that
 /// take JWTs refuse longer ones.
 pub const MAX_LIFETIME: u32 = 24 * 60 * 60;
 
-/// What a token claims. `aud`, `iat` and `exp` are in every one.
+/// The claims of a token. `aud`, `iat` and `exp` are always among them.
 #[derive(Clone, Copy, Debug)]
 pub struct Claims<'c> {
     audience: &'c str,
@@ -55,17 +55,17 @@ pub struct Claims<'c> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value<'c> {
-    /// A text; what JSON does not take as it is is escaped.
+    /// A text. Characters that JSON does not allow are escaped.
     Text(&'c str),
     /// A number, such as a time in seconds since 1970.
     Number(u32),
-    /// True or false.
+    /// A boolean.
     Truth(bool),
 }
 
 impl<'c> Claims<'c> {
-    /// For this audience (`aud`), which the server compares byte for byte with its own name, such as a project's
-    /// id. The life is an hour.
+    /// Makes claims for this audience (`aud`), which the server compares byte for byte with its own name, such as the id of
+    /// a project. The lifetime is one hour.
     pub const fn new(audience: &'c str) -> Self {
         Self {
             audience,
@@ -75,40 +75,44 @@ impl<'c> Claims<'c> {
         }
     }
 
-    /// How many seconds it is valid from now on: 1 to [`MAX_LIFETIME`].
+    /// Sets the lifetime in seconds: 1 to [`MAX_LIFETIME`].
     pub const fn lifetime(mut self, seconds: u32) -> Self {
         self.lifetime = seconds;
         self
     }
 
-    /// Which of several keys signs (`kid` in the header), for servers that ask for it.
+    /// Names the key that signs (`kid` in the header), for servers that need it.
     pub const fn key_id(mut self, id: &'c str) -> Self {
         self.key_id = Some(id);
         self
     }
 
-    /// Other claims, such as `sub`, in this order. Names that are set here already are refused.
+    /// Sets further claims, such as `sub`, in this order. The names `aud`, `iat` and `exp` are refused.
     pub const fn with(mut self, more: &'c [(&'c str, Value<'c>)]) -> Self {
         self.more = more;
         self
     }
 
-    /// The audience.
+    /// Returns the audience.
     pub const fn audience(&self) -> &'c str {
         self.audience
     }
 
-    /// The life in seconds.
+    /// Returns the lifetime in seconds.
     pub const fn seconds(&self) -> u32 {
         self.lifetime
     }
 
-    /// The other claims.
+    /// Returns the further claims.
     pub const fn more(&self) -> &'c [(&'c str, Value<'c>)] {
         self.more
     }
 
-    /// Whether a token of these would be one, at `now`: what [`sign`] asks first, for issuers that sign elsewhere.
+    /// Checks the claims for a token that is made at `now`. [`sign`] calls it first; it is public for issuers that sign
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// The reason why no token can be made.
     pub fn check(&self, now: DateTime) -> Result<(), Invalid> {
         if !now.is_plausible(MIN_DATE) {
             return Err(Invalid::ClockNotSet { now: Some(now) });
@@ -136,7 +140,7 @@ fn check_lifetime(seconds: u32) -> Result<(), Invalid> {
     }
 }
 
-/// A token, in the caller's buffer. Its holder can log in as the device until it expires: it is shown in no log.
+/// A token in the caller's buffer. Anyone who has it can log in as the device until it expires, so no log shows it.
 #[derive(Clone, Copy)]
 pub struct Token<'b> {
     text: &'b str,
@@ -145,7 +149,7 @@ pub struct Token<'b> {
 }
 
 impl<'b> Token<'b> {
-    /// For issuers of one's own: its text, and how many seconds it is valid from `now` on.
+    /// Makes a token from its text, which is valid for `lifetime` seconds from `now` on: for issuers outside this crate.
     pub fn new(text: &'b str, now: DateTime, lifetime: u32) -> Self {
         Self {
             text,
@@ -154,18 +158,18 @@ impl<'b> Token<'b> {
         }
     }
 
-    /// Its text, a secret: keep it out of logs and traces.
+    /// Returns the text of the token, which is a secret: keep it out of logs and traces.
     pub const fn expose(&self) -> &'b str {
         self.text
     }
 
-    /// When it ends; `None` only for an end after the year 2099.
+    /// Returns the time at which the token expires; `None` only for one after the year 2099.
     pub const fn expires(&self) -> Option<DateTime> {
         self.expires
     }
 
-    /// How long after it was made another one is due, `margin` before its end; for a margin longer than half its
-    /// life, half its life.
+    /// Returns the time from the making of this token to that of the next: `margin` before it expires, but at least half
+    /// of its lifetime.
     pub fn renew_after(&self, margin: Duration) -> Duration {
         let life = Duration::from_secs(self.lifetime.into());
         life.checked_sub(margin).unwrap_or(life / 2).max(life / 2)
@@ -185,28 +189,28 @@ impl defmt::Format for Token<'_> {
     }
 }
 
-/// Why what was asked for would be no token. Nothing was signed.
+/// The error for claims of which no token can be made. Nothing was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Invalid {
     /// The buffer is too small.
     BufferTooSmall {
-        /// The least that would do, in bytes; without the signature where that was not reached.
+        /// The needed size in bytes; without that of the signature where the rest did not fit.
         needed: usize,
     },
-    /// A claim is there twice, is one that is always set, or has no name.
+    /// A claim is given twice, is one that is always set, or has no name.
     ClaimTwice,
-    /// The clock is before [`MIN_DATE`] or absurdly far behind it; `None` for one that shows nothing.
+    /// The clock shows a time before [`MIN_DATE`] or absurdly far after it, or none.
     ClockNotSet {
-        /// What it shows.
+        /// The time that the clock shows; `None` where it shows none.
         now: Option<DateTime>,
     },
     /// Azure's key is not base64 of 1 to 64 bytes.
     Key,
-    /// A life of 0 seconds, or more than [`MAX_LIFETIME`].
+    /// The lifetime is 0 seconds, or above [`MAX_LIFETIME`].
     Lifetime {
-        /// What was asked for.
+        /// The lifetime that was asked for, in seconds.
         seconds: u32,
     },
     /// The audience, or Azure's resource, is empty.
@@ -246,14 +250,14 @@ impl fmt::Display for Invalid {
 
 impl core::error::Error for Invalid {}
 
-/// Why there is no token.
+/// The error of making a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TokenError<E> {
     /// The modem's clock could not be read.
     Clock(AtError),
-    /// What was asked for is none.
+    /// No token can be made of the claims.
     Invalid(Invalid),
     /// The key did not sign.
     Signer(E),
@@ -277,13 +281,13 @@ impl<E: fmt::Display> fmt::Display for TokenError<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for TokenError<E> {}
 
-/// Whatever makes tokens: a modem that signs itself, a service on the board.
+/// An issuer of tokens, such as a modem that signs by itself, or a service on the board.
 #[allow(async_fn_in_trait)]
 pub trait Issuer {
-    /// Why there is none.
+    /// The error of making a token.
     type Error;
 
-    /// Makes a token into `out`.
+    /// Makes a token in `out`.
     async fn token<'b>(
         &mut self,
         claims: &Claims<'_>,
@@ -291,7 +295,7 @@ pub trait Issuer {
     ) -> Result<Token<'b>, Self::Error>;
 }
 
-/// An [`Issuer`] from a key and the clock of a modem.
+/// An [`Issuer`] with a key of its own and the clock of a modem.
 pub struct ModemTime<'a, M: HasClock, S>(pub Control<'a, M>, pub S);
 
 impl<M: HasClock, S: Signer> Issuer for ModemTime<'_, M, S> {
@@ -306,7 +310,7 @@ impl<M: HasClock, S: Signer> Issuer for ModemTime<'_, M, S> {
     }
 }
 
-/// Reads the modem's clock and makes a token, see [`sign`]. May be dropped at any time.
+/// Reads the modem's clock and makes a token in `out`, see [`sign`]. May be dropped at any time.
 pub async fn issue<'b, M: HasClock, S: Signer>(
     control: &Control<'_, M>,
     signer: &mut S,
@@ -317,7 +321,10 @@ pub async fn issue<'b, M: HasClock, S: Signer>(
     sign(signer, claims, now, out).await
 }
 
-/// What the modem's clock shows, if that can be right.
+/// Reads the modem's clock.
+///
+/// # Errors
+/// [`Invalid::ClockNotSet`] where it shows a time that cannot be right.
 pub async fn verified_time<M: HasClock, E>(
     control: &Control<'_, M>,
 ) -> Result<DateTime, TokenError<E>> {
@@ -328,10 +335,10 @@ pub async fn verified_time<M: HasClock, E>(
     }
 }
 
-/// Makes a token that is valid from `now` on: `header.claims.signature`, each in base64url without padding. With
-/// an audience of 40 bytes it takes 250 bytes with ES256, and 500 with RS256 and a key of 2048 bits.
+/// Makes a token in `out` that is valid from `now` on: `header.claims.signature`, each in base64url without padding. With
+/// an audience of 40 bytes it takes 250 bytes with ES256, and 500 bytes with RS256 and a key of 2048 bits.
 ///
-/// May be dropped at any time, as far as the signer may.
+/// The future may be dropped whenever that of the signer may.
 pub async fn sign<'b, S: Signer>(
     signer: &mut S,
     claims: &Claims<'_>,
@@ -364,7 +371,7 @@ fn header(writer: &mut Writer<'_>, algorithm: &str, key_id: Option<&str>) {
 }
 
 fn payload(writer: &mut Writer<'_>, claims: &Claims<'_>, now: DateTime) {
-    // Up to the year 2099, with a day more, it fits.
+    // The last day of 2099 and one more fit in 32 bits.
     let issued = now.to_unix() as u32;
     writer.write(b"{\"aud\":");
     writer.quoted(claims.audience);

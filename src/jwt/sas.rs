@@ -11,14 +11,17 @@ use crate::SecretBuf;
 use crate::clock::{DateTime, MIN_DATE};
 use crate::inspect::{Base64, encode};
 
-/// The longest key in bytes; Azure's have 32 or 64.
+/// The longest key in bytes; Azure's keys have 32 or 64.
 const MAX_KEY: usize = 64;
 
-/// A shared access key, decoded. Wiped when it is dropped.
+/// A shared access key. It is wiped from memory when it is dropped.
 pub struct Key(SecretBuf<MAX_KEY>);
 
 impl Key {
-    /// From base64, as Azure shows it: 1 to 64 bytes.
+    /// Makes a key of 1 to 64 bytes from base64, the form in which Azure shows it.
+    ///
+    /// # Errors
+    /// [`Invalid::Key`] where it is not that.
     pub fn from_base64(text: &str) -> Result<Self, Invalid> {
         let mut key = SecretBuf::new();
         let mut decoder = Base64::new();
@@ -42,9 +45,11 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Makes `SharedAccessSignature sr=..&sig=..&se=..` that is valid for `lifetime` seconds from `now` on, at most
-/// [`MAX_LIFETIME`](super::MAX_LIFETIME). The resource is, for a device, `HUB.azure-devices.net/devices/ID`; it
-/// is escaped here. `policy` names the key where it is not the device's own (`skn`).
+/// Makes a token `SharedAccessSignature sr=..&sig=..&se=..` in `out` that is valid for `lifetime` seconds from `now` on,
+/// at most [`MAX_LIFETIME`](super::MAX_LIFETIME).
+///
+/// `resource` is `HUB.azure-devices.net/devices/ID` for a device; it is escaped here. `policy` names the key (`skn`) where
+/// it is not the device's own.
 pub fn sign<'b>(
     key: &Key,
     resource: &str,
@@ -62,7 +67,7 @@ pub fn sign<'b>(
     }
     let mut digits = [0; 10];
     let expiry = decimal(now.to_unix() as u32 + lifetime, &mut digits);
-    // A key of any length is taken.
+    // HMAC takes a key of any length.
     let mut mac = Hmac::<Sha256>::new_from_slice(key.0.expose()).map_err(|_| Invalid::Key)?;
     escape(resource.as_bytes(), |bytes| mac.update(bytes));
     mac.update(b"\n");
@@ -84,7 +89,7 @@ pub fn sign<'b>(
     let Text { out, len } = text;
     let all = out.get(..len);
     let all = all.ok_or(Invalid::BufferTooSmall { needed: len })?;
-    // All that was put is ASCII.
+    // All bytes that were put are ASCII.
     Ok(Token::new(
         core::str::from_utf8(all).unwrap_or_default(),
         now,
@@ -92,7 +97,7 @@ pub fn sign<'b>(
     ))
 }
 
-/// As a part of a URL: all but letters, digits, `-`, `.`, `_` and `~` as percent and two digits.
+/// Escapes bytes for a URL: all but letters, digits, `-`, `.`, `_` and `~` become `%` and two hexadecimal digits.
 fn escape(bytes: &[u8], mut put: impl FnMut(&[u8])) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
@@ -107,7 +112,7 @@ fn escape(bytes: &[u8], mut put: impl FnMut(&[u8])) {
 
 struct Text<'b> {
     out: &'b mut [u8],
-    /// Bytes so far, also those that did not fit.
+    /// The number of bytes so far, with those that did not fit.
     len: usize,
 }
 

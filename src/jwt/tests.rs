@@ -14,7 +14,7 @@ const NOW: DateTime = match DateTime::new(2026, 11, 28, 12, 0, 0) {
     None => panic!("it exists"),
 };
 
-/// Signs with the digest itself, so that what was signed can be seen.
+/// A signer whose signature is the digest itself, so that a test can see what was signed.
 struct Mirror {
     fails: bool,
 }

@@ -1,4 +1,4 @@
-//! Connects to the name behind an address.
+//! The connector that connects to the name behind an address.
 
 use core::cell::Ref;
 use core::fmt;
@@ -11,14 +11,14 @@ use super::names::{Lookup, NameError, Names, THE_ONE, is_placeholder};
 use crate::socket::SecureConnect;
 use crate::tls::{ServerName, TlsConfig};
 
-/// Makes verified TLS connections for a library that knows IP addresses only. Implements `TcpConnect`
-/// and `Dns` of the traits whose feature is on.
+/// A connector that makes verified TLS connections for a library that uses IP addresses only. It implements `TcpConnect`
+/// and `Dns` of the crates whose feature is on.
 ///
-/// The *TCP* of the traits' names is what the library sees: it writes plain bytes, and what leaves the
-/// modem is TLS. So leave the library's own TLS out, and give it the port of TLS (8883, 443).
+/// The library sees plain TCP, as the names of the traits say: it writes plain bytes, and the modem sends them over TLS.
+/// So leave the library's own TLS out, and give it the TLS port (8883, 443).
 ///
-/// `connect` takes as long as [`SecureConnect::connect`] takes, which can be minutes: wrap it in a
-/// timeout where the library does not. Dropping its future is allowed: the runner closes what was begun.
+/// `connect` takes as long as [`SecureConnect::connect`], which can be minutes: wrap it in a timeout where the library
+/// does not. Its future may be dropped: the runner then closes a connection that was begun.
 pub struct Connector<'n, C> {
     pub(super) connect: C,
     config: TlsConfig,
@@ -31,8 +31,8 @@ enum Target<'n> {
 }
 
 impl<'n, C> Connector<'n, C> {
-    /// Connects to the placeholder addresses that `names` gives out; any other address is refused with
-    /// `InvalidInput`, and so is the one of a name that was forgotten.
+    /// Makes a connector that connects to the placeholder addresses of `names`. Any other address is refused with
+    /// `InvalidInput`, and so is that of a name which the table has dropped.
     ///
     /// Connectors of several tags may share one table.
     pub const fn by_name<const N: usize, const LEN: usize>(
@@ -47,7 +47,7 @@ impl<'n, C> Connector<'n, C> {
         }
     }
 
-    /// Connects to `server`, whatever the address; the port counts.
+    /// Makes a connector that connects to `server` at the port of the address, whatever the IP address is.
     pub const fn to(connect: C, config: TlsConfig, server: ServerName<'n>) -> Self {
         Self {
             connect,
@@ -56,7 +56,7 @@ impl<'n, C> Connector<'n, C> {
         }
     }
 
-    /// `Dns::get_host_by_name` of both traits.
+    /// Implements `Dns::get_host_by_name` of both crates.
     pub(super) fn resolve(&self, host: &str) -> Result<Ipv4Addr, NameError> {
         match &self.target {
             Target::Names(names) => names.resolve(host),
@@ -65,7 +65,7 @@ impl<'n, C> Connector<'n, C> {
         }
     }
 
-    /// `Dns::get_host_by_address` of both traits.
+    /// Implements `Dns::get_host_by_address` of both crates.
     pub(super) fn reverse(&self, address: IpAddr, result: &mut [u8]) -> Result<usize, NameError> {
         match &self.target {
             Target::Names(names) => super::names::reverse(*names, address, result),
@@ -82,7 +82,7 @@ impl<'n, C> Connector<'n, C> {
 }
 
 impl<C: SecureConnect> Connector<'_, C> {
-    /// `TcpConnect::connect` of both traits.
+    /// Implements `TcpConnect::connect` of both crates.
     #[expect(
         clippy::await_holding_refcell_ref,
         reason = "the borrow keeps the name in its place; who wants a place tries the others"
@@ -100,7 +100,7 @@ impl<C: SecureConnect> Connector<'_, C> {
                 } else {
                     ConnectorError::NotAPlaceholder
                 })?;
-                // It was checked on its way in.
+                // The name was checked when it was looked up.
                 ServerName::new(&held).map_err(|_| ConnectorError::Forgotten)?
             }
         };
@@ -116,17 +116,17 @@ impl<C: SecureConnect> Connector<'_, C> {
 pub(super) type ErrorOf<C> =
     ConnectorError<<C as SecureConnect>::Error, <C as SecureConnect>::SocketError>;
 
-/// A connection that a [`Connector`] made: the socket of `C`, with the one error type that the traits
-/// ask for. Waits, cancellation and drop are those of the socket, see [`Socket`](crate::Socket).
+/// A connection of a [`Connector`]: the socket of `C`, with the single error type that the traits need. It waits, is
+/// cancelled and dropped as the socket, see [`Socket`](crate::Socket).
 pub struct Connection<'s, C: SecureConnect + 's>(pub(super) C::Socket<'s>);
 
 impl<'s, C: SecureConnect> Connection<'s, C> {
-    /// The socket, for instance to ask what was verified.
+    /// Returns a reference to the socket, for instance for `verified`.
     pub fn get_ref(&self) -> &C::Socket<'s> {
         &self.0
     }
 
-    /// The socket itself, for instance to close it and wait for the result.
+    /// Returns the socket, for instance to close it and wait for the result.
     pub fn into_inner(self) -> C::Socket<'s> {
         self.0
     }
@@ -164,20 +164,18 @@ impl<C: SecureConnect> WriteReady for Connection<'_, C> {
     }
 }
 
-/// What can go wrong with a [`Connection`], from its making on. `C` and `S` are the errors of the
-/// [`SecureConnect`] and of its socket.
+/// The error of a connect or of a [`Connection`]. `C` and `S` are the errors of the [`SecureConnect`] and of its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConnectorError<C, S> {
     /// The connection was not made.
     Connect(C),
-    /// The address stood for a name, and the table has given that place to another since, or it was
-    /// given out by another table.
+    /// The address is a placeholder whose name the table has dropped in favour of another, or that another table gave out.
     Forgotten,
-    /// Only one direction was to be closed, and the TLS of a modem closes both at once. Nothing was done.
+    /// A close of one direction was asked for, and the TLS of a modem closes both at once. Nothing was done.
     HalfClose,
-    /// The address is none that a [`Names`] gives out.
+    /// The address is no placeholder of a [`Names`].
     NotAPlaceholder,
     /// The connection failed.
     Socket(S),

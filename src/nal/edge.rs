@@ -1,4 +1,4 @@
-//! The traits of edge-nal.
+//! The implementation of edge-nal's traits.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -64,8 +64,8 @@ impl<C: SecureConnect> TcpConnect for Connector<'_, C> {
 }
 
 impl<'s, C: SecureConnect> Readable for Connection<'s, C> {
-    /// Returns when a read would return at once: with a byte, with the end, or with the error that ended
-    /// the connection. Cancel-safe.
+    /// Waits until a read would return at once: with data, with the end, or with the error that ended the connection.
+    /// Cancel-safe.
     async fn readable(&mut self) -> Result<(), ErrorOf<C>> {
         self.0.readable().await;
         Ok(())
@@ -89,17 +89,19 @@ impl<'s, C: SecureConnect> TcpSplit for Connection<'s, C> {
 }
 
 impl<'s, C: SecureConnect> TcpShutdown for Connection<'s, C> {
-    /// - `Both`: sends what was written, closes the connection, and waits until the modem has confirmed
-    ///   it, as [`Socket::close`](crate::Socket::close) does. What the peer sent and was received can
-    ///   still be read; then reads return 0, and writes `BrokenPipe`. An error means that not everything
-    ///   was sent; the connection is closed all the same. A second time it returns at once.
-    /// - `Read`: reads and discards until the peer closes, for as long as that takes, as the trait says.
-    ///   The peer is told nothing.
-    /// - `Write`: [`HalfClose`](ConnectorError::HalfClose), and nothing is done: no modem can tell the
-    ///   peer that one direction has ended. (Success would make callers wait for an end that never comes.)
+    /// Closes the connection.
     ///
-    /// Dropped, `Both` may leave the connection open, until it is called again or the socket is dropped;
-    /// `Read` has discarded some bytes or none.
+    /// - `Both`: flushes, closes the connection, and waits until the modem has confirmed the close, as
+    ///   [`Socket::close`](crate::Socket::close) does. Data that was received before can still be read; then reads return
+    ///   0, and writes `BrokenPipe`. An error means that not everything was sent; the connection is closed all the same.
+    ///   A second call returns at once.
+    /// - `Read`: reads and discards data until the peer closes, however long that takes, as the trait demands. The peer is
+    ///   not told.
+    /// - `Write`: fails with [`HalfClose`](ConnectorError::HalfClose) and does nothing, since no modem can tell the peer
+    ///   that one direction has ended. (Success would make callers wait for an end that never comes.)
+    ///
+    /// Where the future is dropped, `Both` may leave the connection open until it is called again or the socket is
+    /// dropped, and `Read` may have discarded some bytes.
     async fn close(&mut self, what: Close) -> Result<(), ErrorOf<C>> {
         match what {
             Close::Both => self.0.finish().await.map_err(ConnectorError::Socket),
@@ -112,18 +114,18 @@ impl<'s, C: SecureConnect> TcpShutdown for Connection<'s, C> {
         }
     }
 
-    /// Discards what was not sent yet, and leaves it to the runner to close the connection: returns at
-    /// once. (No modem lets its host send an RST.)
+    /// Discards data that was not sent yet, and has the runner close the connection. Returns at once. (No modem lets its
+    /// host send an RST.)
     async fn abort(&mut self) -> Result<(), ErrorOf<C>> {
         self.0.abort();
         Ok(())
     }
 }
 
-/// The half of a [`Connection`] that reads.
+/// The reading half of a [`Connection`].
 pub struct ReadHalf<'h, 's: 'h, C: SecureConnect + 's>(<C::Socket<'s> as SecureSocket>::Reader<'h>);
 
-/// The half of a [`Connection`] that writes.
+/// The writing half of a [`Connection`].
 pub struct WriteHalf<'h, 's: 'h, C: SecureConnect + 's>(
     <C::Socket<'s> as SecureSocket>::Writer<'h>,
 );

@@ -1,4 +1,4 @@
-//! embedded-nal-async.
+//! The implementation of embedded-nal-async's traits.
 
 use core::net::{IpAddr, SocketAddr};
 

@@ -1,13 +1,13 @@
 //! Adapters for libraries that connect to an IP address: the traits of embedded-nal-async (feature
 //! `embedded-nal-async`) and of edge-nal (feature `edge-nal`).
 //!
-//! Those traits connect to an address, and TLS needs a name. So what is resolved here is a
-//! *placeholder*: an address of 240.0.0.0/4, which no network routes, bound to the name that was asked
-//! for. [`Names`] hands them out, and a [`Connector`] made [`by_name`](Connector::by_name) connects to
-//! the name behind one, and to nothing else. A connector made for one server,
-//! [`to`](Connector::to), needs no table: it connects to that server whatever the address.
+//! Those traits connect to an address, but TLS needs a name. So a lookup returns a *placeholder*: an address of
+//! 240.0.0.0/4, which no network routes, that stands for the name. [`Names`] gives placeholders out, and a
+//! [`Connector`] made [`by_name`](Connector::by_name) connects to the name behind one, and to nothing else. A
+//! connector made for one server, [`to`](Connector::to), needs no table: it connects to that server whatever the
+//! address is.
 //!
-//! A library that does not look up names takes any address with [`Connector::to`]:
+//! A library that does not look up names uses any address with [`Connector::to`]:
 //!
 //! ```
 //! # #[cfg(feature = "embedded-nal-async")] {
@@ -30,7 +30,7 @@
 //! # }
 //! ```
 //!
-//! One that does look them up takes both:
+//! A library that looks up names uses both [`Names`] and [`Connector`]:
 //!
 //! ```
 //! # #[cfg(feature = "edge-nal")] {

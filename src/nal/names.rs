@@ -1,4 +1,4 @@
-//! Placeholder addresses and the names behind them.
+//! The table of placeholder addresses and the names behind them.
 
 use core::cell::{Cell, Ref, RefCell};
 use core::fmt;
@@ -11,35 +11,33 @@ use heapless::String;
 use crate::at::InvalidInput;
 use crate::tls::ServerName;
 
-/// 240.0.0.0/4, reserved and routed nowhere (RFC 1112, section 4).
+/// The first address of 240.0.0.0/4, which is reserved and routed nowhere (RFC 1112, section 4).
 const FIRST: u32 = 0xF000_0000;
-/// 255.255.255.255 means everybody on the link.
+/// The last address that is used; 255.255.255.255 is the broadcast address.
 const LAST: u32 = 0xFFFF_FFFE;
-/// What [`FIRST`] stands for is the one server of a connector for one, see `Connector::to`; it is never
-/// given out here.
+/// The placeholder for the server of a connector that has only one, see `Connector::to`. Tables never give it out.
 pub(super) const THE_ONE: Ipv4Addr = Ipv4Addr::from_bits(FIRST);
 
-/// Of the whole program, so that the placeholders of one table mean nothing to another.
+/// The last address that was given out in the whole program, so that no two tables give out one address.
 static GIVEN_OUT: CriticalSectionMutex<Cell<u32>> = CriticalSectionMutex::new(Cell::new(FIRST));
 
-/// The names behind placeholder addresses, `N` at a time of up to `LEN` bytes each.
+/// A table of names behind placeholder addresses, for `N` names at a time of up to `LEN` bytes each.
 ///
-/// Implements `Dns` of the traits whose feature is on. A lookup sends nothing: it checks that the text
-/// may be a name, and gives the placeholder that stands for it. Whether there is such a host shows when
-/// it is connected to, because the modem resolves it then. Lookups return at once; dropping one that was
-/// not polled does nothing.
+/// It implements `Dns` of the crates whose feature is on. A lookup sends nothing: it checks that the text may be a name,
+/// and returns the placeholder that stands for it. Whether there is such a host shows at the connect, when the modem
+/// resolves the name. A lookup returns at once; dropping one that was not polled has no effect.
 ///
-/// - A name that is in the table gets the address it has. Otherwise it takes the place of the name that
-///   was used longest ago, whose address is then void: to connect to it fails with `InvalidInput`, until
-///   that name is looked up again. Names that a connect is under way to keep their place.
-/// - An address is never given to a second name, by any table of the program. After 2^28 - 2 of them
-///   (one each second for eight years) new names are refused with [`NameError::Exhausted`], until the
-///   MCU restarts. So placeholders must not be kept across a restart.
+/// - A name that is in the table keeps its address. A new name takes the place of the name that was used longest ago,
+///   whose address is then void: a connect to it fails with `InvalidInput`, until that name is looked up again. A name
+///   keeps its place while a connect to it is under way.
+/// - An address is never given to a second name, by any table of the program. After 2^28 - 2 addresses (one each second
+///   for eight years) new names are refused with [`NameError::Exhausted`], until the MCU restarts. So placeholders must
+///   not be kept across a restart.
 ///
-/// Takes `LEN` + 24 bytes for each name or so.
+/// The table takes about `LEN` + 24 bytes for each name.
 pub struct Names<const N: usize = 4, const LEN: usize = 253> {
     entries: [RefCell<Entry<LEN>>; N],
-    /// Counts up with each use, to find the one that was used longest ago.
+    /// The number of uses so far, wrapping, by which the name that was used longest ago is found.
     uses: Cell<u32>,
 }
 
@@ -50,7 +48,7 @@ struct Entry<const LEN: usize> {
 }
 
 impl<const N: usize, const LEN: usize> Names<N, LEN> {
-    /// An empty table.
+    /// Makes an empty table.
     pub const fn new() -> Self {
         const { assert!(N > 0, "a table of names has at least one place") };
         Self {
@@ -72,7 +70,7 @@ impl<const N: usize, const LEN: usize> Names<N, LEN> {
 
     fn touch(&self, wanted: impl Fn(&Entry<LEN>) -> bool) -> Option<&RefCell<Entry<LEN>>> {
         let found = self.entries.iter().find(|entry| wanted(&entry.borrow()))?;
-        // A name that is being connected to is borrowed, and in no danger.
+        // A name that is being connected to is borrowed, and keeps its place.
         if let Ok(mut entry) = found.try_borrow_mut() {
             entry.used = self.next_use();
         }
@@ -86,12 +84,12 @@ impl<const N: usize, const LEN: usize> Default for Names<N, LEN> {
     }
 }
 
-/// What a connector needs of a table, whatever its size.
+/// A table of names of any size, as a trait object for connectors.
 pub(super) trait Lookup {
-    /// The placeholder of a name.
+    /// Returns the placeholder of a name.
     fn resolve(&self, host: &str) -> Result<Ipv4Addr, NameError>;
 
-    /// The name behind a placeholder; it keeps its place while it is borrowed.
+    /// Returns the name behind a placeholder. It keeps its place while it is borrowed.
     fn name(&self, address: Ipv4Addr) -> Option<Ref<'_, str>>;
 }
 
@@ -128,7 +126,7 @@ impl<const N: usize, const LEN: usize> Lookup for Names<N, LEN> {
     }
 }
 
-/// The address behind the last one that was given out.
+/// Gives out the next address; `None` where all were given out.
 fn next(given_out: &Cell<u32>) -> Option<Ipv4Addr> {
     if given_out.get() >= LAST {
         return None;
@@ -137,12 +135,12 @@ fn next(given_out: &Cell<u32>) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from_bits(given_out.get()))
 }
 
-/// Whether an address may have been given out by a table, by this one or another.
+/// Returns whether an address may be a placeholder of any table.
 pub(super) fn is_placeholder(address: Ipv4Addr) -> bool {
     (FIRST..=LAST).contains(&address.to_bits())
 }
 
-/// `Dns::get_host_by_address` of both traits.
+/// Implements `Dns::get_host_by_address` of both crates.
 pub(super) fn reverse(
     lookup: &dyn Lookup,
     address: IpAddr,
@@ -159,7 +157,7 @@ pub(super) fn reverse(
     Ok(name.len())
 }
 
-/// Why a name has no placeholder, or an address no name. Nothing was sent in any case.
+/// The error of a lookup of a name or an address. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -168,7 +166,7 @@ pub enum NameError {
     AllConnecting,
     /// The name behind an address does not fit the caller's buffer.
     BufferTooSmall {
-        /// How long it is, in bytes.
+        /// The length of the name in bytes.
         needed: usize,
     },
     /// All placeholders have been given out.
@@ -177,9 +175,9 @@ pub enum NameError {
     InvalidInput(InvalidInput),
     /// An IPv6 address was asked for, and placeholders are IPv4.
     NotIpv6,
-    /// The connector is for one server, and this is another.
+    /// The connector is for one server, and the name is that of another.
     OtherServer,
-    /// The address stands for no name of this table, or no longer.
+    /// The address stands for no name of this table, or not any more.
     Unknown,
 }
 

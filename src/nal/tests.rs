@@ -1,5 +1,4 @@
-//! The adapters over something that is no modem: connections inside this process. Nothing here names a
-//! backend, a runner or a state.
+//! Tests of the adapters over a [`SecureConnect`] without a modem, whose connections are inside this process.
 
 extern crate std;
 
@@ -18,10 +17,10 @@ use embedded_io_async::{Read, Write};
 use super::{Connection, Connector, ConnectorError, Names};
 use crate::{SecureConnect, SecureSocket, ServerName, Tag, TlsConfig};
 
-/// Connects to itself: what is written comes back, in capitals.
+/// A connector whose connections echo what is written, in capitals.
 #[derive(Default)]
 struct Echo {
-    /// Who was asked for, with which port and tag.
+    /// The name, port and tag of each connect.
     asked: RefCell<Vec<(String, u16, u32)>>,
 }
 
@@ -34,7 +33,7 @@ struct Line {
 
 struct EchoSocket(Rc<RefCell<Line>>);
 
-/// There is no such name.
+/// The error for a name that is unknown.
 #[derive(Debug, PartialEq)]
 struct Unknown;
 
@@ -148,7 +147,7 @@ fn any(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), port)
 }
 
-/// What any client does with a connection.
+/// Writes and reads as a client, and returns the answer.
 async fn talk(connection: &mut (impl Read + Write + ReadReady)) -> Vec<u8> {
     connection.write_all(b"hello").await.unwrap();
     connection.flush().await.unwrap();

@@ -1,4 +1,4 @@
-//! ECDSA signatures on P-256 in their two forms, and public keys of P-256 in theirs.
+//! Conversions of ECDSA signatures on P-256 between their two forms, and of P-256 public keys to DER.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use core::fmt;
 #[cfg(test)]
 const MAX_ECDSA_DER: usize = 72;
 
-/// Not an ECDSA signature of P-256 in DER.
+/// The error for bytes that are no ECDSA signature of P-256 in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Malformed;
@@ -19,8 +19,8 @@ impl fmt::Display for Malformed {
 
 impl core::error::Error for Malformed {}
 
-/// The SubjectPublicKeyInfo in DER of a key on P-256, from the coordinates x and y of its point, 32 bytes
-/// each. Key stores that answer 65 bytes have put a 4 in front.
+/// Makes the SubjectPublicKeyInfo in DER of a P-256 key from the coordinates x and y of its point, 32 bytes each. Key
+/// stores that return 65 bytes have a 4 in front of them.
 pub fn p256_public_key(point: &[u8; 64]) -> [u8; 91] {
     // SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 4, x, y } } (RFC 5480).
     const HEAD: &[u8; 27] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
@@ -30,14 +30,14 @@ pub fn p256_public_key(point: &[u8; 64]) -> [u8; 91] {
     info
 }
 
-/// Writes r and s as the SEQUENCE of two INTEGERs that X.509 wants (RFC 3279 section 2.2.3), and returns
-/// its length.
+/// Converts a signature, r and s, to the SEQUENCE of two INTEGERs of X.509 (RFC 3279 section 2.2.3), and returns the
+/// length of that.
 pub fn ecdsa_to_der(signature: &[u8; 64], out: &mut [u8; 72]) -> usize {
     let mut len = 2;
     for number in signature.chunks_exact(32) {
         let zeros = number.iter().take(31).take_while(|byte| **byte == 0);
         let number = &number[zeros.count()..];
-        // The first bit would be the sign.
+        // A zero byte keeps the first bit from being read as the sign.
         let pad = usize::from(number[0] >= 0x80);
         out[len] = 2;
         out[len + 1] = (number.len() + pad) as u8;
@@ -51,7 +51,10 @@ pub fn ecdsa_to_der(signature: &[u8; 64], out: &mut [u8; 72]) -> usize {
     len
 }
 
-/// Reads r and s out of DER, for a key store that answers in it.
+/// Converts a signature in DER to r and s, for a key store that returns DER.
+///
+/// # Errors
+/// [`Malformed`] where it is no such signature.
 pub fn ecdsa_from_der(der: &[u8]) -> Result<[u8; 64], Malformed> {
     let Some(([0x30, len], mut rest)) = der.split_first_chunk() else {
         return Err(Malformed);

@@ -1,7 +1,7 @@
-//! Signatures of a device's key: for tokens ([`jwt`](crate::jwt)) and signing requests ([`csr`](crate::csr)).
+//! Signatures by a device's key, for tokens ([`jwt`](crate::jwt)) and signing requests ([`csr`](crate::csr)).
 //!
-//! A [`Signer`] is whatever holds the key: `P256Key` (feature `p256`) keeps it in RAM; a secure element, a PSA
-//! key store or an HSM keeps it where it is. For such a one, implement the trait over its driver:
+//! A [`Signer`] is the holder of the key. `P256Key` (feature `p256`) has it in RAM; a secure element, a PSA key store or
+//! an HSM does not give it away. For one of these, implement the trait over its driver:
 //!
 //! ```
 //! use sectag::Digest;
@@ -36,7 +36,7 @@
 //! }
 //! ```
 //!
-//! Nothing here verifies anything, and nothing of it is linked unless it is used.
+//! This module verifies no signatures. It is linked only where it is used.
 
 mod ecdsa;
 #[cfg(feature = "p256")]
@@ -48,7 +48,7 @@ pub use self::p256::{P256Key, P256KeyError};
 
 use crate::Digest;
 
-/// How a signature is made. SHA-256 goes before each.
+/// The algorithm of a signature, over the SHA-256 of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Algorithm {
@@ -59,7 +59,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// As JOSE calls it (RFC 7518 section 3.1).
+    /// Returns the name of the algorithm in JOSE (RFC 7518 section 3.1).
     pub const fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
@@ -70,32 +70,32 @@ impl Algorithm {
 
 /// A private key that signs.
 ///
-/// Dropping a future of it must leave the key usable.
+/// When a future of it is dropped, the key must stay usable.
 #[allow(async_fn_in_trait)]
 pub trait Signer {
-    /// Why nothing was signed, such as a bus that did not answer.
+    /// The error of signing, such as a bus that did not answer.
     type Error;
-    /// The signature, in the form that [`Algorithm`] says: `[u8; 64]` for [`Algorithm::Es256`].
+    /// The signature in the form of its [`Algorithm`]: `[u8; 64]` for [`Algorithm::Es256`].
     type Signature: AsRef<[u8]>;
-    /// How it signs.
+    /// The algorithm of the signatures.
     const ALGORITHM: Algorithm;
 
     /// Signs a message by its SHA-256.
     async fn sign(&mut self, digest: &Digest) -> Result<Self::Signature, Self::Error>;
 
-    /// Signs a message. Only for a key that must hash by itself does this differ from what it is here.
+    /// Signs a message. Only a key that must hash by itself needs another implementation than the default.
     async fn sign_message(&mut self, message: &[u8]) -> Result<Self::Signature, Self::Error> {
         self.sign(&Digest::of(message)).await
     }
 }
 
-/// A [`Signer`] that tells its public key, for signing requests.
+/// A [`Signer`] that returns its public key, for signing requests.
 #[allow(async_fn_in_trait)]
 pub trait PublicKey: Signer {
     /// A SubjectPublicKeyInfo in DER: `[u8; 91]` for P-256, see [`p256_public_key`].
     type Info: AsRef<[u8]>;
 
-    /// The public key that belongs to the signatures.
+    /// Returns the public key that belongs to the signatures.
     async fn public_key(&mut self) -> Result<Self::Info, Self::Error>;
 }
 

@@ -1,4 +1,4 @@
-//! A key on P-256 in RAM, by the crate `p256`.
+//! A P-256 key in RAM, by the crate `p256`.
 
 use core::convert::Infallible;
 use core::fmt;
@@ -12,25 +12,26 @@ use super::{Algorithm, PublicKey, Signer, p256_public_key};
 use crate::inspect::{Container, Content, Decoder, Inspector, KeyFormat, KeyType, Unsuitable};
 use crate::{Digest, SecretBuf};
 
-/// Room for the DER of a key on P-256 in any of its forms.
+/// The size of a buffer for the DER of a P-256 key in any of its forms.
 const DER_ROOM: usize = 160;
 
-/// A private key on P-256 that signs with ES256. Signatures are deterministic (RFC 6979), so no random numbers
-/// are needed. Wiped when it is dropped.
+/// A P-256 private key that signs with ES256. Signatures are deterministic (RFC 6979), so no random numbers are needed.
+/// The key is wiped from memory when it is dropped.
 pub struct P256Key(SigningKey);
 
-/// Why a key cannot sign with ES256.
+/// The error for content that is no key for ES256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum P256KeyError {
-    /// A certificate, which holds no private key.
+    /// The content is a certificate, which has no private key.
     Certificate,
-    /// Its number is not one of this curve's.
+    /// The number is not in the range of private keys on this curve.
     OutOfRange,
-    /// No private key that is whole and open: see [`Unsuitable::EncryptedKey`], [`Unsuitable::PublicKeyOnly`].
+    /// The content is no whole, unencrypted private key: see [`Unsuitable::EncryptedKey`],
+    /// [`Unsuitable::PublicKeyOnly`].
     Unsuitable(Unsuitable),
-    /// A private key of another algorithm or on another curve.
+    /// The private key is of another algorithm or on another curve.
     WrongType(KeyType),
 }
 
@@ -63,7 +64,7 @@ impl fmt::Display for P256KeyError {
 impl core::error::Error for P256KeyError {}
 
 impl P256Key {
-    /// From PEM or DER, in SEC1 or PKCS#8: as openssl writes it, not encrypted.
+    /// Parses an unencrypted key in PEM or DER, in SEC1 or PKCS#8, as openssl writes it.
     pub fn parse(content: &[u8]) -> Result<Self, P256KeyError> {
         let mut inspector = Inspector::new();
         inspector.feed(content);
@@ -97,15 +98,15 @@ impl P256Key {
         }
     }
 
-    /// From the private number alone, big endian, as key stores hold it.
+    /// Makes a key from its private number alone, big endian, the form in which key stores have it.
     pub fn from_scalar(scalar: &[u8; 32]) -> Result<Self, P256KeyError> {
         SigningKey::from_bytes(scalar.into())
             .map(Self)
             .map_err(|_| P256KeyError::OutOfRange)
     }
 
-    /// A new key. `random` fills its argument with random bytes of a generator that is fit for keys, such as
-    /// the MCU's TRNG, and is asked again in the one case in four billion that they are no key.
+    /// Generates a key. `random` fills its argument with random bytes of a generator that is fit for keys, such as the
+    /// MCU's TRNG. It is called again in the one case in four billion that the bytes are no key.
     pub fn generate(mut random: impl FnMut(&mut [u8; 32])) -> Self {
         let mut scalar = zeroize::Zeroizing::new([0; 32]);
         loop {
@@ -116,8 +117,8 @@ impl P256Key {
         }
     }
 
-    /// The key as PKCS#8 in DER, to be stored in a modem as
-    /// [`Kind::PrivateKey`](crate::Kind::PrivateKey); modems that want PEM are given it.
+    /// Returns the key as PKCS#8 in DER, to be stored in a modem as [`Kind::PrivateKey`](crate::Kind::PrivateKey). It is
+    /// converted for modems that need PEM.
     pub fn to_pkcs8(&self) -> SecretBuf<138> {
         // SEQUENCE { 0, SEQUENCE { id-ecPublicKey, prime256v1 }, OCTET STRING { ECPrivateKey } } (RFC 5958, RFC 5915).
         const HEAD: &[u8] = b"\x30\x81\x87\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x04\x6d\x30\x6b\x02\x01\x01\x04\x20";
@@ -154,7 +155,7 @@ impl Signer for P256Key {
     const ALGORITHM: Algorithm = Algorithm::Es256;
 
     async fn sign(&mut self, digest: &Digest) -> Result<[u8; 64], Infallible> {
-        // Fails only for a digest shorter than half the curve's size.
+        // This fails only for a digest shorter than half the curve's size.
         let signature: Option<Signature> = self.0.sign_prehash(digest.as_bytes()).ok();
         Ok(signature.map_or([0; 64], |signature| signature.to_bytes().into()))
     }
