@@ -31,7 +31,7 @@ use crate::status::{SimCard, Status, Technology};
 pub struct Control<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
-    /// The caller promises that commands of his own leave connections and settings alone.
+    /// The caller promises that its commands leave connections and settings alone.
     pub(crate) keeps: bool,
     /// The time to wait for a modem that does not come up.
     pub(crate) patience: Ms,
@@ -536,8 +536,8 @@ pub enum Shutdown {
     Confirmed,
 }
 
-/// The hold of a user on the errand that he has posted. Dropped, it withdraws an errand that has not begun, and undoes a
-/// power-off that the modem has not accepted.
+/// The hold of a user on a posted errand. Dropped, it withdraws an errand that has not begun, and undoes a power-off that
+/// the modem has not accepted.
 struct Held<'a> {
     world: &'a Shared<'a>,
     /// The power-off is to be undone.

@@ -824,7 +824,7 @@ mod tests {
 
     use super::*;
 
-    /// What is passed through every exchange fits into a register.
+    /// The types that are passed through every exchange fit into a register.
     #[test]
     #[cfg(not(feature = "hints"))]
     fn an_error_of_an_exchange_is_one_word() {

@@ -256,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    /// What a bring-up says of a SIM that it cannot read is not less than what the number says.
+    /// A bring-up names at least the causes of the number for a SIM that it cannot read.
     #[test]
     fn of_a_wrong_sim_a_bring_up_says_what_its_number_says() {
         let problem = crate::BringUpError::SimNotReady(crate::Code::Cme(15));
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(listed, Some(&problem.causes().collect::<Vec<_>>()[..]));
     }
 
-    /// atat's list was made from 27.007 by somebody else.
+    /// The table agrees with atat's list, which was made from 27.007 independently.
     #[test]
     fn each_number_of_27_007_has_a_row_and_no_other_has() {
         for code in 0..=u16::MAX {
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(cms(299), None);
     }
 
-    /// What is unknown is listed here, so that a row without a cause is a decision.
+    /// The numbers without a known cause are listed here, so that a row without one is a decision.
     #[test]
     fn only_these_say_nothing_but_that_it_is_unknown() {
         let unknown: Vec<u16> = CME

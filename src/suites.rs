@@ -192,7 +192,7 @@ mod tests {
     fn groups_are_where_the_masks_say() {
         let all = SuiteSet::of(&KNOWN);
         assert_eq!(all.iter().count(), KNOWN.len(), "no number twice");
-        // Names of the registry: the key exchange decides.
+        // The key exchange in the IANA name decides to which group a suite belongs.
         for (number, rsa, ecdsa, psk, modern) in [
             (0xC02F, true, false, false, true),
             (0xCCAA, true, false, false, true),

@@ -590,7 +590,7 @@ mod tests {
             let mut has = MODEM;
             *field(&mut has) = Support::No;
             assert_eq!(config.suites_for(&has), Err(ConnectError::Lacks(feature)));
-            // Who does not ask for it does not mind.
+            // A policy that does not need the feature is accepted.
             assert!(CONFIG.suites_for(&has).is_ok());
         }
         let newer = CONFIG.min_version(TlsVersion::Tls13);

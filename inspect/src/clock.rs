@@ -336,10 +336,10 @@ mod tests {
             ("28/03/01,00:10:00+01", Some(utc(2028, 2, 29, 23, 55, 0))),
             ("26/06/01,13:00:00+56", Some(utc(2026, 5, 31, 23, 0, 0))),
             ("26/06/01,12:00:00-48", Some(utc(2026, 6, 2, 0, 0, 0))),
-            // India and Nepal, and the DST digit behind.
+            // The zones of India and Nepal, and a daylight saving digit behind the zone.
             ("2026/06/01,05:45:00+23,1", Some(utc(2026, 6, 1, 0, 0, 0))),
             ("2026/06/01,05:30:00+22", Some(utc(2026, 6, 1, 0, 0, 0))),
-            // Outside of what can be represented.
+            // These are outside of the years that can be represented.
             ("2000/01/01,00:00:00+04", None),
             ("2099/12/31,23:59:59-04", None),
             ("2100/01/01,00:00:00+00", None),

@@ -37,7 +37,7 @@ fn private_key(bytes: impl AsRef<[u8]>) -> PrivateKey {
     }
 }
 
-/// The DER of the last block.
+/// Decodes the last PEM block to DER.
 fn der(pem: &str) -> Vec<u8> {
     let body = pem.rsplit("-----BEGIN ").next().unwrap();
     let mut decoder = base64::Base64::new();
@@ -104,7 +104,7 @@ const CERTIFICATES: [(&str, KeyType, Option<bool>, bool); 8] = {
     ]
 };
 
-/// Everything that is good on its own.
+/// Returns all fixtures that are suitable on their own.
 fn good() -> impl Iterator<Item = &'static str> {
     let certificates = CERTIFICATES.map(|(pem, ..)| pem);
     KEYS.map(|(pem, ..)| pem).into_iter().chain(certificates)
@@ -156,14 +156,14 @@ fn json_is_named_and_its_line_ends_are_read() {
         assert_eq!(inspect(&json), Err(Unsuitable::Json), "{json}");
     }
     assert!(Unsuitable::Json.to_string().contains("jq"));
-    // A backslash that is no line end.
+    // A backslash here is no line end.
     let bad = P256_CA.replacen("\nM", "\n\\tM", 1);
     assert_eq!(inspect(&bad), Err(Unsuitable::BadBase64 { line: 2 }));
 }
 
 #[test]
 fn dates_of_both_forms() {
-    // UTCTime and GeneralizedTime, which here is beyond what a DateTime can say.
+    // UTCTime, and a GeneralizedTime that is beyond the range of a DateTime.
     let found = certificate(P384_SELF_SIGNED_LEAF);
     assert_eq!(found.not_before, DateTime::new(2026, 11, 20, 15, 15, 17));
     assert_eq!(found.not_after, None);
@@ -488,7 +488,7 @@ fn one_that_is_cut_off_is_never_accepted() {
             assert!(inspect(&der[..end]).is_err(), "{pem} {end}");
         }
     }
-    // Of a bundle, a part that is whole is another bundle.
+    // A bundle that is cut behind a whole certificate is another bundle, so the cuts begin behind that.
     let chain = format!("{P384_LEAF}{P256_CA}");
     let first = P384_LEAF.len();
     for end in first + "-----B".len()..chain.len() - 1 {
@@ -531,7 +531,7 @@ fn state_is_small() {
     assert!(size_of::<Unsuitable>() <= 8, "{}", size_of::<Unsuitable>());
 }
 
-/// Pieces of real material, damage, and noise.
+/// Makes content of pieces of real credentials, damage, and noise.
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let sources: Vec<&'static str> = good()
         .chain([
@@ -596,7 +596,7 @@ proptest! {
     }
 }
 
-/// An element of DER.
+/// Makes an element of DER.
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut all = std::vec![tag, 0x82];
     all.extend((content.len() as u16).to_be_bytes());
@@ -604,7 +604,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     all
 }
 
-/// The content of the outermost element, whose length takes two bytes or one behind its first.
+/// Returns the content of the outermost element.
 fn inside(der: &[u8]) -> &[u8] {
     match der[1] {
         0x82 => &der[4..],
@@ -613,7 +613,7 @@ fn inside(der: &[u8]) -> &[u8] {
     }
 }
 
-/// The first element, and what is behind it.
+/// Splits the first element off: returns it, and the bytes behind it.
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let len = match bytes[1] {
         0x82 => usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
@@ -623,7 +623,7 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(len + bytes.len() - inside(bytes).len())
 }
 
-/// RFC 5958: attributes, and the public key beside the private one.
+/// A PKCS#8 key may have attributes and the public key behind the private one (RFC 5958).
 #[test]
 fn key_with_what_may_stand_behind_it_is_read() {
     let attributes = element(0xa0, b"");
@@ -651,7 +651,7 @@ fn key_with_what_may_stand_behind_it_is_read() {
 fn structure_that_ends_early_is_named() {
     let request = der(RSA_REQUEST);
     let (info, behind) = split(inside(&request));
-    // Without the attributes, which some tools leave out.
+    // A request without attributes, which some tools leave out.
     let first = inside(info);
     let attributes = first.iter().rposition(|&byte| byte == 0xa0).unwrap();
     let whole = [element(0x30, &first[..attributes]), behind.to_vec()].concat();
@@ -710,14 +710,14 @@ fn every_kind_is_shown_by_its_name() {
     assert!(inspector.finish().is_ok());
 }
 
-/// An algorithm that is not known is none that could match.
+/// Keys of an unknown algorithm cannot be compared.
 #[test]
 fn keys_of_unknown_algorithms_match_nothing() {
     let unknown = |pem: &str| {
         let mut bytes = der(pem);
         let known = [0x2b, 0x65, 0x70];
         let at = bytes.windows(3).position(|three| three == known).unwrap();
-        // X448 in place of Ed25519.
+        // The algorithm becomes X448 in place of Ed25519.
         bytes[at + 2] = 0x6f;
         inspect(bytes).unwrap()
     };

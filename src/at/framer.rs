@@ -397,12 +397,12 @@ mod tests {
         Cue(String),
     }
 
-    /// A toy dialect: `#n` announces n bytes, `?` arms the prompt, `%` asks for pieces.
+    /// Runs the framer with a toy dialect: `#n` announces n bytes, `?` arms the prompt, `%` wants pieces.
     fn run<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         run_with(None, chunks)
     }
 
-    /// And behind `=n` and the cue, n bytes begin inside the line.
+    /// Runs the toy dialect with a cue: behind `=n` and the cue, n bytes of payload begin inside the line.
     fn run_with<'a>(cue: Option<u8>, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         let mut framer = Framer::new();
         let mut seen: Vec<Seen> = Vec::new();
@@ -484,12 +484,12 @@ mod tests {
             quotes(b"=0\"\"\r\nOK\n"),
             [cue("=0\""), Seen::End, line("OK")]
         );
-        // Where nothing begins, the line goes on.
+        // A cue that begins no payload is a character of the line.
         assert_eq!(
             quotes(b"+X: \"a\"\r\n"),
             [cue("+X: \""), cue("+X: \"a\""), line("+X: \"a\"")]
         );
-        // What closes is missing, or something stands behind it.
+        // The closing quote is missing, or text stands behind it.
         for (text, behind) in [
             (&b"=1\"ab\n"[..], "b"),
             (b"=1\"a\"b\n", "b"),
@@ -506,10 +506,10 @@ mod tests {
             ];
             assert_eq!(seen, expected);
         }
-        // A comma closes nothing.
+        // A comma has no closing character.
         let commas = run_with(Some(b','), [&b"=2,a,\r\nOK\r\n"[..]]);
         assert_eq!(commas, [cue("=2,"), payload(b"a,"), Seen::End, line("OK")]);
-        // Without a cue it is a line.
+        // Without a cue the text is a line.
         assert_eq!(run([&b"=2\"ab\"\r\n"[..]]), [line("=2\"ab\"")]);
     }
 
@@ -538,7 +538,7 @@ mod tests {
             (b"#2\r\nab\n\r\n\r\nOK\r\n", 5),
             (b"#2\r\nab\r\r\n\r\nOK\n", 5),
             (b"#0\r\n\r\nOK\r\r\n", 2),
-            // Each line in between has its own, wherever it comes.
+            // The line ends of a line in between count too, wherever it comes.
             (b"#2\r\nab\r\n\r\nurc\r\n\r\nOK\r\n", 8),
             (b"#2\r\nab\r\n\r\n\r\nurc\r\nOK\r\n", 8),
         ] {

@@ -251,7 +251,7 @@ mod tests {
         entry.asked(None, Code::Cme(number), waited, true)
     }
 
-    /// Bg96 sheet 1.4: what is said while it is read is said of a broken one as well.
+    /// The answers while the SIM is read are also those of a broken SIM (bg96 sheet 1.4).
     #[test]
     fn what_is_not_ready_is_waited_for_and_called_missing_only_by_the_modem() {
         for number in [0, 3, 10, 13, 14, 15, 100, 999] {
@@ -321,7 +321,7 @@ mod tests {
             entry.begin();
             assert_eq!(asked(&mut entry, PIN), SimNext::Fail(problem));
         }
-        // It was taken after all.
+        // The SIM had taken the PIN.
         assert_eq!(asked(&mut entry, READY), SimNext::Ready);
         assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
     }
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(asked(&mut entry, PIN), SimNext::Wait(BUSY_PAUSE));
         assert_eq!(asked(&mut entry, PIN), SimNext::Count);
         assert_eq!(entry.entered(true, None, Code::Plain), Ok(()));
-        // Believed some moments later.
+        // The modem goes on asking for some moments after it has taken the PIN.
         assert_eq!(asked(&mut entry, PIN), SimNext::Wait(PAUSE));
         assert_eq!(asked(&mut entry, READY), SimNext::Ready);
     }

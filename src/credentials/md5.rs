@@ -28,7 +28,7 @@ impl Md5 {
 mod tests {
     use super::*;
 
-    /// RFC 1321, A.5.
+    /// The test suite of RFC 1321, A.5.
     #[test]
     fn it_is_the_one_of_the_rfc() {
         let mut md5 = Md5::new();

@@ -330,7 +330,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives at most `step` bytes at a time, and only in order.
+    /// A source that gives at most `step` bytes at a time, and only in order.
     struct Sequential<'a> {
         bytes: &'a [u8],
         step: usize,
@@ -397,7 +397,7 @@ mod tests {
         let material = block_on(inspect(&mut source)).unwrap();
         let mut prepared = Prepared::<M, _>::new(&mut source, &material);
         let first = read_all(&mut prepared, chunk);
-        // Another pass brings the same.
+        // A second pass reads the bytes of the first.
         assert_eq!(read_all(&mut prepared, chunk + 1), first);
         first
     }
@@ -410,14 +410,14 @@ mod tests {
             pki.client().cert_pem.clone(),
             pki.client().key_pem.clone(),
         ] {
-            // As `openssl` writes it: LF, and one at the end.
+            // The form in which `openssl` writes it, with LF behind each line.
             let pem = pem.replace('\r', "");
             for (step, chunk) in [(1, 1), (7, 100), (1000, 5), (64, 128), (1000, 4096)] {
                 let der = convert::<Der>(pem.as_bytes(), step, chunk);
                 assert_eq!(der[0], 0x30);
                 let back = convert::<Pem>(&der, step, chunk);
                 assert_eq!(std::str::from_utf8(&back).unwrap().trim(), pem.trim());
-                // Nothing to do.
+                // A modem that takes either container gets each without a conversion.
                 for bytes in [&der[..], pem.as_bytes()] {
                     assert_eq!(convert::<Either>(bytes, step, chunk), bytes);
                 }
@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(convert::<Der>(crlf.as_bytes(), 64, 64), der);
     }
 
-    /// What openssl, editors, cloud consoles and JSON answers make of a file.
+    /// The forms in which openssl, editors, cloud consoles and JSON answers give a file.
     #[test]
     fn pem_of_any_look_is_sent_in_one_form() {
         let pki = Pki::shared();
@@ -493,7 +493,7 @@ mod tests {
                 count => total += count,
             }
         }
-        // One line of 48 bytes; neither the rest nor an end.
+        // One line of 48 bytes is converted; neither the rest nor the END line.
         assert_eq!(total, "-----BEGIN CERTIFICATE-----\n".len() + 65);
         assert_eq!(
             block_on(inspect(&mut Liar)),

@@ -205,7 +205,7 @@ mod tests {
             "AT+HANG=?",
             "AT+SLEEPMODE=1",
             "AT+IPR=9600",
-            // Basic commands, with their number.
+            // Basic commands with a number.
             "ATG",
             "atg1",
             "AT&D2",
@@ -264,7 +264,7 @@ mod tests {
             "AT+CREG?;+X=1",
             "AT+OFFER=1",
             "AT+X=\"+OFF=1;+HANG\"",
-            // A query only in its quotes.
+            // The question mark stands in quotes, so this is no query.
             "AT+X=\"?\"",
         ] {
             assert_eq!(check(line), Ok(false), "{line}");

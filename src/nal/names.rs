@@ -239,7 +239,7 @@ mod tests {
         assert!(is_placeholder(a) && a != THE_ONE);
         assert_eq!(names.resolve("a.example"), Ok(a));
         assert_eq!(&*names.name(a).unwrap(), "a.example");
-        // Nor does one of another table.
+        // An address of another table has no name here either.
         let other = Names::<3>::new();
         let c = other.resolve("c.example").unwrap();
         assert!(names.name(c).is_none());
@@ -251,12 +251,12 @@ mod tests {
         let names = Names::<2>::new();
         let a = names.resolve("a").unwrap();
         let b = names.resolve("b").unwrap();
-        // A use, as a connect is one.
+        // This counts as a use, as a connect does.
         drop(names.name(a));
         let c = names.resolve("c").unwrap();
         assert!(names.name(b).is_none());
         assert_eq!(&*names.name(a).unwrap(), "a");
-        // Looked up again it has another address, and the old one stays void.
+        // Looked up again, the name gets another address, and the old one stays void.
         let again = names.resolve("b").unwrap();
         assert!(![a, b, c].contains(&again));
         assert!(names.name(b).is_none());

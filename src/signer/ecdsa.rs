@@ -87,7 +87,7 @@ pub fn ecdsa_from_der(der: &[u8]) -> Result<[u8; 64], Malformed> {
 mod tests {
     use super::*;
 
-    /// Short numbers, numbers with the first bit set, and both forms back and forth.
+    /// Short numbers, and numbers with the first bit set, survive the conversion to DER and back.
     #[test]
     fn numbers_have_no_more_bytes_than_they_need() {
         let mut signature = [0; 64];

@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(key.to_pkcs8().expose().len(), 138);
     }
 
-    /// What it writes it reads, and others read it.
+    /// The key reads the PKCS#8 that it writes, and so does another implementation.
     #[test]
     fn a_key_is_what_it_was_in_every_form() {
         let mut key = P256Key::generate(|bytes| *bytes = [0x42; 32]);

@@ -1,4 +1,4 @@
-//! Sends whose cue is another byte, which takes a pause, and which may be taken in part.
+//! The seam for sends whose prompt is another byte than `>`, needs a pause, and whose payload may be taken in part.
 
 use super::*;
 use crate::modem::{
@@ -69,7 +69,7 @@ modem! { SaysSo {}
     fn argument(&self, name: u8, w: &World<'_>, out: &mut Out<'_>) { argument(name, w, out) }
 }
 
-/// Open, with a send under way.
+/// Returns a bench with an open connection and a send under way.
 fn sending<M: Modem>(modem: M, bytes: &[u8]) -> Bench<M> {
     let mut bench = Bench::up(modem);
     bench.want(0);
@@ -80,7 +80,7 @@ fn sending<M: Modem>(modem: M, bytes: &[u8]) -> Bench<M> {
     bench
 }
 
-/// The same, with all of it out.
+/// Returns a bench whose send has put all payload on the UART.
 fn all_out(bytes: &[u8]) -> Bench<Asks> {
     let mut bench = sending(Asks::NEW, bytes);
     bench.says("\r\n@");
@@ -93,7 +93,7 @@ fn all_out(bytes: &[u8]) -> Bench<Asks> {
 fn payload_follows_its_cue_after_the_pause() {
     let mut bench = sending(Asks::NEW, b"hello");
     assert_eq!(bench.sent(), "AT+USOWR=0,5\r");
-    // It is another modem's cue, and a line here.
+    // `>` is the prompt of other modems, and a line here.
     bench.says("\r\n> \r\n");
     bench.wait(100);
     assert_eq!(bench.sent(), "");
@@ -161,19 +161,19 @@ fn a_refusal_behind_the_payload_is_the_judges() {
     let mut bench = all_out(b"hello");
     bench.says("\r\nERROR\r\n");
     assert_eq!(bench.phase(0), Phase::Open);
-    // Nothing is resent, and what came before is fetched.
+    // Nothing is resent, and data that came before is fetched.
     assert_eq!(bench.sent(), "AT+USORD=0,64\r");
 }
 
 #[test]
 fn an_end_of_a_send_that_this_modem_has_not_is_a_fault() {
-    // `OK` where `SEND OK` belongs.
+    // `OK` comes where `SEND OK` belongs.
     let mut bench = sending(SaysSo::NEW, b"hello");
     bench.says("\r\n> ");
     bench.sent();
     bench.says("\r\n+USOWR: 0,5\r\n\r\nOK\r\n");
     assert_eq!(bench.sent(), "AT+S?\r");
-    // And `OK` before the cue, where it is what ends a send.
+    // `OK` comes before the prompt, on a modem on which it is the final result of a send.
     let mut bench = sending(Asks::NEW, b"hello");
     bench.sent();
     bench.says("\r\nOK\r\n");
@@ -189,7 +189,7 @@ fn a_lost_cue_costs_its_socket_and_no_other() {
     bench.wait(19_999);
     assert_eq!((bench.sent(), bench.phase(0)), (String::new(), Phase::Open));
     bench.wait(1);
-    // What it may wait for is completed before anything else is said.
+    // The payload that the modem may wait for is completed before anything else is sent.
     assert_eq!(bench.sent(), "\n\n\n\n\nAT+S?\r");
     assert!(bench.is_reset(0));
     bench.says("\r\n+S: 1\r\n\r\nOK\r\n");

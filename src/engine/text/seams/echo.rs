@@ -1,5 +1,5 @@
-//! A modem that echoes whatever it is told, takes payload as the rest of a line, and accepts some commands with
-//! an `OK` of its own.
+//! The seam for a modem whose echo cannot be switched off, which takes payload as the rest of a line, and answers some
+//! commands with two `OK`.
 
 use super::*;
 use crate::engine::mailbox::{ExchangeState, Plan};
@@ -73,7 +73,7 @@ fn console() -> Bench<Console> {
 
 const SOCKET: &str = "AT+Socket=inet,stream,sec";
 
-/// A connection is being opened, and the first command is out.
+/// Returns a bench on which a connection is being opened, and the first command was sent.
 fn opening() -> Bench<Console> {
     let mut bench = console();
     bench.want(0);
@@ -81,7 +81,7 @@ fn opening() -> Bench<Console> {
     bench
 }
 
-/// One stands.
+/// Returns a bench with an open connection.
 fn open() -> Bench<Console> {
     let mut bench = opening();
     bench.says("AT+Socket=inet,stream,sec\n\r+socket:0\n\rOK\n\r");
@@ -93,7 +93,7 @@ fn open() -> Bench<Console> {
     bench
 }
 
-/// What opened the socket was answered as it should, and the next command is out.
+/// Checks that the answer to the open was accepted, and the next command was sent.
 fn went_on(bench: &mut Bench<Console>, how: &str) {
     assert_eq!(bench.sent(), "AT+Connect=0\n", "{how}");
     let answer = bench.engine.modem.answer.take();
@@ -130,7 +130,7 @@ fn an_event_may_stand_between_any_two_characters_of_an_echo() {
 #[test]
 fn an_event_that_begins_as_the_echo_goes_on_is_found() {
     let mut bench = open();
-    // As base64 "+eve".
+    // These bytes are "+eve" in base64, the beginning of a URC.
     bench.write(0, &[0xf9, 0xeb, 0xde]);
     assert_eq!(bench.sent(), "AT+Send=0,1,4,+eve\n");
     bench.says("AT+Send=0,1,4,+event:x,2\n\r+eve\n\rOK\n\r");
@@ -221,7 +221,7 @@ fn payload_is_the_rest_of_the_line() {
         let mut bench = open();
         bench.write(0, &bytes);
         assert_eq!(bench.sent(), std::format!("{line}\n"));
-        // The ring keeps it until the modem has said that it took it.
+        // The ring keeps the payload until the modem has confirmed it.
         bench.says(&std::format!("{line}\n\r"));
         assert_eq!(bench.world.slots[0].tx.len(), len);
         bench.says("OK\n\r");
@@ -265,7 +265,7 @@ fn a_line_that_is_given_up_is_spoiled_and_ended() {
     let w: &mut World<'_> = &mut bench.world;
     w.wake_runner();
     bench.engine.tick(&mut bench.world);
-    // The UART stops in the middle.
+    // The UART stops in the middle of the line.
     let mut buf = [0; 64];
     for _ in 0..3 {
         let count = bench.engine.next_out(&mut bench.world, &mut buf);
@@ -275,7 +275,7 @@ fn a_line_that_is_given_up_is_spoiled_and_ended() {
     bench.sent();
     bench.run();
     assert_eq!(bench.sent(), ",,,,,\n");
-    // The modem does not listen while it refuses that.
+    // The modem drops input while it refuses the spoilt line.
     bench.says("ERROR\n\r");
     bench.wait(100);
     assert_eq!(bench.sent(), "AT+S?\n");

@@ -1,5 +1,5 @@
-//! A modem whose AT text, data and notices come in frames: the framing is that of `sectag-ublox`, the rest
-//! is made up.
+//! The seam for a modem whose AT text, data and URCs come in frames. The framing is that of `sectag-ublox`, and the
+//! dialect is invented.
 
 use super::*;
 use crate::error::ConnectError;
@@ -8,7 +8,7 @@ use crate::modem::{
     Waits, ask, decide,
 };
 
-// The very code of that package, which depends on this one.
+// The source file of that package is included, because the package depends on this one.
 #[path = "../../../../modems/ublox/src/short_range/edm.rs"]
 #[expect(unreachable_pub, reason = "it is a part of another package")]
 mod edm;
@@ -122,7 +122,7 @@ fn connected(channel: u8) -> Vec<u8> {
     frame(0x11, &[&[channel, 2, 0], &ends[..]].concat())
 }
 
-/// The text of the requests that were sent.
+/// Returns the text of the requests that were sent.
 fn requests(bench: &mut Bench<Framed>) -> String {
     let mut out = core::mem::take(&mut bench.out);
     let mut text = String::new();
@@ -138,7 +138,7 @@ fn requests(bench: &mut Bench<Framed>) -> String {
     text
 }
 
-/// Brought up: in plain text first, in frames behind.
+/// Returns a bench whose modem is up: first in plain text, then in frames.
 fn up() -> Bench<Framed> {
     let mut bench = Bench::new(Framed::NEW);
     bench.run();
@@ -181,7 +181,7 @@ fn data_is_the_sockets_whose_channel_it_came_over() {
 fn data_directly_behind_the_event_that_connects_is_kept() {
     let mut bench = up();
     bench.want(0);
-    // The answer to the command may come behind both.
+    // The answer to the command may come behind the frames of connection and data.
     bench.hear(&[connected(5), data(5, b"early")].concat());
     bench.hear(&answer("OK\r\n"));
     assert_eq!(
@@ -220,7 +220,7 @@ fn what_is_written_goes_out_as_data_and_waits_for_no_answer() {
     bench.write(1, b"AT\r\n+++");
     assert_eq!(bench.out, frame(0x36, b"\x09AT\r\n+++"));
     assert_eq!(bench.world.slots[1].tx.len(), 0);
-    // A second one, and a line in between, behind it.
+    // A second send, with a line in between, which is sent behind it.
     bench.out.clear();
     bench.write(1, &[b'x'; 64]);
     assert_eq!(bench.out, frame(0x36, &[&[9], &[b'x'; 64][..]].concat()));
@@ -241,7 +241,7 @@ fn notices_and_broken_frames_do_not_cut_a_frame_that_goes_out() {
         slot.tx.push(b"hello");
         slot.flush = true;
         bench.world.changed = true;
-        // The frame's first bytes, and then something is heard.
+        // The first bytes of the frame are sent, and then the modem says something.
         bench.engine.tick(&mut bench.world);
         let mut buf = [0; 8];
         let count = bench.engine.next_out(&mut bench.world, &mut buf);
@@ -264,7 +264,7 @@ fn a_broken_frame_resets_every_connection_and_the_channel_is_synchronised() {
         bench.hear(&data(4, b"before"));
         bench.hear(&[broken, &data(9, b"world"), &data(4, b"behind")].concat());
         assert!(bench.is_reset(0) && bench.is_reset(1));
-        // What came before may still be read, and nothing behind.
+        // Data from before the broken frame may still be read, and none behind it.
         assert_eq!(
             (bench.read(0), bench.read(1)),
             (Vec::new(), b"before".to_vec())
@@ -300,13 +300,13 @@ fn a_full_ring_holds_the_uart_and_then_loses_its_socket_only() {
     let bytes = data(9, &[b'x'; 70]);
     let taken = bench.hear(&bytes);
     assert_eq!(taken, 6 + 64);
-    // A reader in time: all of it comes.
+    // The user reads in time, so all data comes.
     bench.wait(150);
     assert_eq!(bench.phase(0), Phase::Open);
     bench.world.slots[0].rx.discard();
     assert_eq!(bench.hear(&bytes[taken..]), bytes.len() - taken);
     assert_eq!(bench.read(0).len(), 6);
-    // One that does not read.
+    // The user does not read.
     let taken = bench.hear(&bytes);
     bench.wait(250);
     assert_eq!(bench.phase(0), Phase::Failed(SocketError::RxOverrun));
@@ -333,7 +333,7 @@ fn a_module_that_starts_anew_is_brought_up_in_plain_text() {
     bench.hear(&[&b"\r\nOK\r\n"[..], &frame(0x71, b"")].concat());
     assert_eq!(requests(&mut bench), "ATE0\r");
     bench.hear(&answer("OK\r\n"));
-    // The same words from a peer mean nothing.
+    // A peer that sends the text of the banner has no effect.
     opened(&mut bench, 1, 9);
     bench.hear(&data(9, b"\r\n+STARTUP\r\n"));
     assert_eq!(

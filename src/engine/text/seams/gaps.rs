@@ -1,4 +1,4 @@
-//! A modem that needs a pause behind what it says.
+//! The seam for a modem that needs a gap between its output and the next command.
 
 use super::*;
 use crate::engine::mailbox::{ExchangeState, Plan};
@@ -65,7 +65,7 @@ fn a_command_waits_behind_a_notice_while_nothing_is_under_way() {
     bench.wait(10);
     bench.want(0);
     quiet(&mut bench, 10, "AT+A\r");
-    // A second one makes it longer.
+    // A second URC makes the gap longer.
     bench.says("\r\nOK\r\n");
     bench.wait(15);
     bench.says("\r\n+UUX: 2\r\n");
@@ -112,7 +112,7 @@ fn a_sign_of_life_is_the_backends() {
     quiet(&mut bench, 60_000, "ATI\r");
     bench.says("\r\nMODEL\r\n\r\nOK\r\n");
     quiet(&mut bench, 60_000, "ATI\r");
-    // One that does not answer is brought up anew.
+    // A modem that does not answer is brought up anew.
     bench.wait(10_000);
     assert!(bench.sent().starts_with("AT+S?\r"));
     assert_eq!(bench.world.counters.restarts, 1);
@@ -131,7 +131,7 @@ fn an_upload_waits_behind_its_prompt() {
     bench.run();
     assert_eq!(bench.sent(), "AT+U\r");
     assert!(!bench.engine.takes_bytes(false));
-    // Some modules end it with a space.
+    // Some modules end the prompt with a space.
     bench.says("\r\n> ");
     assert!(bench.engine.takes_bytes(false));
     bench.engine.hand_over(b"hello").unwrap();

@@ -1,4 +1,4 @@
-//! A modem that chooses its sockets' ids.
+//! The seam for a modem that chooses the ids of its sockets.
 
 use super::*;
 use crate::at::{Fields, answer};
@@ -95,7 +95,7 @@ fn an_id_that_is_given_again_ends_the_connection_that_had_it() {
     opened(&mut bench, 0, 3);
     opened(&mut bench, 1, 3);
     assert!(bench.is_reset(0));
-    // It is the other's now, and is not closed for the first.
+    // The id belongs to the second connection now, and is not closed for the first.
     bench.wait(1000);
     assert_eq!((bench.sent(), bench.phase(1)), (String::new(), Phase::Open));
 }
@@ -128,7 +128,7 @@ fn one_connection_is_opened_at_a_time() {
     bench.says("\r\n+USOCR: 2\r\n\r\nOK\r\n");
     bench.says("\r\nOK\r\n");
     assert_eq!(bench.sent(), "AT+USOCR=6\rAT+USOCO=2\r");
-    // The first one's result is still to come: a second command would end it (ublox sheet, B.2.3).
+    // The result of the first open is still to come: a second open command would end it (ublox sheet, B.2.3).
     bench.want(1);
     bench.wait(4000);
     assert_eq!(
@@ -152,7 +152,7 @@ fn an_open_that_nobody_waits_for_ends_with_its_close() {
     bench.world.slots[0].abandon();
     bench.run();
     assert_eq!(bench.sent(), "AT+USOCL=2\r");
-    // It is not the next one's turn until the modem has confirmed that.
+    // The next connection is not opened until the modem has confirmed the close.
     bench.want(1);
     assert_eq!(bench.sent(), "");
     bench.says("\r\nOK\r\n");

@@ -1,5 +1,5 @@
-//! The seams for modems that there is no backend for yet, each under a dialect made up for it. Traces: no
-//! executor, and time is a number.
+//! Tests of the engine's seams, each with an invented dialect: what modems need beyond the plain AT of the first
+//! backends. They are traces without an executor, in virtual time.
 
 extern crate std;
 
@@ -25,7 +25,8 @@ use crate::error::SocketError;
 use crate::modem::Modem;
 use crate::{Tag, TlsConfig};
 
-/// A modem that is made up: what all of them have in common, and in braces what is its own.
+/// Defines an invented modem: its own fields in braces, its own items behind them, and the items that all invented modems
+/// share.
 macro_rules! modem {
     ($name:ident { $($field:ident: $type:ty = $value:expr),* } $($own:tt)*) => {
         struct $name { $($field: $type),* }
@@ -55,7 +56,7 @@ macro_rules! modem {
 }
 use modem;
 
-/// Limits that are nobody's in particular.
+/// The limits of the invented modems.
 const LIMITS: crate::modem::Limits = crate::modem::Limits {
     ids: 4,
     max_receive: 64,
@@ -63,7 +64,7 @@ const LIMITS: crate::modem::Limits = crate::modem::Limits {
     sockets: 2,
 };
 
-/// An engine with two sockets, and what it sent.
+/// A test bench: an engine with two sockets, and the bytes that it has sent.
 struct Bench<M: Modem> {
     engine: Engine<M>,
     world: World<'static, [Slot<'static>; 2]>,
@@ -71,7 +72,7 @@ struct Bench<M: Modem> {
 }
 
 impl<M: Modem> Bench<M> {
-    /// With rings of 64 bytes.
+    /// Makes a bench with rings of 64 bytes.
     fn new(modem: M) -> Self {
         let mut world = World::new([const { Slot::new() }; 2]);
         for slot in &mut world.slots {
@@ -85,7 +86,7 @@ impl<M: Modem> Bench<M> {
         }
     }
 
-    /// Brought up, with what that sent put aside.
+    /// Makes a bench whose modem is up, and drops the bytes that the bring-up sent.
     fn up(modem: M) -> Self {
         let mut bench = Self::new(modem);
         bench.run();
@@ -94,7 +95,7 @@ impl<M: Modem> Bench<M> {
         bench
     }
 
-    /// Lets the engine do what is due; returns when to look again.
+    /// Lets the engine do the work that is due, and returns the deadline for the next call.
     fn run(&mut self) -> u32 {
         // A test may have changed the world, as handles do.
         let w: &mut World<'_> = &mut self.world;
@@ -112,7 +113,7 @@ impl<M: Modem> Bench<M> {
         panic!("it never comes to rest");
     }
 
-    /// What the modem says; returns how much of it was taken in.
+    /// Feeds bytes from the modem, and returns the number that was taken in.
     fn hear(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && self.engine.wants_input(&self.world) {
@@ -126,7 +127,7 @@ impl<M: Modem> Bench<M> {
         assert_eq!(self.hear(text.as_bytes()), text.len());
     }
 
-    /// Lets time go by.
+    /// Lets virtual time pass.
     fn wait(&mut self, ms: u32) {
         let end = self.world.now.wrapping_add(ms);
         loop {
@@ -143,13 +144,13 @@ impl<M: Modem> Bench<M> {
         }
     }
 
-    /// What was sent since the last time.
+    /// Returns the text that was sent since the last call.
     fn sent(&mut self) -> String {
         let bytes = core::mem::take(&mut self.out);
         bytes.iter().map(|&byte| char::from(byte)).collect()
     }
 
-    /// A user asks for a connection.
+    /// Asks for a connection as a user.
     fn want(&mut self, index: u8) {
         let now = self.world.now;
         let slot = &mut self.world.slots[usize::from(index)];
@@ -165,7 +166,7 @@ impl<M: Modem> Bench<M> {
         self.run();
     }
 
-    /// A user writes and flushes.
+    /// Writes and flushes as a user.
     fn write(&mut self, index: usize, bytes: &[u8]) {
         let slot = &mut self.world.slots[index];
         assert_eq!(slot.tx.push(bytes), bytes.len());
@@ -173,7 +174,7 @@ impl<M: Modem> Bench<M> {
         self.run();
     }
 
-    /// A user reads what there is.
+    /// Reads all received data as a user.
     fn read(&mut self, index: usize) -> Vec<u8> {
         let mut bytes = vec![0; 64];
         let count = self.world.slots[index].rx.pop(&mut bytes);

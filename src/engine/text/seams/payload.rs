@@ -1,4 +1,4 @@
-//! Payload that begins inside a line, and payload that is written as text.
+//! The seams for payload that begins inside a line, and for payload that is written as text.
 
 use super::*;
 use crate::at::{Decoder, Fields, decimal};
@@ -16,12 +16,12 @@ fn line(line: &[u8]) -> Line {
     }
 }
 
-/// How long the payload behind this is, if it is the header of `name` and its cue has come.
+/// Returns the length of the payload behind `text`, where it is the header of `name` up to its cue.
 fn header(text: &[u8], name: &str, place: usize, cue: u8) -> Option<u16> {
     let fields = text.strip_prefix(name.as_bytes())?.strip_suffix(&[cue])?;
     let fields = Fields::new(fields);
     let count = fields.clone().nth(place).and_then(decimal).unwrap_or(0);
-    // Up to the last cue, and not the first.
+    // The header ends at the last cue, and not at the first.
     (cue == b'"' || fields.count() == place + 1).then_some(count as u16)
 }
 
@@ -99,12 +99,12 @@ modem! { Pushes { decoder: Decoder = Decoder::hex() }
     fn argument(&self, name: u8, w: &World<'_>, out: &mut Out<'_>) { argument(name, w, out) }
 }
 
-/// Open, with a fetch under way unless data is pushed.
+/// Returns a bench with an open connection, and a fetch under way unless data is pushed.
 fn fetching<M: Modem>(modem: M, push: bool) -> Bench<M> {
     let mut bench = Bench::up(modem);
     bench.world.push_unit = push.then_some(16);
     bench.want(0);
-    // A quote where nothing is fetched is a character.
+    // A quote outside of a fetch is an ordinary character.
     bench.says("\r\n+UUX: \"1\"\r\n+USORD: 0,5,\"hello\"\r\nOK\r\n");
     assert_eq!(
         (bench.phase(0), bench.sent()),
@@ -134,7 +134,7 @@ fn payload_in_quotes_is_counted_and_never_searched() {
             assert_eq!(bench.read(0), b"", "{cut}");
             bench.says(&whole[cut..]);
             assert_eq!(bench.read(0), payload.as_bytes(), "{cut}");
-            // There may be more.
+            // The modem may have more data, so another fetch follows.
             assert!(bench.sent().starts_with("AT+USORD=0,"));
         }
     }
@@ -155,9 +155,9 @@ fn a_wrong_count_delivers_nothing() {
         "+USORD: 0,4,\"hello\"",
         "+USORD: 0,5,\"hello'",
         "+USORD: 0,5,\"hello\"x",
-        // More than was asked for.
+        // The announced length is above the requested one.
         "+USORD: 0,65,\"",
-        // Its last bytes, and the result, are counted as payload.
+        // The announced length is too large, so the closing quote is counted as payload.
         "+USORD: 0,6,\"hello\"",
     ] {
         let mut bench = fetching(Quotes::NEW, false);
@@ -174,11 +174,11 @@ fn late_payload_in_quotes_is_counted_too() {
     let mut bench = fetching(Quotes::NEW, false);
     bench.wait(1001);
     assert_eq!(bench.sent(), "AT+S?\r");
-    // What looks like the answer to that is payload.
+    // The answer to the synchronising query inside the payload does not count.
     bench.says("\r\n+USORD: 0,20,\"\r\n+S: 1\r\n\r\nOK\r\n123");
     bench.wait(10);
     bench.says("\"\r\n\r\nOK\r\n");
-    // The channel is not in step yet.
+    // The channel is not synchronised yet.
     assert_eq!(bench.sent(), "");
     bench.says("\r\n+S: 1\r\n\r\nOK\r\n");
     bench.wait(10);
@@ -195,7 +195,7 @@ fn payload_behind_a_comma_may_be_base64() {
         bench.says(&whole[cut..]);
         assert_eq!(bench.read(0), b"hello", "{cut}");
     }
-    // As much as was asked for: 64 bytes are 88 characters.
+    // The payload has the requested length: 64 bytes are 88 characters.
     let mut bench = fetching(Commas::NEW, false);
     let text = std::format!("{}QUE=", "QUFB".repeat(21));
     let text = text.replace("QUE=", "QQ==");

@@ -1,4 +1,4 @@
-//! How little a backend needs: a backend that does nothing.
+//! The smallest backend, which does nothing: a test of how few items a backend needs.
 
 use crate::capabilities::Capabilities;
 use crate::error::{Code, ConnectError};

@@ -1,4 +1,4 @@
-//! Uploads behind a prompt of their own that needs a pause, and closes that the modem confirms later.
+//! The seams for uploads behind a prompt of their own that needs a pause, and for closes that the modem confirms later.
 
 use super::*;
 use crate::engine::mailbox::{ExchangeState, Plan};
@@ -40,7 +40,7 @@ modem! { Takes { gone: bool = false }
     }
 }
 
-/// An upload of so many bytes is under way.
+/// Returns a bench on which an upload of this many bytes is under way.
 fn uploading(len: usize) -> Bench<Takes> {
     let mut bench = Bench::up(Takes::NEW);
     let command = b"AT+STORE=4\r";
@@ -97,7 +97,7 @@ fn an_id_is_free_when_the_modem_says_so() {
     bench.run();
     assert_eq!(bench.sent(), "AT+CLOSE=0\r");
     bench.says("\r\nOK\r\n");
-    // Taken, and not free yet; others are served meanwhile.
+    // The close was accepted, but the id is not free yet; other sockets are served meanwhile.
     bench.wait(5000);
     assert!(bench.world.slots[0].in_modem);
     assert_eq!(bench.sent(), "");
