@@ -32,7 +32,7 @@ impl Base64 {
     /// Takes a character, and returns the byte that it completes, if any.
     ///
     /// # Errors
-    /// [`BadCharacter`] where the character cannot stand there.
+    /// An error where the character cannot stand there.
     pub fn push(&mut self, character: u8) -> Result<Option<u8>, BadCharacter> {
         if character == b'=' {
             return self.pad();

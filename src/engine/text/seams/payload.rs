@@ -226,7 +226,7 @@ fn pushed_payload_may_be_hexadecimal() {
     for cut in 0..whole.len() {
         let mut bench = fetching(Pushes::NEW, true);
         bench.says(&whole[..cut]);
-        // What ends the line shows that the count was right.
+        // The end of the line shows that the count was right.
         let seen = if cut + 1 < whole.len() {
             &b""[..]
         } else {
