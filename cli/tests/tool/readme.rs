@@ -55,7 +55,7 @@ pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
         };
         // What stands in the README stands for what is here.
         let script = block
-            .replace("cargo run --bin sectag -- ", "sectag ")
+            .replace("cargo run --release --bin sectag -- ", "sectag ")
             .replace("/dev/ttyUSB0", port)
             // It serves until it is stopped, and the name of the link is this computer's.
             .replace("sectag simulate", "timeout 15 sectag simulate")
