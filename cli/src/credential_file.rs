@@ -9,9 +9,9 @@ use sectag::inspect::{Content, Inspector, Material, Misplaced};
 use sectag::{Accepts, CredentialError, CredentialSet, Kind, Secret, SetError, Source};
 
 use crate::args::Paths;
+use crate::families::{Choice, ModemName};
 use crate::hints::{self, Failure};
 use crate::input::{self, Purpose};
-use crate::modems::{Choice, ModemName};
 use crate::report::Step;
 
 pub(crate) struct CredentialFile {

@@ -6,9 +6,11 @@
 use embassy_time::{Duration, Instant, with_deadline, with_timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::args::PortName;
 use crate::failure::Failure;
-use crate::modems::ModemName;
-use crate::port::{Opened, PortName, Stream};
+use crate::families::ModemName;
+use crate::identity::Identity;
+use crate::port::{Opened, Stream};
 
 /// For the whole search.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,33 +23,6 @@ const SPEEDS: [u32; 6] = [115_200, 921_600, 460_800, 230_400, 57_600, 9600];
 
 /// What ends a command, in the order in which it is tried: most take the first, an nRF9160 may be built for another.
 const ENDS: [&str; 3] = ["\r", "\r\n", "\n"];
-
-/// What a modem says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// Its answer to `AT+CGMI`.
-    pub(crate) manufacturer: String,
-    /// Its answer to `AT+CGMM`.
-    pub(crate) model: String,
-}
-
-impl Identity {
-    pub(crate) fn manufacturer_has(&self, word: &str) -> bool {
-        self.manufacturer.to_lowercase().contains(word)
-    }
-
-    pub(crate) fn model_has(&self, word: &str) -> bool {
-        self.model.to_lowercase().contains(word)
-    }
-
-    /// In words, as the modem has them.
-    pub(crate) fn shown(&self) -> String {
-        match (self.manufacturer.as_str(), self.model.as_str()) {
-            ("", "") => "something that answers AT and does not say who it is".into(),
-            (manufacturer, model) => format!("{manufacturer} {model}").trim().into(),
-        }
-    }
-}
 
 /// Who answered, and at which speed.
 #[derive(Debug)]

@@ -8,6 +8,9 @@ use std::sync::Mutex;
 
 use crate::failure::Failure;
 
+/// The longest payload of a message that is published.
+pub(crate) const PAYLOAD_LIMIT: usize = 1024 * 1024;
+
 /// What a file is read for, which says how long it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -30,7 +33,7 @@ impl Purpose {
             Self::Credential => 1024 * 1024,
             Self::Secret => 64 * 1024,
             Self::Manifest => 16 * 1024 * 1024,
-            Self::Payload => crate::mqtt::PAYLOAD_LIMIT,
+            Self::Payload => PAYLOAD_LIMIT,
             Self::State => 64 * 1024 * 1024,
         }
     }

@@ -4,29 +4,36 @@ mod args;
 mod clock;
 mod commands;
 mod credential_file;
+mod errand;
 mod failure;
+mod families;
 mod hints;
 mod identify;
+mod identity;
 mod input;
 mod json;
 mod modems;
 mod mqtt;
 mod output_file;
 mod port;
+mod port_failure;
 mod ppp;
 mod probe;
 mod report;
 mod secret;
+mod serial_ports;
 mod session;
 mod signing;
+mod start;
 mod stop;
 mod style;
 mod tls;
+mod trace;
 mod way;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -46,7 +53,7 @@ fn main() -> ExitCode {
         Err(error) => return refused(&error),
     };
     clock::set_up();
-    trace_to_stderr(cli.verbose);
+    trace::trace_to_stderr(cli.verbose);
     let json = cli.json;
     let report = Report::new(json, cli.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -109,34 +116,4 @@ fn refused(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(USAGE)
-}
-
-/// What a simulated modem makes of the world, such as why it refused a server: it has no other way to say it.
-#[cfg(feature = "demo")]
-pub(crate) fn tell_of_simulated_modem() {
-    // With the AT trace it is told already.
-    let _ = env_logger::Builder::new()
-        .filter(Some("sectag_simulator"), log::LevelFilter::Info)
-        .format(|out, record| writeln!(out, "{}", record.args()))
-        .try_init();
-}
-
-/// The AT trace. Secrets and payload are masked where it is made, in the core.
-pub(crate) fn trace_to_stderr(verbose: bool) {
-    if !verbose {
-        return;
-    }
-    let begin = Instant::now();
-    // The command that `record` runs may ask for what is there already.
-    let _ = env_logger::Builder::new()
-        .filter(Some("sectag"), log::LevelFilter::Trace)
-        .format(move |out, record| {
-            writeln!(
-                out,
-                "[{:9.3}] {}",
-                begin.elapsed().as_secs_f64(),
-                record.args()
-            )
-        })
-        .try_init();
 }

@@ -1,10 +1,5 @@
-//! The modems that this tool knows: one row each in the table below. A new modem is a row, and a function that makes its
-//! driver of the options.
+//! The driver of each modem, made of what the options say.
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
-use sectag::Accepts;
-use sectag::modem::{Credentials, Full, LinesPart};
 use sectag::wifi::WifiConfig;
 use sectag_bg96::Bg96;
 use sectag_cc3200::at::Cc32xx;
@@ -13,154 +8,10 @@ use sectag_nrf9160::Nrf9160;
 use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
 
-use crate::args::{ClockSource, ModemArgs};
+use crate::args::{ClockSource, ModemArgs, PortName};
 use crate::failure::Failure;
-use crate::identify::Identity;
-use crate::port::{Opened, PortName};
-use crate::ppp;
 use crate::report::Report;
 use crate::secret;
-use crate::session::{Job, attach};
-
-/// Makes the enumeration and what is looked up by it. `is` tells by the answers to the queries of identity whether a
-/// modem is of this family; where that cannot be asked, it is `never`, and the user names the modem.
-macro_rules! modems {
-    ($($variant:ident, $name:literal, $what:literal, $driver:ty, $make:path, $is:path, $restart:expr;)+) => {
-        /// A modem's family, by its name on the command line.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-        pub(crate) enum ModemName {
-            $(#[value(name = $name)] #[doc = $what] $variant,)+
-            /// A module of u-blox as a link: PPP, with TLS on this computer
-            #[value(name = "ublox-ppp")]
-            Ppp,
-        }
-
-        impl ModemName {
-            const ALL: &[Self] = &[$(Self::$variant),+, Self::Ppp];
-            const CHOICES: &[Choice] = &[Choice(None), $(Choice(Some(Self::$variant))),+, Choice(Some(Self::Ppp))];
-
-            pub(crate) const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ Self::Ppp => "ublox-ppp" }
-            }
-
-            /// As its maker calls it.
-            pub(crate) const fn what(self) -> &'static str {
-                match self { $(Self::$variant => $what,)+ Self::Ppp => "u-blox module as a link" }
-            }
-
-            /// What credentials it takes.
-            pub(crate) fn accepts(self) -> Accepts {
-                match self { $(Self::$variant => <$driver>::ACCEPTS,)+ Self::Ppp => ppp::ACCEPTS }
-            }
-
-            /// The command that restarts it, and the line with which it says that it is there again.
-            pub(crate) fn restart(self) -> Option<(&'static str, &'static str)> {
-                match self { $(Self::$variant => $restart,)+ Self::Ppp => None }
-            }
-
-            /// Whether it speaks AT, before it is a link at least.
-            pub(crate) const fn speaks_at(self) -> bool {
-                match self {
-                    $(Self::$variant => <<$driver as Full>::Lines as LinesPart<$driver>>::THERE,)+
-                    Self::Ppp => true,
-                }
-            }
-
-            fn is(self, identity: &Identity) -> bool {
-                match self {
-                    $(Self::$variant => $is(identity),)+
-                    // The same modules are asked by their own names; that one is to be a link, the user says.
-                    Self::Ppp => false,
-                }
-            }
-        }
-
-        /// Runs `job` with the driver of the modem on an open port.
-        pub(crate) async fn run(
-            name: ModemName,
-            opened: Opened,
-            args: &ModemArgs,
-            report: &Report,
-            job: impl Job,
-        ) -> Result<(), Failure> {
-            match name {
-                $(ModemName::$variant => {
-                    let modem = $make(args, report)?;
-                    attach(name, modem, opened, args, report, async |session| job.run(session).await).await
-                })+
-                ModemName::Ppp => Err(Failure::new("ublox-ppp: this command needs a modem that has TLS inside")
-                    .hint("name the module by --modem ublox-cellular or --modem ublox-shortrange")),
-            }
-        }
-    };
-}
-
-modems! {
-    Bg96, "bg96", "Quectel BG96", Bg96, bg96, is_quectel, Some(("AT+CFUN=1,1", "RDY"));
-    Nrf9160, "nrf9160", "Nordic nRF9160", Nrf9160, nrf9160, is_nordic, Some(("AT#XRESET", "Ready"));
-    // Models differ in the command, and say nothing when they are there again.
-    UbloxCellular, "ublox-cellular", "u-blox SARA, LARA, LENA or LEXI", UbloxCellular, ublox_cellular, is_ublox_cellular, None;
-    ShortRange, "ublox-shortrange", "u-blox ODIN-W2, NINA-W13, NINA-W15", ShortRange, short_range, is_short_range, None;
-    // It knows none of the commands by which a modem is asked who it is.
-    Cc32xx, "cc32xx", "TI CC3220, CC3235 with the AT application", Cc32xx, cc32xx, never, None;
-    // It speaks no AT, so nobody can ask who is there.
-    Cc31xx, "cc31xx", "TI CC3120, CC3130, CC3135", Nwp<G2>, cc31xx, never, None;
-}
-
-impl ModemName {
-    /// The family that answers so.
-    pub(crate) fn of(identity: &Identity) -> Option<Self> {
-        Self::ALL.iter().copied().find(|name| name.is(identity))
-    }
-
-    /// `--modem` with each name, for messages.
-    pub(crate) fn options() -> String {
-        let names: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
-        format!("--modem {}", names.join(", --modem "))
-    }
-}
-
-/// What `--modem` says: a family, or that the port is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Choice(pub(crate) Option<ModemName>);
-
-impl ValueEnum for Choice {
-    fn value_variants<'a>() -> &'a [Self] {
-        ModemName::CHOICES
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self.0 {
-            Some(name) => name.to_possible_value(),
-            None => Some(PossibleValue::new("auto").help("Asks the port who is there")),
-        }
-    }
-}
-
-fn never(_: &Identity) -> bool {
-    false
-}
-
-fn is_quectel(identity: &Identity) -> bool {
-    identity.manufacturer_has("quectel")
-}
-
-fn is_short_range(identity: &Identity) -> bool {
-    identity.model_has("odin-w2")
-        || identity.model_has("nina-w13")
-        || identity.model_has("nina-w15")
-}
-
-fn is_nordic(identity: &Identity) -> bool {
-    identity.manufacturer_has("nordic") || identity.model_has("nrf91")
-}
-
-/// Short-range modules have the same manufacturer.
-fn is_ublox_cellular(identity: &Identity) -> bool {
-    let families = ["sara-", "lara-", "lena-", "lexi-", "toby-"];
-    let is_family = families.iter().any(|family| identity.model_has(family));
-    identity.manufacturer_has("u-blox") && is_family
-}
 
 /// What the configurations of all cellular modems have; each is a type of its own.
 macro_rules! configured {
@@ -186,7 +37,7 @@ macro_rules! configured {
     }};
 }
 
-fn bg96(args: &ModemArgs, report: &Report) -> Result<Bg96, Failure> {
+pub(crate) fn bg96(args: &ModemArgs, report: &Report) -> Result<Bg96, Failure> {
     if args.patched_native {
         return Err(Failure::new("--patched-native: a bg96 has no such build"));
     }
@@ -199,7 +50,7 @@ fn bg96(args: &ModemArgs, report: &Report) -> Result<Bg96, Failure> {
     Ok(Bg96::new(config))
 }
 
-fn ublox_cellular(args: &ModemArgs, report: &Report) -> Result<UbloxCellular, Failure> {
+pub(crate) fn ublox_cellular(args: &ModemArgs, report: &Report) -> Result<UbloxCellular, Failure> {
     use sectag_ublox::cellular::{Auth, Config};
     if args.patched_native {
         return Err(Failure::new(
@@ -233,7 +84,7 @@ pub(crate) fn nrf9160(args: &ModemArgs, report: &Report) -> Result<Nrf9160, Fail
     Ok(Nrf9160::new(config))
 }
 
-fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure> {
+pub(crate) fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure> {
     let wifi = on_wifi("ublox-shortrange", args, report)?;
     let mut config = sectag_ublox::short_range::Config::new(wifi);
     // TCP holds its sender back by itself.
@@ -243,13 +94,13 @@ fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRange, Failure>
     Ok(ShortRange::new(config))
 }
 
-fn cc31xx(args: &ModemArgs, report: &Report) -> Result<Nwp<G2>, Failure> {
+pub(crate) fn cc31xx(args: &ModemArgs, report: &Report) -> Result<Nwp<G2>, Failure> {
     let wifi = on_wifi("cc31xx", args, report)?;
     is_told_no_time("cc31xx", args)?;
     Ok(Nwp::new(sectag_cc3200::nwp::Config::new(wifi)))
 }
 
-fn cc32xx(args: &ModemArgs, report: &Report) -> Result<Cc32xx, Failure> {
+pub(crate) fn cc32xx(args: &ModemArgs, report: &Report) -> Result<Cc32xx, Failure> {
     let wifi = on_wifi("cc32xx", args, report)?;
     is_told_no_time("cc32xx", args)?;
     Ok(Cc32xx::new(sectag_cc3200::at::Config::new(wifi)))

@@ -24,9 +24,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// nothing longer and says nothing of it.
 pub(crate) const RECEIVE_LIMIT: usize = 16 * 1024 * 1024;
 
-/// The longest payload of a message that is published.
-pub(crate) const PAYLOAD_LIMIT: usize = 1024 * 1024;
-
 /// Room for what goes out beside a payload: a login has three texts of up to 64 KiB, a message a topic.
 const SEND_ROOM: usize = 256 * 1024;
 

@@ -1,12 +1,9 @@
 //! The port to the modem: a serial device, a pseudo terminal, or a TCP connection.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::str::FromStr;
 use std::task::{Context, Poll};
 
 use sectag::Power;
@@ -16,45 +13,13 @@ use tokio_serial::{
     DataBits, FlowControl, Parity, SerialPort, SerialPortBuilderExt, SerialStream, StopBits,
 };
 
-use crate::hints::{self, Failure};
+use crate::args::PortName;
+use crate::failure::Failure;
+use crate::port_failure::port_failed;
 
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
-
-/// What `--port` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PortName {
-    Serial(String),
-    Tcp(String),
-}
-
-impl FromStr for PortName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some(address) = text.strip_prefix("tcp:") else {
-            return match text {
-                "" => Err("the name of a serial device is needed, or tcp:HOST:PORT".into()),
-                device => Ok(Self::Serial(device.into())),
-            };
-        };
-        let number = |port: &str| port.parse().is_ok_and(|port: u16| port != 0);
-        match address.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && number(port) => Ok(Self::Tcp(address.into())),
-            _ => Err("behind tcp: a host, a colon and a port are needed: tcp:HOST:PORT".into()),
-        }
-    }
-}
-
-impl fmt::Display for PortName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Serial(device) => f.write_str(device),
-            Self::Tcp(address) => write!(f, "tcp:{address}"),
-        }
-    }
-}
 
 /// A port that is open.
 pub(crate) struct Opened {
@@ -90,70 +55,10 @@ pub(crate) async fn open(
         PortName::Serial(device) => serial(device, baud, flow_control),
         PortName::Tcp(address) => tcp(address).await,
     };
-    let (stream, port) = opened.map_err(|error| hints::port_failed(name, &error))?;
+    let (stream, port) = opened.map_err(|error| port_failed(name, &error))?;
     let speeds = Rc::new(RefCell::new(vec![baud]));
     let speed = Speed { port, speeds };
     Ok(Opened { stream, speed })
-}
-
-/// The programs that have a device open, as far as this user may know: names and process ids.
-pub(crate) fn occupants(device: &str) -> Option<String> {
-    let found = holders(Path::new(device)).into_iter();
-    let found: Vec<String> = found
-        .filter(|holder| !holder.makes)
-        .map(|holder| holder.program)
-        .collect();
-    (!found.is_empty()).then(|| found.join(" and "))
-}
-
-/// The program whose pseudo terminal this is, name and process id, while it runs.
-#[cfg(feature = "demo")]
-pub(crate) fn maker(device: &Path) -> Option<String> {
-    let found = holders(device).into_iter().find(|holder| holder.makes);
-    found.map(|holder| holder.program)
-}
-
-/// A program that has a device open.
-struct Holder {
-    program: String,
-    /// It has made this pseudo terminal. Then it is the modem, and has the host's end open so that the terminal stays.
-    makes: bool,
-}
-
-/// Who has a device open, without this process. Of another user's processes, nothing can be read.
-fn holders(device: &Path) -> Vec<Holder> {
-    let Ok(device) = std::fs::canonicalize(device) else {
-        return Vec::new();
-    };
-    // Others, such as /dev/null, are open everywhere and belong to nobody.
-    let is_terminal = device.starts_with("/dev/pts");
-    if !is_terminal && !device.to_string_lossy().starts_with("/dev/tty") {
-        return Vec::new();
-    }
-    let Ok(processes) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let own = std::process::id().to_string();
-    let mut found = Vec::new();
-    for process in processes.flatten() {
-        let id = process.file_name().to_string_lossy().into_owned();
-        if id == own || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
-        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
-            continue;
-        };
-        let links = files.flatten().map(|file| std::fs::read_link(file.path()));
-        let links: Vec<PathBuf> = links.flatten().collect();
-        if links.contains(&device) {
-            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            found.push(Holder {
-                program: format!("{} (process {id})", name.trim()),
-                makes: is_terminal && links.iter().any(|target| target.ends_with("ptmx")),
-            });
-        }
-    }
-    found
 }
 
 type Ends = (Box<dyn Stream>, Option<Shared>);
@@ -285,24 +190,6 @@ mod tests {
     use sectag_simulator::transport::open_pty;
 
     use super::*;
-
-    #[test]
-    fn a_port_is_a_device_or_an_address() {
-        for good in ["/dev/ttyUSB0", "COM3", "tcp:localhost:1", "tcp:[::1]:5000"] {
-            let port: PortName = good.parse().unwrap();
-            assert_eq!(port.to_string(), good);
-        }
-        for bad in [
-            "",
-            "tcp:",
-            "tcp:host",
-            "tcp::1",
-            "tcp:host:0",
-            "tcp:host:70000",
-        ] {
-            assert!(bad.parse::<PortName>().is_err(), "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn the_speed_of_a_serial_port_is_changed_while_it_is_open() {

@@ -1,4 +1,4 @@
-//! Brings a modem up and does a job beside its runner.
+//! A modem to work with, and its runner beside the work.
 
 use std::future::pending;
 use std::pin::pin;
@@ -13,10 +13,10 @@ use sectag::modem::{ClockPart, Full};
 use sectag::{AtError, BringUpError, Control, Loss, Power, Runner, Sockets, State, Status};
 
 use crate::args::{ClockSource, ModemArgs};
+use crate::families::ModemName;
 use crate::hints::{self, Failure};
-use crate::identify::{self, Identity};
-use crate::modems::{self, ModemName};
-use crate::port::{self, Opened, Speeds};
+use crate::identity::Identity;
+use crate::port::{Opened, Speeds};
 use crate::report::Report;
 
 /// One connection at a time; the rings hold what BG96 and its like move at once, 1460 to 2048 bytes, twice.
@@ -29,14 +29,14 @@ const LOOK: Duration = Duration::from_millis(200);
 const QUERY: Duration = Duration::from_secs(3);
 
 /// For a modem that its driver could make nothing of.
-const SECOND_LOOK: Duration = Duration::from_secs(5);
+pub(crate) const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// For a modem that does not come up: one late answer, or a command refused while it starts, ends nothing, and a modem
 /// of another family is named soon.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// After a failure: long enough to send the modem a close.
-const PARTING: Duration = Duration::from_millis(300);
+pub(crate) const PARTING: Duration = Duration::from_millis(300);
 
 /// Something to do with a modem, whichever it is.
 pub(crate) trait Job {
@@ -55,75 +55,14 @@ pub(crate) struct Session<'a, M: Full> {
     speeds: Speeds,
 }
 
-/// Opens the port, brings the modem up, sets its clock and runs `job`.
-pub(crate) async fn run(args: &ModemArgs, report: &Report, job: impl Job) -> Result<(), Failure> {
-    ask(args, report, Up(job)).await
-}
-
-/// Opens the port and runs `job`, which may find the modem in any state.
-pub(crate) async fn ask(args: &ModemArgs, report: &Report, job: impl Job) -> Result<(), Failure> {
-    let (name, opened, args) = open(args, report).await?;
-    match modems::run(name, opened, &args, report, job).await {
-        Err(failure) if failure.is_strange() && args.modem.0.is_some() => {
-            Err(stranger(name, &args).await.unwrap_or(failure))
-        }
-        result => result,
-    }
-}
-
-/// Brings the modem on an open port up, sets its clock and runs `job`.
-pub(crate) async fn run_on(
-    name: ModemName,
-    opened: Opened,
-    args: &ModemArgs,
-    report: &Report,
-    job: impl Job,
-) -> Result<(), Failure> {
-    modems::run(name, opened, args, report, Up(job)).await
-}
-
-/// Another modem than the one whose driver got nowhere, if there is one.
-async fn stranger(name: ModemName, args: &ModemArgs) -> Option<Failure> {
-    // A simulator on a TCP port, and some converters, take a moment to see that the driver's connection has ended.
-    Timer::after(PARTING).await;
-    let mut opened = port::open(&args.port, args.baud, args.flow_control)
-        .await
-        .ok()?;
-    let asked = identify::who(&args.port, &mut opened, args.baud);
-    let found = with_timeout(SECOND_LOOK, asked).await.ok()?.ok()?;
-    another(name, &found.identity)
-}
-
 /// When a modem says that it is of another family than its driver.
-fn another(name: ModemName, identity: &Identity) -> Option<Failure> {
+pub(crate) fn another(name: ModemName, identity: &Identity) -> Option<Failure> {
     let other = ModemName::of(identity).filter(|other| *other != name)?;
     let what = identity.shown();
     Some(
         Failure::new(format!("this is a {what}: --modem {}", other.as_str()))
             .hint("without --modem, the port is asked"),
     )
-}
-
-/// Opens the port, and asks who is there where the user has not said it: then the speed is the one it answered at.
-pub(crate) async fn open(
-    args: &ModemArgs,
-    report: &Report,
-) -> Result<(ModemName, Opened, ModemArgs), Failure> {
-    let mut args = args.clone();
-    let mut opened = port::open(&args.port, args.baud, args.flow_control).await?;
-    if let Some(name) = args.modem.0 {
-        return Ok((name, opened, args));
-    }
-    let step = report.spin(format!("asking who is on {}", args.port));
-    let (name, baud) = identify::modem(&args.port, &mut opened, args.baud).await?;
-    let at = if baud == args.baud {
-        String::new()
-    } else {
-        format!(" at {baud} baud (give --baud {baud})")
-    };
-    step.done(report, &format!("{} on {}{at}", name.what(), args.port));
-    args.baud = baud;
-    Ok((name, opened, args))
 }
 
 /// Runs `work` beside the driver of a modem on an open port.
@@ -189,17 +128,6 @@ async fn seen_by<M: Full>(control: &Control<'_, M>, failure: Failure) -> Failure
         }
     }
     failure
-}
-
-/// What is done on a modem that is on the network and knows the time.
-struct Up<J>(J);
-
-impl<J: Job> Job for Up<J> {
-    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
-        session.bring_up().await?;
-        session.set_clock().await?;
-        self.0.run(session).await
-    }
 }
 
 impl<M: Full> Session<'_, M> {

@@ -4,14 +4,12 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Full;
 use sectag::{AtError, SecureSocket, ServerName, Socket, SocketError};
 
-use crate::args::{LocalFiles, ModemArgs, TlsArgs};
+use crate::args::TlsArgs;
 use crate::hints::{self, Failure, Target};
-use crate::modems::ModemName;
 use crate::mqtt::Login;
-use crate::ppp;
 use crate::probe::Prober;
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session::{self, Session};
 use crate::tls;
 
 /// What a command needs that only connects.
@@ -44,29 +42,6 @@ pub(crate) trait Way {
 /// Something to do with a server.
 pub(crate) trait Errand {
     async fn run(self, way: &impl Way) -> Result<(), Failure>;
-}
-
-/// Does an errand over whatever `args` name. `files` are this computer's, which is where a way without a store of its own has its
-/// credentials from.
-pub(crate) async fn go(
-    args: &ModemArgs,
-    tls: &TlsArgs,
-    files: &LocalFiles,
-    report: &Report,
-    errand: impl Errand,
-) -> Result<(), Failure> {
-    if args.modem.0 == Some(ModemName::Ppp) {
-        return ppp::go(args, tls.tag, files, report, errand).await;
-    }
-    session::run(args, report, OverModem(errand)).await
-}
-
-struct OverModem<E>(E);
-
-impl<E: Errand> Job for OverModem<E> {
-    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
-        self.0.run(&session).await
-    }
 }
 
 impl<'a, M: Full> Way for Session<'a, M> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ModemArgs;
+use super::modem::ModemArgs;
 use super::server::{MqttArgs, ProbeArgs, TlsArgs};
 use super::values::{Server, parse_filter, parse_topic};
 

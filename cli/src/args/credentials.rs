@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use sectag::Tag;
 
-use super::ModemArgs;
+use super::modem::ModemArgs;
 use super::server::{CheckName, Paths, paths};
 use super::values::{Server, parse_tag};
 

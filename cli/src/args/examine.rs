@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use sectag::Tag;
 
-use super::ModemArgs;
+use super::modem::ModemArgs;
+use super::port_name::PortName;
 use super::server::{CheckName, LocalFiles};
 use super::values::{Server, parse_tag};
-use crate::modems::Choice;
-use crate::port::PortName;
+use crate::families::Choice;
 
 #[derive(Args)]
 pub(crate) struct Doctor {

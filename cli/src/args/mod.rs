@@ -3,7 +3,9 @@
 mod broker;
 mod credentials;
 mod examine;
+mod jwt;
 mod modem;
+mod port_name;
 mod provision;
 mod server;
 #[cfg(feature = "demo")]
@@ -15,12 +17,14 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::broker::*;
 pub(crate) use self::credentials::*;
 pub(crate) use self::examine::*;
+pub(crate) use self::jwt::*;
 pub(crate) use self::modem::*;
+pub(crate) use self::port_name::PortName;
 pub(crate) use self::provision::*;
 pub(crate) use self::server::*;
 #[cfg(feature = "demo")]
 pub(crate) use self::simulated::*;
-pub(crate) use self::values::{Server, parse_lifetime};
+pub(crate) use self::values::Server;
 
 #[derive(Parser)]
 #[command(name = "sectag", version, max_term_width = 100)]
@@ -70,7 +74,7 @@ pub(crate) enum Command {
     Ports(Ports),
     /// Make a token (JWT) that a broker takes as a password, or explain one
     #[command(subcommand)]
-    Jwt(crate::commands::jwt::Jwt),
+    Jwt(Jwt),
     /// Be a modem: on a pseudo terminal or a TCP port
     #[cfg(feature = "demo")]
     Simulate(Simulate),

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::modems::Choice;
-use crate::port::PortName;
+use super::port_name::PortName;
+use crate::families::Choice;
 
 /// Which modem, where, and what it needs to get on the network.
 #[derive(Args, Clone)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::modems::Choice;
+use crate::families::Choice;
 
 #[derive(Args, Clone)]
 pub(crate) struct Provision {

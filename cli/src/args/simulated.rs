@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 use sectag::clock::DateTime;
 use sectag_simulator::{Nrf9160Profile, NwpGeneration, ShortRangeProfile, UbloxProfile};
 
-use super::Server;
+use super::values::Server;
 use crate::failure::Failure;
-use crate::modems::ModemName;
+use crate::families::ModemName;
 
 /// A firmware or model of one of the modems.
 #[derive(Clone, Copy, Debug)]

@@ -71,7 +71,7 @@ fn no_scheme(text: &str, why: &str) -> Result<(), String> {
 }
 
 /// How long a token is valid, in seconds.
-pub(crate) fn parse_lifetime(text: &str) -> Result<u32, String> {
+pub(super) fn parse_lifetime(text: &str) -> Result<u32, String> {
     let seconds = text
         .parse()
         .map_err(|_| format!("a life is a number of seconds, 1 to {MAX_LIFETIME} (24 hours)"))?;

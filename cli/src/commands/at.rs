@@ -16,10 +16,11 @@ use crate::args::Terminal;
 use crate::failure::Failure;
 use crate::hints;
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session::{Job, Session};
+use crate::start;
 
 pub(crate) async fn run(args: &Terminal, report: &Report) -> Result<(), Failure> {
-    session::ask(&args.modem, report, args).await
+    start::ask(&args.modem, report, args).await
 }
 
 impl Job for &Terminal {

@@ -2,7 +2,7 @@
 
 use crate::args::Command;
 use crate::failure::Failure;
-use crate::modems::{Choice, ModemName};
+use crate::families::{Choice, ModemName};
 
 /// # Errors
 /// The command is about lines of AT, and the user has named a modem that takes none. Nobody else can tell: such a modem does not

@@ -8,6 +8,7 @@ use sectag::jwt::{Invalid, TokenError};
 use sectag::{SecureSocket, SocketError};
 
 use crate::args::BrokerArgs;
+use crate::errand;
 use crate::hints::{self, Failure};
 use crate::mqtt::{self, Client, Login, Memory};
 use crate::probe::Prober;
@@ -48,7 +49,7 @@ pub(super) async fn run(
         patience,
         talk,
     };
-    way::go(&args.modem, &args.tls, &args.probe.files, report, job).await
+    errand::go(&args.modem, &args.tls, &args.probe.files, report, job).await
 }
 
 struct LogIn<'a, T> {

@@ -10,11 +10,12 @@ use sectag::{SecureSocket, SocketError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::args::Connect;
+use crate::errand;
 use crate::hints::{self, Failure};
 use crate::probe::Prober;
 use crate::report::{Report, output_failed};
 use crate::stop::Stop;
-use crate::way::{self, Errand, Way};
+use crate::way::{Errand, Way};
 
 /// TLS on these modems cannot be closed in one direction, so at the end of standard input the answer is awaited: as
 /// long as something comes, and then this long.
@@ -24,7 +25,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
     let prober = Prober::from_args(&args.probe, args.modem.modem, args.tls.tag).await?;
     let pipe = Pipe { args, prober };
-    way::go(&args.modem, &args.tls, &args.probe.files, report, pipe).await
+    errand::go(&args.modem, &args.tls, &args.probe.files, report, pipe).await
 }
 
 struct Pipe<'a> {

@@ -11,12 +11,13 @@ use sectag::{
 use crate::args::{Doctor, Server, TlsArgs};
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
+use crate::families::ModemName;
 use crate::hints::{self, Target};
-use crate::modems::ModemName;
 use crate::ppp;
 use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
 use crate::session::{self, Job, Session, host_clock};
+use crate::start;
 use crate::tls;
 
 /// A certificate that ends within so many days is named.
@@ -40,7 +41,7 @@ pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
         local,
         report,
     };
-    session::ask(&args.modem, report, examination).await
+    start::ask(&args.modem, report, examination).await
 }
 
 /// The checklist.

@@ -8,7 +8,7 @@ mod credentials;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
-pub(crate) mod jwt;
+mod jwt;
 mod ports;
 mod provision;
 mod publish;
@@ -20,6 +20,8 @@ mod servers;
 mod simulate;
 mod status;
 mod subscribe;
+#[cfg(feature = "demo")]
+mod surroundings;
 
 use clap::CommandFactory;
 use embassy_futures::select::{Either, select};
@@ -29,8 +31,6 @@ use crate::hints::Failure;
 use crate::ppp;
 use crate::report::Report;
 use crate::stop::Stop;
-
-pub(crate) use self::ports::list as serial_ports;
 
 /// Runs a command. Ctrl-C ends those that have nothing of their own to put in order, and says what was under way.
 pub(crate) async fn run(command: Command, report: &Report) -> Result<(), Failure> {
@@ -71,7 +71,11 @@ async fn dispatch(command: Command, report: &Report) -> Result<(), Failure> {
         Command::Credentials(args) => credentials::run(&args, report).await,
         Command::Status(args) => status::run(&args, report).await,
         // It runs one of the others.
-        Command::Record(args) => Box::pin(record::run(&args, report)).await,
+        Command::Record(args) => {
+            let (command, recording) = record::begin(&args, report).await?;
+            let result = Box::pin(run(command, &recording.report)).await;
+            recording.end(result)
+        }
         Command::Doctor(args) => doctor::run(&args, report).await,
         Command::Jwt(args) => jwt::run(&args, report).await,
         Command::Provision(args) => provision::run(&args, report).await,

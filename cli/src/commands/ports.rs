@@ -1,20 +1,19 @@
 //! `sectag ports`: the serial ports of this computer, and on demand who is on them.
 
-use std::path::Path;
-
 use tokio::task::JoinSet;
 use tokio_serial::{SerialPortInfo, SerialPortType};
 
-use crate::args::Ports;
+use crate::args::{PortName, Ports};
 use crate::failure::Failure;
+use crate::families::ModemName;
 use crate::identify;
-use crate::modems::ModemName;
-use crate::port::{self, PortName};
+use crate::port;
 use crate::report::Report;
+use crate::serial_ports;
 
 pub(crate) async fn run(args: &Ports, report: &Report) -> Result<(), Failure> {
     let mut ports: Vec<(PortName, String)> = if args.ports.is_empty() {
-        list()
+        serial_ports::list()
             .into_iter()
             .map(|port| (PortName::Serial(port.port_name.clone()), describe(&port)))
             .collect()
@@ -39,15 +38,6 @@ pub(crate) async fn run(args: &Ports, report: &Report) -> Result<(), Failure> {
         return Ok(());
     }
     ask(args, ports, report).await
-}
-
-/// The serial ports of this computer; none where it does not tell.
-pub(crate) fn list() -> Vec<SerialPortInfo> {
-    // The library panics where this is missing: in a container, for instance.
-    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
-        return Vec::new();
-    }
-    tokio_serial::available_ports().unwrap_or_default()
 }
 
 fn describe(port: &SerialPortInfo) -> String {

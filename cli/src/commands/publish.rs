@@ -7,18 +7,18 @@ use sectag::{SecureSocket, SocketError};
 use super::broker::{self, Talk};
 use crate::args::Publish;
 use crate::hints::Failure;
-use crate::input::{self, Purpose};
+use crate::input::{self, PAYLOAD_LIMIT, Purpose};
 use crate::mqtt::{self, Client};
 use crate::report::Report;
 
 pub(crate) async fn run(args: &Publish, report: &Report) -> Result<(), Failure> {
     // Before the modem is touched: a file that is not there costs no connection.
     let payload = payload(args)?;
-    if payload.len() > mqtt::PAYLOAD_LIMIT {
+    if payload.len() > PAYLOAD_LIMIT {
         return Err(Failure::new(format!(
             "the message has {} bytes, and this tool publishes {} at most",
             payload.len(),
-            mqtt::PAYLOAD_LIMIT
+            PAYLOAD_LIMIT
         )));
     }
     let patience = Duration::from_secs(args.timeout);

@@ -2,27 +2,36 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use sectag_transcript::{Payload, Recorder};
 
 use crate::args::{Cli, Command, Record};
+use crate::families::ModemName;
 use crate::hints::Failure;
-use crate::modems::ModemName;
 use crate::port;
 use crate::report::Report;
 
 /// Any will do, to see whether the port can be opened.
 const BAUD: u32 = 115_200;
 
-pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
+/// A recording that has been begun.
+pub(super) struct Recording {
+    recorder: &'static Recorder<BufWriter<File>>,
+    out: PathBuf,
+    /// Where the command that is recorded reports to.
+    pub(super) report: Report,
+}
+
+/// Begins to record, and says which command is to be.
+pub(super) async fn begin(args: &Record, report: &Report) -> Result<(Command, Recording), Failure> {
     let Cli {
         command,
         json,
         verbose,
     } = inner(args)?;
-    crate::trace_to_stderr(verbose);
+    crate::trace::trace_to_stderr(verbose);
     let payload = if args.payload {
         Payload::Kept
     } else {
@@ -49,20 +58,35 @@ pub(crate) async fn run(args: &Record, report: &Report) -> Result<(), Failure> {
         &source,
         payload,
     )));
-    // Whatever becomes of the command: a failure is what one records for.
-    let result = super::run(command, &report.tapped(json, recorder)).await;
-    if let Err(error) = recorder.finish() {
-        // A part of it would be in the way of the next try.
-        let _ = std::fs::remove_file(&args.out);
-        return Err(failed(&args.out, &error));
+    let recording = Recording {
+        recorder,
+        out: args.out.clone(),
+        report: report.tapped(json, recorder),
+    };
+    Ok((command, recording))
+}
+
+impl Recording {
+    /// Writes the rest, and passes on what became of the command: a failure is what one records for.
+    pub(super) fn end(self, result: Result<(), Failure>) -> Result<(), Failure> {
+        let Self {
+            recorder,
+            out,
+            report,
+        } = self;
+        if let Err(error) = recorder.finish() {
+            // A part of it would be in the way of the next try.
+            let _ = std::fs::remove_file(&out);
+            return Err(failed(&out, &error));
+        }
+        if result.is_err() && is_empty(&out) {
+            // Nothing was said: the command was refused before it came to that.
+            let _ = std::fs::remove_file(&out);
+        } else {
+            report.note(&format!("recorded in {}", out.display()));
+        }
+        result
     }
-    if result.is_err() && is_empty(&args.out) {
-        // Nothing was said: the command was refused before it came to that.
-        let _ = std::fs::remove_file(&args.out);
-    } else {
-        report.note(&format!("recorded in {}", args.out.display()));
-    }
-    result
 }
 
 /// Whether a recording has no exchange in it.

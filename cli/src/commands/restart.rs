@@ -7,13 +7,13 @@ use crate::clock::timeout;
 use crate::failure::Failure;
 use crate::identify;
 use crate::report::Report;
-use crate::session;
+use crate::start;
 
 /// From the command to the modem's word that it is there again; a BG96 takes some 10 s.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(args: &Restart, report: &Report) -> Result<(), Failure> {
-    let (name, mut opened, args) = session::open(&args.modem, report).await?;
+    let (name, mut opened, args) = start::open(&args.modem, report).await?;
     let Some((command, banner)) = name.restart() else {
         return Err(
             Failure::new(format!("{} has no command that restarts it", name.what()))

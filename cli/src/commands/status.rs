@@ -7,11 +7,12 @@ use sectag::modem::{Full, SimPart};
 use sectag::{Capabilities, ServerKey, SimCard, Status};
 
 use crate::args::StatusArgs;
+use crate::families::ModemName;
 use crate::hints::{self, Failure};
-use crate::modems::ModemName;
 use crate::ppp;
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session::{Job, Session};
+use crate::start;
 use crate::tls;
 
 pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failure> {
@@ -23,7 +24,7 @@ pub(crate) async fn run(args: &StatusArgs, report: &Report) -> Result<(), Failur
         })
         .await;
     }
-    session::ask(&args.modem, report, args).await
+    start::ask(&args.modem, report, args).await
 }
 
 /// What is known, row by row, and of what is not known that which such a modem could have.

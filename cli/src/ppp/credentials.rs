@@ -9,23 +9,15 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sectag::inspect::Container;
 use sectag::signer::{Algorithm, P256Key, P256KeyError, Signer};
-use sectag::{Accepts, Digest, Kind, Secret, Tag};
+use sectag::{Digest, Kind, Secret, Tag};
 use sectag_ppp::tls::{Credentials, NoKey};
 
-use super::option;
 use crate::args::{self, LocalFiles, Paths};
 use crate::credential_file::{self, material};
+use crate::families::{Choice, ModemName};
 use crate::hints::{self, Failure};
-use crate::modems::{Choice, ModemName};
 use crate::output_file::{self, Readers};
 use crate::report::Report;
-
-/// What TLS on this computer takes; that a client's key must be on P-256 is said where it is read.
-pub(crate) const ACCEPTS: Accepts = Accepts {
-    container: None,
-    roots: u16::MAX,
-    chain: 1,
-};
 
 const CHOICE: Choice = Choice(Some(ModemName::Ppp));
 const KINDS: [(Kind, &str); 3] = [
@@ -370,4 +362,13 @@ fn name(kind: Kind) -> &'static str {
 /// As the options are called.
 fn word(kind: Kind) -> &'static str {
     option(kind).trim_start_matches('-')
+}
+
+/// As the options call it.
+const fn option(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ClientCertificate => "--cert",
+        Kind::PrivateKey => "--key",
+        _ => "--ca",
+    }
 }

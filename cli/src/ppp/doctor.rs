@@ -5,9 +5,9 @@ use std::cell::Cell;
 use embassy_net::dns::DnsQueryType;
 use sectag::Tag;
 
+use super::connect::{config, connect};
 use super::credentials::Set;
 use super::link::{self, Dial, Link};
-use super::{config, connect};
 use crate::args::{Doctor, TlsArgs};
 use crate::hints::{self, Failure, Target};
 use crate::report::Report;

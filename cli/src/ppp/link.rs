@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either4, select4};
 use embassy_net::{Stack, StackResources};
@@ -22,7 +23,6 @@ use sectag_ppp::tls::{self, Buffers, Clock as _, RunningClock, Sockets, State, T
 use sectag_ppp::{Login, sntp};
 
 use super::credentials::Set;
-use super::{PARTING, seed};
 use crate::args::{ClockSource, ModemArgs};
 use crate::hints::{self, Failure};
 use crate::port;
@@ -36,6 +36,8 @@ const SEND: usize = 4_096;
 const RING: usize = 4_096;
 /// For the link's negotiation, which gives up by itself.
 const NEGOTIATION: Duration = Duration::from_secs(90);
+/// After the work: long enough to send the end of a connection.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// What is needed before the link.
 pub(crate) struct Dial {
@@ -335,4 +337,16 @@ async fn network_time(link: &Link<'_>, dial: &Dial, report: &Report) -> Option<T
 /// A link that ended before the work did.
 fn lost(ended: &RunError) -> Failure {
     hints::unsuitable("the link ended", ended).lost()
+}
+
+/// Hard enough to guess for what a link and a question for the time need; keys come from the system's generator.
+fn seed() -> u64 {
+    use rand_core::RngCore;
+    let mut bytes = [0; 8];
+    if rand_core::OsRng.try_fill_bytes(&mut bytes).is_ok() {
+        return u64::from_le_bytes(bytes);
+    }
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(1, |since| since.as_nanos() as u64)
 }

@@ -1,36 +1,31 @@
 //! `--modem ublox-ppp`: the modem gives a link, and TLS is on this computer, by the code that firmware has on its MCU.
 
+mod connect;
 mod credentials;
 mod doctor;
 mod link;
 mod refused;
 mod status;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use embassy_time::Duration;
+use sectag::Tag;
 use sectag::clock::DateTime;
-use sectag::{Kind, Tag, TlsConfig};
-use sectag_ppp::tls::{Socket, Sockets};
+use sectag_ppp::tls::Socket;
 
+use self::connect::{config, connect};
 use crate::args::{LocalFiles, ModemArgs, TlsArgs};
-use crate::hints::{self, Failure, Target};
+use crate::hints::{Failure, Target};
 use crate::mqtt::Login;
 use crate::probe::Prober;
 use crate::report::Report;
-use crate::tls;
 use crate::way::{self, Errand, Way};
 
-pub(crate) use self::credentials::{ACCEPTS, Set, run as credentials};
+pub(crate) use self::credentials::{Set, run as credentials};
 pub(crate) use self::doctor::run as doctor;
 #[cfg(feature = "demo")]
 pub(crate) use self::link::Module;
 pub(crate) use self::link::{Dial, Link, over};
 pub(crate) use self::refused::admits;
 pub(crate) use self::status::run as status;
-
-/// After the work: long enough to send the end of a connection.
-const PARTING: Duration = Duration::from_millis(300);
 
 /// Brings the link up and does an errand over it, with the credentials of `files`, or of this computer's store.
 pub(crate) async fn go(
@@ -110,52 +105,5 @@ impl<'l> Way for OverLink<'_, 'l> {
 
     async fn time(&self) -> Result<Option<DateTime>, Failure> {
         Ok(self.link.now())
-    }
-}
-
-/// Mutual TLS when the set has certificate and key.
-fn config(set: &Set, args: &TlsArgs, report: &Report) -> TlsConfig {
-    let mut config = TlsConfig::new(args.tag);
-    if set.has_client() {
-        config = config.client_certificate();
-    }
-    tls::policy(config, args, Some(report))
-}
-
-/// Connects, and tells what was verified.
-async fn connect<'l>(
-    sockets: Sockets<'l>,
-    config: &TlsConfig,
-    target: &Target<'_>,
-    report: &Report,
-) -> Result<Socket<'l>, Failure> {
-    let server = (target.host, target.port);
-    let name = way::name(server.0)?;
-    let step = report.spin(format!("connecting to {}:{}", server.0, server.1));
-    let socket = sockets.connect(name, server.1, config).await;
-    let socket = socket.map_err(|error| hints::connect(&error, target))?;
-    let detail = way::connected(server, tls::kind(config), socket.verified());
-    step.done(report, &detail);
-    Ok(socket)
-}
-
-/// Hard enough to guess for what a link and a question for the time need; keys come from the system's generator.
-fn seed() -> u64 {
-    use rand_core::RngCore;
-    let mut bytes = [0; 8];
-    if rand_core::OsRng.try_fill_bytes(&mut bytes).is_ok() {
-        return u64::from_le_bytes(bytes);
-    }
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |since| since.as_nanos() as u64)
-}
-
-/// As the options call it.
-const fn option(kind: Kind) -> &'static str {
-    match kind {
-        Kind::ClientCertificate => "--cert",
-        Kind::PrivateKey => "--key",
-        _ => "--ca",
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{Command, Credentials};
 use crate::failure::Failure;
-use crate::modems::ModemName;
+use crate::families::ModemName;
 
 const PPP: Option<ModemName> = Some(ModemName::Ppp);
 /// The drivers of the same modules that speak AT.

@@ -12,7 +12,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error};
 use sectag::inspect::{self, Content};
 
-use super::Files;
+use super::files::Files;
 use crate::credential_file::material;
 
 pub(super) fn inspect(certificate: &CertificateDer<'_>) -> Option<inspect::Certificate> {

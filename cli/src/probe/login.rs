@@ -6,7 +6,7 @@ use sectag::Cause;
 use sectag::mqtt::LoginFailure;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::PATIENCE;
+use super::tls::PATIENCE;
 use crate::clock::timeout;
 use crate::mqtt::{Login, random_client_id};
 

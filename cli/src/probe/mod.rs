@@ -5,52 +5,28 @@
 //! be the right one.
 
 mod certificates;
+mod files;
 mod login;
 mod network;
 mod tls;
 
-use std::time::Duration;
-
 use rustls::pki_types::CertificateDer;
 use sectag::clock::DateTime;
-use sectag::inspect::KeyType;
 use sectag::modem::Full;
 use sectag::{Cause, Comparison, Control, Kind, Tag};
 
+pub(crate) use self::files::Files;
 pub(crate) use self::network::Names;
 use self::network::Place;
-use self::tls::{Attempt, Client, Offer};
+use self::tls::{Attempt, Client, Offer, PATIENCE};
 use crate::args::ProbeArgs;
 use crate::clock::timeout;
-use crate::credential_file::{self, CredentialFile};
+use crate::credential_file;
 use crate::failure::{Failure, Findings};
-use crate::modems::Choice;
+use crate::families::Choice;
 use crate::mqtt::Login;
 use crate::report::Report;
 use crate::session::host_clock;
-
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Certificates and keys as files, as far as this tool was given them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Files {
-    pub(crate) ca: Option<Vec<u8>>,
-    /// Certificate and private key.
-    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Files {
-    pub(crate) fn of(read: &[CredentialFile]) -> Self {
-        let find = |kind| {
-            let file = read.iter().find(|file| file.kind == kind);
-            file.map(|file| file.content().to_vec())
-        };
-        Self {
-            ca: find(Kind::Ca),
-            client: find(Kind::ClientCertificate).zip(find(Kind::PrivateKey)),
-        }
-    }
-}
 
 /// Which of the files the side that failed was seen to use, byte for byte. What is found with others says something about
 /// the server, and nothing about the modem.
@@ -549,9 +525,4 @@ fn can_tell(failure: &Failure) -> bool {
                 | Cause::Unreachable
         ),
     }
-}
-
-/// Whether `key` is an elliptic curve's.
-fn is_ecdsa(key: KeyType) -> bool {
-    matches!(key, KeyType::EcP256 | KeyType::EcP384 | KeyType::EcOther)
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
@@ -14,9 +15,14 @@ use sectag_judge::{Judge, Judged, Shown};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Files, PATIENCE, Place, certificates, is_ecdsa};
+use super::certificates;
+use super::files::Files;
+use super::network::Place;
 use crate::clock::timeout;
 use crate::port::Stream;
+
+/// For one step of a look.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 const TLS12: &[&SupportedProtocolVersion] = &[&version::TLS12];
 const ALL: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
@@ -225,6 +231,11 @@ impl ResolvesClientCert for Shower {
     fn has_certs(&self) -> bool {
         true
     }
+}
+
+/// Whether `key` is an elliptic curve's.
+fn is_ecdsa(key: KeyType) -> bool {
+    matches!(key, KeyType::EcP256 | KeyType::EcP384 | KeyType::EcOther)
 }
 
 #[cfg(test)]

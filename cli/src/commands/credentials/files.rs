@@ -4,7 +4,8 @@ use crate::args::{
 use crate::credential_file::{self, CredentialFile};
 use crate::hints::Failure;
 use crate::report::Report;
-use crate::session::{self, Job};
+use crate::session::Job;
+use crate::start;
 
 /// A command with the files that it names, as they were before the modem was touched.
 pub(super) struct Filed<'a, A> {
@@ -53,5 +54,5 @@ where
     } else {
         credential_file::read(paths, modem.modem).await?
     };
-    session::run(modem, report, Filed { args, files }).await
+    start::run(modem, report, Filed { args, files }).await
 }

@@ -15,11 +15,12 @@ use sectag::{Control, CredentialError, Ensured, Kind, Stored, Tag};
 use self::files::Filed;
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
 use crate::credential_file;
+use crate::families::ModemName;
 use crate::hints::{self, Failure};
-use crate::modems::ModemName;
 use crate::ppp;
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session::{Job, Session};
+use crate::start;
 use crate::stop::Stop;
 
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
@@ -28,9 +29,9 @@ pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failu
     }
     match args {
         Credentials::Store(args) => files::run(args, report).await,
-        Credentials::List(args) => session::run(&args.modem, report, args).await,
+        Credentials::List(args) => start::run(&args.modem, report, args).await,
         Credentials::Verify(args) => files::run(args, report).await,
-        Credentials::Remove(args) => session::run(&args.modem, report, args).await,
+        Credentials::Remove(args) => start::run(&args.modem, report, args).await,
         Credentials::Rotate(args) => files::run(args, report).await,
         Credentials::Csr(args) => csr::run(args, report).await,
     }

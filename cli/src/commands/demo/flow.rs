@@ -2,18 +2,19 @@
 //! when the connection is lost on the way.
 
 use embassy_futures::select::{Either, select};
-use embassy_time::Duration;
 use embedded_io_adapters::tokio_1::FromTokio;
 use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full, LinesPart};
 use sectag::{
     CaScope, ConnectError, Control, Counters, Feature, Kind, Power, SecureSocket, ServerName,
-    SocketError, Sockets, State, Support, Tag, TlsConfig, TlsVersion,
+    SocketError, Sockets, State, Support, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Simulator;
 
+use super::setting::{BAUD, HOST, PORT, TAG, TURNAROUND_MS};
 use super::steps::Steps;
+use super::total::{Memories, Total};
 use super::world::World;
 use crate::failure::Failure;
 use crate::hints::{self, Target};
@@ -23,36 +24,10 @@ use crate::report::Report;
 use crate::session::{beside, host_clock};
 use crate::tls;
 
-pub(super) const HOST: &str = "broker.sectag.test";
-pub(super) const PORT: u16 = 8883;
-pub(super) const BAUD: u32 = 115_200;
-pub(super) const TURNAROUND_MS: u64 = 20;
 /// Of what is sent; what is received has one as large as the modem demands.
 const RING: usize = 1024;
-pub(super) const TAG: Tag = Tag(1);
 const TOPIC: &str = "sectag/demo";
 const MESSAGE: &[u8] = b"hello from inside the modem";
-/// A simulated network needs no longer.
-pub(super) const REGISTRATION: Duration = Duration::from_secs(10);
-
-/// What it took in all.
-pub(super) struct Total {
-    pub(super) counters: Counters,
-    /// Of a driver with TLS in the modem.
-    pub(super) memory: Option<Memories>,
-    /// The modem checks the server's name.
-    pub(super) checks_name: bool,
-    /// It can neither be told which cipher suites to use nor tell which one it uses.
-    pub(super) hides_suites: bool,
-    /// Its exchanges are of AT.
-    pub(super) speaks_at: bool,
-}
-
-pub(super) struct Memories {
-    /// Bytes of the driver's state, and of these its rings.
-    pub(super) state: usize,
-    pub(super) rings: usize,
-}
 
 /// As on a small MCU: one socket with small rings.
 pub(super) async fn run<M: Full, const RX: usize>(

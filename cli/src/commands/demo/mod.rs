@@ -6,9 +6,12 @@
 mod flow;
 mod modems;
 mod ppp;
+mod setting;
+mod show;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod total;
 mod world;
 
 use std::time::Instant;
@@ -16,7 +19,6 @@ use std::time::Instant;
 use embassy_time::with_timeout;
 
 use self::modems::Shown;
-pub(super) use self::modems::Surroundings;
 use self::steps::{Steps, summary};
 use crate::args::Demo;
 use crate::failure::Failure;
@@ -30,7 +32,7 @@ pub(crate) async fn run(args: &Demo, report: &Report) -> Result<(), Failure> {
     let mut steps = Steps::new(report)?;
     let limit = embassy_time::Duration::from_secs(LIMIT_SECS);
     let world = world::build(&shown, args.scenario, &mut steps).await?;
-    let result = match with_timeout(limit, shown.run(&world, &mut steps)).await {
+    let result = match with_timeout(limit, show::run(&shown, &world, &mut steps)).await {
         Ok(result) => result,
         Err(_) => Err(
             Failure::new(format!("the demo did not end within {LIMIT_SECS} s"))

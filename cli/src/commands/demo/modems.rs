@@ -4,26 +4,17 @@ use std::rc::Rc;
 
 use clap::ValueEnum;
 use embassy_time::Duration;
-use sectag::wifi::WifiConfig;
-use sectag_bg96::Bg96;
-use sectag_cc3200::at::Cc32xx;
-use sectag_cc3200::nwp::{G2, Nwp};
-use sectag_nrf9160::Nrf9160;
 use sectag_simulator::{
     Boot, Cc32xxOptions, LoopbackNetwork, NativeStore, Nrf9160Options, Nrf9160Profile, NwpOptions,
-    Options, ShortRangeOptions, ShortRangeProfile, Sim, Simulator, UbloxOptions, UbloxProfile,
+    Options, ShortRangeOptions, ShortRangeProfile, Simulator, UbloxOptions, UbloxProfile,
 };
-use sectag_ublox::cellular::UbloxCellular;
-use sectag_ublox::short_range::ShortRange;
 use time::OffsetDateTime;
 
-use super::flow::{self, BAUD, REGISTRATION, TURNAROUND_MS, Total};
-use super::ppp;
-use super::steps::Steps;
-use super::world::World;
+use super::setting::{BAUD, TURNAROUND_MS, WIFI};
 use crate::args::{Demo, Dialect, Scenario};
+use crate::commands::surroundings::Surroundings;
 use crate::failure::Failure;
-use crate::modems::ModemName;
+use crate::families::ModemName;
 
 /// The modem that is shown.
 #[derive(Clone, Copy)]
@@ -45,38 +36,6 @@ pub(super) enum Shown {
 pub(super) enum Link {
     ShortRange,
     Cellular(UbloxProfile),
-}
-
-/// What is around the modem.
-pub(in crate::commands) struct Surroundings {
-    /// The network tells the time.
-    pub(in crate::commands) time: bool,
-    /// There is a network.
-    pub(in crate::commands) coverage: bool,
-    pub(in crate::commands) sim: Sim,
-    /// What the network answers instead of a data connection.
-    pub(in crate::commands) pdp_refusal: Option<u16>,
-    /// The modem checks dates, where the firmware decides that.
-    pub(in crate::commands) checks_dates: bool,
-}
-
-impl Surroundings {
-    /// Without a network, none is found within anybody's patience.
-    pub(in crate::commands) fn registration_delay(&self) -> Duration {
-        Duration::from_secs(if self.coverage { 0 } else { 1_000_000 })
-    }
-}
-
-impl Default for Surroundings {
-    fn default() -> Self {
-        Self {
-            time: true,
-            coverage: true,
-            sim: Sim::Ready,
-            pdp_refusal: None,
-            checks_dates: false,
-        }
-    }
 }
 
 /// Scenarios that mean nothing to a modem, and why.
@@ -152,12 +111,6 @@ const PPP_ABSENT: Absent = &[
         "a link that is lost is dialled anew by the application, which the demo's is not",
     ),
 ];
-
-/// The network of the demo's access point.
-pub(super) const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse battery") {
-    Ok(wifi) => wifi,
-    Err(_) => panic!("no name or passphrase of a network"),
-};
 
 const UBLOX_ABSENT: Absent = &[(
     Scenario::EcdsaServer,
@@ -398,42 +351,6 @@ impl Shown {
                 modem.set_registered(surroundings.coverage);
                 modem
             }
-        }
-    }
-
-    /// The flow with this modem's driver, and with receive rings as large as it demands.
-    pub(super) async fn run(&self, world: &World, steps: &mut Steps<'_>) -> Result<Total, Failure> {
-        match self {
-            Self::Bg96 => {
-                let config = sectag_bg96::Config::new().registration(REGISTRATION);
-                flow::run::<_, 1024>(Bg96::new(config), world, steps).await
-            }
-            Self::Nrf9160(_) => {
-                let config = sectag_nrf9160::Config::new()
-                    .flow_control()
-                    .registration(REGISTRATION);
-                flow::run::<_, 2048>(Nrf9160::new(config), world, steps).await
-            }
-            Self::Ublox(_) => {
-                let config = sectag_ublox::cellular::Config::new().registration(REGISTRATION);
-                flow::run::<_, 1024>(UbloxCellular::new(config), world, steps).await
-            }
-            Self::ShortRange(_) => {
-                let config = sectag_ublox::short_range::Config::new(WIFI)
-                    .flow_control()
-                    .join(REGISTRATION);
-                flow::run::<_, 2048>(ShortRange::new(config), world, steps).await
-            }
-            Self::Cc32xx => {
-                let config = sectag_cc3200::at::Config::new(WIFI).join(REGISTRATION);
-                flow::run::<_, 1024>(Cc32xx::new(config), world, steps).await
-            }
-            Self::Nwp => {
-                let limit = REGISTRATION.as_millis() as u32;
-                let config = sectag_cc3200::nwp::Config::new(WIFI).join_limit(limit);
-                flow::run::<_, 2048>(Nwp::<G2>::new(config), world, steps).await
-            }
-            Self::Ppp(link) => ppp::run(*link, world, steps).await,
         }
     }
 }

@@ -5,9 +5,11 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::{Counters, TlsConfig};
 use sectag_ppp::dial::Cellular;
 
-use super::flow::{self, BAUD, HOST, PORT, REGISTRATION, TAG, TURNAROUND_MS, Total};
-use super::modems::{Link, WIFI};
+use super::flow;
+use super::modems::Link;
+use super::setting::{BAUD, HOST, PORT, REGISTRATION, TAG, TURNAROUND_MS, WIFI};
 use super::steps::Steps;
+use super::total::Total;
 use super::world::{TIME_SERVER, World};
 use crate::args::ClockSource;
 use crate::failure::Failure;

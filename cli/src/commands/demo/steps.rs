@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sectag::Counters;
 
-use super::flow::Total;
+use super::total::Total;
 use crate::failure::Failure;
 use crate::json::Object;
 use crate::report::{Report, Step};

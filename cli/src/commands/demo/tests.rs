@@ -5,6 +5,7 @@ use sectag::Cause;
 use sectag_simulator::{Nrf9160Profile, ShortRangeProfile, UbloxProfile};
 
 use super::modems::{Link, Shown};
+use super::show;
 use super::steps::Steps;
 use super::world;
 use crate::args::Scenario;
@@ -131,7 +132,7 @@ fn run(shown: &Shown, scenario: Option<Scenario>) -> Result<(), Failure> {
         let report = Report::new(true, false);
         let mut steps = Steps::new(&report)?;
         let world = world::build(shown, scenario, &mut steps).await?;
-        shown.run(&world, &mut steps).await.map(drop)
+        show::run(shown, &world, &mut steps).await.map(drop)
     })
 }
 

@@ -6,10 +6,11 @@ use sectag_simulator::{LoopbackNetwork, Reaction, Sim, Simulator};
 use sectag_test_support::broker::{Broker, BrokerOptions};
 use sectag_test_support::pki::{Identity, Pki, Validity};
 
-use super::flow::{HOST, PORT};
-use super::modems::{Shown, Surroundings};
+use super::modems::Shown;
+use super::setting::{HOST, PORT};
 use super::steps::Steps;
 use crate::args::Scenario;
+use crate::commands::surroundings::Surroundings;
 use crate::failure::Failure;
 use crate::probe::{Files, Names};
 

@@ -6,7 +6,7 @@ use sectag::clock::DateTime;
 use sectag::jwt::MAX_LIFETIME;
 use serde_json::{Map, Value};
 
-use super::Explain;
+use crate::args::ExplainToken;
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::session;
@@ -34,7 +34,7 @@ const FINER: [(&str, f64); 3] = [
 /// The first second of the year 2100, which is later than [`DateTime`] has.
 const END: f64 = 4_102_444_800.0;
 
-pub(super) fn run(args: &Explain, report: &Report) -> Result<(), Failure> {
+pub(super) fn run(args: &ExplainToken, report: &Report) -> Result<(), Failure> {
     let mut token = args.token.clone();
     if token == "-" {
         token.clear();

@@ -2,13 +2,13 @@ use sectag::clock::DateTime;
 use sectag::jwt::Claims;
 use sectag::signer::Algorithm;
 
-use super::Make;
+use crate::args::MakeToken;
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::session;
 use crate::signing::HostKey;
 
-pub(super) async fn run(args: &Make, report: &Report) -> Result<(), Failure> {
+pub(super) async fn run(args: &MakeToken, report: &Report) -> Result<(), Failure> {
     let mut key = HostKey::read(&args.key)?;
     let algorithm = key.algorithm();
     if let Some(wanted) = args.alg

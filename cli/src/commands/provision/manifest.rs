@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use sectag::{Kind, Tag};
 
 use super::csv;
+use crate::args::PortName;
 use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
+use crate::families::Choice;
 use crate::hints;
 use crate::input::{self, Purpose};
-use crate::modems::Choice;
-use crate::port::PortName;
 
 /// One line: a set of credentials for one modem.
 pub(super) struct Entry {

@@ -21,16 +21,18 @@ use tokio::task::JoinSet;
 use self::manifest::Entry;
 use self::outcome::{Outcome, Part};
 use self::reports::Reports;
-use crate::args::{ModemArgs, Provision};
+use crate::args::{ModemArgs, PortName, Provision};
 use crate::credential_file;
 use crate::failure::Failure;
+use crate::families::ModemName;
 use crate::hints;
 use crate::identify;
-use crate::modems::ModemName;
-use crate::port::{self, PortName};
+use crate::port;
 use crate::report::Report;
 use crate::secret;
-use crate::session::{self, Job, Session};
+use crate::serial_ports;
+use crate::session::{Job, Session};
+use crate::start;
 
 /// A modem that resets, or an answer that is lost, is not the end of a line.
 const ATTEMPTS: u32 = 3;
@@ -139,7 +141,7 @@ async fn find(
     report.note("asking the ports of this computer for the IMEIs of the manifest");
     let mut asking = JoinSet::new();
     let (baud, flow_control) = (args.baud, args.flow_control);
-    for port in crate::commands::serial_ports() {
+    for port in serial_ports::list() {
         asking.spawn_local(async move {
             let name = PortName::Serial(port.port_name);
             let mut opened = port::open(&name, baud, flow_control).await.ok()?;
@@ -198,7 +200,7 @@ async fn line(entry: Entry, args: &Provision, report: &Report) -> Outcome {
             outcome: &mut outcome,
             report,
         };
-        match session::ask(&modem, &quiet, store).await {
+        match start::ask(&modem, &quiet, store).await {
             Ok(()) => {
                 outcome.failure = None;
                 break;

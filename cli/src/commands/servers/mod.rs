@@ -33,7 +33,8 @@ use crate::hints;
 use crate::port::in_memory;
 use crate::probe::Names;
 use crate::report::Report;
-use crate::session::{self, Job, Session};
+use crate::session::{Job, Session};
+use crate::start;
 
 const HOST: &str = "broker.sectag.test";
 const PORT: u16 = 8883;
@@ -174,7 +175,7 @@ async fn store(
     let Command::Status(args) = Cli::try_parse_from(arguments).unwrap().command else {
         unreachable!("it is what was asked for");
     };
-    beside(simulated, session::run(&args.modem, report, Store(device))).await
+    beside(simulated, start::run(&args.modem, report, Store(device))).await
 }
 
 /// Stores what a device of a row has, by the driver alone: this tool would refuse some of it.

@@ -18,12 +18,12 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
 use self::state::Kept;
-use super::demo::Surroundings;
+use super::surroundings::Surroundings;
 use crate::args::{ClockSetting, Dialect, Scenario, Simulate};
+use crate::families::ModemName;
 use crate::hints::{self, Failure};
-use crate::modems::ModemName;
-use crate::port;
 use crate::report::Report;
+use crate::serial_ports;
 use crate::stop::Stop;
 
 /// How often it is looked whether the modem has stored something.
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: Simulate, report: &Report) -> Result<(), Failure> 
         }
         None => None,
     };
-    crate::tell_of_simulated_modem();
+    crate::trace::tell_of_simulated_modem();
     if is_on_wifi(&args) {
         let AccessPoint {
             ssid, passphrase, ..
@@ -290,7 +290,7 @@ async fn serve(modem: Simulator, args: &Simulate, report: &Report) -> Result<(),
 async fn serve_link(modem: Simulator, link: &Path, report: &Report) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::new(format!("{}: {error}", link.display()));
     if link.is_symlink()
-        && let Some(program) = port::maker(link)
+        && let Some(program) = serial_ports::maker(link)
     {
         return Err(Failure::new(format!(
             "{}: it is the port of another simulated modem, that of {program}",

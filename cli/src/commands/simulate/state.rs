@@ -8,8 +8,8 @@ use sectag_simulator::Simulator;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
+use crate::families::ModemName;
 use crate::input::{self, Purpose};
-use crate::modems::ModemName;
 use crate::output_file::{self, Readers};
 
 type Files = BTreeMap<String, Vec<u8>>;

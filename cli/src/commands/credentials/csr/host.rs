@@ -12,10 +12,10 @@ use sectag::modem::Full;
 use sectag::signer::P256Key;
 use sectag::{Kind, Secret};
 
-use super::{note_next, removal, unprinted};
+use super::messages::{note_next, removal, unprinted};
 use crate::args::CsrCredentials;
+use crate::families::ModemName;
 use crate::hints::{self, Failure};
-use crate::modems::ModemName;
 use crate::output_file::{self, Readers};
 use crate::session::{Job, Session};
 use crate::signing::{HostKey, RsaKey};

@@ -1,17 +1,21 @@
 //! `sectag credentials csr`: a key for a tag, and a signing request for it.
 
 mod host;
+mod messages;
 
 use std::io;
 
 use sectag_nrf9160::{DeviceKeys, KEY_BUFFER, KeyError, KeyRequest, Nrf9160};
 
 use self::host::HostMade;
+use self::messages::{note_next, removal, unprinted};
 use crate::args::CsrCredentials;
+use crate::families::ModemName;
 use crate::hints::{self, Failure};
-use crate::modems::{self, ModemName};
+use crate::modems;
 use crate::report::Report;
 use crate::session::{self, Session};
+use crate::start;
 
 /// Room for a subject of 200 bytes beside the rest.
 const BUFFER: usize = KEY_BUFFER + 256;
@@ -34,10 +38,10 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
     {
         host::subject(args)?;
     }
-    let (name, opened, modem) = session::open(&args.modem, report).await?;
+    let (name, opened, modem) = start::open(&args.modem, report).await?;
     if !makes_keys(args, name) {
         let made = HostMade::new(args, host::key_type(name))?;
-        return session::run_on(name, opened, &modem, report, made).await;
+        return start::run_on(name, opened, &modem, report, made).await;
     }
     let driver = modems::nrf9160(&modem, report)?;
     let work = async |session: Session<'_, Nrf9160>| generate(args, &request, session).await;
@@ -88,31 +92,6 @@ async fn generate(
     Ok(())
 }
 
-/// The key is there, and nobody has its request.
-fn unprinted(args: &CsrCredentials, failure: &Failure) -> Failure {
-    let unprinted = Failure::new(format!(
-        "the request was not printed ({}), and its key is in the modem under tag {}",
-        failure.observed(),
-        args.tag
-    ))
-    .hint("a request is not kept: without it the key is of no use, so remove it and start again")
-    .hint(removal(args));
-    match &args.key_out {
-        Some(path) => unprinted.hint(format!(
-            "and remove {}, which has the key too",
-            path.display()
-        )),
-        None => unprinted,
-    }
-}
-
-fn note_next(args: &CsrCredentials, report: &Report) {
-    report.note(&format!(
-        "when the CA has signed it, store the certificate: sectag credentials store --tag {} --cert client.pem",
-        args.tag
-    ));
-}
-
 fn failure(args: &CsrCredentials, error: &KeyError, tried: &str) -> Failure {
     const DOING: &str = "making a key";
     let failure = match error {
@@ -124,12 +103,4 @@ fn failure(args: &CsrCredentials, error: &KeyError, tried: &str) -> Failure {
         KeyError::Exists => failure.hint(removal(args)),
         _ => failure,
     }
-}
-
-fn removal(args: &CsrCredentials) -> String {
-    format!(
-        "to remove all that is under it: sectag credentials remove{} --tag {}",
-        hints::place(&args.modem),
-        args.tag
-    )
 }
