@@ -13,6 +13,7 @@ mod identify;
 mod idle;
 mod json;
 mod manners;
+mod matrix;
 mod mqtt;
 mod nrf9160;
 mod ppp;
@@ -125,6 +126,11 @@ fn all() -> Vec<Trial> {
             every_command_is_documented,
             what_a_modem_tells_has_the_keys_that_are_documented,
             what_needs_no_modem_has_the_keys_that_are_documented,
+        }
+        matrix {
+            wrong_use_is_a_usage_error_that_names_the_option,
+            a_port_where_nobody_is_ends_every_command_with_every_modem,
+            a_file_of_any_wrong_kind_is_refused_in_words,
         }
         readme {
             every_command_of_the_readme_works_as_it_stands,
