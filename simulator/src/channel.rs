@@ -1,4 +1,4 @@
-//! The network's end of a socket, plain or TLS.
+//! The network side of a socket, plain or TLS.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,11 +9,11 @@ use tokio::io::{AsyncBufRead, AsyncWrite};
 
 use crate::core::Core;
 
-/// A connection that gives its input record by record.
+/// A connection whose input comes record by record.
 pub(crate) trait Channel: AsyncBufRead + AsyncWrite + Unpin {}
 impl<T: AsyncBufRead + AsyncWrite + Unpin> Channel for T {}
 
-/// Unread payload, one entry per TLS record.
+/// Unread payload, with one entry for each TLS record.
 #[derive(Default)]
 pub(crate) struct Inbox {
     records: VecDeque<Vec<u8>>,
@@ -21,7 +21,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Bytes in all records.
+    /// Returns the number of bytes in all records.
     pub(crate) fn unread(&self) -> usize {
         self.unread
     }
@@ -36,13 +36,14 @@ impl Inbox {
         self.unread = 0;
     }
 
-    /// Everything, record by record.
+    /// Takes all records.
     pub(crate) fn take_all(&mut self) -> VecDeque<Vec<u8>> {
         self.unread = 0;
         std::mem::take(&mut self.records)
     }
 
-    /// What one read of up to `limit` bytes returns: at most the rest of one record, if so.
+    /// Takes up to `limit` bytes, as one read returns them: with `record_at_a_time` at most the rest of
+    /// one record.
     pub(crate) fn take(&mut self, limit: usize, record_at_a_time: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         while bytes.len() < limit {
@@ -62,7 +63,7 @@ impl Inbox {
         bytes
     }
 
-    /// What [`take`](Self::take) would return, left where it is.
+    /// Returns the bytes that [`take`](Self::take) would take, without taking them.
     pub(crate) fn peek(&self, limit: usize, record_at_a_time: bool) -> Vec<u8> {
         let records = if record_at_a_time { 1 } else { usize::MAX };
         let bytes = self.records.iter().take(records).flatten();
@@ -70,7 +71,7 @@ impl Inbox {
     }
 }
 
-/// Sends what the channel takes of `outgoing`. What it does not take now stays.
+/// Sends as much of `outgoing` as the channel takes now; the rest stays.
 pub(crate) fn poll_outgoing(
     core: &Core,
     outgoing: &mut VecDeque<u8>,

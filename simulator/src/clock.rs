@@ -1,9 +1,9 @@
-//! A clock that runs on `embassy_time`, so that virtual time moves it too.
+//! A clock that runs on `embassy_time`, and therefore also in virtual time.
 
 use embassy_time::Instant;
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
-/// UTC at an instant, from which the present follows.
+/// A date and time in UTC at a known instant, from which the current time follows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EmulatedClock {
     base: OffsetDateTime,
@@ -24,7 +24,7 @@ impl EmulatedClock {
     }
 }
 
-/// The moment as `AT+CCLK` or the long forms show it: local time, then the zone in quarter hours.
+/// Formats a time as `AT+CCLK` or the long forms show it: local time, then the zone in quarter hours.
 pub(crate) fn show(utc: OffsetDateTime, zone: i8, long_year: bool) -> String {
     let local = utc + Duration::minutes(i64::from(zone) * 15);
     let year = if long_year {
@@ -51,7 +51,7 @@ pub(crate) fn show_zone(zone: i8) -> String {
     )
 }
 
-/// `yy/MM/dd,hh:mm:ss+zz`, each field with its two digits.
+/// Reads `yy/MM/dd,hh:mm:ss+zz`, each field with two digits.
 pub(crate) fn read(text: &str) -> Option<(OffsetDateTime, i8)> {
     let bytes = text.as_bytes();
     if bytes.len() != 20 {
@@ -72,7 +72,7 @@ pub(crate) fn read(text: &str) -> Option<(OffsetDateTime, i8)> {
             .then(|| (digits[0] - b'0') * 10 + digits[1] - b'0')
     };
     let year = i32::from(number(0)?);
-    // Two digits: GPS starts in 1980.
+    // Two digits of the year: 80 and more are of the last century, since GPS time starts in 1980.
     let year = if year >= 80 { 1900 + year } else { 2000 + year };
     let date =
         Date::from_calendar_date(year, Month::try_from(number(3)?).ok()?, number(6)?).ok()?;

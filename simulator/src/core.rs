@@ -1,4 +1,4 @@
-//! What every simulated modem shares: its end of the serial line, its tasks, and the record of what passed.
+//! The common part of every simulated modem: its end of the serial line, its tasks, and its counters.
 //!
 //! Nothing here knows an executor. The tasks of a modem are futures that [`Simulator::serve`](crate::Simulator::serve)
 //! polls, all of them on every wake; a task that changes what another may wait for calls [`Core::touch`].
@@ -14,19 +14,21 @@ use crate::notice_pin::Notice;
 use crate::{After, Reaction};
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
-/// Decides what becomes of each command line.
+/// A script that chooses the reaction to each command line.
 pub type Script = Box<dyn FnMut(&[u8]) -> Reaction>;
 
-/// Happens once so many bytes have passed.
+/// An action that is due once this many bytes have passed.
 struct Trap {
     after: After,
     spring: Box<dyn FnOnce()>,
 }
 
-/// Output that waits for the host, beyond which no further command is taken up.
+/// The amount of output, in bytes, beyond which no further command is started until the host has read
+/// some.
 const OUTPUT_LIMIT: usize = 4096;
 
-/// What a UART makes of a byte at another rate; it might be any, this one ends no line.
+/// The byte that a UART makes of any byte at another rate. It stands for all possible ones; it does not
+/// end a line.
 const NOISE: u8 = 0xf8;
 
 #[derive(Default)]
@@ -42,17 +44,18 @@ pub(crate) struct Core {
     pub(crate) bytes_in: Cell<u64>,
     pub(crate) bytes_out: Cell<u64>,
     pub(crate) exchanges: Cell<u64>,
-    /// RI, or the indicate pin.
+    /// The RI or indicate pin.
     pub(crate) notice: Notice,
-    /// Line rate, when paced; `AT+IPR` changes it.
+    /// The line rate, if the line is paced; `AT+IPR` changes it.
     pub(crate) baud: Cell<Option<u32>>,
-    /// Rates of the two UARTs, as far as it matters: what passes between different ones is noise.
+    /// The rate of the modem's UART. Bytes between UARTs of different rates are noise; `None` never
+    /// differs.
     pub(crate) modem_rate: Cell<Option<u32>>,
     pub(crate) host_rate: Cell<Option<u32>>,
 }
 
 impl Core {
-    /// Something changed: each task that waits for it looks again.
+    /// Lets every task check again what it waits for.
     pub(crate) fn touch(&self) {
         self.touched.set(true);
         let waker = self.waker.borrow().clone();
@@ -73,7 +76,7 @@ impl Core {
         .await;
     }
 
-    /// Adds a task that lives until it ends, or the simulator does.
+    /// Adds a task. It runs until it ends, or the simulator is dropped.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.spawned.borrow_mut().push(Box::pin(task));
         self.touch();
@@ -100,12 +103,12 @@ impl Core {
         self.input.borrow_mut().pop_front()
     }
 
-    /// Waits for one byte from the host, for ever if need be.
+    /// Waits for one byte from the host, without a limit.
     pub(crate) async fn read(&self) -> u8 {
         poll_fn(|_| self.try_read().map_or(Poll::Pending, Poll::Ready)).await
     }
 
-    /// Forgets what the host sent so far: nobody listens while the modem boots.
+    /// Drops the bytes that the host has sent, since a booting modem does not listen.
     pub(crate) fn discard_input(&self) {
         self.input.borrow_mut().clear();
     }
@@ -115,7 +118,7 @@ impl Core {
         self.input.borrow_mut().drain(..).collect()
     }
 
-    /// Forgets what the host sent beyond the next `count` bytes.
+    /// Drops the bytes that the host has sent, except for the next `count`.
     pub(crate) fn keep_input(&self, count: usize) {
         self.input.borrow_mut().truncate(count);
     }
@@ -131,7 +134,7 @@ impl Core {
         self.output.borrow().len()
     }
 
-    /// Waits until the host took most of what was sent, as a UART under flow control does.
+    /// Waits until the host has taken most of the output, as a UART under flow control does.
     pub(crate) async fn drained(&self) {
         self.until(|| self.output.borrow().len() < OUTPUT_LIMIT)
             .await;
@@ -159,7 +162,7 @@ impl Core {
         self.touch();
     }
 
-    /// Lets `spring` happen once so many bytes have passed.
+    /// Plans an action for the time when this many bytes have passed.
     pub(crate) fn set_trap(&self, after: After, spring: Box<dyn FnOnce()>) {
         *self.trap.borrow_mut() = Some(Trap { after, spring });
     }
@@ -168,7 +171,7 @@ impl Core {
         self.trap.borrow().as_ref().map(|trap| trap.after)
     }
 
-    /// Counts bytes, and springs the trap that was waiting for them.
+    /// Counts bytes, and carries out the action that is due.
     fn passed(&self, bytes: After) {
         let mut trap = self.trap.borrow_mut();
         let Some(Trap { after, .. }) = trap.as_mut() else {
@@ -215,7 +218,7 @@ impl Core {
         rates.is_some_and(|(modem, host)| modem != host)
     }
 
-    /// Bytes on their way to a host that is gone are lost.
+    /// Drops the output for a host that is gone.
     pub(crate) fn discard_output(&self) {
         self.output.borrow_mut().clear();
     }
@@ -226,11 +229,11 @@ impl Core {
         *self.script.borrow_mut() = Some(script);
     }
 
-    /// Notes a command and asks the script what to make of it.
+    /// Records a command, and returns the reaction that the script chooses.
     pub(crate) fn record(&self, line: &[u8]) -> Reaction {
         self.exchanges.set(self.exchanges.get() + 1);
         self.commands.borrow_mut().push(line.to_vec());
-        // Taken out while it runs, because it may use the handle that it belongs to.
+        // The script is taken out while it runs, because it may use the handle that owns it.
         let script = self.script.borrow_mut().take();
         let Some(mut script) = script else {
             return Reaction::Normal;

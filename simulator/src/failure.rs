@@ -1,26 +1,26 @@
-//! Ways in which a unit fails by itself, and when.
+//! The failures of a simulated unit.
 
-/// A fault of the modem. In every case its unsent output is lost.
+/// A failure of the modem. In every case its unsent output is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It resets; the banner comes after [`Options::reset_time`](crate::Options::reset_time).
+    /// A reset; the banner comes after [`Options::reset_time`](crate::Options::reset_time).
     Reset,
-    /// It resets, and says `POWERED DOWN` first.
+    /// A reset that is announced by `POWERED DOWN`.
     PoweredDown,
-    /// The supply dips: it starts anew with its default settings, and nothing at all says so.
+    /// A dip of the supply: the modem restarts with its default settings, and nothing reports it.
     BrownOut,
-    /// It neither listens nor speaks any more, until it is switched off by its power key, or reset.
+    /// A hang: the modem neither listens nor sends until it is switched off by its power key, or reset.
     Hang,
-    /// It goes to PSM: says so, and is off until its power key is pressed (BG96); or its core sleeps, and its
-    /// application, AT interface and sockets stay (nRF9160).
+    /// PSM: the modem announces it and is off until its power key is pressed (BG96); or its core sleeps
+    /// while its application, AT interface and sockets stay (nRF9160).
     PowerSaving,
 }
 
-/// When it does, in bytes on its UART from now on.
+/// The time of a failure, in bytes on the modem's UART from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// It has received this many more.
+    /// The modem has received this many more bytes.
     Received(u64),
-    /// It has sent this many more.
+    /// The modem has sent this many more bytes.
     Sent(u64),
 }

@@ -1,9 +1,9 @@
-//! Faults with a name, for `sectag simulate --fault NAME[@K[:BEGINNING]]`: the K-th command (from 1) meets it, or
-//! every one; of the commands that begin so, if a beginning is given.
+//! Named faults, for `sectag simulate --fault NAME[@K[:BEGINNING]]`. A fault happens to the K-th
+//! command (from 1), or to every one. With a beginning, only commands that start with it count.
 
 use crate::{Reaction, Script};
 
-/// The names that [`fault`] knows, each with what it does.
+/// The names that [`fault`] knows, each with its effect.
 pub const FAULTS: [(&str, &str); 4] = [
     ("silent", "the command is swallowed without an answer"),
     ("error", "the command is refused with ERROR"),
@@ -11,10 +11,10 @@ pub const FAULTS: [(&str, &str); 4] = [
     ("reset", "the modem resets instead of answering"),
 ];
 
-/// The script of a named fault.
+/// Returns the script of a named fault.
 ///
 /// # Errors
-/// A text for the user when there is no such fault or K is no number.
+/// A text for the user, if there is no such fault or K is not a number.
 pub fn fault(text: &str) -> Result<Script, String> {
     let (name, which) = match text.split_once('@') {
         None => (text, None),

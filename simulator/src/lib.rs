@@ -1,10 +1,11 @@
 //! Simulated modems that make real TLS connections.
 //!
-//! A simulator is written from a modem's fact sheet, not from the driver: it is strict (what the modem refuses, it
-//! refuses), stateful (files outlive a reset, TLS settings do not, sockets outlive a reset of the host alone), and it
-//! keeps the traps and the insecure factory settings, because drivers are judged by how they cope with them.
-//! TLS is real: the simulated modem is a rustls client with the modem's own versions and suites, the credentials are
-//! the files that were uploaded over AT, and the dates are judged by the emulated clock.
+//! A simulator is written from a modem's fact sheet, not from the driver. It is strict: what the modem
+//! refuses, it refuses. It is stateful: files outlive a reset, TLS settings do not, sockets outlive a
+//! reset of the host alone. It keeps the traps and the insecure factory settings, because drivers are
+//! judged by how they cope with them. TLS is real: the simulated modem is a rustls client with the
+//! modem's own versions and suites, the credentials are the files that were uploaded over AT, and the
+//! dates are judged by the emulated clock.
 //!
 //! ```no_run
 //! use std::rc::Rc;
@@ -17,12 +18,14 @@
 //! # drop((server, rx, tx, modem));
 //! ```
 //!
-//! `examples/host` is the whole of it, `examples/test_your_firmware` the tests of an application.
+//! `examples/host` is a whole program of this kind, `examples/test_your_firmware` has the tests of an
+//! application.
 //!
 //! # Time and executors
-//! All time is `embassy_time`'s, so a simulator runs in virtual time as well as in real time; everything it does
-//! happens inside [`Simulator::serve`], on whichever executor polls that. Create the simulator where it will be
-//! served: its clock starts at creation. [`LoopbackNetwork`] and [`transport`] need tokio's reactor, the rest does not.
+//! All time is `embassy_time`'s, so a simulator runs in virtual time as well as in real time. It does
+//! everything inside [`Simulator::serve`], on the executor that polls that. Create the simulator where
+//! it will be served: its clock starts at creation. [`LoopbackNetwork`] and [`transport`] need tokio's
+//! reactor, the rest does not.
 //!
 //! # What the BG96 simulator does not do
 //! - Packing of transparent mode (`transpktsize`, `transwaittm`): every byte is forwarded at once.
@@ -57,8 +60,9 @@
 //! - Settings are not stored over a restart; certificates and keys are. A name has one address, whatever it leads to.
 
 //! # PPP
-//! ODIN-W2 (`ATO3`) and the cellular u-blox (`ATD*99***1#`) are PPP links as well. The far end is [`PppFarEnd::Slirp`], a program that is
-//! not ours, or [`PppFarEnd::Scripted`]. Names, the time and connections come from the simulated network; nothing else is reached.
+//! ODIN-W2 (`ATO3`) and the cellular u-blox (`ATD*99***1#`) are PPP links as well. The far end is
+//! [`PppFarEnd::Slirp`], a program of Debian's, or [`PppFarEnd::Scripted`]. Names, the time and
+//! connections come from the simulated network; nothing beyond it is reachable.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -1,4 +1,4 @@
-//! Where the modem's connections lead: never beyond this computer.
+//! The network behind the modem, which never leads beyond this computer.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,24 +15,25 @@ use tokio::sync::mpsc;
 /// A boxed future that need not be `Send`.
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// A connection.
+/// A connection of the simulated network.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Opens TCP connections on the modem's behalf.
+/// The network behind a simulated modem: it opens TCP connections for it.
 pub trait Network {
-    /// Whether the name has an address. Where that cannot be told apart from a connection, it has one.
+    /// Returns whether the name has an address. A network that cannot know without a connection returns
+    /// true.
     fn resolves(&self, _host: &str) -> bool {
         true
     }
-    /// The socket of this computer that `host:port` leads to, if it is one: what connects for itself, as a host behind PPP does, is sent
-    /// there.
+    /// Returns the local socket to which `host:port` leads, if there is one. A host behind PPP, which
+    /// makes its own connections, is sent there.
     fn address(&self, _host: &str, _port: u16) -> Option<SocketAddr> {
         None
     }
-    /// Connects to `host` (a name or an address literal). `ErrorKind::NotFound` means that the name has no address;
-    /// any other error, that nobody accepted the connection.
+    /// Connects to `host` (a name or an address literal). `ErrorKind::NotFound` means that the name has
+    /// no address. Any other error means that the connection was not accepted.
     fn connect<'a>(
         &'a self,
         host: &'a str,
@@ -51,20 +52,22 @@ fn key(host: &str, port: u16) -> (String, u16) {
     (host.to_ascii_lowercase(), port)
 }
 
-/// Real TCP to this computer. Names are mapped one by one; what is not mapped does not exist,
-/// except `localhost` and loopback literals, which lead to themselves. Needs tokio's reactor.
+/// A network of real TCP connections to this computer. Names are mapped one by one; a name that is not
+/// mapped does not exist, except for `localhost` and loopback literals, which lead to themselves. Needs
+/// tokio's reactor.
 #[derive(Clone, Debug, Default)]
 pub struct LoopbackNetwork {
     map: BTreeMap<(String, u16), SocketAddr>,
 }
 
 impl LoopbackNetwork {
-    /// A network in which only `localhost` exists.
+    /// Returns a network in which only `localhost` exists.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets `host:port` lead to `target`, which must be a loopback address.
+    /// Maps `host:port` to `target`, which must be a loopback address; any other is refused with
+    /// `PermissionDenied`.
     pub fn map(&mut self, host: &str, port: u16, target: SocketAddr) -> io::Result<()> {
         if !target.ip().is_loopback() {
             return Err(io::Error::new(
@@ -78,7 +81,8 @@ impl LoopbackNetwork {
         Ok(())
     }
 
-    /// Where `host:port` leads. `ErrorKind::NotFound` means that the name has no address.
+    /// Returns the address to which `host:port` leads. `ErrorKind::NotFound` means that the name has no
+    /// address.
     pub fn resolve(&self, host: &str, port: u16) -> io::Result<SocketAddr> {
         if let Some(target) = self.map.get(&key(host, port)) {
             return Ok(*target);
@@ -127,22 +131,22 @@ impl Network for LoopbackNetwork {
 
 type Handler = Box<dyn FnMut(DuplexStream)>;
 
-/// Pipes in memory: works in virtual time, and without any runtime.
+/// A network of pipes in memory, which works in virtual time and without a runtime.
 #[derive(Clone, Default)]
 pub struct MemoryNetwork {
     servers: Rc<RefCell<BTreeMap<(String, u16), Handler>>>,
 }
 
-/// Bytes that one direction of an in-memory connection holds.
+/// The number of bytes that one direction of a connection in memory holds.
 const PIPE: usize = 64 * 1024;
 
 impl MemoryNetwork {
-    /// A network without servers.
+    /// Returns a network without servers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Hands every connection to `host:port` to `handler`, which must see to it that the stream is served.
+    /// Passes every connection to `host:port` to `handler`, which has to get the stream served.
     pub fn register(&self, host: &str, port: u16, handler: impl FnMut(DuplexStream) + 'static) {
         self.servers
             .borrow_mut()
@@ -153,13 +157,13 @@ impl MemoryNetwork {
     pub fn listen(&self, host: &str, port: u16) -> MemoryListener {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.register(host, port, move |stream| {
-            // Nobody accepts any more: the stream is dropped, the modem sees the connection close.
+            // If the listener was dropped, so is the stream, and the modem sees the connection close.
             let _ = sender.send(stream);
         });
         MemoryListener { receiver }
     }
 
-    /// Takes a server away; its host then refuses connections or, with its last port, has no address.
+    /// Removes a server. Its host then refuses connections or, with its last port, has no address.
     pub fn remove(&self, host: &str, port: u16) {
         self.servers.borrow_mut().remove(&key(host, port));
     }
@@ -197,18 +201,18 @@ impl Network for MemoryNetwork {
     }
 }
 
-/// Accepts connections of a [`MemoryNetwork`].
+/// A listener of a [`MemoryNetwork`].
 pub struct MemoryListener {
     receiver: mpsc::UnboundedReceiver<DuplexStream>,
 }
 
 impl MemoryListener {
-    /// [`accept`](Self::accept) for those who poll.
+    /// Like [`accept`](Self::accept), for callers that poll.
     pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<DuplexStream>> {
         self.receiver.poll_recv(cx)
     }
 
-    /// The next connection; `None` once the network is gone.
+    /// Returns the next connection; `None` once the network was dropped.
     pub async fn accept(&mut self) -> Option<DuplexStream> {
         self.receiver.recv().await
     }

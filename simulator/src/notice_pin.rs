@@ -1,4 +1,4 @@
-//! The pin by which a simulated modem tells that it has something to say, as the MCU has it.
+//! The pin by which a simulated modem announces unsolicited lines, seen from the MCU.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -12,18 +12,18 @@ use embedded_hal_async::digital::Wait;
 
 use crate::core::Core;
 
-/// What the modem does with the pin.
+/// The state of the pin.
 #[derive(Default)]
 pub(crate) struct Notice {
-    /// It is active until then.
+    /// The time until which the pin is active.
     until: Cell<Option<Instant>>,
-    /// How often it became active.
+    /// The number of times that the pin became active.
     edges: Cell<u64>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Notice {
-    /// A pulse, or a longer one where it is active already.
+    /// Starts a pulse, or extends one that is under way.
     pub(crate) fn pulse(&self, length: Duration) {
         if !self.is_active() {
             self.edges.set(self.edges.get() + 1);
@@ -39,8 +39,8 @@ impl Notice {
     }
 }
 
-/// The MCU's pin that is wired to the modem's RI or indicate pin: low while the modem has it active. An edge that comes
-/// while it is waited for is not lost, as with an interrupt.
+/// The MCU's input that is wired to the modem's RI or indicate pin; it is low while the modem has that
+/// pin active. An edge during a wait is not lost, as with an interrupt.
 #[derive(Clone)]
 pub struct NoticePin(pub(crate) Rc<Core>);
 

@@ -1,14 +1,14 @@
-//! What a test or the demo can choose about the simulated unit and its surroundings.
+//! The settings of a simulated BG96 and of its surroundings.
 
 use embassy_time::Duration;
 use time::OffsetDateTime;
 
 use crate::profile::Profile;
 
-/// How the bytes towards the host are cut.
+/// The form in which bytes towards the host are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chunk {
-    /// Everything that waits goes out in one write.
+    /// Everything that waits is sent in one write.
     #[default]
     Whole,
     /// Pieces of this many bytes (the last may be shorter).
@@ -20,63 +20,67 @@ pub enum Chunk {
     },
 }
 
-/// The SIM as the modem finds it at boot.
+/// The state of the SIM at boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Sim {
-    /// No PIN asked for.
+    /// The SIM asks for no PIN.
     #[default]
     Ready,
-    /// This PIN must be entered after every boot.
+    /// This PIN has to be entered after every boot.
     PinRequired(String),
-    /// All tries are used up: only the PUK helps.
+    /// All tries of the PIN are used up; only the PUK helps.
     PukRequired,
-    /// Of another operator than the one the modem is locked to.
+    /// The SIM is of another operator than the one to which the modem is locked.
     Foreign,
-    /// Empty holder.
+    /// There is no SIM.
     Missing,
 }
 
-/// When the result of an open is printed. A real modem does either, depending on how fast the network is.
+/// The time at which the result of an open is printed. A real modem does either, depending on the
+/// network's speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenResultTiming {
-    /// `OK` and `+QSSLOPEN:` leave in one burst, once the connection stands or failed.
+    /// `OK` and `+QSSLOPEN:` are sent in one burst, once the connection stands or has failed.
     WithOk,
-    /// `OK` at once; the result when it is known, but no sooner than this.
+    /// `OK` is sent at once, and the result when it is known, but no sooner than this.
     Delayed(Duration),
 }
 
-/// What an earlier life of the host, or another host, left of the data connections.
+/// The state in which an earlier life of the host, or another host, has left the data connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PdpLeft {
-    /// The network took context 1 and said so to a host that did not live to deactivate it: nothing lists it, and it
-    /// can be neither set up nor activated before that is done.
+    /// The network has deactivated context 1 and reported it, but the host did not deactivate it. It is
+    /// not listed, and can neither be set up nor activated until it is deactivated.
     Lost,
-    /// Context 1 is up, and `AT+QIACT?` does not list it.
+    /// Context 1 is active, but `AT+QIACT?` does not list it.
     Hidden,
-    /// As lost, and `AT+QIDEACT` fails as well: only a restart of the modem helps.
+    /// Like `Lost`, but `AT+QIDEACT` fails as well; only a restart of the modem helps.
     Stuck,
-    /// Three other contexts are up, which is as many as there can be.
+    /// Three other contexts are active, which is the most that there can be.
     Others,
 }
 
-/// Whether the modem is on when the host first attaches.
+/// The power state of the modem when the host first attaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Boot {
-    /// On since long ago: no banner will ever come by itself.
+    /// The modem has been on for long, so that no banner comes by itself.
     #[default]
     AlreadyOn,
     /// Off, until [`Simulator::power_key`](crate::Simulator::power_key) is held long enough.
     Off,
-    /// Power key was released at the moment of creation: the banner comes after [`Options::boot_time`].
+    /// The power key was released at the moment of creation; the banner comes after
+    /// [`Options::boot_time`].
     Booting,
 }
 
-/// Everything adjustable. `Default` is a unit that is on, registered and unpaced, with factory settings and no idea of the date.
+/// The settings of a simulated BG96. The default is a unit that is on, registered and unpaced, with
+/// factory settings and a clock that was never set.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Firmware behaviour.
     pub profile: Profile,
-    /// Line rate of the port in both directions (10 bits a byte); `None`: as fast as the host reads and writes.
+    /// Line rate of the port in both directions (10 bits a byte). `None` is as fast as the host reads
+    /// and writes.
     pub baud: Option<u32>,
     /// Delay before each command is answered.
     pub turnaround: Duration,
@@ -84,50 +88,54 @@ pub struct Options {
     pub chunk: Chunk,
     /// Seed of every random choice.
     pub seed: u64,
-    /// UTC that the modem's clock shows at creation; `None`: never set.
+    /// The UTC that the modem's clock shows at creation. `None` is a clock that was never set.
     pub clock: Option<OffsetDateTime>,
-    /// UTC that the network knows at creation (NITZ and NTP); `None`: the network tells no time.
+    /// The UTC that the network knows at creation (NITZ and NTP). `None` is a network that sends no
+    /// time.
     pub network_time: Option<OffsetDateTime>,
     /// The network's zone in quarter hours, as NITZ reports it.
     pub network_zone: i8,
-    /// From a ready SIM to registration; also applies at creation.
+    /// The time from a ready SIM to registration; it also applies at creation.
     pub registration_delay: Duration,
     /// The SIM.
     pub sim: Sim,
-    /// From `RDY` to a SIM that answers (`+CME ERROR: 14` until then); does not apply when already on.
+    /// The time from `RDY` to a SIM that answers (`+CME ERROR: 14` until then); it does not apply to a
+    /// unit that is on already.
     pub sim_init: Duration,
-    /// The unit lost its calibration and identity, as one did that was flashed again (sheet T3): it does not know its
-    /// IMEI and cannot switch its radio on.
+    /// The unit has lost its calibration and identity, as one did that was flashed again (sheet T3): it
+    /// has no IMEI and cannot switch its radio on.
     pub lost_nv: bool,
-    /// PDP context 1 is already up, as after an MCU-only reset.
+    /// PDP context 1 is active at creation, as after a reset of the MCU alone.
     pub pdp_active: bool,
-    /// The data connections are not as they should be, as after an MCU-only reset at a bad moment.
+    /// The state of the data connections after a reset of the MCU alone at a bad moment.
     pub pdp_left: Option<PdpLeft>,
-    /// The network refuses every context: `AT+QIACT` answers `ERROR`, and `AT+QIGETERROR` this number.
+    /// The network refuses every context: `AT+QIACT` answers `ERROR`, and `AT+QIGETERROR` returns this
+    /// number.
     pub pdp_refusal: Option<u16>,
     /// How long `AT+QIACT` blocks.
     pub activation_delay: Duration,
-    /// On, off or booting.
+    /// The power state at creation.
     pub boot: Boot,
-    /// From the end of the power key pulse to `RDY`.
+    /// The time from the end of the power key pulse to `RDY`.
     pub boot_time: Duration,
-    /// From a reset to `RDY`.
+    /// The time from a reset to `RDY`.
     pub reset_time: Duration,
-    /// When open results are printed.
+    /// The time at which open results are printed.
     pub open_result_timing: OpenResultTiming,
-    /// URCs also come between a command and its answer, and between information lines and `OK` (never inside payload).
+    /// Whether URCs also come between a command and its answer, and between information lines and `OK`
+    /// (never inside payload).
     pub urc_inside_responses: bool,
-    /// The peer never acknowledges a FIN: every close blocks for its whole timeout.
+    /// Whether the peer never acknowledges a FIN, so that every close blocks for its whole timeout.
     pub silent_close: bool,
-    /// Most TLS sockets at a time.
+    /// The most TLS sockets at a time.
     pub tls_limit: usize,
-    /// Bytes of unread payload at which a socket stops reading from its peer.
+    /// The number of unread bytes at which a socket stops reading from its peer.
     pub receive_buffer: usize,
-    /// Bytes of unsent payload above which a send answers `SEND FAIL`.
+    /// The number of unsent bytes above which a send answers `SEND FAIL`.
     pub send_buffer: usize,
     /// Size of the file system in bytes.
     pub flash: usize,
-    /// From the last byte of an upload to `+QFUPL:` (sheet 3: it may come late).
+    /// The time from the last byte of an upload to `+QFUPL:` (sheet 3: it may come late).
     pub upload_result_delay: Duration,
 }
 

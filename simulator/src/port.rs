@@ -8,10 +8,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::core::Core;
 use crate::options::Chunk;
 
-/// Bytes moved at a time when the line has a rate: 2.8 ms at 115200 baud, about what a UART FIFO does.
+/// The size of a piece when the line is paced, in bytes: 2.8 ms at 115200 baud, which is about a UART's
+/// FIFO.
 const PACED_PIECE: usize = 32;
 
-/// How the bytes towards the host are cut.
+/// The form in which bytes towards the host are cut.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {
     pub(crate) chunk: Chunk,
@@ -19,7 +20,7 @@ pub(crate) struct Cut {
     pub(crate) seed: u64,
 }
 
-/// Keeps a byte stream to its line rate.
+/// A limiter that keeps a byte stream to its line rate.
 struct Pace {
     free_at: Instant,
 }
@@ -33,14 +34,14 @@ impl Pace {
 
     async fn carry(&mut self, baud: Option<u32>, bytes: usize) {
         let Some(baud) = baud else { return };
-        // Start bit, eight data bits, stop bit.
+        // 10 bits each: a start bit, eight data bits, a stop bit.
         let airtime = Duration::from_micros(bytes as u64 * 10_000_000 / u64::from(baud.max(1)));
         self.free_at = self.free_at.max(Instant::now()) + airtime;
         Timer::at(self.free_at).await;
     }
 }
 
-/// From the host to the modem, until the host is gone.
+/// Moves bytes from the host to the modem, until the host is gone.
 pub(crate) async fn receive(core: &Core, mut port: impl AsyncRead + Unpin) -> io::Result<()> {
     let mut pace = Pace::new();
     let mut buffer = [0; 2048];
@@ -59,8 +60,8 @@ pub(crate) async fn receive(core: &Core, mut port: impl AsyncRead + Unpin) -> io
     }
 }
 
-/// From the modem to the host. A UART cannot tell whether anybody listens, so a failure to write ends nothing:
-/// what the host sent before is still to be read.
+/// Moves bytes from the modem to the host. A UART does not know whether its peer listens, so an error
+/// of a write ends nothing: bytes that the host sent before still have to be read.
 pub(crate) async fn transmit(core: &Core, cut: Cut, port: impl AsyncWrite + Unpin) {
     if let Err(error) = try_transmit(core, cut, port).await {
         log::debug!("the host takes no more output: {error}");
@@ -87,13 +88,13 @@ async fn try_transmit(core: &Core, cut: Cut, mut port: impl AsyncWrite + Unpin) 
         port.write_all(&piece).await?;
         port.flush().await?;
         if cut.chunk != Chunk::Whole {
-            // The host gets a turn, so that it sees the piece by itself.
+            // The host gets a turn here, so that it sees each piece alone.
             embassy_futures::yield_now().await;
         }
     }
 }
 
-/// xorshift64*: small, and the same on every platform.
+/// A xorshift64* generator, which gives equal numbers on every platform.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

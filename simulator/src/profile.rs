@@ -1,31 +1,32 @@
-//! Firmware differences, as data.
+//! Differences between BG96 firmwares, as data.
 
-/// When a socket may announce data again.
+/// The condition under which a socket announces data again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rearm {
-    /// Only after a read that answered 0 bytes: the strictest reading of "until the buffer was read empty" (sheet 4.5).
+    /// A read has answered 0 bytes: the strictest reading of "until the buffer was read empty" (sheet
+    /// 4.5).
     ZeroRead,
-    /// As soon as a read took the last byte.
+    /// A read has taken the last byte.
     Emptied,
 }
 
-/// How an open on an occupied id is refused.
+/// The form in which an open on an occupied id is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsedId {
     /// `OK`, then `+QSSLOPEN: <id>,563`. mbed's close-and-retry hangs on the code in the result line (sheet 4.2).
     ResultLine,
-    /// `ERROR` at once, 563 from `AT+QIGETERROR`.
+    /// `ERROR` at once; `AT+QIGETERROR` returns 563.
     Error,
 }
 
-/// What one firmware does where firmwares differ or the manuals are silent.
+/// The behaviour of one firmware, where firmwares differ or the manuals are silent.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// `AT+CGMM`.
+    /// The answer to `AT+CGMM`.
     pub model: &'static str,
-    /// `AT+GMR`, and the revision line of `ATI`.
+    /// The answer to `AT+GMR`, and the revision line of `ATI`.
     pub revision: &'static str,
-    /// `AT+QGMR`.
+    /// The answer to `AT+QGMR`.
     pub full_revision: &'static str,
     /// `AT+QSSLCFG` keys with the value part of their test answer; a key not listed answers `ERROR`.
     pub ssl_keys: &'static [(&'static str, &'static str)],
@@ -33,7 +34,7 @@ pub struct Profile {
     pub lists_ssl_keys: bool,
     /// Keys that are listed, and answered `ERROR` when they are set.
     pub refused_ssl_keys: &'static [&'static str],
-    /// Highest value that `seclevel` takes.
+    /// The highest value that `seclevel` takes.
     pub highest_seclevel: u8,
     /// Cipher suites that the `ciphersuite` key takes besides 0xFFFF.
     pub cipher_suites: &'static [u16],
@@ -71,15 +72,16 @@ pub struct Profile {
     pub announces_application: bool,
     /// `+CPIN: READY` and its like follow once the SIM was read; not every firmware prints them (sheet 1.2, T4).
     pub announces_sim: bool,
-    /// A restart that was asked for says of the data connection that it is gone, 3 s after `POWERED DOWN` (T4).
+    /// After a requested restart the loss of the data connection is reported, 3 s after `POWERED DOWN`
+    /// (T4).
     pub announces_lost_pdp_at_restart: bool,
-    /// What is said on entering PSM (sheet 1.7: both are known).
+    /// The line that announces PSM (sheet 1.7: both are known).
     pub power_saving_words: &'static str,
     /// `AT+QCFG` items of this list answer `ERROR`, as on the BG96-M (sheet 1.5).
     pub missing_items: &'static [&'static str],
-    /// When a socket announces data again.
+    /// The condition under which a socket announces data again.
     pub rearm: Rearm,
-    /// Refusal of an occupied id.
+    /// The form in which an open on an occupied id is refused.
     pub used_id: UsedId,
 }
 
@@ -151,7 +153,8 @@ impl Profile {
         ..Self::BG96_LATER
     };
 
-    /// As T4 saw one restart: it says less, and of its data connection more.
+    /// The firmware of T4's restart: it prints fewer boot lines, and reports the loss of its data
+    /// connection.
     pub const BG96_T4: Self = Self {
         announces_application: false,
         announces_sim: false,

@@ -1,4 +1,4 @@
-//! The handle that tests and tools hold.
+//! The handle to a simulated modem, for tests and tools.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -26,10 +26,10 @@ use crate::ublox::{Ublox, UbloxOptions};
 use crate::ublox_short_range::{ShortRange, ShortRangeOptions};
 use crate::{After, Failure};
 
-/// What a script lets happen to one command.
+/// The reaction to one command, chosen by a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// The modem does its work.
+    /// The modem executes the command.
     Normal,
     /// The command is swallowed: no effect, no answer.
     Silent,
@@ -39,41 +39,41 @@ pub enum Reaction {
     Reset,
 }
 
-/// What the handle needs of a modem.
+/// The interface between the handle and a modem.
 pub(crate) trait Modem {
-    /// The modem's life, from creation on. Never ends.
+    /// Runs the modem, from creation on. Never ends.
     fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()>;
     fn files(&self) -> BTreeMap<String, Vec<u8>>;
-    /// Whether `name` is one that a file may have.
+    /// Whether a file can have the name `name`.
     fn has_name_for(&self, _name: &str) -> bool {
         true
     }
     fn put_file(&self, name: &str, contents: &[u8]);
-    /// Nothing on a modem whose protocol has no lines.
+    /// Emits an unsolicited line. Does nothing on a modem whose protocol has no lines.
     fn inject_urc(&self, _text: &str) {}
     fn reset(&self);
     fn fail(&self, failure: Failure);
     fn failed_at(&self) -> Option<Instant>;
-    /// Nothing on a modem to which DTR means nothing.
+    /// Raises DTR. Does nothing on a modem that ignores DTR.
     fn dtr_rises(&self) {}
-    /// The modem core alone crashes. On a modem that has no such core apart, everything does.
+    /// Crashes the modem core alone. On a modem without a separate core, this is a reset.
     fn crash(&self) {
         self.reset();
     }
-    /// Nothing on a modem without a power key.
+    /// Moves the power key. Does nothing on a modem without one.
     fn power_key(&self, _pressed: bool) {}
     fn reset_pin(&self, asserted: bool);
     fn status_pin(&self) -> bool;
-    /// Nothing on a modem without such a pin.
+    /// Sets the sleep pin. Does nothing on a modem without one.
     fn sleep_pin(&self, _high: bool) {}
-    /// Nothing on a modem without such a mode.
+    /// Enters power saving mode. Does nothing on a modem without it.
     fn save_power(&self) {}
     fn open_sockets(&self) -> Vec<u8>;
     fn set_registered(&self, registered: bool);
     fn drop_pdp(&self, context: u8, announced: bool);
     fn clock(&self) -> OffsetDateTime;
     fn set_clock(&self, utc: OffsetDateTime);
-    /// Security alerts so far, on a modem that counts them.
+    /// The number of security alerts, on a modem that counts them.
     fn alerts(&self) -> u32 {
         0
     }
@@ -83,19 +83,20 @@ struct Inner {
     core: Rc<Core>,
     modem: Rc<dyn Modem>,
     cut: Cut,
-    /// Owned here and not by the core, so that dropping the handle drops them in spite of their references.
+    /// The tasks of the modem. They are owned here and not by the core, because they refer to the core:
+    /// dropping the handle has to drop them.
     tasks: RefCell<Vec<Task>>,
     attached: Cell<bool>,
 }
 
-/// A simulated modem. Clones are handles to the same unit; the unit goes with the last of them.
+/// A simulated modem. Clones are handles to one unit, which is dropped with the last of them.
 #[derive(Clone)]
 pub struct Simulator {
     inner: Rc<Inner>,
 }
 
 impl Simulator {
-    /// A Quectel BG96 whose connections go through `network`.
+    /// Returns a Quectel BG96 whose connections go through `network`.
     pub fn bg96(options: Options, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
@@ -107,7 +108,7 @@ impl Simulator {
         Self::new(core, modem, cut)
     }
 
-    /// An nRF9160 (or nRF9151) with Nordic's Serial LTE Modem or Serial Modem firmware.
+    /// Returns an nRF9160 (or nRF9151) with Nordic's Serial LTE Modem or Serial Modem firmware.
     pub fn nrf9160(options: Nrf9160Options, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
@@ -119,7 +120,7 @@ impl Simulator {
         Self::new(core, modem, cut)
     }
 
-    /// A u-blox cellular module: SARA, LARA, LENA or LEXI.
+    /// Returns a u-blox cellular module: SARA, LARA, LENA or LEXI.
     pub fn ublox(options: UbloxOptions, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
@@ -131,7 +132,7 @@ impl Simulator {
         Self::new(core, modem, cut)
     }
 
-    /// A u-blox Wi-Fi module with u-connectXpress of the first generation.
+    /// Returns a u-blox Wi-Fi module with u-connectXpress of the first generation.
     pub fn short_range(options: ShortRangeOptions, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
@@ -143,7 +144,7 @@ impl Simulator {
         Self::new(core, modem, cut)
     }
 
-    /// A CC3220 or CC3235 with TI's AT application.
+    /// Returns a CC3220 or CC3235 with TI's AT application.
     pub fn cc32xx(options: Cc32xxOptions, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
         core.baud.set(options.baud);
@@ -183,8 +184,9 @@ impl Simulator {
 
     /// Serves a host over `port`, until the port reports its end.
     ///
-    /// All state stays, half-finished exchanges included: serving another port afterwards is what the modem sees of a
-    /// reset of the MCU alone. Between two calls the unit stands still; what it received before is executed first.
+    /// All state stays, including half-finished exchanges. So serving another port afterwards is, to
+    /// the modem, a reset of the MCU alone. Between two calls the unit stands still; the bytes that it
+    /// has received are executed first.
     pub async fn serve(&self, port: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let inner = &*self.inner;
         if inner.attached.replace(true) {
@@ -206,7 +208,7 @@ impl Simulator {
             machine,
         )
         .await;
-        // The last bytes before the end were sent, so the modem gets to see them.
+        // The host has sent the last bytes before the end, so the modem handles them.
         poll_fn(|cx| {
             inner.core.poll_tasks(&inner.tasks, cx);
             Poll::Ready(())
@@ -218,9 +220,9 @@ impl Simulator {
         }
     }
 
-    /// A UART between a driver and this modem: what the driver reads, what it writes, and [`serve`](Self::serve) for
-    /// the modem's side, which is to be polled beside the driver. A second UART, once the first is dropped, is what
-    /// the modem sees of a reset of the MCU alone.
+    /// Returns a UART between a driver and this modem: the reader and the writer of the driver, and the
+    /// future [`serve`](Self::serve) of the modem's side, which has to be polled beside the driver. A
+    /// second UART, after the first was dropped, is to the modem a reset of the MCU alone.
     pub fn uart(
         &self,
     ) -> (
@@ -235,66 +237,70 @@ impl Simulator {
         (FromTokio::new(rx), FromTokio::new(tx), serve)
     }
 
-    /// Every complete command line received, in order, without terminators and payload.
+    /// Returns every complete command line that was received, in order, without terminators and
+    /// payload.
     pub fn commands(&self) -> Vec<Vec<u8>> {
         self.inner.core.commands.borrow().clone()
     }
 
-    /// Like [`commands`](Self::commands), and starts a new list.
+    /// Returns the [`commands`](Self::commands), and starts a new list.
     pub fn take_commands(&self) -> Vec<Vec<u8>> {
         self.inner.core.commands.take()
     }
 
-    /// Bytes received from the host so far.
+    /// Returns the number of bytes received from the host.
     pub fn bytes_in(&self) -> u64 {
         self.inner.core.bytes_in.get()
     }
 
-    /// Bytes sent to the host so far.
+    /// Returns the number of bytes sent to the host.
     pub fn bytes_out(&self) -> u64 {
         self.inner.core.bytes_out.get()
     }
 
-    /// Commands taken up so far.
+    /// Returns the number of commands that were started.
     pub fn exchanges(&self) -> u64 {
         self.inner.core.exchanges.get()
     }
 
-    /// The contents of the file system. On nRF9160, the credentials in flash: `modem/<tag>/<type>` of `%CMNG`,
-    /// `settings/<tag>/<type>` of `#XCMNG` from 2.6 on; on u-blox, `<type>/<name>` of `+USECMNG`.
+    /// Returns the files of the file system. On nRF9160 these are the credentials in flash:
+    /// `modem/<tag>/<type>` of `%CMNG`, `settings/<tag>/<type>` of `#XCMNG` from 2.6 on; on u-blox they
+    /// are `<type>/<name>` of `+USECMNG`.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.inner.modem.files()
     }
 
-    /// Whether a file of this modem's can have that name: those of [`files`](Self::files) can.
+    /// Returns whether a file of this modem can have that name. The names in [`files`](Self::files)
+    /// can.
     pub fn has_name_for(&self, name: &str) -> bool {
         self.inner.modem.has_name_for(name)
     }
 
-    /// Stores a file behind the host's back.
+    /// Stores a file without the host's knowledge.
     ///
     /// # Panics
-    /// When no file of this modem's can have that name.
+    /// If no file of this modem can have that name.
     pub fn put_file(&self, name: &str, contents: &[u8]) {
         self.inner.modem.put_file(name, contents);
     }
 
-    /// Emits an unsolicited line (without its CR LF), wherever URCs are routed to.
+    /// Emits an unsolicited line (given without its CR LF), on the port to which URCs are routed.
     pub fn inject_urc(&self, text: &str) {
         self.inner.modem.inject_urc(text);
     }
 
-    /// The modem resets by itself: sockets and volatile settings are gone, the banner comes after its time.
+    /// Resets the modem: it loses sockets and volatile settings, and its banner comes after the usual
+    /// time.
     pub fn reset(&self) {
         self.inner.modem.reset();
     }
 
-    /// The modem fails by itself.
+    /// Makes the modem fail now.
     pub fn fail(&self, failure: Failure) {
         self.inner.modem.fail(failure);
     }
 
-    /// Lets it fail once so many more bytes have passed. Replaces what was planned before.
+    /// Makes the modem fail once this many more bytes have passed. Replaces an earlier plan.
     pub fn fail_after(&self, after: After, failure: Failure) {
         let modem = self.inner.modem.clone();
         self.inner
@@ -302,111 +308,114 @@ impl Simulator {
             .set_trap(after, Box::new(move || modem.fail(failure)));
     }
 
-    /// When it last failed so.
+    /// Returns the time of the last failure.
     pub fn failed_at(&self) -> Option<Instant> {
         self.inner.modem.failed_at()
     }
 
-    /// DTR goes from low to high, which `AT&D1` and `AT&D2` give a meaning.
+    /// Raises DTR from low to high, which has a meaning under `AT&D1` and `AT&D2`.
     pub fn dtr_rises(&self) {
         self.inner.modem.dtr_rises();
     }
 
-    /// The modem core crashes and is started again by its application, which lives on (nRF9160); elsewhere a reset.
+    /// Crashes the modem core; its application goes on and restarts it (nRF9160). On other modems this
+    /// is a reset.
     pub fn crash(&self) {
         self.inner.modem.crash();
     }
 
-    /// Presses (PWRKEY low) or releases the power key; what it does is decided at the release. On nRF9160, the wake
-    /// pin, which acts when pressed.
+    /// Presses (PWRKEY low) or releases the power key; the effect is decided at the release. On nRF9160
+    /// this is the wake pin, which acts when pressed.
     pub fn power_key(&self, pressed: bool) {
         self.inner.modem.power_key(pressed);
     }
 
-    /// Asserts (RESET_N low) or releases the reset pin; a pulse of the right length resets.
+    /// Asserts (RESET_N low) or releases the reset pin. A pulse of the right length resets the modem.
     pub fn reset_pin(&self, asserted: bool) {
         self.inner.modem.reset_pin(asserted);
     }
 
-    /// Sets the pin that lets the modem sleep (DTR) where it was told that it may: high to sleep.
+    /// Sets the pin that lets the modem sleep (DTR), if sleep is enabled: high to sleep.
     pub fn sleep_pin(&self, high: bool) {
         self.inner.modem.sleep_pin(high);
     }
 
-    /// The modem enters power saving mode: it says so and is off, until its power key is pressed.
+    /// Lets the modem enter power saving mode: it reports that, and is off until its power key is
+    /// pressed.
     pub fn save_power(&self) {
         self.inner.modem.save_power();
     }
 
-    /// The STATUS pin: high while the modem runs.
+    /// Returns the level of the STATUS pin: high while the modem runs.
     pub fn status_pin(&self) -> bool {
         self.inner.modem.status_pin()
     }
 
-    /// The pin by which the modem tells that it has something to say: RI (BG96), which pulses with every unsolicited
-    /// line; the indicate pin (nRF9160 with Serial LTE Modem), for a host that let the modem idle.
+    /// Returns the pin by which the modem announces unsolicited lines: RI (BG96), which pulses with
+    /// every such line; the indicate pin (nRF9160 with Serial LTE Modem), for a host that let the modem
+    /// idle.
     pub fn notice_pin(&self) -> NoticePin {
         NoticePin(self.inner.core.clone())
     }
 
-    /// Whether that pin is asserted.
+    /// Returns whether that pin is asserted.
     pub fn indicate_pin(&self) -> bool {
         self.inner.core.notice.is_active()
     }
 
-    /// Ids of sockets that are occupied, in whatever state.
+    /// Returns the ids of occupied sockets, in any state.
     pub fn open_sockets(&self) -> Vec<u8> {
         self.inner.modem.open_sockets()
     }
 
-    /// The network appears, or goes away and takes the PDP contexts with it.
+    /// Switches the network on, or off together with the PDP contexts.
     pub fn set_registered(&self, registered: bool) {
         self.inner.modem.set_registered(registered);
     }
 
-    /// The network takes one PDP context away.
+    /// Lets the network deactivate one PDP context.
     pub fn drop_pdp(&self, context: u8) {
         self.inner.modem.drop_pdp(context, true);
     }
 
-    /// As [`drop_pdp`](Self::drop_pdp), and the notice of it is lost.
+    /// Lets the network deactivate one PDP context, and loses the URC that reports it.
     pub fn drop_pdp_silently(&self, context: u8) {
         self.inner.modem.drop_pdp(context, false);
     }
 
-    /// UTC, as far as the modem knows.
+    /// Returns the modem's own time, in UTC.
     pub fn clock(&self) -> OffsetDateTime {
         self.inner.modem.clock()
     }
 
-    /// Sets the modem's clock behind the host's back.
+    /// Sets the modem's clock without the host's knowledge.
     pub fn set_clock(&self, utc: OffsetDateTime) {
         self.inner.modem.set_clock(utc);
     }
 
-    /// Security alerts so far, on a modem that counts them (TI's network processors).
+    /// Returns the number of security alerts, on a modem that counts them (TI's network processors).
     pub fn security_alerts(&self) -> u32 {
         self.inner.modem.alerts()
     }
 
-    /// Puts bytes on the line towards the host as they are, behind what waits there already.
+    /// Sends raw bytes to the host, behind those that wait already.
     pub fn inject_bytes(&self, bytes: &[u8]) {
         self.inner.core.send(bytes);
     }
 
-    /// The rate of the host's UART from now on: at another one than the modem's, everything is noise (nRF9160). Until
-    /// this is called, the host is taken to have the right one.
+    /// Sets the rate of the host's UART from now on. At a rate other than the modem's, everything is
+    /// noise (nRF9160). Until this is called, both rates are equal.
     pub fn set_host_rate(&self, rate: u32) {
         self.inner.core.host_rate.set(Some(rate));
     }
 
-    /// Asks `script` about every command line before it is executed.
+    /// Sets a script that chooses the reaction to every command line before it is executed.
     pub fn set_script(&self, script: Script) {
         self.inner.core.set_script(script);
     }
 }
 
-/// Also when `serve` is dropped midway.
+/// Frees the port, also when `serve` is dropped midway.
 struct Detach<'a>(&'a Inner);
 
 impl Drop for Detach<'_> {

@@ -1,15 +1,16 @@
-//! One command: `AT`, or `AT` with `+`, `%` or `#`, a name, and `=...`, `?` or `=?` (V.250).
+//! The syntax of one command: `AT`, or `AT` with `+`, `%` or `#`, a name, and `=...`, `?` or `=?`
+//! (V.250).
 
 use std::ops::RangeInclusive;
 
-/// What is answered when a command is not done.
+/// The answer to a command that is not executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fail {
-    /// No such command, or not in this form: `ERROR`.
+    /// The command does not exist, or not in this form: `ERROR`.
     Unknown,
-    /// `ERROR`.
+    /// The command is refused: `ERROR`.
     Error,
-    /// `+CME ERROR: n`, subject to `AT+CMEE`.
+    /// The command is refused with `+CME ERROR: n`, subject to `AT+CMEE`.
     Cme(u16),
 }
 
@@ -39,7 +40,7 @@ enum Arg {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Args(Vec<Arg>);
 
-/// More than any command takes.
+/// The most arguments that any command takes.
 const MOST_ARGS: usize = 42;
 
 impl Args {
@@ -55,12 +56,12 @@ impl Args {
         self.0.len()
     }
 
-    /// Left out, or empty between commas.
+    /// Returns whether an argument is missing, or empty between commas.
     pub(crate) fn absent(&self, index: usize) -> bool {
         matches!(self.0.get(index), None | Some(Arg::Empty))
     }
 
-    /// Refuses empty ones.
+    /// Refuses empty arguments.
     pub(crate) fn none_empty(&self) -> Result<(), Fail> {
         if self.0.contains(&Arg::Empty) {
             Err(Fail::Error)
@@ -99,7 +100,7 @@ impl Args {
         self.number(index, least..=most).map(|number| number as u8)
     }
 
-    /// Quoted, any bytes.
+    /// Returns a quoted argument of any bytes.
     pub(crate) fn bytes(&self, index: usize) -> Result<&[u8], Fail> {
         match self.0.get(index) {
             Some(Arg::Quoted(bytes)) => Ok(bytes),
@@ -107,7 +108,7 @@ impl Args {
         }
     }
 
-    /// Quoted text.
+    /// Returns a quoted argument that is text.
     pub(crate) fn string(&self, index: usize) -> Result<&str, Fail> {
         std::str::from_utf8(self.bytes(index)?).map_err(|_| Fail::Error)
     }
@@ -136,11 +137,11 @@ pub(crate) fn parse(line: &[u8]) -> Result<Command, Fail> {
         [b'+' | b'%' | b'#', name @ ..] => {
             !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric)
         }
-        // `AT&K3`.
+        // A command such as `AT&K3`.
         [b'&', letter, digits @ ..] => {
             letter.is_ascii_alphabetic() && digits.iter().all(u8::is_ascii_digit) && rest.is_empty()
         }
-        // `ATE0`, `ATI`: whether it exists is another question.
+        // A command such as `ATE0` or `ATI`; whether it exists is decided later.
         [first, name @ ..] => {
             first.is_ascii_alphabetic() && name.iter().all(u8::is_ascii_digit) && rest.is_empty()
         }

@@ -1,4 +1,5 @@
-//! The TLS client inside a simulated modem: what the modem can and checks is data, the handshake is rustls.
+//! The TLS client of a simulated modem: its abilities and checks are data, and rustls makes the
+//! handshake.
 
 use std::io;
 use std::sync::Arc;
@@ -20,9 +21,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::network::Stream;
 
-/// How far the server is checked.
+/// The checks of the server.
 pub(crate) enum ServerCheck {
-    /// Not at all: what a modem at seclevel 0 really does.
+    /// No check, as on a modem at seclevel 0.
     None,
     Chain {
         ca: Vec<u8>,
@@ -34,35 +35,36 @@ pub(crate) enum ServerCheck {
         ca: Vec<u8>,
         dates: bool,
         name: Option<String>,
-        /// And with its alternative names.
+        /// Whether alternative names are compared as well.
         alternatives: bool,
     },
 }
 
-/// One connection's settings.
+/// The settings of one connection.
 pub(crate) struct TlsSettings<'a> {
     pub(crate) host: &'a str,
     pub(crate) sni: bool,
-    /// The application protocol to ask for; empty: none.
+    /// The application protocol to ask for, or an empty text for none.
     pub(crate) alpn: &'a str,
-    /// Protocol versions the modem may speak, of those rustls has.
+    /// The protocol versions that the modem may use, of those that rustls has.
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
-    /// IANA numbers of the suites that the modem offers; those rustls lacks are left out.
+    /// The IANA numbers of the suites that the modem offers; suites that rustls lacks are left out.
     pub(crate) suites: &'a [u16],
     pub(crate) server: ServerCheck,
-    /// Certificate chain and private key, as stored.
+    /// The client's certificate chain and private key, in the form in which they are stored.
     pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
     pub(crate) accepts_der: bool,
-    /// Longest certificate chain that is looked at, in bytes.
+    /// The longest certificate chain that is accepted, in bytes.
     pub(crate) chain_limit: usize,
-    /// What the modem takes for the present.
+    /// The current time by the modem's clock.
     pub(crate) now: OffsetDateTime,
 }
 
-/// In the reason of a failure: the server's certificate chain is above the limit.
+/// The reason of a failure when the server's certificate chain is above the limit.
 pub(crate) const LONG_CHAIN: &str = "the certificate chain is too long";
 
-/// Why no handshake was attempted, or how it failed. For the log; the modem itself tells less.
+/// A result whose error says why a handshake failed or was not attempted. It is for the log; the modem
+/// reports less.
 pub(crate) type TlsResult<T> = Result<T, String>;
 
 /// Performs the handshake over `stream`.
@@ -83,7 +85,7 @@ pub(crate) async fn connect(
         })
 }
 
-/// What a failed handshake means, where rustls tells more than a word of its own.
+/// Returns the meaning of a failed handshake, where it can be said better than rustls does.
 fn in_words(error: &io::Error) -> Option<&'static str> {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return Some("the server closed the connection in the middle of the handshake");
@@ -218,7 +220,7 @@ fn unix_time(time: OffsetDateTime) -> UnixTime {
     ))
 }
 
-/// The emulated clock at the moment of the open; a handshake is short.
+/// The emulated clock, stopped at the moment of the open, since a handshake is short.
 #[derive(Debug)]
 struct FixedTime(UnixTime);
 
@@ -228,13 +230,13 @@ impl TimeProvider for FixedTime {
     }
 }
 
-/// The checks that the modem was told to make, and no others.
+/// A verifier that makes only the checks which the modem was told to make.
 #[derive(Debug)]
 struct Verifier {
     chain: Option<Arc<WebPkiServerVerifier>>,
     dates: bool,
     name: bool,
-    /// The common name that the certificate must have, if that will do.
+    /// The common name that the certificate must have, if that is checked.
     common: Option<String>,
     alternatives: bool,
     chain_limit: usize,
@@ -307,7 +309,8 @@ impl Judge for Verifier {
             named = !same;
         }
         let mut moment = shown.now;
-        // Each certificate of the chain can move the moment once or twice; one that never fits all is refused.
+        // Each certificate of the chain can move the moment once or twice. If no moment fits all of
+        // them, the chain is refused.
         for _ in 0..8 {
             match chain.verify_server_cert(
                 shown.end_entity,
@@ -328,7 +331,7 @@ impl Judge for Verifier {
                 })) if !self.dates => {
                     moment = not_before;
                 }
-                // rustls looks at the name last: the chain is good when the name is all it complains about.
+                // rustls checks the name last: if only the name is wrong, the chain is good.
                 Err(Error::InvalidCertificate(
                     CertificateError::NotValidForName
                     | CertificateError::NotValidForNameContext { .. },
@@ -340,9 +343,9 @@ impl Judge for Verifier {
     }
 }
 
-/// The common name of a certificate's subject.
+/// Returns the common name of a certificate's subject.
 fn common_name(certificate: &[u8]) -> Option<&[u8]> {
-    /// 2.5.4.3.
+    /// The object identifier 2.5.4.3.
     const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     let (_, certificate, _) = tlv(certificate)?;
     let (_, mut rest, _) = tlv(certificate)?;
@@ -364,7 +367,7 @@ fn common_name(certificate: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Tag, value, and what stands behind.
+/// Reads a DER value; returns its tag, its content and the rest.
 fn tlv(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, mut rest) = rest.split_first()?;

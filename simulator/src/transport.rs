@@ -16,10 +16,10 @@ use tokio_serial::{SerialPort, SerialStream};
 
 use crate::Simulator;
 
-/// How often the terminal is made available to the next host.
+/// The interval at which the terminal is made available to the next host.
 const UNLOCK_EVERY: Duration = Duration::from_millis(100);
 
-/// Serves one host after the other, for ever; for the modem, each is the same MCU after a reset.
+/// Serves one host after the other, without end. To the modem, each is its MCU after a reset.
 pub async fn serve_tcp(simulator: Simulator, listener: TcpListener) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
@@ -30,13 +30,14 @@ pub async fn serve_tcp(simulator: Simulator, listener: TcpListener) -> io::Resul
     }
 }
 
-/// The modem's end of a pseudo terminal. The link to the host's end goes when this is dropped.
+/// The modem's end of a pseudo terminal. The link to the host's end is removed when this is dropped.
 pub struct Pty {
     master: SerialStream,
     link: PathBuf,
-    /// What the link points to.
+    /// The host's end of the terminal, to which the link points.
     name: PathBuf,
-    /// Held open so that the terminal survives a host that closes it: a serial line has no end of file.
+    /// The host's end, held open so that the terminal survives a host that closes it: a serial line has
+    /// no end of file.
     host_end: OwnedFd,
 }
 
@@ -61,14 +62,15 @@ pub fn open_pty(link: &Path) -> io::Result<Pty> {
     })
 }
 
-/// Serves each program that opens the terminal, for ever.
+/// Serves each program that opens the terminal, without end.
 pub async fn serve_pty(simulator: Simulator, mut pty: Pty) -> io::Result<()> {
     let Pty {
         master, host_end, ..
     } = &mut pty;
     let unlock = async {
         loop {
-            // Hosts take the terminal for themselves, and because it stays open, that outlives one that was killed.
+            // Hosts claim exclusive use of the terminal. Because it stays open, the claim of a killed
+            // host would stay, too.
             rustix::termios::ioctl_tiocnxcl(&*host_end)?;
             Timer::after(UNLOCK_EVERY).await;
         }
@@ -83,7 +85,7 @@ impl Drop for Pty {
     fn drop(&mut self) {
         // Another modem may have its own link there by now.
         if std::fs::read_link(&self.link).is_ok_and(|target| target == self.name) {
-            // Somebody else may remove it at the same moment.
+            // Another process may remove it at this moment.
             let _ = std::fs::remove_file(&self.link);
         }
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::parser::Fail;
 
-/// Size default of an upload, sheet section 3.
+/// The default size of an upload (sheet section 3).
 pub(super) const DEFAULT_UPLOAD: u64 = 10_240;
-/// Longest file name, sheet section 3 [FILE].
+/// The longest file name (sheet section 3 [FILE]).
 const NAME_LIMIT: usize = 80;
 const OPEN_LIMIT: usize = 10;
 
@@ -23,7 +23,7 @@ struct Handle {
     read_only: bool,
 }
 
-/// The name without the prefix of the only storage there is.
+/// Returns the name without the prefix of the only storage.
 fn bare_name(name: &str) -> Result<&str, Fail> {
     let bare = name.strip_prefix("UFS:").unwrap_or(name);
     // `RAM:` is another storage of relatives; UNCONFIRMED on BG96 (sheet 3), so there is none here.
@@ -69,7 +69,7 @@ impl Files {
 
     pub(super) fn delete(&mut self, name: &str) -> Result<(), Fail> {
         if name == "*" {
-            // TRAP, sheet section 3: everybody's files.
+            // TRAP, sheet section 3: this deletes the files of all hosts.
             self.stored.clear();
             self.handles.clear();
             return Ok(());
@@ -139,14 +139,14 @@ impl Files {
         self.handles.remove(&handle).map(drop).ok_or(Fail::Cme(416))
     }
 
-    /// Name, handle and mode of what is open.
+    /// Returns name, handle and mode of each open file.
     pub(super) fn opened(&self) -> impl Iterator<Item = (&str, u32, u8)> {
         self.handles
             .iter()
             .map(|(handle, open)| (&*open.name, *handle, if open.read_only { 2 } else { 0 }))
     }
 
-    /// After a reset.
+    /// Closes all files, as a reset does.
     pub(super) fn close_all(&mut self) {
         self.handles.clear();
     }
@@ -173,7 +173,7 @@ impl Files {
         }
     }
 
-    /// Writes at the position; returns the size of the file.
+    /// Writes at the file's position; returns the size of the file.
     pub(super) fn write(&mut self, handle: u32, bytes: &[u8]) -> Result<usize, Fail> {
         let free = self.free();
         let handle = self.handles.get_mut(&handle).ok_or(Fail::Cme(416))?;

@@ -1,4 +1,5 @@
-//! The Quectel BG96, after `modems/bg96/FACTS.md` ("sheet"; the numbers in comments are those of its headings).
+//! The Quectel BG96, after `modems/bg96/FACTS.md` ("sheet"; the numbers in comments are those of its
+//! headings).
 
 mod commands;
 mod files;
@@ -29,14 +30,15 @@ use crate::network::{LocalBoxFuture, Network};
 use crate::options::{Boot, Options, Sim};
 use crate::simulator::Modem;
 
-/// Longest command line; what is longer answers `ERROR`. UNCONFIRMED: no manual gives a number.
+/// The longest command line, in bytes; a longer one answers `ERROR`. UNCONFIRMED: no manual gives a
+/// number.
 const LINE_LIMIT: usize = 1024;
 
-/// Pulse lengths, sheet 1.1 [HW 3.6, 3.7].
+/// The lengths of pulses (sheet 1.1 [HW 3.6, 3.7]).
 const POWER_ON_PULSE: Duration = Duration::from_millis(500);
 const POWER_OFF_PULSE: Duration = Duration::from_millis(650);
 const RESET_PULSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(460));
-/// From DTR low to a UART that works. UNCONFIRMED: no manual gives a number.
+/// The time from DTR low to a working UART. UNCONFIRMED: no manual gives a number.
 const WAKE_TIME: Duration = Duration::from_millis(50);
 /// How long RI is active for an unsolicited line. UNCONFIRMED: no source of the sheet gives a number.
 const RING_PULSE: Duration = Duration::from_millis(120);
@@ -46,37 +48,37 @@ const STATUS_LEAD: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Power {
     Off,
-    /// `RDY` comes at this instant.
+    /// The modem boots; `RDY` comes at this instant.
     Booting(Instant),
     On,
-    /// Deaf and mute, though it looks on.
+    /// The modem neither listens nor sends, although its STATUS pin says that it is on.
     Hung,
 }
 
 pub(crate) struct Bg96 {
-    /// For tasks that outlive the command that starts them.
+    /// A reference for tasks that outlive the command that starts them.
     me: Weak<Self>,
     core: Rc<Core>,
     options: Options,
     network: Rc<dyn Network>,
     state: RefCell<State>,
     power: Cell<Power>,
-    /// Grows with each boot, so that what was started before one does not report after it.
+    /// The number of boots. A task that was started before a boot uses it to report nothing after it.
     boots: Cell<u32>,
-    /// The network can be found.
+    /// Whether a network is in reach.
     coverage: Cell<bool>,
-    /// Nothing tells of the boot under way.
+    /// Whether the boot under way prints no banner.
     silent_boot: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
-    /// DTR went from low to high.
+    /// DTR has gone from low to high.
     dtr_rose: Cell<bool>,
     power_key_since: Cell<Option<Instant>>,
     reset_since: Cell<Option<Instant>>,
-    /// Unfinished command line; echo has seen it already.
+    /// The unfinished command line, as far as it was echoed.
     line: RefCell<Vec<u8>>,
-    /// DTR is high, and the unit may sleep.
+    /// DTR is high, so that the modem may sleep.
     sleep_pin: Cell<bool>,
-    /// From when on it listens after a sleep.
+    /// The instant from which the modem listens again after a sleep.
     awake_at: Cell<Instant>,
 }
 
@@ -145,7 +147,7 @@ impl Bg96 {
         }
     }
 
-    /// What the host sends to a modem that is off or booting is lost.
+    /// Drops the host's bytes while the modem is off or booting.
     async fn deaf(&self) {
         loop {
             self.core.read().await;
@@ -171,14 +173,14 @@ impl Bg96 {
         self.core.touch();
     }
 
-    /// Sheet 1.2 [AT 2.22 example].
+    /// Prints the URCs of a ready SIM (sheet 1.2 [AT 2.22 example]).
     fn sim_urcs(&self) {
         self.urc("+CPIN: READY");
         self.urc("+QUSIM: 1");
         self.urc("+QIND: SMS DONE");
     }
 
-    /// Registers whenever all it takes is there.
+    /// Registers whenever registration is possible.
     async fn register(&self) {
         loop {
             self.core
@@ -204,7 +206,7 @@ impl Bg96 {
             let mut state = self.state.borrow_mut();
             state.registered = true;
             if let (true, Some(network)) = (state.nv.auto_zone > 0, state.network_clock) {
-                // NITZ.
+                // The network's time (NITZ).
                 state.clock = network;
                 state.zone = self.options.network_zone;
                 state.synchronised = true;
@@ -213,7 +215,7 @@ impl Bg96 {
         self.registration_urcs();
     }
 
-    /// Radio contact is gone, and with it every context and connection.
+    /// Ends registration, and with it every context and connection.
     fn unregister(&self) {
         let was = std::mem::replace(&mut self.state.borrow_mut().registered, false);
         if was {
@@ -234,7 +236,8 @@ impl Bg96 {
         self.core.touch();
     }
 
-    /// The network takes a context: its connections are void, without a `closed` for each (sheet 4.5).
+    /// Deactivates a context by the network. Its connections are void, without a `closed` for each
+    /// (sheet 4.5).
     fn lose_pdp(&self, context: u8, announced: bool) {
         {
             let mut state = self.state.borrow_mut();
@@ -270,7 +273,7 @@ impl Bg96 {
 
     // Unsolicited lines.
 
-    /// A line that comes only if URCs are routed to this port.
+    /// Queues a line that is sent only if URCs are routed to this port.
     fn urc(&self, text: &str) {
         self.urc_bytes(text.as_bytes());
     }
@@ -286,7 +289,7 @@ impl Bg96 {
         }
     }
 
-    /// A line that comes on every port.
+    /// Queues a line that is sent on every port.
     fn system_urc(&self, text: &str) {
         self.queue_urc(text.as_bytes());
     }
@@ -297,13 +300,13 @@ impl Bg96 {
         self.core.touch();
     }
 
-    /// Bytes on their way to the host.
+    /// Returns the number of bytes on their way to the host.
     fn waiting_output(&self) -> usize {
         let urcs: usize = self.state.borrow().urcs.iter().map(Vec::len).sum();
         urcs + self.core.waiting_output()
     }
 
-    /// Sends what is queued; the caller knows that this is no answer's inside.
+    /// Sends the queued URCs. The caller must not be inside an answer.
     fn flush_urcs(&self) {
         while let Some(urc) = { self.state.borrow_mut().urcs.pop_front() } {
             self.core.send(&urc);
@@ -326,7 +329,7 @@ impl Bg96 {
         }
     }
 
-    /// Everything up to the next CR. URCs go out while there is nothing else to do.
+    /// Reads a line up to the next CR. URCs are sent while there is nothing else to do.
     async fn read_line(&self) -> Vec<u8> {
         poll_fn(|_| {
             loop {
@@ -343,7 +346,7 @@ impl Bg96 {
                     continue;
                 }
                 if byte == b'\n' && line.is_empty() {
-                    // Tolerated after CR (sheet section 0).
+                    // An LF after CR is tolerated (sheet section 0).
                     continue;
                 }
                 if self.state.borrow().user.echo {
@@ -534,7 +537,7 @@ impl Bg96 {
             && (self.sleep_pin.get() || Instant::now() < self.awake_at.get())
     }
 
-    /// Orderly: the line that says so is the last.
+    /// Switches off in order, after a last line that reports it.
     fn switch_off(&self) {
         self.core.send(b"\r\nPOWERED DOWN\r\n");
         self.restart(Power::Off);

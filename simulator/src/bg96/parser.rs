@@ -1,24 +1,25 @@
-//! Command lines: `AT`, basic commands, extended commands joined by `;`, and their arguments.
+//! The parser of command lines: `AT`, basic commands, extended commands joined by `;`, and their
+//! arguments.
 
-/// What the modem answers when it does not do a command.
+/// The answer to a command that is not executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fail {
-    /// No such command, or not in this form: `ERROR`.
+    /// The command does not exist, or not in this form: `ERROR`.
     Unknown,
-    /// `ERROR`.
+    /// The command is refused: `ERROR`.
     Error,
-    /// `+CME ERROR: n`, subject to `AT+CMEE`.
+    /// The command is refused with `+CME ERROR: n`, subject to `AT+CMEE`.
     Cme(u16),
-    /// `ERROR`; the number is kept for `AT+QIGETERROR`.
+    /// The command is refused with `ERROR`; the number is kept for `AT+QIGETERROR`.
     Tcp(u16),
 }
 
-/// One command of a line.
+/// A command of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    /// `E0`, `&F`, `I`: the name in upper case, the number if there is one.
+    /// A basic command such as `E0`, `&F`, `I`: its name in upper case, and its number if there is one.
     Basic(String, Option<u32>),
-    /// `+NAME` and what follows it.
+    /// An extended command: the `NAME` of `+NAME`, and the operation that follows it.
     Extended(String, Op),
 }
 
@@ -42,7 +43,7 @@ enum Arg {
 pub(super) struct Args(Vec<Arg>);
 
 impl Args {
-    /// Between `least` and `most` arguments.
+    /// Checks that there are between `least` and `most` arguments.
     pub(super) fn count(&self, least: usize, most: usize) -> Result<(), Fail> {
         if (least..=most).contains(&self.0.len()) {
             Ok(())
@@ -55,7 +56,7 @@ impl Args {
         self.0.len()
     }
 
-    /// Left out, or empty between commas.
+    /// Returns whether an argument is missing, or empty between commas.
     pub(super) fn absent(&self, index: usize) -> bool {
         matches!(self.0.get(index), None | Some(Arg::Empty))
     }
@@ -115,7 +116,7 @@ impl Args {
         }
     }
 
-    /// Quoted or bare, for the few commands that take both.
+    /// Returns a quoted or bare argument, for the few commands that take both.
     pub(super) fn text(&self, index: usize) -> Result<&str, Fail> {
         match self.0.get(index) {
             Some(Arg::Quoted(text) | Arg::Bare(text)) => Ok(text),
@@ -124,7 +125,8 @@ impl Args {
     }
 }
 
-/// Finds the command line in what came before a CR: everything up to the first `AT` is noise, and noise alone is silence.
+/// Returns the command line in the bytes before a CR. Bytes before the first `AT` are noise; noise
+/// alone gets no answer.
 pub(super) fn find_line(received: &[u8]) -> Option<&[u8]> {
     let start = received
         .windows(2)
@@ -160,7 +162,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Vec<Command>, Fail> {
     Ok(commands)
 }
 
-/// Position of the first `;` outside quotes, or the end.
+/// Returns the position of the first `;` outside quotes, or the length of the text.
 fn separator(text: &str) -> Result<usize, Fail> {
     let mut quoted = false;
     for (index, byte) in text.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! Sockets: each is a task that owns its connection, and a record that commands look at.
+//! The sockets: each has a task that owns its connection, and a record that commands read.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,9 +21,9 @@ use crate::options::OpenResultTiming;
 use crate::profile::Rearm;
 use crate::tls::{self, ServerCheck, TlsSettings};
 
-/// Most payload in one direct push line.
+/// The most payload of one direct push line, in bytes.
 const PUSH_LIMIT: usize = 1500;
-/// Longest wait for the TCP connection, sheet 4.2.
+/// The time limit of a TCP connect (sheet 4.2).
 const CONNECT_LIMIT: Duration = Duration::from_secs(150);
 
 const TLS12_ONLY: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
@@ -42,14 +42,14 @@ pub(super) enum Mode {
     Transparent,
 }
 
-/// Numbers as `AT+QSSLSTATE` prints them.
+/// The phase of a socket, with the numbers that `AT+QSSLSTATE` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The open failed; the id stays taken until it is closed (sheet 4.2).
+    /// The open has failed; the id stays occupied until it is closed (sheet 4.2).
     Failed = 0,
     Opening = 1,
     Connected = 2,
-    /// The peer closed, or the connection broke.
+    /// The peer has closed, or the connection broke.
     Closing = 4,
 }
 
@@ -62,17 +62,18 @@ pub(super) struct Socket {
     pub(super) local_port: u16,
     pub(super) mode: Mode,
     pub(super) phase: Phase,
-    /// Result of the open, once there is one.
+    /// The result of the open, once there is one.
     pub(super) open_code: u16,
     inbox: Inbox,
-    /// `recv` was announced and the buffer not yet read empty: edge-triggered (sheet 4.5).
+    /// Whether `recv` was announced and the buffer was not read empty since: the announcement is
+    /// edge-triggered (sheet 4.5).
     announced: bool,
     outgoing: VecDeque<u8>,
-    /// The host closes: send what waits, then say goodbye.
+    /// The host is closing the socket: waiting bytes are sent first.
     pub(super) closing: bool,
-    /// The task is to end at once.
+    /// The task has to end at once.
     pub(super) cancelled: bool,
-    /// The task ended.
+    /// The task has ended.
     pub(super) finished: bool,
     pub(super) total_received: u64,
     pub(super) total_sent: u64,
@@ -123,12 +124,12 @@ impl Socket {
         self.total_sent += bytes.len() as u64;
     }
 
-    /// Everything unread, record by record.
+    /// Takes all unread records.
     pub(super) fn take_all(&mut self) -> VecDeque<Vec<u8>> {
         self.inbox.take_all()
     }
 
-    /// What one read command returns.
+    /// Takes the bytes that one read command returns.
     pub(super) fn take(&mut self, limit: usize, record_at_a_time: bool, rearm: Rearm) -> Vec<u8> {
         let bytes = self.inbox.take(limit, record_at_a_time);
         let rearmed = match rearm {
@@ -143,7 +144,8 @@ impl Socket {
 }
 
 impl Bg96 {
-    /// Starts the task of a new socket. It prints the result unless `silent`, when the command does.
+    /// Starts the task of a new socket. With `silent` the command prints the result, otherwise the task
+    /// does.
     pub(super) fn start(self: &Rc<Self>, socket: Socket, silent: bool) -> Shared {
         let id = socket.id;
         let shared = Rc::new(RefCell::new(socket));
@@ -158,7 +160,7 @@ impl Bg96 {
         shared
     }
 
-    /// One socket's life, from connect to close.
+    /// Runs a socket from connect to close.
     async fn live(&self, socket: &Shared, silent: bool) {
         let started = Instant::now();
         let outcome = self.establish(socket).await;
@@ -183,10 +185,11 @@ impl Bg96 {
         self.core.touch();
         let Ok(mut channel) = outcome else { return };
         poll_fn(|cx| self.poll_socket(socket, &mut channel, cx)).await;
-        // A connection that ended keeps its channel no longer; the record stays for what is unread.
+        // The channel is dropped here; the socket's record keeps the unread bytes.
     }
 
-    /// The result line of an open. It is lost while the URC port is another one, if the firmware is of that kind.
+    /// Sends the result line of an open. On some firmware it is a URC, and lost while URCs go to
+    /// another port.
     pub(super) fn open_result(&self, line: &str) {
         if self.options.profile.open_result_is_urc {
             self.urc(line);
@@ -228,7 +231,8 @@ impl Bg96 {
         {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(reason)) => {
-                // Every certificate failure collapses into this one code (sheet 4.6, T10); the log knows better.
+                // The modem has one code for every certificate failure (sheet 4.6, T10); the log has
+                // the reason.
                 log::info!("bg96: TLS open of socket {id} to {host}:{port} failed: {reason}");
                 Err(566)
             }
@@ -252,7 +256,8 @@ impl Bg96 {
                     .cloned()
                     .map_err(|_| format!("credential file {name:?} does not exist"))
             };
-            // What is ignored of a certificate that is not trusted is all of it (sheet 4.11, the bits).
+            // The modem ignores all failures of a certificate that is not trusted (sheet 4.11, the
+            // bits).
             let ignored = context.ignored[0];
             let other_ca = state.other_cas.iter().find(|file| !file.is_empty());
             let server = if context.level == 0 || ignored & 8 != 0 {
@@ -312,19 +317,19 @@ impl Bg96 {
         {
             let socket = socket.borrow();
             if socket.closing && socket.outgoing.is_empty() {
-                // Errors do not matter any more.
+                // An error of the shutdown has no effect any more.
                 return channel.poll_shutdown(cx).map(drop);
             }
         }
         loop {
             let waiting = match socket.borrow().mode {
                 Mode::Buffer => socket.borrow().unread(),
-                // What is pushed waits for the UART, under flow control.
+                // Pushed data waits for the UART, under flow control.
                 Mode::Push => self.waiting_output(),
                 Mode::Transparent => socket.borrow().unread() + self.waiting_output(),
             };
             if waiting >= self.options.receive_buffer {
-                // Back-pressure: the peer waits until the host read some of it.
+                // The peer waits until the host has read some of it.
                 return Poll::Pending;
             }
             let record = match ready!(channel.as_mut().poll_fill_buf(cx)) {
@@ -347,7 +352,7 @@ impl Bg96 {
                     self.urc_bytes(&body);
                 }
             }
-            // Data mode takes it from there.
+            // Data mode sends it to the host.
             Mode::Transparent => {
                 socket.inbox.push(record);
             }
@@ -368,7 +373,7 @@ impl Bg96 {
             socket.phase = Phase::Closing;
             socket.outgoing.clear();
             if self.state.borrow().online == Some(socket.id) {
-                // Data mode says `NO CARRIER` instead (sheet 4.7).
+                // In data mode the line is `NO CARRIER` (sheet 4.7).
                 return Poll::Ready(());
             }
             self.urc(&format!(
@@ -380,7 +385,7 @@ impl Bg96 {
         Poll::Ready(())
     }
 
-    /// Closes and frees an id; blocks like the command does.
+    /// Closes a socket and frees its id; blocks as long as the command does.
     pub(super) async fn close(&self, socket: &Shared, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         {
@@ -404,14 +409,14 @@ impl Bg96 {
         self.core.touch();
     }
 
-    /// The socket of an id, if it is of this family.
+    /// Returns the socket of an id, if it is of this family.
     pub(super) fn socket(&self, id: u8, tls: bool) -> Option<Shared> {
         let state = self.state.borrow();
         let socket = state.sockets.get(&id)?;
         (matches!(socket.borrow().kind, Kind::Tls { .. }) == tls).then(|| socket.clone())
     }
 
-    /// The socket of an id, if it can take payload.
+    /// Returns the socket of an id, if it can take payload.
     pub(super) fn connected(&self, id: u8, tls: bool) -> Result<Shared, Fail> {
         match self.socket(id, tls) {
             Some(socket) if socket.borrow().phase == Phase::Connected => Ok(socket),

@@ -1,4 +1,4 @@
-//! What a BG96 remembers, sorted by how long it does.
+//! The state of a BG96, in the order of its lifetime.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ use super::sockets::Socket;
 use crate::clock::EmulatedClock;
 use crate::options::{Options, PdpLeft, Sim};
 
-/// What `AT&W` stores and `ATZ` brings back.
+/// The settings that `AT&W` stores and `ATZ` restores.
 #[derive(Clone, Debug)]
 pub(super) struct UserProfile {
     pub(super) echo: bool,
@@ -29,7 +29,7 @@ pub(super) struct UserProfile {
 }
 
 impl UserProfile {
-    /// Sheet section 0 [AT table 7].
+    /// The factory settings (sheet section 0 [AT table 7]).
     pub(super) const FACTORY: Self = Self {
         echo: true,
         quiet: false,
@@ -46,7 +46,7 @@ impl UserProfile {
     };
 }
 
-/// Survives a reset.
+/// The state that survives a reset.
 pub(super) struct NonVolatile {
     pub(super) user: UserProfile,
     pub(super) urc_port: String,
@@ -60,7 +60,7 @@ pub(super) struct NonVolatile {
     pub(super) operator_fixed: bool,
 }
 
-/// One SSL context, `AT+QSSLCFG`; volatile (sheet section 4).
+/// A TLS context of `AT+QSSLCFG`; it is volatile (sheet section 4).
 #[derive(Clone, Debug)]
 pub(super) struct SslContext {
     pub(super) version: u8,
@@ -76,7 +76,7 @@ pub(super) struct SslContext {
     pub(super) sni: bool,
     pub(super) session_cache: bool,
     pub(super) alpn: String,
-    /// Identity and key.
+    /// The identity and the key of a pre-shared key.
     pub(super) psk: (String, String),
 }
 
@@ -99,7 +99,7 @@ impl SslContext {
     };
 }
 
-/// `AT+QICSGP`.
+/// The settings of a PDP context (`AT+QICSGP`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct PdpSettings {
     pub(super) family: u8,
@@ -112,11 +112,12 @@ pub(super) struct PdpSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pdp {
     Active,
-    /// Taken away by the network; the host must deactivate it before it can come back (sheet 1.6).
+    /// The network has deactivated it. The host must deactivate it, too, before it can be activated
+    /// again (sheet 1.6).
     Lost,
-    /// Up, and not listed.
+    /// The context is active, but not listed.
     Hidden,
-    /// Lost, and not to be deactivated.
+    /// The network has deactivated it, and `AT+QIDEACT` fails.
     Stuck,
 }
 
@@ -139,7 +140,8 @@ pub(super) struct State {
     pub(super) operator_off: bool,
     pub(super) operator_format: u8,
     pub(super) ssl: [SslContext; 6],
-    /// `cacertex`: one set for all contexts, in the place of each one's CA (sheet 4.11).
+    /// The files of `cacertex`: one set for all contexts, used in the place of each one's CA (sheet
+    /// 4.11).
     pub(super) other_cas: [String; 6],
     pub(super) pdp_settings: BTreeMap<u8, PdpSettings>,
     pub(super) pdp: BTreeMap<u8, Pdp>,
@@ -150,9 +152,9 @@ pub(super) struct State {
     pub(super) tcp_settings: BTreeMap<&'static str, String>,
     pub(super) sleep_mode: u8,
     pub(super) ntp: Option<(String, u64)>,
-    /// The socket that the UART is connected to, in data mode.
+    /// The socket to which the UART is connected in data mode.
     pub(super) online: Option<u8>,
-    /// The socket that `ATO` returns to.
+    /// The socket to which `ATO` returns.
     pub(super) suspended: Option<u8>,
     pub(super) urcs: VecDeque<Vec<u8>>,
 }
@@ -218,7 +220,7 @@ impl State {
         state
     }
 
-    /// What a reset does to memory: everything volatile is gone, sockets and TLS settings first of all.
+    /// Resets the volatile state: sockets, TLS settings and all the rest.
     pub(super) fn forget(&mut self) {
         for socket in self.sockets.values() {
             socket.borrow_mut().cancelled = true;
@@ -251,7 +253,7 @@ impl State {
         self.pdp.get(&context) == Some(&Pdp::Active)
     }
 
-    /// `None` when the SIM may be used, else what `AT+CPIN?` says.
+    /// Returns what keeps the SIM from being used, as `AT+CPIN?` says it; `None` if nothing does.
     pub(super) fn sim_obstacle(&self, sim: &Sim) -> Option<SimObstacle> {
         match sim {
             Sim::Missing => Some(SimObstacle::Missing),
@@ -274,7 +276,8 @@ pub(super) enum SimObstacle {
     Puk,
 }
 
-/// What an unset clock shows: sheet section 2 [AT 11.2]. UNCONFIRMED for all firmware.
+/// Returns the time that an unset clock shows (sheet section 2 [AT 11.2]). UNCONFIRMED for all
+/// firmware.
 fn unset_clock() -> OffsetDateTime {
     let date = Date::from_calendar_date(2008, Month::January, 4).expect("a real day");
     OffsetDateTime::new_utc(date, Time::from_hms(0, 19, 43).expect("a real time"))

@@ -1,4 +1,5 @@
-//! The two stores of credentials: the modem's, and the application's flash of native builds from 2.6 on.
+//! The two credential stores: the modem's own, and the application's flash in native builds from 2.6
+//! on.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +12,20 @@ pub(super) const CERT: u8 = 1;
 pub(super) const KEY: u8 = 2;
 pub(super) const PSK: u8 = 3;
 
-/// Largest tag of the user; above are reserved ones.
+/// The highest tag of the user; the ones above are reserved.
 pub(super) const TAG_LIMIT: i64 = 2_147_483_647;
-/// `CONFIG_SLM_NATIVE_TLS_CREDENTIAL_BUFFER_SIZE`: everything of one tag, each item with its NUL (sheet 7.2, 7.3).
+/// `CONFIG_SLM_NATIVE_TLS_CREDENTIAL_BUFFER_SIZE`: the size of all items of a tag, each with its NUL
+/// (sheet 7.2, 7.3).
 pub(super) const NATIVE_BLOCK: usize = 4096;
 
-/// What `%CMNG` manages (sheet 6). Survives everything.
+/// The store of `%CMNG` (sheet 6). It survives everything.
 #[derive(Default)]
 pub(super) struct ModemStore {
     items: BTreeMap<(u32, u8), Vec<u8>>,
 }
 
 impl ModemStore {
-    /// What a modem comes with (sheet 6: reserved tags may show up in the list).
+    /// Returns the store of a new modem (sheet 6: reserved tags may show up in the list).
     pub(super) fn new(options: &Nrf9160Options) -> Self {
         let mut store = Self::default();
         if options.factory_credentials {
@@ -44,12 +46,12 @@ impl ModemStore {
             .map(|((tag, kind), content)| (*tag, *kind, content))
     }
 
-    /// Stores without looking.
+    /// Stores an item without any check.
     pub(super) fn put(&mut self, tag: u32, kind: u8, content: &[u8]) {
         self.items.insert((tag, kind), content.to_vec());
     }
 
-    /// Stores, or tells the `+CME ERROR`.
+    /// Stores an item, or returns the `+CME ERROR`.
     pub(super) fn write(
         &mut self,
         tag: u32,
@@ -80,7 +82,8 @@ impl ModemStore {
     }
 }
 
-/// PEM with real line breaks (sheet 6: 527 for the two characters `\n`, and for mangled CR LF).
+/// Returns whether the content is PEM with real line breaks (sheet 6: 527 for the two characters `\n`,
+/// and for mangled CR LF).
 fn is_certificate(content: &[u8]) -> bool {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
@@ -88,7 +91,7 @@ fn is_certificate(content: &[u8]) -> bool {
     certificates.peek().is_some() && certificates.all(|certificate| certificate.is_ok())
 }
 
-/// Serial number, begin and end of the first certificate, as `%CERTEXPIRY` prints them.
+/// Returns serial number, begin and end of the first certificate, in the form of `%CERTEXPIRY`.
 pub(super) fn dates(content: &[u8]) -> Option<(String, String, String)> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
@@ -117,7 +120,7 @@ pub(super) fn dates(content: &[u8]) -> Option<(String, String, String)> {
     Some((serial, text(from_tag, from), text(to_tag, to)))
 }
 
-/// Tag and content of the value at the front of some DER, and what is behind it.
+/// Reads a DER value; returns its tag, its content and the rest.
 fn value(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (len, rest) = match rest {
@@ -130,7 +133,7 @@ fn value(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((*tag, content, behind))
 }
 
-/// Upper case, as in the list.
+/// Returns the digest in upper case, as the list shows it.
 pub(super) fn digest(content: &[u8], options: &Nrf9160Options) -> String {
     if options.zero_digests {
         return "0".repeat(64);
@@ -141,10 +144,10 @@ pub(super) fn digest(content: &[u8], options: &Nrf9160Options) -> String {
         .collect()
 }
 
-/// What `#XCMNG` manages from 2.6 on (sheet 7.3). Not encrypted, and readable by nobody over AT.
+/// The store of `#XCMNG` from 2.6 on (sheet 7.3). It is not encrypted, and cannot be read over AT.
 #[derive(Default)]
 pub(super) struct Settings {
-    /// Oldest first; the list shows the newest first (sheet 12.11).
+    /// The items, oldest first; the list shows the newest first (sheet 12.11).
     items: Vec<(u32, u8, Vec<u8>)>,
 }
 
@@ -155,7 +158,7 @@ impl Settings {
             .map(|(_, _, content)| content)
     }
 
-    /// Newest first.
+    /// Returns the items, newest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u8, &Vec<u8>)> {
         self.items
             .iter()
@@ -168,7 +171,8 @@ impl Settings {
         self.items.push((tag, kind, content.to_vec()));
     }
 
-    /// False when it does not fit. TRAP, sheet 7.3: what is overwritten counts as well.
+    /// Stores an item; returns false if it does not fit. TRAP, sheet 7.3: an overwritten item still
+    /// counts.
     pub(super) fn write(&mut self, tag: u32, kind: u8, content: &[u8], size: usize) -> bool {
         let sum = |items: &mut dyn Iterator<Item = (u32, u8, &Vec<u8>)>| -> usize {
             items.map(|(_, _, content)| content.len() + 1).sum()
@@ -188,7 +192,7 @@ impl Settings {
     }
 }
 
-/// What a TLS connection uses.
+/// The credentials of a TLS connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Material {
     pub(super) ca: Option<Vec<u8>>,
@@ -197,7 +201,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// In the order of loading.
+    /// Loads the credentials in the firmware's order.
     pub(super) fn load(mut get: impl FnMut(u8) -> Option<Vec<u8>>) -> Self {
         Self {
             ca: get(CA),
@@ -206,7 +210,8 @@ impl Material {
         }
     }
 
-    /// Sheet 7.2: one block, and what does not fit into it or does not exist is skipped without a word.
+    /// Loads native credentials of up to 2.5 (sheet 7.2): they share one block, and an item that does
+    /// not fit or does not exist is skipped silently.
     pub(super) fn load_mapped(store: &ModemStore, tag: u32) -> Self {
         let mut used = 0;
         Self::load(|kind| {

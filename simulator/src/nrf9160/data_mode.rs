@@ -1,4 +1,4 @@
-//! Data mode, sheet section 3: everything the host sends is payload, until it is not.
+//! Data mode (sheet section 3): everything that the host sends is payload, until the mode ends.
 
 use std::future::pending;
 
@@ -12,31 +12,32 @@ use super::state::SharedSocket;
 use super::{Mode, Nrf9160};
 
 const TERMINATOR: &[u8] = b"+++";
-/// The ring of 2.0 to 2.4, and the buffer of the others.
+/// The size of the ring of 2.0 to 2.4, and of the buffer of the others.
 const RING: usize = 4096;
-/// Less room than this in the ring makes a flush, and turns reception off.
+/// The room in the ring below which the firmware flushes and stops reception.
 const RING_RESERVE: usize = 256;
 
-/// How data mode ends.
+/// The end of data mode.
 enum End {
-    /// As the host asked, or without a word of what was dropped.
+    /// The host has ended it, or the firmware, which does not report dropped bytes.
     Left,
-    /// Something could not be sent, or the peer is gone; so many bytes of those announced are still to come.
+    /// A send has failed, or the peer is gone; `left` is the number of announced bytes that are still
+    /// to come.
     Broken { left: Option<usize> },
 }
 
-/// What was received and not sent yet.
+/// The bytes that were received and not sent yet.
 struct Pending {
     bytes: Vec<u8>,
-    /// Where `bytes` begins in the ring.
+    /// The place in the ring where `bytes` begins.
     start: usize,
-    /// Characters of a terminator that may become one (2.5 and later).
+    /// The number of characters that may be the beginning of a terminator (2.5 and later).
     matched: usize,
 }
 
 impl Pending {
-    /// A terminator is recognised in one contiguous piece only. TRAP, sheet 3 (b): one that straddles the end of the
-    /// ring is sent as data.
+    /// Returns whether the bytes end with a terminator. It is recognised in one contiguous piece only.
+    /// TRAP, sheet 3 (b): a terminator across the end of the ring is sent as data.
     fn ends_with_terminator(&self) -> bool {
         let end = self.start + self.bytes.len();
         let piece = (end.saturating_sub(1) / RING * RING).max(self.start);
@@ -50,7 +51,7 @@ impl Pending {
         std::mem::take(&mut self.bytes)
     }
 
-    /// What looked like the beginning of a terminator is data.
+    /// Turns the possible beginning of a terminator into data.
     fn release(&mut self) {
         self.bytes.extend(&TERMINATOR[..self.matched]);
         self.matched = 0;
@@ -58,20 +59,21 @@ impl Pending {
 }
 
 impl Nrf9160 {
-    /// Smallest and default inactivity limit in ms.
+    /// Returns the smallest inactivity limit, which is also the default, in milliseconds.
     pub(super) fn least_data_limit(&self) -> u64 {
         let baud = self.rate();
         u64::from(self.options.reception_buffer) * 10 * 1000 / u64::from(baud) + 10
     }
 
-    /// From the `OK` that begins it to the notice that ends it; with `length`, for exactly so many bytes (SM).
+    /// Runs data mode from the `OK` that begins it to the notice that ends it; with `length` for
+    /// exactly so many bytes (SM).
     pub(super) async fn data_mode(&self, socket: &SharedSocket, length: Option<usize>) {
         self.ok();
         if self.options.late_data_mode.as_ticks() > 0 {
             self.resume_reception();
             Timer::after(self.options.late_data_mode).await;
             for byte in self.core.take_input() {
-                // Whatever it makes, it is no payload.
+                // Bytes that are taken for commands are no payload.
                 let profile = &self.options.profile;
                 let _ = self
                     .line
@@ -86,7 +88,7 @@ impl Nrf9160 {
         let result = match end {
             End::Left => 0,
             End::Broken { left } => {
-                // The firmware hangs up, and waits for the host to do the same (sheet 3.1).
+                // The firmware sends `+++` and waits for the host's (sheet 3.1).
                 let silent = self.options.counted_failure == CountedFailure::CountsSilently;
                 if !silent || length.is_none() {
                     self.core.send(TERMINATOR);
@@ -97,7 +99,7 @@ impl Nrf9160 {
         };
         self.mode.set(Mode::Executing);
         self.answer(&format!("#XDATAMODE: {result}"));
-        // Suppressed meanwhile, told now (sheet 4.4).
+        // Notices were suppressed in data mode and are sent now (sheet 4.4).
         let sockets: Vec<SharedSocket> = self.state.borrow().sockets.values().cloned().collect();
         for socket in sockets {
             socket.borrow_mut().told = 0;
@@ -116,8 +118,8 @@ impl Nrf9160 {
         let mut left = length;
         let mut last = Instant::now();
         loop {
-            // TRAP, sheet 3: with nothing in the buffer the time limit does nothing, and what looks like the
-            // beginning of a terminator stays one however long the pause is.
+            // TRAP, sheet 3: with an empty buffer the time limit has no effect, and the beginning of a
+            // terminator remains one, however long the pause is.
             let idle = async {
                 if waiting.bytes.is_empty() {
                     pending::<()>().await;
@@ -167,16 +169,16 @@ impl Nrf9160 {
             let sent = self.flush(socket, &mut waiting).await;
             match profile.data_failure {
                 DataFailure::Swallows if !sent => return End::Broken { left },
-                // TRAP, sheet 3: what the host sends on is a command.
+                // TRAP, sheet 3: what the host sends from here on is a command.
                 DataFailure::Leaves if !sent => return End::Left,
-                // TRAP, sheet 3: the stream has a hole, and nobody is told.
+                // TRAP, sheet 3: the stream has a gap, and nothing reports it.
                 _ if ends || in_flush => return End::Left,
                 _ => {}
             }
         }
     }
 
-    /// Sends what waits; false when it could not be sent.
+    /// Sends the waiting bytes; returns false if that failed.
     async fn flush(&self, socket: &SharedSocket, waiting: &mut Pending) -> bool {
         let bytes = waiting.take();
         if bytes.is_empty() {
@@ -184,22 +186,22 @@ impl Nrf9160 {
         }
         let sent = self.send_all(socket, &bytes).await;
         if self.options.profile.reception_pauses && !self.options.flow_control {
-            // Sheet 3 (c): with little room in the ring nothing is received.
+            // Sheet 3 (c): nothing is received while there is little room in the ring.
             self.core
                 .keep_input(RING - bytes.len().min(RING - RING_RESERVE));
         }
         if self.options.data_notices {
-            // What was dropped counts (sheet 3, SRC).
+            // Dropped bytes are counted, too (sheet 3, SRC).
             self.answer(&format!("#XDATAMODE: {}", bytes.len()));
         }
         sent == bytes.len()
     }
 
-    /// The "null" state: drops what comes up to the host's own `+++`, wherever it stands, or to the last byte that
-    /// was announced (sheet 3.1).
+    /// Runs the "null" state: drops bytes up to the host's own `+++`, at any place, or up to the last
+    /// announced byte (sheet 3.1).
     async fn swallow(&self, left: Option<usize>) {
         let left = match (left, self.options.counted_failure) {
-            // The failure was that of the last byte.
+            // The failed byte was the last one.
             (Some(0), _) => return,
             (Some(left), CountedFailure::CountsOn | CountedFailure::CountsSilently) => left,
             _ => usize::MAX,

@@ -1,4 +1,4 @@
-//! Keys that are made in the modem, and what it signs with them (sheet 6.1).
+//! Keys that are made in the modem, and tokens that it signs with them (sheet 6.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ pub(super) fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// 8-4-4-4-12.
+/// Formats a UUID as 8-4-4-4-12.
 pub(super) fn show_uuid(uuid: &[u8; 16]) -> String {
     let mut text = String::new();
     for (index, byte) in uuid.iter().enumerate() {
@@ -24,7 +24,7 @@ pub(super) fn show_uuid(uuid: &[u8; 16]) -> String {
     text
 }
 
-/// Bytes that look random and are the same on every run.
+/// Returns bytes that look random and are equal on every run.
 pub(super) fn random(seed: u64, count: u64, what: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());
@@ -37,7 +37,7 @@ pub(super) fn random(seed: u64, count: u64, what: &str) -> [u8; 32] {
 pub(super) struct Key(SecretKey);
 
 impl Key {
-    /// `bytes` are a key, except for one of 2^32 or so.
+    /// Makes a key of `bytes`, or of the next ones in the rare case that they are no key.
     pub(super) fn new(mut bytes: [u8; 32]) -> Self {
         loop {
             if let Ok(key) = SecretKey::from_slice(&bytes) {
@@ -47,7 +47,7 @@ impl Key {
         }
     }
 
-    /// PKCS#8, as it lies in the store.
+    /// Returns the key as PKCS#8 in PEM, the form of the store.
     pub(super) fn pem(&self) -> Vec<u8> {
         match self.0.to_pkcs8_pem(LineEnding::LF) {
             Ok(pem) => pem.as_bytes().to_vec(),
@@ -55,7 +55,7 @@ impl Key {
         }
     }
 
-    /// A stored key, if it is P-256.
+    /// Reads a stored key, if it is P-256.
     pub(super) fn from_pem(pem: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(pem).ok()?;
         SecretKey::from_pkcs8_pem(text)
@@ -64,7 +64,7 @@ impl Key {
             .map(Self)
     }
 
-    /// DER SubjectPublicKeyInfo.
+    /// Returns the public key as SubjectPublicKeyInfo in DER.
     pub(super) fn public_key(&self) -> Vec<u8> {
         match self.0.public_key().to_public_key_der() {
             Ok(der) => der.as_bytes().to_vec(),
@@ -76,7 +76,7 @@ impl Key {
         SigningKey::from(&self.0).sign(message)
     }
 
-    /// DER PKCS#10, with the extensions of sheet 12.13.
+    /// Returns a PKCS#10 request in DER, with the extensions of sheet 12.13.
     pub(super) fn csr(
         &self,
         subject: &[(String, String)],
@@ -116,7 +116,7 @@ impl Key {
             ],
         );
         let ecdsa_with_sha256 = tlv(0x06, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]]);
-        // TRAP, sheet 6.1: NULL where there must be nothing.
+        // TRAP, sheet 6.1: NULL parameters where there must be none.
         let parameters: &[u8] = if null_parameters { &[0x05, 0x00] } else { &[] };
         let algorithm = tlv(0x30, &[&ecdsa_with_sha256, parameters]);
         let signature = self.sign(&info).to_der();
@@ -124,7 +124,7 @@ impl Key {
         Some(tlv(0x30, &[&info, &algorithm, &bits]))
     }
 
-    /// `body` and its attestation, as `%KEYGEN` prints them.
+    /// Returns `body` and its attestation in the form of `%KEYGEN`.
     pub(super) fn attest_key(
         identity: &Self,
         body: &[u8],
@@ -142,7 +142,7 @@ impl Key {
         format!("{}.{}", base64url(body), base64url(&cose))
     }
 
-    /// What `%ATTESTTOKEN` prints.
+    /// Returns the answer to `%ATTESTTOKEN`.
     pub(super) fn attest_device(
         &self,
         uuid: &[u8; 16],
@@ -159,7 +159,7 @@ impl Key {
         format!("{}.{}", base64url(&message), base64url(&cose))
     }
 
-    /// COSE_Sign1 with ES256 and the identity key's id, the payload inside or apart.
+    /// Returns a COSE_Sign1 with ES256 and the identity key's id, with the payload inside or detached.
     fn cose(&self, payload: &[u8], inside: bool) -> Vec<u8> {
         const PROTECTED: [u8; 3] = [0xa1, 0x01, 0x26];
         let mut signed = vec![0x84, 0x6a];
@@ -179,7 +179,7 @@ impl Key {
         message
     }
 
-    /// A JSON Web Token over these claims, which are JSON already.
+    /// Returns a JSON Web Token over these claims, which are JSON already.
     pub(super) fn jwt(&self, claims: &str) -> String {
         let signed = format!(
             "{}.{}",
@@ -191,7 +191,7 @@ impl Key {
     }
 }
 
-/// `CN=a,O=b`.
+/// Reads a subject such as `CN=a,O=b`.
 pub(super) fn parse_subject(text: &str) -> Option<Vec<(String, String)>> {
     text.split(',')
         .map(|pair| {
@@ -215,7 +215,7 @@ fn attribute_oid(name: &str) -> Option<&'static [u8]> {
     })
 }
 
-/// DER: tag, length, value.
+/// Returns a DER value of tag, length and content.
 fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let value = parts.concat();
     let mut bytes = vec![tag];

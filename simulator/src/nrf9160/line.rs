@@ -1,17 +1,19 @@
-//! From bytes to command lines: quotes, backspace, terminators, and a buffer that has an end (sheet 1.4).
+//! The line editor, which turns bytes into command lines: quotes, backspace, terminators, and a limited
+//! buffer (sheet 1.4).
 
 use super::profile::{Junk, Nrf9160Profile, Overflow, Terminator};
 
-/// The buffer holds this many characters of a line.
+/// The number of characters that the buffer holds.
 pub(super) const LINE_LIMIT: usize = 4095;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    /// More is needed.
+    /// More bytes are needed.
     Nothing,
-    /// A line, without its terminator. May be empty.
+    /// A line, without its terminator. It may be empty.
     Line(Vec<u8>),
-    /// The buffer is full: `ERROR`. The rest of the chunk may be lost (see [`Overflow`]).
+    /// The buffer is full, so the line answers `ERROR`. The rest of the chunk may be lost (see
+    /// [`Overflow`]).
     Overflow,
 }
 
@@ -20,7 +22,7 @@ pub(super) struct Line {
     buffer: Vec<u8>,
     inside_quotes: bool,
     previous: u8,
-    /// Characters beyond the limit.
+    /// The number of characters beyond the limit.
     excess: usize,
 }
 
@@ -47,8 +49,9 @@ impl Line {
             match profile.overflow {
                 Overflow::AtTerminator => self.excess += 1,
                 Overflow::AtLimit => {
-                    // Whether the next quote opens or closes is remembered: the tail of a certificate that was
-                    // too long ends with the quote that closes it (sheet: a second ERROR, and its recovery recipe).
+                    // The editor remembers whether the next quote opens or closes. The tail of a
+                    // certificate that was too long ends with the quote that closes it (sheet: a second
+                    // ERROR, and its recovery recipe).
                     self.toggle(byte);
                     self.buffer.clear();
                     return Input::Overflow;
@@ -74,7 +77,7 @@ impl Line {
         }
     }
 
-    /// Also inside quotes.
+    /// Deletes a character, also inside quotes.
     fn delete(&mut self, profile: &Nrf9160Profile) {
         if self.excess > 0 {
             self.excess -= 1;
@@ -110,7 +113,7 @@ impl Line {
         Input::Line(buffer)
     }
 
-    /// Drops what cannot become `AT`; true when nothing was dropped.
+    /// Drops characters that cannot become `AT`; returns true if none was dropped.
     fn keeps_at(&mut self) -> bool {
         match self.buffer.as_slice() {
             [] | [b'A' | b'a'] | [b'A' | b'a', b'T' | b't', ..] => true,
@@ -125,8 +128,9 @@ impl Line {
         }
     }
 
-    /// Bytes that came behind a terminator in the same chunk, where the buffer is still in use (sheet 1.4, "do not
-    /// pipeline"): they damage the line that is about to be executed, and begin the next one.
+    /// Handles bytes that follow a terminator in its chunk, while the buffer is still in use (sheet
+    /// 1.4, "do not pipeline"): they damage the line that is about to be executed, and begin the next
+    /// one.
     pub(super) fn overwrite(
         &mut self,
         line: &mut [u8],

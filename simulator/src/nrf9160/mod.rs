@@ -42,42 +42,42 @@ use crate::options::{Boot, Sim};
 use crate::simulator::Modem;
 use crate::syntax;
 
-/// What waits for the end of idle, sheet 1.5; the rest is cut off.
+/// The number of bytes that wait for the end of idle (sheet 1.5); further ones are cut off.
 const IDLE_RING: usize = 1024;
-/// What SM holds back; more than this empties it (sheet 5).
+/// The number of bytes that SM holds back; more than this empties the buffer (sheet 5).
 const URC_BUFFER: usize = 4096;
 /// Sheet 1.1.
 const DEFAULT_RATE: u32 = 115_200;
-/// After this long an incomplete line holds back no URC any more (SM, sheet 5).
+/// The time after which an incomplete line no longer holds back URCs (SM, sheet 5).
 const STALE_LINE: Duration = Duration::from_secs(1);
 /// `CONFIG_SLM_INDICATE_TIME`.
 const INDICATE_PULSE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Power {
-    /// With how it came to it: the wake pin may not end a shutdown.
+    /// The unit is off. A shutdown may be one that the wake pin cannot end.
     Off {
         shutdown: bool,
     },
-    /// `Ready` comes at this instant.
+    /// The unit boots; `Ready` comes at this instant.
     Booting(Instant),
     On,
-    /// The application hangs: nothing is heard or said until a reset.
+    /// The application hangs: it neither listens nor sends until a reset.
     Hung,
 }
 
-/// What the serial channel is used for.
+/// The use of the serial channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Command,
     Executing,
     Data,
-    /// `#XSLEEP=2`: the UART is off, LTE is not.
+    /// `#XSLEEP=2`: the UART is off, LTE is on.
     Idle,
 }
 
 pub(crate) struct Nrf9160 {
-    /// For tasks that outlive the command that starts them.
+    /// A reference for tasks that outlive the command that starts them.
     me: Weak<Self>,
     core: Rc<Core>,
     options: Nrf9160Options,
@@ -85,24 +85,24 @@ pub(crate) struct Nrf9160 {
     network_clock: Option<EmulatedClock>,
     state: RefCell<State>,
     power: Cell<Power>,
-    /// Grows with each boot, so that what was started before one does not act after it.
+    /// The number of boots. A task that was started before a boot uses it to do nothing after it.
     boots: Cell<u32>,
     mode: Cell<Mode>,
-    /// The network can be found.
+    /// Whether a network is in reach.
     coverage: Cell<bool>,
     line: RefCell<Line>,
-    /// The line has been incomplete for so long that URCs are let through.
+    /// The line has been incomplete for so long that URCs are sent.
     stale: Cell<bool>,
-    /// Reception is off since the last command line.
+    /// Reception has been off since the last command line.
     paused: Cell<bool>,
-    /// The modem core is at a command; its notices wait in `after`.
+    /// The modem core executes a command; its notices wait in `after`.
     answering: Cell<bool>,
     after: RefCell<Vec<Vec<u8>>>,
-    /// First bytes after a start that the UART does not get.
+    /// The number of bytes after a start that the UART loses.
     lost: Cell<usize>,
     reset_asserted: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
-    /// Sends so far.
+    /// The number of sends.
     sends: Cell<usize>,
 }
 
@@ -163,7 +163,7 @@ impl Nrf9160 {
             .unwrap_or(self.options.profile.terminator)
     }
 
-    /// UTC, if the modem knows it.
+    /// Returns the time in UTC, if the modem knows it.
     fn now(&self) -> Option<OffsetDateTime> {
         self.state
             .borrow()
@@ -210,7 +210,7 @@ impl Nrf9160 {
         self.core.send(b"Ready\r\n");
     }
 
-    /// From the devicetree.
+    /// Returns the rate of the devicetree.
     fn default_rate(&self) -> u32 {
         self.options.baud.unwrap_or(DEFAULT_RATE)
     }
@@ -222,7 +222,7 @@ impl Nrf9160 {
             .unwrap_or_else(|| self.default_rate())
     }
 
-    /// Pacing changes only on a line that is paced at all.
+    /// Sets the rate. A line that is not paced stays so.
     fn set_rate(&self, rate: u32) {
         self.core.modem_rate.set(Some(rate));
         if self.core.baud.get().is_some() {
@@ -230,12 +230,12 @@ impl Nrf9160 {
         }
     }
 
-    /// RTS keeps what the host sends while the unit boots.
+    /// Returns whether RTS holds back the host's bytes while the unit boots.
     fn holds(&self) -> bool {
         self.options.flow_control && self.options.held_while_booting
     }
 
-    /// What the host sends to a modem that is off or booting is lost.
+    /// Drops the host's bytes while the unit is off or booting.
     async fn deaf(&self) {
         if self.holds() && matches!(self.power.get(), Power::Booting(_)) {
             std::future::pending::<()>().await;
@@ -259,7 +259,7 @@ impl Nrf9160 {
         self.restart(Power::Booting(Instant::now() + self.options.boot_time));
     }
 
-    /// Sheet 7.2: the heap is damaged, and some time later the application crashes.
+    /// Damages the heap (sheet 7.2); the application crashes some time later.
     fn corrupt_heap(&self) {
         log::warn!("nrf9160: #XSSOCKET in a native build up to 2.5 corrupted the heap");
         if std::mem::replace(&mut self.state.borrow_mut().heap_corrupt, true) {
@@ -277,7 +277,8 @@ impl Nrf9160 {
         });
     }
 
-    /// The modem core crashes and is started again, sheet 1.5: sockets and LTE are gone, `Ready` is not printed.
+    /// Crashes the modem core, which is restarted (sheet 1.5): sockets and LTE are gone, and `Ready` is
+    /// not printed.
     fn crash_modem(&self, reason: &str) {
         let handles = {
             let mut state = self.state.borrow_mut();
@@ -301,7 +302,7 @@ impl Nrf9160 {
 
     // The network.
 
-    /// Registers whenever all it takes is there.
+    /// Registers whenever registration is possible.
     async fn register(&self) {
         loop {
             self.core
@@ -351,7 +352,7 @@ impl Nrf9160 {
         self.core.touch();
     }
 
-    /// Radio contact is gone, and with it every connection.
+    /// Ends registration, and with it every connection.
     fn unregister(&self) {
         let (was, urcs) = {
             let mut state = self.state.borrow_mut();
@@ -391,7 +392,7 @@ impl Nrf9160 {
                 held.extend(&framed[..framed.len().min(room)]);
                 self.core.notice.pulse(INDICATE_PULSE);
             }
-            // TRAP, sheet 3: dropped.
+            // TRAP, sheet 3: the notice is dropped.
             Mode::Data if !holds => {}
             _ if holds && (self.in_data_mode() || !self.may_speak()) => {
                 let held = &mut self.state.borrow_mut().held;
@@ -408,7 +409,7 @@ impl Nrf9160 {
         self.mode.get() == Mode::Data
     }
 
-    /// Whether something unsolicited may go out now. SM keeps it from a command that is being received or executed.
+    /// Returns whether a notice may be sent now. SM sends none while a command is received or executed.
     fn may_speak(&self) -> bool {
         let polite = self.options.profile.serial_modem;
         match self.mode.get() {
@@ -420,7 +421,7 @@ impl Nrf9160 {
         }
     }
 
-    /// Says what was held back.
+    /// Sends the notices that were held back.
     fn speak(&self) {
         if !self.may_speak() || self.in_data_mode() {
             return;
@@ -446,7 +447,7 @@ impl Nrf9160 {
                 Input::Line(line) => self.execute_line(line).await,
                 Input::Overflow => {
                     if self.options.profile.overflow == Overflow::AtLimit {
-                        // The rest of the chunk.
+                        // Drops the rest of the chunk.
                         self.core.take_input();
                     }
                     self.error();
@@ -494,7 +495,8 @@ impl Nrf9160 {
         }
     }
 
-    /// Up to 2.4 the UART receives nothing from here on; what is in the chunk already does damage.
+    /// Stops reception, as firmware up to 2.4 does from here on; the bytes in the chunk still do
+    /// damage.
     fn pause_reception(&self, line: &mut [u8]) {
         if !self.options.profile.reception_pauses {
             return;
@@ -506,7 +508,7 @@ impl Nrf9160 {
             .overwrite(line, &tail, &self.options.profile, self.terminator());
     }
 
-    /// What came in between is lost, unless RTS kept the host from sending it.
+    /// Resumes reception. Bytes in between are lost unless RTS has held them back.
     fn resume_reception(&self) {
         if self.paused.replace(false) && !self.options.flow_control {
             self.core.discard_input();
@@ -549,12 +551,12 @@ impl Nrf9160 {
         self.core.send(b"\r\nERROR\r\n");
     }
 
-    /// A response line of the firmware itself.
+    /// Sends a response line of the firmware itself.
     fn answer(&self, text: &str) {
         self.core.send(format!("\r\n{text}\r\n").as_bytes());
     }
 
-    /// The wake pin: ends sleep of either kind.
+    /// Handles the wake pin, which ends both kinds of sleep.
     fn wake(&self) {
         match self.power.get() {
             Power::Off { shutdown } if !shutdown || self.options.wakes_from_shutdown => {
@@ -562,7 +564,7 @@ impl Nrf9160 {
             }
             Power::On if self.mode.get() == Mode::Idle => {
                 self.core.discard_input();
-                // TRAP, sheet 1.5: not every `Ready` is a reset.
+                // TRAP, sheet 1.5: not every `Ready` means a reset.
                 self.core.send(b"Ready\r\n");
                 self.mode.set(Mode::Command);
                 self.core.touch();
@@ -577,7 +579,7 @@ impl Modem for Nrf9160 {
         Box::pin(self.life())
     }
 
-    /// Credentials, as `modem/<tag>/<type>` and `settings/<tag>/<type>`.
+    /// Returns the credentials, as `modem/<tag>/<type>` and `settings/<tag>/<type>`.
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.state.borrow();
         let modem = state.nv.store.iter().map(|item| ("modem", item));
@@ -623,15 +625,15 @@ impl Modem for Nrf9160 {
 
     fn fail(&self, failure: Failure) {
         match failure {
-            // `Ready` comes in any case: the supply of the application is the modem core's.
+            // `Ready` comes in both cases, since application and modem core share their supply.
             Failure::Reset | Failure::BrownOut => self.reboot(),
-            // The modem core's own words for it (sheet 1.5).
+            // The modem core's own report of it (sheet 1.5).
             Failure::PoweredDown => self.crash(),
             Failure::Hang => {
                 self.power.set(Power::Hung);
                 self.core.touch();
             }
-            // PSM is the modem core's; its application, AT and sockets stay (sheet 2).
+            // PSM concerns the modem core; its application, AT and sockets stay (sheet 2).
             Failure::PowerSaving => self.urc("%XMODEMSLEEP: 1,3600000"),
         }
         self.failed_at.set(Some(Instant::now()));
@@ -641,7 +643,7 @@ impl Modem for Nrf9160 {
         self.failed_at.get()
     }
 
-    // Serial Modem's DTR and power saving of its own are not modelled.
+    // Serial Modem's own DTR and power saving are not modelled.
     fn crash(&self) {
         self.crash_modem("0x10");
     }

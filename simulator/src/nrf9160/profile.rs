@@ -1,6 +1,7 @@
-//! Dialects, as data: one firmware of the Serial LTE Modem (SLM) or Serial Modem (SM) each, sheet 0.1.
+//! Dialects as data: each is one firmware of the Serial LTE Modem (SLM) or Serial Modem (SM) (sheet
+//! 0.1).
 
-/// What ends a command line: chosen when the firmware is built (sheet 1.4).
+/// The end of a command line, chosen when the firmware is built (sheet 1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Terminator {
     /// CR LF, adjacent: the default of SLM. `AT\r` alone is never answered.
@@ -11,49 +12,50 @@ pub enum Terminator {
     Lf,
 }
 
-/// What becomes of bytes in front of `AT`.
+/// The treatment of bytes in front of `AT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Junk {
-    /// The line, be it empty, answers `ERROR` (2.0 to 2.4).
+    /// The line is refused with `ERROR`, even if it is empty (2.0 to 2.4).
     Refused,
-    /// Skipped; a line without `AT` answers `ERROR`, an empty one nothing (2.5 to 3.1).
+    /// The bytes are skipped; a line without `AT` answers `ERROR`, an empty one nothing (2.5 to 3.1).
     Skipped,
-    /// Nothing is a line before its `AT` (SM).
+    /// The bytes are ignored: a line begins with its `AT` (SM).
     Ignored,
 }
 
-/// What a line does that is too long for the buffer (sheet 1.4).
+/// The treatment of a line that is too long for the buffer (sheet 1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
-    /// `ERROR` at the limit, the rest of the chunk is dropped, the rest of the line is another one (2.0 to 2.4).
+    /// `ERROR` at the limit. The rest of the chunk is dropped, and the rest of the line is another line
+    /// (2.0 to 2.4).
     AtLimit,
     /// One `ERROR` at the terminator (2.5 to 3.1).
     AtTerminator,
-    /// `ERROR` at the limit, then the search for `AT` begins anew (SM).
+    /// `ERROR` at the limit, then a new search for `AT` (SM).
     Restart,
 }
 
-/// Where `+++` ends data mode (sheet 3).
+/// The places where `+++` ends data mode (sheet 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataEnd {
-    /// As the last bytes of a flush, in one piece of the 4096-byte ring (2.0 to 2.4).
+    /// At the end of a flush, in one piece of the 4096-byte ring (2.0 to 2.4).
     FlushEnd,
-    /// Anywhere (2.5 and later).
+    /// At any place (2.5 and later).
     Anywhere,
 }
 
-/// What a failed send does in data mode (sheet 3).
+/// The effect of a failed send in data mode (sheet 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataFailure {
-    /// Data is dropped and the mode left, with `#XDATAMODE: 0` (2.0 to 2.4).
+    /// The data is dropped and data mode ends, with `#XDATAMODE: 0` (2.0 to 2.4).
     Leaves,
-    /// Data is dropped, the mode kept, and its exit says 0 (2.5 to 3.1).
+    /// The data is dropped and data mode goes on; its end reports 0 (2.5 to 3.1).
     Hidden,
-    /// All is swallowed until `+++`, then `#XDATAMODE: -1` (SM).
+    /// All bytes are dropped until `+++`; the end reports `#XDATAMODE: -1` (SM).
     Swallows,
 }
 
-/// Where a native TLS build keeps credentials (sheet 7).
+/// The place where a native TLS build stores credentials (sheet 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NativeStore {
     /// In the modem, as type 0 of `sec_tag * 10 + type` (2.0 to 2.5).
@@ -62,80 +64,83 @@ pub enum NativeStore {
     Settings,
 }
 
-/// Mbed TLS on the application core.
+/// The properties of a build with Mbed TLS on the application core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Native {
-    /// Where `#XCMNG` keeps credentials.
+    /// The place where `#XCMNG` stores credentials.
     pub store: NativeStore,
-    /// `#XSSOCKET` is what it says. TRAP, sheet 7.2 and 7.4: up to 2.5 it loads the native credentials, then opens
-    /// the modem's own TLS socket, and a tag without native credentials corrupts the heap.
+    /// Whether `#XSSOCKET` opens a native socket. TRAP, sheet 7.2 and 7.4: up to 2.5 it loads the
+    /// native credentials and then opens the modem's own TLS socket, and a tag without native
+    /// credentials corrupts the heap.
     pub sockets: bool,
-    /// Largest record, which is the size of the IN buffer.
+    /// The largest record in bytes, which is the size of the input buffer.
     pub record_limit: usize,
 }
 
-/// What one firmware does where firmwares differ.
+/// The behaviour of one firmware, where firmwares differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Nrf9160Profile {
-    /// As `sectag simulate --dialect` calls it.
+    /// The name in `sectag simulate --dialect`.
     pub name: &'static str,
-    /// What follows `#XSLMVER: ` or `#XSMVER: `.
+    /// The version behind `#XSLMVER: ` or `#XSMVER: `.
     pub version: &'static str,
-    /// Serial Modem: handles in every command, `#XSMVER`, `#XCLOSE`, `#XRECVCFG`, `ATE`, `AT+IPR`, the URC buffer.
+    /// Whether it is Serial Modem: handles in every command, `#XSMVER`, `#XCLOSE`, `#XRECVCFG`, `ATE`,
+    /// `AT+IPR`, the URC buffer.
     pub serial_modem: bool,
-    /// Default; see [`Nrf9160Options::terminator`](crate::Nrf9160Options::terminator).
+    /// The default end of a line; see
+    /// [`Nrf9160Options::terminator`](crate::Nrf9160Options::terminator).
     pub terminator: Terminator,
-    /// The UART receives nothing from the end of a command line until its answer (2.0 to 2.4).
+    /// Whether the UART receives nothing from the end of a command line until its answer (2.0 to 2.4).
     pub reception_pauses: bool,
-    /// Bytes in front of `AT`.
+    /// The treatment of bytes in front of `AT`.
     pub junk: Junk,
-    /// Deleting a quote also takes back its effect.
+    /// Whether deleting a quote also takes back its effect.
     pub backspace_restores_quote: bool,
-    /// Lines that are too long.
+    /// The treatment of lines that are too long.
     pub overflow: Overflow,
-    /// `#XSLMUART`, which outlives a reset.
+    /// Whether `#XSLMUART` exists, whose rate outlives a reset.
     pub stored_rate: bool,
-    /// `#XSHUTDOWN`.
+    /// Whether `#XSHUTDOWN` exists.
     pub shutdown: bool,
-    /// `#XMODEMRESET`.
+    /// Whether `#XMODEMRESET` exists.
     pub modem_reset: bool,
-    /// `#XAPOLL`. UNCONFIRMED from which release on (sheet 13); here from 3.1.
+    /// Whether `#XAPOLL` exists. UNCONFIRMED from which release on (sheet 13); here from 3.1.
     pub async_poll: bool,
-    /// Flags on `#XSEND`. UNCONFIRMED from which release on; here from 3.1.
+    /// Whether `#XSEND` takes flags. UNCONFIRMED from which release on; here from 3.1.
     pub send_flags: bool,
-    /// Most characters of a string in `#XSEND`.
+    /// The most characters of a string in `#XSEND`.
     pub string_limit: usize,
-    /// Most bytes of one `#XRECV`, over IPv4 and IPv6.
+    /// The most bytes of one `#XRECV`, over IPv4 and over IPv6.
     pub receive_limit: (usize, usize),
-    /// `#XSOCKETOPT=0,4` tells SO_ERROR (2.0 to 2.5).
+    /// Whether `#XSOCKETOPT=0,4` reports SO_ERROR (2.0 to 2.5).
     pub socket_error: bool,
-    /// Release assistance by options 50 to 54 (up to 2.7, sheet 2b).
+    /// Whether release assistance has the options 50 to 54 (up to 2.7, sheet 2b).
     pub release_names: bool,
-    /// Release assistance by the value of option 61 (from 2.6 on, sheet 2b).
+    /// Whether release assistance has the values of option 61 (from 2.6 on, sheet 2b).
     pub release_values: bool,
-    /// An unknown option is read with `OK` and nothing (2.0 to 2.4).
+    /// Whether reading an unknown option answers `OK` without a value (2.0 to 2.4).
     pub unknown_option_is_empty: bool,
-    /// The answer to `AT#XSOCKET=?` lacks its last CR LF (2.1, taken for 2.0 to 2.2).
+    /// Whether the answer to `AT#XSOCKET=?` lacks its last CR LF (2.1, assumed for 2.0 to 2.2).
     pub unterminated_test: bool,
-    /// How data mode ends.
+    /// The places where `+++` ends data mode.
     pub data_end: DataEnd,
-    /// How data mode takes a failure.
+    /// The effect of a failed send in data mode.
     pub data_failure: DataFailure,
-    /// Native TLS build.
+    /// The native TLS, if the build has one.
     pub native: Option<Native>,
-    /// `#XCMNG=1` answers `ERROR` at random (2.6.0).
+    /// Whether `#XCMNG=1` answers `ERROR` at random (2.6.0).
     pub random_list_error: bool,
-    /// `AT+CGMM`.
+    /// The answer to `AT+CGMM`.
     pub model: &'static str,
-    /// `AT+CGMR`.
+    /// The answer to `AT+CGMR`.
     pub modem_firmware: &'static str,
-    /// `AT+CMEE=2` is taken (newer modem firmware, sheet 12.7).
+    /// Whether `AT+CMEE=2` is accepted (newer modem firmware, sheet 12.7).
     pub verbose_errors: bool,
-    /// Credentials of types 0 and 1 must be PEM, or 527 (newer modem firmware).
+    /// Whether credentials of types 0 and 1 must be PEM, or 527 (newer modem firmware).
     pub validates_content: bool,
 }
 
-/// Most dialects with and without native TLS.
+/// The suffix of dialects with native TLS.
 const NATIVE_SUFFIX: &str = "-native";
 
 impl Nrf9160Profile {
@@ -277,7 +282,7 @@ impl Nrf9160Profile {
         Self::SERIAL_MODEM,
     ];
 
-    /// The same release, built with native TLS. SM has no such build and stays as it is.
+    /// Returns this release, built with native TLS. SM has no such build and stays as it is.
     pub const fn native(mut self) -> Self {
         let newest = self.async_poll;
         self.native = match (self.serial_modem, self.socket_error) {
@@ -297,11 +302,11 @@ impl Nrf9160Profile {
         self
     }
 
-    /// The dialect of this name: that of a release such as `2.1`, with `-native` behind it for a native TLS build,
-    /// or `sm`.
+    /// Returns the dialect of this name: a release such as `2.1`, with the suffix `-native` for a
+    /// native TLS build, or `sm`.
     ///
     /// # Errors
-    /// A text for the user when there is none.
+    /// A text for the user, if there is no such dialect.
     pub fn named(text: &str) -> Result<Self, String> {
         let (name, native) = match text.strip_suffix(NATIVE_SUFFIX) {
             Some(name) => (name, true),
@@ -321,7 +326,8 @@ impl Nrf9160Profile {
         }
     }
 
-    /// Everything in the answer to `AT#XCLAC`, without `AT`. In a native TLS build it contains `#XCMNG` (sheet 0.1).
+    /// Returns the commands in the answer to `AT#XCLAC`, without `AT`. A native TLS build has `#XCMNG`
+    /// (sheet 0.1).
     pub(super) fn commands(&self) -> Vec<&'static str> {
         let mut commands = vec![
             if self.serial_modem {

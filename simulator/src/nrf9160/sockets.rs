@@ -1,4 +1,4 @@
-//! Sockets: what is behind the commands of sheet 4 and 5.
+//! The sockets behind the commands of sheet 4 and 5.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -30,23 +30,25 @@ pub(super) const NVAL: u8 = 32;
 pub(super) const SOCKET_LIMIT: usize = 8;
 /// `NET_SOCKETS_TLS_MAX_CONTEXTS`, sheet 7.5.
 const NATIVE_LIMIT: usize = 2;
-/// Longest wait of a send for the peer, sheet 4.4.
+/// The longest time that a send waits for the peer (sheet 4.4).
 const SEND_LIMIT: Duration = Duration::from_secs(30);
-/// Longest wait for a connection: of the modem (the sheet only says what a driver should allow), and of native builds.
+/// The time limit of a connect, for the modem (the sheet only says what a driver should allow) and for
+/// native builds.
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 const NATIVE_CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// How long a close waits for what was not sent yet.
+/// How long a close waits for unsent bytes.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// TLS 1.2 only (sheet 7.5, and 258 in the answer to `#XSSOCKET`).
 const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
-/// UNCONFIRMED (sheet 13: the list per modem firmware is missing). Those of rustls that any TLS 1.2 modem has:
-/// ECDHE with AES-128-GCM, for ECDSA and RSA certificates.
+/// The suites of the modem's TLS. UNCONFIRMED (sheet 13: the list per modem firmware is missing). Here
+/// they are those of rustls that any TLS 1.2 modem has: ECDHE with AES-128-GCM, for ECDSA and RSA
+/// certificates.
 const MODEM_SUITES: &[u16] = &[0xc02b, 0xc02f];
 /// Mbed TLS has AES-256-GCM as well.
 const NATIVE_SUITES: &[u16] = &[0xc02b, 0xc02c, 0xc02f, 0xc030];
 
-/// errno, sheet 9.
+/// Values of errno (sheet 9).
 pub(super) const ECONNRESET: u16 = 104;
 pub(super) const ENETDOWN: u16 = 115;
 const EMSGSIZE: u16 = 122;
@@ -56,7 +58,7 @@ pub(super) enum Kind {
     Tcp,
     Tls {
         tag: u32,
-        /// 0 none, 1 optional, 2 required.
+        /// The value of peer_verify: 0 none, 1 optional, 2 required.
         verify: u8,
         engine: Engine,
     },
@@ -66,7 +68,7 @@ pub(super) enum Kind {
 pub(super) enum Engine {
     Modem,
     Native {
-        /// Loaded at the open (2.0 to 2.5) or at the connect.
+        /// The credentials, loaded at the open (2.0 to 2.5) or at the connect.
         loaded: Option<Material>,
     },
 }
@@ -75,39 +77,39 @@ pub(super) enum Engine {
 pub(super) enum Phase {
     Created,
     Connected,
-    /// The peer closed; what it sent before can be read.
+    /// The peer has closed; bytes that it sent before can be read.
     Closed,
-    /// Broken, with this errno.
+    /// The connection is broken, with this errno.
     Broken(u16),
 }
 
 pub(super) struct Socket {
     pub(super) handle: u8,
-    /// 1 IPv4, 2 IPv6.
+    /// The address family: 1 is IPv4, 2 is IPv6.
     pub(super) family: u8,
     pub(super) cid: u8,
     pub(super) kind: Kind,
     pub(super) phase: Phase,
-    /// TLS_HOSTNAME.
+    /// The host name (TLS_HOSTNAME).
     pub(super) name: Option<String>,
     /// SO_RCVTIMEO and SO_SNDTIMEO in seconds, 0 for ever.
     pub(super) receive_timeout: u64,
     pub(super) send_timeout: u64,
     pub(super) session_cache: bool,
-    /// What the handshake agreed on.
+    /// The cipher suite of the connection.
     pub(super) suite: Option<u16>,
     pub(super) inbox: Inbox,
     outgoing: VecDeque<u8>,
     closing: bool,
     pub(super) cancelled: bool,
     finished: bool,
-    /// `#XAPOLL`: what is asked for, and what was told.
+    /// The events that `#XAPOLL` asks for.
     pub(super) events: Option<u8>,
     pub(super) told: u8,
     pub(super) automatic: Automatic,
-    /// IN will be reported once without data.
+    /// Whether IN has to be reported once without data.
     early_in: bool,
-    /// A failure of TLS alone looks like a hang-up.
+    /// Whether a failure of TLS alone looks like a hang-up.
     hangs_up: bool,
 }
 
@@ -158,7 +160,7 @@ impl Socket {
         }
     }
 
-    /// poll()'s view.
+    /// Returns the events that poll() reports.
     pub(super) fn readiness(&self, send_buffer: usize) -> u8 {
         let mut bits = if self.inbox.unread() > 0 { IN } else { 0 };
         match self.phase {
@@ -174,13 +176,13 @@ impl Socket {
         bits
     }
 
-    /// `#XAPOLL` begins or ends.
+    /// Begins or ends `#XAPOLL`.
     pub(super) fn poll(&mut self, events: Option<u8>) {
         self.events = events;
         self.told = 0;
     }
 
-    /// True once after the handshake, if the modem is of that kind.
+    /// Returns true once after the handshake, on a modem that reports IN early.
     pub(super) fn take_early_in(&mut self) -> bool {
         std::mem::take(&mut self.early_in)
     }
@@ -189,14 +191,15 @@ impl Socket {
 /// A connection, and its cipher suite.
 type Secured = (Box<dyn Channel>, Option<u16>);
 
-/// Why a connection does not stand. For the log: the modem says `ERROR` (sheet 1.3).
+/// A result whose error says why a connection failed. It is for the log; the modem answers `ERROR`
+/// (sheet 1.3).
 type ConnectResult<T> = Result<T, String>;
 
 impl Nrf9160 {
-    /// Enters a new socket, which becomes the current one.
+    /// Adds a new socket, which becomes the current one.
     pub(super) fn add_socket(&self, family: u8, cid: u8, kind: Kind) -> Option<u8> {
         let mut state = self.state.borrow_mut();
-        // If an open fails, there is no current socket any more (sheet 4).
+        // After a failed open there is no current socket (sheet 4).
         state.current = None;
         let count = |wanted: &dyn Fn(&Socket) -> bool| {
             let sockets = state.sockets.values();
@@ -313,7 +316,7 @@ impl Nrf9160 {
         if material.is_empty() && native {
             return Err(format!("nothing is stored for tag {tag}"));
         }
-        // Optional verification is not seen in the handshake.
+        // The handshake does not show whether verification is optional.
         let server = if verify < 2 {
             ServerCheck::None
         } else {
@@ -347,7 +350,7 @@ impl Nrf9160 {
             } else {
                 options.modem_chain_limit
             },
-            // A modem without the time judges by its epoch.
+            // A modem without the time uses its epoch.
             now: self.now().unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
         };
         let stream = tls::connect(settings, stream).await?;
@@ -356,11 +359,11 @@ impl Nrf9160 {
         Ok((Box::new(stream), suite))
     }
 
-    /// Types 0, 1 and 2 at the exact tag (sheet 7.4).
+    /// Returns the credentials of types 0, 1 and 2 at this very tag (sheet 7.4).
     fn modem_material(&self, tag: u32) -> ConnectResult<Material> {
         let state = self.state.borrow();
         let store = &state.nv.store;
-        // Sheet 7.5 [NRFSOCK]: whatever peer_verify is.
+        // Required by sheet 7.5 [NRFSOCK], whatever peer_verify is.
         if !store.iter().any(|(_, kind, _)| kind == 0) {
             return Err("there is no root CA in the whole store".into());
         }
@@ -401,13 +404,13 @@ impl Nrf9160 {
         {
             let socket = socket.borrow();
             if socket.closing && socket.outgoing.is_empty() {
-                // Errors do not matter any more.
+                // An error of the shutdown has no effect any more.
                 return channel.poll_shutdown(cx).map(drop);
             }
         }
         loop {
             if socket.borrow().inbox.unread() >= self.options.receive_buffer {
-                // Back-pressure: the peer waits until the host read some of it.
+                // The peer waits until the host has read some of it.
                 return Poll::Pending;
             }
             let record = match ready!(channel.as_mut().poll_fill_buf(cx)) {
@@ -428,7 +431,7 @@ impl Nrf9160 {
         }
     }
 
-    /// What happens to a record that is too large, sheet 7.5.
+    /// Returns the effect of a record that is too large (sheet 7.5).
     fn record_fate(&self, socket: &Socket, length: usize) -> Option<OversizedRecord> {
         let (limit, effect) = match &socket.kind {
             Kind::Tcp => return None,
@@ -472,7 +475,7 @@ impl Nrf9160 {
         Poll::Ready(())
     }
 
-    /// Unread data goes as well.
+    /// Breaks a connection; unread data is lost as well.
     pub(super) fn broken(&self, socket: &SharedSocket, errno: u16) {
         {
             let mut socket = socket.borrow_mut();
@@ -485,7 +488,7 @@ impl Nrf9160 {
         self.notice(socket);
     }
 
-    /// Something about a socket changed.
+    /// Handles a change of a socket's state.
     fn notice(&self, socket: &SharedSocket) {
         if self.may_speak() {
             self.deliver(socket);
@@ -496,7 +499,7 @@ impl Nrf9160 {
         self.core.touch();
     }
 
-    /// Automatic reception (SM), in the mode that the channel is in.
+    /// Sends received data to the host by automatic reception (SM), in the current mode of the channel.
     pub(super) fn deliver(&self, socket: &SharedSocket) {
         let data_mode = self.in_data_mode();
         let wanted = if data_mode { 2 } else { 1 };
@@ -521,7 +524,7 @@ impl Nrf9160 {
         }
     }
 
-    /// `#XAPOLL`, as far as there is news.
+    /// Sends the new events of `#XAPOLL`.
     pub(super) fn tell_events(&self, socket: &SharedSocket) {
         if self.in_data_mode() {
             return;
@@ -547,7 +550,7 @@ impl Nrf9160 {
         self.core.send(urc.as_bytes());
     }
 
-    /// Catches up with what could not be said before.
+    /// Sends all notices that could not be sent before.
     pub(super) fn tell_all(&self) {
         let sockets: Vec<SharedSocket> = self.state.borrow().sockets.values().cloned().collect();
         for socket in &sockets {
@@ -556,7 +559,8 @@ impl Nrf9160 {
         }
     }
 
-    /// Hands bytes to a socket, waiting for space; fewer than all when the peer takes none for 30 s, or is gone.
+    /// Queues bytes on a socket, and waits for room. Returns how many were queued: fewer than all if
+    /// the peer takes none for 30 s, or is gone.
     pub(super) async fn send_all(&self, socket: &SharedSocket, bytes: &[u8]) -> usize {
         let nth = self.sends.replace(self.sends.get() + 1);
         match self.options.failing_send {
@@ -593,14 +597,14 @@ impl Nrf9160 {
             let n = (self.options.send_buffer - socket.outgoing.len()).min(bytes.len() - sent);
             socket.outgoing.extend(&bytes[sent..sent + n]);
             sent += n;
-            // OUT is armed again by a send (sheet 4.4).
+            // A send arms OUT again (sheet 4.4).
             socket.told &= !OUT;
             self.core.touch();
         }
         sent
     }
 
-    /// Closes and forgets a socket.
+    /// Closes and removes a socket.
     pub(super) async fn close(&self, handle: u8) {
         let Some(socket) = self.state.borrow_mut().sockets.remove(&handle) else {
             return;
@@ -624,7 +628,7 @@ impl Nrf9160 {
         self.core.touch();
     }
 
-    /// Every connection is void.
+    /// Breaks every connection.
     pub(super) fn break_sockets(&self, errno: u16) {
         let sockets: Vec<SharedSocket> = self.state.borrow().sockets.values().cloned().collect();
         for socket in sockets {
@@ -636,7 +640,7 @@ impl Nrf9160 {
     }
 }
 
-/// Payload as it is, or as hex digits.
+/// Returns payload as it is, or as hex digits.
 pub(super) fn shown(bytes: &[u8], hex: bool) -> Vec<u8> {
     if !hex {
         return bytes.to_vec();

@@ -1,4 +1,4 @@
-//! What the unit remembers, sorted by how long it does.
+//! The state of the unit, in the order of its lifetime.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,19 +11,19 @@ use crate::clock::EmulatedClock;
 
 pub(super) type SharedSocket = Rc<RefCell<Socket>>;
 
-/// Survives a reset.
+/// The state that survives a reset.
 pub(super) struct NonVolatile {
     pub(super) store: ModemStore,
     pub(super) settings: Settings,
-    /// TRAP, sheet 1.1: `#XSLMUART` is applied again after every reboot.
+    /// The rate of `#XSLMUART`. TRAP, sheet 1.1: it is applied again after every reboot.
     pub(super) rate: Option<(u32, bool)>,
     /// `%XSYSTEMMODE`.
     pub(super) system_mode: [u8; 4],
-    /// Keys made and nonces used so far.
+    /// The number of keys and nonces that were made.
     pub(super) random_count: u64,
 }
 
-/// The modem core's, lost with it.
+/// The state of the modem core, which is lost with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModemCore {
     pub(super) functionality: u8,
@@ -38,17 +38,17 @@ pub(super) struct ModemCore {
     pub(super) event_notices: bool,
     pub(super) clock: Option<EmulatedClock>,
     pub(super) zone: i8,
-    /// Context 0: type and APN.
+    /// Type and APN of PDP context 0.
     pub(super) pdn: Option<(String, String)>,
     pub(super) psm: String,
-    /// Technology and cycle that were asked for.
+    /// The requested technology and cycle of eDRX.
     pub(super) edrx: Option<(i64, String)>,
 }
 
-/// Automatic reception, sheet 5.
+/// The settings of automatic reception (sheet 5).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Automatic {
-    /// 1 in command mode, 2 in data mode.
+    /// A bit for each mode: 1 is command mode, 2 is data mode.
     pub(super) flags: u8,
     pub(super) hex: bool,
 }
@@ -57,18 +57,18 @@ pub(super) struct State {
     pub(super) nv: NonVolatile,
     pub(super) modem: ModemCore,
     pub(super) echo: bool,
-    /// Inactivity limit of data mode in ms, if one was set.
+    /// The inactivity limit of data mode in milliseconds, if it was set.
     pub(super) data_limit: Option<u64>,
     pub(super) sockets: BTreeMap<u8, SharedSocket>,
-    /// Handles in the order of opening.
+    /// The handles in the order of opening.
     pub(super) opened: Vec<u8>,
     pub(super) current: Option<u8>,
-    /// `#XAPOLL`: events for sockets to come, and whether it runs (dialect A).
+    /// `#XAPOLL`: the events for future sockets, and whether it is active (dialect A).
     pub(super) poll_all: Option<u8>,
     pub(super) automatic: Automatic,
-    /// What URCs are held back (SM), or wait for the end of idle (SLM).
+    /// URCs that are held back (SM), or wait for the end of idle (SLM).
     pub(super) held: VecDeque<u8>,
-    /// The heap of a native build is damaged, and the crash is on its way.
+    /// The heap of a native build is damaged, and a crash is due.
     pub(super) heap_corrupt: bool,
 }
 
@@ -95,7 +95,7 @@ impl State {
         }
     }
 
-    /// A reset of everything but the flash.
+    /// Resets everything but the flash.
     pub(super) fn forget(&mut self) {
         self.forget_sockets();
         self.modem = ModemCore::default();
@@ -116,7 +116,7 @@ impl State {
         self.current = None;
     }
 
-    /// LTE may be used, as far as `+CFUN` goes. In these states credentials are not written (sheet 2).
+    /// Returns whether `+CFUN` allows LTE. Credentials cannot be written then (sheet 2).
     pub(super) fn active(&self) -> bool {
         matches!(self.modem.functionality, 1 | 2 | 21)
     }

@@ -1,12 +1,12 @@
-//! A TLS server in the simulated network, with credentials for both sides: a test or an example needs no PKI of its
-//! own.
+//! A TLS server in the simulated network, with credentials for both sides, so that a test or an example
+//! needs no PKI of its own.
 //!
 //! ```no_run
 //! use std::rc::Rc;
 //! use sectag_simulator::{MemoryNetwork, Options, Simulator, peer};
 //!
 //! let network = MemoryNetwork::new();
-//! // To be polled beside the driver and the modem.
+//! // Poll it beside the driver and the modem.
 //! let server = peer::echo(network.listen(peer::NAME, 443));
 //! let modem = Simulator::bg96(Options::default(), Rc::new(network));
 //! # drop((server, modem));
@@ -31,26 +31,26 @@ use crate::MemoryListener;
 /// The name for which the server has its certificate. The network leads to it wherever
 /// [`MemoryNetwork::listen`](crate::MemoryNetwork::listen) was told this name.
 pub const NAME: &str = "server.sectag.test";
-/// The CA that signed both certificates, as PEM: what a device stores to recognise the server. All three are valid
-/// from 2020 to 2049 and have RSA keys of 2048 bits.
+/// The CA that signed both certificates, as PEM. A device stores it to verify the server. All three
+/// certificates and keys are valid from 2020 to 2049 and are RSA with 2048 bits.
 pub const CA_PEM: &str = include_str!("ca.pem");
 /// A device's certificate, as PEM.
 pub const CLIENT_CERTIFICATE_PEM: &str = include_str!("client.pem");
-/// The private key of [`CLIENT_CERTIFICATE_PEM`], as PEM. It is published with this crate: no server but this one may
-/// trust it.
+/// The private key of [`CLIENT_CERTIFICATE_PEM`], as PEM. It is published with this crate, so no other
+/// server may trust it.
 pub const CLIENT_KEY_PEM: &str = include_str!("client.key");
 
-/// Makes the server's side of a TLS handshake. A client certificate is asked for, and must be of [`CA_PEM`] if there
-/// is one.
+/// Makes the server's side of a TLS handshake. It asks for a client certificate, which must be issued
+/// by [`CA_PEM`] if there is one.
 ///
 /// # Errors
-/// Of the handshake.
+/// The error of the handshake.
 pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> io::Result<TlsStream<S>> {
     TlsAcceptor::from(config()).accept(stream).await
 }
 
-/// Serves every connection to `listener` by `handler`, several at a time. A connection that fails ends by itself, as
-/// with any server. Returns once the network is gone and nothing is left to serve.
+/// Serves every connection to `listener` by `handler`, several at a time. A connection that fails does
+/// not affect the others. Returns once the network was dropped and no connection is left.
 pub async fn serve<H, F>(mut listener: MemoryListener, handler: H)
 where
     H: Fn(TlsStream<DuplexStream>) -> F,
@@ -80,7 +80,7 @@ where
     .await;
 }
 
-/// Serves every connection to `listener` by sending back what it says.
+/// Serves every connection to `listener` as an echo server.
 pub async fn echo(listener: MemoryListener) {
     serve(listener, |mut stream| async move {
         let mut buffer = [0; 1024];

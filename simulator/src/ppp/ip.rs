@@ -1,14 +1,14 @@
-//! IPv4 packets, as far as the network between a modem and slirp has to touch them.
+//! IPv4 packets, as far as they have to be changed between a modem and slirp.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
-/// Of IPv4 without options.
+/// The length of an IPv4 header without options.
 const HEADER: usize = 20;
 const UDP_HEADER: usize = 8;
 
-/// Where a whole, unfragmented packet of TCP or UDP comes from and goes to.
+/// Source and destination of a whole, unfragmented packet of TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ends {
     pub(super) protocol: u8,
@@ -16,7 +16,7 @@ pub(super) struct Ends {
     pub(super) to: SocketAddrV4,
 }
 
-/// Its ends and what is in it; `None` for anything that is no whole packet of TCP or UDP.
+/// Returns the ends and the payload of a packet; `None` if it is not a whole packet of TCP or UDP.
 pub(super) fn parse(packet: &[u8]) -> Option<(Ends, &[u8])> {
     let (header, len) = lengths(packet)?;
     let fragment = u16::from_be_bytes([packet[6], packet[7]]) & 0x3FFF;
@@ -44,7 +44,7 @@ pub(super) fn parse(packet: &[u8]) -> Option<(Ends, &[u8])> {
     Some((ends, content))
 }
 
-/// Header and whole length of a packet whose fields are possible.
+/// Returns header length and total length of a packet whose fields are possible.
 fn lengths(packet: &[u8]) -> Option<(usize, usize)> {
     let header = usize::from(packet.first()? & 0xF) * 4;
     let len = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
@@ -52,7 +52,7 @@ fn lengths(packet: &[u8]) -> Option<(usize, usize)> {
     whole.then_some((header, len))
 }
 
-/// Writes other ends into a packet that [`parse`] has taken apart, and its checksums anew.
+/// Writes other ends into a packet that [`parse`] has accepted, and new checksums.
 pub(super) fn readdress(packet: &mut [u8], from: SocketAddrV4, to: SocketAddrV4) {
     let Some((header, len)) = lengths(packet) else {
         return;
@@ -64,7 +64,7 @@ pub(super) fn readdress(packet: &mut [u8], from: SocketAddrV4, to: SocketAddrV4)
     seal(&mut packet[..len], header);
 }
 
-/// A UDP packet.
+/// Returns a UDP packet.
 pub(super) fn udp(from: SocketAddrV4, to: SocketAddrV4, content: &[u8]) -> Vec<u8> {
     let inner = UDP_HEADER + content.len();
     let mut packet = vec![0; HEADER];
@@ -88,7 +88,7 @@ fn seal(packet: &mut [u8], header: usize) {
     packet[at..at + 2].fill(0);
     let pseudo = sum_of_ends(packet) + u32::from(packet[9]) + (packet.len() - header) as u32;
     let mut sum = !folded(pseudo + self::sum(&packet[header..]));
-    // In UDP a sum of 0 says that there is none (RFC 768).
+    // In UDP a checksum of 0 means "none" (RFC 768).
     if sum == 0 && packet[9] == UDP {
         sum = 0xFFFF;
     }
@@ -126,7 +126,7 @@ mod tests {
     fn a_packet_is_addressed_anew_with_good_checksums() {
         let (host, there) = ("10.0.2.15:1024", "10.0.2.3:53");
         let packet = udp(host.parse().unwrap(), there.parse().unwrap(), b"odd");
-        // RFC 1071: over all with the checksum it comes to all ones.
+        // RFC 1071: the sum over everything, with the checksum, is all ones.
         assert_eq!(folded(sum(&packet[..20])), 0xFFFF);
         let pseudo = sum_of_ends(&packet) + u32::from(UDP) + 11;
         assert_eq!(folded(pseudo + sum(&packet[20..])), 0xFFFF);

@@ -1,4 +1,4 @@
-//! One PPP link, from behind the dial's answer until it has ended.
+//! A PPP link, from the answer to the dial to its end.
 
 use std::cell::RefCell;
 use std::io;
@@ -16,20 +16,20 @@ use crate::core::Core;
 const LCP: u16 = 0xC021;
 const IPV4: u16 = 0x0021;
 const TERMINATE_ACK: u8 = 6;
-/// How often the scripted peer looks at its timers.
+/// The interval at which the scripted peer handles its timers.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What a modem tells the link.
+/// What a modem gives to its link.
 pub(crate) struct Carrier<'c> {
     pub(crate) core: &'c Core,
-    /// The address of the modem's own end, where the far end does not choose.
+    /// The address of the modem's own end, if the far end does not choose it.
     pub(crate) own: [u8; 4],
 }
 
-/// Carries a link until one side has confirmed that it ends.
+/// Carries a link until one side has confirmed its end.
 ///
 /// # Errors
-/// Where slirp cannot run, with what to do.
+/// What to do, if slirp cannot run.
 pub(crate) async fn carry(
     carrier: Carrier<'_>,
     far: &PppFarEnd,
@@ -45,7 +45,7 @@ pub(crate) async fn carry(
     }
 }
 
-/// Finds the packets in what one side sends.
+/// A parser that finds the packets of one side.
 struct Packets(Box<Deframer<1600>>);
 
 impl Packets {
@@ -84,7 +84,8 @@ fn framed(wire: Wire, protocol: u16, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Towards the host, which asked for an empty map of control characters, as modems agree to it.
+/// Sends a packet to the host, which asked for an empty map of control characters; modems agree to
+/// that.
 fn tell(core: &Core, protocol: u16, content: &[u8]) {
     let wire = match protocol {
         LCP => Wire::DEFAULT,
@@ -97,7 +98,7 @@ fn ends(protocol: u16, content: &[u8]) -> bool {
     protocol == LCP && content.first() == Some(&TERMINATE_ACK)
 }
 
-/// What the host has sent, as soon as there is something.
+/// Returns the host's bytes, as soon as there are any.
 async fn heard(core: &Core) -> Vec<u8> {
     let mut bytes = Vec::new();
     core.until(|| {
@@ -159,7 +160,7 @@ async fn slirp(core: &Core, services: &RefCell<Services>) -> io::Result<()> {
     }
 }
 
-/// What the modem says of its own accord, by UDP.
+/// Sends the modem's own UDP datagrams.
 async fn beside(core: &Core, services: &RefCell<Services>) -> std::convert::Infallible {
     loop {
         let mut packet = None;

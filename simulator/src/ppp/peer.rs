@@ -1,5 +1,5 @@
-//! A peer of the PPP client that does as it is told, as RFC 1661 wants it, with its own timers. Sans-I/O, so that it serves unit tests of the
-//! client too.
+//! A scripted peer of the PPP client that follows RFC 1661, with its own timers. It does no I/O, so
+//! that unit tests of the client can use it as well.
 
 use std::collections::VecDeque;
 
@@ -12,33 +12,34 @@ const CHAP: u16 = 0xC223;
 const IPCP: u16 = 0x8021;
 const IPV4: u16 = 0x0021;
 
-/// What the peer does.
+/// The script of a peer.
 #[derive(Clone, Debug)]
 pub struct PppScript {
-    /// How the host has to log in.
+    /// The login that the peer asks for.
     pub asks: PppAsks,
-    /// The one that is let in; any user name goes with it.
+    /// The accepted password; any user name is accepted with it.
     pub password: String,
-    /// The modem's own address; `None`: as the modem has it.
+    /// The address of the modem; `None` is the modem's own setting.
     pub own: Option<[u8; 4]>,
-    /// The address that the host is given.
+    /// The address that is assigned to the host.
     pub host: [u8; 4],
-    /// It asks with an empty IPCP request once the link is up, as SARA-R410 does (ppp sheet B.3).
+    /// Whether the peer sends an empty IPCP request once the link is up, as SARA-R410 does (ppp sheet
+    /// B.3).
     pub late_request: bool,
-    /// So long after the dial it begins LCP anew, and gives another address.
+    /// The time after the dial at which the peer restarts LCP, and assigns another address.
     pub restarts_at: Option<Duration>,
-    /// So long after the dial it says nothing any more.
+    /// The time after the dial at which the peer falls silent.
     pub silent_at: Option<Duration>,
-    /// What is lost on the way.
+    /// The packets that are lost.
     pub loses: Vec<Lost>,
 }
 
 /// A packet that is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// The host's n-th, counted from 0.
+    /// The host's packet of this index, counted from 0.
     FromHost(usize),
-    /// The peer's.
+    /// The peer's packet of this index, counted from 0.
     ToHost(usize),
 }
 
@@ -57,16 +58,16 @@ impl Default for PppScript {
     }
 }
 
-/// What the peer wants to know.
+/// The login that a peer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PppAsks {
-    /// Nothing.
+    /// No login.
     Nothing,
-    /// User name and password in clear.
+    /// PAP: user name and password in clear.
     Pap,
-    /// The answer to a challenge, by MD5.
+    /// CHAP: the answer to a challenge, by MD5.
     Chap,
-    /// First for another kind, then for what it is offered instead.
+    /// EAP first, and then the protocol that the client proposes.
     Eap,
 }
 
@@ -84,29 +85,29 @@ impl Half {
     }
 }
 
-/// The peer. Times are milliseconds since its link began.
+/// A scripted peer. Times are in milliseconds since its link began.
 pub struct PppPeer {
-    /// What it asks for.
+    /// The login that it asks for.
     pub asks: PppAsks,
-    /// Who is let in.
+    /// The accepted password.
     pub password: String,
-    /// The address that it gives.
+    /// The address that it assigns.
     pub host: [u8; 4],
-    /// The one that it has.
+    /// Its own address.
     pub own: [u8; 4],
-    /// It answers when it is asked whether it is there.
+    /// Whether it answers echoes.
     pub answers_echo: bool,
-    /// How often it was told a password, by PAP or CHAP.
+    /// The number of logins, by PAP or CHAP.
     pub logins: u32,
-    /// How often it was asked whether it is there.
+    /// The number of received echo requests.
     pub echoes: u32,
-    /// Protocol-Rejects that came.
+    /// The received Protocol-Rejects.
     pub refused: Vec<Vec<u8>>,
-    /// IP packets that came while the link was open, or not.
+    /// The received IP packets, whether the link was open or not.
     pub ip: Vec<Vec<u8>>,
     late_request: bool,
     loses: Vec<Lost>,
-    /// Packets of the host, and of the peer.
+    /// The numbers of packets of the host, and of the peer.
     counts: [usize; 2],
     ended: bool,
     lcp: Half,
@@ -119,7 +120,7 @@ pub struct PppPeer {
 const VALUE: &[u8] = b"0123456789abcdef";
 
 impl PppPeer {
-    /// One whose link has begun now.
+    /// Returns a peer whose link has begun now.
     pub fn new(script: PppScript) -> Self {
         Self {
             asks: script.asks,
@@ -143,17 +144,17 @@ impl PppPeer {
         }
     }
 
-    /// IP packets go both ways.
+    /// Returns whether the link is open, so that IP packets go both ways.
     pub fn is_open(&self) -> bool {
         self.ipcp.open()
     }
 
-    /// The host has ended the link.
+    /// Returns whether the host has ended the link.
     pub fn ended_by_host(&self) -> bool {
         self.ended
     }
 
-    /// What it sends next: protocol and content.
+    /// Returns the next packet to send: protocol and content.
     pub fn next_out(&mut self) -> Option<(u16, Vec<u8>)> {
         loop {
             let packet = self.out.pop_front()?;
@@ -165,7 +166,7 @@ impl PppPeer {
         }
     }
 
-    /// Puts a packet of any kind into its mouth.
+    /// Sends a packet of any kind, for a test.
     pub fn send(&mut self, protocol: u16, content: &[u8]) {
         self.out.push_back((protocol, content.to_vec()));
     }
@@ -177,8 +178,8 @@ impl PppPeer {
         self.out.push_back((protocol, content));
     }
 
-    /// Forgets everything, as a modem does whose link is begun anew, and begins.
-    /// The address that it gives ends in `host` then.
+    /// Restarts the link, as a modem does that has forgotten everything. The address that it assigns
+    /// then ends in `host`.
     pub fn restart(&mut self, host: u8, now: u32) {
         self.host[3] = host;
         self.let_in = false;
@@ -209,7 +210,7 @@ impl PppPeer {
         self.ipcp.at = Some(now + 3000);
     }
 
-    /// Lets time pass.
+    /// Handles timers.
     pub fn tick(&mut self, now: u32) {
         let due = |at: Option<u32>| at.is_some_and(|at| at <= now);
         if due(self.lcp.at) {
@@ -236,7 +237,7 @@ impl PppPeer {
     /// Takes a packet of the host.
     ///
     /// # Panics
-    /// Where the client sends something that no client may.
+    /// If the client sends something that no client may send.
     pub fn hear(&mut self, protocol: u16, content: &[u8], now: u32) {
         let at = self.counts[0];
         self.counts[0] += 1;
@@ -271,13 +272,13 @@ impl PppPeer {
             }
             2 if control.id == self.lcp.id => self.lcp.ours = true,
             3 if control.id == self.lcp.id => {
-                // The client would rather have CHAP.
+                // The client proposes CHAP.
                 assert_eq!(control.data, b"\x03\x05\xC2\x23\x05");
                 self.asks = PppAsks::Chap;
                 self.lcp.id += 1;
                 self.ask_lcp(now);
             }
-            // What a test put into the peer's mouth may be refused, what it asks for itself is not.
+            // A packet that a test has sent may be refused, one of the peer's own may not.
             4 => assert!(
                 !matches!(control.data, [2 | 3 | 5 | 7 | 8, ..]),
                 "the client refused {:?}",
@@ -371,7 +372,7 @@ impl PppPeer {
     }
 }
 
-/// Code, number and data of a packet that negotiates.
+/// Code, identifier and data of a control packet.
 struct Control<'p> {
     code: u8,
     id: u8,
@@ -379,7 +380,7 @@ struct Control<'p> {
 }
 
 impl<'p> Control<'p> {
-    /// `None` unless the length field is that of the packet.
+    /// Parses a packet; `None` if its length field is wrong.
     fn parse(content: &'p [u8]) -> Option<Self> {
         let [code, id, high, low, ref data @ ..] = *content else {
             return None;
@@ -389,7 +390,7 @@ impl<'p> Control<'p> {
     }
 }
 
-/// Each has its kind and its whole length in front.
+/// Returns whether the data is a sequence of options, each with its kind and total length in front.
 fn are_options(mut data: &[u8]) -> bool {
     while let [_, len, ..] = *data {
         if len < 2 || usize::from(len) > data.len() {

@@ -1,6 +1,8 @@
-//! The network behind a simulated PPP link: names, the time, the modem's own AT port, and which connections lead where.
+//! The network behind a simulated PPP link: names, the time, the modem's own AT port, and the targets
+//! of connections.
 //!
-//! Packets for these are answered on their way to slirp, so that no port below 1024 of this computer is needed and nothing else is reached.
+//! Packets for these services are answered on their way to slirp, so that no port below 1024 of this
+//! computer is needed, and nothing else is reachable.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -12,11 +14,11 @@ use super::ip::{self, Ends};
 use crate::clock::EmulatedClock;
 use crate::network::Network;
 
-/// What slirp takes for this computer's 127.0.0.1.
+/// The address by which slirp reaches 127.0.0.1 of this computer.
 const COMPUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-/// Names get addresses from here on.
+/// The first three bytes of the addresses that names get.
 const NAMES: [u8; 3] = [10, 0, 3];
-/// A port where nobody listens, so that slirp refuses the connection.
+/// A port where nothing listens, so that slirp refuses the connection.
 const REFUSED: u16 = 1;
 const DNS: u16 = 53;
 const SNTP: u16 = 123;
@@ -24,24 +26,24 @@ const AT: u16 = 23;
 /// Seconds from 1900 to 1970.
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// A modem that takes commands beside the link (ppp sheet A.3.3).
+/// A modem that takes AT commands beside the link (ppp sheet A.3.3).
 pub(crate) trait Beside {
-    /// The content of a datagram for it.
+    /// Takes the content of a datagram for the modem.
     fn hear(&self, content: &[u8]);
-    /// The content of the next datagram that it has to send.
+    /// Returns the content of the modem's next datagram.
     fn say(&self) -> Option<Vec<u8>>;
-    /// It has a network: what goes beyond it goes somewhere.
+    /// Returns whether the modem has a network, so that packets for other hosts go somewhere.
     fn is_online(&self) -> bool;
 }
 
-/// What becomes of a packet of the host.
+/// The fate of a packet of the host.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// It goes on, as it is now.
+    /// It goes on in its present form.
     On,
-    /// It has come where it goes; this is the answer.
+    /// It is for a service here; this is the answer.
     Answered(Vec<u8>),
-    /// It goes nowhere.
+    /// It is dropped.
     Lost,
 }
 
@@ -49,16 +51,17 @@ pub(crate) struct Services {
     network: Rc<dyn Network>,
     clock: Option<EmulatedClock>,
     beside: Option<Rc<dyn Beside>>,
-    /// Names that were asked for; the index makes the address.
+    /// The names that were queried; the index makes the address.
     names: Vec<String>,
-    /// What the host connected to, by its own port and the port of this computer.
+    /// The destinations of the host's connections, by the host's port and the port of this computer.
     connections: BTreeMap<(u16, u16), SocketAddrV4>,
-    /// The host, and the modem as the host calls it.
+    /// The address of the host, and that of the modem as the host uses it.
     ends: Option<(Ipv4Addr, Ipv4Addr)>,
 }
 
 impl Services {
-    /// `clock` is the time that is told by SNTP; `beside` a modem that hears AT by UDP.
+    /// Returns the services; `clock` is the time for SNTP, `beside` a modem that takes AT commands by
+    /// UDP.
     pub(crate) fn new(
         network: Rc<dyn Network>,
         clock: Option<EmulatedClock>,
@@ -78,7 +81,7 @@ impl Services {
         self.beside.as_ref().is_none_or(|modem| modem.is_online())
     }
 
-    /// A packet from the host.
+    /// Handles a packet from the host.
     pub(super) fn up(&mut self, packet: &mut [u8]) -> Way {
         let Some((ends, content)) = ip::parse(packet) else {
             return Way::Lost;
@@ -107,7 +110,7 @@ impl Services {
         }
     }
 
-    /// A packet for the host; whether it reaches it.
+    /// Handles a packet for the host; returns whether it reaches the host.
     pub(super) fn down(&self, packet: &mut [u8]) -> bool {
         if !self.is_online() {
             return false;
@@ -122,7 +125,7 @@ impl Services {
         true
     }
 
-    /// What the modem itself has to send, once the host has spoken to it.
+    /// Returns the modem's own next packet, once the host has sent one to it.
     pub(super) fn said(&self) -> Option<Vec<u8>> {
         let content = self.beside.as_ref()?.say()?;
         let (host, modem) = self.ends?;
@@ -133,11 +136,11 @@ impl Services {
         ))
     }
 
-    /// Sends a segment to where the name of its address is mapped.
+    /// Sends a segment to the address to which the name is mapped.
     fn connect(&mut self, packet: &mut [u8], ends: Ends) -> Way {
         let [a, b, c, number] = ends.to.ip().octets();
         if [a, b, c] != NAMES {
-            // This computer by its address; anything else does not exist.
+            // This computer is reachable by its address; no other host exists.
             return if *ends.to.ip() == COMPUTER {
                 Way::On
             } else {
@@ -156,7 +159,7 @@ impl Services {
         Way::On
     }
 
-    /// The answer to a query for an address (RFC 1035, 4).
+    /// Returns the answer to a query for an address (RFC 1035, 4).
     fn answer_name(&mut self, query: &[u8]) -> Option<Vec<u8>> {
         let question = query.get(12..)?;
         let mut name = String::new();
@@ -175,10 +178,10 @@ impl Services {
         }
         let question = question.get(..at + 4)?;
         let known = self.network.resolves(&name) && name.parse::<IpAddr>().is_err();
-        // Type A of the internet.
+        // The query is for type A of the class IN.
         let asked = question.ends_with(&[0, 1, 0, 1]);
         let mut answer = query[..2].to_vec();
-        // A response, recursion available; and whether the name is known.
+        // A response with recursion available, and whether the name is known.
         answer.extend([0x81, if known { 0x80 } else { 0x83 }]);
         answer.extend([0, 1, 0, u8::from(known && asked), 0, 0, 0, 0]);
         answer.extend(question);
@@ -202,14 +205,14 @@ impl Services {
         Some(Ipv4Addr::new(a, b, c, u8::try_from(number).ok()?))
     }
 
-    /// The answer to a client that asks for the time (RFC 4330, 5).
+    /// Returns the answer to an SNTP query (RFC 4330, 5).
     fn answer_time(&self, query: &[u8]) -> Option<Vec<u8>> {
         let now = self.clock?.now();
         if query.len() < 48 || query[0] & 7 != 3 {
             return None;
         }
         let mut answer = vec![0; 48];
-        // No leap second, version as asked, mode server; stratum 2.
+        // No leap second, the version of the query, mode server, stratum 2.
         answer[0] = query[0] & 0x38 | 4;
         answer[1] = 2;
         answer[24..32].copy_from_slice(&query[40..48]);
@@ -220,7 +223,7 @@ impl Services {
     }
 }
 
-/// Seconds since 1900, and the fraction of one.
+/// Returns an NTP timestamp: seconds since 1900, and a fraction.
 fn timestamp(now: OffsetDateTime) -> [u8; 8] {
     let seconds = (now.unix_timestamp() + NTP_EPOCH) as u32;
     let fraction = (u64::from(now.nanosecond()) << 32) / 1_000_000_000;
@@ -268,7 +271,7 @@ mod tests {
         };
         assert_eq!(ip::parse(&answer).unwrap().1[3], 0x83);
 
-        // A segment; UDP stands for it, with another protocol.
+        // A UDP packet with another protocol number stands for a segment.
         let segment = |from, to| {
             let mut packet = ip::udp(from, to, &[0; 12]);
             packet[9] = ip::TCP;

@@ -1,4 +1,4 @@
-//! The far end of a PPP link: Debian's `slirp`, which is PPP, IP and NAT in one program.
+//! Debian's `slirp` as the far end of a PPP link; it does PPP, IP and NAT in one program.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -6,9 +6,10 @@ use std::process::{Child, Command, Stdio};
 
 use tokio_serial::{SerialPort, SerialStream};
 
-/// What slirp needs before it talks: its host name must resolve to an address that is not the machine's own, and it ends IPCP
-/// otherwise. The name server that it tells of is the machine's, which may have none. Name and files are this process tree's alone.
-/// The end of the terminal that is this process's must not live on in slirp: it would keep itself alive when this process is killed.
+/// The environment of slirp. Its host name must resolve to an address that is not the machine's own,
+/// otherwise it ends IPCP. The name server that it announces is the machine's, which may have none.
+/// Name and files belong to this process tree alone. This process's end of the terminal must not be
+/// inherited by slirp, which would then keep itself alive when this process is killed.
 const SETTING: &str = r#"
 for fd in /proc/self/fd/*; do
     fd=${fd##*/}
@@ -33,10 +34,10 @@ pub struct Slirp {
 }
 
 impl Slirp {
-    /// Starts one; needs tokio's reactor. It prints a banner, then waits for PPP.
+    /// Starts slirp; needs tokio's reactor. It prints a banner, then waits for PPP.
     ///
     /// # Errors
-    /// Says what to install, or what the machine does not allow.
+    /// A text that says what to install, or what the machine does not allow.
     pub fn start() -> io::Result<Self> {
         let hint = |what: &str| {
             io::Error::other(format!(
@@ -50,7 +51,8 @@ impl Slirp {
         let (port, terminal) = SerialStream::pair().map_err(io::Error::from)?;
         let name = terminal.name().ok_or_else(|| hint("no terminal for it"))?;
         let open = || OpenOptions::new().read(true).write(true).open(&name);
-        // The terminal must be its controlling one, which util-linux's setsid can do without unsafe code.
+        // The terminal must be its controlling terminal; util-linux's setsid can do that without unsafe
+        // code.
         let mut command = Command::new("setsid");
         command.args(["--wait", "--ctty", "unshare"]);
         if !rustix::process::geteuid().is_root() {
@@ -67,14 +69,14 @@ impl Slirp {
         Ok(Self { child, port })
     }
 
-    /// The line to it.
+    /// Returns the serial line to slirp.
     pub fn port(&mut self) -> &mut SerialStream {
         &mut self.port
     }
 }
 
 impl Drop for Slirp {
-    /// The terminal that goes with it ends slirp itself.
+    /// Dropping the terminal ends slirp itself.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,4 +1,4 @@
-//! Chooses the clock of the calling thread.
+//! The time driver that chooses between virtual and real time for each thread.
 
 use core::task::Waker;
 
@@ -7,7 +7,7 @@ use sectag_host_clock::HostClock;
 
 use super::virtual_clock;
 
-/// The virtual clock where the calling thread has one, and the computer's otherwise.
+/// The virtual clock on a thread that has one, the computer's clock on others.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ThreadClock;
 
@@ -27,7 +27,8 @@ impl Driver for ThreadClock {
 #[macro_export]
 macro_rules! virtual_clock {
     () => {
-        // A module, because what it makes says `core`, and a program may have a module of that name.
+        // In a module, because the macro's code uses the name `core`, and a program may have a module
+        // of that name.
         mod registered_time_driver {
             $crate::time::__private::embassy_time_driver::time_driver_impl!(
                 static DRIVER: $crate::time::ThreadClock = $crate::time::ThreadClock

@@ -1,4 +1,4 @@
-//! The virtual clock of one thread, and the executor that moves it.
+//! The virtual clock of a thread, and the executor that advances it.
 
 use core::cell::{Cell, RefCell};
 use core::pin::pin;
@@ -12,18 +12,18 @@ use embassy_time::{Duration, Instant};
 use sectag_host_clock::Queue;
 
 thread_local! {
-    // Apart from the queue, so that a waker or a dropped future may ask for the time at any moment.
+    // Separate from the queue, so that a waker or a dropped future can ask for the time at any moment.
     static NOW: Cell<Option<u64>> = const { Cell::new(None) };
     static QUEUE: RefCell<Queue> = const { RefCell::new(Queue::new()) };
 }
 
-/// The virtual time of this thread, or `None` when it has none.
+/// Returns the virtual time of this thread, or `None` if it has none.
 pub(super) fn now() -> Option<u64> {
     // A thread that is ending has no virtual clock.
     NOW.try_with(Cell::get).ok().flatten()
 }
 
-/// Returns false when this thread has no virtual clock.
+/// Sets a timer; returns false if this thread has no virtual clock.
 pub(super) fn schedule_wake(at: u64, waker: &Waker) -> bool {
     let Some(now) = now() else { return false };
     if at <= now {
@@ -34,7 +34,7 @@ pub(super) fn schedule_wake(at: u64, waker: &Waker) -> bool {
     true
 }
 
-/// Whether this thread is inside [`block_on_virtual`].
+/// Returns whether this thread is inside [`block_on_virtual`].
 pub fn is_virtual() -> bool {
     now().is_some()
 }
@@ -61,7 +61,8 @@ impl Default for VirtualClock {
 }
 
 impl VirtualClock {
-    /// Starts at 0, as an MCU does; at most 50 million polls at one instant, at most 30 days in all.
+    /// Returns the default settings: a start at 0, as on an MCU, at most 50 million polls at one
+    /// instant, at most 30 days.
     pub const fn new() -> Self {
         Self {
             start: Instant::from_ticks(0),
@@ -70,17 +71,17 @@ impl VirtualClock {
         }
     }
 
-    /// The time at which the run begins.
+    /// Sets the time at which the run begins.
     pub const fn start_at(self, start: Instant) -> Self {
         Self { start, ..self }
     }
 
-    /// How often the future may be polled while the time stands still.
+    /// Sets how often the future may be polled without time advancing.
     pub const fn poll_limit(self, poll_limit: u64) -> Self {
         Self { poll_limit, ..self }
     }
 
-    /// How much virtual time the run may take.
+    /// Sets how much virtual time the run may take.
     pub const fn time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
     }
@@ -101,7 +102,8 @@ impl VirtualClock {
         });
         let waker = Waker::from(Arc::clone(&root));
         let mut context = Context::from_waker(&waker);
-        // Declared after the clock and so dropped before it: destructors still see virtual time.
+        // Declared after the clock and therefore dropped before it, so that destructors still see
+        // virtual time.
         let mut future = pin!(future);
         let deadline = self
             .start
@@ -156,7 +158,7 @@ impl Wake for Root {
     }
 }
 
-/// This thread's virtual clock; removed on drop, so a panicking test leaves the thread as it was.
+/// The virtual clock of this thread. It is removed on drop, so that a panic does not leave it behind.
 struct Installed;
 
 impl Installed {
@@ -166,7 +168,7 @@ impl Installed {
         Self
     }
 
-    /// Moves time to the earliest deadline and wakes what is due.
+    /// Moves time to the earliest deadline, and wakes the tasks that are due.
     fn advance(&self, deadline: u64) {
         let Some(at) = QUEUE.with_borrow(Queue::earliest) else {
             panic!(
@@ -193,7 +195,7 @@ impl Installed {
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        // Taken out first: dropping a waker may drop a task, whose destructor may ask for the time.
+        // Taken out first, because dropping a waker may drop a task whose destructor asks for the time.
         let queue = QUEUE.take();
         NOW.set(None);
         drop(queue);

@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands of the u-blox cellular modules.
 
 use std::rc::Rc;
 
@@ -13,21 +13,21 @@ use crate::clock;
 use crate::options::Sim;
 use crate::syntax::{Args, Command, Fail, Op};
 
-/// How a command that succeeded ends.
+/// The end of a command that succeeded.
 #[derive(PartialEq, Eq)]
 enum Done {
     Ok,
-    /// Its own result is out.
+    /// The command has sent its own result.
     Answered,
 }
 
 type Outcome = Result<Done, Fail>;
 const OK: Outcome = Ok(Done::Ok);
 const UNKNOWN: Outcome = Err(Fail::Unknown);
-/// Operation not allowed, and incorrect parameters.
+/// "Operation not allowed", and "incorrect parameters".
 const NOT_ALLOWED: Fail = Fail::Cme(3);
 const PARAMETERS: Fail = Fail::Cme(50);
-/// Of the security manager; the numbers are UNCONFIRMED (sheet B.2.5).
+/// The error of the security manager for an absent item. The numbers are UNCONFIRMED (sheet B.2.5).
 const NOT_THERE: Fail = Fail::Cme(1500);
 const BAD_CREDENTIAL: Fail = Fail::Cme(1501);
 
@@ -126,7 +126,7 @@ impl Ublox {
         OK
     }
 
-    /// What was said leaves first.
+    /// Restarts after the waiting output was sent.
     async fn restart_with_words(&self, power: Power) {
         let left = self.core.until(|| self.core.waiting_output() == 0);
         embassy_futures::select::select(left, Timer::after_millis(100)).await;
@@ -232,7 +232,7 @@ impl Ublox {
                     self.unregister();
                     return OK;
                 }
-                // It is answered once it has come about.
+                // The answer comes once the change has happened.
                 self.core.touch();
                 self.core
                     .until(|| self.state.borrow().now.registered || !self.may_register())
@@ -568,7 +568,7 @@ impl Ublox {
             self.state.borrow_mut().now.error = 106;
             return Err(NOT_ALLOWED);
         }
-        // TRAP, sheet B.2.3: it closes one that is being connected.
+        // TRAP, sheet B.2.3: the command closes a socket that is being connected.
         let others: Vec<(u8, SharedSocket)> = {
             let state = self.state.borrow();
             let connecting = state
@@ -590,7 +590,7 @@ impl Ublox {
         }
         let modem = self.clone();
         self.core.spawn(async move {
-            // The answer to the command is out first.
+            // The answer to the command is sent first.
             Timer::after_millis(1).await;
             let cancelled = socket.clone();
             let connect = modem.connect(&socket, &host, port);
@@ -683,19 +683,19 @@ impl Ublox {
         self.core.send(&shown);
         self.core.send(b"\"\r\n");
         self.ok();
-        // Behind a read in part it is told again (sheet B.2.4).
+        // After a partial read the rest is announced again (sheet B.2.4).
         let unread = socket.borrow().unread();
         if unread > 0 {
             self.urc(&format!("+UUSORD: {id},{unread}"));
         }
         self.tell_closed(&socket);
-        // The peer goes on.
+        // The peer can send again.
         self.core.touch();
         Ok(Done::Answered)
     }
 }
 
-/// Type and name.
+/// Returns type and name of a credential.
 fn credential(args: &Args) -> Result<(u8, String), Fail> {
     let name = args.string(2)?;
     if name.is_empty() || name.len() > 200 {
@@ -704,7 +704,7 @@ fn credential(args: &Args) -> Result<(u8, String), Fail> {
     Ok((args.byte(1, 0..=5)?, name.to_owned()))
 }
 
-/// `"c0","2b"`.
+/// Reads the two bytes of a suite, `"c0","2b"`.
 fn suite(args: &Args) -> Result<u16, Fail> {
     let byte = |index| u8::from_str_radix(args.string(index)?, 16).map_err(|_| PARAMETERS);
     Ok(u16::from_be_bytes([byte(3)?, byte(4)?]))

@@ -1,18 +1,18 @@
-//! What an import makes of its content (ublox sheet, B.2.1).
+//! The conversion of imported credentials (ublox sheet, B.2.1).
 
 use md5::{Digest, Md5};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// How types are called in a list.
+/// The names of the types in a list.
 pub(super) const TYPES: [&str; 6] = ["CA", "CC", "PK", "SC", "VC", "PU"];
 
-/// The DER form; `None` where there is no such thing in it, or not all of it.
+/// Returns the DER form of an import; `None` if it contains none, or not all of one.
 pub(super) fn der(of: u8, content: &[u8], wants_lines: bool) -> Option<Vec<u8>> {
     if wants_lines && !content.contains(&b'\n') {
         return None;
     }
-    // Noise inside of the base64 is skipped by no parser.
+    // Noise inside the base64 is refused, since no parser skips it.
     if of == 2 {
         let key = PrivateKeyDer::from_pem_slice(content).ok()?;
         Some(key.secret_der().to_vec())
@@ -22,7 +22,7 @@ pub(super) fn der(of: u8, content: &[u8], wants_lines: bool) -> Option<Vec<u8>> 
     }
 }
 
-/// MD5 as it is printed.
+/// Returns an MD5 in the form in which it is printed.
 pub(super) fn digest(der: &[u8], other: bool) -> String {
     let mut md5 = Md5::new();
     md5.update(der);

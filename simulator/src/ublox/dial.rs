@@ -1,4 +1,4 @@
-//! The data call: `ATD*99***<cid>#`, and PPP until it ends (ppp sheet, B.3).
+//! The data call: `ATD*99***<cid>#`, and the PPP link until it ends (ppp sheet, B.3).
 
 use embassy_futures::select::{Either, select};
 use embassy_time::Instant;
@@ -7,21 +7,21 @@ use super::Ublox;
 use crate::ppp::{Carrier, Services, carry};
 use crate::syntax::Fail;
 
-/// When a dial that ended in `NO CARRIER` succeeds again.
+/// The trouble of a dial that ends in `NO CARRIER`, by the remedy that ends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DialTrouble {
-    /// There is none.
+    /// No trouble: dials succeed.
     #[default]
     None,
     /// After `AT+CGATT=0` and `AT+CGATT=1`.
     UntilAttached,
     /// After a restart of the module.
     UntilRestarted,
-    /// Never.
+    /// No remedy helps.
     Always,
 }
 
-/// The context of a dial; `None` where the line is none.
+/// Returns the context of a dial; `None` if the line is not a dial.
 pub(super) fn dialled(line: &[u8]) -> Option<u8> {
     let line = line.to_ascii_uppercase();
     let rest = line.strip_prefix(b"ATD*99")?;
@@ -33,7 +33,7 @@ pub(super) fn dialled(line: &[u8]) -> Option<u8> {
 }
 
 impl Ublox {
-    /// Answers the dial, and is a PPP link until that has ended.
+    /// Answers the dial, and carries the PPP link until it has ended.
     pub(super) async fn dial(&self, context: u8) {
         let Some(connect) = self.options.profile.connect else {
             return self.fail(Fail::Unknown);

@@ -1,4 +1,5 @@
-//! u-blox cellular modules: SARA, LARA, LENA, LEXI, after the project's fact sheet (`reference/ublox.md`, part B).
+//! The u-blox cellular modules SARA, LARA, LENA and LEXI, after `modems/ublox/FACTS.md` ("sheet"), part
+//! B.
 
 mod commands;
 mod credentials;
@@ -30,18 +31,18 @@ use crate::simulator::Modem;
 use crate::syntax::{self, Fail};
 use crate::{Failure, Reaction};
 
-/// Bytes that come sooner behind `@` are lost (sheet D 3).
+/// The time behind `@` in which bytes are lost (sheet D 3).
 const PROMPT_PAUSE: Duration = Duration::from_millis(50);
-/// Longest command line; the rest is dropped.
+/// The longest command line, in bytes; the rest is dropped.
 const LINE_LIMIT: usize = 2048;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Power {
     Off,
-    /// It answers from this instant on. Nothing says so.
+    /// The module answers from this instant on, without a banner.
     Booting(Instant),
     On,
-    /// It neither listens nor speaks.
+    /// The module neither listens nor sends.
     Hung,
 }
 
@@ -52,13 +53,13 @@ pub(crate) struct Ublox {
     network_clock: Option<EmulatedClock>,
     state: RefCell<State>,
     power: Cell<Power>,
-    /// The network can be found.
+    /// Whether a network is in reach.
     coverage: Cell<bool>,
-    /// A data call has the line.
+    /// A data call uses the line.
     in_call: Cell<bool>,
-    /// What the host has done against dials that fail.
+    /// The remedy that the host has applied against failing dials.
     mended: Cell<DialTrouble>,
-    /// When the last result was said.
+    /// The time of the last result.
     result_at: Cell<Instant>,
     pressed_at: Cell<Option<Instant>>,
     reset_at: Cell<Option<Instant>>,
@@ -70,7 +71,7 @@ impl Ublox {
         let mut state = State::new(&options);
         let power = match options.boot {
             Boot::AlreadyOn => {
-                // Another host has used it.
+                // Another host has used the module before.
                 state.now.echo = false;
                 state.now.clock = options.clock.map(EmulatedClock::starting_at);
                 Power::On
@@ -96,7 +97,8 @@ impl Ublox {
         })
     }
 
-    /// UTC, as far as it knows: GPS time begins in 1980.
+    /// Returns the module's time in UTC; a clock that was never set runs from 1980, where GPS time
+    /// begins.
     fn now(&self) -> OffsetDateTime {
         let state = self.state.borrow();
         state
@@ -131,7 +133,7 @@ impl Ublox {
         }
     }
 
-    /// What the host sends to a module that is off or booting is lost.
+    /// Drops the host's bytes while the module is off or booting.
     async fn deaf(&self) {
         loop {
             self.core.read().await;
@@ -188,7 +190,7 @@ impl Ublox {
             let now = &mut state.now;
             now.registered = true;
             now.context |= attach && !self.options.refuses_data;
-            // The first time it is told even where the clock is not to follow.
+            // The network's time is taken the first time even if the clock does not follow it.
             if now.clock.is_none() || now.ctzu {
                 now.clock = self.network_clock.or(now.clock);
             }
@@ -217,7 +219,7 @@ impl Ublox {
         }
     }
 
-    /// Radio contact is gone, and with it every connection (sheet E.4).
+    /// Ends registration, and with it every connection (sheet E.4).
     fn unregister(&self) {
         let (was, events, profile) = {
             let now = &mut self.state.borrow_mut().now;
@@ -242,7 +244,7 @@ impl Ublox {
         self.break_sockets();
     }
 
-    /// Sockets have a data connection.
+    /// Returns whether sockets have a data connection.
     fn has_data(&self) -> bool {
         let now = &self.state.borrow().now;
         now.registered
@@ -260,7 +262,7 @@ impl Ublox {
         }
     }
 
-    /// An information line.
+    /// Sends an information line.
     fn answer(&self, text: &str) {
         let spaced;
         let text = match text.split_once(": ") {
@@ -307,7 +309,7 @@ impl Ublox {
         }
     }
 
-    /// Up to CR; line feeds and NULs are nothing.
+    /// Reads a line up to CR; line feeds and NULs are ignored.
     async fn read_line(&self) -> Vec<u8> {
         let mut line = Vec::new();
         let mut lost = false;
@@ -326,7 +328,7 @@ impl Ublox {
                 _ => {
                     let early = Instant::now() < self.result_at.get() + self.options.profile.gap;
                     if line.is_empty() && early && self.options.strict_gap {
-                        // It collides with what the module still has to say (sheet B.1.1).
+                        // The line collides with output that the module still sends (sheet B.1.1).
                         lost = true;
                     }
                     if line.len() < LINE_LIMIT {
@@ -357,7 +359,8 @@ impl Ublox {
         }
     }
 
-    /// Takes exactly so many bytes behind a prompt; those that come too soon are lost, and it waits for others.
+    /// Reads exactly this many bytes behind a prompt. Bytes that come too soon are lost, and others are
+    /// awaited.
     async fn take_payload(&self, prompt: &[u8], count: usize, echo: bool) -> Vec<u8> {
         self.core.discard_input();
         self.core.send(b"\r\n");
@@ -377,12 +380,12 @@ impl Ublox {
     }
 }
 
-/// What LENA-R8 prints without a space (sheet E.5, E.6).
+/// Returns whether LENA-R8 prints this answer without a space (sheet E.5, E.6).
 fn is_unspaced(name: &str) -> bool {
     matches!(name, "+USOCR" | "+CGATT" | "+UDNSRN" | "+CEER")
 }
 
-/// What a clock that was never set shows.
+/// The time that a clock shows which was never set.
 fn epoch() -> OffsetDateTime {
     let date = Date::from_calendar_date(1980, Month::January, 6).expect("it exists");
     OffsetDateTime::new_utc(date, Time::MIDNIGHT)
@@ -393,7 +396,7 @@ impl Modem for Ublox {
         Box::pin(self.life())
     }
 
-    /// Credentials, as `<type>/<name>`.
+    /// Returns the credentials, as `<type>/<name>`.
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.state.borrow();
         let store = state.nv.store.iter();
@@ -435,7 +438,7 @@ impl Modem for Ublox {
                 self.core.discard_output();
                 self.core.touch();
             }
-            // It says nothing of any of them.
+            // The module announces none of these.
             Failure::Reset | Failure::PoweredDown | Failure::BrownOut | Failure::PowerSaving => {
                 self.reboot();
             }

@@ -1,4 +1,4 @@
-//! What a test or the host tool can choose about the simulated unit.
+//! The settings of a simulated u-blox cellular module.
 
 use embassy_time::Duration;
 use time::OffsetDateTime;
@@ -8,13 +8,13 @@ use super::profile::UbloxProfile;
 use crate::options::{Boot, Chunk, Sim};
 use crate::ppp::PppFarEnd;
 
-/// Everything adjustable. `Default` is a SARA-R5 that is on, registered and unpaced, with factory settings and no
-/// idea of the date until the network tells it.
+/// The settings of a simulated u-blox cellular module. The default is a SARA-R5 that is on, registered
+/// and unpaced, with factory settings and a clock that is not set until the network sends the time.
 #[derive(Clone, Debug)]
 pub struct UbloxOptions {
-    /// Which model.
+    /// The model.
     pub profile: UbloxProfile,
-    /// Line rate of the port in both directions; `None`: as fast as the host reads and writes.
+    /// Line rate of the port in both directions. `None` is as fast as the host reads and writes.
     pub baud: Option<u32>,
     /// Delay before each command is answered.
     pub turnaround: Duration,
@@ -22,43 +22,44 @@ pub struct UbloxOptions {
     pub chunk: Chunk,
     /// Seed of every random choice.
     pub seed: u64,
-    /// UTC that the modem's clock shows at creation; `None`: 1980, until the network tells the time.
+    /// The UTC that the module's clock shows at creation. `None` is 1980, until the network sends the
+    /// time.
     pub clock: Option<OffsetDateTime>,
-    /// UTC that the network knows at creation; `None`: it tells no time.
+    /// The UTC that the network knows at creation. `None` is a network that sends no time.
     pub network_time: Option<OffsetDateTime>,
-    /// From a ready SIM to registration.
+    /// The time from a ready SIM to registration.
     pub registration_delay: Duration,
-    /// From `+UPSDA` to `+UUPSDA`.
+    /// The time from `+UPSDA` to `+UUPSDA`.
     pub activation_delay: Duration,
-    /// The network refuses every data connection.
+    /// Whether the network refuses every data connection.
     pub refuses_data: bool,
     /// The SIM.
     pub sim: Sim,
-    /// On, off or booting.
+    /// The power state at creation.
     pub boot: Boot,
-    /// From power-on or reset to a UART that answers.
+    /// The time from power-on or reset to the first answer.
     pub boot_time: Duration,
-    /// The server's name is looked for among the alternative names as well. UNCONFIRMED on every model.
+    /// Whether the server's name is also compared with alternative names. UNCONFIRMED on every model.
     pub looks_at_alternatives: bool,
-    /// Imports echo what they take, though echo is off (sheet B.2.1).
+    /// Whether imports echo their payload although echo is off (sheet B.2.1).
     pub echoes_imports: bool,
-    /// Imports are not looked into: what is no PEM is kept as it is.
+    /// Whether imports are not parsed, so that content that is not PEM is kept as it is.
     pub takes_anything: bool,
-    /// The MD5 is not the one of the DER form.
+    /// Whether the reported MD5 is not that of the DER form.
     pub other_md5: bool,
-    /// Hex mode was switched on in an earlier life, and is remembered (SARA-R5-01B).
+    /// Whether hex mode is on from an earlier life (SARA-R5-01B remembers it).
     pub hex_mode: bool,
-    /// A command that comes too soon behind a result is lost.
+    /// Whether a command that comes too soon behind a result is lost.
     pub strict_gap: bool,
-    /// Bytes of unread payload at which a socket stops reading from its peer.
+    /// The number of unread bytes at which a socket stops reading from its peer.
     pub receive_buffer: usize,
-    /// Bytes of unsent payload that a socket holds; a write beyond takes a part, or is refused.
+    /// The number of unsent bytes that a socket holds. A longer write is taken in part, or refused.
     pub send_buffer: usize,
-    /// Most TLS sockets at a time.
+    /// The most TLS sockets at a time.
     pub tls_limit: usize,
-    /// What is at the far end of PPP.
+    /// The far end of PPP.
     pub ppp: PppFarEnd,
-    /// Dials end in `NO CARRIER`, until something is done about it.
+    /// The trouble of dials, and the remedy that ends it.
     pub dial_trouble: DialTrouble,
 }
 

@@ -1,75 +1,76 @@
-//! Models, as data (ublox sheet, B.1.1).
+//! Differences between u-blox cellular models, as data (ublox sheet, B.1.1).
 
 use embassy_time::Duration;
 
-/// How sockets find a data connection.
+/// The data connection that sockets use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UbloxData {
-    /// Internal profile 0 with an APN of its own; no `+CGACT` for it.
+    /// Internal profile 0, with an APN of its own; no `+CGACT`.
     Profile,
-    /// Profile 0 must be bound to context 1 and activated.
+    /// Internal profile 0, which must be bound to context 1 and activated.
     Bound,
-    /// Context 1 must be active, which it is not by itself.
+    /// Context 1, which has to be activated.
     Context,
-    /// Context 1 comes with the registration; `+UPSD`, `+UPSDA` and `+UPSND` do not exist.
+    /// Context 1, which is activated with the registration; `+UPSD`, `+UPSDA` and `+UPSND` do not
+    /// exist.
     Attach,
 }
 
-/// How cipher suites are chosen.
+/// The form in which cipher suites are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UbloxSuites {
-    /// A legacy number.
+    /// A legacy number of the vendor.
     Numbers,
-    /// `99` and the bytes of one.
+    /// `99` and the two bytes of one suite.
     One,
-    /// `100`, the bytes, and whether to add or to remove.
+    /// `100`, the two bytes of a suite, and whether to add or to remove it.
     List,
 }
 
-/// What one model does where models differ.
+/// The behaviour of one model, where models differ.
 #[derive(Clone, Copy, Debug)]
 pub struct UbloxProfile {
-    /// As `sectag simulate --dialect` calls it.
+    /// The name in `sectag simulate --dialect`.
     pub name: &'static str,
-    /// `AT+CGMM`.
+    /// The answer to `AT+CGMM`.
     pub model: &'static str,
-    /// `ATI9`.
+    /// The answer to `ATI9`.
     pub version: &'static str,
-    /// A command that comes sooner behind a result is lost.
+    /// The time behind a result in which a command is lost.
     pub gap: Duration,
-    /// How sockets find a data connection.
+    /// The data connection that sockets use.
     pub data: UbloxData,
     /// `+USECPRF` has op 10.
     pub sni: bool,
-    /// Op 2.
+    /// The form in which cipher suites are chosen (op 2 of `+USECPRF`).
     pub suites: UbloxSuites,
     /// `+USOCO` takes a fourth argument.
     pub connects_later: bool,
     /// `+USOCL` takes a second argument.
     pub closes_later: bool,
-    /// Nothing there is `+USORD: <s>,""`, without a length.
+    /// Whether an empty read answers `+USORD: <s>,""`, without a length.
     pub bare_empty: bool,
-    /// No space follows the colon of some answers.
+    /// Whether the space after the colon is missing in some answers.
     pub no_space: bool,
-    /// LTE: `+CEREG` exists.
+    /// Whether the model has LTE, and therefore `+CEREG`.
     pub lte: bool,
     /// `+CREG` and `+CGREG` answer in the form of their notice (sheet E.17).
     pub odd_registration: bool,
-    /// What it says to a dial; `None` where it has no PPP.
+    /// The answer to a dial; `None` if the model has no PPP.
     pub connect: Option<&'static str>,
     /// Two NULs follow a restart.
     pub nuls: bool,
-    /// An import needs the line ends of its PEM.
+    /// Whether an import needs the line ends of its PEM.
     pub wants_lines: bool,
-    /// A write is refused while received data waits (sheet D 4).
+    /// Whether a write is refused while received data waits (sheet D 4).
     pub reads_first: bool,
     /// A space follows `>`.
     pub prompt_space: bool,
-    /// PWR_ON low that switches it on, and off.
+    /// How long PWR_ON has to be low to switch the module on.
     pub press_on: Duration,
-    /// The same for off.
+    /// How long PWR_ON has to be low to switch the module off.
     pub press_off: Duration,
-    /// RESET_N low that resets it.
+    /// How long RESET_N has to be low to reset the module.
     pub reset: Duration,
 }
 
@@ -103,7 +104,7 @@ impl UbloxProfile {
         reset: ms(10_000),
     };
 
-    /// SARA-R410M-01B, of which least is known.
+    /// SARA-R410M-01B, of which the least is known.
     pub const SARA_R4_01B: Self = Self {
         name: "sara-r4-01b",
         model: "SARA-R410M-01B",
@@ -201,7 +202,7 @@ impl UbloxProfile {
         ..Self::SARA_R5
     };
 
-    /// A model that no row is for.
+    /// A model that is in no table of the driver.
     pub const UNKNOWN: Self = Self {
         name: "unknown",
         model: "SARA-X900",
@@ -221,10 +222,10 @@ impl UbloxProfile {
         Self::UNKNOWN,
     ];
 
-    /// By its name.
+    /// Returns the profile of this name.
     ///
     /// # Errors
-    /// Which there are.
+    /// A text for the user that lists the names, if there is no such profile.
     pub fn named(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|profile| profile.name == name);
         found.ok_or_else(|| {

@@ -18,13 +18,13 @@ use crate::channel::{Channel, Inbox, poll_outgoing};
 use crate::network::Stream;
 use crate::tls::{self, ServerCheck, TlsSettings};
 
-/// They are numbered from 0.
+/// The number of sockets; they are numbered from 0.
 pub(super) const SOCKETS: u8 = 7;
-/// By the manual.
+/// The time limit of a connect, by the manual.
 const CONNECT_LIMIT: Duration = Duration::from_secs(120);
-/// How long a close waits for what was not sent yet.
+/// How long a close waits for unsent bytes.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
-/// A socket that is connected sooner after it was made secure fails.
+/// The time after a socket was made secure in which a connect fails.
 const SECURE_DELAY: Duration = Duration::from_millis(250);
 
 pub(super) const EWOULDBLOCK: u16 = 11;
@@ -35,7 +35,7 @@ const ECONNREFUSED: u16 = 111;
 const ETIMEDOUT: u16 = 110;
 const EHOSTUNREACH: u16 = 113;
 
-/// Legacy numbers, from 1 on, of the suites that rustls has.
+/// The legacy numbers, which count from 1, of the suites that rustls has.
 const NUMBERS: [(u8, u16); 4] = [(30, 0xc02b), (31, 0xc02c), (32, 0xc02f), (33, 0xc030)];
 const ALL_SUITES: [u16; 4] = [0xc02b, 0xc02c, 0xc02f, 0xc030];
 const TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
@@ -45,15 +45,15 @@ pub(super) enum Phase {
     Created,
     Connecting,
     Connected,
-    /// The peer closed; unread data may be left.
+    /// The peer has closed; unread data may be left.
     Closed,
-    /// The connect failed; the number stays taken until it is closed (sheet D 5).
+    /// The connect has failed; the number stays occupied until it is closed (sheet D 5).
     Failed,
 }
 
 pub(super) struct Socket {
     pub(super) phase: Phase,
-    /// The profile, and since when.
+    /// The security profile, and the time since which it applies.
     pub(super) secure: Option<(u8, Instant)>,
     inbox: Inbox,
     outgoing: VecDeque<u8>,
@@ -93,7 +93,7 @@ impl Socket {
         self.inbox.take(limit, false)
     }
 
-    /// As `+USOCTL=<s>,10` shows it.
+    /// Returns the state that `+USOCTL=<s>,10` shows.
     pub(super) fn state(&self) -> u8 {
         match self.phase {
             Phase::Created | Phase::Failed => 0,
@@ -105,7 +105,7 @@ impl Socket {
 }
 
 impl Ublox {
-    /// The lowest number that is free.
+    /// Creates a socket with the lowest free number.
     pub(super) fn create(&self) -> Option<u8> {
         let mut state = self.state.borrow_mut();
         let id = (0..SOCKETS)
@@ -116,7 +116,7 @@ impl Ublox {
         Some(id)
     }
 
-    /// Connects, with the whole handshake; returns the socket error.
+    /// Connects, including the TLS handshake; returns the socket error.
     pub(super) async fn connect(
         self: &Rc<Self>,
         socket: &SharedSocket,
@@ -196,7 +196,7 @@ impl Ublox {
             let server = if profile.level == 0 {
                 ServerCheck::None
             } else {
-                // Without a name, all that there are.
+                // Without a name all stored CAs are trusted.
                 let ca = if profile.ca.is_empty() {
                     let roots = state.nv.store.iter().filter(|((of, _), _)| *of == 0);
                     roots.flat_map(|(_, pem)| pem.clone()).collect()
@@ -234,7 +234,7 @@ impl Ublox {
                 },
                 sni: !profile.sni.is_empty(),
                 alpn: "",
-                // "Exactly this one" is the stricter reading; rustls has no older ones.
+                // "Exactly this version" is the stricter reading; rustls has no older versions.
                 versions: match profile.version {
                     0 | 3 => TLS12,
                     _ => &[],
@@ -296,7 +296,7 @@ impl Ublox {
         }
     }
 
-    /// Told once, when the buffer was empty before (sheet B.2.4).
+    /// Announces data once, if the buffer was empty before (sheet B.2.4).
     fn arrived(&self, socket: &SharedSocket, record: Vec<u8>) {
         let first = {
             let mut socket = socket.borrow_mut();
@@ -324,7 +324,7 @@ impl Ublox {
         Poll::Ready(())
     }
 
-    /// The end is held back until all is read; with it the number is free.
+    /// Reports the close once all is read, and frees the number.
     pub(super) fn tell_closed(&self, socket: &SharedSocket) {
         let over = {
             let socket = socket.borrow();
@@ -344,7 +344,7 @@ impl Ublox {
             .map(|(id, _)| *id)
     }
 
-    /// What a socket takes of these bytes.
+    /// Queues as many of these bytes as the socket takes; returns how many.
     pub(super) fn queue(&self, socket: &SharedSocket, bytes: &[u8]) -> usize {
         let mut socket = socket.borrow_mut();
         let room = self.options.send_buffer.saturating_sub(socket.unsent());
@@ -355,7 +355,7 @@ impl Ublox {
         count
     }
 
-    /// Says goodbye, and frees the number.
+    /// Closes the connection in order, and frees the number.
     pub(super) async fn close(&self, socket: SharedSocket, id: u8) {
         self.state.borrow_mut().sockets.remove(&id);
         self.state.borrow_mut().closing.insert(id);
@@ -377,7 +377,7 @@ impl Ublox {
         self.core.touch();
     }
 
-    /// Every connection is void.
+    /// Breaks every connection.
     pub(super) fn break_sockets(&self) {
         let ids: Vec<u8> = self.state.borrow().sockets.keys().copied().collect();
         self.state.borrow_mut().forget_sockets();

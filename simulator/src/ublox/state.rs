@@ -1,4 +1,4 @@
-//! What the unit remembers, sorted by how long it does.
+//! The state of the unit, in the order of its lifetime.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ pub(super) type SharedSocket = Rc<RefCell<Socket>>;
 /// Survives a reset.
 #[derive(Default)]
 pub(super) struct NonVolatile {
-    /// Credentials by type and name, as they were given.
+    /// Credentials by type and name, in the form in which they were imported.
     pub(super) store: BTreeMap<(u8, String), Vec<u8>>,
     pub(super) hex: bool,
     pub(super) apn: String,
@@ -34,7 +34,7 @@ pub(super) struct Profile {
     pub(super) sni: String,
 }
 
-/// Lost with a reset.
+/// The state that a reset loses.
 #[derive(Clone)]
 pub(super) struct Volatile {
     pub(super) echo: bool,
@@ -44,14 +44,14 @@ pub(super) struct Volatile {
     pub(super) ctzu: bool,
     pub(super) functionality: u8,
     pub(super) registered: bool,
-    /// `+CGATT=0`.
+    /// The module is detached (`+CGATT=0`).
     pub(super) detached: bool,
-    /// Contexts that were defined beside the first.
+    /// Contexts that were defined besides the first.
     pub(super) contexts: BTreeSet<u8>,
     pub(super) pin_entered: bool,
-    /// Context 1.
+    /// Context 1 is active.
     pub(super) context: bool,
-    /// Profile 0 is bound to it, and active.
+    /// Profile 0 is bound to context 1, and active.
     pub(super) bound: bool,
     pub(super) profile: bool,
     pub(super) clock: Option<EmulatedClock>,
@@ -103,7 +103,7 @@ impl State {
         }
     }
 
-    /// A reset of everything but the flash.
+    /// Resets everything but the flash.
     pub(super) fn forget(&mut self) {
         self.forget_sockets();
         self.now = Volatile::default();

@@ -1,4 +1,4 @@
-//! Command lines.
+//! The commands of the short-range modules.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::station::ADDRESS;
 use super::store::{LIMIT, NAME_LIMIT, Upload};
 use super::{Mode, ShortRange};
 
-/// `OK` or `ERROR`; nothing where the command has answered by itself.
+/// The result of a command: `OK` or `ERROR`, or nothing if the command has answered by itself.
 type Outcome = Result<Done, ()>;
 
 pub(super) enum Done {
@@ -18,7 +18,7 @@ pub(super) enum Done {
 
 const OK: Outcome = Ok(Done::Ok);
 
-/// Arguments, split at commas outside quotes; `None` where a quote is not closed.
+/// Splits arguments at commas outside quotes; `None` if a quote is not closed.
 fn arguments(text: &str) -> Option<Vec<String>> {
     let mut found = vec![String::new()];
     let mut quoted = false;
@@ -158,7 +158,7 @@ impl ShortRange {
         OK
     }
 
-    /// The answer comes in the old mode (sheet A.1.3).
+    /// Enters a mode; the answer is sent in the old one (sheet A.1.3).
     fn enter(&self, mode: Mode) -> Outcome {
         let starts = mode == Mode::Frames;
         let event = || {
@@ -182,7 +182,7 @@ impl ShortRange {
 
     fn set_station(&self, id: &str, tag: &str, value: &str) -> Outcome {
         let mut station = self.station.borrow_mut();
-        // Other configurations are there, and not used here.
+        // Other configurations exist, but are not used.
         if number(id)? > 9 || station.active {
             return Err(());
         }
@@ -194,7 +194,7 @@ impl ShortRange {
             }
             8 if (8..=64).contains(&value.len()) => station.key = value.to_owned(),
             100 if matches!(value, "1" | "2") => {}
-            // Static addresses, which nothing here uses.
+            // Static addresses are accepted, but not used.
             101..=105 if value.parse::<std::net::Ipv4Addr>().is_ok() => {}
             106 | 107 | 300 | 301 => {}
             _ => return Err(()),
@@ -212,7 +212,7 @@ impl ShortRange {
                 OK
             }
             4 => {
-                // The configuration is free some time later.
+                // The configuration can be written some time later.
                 self.ok();
                 self.later(Duration::from_millis(100), |module| module.deactivate());
                 Ok(Done::Answered)

@@ -1,4 +1,4 @@
-//! Extended data mode: frames of the host's, and frames for it (sheet A.5).
+//! Frames of extended data mode, to and from the host (sheet A.5).
 
 use std::collections::VecDeque;
 
@@ -20,13 +20,13 @@ pub(super) fn frame(kind: u16, body: &[u8]) -> Vec<u8> {
     [&[START], &length[..], &kind.to_be_bytes(), body, &[END]].concat()
 }
 
-/// What the host sent and no frame was found in yet.
+/// A parser of the host's frames, with the bytes in which it has found none yet.
 #[derive(Default)]
 pub(super) struct Reader(VecDeque<u8>);
 
 impl Reader {
-    /// Takes a byte; returns the frame that it completes. What is between frames is dropped; where the end is not
-    /// what it should be, the beginning was none.
+    /// Takes a byte; returns the frame that it completes. Bytes between frames are dropped. If the end
+    /// of a frame is wrong, its beginning was none.
     pub(super) fn push(&mut self, byte: u8) -> Option<(u16, Vec<u8>)> {
         self.0.push_back(byte);
         loop {
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(read(&[b"\r\n+++ATE0\r", &whole[..]].concat()).len(), 1);
         let mut short = frame(DATA_COMMAND, b"\x05hello");
         short.remove(7);
-        // Up to where it would have ended, and from there on the next.
+        // The first bytes up to where it would have ended are lost; the next frame is found.
         assert_eq!(read(&[&short[..], &whole, &whole].concat()).len(), 2);
     }
 }

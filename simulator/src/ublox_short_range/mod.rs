@@ -1,5 +1,5 @@
-//! A Wi-Fi module with u-connectXpress of the first generation, after the project's fact sheet
-//! (`reference/ublox.md`; section numbers in comments are the sheet's).
+//! A Wi-Fi module with u-connectXpress of the first generation, after `modems/ublox/FACTS.md` ("sheet"; the
+//! numbers in comments are those of its headings).
 
 mod commands;
 mod frames;
@@ -34,30 +34,30 @@ use crate::{Failure, Reaction};
 
 /// Silence around `+++` (sheet A.1.3).
 const GUARD: Duration = Duration::from_millis(1000);
-/// What a line may be long; what goes beyond is refused.
+/// The longest command line, in bytes; a longer one is refused.
 const LINE_LIMIT: usize = 1024;
 /// From `ATO2`'s answer to the mode.
 const LINK_LIMIT: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Power {
-    /// `+STARTUP` comes at this instant.
+    /// The module boots; `+STARTUP` comes at this instant.
     Booting(Instant),
     On,
-    /// Nothing is heard or said until a reset.
+    /// The module neither listens nor sends until a reset.
     Hung,
 }
 
 pub(crate) struct ShortRange {
-    /// For tasks that outlive the command that starts them.
+    /// A reference for tasks that outlive the command that starts them.
     me: Weak<Self>,
     core: Rc<Core>,
     options: ShortRangeOptions,
     network: Rc<dyn Network>,
-    /// Certificates and keys, by type and name; they outlive everything.
+    /// Certificates and keys by type and name; they survive everything.
     store: RefCell<BTreeMap<(u8, String), Vec<u8>>>,
     power: Cell<Power>,
-    /// Grows with each boot.
+    /// The number of boots.
     boots: Cell<u32>,
     mode: Cell<Mode>,
     start_mode: Cell<Mode>,
@@ -66,16 +66,16 @@ pub(crate) struct ShortRange {
     upload: RefCell<Option<Upload>>,
     reader: RefCell<Reader>,
     station: RefCell<Station>,
-    /// The access point can be heard.
+    /// Whether the access point is in reach.
     coverage: Cell<bool>,
     links: Cell<usize>,
     next_handle: Cell<u32>,
     peers: RefCell<BTreeMap<u32, Rc<RefCell<Peer>>>>,
-    /// What the network tells by SNTP.
+    /// The time that the network sends by SNTP.
     network_clock: Option<EmulatedClock>,
-    /// Its own address on a PPP link.
+    /// The module's own address on a PPP link.
     own: Cell<[u8; 4]>,
-    /// What it says while PPP has the line.
+    /// The datagrams that the module sends while its UART is used for PPP.
     datagrams: RefCell<VecDeque<Vec<u8>>>,
     reset_asserted: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
@@ -89,7 +89,7 @@ impl ShortRange {
     ) -> Rc<Self> {
         let power = match options.boot {
             Boot::AlreadyOn => Power::On,
-            // There is no power key: off is without supply.
+            // There is no power key: off means without supply.
             Boot::Off | Boot::Booting => Power::Booting(Instant::now() + options.boot_time),
         };
         Rc::new_cyclic(|me| Self {
@@ -144,14 +144,14 @@ impl ShortRange {
         self.power.set(Power::On);
         self.mode.set(self.start_mode.get());
         self.core.discard_input();
-        // As plain text in every start mode (sheet A.1.2).
+        // Sent as plain text in every start mode (sheet A.1.2).
         self.core.send(b"\r\n+STARTUP\r\n");
         if self.mode.get() == Mode::Frames {
             self.core.send(&frames::frame(frames::STARTED, b""));
         }
     }
 
-    /// What the host sends to a module that boots or hangs is lost.
+    /// Drops the host's bytes while the module boots or hangs.
     async fn deaf(&self) {
         loop {
             self.core.read().await;
@@ -207,12 +207,12 @@ impl ShortRange {
             }
             (frames::DATA_COMMAND, [channel, data @ ..]) => self.data_for(*channel, data).await,
             (frames::RESEND, _) => self.tell_channels(),
-            // What is not known is skipped.
+            // An unknown frame is skipped.
             _ => {}
         }
     }
 
-    /// A byte of the AT channel, plain or out of a frame.
+    /// Handles a byte of the AT channel, plain or from a frame.
     async fn at_byte(self: &Rc<Self>, byte: u8) {
         if self.upload.borrow().is_some() {
             return self.upload_byte(byte);
@@ -249,7 +249,7 @@ impl ShortRange {
         }
     }
 
-    /// Until `+++` between two silences (sheet A.1.3).
+    /// Runs data mode until `+++` between two silences (sheet A.1.3).
     async fn data_mode(self: &Rc<Self>) {
         let mut held = Vec::new();
         let mut quiet = true;
@@ -279,7 +279,7 @@ impl ShortRange {
 
     // What the host is told.
 
-    /// Text as the mode carries it: part of an answer, or a URC.
+    /// Sends text in the form of the mode: part of an answer, or a URC.
     fn text(&self, text: &[u8], unsolicited: bool) {
         match self.mode.get() {
             _ if self.power.get() != Power::On => {}
@@ -321,7 +321,7 @@ impl ShortRange {
         }
     }
 
-    /// Does something later, unless the module has restarted by then.
+    /// Runs an action later, unless the module has restarted by then.
     fn later(&self, delay: Duration, action: impl FnOnce(&Rc<Self>) + 'static) {
         let Some(module) = self.me.upgrade() else {
             return;
@@ -341,7 +341,7 @@ impl Modem for ShortRange {
         Box::pin(self.life())
     }
 
-    /// Certificates and keys in DER, as `<type>/<name>`.
+    /// Returns certificates and keys in DER, as `<type>/<name>`.
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let store = self.store.borrow();
         store
@@ -379,7 +379,7 @@ impl Modem for ShortRange {
                 self.power.set(Power::Hung);
                 self.core.touch();
             }
-            // It has none that the host would notice.
+            // The module has no power saving that the host would notice.
             Failure::PowerSaving => {}
         }
         self.failed_at.set(Some(Instant::now()));
@@ -399,7 +399,7 @@ impl Modem for ShortRange {
         !matches!(self.power.get(), Power::Booting(_))
     }
 
-    /// Channels.
+    /// Returns the channels.
     fn open_sockets(&self) -> Vec<u8> {
         let peers = self.peers.borrow();
         peers
@@ -408,7 +408,7 @@ impl Modem for ShortRange {
             .collect()
     }
 
-    /// The access point appears, or goes away.
+    /// Switches the access point on or off.
     fn set_registered(&self, registered: bool) {
         self.coverage.set(registered);
         if registered {
@@ -423,7 +423,7 @@ impl Modem for ShortRange {
         self.find_network();
     }
 
-    /// It has none.
+    /// The module has no clock.
     fn clock(&self) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH
     }

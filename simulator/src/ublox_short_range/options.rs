@@ -1,4 +1,4 @@
-//! What a test or the host tool can choose about the simulated module, and what the sheet leaves open.
+//! The settings of a simulated short-range module, and of facts that the sheet leaves open.
 
 use embassy_time::Duration;
 
@@ -7,20 +7,20 @@ use time::OffsetDateTime;
 use crate::options::{Boot, Chunk};
 use crate::ppp::PppFarEnd;
 
-/// A model with its software, as far as they differ.
+/// A model with its software, as far as models differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShortRangeProfile {
-    /// As the tools name it.
+    /// The name in the tools.
     pub name: &'static str,
-    /// `AT+GMM`.
+    /// The answer to `AT+GMM`.
     pub model: &'static str,
-    /// `ATI9`.
+    /// The answer to `ATI9`.
     pub versions: &'static str,
-    /// PPP mode exists (sheet A.0).
+    /// Whether PPP mode exists (sheet A.0).
     pub ppp: bool,
-    /// `+UWCFG` has tags 24 and 25 (sheet A.0).
+    /// Whether `+UWCFG` has tags 24 and 25 (sheet A.0).
     pub tls_versions: bool,
-    /// The most links that `+UDCFG=2` takes; `None` where it does not know the tag (sheet A.4.2).
+    /// The most links that `+UDCFG=2` takes; `None` if the tag does not exist (sheet A.4.2).
     pub links: Option<usize>,
 }
 
@@ -34,7 +34,8 @@ impl ShortRangeProfile {
         tls_versions: true,
         links: Some(8),
     };
-    /// A NINA-W13 with software 2.1.0 (sheet E.2), which has none of what the sheet knows of later software only.
+    /// A NINA-W13 with software 2.1.0 (sheet E.2), which has nothing that the sheet knows only of later
+    /// software.
     pub const NINA: Self = Self {
         name: "nina",
         model: "NINA-W132",
@@ -43,20 +44,20 @@ impl ShortRangeProfile {
         tls_versions: false,
         links: None,
     };
-    /// All there are.
+    /// All profiles.
     pub const ALL: [Self; 2] = [Self::ODIN, Self::NINA];
 
-    /// The one of this name.
+    /// Returns the profile of this name.
     ///
     /// # Errors
-    /// The names that there are.
+    /// A text for the user that lists the names, if there is no such profile.
     pub fn named(name: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|profile| profile.name == name);
         known.ok_or_else(|| "there are odin and nina".into())
     }
 }
 
-/// What carries text towards the host.
+/// The mode of the UART.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// AT commands in plain text.
@@ -70,14 +71,14 @@ pub enum Mode {
     Ppp,
 }
 
-/// The access point that is there.
+/// An access point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPoint {
-    /// Its name.
+    /// The name of its network.
     pub ssid: String,
-    /// Its passphrase, empty where it is open.
+    /// The passphrase of its network; empty if it is open.
     pub passphrase: String,
-    /// It gives addresses.
+    /// Whether it assigns addresses.
     pub dhcp: bool,
 }
 
@@ -91,12 +92,13 @@ impl Default for AccessPoint {
     }
 }
 
-/// Everything adjustable. `Default` is an ODIN-W2 that is on, in command mode, near the access point.
+/// The settings of a simulated short-range module. The default is an ODIN-W2 that is on, in command
+/// mode, near its access point.
 #[derive(Clone, Debug)]
 pub struct ShortRangeOptions {
-    /// Model and software.
+    /// The model and its software.
     pub profile: ShortRangeProfile,
-    /// Line rate of the port; `None`: as fast as the host reads and writes.
+    /// Line rate of the port. `None` is as fast as the host reads and writes.
     pub baud: Option<u32>,
     /// Delay before each command is answered.
     pub turnaround: Duration,
@@ -104,43 +106,44 @@ pub struct ShortRangeOptions {
     pub chunk: Chunk,
     /// Seed of every random choice.
     pub seed: u64,
-    /// On or booting; it has no power key.
+    /// Whether the module is on or booting; it has no power key.
     pub boot: Boot,
-    /// From a reset to `+STARTUP`.
+    /// The time from a reset to `+STARTUP`.
     pub boot_time: Duration,
-    /// The mode that it is in at creation, and after a reset.
+    /// The mode at creation, and after a reset.
     pub mode: Mode,
-    /// `+UMSM`.
+    /// The start mode that `+UMSM` reports.
     pub start_mode: Mode,
-    /// The access point near it.
+    /// The access point in reach, if there is one.
     pub access_point: Option<AccessPoint>,
-    /// From the activation to `+UUWLE` (sheet A.2.4).
+    /// The time from the activation to `+UUWLE` (sheet A.2.4).
     pub link_delay: Duration,
-    /// From there to `+UUNU`.
+    /// The time from `+UUWLE` to `+UUNU`.
     pub address_delay: Duration,
-    /// The start event comes before the `OK` of `ATO2` (sheet A.1.3).
+    /// Whether the start event comes before the `OK` of `ATO2` (sheet A.1.3).
     pub starts_before_ok: bool,
-    /// There is no `OK` to `ATO2` but the start event (sheet A.1.3).
+    /// Whether `ATO2` is answered only by the start event, without an `OK` (sheet A.1.3).
     pub no_ok: bool,
-    /// Frames tell of a connection before URCs do, and of its end (sheet A.5).
+    /// Whether frames report the begin and end of a connection before URCs do (sheet A.5).
     pub frames_first: bool,
-    /// The answer to `+UDCP` comes behind the URC of the connection.
+    /// Whether the answer to `+UDCP` comes behind the URC of the connection.
     pub late_answer: bool,
-    /// Answers are cut into frames of so many bytes (sheet A.5).
+    /// The size of the frames into which answers are cut, in bytes (sheet A.5).
     pub answer_cut: usize,
-    /// The most data in one frame.
+    /// The most data in one frame, in bytes.
     pub data_unit: usize,
-    /// Certificates are checked against the name in the URL. UNCONFIRMED (sheet A.4.2): so it does not.
+    /// Whether certificates are checked against the name in the URL. UNCONFIRMED (sheet A.4.2): by
+    /// default not.
     pub checks_name: bool,
-    /// The name is sent in the handshake. UNCONFIRMED, likewise.
+    /// Whether SNI is sent. UNCONFIRMED (sheet A.4.2): by default not.
     pub sends_sni: bool,
-    /// The MD5 that is told is of another form than what was sent (sheet A.4.1).
+    /// Whether the reported MD5 is of another form than the bytes that were sent (sheet A.4.1).
     pub other_form: bool,
-    /// How many handles were given out before.
+    /// The first handle.
     pub first_handle: u32,
-    /// What is at the far end of PPP.
+    /// The far end of PPP.
     pub ppp: PppFarEnd,
-    /// UTC that the network tells by SNTP at creation; `None`: nobody answers.
+    /// The UTC that the network sends by SNTP at creation. `None` is a network without a time server.
     pub network_time: Option<OffsetDateTime>,
 }
 

@@ -17,20 +17,21 @@ use super::{Mode, ShortRange};
 use crate::channel::{Channel, poll_outgoing};
 use crate::tls::{self, ServerCheck, TlsSettings};
 
-/// Sheet A.4.2.
+/// The longest URL, in bytes (sheet A.4.2).
 const URL_LIMIT: usize = 128;
-/// How long a connection is tried.
+/// The time limit of a connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// How long a close waits for what was not sent yet.
+/// How long a close waits for unsent bytes.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// Data for the network that is held; beyond, the host is kept waiting.
+/// The bytes that are held for the network; beyond them, the host has to wait.
 const SEND_BUFFER: usize = 8192;
-/// Unread frames towards the host, beyond which nothing is taken from peers.
+/// The bytes of unread frames towards the host, beyond which nothing is read from peers.
 const BACKLOG: usize = 4096;
-/// UNCONFIRMED which there are (sheet A.4.2); of those that rustls has, what any TLS 1.2 of its age does.
+/// The suites. UNCONFIRMED which the module has (sheet A.4.2); these are those of rustls that any TLS
+/// 1.2 of its age has.
 const SUITES: &[u16] = &[0xc02b, 0xc02f];
 const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
-/// The server's address, as all names have it.
+/// The server's address, which is one for all names.
 const REMOTE: [u8; 4] = [10, 0, 0, 1];
 const LOCAL: [u8; 4] = [172, 20, 10, 4];
 
@@ -45,18 +46,18 @@ pub(super) struct Peer {
     finished: bool,
 }
 
-/// What a URL asks for.
+/// The target of a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Target {
     host: String,
     port: u16,
     ca: Option<String>,
     client: Option<(String, String)>,
-    /// TLS without any check.
+    /// Whether TLS is used without any check.
     unverified: bool,
 }
 
-/// `tcp://<host>:<port>/?..`.
+/// Reads `tcp://<host>:<port>/?..`.
 fn target(url: &str) -> Option<Target> {
     let rest = url.strip_prefix("tcp://")?;
     let (place, options) = rest.split_once('/').unwrap_or((rest, ""));
@@ -86,7 +87,7 @@ fn target(url: &str) -> Option<Target> {
     target.client = match (cert, key) {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => None,
-        // Both or none.
+        // Either both or none.
         _ => return None,
     };
     Some(target)
@@ -164,7 +165,7 @@ impl ShortRange {
         let server = match &target.ca {
             Some(ca) => ServerCheck::Chain {
                 ca: item(0, ca)?,
-                // It has no clock.
+                // The module has no clock.
                 dates: false,
                 name: self.options.checks_name,
             },
@@ -223,7 +224,7 @@ impl ShortRange {
         self.event(CONNECT, &body);
     }
 
-    /// Of all that stand (sheet A.5: resend connect events).
+    /// Sends connect events for all open connections (sheet A.5: resend connect events).
     pub(super) fn tell_channels(&self) {
         for peer in self.peers.borrow().values() {
             self.tell_channel(&peer.borrow());
@@ -254,12 +255,12 @@ impl ShortRange {
         {
             let peer = peer.borrow();
             if peer.closing && peer.outgoing.is_empty() {
-                // Errors do not matter any more.
+                // An error of the shutdown has no effect any more.
                 return channel.poll_shutdown(cx).map(drop);
             }
         }
         loop {
-            // The host under flow control, or in a mode without data: the peer waits.
+            // The peer waits while the host is under flow control, or in a mode without data.
             let deaf = matches!(self.mode.get(), Mode::Command | Mode::Ppp);
             if deaf || self.core.waiting_output() >= BACKLOG {
                 return Poll::Pending;
@@ -278,7 +279,7 @@ impl ShortRange {
         }
     }
 
-    /// Both ways of telling, in either order (sheet A.5).
+    /// Reports the end of a connection by URC and by frame, in either order (sheet A.5).
     fn ended(&self, peer: &Rc<RefCell<Peer>>, stood: bool) {
         let (handle, channel) = {
             let mut peer = peer.borrow_mut();
@@ -305,7 +306,7 @@ impl ShortRange {
         self.core.touch();
     }
 
-    /// Returns whether there is one.
+    /// Closes a peer; returns whether there is one.
     pub(super) fn close_peer(self: &Rc<Self>, handle: u32) -> bool {
         let Some(peer) = self.peers.borrow().get(&handle).cloned() else {
             return false;
@@ -322,7 +323,7 @@ impl ShortRange {
         true
     }
 
-    /// The network is gone.
+    /// Ends all connections, since the network is gone.
     pub(super) fn end_all_peers(&self) {
         let peers: Vec<Rc<RefCell<Peer>>> = self.peers.borrow().values().cloned().collect();
         for peer in peers {
@@ -349,7 +350,7 @@ impl ShortRange {
             .collect()
     }
 
-    /// Data out of a frame. Nothing acknowledges it; the UART waits where there is no room.
+    /// Takes data from a frame. Nothing acknowledges it; the UART waits if there is no room.
     pub(super) async fn data_for(&self, channel: u8, data: &[u8]) {
         let found = {
             let peers = self.peers.borrow();
@@ -363,7 +364,7 @@ impl ShortRange {
         }
     }
 
-    /// Data of data mode: for all (sheet A.1.3).
+    /// Takes data of data mode, which goes to all peers (sheet A.1.3).
     pub(super) async fn data_for_all(&self, data: &[u8]) {
         let peers: Vec<Rc<RefCell<Peer>>> = self.peers.borrow().values().cloned().collect();
         for peer in peers {

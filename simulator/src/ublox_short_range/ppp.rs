@@ -1,4 +1,4 @@
-//! PPP mode (ppp sheet, A.3): the link that `ATO3` begins, and AT by UDP beside it.
+//! PPP mode (ppp sheet, A.3): the link that `ATO3` begins, and AT commands by UDP beside it.
 
 use std::rc::Rc;
 
@@ -6,11 +6,11 @@ use super::{Mode, ShortRange};
 use crate::Reaction;
 use crate::ppp::{Beside, Carrier, Services, carry};
 
-/// Its own address from the factory.
+/// The module's own address in factory settings.
 pub(super) const FACTORY: [u8; 4] = [172, 30, 0, 251];
 
 impl ShortRange {
-    /// Until LCP ends it (ppp sheet A.3.4). That command mode follows is UNCONFIRMED.
+    /// Runs PPP until LCP ends it (ppp sheet A.3.4). UNCONFIRMED that command mode follows.
     pub(super) async fn ppp(self: &Rc<Self>) {
         let services = Services::new(self.network.clone(), self.network_clock, Some(self.clone()));
         let carrier = Carrier {
@@ -24,7 +24,7 @@ impl ShortRange {
         self.mode.set(Mode::Command);
     }
 
-    /// `AT+UPPPC` (ppp sheet A.3.1); what 104 to 107 mean is UNCONFIRMED.
+    /// Handles `AT+UPPPC` (ppp sheet A.3.1). The meaning of 104 to 107 is UNCONFIRMED.
     pub(super) fn set_link(&self, tag: u32, value: &str) -> Result<(), ()> {
         let address = || -> Result<[u8; 4], ()> {
             let address: std::net::Ipv4Addr = value.parse().map_err(drop)?;

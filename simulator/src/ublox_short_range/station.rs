@@ -6,24 +6,25 @@ use embassy_time::Duration;
 
 use super::{AccessPoint, ShortRange};
 
-/// What `AT+UNSTAT=0,101` answers once there is one.
+/// The address in the answer to `AT+UNSTAT=0,101`, once the station has one.
 pub(super) const ADDRESS: &str = "172.20.10.4";
-/// As in the log of sheet E.1.
+/// The access point's address, as in the log of sheet E.1.
 const ACCESS_POINT: &str = "FAAC838145DA";
 
-/// Configuration 0, and how far it came.
+/// Configuration 0, and its state.
 #[derive(Default)]
 pub(super) struct Station {
     pub(super) active: bool,
     pub(super) ssid: String,
-    /// 1 open, 2 WPA/WPA2.
+    /// The authentication: 1 is open, 2 is WPA/WPA2.
     pub(super) authentication: u8,
     pub(super) key: String,
     pub(super) link: bool,
     pub(super) address: bool,
-    /// `+UWCFG=10`: a lost link takes the network with it.
+    /// `+UWCFG=10`: whether connections end with the link.
     pub(super) drops: bool,
-    /// Counts activations and losses, so that what was begun before does not act after it.
+    /// A counter of activations and losses, so that an action that was begun before one does nothing
+    /// after it.
     attempt: u32,
 }
 
@@ -61,7 +62,7 @@ impl ShortRange {
         }
     }
 
-    /// The module looks for the network by itself, as long as it is active.
+    /// Looks for the network, as the module does while it is active.
     pub(super) fn find_network(&self) {
         let attempt = {
             let mut station = self.station.borrow_mut();
@@ -108,7 +109,7 @@ impl ShortRange {
         }
     }
 
-    /// The link is gone, for this reason.
+    /// Ends the link for this reason.
     pub(super) fn lose_network(&self, reason: u8) {
         let (link, address, drops) = {
             let mut station = self.station.borrow_mut();
@@ -126,7 +127,7 @@ impl ShortRange {
         if address && drops {
             self.urc("+UUND:0");
         }
-        // Without it the connections hang until somebody closes them.
+        // Otherwise the connections hang until they are closed.
         if drops {
             self.later(Duration::from_millis(10), |module| module.end_all_peers());
         }

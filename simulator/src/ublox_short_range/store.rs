@@ -1,4 +1,4 @@
-//! Certificates and keys (sheet A.4.1).
+//! The store of certificates and keys (sheet A.4.1).
 
 use md5::{Digest, Md5};
 use rustls::pki_types::pem::PemObject;
@@ -6,11 +6,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ShortRange;
 
-/// The longest content, and the longest name.
+/// The longest content, and the longest name, in bytes.
 pub(super) const LIMIT: usize = 8192;
 pub(super) const NAME_LIMIT: usize = 32;
 
-/// An import that takes every byte of the AT channel.
+/// An import under way, which takes every byte of the AT channel.
 pub(super) struct Upload {
     pub(super) kind: u8,
     pub(super) name: String,
@@ -18,8 +18,8 @@ pub(super) struct Upload {
     pub(super) content: Vec<u8>,
 }
 
-/// PEM becomes DER; what is neither, or PEM around something else, stays as it is, because a module is not known to
-/// look.
+/// Returns the content in DER, if it is PEM. Other content, or PEM around something else, stays as it
+/// is, since no source says that the module parses it.
 pub(super) fn der(kind: u8, content: &[u8]) -> Vec<u8> {
     let key = || PrivateKeyDer::from_pem_slice(content).ok();
     let certificate = || CertificateDer::from_pem_slice(content).ok();
@@ -53,7 +53,7 @@ impl ShortRange {
         self.ok();
     }
 
-    /// `<type>,"<name>","<MD5>"`.
+    /// Returns `<type>,"<name>","<MD5>"`.
     pub(super) fn digest(&self, kind: u8, name: &str, content: &[u8]) -> String {
         let mut md5 = Md5::new();
         md5.update(content);

@@ -1,4 +1,4 @@
-//! Bytes in, bytes out.
+//! Tests of the short-range modules, as bytes in and bytes out.
 
 use std::rc::Rc;
 
@@ -127,7 +127,7 @@ fn an_import_counts_raw_bytes() {
     });
 }
 
-/// Sheet E.1, the host's lines as they are there, up to the link.
+/// Plays sheet E.1, with its host lines up to the link.
 #[test]
 fn the_log_of_a_real_module() {
     let options = ShortRangeOptions {

@@ -1,4 +1,4 @@
-//! The clock, sheet section 2.
+//! The commands of the clock (sheet section 2).
 
 use embassy_time::{Duration, Timer};
 
@@ -7,7 +7,7 @@ use super::super::parser::{Args, Fail, Op};
 use super::{OK, Outcome, Reply, UNKNOWN};
 use crate::clock::{EmulatedClock, read, show, show_zone};
 
-/// How long a time server takes that answers, and one that does not.
+/// The time in which a time server answers, and the time after which one is given up.
 const NTP_ANSWER: Duration = Duration::from_millis(800);
 const NTP_SILENCE: Duration = Duration::from_secs(75);
 
@@ -73,7 +73,7 @@ impl Bg96 {
         let context = args.byte(0, 1, 16)?;
         let server = args.string(1)?.to_owned();
         let port = args.number_or(2, 1, 65535, 123)?;
-        // Which default the firmware has is not documented; 1 is what its manual's example behaves like.
+        // The default is not documented; the example of the manual behaves like 1.
         let sets_clock = args.number_or(3, 0, 1, 1)? == 1;
         let network = {
             let mut state = self.state.borrow_mut();

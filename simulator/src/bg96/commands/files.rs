@@ -1,4 +1,4 @@
-//! Files, sheet section 3.
+//! The commands of the file system (sheet section 3).
 
 use std::rc::Rc;
 
@@ -9,12 +9,12 @@ use super::super::files::{DEFAULT_UPLOAD, checksum};
 use super::super::parser::{Args, Fail, Op};
 use super::{Done, OK, Outcome, Reply, UNKNOWN};
 
-/// Silence before and after `+++` that makes it an escape (sheet section 3 [FILE 1.2]).
+/// The silence before and after `+++` that makes it an escape (sheet section 3 [FILE 1.2]).
 const GUARD: Duration = Duration::from_secs(1);
 /// Bytes between two acknowledgements of an upload in ACK mode.
 const ACK_EVERY: usize = 1024;
 
-/// Why data mode ended.
+/// The reason why data mode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Complete,
@@ -142,7 +142,7 @@ impl Bg96 {
             .data_mode(size, timeout, |byte| {
                 self.state.borrow_mut().files.append(&name, byte);
                 stored += 1;
-                // The single character, without line end; the last short block gets none.
+                // A single character without a line end; the last, short block gets none.
                 if acknowledged && stored % ACK_EVERY == 0 && stored < size {
                     self.core.send(b"A");
                 }
@@ -195,10 +195,11 @@ impl Bg96 {
         }
     }
 
-    /// Takes raw bytes until there are `size`, or nothing came for `timeout`, or `+++` stood between two silences.
+    /// Takes raw bytes until there are `size`, or none came for `timeout`, or `+++` stood between two
+    /// silences.
     async fn data_mode(&self, size: usize, timeout: Duration, mut take: impl FnMut(u8)) -> End {
         let mut last = Instant::now();
-        // How much of `+++` was seen, the first of them after a silence.
+        // The number of `+` seen; the first one came after a silence.
         let mut escape = 0;
         for _ in 0..size {
             let deadline = last
@@ -232,7 +233,7 @@ fn list(files: &super::super::files::Files, pattern: &str, reply: &mut Reply) ->
         for (name, contents) in files.all() {
             reply.line(format!("+QFLST: \"{name}\",{}", contents.len()));
         }
-        // Directories are listed too (T7).
+        // Directories are listed as well (T7).
         reply.line("+QFLST: \"security/\",2");
     } else {
         let contents = files.get(pattern)?;

@@ -1,4 +1,4 @@
-//! Basic commands and who the unit is.
+//! Basic commands, and the identity of the unit.
 
 use super::super::Bg96;
 use super::super::parser::{Fail, Op};

@@ -1,4 +1,5 @@
-//! What each command does. One file per chapter of the manuals; a command that no chapter knows answers `ERROR`.
+//! The commands of the BG96, with one file per chapter of the manuals. A command that no chapter has
+//! answers `ERROR`.
 
 mod clock;
 mod files;
@@ -19,7 +20,7 @@ use super::parser::{Command, Fail, Op};
 
 pub(super) use radio::{DOMAINS as REGISTRATION_DOMAINS, registration_urc};
 
-/// Information lines of an answer.
+/// The information lines of an answer.
 #[derive(Default)]
 pub(super) struct Reply {
     lines: Vec<String>,
@@ -31,12 +32,12 @@ impl Reply {
     }
 }
 
-/// How a command that succeeded ends.
+/// The end of a command that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     /// `OK`, after the last command of the line.
     Ok,
-    /// Its own final result is out already; nothing of the line follows.
+    /// The command has sent its own final result; the rest of the line is not executed.
     Answered,
 }
 
@@ -69,7 +70,8 @@ impl Bg96 {
 
     async fn extended(self: &Rc<Self>, name: &str, op: &Op, reply: &mut Reply) -> Outcome {
         let outcome = self.chapters(name, op, reply).await;
-        // `AT+QIGETERROR` tells about the last command of the TCP/IP and SSL chapters (sheet 4.6).
+        // `AT+QIGETERROR` reports the error of the last command of the TCP/IP and SSL chapters (sheet
+        // 4.6).
         if (name.starts_with("QI") || name.starts_with("QSSL"))
             && !matches!(name, "QIGETERROR" | "QINISTAT" | "QINDCFG")
         {
@@ -107,7 +109,7 @@ impl Bg96 {
         UNKNOWN
     }
 
-    /// Information lines, framed as in T2: `\r\n+A\r\n+B\r\n`.
+    /// Sends the information lines, framed as in T2: `\r\n+A\r\n+B\r\n`.
     fn send_lines(&self, reply: &mut Reply) {
         if reply.lines.is_empty() {
             return;
@@ -123,7 +125,7 @@ impl Bg96 {
         }
     }
 
-    /// A final result, as a word or with `ATV0` as its number.
+    /// Sends a final result as a word, or with `ATV0` as a number.
     fn finish(&self, word: &str, number: u8) {
         let state = self.state.borrow();
         if state.user.quiet {
@@ -151,7 +153,7 @@ impl Bg96 {
     }
 }
 
-/// Sheet 1.4 and 3.
+/// Returns the text of a CME error (sheet 1.4 and 3).
 fn cme_text(code: u16) -> Option<&'static str> {
     Some(match code {
         0 => "phone failure",
@@ -171,7 +173,7 @@ fn cme_text(code: u16) -> Option<&'static str> {
     })
 }
 
-/// Sheet 4.6; `AT+QIGETERROR` spells the meanings in lower case.
+/// Returns the text of a TCP/IP error (sheet 4.6); `AT+QIGETERROR` spells it in lower case.
 fn tcp_error_text(code: u16) -> &'static str {
     match code {
         0 => "operate successfully",

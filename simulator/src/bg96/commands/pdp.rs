@@ -1,4 +1,4 @@
-//! PDP contexts, sheet 1.6.
+//! The commands of PDP contexts (sheet 1.6).
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::super::parser::{Args, Fail, Op};
 use super::super::state::{Pdp, PdpSettings};
 use super::{OK, Outcome, Reply, UNKNOWN};
 
-/// Most contexts at a time.
+/// The most active contexts at a time.
 const ACTIVE_LIMIT: usize = 3;
 
 fn address(context: u8) -> String {
@@ -106,7 +106,7 @@ impl Bg96 {
             ));
             return OK;
         }
-        // UNCONFIRMED: settings of a context that must be deactivated first are taken by none.
+        // UNCONFIRMED: a context that has to be deactivated first takes no settings.
         if state.pdp.contains_key(&context) {
             return Err(Fail::Tcp(572));
         }

@@ -1,4 +1,4 @@
-//! Functionality, reset, power down: sheet 1.1.
+//! The commands for functionality, reset and power down (sheet 1.1).
 
 use std::rc::Rc;
 
@@ -54,7 +54,7 @@ impl Bg96 {
         OK
     }
 
-    /// On the way down, also where nothing listens.
+    /// Reports lost contexts while the modem shuts down, even if no host listens.
     fn announce_lost_pdps(&self) {
         let state = self.state.borrow();
         if !self.options.profile.announces_lost_pdp_at_restart || state.nv.urc_port != "uart1" {
@@ -78,7 +78,7 @@ impl Bg96 {
 
     async fn power_down(&self, orderly: bool) -> Outcome {
         self.finish("OK", 0);
-        // Sheet 1.1: a network detach takes its time.
+        // The detach from the network takes its time (sheet 1.1).
         Timer::after(Duration::from_millis(if orderly { 2000 } else { 100 })).await;
         if orderly && !self.options.profile.announces_power_down {
             self.switch_off_silently();

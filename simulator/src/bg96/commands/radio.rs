@@ -1,4 +1,4 @@
-//! Registration, operator, signal: sheet 1.5.
+//! The commands for registration, operator and signal (sheet 1.5).
 
 use super::super::Bg96;
 use super::super::parser::{Fail, Op};
@@ -38,7 +38,7 @@ fn location(state: &State, mode: u8, status: u8) -> String {
     }
 }
 
-/// What a change of registration makes this domain say, if it was asked to.
+/// Returns the URC of this domain for a change of registration, if the host has switched it on.
 pub(in super::super) fn registration_urc(state: &State, domain: &str) -> Option<String> {
     let (mode, status) = (mode(state, domain), status(state, domain));
     // The GPRS domain does not change on LTE-M.

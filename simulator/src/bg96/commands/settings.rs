@@ -1,4 +1,4 @@
-//! Port, error format, URC routing, radio preferences, sleep.
+//! The commands for the port, the error format, URC routing, radio preferences and sleep.
 
 use super::super::Bg96;
 use super::super::parser::{Args, Fail, Op};
@@ -10,12 +10,12 @@ const RATES: [u64; 8] = [
 const URC_PORTS: [&str; 3] = ["usbat", "usbmodem", "uart1"];
 const URC_KINDS: [&str; 5] = ["all", "csq", "smsfull", "ring", "smsincoming"];
 
-/// One item of `AT+QCFG`, sheet 1.5.
+/// An item of `AT+QCFG` (sheet 1.5).
 struct Item {
     name: &'static str,
     default: &'static str,
     values: usize,
-    /// Takes an `<effect>` behind the values.
+    /// Whether the item takes an `<effect>` behind its values.
     effect: bool,
     valid: fn(&[&str]) -> bool,
 }
@@ -154,7 +154,7 @@ impl Bg96 {
             )),
             ("ICF", Op::Set(args)) => {
                 args.count(1, 2)?;
-                // Other framings would need a port that has them.
+                // Other framings would need a port that supports them.
                 state.user.framing = (args.byte(0, 3, 3)?, args.number_or(1, 0, 3, 3)? as u8);
             }
             ("QURCCFG", Op::Set(args)) => {
@@ -169,7 +169,7 @@ impl Bg96 {
                     if !URC_PORTS.contains(&port.as_str()) {
                         return Err(Fail::Error);
                     }
-                    // At once and for ever (sheet section 0 [AT 2.25]).
+                    // The change takes effect at once and is permanent (sheet section 0 [AT 2.25]).
                     state.nv.urc_port = port;
                 }
             }
@@ -238,7 +238,7 @@ impl Bg96 {
                     state.nv.edrx = format!("{act},\"{cycle}\"");
                 }
             }
-            // Asked for is not granted (sheet 1.7): this network grants nothing.
+            // This network grants nothing, whatever is requested (sheet 1.7).
             ("CEDRXRDP", Op::Execute) => reply.line("+CEDRXRDP: 0"),
             _ => return UNKNOWN,
         }

@@ -1,4 +1,4 @@
-//! The SIM, sheet 1.4.
+//! The commands of the SIM (sheet 1.4).
 
 use super::super::Bg96;
 use super::super::parser::{Fail, Op};
@@ -7,7 +7,7 @@ use super::{OK, Outcome, Reply, UNKNOWN};
 use crate::options::Sim;
 
 const IMSI: &str = "001010000000017";
-/// With the trailing F that some SIMs show (sheet 1.3).
+/// The ICCID, with the trailing F that some SIMs show (sheet 1.3).
 const ICCID: &str = "8900100000000000017F";
 
 impl Bg96 {
@@ -82,7 +82,7 @@ impl Bg96 {
         match (obstacle, &self.options.sim) {
             (Some(SimObstacle::Missing), _) => Err(Fail::Cme(10)),
             (Some(SimObstacle::Busy), _) => Err(Fail::Cme(14)),
-            // Unblocking is not modelled: no test has a PUK.
+            // Unblocking by PUK is not modelled.
             (Some(SimObstacle::Puk | SimObstacle::Foreign), _) => Err(Fail::Cme(16)),
             (Some(SimObstacle::Pin), Sim::PinRequired(right)) if pin == right && !with_new => {
                 {

@@ -1,4 +1,4 @@
-//! TLS sockets, sheet section 4.
+//! The commands of TLS sockets (sheet section 4).
 
 use std::rc::Rc;
 
@@ -12,10 +12,11 @@ use super::{Done, OK, Outcome, Reply, UNKNOWN, tcp_error_text};
 use crate::options::OpenResultTiming;
 use crate::profile::UsedId;
 
-/// Most bytes of one send. The manual contradicts itself (1460 or 1500, sheet 4.3); the smaller is the stricter.
+/// The most bytes of one send. The manual says 1460 in one place and 1500 in another (sheet 4.3); the
+/// smaller number is the stricter.
 pub(super) const SEND_LIMIT: u64 = 1460;
 const RECEIVE_LIMIT: u64 = 1500;
-/// Ends the text form of a send, and abandons it.
+/// The characters that end or cancel the text form of a send.
 const CTRL_Z: u8 = 0x1a;
 const ESCAPE: u8 = 0x1b;
 
@@ -59,7 +60,7 @@ impl Bg96 {
             ("QSSLSTATE", Op::Test) => {}
             ("QSSLSTATE", Op::Execute) => self.ssl_states(None, reply),
             ("QSSLSTATE", Op::Set(args)) => {
-                // The form `=1,<id>` of one driver is not in the manual (sheet 4.6).
+                // One driver uses the form `=1,<id>`, which is not in the manual (sheet 4.6).
                 args.count(1, 1)?;
                 self.ssl_states(Some(args.byte(0, 0, 11)?), reply);
             }
@@ -74,9 +75,9 @@ impl Bg96 {
 
     fn ssl_setting(&self, args: &Args, reply: &mut Reply) -> Outcome {
         let key = args.string(0)?.to_ascii_lowercase();
-        // The one key with two values.
+        // `psk` is the only key with two values.
         args.count(2, if key == "psk" { 4 } else { 3 })?;
-        // A key that this firmware lacks.
+        // This firmware does not have the key.
         if !self
             .options
             .profile
@@ -94,7 +95,7 @@ impl Bg96 {
             if args.len() == 2 {
                 reply.line(format!("+QSSLCFG: \"cacertex\",{context},\"{file}\""));
             } else {
-                // How it is set is UNCONFIRMED.
+                // The form of this command is UNCONFIRMED.
                 *file = path(args)?;
             }
             return OK;
@@ -137,13 +138,13 @@ impl Bg96 {
                 args.count(4, 4)?;
                 settings.psk = (args.string(2)?.to_owned(), args.string(3)?.to_owned());
             }
-            // Listed by relatives and not modelled, for sectag does not use them.
+            // Relatives list these keys; they are not modelled, since sectag does not use them.
             _ => return Err(Fail::Error),
         }
         OK
     }
 
-    /// Unquoted hex with its prefix; the quoted form is an error on BG96 (T7).
+    /// Reads a suite in unquoted hex with its prefix; the quoted form is an error on BG96 (T7).
     fn suite(&self, text: &str) -> Result<u16, Fail> {
         let digits = text
             .strip_prefix("0X")
@@ -180,7 +181,7 @@ impl Bg96 {
         .await
     }
 
-    /// What both families check before they connect, and how they report.
+    /// Opens a socket of either family: the checks before the connect, and the report of its result.
     pub(super) async fn open(self: &Rc<Self>, mut socket: Socket) -> Outcome {
         if socket.host.is_empty() || socket.host.len() > 200 {
             return Err(Fail::Tcp(552));
@@ -208,7 +209,7 @@ impl Bg96 {
                 return Err(Fail::Tcp(553));
             }
         }
-        // An ephemeral port, the same on every run.
+        // An ephemeral port, with equal numbers on every run.
         socket.local_port = 49152 + (self.core.exchanges.get() % 16000) as u16;
         if socket.mode == Mode::Transparent {
             return self.open_transparent(socket).await;
@@ -223,7 +224,7 @@ impl Bg96 {
             .until(|| socket.borrow().phase != Phase::Opening || socket.borrow().finished)
             .await;
         self.finish("OK", 0);
-        // Behind OK, in the same burst.
+        // The result follows `OK` in one burst.
         let code = socket.borrow().open_code;
         self.open_result(&format!("{prefix},{code}"));
         self.flush_urcs();
@@ -267,14 +268,14 @@ impl Bg96 {
                 && (state.user.echo || profile.data_echo_ignores_ate)
                 && (!tls || profile.echoes_ssl_data)
         };
-        // What came before the prompt is lost (sheet 5, quirk 5).
+        // Bytes from before the prompt are lost (sheet 5, quirk 5).
         self.core.discard_input();
         // No line end behind the prompt (sheet 4.3).
         self.core.send(b"\r\n> ");
         let limit = length.unwrap_or(SEND_LIMIT as usize);
         let mut payload = Vec::new();
         while payload.len() < limit {
-            // TRAP, sheet 4.3: for ever. Not even a reset of the MCU ends it.
+            // TRAP, sheet 4.3: the modem waits without limit. Even a reset of the MCU does not end it.
             let byte = self.core.read().await;
             if length.is_none() && byte == CTRL_Z {
                 break;
@@ -335,7 +336,7 @@ impl Bg96 {
             .get("viewmode")
             .is_some_and(|mode| mode == "1");
         let name = if tls { "QSSLRECV" } else { "QIRD" };
-        // One piece: nothing may come between header, payload and its CR LF.
+        // Sent in one piece, since no URC may come between header, payload and its CR LF.
         let mut answer = format!("\r\n+{name}: {}", bytes.len()).into_bytes();
         if !bytes.is_empty() {
             answer.extend(if comma { &b","[..] } else { b"\r\n" });
@@ -359,7 +360,7 @@ fn setting(settings: &SslContext, key: &str) -> String {
         "ignorelocaltime" => u8::from(settings.ignore_time).to_string(),
         "negotiatetime" => settings.negotiate_time.to_string(),
         "session_cache" => u8::from(settings.session_cache).to_string(),
-        // In hexadecimal digits, though it is set in decimal ones (sheet 4.11).
+        // Shown in hexadecimal digits, although it is set in decimal ones (sheet 4.11).
         "ignorecertitem" => format!("{:x}", settings.ignored[0]),
         "ignoreinvalidcertsign" => settings.ignored[1].to_string(),
         "ignoremulticertchainverify" => settings.ignored[2].to_string(),
@@ -369,7 +370,7 @@ fn setting(settings: &SslContext, key: &str) -> String {
     }
 }
 
-/// A file name; whether there is such a file matters only at the open (T10).
+/// Returns a file name. Whether the file exists matters only at the open (T10).
 fn path(args: &Args) -> Result<String, Fail> {
     let path = args.string(2)?;
     if path.len() > 80 {
@@ -379,7 +380,7 @@ fn path(args: &Args) -> Result<String, Fail> {
     }
 }
 
-/// State lines show the address that a name led to.
+/// Returns the address of a name, which the state lines show.
 pub(super) fn shown_address(host: &str) -> &str {
     if host.parse::<std::net::IpAddr>().is_ok() {
         host

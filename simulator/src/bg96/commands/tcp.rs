@@ -1,5 +1,6 @@
-//! Plain TCP sockets and settings of the TCP/IP chapter, sheet 4.8. UDP, listeners, ping and the modem's own
-//! MQTT client are not modelled; of the last only the settings are taken, so that T2 can be played.
+//! The commands of plain TCP sockets, and the settings of the TCP/IP chapter (sheet 4.8). UDP,
+//! listeners, ping and the modem's own MQTT client are not modelled; the client's settings are
+//! accepted, so that T2 can be played.
 
 use std::rc::Rc;
 
@@ -50,7 +51,7 @@ impl Bg96 {
                 args.count(1, 2)?;
                 let id = args.byte(0, 0, 11)?;
                 let timeout = Duration::from_secs(args.number_or(1, 0, 65535, 10)?);
-                // `OK` on an id that is not open, unlike its TLS sibling (T2).
+                // Unlike its TLS sibling, the command answers `OK` on an id that is not open (T2).
                 if let Some(socket) = self.socket(id, false) {
                     self.close(&socket, timeout).await;
                 }
@@ -154,12 +155,12 @@ impl Bg96 {
 
     fn tcp_setting(&self, args: &Args, reply: &mut Reply) -> Outcome {
         args.count(1, 3)?;
-        // Name, values, their ranges, defaults.
+        // The name of a setting, the ranges of its values, and its defaults.
         type Setting = (&'static str, &'static [(u64, u64)], &'static str);
         const SETTINGS: [Setting; 5] = [
             ("transpktsize", &[(1, 1460)], "1024"),
             ("transwaittm", &[(0, 20)], "2"),
-            // Hex is stored but not done.
+            // The setting is stored, but hex mode is not modelled.
             ("dataformat", &[(0, 1), (0, 1)], "0,0"),
             ("viewmode", &[(0, 1)], "0"),
             ("tcp/retranscfg", &[(3, 20), (5, 1000)], "8,600"),

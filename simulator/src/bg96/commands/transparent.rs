@@ -1,4 +1,4 @@
-//! Data mode: the UART is a connection's, sheet 4.7.
+//! Data mode, in which the UART belongs to a connection (sheet 4.7).
 
 use std::rc::Rc;
 
@@ -10,10 +10,10 @@ use super::super::parser::{Args, Fail};
 use super::super::sockets::{Mode, Phase, Shared, Socket};
 use super::{Done, OK, Outcome};
 
-/// Silence before and behind `+++`, and the time within which the three must come.
+/// The silence before and behind `+++`, and the time within which its three characters must come.
 const GUARD: Duration = Duration::from_secs(1);
 
-/// Why data mode ended.
+/// The reason why data mode ended.
 enum End {
     Dtr,
     Escape,
@@ -21,7 +21,7 @@ enum End {
 }
 
 impl Bg96 {
-    /// An open of mode 2 has its result in the place of `OK`.
+    /// Opens a socket in mode 2, whose result is in the place of `OK`.
     pub(super) async fn open_transparent(self: &Rc<Self>, socket: Socket) -> Outcome {
         let socket = self.start(socket, true);
         self.core
@@ -98,7 +98,7 @@ impl Bg96 {
 
     async fn data(&self, socket: &Shared) -> End {
         let mut last = Instant::now();
-        // `+` that may be an escape are held back until that is known.
+        // The number of `+` that are held back, since they may be an escape.
         let mut held = 0;
         let mut first_plus = last;
         loop {

@@ -3,7 +3,7 @@ use embassy_time::{Duration, Instant, Timer};
 use super::*;
 use crate::{PdpLeft, Profile, Reaction, Sim};
 
-/// T2, byte for byte; what the poster masked is the simulator's own.
+/// Plays T2, byte for byte; fields that the poster masked have the simulator's values.
 #[test]
 fn bring_up_of_transcript_t2() {
     play_alone(Options::default(), |host| async move {
@@ -81,7 +81,7 @@ fn unknown_and_ill_formed_commands_fail() {
         ] {
             host.ask(command, ERROR).await;
         }
-        // Noise is no command.
+        // Noise is not a command.
         host.send("hello\r\n\n").await;
         host.expect_silence(Duration::from_secs(1)).await;
         host.ask("noiseAT", OK).await;

@@ -13,7 +13,7 @@ fn failure_comes_at_its_byte() {
             host.modem.fail_after(after, Failure::Reset);
             host.send("AT\r").await;
             let start = Instant::now();
-            // Echo is what it had time for; of what it had not yet sent nothing comes.
+            // The echo of the bytes so far was sent before the failure; unsent output is lost.
             if after == After::Sent(4) {
                 host.expect(answer).await;
             }

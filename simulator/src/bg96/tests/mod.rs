@@ -36,7 +36,7 @@ impl Host {
             .unwrap();
     }
 
-    /// The next bytes are exactly these.
+    /// Expects exactly these bytes.
     #[track_caller]
     fn expect<'a>(
         &'a self,
@@ -63,7 +63,7 @@ impl Host {
         }
     }
 
-    /// Nothing comes for a while.
+    /// Expects silence for this time.
     async fn expect_silence(&self, duration: Duration) {
         let mut buffer = [0; 256];
         let read = async { self.port.lock().await.read(&mut buffer).await };
@@ -75,7 +75,7 @@ impl Host {
         }
     }
 
-    /// Sends a command (without CR); the answer is exactly these bytes.
+    /// Sends a command (without CR), and expects exactly this answer.
     #[track_caller]
     fn ask<'a>(
         &'a self,
@@ -89,7 +89,7 @@ impl Host {
         }
     }
 
-    /// Commands that answer `OK` and nothing else.
+    /// Sends commands that answer only `OK`.
     #[track_caller]
     fn ok<'a>(&'a self, commands: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
         let checks: Vec<_> = commands
@@ -103,7 +103,7 @@ impl Host {
         }
     }
 
-    /// Echo off and URCs to this port.
+    /// Switches echo off and routes URCs to this port.
     async fn prepare(&self) {
         self.ask("ATE0", "ATE0\r\r\nOK\r\n").await;
         self.ok(&["AT+QURCCFG=\"urcport\",\"uart1\""]).await;
@@ -125,7 +125,7 @@ impl Host {
 const OK: &str = "\r\nOK\r\n";
 const ERROR: &str = "\r\nERROR\r\n";
 
-/// Runs `test` against a modem, beside `servers` (which may end early or never).
+/// Runs `test` against a modem, beside `servers`, which may end early or never.
 fn play<S, F>(
     options: Options,
     servers: impl FnOnce(&MemoryNetwork) -> S,
@@ -155,7 +155,7 @@ fn play<S, F>(
     });
 }
 
-/// Without any server.
+/// Runs `test` against a modem without any server.
 fn play_alone<F: Future<Output = ()>>(options: Options, test: impl FnOnce(Host) -> F) {
     play(options, |_| async {}, test);
 }

@@ -88,7 +88,7 @@ fn power_down_by_command() {
     });
 }
 
-/// An MCU-only reset: the modem stays where it was, in the middle of a command line.
+/// After a reset of the MCU alone the modem is still in the middle of a command line.
 #[test]
 fn state_survives_the_host() {
     block_on_virtual(async {
@@ -118,7 +118,7 @@ fn state_survives_the_host() {
     });
 }
 
-/// A test makes thousands of modems: tasks and connections must not keep a dropped one alive.
+/// A test creates thousands of modems, so tasks and connections must not keep a dropped one alive.
 #[test]
 fn a_dropped_modem_closes_its_connections() {
     let options = Options {

@@ -20,7 +20,7 @@ fn options() -> Options {
     }
 }
 
-/// A server for any number of connections, one after the other.
+/// Serves any number of connections, one after the other.
 fn serve<F, H>(
     network: &MemoryNetwork,
     config: Arc<ServerConfig>,
@@ -33,7 +33,7 @@ where
     let mut listener = network.listen(NAME, 8883);
     async move {
         while let Some(stream) = listener.accept().await {
-            // Handshakes that the modem refuses are part of the test.
+            // The test includes handshakes that the modem refuses.
             let _ = serve_tls(stream, config.clone(), &handler).await;
         }
     }
@@ -68,7 +68,7 @@ const OPENED: &str = "\r\nOK\r\n\r\n+QSSLOPEN: 4,0\r\n";
 const REFUSED: &str = "\r\nOK\r\n\r\n+QSSLOPEN: 4,566\r\n";
 
 impl Host {
-    /// Everything that verification takes, at this level.
+    /// Sets up everything that verification at this level needs.
     async fn secure(&self, level: u8) {
         self.prepare().await;
         let pki = Pki::shared();
@@ -148,13 +148,13 @@ fn wrong_ca() {
         host.prepare().await;
         host.configure(1).await;
         host.ask(OPEN, REFUSED).await;
-        // Not the code of the failure (sheet 4.6).
+        // The code of the failure is not in it (sheet 4.6).
         host.ask(
             "AT+QIGETERROR",
             "\r\n+QIGETERROR: 0,operate successfully\r\n\r\nOK\r\n",
         )
         .await;
-        // The id is taken until it is closed.
+        // The id stays occupied until it is closed.
         host.ask(OPEN, "\r\nOK\r\n\r\n+QSSLOPEN: 4,563\r\n").await;
         host.ok(&["AT+QSSLCLOSE=4"]).await;
         host.modem
@@ -291,7 +291,7 @@ fn client_certificates() {
         host.ask(OPEN, OPENED).await;
         host.ok(&["AT+QSSLCLOSE=4", "AT+QSSLCFG=\"seclevel\",1,1"])
             .await;
-        // The server asks for one, and level 1 shows none.
+        // The server asks for a client certificate, and level 1 sends none.
         host.ask(OPEN, REFUSED).await;
         host.ok(&[
             "AT+QSSLCLOSE=4",
@@ -301,7 +301,7 @@ fn client_certificates() {
         .await;
         host.ask(OPEN, REFUSED).await;
         host.ok(&["AT+QSSLCLOSE=4", "AT+QFDEL=\"key.pem\""]).await;
-        // PKCS#1, and a key that belongs to somebody else.
+        // A key in PKCS#1, and a key that does not belong to the certificate.
         let client = Pki::shared().client();
         host.upload("cert.pem", client.cert_pem.as_bytes()).await;
         host.upload("key.pem", client.key_pem_pkcs1().unwrap().as_bytes())
@@ -412,7 +412,7 @@ fn a_server_that_never_answers_costs_the_negotiation_time() {
             host.expect_silence(Duration::from_secs(59)).await;
             host.expect("\r\n+QSSLOPEN: 4,569\r\n").await;
             host.ok(&["AT+QSSLCLOSE=4"]).await;
-            // Closing an open that is under way.
+            // A close while the open is under way.
             host.ask(OPEN, OK).await;
             host.ok(&["AT+QSSLCLOSE=4"]).await;
             host.expect_silence(Duration::from_secs(600)).await;
@@ -449,7 +449,7 @@ fn recv_is_edge_triggered_and_closed_leaves_data() {
         host.secure(1).await;
         host.ask(OPEN, OPENED).await;
         host.expect("\r\n+QSSLURC: \"recv\",4\r\n").await;
-        // Two more records and the close: only the close is told.
+        // Two more records and the close: only the close is announced.
         host.expect("\r\n+QSSLURC: \"closed\",4\r\n").await;
         host.ask("AT+QSSLSEND=4,1", ERROR).await;
         // One record at a time, even though more is there.
@@ -586,7 +586,7 @@ fn back_pressure_and_full_send_buffers() {
         },
         |network| {
             serve(network, plain_server(), |mut stream| async move {
-                // Reads nothing, and sends more than fits anywhere.
+                // This server reads nothing, and sends more than all buffers hold.
                 let mut total = 0;
                 loop {
                     let send = async {
@@ -712,7 +712,7 @@ fn a_close_that_nobody_answers_blocks() {
     );
 }
 
-/// However the bytes are cut, they are the same bytes.
+/// The bytes do not depend on how they are cut.
 #[test]
 fn chunks_change_nothing() {
     let mut outputs = Vec::new();

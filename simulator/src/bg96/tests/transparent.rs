@@ -6,7 +6,7 @@ use super::*;
 
 const OPEN: &str = "AT+QIOPEN=1,0,\"TCP\",\"echo.test\",7,0,2";
 
-/// What the peer received, when the connection ended.
+/// The bytes that the peer had received when the connection ended.
 type Received = std::rc::Rc<std::cell::RefCell<Vec<u8>>>;
 
 fn in_data_mode<F: Future<Output = ()>>(test: impl FnOnce(Host, Received) -> F) {
@@ -25,7 +25,7 @@ fn in_data_mode<F: Future<Output = ()>>(test: impl FnOnce(Host, Received) -> F) 
                     loop {
                         let byte = stream.read_u8().await?;
                         peer.borrow_mut().push(byte);
-                        // `!` makes the peer hang up, after a last word.
+                        // A `!` makes the peer close the connection, after a last byte.
                         if byte == b'!' {
                             stream.write_all(b"bye").await?;
                             return Ok(());
@@ -53,7 +53,7 @@ async fn silence() {
 fn everything_goes_to_the_peer_until_the_escape_which_does_not() {
     in_data_mode(|host, received| async move {
         host.ask("AT", "AT\r").await;
-        // Without silence in front, or behind, or too slow: data.
+        // Without silence before or behind it, or with pauses inside, it is data.
         host.send("+++").await;
         host.expect("+++").await;
         silence().await;
@@ -89,7 +89,7 @@ fn dtr_leaves_data_mode_unless_it_is_ignored() {
         silence().await;
         host.send("+++").await;
         host.expect(OK).await;
-        // In buffer mode it is a socket like another.
+        // In buffer mode the socket works like any other.
         host.ok(&["AT+QISWTMD=0,0", "AT+QISDE=0"]).await;
         host.ask("AT+QISEND=0,1", "\r\n> ").await;
         host.send("y").await;

@@ -1,4 +1,4 @@
-//! The clock, sheet 2a.
+//! The commands of the clock (sheet 2a).
 
 use time::OffsetDateTime;
 
@@ -7,16 +7,17 @@ use super::{Lines, ModemOutcome};
 use crate::clock::{EmulatedClock, read, show};
 use crate::syntax::{Fail, Op};
 
-/// What `AT+CCLK?` shows when the modem knows no time, and what a broken one shows for ever.
+/// The answer to `AT+CCLK?` while the modem does not know the time. A broken one always shows it.
 const POWER_ON: &str = "15/02/01,00:00:00";
 const BROKEN: &str = "80/01/06,00:20:00+36";
 
-/// A semi-octet pair: the tens in the low nibble.
+/// Returns a number as semi-octets: the tens are in the low nibble.
 fn swapped(number: u8) -> u8 {
     ((number % 10) << 4) | (number / 10)
 }
 
-/// `%XTIME`, 3GPP TS 24.008: the time is UTC, its last octet the zone in quarter hours with bit 3 as minus.
+/// Returns a `%XTIME` notice (3GPP TS 24.008): the time is in UTC, and its last octet is the zone in
+/// quarter hours, with bit 3 as minus.
 pub(in super::super) fn network_time(utc: OffsetDateTime, zone: i8) -> String {
     let zone = swapped(zone.unsigned_abs()) | if zone < 0 { 0x08 } else { 0 };
     let fields = [
@@ -77,7 +78,7 @@ mod tests {
         )
     }
 
-    /// Both vectors of sheet 2a; the first has a minus zero, which nobody needs to send.
+    /// Both vectors of sheet 2a. The first has a minus zero, which no network needs to send.
     #[test]
     fn semi_octets() {
         let first = network_time(utc(2018, Month::January, 29, (15, 17, 24)), 0);

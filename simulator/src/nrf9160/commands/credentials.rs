@@ -1,4 +1,4 @@
-//! `%CMNG`, sheet 6.
+//! The command `%CMNG` (sheet 6).
 
 use super::super::Nrf9160;
 use super::super::credentials::{KEY, PSK, TAG_LIMIT, dates, digest};
@@ -8,7 +8,7 @@ use crate::syntax::{Args, Fail, Op};
 const NOT_FOUND: Fail = Fail::Cme(513);
 const NO_ACCESS: Fail = Fail::Cme(514);
 pub(super) const ACTIVE: Fail = Fail::Cme(518);
-/// Keys of every kind; 8 and 9 with the less certain half of the list.
+/// Keys of every kind, which cannot be read. 8 and 9 are in the less certain half of the list.
 const SECRET: [u8; 4] = [KEY, PSK, 8, 9];
 /// PKCS#8.
 const PASSWORD_LIMIT: usize = 32;
@@ -62,7 +62,7 @@ impl Nrf9160 {
 
     fn list_credentials(&self, args: &Args, lines: &mut Lines) -> ModemOutcome {
         args.count(1, 3)?;
-        // Reserved tags can be asked for.
+        // The list of a reserved tag can be asked for.
         let tag = match args.len() {
             1 => None,
             _ => Some(args.number(1, 0..=i64::from(u32::MAX))? as u32),
@@ -100,7 +100,7 @@ impl Nrf9160 {
 }
 
 impl Nrf9160 {
-    /// Sheet 6.2.
+    /// Answers `%CERTEXPIRY` (sheet 6.2).
     fn certificate_dates(&self, args: &Args, lines: &mut Lines) -> ModemOutcome {
         args.count(2, 2)?;
         let (tag, kind) = (args.number(0, 1..=TAG_LIMIT)? as u32, args.byte(1, 0..=10)?);

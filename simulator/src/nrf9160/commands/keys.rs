@@ -1,4 +1,4 @@
-//! `%KEYGEN`, `%JWT`, `%ATTESTTOKEN`: sheet 6.1.
+//! The commands `%KEYGEN`, `%JWT` and `%ATTESTTOKEN` (sheet 6.1).
 
 use super::super::Nrf9160;
 use super::super::credentials::{KEY, TAG_LIMIT};
@@ -7,7 +7,7 @@ use super::credentials::ACTIVE;
 use super::{Lines, ModemOutcome};
 use crate::syntax::{Args, Fail, Op};
 
-/// `%KEYGEN` also makes this one; others are UNCONFIRMED.
+/// The endorsement key, which `%KEYGEN` can make, too; other kinds are UNCONFIRMED.
 const ENDORSEMENT: u8 = 8;
 const INCORRECT: Fail = Fail::Cme(50);
 
@@ -42,7 +42,7 @@ impl Nrf9160 {
         Ok(())
     }
 
-    /// The key that every unit is made with.
+    /// Returns the key with which every unit is made.
     fn identity(&self) -> Key {
         Key::new(random(self.options.seed, 0, "identity"))
     }
@@ -119,7 +119,7 @@ impl Nrf9160 {
                 return Ok(None);
             }
             let text = args.string(index)?;
-            // The modem makes JSON of it.
+            // The text must not break the JSON that the modem makes of it.
             let plain = text
                 .chars()
                 .all(|c| c != '\\' && c != '"' && !c.is_control());
@@ -136,7 +136,7 @@ impl Nrf9160 {
             }
             let state = self.state.borrow();
             let stored = state.nv.store.get(tag, kind).ok_or(Fail::Cme(513))?;
-            // RSA keys cannot sign ES256.
+            // An RSA key cannot sign ES256.
             Key::from_pem(stored).ok_or(Fail::Cme(525))?
         };
         let uuid = show_uuid(&self.options.uuid);
@@ -147,7 +147,7 @@ impl Nrf9160 {
             format!("\"jti\":\"nRF9160.{uuid}.{}\"", base64url(&id[..16])),
         ];
         if lifetime > 0 {
-            // Only with a valid time (sheet 6.1).
+            // A lifetime needs a valid time (sheet 6.1).
             let now = self.now().ok_or(Fail::Cme(525))?.unix_timestamp();
             claims.push(format!("\"iat\":{now}"));
             claims.push(format!("\"exp\":{}", now + lifetime));

@@ -1,4 +1,4 @@
-//! What each command does. Commands with `#` are the firmware's own; all others go to the modem core.
+//! The commands of the unit. Those with `#` are the firmware's own; all others go to the modem core.
 
 mod clock;
 mod credentials;
@@ -19,14 +19,14 @@ use crate::syntax::{Command, Fail, Op};
 pub(super) use clock::network_time;
 pub(super) use radio::registration_urc;
 
-/// The buffer for an answer of the modem, sheet 1.4.
+/// The size of the buffer for an answer of the modem core (sheet 1.4).
 const RESPONSE_LIMIT: usize = 4096;
 
-/// How a command of the firmware that succeeded ends.
+/// The end of a firmware command that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     Ok,
-    /// Its own final result is out already, or none comes.
+    /// The command has sent its own final result, or sends none.
     Answered,
 }
 
@@ -35,7 +35,7 @@ type Outcome = Result<Done, Fail>;
 const OK: Outcome = Ok(Done::Ok);
 const UNKNOWN: Outcome = Err(Fail::Unknown);
 
-/// Information lines of the modem core.
+/// The information lines of the modem core.
 type Lines = Vec<String>;
 type ModemOutcome = Result<(), Fail>;
 
@@ -46,7 +46,7 @@ impl Nrf9160 {
             return match self.own_command(name, &op).await {
                 Ok(Done::Ok) => self.ok(),
                 Ok(Done::Answered) => {}
-                // Whatever the reason, it is only in the firmware's own log (sheet 1.3).
+                // The reason is only in the firmware's own log (sheet 1.3).
                 Err(_) => self.error(),
             };
         }
@@ -79,7 +79,7 @@ impl Nrf9160 {
             self.core.send(&frame(&text));
         }
         self.answering.set(false);
-        // What the command brought about is said behind its answer.
+        // Notices that the command has caused follow its answer.
         let after = self.after.take();
         after.iter().for_each(|urc| self.urc_bytes(urc));
     }
@@ -126,8 +126,9 @@ impl Nrf9160 {
     }
 }
 
-/// Sheet 1.2: CR LF in front, and another one before the final result. TRAP: where that is, is found by looking for
-/// the last `OK`, so that an error behind a text with `OK` gets its CR LF in the wrong place.
+/// Frames an answer (sheet 1.2): CR LF in front, and another one before the final result. TRAP: the
+/// firmware finds the final result by the last `OK`, so an error behind a text with `OK` gets its CR LF
+/// in the wrong place.
 fn frame(text: &str) -> Vec<u8> {
     let result = ["OK\r\n", "ERROR\r\n", "+CME ERROR:", "+CMS ERROR:"]
         .iter()

@@ -1,4 +1,4 @@
-//! `#XCMNG` of native TLS builds, sheet 7.
+//! The command `#XCMNG` of native TLS builds (sheet 7).
 
 use super::super::Nrf9160;
 use super::super::credentials::{CA, TAG_LIMIT};
@@ -7,7 +7,7 @@ use super::super::profile::NativeStore;
 use super::{OK, Outcome, UNKNOWN};
 use crate::syntax::{Args, Fail, Op};
 
-/// Longest content up to 2.5: a buffer of 2100.
+/// The longest content up to 2.5, in bytes; the buffer has 2100.
 const MAPPED_LIMIT: usize = 2099;
 const PSK_ID: u8 = 4;
 
@@ -22,7 +22,8 @@ impl Nrf9160 {
         }
     }
 
-    /// 2.0 to 2.5: type 0 of `sec_tag * 10 + type`. The type is not checked. TRAP: 321 and 10 is the CA of 322.
+    /// Handles `#XCMNG` of 2.0 to 2.5: type 0 of `sec_tag * 10 + type`. The type is not checked. TRAP:
+    /// type 10 of tag 321 is the CA of tag 322.
     fn mapped(&self, args: &Args) -> Outcome {
         args.count(3, 4)?;
         let operation = args.number(0, 0..=3)?;
@@ -60,13 +61,13 @@ impl Nrf9160 {
                 }
                 state.nv.store.remove(place, CA).map_err(Fail::Cme)?;
             }
-            // No list.
+            // There is no list.
             _ => return Err(Fail::Error),
         }
         OK
     }
 
-    /// 2.6 and later: the application's flash; LTE does not matter.
+    /// Handles `#XCMNG` of 2.6 and later, which uses the application's flash; LTE may be on.
     fn settings(&self, args: &Args) -> Outcome {
         args.count(1, 4)?;
         let mut state = self.state.borrow_mut();
@@ -81,7 +82,7 @@ impl Nrf9160 {
                 args.count(4, 4)?;
                 let (tag, kind) = address()?;
                 let content = args.bytes(3)?;
-                // Its form is not looked at: sheet 12.11 stores "PSK" as a PSK.
+                // The content is not checked: sheet 12.11 stores "PSK" as a PSK.
                 if content.is_empty()
                     || !state
                         .nv
@@ -108,10 +109,10 @@ impl Nrf9160 {
             3 => {
                 args.count(3, 3)?;
                 let (tag, kind) = address()?;
-                // Absent or not.
+                // It is no error if the item is absent.
                 state.nv.settings.remove(tag, kind);
             }
-            // Reading was removed.
+            // Reading was removed from the firmware.
             _ => return Err(Fail::Error),
         }
         OK

@@ -1,4 +1,4 @@
-//! Socket options, sheet 4.2.
+//! Socket options (sheet 4.2).
 
 use super::super::Nrf9160;
 use super::super::sockets::{Kind, Phase};
@@ -52,7 +52,7 @@ impl Nrf9160 {
                     }
                 };
                 if self.options.profile.unknown_option_is_empty {
-                    // By the code of 2.1; the manual shows the bare number.
+                    // As in the code of 2.1; the manual shows the bare number.
                     self.answer(&format!("#XSOCKETOPT: \"{seconds} sec\""));
                 } else {
                     self.show("XSOCKETOPT", &socket, seconds as i64);
@@ -76,7 +76,7 @@ impl Nrf9160 {
         OK
     }
 
-    /// Only on a socket that was opened with `#XSSOCKET`.
+    /// Handles an option of a socket that was opened with `#XSSOCKET`.
     fn secure_option(&self, args: &Args) -> Outcome {
         let (shared, first) = self.addressed(args)?;
         args.count(first + 2, first + 3)?;
@@ -98,7 +98,8 @@ impl Nrf9160 {
             (4, true) => {
                 let native = socket.is_native();
                 let profile = &self.options.profile;
-                // Sheet 4.2: up to 2.4 the wrong level is asked; the modem's TLS tells from mfw_nrf91x1 on.
+                // Sheet 4.2: up to 2.4 the firmware reads the wrong level; the modem's TLS reports the
+                // suite from mfw_nrf91x1 on.
                 let tells = !profile.unknown_option_is_empty
                     && (native || profile.modem_firmware.contains("nrf91x1"));
                 let suite = match self.options.reported_suite {

@@ -1,4 +1,4 @@
-//! `#XPOLL` and `#XAPOLL`, sheet 4.4 and 5.
+//! The commands `#XPOLL` and `#XAPOLL` (sheet 4.4 and 5).
 
 use embassy_futures::select::select;
 use embassy_time::{Duration, Timer};
@@ -40,7 +40,7 @@ impl Nrf9160 {
         }
     }
 
-    /// Milliseconds, unlike `#XRECV`; -1 waits for ever.
+    /// Polls with a timeout in milliseconds, unlike `#XRECV`; -1 waits without limit.
     async fn poll(&self, args: &Args) -> Outcome {
         args.count(1, 1 + SOCKET_LIMIT)?;
         let timeout = args.number(0, -1..=i64::from(i32::MAX))?;
@@ -104,7 +104,7 @@ impl Nrf9160 {
         OK
     }
 
-    /// `<op>[,<events>[,<h1>...]]`.
+    /// Handles `#XAPOLL=<op>[,<events>[,<h1>...]]`.
     fn async_poll(&self, args: &Args) -> Outcome {
         args.count(1, 2 + SOCKET_LIMIT)?;
         let start = args.number(0, 0..=1)? == 1;
@@ -126,7 +126,8 @@ impl Nrf9160 {
         OK
     }
 
-    /// `[<h>],<op>[,<events>]`; without a handle, for all that are and will be.
+    /// Handles `#XAPOLL=[<h>],<op>[,<events>]`; without a handle it is for all present and future
+    /// sockets.
     fn async_poll_by_handle(&self, args: &Args) -> Outcome {
         args.count(2, 3)?;
         let start = args.number(1, 0..=1)? == 1;

@@ -1,4 +1,5 @@
-//! Registration, bearer, signal, identity: sheet 2. Everything here is the modem core's.
+//! The commands for registration, bearer, signal and identity (sheet 2). All of them belong to the
+//! modem core.
 
 use super::super::Nrf9160;
 use super::super::options::Nrf9160Options;
@@ -14,7 +15,7 @@ const TIMERS: &str = ",,,\"11100000\",\"11100000\"";
 fn status(modem: &ModemCore, sim: &Sim) -> u8 {
     match modem.functionality {
         1 | 21 if modem.registered => 1,
-        // UICC failure.
+        // The UICC has failed.
         1 | 21 if *sim == Sim::Missing => 90,
         1 | 21 => 2,
         _ => 0,
@@ -31,7 +32,7 @@ fn location(level: u8, status: u8) -> String {
     }
 }
 
-/// What a change of registration makes the modem say, if it was asked to.
+/// Returns the URC for a change of registration, if the host has switched it on.
 pub(in super::super) fn registration_urc(
     modem: &ModemCore,
     options: &Nrf9160Options,
@@ -174,7 +175,7 @@ impl Nrf9160 {
             ("%XMONITOR", Op::Execute) => {
                 let state = self.state.borrow();
                 let status = status(&state.modem, &self.options.sim);
-                // The network grants what is asked for.
+                // The network grants what is requested.
                 let psm = match state.modem.psm.strip_prefix("1,,,") {
                     Some(timers) => {
                         let (period, active) = timers.split_once(',').unwrap_or_default();
@@ -205,7 +206,7 @@ impl Nrf9160 {
                 args.count(1, 1)?;
                 args.number(0, 0..=1)?;
             }
-            // Only while LTE is off (sheet 2b).
+            // Allowed only while LTE is off (sheet 2b).
             ("%REL14FEAT", Op::Set(args)) => {
                 args.count(5, 5)?;
                 if !matches!(self.state.borrow().modem.functionality, 0 | 4) {
@@ -230,7 +231,7 @@ impl Nrf9160 {
                 self.state.borrow_mut().modem.edrx = asked;
             }
             ("+CEDRXRDP", Op::Execute) => lines.push(match &self.state.borrow().modem.edrx {
-                // Granted as asked for, with a paging window.
+                // Granted as requested, with a paging window.
                 Some((technology, cycle)) => {
                     format!("+CEDRXRDP: {technology},\"{cycle}\",\"{cycle}\",\"0011\"")
                 }
@@ -253,7 +254,7 @@ impl Nrf9160 {
         Ok(())
     }
 
-    /// Switches of notices; false when it is something else.
+    /// Handles commands that switch notices; returns false for any other command.
     fn subscription(&self, name: &str, op: &Op) -> Result<bool, Fail> {
         let Op::Set(args) = op else { return Ok(false) };
         let mut state = self.state.borrow_mut();
@@ -277,7 +278,7 @@ impl Nrf9160 {
             0 | 1 | 2 | 4 | 20 | 21 | 40 | 41 | 44 => {
                 self.state.borrow_mut().modem.functionality = wanted;
             }
-            // GNSS alone.
+            // GNSS only.
             30 | 31 => return Ok(()),
             _ => return Err(Fail::Error),
         }
@@ -300,7 +301,7 @@ impl Nrf9160 {
         Ok(())
     }
 
-    /// The SIM answers only when it has power.
+    /// Returns the state of the SIM, which answers only while it has power.
     fn sim_state(&self) -> Result<String, Fail> {
         let state = self.state.borrow();
         if !matches!(state.modem.functionality, 1 | 21 | 41) {

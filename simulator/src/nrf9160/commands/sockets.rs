@@ -1,4 +1,4 @@
-//! Opening, closing, selecting, connecting: sheet 4.1, 4.3 and 5.
+//! The commands that open, close, select and connect sockets (sheet 4.1, 4.3 and 5).
 
 use std::io;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::super::state::SharedSocket;
 use super::{OK, Outcome, UNKNOWN};
 use crate::syntax::{Args, Fail, Op};
 
-/// Longest host name of `#XCONNECT`.
+/// The longest host name of `#XCONNECT`, in bytes.
 const HOST_LIMIT: usize = 127;
 const STREAM: u8 = 1;
 /// TLS 1.2, as `#XSSOCKET` prints it.
@@ -97,7 +97,7 @@ impl Nrf9160 {
             ("XGETADDRINFO", Op::Set(args)) => {
                 args.count(1, 3)?;
                 let host = args.string(0)?;
-                // Nothing listens there; what is asked is whether the name exists.
+                // Nothing listens on this port; the connect only shows whether the name exists.
                 let known = match self.network.connect(host, 0).await {
                     Ok(_) => true,
                     Err(error) => error.kind() != io::ErrorKind::NotFound,
@@ -113,7 +113,7 @@ impl Nrf9160 {
         OK
     }
 
-    /// The socket that a command is about, and the index of its first other argument.
+    /// Returns the socket of a command, and the index of its next argument.
     pub(super) fn addressed(&self, args: &Args) -> Result<(SharedSocket, usize), Fail> {
         if self.options.profile.serial_modem {
             return Ok((self.socket(args.byte(0, 0..=u8::MAX)?)?, 1));
@@ -135,7 +135,7 @@ impl Nrf9160 {
         let current = self.state.borrow().current;
         if let Some(handle) = current {
             self.close(handle).await;
-            // By either command.
+            // Either command answers this line.
             self.answer("#XSOCKET: 0,\"closed\"");
         }
         OK
@@ -175,11 +175,12 @@ impl Nrf9160 {
         OK
     }
 
-    /// Only what a TLS or TCP client needs: no datagrams, no raw sockets, no servers.
+    /// Checks that the arguments are those of a TLS or TCP client: no datagrams, no raw sockets, no
+    /// servers.
     fn stream_client(&self, args: &Args) -> Result<u8, Fail> {
         let family = args.byte(0, 1..=2)?;
         let refused = args.byte(1, 1..=3)? != STREAM || args.byte(2, 0..=1)? != 0;
-        // If an open fails, there is no current socket any more (sheet 4).
+        // After a failed open there is no current socket (sheet 4).
         if refused {
             self.state.borrow_mut().current = None;
             return Err(Fail::Error);
@@ -206,8 +207,9 @@ impl Nrf9160 {
         OK
     }
 
-    /// Whose TLS it will be. TRAP, sheet 7.2 and 7.4: native builds up to 2.5 load native credentials, damage the heap
-    /// when there are none or others are in use, and then open the modem's own TLS socket all the same.
+    /// Returns whose TLS a socket uses. TRAP, sheet 7.2 and 7.4: native builds up to 2.5 load native
+    /// credentials, damage the heap if there are none or if others are in use, and then open the
+    /// modem's own TLS socket anyway.
     fn engine(&self, tag: u32) -> Result<Engine, Fail> {
         let Some(native) = self.options.profile.native else {
             return Ok(Engine::Modem);
@@ -236,7 +238,7 @@ impl Nrf9160 {
         if !patched && damaged {
             self.corrupt_heap();
         }
-        // The same tag cannot be registered twice.
+        // A tag cannot be registered twice.
         if loaded.is_empty() || others.contains(&tag.into()) {
             return Err(Fail::Error);
         }

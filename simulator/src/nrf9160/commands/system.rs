@@ -1,4 +1,4 @@
-//! Versions, reset, sleep, line rate: sheet 1.
+//! The commands for versions, reset, sleep and line rate (sheet 1).
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::super::{Mode, Nrf9160, Power, keys};
 use super::{Done, OK, Outcome, UNKNOWN};
 use crate::syntax::{Fail, Op};
 
-/// `#XSLMUART` and `AT+IPR`, sheet 1.1.
+/// The rates of `#XSLMUART` and `AT+IPR` (sheet 1.1).
 const RATES: [i64; 13] = [
     1200, 2400, 4800, 9600, 14400, 19200, 38400, 57600, 115_200, 230_400, 460_800, 921_600,
     1_000_000,
@@ -17,7 +17,7 @@ const SLOWEST_IPR: i64 = 115_200;
 
 const RATE_DELAY: Duration = Duration::from_millis(50);
 const RESET_DELAY: Duration = Duration::from_millis(50);
-/// `AT+CFUN=0` before a reset.
+/// The time that `AT+CFUN=0` takes before a reset.
 const GOODBYE: Duration = Duration::from_secs(1);
 const SLEEP_DELAY: Duration = Duration::from_millis(100);
 
@@ -115,7 +115,7 @@ impl Nrf9160 {
         Ok(Done::Answered)
     }
 
-    /// `OK` leaves at the old rate.
+    /// Changes the rate after `OK` was sent at the old one.
     fn change_rate(&self, rate: u32) {
         self.ok();
         let Some(modem) = self.me.upgrade() else {
@@ -127,7 +127,7 @@ impl Nrf9160 {
         });
     }
 
-    /// What SM has beside the modem's own commands.
+    /// Handles Serial Modem's commands beside those of the modem core.
     pub(super) fn serial_modem_command(&self, name: &str, op: &Op) -> Outcome {
         match (name, op) {
             ("E" | "E0", Op::Execute) => self.state.borrow_mut().echo = false,

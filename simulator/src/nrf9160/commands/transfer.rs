@@ -1,4 +1,4 @@
-//! Sending and receiving, sheet 4.4 and 5.
+//! The commands that send and receive (sheet 4.4 and 5).
 
 use std::rc::Rc;
 
@@ -11,21 +11,21 @@ use super::super::state::{Automatic, SharedSocket};
 use super::{Done, OK, Outcome, UNKNOWN};
 use crate::syntax::{Args, Fail, Op};
 
-/// Most digits in hex mode.
+/// The most digits in hex mode.
 const HEX_LIMIT: usize = 2800;
-/// Wait for the acknowledgement.
+/// The flags of `#XSEND`: none, or wait for the acknowledgement.
 const SEND_FLAGS: [i64; 2] = [0, 512];
 
 const PEEK: i64 = 2;
 const DONT_WAIT: i64 = 64;
 const WAIT_ALL: i64 = 256;
 
-/// What a read came to.
+/// The result of a read.
 enum Read {
     Data(Vec<u8>),
-    /// The peer closed and all is read.
+    /// The peer has closed, and all is read.
     End,
-    /// Nothing in time, or broken: the host is not told which.
+    /// Nothing came in time, or the connection is broken: the host cannot tell which.
     Failed,
 }
 
@@ -62,7 +62,7 @@ impl Nrf9160 {
         if data.is_empty() {
             return self.enter_data_mode(socket, None).await;
         }
-        // Binary needs data mode; so does a comma (sheet 4.4).
+        // Binary data, or a comma, needs data mode (sheet 4.4).
         if data.len() > self.options.profile.string_limit
             || data.contains(&0)
             || data.contains(&b',') && !self.options.comma_in_string
@@ -86,7 +86,7 @@ impl Nrf9160 {
         if sent > 0 {
             self.answer(&shown(sent));
         }
-        // After a partial send the count comes, and then the error.
+        // After a partial send the count is reported, and then the error.
         if sent == data.len() {
             OK
         } else {
@@ -94,7 +94,7 @@ impl Nrf9160 {
         }
     }
 
-    /// `<h>,<mode>,<flags>,...`.
+    /// Handles `#XSEND=<h>,<mode>,<flags>,...`.
     async fn send_by_handle(&self, args: &Args) -> Outcome {
         args.count(3, 4)?;
         let (socket, _) = self.addressed(args)?;
@@ -137,13 +137,13 @@ impl Nrf9160 {
             Read::Data(bytes) => {
                 self.answer_with(format!("\r\n#XRECV: {}\r\n", bytes.len()), &bytes)
             }
-            // No line at all.
+            // Without an information line.
             Read::End => OK,
             Read::Failed => Err(Fail::Error),
         }
     }
 
-    /// `<h>,<mode>,<flags>,<timeout_s>[,<data_len>]`.
+    /// Handles `#XRECV=<h>,<mode>,<flags>,<timeout_s>[,<data_len>]`.
     async fn receive_by_handle(&self, args: &Args) -> Outcome {
         args.count(4, 5)?;
         let (socket, _) = self.addressed(args)?;
@@ -162,7 +162,7 @@ impl Nrf9160 {
         }
     }
 
-    /// Payload follows its line directly, and has no CR LF of its own (sheet 1.2).
+    /// Sends payload directly behind its line, without a CR LF of its own (sheet 1.2).
     fn answer_with(&self, line: String, payload: &[u8]) -> Outcome {
         self.core.send(line.as_bytes());
         self.core.send(payload);
@@ -203,13 +203,13 @@ impl Nrf9160 {
                 _ => Read::Failed,
             };
         }
-        // A read arms the notice again (sheet 4.4), and lets the peer go on.
+        // A read arms the notice again (sheet 4.4), and the peer can send again.
         socket.borrow_mut().told &= !IN;
         self.core.touch();
         Read::Data(bytes)
     }
 
-    /// `[<h>],<flags>[,<hex>]`.
+    /// Handles `#XRECVCFG=[<h>],<flags>[,<hex>]`.
     fn automatic_reception(&self, args: &Args) -> Outcome {
         args.count(2, 3)?;
         let automatic = Automatic {

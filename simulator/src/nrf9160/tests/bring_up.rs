@@ -1,4 +1,4 @@
-//! Boot, sleep, registration, clock, crash: sheet 1.5, 2, 2a.
+//! Tests of boot, sleep, registration, clock and crash (sheet 1.5, 2, 2a).
 
 use embassy_time::Timer;
 
@@ -38,7 +38,7 @@ fn boot_with_junk_and_sleep() {
     });
 }
 
-/// `Ready` does not always mean a reset, and what came meanwhile is cut at 1024 bytes.
+/// `Ready` does not always mean a reset, and the notices of an idle time are cut at 1024 bytes.
 #[test]
 fn idle() {
     play_alone(online(Nrf9160Profile::V2_1), |host| async move {

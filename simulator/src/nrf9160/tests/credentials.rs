@@ -1,10 +1,10 @@
-//! `%CMNG` and `#XCMNG`: sheet 6 and 7.
+//! Tests of `%CMNG` and `#XCMNG` (sheet 6 and 7).
 
 use super::*;
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 
-/// SHA-256 of `abc`, FIPS 180's own example.
+/// The SHA-256 of `abc`, the example of FIPS 180.
 const ABC: &str = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
 
 #[test]
@@ -115,7 +115,7 @@ fn what_the_sheet_leaves_open() {
     });
 }
 
-/// Newer modem firmware looks at certificates (sheet 12.7).
+/// Newer modem firmware parses certificates (sheet 12.7).
 #[test]
 fn malformed_content() {
     play_alone(dialect(Nrf9160Profile::SERIAL_MODEM), |host| async move {
@@ -205,14 +205,15 @@ fn native_credentials_up_to_2_5() {
 fn native_credentials_from_2_6_on() {
     for profile in [Nrf9160Profile::V2_6, Nrf9160Profile::V3_1] {
         play_alone(online(profile.native()), |host| async move {
-            // Online or not.
+            // LTE may be on or off.
             host.ok(&["AT#XCMNG=0,10,0,\"abc\""]).await;
             assert_eq!(host.modem.files()["settings/10/0"], b"abc");
             assert_eq!(host.answer("AT%CMNG=1").await, OK);
             host.ask("AT#XCMNG=2,10,0", ERROR).await;
             host.ask("AT#XCMNG=0,10,5,\"abc\"", ERROR).await;
             host.ask("AT#XCMNG=0,2147483648,0,\"abc\"", ERROR).await;
-            // All of one tag, NULs included; an overwrite counts what it overwrites.
+            // The limit counts all of a tag, with NULs; an overwrite also counts the item that it
+            // overwrites.
             let write =
                 |kind: u8, length| format!("AT#XCMNG=0,11,{kind},\"{}\"", "x".repeat(length));
             host.ok(&[&write(0, 2000), &write(1, 2000)]).await;

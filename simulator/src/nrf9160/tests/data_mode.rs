@@ -1,4 +1,4 @@
-//! Data mode: sheet 3.
+//! Tests of data mode (sheet 3).
 
 use std::cell::RefCell;
 
@@ -9,7 +9,7 @@ use crate::{CountedFailure, FailingSend, SendFailure};
 
 const LEFT: &str = "\r\n#XDATAMODE: 0\r\n";
 
-/// A connected modem, and a server that keeps what it gets.
+/// Runs `test` with a connected modem and a server that keeps what it receives.
 fn play_sink<F: Future<Output = ()>>(
     options: Nrf9160Options,
     test: impl FnOnce(Host, Rc<RefCell<Vec<u8>>>) -> F,
@@ -91,7 +91,8 @@ fn the_terminator_inside_of_payload() {
         host.expect(LEFT).await;
         host.expect(OK).await;
         assert_eq!(*sink.borrow(), b"a");
-        // A pause makes data of what looks like a beginning, but only if something lies in front of it.
+        // A pause turns the beginning of a terminator into data, but only if something lies in front of
+        // it.
         host.ok(&["AT#XSEND"]).await;
         for part in ["x++", "++y", "+", "b"] {
             host.send(part).await;
@@ -103,8 +104,9 @@ fn the_terminator_inside_of_payload() {
     });
 }
 
-/// TRAP, sheet 3: in an empty buffer a `+` stays the beginning of a terminator for ever. So a run of five cannot be
-/// sent however it is cut, nor can one of three at the beginning; and what follows it is a command.
+/// TRAP, sheet 3: in an empty buffer a `+` stays the beginning of a terminator without limit. So a run
+/// of five cannot be sent, however it is cut, nor can one of three at the beginning. What follows it is
+/// a command.
 #[test]
 fn no_pause_makes_data_of_a_run() {
     for profile in [
@@ -126,7 +128,7 @@ fn no_pause_makes_data_of_a_run() {
                 }
                 host.expect(LEFT).await;
                 host.send("\r\nAT+CFUN=0\r\n").await;
-                // What was too much of the run is a line of its own.
+                // The excess of the run is a line of its own.
                 assert!(host.read_all().await.ends_with(OK));
                 assert_eq!(*sink.borrow(), arrives, "{} {parts:?}", profile.name);
                 let commands = host.modem.commands();
@@ -154,7 +156,7 @@ fn the_ring_has_an_end() {
             } else {
                 host.expect_silence(Duration::from_secs(5)).await;
                 assert!(sink.borrow().ends_with(b"+++"));
-                // The remedy: again.
+                // The remedy is to send it again.
                 host.send("+++").await;
                 host.expect(LEFT).await;
             }
@@ -210,7 +212,7 @@ fn notices_are_lost_or_kept() {
     }
 }
 
-/// The peer closes while the host sends: three generations of not telling.
+/// The peer closes while the host sends: three generations of firmware do not report it.
 #[test]
 fn failures() {
     let lose = |profile: Nrf9160Profile| {
@@ -229,7 +231,7 @@ fn failures() {
         }
     };
     play_sink(online(Nrf9160Profile::V2_1), |host, _| async move {
-        // Left by itself, with a good result.
+        // The firmware has left data mode by itself, with a good result.
         let host = lose(Nrf9160Profile::V2_1)(host).await;
         host.expect(LEFT).await;
         host.ok(&["AT"]).await;
@@ -242,15 +244,15 @@ fn failures() {
     });
     play_sink(online(Nrf9160Profile::SERIAL_MODEM), |host, _| async move {
         let host = lose(Nrf9160Profile::SERIAL_MODEM)(host).await;
-        // The firmware says it first.
+        // The firmware sends it first.
         host.expect("+++").await;
         host.send("+++").await;
         host.expect("\r\n#XDATAMODE: -1\r\n").await;
     });
 }
 
-/// The same as the sheet's 12.16: SM says that it hangs up, forgets the count, and takes for commands what follows a
-/// `+++` in the rest of the payload.
+/// Plays sheet 12.16: SM announces that it hangs up, forgets the count, and takes for commands the
+/// bytes behind a `+++` in the rest of the payload.
 #[test]
 fn a_counted_payload_that_fails() {
     let fails = |after: usize, counted_failure: CountedFailure| Nrf9160Options {
@@ -287,7 +289,7 @@ fn a_counted_payload_that_fails() {
             assert!(sink.borrow().is_empty());
         },
     );
-    // That of the last byte ends it at once.
+    // The failure of the last byte ends it at once.
     play_sink(fails(0, CountedFailure::Forgets), |host, _| async move {
         host.ok(&["AT#XSEND=0,2,0,10"]).await;
         host.send("0123456789").await;
@@ -297,8 +299,8 @@ fn a_counted_payload_that_fails() {
     });
 }
 
-/// Sheet 3: a flush that fails is dropped without a word from 2.5 on, and leaves a hole; up to 2.4 it ends data mode,
-/// and the rest of the payload is a command.
+/// Sheet 3: from 2.5 on a failed flush is dropped silently, and leaves a gap; up to 2.4 it ends data
+/// mode, and the rest of the payload is a command.
 #[test]
 fn a_flush_that_fails() {
     let fails = |profile: Nrf9160Profile, how: SendFailure| Nrf9160Options {
@@ -333,7 +335,7 @@ fn a_flush_that_fails() {
             assert_eq!(*sink.borrow(), b"onetw");
         });
     }
-    // Of a string the count tells.
+    // For a string, the count shows it.
     play_sink(
         fails(Nrf9160Profile::V3_1, SendFailure::Refused),
         |host, sink| async move {
@@ -387,7 +389,8 @@ fn the_time_limit() {
             .await;
         host.ask("AT#XDATACTRL=31", ERROR).await;
         host.ok(&["AT#XDATACTRL=500", "AT#XSEND"]).await;
-        // Both are within one flush, so the first is payload's end and the second ends the mode.
+        // Both are within one flush, so the first is the end of the payload and the second ends the
+        // mode.
         host.send("a").await;
         Timer::after(Duration::from_millis(400)).await;
         host.send("+++").await;

@@ -1,4 +1,4 @@
-//! Keys that are made in the modem: sheet 6.1, 12.13.
+//! Tests of keys that are made in the modem (sheet 6.1, 12.13).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,7 +21,7 @@ fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// What is in the quotes of an answer, split at its dots.
+/// Returns the text in the quotes of an answer, split at its dots.
 fn parts(answer: &str) -> Vec<String> {
     let quoted = answer
         .split('"')
@@ -30,7 +30,7 @@ fn parts(answer: &str) -> Vec<String> {
     quoted.split('.').map(str::to_owned).collect()
 }
 
-/// All bytes but those at `secret` are the same.
+/// Expects all bytes but those at `secret` to be equal.
 #[track_caller]
 fn assert_same_but(
     ours: &[u8],
@@ -53,7 +53,7 @@ fn position(haystack: &[u8], needle: &[u8]) -> usize {
         .unwrap()
 }
 
-/// The bytes of the sheet's example, except for key, signature, digest and nonce.
+/// Compares with the sheet's example, except for key, signature, digest and nonce.
 #[test]
 fn a_csr_as_in_the_sheet() {
     play_alone(dialect(Nrf9160Profile::V2_1), |host| async move {
@@ -89,12 +89,12 @@ fn a_csr_as_in_the_sheet() {
         );
         assert_eq!(cose[digest_at..digest_at + 32], Sha256::digest(&csr)[..]);
 
-        // TLS can use it.
+        // TLS can use the key.
         let stored = &host.modem.files()["modem/17/2"];
         let der = PrivateKeyDer::from_pem_slice(stored).unwrap();
         rustls::crypto::ring::sign::any_supported_type(&der).unwrap();
 
-        // The key stays, and cannot be read or made twice.
+        // The key stays, and can neither be read nor made twice.
         host.ok(&["AT+CMEE=1"]).await;
         assert!(host.answer("AT%CMNG=1,17").await.contains("%CMNG: 17,2,\""));
         host.ask("AT%CMNG=2,17,2", "\r\n+CME ERROR: 514\r\n").await;
@@ -145,7 +145,7 @@ fn tokens_of_the_device() {
         let parts = parts(&answer);
         let vector: Vec<&str> = TOKEN_VECTOR.split('.').collect();
         let (message, theirs) = (decode(&parts[0]), decode(vector[0]));
-        // But for the firmware's UUID.
+        // Except for the firmware's UUID.
         assert_same_but(&message, &theirs, Some(24..40));
         let (cose, theirs) = (decode(&parts[1]), decode(vector[1]));
         assert_same_but(&cose, &theirs, Some(13..cose.len()));

@@ -1,4 +1,4 @@
-//! Lines, terminators, framing, versions: sheet 1.
+//! Tests of lines, terminators, framing and versions (sheet 1).
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn empty_lines_and_junk() {
     }
 }
 
-/// A stray LF of a host that ends its lines with CR LF.
+/// A host that ends its lines with CR LF leaves a stray LF.
 #[test]
 fn cr_lf_to_a_cr_build() {
     for (profile, answer) in [
@@ -123,7 +123,7 @@ fn a_line_that_is_too_long() {
     }
 }
 
-/// The safe recovery of sheet 1.4 stores nothing; a quote and a terminator do.
+/// The safe recovery of sheet 1.4 stores nothing; a quote and a terminator would.
 #[test]
 fn an_open_quote() {
     for profile in Nrf9160Profile::ALL {
@@ -220,7 +220,7 @@ fn the_rate_outlives_a_reset() {
     });
 }
 
-/// A unit whose rate somebody changed: silent at 115200, until it is found.
+/// A unit whose rate was changed is silent at 115200, until its rate is found.
 #[test]
 fn another_rate_is_noise() {
     let options = Nrf9160Options {
@@ -233,7 +233,7 @@ fn another_rate_is_noise() {
         host.expect(b"\xf8\xf8\xf8\xf8\xf8\xf8\xf8").await;
         assert_eq!(host.answer("AT").await, "");
         host.modem.set_host_rate(9600);
-        // What it took the attempts for is still in the buffer.
+        // The earlier attempts are still in its buffer as noise.
         host.ask("AT", ERROR).await;
         host.ok(&["AT", "AT#XSLMUART=115200"]).await;
         embassy_time::Timer::after(Duration::from_millis(60)).await;
@@ -270,7 +270,7 @@ fn echo_is_sm_s() {
     });
 }
 
-/// SM keeps notices out of a line that is being typed, for a second.
+/// SM holds notices back while a line is being typed, for a second.
 #[test]
 fn notices_and_incomplete_lines() {
     play_alone(dialect(Nrf9160Profile::SERIAL_MODEM), |host| async move {
@@ -290,7 +290,7 @@ fn notices_and_incomplete_lines() {
     });
 }
 
-/// More than SM can hold back, and all of it is lost.
+/// If there are more notices than SM can hold back, all of them are lost.
 #[test]
 fn too_many_notices() {
     play_alone(dialect(Nrf9160Profile::SERIAL_MODEM), |host| async move {

@@ -24,7 +24,7 @@ use crate::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator, Terminator
 
 const OK: &str = "\r\nOK\r\n";
 const ERROR: &str = "\r\nERROR\r\n";
-/// The usual connected state of a modem whose MCU was reset.
+/// Returns the settings of a connected modem whose MCU was reset.
 fn online(profile: Nrf9160Profile) -> Nrf9160Options {
     Nrf9160Options {
         functionality: 1,
@@ -59,7 +59,7 @@ impl Host {
             .unwrap();
     }
 
-    /// The next bytes are exactly these.
+    /// Expects exactly these bytes.
     #[track_caller]
     fn expect<'a>(
         &'a self,
@@ -86,7 +86,7 @@ impl Host {
         }
     }
 
-    /// Nothing comes for a while.
+    /// Expects silence for this time.
     #[track_caller]
     fn expect_silence(&self, duration: Duration) -> impl Future<Output = ()> + '_ {
         let caller = std::panic::Location::caller();
@@ -102,7 +102,7 @@ impl Host {
         }
     }
 
-    /// What comes until it has been silent for a second.
+    /// Returns the bytes that come until a second passes without any.
     async fn read_all(&self) -> String {
         let mut got = Vec::new();
         loop {
@@ -115,7 +115,7 @@ impl Host {
         }
     }
 
-    /// Sends a command (without terminator); the answer is exactly these bytes.
+    /// Sends a command (without terminator), and expects exactly this answer.
     #[track_caller]
     fn ask<'a>(
         &'a self,
@@ -129,13 +129,13 @@ impl Host {
         }
     }
 
-    /// Sends a command and returns everything that is answered.
+    /// Sends a command, and returns the whole answer.
     async fn answer(&self, command: &str) -> String {
         self.send(format!("{command}{}", self.end)).await;
         self.read_all().await
     }
 
-    /// Commands that answer `OK` and nothing else.
+    /// Sends commands that answer only `OK`.
     #[track_caller]
     fn ok<'a>(&'a self, commands: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
         let checks: Vec<_> = commands
@@ -150,7 +150,7 @@ impl Host {
     }
 }
 
-/// Runs `test` against a modem, beside `servers` (which may end early or never).
+/// Runs `test` against a modem, beside `servers`, which may end early or never.
 fn play<S, F>(
     options: Nrf9160Options,
     servers: impl FnOnce(&MemoryNetwork) -> S,
@@ -186,12 +186,12 @@ fn play<S, F>(
     });
 }
 
-/// Without any server.
+/// Runs `test` against a modem without any server.
 fn play_alone<F: Future<Output = ()>>(options: Nrf9160Options, test: impl FnOnce(Host) -> F) {
     play(options, |_| async {}, test);
 }
 
-/// A TCP server at `echo.test:7` that returns what it gets, for one connection after the other.
+/// An echo server at `echo.test:7`, which serves one connection after the other.
 async fn echo(mut listener: crate::MemoryListener) {
     while let Some(stream) = listener.accept().await {
         let _ = sectag_test_support::tls_server::echo(stream).await;

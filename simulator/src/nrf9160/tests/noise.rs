@@ -1,4 +1,4 @@
-//! Whatever a host sends, the unit lives on.
+//! Fuzzing: the unit survives whatever a host sends.
 
 use super::*;
 use crate::port::Random;
@@ -82,7 +82,7 @@ fn nothing_that_a_host_sends_is_its_end() {
                     .collect();
                 host.send(text).await;
                 if random.next().is_multiple_of(3) {
-                    // Past every pause; what is answered is nobody's business.
+                    // Longer than every pause; the answers do not matter.
                     let mut answers = [0; 4096];
                     let read = async { host.port.lock().await.read(&mut answers).await };
                     let _ = with_timeout(Duration::from_millis(500), read).await;
@@ -91,7 +91,8 @@ fn nothing_that_a_host_sends_is_its_end() {
                     host.modem.reset();
                 }
             }
-            // It may be in data mode, in a read without an end, or inside of a quote: nothing that a reset leaves.
+            // It may be in data mode, in a read without an end, or inside a quote. A reset ends all of
+            // these.
             host.modem.reset();
             let last = host.read_all().await;
             assert!(last.ends_with("Ready\r\n"), "{last:?}");

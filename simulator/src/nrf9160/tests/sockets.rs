@@ -1,4 +1,4 @@
-//! Sockets without TLS: sheet 4 and 5.
+//! Tests of sockets without TLS (sheet 4 and 5).
 
 use embassy_time::Timer;
 
@@ -29,7 +29,7 @@ fn one_is_current() {
         host.ask("AT#XSOCKETSELECT=2", ERROR).await;
         host.ask("AT#XSEND=\"a\"", "\r\n#XSEND: 1\r\n\r\nOK\r\n")
             .await;
-        // A failed open loses the current one, although it is still there.
+        // After a failed open there is no current socket, although the earlier one still exists.
         host.ask("AT#XSOCKET=1,2,0", ERROR).await;
         host.ask("AT#XSEND=\"a\"", ERROR).await;
         host.ask(
@@ -79,7 +79,7 @@ fn reads() {
                     .await;
                 host.ask("AT#XRECV=1", "\r\n#XRECV: 6\r\n\r\nOK\r\n\r\nOK\r\n")
                     .await;
-                // Without a time it waits for ever, and so does everything else.
+                // Without a time the read waits without limit, and blocks everything else.
                 host.send("AT#XRECV=0\r\n").await;
                 host.expect_silence(Duration::from_secs(5)).await;
                 host.expect("\r\n#XRECV: 4\r\nlast\r\nOK\r\n").await;
@@ -165,7 +165,7 @@ fn options_of_sockets() {
         )
         .await;
         host.ask("AT#XSOCKETOPT=1,99,1", ERROR).await;
-        // Only on a TLS socket.
+        // Allowed only on a TLS socket.
         host.ask("AT#XSSOCKETOPT=1,2,\"x\"", ERROR).await;
         // With a timeout as an option, 0 is none of its own.
         host.ask("AT#XRECV=0", ERROR).await;
@@ -190,7 +190,7 @@ fn unknown_names_and_closed_ports() {
     });
 }
 
-/// `#XAPOLL` of 3.1: told once, armed again by a read.
+/// `#XAPOLL` of 3.1 reports an event once; a read arms it again.
 #[test]
 fn asynchronous_polling() {
     play_echo(online(Nrf9160Profile::V3_1), |host| async move {

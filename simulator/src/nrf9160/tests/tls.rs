@@ -1,4 +1,4 @@
-//! TLS, modem's and native: sheet 7.
+//! Tests of TLS, the modem's and the native one (sheet 7).
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn strict_server() -> Arc<ServerConfig> {
     server_config(Pki::shared().server(), Some(&Pki::shared().ca_pem()))
 }
 
-/// A server that sends one record of `record` bytes first and echoes then; which names it was called by is kept.
+/// A server that sends one record of `record` bytes and then echoes. It keeps the names of SNI.
 fn play_tls<F: Future<Output = ()>>(
     options: Nrf9160Options,
     config: Arc<ServerConfig>,
@@ -53,7 +53,7 @@ fn play_tls<F: Future<Output = ()>>(
                                 .map(drop)
                         }
                     };
-                    // Handshakes that the modem refuses are part of the test.
+                    // The test includes handshakes that the modem refuses.
                     let _ = serve_tls(stream, config.clone(), handler).await;
                 }
             }
@@ -63,7 +63,7 @@ fn play_tls<F: Future<Output = ()>>(
 }
 
 impl Host {
-    /// As `%CMNG` would have stored it.
+    /// Stores credentials as `%CMNG` would have done.
     fn provision(&self, tag: u32, ca: &str, client: Option<&Identity>) {
         self.modem
             .put_file(&format!("modem/{tag}/0"), ca.as_bytes());
@@ -75,7 +75,7 @@ impl Host {
         }
     }
 
-    /// Over AT, with `#XCMNG`, which allows it offline only up to 2.5.
+    /// Stores credentials over AT with `#XCMNG`, which up to 2.5 needs LTE off.
     async fn provision_native(&self, tag: u32, client: Option<&Identity>) {
         let write = |kind: u8, content: &str| format!("AT#XCMNG=0,{tag},{kind},\"{content}\"");
         self.ok(&[&write(0, &Pki::shared().ca_pem())]).await;
@@ -123,7 +123,7 @@ fn verified_and_mutual_echo_with_the_modem() {
     }
 }
 
-/// The exact tag, and nothing else: not the native mapping, not another tag.
+/// Only credentials at this very tag count: not those of the native mapping, not those of another tag.
 #[test]
 fn only_the_tag_s_own_credentials() {
     play_tls(
@@ -143,7 +143,7 @@ fn only_the_tag_s_own_credentials() {
             host.open(7, true, CONNECTED).await;
         },
     );
-    // No client certificate for a server that demands one.
+    // The server demands a client certificate, and there is none.
     play_tls(
         online(Nrf9160Profile::V2_1),
         strict_server(),
@@ -206,7 +206,7 @@ fn peer_verify() {
             },
         );
     }
-    // At least one root CA must be in the store, whatever is asked for.
+    // The store must hold at least one root CA, whatever verification is set.
     play_tls(
         online(Nrf9160Profile::V2_1),
         plain_server(),
@@ -298,7 +298,7 @@ fn records_above_2048_with_the_modem() {
     }
 }
 
-/// Story (b) of the issue: 5 KiB in one record.
+/// Plays story (b) of the issue: 5 KiB in one record.
 #[test]
 fn records_of_native_builds() {
     for (profile, record, good) in [
@@ -339,7 +339,7 @@ fn native_tls_needs_a_name_and_its_own_credentials() {
         strict_server(),
         0,
         |host, _| async move {
-            // Those of the modem are not seen.
+            // The modem's own credentials are not visible to it.
             host.provision(321, &Pki::shared().ca_pem(), Some(Pki::shared().client()));
             host.open(321, true, ERROR).await;
             host.close().await;
@@ -357,7 +357,7 @@ fn native_tls_needs_a_name_and_its_own_credentials() {
     );
 }
 
-/// Sheet 7.2 and 7.4: what a native build up to 2.5 makes of `#XSSOCKET`.
+/// Tests `#XSSOCKET` of a native build up to 2.5 (sheet 7.2 and 7.4).
 #[test]
 fn the_trap_of_native_builds_up_to_2_5() {
     for profile in [
@@ -392,7 +392,7 @@ fn the_trap_of_native_builds_up_to_2_5() {
             },
         );
     }
-    // A driver that issues it at all can be caught.
+    // A driver that sends it at all can be caught.
     play_alone(
         Nrf9160Options {
             heap_trap: HeapTrap::Always,

@@ -29,7 +29,7 @@ async fn follow(host: &Host, transcript: &str) {
     }
 }
 
-/// 12.1, with a broker that answers with its CONNACK, takes what comes, and hangs up.
+/// Plays 12.1, with a broker that answers with its CONNACK, takes the bytes that follow, and closes.
 #[test]
 fn success_on_2_1() {
     let options = Nrf9160Options {
@@ -114,7 +114,7 @@ fn success_on_2_1() {
     );
 }
 
-/// 12.2, without the TCP proxy, which is not modelled.
+/// Plays 12.2, without the TCP proxy, which is not modelled.
 #[test]
 fn failures_on_2_1() {
     play_echo(online(Nrf9160Profile::V2_1), |host| async move {
@@ -164,7 +164,7 @@ fn failures_on_2_1() {
     });
 }
 
-/// 12.11.
+/// Plays 12.11.
 #[test]
 fn native_credentials_of_2_6() {
     play_alone(dialect(Nrf9160Profile::V2_6.native()), |host| async move {
@@ -186,7 +186,7 @@ fn native_credentials_of_2_6() {
     });
 }
 
-/// 12.12, first part: a server that answers and hangs up.
+/// Plays 12.12, first part: a server that answers and closes.
 #[test]
 fn asynchronous_polling_of_sm() {
     play(
@@ -218,7 +218,7 @@ fn asynchronous_polling_of_sm() {
                 "#,
             )
             .await;
-            // Data and end come together here; told apart, they are 1 and 17.
+            // Data and end come together here; reported separately, they are 1 and 17.
             let told = host.read_all().await;
             assert!(told.ends_with("\r\n#XAPOLL: 0,17\r\n"), "{told:?}");
             follow(
@@ -242,7 +242,7 @@ fn asynchronous_polling_of_sm() {
     );
 }
 
-/// 12.12, second part: automatic reception, as text and as hex, and data mode.
+/// Plays 12.12, second part: automatic reception, as text and as hex, and data mode.
 #[test]
 fn automatic_reception_of_sm() {
     play(
@@ -281,7 +281,7 @@ fn automatic_reception_of_sm() {
     );
 }
 
-/// 12.12, third part, with SM's own TLS.
+/// Plays 12.12, third part, with SM's own TLS.
 #[test]
 fn tls_of_sm() {
     play(
