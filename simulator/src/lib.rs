@@ -51,7 +51,7 @@
 //! - UDP, listening sockets, direct link, the base form of hex mode; files, HTTP, FTP and MQTT clients; CMUX, GNSS.
 //! - Cipher suites other than ECDHE with AES-GCM, and protocols other than TLS 1.2; pre-shared keys, pinning and
 //!   resumption are taken and forgotten.
-//! - Power saving is taken and never entered; TLS failures have the number 11 (no source tells which, sheet B.2.5).
+//! - Power saving is accepted and never entered; TLS failures have the number 11 (no source says which, sheet B.2.5).
 //!
 //! # What the u-blox short-range simulator does not do
 //! - Bluetooth, access point, Ethernet, bridges; UDP, MQTT and HTTP peers, servers, default peers; `+UPING`.

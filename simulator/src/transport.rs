@@ -135,7 +135,7 @@ mod tests {
         Simulator::bg96(Options::default(), Rc::new(LoopbackNetwork::new()))
     }
 
-    /// In real time, on tokio's reactor.
+    /// Runs a test in real time, on tokio's reactor.
     fn run(server: impl Future<Output = io::Result<()>>, test: impl Future<Output = ()>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -645,7 +645,7 @@ mod tests {
         assert_eq!(csr[4..signed], original[4..signed]);
         assert_eq!(header(&csr, signed), Some((signed + 2, 10)));
         assert_eq!(csr[signed + 12..], original[signed + 14..]);
-        // Only once, and nothing else.
+        // A second call, or other bytes, change nothing.
         assert_eq!(without_null(&mut csr), len);
         let (mut public, ..) = answer(PUBLIC, KEY_BUFFER);
         assert_eq!(without_null(&mut public), public.len());

@@ -13,8 +13,8 @@
 //! | credentials | `%CMNG`, proved by digest; the modem leaves the network for a change | `#XCMNG`, no digest |
 //! | record limit | 2048 bytes | 4096; 8192 from 3.1 on |
 //! | a connect blocks others | yes: the whole channel, up to two minutes | yes, up to 30 s |
-//! | data is announced | SM only; SLM is asked, every 20 ms to 1 s | asked |
-//! | `flush` means | the modem has taken the bytes | the same |
+//! | data is announced | SM only; SLM is polled, every 20 ms to 1 s | polled |
+//! | `flush` means | the modem has taken the bytes | the modem has taken the bytes |
 //!
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
 //! connections refused, unless [`Config::patched_native`] declares the fix.

@@ -76,7 +76,7 @@ mod tests {
         let saving = of(line).unwrap();
         assert_eq!(saving.active(), Duration::from_secs(30));
         assert_eq!(saving.period(), Duration::from_secs(86_400));
-        // Of a network that grants nothing, and of none.
+        // The answer with a network that grants nothing, and without a network.
         let off = b"%XMONITOR: 1,\"O\",\"O\",\"00101\",\"002F\",7,20,\"0012BEEF\",7,6400,53,42,\"\",\"11100000\",\"11100000\",\"00000000\"";
         assert_eq!(of(off), None);
         assert_eq!(of(b"%XMONITOR: 2"), None);

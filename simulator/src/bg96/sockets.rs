@@ -401,7 +401,7 @@ impl Bg96 {
             socket.borrow_mut().cancelled = true;
         }
         if self.options.silent_close && socket.borrow().phase == Phase::Connected {
-            // Sheet T5: exactly the timeout when nobody answers the FIN.
+            // Sheet T5: exactly the timeout if the peer does not answer the FIN.
             Timer::at(deadline).await;
         }
         let id = socket.borrow().id;

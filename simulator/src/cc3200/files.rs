@@ -12,7 +12,7 @@ const ALREADY_OPEN: i32 = -10_369;
 const BAD_MODE: i32 = -10_330;
 const NO_VALID_COPY: i32 = -10_334;
 
-// Attributes, and bits of a file's info.
+// Attributes of a file, and bits of its info.
 const FAIL_SAFE: u32 = 0x01;
 const SECURE: u32 = 0x02;
 const NO_SIGNATURE: u32 = 0x04;
@@ -35,7 +35,7 @@ struct File {
 
 struct Handle {
     name: String,
-    /// `None` where it reads.
+    /// The content that is being written; `None` if the file is open for reading.
     written: Option<Vec<u8>>,
     room: usize,
     flags: u32,
@@ -47,7 +47,7 @@ pub(super) struct Files {
     stored: BTreeMap<String, File>,
     handles: BTreeMap<u32, Handle>,
     next: u32,
-    /// Wrong tokens so far, which a restart does not forget.
+    /// The number of wrong tokens, which survives a restart.
     pub(super) alerts: u32,
 }
 
@@ -70,13 +70,14 @@ impl Files {
         self.stored.insert(name.to_owned(), file);
     }
 
-    /// What TLS reads, whatever the tokens are.
+    /// Returns the content for TLS, which needs no token.
     pub(super) fn content(&self, name: &str) -> Option<Vec<u8>> {
         let file = self.stored.get(name)?;
         file.valid.then(|| file.content.clone())
     }
 
-    /// What a restart leaves: files that were open for write have no valid copy, unless they are fail-safe.
+    /// Restarts the file system: files that were open for writing have no valid copy, unless they are
+    /// fail-safe.
     pub(super) fn restart(&mut self) {
         self.handles.clear();
     }
@@ -122,7 +123,7 @@ impl Files {
                     handle.flags = file.flags;
                     handle.token = file.token;
                     handle.room = file.room.max(room);
-                    // Not fail-safe: the old content is gone at once (sheet 1.9).
+                    // Without fail-safe the old content is lost at once (sheet 1.9).
                     file.valid &= file.flags & FAIL_SAFE != 0;
                 }
                 handle.written = Some(Vec::new());
@@ -134,7 +135,7 @@ impl Files {
                 if flags & SECURE == 0 {
                     handle.token = 0;
                 } else if flags & VENDOR_TOKEN == 0 {
-                    // The chip makes one up.
+                    // The chip creates a token.
                     handle.token = 0x1000_0000 + self.next;
                 }
                 handle.written = Some(Vec::new());
@@ -209,14 +210,14 @@ impl Files {
         }
     }
 
-    /// What a list of files says of each: its name and its room.
+    /// Returns name and size of each file, for a list.
     pub(super) fn rooms(&self) -> Vec<(String, u32)> {
         let all = self.stored.iter();
         all.map(|(name, file)| (name.clone(), file.room as u32))
             .collect()
     }
 
-    /// Flags, length and room.
+    /// Returns flags, length and size.
     pub(super) fn info(&mut self, token: u32, name: &str) -> Result<(u16, u32, u32), i32> {
         self.may(name, token, PUBLIC_READ)?;
         let Some(file) = self.stored.get(name) else {

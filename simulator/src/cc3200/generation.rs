@@ -1,35 +1,35 @@
-//! What differs between the generations of network processors, as data and as numbers.
+//! The differences between the generations of network processors, as data and as numbers.
 
 /// A generation of network processors, which decides the form of messages and the numbers of errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NwpGeneration {
-    /// CC3100. Its TLS has CBC and RC4 suites alone, of which the simulator's has none: with every server it ends as it does with one
-    /// that offers GCM alone, -340.
+    /// CC3100. Its TLS has only CBC and RC4 suites, none of which the simulator has. So every connect
+    /// fails as with a server that offers only GCM, with -340.
     First,
     /// CC3120, CC3130, CC3135.
     #[default]
     Second,
 }
 
-/// What a chip of a generation is like.
+/// The properties of a generation.
 pub(super) struct Facts {
-    /// Its message that it has started, behind the header.
+    /// The message of a start, behind the header.
     pub(super) started: &'static [u8],
-    /// Its version, as device option 12 has it.
+    /// The version, in the form of device option 12.
     pub(super) version: &'static [u8],
-    /// Buffers that the chip keeps for itself (sheet 3.4).
+    /// The number of buffers that the chip keeps for itself (sheet 3.4).
     pub(super) pool_minimum: u8,
-    /// What one buffer takes; 0 where a send takes one in all.
+    /// The number of bytes in a buffer; 0 if a send takes one buffer in all.
     pub(super) buffer: u16,
-    /// The least descriptor of a TLS socket (sheet 3.5).
+    /// The lowest descriptor of a TLS socket (sheet 3.5).
     pub(super) first_socket: u8,
-    /// TLS sockets (sheet 4.8).
+    /// The number of TLS sockets (sheet 4.8).
     pub(super) sockets: usize,
-    /// The option that sets the name to be verified (sheet 4.3).
+    /// The option that sets the name to verify (sheet 4.3).
     pub(super) domain: u8,
-    /// A close has an event of its own (sheet 3.5).
+    /// Whether a close has an event of its own (sheet 3.5).
     pub(super) confirms_closes: bool,
-    /// The status in headers tells of a lock and of provisioning (sheet 3.2).
+    /// Whether the status in headers reports a lock and provisioning (sheet 3.2).
     pub(super) tells_locks: bool,
 }
 
@@ -41,7 +41,7 @@ impl NwpGeneration {
         }
     }
 
-    /// A number of the second generation's, as this one has it (sheet 5).
+    /// Returns the number of this generation for one of the second (sheet 5).
     pub(super) fn code(self, code: i32) -> i32 {
         if self == Self::Second {
             return code;
@@ -66,16 +66,16 @@ impl NwpGeneration {
             -10_296 => -56,
             -10_337 => -15,
             -10_334 => -64,
-            // "Locked", of whatever is asked.
+            // "Locked" is the answer to every request.
             -2011 => -53,
-            // It has no number for the rest.
+            // The first generation has no number for the rest.
             ..=-2000 => -1,
             code => code,
         }
     }
 }
 
-/// Sheet 3.7.
+/// The first generation (sheet 3.7).
 const FIRST: Facts = Facts {
     started: &[0x11; 4],
     version: &[

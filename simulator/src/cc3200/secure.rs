@@ -1,5 +1,5 @@
-//! TLS of the network processor: what the options of a socket make of a connection (sheet 4.3), the same for all ways
-//! in which it can be driven.
+//! TLS of the network processor: the effect of a socket's options on a connection (sheet 4.3), for
+//! every way to drive the chip.
 
 use std::collections::BTreeMap;
 
@@ -26,11 +26,11 @@ const SUITES: [u16; 23] = [
 ];
 const TLS12_ONLY: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
-/// What is to be done with a connection.
+/// The plan of a connection.
 pub(super) struct Plan {
     server: ServerCheck,
     client: Option<(Vec<u8>, Vec<u8>)>,
-    /// What it says of a connection that stands: 0, or what was not verified.
+    /// The number that the chip reports for an open connection: 0, or what was not verified.
     warning: i16,
     now: OffsetDateTime,
     suites: Vec<u16>,
@@ -39,7 +39,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Of these options, on a chip with these files and this date.
+    /// Returns the plan for these options, on a chip with these files and this date.
     pub(super) fn new(
         options: &BTreeMap<u8, Vec<u8>>,
         files: &Files,
@@ -53,7 +53,7 @@ impl Plan {
         };
         let mut warning = 0;
         let server = match file(CA_NAME) {
-            // Without a CA it connects, and says so.
+            // Without a CA the chip connects, and reports that.
             None => {
                 warning = -453;
                 ServerCheck::None
@@ -103,7 +103,7 @@ impl Plan {
         })
     }
 
-    /// The handshake; and what the chip says of a connection that stands.
+    /// Makes the handshake; returns the number that the chip reports for the open connection.
     pub(super) async fn handshake(
         self,
         host: &str,
@@ -131,7 +131,7 @@ impl Plan {
     }
 }
 
-/// The chip's number for what rustls says.
+/// Returns the chip's number for a failure of rustls.
 fn code_of(reason: &str) -> i16 {
     const KNOWN: [(&str, i16); 15] = [
         ("UnknownIssuer", -688),

@@ -1,4 +1,4 @@
-//! Sockets: each is a task that owns its connection, and a record that commands look at.
+//! The sockets: each has a task that owns its connection, and a record that commands read.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +14,7 @@ use super::secure::{DOMAIN, Plan};
 use super::{Nwp, NwpGeneration};
 use crate::channel::{Channel, Inbox, poll_outgoing};
 
-/// Bytes that a socket keeps until they are asked for.
+/// The number of received bytes that a socket keeps.
 const RECEIVE_BUFFER: usize = 8 * 1024;
 /// The number with which a recv ends when its socket is closed is UNCONFIRMED (sheet 3.5).
 pub(super) const RECV_CLOSED: i16 = -1;
@@ -23,14 +23,14 @@ pub(super) const RECV_CLOSED: i16 = -1;
 pub(super) struct Socket {
     pub(super) options: BTreeMap<u8, Vec<u8>>,
     pub(super) connected: bool,
-    /// The most bytes of the recv that is outstanding.
+    /// The most bytes of the outstanding recv.
     pub(super) wanted: Option<u16>,
     inbox: Inbox,
     ended: bool,
-    /// How the connection ended, where not in order.
+    /// Whether the connection ended out of order.
     broken: bool,
     outgoing: VecDeque<u8>,
-    /// Buffers that sends hold.
+    /// The number of buffers that sends hold.
     pub(super) held: u8,
     pub(super) cancelled: bool,
 }
@@ -45,7 +45,7 @@ impl Socket {
 pub(super) type Shared = Rc<RefCell<Socket>>;
 
 impl Nwp {
-    /// Connects in a task of its own, and moves data until it ends.
+    /// Connects in a task, which then moves data until the connection ends.
     pub(super) fn start(self: &Rc<Self>, id: u8, socket: Shared, host: String, port: u16) {
         let modem = self.clone();
         self.core.spawn(async move {
@@ -68,7 +68,7 @@ impl Nwp {
         self.tell(0x1006, &[low, high, id, 0]);
         if let Some(mut channel) = channel {
             poll_fn(|cx| self.poll_socket(id, socket, &mut channel, cx)).await;
-            // What is unread stays until it is asked for.
+            // Unread bytes stay until they are read.
             poll_fn(|_| {
                 self.serve(id, socket);
                 Poll::<()>::Pending
@@ -150,7 +150,7 @@ impl Nwp {
         }
     }
 
-    /// Answers the recv that is outstanding, if there is something to say.
+    /// Answers the outstanding recv, if there is data or an end to report.
     fn serve(&self, id: u8, socket: &Shared) {
         let mut socket = socket.borrow_mut();
         let Some(wanted) = socket.wanted else { return };

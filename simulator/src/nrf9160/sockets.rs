@@ -92,7 +92,7 @@ pub(super) struct Socket {
     pub(super) phase: Phase,
     /// The host name (TLS_HOSTNAME).
     pub(super) name: Option<String>,
-    /// SO_RCVTIMEO and SO_SNDTIMEO in seconds, 0 for ever.
+    /// SO_RCVTIMEO and SO_SNDTIMEO in seconds; 0 is without limit.
     pub(super) receive_timeout: u64,
     pub(super) send_timeout: u64,
     pub(super) session_cache: bool,

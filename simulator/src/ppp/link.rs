@@ -224,7 +224,7 @@ async fn scripted(carrier: &Carrier<'_>, script: &PppScript, services: &RefCell<
             }
         }
         if peer.ended_by_host() {
-            // Its answer is on the way.
+            // The peer's acknowledgement still has to be sent.
             while let Some((protocol, content)) = peer.next_out() {
                 tell(core, protocol, &content);
             }

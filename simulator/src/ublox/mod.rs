@@ -254,7 +254,7 @@ impl Ublox {
             }
     }
 
-    // What it says.
+    // Output.
 
     fn urc(&self, text: &str) {
         if self.power.get() == Power::On && !self.in_call.get() {
@@ -266,7 +266,7 @@ impl Ublox {
     fn answer(&self, text: &str) {
         let spaced;
         let text = match text.split_once(": ") {
-            // Not always (sheet B).
+            // Some answers have no space (sheet B).
             Some((name, rest)) if self.options.profile.no_space && is_unspaced(name) => {
                 spaced = format!("{name}:{rest}");
                 &spaced

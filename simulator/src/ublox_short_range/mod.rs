@@ -36,7 +36,7 @@ use crate::{Failure, Reaction};
 const GUARD: Duration = Duration::from_millis(1000);
 /// The longest command line, in bytes; a longer one is refused.
 const LINE_LIMIT: usize = 1024;
-/// From `ATO2`'s answer to the mode.
+/// The number of links that can be open unless `+UDCFG=2` allows more (sheet A.4.2).
 const LINK_LIMIT: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +176,7 @@ impl ShortRange {
         self.core.touch();
     }
 
-    // What the host sends.
+    // Input from the host.
 
     async fn listen(self: &Rc<Self>) {
         loop {
@@ -277,7 +277,7 @@ impl ShortRange {
         }
     }
 
-    // What the host is told.
+    // Output to the host.
 
     /// Sends text in the form of the mode: part of an answer, or a URC.
     fn text(&self, text: &[u8], unsolicited: bool) {

@@ -8,7 +8,7 @@
 //! | client certificate | yes |
 //! | connected, and not verified | a refusal: the socket is closed |
 //! | a connect blocks others | yes, for as long as the handshake takes |
-//! | data | is asked for: the application tells of none |
+//! | data | is polled: the application does not announce it |
 //! | `flush` means | the chip has taken the bytes |
 //!
 //! TI has no such application for a bare CC3200, CC3100, CC3120 or CC3135. For the latter three see

@@ -1,4 +1,4 @@
-//! The login in clear (RFC 1334).
+//! PAP: the login in clear text (RFC 1334).
 
 use super::packet::{Control, Packet, protocol};
 use super::{Auth, Client, Phase};
@@ -26,9 +26,9 @@ impl Client {
         }
         match control.code {
             ACK if control.id == self.lcp.id => self.negotiate_network(now),
-            // The next try is made when this one would have been repeated.
+            // The next request is sent when the timer of this one runs out.
             NAK if control.id == self.lcp.id => {
-                // With another number, so that a second copy of this refusal is not a second one.
+                // The next request has another identifier, so that a duplicate of this refusal does not count.
                 self.lcp.id = self.lcp.id.wrapping_add(1);
                 self.refused_login(now);
             }

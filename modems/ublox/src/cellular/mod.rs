@@ -10,7 +10,7 @@
 //! | TLS | 1.2, written as version 3, which one manual calls the least and another the only one |
 //! | chain, dates | checked (validation level 3) |
 //! | name | checked against the certificate's common name; whether alternative names are looked at is not known, so the certificate needs the name in both |
-//! | SNI | not on SARA-U201 and SARA-R410M-02B; else sent, and `verified()` tells |
+//! | SNI | not on SARA-U201 and SARA-R410M-02B; sent on the others, and `verified()` says so |
 //! | cipher suites | one, or a list of one for each kind of key (SARA-R5, SARA-R52, LEXI-R52) |
 //! | ALPN, PSK, resumption | no |
 //! | proof that a credential is there | MD5 of its DER form: equal is proved, another one proves nothing |

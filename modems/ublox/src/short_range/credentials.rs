@@ -351,7 +351,7 @@ mod tests {
         let cert = Kind::ClientCertificate;
         assert_eq!(of(line, 42, cert).unwrap()[..2], [0x77, 0x9f]);
         assert_eq!(of(b"+USECMNG:4,1,\"st42cc\"", 42, cert), None);
-        // Of another credential.
+        // A line about another credential.
         assert_eq!(of(line, 43, cert), None);
         assert_eq!(of(line, 42, Kind::Ca), None);
         let list = |text: &str| listed(text.as_bytes());

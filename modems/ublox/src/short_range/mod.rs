@@ -5,10 +5,10 @@
 //! |---|---|
 //! | TLS | up to 1.2; older versions are switched off where the software has a switch for that (`+UWCFG=24`) |
 //! | chain | checked, because a CA is named for each connection |
-//! | name, dates, SNI | not known: no source says (sheet A.4.2). There is no clock |
-//! | cipher suites | cannot be chosen, and the module does not tell which is used |
+//! | name, dates, SNI | unknown: no source says whether they are checked (sheet A.4.2). There is no clock |
+//! | cipher suites | cannot be chosen, and the module does not report which is used |
 //! | client certificate | yes |
-//! | a failed connect | no reason is told: one list of causes, name, TCP and TLS |
+//! | a failed connect | the module gives no reason: one list of causes for name, TCP and TLS |
 //! | a connect blocks others | no; one at a time |
 //! | data | is pushed |
 //! | `flush` means | the bytes have left the MCU; nothing confirms them |

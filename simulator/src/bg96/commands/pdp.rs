@@ -130,7 +130,7 @@ impl Bg96 {
         match now {
             Some(Pdp::Active) if twice => return OK,
             Some(Pdp::Active | Pdp::Hidden) => return Err(Fail::Tcp(572)),
-            // Not deactivated yet; the number is UNCONFIRMED (sheet 1.6).
+            // The context has not been deactivated; the number is UNCONFIRMED (sheet 1.6).
             Some(Pdp::Lost | Pdp::Stuck) => return Err(Fail::Tcp(570)),
             None if active >= ACTIVE_LIMIT => return Err(Fail::Tcp(561)),
             None => {}

@@ -1,4 +1,4 @@
-//! What each command does (sheet 1.4).
+//! The commands of the AT application (sheet 1.4).
 
 use std::rc::Rc;
 
@@ -13,16 +13,17 @@ use super::sockets::Shared;
 use super::{AtVersion, Cc32xx};
 use crate::clock::EmulatedClock;
 
-/// TLS sockets (sheet 4.8).
+/// The number of TLS sockets (sheet 4.8).
 const TLS_SOCKETS: usize = 6;
-/// Addresses of names, from 198.51.100.1 on: a network for documentation.
+/// The first three bytes of the addresses that names get, from 198.51.100.1 on: a network for
+/// documentation.
 const ADDRESSES: [u8; 3] = [198, 51, 100];
-/// What waits for the peer, beyond which a send finds no buffer.
+/// The number of bytes waiting for the peer beyond which a send finds no buffer.
 const SEND_ROOM: usize = 8 * 1024;
-/// The most raw bytes of an answer that fits the application's buffer (sheet 1.6).
+/// The most raw bytes in an answer, given by the application's buffer (sheet 1.6).
 const MOST: u32 = 720;
 
-/// Why a command was not done.
+/// The reason why a command was not executed.
 pub(super) enum Error {
     Wrong(Wrong),
     Code(i32),
@@ -40,7 +41,7 @@ fn word_unknown() -> Error {
     Error::Wrong(Wrong::Parameter(-4))
 }
 
-/// Whether a worker does it, so that others may be given meanwhile (sheet 1.3).
+/// Returns whether a worker executes the command, so that others may be sent meanwhile (sheet 1.3).
 pub(super) fn is_workers(name: &str) -> bool {
     name.starts_with("file")
         || matches!(
@@ -50,7 +51,7 @@ pub(super) fn is_workers(name: &str) -> bool {
 }
 
 impl Cc32xx {
-    /// One that the thread does which reads the UART.
+    /// Executes a command in the thread that reads the UART.
     pub(super) async fn run(self: &Rc<Self>, command: &Command) -> Done {
         self.may(&command.name)?;
         match command.name.as_str() {
@@ -101,7 +102,7 @@ impl Cc32xx {
         }
     }
 
-    /// One that a worker does.
+    /// Executes a command in a worker.
     pub(super) async fn work(self: &Rc<Self>, command: &Command) -> Done {
         self.may(&command.name)?;
         match command.name.as_str() {
@@ -141,7 +142,7 @@ impl Cc32xx {
                 };
                 let info = self.state.borrow_mut().files.info(token, command.text(0));
                 let (_, len, room) = info.map_err(Error::Code)?;
-                // The flags have no word where none is set, and then no comma (sheet 1.5).
+                // The flags have no word if none is set, and then no comma (sheet 1.5).
                 self.say(&format!("+filegetinfo:{len},{room},,{room},0"));
                 Ok(())
             }
@@ -157,7 +158,8 @@ impl Cc32xx {
         }
     }
 
-    /// A locked device does files only, and one that was stopped nothing.
+    /// Checks that the command is allowed: a locked device executes only file commands, and a stopped
+    /// one only `Test`, `Start` and `Stop`.
     fn may(&self, name: &str) -> Done {
         let state = self.state.borrow();
         let locked = state.files.alerts >= self.options.alerts_until_locked;
@@ -181,7 +183,7 @@ impl Cc32xx {
         state.started = false;
         state.files.restart();
         drop(state);
-        // What was begun to join ends with it.
+        // A join that has begun ends with the network processor.
         self.starts.set(self.starts.get() + 1);
         self.workers.set(0);
         self.core.touch();
@@ -356,7 +358,7 @@ impl Cc32xx {
             let state = self.state.borrow();
             state.names.get(place.checked_sub(1)?).cloned()
         });
-        // Accepted; what it comes to is told later.
+        // The command is accepted; its result is reported later.
         self.ok();
         let Some(host) = host else {
             return Err(Error::Code(-101));
@@ -400,7 +402,7 @@ impl Cc32xx {
         if !room() && !blocking {
             return Err(Error::Code(-11));
         }
-        // The whole module is deaf meanwhile (sheet 1.1).
+        // Meanwhile the whole module is unresponsive (sheet 1.1).
         self.core.until(room).await;
         let mut socket = socket.borrow_mut();
         if socket.ended || socket.cancelled {
@@ -415,7 +417,7 @@ impl Cc32xx {
     async fn recv(&self, command: &Command) -> Done {
         let socket = self.known(command)?;
         let (format, most) = (command.number(1)?, command.number(2)?);
-        // Accepted; what it comes to is told later.
+        // The command is accepted; its result is reported later.
         self.ok();
         if most > MOST {
             self.crash_of_memory();
@@ -438,14 +440,14 @@ impl Cc32xx {
             return Err(Error::Code(-107));
         }
         drop(socket);
-        // More may come in.
+        // The peer can send again.
         self.core.touch();
         let id = command.number(0)?;
         self.say_data(&format!("+recv:{id},"), format, &bytes);
         Ok(())
     }
 
-    /// Payload of an answer. What is raw ends at the first NUL, as a C string does (sheet 1.6).
+    /// Sends payload of an answer. Raw payload ends at its first NUL, as a C string does (sheet 1.6).
     fn say_data(&self, head: &str, format: u32, bytes: &[u8]) {
         let data = if format == 1 {
             STANDARD.encode(bytes)
@@ -456,7 +458,7 @@ impl Cc32xx {
         self.say(&format!("{head}{format},{},{data}", data.len()));
     }
 
-    /// Payload of a command.
+    /// Returns the payload of a command.
     fn data(&self, command: &Command, format: u32, len: u32) -> Result<Vec<u8>, Error> {
         let data = command.data.get(..len as usize);
         let data = data.ok_or(if self.options.version == AtVersion::First {
@@ -511,7 +513,7 @@ impl Cc32xx {
         let fits = units.into_iter().find(|(_, unit)| size <= unit * 255);
         let (index, unit) = fits.ok_or(Error::Code(-10_301))?;
         let mode = flags << 16 | access << 12 | index << 8 | size.div_ceil(unit);
-        // It has no parameter for a token, and presents 0 (sheet 1.9).
+        // The command has no parameter for a token; the application presents 0 (sheet 1.9).
         let opened = self.state.borrow_mut().files.open(mode, 0, name);
         let (handle, token) = opened.map_err(Error::Code)?;
         self.say(&format!("+fileopen:{},{}", handle, token as i32));
@@ -563,7 +565,7 @@ fn code(code: i32) -> Done {
     }
 }
 
-/// Suites by their names, none being all (sheet 1.8).
+/// Reads suites by their names; no name stands for all (sheet 1.8).
 fn mask(text: &str) -> Result<u32, Error> {
     if text.is_empty() {
         return Ok(0x007f_ffff);
@@ -576,7 +578,7 @@ fn mask(text: &str) -> Result<u32, Error> {
     Ok(mask)
 }
 
-/// In the order of the mask's bits (sheet 4.4).
+/// The names of the suites, in the order of the mask's bits (sheet 4.4).
 const SUITES: [&str; 23] = [
     "ssl_rsa_with_rc4_128_sha",
     "ssl_rsa_with_rc4_128_md5",

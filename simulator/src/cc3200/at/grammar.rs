@@ -1,24 +1,26 @@
-//! A command line of the AT application: its name, and its parameters, whose number is compared exactly (sheet 1.2).
+//! The grammar of the AT application: a name, and parameters whose number must match exactly (sheet
+//! 1.2).
 
-/// What is wrong with a line.
+/// The reason why a line is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// No such command, or no command.
+    /// The command does not exist, or the line is no command.
     Command,
     /// Too few or too many commas.
     Count,
-    /// Too few commas in front of data: the application runs past its buffer (sheet 1.2).
+    /// The line has too few commas in front of data, so that the application overruns its buffer (sheet
+    /// 1.2).
     Overrun,
-    /// A parameter is none of its kind.
+    /// A parameter is not of its kind.
     Parameter(i32),
 }
 
-/// A command, with its parameters without spaces around and without quotes.
+/// A command. Its parameters are without quotes, and without spaces around them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Command {
     pub(super) name: String,
     pub(super) args: Vec<String>,
-    /// Behind the last comma of a data command, as it came.
+    /// The bytes behind the last comma of a data command.
     pub(super) data: Vec<u8>,
 }
 
@@ -52,10 +54,10 @@ const COUNTS: [(&str, usize); 26] = [
     ("netcfgset", 2),
 ];
 
-/// Commands with any number of them,
+/// Commands with any number of parameters.
 const FREE: [&str; 2] = ["set", "setsockopt"];
 
-/// and those whose last is data, behind so many commas.
+/// Commands whose last parameter is data, with the number of commas in front of it.
 const DATA: [(&str, usize); 2] = [("send", 3), ("filewrite", 4)];
 
 impl Command {
@@ -84,7 +86,7 @@ impl Command {
         let fixed = COUNTS.iter().find(|known| known.0 == name);
         match fixed {
             Some((_, count)) if args.len() == *count => {}
-            // Nothing, where nothing is wanted.
+            // No parameter is expected, and none was given.
             Some((_, 0)) if args.iter().all(String::is_empty) => {}
             Some(_) => return Err(Wrong::Count),
             None if FREE.contains(&name) => {}
@@ -97,12 +99,13 @@ impl Command {
         self.args.get(index).map_or("", String::as_str)
     }
 
-    /// A word of a list, in lower case.
+    /// Returns a parameter that is a word of a list, in lower case.
     pub(super) fn word(&self, index: usize) -> String {
         self.text(index).to_lowercase()
     }
 
-    /// A number as `strtoul` reads it: decimal, `0x..`, or octal behind a 0; a minus sign wraps.
+    /// Returns a parameter that is a number, as `strtoul` reads it: decimal, `0x..`, or octal behind a
+    /// 0; a minus sign wraps.
     pub(super) fn number(&self, index: usize) -> Result<u32, Wrong> {
         let text = self.text(index);
         let (negative, digits) = match text.strip_prefix('-') {
@@ -125,7 +128,7 @@ impl Command {
     }
 }
 
-/// Parameters, at commas outside quotes.
+/// Splits the parameters at commas outside quotes.
 fn split(text: &[u8]) -> Vec<String> {
     let mut args = Vec::new();
     let mut rest = text;
@@ -134,7 +137,7 @@ fn split(text: &[u8]) -> Vec<String> {
         rest = &rest[start..];
         let (arg, behind) = match rest.strip_prefix(b"\"") {
             Some(inner) => {
-                // A quote ends it only directly in front of what delimits.
+                // A quote ends the text only directly in front of a delimiter.
                 let end = inner.iter().enumerate().position(|(at, byte)| {
                     *byte == b'"' && matches!(inner.get(at + 1), None | Some(b','))
                 });
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn lines_are_read_as_the_application_does() {
         assert_eq!(args("AT+Socket=INET,STREAM,SEC"), ["INET", "STREAM", "SEC"]);
-        // As typed by a user.
+        // A form that a user types.
         assert_eq!(args("AT+SetSockOpt =0,SOCKET,SECMETHOD,TLSV1_2").len(), 4);
         assert_eq!(
             args("at+wlanconnect=\"my, net\",,WPA_WPA2,\"a\"b\",,,"),

@@ -1,8 +1,8 @@
-//! A CC3220 or CC3235 with TI's AT application, after the sheet of `modems/cc3200`; numbers in comments are
-//! those of its headings.
+//! A CC3220 or CC3235 with TI's AT application, after the sheet of `modems/cc3200`; numbers in comments
+//! are those of its headings.
 //!
-//! What it does not do: access point and Wi-Fi Direct, enterprise security, profiles, provisioning, IPv6, listening
-//! sockets, datagrams, `Select`, control of files, the application's own MQTT and HTTP.
+//! Not modelled are: access point and Wi-Fi Direct, enterprise security, profiles, provisioning, IPv6,
+//! listening sockets, datagrams, `Select`, control of files, and the application's own MQTT and HTTP.
 
 mod commands;
 mod grammar;
@@ -28,11 +28,12 @@ use crate::network::{LocalBoxFuture, Network};
 use crate::simulator::Modem;
 use crate::{Failure, Reaction};
 
-/// The application's buffer for a command.
+/// The size of the application's buffer for a command, in bytes.
 const BUFFER: usize = 1024;
-/// It sleeps so long between lines.
+/// How long the application sleeps between lines.
 const NAP: Duration = Duration::from_millis(1);
-/// A worker begins so long after the line has ended: until then it must not be written over.
+/// The time from the end of a line to the start of its worker. The line must not be overwritten until
+/// then.
 const WORKER_START: Duration = Duration::from_micros(300);
 const WORKERS: usize = 5;
 
@@ -47,11 +48,11 @@ enum Power {
 struct State {
     files: Files,
     clock: Option<EmulatedClock>,
-    /// The network processor runs.
+    /// Whether the network processor runs.
     started: bool,
     joined: bool,
     sockets: BTreeMap<u8, Shared>,
-    /// Names that were looked up; the address of one is its place.
+    /// The names that were looked up; the index of a name makes its address.
     names: Vec<String>,
 }
 
@@ -62,7 +63,7 @@ pub(crate) struct Cc32xx {
     network: Rc<dyn Network>,
     state: RefCell<State>,
     power: Cell<Power>,
-    /// Grows with each start, so that what was begun before one ends with it.
+    /// The number of starts. An action that was begun before one does nothing after it.
     starts: Cell<u32>,
     /// The line that workers read.
     buffer: RefCell<Vec<u8>>,
@@ -127,7 +128,7 @@ impl Cc32xx {
         }
     }
 
-    /// Sheet 1.1.
+    /// Prints the banner (sheet 1.1).
     fn banner(&self) {
         let version = match self.options.version {
             AtVersion::First => "1.1.1",
@@ -160,7 +161,7 @@ impl Cc32xx {
         self.say("Enter AT Command:");
     }
 
-    /// Prints a line, whatever thread it is of.
+    /// Prints a line, from any thread.
     fn say(&self, text: &str) {
         if self.power.get() == Power::On {
             let end = match self.options.version {
@@ -189,13 +190,13 @@ impl Cc32xx {
         }
     }
 
-    /// What a host has made the application do to its memory ends in a restart, sooner or later.
+    /// Restarts the module some time after its memory was damaged by a command.
     fn crash_of_memory(&self) {
         log::warn!("cc32xx: a command made the application run past a buffer");
         self.restart(self.boots());
     }
 
-    /// Everything but flash is forgotten.
+    /// Restarts the module; only flash survives.
     fn restart(&self, at: Power) {
         let mut state = self.state.borrow_mut();
         for socket in state.sockets.values() {
@@ -217,7 +218,8 @@ impl Cc32xx {
         Power::Starts(Instant::now() + self.options.boot_time)
     }
 
-    /// What the UART keeps while nobody reads: its FIFO, or the driver's ring.
+    /// Drops input while nothing reads it, except for what the UART's FIFO, or the driver's ring,
+    /// keeps.
     fn lose_input(&self) {
         self.core.keep_input(match self.options.version {
             AtVersion::First => 16,
@@ -225,7 +227,7 @@ impl Cc32xx {
         });
     }
 
-    /// The thread that reads the UART.
+    /// Runs the thread that reads the UART.
     async fn listen(self: &Rc<Self>) {
         loop {
             if self.options.version == AtVersion::First {
@@ -246,7 +248,7 @@ impl Cc32xx {
         }
     }
 
-    /// Reads a line and echoes it, which cannot be switched off (sheet 1.1).
+    /// Reads a line and echoes it; the echo cannot be switched off (sheet 1.1).
     async fn read_line(&self) -> Vec<u8> {
         let version = self.options.version;
         let mut line = Vec::new();
@@ -266,7 +268,7 @@ impl Cc32xx {
             self.core.send(&[byte]);
             match version {
                 AtVersion::First if line.len() == BUFFER => line.clear(),
-                // The rest is another command.
+                // The rest of the line is another command.
                 AtVersion::Second if line.len() == BUFFER - 1 => break,
                 AtVersion::Port if line.len() == BUFFER => dropped = true,
                 _ => {}
@@ -289,7 +291,7 @@ impl Cc32xx {
             }
         };
         if !commands::is_workers(&command.name) {
-            // In the thread that reads: what comes meanwhile is lost but for what the UART keeps.
+            // This runs in the reading thread: input is lost meanwhile, except for what the UART keeps.
             Timer::after(self.options.command_time).await;
             let done = self.run(&command).await;
             self.lose_input();
@@ -306,7 +308,8 @@ impl Cc32xx {
         let (me, start) = (self.clone(), self.starts.get());
         self.core.spawn(async move {
             Timer::after(WORKER_START).await;
-            // In place: of two lines at once only the later is there (sheet 1.3).
+            // The worker reads the shared buffer: of two lines in quick succession only the later one
+            // is there (sheet 1.3).
             let line = me.buffer.borrow().clone();
             let current = || me.starts.get() != start;
             let work = async {
@@ -352,7 +355,7 @@ impl Modem for Cc32xx {
         self.state.borrow_mut().files.put(name, contents);
     }
 
-    /// An event, which cuts whatever is being echoed.
+    /// Emits an event, which interrupts the echo of a line.
     fn inject_urc(&self, text: &str) {
         self.say(text);
     }

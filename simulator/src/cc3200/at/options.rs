@@ -1,52 +1,55 @@
-//! How a simulated CC3220 or CC3235 with TI's AT application behaves, and what is around it.
+//! The settings of a simulated CC3220 or CC3235 with TI's AT application, and of its surroundings.
 
 use embassy_time::Duration;
 use time::OffsetDateTime;
 
 use crate::options::Chunk;
 
-/// Which version of TI's AT application runs (sheet 1.1).
+/// The version of TI's AT application (sheet 1.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AtVersion {
-    /// 1.1.1: it echoes by itself, prompts before every command, ends lines with LF CR.
+    /// 1.1.1: the application echoes, prompts before every command, and ends lines with LF CR.
     #[default]
     First,
-    /// 1.1.2: the UART's driver echoes, it prompts once, and lines end with CR LF CR.
+    /// 1.1.2: the UART's driver echoes, the application prompts once, and lines end with CR LF CR.
     Second,
-    /// A port of the second: lines end with CR LF, and one that is too long is dropped without a word.
+    /// A port of 1.1.2: lines end with CR LF, and one that is too long is dropped silently.
     Port,
 }
 
-/// Options of a simulated CC3220 or CC3235 with the AT application.
+/// The settings of a simulated CC3220 or CC3235 with the AT application.
 #[derive(Clone, Debug)]
 pub struct Cc32xxOptions {
-    /// Of the application.
+    /// The version of the application.
     pub version: AtVersion,
-    /// The name of the network that there is.
+    /// The name of the network in reach.
     pub ssid: String,
-    /// Its passphrase; empty where it is open.
+    /// The passphrase of the network; empty if it is open.
     pub key: String,
-    /// From power to the banner.
+    /// The time from power-on to the banner.
     pub boot_time: Duration,
-    /// How long the application works at a command, in which input is lost that its UART does not keep.
+    /// The time that the application takes for a command. Input is lost meanwhile, unless the UART
+    /// keeps it.
     pub command_time: Duration,
-    /// From the command to the network.
+    /// The time from the command to the network.
     pub join_time: Duration,
-    /// From the network to an address.
+    /// The time from the network to an address.
     pub address_time: Duration,
-    /// The clock at the start; `None` where it is not set, as after power.
+    /// The clock at the start. `None` is a clock that is not set, as after power-on.
     pub clock: Option<OffsetDateTime>,
-    /// Wrong tokens until the device locks itself. No document says how many; this is few.
+    /// The number of wrong tokens after which the device locks itself. No document gives it; this one
+    /// is low.
     pub alerts_until_locked: u32,
-    /// A root that is not in the catalog of trusted roots, so that the chip says so of each connection.
+    /// Whether the server's root is missing in the catalog of trusted roots, so that the chip reports
+    /// that for each connection.
     pub unknown_to_catalog: bool,
-    /// The firmware does not know the option that sets the name to be verified.
+    /// Whether the firmware lacks the option that sets the name to verify.
     pub old_service_pack: bool,
-    /// Line rate, when paced.
+    /// The line rate, if the line is paced.
     pub baud: Option<u32>,
-    /// How bytes towards the host are cut.
+    /// The form in which bytes towards the host are cut.
     pub chunk: Chunk,
-    /// Seed of random pieces.
+    /// The seed of random pieces.
     pub seed: u64,
 }
 

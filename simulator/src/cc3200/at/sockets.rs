@@ -1,4 +1,4 @@
-//! Sockets: each is a task that owns its connection, and a record that commands look at.
+//! The sockets: each has a task that owns its connection, and a record that commands read.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,18 +14,18 @@ use super::super::secure::Plan;
 use super::Cc32xx;
 use crate::channel::{Channel, Inbox, poll_outgoing};
 
-/// Bytes that a socket keeps until they are asked for.
+/// The number of received bytes that a socket keeps.
 const RECEIVE_BUFFER: usize = 8 * 1024;
 
 #[derive(Default)]
 pub(super) struct Socket {
     pub(super) options: BTreeMap<u8, Vec<u8>>,
     pub(super) connected: bool,
-    /// What the connect came to.
+    /// The result of the connect.
     pub(super) result: Option<i16>,
     pub(super) inbox: Inbox,
     pub(super) ended: bool,
-    /// How the connection ended, where not in order.
+    /// Whether the connection ended out of order.
     pub(super) broken: bool,
     pub(super) outgoing: VecDeque<u8>,
     pub(super) cancelled: bool,
@@ -34,7 +34,7 @@ pub(super) struct Socket {
 pub(super) type Shared = Rc<RefCell<Socket>>;
 
 impl Cc32xx {
-    /// Connects in a task of its own, and moves data until it ends.
+    /// Connects in a task, which then moves data until the connection ends.
     pub(super) fn start(self: &Rc<Self>, socket: Shared, host: String, port: u16) {
         let modem = self.clone();
         self.core.spawn(async move {

@@ -167,7 +167,7 @@ fn options_of_sockets() {
         host.ask("AT#XSOCKETOPT=1,99,1", ERROR).await;
         // Allowed only on a TLS socket.
         host.ask("AT#XSSOCKETOPT=1,2,\"x\"", ERROR).await;
-        // With a timeout as an option, 0 is none of its own.
+        // With the option set, a time of 0 means that of the option.
         host.ask("AT#XRECV=0", ERROR).await;
     });
 }
@@ -185,7 +185,7 @@ fn unknown_names_and_closed_ports() {
     });
     play_echo(dialect(Nrf9160Profile::V2_1), |host| async move {
         host.ask("AT#XSOCKET=1,1,0", OPENED).await;
-        // Not registered.
+        // Without registration.
         host.ask("AT#XCONNECT=\"echo.test\",7", ERROR).await;
     });
 }
