@@ -10,7 +10,7 @@ use sectag::{Accepts, CredentialError, Kind, Source, Tag};
 pub(crate) type FileName = heapless::String<32>;
 
 /// The longest credential, in bytes: far above any certificate or key.
-const MAX_LEN: usize = 16 * 1024;
+pub(crate) const MAX_LEN: usize = 16 * 1024;
 
 /// The form of credentials that all chips accept.
 pub(crate) const ACCEPTS: Accepts = Accepts {

@@ -13,6 +13,7 @@ pub mod resets;
 pub mod scripted;
 pub mod short_range;
 pub mod simulated;
+pub mod sources;
 pub mod ti;
 pub mod trace;
 pub mod transcript;

@@ -7,8 +7,8 @@ use embedded_io_async::Read as _;
 use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, Ensured, Kind, ServerName,
-    SocketError, Support, TlsConfig,
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, CredentialError, Ensured,
+    Kind, ServerName, SocketError, Support, Tag, TlsConfig,
 };
 use sectag_simulator::Failure;
 use sectag_test_support::pki::Pki;
@@ -18,6 +18,7 @@ use crate::bench::Bench;
 use crate::cc31xx::{Hib, WIFI, connect, provision};
 use crate::recovery::{Line, round_trip};
 use crate::simulated::{HOST, PORT, TLS, World, virtually};
+use crate::sources::Shrinking;
 
 /// A way to drive one.
 pub trait Way {
@@ -271,4 +272,41 @@ pub fn one_that_restarts_or_hangs_is_brought_back<W: Way>(failures: &[Failure], 
             .await;
         });
     }
+}
+
+/// A length that changes while a credential is read breaks the contract of a source; what was announced counts.
+pub fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Way>() {
+    let content = [7; 2000];
+    for times in 1..8 {
+        virtually(async || {
+            let world = W::world(Setting::default());
+            let source = Shrinking::new(&content, times);
+            attach::<W, _, _>(&world, WIFI, async |bench| {
+                let control = bench.control;
+                let stored = control.store_unchecked(Tag(9), Kind::Ca, source).await;
+                stored.unwrap();
+            })
+            .await;
+            assert!(world.modem.files()["/cert/9_ca.der"] == content, "{times}");
+        });
+    }
+}
+
+/// A file that is longer than a credential can be is not read to its end, and is replaced.
+pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Way>() {
+    virtually(async || {
+        let world = W::world(Setting::default());
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            let control = bench.control;
+            control.wait_up().await.unwrap();
+            world.modem.put_file("/cert/9_ca.der", &[0x30; 17_000]);
+            let digest = control.digest(Tag(9), Kind::Ca).await;
+            assert_eq!(digest, Err(CredentialError::Unreadable));
+            let ca = Pki::shared().ca_pem();
+            let ensured = control.ensure(Tag(9), Kind::Ca, ca.as_bytes()).await;
+            assert_eq!(ensured.unwrap(), Ensured::Stored);
+        })
+        .await;
+        assert!(world.modem.files()["/cert/9_ca.der"].len() < 2000);
+    });
 }

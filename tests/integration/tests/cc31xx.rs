@@ -68,6 +68,16 @@ fn what_is_there_already_is_not_uploaded_again() {
 }
 
 #[test]
+fn a_source_whose_length_changes_is_stored_as_it_was_announced() {
+    ti::a_source_whose_length_changes_is_stored_as_it_was_announced::<Native>();
+}
+
+#[test]
+fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced() {
+    ti::a_file_that_can_be_no_credential_is_not_read_and_is_replaced::<Native>();
+}
+
+#[test]
 fn a_pem_where_the_chip_wants_der_is_told() {
     ti::a_pem_where_the_chip_wants_der_is_told::<Native>();
 }

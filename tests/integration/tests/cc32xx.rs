@@ -67,6 +67,16 @@ fn what_is_there_already_is_not_uploaded_again() {
     ti::what_is_there_already_is_not_uploaded_again::<OverAt>();
 }
 
+#[test]
+fn a_source_whose_length_changes_is_stored_as_it_was_announced() {
+    ti::a_source_whose_length_changes_is_stored_as_it_was_announced::<OverAt>();
+}
+
+#[test]
+fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced() {
+    ti::a_file_that_can_be_no_credential_is_not_read_and_is_replaced::<OverAt>();
+}
+
 /// A key is a secure file: it can be written over without a token, and is never read.
 #[test]
 fn a_key_is_written_over_and_never_asked_for() {

@@ -9,8 +9,8 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use sectag::at::InvalidInput;
 use sectag::{
-    AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, Edrx, Kind, NoPins,
-    Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
+    AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, Digest, Edrx, Kind,
+    NoPins, Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
 };
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
@@ -728,6 +728,52 @@ fn file_that_cannot_be_read_to_its_end_is_neither_same_nor_different() {
             async |bench| bench.control.compare(Tag(5), Kind::Ca, source).await,
         );
         assert_eq!(compared, expected);
+    }
+}
+
+/// A modem whose only file is listed so, and is read as `content`, which is repeated for ever where `endless`.
+async fn with_a_file(uart: DuplexStream, list: &str, content: &[u8], endless: bool) {
+    let mut modem = Modem::new(uart, usize::MAX);
+    let mut at = 0;
+    loop {
+        let ours = ["AT+QFLST", "AT+QFOPEN=", "AT+QFREAD="];
+        let is_ours = |line: &str| ours.iter().any(|name| line.starts_with(name));
+        let line = modem.obey_until(is_ours).await;
+        if line.starts_with("AT+QFLST") {
+            modem.say(list).await;
+        } else if line.starts_with("AT+QFOPEN=") {
+            modem.say("\r\n+QFOPEN: 7\r\n\r\nOK\r\n").await;
+        } else if at == content.len() {
+            modem.say("\r\n+CME ERROR: 402\r\n").await;
+        } else {
+            let wanted: usize = line["AT+QFREAD=7,".len()..].parse().expect("a number");
+            let count = wanted.min(content.len() - at);
+            modem.say(format!("\r\nCONNECT {count}\r\n")).await;
+            modem.say(&content[at..at + count]).await;
+            modem.say("\r\nOK\r\n").await;
+            if !endless {
+                at += count;
+            }
+        }
+    }
+}
+
+/// A file of which the modem does not tell the length is read to its end, and none is read for ever.
+#[test]
+fn a_file_is_read_to_its_end_and_not_for_ever() {
+    let ca = Pki::shared().ca_pem();
+    let unsized_file = "\r\n+QFLST: \"st5.ca\"\r\n\r\nOK\r\n";
+    let enormous = "\r\n+QFLST: \"st5.ca\",4294967295\r\n\r\nOK\r\n";
+    for (list, endless, expected) in [
+        (unsized_file, false, Ok(Some(Digest::of(ca.as_bytes())))),
+        (unsized_file, true, Err(CredentialError::Corrupted)),
+        (enormous, true, Err(CredentialError::Unreadable)),
+    ] {
+        let digest = bench(
+            async |uart| with_a_file(uart, list, ca.as_bytes(), endless).await,
+            async |bench| bench.control.digest(Tag(5), Kind::Ca).await,
+        );
+        assert_eq!(digest, expected, "{list} {endless}");
     }
 }
 

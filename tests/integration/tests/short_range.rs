@@ -14,6 +14,7 @@ use sectag_integration_tests::short_range::{
     CONFIG, TAG, TLS, WIFI, World, connect, install, provision,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
+use sectag_integration_tests::sources::Shrinking;
 use sectag_simulator::{
     AccessPoint, Boot, Chunk, PppFarEnd, PppScript, ShortRangeMode, ShortRangeOptions,
     ShortRangeProfile,
@@ -811,6 +812,26 @@ fn noise_between_frames_costs_connections_and_no_wrong_byte() {
                     assert_eq!(bench.control.counters().restarts, 0, "{noise:?}");
                 })
                 .await;
+        });
+    }
+}
+
+/// A length that changes while a credential is read breaks the contract of a source; what was announced counts.
+#[test]
+fn a_source_whose_length_changes_is_stored_as_it_was_announced() {
+    let content = [7; 900];
+    for times in 2..12 {
+        virtually(async || {
+            let world = World::new(ShortRangeOptions::default());
+            let source = Shrinking::new(&content, times);
+            let stored = world
+                .attach(async |bench| {
+                    let control = bench.control;
+                    control.store_unchecked(Tag(9), Kind::Ca, source).await
+                })
+                .await;
+            stored.unwrap();
+            assert!(world.modem.files()["0/st9ca"] == content, "{times}");
         });
     }
 }

@@ -12,7 +12,7 @@ use sectag::{Accepts, At, AtError, Code, CredentialError, Kind, Source, Stored, 
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::causes;
-use crate::files::{self, FileName, fill, name_of};
+use crate::files::{self, FileName, MAX_LEN, fill, name_of};
 
 use super::Cc32xx;
 use super::dialect::number;
@@ -123,14 +123,16 @@ async fn close(at: &Guest<'_>, id: u32, signature: &str) -> Result<(), AtError> 
     at.send(&command).await.map(drop).map_err(explained)
 }
 
-/// Writes as much content as fits into one line, from `offset` on; returns how much.
+/// Writes as much content as fits into one line, from `offset` on, of the `left` bytes that are to come; returns
+/// how much.
 async fn write<S: Source>(
     at: &Guest<'_>,
     id: u32,
     content: &mut S,
     offset: usize,
+    left: usize,
 ) -> Result<usize, CredentialError<S::Error>> {
-    let len = (content.len() - offset).min(WRITE);
+    let len = left.min(WRITE);
     let text = len.div_ceil(3) * 4;
     let command = Ask::<FILE>::new(format_args!("+FileWrite={id},{offset},1,{text},"));
     // The first part is read before the line begins, so that a slow source does not keep a begun line
@@ -172,31 +174,40 @@ async fn read<S: Source>(
         .map_err(|_| CredentialError::SourceTooSlow)?
 }
 
-/// Writes all of the content into the open file.
+/// Writes all of the content, `len` bytes as they were announced, into the open file.
 async fn write_all<S: Source>(
     at: &Guest<'_>,
     id: u32,
     content: &mut S,
+    len: usize,
 ) -> Result<(), CredentialError<S::Error>> {
     let mut offset = 0;
-    while offset < content.len() {
-        offset += write(at, id, content, offset).await?;
+    while offset < len {
+        offset += write(at, id, content, offset, len - offset).await?;
     }
     Ok(())
 }
 
-/// Reads a plain file to its end.
-async fn read_all(at: &Guest<'_>, id: u32, sink: &mut dyn FnMut(&[u8])) -> Result<(), AtError> {
+/// Reads a plain file to its end. A file that is longer than a credential can be is none of ours, and is not read to
+/// its end, which may never come.
+async fn read_all(
+    at: &Guest<'_>,
+    id: u32,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(), CredentialError<Infallible>> {
     let mut offset = 0;
     let mut text = Zeroizing::new([0; PIECE_TEXT]);
     loop {
+        if offset > MAX_LEN {
+            return Err(CredentialError::Unreadable);
+        }
         let command = Ask::<FILE>::new(format_args!("+FileRead={id},{offset},1,{PIECE}"));
         let count = match at.fetch(&command, &mut text[..]).await {
             Ok(Some(count)) => count,
-            Ok(None) => return Err(AtError::Garbled),
+            Ok(None) => return Err(AtError::Garbled.into()),
             // The file ended with the last whole chunk.
             Err(error) if code_of(error) == Some(PAST_END) => return Ok(()),
-            Err(error) => return Err(explained(error)),
+            Err(error) => return Err(explained(error).into()),
         };
         let mut decoder = Base64::new();
         let mut bytes = Zeroizing::new([0; PIECE]);
@@ -208,7 +219,7 @@ async fn read_all(at: &Guest<'_>, id: u32, sink: &mut dyn FnMut(&[u8])) -> Resul
             }
         }
         if !decoder.is_whole() {
-            return Err(AtError::Garbled);
+            return Err(AtError::Garbled.into());
         }
         sink(&bytes[..len]);
         bytes.zeroize();
@@ -265,7 +276,7 @@ impl Credentials for Cc32xx {
         let name = name_of(tag, kind);
         let flags = flags(kind);
         let id = open(at, format_args!("+FileOpen={name},{flags},{len}")).await?;
-        let written = write_all(at, id, content).await;
+        let written = write_all(at, id, content, len).await;
         // Content that is not whole is not kept.
         let signature = if written.is_ok() { "" } else { "A" };
         let closed = close(at, id, signature).await;

@@ -7,7 +7,7 @@ use sectag::{Accepts, At, AtError, CredentialError, Kind, Source, Stored, Tag};
 use zeroize::Zeroizing;
 
 use crate::causes;
-use crate::files::{self, FileName, fill, name_of};
+use crate::files::{self, FileName, MAX_LEN, fill, name_of};
 
 use super::Nwp;
 use super::command::{
@@ -146,7 +146,7 @@ impl<G: Generation> Credentials for Nwp<G> {
         let Some(handle) = open(at, &name, mode).await? else {
             return Err(CredentialError::Corrupted);
         };
-        match write(at, handle, content).await {
+        match write(at, handle, content, len).await {
             Ok(()) => Ok(close(at, handle, false).await?),
             Err(error) => {
                 close(at, handle, true).await?;
@@ -167,6 +167,10 @@ impl<G: Generation> Credentials for Nwp<G> {
         let Some(len) = len_of(at, &name).await? else {
             return Ok(false);
         };
+        // None of ours: a length that is not true would be read for days.
+        if len as usize > MAX_LEN {
+            return Err(CredentialError::Unreadable);
+        }
         let Some(handle) = open(at, &name, READ).await? else {
             return Ok(false);
         };
@@ -281,8 +285,8 @@ async fn write<G: Generation, S: Source>(
     at: &At<'_, Nwp<G>>,
     handle: u32,
     content: &mut S,
+    len: usize,
 ) -> Result<(), CredentialError<S::Error>> {
-    let len = content.len();
     let mut chunk = Zeroizing::new([0; FILE_CHUNK]);
     let mut offset = 0;
     while offset < len {

@@ -149,12 +149,14 @@ async fn digest_of(at: &Guest<'_>, tag: Tag, kind: Kind) -> Result<Option<[u8; 1
     }
 }
 
+/// Reads the next bytes of the source, at least one; `left` bytes of the announced length are left.
 async fn read<S: Source>(
     content: &mut S,
     at: usize,
+    left: usize,
     chunk: &mut [u8],
 ) -> Result<usize, CredentialError<S::Error>> {
-    let wanted = (content.len() - at).min(CHUNK);
+    let wanted = left.min(CHUNK);
     let count = with_timeout(SOURCE_LIMIT, content.read_at(at, &mut chunk[..wanted]))
         .await
         .map_err(|_| CredentialError::SourceTooSlow)?
@@ -168,9 +170,10 @@ async fn read<S: Source>(
 async fn md5<S: Source>(content: &mut S) -> Result<[u8; 16], CredentialError<S::Error>> {
     let mut hasher = Md5::new();
     let mut chunk = Zeroizing::new([0; CHUNK]);
+    let len = content.len();
     let mut at = 0;
-    while at < content.len() {
-        let count = read(content, at, &mut chunk[..]).await?;
+    while at < len {
+        let count = read(content, at, len - at, &mut chunk[..]).await?;
         hasher.update(&chunk[..count]);
         at += count;
     }
@@ -195,7 +198,7 @@ async fn upload<S: Source>(
     let mut chunk = Zeroizing::new([0; CHUNK]);
     let mut sent = 0;
     while sent < len {
-        let count = read(content, sent, &mut chunk[..]).await?;
+        let count = read(content, sent, len - sent, &mut chunk[..]).await?;
         hasher.update(&chunk[..count]);
         upload.write(&chunk[..count]).await?;
         sent += count;
