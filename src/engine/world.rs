@@ -399,7 +399,8 @@ impl<S> World<'_, S> {
 
     pub(crate) fn set_timing(&mut self, timing: Timing) {
         self.linger = millis(timing.linger);
-        self.poll = millis(timing.poll);
+        // With none at all the modem would be asked without a pause.
+        self.poll = millis(timing.poll).max(1);
         self.random = timing.seed;
         self.patience = millis(timing.patience);
     }

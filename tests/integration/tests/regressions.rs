@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
@@ -19,6 +19,7 @@ use sectag_bg96::{Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
 use sectag_integration_tests::simulated::virtually;
 use sectag_integration_tests::{Bench, Rings, bench};
+use sectag_simulator::time::VirtualClock;
 use tokio::io::DuplexStream;
 
 const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
@@ -867,6 +868,35 @@ fn timing_that_means_never_does_not_panic() {
         Timer::after_secs(1).await;
         assert!(!run.is_finished(), "the runner panicked");
     });
+}
+
+/// To ask for a sign of life after no time at all was to ask for nothing else, while the time stood still.
+#[test]
+fn signs_of_life_leave_time_to_pass() {
+    let (host, device) = tokio::io::duplex(64 * 1024);
+    let (rx, tx) = tokio::io::split(host);
+    let mut timing = Timing::DEFAULT;
+    timing.poll = Duration::MIN;
+    let state: &'static mut Rings = Box::leak(Box::new(
+        State::new(Bg96::new(Config::new())).with_timing(timing),
+    ));
+    let (control, _sockets, mut runner) =
+        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let mut modem = Modem::new(device, 4096);
+    let log = modem.log.clone();
+    let application = async {
+        control.wait_up().await.unwrap();
+        Timer::after_millis(50).await;
+    };
+    VirtualClock::new().poll_limit(50_000).run(async {
+        match select3(modem.obey_until(|_| false), runner.run(), application).await {
+            Either3::First(line) => panic!("{line} was not answered"),
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(()) => {}
+        }
+    });
+    let asked = log.borrow().iter().filter(|line| *line == "AT").count();
+    assert!((10..=60).contains(&asked), "{asked}");
 }
 
 #[test]
