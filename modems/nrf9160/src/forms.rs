@@ -107,7 +107,7 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
     }
 }
 
-/// The kinds of characters that matter for the beginning of a command.
+// The kinds of characters that matter for the beginning of a command.
 const OTHER: u32 = 0;
 const A: u32 = 1;
 const T: u32 = 2;

@@ -9,7 +9,7 @@ use crate::dialect::hex;
 use crate::forms::{self, Form};
 use crate::{Family, Nrf9160, Script, script};
 
-/// Bits of a poll's result (sheet 4.4).
+// Bits of a poll's result (sheet 4.4).
 const ERR: u8 = 8;
 const HUP: u8 = 16;
 const NVAL: u8 = 32;

@@ -34,9 +34,11 @@ use crate::simulator::Modem;
 /// number.
 const LINE_LIMIT: usize = 1024;
 
-/// The lengths of pulses (sheet 1.1 [HW 3.6, 3.7]).
+/// The shortest press of the power key that switches the modem on (sheet 1.1 [HW 3.6, 3.7]).
 const POWER_ON_PULSE: Duration = Duration::from_millis(500);
+/// The shortest press of the power key that switches the modem off (sheet 1.1 [HW 3.6, 3.7]).
 const POWER_OFF_PULSE: Duration = Duration::from_millis(650);
+/// The shortest and the longest pulse of RESET_N that resets the modem (sheet 1.1 [HW 3.6, 3.7]).
 const RESET_PULSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(460));
 /// The time from DTR low to a working UART. UNCONFIRMED: no manual gives a number.
 const WAKE_TIME: Duration = Duration::from_millis(50);
@@ -74,7 +76,7 @@ pub(crate) struct Bg96 {
     dtr_rose: Cell<bool>,
     power_key_since: Cell<Option<Instant>>,
     reset_since: Cell<Option<Instant>>,
-    /// The unfinished command line, as far as it was echoed.
+    /// The unfinished command line. Its bytes have been echoed already.
     line: RefCell<Vec<u8>>,
     /// DTR is high, so that the modem may sleep.
     sleep_pin: Cell<bool>,

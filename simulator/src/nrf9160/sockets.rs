@@ -32,9 +32,9 @@ pub(super) const SOCKET_LIMIT: usize = 8;
 const NATIVE_LIMIT: usize = 2;
 /// The longest time that a send waits for the peer (sheet 4.4).
 const SEND_LIMIT: Duration = Duration::from_secs(30);
-/// The time limit of a connect, for the modem (the sheet only says what a driver should allow) and for
-/// native builds.
+/// The time limit of a connect with the modem's TLS; the sheet only says what a driver should allow.
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+/// The time limit of a connect in native builds.
 const NATIVE_CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// How long a close waits for unsent bytes.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -92,8 +92,9 @@ pub(super) struct Socket {
     pub(super) phase: Phase,
     /// The host name (TLS_HOSTNAME).
     pub(super) name: Option<String>,
-    /// SO_RCVTIMEO and SO_SNDTIMEO in seconds; 0 is without limit.
+    /// SO_RCVTIMEO in seconds; 0 is without limit.
     pub(super) receive_timeout: u64,
+    /// SO_SNDTIMEO in seconds; 0 is without limit.
     pub(super) send_timeout: u64,
     pub(super) session_cache: bool,
     /// The cipher suite of the connection.

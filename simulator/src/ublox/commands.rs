@@ -24,11 +24,13 @@ enum Done {
 type Outcome = Result<Done, Fail>;
 const OK: Outcome = Ok(Done::Ok);
 const UNKNOWN: Outcome = Err(Fail::Unknown);
-/// "Operation not allowed", and "incorrect parameters".
+/// The error "operation not allowed".
 const NOT_ALLOWED: Fail = Fail::Cme(3);
+/// The error "incorrect parameters".
 const PARAMETERS: Fail = Fail::Cme(50);
-/// The error of the security manager for an absent item. The numbers are UNCONFIRMED (sheet B.2.5).
+/// The security manager's error for an absent item. The number is UNCONFIRMED (sheet B.2.5).
 const NOT_THERE: Fail = Fail::Cme(1500);
+/// The security manager's error for an invalid credential. The number is UNCONFIRMED (sheet B.2.5).
 const BAD_CREDENTIAL: Fail = Fail::Cme(1501);
 
 const IMPORT_LIMIT: i64 = 8192;

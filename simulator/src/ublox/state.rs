@@ -51,8 +51,9 @@ pub(super) struct Volatile {
     pub(super) pin_entered: bool,
     /// Context 1 is active.
     pub(super) context: bool,
-    /// Profile 0 is bound to context 1, and active.
+    /// Profile 0 is bound to context 1.
     pub(super) bound: bool,
+    /// Profile 0 is active.
     pub(super) profile: bool,
     pub(super) clock: Option<EmulatedClock>,
     pub(super) error: u16,

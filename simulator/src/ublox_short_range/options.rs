@@ -139,7 +139,7 @@ pub struct ShortRangeOptions {
     pub sends_sni: bool,
     /// Whether the reported MD5 is of another form than the bytes that were sent (sheet A.4.1).
     pub other_form: bool,
-    /// The first handle.
+    /// The number of handles that were given out before creation; the next one is one higher.
     pub first_handle: u32,
     /// The far end of PPP.
     pub ppp: PppFarEnd,

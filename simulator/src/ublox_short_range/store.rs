@@ -6,8 +6,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ShortRange;
 
-/// The longest content, and the longest name, in bytes.
+/// The longest content, in bytes.
 pub(super) const LIMIT: usize = 8192;
+/// The longest name, in bytes.
 pub(super) const NAME_LIMIT: usize = 32;
 
 /// An import under way, which takes every byte of the AT channel.

@@ -82,7 +82,7 @@ pub struct Edm<const KEPT: usize = 512> {
     said_started: bool,
     broken_due: bool,
     restarted_due: bool,
-    /// A unit `Broken` was reported since the last good frame.
+    /// A unit `Broken` was reported since the last complete head of a frame.
     reported: bool,
     abandoned: bool,
     event: [u8; EVENT_LIMIT],

@@ -7,8 +7,9 @@ use super::super::parser::{Args, Fail, Op};
 use super::{OK, Outcome, Reply, UNKNOWN};
 use crate::clock::{EmulatedClock, read, show, show_zone};
 
-/// The time in which a time server answers, and the time after which one is given up.
+/// The time in which a time server answers.
 const NTP_ANSWER: Duration = Duration::from_millis(800);
+/// The time after which a time server that does not answer is given up.
 const NTP_SILENCE: Duration = Duration::from_secs(75);
 
 impl Bg96 {

@@ -16,8 +16,9 @@ use crate::profile::UsedId;
 /// smaller number is the stricter.
 pub(super) const SEND_LIMIT: u64 = 1460;
 const RECEIVE_LIMIT: u64 = 1500;
-/// The characters that end or cancel the text form of a send.
+/// The character that ends the text form of a send.
 const CTRL_Z: u8 = 0x1a;
+/// The character that cancels the text form of a send.
 const ESCAPE: u8 = 0x1b;
 
 impl Bg96 {

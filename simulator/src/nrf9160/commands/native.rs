@@ -7,7 +7,7 @@ use super::super::profile::NativeStore;
 use super::{OK, Outcome, UNKNOWN};
 use crate::syntax::{Args, Fail, Op};
 
-/// The longest content up to 2.5, in bytes; the buffer has 2100.
+/// The longest content that 2.0 to 2.5 store, in bytes; their buffer has 2100.
 const MAPPED_LIMIT: usize = 2099;
 const PSK_ID: u8 = 4;
 
