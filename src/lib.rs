@@ -70,6 +70,7 @@ mod credentials;
 pub mod csr;
 mod engine;
 mod error;
+mod expiring;
 pub mod failover;
 pub mod jwt;
 mod last_data;

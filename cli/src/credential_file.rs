@@ -41,10 +41,7 @@ impl CredentialFile {
 
     /// The day on which it ends, of a certificate that says so.
     pub(crate) fn ends(&self) -> Option<DateTime> {
-        match material(self.content())?.content {
-            Content::Certificate(certificate) => certificate.not_after,
-            Content::PrivateKey(_) => None,
-        }
+        ends(self.content())
     }
 
     /// What is to be known of it before it is stored: a modem may take it and fail at every connect.
@@ -116,6 +113,19 @@ pub(crate) fn material(content: &[u8]) -> Option<Material> {
     let mut inspector = Inspector::new();
     inspector.feed(content);
     inspector.finish().ok()
+}
+
+/// The day on which a certificate ends, of one that says so.
+pub(crate) fn ends(content: &[u8]) -> Option<DateTime> {
+    match material(content)?.content {
+        Content::Certificate(certificate) => certificate.not_after,
+        Content::PrivateKey(_) => None,
+    }
+}
+
+/// The end of a certificate as lists show it, also where nobody tells it.
+pub(crate) fn until(end: Option<DateTime>) -> String {
+    end.map_or_else(|| "unknown".into(), |end| end.to_string())
 }
 
 fn read_one(path: &Path, kind: Kind) -> Result<CredentialFile, Failure> {

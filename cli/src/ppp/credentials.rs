@@ -282,13 +282,25 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
                         continue;
                     };
                     let digest = Digest::of(&content);
-                    let text = format!("{tag}\t{kind}\t{} bytes\t{digest}", content.len());
+                    let mut text = format!("{tag}\t{kind}\t{} bytes\t{digest}", content.len());
+                    let until = match kind {
+                        Kind::PrivateKey => None,
+                        _ => Some(credential_file::until(credential_file::ends(&content))),
+                    };
+                    if let Some(until) = &until {
+                        text.push_str("\tuntil ");
+                        text.push_str(until);
+                    }
                     report.result(&text, |object| {
-                        object
+                        let object = object
                             .number("tag", tag.0.into())
                             .text("kind", word(kind))
                             .number("bytes", content.len() as u64)
-                            .text("sha256", &digest.to_string())
+                            .text("sha256", &digest.to_string());
+                        match &until {
+                            Some(until) => object.text("until", until),
+                            None => object,
+                        }
                     })?;
                     count += 1;
                 }

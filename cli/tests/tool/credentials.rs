@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use sectag::Digest;
-use sectag_test_support::pki::Pki;
+use sectag_test_support::pki::{Pki, Validity};
 
 use crate::connect::Server;
 use crate::process::{Modem, credentials};
@@ -41,6 +41,12 @@ pub(crate) fn stored_listed_and_removed_over_a_terminal() {
     modem
         .run(&["credentials", "store"], &["--tag", "7", "--ca", &ca])
         .expect(0);
+    let validity = Validity::from_ymd((2026, 1, 1), (2027, 3, 14));
+    let short = Pki::shared().issue_client_valid("pump-17", validity);
+    let ends = pki.file("ends.pem");
+    std::fs::write(&ends, &short.cert_pem).unwrap();
+    let ending = ["--tag", "8", "--cert", &ends];
+    modem.run(&["credentials", "store"], &ending).expect(0);
 
     let mut listed: Vec<String> = modem
         .run(&["credentials", "list"], &[])
@@ -51,17 +57,38 @@ pub(crate) fn stored_listed_and_removed_over_a_terminal() {
         .collect();
     listed.sort();
     let mut expected = vec![
-        format!("42\tCA certificate\t{} bytes\t{}", size(&ca), sha256(&ca)),
+        // Throw-away certificates end in a year that is no modem's.
         format!(
-            "42\tclient certificate\t{} bytes\t{}",
+            "42\tCA certificate\t{} bytes\t{}\tuntil unknown",
+            size(&ca),
+            sha256(&ca)
+        ),
+        format!(
+            "42\tclient certificate\t{} bytes\t{}\tuntil unknown",
             size(&cert),
             sha256(&cert)
         ),
         format!("42\tprivate key\t{} bytes\t{}", size(&key), sha256(&key)),
-        format!("7\tCA certificate\t{} bytes\t{}", size(&ca), sha256(&ca)),
+        format!(
+            "7\tCA certificate\t{} bytes\t{}\tuntil unknown",
+            size(&ca),
+            sha256(&ca)
+        ),
+        format!(
+            "8\tclient certificate\t{} bytes\t{}\tuntil 2027-03-14T00:00:00Z",
+            size(&ends),
+            sha256(&ends)
+        ),
     ];
     expected.sort();
     assert_eq!(listed, expected);
+    let ending = ["--tag", "8", "--json"];
+    let ending = modem.run(&["credentials", "list"], &ending).expect(0);
+    let until = "\"until\":\"2027-03-14T00:00:00Z\"";
+    assert!(ending.stdout.contains(until), "{}", ending.stdout);
+    modem
+        .run(&["credentials", "remove"], &["--tag", "8"])
+        .expect(0);
 
     let removed = modem
         .run(&["credentials", "remove"], &["--tag", "42"])
@@ -74,7 +101,7 @@ pub(crate) fn stored_listed_and_removed_over_a_terminal() {
     assert_eq!(
         json,
         format!(
-            "{{\"tag\":7,\"kind\":\"ca\",\"bytes\":{},\"sha256\":\"{}\"}}\n",
+            "{{\"tag\":7,\"kind\":\"ca\",\"bytes\":{},\"sha256\":\"{}\",\"until\":\"unknown\"}}\n",
             size(&ca),
             sha256(&ca)
         )

@@ -5,16 +5,17 @@ mod files;
 mod rotate;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 
 use embassy_futures::select::{Either, select};
-use sectag::clock::MIN_DATE;
+use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Full;
-use sectag::{Control, CredentialError, Ensured, Kind, Stored, Tag};
+use sectag::{Control, CredentialError, Ensured, Expiry, Kind, Stored, Tag};
 
 use self::files::Filed;
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
-use crate::credential_file;
+use crate::credential_file::{self, until};
 use crate::families::ModemName;
 use crate::hints::{self, Failure};
 use crate::ppp;
@@ -134,8 +135,15 @@ impl Job for &ListCredentials {
         if found.is_empty() {
             report.note(&nothing(args.tag));
         }
+        let mut ends = Ends::default();
         for stored in found {
             let Stored { tag, kind, len, .. } = stored;
+            let until = match (stored.other_store, kind) {
+                (None, Kind::Ca | Kind::ClientCertificate) => {
+                    Some(until(ends.of(control, tag, kind).await?))
+                }
+                _ => None,
+            };
             // Where the modem tells it, it need not be read back.
             let digest = match stored.digest {
                 Some(digest) => Ok(Some(digest)),
@@ -157,8 +165,11 @@ impl Job for &ListCredentials {
             let unread = stored
                 .other_store
                 .map_or_else(String::new, |found| format!("\tnot read: {found}"));
+            let end = until
+                .as_ref()
+                .map_or_else(String::new, |until| format!("\tuntil {until}"));
             report.result(
-                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{unread}"),
+                &format!("{tag}\t{kind}\t{size} bytes\t{shown}{place}{unread}{end}"),
                 |object| {
                     let object = object.number("tag", tag.0.into()).text("kind", word(kind));
                     let object = match len {
@@ -173,14 +184,52 @@ impl Job for &ListCredentials {
                         Some(found) => object.text("not_read", &found.to_string()),
                         None => object,
                     };
-                    match &digest {
+                    let object = match &digest {
                         Some(digest) => object.text("sha256", digest),
+                        None => object,
+                    };
+                    match &until {
+                        Some(until) => object.text("until", until),
                         None => object,
                     }
                 },
             )?;
         }
         Ok(())
+    }
+}
+
+/// When certificates end, asked of the modem once for each tag.
+#[derive(Default)]
+struct Ends(BTreeMap<Tag, Option<Expiry>>);
+
+impl Ends {
+    /// Of one certificate; `None` where neither the modem nor the certificate tells.
+    async fn of<M: Full>(
+        &mut self,
+        control: Control<'_, M>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<DateTime>, Failure> {
+        let known = match self.0.get(&tag) {
+            Some(known) => *known,
+            None => {
+                let asked = match control.expires(tag).await {
+                    Ok(expiry) => Some(expiry),
+                    Err(CredentialError::Unreadable) => None,
+                    Err(error) => {
+                        let what = format!("reading when the certificates under tag {tag} end");
+                        return Err(hints::credential(&what, &error));
+                    }
+                };
+                self.0.insert(tag, asked);
+                asked
+            }
+        };
+        Ok(known.and_then(|expiry| match kind {
+            Kind::Ca => expiry.ca,
+            _ => expiry.client,
+        }))
     }
 }
 
