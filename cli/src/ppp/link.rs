@@ -277,7 +277,8 @@ async fn dialled<R: Read, W: Write>(
         }
         (Module::Cellular(config), false) => {
             let mut told = line.status(false).await?;
-            cellular(line, config).await?;
+            // One process dials once, and keeps no memory of the PIN.
+            cellular(line, &mut config.clone()).await?;
             // It was not registered before, perhaps.
             told.registration = None;
             Ok(told)

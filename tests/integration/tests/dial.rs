@@ -100,7 +100,7 @@ impl Module {
         })
     }
 
-    fn cellular(&self, config: &Cellular) -> (Result<(), BringUpError>, Vec<u8>) {
+    fn cellular(&self, config: &mut Cellular) -> (Result<(), BringUpError>, Vec<u8>) {
         block_on_virtual(async {
             let mut line = Dialogue::new(End(self), End(self));
             let outcome = cellular(&mut line, config).await;
@@ -239,7 +239,7 @@ fn connect_with_a_number_and_with_ppp_in_the_same_read() {
         let mut script = before_the_dial("\r\nSARA-R410M-02B\r\n\r\nOK\r\n");
         script.push(("ATD*99***1#", answer));
         let module = Module::new(&script);
-        let (outcome, found) = module.cellular(&Cellular::new());
+        let (outcome, found) = module.cellular(&mut Cellular::new());
         assert_eq!((outcome, &found[..]), (Ok(()), behind), "{answer}");
     }
 }
@@ -250,8 +250,8 @@ fn the_access_point_is_set_and_lena_gets_a_context_of_its_own() {
     script.insert(4, ("AT+CGDCONT=2,\"IP\",\"iot.example\"", OK));
     script.push(("ATD*99***2#", "\r\nCONNECT\r\n"));
     let module = Module::new(&script);
-    let config = Cellular::new().apn("iot.example").unwrap();
-    assert_eq!(module.cellular(&config).0, Ok(()));
+    let mut config = Cellular::new().apn("iot.example").unwrap();
+    assert_eq!(module.cellular(&mut config).0, Ok(()));
 }
 
 #[test]
@@ -261,9 +261,57 @@ fn lexi_is_refused_by_name() {
         ("ATE0", OK),
         ("AT+CGMM", "\r\nLEXI-R10801D\r\n\r\nOK\r\n"),
     ];
-    let (outcome, _) = Module::new(&script).cellular(&Cellular::new());
+    let (outcome, _) = Module::new(&script).cellular(&mut Cellular::new());
     let text = outcome.unwrap_err().to_string();
     assert!(text.contains("LEXI-R10 has no PPP"), "{text}");
+}
+
+/// A module that swallowed the PIN may have tried it, and the next dial asks.
+#[test]
+fn a_pin_without_an_answer_is_entered_again_only_where_no_try_is_gone() {
+    const ASKS: [(&str, &str); 4] = [
+        ("AT", OK),
+        ("ATE0", OK),
+        ("AT+CGMM", "\r\nSARA-R510S\r\n\r\nOK\r\n"),
+        ("AT+CPIN?", "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n"),
+    ];
+    const ENTERED: (&str, &str) = ("AT+CPIN=\"1234\"", OK);
+    let ready = ("AT+CPIN?", "\r\n+CPIN: READY\r\n\r\nOK\r\n");
+    let swallowed = ("AT+CPIN=\"1234\"", "");
+    let left = |answer| ("AT+CPINR=\"SIM PIN\"", answer);
+    let up = [
+        ENTERED,
+        ready,
+        ("AT+CEREG?", "\r\n+CEREG: 0,5\r\n\r\nOK\r\n"),
+        ("ATD*99***1#", "\r\nCONNECT\r\n"),
+    ];
+    for (answer, may_again) in [
+        ("\r\n+CPINR: SIM PIN,3,3\r\n\r\nOK\r\n", true),
+        ("\r\n+CME ERROR: 100\r\n", true),
+        ("\r\n+CPINR: SIM PIN,2,3\r\n\r\nOK\r\n", false),
+    ] {
+        let mut config = Cellular::new().pin("1234").unwrap();
+        let first = Module::new(&[&ASKS[..], &[swallowed]].concat());
+        let error = first.cellular(&mut config).0.unwrap_err();
+        assert!(matches!(error, BringUpError::At { .. }), "{error}");
+        let mut script = [&ASKS[..], &[left(answer)]].concat();
+        if may_again {
+            script.extend(up);
+        }
+        let second = Module::new(&script);
+        let expected = match may_again {
+            true => Ok(()),
+            false => Err(BringUpError::SimPinRefused),
+        };
+        assert_eq!(second.cellular(&mut config).0, expected, "{answer}");
+        assert!(second.is_done(), "{answer}");
+        if !may_again {
+            // And from then on not even asked about.
+            let third = Module::new(&ASKS);
+            assert_eq!(third.cellular(&mut config).0, expected);
+            assert!(third.is_done());
+        }
+    }
 }
 
 #[test]
@@ -277,7 +325,7 @@ fn no_carrier_is_dialled_again_after_attaching_and_then_after_a_restart() {
     let up_to_here = script.len();
     script.push(("ATD*99***1#", "\r\nCONNECT\r\n"));
     let module = Module::new(&script);
-    assert_eq!(module.cellular(&Cellular::new()).0, Ok(()));
+    assert_eq!(module.cellular(&mut Cellular::new()).0, Ok(()));
 
     script.truncate(up_to_here);
     script.push(refused);
@@ -285,7 +333,7 @@ fn no_carrier_is_dialled_again_after_attaching_and_then_after_a_restart() {
     script.extend(before_the_dial(model));
     script.push(refused);
     let module = Module::new(&script);
-    let error = module.cellular(&Cellular::new()).0.unwrap_err();
+    let error = module.cellular(&mut Cellular::new()).0.unwrap_err();
     assert_eq!(error.causes().next(), Some(Cause::ApnWrong));
     assert!(error.to_string().contains("NO CARRIER"), "{error}");
     assert!(module.is_done());

@@ -16,11 +16,14 @@ const ATTACH: Duration = Duration::from_secs(180);
 const DIAL: Duration = Duration::from_secs(20);
 const RESTART: Duration = Duration::from_secs(60);
 
-/// The settings of a cellular module.
-#[derive(Clone, Copy, Debug)]
+/// The settings of a cellular module, and what the dials so far have found out about the PIN. Keep one
+/// for as long as the firmware runs: a PIN that was refused is entered by no later dial, since the third
+/// refusal in a row blocks the SIM.
+#[derive(Clone, Debug)]
 pub struct Cellular {
     apn: Option<Text<'static, 64>>,
     pin: Option<Secret<Text<'static, 8>>>,
+    sim: SimEntry,
     context: Option<u8>,
     register: Duration,
 }
@@ -32,6 +35,7 @@ impl Cellular {
         Self {
             apn: None,
             pin: None,
+            sim: SimEntry::NEW,
             context: None,
             register: Duration::from_secs(180),
         }
@@ -49,8 +53,9 @@ impl Cellular {
         Ok(self)
     }
 
-    /// Sets the SIM's PIN, of 4 to 8 digits. A refusal fails the bring-up at once, since the third in a
-    /// row blocks the SIM.
+    /// Sets the SIM's PIN, of 4 to 8 digits. A refusal fails this bring-up and every later one at once,
+    /// since the third in a row blocks the SIM. A PIN that the module did not answer is entered once more,
+    /// unless the module reports that a try is gone.
     ///
     /// # Errors
     /// [`InvalidInput`] if it is not a PIN.
@@ -98,7 +103,7 @@ impl Default for Cellular {
 /// it is.
 pub async fn cellular<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
-    config: &Cellular,
+    config: &mut Cellular,
 ) -> Result<(), BringUpError> {
     let context = prepare(line, config).await?;
     if dial(line, context).await? {
@@ -111,7 +116,7 @@ pub async fn cellular<R: Read, W: Write>(
 /// module. Its time limits are those of [`cellular`] after the first dial.
 pub async fn redial<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
-    config: &Cellular,
+    config: &mut Cellular,
 ) -> Result<(), BringUpError> {
     // For a second after the end of a link a dial fails (sheet B.3).
     Timer::after_secs(1).await;
@@ -139,7 +144,7 @@ pub async fn redial<R: Read, W: Write>(
 /// Prepares the dial: SIM, access point, registration. Returns the context to dial with.
 async fn prepare<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
-    config: &Cellular,
+    config: &mut Cellular,
 ) -> Result<char, BringUpError> {
     let deadline = Instant::now() + RESTART;
     loop {
@@ -186,10 +191,12 @@ async fn prepare<R: Read, W: Write>(
 
 async fn sim<R: Read, W: Write>(
     line: &mut Dialogue<R, W>,
-    config: &Cellular,
+    config: &mut Cellular,
 ) -> Result<(), BringUpError> {
     let since = Instant::now();
-    let mut entry = SimEntry::NEW;
+    let Cellular { pin, sim, .. } = config;
+    // The module may have been restarted since the last dial.
+    sim.begin();
     loop {
         let mut said = None;
         let asked = line.command(&["AT+CPIN?"], SHORT, |text| {
@@ -201,22 +208,46 @@ async fn sim<R: Read, W: Write>(
             Err(error) => return Err(at("+CPIN?")(error)),
         };
         let waited = since.elapsed().as_millis() as u32;
-        match entry.says(said, code, waited, config.pin.is_some()) {
+        match sim.says(said, code, waited, pin.is_some()) {
             SimNext::Ready => return Ok(()),
-            SimNext::Enter | SimNext::Count => {
-                let pin = config.pin.as_ref().ok_or(BringUpError::SimLocked)?;
-                let parts = ["AT+CPIN=\"", pin.expose().as_str(), "\""];
-                match line.ask(&parts, SHORT).await {
-                    Ok(()) => entry.entered(true, None, Code::Plain)?,
-                    Err(AtError::Refused(code)) => entry.entered(false, None, code)?,
-                    Err(error) => return Err(at("+CPIN")(error)),
+            SimNext::Enter => enter(line, pin, sim).await?,
+            SimNext::Count => {
+                let mut judged = Ok(());
+                let asked = line.command(&["AT+CPINR=\"SIM PIN\""], SHORT, |text| {
+                    judged = judged.and_then(|()| sim.has_tries(Some(text.as_bytes())));
+                });
+                match asked.await {
+                    Ok(_) => judged?,
+                    // Not every module knows the question.
+                    Err(AtError::Refused(_)) => sim.has_tries(None)?,
+                    Err(error) => return Err(at("+CPINR")(error)),
                 }
-                Timer::after_secs(1).await;
+                enter(line, pin, sim).await?;
             }
             SimNext::Wait(pause) => Timer::after_millis(pause.into()).await,
             SimNext::Fail(error) => return Err(error),
         }
     }
+}
+
+/// Enters the PIN once, and reports to `sim` how that ended.
+async fn enter<R: Read, W: Write>(
+    line: &mut Dialogue<R, W>,
+    pin: &Option<Secret<Text<'static, 8>>>,
+    sim: &mut SimEntry,
+) -> Result<(), BringUpError> {
+    let pin = pin.as_ref().ok_or(BringUpError::SimLocked)?;
+    let parts = ["AT+CPIN=\"", pin.expose().as_str(), "\""];
+    match line.ask(&parts, SHORT).await {
+        Ok(()) => sim.entered(true, None, Code::Plain)?,
+        Err(AtError::Refused(code)) => sim.entered(false, None, code)?,
+        Err(error) => {
+            sim.entered(false, Some(error), Code::Plain)?;
+            return Err(at("+CPIN")(error));
+        }
+    }
+    Timer::after_secs(1).await;
+    Ok(())
 }
 
 /// Waits until the module is registered with a network of any kind.

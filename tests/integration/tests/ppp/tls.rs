@@ -81,7 +81,8 @@ fn with_buffer_of<const RECORD: usize>(
         ppp: PppFarEnd::Slirp,
         ..UbloxOptions::default()
     };
-    let dial = async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &Cellular::new()).await;
+    let dial =
+        async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &mut Cellular::new()).await;
     let ended = block_on(async {
         let modem = Simulator::ublox(options, Rc::new(Everything));
         above_noise(&modem, one_in, Login::NONE, dial, async |stack| {

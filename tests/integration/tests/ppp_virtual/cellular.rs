@@ -32,7 +32,7 @@ fn with(options: UbloxOptions) -> Simulator {
 }
 
 async fn plainly(line: &mut Dialogue<Rx<'_>, Tx<'_>>) -> Result<(), BringUpError> {
-    cellular(line, &Cellular::new()).await
+    cellular(line, &mut Cellular::new()).await
 }
 
 fn dials(modem: &Simulator) -> Vec<String> {
@@ -171,7 +171,7 @@ fn a_network_that_goes_ends_the_link_with_no_carrier() {
         // The line is the module's again, and it is dialled anew.
         modem.set_registered(true);
         let again =
-            async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| redial(line, &Cellular::new()).await;
+            async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| redial(line, &mut Cellular::new()).await;
         assert_eq!(above(&modem, Login::NONE, again, looks_up).await, CLOSED);
     });
 }
@@ -210,8 +210,8 @@ fn an_access_point_is_set_and_a_pin_entered_once() {
     block_on_virtual(async {
         // SARA-R4 takes an access point only without radio.
         let modem = module(UbloxProfile::SARA_R4_02B, PppScript::default());
-        let config = Cellular::new().apn("iot.example").unwrap();
-        let dial = async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &config).await;
+        let mut config = Cellular::new().apn("iot.example").unwrap();
+        let dial = async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &mut config).await;
         assert_eq!(above(&modem, Login::NONE, dial, looks_up).await, CLOSED);
 
         for (pin, ended) in [
@@ -228,8 +228,12 @@ fn an_access_point_is_set_and_a_pin_entered_once() {
             if let Some(pin) = pin {
                 config = config.pin(pin).unwrap();
             }
-            let dial = async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &config).await;
-            assert_eq!(above(&modem, Login::NONE, dial, looks_up).await, ended);
+            // Twice: a refused one is not entered by the next dial either.
+            for _ in 0..2 {
+                let dial =
+                    async |line: &mut Dialogue<Rx<'_>, Tx<'_>>| cellular(line, &mut config).await;
+                assert_eq!(above(&modem, Login::NONE, dial, looks_up).await, ended);
+            }
             let all = modem.commands();
             let entered = all.iter().filter(|line| line.starts_with(b"AT+CPIN="));
             assert_eq!(entered.count(), usize::from(pin.is_some()));
