@@ -86,7 +86,6 @@ impl World<'_> {
             Job::PowerOff => {
                 self.errand_ended(done);
                 if done {
-                    self.restarted = false;
                     self.loss = Some(Loss::PowerOff);
                     // A user may have switched it on again meanwhile.
                     return if self.power == PowerState::Off {

@@ -127,7 +127,10 @@ impl Job {
                 w.verdict = Verdict::Done;
             }
             Self::CleanUp => (w.cleanup, w.cleanup_asked) = (false, false),
-            Self::PowerOff | Self::Sleep => w.errand = Errand::Runs,
+            Self::PowerOff | Self::Sleep => {
+                w.errand = Errand::Runs;
+                w.restarted = false;
+            }
             _ => {}
         }
         true

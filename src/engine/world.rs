@@ -157,7 +157,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub id: u8,
     /// The index in [`slots`](Self::slots) of the socket that the flow is about.
     pub(crate) slot: u8,
-    /// The modem has restarted, and has not finished starting.
+    /// The modem has restarted, and has not finished starting. After a power-off: the modem has said that it is off.
     pub restarted: bool,
     /// The modem's URC came by which it says that it takes commands.
     pub booted: bool,

@@ -8,7 +8,7 @@ use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
     BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, CredentialError, Ensured,
-    Kind, ServerName, SocketError, Support, Tag, TlsConfig,
+    Kind, ServerName, Shutdown, SocketError, Support, Tag, TlsConfig,
 };
 use sectag_simulator::Failure;
 use sectag_test_support::pki::Pki;
@@ -308,5 +308,33 @@ pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Way>() {
         })
         .await;
         assert!(world.modem.files()["/cert/9_ca.der"].len() < 2000);
+    });
+}
+
+/// The chip's word that it has stopped is waited for, and nothing else; it stays off until it is wanted.
+pub fn one_that_is_switched_off_says_so<W: Way>() {
+    virtually(async || {
+        let world = serving::<W>(Setting::default());
+        attach::<W, _, _>(&world, WIFI, async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await.unwrap();
+            let began = Instant::now();
+            assert_eq!(bench.control.power_off().await, Ok(Shutdown::Confirmed));
+            assert!(began.elapsed() < Duration::from_millis(900));
+            let lost = socket.read(&mut [0; 1]).await;
+            assert_eq!(lost, Err(SocketError::ConnectionReset));
+            drop(socket);
+            Timer::after_secs(100).await;
+            assert!(bench.control.is_asleep());
+            let off = Err(BringUpError::PoweredOff);
+            assert_eq!(bench.control.power_off().await, off);
+            bench.control.power_on();
+            let mut socket = connect(bench).await.unwrap();
+            round_trip(&mut socket, b"on").await.unwrap();
+            // And a second time: nothing of the first is taken for it.
+            drop(socket);
+            assert_eq!(bench.control.power_off().await, Ok(Shutdown::Confirmed));
+        })
+        .await;
     });
 }

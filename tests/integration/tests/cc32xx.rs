@@ -155,6 +155,11 @@ fn connected_and_not_verified_is_refused_and_closed() {
 }
 
 #[test]
+fn one_that_is_switched_off_says_so() {
+    ti::one_that_is_switched_off_says_so::<OverAt>();
+}
+
+#[test]
 fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted() {
     ti::an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted::<OverAt>();
 }

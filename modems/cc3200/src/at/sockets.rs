@@ -106,7 +106,14 @@ impl Cc32xx {
             Then::End
         })];
 
-    pub(super) const POWER_OFF: Script = &[ask("AT+Stop=200").limit(660)];
+    /// Answered once the network processor has stopped, and nothing is said behind it.
+    pub(super) const POWER_OFF: Script = &[
+        ask("AT+Stop=200").limit(660),
+        decide(|_, world, _| {
+            world.restarted = true;
+            Then::End
+        }),
+    ];
 
     pub(super) const SLEEP: Script = &[decide(|_, world, _| world.fail(AtError::Unsupported))];
 

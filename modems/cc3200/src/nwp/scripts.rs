@@ -199,7 +199,11 @@ impl<G: Generation> Engine<G> {
             engine.events.stopped = false;
             Then::Hold(|engine| engine.events.stopped, START_LIMIT)
         }),
-        decide(|_, _, _| Then::End),
+        decide(|engine, world, _| {
+            // Its own word; where that is lost, nHIB has switched it off all the same.
+            world.restarted = engine.events.stopped;
+            Then::End
+        }),
     ];
 
     // Bring-up.
