@@ -338,29 +338,40 @@ pub(crate) async fn leave_network<F: Family, E>(
 ) -> Result<(), CredentialError<E>> {
     let has_sockets = at.has_sockets();
     let left = at.modem(|modem| {
-        if modem.offline && modem.joining.left {
-            return Some(false);
+        if modem.offline && modem.joining.confirmed_off {
+            return Some(None);
         }
         if has_sockets && !modem.config.end_connections {
             return None;
         }
         // Set before the first await, so that the cleanup returns to the network if this future is
-        // dropped.
+        // dropped. Whether the modem has left is known only once it has answered.
+        let before = (modem.offline, modem.joining.left);
         modem.offline = true;
         modem.joining.left = true;
-        Some(true)
+        Some(Some(before))
     });
-    match left {
+    let (was_offline, had_left) = match left {
         None => return Err(CredentialError::SocketsOpen),
-        Some(false) => return Ok(()),
-        Some(true) => {}
-    }
+        Some(None) => return Ok(()),
+        Some(Some(before)) => before,
+    };
     #[cfg(feature = "log")]
     log::info!("leaving the network, to change credentials");
     #[cfg(feature = "defmt")]
     defmt::info!("leaving the network, to change credentials");
     let args = [Arg::Int(4)];
-    at.send(&Command::<GUEST_SLOW>::new("+CFUN", &args)).await?;
+    let answer = at.send(&Command::<GUEST_SLOW>::new("+CFUN", &args)).await;
+    at.modem(|modem| match answer {
+        Ok(_) => modem.joining.confirmed_off = true,
+        // It is where it was. Of another end nobody knows, and the cleanup sees to it.
+        Err(AtError::Refused(_)) => {
+            modem.offline &= was_offline;
+            modem.joining.left &= had_left;
+        }
+        Err(_) => {}
+    });
+    answer?;
     Ok(())
 }
 

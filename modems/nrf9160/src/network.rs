@@ -16,8 +16,10 @@ pub(crate) struct Joining {
     active: bool,
     /// The PDP context has the configured APN.
     has_apn: bool,
-    /// A change of credentials has taken the modem off the network since the flow began.
+    /// A change of credentials has asked the modem to leave the network since the flow began, so that it may have left.
     pub(crate) left: bool,
+    /// It has answered that it left, and was not sent back since.
+    pub(crate) confirmed_off: bool,
     since: u32,
     /// The script that follows on registration.
     then: u8,
@@ -30,6 +32,7 @@ impl Joining {
         active: false,
         has_apn: false,
         left: false,
+        confirmed_off: false,
         since: 0,
         then: 0,
         end: Then::Next,
@@ -136,6 +139,7 @@ fn begin_to_join<F: Family>(
         return world.again(PAUSE);
     }
     modem.joining.left = false;
+    modem.joining.confirmed_off = false;
     Then::Next
 }
 

@@ -1,13 +1,14 @@
 //! Credentials in a modem with two kinds of TLS, and what changing them costs.
 
-use embassy_time::{Duration, Timer};
+use embassy_futures::join::join3;
+use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
 use sectag::{Cause, ConnectError, CredentialError, Kind, OtherStore, ReadFrom, SocketError, Tag};
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, World, connect, label, options, provision, round_trip, usable,
 };
 use sectag_integration_tests::simulated::virtually;
-use sectag_simulator::{Nrf9160Options, Nrf9160Profile};
+use sectag_simulator::{Nrf9160Options, Nrf9160Profile, Reaction};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
@@ -249,5 +250,60 @@ fn connections_are_ended_for_a_change_only_where_that_is_allowed() {
                     .await;
             });
         }
+    }
+}
+
+/// A modem that refused to leave the network is on it; one whose `AT+CFUN=4` was never sent is asked by the next.
+#[test]
+fn what_was_not_left_is_not_taken_for_left() {
+    let ca = Pki::shared().ca_pem();
+    for name in ["2.1", "sm"] {
+        virtually(async || {
+            let world = World::new(options(named(name)));
+            world
+                .attach(async |bench| {
+                    let is_offline = || bench.control.modem(|modem| modem.is_offline());
+                    bench.control.wait_up().await.unwrap();
+                    let mut refuses = true;
+                    world.modem.set_script(Box::new(move |line| {
+                        if line == b"AT+CFUN=4" && std::mem::take(&mut refuses) {
+                            return Reaction::Reply(b"\r\nERROR\r\n".to_vec());
+                        }
+                        Reaction::Normal
+                    }));
+                    let refused = store_other(bench).await;
+                    assert!(matches!(refused, Err(CredentialError::At(_))), "{name}");
+                    assert!(!is_offline(), "{name}");
+                    assert_eq!(store_other(bench).await, Ok(()), "{name}");
+
+                    // The clock is slow to answer, and nothing is sent meanwhile.
+                    Timer::after_secs(10).await;
+                    assert!(!is_offline(), "{name}");
+                    let mut silent = true;
+                    world.modem.set_script(Box::new(move |line| {
+                        if line.starts_with(b"AT%CCLK?") && std::mem::take(&mut silent) {
+                            return Reaction::Silent;
+                        }
+                        Reaction::Normal
+                    }));
+                    world.modem.take_commands();
+                    let clock = bench.control.clock();
+                    let dropped = async {
+                        let store = bench.control.store(Tag(10), Kind::Ca, ca.as_bytes());
+                        assert!(
+                            with_timeout(Duration::from_millis(500), store)
+                                .await
+                                .is_err()
+                        );
+                        assert!(is_offline(), "{name}: it was dropped before it began");
+                    };
+                    let (_, (), stored) = join3(clock, dropped, store_other(bench)).await;
+                    assert_eq!(stored, Ok(()), "{name}");
+                    let left = world.commands();
+                    let left = left.iter().filter(|line| *line == "AT+CFUN=4");
+                    assert_eq!(left.count(), 1, "{name}");
+                })
+                .await;
+        });
     }
 }
