@@ -475,11 +475,7 @@ impl<M: Sleeps> Control<'_, M> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
         let wired = {
             let pins = self.world.borrow().pins;
-            if M::WAKE_BY_KEY {
-                pins.has_power_key
-            } else {
-                pins.can_sleep
-            }
+            pins.can_sleep || M::WAKE_BY_KEY && pins.has_power_key
         };
         if !wired {
             return Err(AtError::Unsupported);

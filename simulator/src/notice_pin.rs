@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use embassy_futures::select::select;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal::digital::{ErrorType, InputPin};
 use embedded_hal_async::digital::Wait;
@@ -25,10 +26,24 @@ pub(crate) struct Notice {
 impl Notice {
     /// Starts a pulse, or extends one that is under way.
     pub(crate) fn pulse(&self, length: Duration) {
-        if !self.is_active() {
+        self.set(Some(Instant::now() + length));
+    }
+
+    /// Active until it is released.
+    pub(crate) fn hold(&self) {
+        self.set(Some(Instant::MAX));
+    }
+
+    /// Not active any more.
+    pub(crate) fn release(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, until: Option<Instant>) {
+        if until.is_some() && !self.is_active() {
             self.edges.set(self.edges.get() + 1);
         }
-        self.until.set(Some(Instant::now() + length));
+        self.until.set(until);
         for waiting in self.waiting.take() {
             waiting.wake();
         }
@@ -59,14 +74,20 @@ impl NoticePin {
     }
 
     async fn inactive(&self) {
-        while let Some(until) = self
-            .0
-            .notice
-            .until
-            .get()
-            .filter(|_| self.0.notice.is_active())
-        {
-            Timer::at(until).await;
+        let notice = &self.0.notice;
+        while let Some(until) = notice.until.get().filter(|_| notice.is_active()) {
+            let changed = poll_fn(|cx| {
+                if notice.until.get() != Some(until) {
+                    return Poll::Ready(());
+                }
+                notice.waiting.borrow_mut().push(cx.waker().clone());
+                Poll::Pending
+            });
+            if until == Instant::MAX {
+                changed.await;
+            } else {
+                select(changed, Timer::at(until)).await;
+            }
         }
     }
 }

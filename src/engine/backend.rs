@@ -555,8 +555,13 @@ pub trait Modem: Sized + 'static {
     const HARMLESS: &'static [&'static str] = &[];
     /// The time limit for the modem to confirm that it is off.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
-    /// Whether a pulse of the power key wakes the modem from light sleep, instead of the level of the sleep pin.
+    /// Whether a pulse of the power key wakes the modem from light sleep, instead of the level of the sleep pin. For a
+    /// backend of several firmwares: whether it does so with any of them.
     const WAKE_BY_KEY: bool = false;
+    /// Whether a pulse of the power key wakes the modem with the firmware that was found.
+    fn wakes_by_key(&self) -> bool {
+        Self::WAKE_BY_KEY
+    }
     /// The silence, in milliseconds, that the modem needs between a result or URC and the next command. For a family of
     /// several models this is the longest. The engine's time is truncated to milliseconds, so a backend gives one
     /// millisecond more than the modem needs, here and for the pauses below.

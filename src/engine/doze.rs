@@ -17,6 +17,9 @@ use super::world::{Errand, Link, NEVER, PowerState, Shared, World};
 
 /// The idle time after which a modem that was woken for nothing sleeps again, in milliseconds.
 const FOR_NOTHING: Ms = 200;
+/// The time that the UART stays on after the begin of sleep, in milliseconds: until the modem has seen that it may
+/// sleep, it tells of a notice by no pin (nrf9160 sheet, 1.6: 10 ms).
+const SETTLE: Ms = 50;
 /// The time limit for a requested sleep to begin, in milliseconds.
 const ASKED_LIMIT: Ms = 20_000;
 
@@ -58,6 +61,16 @@ impl Habits {
                 continue;
             }
             if let Some(uart) = &mut uart {
+                let began = now();
+                let settled = watch(world, |w, cx| {
+                    rang = rang || ringing.as_mut().poll(cx).is_ready();
+                    let due = after(began, SETTLE);
+                    if rang || w.power != PowerState::Dozing || past(w.now, due) {
+                        return ControlFlow::Break(());
+                    }
+                    ControlFlow::Continue(due)
+                });
+                settled.await;
                 listens.set(Listens::Leaves);
                 poll_fn(|cx| match listens.get() {
                     Listens::No => Poll::Ready(()),
@@ -98,6 +111,10 @@ impl Habits {
                     Poll::Ready(())
                 })
                 .await;
+                // Also where it was not the pin that woke it: what was said until the UART was heard is lost.
+                let mut world = world.borrow_mut();
+                world.ask_all();
+                world.wake_runner();
             }
         }
     }

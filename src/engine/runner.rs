@@ -48,11 +48,7 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
             notices,
         } = self;
         begin(world, power);
-        let wired = if M::WAKE_BY_KEY {
-            power.has_power_key()
-        } else {
-            power.has_sleep()
-        };
+        let wired = power.has_sleep() || M::WAKE_BY_KEY && power.has_power_key();
         let mut board = Board {
             engine: *engine,
             world,

@@ -129,7 +129,7 @@ pub struct PinState {
     /// Whether the last change of `speed` failed, because the UART's speed cannot be changed.
     pub speed_refused: bool,
     /// A sleep pin is wired.
-    pub(crate) can_sleep: bool,
+    pub can_sleep: bool,
     /// Set to let the modem sleep by the sleep pin, cleared to wake it.
     pub(crate) asleep: bool,
 }

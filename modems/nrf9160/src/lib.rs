@@ -24,9 +24,10 @@
 //!
 //! Keys can be made in the modem, and tokens be signed there: [`DeviceKeys`]. Pins: the power key of
 //! [`Pins`](sectag::Pins) is the modem's wake pin. It is active low, so use
-//! [`active_low`](sectag::Pins::active_low) when it is wired directly. It ends `Control::sleep` (SLM's
-//! `#XSLEEP=2`) and `Control::power_off`. On a pulse of the indicate pin the application calls
-//! `Control::wake`.
+//! [`active_low`](sectag::Pins::active_low) when it is wired directly. It ends `Control::power_off` and, with
+//! SLM, `Control::sleep` (`#XSLEEP=2`). SM sleeps by DTR ([`Pins::with_dtr`](sectag::Pins::with_dtr)),
+//! which switches its UART off while it is high. A `NoticePin` waits for SLM's indicate pin or SM's RI;
+//! without one, the application calls `Control::wake`.
 //!
 //! Cipher suites cannot be chosen. With native TLS from 2.6 on, and on the nRF91x1, the suite in use
 //! can be read, and it is judged before anything is sent. Elsewhere the modem uses any suite that it
@@ -163,6 +164,7 @@ scripts! {
     slm SEND_DATA,
     slm SEND_LEFT_LATE,
     slm POLL,
+    slm_sleeps IDLE,
     slm_sleeps UNWATCH,
     any READ,
     any RECEIVE,
@@ -355,7 +357,11 @@ impl<F: Family> Modem for Nrf9160<F> {
         command: "AT+CMEE?",
         answer: "+CMEE: 1",
     };
-    const WAKE_BY_KEY: bool = true;
+    // SLM by its wake pin, SM by DTR (sheet 1.5, 1.6).
+    const WAKE_BY_KEY: bool = !matches!(F::HANDLES, Some(true));
+    fn wakes_by_key(&self) -> bool {
+        !self.has_handles()
+    }
 
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         if let Some((handle, bits)) = dialect::events(line) {

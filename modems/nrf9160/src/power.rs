@@ -4,7 +4,7 @@ use sectag::AtError;
 use sectag::modem::{SLEEPS, Sleeps, Then, World, ask, decide};
 
 use crate::commands::{QUICK, SLOW};
-use crate::{AnyFirmware, Family, Nrf9160, Script, SlmModemTls, SlmNativeTls, script};
+use crate::{Family, Nrf9160, Script, script};
 
 impl<F: Family> Nrf9160<F> {
     /// Switches the unit off (System OFF). Only a pin wakes it, so this is refused without one.
@@ -24,10 +24,13 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const SYSTEM_OFF: Script<F> = &[ask("AT#XSLEEP=1").limit(QUICK)];
 
-    /// Switches the UART off while LTE stays on (SLM). From 3.1 on the firmware announces data
-    /// meanwhile by a pulse of its indicate pin, as for any notice.
-    pub(crate) const SLEEP: Script<F> = &[
-        decide(has_sleep),
+    /// Switches the UART off while LTE stays on. SM needs no command: DTR switches its UART, and RI
+    /// announces data meanwhile (sheet 1.6).
+    pub(crate) const SLEEP: Script<F> = &[decide(begin_sleep)];
+
+    /// Switches the UART off (SLM). From 3.1 on the firmware announces data meanwhile by a pulse of its
+    /// indicate pin, as for any notice.
+    pub(crate) const IDLE: Script<F> = &[
         ask("AT#XAPOLL=1,1").limit(QUICK).then(watching),
         ask("AT#XSLEEP=2").limit(QUICK).then(asleep),
     ];
@@ -47,11 +50,7 @@ impl<F: Family> Nrf9160<F> {
     }
 }
 
-// SM uses pins of its own for sleep. With a firmware that is found at run time, a sleep on SM fails
-// then.
-impl Sleeps for Nrf9160<AnyFirmware> {}
-impl Sleeps for Nrf9160<SlmModemTls> {}
-impl Sleeps for Nrf9160<SlmNativeTls> {}
+impl<F: Family> Sleeps for Nrf9160<F> {}
 
 fn can_wake<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.wired {
@@ -61,11 +60,12 @@ fn can_wake<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<
     }
 }
 
-fn has_sleep<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    if modem.has_handles() {
-        world.fail(AtError::Unsupported)
-    } else {
-        Then::Next
+/// Starts the sleep that the firmware has, if the pin is wired that ends it.
+fn begin_sleep<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    match (modem.has_handles(), world.pins) {
+        (true, pins) if pins.can_sleep => Then::End,
+        (false, pins) if pins.has_power_key => Then::To(script::IDLE),
+        _ => world.fail(AtError::Unsupported),
     }
 }
 

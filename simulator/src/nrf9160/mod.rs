@@ -50,8 +50,10 @@ const URC_BUFFER: usize = 4096;
 const DEFAULT_RATE: u32 = 115_200;
 /// The time after which an incomplete line no longer holds back URCs (SM, sheet 5).
 const STALE_LINE: Duration = Duration::from_secs(1);
-/// `CONFIG_SLM_INDICATE_TIME`.
+/// `CONFIG_SLM_INDICATE_TIME`, and RI of SM v1.0.0.
 const INDICATE_PULSE: Duration = Duration::from_millis(100);
+/// From DTR to the UART of SM, sheet 1.6.
+const DTR_DEBOUNCE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Power {
@@ -101,6 +103,10 @@ pub(crate) struct Nrf9160 {
     /// The number of bytes after a start that the UART loses.
     lost: Cell<usize>,
     reset_asserted: Cell<bool>,
+    /// The host holds DTR high (SM).
+    dtr_high: Cell<bool>,
+    /// SM has switched its UART off for that.
+    uart_off: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
     /// The number of sends.
     sends: Cell<usize>,
@@ -152,6 +158,8 @@ impl Nrf9160 {
             after: RefCell::new(Vec::new()),
             lost: Cell::new(0),
             reset_asserted: Cell::new(false),
+            dtr_high: Cell::new(false),
+            uart_off: Cell::new(false),
             failed_at: Cell::new(None),
             sends: Cell::new(0),
         })
@@ -206,6 +214,10 @@ impl Nrf9160 {
             self.core.discard_input();
         }
         self.lost.set(self.options.lost_after_ready);
+        if self.options.dtr_at_boot && self.dtr_high.get() {
+            self.uart_off.set(true);
+            return self.hold_back(b"Ready\r\n");
+        }
         self.core.send(&self.options.ready_junk);
         self.core.send(b"Ready\r\n");
     }
@@ -250,6 +262,8 @@ impl Nrf9160 {
         *self.line.borrow_mut() = Line::default();
         self.mode.set(Mode::Command);
         self.paused.set(false);
+        self.uart_off.set(false);
+        self.core.notice.release();
         self.boots.set(self.boots.get() + 1);
         self.power.set(at);
         self.core.touch();
@@ -394,15 +408,41 @@ impl Nrf9160 {
             }
             // TRAP, sheet 3: the notice is dropped.
             Mode::Data if !holds => {}
-            _ if holds && (self.in_data_mode() || !self.may_speak()) => {
-                let held = &mut self.state.borrow_mut().held;
-                if held.len() + framed.len() > URC_BUFFER {
-                    held.clear();
-                }
-                held.extend(framed);
-            }
+            _ if holds && (self.in_data_mode() || !self.may_speak()) => self.hold_back(framed),
             _ => self.core.send(framed),
         }
+    }
+
+    /// SM says it later, and RI tells that it is there where the UART is off.
+    fn hold_back(&self, framed: &[u8]) {
+        let held = &mut self.state.borrow_mut().held;
+        if held.len() + framed.len() > URC_BUFFER {
+            held.clear();
+        }
+        held.extend(framed);
+        if !self.uart_off.get() {
+            return;
+        }
+        if self.options.ri_pulses {
+            self.core.notice.pulse(INDICATE_PULSE);
+        } else {
+            self.core.notice.hold();
+        }
+    }
+
+    /// DTR of SM has had its level for long enough.
+    fn switch_uart(&self, on: bool) {
+        if self.uart_off.replace(!on) != on {
+            return;
+        }
+        if on {
+            if !self.options.flow_control {
+                self.core.discard_input();
+            }
+            self.speak();
+            self.core.notice.release();
+        }
+        self.core.touch();
     }
 
     fn in_data_mode(&self) -> bool {
@@ -413,7 +453,7 @@ impl Nrf9160 {
     fn may_speak(&self) -> bool {
         let polite = self.options.profile.serial_modem;
         match self.mode.get() {
-            _ if self.power.get() != Power::On => false,
+            _ if self.power.get() != Power::On || self.uart_off.get() => false,
             Mode::Idle => false,
             Mode::Data => true,
             Mode::Executing => !polite,
@@ -465,10 +505,12 @@ impl Nrf9160 {
 
     async fn read_line(&self) -> Input {
         loop {
+            // RTS keeps what the host sends while the UART is off.
+            self.core.until(|| !self.uart_off.get()).await;
             let byte = match self.core.try_read() {
                 Some(byte) => byte,
-                None if self.line.borrow().is_empty() || self.stale.get() => self.core.read().await,
-                None => match select(self.core.read(), Timer::after(STALE_LINE)).await {
+                None if self.line.borrow().is_empty() || self.stale.get() => self.hear().await,
+                None => match select(self.hear(), Timer::after(STALE_LINE)).await {
                     Either::First(byte) => byte,
                     Either::Second(()) => {
                         self.stale.set(true);
@@ -493,6 +535,20 @@ impl Nrf9160 {
                 return input;
             }
         }
+    }
+
+    /// Waits for a byte that the UART hears: none while DTR keeps it off (SM).
+    async fn hear(&self) -> u8 {
+        let mut byte = None;
+        let heard = self.core.until(|| {
+            byte = byte.or_else(|| {
+                let on = !self.uart_off.get();
+                on.then(|| self.core.try_read()).flatten()
+            });
+            byte.is_some()
+        });
+        heard.await;
+        byte.unwrap_or_default()
     }
 
     /// Stops reception, as firmware up to 2.4 does from here on; the bytes in the chunk still do
@@ -643,7 +699,7 @@ impl Modem for Nrf9160 {
         self.failed_at.get()
     }
 
-    // Serial Modem's own DTR and power saving are not modelled.
+    // Serial Modem's own power saving is not modelled.
     fn crash(&self) {
         self.crash_modem("0x10");
     }
@@ -663,6 +719,25 @@ impl Modem for Nrf9160 {
 
     fn status_pin(&self) -> bool {
         matches!(self.power.get(), Power::On | Power::Hung)
+    }
+
+    /// DTR, sheet 1.6.
+    fn sleep_pin(&self, high: bool) {
+        if !self.options.profile.serial_modem || self.dtr_high.replace(high) == high {
+            return;
+        }
+        if !high && self.options.ri_pulses {
+            self.core.notice.release();
+        }
+        let Some(modem) = self.me.upgrade() else {
+            return;
+        };
+        self.core.spawn(async move {
+            Timer::after(DTR_DEBOUNCE).await;
+            if modem.dtr_high.get() == high {
+                modem.switch_uart(!high);
+            }
+        });
     }
 
     fn open_sockets(&self) -> Vec<u8> {

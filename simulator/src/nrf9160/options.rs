@@ -124,6 +124,11 @@ pub struct Nrf9160Options {
     pub late_data_mode: Duration,
     /// `CONFIG_SLM_DATAMODE_URC`: whether each flush of data mode is followed by `#XDATAMODE: <bytes>`.
     pub data_notices: bool,
+    /// Whether SM's RI pulses for 100 ms, as in v1.0.0. Otherwise RI is active until the UART is on
+    /// again (sheet 1.6).
+    pub ri_pulses: bool,
+    /// Whether SM keeps its UART off at a start with DTR high, as from main of 2026-04 on (sheet 1.6).
+    pub dtr_at_boot: bool,
     /// Whether a string of `#XSEND` may contain a comma. Nordic excludes it (sheet 4.4, DOC); the
     /// parser may differ.
     pub comma_in_string: bool,
@@ -218,6 +223,8 @@ impl Default for Nrf9160Options {
             reception_buffer: 256,
             late_data_mode: Duration::from_ticks(0),
             data_notices: false,
+            ri_pulses: false,
+            dtr_at_boot: false,
             comma_in_string: false,
             checks_dates: false,
             sni_without_name: false,

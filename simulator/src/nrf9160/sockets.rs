@@ -494,7 +494,7 @@ impl Nrf9160 {
         if self.may_speak() {
             self.deliver(socket);
             self.tell_events(socket);
-        } else if self.mode.get() == Mode::Idle {
+        } else if self.mode.get() == Mode::Idle || self.uart_off.get() {
             self.tell_events(socket);
         }
         self.core.touch();
@@ -545,7 +545,7 @@ impl Nrf9160 {
             (socket.handle, bits)
         };
         let urc = format!("\r\n#XAPOLL: {handle},{bits}\r\n");
-        if self.mode.get() == Mode::Idle {
+        if self.mode.get() == Mode::Idle || self.uart_off.get() {
             return self.urc_bytes(urc.as_bytes());
         }
         self.core.send(urc.as_bytes());

@@ -15,7 +15,7 @@ impl<M: Modem> Engine<M> {
         match job {
             Job::Open(_) => self.modem.opened(w, done),
             #[cfg(feature = "sleep")]
-            Job::Sleep if done => w.dozes(M::WAKE_BY_KEY),
+            Job::Sleep if done => w.dozes(self.modem.wakes_by_key()),
             Job::Awake => self.modem.woken(),
             _ => {}
         }

@@ -10,12 +10,14 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::modem::{Full, Sleeps};
-use sectag::{NoPins, NoticePin, Notices, Power, Runner, Socket, SocketError, State, TlsConfig};
+use sectag::{
+    AtError, NoPins, NoticePin, Notices, Power, Runner, Socket, SocketError, State, TlsConfig,
+};
 use sectag_bg96::{Bg96, Config};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::nrf9160::{self, Wired};
 use sectag_integration_tests::simulated::{self, HOST, PORT, store_shared, virtually};
-use sectag_nrf9160::Nrf9160;
+use sectag_nrf9160::{AnyFirmware, Family, Nrf9160, SerialModem};
 use sectag_simulator::{
     MemoryNetwork, NoticePin as SimulatedPin, Nrf9160Options, Nrf9160Profile, Options, Simulator,
 };
@@ -25,7 +27,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// BG96 with DTR wired.
+/// BG96, or Nordic's Serial Modem, with DTR wired.
 struct Dtr(Simulator);
 
 impl Power for Dtr {
@@ -94,6 +96,38 @@ fn slm(dialect: &str) -> Board<Nrf9160, Wired> {
         tls: nrf9160::TLS,
         deaf: Rc::default(),
     }
+}
+
+fn sm_of<F: Family>(
+    backend: fn() -> Nrf9160<F>,
+    change: impl FnOnce(&mut Nrf9160Options),
+) -> Board<Nrf9160<F>, Dtr> {
+    let network = MemoryNetwork::new();
+    let mut options = Nrf9160Options {
+        turnaround: TURNAROUND,
+        baud: Some(115_200),
+        ..nrf9160::options(Nrf9160Profile::SERIAL_MODEM)
+    };
+    change(&mut options);
+    Board {
+        modem: Simulator::nrf9160(options, Rc::new(network.clone())),
+        network,
+        backend,
+        pins: Dtr,
+        tls: nrf9160::TLS,
+        deaf: Rc::default(),
+    }
+}
+
+/// Found at run time.
+fn sm() -> Board<Nrf9160, Dtr> {
+    sm_of(|| Nrf9160::new(nrf9160::CONFIG), |_| {})
+}
+
+/// Known by type, on a modem whose RI pulses.
+fn sm_that_pulses() -> Board<Nrf9160<SerialModem>, Dtr> {
+    let backend = || Nrf9160::of_family(nrf9160::CONFIG);
+    sm_of(backend, |options| options.ri_pulses = true)
 }
 
 /// From switching the UART on to the first byte that is heard.
@@ -251,6 +285,7 @@ fn an_idle_hour_takes_few_exchanges_with_the_pin_or_none() {
         ("BG96", table(bg96)),
         ("nRF9160 3.1", table(|| slm("3.1"))),
         ("nRF9160 3.1 native", table(|| slm("3.1-native"))),
+        ("Serial Modem", table(sm)),
     ] {
         println!(
             "{name}: {without} exchanges in an idle hour, {with} with the pin, {never} without liveness"
@@ -359,11 +394,94 @@ fn no_byte_is_lost_around_a_sleep_of_an_nrf9160() {
     nothing_is_lost("nRF9160 3.1 native", || slm("3.1-native"));
 }
 
+#[test]
+fn no_byte_is_lost_around_a_sleep_of_serial_modem() {
+    nothing_is_lost("Serial Modem", sm);
+    nothing_is_lost("Serial Modem, RI pulses", sm_that_pulses);
+}
+
+/// What wakes it is a use, and data comes in the moment in which the UART is not heard yet.
+fn a_use_loses_nothing<M: Full + Sleeps + 'static, P: Power>(name: &str, board: Board<M, P>) {
+    virtually(async || {
+        board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
+        board
+            .run_deaf(NoticePin::without_liveness, async |bench| {
+                board.provision(bench).await;
+                let mut socket = board.connect(bench).await;
+                for moment in (2900..3200).step_by(3) {
+                    socket.write_all(b"3000 news\n").await.unwrap();
+                    socket.flush().await.unwrap();
+                    Timer::after_millis(moment).await;
+                    // It is answered with nothing.
+                    socket.write_all(b"0 \n").await.unwrap();
+                    let mut text = [0; 4];
+                    socket.flush().await.unwrap();
+                    let read = with_timeout(Duration::from_secs(3), socket.read_exact(&mut text));
+                    let read = read.await;
+                    assert!(matches!(read, Ok(Ok(()))), "{name}, {moment}: {read:?}");
+                    assert_eq!(text, *b"news", "{name}");
+                }
+            })
+            .await;
+    });
+}
+
+#[test]
+fn no_byte_is_lost_that_comes_as_a_use_wakes_the_modem() {
+    a_use_loses_nothing("BG96", bg96());
+    a_use_loses_nothing("nRF9160 3.1", slm("3.1"));
+    a_use_loses_nothing("Serial Modem", sm());
+    a_use_loses_nothing("Serial Modem, RI pulses", sm_that_pulses());
+}
+
+/// A board with the pin of the other firmware alone: it is asked as without the notice pin.
+#[test]
+fn serial_modem_without_dtr_stays_awake() {
+    virtually(async || {
+        let Board {
+            modem,
+            network,
+            deaf,
+            ..
+        } = sm();
+        let board = Board {
+            modem,
+            network,
+            backend: || Nrf9160::new(nrf9160::CONFIG),
+            pins: Wired,
+            tls: nrf9160::TLS,
+            deaf,
+        };
+        let sent = Rc::new(Cell::new(Instant::MIN));
+        let server = sent.clone();
+        board.serve(move |stream| echo_later(stream, server.clone()));
+        board
+            .run_deaf(
+                |pin| pin,
+                async |bench| {
+                    board.provision(bench).await;
+                    let mut socket = board.connect(bench).await;
+                    let (text, _) = exchange(&mut socket, 60_000, &sent).await;
+                    assert_eq!(text, *b"news");
+                    assert!(!bench.control.is_asleep());
+                    assert_eq!(bench.control.sleep().await, Err(AtError::Unsupported));
+                },
+            )
+            .await;
+    });
+}
+
 /// A banner that nobody hears, since the UART is off, rings.
 #[test]
 fn a_reset_that_the_pin_tells_is_seen_within_two_seconds() {
+    rings_at_a_reset(bg96());
+    // Sheet 1.6: the newest.
+    let backend = || Nrf9160::<AnyFirmware>::new(nrf9160::CONFIG);
+    rings_at_a_reset(sm_of(backend, |options| options.dtr_at_boot = true));
+}
+
+fn rings_at_a_reset<M: Full + Sleeps + 'static, P: Power>(board: Board<M, P>) {
     virtually(async || {
-        let board = bg96();
         board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
         board
             .run_deaf(
@@ -392,12 +510,18 @@ fn a_reset_that_the_pin_tells_is_seen_within_two_seconds() {
     });
 }
 
-/// Serial LTE Modem says `Ready` on its UART alone.
+/// Serial LTE Modem, and Serial Modem whose UART is on at a start, say `Ready` on the UART alone.
 #[test]
 fn a_reset_that_nothing_tells_is_seen_with_the_liveness_or_at_the_next_use() {
+    is_seen_late(|| slm("3.1"));
+    // Up to the tagged releases.
+    is_seen_late(sm);
+}
+
+fn is_seen_late<P: Power>(board: impl Fn() -> Board<Nrf9160, P>) {
     for never in [false, true] {
         virtually(async || {
-            let board = slm("3.1");
+            let board = board();
             board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
             let habits = |pin: NoticePin<SimulatedPin>| {
                 if never { pin.without_liveness() } else { pin }

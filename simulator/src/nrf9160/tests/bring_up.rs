@@ -61,6 +61,67 @@ fn idle() {
     });
 }
 
+/// Sheet 1.6: SM's UART is off while DTR is high, and RI tells that something waits.
+#[test]
+fn dtr_and_ri_of_serial_modem() {
+    for pulses in [false, true] {
+        let options = Nrf9160Options {
+            ri_pulses: pulses,
+            ..online(Nrf9160Profile::SERIAL_MODEM)
+        };
+        play_alone(options, |host| async move {
+            let wait = |millis| embassy_time::Timer::after_millis(millis);
+            host.ok(&["AT+CMEE=1"]).await;
+            // It has not seen yet that nobody listens.
+            host.modem.sleep_pin(true);
+            host.modem.inject_urc("%T: 1");
+            host.expect("\r\n%T: 1\r\n").await;
+            wait(20).await;
+            assert!(!host.modem.indicate_pin());
+            host.modem.inject_urc("%T: 2");
+            assert!(host.modem.indicate_pin());
+            host.send("AT+CMEE?\r").await;
+            host.expect_silence(Duration::from_secs(1)).await;
+            assert_eq!(host.modem.indicate_pin(), !pulses);
+            host.modem.sleep_pin(false);
+            host.expect("\r\n%T: 2\r\n\r\n+CMEE: 1\r\n\r\nOK\r\n").await;
+            assert!(!host.modem.indicate_pin());
+            host.modem.inject_urc("%T: 3");
+            host.expect("\r\n%T: 3\r\n").await;
+            assert!(!host.modem.indicate_pin());
+            // Too short a pulse of DTR is none.
+            host.modem.sleep_pin(true);
+            wait(5).await;
+            host.modem.sleep_pin(false);
+            wait(20).await;
+            host.modem.inject_urc("%T: 4");
+            host.expect("\r\n%T: 4\r\n").await;
+        });
+    }
+}
+
+#[test]
+fn serial_modem_starts_with_its_uart_off_or_on() {
+    for off in [false, true] {
+        let options = Nrf9160Options {
+            dtr_at_boot: off,
+            ..online(Nrf9160Profile::SERIAL_MODEM)
+        };
+        play_alone(options, |host| async move {
+            host.modem.sleep_pin(true);
+            embassy_time::Timer::after_millis(20).await;
+            host.modem.reset();
+            if off {
+                host.expect_silence(Duration::from_secs(2)).await;
+                assert!(host.modem.indicate_pin());
+                host.modem.sleep_pin(false);
+            }
+            host.expect("Ready\r\n").await;
+            assert!(!host.modem.indicate_pin());
+        });
+    }
+}
+
 #[test]
 fn registration() {
     let options = Nrf9160Options {
