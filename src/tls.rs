@@ -42,9 +42,16 @@ impl<'a> ServerName<'a> {
     /// [`from_static`](ServerName::from_static). It is a host name or IP literal of 1 to 253 bytes, of letters, digits,
     /// `-`, `.`, `_` and `:`.
     ///
+    /// A dot at its end, which says in DNS that nothing is to be appended, is left out: SNI and certificates have none
+    /// (RFC 6066, section 3).
+    ///
     /// # Errors
     /// The reason why it is no such name.
     pub const fn new(name: &'a str) -> Result<Self, InvalidInput> {
+        let name = match name.as_bytes() {
+            [.., b'.'] => name.split_at(name.len() - 1).0,
+            _ => name,
+        };
         if name.is_empty() {
             return Err(InvalidInput::Empty);
         }
@@ -685,6 +692,10 @@ mod tests {
         assert!(ServerName::new("broker.example-1.com").is_ok());
         assert!(ServerName::new("2001:db8::1").is_ok());
         assert_eq!(ServerName::new(""), Err(InvalidInput::Empty));
+        // What is sent as SNI and looked for in a certificate has no dot at its end (RFC 6066, 3).
+        let absolute = ServerName::new("broker.example.").unwrap();
+        assert_eq!(absolute.as_str(), "broker.example");
+        assert_eq!(ServerName::new("."), Err(InvalidInput::Empty));
         assert_eq!(
             ServerName::new("a b"),
             Err(InvalidInput::ForbiddenCharacter { at: 1 })

@@ -60,8 +60,10 @@ impl<'n, C> Connector<'n, C> {
     pub(super) fn resolve(&self, host: &str) -> Result<Ipv4Addr, NameError> {
         match &self.target {
             Target::Names(names) => names.resolve(host),
-            Target::Server(server) if server.as_str().eq_ignore_ascii_case(host) => Ok(THE_ONE),
-            Target::Server(_) => Err(NameError::OtherServer),
+            Target::Server(server) => match ServerName::new(host) {
+                Ok(host) if server.as_str().eq_ignore_ascii_case(host.as_str()) => Ok(THE_ONE),
+                _ => Err(NameError::OtherServer),
+            },
         }
     }
 

@@ -95,7 +95,7 @@ pub(super) trait Lookup {
 
 impl<const N: usize, const LEN: usize> Lookup for Names<N, LEN> {
     fn resolve(&self, host: &str) -> Result<Ipv4Addr, NameError> {
-        ServerName::new(host)?;
+        let host = ServerName::new(host)?.as_str();
         let known = |entry: &Entry<LEN>| entry.address.is_some() && entry.name == host;
         if let Some(address) = self.touch(known).and_then(|entry| entry.borrow().address) {
             return Ok(address);
@@ -238,6 +238,7 @@ mod tests {
         assert_ne!(a, b);
         assert!(is_placeholder(a) && a != THE_ONE);
         assert_eq!(names.resolve("a.example"), Ok(a));
+        assert_eq!(names.resolve("a.example."), Ok(a));
         assert_eq!(&*names.name(a).unwrap(), "a.example");
         // An address of another table has no name here either.
         let other = Names::<3>::new();
