@@ -1,5 +1,6 @@
 //! Cellular modules: `ATD*99***1#` (ppp sheet, B.3).
 
+use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_time::{Duration, Instant, Timer};
 use sectag::{BringUpError, Cause};
 use sectag_ppp::dial::{Cellular, Dialogue, cellular, redial};
@@ -273,5 +274,61 @@ fn it_tells_of_itself_before_the_dial() {
             plainly(line).await
         };
         assert_eq!(above(&modem, Login::NONE, dial, looks_up).await, CLOSED);
+    });
+}
+
+/// Full packets follow each other without a gap: the time that they take is that of their bytes on the wire.
+#[test]
+fn full_packets_leave_at_the_rate_of_the_line() {
+    const BAUD: u32 = 460_800;
+    const PACKETS: usize = 200;
+    const PAYLOAD: usize = 1472;
+    // IP and UDP, and the frame around the packet: protocol, checksum and flags.
+    const PACKET: usize = PAYLOAD + 28;
+    const FRAME: usize = PACKET + 6;
+    block_on_virtual(async {
+        let modem = with(UbloxOptions {
+            baud: Some(BAUD),
+            ppp: PppFarEnd::Scripted(PppScript::default()),
+            ..UbloxOptions::default()
+        });
+        let sends = async |stack: embassy_net::Stack<'_>| {
+            stack.wait_config_up().await;
+            let (mut rx_meta, mut tx_meta) =
+                ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 4]);
+            let (mut rx, mut tx) = (vec![0; 64], vec![0; 4 * PAYLOAD]);
+            let mut socket = UdpSocket::new(stack, &mut rx_meta, &mut rx, &mut tx_meta, &mut tx);
+            socket.bind(5000).unwrap();
+            let to = (embassy_net::Ipv4Address::new(10, 9, 9, 9), 9);
+            let (begun, before) = (Instant::now(), modem.bytes_in());
+            let mut seed = 1_u32;
+            for _ in 0..PACKETS {
+                let random = core::iter::repeat_with(|| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (seed >> 24) as u8
+                });
+                let packet: Vec<u8> = random.take(PAYLOAD).collect();
+                socket.send_to(&packet, to).await.unwrap();
+            }
+            // The last byte has come when none follows it.
+            let (mut seen, mut last) = (modem.bytes_in(), Instant::now());
+            while last.elapsed() < Duration::from_millis(50) {
+                Timer::after_micros(100).await;
+                if modem.bytes_in() != seen {
+                    (seen, last) = (modem.bytes_in(), Instant::now());
+                }
+            }
+            assert!(seen - before >= (PACKETS * (PACKET + 3)) as u64);
+            let seconds = (last - begun).as_micros() as f64 / 1e6;
+            let measured = (PACKETS * PAYLOAD) as f64 / seconds;
+            let formula = f64::from(BAUD) / 10.0 * PAYLOAD as f64 / FRAME as f64;
+            let share = measured / formula;
+            println!(
+                "{measured:.0} bytes/s, formula {formula:.0}, share {:.1} %",
+                share * 100.0
+            );
+            assert!((0.95..1.01).contains(&share), "{share}");
+        };
+        assert_eq!(above(&modem, Login::NONE, plainly, sends).await, CLOSED);
     });
 }
