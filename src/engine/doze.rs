@@ -111,7 +111,7 @@ impl Habits {
                     Poll::Ready(())
                 })
                 .await;
-                // Also where it was not the pin that woke it: what was said until the UART was heard is lost.
+                // Also after a wake that was not the pin's: a notice before the UART is heard is lost.
                 let mut world = world.borrow_mut();
                 world.ask_all();
                 world.wake_runner();
