@@ -194,6 +194,11 @@ impl Core {
     /// Waits for output, then takes up to `limit` bytes of it.
     pub(crate) async fn take_output(&self, limit: usize) -> Vec<u8> {
         self.until(|| !self.output.borrow().is_empty()).await;
+        self.take_now(limit)
+    }
+
+    /// Takes up to `limit` bytes of the output that there is, fewer where something happens behind them.
+    pub(crate) fn take_now(&self, limit: usize) -> Vec<u8> {
         let limit = match self.trapped() {
             Some(After::Sent(left)) => limit.min(left.max(1) as usize),
             _ => limit,
@@ -211,6 +216,13 @@ impl Core {
         self.passed(After::Sent(piece.len() as u64));
         self.touch();
         piece
+    }
+
+    /// Bytes of the output in front of the first place where `word` stands, all of it where it stands nowhere; `None` without output.
+    pub(crate) fn find_output(&self, word: &[u8; 4]) -> Option<usize> {
+        let output = self.output.borrow();
+        let found = (0..output.len()).find(|at| output.iter().skip(*at).take(4).eq(word));
+        (!output.is_empty()).then(|| found.unwrap_or(output.len()))
     }
 
     fn garbled(&self) -> bool {

@@ -95,7 +95,9 @@ mod ublox_short_range;
 virtual_clock!();
 
 pub use self::core::Script;
-pub use cc3200::{AtVersion, Cc32xxOptions, NwpGeneration, NwpOptions};
+pub use cc3200::{
+    AtVersion, Cc32xxOptions, HostIntr, NwpGeneration, NwpOptions, NwpSpi, NwpSpiOptions,
+};
 pub use failure::{After, Failure};
 pub use fault::{FAULTS, fault};
 pub use network::{

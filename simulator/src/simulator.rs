@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::bg96::Bg96;
-use crate::cc3200::{Cc32xx, Cc32xxOptions, Nwp, NwpOptions};
+use crate::cc3200::{Cc32xx, Cc32xxOptions, Nwp, NwpOptions, NwpSpi, Spi};
 use crate::core::{Core, Script, Task};
 use crate::network::{LocalBoxFuture, Network};
 use crate::notice_pin::NoticePin;
@@ -76,6 +77,10 @@ pub(crate) trait Modem {
     /// The number of security alerts, on a modem that counts them.
     fn alerts(&self) -> u32 {
         0
+    }
+    /// On a modem that has an SPI.
+    fn spi(&self) -> Option<Rc<Spi>> {
+        None
     }
 }
 
@@ -156,7 +161,7 @@ impl Simulator {
         Self::new(core, modem, cut)
     }
 
-    /// A network processor of TI's second generation (CC3120, CC3130, CC3135) on a UART. Its nHIB is
+    /// A network processor of TI's (CC3120, CC3130, CC3135; CC3100) on a UART, or on [`spi`](Self::spi). Its nHIB is
     /// [`reset_pin`](Self::reset_pin).
     pub fn nwp(options: NwpOptions, network: Rc<dyn Network>) -> Self {
         let core = Rc::new(Core::default());
@@ -235,6 +240,32 @@ impl Simulator {
         let modem = self.clone();
         let serve = async move { modem.serve(device).await };
         (FromTokio::new(rx), FromTokio::new(tx), serve)
+    }
+
+    /// Returns the SPI of a network processor of TI's, for a driver that is polled beside [`serve_spi`](Self::serve_spi).
+    ///
+    /// # Panics
+    /// When this modem has no SPI.
+    pub fn spi(&self) -> NwpSpi {
+        let spi = self.inner.modem.spi();
+        NwpSpi(spi.expect("a network processor of TI's"))
+    }
+
+    /// Serves a host on [`spi`](Self::spi), for ever; fails when there is another host.
+    pub async fn serve_spi(&self) -> io::Result<Infallible> {
+        let inner = &*self.inner;
+        if inner.attached.replace(true) {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another host is attached to this modem",
+            ));
+        }
+        let _detach = Detach(inner);
+        poll_fn(|cx| {
+            inner.core.poll_tasks(&inner.tasks, cx);
+            Poll::Pending
+        })
+        .await
     }
 
     /// Returns every complete command line that was received, in order, without terminators and

@@ -1,7 +1,7 @@
-//! A network processor of TI's on a UART (CC3100; CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
+//! A network processor of TI's on a UART or SPI (CC3100; CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
 //! numbers in comments are those of its headings.
 //!
-//! What it does not do: SPI, TLS of the first generation (see [`NwpGeneration`]), IPv6, listening sockets, datagrams, select,
+//! What it does not do: TLS of the first generation (see [`NwpGeneration`]), IPv6, listening sockets, datagrams, select,
 //! control of files, enterprise security, profiles, ALPN, OCSP.
 
 mod at;
@@ -10,12 +10,14 @@ mod generation;
 mod options;
 mod secure;
 mod sockets;
+mod spi;
 mod wire;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use embassy_futures::join::join;
 use embassy_futures::select::{select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use time::OffsetDateTime;
@@ -24,6 +26,8 @@ pub(crate) use self::at::Cc32xx;
 pub use self::at::{AtVersion, Cc32xxOptions};
 pub use self::generation::NwpGeneration;
 pub use self::options::NwpOptions;
+pub(crate) use self::spi::Spi;
+pub use self::spi::{HostIntr, NwpSpi, NwpSpiOptions};
 
 use self::files::{Files, NOT_EXISTS};
 use self::generation::Facts;
@@ -74,6 +78,7 @@ impl State {
 
 pub(crate) struct Nwp {
     core: Rc<Core>,
+    spi: Rc<Spi>,
     options: NwpOptions,
     network: Rc<dyn Network>,
     state: RefCell<State>,
@@ -96,8 +101,10 @@ impl Nwp {
             names: Vec::new(),
         };
         let power = Power::Starts(Instant::now() + options.boot_time);
+        let spi = Spi::new(core.clone(), options.spi);
         Rc::new(Self {
             core,
+            spi,
             options,
             network,
             state: RefCell::new(state),
@@ -154,6 +161,7 @@ impl Nwp {
         drop(state);
         self.starts.set(self.starts.get() + 1);
         self.core.discard_output();
+        self.spi.restart(at == Power::Hibernates);
         self.power.set(at);
         self.core.touch();
     }
@@ -684,7 +692,10 @@ impl Nwp {
 
 impl Modem for Nwp {
     fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()> {
-        Box::pin(self.life())
+        Box::pin(async move {
+            let spi = self.spi.clone();
+            join(self.life(), spi.drive_line()).await;
+        })
     }
 
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
@@ -724,6 +735,7 @@ impl Modem for Nwp {
             self.restart(Power::Hibernates);
         } else if self.power.get() == Power::Hibernates {
             self.power.set(self.boots());
+            self.spi.wakes();
             self.core.touch();
         }
     }
@@ -758,5 +770,9 @@ impl Modem for Nwp {
 
     fn alerts(&self) -> u32 {
         self.state.borrow().files.alerts
+    }
+
+    fn spi(&self) -> Option<Rc<Spi>> {
+        Some(self.spi.clone())
     }
 }

@@ -4,9 +4,10 @@ use embassy_time::Duration;
 use time::OffsetDateTime;
 
 use super::generation::NwpGeneration;
+use super::spi::NwpSpiOptions;
 use crate::options::Chunk;
 
-/// Options of a simulated network processor on a UART.
+/// Options of a simulated network processor, on a UART unless an SPI is asked for.
 #[derive(Clone, Debug)]
 pub struct NwpOptions {
     /// What it is: the second generation unless said.
@@ -33,7 +34,9 @@ pub struct NwpOptions {
     pub provisions: bool,
     /// Free buffers of an idle chip.
     pub buffers: u8,
-    /// Line rate, when paced.
+    /// How its SPI behaves.
+    pub spi: NwpSpiOptions,
+    /// Line rate of the UART, when paced.
     pub baud: Option<u32>,
     /// Delay before each command is executed.
     pub turnaround: Duration,
@@ -58,6 +61,7 @@ impl Default for NwpOptions {
             old_service_pack: false,
             provisions: false,
             buffers: 15,
+            spi: NwpSpiOptions::default(),
             baud: None,
             turnaround: Duration::from_millis(0),
             chunk: Chunk::Whole,

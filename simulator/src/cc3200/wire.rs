@@ -4,7 +4,8 @@ use super::generation::NwpGeneration;
 
 /// The sync word in front of a command, behind four bytes that only a UART has.
 pub(super) const COMMAND_SYNC: [u8; 4] = [0x21, 0x43, 0x34, 0x12];
-const MESSAGE_SYNC: [u8; 4] = [0xba, 0xdc, 0xcd, 0xab];
+/// The one in front of a message, as a UART has it.
+pub(super) const MESSAGE_SYNC: [u8; 4] = [0xba, 0xdc, 0xcd, 0xab];
 
 /// The message of a start.
 pub(super) const INIT_COMPLETE: u16 = 0x0008;

@@ -1,12 +1,17 @@
-//! A driver and a simulated network processor of TI's in virtual time, nHIB wired.
+//! A driver and a simulated network processor of TI's in virtual time, on a UART or an SPI, nHIB wired.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
 
-use sectag::modem::{Credentials, Full, HasClock};
+use embassy_futures::select::{Either4, select4};
+use embassy_time::Timer;
+use embedded_hal::digital::{ErrorType, OutputPin};
+use sectag::modem::{Backend as _, Credentials, Full, HasClock};
 use sectag::wifi::WifiConfig;
-use sectag::{ConnectError, Power, Socket};
-use sectag_cc3200::nwp::{Config, G2, Nwp};
+use sectag::{ConnectError, Power, Socket, State};
+use sectag_cc3200::nwp::spi::Link;
+use sectag_cc3200::nwp::{Config, G2, Generation, Nwp, Wiring};
 use sectag_simulator::{MemoryNetwork, NwpOptions, Simulator};
 
 use crate::bench::Bench;
@@ -63,27 +68,79 @@ impl Power for Hib {
     }
 }
 
-/// Runs an application on a driver of the chip.
-pub async fn attach<T, A: Future<Output = T>>(
-    world: &World,
-    config: Config,
-    application: impl FnOnce(Bench<Nwp<G2>>) -> A,
-) -> T {
-    attach_over(world, Line::default(), config, application).await
+/// nHIB by itself: low hibernates.
+impl ErrorType for Hib {
+    type Error = Infallible;
 }
 
-/// The same over a UART that does not always move bytes.
-pub async fn attach_over<T, A: Future<Output = T>>(
+impl OutputPin for Hib {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        self.0.reset_pin(true);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        self.0.reset_pin(false);
+        Ok(())
+    }
+}
+
+/// Runs an application on a driver of the chip, of the second generation.
+pub async fn attach<T, A: Future<Output = T>>(
+    wiring: Wiring,
     world: &World,
-    line: Line,
     config: Config,
     application: impl FnOnce(Bench<Nwp<G2>>) -> A,
 ) -> T {
-    let power = Hib(world.modem.clone());
-    world
-        .attach_driver(line, Nwp::<G2>::new(config), power, application)
-        .await
-        .expect("the MCU lives")
+    attach_as(wiring, world, config, application).await
+}
+
+/// The same for a driver of some generation.
+pub async fn attach_as<G: Generation, T, A: Future<Output = T>>(
+    wiring: Wiring,
+    world: &World,
+    config: Config,
+    application: impl FnOnce(Bench<Nwp<G>>) -> A,
+) -> T {
+    let nwp = Nwp::<G>::new(config.wiring(wiring));
+    let hib = Hib(world.modem.clone());
+    match wiring {
+        Wiring::Uart => world
+            .attach_driver(Line::default(), nwp, hib, application)
+            .await
+            .expect("the MCU lives"),
+        Wiring::Spi => attach_spi(world, nwp, hib, application).await,
+    }
+}
+
+async fn attach_spi<G: Generation, T, A: Future<Output = T>>(
+    world: &World,
+    nwp: Nwp<G>,
+    hib: Hib,
+    application: impl FnOnce(Bench<Nwp<G>>) -> A,
+) -> T {
+    let spi = world.modem.spi();
+    // Leaked, as a firmware's statics are.
+    let link = Box::leak(Box::new(Link::new()));
+    let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
+    let state: &'static mut State<'static, Nwp<G>, 2, 2048, 1024> =
+        Box::leak(Box::new(State::with_engine(nwp.engine())));
+    let (control, sockets, mut runner) = sectag::new(state, rx, tx, hib);
+    let application = async {
+        let result = application(Bench { control, sockets }).await;
+        // The chip takes in what was sent before the end.
+        Timer::after_millis(1).await;
+        result
+    };
+    let serve = world.modem.serve_spi();
+    let ended = select4(serve, bus.run(), runner.run(), application).await;
+    assert_eq!(spi.faults(), [""; 0]);
+    match ended {
+        Either4::First(end) => panic!("the SPI is not served: {end:?}"),
+        Either4::Second(never) => match never {},
+        Either4::Third(error) => panic!("the runner ended: {error}"),
+        Either4::Fourth(result) => result,
+    }
 }
 
 /// Stores what [`TLS`] needs, and sets the clock.

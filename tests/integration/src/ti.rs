@@ -30,6 +30,20 @@ pub trait Way {
 
     /// A driver that joins a network.
     fn modem(wifi: WifiConfig) -> Self::Modem;
+
+    /// Runs an application on a driver of it: over a UART, unless said.
+    #[expect(async_fn_in_trait, reason = "tests have one thread")]
+    async fn attach<T, A: Future<Output = T>>(
+        world: &World,
+        wifi: WifiConfig,
+        application: impl FnOnce(Bench<Self::Modem>) -> A,
+    ) -> T {
+        let power = Hib(world.modem.clone());
+        world
+            .attach_driver(Line::default(), Self::modem(wifi), power, application)
+            .await
+            .expect("the MCU lives")
+    }
 }
 
 /// What is odd about the simulated one.
@@ -52,11 +66,7 @@ async fn attach<W: Way, T, A: Future<Output = T>>(
     wifi: WifiConfig,
     application: impl FnOnce(Bench<W::Modem>) -> A,
 ) -> T {
-    let power = Hib(world.modem.clone());
-    world
-        .attach_driver(Line::default(), W::modem(wifi), power, application)
-        .await
-        .expect("the MCU lives")
+    W::attach(world, wifi, application).await
 }
 
 /// From PEM to payload both ways; what the driver counted.

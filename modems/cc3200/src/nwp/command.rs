@@ -4,7 +4,7 @@
 use super::opcode::*;
 
 /// The sync word in front of each command (sheet 3.1).
-const SYNC: [u8; 4] = [0x21, 0x43, 0x34, 0x12];
+pub(crate) const SYNC: [u8; 4] = [0x21, 0x43, 0x34, 0x12];
 /// What stands in front of that on a UART.
 const UART_SYNC: [u8; 4] = [0xff, 0xee, 0xdd, 0xbb];
 /// Sync words, header, the longest arguments, a chunk of a file or a name, padding.
@@ -16,7 +16,7 @@ pub(crate) const FILE_CHUNK: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Wiring {
-    /// By SPI with the interrupt line.
+    /// By SPI with the interrupt line and nHIB: see [`spi`](super::spi).
     Spi,
     /// By UART with RTS and CTS.
     Uart,

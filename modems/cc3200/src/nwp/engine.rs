@@ -339,6 +339,8 @@ impl<G: Generation> Engine<G> {
             } else {
                 error.into()
             };
+            // Guests wait for the next bring-up, too.
+            w.answers = false;
             w.pins.reset = false;
             return self.flow_ended(w, false);
         }

@@ -161,13 +161,7 @@ impl<G: Generation> Messages<G> {
 
     /// Whether the first four bytes are the sync word of the message that is expected.
     fn is_sync(&self) -> bool {
-        let word = self.word(0);
-        let expected = if word & HAS_NUMBER == 0 {
-            SYNC
-        } else {
-            NUMBERED + u32::from(self.number & 3)
-        };
-        word & MASK == expected & MASK
+        is_sync(self.word(0), self.number)
     }
 
     fn header_len(&self) -> u8 {
@@ -222,4 +216,14 @@ impl<G: Generation> Messages<G> {
     fn word(&self, at: usize) -> u32 {
         u32::from(self.half(at)) | u32::from(self.half(at + 2)) << 16
     }
+}
+
+/// Whether this is the sync word of the message with this number, of which the low two bits matter (sheet 3.1).
+pub(super) fn is_sync(word: u32, number: u8) -> bool {
+    let expected = if word & HAS_NUMBER == 0 {
+        SYNC
+    } else {
+        NUMBERED + u32::from(number & 3)
+    };
+    word & MASK == expected & MASK
 }

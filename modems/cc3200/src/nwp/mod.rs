@@ -16,8 +16,11 @@ mod messages;
 mod messages_tests;
 mod opcode;
 mod scripts;
+pub mod spi;
 mod status;
 mod trace;
+#[cfg(test)]
+mod vectors;
 
 pub use self::command::Wiring;
 pub use self::config::Config;
