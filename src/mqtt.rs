@@ -59,11 +59,18 @@ impl LoginFailure {
                 0x88 | 0x89 | 0x97 | 0x9f => &[BrokerBusy],
                 0x8a => &[NotAllowed],
                 0x9c | 0x9d => &[BrokerMoved],
-                // These are about the topic of the will.
-                0x90 | 0x99 => &[NotAllowed],
-                // 0x80 is an unspecified error; all other codes are about the packet.
+                // These are about the topic of the will, or about what a broker does not take.
+                0x90 | 0x95 | 0x99 | 0x9a | 0x9b => &[NotAllowed],
+                // These come in a DISCONNECT too, in place of a CONNACK or behind one.
+                0x8b | 0x93 | 0x96 => &[BrokerBusy],
+                0x8d | 0xa0 => &[NetworkSlow],
+                0x8e => &[ClientIdRefused],
+                0x98 => &[NotAllowed],
+                // 0x80 is an unspecified error, 0x83 one of the implementation's own.
                 0x80 | 0x83 => &[LoginRefused, ClientIdRefused, NotAllowed],
-                _ => &[ProtocolVersion],
+                0x81 | 0x82 => &[ProtocolVersion, NotMqtt],
+                // No standard has the others, or they are about something else than a login.
+                _ => &[NotMqtt, ProtocolVersion],
             },
             Self::NotMqtt => &[NotMqtt],
             Self::Silent => &[NotMqtt, BrokerBusy, NetworkSlow],
@@ -71,18 +78,93 @@ impl LoginFailure {
     }
 }
 
+impl LoginFailure {
+    /// What the broker's number means, in the standard's words; `None` where there is no number, or none of the standard's.
+    pub const fn meaning(&self) -> Option<&'static str> {
+        match self {
+            Self::Connack3(code) => return_code(*code),
+            Self::Connack5(code) => reason(*code),
+            _ => None,
+        }
+    }
+
+    /// Behind the feature `hints`, because the texts take flash.
+    fn write_meaning(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.meaning() {
+            Some(meaning) if cfg!(feature = "hints") => write!(f, " ({meaning})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a return code of MQTT 3.1.1 means (table 3.1); `None` for one that it does not have, and for 0.
+pub const fn return_code(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "unacceptable protocol version",
+        2 => "identifier rejected",
+        3 => "server unavailable",
+        4 => "bad user name or password",
+        5 => "not authorized",
+        _ => return None,
+    })
+}
+
+/// What a reason code of MQTT 5 from 0x80 on means (table 2.6), wherever it comes; `None` for one that it does not have.
+pub const fn reason(code: u8) -> Option<&'static str> {
+    Some(match code {
+        0x80 => "unspecified error",
+        0x81 => "malformed packet",
+        0x82 => "protocol error",
+        0x83 => "implementation specific error",
+        0x84 => "unsupported protocol version",
+        0x85 => "client identifier not valid",
+        0x86 => "bad user name or password",
+        0x87 => "not authorized",
+        0x88 => "server unavailable",
+        0x89 => "server busy",
+        0x8a => "banned",
+        0x8b => "server shutting down",
+        0x8c => "bad authentication method",
+        0x8d => "keep alive timeout",
+        0x8e => "session taken over",
+        0x8f => "topic filter invalid",
+        0x90 => "topic name invalid",
+        0x91 => "packet identifier in use",
+        0x92 => "packet identifier not found",
+        0x93 => "receive maximum exceeded",
+        0x94 => "topic alias invalid",
+        0x95 => "packet too large",
+        0x96 => "message rate too high",
+        0x97 => "quota exceeded",
+        0x98 => "administrative action",
+        0x99 => "payload format invalid",
+        0x9a => "retain not supported",
+        0x9b => "QoS not supported",
+        0x9c => "use another server",
+        0x9d => "server moved",
+        0x9e => "shared subscriptions not supported",
+        0x9f => "connection rate exceeded",
+        0xa0 => "maximum connect time",
+        0xa1 => "subscription identifiers not supported",
+        0xa2 => "wildcard subscriptions not supported",
+        _ => return None,
+    })
+}
+
 impl fmt::Display for LoginFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the broker closed the connection instead of answering"),
             Self::Connack3(code) => {
-                write!(f, "the broker refused the login with return code {code}")
+                write!(f, "the broker refused the login with return code {code}")?;
+                self.write_meaning(f)
             }
             Self::Connack5(code) => {
                 write!(
                     f,
                     "the broker refused the login with reason code 0x{code:02x}"
-                )
+                )?;
+                self.write_meaning(f)
             }
             Self::NotMqtt => f.write_str("what the server sent is no MQTT"),
             Self::Silent => f.write_str("the broker did not answer the login"),
@@ -111,5 +193,16 @@ mod tests {
             Some(Cause::ProtocolVersion)
         );
         assert_eq!(first(LoginFailure::Closed), Some(Cause::LoginRefused));
+    }
+
+    #[test]
+    fn every_code_of_the_standard_has_a_meaning_and_no_other() {
+        let count = |has: fn(u8) -> bool| (0..=u8::MAX).filter(|code| has(*code)).count();
+        assert_eq!(count(|code| return_code(code).is_some()), 5);
+        assert_eq!(count(|code| reason(code).is_some()), 0xa2 - 0x7f);
+        assert_eq!(LoginFailure::Connack5(0x8a).meaning(), Some("banned"));
+        assert_eq!(LoginFailure::Closed.meaning(), None);
+        // What no standard has says nothing for sure.
+        assert_eq!(LoginFailure::Connack5(0xff).causes().count(), 2);
     }
 }

@@ -36,6 +36,10 @@ pub(crate) struct Failure {
 pub(crate) struct Findings {
     pub(crate) confirmed: Vec<Cause>,
     pub(crate) disproved: Vec<Cause>,
+    /// So it is if the modem holds what this computer does, of which it does not tell. The likelier one first.
+    pub(crate) likely: Vec<Cause>,
+    /// So it is not, likewise.
+    pub(crate) unlikely: Vec<Cause>,
 }
 
 /// Whether a cause is a fact about the server that does not depend on who looks, and with what in hand.
@@ -44,8 +48,15 @@ fn is_seen_of_the_server(cause: Cause) -> bool {
         cause,
         Cause::CertificateExpired
             | Cause::CertificateNotYetValid
+            | Cause::ChainIncomplete
+            | Cause::ClientIdRefused
             | Cause::NameMismatch
+            | Cause::NetworkSlow
+            | Cause::NoCommonSuite
+            | Cause::NotMqtt
             | Cause::NotTls
+            | Cause::PeerClosed
+            | Cause::ProtocolVersion
             | Cause::ServerKeyUnsupported
     )
 }
@@ -212,8 +223,8 @@ impl Failure {
         self.causes.iter().map(|(cause, _)| *cause)
     }
 
-    /// Keeps the causes that were confirmed or, when none of them was, those that were not disproved. What was seen of
-    /// the server itself is kept, whether or not it was listed.
+    /// Keeps the causes that were confirmed or, when none of them was, those that were not disproved, the likely ones first and the unlikely
+    /// last. What was seen of the server itself is kept, whether or not it was listed.
     pub(crate) fn narrow(mut self, findings: &Findings) -> Self {
         for cause in &findings.confirmed {
             if is_seen_of_the_server(*cause) && !self.causes().any(|listed| listed == *cause) {
@@ -222,6 +233,12 @@ impl Failure {
         }
         let confirmed = |cause: Cause| findings.confirmed.contains(&cause);
         let open = |cause: Cause| !findings.disproved.contains(&cause);
+        let rank = |cause: Cause| {
+            let place = findings.likely.iter().position(|likely| *likely == cause);
+            let last = findings.unlikely.contains(&cause);
+            place.unwrap_or(findings.likely.len() + usize::from(last))
+        };
+        self.causes.sort_by_key(|(cause, _)| rank(*cause));
         if self.causes().any(confirmed) {
             self.causes.retain(|(cause, _)| confirmed(*cause));
         } else if self.causes().any(open) {
@@ -346,7 +363,7 @@ mod tests {
         assert!(lines[2].starts_with("hint: 1. the CA") && lines[2].ends_with("(this way)"));
         let confirmed = Findings {
             confirmed: vec![Cause::NameMismatch, Cause::ClientKeyMismatch],
-            disproved: vec![],
+            ..Findings::default()
         };
         let lines = failure().narrow(&confirmed).lines();
         assert_eq!(lines.len(), 2);
@@ -373,7 +390,7 @@ mod tests {
         );
         let name = Findings {
             confirmed: vec![Cause::NameMismatch],
-            disproved: vec![],
+            ..Findings::default()
         };
         assert_eq!(stored(failure().narrow(&name)).len(), 2);
     }
@@ -383,6 +400,7 @@ mod tests {
         let findings = |confirmed: &[Cause], disproved: &[Cause]| Findings {
             confirmed: confirmed.into(),
             disproved: disproved.into(),
+            ..Findings::default()
         };
         let left = |findings| failure().narrow(&findings).causes().collect::<Vec<_>>();
         assert_eq!(

@@ -312,6 +312,9 @@ pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
     }
 }
 
+/// What a login is called.
+pub(crate) const CONNECT: &str = "MQTT CONNECT";
+
 /// A broker that does not let in.
 pub(crate) fn login(failure: LoginFailure) -> Failure {
     let told = match failure {
@@ -319,7 +322,7 @@ pub(crate) fn login(failure: LoginFailure) -> Failure {
         LoginFailure::Connack5(code) => Some(format!("CONNACK 0x{code:02x}")),
         _ => None,
     };
-    let failed = Failure::new(format!("MQTT CONNECT: {failure}"))
+    let failed = Failure::new(format!("{CONNECT}: {failure}"))
         .because(failure.causes(), option)
         .hint("the broker's log tells which");
     match told {
@@ -350,10 +353,8 @@ pub(crate) fn mqtt(doing: &str, error: &minimq::Error<SocketError>) -> Failure {
             .hint("the broker's log tells which"),
         Error::Peer(PeerError::Rejected(reason)) => {
             let code = u8::from(reason);
-            // The same numbers as in a CONNACK, for what was asked after the login.
-            let causes = LoginFailure::Connack5(code).causes().without(Cause::LoginRefused);
-            because(&format!("the broker refused: {reason:?} (0x{code:02x})"))
-                .because(causes, option)
+            because(&format!("the broker refused: {}", in_words(code)))
+                .because(after_login(code), option)
         }
         Error::Peer(_) => because("what the server sent is no MQTT").hint("check the port in --host"),
         Error::Resource(ResourceError::PacketTooLarge) => {
@@ -364,11 +365,51 @@ pub(crate) fn mqtt(doing: &str, error: &minimq::Error<SocketError>) -> Failure {
     }
 }
 
+/// A broker that says why it ends the connection.
+pub(crate) fn farewell(doing: &str, reason: u8) -> Failure {
+    Failure::new(format!(
+        "{doing}: the broker ended the connection: {}",
+        in_words(reason)
+    ))
+    .because(after_login(reason), option)
+    .hint("the broker's log tells which")
+    .code(format!("DISCONNECT 0x{reason:02x}"))
+}
+
+fn in_words(code: u8) -> String {
+    match sectag::mqtt::reason(code) {
+        Some(meaning) => format!("{meaning} (0x{code:02x})"),
+        None => format!("reason code 0x{code:02x}, which is not in the standard"),
+    }
+}
+
+/// The causes of a reason code that came behind the login: the same numbers as in a CONNACK, and the login was good.
+fn after_login(code: u8) -> Causes {
+    let causes = LoginFailure::Connack5(code)
+        .causes()
+        .without(Cause::LoginRefused)
+        .without(Cause::NotMqtt)
+        .without(Cause::ProtocolVersion);
+    match code {
+        // Another client came with it.
+        0x8e => causes,
+        _ => causes.without(Cause::ClientIdRefused),
+    }
+}
+
 pub(crate) fn mqtt_silence(doing: &str, seconds: u64) -> Failure {
+    let causes = LoginFailure::Silent.causes();
     Failure::new(format!(
         "{doing}: the broker did not answer within {seconds} s"
     ))
-    .because(LoginFailure::Silent.causes(), |_| None)
+    .because(
+        match doing {
+            CONNECT => causes,
+            // It has let us in.
+            _ => causes.without(Cause::NotMqtt),
+        },
+        |_| None,
+    )
     .silent()
 }
 

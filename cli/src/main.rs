@@ -7,6 +7,7 @@ mod credential_file;
 mod errand;
 mod failure;
 mod families;
+mod heard;
 mod hints;
 mod identify;
 mod identity;

@@ -12,6 +12,7 @@ use sectag::jwt::Claims;
 use sectag::{SecureSocket, SocketError};
 
 use crate::args::MqttArgs;
+use crate::heard::{Heard, Words};
 use crate::hints::{self, Failure};
 use crate::report::Report;
 use crate::secret;
@@ -154,13 +155,17 @@ pub(crate) async fn connect<'s, 'b, S: SecureSocket<Error = SocketError>>(
     socket: S,
     patience: Duration,
 ) -> Result<Client<'s, 'b, S>, Failure> {
-    const DOING: &str = "MQTT CONNECT";
+    const DOING: &str = hints::CONNECT;
+    let socket = Heard::new(socket);
+    let words = socket.words();
     match with_timeout(patience, session.connect(socket)).await {
         Ok(Ok(connection)) => Ok(Client {
             connection,
+            words,
             patience,
         }),
-        Ok(Err(error)) => Err(match hints::login_failure(&error) {
+        // Where the broker has said why, that counts.
+        Ok(Err(error)) => Err(match words.refusal().or(hints::login_failure(&error)) {
             Some(failure) => hints::login(failure),
             None => hints::mqtt(DOING, &error),
         }),
@@ -170,7 +175,8 @@ pub(crate) async fn connect<'s, 'b, S: SecureSocket<Error = SocketError>>(
 
 /// A connection to a broker that has let us in.
 pub(crate) struct Client<'s, 'b, S: SecureSocket<Error = SocketError>> {
-    connection: Connection<'s, 'b, S>,
+    connection: Connection<'s, 'b, Heard<S>>,
+    words: Words,
     patience: Duration,
 }
 
@@ -186,7 +192,7 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
         let options = SubscriptionOptions::default().maximum_qos(qos);
         let filters = [TopicFilter::new(filter).options(options)];
         let asked = self.connection.subscribe(&filters, &[]);
-        let op = in_time(DOING, self.patience, asked).await?;
+        let op = in_time(DOING, self.patience, &self.words, asked).await?;
         self.settle(&op, DOING, seen).await
     }
 
@@ -210,7 +216,7 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
                 }
             })
         };
-        match in_time(DOING, self.patience + on_the_way, published).await? {
+        match in_time(DOING, self.patience + on_the_way, &self.words, published).await? {
             None => Ok(()),
             Some(op) => self.settle(&op, DOING, seen).await,
         }
@@ -218,16 +224,15 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
 
     /// Waits for the next message, for ever. Cancel-safe.
     pub(crate) async fn receive(&mut self) -> Result<InboundPublish<'_>, Failure> {
-        self.connection
-            .recv()
-            .await
-            .map_err(|error| hints::mqtt("waiting for messages", &error))
+        let words = &self.words;
+        let received = self.connection.recv().await;
+        received.map_err(|error| ended("waiting for messages", &error, words))
     }
 
     /// Says good-bye and closes the connection, also in the modem.
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
         let said = self.connection.disconnect();
-        in_time("MQTT DISCONNECT", self.patience, said).await?;
+        in_time("MQTT DISCONNECT", self.patience, &self.words, said).await?;
         let mut socket = self.connection.into_inner();
         match with_timeout(PATIENCE, socket.finish()).await {
             // The broker may close as soon as it has read the DISCONNECT.
@@ -247,7 +252,7 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
         mut seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut result = Ok(());
-        in_time(doing, self.patience, async {
+        in_time(doing, self.patience, &self.words.clone(), async {
             while self.connection.is_pending(op) && result.is_ok() {
                 if let Some(message) = self.connection.poll().await? {
                     result = seen(&message);
@@ -284,10 +289,23 @@ pub(crate) fn message<'a>(
 async fn in_time<T>(
     doing: &str,
     patience: Duration,
+    words: &Words,
     work: impl Future<Output = Result<T, minimq::Error<SocketError>>>,
 ) -> Result<T, Failure> {
     match with_timeout(patience, work).await {
-        Ok(result) => result.map_err(|error| hints::mqtt(doing, &error)),
+        Ok(result) => result.map_err(|error| ended(doing, &error, words)),
         Err(_) => Err(hints::mqtt_silence(doing, patience.as_secs())),
+    }
+}
+
+/// With the broker's own words, where it has sent some before the end.
+fn ended(doing: &str, error: &minimq::Error<SocketError>, words: &Words) -> Failure {
+    let is_end = matches!(
+        error,
+        minimq::Error::Disconnected | minimq::Error::Transport(_)
+    );
+    match words.farewell() {
+        Some(reason) if is_end => hints::farewell(doing, reason),
+        _ => hints::mqtt(doing, error),
     }
 }

@@ -41,12 +41,25 @@ pub trait Judge: Debug + Send + Sync {
 pub struct Judged<J> {
     judge: J,
     provider: Arc<CryptoProvider>,
+    without: Option<SignatureScheme>,
 }
 
 impl<J: Judge> Judged<J> {
     /// The provider has the algorithms of the signatures.
     pub fn new(judge: J, provider: Arc<CryptoProvider>) -> Self {
-        Self { judge, provider }
+        Self {
+            judge,
+            provider,
+            without: None,
+        }
+    }
+
+    /// Does not tell the server that it knows this kind of signature.
+    pub fn without(self, scheme: SignatureScheme) -> Self {
+        Self {
+            without: Some(scheme),
+            ..self
+        }
     }
 }
 
@@ -92,8 +105,11 @@ impl<J: Judge> ServerCertVerifier for Judged<J> {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
+        let mut schemes = self
+            .provider
             .signature_verification_algorithms
-            .supported_schemes()
+            .supported_schemes();
+        schemes.retain(|scheme| Some(*scheme) != self.without);
+        schemes
     }
 }

@@ -159,7 +159,10 @@ fn client_config(settings: TlsSettings<'_>) -> TlsResult<ClientConfig> {
         settings.chain_limit,
         &provider,
     )?;
-    let verifier = Arc::new(Judged::new(verifier, provider.clone()));
+    // No TLS of a modem is known that has it.
+    let verifier =
+        Judged::new(verifier, provider.clone()).without(rustls::SignatureScheme::ED25519);
+    let verifier = Arc::new(verifier);
     let builder =
         ClientConfig::builder_with_details(provider, Arc::new(FixedTime(unix_time(settings.now))))
             .with_protocol_versions(settings.versions)

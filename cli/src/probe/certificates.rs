@@ -13,6 +13,7 @@ use rustls::{CertificateError, Error};
 use sectag::inspect::{self, Content};
 
 use super::files::Files;
+use super::names::{Names, is_ca};
 use crate::credential_file::material;
 
 pub(super) fn inspect(certificate: &CertificateDer<'_>) -> Option<inspect::Certificate> {
@@ -48,6 +49,63 @@ pub(super) fn is_for(leaf: &CertificateDer<'_>, host: &str) -> Option<bool> {
     let parsed = ParsedCertificate::try_from(leaf).ok()?;
     let name = ServerName::try_from(host).ok()?;
     Some(verify_server_name(&parsed, &name).is_ok())
+}
+
+/// The chain with the certificate for `host` in front, where a CA's stands there.
+pub(super) fn put_right(
+    chain: &[CertificateDer<'static>],
+    host: &str,
+) -> Option<Vec<CertificateDer<'static>>> {
+    if !chain.first().is_some_and(|first| is_ca(first)) {
+        return None;
+    }
+    let own = chain
+        .iter()
+        .position(|certificate| !is_ca(certificate) && is_for(certificate, host) == Some(true))?;
+    let mut chain = chain.to_vec();
+    let own = chain.remove(own);
+    chain.insert(0, own);
+    Some(chain)
+}
+
+/// Where the signatures of a chain lead to, that do not lead to the CA.
+pub(super) struct Astray {
+    /// Who is said to have signed the last certificate.
+    pub(super) issuer: String,
+    /// It says to be the CA itself.
+    pub(super) is_named_like_the_ca: bool,
+    /// It is likely that certificates are missing: it belongs to the CA by its organisation, and the server sends none but its own.
+    pub(super) is_likely_cut: bool,
+}
+
+/// `None` when it cannot be told.
+pub(super) fn astray(chain: &[CertificateDer<'_>], ca: &[u8]) -> Option<Astray> {
+    let roots = read(ca).ok()?;
+    let roots: Vec<Names<'_>> = roots.iter().filter_map(|root| Names::of(root)).collect();
+    let names: Vec<Names<'_>> = chain
+        .iter()
+        .map(|sent| Names::of(sent))
+        .collect::<Option<_>>()?;
+    let mut last = *names.first()?;
+    // Each step takes another of them, in whatever order they were sent.
+    for _ in 0..names.len() {
+        let above = names
+            .iter()
+            .find(|above| above.subject == last.issuer && above.subject != last.subject);
+        match above {
+            Some(above) => last = *above,
+            None => break,
+        }
+    }
+    let issuer = last.issuer;
+    Some(Astray {
+        issuer: issuer.shown(),
+        is_named_like_the_ca: roots.iter().any(|root| root.subject == issuer),
+        is_likely_cut: chain.len() == 1
+            && roots
+                .iter()
+                .any(|root| root.subject.is_of_the_house_of(issuer)),
+    })
 }
 
 /// Whether `ca` signed the chain, whatever the dates; `None` without a CA or a chain.

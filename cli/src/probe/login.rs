@@ -6,6 +6,7 @@ use sectag::Cause;
 use sectag::mqtt::LoginFailure;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::network::Place;
 use super::tls::PATIENCE;
 use crate::clock::timeout;
 use crate::mqtt::{Login, random_client_id};
@@ -25,6 +26,30 @@ enum Answer {
 
 const V3: u8 = 4;
 const V5: u8 = 5;
+
+/// Whether what listens there is a broker without TLS. It is sent a login without name and password.
+pub(super) async fn is_plain_broker(place: &Place) -> bool {
+    let login = Login {
+        client_id: random_client_id(),
+        user: None,
+        token: None,
+    };
+    for version in [V3, V5] {
+        let packet = packet(version, &login.client_id, &login);
+        let Ok(Ok(stream)) = timeout(PATIENCE, place.connect()).await else {
+            return false;
+        };
+        match answer(stream, version, &packet).await {
+            Answer::Accepted
+            | Answer::Refused(LoginFailure::Connack3(_) | LoginFailure::Connack5(_)) => {
+                return true;
+            }
+            Answer::Refused(LoginFailure::Silent) => return false,
+            Answer::Refused(_) => {}
+        }
+    }
+    false
+}
 
 /// `connect` opens a new connection to the broker each time.
 pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
@@ -53,6 +78,13 @@ pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
         found.push((
             Verdict::Confirmed(Cause::NotMqtt),
             "so it is no broker".into(),
+        ));
+        return found;
+    }
+    if refused == LoginFailure::Silent {
+        found.push((
+            Verdict::Disproved(&[Cause::NetworkSlow]),
+            "so the modem's network is not to blame".into(),
         ));
         return found;
     }
@@ -96,7 +128,10 @@ async fn answer(
     Answer::Refused(match timeout(PATIENCE, exchange).await {
         // CONNACK: type, length, flags, code.
         Ok(Ok([0x20, length, _, 0])) if length >= 2 => return Answer::Accepted,
-        Ok(Ok([0x20, _, _, code])) if version == V5 => LoginFailure::Connack5(code),
+        // One of MQTT 3.1.1 is shorter, whoever asks.
+        Ok(Ok([0x20, length, _, code])) if version == V5 && length > 2 => {
+            LoginFailure::Connack5(code)
+        }
         Ok(Ok([0x20, _, _, code])) => LoginFailure::Connack3(code),
         Ok(Ok(_)) => LoginFailure::NotMqtt,
         Ok(Err(_)) => LoginFailure::Closed,

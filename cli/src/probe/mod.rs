@@ -1,24 +1,25 @@
 //! A look at the server from this computer, to tell apart what the modem has one number for.
 //!
 //! What it finds holds for this computer's way to the server, so every line says so. The connection is not verified,
-//! which is the point: nothing is sent over it but a handshake. A login is tried only with a server that was proven to
-//! be the right one.
+//! which is the point: nothing is sent over it but a handshake, and where that leads to nothing, a login of MQTT without name and
+//! password. The user's login is tried only with a server that was proven to be the right one.
 
 mod certificates;
 mod files;
 mod login;
+mod names;
 mod network;
 mod tls;
 
 use rustls::pki_types::CertificateDer;
 use sectag::clock::DateTime;
 use sectag::modem::Full;
-use sectag::{Cause, Comparison, Control, Kind, Tag};
+use sectag::{Cause, Comparison, Control, Kind, Support, Tag};
 
 pub(crate) use self::files::Files;
 pub(crate) use self::network::Names;
 use self::network::Place;
-use self::tls::{Attempt, Client, Offer, PATIENCE};
+use self::tls::{Attempt, Client, Ending, Offer, PATIENCE};
 use crate::args::ProbeArgs;
 use crate::clock::timeout;
 use crate::credential_file;
@@ -28,19 +29,60 @@ use crate::mqtt::Login;
 use crate::report::Report;
 use crate::session::host_clock;
 
-/// Which of the files the side that failed was seen to use, byte for byte. What is found with others says something about
-/// the server, and nothing about the modem.
+/// Whether the side that failed uses a file of this computer, byte for byte. What is found with another says something about the server, and
+/// nothing about the modem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// It was asked, and does.
+    It,
+    /// It was asked, and has another or none.
+    Another,
+    /// It does not tell.
+    Untold,
+}
+
+/// The same of each file. Of those that were not given, nothing is found either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Held {
-    ca: bool,
-    client: bool,
+    ca: Holds,
+    certificate: Holds,
+    key: Holds,
 }
 
 impl Held {
     /// TLS is on this computer.
     const ALL: Self = Self {
-        ca: true,
-        client: true,
+        ca: Holds::It,
+        certificate: Holds::It,
+        key: Holds::It,
+    };
+
+    /// Of certificate and key together.
+    fn client(self) -> Holds {
+        match (self.certificate, self.key) {
+            (Holds::It, Holds::It) => Holds::It,
+            (Holds::Another, _) | (_, Holds::Another) => Holds::Another,
+            _ => Holds::Untold,
+        }
+    }
+}
+
+/// What is known of the modem's TLS.
+struct Ability {
+    /// Its cipher suites; empty when not known.
+    suites: Vec<u16>,
+    /// The server is told which name is meant (SNI).
+    names_host: Support,
+    /// The longest record that it takes.
+    record_limit: Option<u16>,
+}
+
+impl Ability {
+    /// This computer's.
+    const UNBOUNDED: Self = Self {
+        suites: Vec::new(),
+        names_host: Support::Yes,
+        record_limit: None,
     };
 }
 
@@ -78,30 +120,42 @@ impl Prober {
             let tag = self.tag;
             let found = embassy_time::with_timeout(limit, compared).await;
             let told = match found {
-                Ok(Ok(Comparison::Same)) => return true,
-                Ok(Ok(Comparison::Differs)) => {
-                    format!("the modem holds another {kind} under tag {tag} than the file")
-                }
-                Ok(Ok(Comparison::Absent)) => format!("the modem holds no {kind} under tag {tag}"),
-                _ => format!(
-                    "the modem does not tell whether the {kind} under tag {tag} is that of the file"
+                Ok(Ok(Comparison::Same)) => return Holds::It,
+                Ok(Ok(Comparison::Differs)) => (
+                    Holds::Another,
+                    format!("the modem holds another {kind} under tag {tag} than the file"),
+                ),
+                Ok(Ok(Comparison::Absent)) => (
+                    Holds::Another,
+                    format!("the modem holds no {kind} under tag {tag}"),
+                ),
+                _ => (
+                    Holds::Untold,
+                    format!(
+                        "the modem does not tell whether the {kind} under tag {tag} is that of the file"
+                    ),
                 ),
             };
+            let (held, told) = told;
             report.note(&format!("probe: asked of the modem: {told}"));
-            false
+            held
         };
         let ca = match &self.files.ca {
             Some(ca) => holds(Kind::Ca, ca).await,
-            None => false,
+            None => Holds::Untold,
         };
-        let client = match &self.files.client {
-            Some((certificate, key)) => {
-                holds(Kind::ClientCertificate, certificate).await
-                    && holds(Kind::PrivateKey, key).await
-            }
-            None => false,
+        let (certificate, key) = match &self.files.client {
+            Some((certificate, key)) => (
+                holds(Kind::ClientCertificate, certificate).await,
+                holds(Kind::PrivateKey, key).await,
+            ),
+            None => (Holds::Untold, Holds::Untold),
         };
-        Held { ca, client }
+        Held {
+            ca,
+            certificate,
+            key,
+        }
     }
 
     /// Narrows the causes of `failure` down, if there are several. `login` when the modem came that far.
@@ -134,7 +188,8 @@ impl Prober {
         if !can_tell(&failure) {
             return failure;
         }
-        let findings = self.look_with(now, Vec::new(), Held::ALL, server, login, report);
+        let ability = Ability::UNBOUNDED;
+        let findings = self.look_with(now, ability, Held::ALL, server, login, report);
         let findings = findings.await;
         failure.narrow(&findings)
     }
@@ -154,16 +209,21 @@ impl Prober {
             .ok()
             .and_then(|read| read.ok().flatten())
             .or_else(host_clock)?;
-        let suites = control.capabilities().suites.modern().iter().collect();
+        let capabilities = control.capabilities();
+        let ability = Ability {
+            suites: capabilities.suites.modern().iter().collect(),
+            names_host: capabilities.verification.sni,
+            record_limit: capabilities.record_limit,
+        };
         let held = self.held(control, report).await;
-        let findings = self.look_with(now, suites, held, (host, port), login, report);
+        let findings = self.look_with(now, ability, held, (host, port), login, report);
         Some(findings.await)
     }
 
     async fn look_with(
         &self,
         now: DateTime,
-        suites: Vec<u16>,
+        ability: Ability,
         held: Held,
         (host, port): (&str, u16),
         login: Option<&Login>,
@@ -175,7 +235,7 @@ impl Prober {
             names: &self.names,
             files: &self.files,
             now,
-            suites,
+            ability,
             held,
             login,
         };
@@ -194,8 +254,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) files: &'a Files,
     /// What the modem takes for the present; it decides about dates.
     pub(crate) now: DateTime,
-    /// The modem's cipher suites; empty when not known.
-    pub(crate) suites: Vec<u16>,
+    ability: Ability,
     /// Which of the files the modem uses.
     held: Held,
     /// How the modem logged in, when it came that far.
@@ -227,6 +286,10 @@ impl Probe<'_> {
         let place = self.reach(subject).await?;
         let attempt = self.handshake(&place, subject).await?;
         let proven = self.judge(&attempt.chain, subject);
+        self.size(&attempt.chain, subject);
+        if proven {
+            self.nameless(&attempt, &place, subject).await;
+        }
         self.client(&attempt, &place, subject).await;
         if let (Some(login), Ok(_)) = (subject.login, &attempt.outcome) {
             if proven {
@@ -254,22 +317,36 @@ impl Probe<'_> {
     }
 
     /// As [`confirm`](Self::confirm), where it was seen with what the modem uses.
-    fn confirm_if(&mut self, held: bool, cause: Cause) {
-        if held {
-            self.confirm(cause);
+    fn confirm_if(&mut self, held: Holds, cause: Cause) {
+        match held {
+            Holds::It => self.confirm(cause),
+            Holds::Untold => self.findings.likely.push(cause),
+            Holds::Another => {}
         }
     }
 
-    fn disprove_if(&mut self, held: bool, causes: &[Cause]) {
-        if held {
-            self.disprove(causes);
+    fn disprove_if(&mut self, held: Holds, causes: &[Cause]) {
+        match held {
+            Holds::It => self.disprove(causes),
+            Holds::Untold => self.findings.unlikely.extend(causes),
+            Holds::Another => {}
         }
     }
 
     fn pair(&mut self, subject: &Subject<'_>) {
-        let held = subject.held.client;
+        let held = subject.held.client();
+        let one_of_two = matches!(
+            (subject.held.certificate, subject.held.key),
+            (Holds::It, Holds::Another) | (Holds::Another, Holds::It)
+        );
         match certificates::pair(subject.files) {
-            Some(true) => self.disprove_if(held, &[Cause::ClientKeyMismatch]),
+            Some(true) if one_of_two => {
+                self.say("the private key belongs to the client certificate, and the modem holds only one of the two");
+                self.confirm(Cause::ClientKeyMismatch);
+            }
+            // Of a modem that does not tell what it holds, this is what is left when all is well with the files.
+            Some(true) if held == Holds::It => self.disprove(&[Cause::ClientKeyMismatch]),
+            Some(true) => {}
             Some(false) => {
                 self.say("the private key does not belong to the client certificate");
                 self.confirm_if(held, Cause::ClientKeyMismatch);
@@ -324,33 +401,65 @@ impl Probe<'_> {
     /// As the modem does it; when no certificate is seen that way, as openly as this computer can, to see why.
     async fn handshake(&mut self, place: &Place, subject: &Subject<'_>) -> Result<Attempt, Stop> {
         let client = Client::from_files(subject.files);
-        let offer = Offer::as_modem(&subject.suites);
+        let suites = &subject.ability.suites;
         let tries = async |offer| tls::attempt(place, subject.host, offer, client.clone()).await;
-        if let Some(offer) = offer {
+        if let Some(offer) = Offer::as_modem(suites) {
             let attempt = tries(offer).await;
             if !attempt.chain.is_empty() {
                 self.disprove(&[
                     Cause::NoCommonSuite,
+                    Cause::PeerClosed,
                     Cause::ServerKeyUnsupported,
                     Cause::NotTls,
                 ]);
                 return Ok(attempt);
             }
-        }
-        for offer in [Offer::EVERYTHING_1_2, Offer::EVERYTHING] {
-            let attempt = tries(offer).await;
-            if !attempt.chain.is_empty() {
-                self.mismatch(&attempt.chain, &subject.suites);
-                return Ok(attempt);
+            if attempt.ending == Ending::Silent {
+                return Err(self.no_handshake(&attempt, place).await);
             }
-            if attempt.is_not_tls() {
+        }
+        let attempt = tries(Offer::EVERYTHING_1_2).await;
+        if !attempt.chain.is_empty() {
+            self.mismatch(&attempt.chain, suites);
+            return Ok(attempt);
+        }
+        let attempt = tries(Offer::EVERYTHING).await;
+        if !attempt.chain.is_empty() {
+            self.mismatch(&attempt.chain, suites);
+            return Ok(attempt);
+        }
+        Err(self.no_handshake(&attempt, place).await)
+    }
+
+    /// The server has shown no certificate, whatever was offered.
+    async fn no_handshake(&mut self, attempt: &Attempt, place: &Place) -> Stop {
+        match attempt.ending {
+            Ending::NotTls => {
                 self.say("what answers does not speak TLS");
                 self.confirm(Cause::NotTls);
-                return Err(Stop);
             }
+            Ending::Incompatible => {
+                self.say("the server refuses TLS 1.2 and 1.3, with every cipher suite that this computer has: it may have older ones alone");
+                self.confirm(Cause::NoCommonSuite);
+            }
+            Ending::Closed | Ending::Silent if login::is_plain_broker(place).await => {
+                self.say("what answers speaks MQTT without TLS");
+                self.confirm(Cause::NotTls);
+            }
+            Ending::Closed => {
+                self.say("the server closes the connection when a handshake begins");
+                self.confirm(Cause::PeerClosed);
+            }
+            Ending::Silent => {
+                self.say("the server accepts the connection and answers nothing");
+                self.confirm(Cause::NetworkSlow);
+            }
+            _ => self.say(match &attempt.outcome {
+                Err(reason) => format!("the server shows no certificate: {reason}"),
+                Ok(()) => "the server shows no certificate".into(),
+            }),
         }
-        self.say("the server ends every handshake before it shows a certificate");
-        Err(Stop)
+        Stop
     }
 
     /// The server shows a certificate, and not to the modem's suites.
@@ -378,7 +487,14 @@ impl Probe<'_> {
     }
 
     /// Returns whether chain, dates and name are all in order.
-    fn judge(&mut self, chain: &[CertificateDer<'_>], subject: &Subject<'_>) -> bool {
+    fn judge(&mut self, chain: &[CertificateDer<'static>], subject: &Subject<'_>) -> bool {
+        let right = certificates::put_right(chain, subject.host);
+        if right.is_some() {
+            self.say("the server sends a CA's certificate first, and its own behind it");
+            self.confirm(Cause::ChainIncomplete);
+        }
+        let is_ordered = right.is_none();
+        let chain = right.as_deref().unwrap_or(chain);
         let dates = self.dates(chain, subject.now);
         let name = self.name(chain, subject.host);
         let signed = match certificates::is_signed(chain, subject.files.ca.as_deref()) {
@@ -393,16 +509,83 @@ impl Probe<'_> {
             }
             Some(Ok(true)) => {
                 self.say("the CA that was given has signed the server's certificate");
-                self.disprove_if(subject.held.ca, &[Cause::CaMismatch, Cause::CaUnreadable]);
+                if is_ordered {
+                    self.disprove(&[Cause::ChainIncomplete]);
+                }
+                let (held, ca) = (subject.held.ca, [Cause::CaMismatch, Cause::CaUnreadable]);
+                if held == Holds::Another {
+                    self.findings.likely.extend(ca);
+                }
+                self.disprove_if(held, &ca);
                 true
             }
             Some(Ok(false)) => {
-                self.say("the server's certificate was not signed by the CA that was given");
-                self.confirm_if(subject.held.ca, Cause::CaMismatch);
+                self.astray(chain, subject);
                 false
             }
         };
-        dates && name && signed
+        is_ordered && dates && name && signed
+    }
+
+    /// The chain does not lead to the CA that was given.
+    fn astray(&mut self, chain: &[CertificateDer<'_>], subject: &Subject<'_>) {
+        let held = subject.held.ca;
+        let ca = subject.files.ca.as_deref().unwrap_or_default();
+        match certificates::astray(chain, ca) {
+            Some(astray) if !astray.is_named_like_the_ca => {
+                self.say(format!(
+                    "the server's certificate leads to {}, which the server does not send and which is not the CA that was given",
+                    astray.issuer
+                ));
+                let mut both = [Cause::CaMismatch, Cause::ChainIncomplete];
+                if astray.is_likely_cut {
+                    both.reverse();
+                }
+                self.findings.likely.extend(both);
+                if held == Holds::It {
+                    self.findings.confirmed.extend(both);
+                }
+            }
+            _ => {
+                self.say("the server's certificate was not signed by the CA that was given");
+                self.disprove_if(held, &[Cause::ChainIncomplete]);
+                self.confirm_if(held, Cause::CaMismatch);
+            }
+        }
+    }
+
+    /// Whether the certificates are more than the modem takes.
+    fn size(&mut self, chain: &[CertificateDer<'_>], subject: &Subject<'_>) {
+        let Some(limit) = subject.ability.record_limit else {
+            return;
+        };
+        let size: usize = chain.iter().map(|certificate| certificate.len()).sum();
+        if size < usize::from(limit) {
+            self.disprove(&[Cause::ChainTooLong]);
+        } else {
+            self.say(format!(
+                "the server's certificates have {size} bytes, and the modem takes records of {limit}"
+            ));
+            self.findings.likely.push(Cause::ChainTooLong);
+        }
+    }
+
+    /// Whether a server that is right shows the same to a modem that does not say which name it means.
+    async fn nameless(&mut self, attempt: &Attempt, place: &Place, subject: &Subject<'_>) {
+        if subject.ability.names_host == Support::Yes {
+            return;
+        }
+        let client = Client::from_files(subject.files);
+        let offer = attempt.offer.clone().without_name();
+        let bare = tls::attempt(place, subject.host, offer, client).await;
+        if bare.chain.first() == attempt.chain.first() {
+            self.disprove(&[Cause::SniNeeded]);
+            return;
+        }
+        self.say(
+            "the server shows another certificate, or none, where its name is not in the handshake (SNI)",
+        );
+        self.confirm(Cause::SniNeeded);
     }
 
     fn dates(&mut self, chain: &[CertificateDer<'_>], now: DateTime) -> bool {
@@ -465,7 +648,7 @@ impl Probe<'_> {
                 Cause::ClientCertificateRefused,
             ]),
             (Ok(()), true) if shown => {
-                self.disprove_if(subject.held.client, &[Cause::ClientCertificateRefused]);
+                self.disprove_if(subject.held.client(), &[Cause::ClientCertificateRefused]);
                 let offer = attempt.offer.clone();
                 let bare = tls::attempt(place, subject.host, offer, Client::NONE).await;
                 if bare.outcome.is_ok() {
@@ -480,7 +663,7 @@ impl Probe<'_> {
                 self.say(format!(
                     "the server refused the client certificate: {reason}"
                 ));
-                self.confirm_if(subject.held.client, Cause::ClientCertificateRefused);
+                self.confirm_if(subject.held.client(), Cause::ClientCertificateRefused);
             }
             (Err(_), true) => {
                 self.say("the server demands a client certificate, and none was given");
@@ -516,12 +699,16 @@ fn can_tell(failure: &Failure) -> bool {
         (Some(_), Some(_)) => true,
         (Some(cause), None) => matches!(
             cause,
-            Cause::NameUnknown
+            Cause::ClientIdRefused
+                | Cause::LoginRefused
+                | Cause::NameUnknown
                 | Cause::NameUnknownHere
                 | Cause::NameMismatch
                 | Cause::NetworkSlow
+                | Cause::NotMqtt
                 | Cause::NotTls
                 | Cause::PeerClosed
+                | Cause::ProtocolVersion
                 | Cause::Unreachable
         ),
     }

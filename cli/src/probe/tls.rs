@@ -9,7 +9,9 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, Error, SignatureScheme, SupportedProtocolVersion, version};
+use rustls::{
+    AlertDescription, ClientConfig, Error, SignatureScheme, SupportedProtocolVersion, version,
+};
 use sectag::inspect::KeyType;
 use sectag_judge::{Judge, Judged, Shown};
 use tokio_rustls::TlsConnector;
@@ -31,18 +33,22 @@ const ALL: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
 #[derive(Clone)]
 pub(super) struct Offer {
     versions: &'static [&'static SupportedProtocolVersion],
-    /// All that rustls has, or these of them.
+    /// All that rustls has, or these of them, and then no signature of Ed25519: no modem has that.
     suites: Option<Vec<u16>>,
+    /// The server is told which name is meant (SNI).
+    names_host: bool,
 }
 
 impl Offer {
     pub(super) const EVERYTHING: Self = Self {
         versions: ALL,
         suites: None,
+        names_host: true,
     };
     pub(super) const EVERYTHING_1_2: Self = Self {
         versions: TLS12,
         suites: None,
+        names_host: true,
     };
 
     /// What a modem of these suites offers, as far as rustls can; `None` when it can not.
@@ -50,12 +56,21 @@ impl Offer {
         let offer = Self {
             versions: TLS12,
             suites: Some(suites.into()),
+            names_host: true,
         };
         let known = offer.provider().cipher_suites;
         known
             .iter()
             .any(|suite| suite.tls13().is_none())
             .then_some(offer)
+    }
+
+    /// The same without a word of which name is meant.
+    pub(super) fn without_name(self) -> Self {
+        Self {
+            names_host: false,
+            ..self
+        }
     }
 
     fn provider(&self) -> CryptoProvider {
@@ -77,8 +92,8 @@ pub(super) fn suits(key: KeyType, suites: &[u16]) -> bool {
     match key {
         KeyType::Rsa { .. } => suites.iter().any(|suite| !ecdsa(suite)),
         key if is_ecdsa(key) => suites.iter().any(|suite| ecdsa(suite) || open(suite)),
-        // Ed25519 came with the suites of ECDSA.
-        _ => suites.iter().any(|suite| ecdsa(suite) || open(suite)),
+        // Ed25519 came with the suites of ECDSA, and no modem has it.
+        _ => false,
     }
 }
 
@@ -110,29 +125,60 @@ pub(super) struct Attempt {
     pub(super) demanded: bool,
     pub(super) outcome: Result<(), String>,
     pub(super) offer: Offer,
-    not_tls: bool,
+    pub(super) ending: Ending,
 }
 
-impl Attempt {
-    pub(super) fn is_not_tls(&self) -> bool {
-        self.not_tls
+/// How a handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Well.
+    Done,
+    /// What came is no TLS.
+    NotTls,
+    /// The server closed the connection without a word.
+    Closed,
+    /// The server said nothing.
+    Silent,
+    /// The server said that it has no such version, or no such suite.
+    Incompatible,
+    /// Otherwise.
+    Otherwise,
+}
+
+impl Ending {
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind::{
+            BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof,
+        };
+        match error.kind() {
+            TimedOut => return Self::Silent,
+            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
+                return Self::Closed;
+            }
+            _ => {}
+        }
+        match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(Error::InvalidMessage(_)) => Self::NotTls,
+            Some(Error::PeerIncompatible(_)) => Self::Incompatible,
+            Some(Error::AlertReceived(
+                AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
+            )) => Self::Incompatible,
+            _ => Self::Otherwise,
+        }
     }
 }
 
 pub(super) async fn attempt(place: &Place, host: &str, offer: Offer, client: Client) -> Attempt {
     let seen = Arc::new(Seen::default());
     let result = handshake(place, host, &offer, client, &seen).await;
-    let not_tls = result.as_ref().is_err_and(|error| {
-        let error = error.get_ref().and_then(|error| error.downcast_ref());
-        matches!(error, Some(Error::InvalidMessage(_)))
-    });
+    let ending = result.as_ref().err().map_or(Ending::Done, Ending::of);
     let record = seen.lock();
     Attempt {
         chain: record.chain.clone(),
         demanded: record.demanded,
         outcome: result.map(drop).map_err(|error| error.to_string()),
         offer,
-        not_tls,
+        ending,
     }
 }
 
@@ -155,16 +201,22 @@ async fn handshake(
 ) -> io::Result<TlsStream<Box<dyn Stream>>> {
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let provider = Arc::new(offer.provider());
+    let verifier = Judged::new(Looker(Arc::clone(seen)), Arc::clone(&provider));
+    let verifier = match offer.suites {
+        Some(_) => verifier.without(SignatureScheme::ED25519),
+        None => verifier,
+    };
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(offer.versions)
         .map_err(io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Judged::new(Looker(Arc::clone(seen)), provider)))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(Shower {
             seen: Arc::clone(seen),
             client,
         }));
     config.resumption = Resumption::disabled();
+    config.enable_sni = offer.names_host;
     let work = async {
         let tcp = place.connect().await?;
         TlsConnector::from(Arc::new(config))

@@ -62,8 +62,8 @@ static CAUSES: [&[Cause]; 25] = {
         // One number for an unreachable port and for every certificate failure (sheet 4.6, T10).
         /* 566 */ &[
             CaMismatch, ClientCertificateNeeded, Unreachable, CertificateExpired, NameMismatch,
-            ServerKeyUnsupported, ClientCertificateRefused, ClientKeyMismatch, NoCommonSuite, SniNeeded,
-            CertificateNotYetValid, CaUnreadable, NotTls,
+            ServerKeyUnsupported, ClientCertificateRefused, ClientKeyMismatch, ChainIncomplete, NoCommonSuite,
+            SniNeeded, CertificateNotYetValid, CaUnreadable, NotTls, PeerClosed,
         ],
         /* 567 */ &[PeerClosed],
         /* 568 */ &[ModemBusy],

@@ -45,7 +45,7 @@ const STACK: usize = 64 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     Bg96,
-    /// Nordic's Serial LTE Unit with the TLS of the modem.
+    /// Nordic's Serial LTE Modem with the TLS of the modem.
     Slm,
     /// Likewise with the TLS of its application.
     Native,
@@ -197,7 +197,7 @@ struct Files(TempDir);
 impl Files {
     fn of(device: &Device) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for (kind, pem) in device.credentials() {
+        for (kind, pem) in device.files() {
             fs::write(dir.path().join(Self::name(kind)), pem).unwrap();
         }
         Self(dir)
@@ -250,8 +250,7 @@ fn arguments(row: &Row, modem: Unit, route: Route, files: &Files) -> Vec<String>
     if route == Route::Probe {
         all.push("--probe".into());
     }
-    // Who looks without the files of a pair that does not fit is told by what comes of it.
-    if route != Route::Publish && row.device.fits() {
+    if route != Route::Publish {
         all.extend(files.options());
     }
     all
@@ -264,7 +263,7 @@ impl Unit {
             Self::Bg96 => "BG96",
             Self::Slm => "SLM",
             Self::Native => "SLM native",
-            Self::SerialModem => "Serial Unit",
+            Self::SerialModem => "Serial Modem",
             Self::Ublox => "SARA-R5",
         }
     }
@@ -308,9 +307,9 @@ fn judge(row: &Row, modem: Unit, outcome: &Result<(), Failure>) -> Found {
         (Truth::Wrong { .. }, Ok(())) => Found::Unseen,
         (Truth::Wrong { causes, words }, Err(failure)) => {
             let named: Vec<Cause> = failure.causes().collect();
-            let first = failure.lines()[..2.min(failure.lines().len())].join("\n");
+            let said = failure.lines().join("\n");
             match &named[..] {
-                [] if !words.is_empty() && first.contains(words) => Found::Alone,
+                [] if !words.is_empty() && said.contains(words) => Found::Alone,
                 [] => Found::No,
                 [only] if causes[..1].contains(only) => Found::Alone,
                 [only] if causes.contains(only) => Found::First,

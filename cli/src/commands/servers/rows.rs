@@ -40,22 +40,27 @@ pub(super) enum Place {
 pub(super) struct Device {
     ca: String,
     client: Option<Identity>,
-    fits: bool,
+    /// What this computer has in its place.
+    right_client: Option<Identity>,
 }
 
 impl Device {
     pub(super) fn credentials(&self) -> Vec<(Kind, &str)> {
+        self.with(self.client.as_ref())
+    }
+
+    /// As files of this computer.
+    pub(super) fn files(&self) -> Vec<(Kind, &str)> {
+        self.with(self.right_client.as_ref().or(self.client.as_ref()))
+    }
+
+    fn with<'a>(&'a self, client: Option<&'a Identity>) -> Vec<(Kind, &'a str)> {
         let mut all = vec![(Kind::Ca, &*self.ca)];
-        if let Some(client) = &self.client {
+        if let Some(client) = client {
             all.push((Kind::ClientCertificate, &client.cert_pem));
             all.push((Kind::PrivateKey, &client.key_pem));
         }
         all
-    }
-
-    /// Its key belongs to its certificate.
-    pub(super) fn fits(&self) -> bool {
-        self.fits
     }
 }
 
@@ -78,7 +83,7 @@ impl Row {
             device: Device {
                 ca: Pki::shared().ca_pem(),
                 client: None,
-                fits: true,
+                right_client: None,
             },
             hides_name: false,
             causes: causes.into(),
@@ -200,9 +205,10 @@ fn certificates() -> Vec<Row> {
     let shows = |identity: &Identity| broker(Tls::new(identity));
     let keyed = |key| shows(&pki.issue_server_of([HOST], key));
     let ecdsa = &[Unit::Slm, Unit::Native, Unit::SerialModem, Unit::Ublox];
+    let house = other_house();
     let (behind, intermediate) = (
-        pki.issue_behind_intermediate([HOST]),
-        pki.intermediate_pem(),
+        house.issue_behind_intermediate([HOST]),
+        house.intermediate_pem(),
     );
     let many: Vec<String> = [HOST.to_owned()]
         .into_iter()
@@ -231,17 +237,20 @@ fn certificates() -> Vec<Row> {
             "an intermediate that is not sent",
             shows(&behind),
             &[ChainIncomplete],
-        ),
+        )
+        .ca(house.ca_pem()),
         Row::new(
             "an intermediate that is sent",
             broker(Tls::new(&behind).chain(&[&intermediate])),
             &[],
-        ),
+        )
+        .ca(house.ca_pem()),
         Row::new(
             "a chain the wrong way round",
             broker(Tls::new(&behind).chain(&[&intermediate]).reversed()),
             &[ChainIncomplete],
-        ),
+        )
+        .ca(house.ca_pem()),
         Row::new(
             "a certificate above 4 KiB",
             shows(&pki.issue_server(&many)),
@@ -264,11 +273,17 @@ fn certificates() -> Vec<Row> {
             &[NameMismatch],
         ),
         Row::new(
-            "another CA",
+            "another CA of the same name",
             shows(&pki.issue_server([HOST])),
             &[CaMismatch],
         )
         .ca(stranger().ca_pem()),
+        Row::new(
+            "another CA",
+            shows(&pki.issue_server([HOST])),
+            &[CaMismatch],
+        )
+        .ca(other_house().ca_pem()),
         Row::new(
             "another CA and another name",
             shows(&pki.issue_server(["another.sectag.test"])),
@@ -296,6 +311,10 @@ fn clients() -> Vec<Row> {
     let broker = |tls: Tls| Server::Tls(tls.config(), Service::Broker(Door::OPEN));
     let mutual = || broker(server().for_clients_of(&pki.ca_pem()));
     let client = pki.client();
+    let mixed = Identity {
+        cert_pem: client.cert_pem.clone(),
+        key_pem: pki.server().key_pem.clone(),
+    };
     let mut rows = vec![
         Row::new("a client certificate is shown", mutual(), &[]).client(client),
         Row::new(
@@ -314,18 +333,24 @@ fn clients() -> Vec<Row> {
             mutual(),
             &[ClientCertificateRefused],
         )
-        .client(&pki.issue_client_valid(CLIENT_ID, Validity::expired())),
+        .client(&pki.issue_client_valid(CLIENT_ID, Validity::expired()))
+        .words("client certificate of this computer expired"),
+        Row::new(
+            "a key of another certificate, here too",
+            mutual(),
+            &[ClientKeyMismatch],
+        )
+        .client(&mixed)
+        .words("made together"),
     ];
     let mut row = Row::new(
-        "a key of another certificate",
+        "a key of another certificate, in the modem alone",
         mutual(),
         &[ClientKeyMismatch],
     )
-    .client(&Identity {
-        cert_pem: client.cert_pem.clone(),
-        key_pem: pki.server().key_pem.clone(),
-    });
-    row.device.fits = false;
+    .client(&mixed);
+    row.device.right_client = Some(client.clone());
+    row.words = "it is another one: store the file";
     rows.push(row);
     rows
 }
@@ -432,11 +457,6 @@ fn logins() -> Vec<Row> {
             },
             &[ClientIdRefused],
         ),
-        refuses(
-            "no answer to a login",
-            |_| Answer::Silence,
-            &[BrokerBusy, NotMqtt],
-        ),
     ]
 }
 
@@ -482,7 +502,16 @@ fn behind_tls(door: Door) -> Server {
     Server::Tls(tls.config(), Service::Broker(door))
 }
 
-/// A CA that nobody knows.
+/// A CA with a name of its own, whose servers have certificates of an intermediate CA.
+fn other_house() -> &'static Pki {
+    static OTHER: std::sync::OnceLock<Pki> = std::sync::OnceLock::new();
+    OTHER.get_or_init(|| {
+        let builder = Pki::builder().ca_name("another CA");
+        builder.organisation("another house").build()
+    })
+}
+
+/// A CA that nobody knows, and which has the name of the one that is known.
 fn stranger() -> &'static Pki {
     static STRANGER: std::sync::OnceLock<Pki> = std::sync::OnceLock::new();
     STRANGER.get_or_init(Pki::new)

@@ -8,7 +8,7 @@ type Row = (u16, &'static str, &'static [Cause]);
 
 /// Every cause of TLS and TCP: the modules have no number for a failed handshake (UNCONFIRMED, sheet
 /// B.2.5).
-static ANY: [Cause; 13] = {
+static ANY: [Cause; 16] = {
     use Cause::*;
     [
         CaMismatch,
@@ -19,11 +19,14 @@ static ANY: [Cause; 13] = {
         CertificateExpired,
         ClientCertificateRefused,
         ClientKeyMismatch,
+        ChainIncomplete,
         NoCommonSuite,
+        ServerKeyUnsupported,
         SniNeeded,
         CertificateNotYetValid,
         NameUnknown,
         NotTls,
+        PeerClosed,
     ]
 };
 

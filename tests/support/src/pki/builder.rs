@@ -9,6 +9,7 @@ use super::{DEFAULT_CLIENT_ID, DEFAULT_SERVER_NAMES, Pki, Validity, certificates
 #[derive(Clone, Debug)]
 pub struct PkiBuilder {
     ca_name: String,
+    organisation: Option<String>,
     ca_validity: Validity,
     validity: Validity,
     server_names: Vec<String>,
@@ -19,6 +20,7 @@ impl Default for PkiBuilder {
     fn default() -> Self {
         Self {
             ca_name: "sectag throw-away CA".into(),
+            organisation: None,
             ca_validity: Validity::default(),
             validity: Validity::default(),
             server_names: DEFAULT_SERVER_NAMES.map(String::from).into(),
@@ -32,6 +34,14 @@ impl PkiBuilder {
     pub fn ca_name(self, ca_name: impl Into<String>) -> Self {
         Self {
             ca_name: ca_name.into(),
+            ..self
+        }
+    }
+
+    /// The organisation of the CA and of its intermediate one; there is none otherwise.
+    pub fn organisation(self, organisation: impl Into<String>) -> Self {
+        Self {
+            organisation: Some(organisation.into()),
             ..self
         }
     }
@@ -70,11 +80,16 @@ impl PkiBuilder {
 
     /// Makes the CA; the other keys are made when first needed.
     pub fn build(self) -> Pki {
-        let certificate = certificates::ca(&self.ca_name, self.ca_validity);
+        let certificate = certificates::ca(
+            &self.ca_name,
+            self.organisation.as_deref(),
+            self.ca_validity,
+        );
         let ca = CertifiedIssuer::self_signed(certificate, RsaKey::generate().key_pair())
             .expect("cannot sign the CA");
         Pki {
             ca,
+            organisation: self.organisation,
             validity: self.validity,
             server_names: self.server_names,
             client_id: self.client_id,

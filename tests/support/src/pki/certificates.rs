@@ -8,8 +8,12 @@ use rsa::rand_core::{OsRng, RngCore};
 
 use super::Validity;
 
-pub(super) fn ca(name: &str, validity: Validity) -> CertificateParams {
+pub(super) fn ca(name: &str, organisation: Option<&str>, validity: Validity) -> CertificateParams {
     let mut ca = certificate(name, validity, Vec::new());
+    if let Some(organisation) = organisation {
+        ca.distinguished_name
+            .push(DnType::OrganizationName, organisation);
+    }
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     ca

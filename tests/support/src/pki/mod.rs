@@ -33,6 +33,7 @@ pub const DEFAULT_CLIENT_ID: &str = "sectag-client";
 /// The methods panic on input that no certificate can carry, such as a server name that is not ASCII.
 pub struct Pki {
     ca: CertifiedIssuer<'static, KeyPair>,
+    organisation: Option<String>,
     validity: Validity,
     server_names: Vec<String>,
     client_id: String,
@@ -150,7 +151,11 @@ impl Pki {
     fn intermediate(&self) -> &CertifiedIssuer<'static, KeyPair> {
         self.intermediate.get_or_init(|| {
             let key = self.client_key.get_or_init(RsaKey::generate).key_pair();
-            let certificate = certificates::ca("sectag throw-away intermediate CA", self.validity);
+            let certificate = certificates::ca(
+                "sectag throw-away intermediate CA",
+                self.organisation.as_deref(),
+                self.validity,
+            );
             CertifiedIssuer::signed_by(certificate, key, &self.ca)
                 .expect("cannot sign the intermediate CA")
         })
