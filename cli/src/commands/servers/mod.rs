@@ -127,7 +127,7 @@ fn column(row: &Row, modem: Unit) -> [Found; 3] {
         for route in ROUTES {
             let files = Files::of(&row.device);
             let report = Report::kept();
-            let args = arguments(row, modem, route, &files);
+            let args = arguments(modem, route, &files);
             let command = Cli::try_parse_from(args).unwrap().command;
             let outcome = beside(&simulated, dispatch(command, &report)).await;
             show(row, modem, route, &outcome, &report);
@@ -226,7 +226,7 @@ impl Files {
     }
 }
 
-fn arguments(row: &Row, modem: Unit, route: Route, files: &Files) -> Vec<String> {
+fn arguments(modem: Unit, route: Route, files: &Files) -> Vec<String> {
     let own = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     let command: &[&str] = match route {
         Route::Publish | Route::Probe => &["sectag", "publish", "-t", "a/b", "-m", "hello"],
