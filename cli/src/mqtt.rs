@@ -11,7 +11,7 @@ use sectag::clock::DateTime;
 use sectag::jwt::Claims;
 use sectag::{SecureSocket, SocketError};
 
-use crate::args::MqttArgs;
+use crate::args::LoginArgs;
 use crate::heard::{Heard, Words};
 use crate::hints::{self, Failure};
 use crate::report::Report;
@@ -50,7 +50,7 @@ pub(crate) struct TokenLogin {
 }
 
 impl TokenLogin {
-    fn from_args(args: &MqttArgs) -> Result<Option<Self>, Failure> {
+    fn from_args(args: &LoginArgs) -> Result<Option<Self>, Failure> {
         let (Some(path), Some(audience)) = (&args.jwt_key, &args.jwt_aud) else {
             return Ok(None);
         };
@@ -63,7 +63,7 @@ impl TokenLogin {
 }
 
 impl Login {
-    pub(crate) fn from_args(args: &MqttArgs, report: &Report) -> Result<Self, Failure> {
+    pub(crate) fn from_args(args: &LoginArgs, report: &Report) -> Result<Self, Failure> {
         let token = TokenLogin::from_args(args)?;
         let user = match &args.username {
             // Brokers that take tokens ignore the name, and MQTT 3.1.1 wants one beside a password.
@@ -171,6 +171,16 @@ pub(crate) async fn connect<'s, 'b, S: SecureSocket<Error = SocketError>>(
         }),
         Err(_) => Err(hints::mqtt_silence(DOING, patience.as_secs())),
     }
+}
+
+/// Logs in, and leaves in order.
+pub(crate) async fn try_login<S: SecureSocket<Error = SocketError>>(
+    login: &Login,
+    socket: S,
+) -> Result<(), Failure> {
+    let mut memory = Memory::new(0);
+    let mut session = memory.session(login)?;
+    connect(&mut session, socket, PATIENCE).await?.close().await
 }
 
 /// A connection to a broker that has let us in.

@@ -7,7 +7,7 @@ use sectag::Tag;
 
 use super::modem::ModemArgs;
 use super::port_name::PortName;
-use super::server::{CheckName, LocalFiles};
+use super::server::{CheckName, LocalFiles, LoginArgs};
 use super::values::{Server, parse_tag};
 use crate::families::Choice;
 
@@ -38,6 +38,20 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     pub(crate) files: LocalFiles,
+
+    /// Log in to the broker too, as publish does; nothing is published. A client id, a user name or a token asks for it as well
+    #[arg(long, requires = "host", help_heading = "MQTT")]
+    pub(crate) login: bool,
+
+    #[command(flatten)]
+    pub(crate) user: LoginArgs,
+}
+
+impl Doctor {
+    /// Whether to log in to the broker.
+    pub(crate) fn logs_in(&self) -> bool {
+        self.login || self.user.is_given()
+    }
 }
 
 #[derive(Args)]

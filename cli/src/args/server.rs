@@ -61,6 +61,14 @@ pub(crate) struct MqttArgs {
     #[arg(long, value_name = "P", hide = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) mqtt_port: Option<u16>,
 
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
+}
+
+/// Who logs in to a broker.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "MQTT")]
+pub(crate) struct LoginArgs {
     /// MQTT client id, at most 64 bytes [default: a random one]
     #[arg(long, short = 'i', alias = "id", value_name = "ID", value_parser = parse_client_id)]
     pub(crate) client_id: Option<String>,
@@ -95,6 +103,13 @@ pub(crate) struct MqttArgs {
         value_parser = parse_lifetime
     )]
     pub(crate) jwt_ttl: u32,
+}
+
+impl LoginArgs {
+    /// Whether any of it was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.client_id.is_some() || self.username.is_some() || self.jwt_key.is_some()
+    }
 }
 
 impl MqttArgs {

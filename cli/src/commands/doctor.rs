@@ -13,6 +13,7 @@ use crate::credential_file::{self, CredentialFile};
 use crate::failure::Failure;
 use crate::families::ModemName;
 use crate::hints::{self, Target};
+use crate::mqtt::{self, Login};
 use crate::ppp;
 use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
@@ -27,18 +28,28 @@ const UNREADABLE: &str = "not known: the modem does not let certificates be read
 
 pub(crate) async fn run(args: &Doctor, report: &Report) -> Result<(), Failure> {
     let list = List { report };
+    if args.logs_in() && args.host.is_none() {
+        return Err(
+            Failure::new("a login is to a broker, and none is named").hint("name it: --host")
+        );
+    }
     if args.modem.modem.0 == Some(ModemName::Ppp) {
         return ppp::doctor(args, report, |verdict, what, detail| {
             list.line(verdict, what, detail)
         })
         .await;
     }
-    // Mistakes of this computer's own files are found before the modem is touched.
+    // Mistakes of this computer's own files are found before the modem is touched, and standard input may be asked.
     let local = local(args, &list).await?;
+    let login = match args.logs_in() {
+        true => Some(Login::from_args(&args.user, report)?),
+        false => None,
+    };
     let examination = Examination {
         args,
         list,
         local,
+        login,
         report,
     };
     start::ask(&args.modem, report, examination).await
@@ -90,11 +101,12 @@ struct Examination<'a> {
     args: &'a Doctor,
     list: List<'a>,
     local: Vec<CredentialFile>,
+    login: Option<Login>,
     report: &'a Report,
 }
 
 impl Job for Examination<'_> {
-    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+    async fn run<M: Full>(mut self, session: Session<'_, M>) -> Result<(), Failure> {
         let (control, sockets) = (session.control, session.sockets);
         self.list
             .ok("port", &format!("{} is open", self.args.modem.port))?;
@@ -130,6 +142,9 @@ impl Job for Examination<'_> {
         self.credentials(control, &tls, now).await?;
         self.expiry(control, &tls, now).await?;
         self.abilities(&control.capabilities())?;
+        if let Some(login) = &mut self.login {
+            login.sign(now).await?;
+        }
         match &self.args.host {
             Some(server) => self.connection(control, sockets, &tls, server).await,
             None => Ok(()),
@@ -510,10 +525,34 @@ impl Examination<'_> {
             .ok("verification", &tls::describe(socket.verified()))?;
         let detail = format!("{host}:{port}, {}", tls::kind(&config));
         self.list.ok(WHAT, &detail)?;
-        socket
-            .close()
-            .await
-            .map_err(|error| hints::socket("closing the connection", &error))?;
+        let Some(login) = &self.login else {
+            socket
+                .close()
+                .await
+                .map_err(|error| hints::socket("closing the connection", &error))?;
+            return self.looked_at(&prober, control, (host, port)).await;
+        };
+        let step = self.report.spin("logging in to the broker");
+        let logged_in = mqtt::try_login(login, socket).await;
+        drop(step);
+        if let Err(failure) = logged_in {
+            let failure = prober
+                .explain(failure, control, (host, port), Some(login), self.report)
+                .await;
+            return Err(self.list.fails("login", failure));
+        }
+        self.list
+            .ok("login", &format!("as client {}", login.client_id))?;
+        self.looked_at(&prober, control, (host, port)).await
+    }
+
+    /// Looks from this computer, where that is wanted though all is well.
+    async fn looked_at<M: Full>(
+        &self,
+        prober: &Prober,
+        control: Control<'_, M>,
+        (host, port): (&str, u16),
+    ) -> Result<(), Failure> {
         if self.args.probe {
             let server = (host, port);
             prober.look(control, server, None, self.report).await;

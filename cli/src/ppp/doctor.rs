@@ -10,6 +10,7 @@ use super::credentials::Set;
 use super::link::{self, Dial, Link};
 use crate::args::{Doctor, TlsArgs};
 use crate::hints::{self, Failure, Target};
+use crate::mqtt::{self, Login};
 use crate::report::Report;
 
 /// Prints one line: verdict, what was looked at, detail.
@@ -87,6 +88,15 @@ pub(crate) async fn run(args: &Doctor, report: &Report, line: impl Lines) -> Res
         let socket = socket.map_err(|failure| fails("connection", failure))?;
         ok("verification", &crate::tls::describe(socket.verified()))?;
         ok("connection", &format!("{}:{}", server.host, server.port))?;
+        if args.logs_in() {
+            let mut login = Login::from_args(&args.user, report)?;
+            if let Some(now) = link.now() {
+                login.sign(now).await?;
+            }
+            let logged_in = mqtt::try_login(&login, socket).await;
+            logged_in.map_err(|failure| fails("login", failure))?;
+            return ok("login", &format!("as client {}", login.client_id));
+        }
         socket
             .close()
             .await

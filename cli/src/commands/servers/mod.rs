@@ -237,16 +237,8 @@ fn arguments(modem: Unit, route: Route, files: &Files) -> Vec<String> {
     let mut all = own(command);
     all.extend(own(&modem.arguments()));
     all.extend(own(&["--host", &host, "--tag", &tag, "--private-ca"]));
-    if route != Route::Doctor {
-        all.extend(own(&[
-            "-i",
-            rows::CLIENT_ID,
-            "-u",
-            rows::USER,
-            "-P",
-            "secret",
-        ]));
-    }
+    let login = ["-i", rows::CLIENT_ID, "-u", rows::USER, "-P", "secret"];
+    all.extend(own(&login));
     if route == Route::Probe {
         all.push("--probe".into());
     }
