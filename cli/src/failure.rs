@@ -213,8 +213,7 @@ impl Failure {
         &self.observed
     }
 
-    /// Whether the demo tries again.
-    #[cfg(feature = "demo")]
+    /// Whether the connection was lost on the way.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost
     }

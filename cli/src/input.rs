@@ -23,6 +23,7 @@ pub(crate) enum Purpose {
     /// What an MQTT message carries.
     Payload,
     /// What a simulated modem has stored.
+    #[cfg(feature = "demo")]
     State,
 }
 
@@ -34,6 +35,7 @@ impl Purpose {
             Self::Secret => 64 * 1024,
             Self::Manifest => 16 * 1024 * 1024,
             Self::Payload => PAYLOAD_LIMIT,
+            #[cfg(feature = "demo")]
             Self::State => 64 * 1024 * 1024,
         }
     }
@@ -44,6 +46,7 @@ impl Purpose {
             Self::Secret => "a secret",
             Self::Manifest => "a manifest",
             Self::Payload => "a message",
+            #[cfg(feature = "demo")]
             Self::State => "the state of a modem",
         }
     }

@@ -171,7 +171,7 @@ fn ders(content: &[u8], kind: Kind) -> Result<Vec<Vec<u8>>, Failure> {
         return Ok(vec![content.to_vec()]);
     }
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
-    let found = found.map_err(|error| Failure::new(format!("{}: {error:?}", option(kind))))?;
+    let found = found.map_err(|error| Failure::new(format!("{}: {error}", option(kind))))?;
     if found.is_empty() {
         return Err(Failure::new(format!(
             "{}: there is no certificate in it",

@@ -21,9 +21,9 @@ use crate::way::{self, Errand, Way};
 
 pub(crate) use self::credentials::{Set, run as credentials};
 pub(crate) use self::doctor::run as doctor;
+pub(crate) use self::link::{Dial, Link};
 #[cfg(feature = "demo")]
-pub(crate) use self::link::Module;
-pub(crate) use self::link::{Dial, Link, over};
+pub(crate) use self::link::{Module, over};
 pub(crate) use self::refused::admits;
 pub(crate) use self::status::run as status;
 

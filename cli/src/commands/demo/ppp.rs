@@ -128,7 +128,8 @@ pub(super) async fn run(
     );
     match select(world.modem.serve(modem_end), work).await {
         Either::First(end) => {
-            return Err(Failure::new(format!("the simulated modem ended: {end:?}")));
+            let why = end.map_or_else(|error| error.to_string(), |()| "its line is closed".into());
+            return Err(Failure::new(format!("the simulated modem ended: {why}")));
         }
         Either::Second(result) => result?,
     }
