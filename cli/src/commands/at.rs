@@ -167,8 +167,13 @@ async fn send<M: Full>(
                 Some(option) => failure.hint(format!("in this tool: {option}")),
                 None => failure,
             };
+            let what = if instead.starts_with("nothing") {
+                format!("in its place there is {instead}")
+            } else {
+                format!("firmware uses: {instead}")
+            };
             Err(failure
-                .hint(format!("firmware uses: {instead}"))
+                .hint(what)
                 .hint("a terminal program such as picocom has no driver that must find the modem"))
         }
         Err(error) => Err(Failure::new(format!("{command}: {error}"))),
@@ -188,6 +193,10 @@ fn here(instead: &str) -> Option<&'static str> {
     [
         ("Config::pin", "--sim-pin, which is tried once only"),
         ("Config::flow_control", "--flow-control"),
+        ("Config::apn", "--apn"),
+        ("Config::login", "--apn-user and --apn-password"),
+        // Of the modems with Wi-Fi: the network to join.
+        ("Config::new", "--ssid and --psk"),
         ("Control::power_off", "sectag restart"),
     ]
     .into_iter()
@@ -202,7 +211,19 @@ mod tests {
     use sectag_nrf9160::Nrf9160;
     use sectag_ublox::cellular::UbloxCellular;
 
-    use super::masked;
+    use super::{here, masked};
+
+    #[test]
+    fn what_firmware_uses_is_an_option_here() {
+        let of = |instead| here(instead).unwrap_or_default();
+        assert_eq!(of("Config::apn"), "--apn");
+        assert_eq!(of("Config::new"), "--ssid and --psk");
+        assert_eq!(
+            of("Control::power_off and Control::power_on"),
+            "sectag restart"
+        );
+        assert_eq!(here("nothing"), None);
+    }
 
     fn shown<M: Full>(command: &str) -> String {
         masked(command, M::Lines::is_secret(command)).into_owned()
