@@ -1,5 +1,6 @@
 //! A link to slirp, with the stack above it.
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, Either3, select, select3};
@@ -7,7 +8,7 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack, StackResources};
 use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_io_async::{Read, Write};
+use embedded_io_async::{ErrorType, Read, Write};
 use sectag::clock::DateTime;
 use sectag_host_clock::with_own_waker;
 use sectag_ppp::net::{self, RunError};
@@ -15,6 +16,8 @@ use sectag_ppp::{Ended, Login};
 use sectag_simulator::Slirp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::module::Noise;
 
 /// Runs a future where tokio's reactor is, on this thread. All here need slirp, so that is looked for first: a link without a far end would
 /// only be silent.
@@ -37,10 +40,27 @@ pub(crate) fn host_time() -> DateTime {
 
 /// Runs `test` above a link to slirp; the link is closed when it is done, and why it ended is returned.
 fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
+    with_noisy_link(0, &Cell::new(0), test)
+}
+
+/// Likewise, with one byte in so many damaged; `longest` is the longest frame that came.
+fn with_noisy_link(
+    one_in: u32,
+    longest: &Cell<usize>,
+    test: impl AsyncFnOnce(Stack<'_>),
+) -> RunError {
     block_on(async {
         let mut slirp = Slirp::start().unwrap_or_else(|error| panic!("{error}"));
         let (rx, tx) = tokio::io::split(slirp.port());
-        let (rx, tx) = (FromTokio::new(rx), FromTokio::new(tx));
+        let rx = Frames {
+            inner: FromTokio::new(rx),
+            since: 0,
+            longest,
+        };
+        let (rx, tx) = (
+            Noise::new(rx, one_in, 1),
+            Noise::new(FromTokio::new(tx), one_in, 2),
+        );
         let mut state = net::State::<4, 4>::new();
         let (device, mut runner) = net::new(&mut state);
         let mut resources = StackResources::<6>::new();
@@ -64,41 +84,83 @@ fn bytes_go_both_ways_over_slirp_and_the_link_ends_in_good_order() {
         stack.wait_config_up().await;
         let config = stack.config_v4().unwrap();
         assert_eq!(config.address.address(), Ipv4Address::new(10, 0, 2, 15));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let echo = async {
-            let (mut peer, _) = listener.accept().await.unwrap();
-            let mut bytes = vec![0; 4096];
-            loop {
-                let count = peer.read(&mut bytes).await.unwrap();
-                if count == 0 {
-                    return core::future::pending::<()>().await;
-                }
-                peer.write_all(&bytes[..count]).await.unwrap();
-            }
-        };
-        let (mut buf_in, mut buf_out) = ([0; 4096], [0; 4096]);
-        let mut socket = TcpSocket::new(stack, &mut buf_in, &mut buf_out);
-        let (peer, sent) = (Ipv4Address::new(10, 0, 2, 2), payload(20_000));
-        let client = async {
-            socket.connect((peer, port)).await.unwrap();
-            let (mut rx, mut tx) = socket.split();
-            let mut back = vec![0; sent.len()];
-            let both = select3(
-                async {
-                    tx.write_all(&sent).await.unwrap();
-                    tx.flush().await.unwrap();
-                    core::future::pending::<()>().await
-                },
-                async { rx.read_exact(&mut back).await.unwrap() },
-                core::future::pending::<()>(),
-            );
-            assert!(matches!(both.await, Either3::Second(())));
-            assert_eq!(back, sent);
-        };
-        select(echo, client).await;
+        echoed(stack, payload(20_000)).await;
     });
     assert_eq!(ended, RunError::Ended(Ended::Closed));
+}
+
+/// Sends all of it to a peer that sends it back.
+async fn echoed(stack: Stack<'_>, sent: Vec<u8>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let echo = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut bytes = vec![0; 4096];
+        loop {
+            let count = peer.read(&mut bytes).await.unwrap();
+            if count == 0 {
+                return core::future::pending::<()>().await;
+            }
+            peer.write_all(&bytes[..count]).await.unwrap();
+        }
+    };
+    let (mut buf_in, mut buf_out) = ([0; 4096], [0; 4096]);
+    let mut socket = TcpSocket::new(stack, &mut buf_in, &mut buf_out);
+    let peer = Ipv4Address::new(10, 0, 2, 2);
+    let client = async {
+        socket.connect((peer, port)).await.unwrap();
+        let (mut rx, mut tx) = socket.split();
+        let mut back = vec![0; sent.len()];
+        let both = select3(
+            async {
+                tx.write_all(&sent).await.unwrap();
+                tx.flush().await.unwrap();
+                core::future::pending::<()>().await
+            },
+            async { rx.read_exact(&mut back).await.unwrap() },
+            core::future::pending::<()>(),
+        );
+        assert!(matches!(both.await, Either3::Second(())));
+        assert_eq!(back, sent);
+    };
+    select(echo, client).await;
+}
+
+/// slirp's packets have 552 bytes at most, whatever its option `mtu` says, so that a tenth of the full ones is damaged; TCP sends
+/// them again.
+#[test]
+fn on_a_line_that_damages_one_byte_in_5000_every_byte_arrives() {
+    let longest = Cell::new(0);
+    with_noisy_link(5000, &longest, async |stack| {
+        stack.wait_config_up().await;
+        echoed(stack, payload(30_000)).await;
+    });
+    assert!((552..600).contains(&longest.get()), "{longest:?}");
+}
+
+/// Measures frames by their flags.
+struct Frames<'f, T> {
+    inner: T,
+    since: usize,
+    longest: &'f Cell<usize>,
+}
+
+impl<T: ErrorType> ErrorType for Frames<'_, T> {
+    type Error = T::Error;
+}
+
+impl<T: Read> Read for Frames<'_, T> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, T::Error> {
+        let count = self.inner.read(buf).await?;
+        for byte in &buf[..count] {
+            self.since += 1;
+            if *byte == 0x7E {
+                self.longest.set(self.longest.get().max(self.since));
+                self.since = 0;
+            }
+        }
+        Ok(count)
+    }
 }
 
 #[test]

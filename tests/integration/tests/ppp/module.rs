@@ -80,7 +80,7 @@ pub(crate) struct Noise<T> {
 }
 
 impl<T> Noise<T> {
-    fn new(inner: T, one_in: u32, seed: u32) -> Self {
+    pub(crate) fn new(inner: T, one_in: u32, seed: u32) -> Self {
         Self {
             inner,
             one_in,

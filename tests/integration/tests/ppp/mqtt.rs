@@ -110,7 +110,7 @@ pub(crate) async fn publish_over<S: SecureSocket<Error = SocketError>>(
     Ok(())
 }
 
-/// A quarter of the longest frames, and a message in fifteen, are damaged; TCP sends them again.
+/// A tenth of the longest frames, which have 552 bytes with slirp, and a message in fifteen, are damaged; TCP sends them again.
 #[test]
 fn on_a_line_that_damages_one_byte_in_5000_every_message_arrives() {
     let password = "password".to_owned();
