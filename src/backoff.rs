@@ -56,7 +56,7 @@ impl Backoff {
     }
 
     /// Returns the next wait: first between once and twice the minimum, at last between half the maximum and the maximum.
-    // It is no iterator, since it never ends.
+    // `Backoff` is no iterator, since its waits never end.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Duration {
         let (min, max) = (self.min.as_ticks(), self.max.as_ticks());

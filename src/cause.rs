@@ -81,7 +81,7 @@ causes! {
     SniNeeded: "the server needs its name in the handshake (SNI), which this firmware does not send",
         "use a host name that the server serves by default, or a newer firmware of the modem";
 
-    // The way to it.
+    // The route to the server.
     DataConnectionDown: "the data connection is down",
         "connect again: the driver makes a new one; if it stays down, restart the modem, then check the signal and the subscription";
     NameUnknown: "the name has no address",

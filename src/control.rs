@@ -266,7 +266,7 @@ impl<'a, M: Backend> Control<'a, M> {
             Poll::Ready(Ok(()))
         })
         .await?;
-        let mut held = Held {
+        let mut held = ErrandHold {
             world: self.world,
             undo: errand == Errand::PowerOff,
         };
@@ -315,7 +315,7 @@ impl<M: Full> Control<'_, M> {
         } else {
             Some(at.exclusive().await)
         };
-        let _anew = (!keeps).then(|| Anew(self.world));
+        let _bring_up = (!keeps).then(|| BringUpGuard(self.world));
         M::Lines::typed(&at, command, deadline, sink).await
     }
 }
@@ -534,13 +534,13 @@ pub enum Shutdown {
 
 /// The hold of a user on a posted errand. Dropped, it withdraws an errand that has not begun, and undoes a power-off that
 /// the modem has not accepted.
-struct Held<'a> {
+struct ErrandHold<'a> {
     world: &'a Shared<'a>,
     /// The power-off is to be undone.
     undo: bool,
 }
 
-impl Drop for Held<'_> {
+impl Drop for ErrandHold<'_> {
     fn drop(&mut self) {
         let mut world = self.world.borrow_mut();
         world.errand_held = false;
@@ -556,9 +556,9 @@ impl Drop for Held<'_> {
 }
 
 /// A guard around a user's command. Dropped, it has the modem brought up anew.
-struct Anew<'a>(&'a Shared<'a>);
+struct BringUpGuard<'a>(&'a Shared<'a>);
 
-impl Drop for Anew<'_> {
+impl Drop for BringUpGuard<'_> {
     fn drop(&mut self) {
         let mut world = self.0.borrow_mut();
         world.anew = true;

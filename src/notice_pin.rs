@@ -9,7 +9,7 @@ use embedded_hal::digital::PinState;
 use embedded_hal_async::digital::Wait;
 
 use crate::engine::time::millis;
-use crate::engine::{Habits, Listens, NEVER, Notices, Runner, Shared, sealed};
+use crate::engine::{Listens, NEVER, Notices, Runner, Shared, SleepSettings, sealed};
 use crate::modem::Sleeps;
 
 /// The default idle time after which the modem is let sleep.
@@ -142,8 +142,8 @@ impl<T, U> NoticePin<T, U> {
         self
     }
 
-    fn habits(&self) -> Habits {
-        Habits {
+    fn settings(&self) -> SleepSettings {
+        SleepSettings {
             quiet: millis(self.quiet),
             liveness: self.liveness.map_or(NEVER, |span| millis(span).max(1)),
         }
@@ -165,10 +165,16 @@ impl<T: Wait, U: SwitchesUart> Notices for NoticePin<T, U> {
             warn!("{}", UNWIRED);
             return core::future::pending().await;
         }
-        let (habits, active) = (self.habits(), self.active);
-        let rings = async |pin: &mut T| rings(pin, active).await;
-        habits
-            .rest(world, &mut self.pin, rings, self.switch.as_fn(), listens)
+        let (settings, active) = (self.settings(), self.active);
+        let wait_active = async |pin: &mut T| wait_active(pin, active).await;
+        settings
+            .rest(
+                world,
+                &mut self.pin,
+                wait_active,
+                self.switch.as_fn(),
+                listens,
+            )
             .await
     }
 }
@@ -203,7 +209,7 @@ impl<F: FnMut(bool)> SwitchesUart for Switch<F> {
 
 /// Waits until the pin is active. A pin that cannot be waited for is never active: only a sign of life or the next use
 /// then wakes the modem.
-async fn rings<T: Wait>(pin: &mut T, active: PinState) {
+async fn wait_active<T: Wait>(pin: &mut T, active: PinState) {
     let waited = match active {
         PinState::Low => pin.wait_for_low().await,
         PinState::High => pin.wait_for_high().await,

@@ -149,7 +149,7 @@ impl<'a, M: Backend> Sockets<'a, M> {
         self.engine.borrow().backend().admit(config)?;
         let limit = Instant::now() + CLOSING_PATIENCE;
         let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
-        let mut socket = arm(world, slot, name.as_str(), port, config)?;
+        let mut socket = post_open(world, slot, name.as_str(), port, config)?;
         socket.verified = poll_fn(|cx| socket.poll_opened(&waiting, cx)).await?;
         Ok(socket)
     }
@@ -322,7 +322,7 @@ fn poll_claim(
 }
 
 /// Posts the request for a connection to the runner.
-fn arm<'a>(
+fn post_open<'a>(
     world: &'a Shared<'a>,
     index: u8,
     name: &str,
@@ -374,7 +374,7 @@ fn arm<'a>(
 ///   [`Timing::linger`](crate::modem::Timing::linger) after the last write.
 /// - `flush` returns when the modem has accepted everything, where it says so. Dropping it takes
 ///   nothing back.
-/// - Dropping the socket discards what was not sent; the runner closes the connection. Use
+/// - Dropping the socket discards unsent data; the runner closes the connection. Use
 ///   [`close`](Self::close) to send it first.
 ///
 /// What is read is always a prefix of what the peer sent, and what the peer receives is a prefix of

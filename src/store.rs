@@ -44,7 +44,7 @@ impl<M: Credentials> Control<'_, M> {
     ) -> Result<(), CredentialError<S::Error>> {
         let (mut content, key) = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
-        used(&at, kind, key)?;
+        refuse_unusable_key(&at, kind, key)?;
         M::store(&at, tag, kind, &mut content).await
     }
 
@@ -88,7 +88,7 @@ impl<M: Credentials> Control<'_, M> {
         if found == Comparison::Same {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
-        used(&at, kind, key)?;
+        refuse_unusable_key(&at, kind, key)?;
         M::store(&at, tag, kind, &mut content).await?;
         Ok(Ensured::Stored)
     }
@@ -108,7 +108,7 @@ impl<M: Credentials> Control<'_, M> {
         if found == Comparison::Same {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
-        used(&at, kind, key)?;
+        refuse_unusable_key(&at, kind, key)?;
         let digest = Digest::of_source(&mut content).await?;
         if found == Comparison::Unreadable && record.recall(tag, kind).await == Some(digest) {
             return Ok(Ensured::AlreadyThere(Proof::Record));
@@ -183,7 +183,7 @@ impl<M: Credentials> Control<'_, M> {
         if replaced == [false; 3] && !is_whole {
             return Err(RotateError::NothingOld);
         }
-        // Whether the kind before this one is stored, and is that of this set.
+        // True where the credential of the kind before this one is stored, and is that of this set.
         let mut follows = false;
         for kind in Kind::ALL {
             if replaced[kind.index()] && !set.replaces(kind) {
@@ -204,7 +204,7 @@ impl<M: Credentials> Control<'_, M> {
                 None => false,
             };
             // Credentials are uploaded in this order. The one that an interruption cut short is therefore the
-            // last of them, behind others that are whole, or the CA alone of a set that has more.
+            // last of them, after others that are whole, or the CA alone of a set that has more.
             let is_last = Kind::ALL[kind.index() + 1..]
                 .iter()
                 .all(|behind| !there[behind.index()]);
@@ -406,7 +406,7 @@ async fn prepare<M: Credentials, S: Source>(
 }
 
 /// Refuses a key of a type that the modem's TLS cannot use.
-fn used<M: Credentials, E>(
+fn refuse_unusable_key<M: Credentials, E>(
     at: &At<'_, M>,
     kind: Kind,
     key: KeyType,

@@ -24,7 +24,7 @@ pub enum Misplaced {
     },
     /// The private key belongs to another certificate.
     OtherKey,
-    /// The client certificate stands behind a CA certificate.
+    /// The client certificate stands after a CA certificate.
     Order {
         /// The number of the client certificate in the file, from 1.
         number: u16,

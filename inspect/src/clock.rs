@@ -134,10 +134,10 @@ impl DateTime {
     }
 
     /// Parses `yy/MM/dd,hh:mm:ss±zz` or with a four-digit year, as `+CCLK` and `+QNTP` print it: a
-    /// local time with the zone in quarter hours behind it. Without a zone it is taken as UTC.
+    /// local time with the zone in quarter hours after it. Without a zone it is taken as UTC.
     ///
     /// Two- and four-digit years are told apart by the first `/` (bg96 sheet, section 2). Anything
-    /// else behind the seconds, such as the daylight-saving digit of `+QLTS`, is ignored.
+    /// else after the seconds, such as the daylight-saving digit of `+QLTS`, is ignored.
     pub fn parse_local(text: &str) -> Option<Self> {
         Self::parse_local_bytes(text.as_bytes())
     }
@@ -149,7 +149,7 @@ impl DateTime {
             // GPS time began in 1980, and an unset clock may start there.
             [b'8'..=u8::MAX, _, b'/', ..] => return None,
             [_, _, b'/', ..] => (20, text),
-            // A four-digit year.
+            // A year of four digits.
             [_, _, year @ ..] => (u16::from(two_digits(text)?), year),
             _ => return None,
         };
@@ -336,7 +336,7 @@ mod tests {
             ("28/03/01,00:10:00+01", Some(utc(2028, 2, 29, 23, 55, 0))),
             ("26/06/01,13:00:00+56", Some(utc(2026, 5, 31, 23, 0, 0))),
             ("26/06/01,12:00:00-48", Some(utc(2026, 6, 2, 0, 0, 0))),
-            // The zones of India and Nepal, and a daylight saving digit behind the zone.
+            // The zones of India and Nepal, and a daylight saving digit after the zone.
             ("2026/06/01,05:45:00+23,1", Some(utc(2026, 6, 1, 0, 0, 0))),
             ("2026/06/01,05:30:00+22", Some(utc(2026, 6, 1, 0, 0, 0))),
             // These are outside of the years that can be represented.

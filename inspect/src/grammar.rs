@@ -88,7 +88,7 @@ pub(super) enum Field {
 #[derive(Clone, Copy)]
 pub(super) enum Action {
     Enter(Node),
-    /// Enters a bit string, behind its count of unused bits.
+    /// Enters a bit string, after its count of unused bits.
     EnterBits(Node),
     Take(Field),
 }
@@ -290,7 +290,7 @@ impl Grammar {
         }
     }
 
-    /// Distinguishes the formats of private keys, by the element behind the version.
+    /// Distinguishes the formats of private keys, by the element after the version.
     fn second_of_key(&mut self, tag: u8) -> Result<Action, Unsuitable> {
         match (tag, self.version) {
             (INTEGER, Some(0 | 1)) => {
@@ -328,7 +328,7 @@ impl Grammar {
                 self.missing = 1;
             }
             (0, OBJECT_IDENTIFIER) => self.form = Form::Algorithm,
-            // A signing request has its attributes here, behind a name and a key.
+            // A signing request has its attributes here, after a name and a key.
             (3, EXPLICIT_0) if self.missing == 1 => return Err(Unsuitable::CertificateRequest),
             _ => {}
         }

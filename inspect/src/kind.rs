@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order in which they are stored.
+    /// All parts, in the order in which they are stored.
     pub const ALL: [Self; 3] = [Self::Ca, Self::ClientCertificate, Self::PrivateKey];
 
     /// Returns the index of this part in [`ALL`](Self::ALL).

@@ -19,7 +19,7 @@ pub struct Material {
     pub first_leaf: Option<u16>,
     /// The length of the DER in bytes; of several certificates that of the first.
     pub der_len: u32,
-    /// The length of all blocks as PEM in bytes, with 64 characters on a line, LF behind each line, and no text around the
+    /// The length of all blocks as PEM in bytes, with 64 characters on a line, LF after each line, and no text around the
     /// blocks.
     pub pem_len: u32,
 }
@@ -63,7 +63,7 @@ impl Content {
 
     /// Returns the length of a PEM block with this content, whose DER has `len` bytes.
     const fn pem_len(&self, len: u32) -> u32 {
-        // The boundaries are "-----BEGIN " and "-----END ", with five dashes and LF behind each label.
+        // The boundaries are "-----BEGIN " and "-----END ", with five dashes and LF after each label.
         let boundaries = 20 + 2 * (self.label().len() as u32 + 6);
         let text = len.div_ceil(3).saturating_mul(4);
         boundaries

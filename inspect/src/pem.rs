@@ -22,11 +22,11 @@ pub(super) struct Scanner {
     /// The beginning of the line, from its first character that is not blank.
     start: [u8; BOUNDARY_LIMIT],
     len: u8,
-    /// The line goes on behind `start` with something that is not blank.
+    /// The line goes on after `start` with something that is not blank.
     long: bool,
     /// The line starts with a blank.
     indented: bool,
-    /// A blank stood behind the line's first character.
+    /// A blank stood after the line's first character.
     gap: bool,
     /// The last byte was CR, so that a LF belongs to it.
     behind_cr: bool,

@@ -7,7 +7,7 @@ use super::base64::encode;
 /// The number of bytes on a line of 64 characters.
 const LINE: usize = 48;
 
-/// DER whose `Display` is PEM, with LF line ends and one behind the last line.
+/// DER whose `Display` is PEM, with LF line ends and one after the last line.
 #[derive(Clone, Copy)]
 pub struct Pem<'a> {
     label: &'static str,
@@ -15,7 +15,7 @@ pub struct Pem<'a> {
 }
 
 impl<'a> Pem<'a> {
-    /// Wraps DER. `label` stands behind `BEGIN`, for instance `CERTIFICATE REQUEST`.
+    /// Wraps DER. `label` stands after `BEGIN`, for instance `CERTIFICATE REQUEST`.
     pub const fn new(label: &'static str, der: &'a [u8]) -> Self {
         Self { label, der }
     }

@@ -271,7 +271,7 @@ fn leading_zeros_of_a_modulus_do_not_count() {
 
 #[test]
 fn public_key_in_pkcs8_of_version_2() {
-    // RFC 5958: [1] IMPLICIT BIT STRING behind the private key.
+    // RFC 5958: [1] IMPLICIT BIT STRING after the private key.
     let mut key = der(ED25519_PKCS8);
     let cert = der(ED25519_LEAF);
     let spki = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
@@ -488,7 +488,7 @@ fn one_that_is_cut_off_is_never_accepted() {
             assert!(inspect(&der[..end]).is_err(), "{pem} {end}");
         }
     }
-    // A bundle that is cut behind a whole certificate is another bundle, so the cuts begin behind that.
+    // A bundle that is cut after a whole certificate is another bundle, so the cuts begin after that.
     let chain = format!("{P384_LEAF}{P256_CA}");
     let first = P384_LEAF.len();
     for end in first + "-----B".len()..chain.len() - 1 {
@@ -613,7 +613,7 @@ fn inside(der: &[u8]) -> &[u8] {
     }
 }
 
-/// Splits the first element off: returns it, and the bytes behind it.
+/// Splits the first element off: returns it, and the bytes after it.
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let len = match bytes[1] {
         0x82 => usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
@@ -623,7 +623,7 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(len + bytes.len() - inside(bytes).len())
 }
 
-/// A PKCS#8 key may have attributes and the public key behind the private one (RFC 5958).
+/// A PKCS#8 key may have attributes and the public key after the private one (RFC 5958).
 #[test]
 fn key_with_what_may_stand_behind_it_is_read() {
     let attributes = element(0xa0, b"");

@@ -37,7 +37,7 @@ pub enum Unsuitable {
     PublicKeyOnly,
     /// The file has more than one private key.
     SeveralKeys,
-    /// More bytes follow behind the end of the DER, in the file or in a PEM block.
+    /// More bytes follow after the end of the DER, in the file or in a PEM block.
     TrailingData,
     /// The content is incomplete: a BEGIN or END line is missing, or it is shorter than its DER says.
     Truncated,
@@ -129,7 +129,7 @@ pub enum Block {
     OpensshPrivateKey,
     /// Any other block.
     Other,
-    /// `TRUSTED CERTIFICATE`: a certificate with OpenSSL's trust settings behind it.
+    /// `TRUSTED CERTIFICATE`: a certificate with OpenSSL's trust settings after it.
     TrustedCertificate,
     /// `X509 CRL`: a revocation list.
     X509Crl,

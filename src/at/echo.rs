@@ -10,7 +10,7 @@
 pub struct Echo {
     /// The number of characters of the command in the engine's buffer.
     pub(crate) text: u16,
-    /// The number of characters of payload behind the command in its line.
+    /// The number of characters of payload after the command in its line.
     pub(crate) rest: u16,
     /// The number of all these characters that have come back.
     pub(crate) back: u16,

@@ -1,6 +1,6 @@
 //! The reader of answers: information text and its comma-separated fields.
 
-/// Returns the text behind `prefix` on the first line of `text` that starts with it, blanks trimmed.
+/// Returns the text after `prefix` on the first line of `text` that starts with it, blanks trimmed.
 ///
 /// `text` is one line or several separated by CR LF, as the engine hands them to
 /// [`AtatCmd::parse`](atat::AtatCmd::parse).
@@ -17,7 +17,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Makes an iterator over `text`, the part of a line behind `+NAME:`.
+    /// Makes an iterator over `text`, the part of a line after `+NAME:`.
     pub fn new(text: &'a [u8]) -> Self {
         Self { rest: Some(text) }
     }

@@ -20,7 +20,7 @@ pub enum Event<'a> {
     /// The next `LINE_LIMIT` bytes of a line that goes on, where pieces are wanted. The last bytes of the line, if
     /// there are any, come as a [`Line`](Self::Line).
     Piece,
-    /// The cue byte inside a line. [`Framer::line`] has the line up to the cue; it goes on behind the cue, unless
+    /// The cue byte inside a line. [`Framer::line`] has the line up to the cue; it goes on after the cue, unless
     /// [`Framer::expect_payload_in_line`] is called.
     Cue,
     /// The data prompt, such as `> `, seen at the start of a line while armed. Disarms itself.
@@ -29,7 +29,7 @@ pub enum Event<'a> {
     Payload(&'a [u8]),
     /// The announced payload is complete.
     PayloadEnd,
-    /// Bytes other than CR/LF directly behind the payload: the announced count was wrong.
+    /// Bytes other than CR/LF directly after the payload: the announced count was wrong.
     PayloadOverrun,
 }
 
@@ -64,7 +64,7 @@ enum Mode {
     Payload {
         left: usize,
     },
-    /// Directly behind a payload: only CR or LF may come.
+    /// Directly after a payload: only CR or LF may come.
     Behind,
 }
 
@@ -72,7 +72,7 @@ enum Mode {
 enum Prompt {
     Off,
     Armed(u8),
-    /// The prompt was reported; a space behind it belongs to it.
+    /// The prompt was reported; a space after it belongs to it.
     Space,
 }
 
@@ -97,12 +97,12 @@ impl Framer {
 
     /// Consumes `input` up to and including the next event, and returns the event; `None` when all input is consumed.
     ///
-    /// Input behind the event is not touched, so that the caller may first handle the event.
+    /// Input after the event is not touched, so that the caller may first handle the event.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Event<'a>> {
         self.next_of::<false>(input, 0)
     }
 
-    /// Returns the next event as [`next`](Self::next) does, where payload may begin inside a line behind the byte `cue`.
+    /// Returns the next event as [`next`](Self::next) does, where payload may begin inside a line after the byte `cue`.
     pub fn next_with_cue<'a>(&mut self, input: &mut &'a [u8], cue: u8) -> Option<Event<'a>> {
         self.next_of::<true>(input, cue)
     }
@@ -205,7 +205,7 @@ impl Framer {
         self.ends = 0;
     }
 
-    /// Has the next `count` bytes taken as payload inside a line, behind which `closes`, if any, and the line end follow.
+    /// Has the next `count` bytes taken as payload inside a line, after which `closes`, if any, and the line end follow.
     /// Call it between [`Event::Cue`] and the next [`next_with_cue`](Self::next_with_cue).
     pub fn expect_payload_in_line(&mut self, count: usize, closes: Option<u8>) {
         self.expect_payload(count);
@@ -228,7 +228,7 @@ impl Framer {
         }
     }
 
-    /// Returns whether payload is complete, and no byte behind it has come yet.
+    /// Returns whether payload is complete, and no byte after it has come yet.
     pub fn is_behind_payload(&self) -> bool {
         matches!(self.mode, Mode::Behind | Mode::Payload { left: 0 })
     }
@@ -250,7 +250,7 @@ impl Framer {
     }
 
     /// Consumes input of lines. Returns `None` when all input is consumed, and `Some(None)` for a blank line or a space
-    /// behind the prompt, behind which the caller goes on.
+    /// after the prompt, after which the caller goes on.
     fn in_line<'a, const CUES: bool>(
         &mut self,
         input: &mut &'a [u8],
@@ -402,7 +402,7 @@ mod tests {
         run_with(None, chunks)
     }
 
-    /// Runs the toy dialect with a cue: behind `=n` and the cue, n bytes of payload begin inside the line.
+    /// Runs the toy dialect with a cue: after `=n` and the cue, n bytes of payload begin inside the line.
     fn run_with<'a>(cue: Option<u8>, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         let mut framer = Framer::new();
         let mut seen: Vec<Seen> = Vec::new();
@@ -489,7 +489,7 @@ mod tests {
             quotes(b"+X: \"a\"\r\n"),
             [cue("+X: \""), cue("+X: \"a\""), line("+X: \"a\"")]
         );
-        // The closing quote is missing, or text stands behind it.
+        // The closing quote is missing, or text stands after it.
         for (text, behind) in [
             (&b"=1\"ab\n"[..], "b"),
             (b"=1\"a\"b\n", "b"),

@@ -95,7 +95,7 @@ pub trait Framing: 'static {
         (0, left)
     }
 
-    /// Writes the end of the frame into `into`, behind `count` more bytes of content, and returns the number of bytes
+    /// Writes the end of the frame into `into`, after `count` more bytes of content, and returns the number of bytes
     /// written.
     fn tail(&self, _count: usize, _into: &mut [u8]) -> usize {
         0

@@ -12,12 +12,12 @@ pub enum InvalidInput {
     /// A character that would end the quoted argument or the command: CR, LF, NUL, `"` or another
     /// control character.
     ForbiddenCharacter {
-        /// Where it stands, counted in bytes from 0.
+        /// The position of the character in bytes, from 0.
         at: usize,
     },
     /// A PIN has a character that is no digit.
     NoDigit {
-        /// Where it stands, counted in bytes from 0.
+        /// The position of the character in bytes, from 0.
         at: usize,
     },
     /// A number is not below another one that was given with it: the active time of

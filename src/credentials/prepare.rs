@@ -118,7 +118,7 @@ impl<M: Takes, S: Source> Source for Prepared<'_, M, S> {
     }
 }
 
-/// The conversion of DER or PEM to PEM as in RFC 7468: 64 characters on a line, LF behind each line, no text around the
+/// The conversion of DER or PEM to PEM as in RFC 7468: 64 characters on a line, LF after each line, no text around the
 /// blocks.
 struct ToPem {
     /// The label, where the source is DER.
@@ -134,7 +134,7 @@ struct ToPem {
     /// The DER of the line that is being filled.
     der: Zeroizing<[u8; LINE]>,
     filled: usize,
-    /// The text from `start` on: one line, and behind the last line of a block also the block's end.
+    /// The text from `start` on: one line, and after the last line of a block also the block's end.
     text: Zeroizing<[u8; TEXT]>,
     text_len: usize,
     start: usize,
@@ -410,7 +410,7 @@ mod tests {
             pki.client().cert_pem.clone(),
             pki.client().key_pem.clone(),
         ] {
-            // The form in which `openssl` writes it, with LF behind each line.
+            // The form in which `openssl` writes it, with LF after each line.
             let pem = pem.replace('\r', "");
             for (step, chunk) in [(1, 1), (7, 100), (1000, 5), (64, 128), (1000, 4096)] {
                 let der = convert::<Der>(pem.as_bytes(), step, chunk);

@@ -35,7 +35,7 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// Splits the first value off: returns its content, and the bytes behind it. `None` for a length of more than two bytes,
+/// Splits the first value off: returns its content, and the bytes after it. `None` for a length of more than two bytes,
 /// or one that is above the rest.
 pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = match der.get(1..)? {

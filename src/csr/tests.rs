@@ -36,7 +36,7 @@ fn make(subject: &Subject<'_>, room: usize) -> Result<Vec<u8>, CsrError<&'static
         .to_vec())
 }
 
-/// Splits the first value off: returns its tag, its content, and the bytes behind it.
+/// Splits the first value off: returns its tag, its content, and the bytes after it.
 fn value(der: &[u8]) -> (u8, &[u8], &[u8]) {
     let (head, len) = match der[1] {
         len @ 0..=0x7f => (2, usize::from(len)),

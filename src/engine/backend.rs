@@ -101,7 +101,7 @@ pub enum Waits {
     Data,
     /// A command line.
     Line,
-    /// Nothing yet: it is about to ask for payload.
+    /// Nothing yet: the modem is about to prompt for payload.
     Prompt,
     /// The rest of an argument in quotes.
     Quoted,
@@ -116,7 +116,7 @@ pub enum Abort {
     /// Line ends until the announced number is complete, also where nothing asked for them yet; then
     /// [`Synchronise`](Self::Synchronise).
     Filler,
-    /// Backspaces until the modem's line buffer is empty, so that what was begun is not completed.
+    /// Backspaces until the modem's line buffer is empty, so that the command which was begun is not completed.
     Quote,
     /// A new bring-up, where nothing less helps.
     Restart,
@@ -197,11 +197,11 @@ pub struct Sync {
 /// The verdict of a judge about a step: what the flow does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Goes on with the next step of this script. Behind the last step the flow ends well.
+    /// Goes on with the next step of this script. After the last step the flow ends well.
     Next,
     /// Repeats this step.
     Same,
-    /// Leaves out the next step, and goes on behind it.
+    /// Leaves out the next step, and goes on after it.
     Skip,
     /// Goes on with the first step of another script of the backend, by its [number](Modem::script).
     To(u8),
@@ -255,11 +255,11 @@ pub(crate) const EVEN_GARBLED: StepFlags = 2;
 pub(crate) const EVEN_UNANSWERED: StepFlags = 4;
 /// The answer brings payload for a socket's receive ring.
 pub(crate) const FETCHES: StepFlags = 8;
-/// Payload is sent from a socket's transmit ring, behind the prompt.
+/// Payload is sent from a socket's transmit ring, after the prompt.
 pub(crate) const SENDS: StepFlags = 16;
 /// Payload is sent from a socket's transmit ring as the rest of the line, in the form of [`Modem::IN_LINE`].
 pub(crate) const QUOTES: StepFlags = 32;
-/// Payload of announced length is sent from a socket's transmit ring, behind `OK`.
+/// Payload of announced length is sent from a socket's transmit ring, after `OK`.
 pub(crate) const COUNTS: StepFlags = 64;
 /// Payload is sent from a socket's transmit ring in data mode, which begins with `OK` and ends with `+++`.
 pub(crate) const PIPES: StepFlags = 128;
@@ -325,7 +325,7 @@ impl<M> Step<M> {
         self.way(FETCHES)
     }
 
-    /// Makes the step a send: [`World::len`] bytes of the socket follow behind the modem's prompt.
+    /// Makes the step a send: [`World::len`] bytes of the socket follow after the modem's prompt.
     /// [`World::send_failed`] tells `SEND FAIL` from success.
     pub const fn sends(self) -> Self {
         self.way(SENDS)
@@ -347,7 +347,7 @@ impl<M> Step<M> {
         self.way(QUOTES | HEXES)
     }
 
-    /// Makes the step a send of [`World::len`] bytes behind `OK`; the command tells the modem their number.
+    /// Makes the step a send of [`World::len`] bytes after `OK`; the command tells the modem their number.
     ///
     /// The engine sends `+++` where no final result comes within 10 s after the last byte, or the modem itself says
     /// `+++` before: Serial Modem forgets the number when a send fails, and waits for `+++` (nrf9160 sheet, 3.1).
@@ -355,7 +355,7 @@ impl<M> Step<M> {
         self.way(COUNTS)
     }
 
-    /// Makes the step a send of [`World::len`] bytes in data mode, with [`World::silence`] before and behind them.
+    /// Makes the step a send of [`World::len`] bytes in data mode, with [`World::silence`] before and after them.
     pub const fn pipes(self) -> Self {
         self.way(PIPES)
     }
@@ -526,7 +526,7 @@ pub trait Modem: Sized + 'static {
     /// The number of CR LFs between fetched payload and `OK`; 0 where it is not checked. A mismatch means that the
     /// announced length was corrupted on the UART.
     const PAYLOAD_ENDS: u8 = 0;
-    /// Whether scripts send payload in other ways than behind a prompt: inside quotes, counted behind `OK`, or in data
+    /// Whether scripts send payload in other ways than after a prompt: inside quotes, counted after `OK`, or in data
     /// mode. Where `false`, the engine's code for that is not linked, and a step that needs it fails.
     const SENDS_WITHOUT_PROMPT: bool = true;
     /// The form of payload in a command line, for the steps [`Step::quotes`] and [`Step::base64`], and for
@@ -579,12 +579,12 @@ pub trait Modem: Sized + 'static {
     const UPLOAD_PROMPT: Option<u8> = None;
     /// The pause between the upload prompt and the first byte, in milliseconds.
     const UPLOAD_PAUSE: u16 = 0;
-    /// The final result of a send: [`Final::SendOk`] where it confirms all of the payload, or [`Final::Ok`] behind a line
+    /// The final result of a send: [`Final::SendOk`] where it confirms all of the payload, or [`Final::Ok`] after a line
     /// that says how much was taken, see [`took`].
     const SEND_ENDS: Final = Final::SendOk;
     /// The byte in front of fetched payload that begins inside a line, such as an open quote; the same byte also closes
-    /// the payload. Behind each such byte of an answer to a fetch the engine calls [`line`](Self::line) with the line so
-    /// far, which returns [`Line::Payload`] where payload begins. `None` where payload begins behind a line end.
+    /// the payload. After each such byte of an answer to a fetch the engine calls [`line`](Self::line) with the line so
+    /// far, which returns [`Line::Payload`] where payload begins. `None` where payload begins after a line end.
     const PAYLOAD_CUE: Option<u8> = None;
     /// The decoder of a modem that writes payload as text, such as hexadecimal digits; the lengths in its headers are
     /// those of the text. The decoder belongs to the backend, which may choose it by firmware.
@@ -595,7 +595,7 @@ pub trait Modem: Sized + 'static {
 /// find the modem again, or not with the settings that it needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Forbidden {
-    /// The name, such as `+QPOWD`; a name with `*` behind it covers every name that begins so.
+    /// The name, such as `+QPOWD`; with `*` at its end it covers every name that begins so.
     pub name: &'static str,
     /// Whether reading (`?`) and testing (`=?`) are forbidden too, because they hang the modem.
     pub queries: bool,
@@ -652,7 +652,7 @@ impl Timing {
         patience: Duration::from_secs(30),
     };
     /// The time beyond [`poll`](Self::poll) for which a dead modem may go unnoticed on the backends that speak AT: they
-    /// wait this long for the sign of life and for the recovery behind it. CC3120, CC3130 and CC3135 get 10 s (`sectag-cc3200`).
+    /// wait this long for the sign of life and for the recovery after it. CC3120, CC3130 and CC3135 get 10 s (`sectag-cc3200`).
     pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 

@@ -16,30 +16,30 @@ use super::time::{LONGEST, Ms, after, now, past};
 use super::world::{Errand, Link, NEVER, PowerState, Shared, World};
 
 /// The idle time after which a modem that was woken for nothing sleeps again, in milliseconds.
-const FOR_NOTHING: Ms = 200;
+const QUIET_AFTER_VAIN_WAKE: Ms = 200;
 /// The time that the UART stays on after the begin of sleep, in milliseconds: until the modem has seen that it may
-/// sleep, it tells of a notice by no pin (nrf9160 sheet, 1.6: 10 ms).
+/// sleep, it announces a URC by no pin (nrf9160 sheet, 1.6: 10 ms).
 const SETTLE: Ms = 50;
 /// The time limit for a requested sleep to begin, in milliseconds.
-const ASKED_LIMIT: Ms = 20_000;
+const SLEEP_BEGIN_LIMIT: Ms = 20_000;
 
 /// The settings of light sleep with a notice pin.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Habits {
+pub(crate) struct SleepSettings {
     /// The idle time after which the modem is let sleep, in milliseconds.
     pub(crate) quiet: Ms,
     /// The longest sleep before the modem is woken for a sign of life, in milliseconds, or [`NEVER`].
     pub(crate) liveness: Ms,
 }
 
-impl Habits {
-    /// Lets the modem sleep when there is nothing to do, and wakes it when the future of `rings` ends or a sign of life
+impl SleepSettings {
+    /// Lets the modem sleep when there is nothing to do, and wakes it when the future of `wait_active` ends or a sign of life
     /// is due. That future must end as soon as the pin is active, at once where it already is.
     pub(crate) async fn rest<P>(
         self,
         world: &Shared<'_>,
         pin: &mut P,
-        mut rings: impl AsyncFnMut(&mut P),
+        mut wait_active: impl AsyncFnMut(&mut P),
         switch: Option<&mut dyn FnMut(bool)>,
         listens: &Cell<Listens>,
     ) -> Infallible {
@@ -49,11 +49,11 @@ impl Habits {
         loop {
             watch(world, |w, _| idle.look(w, self.quiet)).await;
             // The pin is watched before the modem can have begun to sleep, from when on it announces by the pin.
-            let mut ringing = pin!(rings(pin));
-            let mut rang = false;
+            let mut active = pin!(wait_active(pin));
+            let mut was_active = false;
             let began = now();
             let sleeps = watch(world, |w, cx| {
-                rang = rang || ringing.as_mut().poll(cx).is_ready();
+                was_active = was_active || active.as_mut().poll(cx).is_ready();
                 idle.asked(w, began)
             });
             if !sleeps.await {
@@ -63,9 +63,9 @@ impl Habits {
             if let Some(uart) = &mut uart {
                 let began = now();
                 let settled = watch(world, |w, cx| {
-                    rang = rang || ringing.as_mut().poll(cx).is_ready();
+                    was_active = was_active || active.as_mut().poll(cx).is_ready();
                     let due = after(began, SETTLE);
-                    if rang || w.power != PowerState::Dozing || past(w.now, due) {
+                    if was_active || w.power != PowerState::Dozing || past(w.now, due) {
                         return ControlFlow::Break(());
                     }
                     ControlFlow::Continue(due)
@@ -85,13 +85,13 @@ impl Habits {
             let since = now();
             let mut called = false;
             watch(world, |w, cx| {
-                rang = rang || ringing.as_mut().poll(cx).is_ready();
+                was_active = was_active || active.as_mut().poll(cx).is_ready();
                 if w.power != PowerState::Dozing {
                     return ControlFlow::Break(());
                 }
                 let due = after(since, self.liveness);
                 let late = self.liveness != NEVER && past(w.now, due);
-                if (rang || late) && !called {
+                if (was_active || late) && !called {
                     called = true;
                     w.is_called();
                 }
@@ -171,7 +171,7 @@ async fn watch<T>(
 /// The idle timer: measures for how long there has been nothing to do.
 struct Idle {
     since: Ms,
-    /// The last result of [`World::moves`]; a change of it restarts the timer.
+    /// The last result of [`World::traffic_totals`]; a change of it restarts the timer.
     seen: (usize, usize, usize),
     /// There was work since the modem was woken.
     used: bool,
@@ -200,7 +200,7 @@ impl Idle {
         if w.errand == Errand::Sleep || w.power == PowerState::Dozing {
             return ControlFlow::Break(());
         }
-        let seen = w.moves();
+        let seen = w.traffic_totals();
         let busy = w.is_busy();
         self.used |= seen != self.seen || w.mailbox.post != ExchangeState::Free;
         if busy || seen != self.seen {
@@ -214,7 +214,7 @@ impl Idle {
         let least = if self.used {
             quiet
         } else {
-            quiet.min(FOR_NOTHING)
+            quiet.min(QUIET_AFTER_VAIN_WAKE)
         };
         let due = after(self.since, least);
         if !past(w.now, due) {
@@ -226,12 +226,12 @@ impl Idle {
         ControlFlow::Break(())
     }
 
-    /// Breaks with `true` when the modem sleeps, and with `false` when it does not within [`ASKED_LIMIT`].
+    /// Breaks with `true` when the modem sleeps, and with `false` when it does not within [`SLEEP_BEGIN_LIMIT`].
     fn asked(&mut self, w: &World<'_>, began: Ms) -> ControlFlow<bool, Ms> {
         if w.power == PowerState::Dozing {
             return ControlFlow::Break(true);
         }
-        let due = after(began, ASKED_LIMIT);
+        let due = after(began, SLEEP_BEGIN_LIMIT);
         match w.errand {
             // The result stays in the errand, for a user that may wait for it too.
             Errand::Done(end) => {
@@ -249,7 +249,7 @@ impl Idle {
 
 impl World<'_> {
     /// Returns the bytes in all receive rings, the bytes in all transmit rings, and the number of connections.
-    fn moves(&self) -> (usize, usize, usize) {
+    fn traffic_totals(&self) -> (usize, usize, usize) {
         self.slots.iter().fold((0, 0, 0), |(rx, tx, open), slot| {
             let stands = usize::from(slot.phase == Phase::Open);
             (rx + slot.rx.len(), tx + slot.tx.len(), open + stands)

@@ -24,7 +24,7 @@ use crate::error::AtError;
 
 /// The progress of a guest's exchange, as the guest knows it.
 #[derive(Clone, Copy)]
-enum Place {
+enum Progress {
     /// The guest waits for its turn, with a ticket once it has one.
     InLine(Option<u8>),
     /// The guest has its turn, with this number of the exchange.
@@ -146,7 +146,7 @@ impl<'a, M: Backend> At<'a, M> {
     /// and the end of light sleep may come in between. Other callers of `exclusive` wait. Dropping the future has no
     /// effect.
     pub async fn exclusive(&self) -> Exclusive<'a> {
-        let mut wait = Waiting {
+        let mut wait = ExclusiveTicket {
             world: self.world,
             ticket: None,
         };
@@ -179,7 +179,7 @@ impl<'a, M: Backend> At<'a, M> {
             match world.mailbox.cleaned_up.take() {
                 Some(end) => Poll::Ready(end),
                 None => {
-                    // Not the mailbox, whose waker is that of the guest which is served.
+                    // This waits outside of the mailbox, whose waker is that of the guest with the turn.
                     world.waiting.register(cx);
                     Poll::Pending
                 }
@@ -264,7 +264,7 @@ impl<'a, M: Modem> At<'a, M> {
         exchange.begin(command, plan).await?;
         let end = exchange.finish(&mut |_| {}).await?;
         accept(end)?;
-        // The exchange is still this guest's, so it is its answer.
+        // The turn is still this guest's, so the answer is that of its exchange.
         let count = self.world.borrow().received.map(usize::from);
         let mut engine = self.engine.borrow_mut();
         if let Some(count) = count {
@@ -278,7 +278,7 @@ impl<'a, M: Modem> At<'a, M> {
         Ok(count)
     }
 
-    /// Begins an upload: sends a command that the modem answers with `CONNECT`, behind which it takes exactly `len` bytes.
+    /// Begins an upload: sends a command that the modem answers with `CONNECT`, after which it takes exactly `len` bytes.
     ///
     /// # Errors
     /// [`AtError::Refused`] where the modem refuses the command, otherwise the error that ended the exchange.
@@ -321,12 +321,12 @@ impl<'a, M: Modem> At<'a, M> {
 }
 
 /// A place in the queue of [`At::exclusive`], which is given up where its future is dropped.
-struct Waiting<'a> {
+struct ExclusiveTicket<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for ExclusiveTicket<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             self.world.borrow_mut().mailbox.turns.give_up(ticket);
@@ -346,7 +346,7 @@ impl Drop for Exclusive<'_> {
     }
 }
 
-/// An upload that is under way: a command that takes bytes of the caller, behind `CONNECT` or inside the command line.
+/// An upload that is under way: a command that takes bytes of the caller, after `CONNECT` or inside the command line.
 ///
 /// Where it is dropped before [`finish`](Self::finish), the runner completes it with filler, or empties the command
 /// line, so that the channel can be used again. The backend then removes from the modem what was stored of it.
@@ -374,7 +374,7 @@ impl<M: Modem> Upload<'_, M> {
     ///
     /// # Errors
     /// The error that ended the exchange, see [`AtError`]. It is [`AtError::Timeout`] also where fewer bytes were written
-    /// than were announced behind `CONNECT`, since the modem waits for the rest.
+    /// than were announced after `CONNECT`, since the modem waits for the rest.
     pub async fn finish(mut self, sink: Sink<'_>) -> Result<(), AtError> {
         let terminator = self.exchange.at.terminator().bytes();
         let quoted = self.exchange.at.engine.borrow_mut().close_quote(terminator);
@@ -391,14 +391,14 @@ impl<M: Modem> Upload<'_, M> {
 /// One exchange of a guest. Dropped, it gives up its place in the queue, or leaves the exchange to the runner.
 struct Exchange<'a, M: Backend> {
     at: At<'a, M>,
-    place: Place,
+    progress: Progress,
 }
 
 impl<'a, M: Backend> Exchange<'a, M> {
     fn new(at: &At<'a, M>) -> Self {
         Self {
             at: *at,
-            place: Place::InLine(None),
+            progress: Progress::InLine(None),
         }
     }
 
@@ -409,11 +409,11 @@ impl<'a, M: Backend> Exchange<'a, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AtError>> {
         let mut world = self.at.world.borrow_mut();
-        if let Place::InLine(ticket) = &mut self.place {
+        if let Progress::InLine(ticket) = &mut self.progress {
             if world.mailbox.line.poll(ticket, cx).is_pending() {
                 return Poll::Pending;
             }
-            self.place = Place::Served(world.mailbox.number);
+            self.progress = Progress::Served(world.mailbox.number);
         }
         if world.generation != self.at.generation {
             return Poll::Ready(Err(AtError::ModemReset));
@@ -445,8 +445,8 @@ impl<'a, M: Backend> Exchange<'a, M> {
 
     /// Returns the state of the exchange, or a timeout where the mailbox is no longer this guest's.
     fn post(&self, number: u8, post: ExchangeState) -> ExchangeState {
-        match self.place {
-            Place::Served(mine) if mine == number => post,
+        match self.progress {
+            Progress::Served(mine) if mine == number => post,
             // The guest was not polled for so long that the runner has ended its exchange.
             _ => ExchangeState::Done(Err(AtError::Timeout)),
         }
@@ -512,7 +512,7 @@ impl<M: Modem> Exchange<'_, M> {
                 ExchangeState::Done(end) => return Poll::Ready(end),
                 ExchangeState::Line => {
                     drop(world);
-                    // No borrow is held while somebody else's code runs.
+                    // No borrow is held while the caller's code runs.
                     let mut copy = [0; crate::at::framer::LINE_LIMIT];
                     let len = {
                         let engine = self.at.engine.borrow();
@@ -545,7 +545,7 @@ impl<M: Modem> Exchange<'_, M> {
                 ExchangeState::Done(Ok(Final::Error(code))) => Err(AtError::Refused(code)),
                 ExchangeState::Done(Ok(_)) => Err(AtError::Garbled),
                 ExchangeState::Done(Err(error)) => Err(error),
-                // An upload of nothing is past its data at once.
+                // An upload of 0 bytes is past its payload at once.
                 _ if self.at.engine.borrow().takes_bytes(len == 0) => Ok(()),
                 _ => {
                     world.mailbox.waker.register(cx.waker());
@@ -556,7 +556,7 @@ impl<M: Modem> Exchange<'_, M> {
         .await
     }
 
-    /// Waits until what was handed over is on the UART.
+    /// Waits until the bytes that were handed over are on the UART.
     async fn drained(&self) -> Result<(), AtError> {
         poll_fn(|cx| {
             let mut world = self.at.world.borrow_mut();
@@ -591,10 +591,10 @@ impl<M: Modem> Exchange<'_, M> {
 impl<M: Backend> Drop for Exchange<'_, M> {
     fn drop(&mut self) {
         let mut world = self.at.world.borrow_mut();
-        let number = match core::mem::replace(&mut self.place, Place::Gone) {
-            Place::InLine(Some(ticket)) => return world.mailbox.line.give_up(ticket),
-            Place::InLine(None) | Place::Gone => return,
-            Place::Served(number) => number,
+        let number = match core::mem::replace(&mut self.progress, Progress::Gone) {
+            Progress::InLine(Some(ticket)) => return world.mailbox.line.give_up(ticket),
+            Progress::InLine(None) | Progress::Gone => return,
+            Progress::Served(number) => number,
         };
         if world.mailbox.number != number {
             return;

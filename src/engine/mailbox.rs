@@ -29,7 +29,7 @@ pub(crate) enum ExchangeState {
     Left,
 }
 
-/// The kind of a guest's exchange: what it sends behind the command, and what becomes of the answer.
+/// The kind of a guest's exchange: what it sends after the command, and what becomes of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     /// Information lines are collected for a typed response.
@@ -45,7 +45,7 @@ pub(crate) enum Plan {
     Quoted(usize),
     /// As `Lines`, for a line that a user typed: the modem may do something else than answer.
     Raw,
-    /// This many bytes follow behind `CONNECT`.
+    /// This many bytes follow after `CONNECT`.
     Upload(usize),
 }
 

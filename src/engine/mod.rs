@@ -32,7 +32,7 @@ use core::cell::RefCell;
 use self::backend::{Modem, Timing};
 pub use self::conduct::{After, Guest};
 #[cfg(feature = "sleep")]
-pub(crate) use self::doze::Habits;
+pub(crate) use self::doze::SleepSettings;
 pub use self::guest::{At, Exclusive, Upload};
 pub use self::mailbox::ANSWER_LIMIT;
 pub use self::notices::Notices;

@@ -56,7 +56,7 @@ impl Notices for NoPin {
 }
 
 /// Confirms that the runner has stopped reading, and returns when it is to read again.
-pub(super) async fn listened(listens: &Cell<Listens>) {
+pub(super) async fn wait_resumed(listens: &Cell<Listens>) {
     poll_fn(|cx| {
         match listens.get() {
             Listens::Yes => return Poll::Ready(()),
@@ -72,7 +72,7 @@ pub(super) async fn listened(listens: &Cell<Listens>) {
 }
 
 /// Returns when the runner is asked to stop reading.
-pub(super) async fn left(listens: &Cell<Listens>) {
+pub(super) async fn wait_asked_to_leave(listens: &Cell<Listens>) {
     poll_fn(|_| match listens.get() {
         Listens::Yes => Poll::Pending,
         _ => Poll::Ready(()),

@@ -88,7 +88,7 @@ impl Queue {
     }
 
     fn leave(&mut self, ticket: u8) {
-        // Fewer than `WAITING_LIMIT` are out.
+        // Fewer tickets than `WAITING_LIMIT` are held at a time, so each has a bit of its own.
         self.gone |= 1 << (ticket.wrapping_sub(self.first) % WAITING_LIMIT);
         while self.gone & 1 != 0 {
             self.gone >>= 1;

@@ -1,7 +1,7 @@
 //! The check of command lines that users type: which of them are refused, and which leave the connections alone.
 //!
 //! A query changes nothing, and neither does a command on a short list. Any other line may change the modem's
-//! settings: it takes the channel alone, and the modem is brought up anew behind it, which restores every setting
+//! settings: it takes the channel alone, and the modem is brought up anew after it, which restores every setting
 //! that the driver relies on. Only commands whose effect no bring-up undoes are refused.
 
 use core::fmt;
@@ -69,14 +69,14 @@ impl fmt::Display for RawError {
 impl core::error::Error for RawError {}
 
 /// Checks a line. Returns `true` where it leaves connections and settings alone, `false` where the modem must be brought
-/// up anew behind it.
+/// up anew after it.
 pub(crate) fn judge(
     line: &str,
     forbidden: &[Forbidden],
     harmless: &[&str],
 ) -> Result<bool, RawError> {
     if line.len() >= COMMAND_LIMIT {
-        // One byte is for the CR.
+        // The CR takes one byte of the buffer.
         return Err(RawError::InvalidInput(InvalidInput::TooLong {
             limit: COMMAND_LIMIT - 1,
         }));

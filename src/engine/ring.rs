@@ -1,6 +1,6 @@
 //! Ring buffers between a socket's user and the runner.
 
-/// A ring buffer of bytes in borrowed memory. Staged bytes lie behind the readable ones, and the reader does not see
+/// A ring buffer of bytes in borrowed memory. Staged bytes lie after the readable ones, and the reader does not see
 /// them until they are [committed](Ring::commit).
 pub(crate) struct Ring<'a> {
     head: u16,
@@ -73,7 +73,7 @@ impl<'a> Ring<'a> {
         self.staged = 0;
     }
 
-    /// Copies bytes from `offset` behind the oldest one on, without removing them, and returns how many.
+    /// Copies bytes from `offset` after the oldest one on, without removing them, and returns how many.
     pub(crate) fn peek(&self, offset: usize, into: &mut [u8]) -> usize {
         let count = into.len().min(self.len().saturating_sub(offset));
         if count == 0 {

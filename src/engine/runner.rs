@@ -10,7 +10,7 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
-use super::notices::{Listens, Notices, left, listened};
+use super::notices::{Listens, Notices, wait_asked_to_leave, wait_resumed};
 use super::protocol::{Backend, Protocol};
 use super::time::now;
 use super::world::{Shared, World};
@@ -106,10 +106,10 @@ async fn receive<E: Protocol, R: Read, N: Notices>(
     loop {
         let read = uart.read(&mut buf);
         let read = if N::SWITCHES {
-            match select(read, left(listens)).await {
+            match select(read, wait_asked_to_leave(listens)).await {
                 Either::First(read) => read,
                 Either::Second(()) => {
-                    listened(listens).await;
+                    wait_resumed(listens).await;
                     continue;
                 }
             }

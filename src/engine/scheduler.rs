@@ -117,7 +117,7 @@ impl Job {
                 w.len = len;
                 w.verdict = Verdict::Empty;
                 let slot = w.slot();
-                // A notice that comes during the fetch sets it again.
+                // A URC that comes during the fetch sets it again.
                 slot.readable = false;
                 slot.rx.discard();
             }
@@ -152,7 +152,7 @@ impl Job {
     }
 }
 
-/// Returns the next job, or the time to ask again. Sockets take turns, beginning behind the one that was served last.
+/// Returns the next job, or the time to ask again. Sockets take turns, beginning after the one that was served last.
 pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms, Option<Job>) {
     let now = w.now;
     w.forget_old_times();

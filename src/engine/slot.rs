@@ -160,7 +160,7 @@ impl Slot<'_> {
 
     /// Shortens the interval of looks after data was sent or received, since more may come soon.
     pub(crate) fn traffic(&mut self, now: Ms) {
-        // What is pushed need not be looked for.
+        // Pushed data is not polled for.
         if !self.push {
             self.look_every = if self.looks.0 > 0 {
                 self.looks.0.into()

@@ -151,7 +151,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub send_failed: bool,
     /// The modem prompted for the payload of the last exchange, so it may have taken some of it.
     pub prompted: bool,
-    /// What ends a command line.
+    /// The characters that end a command line on this modem.
     pub terminator: Terminator,
     /// The modem's id of the socket that the flow is about.
     pub id: u8,
@@ -214,7 +214,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// The least room in a receive ring for which a fetch is made, in bytes: more than 1 for a modem that cannot be
     /// told how much to bring.
     pub fetch_unit: u16,
-    /// The silences before and behind payload in data mode, in milliseconds.
+    /// The silences before and after payload in data mode, in milliseconds.
     pub silence: (u16, u16),
     /// The time to wait for the modem's word that data mode has ended before `+++` is sent again, in milliseconds.
     pub escape_pause: u16,
@@ -459,7 +459,7 @@ impl<'a> World<'a> {
         self.slots[usize::from(index)].lose(loss);
     }
 
-    /// Returns the reason of the loss of a modem that does not answer, by what came from it instead.
+    /// Returns the reason of the loss of a modem that does not answer, by the kind of input that came from it.
     pub(crate) fn silence_loss(&self) -> Loss {
         match self.heard {
             Heard::Nothing => Loss::NoAnswer,
@@ -495,7 +495,7 @@ impl<'a> World<'a> {
         self.slots.len()
     }
 
-    /// Whether a user has a connection, or one that is being opened.
+    /// Returns whether a user has a connection, or one that is being opened.
     pub fn has_sockets(&self) -> bool {
         let stands = |slot: &Slot<'_>| matches!(slot.phase, Phase::Open | Phase::Opening);
         self.slots.iter().any(|slot| slot.user && stands(slot))

@@ -2,7 +2,7 @@
 
 use super::Invalid;
 
-/// A writer of the parts of a token, in base64url, one behind the other.
+/// A writer of the parts of a token, in base64url, one after the other.
 pub(super) struct Writer<'b> {
     out: &'b mut [u8],
     /// The number of characters so far, with those that did not fit.

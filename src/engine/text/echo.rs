@@ -12,7 +12,7 @@ use crate::inspect::encode;
 const EVENT_START: usize = 32;
 
 impl<M: Modem> Engine<M> {
-    /// Begins to await the echo of a command of `text` characters, with `rest` more behind it in its line.
+    /// Begins to await the echo of a command of `text` characters, with `rest` more after it in its line.
     pub(super) fn echo_begins(&mut self, text: usize, rest: usize) {
         if !M::Framing::ECHOES {
             return;
@@ -71,7 +71,7 @@ impl<M: Modem> Engine<M> {
         let back = echo.back + len as u16;
         self.framing.set_echo(Echo { back, ..echo });
         if !self.awaits_echo() {
-            // Behind the echo, lines are cut or come in pieces as the step or the guest wants.
+            // After the echo, lines are cut or come in pieces as the step or the guest wants.
             self.framer.want_pieces(self.wants_pieces());
         }
         (len, kind)

@@ -17,17 +17,17 @@ use crate::fmt::Ascii;
 use crate::loss::Loss;
 
 /// The time limit of a prompt. Other drivers give a prompt 5 s (bg96 sheet, 4.3). A late prompt within the limit still
-/// gets its payload; behind it, the modem would take the next command as payload.
+/// gets its payload; after it, the modem would take the next command as payload.
 const PROMPT_LIMIT: Ms = 20_000;
 /// The longest gap inside fetched payload. After a restart in the middle of payload, the boot banner is counted as
 /// payload, and so are the URCs of the SIM half a second later; the stall is the only sign of the restart, and sockets
 /// must be reset within 2 s of the banner.
 pub(super) const PAYLOAD_PAUSE: Ms = 1000;
-/// The number of fetches in a row, with one line end behind their payload in the place of two, after which that counts
+/// The number of fetches in a row, with one line end after their payload in the place of two, after which that counts
 /// as the firmware's form and not as noise.
 const LONE_ENDS: u8 = 2;
 /// The time limit for the final result of a counted send, after which the engine sends `+++`. It leaves a slow network
-/// time for the send, since the result behind `+++` cannot be trusted, and ends the connection.
+/// time for the send, since the result after `+++` cannot be trusted, and ends the connection.
 const COUNTED_PATIENCE: Ms = 10_000;
 /// The characters that a modem prints when it ends data mode by itself. No line end follows, and the modem waits for a
 /// `+++` of the host (nrf9160 sheet, 3.1).
@@ -315,7 +315,7 @@ impl<M: Modem> Engine<M> {
             || self.framer.is_behind_payload()
     }
 
-    /// Handles a cue inside a line, behind which payload may begin.
+    /// Handles a cue inside a line, after which payload may begin.
     pub(super) fn cue(&mut self, w: &mut World<'_>) {
         let wanted = if self.syncing == SyncProgress::InStep {
             self.stage == Stage::Line && w.received.is_none() && !self.awaits_echo()
@@ -510,7 +510,7 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Goes on behind payload, all of which was sent.
+    /// Goes on after payload, all of which was sent.
     pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
         if self.sends_frames() {
             self.ended(w, Ok(()));

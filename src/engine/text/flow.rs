@@ -16,7 +16,7 @@ const DECISIONS_LIMIT: u16 = 1000;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Flow<M: 'static> {
     pub(super) job: Job,
-    /// The step that is under way, and those behind it.
+    /// The step that is under way, and those after it.
     pub(super) steps: &'static [Step<M>],
     /// The time of the next step; of a parked flow, its deadline.
     pub(super) resume_at: Ms,

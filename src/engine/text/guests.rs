@@ -19,7 +19,7 @@ pub(super) const GUEST: StepFlags = 256;
 pub(super) const GUEST_LINES: StepFlags = 512;
 /// Payload of the answer is collected.
 pub(super) const GUEST_FETCHES: StepFlags = 1024;
-/// The guest's bytes follow behind `CONNECT`, or behind the upload prompt.
+/// The guest's bytes follow after `CONNECT`, or after the upload prompt.
 pub(super) const GUEST_UPLOADS: StepFlags = 2048;
 /// The guest's bytes follow inside the command line.
 pub(super) const GUEST_QUOTES: StepFlags = 4096;
@@ -90,7 +90,7 @@ impl<M: Modem> Engine<M> {
         M::GUESTS && self.way & GUEST_PIECES != 0
     }
 
-    /// Returns whether the guest's upload takes bytes now. An upload of `nothing` is behind its payload at once.
+    /// Returns whether the guest's upload takes bytes now. An upload of `nothing` is past its payload at once.
     pub(crate) fn takes_bytes(&self, nothing: bool) -> bool {
         self.stage == Stage::Data || (nothing && self.stage == Stage::Line)
     }

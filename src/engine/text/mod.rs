@@ -95,7 +95,7 @@ pub struct Engine<M: Modem> {
     answered_late: bool,
     /// The socket whose payload the modem accepted last.
     last_sent: Option<u8>,
-    /// The socket whose payload the last exchange fetched. Its data is complete, unless more comes behind its end.
+    /// The socket whose payload the last exchange fetched. Its data is complete, unless more comes after its end.
     last_fetched: Option<u8>,
     /// The modem is known to be in line mode. Otherwise it may take what is sent as data.
     line_mode: bool,
@@ -145,7 +145,7 @@ pub struct Engine<M: Modem> {
     fetch_limit: usize,
     deadline: Ms,
     timeout: Ms,
-    /// The earliest time at which payload is sent. Behind payload in data mode: the time of the next `+++`.
+    /// The earliest time at which payload is sent. After payload in data mode: the time of the next `+++`.
     data_at: Ms,
     /// The earliest time of the next command, after the modem's [gap](Modem::gap).
     gap_until: Ms,
@@ -456,7 +456,7 @@ impl<M: Modem> Engine<M> {
     fn content(&mut self, w: &mut World<'_>, into: &mut [u8]) -> usize {
         let pending = self.out.get(self.out_sent..self.out_len).unwrap_or(&[]);
         self.counted = self.stage == Stage::Data;
-        // A guest may hand over bytes before the pause behind the prompt is over.
+        // A guest may hand over bytes before the pause after the prompt is over.
         if self.is_before_upload(w) {
             return 0;
         }

@@ -1,6 +1,6 @@
 //! Pushed payload: data that a modem sends by itself, between any two lines, instead of having it fetched.
 //!
-//! It is staged in the socket's ring, and committed once a line end or a silence behind it shows that the count was
+//! It is staged in the socket's ring, and committed once a line end or a silence after it shows that the count was
 //! right. When a ring is full, the UART is not read for a while, so that flow control holds the modem back. A reader that
 //! is too slow for that loses its socket; other sockets are kept.
 
@@ -17,8 +17,8 @@ use crate::loss::Loss;
 
 /// The longest time that a full ring keeps the UART from being read; all other sockets and commands wait meanwhile.
 const STALL_LIMIT: Ms = 200;
-/// The silence behind complete payload after which its count is taken as right. Output that shows a wrong count would
-/// come at once.
+/// The silence that must follow complete payload before its count is taken as right. Output that shows a wrong count
+/// would come at once.
 const QUIET: Ms = 20;
 
 /// Pushed payload that is under way.

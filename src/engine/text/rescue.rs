@@ -13,7 +13,7 @@ use crate::loss::Loss;
 const SYNC_PATIENCE: Ms = 1000;
 /// The number of synchronising queries, in case the first ones meet a late answer.
 const SYNC_TRIES: u8 = 3;
-/// The silence before and behind `+++`: at least 1 s (bg96 sheet, 4.7), and more for a slow UART.
+/// The silence before and after `+++`: at least 1 s (bg96 sheet, 4.7), and more for a slow UART.
 const ESCAPE_GUARD: Ms = 1100;
 /// The number of backspaces that empties any modem's line buffer (nrf9160 sheet, 1.4: 4095 characters).
 const LINE_BUFFER: usize = 4096;
@@ -33,13 +33,13 @@ pub(super) enum Rescue {
     Fill,
     /// The silence before `+++`.
     Before,
-    /// The silence behind `+++`.
+    /// The silence after `+++`.
     Behind,
     /// Backspaces are being sent until the modem's line buffer is empty.
     Erase,
     /// A closing quote, a backspace that deletes it, and the end of the line are being sent.
     CloseQuote,
-    /// The pause behind the closing quote, in which the modem may answer `ERROR`.
+    /// The pause after the closing quote, in which the modem may answer `ERROR`.
     QuotePause,
     /// The characters that spoil a line which may have been begun were sent, and the modem may refuse it.
     Spoil,
@@ -76,7 +76,7 @@ impl<M: Modem> Engine<M> {
             return self.ended(w, Err(error));
         }
         warn!("giving up an exchange");
-        // Only input from now on tells why the rescue may fail.
+        // Only input from now on shows why the rescue may fail.
         w.heard = Heard::Nothing;
         if self.way & FETCHES != 0 {
             self.late_payload = self.encoded(w.len.into());

@@ -181,7 +181,7 @@ fn data_is_the_sockets_whose_channel_it_came_over() {
 fn data_directly_behind_the_event_that_connects_is_kept() {
     let mut bench = up();
     bench.want(0);
-    // The answer to the command may come behind the frames of connection and data.
+    // The answer to the command may come after the frames of connection and data.
     bench.hear(&[connected(5), data(5, b"early")].concat());
     bench.hear(&answer("OK\r\n"));
     assert_eq!(
@@ -220,7 +220,7 @@ fn what_is_written_goes_out_as_data_and_waits_for_no_answer() {
     bench.write(1, b"AT\r\n+++");
     assert_eq!(bench.out, frame(0x36, b"\x09AT\r\n+++"));
     assert_eq!(bench.world.slots[1].tx.len(), 0);
-    // A second send, with a line in between, which is sent behind it.
+    // A second send, with a line in between, which is sent after it.
     bench.out.clear();
     bench.write(1, &[b'x'; 64]);
     assert_eq!(bench.out, frame(0x36, &[&[9], &[b'x'; 64][..]].concat()));
@@ -264,7 +264,7 @@ fn a_broken_frame_resets_every_connection_and_the_channel_is_synchronised() {
         bench.hear(&data(4, b"before"));
         bench.hear(&[broken, &data(9, b"world"), &data(4, b"behind")].concat());
         assert!(bench.is_reset(0) && bench.is_reset(1));
-        // Data from before the broken frame may still be read, and none behind it.
+        // Data from before the broken frame may still be read, and none after it.
         assert_eq!(
             (bench.read(0), bench.read(1)),
             (Vec::new(), b"before".to_vec())

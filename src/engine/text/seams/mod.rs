@@ -25,7 +25,7 @@ use crate::error::SocketError;
 use crate::modem::Modem;
 use crate::{Tag, TlsConfig};
 
-/// Defines an invented modem: its own fields in braces, its own items behind them, and the items that all invented modems
+/// Defines an invented modem: its own fields in braces, its own items after them, and the items that all invented modems
 /// share.
 macro_rules! modem {
     ($name:ident { $($field:ident: $type:ty = $value:expr),* } $($own:tt)*) => {

@@ -16,7 +16,7 @@ fn line(line: &[u8]) -> Line {
     }
 }
 
-/// Returns the length of the payload behind `text`, where it is the header of `name` up to its cue.
+/// Returns the length of the payload after `text`, where it is the header of `name` up to its cue.
 fn header(text: &[u8], name: &str, place: usize, cue: u8) -> Option<u16> {
     let fields = text.strip_prefix(name.as_bytes())?.strip_suffix(&[cue])?;
     let fields = Fields::new(fields);

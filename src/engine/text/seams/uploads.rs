@@ -1,4 +1,4 @@
-//! The seams for uploads behind a prompt of their own that needs a pause, and for closes that the modem confirms later.
+//! The seams for uploads after a prompt of their own that needs a pause, and for closes that the modem confirms later.
 
 use super::*;
 use crate::engine::mailbox::{ExchangeState, Plan};
