@@ -78,8 +78,8 @@ impl<'a, M: Backend> Control<'a, M> {
     /// Switches the modem off with its command, and leaves it off until [`power_on`](Self::power_on).
     ///
     /// Every socket is reset. The modem detaches from the network first, which takes up to a minute, during which
-    /// nothing is sent to it. Requests to the driver fail with [`BringUpError::PoweredOff`] from the call on, so that a
-    /// task that reconnects by itself does not switch the modem on again.
+    /// nothing is sent to it. Meanwhile and afterwards, requests to the driver fail with [`BringUpError::PoweredOff`], so
+    /// that a task that reconnects by itself does not switch the modem on again.
     ///
     /// The call waits until the modem is up or answers, until a request for light sleep and the work under way (a
     /// bring-up or a parked connect too) have ended, for the command, and for the modem's word that it is off: about two

@@ -39,6 +39,9 @@ pub trait SecureConnect {
     ///
     /// It has no time limit of its own beyond the modem's; wrap it in a timeout. The future may be dropped: the runner
     /// then closes a connection that was begun.
+    ///
+    /// # Errors
+    /// The reason why there is no connection. No socket stays open then.
     async fn connect(
         &self,
         name: ServerName<'_>,

@@ -50,6 +50,9 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Stores `content` as [`store`](Self::store) does, without the check whether this modem can use it: a leaf as CA, a
     /// chain in another order, a key of a type that its TLS cannot use. Content that is no credential is still refused.
+    ///
+    /// # Errors
+    /// The reason why the content is no credential, or why it could not be stored, see [`CredentialError`].
     pub async fn store_as_it_is<S: Source>(
         &self,
         tag: Tag,
@@ -64,6 +67,9 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Stores `content` in a single pass, without inspecting or converting it: for formats that sectag does not know, and
     /// for sources that can be read only once. It links no inspection.
+    ///
+    /// # Errors
+    /// The reason why it could not be stored, see [`CredentialError`].
     pub async fn store_unchecked<S: Source>(
         &self,
         tag: Tag,
@@ -76,6 +82,9 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Ensures that the modem has `content` under `tag`: uploads it, unless there is [proof](Proof) that the modem has it
     /// already.
+    ///
+    /// # Errors
+    /// The reason why the content was refused, or could not be compared or stored, see [`CredentialError`].
     pub async fn ensure<S: Source>(
         &self,
         tag: Tag,
@@ -95,6 +104,10 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Ensures that the modem has `content`, as [`ensure`](Self::ensure) does, with a record in the application's flash.
     /// The record is kept up to date, and consulted where the modem does not let the credential be read back.
+    ///
+    /// # Errors
+    /// [`CredentialError::RecordNotWritten`], before anything is sent, where the record cannot be written; otherwise those
+    /// of [`ensure`](Self::ensure).
     pub async fn ensure_recorded<S: Source, R: ProvisionRecord>(
         &self,
         tag: Tag,
@@ -124,6 +137,9 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Ensures that the modem has all credentials of a set, which is [checked](CredentialSet::check) as a whole before
     /// anything is sent. Returns the number of credentials that were uploaded.
+    ///
+    /// # Errors
+    /// The first credential that failed, and why. Those before it are stored.
     pub async fn ensure_set<S: Source>(
         &self,
         tag: Tag,
@@ -231,6 +247,9 @@ impl<M: Credentials> Control<'_, M> {
     }
 
     /// Compares `content`, in the form in which it would be stored, with the credential in the modem.
+    ///
+    /// # Errors
+    /// The reason why the content was refused, or could not be compared, see [`CredentialError`].
     pub async fn compare<S: Source>(
         &self,
         tag: Tag,
@@ -271,6 +290,9 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Returns whether the modem has credentials under `tag` in a store that the TLS in use does not read, see
     /// [`OtherStore`]. A modem with one store is not asked.
+    ///
+    /// # Errors
+    /// The error that ended the exchange, or that of the bring-up.
     pub async fn other_store(
         &self,
         tag: Tag,
@@ -281,6 +303,9 @@ impl<M: Credentials> Control<'_, M> {
 
     /// Calls `found` for each credential under one tag: where the whole [list](Self::list) is not needed, or is
     /// [longer](CredentialError::ListTooLong) than the modem can show.
+    ///
+    /// # Errors
+    /// After an error the list may be incomplete.
     pub async fn list_tag(
         &self,
         tag: Tag,
@@ -304,6 +329,9 @@ impl<M: Credentials> Control<'_, M> {
     }
 
     /// Removes one credential. It succeeds where there is none.
+    ///
+    /// # Errors
+    /// The reason why it could not be removed, see [`CredentialError`].
     pub async fn remove(&self, tag: Tag, kind: Kind) -> Result<(), CredentialError<Infallible>> {
         let (at, _turn) = self.exclusive().await?;
         M::remove(&at, tag, kind).await
@@ -312,7 +340,11 @@ impl<M: Credentials> Control<'_, M> {
 
 impl<'a, M: Credentials> Control<'a, M> {
     /// Waits for the turn to read or change credentials, on a modem that answers: for credential methods that a backend
-    /// adds. When the turn is dropped, the runner removes leftovers of a dropped change.
+    /// adds. When the turn is dropped, the runner removes leftovers of a dropped change. A future that is dropped gives up
+    /// its place in the queue.
+    ///
+    /// # Errors
+    /// The reason why the modem does not answer.
     pub async fn credentials_turn(&self) -> Result<(At<'a, M>, CredentialsTurn<'a>), BringUpError> {
         self.wait_answering().await?;
         let mut turn = CredentialsTurn {

@@ -139,6 +139,9 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for CsrError<E> {}
 /// Makes a request for this key in `out`, signed by the key.
 ///
 /// The future may be dropped whenever that of the signer may.
+///
+/// # Errors
+/// The reason why no request can be made, see [`CsrError`].
 pub async fn sign<'b, S: PublicKey>(
     signer: &mut S,
     subject: &Subject<'_>,

@@ -652,7 +652,8 @@ impl Timing {
         patience: Duration::from_secs(30),
     };
     /// The time beyond [`poll`](Self::poll) for which a dead modem may go unnoticed on the backends that speak AT: they
-    /// wait this long for the sign of life and for the recovery after it. CC3120, CC3130 and CC3135 get 10 s (`sectag-cc3200`).
+    /// wait this long for the sign of life and for the recovery after it. CC3120, CC3130 and CC3135 get 10 s
+    /// (`sectag-cc3200`).
     pub const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 }
 

@@ -33,8 +33,8 @@ pub(crate) struct SleepSettings {
 }
 
 impl SleepSettings {
-    /// Lets the modem sleep when there is nothing to do, and wakes it when the future of `wait_active` ends or a sign of life
-    /// is due. That future must end as soon as the pin is active, at once where it already is.
+    /// Lets the modem sleep when there is nothing to do, and wakes it when the future of `wait_active` ends or a sign of
+    /// life is due. That future must end as soon as the pin is active, at once where it already is.
     pub(crate) async fn rest<P>(
         self,
         world: &Shared<'_>,

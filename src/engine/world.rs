@@ -47,7 +47,7 @@ pub(crate) enum PowerState {
     /// Being woken from light sleep.
     #[cfg(feature = "sleep")]
     Waking,
-    /// In power saving mode, without sockets, until a user asks for a connection.
+    /// In power saving mode, without sockets, until the next use.
     Saving,
     /// Switched off by the user, until the user switches it on.
     Off,

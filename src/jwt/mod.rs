@@ -311,6 +311,9 @@ impl<M: HasClock, S: Signer> Issuer for ModemTime<'_, M, S> {
 }
 
 /// Reads the modem's clock and makes a token in `out`, see [`sign`]. May be dropped at any time.
+///
+/// # Errors
+/// [`TokenError::Clock`] where the clock could not be read, otherwise those of [`sign`].
 pub async fn issue<'b, M: HasClock, S: Signer>(
     control: &Control<'_, M>,
     signer: &mut S,
@@ -339,6 +342,10 @@ pub async fn verified_time<M: HasClock, E>(
 /// an audience of 40 bytes it takes 250 bytes with ES256, and 500 bytes with RS256 and a key of 2048 bits.
 ///
 /// The future may be dropped whenever that of the signer may.
+///
+/// # Errors
+/// [`TokenError::Invalid`] where no token can be made of the claims or the buffer is too small, [`TokenError::Signer`]
+/// where the key did not sign.
 pub async fn sign<'b, S: Signer>(
     signer: &mut S,
     claims: &Claims<'_>,

@@ -50,6 +50,9 @@ impl fmt::Debug for Key {
 ///
 /// `resource` is `HUB.azure-devices.net/devices/ID` for a device; it is escaped here. `policy` names the key (`skn`) where
 /// it is not the device's own.
+///
+/// # Errors
+/// The reason why no token can be made.
 pub fn sign<'b>(
     key: &Key,
     resource: &str,

@@ -65,6 +65,9 @@ impl core::error::Error for P256KeyError {}
 
 impl P256Key {
     /// Parses an unencrypted key in PEM or DER, in SEC1 or PKCS#8, as openssl writes it.
+    ///
+    /// # Errors
+    /// The reason why it is no key for ES256.
     pub fn parse(content: &[u8]) -> Result<Self, P256KeyError> {
         let mut inspector = Inspector::new();
         inspector.feed(content);
@@ -99,6 +102,9 @@ impl P256Key {
     }
 
     /// Makes a key from its private number alone, big endian, the form in which key stores have it.
+    ///
+    /// # Errors
+    /// [`P256KeyError::OutOfRange`] where the number is no private key on this curve.
     pub fn from_scalar(scalar: &[u8; 32]) -> Result<Self, P256KeyError> {
         SigningKey::from_bytes(scalar.into())
             .map(Self)
