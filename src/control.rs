@@ -85,7 +85,7 @@ impl<'a, M: Backend> Control<'a, M> {
     /// bring-up or a parked connect too) have ended, for the command, and for the modem's word that it is off: about two
     /// minutes on the slowest modem.
     ///
-    /// Where the future is dropped before the modem has accepted the command, it is undone: a command that was not sent
+    /// If the future is dropped before the modem has accepted the command, it is undone: a command that was not sent
     /// is not sent, and a modem that accepts it all the same is brought up again. Dropped later, the modem goes off and
     /// stays off.
     ///
@@ -225,7 +225,7 @@ impl<'a, M: Backend> Control<'a, M> {
         let problem = poll_fn(|cx| {
             let world = self.world.borrow();
             let fails = world.link == Link::Failed && world.power == PowerState::Awake;
-            // Where the modem has restarted since, the next bring-up shows whether it answers.
+            // If the modem has restarted since, the next bring-up shows whether it answers.
             if fails && world.answers && world.problem.leaves_it_answering() {
                 return Poll::Ready(Ok(Some(world.problem)));
             }
@@ -492,8 +492,8 @@ impl<M: Backend> Control<'_, M> {
     /// Ends light sleep, and has the modem asked for the data of every socket: for an application that learns from a pin
     /// that data waits. It does nothing while the modem is awake.
     ///
-    /// It takes a second or two. Where the modem does not wake, it is brought up anew, and the call returns without an
-    /// error. Several tasks may call it at a time. Where the future is dropped, the modem is woken all the same.
+    /// It takes a second or two. If the modem does not wake, it is brought up anew, and the call returns without an
+    /// error. Several tasks may call it at a time. If the future is dropped, the modem is woken all the same.
     ///
     /// # Errors
     /// [`AtError::LinkDown`] where the modem is not up.

@@ -1,6 +1,6 @@
 //! The errors of the driver, one enum for each operation.
 //!
-//! An error holds the observation, with the vendor's number. Where it may have several causes, `causes()` returns them
+//! An error holds the observation, with the vendor's number. If it may have several causes, `causes()` returns them
 //! in order of likelihood; with the feature `hints`, [`Cause::hint`] says what to do about each.
 
 use core::fmt;
@@ -624,7 +624,7 @@ pub enum SocketError {
     ConnectionReset,
     /// The peer sent a TLS record larger than the modem takes, see
     /// [`Capabilities::record_limit`](crate::Capabilities::record_limit): let the server send smaller messages or
-    /// fragments, or use a firmware with a larger limit. Where the modem does not report this, it is inferred when TLS
+    /// fragments, or use a firmware with a larger limit. If the modem does not report this, it is inferred when TLS
     /// fails while TCP stays up.
     RecordTooLarge,
     /// Pushed data was not read in time, and would have held up other sockets: read faster, give the socket a larger

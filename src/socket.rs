@@ -395,7 +395,7 @@ impl<'a> Socket<'a> {
     }
 
     /// Returns the reason of the loss of this connection, where it ended with [`SocketError::ConnectionReset`]; `None`
-    /// otherwise. Where the modem stopped answering, the reason may become more exact some seconds later.
+    /// otherwise. If the modem stopped answering, the reason may become more exact some seconds later.
     pub fn loss(&self) -> Option<Loss> {
         let lost = |slot: &mut Slot<'_>| {
             (slot.phase == Phase::Failed(SocketError::ConnectionReset)).then_some(slot.loss)
@@ -416,7 +416,7 @@ impl<'a> Socket<'a> {
 
     /// Flushes, closes the connection and waits until the modem has confirmed the close.
     ///
-    /// Where the future is dropped, unsent data is discarded, and the runner closes the connection.
+    /// If the future is dropped, unsent data is discarded, and the runner closes the connection.
     ///
     /// # Errors
     /// The error of the flush: not everything was sent. The connection is closed all the same.

@@ -130,7 +130,7 @@ impl<M: Credentials> Control<'_, M> {
             return Err(CredentialError::RecordNotWritten);
         }
         M::store(&at, tag, kind, &mut content).await?;
-        // Where this is not written, the next start uploads the credential once more.
+        // If this is not written, the next start uploads the credential once more.
         record.note(tag, kind, Some(digest)).await;
         Ok(Ensured::Stored)
     }

@@ -28,7 +28,7 @@ impl ServerName<'static> {
     /// ```
     ///
     /// # Panics
-    /// Where [`new`](Self::new) refuses the name. In a `const` that is a build error.
+    /// If [`new`](Self::new) refuses the name. In a `const` that is a build error.
     pub const fn from_static(name: &'static str) -> Self {
         match Self::new(name) {
             Ok(name) => name,
@@ -138,7 +138,7 @@ impl Psk {
     /// Makes a pre-shared key from literals, checked when the firmware is built.
     ///
     /// # Panics
-    /// Where [`new`](Self::new) refuses them. In a `const` that is a build error.
+    /// If [`new`](Self::new) refuses them. In a `const` that is a build error.
     pub const fn from_static(identity: &'static str, key: &'static str) -> Self {
         match Self::new(identity, key) {
             Ok(psk) => psk,

@@ -107,7 +107,7 @@ impl Framer {
         self.next_of::<true>(input, cue)
     }
 
-    /// Returns the next event. Where `CUES` is `false`, the code for cues is not linked.
+    /// Returns the next event. If `CUES` is `false`, the code for cues is not linked.
     #[inline(always)]
     fn next_of<'a, const CUES: bool>(
         &mut self,

@@ -34,9 +34,9 @@ pub enum Unit<'a> {
 pub trait Framing: 'static {
     /// A new framing, in step and with no frame under way.
     const NEW: Self;
-    /// Whether there are frames. Where `false`, the methods for frames are neither called nor linked.
+    /// Whether there are frames. If `false`, the methods for frames are neither called nor linked.
     const FRAMES: bool = false;
-    /// Whether the modem's echo cannot be switched off, see [`Echoed`]. Where `false`, the code for that is not linked.
+    /// Whether the modem's echo cannot be switched off, see [`Echoed`]. If `false`, the code for that is not linked.
     const ECHOES: bool = false;
 
     /// Returns the progress of the echo of the running command.

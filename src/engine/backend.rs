@@ -394,7 +394,7 @@ pub fn accepted<M>(_: &mut M, world: &mut World<'_>, answer: Option<&[u8]>) -> T
 /// Judges the end of a [send](Step::sends) whose answer says how many bytes the modem took, in the field `index` of the
 /// line that begins with `name`.
 ///
-/// Where the answer has no information text the modem took nothing, and the bytes are sent again after a pause. Where
+/// If the answer has no information text the modem took nothing, and the bytes are sent again after a pause. If
 /// the line cannot be read, or the number is above [`World::len`], the flow fails with [`AtError::Garbled`].
 pub fn took(world: &mut World<'_>, text: &[u8], name: &str, index: usize) -> Then {
     let said = answer(text, name).and_then(|line| decimal(Fields::new(line).nth(index)?));
@@ -527,7 +527,7 @@ pub trait Modem: Sized + 'static {
     /// announced length was corrupted on the UART.
     const PAYLOAD_ENDS: u8 = 0;
     /// Whether scripts send payload in other ways than after a prompt: inside quotes, counted after `OK`, or in data
-    /// mode. Where `false`, the engine's code for that is not linked, and a step that needs it fails.
+    /// mode. If `false`, the engine's code for that is not linked, and a step that needs it fails.
     const SENDS_WITHOUT_PROMPT: bool = true;
     /// The form of payload in a command line, for the steps [`Step::quotes`] and [`Step::base64`], and for
     /// [`At::quote`](crate::At::quote).
@@ -535,11 +535,11 @@ pub trait Modem: Sized + 'static {
     /// The names, in any case, of commands such as `+Connect` that the modem answers with two `OK`: the first accepts
     /// the command, the second is its final result. A refusal is final at any time.
     const TWICE: &'static [&'static str] = &[];
-    /// Whether the modem may push data, as [`Line::Push`]. Where `false`, the engine's code for that is not linked, and
+    /// Whether the modem may push data, as [`Line::Push`]. If `false`, the engine's code for that is not linked, and
     /// such a line breaks the grammar.
     const PUSHES: bool = true;
     /// Whether users may exchange commands over an [`At`](crate::At): commands of their own, credentials, status and
-    /// clock. Where `false`, the engine's code for that is not linked, and a use of it does not compile.
+    /// clock. If `false`, the engine's code for that is not linked, and a use of it does not compile.
     const GUESTS: bool = true;
     /// Whether the modem echoes after power-on. Bring-up turns echo off, so a later echo means a restart.
     const ECHOES: bool = true;

@@ -3,7 +3,7 @@
 //! A *guest* is a future outside the runner that wants one exchange: an [`AtatCmd`], a line that a user typed, a
 //! chunk of a credential. It waits in the mailbox's queue, asks for the channel, and is granted it when the engine has
 //! nothing under way. Then it writes its command into the engine's buffer; from there on the runner conducts the
-//! exchange. Where the future is dropped, the runner brings the exchange to an end.
+//! exchange. If the future is dropped, the runner brings the exchange to an end.
 
 use core::cell::{RefCell, RefMut};
 use core::future::poll_fn;
@@ -116,7 +116,7 @@ impl<'a, M: Backend> At<'a, M> {
     /// Calls `look` with the backend, which it may read and change.
     ///
     /// # Panics
-    /// Where `look` uses this handle again: the engine is borrowed meanwhile.
+    /// If `look` uses this handle again: the engine is borrowed meanwhile.
     pub fn modem<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
         look(self.engine.borrow_mut().backend_mut())
     }
@@ -124,7 +124,7 @@ impl<'a, M: Backend> At<'a, M> {
     /// Conducts one exchange on a backend that does not speak AT: waits for the channel, calls `begin` to start the
     /// exchange, waits for its end, and calls `read` to look at the answer.
     ///
-    /// Where the future is dropped, the engine brings the exchange to an end.
+    /// If the future is dropped, the engine brings the exchange to an end.
     ///
     /// # Errors
     /// The error of `begin`, or the one that ended the exchange.
@@ -213,7 +213,7 @@ impl<'a, M: Modem> At<'a, M> {
         command.parse(Ok(answer)).map_err(|_| AtError::Garbled)
     }
 
-    /// Sends a command and hands each information line to `sink`, cut to 256 bytes. Where an error follows, `sink` may
+    /// Sends a command and hands each information line to `sink`, cut to 256 bytes. If an error follows, `sink` may
     /// have seen some lines.
     ///
     /// # Errors
@@ -296,7 +296,7 @@ impl<'a, M: Modem> At<'a, M> {
     /// Begins an upload inside a command line. The command [ends](crate::at::CommandLine::open_quote) with an open quote,
     /// in which at most `len` bytes follow.
     ///
-    /// Where the modem takes [base64](crate::modem::InLine::Base64) there, the command has no quote, exactly `len`
+    /// If the modem takes [base64](crate::modem::InLine::Base64) there, the command has no quote, exactly `len`
     /// characters follow, and each [`write`](Upload::write) takes at most 256 of them.
     ///
     /// # Errors
@@ -348,7 +348,7 @@ impl Drop for Exclusive<'_> {
 
 /// An upload that is under way: a command that takes bytes of the caller, after `CONNECT` or inside the command line.
 ///
-/// Where it is dropped before [`finish`](Self::finish), the runner completes it with filler, or empties the command
+/// If it is dropped before [`finish`](Self::finish), the runner completes it with filler, or empties the command
 /// line, so that the channel can be used again. The backend then removes from the modem what was stored of it.
 pub struct Upload<'a, M: Modem> {
     exchange: Exchange<'a, M>,

@@ -194,7 +194,7 @@ impl<'a, M: Modem> Machine<'a, M> {
     /// Checks the invariants of the slots.
     ///
     /// # Panics
-    /// Where one does not hold.
+    /// If one does not hold.
     pub fn check(&self) {
         self.with(|_, w| {
             let opening = |slot: &&Slot<'_>| slot.phase == Phase::Opening;

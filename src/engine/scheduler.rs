@@ -649,7 +649,7 @@ impl World<'_> {
         }
     }
 
-    /// Ends a close. Where the modem has not confirmed it, the close is repeated; returns `true` where it has failed so
+    /// Ends a close. If the modem has not confirmed it, the close is repeated; returns `true` where it has failed so
     /// often that the modem is to be brought up anew.
     pub(crate) fn closed(&mut self, job: Job, confirmed: bool) -> bool {
         if confirmed && self.verdict == Verdict::Closing {

@@ -9,7 +9,7 @@ use embassy_time::Timer;
 /// The polling interval of a task that found no place in a list.
 const LOOK_AGAIN_MS: u64 = 20;
 
-/// A list of wakers of the tasks that wait for one kind of change. Where more tasks wait than the list has places, the
+/// A list of wakers of the tasks that wait for one kind of change. If more tasks wait than the list has places, the
 /// others poll every 20 ms, so that none is lost and none keeps the CPU busy.
 pub(crate) struct Wakers<const PLACES: usize>([Option<Waker>; PLACES]);
 

@@ -3,7 +3,7 @@
 use crate::cause::Cause;
 use crate::error::ConnectError;
 
-/// Returns whether the link, or its modem, can be to blame for a failed connect. Where several causes are possible, one of
+/// Returns whether the link, or its modem, can be to blame for a failed connect. If several causes are possible, one of
 /// the link is enough: a try over the second link does no harm, since that verifies the server as well.
 pub(super) fn is_links(error: &ConnectError) -> bool {
     match error {

@@ -28,7 +28,7 @@ impl FailoverError {
         }
     }
 
-    /// Returns the error that ended the connect: that of the link that was tried last. Where the server is to blame, it is
+    /// Returns the error that ended the connect: that of the link that was tried last. If the server is to blame, it is
     /// the server's refusal.
     pub fn decisive(&self) -> Option<&ConnectError> {
         match self.last? {

@@ -41,7 +41,7 @@ impl Patience {
 /// - After a failover, new connections use the second link until the first has been up for the time of
 ///   [`Patience::hold`]. Its owner reports its state with [`report`](Self::report); without reports, the first link is
 ///   tried again when that time has passed since it failed.
-/// - Where all sockets of the first link are in use, the connection is made over the second, and the next one is tried
+/// - If all sockets of the first link are in use, the connection is made over the second, and the next one is tried
 ///   over the first again.
 /// - A connection is never moved between links: it ends, and the application connects again.
 ///   [`returned`](Self::returned) waits until that would use the first link again.

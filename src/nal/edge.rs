@@ -100,7 +100,7 @@ impl<'s, C: SecureConnect> TcpShutdown for Connection<'s, C> {
     /// - `Write`: fails with [`HalfClose`](ConnectorError::HalfClose) and does nothing, since no modem can tell the peer
     ///   that one direction has ended. (Success would make callers wait for an end that never comes.)
     ///
-    /// Where the future is dropped, `Both` may leave the connection open until it is called again or the socket is
+    /// If the future is dropped, `Both` may leave the connection open until it is called again or the socket is
     /// dropped, and `Read` may have discarded some bytes.
     async fn close(&mut self, what: Close) -> Result<(), ErrorOf<C>> {
         match what {
