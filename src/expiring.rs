@@ -1,4 +1,4 @@
-//! The event before the day on which a certificate ends.
+//! The wait for the day before which a certificate is to be replaced.
 
 use core::convert::Infallible;
 
@@ -11,21 +11,21 @@ use crate::error::CredentialError;
 use crate::modem::HasClock;
 use crate::tag::Tag;
 
-/// Between two looks, where nothing is due sooner: the set may have been replaced, and the modem's clock been set.
+/// The longest time between two checks, in seconds: meanwhile the set may be replaced, or the modem's clock set.
 const A_DAY: u64 = 86_400;
-/// Before the next look, where the modem could not tell.
+/// The time before the next check, in seconds, where the modem could not report clock or dates.
 const AN_HOUR: u64 = 3600;
 
 impl<M: Credentials + HasClock> Control<'_, M> {
-    /// Waits until a certificate under `tag` ends within `days` days or has ended, and returns when they end: the event upon
-    /// which an application fetches a new set and [rotates](Self::rotate) to it.
+    /// Waits until a certificate under `tag` ends within `days` days, or has ended, and returns the end dates. An application
+    /// then fetches a new set and [rotates](Self::rotate) to it.
     ///
-    /// The modem's clock and its certificates are looked at once a day, which takes a few exchanges and wakes a modem that
-    /// sleeps, and again when the time has come. Nothing is remembered between two looks, so that a set which was replaced meanwhile counts
-    /// as it is. A modem that is not up, that has no time, or that holds nothing under `tag` which ends is looked at again after an
-    /// hour, for as long as it takes: no event does not mean that all is well. [`expires`](Self::expires) tells at once.
+    /// The modem's clock and its certificates are checked once a day, which takes a few exchanges and wakes a modem that
+    /// sleeps, and again when the time has come. Nothing is remembered between two checks, so a set that was replaced
+    /// meanwhile counts as it is. A modem that is not up, has no time, or has no end date under `tag` is checked again after
+    /// an hour, without a limit: while this waits, not all need be well. [`expires`](Self::expires) returns at once.
     ///
-    /// May be dropped at any time. Without a modem's clock, an application compares with its own: [`Expiry::is_due`].
+    /// May be dropped at any time. An application with a clock of its own can use [`Expiry::is_due`] instead.
     ///
     /// ```
     /// use sectag::modem::{Credentials, HasClock};
@@ -35,15 +35,15 @@ impl<M: Credentials + HasClock> Control<'_, M> {
     /// async fn renew<M: Credentials + HasClock>(control: Control<'_, M>, tag: Tag) {
     ///     match control.expiring(tag, 30).await {
     ///         Ok(expiry) => { /* Fetch a new set, and rotate to it. */ let _ = expiry.soonest(); }
-    ///         // This modem never tells: the application keeps the day in mind that `inspect` showed it.
+    ///         // This modem never reports dates: the application keeps those that `inspect` showed it.
     ///         Err(error) => { let _ = error; }
     ///     }
     /// }
     /// ```
     ///
     /// # Errors
-    /// What waiting does not mend: [`CredentialError::Unreadable`] where the modem neither tells when a certificate ends nor lets it be
-    /// read, and [`CredentialError::InvalidInput`] where it has no such tag.
+    /// The errors that waiting does not mend: [`CredentialError::Unreadable`] where the modem neither reports end dates nor
+    /// lets certificates be read, and [`CredentialError::InvalidInput`] where it has no such tag.
     pub async fn expiring(
         &self,
         tag: Tag,
@@ -83,10 +83,10 @@ impl<M: Credentials + HasClock> Control<'_, M> {
     }
 }
 
-/// What one look has shown.
+/// The result of one check.
 enum Look {
-    /// One ends soon, or has ended.
+    /// A certificate ends soon, or has ended.
     Due(Expiry),
-    /// The next look is after so many seconds.
+    /// The next check is due after this number of seconds.
     After(u64),
 }

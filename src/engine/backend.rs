@@ -556,9 +556,9 @@ pub trait Modem: Sized + 'static {
     /// The time limit for the modem to confirm that it is off.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
     /// Whether a pulse of the power key wakes the modem from light sleep, instead of the level of the sleep pin. For a
-    /// backend of several firmwares: whether it does so with any of them.
+    /// backend of several firmwares: whether this holds for any of them.
     const WAKE_BY_KEY: bool = false;
-    /// Whether a pulse of the power key wakes the modem with the firmware that was found.
+    /// Returns whether a pulse of the power key wakes the modem, with the firmware that was found.
     fn wakes_by_key(&self) -> bool {
         Self::WAKE_BY_KEY
     }

@@ -111,7 +111,7 @@ impl SleepSettings {
                     Poll::Ready(())
                 })
                 .await;
-                // Also after a wake that was not the pin's: a notice before the UART is heard is lost.
+                // Every socket is asked, whatever woke the modem: a URC from before the UART was on is lost.
                 let mut world = world.borrow_mut();
                 world.ask_all();
                 world.wake_runner();

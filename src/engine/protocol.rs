@@ -64,7 +64,7 @@ pub trait Backend: Sized + 'static {
     /// The time limit for the modem to confirm that it is off.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(30);
     /// Whether a pulse of the power key wakes the modem from light sleep, instead of the level of the sleep pin. For a
-    /// backend of several firmwares: whether it does so with any of them.
+    /// backend of several firmwares: whether this holds for any of them.
     const WAKE_BY_KEY: bool = false;
     /// The vendor's own numbers of `+CME ERROR`, ascending, with the texts for error messages.
     const CODES: &'static [Number] = &[];

@@ -399,7 +399,7 @@ impl<S> World<'_, S> {
 
     pub(crate) fn set_timing(&mut self, timing: Timing) {
         self.linger = millis(timing.linger);
-        // With none at all the modem would be asked without a pause.
+        // With a time of 0 the modem would be asked for signs of life without a pause.
         self.poll = millis(timing.poll).max(1);
         self.random = timing.seed;
         self.patience = millis(timing.patience);
