@@ -307,7 +307,11 @@ impl<'a, M: Modem> At<'a, M> {
         len: usize,
     ) -> Result<Upload<'a, M>, AtError> {
         let quote = usize::from(M::IN_LINE == InLine::Quoted);
-        let behind = len + quote + self.terminator().bytes().len();
+        let end = quote + self.terminator().bytes().len();
+        // The command in front of it is counted with it.
+        let countable = |behind: &usize| *behind <= isize::MAX as usize;
+        let behind = len.checked_add(end).filter(countable);
+        let behind = behind.ok_or(AtError::TooLong)?;
         let mut exchange = Exchange::new(self);
         exchange.begin(command, Plan::Quoted(behind)).await?;
         exchange.drained().await?;

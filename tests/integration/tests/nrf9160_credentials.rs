@@ -3,7 +3,9 @@
 use embassy_futures::join::join3;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
-use sectag::{Cause, ConnectError, CredentialError, Kind, OtherStore, ReadFrom, SocketError, Tag};
+use sectag::{
+    AtError, Cause, ConnectError, CredentialError, Kind, OtherStore, ReadFrom, SocketError, Tag,
+};
 use sectag_integration_tests::nrf9160::{
     Bench, CONFIG, TAG, World, connect, label, options, provision, round_trip, usable,
 };
@@ -306,4 +308,30 @@ fn what_was_not_left_is_not_taken_for_left() {
                 .await;
         });
     }
+}
+
+/// A length that cannot be counted is refused before a byte is sent.
+#[test]
+fn a_quoted_argument_without_bounds_is_refused() {
+    struct Open;
+    sectag::at::at_command!(Open, 3000, "%CMNG", |self, line| line
+        .int(0)
+        .int(9)
+        .int(0)
+        .raw("\""));
+
+    virtually(async || {
+        let world = World::new(options(named("2.1")));
+        let refused = world.attach(async |bench| {
+            let at = bench.control.keeps_connections().at().await.unwrap();
+            let mut refused = Vec::new();
+            for len in [usize::MAX, usize::MAX - 2] {
+                refused.push(at.quote(&Open, len).await.map(drop));
+            }
+            refused
+        });
+        assert_eq!(refused.await, [Err(AtError::TooLong); 2]);
+        let sent = |line: &Vec<u8>| line.starts_with(b"AT%CMNG=0,9");
+        assert!(!world.modem.commands().iter().any(sent));
+    });
 }

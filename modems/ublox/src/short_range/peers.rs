@@ -82,12 +82,12 @@ impl Peers {
         let Some(handle) = fields.int() else { return };
         // Types 2 and 3 are IPv4 and IPv6. Bluetooth (1) has no ends of this kind.
         let Some(2 | 3) = fields.byte() else { return };
-        let local = address(fields.nth(1)).zip(fields.int());
-        let remote = address(fields.next()).zip(fields.int());
+        let local = address(fields.nth(1)).zip(port(fields.int()));
+        let remote = address(fields.next()).zip(port(fields.int()));
         let (Some(local), Some(remote)) = (local, remote) else {
             return;
         };
-        let end = |(ip, port)| SocketAddr::new(ip, port as u16);
+        let end = |(ip, port)| SocketAddr::new(ip, port);
         let ends = Ends {
             remote: end(remote),
             local: end(local),
@@ -211,6 +211,11 @@ fn address(field: Option<&[u8]>) -> Option<IpAddr> {
         .ok()
 }
 
+/// Returns the port of this number; `None` for a number that is none.
+fn port(number: Option<u32>) -> Option<u16> {
+    number?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +249,15 @@ mod tests {
                 (Some(7), Some(3))
             );
         }
+    }
+
+    #[test]
+    fn a_number_that_is_no_port_is_not_cut_to_one() {
+        let mut peers = Peers::NEW;
+        // 8883 + 65 536.
+        peers.connected(b"3,2,0,10.0.0.2,4000,10.0.0.1,74419");
+        channel_up(&mut peers, 7, "10.0.0.2:4000");
+        assert_eq!(peers.handle_of(7), None);
     }
 
     #[test]
