@@ -158,6 +158,8 @@ pub enum InLine {
         /// sent in front of each [`Modem::SYNC`], with a line end, in case only a part of a line has arrived.
         spoils: &'static str,
     },
+    /// As it is, behind its length: the line tells the number of bytes, and nothing ends them.
+    Counted,
 }
 
 /// The polling intervals of a modem that does not announce data, in milliseconds.
@@ -345,6 +347,12 @@ impl<M> Step<M> {
     /// [`Modem::IN_LINE`] is [`InLine::Base64`]. The answer to the line is the only confirmation.
     pub const fn base64(self) -> Self {
         self.way(QUOTES | HEXES)
+    }
+
+    /// Makes the step a send of [`World::len`] bytes of the socket's as the rest of the line: for a modem whose
+    /// [`Modem::IN_LINE`] is [`InLine::Counted`]. The line tells their number, and nothing ends them.
+    pub const fn counted_in_line(self) -> Self {
+        self.way(QUOTES)
     }
 
     /// Makes the step a send of [`World::len`] bytes after `OK`; the command tells the modem their number.

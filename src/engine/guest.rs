@@ -297,7 +297,8 @@ impl<'a, M: Modem> At<'a, M> {
     /// in which at most `len` bytes follow.
     ///
     /// If the modem takes [base64](crate::modem::InLine::Base64) there, the command has no quote, exactly `len`
-    /// characters follow, and each [`write`](Upload::write) takes at most 256 of them.
+    /// characters follow, and each [`write`](Upload::write) takes at most 256 of them. If the modem
+    /// [counts](crate::modem::InLine::Counted) the bytes, the command ends with their number, and exactly `len` of them follow.
     ///
     /// # Errors
     /// The reason why the command could not begin, or the error that ended the exchange, see [`AtError`].
@@ -306,8 +307,12 @@ impl<'a, M: Modem> At<'a, M> {
         command: &C,
         len: usize,
     ) -> Result<Upload<'a, M>, AtError> {
-        let quote = usize::from(M::IN_LINE == InLine::Quoted);
-        let end = quote + self.terminator().bytes().len();
+        let end = self.terminator().bytes().len();
+        let end = match M::IN_LINE {
+            InLine::Quoted => 1 + end,
+            InLine::Base64 { .. } => end,
+            InLine::Counted => 0,
+        };
         // The command in front of it is counted with it.
         let countable = |behind: &usize| *behind <= isize::MAX as usize;
         let behind = len.checked_add(end).filter(countable);

@@ -104,4 +104,6 @@ impl<M: Modem> Engine<M> {
     }
 
     pub(super) const BASE64: bool = matches!(M::IN_LINE, InLine::Base64 { .. });
+    /// Nothing ends what is the rest of a line.
+    pub(super) const COUNTED: bool = matches!(M::IN_LINE, InLine::Counted);
 }

@@ -121,7 +121,9 @@ impl<M: Modem> Engine<M> {
         self.framer.arm_prompt(prompt);
         let rest = match self.stage {
             // The terminator of the line is not echoed with it.
-            Stage::Data if way & Self::GUEST != 0 => self.left - len - w.terminator.bytes().len(),
+            Stage::Data if way & Self::GUEST != 0 && !Self::COUNTED => {
+                self.left - len - w.terminator.bytes().len()
+            }
             Stage::Data => self.left - len,
             _ => 0,
         };
@@ -517,7 +519,7 @@ impl<M: Modem> Engine<M> {
         } else if self.is_in_line_step() && !self.closed {
             self.closed = true;
             self.end_line(w.terminator.bytes());
-        } else if self.way & Self::QUOTES != 0 && !self.closed {
+        } else if self.way & Self::QUOTES != 0 && !self.closed && !Self::COUNTED {
             self.closed = true;
             let end = w.terminator.bytes();
             self.out[0] = b'"';
@@ -787,7 +789,11 @@ impl<M: Modem> Engine<M> {
     /// Returns the input that the modem waits for, should the exchange be given up now.
     pub(super) fn waits(&self) -> Waits {
         match self.stage {
-            Stage::Data if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 => Waits::Quoted,
+            Stage::Data
+                if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 && !Self::COUNTED =>
+            {
+                Waits::Quoted
+            }
             Stage::Data | Stage::Silence if self.way & Self::PIPES != 0 => Waits::Data,
             // After `+++` too: whether the modem has left data mode is not known before its result.
             Stage::Line if self.way & (Self::COUNTS | Self::PIPES) != 0 => Waits::Data,

@@ -118,10 +118,11 @@ impl<M: Modem> Engine<M> {
     }
 
     /// Ends the content of a guest's argument, which may be shorter than announced: only the closing quote and the
-    /// terminator are left. Base64 has no closing quote, and keeps its announced length. Returns whether the guest's
+    /// terminator are left. Base64 has no closing quote, and keeps its announced length; bytes whose
+    /// number the line has told need nothing behind them. Returns whether the guest's
     /// bytes stand inside the command line.
     pub(crate) fn close_quote(&mut self, terminator: &[u8]) -> bool {
-        if self.way & GUEST_QUOTES == 0 {
+        if self.way & GUEST_QUOTES == 0 || Self::COUNTED {
             return false;
         }
         if self.stage == Stage::Data && !Self::BASE64 {
@@ -195,7 +196,7 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Data || !self.drained() {
             return false;
         }
-        if self.way & GUEST_UPLOADS != 0 {
+        if self.way & GUEST_UPLOADS != 0 || Self::COUNTED {
             // The announced number of bytes is completed with filler.
             self.filler(b'\n');
         } else {

@@ -8,6 +8,7 @@ mod echo;
 mod framing;
 mod gaps;
 mod ids;
+mod nora;
 mod payload;
 mod smallest;
 mod uploads;
