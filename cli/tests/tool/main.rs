@@ -26,6 +26,7 @@ mod simulate;
 mod station;
 mod status;
 mod surroundings;
+mod ublox;
 mod usage;
 
 use std::process::ExitCode;
@@ -74,6 +75,16 @@ fn all() -> Vec<Trial> {
             smaller_buffers_refuse_the_same_record_by_name,
             an_mqtt_client_is_told_of_a_record_above_the_limit,
             what_is_published_through_one_dialect_comes_through_another,
+        }
+        ublox {
+            a_sara_r4_publishes_and_prints,
+            a_sara_u201_publishes_and_prints,
+            a_sara_r5_publishes_and_prints,
+            a_lara_r6_publishes_and_prints,
+            a_lena_r8_publishes_and_prints,
+            a_lexi_r10_publishes_and_prints,
+            an_odin_publishes_and_prints,
+            a_nina_publishes_and_prints,
         }
         ppp {
             what_one_publishes_over_its_link_the_other_prints,

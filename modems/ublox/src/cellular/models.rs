@@ -185,6 +185,8 @@ pub(crate) const fn suites() -> sectag::SuiteSet {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[test]
@@ -204,6 +206,48 @@ mod tests {
             assert_eq!(first, Some(index), "{}", model.name);
             assert!(model.gap <= UNKNOWN.gap && model.boot <= 15);
         }
+    }
+
+    /// A row of the README's table.
+    fn shown(model: &Model) -> std::string::String {
+        let known = !model.name.is_empty();
+        let checked = if known {
+            "chain, name (CN), dates"
+        } else {
+            "not known"
+        };
+        let sni = match (known, model.sni) {
+            (false, _) => "not known",
+            (true, true) => "sent",
+            (true, false) => "not sent",
+        };
+        let suites = match model.suites {
+            Suites::Numbers => "one of 33, by the vendor's number",
+            Suites::One => "one, by its IANA number",
+            Suites::List => "a list",
+        };
+        let blocks = |later: bool| {
+            if later {
+                "does not block"
+            } else {
+                "blocks the channel"
+            }
+        };
+        std::format!(
+            "| {} | {checked} | {sni} | {suites} | {} | {} | {} ms |\n",
+            if known { model.name } else { "any other" },
+            blocks(model.connects_later),
+            blocks(model.closes_later),
+            model.gap,
+        )
+    }
+
+    #[test]
+    fn the_readme_has_this_table() {
+        let readme = include_str!("../../../../README.md");
+        let rows = MODELS.iter().chain([&UNKNOWN]).map(shown);
+        let table: std::string::String = rows.collect();
+        assert!(readme.contains(&table), "it should have:\n{table}");
     }
 
     #[test]

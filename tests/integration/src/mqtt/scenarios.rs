@@ -39,6 +39,19 @@ macro_rules! for_client {
                 session_goes_on_after_a_reset_of_the_modem,
             );
         }
+        mod ublox_cellular {
+            $crate::for_client!(@ super::$device, $crate::unit::UbloxUnit::new("sara-r5");
+                every_quality_of_service,
+                every_size_and_value,
+            );
+        }
+        mod ublox_shortrange {
+            $crate::for_client!(@ super::$device, $crate::unit::ShortRangeUnit::new("odin");
+                every_quality_of_service,
+                every_size_and_value,
+                session_goes_on_after_a_reset_of_the_modem,
+            );
+        }
         mod nrf9160 {
             $crate::for_client!(@@ $device: slm_2_1 "2.1", slm_3_1_native "3.1-native", sm "sm",);
         }
