@@ -10,7 +10,7 @@ use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
 use sectag::clock::DateTime;
-use sectag_host_clock::with_own_waker;
+use sectag_host_clock::{HostClock, with_own_waker};
 use sectag_ppp::net::{self, RunError};
 use sectag_ppp::{Ended, Login};
 use sectag_simulator::Slirp;
@@ -19,9 +19,12 @@ use tokio::net::TcpListener;
 
 use crate::module::Noise;
 
-/// Runs a future where tokio's reactor is, on this thread. All here need slirp, so that is looked for first: a link without a far end would
-/// only be silent.
+/// Drives a future where tokio's reactor is, on this thread. slirp is looked for first, since a link without a far end would only be silent.
+///
+/// The clock runs half as fast as the computer's, so that a handshake that waits for the processor has twice as long; slirp and the
+/// servers keep the computer's time.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    assert!(HostClock::slow_down(2), "the clock is in use");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
