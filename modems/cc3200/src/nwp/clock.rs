@@ -1,4 +1,4 @@
-//! The chip's date, and what it says of its version.
+//! The chip's date and version, as its answers have them.
 
 use sectag::clock::DateTime;
 use sectag::modem::HasClock;
@@ -11,10 +11,10 @@ use super::generation::Generation;
 use super::opcode::{DEVICE_GET, DEVICE_SET};
 use crate::date::{Date, fields};
 
-/// In front of the value in the answer to a "get".
+/// The offset of the value in the answer to a device get.
 const VALUE: usize = 8;
 
-/// What the answer to a "get" of the date says. What is none is long ago.
+/// Returns the date in the answer to a device get; a date of the year 2000 where there is none.
 pub(super) fn read(answer: &[u8]) -> DateTime {
     let field = |index: usize| {
         let at = VALUE + 4 * index;
@@ -31,12 +31,12 @@ const LONG_AGO: DateTime = match DateTime::new(2000, 1, 1, 0, 0, 0) {
     None => panic!("it is a date"),
 };
 
-/// The firmware of the network processor, in four numbers (sheet 3.5).
+/// Returns the version of the network processor's firmware, in four numbers (sheet 3.5).
 pub(super) fn version(answer: &[u8]) -> [u8; 4] {
     let Some(value) = answer.get(VALUE..) else {
         return [0; 4];
     };
-    // Chip, firmware and PHY stand in front; in the first generation numbers have four bytes each.
+    // Chip, firmware and PHY stand before it. In the first generation each number has four bytes.
     let (from, step) = if value.len() >= 44 { (24, 4) } else { (12, 1) };
     core::array::from_fn(|index| value.get(from + step * index).copied().unwrap_or(0))
 }

@@ -1,28 +1,28 @@
-//! Commands as bytes (sheet 3.2 and 3.5). Fields are little endian but for ports and addresses of sockets.
+//! The encoder of commands (sheet 3.2 and 3.5). Fields are little endian but for ports and addresses of sockets.
 
 #[cfg(test)]
 use super::opcode::*;
 
 /// The sync word in front of each command (sheet 3.1).
 pub(crate) const SYNC: [u8; 4] = [0x21, 0x43, 0x34, 0x12];
-/// What stands in front of that on a UART.
+/// The bytes that stand in front of [`SYNC`] on a UART.
 const UART_SYNC: [u8; 4] = [0xff, 0xee, 0xdd, 0xbb];
-/// Sync words, header, the longest arguments, a chunk of a file or a name, padding.
+/// The longest command, in bytes: sync words, header, arguments, a chunk of a file or a name, padding.
 pub(crate) const COMMAND_LIMIT: usize = 8 + 4 + 12 + 260;
-/// Bytes of a file in one message. A multiple of 16, since secure files are encrypted in such blocks.
+/// The number of bytes of a file in one message; a multiple of 16, since secure files are encrypted in blocks of that size.
 pub(crate) const FILE_CHUNK: usize = 256;
 
-/// How the chip is wired.
+/// The wiring of the chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Wiring {
-    /// By SPI with the interrupt line and nHIB: see [`spi`](super::spi).
+    /// SPI with the interrupt line and nHIB: see [`spi`](super::spi).
     Spi,
-    /// By UART with RTS and CTS.
+    /// A UART with RTS and CTS.
     Uart,
 }
 
-/// Bytes in front of a command's header.
+/// Returns the number of bytes in front of a command's header.
 pub(crate) const fn sync_len(wiring: Wiring) -> usize {
     match wiring {
         Wiring::Spi => SYNC.len(),
@@ -30,7 +30,7 @@ pub(crate) const fn sync_len(wiring: Wiring) -> usize {
     }
 }
 
-/// A command that is being written. What does not fit is counted and not written.
+/// The writer of one command. Bytes that do not fit are counted and not written.
 pub(crate) struct Writer<'b> {
     buf: &'b mut [u8],
     len: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Writer<'b> {
 }
 
 impl<'b> Writer<'b> {
-    /// With nothing but sync word and number; its length follows.
+    /// Begins a command with its sync word and opcode; [`finish`](Self::finish) fills in the length.
     pub(crate) fn new(buf: &'b mut [u8], wiring: Wiring, opcode: u16) -> Self {
         let mut writer = Self {
             buf,
@@ -81,13 +81,13 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Fills up to a multiple of four.
+    /// Appends zeros up to a multiple of four.
     pub(crate) fn pad(&mut self) {
         self.zeros((self.len - self.header).wrapping_neg() & 3);
     }
 
-    /// The length, with `follows` bytes of payload that are sent behind what was written, and their padding.
-    /// `None` where it did not fit.
+    /// Fills in the length field, for what was written and `follows` bytes of payload that are sent after it, with their
+    /// padding. Returns the number of bytes that were written, `None` if they did not fit.
     pub(crate) fn finish(mut self, follows: u16) -> Option<usize> {
         self.pad();
         let args = self.len - self.header - 4;
@@ -99,21 +99,21 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// Device get: `len` bytes of an option.
+/// Writes the arguments of a device get, for `len` bytes of an option.
 pub(crate) fn device_get(w: &mut Writer<'_>, id: u16, option: u16, len: u16) {
     for field in [0, id, option, len] {
         w.u16(field);
     }
 }
 
-/// The date as device option 11 of id 1 has it: second, minute, hour, day, month, year.
+/// Writes the date, which is device option 11 of id 1: second, minute, hour, day, month, year.
 pub(crate) fn set_date(w: &mut Writer<'_>, date: [u32; 6]) {
     device_get(w, 1, 11, 44);
     date.into_iter().for_each(|field| w.u32(field));
     w.zeros(20);
 }
 
-/// Wlan connect without enterprise.
+/// Writes the arguments of a join without enterprise security.
 pub(crate) fn wlan_connect(w: &mut Writer<'_>, security: u8, ssid: &[u8], key: &[u8]) {
     w.u8(security);
     w.u8(ssid.len() as u8);
@@ -123,63 +123,63 @@ pub(crate) fn wlan_connect(w: &mut Writer<'_>, security: u8, ssid: &[u8], key: &
     w.bytes(key);
 }
 
-/// A policy: kind 0x10 is that of connections.
+/// Writes a policy; kind 0x10 is the connection policy.
 pub(crate) fn wlan_policy(w: &mut Writer<'_>, kind: u8, option: u8) {
     w.bytes(&[kind, 0, option, 0]);
 }
 
-/// Stops provisioning.
+/// Writes the command that stops provisioning.
 pub(crate) fn stop_provisioning(w: &mut Writer<'_>) {
-    // Command 4, no role.
+    // Command 4 stops provisioning; 0xff names no role to change to.
     w.bytes(&[4, 0xff]);
     w.zeros(2 + 4 + 24);
 }
 
-/// The head of a lookup; the name follows.
+/// Writes the head of a lookup; the name follows as payload.
 pub(crate) fn dns(w: &mut Writer<'_>, len: u16) {
     w.u16(len);
     // IPv4.
     w.bytes(&[2, 0]);
 }
 
-/// A TLS socket over IPv4.
+/// Writes the arguments for a TLS socket over IPv4.
 pub(crate) fn socket(w: &mut Writer<'_>) {
     w.bytes(&[2, 1, 100, 0]);
 }
 
-/// Connects; `address` is a number, as lookups tell it.
+/// Writes the arguments of a connect; `address` is a number as a lookup returns it.
 pub(crate) fn connect(w: &mut Writer<'_>, socket: u8, port: u16, address: u32) {
     w.u16(0);
-    // The family, in the high nibble.
+    // The high nibble is the address family.
     w.bytes(&[socket, 2 << 4]);
     w.bytes(&port.to_be_bytes());
     w.u16(0);
     w.bytes(&address.to_be_bytes());
 }
 
-/// The head of a socket option, whose value follows.
+/// Writes the head of a socket option; its value of `len` bytes follows.
 pub(crate) fn option(w: &mut Writer<'_>, socket: u8, option: u8, len: u8) {
     w.bytes(&[socket, 1, option, len]);
 }
 
-/// A close, or any command with nothing but a socket.
+/// Writes the arguments of a close, or of another command that has only a socket.
 pub(crate) fn close(w: &mut Writer<'_>, socket: u8) {
     w.bytes(&[socket, 0, 0, 0]);
 }
 
-/// The arguments of both send and recv.
+/// Writes the arguments of a send or a recv.
 pub(crate) fn data(w: &mut Writer<'_>, socket: u8, len: u16) {
     w.u16(len);
     w.bytes(&[socket, 0]);
 }
 
-/// Opens a file.
+/// Writes the arguments that open a file.
 pub(crate) fn file_open(w: &mut Writer<'_>, mode: u32, token: u32, name: &str) {
     w.u32(mode);
     file_name(w, token, name);
 }
 
-/// Info and delete: a token, and the name with a NUL.
+/// Writes the arguments of file info and file delete: a token, and the name with a NUL.
 pub(crate) fn file_name(w: &mut Writer<'_>, token: u32, name: &str) {
     w.u32(token);
     w.bytes(name.as_bytes());
@@ -187,7 +187,7 @@ pub(crate) fn file_name(w: &mut Writer<'_>, token: u32, name: &str) {
     w.pad();
 }
 
-/// Writes a chunk, which follows, or reads one.
+/// Writes the arguments that write a chunk, which follows, or read one.
 pub(crate) fn file_chunk(w: &mut Writer<'_>, handle: u32, offset: u32, len: u16) {
     w.u32(handle);
     w.u32(offset);
@@ -195,41 +195,41 @@ pub(crate) fn file_chunk(w: &mut Writer<'_>, handle: u32, offset: u32, len: u16)
     w.u16(0);
 }
 
-/// Closes a file; `abort` leaves nothing of what was written.
+/// Writes the arguments that close a file; with `abort` the chip drops what was written.
 pub(crate) fn file_close(w: &mut Writer<'_>, handle: u32, abort: bool) {
     w.u32(handle);
     w.u32(0);
     w.u32(abort.into());
     if abort {
-        // A signature of one byte (sheet 3.5).
+        // The signature `A` aborts (sheet 3.5).
         w.u8(b'A');
     }
 }
 
-/// Bytes of an entry of the list of files: three words of attributes, then the name, which ends with a NUL.
+/// The length of an entry of the list of files, in bytes: three words of attributes, then the name, which ends with a NUL.
 pub(crate) const LIST_ENTRY: u8 = 12 + 180;
-/// Where the first entry's name is in the answer, behind the count, the place and the length.
+/// The offset of the first entry's name in the answer, after the count, the place and the length.
 pub(crate) const LIST_NAME: usize = 12 + 12;
 
-/// The next entry of the list of files behind `place`, -1 at the start.
+/// Writes the arguments that ask for the entry of the list of files after `place`; -1 for the first.
 pub(crate) fn file_list(w: &mut Writer<'_>, place: i32) {
     w.u32(place as u32);
-    // One entry, with its attributes.
+    // One entry is asked for, with its attributes.
     w.bytes(&[1, LIST_ENTRY, 1, 0]);
 }
 
-/// Attributes of a file that is made (sheet 3.5).
+// Attributes of a file that is created (sheet 3.5).
 pub(crate) const FAIL_SAFE: u32 = 0x01;
 pub(crate) const SECURE: u32 = 0x02;
 pub(crate) const NO_SIGNATURE: u32 = 0x04;
 pub(crate) const VENDOR_TOKEN: u32 = 0x10;
 #[cfg(test)]
 pub(crate) const PUBLIC_READ: u32 = 0x40;
-/// How a file is opened.
+// The modes in which a file is opened (sheet 3.5).
 pub(crate) const READ: u32 = 0;
 const CREATE_OR_WRITE: u32 = 3 << 12;
 
-/// The mode word of a file that is made, or written anew, with room for `size` bytes.
+/// Returns the mode word that creates a file, or overwrites it, with room for `size` bytes.
 pub(crate) fn create_mode(size: u32, flags: u32) -> u32 {
     const UNITS: [u32; 5] = [256, 1024, 4096, 16_384, 65_536];
     let granularity = UNITS.iter().position(|unit| unit * 255 >= size);
@@ -252,7 +252,7 @@ mod tests {
             .collect()
     }
 
-    /// What is written, without the sync word.
+    /// Returns the bytes of a command without its sync word.
     fn written(opcode: u16, write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
         let mut buf = [0x55; COMMAND_LIMIT];
         let mut writer = Writer::new(&mut buf, Wiring::Spi, opcode);
@@ -265,7 +265,7 @@ mod tests {
     const CA: &str = "/cert/t1_ca.der";
     const TOKEN: u32 = 0x5a5a_1234;
 
-    /// Every command of sheet 3.7.
+    /// Compares every command of sheet 3.7.
     #[test]
     fn commands_are_those_of_the_sheet() {
         let cases: &[(&str, Vec<u8>)] = &[

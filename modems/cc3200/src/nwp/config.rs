@@ -1,11 +1,11 @@
-//! What a firmware says of its network processor.
+//! The configuration of a network processor.
 
 use sectag::Secret;
 use sectag::wifi::WifiConfig;
 
 use super::command::Wiring;
 
-/// How long a join may take until there is an address, in milliseconds.
+/// The default time limit for a join until there is an address, in milliseconds.
 const JOIN_LIMIT: u32 = 30_000;
 
 /// The configuration of a network processor.
@@ -18,7 +18,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Joins this network, over a UART.
+    /// Makes the configuration of a chip that joins this network and is wired by a UART.
     pub const fn new(wifi: WifiConfig) -> Self {
         Self {
             wifi,
@@ -28,13 +28,13 @@ impl Config {
         }
     }
 
-    /// How the chip is wired.
+    /// Sets the wiring of the chip.
     pub const fn wiring(mut self, wiring: Wiring) -> Self {
         self.wiring = wiring;
         self
     }
 
-    /// How long joining the network may take, in milliseconds; 30 s unless said.
+    /// Sets the time limit for joining the network, in milliseconds; the default is 30 s.
     pub const fn join_limit(mut self, millis: u32) -> Self {
         self.join_limit = millis;
         self

@@ -13,36 +13,36 @@ use super::messages::{Header, Messages, Part};
 use super::opcode::*;
 use super::trace;
 
-/// Wrapping milliseconds.
+/// A point in time, or a span, in milliseconds; it wraps.
 type Ms = u32;
 
-/// No sync word for so long, though bytes came, and the chip is out of step (sheet 2).
+/// The time without a sync word, though bytes came, after which the chip counts as out of step (sheet 2).
 const SYNC_LIMIT: Ms = 50;
-/// A message that stops in the middle for so long is not completed any more.
+/// The silence in the middle of a message after which it is given up.
 const SILENCE_LIMIT: Ms = 200;
-/// How long a UART or SPI may be held up by flow control.
+/// The time for which flow control may hold up the UART or SPI.
 const OUT_LIMIT: Ms = 10_000;
-/// How long a guest may let its grant, or its result, lie.
+/// The time after which a guest that does not take up its grant, or its result, loses it.
 const GUEST_LIMIT: Ms = 5000;
-/// The longest answer that is kept: the head of a read of a file, and a chunk.
+/// The longest answer that is kept, in bytes: that to a read of a file, with its head and one chunk.
 const ANSWER_LIMIT: usize = 8 + FILE_CHUNK;
-/// The part of an event that is looked at.
+/// The number of bytes of an event that are kept; no flow looks at later ones.
 const EVENT_LIMIT: usize = 76;
 /// The reason of a disconnect that the host asked for (sheet 5.3).
 const LEFT_BY_HOST: u8 = 200;
 /// The bit of the status in headers that says "on a Wi-Fi network" (sheet 3.2).
 const CONNECTED_BIT: u8 = 0x01;
-/// The head of what a recv brings.
+/// The length of the head in front of the data of a recv, in bytes.
 const RECEIVED_HEAD: usize = 4;
 
-/// What stands in front of the bytes of a ring, and how far all of it is out.
+/// The command that is going out: its head in the engine's buffer, bytes of a ring, padding.
 #[derive(Clone, Copy, Debug, Default)]
 struct Out {
-    /// Of `Engine::out`.
+    /// The number of bytes of `Engine::out` that are sent first.
     head: usize,
-    /// Bytes of the socket's ring behind it.
+    /// The number of bytes of the socket's transmit ring that follow.
     ring: usize,
-    /// Zeros behind those.
+    /// The number of zeros at the end, up to a multiple of four.
     padding: usize,
     sent: usize,
 }
@@ -57,16 +57,17 @@ impl Out {
     }
 }
 
-/// See the module's documentation. Made by [`Backend::engine`].
+/// The engine of one network processor; see the module's documentation. Made by [`Backend::engine`].
 pub struct Engine<G: Generation> {
     pub(super) modem: Nwp<G>,
     messages: Messages<G>,
-    /// The message that is coming in.
+    /// The header of the message that is coming in.
     header: Header,
     event: [u8; EVENT_LIMIT],
     event_len: usize,
-    /// Where the data of a recv goes, and how much of it came.
+    /// The place of the socket whose data the current message brings.
     receiver: Option<u8>,
+    /// The number of bytes of that data that are staged so far.
     staged: usize,
     answer: [u8; ANSWER_LIMIT],
     answer_len: usize,
@@ -74,34 +75,36 @@ pub struct Engine<G: Generation> {
     progress: Out,
     out_limit: Ms,
     turn: u8,
-    /// The answer that is awaited, and until when.
+    /// The opcode of the awaited answer, and its deadline.
     awaited: Option<(u16, Ms)>,
-    /// It is a guest's.
+    /// Whether the awaited answer is for a guest.
     is_guest: bool,
+    /// The deadline of a guest that has a grant or a result.
     guest_until: Option<Ms>,
     flow: Option<Flow<G>>,
     parked: Option<Flow<G>>,
-    /// The socket whose send is going out.
+    /// The job whose send is going out.
     sending: Option<Job>,
-    /// Free buffers in the chip, and what one takes.
+    /// The number of free buffers in the chip, as its last header said.
     pool: u8,
+    /// The number of bytes that one of these buffers takes; 0 where each send takes one.
     buffer: u16,
-    /// Places with a recv request outstanding, a bit for each.
+    /// The places with a recv request outstanding, as a bit set.
     pub(super) receiving: u32,
     pub(super) events: Events,
-    /// When the last byte came.
+    /// The time at which the last byte came.
     byte_at: Ms,
-    /// When the messages were found to be out of step.
+    /// The time at which the messages were found to be out of step.
     lost_at: Option<Ms>,
     next_place: u8,
-    /// The socket of an earlier life of the host that is closed next.
+    /// The next socket to close that may be left from before a restart of the host.
     pub(super) stray: u8,
 }
 
 impl<G: Generation> Engine<G> {
     const FACTS: Facts = G::FACTS;
 
-    /// With nothing known of the chip.
+    /// Makes an engine to which nothing is known of the chip.
     pub const fn new(modem: Nwp<G>) -> Self {
         Self {
             modem,
@@ -147,12 +150,12 @@ impl<G: Generation> Engine<G> {
         }
     }
 
-    /// The answer to the exchange that has ended.
+    /// Returns the answer to the exchange that has ended.
     pub(super) fn answer(&self) -> &[u8] {
         &self.answer[..self.answer_len]
     }
 
-    /// The chip starts anew: messages are numbered from 0, and what was known of it is void.
+    /// Forgets all that was known of the chip, because it starts anew: messages are numbered from 0 again.
     pub(super) fn forget(&mut self) {
         self.messages = Messages::new();
         self.pool = Self::FACTS.pool_minimum;
@@ -162,7 +165,7 @@ impl<G: Generation> Engine<G> {
         self.receiver = None;
     }
 
-    /// Puts a guest's command in line.
+    /// Begins the command of a guest.
     pub(super) fn begin_guest(
         &mut self,
         w: &mut World<'_>,
@@ -180,7 +183,7 @@ impl<G: Generation> Engine<G> {
         Ok(())
     }
 
-    /// On a Wi-Fi network, as the last header said.
+    /// Returns whether the chip is on a Wi-Fi network, as its last header said.
     pub(super) fn is_joined(&self) -> bool {
         self.events.status & CONNECTED_BIT != 0
     }
@@ -198,7 +201,7 @@ impl<G: Generation> Engine<G> {
         };
     }
 
-    /// Nothing more of the command goes out, and what is being written is none of the next.
+    /// Drops the rest of the command that is going out. Bytes that the UART has taken already do not count for the next one.
     fn give_up_output(&mut self) {
         self.turn = self.turn.wrapping_add(1);
         self.progress = Out::default();
@@ -228,7 +231,7 @@ impl<G: Generation> Engine<G> {
             let then = (step.judge)(self, w, &[]);
             return self.advance(w, then);
         }
-        // Written beside the engine's own buffer, which the writer of a step may look at.
+        // A buffer of its own, since the writer of a step gets the engine, whose buffer it would borrow.
         let mut out = [0; COMMAND_LIMIT];
         let mut writer = Writer::new(&mut out, self.modem.config.wiring, step.opcode);
         (step.write)(self, w, &mut writer);
@@ -288,7 +291,7 @@ impl<G: Generation> Engine<G> {
         match w.job_ended(job, done, false) {
             After::Nothing | After::Look(_) => {
                 if !done && job == Job::BringUp {
-                    // It begins anew, with the pins.
+                    // The bring-up begins anew, with the pins.
                     self.forget();
                 }
             }
@@ -297,7 +300,7 @@ impl<G: Generation> Engine<G> {
         }
     }
 
-    /// Nothing is known of the chip any more: it is started anew.
+    /// Drops the flows and the connections: the chip is started anew, or it is off.
     pub(super) fn down(&mut self, w: &mut World<'_>, off: bool) {
         let flows = [self.flow.take(), self.parked.take()];
         for flow in flows.into_iter().flatten() {
@@ -321,7 +324,7 @@ impl<G: Generation> Engine<G> {
         w.pins.reset = w.is_off();
     }
 
-    /// A command was not answered in its time, or the bytes make no sense: only a restart helps (sheet 2).
+    /// Restarts the chip, because a command was not answered in time or its bytes make no sense: nothing less helps (sheet 2).
     fn out_of_step(&mut self, w: &mut World<'_>, error: AtError) {
         let rising =
             |flow: &Option<Flow<G>>| flow.as_ref().is_some_and(|flow| flow.job == Job::BringUp);
@@ -424,7 +427,7 @@ impl<G: Generation> Engine<G> {
         }
     }
 
-    /// The first two bytes of the event.
+    /// Returns the first two bytes of the event as a number.
     fn value(&self) -> i16 {
         i16::from_le_bytes([self.event[0], self.event[1]])
     }
@@ -444,8 +447,8 @@ impl<G: Generation> Engine<G> {
                     return;
                 }
                 match &mut self.flow {
-                    // Nothing has answered yet: without nHIB nobody knows when a chip starts. What is going out goes out to its
-                    // end, so that the chip does not take the next command for the rest of it.
+                    // Without nHIB the time at which a chip starts is not known, so nothing may have answered yet. A command that
+                    // is going out is sent whole: the chip would take the next one for the rest of it.
                     Some(flow) if flow.job == Job::BringUp && !w.answers => {
                         self.awaited = None;
                         flow.steps = Self::STARTED;
@@ -480,12 +483,12 @@ impl<G: Generation> Engine<G> {
                 self.events.address = u32::from_le_bytes([event[0], event[1], event[2], event[3]]);
             }
             DISCONNECTED | JOIN_FAILED => {
-                // The first generation has an event of its own for a join that failed, with a status.
+                // The first generation reports a failed join by an event of its own, with a status.
                 let reason = match self.header.opcode {
                     DISCONNECTED => event[usize::from(Self::FACTS.reason_at)],
                     _ => event[0],
                 };
-                // That we left an earlier network may be told after the next is asked for.
+                // The report that the host left an earlier network may come after the next join was asked for.
                 if reason != LEFT_BY_HOST {
                     self.events.left = Some(reason);
                 }
@@ -510,12 +513,12 @@ impl<G: Generation> Engine<G> {
         self.receiving &= !(1 << place);
         match value {
             1.. if self.staged == value as usize => w.commit(place),
-            // More than was asked for, or than the message had room for.
+            // The data is longer than the request, or than the message.
             1.. => {
                 w.discard(place);
                 self.gone(w, place, SocketError::RxOverrun);
             }
-            // Orderly ends: of TCP, and those that TLS has (sheet 5.1, 5.2).
+            // These codes are the orderly ends of TCP and of TLS (sheet 5.1, 5.2).
             0 | -300 | -452 | -243 | -743 => w.peer_closed(place),
             -11 => {}
             _ => self.gone(w, place, SocketError::ConnectionReset),
@@ -536,14 +539,14 @@ impl<G: Generation> Engine<G> {
         let len = self.answer_len.min(answer.len());
         answer[..len].copy_from_slice(&self.answer[..len]);
         if len < 4 {
-            // Shorter than any answer is.
+            // No answer is that short.
             return self.out_of_step(w, AtError::Garbled);
         }
         let then = (step.judge)(self, w, &answer[..len]);
         self.advance(w, then);
     }
 
-    /// A file that was opened stays open until it is closed, also where the call that opened it was dropped.
+    /// Keeps the handle of a file that was opened, so that it is closed even if the call that opened it is dropped.
     fn note_file(&mut self) {
         let word = |at: usize| {
             let bytes = self.answer.get(at..at + 4)?;
@@ -563,10 +566,10 @@ impl<G: Generation> Engine<G> {
 
     // What is due.
 
-    /// When the bytes that came make no sense for too long; `Ok` with the time to look again.
+    /// Returns `Err` once the bytes that came have made no sense for too long, otherwise the time to look again.
     fn watch(&mut self, now: Ms) -> Result<Option<Ms>, ()> {
         if self.events.starting {
-            // What a chip says while it starts is noise until it is a message.
+            // While a chip starts, everything in front of its first message is noise.
             return Ok(None);
         }
         let mut due = None;
@@ -653,7 +656,7 @@ impl<G: Generation> Engine<G> {
         self.next(w)
     }
 
-    /// Begins what is next.
+    /// Begins the next job, and returns the time to look again.
     fn next(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
         if self.modem.open_file.is_some() && w.guest() == Guest::None && !w.is_exclusive() {
@@ -707,7 +710,7 @@ impl<G: Generation> Engine<G> {
 
     // Data.
 
-    /// Buffers that a send of so many bytes takes (sheet 3.4).
+    /// Returns the number of the chip's buffers that a send of `len` bytes takes (sheet 3.4).
     fn buffers(&self, len: u16) -> u8 {
         match self.buffer {
             0 => 1,
@@ -718,7 +721,7 @@ impl<G: Generation> Engine<G> {
     fn send(&mut self, w: &mut World<'_>, job: Job, len: u16) {
         let takes = self.buffers(len.max(1));
         let needed = match Self::FACTS.buffer {
-            // Minimum 1, plus 1.
+            // Each send takes one buffer, and one stays free.
             0 => 2,
             _ => Self::FACTS.pool_minimum + takes,
         };
@@ -739,13 +742,13 @@ impl<G: Generation> Engine<G> {
         self.sending = Some(job);
     }
 
-    /// One request stays outstanding for each connection that has room: it is notice and data in one.
+    /// Sends a recv request for a connection that has room and none outstanding; its answer is notice and data in one.
     fn ask_for_data(&mut self, w: &mut World<'_>) -> bool {
         let places = w.places();
         for step in 0..places {
             let place = (self.next_place + step) % places;
             let Some(room) = w.room_in(place) else {
-                // Its place may be another's by then.
+                // Another connection may have the place by then.
                 self.receiving &= !(1 << place);
                 continue;
             };
@@ -758,7 +761,7 @@ impl<G: Generation> Engine<G> {
             }
             let Some(id) = w.id_in(place) else { continue };
             let mut writer = Writer::new(&mut self.out, self.modem.config.wiring, RECV);
-            // At most 16000 (sheet 3.5).
+            // The chip takes requests up to 16000 bytes (sheet 3.5).
             command::data(&mut writer, id, room.min(16_000) as u16);
             let Some(head) = writer.finish(0) else {
                 continue;
@@ -788,7 +791,7 @@ impl<G: Generation> Protocol for Engine<G> {
         self.byte_at = w.now;
         let mut rest = input;
         loop {
-            // The parser borrows from the input only.
+            // The parser's parts borrow from the input, not from the engine.
             match self.messages.next(&mut rest) {
                 None => return input.len(),
                 Some(Part::Header(header)) => self.message(w, header),
@@ -821,7 +824,7 @@ impl<G: Generation> Protocol for Engine<G> {
             if count > 0 {
                 return count;
             }
-            // Its user went away, and the chip counts all the same.
+            // The user has dropped the socket, but the chip waits for the announced number of bytes: zeros complete it.
             into[..left].fill(0);
             return left;
         }

@@ -1,20 +1,20 @@
-//! What the chip has said of its own accord, until a flow looks at it.
+//! The latest events of the chip, kept until a flow looks at them.
 
-/// Each field is what came last; a flow clears it before it asks for something.
+/// The latest event of each kind. A flow clears a field before it asks for something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Events {
-    /// The start of the chip is awaited.
+    /// Whether the start of the chip is awaited.
     pub(crate) starting: bool,
-    /// It has started; the low byte of what it said of that.
+    /// The low byte of the status with which the chip has started.
     pub(crate) started: Option<u8>,
-    /// What the last header said of the device (sheet 3.2).
+    /// The state of the device in the last header, as a bit set (sheet 3.2).
     pub(crate) status: u8,
     pub(crate) joined: bool,
     /// The chip's own IPv4 address, 0 for none.
     pub(crate) address: u32,
-    /// Why the access point was left.
+    /// The reason of the last disconnect from the access point.
     pub(crate) left: Option<u8>,
-    /// The end of a lookup, and the address.
+    /// The status of the last lookup, and the address.
     pub(crate) looked_up: Option<(i16, u32)>,
     /// The socket whose connect is awaited. Results of others are about earlier connections.
     pub(crate) opening: Option<u8>,
@@ -22,11 +22,11 @@ pub(crate) struct Events {
     pub(crate) connected: Option<i16>,
     /// The socket whose close is awaited.
     pub(crate) closing: Option<u8>,
-    /// It is closed, or a recv of it has ended.
+    /// Whether that socket is closed, or a recv of it has ended.
     pub(crate) closed: bool,
-    /// The chip has stopped.
+    /// Whether the chip has stopped.
     pub(crate) stopped: bool,
-    /// Messages that mean nothing to us.
+    /// The number of messages whose opcode is not known.
     pub(crate) unknown: u16,
 }
 

@@ -19,13 +19,13 @@ use super::opcode::{
     FILE_CLOSE, FILE_DELETE, FILE_INFO, FILE_LIST, FILE_OPEN, FILE_READ, FILE_WRITE,
 };
 
-/// File commands other than open, in milliseconds (sheet 2).
+/// The time limit for file commands other than open, in milliseconds (sheet 2).
 const FILE_LIMIT: u32 = 65_500;
-/// More than the file system can hold (sheet 4.8).
+/// A number of files that no chip can hold (sheet 4.8).
 const MOST_FILES: u16 = 512;
 
 impl<G: Generation> Nwp<G> {
-    /// The master token of a secure file: of the secret and the name, as TI's own loader makes it of the name
+    /// Returns the master token of a secure file, made of the secret and the name; TI's own loader makes it of the name
     /// alone (sheet 4.9). 0 where files are plain.
     pub(super) fn token(&self, name: &str) -> u32 {
         let Some(secret) = &self.config.token else {
@@ -45,7 +45,7 @@ impl<G: Generation> Nwp<G> {
     }
 }
 
-/// One command of a file, and the number at the front of its answer.
+/// Sends a command about a file, and returns the number at the front of its answer.
 async fn file<G: Generation>(
     at: &At<'_, Nwp<G>>,
     opcode: u16,
@@ -53,13 +53,13 @@ async fn file<G: Generation>(
     write: &mut dyn FnMut(&mut Writer<'_>),
     read: &mut dyn FnMut(&[u8]),
 ) -> Result<i32, AtError> {
-    // The status of most has 16 bits, that of an open and of a list 32.
+    // The status has 16 bits, but 32 for an open and for a list.
     let wide = matches!(opcode, FILE_OPEN | FILE_LIST);
     let code = at
         .conduct(
             &mut |engine: &mut Engine<G>, w| {
                 if engine.modem.token_refused {
-                    // A second wrong one is a second alert.
+                    // A second wrong token would be a second security alert.
                     return Err(AtError::Refused(causes::of_file(causes::INVALID_TOKEN)));
                 }
                 engine.begin_guest(w, opcode, limit, write)
@@ -82,7 +82,7 @@ async fn file<G: Generation>(
     Ok(code)
 }
 
-/// A code below 0 is an error.
+/// Returns the error for a code below 0.
 fn good(code: i32) -> Result<i32, AtError> {
     if code < 0 {
         Err(AtError::Refused(causes::of_file(code)))
@@ -91,7 +91,7 @@ fn good(code: i32) -> Result<i32, AtError> {
     }
 }
 
-/// Opens a file; `None` where there is none.
+/// Opens a file; `None` if there is no such file.
 async fn open<G: Generation>(
     at: &At<'_, Nwp<G>>,
     name: &FileName,
@@ -138,7 +138,7 @@ impl<G: Generation> Credentials for Nwp<G> {
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
         let len = files::len_of(content)?;
-        // One that was dropped in the middle has left its file open.
+        // A call that was dropped before has left its file open.
         at.clean_up().await?;
         let _exclusive = at.exclusive().await;
         let name = name_of(tag, kind);
@@ -167,7 +167,7 @@ impl<G: Generation> Credentials for Nwp<G> {
         let Some(len) = len_of(at, &name).await? else {
             return Ok(false);
         };
-        // None of ours: a length that is not true would be read for days.
+        // No credential is longer. A length that is not true would be read for days.
         if len as usize > MAX_LEN {
             return Err(CredentialError::Unreadable);
         }
@@ -188,7 +188,7 @@ impl<G: Generation> Credentials for Nwp<G> {
             return Err(AtError::Unsupported.into());
         }
         let mut place = -1;
-        // A list that does not come to its end is none.
+        // A list that is longer than this is refused.
         for _ in 0..MOST_FILES {
             let mut credential = None;
             let mut next = -1;
@@ -255,7 +255,7 @@ impl<G: Generation> Credentials for Nwp<G> {
     }
 }
 
-/// The length of a file's content; `None` where there is none.
+/// Returns the length of a file's content in bytes; `None` if there is no such file.
 async fn len_of<G: Generation>(
     at: &At<'_, Nwp<G>>,
     name: &FileName,
@@ -290,7 +290,7 @@ async fn write<G: Generation, S: Source>(
     let mut chunk = Zeroizing::new([0; FILE_CHUNK]);
     let mut offset = 0;
     while offset < len {
-        // Full but for the last: what is encrypted is written in whole blocks.
+        // Every chunk but the last is full, since encrypted files are written in whole blocks.
         let wanted = (len - offset).min(FILE_CHUNK);
         fill(content, offset, &mut chunk[..wanted]).await?;
         let code = file(

@@ -6,40 +6,41 @@ use super::command::Writer;
 use super::engine::{Engine, past};
 use super::generation::Generation;
 
-/// Looks at the answer of a command, or only decides, and says what follows.
+/// The function that decides what follows from a step. It gets the answer, which is empty where nothing was sent.
 pub(crate) type Judge<G> = fn(&mut Engine<G>, &mut World<'_>, &[u8]) -> Then<G>;
-/// Whether what a flow waits for has come.
+/// The condition that a flow waits for.
 pub(crate) type Until<G> = fn(&Engine<G>) -> bool;
-/// A table of steps.
+/// A table of steps, in the order in which their commands are sent.
 pub(crate) type Script<G> = &'static [Step<G>];
 
-/// One command, and what follows from its answer.
+/// A step of a flow: one command, its time limit, and the judge of its answer.
 pub(crate) struct Step<G: Generation> {
     pub(crate) name: &'static str,
-    /// 0 where nothing is sent.
+    /// The opcode of the command; 0 where nothing is sent.
     pub(crate) opcode: u16,
     pub(crate) write: fn(&Engine<G>, &World<'_>, &mut Writer<'_>),
     pub(crate) judge: Judge<G>,
-    /// In milliseconds, 0 for the generation's.
+    /// The time limit for the answer, in milliseconds; 0 for the generation's.
     pub(crate) limit: u32,
 }
 
-/// What follows.
+/// The verdict of a judge: what the flow does next.
 pub(crate) enum Then<G: Generation> {
     Next,
     Skip,
     To(Script<G>),
-    /// The next step after so many milliseconds.
+    /// Goes on with the next step after this many milliseconds.
     Pause(u32),
-    /// The next step once this has come, or the time is over; nothing else is done meanwhile.
+    /// Holds the channel until the condition is true or this many milliseconds are over; then goes on with the next step.
     Hold(Until<G>, u32),
-    /// The same, and other work goes on.
+    /// Parks the flow, so that other jobs run, until the condition is true or this many milliseconds are over; then goes on with
+    /// the next step.
     Park(Until<G>, u32),
     End,
     Fail,
 }
 
-/// A flow, and where it is.
+/// A flow under way: its job, its script, and the step at which it is.
 pub(crate) struct Flow<G: Generation> {
     pub(crate) job: Job,
     pub(crate) steps: Script<G>,
@@ -62,7 +63,7 @@ impl<G: Generation> Flow<G> {
         self.resume_at = at;
     }
 
-    /// Whether its next step is due, otherwise when to look again.
+    /// Returns `Ok` if the next step is due, otherwise the time to look again.
     pub(crate) fn ready(&self, engine: &Engine<G>, now: u32) -> Result<(), u32> {
         let come = self.until.is_some_and(|until| until(engine));
         if come || past(now, self.resume_at) {
@@ -73,7 +74,7 @@ impl<G: Generation> Flow<G> {
     }
 }
 
-/// Sends a command, whose answer must be good.
+/// Makes a step that sends a command and fails the flow if it is refused.
 pub(crate) const fn send<G: Generation>(
     name: &'static str,
     opcode: u16,
@@ -88,7 +89,7 @@ pub(crate) const fn send<G: Generation>(
     }
 }
 
-/// Sends nothing.
+/// Makes a step that sends nothing and only decides.
 pub(crate) const fn decide<G: Generation>(judge: Judge<G>) -> Step<G> {
     Step {
         name: "",

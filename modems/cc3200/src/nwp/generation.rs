@@ -1,63 +1,63 @@
-//! What differs between the generations of TI's network processors, as data.
+//! The differences between the generations of TI's network processors, as data.
 
 use crate::suites;
 
-/// A generation of silicon, which decides the form of messages: there is no version field in them.
+/// A generation of the silicon, which decides the form of messages, since these have no version field.
 pub trait Generation: Copy + 'static {
-    /// What sets it apart.
+    /// The properties of this generation.
     const FACTS: Facts;
 }
 
-/// CC3100.
+/// The first generation: CC3100.
 #[derive(Clone, Copy, Debug)]
 pub struct G1;
 
-/// CC3120, CC3130 and CC3135.
+/// The second generation: CC3120, CC3130 and CC3135.
 #[derive(Clone, Copy, Debug)]
 pub struct G2;
 
-/// See [`Generation`].
+/// The properties of a [`Generation`].
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
-    /// The parts that are of it, for people.
+    /// The names of its parts, for texts.
     pub parts: &'static str,
-    /// Bytes of a message's header behind its length field.
+    /// The number of bytes of a message's header after its length field.
     pub header: u8,
-    /// Bytes of the version's value (sheet 3.5).
+    /// The length of the value of the version, in bytes (sheet 3.5).
     pub version_len: u8,
     /// The socket option that sets the name to be verified (sheet 4.3).
     pub domain_option: u8,
-    /// The part of a socket's descriptor that is its index.
+    /// The bits of a socket's descriptor that are its index.
     pub index_mask: u8,
-    /// The least descriptor of a TLS socket,
+    /// The lowest descriptor of a TLS socket (sheet 3.5).
     pub first_socket: u8,
-    /// and how many there may be from there on (sheet 3.5).
+    /// The number of descriptors from [`first_socket`](Self::first_socket) on (sheet 3.5).
     pub descriptors: u8,
-    /// Where in the event of a disconnect its reason is (sheet 3.6).
+    /// The offset of the reason in the event of a disconnect (sheet 3.6).
     pub reason_at: u8,
-    /// Free buffers that the chip keeps (sheet 3.4).
+    /// The number of free buffers that must be left to the chip (sheet 3.4).
     pub pool_minimum: u8,
-    /// The free buffers below which no recv request may be sent, beside the one that it takes.
+    /// The number of free buffers, beside the one that it takes, below which no recv request may be sent.
     pub recv_minimum: u8,
-    /// A send takes a buffer for each so many bytes, 0 where it takes one in all.
+    /// The number of bytes for which a send takes a buffer; 0 where each send takes one.
     pub buffer: u16,
-    /// The first message has no valid count of buffers, nor valid bits of sockets (sheet 3.4).
+    /// Whether the first message has neither a valid count of buffers nor valid bits of sockets (sheet 3.4).
     pub first_is_void: bool,
-    /// How long the answer to a command may take, in milliseconds (sheet 2).
+    /// The time limit for the answer to a command, in milliseconds (sheet 2).
     pub answer_limit: u32,
-    /// How long opening a file may take, in milliseconds (sheet 2).
+    /// The time limit for opening a file, in milliseconds (sheet 2).
     pub open_file_limit: u32,
-    /// A close is followed by an event of its own (sheet 3.5).
+    /// Whether a close is followed by an event of its own (sheet 3.5).
     pub close_is_confirmed: bool,
-    /// There is provisioning that can be in the way (sheet 3.4).
+    /// Whether the chip may be in provisioning, which has to be stopped first (sheet 3.4).
     pub provisions: bool,
-    /// The most TLS sockets (sheet 4.8).
+    /// The number of TLS sockets that can be open at a time (sheet 4.8).
     pub sockets: u8,
-    /// The largest mask of cipher suites (sheet 4.4).
+    /// The mask of all cipher suites that it has (sheet 4.4).
     pub suites: u32,
-    /// It can list its files (sheet 3.5).
+    /// Whether it can list its files (sheet 3.5).
     pub lists_files: bool,
-    /// "File does not exist" (sheet 5.4).
+    /// The error code for a file that does not exist (sheet 5.4).
     pub no_such_file: i32,
 }
 

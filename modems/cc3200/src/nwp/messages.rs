@@ -1,7 +1,7 @@
-//! Bytes from the network processor to messages: the search for the sync word, headers, payload.
+//! The parser that makes messages of the bytes from the network processor: it finds sync words, headers and payload.
 //!
-//! Total on any input, and it makes no difference how the input is cut. What it cannot make sense of it skips
-//! up to the next sync word, and says so ([`Messages::is_lost`]): whether that is fatal is the engine's.
+//! It accepts any input, and the result does not depend on how the input is cut. Bytes that are no message are skipped up to
+//! the next sync word, and [`Messages::is_lost`] says so; the engine decides whether that is fatal.
 
 use core::marker::PhantomData;
 
@@ -9,61 +9,61 @@ use super::generation::Generation;
 
 /// The sync word of a message that has no number: `BA DC CD AB` (sheet 3.1).
 const SYNC: u32 = 0xabcd_dcba;
-/// With bit 2 set, the low two bits are the number of the message.
+/// The sync word of a message whose number is in the low two bits: bit 2 is set.
 const NUMBERED: u32 = 0xabcd_dcbc;
 const HAS_NUMBER: u32 = 4;
-/// Bits that an SPI defect may flip are not compared (sheet 3.1).
+/// The bits of a sync word that are compared. A defect of the SPI may flip the others (sheet 3.1).
 const MASK: u32 = 0x7fff_7f7f;
 
 /// The header of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// What it is.
+    /// The opcode of the message.
     pub opcode: u16,
-    /// Bytes of payload that follow, padding included.
+    /// The number of bytes of payload that follow, padding included.
     pub payload: u16,
-    /// Free buffers in the chip; `None` where the message does not tell.
+    /// The number of free buffers in the chip; `None` where the message does not tell.
     pub pool: Option<u8>,
-    /// See sheet 3.2.
+    /// The state of the device as a bit set (sheet 3.2).
     pub status: u8,
-    /// What one buffer takes, 0 where not told.
+    /// The number of bytes that one buffer takes; 0 where the message does not tell.
     pub buffer: u16,
-    /// Sockets of which nothing more can be sent, a bit for each index.
+    /// The sockets through which nothing more can be sent, as a bit set of their indices.
     pub failed: u16,
-    /// Sockets that do not block, likewise.
+    /// The sockets that do not block, as a bit set of their indices.
     pub non_blocking: u16,
 }
 
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'i> {
-    /// It begins.
+    /// The header, with which a message begins.
     Header(Header),
-    /// Bytes of its payload.
+    /// Bytes of the payload, without padding.
     Payload(&'i [u8]),
-    /// It is complete. Also said where it has no payload.
+    /// The end of the message; also of one without payload.
     End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// In the search, with the last bytes as a word, and how many of them there are.
+    /// The search for a sync word.
     Search,
-    /// Behind a sync word.
+    /// The header, after a sync word.
     Header,
-    /// So many bytes of payload, and of padding, are to come.
+    /// The payload: this many of its bytes, and of padding, are to come.
     Payload(u16, u8),
 }
 
-/// The parser. One for each life of the chip, since messages are numbered.
+/// The parser. Each start of the chip needs a new one, since messages are numbered from it on.
 #[derive(Clone, Debug)]
 pub struct Messages<G> {
     state: State,
     buf: [u8; 12],
     len: u8,
-    /// Messages taken so far, of which the low two bits matter.
+    /// The number of messages so far, of which the low two bits matter.
     number: u8,
-    /// Bytes were skipped since the last message.
+    /// Whether bytes were skipped since the last message.
     lost: bool,
     generation: PhantomData<G>,
 }
@@ -75,7 +75,7 @@ impl<G: Generation> Default for Messages<G> {
 }
 
 impl<G: Generation> Messages<G> {
-    /// In front of the first message after a start.
+    /// Makes a parser for a chip that has just started.
     pub const fn new() -> Self {
         Self {
             state: State::Search,
@@ -87,12 +87,12 @@ impl<G: Generation> Messages<G> {
         }
     }
 
-    /// Bytes came that belong to no message, and no message since.
+    /// Returns whether bytes came that belong to no message, and no message since.
     pub fn is_lost(&self) -> bool {
         self.lost
     }
 
-    /// In the middle of a message, or of what may be its sync word.
+    /// Returns whether a message, or what may be its sync word, has begun and is not complete.
     pub fn is_inside(&self) -> bool {
         self.state != State::Search || self.len > 0
     }
@@ -159,13 +159,13 @@ impl<G: Generation> Messages<G> {
         self.header()
     }
 
-    /// Whether the first four bytes are the sync word of the message that is expected.
+    /// Returns whether the first four bytes are the sync word of the expected message.
     fn is_sync(&self) -> bool {
         is_sync(self.word(0), self.number)
     }
 
     fn header_len(&self) -> u8 {
-        // That of the message that says that the chip is dead is short in all generations (sheet 3.6).
+        // The header of the abort message is short in both generations (sheet 3.6).
         if self.len >= 2 && self.half(0) == super::opcode::ABORT {
             8
         } else {
@@ -178,7 +178,7 @@ impl<G: Generation> Messages<G> {
         let (opcode, len) = (self.half(0), self.half(2));
         self.len = 0;
         let Some(payload) = len.checked_sub(behind) else {
-            // No header at all.
+            // The length is shorter than a header.
             self.lost = true;
             self.state = State::Search;
             return None;
@@ -218,7 +218,7 @@ impl<G: Generation> Messages<G> {
     }
 }
 
-/// Whether this is the sync word of the message with this number, of which the low two bits matter (sheet 3.1).
+/// Returns whether `word` is the sync word of the message with this number, of which the low two bits matter (sheet 3.1).
 pub(super) fn is_sync(word: u32, number: u8) -> bool {
     let expected = if word & HAS_NUMBER == 0 {
         SYNC

@@ -1,4 +1,4 @@
-//! The messages of sheet 3.7, cut everywhere, with bytes in front, and whatever else may come.
+//! Tests of the parser: the messages of sheet 3.7, cut everywhere, with bytes in front, and arbitrary input.
 
 extern crate std;
 
@@ -11,7 +11,7 @@ use super::generation::{G1, G2, Generation};
 use super::messages::{Header, Messages, Part};
 use super::vectors::{FIRST, SECOND, Vector, hex};
 
-/// Messages in whole: their headers with their payload.
+/// Parses `bytes` in pieces, and returns the messages as headers with their payload.
 fn parse<G: Generation>(
     messages: &mut Messages<G>,
     input: &[u8],
@@ -38,7 +38,7 @@ fn parse<G: Generation>(
     found
 }
 
-/// As UART has it: the sync word has no number. As SPI: it has the next.
+/// Puts the sync word of a message in front: with its number on SPI, without one on a UART.
 fn with_sync(bytes: &[u8], number: Option<u8>) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     bytes[0] = number.map_or(0xba, |number| 0xbc + (number & 3));

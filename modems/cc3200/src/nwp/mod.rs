@@ -37,36 +37,36 @@ use sectag::{
     AtError, BringUpError, Capabilities, Code, ConnectError, Meaning, Support, TlsConfig,
 };
 
-/// The most bytes of one send. Longer ones the first generation's host would have to split, and the second's
-/// flow control counts them (sheet 3.5).
+/// The largest send, in bytes. A host of the first generation would have to split a longer one, and the flow control of the
+/// second counts it more than once (sheet 3.5).
 const MAX_SEND: u16 = 1386;
 
 /// A network processor of one generation, with its configuration.
 pub struct Nwp<G: Generation> {
     config: Config,
     version: [u8; 4],
-    /// The date as it was set.
+    /// What is known of the chip's date.
     date: Date,
-    /// Whether names are checked and sent, which an old service pack does not.
+    /// Whether the service pack checks the server's name and sends it (SNI); old ones do neither.
     names: Support,
-    /// The address of the server that is connected to.
+    /// The IPv4 address of the server of the connect under way.
     server: u32,
-    /// A file that is open.
+    /// The handle of the file that is open.
     open_file: Option<i32>,
-    /// A token was wrong: none is presented any more.
+    /// Whether a token was refused. Then none is presented any more, since wrong ones lock the chip for good.
     token_refused: bool,
     generation: core::marker::PhantomData<G>,
 }
 
 impl<G: Generation> Nwp<G> {
-    /// One with this configuration. A `static` is made of it by `State::with_engine(Engine::new(nwp))`.
+    /// Makes a network processor with this configuration. `State::with_engine(Engine::new(nwp))` makes the state of it.
     pub const fn new(config: Config) -> Self {
         Self {
             config,
             version: [0; 4],
             date: Date::UNKNOWN,
             names: if G::FACTS.first_is_void {
-                // It depends on the service pack (sheet 4.3), and is found out at the first connect.
+                // This depends on the service pack (sheet 4.3), which is found out at the first connect.
                 Support::Unknown
             } else {
                 Support::Yes
@@ -78,7 +78,7 @@ impl<G: Generation> Nwp<G> {
         }
     }
 
-    /// The version of the network processor's firmware, zeros until it is known.
+    /// Returns the version of the network processor's firmware; zeros until it is known.
     pub const fn version(&self) -> [u8; 4] {
         self.version
     }
@@ -93,7 +93,7 @@ impl<G: Generation> Backend for Nwp<G> {
         max_send: MAX_SEND,
         sockets: G::FACTS.sockets as usize,
     };
-    // It says itself that it has stopped.
+    // The chip confirms that it has stopped.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(1);
     type Engine = Engine<G>;
 
@@ -105,7 +105,7 @@ impl<G: Generation> Backend for Nwp<G> {
         let has = self.capabilities();
         let mut known = has.verification;
         if self.names == Support::Unknown {
-            // The chip itself is asked, before it connects.
+            // The flow asks the chip itself before it connects.
             (known.name, known.sni) = (Support::Yes, Support::Yes);
         }
         config.check(&known)?;
@@ -120,7 +120,7 @@ impl<G: Generation> Backend for Nwp<G> {
     }
 }
 
-/// A command of a flow was refused.
+/// Returns the error for a refused command of a bring-up or an open.
 fn place_error(command: &'static str, code: i16) -> ConnectError {
     ConnectError::BringUp(BringUpError::At {
         command,

@@ -1,6 +1,6 @@
-//! Numbers of commands and messages (sheet 3.5 and 3.6).
+//! The opcodes of commands and messages (sheet 3.5 and 3.6).
 
-/// An answer's number is that of its command without this bit.
+/// The bit that commands have; the opcode of an answer is that of its command without it.
 pub(crate) const FROM_HOST: u16 = 0x8000;
 
 // Commands.
@@ -27,7 +27,7 @@ pub(crate) const FILE_INFO: u16 = 0xa442;
 pub(crate) const FILE_DELETE: u16 = 0xa443;
 pub(crate) const FILE_LIST: u16 = 0xa448;
 
-// Messages that answer nothing at once.
+// Messages that are not the answer to a command.
 pub(crate) const INIT_COMPLETE: u16 = 0x0008;
 pub(crate) const ABORT: u16 = 0x000c;
 pub(crate) const STOPPED: u16 = 0x0073;

@@ -1,4 +1,4 @@
-//! The flows of the chip, each in the order of its commands, with their judges (sheet 3.5).
+//! The flows of the chip as tables of steps, with their judges (sheet 3.5).
 
 use sectag::modem::{Backend, Verdict, World};
 use sectag::wifi::Security;
@@ -16,40 +16,41 @@ use super::generation::Generation;
 use super::opcode::*;
 use super::{clock, place_error};
 
-/// How long nHIB stays low, in milliseconds: twice what is seen in ports (sheet 2).
+/// The time for which nHIB stays low, in milliseconds: twice the time that ports of TI's driver use (sheet 2).
 const RESET_TIME: u32 = 20;
-/// How long a start may take, in milliseconds (sheet 2).
+/// The time limit for a start, in milliseconds (sheet 2).
 const START_LIMIT: u32 = 65_500;
-/// A lookup, in milliseconds. The sheet has none; TI's own is not known.
+/// The time limit for a lookup, in milliseconds. The sheet has none, and TI's own is not known.
 const LOOKUP_LIMIT: u32 = 30_000;
-/// A connect with its handshake, in milliseconds.
+/// The time limit for a connect with its handshake, in milliseconds.
 const CONNECT_LIMIT: u32 = 75_000;
-/// How long the word about a close may take, in milliseconds. It is UNCONFIRMED that it always comes (sheet 3.5).
+/// The time limit for the event that confirms a close, in milliseconds. It is UNCONFIRMED that it always comes (sheet 3.5).
 const CLOSE_LIMIT: u32 = 200;
-/// Places of steps in the bring-up.
+/// The index of the step "get version" in the bring-up.
 const GET_VERSION: usize = 4;
+/// The index of the step "close stray" in the bring-up.
 const CLOSE_STRAY: usize = 6;
-/// Socket options (sheet 4.3).
+// The numbers of socket options (sheet 4.3).
 const NON_BLOCKING: u8 = 24;
 const METHOD: u8 = 25;
 const MASK: u8 = 26;
 const KEY_NAME: u8 = 30;
 const CERTIFICATE_NAME: u8 = 31;
 const CA_NAME: u8 = 32;
-/// TLS 1.2 alone.
+/// The value of the method option for TLS 1.2 alone.
 const TLS_1_2: u8 = 3;
-/// "No such option".
+/// The error code of a socket option that the service pack does not know.
 const NO_OPTION: i16 = -92;
-/// Bits of the status in headers (sheet 3.2).
+// Bits of the status in headers: provisioning runs, and the host may speak all the same (sheet 3.2).
 const PROVISIONING_BITS: u8 = 0x18;
 const ALLOWED_BIT: u8 = 0x40;
 
-/// The status at the front of most answers.
+/// Returns the status at the front of most answers.
 fn status(answer: &[u8]) -> i16 {
     i16::from_le_bytes([answer[0], answer[1]])
 }
 
-/// The judge of a command that must be accepted.
+/// Fails the flow if the command was refused.
 pub(crate) fn accepted<G: Generation>(
     _: &mut Engine<G>,
     w: &mut World<'_>,
@@ -64,7 +65,7 @@ pub(crate) fn accepted<G: Generation>(
     }
 }
 
-/// The judge of one that may be refused.
+/// Goes on whether or not the command was refused.
 fn either_way<G: Generation>(_: &mut Engine<G>, _: &mut World<'_>, _: &[u8]) -> Then<G> {
     Then::Next
 }
@@ -89,7 +90,7 @@ impl<G: Generation> Engine<G> {
         decide(Self::has_started),
         send("get version", DEVICE_GET, ask_version).then(Self::is_known),
         decide(Self::look_for_strays),
-        // A host that restarted alone, without nHIB: its sockets stand, and their places are needed.
+        // A host without nHIB may have restarted alone. Its sockets are still open then, and their places are needed.
         send("close stray", CLOSE, |engine, _, out| {
             command::close(out, engine.stray);
         })
@@ -102,7 +103,7 @@ impl<G: Generation> Engine<G> {
             command::wlan_policy(out, 0x10, 0);
         }),
         decide(Self::look_for_network),
-        // Of an earlier life of the host, whose chip was not restarted.
+        // The chip may still be on a network that it joined before the host restarted.
         send("wlan disconnect", WLAN_DISCONNECT, |_, _, _| {}).then(either_way),
         decide(Self::look_for_date),
         send("set date", DEVICE_SET, Self::write_date),
@@ -111,7 +112,7 @@ impl<G: Generation> Engine<G> {
         decide(Self::has_joined),
     ];
 
-    /// What follows the chip's word that it has started.
+    /// The steps of the bring-up from the chip's report that it has started on.
     pub(super) const STARTED: Script<G> = Self::BRING_UP.split_at(GET_VERSION - 1).1;
 
     pub(super) const OPEN: Script<G> = &[
@@ -175,7 +176,7 @@ impl<G: Generation> Engine<G> {
     pub(super) const LIVENESS: Script<G> =
         &[send("get version", DEVICE_GET, ask_version).then(either_way)];
 
-    /// Closes a file that was left open, with nothing of it kept.
+    /// Closes a file that was left open, and drops what was written to it.
     pub(super) const CLEANUP: Script<G> = &[
         decide(|engine, _, _| match engine.modem.open_file {
             Some(_) => Then::Next,
@@ -200,7 +201,7 @@ impl<G: Generation> Engine<G> {
             Then::Hold(|engine| engine.events.stopped, START_LIMIT)
         }),
         decide(|engine, world, _| {
-            // Its own word; where that is lost, nHIB has switched it off all the same.
+            // The chip's own report. If that was lost, nHIB has switched it off all the same.
             world.restarted = engine.events.stopped;
             Then::End
         }),
@@ -253,7 +254,7 @@ impl<G: Generation> Engine<G> {
 
     fn is_known(&mut self, w: &mut World<'_>, answer: &[u8]) -> Then<G> {
         w.answers = true;
-        // As many sockets as there are rings; the chip says when it has fewer.
+        // Any ring will do, since no more is asked for than it has room for; the chip refuses a socket that it has no room for.
         w.push_unit = Some(1);
         self.modem.version = clock::version(answer);
         Then::Next
@@ -366,7 +367,7 @@ impl<G: Generation> Engine<G> {
             return Then::Fail;
         }
         if self.modem.token_refused {
-            // A second wrong one is a second alert.
+            // A second wrong token would be a second security alert.
             return refused_token(w);
         }
         Then::Next
@@ -383,7 +384,7 @@ impl<G: Generation> Engine<G> {
         out.bytes(name.as_bytes());
     }
 
-    /// The name of a credential of the tag that is connected with.
+    /// Returns the file name of a credential of the connection's tag.
     fn file(&self, w: &World<'_>, kind: Kind) -> FileName {
         let tag = w.open.map(|open| open.config.tag());
         tag.map_or(FileName::new(), |tag| name_of(tag, kind))
@@ -471,7 +472,7 @@ impl<G: Generation> Engine<G> {
                 self.modem.names = Support::Yes;
                 Then::Next
             }
-            // An old service pack: neither the name is checked nor sent (sheet 4.3).
+            // An old service pack neither checks the name nor sends it (sheet 4.3).
             NO_OPTION => {
                 self.modem.names = Support::No;
                 let known = self.modem.verification();
@@ -520,7 +521,7 @@ impl<G: Generation> Engine<G> {
             w.failure = ConnectError::TimedOut;
             return Then::Fail;
         };
-        // Those that mean "connected, and not verified" are refusals too: the socket is closed.
+        // Codes that mean "connected, but not verified" are refusals too: the socket is closed.
         if result != 0 {
             return refused(w, causes::of_socket(result));
         }
@@ -537,12 +538,12 @@ impl<G: Generation> Engine<G> {
     // Closing.
 
     fn closes(&mut self, _: &mut World<'_>, answer: &[u8]) -> Then<G> {
-        // One that the chip does not know is closed.
+        // A socket that the chip does not know is closed.
         if status(answer) < 0 || !G::FACTS.close_is_confirmed {
             return Then::End;
         }
-        // Also where a recv was outstanding, which ends by itself: a late word must find nobody who has the number
-        // by then. Both orders are taken (sheet 3.5).
+        // An outstanding recv ends by itself; its late end must not reach a new socket with this number. The two events may
+        // come in either order (sheet 3.5).
         Then::Hold(|engine| engine.events.closed, CLOSE_LIMIT)
     }
 

@@ -1,4 +1,4 @@
-//! Who the chip is and how it fares.
+//! The status of the chip: version, network, address.
 
 use core::fmt::Write;
 use core::net::Ipv4Addr;
@@ -27,7 +27,7 @@ impl<G: Generation> Reports for Nwp<G> {
                         command::device_get(out, 1, 12, G::FACTS.version_len.into());
                     })
                 },
-                // Each header says whether there is a network; its event said what the address is.
+                // Every header tells whether there is a network; an event told the address.
                 |engine| (engine.is_joined(), engine.events.address),
             )
             .await;

@@ -1,8 +1,8 @@
-//! The trace: commands and messages by number, name and length, never by content.
+//! The trace of commands and messages, by opcode, name and length, never by content.
 
 #![cfg_attr(not(any(feature = "defmt", feature = "log")), expect(unused_variables))]
 
-/// A command with so many bytes behind its header.
+/// Traces a command with `len` bytes after its header.
 pub(super) fn sent(opcode: u16, len: usize) {
     #[cfg(feature = "defmt")]
     defmt::trace!("> {:x} {}, {} bytes", opcode, name(opcode), len);
@@ -10,7 +10,7 @@ pub(super) fn sent(opcode: u16, len: usize) {
     log::trace!("> {opcode:04x} {}, {len} bytes", name(opcode));
 }
 
-/// The header of a message with so many bytes behind it, and so many free buffers.
+/// Traces a message with `len` bytes after its header, and the number of free buffers that it tells.
 pub(super) fn received(opcode: u16, len: u16, pool: Option<u8>) {
     #[cfg(feature = "defmt")]
     defmt::trace!(
@@ -30,7 +30,7 @@ pub(super) fn received(opcode: u16, len: u16, pool: Option<u8>) {
     }
 }
 
-/// Of a command, of its answer, or of an event.
+/// Returns the name of a command, of its answer, or of an event.
 #[cfg(any(feature = "defmt", feature = "log"))]
 fn name(opcode: u16) -> &'static str {
     use super::opcode::*;

@@ -6,7 +6,7 @@ extern crate std;
 use std::vec;
 use std::vec::Vec;
 
-/// Bytes in hexadecimal; `<29 x 00>` stands for so many zeros.
+/// Decodes hexadecimal digits; `<29 x 00>` stands for 29 zeros.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut words = text.split_whitespace();
@@ -23,7 +23,7 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A message, and what it is.
+/// A message of the sheet: its bytes and their meaning.
 pub(crate) struct Vector {
     pub(crate) bytes: &'static str,
     pub(crate) opcode: u16,
@@ -45,7 +45,7 @@ const fn vector(
     }
 }
 
-/// Of the first generation.
+/// The messages of the first generation.
 pub(crate) const FIRST: &[Vector] = &[
     vector(
         "BC DC CD AB 08 00 08 00 FF FF 00 00 11 11 11 11",
@@ -135,7 +135,7 @@ pub(crate) const FIRST: &[Vector] = &[
     ),
 ];
 
-/// Of the second generation.
+/// The messages of the second generation.
 pub(crate) const SECOND: &[Vector] = &[
     vector(
         "BC DC CD AB 08 00 14 00 0F 00 B8 05 00 00 00 00 11 11 11 11 19 00 00 30 00 00 00 00",

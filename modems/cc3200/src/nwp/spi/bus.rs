@@ -1,4 +1,4 @@
-//! The task that has the SPI: messages whole, when the interrupt line asks for it; commands whole, in between.
+//! The task that owns the SPI. It reads whole messages when the interrupt line asks for it, and writes whole commands in between.
 
 use core::convert::Infallible;
 
@@ -12,20 +12,20 @@ use super::super::command::SYNC;
 use super::super::messages::is_sync;
 use super::link::{Life, Link, PIECE};
 
-/// What the host says before it reads, "CNYS" (sheet 3.1).
+/// The word "CNYS", which the host writes before it reads (sheet 3.1).
 const READ_SYNC: [u8; 4] = [0x65, 0x87, 0x78, 0x56];
-/// What is clocked out while the chip is read (sheet 2).
+/// The byte that is clocked out while the chip is read (sheet 2).
 const READING: u8 = 0xff;
-/// How long a message is searched for (sheet 2).
+/// The time limit of the search for a message (sheet 2).
 const SYNC_LIMIT: Duration = Duration::from_millis(50);
-/// So many words are read at once in the search, the rest a millisecond apart.
+/// The number of words that the search reads without a pause; the rest are read a millisecond apart.
 const QUICK_WORDS: u32 = 16;
-/// How often the level of the interrupt line is looked at without an interrupt: one that was lost costs no more.
+/// The interval at which the level of the interrupt line is looked at without an interrupt, so that a lost one costs no more.
 const LOOK: Duration = Duration::from_millis(500);
-/// The first generation is given this before its first message is read (sheet 2).
+/// The pause before the first message is read, which the first generation needs (sheet 2).
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 
-/// Has the SPI and the interrupt line; made by [`Link::split`].
+/// The owner of the SPI and the interrupt line; made by [`Link::split`].
 #[must_use = "nothing passes unless `run` is awaited beside the runner"]
 #[derive(Debug)]
 pub struct Bus<'a, D, I> {
@@ -33,23 +33,23 @@ pub struct Bus<'a, D, I> {
     device: D,
     host_intr: I,
     life: Life,
-    /// Messages of this life of the chip, of which the low two bits matter.
+    /// The number of messages since the chip started, of which the low two bits matter.
     number: u8,
-    /// There was none yet.
+    /// Whether no message has come since the chip started.
     is_first: bool,
-    /// The chip was told that it is read, and its message was not found yet.
+    /// Whether the chip was told that it is read, and its message was not found yet.
     has_asked: bool,
-    /// The chip asked to be read, and had nothing to say.
+    /// Whether the chip asked to be read the last time, and had no message.
     was_idle: bool,
 }
 
-/// What a search has found.
+/// The result of a search for a message.
 enum Search {
     /// Sync word, opcode and length of a message.
     Message([u8; 8]),
-    /// The chip had nothing to say.
+    /// No message: the chip repeated one word.
     Idle,
-    /// Bytes that are no message.
+    /// Bytes that are not a message.
     Noise,
 }
 
@@ -67,8 +67,8 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
         }
     }
 
-    /// Carries messages and commands for ever. To be awaited beside the runner, and dropped only with it: a transfer that is dropped in its
-    /// middle leaves the chip selected.
+    /// Carries messages and commands for ever. Await it beside the runner, and drop it only with the runner: a transfer that is
+    /// dropped in its middle leaves the chip selected.
     pub async fn run(&mut self) -> Infallible {
         self.link.resume();
         loop {
@@ -80,10 +80,10 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
                 self.has_asked = false;
                 self.was_idle = false;
             }
-            // The level: it may have risen while nobody waited, and stays high while a message waits (sheet 2).
+            // The level counts: the line may have risen before this wait, and stays high while a message waits (sheet 2).
             let interrupt = async {
                 if self.has_asked {
-                    // A transfer has failed since, and the line is low.
+                    // A transfer failed after the chip was told that it is read, and the line is low now.
                     return Ok(());
                 }
                 self.host_intr.wait_for_high().await
@@ -102,7 +102,7 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
                     self.command().await;
                     self.link.set_busy(false);
                 }
-                // The interrupt may have been lost: the level is looked at again.
+                // The interrupt may have been lost, so the level is looked at again.
                 Either3::Third(()) => {}
             }
         }
@@ -114,15 +114,15 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
     async fn message(&mut self) {
         let search = match self.search().await {
             Ok(search) => search,
-            // Nothing of a message was taken: it is tried again.
+            // No part of a message was taken, so it is tried again.
             Err(_) => return self.link.fail(self.life).await,
         };
         self.has_asked = false;
         let head = match search {
             Search::Message(head) => head,
-            // A chip that starts may have moved the line for nothing.
+            // A chip that starts may raise the line without a message.
             _ if self.is_first => return Timer::after(LOOK).await,
-            // Nothing was missed, unless it goes on asking.
+            // No message was missed, unless the chip goes on asking.
             Search::Idle if !self.was_idle || !self.is_asked() => {
                 self.was_idle = self.is_asked();
                 return;
@@ -140,7 +140,7 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
             let mut piece = [READING; PIECE];
             let piece = &mut piece[..left.min(PIECE)];
             if self.device.transfer_in_place(piece).await.is_err() {
-                // What comes next would be taken for the rest of it.
+                // The next message would be taken for the rest of this one.
                 return self.link.tear(self.life);
             }
             if self.link.give(self.life, piece).await.is_err() {
@@ -182,11 +182,11 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
         let mut head = [READING; 8];
         let have = 8 - offset;
         head[..have].copy_from_slice(&window[offset..]);
-        // The only transfer that is no multiple of four: behind it words stand where they should.
+        // This is the only transfer whose length is not a multiple of four; it aligns those after it to words.
         if have < 8 {
             self.device.transfer_in_place(&mut head[have..]).await?;
         }
-        // The word may come twice.
+        // The chip may send the sync word twice.
         for _ in 0..QUICK_WORDS {
             if !is_sync(word(&head, 4), self.number) {
                 return Ok(Search::Message(head));
@@ -202,12 +202,12 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
         Ok(bytes)
     }
 
-    /// Whether the line is high.
+    /// Returns whether the interrupt line is high.
     fn is_asked(&mut self) -> bool {
         poll_once(self.host_intr.wait_for_high()).is_ready()
     }
 
-    /// The engine, which is in no message, is given bytes that are none.
+    /// Gives the engine bytes that are not a message, so that it finds out that the chip is out of step.
     async fn lost(&mut self) {
         if self.link.give(self.life, &[READING; 8]).await.is_ok() {
             self.link.tear(self.life);
@@ -216,20 +216,20 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
 
     // Commands.
 
-    /// Writes a whole command: sync word, header, and the rest each by itself, as TI's driver does (sheet 2).
+    /// Writes a whole command. Sync word, header and rest are separate transfers, as in TI's driver (sheet 2).
     async fn command(&mut self) {
         let mut left = usize::MAX;
         let mut written = 0;
         let mut piece = [0; PIECE];
         while left > 0 {
-            // Sync word, opcode and length.
+            // Sync word, then opcode and length, are four bytes each.
             let limit = if written < 8 { 4 } else { left.min(PIECE) };
             let Ok(count) = self.link.take(self.life, &mut piece[..limit]).await else {
                 break;
             };
             let bytes = &piece[..count];
             if written == 0 && *bytes != SYNC {
-                // What stands in front of the sync word is for a UART.
+                // Bytes in front of the sync word are meant for a UART.
                 return;
             }
             if self.device.write(bytes).await.is_err() {
@@ -243,7 +243,7 @@ impl<'a, D: SpiDevice, I: Wait> Bus<'a, D, I> {
             }
             written += count;
         }
-        // It may have been a key.
+        // The piece may be of a key.
         zeroize::Zeroize::zeroize(&mut piece);
     }
 }

@@ -1,4 +1,4 @@
-//! What a bus that fails is to the runner.
+//! The error by which the runner learns that the bus failed.
 
 use core::fmt;
 

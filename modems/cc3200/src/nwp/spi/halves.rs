@@ -1,4 +1,4 @@
-//! What the runner has of the link: a reader, a writer, and nHIB. All of them touch memory only, but for the pin.
+//! The runner's side of the link: a reader, a writer, and nHIB. Reader and writer touch memory only.
 
 use embedded_hal::digital::OutputPin;
 use embedded_io_async::{ErrorType, Read, Write};
@@ -7,7 +7,7 @@ use sectag::Power;
 use super::error::BusError;
 use super::link::Link;
 
-/// Messages of the chip, without what stands in front of them. A read that is dropped takes nothing.
+/// The reader of the chip's messages, without the bytes in front of them. A read that is dropped takes nothing.
 #[derive(Debug)]
 pub struct Reader<'a>(pub(super) &'a Link);
 
@@ -21,7 +21,7 @@ impl Read for Reader<'_> {
     }
 }
 
-/// Takes commands. A write that is dropped has taken nothing.
+/// The writer of commands. A write that is dropped has taken nothing.
 #[derive(Debug)]
 pub struct Writer<'a>(pub(super) &'a Link);
 
@@ -40,7 +40,7 @@ impl Write for Writer<'_> {
     }
 }
 
-/// nHIB, as the runner's only pin. A pin that reports an error is left as it is: the chip's answer decides whether it worked.
+/// The pin nHIB, which is the runner's only one. An error of the pin is ignored: the chip's answer decides whether it worked.
 #[derive(Debug)]
 pub struct Hib<'a, P> {
     pub(super) link: &'a Link,
@@ -58,7 +58,7 @@ impl<P: OutputPin> Power for Hib<'_, P> {
 
     fn power_key(&mut self, _pressed: bool) {}
 
-    /// Low hibernates.
+    /// Sets nHIB low while `asserted`, which hibernates the chip.
     fn reset(&mut self, asserted: bool) {
         let _ = self.pin.set_state((!asserted).into());
         self.link.restart(asserted);

@@ -1,4 +1,4 @@
-//! The memory between the runner and the bus: bytes on their way, and what nHIB says of the chip.
+//! The memory between the runner and the bus: bytes on their way, and the state of the chip as nHIB has set it.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -10,33 +10,33 @@ use heapless::Vec;
 
 use super::error::BusError;
 
-/// Bytes that one transfer moves at most, a multiple of four.
+/// The largest transfer, in bytes; a multiple of four.
 pub(super) const PIECE: usize = 128;
-/// How long the interrupt line means nothing after nHIB has risen: it rises and falls by itself then (sheet 2). A message that waits keeps it
-/// high, so that nothing is missed.
+/// The time after nHIB has risen for which the interrupt line is ignored, since it rises and falls by itself then (sheet 2). A
+/// message that waits keeps it high, so that none is missed.
 const SETTLING: Duration = Duration::from_millis(60);
 
-/// What lies between the runner and the task that has the SPI: some 300 bytes. See [`Link::split`].
+/// The memory between the runner and the task that owns the SPI; some 300 bytes. See [`Link::split`].
 pub struct Link(RefCell<State>);
 
-/// nHIB has moved since: what was begun before is void.
+/// The error of an operation that was begun before nHIB moved: it is void.
 pub(super) struct Restarted;
 
-/// A start of the chip. What was begun in one has no part in the next.
+/// The number of a start of the chip, wrapping. An operation that was begun in one is void in the next.
 pub(super) type Life = u8;
 
 struct State {
-    /// Of the chip, for the runner.
+    /// The bytes from the chip that the runner has not read.
     input: Vec<u8, PIECE>,
-    /// Of the runner, for the chip.
+    /// The bytes of the runner that the bus has not taken.
     output: Vec<u8, PIECE>,
     chip: Chip,
-    /// The bus failed, and the reader was not told yet.
+    /// Whether the bus failed and the reader has not returned that yet.
     failed: bool,
-    /// A message or a command is under way on the bus.
+    /// Whether a message or a command is under way on the bus.
     busy: bool,
     life: Life,
-    // Each is awaited by one task.
+    // One task each waits here.
     reader: Option<Waker>,
     writer: Option<Waker>,
     bus: Option<Waker>,
@@ -44,17 +44,17 @@ struct State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chip {
-    /// nHIB is low, or was never moved.
+    /// Hibernating: nHIB is low, or has not moved yet.
     Hibernates,
-    /// nHIB rose; nothing is looked at before then.
+    /// Starting: nHIB has risen, and the interrupt line is ignored until this time.
     Settles(Instant),
     Runs,
-    /// Nobody knows any more where a message begins: only nHIB helps.
+    /// Out of step: the place where a message begins is not known, and only nHIB helps.
     Torn,
 }
 
 impl Link {
-    /// An idle one, whose chip is not touched before nHIB moves.
+    /// Makes an idle link, whose chip is not touched before nHIB moves.
     pub const fn new() -> Self {
         Self(RefCell::new(State {
             input: Vec::new(),
@@ -71,7 +71,7 @@ impl Link {
 
     // For the runner.
 
-    /// nHIB goes low, or high: whatever was on its way is of an earlier life.
+    /// Notes that nHIB goes low or high. All bytes on their way are dropped.
     pub(super) fn restart(&self, hibernates: bool) {
         let mut state = self.0.borrow_mut();
         state.chip = match hibernates {
@@ -116,7 +116,7 @@ impl Link {
             if count == 0 {
                 return None;
             }
-            // It has room for them.
+            // `count` is within the free room.
             let _ = state.output.extend_from_slice(&bytes[..count]);
             wake(&mut state.bus);
             Some(count)
@@ -124,7 +124,7 @@ impl Link {
         .await
     }
 
-    /// Until everything that was written is on the wire.
+    /// Waits until everything that was written is on the wire.
     pub(super) async fn flushed(&self) {
         let is_out = |state: &mut State| (state.output.is_empty() && !state.busy).then_some(());
         self.until(Who::Writer, is_out).await;
@@ -132,7 +132,7 @@ impl Link {
 
     // For the bus.
 
-    /// The bus is served from now on. A transfer that was dropped in its middle left the chip nobody knows where.
+    /// Notes that the bus is served from now on. If a transfer was dropped in its middle, the chip is out of step.
     pub(super) fn resume(&self) {
         let mut state = self.0.borrow_mut();
         if core::mem::take(&mut state.busy) {
@@ -140,7 +140,7 @@ impl Link {
         }
     }
 
-    /// Until the chip runs, and may be spoken with.
+    /// Waits until the chip runs and its bus may be used.
     pub(super) async fn runs(&self) -> Life {
         loop {
             let chip = |state: &mut State| match state.chip {
@@ -160,13 +160,13 @@ impl Link {
         }
     }
 
-    /// Whether the chip has not been restarted since, and can be spoken with.
+    /// Returns whether the chip still runs in this life.
     pub(super) fn is_still(&self, life: Life) -> bool {
         let state = self.0.borrow();
         state.life == life && state.chip == Chip::Runs
     }
 
-    /// Until there is something for the chip, or it is restarted.
+    /// Waits until there are bytes for the chip, or it is restarted.
     pub(super) async fn has_output(&self, life: Life) {
         self.until(Who::Bus, |state| {
             (state.output.len() >= 4 || state.life != life).then_some(())
@@ -174,14 +174,14 @@ impl Link {
         .await;
     }
 
-    /// A message or a command begins, or ends, on the bus.
+    /// Notes that a message or a command begins, or ends, on the bus.
     pub(super) fn set_busy(&self, busy: bool) {
         let mut state = self.0.borrow_mut();
         state.busy = busy;
         wake(&mut state.writer);
     }
 
-    /// Takes bytes for the chip, a multiple of four as all transfers are, and four at least.
+    /// Takes bytes for the chip: a multiple of four, as all transfers have, and four at least.
     pub(super) async fn take(&self, life: Life, into: &mut [u8]) -> Result<usize, Restarted> {
         self.until(Who::Bus, |state| {
             if state.life != life {
@@ -197,7 +197,7 @@ impl Link {
         .await
     }
 
-    /// Gives bytes of the chip to the runner, at most a piece.
+    /// Gives bytes from the chip to the runner, at most [`PIECE`].
     pub(super) async fn give(&self, life: Life, bytes: &[u8]) -> Result<(), Restarted> {
         self.until(Who::Bus, |state| {
             if state.life != life {
@@ -210,8 +210,8 @@ impl Link {
         .await
     }
 
-    /// Nothing more is understood of this life of the chip, which the engine finds out by silence in a message or by bytes
-    /// that are none.
+    /// Notes that the chip is out of step in this life. The engine finds that out by silence in a message, or by bytes that are
+    /// not a message.
     pub(super) fn tear(&self, life: Life) {
         let mut state = self.0.borrow_mut();
         if state.life == life {
@@ -219,7 +219,7 @@ impl Link {
         }
     }
 
-    /// Has the reader told that the bus failed, and waits until it was.
+    /// Lets the reader return that the bus failed, and waits until it has.
     pub(super) async fn fail(&self, life: Life) {
         {
             let mut state = self.0.borrow_mut();
@@ -256,7 +256,7 @@ impl Default for Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is on its way may be a key.
+        // The bytes may be of a key, so they are not shown.
         f.debug_tuple("Link").field(&self.0.borrow().chip).finish()
     }
 }
@@ -285,13 +285,13 @@ fn wake(waiting: &mut Option<Waker>) {
     }
 }
 
-/// Moves bytes off the front.
+/// Moves bytes off the front of `from`, and returns their number.
 fn take(from: &mut Vec<u8, PIECE>, into: &mut [u8]) -> usize {
     let count = from.len().min(into.len());
     into[..count].copy_from_slice(&from[..count]);
     let left = from.len() - count;
     from.copy_within(count.., 0);
-    // They may be of a key.
+    // The bytes may be of a key.
     from[left..].fill(0);
     from.truncate(left);
     count

@@ -1,4 +1,4 @@
-//! The SPI of the network processors, with their interrupt line HOST_INTR and with nHIB (sheet 2, 3.1).
+//! The SPI transport of the network processors, with the interrupt line HOST_INTR and nHIB (sheet 2, 3.1).
 //!
 //! The chip is read only when it asks for it, in whole messages, and a command goes out in one go; the runner knows streams of
 //! bytes, whose reads and writes may be dropped at any time. So a task of its own, [`Bus`], has the SPI, and no transfer is ever dropped in
@@ -44,10 +44,10 @@ use embedded_hal_async::digital::Wait;
 use embedded_hal_async::spi::SpiDevice;
 
 impl Link {
-    /// The task that has the bus; what the runner reads from and writes to; and nHIB, as the runner's pins.
+    /// Splits the link into the task that owns the bus, the runner's reader and writer, and nHIB as the runner's pins.
     ///
-    /// [`Bus::run`] is awaited beside the runner, in its task or another one of the executor. If one of the two is dropped or ends, so must
-    /// the other be; then both may be called again, and the chip is started anew.
+    /// Await [`Bus::run`] beside the runner, in its task or in another one. If one of the two ends or is dropped, drop the other as
+    /// well; then both may be run again, and the chip is started anew.
     pub fn split<D: SpiDevice, I: Wait, P: OutputPin>(
         &mut self,
         device: D,
