@@ -39,7 +39,7 @@ use crate::network::{LocalBoxFuture, Network};
 use crate::simulator::Modem;
 use crate::{Failure, Reaction};
 
-/// Addresses of names, from 198.51.100.1 on: a network for documentation.
+/// The first address of names that are looked up; 198.51.100.0/24 is a network for documentation.
 const ADDRESSES: u32 = 0xc633_6400;
 /// Bits of the status in headers (sheet 3.2).
 const CONNECTED: u8 = 0x01;
@@ -52,7 +52,7 @@ enum Power {
     Hibernates,
     Starts(Instant),
     On,
-    /// It has stopped, or died: it says nothing until nHIB was low.
+    /// Stopped or dead: the chip is silent until nHIB was low.
     Dead,
 }
 
@@ -63,7 +63,7 @@ struct State {
     provisions: bool,
     sockets: BTreeMap<u8, Shared>,
     pool: u8,
-    /// Names that were looked up; the address of one is its place.
+    /// The names that were looked up; the index of a name makes its address.
     names: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Nwp {
     network: Rc<dyn Network>,
     state: RefCell<State>,
     power: Cell<Power>,
-    /// Grows with each start, so that what was begun before one ends with it.
+    /// The number of starts, by which tasks that began before the last one know to end.
     starts: Cell<u32>,
     coverage: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
@@ -147,7 +147,7 @@ impl Nwp {
         }
     }
 
-    /// Everything but flash is forgotten.
+    /// Resets everything but the flash.
     fn restart(&self, at: Power) {
         let mut state = self.state.borrow_mut();
         for socket in state.sockets.values() {
@@ -191,7 +191,7 @@ impl Nwp {
         state.files.alerts >= self.options.alerts_until_locked
     }
 
-    /// A number of the second generation's, as this one has it.
+    /// Returns an error code of the second generation as this generation has it.
     fn code(&self, code: i32) -> i32 {
         self.options.generation.code(code)
     }
@@ -211,7 +211,7 @@ impl Nwp {
         }
     }
 
-    /// Takes buffers that the host must know to be free: the chip dies of a host that does not count.
+    /// Takes buffers, and returns whether they were free. A host that does not count kills the chip.
     fn take_buffers(&self, buffers: u8) -> bool {
         let mut state = self.state.borrow_mut();
         if state.pool < buffers + self.facts().pool_minimum {
@@ -263,13 +263,13 @@ impl Nwp {
         self.tell(command & 0x7fff, payload);
     }
 
-    /// The answer of most: a status.
+    /// Sends the answer of most commands, which is a status.
     fn status(&self, command: u16, status: i16) {
         let [low, high] = (self.code(status.into()) as i16).to_le_bytes();
         self.answer(command, &[low, high, 0, 0]);
     }
 
-    /// That of a socket's command.
+    /// Sends the answer of a socket's command: status and socket.
     fn socket_status(&self, command: u16, status: i16, id: u8) {
         let [low, high] = status.to_le_bytes();
         self.answer(command, &[low, high, id, 0]);
@@ -280,7 +280,7 @@ impl Nwp {
         let opcode = args.u16();
         args.u16();
         let locked = self.is_locked(&self.state.borrow());
-        // Sheet 3.2.
+        // A locked chip takes file commands only (sheet 3.2).
         if locked && opcode & 0x7800 != 0x2000 {
             return self.status(opcode, -2011);
         }
@@ -422,7 +422,7 @@ impl Nwp {
         self.tell(0x0881, &self.network_event(&self.options.ssid, reason));
     }
 
-    /// Of a network that was joined, with its channel, or left, with the reason (sheet 3.6).
+    /// Returns the event of a network that was joined, with its channel, or left, with the reason (sheet 3.6).
     fn network_event(&self, ssid: &str, last: u8) -> Vec<u8> {
         let mut event = match self.options.generation {
             NwpGeneration::First => vec![0, ssid.len() as u8],
@@ -432,7 +432,7 @@ impl Nwp {
         event.extend(ssid.bytes());
         event.resize(end, 0);
         if self.options.generation == NwpGeneration::First {
-            // No name of a peer of Wi-Fi Direct.
+            // The name of a Wi-Fi Direct peer is empty.
             event.resize(end + 33, 0);
         }
         event.extend([0xaa, 0xbb, 0xcc, 1, 2, 3, last]);
@@ -648,7 +648,7 @@ impl Nwp {
                 answer.extend(flags.to_le_bytes());
                 answer.extend(len.to_le_bytes());
                 answer.extend(room.to_le_bytes());
-                // Tokens; and in the second generation storage and count of writes.
+                // The tokens follow; in the second generation also storage and count of writes.
                 answer.extend(match self.options.generation {
                     NwpGeneration::First => &[0; 16][..],
                     NwpGeneration::Second => &[0; 24],
@@ -729,7 +729,7 @@ impl Modem for Nwp {
         self.failed_at.get()
     }
 
-    /// nHIB.
+    /// Sets nHIB.
     fn reset_pin(&self, asserted: bool) {
         if asserted {
             self.restart(Power::Hibernates);

@@ -1,4 +1,4 @@
-//! How a simulated network processor behaves, and what is around it.
+//! The options of a simulated network processor, and of the network around it.
 
 use embassy_time::Duration;
 use time::OffsetDateTime;
@@ -10,39 +10,39 @@ use crate::options::Chunk;
 /// Options of a simulated network processor, on a UART unless an SPI is asked for.
 #[derive(Clone, Debug)]
 pub struct NwpOptions {
-    /// What it is: the second generation unless said.
+    /// The generation of the chip; the default is the second.
     pub generation: NwpGeneration,
-    /// The name of the network that there is.
+    /// The name (SSID) of the only Wi-Fi network.
     pub ssid: String,
-    /// Its passphrase; empty where it is open.
+    /// The passphrase of the network; empty for an open one.
     pub key: String,
-    /// From power, or from hibernation, to the message that it has started.
+    /// The time from power, or from the end of hibernation, to the message that the chip has started.
     pub boot_time: Duration,
-    /// From the command to the network.
+    /// The time from the command to join to the event that the network was joined.
     pub join_time: Duration,
-    /// From the network to an address.
+    /// The time from that event to the one with the IPv4 address.
     pub address_time: Duration,
-    /// The clock at the start; `None` where it is not set, as after power.
+    /// The clock at the start; `None` leaves it unset, as after power.
     pub clock: Option<OffsetDateTime>,
-    /// Wrong tokens until the device locks itself. No document says how many; this is few.
+    /// The number of wrong tokens after which the device locks itself. No document tells it; the default is low.
     pub alerts_until_locked: u32,
-    /// A root that is not in the catalog of trusted roots, so that the chip says so of each connection.
+    /// Whether the root is missing in the catalog of trusted roots, which the chip then reports of each connection.
     pub unknown_to_catalog: bool,
-    /// The firmware does not know the option that sets the name to be verified.
+    /// Whether the firmware lacks the socket option that sets the name to be verified.
     pub old_service_pack: bool,
-    /// Provisioning runs after each start, until it is stopped.
+    /// Whether provisioning runs after each start, until the host stops it.
     pub provisions: bool,
-    /// Free buffers of an idle chip.
+    /// The number of free buffers of an idle chip.
     pub buffers: u8,
-    /// How its SPI behaves.
+    /// The options of its SPI.
     pub spi: NwpSpiOptions,
-    /// Line rate of the UART, when paced.
+    /// The line rate of the UART in baud; `None` for no pacing.
     pub baud: Option<u32>,
-    /// Delay before each command is executed.
+    /// The delay before each command is executed.
     pub turnaround: Duration,
-    /// How bytes towards the host are cut.
+    /// The way in which bytes towards the host are cut into pieces.
     pub chunk: Chunk,
-    /// Seed of random pieces.
+    /// The seed of random pieces.
     pub seed: u64,
 }
 

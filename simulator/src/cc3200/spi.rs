@@ -1,5 +1,5 @@
-//! The SPI of a simulated network processor, with its interrupt line (sheet 2, 3.1): strict, so that a host that does anything which TI's driver
-//! does not is noted as a fault, and finds a chip that says nothing more before nHIB was low.
+//! The SPI of a simulated network processor, with its interrupt line (sheet 2, 3.1). It is strict: whatever TI's driver would not do is noted
+//! as a fault of the host, and the chip is silent from then on until nHIB was low.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,23 +18,23 @@ use embedded_hal_async::spi::SpiDevice;
 use super::wire::{COMMAND_SYNC, MESSAGE_SYNC};
 use crate::core::Core;
 
-/// What a host says before it reads.
+/// The word that a host writes before it reads.
 const READ_SYNC: [u8; 4] = [0x65, 0x87, 0x78, 0x56];
-/// What is on the wire where the chip says nothing.
+/// The byte that the chip sends while it has no message.
 const IDLE: u8 = 0xff;
-/// How long the line is high after nHIB has risen, though there is no message (sheet 2).
+/// The time for which the line is high after nHIB has risen, although there is no message (sheet 2).
 const START_PULSE: Duration = Duration::from_millis(50);
 
-/// How the SPI of a simulated network processor behaves.
+/// The options of the SPI of a simulated network processor.
 #[derive(Clone, Copy, Debug)]
 pub struct NwpSpiOptions {
-    /// Idle bytes between the host's word that it reads and a message.
+    /// The number of idle bytes between the host's word that it reads and a message.
     pub lead: usize,
-    /// The sync word of each message comes twice.
+    /// Whether the sync word of each message comes twice.
     pub doubles_sync: bool,
-    /// Sync words have the number of the message, as with newer firmware.
+    /// Whether sync words have the number of the message, as with newer firmware.
     pub numbers: bool,
-    /// Bits a second, when paced.
+    /// The clock of the SPI in hertz; `None` for no pacing.
     pub hertz: Option<u32>,
 }
 
@@ -49,28 +49,28 @@ impl Default for NwpSpiOptions {
     }
 }
 
-/// What is under way on the bus.
+/// The transfer under way on the bus.
 #[derive(Default)]
 enum Transfer {
     #[default]
     None,
-    /// The host writes a command: its header, and how many bytes of the rest are to come.
+    /// The host writes a command: its header so far, and the number of bytes that are to come after it.
     Command { header: Vec<u8>, left: usize },
     /// The host reads a message.
     Message {
         lead: VecDeque<u8>,
-        /// Where its first word ends behind which all are aligned: two words behind the bytes that belong to none.
+        /// The offset from which on every transfer is aligned to words: two words after the lead.
         aligned_at: usize,
-        /// Bytes that the host has read.
+        /// The number of bytes that the host has read.
         read: usize,
-        /// Sync word, opcode and length.
+        /// The bytes of sync word, opcode and length.
         head: Vec<u8>,
-        /// Of what follows.
+        /// The number of bytes that are to come after the head.
         left: usize,
     },
-    /// The host asked, and there is no message.
+    /// The host asked to read, and there is no message.
     Nothing,
-    /// The chip has restarted in the middle of one, of which the host may know nothing.
+    /// The chip has restarted in the middle of a transfer, which the host may not know.
     Cut,
 }
 
@@ -79,32 +79,32 @@ pub(crate) struct Spi {
     core: Rc<Core>,
     options: NwpSpiOptions,
     transfer: RefCell<Transfer>,
-    /// Messages that the host has taken since the start.
+    /// The number of messages that the host has taken since the start.
     number: Cell<u8>,
     starts: Cell<u32>,
     line: Line,
     selected: Cell<bool>,
-    /// The host did what it must not, and nothing is said before the next start.
+    /// Whether the host made a fault, after which the chip is silent until the next start.
     confused: Cell<bool>,
-    /// The chip has started by itself, so that the host cannot know where a message begins.
+    /// Whether the chip has restarted by itself: the host cannot know where a message begins, and its faults do not count.
     is_forgiven: Cell<bool>,
     faults: RefCell<Vec<String>>,
-    /// Numbers of the transfers that the host's SPI fails.
+    /// The numbers of the transfers that fail at the host's SPI.
     failing: RefCell<Range<u64>>,
     transfers: Cell<u64>,
 }
 
-/// HOST_INTR.
+/// The state of the interrupt line HOST_INTR.
 #[derive(Default)]
 struct Line {
     is_high: Cell<bool>,
-    /// It was high since the host asked last.
+    /// Whether the line was high since the host asked last.
     has_risen: Cell<bool>,
-    /// Held high by so many, without a message.
+    /// The number of pulses that hold the line high without a message.
     held: Cell<u32>,
-    /// Edges that the host's pin has seen.
+    /// The number of edges that the host's pin has seen.
     edges: Cell<u64>,
-    /// So many rises are still not seen.
+    /// The number of rises that the host's pin will still miss.
     lost: Cell<u32>,
     waiting: RefCell<Vec<Waker>>,
 }
@@ -127,7 +127,7 @@ impl Spi {
         })
     }
 
-    /// The chip starts anew, or goes off; by nHIB or by itself.
+    /// Resets the SPI, because the chip starts anew or goes off, by nHIB or by itself.
     pub(super) fn restart(&self, by_host: bool) {
         self.is_forgiven.set(!by_host);
         let is_cut = !matches!(self.transfer.take(), Transfer::None);
@@ -140,12 +140,12 @@ impl Spi {
         self.update();
     }
 
-    /// nHIB has risen.
+    /// Notes that nHIB has risen.
     pub(super) fn wakes(self: &Rc<Self>) {
         self.pulse(START_PULSE);
     }
 
-    /// Sees to the line for ever.
+    /// Drives the interrupt line for ever.
     pub(super) async fn drive_line(&self) {
         loop {
             let changes = || self.is_asking() != self.line.is_high.get();
@@ -181,7 +181,7 @@ impl Spi {
         }
     }
 
-    /// The line is high for so long, whatever the chip has to say.
+    /// Holds the line high for `length`, with or without a message.
     fn pulse(self: &Rc<Self>, length: Duration) {
         self.line.held.set(self.line.held.get() + 1);
         self.update();
@@ -206,7 +206,7 @@ impl Spi {
         self.update();
     }
 
-    /// The host writes.
+    /// Takes bytes that the host writes.
     fn write(&self, bytes: &[u8]) {
         if self.confused.get() {
             return;
@@ -247,7 +247,7 @@ impl Spi {
                     let starts = self.starts.get();
                     self.core.received(word);
                     if self.starts.get() != starts {
-                        // It failed in the middle of the command, as it was told to.
+                        // The host's SPI failed in the middle of the command, by `fail_transfers`.
                         return;
                     }
                     if left == 0 {
@@ -262,7 +262,7 @@ impl Spi {
         self.update();
     }
 
-    /// The host is about to read.
+    /// Begins the read that the host has asked for.
     fn message_begins(&self) -> Transfer {
         if !self.line.has_risen.replace(false) && !self.line.is_high.get() {
             self.fault("a read without an interrupt");
@@ -294,7 +294,7 @@ impl Spi {
         sync
     }
 
-    /// The host reads, with what it has on its own wire meanwhile.
+    /// Replaces the bytes that the host clocks out by those of the chip.
     fn read(&self, bytes: &mut [u8]) {
         let is_quiet = bytes.iter().all(|byte| *byte == IDLE);
         let count = bytes.len();
@@ -320,7 +320,7 @@ impl Spi {
                 mut head,
                 mut left,
             } => {
-                // Only what completes the header behind an odd lead is no multiple of four.
+                // Only the transfer that completes the header after an odd lead may have a length that is not a multiple of four.
                 let completes = count < 4 && read + count == aligned_at;
                 if !completes && !count.is_multiple_of(4) {
                     return self.fault(format!("a read of {count} bytes"));
@@ -356,7 +356,7 @@ impl Spi {
                     }
                 }
                 if head.is_empty() && lead.is_empty() && self.core.waiting_output() == 0 {
-                    // There was nothing but noise.
+                    // No message was there, only noise.
                     Transfer::Nothing
                 } else if head.len() == 8 && left == 0 {
                     self.number.set(self.number.get().wrapping_add(1));
@@ -372,7 +372,7 @@ impl Spi {
                 }
             }
         };
-        // It may have failed in the middle of the message, as it was told to.
+        // The chip may have failed in the middle of the message, as an option says.
         if self.starts.get() == starts {
             *self.transfer.borrow_mut() = next;
         }
@@ -380,38 +380,38 @@ impl Spi {
     }
 }
 
-/// The host's end of the SPI of a simulated network processor. Clones are of one bus.
+/// The host's end of the SPI of a simulated network processor. Clones share one bus.
 #[derive(Clone)]
 pub struct NwpSpi(pub(crate) Rc<Spi>);
 
 impl NwpSpi {
-    /// HOST_INTR, as the host has it.
+    /// Returns the host's pin at HOST_INTR.
     pub fn host_intr(&self) -> HostIntr {
         HostIntr(self.0.clone())
     }
 
-    /// What the host did that it must not: a read without a sync word or an interrupt, a transfer that is not aligned, a message or a command
-    /// that is not taken whole.
+    /// Returns the faults of the host so far: a read without a sync word or an interrupt, a transfer that is not aligned, a message or a
+    /// command that was not transferred whole.
     pub fn faults(&self) -> Vec<String> {
         self.0.faults.borrow().clone()
     }
 
-    /// Transfers so far.
+    /// Returns the number of transfers so far.
     pub fn transfers(&self) -> u64 {
         self.0.transfers.get()
     }
 
-    /// The host's pin does not see so many of the next rises of the interrupt line.
+    /// Makes the host's pin miss the next `count` rises of the interrupt line.
     pub fn lose_interrupts(&self, count: u32) {
         self.0.line.lost.set(count);
     }
 
-    /// The interrupt line is high for so long, for nothing.
+    /// Holds the interrupt line high for `length` without a message.
     pub fn interrupt_for_nothing(&self, length: Duration) {
         self.0.pulse(length);
     }
 
-    /// Transfers with these numbers, as [`transfers`](Self::transfers) counts them, fail at the host's SPI: nothing gets to the chip.
+    /// Makes the transfers with these numbers, as [`transfers`](Self::transfers) counts them, fail at the host's SPI: nothing gets to the chip.
     pub fn fail_transfers(&self, numbers: Range<u64>) {
         self.0.failing.replace(numbers);
     }
@@ -471,7 +471,7 @@ impl SpiDevice for NwpSpi {
     }
 }
 
-/// HOST_INTR, as the host has it: a pin that looks at its level first, and then sees edges alone.
+/// The host's pin at HOST_INTR. It looks at the level once, and then sees edges only.
 pub struct HostIntr(Rc<Spi>);
 
 impl HostIntr {
@@ -483,7 +483,7 @@ impl HostIntr {
         self.edge(Some(wanted)).await;
     }
 
-    /// Waits for an edge, to this level where it matters.
+    /// Waits for an edge to the level `to`; `None` for any edge.
     async fn edge(&self, to: Option<bool>) {
         let line = &self.0.line;
         let mut seen = line.edges.get();

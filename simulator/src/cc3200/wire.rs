@@ -1,16 +1,16 @@
-//! Messages as bytes, and arguments out of them (sheet 3.1, 3.2).
+//! The encoder of messages, and the reader of commands' arguments (sheet 3.1, 3.2).
 
 use super::generation::NwpGeneration;
 
-/// The sync word in front of a command, behind four bytes that only a UART has.
+/// The sync word in front of a command; on a UART four more bytes stand before it.
 pub(super) const COMMAND_SYNC: [u8; 4] = [0x21, 0x43, 0x34, 0x12];
-/// The one in front of a message, as a UART has it.
+/// The sync word in front of a message on a UART.
 pub(super) const MESSAGE_SYNC: [u8; 4] = [0xba, 0xdc, 0xcd, 0xab];
 
-/// The message of a start.
+/// The opcode of the message that the chip has started.
 pub(super) const INIT_COMPLETE: u16 = 0x0008;
 
-/// What stands in each header.
+/// The fields of each header.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     pub(super) pool: u8,
@@ -19,7 +19,7 @@ pub(super) struct Head {
     pub(super) non_blocking: u16,
 }
 
-/// A message of a generation, whose header is its own (sheet 3.2).
+/// Returns the bytes of a message with the header of this generation (sheet 3.2).
 pub(super) fn message(
     generation: NwpGeneration,
     opcode: u16,
@@ -29,7 +29,7 @@ pub(super) fn message(
     let mut rest = vec![head.pool, head.status];
     match generation {
         NwpGeneration::First if opcode == INIT_COMPLETE => {
-            // Neither count nor sockets mean anything.
+            // The count of buffers and the bits of sockets are not valid here.
             rest = vec![0xff, 0xff, 0, 0];
         }
         NwpGeneration::First => rest.extend([head.failed as u8, head.non_blocking as u8]),
@@ -48,7 +48,7 @@ pub(super) fn message(
     bytes
 }
 
-/// The message that the chip is dead, whose header is short.
+/// Returns the abort message, whose header is short.
 pub(super) fn abort(kind: u32) -> Vec<u8> {
     let mut bytes = MESSAGE_SYNC.to_vec();
     bytes.extend([0x0c, 0, 8, 0]);
@@ -57,7 +57,7 @@ pub(super) fn abort(kind: u32) -> Vec<u8> {
     bytes
 }
 
-/// Reads fields off the front; what is missing is 0.
+/// A reader of fields from the front of `0`; missing bytes count as 0.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
         u32::from(self.u16()) | u32::from(self.u16()) << 16
     }
 
-    /// Up to a NUL.
+    /// Returns the text up to a NUL.
     pub(super) fn text(&mut self) -> String {
         let end = self.0.iter().position(|byte| *byte == 0);
         let text = self.take(end.unwrap_or(self.0.len()));
@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    /// Those of sheet 3.7 as a UART has them.
+    /// Compares the messages of sheet 3.7 as they are on a UART.
     #[test]
     fn messages_of_the_first_generation_are_those_of_the_sheet() {
         check(
