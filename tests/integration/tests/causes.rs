@@ -253,6 +253,8 @@ async fn log_in(bench: Bench) -> (Result<usize, SocketError>, Result<(), SocketE
     let read = with_timeout(Duration::from_secs(100), socket.read(&mut answer))
         .await
         .unwrap();
+    // To the end, behind which a write is refused.
+    while let Ok(1..) = socket.read(&mut answer).await {}
     let more = socket.write_all(b"more").await;
     (read, more)
 }
@@ -267,8 +269,9 @@ fn a_login_that_is_closed_on_is_told_from_a_connection_that_ends() {
         assert_eq!(causes.into_iter().next(), Some(Cause::LoginRefused));
 
         // Answered, and then closed.
-        let (read, _) = broker(b"\x20\x02\x00\x05").attach(log_in).await;
+        let (read, more) = broker(b"\x20\x02\x00\x05").attach(log_in).await;
         assert_eq!(read, Ok(4));
+        assert_eq!(more, Err(SocketError::BrokenPipe));
     });
 }
 
