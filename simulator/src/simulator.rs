@@ -94,6 +94,28 @@ struct Inner {
     attached: Cell<bool>,
 }
 
+impl Inner {
+    /// Takes the port of the modem for a host; fails when another host has it.
+    fn attach(&self) -> io::Result<Detach<'_>> {
+        if self.attached.replace(true) {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another host is attached to this modem",
+            ));
+        }
+        Ok(Detach(self))
+    }
+
+    /// Runs the tasks of the modem for ever.
+    async fn run(&self) -> Infallible {
+        poll_fn(|cx| {
+            self.core.poll_tasks(&self.tasks, cx);
+            Poll::Pending
+        })
+        .await
+    }
+}
+
 /// A simulated modem. Clones are handles to one unit, which is dropped with the last of them.
 #[derive(Clone)]
 pub struct Simulator {
@@ -103,78 +125,73 @@ pub struct Simulator {
 impl Simulator {
     /// Returns a Quectel BG96 whose connections go through `network`.
     pub fn bg96(options: Options, network: Rc<dyn Network>) -> Self {
-        let core = Rc::new(Core::default());
-        core.baud.set(options.baud);
         let cut = Cut {
             chunk: options.chunk,
             seed: options.seed,
         };
-        let modem = Bg96::new(core.clone(), options, network);
-        Self::new(core, modem, cut)
+        Self::new(options.baud, cut, |core| Bg96::new(core, options, network))
     }
 
     /// Returns an nRF9160 (or nRF9151) with Nordic's Serial LTE Modem or Serial Modem firmware.
     pub fn nrf9160(options: Nrf9160Options, network: Rc<dyn Network>) -> Self {
-        let core = Rc::new(Core::default());
-        core.baud.set(options.baud);
         let cut = Cut {
             chunk: options.chunk,
             seed: options.seed,
         };
-        let modem = Nrf9160::new(core.clone(), options, network);
-        Self::new(core, modem, cut)
+        Self::new(options.baud, cut, |core| {
+            Nrf9160::new(core, options, network)
+        })
     }
 
     /// Returns a u-blox cellular module: SARA, LARA, LENA or LEXI.
     pub fn ublox(options: UbloxOptions, network: Rc<dyn Network>) -> Self {
-        let core = Rc::new(Core::default());
-        core.baud.set(options.baud);
         let cut = Cut {
             chunk: options.chunk,
             seed: options.seed,
         };
-        let modem = Ublox::new(core.clone(), options, network);
-        Self::new(core, modem, cut)
+        Self::new(options.baud, cut, |core| Ublox::new(core, options, network))
     }
 
     /// Returns a u-blox Wi-Fi module with u-connectXpress of the first generation.
     pub fn short_range(options: ShortRangeOptions, network: Rc<dyn Network>) -> Self {
-        let core = Rc::new(Core::default());
-        core.baud.set(options.baud);
         let cut = Cut {
             chunk: options.chunk,
             seed: options.seed,
         };
-        let modem = ShortRange::new(core.clone(), options, network);
-        Self::new(core, modem, cut)
+        Self::new(options.baud, cut, |core| {
+            ShortRange::new(core, options, network)
+        })
     }
 
     /// Returns a CC3220 or CC3235 with TI's AT application.
     pub fn cc32xx(options: Cc32xxOptions, network: Rc<dyn Network>) -> Self {
-        let core = Rc::new(Core::default());
-        core.baud.set(options.baud);
         let cut = Cut {
             chunk: options.chunk,
             seed: options.seed,
         };
-        let modem = Cc32xx::new(core.clone(), options, network);
-        Self::new(core, modem, cut)
+        Self::new(options.baud, cut, |core| {
+            Cc32xx::new(core, options, network)
+        })
     }
 
     /// A network processor of TI's (CC3120, CC3130, CC3135; CC3100) on a UART, or on [`spi`](Self::spi). Its nHIB is
     /// [`reset_pin`](Self::reset_pin).
     pub fn nwp(options: NwpOptions, network: Rc<dyn Network>) -> Self {
-        let core = Rc::new(Core::default());
-        core.baud.set(options.baud);
         let cut = Cut {
             chunk: options.chunk,
             seed: options.seed,
         };
-        let modem = Nwp::new(core.clone(), options, network);
-        Self::new(core, modem, cut)
+        Self::new(options.baud, cut, |core| Nwp::new(core, options, network))
     }
 
-    fn new(core: Rc<Core>, modem: Rc<dyn Modem>, cut: Cut) -> Self {
+    fn new<M: Modem + 'static>(
+        baud: Option<u32>,
+        cut: Cut,
+        modem: impl FnOnce(Rc<Core>) -> Rc<M>,
+    ) -> Self {
+        let core = Rc::new(Core::default());
+        core.baud.set(baud);
+        let modem: Rc<dyn Modem> = modem(core.clone());
         let tasks = RefCell::new(vec![modem.clone().run() as Task]);
         Self {
             inner: Rc::new(Inner {
@@ -194,23 +211,13 @@ impl Simulator {
     /// has received are executed first.
     pub async fn serve(&self, port: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let inner = &*self.inner;
-        if inner.attached.replace(true) {
-            return Err(io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "another host is attached to this modem",
-            ));
-        }
-        let _detach = Detach(inner);
+        let _detach = inner.attach()?;
         inner.core.discard_output();
         let (reader, writer) = tokio::io::split(port);
-        let machine = poll_fn(|cx| {
-            inner.core.poll_tasks(&inner.tasks, cx);
-            Poll::<()>::Pending
-        });
         let end = select3(
             port::receive(&inner.core, reader),
             port::transmit(&inner.core, inner.cut, writer),
-            machine,
+            inner.run(),
         )
         .await;
         // The host has sent the last bytes before the end, so the modem handles them.
@@ -221,7 +228,8 @@ impl Simulator {
         .await;
         match end {
             Either3::First(end) => end,
-            Either3::Second(()) | Either3::Third(()) => Ok(()),
+            Either3::Second(()) => Ok(()),
+            Either3::Third(never) => match never {},
         }
     }
 
@@ -253,19 +261,8 @@ impl Simulator {
 
     /// Serves a host on [`spi`](Self::spi), for ever; fails when there is another host.
     pub async fn serve_spi(&self) -> io::Result<Infallible> {
-        let inner = &*self.inner;
-        if inner.attached.replace(true) {
-            return Err(io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "another host is attached to this modem",
-            ));
-        }
-        let _detach = Detach(inner);
-        poll_fn(|cx| {
-            inner.core.poll_tasks(&inner.tasks, cx);
-            Poll::Pending
-        })
-        .await
+        let _detach = self.inner.attach()?;
+        Ok(self.inner.run().await)
     }
 
     /// Returns every complete command line that was received, in order, without terminators and

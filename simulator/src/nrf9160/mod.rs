@@ -16,7 +16,9 @@ mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, select, select3};
@@ -539,16 +541,12 @@ impl Nrf9160 {
 
     /// Waits for a byte that the UART hears: none while DTR keeps it off (SM).
     async fn hear(&self) -> u8 {
-        let mut byte = None;
-        let heard = self.core.until(|| {
-            byte = byte.or_else(|| {
-                let on = !self.uart_off.get();
-                on.then(|| self.core.try_read()).flatten()
-            });
-            byte.is_some()
-        });
-        heard.await;
-        byte.unwrap_or_default()
+        poll_fn(|_| {
+            let is_on = !self.uart_off.get();
+            let byte = is_on.then(|| self.core.try_read()).flatten();
+            byte.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Stops reception, as firmware up to 2.4 does from here on; the bytes in the chunk still do
