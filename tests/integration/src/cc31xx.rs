@@ -9,7 +9,7 @@ use embassy_time::Timer;
 use embedded_hal::digital::{ErrorType, OutputPin};
 use sectag::modem::{Backend as _, Credentials, Full, HasClock};
 use sectag::wifi::WifiConfig;
-use sectag::{ConnectError, Power, Socket, State};
+use sectag::{ConnectError, NoPin, Pins, Socket, State};
 use sectag_cc3200::nwp::spi::Link;
 use sectag_cc3200::nwp::{Config, G2, Generation, Nwp, Wiring};
 use sectag_simulator::{MemoryNetwork, NwpOptions, Simulator};
@@ -45,30 +45,9 @@ pub fn world(options: NwpOptions) -> World {
     }
 }
 
-/// nHIB of a simulated chip.
+/// nHIB of a simulated chip: low hibernates.
 pub struct Hib(pub Simulator);
 
-impl Power for Hib {
-    fn has_power_key(&self) -> bool {
-        false
-    }
-
-    fn has_reset(&self) -> bool {
-        true
-    }
-
-    fn power_key(&mut self, _: bool) {}
-
-    fn reset(&mut self, asserted: bool) {
-        self.0.reset_pin(asserted);
-    }
-
-    fn status(&mut self) -> Option<bool> {
-        None
-    }
-}
-
-/// nHIB by itself: low hibernates.
 impl ErrorType for Hib {
     type Error = Infallible;
 }
@@ -83,6 +62,11 @@ impl OutputPin for Hib {
         self.0.reset_pin(false);
         Ok(())
     }
+}
+
+/// The pins of a driver on a UART: nHIB alone.
+pub fn pins(modem: &Simulator) -> Pins<NoPin, Hib> {
+    Pins::new().with_reset(Hib(modem.clone())).active_low()
 }
 
 /// Runs an application on a driver of the chip, of the second generation.
@@ -103,25 +87,24 @@ pub async fn attach_as<G: Generation, T, A: Future<Output = T>>(
     application: impl FnOnce(Bench<Nwp<G>>) -> A,
 ) -> T {
     let nwp = Nwp::<G>::new(config.wiring(wiring));
-    let hib = Hib(world.modem.clone());
     match wiring {
         Wiring::Uart => world
-            .attach_driver(Line::default(), nwp, hib, application)
+            .attach_driver(Line::default(), nwp, pins(&world.modem), application)
             .await
             .expect("the MCU lives"),
-        Wiring::Spi => attach_spi(world, nwp, hib, application).await,
+        Wiring::Spi => attach_spi(world, nwp, application).await,
     }
 }
 
 async fn attach_spi<G: Generation, T, A: Future<Output = T>>(
     world: &World,
     nwp: Nwp<G>,
-    hib: Hib,
     application: impl FnOnce(Bench<Nwp<G>>) -> A,
 ) -> T {
     let spi = world.modem.spi();
     // Leaked, as a firmware's statics are.
     let link = Box::leak(Box::new(Link::new()));
+    let hib = Hib(world.modem.clone());
     let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
     let state: &'static mut State<'static, Nwp<G>, 2, 2048, 1024> =
         Box::leak(Box::new(State::with_engine(nwp.engine())));

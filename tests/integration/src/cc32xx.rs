@@ -7,7 +7,7 @@ use sectag_cc3200::at::{Cc32xx, Config};
 use sectag_simulator::{Cc32xxOptions, MemoryNetwork, Simulator};
 
 use crate::bench::Bench;
-use crate::cc31xx::{Hib, WIFI};
+use crate::cc31xx::{WIFI, pins};
 pub use crate::cc31xx::{connect, provision, store_all};
 use crate::recovery::Line;
 use crate::simulated::World;
@@ -40,7 +40,7 @@ pub async fn attach_over<T, A: Future<Output = T>>(
     config: Config,
     application: impl FnOnce(Bench<Cc32xx>) -> A,
 ) -> T {
-    let power = Hib(world.modem.clone());
+    let power = pins(&world.modem);
     world
         .attach_driver(line, Cc32xx::new(config), power, application)
         .await

@@ -157,15 +157,19 @@ pub async fn provision(bench: Bench) {
     store_shared(bench.control, TLS.tag()).await;
 }
 
+/// The CA, client certificate and key of a PKI, as PEM.
+pub fn credentials(pki: &Pki) -> [(Kind, String); 3] {
+    let client = pki.client();
+    [
+        (Kind::Ca, pki.ca_pem()),
+        (Kind::ClientCertificate, client.cert_pem.clone()),
+        (Kind::PrivateKey, client.key_pem.clone()),
+    ]
+}
+
 /// Stores the CA, client certificate and key of the shared PKI under a tag.
 pub async fn store_shared<M: Credentials>(control: Control<'_, M>, tag: Tag) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
+    for (kind, pem) in credentials(Pki::shared()) {
         let stored = control.store(tag, kind, pem.as_bytes()).await;
         stored.expect("it is stored");
     }

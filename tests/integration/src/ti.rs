@@ -15,8 +15,8 @@ use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
 use crate::bench::Bench;
-use crate::cc31xx::{Hib, WIFI, connect, provision};
-use crate::recovery::{Line, round_trip};
+use crate::cc31xx::{WIFI, connect, provision};
+use crate::recovery::round_trip;
 use crate::simulated::{HOST, PORT, TLS, World, virtually};
 use crate::sources::Shrinking;
 
@@ -28,22 +28,13 @@ pub trait Way {
     /// A simulated one in a network without servers.
     fn world(setting: Setting) -> World;
 
-    /// A driver that joins a network.
-    fn modem(wifi: WifiConfig) -> Self::Modem;
-
-    /// Runs an application on a driver of it: over a UART, unless said.
+    /// Runs an application on a driver of it that joins a network.
     #[expect(async_fn_in_trait, reason = "tests have one thread")]
     async fn attach<T, A: Future<Output = T>>(
         world: &World,
         wifi: WifiConfig,
         application: impl FnOnce(Bench<Self::Modem>) -> A,
-    ) -> T {
-        let power = Hib(world.modem.clone());
-        world
-            .attach_driver(Line::default(), Self::modem(wifi), power, application)
-            .await
-            .expect("the MCU lives")
-    }
+    ) -> T;
 }
 
 /// What is odd about the simulated one.
@@ -61,17 +52,9 @@ fn serving<W: Way>(setting: Setting) -> World {
     world
 }
 
-async fn attach<W: Way, T, A: Future<Output = T>>(
-    world: &World,
-    wifi: WifiConfig,
-    application: impl FnOnce(Bench<W::Modem>) -> A,
-) -> T {
-    W::attach(world, wifi, application).await
-}
-
 /// From PEM to payload both ways; what the driver counted.
 pub async fn flash_and_talk<W: Way>(world: &World) -> Counters {
-    let counters = attach::<W, _, _>(world, WIFI, async |bench| {
+    let counters = W::attach(world, WIFI, async |bench| {
         provision(bench).await;
         let mut socket = connect(bench).await.unwrap();
         let verified = socket.verified();
@@ -110,7 +93,7 @@ pub async fn flash_and_talk<W: Way>(world: &World) -> Counters {
 pub fn what_is_there_already_is_not_uploaded_again<W: Way>() {
     virtually(async || {
         let world = serving::<W>(Setting::default());
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             let pki = Pki::shared();
             let ca = pki.ca_pem();
             let ensure = async |pem: &str| {
@@ -144,7 +127,7 @@ pub fn what_is_there_already_is_not_uploaded_again<W: Way>() {
 pub fn a_pem_where_the_chip_wants_der_is_told<W: Way>() {
     virtually(async || {
         let world = serving::<W>(Setting::default());
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             world
                 .modem
@@ -169,7 +152,7 @@ pub fn connected_and_not_verified_is_refused_and_closed<W: Way>() {
             unknown_to_catalog: true,
             ..Setting::default()
         });
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let error = connect(bench).await.err().unwrap();
             assert!(error.to_string().contains("-468"), "{error}");
@@ -188,7 +171,7 @@ pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accept
             old_service_pack: true,
             ..Setting::default()
         });
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let public = TlsConfig::new(TLS.tag()).client_certificate();
             let connect = bench.sockets.connect(HOST, PORT, &public);
@@ -209,7 +192,7 @@ pub fn a_server_of_another_root_or_name_is_refused<W: Way>() {
         let other = Pki::builder().server_names([HOST.as_str()]).build();
         let shared = Pki::shared();
         world.serve_as(&other.issue_server([HOST.as_str()]), &shared.ca_pem(), echo);
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let error = connect(bench).await.err().unwrap();
             assert_eq!(error.causes().next(), Some(Cause::CaMismatch), "{error}");
@@ -247,7 +230,7 @@ pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<W: Way>
     ] {
         virtually(async || {
             let world = serving::<W>(Setting::default());
-            attach::<W, _, _>(&world, wifi.unwrap(), async |bench| {
+            W::attach(&world, wifi.unwrap(), async |bench| {
                 let error = bench.control.wait_up().await.unwrap_err();
                 assert_eq!(error, BringUpError::NotJoined { failure, reason });
             })
@@ -261,7 +244,7 @@ pub fn one_that_restarts_or_hangs_is_brought_back<W: Way>(failures: &[Failure], 
     for failure in failures {
         virtually(async || {
             let world = serving::<W>(Setting::default());
-            attach::<W, _, _>(&world, WIFI, async |bench| {
+            W::attach(&world, WIFI, async |bench| {
                 provision(bench).await;
                 let mut socket = connect(bench).await.unwrap();
                 round_trip(&mut socket, b"before").await.unwrap();
@@ -291,7 +274,7 @@ pub fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Way>() {
         virtually(async || {
             let world = W::world(Setting::default());
             let source = Shrinking::new(&content, times);
-            attach::<W, _, _>(&world, WIFI, async |bench| {
+            W::attach(&world, WIFI, async |bench| {
                 let control = bench.control;
                 let stored = control.store_unchecked(Tag(9), Kind::Ca, source).await;
                 stored.unwrap();
@@ -306,7 +289,7 @@ pub fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Way>() {
 pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Way>() {
     virtually(async || {
         let world = W::world(Setting::default());
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             let control = bench.control;
             control.wait_up().await.unwrap();
             world.modem.put_file("/cert/9_ca.der", &[0x30; 17_000]);
@@ -325,7 +308,7 @@ pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Way>() {
 pub fn one_that_is_switched_off_says_so<W: Way>() {
     virtually(async || {
         let world = serving::<W>(Setting::default());
-        attach::<W, _, _>(&world, WIFI, async |bench| {
+        W::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let mut socket = connect(bench).await.unwrap();
             let began = Instant::now();

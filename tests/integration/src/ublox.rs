@@ -7,7 +7,7 @@ use std::rc::Rc;
 use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_async::{Read, Write};
-use sectag::{ConnectError, Kind, Socket, Suites, Tag, TlsConfig};
+use sectag::{ConnectError, Socket, Suites, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, Simulator, UbloxOptions};
 use sectag_test_support::pki::{Identity, Pki};
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
@@ -15,7 +15,7 @@ use sectag_ublox::cellular::UbloxCellular;
 use tokio::io::DuplexStream;
 
 use crate::Bench as Any;
-use crate::simulated::{HOST, PORT, store_shared};
+use crate::simulated::{HOST, PORT, credentials, store_shared};
 use crate::unit::{UbloxUnit, Unit};
 
 /// What an application has.
@@ -99,13 +99,7 @@ impl World {
 
     /// Puts what [`TLS`] needs into the module behind the driver's back.
     pub fn install(&self) {
-        let pki = Pki::shared();
-        let client = pki.client();
-        for (kind, pem) in [
-            (Kind::Ca, &pki.ca_pem()),
-            (Kind::ClientCertificate, &client.cert_pem),
-            (Kind::PrivateKey, &client.key_pem),
-        ] {
+        for (kind, pem) in credentials(Pki::shared()) {
             self.modem
                 .put_file(&self.unit.file(TAG, kind), pem.as_bytes());
         }

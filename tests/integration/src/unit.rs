@@ -20,7 +20,7 @@ use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 
 use crate::bench::Bench;
 use crate::short_range::CONFIG;
-use crate::simulated::TLS;
+use crate::simulated::{TLS, credentials};
 
 /// A driver's end of the UART.
 type Rx = FromTokio<ReadHalf<DuplexStream>>;
@@ -91,12 +91,7 @@ pub trait Unit: Clone + 'static {
 
     /// Puts what [`TLS`] needs into the modem behind the driver's back.
     fn install(&self, modem: &Simulator, pki: &Pki) {
-        let client = pki.client();
-        for (kind, pem) in [
-            (Kind::Ca, &pki.ca_pem()),
-            (Kind::ClientCertificate, &client.cert_pem),
-            (Kind::PrivateKey, &client.key_pem),
-        ] {
+        for (kind, pem) in credentials(pki) {
             modem.put_file(&self.file(TLS.tag(), kind), pem.as_bytes());
         }
     }
@@ -561,13 +556,8 @@ impl Unit for Cc32xxUnit {
 
     /// The chip takes DER.
     fn install(&self, modem: &Simulator, pki: &Pki) {
-        let client = pki.client();
-        for (kind, pem) in [
-            (Kind::Ca, &pki.ca_pem()),
-            (Kind::ClientCertificate, &client.cert_pem),
-            (Kind::PrivateKey, &client.key_pem),
-        ] {
-            modem.put_file(&self.file(TLS.tag(), kind), &der(pem));
+        for (kind, pem) in credentials(pki) {
+            modem.put_file(&self.file(TLS.tag(), kind), &der(&pem));
         }
     }
 }

@@ -14,7 +14,7 @@ use sectag_integration_tests::cc31xx::{
     CONFIG, attach, attach_as, connect, now, provision, store_all, world,
 };
 use sectag_integration_tests::recovery::{Line, round_trip};
-use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
+use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, virtually};
 use sectag_integration_tests::ti::{self, Setting, Way};
 use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
 use sectag_test_support::pki::Pki;
@@ -25,39 +25,22 @@ trait Native: Way<Modem = Nwp<G2>> {
     const WIRING: Wiring;
 }
 
-struct OverUart;
+/// On an SPI, or on a UART.
+struct Over<const SPI: bool>;
 
-impl Native for OverUart {
-    const WIRING: Wiring = Wiring::Uart;
+impl<const SPI: bool> Native for Over<SPI> {
+    const WIRING: Wiring = if SPI { Wiring::Spi } else { Wiring::Uart };
 }
 
-impl Way for OverUart {
+impl<const SPI: bool> Way for Over<SPI> {
     type Modem = Nwp<G2>;
 
     fn world(setting: Setting) -> World {
-        world_of(setting)
-    }
-
-    fn modem(wifi: WifiConfig) -> Nwp<G2> {
-        Nwp::new(Config::new(wifi))
-    }
-}
-
-struct OverSpi;
-
-impl Native for OverSpi {
-    const WIRING: Wiring = Wiring::Spi;
-}
-
-impl Way for OverSpi {
-    type Modem = Nwp<G2>;
-
-    fn world(setting: Setting) -> World {
-        world_of(setting)
-    }
-
-    fn modem(wifi: WifiConfig) -> Nwp<G2> {
-        Nwp::new(Config::new(wifi).wiring(Wiring::Spi))
+        world(NwpOptions {
+            unknown_to_catalog: setting.unknown_to_catalog,
+            old_service_pack: setting.old_service_pack,
+            ..NwpOptions::default()
+        })
     }
 
     async fn attach<T, A: Future<Output = T>>(
@@ -65,7 +48,7 @@ impl Way for OverSpi {
         wifi: WifiConfig,
         application: impl FnOnce(Bench<Nwp<G2>>) -> A,
     ) -> T {
-        attach(Wiring::Spi, world, Config::new(wifi), application).await
+        attach(Self::WIRING, world, Config::new(wifi), application).await
     }
 }
 
@@ -73,11 +56,11 @@ impl Way for OverSpi {
 macro_rules! on_uart_and_spi {
     ($($name:ident)*) => {
         mod uart {
-            $(#[test] fn $name() { super::$name::<super::OverUart>(); })*
+            $(#[test] fn $name() { super::$name::<super::Over<false>>(); })*
         }
 
         mod spi {
-            $(#[test] fn $name() { super::$name::<super::OverSpi>(); })*
+            $(#[test] fn $name() { super::$name::<super::Over<true>>(); })*
         }
     };
 }
@@ -110,14 +93,6 @@ on_uart_and_spi! {
     an_upload_that_is_dropped_leaves_nothing
     commands_are_counted
     a_byte_that_is_lost_costs_a_restart_at_most
-}
-
-fn world_of(setting: Setting) -> World {
-    world(NwpOptions {
-        unknown_to_catalog: setting.unknown_to_catalog,
-        old_service_pack: setting.old_service_pack,
-        ..NwpOptions::default()
-    })
 }
 
 fn serving(options: NwpOptions) -> World {
@@ -738,13 +713,7 @@ fn a_byte_that_is_lost_costs_a_restart_at_most<W: Native>() {
 }
 
 async fn provision_all(bench: Bench<Nwp<G2>>) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, pki.ca_pem()),
-        (Kind::ClientCertificate, client.cert_pem.clone()),
-        (Kind::PrivateKey, client.key_pem.clone()),
-    ] {
+    for (kind, pem) in credentials(Pki::shared()) {
         let mut tries = 0;
         while let Err(error) = bench.control.ensure(TLS.tag(), kind, pem.as_bytes()).await {
             tries += 1;

@@ -9,13 +9,14 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::{Counters, Power, RunError, Socket, State};
-use sectag_cc3200::nwp::spi::Link;
+use sectag_cc3200::nwp::spi::{Link, Reader, Writer};
 use sectag_cc3200::nwp::{Engine, G2, Nwp, Wiring};
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::cc31xx::{CONFIG, Hib, attach, connect, provision, world};
+use sectag_integration_tests::cc31xx::{CONFIG, Hib, attach, connect, now, provision, world};
 use sectag_integration_tests::recovery::round_trip;
-use sectag_integration_tests::simulated::{World, virtually};
-use sectag_simulator::{NwpOptions, NwpSpi, NwpSpiOptions};
+use sectag_integration_tests::simulated::{TLS, World, credentials, virtually};
+use sectag_simulator::{NwpOptions, NwpSpi, NwpSpiOptions, Simulator};
+use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
 fn serving(spi: NwpSpiOptions) -> World {
@@ -25,6 +26,51 @@ fn serving(spi: NwpSpiOptions) -> World {
     });
     world.serve(echo);
     world
+}
+
+/// Runs a test on a driver of a chip with such an SPI, in a network with an echo.
+fn over_spi(options: NwpSpiOptions, test: impl AsyncFnOnce(Bench<Nwp<G2>>, &Simulator, &NwpSpi)) {
+    virtually(async || {
+        let world = serving(options);
+        let spi = world.modem.spi();
+        attach(Wiring::Spi, &world, CONFIG, async |bench| {
+            test(bench, &world.modem, &spi).await;
+        })
+        .await;
+    });
+}
+
+/// Likewise, with all credentials and a connection.
+fn connected(test: impl AsyncFnOnce(Bench<Nwp<G2>>, Socket<'static>, &Simulator, &NwpSpi)) {
+    over_spi(NwpSpiOptions::default(), async |bench, modem, spi| {
+        provision(bench).await;
+        let socket = connect(bench).await.unwrap();
+        test(bench, socket, modem, spi).await;
+    });
+}
+
+/// Runs a host on the bus of a chip that starts, without a driver. The chip's message of its start was read.
+fn on_the_bus(options: NwpSpiOptions, host: impl AsyncFnOnce(&Simulator, Reader<'_>, Writer<'_>)) {
+    virtually(async || {
+        let world = serving(options);
+        let spi = world.modem.spi();
+        let mut link = Link::new();
+        let hib = Hib(world.modem.clone());
+        let (mut bus, mut rx, tx, mut hib) = link.split(spi.clone(), spi.host_intr(), hib);
+        let host = async {
+            hib.reset(true);
+            Timer::after_millis(20).await;
+            hib.reset(false);
+            let started = collect(&mut rx, 28).await;
+            assert_eq!(started[..6], [0xbc, 0xdc, 0xcd, 0xab, 8, 0]);
+            host(&world.modem, rx, tx).await;
+        };
+        match select3(world.modem.serve_spi(), bus.run(), host).await {
+            Either3::First(end) => panic!("{end:?}"),
+            Either3::Second(never) => match never {},
+            Either3::Third(()) => assert_eq!(spi.faults(), [""; 0]),
+        }
+    });
 }
 
 /// Credentials, a connection, 3 KB both ways, and the close of it. The chip is not restarted, and nothing is lost.
@@ -48,14 +94,14 @@ fn messages_are_read_behind_any_lead() {
     for lead in (0..=5).chain([8, 40, 67]) {
         for doubles_sync in [false, true] {
             for numbers in [false, true] {
-                virtually(async || {
-                    let world = serving(NwpSpiOptions {
-                        lead,
-                        doubles_sync,
-                        numbers,
-                        ..NwpSpiOptions::default()
-                    });
-                    let counters = attach(Wiring::Spi, &world, CONFIG, talk).await;
+                let options = NwpSpiOptions {
+                    lead,
+                    doubles_sync,
+                    numbers,
+                    ..NwpSpiOptions::default()
+                };
+                over_spi(options, async |bench, _, _| {
+                    let counters = talk(bench).await;
                     assert_eq!(counters.restarts, 0, "{lead} {doubles_sync} {numbers}");
                 });
             }
@@ -69,35 +115,20 @@ fn the_messages_of_the_sheet_are_read_with_any_lead() {
     use vectors::{FIRST, SECOND, hex};
     for lead in 0..=4 {
         for doubles_sync in [false, true] {
-            virtually(async || {
-                let world = serving(NwpSpiOptions {
-                    lead,
-                    doubles_sync,
-                    ..NwpSpiOptions::default()
-                });
-                let spi = world.modem.spi();
-                let mut link = Link::new();
-                let hib = Hib(world.modem.clone());
-                let (mut bus, mut rx, _tx, mut hib) = link.split(spi.clone(), spi.host_intr(), hib);
-                let host = async {
-                    hib.reset(true);
-                    Timer::after_millis(20).await;
-                    hib.reset(false);
-                    collect(&mut rx, 28).await;
-                    // The bus numbers them itself, and does not know generations: the chip's own message was the first.
-                    for (number, vector) in (1..).zip(FIRST.iter().chain(SECOND)) {
-                        let mut expected = hex(vector.bytes);
-                        expected[0] = 0xba;
-                        world.modem.inject_bytes(&expected);
-                        expected[0] = 0xbc + (number & 3);
-                        let read = collect(&mut rx, expected.len()).await;
-                        assert_eq!(read, expected, "{lead} {:04x}", vector.opcode);
-                    }
-                };
-                match select3(world.modem.serve_spi(), bus.run(), host).await {
-                    Either3::First(end) => panic!("{end:?}"),
-                    Either3::Second(never) => match never {},
-                    Either3::Third(()) => assert_eq!(spi.faults(), [""; 0]),
+            let options = NwpSpiOptions {
+                lead,
+                doubles_sync,
+                ..NwpSpiOptions::default()
+            };
+            on_the_bus(options, async |modem, mut rx, _| {
+                // The bus numbers them itself, and does not know generations: the chip's own message was the first.
+                for (number, vector) in (1..).zip(FIRST.iter().chain(SECOND)) {
+                    let mut expected = hex(vector.bytes);
+                    expected[0] = 0xba;
+                    modem.inject_bytes(&expected);
+                    expected[0] = 0xbc + (number & 3);
+                    let read = collect(&mut rx, expected.len()).await;
+                    assert_eq!(read, expected, "{lead} {:04x}", vector.opcode);
                 }
             });
         }
@@ -107,38 +138,28 @@ fn the_messages_of_the_sheet_are_read_with_any_lead() {
 /// An edge that the pin has not seen costs half a second and no restart: the level is looked at again.
 #[test]
 fn a_lost_interrupt_costs_half_a_second() {
-    virtually(async || {
-        let world = serving(NwpSpiOptions::default());
-        let spi = world.modem.spi();
-        attach(Wiring::Spi, &world, CONFIG, async |bench| {
-            provision(bench).await;
-            let mut socket = connect(bench).await.unwrap();
-            let usual = Instant::now();
-            round_trip(&mut socket, &[1; 100]).await.unwrap();
-            let usual = usual.elapsed();
-            for lost in 1..=3 {
-                spi.lose_interrupts(lost);
-                let began = Instant::now();
-                round_trip(&mut socket, &[2; 100]).await.unwrap();
-                let late = began.elapsed() - usual;
-                assert!(late <= Duration::from_millis(510) * lost, "{lost}: {late}");
-                Timer::after_secs(3).await;
-            }
-            assert_eq!(bench.control.counters().restarts, 0);
-        })
-        .await;
+    connected(async |bench, mut socket, _, spi| {
+        let usual = Instant::now();
+        round_trip(&mut socket, &[1; 100]).await.unwrap();
+        let usual = usual.elapsed();
+        for lost in 1..=3 {
+            spi.lose_interrupts(lost);
+            let began = Instant::now();
+            round_trip(&mut socket, &[2; 100]).await.unwrap();
+            let late = began.elapsed() - usual;
+            assert!(late <= Duration::from_millis(510) * lost, "{lost}: {late}");
+            Timer::after_secs(3).await;
+        }
+        assert_eq!(bench.control.counters().restarts, 0);
     });
 }
 
 /// Each message of a whole session, its edge lost.
 #[test]
 fn interrupts_may_be_lost_at_any_message() {
-    virtually(async || {
-        let world = serving(NwpSpiOptions::default());
-        let spi = world.modem.spi();
+    over_spi(NwpSpiOptions::default(), async |bench, _, spi| {
         spi.lose_interrupts(u32::MAX);
-        let counters = attach(Wiring::Spi, &world, CONFIG, talk).await;
-        assert_eq!(counters.restarts, 0);
+        assert_eq!(talk(bench).await.restarts, 0);
     });
 }
 
@@ -146,33 +167,29 @@ fn interrupts_may_be_lost_at_any_message() {
 #[test]
 fn an_interrupt_for_nothing_is_passed_over() {
     for length in [1, 40, 90] {
-        virtually(async || {
-            let world = serving(NwpSpiOptions {
-                hertz: Some(20_000_000),
-                ..NwpSpiOptions::default()
-            });
-            let spi = world.modem.spi();
-            attach(Wiring::Spi, &world, CONFIG, async |bench| {
-                let noise = async {
-                    loop {
-                        Timer::after_millis(217).await;
-                        spi.interrupt_for_nothing(Duration::from_millis(length));
-                    }
-                };
-                let work = async {
-                    let mut counters = talk(bench).await;
-                    let mut socket = connect(bench).await.unwrap();
-                    for _ in 0..20 {
-                        Timer::after_millis(100).await;
-                        exchange(&mut socket).await;
-                        counters = bench.control.counters();
-                    }
-                    counters
-                };
-                let Either::Second(counters) = select(noise, work).await;
-                assert_eq!(counters.restarts, 0, "{length}");
-            })
-            .await;
+        let options = NwpSpiOptions {
+            hertz: Some(20_000_000),
+            ..NwpSpiOptions::default()
+        };
+        over_spi(options, async |bench, _, spi| {
+            let noise = async {
+                loop {
+                    Timer::after_millis(217).await;
+                    spi.interrupt_for_nothing(Duration::from_millis(length));
+                }
+            };
+            let work = async {
+                let mut counters = talk(bench).await;
+                let mut socket = connect(bench).await.unwrap();
+                for _ in 0..20 {
+                    Timer::after_millis(100).await;
+                    exchange(&mut socket).await;
+                    counters = bench.control.counters();
+                }
+                counters
+            };
+            let Either::Second(counters) = select(noise, work).await;
+            assert_eq!(counters.restarts, 0, "{length}");
         });
     }
 }
@@ -180,96 +197,65 @@ fn an_interrupt_for_nothing_is_passed_over() {
 /// A line that stays high and a chip that says nothing: it is started anew, as TI's driver has it.
 #[test]
 fn a_chip_that_asks_and_says_nothing_is_started_anew() {
-    virtually(async || {
-        let world = serving(NwpSpiOptions::default());
-        let spi = world.modem.spi();
-        attach(Wiring::Spi, &world, CONFIG, async |bench| {
-            provision(bench).await;
-            let mut socket = connect(bench).await.unwrap();
-            let began = Instant::now();
-            spi.interrupt_for_nothing(Duration::from_millis(300));
-            let mut buf = [0; 1];
-            let read = with_timeout(Duration::from_secs(5), socket.read(&mut buf)).await;
-            assert!(read.unwrap().is_err());
-            assert!(began.elapsed() < Duration::from_secs(1));
-            drop(socket);
-            let mut socket = connect(bench).await.unwrap();
-            exchange(&mut socket).await;
-            assert_eq!(bench.control.counters().restarts, 1);
-        })
-        .await;
+    connected(async |bench, mut socket, _, spi| {
+        let began = Instant::now();
+        spi.interrupt_for_nothing(Duration::from_millis(300));
+        let mut buf = [0; 1];
+        let read = with_timeout(Duration::from_secs(5), socket.read(&mut buf)).await;
+        assert!(read.unwrap().is_err());
+        assert!(began.elapsed() < Duration::from_secs(1));
+        drop(socket);
+        let mut socket = connect(bench).await.unwrap();
+        exchange(&mut socket).await;
+        assert_eq!(bench.control.counters().restarts, 1);
     });
 }
 
 /// While nothing is to be said, nothing passes, and the level of the line is looked at twice a second.
 #[test]
 fn an_idle_bus_rests() {
-    virtually(async || {
-        let world = serving(NwpSpiOptions::default());
-        let spi = world.modem.spi();
-        attach(Wiring::Spi, &world, CONFIG, async |bench| {
-            provision(bench).await;
-            let socket = connect(bench).await.unwrap();
-            Timer::after_secs(5).await;
-            let (transfers, exchanges) = (spi.transfers(), world.modem.exchanges());
-            Timer::after_secs(3600).await;
-            let exchanges = world.modem.exchanges() - exchanges;
-            // A sign of life now and then: a command of three transfers, a message of some four.
-            assert!(spi.transfers() - transfers <= 8 * exchanges);
-            assert!(exchanges <= 60, "{exchanges}");
-            drop(socket);
-        })
-        .await;
+    connected(async |_, _socket, modem, spi| {
+        Timer::after_secs(5).await;
+        let (transfers, exchanges) = (spi.transfers(), modem.exchanges());
+        Timer::after_secs(3600).await;
+        let exchanges = modem.exchanges() - exchanges;
+        // A sign of life now and then: a command of three transfers, a message of some four.
+        assert!(spi.transfers() - transfers <= 8 * exchanges);
+        assert!(exchanges <= 60, "{exchanges}");
     });
 }
 
 /// Reads and writes that are dropped at each of their polls lose nothing and double nothing: what is on the bus is the bus task's.
 #[test]
 fn reads_and_writes_that_are_dropped_lose_nothing() {
-    virtually(async || {
-        let world = serving(NwpSpiOptions {
-            lead: 3,
-            hertz: Some(1_000_000),
-            ..NwpSpiOptions::default()
-        });
-        let spi = world.modem.spi();
-        let mut link = Link::new();
-        let hib = Hib(world.modem.clone());
-        let (mut bus, mut rx, mut tx, mut hib) = link.split(spi.clone(), spi.host_intr(), hib);
-        let host = async {
-            hib.reset(true);
-            Timer::after_millis(20).await;
-            hib.reset(false);
-            let started = collect(&mut rx, 28).await;
-            assert_eq!(started[..6], [0xbc, 0xdc, 0xcd, 0xab, 8, 0]);
-            for number in 1..50u8 {
-                let command = [
-                    0x21, 0x43, 0x34, 0x12, 0x66, 0x84, 8, 0, 0, 0, 1, 0, 12, 0, 20, 0,
-                ];
-                let mut out = 0;
-                while out < command.len() {
-                    // In pieces that are no words.
-                    let end = command.len().min(out + 3);
-                    let piece = &command[out..end];
-                    match poll_once(tx.write(piece)) {
-                        std::task::Poll::Ready(count) => out += count.unwrap(),
-                        std::task::Poll::Pending => Timer::after_micros(10).await,
-                    }
+    let options = NwpSpiOptions {
+        lead: 3,
+        hertz: Some(1_000_000),
+        ..NwpSpiOptions::default()
+    };
+    on_the_bus(options, async |_, mut rx, mut tx| {
+        for number in 1..50u8 {
+            let command = [
+                0x21, 0x43, 0x34, 0x12, 0x66, 0x84, 8, 0, 0, 0, 1, 0, 12, 0, 20, 0,
+            ];
+            let mut out = 0;
+            while out < command.len() {
+                // In pieces that are no words.
+                let end = command.len().min(out + 3);
+                let piece = &command[out..end];
+                match poll_once(tx.write(piece)) {
+                    std::task::Poll::Ready(count) => out += count.unwrap(),
+                    std::task::Poll::Pending => Timer::after_micros(10).await,
                 }
-                let answer = collect(&mut rx, 44).await;
-                let sync = 0xbc + (number & 3);
-                assert_eq!(
-                    answer[..6],
-                    [sync, 0xdc, 0xcd, 0xab, 0x66, 0x04],
-                    "{number}"
-                );
-                assert_eq!(answer[16..28], [0, 0, 1, 0, 12, 0, 20, 0, 0x19, 0, 0, 0x30]);
             }
-        };
-        match select3(world.modem.serve_spi(), bus.run(), host).await {
-            Either3::First(end) => panic!("{end:?}"),
-            Either3::Second(never) => match never {},
-            Either3::Third(()) => assert_eq!(spi.faults(), [""; 0]),
+            let answer = collect(&mut rx, 44).await;
+            let sync = 0xbc + (number & 3);
+            assert_eq!(
+                answer[..6],
+                [sync, 0xdc, 0xcd, 0xab, 0x66, 0x04],
+                "{number}"
+            );
+            assert_eq!(answer[16..28], [0, 0, 1, 0, 12, 0, 20, 0, 0x19, 0, 0, 0x30]);
         }
     });
 }
@@ -294,35 +280,20 @@ async fn collect(rx: &mut impl Read, count: usize) -> Vec<u8> {
 #[test]
 fn a_transfer_that_fails_is_got_over() {
     for at in (0..400).step_by(7) {
-        virtually(async || {
-            let world = serving(NwpSpiOptions::default());
-            let spi = world.modem.spi();
+        over_spi(NwpSpiOptions::default(), async |bench, modem, spi| {
             spi.fail_transfers(at..at + 1);
-            attach(Wiring::Spi, &world, CONFIG, async |bench| {
-                let began = Instant::now();
-                while try_to_talk(bench).await.is_none() || spi.transfers() <= at {
-                    // The longest: the first message is lost, and a start is awaited to its limit.
-                    assert!(began.elapsed() < Duration::from_secs(100), "{at}");
-                }
-            })
-            .await;
-            assert_eq!(world.modem.security_alerts(), 0);
+            let began = Instant::now();
+            while try_to_talk(bench).await.is_none() || spi.transfers() <= at {
+                // The longest: the first message is lost, and a start is awaited to its limit.
+                assert!(began.elapsed() < Duration::from_secs(100), "{at}");
+            }
+            assert_eq!(modem.security_alerts(), 0);
         });
     }
 }
 
 async fn try_to_talk(bench: Bench<Nwp<G2>>) -> Option<()> {
-    use sectag::Kind;
-    use sectag_integration_tests::cc31xx::now;
-    use sectag_integration_tests::simulated::TLS;
-    use sectag_test_support::pki::Pki;
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, pki.ca_pem()),
-        (Kind::ClientCertificate, client.cert_pem.clone()),
-        (Kind::PrivateKey, client.key_pem.clone()),
-    ] {
+    for (kind, pem) in credentials(Pki::shared()) {
         let stored = bench.control.ensure(TLS.tag(), kind, pem.as_bytes()).await;
         stored.ok()?;
     }
@@ -336,7 +307,7 @@ async fn try_to_talk(bench: Bench<Nwp<G2>>) -> Option<()> {
 fn a_bus_that_is_broken_ends_the_runner() {
     virtually(async || {
         let world = serving(NwpSpiOptions::default());
-        let spi: NwpSpi = world.modem.spi();
+        let spi = world.modem.spi();
         let link = Box::leak(Box::new(Link::new()));
         let hib = Hib(world.modem.clone());
         let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);

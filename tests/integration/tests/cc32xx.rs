@@ -5,6 +5,7 @@ use embedded_io_async::{Read, Write};
 use sectag::wifi::WifiConfig;
 use sectag::{Check, ConnectError, Ensured, Kind, SocketError, Support};
 use sectag_cc3200::at::{Cc32xx, Config};
+use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::now;
 use sectag_integration_tests::cc32xx::{CONFIG, attach, connect, provision, store_all, world};
 use sectag_integration_tests::recovery::round_trip;
@@ -30,8 +31,12 @@ impl Way for OverAt {
         })
     }
 
-    fn modem(wifi: WifiConfig) -> Cc32xx {
-        Cc32xx::new(Config::new(wifi))
+    async fn attach<T, A: Future<Output = T>>(
+        world: &World,
+        wifi: WifiConfig,
+        application: impl FnOnce(Bench<Cc32xx>) -> A,
+    ) -> T {
+        attach(world, Config::new(wifi), application).await
     }
 }
 

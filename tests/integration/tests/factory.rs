@@ -2,9 +2,9 @@
 
 use embassy_time::{Duration, Instant};
 use sectag::modem::Credentials;
-use sectag::{Comparison, Control, Kind, Tag};
+use sectag::{Comparison, Control, Tag};
 use sectag_integration_tests::nrf9160::{self, CONFIG};
-use sectag_integration_tests::simulated::{self, virtually};
+use sectag_integration_tests::simulated::{self, credentials, virtually};
 use sectag_simulator::{Boot, Nrf9160Options, Nrf9160Profile, Options, Sim};
 use sectag_test_support::pki::Pki;
 
@@ -29,12 +29,7 @@ fn pin() -> Sim {
 /// Stores a set, lists and compares it, and removes it.
 async fn whole_life<M: Credentials>(control: Control<'_, M>, lacks: &str) {
     let began = Instant::now();
-    let pki = Pki::shared();
-    let set = [
-        (Kind::Ca, pki.ca_pem()),
-        (Kind::ClientCertificate, pki.client().cert_pem.clone()),
-        (Kind::PrivateKey, pki.client().key_pem.clone()),
-    ];
+    let set = credentials(Pki::shared());
     for (kind, pem) in &set {
         let stored = control.store(TAG, *kind, pem.as_bytes()).await;
         assert_eq!(stored, Ok(()), "no {lacks}: {kind}");

@@ -4,9 +4,9 @@ use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, Kind, LastData, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, LastData, NoPins, Sockets, State};
 use sectag_integration_tests::nrf9160::{CONFIG, TAG, TLS, World, awkward, label, options, usable};
-use sectag_integration_tests::simulated::{HOST, PORT, virtually};
+use sectag_integration_tests::simulated::{HOST, PORT, credentials, virtually};
 use sectag_nrf9160::{
     AnyFirmware, Family, Nrf9160, ReleaseAssistance, SerialModem, SlmModemTls, SlmNativeTls,
 };
@@ -60,13 +60,7 @@ async fn application<F: Family>(
 }
 
 async fn store<F: Family>(control: &Control<'static, Nrf9160<F>>, name: &str) {
-    let pki = Pki::shared();
-    let client = pki.client();
-    for (kind, pem) in [
-        (Kind::Ca, &pki.ca_pem()),
-        (Kind::ClientCertificate, &client.cert_pem),
-        (Kind::PrivateKey, &client.key_pem),
-    ] {
+    for (kind, pem) in credentials(Pki::shared()) {
         let stored = control.store(TAG, kind, pem.as_bytes()).await;
         stored.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
