@@ -82,38 +82,35 @@ fn bg96() -> Board<Bg96, Dtr> {
 }
 
 fn slm(dialect: &str) -> Board<Nrf9160, Wired> {
-    let network = MemoryNetwork::new();
-    let options = Nrf9160Options {
-        turnaround: TURNAROUND,
-        baud: Some(115_200),
-        ..nrf9160::options(Nrf9160Profile::named(dialect).unwrap())
-    };
-    Board {
-        modem: Simulator::nrf9160(options, Rc::new(network.clone())),
-        network,
-        backend: || Nrf9160::new(nrf9160::CONFIG),
-        pins: Wired,
-        tls: nrf9160::TLS,
-        deaf: Rc::default(),
-    }
+    let profile = Nrf9160Profile::named(dialect).unwrap();
+    nordic(profile, || Nrf9160::new(nrf9160::CONFIG), Wired, |_| {})
 }
 
 fn sm_of<F: Family>(
     backend: fn() -> Nrf9160<F>,
     change: impl FnOnce(&mut Nrf9160Options),
 ) -> Board<Nrf9160<F>, Dtr> {
+    nordic(Nrf9160Profile::SERIAL_MODEM, backend, Dtr, change)
+}
+
+fn nordic<F: Family, P>(
+    profile: Nrf9160Profile,
+    backend: fn() -> Nrf9160<F>,
+    pins: fn(Simulator) -> P,
+    change: impl FnOnce(&mut Nrf9160Options),
+) -> Board<Nrf9160<F>, P> {
     let network = MemoryNetwork::new();
     let mut options = Nrf9160Options {
         turnaround: TURNAROUND,
         baud: Some(115_200),
-        ..nrf9160::options(Nrf9160Profile::SERIAL_MODEM)
+        ..nrf9160::options(profile)
     };
     change(&mut options);
     Board {
         modem: Simulator::nrf9160(options, Rc::new(network.clone())),
         network,
         backend,
-        pins: Dtr,
+        pins,
         tls: nrf9160::TLS,
         deaf: Rc::default(),
     }
@@ -135,6 +132,20 @@ const UART_START: Duration = Duration::from_millis(20);
 
 type Rx = FromTokio<tokio::io::ReadHalf<DuplexStream>>;
 type Tx = FromTokio<tokio::io::WriteHalf<DuplexStream>>;
+
+impl<M, P> Board<M, P> {
+    /// The board with other pins wired.
+    fn wired<Q>(self, pins: fn(Simulator) -> Q) -> Board<M, Q> {
+        Board {
+            modem: self.modem,
+            network: self.network,
+            backend: self.backend,
+            pins,
+            tls: self.tls,
+            deaf: self.deaf,
+        }
+    }
+}
 
 impl<M: Full + Sleeps + 'static, P: Power> Board<M, P> {
     fn pin(&self) -> NoticePin<SimulatedPin> {
@@ -208,18 +219,20 @@ impl<M: Full + Sleeps + 'static, P: Power> Board<M, P> {
             .await
     }
 
-    fn serve<F: Future<Output = io::Result<()>> + 'static>(
-        &self,
-        handler: impl Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
-    ) {
+    /// Serves [`echo_later`], and returns when it sent last.
+    fn serve(&self) -> Rc<Cell<Instant>> {
+        let sent = Rc::new(Cell::new(Instant::MIN));
         let pki = Pki::shared();
         let config = server_config(&pki.issue_server([HOST.as_str()]), Some(&pki.ca_pem()));
+        let server = sent.clone();
         self.network.register(HOST.as_str(), PORT, move |stream| {
-            let (config, handler) = (config.clone(), handler.clone());
+            let (config, sent) = (config.clone(), server.clone());
+            let handler = move |stream| echo_later(stream, sent.clone());
             tokio::task::spawn_local(async move {
                 let _ = serve_tls(stream, config, handler).await;
             });
         });
+        sent
     }
 
     async fn connect(&self, bench: Bench<M>) -> Socket<'static> {
@@ -265,7 +278,7 @@ fn table<M: Full + Sleeps + 'static, P: Power>(board: impl Fn() -> Board<M, P>) 
     for way in 0..3 {
         virtually(async || {
             let board = board();
-            board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
+            board.serve();
             let idle = async |bench| idle_hour(&board, bench).await;
             let count = match way {
                 0 => board.run(|runner| runner, idle).await,
@@ -296,14 +309,13 @@ fn an_idle_hour_takes_few_exchanges_with_the_pin_or_none() {
     }
 }
 
-/// A firmware that does not tell of data while it sleeps (up to 2.8) stays awake.
-#[test]
-fn a_firmware_without_notices_is_asked_as_without_the_pin() {
+/// The modem is not let sleep: it is asked as without the notice pin. `look` gets the time from the peer's send to the read.
+fn stays_awake<M: Full + Sleeps + 'static, P: Power>(
+    board: Board<M, P>,
+    look: impl AsyncFnOnce(&Simulator, Bench<M>, Duration),
+) {
     virtually(async || {
-        let board = slm("2.5");
-        let sent = Rc::new(Cell::new(Instant::MIN));
-        let server = sent.clone();
-        board.serve(move |stream| echo_later(stream, server.clone()));
+        let sent = board.serve();
         board
             .run_deaf(
                 |pin| pin,
@@ -312,11 +324,19 @@ fn a_firmware_without_notices_is_asked_as_without_the_pin() {
                     let mut socket = board.connect(bench).await;
                     let (text, latency) = exchange(&mut socket, 60_000, &sent).await;
                     assert_eq!(text, *b"news");
-                    assert!(latency <= Duration::from_millis(1500), "{latency}");
                     assert!(!bench.control.is_asleep());
+                    look(&board.modem, bench, latency).await;
                 },
             )
             .await;
+    });
+}
+
+/// A firmware that does not tell of data while it sleeps (up to 2.8) stays awake.
+#[test]
+fn a_firmware_without_notices_is_asked_as_without_the_pin() {
+    stays_awake(slm("2.5"), async |_, _, latency| {
+        assert!(latency <= Duration::from_millis(1500), "{latency}");
     });
 }
 
@@ -348,9 +368,7 @@ fn nothing_is_lost<M: Full + Sleeps + 'static, P: Power>(
 ) {
     virtually(async || {
         let board = board();
-        let sent = Rc::new(Cell::new(Instant::MIN));
-        let server = sent.clone();
-        board.serve(move |stream| echo_later(stream, server.clone()));
+        let sent = board.serve();
         let habits = |pin: NoticePin<SimulatedPin>| pin.liveness(Duration::from_secs(3));
         board
             .run_deaf(habits, async |bench| {
@@ -403,7 +421,7 @@ fn no_byte_is_lost_around_a_sleep_of_serial_modem() {
 /// What wakes it is a use, and data comes in the moment in which the UART is not heard yet.
 fn a_use_loses_nothing<M: Full + Sleeps + 'static, P: Power>(name: &str, board: Board<M, P>) {
     virtually(async || {
-        board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
+        board.serve();
         board
             .run_deaf(NoticePin::without_liveness, async |bench| {
                 board.provision(bench).await;
@@ -437,37 +455,8 @@ fn no_byte_is_lost_that_comes_as_a_use_wakes_the_modem() {
 /// A board with the pin of the other firmware alone: it is asked as without the notice pin.
 #[test]
 fn serial_modem_without_dtr_stays_awake() {
-    virtually(async || {
-        let Board {
-            modem,
-            network,
-            deaf,
-            ..
-        } = sm();
-        let board = Board {
-            modem,
-            network,
-            backend: || Nrf9160::new(nrf9160::CONFIG),
-            pins: Wired,
-            tls: nrf9160::TLS,
-            deaf,
-        };
-        let sent = Rc::new(Cell::new(Instant::MIN));
-        let server = sent.clone();
-        board.serve(move |stream| echo_later(stream, server.clone()));
-        board
-            .run_deaf(
-                |pin| pin,
-                async |bench| {
-                    board.provision(bench).await;
-                    let mut socket = board.connect(bench).await;
-                    let (text, _) = exchange(&mut socket, 60_000, &sent).await;
-                    assert_eq!(text, *b"news");
-                    assert!(!bench.control.is_asleep());
-                    assert_eq!(bench.control.sleep().await, Err(AtError::Unsupported));
-                },
-            )
-            .await;
+    stays_awake(sm().wired(Wired), async |_, bench, _| {
+        assert_eq!(bench.control.sleep().await, Err(AtError::Unsupported));
     });
 }
 
@@ -482,7 +471,7 @@ fn a_reset_that_the_pin_tells_is_seen_within_two_seconds() {
 
 fn rings_at_a_reset<M: Full + Sleeps + 'static, P: Power>(board: Board<M, P>) {
     virtually(async || {
-        board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
+        board.serve();
         board
             .run_deaf(
                 |pin| pin.without_liveness(),
@@ -522,7 +511,7 @@ fn is_seen_late<P: Power>(board: impl Fn() -> Board<Nrf9160, P>) {
     for never in [false, true] {
         virtually(async || {
             let board = board();
-            board.serve(|stream| echo_later(stream, Rc::new(Cell::new(Instant::MIN))));
+            board.serve();
             let habits = |pin: NoticePin<SimulatedPin>| {
                 if never { pin.without_liveness() } else { pin }
             };
@@ -557,37 +546,8 @@ fn is_seen_late<P: Power>(board: impl Fn() -> Board<Nrf9160, P>) {
 /// Without what wakes it, the modem is not let sleep.
 #[test]
 fn without_a_wake_pin_everything_is_as_without_the_notice_pin() {
-    virtually(async || {
-        let Board {
-            modem,
-            network,
-            deaf,
-            ..
-        } = slm("3.1");
-        let board = Board {
-            modem,
-            network,
-            backend: || Nrf9160::new(nrf9160::CONFIG),
-            pins: |_| NoPins,
-            tls: nrf9160::TLS,
-            deaf,
-        };
-        let sent = Rc::new(Cell::new(Instant::MIN));
-        let server = sent.clone();
-        board.serve(move |stream| echo_later(stream, server.clone()));
-        board
-            .run_deaf(
-                |pin| pin,
-                async |bench| {
-                    board.provision(bench).await;
-                    let mut socket = board.connect(bench).await;
-                    let (text, _) = exchange(&mut socket, 60_000, &sent).await;
-                    assert_eq!(text, *b"news");
-                    assert!(!bench.control.is_asleep());
-                },
-            )
-            .await;
-        let lines = board.modem.commands();
+    stays_awake(slm("3.1").wired(|_| NoPins), async |modem, _, _| {
+        let lines = modem.commands();
         assert!(!lines.iter().any(|line| line.starts_with(b"AT#XSLEEP")));
     });
 }
