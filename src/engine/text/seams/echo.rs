@@ -2,7 +2,7 @@
 //! commands with two `OK`.
 
 use super::*;
-use crate::engine::mailbox::{ExchangeState, Plan};
+use crate::engine::mailbox::ExchangeState;
 use crate::modem::{
     CLOSE, Echoed, FETCH, Final, InLine, Limits, Line, OPEN, OWN, Out, SEND, Step, Terminator,
     Then, Urc, Verdict, World, ask,
@@ -307,12 +307,7 @@ fn a_guests_payload_is_the_rest_of_the_line_too() {
     let mut bench = console();
     bench.world.mailbox.post = ExchangeState::Wanted;
     bench.run();
-    bench.engine.out()[..9].copy_from_slice(b"AT+W=1,8,");
-    bench
-        .engine
-        .begin_guest(&mut bench.world, 9, Plan::Quoted(9), 1000)
-        .unwrap();
-    bench.run();
+    bench.begin_guest(b"AT+W=1,8,", Plan::Quoted(9), 1000);
     for part in ["aGVs", "bG8="] {
         bench.engine.hand_over(part.as_bytes()).unwrap();
         bench.run();

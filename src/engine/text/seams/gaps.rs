@@ -1,7 +1,7 @@
 //! The seam for a modem that needs a gap between its output and the next command.
 
 use super::*;
-use crate::engine::mailbox::{ExchangeState, Plan};
+use crate::engine::mailbox::ExchangeState;
 use crate::modem::{
     CLOSE, Final, LIVENESS, Limits, Line, OPEN, Out, Plain, SEND, Step, Then, Urc, Verdict, World,
     ask, decide,
@@ -97,12 +97,7 @@ fn a_command_of_a_users_waits_behind_a_notice_that_came_once_it_had_the_channel(
     bench.run();
     assert_eq!(bench.world.mailbox.post, ExchangeState::Granted);
     bench.says("\r\n+UUX: 1\r\n");
-    bench.engine.out()[..4].copy_from_slice(b"AT+X");
-    bench
-        .engine
-        .begin_guest(&mut bench.world, 4, Plan::Lines, 1000)
-        .unwrap();
-    bench.run();
+    bench.begin_guest(b"AT+X", Plan::Lines, 1000);
     quiet(&mut bench, 20, "AT+X\r");
 }
 
@@ -123,12 +118,7 @@ fn an_upload_waits_behind_its_prompt() {
     let mut bench = Bench::up(Slow::NEW);
     bench.world.mailbox.post = ExchangeState::Wanted;
     bench.run();
-    bench.engine.out()[..4].copy_from_slice(b"AT+U");
-    bench
-        .engine
-        .begin_guest(&mut bench.world, 4, Plan::Upload(5), 1000)
-        .unwrap();
-    bench.run();
+    bench.begin_guest(b"AT+U", Plan::Upload(5), 1000);
     assert_eq!(bench.sent(), "AT+U\r");
     assert!(!bench.engine.takes_bytes(false));
     // Some modules end the prompt with a space.

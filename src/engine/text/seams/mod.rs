@@ -19,11 +19,12 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::capabilities::Verification;
+use crate::engine::mailbox::Plan;
 use crate::engine::protocol::Protocol;
 use crate::engine::text::Engine;
 use crate::engine::{Link, NOT_YET, Open, Phase, Slot, World};
 use crate::error::SocketError;
-use crate::modem::Modem;
+use crate::modem::{Modem, Then, Verdict};
 use crate::{Tag, TlsConfig};
 
 /// Defines an invented modem: its own fields in braces, its own items after them, and the items that all invented modems
@@ -64,6 +65,16 @@ const LIMITS: crate::modem::Limits = crate::modem::Limits {
     max_send: 64,
     sockets: 2,
 };
+
+/// Judges the answer to a fetch.
+fn fetched<M>(_: &mut M, w: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+    w.verdict = match (answer, w.received) {
+        (Some(_), Some(0)) => Verdict::Empty,
+        (Some(_), Some(_)) => Verdict::Done,
+        _ => Verdict::NotConnected,
+    };
+    Then::End
+}
 
 /// A test bench: an engine with two sockets, and the bytes that it has sent.
 struct Bench<M: Modem> {
@@ -181,6 +192,15 @@ impl<M: Modem> Bench<M> {
         let count = self.world.slots[index].rx.pop(&mut bytes);
         bytes.truncate(count);
         bytes
+    }
+
+    /// Begins an exchange as a guest to whom the channel was granted.
+    fn begin_guest(&mut self, command: &[u8], plan: Plan, timeout: u32) {
+        self.engine.out()[..command.len()].copy_from_slice(command);
+        self.engine
+            .begin_guest(&mut self.world, command.len(), plan, timeout)
+            .unwrap();
+        self.run();
     }
 
     fn phase(&self, index: usize) -> Phase {

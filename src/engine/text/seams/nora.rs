@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::at::{Fields, answer};
-use crate::engine::mailbox::{ExchangeState, Plan};
+use crate::engine::mailbox::ExchangeState;
 use crate::error::{AtError, Code, ConnectError, Meaning};
 use crate::modem::{
     Abort, BRING_UP, CLOSE, FETCH, Final, Framing, InLine, Limits, Line, OPEN, Out, SEND, Step,
@@ -220,14 +220,7 @@ modem! { Nora { pushes: bool = false, opening: Option<u8> = None }
                     Then::End
                 }
             })] },
-            FETCH => const { &[ask("AT+USORB={i},{l}").fetches().then(|_, w, text| {
-                w.verdict = match (text, w.received) {
-                    (Some(_), Some(0)) => Verdict::Empty,
-                    (Some(_), Some(_)) => Verdict::Done,
-                    _ => Verdict::NotConnected,
-                };
-                Then::End
-            })] },
+            FETCH => const { &[ask("AT+USORB={i},{l}").fetches().then(fetched)] },
             CLOSE => const { &[ask("AT+USOCL={i}")] },
             _ => &[],
         }
@@ -373,13 +366,8 @@ fn a_connect_that_fails_is_a_close() {
 fn storing() -> Bench<Nora> {
     let mut bench = open(false);
     let command = b"AT+USECUB=0,\"ca\"\x01\0\x04";
-    bench.engine.out()[..command.len()].copy_from_slice(command);
     bench.world.mailbox.post = ExchangeState::Granted;
-    bench
-        .engine
-        .begin_guest(&mut bench.world, command.len(), Plan::Quoted(4), 5000)
-        .unwrap();
-    bench.run();
+    bench.begin_guest(command, Plan::Quoted(4), 5000);
     assert_eq!(bench.sent(), "AT+USECUB=0,\"ca\"\x01\0\x04");
     bench
 }

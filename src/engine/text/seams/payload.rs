@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::at::{Decoder, Fields, decimal};
-use crate::modem::{
-    CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, Step, Then, Urc, Verdict, World, ask,
-};
+use crate::modem::{CLOSE, FETCH, Final, Limits, Line, OPEN, Out, Plain, Step, Urc, World, ask};
 
 fn line(line: &[u8]) -> Line {
     match line {
@@ -28,20 +26,7 @@ fn header(text: &[u8], name: &str, place: usize, cue: u8) -> Option<u16> {
 fn script<M: Modem>(number: u8) -> &'static [Step<M>] {
     match number {
         OPEN => const { &[ask("AT+OPEN=\"{i}\"")] },
-        FETCH => {
-            const {
-                &[ask("AT+USORD={i},{l}").fetches().limit(10).then(
-                    |_, w: &mut World<'_>, answer| {
-                        w.verdict = match (answer, w.received) {
-                            (Some(_), Some(0)) => Verdict::Empty,
-                            (Some(_), Some(_)) => Verdict::Done,
-                            _ => Verdict::NotConnected,
-                        };
-                        Then::End
-                    },
-                )]
-            }
-        }
+        FETCH => const { &[ask("AT+USORD={i},{l}").fetches().limit(10).then(fetched)] },
         CLOSE => const { &[ask("AT+USOCL={i}")] },
         _ => &[],
     }

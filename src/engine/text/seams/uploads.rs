@@ -1,7 +1,7 @@
 //! The seams for uploads after a prompt of their own that needs a pause, and for closes that the modem confirms later.
 
 use super::*;
-use crate::engine::mailbox::{ExchangeState, Plan};
+use crate::engine::mailbox::ExchangeState;
 use crate::modem::{
     CLOSE, Final, Limits, Line, OPEN, Out, Plain, Step, Then, Urc, Verdict, World, ask,
 };
@@ -44,13 +44,8 @@ modem! { Takes { gone: bool = false }
 fn uploading(len: usize) -> Bench<Takes> {
     let mut bench = Bench::up(Takes::NEW);
     let command = b"AT+STORE=4\r";
-    bench.engine.out()[..command.len()].copy_from_slice(command);
     bench.world.mailbox.post = ExchangeState::Granted;
-    bench
-        .engine
-        .begin_guest(&mut bench.world, command.len(), Plan::Upload(len), 5000)
-        .unwrap();
-    bench.run();
+    bench.begin_guest(command, Plan::Upload(len), 5000);
     assert_eq!(bench.sent(), "AT+STORE=4\r");
     bench
 }
