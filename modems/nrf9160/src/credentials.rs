@@ -337,24 +337,22 @@ pub(crate) async fn leave_network<F: Family, E>(
     at: &Guest<'_, F>,
 ) -> Result<(), CredentialError<E>> {
     let has_sockets = at.has_sockets();
-    let left = at.modem(|modem| {
+    let before = at.modem(|modem| {
         if modem.offline && modem.joining.confirmed_off {
-            return Some(None);
+            return Ok(None);
         }
         if has_sockets && !modem.config.end_connections {
-            return None;
+            return Err(CredentialError::SocketsOpen);
         }
         // Set before the first await, so that the cleanup returns to the network if this future is
         // dropped. Whether the modem has left is known only once it has answered.
         let before = (modem.offline, modem.joining.left);
         modem.offline = true;
         modem.joining.left = true;
-        Some(Some(before))
-    });
-    let (was_offline, had_left) = match left {
-        None => return Err(CredentialError::SocketsOpen),
-        Some(None) => return Ok(()),
-        Some(Some(before)) => before,
+        Ok(Some(before))
+    })?;
+    let Some((was_offline, had_left)) = before else {
+        return Ok(());
     };
     #[cfg(feature = "log")]
     log::info!("leaving the network, to change credentials");
