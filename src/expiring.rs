@@ -50,43 +50,23 @@ impl<M: Credentials + HasClock> Control<'_, M> {
         days: u16,
     ) -> Result<Expiry, CredentialError<Infallible>> {
         loop {
-            let pause = match self.look_at_expiry(tag, days).await? {
-                Look::Due(expiry) => return Ok(expiry),
-                Look::After(seconds) => seconds,
+            let pause = match self.expires(tag).await {
+                Ok(expiry) => {
+                    let now = self.clock().await.ok().flatten();
+                    let now = now.filter(|now| now.is_plausible(MIN_DATE));
+                    match (now, expiry.soonest()) {
+                        (Some(now), Some(_)) if expiry.is_due(now, days) => return Ok(expiry),
+                        (Some(now), Some(end)) => {
+                            let due = end.to_unix() - u64::from(days) * A_DAY;
+                            (due - now.to_unix()).clamp(1, A_DAY)
+                        }
+                        _ => AN_HOUR,
+                    }
+                }
+                Err(CredentialError::At(_) | CredentialError::BringUp(_)) => AN_HOUR,
+                Err(error) => return Err(error),
             };
             Timer::after(Duration::from_secs(pause)).await;
         }
     }
-
-    async fn look_at_expiry(
-        &self,
-        tag: Tag,
-        days: u16,
-    ) -> Result<Look, CredentialError<Infallible>> {
-        let expiry = match self.expires(tag).await {
-            Ok(expiry) => expiry,
-            Err(CredentialError::At(_) | CredentialError::BringUp(_)) => {
-                return Ok(Look::After(AN_HOUR));
-            }
-            Err(error) => return Err(error),
-        };
-        let now = self.clock().await.ok().flatten();
-        let now = now.filter(|now| now.is_plausible(MIN_DATE));
-        let (Some(now), Some(end)) = (now, expiry.soonest()) else {
-            return Ok(Look::After(AN_HOUR));
-        };
-        if expiry.is_due(now, days) {
-            return Ok(Look::Due(expiry));
-        }
-        let due = end.to_unix() - u64::from(days) * A_DAY;
-        Ok(Look::After((due - now.to_unix()).clamp(1, A_DAY)))
-    }
-}
-
-/// The result of one check.
-enum Look {
-    /// A certificate ends soon, or has ended.
-    Due(Expiry),
-    /// The next check is due after this number of seconds.
-    After(u64),
 }
