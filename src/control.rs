@@ -1,4 +1,4 @@
-//! The handle [`Control`]: everything that an application asks of the modem besides sockets.
+//! The handle [`Control`]: all that an application asks of the modem.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -11,7 +11,7 @@ use crate::clock::DateTime;
 use crate::engine::raw::RawError;
 use crate::engine::time::{Ms, millis};
 use crate::engine::{At, Counters, Errand, Link, PowerState, Protocol as _, Shared};
-use crate::error::{AtError, BringUpError};
+use crate::error::{AtError, BringUpError, ConnectError, SocketError};
 use crate::loss::Loss;
 #[cfg(feature = "sleep")]
 use crate::modem::Sleeps;
@@ -19,12 +19,17 @@ use crate::modem::{
     Backend, Cellular, ClockPart, Full, HasClock, LinesPart, Reports, SavesPower, SimPart,
 };
 use crate::power_saving::{Edrx, PowerSaving};
-use crate::socket::Waiting;
+use crate::socket::{OpenTurn, SecureConnect, Socket, Waiting, poll_claim, post_open};
 #[cfg(feature = "sleep")]
 use crate::status::LightSleep;
 use crate::status::{SimCard, Status, Technology};
+use crate::tls::{ServerName, TlsConfig};
 
-/// A handle for the control of one modem. It is cheap to copy, and never touches the UART itself.
+/// The time that a connect waits for a socket that is being closed, when no other is free.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The handle of one modem: it [connects](Self::connect), keeps credentials, and reads and sets the modem's state. It is
+/// cheap to copy, so each task has its own, and never touches the UART itself.
 ///
 /// Methods that need the modem wait until it is up, or until it answers, and report why it does not come up. Methods
 /// that only read the driver's state, and [`power_on`](Self::power_on), return at once.
@@ -33,8 +38,8 @@ pub struct Control<'a, M: Backend> {
     pub(crate) engine: &'a RefCell<M::Engine>,
     /// The caller promises that its commands leave connections and settings alone.
     pub(crate) keeps: bool,
-    /// The time to wait for a modem that does not come up.
-    pub(crate) patience: Ms,
+    /// The time to wait for a modem that does not come up; `None` for that of `Timing`.
+    pub(crate) patience: Option<Ms>,
 }
 
 impl<M: Backend> Clone for Control<'_, M> {
@@ -46,6 +51,45 @@ impl<M: Backend> Clone for Control<'_, M> {
 impl<M: Backend> Copy for Control<'_, M> {}
 
 impl<'a, M: Backend> Control<'a, M> {
+    /// Connects to `name` at TCP `port`, see [`SecureConnect::connect`].
+    ///
+    /// Connections are opened one after another, so a connect may wait for an earlier one. It waits for the modem to
+    /// come up, and for up to 15 s for a socket that is being closed, where no other is free. The future may be dropped
+    /// at any time.
+    ///
+    /// # Errors
+    /// [`ConnectError::BringUp`] where the modem does not come up within its [patience](Self::patience), or at once where
+    /// only a change of SIM, configuration or firmware helps; otherwise see [`ConnectError`].
+    pub async fn connect(
+        &self,
+        name: ServerName<'_>,
+        port: u16,
+        config: &TlsConfig,
+    ) -> Result<Socket<'a>, ConnectError> {
+        let world = self.world;
+        let mut turn = OpenTurn::new(world);
+        poll_fn(|cx| turn.poll(cx)).await;
+        let waiting = Waiting::begin(world, self.patience);
+        poll_fn(|cx| waiting.poll_up(world, cx))
+            .await
+            .map_err(ConnectError::BringUp)?;
+        self.engine.borrow().backend().admit(config)?;
+        let limit = Instant::now() + CLOSING_PATIENCE;
+        let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
+        let mut socket = post_open(world, slot, name.as_str(), port, config)?;
+        socket.verified = poll_fn(|cx| socket.poll_opened(&waiting, cx)).await?;
+        Ok(socket)
+    }
+
+    /// Checks, without connecting, whether [`connect`](Self::connect) would refuse this policy before a byte is sent, as
+    /// far as the modem's firmware is known by now.
+    ///
+    /// # Errors
+    /// The refusal of [`connect`](Self::connect).
+    pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
+        self.engine.borrow().backend().admit(config)
+    }
+
     /// Waits until the modem is registered and has a data connection. May be dropped at any time: the runner repeats the
     /// bring-up by itself, also after this has failed.
     ///
@@ -71,7 +115,7 @@ impl<'a, M: Backend> Control<'a, M> {
     /// [`Timing::patience`](crate::modem::Timing::patience): `control.patience(Duration::from_secs(5)).wait_up()`. With a
     /// time of 0, the first bring-up that fails is reported.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = millis(patience);
+        self.patience = Some(millis(patience));
         self
     }
 
@@ -281,6 +325,24 @@ impl<'a, M: Backend> Control<'a, M> {
         .await;
         held.undo &= end.is_err();
         end.map_err(at)
+    }
+}
+
+impl<'a, M: Backend> SecureConnect for Control<'a, M> {
+    type Error = ConnectError;
+    type SocketError = SocketError;
+    type Socket<'s>
+        = Socket<'a>
+    where
+        Self: 's;
+
+    async fn connect(
+        &self,
+        name: ServerName<'_>,
+        port: u16,
+        config: &TlsConfig,
+    ) -> Result<Socket<'a>, ConnectError> {
+        Control::connect(self, name, port, config).await
     }
 }
 

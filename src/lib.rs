@@ -7,10 +7,11 @@
 //! policy and errors. A backend crate, such as `sectag-bg96`, adds the dialect and scripts of one modem
 //! family. It is `no_std`, without allocation and unsafe code, and async on embassy's traits.
 //!
-//! 1. Make a [`State`] from a backend, in a `static`.
-//! 2. [`new`] splits it into [`Control`], [`Sockets`] and [`Runner`].
+//! 1. Declare a [`State`], the driver's memory, as a `static`.
+//! 2. [`new`] takes it with a backend, the UART and the pins, and returns the handle of the modem ([`Control`]) and its
+//!    [`Runner`].
 //! 3. Spawn [`Runner::run`] in a task of its own.
-//! 4. Store credentials with [`Control::ensure_set`], connect with [`Sockets::connect`], and hand the
+//! 4. Store credentials with [`Control::ensure_set`], connect with [`Control::connect`], and hand the
 //!    [`Socket`] to anything that wants embedded-io-async's `Read` and `Write`.
 //!
 //! A connection over any modem:
@@ -45,7 +46,7 @@
 //! | `edge-nal`, `embedded-nal-async` | the module `nal`: adapters for libraries that connect through these traits |
 //! | `hmac`, `p256` | Azure's SAS tokens; a key in RAM that signs with ES256 |
 //! | `sleep` | `Control::sleep`, `NoticePin`: light sleep by a pin, and waking by another |
-//! | `tap` | `State::with_tap`: an observer of the UART, for recordings |
+//! | `tap` | `Runner::with_tap`: an observer of the UART, for recordings |
 //!
 //! The README has a picture of the layers and complete examples.
 #![no_std]
@@ -118,7 +119,7 @@ pub use engine::backend::Forbidden;
 pub use engine::machine::Machine;
 pub use engine::raw::RawError;
 pub use engine::{
-    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Exclusive, Notices, Rings, Runner, State, Upload,
+    ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Exclusive, Notices, Runner, State, Upload,
 };
 pub use error::{
     AtError, BringUpError, Code, ConnectError, CredentialError, Meaning, Refusal, RunError,
@@ -134,7 +135,7 @@ pub use other_store::{OtherStore, ReadFrom};
 pub use power::{AnySpeed, NoPin, NoPins, Pins, Power};
 pub use power_saving::{Bits, Edrx, PowerSaving};
 pub use secret::{Secret, SecretBuf};
-pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Sockets, Writer};
+pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Writer};
 #[cfg(feature = "sleep")]
 pub use status::LightSleep;
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
@@ -143,58 +144,30 @@ pub use suites::{ServerKey, SuiteSet, TlsVersion};
 pub use tag::Tag;
 pub use tls::{CaScope, Dangerous, Psk, ServerName, Suites, TlsConfig};
 
-use core::borrow::BorrowMut;
-
 use modem::Backend;
 
 #[cfg(test)]
 sectag_host_clock::time_driver!();
 
-/// Splits `state` into the handles and the runner for the modem on this UART.
+/// Starts the driver of the modem on this UART: fills `state` from the `backend` with its configuration, and returns the
+/// handle and the runner.
 ///
 /// The UART should be buffered (interrupt or DMA). `power` drives the modem's pins: [`Pins`], or [`NoPins`] for a board
 /// that wires none of them to the MCU.
-///
-/// It is a build error when `SOCKETS` is 0 or above the number of the modem's TLS contexts, and when a ring (`RX`, `TX`)
-/// has fewer than 16 or more than 32 767 bytes.
-pub fn new<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B, R, W, P>(
-    state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
+pub fn new<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, R, W, P>(
+    state: &'a mut State<'a, M, SOCKETS, RX, TX>,
+    backend: M,
     uart_rx: R,
     uart_tx: W,
     power: P,
-) -> (Control<'a, M>, Sockets<'a, M>, Runner<'a, M, R, W, P>)
-where
-    B: BorrowMut<Rings<SOCKETS, RX, TX>>,
-{
-    const {
-        assert!(
-            SOCKETS > 0 && SOCKETS <= M::LIMITS.sockets,
-            "this modem has fewer TLS contexts than SOCKETS"
-        );
-        assert!(
-            RX >= 16 && TX >= 16,
-            "rings below 16 bytes move hardly anything per exchange"
-        );
-        assert!(
-            RX <= 32_767 && TX <= 32_767,
-            "of a ring no more than 32767 bytes can be used"
-        );
-        // The driver keeps a set of ids as the bits of a word.
-        assert!(M::LIMITS.ids <= 32, "the backend has more than 32 ids");
-    }
-    let (engine, world) = state.connect_rings();
-    let patience = world.borrow().patience;
+) -> (Control<'a, M>, Runner<'a, M, R, W, P>) {
+    let (engine, world) = state.start(backend);
     (
         Control {
             world,
             engine,
             keeps: false,
-            patience,
-        },
-        Sockets {
-            world,
-            engine,
-            patience,
+            patience: None,
         },
         Runner {
             engine,

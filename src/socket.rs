@@ -1,4 +1,4 @@
-//! Sockets, and the handle that connects them.
+//! Sockets, and the traits by which other crates use them.
 
 use core::future::poll_fn;
 use core::marker::PhantomData;
@@ -9,19 +9,15 @@ use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
 use crate::capabilities::Verification;
-use core::cell::{RefCell, RefMut};
+use core::cell::RefMut;
 
-use crate::engine::time::{Ms, after, millis, now};
-use crate::engine::{Link, NOT_YET, Open, Phase, PowerState, Protocol as _, Shared, Slot, World};
+use crate::engine::time::{Ms, after, now};
+use crate::engine::{Link, NOT_YET, Open, Phase, PowerState, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
 use crate::loss::Loss;
-use crate::modem::Backend;
 use crate::tls::{ServerName, TlsConfig};
 
-/// The time that a connect waits for a socket that is being closed, when no other is free.
-const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
-
-/// A connector that opens verified TLS connections by server name. [`Sockets`] implements it for every backend, so that
+/// A connector that opens verified TLS connections by server name. [`Control`](crate::Control) implements it for every backend, so that
 /// an application, an MQTT client or the adapters of [`nal`](crate) do not depend on what carries the connection.
 #[allow(async_fn_in_trait)]
 pub trait SecureConnect {
@@ -99,92 +95,6 @@ pub trait SecureSocket: Read + Write + ReadReady + WriteReady {
         Self: 'h;
 }
 
-/// The handle that opens TLS connections through one modem. It is cheap to copy.
-pub struct Sockets<'a, M: Backend> {
-    pub(crate) world: &'a Shared<'a>,
-    pub(crate) engine: &'a RefCell<M::Engine>,
-    /// The time to wait for a modem that does not come up.
-    pub(crate) patience: Ms,
-}
-
-impl<M: Backend> Clone for Sockets<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Backend> Copy for Sockets<'_, M> {}
-
-impl<'a, M: Backend> Sockets<'a, M> {
-    /// Sets the time that this handle waits for a modem that does not come up, in place of
-    /// [`Timing::patience`](crate::modem::Timing::patience). With a time of 0, the first bring-up that fails is reported.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = millis(patience);
-        self
-    }
-
-    /// Connects to `name` at TCP `port`, see [`SecureConnect::connect`].
-    ///
-    /// Connections are opened one after another, so a connect may wait for an earlier one. It waits for the modem to
-    /// come up, and for up to 15 s for a socket that is being closed, where no other is free. The future may be dropped
-    /// at any time.
-    ///
-    /// # Errors
-    /// [`ConnectError::BringUp`] where the modem does not come up within its [patience](Self::patience), or at once where
-    /// only a change of SIM, configuration or firmware helps; otherwise see [`ConnectError`].
-    pub async fn connect(
-        &self,
-        name: ServerName<'_>,
-        port: u16,
-        config: &TlsConfig,
-    ) -> Result<Socket<'a>, ConnectError> {
-        let world = self.world;
-        let mut turn = OpenTurn {
-            world,
-            ticket: None,
-            held: false,
-        };
-        poll_fn(|cx| turn.poll(cx)).await;
-        let waiting = Waiting::begin(world, self.patience);
-        poll_fn(|cx| waiting.poll_up(world, cx))
-            .await
-            .map_err(ConnectError::BringUp)?;
-        self.engine.borrow().backend().admit(config)?;
-        let limit = Instant::now() + CLOSING_PATIENCE;
-        let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
-        let mut socket = post_open(world, slot, name.as_str(), port, config)?;
-        socket.verified = poll_fn(|cx| socket.poll_opened(&waiting, cx)).await?;
-        Ok(socket)
-    }
-
-    /// Checks, without connecting, whether [`connect`](Self::connect) would refuse this policy before a byte is sent, as
-    /// far as the modem's firmware is known by now.
-    ///
-    /// # Errors
-    /// The refusal of [`connect`](Self::connect).
-    pub fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError> {
-        self.engine.borrow().backend().admit(config)
-    }
-}
-
-impl<'a, M: Backend> SecureConnect for Sockets<'a, M> {
-    type Error = ConnectError;
-    type SocketError = SocketError;
-    type Socket<'s>
-        = Socket<'a>
-    where
-        Self: 's;
-
-    async fn connect(
-        &self,
-        name: ServerName<'_>,
-        port: u16,
-        config: &TlsConfig,
-    ) -> Result<Socket<'a>, ConnectError> {
-        Sockets::connect(self, name, port, config).await
-    }
-}
-
 /// The wait of a user for a modem that is brought up: its time limit, and the failures that count.
 pub(crate) struct Waiting {
     /// The number of failed bring-ups before the wait, which do not count.
@@ -193,9 +103,12 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn begin(world: &Shared<'_>, patience: Ms) -> Self {
+    /// Begins a wait of `patience`, or of that of `Timing` where it is `None`.
+    pub(crate) fn begin(world: &Shared<'_>, patience: Option<Ms>) -> Self {
+        let w = world.borrow();
+        let patience = patience.unwrap_or(w.patience);
         Self {
-            failures: world.borrow().failures,
+            failures: w.failures,
             limit: Instant::now() + Duration::from_millis(patience.into()),
         }
     }
@@ -269,14 +182,22 @@ fn wake_at(time: Instant, cx: &mut Context<'_>) {
 }
 
 /// The turn of a user to open a connection; only one is opened at a time. Dropped, it gives the turn to the next.
-struct OpenTurn<'a> {
+pub(crate) struct OpenTurn<'a> {
     world: &'a Shared<'a>,
     ticket: Option<u8>,
     held: bool,
 }
 
-impl OpenTurn<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+impl<'a> OpenTurn<'a> {
+    pub(crate) const fn new(world: &'a Shared<'a>) -> Self {
+        Self {
+            world,
+            ticket: None,
+            held: false,
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut w = self.world.borrow_mut();
         if !self.held {
             if w.opens.poll(&mut self.ticket, cx).is_pending() {
@@ -305,7 +226,7 @@ impl Drop for OpenTurn<'_> {
 }
 
 /// Polls for a free slot, up to `limit` for one that is being closed: the runner frees it, or brings the modem up anew.
-fn poll_claim(
+pub(crate) fn poll_claim(
     world: &Shared<'_>,
     limit: Instant,
     cx: &mut Context<'_>,
@@ -325,7 +246,7 @@ fn poll_claim(
 }
 
 /// Posts the request for a connection to the runner.
-fn post_open<'a>(
+pub(crate) fn post_open<'a>(
     world: &'a Shared<'a>,
     index: u8,
     name: &str,
@@ -385,7 +306,7 @@ fn post_open<'a>(
 pub struct Socket<'a> {
     world: &'a Shared<'a>,
     slot: u8,
-    verified: Verification,
+    pub(crate) verified: Verification,
 }
 
 impl<'a> Socket<'a> {
@@ -432,7 +353,7 @@ impl<'a> Socket<'a> {
     }
 
     /// Polls for the result of the open.
-    fn poll_opened(
+    pub(crate) fn poll_opened(
         &mut self,
         waiting: &Waiting,
         cx: &mut Context<'_>,

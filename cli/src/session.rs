@@ -10,7 +10,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
-use sectag::{AtError, BringUpError, Control, Loss, Power, Runner, Sockets, State, Status};
+use sectag::{AtError, BringUpError, Control, Loss, Power, Runner, State, Status};
 
 use crate::args::{ClockSource, ModemArgs};
 use crate::families::ModemName;
@@ -46,7 +46,6 @@ pub(crate) trait Job {
 /// A modem to work with, and where to report.
 pub(crate) struct Session<'a, M: Full> {
     pub(crate) control: Control<'a, M>,
-    pub(crate) sockets: Sockets<'a, M>,
     /// Its family, which the user has named or the modem.
     pub(crate) name: ModemName,
     /// What the user said about the modem.
@@ -77,20 +76,19 @@ pub(crate) async fn attach<M: Full>(
     let (port, power) = opened.into_parts();
     let speeds = power.speeds();
     let (reader, writer) = tokio::io::split(port);
-    let mut state = State::<M, 1, RING, RING>::with_engine(modem.engine());
-    if let Some(tap) = report.tap() {
-        state = state.with_tap(tap);
-    }
-    let mut state = Box::new(state);
-    let (control, sockets, runner) = sectag::new(
+    let mut state = Box::new(State::<M, 1, RING, RING>::new());
+    let (control, mut runner) = sectag::new(
         &mut state,
+        modem,
         FromTokio::new(reader),
         FromTokio::new(writer),
         power,
     );
+    if let Some(tap) = report.tap() {
+        runner = runner.with_tap(tap);
+    }
     let session = Session {
         control: control.patience(PATIENCE),
-        sockets: sockets.patience(PATIENCE),
         name,
         modem: args,
         report,

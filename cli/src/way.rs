@@ -67,7 +67,7 @@ impl<'a, M: Full> Way for Session<'a, M> {
         };
         let name = name(host)?;
         let step = report.spin(format!("connecting to {host}:{port}"));
-        let socket = match self.sockets.connect(name, port, &config).await {
+        let socket = match self.control.connect(name, port, &config).await {
             Ok(socket) => socket,
             Err(error) => {
                 drop(step);

@@ -7,7 +7,7 @@ use embassy_futures::select::select;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
-use sectag::{Comparison, Control, Digest, Kind, RawError, ServerName, Socket, Sockets, Tag};
+use sectag::{Comparison, Control, Digest, Kind, RawError, ServerName, Socket, Tag};
 
 use crate::event::Event;
 use crate::model::Model;
@@ -92,7 +92,6 @@ struct Connection<'a> {
 
 pub struct App<'a, M: Model> {
     control: Control<'a, M::Driver>,
-    sockets: Sockets<'a, M::Driver>,
     modem: &'a M,
     /// The tag whose credentials it stores.
     tag: u32,
@@ -108,13 +107,11 @@ pub struct App<'a, M: Model> {
 impl<'a, M: Model> App<'a, M> {
     pub fn new(
         control: Control<'a, M::Driver>,
-        sockets: Sockets<'a, M::Driver>,
         modem: &'a M,
         tag: u32,
     ) -> Self {
         Self {
             control,
-            sockets,
             modem,
             tag,
             actions: RefCell::default(),
@@ -192,7 +189,7 @@ impl<'a, M: Model> App<'a, M> {
                 let port = self.modem.next_port(FIRST_PORT);
                 let mutual = action == Action::Connect;
                 let tls = M::tls(mutual);
-                let socket = self.sockets.connect(HOST, port as u16, &tls).await.ok()?;
+                let socket = self.control.connect(HOST, port as u16, &tls).await.ok()?;
                 self.modem.check_verified(port, mutual);
                 *connection = Some(Connection {
                     socket,
@@ -203,7 +200,7 @@ impl<'a, M: Model> App<'a, M> {
             }
             Action::ConnectUnaccepted => {
                 let port = self.modem.next_port(FIRST_PORT);
-                let refused = self.sockets.connect(HOST, port as u16, &M::refused()).await;
+                let refused = self.control.connect(HOST, port as u16, &M::refused()).await;
                 assert!(refused.is_err(), "it asks for what is not checked");
             }
             Action::Drop => *connection = None,

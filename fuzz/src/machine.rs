@@ -66,9 +66,9 @@ async fn play<M: Model>(
     modem: &M,
     driver: M::Driver,
 ) {
-    let mut state = Box::new(State::<_, 2, 2048, 256>::new(driver));
+    let mut state = Box::new(State::<_, 2, 2048, 256>::new());
     let mut session = Session {
-        machine: Machine::new(&mut state, start),
+        machine: Machine::new(&mut state, driver, start),
         modem,
         to_modem,
         to_driver,

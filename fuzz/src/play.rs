@@ -31,13 +31,13 @@ pub async fn play<M: Model, const RX: usize>(
     modem: &M,
     driver: M::Driver,
 ) {
-    let state = State::<_, 2, RX, 256>::new(driver);
+    let state = State::<_, 2, RX, 256>::new();
     let mut state = Box::new(state);
     let paced = options.paced();
     let uart = |pipe| End { pipe, paced };
-    let (control, sockets, mut runner) =
-        sectag::new(&mut state, uart(to_driver), uart(to_modem), NoPins);
-    let apps = [2, 3].map(|tag| App::new(control, sockets, modem, tag));
+    let (control, mut runner) =
+        sectag::new(&mut state, driver, uart(to_driver), uart(to_modem), NoPins);
+    let apps = [2, 3].map(|tag| App::new(control, modem, tag));
     let restart = Event::default();
     let cast = Cast {
         modem,

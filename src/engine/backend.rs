@@ -622,7 +622,7 @@ impl Forbidden {
     }
 
     /// The text for a command whose work a socket does.
-    pub const SOCKET: &'static str = "Sockets::connect, and the Socket's read, write and close";
+    pub const SOCKET: &'static str = "Control::connect, and the Socket's read, write and close";
     /// The text for a command whose work the credential store does.
     pub const STORE: &'static str = "Control::store, ensure, list and remove";
     /// The text for a command that has no replacement.

@@ -1,14 +1,13 @@
 //! The engine without runner and handles, for fuzz targets.
 
-use core::borrow::BorrowMut;
 use core::cell::RefCell;
 
+use super::State;
 use super::protocol::Protocol;
 use super::slot::{Phase, Slot};
 use super::text::Engine;
 use super::time::{Ms, after};
 use super::world::{Link, NOT_YET, Open, Shared, World};
-use super::{Rings, State};
 use crate::capabilities::Verification;
 use crate::engine::backend::Modem;
 use crate::tls::TlsConfig;
@@ -24,15 +23,13 @@ pub struct Machine<'a, M: Modem> {
 }
 
 impl<'a, M: Modem> Machine<'a, M> {
-    /// Makes a machine from an unused state, at the time `now`.
-    pub fn new<const SOCKETS: usize, const RX: usize, const TX: usize, B>(
-        state: &'a mut State<'a, M, SOCKETS, RX, TX, B>,
+    /// Makes a machine from an unused state and a backend, at the time `now`.
+    pub fn new<const SOCKETS: usize, const RX: usize, const TX: usize>(
+        state: &'a mut State<'a, M, SOCKETS, RX, TX>,
+        backend: M,
         now: u32,
-    ) -> Self
-    where
-        B: BorrowMut<Rings<SOCKETS, RX, TX>>,
-    {
-        let (engine, world) = state.connect_rings();
+    ) -> Self {
+        let (engine, world) = state.start(backend);
         let machine = Self {
             engine,
             world,

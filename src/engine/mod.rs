@@ -26,10 +26,10 @@ pub(crate) mod time;
 mod wakers;
 mod world;
 
-use core::borrow::BorrowMut;
 use core::cell::RefCell;
 
-use self::backend::{Modem, Timing};
+#[cfg(doc)]
+use self::backend::Modem;
 pub use self::conduct::{After, Guest};
 #[cfg(feature = "sleep")]
 pub(crate) use self::doze::SleepSettings;
@@ -49,136 +49,87 @@ pub(crate) use self::world::{Errand, Link, PowerState, Shared};
 #[cfg(feature = "sleep")]
 pub(crate) use self::world::{NEVER, NO_PIN};
 
-/// The socket buffers of a [`State`] for a `static` of their own. They are all zero, so they cost no flash, and are
-/// never on the stack.
+/// The memory of the driver of one modem, for `SOCKETS` sockets with rings of `RX` and `TX` bytes, usually in a `static`.
+/// [`new`](crate::new) makes the handle and the runner from it.
 ///
-/// `static RINGS: ConstStaticCell<Rings<1, 1024, 1024>> = ConstStaticCell::new(Rings::new());`
-pub struct Rings<const SOCKETS: usize, const RX: usize, const TX: usize> {
+/// It is all zero until then, so a `static` of it costs no flash, and is never on the stack:
+///
+/// `static STATE: ConstStaticCell<State<Bg96, 1, 1024, 1024>> = ConstStaticCell::new(State::new());`
+///
+/// It is a build error when `SOCKETS` is 0 or above the number of the modem's TLS contexts, and when a ring (`RX`, `TX`)
+/// has fewer than 16 or more than 32 767 bytes.
+pub struct State<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize> {
+    // `None` is all zero here: a `RefCell` has no values to spare by which `None` could be told.
+    engine: Option<RefCell<M::Engine>>,
+    world: Option<RefCell<World<'a, [Slot<'a>; SOCKETS]>>>,
     rx: [[u8; RX]; SOCKETS],
     tx: [[u8; TX]; SOCKETS],
 }
 
-impl<const SOCKETS: usize, const RX: usize, const TX: usize> Rings<SOCKETS, RX, TX> {
-    /// Makes empty rings.
-    #[inline(never)] // Inlined, the value is made on the stack once more.
+impl<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
+    State<'a, M, SOCKETS, RX, TX>
+{
+    /// Makes an unused state.
     pub const fn new() -> Self {
+        const {
+            assert!(
+                SOCKETS > 0 && SOCKETS <= M::LIMITS.sockets,
+                "this modem has fewer TLS contexts than SOCKETS"
+            );
+            assert!(
+                RX >= 16 && TX >= 16,
+                "rings below 16 bytes move hardly anything per exchange"
+            );
+            assert!(
+                RX <= 32_767 && TX <= 32_767,
+                "of a ring no more than 32767 bytes can be used"
+            );
+            // The driver keeps a set of ids as the bits of a word.
+            assert!(M::LIMITS.ids <= 32, "the backend has more than 32 ids");
+        }
         Self {
+            engine: None,
+            world: None,
             rx: [[0; RX]; SOCKETS],
             tx: [[0; TX]; SOCKETS],
         }
     }
+
+    /// Fills the state, and returns engine and world.
+    pub(crate) fn start(&'a mut self, backend: M) -> (&'a RefCell<M::Engine>, &'a Shared<'a>) {
+        let engine = put_engine::<M>(&mut self.engine, backend);
+        let world = put_world(&mut self.world);
+        let slots = &mut world.get_mut().slots;
+        let rings = self.rx.iter_mut().zip(&mut self.tx);
+        for (slot, (rx, tx)) in slots.iter_mut().zip(rings) {
+            slot.rx.set_memory(rx);
+            slot.tx.set_memory(tx);
+        }
+        (engine, world)
+    }
 }
 
-impl<const SOCKETS: usize, const RX: usize, const TX: usize> Default for Rings<SOCKETS, RX, TX> {
+impl<M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize> Default
+    for State<'_, M, SOCKETS, RX, TX>
+{
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// The state of the driver, for `SOCKETS` sockets with rings of `RX` and `TX` bytes. It lives in a `static`;
-/// [`new`](crate::new) makes the handles and the runner from it.
-pub struct State<
-    'a,
-    M: Backend,
-    const SOCKETS: usize,
-    const RX: usize,
-    const TX: usize,
-    B = Rings<SOCKETS, RX, TX>,
-> {
-    pub(crate) engine: RefCell<M::Engine>,
-    pub(crate) world: RefCell<World<'a, [Slot<'a>; SOCKETS]>>,
-    rings: B,
+/// Makes the engine in its place. A call of its own, so that engine and world are not on the stack at once.
+#[inline(never)]
+fn put_engine<M: Backend>(
+    place: &mut Option<RefCell<M::Engine>>,
+    backend: M,
+) -> &mut RefCell<M::Engine> {
+    place.get_or_insert_with(|| RefCell::new(backend.engine()))
 }
 
-impl<M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
-    State<'_, M, SOCKETS, RX, TX>
-{
-    /// Makes a state that contains its rings.
-    #[inline(never)] // Inlined, the value is made on the stack once more.
-    pub const fn new(modem: M) -> Self {
-        // Written out, and the cell made by its own constructor: passed on, it would be on the stack twice.
-        Self {
-            engine: text::Engine::cell(modem),
-            world: World::cell([const { Slot::new() }; SOCKETS]),
-            rings: Rings::new(),
-        }
-    }
-}
-
-impl<'r, M: Modem, const SOCKETS: usize, const RX: usize, const TX: usize>
-    State<'_, M, SOCKETS, RX, TX, &'r mut Rings<SOCKETS, RX, TX>>
-{
-    /// Makes a state whose rings are in a `static` of their own, so that initialising it never puts them on the stack.
-    #[inline(never)]
-    pub const fn with_rings(modem: M, rings: &'r mut Rings<SOCKETS, RX, TX>) -> Self {
-        // Written out, and the cell made by its own constructor: passed on, it would be on the stack twice.
-        Self {
-            engine: text::Engine::cell(modem),
-            world: World::cell([const { Slot::new() }; SOCKETS]),
-            rings,
-        }
-    }
-}
-
-impl<M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
-    State<'_, M, SOCKETS, RX, TX>
-{
-    /// Makes a state that contains its rings, for a modem that does not speak AT and whose backend brings the engine.
-    #[inline(never)]
-    pub const fn with_engine(engine: M::Engine) -> Self {
-        Self::of(RefCell::new(engine), Rings::new())
-    }
-}
-
-impl<'r, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize>
-    State<'_, M, SOCKETS, RX, TX, &'r mut Rings<SOCKETS, RX, TX>>
-{
-    /// Makes a state for a modem that does not speak AT, as [`with_engine`](State::with_engine) does, with rings in a
-    /// `static` of their own.
-    #[inline(never)]
-    pub const fn with_engine_and_rings(
-        engine: M::Engine,
-        rings: &'r mut Rings<SOCKETS, RX, TX>,
-    ) -> Self {
-        Self::of(RefCell::new(engine), rings)
-    }
-}
-
-impl<'a, M: Backend, const SOCKETS: usize, const RX: usize, const TX: usize, B>
-    State<'a, M, SOCKETS, RX, TX, B>
-{
-    const fn of(engine: RefCell<M::Engine>, rings: B) -> Self {
-        Self {
-            engine,
-            world: World::cell([const { Slot::new() }; SOCKETS]),
-            rings,
-        }
-    }
-
-    /// Sets other times than [`Timing::DEFAULT`].
-    pub fn with_timing(mut self, timing: Timing) -> Self {
-        self.world.get_mut().set_timing(timing);
-        self
-    }
-
-    /// Sets a tap, which sees all bytes on the UART.
-    #[cfg(feature = "tap")]
-    pub fn with_tap(mut self, tap: &'static dyn crate::tap::Tap) -> Self {
-        self.world.get_mut().tap = Some(tap);
-        self
-    }
-
-    /// Gives the sockets their rings, and returns engine and world.
-    pub(crate) fn connect_rings(&'a mut self) -> (&'a RefCell<M::Engine>, &'a Shared<'a>)
-    where
-        B: BorrowMut<Rings<SOCKETS, RX, TX>>,
-    {
-        let Rings { rx, tx } = self.rings.borrow_mut();
-        let slots = &mut self.world.get_mut().slots;
-        for (slot, (rx, tx)) in slots.iter_mut().zip(rx.iter_mut().zip(tx)) {
-            slot.rx.set_memory(rx);
-            slot.tx.set_memory(tx);
-        }
-        (&self.engine, &self.world)
-    }
+/// Makes the world in its place. A call of its own for the reason of [`put_engine`].
+#[inline(never)]
+fn put_world<'p, 'a, const SOCKETS: usize>(
+    place: &'p mut Option<RefCell<World<'a, [Slot<'a>; SOCKETS]>>>,
+) -> &'p mut RefCell<World<'a, [Slot<'a>; SOCKETS]>> {
+    place.get_or_insert_with(|| RefCell::new(World::new([const { Slot::new() }; SOCKETS])))
 }

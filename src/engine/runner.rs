@@ -10,6 +10,7 @@ use embassy_time::{Duration, Instant, Timer};
 use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
+use super::backend::Timing;
 use super::notices::{Listens, Notices, wait_asked_to_leave, wait_resumed};
 use super::protocol::{Backend, Protocol};
 use super::time::now;
@@ -31,6 +32,21 @@ pub struct Runner<'a, M: Backend, R, W, P, N = NoPin> {
     pub(crate) uart_tx: W,
     pub(crate) power: P,
     pub(crate) notices: N,
+}
+
+impl<M: Backend, R, W, P, N> Runner<'_, M, R, W, P, N> {
+    /// Sets other times than [`Timing::DEFAULT`].
+    pub fn with_timing(self, timing: Timing) -> Self {
+        self.world.borrow_mut().set_timing(timing);
+        self
+    }
+
+    /// Adds a tap, which sees all bytes on the UART.
+    #[cfg(feature = "tap")]
+    pub fn with_tap(self, tap: &'static dyn crate::tap::Tap) -> Self {
+        self.world.borrow_mut().tap = Some(tap);
+        self
+    }
 }
 
 impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P, N> {

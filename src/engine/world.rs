@@ -290,13 +290,6 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
 pub(crate) type Shared<'a> = RefCell<World<'a>>;
 
 impl<S> World<'_, S> {
-    /// Makes the world in its cell, for a `State`. It is not inlined for the reason of
-    /// [`Engine::cell`](super::text::Engine::cell).
-    #[inline(never)]
-    pub(crate) const fn cell(slots: S) -> RefCell<Self> {
-        RefCell::new(Self::new(slots))
-    }
-
     pub(crate) const fn new(slots: S) -> Self {
         Self {
             link: Link::Down,
@@ -396,14 +389,6 @@ impl<S> World<'_, S> {
             slots,
         }
     }
-
-    pub(crate) fn set_timing(&mut self, timing: Timing) {
-        self.linger = millis(timing.linger);
-        // With a time of 0 the modem would be asked for signs of life without a pause.
-        self.poll = millis(timing.poll).max(1);
-        self.random = timing.seed;
-        self.patience = millis(timing.patience);
-    }
 }
 
 #[cfg(test)]
@@ -423,6 +408,14 @@ impl<const N: usize> World<'_, [Slot<'_>; N]> {
 }
 
 impl<'a> World<'a> {
+    pub(crate) fn set_timing(&mut self, timing: Timing) {
+        self.linger = millis(timing.linger);
+        // With a time of 0 the modem would be asked for signs of life without a pause.
+        self.poll = millis(timing.poll).max(1);
+        self.random = timing.seed;
+        self.patience = millis(timing.patience);
+    }
+
     /// Called when the runner starts. Sets its times to now, so that none lies ahead.
     pub(crate) fn begin(&mut self, now: Ms) {
         self.now = now;

@@ -21,8 +21,8 @@
 //! };
 //! const TLS: TlsConfig = TlsConfig::new(Tag(7)).ca_scope(CaScope::Private);
 //!
-//! async fn run<C: SecureConnect>(sockets: C) {
-//!     let network = Connector::to(sockets, TLS, BROKER);
+//! async fn run<C: SecureConnect>(modem: C) {
+//!     let network = Connector::to(modem, TLS, BROKER);
 //!     // For instance mqttrust's NalTransport::new(&network, IpBroker::new(Ipv4Addr::UNSPECIFIED, 8883)).
 //!     let any = "0.0.0.0:8883".parse().unwrap();
 //!     let _connection = network.connect(any).await;
@@ -39,13 +39,13 @@
 //! use edge_nal::{AddrType, Dns, TcpConnect};
 //! use sectag::modem::Modem;
 //! use sectag::nal::{Connector, Names};
-//! use sectag::{Check, Sockets, Tag, TlsConfig};
+//! use sectag::{Check, Control, Tag, TlsConfig};
 //!
 //! const WEB: TlsConfig = TlsConfig::new(Tag(8)).dangerous().accept_missing(Check::Name);
 //!
-//! async fn run<M: Modem>(sockets: Sockets<'_, M>) {
+//! async fn run<M: Modem>(modem: Control<'_, M>) {
 //!     let names: Names = Names::new();
-//!     let network = Connector::by_name(sockets, WEB, &names);
+//!     let network = Connector::by_name(modem, WEB, &names);
 //!     let Ok(address) = names.get_host_by_name("www.example.com", AddrType::IPv4).await else {
 //!         return; // not a name, or all places of the table are connecting
 //!     };

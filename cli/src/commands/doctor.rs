@@ -4,8 +4,8 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full, LinesPart, SimPart};
 use sectag::{
     AtError, BringUpError, Capabilities, Cause, Comparison, ConnectError, Control, CredentialError,
-    Expiry, Feature, Kind, Registration, ServerKey, ServerName, Signal, SimState, Sockets, Status,
-    Stored, TlsConfig, TlsVersion,
+    Expiry, Feature, Kind, Registration, ServerKey, ServerName, Signal, SimState, Status, Stored,
+    TlsConfig, TlsVersion,
 };
 
 use crate::args::{Doctor, Server, TlsArgs};
@@ -107,7 +107,7 @@ struct Examination<'a> {
 
 impl Job for Examination<'_> {
     async fn run<M: Full>(mut self, session: Session<'_, M>) -> Result<(), Failure> {
-        let (control, sockets) = (session.control, session.sockets);
+        let control = session.control;
         self.list
             .ok("port", &format!("{} is open", self.args.modem.port))?;
         let step = self
@@ -138,7 +138,7 @@ impl Job for Examination<'_> {
             private_ca: self.args.private_ca,
             accept_missing: self.args.accept_missing.clone(),
         };
-        self.firmware(sockets, &tls)?;
+        self.firmware(control, &tls)?;
         self.credentials(control, &tls, now).await?;
         self.expiry(control, &tls, now).await?;
         self.abilities(&control.capabilities())?;
@@ -146,7 +146,7 @@ impl Job for Examination<'_> {
             login.sign(now).await?;
         }
         match &self.args.host {
-            Some(server) => self.connection(control, sockets, &tls, server).await,
+            Some(server) => self.connection(control, &tls, server).await,
             None => Ok(()),
         }
     }
@@ -254,9 +254,9 @@ impl Examination<'_> {
     }
 
     /// What no credential and no server can mend.
-    fn firmware<M: Full>(&self, sockets: Sockets<'_, M>, tls: &TlsArgs) -> Result<(), Failure> {
+    fn firmware<M: Full>(&self, control: Control<'_, M>, tls: &TlsArgs) -> Result<(), Failure> {
         const WHAT: &str = "firmware";
-        match sockets.admit(&TlsConfig::new(tls.tag)) {
+        match control.admit(&TlsConfig::new(tls.tag)) {
             Err(error @ ConnectError::Firmware { .. }) => {
                 Err(self.list.fails(WHAT, hints::connect_at_all(&error)))
             }
@@ -471,7 +471,6 @@ impl Examination<'_> {
     async fn connection<M: Full>(
         &self,
         control: Control<'_, M>,
-        sockets: Sockets<'_, M>,
         tls: &TlsArgs,
         server: &Server,
     ) -> Result<(), Failure> {
@@ -495,7 +494,7 @@ impl Examination<'_> {
             modem: Some(&self.args.modem),
         };
         let step = self.report.spin(format!("connecting to {host}:{port}"));
-        let connected = sockets.connect(name, port, &config).await;
+        let connected = control.connect(name, port, &config).await;
         drop(step);
         let socket = match connected {
             Ok(socket) => socket,

@@ -87,7 +87,7 @@ impl<E> From<DownloadError<E>> for Over<E> {
 
 /// Fetches what is missing. Dropped, or after an error, it goes on with the same progress.
 pub async fn download<C: SecureConnect, S: Sink>(
-    sockets: &C,
+    modem: &C,
     place: &Place<'_>,
     progress: &mut Progress,
     sink: &mut S,
@@ -95,7 +95,7 @@ pub async fn download<C: SecureConnect, S: Sink>(
     let mut fruitless = 0;
     while progress.total != Some(progress.written) {
         let before = progress.written;
-        if let Ok(mut socket) = sockets.connect(place.name, place.port, place.tls).await {
+        if let Ok(mut socket) = modem.connect(place.name, place.port, place.tls).await {
             progress.connections += 1;
             match pieces(&mut socket, place, progress, sink).await {
                 Ok(()) => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::{CaScope, Control, Kind, NoPins, ServerName, Sockets, State, Tag, TlsConfig};
+use sectag::{CaScope, Control, Kind, NoPins, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_download_example::download::{Place, Progress, Sink, download};
 use sectag_download_example::server::{file, serve};
@@ -52,10 +52,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let modem = Simulator::bg96(Options::default(), Rc::new(network));
     let (host, device) = tokio::io::duplex(4096);
     let (rx, tx) = tokio::io::split(host);
-    let mut state = State::<_, 1, 4096, 1024>::new(<Bg96>::new(Config::new()));
-    let (control, sockets, mut runner) =
-        sectag::new(&mut state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
-    let application = fetch(control, sockets, pki.ca_pem());
+    let mut state = State::<_, 1, 4096, 1024>::new();
+    let (control, mut runner) = sectag::new(
+        &mut state,
+        <Bg96>::new(Config::new()),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
+    let application = fetch(control, pki.ca_pem());
     match select3(application, runner.run(), modem.serve(device)).await {
         Either3::First(result) => result,
         Either3::Second(error) => Err(error.into()),
@@ -63,11 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn fetch(
-    control: Control<'_, Bg96>,
-    sockets: Sockets<'_, Bg96>,
-    ca: String,
-) -> Result<(), Box<dyn Error>> {
+async fn fetch(control: Control<'_, Bg96>, ca: String) -> Result<(), Box<dyn Error>> {
     control.store(TLS.tag(), Kind::Ca, ca.as_bytes()).await?;
     let place = Place {
         name: ServerName::new(HOST)?,
@@ -77,7 +78,7 @@ async fn fetch(
     };
     let (mut progress, mut flash) = (Progress::default(), Memory(Vec::new()));
     let start = Instant::now();
-    let done = download(&sockets, &place, &mut progress, &mut flash).await;
+    let done = download(&control, &place, &mut progress, &mut flash).await;
     done.map_err(|error| format!("{error:?}"))?;
     let seconds = start.elapsed().as_secs_f64();
     if flash.0 != file(LEN) {

@@ -18,12 +18,12 @@ use minimq::{
     Buffers, ConfigBuilder, Op, Publication, QoS, Session, SubscriptionOptions, TopicFilter,
 };
 use sectag::{
-    CaScope, Control, NoPins, Rings, Runner, ServerName, Socket, Sockets, State, Tag, TlsConfig,
+    CaScope, Control, NoPins, Runner, ServerName, Socket, State, Tag, TlsConfig,
 };
 use sectag_firmware::board::uart::{UartRx, UartTx};
 use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::ConstStaticCell;
 
 use crate::modem::{Driver, RECEIVE};
 
@@ -44,10 +44,8 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
     .ca_scope(CaScope::Private);
 
 // One TLS socket, with 1 KiB for what is sent.
-type SocketRings = Rings<1, RECEIVE, 1024>;
-type DriverState = State<'static, Driver, 1, RECEIVE, 1024, &'static mut SocketRings>;
-static RINGS: ConstStaticCell<SocketRings> = ConstStaticCell::new(Rings::new());
-static STATE: StaticCell<DriverState> = StaticCell::new();
+static STATE: ConstStaticCell<State<Driver, 1, RECEIVE, 1024>> =
+    ConstStaticCell::new(State::new());
 static UART_RX: RingOf<256> = RingOf::new();
 static UART_TX: RingOf<64> = RingOf::new();
 static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
@@ -63,10 +61,8 @@ async fn main(spawner: Spawner) {
     };
     let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
 
-    // The driver: a handle for the modem, a handle for sockets, and the part that does the work, in
-    // a task of its own.
-    let state = state();
-    let (control, sockets, runner) = sectag::new(state, rx, tx, NoPins);
+    // A handle of the modem, and the runner, which does the work in a task of its own.
+    let (modem, runner) = sectag::new(STATE.take(), modem::driver(), rx, tx, NoPins);
     match modem_task(runner) {
         Ok(token) => spawner.spawn(token),
         Err(_) => exit::failure(),
@@ -75,7 +71,7 @@ async fn main(spawner: Spawner) {
     // The modem keeps credentials: they are stored once, at the factory, and not by the firmware that
     // ships. See the feature `provision`.
     #[cfg(feature = "provision")]
-    if let Err(reason) = provision::run(control, TAG).await {
+    if let Err(reason) = provision::run(modem, TAG).await {
         println!("provisioning: {reason}");
         exit::failure();
     }
@@ -91,18 +87,12 @@ async fn main(spawner: Spawner) {
     let mut session = Session::new(config);
     let mut counter = 0;
     loop {
-        match connect_and_serve(control, sockets, &mut session, &mut counter).await {
+        match connect_and_serve(modem, &mut session, &mut counter).await {
             Ok(()) => exit::success(),
             Err(reason) => println!("{reason}; trying again"),
         }
         Timer::after_secs(2).await;
     }
-}
-
-/// A function of its own, so that the stack it takes to fill the static is given back.
-#[inline(never)]
-fn state() -> &'static mut DriverState {
-    STATE.init_with(|| State::with_rings(modem::driver(), RINGS.take()))
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
@@ -115,12 +105,11 @@ async fn modem_task(mut runner: Runner<'static, Driver, UartRx, UartTx, NoPins>)
 
 /// One connection, from TLS to the command that ends it.
 async fn connect_and_serve(
-    control: Control<'static, Driver>,
-    sockets: Sockets<'static, Driver>,
+    modem: Control<'static, Driver>,
     session: &mut Session<'static>,
     counter: &mut u32,
 ) -> Result<(), &'static str> {
-    let socket: Socket<'static> = sockets
+    let socket: Socket<'static> = modem
         .connect(BROKER, PORT, &TLS)
         .await
         .map_err(|reason| {
@@ -155,7 +144,7 @@ async fn connect_and_serve(
         let mut text = String::<96>::new();
         let topic = if command.is_some() {
             let (peak, size) = (stack::peak_bytes(), stack::size_bytes());
-            let exchanges = control.counters().exchanges;
+            let exchanges = modem.counters().exchanges;
             let _ = write!(text, "stack {peak} of {size}, exchanges {exchanges}");
             "sectag/report"
         } else if busy {

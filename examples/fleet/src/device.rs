@@ -17,9 +17,7 @@ use heapless::String;
 use sectag::csr::{Request, Requester, Subject};
 use sectag::inspect::{Content, Decoder, Inspector};
 use sectag::modem::Credentials;
-use sectag::{
-    Control, CredentialSet, Kind, RotateError, ServerName, Socket, Sockets, Tag, TlsConfig,
-};
+use sectag::{Control, CredentialSet, Kind, RotateError, ServerName, Socket, Tag, TlsConfig};
 use serde::{Deserialize, Serialize};
 
 /// A certificate or request in PEM: RSA with a long subject is below it.
@@ -115,7 +113,6 @@ struct Answer {
 /// is called once, before the claim is removed.
 pub async fn provision<M: Credentials, K: DeviceKey>(
     control: Control<'_, M>,
-    sockets: Sockets<'_, M>,
     door: &Door<'_>,
     (claim, new): (Tag, Tag),
     subject: &Subject<'_>,
@@ -132,7 +129,7 @@ pub async fn provision<M: Credentials, K: DeviceKey>(
     let request = request.map_err(|_| FleetError::Key)?;
 
     let tls = (door.tls)(claim);
-    let socket = sockets.connect(door.name, door.port, &tls).await;
+    let socket = control.connect(door.name, door.port, &tls).await;
     let mut socket = socket.map_err(FleetError::Connect)?;
     let answered = ask(&mut socket, door, &request).await;
     // Closed also before the credentials change: some modems leave the network for that too.
@@ -149,7 +146,7 @@ pub async fn provision<M: Credentials, K: DeviceKey>(
     };
     let probe = async || {
         let tls = (door.tls)(new);
-        let socket = sockets.connect(door.name, door.port, &tls).await;
+        let socket = control.connect(door.name, door.port, &tls).await;
         let socket = socket.map_err(|_| ())?;
         remember(new);
         let _ = socket.close().await;

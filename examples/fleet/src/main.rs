@@ -7,7 +7,7 @@ use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::csr::Subject;
 use sectag::modem::Credentials;
-use sectag::{CaScope, Control, CredentialSet, NoPins, ServerName, Sockets, State, Tag, TlsConfig};
+use sectag::{CaScope, Control, CredentialSet, NoPins, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::Bg96;
 use sectag_fleet_example::device::{DeviceKey, Door, provision};
 use sectag_fleet_example::keys::{InModem, Rsa};
@@ -48,18 +48,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (modem, end) = match name.as_str() {
         "bg96" => {
             let modem = Simulator::bg96(Options::default(), network);
-            let mut state = State::<_, 1, 2048, 1024>::new(<Bg96>::new(sectag_bg96::Config::new()));
-            let (control, sockets, mut runner) = sectag::new(&mut state, rx, tx, NoPins);
-            let work = life(control, sockets, Rsa::generate());
+            let mut state = State::<_, 1, 2048, 1024>::new();
+            let (control, mut runner) = sectag::new(
+                &mut state,
+                <Bg96>::new(sectag_bg96::Config::new()),
+                rx,
+                tx,
+                NoPins,
+            );
+            let work = life(control, Rsa::generate());
             let end = select3(work, runner.run(), modem.serve(device)).await;
             (modem, end)
         }
         "nrf9160" => {
             let modem = Simulator::nrf9160(Nrf9160Options::default(), network);
             let config = sectag_nrf9160::Config::new().flow_control();
-            let mut state = State::<_, 1, 2048, 1024>::new(<Nrf9160>::new(config));
-            let (control, sockets, mut runner) = sectag::new(&mut state, rx, tx, NoPins);
-            let work = life(control, sockets, InModem(ModemKey(control, OWN)));
+            let mut state = State::<_, 1, 2048, 1024>::new();
+            let (control, mut runner) =
+                sectag::new(&mut state, <Nrf9160>::new(config), rx, tx, NoPins);
+            let work = life(control, InModem(ModemKey(control, OWN)));
             let end = select3(work, runner.run(), modem.serve(device)).await;
             (modem, end)
         }
@@ -76,7 +83,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn life<M: Credentials, K: DeviceKey>(
     control: Control<'_, M>,
-    sockets: Sockets<'_, M>,
     mut key: K,
 ) -> Result<(), Box<dyn Error>> {
     // In the factory.
@@ -99,10 +105,7 @@ async fn life<M: Credentials, K: DeviceKey>(
     };
     let subject = Subject::new("pump-17").organization("Example");
     let tags = (CLAIM, OWN);
-    provision(control, sockets, &door, tags, &subject, &mut key, |tag| {
-        flash = tag
-    })
-    .await?;
+    provision(control, &door, tags, &subject, &mut key, |tag| flash = tag).await?;
     println!(
         "a certificate for a key of the device's own is stored under tag {flash}, and connects"
     );

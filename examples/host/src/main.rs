@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use embassy_futures::select::{Either4, select4};
 use embedded_io_async::{Read, Write};
-use sectag::{CaScope, Control, Kind, NoPins, ServerName, Sockets, State, Tag, TlsConfig};
+use sectag::{CaScope, Control, Kind, NoPins, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator, peer};
@@ -20,13 +20,12 @@ const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
 fn main() -> Result<(), Box<dyn Error>> {
     let network = MemoryNetwork::new();
     let server = peer::echo(network.listen(peer::NAME, 443));
-    let (rx, tx, modem) = Simulator::bg96(Options::default(), Rc::new(network)).uart();
+    let (rx, tx, simulated) = Simulator::bg96(Options::default(), Rc::new(network)).uart();
 
-    let mut state = State::<Bg96, 1, 1024, 1024>::new(Bg96::new(Config::new()));
-    let (control, sockets, mut runner) = sectag::new(&mut state, rx, tx, NoPins);
+    let mut state = State::<Bg96, 1, 1024, 1024>::new();
+    let (modem, mut runner) = sectag::new(&mut state, Bg96::new(Config::new()), rx, tx, NoPins);
     // The runner does the work, for as long as the application needs it.
-    let application = say_hello(control, sockets);
-    match block_on_virtual(select4(application, runner.run(), modem, server)) {
+    match block_on_virtual(select4(say_hello(modem), runner.run(), simulated, server)) {
         Either4::First(result) => result,
         Either4::Second(error) => Err(error.into()),
         Either4::Third(_) | Either4::Fourth(()) => {
@@ -35,13 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn say_hello(
-    control: Control<'_, Bg96>,
-    sockets: Sockets<'_, Bg96>,
-) -> Result<(), Box<dyn Error>> {
-    let ca = peer::CA_PEM.as_bytes();
-    control.ensure(TLS.tag(), Kind::Ca, ca).await?;
-    let mut socket = sockets.connect(SERVER, 443, &TLS).await?;
+async fn say_hello(modem: Control<'_, Bg96>) -> Result<(), Box<dyn Error>> {
+    modem
+        .ensure(TLS.tag(), Kind::Ca, peer::CA_PEM.as_bytes())
+        .await?;
+    let mut socket = modem.connect(SERVER, 443, &TLS).await?;
     println!("connected; checked: {}", socket.verified());
     socket.write_all(b"hello").await?;
     socket.flush().await?;

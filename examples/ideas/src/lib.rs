@@ -21,7 +21,7 @@ use std::io;
 use std::rc::Rc;
 
 use embassy_futures::select::{Either4, select4};
-use sectag::{CaScope, Control, CredentialSet, NoPins, ServerName, Sockets, State, Tag, TlsConfig};
+use sectag::{CaScope, Control, CredentialSet, NoPins, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator, peer};
@@ -41,10 +41,8 @@ pub type Connection = peer::TlsStream<DuplexStream>;
 
 /// What an application has.
 pub struct Bench {
-    /// Credentials, clock, status.
+    /// The handle of the modem.
     pub control: Control<'static, Bg96>,
-    /// Connections.
-    pub sockets: Sockets<'static, Bg96>,
     /// The simulated modem, for what goes wrong.
     pub modem: Simulator,
 }
@@ -73,15 +71,9 @@ where
     let modem = Simulator::bg96(Options::default(), Rc::new(network));
     let (rx, tx, uart) = modem.uart();
     // Never given back, as a firmware's static.
-    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new(Bg96::new(
-        Config::new(),
-    ))));
-    let (control, sockets, mut runner) = sectag::new(state, rx, tx, NoPins);
-    let application = application(Bench {
-        control,
-        sockets,
-        modem,
-    });
+    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new()));
+    let (control, mut runner) = sectag::new(state, Bg96::new(Config::new()), rx, tx, NoPins);
+    let application = application(Bench { control, modem });
     match block_on_virtual(select4(application, runner.run(), uart, server)) {
         Either4::First(result) => result.expect("the example works"),
         Either4::Second(error) => panic!("the UART: {error}"),

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use embassy_futures::select::{Either4, select4};
 use embassy_time::{Duration, Instant};
-use sectag::{ConnectError, Control, CredentialSet, Kind, NoPins, Sockets, State};
+use sectag::{ConnectError, Control, CredentialSet, Kind, NoPins, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator, peer};
@@ -28,7 +28,6 @@ enum Answer {
 /// What the application and the test have.
 struct Bench {
     control: Control<'static, Bg96>,
-    sockets: Sockets<'static, Bg96>,
     modem: Simulator,
     /// What the server has received.
     lines: Rc<RefCell<Vec<String>>>,
@@ -47,12 +46,11 @@ fn on_a_modem<T, F: Future<Output = T>>(answers: &[Answer], test: impl FnOnce(Be
     let modem = Simulator::bg96(Options::default(), Rc::new(network));
     let (rx, tx, uart) = modem.uart();
     // Never given back, as a firmware's static.
-    let state = State::<Bg96, 1, 256, 256>::new(Bg96::new(Config::new()));
+    let state = State::<Bg96, 1, 256, 256>::new();
     let state = Box::leak(Box::new(state));
-    let (control, sockets, mut runner) = sectag::new(state, rx, tx, NoPins);
+    let (control, mut runner) = sectag::new(state, Bg96::new(Config::new()), rx, tx, NoPins);
     let test = test(Bench {
         control,
-        sockets,
         modem,
         lines: lines.clone(),
     });
@@ -92,7 +90,7 @@ async fn provision(bench: &Bench) {
 fn a_reading_arrives() {
     on_a_modem(&[], async |bench| {
         provision(&bench).await;
-        report(&bench.sockets, 42).await.unwrap();
+        report(&bench.control, 42).await.unwrap();
         assert_eq!(*bench.lines.borrow(), ["042"]);
     });
 }
@@ -102,7 +100,7 @@ fn what_was_not_taken_is_repeated_after_a_pause() {
     on_a_modem(&[Answer::Nothing, Answer::Nothing], async |bench| {
         provision(&bench).await;
         let began = Instant::now();
-        report_for_sure(&bench.sockets, 7, 1).await;
+        report_for_sure(&bench.control, 7, 1).await;
         assert_eq!(*bench.lines.borrow(), ["007", "007", "007"]);
         let took = began.elapsed();
         let patience = Duration::from_secs(10)..Duration::from_secs(40);
@@ -114,9 +112,9 @@ fn what_was_not_taken_is_repeated_after_a_pause() {
 fn a_modem_that_restarts_costs_no_reading() {
     on_a_modem(&[], async |bench| {
         provision(&bench).await;
-        report_for_sure(&bench.sockets, 1, 1).await;
+        report_for_sure(&bench.control, 1, 1).await;
         bench.modem.reset();
-        report_for_sure(&bench.sockets, 2, 1).await;
+        report_for_sure(&bench.control, 2, 1).await;
         assert_eq!(*bench.lines.borrow(), ["001", "002"]);
     });
 }
@@ -125,7 +123,7 @@ fn a_modem_that_restarts_costs_no_reading() {
 fn a_device_that_left_the_factory_empty_says_what_is_missing() {
     on_a_modem(&[], async |bench| {
         let missing = ConnectError::CredentialMissing(Kind::Ca);
-        match report(&bench.sockets, 1).await {
+        match report(&bench.control, 1).await {
             Err(ReportError::Connect(error)) => assert_eq!(error, missing),
             other => panic!("{}", other.is_ok()),
         }

@@ -59,15 +59,16 @@ use sectag::{Capabilities, ConnectError, Forbidden, TlsConfig, Verification};
 
 use keys::Keys;
 
-/// The backend of a Quectel BG96. Give it to [`sectag::State::new`].
+/// The backend of a Quectel BG96. Give it to [`sectag::new`].
 ///
 /// ```no_run
 /// use sectag::State;
 /// use sectag_bg96::{Bg96, Config};
 ///
 /// // One socket with a receive ring and a transmit ring of 1 KiB each.
-/// let mut state = State::<Bg96, 1, 1024, 1024>::new(Bg96::new(Config::new()));
-/// # let _ = &mut state;
+/// let mut state = State::<Bg96, 1, 1024, 1024>::new();
+/// let backend = Bg96::new(Config::new());
+/// # let _ = (&mut state, backend);
 /// ```
 ///
 /// The fields are laid out in this order so that small, often used ones are within reach of short

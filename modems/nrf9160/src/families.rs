@@ -63,22 +63,22 @@ impl<F: Family> Family for SocketsOnly<F> {
 /// assistance on with two commands; the modem keeps the setting over a reset.
 ///
 /// ```
-/// use sectag::{LastData, Socket, Sockets};
+/// use sectag::{LastData, Socket, Control};
 /// use sectag_nrf9160::{AnyFirmware, Nrf9160, ReleaseAssistance};
 ///
-/// fn publish_is_last<'a>(sockets: Sockets<'a, Nrf9160<ReleaseAssistance<AnyFirmware>>>, socket: &Socket<'a>) {
-///     sockets.radio_release(socket).last_data(LastData::OneAnswer);
+/// fn publish_is_last<'a>(modem: Control<'a, Nrf9160<ReleaseAssistance<AnyFirmware>>>, socket: &Socket<'a>) {
+///     modem.radio_release(socket).last_data(LastData::OneAnswer);
 /// }
 /// ```
 ///
 /// With a family without `ReleaseAssistance` this does not compile:
 ///
 /// ```compile_fail,E0277
-/// use sectag::{LastData, Socket, Sockets};
+/// use sectag::{LastData, Socket, Control};
 /// use sectag_nrf9160::Nrf9160;
 ///
-/// fn publish_is_last<'a>(sockets: Sockets<'a, Nrf9160>, socket: &Socket<'a>) {
-///     sockets.radio_release(socket).last_data(LastData::OneAnswer);
+/// fn publish_is_last<'a>(modem: Control<'a, Nrf9160>, socket: &Socket<'a>) {
+///     modem.radio_release(socket).last_data(LastData::OneAnswer);
 /// }
 /// ```
 #[derive(Clone, Copy, Debug)]

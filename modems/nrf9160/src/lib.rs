@@ -210,15 +210,16 @@ pub enum Restart {
     },
 }
 
-/// The backend of Nordic's SLM and SM firmwares. Give it to [`sectag::State::new`].
+/// The backend of Nordic's SLM and SM firmwares. Give it to [`sectag::new`].
 ///
 /// ```no_run
 /// use sectag::State;
 /// use sectag_nrf9160::{Config, Nrf9160};
 ///
 /// // One socket. This modem hands over up to 2 KiB at once, and RTS and CTS are wired.
-/// let mut state = State::<Nrf9160, 1, 2048, 1024>::new(Nrf9160::new(Config::new().flow_control()));
-/// # let _ = &mut state;
+/// let mut state = State::<Nrf9160, 1, 2048, 1024>::new();
+/// let backend = Nrf9160::new(Config::new().flow_control());
+/// # let _ = (&mut state, backend);
 /// ```
 pub struct Nrf9160<F: Family = AnyFirmware> {
     firmware: Firmware,

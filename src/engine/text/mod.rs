@@ -21,8 +21,6 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
-use core::cell::RefCell;
-
 pub(crate) use self::exchange::is_secret;
 use self::flow::Flow;
 use self::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
@@ -195,13 +193,6 @@ impl<M: Modem> Engine<M> {
         } else {
             ExchangeState::Free
         }
-    }
-
-    /// Makes the engine in its cell, for a `State`. It is a call of its own, so that engine and world are not on the stack
-    /// at once.
-    #[inline(never)]
-    pub(crate) const fn cell(modem: M) -> RefCell<Self> {
-        RefCell::new(Self::new(modem))
     }
 
     pub(crate) const fn new(modem: M) -> Self {

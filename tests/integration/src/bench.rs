@@ -5,7 +5,7 @@ use std::future::Future;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::modem::Full;
-use sectag::{Control, NoPins, Sockets, State};
+use sectag::{Control, NoPins, State};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::VirtualClock;
 use tokio::io::DuplexStream;
@@ -14,8 +14,6 @@ use tokio::io::DuplexStream;
 pub struct Bench<M: Full + 'static = Bg96> {
     /// Control of the modem.
     pub control: Control<'static, M>,
-    /// Its sockets.
-    pub sockets: Sockets<'static, M>,
 }
 
 impl<M: Full> Clone for Bench<M> {
@@ -47,16 +45,21 @@ pub fn bench_with<T, M: Future<Output = ()>, A: Future<Output = T>>(
     let (host, device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
     // Leaked, as a firmware's static is.
-    let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(config))));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        Bg96::new(config),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
     // Script and driver may keep each other busy for ever: that is to be a failure, and soon.
     VirtualClock::new().poll_limit(200_000).run(async {
         let modem = async {
             modem(device).await;
             std::future::pending::<()>().await;
         };
-        match select3(modem, runner.run(), application(Bench { control, sockets })).await {
+        match select3(modem, runner.run(), application(Bench { control })).await {
             Either3::First(()) => unreachable!("it is pending for ever"),
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,

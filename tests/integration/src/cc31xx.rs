@@ -7,7 +7,7 @@ use std::rc::Rc;
 use embassy_futures::select::{Either4, select4};
 use embassy_time::Timer;
 use embedded_hal::digital::{ErrorType, OutputPin};
-use sectag::modem::{Backend as _, Credentials, Full, HasClock};
+use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::WifiConfig;
 use sectag::{ConnectError, NoPin, Pins, Socket, State};
 use sectag_cc3200::nwp::spi::Link;
@@ -107,10 +107,10 @@ async fn attach_spi<G: Generation, T, A: Future<Output = T>>(
     let hib = Hib(world.modem.clone());
     let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
     let state: &'static mut State<'static, Nwp<G>, 2, 2048, 1024> =
-        Box::leak(Box::new(State::with_engine(nwp.engine())));
-    let (control, sockets, mut runner) = sectag::new(state, rx, tx, hib);
+        Box::leak(Box::new(State::new()));
+    let (control, mut runner) = sectag::new(state, nwp, rx, tx, hib);
     let application = async {
-        let result = application(Bench { control, sockets }).await;
+        let result = application(Bench { control }).await;
         // The chip takes in what was sent before the end.
         Timer::after_millis(1).await;
         result
@@ -139,5 +139,5 @@ pub async fn store_all<M: Full + Credentials>(bench: Bench<M>) {
 
 /// Connects to the peer.
 pub async fn connect<M: Full>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await
+    bench.control.connect(HOST, PORT, &TLS).await
 }

@@ -9,9 +9,7 @@ use embassy_futures::join::join;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{
-    ConnectError, Control, NoPins, Power, Socket, Sockets, State, Suites, Tag, TlsConfig,
-};
+use sectag::{ConnectError, Control, NoPins, Power, Socket, State, Suites, Tag, TlsConfig};
 use sectag_nrf9160::{Config, Nrf9160};
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator};
 use sectag_test_support::pki::Pki;
@@ -32,10 +30,8 @@ pub const CONFIG: Config = Config::new().flow_control();
 /// What an application has.
 #[derive(Clone, Copy)]
 pub struct Bench {
-    /// Everything but sockets.
+    /// The handle of the modem.
     pub control: Control<'static, Nrf9160>,
-    /// Its sockets.
-    pub sockets: Sockets<'static, Nrf9160>,
 }
 
 type Rings = State<'static, Nrf9160, 2, 2048, 1024>;
@@ -164,14 +160,19 @@ impl World {
     ) -> T {
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Nrf9160::new(config))));
-        let (control, sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), power);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(
+            state,
+            Nrf9160::new(config),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            power,
+        );
         let serve = async {
             let _ = self.modem.serve(device).await;
             std::future::pending::<()>().await;
         };
-        match select3(serve, runner.run(), application(Bench { control, sockets })).await {
+        match select3(serve, runner.run(), application(Bench { control })).await {
             Either3::First(()) => unreachable!("it is pending for ever"),
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,
@@ -220,7 +221,7 @@ pub async fn provision(bench: Bench) {
 
 /// Connects to [`HOST`] with [`TLS`].
 pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await
+    bench.control.connect(HOST, PORT, &TLS).await
 }
 
 /// Sends `bytes` to a server that echoes, and returns what came back.

@@ -82,7 +82,7 @@ async fn echo_into(log: Received, mut stream: TlsStream<DuplexStream>) -> io::Re
 
 /// Connects to the peer.
 pub async fn connect<M: Full>(bench: Bench<M>) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &tls::<M>()).await
+    bench.control.connect(HOST, PORT, &tls::<M>()).await
 }
 
 /// [`TLS`] as this modem can do it.
@@ -173,13 +173,12 @@ impl World {
             stall: Stall::new(line.receive_stalls),
         };
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings<M> =
-            Box::leak(Box::new(State::with_engine(backend.engine())));
-        let (control, sockets, mut runner) = sectag::new(state, rx, tx, power);
+        let state: &'static mut Rings<M> = Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(state, backend, rx, tx, power);
         let mut serve = core::pin::pin!(self.modem.serve(device));
         let result = {
             let driver = async move {
-                let application = application(Bench { control, sockets });
+                let application = application(Bench { control });
                 match select3(fuse.blown(), runner.run(), application).await {
                     Either3::First(()) => None,
                     Either3::Second(error) => panic!("the runner ended: {error}"),

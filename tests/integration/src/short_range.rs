@@ -104,14 +104,19 @@ impl World {
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
         let state: &'static mut State<'static, ShortRange, 3, 4096, 2048> =
-            Box::leak(Box::new(State::new(ShortRange::new(config))));
-        let (control, sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), power);
+            Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(
+            state,
+            ShortRange::new(config),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            power,
+        );
         let serve = async {
             let _ = self.modem.serve(device).await;
             std::future::pending::<()>().await;
         };
-        match select3(serve, runner.run(), application(Bench { control, sockets })).await {
+        match select3(serve, runner.run(), application(Bench { control })).await {
             Either3::First(()) => unreachable!("it is pending for ever"),
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,
@@ -144,5 +149,5 @@ pub fn install(modem: &Simulator) {
 
 /// Connects to [`HOST`] with [`TLS`].
 pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await
+    bench.control.connect(HOST, PORT, &TLS).await
 }

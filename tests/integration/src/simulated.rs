@@ -7,7 +7,8 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::modem::Credentials;
-use sectag::{CaScope, Control, Kind, NoPins, Power, ServerName, State, Tag, TlsConfig};
+use sectag::tap::Tap;
+use sectag::{CaScope, Control, Kind, NoPins, Power, ServerName, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator};
@@ -99,28 +100,36 @@ impl World {
         power: P,
         application: impl FnOnce(Bench) -> A,
     ) -> T {
-        self.attach_state(State::new(Bg96::new(config)), power, application)
-            .await
+        self.attach_tapped(config, None, power, application).await
     }
 
-    /// The same with a whole state, for what only that can be given.
-    pub async fn attach_state<T, P: Power, A: Future<Output = T>>(
+    /// Runs an application on a driver with this configuration and power pins, before an observer of the UART.
+    pub async fn attach_tapped<T, P: Power, A: Future<Output = T>>(
         &self,
-        state: Rings,
+        config: Config,
+        tap: Option<&'static dyn Tap>,
         power: P,
         application: impl FnOnce(Bench) -> A,
     ) -> T {
         let (host, device) = tokio::io::duplex(4096);
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings = Box::leak(Box::new(state));
-        let (control, sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), power);
+        let state: &'static mut Rings = Box::leak(Box::default());
+        let (control, mut runner) = sectag::new(
+            state,
+            Bg96::new(config),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            power,
+        );
+        if let Some(tap) = tap {
+            runner = runner.with_tap(tap);
+        }
         let serve = async {
             let _ = self.modem.serve(device).await;
             std::future::pending::<()>().await;
         };
-        match select3(serve, runner.run(), application(Bench { control, sockets })).await {
+        match select3(serve, runner.run(), application(Bench { control })).await {
             Either3::First(()) => unreachable!("it is pending for ever"),
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,

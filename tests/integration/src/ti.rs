@@ -174,11 +174,11 @@ pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accept
         W::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let public = TlsConfig::new(TLS.tag()).client_certificate();
-            let connect = bench.sockets.connect(HOST, PORT, &public);
+            let connect = bench.control.connect(HOST, PORT, &public);
             let error = connect.await.err().unwrap();
             assert_eq!(error, ConnectError::Unverifiable(Check::Name));
             let lax = public.dangerous().accept_missing(Check::Name);
-            let socket = bench.sockets.connect(HOST, PORT, &lax).await.unwrap();
+            let socket = bench.control.connect(HOST, PORT, &lax).await.unwrap();
             assert_eq!(socket.verified().name, Support::No);
         })
         .await;
@@ -202,11 +202,11 @@ pub fn a_server_of_another_root_or_name_is_refused<W: Way>() {
                 echo,
             );
             let public = TLS.ca_scope(CaScope::Public);
-            let connect = bench.sockets.connect(HOST, PORT, &public);
+            let connect = bench.control.connect(HOST, PORT, &public);
             let error = connect.await.err().unwrap();
             assert!(error.to_string().contains("-722"), "{error}");
             let name = ServerName::new("nowhere.sectag.test").unwrap();
-            let error = bench.sockets.connect(name, PORT, &TLS).await.err().unwrap();
+            let error = bench.control.connect(name, PORT, &TLS).await.err().unwrap();
             assert_eq!(error.causes().next(), Some(Cause::NameUnknown), "{error}");
         })
         .await;

@@ -131,7 +131,7 @@ pub async fn provision(bench: Bench) {
 
 /// Connects to [`HOST`] with [`TLS`].
 pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await
+    bench.control.connect(HOST, PORT, &TLS).await
 }
 
 /// Sends `bytes` to a server that echoes, and returns what came back.

@@ -101,10 +101,15 @@ fn start<M: Full, const SOCKETS: usize>(backend: M, uart: DuplexStream) -> Drive
     let (rx, tx) = tokio::io::split(uart);
     // Leaked, as a firmware's static is.
     let state: &'static mut State<'static, M, SOCKETS, 4096, 1024> =
-        Box::leak(Box::new(State::with_engine(backend.engine())));
-    let (control, sockets, runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
-    (Bench { control, sockets }, runner)
+        Box::leak(Box::new(State::new()));
+    let (control, runner) = sectag::new(
+        state,
+        backend,
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
+    (Bench { control }, runner)
 }
 
 /// A Quectel BG96.

@@ -35,7 +35,7 @@ fn slow(chunk: Chunk) -> Options {
 }
 
 async fn connect(bench: Bench) -> Result<sectag::Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await
+    bench.control.connect(HOST, PORT, &TLS).await
 }
 
 /// Writes all of `bytes` and reads as many back, at the same time.
@@ -203,11 +203,11 @@ fn unverifiable_name_is_refused_before_anything_is_sent() {
                 provision(bench).await;
                 world.modem.take_commands();
                 let public = TlsConfig::new(TLS.tag()).client_certificate();
-                let refused = bench.sockets.connect(HOST, PORT, &public).await.err();
+                let refused = bench.control.connect(HOST, PORT, &public).await.err();
                 assert_eq!(refused, Some(ConnectError::Unverifiable(Check::Name)));
                 assert!(world.commands().is_empty());
                 let accepted = public.dangerous().accept_missing(Check::Name);
-                bench.sockets.connect(HOST, PORT, &accepted).await.unwrap();
+                bench.control.connect(HOST, PORT, &accepted).await.unwrap();
             })
             .await;
     });
@@ -227,7 +227,7 @@ fn firmware_without_sni_says_so_and_connects_unless_it_is_required() {
                 assert_eq!(socket.verified().sni, Support::No);
                 socket.close().await.unwrap();
                 let strict = TLS.require(Check::Sni);
-                let refused = bench.sockets.connect(HOST, PORT, &strict).await.err();
+                let refused = bench.control.connect(HOST, PORT, &strict).await.err();
                 assert_eq!(refused, Some(ConnectError::Unverifiable(Check::Sni)));
             })
             .await;
@@ -443,7 +443,7 @@ fn unknown_name_and_closed_port_are_told_apart() {
             .attach(async |bench| {
                 provision(bench).await;
                 let unknown = ServerName::new("nowhere.test").unwrap();
-                let refused = bench.sockets.connect(unknown, PORT, &TLS).await.err();
+                let refused = bench.control.connect(unknown, PORT, &TLS).await.err();
                 assert!(
                     matches!(
                         refused,
@@ -454,7 +454,7 @@ fn unknown_name_and_closed_port_are_told_apart() {
                     ),
                     "{refused:?}"
                 );
-                let refused = bench.sockets.connect(HOST, 1, &TLS).await.err();
+                let refused = bench.control.connect(HOST, 1, &TLS).await.err();
                 assert!(
                     matches!(
                         refused,

@@ -3,7 +3,7 @@
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, NoPins, State};
 use sectag_bg96::{All, Bg96, Config, Options};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, store_shared, virtually};
 use sectag_simulator::{Options as Behaviour, Sim};
@@ -50,11 +50,16 @@ async fn said<O: Options>(behaviour: Behaviour) -> (Vec<String>, Result<(), Brin
     let (rx, tx) = tokio::io::split(host);
     let backend = Bg96::<O>::new(Config::choosing());
     let state: &'static mut State<'static, Bg96<O>, 1, 1024, 1024> =
-        Box::leak(Box::new(State::new(backend)));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        Box::leak(Box::new(State::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        backend,
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
     let serve = world.modem.serve(device);
-    let result = match select3(serve, runner.run(), application(control, sockets)).await {
+    let result = match select3(serve, runner.run(), application(control)).await {
         Either3::First(end) => panic!("the modem ended: {end:?}"),
         Either3::Second(error) => panic!("the runner ended: {error}"),
         Either3::Third(result) => result,
@@ -62,13 +67,10 @@ async fn said<O: Options>(behaviour: Behaviour) -> (Vec<String>, Result<(), Brin
     (world.commands(), result)
 }
 
-async fn application<O: Options>(
-    control: Control<'static, Bg96<O>>,
-    sockets: Sockets<'static, Bg96<O>>,
-) -> Result<(), BringUpError> {
+async fn application<O: Options>(control: Control<'static, Bg96<O>>) -> Result<(), BringUpError> {
     control.wait_up().await?;
     store_shared(control, TLS.tag()).await;
-    let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+    let mut socket = control.connect(HOST, PORT, &TLS).await.unwrap();
     socket.write_all(b"message").await.unwrap();
     socket.flush().await.unwrap();
     let mut back = [0; 7];

@@ -26,16 +26,21 @@ async fn attach<T>(
 ) -> T {
     let (host, device, carry) = wire.lay(seed);
     let (rx, tx) = tokio::io::split(host);
-    let state = State::<_, 2, 1500, 1024>::new(Bg96::new(config));
+    let state = State::<_, 2, 1500, 1024>::new();
     // Leaked, as a firmware's static is.
     let state: &'static mut State<'static, Bg96, 2, 1500, 1024> = Box::leak(Box::new(state));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let (control, mut runner) = sectag::new(
+        state,
+        Bg96::new(config),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
     let serve = async {
         let _ = world.modem.serve(device).await;
         std::future::pending::<()>().await;
     };
-    let application = application(Bench { control, sockets });
+    let application = application(Bench { control });
     match select4(serve, runner.run(), carry, application).await {
         Either4::Second(error) => panic!("the runner ended: {error}"),
         Either4::Fourth(result) => result,
@@ -95,7 +100,7 @@ fn random_payload_arrives_whole_and_is_never_a_command() {
                 });
                 attach(&world, config, wire, seed, async |bench| {
                     provision(bench).await;
-                    let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                    let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                     world.modem.take_commands();
                     let mut dice = Dice::new(seed);
                     let mut sent: Vec<u8> = Vec::new();

@@ -25,7 +25,7 @@ fn refused(world: impl FnOnce() -> World, config: &TlsConfig) -> (ConnectError, 
         world()
             .attach(async |bench| {
                 provision(bench).await;
-                let error = bench.sockets.connect(HOST, PORT, config).await.err();
+                let error = bench.control.connect(HOST, PORT, config).await.err();
                 let error = error.expect("something is wrong with this world");
                 (error, error.causes().collect())
             })
@@ -166,7 +166,7 @@ fn the_number_of_the_open_counts_and_not_the_last_error() {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                let error = bench.sockets.connect(HOST, PORT, &MUTUAL).await.err();
+                let error = bench.control.connect(HOST, PORT, &MUTUAL).await.err();
                 assert_eq!(code(&error.unwrap()), Some(566));
             })
             .await;
@@ -246,7 +246,7 @@ const CONNECT: [u8; 14] = *b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00";
 /// What an application sees of a login, with no MQTT client in between.
 async fn log_in(bench: Bench) -> (Result<usize, SocketError>, Result<(), SocketError>) {
     provision(bench).await;
-    let mut socket = bench.sockets.connect(HOST, PORT, &MUTUAL).await.unwrap();
+    let mut socket = bench.control.connect(HOST, PORT, &MUTUAL).await.unwrap();
     socket.write_all(&CONNECT).await.unwrap();
     socket.flush().await.unwrap();
     let mut answer = [0; 4];
@@ -289,7 +289,7 @@ fn a_send_that_is_not_allowed_is_a_peer_that_closed() {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                let mut socket = bench.sockets.connect(HOST, PORT, &MUTUAL).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &MUTUAL).await.unwrap();
                 let error = loop {
                     if let Err(error) = socket.write_all(b"x").await {
                         break error;
@@ -316,7 +316,7 @@ fn the_key_under_another_tag_does_not_count() {
                     .remove(MUTUAL.tag(), Kind::PrivateKey)
                     .await
                     .unwrap();
-                let error = bench.sockets.connect(HOST, PORT, &MUTUAL).await.err();
+                let error = bench.control.connect(HOST, PORT, &MUTUAL).await.err();
                 let error = error.unwrap();
                 (error, error.causes().collect::<Vec<_>>())
             })

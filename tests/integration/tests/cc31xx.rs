@@ -142,7 +142,7 @@ fn a_chip_without_a_date_is_not_connected_with<W: Native>() {
             assert!(matches!(error, ConnectError::ClockNotSet { .. }), "{error}");
             // Who accepts that dates are not checked gets "connected, and the dates not verified".
             let lax = TLS.dangerous().accept_missing(Check::Dates);
-            let error = bench.sockets.connect(HOST, PORT, &lax).await.err().unwrap();
+            let error = bench.control.connect(HOST, PORT, &lax).await.err().unwrap();
             assert!(error.to_string().contains("-461"), "{error}");
         })
         .await;
@@ -251,7 +251,7 @@ fn the_first_generation_has_no_modern_suite<W: Native>() {
             assert!(!matches!(refused, ConnectError::Refused(_)), "{refused}");
             assert_eq!(opcodes(&world), []);
             let old = TLS.suites(sectag::Suites::All);
-            let error = bench.sockets.connect(HOST, PORT, &old).await.err().unwrap();
+            let error = bench.control.connect(HOST, PORT, &old).await.err().unwrap();
             assert!(error.to_string().contains("-340"), "{error}");
             assert_eq!(error.causes().next(), Some(Cause::NoCommonSuite));
             // By its own number, and no other follows the connect.
@@ -280,7 +280,7 @@ fn the_first_generation_tells_of_passphrase_token_and_service_pack<W: Native>() 
             bench.control.set_clock(now()).await.unwrap();
             let old = TLS.suites(sectag::Suites::All);
             for _ in 0..3 {
-                let error = bench.sockets.connect(HOST, PORT, &old).await.err().unwrap();
+                let error = bench.control.connect(HOST, PORT, &old).await.err().unwrap();
                 assert!(error.to_string().contains("token"), "{error}");
             }
         })
@@ -296,7 +296,7 @@ fn the_first_generation_tells_of_passphrase_token_and_service_pack<W: Native>() 
             provision(bench).await;
             let public = TlsConfig::new(TLS.tag()).suites(sectag::Suites::All);
             let error = bench
-                .sockets
+                .control
                 .connect(HOST, PORT, &public)
                 .await
                 .err()

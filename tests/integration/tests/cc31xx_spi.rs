@@ -10,7 +10,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::{Counters, Power, RunError, Socket, State};
 use sectag_cc3200::nwp::spi::{Link, Reader, Writer};
-use sectag_cc3200::nwp::{Engine, G2, Nwp, Wiring};
+use sectag_cc3200::nwp::{G2, Nwp, Wiring};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::{CONFIG, Hib, attach, connect, now, provision, world};
 use sectag_integration_tests::recovery::round_trip;
@@ -313,9 +313,9 @@ fn a_bus_that_is_broken_ends_the_runner() {
         let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
         let nwp = Nwp::<G2>::new(CONFIG.wiring(Wiring::Spi));
         let state: &'static mut State<'static, Nwp<G2>, 1, 1024, 1024> =
-            Box::leak(Box::new(State::with_engine(Engine::new(nwp))));
-        let (control, sockets, mut runner) = sectag::new(state, rx, tx, hib);
-        let bench = Bench { control, sockets };
+            Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(state, nwp, rx, tx, hib);
+        let bench = Bench { control };
         let work = async {
             bench.control.wait_up().await.unwrap();
             spi.fail_transfers(0..u64::MAX);

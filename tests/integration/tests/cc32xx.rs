@@ -121,7 +121,7 @@ fn a_module_without_a_date_is_not_connected_with() {
             assert!(matches!(error, ConnectError::ClockNotSet { .. }), "{error}");
             // Who accepts that dates are not checked gets the connection that stands without that.
             let lax = TLS.dangerous().accept_missing(Check::Dates);
-            let mut socket = bench.sockets.connect(HOST, PORT, &lax).await.unwrap();
+            let mut socket = bench.control.connect(HOST, PORT, &lax).await.unwrap();
             assert_eq!(socket.verified().dates, Support::No);
             round_trip(&mut socket, b"undated").await.unwrap();
         })

@@ -42,7 +42,7 @@ async fn connect(
     bench: Bench,
     config: &TlsConfig,
 ) -> Result<sectag::Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, config).await
+    bench.control.connect(HOST, PORT, config).await
 }
 
 #[test]

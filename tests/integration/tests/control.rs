@@ -305,13 +305,13 @@ fn a_typed_setting_is_followed_by_a_bring_up() {
             world
                 .attach(async |bench| {
                     provision(bench).await;
-                    let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                    let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                     let _ = raw(bench, typed).await;
                     let lost = socket.read(&mut [0; 8]).await;
                     assert_eq!(lost, Err(SocketError::ConnectionReset), "{typed}");
                     drop(socket);
                     let start = Instant::now();
-                    let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                    let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                     socket.write_all(b"after").await.unwrap();
                     socket.flush().await.unwrap();
                     let mut back = [0; 5];
@@ -332,7 +332,7 @@ fn queries_and_what_the_caller_vouches_for_leave_connections_alone() {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                 for query in ["ATI", "at+csq", "AT+QSSLCFG=?", "AT+CFUN?;+CSQ"] {
                     assert_eq!(raw(bench, query).await.0, Ok(()), "{query}");
                 }
@@ -362,13 +362,13 @@ fn a_dropped_setting_is_followed_by_a_bring_up_too() {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                 let typed = with_timeout(Duration::from_millis(20), raw(bench, "ATE1")).await;
                 assert!(typed.is_err());
                 let lost = socket.read(&mut [0; 8]).await;
                 assert_eq!(lost, Err(SocketError::ConnectionReset));
                 drop(socket);
-                bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                bench.control.connect(HOST, PORT, &TLS).await.unwrap();
             })
             .await;
     });

@@ -69,7 +69,7 @@ fn files(world: &World) -> BTreeMap<String, Vec<u8>> {
 }
 
 async fn connect(bench: Bench) -> Result<(), ConnectError> {
-    bench.sockets.connect(HOST, PORT, &TLS).await.map(drop)
+    bench.control.connect(HOST, PORT, &TLS).await.map(drop)
 }
 
 /// Polls at most `times`, then drops it.
@@ -958,7 +958,7 @@ async fn connect_with(bench: Bench, tag: Tag) -> Result<(), ConnectError> {
     let tls = TlsConfig::new(tag)
         .client_certificate()
         .ca_scope(sectag::CaScope::Private);
-    bench.sockets.connect(HOST, PORT, &tls).await.map(drop)
+    bench.control.connect(HOST, PORT, &tls).await.map(drop)
 }
 
 #[test]

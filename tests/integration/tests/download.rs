@@ -103,7 +103,7 @@ fn cut_at_random<U: Unit>(unit: &U, seeds: u64) {
             };
             loop {
                 let lives = world.attach_driver(line, unit.backend(), NoPins, async |bench| {
-                    let done = download(&bench.sockets, &place, &mut progress, &mut flash);
+                    let done = download(&bench.control, &place, &mut progress, &mut flash);
                     let done = with_timeout(Duration::from_secs(3600), done).await;
                     assert_eq!(done, Ok(Ok(())), "{name}, seed {seed}");
                 });
@@ -169,7 +169,7 @@ fn another_version_is_not_mixed_in() {
         };
         let line = Line::default();
         let lives = world.attach_driver(line, unit.backend(), NoPins, async |bench| {
-            let done = download(&bench.sockets, &place, &mut progress, &mut flash).await;
+            let done = download(&bench.control, &place, &mut progress, &mut flash).await;
             assert_eq!(done, Err(DownloadError::Changed));
         });
         lives.await.expect("it lives");

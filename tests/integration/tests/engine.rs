@@ -18,7 +18,7 @@ const TLS: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
 
 async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
     bench
-        .sockets
+        .control
         .connect(ServerName::new("broker.test").unwrap(), 8883, &TLS)
         .await
 }

@@ -60,18 +60,9 @@ async fn try_once<M: Full, K: DeviceKey>(
         tls,
     };
     let subject = Subject::new("pump-17").organization("Example");
-    let (control, sockets) = (bench.control, bench.sockets);
+    let control = bench.control;
     let remember = |tag| flash.set(tag);
-    provision(
-        control,
-        sockets,
-        &door,
-        (CLAIM, OWN),
-        &subject,
-        key,
-        remember,
-    )
-    .await
+    provision(control, &door, (CLAIM, OWN), &subject, key, remember).await
 }
 
 /// What the tag in flash is worth, and, when that is the claim still, that the rest goes well.
@@ -83,7 +74,7 @@ async fn go_on<M: Full, K: DeviceKey>(
 ) {
     let start = Instant::now();
     let socket = loop {
-        match bench.sockets.connect(HOST, PORT, &tls(flash.get())).await {
+        match bench.control.connect(HOST, PORT, &tls(flash.get())).await {
             Ok(socket) => break socket,
             Err(error) => assert!(
                 start.elapsed() < PATIENCE,
@@ -103,7 +94,7 @@ async fn go_on<M: Full, K: DeviceKey>(
         }
     }
     assert_eq!(flash.get(), OWN, "{context}");
-    let socket = bench.sockets.connect(HOST, PORT, &tls(OWN)).await;
+    let socket = bench.control.connect(HOST, PORT, &tls(OWN)).await;
     let socket = socket.unwrap_or_else(|error| panic!("{context}: {error}"));
     let _ = socket.close().await;
     let mut left = 0;

@@ -94,13 +94,18 @@ fn echo_through(capacity: usize, sent: &[u8]) -> (Vec<u8>, usize) {
             ..Buffer::default()
         };
         // Leaked, as a firmware's static is.
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-        let (control, sockets, mut runner) =
-            sectag::new(state, BusyReader(&buffer), FromTokio::new(tx), NoPins);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(
+            state,
+            Bg96::new(Config::new()),
+            BusyReader(&buffer),
+            FromTokio::new(tx),
+            NoPins,
+        );
         let application = async {
-            let bench = Bench { control, sockets };
+            let bench = Bench { control };
             provision(bench).await;
-            let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            let mut socket = control.connect(HOST, PORT, &TLS).await.unwrap();
             let (mut reader, mut writer) = socket.split();
             let write = async {
                 let _ = writer.write_all(sent).await;

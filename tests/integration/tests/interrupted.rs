@@ -90,7 +90,7 @@ fn nor_is_it_where_payload_has_a_line_end_of_its_own() {
             },
             async |bench| {
                 let tls = sectag::TlsConfig::new(sectag::Tag(1)).ca_scope(sectag::CaScope::Private);
-                let mut socket = bench.sockets.connect(HOST, PORT, &tls).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &tls).await.unwrap();
                 let ended = socket.read(&mut [0; 64]).await;
                 assert_eq!(ended, Err(SocketError::ConnectionReset), "{cut:?}");
                 Timer::after_secs(1).await;

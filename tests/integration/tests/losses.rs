@@ -48,7 +48,7 @@ fn lost_by(end: End) -> (Option<Loss>, Option<Loss>) {
             }
         },
         async |bench| {
-            let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
             assert_eq!((socket.loss(), bench.control.last_loss()), (None, None));
             let ended = socket.read(&mut [0]).await;
             assert_eq!(ended, Err(SocketError::ConnectionReset), "{end:?}");
@@ -118,7 +118,7 @@ fn what_the_application_did_is_no_fault_of_the_modem() {
                 modem.obey_until(|_| false).await;
             },
             async |bench| {
-                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                 let limit = Duration::from_secs(3);
                 match command {
                     Some(command) => {

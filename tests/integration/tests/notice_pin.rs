@@ -176,16 +176,17 @@ impl<M: Full + Sleeps + 'static, P: Power> Board<M, P> {
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
         let state: &'static mut State<'static, M, 2, 2048, 1024> =
-            Box::leak(Box::new(State::with_engine((self.backend)().engine())));
-        let (control, sockets, runner) = sectag::new(
+            Box::leak(Box::new(State::new()));
+        let (control, runner) = sectag::new(
             state,
+            (self.backend)(),
             FromTokio::new(rx),
             FromTokio::new(tx),
             (self.pins)(self.modem.clone()),
         );
         let mut runner = with_pin(runner);
         let modem = join(wires, self.modem.serve(device));
-        match select3(modem, runner.run(), application(Bench { control, sockets })).await {
+        match select3(modem, runner.run(), application(Bench { control })).await {
             Either3::First(_) => unreachable!("the wires do not end"),
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,
@@ -236,7 +237,7 @@ impl<M: Full + Sleeps + 'static, P: Power> Board<M, P> {
     }
 
     async fn connect(&self, bench: Bench<M>) -> Socket<'static> {
-        bench.sockets.connect(HOST, PORT, &self.tls).await.unwrap()
+        bench.control.connect(HOST, PORT, &self.tls).await.unwrap()
     }
 
     async fn provision(&self, bench: Bench<M>) {

@@ -158,7 +158,7 @@ fn other_names_and_other_authorities_are_refused() {
                 .attach(async |bench| {
                     provision(bench).await;
                     let other = ServerName::new("other.sectag.test").unwrap();
-                    let refused = bench.sockets.connect(other, PORT, &TLS).await.err();
+                    let refused = bench.control.connect(other, PORT, &TLS).await.err();
                     assert!(
                         matches!(refused, Some(ConnectError::Refused(_))),
                         "{name}: {refused:?}"
@@ -176,7 +176,7 @@ fn other_names_and_other_authorities_are_refused() {
                         "{name}: {refused:?}"
                     );
                     let none = TlsConfig::new(Tag(5)).suites(Suites::All);
-                    let missing = bench.sockets.connect(HOST, PORT, &none).await.err();
+                    let missing = bench.control.connect(HOST, PORT, &none).await.err();
                     assert_eq!(
                         missing,
                         Some(ConnectError::CredentialMissing(Kind::Ca)),

@@ -61,7 +61,7 @@ fn a_refusal_leaves_every_cause_that_is_possible() {
             let any = |tag| TlsConfig::new(tag).suites(Suites::All);
             for (policy, shows) in [(TLS, true), (any(TLS.tag()), true), (any(CA_ALONE), false)] {
                 at_connect(world, || Reaction::Reply(b"\r\nERROR\r\n".to_vec()));
-                let error = bench.sockets.connect(HOST, PORT, &policy).await.err();
+                let error = bench.control.connect(HOST, PORT, &policy).await.err();
                 let Some(ConnectError::Refused(refusal)) = error else {
                     panic!("{name}: {error:?}");
                 };

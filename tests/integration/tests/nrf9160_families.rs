@@ -4,7 +4,7 @@ use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Control, LastData, NoPins, Sockets, State};
+use sectag::{BringUpError, Control, LastData, NoPins, State};
 use sectag_integration_tests::nrf9160::{CONFIG, TAG, TLS, World, awkward, label, options, usable};
 use sectag_integration_tests::simulated::{HOST, PORT, credentials, virtually};
 use sectag_nrf9160::{
@@ -23,11 +23,16 @@ async fn used<F: Family>(profile: Nrf9160Profile) -> Result<(), BringUpError> {
     let (rx, tx) = tokio::io::split(host);
     let backend = Nrf9160::<F>::of_family(CONFIG);
     let state: &'static mut State<'static, Nrf9160<F>, 1, 2048, 1024> =
-        Box::leak(Box::new(State::new(backend)));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        Box::leak(Box::new(State::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        backend,
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
     let serve = world.modem.serve(device);
-    match select3(serve, runner.run(), application(control, sockets, &name)).await {
+    match select3(serve, runner.run(), application(control, &name)).await {
         Either3::First(end) => panic!("{name}: the modem ended: {end:?}"),
         Either3::Second(error) => panic!("{name}: the runner ended: {error}"),
         Either3::Third(result) => result,
@@ -36,12 +41,11 @@ async fn used<F: Family>(profile: Nrf9160Profile) -> Result<(), BringUpError> {
 
 async fn application<F: Family>(
     control: Control<'static, Nrf9160<F>>,
-    sockets: Sockets<'static, Nrf9160<F>>,
     name: &str,
 ) -> Result<(), BringUpError> {
     control.wait_up().await?;
     store(&control, name).await;
-    let mut socket = sockets
+    let mut socket = control
         .connect(HOST, PORT, &TLS)
         .await
         .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -114,13 +118,18 @@ async fn marked(profile: Nrf9160Profile) -> Vec<String> {
     let (rx, tx) = tokio::io::split(host);
     let backend = Nrf9160::<ReleaseAssistance<AnyFirmware>>::of_family(CONFIG);
     let state: &'static mut State<'static, Nrf9160<ReleaseAssistance<AnyFirmware>>, 1, 2048, 4096> =
-        Box::leak(Box::new(State::new(backend)));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        Box::leak(Box::new(State::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        backend,
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
     let application = async {
         store(&control, &name).await;
-        let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
-        let release = sockets.radio_release(&socket);
+        let mut socket = control.connect(HOST, PORT, &TLS).await.unwrap();
+        let release = control.radio_release(&socket);
         release.last_data(LastData::NoAnswer);
         socket.write_all(b"text").await.unwrap();
         socket.flush().await.unwrap();
@@ -135,15 +144,15 @@ async fn marked(profile: Nrf9160Profile) -> Vec<String> {
         socket.close().await.unwrap();
         // Of a connection that has ended it says nothing, also to the next one of the same place and id.
         release.last_data(LastData::NoAnswer);
-        let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+        let mut socket = control.connect(HOST, PORT, &TLS).await.unwrap();
         release.last_data(LastData::NoAnswer);
         socket.write_all(b"next").await.unwrap();
         socket.flush().await.unwrap();
         // Nor does what was said of one whose data never came.
-        let unused = sockets.radio_release(&socket);
+        let unused = control.radio_release(&socket);
         unused.last_data(LastData::NoAnswer);
         socket.close().await.unwrap();
-        let mut socket = sockets.connect(HOST, PORT, &TLS).await.unwrap();
+        let mut socket = control.connect(HOST, PORT, &TLS).await.unwrap();
         socket.write_all(b"last").await.unwrap();
         socket.flush().await.unwrap();
         socket.close().await.unwrap();

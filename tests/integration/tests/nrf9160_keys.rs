@@ -52,7 +52,7 @@ fn a_device_gets_its_certificate_for_a_key_of_the_modems() {
                         .client_certificate()
                         .suites(Suites::All);
                     let mut socket = bench
-                        .sockets
+                        .control
                         .connect(HOST, PORT, &tls)
                         .await
                         .unwrap_or_else(|error| panic!("{name}: {error}"));

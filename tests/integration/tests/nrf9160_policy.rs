@@ -36,7 +36,7 @@ fn tls_1_3_is_refused_by_name() {
                 .attach(async |bench| {
                     bench.control.wait_up().await.unwrap();
                     let config = TLS.min_version(TlsVersion::Tls13);
-                    let refused = bench.sockets.connect(HOST, PORT, &config).await.err();
+                    let refused = bench.control.connect(HOST, PORT, &config).await.err();
                     let lacks = ConnectError::Lacks(Feature::Version(TlsVersion::Tls13));
                     assert_eq!(refused, Some(lacks), "{}", label(&profile));
                 })
@@ -58,7 +58,7 @@ fn suites_are_judged_where_the_modem_tells_and_never_silently_not() {
                 .attach(async |bench| {
                     provision(bench).await;
                     let open =
-                        async |config: &TlsConfig| bench.sockets.connect(HOST, PORT, config).await;
+                        async |config: &TlsConfig| bench.control.connect(HOST, PORT, config).await;
                     let refused = async |config: &TlsConfig| open(config).await.err();
                     // Before and after the modem has said on which chip it runs.
                     for _ in 0..2 {
@@ -108,7 +108,7 @@ fn a_weak_suite_is_found_out_before_anything_is_sent() {
             world
                 .attach(async |bench| {
                     provision(bench).await;
-                    let refused = bench.sockets.connect(HOST, PORT, &MODERN).await.err();
+                    let refused = bench.control.connect(HOST, PORT, &MODERN).await.err();
                     assert_eq!(
                         refused,
                         Some(ConnectError::SuiteNotAllowed { number: 0xc009 }),
@@ -119,7 +119,7 @@ fn a_weak_suite_is_found_out_before_anything_is_sent() {
                     let all = connect(bench).await;
                     all.unwrap_or_else(|error| panic!("{name}: {error}"));
                     let other = TLS.suites(Suites::Only(0xc02b));
-                    let refused = bench.sockets.connect(HOST, PORT, &other).await.err();
+                    let refused = bench.control.connect(HOST, PORT, &other).await.err();
                     assert_eq!(
                         refused,
                         Some(ConnectError::SuiteNotAllowed { number: 0xc009 }),
@@ -174,7 +174,7 @@ fn a_client_certificate_that_nobody_asked_for_is_told() {
             .attach(async |bench| {
                 provision(bench).await;
                 let quiet = TlsConfig::new(TAG).suites(Suites::All);
-                let socket = bench.sockets.connect(HOST, PORT, &quiet).await.unwrap();
+                let socket = bench.control.connect(HOST, PORT, &quiet).await.unwrap();
                 assert_eq!(socket.verified().client_certificate, Support::Yes);
             })
             .await;

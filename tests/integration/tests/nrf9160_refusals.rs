@@ -87,7 +87,7 @@ fn a_firmware_without_a_session_cache_resumes_nothing() {
             Reaction::Normal
         }));
         let resuming = TLS.session_resumption();
-        let refused = bench.sockets.connect(HOST, PORT, &resuming).await.err();
+        let refused = bench.control.connect(HOST, PORT, &resuming).await.err();
         let setting = "TLS_SESSION_CACHE";
         assert_eq!(
             refused,

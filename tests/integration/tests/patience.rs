@@ -78,7 +78,7 @@ fn a_first_connect_survives_one_late_command() {
             modem.obey_until(|_| false).await;
         },
         async |bench| {
-            bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            bench.control.connect(HOST, PORT, &TLS).await.unwrap();
         },
     );
 }
@@ -109,8 +109,8 @@ fn the_last_failure_is_told_when_the_patience_is_over() {
         };
         let connect = bench_of(|bench, own| {
             Box::pin(async move {
-                let sockets = own.map_or(bench.sockets, |own| bench.sockets.patience(own));
-                sockets.connect(HOST, PORT, &TLS).await.map(drop)
+                let control = own.map_or(bench.control, |own| bench.control.patience(own));
+                control.connect(HOST, PORT, &TLS).await.map(drop)
             }) as std::pin::Pin<Box<dyn Future<Output = Result<(), ConnectError>>>>
         });
         let wait_up = bench_of(|bench, own| {

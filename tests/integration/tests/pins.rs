@@ -71,11 +71,14 @@ fn dropped_at(pressed: Pin, released: Pin) {
     let board = Board::new(true);
     let (host, _device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
-    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new(Bg96::new(
-        Config::new(),
-    ))));
-    let (_, _, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), board.clone());
+    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new()));
+    let (_, mut runner) = sectag::new(
+        state,
+        Bg96::new(Config::new()),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        board.clone(),
+    );
     VirtualClock::new().run(async {
         // The second time shows that the next run presses it again.
         for _ in 0..2 {
@@ -106,11 +109,14 @@ fn a_modem_in_light_sleep_is_woken_when_the_runner_stops() {
     let board = Board::new(false);
     let (host, device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
-    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new(Bg96::new(
-        Config::new(),
-    ))));
-    let (control, _, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), board.clone());
+    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        Bg96::new(Config::new()),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        board.clone(),
+    );
     VirtualClock::new().run(async {
         let modem = async {
             Modem::new(device, 64).obey_until(|_| false).await;
@@ -140,11 +146,10 @@ fn a_uart_that_is_off_in_light_sleep_is_switched_on_when_the_runner_stops() {
     let uart = Rc::new(RefCell::new(Vec::new()));
     let (host, device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
-    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new(Bg96::new(
-        Config::new(),
-    ))));
-    let (_, _, runner) = sectag::new(
+    let state = Box::leak(Box::new(State::<Bg96, 2, 1024, 1024>::new()));
+    let (_, runner) = sectag::new(
         state,
+        Bg96::new(Config::new()),
         FromTokio::new(rx),
         FromTokio::new(tx),
         Board::new(false),

@@ -53,7 +53,7 @@ async fn on_board<T>(world: &World, application: impl AsyncFnOnce(Bench) -> T) -
 }
 
 async fn connect(bench: Bench) -> sectag::Socket<'static> {
-    bench.sockets.connect(HOST, PORT, &TLS).await.unwrap()
+    bench.control.connect(HOST, PORT, &TLS).await.unwrap()
 }
 
 async fn echoes(socket: &mut sectag::Socket<'_>, text: &[u8]) {
@@ -89,7 +89,7 @@ fn what_is_switched_off_stays_off_until_switched_on() {
             assert_eq!(bench.control.power_off().await, Err(off));
             assert_eq!(bench.control.status().await.problem, Some(off));
             assert!(matches!(
-                bench.sockets.connect(HOST, PORT, &TLS).await,
+                bench.control.connect(HOST, PORT, &TLS).await,
                 Err(ConnectError::BringUp(BringUpError::PoweredOff))
             ));
             assert_eq!(world.modem.bytes_in(), bytes);

@@ -8,6 +8,7 @@ use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
+use sectag::tap::Tap;
 use sectag::{
     CaScope, ConnectError, NoPins, ServerName, Socket, SocketError, State, Tag, TlsConfig,
 };
@@ -26,26 +27,33 @@ async fn attach<T, const RX: usize>(
     modem: impl AsyncFnOnce(DuplexStream),
     application: impl AsyncFnOnce(Bench) -> T,
 ) -> T {
-    let state = State::<'_, _, 2, RX, 1024>::new(Bg96::new(Config::new().direct_push()));
-    attach_state(state, modem, application).await
+    attach_tapped::<T, RX>(None, modem, application).await
 }
 
-async fn attach_state<T, const RX: usize>(
-    state: State<'static, Bg96, 2, RX, 1024>,
+async fn attach_tapped<T, const RX: usize>(
+    tap: Option<&'static dyn Tap>,
     modem: impl AsyncFnOnce(DuplexStream),
     application: impl AsyncFnOnce(Bench) -> T,
 ) -> T {
     // As little between them as behind a UART with flow control.
     let (host, device) = tokio::io::duplex(64);
     let (rx, tx) = tokio::io::split(host);
-    let state: &'static mut State<'static, Bg96, 2, RX, 1024> = Box::leak(Box::new(state));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let state: &'static mut State<'static, Bg96, 2, RX, 1024> = Box::leak(Box::default());
+    let (control, mut runner) = sectag::new(
+        state,
+        Bg96::new(Config::new().direct_push()),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
+    if let Some(tap) = tap {
+        runner = runner.with_tap(tap);
+    }
     let modem = async {
         modem(device).await;
         std::future::pending::<()>().await;
     };
-    match select3(modem, runner.run(), application(Bench { control, sockets })).await {
+    match select3(modem, runner.run(), application(Bench { control })).await {
         Either3::First(()) => unreachable!("it is pending for ever"),
         Either3::Second(error) => panic!("the runner ended: {error}"),
         Either3::Third(result) => result,
@@ -76,7 +84,7 @@ const SCRIPTED: TlsConfig = TlsConfig::new(Tag(1)).ca_scope(CaScope::Private);
 
 async fn connect(bench: Bench) -> Socket<'static> {
     let name = ServerName::new("broker.test").unwrap();
-    bench.sockets.connect(name, 8883, &SCRIPTED).await.unwrap()
+    bench.control.connect(name, 8883, &SCRIPTED).await.unwrap()
 }
 
 /// Bytes of all values, with what looks like headers and notices in between.
@@ -117,7 +125,7 @@ fn pushed_payload_of_any_size_and_value_arrives_and_costs_no_exchange() {
             world.serve(echo);
             simulated::<_, 1500>(&world, async |bench| {
                 provision(bench).await;
-                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                 for len in [1, 64, 1499, 1500, 1501, 20_000] {
                     let bytes = awkward(len);
                     let (mut reader, mut writer) = socket.split();
@@ -154,8 +162,8 @@ fn socket_that_is_not_read_loses_itself_and_not_the_other() {
         world.serve(echo);
         simulated::<_, 1500>(&world, async |bench| {
             provision(bench).await;
-            let mut flooded = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
-            let mut other = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            let mut flooded = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
+            let mut other = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
             let worst = Cell::new(Duration::MIN);
             // It echoes, and nobody reads the echo.
             let flood = async {
@@ -210,7 +218,7 @@ fn slow_reader_that_reads_is_waited_for() {
         });
         simulated::<_, 1500>(&world, async |bench| {
             provision(bench).await;
-            let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
             let mut received: Vec<u8> = Vec::new();
             let mut buf = [0; 100];
             loop {
@@ -235,7 +243,7 @@ fn ring_below_one_unit_is_refused_before_anything_is_sent() {
         simulated::<_, 1499>(&world, async |bench| {
             provision(bench).await;
             world.modem.take_commands();
-            let refused = bench.sockets.connect(HOST, PORT, &TLS).await.err();
+            let refused = bench.control.connect(HOST, PORT, &TLS).await.err();
             assert_eq!(refused, Some(ConnectError::RingTooSmall { needed: 1500 }));
             assert!(world.commands().is_empty());
         })
@@ -498,9 +506,8 @@ fn pushed_payload_is_masked_in_a_recording() {
     let out = Shared::default();
     let recorder = Recorder::new(out.clone(), "a test", Payload::Masked);
     let recorder: &'static Recorder<Shared> = Box::leak(Box::new(recorder));
-    let state = State::<_, 2, 1500, 1024>::new(Bg96::new(Config::new().direct_push()));
-    block_on_virtual(attach_state(
-        state.with_tap(recorder),
+    block_on_virtual(attach_tapped::<_, 1500>(
+        Some(recorder),
         async |uart| {
             let mut modem = Modem::new(uart, 64);
             modem.bring_up().await;

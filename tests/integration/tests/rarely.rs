@@ -3,14 +3,13 @@
 use std::io::Error;
 
 use embassy_futures::join::join_array;
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use sectag::at::InvalidInput;
 use sectag::{
     AtError, BringUpError, CaScope, Cause, Code, Comparison, CredentialError, Digest, Edrx, Kind,
-    NoPins, Rings, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
+    NoPins, RunError, SocketError, Source, State, Tag, Technology, TlsConfig,
 };
 use sectag_bg96::{Auth, Bg96, Config};
 use sectag_integration_tests::scripted::{CLOCK, Modem};
@@ -393,7 +392,7 @@ fn send_that_ends_by_no_result_of_a_send_costs_the_socket() {
             },
             async |bench| {
                 let mut socket = bench
-                    .sockets
+                    .control
                     .connect(HOST, PORT, &TLS)
                     .await
                     .expect("it opens");
@@ -417,7 +416,7 @@ fn socket_whose_state_is_not_told_stays_open() {
         async |uart| odd(uart, &lines).await,
         async |bench| {
             let mut socket = bench
-                .sockets
+                .control
                 .connect(HOST, PORT, &TLS)
                 .await
                 .expect("it opens");
@@ -448,7 +447,7 @@ fn socket_of_a_modem_that_falls_silent_is_reset() {
         },
         async |bench| {
             let mut socket = bench
-                .sockets
+                .control
                 .connect(HOST, PORT, &TLS)
                 .await
                 .expect("it opens");
@@ -563,8 +562,8 @@ fn runner_ends_when_its_uart_is_broken() {
     ];
     for (rx, tx, expected, words) in cases {
         let state: &'static mut State<'static, Bg96, 1, 256, 256> =
-            Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-        let (_, _, mut runner) = sectag::new(state, rx, tx, NoPins);
+            Box::leak(Box::new(State::new()));
+        let (_, mut runner) = sectag::new(state, Bg96::new(Config::new()), rx, tx, NoPins);
         let end = VirtualClock::new().run(async {
             match select(runner.run(), Timer::after_secs(60)).await {
                 Either::First(error) => error,
@@ -798,43 +797,4 @@ fn more_than_can_wait_in_line_all_get_their_turn() {
             }
         },
     );
-}
-
-/// Rings in a static of their own do what those in the state do.
-#[test]
-fn rings_of_their_own_carry_payload() {
-    let rings: &'static mut Rings<1, 256, 64> = Box::leak(Box::default());
-    let state = Box::leak(Box::new(State::with_rings(Bg96::new(Config::new()), rings)));
-    let (host, device) = tokio::io::duplex(4096);
-    let (rx, tx) = tokio::io::split(host);
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
-    let modem = async {
-        let mut modem = Modem::new(device, usize::MAX);
-        modem.open().await;
-        modem.obey_until(|line| line == "AT+QSSLSEND=0,2").await;
-        modem.say("\r\n> ").await;
-        assert_eq!(modem.payload(2).await, b"hi");
-        modem
-            .say("\r\nSEND OK\r\n\r\n+QSSLURC: \"recv\",0\r\n")
-            .await;
-        modem.fetch(0, "\r\n+QSSLRECV: 2\r\nho\r\n\r\nOK\r\n").await;
-        modem.rest().await
-    };
-    let application = async {
-        control.wait_up().await.expect("it comes up");
-        let mut socket = sockets.connect(HOST, PORT, &TLS).await.expect("it opens");
-        socket.write_all(b"hi").await.expect("there is room");
-        socket.flush().await.expect("it is sent");
-        let mut back = [0; 2];
-        socket.read_exact(&mut back).await.expect("it is there");
-        assert_eq!(&back, b"ho");
-    };
-    VirtualClock::new().run(async {
-        match select3(modem, runner.run(), application).await {
-            Either3::First(never) => never,
-            Either3::Second(error) => panic!("the runner ended: {error}"),
-            Either3::Third(()) => {}
-        }
-    });
 }

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::Read;
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
-use sectag::{Comparison, Kind, NoPins, State};
-use sectag_bg96::{Auth, Bg96, Config};
+use sectag::{Comparison, Kind, NoPins};
+use sectag_bg96::{Auth, Config};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
 use sectag_simulator::{Chunk, Options, Reaction, Sim};
@@ -87,7 +87,7 @@ async fn session(bench: Bench) {
         .auth("user", LOGIN.as_bytes())
         .unwrap();
     let mut session = Session::new(config);
-    let socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+    let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
     let mut client = with_timeout(Duration::from_secs(60), session.connect(socket))
         .await
         .unwrap()
@@ -189,8 +189,9 @@ fn provisioning_and_login_leave_no_secret() {
             virtually(async || {
                 let world = world(chunk);
                 let (out, recorder) = record(payload);
-                let state = State::new(Bg96::new(CONFIG)).with_tap(recorder);
-                world.attach_state(state, NoPins, session).await;
+                world
+                    .attach_tapped(CONFIG, Some(recorder), NoPins, session)
+                    .await;
                 recorder.finish().unwrap();
                 // They were sent.
                 assert_eq!(world.count(&format!("AT+CPIN=\"{PIN}\"")), 1);
@@ -236,10 +237,9 @@ fn troubles_leave_no_secret_either() {
         virtually(async || {
             let world = world(Chunk::Random { max: 20 });
             let (out, recorder) = record(Payload::Kept);
-            let state = State::new(Bg96::new(CONFIG)).with_tap(recorder);
             let key = Pki::shared().client().key_pem.clone();
             world
-                .attach_state(state, NoPins, async |bench| {
+                .attach_tapped(CONFIG, Some(recorder), NoPins, async |bench| {
                     bench.control.wait_up().await.unwrap();
                     // An upload that is dropped, one that is answered by nonsense, and a modem that restarts
                     // with its echo on.

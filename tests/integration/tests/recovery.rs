@@ -172,7 +172,7 @@ fn mcu_may_reset_in_the_middle_of_a_file() {
                 .attach(async |bench| {
                     // Whatever is left of it is no CA that a connection could rely on.
                     let tls = sectag::TlsConfig::new(Tag(9)).ca_scope(sectag::CaScope::Private);
-                    let refused = bench.sockets.connect(HOST, PORT, &tls).await.err();
+                    let refused = bench.control.connect(HOST, PORT, &tls).await.err();
                     let file = world.modem.files().remove("st9.ca").unwrap_or_default();
                     assert!(
                         refused.is_some() && !file.windows(3).any(|part| part == b"AT\r"),

@@ -28,7 +28,7 @@ const IPR: &str = "\r\n+IPR: 115200\r\n\r\nOK\r\n";
 
 async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
     bench
-        .sockets
+        .control
         .connect(ServerName::new("broker.test").unwrap(), 8883, &TLS)
         .await
 }
@@ -38,11 +38,16 @@ fn in_tasks(test: impl AsyncFnOnce(Bench, DuplexStream)) {
     virtually(async || {
         let (host, device) = tokio::io::duplex(64 * 1024);
         let (rx, tx) = tokio::io::split(host);
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-        let (control, sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(
+            state,
+            Bg96::new(Config::new()),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            NoPins,
+        );
         tokio::task::spawn_local(async move { runner.run().await });
-        test(Bench { control, sockets }, device).await;
+        test(Bench { control }, device).await;
     });
 }
 
@@ -851,11 +856,15 @@ fn timing_that_means_never_does_not_panic() {
         let (rx, tx) = tokio::io::split(host);
         let mut timing = Timing::DEFAULT;
         timing.poll = Duration::MAX;
-        let state: &'static mut Rings = Box::leak(Box::new(
-            State::new(Bg96::new(Config::new())).with_timing(timing),
-        ));
-        let (control, _sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+        let (control, runner) = sectag::new(
+            state,
+            Bg96::new(Config::new()),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            NoPins,
+        );
+        let mut runner = runner.with_timing(timing);
         let run = tokio::task::spawn_local(async move { runner.run().await });
         tokio::task::spawn_local(async move {
             let mut modem = Modem::new(device, 4096);
@@ -877,11 +886,15 @@ fn signs_of_life_leave_time_to_pass() {
     let (rx, tx) = tokio::io::split(host);
     let mut timing = Timing::DEFAULT;
     timing.poll = Duration::MIN;
-    let state: &'static mut Rings = Box::leak(Box::new(
-        State::new(Bg96::new(Config::new())).with_timing(timing),
-    ));
-    let (control, _sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+    let (control, runner) = sectag::new(
+        state,
+        Bg96::new(Config::new()),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
+    let mut runner = runner.with_timing(timing);
     let mut modem = Modem::new(device, 4096);
     let log = modem.log.clone();
     let application = async {
@@ -1068,12 +1081,18 @@ fn framing_errors_do_not_end_the_runner() {
     virtually(async || {
         let (host, device) = tokio::io::duplex(64 * 1024);
         let (rx, tx) = tokio::io::split(host);
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
         let uart = Noisy {
             uart: FromTokio::new(rx),
             failed: false,
         };
-        let (control, _, mut runner) = sectag::new(state, uart, FromTokio::new(tx), NoPins);
+        let (control, mut runner) = sectag::new(
+            state,
+            Bg96::new(Config::new()),
+            uart,
+            FromTokio::new(tx),
+            NoPins,
+        );
         let mut modem = Modem::new(device, 4096);
         let script = async {
             modem.bring_up().await;
@@ -1112,9 +1131,15 @@ fn prompt_that_is_quicker_than_the_uart_does_not_cost_payload() {
     virtually(async || {
         let (host, device) = tokio::io::duplex(64 * 1024);
         let (rx, tx) = tokio::io::split(host);
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
         let uart = Late(FromTokio::new(tx));
-        let (control, sockets, mut runner) = sectag::new(state, FromTokio::new(rx), uart, NoPins);
+        let (control, mut runner) = sectag::new(
+            state,
+            Bg96::new(Config::new()),
+            FromTokio::new(rx),
+            uart,
+            NoPins,
+        );
         let mut modem = Modem::new(device, 4096);
         let script = async {
             modem.bring_up().await;
@@ -1142,7 +1167,7 @@ fn prompt_that_is_quicker_than_the_uart_does_not_cost_payload() {
                 .await;
             assert_eq!(stored, Ok(()));
             let name = ServerName::new("broker.test").unwrap();
-            let mut socket = sockets.connect(name, 8883, &TLS).await.unwrap();
+            let mut socket = control.connect(name, 8883, &TLS).await.unwrap();
             socket.write_all(&[b'x'; 40]).await.unwrap();
             socket.flush().await.unwrap();
         };
@@ -1163,9 +1188,14 @@ fn result_before_a_command_is_out_does_not_replace_it() {
         // Takes so little that a command is held up until the modem reads.
         let (host, device) = tokio::io::duplex(16);
         let (rx, tx) = tokio::io::split(host);
-        let state: &'static mut Rings = Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-        let (control, _, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let state: &'static mut Rings = Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(
+            state,
+            Bg96::new(Config::new()),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            NoPins,
+        );
         let mut modem = Modem::new(device, 4096);
         let limit = Duration::from_secs(3);
         let script = async {

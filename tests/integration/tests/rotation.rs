@@ -49,7 +49,7 @@ fn tls<M: Full>(tag: Tag) -> TlsConfig {
 }
 
 async fn connect<M: Full>(bench: Bench<M>, tag: Tag) -> Result<Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, &tls::<M>(tag)).await
+    bench.control.connect(HOST, PORT, &tls::<M>(tag)).await
 }
 
 /// As an application does it; its flash is written when the new set has proved itself.

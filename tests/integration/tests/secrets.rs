@@ -146,7 +146,7 @@ fn provision_and_log_in(key: &str) {
                 .unwrap();
             let config = config.auth("user", MQTT_PASSWORD.as_bytes()).unwrap();
             let mut session = Session::new(config);
-            let socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
             with_timeout(Duration::from_secs(30), session.connect(socket))
                 .await
                 .unwrap()

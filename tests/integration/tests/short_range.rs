@@ -178,7 +178,7 @@ fn a_connect_is_refused_unless_the_policy_says_what_may_be_missing() {
         world
             .attach(async |bench| {
                 let connect = async |config: TlsConfig| {
-                    bench.sockets.connect(HOST, PORT, &config).await.map(drop)
+                    bench.control.connect(HOST, PORT, &config).await.map(drop)
                 };
                 let public = TlsConfig::new(TAG).client_certificate();
                 assert_eq!(
@@ -245,7 +245,7 @@ fn software_that_cannot_refuse_old_tls_needs_a_policy_that_allows_it() {
                 let lacks = ConnectError::Lacks(Feature::VersionFloor);
                 assert_eq!(connect(bench).await.err(), Some(lacks));
                 let config = TLS.min_version(TlsVersion::Tls10);
-                let mut socket = bench.sockets.connect(HOST, PORT, &config).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &config).await.unwrap();
                 carries_any_bytes(&mut socket, "nina").await;
             })
             .await;
@@ -261,7 +261,7 @@ fn tls_1_3_is_refused_by_name() {
             .attach(async |bench| {
                 bench.control.wait_up().await.unwrap();
                 let config = TLS.min_version(TlsVersion::Tls13);
-                let refused = bench.sockets.connect(HOST, PORT, &config).await.err();
+                let refused = bench.control.connect(HOST, PORT, &config).await.err();
                 let lacks = ConnectError::Lacks(Feature::Version(TlsVersion::Tls13));
                 assert_eq!(refused, Some(lacks));
             })
@@ -280,7 +280,7 @@ fn a_url_that_is_too_long_names_its_length() {
                 let name = ServerName::new(&long).unwrap();
                 let len = format!("tcp://{long}:8883/?ca=st42ca&cert=st42cc&privKey=st42pk").len();
                 assert_eq!(
-                    bench.sockets.connect(name, PORT, &TLS).await.err(),
+                    bench.control.connect(name, PORT, &TLS).await.err(),
                     Some(ConnectError::InvalidInput(InvalidInput::TooLongTogether {
                         len,
                         limit: 128
@@ -711,9 +711,14 @@ fn the_log_of_a_real_module_up_to_the_network() {
         let (host, mut device) = tokio::io::duplex(4096);
         let (rx, tx) = tokio::io::split(host);
         let state: &'static mut State<'static, ShortRange, 2, 2048, 1024> =
-            Box::leak(Box::new(State::new(ShortRange::new(Config::new(NETWORK)))));
-        let (_control, _sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+            Box::leak(Box::new(State::new()));
+        let (_control, mut runner) = sectag::new(
+            state,
+            ShortRange::new(Config::new(NETWORK)),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            NoPins,
+        );
         let module = async {
             let hear = async |expected: &str, device: &mut tokio::io::DuplexStream| {
                 let mut got = vec![0; expected.len()];

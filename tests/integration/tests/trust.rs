@@ -61,7 +61,7 @@ async fn connect(
     bench: Bench,
     config: &TlsConfig,
 ) -> Result<sectag::Socket<'static>, ConnectError> {
-    bench.sockets.connect(HOST, PORT, config).await
+    bench.control.connect(HOST, PORT, config).await
 }
 
 /// Why it is refused. The tests look for what was sent apart.
@@ -739,7 +739,7 @@ fn any_result_but_success_closes_what_may_stand_open() {
             async |bench| {
                 let server = sectag::ServerName::new("broker.test").unwrap();
                 let config = TlsConfig::new(sectag::Tag(1)).ca_scope(CaScope::Private);
-                let refused = bench.sockets.connect(server, 8883, &config).await.err();
+                let refused = bench.control.connect(server, 8883, &config).await.err();
                 assert!(
                     matches!(
                         refused,

@@ -59,7 +59,7 @@ fn log_says_once_for_each_connect_what_was_checked_and_shows_no_key() {
                 .attach(async |bench| {
                     provision(bench).await;
                     let config = TLS.psk(PSK).suites(Suites::All);
-                    let connect = async || bench.sockets.connect(HOST, PORT, &config).await;
+                    let connect = async || bench.control.connect(HOST, PORT, &config).await;
                     for _ in 0..2 {
                         connect().await.unwrap().close().await.unwrap();
                     }

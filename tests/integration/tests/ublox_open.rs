@@ -11,7 +11,7 @@ use sectag_test_support::pki::{Pki, Validity};
 use sectag_test_support::tls_server::echo;
 
 async fn refusal(bench: Bench, config: &TlsConfig) -> ConnectError {
-    match bench.sockets.connect(HOST, PORT, config).await {
+    match bench.control.connect(HOST, PORT, config).await {
         Ok(_) => panic!("it connected"),
         Err(error) => error,
     }
@@ -107,7 +107,7 @@ fn suites_are_written_in_the_form_of_the_model() {
             world.serve_as(&server, echo);
             world
                 .attach(async |bench| {
-                    let connected = bench.sockets.connect(HOST, PORT, &policy).await;
+                    let connected = bench.control.connect(HOST, PORT, &policy).await;
                     connected.unwrap_or_else(|error| panic!("{model}: {error}"));
                 })
                 .await;
@@ -130,7 +130,7 @@ fn all_suites_are_the_modules_own_choice() {
         world
             .attach(async |bench| {
                 let all = TLS.suites(Suites::All);
-                bench.sockets.connect(HOST, PORT, &all).await.unwrap();
+                bench.control.connect(HOST, PORT, &all).await.unwrap();
             })
             .await;
         assert_eq!(world.count("AT+USECPRF=0,2"), 0);
@@ -160,7 +160,7 @@ fn what_was_checked_is_told() {
                     assert_eq!(verified.suites, Support::Yes, "{model}");
                     drop(socket);
                     let strict = TLS.require(Check::Sni);
-                    let connected = bench.sockets.connect(HOST, PORT, &strict).await;
+                    let connected = bench.control.connect(HOST, PORT, &strict).await;
                     assert_eq!(connected.is_ok(), sni == Support::Yes, "{model}");
                 })
                 .await;
@@ -186,7 +186,7 @@ fn of_an_unknown_model_nothing_is_known_to_be_checked() {
                     .accept_missing(Check::Chain)
                     .dangerous()
                     .accept_missing(Check::Name);
-                let socket = bench.sockets.connect(HOST, PORT, &accepted).await.unwrap();
+                let socket = bench.control.connect(HOST, PORT, &accepted).await.unwrap();
                 assert_eq!(socket.verified().chain, Support::Unknown);
             })
             .await;
@@ -215,7 +215,7 @@ fn a_clock_that_is_not_set_is_found_before_the_handshake() {
                 // Without dates the level is 2, and nothing is asked of the clock.
                 world.modem.take_commands();
                 let without = TLS.dangerous().accept_missing(Check::Dates);
-                let socket = bench.sockets.connect(HOST, PORT, &without).await.unwrap();
+                let socket = bench.control.connect(HOST, PORT, &without).await.unwrap();
                 assert_eq!(socket.verified().dates, Support::No);
                 assert_eq!(world.count("AT+CCLK?"), 0);
                 assert_eq!(world.count("AT+USECPRF=0,0,2"), 1);
@@ -248,7 +248,7 @@ fn a_name_is_looked_for_in_the_common_name() {
             world.serve_as(&Pki::shared().issue_server(names), echo);
             world
                 .attach(async |bench| {
-                    let connected = bench.sockets.connect(HOST, PORT, &TLS).await;
+                    let connected = bench.control.connect(HOST, PORT, &TLS).await;
                     assert_eq!(connected.is_ok(), connects);
                     if let Err(error) = connected {
                         let causes: Vec<Cause> = error.causes().collect();

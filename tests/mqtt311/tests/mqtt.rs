@@ -14,7 +14,7 @@ use sectag_integration_tests::simulated::{HOST, PORT};
 
 /// What mqttrust connects through here: a connector for one server, which takes any address.
 fn network<M: Full>(bench: Bench<M>) -> (&'static mqttrust::Network<M>, IpBroker) {
-    let network = Box::leak(Box::new(Connector::to(bench.sockets, tls::<M>(), HOST)));
+    let network = Box::leak(Box::new(Connector::to(bench.control, tls::<M>(), HOST)));
     (network, IpBroker::new(Ipv4Addr::UNSPECIFIED, PORT))
 }
 

@@ -22,7 +22,7 @@ impl Job for Filed<'_, RotateCredentials> {
         };
         // What the policy forbids is forbidden whatever is stored: nothing is sent in vain.
         let wanted = tls::policy(TlsConfig::new(new), &tls, None);
-        if let Err(error) = session.sockets.admit(&wanted) {
+        if let Err(error) = session.control.admit(&wanted) {
             let target = Target {
                 host: &args.host.host,
                 port: args.host.port,

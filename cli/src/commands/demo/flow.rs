@@ -8,7 +8,7 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full, LinesPart};
 use sectag::{
     CaScope, ConnectError, Control, Counters, Feature, Kind, Power, SecureSocket, ServerName,
-    SocketError, Sockets, State, Support, TlsConfig, TlsVersion,
+    SocketError, State, Support, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Simulator;
 
@@ -37,9 +37,10 @@ pub(super) async fn run<M: Full, const RX: usize>(
 ) -> Result<Total, Failure> {
     let (host_end, modem_end) = tokio::io::duplex(256);
     let (reader, writer) = tokio::io::split(host_end);
-    let mut state = Box::new(State::<M, 1, RX, RING>::with_engine(driver.engine()));
-    let (control, sockets, runner) = sectag::new(
+    let mut state = Box::new(State::<M, 1, RX, RING>::new());
+    let (control, runner) = sectag::new(
         &mut state,
+        driver,
         FromTokio::new(reader),
         FromTokio::new(writer),
         Pins {
@@ -54,7 +55,6 @@ pub(super) async fn run<M: Full, const RX: usize>(
     };
     let application = Application {
         control,
-        sockets,
         prober,
         world,
     };
@@ -84,7 +84,6 @@ fn checks_name<M: Full>(control: Control<'_, M>) -> bool {
 
 struct Application<'a, M: Full> {
     control: Control<'a, M>,
-    sockets: Sockets<'a, M>,
     prober: Prober,
     world: &'a World,
 }
@@ -186,7 +185,7 @@ impl<M: Full> Application<'_, M> {
         if !checks_name(self.control) {
             config = config.ca_scope(CaScope::Private);
         }
-        let refuses = self.sockets.admit(&config);
+        let refuses = self.control.admit(&config);
         if refuses == Err(ConnectError::Lacks(Feature::VersionFloor)) {
             config = config.min_version(TlsVersion::Tls10);
         }
@@ -203,7 +202,7 @@ impl<M: Full> Application<'_, M> {
         };
         let step = steps.begin("connecting");
         let name = ServerName::new(HOST).map_err(|error| Failure::new(error.to_string()))?;
-        let socket = match self.sockets.connect(name, PORT, &config).await {
+        let socket = match self.control.connect(name, PORT, &config).await {
             Ok(socket) => socket,
             Err(error) => {
                 drop(step);

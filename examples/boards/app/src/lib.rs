@@ -20,7 +20,7 @@ enum Ended<C, S> {
 }
 
 /// Says hello for ever. `serial_number` makes devices differ in how long they wait.
-pub async fn run<C>(sockets: C, serial_number: u32) -> !
+pub async fn run<C>(modem: C, serial_number: u32) -> !
 where
     C: SecureConnect<Error: defmt::Format, SocketError: defmt::Format>,
 {
@@ -30,7 +30,7 @@ where
         serial_number,
     );
     loop {
-        match hello(&sockets).await {
+        match hello(&modem).await {
             Ok(()) => backoff.reset(),
             Err(reason) => defmt::warn!("{}", reason),
         }
@@ -38,8 +38,8 @@ where
     }
 }
 
-async fn hello<C: SecureConnect>(sockets: &C) -> Result<(), Ended<C::Error, C::SocketError>> {
-    let connected = sockets.connect(SERVER, 8883, &TLS).await;
+async fn hello<C: SecureConnect>(modem: &C) -> Result<(), Ended<C::Error, C::SocketError>> {
+    let connected = modem.connect(SERVER, 8883, &TLS).await;
     let mut socket = connected.map_err(Ended::Connect)?;
     socket.write_all(b"hello\n").await.map_err(Ended::Socket)?;
     socket.flush().await.map_err(Ended::Socket)?;

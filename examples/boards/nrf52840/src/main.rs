@@ -10,9 +10,9 @@ use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::uarte::{Baudrate, Config as Uart};
 use embassy_nrf::{bind_interrupts, peripherals};
 use panic_probe as _;
-use sectag::{Pins, Runner, Sockets, State};
+use sectag::{Pins, Runner, Control, State};
 use sectag_nrf9160::{Config, Nrf9160};
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::ConstStaticCell;
 
 bind_interrupts!(struct Irqs {
     UARTE0 => buffered_uarte::InterruptHandler<peripherals::UARTE0>;
@@ -22,7 +22,7 @@ type Modem = Nrf9160;
 type BoardPins = Pins<Output<'static>>;
 
 // Two sockets. This modem hands over up to 2 KiB at once.
-static STATE: StaticCell<State<'static, Modem, 2, 2048, 1024>> = StaticCell::new();
+static STATE: ConstStaticCell<State<Modem, 2, 2048, 1024>> = ConstStaticCell::new(State::new());
 static UART_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
 static UART_TX: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 
@@ -49,22 +49,21 @@ async fn main(spawner: Spawner) {
     .split();
     let wake = Output::new(p.P1_10, Level::High, OutputDrive::Standard);
     let pins = Pins::new().with_power_key(wake).active_low();
-    let state = STATE.init_with(|| State::new(Modem::new(Config::new().flow_control())));
-    let (_control, sockets, runner) = sectag::new(state, rx, tx, pins);
-    spawner.spawn(defmt::unwrap!(modem(runner)));
-    spawner.spawn(defmt::unwrap!(second(sockets)));
-    sectag_boards_app::run(sockets, 1).await
+    let (modem, runner) = sectag::new(STATE.take(), Modem::new(Config::new().flow_control()), rx, tx, pins);
+    spawner.spawn(defmt::unwrap!(modem_task(runner)));
+    spawner.spawn(defmt::unwrap!(second(modem)));
+    sectag_boards_app::run(modem, 1).await
 }
 
 /// The other socket's task.
 #[embassy_executor::task]
-async fn second(sockets: Sockets<'static, Modem>) {
-    sectag_boards_app::run(sockets, 2).await
+async fn second(modem: Control<'static, Modem>) {
+    sectag_boards_app::run(modem, 2).await
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
 #[embassy_executor::task]
-async fn modem(
+async fn modem_task(
     mut runner: Runner<
         'static,
         Modem,

@@ -13,14 +13,14 @@ use embassy_rp::{bind_interrupts, peripherals};
 use panic_probe as _;
 use sectag::{Pins, Runner, State};
 use sectag_bg96::{Bg96, Config};
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::ConstStaticCell;
 
 bind_interrupts!(struct Irqs {
     UART0_IRQ => BufferedInterruptHandler<peripherals::UART0>;
 });
 
 // One socket, 1 KiB each way. Without flow control the UART's buffer must hold one fetch and 128 bytes.
-static STATE: StaticCell<State<'static, Bg96, 1, 1024, 1024>> = StaticCell::new();
+static STATE: ConstStaticCell<State<Bg96, 1, 1024, 1024>> = ConstStaticCell::new(State::new());
 static UART_RX: ConstStaticCell<[u8; 1152]> = ConstStaticCell::new([0; 1152]);
 static UART_TX: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 
@@ -39,15 +39,14 @@ async fn main(spawner: Spawner) {
     );
     let (tx, rx) = uart.split();
     let pins = Pins::new().with_power_key(Output::new(p.PIN_2, Level::Low));
-    let state = STATE.init_with(|| State::new(Bg96::new(Config::new())));
-    let (_control, sockets, runner) = sectag::new(state, rx, tx, pins);
-    spawner.spawn(defmt::unwrap!(modem(runner)));
-    sectag_boards_app::run(sockets, 1).await
+    let (modem, runner) = sectag::new(STATE.take(), Bg96::new(Config::new()), rx, tx, pins);
+    spawner.spawn(defmt::unwrap!(modem_task(runner)));
+    sectag_boards_app::run(modem, 1).await
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
 #[embassy_executor::task]
-async fn modem(
+async fn modem_task(
     mut runner: Runner<'static, Bg96, BufferedUartRx, BufferedUartTx, Pins<Output<'static>>>,
 ) {
     let reason = runner.run().await;

@@ -13,7 +13,7 @@ use embassy_stm32::{bind_interrupts, peripherals};
 use panic_probe as _;
 use sectag::{Pins, Runner, State};
 use sectag_bg96::{Bg96, Config};
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::ConstStaticCell;
 
 bind_interrupts!(struct Irqs {
     USART1 => BufferedInterruptHandler<peripherals::USART1>;
@@ -22,7 +22,7 @@ bind_interrupts!(struct Irqs {
 type BoardPins = Pins<Output<'static>, Output<'static>>;
 
 // One socket, 1 KiB each way. Without flow control the UART's buffer must hold one fetch and 128 bytes.
-static STATE: StaticCell<State<'static, Bg96, 1, 1024, 1024>> = StaticCell::new();
+static STATE: ConstStaticCell<State<Bg96, 1, 1024, 1024>> = ConstStaticCell::new(State::new());
 static UART_RX: ConstStaticCell<[u8; 1152]> = ConstStaticCell::new([0; 1152]);
 static UART_TX: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 
@@ -44,15 +44,14 @@ async fn main(spawner: Spawner) {
     let pins = Pins::new()
         .with_power_key(Output::new(p.PC0, Level::Low, Speed::Low))
         .with_reset(Output::new(p.PC1, Level::Low, Speed::Low));
-    let state = STATE.init_with(|| State::new(Bg96::new(Config::new())));
-    let (_control, sockets, runner) = sectag::new(state, rx, tx, pins);
-    spawner.spawn(defmt::unwrap!(modem(runner)));
-    sectag_boards_app::run(sockets, 1).await
+    let (modem, runner) = sectag::new(STATE.take(), Bg96::new(Config::new()), rx, tx, pins);
+    spawner.spawn(defmt::unwrap!(modem_task(runner)));
+    sectag_boards_app::run(modem, 1).await
 }
 
 /// Owns the UART. Ends only if the UART itself fails.
 #[embassy_executor::task]
-async fn modem(
+async fn modem_task(
     mut runner: Runner<'static, Bg96, BufferedUartRx<'static>, BufferedUartTx<'static>, BoardPins>,
 ) {
     let reason = runner.run().await;

@@ -22,7 +22,7 @@ use modem::{Line, Modem, Pace, Rx, Tx};
 use sectag::{CaScope, NoPins, Runner, ServerName, State, Tag, TlsConfig};
 use sectag_bg96::{Bg96, Config};
 use sectag_firmware::board::{Board, exit, print_line, time};
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 /// The same as on the host.
 #[allow(dead_code, unreachable_pub)] // It is a library there.
@@ -38,8 +38,7 @@ const TLS: TlsConfig = TlsConfig::new(Tag(7))
     .ca_scope(CaScope::Private);
 const MANY: usize = 10;
 
-type Rings = State<'static, Bg96, 1, 2048, 1024>;
-static STATE: StaticCell<Rings> = StaticCell::new();
+static STATE: ConstStaticCell<State<Bg96, 1, 2048, 1024>> = ConstStaticCell::new(State::new());
 static LINE: StaticCell<Line> = StaticCell::new();
 static MODEM: StaticCell<Modem<'static>> = StaticCell::new();
 static BUSY: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
@@ -54,8 +53,7 @@ async fn main(spawner: Spawner) {
     }
     let line: &'static Line = LINE.init(Line::new(64, Pace::Slow));
     let modem: &'static Modem<'static> = MODEM.init(Modem::new(line));
-    let state = STATE.init(State::new(Bg96::new(Config::new())));
-    let (control, sockets, runner) = sectag::new(state, Rx(line), Tx(line), NoPins);
+    let (control, runner) = sectag::new(STATE.take(), Bg96::new(Config::new()), Rx(line), Tx(line), NoPins);
     let (Ok(modem_task), Ok(driver_task)) = (modem_task(modem), driver_task(runner)) else {
         exit::failure()
     };
@@ -65,7 +63,7 @@ async fn main(spawner: Spawner) {
     let up = row("bring-up", 1, async || control.wait_up().await.is_ok()).await;
     let mut socket = None;
     let open = row("connect, mutual TLS", 1, async || {
-        socket = sockets.connect(NAME, 8883, &TLS).await.ok();
+        socket = control.connect(NAME, 8883, &TLS).await.ok();
         socket.is_some()
     });
     let open = open.await;

@@ -23,7 +23,7 @@ fn main() {
 async fn get(bench: Bench) -> Result<(), Box<dyn Error>> {
     bench.control.ensure_set(TLS.tag(), credentials()).await?;
 
-    let network = Connector::to(bench.sockets, TLS, SERVER);
+    let network = Connector::to(bench.control, TLS, SERVER);
     // It looks names up as well: here each is the server's.
     let mut http = HttpClient::new(&network, &network);
     let request = http.request(Method::GET, "http://server.sectag.test:443/time");

@@ -35,7 +35,7 @@ async fn provision(bench: Bench) -> Result<(), Box<dyn Error>> {
         println!("{tag}: {kind}");
     }
 
-    let socket = bench.sockets.connect(SERVER, PORT, &TLS).await?;
+    let socket = bench.control.connect(SERVER, PORT, &TLS).await?;
     println!("connected; checked: {}", socket.verified());
     Ok(socket.close().await?)
 }

@@ -20,7 +20,7 @@ async fn publish(bench: Bench) -> Result<(), Box<dyn Error>> {
     let config = ConfigBuilder::new(Buffers::new(&mut received, &mut sent)).client_id("example");
     let mut session = Session::new(config.map_err(|error| format!("{error:?}"))?);
 
-    let socket = bench.sockets.connect(SERVER, PORT, &TLS).await?;
+    let socket = bench.control.connect(SERVER, PORT, &TLS).await?;
     // minimq waits for the CONNACK without a limit of its own.
     let login = with_timeout(Duration::from_secs(30), session.connect(socket)).await;
     let mut mqtt = login

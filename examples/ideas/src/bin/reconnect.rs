@@ -7,7 +7,7 @@ use std::fmt;
 use embassy_futures::select::select;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, ReadExactError, Write};
-use sectag::{Backoff, ConnectError, SocketError, Sockets};
+use sectag::{Backoff, ConnectError, Control, SocketError};
 use sectag_bg96::Bg96;
 use sectag_ideas_example::{Bench, PORT, SERVER, TLS, credentials, echo, run};
 
@@ -75,7 +75,7 @@ async fn application(bench: Bench) -> Result<(), Box<dyn Error>> {
         Timer::after_secs(60).await;
     };
     let mut answers = 0;
-    select(for_ever(bench.sockets, &mut answers), trouble).await;
+    select(for_ever(bench.control, &mut answers), trouble).await;
     println!("{answers} answers");
     // One each 2 s, but for the time that a reset takes.
     if answers > 25 {
@@ -85,7 +85,7 @@ async fn application(bench: Bench) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn for_ever(sockets: Sockets<'_, Bg96>, answers: &mut u32) {
+async fn for_ever(control: Control<'_, Bg96>, answers: &mut u32) {
     let serial_number = 4711;
     let mut backoff = Backoff::new(
         Duration::from_secs(1),
@@ -94,7 +94,7 @@ async fn for_ever(sockets: Sockets<'_, Bg96>, answers: &mut u32) {
     );
     loop {
         let before = *answers;
-        if let Err(reason) = session(sockets, answers).await {
+        if let Err(reason) = session(control, answers).await {
             println!("{:>3} s: {reason}", Instant::now().as_secs());
         }
         // What counts is that the server answered, not that there was a connection.
@@ -105,8 +105,8 @@ async fn for_ever(sockets: Sockets<'_, Bg96>, answers: &mut u32) {
     }
 }
 
-async fn session(sockets: Sockets<'_, Bg96>, answers: &mut u32) -> Result<(), SessionError> {
-    let mut socket = sockets.connect(SERVER, PORT, &TLS).await?;
+async fn session(control: Control<'_, Bg96>, answers: &mut u32) -> Result<(), SessionError> {
+    let mut socket = control.connect(SERVER, PORT, &TLS).await?;
     println!("{:>3} s: connected", Instant::now().as_secs());
     loop {
         socket.write_all(b"ping").await?;

@@ -29,7 +29,7 @@ async fn rotate(bench: Bench) -> Result<(), Box<dyn Error>> {
     let new = Tag(8);
     // Connects with the new set, and only then writes down that it is the one to use.
     let probe = async || {
-        let socket = bench.sockets.connect(SERVER, PORT, &tls(new)).await?;
+        let socket = bench.control.connect(SERVER, PORT, &tls(new)).await?;
         flash.0.set(new);
         let _ = socket.close().await;
         Ok::<_, ConnectError>(())
@@ -39,7 +39,7 @@ async fn rotate(bench: Bench) -> Result<(), Box<dyn Error>> {
     rotated.await.map_err(|error| format!("{error:?}"))?;
     println!("{} is in use", flash.0.get());
 
-    let old = bench.sockets.connect(SERVER, PORT, &tls(TLS.tag())).await;
+    let old = bench.control.connect(SERVER, PORT, &tls(TLS.tag())).await;
     match old {
         Err(error) => println!("with {}: {error}", TLS.tag()),
         Ok(_) => return Err("the old set is still there".into()),

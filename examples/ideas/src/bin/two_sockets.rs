@@ -6,7 +6,7 @@ use std::error::Error;
 use embassy_futures::join::join;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read, Write};
-use sectag::Sockets;
+use sectag::Control;
 use sectag_bg96::Bg96;
 use sectag_ideas_example::{Bench, PORT, SERVER, TLS, credentials, echo, run};
 
@@ -20,19 +20,19 @@ async fn both(bench: Bench) -> Result<(), Box<dyn Error>> {
     bench.control.ensure_set(TLS.tag(), credentials()).await?;
     // In firmware, two tasks of the executor.
     let (fast, slow) = join(
-        talk(bench.sockets, "fast", Duration::from_millis(100)),
-        talk(bench.sockets, "slow", Duration::from_secs(1)),
+        talk(bench.control, "fast", Duration::from_millis(100)),
+        talk(bench.control, "slow", Duration::from_secs(1)),
     )
     .await;
     fast.and(slow)
 }
 
 async fn talk(
-    sockets: Sockets<'_, Bg96>,
+    control: Control<'_, Bg96>,
     name: &str,
     pause: Duration,
 ) -> Result<(), Box<dyn Error>> {
-    let mut socket = sockets.connect(SERVER, PORT, &TLS).await?;
+    let mut socket = control.connect(SERVER, PORT, &TLS).await?;
     for number in 1..=3 {
         Timer::after(pause).await;
         let sent = format!("{name} {number}");

@@ -106,7 +106,7 @@ const SUITES: u32 = suites::SECOND & !(1 << 3 | 1 << 14 | 1 << 15 | 1 << 22);
 /// application overruns its buffer (sheet 1.2).
 const SPOILS: &str = ",,,,,";
 
-/// The backend of the AT application. Give it to [`sectag::State::new`].
+/// The backend of the AT application. Give it to [`sectag::new`].
 pub struct Cc32xx {
     config: Config,
     /// The bring-up is complete, so that a loss of the network matters.

@@ -59,7 +59,7 @@ pub struct Nwp<G: Generation> {
 }
 
 impl<G: Generation> Nwp<G> {
-    /// Makes a network processor with this configuration. `State::with_engine(Engine::new(nwp))` makes the state of it.
+    /// Makes a network processor with this configuration. Give it to [`sectag::new`].
     pub const fn new(config: Config) -> Self {
         Self {
             config,

@@ -124,14 +124,15 @@ const _: () = {
     assert!(script::WAKE == modem::OWN);
 };
 
-/// The backend of u-blox cellular modules. Give it to [`sectag::State::new`].
+/// The backend of u-blox cellular modules. Give it to [`sectag::new`].
 ///
 /// ```no_run
 /// use sectag::State;
 /// use sectag_ublox::cellular::{Config, UbloxCellular};
 ///
-/// let mut state = State::<UbloxCellular, 1, 1024, 1024>::new(UbloxCellular::new(Config::new()));
-/// # let _ = &mut state;
+/// let mut state = State::<UbloxCellular, 1, 1024, 1024>::new();
+/// let backend = UbloxCellular::new(Config::new());
+/// # let _ = (&mut state, backend);
 /// ```
 pub struct UbloxCellular {
     /// The model; `None` while it is not known, and for a model that is not in the table.

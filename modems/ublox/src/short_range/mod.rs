@@ -113,7 +113,7 @@ const _: () = {
     assert!(script::MEANS == modem::OWN);
 };
 
-/// The backend of u-blox Wi-Fi modules. Give it to [`sectag::State::new`].
+/// The backend of u-blox Wi-Fi modules. Give it to [`sectag::new`].
 ///
 /// ```no_run
 /// use sectag::State;
@@ -124,8 +124,8 @@ const _: () = {
 /// let wifi = WifiConfig::wpa2("workshop", "correct horse battery")?;
 /// // RTS and CTS are wired.
 /// let backend = ShortRange::new(Config::new(wifi).flow_control());
-/// let mut state = State::<ShortRange, 1, 2048, 1024>::new(backend);
-/// # let _ = &mut state;
+/// let mut state = State::<ShortRange, 1, 2048, 1024>::new();
+/// # let _ = (&mut state, backend);
 /// # Ok(())
 /// # }
 /// ```

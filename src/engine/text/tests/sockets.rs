@@ -9,9 +9,9 @@ use super::super::super::slot::Phase;
 use super::super::super::world::Link;
 use super::harness::*;
 use crate::Tag;
+use crate::control::Control;
 use crate::error::{AtError, Code, ConnectError};
 use crate::modem::Polling;
-use crate::socket::Sockets;
 use crate::tls::{ServerName, TlsConfig};
 
 const NOTHING: &str = "\r\n+RECV: 0\r\n\r\nOK\r\n";
@@ -332,10 +332,11 @@ fn notices_of_unknown_sockets_change_nothing() {
 #[test]
 fn a_name_that_the_send_ring_has_no_room_for_is_told_with_the_ring_to_raise() {
     trace(|t: &mut Trace| {
-        let sockets = Sockets::<'static, Toy> {
+        let control = Control::<'static, Toy> {
             world: t.world,
             engine: t.engine,
-            patience: 0,
+            patience: Some(0),
+            keeps: false,
         };
         const NAME: &str = concat!(
             "a123456789b123456789c123456789d123456789e123456789.",
@@ -344,7 +345,7 @@ fn a_name_that_the_send_ring_has_no_room_for_is_told_with_the_ring_to_raise() {
         );
         let mut guest: Guest<_> = Box::pin(async move {
             let config = TlsConfig::new(Tag(1));
-            let connected = sockets.connect(ServerName::new(NAME)?, 8883, &config).await;
+            let connected = control.connect(ServerName::new(NAME)?, 8883, &config).await;
             connected.map(drop)
         });
         let needed = NAME.len();

@@ -18,7 +18,7 @@ use super::super::super::world::Link;
 use super::harness::*;
 use crate::control::{Control, Shutdown};
 use crate::error::{AtError, BringUpError, ConnectError};
-use crate::socket::{Socket, Sockets};
+use crate::socket::Socket;
 use crate::tls::{ServerName, TlsConfig};
 use crate::{SecureSocket, Tag};
 
@@ -143,14 +143,10 @@ fn guests_are_told_of_a_restart_during_a_bring_up_too() {
 type Connects = Task<Result<Socket<'static>, ConnectError>>;
 
 fn connects(t: &Trace) -> Connects {
-    let sockets = Sockets::<'static, Toy> {
-        world: t.world,
-        engine: t.engine,
-        patience: 30_000,
-    };
+    let control = control(t);
     Task::new(async move {
         let name = ServerName::new("host")?;
-        sockets.connect(name, 8883, &TlsConfig::new(Tag(1))).await
+        control.connect(name, 8883, &TlsConfig::new(Tag(1))).await
     })
 }
 
@@ -189,7 +185,7 @@ fn control(t: &Trace) -> Control<'static, Toy> {
         world: t.world,
         engine: t.engine,
         keeps: false,
-        patience: 30_000,
+        patience: None,
     }
 }
 

@@ -152,9 +152,9 @@ fn order(modem: &Modem<'_>, stream: Stream, many: usize) {
 /// Returns what the modem said in the part that counts, answer by answer.
 fn ours(stream: Stream, line: &'static Line) -> Vec<Vec<u8>> {
     // Room for two reads, so that one is fetched while the one before is read.
-    let state: &'static mut State<'static, Bg96, 1, 4096, 1024> =
-        Box::leak(Box::new(State::new(Bg96::new(Config::new()))));
-    let (control, sockets, mut runner) = sectag::new(state, Rx(line), Tx(line), NoPins);
+    let state: &'static mut State<'static, Bg96, 1, 4096, 1024> = Box::leak(Box::new(State::new()));
+    let (control, mut runner) =
+        sectag::new(state, Bg96::new(Config::new()), Rx(line), Tx(line), NoPins);
     let said = RefCell::new(Vec::new());
     let witness = |bytes: &[u8]| said.borrow_mut().push(bytes.to_vec());
     let mut modem = Modem::new(line);
@@ -183,7 +183,7 @@ fn ours(stream: Stream, line: &'static Line) -> Vec<Vec<u8>> {
         if stream != Stream::BringUp {
             let name = ServerName::new("broker.sectag.test").expect("a name");
             let tls = TlsConfig::new(Tag(7)).ca_scope(CaScope::Private);
-            let mut socket = sockets.connect(name, 8883, &tls).await.expect("it opens");
+            let mut socket = control.connect(name, 8883, &tls).await.expect("it opens");
             modem.was_read(0);
             let mut buf = [0; 1500];
             loop {

@@ -14,8 +14,7 @@ use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
 use sectag::modem::{Full, Timing};
 use sectag::{
-    CaScope, ConnectError, Control, Kind, NoPins, ServerName, Socket, Sockets, State, Suites, Tag,
-    TlsConfig,
+    CaScope, ConnectError, Control, Kind, NoPins, ServerName, Socket, State, Suites, Tag, TlsConfig,
 };
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
@@ -208,17 +207,20 @@ impl World {
         let (host, device) = tokio::io::duplex(64);
         let (rx, tx) = tokio::io::split(host);
         // Leaked, as a firmware's static is.
-        let state: &'static mut State<'static, M, 1, RX, RX> =
-            Box::leak(Box::new(State::with_engine((measured.backend)().engine())));
-        let (control, sockets, mut runner) =
-            sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+        let state: &'static mut State<'static, M, 1, RX, RX> = Box::leak(Box::new(State::new()));
+        let (control, mut runner) = sectag::new(
+            state,
+            (measured.backend)(),
+            FromTokio::new(rx),
+            FromTokio::new(tx),
+            NoPins,
+        );
         let serve = async {
             let _ = self.modem.serve(device).await;
             std::future::pending::<()>().await;
         };
         let bench = Bench {
             control,
-            sockets,
             modem: &self.modem,
             measured,
         };
@@ -284,14 +286,13 @@ async fn be_broker(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
 
 struct Bench<'a, M: Full + 'static> {
     control: Control<'static, M>,
-    sockets: Sockets<'static, M>,
     modem: &'a Simulator,
     measured: Measured<M>,
 }
 
 impl<M: Full> Bench<'_, M> {
     async fn connect(&self, port: u16) -> Result<Socket<'static>, ConnectError> {
-        self.sockets.connect(HOST, port, &self.measured.tls).await
+        self.control.connect(HOST, port, &self.measured.tls).await
     }
 
     /// Prints what `operation` cost, with all that follows from it.

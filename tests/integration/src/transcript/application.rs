@@ -24,7 +24,7 @@ use core::fmt::Debug;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::modem::Full;
-use sectag::{Control, Kind, ServerKey, ServerName, Socket, Sockets, TlsConfig};
+use sectag::{Control, Kind, ServerKey, ServerName, Socket, TlsConfig};
 
 use super::script::{Setup, bytes};
 use crate::simulated::{HOST, PORT};
@@ -36,21 +36,15 @@ const AT_LIMIT: Duration = Duration::from_secs(300);
 /// An application, with the sockets that it has opened.
 pub(super) struct Application<M: Full + 'static> {
     control: Control<'static, M>,
-    sockets: Sockets<'static, M>,
     tls: TlsConfig,
     /// The last is the one in use.
     open: Vec<Socket<'static>>,
 }
 
 impl<M: Full + 'static> Application<M> {
-    pub(super) fn new(
-        control: Control<'static, M>,
-        sockets: Sockets<'static, M>,
-        tls: TlsConfig,
-    ) -> Self {
+    pub(super) fn new(control: Control<'static, M>, tls: TlsConfig) -> Self {
         Self {
             control,
-            sockets,
             tls,
             open: Vec::new(),
         }
@@ -135,7 +129,7 @@ impl<M: Full + 'static> Application<M> {
                 (name, port.parse().expect("a port"))
             }
         };
-        match self.sockets.connect(name, port, &self.tls).await {
+        match self.control.connect(name, port, &self.tls).await {
             Ok(socket) => {
                 self.open.push(socket);
                 "ok".into()

@@ -6,7 +6,6 @@ use std::future::Future;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::modem::Backend as _;
 use sectag::{NoPins, State};
 use sectag_simulator::time::VirtualClock;
 use sectag_transcript::Event;
@@ -30,11 +29,14 @@ pub(super) fn play<B: Backend>(backend: &B, script: &Script, cut: &dyn Fn(usize)
     let (host, device) = tokio::io::duplex(64 * 1024);
     let (rx, tx) = tokio::io::split(host);
     // Leaked, as a firmware's static is.
-    let state: &'static mut State<'static, B::Modem, 2, RX, TX> = Box::leak(Box::new(
-        State::with_engine(backend.driver(&script.config()).engine()),
-    ));
-    let (control, sockets, mut runner) =
-        sectag::new(state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+    let state: &'static mut State<'static, B::Modem, 2, RX, TX> = Box::leak(Box::new(State::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        backend.driver(&script.config()),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        NoPins,
+    );
     crate::trace::when_asked();
     let (ready, played) = (Cell::new(script.setup == Setup::Off), Cell::new(false));
 
@@ -49,7 +51,7 @@ pub(super) fn play<B: Backend>(backend: &B, script: &Script, cut: &dyn Fn(usize)
         line.obey(None, std::future::pending()).await;
     };
     let application = async {
-        let mut application = Application::new(control, sockets, B::TLS);
+        let mut application = Application::new(control, B::TLS);
         if script.setup != Setup::Off {
             application.set_up(script.setup).await;
             Timer::after_millis(5).await;

@@ -22,7 +22,7 @@ fn network<M: Full>(
 ) {
     let names: &'static Names<1, 32> = Box::leak(Box::new(Names::new()));
     let network = Box::leak(Box::new(Connector::by_name(
-        bench.sockets,
+        bench.control,
         tls::<M>(),
         names,
     )));

@@ -7,7 +7,7 @@ use mqttrust::transport::embedded_nal::NalTransport;
 use mqttrust::{
     Config, LastWill, MqttClient, Publish, QoS, State, Subscribe, SubscribeTopic, Subscription,
 };
-use sectag::Sockets;
+use sectag::Control;
 use sectag::modem::Full;
 use sectag::nal::Connector;
 use sectag_integration_tests::Bench;
@@ -21,7 +21,7 @@ use super::network;
 /// `embassy_sync`'s, which the integration tests need for nothing else.
 type NoMutex = embassy_sync::blocking_mutex::raw::NoopRawMutex;
 
-pub(crate) type Network<M> = Connector<'static, Sockets<'static, M>>;
+pub(crate) type Network<M> = Connector<'static, Control<'static, M>>;
 
 pub(crate) struct Mqttrust {
     client: &'static MqttClient<'static, NoMutex>,

@@ -82,7 +82,7 @@ fn a_placeholder_leads_to_its_name_only_and_an_evicted_one_nowhere() {
         &["one.test", "two.test", "three.test"],
         async |world, bench| {
             let names = Names::<2, 16>::new();
-            let network = Connector::by_name(bench.sockets, TLS, &names);
+            let network = Connector::by_name(bench.control, TLS, &names);
             let one = resolve(&names, "one.test").await;
             let two = resolve(&network, "two.test").await;
             for _ in 0..2 {
@@ -136,7 +136,7 @@ fn a_connector_for_one_server_takes_any_address() {
     with_world(&[HOST.as_str(), "two.test"], async |_, bench| {
         let names = Names::<1>::new();
         let two = resolve(&names, "two.test").await;
-        let network = Connector::to(bench.sockets, TLS, HOST);
+        let network = Connector::to(bench.control, TLS, HOST);
         for address in ["0.0.0.0", "192.0.2.1", "2001:db8::1"] {
             let address = address.parse().unwrap();
             assert_eq!(
@@ -150,7 +150,7 @@ fn a_connector_for_one_server_takes_any_address() {
         let other = network.get_host_by_name("two.test", AddrType::IPv4).await;
         assert_eq!(other, Err(NameError::OtherServer));
         // Its own placeholder is nobody's in a table.
-        let by_name = Connector::by_name(bench.sockets, TLS, &names);
+        let by_name = Connector::by_name(bench.control, TLS, &names);
         assert_eq!(
             who_is_there(&by_name, own).await,
             Err(ErrorKind::InvalidInput)
@@ -165,7 +165,7 @@ fn a_connector_for_one_server_takes_any_address() {
 #[test]
 fn policy_and_refusals_come_through() {
     with_world(&[HOST.as_str()], async |_, bench| {
-        let network = Connector::to(bench.sockets, TLS, HOST);
+        let network = Connector::to(bench.control, TLS, HOST);
         let address = "0.0.0.0:8883".parse().unwrap();
         let connection = TcpConnect::connect(&network, address).await.unwrap();
         assert_eq!(connection.get_ref().verified().chain, Support::Yes);
@@ -180,12 +180,12 @@ fn policy_and_refusals_come_through() {
         );
         // Nothing is stored under this tag.
         let config = TlsConfig::new(Tag(8)).ca_scope(CaScope::Private);
-        let untrusting = Connector::to(bench.sockets, config, HOST);
+        let untrusting = Connector::to(bench.control, config, HOST);
         let missing = TcpConnect::connect(&untrusting, address).await.err();
         assert_eq!(missing.map(|error| error.kind()), Some(ErrorKind::NotFound));
         // A public CA is not enough for a modem that does not check the name.
         let public = TlsConfig::new(TLS.tag());
-        let unchecked = Connector::to(bench.sockets, public, HOST);
+        let unchecked = Connector::to(bench.control, public, HOST);
         let refused = TcpConnect::connect(&unchecked, address).await.err();
         assert_eq!(
             refused.map(|error| error.kind()),
@@ -198,7 +198,7 @@ fn policy_and_refusals_come_through() {
 fn a_name_in_use_by_a_connect_under_way_keeps_its_place() {
     with_world(&["one.test"], async |world, bench| {
         let names = Names::<1>::new();
-        let network = Connector::by_name(bench.sockets, TLS, &names);
+        let network = Connector::by_name(bench.control, TLS, &names);
         let one = resolve(&names, "one.test").await;
         {
             let mut connect = std::pin::pin!(network.connect(SocketAddr::new(one, PORT)));

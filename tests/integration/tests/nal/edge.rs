@@ -9,7 +9,7 @@ use embassy_futures::join::join;
 use embassy_futures::poll_once;
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{Error, ErrorKind, Read, Write};
-use sectag::Sockets;
+use sectag::Control;
 use sectag::nal::{Connector, ConnectorError};
 use sectag_bg96::Bg96;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
@@ -17,7 +17,7 @@ use sectag_simulator::Options;
 use sectag_test_support::tls_server::echo;
 use tokio::io::AsyncWriteExt;
 
-type Network = Connector<'static, Sockets<'static, Bg96>>;
+type Network = Connector<'static, Control<'static, Bg96>>;
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT);
 
@@ -28,7 +28,7 @@ fn with_echo(test: impl AsyncFnOnce(&World, &Network)) {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                test(&world, &Connector::to(bench.sockets, TLS, HOST)).await;
+                test(&world, &Connector::to(bench.control, TLS, HOST)).await;
             })
             .await;
     });
@@ -58,7 +58,7 @@ fn readable_returns_at_the_end_and_at_an_error() {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                let network = Connector::to(bench.sockets, TLS, HOST);
+                let network = Connector::to(bench.control, TLS, HOST);
                 let mut ended: sectag::nal::Connection<'_, _> =
                     TcpConnect::connect(&network, ANY).await.unwrap();
                 ended.readable().await.unwrap();
@@ -154,7 +154,7 @@ fn close_read_discards_until_the_peer_closes() {
         world
             .attach(async |bench| {
                 provision(bench).await;
-                let network = Connector::to(bench.sockets, TLS, HOST);
+                let network = Connector::to(bench.control, TLS, HOST);
                 let mut socket: sectag::nal::Connection<'_, _> =
                     TcpConnect::connect(&network, ANY).await.unwrap();
                 socket.close(Close::Read).await.unwrap();

@@ -32,7 +32,7 @@ fn edge_http_gets_pages() {
                 .attach(async |bench| {
                     provision(bench).await;
                     let names: Names = Names::new();
-                    let network = Connector::by_name(bench.sockets, TLS, &names);
+                    let network = Connector::by_name(bench.control, TLS, &names);
                     let host = HOST.as_str();
                     let address = names.get_host_by_name(host, AddrType::IPv4).await.unwrap();
                     let mut buf = [0; 2048];
@@ -76,7 +76,7 @@ fn reqwless_gets_pages() {
                 .attach(async |bench| {
                     provision(bench).await;
                     let names: Names = Names::new();
-                    let network = Connector::by_name(bench.sockets, TLS, &names);
+                    let network = Connector::by_name(bench.control, TLS, &names);
                     let mut http = HttpClient::new(&network, &names);
                     for path in ["/length", "/chunked", "/until-close"] {
                         // `http`: the library is to add no TLS of its own.
@@ -109,7 +109,7 @@ fn reqwless_with_a_connector_for_one_server() {
             .attach(async |bench| {
                 provision(bench).await;
                 // It resolves its one name itself, so no table is needed.
-                let network = Connector::to(bench.sockets, TLS, HOST);
+                let network = Connector::to(bench.control, TLS, HOST);
                 let mut http = HttpClient::new(&network, &network);
                 let url = format!("http://{}:{PORT}/length", HOST.as_str());
                 let mut buf = vec![0; 24 * 1024];

@@ -22,7 +22,7 @@ use sectag::nal::{Connector, Names};
 use sectag::signer::P256Key;
 use sectag::wifi::WifiConfig;
 use sectag::{
-    Cause, NoPins, SecureSocket, ServerName, SocketError, Sockets, State, Tag, TimeSource,
+    Cause, Control, NoPins, SecureSocket, ServerName, SocketError, State, Tag, TimeSource,
     TlsConfig,
 };
 use sectag_host_clock::with_own_waker;
@@ -56,7 +56,7 @@ const WIFI: WifiConfig = match WifiConfig::wpa2("workshop", "correct horse batte
     Err(_) => panic!("no network"),
 };
 
-type Pair<'p> = Failover<tls::Sockets<'p>, Sockets<'p, UbloxCellular>>;
+type Pair<'p> = Failover<tls::Sockets<'p>, Control<'p, UbloxCellular>>;
 
 fn leaked(bytes: Vec<u8>) -> &'static [u8] {
     Box::leak(bytes.into_boxed_slice())
@@ -126,10 +126,14 @@ fn whole() {
             );
             let (host, port) = tokio::io::duplex(1024);
             let (rx, tx) = tokio::io::split(host);
-            let mut state =
-                State::<UbloxCellular, 1, 2048, 2048>::new(UbloxCellular::new(Config::new()));
-            let (control, second, mut second_runner) =
-                sectag::new(&mut state, FromTokio::new(rx), FromTokio::new(tx), NoPins);
+            let mut state = State::<UbloxCellular, 1, 2048, 2048>::new();
+            let (second, mut second_runner) = sectag::new(
+                &mut state,
+                UbloxCellular::new(Config::new()),
+                FromTokio::new(rx),
+                FromTokio::new(tx),
+                NoPins,
+            );
             let application = async {
                 let identity = pki.client();
                 for (kind, content) in [
@@ -137,7 +141,7 @@ fn whole() {
                     (Kind::ClientCertificate, identity.cert_pem.clone()),
                     (Kind::PrivateKey, identity.key_pem.clone()),
                 ] {
-                    control
+                    second
                         .store(Tag(7), kind, content.as_bytes())
                         .await
                         .unwrap();

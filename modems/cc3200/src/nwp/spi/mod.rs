@@ -15,16 +15,16 @@
 //! use embedded_hal_async::spi::SpiDevice;
 //! use sectag::State;
 //! use sectag_cc3200::nwp::spi::Link;
-//! use sectag_cc3200::nwp::{Config, Engine, G2, Nwp, Wiring};
+//! use sectag_cc3200::nwp::{Config, G2, Nwp, Wiring};
 //!
 //! async fn modem(device: impl SpiDevice, host_intr: impl Wait, n_hib: impl OutputPin, config: Config) {
 //!     let mut link = Link::new();
 //!     let (mut bus, rx, tx, hib) = link.split(device, host_intr, n_hib);
 //!     let nwp = Nwp::<G2>::new(config.wiring(Wiring::Spi));
-//!     let mut state: State<Nwp<G2>, 1, 1024, 1024> = State::with_engine(Engine::new(nwp));
-//!     let (control, sockets, mut runner) = sectag::new(&mut state, rx, tx, hib);
-//!     // `control` and `sockets` are for the tasks of the application.
-//!     # let _ = (control, sockets);
+//!     let mut state: State<Nwp<G2>, 1, 1024, 1024> = State::new();
+//!     let (modem, mut runner) = sectag::new(&mut state, nwp, rx, tx, hib);
+//!     // `modem` is for the tasks of the application.
+//!     # let _ = modem;
 //!     select(runner.run(), bus.run()).await;
 //! }
 //! ```
