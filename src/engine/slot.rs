@@ -76,7 +76,7 @@ pub struct Slot<'a> {
     pub(crate) look_at: Ms,
     look_every: Ms,
     /// The polling intervals, in milliseconds, of a modem that does not announce data: the first after traffic, and
-    /// the longest. Zero for a modem that does.
+    /// the longest. Zero for a modem that does, and while it does.
     looks: (u16, u16),
     pub(crate) rx: Ring<'a>,
     pub(crate) tx: Ring<'a>,
@@ -168,6 +168,25 @@ impl Slot<'_> {
                 FIRST_LOOK
             };
             self.look_at = after(now, self.look_every);
+        }
+    }
+
+    /// Ends the polls of this connection, since the modem announces its data, and has it checked after `poll`. `fetched`:
+    /// it is the connection of the fetch that has just found nothing, so no check follows that fetch.
+    pub(crate) fn awaits_notices(&mut self, now: Ms, poll: Ms, fetched: bool) {
+        if self.looks.0 > 0 {
+            self.looks = (0, 0);
+            self.look_every = poll;
+            self.look_at = after(now, poll);
+            self.check = !fetched;
+        }
+    }
+
+    /// Resumes the polls of this connection, as after traffic.
+    pub(crate) fn is_polled(&mut self, now: Ms, polling: Option<Polling>) {
+        if let (0, Some(polling)) = (self.looks.0, polling) {
+            self.looks = (polling.first, polling.longest);
+            self.traffic(now);
         }
     }
 

@@ -532,6 +532,24 @@ impl<'a> World<'a> {
         self.slots[usize::from(self.slot)].tx.peek(offset, into)
     }
 
+    /// Ends the polls of connections, because a modem with [`polling`](Self::polling) announces data from now on. Each
+    /// connection is still checked after the time of [`Timing::poll`](crate::modem::Timing::poll), since a notice can get
+    /// lost.
+    pub fn await_notices(&mut self) {
+        let (now, poll, own) = (self.now, self.poll, usize::from(self.slot));
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            slot.awaits_notices(now, poll, index == own);
+        }
+    }
+
+    /// Resumes the polls that [`await_notices`](Self::await_notices) has ended, because the modem announces nothing more.
+    pub fn poll_sockets(&mut self) {
+        let (now, polling) = (self.now, self.polling);
+        for slot in &mut self.slots {
+            slot.is_polled(now, polling);
+        }
+    }
+
     /// Assigns the id that the modem has chosen to the connection that is being opened. Another connection that still
     /// has this id is lost: its close was missed.
     pub fn take_id(&mut self, id: u8) {

@@ -8,6 +8,7 @@ use sectag::{AtError, BringUpError};
 use crate::commands::{QUICK, SLOW, error, fields};
 use crate::dialect::Firmware;
 use crate::sockets::Closing;
+use crate::watch::Watch;
 use crate::{FIRST_POLL, Family, Nrf9160, SILENCE, Script, script};
 
 /// The time limit of a start, in milliseconds; a reset to `Ready` takes 0.5 to 1 s (sheet 1.5,
@@ -161,7 +162,7 @@ impl<F: Family> Nrf9160<F> {
 
 fn begin<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     modem.idle = false;
-    modem.watches = false;
+    modem.watch = Watch::NEW;
     modem.wired = world.pins.has_power_key || world.pins.has_reset;
     modem.waking = Waking::NEW;
     if take(&mut world.restarted) {

@@ -35,7 +35,8 @@ pub struct Config {
 
 impl Config {
     /// Returns the defaults: no PIN, the default APN, 5 minutes for registration ("minutes", sheet 11),
-    /// the clock set from the network, and a poll for data at least every second.
+    /// the clock set from the network, and a poll for data at least every second where the firmware does
+    /// not announce it.
     pub const fn new() -> Self {
         Self {
             apn: None,
@@ -87,7 +88,9 @@ impl Config {
     }
 
     /// Sets the longest pause between two polls for data on a quiet connection, for firmware that does
-    /// not announce data (SLM). The default is 1 s, the longest 65 s; polls begin 20 ms after traffic.
+    /// not announce data (SLM up to 2.8, and later ones that refuse `#XAPOLL`). The default is 1 s, the
+    /// longest 65 s; polls begin 20 ms after traffic. Firmware that announces data is polled only
+    /// until the connection is quiet, and then looked at each minute.
     pub const fn poll(mut self, longest: Duration) -> Self {
         let longest = longest.as_millis();
         self.poll = if longest < u16::MAX as u64 {

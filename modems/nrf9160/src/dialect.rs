@@ -37,6 +37,9 @@ pub(crate) struct Release {
     pub(crate) escape_pause: u16,
     /// A connection's cipher suite can be read with native TLS, and with the modem's TLS on an nRF91x1.
     pub(crate) tells_suite: bool,
+    /// The firmware may announce data (`#XAPOLL`). UNCONFIRMED which release is the first that does; one that does not
+    /// refuses it (sheet 0.1).
+    pub(crate) notices: bool,
     /// The place where a native build keeps credentials.
     native: Store,
     /// The record limit of a native build, in bytes (sheet 7.5).
@@ -46,7 +49,7 @@ pub(crate) struct Release {
 /// `+++` is answered after 1 to 2 s (sheet 3.2).
 const ESCAPE_PAUSE: u16 = 2000;
 
-static RELEASES: [Release; 7] = {
+static RELEASES: [Release; 8] = {
     const FIRST: Release = Release {
         from: (0, 0),
         unit: 1240,
@@ -55,6 +58,7 @@ static RELEASES: [Release; 7] = {
         drops_input_while_busy: true,
         escape_pause: 31_000,
         tells_suite: false,
+        notices: false,
         native: Store::Mapped,
         native_record: 5120,
     };
@@ -91,8 +95,17 @@ static RELEASES: [Release; 7] = {
             ..LATER
         },
         Release {
+            from: (2, 9),
+            errno: false,
+            notices: true,
+            native: Store::Settings,
+            native_record: 4096,
+            ..LATER
+        },
+        Release {
             from: (3, 1),
             errno: false,
+            notices: true,
             native: Store::Settings,
             native_record: 8192,
             ..LATER
@@ -110,6 +123,7 @@ const SERIAL_MODEM: Release = Release {
     drops_input_while_busy: false,
     escape_pause: ESCAPE_PAUSE,
     tells_suite: true,
+    notices: true,
     native: Store::Modem,
     native_record: 2048,
 };
@@ -125,13 +139,13 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// The newest SLM, which is assumed until the firmware is known.
     pub(crate) const UNKNOWN: Self = Self {
-        row: 5,
+        row: 6,
         handles: false,
         native: false,
     };
     /// Serial Modem, which has a handle in every command.
     pub(crate) const SERIAL_MODEM: Self = Self {
-        row: 6,
+        row: 7,
         handles: true,
         native: false,
     };
@@ -144,7 +158,7 @@ impl Firmware {
         let version = (number(), number());
         let later = |release: &Release| version >= (release.from.0.into(), release.from.1.into());
         let mut row = 0;
-        while RELEASES[..6].get(usize::from(row) + 1).is_some_and(later) {
+        while RELEASES[..7].get(usize::from(row) + 1).is_some_and(later) {
             row += 1;
         }
         Self {

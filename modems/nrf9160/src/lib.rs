@@ -13,7 +13,7 @@
 //! | credentials | `%CMNG`, proved by digest; the modem leaves the network for a change | `#XCMNG`, no digest |
 //! | record limit | 2048 bytes | 4096; 8192 from 3.1 on |
 //! | a connect blocks others | yes: the whole channel, up to two minutes | yes, up to 30 s |
-//! | data is announced | SM only; SLM is polled, every 20 ms to 1 s | polled |
+//! | data is announced | SM, and SLM from 3.1 on (2.9 and 3.0 if they accept `#XAPOLL`); older SLM is polled, every 20 ms to 1 s | as SLM beside |
 //! | `flush` means | the modem has taken the bytes | the modem has taken the bytes |
 //!
 //! Native builds of 2.0 to 2.5 have a defect that corrupts their heap: credentials are managed, and
@@ -69,6 +69,7 @@ mod release;
 mod requester;
 mod sockets;
 mod status;
+mod watch;
 
 pub use config::Config;
 pub use families::{
@@ -162,10 +163,12 @@ scripts! {
     sm SEND_HEX,
     sm SEND_COUNTED,
     slm SEND_DATA,
+    slm CHECK_SENT,
     slm SEND_LEFT_LATE,
     slm POLL,
     slm_sleeps IDLE,
-    slm_sleeps UNWATCH,
+    slm WATCH,
+    slm UNWATCH,
     any READ,
     any RECEIVE,
     slm WHY_BROKEN,
@@ -235,8 +238,8 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     offline: bool,
     /// `#XSLEEP=2` was sent: the next `Ready` may be the end of that sleep (sheet 1.5).
     idle: bool,
-    /// `#XAPOLL` is active, so that `#XPOLL` would be refused (SLM, sheet 4.4).
-    watches: bool,
+    /// The notices of data (SLM).
+    watch: watch::Watch,
     /// The board can wake or reset the modem by a pin.
     wired: bool,
     /// The state of SIM and PIN. A PIN that the SIM refused is not entered again.
@@ -245,7 +248,7 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     silence: u16,
     /// The chip is an nRF91x1 (true) or an nRF9160 (false); `None` until it was asked.
     is_91x1: Option<bool>,
-    /// The events that `#XAPOLL` has reported for each handle (SM).
+    /// The events that `#XAPOLL` has reported for each handle.
     reports: sockets::PollReports,
     /// The last restart that the modem reported.
     restart: Option<Restart>,
@@ -282,7 +285,7 @@ impl<F: Family> Nrf9160<F> {
             lost: false,
             offline: false,
             idle: false,
-            watches: false,
+            watch: watch::Watch::NEW,
             wired: false,
             sim: SimEntry::NEW,
             silence: SILENCE,
@@ -367,7 +370,7 @@ impl<F: Family> Modem for Nrf9160<F> {
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line {
         if let Some((handle, bits)) = dialect::events(line) {
             // A close is reported as readable, and found by reading up to it.
-            return Line::Urc(if self.reports.add(handle, bits) || self.watches {
+            return Line::Urc(if self.reports.add(handle, bits) {
                 Urc::Readable { id: handle }
             } else {
                 Urc::Other

@@ -203,6 +203,9 @@ pub(crate) fn admit<F: Family>(modem: &Nrf9160<F>, config: &TlsConfig) -> Result
 }
 
 fn begin<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    if modem.watches() {
+        return modem.unwatch(script::OPEN);
+    }
     modem.opening = Opening::NEW;
     if world.name(HOST_LIMIT, &mut [0]) > 0 {
         return world.fail(InvalidInput::TooLong { limit: HOST_LIMIT });

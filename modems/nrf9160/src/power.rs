@@ -1,7 +1,7 @@
 //! Power off and light sleep (sheet 1.5).
 
 use sectag::AtError;
-use sectag::modem::{SLEEPS, Sleeps, Then, World, ask, decide};
+use sectag::modem::{Sleeps, Then, World, ask, decide};
 
 use crate::commands::{QUICK, SLOW};
 use crate::{Family, Nrf9160, Script, script};
@@ -31,23 +31,13 @@ impl<F: Family> Nrf9160<F> {
     /// Switches the UART off (SLM). From 3.1 on the firmware announces data meanwhile by a pulse of its
     /// indicate pin, as for any notice.
     pub(crate) const IDLE: Script<F> = &[
+        decide(|modem, _, _| {
+            modem.watch.changes();
+            Then::Next
+        }),
         ask("AT#XAPOLL=1,1").limit(QUICK).then(watching),
         ask("AT#XSLEEP=2").limit(QUICK).then(asleep),
     ];
-
-    /// Ends the notices so that `#XPOLL` can be used, and starts the flow over.
-    pub(crate) const UNWATCH: Script<F> = &[ask("AT#XAPOLL=0").limit(QUICK).then(unwatched)];
-
-    /// Starts this script over once `#XPOLL` can be used.
-    pub(crate) fn unwatch(&mut self, then: u8) -> Then {
-        self.moving.then = then;
-        Then::To(script::UNWATCH)
-    }
-
-    /// Returns whether `#XAPOLL` is active, which excludes `#XPOLL`.
-    pub(crate) fn watches(&self) -> bool {
-        SLEEPS && self.watches
-    }
 }
 
 impl<F: Family> Sleeps for Nrf9160<F> {}
@@ -77,18 +67,11 @@ fn watching<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    modem.watches = answer.is_some();
-    if !modem.watches && world.sleeps_unasked() && world.has_sockets() {
+    modem.watch_begun(world, answer.is_some());
+    if answer.is_none() && world.sleeps_unasked() && world.has_sockets() {
         return world.fail(AtError::Unsupported);
     }
     Then::Next
-}
-
-/// Goes on. If the command was refused, the next `#XPOLL` may be refused, too, and the connection is
-/// lost.
-fn unwatched<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
-    modem.watches = false;
-    Then::To(modem.moving.then)
 }
 
 fn asleep<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {

@@ -10,6 +10,7 @@ use crate::forms::{self, Form};
 use crate::{Family, Nrf9160, Script, script};
 
 // Bits of a poll's result (sheet 4.4).
+const IN: u8 = 1;
 const ERR: u8 = 8;
 const HUP: u8 = 16;
 const NVAL: u8 = 32;
@@ -23,7 +24,7 @@ const CHUNK: usize = 64;
 /// The number of sockets of the firmware (sheet 4).
 const SOCKETS: usize = 8;
 
-/// The events that `#XAPOLL` has reported for each handle (SM).
+/// The events that `#XAPOLL` has reported for each handle.
 #[derive(Clone, Copy)]
 pub(crate) struct PollReports([Option<(u8, u8)>; SOCKETS]);
 
@@ -43,6 +44,13 @@ impl PollReports {
             if place.is_some_and(|told| told.0 == handle) {
                 *place = None;
             }
+        }
+    }
+
+    /// Forgets all events, since a poll is to follow, which reports them again.
+    pub(crate) fn clear(&mut self) {
+        for told in self.0.iter_mut().flatten() {
+            told.1 = 0;
         }
     }
 
@@ -114,9 +122,6 @@ impl<F: Family> Nrf9160<F> {
     /// Sends piece by piece, each in the form that its bytes need. After a piece that failed, the rest
     /// is not sent.
     pub(crate) const SEND: Script<F> = &[decide(|modem, world, _| {
-        if modem.watches() {
-            return modem.unwatch(script::SEND);
-        }
         modem.moving.total = world.len;
         modem.select(world.id, script::SEND_AS)
     })];
@@ -157,13 +162,22 @@ impl<F: Family> Nrf9160<F> {
             .pipes()
             .even_garbled()
             .then(data_sent),
-        // The poll shows an error, since bytes that could not be sent are dropped silently (sheet 3).
-        ask("AT#XPOLL=0,{h}")
-            .limit(QUICK)
-            .each(polled)
-            .even_garbled()
-            .then(judge_sent),
+        decide(|modem, _, _| {
+            if modem.watches() {
+                modem.unwatch(script::CHECK_SENT)
+            } else {
+                Then::To(script::CHECK_SENT)
+            }
+        }),
     ];
+
+    /// Polls after a piece in data mode. The poll shows an error, since bytes that could not be sent are
+    /// dropped silently (sheet 3).
+    pub(crate) const CHECK_SENT: Script<F> = &[ask("AT#XPOLL=0,{h}")
+        .limit(QUICK)
+        .each(polled)
+        .even_garbled()
+        .then(judge_sent)];
 
     /// Synchronises after a late end of data mode, so that the refusal of a stray terminator is not
     /// taken for another answer. The connection is given up.
@@ -191,8 +205,10 @@ impl<F: Family> Nrf9160<F> {
 
     pub(crate) const LOOK: Script<F> = &[decide(look)];
 
-    pub(crate) const LOOK_BY_POLL: Script<F> =
-        &[ask("AT#XPOLL=0,{h}").limit(QUICK).each(polled).then(looked)];
+    pub(crate) const LOOK_BY_POLL: Script<F> = &[ask("AT#XPOLL=0,{h}")
+        .limit(QUICK)
+        .each(polled)
+        .then(looked_by_poll)];
 
     /// Asks for notices again, so that events that were missed are repeated (sheet 4.4).
     pub(crate) const LOOK_BY_NOTICE: Script<F> = &[ask("AT#XAPOLL={h},1,1")
@@ -310,8 +326,7 @@ impl Iterator for Waiting<'_, '_> {
 
 fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if !modem.is_selected() {
-        world.verdict = Verdict::Failed;
-        return Then::End;
+        return not_sent(modem, world, false);
     }
     let waiting = Waiting {
         world,
@@ -341,6 +356,10 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
 /// modem may have left data mode by itself, as firmware up to 2.4 does when it cannot send.
 fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: bool) -> Then {
     world.verdict = Verdict::Failed;
+    if modem.watches() {
+        // The fetch that finds out the reason is to poll.
+        modem.reports.add(modem.moving.handle, IN);
+    }
     if garbled {
         return modem.judge_loss(Then::End);
     }
@@ -348,7 +367,8 @@ fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: b
 }
 
 /// Notes that the modem has taken the piece, and sends the next one.
-fn next_piece<F: Family>(modem: &Nrf9160<F>, world: &mut World<'_>) -> Then {
+fn next_piece<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
+    modem.watch.traffic();
     world.offset += world.len;
     world.taken = world.offset;
     world.verdict = Verdict::Done;
@@ -436,6 +456,11 @@ fn judge_sent<F: Family>(
 
 fn fetch<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.watches() {
+        if modem.watch.is_on() && modem.reports.of(world.id) == 0 {
+            // Data would have been announced.
+            world.verdict = Verdict::Empty;
+            return Then::End;
+        }
         return modem.unwatch(script::FETCH);
     }
     modem.moving.handle = world.id;
@@ -458,8 +483,9 @@ fn fetch_polled<F: Family>(
     }
     if bits == 0 {
         world.verdict = Verdict::Empty;
-        return Then::End;
+        return modem.polled_in_vain();
     }
+    modem.watch.traffic();
     modem.select(world.id, script::READ)
 }
 
@@ -532,7 +558,7 @@ fn errno<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Optio
 
 fn look<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     if modem.watches() {
-        return modem.unwatch(script::LOOK);
+        return modem.unwatch_to_check(script::LOOK);
     }
     modem.moving.handle = world.id;
     modem.moving.bits = 0;
@@ -555,6 +581,20 @@ fn looked<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Opti
     Then::End
 }
 
+/// Judges a look by a poll. What the poll reports, also that the socket is gone, the next fetch judges
+/// with its reason: a socket that does not exist any more was not closed by the peer.
+fn looked_by_poll<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() {
+        return world.fail(error(world));
+    }
+    world.verdict = Verdict::Standing;
+    modem.checked(world, modem.moving.bits == 0)
+}
+
 /// Judges the repeated notices. A refusal means that the socket does not exist any more. The peer has
 /// not closed it, since it would exist then.
 fn notices_repeated<F: Family>(
@@ -571,6 +611,8 @@ fn notices_repeated<F: Family>(
 }
 
 fn close<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+    // A check may have failed before its poll.
+    modem.checked(world, false);
     modem.closing = Closing::NEW;
     modem.close_this(world.id)
 }

@@ -302,7 +302,7 @@ impl Nrf9160 {
             std::mem::take(&mut state.sockets)
         };
         for socket in handles.values() {
-            socket.borrow_mut().poll(None);
+            socket.borrow_mut().poll(None, true);
             self.broken(socket, ENETDOWN);
         }
         {

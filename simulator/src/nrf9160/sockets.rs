@@ -177,10 +177,11 @@ impl Socket {
         bits
     }
 
-    /// Begins or ends `#XAPOLL`.
-    pub(super) fn poll(&mut self, events: Option<u8>) {
+    /// Begins or ends `#XAPOLL`. `forgets`: what hung up is reported again; SLM does that behind data mode
+    /// only (sheet 4.4).
+    pub(super) fn poll(&mut self, events: Option<u8>, forgets: bool) {
         self.events = events;
-        self.told = 0;
+        self.told &= if forgets { 0 } else { ERR | HUP | NVAL };
     }
 
     /// Returns true once after the handshake, on a modem that reports IN early.

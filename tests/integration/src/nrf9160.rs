@@ -60,17 +60,33 @@ impl World {
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
         F: Future<Output = io::Result<T>> + 'static,
     {
-        let pki = Pki::shared();
-        let config = server_config(&pki.issue_server([HOST.as_str()]), Some(&pki.ca_pem()));
         for name in [HOST.as_str(), "other.sectag.test"] {
-            let (config, handler) = (config.clone(), handler.clone());
-            self.network.register(name, PORT, move |stream| {
-                let (config, handler) = (config.clone(), handler.clone());
-                tokio::task::spawn_local(async move {
-                    let _ = serve_tls(stream, config, handler).await;
-                });
-            });
+            self.serve_at(name, HOST.as_str(), handler.clone());
         }
+    }
+
+    /// Serves every connection to `host`, whose certificate has this name, as [`serve`](Self::serve) does.
+    pub fn serve_as<H, F, T>(&self, host: &'static str, handler: H)
+    where
+        H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+        F: Future<Output = io::Result<T>> + 'static,
+    {
+        self.serve_at(host, host, handler);
+    }
+
+    fn serve_at<H, F, T>(&self, host: &'static str, name: &'static str, handler: H)
+    where
+        H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+        F: Future<Output = io::Result<T>> + 'static,
+    {
+        let pki = Pki::shared();
+        let config = server_config(&pki.issue_server([name]), Some(&pki.ca_pem()));
+        self.network.register(host, PORT, move |stream| {
+            let (config, handler) = (config.clone(), handler.clone());
+            tokio::task::spawn_local(async move {
+                let _ = serve_tls(stream, config, handler).await;
+            });
+        });
     }
 
     /// A driver beside the modem, wired with RTS and CTS, while `application` runs.

@@ -107,7 +107,7 @@ fn a_bg96_and_its_driver_rest() {
 
 #[test]
 fn every_nrf9160_and_its_driver_rest() {
-    for name in ["2.6", "sm"] {
+    for name in ["2.6", "3.1", "sm"] {
         rests(&Nrf9160Unit::new(name));
     }
 }

@@ -115,13 +115,13 @@ impl Nrf9160 {
             state
                 .sockets
                 .values()
-                .for_each(|socket| socket.borrow_mut().poll(events));
+                .for_each(|socket| socket.borrow_mut().poll(events, false));
             return OK;
         }
         for index in 2..args.len() {
             let handle = args.byte(index, 0..=u8::MAX)?;
             let socket = state.sockets.get(&handle).ok_or(Fail::Error)?;
-            socket.borrow_mut().poll(events);
+            socket.borrow_mut().poll(events, false);
         }
         OK
     }
@@ -138,11 +138,11 @@ impl Nrf9160 {
             state
                 .sockets
                 .values()
-                .for_each(|socket| socket.borrow_mut().poll(events));
+                .for_each(|socket| socket.borrow_mut().poll(events, true));
         } else {
             let handle = args.byte(0, 0..=u8::MAX)?;
             let socket = state.sockets.get(&handle).ok_or(Fail::Error)?;
-            socket.borrow_mut().poll(events);
+            socket.borrow_mut().poll(events, true);
         }
         OK
     }
