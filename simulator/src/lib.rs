@@ -69,6 +69,7 @@
 
 mod bg96;
 mod cc3200;
+mod certificate;
 mod channel;
 mod clock;
 mod core;

@@ -9,6 +9,7 @@ use super::profile::{UbloxData, UbloxSuites};
 use super::sockets::{EWOULDBLOCK, Phase, SOCKETS};
 use super::state::{Profile, SharedSocket};
 use super::{DialTrouble, Power, Ublox};
+use crate::certificate::dates;
 use crate::clock;
 use crate::options::Sim;
 use crate::syntax::{Args, Command, Fail, Op};
@@ -336,9 +337,11 @@ impl Ublox {
                 }
                 3 => {
                     let state = self.state.borrow();
-                    for (of, name) in state.nv.store.keys() {
+                    for ((of, name), content) in &state.nv.store {
                         let of = TYPES[usize::from(*of)];
-                        self.answer(&format!("\"{of}\",\"{name}\""));
+                        let end = self.options.lists_ends.then(|| listed_end(content));
+                        let end = end.flatten().unwrap_or_default();
+                        self.answer(&format!("\"{of}\",\"{name}\"{end}"));
                     }
                     OK
                 }
@@ -698,6 +701,22 @@ impl Ublox {
 }
 
 /// Returns type and name of a credential.
+/// Returns the last two fields of a certificate's line in a list: a common name, which here is one for all, and the end
+/// (sheet B.2.1).
+fn listed_end(content: &[u8]) -> Option<String> {
+    let (_, _, end) = dates(content)?;
+    let part = |at: std::ops::Range<usize>| end.get(at);
+    Some(format!(
+        ",\"a, name\",\"{}/{}/{} {}:{}:{}\"",
+        part(0..4)?,
+        part(4..6)?,
+        part(6..8)?,
+        part(8..10)?,
+        part(10..12)?,
+        part(12..14)?
+    ))
+}
+
 fn credential(args: &Args) -> Result<(u8, String), Fail> {
     let name = args.string(2)?;
     if name.is_empty() || name.len() > 200 {

@@ -47,6 +47,9 @@ pub struct UbloxOptions {
     pub takes_anything: bool,
     /// Whether the reported MD5 is not that of the DER form.
     pub other_md5: bool,
+    /// Whether the list of credentials has the common name and the end of certificates (sheet B.2.1: not on all
+    /// models).
+    pub lists_ends: bool,
     /// Whether hex mode is on from an earlier life (SARA-R5-01B remembers it).
     pub hex_mode: bool,
     /// Whether a command that comes too soon behind a result is lost.
@@ -83,6 +86,7 @@ impl Default for UbloxOptions {
             echoes_imports: false,
             takes_anything: false,
             other_md5: false,
+            lists_ends: false,
             hex_mode: false,
             strict_gap: true,
             receive_buffer: 8192,

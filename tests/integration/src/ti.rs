@@ -4,14 +4,15 @@ use std::future::Future;
 
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read as _;
+use sectag::clock::DateTime;
 use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
     BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, CredentialError, Ensured,
-    Kind, ServerName, Shutdown, SocketError, Support, Tag, TlsConfig,
+    Feature, Kind, ServerName, Shutdown, SocketError, Support, Tag, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Failure;
-use sectag_test_support::pki::Pki;
+use sectag_test_support::pki::{Pki, Validity};
 use sectag_test_support::tls_server::echo;
 
 use crate::bench::Bench;
@@ -120,6 +121,54 @@ pub fn what_is_there_already_is_not_uploaded_again<W: Way>() {
         .await;
         assert!(world.modem.files().is_empty());
         assert_eq!(world.modem.security_alerts(), 0);
+    });
+}
+
+/// A policy that no setting of the chip can meet is refused before anything is sent.
+pub fn a_policy_that_the_chip_lacks_is_refused_by_name<W: Way>() {
+    virtually(async || {
+        let world = serving::<W>(Setting::default());
+        W::attach(&world, WIFI, async |bench| {
+            provision(bench).await;
+            let alpn = TLS.alpn("mqtt").expect("it is a protocol");
+            for (config, feature) in [
+                (alpn, Feature::Alpn),
+                (
+                    TLS.min_version(TlsVersion::Tls13),
+                    Feature::Version(TlsVersion::Tls13),
+                ),
+            ] {
+                let before = bench.control.counters().exchanges;
+                let refused = bench.control.connect(HOST, PORT, &config).await.err();
+                assert_eq!(refused, Some(ConnectError::Lacks(feature)));
+                assert_eq!(bench.control.counters().exchanges, before, "{feature}");
+            }
+        })
+        .await;
+    });
+}
+
+/// The end of a certificate is read from its file.
+pub fn the_end_of_a_certificate_is_read_back<W: Way>() {
+    let validity = Validity::from_ymd((2026, 1, 1), (2027, 3, 14));
+    let client = Pki::shared().issue_client_valid("pump-17", validity);
+    virtually(async || {
+        let world = serving::<W>(Setting::default());
+        W::attach(&world, WIFI, async |bench| {
+            let (control, tag) = (bench.control, TLS.tag());
+            let ca = Pki::shared().ca_pem();
+            control.store(tag, Kind::Ca, ca.as_bytes()).await.unwrap();
+            let pem = client.cert_pem.as_bytes();
+            control
+                .store(tag, Kind::ClientCertificate, pem)
+                .await
+                .unwrap();
+            let found = control.expires(tag).await.unwrap();
+            assert_eq!(found.client, DateTime::new(2027, 3, 14, 0, 0, 0));
+            assert!(found.ca > found.client, "{found:?}");
+            assert_eq!(control.expires(Tag(6)).await.unwrap().soonest(), None);
+        })
+        .await;
     });
 }
 

@@ -70,6 +70,8 @@ on_uart_and_spi! {
     what_is_there_already_is_not_uploaded_again
     a_source_whose_length_changes_is_stored_as_it_was_announced
     a_file_that_can_be_no_credential_is_not_read_and_is_replaced
+    a_policy_that_the_chip_lacks_is_refused_by_name
+    the_end_of_a_certificate_is_read_back
     a_pem_where_the_chip_wants_der_is_told
     a_chip_without_a_date_is_not_connected_with
     a_tag_without_a_ca_is_not_connected_with
@@ -127,6 +129,14 @@ fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Native>() {
 
 fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Native>() {
     ti::a_file_that_can_be_no_credential_is_not_read_and_is_replaced::<W>();
+}
+
+fn a_policy_that_the_chip_lacks_is_refused_by_name<W: Native>() {
+    ti::a_policy_that_the_chip_lacks_is_refused_by_name::<W>();
+}
+
+fn the_end_of_a_certificate_is_read_back<W: Native>() {
+    ti::the_end_of_a_certificate_is_read_back::<W>();
 }
 
 fn a_pem_where_the_chip_wants_der_is_told<W: Native>() {

@@ -107,6 +107,16 @@ fn a_key_is_written_over_and_never_asked_for() {
 }
 
 #[test]
+fn a_policy_that_the_chip_lacks_is_refused_by_name() {
+    ti::a_policy_that_the_chip_lacks_is_refused_by_name::<OverAt>();
+}
+
+#[test]
+fn the_end_of_a_certificate_is_read_back() {
+    ti::the_end_of_a_certificate_is_read_back::<OverAt>();
+}
+
+#[test]
 fn a_pem_where_the_chip_wants_der_is_told() {
     ti::a_pem_where_the_chip_wants_der_is_told::<OverAt>();
 }

@@ -9,8 +9,10 @@ use sectag_bg96::Config;
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::recovery::Line;
 use sectag_integration_tests::simulated::{World, virtually};
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, Unit};
-use sectag_simulator::{Failure, Options};
+use sectag_integration_tests::unit::{
+    Bg96Unit, Cc32xxUnit, Nrf9160Unit, ShortRangeUnit, UbloxUnit, Unit,
+};
+use sectag_simulator::{AtVersion, Failure, Options};
 use sectag_test_support::pki::{Pki, Validity};
 
 const TAG: Tag = Tag(5);
@@ -52,32 +54,40 @@ fn a_modem_that_tells_is_asked() {
     ends(&unit, "AT%CERTEXPIRY=5,1");
     let unit = Nrf9160Unit::new("sm").with(|options| options.tells_expiry = true);
     ends(&unit, "AT%CERTEXPIRY=5,0");
+    let unit = UbloxUnit::new("sara-r5").with(|options| options.lists_ends = true);
+    ends(&unit, "AT+USECMNG=3");
 }
 
 /// What is known then is what was inspected when it was stored, and that is the application's to keep.
 #[test]
 fn one_that_neither_tells_nor_lets_read_says_so() {
-    for name in ["2.1", "2.7-native"] {
-        let unit = Nrf9160Unit::new(name);
-        virtually(async || {
-            let world = World::of(&unit);
-            let line = Line::default();
-            let lives = world.attach_driver(line, unit.backend(), NoPins, async |bench| {
-                let ca = Pki::shared().ca_pem();
-                let stored = bench.control.store(TAG, Kind::Ca, ca.as_bytes()).await;
-                stored.unwrap();
-                let found = bench.control.expires(TAG).await;
-                assert_eq!(found, Err(CredentialError::Unreadable), "{name}");
-            });
-            lives.await.expect("it lives");
+    cannot_say(&Nrf9160Unit::new("2.1"));
+    cannot_say(&Nrf9160Unit::new("2.7-native"));
+    cannot_say(&UbloxUnit::new("sara-r5"));
+    cannot_say(&ShortRangeUnit::new("odin"));
+}
+
+fn cannot_say<U: Unit>(unit: &U) {
+    let name = unit.name();
+    virtually(async || {
+        let world = World::of(unit);
+        let line = Line::default();
+        let lives = world.attach_driver(line, unit.backend(), NoPins, async |bench| {
+            let ca = Pki::shared().ca_pem();
+            let stored = bench.control.store(TAG, Kind::Ca, ca.as_bytes()).await;
+            stored.unwrap();
+            let found = bench.control.expires(TAG).await;
+            assert_eq!(found, Err(CredentialError::Unreadable), "{name}");
         });
-    }
+        lives.await.expect("it lives");
+    });
 }
 
 #[test]
 fn a_modem_that_does_not_tell_is_read() {
     let (config, options) = (Config::new(), Options::default());
     ends(&Bg96Unit { config, options }, "AT+QFREAD");
+    ends(&Cc32xxUnit::new(AtVersion::Second), "AT+FileRead");
 }
 
 const DAY: u64 = 86_400;

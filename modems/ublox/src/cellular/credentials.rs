@@ -6,7 +6,8 @@
 use core::convert::Infallible;
 
 use embassy_time::{Duration, with_timeout};
-use sectag::at::{Fields, InvalidInput, at_command};
+use sectag::at::{Fields, InvalidInput, at_command, decimal};
+use sectag::clock::DateTime;
 use sectag::inspect::{Container, Decoder};
 use sectag::modem::{Credentials, Then, World, ask, decide};
 use sectag::{
@@ -127,6 +128,24 @@ at_command!(Import<'_>, STORE, "+USECMNG", |self, line| line
     .int(self.of)
     .quoted(self.name)
     .int(self.len));
+
+/// Reads the end of a certificate from a line of the list: `YYYY/MM/DD`, which may be followed by
+/// ` HH:MM:SS` (sheet B.2.1). A date alone counts from its first second.
+fn end_of_certificate(text: &[u8]) -> Option<DateTime> {
+    let mut parts = text.split(|byte| b"/ :".contains(byte));
+    let year = u16::try_from(decimal(parts.next()?)?).ok()?;
+    let mut numbers = [0; 5];
+    for (index, number) in numbers.iter_mut().enumerate() {
+        match parts.next() {
+            Some(part) => *number = u8::try_from(decimal(part)?).ok()?,
+            // The date alone.
+            None if index == 2 => break,
+            None => return None,
+        }
+    }
+    let [month, day, hour, minute, second] = numbers;
+    DateTime::new(year, month, day, hour, minute, second).filter(|_| parts.next().is_none())
+}
 
 struct List;
 at_command!(List, QUICK, "+USECMNG", |self, line| line.int(3));
@@ -372,6 +391,34 @@ impl Credentials for UbloxCellular {
         }
     }
 
+    /// Reads the date from the list, in which not all firmware prints it.
+    async fn expires(
+        at: &Guest<'_>,
+        tag: Tag,
+        kind: Kind,
+    ) -> Result<Option<DateTime>, CredentialError<Infallible>> {
+        clean_up(at).await?;
+        let mut found = None;
+        let mut sink = |line: &[u8]| {
+            let mut fields = Fields::new(line);
+            fields.next();
+            if fields.unquoted().and_then(parse_name) == Some((tag, kind)) {
+                fields.next();
+                found = Some(fields.unquoted().and_then(end_of_certificate));
+            }
+        };
+        match at.lines(&List, &mut sink).await {
+            // A refusal may mean that the store is empty.
+            Ok(()) | Err(AtError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match found {
+            None => Ok(None),
+            Some(None) => Err(CredentialError::Unreadable),
+            Some(end) => Ok(end),
+        }
+    }
+
     async fn remove(
         at: &Guest<'_>,
         tag: Tag,
@@ -379,5 +426,31 @@ impl Credentials for UbloxCellular {
     ) -> Result<(), CredentialError<Infallible>> {
         clean_up(at).await?;
         Ok(remove(at, number(kind), &name_of(tag, kind)).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sheet B.2.1.
+    #[test]
+    fn ends_of_certificates_are_read() {
+        let at = |hour, minute, second| DateTime::new(2020, 5, 30, hour, minute, second);
+        assert_eq!(end_of_certificate(b"2020/05/30"), at(0, 0, 0));
+        assert_eq!(end_of_certificate(b"2020/05/30 10:48:38"), at(10, 48, 38));
+        for bad in [
+            &b""[..],
+            b"2020/05",
+            b"2020/05/30 10",
+            b"2020/05/30 10:48",
+            b"2020/05/30 10:48:38:1",
+            b"2020/13/30",
+            b"2020/05/256",
+            b"2020/261/30",
+            b"20x0/05/30",
+        ] {
+            assert_eq!(end_of_certificate(bad), None);
+        }
     }
 }

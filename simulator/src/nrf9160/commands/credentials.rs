@@ -1,8 +1,9 @@
 //! The command `%CMNG` (sheet 6).
 
 use super::super::Nrf9160;
-use super::super::credentials::{KEY, PSK, TAG_LIMIT, dates, digest};
+use super::super::credentials::{KEY, PSK, TAG_LIMIT, digest};
 use super::{Lines, ModemOutcome};
+use crate::certificate::dates;
 use crate::syntax::{Args, Fail, Op};
 
 const NOT_FOUND: Fail = Fail::Cme(513);
