@@ -20,6 +20,8 @@ SECTAG = pathlib.Path(sys.argv[1]).resolve()
 AUDIENCE = "sectag-project"
 HOST = "broker.sectag.test"
 DAY = 86400
+# How a simulated modem with Wi-Fi tells of its network.
+WIFI = "the only Wi-Fi network here is "
 checks = 0
 
 
@@ -154,12 +156,17 @@ class Modem:
             [SECTAG, "simulate", "--modem", name, "--tcp", "0", "--map", f"{HOST}:8883=127.0.0.1:{port}",
              "--clock", clock],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wifi = []
         for line in self.child.stdout:
+            if line.startswith(WIFI):
+                passphrase = line.split('"')[1]
+                wifi = ["--ssid", line[len(WIFI):].split(",")[0], "--psk", f"@{ca.with_name('psk')}"]
+                ca.with_name("psk").write_text(passphrase)
             if "tcp:127.0.0.1:" in line:
                 at = line.index("tcp:127.0.0.1:")
                 self.port = line[at:].split()[0].rstrip(".,;)")
                 break
-        self.options = ["--modem", name, "--port", self.port]
+        self.options = ["--modem", name, "--port", self.port, *wifi]
         sectag("credentials", "store", *self.options, "--set-clock", "no", "--tag", "5", "--ca", ca)
 
     def talk(self, command, *more, code=0):
@@ -227,8 +234,10 @@ def requests(there, name, kind):
     made = there / f"{name}.csr"
     subject = ["--subject", "CN=pump-17,O=Example"]
     key = there / f"{name}.new"
+    # This one has no clock.
+    clock = [] if name == "ublox-shortrange" else ["--set-clock", "host"]
     for tag, more in [("21", []), ("22", ["--key-out", key])]:
-        said = sectag("credentials", "csr", *modem.options, "--set-clock", "host", "--tag", tag, *subject, *more)
+        said = sectag("credentials", "csr", *modem.options, *clock, "--tag", tag, *subject, *more)
         made.write_text(said.stdout)
         verified = subprocess.run(["openssl", "req", "-verify", "-noout", "-subject", "-in", made],
                                   capture_output=True, text=True)
@@ -255,6 +264,8 @@ def main():
             logins(there, modem)
         requests(there, "bg96", "RSAPublicKey")
         requests(there, "nrf9160", "ECPublicKey")
+        for modem in ["ublox-cellular", "ublox-shortrange", "cc32xx", "cc31xx"]:
+            requests(there, modem, "RSAPublicKey")
     print(f"{checks} checks passed")
 
 

@@ -11,13 +11,18 @@ use embassy_time::{Duration, Instant, Timer};
 use sectag::modem::{Full, Modem};
 use sectag::{CaScope, ConnectError, CredentialSet, NoPins, Socket, Suites, Tag, TlsConfig};
 use sectag_bg96::Config;
+use sectag_cc3200::nwp::{G2, Nwp, Wiring};
 use sectag_integration_tests::Bench;
+use sectag_integration_tests::cc31xx;
 use sectag_integration_tests::recovery::{Line, round_trip, world_of};
-use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_integration_tests::unit::{Bg96Unit, Nrf9160Unit, Unit};
+use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, store_shared, virtually};
+use sectag_integration_tests::unit::{
+    Bg96Unit, Cc32xxUnit, Nrf9160Unit, ShortRangeUnit, UbloxUnit, Unit,
+};
 use sectag_nrf9160::Nrf9160;
-use sectag_simulator::{Failure, Options};
+use sectag_simulator::{AtVersion, Failure, NwpOptions, Options};
 use sectag_test_support::pki::{Identity, Pki};
+use sectag_test_support::tls_server::echo;
 
 const OLD: Tag = TLS.tag();
 const NEW: Tag = Tag(8);
@@ -31,6 +36,85 @@ enum Cut {
     Mcu,
     Modem,
     Both,
+}
+
+/// A kind of modem in a world with the old set in it, and a driver for it.
+trait Rotates {
+    type Modem: Full + 'static;
+
+    fn name(&self) -> String;
+    /// Whether this one of the modem's files is of the tag, or a trace of storing it.
+    fn is_of(&self, file: &str, tag: Tag) -> bool;
+    async fn world(&self) -> World;
+    async fn attach<T>(
+        &self,
+        world: &World,
+        application: impl AsyncFnOnce(Bench<Self::Modem>) -> T,
+    ) -> T;
+}
+
+impl<U: Unit> Rotates for U {
+    type Modem = U::Backend;
+
+    fn name(&self) -> String {
+        Unit::name(self)
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        Unit::is_of(self, file, tag)
+    }
+
+    async fn world(&self) -> World {
+        world_of(self).0
+    }
+
+    async fn attach<T>(
+        &self,
+        world: &World,
+        application: impl AsyncFnOnce(Bench<U::Backend>) -> T,
+    ) -> T {
+        let run = async |bench| application(bench).await;
+        let ended = world.attach_driver(Line::default(), self.backend(), NoPins, run);
+        ended.await.expect("it lives")
+    }
+}
+
+/// A network processor of TI's over its native protocol. It has no network's time: the application sets the clock at
+/// each start.
+struct Cc31xx(Wiring);
+
+impl Rotates for Cc31xx {
+    type Modem = Nwp<G2>;
+
+    fn name(&self) -> String {
+        format!("CC31xx {:?}", self.0)
+    }
+
+    fn is_of(&self, file: &str, tag: Tag) -> bool {
+        file.starts_with(&format!("/cert/{tag}_"))
+    }
+
+    async fn world(&self) -> World {
+        let world = cc31xx::world(NwpOptions::default());
+        world.serve(echo);
+        self.attach(&world, async |bench| store_shared(bench.control, OLD).await)
+            .await;
+        world
+    }
+
+    async fn attach<T>(
+        &self,
+        world: &World,
+        application: impl AsyncFnOnce(Bench<Nwp<G2>>) -> T,
+    ) -> T {
+        cc31xx::attach(self.0, world, cc31xx::CONFIG, async |bench| {
+            while bench.control.set_clock(cc31xx::now()).await.is_err() {
+                Timer::after_secs(1).await;
+            }
+            application(bench).await
+        })
+        .await
+    }
 }
 
 /// What survives in the MCU's flash: the tag to use.
@@ -104,22 +188,26 @@ async fn recover<M: Full>(bench: Bench<M>, new: &Identity, flash: &Flash, contex
     socket.close().await.unwrap();
 }
 
-fn cut_everywhere<U: Unit>(unit: &U) {
+fn cut_everywhere<R: Rotates>(unit: &R) {
     let name = unit.name();
     let pki = Pki::shared();
     let new = pki.issue_client_with_new_key("pump-17");
-    let (first, total) = virtually(async || {
-        let (world, _) = world_of(unit);
+    let whole = async |world: &World| {
         let flash = Flash::new(OLD);
-        let line = Line::default();
-        let whole = world.attach_driver(line, unit.backend(), NoPins, async |bench| {
+        unit.attach(world, async |bench| {
             bench.control.wait_up().await.unwrap();
             let first = world.modem.exchanges();
             assert!(rotate(bench, &new, &flash).await);
             first
-        });
-        let first = whole.await.expect("it lives");
-        (first + 1, world.modem.exchanges())
+        })
+        .await
+    };
+    // Counted from the begin of the application, since a world may have been made with exchanges.
+    let (first, total) = virtually(async || {
+        let world = unit.world().await;
+        let before = world.modem.exchanges();
+        let first = whole(&world).await;
+        (first + 1 - before, world.modem.exchanges() - before)
     });
     let mut kept = [0, 0];
     let mut cases = 0;
@@ -128,9 +216,9 @@ fn cut_everywhere<U: Unit>(unit: &U) {
             let context = format!("{name}, {cut:?} after exchange {count} of {total}");
             let flash = Flash::new(OLD);
             virtually(async || {
-                let (world, _) = world_of(unit);
-                let line = Line::default();
-                let cut_off = async |bench: Bench<U::Backend>| {
+                let world = unit.world().await;
+                let count = world.modem.exchanges() + count;
+                let cut_off = async |bench: Bench<R::Modem>| {
                     let failing = async {
                         exchanges(&world, count).await;
                         if cut == Cut::Modem {
@@ -148,18 +236,16 @@ fn cut_everywhere<U: Unit>(unit: &U) {
                         Either::Second(done) => assert!(done, "{context}"),
                     }
                 };
-                let ended = world.attach_driver(line, unit.backend(), NoPins, cut_off);
-                ended.await.expect("it lives");
+                unit.attach(&world, cut_off).await;
                 if cut != Cut::Modem {
                     if cut == Cut::Both {
                         world.modem.reset();
                     }
                     kept[usize::from(flash.get() == NEW)] += 1;
-                    let line = Line::default();
-                    let again = world.attach_driver(line, unit.backend(), NoPins, async |bench| {
+                    unit.attach(&world, async |bench| {
                         recover(bench, &new, &flash, &context).await;
-                    });
-                    again.await.expect("it lives");
+                    })
+                    .await;
                 }
                 let files = world.modem.files();
                 let old = files.keys().filter(|file| unit.is_of(file, OLD)).count();
@@ -192,4 +278,34 @@ fn nrf9160_with_the_modems_tls() {
 #[test]
 fn nrf9160_with_native_tls() {
     cut_everywhere(&Nrf9160Unit::new("3.1-native"));
+}
+
+#[test]
+fn serial_modem() {
+    cut_everywhere(&Nrf9160Unit::new("sm"));
+}
+
+#[test]
+fn ublox_cellular() {
+    cut_everywhere(&UbloxUnit::new("sara-r5"));
+}
+
+#[test]
+fn ublox_short_range() {
+    cut_everywhere(&ShortRangeUnit::new("odin"));
+}
+
+#[test]
+fn cc32xx() {
+    cut_everywhere(&Cc32xxUnit::new(AtVersion::Second));
+}
+
+#[test]
+fn cc31xx_on_a_uart() {
+    cut_everywhere(&Cc31xx(Wiring::Uart));
+}
+
+#[test]
+fn cc31xx_on_an_spi() {
+    cut_everywhere(&Cc31xx(Wiring::Spi));
 }
