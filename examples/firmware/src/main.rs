@@ -17,9 +17,7 @@ use heapless::String;
 use minimq::{
     Buffers, ConfigBuilder, Op, Publication, QoS, Session, SubscriptionOptions, TopicFilter,
 };
-use sectag::{
-    CaScope, Control, NoPins, Runner, ServerName, Socket, State, Tag, TlsConfig,
-};
+use sectag::{CaScope, Control, NoPins, Runner, ServerName, Socket, State, Tag, TlsConfig};
 use sectag_firmware::board::uart::{UartRx, UartTx};
 use sectag_firmware::board::{Board, RingOf, exit, stack};
 use sectag_firmware::println;
@@ -30,6 +28,8 @@ use crate::modem::{Driver, RECEIVE};
 mod modem;
 #[cfg(feature = "provision")]
 mod provision;
+#[cfg(feature = "jwt")]
+mod token;
 
 /// The broker. The name is what the modem resolves and sends as SNI.
 const BROKER: ServerName<'_> = ServerName::from_static("broker.sectag.test");
@@ -44,8 +44,7 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
     .ca_scope(CaScope::Private);
 
 // One TLS socket, with 1 KiB for what is sent.
-static STATE: ConstStaticCell<State<Driver, 1, RECEIVE, 1024>> =
-    ConstStaticCell::new(State::new());
+static STATE: ConstStaticCell<State<Driver, 1, RECEIVE, 1024>> = ConstStaticCell::new(State::new());
 static UART_RX: RingOf<256> = RingOf::new();
 static UART_TX: RingOf<64> = RingOf::new();
 static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
@@ -84,6 +83,17 @@ async fn main(spawner: Spawner) {
     let Ok(config) = config.client_id(CLIENT_ID) else {
         exit::failure()
     };
+    #[cfg(feature = "jwt")]
+    let config = {
+        let token = token::make(modem).await.unwrap_or_else(|reason| {
+            println!("token: {reason}");
+            exit::failure()
+        });
+        // Brokers that take tokens ignore the name, or say which one they want.
+        config
+            .auth("unused", token.as_bytes())
+            .unwrap_or_else(|_| exit::failure())
+    };
     let mut session = Session::new(config);
     let mut counter = 0;
     loop {
@@ -109,13 +119,10 @@ async fn connect_and_serve(
     session: &mut Session<'static>,
     counter: &mut u32,
 ) -> Result<(), &'static str> {
-    let socket: Socket<'static> = modem
-        .connect(BROKER, PORT, &TLS)
-        .await
-        .map_err(|reason| {
-            println!("{reason}");
-            "no TLS connection"
-        })?;
+    let socket: Socket<'static> = modem.connect(BROKER, PORT, &TLS).await.map_err(|reason| {
+        println!("{reason}");
+        "no TLS connection"
+    })?;
     // minimq waits for the broker without a limit of its own.
     let connected = with_timeout(Duration::from_secs(30), session.connect(socket)).await;
     let mut mqtt = connected
