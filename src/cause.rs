@@ -66,16 +66,16 @@ causes! {
         "have the server's name put into the common name of its certificate too";
     NoCommonSuite: "modem and server have no TLS version or cipher suite in common",
         "enable on the server what the modem has, see the table in the README";
-    CertificateNotForServers: "the server's certificate is not one for servers",
-        "give the server a certificate with the extended key usage serverAuth; one of a device must not do for a server";
+    CertificateNotForServers: "the server's certificate was not issued for servers",
+        "give the server a certificate with the extended key usage serverAuth; a device's certificate must not work for a server";
     ChainUnsound: "a certificate in the server's chain was signed by one that may not sign others",
         "have the server's certificate signed by the CA itself; if it was, somebody with a device's key stands in between";
     ServerKeyUnproven: "the server did not prove that it has the key of its certificate",
         "do not trust it: somebody may stand in between; check key and certificate on the server";
-    NotTls: "what answers on this port does not speak TLS",
+    NotTls: "the server on this port does not speak TLS",
         "check the port: 8883 is MQTT over TLS, 1883 is MQTT without";
     RootNotInCatalog: "the root of the server's chain is not in the modem's catalog of trusted roots",
-        "program the vendor's production catalog, or a root of one's own where the catalog allows it";
+        "program the vendor's production catalog, or your own root where the catalog allows it";
     ServerKeyUnsupported: "the server's key is of a type for which the modem has no cipher suite",
         "give the server an RSA certificate too; many servers can hold both an RSA and an ECDSA one";
     SniNeeded: "the server needs its name in the handshake (SNI), which this firmware does not send",
@@ -150,7 +150,7 @@ causes! {
         "store them again with this firmware; a key that was made in the modem cannot be used by native TLS";
     CredentialMissing: "the tag does not hold a credential that is needed",
         "store it";
-    CredentialUnsuitable: "the modem does not take this as a credential of its kind",
+    CredentialUnsuitable: "the modem does not accept this as a credential of its kind",
         "store one PEM block with LF line ends and nothing around it; a long chain can be too long";
     IdInUse: "the modem still holds a connection of this number",
         "connect again: the driver takes another number";
@@ -180,16 +180,16 @@ causes! {
     // The MQTT broker.
     BrokerBusy: "the broker is not available now, or its quota is used up",
         "try again later; the broker's log tells more";
-    BrokerMoved: "the broker is somewhere else",
+    BrokerMoved: "the broker has moved to another address",
         "use the address that the broker's operator names";
     ClientIdRefused: "the broker does not allow this client id, or another client uses it",
         "use the client id that the broker expects of this device, and no other device's";
     LoginRefused: "the broker does not know this login: user name, password, or the user of the client certificate",
         "check user name and password, and to which user the broker maps the client certificate";
-    NotAllowed: "the broker knows the login, and does not allow it what it asks",
+    NotAllowed: "the broker accepted the login, and does not allow this request",
         "check the broker's access rules for this client and topic";
-    NotMqtt: "what answers on this port is no MQTT broker",
-        "check the port: it is another service's";
+    NotMqtt: "the server on this port is not an MQTT broker",
+        "check the port: it belongs to another service";
     ProtocolVersion: "the broker does not speak this version of MQTT",
         "use the version that the broker speaks: 5 or 3.1.1";
 }

@@ -363,7 +363,7 @@ impl fmt::Display for BringUpError {
                 because(f, self.causes())
             }
             Self::Unintelligible => {
-                f.write_str("what comes from this port is no answer to AT")?;
+                f.write_str("the bytes from this port are not an answer to AT")?;
                 because(f, self.causes())
             }
             Self::RefusesAll => {
@@ -521,7 +521,7 @@ impl fmt::Display for ConnectError {
             ),
             Self::CredentialMissing(kind) => write!(f, "the tag holds no {kind}: store it first"),
             Self::CredentialInOtherStore { kind, found } => {
-                write!(f, "the tag holds no {kind} that is read: {found}")
+                write!(f, "the tag holds no {kind} in the store that this TLS reads: {found}")
             }
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
@@ -777,7 +777,7 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
             Self::SourceTooShort => f.write_str(
                 "the credential ended before its announced length: give the length of what there is",
             ),
-            Self::Unreadable => f.write_str("the modem does not let it be read back"),
+            Self::Unreadable => f.write_str("the modem does not return what it stores"),
             Self::Unsuitable(reason) => reason.fmt(f),
         }
     }

@@ -68,12 +68,12 @@ impl fmt::Display for Loss {
             }
             Self::Refuses => "the modem answers ERROR to everything: restart it",
             Self::NotClosed => {
-                "the modem did not confirm a close, so that it was brought up anew: connect again"
+                "the modem did not confirm a close, so the driver brought it up again: connect again"
             }
             Self::Command => {
-                "a typed command may have changed the modem's settings, so that it was brought up anew: connect again"
+                "a typed command may have changed the modem's settings, so the driver brought it up again: connect again"
             }
-            Self::BroughtUpAnew => "the modem was brought up anew: connect again",
+            Self::BroughtUpAnew => "the driver brought the modem up again: connect again",
             Self::PowerOff => "the modem was switched off: call power_on",
         })
     }

@@ -166,7 +166,7 @@ impl fmt::Display for LoginFailure {
                 )?;
                 self.write_meaning(f)
             }
-            Self::NotMqtt => f.write_str("what the server sent is no MQTT"),
+            Self::NotMqtt => f.write_str("the server sent something that is not MQTT"),
             Self::Silent => f.write_str("the broker did not answer the login"),
         }
     }

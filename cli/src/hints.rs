@@ -120,7 +120,7 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
             }
         ),
         BringUpError::NoAnswer => "nothing answers on this port".into(),
-        BringUpError::Unintelligible => "what comes from this port is no answer to AT".into(),
+        BringUpError::Unintelligible => "the bytes from this port are not an answer to AT".into(),
         BringUpError::RefusesAll => return unsuitable("bring-up", error).strange(),
         BringUpError::PdpRefused(refusal) => {
             format!("no data connection: the modem answered {}", refusal.code)
@@ -356,7 +356,7 @@ pub(crate) fn mqtt(doing: &str, error: &minimq::Error<SocketError>) -> Failure {
             because(&format!("the broker refused: {}", in_words(code)))
                 .because(after_login(code), option)
         }
-        Error::Peer(_) => because("what the server sent is no MQTT").hint("check the port in --host"),
+        Error::Peer(_) => because("the server sent something that is not MQTT").hint("check the port in --host"),
         Error::Resource(ResourceError::PacketTooLarge) => {
             because("the message is longer than the broker accepts")
         }

@@ -34,9 +34,9 @@ pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
     };
     let failure = match found.file_type() {
         kind if kind.is_dir() => failed(&"it is a folder"),
-        kind if !kind.is_char_device() => failed(&"it is a file and no serial port"),
+        kind if !kind.is_char_device() => failed(&"it is a file, not a serial port"),
         // The system's name for an ioctl that only a terminal has.
-        _ if error.to_string().contains("typewriter") => failed(&"it is no serial port"),
+        _ if error.to_string().contains("typewriter") => failed(&"it is not a serial port"),
         _ if error.kind() == io::ErrorKind::PermissionDenied => {
             return failed(error).hint(permission(&found));
         }

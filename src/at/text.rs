@@ -60,7 +60,7 @@ impl fmt::Display for InvalidInput {
                     "byte {at} is a quote or control character, which would break the AT command"
                 )
             }
-            Self::NoDigit { at } => write!(f, "byte {at} is no digit, as a PIN has"),
+            Self::NoDigit { at } => write!(f, "byte {at} is not a digit: a PIN has digits only"),
             Self::NotBelow { limit } => {
                 write!(
                     f,

@@ -190,7 +190,7 @@ impl fmt::Display for InvalidSubject {
                 "the subject is fields with commas between: CN=pump-17,O=Example, of C, ST, L, O, OU, CN and serialNumber"
             }
             Self::TooLong => "a field of the subject is longer than 64 bytes: shorten it",
-            Self::Twice => "a field of the subject is there twice: leave one out",
+            Self::Twice => "a field of the subject appears twice: leave one out",
         })
     }
 }

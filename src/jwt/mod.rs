@@ -225,7 +225,7 @@ impl fmt::Display for Invalid {
                 "the token does not fit: give a buffer of at least {needed} bytes"
             ),
             Self::ClaimTwice => f.write_str(
-                "a claim has no name, is there twice, or is aud, iat or exp: leave it out, those are set from audience, clock and lifetime",
+                "a claim has no name, appears twice, or is aud, iat or exp, which are set from audience, clock and lifetime: leave it out",
             ),
             Self::ClockNotSet { now: Some(now) } => write!(
                 f,

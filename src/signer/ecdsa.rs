@@ -13,7 +13,9 @@ pub struct Malformed;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this is no ECDSA signature of P-256 in DER: check what the key store answers")
+        f.write_str(
+            "this is not an ECDSA signature of P-256 in DER: check what the key store answers",
+        )
     }
 }
 

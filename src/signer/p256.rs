@@ -42,7 +42,7 @@ impl fmt::Display for P256KeyError {
                 "this is a certificate, and signing needs the private key: give the key's file"
             }
             Self::OutOfRange => {
-                "this number is no private key of P-256: export the key again from where it was made"
+                "this number is not a private key of P-256: export the key again from where it was made"
             }
             Self::Unsuitable(Unsuitable::EncryptedKey) => {
                 "the private key is encrypted: decrypt it first: openssl pkey -in .. -out .."

@@ -231,7 +231,7 @@ impl std::str::FromStr for Mapping {
             .ok_or("HOST:PORT=127.0.0.1:PORT is needed")?;
         let target: SocketAddr = target
             .parse()
-            .map_err(|_| format!("{target:?} is no address with a port"))?;
+            .map_err(|_| format!("{target:?} is not an address with a port"))?;
         if !target.ip().is_loopback() {
             return Err(format!(
                 "{target} is not on this computer, and simulated connections never leave it"

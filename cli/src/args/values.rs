@@ -40,7 +40,7 @@ impl std::str::FromStr for Server {
             .parse()
             .ok()
             .filter(|port| *port != 0)
-            .ok_or_else(|| format!("{port:?} is no port number"))?;
+            .ok_or_else(|| format!("{port:?} is not a port number"))?;
         Ok(Self {
             host: parse_host(host)?,
             port,

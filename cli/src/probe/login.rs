@@ -77,7 +77,7 @@ pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
     if refused == LoginFailure::NotMqtt {
         found.push((
             Verdict::Confirmed(Cause::NotMqtt),
-            "so it is no broker".into(),
+            "so it is not a broker".into(),
         ));
         return found;
     }

@@ -435,7 +435,7 @@ impl Probe<'_> {
     async fn no_handshake(&mut self, attempt: &Attempt, place: &Place) -> Stop {
         match attempt.ending {
             Ending::NotTls => {
-                self.say("what answers does not speak TLS");
+                self.say("the server does not speak TLS");
                 self.confirm(Cause::NotTls);
             }
             Ending::Incompatible => {
@@ -443,7 +443,7 @@ impl Probe<'_> {
                 self.confirm(Cause::NoCommonSuite);
             }
             Ending::Closed | Ending::Silent if login::is_plain_broker(place).await => {
-                self.say("what answers speaks MQTT without TLS");
+                self.say("the server speaks MQTT without TLS");
                 self.confirm(Cause::NotTls);
             }
             Ending::Closed => {

@@ -120,8 +120,8 @@ pub(crate) fn what_is_no_port_is_named() {
     std::os::unix::fs::symlink("/dev/pts/99999999", &link).unwrap();
     for (port, why) in [
         ("/dev/sectag-nowhere", "there is no such device"),
-        ("/dev/null", "it is no serial port"),
-        ("/etc/passwd", "it is a file and no serial port"),
+        ("/dev/null", "it is not a serial port"),
+        ("/etc/passwd", "it is a file, not a serial port"),
         ("/tmp", "it is a folder"),
         (link.to_str().unwrap(), "the link leads nowhere"),
     ] {

@@ -50,7 +50,7 @@ impl Job for Filed<'_, RotateCredentials> {
             }
             Err(RotateError::Ask(tag, error)) => {
                 return Err(hints::credential(
-                    &format!("looking what is stored under tag {tag}"),
+                    &format!("reading what is stored under tag {tag}"),
                     &error,
                 ));
             }

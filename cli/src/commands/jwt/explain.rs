@@ -86,7 +86,7 @@ fn explain(token: &str, now: Option<i64>) -> Vec<Finding> {
         text = unquoted;
     }
     if text.starts_with("SharedAccessSignature ") {
-        findings.fact("this is an Azure SAS token, no JWT");
+        findings.fact("this is an Azure SAS token, not a JWT");
         return findings.0;
     }
     let parts: Vec<&str> = text.split('.').collect();
@@ -100,7 +100,7 @@ fn explain(token: &str, now: Option<i64>) -> Vec<Finding> {
         }
         2 => findings.problem("2 parts: the signature is missing, it was cut or never signed"),
         count => {
-            findings.problem(format!("a JWT has 3 parts with dots between, and this has {count}: it was cut, or is no JWT"));
+            findings.problem(format!("a JWT has 3 parts with dots between, and this has {count}: it was cut, or is not a JWT"));
             if count > 3 || text.is_empty() {
                 return findings.0;
             }
@@ -119,14 +119,14 @@ fn explain(token: &str, now: Option<i64>) -> Vec<Finding> {
     let algorithm = match object(0) {
         Some(header) => findings.header(&header),
         None => {
-            findings.problem("part 1 (header) is no JSON object");
+            findings.problem("part 1 (header) is not a JSON object");
             None
         }
     };
     if parts.len() > 1 {
         match object(1) {
             Some(claims) => findings.claims(&claims, now),
-            None => findings.problem("part 2 (claims) is no JSON object"),
+            None => findings.problem("part 2 (claims) is not a JSON object"),
         }
     }
     if let Some(Some(signature)) = decoded.get(2) {
@@ -231,7 +231,7 @@ impl Findings {
                 "audiences (aud): {}",
                 Value::Array(audiences.clone())
             )),
-            Some(other) => self.problem(format!("audience (aud): {other} is no name")),
+            Some(other) => self.problem(format!("audience (aud): {other} is not a name")),
             None => self.problem("audience: there is no aud, which brokers ask for"),
         }
         let issued = self.time(claims, "iat", "issued");
@@ -284,7 +284,7 @@ impl Findings {
         let value = claims.get(name)?;
         let Some(seconds) = value.as_f64() else {
             self.problem(format!(
-                "{word} ({name}): {value} is no number; a JWT counts seconds since 1970 and does not quote them"
+                "{word} ({name}): {value} is not a number; a JWT counts seconds since 1970 and does not quote them"
             ));
             return None;
         };
@@ -445,7 +445,7 @@ mod tests {
         );
         one(
             claims(r#"{"aud":"p","iat":1795867200,"exp":"1795870800"}"#),
-            "is no number",
+            "is not a number",
         );
         one(
             claims(r#"{"aud":"p","iat":315532800,"exp":1795870800}"#),
@@ -469,11 +469,11 @@ mod tests {
         // No number that JSON readers take.
         one(
             claims(r#"{"aud":"p","iat":1795867200,"exp":1e400}"#),
-            "no JSON object",
+            "not a JSON object",
         );
         let fraction = claims(r#"{"aud":"p","iat":1795867200.5,"exp":1795870800.25}"#);
         assert_eq!(problems(&fraction), [""; 0]);
-        one(claims("[]"), "no JSON object");
+        one(claims("[]"), "not a JSON object");
         let signed = |algorithm: &str, signature: &[u8]| {
             token(&format!(r#"{{"alg":"{algorithm}"}}"#), CLAIMS, signature)
         };

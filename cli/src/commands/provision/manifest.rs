@@ -33,9 +33,8 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
     if let Some(doubt) = csv::doubt(&content) {
         return Err(hints::unsuitable(&path.display().to_string(), &doubt));
     }
-    let text = String::from_utf8(content).map_err(|_| {
-        failed("it is no text in UTF-8".into()).hint("a manifest is a table in CSV")
-    })?;
+    let text = String::from_utf8(content)
+        .map_err(|_| failed("it is not UTF-8 text".into()).hint("a manifest is a table in CSV"))?;
     let records = csv::read(&text).map_err(failed)?;
     let Some(((_, names), rows)) = records.split_first() else {
         return Err(failed("nothing is in it".into())

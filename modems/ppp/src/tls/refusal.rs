@@ -21,7 +21,7 @@ pub(crate) fn of_problem(problem: Problem) -> ConnectError {
     use Cause::*;
     match problem {
         Problem::Root => refused(
-            "a root under the tag is no certificate in DER",
+            "a root under the tag is not a certificate in DER",
             &[CaUnreadable],
         ),
         Problem::NameInSubjectOnly => refused(
@@ -72,7 +72,7 @@ fn of_chain(error: Error) -> ConnectError {
             &[NameMismatch],
         ),
         Error::MalformedDnsIdentifier => {
-            refused("the server's name is no host name", &[NameMismatch])
+            refused("the server's name is not a host name", &[NameMismatch])
         }
         Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => refused(
             "the server's chain leads to none of the roots",
@@ -81,7 +81,7 @@ fn of_chain(error: Error) -> ConnectError {
         Error::EndEntityUsedAsCa
         | Error::PathLenConstraintViolated
         | Error::NameConstraintViolation => refused(
-            "a certificate of the server's chain is signed by one that is no CA for it",
+            "a certificate of the server's chain is signed by a certificate that is not a CA for it",
             &[ChainUnsound],
         ),
         Error::CaUsedAsEndEntity => refused(
