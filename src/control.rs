@@ -300,7 +300,7 @@ impl<'a, M: Backend> Control<'a, M> {
             world.errand_held = true;
             #[cfg(feature = "sleep")]
             {
-                world.unasked = false;
+                world.automatic_sleep = false;
             }
             if errand == Errand::PowerOff {
                 world.power = PowerState::Off;
@@ -623,7 +623,7 @@ struct BringUpGuard<'a>(&'a Shared<'a>);
 impl Drop for BringUpGuard<'_> {
     fn drop(&mut self) {
         let mut world = self.0.borrow_mut();
-        world.anew = true;
+        world.settings_changed = true;
         world.wake_runner();
     }
 }

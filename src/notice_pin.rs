@@ -9,7 +9,7 @@ use embedded_hal::digital::PinState;
 use embedded_hal_async::digital::Wait;
 
 use crate::engine::time::millis;
-use crate::engine::{Listens, NEVER, Notices, Runner, Shared, SleepSettings, sealed};
+use crate::engine::{NEVER, Notices, Reception, Runner, Shared, SleepSettings, sealed};
 use crate::modem::Sleeps;
 
 /// The default idle time after which the modem is let sleep.
@@ -159,7 +159,7 @@ impl<T: Wait, U: SwitchesUart> Notices for NoticePin<T, U> {
         &mut self,
         wired: bool,
         world: &Shared<'_>,
-        listens: &Cell<Listens>,
+        reception: &Cell<Reception>,
     ) -> Infallible {
         if !wired {
             warn!("{}", UNWIRED);
@@ -173,7 +173,7 @@ impl<T: Wait, U: SwitchesUart> Notices for NoticePin<T, U> {
                 &mut self.pin,
                 wait_active,
                 self.switch.as_fn(),
-                listens,
+                reception,
             )
             .await
     }

@@ -141,7 +141,7 @@ impl Waiting {
         let end = match w.link {
             _ if w.power == PowerState::Off => Some(Err(BringUpError::PoweredOff)),
             // After a user's command the modem is about to be brought up anew.
-            Link::Up if !w.anew => Some(Ok(())),
+            Link::Up if !w.settings_changed => Some(Ok(())),
             _ if answers && w.answers && w.power == PowerState::Awake => Some(Ok(())),
             Link::Down | Link::Failed if w.power == PowerState::Saving => {
                 w.power = PowerState::Awake;
@@ -164,7 +164,7 @@ impl Waiting {
     fn is_over(&self, w: &World<'_>) -> bool {
         w.link != Link::Up
             && w.failures != self.failures
-            && (w.problem.is_lasting() || self.limit <= Instant::now() && !w.rising)
+            && (w.problem.is_lasting() || self.limit <= Instant::now() && !w.bringing_up)
     }
 
     /// Has the task polled when the time limit is over.

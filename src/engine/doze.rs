@@ -10,7 +10,7 @@ use core::task::{Context, Poll};
 use embassy_time::{Duration, Instant, Timer};
 
 use super::mailbox::ExchangeState;
-use super::notices::Listens;
+use super::notices::Reception;
 use super::slot::Phase;
 use super::time::{LONGEST, Ms, after, now, past};
 use super::world::{Errand, Link, NEVER, PowerState, Shared, World};
@@ -41,7 +41,7 @@ impl SleepSettings {
         pin: &mut P,
         mut wait_active: impl AsyncFnMut(&mut P),
         switch: Option<&mut dyn FnMut(bool)>,
-        listens: &Cell<Listens>,
+        reception: &Cell<Reception>,
     ) -> Infallible {
         world.borrow_mut().liveness = self.liveness;
         let mut uart = switch.map(|switch| Uart { switch, off: false });
@@ -71,9 +71,9 @@ impl SleepSettings {
                     ControlFlow::Continue(due)
                 });
                 settled.await;
-                listens.set(Listens::Leaves);
-                poll_fn(|cx| match listens.get() {
-                    Listens::No => Poll::Ready(()),
+                reception.set(Reception::Stops);
+                poll_fn(|cx| match reception.get() {
+                    Reception::Stopped => Poll::Ready(()),
                     _ => {
                         cx.waker().wake_by_ref();
                         Poll::Pending
@@ -105,7 +105,7 @@ impl SleepSettings {
             idle.begin();
             if let Some(uart) = &mut uart {
                 uart.set(true);
-                listens.set(Listens::Yes);
+                reception.set(Reception::Runs);
                 poll_fn(|cx| {
                     cx.waker().wake_by_ref();
                     Poll::Ready(())
@@ -221,7 +221,7 @@ impl Idle {
             return ControlFlow::Continue(due);
         }
         w.errand = Errand::Sleep;
-        w.unasked = true;
+        w.automatic_sleep = true;
         w.wake_runner();
         ControlFlow::Break(())
     }
@@ -235,7 +235,7 @@ impl Idle {
         match w.errand {
             // The result stays in the errand, for a user that may wait for it too.
             Errand::Done(end) => {
-                if let (Err(error), true) = (end, w.unasked) {
+                if let (Err(error), true) = (end, w.automatic_sleep) {
                     warn!("the modem is not let sleep: {}", error);
                     self.refused = Some(w.generation);
                 }
@@ -265,7 +265,7 @@ impl World<'_> {
             || self.opening
             || self.network_lost
             || self.suspect
-            || self.anew
+            || self.settings_changed
             || self.cleanup
             || self.cleanup_asked
             || self.stray != 0

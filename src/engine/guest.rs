@@ -505,7 +505,7 @@ impl<M: Modem> Exchange<'_, M> {
                         }
                         Some(Ok(true)) => {}
                         // A command that is no line of text may change settings too.
-                        _ => world.anew = true,
+                        _ => world.settings_changed = true,
                     }
                 }
                 engine.begin_guest(world, len, plan, command.timeout())

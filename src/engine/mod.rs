@@ -37,7 +37,7 @@ pub use self::guest::{At, Exclusive, Upload};
 pub use self::mailbox::ANSWER_LIMIT;
 pub use self::notices::Notices;
 #[cfg(feature = "sleep")]
-pub(crate) use self::notices::{Listens, sealed};
+pub(crate) use self::notices::{Reception, sealed};
 pub use self::protocol::{Backend, Protocol};
 pub use self::runner::Runner;
 pub use self::scheduler::Job;

@@ -10,13 +10,13 @@ use crate::power::NoPin;
 
 /// The state of the runner's receiver, which a notice pin may stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listens {
+pub enum Reception {
     /// The runner reads from the UART.
-    Yes,
+    Runs,
     /// The runner is asked to stop reading.
-    Leaves,
+    Stops,
     /// The runner has stopped reading; the UART may be switched off.
-    No,
+    Stopped,
 }
 
 /// The pin by which a modem announces that it has something to say: a `NoticePin`, which the feature `sleep` adds, or
@@ -32,7 +32,7 @@ pub trait Notices: sealed::Sealed {
         &mut self,
         wired: bool,
         world: &Shared<'_>,
-        listens: &Cell<Listens>,
+        reception: &Cell<Reception>,
     ) -> impl Future<Output = Infallible>;
 }
 
@@ -49,22 +49,22 @@ impl Notices for NoPin {
         &mut self,
         _: bool,
         _: &Shared<'_>,
-        _: &Cell<Listens>,
+        _: &Cell<Reception>,
     ) -> impl Future<Output = Infallible> {
         pending()
     }
 }
 
 /// Confirms that the runner has stopped reading, and returns when it is to read again.
-pub(super) async fn wait_resumed(listens: &Cell<Listens>) {
+pub(super) async fn wait_resumed(reception: &Cell<Reception>) {
     poll_fn(|cx| {
-        match listens.get() {
-            Listens::Yes => return Poll::Ready(()),
-            Listens::Leaves => {
-                listens.set(Listens::No);
+        match reception.get() {
+            Reception::Runs => return Poll::Ready(()),
+            Reception::Stops => {
+                reception.set(Reception::Stopped);
                 cx.waker().wake_by_ref();
             }
-            Listens::No => {}
+            Reception::Stopped => {}
         }
         Poll::Pending
     })
@@ -72,9 +72,9 @@ pub(super) async fn wait_resumed(listens: &Cell<Listens>) {
 }
 
 /// Returns when the runner is asked to stop reading.
-pub(super) async fn wait_asked_to_leave(listens: &Cell<Listens>) {
-    poll_fn(|_| match listens.get() {
-        Listens::Yes => Poll::Pending,
+pub(super) async fn wait_stop_asked(reception: &Cell<Reception>) {
+    poll_fn(|_| match reception.get() {
+        Reception::Runs => Poll::Pending,
         _ => Poll::Ready(()),
     })
     .await;

@@ -11,7 +11,7 @@ use embedded_io::Error as _;
 use embedded_io_async::{Read, Write};
 
 use super::backend::Timing;
-use super::notices::{Listens, Notices, wait_asked_to_leave, wait_resumed};
+use super::notices::{Notices, Reception, wait_resumed, wait_stop_asked};
 use super::protocol::{Backend, Protocol};
 use super::time::now;
 use super::world::{Shared, World};
@@ -71,13 +71,13 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
             driven: world.borrow().pins,
             power,
         };
-        let listens = Cell::new(Listens::Yes);
+        let reception = Cell::new(Reception::Runs);
         // The receiver is polled first, so that a reset of the modem is seen before more is sent.
-        let receive = receive::<_, _, N>(*engine, world, uart_rx, &listens);
+        let receive = receive::<_, _, N>(*engine, world, uart_rx, &reception);
         let conduct = conduct(&mut board);
         let transmit = transmit(*engine, world, uart_tx);
         // The notice pin is polled last, so that it sees what the others have done.
-        let rest = notices.rest(wired, world, &listens);
+        let rest = notices.rest(wired, world, &reception);
         match select4(receive, conduct, transmit, rest).await {
             Either4::First(error) | Either4::Second(error) | Either4::Third(error) => error,
             Either4::Fourth(never) => match never {},
@@ -115,17 +115,17 @@ async fn receive<E: Protocol, R: Read, N: Notices>(
     engine: &RefCell<E>,
     world: &Shared<'_>,
     uart: &mut R,
-    listens: &Cell<Listens>,
+    reception: &Cell<Reception>,
 ) -> RunError {
     let mut buf = [0; 128];
     let mut errors = 0;
     loop {
         let read = uart.read(&mut buf);
         let read = if N::SWITCHES {
-            match select(read, wait_asked_to_leave(listens)).await {
+            match select(read, wait_stop_asked(reception)).await {
                 Either::First(read) => read,
                 Either::Second(()) => {
-                    wait_resumed(listens).await;
+                    wait_resumed(reception).await;
                     continue;
                 }
             }

@@ -108,7 +108,7 @@ impl Job {
         }
         match self {
             Self::Open(_) => return w.claim(limits),
-            Self::BringUp => (w.rising, w.denied, w.heard) = (true, false, Heard::Nothing),
+            Self::BringUp => (w.bringing_up, w.denied, w.heard) = (true, false, Heard::Nothing),
             Self::Close(_) => w.verdict = Verdict::Done,
             Self::CloseStray(id) => (w.id, w.verdict) = (id, Verdict::Done),
             Self::Liveness => w.suspect = false,
@@ -173,7 +173,7 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
     if w.power != PowerState::Awake {
         return (after(now, Ms::MAX), None);
     }
-    if w.link == Link::Failed && core::mem::take(&mut w.anew) {
+    if w.link == Link::Failed && core::mem::take(&mut w.settings_changed) {
         w.retry_at = now;
     }
     if w.link != Link::Up {
@@ -182,7 +182,7 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
             Some(Job::BringUp).filter(|_| past(now, w.retry_at)),
         );
     }
-    if w.network_lost || w.anew {
+    if w.network_lost || w.settings_changed {
         return (now, Some(Job::NetworkLost));
     }
     #[cfg(feature = "sleep")]
@@ -455,7 +455,7 @@ impl World<'_> {
         self.failed_closes = 0;
         self.stray = 0;
         self.network_lost = false;
-        self.anew = false;
+        self.settings_changed = false;
         self.suspect = false;
         self.retry_at = self.now;
         self.waiting.wake();
@@ -463,7 +463,7 @@ impl World<'_> {
 
     /// Ends a bring-up: the link is up, or the next attempt is scheduled.
     pub(crate) fn brought_up(&mut self, done: bool) {
-        (self.rising, self.denied) = (false, false);
+        (self.bringing_up, self.denied) = (false, false);
         if done {
             info!("the modem is up");
             self.link = Link::Up;

@@ -166,7 +166,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// The modem may have restarted: the next job is a liveness check.
     pub(crate) suspect: bool,
     /// A bring-up is under way.
-    pub(crate) rising: bool,
+    pub(crate) bringing_up: bool,
     /// The network has denied registration in the bring-up that is under way.
     pub(crate) denied: bool,
     /// Leftovers of a change of credentials are to be removed from the modem.
@@ -186,7 +186,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     /// A guest waits until leftovers of a change of credentials are removed.
     pub(crate) cleanup_asked: bool,
     /// A user's command may have changed the modem's settings: the modem is to be brought up anew.
-    pub(crate) anew: bool,
+    pub(crate) settings_changed: bool,
     /// A user waits for the end of the errand. Other users wait before they post one.
     pub(crate) errand_held: bool,
     /// Something has happened since the scheduler last found nothing to do.
@@ -196,7 +196,7 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) wakes_by_key: bool,
     /// The last light sleep was begun by the runner, and not asked for by a user.
     #[cfg(feature = "sleep")]
-    pub(crate) unasked: bool,
+    pub(crate) automatic_sleep: bool,
     /// The error that ended the last step without a final result; `None` where the modem answered or refused.
     pub ended: Option<AtError>,
     /// The error code with which the modem refused the last step.
@@ -305,7 +305,7 @@ impl<S> World<'_, S> {
             booted: false,
             network_lost: false,
             suspect: false,
-            rising: false,
+            bringing_up: false,
             denied: false,
             cleanup: false,
             next_id: 0,
@@ -315,13 +315,13 @@ impl<S> World<'_, S> {
             generation: 0,
             exclusive: false,
             cleanup_asked: false,
-            anew: false,
+            settings_changed: false,
             errand_held: false,
             changed: true,
             #[cfg(feature = "sleep")]
             wakes_by_key: false,
             #[cfg(feature = "sleep")]
-            unasked: false,
+            automatic_sleep: false,
             ended: None,
             code: Code::Plain,
             len: 0,
@@ -496,9 +496,9 @@ impl<'a> World<'a> {
 
     /// Returns whether the light sleep that begins was decided by the runner for want of work, and not asked for by a
     /// user. A modem that cannot announce data while it sleeps is then better left awake.
-    pub fn sleeps_unasked(&self) -> bool {
+    pub fn sleeps_automatically(&self) -> bool {
         #[cfg(feature = "sleep")]
-        return self.unasked;
+        return self.automatic_sleep;
         #[cfg(not(feature = "sleep"))]
         false
     }

@@ -33,7 +33,7 @@ pub(crate) fn argument<F: Family>(
     world: &World<'_>,
     out: &mut Out<'_>,
 ) {
-    let handle = u32::from(modem.moving.handle);
+    let handle = u32::from(modem.transfer.handle);
     match name {
         b'h' => out.int(handle),
         // The handle, for firmware where every command carries one.

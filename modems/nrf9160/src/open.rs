@@ -411,7 +411,7 @@ fn created<F: Family>(
     };
     world.take_id(handle);
     modem.reports.begin(handle);
-    modem.moving.handle = handle;
+    modem.transfer.handle = handle;
     modem.current = Some(handle);
     modem.lost = modem.opening.place > 0;
     Then::Next

@@ -68,7 +68,7 @@ fn watching<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     modem.watch_begun(world, answer.is_some());
-    if answer.is_none() && world.sleeps_unasked() && world.has_sockets() {
+    if answer.is_none() && world.sleeps_automatically() && world.has_sockets() {
         return world.fail(AtError::Unsupported);
     }
     Then::Next

@@ -44,16 +44,16 @@ impl<F: Family> Nrf9160<F> {
     /// Sets the option of up to 2.7, which has a number for each value.
     pub(crate) const TELL_LAST_BY_NAME: Script<F> = &[
         ask("AT#XSOCKETOPT=1,{E}").limit(QUICK).then(either_way),
-        decide(|modem, _, _| Then::To(modem.moving.then)),
+        decide(|modem, _, _| Then::To(modem.transfer.then)),
     ];
 
     /// Goes on with the send in the form of this script. If it is marked as the last one, the modem is
     /// told before.
     pub(crate) fn tell_last(&mut self, world: &World<'_>, form: u8) -> Then {
-        let ends = world.offset + world.len == self.moving.total
-            && world.payload(self.moving.total.into(), &mut [0]) == 0;
+        let ends = world.offset + world.len == self.transfer.total
+            && world.payload(self.transfer.total.into(), &mut [0]) == 0;
         if ends && self.marks.take(world.id).is_some() {
-            self.moving.then = form;
+            self.transfer.then = form;
             return Then::To(script::TELL_LAST);
         }
         Then::To(form)
@@ -69,6 +69,6 @@ fn told_by_value<F: Family>(
     Then::To(if answer.is_none() && !modem.has_handles() {
         script::TELL_LAST_BY_NAME
     } else {
-        modem.moving.then
+        modem.transfer.then
     })
 }

@@ -72,7 +72,7 @@ impl PollReports {
 }
 
 /// Scratch of a flow about one connection.
-pub(crate) struct Moving {
+pub(crate) struct Transfer {
     /// The modem's handle of the connection.
     pub(crate) handle: u8,
     /// The events that a poll or notices have reported.
@@ -85,7 +85,7 @@ pub(crate) struct Moving {
     since: u32,
 }
 
-impl Moving {
+impl Transfer {
     pub(crate) const NEW: Self = Self {
         handle: 0,
         bits: 0,
@@ -122,7 +122,7 @@ impl<F: Family> Nrf9160<F> {
     /// Sends piece by piece, each in the form that its bytes need. After a piece that failed, the rest
     /// is not sent.
     pub(crate) const SEND: Script<F> = &[decide(|modem, world, _| {
-        modem.moving.total = world.len;
+        modem.transfer.total = world.len;
         modem.select(world.id, script::SEND_AS)
     })];
 
@@ -262,17 +262,17 @@ impl<F: Family> Nrf9160<F> {
 
     /// Returns whether the flow's socket can be used now.
     fn is_selected(&self) -> bool {
-        self.has_handles() || self.current == Some(self.moving.handle)
+        self.has_handles() || self.current == Some(self.transfer.handle)
     }
 
     /// Sets the socket of the flow, and makes it the current one (SLM).
     fn select(&mut self, handle: u8, then: u8) -> Then {
-        self.moving.handle = handle;
+        self.transfer.handle = handle;
         if self.is_selected() {
             return Then::To(then);
         }
         self.current = None;
-        self.moving.then = then;
+        self.transfer.then = then;
         Then::To(script::SELECT)
     }
 
@@ -292,8 +292,8 @@ impl<F: Family> Nrf9160<F> {
 }
 
 fn selected<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, answer: Option<&[u8]>) -> Then {
-    modem.current = answer.map(|_| modem.moving.handle);
-    Then::To(modem.moving.then)
+    modem.current = answer.map(|_| modem.transfer.handle);
+    Then::To(modem.transfer.then)
 }
 
 /// The payload that waits to be sent on a socket, read in chunks.
@@ -331,7 +331,7 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
     let waiting = Waiting {
         world,
         offset: world.offset.into(),
-        end: modem.moving.total.into(),
+        end: modem.transfer.total.into(),
         chunk: [0; CHUNK],
         filled: 0,
         read: 0,
@@ -342,7 +342,7 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
         return world.fail(AtError::Garbled);
     }
     world.len = piece.len as u16;
-    modem.moving.since = world.now;
+    modem.transfer.since = world.now;
     let form = match piece.form {
         Form::Text => script::SEND_TEXT,
         Form::Hex => script::SEND_HEX,
@@ -358,7 +358,7 @@ fn not_sent<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, garbled: b
     world.verdict = Verdict::Failed;
     if modem.watches() {
         // The fetch that finds out the reason is to poll.
-        modem.reports.add(modem.moving.handle, IN);
+        modem.reports.add(modem.transfer.handle, IN);
     }
     if garbled {
         return modem.judge_loss(Then::End);
@@ -372,7 +372,7 @@ fn next_piece<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then 
     world.offset += world.len;
     world.taken = world.offset;
     world.verdict = Verdict::Done;
-    if world.offset < modem.moving.total {
+    if world.offset < modem.transfer.total {
         Then::To(script::SEND_AS)
     } else {
         Then::End
@@ -422,21 +422,21 @@ fn data_sent<F: Family>(
         // payload, and a second terminator stands in front of the next command (sheet 3.2).
         return Then::To(script::SEND_LEFT_LATE);
     }
-    if world.now.wrapping_sub(modem.moving.since) >= GIVEN_UP {
+    if world.now.wrapping_sub(modem.transfer.since) >= GIVEN_UP {
         return not_sent(modem, world, false);
     }
-    modem.moving.bits = 0;
+    modem.transfer.bits = 0;
     Then::Next
 }
 
 /// Notes a line `#XPOLL: <handle>,"0x0011"`.
 fn polled<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, line: &[u8]) {
     let mut fields = fields(line, "#XPOLL:");
-    if fields.byte() == Some(modem.moving.handle)
+    if fields.byte() == Some(modem.transfer.handle)
         && let Some([b'0', b'x', digits @ ..]) = fields.unquoted()
         && let Some(bits) = hex(digits)
     {
-        modem.moving.bits |= bits as u8;
+        modem.transfer.bits |= bits as u8;
     }
 }
 
@@ -448,7 +448,7 @@ fn judge_sent<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    if answer.is_none() || modem.moving.bits & (ERR | NVAL) != 0 {
+    if answer.is_none() || modem.transfer.bits & (ERR | NVAL) != 0 {
         return not_sent(modem, world, world.ended.is_some());
     }
     next_piece(modem, world)
@@ -463,10 +463,10 @@ fn fetch<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u
         }
         return modem.unwatch(script::FETCH);
     }
-    modem.moving.handle = world.id;
-    modem.moving.bits = 0;
+    modem.transfer.handle = world.id;
+    modem.transfer.bits = 0;
     if modem.has_handles() {
-        modem.moving.bits = modem.reports.of(world.id);
+        modem.transfer.bits = modem.reports.of(world.id);
         return Then::To(script::READ);
     }
     Then::To(script::POLL)
@@ -477,7 +477,7 @@ fn fetch_polled<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    let bits = modem.moving.bits;
+    let bits = modem.transfer.bits;
     if answer.is_none() || bits & NVAL != 0 {
         return modem.is_gone(world);
     }
@@ -497,7 +497,7 @@ fn read<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8
         return Then::To(script::RECEIVE);
     }
     // There is no room: the caller only wants to know why a send failed.
-    match modem.moving.bits {
+    match modem.transfer.bits {
         0 => world.verdict = Verdict::Empty,
         bits if bits & (ERR | NVAL) == 0 => world.verdict = Verdict::Done,
         _ => return broken(modem, world),
@@ -518,9 +518,9 @@ fn received<F: Family>(
         (Some(_), None) => return world.fail(AtError::Garbled),
         (None, _) => {
             // A notice may have come in the meantime.
-            modem.moving.bits |= modem.reports.of(world.id);
+            modem.transfer.bits |= modem.reports.of(world.id);
             // The poll shows whether there is no data yet or the connection is broken.
-            if modem.moving.bits & (ERR | HUP | NVAL) != 0 {
+            if modem.transfer.bits & (ERR | HUP | NVAL) != 0 {
                 return broken(modem, world);
             }
             Verdict::Empty
@@ -533,14 +533,14 @@ fn broken<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>) -> Then {
     if modem.firmware().release().errno {
         return Then::To(script::WHY_BROKEN);
     }
-    if modem.moving.bits & (ERR | HUP | NVAL) == ERR {
+    if modem.transfer.bits & (ERR | HUP | NVAL) == ERR {
         // A peer or LTE that is gone also hangs up (sheet 4.5), so TLS alone has failed. After a
         // complete handshake that is a record larger than the modem's buffer (sheet 7.5). UNCONFIRMED
         // which bits it sets.
         world.verdict = Verdict::TooLarge;
         return modem.judge_loss(Then::End);
     }
-    if modem.moving.bits & (ERR | HUP | NVAL) == ERR | HUP {
+    if modem.transfer.bits & (ERR | HUP | NVAL) == ERR | HUP {
         // A peer that resets the connection, or LTE that is gone.
         world.verdict = Verdict::Broken;
         return modem.judge_loss(Then::End);
@@ -560,8 +560,8 @@ fn look<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8
     if modem.watches() {
         return modem.unwatch_to_check(script::LOOK);
     }
-    modem.moving.handle = world.id;
-    modem.moving.bits = 0;
+    modem.transfer.handle = world.id;
+    modem.transfer.bits = 0;
     Then::To(if modem.has_handles() {
         script::LOOK_BY_NOTICE
     } else {
@@ -573,7 +573,7 @@ fn looked<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Opti
     if answer.is_none() {
         return world.fail(error(world));
     }
-    world.verdict = if modem.moving.bits & (ERR | NVAL) == 0 {
+    world.verdict = if modem.transfer.bits & (ERR | NVAL) == 0 {
         Verdict::Standing
     } else {
         Verdict::Gone
@@ -592,7 +592,7 @@ fn looked_by_poll<F: Family>(
         return world.fail(error(world));
     }
     world.verdict = Verdict::Standing;
-    modem.checked(world, modem.moving.bits == 0)
+    modem.checked(world, modem.transfer.bits == 0)
 }
 
 /// Judges the repeated notices. A refusal means that the socket does not exist any more. The peer has
@@ -606,7 +606,7 @@ fn notices_repeated<F: Family>(
         let end = world.fail(error(world));
         return modem.judge_loss(end);
     }
-    modem.moving.bits = modem.reports.of(world.id);
+    modem.transfer.bits = modem.reports.of(world.id);
     looked(modem, world, answer)
 }
 
@@ -659,7 +659,7 @@ fn is_current<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Optio
 fn closed<F: Family>(modem: &mut Nrf9160<F>, _: &mut World<'_>, _: Option<&[u8]>) -> Then {
     // The firmware makes another socket the current one.
     modem.current = None;
-    modem.reports.end(modem.moving.handle);
+    modem.reports.end(modem.transfer.handle);
     modem.close_next()
 }
 

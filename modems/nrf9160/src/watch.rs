@@ -74,7 +74,7 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) fn unwatch(&mut self, then: u8) -> Then {
         self.watch.changes();
         self.watch.checks = false;
-        self.moving.then = then;
+        self.transfer.then = then;
         Then::To(script::UNWATCH)
     }
 
@@ -147,5 +147,5 @@ fn unwatched<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option
     if !modem.watch.checks {
         world.poll_sockets();
     }
-    Then::To(modem.moving.then)
+    Then::To(modem.transfer.then)
 }

@@ -54,8 +54,12 @@ impl<M: Modem> Engine<M> {
     pub(super) fn without_script(&mut self, w: &mut World<'_>, job: Job) {
         match job {
             Job::NetworkLost => {
-                w.loss = Some(if w.anew { Loss::Command } else { Loss::Network });
-                if w.anew {
+                w.loss = Some(if w.settings_changed {
+                    Loss::Command
+                } else {
+                    Loss::Network
+                });
+                if w.settings_changed {
                     info!("brought up anew after a user's command");
                 } else {
                     warn!("the data connection is gone");

@@ -326,9 +326,9 @@ impl<G: Generation> Engine<G> {
 
     /// Restarts the chip, because a command was not answered in time or its bytes make no sense: nothing less helps (sheet 2).
     fn out_of_step(&mut self, w: &mut World<'_>, error: AtError) {
-        let rising =
+        let brings_up =
             |flow: &Option<Flow<G>>| flow.as_ref().is_some_and(|flow| flow.job == Job::BringUp);
-        if rising(&self.flow) || rising(&self.parked) {
+        if brings_up(&self.flow) || brings_up(&self.parked) {
             self.awaited = None;
             self.give_up_output();
             if core::mem::take(&mut self.is_guest) {
@@ -662,11 +662,11 @@ impl<G: Generation> Engine<G> {
         if self.modem.open_file.is_some() && w.guest() == Guest::None && !w.is_exclusive() {
             w.cleanup = true;
         }
-        let rising = self
+        let brings_up = self
             .parked
             .as_ref()
             .is_some_and(|flow| flow.job == Job::BringUp);
-        let (mut at, job) = if rising {
+        let (mut at, job) = if brings_up {
             (after(now, Ms::MAX), None)
         } else {
             w.next_job(&<Nwp<G> as Backend>::LIMITS, self.parked.is_some())

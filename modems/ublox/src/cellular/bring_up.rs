@@ -15,7 +15,7 @@ const RADIO_PAUSE: u32 = 1100;
 const LOOKS: u8 = 4;
 
 /// Scratch of a bring-up.
-pub(crate) struct Rising {
+pub(crate) struct BringUp {
     /// The time at which the flow began to wait for the SIM or for the registration.
     since: u32,
     /// The PDP context has the configured APN.
@@ -29,7 +29,7 @@ pub(crate) struct Rising {
     lte: u8,
 }
 
-impl Rising {
+impl BringUp {
     pub(crate) const NEW: Self = Self {
         since: 0,
         has_apn: false,
@@ -115,7 +115,7 @@ impl UbloxCellular {
     ];
 
     pub(crate) fn begin_settings(&mut self) {
-        self.rising = Rising::NEW;
+        self.bringing_up = BringUp::NEW;
         self.sim.begin();
         self.clock_floor = None;
         self.sockets = super::sockets::Sockets::NEW;
@@ -125,7 +125,7 @@ impl UbloxCellular {
         let line = super::dialect::without_noise(line).trim_ascii();
         let line = line.strip_prefix(b"\"").unwrap_or(line);
         // The first line that names a model. A notice that looks like text names none.
-        self.rising.found = self.rising.found.or(named(line));
+        self.bringing_up.found = self.bringing_up.found.or(named(line));
     }
 
     /// Takes the model when two answers in a row agree: a garbled one would hold until the next
@@ -134,17 +134,17 @@ impl UbloxCellular {
         if answer.is_none() {
             return world.fail(AtError::Refused(world.code));
         }
-        let rising = &mut self.rising;
-        let found = rising.found.take();
+        let seen = &mut self.bringing_up;
+        let found = seen.found.take();
         let name = |model: Option<&'static Model>| model.map_or("", |model| model.name);
-        let agree = rising.looks > 0 && name(found) == name(rising.before);
-        rising.looks += 1;
-        rising.before = found;
+        let agree = seen.looks > 0 && name(found) == name(seen.before);
+        seen.looks += 1;
+        seen.before = found;
         if agree {
             self.model = found;
             return Then::Next;
         }
-        if rising.looks < LOOKS {
+        if seen.looks < LOOKS {
             return Then::Same;
         }
         world.fail(AtError::Garbled)
@@ -170,7 +170,7 @@ impl UbloxCellular {
         }
         // From here on the module takes commands, with or without a SIM.
         world.answers = true;
-        self.rising.since = world.now;
+        self.bringing_up.since = world.now;
         Then::To(script::SIM)
     }
 
@@ -225,7 +225,7 @@ impl UbloxCellular {
             let apn = self.config.apn.as_ref().map(|apn| apn.as_str().as_bytes());
             // Networks append their operator identifier, as in `iot.mnc040.mcc901.gprs` (sheet E.8).
             let now = fields.unquoted().unwrap_or_default();
-            self.rising.has_apn = apn.is_some_and(|apn| {
+            self.bringing_up.has_apn = apn.is_some_and(|apn| {
                 now.strip_prefix(apn)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(b".mnc"))
             });
@@ -236,7 +236,7 @@ impl UbloxCellular {
         if answer.is_none() {
             return world.fail(AtError::Refused(world.code));
         }
-        if self.rising.has_apn {
+        if self.bringing_up.has_apn {
             return Then::To(script::LOGIN);
         }
         Then::Next
@@ -270,21 +270,21 @@ impl UbloxCellular {
     }
 
     fn look_for_network(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        self.rising.since = world.now;
+        self.bringing_up.since = world.now;
         Then::To(script::REGISTRATION)
     }
 
     fn waited(&self, world: &World<'_>) -> u32 {
-        world.now.wrapping_sub(self.rising.since)
+        world.now.wrapping_sub(self.bringing_up.since)
     }
 
     fn registered_on_lte(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         // A model without LTE refuses this query.
-        self.rising.lte = text
+        self.bringing_up.lte = text
             .and_then(|text| registration(text, "+CEREG:"))
             .unwrap_or(4);
-        world.registration_is(self.rising.lte);
-        self.has_network(self.rising.lte)
+        world.registration_is(self.bringing_up.lte);
+        self.has_network(self.bringing_up.lte)
     }
 
     fn registered_on_gprs(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
@@ -298,8 +298,8 @@ impl UbloxCellular {
                 Then::To(script::REGISTRATION)
             }
             then => {
-                if matches!(self.rising.lte, 0 | 4) {
-                    self.rising.lte = stat;
+                if matches!(self.bringing_up.lte, 0 | 4) {
+                    self.bringing_up.lte = stat;
                 }
                 then
             }
@@ -320,7 +320,7 @@ impl UbloxCellular {
     fn not_registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let strength = text.and_then(|text| Fields::new(answer(text, "+CSQ:")?).int());
         world.fail(BringUpError::NotRegistered {
-            status: self.rising.lte,
+            status: self.bringing_up.lte,
             heard: strength.map(|rssi| rssi <= 31),
         })
     }

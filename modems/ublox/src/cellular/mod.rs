@@ -147,7 +147,7 @@ pub struct UbloxCellular {
     cleanup: credentials::Cleanup,
     // Scratch of one flow each; the flow resets it at its start.
     waking: waking::Waking,
-    rising: bring_up::Rising,
+    bringing_up: bring_up::BringUp,
     opening: open::Opening,
     config: Config,
 }
@@ -165,7 +165,7 @@ impl UbloxCellular {
             sockets: sockets::Sockets::NEW,
             cleanup: credentials::Cleanup::NEW,
             waking: waking::Waking::NEW,
-            rising: bring_up::Rising::NEW,
+            bringing_up: bring_up::BringUp::NEW,
             opening: open::Opening::NEW,
             config,
         }
