@@ -43,10 +43,10 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connection => {
-                "the modem says that the connection does not stand any more: the server or the network has ended it"
+                "the modem says that the server or the network has ended it: connect again"
             }
             Self::ResetOrRecord => {
-                "the connection broke: the server has reset it, or sent a TLS record larger than the modem takes"
+                "the server has reset it, or sent a TLS record larger than the modem takes: connect again; if it happens again, let the server send less at once"
             }
             Self::Network => {
                 "the modem lost its data connection: check the signal, and that nothing else ends it"

@@ -40,17 +40,38 @@ pub(crate) struct Findings {
     pub(crate) likely: Vec<Cause>,
     /// So it is not, likewise.
     pub(crate) unlikely: Vec<Cause>,
+    /// The modem's own handshake succeeded, so what is wrong about the server's is not what failed.
+    pub(crate) is_past_tls: bool,
 }
 
-/// Whether a cause is a fact about the server that does not depend on who looks, and with what in hand.
-fn is_seen_of_the_server(cause: Cause) -> bool {
+/// Whether a cause is about the way to the server, which another network may have and this computer's may not.
+fn is_of_the_way(cause: Cause) -> bool {
     matches!(
         cause,
-        Cause::CertificateExpired
+        Cause::NameUnknown | Cause::NameUnknownHere | Cause::Unreachable
+    )
+}
+
+/// Whether a look at the server from this computer can tell more of a cause: of the server, its certificate, the way to it, or a login. What a
+/// broker itself has said in a number that can be read in one way only is not among them.
+fn is_in_sight(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::CaMismatch
+            | Cause::CaUnreadable
+            | Cause::CertificateExpired
             | Cause::CertificateNotYetValid
             | Cause::ChainIncomplete
+            | Cause::ChainTooLong
+            | Cause::ClientCertificateNeeded
+            | Cause::ClientCertificateRefused
             | Cause::ClientIdRefused
+            | Cause::ClientKeyMismatch
+            | Cause::LoginRefused
             | Cause::NameMismatch
+            | Cause::NameNotCommon
+            | Cause::NameUnknown
+            | Cause::NameUnknownHere
             | Cause::NetworkSlow
             | Cause::NoCommonSuite
             | Cause::NotMqtt
@@ -58,6 +79,22 @@ fn is_seen_of_the_server(cause: Cause) -> bool {
             | Cause::PeerClosed
             | Cause::ProtocolVersion
             | Cause::ServerKeyUnsupported
+            | Cause::SniNeeded
+            | Cause::Unreachable
+    )
+}
+
+/// Whether a cause can be so although the handshake succeeded.
+fn is_of_the_login(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::BrokerBusy
+            | Cause::BrokerMoved
+            | Cause::ClientIdRefused
+            | Cause::LoginRefused
+            | Cause::NotAllowed
+            | Cause::NotMqtt
+            | Cause::ProtocolVersion
     )
 }
 
@@ -181,6 +218,7 @@ impl Failure {
     pub(crate) fn by_the_modem(mut self) -> Self {
         self.observed += ", and neither does the modem, which is in the middle of an exchange";
         self.causes.clear();
+        self.hints.clear();
         self.hint("this says nothing about the broker: restart the modem, check its supply, and whether RTS and CTS are wired")
     }
 
@@ -222,11 +260,23 @@ impl Failure {
         self.causes.iter().map(|(cause, _)| *cause)
     }
 
+    /// Whether a look at the server from this computer can tell more than the failure does.
+    pub(crate) fn is_worth_a_look(&self) -> bool {
+        self.causes().any(is_in_sight)
+    }
+
     /// Keeps the causes that were confirmed or, when none of them was, those that were not disproved, the likely ones first and the unlikely
-    /// last. What was seen of the server itself is kept, whether or not it was listed.
+    /// last. What was confirmed is kept, whether or not it was listed, unless the modem has come further than that.
     pub(crate) fn narrow(mut self, findings: &Findings) -> Self {
         for cause in &findings.confirmed {
-            if is_seen_of_the_server(*cause) && !self.causes().any(|listed| listed == *cause) {
+            if self.causes().any(|listed| listed == *cause) {
+                continue;
+            }
+            if is_of_the_way(*cause) {
+                self = self.hint("this computer does not reach the server and the modem does: they may see different networks or names");
+            } else if *cause == Cause::ClientCertificateNeeded {
+                // That the server wants one says nothing of a modem that sends one, and whether it does, the driver knows.
+            } else if !findings.is_past_tls || is_of_the_login(*cause) {
                 self.causes.insert(0, (*cause, None));
             }
         }
@@ -361,7 +411,7 @@ mod tests {
         assert_eq!(lines[0], "error: it is so");
         assert!(lines[2].starts_with("hint: 1. the CA") && lines[2].ends_with("(this way)"));
         let confirmed = Findings {
-            confirmed: vec![Cause::NameMismatch, Cause::ClientKeyMismatch],
+            confirmed: vec![Cause::NameMismatch],
             ..Findings::default()
         };
         let lines = failure().narrow(&confirmed).lines();
@@ -395,22 +445,46 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fact_about_the_server_is_not_put_in_and_not_all_are_taken_away() {
+    fn what_is_confirmed_is_kept_and_a_way_that_the_modem_has_is_not_taken_away() {
         let findings = |confirmed: &[Cause], disproved: &[Cause]| Findings {
             confirmed: confirmed.into(),
             disproved: disproved.into(),
             ..Findings::default()
         };
         let left = |findings| failure().narrow(&findings).causes().collect::<Vec<_>>();
+        for unlisted in [Cause::NotTls, Cause::ClientKeyMismatch] {
+            let found = findings(&[unlisted], &[Cause::CaMismatch]);
+            assert_eq!(left(found), [unlisted]);
+        }
+        let found = findings(&[Cause::NameUnknown], &[Cause::CaMismatch]);
+        let narrowed = failure().narrow(&found);
         assert_eq!(
-            left(findings(&[Cause::ClientKeyMismatch], &[Cause::CaMismatch])),
+            narrowed.causes().collect::<Vec<_>>(),
             [Cause::Unreachable, Cause::NameMismatch]
         );
-        assert_eq!(
-            left(findings(&[Cause::NotTls], &[Cause::CaMismatch])),
-            [Cause::NotTls]
-        );
+        let last = narrowed.lines().pop().unwrap();
+        assert!(last.contains("different networks"), "{last}");
         let all = [Cause::CaMismatch, Cause::Unreachable, Cause::NameMismatch];
         assert_eq!(left(findings(&[], &all)), all);
+        // The driver has not listed it, so the modem sends one.
+        assert_eq!(left(findings(&[Cause::ClientCertificateNeeded], &[])), all);
+    }
+
+    #[test]
+    fn a_handshake_that_succeeded_is_not_blamed_for_a_login_that_did_not() {
+        const LOGIN: [Cause; 2] = [Cause::LoginRefused, Cause::ClientIdRefused];
+        let refused = Failure::new("refused").because(Causes::new(&LOGIN), |_| None);
+        let findings = |confirmed| Findings {
+            confirmed: vec![confirmed],
+            is_past_tls: true,
+            ..Findings::default()
+        };
+        let left = |confirmed| {
+            let narrowed = refused.clone().narrow(&findings(confirmed));
+            narrowed.causes().collect::<Vec<_>>()
+        };
+        assert_eq!(left(Cause::CertificateExpired), LOGIN);
+        assert_eq!(left(Cause::ClientIdRefused), [Cause::ClientIdRefused]);
+        assert_eq!(left(Cause::NotMqtt), [Cause::NotMqtt]);
     }
 }

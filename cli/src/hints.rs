@@ -83,14 +83,38 @@ fn option(cause: Cause) -> Option<String> {
 }
 
 pub(crate) fn run(error: &RunError) -> Failure {
-    Failure::new(error.to_string()).hint(
+    let observed = match error {
+        RunError::Eof => "the port to the modem was closed".into(),
+        RunError::Read(kind) => format!("the modem's port cannot be read: {}", kind_of(*kind)),
+        RunError::Write(kind) => format!("the modem's port cannot be written: {}", kind_of(*kind)),
+        other => other.to_string(),
+    };
+    Failure::new(observed).hint(
         "check the cable, and that the device or the simulator is still there, then start again",
     )
 }
 
+/// An error of the port in the system's words.
+fn kind_of(kind: embedded_io_async::ErrorKind) -> String {
+    std::io::ErrorKind::from(kind).to_string()
+}
+
 /// An exchange outside any connection.
 pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
-    let failure = Failure::new(format!("{doing}: {error}")).because(error.causes(), option);
+    // The core's words are for who writes firmware.
+    let failure = match error {
+        AtError::LinkDown => Failure::new(format!("{doing}: the modem is not up")).hint(
+            "start again: the modem is brought up first, and where that fails it is told why",
+        ),
+        AtError::TooLong => Failure::new(format!(
+            "{doing}: the command or its answer is longer than this tool has room for"
+        ))
+        .hint("ask for less at once"),
+        // The colon is the modem's own.
+        AtError::Refused(_) => Failure::new(format!("{doing}: {error}")),
+        error => unsuitable(doing, error),
+    };
+    let failure = failure.because(error.causes(), option);
     match error {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
             failure.passing().hint("-v shows the exchange")
@@ -164,26 +188,34 @@ pub(crate) fn credential<S: std::fmt::Display>(doing: &str, error: &CredentialEr
             "{doing}: {needed} bytes are needed and the modem has {free} free"
         ))
         .hint("remove what is not needed: sectag credentials list, then sectag credentials remove"),
-        CredentialError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
         CredentialError::Lacks(feature) => lacks(doing, *feature),
         CredentialError::Unreadable => Failure::new(format!("{doing}: {error}"))
             .hint("nothing proves what it has: store it again with --force"),
-        CredentialError::Misplaced(reason) => unsuitable(doing, reason),
-        CredentialError::Unsuitable(reason) => unsuitable(doing, reason),
-        error => Failure::new(format!("{doing}: {error}")),
+        CredentialError::SocketsOpen => Failure::new(format!(
+            "{doing}: this modem changes credentials only while it is off the network, which would end the connections that are open"
+        ))
+        .hint("end the other programs that use the modem, then start again"),
+        // An `Unsuitable`, a `Misplaced` and the rest say it themselves.
+        error => unsuitable(doing, error),
     }
 }
 
 fn lacks(doing: &str, feature: Feature) -> Failure {
     let failure = unsuitable(doing, &format_args!("this modem has {feature}"));
-    match feature {
-        // The core's words are for who writes firmware.
-        Feature::FlowControl => Failure::new(failure.observed()).hint(
-            "wire RTS and CTS and say so: --flow-control (a simulated modem is always wired so)",
-        ),
-        Feature::VersionFloor => failure.hint("in this tool: --accept-missing version"),
-        _ => failure,
-    }
+    // The core's words are for who writes firmware.
+    let step = match feature {
+        Feature::FlowControl => {
+            "wire RTS and CTS and say so: --flow-control (a simulated modem is always wired so)"
+        }
+        Feature::ServerKey(_) | Feature::Suites | Feature::SuiteChoice => {
+            "give the server a certificate of another type of key, or accept older cipher suites: --accept-missing suites"
+        }
+        Feature::VersionFloor => {
+            "update its firmware, or accept what it has: --accept-missing version"
+        }
+        _ => return failure,
+    };
+    Failure::new(failure.observed()).hint(step)
 }
 
 /// Why there is no token.
@@ -265,7 +297,7 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
         // The demo has no such build to declare.
         ConnectError::Firmware { reason } if target.modem.is_none() => unsuitable(&doing, reason),
         ConnectError::Firmware { reason } => unsuitable(&doing, reason).hint(PATCHED),
-        ConnectError::InvalidInput(input) => Failure::new(format!("{doing}: {input}")),
+        ConnectError::InvalidInput(input) => unsuitable(&doing, input),
         ConnectError::Lacks(feature) => lacks(&doing, *feature),
         ConnectError::Refused(refusal) => {
             because(&format!("the modem answered {}", refusal.code)).code(refusal.code)
@@ -274,7 +306,19 @@ pub(crate) fn connect(error: &ConnectError, target: &Target<'_>) -> Failure {
         ConnectError::TooManySockets => Failure::new(format!("{doing}: all sockets are in use"))
             .hint("start again: bring-up closes what an earlier program left open"),
         ConnectError::Unverifiable(check) => unverifiable(*check, &doing),
-        other => Failure::new(format!("{doing}: {other}")),
+        // The core's words are for who writes firmware.
+        ConnectError::SuiteNotAllowed { number } => {
+            let name = rustls::CipherSuite::from(*number);
+            Failure::new(format!(
+                "{doing}: the server chose the cipher suite {} ({number:#06x}), which is not a modern one",
+                name.as_str().unwrap_or("without a name")
+            ))
+            .hint("enable a modern cipher suite on the server, one with ECDHE and GCM")
+            .hint("to accept the older one: --accept-missing suites")
+        }
+        ConnectError::Unsupported { .. } => Failure::new(unsuitable(&doing, error).observed())
+            .hint("use a newer firmware of the modem"),
+        other => unsuitable(&doing, other),
     }
 }
 
@@ -308,6 +352,10 @@ pub(crate) fn socket(doing: &str, error: &SocketError) -> Failure {
                 ]),
                 option,
             ),
+        SocketError::RxOverrun => Failure::new(format!(
+            "{doing}: more came than was taken in time, so the connection was given up"
+        ))
+        .hint("let what reads this tool's output read faster, or send its output to a file"),
         error => unsuitable(doing, error),
     }
 }
@@ -322,7 +370,11 @@ pub(crate) fn login(failure: LoginFailure) -> Failure {
         LoginFailure::Connack5(code) => Some(format!("CONNACK 0x{code:02x}")),
         _ => None,
     };
-    let failed = Failure::new(format!("{CONNECT}: {failure}"))
+    let standard = match told {
+        Some(_) if failure.meaning().is_none() => ", which is not in the standard",
+        _ => "",
+    };
+    let failed = Failure::new(format!("{CONNECT}: {failure}{standard}"))
         .because(failure.causes(), option)
         .hint("the broker's log tells which");
     match told {
@@ -482,6 +534,91 @@ mod tests {
         assert!(native.lines()[0].ends_with("527 (invalid content)"));
     }
 
+    /// Words of the core that are Rust are for who writes firmware: who types a command can do nothing with them.
+    #[test]
+    fn no_next_step_is_one_of_an_api() {
+        use sectag::at::InvalidInput;
+        use sectag::{ServerKey, TlsVersion};
+        let at_errors = [
+            AtError::Garbled,
+            AtError::LinkDown,
+            AtError::ModemReset,
+            AtError::Refused(Code::Plain),
+            AtError::Timeout,
+            AtError::Unsupported,
+            AtError::TooLong,
+        ];
+        let features = [
+            Feature::Alpn,
+            Feature::ClientCertificate,
+            Feature::FlowControl,
+            Feature::Psk,
+            Feature::Resumption,
+            Feature::ServerKey(ServerKey::Ecdsa),
+            Feature::ServerKey(ServerKey::Rsa),
+            Feature::SuiteChoice,
+            Feature::Suites,
+            Feature::Version(TlsVersion::Tls13),
+            Feature::VersionFloor,
+        ];
+        let checks = [
+            Check::Chain,
+            Check::Dates,
+            Check::Name,
+            Check::Sni,
+            Check::Suites,
+        ];
+        let mut connects: Vec<ConnectError> = at_errors.map(ConnectError::At).into();
+        connects.extend(features.map(ConnectError::Lacks));
+        connects.extend(checks.map(ConnectError::Unverifiable));
+        connects.extend([
+            ConnectError::CredentialMissing(Kind::Ca),
+            ConnectError::InvalidInput(InvalidInput::TooLong { limit: 9 }),
+            ConnectError::SuiteNotAllowed { number: 0x0035 },
+            ConnectError::TimedOut,
+            ConnectError::TooManySockets,
+        ]);
+        let credentials = [
+            CredentialError::<&str>::Corrupted,
+            CredentialError::ListTooLong,
+            CredentialError::NoSpace { needed: 2, free: 1 },
+            CredentialError::RecordNotWritten,
+            CredentialError::SocketsOpen,
+            CredentialError::SourceTooSlow,
+            CredentialError::SourceTooShort,
+            CredentialError::Unreadable,
+        ];
+        let sockets = [
+            SocketError::Alert,
+            SocketError::BrokenPipe,
+            SocketError::ClosedUnanswered,
+            SocketError::ConnectionReset,
+            SocketError::RecordTooLarge,
+            SocketError::RxOverrun,
+        ];
+        let suite = connect(&ConnectError::SuiteNotAllowed { number: 0x0035 }, &TARGET);
+        assert!(
+            suite
+                .observed()
+                .contains("TLS_RSA_WITH_AES_256_CBC_SHA (0x0035)")
+        );
+        let all = (connects.iter().map(|error| connect(error, &TARGET)))
+            .chain(at_errors.iter().map(|error| at("asking", error)))
+            .chain(credentials.iter().map(|error| credential("storing", error)))
+            .chain(sockets.iter().map(|error| socket("sending", error)));
+        for failure in all {
+            let lines = failure.lines();
+            let text = lines.join("\n");
+            for word in [
+                "::", "(..)", "()", "Control", "State", "wait_up", "Suites", " ring",
+            ] {
+                assert!(!text.contains(word), "{word}: {text}");
+            }
+            // What was observed stands alone: the step is a hint.
+            assert!(!lines[0].contains(": check "), "{text}");
+        }
+    }
+
     #[test]
     fn a_number_is_not_cut_from_its_name() {
         let reason = "there is a key (+CME ERROR: 519): remove it first";
@@ -498,6 +635,10 @@ mod tests {
 
     #[test]
     fn a_login_says_what_the_broker_said() {
+        let unknown = login(LoginFailure::Connack5(0xf0)).lines();
+        assert!(unknown[0].ends_with("0xf0, which is not in the standard"));
+        let known = login(LoginFailure::Connack5(0x87)).lines();
+        assert!(known[0].ends_with("0x87 (not authorized)"));
         let closed = login(LoginFailure::Closed);
         assert_eq!(closed.causes().next(), Some(Cause::LoginRefused));
         assert!(

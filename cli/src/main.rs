@@ -20,11 +20,14 @@ mod port;
 mod port_failure;
 mod ppp;
 mod probe;
+mod processes;
 mod report;
 mod secret;
 mod serial_ports;
 mod session;
 mod signing;
+#[cfg(feature = "demo")]
+mod simulated_port;
 mod start;
 mod stop;
 mod style;

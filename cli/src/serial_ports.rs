@@ -1,8 +1,10 @@
 //! The serial ports of this computer, and who has them open.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio_serial::SerialPortInfo;
+
+use crate::processes::Process;
 
 /// The serial ports of this computer; none where it does not tell.
 pub(crate) fn list() -> Vec<SerialPortInfo> {
@@ -13,62 +15,37 @@ pub(crate) fn list() -> Vec<SerialPortInfo> {
     tokio_serial::available_ports().unwrap_or_default()
 }
 
-/// The programs that have a device open, as far as this user may know: names and process ids.
+/// The programs that have a device open, as far as this user may know: names and process ids. The one that has made a pseudo terminal is not
+/// among them: it is the modem, and has the host's end open so that the terminal stays.
 pub(crate) fn occupants(device: &str) -> Option<String> {
-    let found = holders(Path::new(device)).into_iter();
-    let found: Vec<String> = found
-        .filter(|holder| !holder.makes)
-        .map(|holder| holder.program)
-        .collect();
+    let found = holders(Path::new(device)).filter(|(_, makes)| !makes);
+    let found: Vec<String> = found.map(|(program, _)| program.shown()).collect();
     (!found.is_empty()).then(|| found.join(" and "))
 }
 
-/// The program whose pseudo terminal this is, name and process id, while it runs.
+/// The program whose pseudo terminal this is, while it runs.
 #[cfg(feature = "demo")]
-pub(crate) fn maker(device: &Path) -> Option<String> {
-    let found = holders(device).into_iter().find(|holder| holder.makes);
-    found.map(|holder| holder.program)
+pub(crate) fn maker(device: &Path) -> Option<Process> {
+    let found = holders(device).find(|(_, makes)| *makes);
+    found.map(|(program, _)| program)
 }
 
-/// A program that has a device open.
-struct Holder {
-    program: String,
-    /// It has made this pseudo terminal. Then it is the modem, and has the host's end open so that the terminal stays.
-    makes: bool,
-}
-
-/// Who has a device open, without this process. Of another user's processes, nothing can be read.
-fn holders(device: &Path) -> Vec<Holder> {
-    let Ok(device) = std::fs::canonicalize(device) else {
-        return Vec::new();
-    };
+/// Who has a device open, without this process, and whether that program has made it.
+fn holders(device: &Path) -> impl Iterator<Item = (Process, bool)> {
+    let device = std::fs::canonicalize(device).ok();
     // Others, such as /dev/null, are open everywhere and belong to nobody.
-    let is_terminal = device.starts_with("/dev/pts");
-    if !is_terminal && !device.to_string_lossy().starts_with("/dev/tty") {
-        return Vec::new();
-    }
-    let Ok(processes) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let own = std::process::id().to_string();
-    let mut found = Vec::new();
-    for process in processes.flatten() {
-        let id = process.file_name().to_string_lossy().into_owned();
-        if id == own || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
-        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
-            continue;
-        };
-        let links = files.flatten().map(|file| std::fs::read_link(file.path()));
-        let links: Vec<PathBuf> = links.flatten().collect();
-        if links.contains(&device) {
-            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            found.push(Holder {
-                program: format!("{} (process {id})", name.trim()),
-                makes: is_terminal && links.iter().any(|target| target.ends_with("ptmx")),
-            });
-        }
-    }
-    found
+    let device = device
+        .filter(|device| device.to_string_lossy().starts_with("/dev/tty") || is_pseudo(device));
+    device.into_iter().flat_map(|device| {
+        let is_pseudo = is_pseudo(&device);
+        let open = Process::others().filter(move |program| program.has_open(&device));
+        open.map(move |program| {
+            let makes = is_pseudo && program.makes_terminals();
+            (program, makes)
+        })
+    })
+}
+
+fn is_pseudo(device: &Path) -> bool {
+    device.starts_with("/dev/pts")
 }

@@ -1,7 +1,12 @@
 //! The TLS policy of a connection, from the options and from what is stored in the modem.
 
+use std::collections::BTreeMap;
+
 use sectag::modem::Full;
-use sectag::{CaScope, Check, Control, Kind, Suites, Support, TlsConfig, TlsVersion, Verification};
+use sectag::{
+    CaScope, Check, Control, Kind, Stored, Suites, Support, Tag, TlsConfig, TlsVersion,
+    Verification,
+};
 
 use crate::args::{CheckName, TlsArgs};
 use crate::hints::{self, Failure};
@@ -65,6 +70,28 @@ pub(crate) fn policy(mut config: TlsConfig, args: &TlsArgs, report: Option<&Repo
         config = config.dangerous().accept_missing(check);
     }
     config
+}
+
+/// Names the other tags under which a CA is stored, where the one that was asked for holds too little; `None` where there is none, or the modem
+/// does not tell.
+pub(crate) async fn other_tags<M: Full>(control: Control<'_, M>, tag: Tag) -> Option<String> {
+    let mut sets: BTreeMap<Tag, Vec<Kind>> = BTreeMap::new();
+    let mut keep = |entry: Stored| {
+        if entry.other_store.is_none() && entry.tag != tag {
+            sets.entry(entry.tag).or_default().push(entry.kind);
+        }
+    };
+    control.list(&mut keep).await.ok()?;
+    let with_ca = sets.iter().filter(|(_, kinds)| kinds.contains(&Kind::Ca));
+    let shown = with_ca.map(|(tag, kinds)| {
+        let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+        format!("tag {tag} ({})", kinds.join(", "))
+    });
+    let shown: Vec<String> = shown.collect();
+    (!shown.is_empty()).then(|| {
+        let shown = shown.join(" and ");
+        format!("credentials are stored under {shown}: if those are meant, name them by --tag")
+    })
 }
 
 fn half(args: &TlsArgs, present: Kind, absent: Kind) -> String {

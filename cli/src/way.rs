@@ -2,7 +2,7 @@
 
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Full;
-use sectag::{AtError, SecureSocket, ServerName, Socket, SocketError};
+use sectag::{AtError, ConnectError, SecureSocket, ServerName, Socket, SocketError};
 
 use crate::args::TlsArgs;
 use crate::hints::{self, Failure, Target};
@@ -53,16 +53,16 @@ impl<'a, M: Full> Way for Session<'a, M> {
 
     async fn secure(
         &self,
-        tls: &TlsArgs,
+        args: &TlsArgs,
         (host, port): (&str, u16),
         prober: Option<&Prober>,
     ) -> Result<Socket<'a>, Failure> {
         let report = self.report;
-        let config = tls::config(self.control, tls, report).await?;
+        let config = tls::config(self.control, args, report).await?;
         let target = Target {
             host,
             port,
-            tag: tls.tag,
+            tag: args.tag,
             modem: Some(self.modem),
         };
         let name = name(host)?;
@@ -71,7 +71,12 @@ impl<'a, M: Full> Way for Session<'a, M> {
             Ok(socket) => socket,
             Err(error) => {
                 drop(step);
-                let failure = hints::connect(&error, &target);
+                let mut failure = hints::connect(&error, &target);
+                if matches!(error, ConnectError::CredentialMissing(_))
+                    && let Some(others) = tls::other_tags(self.control, args.tag).await
+                {
+                    failure = failure.hint(others);
+                }
                 return Err(self.explained(failure, prober, (host, port), None).await);
             }
         };
@@ -123,10 +128,10 @@ pub(crate) fn connected(
 
 /// With where to look further.
 pub(crate) fn unprobed(failure: Failure) -> Failure {
-    if failure.causes().nth(1).is_none() {
+    if !failure.is_worth_a_look() {
         return failure;
     }
-    failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells some of these apart")
+    failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells more")
 }
 
 /// That time, if it is one.

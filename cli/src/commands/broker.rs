@@ -41,7 +41,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     // Before the modem is touched: it may ask standard input.
     let login = Login::from_args(&args.mqtt.login, report)?;
-    let prober = Prober::from_args(&args.probe, args.modem.modem, args.tls.tag).await?;
+    let prober = Prober::from_args(&args.probe, &args.modem, args.tls.tag).await?;
     let job = LogIn {
         args,
         login,

@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
-    let prober = Prober::from_args(&args.probe, args.modem.modem, args.tls.tag).await?;
+    let prober = Prober::from_args(&args.probe, &args.modem, args.tls.tag).await?;
     let pipe = Pipe { args, prober };
     errand::go(&args.modem, &args.tls, &args.probe.files, report, pipe).await
 }

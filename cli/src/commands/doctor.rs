@@ -299,6 +299,10 @@ impl Examination<'_> {
         } else {
             None
         };
+        let others = match has(Kind::Ca) {
+            Some(_) => None,
+            None => tls::other_tags(control, tag).await,
+        };
         let missing = |kind: Kind, option: &str| {
             let failure = match elsewhere {
                 Some(found) => hints::unsuitable(&format!("tag {tag} holds no {kind}"), &found),
@@ -308,6 +312,10 @@ impl Examination<'_> {
                 "store it: sectag credentials store{} --tag {tag} {option}",
                 hints::place(&self.args.modem)
             ));
+            let failure = match &others {
+                Some(others) => failure.hint(others.clone()),
+                None => failure,
+            };
             self.list.fails(WHAT, failure)
         };
         if has(Kind::Ca).is_none() {
@@ -476,7 +484,7 @@ impl Examination<'_> {
     ) -> Result<(), Failure> {
         const WHAT: &str = "connection";
         let prober = Prober {
-            names: Names::here(),
+            names: Names::behind(&self.args.modem.port),
             files: Files::of(&self.local),
             tag: tls.tag,
         };

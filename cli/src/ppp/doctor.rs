@@ -9,8 +9,10 @@ use super::connect::{config, connect};
 use super::credentials::Set;
 use super::link::{self, Dial, Link};
 use crate::args::{Doctor, TlsArgs};
+use crate::credential_file;
 use crate::hints::{self, Failure, Target};
 use crate::mqtt::{self, Login};
+use crate::probe::{Files, Names, Prober};
 use crate::report::Report;
 
 /// Prints one line: verdict, what was looked at, detail.
@@ -37,6 +39,11 @@ pub(crate) async fn run(args: &Doctor, report: &Report, line: impl Lines) -> Res
             ok(WHAT, &format!("on this computer{client}"))?;
             set
         }
+    };
+    let prober = Prober {
+        names: Names::behind(&args.modem.port),
+        files: Files::of(&credential_file::read(args.files.paths(), args.modem.modem).await?),
+        tag: args.tag.unwrap_or(Tag(0)),
     };
     let dial = Dial::from_args(&args.modem, report)?;
     // What fails before the link is up is the port, the module or the network: its own words say which.
@@ -84,8 +91,19 @@ pub(crate) async fn run(args: &Doctor, report: &Report, line: impl Lines) -> Res
             modem: Some(&args.modem),
         };
         let config = config(&set, &tls, report);
-        let socket = connect(link.sockets, &config, &target, report).await;
-        let socket = socket.map_err(|failure| fails("connection", failure))?;
+        let place = (server.host.as_str(), server.port);
+        let looked_at = async |failure, login: Option<&Login>| match link.now() {
+            Some(now) => {
+                prober
+                    .explain_here(failure, now, place, login, report)
+                    .await
+            }
+            None => failure,
+        };
+        let socket = match connect(link.sockets, &config, &target, report).await {
+            Ok(socket) => socket,
+            Err(failure) => return Err(fails("connection", looked_at(failure, None).await)),
+        };
         ok("verification", &crate::tls::describe(socket.verified()))?;
         ok("connection", &format!("{}:{}", server.host, server.port))?;
         if args.logs_in() {
@@ -93,8 +111,9 @@ pub(crate) async fn run(args: &Doctor, report: &Report, line: impl Lines) -> Res
             if let Some(now) = link.now() {
                 login.sign(now).await?;
             }
-            let logged_in = mqtt::try_login(&login, socket).await;
-            logged_in.map_err(|failure| fails("login", failure))?;
+            if let Err(failure) = mqtt::try_login(&login, socket).await {
+                return Err(fails("login", looked_at(failure, Some(&login)).await));
+            }
             return ok("login", &format!("as client {}", login.client_id));
         }
         socket

@@ -20,11 +20,10 @@ pub(crate) use self::files::Files;
 pub(crate) use self::network::Names;
 use self::network::Place;
 use self::tls::{Attempt, Client, Ending, Offer, PATIENCE};
-use crate::args::ProbeArgs;
+use crate::args::{ModemArgs, ProbeArgs};
 use crate::clock::timeout;
 use crate::credential_file;
 use crate::failure::{Failure, Findings};
-use crate::families::Choice;
 use crate::mqtt::Login;
 use crate::report::Report;
 use crate::session::host_clock;
@@ -98,15 +97,15 @@ impl Prober {
     /// When the user asked for it.
     pub(crate) async fn from_args(
         args: &ProbeArgs,
-        modem: Choice,
+        modem: &ModemArgs,
         tag: Tag,
     ) -> Result<Option<Self>, Failure> {
         if !args.probe {
             return Ok(None);
         }
-        let files = credential_file::read(args.files.paths(), modem).await?;
+        let files = credential_file::read(args.files.paths(), modem.modem).await?;
         Ok(Some(Self {
-            names: Names::here(),
+            names: Names::behind(&modem.port),
             files: Files::of(&files),
             tag,
         }))
@@ -167,7 +166,7 @@ impl Prober {
         login: Option<&Login>,
         report: &Report,
     ) -> Failure {
-        if !can_tell(&failure) {
+        if !failure.is_worth_a_look() {
             return failure;
         }
         match self.look(control, (host, port), login, report).await {
@@ -185,7 +184,7 @@ impl Prober {
         login: Option<&Login>,
         report: &Report,
     ) -> Failure {
-        if !can_tell(&failure) {
+        if !failure.is_worth_a_look() {
             return failure;
         }
         let ability = Ability::UNBOUNDED;
@@ -265,7 +264,10 @@ pub(crate) struct Subject<'a> {
 pub(crate) async fn look(subject: &Subject<'_>, report: &Report) -> Findings {
     let mut probe = Probe {
         report,
-        findings: Findings::default(),
+        findings: Findings {
+            is_past_tls: subject.login.is_some(),
+            ..Findings::default()
+        },
     };
     // Its findings stand as far as it came.
     let _ = probe.run(subject).await;
@@ -383,7 +385,10 @@ impl Probe<'_> {
         for place in places {
             match timeout(PATIENCE, place.connect()).await {
                 Ok(Ok(_)) => {
-                    self.say(format!("{host}:{port} is {place} and accepts connections"));
+                    self.say(format!(
+                        "{host}:{port} is {place}{} and accepts connections",
+                        subject.names.whose()
+                    ));
                     self.disprove(&[Cause::Unreachable]);
                     return Ok(place);
                 }
@@ -479,9 +484,13 @@ impl Probe<'_> {
                 ));
                 self.confirm(Cause::ServerKeyUnsupported);
             }
-            _ => {
+            _ if tls::has_all(key, suites) => {
                 self.say("the server refuses the modem's TLS version and cipher suites");
                 self.confirm(Cause::NoCommonSuite);
+            }
+            _ => {
+                self.say("the server refuses those of the modem's cipher suites that this computer has too; it may take one of the others");
+                self.findings.likely.push(Cause::NoCommonSuite);
             }
         }
     }
@@ -648,7 +657,12 @@ impl Probe<'_> {
                 Cause::ClientCertificateRefused,
             ]),
             (Ok(()), true) if shown => {
-                self.disprove_if(subject.held.client(), &[Cause::ClientCertificateRefused]);
+                // The server has judged the certificate; the key is another matter.
+                self.disprove_if(subject.held.certificate, &[Cause::ClientCertificateRefused]);
+                if subject.held.key == Holds::Untold && subject.held.certificate != Holds::Another {
+                    // With these files all is well from here, so that it is the key if it is any of them.
+                    self.findings.likely.push(Cause::ClientKeyMismatch);
+                }
                 let offer = attempt.offer.clone();
                 let bare = tls::attempt(place, subject.host, offer, Client::NONE).await;
                 if bare.outcome.is_ok() {
@@ -684,32 +698,13 @@ impl Probe<'_> {
             self.say(text);
             match cause {
                 login::Verdict::Confirmed(cause) => self.confirm(cause),
+                // A login that was made with another certificate than the modem's is another login.
+                login::Verdict::Disproved(causes) if subject.files.client.is_some() => {
+                    self.disprove_if(subject.held.client(), causes);
+                }
                 login::Verdict::Disproved(causes) => self.disprove(causes),
                 login::Verdict::Nothing => {}
             }
         }
-    }
-}
-
-/// Whether a look at the server can say more than the failure does: several causes, or one that it may contradict.
-fn can_tell(failure: &Failure) -> bool {
-    let mut causes = failure.causes();
-    match (causes.next(), causes.next()) {
-        (None, _) => false,
-        (Some(_), Some(_)) => true,
-        (Some(cause), None) => matches!(
-            cause,
-            Cause::ClientIdRefused
-                | Cause::LoginRefused
-                | Cause::NameUnknown
-                | Cause::NameUnknownHere
-                | Cause::NameMismatch
-                | Cause::NetworkSlow
-                | Cause::NotMqtt
-                | Cause::NotTls
-                | Cause::PeerClosed
-                | Cause::ProtocolVersion
-                | Cause::Unreachable
-        ),
     }
 }

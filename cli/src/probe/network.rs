@@ -10,7 +10,10 @@ use sectag_simulator::LoopbackNetwork;
 use sectag_simulator::{MemoryNetwork, Network};
 use tokio::net::TcpStream;
 
+use crate::args::PortName;
 use crate::port::Stream;
+#[cfg(feature = "demo")]
+use crate::simulated_port;
 
 /// How names are found.
 #[derive(Clone)]
@@ -34,23 +37,37 @@ pub(crate) enum Place {
 
 #[cfg(test)]
 thread_local! {
-    static OF_THREAD: std::cell::RefCell<Option<MemoryNetwork>> = const { std::cell::RefCell::new(None) };
+    static OF_THREAD: std::cell::RefCell<Option<Names>> = const { std::cell::RefCell::new(None) };
 }
 
 impl Names {
-    /// This computer's.
-    pub(crate) fn here() -> Self {
+    /// As the modem behind a port finds them, as far as this computer can: a simulated modem's are those of its `--map`.
+    pub(crate) fn behind(port: &PortName) -> Self {
         #[cfg(test)]
-        if let Some(network) = OF_THREAD.with_borrow(Clone::clone) {
-            return Self::InMemory(network);
+        if let Some(names) = OF_THREAD.with_borrow(Clone::clone) {
+            return names;
         }
+        #[cfg(feature = "demo")]
+        if let Some(network) = simulated_port::network(port) {
+            return Self::Simulated(network);
+        }
+        let _ = port;
         Self::System
     }
 
-    /// For commands on this thread, this computer's network is that one.
+    /// Where these are names of, when it is not this computer's network.
+    pub(crate) fn whose(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "demo")]
+            Self::Simulated(_) => " in the simulated modem's network",
+            _ => "",
+        }
+    }
+
+    /// For commands on this thread, names are found so, whatever the port.
     #[cfg(test)]
-    pub(crate) fn set_for_this_thread(network: MemoryNetwork) {
-        OF_THREAD.set(Some(network));
+    pub(crate) fn set_for_this_thread(self) {
+        OF_THREAD.set(Some(self));
     }
 
     pub(crate) async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<Place>> {

@@ -97,6 +97,22 @@ pub(super) fn suits(key: KeyType, suites: &[u16]) -> bool {
     }
 }
 
+/// Whether this computer has each of `suites` that can be used with a server's key, so that a server that refuses this computer refuses a
+/// modem of these. Of a key that is not known, all of them count.
+pub(super) fn has_all(key: Option<KeyType>, suites: &[u16]) -> bool {
+    let known = ring::default_provider().cipher_suites;
+    let has = |suite: u16| known.iter().any(|known| u16::from(known.suite()) == suite);
+    let mut usable = suites.iter().filter(|suite| {
+        !is_of_a_shared_key(**suite) && key.is_none_or(|key| suits(key, &[**suite]))
+    });
+    usable.all(|suite| has(*suite))
+}
+
+/// Whether a suite takes the place of certificates (RFC 4279, RFC 5487, RFC 6655, RFC 7905, RFC 8442).
+fn is_of_a_shared_key(suite: u16) -> bool {
+    matches!(suite, 0x008a..=0x0095 | 0x00a8..=0x00b9 | 0xc0a4..=0xc0ab | 0xccab..=0xccae | 0xd001..=0xd005)
+}
+
 /// Our certificate and key.
 #[derive(Clone)]
 pub(super) struct Client(Option<Arc<CertifiedKey>>);
@@ -302,5 +318,8 @@ mod tests {
         assert!(suits(KeyType::EcP384, &[0x1301]) && suits(rsa, &[0x1301]));
         assert!(Offer::as_modem(&[0xc02f]).is_some());
         assert!(Offer::as_modem(&[0x0035]).is_none() && Offer::as_modem(&[]).is_none());
+        // DHE is not of this computer's, CCM with ECDSA neither, and a shared key is no certificate's.
+        assert!(has_all(Some(rsa), &[0xc02f, 0xc0ac, 0x00a8]));
+        assert!(!has_all(None, &[0xc02f, 0xc0ac]) && !has_all(Some(rsa), &[0xc02f, 0x009e]));
     }
 }

@@ -160,7 +160,7 @@ pub(crate) fn verified_by_content_and_not_by_size() {
         ended.stdout,
         "5\tCA certificate\tdiffers\n5\tclient certificate\tmissing\n5\tprivate key\tsame\n"
     );
-    ended.expect_hint("--ca, --cert would be sent");
+    ended.expect_hint("which sends --ca, --cert alone");
 }
 
 pub(crate) fn der_is_converted() {

@@ -4,7 +4,7 @@ use sectag_simulator::{Options, Sim};
 use sectag_test_support::pki::Pki;
 
 use crate::connect::Server;
-use crate::process::{Ended, Modem, credentials, run};
+use crate::process::{Ended, Modem, Tool, credentials, run};
 use crate::surroundings;
 
 #[track_caller]
@@ -159,6 +159,10 @@ pub(crate) fn the_first_obstacle_is_named() {
     );
 
     modem.provision("3");
+    let other = ["--host", "localhost:1", "--tag", "4"];
+    let elsewhere = "stored under tag 3 (CA certificate, client certificate, private key)";
+    failed_at(modem.run(&["doctor"], &other), "credentials", elsewhere);
+
     let public = ["--host", "localhost:1", "--tag", "3"];
     failed_at(
         modem.run(&["doctor"], &public),
@@ -221,4 +225,38 @@ pub(crate) fn files_and_ports_are_checked_first() {
     let pair = ["--cert", &cert, "--key", key.to_str().unwrap()];
     failed_at(doctor(&pair), "files on this computer", "made together");
     failed_at(doctor(&[]), "answers AT", "--baud 115200 was used");
+}
+
+/// A name that exists only where the simulated modem is: the look goes there too, on either kind of port.
+pub(crate) fn the_look_goes_where_the_simulated_modem_does() {
+    let echo = Server::echo();
+    let map = format!("elsewhere.sectag.test:443=127.0.0.1:{}", echo.port());
+    let pki = credentials();
+    let ca = pki.file("ca.pem");
+    let looks = |port: &str, server: &str, says: &str| {
+        let doctor = ["doctor", "--modem", "bg96", "--port", port, "--tag", "3"];
+        let options = ["--private-ca", "--ca", &ca, "--host", server, "--probe"];
+        let ended = run(&[&doctor[..], &options].concat());
+        let says = format!("probe: seen from this computer: {server}{says}");
+        assert!(ended.stderr.contains(&says), "{says}: {}", ended.stderr);
+    };
+    let modem = Modem::start(&["--map", &map]);
+    modem.provision("3");
+    let found = " is 127.0.0.1:";
+    looks(
+        modem.link().to_str().unwrap(),
+        "elsewhere.sectag.test:443",
+        found,
+    );
+
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path().join("state.json");
+    let tcp = ["simulate", "--modem", "bg96", "--tcp", "0", "--map", &map];
+    let kept = ["--state", state.to_str().unwrap()];
+    let mut tool = Tool::start(&[&tcp[..], &kept].concat(), &[], b"");
+    let port = tool.wait_for("ready: tcp:");
+    let port = port.strip_prefix("ready: ").unwrap();
+    let store = ["credentials", "store", "--modem", "bg96", "--port", port];
+    run(&[&store[..], &["--tag", "3", "--ca", &ca]].concat()).expect(0);
+    looks(port, "elsewhere.sectag.test:443", found);
 }

@@ -104,6 +104,7 @@ fn all() -> Vec<Trial> {
             what_the_modem_has_one_number_for_is_told_apart_from_here,
             the_first_obstacle_is_named,
             files_and_ports_are_checked_first,
+            the_look_goes_where_the_simulated_modem_does,
         }
         mqtt {
             what_one_publishes_the_other_prints,

@@ -1,5 +1,5 @@
-use sectag::Comparison;
 use sectag::modem::Full;
+use sectag::{Comparison, Kind};
 
 use super::files::Filed;
 use super::word;
@@ -42,21 +42,29 @@ impl Job for Filed<'_, VerifyCredentials> {
         if wrong.is_empty() && hidden.is_empty() {
             return Ok(());
         }
-        let stores = wrong.join(", ");
-        let open = [&wrong[..], &hidden].concat().join(", ");
-        let mut failure = Failure::new(format!(
-            "what the modem has under tag {tag} is not proved to be what is in the files: {open}"
-        ));
+        let mut failure = if wrong.is_empty() {
+            let hidden = hidden.join(", ");
+            Failure::new(format!(
+                "the modem does not tell what it holds under tag {tag}: {hidden}"
+            ))
+        } else {
+            let wrong = wrong.join(", ");
+            Failure::new(format!(
+                "the modem does not hold under tag {tag} what is in the files: {wrong}"
+            ))
+            .hint(format!(
+                "to store it: sectag credentials store with the same options, which sends {wrong} alone"
+            ))
+        };
         if !hidden.is_empty() {
             failure = failure.hint(format!(
-                "the modem shows nobody what it has in place of {}: a connection proves it, as sectag doctor makes one",
+                "the modem lets nobody read {}: a connection that succeeds is the proof, as sectag doctor --host makes one",
                 hidden.join(", ")
             ));
         }
-        if !wrong.is_empty() {
-            failure = failure.hint(format!(
-                "store it: sectag credentials store with the same options (of them, {stores} would be sent)"
-            ));
+        if hidden.contains(&format!("--{}", word(Kind::PrivateKey))) {
+            failure = failure
+                .hint("a key that was made in the modem is in no file: verify without --key");
         }
         Err(failure)
     }
