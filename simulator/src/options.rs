@@ -142,7 +142,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            profile: Profile::BG96_LATER,
+            profile: Profile::BG96,
             baud: None,
             turnaround: Duration::from_ticks(0),
             chunk: Chunk::Whole,

@@ -106,7 +106,50 @@ macro_rules! v1_keys {
 }
 
 impl Profile {
-    /// Later BG96 firmware: takes `sni`, has no `checkhost`, checks names.
+    /// Later BG96 firmware as far as it is known: it takes `sni`, has no `checkhost`, and does not check the server's name. That a BG96 checks
+    /// it is UNCONFIRMED (sheet T10, from EG800K), and who tests with a simulated modem must not rely on more than the real one does.
+    pub const BG96: Self = Self {
+        checks_name: false,
+        ..Self::BG96_LATER
+    };
+
+    /// What each profile is called, and what it is.
+    pub const NAMED: [(&str, Self, &str); 4] = [
+        (
+            "later",
+            Self::BG96,
+            "names the server (SNI), and does not check its name",
+        ),
+        (
+            "checks-name",
+            Self::BG96_LATER,
+            "likewise, and checks the name",
+        ),
+        (
+            "v1",
+            Self::BG96_V1,
+            "the first manual's: no SNI, and the name is not checked",
+        ),
+        (
+            "eg25",
+            Self::EG25,
+            "a relative with a long list of keys, which checks the name",
+        ),
+    ];
+
+    /// Returns the profile of this name.
+    ///
+    /// # Errors
+    /// There is none: the text says which there are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let found = Self::NAMED.into_iter().find(|(known, ..)| *known == name);
+        found.map(|(_, profile, _)| profile).ok_or_else(|| {
+            let known = Self::NAMED.map(|(known, _, what)| format!("{known} ({what})"));
+            format!("there are {}", known.join(", "))
+        })
+    }
+
+    /// Later BG96 firmware that checks names, as an EG800K does: takes `sni`, has no `checkhost`.
     pub const BG96_LATER: Self = Self {
         model: "BG96",
         revision: "BG96MAR02A07M1G",

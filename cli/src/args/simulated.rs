@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sectag::clock::DateTime;
-use sectag_simulator::{Nrf9160Profile, NwpGeneration, ShortRangeProfile, UbloxProfile};
+use sectag_simulator::{Nrf9160Profile, NwpGeneration, Profile, ShortRangeProfile, UbloxProfile};
 
 use super::values::Server;
 use crate::failure::Failure;
@@ -169,6 +169,10 @@ pub(crate) struct Simulate {
     /// The firmware to be, of an nrf9160: a release of the Serial LTE Modem (2.0, 2.1, ... 2.7, 3.1), with -native behind it for a native TLS build, or sm for the Serial Modem; the model, of a ublox-shortrange: odin or nina [default: 2.1, odin]. The model, of a ublox-cellular: sara-r5, sara-r4-02b, sara-r4-01b, sara-r422, sara-u201, lara-r6, lena-r8, lexi-r10, unknown [default: sara-r5]
     #[arg(long, value_name = "D", value_parser = Dialect::named)]
     pub(crate) dialect: Option<Dialect>,
+
+    /// The firmware to be, of a bg96: later, which does not check the server's name, checks-name, v1 (the first manual's: no SNI) or eg25 (a relative) [default: later]
+    #[arg(long, value_name = "NAME", value_parser = Profile::named)]
+    pub(crate) profile: Option<Profile>,
 
     /// Make a pseudo terminal, and this link to it
     #[arg(long, value_name = "PATH")]

@@ -66,9 +66,11 @@ impl Drop for Server {
 pub(crate) fn input_comes_back_through_the_modem() {
     let echo = Server::echo();
     let map = format!("echo.sectag.test:443=127.0.0.1:{}", echo.port());
-    // The server's certificate is for another name, and this modem's firmware would notice.
+    // The server's certificate is for another name than that one, and this firmware notices.
     let localhost = format!("localhost:{}", echo.port());
     let modem = Modem::start(&[
+        "--profile",
+        "checks-name",
         "--map",
         &map,
         "--turnaround-ms",
@@ -97,4 +99,18 @@ pub(crate) fn input_comes_back_through_the_modem() {
     modem
         .run(&["connect"], &wrong_name)
         .expect_hint("certificate is not for this name");
+
+    // The default does not notice, as is known of a BG96.
+    let careless = Modem::start(&["--map", &map, "--turnaround-ms", "5"]);
+    careless.provision("3");
+    let ended = careless
+        .start_tool(&["connect"], &wrong_name, &[], b"line\r\n")
+        .end()
+        .expect(0);
+    assert_eq!(ended.stdout, "line\n");
+    assert!(
+        ended.stderr.contains("not known to be checked: name"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -177,4 +177,9 @@ pub(crate) fn a_scenario_or_dialect_that_a_modem_does_not_have_is_refused() {
         "{}",
         dialect.stderr
     );
+    let simulate = ["simulate", "--tcp", "0", "--modem"];
+    let profiled = |modem, profile| run(&[&simulate[..], &[modem, "--profile", profile]].concat());
+    profiled("nrf9160", "v1").expect_hint("other modems have --dialect");
+    let unknown = profiled("bg96", "v9").expect(2).stderr;
+    assert!(unknown.contains("checks-name"), "{unknown}");
 }

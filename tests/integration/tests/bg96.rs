@@ -411,7 +411,10 @@ fn untrusted_expired_and_misnamed_servers_are_refused() {
         ),
     ] {
         virtually(async || {
-            let world = World::new(Options::default());
+            let world = World::new(Options {
+                profile: Profile::BG96_LATER,
+                ..Options::default()
+            });
             world.serve_as(&identity, &client_ca, echo);
             world
                 .attach(async |bench| {

@@ -80,7 +80,12 @@ fn one_number_for_many_causes_leaves_those_that_were_not_ruled_out() {
     ];
     let mut answers = Vec::new();
     for (server, client_ca, truth) in &worlds {
-        let (error, causes) = refused(|| serving(Options::default(), server, client_ca), &MUTUAL);
+        // A firmware that checks the name, so that each of them is refused.
+        let options = Options {
+            profile: Profile::BG96_LATER,
+            ..Options::default()
+        };
+        let (error, causes) = refused(|| serving(options, server, client_ca), &MUTUAL);
         assert_eq!(code(&error), Some(566), "{truth:?}");
         assert!(causes.contains(truth), "{truth:?} is not among {causes:?}");
         answers.push(causes);

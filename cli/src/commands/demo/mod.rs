@@ -19,8 +19,9 @@ use std::time::Instant;
 use embassy_time::with_timeout;
 
 use self::modems::Shown;
+use self::setting::HOST;
 use self::steps::{Steps, summary};
-use crate::args::Demo;
+use crate::args::{Demo, Scenario};
 use crate::failure::Failure;
 use crate::report::Report;
 
@@ -40,10 +41,24 @@ pub(crate) async fn run(args: &Demo, report: &Report) -> Result<(), Failure> {
         ),
     };
     match result {
-        Ok(total) => summary(begin.elapsed(), &total, report),
+        Ok(total) => {
+            if args.scenario == Some(Scenario::WrongHost) && !total.checks_name {
+                report.warn(&unnoticed());
+            }
+            summary(begin.elapsed(), &total, report)
+        }
         Err(failure) => {
             steps.failed(&failure)?;
             Err(failure)
         }
     }
+}
+
+/// What a connection means that should not have come about.
+fn unnoticed() -> String {
+    format!(
+        "the server's certificate is not for {HOST}, and the connection came about all the same: this modem does not check the name. \
+         Whoever has a certificate of the CA under the tag can be the server, so the CA must be a private one, which signs your servers alone; \
+         with a public one sectag refuses to connect. sectag simulate --profile checks-name is a BG96 that would have noticed"
+    )
 }

@@ -109,6 +109,12 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             .map(&mapping.server.host, mapping.server.port, mapping.target)
             .map_err(|error| Failure::new(error.to_string()))?;
     }
+    if args.profile.is_some() && args.modem != ModemName::Bg96 {
+        return Err(
+            Failure::new(format!("--profile: {} has none", args.modem.as_str()))
+                .hint("it is for bg96; other modems have --dialect"),
+        );
+    }
     let network = Rc::new(network);
     let baud = (args.baud > 0).then_some(args.baud);
     let turnaround = Duration::from_millis(args.turnaround_ms);
@@ -134,6 +140,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             Dialect::refused_by(ModemName::Bg96, args.dialect)?;
             let defaults = Options::default();
             let options = Options {
+                profile: args.profile.clone().unwrap_or(defaults.profile.clone()),
                 baud,
                 turnaround,
                 chunk,
@@ -293,8 +300,9 @@ async fn serve_link(modem: Simulator, link: &Path, report: &Report) -> Result<()
         && let Some(program) = serial_ports::maker(link)
     {
         return Err(Failure::new(format!(
-            "{}: it is the port of another simulated modem, that of {program}",
-            link.display()
+            "{}: it is the port of another simulated modem, that of {}",
+            link.display(),
+            program.shown()
         ))
         .hint("end that first, or give this one a link of its own"));
     }
