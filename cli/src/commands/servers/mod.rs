@@ -1,15 +1,15 @@
 //! What the tool says of everything that can stand behind a name and a port, for each modem and by each route: a table, in `docs/servers.md`, of
 //! which a cell may only get better.
 //!
-//! All of it runs in this process and in virtual time: the command as a user types it, the driver, a simulated modem, and a server in memory,
-//! which the modem and the look from this computer both reach.
+//! The command as a user types it, the driver and a simulated modem are in this process. The servers are there too, in memory and in virtual
+//! time; and they are programs on 127.0.0.1 ([`real`]), in real time: what the table says is true of both.
 
+mod real;
 mod rows;
 mod table;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Mutex;
 
@@ -19,13 +19,15 @@ use sectag::modem::Full;
 use sectag::{Cause, Kind, Tag};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{
-    MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, Profile, Simulator, UbloxOptions,
+    MemoryNetwork, Network, Nrf9160Options, Nrf9160Profile, Options, Profile, Simulator,
+    UbloxOptions,
 };
 use tempfile::TempDir;
 use tokio::task::LocalSet;
 
-use self::rows::{Device, Place, Row, Truth};
-use self::table::Found;
+use self::real::Playing;
+use self::rows::{Device, Row, Truth};
+use self::table::{Cell, Found, Table};
 use super::dispatch;
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -71,25 +73,63 @@ enum Route {
 
 const ROUTES: [Route; 3] = [Route::Publish, Route::Probe, Route::Doctor];
 
+/// Columns that are played at once where nearly all of their time is spent with waiting.
+const AT_ONCE: usize = 8;
+
 #[test]
 fn the_true_cause_is_named_and_no_false_one_alone() {
     let rows = rows::all();
-    let wanted = std::env::var("SECTAG_SERVERS").ok();
-    let is_wanted = |row: &Row| {
-        wanted
-            .as_deref()
-            .is_none_or(|wanted| row.name.contains(wanted))
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let found = play(&rows, threads, is_wanted, in_memory);
+    let table = Table::of(&rows);
+    table.settle(&found);
+}
+
+/// Without `SECTAG_SERVERS=all`, those of them that are programs of others, with the modem of each kind of TLS.
+#[test]
+fn servers_that_are_programs_are_told_as_those_in_memory() {
+    let rows = rows::all();
+    let is_played = |row: &Row, modem| {
+        let is_cheap = row.peer.is_of_others() && CHEAP.contains(&modem);
+        is_wanted(row, modem) && (is_cheap || all_servers())
     };
-    let jobs = rows.iter().enumerate().filter(|(_, row)| is_wanted(row));
+    let found = play(&rows, AT_ONCE, is_played, on_this_computer);
+    let table = Table::of(&rows);
+    if all_servers() {
+        table.lower(&found);
+    } else {
+        table.compare(&found);
+    }
+}
+
+/// Modems that are played with programs at each run of the tests.
+const CHEAP: [Unit; 2] = [Unit::Bg96, Unit::Native];
+
+/// Whether all servers are wanted as programs, as `tests/servers` does.
+fn all_servers() -> bool {
+    std::env::var_os("SECTAG_SERVERS").is_some()
+}
+
+/// Whether a row is among those that the environment asks for: the rows with that in their name.
+fn is_wanted(row: &Row, _: Unit) -> bool {
+    std::env::var("SECTAG_ROWS").map_or(true, |part| row.name.contains(&part))
+}
+
+/// Plays the rows, and returns what was found, in no order.
+fn play(
+    rows: &[Row],
+    threads: usize,
+    is_played: impl Fn(&Row, Unit) -> bool,
+    column: impl Fn(&Row, Unit) -> [Found; 3] + Sync,
+) -> Vec<Cell> {
+    let jobs = rows.iter().enumerate();
     let jobs = jobs.flat_map(|(number, row)| MODEMS.map(|modem| (number, row, modem)));
+    let jobs = jobs.filter(|(_, row, modem)| is_played(row, *modem));
     let jobs: Mutex<VecDeque<_>> = Mutex::new(jobs.collect());
     let found = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            // The futures of commands are as large as the main thread's stack allows.
-            let thread = std::thread::Builder::new().stack_size(STACK);
-            let spawned = thread.spawn_scoped(scope, || {
+            let spawned = roomy().spawn_scoped(scope, || {
                 loop {
                     let job = jobs.lock().unwrap().pop_front();
                     let Some((number, row, modem)) = job else {
@@ -103,52 +143,113 @@ fn the_true_cause_is_named_and_no_false_one_alone() {
             spawned.unwrap();
         }
     });
-    let names: Vec<_> = rows
-        .iter()
-        .map(|row| (row.name, row.truth_in_words()))
-        .collect();
-    let found = found.into_inner().unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/servers.md");
-    table::settle(&path, &names, &found, wanted.is_some());
+    found.into_inner().unwrap()
 }
 
-/// What is found by each route, with one modem that has stored what the row says.
-fn column(row: &Row, modem: Unit) -> [Found; 3] {
+/// What is found by each route in virtual time, with the server of the row in memory.
+fn in_memory(row: &Row, modem: Unit) -> [Found; 3] {
+    virtually(async || column(row, modem, memory(row)).await)
+}
+
+/// Runs `work` in virtual time, with a place for the tasks of servers.
+fn virtually<T>(work: impl AsyncFnOnce() -> T) -> T {
     let local = LocalSet::new();
-    block_on_virtual(local.run_until(async {
-        let network = MemoryNetwork::new();
-        listen(row, &network);
-        Names::set_for_this_thread(network.clone());
-        let simulated = modem.simulator(row, Rc::new(network));
-        let report = Report::kept();
-        let stored = store(&simulated, modem, &row.device, &report).await;
-        stored.unwrap_or_else(|failure| panic!("{} {modem:?}: {:?}", row.name, failure.lines()));
-        let mut found = Vec::new();
-        for route in ROUTES {
-            let files = Files::of(&row.device);
-            let report = Report::kept();
-            let args = arguments(modem, route, &files);
-            let command = Cli::try_parse_from(args).unwrap().command;
-            let outcome = beside(&simulated, dispatch(command, &report)).await;
-            show(row, modem, route, &outcome, &report);
-            found.push(judge(row, modem, &outcome));
-        }
-        found.try_into().unwrap()
-    }))
+    block_on_virtual(local.run_until(work()))
 }
 
-/// The server of a row, at its place in the network.
-fn listen(row: &Row, network: &MemoryNetwork) {
+/// A thread for commands, whose futures are as large as the main thread's stack allows.
+fn roomy() -> std::thread::Builder {
+    std::thread::Builder::new().stack_size(STACK)
+}
+
+/// A network with the server of a row, which is this thread's from now on.
+fn memory(row: &Row) -> Rc<dyn Network> {
+    let network = MemoryNetwork::new();
     let server = row.server.clone();
-    let (host, port) = match row.place {
-        Place::There => (HOST, PORT),
-        Place::OtherPort => (HOST, PORT + 1),
-        Place::OtherName => ("another.sectag.test", PORT),
-    };
+    let (host, port) = row.place.address();
     network.register(host, port, move |stream| {
         let server = server.clone();
         tokio::task::spawn_local(async move { server.serve(stream).await });
     });
+    Names::InMemory(network.clone()).set_for_this_thread();
+    Rc::new(network)
+}
+
+/// What is found by each route, with the program that plays the row on 127.0.0.1.
+fn on_this_computer(row: &Row, modem: Unit) -> [Found; 3] {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let playing = Playing::start(row).await;
+        let network = playing.network(row);
+        Names::Simulated(network.clone()).set_for_this_thread();
+        column(row, modem, Rc::new(network)).await
+    })
+}
+
+/// What is found by each route, with one modem that has stored what the row says.
+async fn column(row: &Row, modem: Unit, network: Rc<dyn Network>) -> [Found; 3] {
+    let simulated = modem.simulator(row, network);
+    let report = Report::kept();
+    let stored = store(&simulated, modem, &row.device, &report).await;
+    stored.unwrap_or_else(|failure| panic!("{} {modem:?}: {:?}", row.name, failure.lines()));
+    let mut found = Vec::new();
+    for route in ROUTES {
+        let report = Report::kept();
+        let outcome = ask(row, modem, &simulated, route, &report).await;
+        show(row, modem, route, &outcome, &report);
+        found.push(judge(row, modem, &outcome));
+    }
+    found.try_into().unwrap()
+}
+
+/// Runs the command of a route.
+async fn ask(
+    row: &Row,
+    modem: Unit,
+    simulated: &Simulator,
+    route: Route,
+    report: &Report,
+) -> Result<(), Failure> {
+    let files = Files::of(&row.device);
+    let args = arguments(modem, route, &files);
+    let command = Cli::try_parse_from(args).unwrap().command;
+    beside(simulated, dispatch(command, report)).await
+}
+
+/// A modem that falls silent while a broker is asked. Of the broker nothing is known then, and nothing is said.
+#[test]
+fn a_modem_that_hangs_is_not_the_broker() {
+    const MIDDLE: &str = "the broker did not answer within 30 s, and neither does the modem, which is in the middle of an exchange";
+    const GONE: &str =
+        "the connection was lost: the modem stopped answering, and nothing comes from it";
+    for (fault, said) in [
+        ("silent@1:AT+QSSLRECV", MIDDLE),
+        ("silent@1:AT+QSSLSEND", GONE),
+    ] {
+        for route in [Route::Publish, Route::Probe] {
+            let asked = roomy().spawn(move || hung(fault, route)).unwrap();
+            let failure = asked.join().unwrap();
+            let lines = failure.lines();
+            assert_eq!(lines[0], format!("error: MQTT CONNECT: {said}"), "{fault}");
+            assert_eq!(failure.causes().count(), 0, "{fault}: {lines:#?}");
+            assert!(!lines.join("").contains("--probe"), "{fault}: {lines:#?}");
+        }
+    }
+}
+
+/// What is said when a BG96 is befallen by a fault while the right broker is asked.
+fn hung(fault: &'static str, route: Route) -> Failure {
+    let row = &rows::all()[0];
+    virtually(async || {
+        let simulated = Unit::Bg96.simulator(row, memory(row));
+        let report = Report::kept();
+        let stored = store(&simulated, Unit::Bg96, &row.device, &report).await;
+        stored.unwrap();
+        simulated.set_script(sectag_simulator::fault(fault).unwrap());
+        let asked = ask(row, Unit::Bg96, &simulated, route, &report).await;
+        asked.unwrap_err()
+    })
 }
 
 /// Runs `work` of this tool with a port that leads to the modem.
@@ -269,7 +370,7 @@ impl Unit {
         ["--modem", name, "--port", "tcp:memory:1"]
     }
 
-    fn simulator(self, row: &Row, network: Rc<MemoryNetwork>) -> Simulator {
+    fn simulator(self, row: &Row, network: Rc<dyn Network>) -> Simulator {
         let nrf9160 = |profile| Nrf9160Options {
             profile,
             checks_dates: true,
@@ -278,10 +379,14 @@ impl Unit {
         };
         match self {
             Self::Bg96 => {
-                let mut options = Options::default();
-                if row.hides_name {
-                    options.profile = Profile::BG96_V1;
-                }
+                let options = Options {
+                    profile: match row.hides_name {
+                        true => Profile::BG96_V1,
+                        // Otherwise another name would be nobody's to see.
+                        false => Profile::BG96_LATER,
+                    },
+                    ..Options::default()
+                };
                 Simulator::bg96(options, network)
             }
             Self::Slm => Simulator::nrf9160(nrf9160(Nrf9160Profile::V2_1), network),

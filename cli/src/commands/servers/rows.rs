@@ -1,10 +1,12 @@
 //! What can stand behind a name and a port, and which device asks.
 
 use sectag::{Cause, Kind};
+use sectag_test_support::mosquitto::MosquittoOptions;
 use sectag_test_support::pki::{Identity, Pki, ServerKey, Validity};
 use sectag_test_support::servers::{After, Answer, Door, Login, Server, Service, Tls};
 
-use super::{HOST, Unit};
+use super::real::Peer;
+use super::{HOST, PORT, Unit};
 
 pub(super) const CLIENT_ID: &str = "device-17";
 pub(super) const USER: &str = "device";
@@ -13,6 +15,8 @@ pub(super) const USER: &str = "device";
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) server: Server,
+    /// What plays it where servers are programs.
+    pub(super) peer: Peer,
     pub(super) place: Place,
     pub(super) device: Device,
     /// The modem's firmware does not name the host in the handshake (SNI).
@@ -33,6 +37,17 @@ pub(super) enum Place {
     OtherPort,
     /// Under another name, and the one that is asked for is nobody's.
     OtherName,
+}
+
+impl Place {
+    /// Its name and port.
+    pub(super) fn address(&self) -> (&'static str, u16) {
+        match self {
+            Self::There => (HOST, PORT),
+            Self::OtherPort => (HOST, PORT + 1),
+            Self::OtherName => ("another.sectag.test", PORT),
+        }
+    }
 }
 
 /// What the device has stored.
@@ -79,6 +94,7 @@ impl Row {
         Self {
             name,
             server,
+            peer: Peer::Ours,
             place: Place::There,
             device: Device {
                 ca: Pki::shared().ca_pem(),
@@ -90,6 +106,24 @@ impl Row {
             words: "",
             well: Vec::new(),
         }
+    }
+
+    /// A server whose handshake comes to nothing, and a broker behind it where it does not.
+    fn handshake(name: &'static str, tls: Tls, causes: &[Cause]) -> Self {
+        let server = broker(tls.clone());
+        Self::new(name, server, causes).by(Peer::OpenSsl(tls, &[]))
+    }
+
+    /// A broker that shows this.
+    fn shown(name: &'static str, identity: &Identity, causes: &[Cause]) -> Self {
+        let options = MosquittoOptions::new().server(identity.clone());
+        let server = broker(Tls::new(identity));
+        Self::new(name, server, causes).by(Peer::Mosquitto(options.without_client_certificates()))
+    }
+
+    fn by(mut self, peer: Peer) -> Self {
+        self.peer = peer;
+        self
     }
 
     fn place(mut self, place: Place) -> Self {
@@ -156,10 +190,9 @@ fn plain() -> Vec<Row> {
     use Cause::*;
     let pki = Pki::shared();
     let good = || Tls::new(&pki.issue_server([HOST]));
-    let broker = |tls: Tls| Server::Tls(tls.config(), Service::Broker(Door::OPEN));
     let all = &super::MODEMS;
     vec![
-        Row::new("a broker as it should be", broker(good()), &[]).well(all),
+        Row::shown("a broker as it should be", &pki.issue_server([HOST]), &[]).well(all),
         Row::new(
             "a name without address",
             Server::Closes,
@@ -169,21 +202,31 @@ fn plain() -> Vec<Row> {
         Row::new("nothing listens", Server::Closes, &[Unreachable]).place(Place::OtherPort),
         Row::new("silence", Server::Silent, &[NetworkSlow]),
         Row::new("an immediate close", Server::Closes, &[PeerClosed]),
-        Row::new("MQTT without TLS", Server::Broker(Door::OPEN), &[NotTls]),
+        Row::new("MQTT without TLS", Server::Broker(Door::OPEN), &[NotTls])
+            .by(Peer::PlainMosquitto),
         Row::new("HTTP", Server::Answers(HTTP), &[NotTls]),
         Row::new("SSH", Server::Greets(b"SSH-2.0-OpenSSH_9.6\r\n"), &[NotTls]),
         Row::new("SMTP", Server::Greets(b"220 mail ESMTP\r\n"), &[NotTls]),
-        Row::new("TLS 1.3 alone", broker(good().only_1_3()), &[NoCommonSuite]),
+        Row::new("TLS 1.3 alone", broker(good().only_1_3()), &[NoCommonSuite])
+            .by(Peer::OpenSsl(good(), &["-tls1_3"])),
         Row::new(
             "TLS 1.1 at most",
             Server::Answers(ALERT_VERSION),
             &[NoCommonSuite],
-        ),
+        )
+        .by(Peer::OpenSsl(
+            good(),
+            &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+        )),
         Row::new(
             "no common cipher suite",
             broker(good().suites(CHACHA)),
             &[NoCommonSuite],
-        ),
+        )
+        .by(Peer::OpenSsl(
+            good(),
+            &["-tls1_2", "-cipher", "ECDHE-RSA-CHACHA20-POLY1305"],
+        )),
         Row::new(
             "HTTPS",
             Server::Tls(good().config(), Service::Answers(HTTP)),
@@ -193,7 +236,8 @@ fn plain() -> Vec<Row> {
             "TLS and then silence",
             Server::Tls(good().config(), Service::Silent),
             &[NotMqtt, BrokerBusy],
-        ),
+        )
+        .by(Peer::OpenSsl(good(), &[])),
     ]
 }
 
@@ -201,92 +245,82 @@ fn plain() -> Vec<Row> {
 fn certificates() -> Vec<Row> {
     use Cause::*;
     let pki = Pki::shared();
-    let broker = |tls: Tls| Server::Tls(tls.config(), Service::Broker(Door::OPEN));
-    let shows = |identity: &Identity| broker(Tls::new(identity));
-    let keyed = |key| shows(&pki.issue_server_of([HOST], key));
+    let shows = |name, identity: &Identity, causes: &[Cause]| {
+        Row::handshake(name, Tls::new(identity), causes)
+    };
+    let keyed = |name, key| {
+        Row::shown(
+            name,
+            &pki.issue_server_of([HOST], key),
+            &[ServerKeyUnsupported],
+        )
+    };
     let ecdsa = &[Unit::Slm, Unit::Native, Unit::SerialModem, Unit::Ublox];
     let house = other_house();
     let (behind, intermediate) = (
         house.issue_behind_intermediate([HOST]),
         house.intermediate_pem(),
     );
+    let whole = Identity {
+        cert_pem: format!("{}{intermediate}", behind.cert_pem),
+        ..behind.clone()
+    };
     let many: Vec<String> = [HOST.to_owned()]
         .into_iter()
         .chain((0..200).map(|number| format!("{number}.of.many.sectag.test")))
         .collect();
     let unbounded = &[Unit::Bg96, Unit::Native, Unit::Ublox];
+    let chained = Tls::new(&behind).chain(&[&intermediate]);
+    let mut sent = Row::shown("an intermediate that is sent", &whole, &[]).ca(house.ca_pem());
+    sent.server = broker(chained.clone());
     let mut rows = vec![
-        Row::new(
-            "a key of ECDSA P-256",
-            keyed(ServerKey::EcdsaP256),
-            &[ServerKeyUnsupported],
-        )
-        .well(ecdsa),
-        Row::new(
-            "a key of ECDSA P-384",
-            keyed(ServerKey::EcdsaP384),
-            &[ServerKeyUnsupported],
-        )
-        .well(ecdsa),
-        Row::new(
-            "a key of Ed25519",
-            keyed(ServerKey::Ed25519),
-            &[ServerKeyUnsupported],
-        ),
-        Row::new(
+        keyed("a key of ECDSA P-256", ServerKey::EcdsaP256).well(ecdsa),
+        keyed("a key of ECDSA P-384", ServerKey::EcdsaP384).well(ecdsa),
+        keyed("a key of Ed25519", ServerKey::Ed25519),
+        shows(
             "an intermediate that is not sent",
-            shows(&behind),
+            &behind,
             &[ChainIncomplete],
         )
         .ca(house.ca_pem()),
-        Row::new(
-            "an intermediate that is sent",
-            broker(Tls::new(&behind).chain(&[&intermediate])),
-            &[],
-        )
-        .ca(house.ca_pem()),
+        sent,
         Row::new(
             "a chain the wrong way round",
-            broker(Tls::new(&behind).chain(&[&intermediate]).reversed()),
+            broker(chained.reversed()),
             &[ChainIncomplete],
         )
         .ca(house.ca_pem()),
-        Row::new(
+        Row::shown(
             "a certificate above 4 KiB",
-            shows(&pki.issue_server(&many)),
+            &pki.issue_server(&many),
             &[ChainTooLong],
         )
         .well(unbounded),
-        Row::new(
+        shows(
             "an expired certificate",
-            shows(&pki.issue_server_valid([HOST], Validity::expired())),
+            &pki.issue_server_valid([HOST], Validity::expired()),
             &[CertificateExpired],
         ),
-        Row::new(
+        shows(
             "a certificate of the future",
-            shows(&pki.issue_server_valid([HOST], Validity::not_yet())),
+            &pki.issue_server_valid([HOST], Validity::not_yet()),
             &[CertificateNotYetValid],
         ),
-        Row::new(
+        shows(
             "a certificate for another name",
-            shows(&pki.issue_server(["another.sectag.test"])),
+            &pki.issue_server(["another.sectag.test"]),
             &[NameMismatch],
         ),
-        Row::new(
+        shows(
             "another CA of the same name",
-            shows(&pki.issue_server([HOST])),
+            &pki.issue_server([HOST]),
             &[CaMismatch],
         )
         .ca(stranger().ca_pem()),
-        Row::new(
-            "another CA",
-            shows(&pki.issue_server([HOST])),
-            &[CaMismatch],
-        )
-        .ca(other_house().ca_pem()),
-        Row::new(
+        shows("another CA", &pki.issue_server([HOST]), &[CaMismatch]).ca(other_house().ca_pem()),
+        shows(
             "another CA and another name",
-            shows(&pki.issue_server(["another.sectag.test"])),
+            &pki.issue_server(["another.sectag.test"]),
             &[CaMismatch, NameMismatch],
         )
         .ca(stranger().ca_pem()),
@@ -307,45 +341,50 @@ fn certificates() -> Vec<Row> {
 fn clients() -> Vec<Row> {
     use Cause::*;
     let pki = Pki::shared();
-    let server = || Tls::new(&pki.issue_server([HOST]));
-    let broker = |tls: Tls| Server::Tls(tls.config(), Service::Broker(Door::OPEN));
-    let mutual = || broker(server().for_clients_of(&pki.ca_pem()));
+    let server = pki.issue_server([HOST]);
+    let demands = |name, ca: String, causes: &[Cause]| {
+        Row::handshake(name, Tls::new(&server).for_clients_of(&ca), causes)
+    };
     let client = pki.client();
     let mixed = Identity {
         cert_pem: client.cert_pem.clone(),
         key_pem: pki.server().key_pem.clone(),
     };
+    let lets_in = || Peer::Mosquitto(MosquittoOptions::new().server(server.clone()));
     let mut rows = vec![
-        Row::new("a client certificate is shown", mutual(), &[]).client(client),
-        Row::new(
+        demands("a client certificate is shown", pki.ca_pem(), &[])
+            .client(client)
+            .by(lets_in()),
+        demands(
             "a client certificate is missing",
-            mutual(),
+            pki.ca_pem(),
             &[ClientCertificateNeeded],
-        ),
-        Row::new(
+        )
+        .by(lets_in()),
+        demands(
             "a client certificate of another CA",
-            broker(server().for_clients_of(&stranger().ca_pem())),
+            stranger().ca_pem(),
             &[ClientCertificateRefused],
         )
         .client(client),
-        Row::new(
+        demands(
             "an expired client certificate",
-            mutual(),
+            pki.ca_pem(),
             &[ClientCertificateRefused],
         )
         .client(&pki.issue_client_valid(CLIENT_ID, Validity::expired()))
         .words("client certificate of this computer expired"),
-        Row::new(
+        demands(
             "a key of another certificate, here too",
-            mutual(),
+            pki.ca_pem(),
             &[ClientKeyMismatch],
         )
         .client(&mixed)
         .words("made together"),
     ];
-    let mut row = Row::new(
+    let mut row = demands(
         "a key of another certificate, in the modem alone",
-        mutual(),
+        pki.ca_pem(),
         &[ClientKeyMismatch],
     )
     .client(&mixed);
@@ -373,7 +412,8 @@ fn logins() -> Vec<Row> {
             "MQTT 5: not authorised (0x87)",
             |_| Answer::Refuse(0x87),
             &[LoginRefused, NotAllowed],
-        ),
+        )
+        .by(mosquitto(MosquittoOptions::new().user("another", "word"))),
         refuses(
             "MQTT 5: not authorised (0x87), for this client id",
             |login| match &*login.client_id {
@@ -485,7 +525,8 @@ fn afterwards() -> Vec<Row> {
             "a topic that is not allowed (0x87)",
             After::Refuse(0x87),
             &[NotAllowed],
-        ),
+        )
+        .by(mosquitto(MosquittoOptions::new().acl("topic read a/b"))),
         does(
             "silence behind the login",
             After::Silence,
@@ -495,6 +536,17 @@ fn afterwards() -> Vec<Row> {
             .words("record")
             .well(unbounded),
     ]
+}
+
+/// A broker that lets everybody in.
+fn broker(tls: Tls) -> Server {
+    Server::Tls(tls.config(), Service::Broker(Door::OPEN))
+}
+
+/// A mosquitto that is the right server and asks for no client certificate.
+fn mosquitto(options: MosquittoOptions) -> Peer {
+    let server = Pki::shared().issue_server([HOST]);
+    Peer::Mosquitto(options.server(server).without_client_certificates())
 }
 
 fn behind_tls(door: Door) -> Server {

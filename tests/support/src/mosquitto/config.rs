@@ -22,6 +22,9 @@ pub(super) fn write_credentials(
     if !options.users.is_empty() {
         write_passwords(&dir.join("passwords"), &options.users)?;
     }
+    if let Some(acl) = &options.acl {
+        fs::write(dir.join("acl"), acl)?;
+    }
     Ok(())
 }
 
@@ -60,6 +63,7 @@ pub(super) fn write(
         ..
     } = options;
     let anonymous = users.is_empty();
+    let asks = !options.without_client_certificates;
     let dir_text = dir.display();
     // As root, mosquitto would become a user who cannot read the directory.
     let mut text = format!(
@@ -76,13 +80,16 @@ listener {port} 127.0.0.1
 cafile {dir_text}/ca.pem
 certfile {dir_text}/server.pem
 keyfile {dir_text}/server.key
-require_certificate true
+require_certificate {asks}
 use_identity_as_username {username_from_certificate}
 allow_anonymous {anonymous}
 "
     );
     if !anonymous {
         writeln!(text, "password_file {dir_text}/passwords")?;
+    }
+    if options.acl.is_some() {
+        writeln!(text, "acl_file {dir_text}/acl")?;
     }
     let path = dir.join("mosquitto.conf");
     fs::write(&path, text)?;

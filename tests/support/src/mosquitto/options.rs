@@ -6,6 +6,9 @@ pub struct MosquittoOptions {
     pub(super) username_from_certificate: bool,
     pub(super) users: Vec<(String, String)>,
     pub(super) server: Option<Identity>,
+    pub(super) without_client_certificates: bool,
+    /// The rules of who may publish and read what.
+    pub(super) acl: Option<String>,
 }
 
 impl MosquittoOptions {
@@ -32,6 +35,22 @@ impl MosquittoOptions {
     pub fn server(self, server: Identity) -> Self {
         Self {
             server: Some(server),
+            ..self
+        }
+    }
+
+    /// Asks no client for a certificate.
+    pub fn without_client_certificates(self) -> Self {
+        Self {
+            without_client_certificates: true,
+            ..self
+        }
+    }
+
+    /// Allows what these lines of an ACL file (mosquitto.conf(5)) do, and nothing else.
+    pub fn acl(self, lines: impl Into<String>) -> Self {
+        Self {
+            acl: Some(lines.into()),
             ..self
         }
     }

@@ -2,9 +2,10 @@
 //! refuse.
 //!
 //! A [`Server`] serves any stream: a pipe in memory for tests in virtual time, or TCP on 127.0.0.1 ([`Server::listen`]) for people and real
-//! clients.
+//! clients. [`OpenSsl`] is a process with the TLS of others.
 
 mod broker;
+mod openssl;
 mod tls;
 
 use std::io;
@@ -18,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 pub use broker::{After, Answer, Door, Login};
+pub use openssl::OpenSsl;
 pub use tls::Tls;
 
 /// What a server does with a connection.

@@ -105,3 +105,24 @@ async fn tls_is_as_wrong_as_it_was_asked_for() {
     let version = client.unwrap().get_ref().1.protocol_version();
     assert_eq!(version, Some(rustls::ProtocolVersion::TLSv1_3));
 }
+
+#[tokio::test]
+async fn openssl_is_as_wrong_as_it_was_asked_for() {
+    let pki = Pki::shared();
+    let tries = async |tls: &Tls, options: &[&str]| {
+        let server = OpenSsl::start(tls, options).unwrap();
+        let config = client_config(&pki.ca_pem(), Some(pki.client()));
+        connect(server.port(), "localhost", config).await
+    };
+    let good = Tls::new(pki.server());
+    tries(&good, &[]).await.unwrap();
+    let mutual = good.clone().for_clients_of(&pki.ca_pem());
+    tries(&mutual, &[]).await.unwrap();
+    let behind = Tls::new(&pki.issue_behind_intermediate(["localhost"]));
+    let cut = tries(&behind, &[]).await.unwrap_err().to_string();
+    assert!(cut.contains("UnknownIssuer"), "{cut}");
+    let whole = behind.chain(&[&pki.intermediate_pem()]);
+    tries(&whole, &[]).await.unwrap();
+    let wrong = OpenSsl::start(&good, &["-no_such_option"]).unwrap_err();
+    assert!(wrong.to_string().contains("no_such_option"), "{wrong}");
+}

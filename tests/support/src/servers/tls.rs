@@ -18,11 +18,14 @@ const TLS13: &[&SupportedProtocolVersion] = &[&version::TLS13];
 /// How a server does TLS.
 #[derive(Clone, Debug)]
 pub struct Tls {
+    pub(super) identity: Identity,
+    /// What is sent behind its own certificate, in PEM.
+    pub(super) chain: Vec<String>,
     shown: CertifiedKey,
     nameless: Option<CertifiedKey>,
     versions: &'static [&'static SupportedProtocolVersion],
     suites: Option<&'static [u16]>,
-    client_ca: Option<String>,
+    pub(super) client_ca: Option<String>,
 }
 
 impl Tls {
@@ -32,6 +35,8 @@ impl Tls {
     /// When the identity is damaged.
     pub fn new(identity: &Identity) -> Self {
         Self {
+            identity: identity.clone(),
+            chain: Vec::new(),
             shown: certified(identity),
             nameless: None,
             versions: ALL,
@@ -48,6 +53,7 @@ impl Tls {
         self.shown
             .cert
             .extend(pems.iter().map(|pem| certificate(pem)));
+        self.chain.extend(pems.iter().map(ToString::to_string));
         self
     }
 
