@@ -219,6 +219,8 @@ impl Failure {
         self.observed += ", and neither does the modem, which is in the middle of an exchange";
         self.causes.clear();
         self.hints.clear();
+        // It is told once.
+        self.silent = false;
         self.hint("this says nothing about the broker: restart the modem, check its supply, and whether RTS and CTS are wired")
     }
 

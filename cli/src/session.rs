@@ -117,15 +117,22 @@ async fn seen_by<M: Full>(control: &Control<'_, M>, failure: Failure) -> Failure
         let _ = with_timeout(SECOND_LOOK, clear).await;
         return failure.lost_by(control.last_loss());
     }
-    if failure.is_silent() {
-        let control = control.keeps_connections();
-        let mut ignore = |_: &[u8]| {};
-        let asked = control.raw_at("AT", QUERY, &mut ignore);
-        if !matches!(with_timeout(SECOND_LOOK, asked).await, Ok(Ok(()))) {
-            return failure.by_the_modem();
-        }
+    silent_by(control, failure).await
+}
+
+/// With the modem named where nothing came of a broker, and nothing comes of the modem either. It is asked before the server is looked at: by
+/// the end of that look, a modem that was in the middle of an exchange may answer again.
+pub(crate) async fn silent_by<M: Full>(control: &Control<'_, M>, failure: Failure) -> Failure {
+    if !failure.is_silent() {
+        return failure;
     }
-    failure
+    let control = control.keeps_connections();
+    let mut ignore = |_: &[u8]| {};
+    let asked = control.raw_at("AT", QUERY, &mut ignore);
+    match with_timeout(SECOND_LOOK, asked).await {
+        Ok(Ok(())) => failure,
+        _ => failure.by_the_modem(),
+    }
 }
 
 impl<M: Full> Session<'_, M> {

@@ -26,7 +26,7 @@ use crate::credential_file;
 use crate::failure::{Failure, Findings};
 use crate::mqtt::Login;
 use crate::report::Report;
-use crate::session::host_clock;
+use crate::session::{host_clock, silent_by};
 
 /// Whether the side that failed uses a file of this computer, byte for byte. What is found with another says something about the server, and
 /// nothing about the modem.
@@ -166,6 +166,7 @@ impl Prober {
         login: Option<&Login>,
         report: &Report,
     ) -> Failure {
+        let failure = silent_by(&control, failure).await;
         if !failure.is_worth_a_look() {
             return failure;
         }
