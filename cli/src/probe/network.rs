@@ -57,11 +57,11 @@ impl Names {
 
     /// Where these are names of, when it is not this computer's network.
     pub(crate) fn whose(&self) -> &'static str {
-        match self {
-            #[cfg(feature = "demo")]
-            Self::Simulated(_) => " in the simulated modem's network",
-            _ => "",
+        #[cfg(feature = "demo")]
+        if matches!(self, Self::Simulated(_)) {
+            return " in the simulated modem's network";
         }
+        ""
     }
 
     /// For commands on this thread, names are found so, whatever the port.
