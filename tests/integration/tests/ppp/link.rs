@@ -1,6 +1,5 @@
 //! A link to slirp, with the stack above it.
 
-use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, Either3, select, select3};
@@ -8,7 +7,7 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::{Ipv4Address, Stack, StackResources};
 use embassy_time::{Duration, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::{Read, Write};
 use sectag::clock::DateTime;
 use sectag_host_clock::{HostClock, with_own_waker};
 use sectag_ppp::net::{self, RunError};
@@ -17,7 +16,7 @@ use sectag_simulator::Slirp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::module::Noise;
+use crate::module::{Noise, Tally};
 
 /// Drives a future where tokio's reactor is, on this thread. slirp is looked for first, since a link without a far end would only be silent.
 ///
@@ -43,26 +42,18 @@ pub(crate) fn host_time() -> DateTime {
 
 /// Runs `test` above a link to slirp; the link is closed when it is done, and why it ended is returned.
 fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
-    with_noisy_link(0, &Cell::new(0), test)
+    with_noisy_link(0, &Tally::default(), test)
 }
 
-/// Likewise, with one byte in so many damaged; `longest` is the longest frame that came.
-fn with_noisy_link(
-    one_in: u32,
-    longest: &Cell<usize>,
-    test: impl AsyncFnOnce(Stack<'_>),
-) -> RunError {
+/// Likewise, with one byte in so many damaged; `tally` counts the frames that come.
+fn with_noisy_link(one_in: u32, tally: &Tally, test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
     block_on(async {
         let mut slirp = Slirp::start().unwrap_or_else(|error| panic!("{error}"));
         let (rx, tx) = tokio::io::split(slirp.port());
-        let rx = Frames {
-            inner: FromTokio::new(rx),
-            since: 0,
-            longest,
-        };
+        let sent = Tally::default();
         let (rx, tx) = (
-            Noise::new(rx, one_in, 1),
-            Noise::new(FromTokio::new(tx), one_in, 2),
+            Noise::new(FromTokio::new(rx), one_in, 1, tally),
+            Noise::new(FromTokio::new(tx), one_in, 2, &sent),
         );
         let mut state = net::State::<4, 4>::new();
         let (device, mut runner) = net::new(&mut state);
@@ -130,40 +121,16 @@ async fn echoed(stack: Stack<'_>, sent: Vec<u8>) {
 }
 
 /// slirp's packets have 552 bytes at most, whatever its option `mtu` says, so that a tenth of the full ones is damaged; TCP sends
-/// them again.
+/// them again. Packets of 1500 bytes are in `ppp_virtual/damage.rs`, whose far end is our own.
 #[test]
 fn on_a_line_that_damages_one_byte_in_5000_every_byte_arrives() {
-    let longest = Cell::new(0);
-    with_noisy_link(5000, &longest, async |stack| {
+    let tally = Tally::default();
+    with_noisy_link(5000, &tally, async |stack| {
         stack.wait_config_up().await;
         echoed(stack, payload(30_000)).await;
     });
-    assert!((552..600).contains(&longest.get()), "{longest:?}");
-}
-
-/// Measures frames by their flags.
-struct Frames<'f, T> {
-    inner: T,
-    since: usize,
-    longest: &'f Cell<usize>,
-}
-
-impl<T: ErrorType> ErrorType for Frames<'_, T> {
-    type Error = T::Error;
-}
-
-impl<T: Read> Read for Frames<'_, T> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, T::Error> {
-        let count = self.inner.read(buf).await?;
-        for byte in &buf[..count] {
-            self.since += 1;
-            if *byte == 0x7E {
-                self.longest.set(self.longest.get().max(self.since));
-                self.since = 0;
-            }
-        }
-        Ok(count)
-    }
+    let longest = tally.longest.get();
+    assert!((552..600).contains(&longest), "{longest}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 sectag_host_clock::time_driver!();
 
+mod broker;
 mod failover;
+mod identity;
 mod link;
 mod module;
 mod mqtt;

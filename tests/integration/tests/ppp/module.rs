@@ -1,5 +1,6 @@
 //! A module that is dialled, and the stack above the link: what firmware has, with the module simulated.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 
 use embassy_futures::select::{Either, Either3, select, select3};
@@ -15,6 +16,9 @@ use sectag_ppp::dial::Dialogue;
 use sectag_ppp::net::{self, RunError};
 use sectag_simulator::Simulator;
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
+
+/// The byte between two frames (RFC 1662).
+const FLAG: u8 = 0x7E;
 
 pub(crate) type Rx<'l> = &'l mut FromTokio<ReadHalf<DuplexStream>>;
 pub(crate) type Tx<'l> = &'l mut FromTokio<WriteHalf<DuplexStream>>;
@@ -55,9 +59,10 @@ pub(crate) async fn above_noise(
             done.signal(());
             core::future::pending::<Infallible>().await
         };
+        let tally = Tally::default();
         let (rx, tx) = (
-            Noise::new(&mut rx, one_in, 1),
-            Noise::new(&mut tx, one_in, 2),
+            Noise::new(&mut rx, one_in, 1, &tally),
+            Noise::new(&mut tx, one_in, 2, &tally),
         );
         let link = runner.run(rx, tx, &behind, login, stack, done.wait());
         match select3(link, stack_runner.run(), with_own_waker(application)).await {
@@ -72,40 +77,75 @@ pub(crate) async fn above_noise(
     }
 }
 
-/// Damages one byte in so many, both ways; none with 0. The same bytes each time.
-pub(crate) struct Noise<T> {
+/// Counts the frames that pass, by their flags.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// The length that a frame must have to be counted, in bytes on the line.
+    pub(crate) least: usize,
+    /// The longest frame.
+    pub(crate) longest: Cell<usize>,
+    /// The frames that are counted.
+    pub(crate) frames: Cell<u32>,
+    /// Those of them that were damaged.
+    pub(crate) damaged: Cell<u32>,
+}
+
+impl Tally {
+    fn count(&self, len: usize, is_damaged: bool) {
+        self.longest.set(self.longest.get().max(len));
+        if len >= self.least {
+            self.frames.set(self.frames.get() + 1);
+            self.damaged.set(self.damaged.get() + u32::from(is_damaged));
+        }
+    }
+}
+
+/// One direction of a line that damages one byte in so many; none with 0. The same bytes each time.
+pub(crate) struct Noise<'t, T> {
     inner: T,
     one_in: u32,
     seed: u32,
+    tally: &'t Tally,
+    /// The bytes since the last flag, and whether one of them was damaged.
+    frame: (usize, bool),
 }
 
-impl<T> Noise<T> {
-    pub(crate) fn new(inner: T, one_in: u32, seed: u32) -> Self {
+impl<'t, T> Noise<'t, T> {
+    pub(crate) fn new(inner: T, one_in: u32, seed: u32, tally: &'t Tally) -> Self {
         Self {
             inner,
             one_in,
             seed,
+            tally,
+            frame: (0, false),
         }
     }
 
     fn damage(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
+            let was = *byte;
             self.seed = self
                 .seed
                 .wrapping_mul(1_664_525)
                 .wrapping_add(1_013_904_223);
+            self.frame.0 += 1;
             if self.one_in > 0 && (self.seed >> 8).is_multiple_of(self.one_in) {
                 *byte ^= 0x10;
+                self.frame.1 = true;
+            }
+            if was == FLAG {
+                let (len, is_damaged) = core::mem::take(&mut self.frame);
+                self.tally.count(len, is_damaged);
             }
         }
     }
 }
 
-impl<T: ErrorType> ErrorType for Noise<T> {
+impl<T: ErrorType> ErrorType for Noise<'_, T> {
     type Error = T::Error;
 }
 
-impl<T: Read> Read for Noise<T> {
+impl<T: Read> Read for Noise<'_, T> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, T::Error> {
         let count = self.inner.read(buf).await?;
         self.damage(&mut buf[..count]);
@@ -113,7 +153,7 @@ impl<T: Read> Read for Noise<T> {
     }
 }
 
-impl<T: Write> Write for Noise<T> {
+impl<T: Write> Write for Noise<'_, T> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, T::Error> {
         let mut bytes = buf.to_vec();
         self.damage(&mut bytes);

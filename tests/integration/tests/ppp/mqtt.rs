@@ -10,6 +10,7 @@ use sectag::signer::P256Key;
 use sectag::{SecureSocket, SocketError};
 use sectag_ppp::tls::Sockets;
 
+use crate::broker::Broker;
 use crate::server::{NAME, Server};
 use crate::tls::{TLS, now, with_noisy_sockets};
 
@@ -28,49 +29,17 @@ pub(crate) fn token(now: DateTime) -> String {
 /// Lets a client in whose CONNECT ends with this password, acknowledges what it publishes with QoS 1, and checks that it comes
 /// in order and once.
 pub(crate) fn serve(tls: &mut (impl Read + Write), password: &str) {
-    let mut expected = password.as_bytes().to_vec();
-    expected.splice(..0, (password.len() as u16).to_be_bytes());
-    let mut count = 0;
-    while let Some((kind, body)) = packet(tls) {
-        let answer = match kind >> 4 {
-            1 if body.ends_with(&expected) => vec![0x20, 3, 0, 0, 0],
-            // 0x86: bad user name or password.
-            1 => vec![0x20, 3, 0, 0x86, 0],
-            3 => {
-                let topic = usize::from(u16::from_be_bytes([body[0], body[1]]));
-                let id = &body[topic + 2..topic + 4];
-                assert!(body.ends_with(format!("message {count:03}").as_bytes()));
-                count += 1;
-                vec![0x40, 2, id[0], id[1]]
-            }
-            12 => vec![0xD0, 0],
-            _ => return,
-        };
-        if tls.write_all(&answer).is_err() {
+    let mut broker = Broker::new(password, Vec::new());
+    let mut bytes = [0; 1024];
+    while let Ok(count @ 1..) = tls.read(&mut bytes) {
+        let answer = broker.hear(&bytes[..count]);
+        for (number, payload) in broker.published.iter().enumerate() {
+            assert_eq!(*payload, format!("message {number:03}").as_bytes());
+        }
+        if tls.write_all(&answer).is_err() || broker.is_over {
             return;
         }
     }
-}
-
-/// The next packet: its first byte, and what is behind its length.
-fn packet(tls: &mut impl Read) -> Option<(u8, Vec<u8>)> {
-    let mut byte = || {
-        let mut one = [0];
-        tls.read_exact(&mut one).ok().map(|()| one[0])
-    };
-    let kind = byte()?;
-    let (mut len, mut shift) = (0, 0);
-    loop {
-        let next = byte()?;
-        len |= usize::from(next & 0x7F) << shift;
-        shift += 7;
-        if next < 0x80 {
-            break;
-        }
-    }
-    let mut body = vec![0; len];
-    tls.read_exact(&mut body).ok()?;
-    Some((kind, body))
 }
 
 pub(crate) async fn publish(

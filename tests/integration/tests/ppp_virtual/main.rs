@@ -1,9 +1,16 @@
 //! Both dial forms under the simulated modules, in virtual time: the far end is a peer that does as it is told.
 
+#[path = "../ppp/broker.rs"]
+mod broker;
 mod cellular;
+mod damage;
+#[path = "../ppp/identity.rs"]
+mod identity;
 #[path = "../ppp/module.rs"]
 mod module;
 mod odin;
+#[path = "../ppp/wire.rs"]
+mod wire;
 
 use std::rc::Rc;
 
