@@ -29,7 +29,7 @@ mod verifier;
 mod world;
 
 pub use clock::RunningClock;
-pub use credentials::{Clock, Credentials, NoKey, Time};
+pub use credentials::{Clock, Credentials, CredentialsError, NoKey, Time};
 pub use rand_core::{CryptoRng, CryptoRngCore, RngCore};
 pub use runner::{Buffers, Runner};
 pub use sectag::TimeSource;

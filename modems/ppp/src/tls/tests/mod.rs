@@ -15,11 +15,12 @@ use std::vec::Vec;
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rand_core::OsRng;
+use sectag::inspect::{KeyType, Kind, Misplaced};
 use sectag::signer::P256Key;
-use sectag::{Cause, ConnectError};
+use sectag::{Cause, ConnectError, Tag};
 
-use super::NoKey;
 use super::session::{self, Order, Transport};
+use super::{Credentials, CredentialsError, NoKey};
 use pki::{Authority, NAME, Sort};
 use server::{Server, Serving};
 
@@ -306,4 +307,65 @@ fn a_record_that_is_larger_than_the_buffer_is_named() {
 fn no_key_signs_nothing() {
     use sectag::signer::Signer;
     assert!(block_on(NoKey.sign(&sectag::Digest::of(b"x"))).is_err());
+}
+
+/// Returns what a set with this root and this certificate of a device is told.
+fn checked(root: &[u8], certificate: &[u8], key: Option<&[u8]>) -> Result<(), CredentialsError> {
+    let leaked = |bytes: &[u8]| -> &'static [u8] { Vec::leak(bytes.to_vec()) };
+    let set = Credentials {
+        tag: Tag(7),
+        roots: Vec::leak(vec![leaked(root)]),
+        certificate: Some(leaked(certificate)),
+    };
+    set.check(key)
+}
+
+#[test]
+fn a_set_is_checked_as_for_an_upload() {
+    let authority = Authority::new();
+    let (root, (device, key)) = (authority.der(), authority.device());
+    let (_, other_key) = authority.device();
+    assert_eq!(checked(root, &device, Some(&key)), Ok(()));
+    assert_eq!(checked(root, &device, None), Ok(()));
+    let none = Credentials {
+        tag: Tag(7),
+        roots: &[],
+        certificate: None,
+    };
+    assert_eq!(none.check(None), Err(CredentialsError::NoRoot));
+
+    // Files that were mistaken for each other.
+    let misplaced = CredentialsError::Misplaced;
+    let not_ca = Misplaced::NotCa { number: 1 };
+    assert_eq!(
+        checked(&device, &device, None),
+        Err(misplaced(Kind::Ca, not_ca))
+    );
+    assert_eq!(
+        checked(root, root, None),
+        Err(misplaced(Kind::ClientCertificate, Misplaced::CaForClient))
+    );
+    assert_eq!(
+        checked(root, &device, Some(&other_key)),
+        Err(misplaced(Kind::PrivateKey, Misplaced::OtherKey))
+    );
+    // Files that are damaged, or in another form.
+    let cut = &root[..root.len() - 1];
+    assert!(matches!(
+        checked(cut, &device, None),
+        Err(CredentialsError::Unsuitable(Kind::Ca, _))
+    ));
+    let pem = authority.pem();
+    let told = checked(pem.as_bytes(), &device, None).unwrap_err();
+    assert_eq!(told, CredentialsError::Pem(Kind::Ca));
+    assert!(told.to_string().contains("-outform DER"), "{told}");
+    // Keys that TLS may not be built for.
+    let rsa = Authority::on_rsa();
+    let told = checked(rsa.der(), &device, Some(&key));
+    if cfg!(feature = "rsa") {
+        assert_eq!(told, Ok(()));
+    } else {
+        let bits = KeyType::Rsa { bits: 2048 };
+        assert_eq!(told, Err(CredentialsError::KeyType(Kind::Ca, bits)));
+    }
 }

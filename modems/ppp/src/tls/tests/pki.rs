@@ -64,6 +64,10 @@ impl Authority {
         self.0.der()
     }
 
+    pub(super) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     /// A device's certificate, and its key in PKCS#8.
     pub(super) fn device(&self) -> (Vec<u8>, Vec<u8>) {
         let key = KeyPair::generate().unwrap();
