@@ -53,7 +53,13 @@ async fn main(spawner: Spawner) {
     }
     let line: &'static Line = LINE.init(Line::new(64, Pace::Slow));
     let modem: &'static Modem<'static> = MODEM.init(Modem::new(line));
-    let (control, runner) = sectag::new(STATE.take(), Bg96::new(Config::new()), Rx(line), Tx(line), NoPins);
+    let (control, runner) = sectag::new(
+        STATE.take(),
+        Bg96::new(Config::new()),
+        Rx(line),
+        Tx(line),
+        NoPins,
+    );
     let (Ok(modem_task), Ok(driver_task)) = (modem_task(modem), driver_task(runner)) else {
         exit::failure()
     };
