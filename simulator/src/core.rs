@@ -225,6 +225,14 @@ impl Core {
         (!output.is_empty()).then(|| found.unwrap_or(output.len()))
     }
 
+    /// Sets the rate of the modem's UART.
+    pub(crate) fn set_rate(&self, rate: u32) {
+        self.modem_rate.set(Some(rate));
+        if self.baud.get().is_some() {
+            self.baud.set(Some(rate));
+        }
+    }
+
     fn garbled(&self) -> bool {
         let rates = self.modem_rate.get().zip(self.host_rate.get());
         rates.is_some_and(|(modem, host)| modem != host)

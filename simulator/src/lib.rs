@@ -30,11 +30,11 @@
 //! # What the BG96 simulator does not do
 //! - Packing of transparent mode (`transpktsize`, `transwaittm`): every byte is forwarded at once.
 //! - UDP, listening sockets, `QISENDEX`, `QPING`; the modem's own MQTT, HTTP and FTP clients (`QMTCFG` is taken and
-//!   forgotten); SMS, calls, CMUX.
+//!   forgotten); SMS, calls. CMUX can be left on, and left again; it carries nothing but a restart.
 //! - Cipher suites other than 0xC02F and protocols other than TLS 1.2: rustls has no others of the modem's list. They
 //!   can be configured, as on the modem; an open that is left with nothing fails with 566.
-//! - PUK entry; PSM is entered only when a test says so, eDRX is never granted; a wrong line rate
-//!   garbles nothing; hardware flow control is assumed.
+//! - PUK entry; PSM is entered only when a test says so or it was [left on](LeftOn), eDRX is never granted; hardware
+//!   flow control is assumed.
 //! - `QICFG="dataformat"` is stored, hex payload is not made.
 
 //!
@@ -96,6 +96,7 @@ mod ublox_short_range;
 virtual_clock!();
 
 pub use self::core::Script;
+pub use bg96::SLEEPS_AFTER;
 pub use cc3200::{
     AtVersion, Cc32xxOptions, HostIntr, NwpGeneration, NwpOptions, NwpSpi, NwpSpiOptions,
 };
@@ -109,7 +110,7 @@ pub use nrf9160::{
     CountedFailure, DataEnd, DataFailure, FailingSend, HeapTrap, Junk, Native, NativeStore,
     Nrf9160Options, Nrf9160Profile, Overflow, OversizedRecord, SendFailure, Terminator,
 };
-pub use options::{Boot, Chunk, OpenResultTiming, Options, PdpLeft, Sim};
+pub use options::{Boot, Chunk, LeftOn, OpenResultTiming, Options, PdpLeft, Sim};
 pub use ppp::{Lost, PppAsks, PppFarEnd, PppPeer, PppScript, Slirp};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};

@@ -73,6 +73,72 @@ pub enum Boot {
     Booting,
 }
 
+/// A mode that an earlier host has left on in a BG96 (sheet 1.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeftOn {
+    /// None.
+    #[default]
+    Nothing,
+    /// The slow clock (`AT+QSCLK=1`), on a board that does not wire DTR: after
+    /// [`SLEEPS_AFTER`](crate::SLEEPS_AFTER) without traffic the modem loses the characters that wake it. It is kept over a
+    /// restart (UNCONFIRMED).
+    SlowClock,
+    /// PSM (`AT+CPSMS=1`), which this network grants: 10 s after the last command the modem switches itself off, unless
+    /// PSM was switched off before. [`Boot::Off`] is one that has done so already.
+    PowerSaving,
+    /// The multiplexer of 27.010 (`AT+CMUX=0`): whatever is not in a frame is dropped, and the modem says nothing outside
+    /// of frames. A frame to channel 1 may restart it.
+    Multiplexer {
+        /// Whether the close-down frame ends it (UNCONFIRMED for a BG96).
+        closes: bool,
+        /// Whether channel 1 takes a restart, as it does once somebody has opened it.
+        restarts: bool,
+    },
+    /// Results as numbers (`ATV0`), in the profile that `AT&W` stores.
+    NumericResults,
+    /// No results at all (`ATQ1`), in the profile that `AT&W` stores.
+    NoResults,
+    /// This speed in baud (`AT+IPR`), in the profile that `AT&W` stores. What comes at another is noise, if
+    /// [`Simulator::set_host_rate`](crate::Simulator::set_host_rate) tells the host's.
+    Speed(u32),
+}
+
+impl LeftOn {
+    /// The names that [`named`](Self::named) knows. A speed has none, since a port of a computer does not tell its own.
+    pub const NAMES: [(&str, Self); 6] = [
+        ("slow-clock", Self::SlowClock),
+        ("psm", Self::PowerSaving),
+        (
+            "cmux",
+            Self::Multiplexer {
+                closes: true,
+                restarts: true,
+            },
+        ),
+        (
+            "cmux-stuck",
+            Self::Multiplexer {
+                closes: false,
+                restarts: false,
+            },
+        ),
+        ("atv0", Self::NumericResults),
+        ("atq1", Self::NoResults),
+    ];
+
+    /// Returns the mode of this name.
+    ///
+    /// # Errors
+    /// A text for the user, if there is none.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, mode)| *mode).ok_or_else(|| {
+            let known = Self::NAMES.map(|(known, _)| known).join(", ");
+            format!("there is no mode {name:?}; there are {known}")
+        })
+    }
+}
+
 /// The settings of a simulated BG96. The default is a unit that is on, registered and unpaced, with
 /// factory settings and a clock that was never set.
 #[derive(Clone, Debug)]
@@ -114,6 +180,8 @@ pub struct Options {
     pub pdp_refusal: Option<u16>,
     /// How long `AT+QIACT` blocks.
     pub activation_delay: Duration,
+    /// The mode that an earlier host has left on.
+    pub left_on: LeftOn,
     /// The power state at creation.
     pub boot: Boot,
     /// The time from the end of the power key pulse to `RDY`.
@@ -159,6 +227,7 @@ impl Default for Options {
             pdp_refusal: None,
             // Sheet section 6: 0.71 to 0.83 s on LTE.
             activation_delay: Duration::from_millis(710),
+            left_on: LeftOn::Nothing,
             boot: Boot::AlreadyOn,
             // Sheet section 1.1 [HW fig.8].
             boot_time: Duration::from_millis(4900),

@@ -3,6 +3,7 @@
 
 mod commands;
 mod files;
+mod multiplexer;
 mod parser;
 mod sockets;
 mod state;
@@ -27,7 +28,7 @@ use crate::Reaction;
 use crate::clock::EmulatedClock;
 use crate::core::Core;
 use crate::network::{LocalBoxFuture, Network};
-use crate::options::{Boot, Options, Sim};
+use crate::options::{Boot, LeftOn, Options, Sim};
 use crate::simulator::Modem;
 
 /// The longest command line, in bytes; a longer one answers `ERROR`. UNCONFIRMED: no manual gives a
@@ -42,6 +43,11 @@ const POWER_OFF_PULSE: Duration = Duration::from_millis(650);
 const RESET_PULSE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_millis(460));
 /// The time from DTR low to a working UART. UNCONFIRMED: no manual gives a number.
 const WAKE_TIME: Duration = Duration::from_millis(50);
+/// How long the slow clock waits for traffic on a board that does not wire DTR, before characters are lost. UNCONFIRMED:
+/// reports speak of some seconds (sheet 1.8).
+pub const SLEEPS_AFTER: Duration = Duration::from_secs(2);
+/// The active time of [`LeftOn::PowerSaving`].
+const ACTIVE_TIME: Duration = Duration::from_secs(10);
 /// How long RI is active for an unsolicited line. UNCONFIRMED: no source of the sheet gives a number.
 const RING_PULSE: Duration = Duration::from_millis(120);
 /// STATUS rises a little before the UART works, sheet 1.1 [HW fig.8].
@@ -82,6 +88,8 @@ pub(crate) struct Bg96 {
     sleep_pin: Cell<bool>,
     /// The instant from which the modem listens again after a sleep.
     awake_at: Cell<Instant>,
+    /// The instant of the last byte that the modem heard, or of its start.
+    active_at: Cell<Option<Instant>>,
 }
 
 impl Bg96 {
@@ -97,6 +105,7 @@ impl Bg96 {
             Boot::Off => Power::Off,
             Boot::Booting => Power::Booting(Instant::now() + options.boot_time),
         };
+        core.set_rate(state.user.rate);
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             core,
@@ -114,6 +123,7 @@ impl Bg96 {
             line: RefCell::new(Vec::new()),
             sleep_pin: Cell::new(false),
             awake_at: Cell::new(Instant::MIN),
+            active_at: Cell::new(None),
         })
     }
 
@@ -129,6 +139,7 @@ impl Bg96 {
                     select3(changed, self.deaf(), Timer::at(at)).await;
                     if self.power.get() == power {
                         self.power.set(Power::On);
+                        self.active_at.set(Some(Instant::now()));
                         self.core.discard_input();
                         if !self.silent_boot.get() {
                             // Sheet 1.2. These two are seen on the UART whatever the URC port is (sheet section 0).
@@ -141,8 +152,8 @@ impl Bg96 {
                 }
                 Power::On => {
                     let epoch = self.boots.get();
-                    let work = join3(self.command_loop(), self.find_sim(epoch), self.register());
-                    select(changed, work).await;
+                    let radio = join3(self.find_sim(epoch), self.register(), self.rest());
+                    select3(changed, self.command_loop(), radio).await;
                     self.line.borrow_mut().clear();
                 }
             }
@@ -191,6 +202,35 @@ impl Bg96 {
             Timer::after(self.options.registration_delay).await;
             if self.may_register() && !self.state.borrow().registered {
                 self.registered();
+            }
+        }
+    }
+
+    /// Enters PSM where it was left on: [`ACTIVE_TIME`] behind registration and the last command.
+    async fn rest(&self) {
+        if self.options.left_on != LeftOn::PowerSaving {
+            return;
+        }
+        self.active_at.set(Some(Instant::now()));
+        loop {
+            let idle_until = self
+                .active_at
+                .get()
+                .map_or(Instant::MIN, |at| at + ACTIVE_TIME);
+            Timer::at(idle_until).await;
+            let heard = self
+                .active_at
+                .get()
+                .is_some_and(|at| at.elapsed() < ACTIVE_TIME);
+            let saves = {
+                let state = self.state.borrow();
+                state.registered && state.nv.psm.starts_with('1')
+            };
+            if saves && !heard {
+                return Modem::save_power(self);
+            }
+            if !heard {
+                self.active_at.set(Some(Instant::now()));
             }
         }
     }
@@ -263,6 +303,8 @@ impl Bg96 {
 
     fn restart(&self, at: Power) {
         self.state.borrow_mut().forget();
+        let rate = self.state.borrow().user.rate;
+        self.core.set_rate(rate);
         self.boots.set(self.boots.get() + 1);
         self.silent_boot.set(false);
         self.power.set(at);
@@ -297,8 +339,11 @@ impl Bg96 {
     }
 
     fn queue_urc(&self, body: &[u8]) {
-        let framed = [b"\r\n", body, b"\r\n"].concat();
-        self.state.borrow_mut().urcs.push_back(framed);
+        let mut line = [b"\r\n", body, b"\r\n"].concat();
+        if self.state.borrow().multiplexes {
+            line = multiplexer::frame(1, &line);
+        }
+        self.state.borrow_mut().urcs.push_back(line);
         self.core.touch();
     }
 
@@ -320,6 +365,9 @@ impl Bg96 {
 
     async fn command_loop(self: &Rc<Self>) {
         loop {
+            if self.state.borrow().multiplexes {
+                self.serve_frames().await;
+            }
             let received = self.read_line().await;
             self.core.drained().await;
             if let Some(line) = parser::find_line(&received) {
@@ -345,8 +393,10 @@ impl Bg96 {
                 };
                 // Sheet 1.7: in sleep the first characters are lost.
                 if self.sleeps() {
+                    self.wakes_by_traffic();
                     continue;
                 }
+                self.active_at.set(Some(Instant::now()));
                 if byte == b'\n' && line.is_empty() {
                     // An LF after CR is tolerated (sheet section 0).
                     continue;
@@ -435,7 +485,7 @@ impl Modem for Bg96 {
     }
 
     fn sleep_pin(&self, high: bool) {
-        if self.sleep_pin.replace(high) && !high && self.state.borrow().sleep_mode == 1 {
+        if self.sleep_pin.replace(high) && !high && self.state.borrow().nv.sleep_mode == 1 {
             self.awake_at.set(Instant::now() + WAKE_TIME);
         }
     }
@@ -535,8 +585,25 @@ impl Modem for Bg96 {
 
 impl Bg96 {
     fn sleeps(&self) -> bool {
-        self.state.borrow().sleep_mode == 1
-            && (self.sleep_pin.get() || Instant::now() < self.awake_at.get())
+        self.state.borrow().nv.sleep_mode == 1
+            && (self.sleep_pin.get() || Instant::now() < self.awake_at.get() || self.dozes())
+    }
+
+    /// Returns whether the modem sleeps although nobody raised DTR: the line is open, and nothing was heard for long.
+    fn dozes(&self) -> bool {
+        self.options.left_on == LeftOn::SlowClock
+            && self
+                .active_at
+                .get()
+                .is_none_or(|at| at.elapsed() >= SLEEPS_AFTER)
+    }
+
+    /// Wakes a modem that dozes, by a character that is lost.
+    fn wakes_by_traffic(&self) {
+        if self.dozes() {
+            self.active_at.set(Some(Instant::now()));
+            self.awake_at.set(Instant::now() + WAKE_TIME);
+        }
     }
 
     /// Switches off in order, after a last line that reports it.

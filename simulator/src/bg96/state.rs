@@ -9,7 +9,7 @@ use time::{Date, Month, OffsetDateTime, Time};
 use super::files::Files;
 use super::sockets::Socket;
 use crate::clock::EmulatedClock;
-use crate::options::{Options, PdpLeft, Sim};
+use crate::options::{LeftOn, Options, PdpLeft, Sim};
 
 /// The settings that `AT&W` stores and `ATZ` restores.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub(super) struct NonVolatile {
     pub(super) psm: String,
     pub(super) edrx: String,
     pub(super) operator_fixed: bool,
+    /// `AT+QSCLK`. That it outlives a restart is UNCONFIRMED (sheet 1.8).
+    pub(super) sleep_mode: u8,
 }
 
 /// A TLS context of `AT+QSSLCFG`; it is volatile (sheet section 4).
@@ -150,7 +152,8 @@ pub(super) struct State {
     pub(super) last_error: u16,
     pub(super) echo_data: bool,
     pub(super) tcp_settings: BTreeMap<&'static str, String>,
-    pub(super) sleep_mode: u8,
+    /// The multiplexer is on, so that only frames are understood.
+    pub(super) multiplexes: bool,
     pub(super) ntp: Option<(String, u64)>,
     /// The socket to which the UART is connected in data mode.
     pub(super) online: Option<u8>,
@@ -173,6 +176,7 @@ impl State {
             psm: "0".into(),
             edrx: "0".into(),
             operator_fixed: false,
+            sleep_mode: 0,
         };
         let mut state = Self {
             nv,
@@ -199,12 +203,13 @@ impl State {
             last_error: 0,
             echo_data: true,
             tcp_settings: BTreeMap::new(),
-            sleep_mode: 0,
+            multiplexes: false,
             ntp: None,
             online: None,
             suspended: None,
             urcs: VecDeque::new(),
         };
+        state.leave_on(options.left_on);
         if options.pdp_active {
             state.pdp.insert(1, Pdp::Active);
         }
@@ -218,6 +223,22 @@ impl State {
                 .extend([2, 3, 4].map(|other| (other, Pdp::Active))),
         }
         state
+    }
+
+    /// Puts the modem into the mode that an earlier host has left on.
+    fn leave_on(&mut self, mode: LeftOn) {
+        let profile = &mut self.nv.user;
+        match mode {
+            LeftOn::Nothing => {}
+            LeftOn::SlowClock => self.nv.sleep_mode = 1,
+            // 10 s of active time (sheet 1.7).
+            LeftOn::PowerSaving => self.nv.psm = "1,,,\"00000100\",\"00000101\"".into(),
+            LeftOn::Multiplexer { .. } => self.multiplexes = true,
+            LeftOn::NumericResults => profile.verbose = false,
+            LeftOn::NoResults => profile.quiet = true,
+            LeftOn::Speed(rate) => profile.rate = rate,
+        }
+        self.user = self.nv.user.clone();
     }
 
     /// Resets the volatile state: sockets, TLS settings and all the rest.
@@ -242,7 +263,7 @@ impl State {
         self.last_error = 0;
         self.echo_data = true;
         self.tcp_settings.clear();
-        self.sleep_mode = 0;
+        self.multiplexes = false;
         self.ntp = None;
         self.online = None;
         self.suspended = None;

@@ -133,9 +133,13 @@ impl Bg96 {
                     return Err(Fail::Error);
                 }
                 state.user.rate = rate as u32;
-                if self.core.baud.get().is_some() {
-                    self.core.baud.set(Some(rate as u32));
-                }
+                let rate = state.user.rate;
+                let core = self.core.clone();
+                // The new rate holds from behind the answer on (sheet 1.3).
+                self.core.spawn(async move {
+                    core.until(|| core.waiting_output() == 0).await;
+                    core.set_rate(rate);
+                });
             }
             ("IFC", Op::Read) => {
                 reply.line(format!("+IFC: {},{}", state.user.flow.0, state.user.flow.1))
@@ -196,10 +200,10 @@ impl Bg96 {
                 drop(state);
                 return self.qcfg(args, reply);
             }
-            ("QSCLK", Op::Read) => reply.line(format!("+QSCLK: {}", state.sleep_mode)),
+            ("QSCLK", Op::Read) => reply.line(format!("+QSCLK: {}", state.nv.sleep_mode)),
             ("QSCLK", Op::Set(args)) => {
                 args.count(1, 1)?;
-                state.sleep_mode = args.byte(0, 0, 1)?;
+                state.nv.sleep_mode = args.byte(0, 0, 1)?;
             }
             ("CPSMS", Op::Read) => reply.line(format!("+CPSMS: {}", state.nv.psm)),
             ("CPSMS", Op::Set(args)) => {
