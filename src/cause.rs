@@ -162,10 +162,14 @@ causes! {
         "check its supply and its power key";
     ModemReset: "the modem restarted",
         "connect again; if it restarts again, check its supply: transmitting takes up to 2 A";
+    OtherMode: "another host has left the modem in a mode in which it takes no commands, such as a multiplexer (CMUX)",
+        "restart the modem by its power key, its reset or its supply";
     OutOfMemory: "the modem has no memory or no free connection left",
         "close other connections, then restart the modem";
     Unknown: "the modem does not say why",
         "try again with a trace of the AT commands";
+    PowerSaving: "the modem saves power: it sleeps, or has switched itself off (PSM)",
+        "wake it by its power key; where none is wired, switch PSM off (AT+CPSMS=0) while it is awake";
     SettingRefused: "this model or firmware does not take a setting that the configuration asks for",
         "leave the setting out, or use a firmware that has it";
     StorageFull: "the modem has no room left for files or credentials",

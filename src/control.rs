@@ -195,6 +195,13 @@ impl<'a, M: Backend> Control<'a, M> {
         self.world.borrow().loss
     }
 
+    /// Returns the reason why the last bring-up failed; `None` before the first failure. It is the reason behind
+    /// [`AtError::LinkDown`], also while the runner already tries again.
+    pub fn last_problem(&self) -> Option<BringUpError> {
+        let world = self.world.borrow();
+        (world.failures > 0).then_some(world.problem)
+    }
+
     /// Returns the counters of the traffic with the modem.
     pub fn counters(&self) -> Counters {
         self.world.borrow().counters

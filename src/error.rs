@@ -188,7 +188,7 @@ impl fmt::Display for AtError {
                     "the modem's answer does not follow the command's grammar: check wiring and speed",
                 )
             }
-            Self::LinkDown => f.write_str("the modem is not up: Control::wait_up tells why"),
+            Self::LinkDown => f.write_str("the modem is not up: Control::last_problem tells why"),
             Self::ModemReset => f.write_str("the modem restarted before it answered: try again"),
             Self::Refused(code) => write!(f, "the modem answered {code}"),
             Self::Timeout => {
@@ -317,8 +317,10 @@ impl BringUpError {
         use Cause::*;
         match self {
             Self::At { error, .. } => error.causes(),
-            Self::NoAnswer => Causes::new(&[ModemOff, WrongSpeed, WrongPort]),
-            Self::Unintelligible => Causes::new(&[WrongSpeed, LineFault, WrongPort]),
+            Self::NoAnswer => {
+                Causes::new(&[ModemOff, WrongSpeed, WrongPort, PowerSaving, OtherMode])
+            }
+            Self::Unintelligible => Causes::new(&[WrongSpeed, LineFault, OtherMode, WrongPort]),
             Self::NotRegistered { status: 0, .. } => Causes::new(&[RadioOff, NoCoverage]),
             Self::NotRegistered { status: 3, .. } => {
                 Causes::new(&[RegistrationDenied, RadioMismatch])

@@ -95,6 +95,11 @@ impl Framer {
         }
     }
 
+    /// Returns whether a line has begun and not ended.
+    pub const fn is_amid_line(&self) -> bool {
+        self.len > 0 && !self.delivered
+    }
+
     /// Consumes `input` up to and including the next event, and returns the event; `None` when all input is consumed.
     ///
     /// Input after the event is not touched, so that the caller may first handle the event.

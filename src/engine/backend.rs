@@ -531,6 +531,10 @@ pub trait Modem: Sized + 'static {
     fn verification(&self) -> Verification {
         self.capabilities().verification
     }
+    /// The time in milliseconds within which the answer to a fetch begins; 0 where it may take until the limit of its step.
+    /// A fetch of which nothing is heard so long has got lost if the modem then answers the synchronising query, as the
+    /// first characters behind a silence do on a modem in light sleep; it is asked again, twice at most.
+    const FETCH_PATIENCE: u16 = 0;
     /// The number of CR LFs between fetched payload and `OK`; 0 where it is not checked. A mismatch means that the
     /// announced length was corrupted on the UART.
     const PAYLOAD_ENDS: u8 = 0;

@@ -129,8 +129,11 @@ impl<M: Modem> Engine<M> {
         };
         self.echo_begins(text, rest);
         self.timeout = timeout;
+        self.unanswered = M::FETCH_PATIENCE > 0 && way & FETCHES != 0;
         let limit = if way & SENDS != 0 {
             timeout.min(PROMPT_LIMIT)
+        } else if self.unanswered {
+            timeout.min(M::FETCH_PATIENCE.into())
         } else {
             timeout
         };
@@ -198,6 +201,7 @@ impl<M: Modem> Engine<M> {
         if matches!(kind, Line::Final(Final::Error(_))) {
             w.heard = Heard::Errors;
         }
+        self.unanswered &= matches!(kind, Line::Urc(_));
         match kind {
             Line::Urc(Urc::Restarted) => {
                 warn!("the modem restarted");
@@ -376,6 +380,7 @@ impl<M: Modem> Engine<M> {
         if count > most {
             return self.violation(w);
         }
+        self.repeated = 0;
         self.expect_payload(count, in_line);
         self.tail_ends = 0;
         if self.way & FETCHES != 0 {

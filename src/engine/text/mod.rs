@@ -89,6 +89,12 @@ pub struct Engine<M: Modem> {
     mark_after: bool,
     /// The exchange that is being given up belongs to a step, which waits for its end.
     step_waits: bool,
+    /// Nothing that may belong to its answer has come since the running fetch was begun.
+    unanswered: bool,
+    /// The fetch that is being given up is asked again, unless its answer comes meanwhile.
+    repeats: bool,
+    /// How often in a row a fetch was asked again.
+    repeated: u8,
     /// An answer to no known command came while the channel was synchronised.
     answered_late: bool,
     /// The socket whose payload the modem accepted last.
@@ -207,6 +213,9 @@ impl<M: Modem> Engine<M> {
             given_up: None,
             mark_after: false,
             step_waits: false,
+            unanswered: false,
+            repeats: false,
+            repeated: 0,
             answered_late: false,
             last_sent: None,
             last_fetched: None,

@@ -13,6 +13,8 @@ use crate::loss::Loss;
 const SYNC_PATIENCE: Ms = 1000;
 /// The number of synchronising queries, in case the first ones meet a late answer.
 const SYNC_TRIES: u8 = 3;
+/// The number of times in a row that a lost fetch is asked again.
+const FETCHES_AGAIN: u8 = 2;
 /// The silence before and after `+++`: at least 1 s (bg96 sheet, 4.7), and more for a slow UART.
 const ESCAPE_GUARD: Ms = 1100;
 /// The number of backspaces that empties any modem's line buffer (nrf9160 sheet, 1.4: 4095 characters).
@@ -88,9 +90,18 @@ impl<M: Modem> Engine<M> {
         self.given_up = Some(error);
         self.step_waits = self.stage != Stage::Idle && !self.is_guest();
         self.mark_after = true;
+        self.repeats = M::FETCH_PATIENCE > 0
+            && error == AtError::Timeout
+            && self.unanswered
+            && !self.framer.is_amid_line()
+            && self.repeated < FETCHES_AGAIN;
         // Guest and socket get their error at once, and need not wait for the rescue.
         self.guest_failed(w, error);
-        self.socket_failed(w, error);
+        if self.repeats {
+            self.answered_late = false;
+        } else {
+            self.socket_failed(w, error);
+        }
         match M::abort(waits) {
             Abort::Restart => self.no_way_back(w),
             Abort::Filler => {
@@ -288,13 +299,21 @@ impl<M: Modem> Engine<M> {
         self.rescue_off();
         self.line_mode = true;
         self.quotes_left = 0;
-        if core::mem::take(&mut self.answered_late) && self.given_up.is_none() {
+        let late = core::mem::take(&mut self.answered_late);
+        if late && self.given_up.is_none() {
             self.doubt_sent(w);
         }
         match self.given_up.take() {
             Some(error) => {
                 w.ask_all();
                 self.parked_missed();
+                if M::FETCH_PATIENCE > 0 && self.repeats && !late {
+                    // The modem has carried out the query, and so has not seen the command before it.
+                    self.repeated += 1;
+                    self.late_payload = 0;
+                    self.step_waits = false;
+                    return self.advance(w, Then::Same);
+                }
                 self.step_given_up(w, error);
             }
             None => self.rescue_over(w, Ok(())),
