@@ -48,6 +48,12 @@ impl<O: Options> Bg96<O> {
     /// The settings that the driver relies on (sheet 0 and 1.3).
     pub(crate) const SETTINGS: Script<O> = &[
         ask("ATE0"),
+        // The slow clock loses the first characters behind a silence. It may outlive a restart (sheet
+        // 1.8); a driver that is told to sleep switches it on again.
+        ask("AT+QSCLK=0").then(Self::wakes_by_key),
+        // Without a power key nothing would wake a modem from PSM, which the network may grant at once
+        // (sheet 1.8).
+        ask("AT+CPSMS=0").then(either_way),
         // Level 1, since some errors come as text only at level 2 (sheet 3).
         ask("AT+CMEE=1"),
         // URCs go to the USB port by default; the driver would then not see that data has arrived
@@ -95,6 +101,14 @@ impl<O: Options> Bg96<O> {
         // At most as much as one fetch could bring (sheet 4.4); the manual names no limit for pushed
         // data.
         world.push_unit = self.pushes().then_some(Self::LIMITS.max_receive);
+    }
+
+    fn wakes_by_key(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        if O::PINS && world.pins.has_power_key {
+            Then::Skip
+        } else {
+            Then::Next
+        }
     }
 
     fn is_flow_controlled(&mut self, _: &mut World<'_>, _: Option<&[u8]>) -> Then {

@@ -143,6 +143,7 @@ const LOST: u8 = OWN + 23;
 const STARTING: u8 = OWN + 24;
 const CLOSE_FILE: u8 = OWN + 25;
 const COUNT_TRIES: u8 = OWN + 26;
+const MULTIPLEXER: u8 = OWN + 27;
 
 impl<O: Options> Bg96<O> {
     /// Returns a backend with this configuration.
@@ -189,6 +190,9 @@ impl<O: Options> Modem for Bg96<O> {
         command: "AT+IPR?",
         answer: "+IPR:",
     };
+    // A read takes what is in the modem's buffer, and nothing in the sheet has it wait. The first characters
+    // to a modem with a slow clock are lost, and reads are safe to repeat (sheet 1.8).
+    const FETCH_PATIENCE: u16 = 1500;
     // Sheet 4.4.
     const PAYLOAD_ENDS: u8 = 2;
     // Payload goes behind the prompt, and files behind `CONNECT`.
@@ -230,6 +234,7 @@ impl<O: Options> Modem for Bg96<O> {
             WAKE => Self::WAKE,
             ATTENTION => Self::ATTENTION,
             STARTING => Self::STARTING,
+            MULTIPLEXER if O::MODES => Self::MULTIPLEXER,
             REBOOT => Self::REBOOT,
             SETTINGS => Self::SETTINGS,
             KEYS if O::DISCOVERY => Self::KEYS,
@@ -276,10 +281,13 @@ impl<O: Options> Modem for Bg96<O> {
     fn argument(&self, name: u8, world: &World<'_>, out: &mut Out<'_>) {
         let config = &self.config;
         let text = match name {
+            b'b' => return self.write_words(out),
             b'a' => config.apn.as_ref().map_or("", |apn| apn.as_str()),
             b'c' => return out.int(open::context(world).into()),
             b'd' => return out.bytes(&self.setting.date.to_cclk()),
+            b'e' if O::MODES => return out.bytes(&waking::CLOSE_DOWN),
             b'f' => return self.write_unwanted_file(out),
+            b'g' if O::MODES => return out.bytes(&waking::RESTART),
             b'h' => return world.write_name(out),
             b'i' => return out.int(world.id.into()),
             b'k' => return self.write_key(world, out),

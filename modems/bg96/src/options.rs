@@ -28,6 +28,10 @@ pub trait Options: 'static {
     /// Remedies after several failures in a row: a new data connection, then a restart of the modem.
     /// Without it the application has to notice a modem that does not recover by itself.
     const ESCALATION: bool = true;
+    /// Ways out of modes that another host has left on: the multiplexer (`AT+CMUX`), results as numbers or none (`ATV0`,
+    /// `ATQ1` in a stored profile), another speed (`AT+IPR`; with [`AnySpeed`](sectag::AnySpeed)). Without it a modem in
+    /// such a mode does not answer bring-up.
+    const MODES: bool = true;
     /// The setting [`Config::ntp`](crate::Config::ntp).
     const NTP: bool = true;
     /// The setting [`Config::pin`](crate::Config::pin).
@@ -51,6 +55,7 @@ impl Options for Least {
     const COMMANDS: bool = false;
     const DISCOVERY: bool = false;
     const ESCALATION: bool = false;
+    const MODES: bool = false;
     const NTP: bool = false;
     const PIN: bool = false;
     const PINS: bool = false;

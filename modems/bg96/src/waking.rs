@@ -1,9 +1,9 @@
 //! Waking: gets the first answer out of the modem, by commands, power key and reset (sheet 1.1).
 
-use sectag::modem::{BRING_UP, Modem, Then, World, ask, decide, either_way};
+use sectag::modem::{BRING_UP, Modem, Out, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError};
 
-use crate::{ATTENTION, Bg96, Options, REBOOT, SETTINGS, STARTING, Script, WAKE};
+use crate::{ATTENTION, Bg96, MULTIPLEXER, Options, REBOOT, SETTINGS, STARTING, Script, WAKE};
 
 // Time limits, in milliseconds.
 
@@ -21,16 +21,32 @@ const SHUTDOWN: u32 = 5000;
 /// RDY` at all (sheet 1.2).
 const APP_READY_LIMIT: u32 = 2000;
 
+/// The pause in which the runner sets the speed of the UART.
+const DRIVEN: u32 = 1;
+
 /// ESC, which cancels a payload of no announced length.
 const CANCEL: u8 = 0x1b;
+/// The frame that closes the multiplexer down (27.010; sheet 1.8). UNCONFIRMED for a BG96.
+pub(crate) const CLOSE_DOWN: [u8; 8] = [0xf9, 0x03, 0xef, 0x05, 0xc3, 0x01, 0xf2, 0xf9];
+/// `AT+CFUN=1,1` on the multiplexer's channel 1 (sheet 1.8). Its answer stands in a frame, whose lines end as they do outside
+/// of one. It is cut behind the `A` into two frames, so that it is no command to a modem that is not multiplexed, and busy.
+pub(crate) const RESTART: [u8; 23] = *b"\xf9\x07\xef\x03A\xd4\xf9\x07\xef\x17T+CFUN=1,1\r\xcf\xf9";
+
+/// The speeds of `AT+IPR`, which `AT&W` stores (sheet 1.3), the likeliest first; the factory's comes last, since the UART
+/// was most likely opened at it.
+const SPEEDS: [u32; 8] = [
+    9_600, 921_600, 460_800, 230_400, 57_600, 38_400, 19_200, 115_200,
+];
 
 // The means to get an answer, in the order in which they are tried.
 const WAIT: u8 = 0;
 const ASK: u8 = 1;
 const FILL: u8 = 2;
-const KEY: u8 = 3;
-const KEY_AGAIN: u8 = 4;
-const RESET: u8 = 5;
+const CLOSE_CHANNELS: u8 = 3;
+const SPEED: u8 = 4;
+const KEY: u8 = 5;
+const KEY_AGAIN: u8 = 6;
+const RESET: u8 = 7;
 
 /// Scratch of waking the modem.
 pub(crate) struct Waking {
@@ -50,8 +66,14 @@ pub(crate) struct Waking {
     starts: bool,
     /// The time at which the asking began.
     since: u32,
+    /// The time at which the bring-up began.
+    began: u32,
     /// How many more times the modem is asked, if it is not starting.
     tries: u8,
+    /// How often the modem was asked with the current means.
+    asked: u8,
+    /// How many of [`SPEEDS`] were tried.
+    speeds: u8,
 }
 
 impl Waking {
@@ -65,7 +87,10 @@ impl Waking {
             changes: 0,
             starts: false,
             since: 0,
+            began: 0,
             tries: 0,
+            asked: 0,
+            speeds: 0,
         }
     }
 }
@@ -84,11 +109,19 @@ impl<O: Options> Bg96<O> {
         decide(Self::moves_pin),
     ];
 
-    /// Asks for an answer, a number of times or as long as a start may take.
+    /// Asks for an answer, a number of times or as long as a start may take. A modem that is on answers within 300 ms
+    /// (sheet 1.3); the first characters to one with a slow clock are lost (sheet 1.8).
     pub(crate) const ATTENTION: Script<O> = &[
         decide(Self::may_ask),
-        ask("AT").limit(5).even_unanswered().then(Self::answered),
+        ask("AT{b}").limit(3).even_unanswered().then(Self::answered),
         decide(Self::awake),
+    ];
+
+    /// Gets the modem out of the multiplexer's frames, by the frame that closes it, then by a restart in a frame.
+    pub(crate) const MULTIPLEXER: Script<O> = &[
+        ask("{e}").limit(2).even_unanswered().then(either_way),
+        ask("AT").limit(3).even_unanswered().then(Self::closed_down),
+        ask("{g}").limit(4).even_unanswered().then(Self::restarted),
     ];
 
     /// Waits for `APP RDY` of a modem that is just starting.
@@ -113,6 +146,7 @@ impl<O: Options> Bg96<O> {
         self.waking = Waking {
             restarting,
             off,
+            began: world.now,
             ..Waking::new()
         };
         if restarting || off {
@@ -141,11 +175,25 @@ impl<O: Options> Bg96<O> {
             }
             waking.means = means;
             waking.next += 1;
+            waking.asked = 0;
             // Presses of the key or of reset, and how often to ask; 0 asks as long as a start may take.
             let (presses, tries) = match means {
                 WAIT if waking.restarting => (0, 0),
                 ASK if !off => (0, 6),
-                FILL if !off => (0, 4),
+                FILL if !off => (0, 3),
+                // Behind the filler: a modem that waited for payload is to get none of the frames.
+                CLOSE_CHANNELS if O::MODES && !off => return Then::To(MULTIPLEXER),
+                SPEED if O::PINS && O::MODES && !off => {
+                    let Some(speed) = SPEEDS.get(usize::from(waking.speeds)) else {
+                        world.pins.speed = 0;
+                        continue;
+                    };
+                    waking.speeds += 1;
+                    waking.next = SPEED;
+                    world.pins.speed = *speed;
+                    world.pause = DRIVEN;
+                    (0, 2)
+                }
                 KEY if O::PINS && pins.has_power_key => {
                     waking.unsure = pins.status.is_none();
                     // A modem that is on is switched off first.
@@ -173,17 +221,32 @@ impl<O: Options> Bg96<O> {
     /// without limit for up to 1460 bytes, or for the character that ends or cancels a payload of no
     /// announced length (sheet 4.3). A modem in line mode ignores the filler.
     fn completes_payload(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
-        if self.waking.means != FILL {
-            return Then::Next;
-        }
-        world.fill = (b'\r', Self::LIMITS.max_send);
+        let count = match self.waking.means {
+            FILL => Self::LIMITS.max_send,
+            // It ends the line into which the noise of other speeds has gone.
+            SPEED => 1,
+            _ => return Then::Next,
+        };
+        world.fill = (b'\r', count);
         Then::Fill
     }
 
     fn moves_pin(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         let waking = &mut self.waking;
+        if O::PINS && O::MODES && waking.means == SPEED && world.pins.speed_refused {
+            // The board cannot change it.
+            world.pins.speed = 0;
+            waking.next = KEY;
+            return Then::To(WAKE);
+        }
         if !O::PINS || waking.changes == 0 {
-            waking.since = world.now;
+            // Where no pin was moved, a start can only have begun before.
+            waking.since = if waking.means == RESET && waking.changes == 0 && !world.pins.has_reset
+            {
+                waking.began
+            } else {
+                world.now
+            };
             return Then::To(ATTENTION);
         }
         waking.changes -= 1;
@@ -211,7 +274,34 @@ impl<O: Options> Bg96<O> {
             return Then::To(WAKE);
         }
         waking.tries = waking.tries.saturating_sub(1);
+        waking.asked = waking.asked.wrapping_add(1);
         Then::Next
+    }
+
+    /// Writes what goes with the query for an answer: each third time a request for results in words. A saved profile may
+    /// have numbers for results, or none (sheet 1.8).
+    pub(crate) fn write_words(&self, out: &mut Out<'_>) {
+        if O::MODES && self.waking.asked % 3 == 0 {
+            out.bytes(b"Q0V1");
+        }
+    }
+
+    fn closed_down(&mut self, _: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return Then::Next;
+        }
+        self.waking.tries = 3;
+        Then::To(ATTENTION)
+    }
+
+    /// Waits for the start of a modem that has confirmed its restart in a frame.
+    fn restarted(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
+        if answer.is_none() {
+            return Then::To(WAKE);
+        }
+        self.waking.starts = true;
+        self.waking.since = world.now;
+        Then::To(ATTENTION)
     }
 
     fn starting(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
@@ -230,6 +320,10 @@ impl<O: Options> Bg96<O> {
         }
         if world.ended == Some(AtError::ModemReset) {
             return Then::To(STARTING);
+        }
+        if self.waking.means == SPEED && world.ended.is_some() {
+            // At its own speed a modem refuses the noise of the others, and is asked again.
+            self.waking.tries = 0;
         }
         Then::To(ATTENTION)
     }

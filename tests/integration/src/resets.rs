@@ -93,7 +93,7 @@ pub fn mcu_resets_everywhere<U: Unit>(unit: &U, step: usize) {
 pub fn fail_everywhere<U: Unit>(unit: &U, ordeal: &Ordeal) {
     let name = unit.name();
     let failure = ordeal.failure;
-    let (bytes_in, bytes_out) = lengths(unit);
+    let (bytes_in, bytes_out) = lengths(unit, |world| pins(world, ordeal.status));
     let cases = (1..=bytes_in)
         .map(After::Received)
         .chain((1..=bytes_out).map(After::Sent))
@@ -138,7 +138,7 @@ pub fn fail_everywhere<U: Unit>(unit: &U, ordeal: &Ordeal) {
 pub fn stall_everywhere<U: Unit>(unit: &U, pause: Duration, step: usize) {
     const LIMIT: Duration = Duration::from_secs(1200);
     let name = unit.name();
-    let (bytes_in, bytes_out) = lengths(unit);
+    let (bytes_in, bytes_out) = lengths(unit, |_| NoPins);
     let sent = (0..bytes_in).map(|at| Line {
         send_stalls: Some((at, pause)),
         ..Line::default()
@@ -200,13 +200,15 @@ fn stored<U: Unit>(unit: &U) -> String {
 }
 
 /// Bytes of a session without a failure, to and from the modem.
-fn lengths<U: Unit>(unit: &U) -> (u64, u64) {
+fn lengths<U: Unit, P: Power>(unit: &U, power: impl Fn(&World) -> P) -> (u64, u64) {
     virtually(async || {
         let (world, _) = world_of(unit);
-        run_for(&world, unit, u64::MAX, async |bench| {
-            persevere(&world, bench).await;
-        })
-        .await;
+        let line = Line::default();
+        world
+            .attach_driver(line, unit.backend(), power(&world), async |bench| {
+                persevere(&world, bench).await;
+            })
+            .await;
         (world.modem.bytes_in(), world.modem.bytes_out())
     })
 }

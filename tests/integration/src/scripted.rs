@@ -52,7 +52,8 @@ impl Modem {
                 byte => line.push(byte),
             }
         }
-        let line = String::from_utf8(line).expect("commands are ASCII");
+        // A frame of a multiplexer is no text.
+        let line = String::from_utf8_lossy(&line).into_owned();
         self.log.borrow_mut().push(line.clone());
         line
     }

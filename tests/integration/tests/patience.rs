@@ -127,6 +127,24 @@ fn the_last_failure_is_told_when_the_patience_is_over() {
     }
 }
 
+/// [`AtError`] has no room for the reason, which is kept beside it.
+#[test]
+fn the_reason_behind_a_link_that_is_down_is_told() {
+    let refused = BringUpError::At {
+        command: "AT+CEREG?",
+        error: AtError::Refused(Code::Plain),
+    };
+    bench(
+        async |uart| odd(uart, "AT+CEREG?", Some("\r\nERROR\r\n"), usize::MAX).await,
+        async |bench| {
+            let control = bench.control.patience(Duration::from_secs(5));
+            assert_eq!(control.last_problem(), None);
+            assert_eq!(control.at().await.err(), Some(AtError::LinkDown));
+            assert_eq!(control.last_problem(), Some(refused));
+        },
+    );
+}
+
 #[test]
 fn what_only_a_change_helps_against_is_told_at_once() {
     for (state, error) in [
