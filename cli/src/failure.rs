@@ -25,6 +25,8 @@ pub(crate) struct Failure {
     lost: bool,
     /// The broker has said nothing, or the modem has not passed it on.
     silent: bool,
+    /// The modem is not up. The driver knows why, and this failure does not.
+    down: bool,
     /// What was in the way may be gone at the next attempt.
     passing: bool,
     /// The driver could make nothing of the modem, which may be another.
@@ -111,6 +113,7 @@ impl Failure {
             lost: false,
             silent: false,
             strange: false,
+            down: false,
             passing: false,
         }
     }
@@ -222,6 +225,15 @@ impl Failure {
         // It is told once.
         self.silent = false;
         self.hint("this says nothing about the broker: restart the modem, check its supply, and whether RTS and CTS are wired")
+    }
+
+    pub(crate) fn down(mut self) -> Self {
+        self.down = true;
+        self
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.down
     }
 
     /// With the place in a file that it is about.

@@ -119,7 +119,8 @@ pub(crate) fn at(doing: &str, error: &AtError) -> Failure {
         AtError::Timeout | AtError::Garbled | AtError::TooLong => {
             failure.passing().hint("-v shows the exchange")
         }
-        AtError::ModemReset | AtError::LinkDown => failure.passing(),
+        AtError::ModemReset => failure.passing(),
+        AtError::LinkDown => failure.passing().down(),
         AtError::Refused(code @ Code::Cme(number)) => failure.code(code).cme(*number),
         AtError::Refused(code) => failure.code(code),
         _ => failure,

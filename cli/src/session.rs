@@ -87,6 +87,7 @@ pub(crate) async fn attach<M: Full>(
     if let Some(tap) = report.tap() {
         runner = runner.with_tap(tap);
     }
+    let asked = speeds.clone();
     let session = Session {
         control: control.patience(PATIENCE),
         name,
@@ -96,7 +97,9 @@ pub(crate) async fn attach<M: Full>(
     };
     let work = async {
         match work(session).await {
-            Err(failure) => Err(seen_by(&control, failure).await),
+            Err(failure) => {
+                Err(seen_by(&control, failure, || tried(args.baud, &asked.borrow())).await)
+            }
             done => done,
         }
     };
@@ -104,8 +107,19 @@ pub(crate) async fn attach<M: Full>(
     work.map_err(|failure| failure.explained(M::CODES))
 }
 
-/// A failure with what the driver has seen of a connection that was lost, or of a modem that keeps a broker's answer.
-async fn seen_by<M: Full>(control: &Control<'_, M>, failure: Failure) -> Failure {
+/// A failure with what the driver has seen of a connection that was lost, of a modem that is not up, or of a modem that
+/// keeps a broker's answer.
+async fn seen_by<M: Full>(
+    control: &Control<'_, M>,
+    failure: Failure,
+    tried: impl Fn() -> String,
+) -> Failure {
+    if failure.is_down() {
+        return match control.last_problem() {
+            Some(problem) => hints::bring_up(&problem, &tried()),
+            None => failure,
+        };
+    }
     if failure.is_lost() {
         let unclear = || matches!(control.last_loss(), Some(Loss::NoAnswer | Loss::Grammar));
         let clear = async {
@@ -137,18 +151,29 @@ pub(crate) async fn silent_by<M: Full>(control: &Control<'_, M>, failure: Failur
 
 impl<M: Full> Session<'_, M> {
     pub(crate) async fn bring_up(&self) -> Result<(), Failure> {
+        self.reach(self.control.wait_up(), "is up and on the network")
+            .await
+    }
+
+    /// Waits until the modem takes commands, which needs neither SIM nor network.
+    pub(crate) async fn answer(&self) -> Result<(), Failure> {
+        self.reach(self.control.wait_answering(), "answers").await
+    }
+
+    async fn reach(
+        &self,
+        reached: impl Future<Output = Result<(), BringUpError>>,
+        state: &str,
+    ) -> Result<(), Failure> {
         let args = self.modem;
         let step = self
             .report
             .spin(format!("bringing up {} on {}", M::NAME, args.port));
-        let up = self.telling(self.control.wait_up()).await;
-        up.map_err(|error| hints::bring_up(&error, &self.tried()))?;
+        let reached = self.telling(reached).await;
+        reached.map_err(|error| hints::bring_up(&error, &self.tried()))?;
         // A driver of another modem may well think that it is up.
         self.recognise().await?;
-        step.done(
-            self.report,
-            &format!("{} is up and on the network", M::NAME),
-        );
+        step.done(self.report, &format!("{} {state}", M::NAME));
         if let Some(baud) = self.other_speed() {
             self.report
                 .note(&format!("it was found at {baud} baud: give --baud {baud}"));
@@ -175,26 +200,19 @@ impl<M: Full> Session<'_, M> {
         &self,
         work: impl Future<Output = T>,
     ) -> Result<T, BringUpError> {
-        let hopeless = async {
-            loop {
-                match self.control.wait_up().await {
-                    Err(
-                        problem @ (BringUpError::At { .. }
-                        | BringUpError::SettingRefused { .. }
-                        | BringUpError::NoAnswer
-                        | BringUpError::Unintelligible
-                        | BringUpError::RefusesAll
-                        | BringUpError::PoweredOff),
-                    ) => return problem,
-                    Err(_) => {}
-                    Ok(()) => pending().await,
-                }
-            }
-        };
-        // In this order: where work gives up for the reason that makes it hopeless, and at the same time, the reason counts.
-        match select(hopeless, work).await {
-            Either::First(problem) => Err(problem),
-            Either::Second(done) => Ok(done),
+        hopeful(self.control, work).await
+    }
+
+    /// Runs a job that needs a modem that answers, and neither SIM nor network.
+    pub(crate) async fn answering(self, job: impl Job) -> Result<(), Failure> {
+        self.answer().await?;
+        let (control, args, asked) = (self.control, self.modem, self.speeds.clone());
+        match hopeful(control, job.run(self)).await {
+            Ok(done) => done,
+            Err(problem) => Err(hints::bring_up(
+                &problem,
+                &tried(args.baud, &asked.borrow()),
+            )),
         }
     }
 
@@ -307,6 +325,34 @@ impl<M: Full> Session<'_, M> {
             "the modem's clock was set to {now} from this computer"
         ));
         Ok(())
+    }
+}
+
+/// Work that ends where the modem makes it hopeless, see [`Session::while_hopeful`].
+async fn hopeful<M: Full, T>(
+    control: Control<'_, M>,
+    work: impl Future<Output = T>,
+) -> Result<T, BringUpError> {
+    let hopeless = async {
+        loop {
+            match control.wait_up().await {
+                Err(
+                    problem @ (BringUpError::At { .. }
+                    | BringUpError::SettingRefused { .. }
+                    | BringUpError::NoAnswer
+                    | BringUpError::Unintelligible
+                    | BringUpError::RefusesAll
+                    | BringUpError::PoweredOff),
+                ) => return problem,
+                Err(_) => {}
+                Ok(()) => pending().await,
+            }
+        }
+    };
+    // In this order: where work gives up for the reason that makes it hopeless, and at the same time, the reason counts.
+    match select(hopeless, work).await {
+        Either::First(problem) => Err(problem),
+        Either::Second(done) => Ok(done),
     }
 }
 

@@ -18,6 +18,15 @@ pub(crate) async fn run(args: &ModemArgs, report: &Report, job: impl Job) -> Res
     ask(args, report, Up(job)).await
 }
 
+/// Opens the port and runs `job`, which needs a modem that answers, and neither SIM nor network, as in a factory.
+pub(crate) async fn answering(
+    args: &ModemArgs,
+    report: &Report,
+    job: impl Job,
+) -> Result<(), Failure> {
+    ask(args, report, Answering(job)).await
+}
+
 /// Opens the port and runs `job`, which may find the modem in any state.
 pub(crate) async fn ask(args: &ModemArgs, report: &Report, job: impl Job) -> Result<(), Failure> {
     let (name, opened, args) = open(args, report).await?;
@@ -29,15 +38,15 @@ pub(crate) async fn ask(args: &ModemArgs, report: &Report, job: impl Job) -> Res
     }
 }
 
-/// Brings the modem on an open port up, sets its clock and runs `job`.
-pub(crate) async fn run_on(
+/// Runs `job` on an open port as [`answering`] does.
+pub(crate) async fn answering_on(
     name: ModemName,
     opened: Opened,
     args: &ModemArgs,
     report: &Report,
     job: impl Job,
 ) -> Result<(), Failure> {
-    driver(name, opened, args, report, Up(job)).await
+    driver(name, opened, args, report, Answering(job)).await
 }
 
 /// Another modem than the one whose driver got nowhere, if there is one.
@@ -111,5 +120,14 @@ impl<J: Job> Job for Up<J> {
         session.bring_up().await?;
         session.set_clock().await?;
         self.0.run(session).await
+    }
+}
+
+/// What is done on a modem that answers.
+struct Answering<J>(J);
+
+impl<J: Job> Job for Answering<J> {
+    async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+        session.answering(self.0).await
     }
 }

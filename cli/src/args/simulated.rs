@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sectag::clock::DateTime;
-use sectag_simulator::{Nrf9160Profile, NwpGeneration, Profile, ShortRangeProfile, UbloxProfile};
+use sectag_simulator::{
+    LeftOn, Nrf9160Profile, NwpGeneration, Profile, ShortRangeProfile, UbloxProfile,
+};
 
 use super::values::Server;
 use crate::failure::Failure;
@@ -213,6 +215,10 @@ pub(crate) struct Simulate {
     /// What befalls a command, and which: silent, error, garbage or reset; every one, the K-th, or the K-th that begins so
     #[arg(long, value_name = "NAME[@K[:BEGINNING]]", value_parser = parse_fault)]
     pub(crate) fault: Option<String>,
+
+    /// What an earlier host has left on in a bg96: slow-clock, psm, cmux, cmux-stuck (a multiplexer that nothing ends), atv0 or atq1
+    #[arg(long, value_name = "NAME", value_parser = LeftOn::named)]
+    pub(crate) left_on: Option<LeftOn>,
 
     /// What the modem's clock shows at the start (UTC, 2026-11-20T12:00:00Z), or `unset`
     #[arg(long, value_name = "ISO|unset", default_value = "unset")]

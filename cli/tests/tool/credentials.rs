@@ -313,3 +313,32 @@ pub(crate) fn a_modem_that_makes_no_keys_is_given_one() {
     let same = modem.run(&["credentials", "verify"], &there).expect(0);
     assert!(same.stdout.contains("same"), "{}", same.stdout);
 }
+
+/// A factory has neither SIM nor network: what concerns the store alone needs neither, with a PIN pending too.
+pub(crate) fn neither_sim_nor_network_is_needed() {
+    let pki = credentials();
+    let (ca, cert, key) = (
+        pki.file("ca.pem"),
+        pki.file("client.pem"),
+        pki.file("client.key"),
+    );
+    let files = ["--tag", "42", "--ca", &ca, "--cert", &cert, "--key", &key];
+    for (modem, lacks) in [
+        ("bg96", "sim-missing"),
+        ("bg96", "no-registration"),
+        ("nrf9160", "sim-missing"),
+        ("nrf9160", "no-registration"),
+    ] {
+        let modem = Modem::start_named(modem, &["--scenario", lacks]);
+        for (command, options, lines) in [
+            ("store", &files[..], 3),
+            ("list", &[][..], 3),
+            ("verify", &files, 3),
+            ("remove", &["--tag", "42"], 3),
+        ] {
+            let done = modem.run(&["credentials", command], options).expect(0);
+            let count = done.stdout.lines().count();
+            assert_eq!(count, lines, "{command}, {lacks}: {}", done.stdout);
+        }
+    }
+}

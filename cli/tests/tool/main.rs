@@ -113,6 +113,7 @@ fn all() -> Vec<Trial> {
             failures_say_what_to_do,
         }
         credentials {
+            neither_sim_nor_network_is_needed,
             stored_listed_and_removed_over_a_terminal,
             the_trace_shows_commands_and_no_contents,
             a_tag_that_the_modem_cannot_name_is_refused,

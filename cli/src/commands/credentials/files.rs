@@ -19,10 +19,12 @@ pub(super) trait FileArgs {
     fn files(&self) -> &CredentialFiles;
     /// What this modem cannot use is stored all the same.
     fn force(&self) -> bool;
+    /// The new credentials have to prove themselves at a server.
+    fn connects(&self) -> bool;
 }
 
 macro_rules! file_args {
-    ($($args:ty: $force:expr),+) => {
+    ($($args:ty: $force:expr, $connects:expr;)+) => {
         $(impl FileArgs for $args {
             fn modem(&self) -> &ModemArgs {
                 &self.modem
@@ -34,13 +36,16 @@ macro_rules! file_args {
                 let force: fn(&Self) -> bool = $force;
                 force(self)
             }
+            fn connects(&self) -> bool {
+                $connects
+            }
         })+
     };
 }
 file_args!(
-    RotateCredentials: |_| false,
-    StoreCredentials: |args| args.force,
-    VerifyCredentials: |_| false
+    RotateCredentials: |_| false, true;
+    StoreCredentials: |args| args.force, false;
+    VerifyCredentials: |_| false, false;
 );
 
 pub(super) async fn run<'a, A: FileArgs>(args: &'a A, report: &Report) -> Result<(), Failure>
@@ -54,5 +59,11 @@ where
     } else {
         credential_file::read(paths, modem.modem).await?
     };
-    start::run(modem, report, Filed { args, files }).await
+    let connects = args.connects();
+    let filed = Filed { args, files };
+    if connects {
+        start::run(modem, report, filed).await
+    } else {
+        start::answering(modem, report, filed).await
+    }
 }

@@ -30,9 +30,9 @@ pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failu
     }
     match args {
         Credentials::Store(args) => files::run(args, report).await,
-        Credentials::List(args) => start::run(&args.modem, report, args).await,
+        Credentials::List(args) => start::answering(&args.modem, report, args).await,
         Credentials::Verify(args) => files::run(args, report).await,
-        Credentials::Remove(args) => start::run(&args.modem, report, args).await,
+        Credentials::Remove(args) => start::answering(&args.modem, report, args).await,
         Credentials::Rotate(args) => files::run(args, report).await,
         Credentials::Csr(args) => csr::run(args, report).await,
     }

@@ -125,6 +125,11 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
     };
     let clock = moment(args.clock)?;
     let around = around(args.scenario)?;
+    if args.left_on.is_some() && args.modem != ModemName::Bg96 {
+        return Err(Failure::new(
+            "--left-on: only a simulated bg96 has modes that a host can leave on",
+        ));
+    }
     // A link is given by either, and there is no third.
     let family = match (args.modem, args.dialect) {
         (ModemName::Ppp, Some(Dialect::Ublox(_))) => ModemName::UbloxCellular,
@@ -150,6 +155,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 registration_delay: around.registration_delay(),
                 sim: around.sim,
                 pdp_refusal: around.pdp_refusal,
+                left_on: args.left_on.unwrap_or_default(),
                 ..defaults
             };
             Simulator::bg96(options, network)

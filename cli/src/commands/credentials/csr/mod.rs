@@ -41,7 +41,7 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
     let (name, opened, modem) = start::open(&args.modem, report).await?;
     if !makes_keys(args, name) {
         let made = HostMade::new(args, host::key_type(name))?;
-        return start::run_on(name, opened, &modem, report, made).await;
+        return start::answering_on(name, opened, &modem, report, made).await;
     }
     let driver = modems::nrf9160(&modem, report)?;
     let work = async |session: Session<'_, Nrf9160>| generate(args, &request, session).await;
@@ -58,7 +58,7 @@ async fn generate(
     request: &KeyRequest<'_>,
     session: Session<'_, Nrf9160>,
 ) -> Result<(), Failure> {
-    session.bring_up().await?;
+    session.answer().await?;
     let (tag, report) = (args.tag, session.report);
     let step = report.spin("the modem makes a key");
     let mut buffer = [0; BUFFER];
