@@ -281,7 +281,7 @@ impl<O: Options> Bg96<O> {
     /// Writes what goes with the query for an answer: each third time a request for results in words. A saved profile may
     /// have numbers for results, or none (sheet 1.8).
     pub(crate) fn write_words(&self, out: &mut Out<'_>) {
-        if O::MODES && self.waking.asked % 3 == 0 {
+        if O::MODES && self.waking.asked.is_multiple_of(3) {
             out.bytes(b"Q0V1");
         }
     }

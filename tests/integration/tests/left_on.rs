@@ -62,7 +62,7 @@ async fn start(
 
 async fn connects(bench: Bench) {
     provision(bench).await;
-    let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+    let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
     socket.write_all(b"back").await.unwrap();
     socket.flush().await.unwrap();
     let mut back = [0; 4];
@@ -109,7 +109,7 @@ fn a_slow_clock_is_switched_off() {
         let (up, _) = start(&world, NoPins, async |bench| {
             assert_eq!(world.count("AT+QSCLK=0"), 1);
             provision(bench).await;
-            let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+            let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
             Timer::after(SLEEPS_AFTER * 4).await;
             // The first characters of the send are not lost.
             socket.write_all(b"x").await.unwrap();
@@ -272,7 +272,7 @@ fn a_lost_read_is_repeated_within_two_seconds_of_the_notice() {
             let world = world(LeftOn::Nothing, Boot::AlreadyOn);
             let (up, _) = start(&world, NoPins, async |bench| {
                 provision(bench).await;
-                let mut socket = bench.sockets.connect(HOST, PORT, &TLS).await.unwrap();
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                 let mut left = lost;
                 world.modem.set_script(Box::new(move |line| {
                     if line.starts_with(b"AT+QSSLRECV") && left > 0 {

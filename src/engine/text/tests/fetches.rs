@@ -128,6 +128,59 @@ fn late_payload_is_counted_and_not_searched() {
 }
 
 #[test]
+fn a_fetch_that_was_lost_is_asked_again() {
+    trace(|t: &mut Trace<LOSES>| {
+        let slot = fetching(t);
+        // Notices are no answer.
+        t.hear("\r\n+READY: 0\r\n");
+        t.after(1499);
+        t.silent();
+        t.after(1);
+        t.plays("AT+SYNC?\r", SYNCED);
+        t.plays("AT+RECV=0,16\r", "\r\n+RECV: 5\r\nhello\r\n\r\nOK\r\n");
+        assert_eq!(t.read(slot), "hello");
+        t.is(slot, Phase::Open);
+    });
+}
+
+#[test]
+fn a_fetch_is_asked_again_twice_at_most() {
+    trace(|t: &mut Trace<LOSES>| {
+        let slot = fetching(t);
+        for _ in 0..2 {
+            t.after(1500);
+            t.plays("AT+SYNC?\r", SYNCED);
+            t.sends("AT+RECV=0,16\r");
+        }
+        t.after(1500);
+        t.plays("AT+SYNC?\r", SYNCED);
+        t.is_reset(slot);
+    });
+}
+
+/// What it fetched cannot be told from what a second one would fetch.
+#[test]
+fn a_fetch_whose_answer_is_late_or_cut_is_not_asked_again() {
+    for (early, late) in [
+        ("", "\r\n+RECV: 5\r\nhello\r\n\r\nOK\r\n"),
+        ("", "\r\nERROR\r\n"),
+        ("\r\n+RE", ""),
+        ("\r\nhello\r\n", ""),
+    ] {
+        trace(|t: &mut Trace<LOSES>| {
+            let slot = fetching(t);
+            t.hear(early);
+            t.after(1500);
+            t.sends("AT+SYNC?\r");
+            t.hear(late);
+            t.hear(SYNCED);
+            assert_eq!(t.read(slot), "");
+            t.is_reset(slot);
+        });
+    }
+}
+
+#[test]
 fn line_ends_behind_payload_are_compared_with_the_manual() {
     trace(|t: &mut Trace<FRAMED>| {
         let slot = fetching(t);

@@ -43,6 +43,8 @@ pub(super) const CHOOSES: u8 = 8;
 pub(super) const THOROUGH: u8 = 16;
 /// Seeded defect: its bring-up waits for something that never comes.
 pub(super) const DEAD_END: u8 = 32;
+/// The answer to a fetch begins within 1.5 s, or the fetch was lost.
+pub(super) const LOSES: u8 = 64;
 
 pub(super) const SYNCED: &str = "\r\n+SYNC: 1\r\n\r\nOK\r\n";
 pub(super) const OK: &str = "\r\nOK\r\n";
@@ -193,6 +195,7 @@ impl<const V: u8> Modem for Toy<V> {
         answer: "+SYNC:",
         command: "AT+SYNC?",
     };
+    const FETCH_PATIENCE: u16 = if V & LOSES == 0 { 0 } else { 1500 };
     const PAYLOAD_ENDS: u8 = if V & FRAMED == 0 { 0 } else { 2 };
     const GAP: u16 = if V & GAPPY == 0 { 0 } else { 50 };
     const PROMPT_PAUSE: u16 = if V & PAUSES == 0 { 0 } else { 50 };
