@@ -75,7 +75,7 @@ pub trait Unit: Clone + 'static {
 
     /// What is sent while it is not known what the modem waits for.
     fn filler(&self) -> &'static [u8] {
-        b"+AT\x1b\r\n"
+        b"+ATQ0V1\x1b\r\n"
     }
 
     /// Bytes that a peer may get beyond those written, when the MCU dies while it ends data mode.
