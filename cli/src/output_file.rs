@@ -26,13 +26,32 @@ impl Readers {
 /// Writes a file anew in one go: a process that is killed, or a full disk, leaves the file of before. What does not
 /// come to its end is removed.
 pub(crate) fn replace(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    replace_prepared(path, content, readers, |_| Ok(())).map(drop)
+}
+
+/// As [`replace`], with the new file locked before it has its name. Who keeps the returned file has the lock.
+#[cfg(feature = "demo")]
+pub(crate) fn replace_locked(path: &Path, content: &[u8], readers: Readers) -> io::Result<File> {
+    replace_prepared(path, content, readers, |file| {
+        file.try_lock().map_err(io::Error::from)
+    })
+}
+
+fn replace_prepared(
+    path: &Path,
+    content: &[u8],
+    readers: Readers,
+    prepare: fn(&File) -> io::Result<()>,
+) -> io::Result<File> {
     // Through a link, so that the link stays one.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let part = part(&path);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(readers.mode());
-    fill(&part, &options, content)?;
-    fs::rename(&part, &path).inspect_err(|_| remove(&part))
+    let file = fill(&part, &options, content)?;
+    let placed = prepare(&file).and_then(|()| fs::rename(&part, &path));
+    placed.inspect_err(|_| remove(&part))?;
+    Ok(file)
 }
 
 /// Writes a new file, never over one that is there. What does not come to its end is removed, so that it is in nobody's
@@ -40,16 +59,17 @@ pub(crate) fn replace(path: &Path, content: &[u8], readers: Readers) -> io::Resu
 pub(crate) fn create(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(readers.mode());
-    fill(path, &options, content)
+    fill(path, &options, content).map(drop)
 }
 
-fn fill(path: &Path, options: &OpenOptions, content: &[u8]) -> io::Result<()> {
-    let file = options.open(path)?;
-    let written = write(file, content);
-    written.inspect_err(|_| remove(path))
+fn fill(path: &Path, options: &OpenOptions, content: &[u8]) -> io::Result<File> {
+    let mut file = options.open(path)?;
+    let written = write(&mut file, content);
+    written.inspect_err(|_| remove(path))?;
+    Ok(file)
 }
 
-fn write(mut file: File, content: &[u8]) -> io::Result<()> {
+fn write(file: &mut File, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     // A full disk may be told only now.
     file.sync_all()
@@ -102,8 +122,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_leaves_no_part() {
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        assert!(write(full, b"content").is_err());
+        let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert!(write(&mut full, b"content").is_err());
         let dir = tempfile::tempdir().unwrap();
         // A folder cannot be replaced by a file, which is seen only when the part is written.
         let folder = dir.path().join("folder");

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Demo(Absent),
     /// Publish one MQTT message
     Publish(Publish),
-    /// Print the MQTT messages of a topic
+    /// Print the MQTT messages of a topic, of up to 16 MiB each
     Subscribe(Subscribe),
     /// Connect standard input and output to a server, as `openssl s_client` does
     Connect(Connect),

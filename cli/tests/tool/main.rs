@@ -196,6 +196,7 @@ fn all() -> Vec<Trial> {
             tcp_names_the_port_to_use,
             dialects_of_the_nrf9160,
             what_the_modem_stores_is_there_again_and_a_refused_server_is_explained,
+            a_state_that_another_modem_keeps_is_refused,
         }
     }
 }

@@ -160,3 +160,65 @@ pub(crate) fn what_the_modem_stores_is_there_again_and_a_refused_server_is_expla
         strange.stderr
     );
 }
+
+pub(crate) fn a_state_that_another_modem_keeps_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json");
+    let state = state.to_str().unwrap();
+    let simulate = ["simulate", "--modem", "bg96", "--tcp", "0", "--state"];
+    let simulate = [&simulate[..], &[state]].concat();
+    let refused = |by: &Tool| {
+        let ended = crate::process::run(&simulate).expect(1);
+        let program = format!("of sectag (process {})", by.id());
+        assert!(ended.stderr.contains(&program), "{}", ended.stderr);
+        assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+        ended.expect_hint("a file of its own");
+    };
+    // A file that is not there yet, so that both begin empty.
+    let mut first = Tool::start(&simulate, &[], b"");
+    let ready = first.wait_for("ready:");
+    refused(&first);
+    // And after it was written anew.
+    let pki = credentials();
+    let (ca, port) = (pki.file("ca.pem"), ready.strip_prefix("ready: ").unwrap());
+    let store = [
+        "credentials",
+        "store",
+        "--modem",
+        "bg96",
+        "--port",
+        port,
+        "--tag",
+        "7",
+        "--ca",
+        &ca,
+    ];
+    crate::process::run(&store).expect(0);
+    refused(&first);
+    // Nobody keeps it any more once its modem has ended, in whatever way.
+    first.signal("KILL");
+    first.end();
+    let mut second = Tool::start(&simulate, &[], b"");
+    let ready = second.wait_for("ready:");
+    // A file that takes its place is another program's.
+    std::fs::remove_file(state).unwrap();
+    std::fs::write(state, "mine").unwrap();
+    let port = ready.strip_prefix("ready: ").unwrap();
+    let store = [
+        "credentials",
+        "store",
+        "--modem",
+        "bg96",
+        "--port",
+        port,
+        "--tag",
+        "8",
+        "--ca",
+        &ca,
+    ];
+    crate::process::run(&store).expect(0);
+    second.wait_for("has taken its place");
+    second.signal("TERM");
+    second.end().expect(1);
+    assert_eq!(std::fs::read_to_string(state).unwrap(), "mine");
+}

@@ -1,7 +1,9 @@
 //! What a simulated modem keeps without power, its files and credentials, in a file of this computer.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sectag_simulator::Simulator;
@@ -11,40 +13,49 @@ use crate::failure::Failure;
 use crate::families::ModemName;
 use crate::input::{self, Purpose};
 use crate::output_file::{self, Readers};
+use crate::processes::Process;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// The file, and what it says.
 pub(super) struct Kept {
     path: PathBuf,
+    /// The file as it was last written: while it is open, it is locked.
+    locked: File,
     modem: ModemName,
     files: Files,
 }
 
 impl Kept {
     /// Gives the modem what the file says it has; a file that is not there yet says nothing.
+    ///
+    /// The file is this process's until `Kept` is dropped: a second simulated modem is refused, as each would write
+    /// over what the other one stores.
     pub(super) fn restore(
         path: &Path,
         modem: ModemName,
         simulator: &Simulator,
     ) -> Result<Self, Failure> {
+        let given = path.to_str().unwrap_or_default();
+        if given == "-" {
+            return Err(Failure::new(
+                "--state -: what is kept is read and written, which needs a file",
+            )
+            .hint("give the name of a file, which need not exist yet"));
+        }
+        let path = given.strip_prefix('@').map_or(path, Path::new);
         let failed = |error: String| Failure::new(format!("--state {}: {error}", path.display()));
-        let files = match std::fs::metadata(path) {
-            Ok(found) if found.is_file() => {
-                let (content, _) = input::read(path, Purpose::State)?;
-                let text = String::from_utf8(content).map_err(|_| "it is no text".to_owned());
-                text.and_then(|text| parse(&text, modem)).map_err(|error| {
-                    failed(error)
-                        .hint("give another file, or remove it: the modem then begins empty")
-                })?
-            }
-            // A pipe or a device would be waited for, and could not be replaced.
-            Ok(_) => {
-                return Err(failed("it is no file that can be written anew".into())
-                    .hint("give the name of a file, which need not exist yet"));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Files::new(),
-            Err(error) => return Err(failed(error.to_string())),
+        let (locked, is_new) = lock(path)?;
+        // Absolute, and of the file itself where a link was given.
+        let path = std::fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
+        let files = if is_new {
+            Files::new()
+        } else {
+            let (content, _) = input::read(&path, Purpose::State)?;
+            let text = String::from_utf8(content).map_err(|_| "it is no text".to_owned());
+            text.and_then(|text| parse(&text, modem)).map_err(|error| {
+                failed(error).hint("give another file, or remove it: the modem then begins empty")
+            })?
         };
         for (name, content) in &files {
             if !simulator.has_name_for(name) {
@@ -55,34 +66,111 @@ impl Kept {
             }
             simulator.put_file(name, content);
         }
-        Ok(Self {
-            path: path.to_owned(),
+        let mut kept = Self {
+            path,
+            locked,
             modem,
             files,
-        })
+        };
+        if is_new {
+            kept.locked = kept.written(&kept.files)?;
+        }
+        Ok(kept)
     }
 
     /// Writes the file anew if the modem has something else than it says.
     pub(super) fn update(&mut self, simulator: &Simulator) -> Result<(), Failure> {
         let files = simulator.files();
-        if files == self.files && self.path.exists() {
+        let is_there = self.path.exists();
+        if files == self.files && is_there {
             return Ok(());
         }
-        self.write(&files)
-            .map_err(|error| Failure::new(format!("--state {}: {error}", self.path.display())))?;
+        if is_there && !is_at(&self.locked, &self.path) {
+            let taken = format!(
+                "--state {}: another file has taken its place, and is not written over",
+                self.path.display()
+            );
+            return Err(Failure::new(taken).hint("move that one away, or end this modem"));
+        }
+        self.locked = self.written(&files)?;
         self.files = files;
         Ok(())
     }
 
+    fn written(&self, files: &Files) -> Result<File, Failure> {
+        self.write(files)
+            .map_err(|error| Failure::new(format!("--state {}: {error}", self.path.display())))
+    }
+
     /// In one go, so that a run that is killed leaves the file of before or the new one. For this user only: private
     /// keys are in it.
-    fn write(&self, files: &Files) -> io::Result<()> {
+    fn write(&self, files: &Files) -> io::Result<File> {
         let files: Map<String, Value> = files
             .iter()
             .map(|(name, content)| (name.clone(), to_json(content)))
             .collect();
         let state = json!({ "modem": self.modem.as_str(), "files": files });
-        output_file::replace(&self.path, format!("{state:#}\n").as_bytes(), Readers::User)
+        let content = format!("{state:#}\n");
+        output_file::replace_locked(&self.path, content.as_bytes(), Readers::User)
+    }
+}
+
+/// Opens the file and locks it; makes an empty one where there is none, and says whether it did.
+fn lock(path: &Path) -> Result<(File, bool), Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::new(format!("--state {}: {error}", path.display()))
+    };
+    // A pipe or a device would be waited for, and could not be replaced.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(failed(&"it is no file that can be written anew")
+            .hint("give the name of a file, which need not exist yet"));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).mode(0o600);
+    loop {
+        let (file, is_new) = match options.clone().create_new(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                (options.open(path), false)
+            }
+            made => (made, true),
+        };
+        let file = file.map_err(|error| failed(&error))?;
+        match file.try_lock() {
+            // Between the two, another process may have put a new file in its place.
+            Ok(()) if is_at(&file, path) => return Ok((file, is_new)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(in_use(path)),
+            Err(TryLockError::Error(error)) => {
+                return Err(failed(&format_args!("it cannot be locked: {error}"))
+                    .hint("give a file in a folder of this computer's own, such as /tmp"));
+            }
+        }
+    }
+}
+
+fn in_use(path: &Path) -> Failure {
+    let file = std::fs::canonicalize(path).ok();
+    let holders = Process::others()
+        .filter(|process| file.as_ref().is_some_and(|file| process.has_open(file)));
+    let names: Vec<String> = holders.map(|process| process.shown()).collect();
+    let whose = if names.is_empty() {
+        "another simulated modem".into()
+    } else {
+        format!("the simulated modem of {}", names.join(" and "))
+    };
+    Failure::new(format!(
+        "--state {}: it is in use by {whose}",
+        path.display()
+    ))
+    .hint("end that first, or give this one a file of its own: two modems would write over each other")
+}
+
+/// Whether an open file is the one of this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let place = |found: Metadata| (found.dev(), found.ino());
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(file), Ok(named)) => place(file) == place(named),
+        _ => false,
     }
 }
 
