@@ -77,7 +77,14 @@ pub(crate) fn of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_d
     assert!(json.contains("\"causes\":["), "{json}");
 
     // Nothing is sent to those.
+    let sent = || -> Vec<usize> {
+        let others = modems.iter().enumerate().filter(|(number, _)| *number != 6);
+        others.map(|(_, modem)| modem.uploads()).collect()
+    };
+    let before = sent();
+    assert!(before.iter().all(|&files| files >= 3), "{before:?}");
     let again = provision();
+    assert_eq!(sent(), before);
     let report = std::fs::read_to_string(&table).unwrap();
     assert_eq!(
         report.matches(",proved,proved,proved,done,").count(),

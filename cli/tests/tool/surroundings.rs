@@ -1,10 +1,12 @@
 //! SIMs and networks that `sectag simulate` has no option for: the simulator in this process, on a TCP port.
 
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use sectag_simulator::{LoopbackNetwork, Options, PdpLeft, Sim, Simulator, transport};
+use sectag_simulator::{LoopbackNetwork, Options, PdpLeft, Reaction, Sim, Simulator, transport};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -13,6 +15,7 @@ use crate::process::{Ended, Tool, credentials};
 /// A modem of the kind that `sectag simulate` has no option for.
 pub(crate) struct Modem {
     port: String,
+    uploads: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -26,6 +29,8 @@ impl Modem {
     pub(crate) fn start_with(options: Options, fault: Option<&'static str>) -> Self {
         let (report, reported) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
+        let uploads = Arc::<AtomicUsize>::default();
+        let counted = uploads.clone();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -33,9 +38,13 @@ impl Modem {
                 .unwrap();
             runtime.block_on(async {
                 let modem = Simulator::bg96(options, Rc::new(LoopbackNetwork::new()));
-                if let Some(fault) = fault {
-                    modem.set_script(sectag_simulator::fault(fault).unwrap());
-                }
+                let mut script = fault.map(|fault| sectag_simulator::fault(fault).unwrap());
+                modem.set_script(Box::new(move |line| {
+                    if line.starts_with(b"AT+QFUPL") {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                    }
+                    script.as_mut().map_or(Reaction::Normal, |script| script(line))
+                }));
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 report.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
@@ -46,6 +55,7 @@ impl Modem {
         });
         Self {
             port: format!("tcp:{}", reported.recv().unwrap()),
+            uploads,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -54,6 +64,11 @@ impl Modem {
     /// As the option `--port` takes it.
     pub(crate) fn port(&self) -> &str {
         &self.port
+    }
+
+    /// How many files were begun to be sent to it.
+    pub(crate) fn uploads(&self) -> usize {
+        self.uploads.load(Ordering::Relaxed)
     }
 
     #[track_caller]
