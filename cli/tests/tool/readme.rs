@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use sectag_test_support::broker::{Broker, BrokerOptions};
 use sectag_test_support::pki::Pki;
@@ -23,49 +24,58 @@ fn blocks(document: &str) -> Vec<String> {
     blocks
 }
 
+/// Each block has a modem of its own, so that they need not wait for each other.
 pub(crate) fn every_command_of_the_readme_works_as_it_stands() {
     let pki = Pki::shared();
     let server = pki.issue_server(["broker.example.com"]);
     let broker = Broker::start_with(&server, &pki.ca_pem(), BrokerOptions::new()).unwrap();
     let map = format!("broker.example.com:8883=127.0.0.1:{}", broker.tls_port());
-    let modem = Modem::start(&["--map", &map]);
-    let folder = tempfile::tempdir().unwrap();
-    pki.write_to(folder.path()).unwrap();
+    let blocks = blocks("README.md").into_iter();
+    // Those build this very tool, or run this very test.
+    let elsewhere = ["cargo install", "tests/run"];
+    let blocks: Vec<String> = blocks
+        .filter(|block| !elsewhere.iter().any(|begin| block.starts_with(begin)))
+        .collect();
+    assert_eq!(blocks.len(), 5, "blocks of the README that are run");
+    thread::scope(|scope| {
+        for block in &blocks {
+            scope.spawn(|| works(block, &map));
+        }
+    });
+}
+
+fn works(block: &str, map: &str) {
+    // With a link instead of a modem: another module, and other files.
+    let over_link = block.contains("--modem ublox-ppp");
+    let name = if over_link { "ublox-ppp" } else { "bg96" };
+    let modem = Modem::start_named(name, &["--map", map]);
     let port = modem.link().to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    Pki::shared().write_to(folder.path()).unwrap();
+    let client = Client::new();
+    if over_link {
+        for name in ["ca.pem", "client.pem", "client.key", "psk"] {
+            let content = std::fs::read(client.file(name)).unwrap();
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+    }
     let manifest = format!("port,tag,ca,cert,key\n{port},7,ca.pem,client.pem,client.key\n");
     std::fs::write(folder.path().join("manifest.csv"), manifest).unwrap();
-    let link = Modem::start_named("ublox-ppp", &["--map", &map]);
-    let files = Client::new();
-    let over_link = files.file("ca.pem");
-
-    let mut run = 0;
-    for block in blocks("README.md") {
-        // Those build this very tool, or run this very test.
-        if block.starts_with("cargo install") || block.starts_with("tests/run") {
-            continue;
-        }
-        // With a link instead of a modem: another module, and other files.
-        let (port, folder) = if block.contains("--modem ublox-ppp") {
-            (
-                link.link().to_str().unwrap(),
-                Path::new(&over_link).parent().unwrap(),
-            )
-        } else {
-            (port, folder.path())
-        };
-        // What stands in the README stands for what is here.
-        let script = block
-            .replace("cargo run --release --bin sectag -- ", "sectag ")
-            .replace("/dev/ttyUSB0", port)
-            // It serves until it is stopped, and the name of the link is this computer's.
-            .replace("sectag simulate", "timeout 15 sectag simulate")
-            .replace("/tmp/modem", "modem");
-        let (ended, out, err) = paste(&script, folder, port);
-        let served = script.contains("timeout") && out.contains("ready: modem");
-        assert!(ended || served, "{script}\n{out}\n{err}");
-        run += 1;
+    // What stands in the README stands for what is here.
+    let mut script = block
+        .replace("cargo run --release --bin sectag -- ", "sectag ")
+        .replace("/dev/ttyUSB0", port)
+        // The name of the link is this computer's.
+        .replace("/tmp/modem", "modem");
+    if script.starts_with("sectag simulate") {
+        // It serves until it is stopped.
+        script = format!(
+            "{} > said & until grep -q '^ready: modem$' said; do sleep 0.1; done; kill $!; wait $!",
+            script.trim_end()
+        );
     }
-    assert_eq!(run, 5, "blocks of the README that were run");
+    let (ended, out, err) = paste(&script, folder.path(), port);
+    assert!(ended, "{script}\n{out}\n{err}");
 }
 
 /// Has a shell do what is pasted, in a folder; whether it succeeded, and its output.
