@@ -86,8 +86,12 @@ pub(crate) enum Command {
         /// For which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, in the format of man(7)
-    Man,
+    /// Print a manual page, in the format of man(7)
+    Man {
+        /// Of this command, such as publish or credentials store; without it, of sectag
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
 }
 
 /// Whatever stands behind a command that this build does not have.
@@ -100,11 +104,70 @@ pub(crate) struct Absent {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    /// Hints and errors name them, and nothing but this ties their texts to the definition.
+    #[cfg(feature = "demo")]
+    #[test]
+    fn every_option_that_a_text_names_exists() {
+        let mut known = BTreeSet::from(["--help", "--version"].map(String::from));
+        options_of(&Cli::command(), &mut known);
+        // Of cargo, in the hint that says how the tool is built.
+        known.insert("--path".into());
+        let mut named = BTreeSet::new();
+        named_below(
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+            &mut named,
+        );
+        assert!(named.contains("--tag") && named.len() > 30, "{named:?}");
+        let unknown: Vec<_> = named.difference(&known).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    fn options_of(command: &clap::Command, known: &mut BTreeSet<String>) {
+        for argument in command.get_arguments() {
+            let names = argument.get_long_and_visible_aliases().unwrap_or_default();
+            known.extend(names.iter().map(|name| format!("--{name}")));
+        }
+        for below in command.get_subcommands() {
+            options_of(below, known);
+        }
+    }
+
+    /// The options in the source below a folder, without comments.
+    fn named_below(folder: &Path, named: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                named_below(&path, named);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let lines = text.lines().map(str::trim_start);
+                for line in lines.filter(|line| !line.starts_with("//")) {
+                    named.extend(options_in(line));
+                }
+            }
+        }
+    }
+
+    fn options_in(line: &str) -> impl Iterator<Item = String> {
+        let words = line.split(|c: char| !c.is_ascii_lowercase() && c != '-');
+        let options = words.filter(|word| {
+            let name = word.strip_prefix("--").unwrap_or_default();
+            // A single letter is a placeholder of a test.
+            name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase())
+        });
+        options.map(str::to_owned)
     }
 }

@@ -9,6 +9,7 @@ mod credentials;
 mod demo;
 mod doctor;
 mod jwt;
+mod man;
 mod ports;
 mod provision;
 mod publish;
@@ -91,13 +92,7 @@ async fn dispatch(command: Command, report: &Report) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "sectag", &mut text);
             report.output(text.trim_ascii_end())
         }
-        Command::Man => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut text)
-                .map_err(|error| Failure::new(format!("the manual page: {error}")))?;
-            report.output(text.trim_ascii_end())
-        }
+        Command::Man { command } => man::run(&command, report),
     }
 }
 

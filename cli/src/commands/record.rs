@@ -139,11 +139,10 @@ fn inner(args: &Record) -> Result<Cli, Failure> {
         | Command::Provision(_)
         | Command::Restart(_)
         | Command::Completions { .. }
-        | Command::Man => Err(
-            Failure::new("only a command that talks to a modem can be recorded").hint(
-                "for example: sectag record --modem bg96 --port PORT --out FILE.at -- status",
-            ),
-        ),
+        | Command::Man { .. } => Err(Failure::new(
+            "only a command that talks to a modem can be recorded",
+        )
+        .hint("for example: sectag record --modem bg96 --port PORT --out FILE.at -- status")),
         _ => Ok(cli),
     }
 }

@@ -110,4 +110,10 @@ pub(crate) fn completions_and_manual_are_printed() {
     assert!(completions.stdout.contains("_sectag()"));
     let manual = run(&["man"]).expect(0);
     assert!(manual.stdout.contains(".TH sectag 1"), "{}", manual.stdout);
+    let of_one = run(&["man", "credentials", "store"]).expect(0).stdout;
+    assert!(
+        of_one.contains(".TH sectag-credentials-store 1") && of_one.contains("\\-\\-tag"),
+        "{of_one}"
+    );
+    run(&["man", "credentials", "frobnicate"]).expect_hint("it has store, ");
 }
