@@ -2,3 +2,4 @@
 
 pub mod modem;
 pub mod notices;
+pub mod server;

@@ -13,33 +13,26 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
 use sectag::modem::{Full, Timing};
-use sectag::{
-    CaScope, ConnectError, Control, Kind, NoPins, ServerName, Socket, State, Suites, Tag, TlsConfig,
-};
+use sectag::{CaScope, ConnectError, Control, Kind, NoPins, Socket, State, Suites, Tag, TlsConfig};
+use sectag_benchmarks::server::{HOST, MESSAGE, MQTT_PORT, be_broker, register};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, Simulator};
 use sectag_test_support::pki::Pki;
-use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::LocalSet;
 
 sectag_simulator::virtual_clock!();
 
-const HOST: ServerName<'static> = match ServerName::new("broker.sectag.test") {
-    Ok(name) => name,
-    Err(_) => panic!("not a name"),
-};
 /// Answers a line with a number by that many bytes, a second later.
 const BYTES_PORT: u16 = 8882;
-const MQTT_PORT: u16 = 8883;
 const TLS: TlsConfig = TlsConfig::new(Tag(7))
     .client_certificate()
     .ca_scope(CaScope::Private);
 /// Longer than whatever follows an operation.
 const AFTERMATH: Duration = Duration::from_secs(1);
-const MESSAGE: [u8; 64] = [b'm'; 64];
 /// How much a rate is measured on.
 const MUCH: usize = 300_000;
 const FAST_BAUD: u32 = 460_800;
@@ -232,21 +225,6 @@ impl World {
     }
 }
 
-fn register<H, F>(network: &MemoryNetwork, port: u16, handler: H)
-where
-    H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
-    F: Future<Output = io::Result<()>> + 'static,
-{
-    let pki = Pki::shared();
-    let config = server_config(&pki.issue_server([HOST.as_str()]), Some(&pki.ca_pem()));
-    network.register(HOST.as_str(), port, move |stream| {
-        let (config, handler) = (config.clone(), handler.clone());
-        tokio::task::spawn_local(async move {
-            let _ = serve_tls(stream, config, handler).await;
-        });
-    });
-}
-
 async fn give_bytes(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
     let mut number = 0;
     loop {
@@ -261,26 +239,6 @@ async fn give_bytes(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
             // What is sent for its own sake.
             _ => {}
         }
-    }
-}
-
-/// Takes every login and acknowledges what wants that; packets of fewer than 128 bytes, MQTT 5.
-async fn be_broker(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
-    loop {
-        let first = stream.read_u8().await?;
-        let mut body = vec![0; usize::from(stream.read_u8().await?)];
-        stream.read_exact(&mut body).await?;
-        match first >> 4 {
-            1 => stream.write_all(&[0x20, 3, 0, 0, 0]).await?,
-            3 if first & 0b110 != 0 => {
-                let topic = usize::from(body[1]);
-                stream
-                    .write_all(&[0x40, 2, body[2 + topic], body[3 + topic]])
-                    .await?;
-            }
-            _ => {}
-        }
-        stream.flush().await?;
     }
 }
 
