@@ -236,8 +236,7 @@ fn plain() -> Vec<Row> {
             "TLS and then silence",
             Server::Tls(good().config(), Service::Silent),
             &[NotMqtt, BrokerBusy],
-        )
-        .by(Peer::OpenSsl(good(), &[])),
+        ),
     ]
 }
 
