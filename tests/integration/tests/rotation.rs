@@ -178,6 +178,9 @@ async fn recover<M: Full>(bench: Bench<M>, new: &Identity, flash: &Flash, contex
             ),
         }
         Timer::after_secs(1).await;
+        // TI's chips lose the date with their power, and no network tells it. A modem without a clock, or with the
+        // network's time, needs none.
+        let _ = bench.control.set_clock_if_any(cc31xx::now()).await;
     };
     round_trip(&mut socket, b"still here").await.unwrap();
     // Some modems leave the network for a change, which ends connections.
