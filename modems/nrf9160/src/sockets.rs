@@ -448,6 +448,9 @@ fn judge_sent<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
+    if answer.is_none() {
+        modem.poll_refused();
+    }
     if answer.is_none() || modem.transfer.bits & (ERR | NVAL) != 0 {
         return not_sent(modem, world, world.ended.is_some());
     }
@@ -478,6 +481,9 @@ fn fetch_polled<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     let bits = modem.transfer.bits;
+    if answer.is_none() {
+        modem.poll_refused();
+    }
     if answer.is_none() || bits & NVAL != 0 {
         return modem.is_gone(world);
     }
@@ -589,6 +595,7 @@ fn looked_by_poll<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     if answer.is_none() {
+        modem.poll_refused();
         return world.fail(error(world));
     }
     world.verdict = Verdict::Standing;

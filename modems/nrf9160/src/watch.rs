@@ -30,6 +30,8 @@ pub(crate) struct Watch {
     vain: u8,
     /// The notices were ended for one poll, which checks a connection that has been quiet for long.
     checks: bool,
+    /// The command that ends the notices is being sent for the second time.
+    repeats: bool,
 }
 
 impl Watch {
@@ -38,6 +40,7 @@ impl Watch {
         refused: false,
         vain: 0,
         checks: false,
+        repeats: false,
     };
 
     /// Notes that `#XAPOLL` is being sent.
@@ -74,6 +77,7 @@ impl<F: Family> Nrf9160<F> {
     pub(crate) fn unwatch(&mut self, then: u8) -> Then {
         self.watch.changes();
         self.watch.checks = false;
+        self.watch.repeats = false;
         self.transfer.then = then;
         Then::To(script::UNWATCH)
     }
@@ -96,6 +100,14 @@ impl<F: Family> Nrf9160<F> {
                 Then::End
             }
             (false, _) => Then::End,
+        }
+    }
+
+    /// Notes that `#XPOLL` was refused: noise may have made the command that ends the notices one that
+    /// begins them, so they are ended again before the next poll.
+    pub(crate) fn poll_refused(&mut self) {
+        if self.firmware().release().notices {
+            self.watch.changes();
         }
     }
 
@@ -139,9 +151,17 @@ fn watched<F: Family>(
     Then::End
 }
 
-/// Goes on. If the command was refused, the next `#XPOLL` may be refused, too, and the connection is
-/// lost.
-fn unwatched<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+/// Goes on. A refusal is noise: the command is sent once more, since under notices that go on every later
+/// `#XPOLL` would be refused, of every connection.
+fn unwatched<F: Family>(
+    modem: &mut Nrf9160<F>,
+    world: &mut World<'_>,
+    answer: Option<&[u8]>,
+) -> Then {
+    if answer.is_none() && !modem.watch.repeats {
+        modem.watch.repeats = true;
+        return Then::Same;
+    }
     modem.watch.activity = Activity::Off;
     modem.reports.clear();
     if !modem.watch.checks {
