@@ -1,7 +1,9 @@
 //! The fault matrix, see `src/faults.rs`. By default every so many cells, all of them when
 //! `SECTAG_EXHAUSTIVE` is set; `SECTAG_FAULT=Connect/Host/Flip@17` replays one.
 
-use sectag_integration_tests::faults::{Phase, bg96, cc32xx, matrix, nrf9160, short_range, ublox};
+use sectag_integration_tests::faults::{
+    Golden, Phase, bg96, cc32xx, matrix, nrf9160, run, short_range, ublox,
+};
 
 #[test]
 fn bring_up() {
@@ -85,7 +87,22 @@ mod nrf9160_dialects {
 
 /// Suites by number, a connect that blocks no one, reads before writes; and a list of suites, a bound profile.
 mod ublox_models {
-    use super::{Phase, matrix, ublox};
+    use super::{Golden, Phase, matrix, run, ublox};
+
+    /// A byte is lost anywhere in the answer to a write. Of `+USOWR: 0,30` a zero may be left, which says that nothing was
+    /// taken; it was sent again then.
+    #[test]
+    fn a_count_that_lost_a_digit_sends_nothing_twice() {
+        for model in ["sara-r4-02b", "sara-r5"] {
+            let subject = ublox(model);
+            let golden = Golden::of(&subject, Phase::Send);
+            for at in 3..25 {
+                let case = format!("Send/Modem/Drop@{at}").parse().unwrap();
+                let attempt = run(&subject, &golden, case);
+                assert_eq!(attempt.violations, [""; 0], "{model} {case}");
+            }
+        }
+    }
 
     fn both(phase: Phase) {
         matrix(&ublox("sara-r4-02b"), phase);

@@ -50,8 +50,8 @@ impl UbloxCellular {
     /// Sends a frame. The payload follows the prompt, and cannot be interrupted.
     pub(crate) const SEND: Script = &[ask("AT+USOWR={i},{l}").sends().limit(1200).then(Self::sent)];
 
-    /// Asks for the total after a send that was taken in part: if noise altered the reported number,
-    /// the rest would be sent twice.
+    /// Asks for the total after a send that was taken in part, or not at all: if noise altered the
+    /// reported number, bytes would be sent twice.
     pub(crate) const SENT: Script = &[ask("AT+USOCTL={i},2").then(Self::total_told)];
 
     /// Asks for the error of a write of which nothing was taken.
@@ -130,7 +130,7 @@ impl UbloxCellular {
         if then == Then::Fail {
             return then;
         }
-        if world.taken > 0 && world.taken < world.len {
+        if world.taken < world.len {
             self.sockets.claimed = world.taken;
             return Then::To(script::SENT);
         }
@@ -154,7 +154,11 @@ impl UbloxCellular {
         } else {
             self.sockets.claimed
         };
-        world.verdict = Verdict::Done;
+        world.verdict = if world.taken > 0 {
+            Verdict::Done
+        } else {
+            Verdict::Busy
+        };
         self.note_taken(world);
         Then::End
     }
