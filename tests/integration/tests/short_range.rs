@@ -573,19 +573,21 @@ fn two_sockets_of_which_one_is_never_read() {
             .attach(async |bench| {
                 let mut lazy = connect(bench).await.unwrap();
                 let mut busy = connect(bench).await.unwrap();
-                let mut worst = Duration::MIN;
+                let mut took = Vec::new();
                 for round in 0..40_u8 {
                     let written = lazy.write_all(&[round; 500]).await;
                     let flushed = lazy.flush().await;
                     let begun = Instant::now();
                     let payload = [round; 100];
                     assert_eq!(round_trip(&mut busy, &payload).await, payload);
-                    worst = worst.max(begun.elapsed());
+                    took.push(begun.elapsed());
                     if written.is_err() || flushed.is_err() {
                         break;
                     }
                 }
-                assert!(worst < Duration::from_millis(300), "{worst}");
+                // In the first round the other one's data is on the line, too, and has room in its ring.
+                let stall = *took.iter().max().unwrap() - took[0];
+                assert!(stall <= Duration::from_millis(200), "{took:?}");
                 let mut rest = [0; 4096];
                 let mut total = 0;
                 let end = loop {
@@ -757,31 +759,123 @@ fn the_log_of_a_real_module_up_to_the_network() {
     });
 }
 
+/// Packets of 2000 bytes, by all bytes on the UART, and in time by the line rate: frames have no turnaround.
 #[test]
-fn full_packets_use_the_wire() {
-    virtually(async || {
-        let world = World::new(options(|_| {}));
-        world.serve(|mut stream| async move {
-            let mut sink = tokio::io::sink();
-            tokio::io::copy(&mut stream, &mut sink).await
+fn full_packets_use_the_wire_and_its_time() {
+    const MUCH: usize = 100_000;
+    for baud in [115_200, 460_800] {
+        virtually(async || {
+            let world = World::new(options(|options| {
+                options.baud = Some(baud);
+                options.turnaround = Duration::from_millis(20);
+                options.data_unit = 2000;
+            }));
+            world.serve(|mut stream| async move {
+                let mut taken = vec![0; MUCH];
+                tokio::io::AsyncReadExt::read_exact(&mut stream, &mut taken).await?;
+                tokio::io::AsyncWriteExt::write_all(&mut stream, &taken).await?;
+                tokio::io::AsyncWriteExt::flush(&mut stream).await?;
+                std::future::pending::<std::io::Result<()>>().await
+            });
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    let on_the_wire = || {
+                        let counters = bench.control.counters();
+                        u64::from(counters.sent + counters.received)
+                    };
+                    let judge = |what: &str, before: u64, since: Instant| {
+                        let all = on_the_wire() - before;
+                        assert!(
+                            MUCH as u64 * 100 >= all * 98,
+                            "{what} at {baud}: {MUCH} of {all} bytes were payload"
+                        );
+                        let formula = MUCH as f64 / (all * 10) as f64 * f64::from(baud);
+                        let rate = MUCH as f64 * 1e6 / since.elapsed().as_micros() as f64;
+                        assert!(
+                            rate >= 0.95 * formula,
+                            "{what} at {baud}: {rate:.0} of {formula:.0} bytes a second"
+                        );
+                    };
+                    let (before, since) = (on_the_wire(), Instant::now());
+                    for _ in 0..MUCH / 2000 {
+                        socket.write_all(&[7; 2000]).await.unwrap();
+                        socket.flush().await.unwrap();
+                    }
+                    judge("sent", before, since);
+                    let (before, since) = (on_the_wire(), Instant::now());
+                    let (mut got, mut buffer) = (0, [0; 2048]);
+                    while got < MUCH {
+                        got += socket.read(&mut buffer).await.unwrap();
+                    }
+                    judge("received", before, since);
+                })
+                .await;
         });
-        install(&world.modem);
-        world
-            .attach(async |bench| {
-                let mut socket = connect(bench).await.unwrap();
-                let before = world.modem.bytes_in();
-                for _ in 0..20 {
-                    socket.write_all(&[7; 2000]).await.unwrap();
-                    socket.flush().await.unwrap();
-                }
-                let all = world.modem.bytes_in() - before;
-                assert!(
-                    40_000 * 100 >= all * 98,
-                    "40000 of {all} bytes were payload"
-                );
-            })
-            .await;
-    });
+    }
+}
+
+/// At 115 200 baud: whichever byte of a frame's framing is lost, doubled or flipped, what a socket delivers is what was sent up to
+/// an error, and 0.4 s behind the last byte of the broken frame the link is in step: the next connection stands and carries data.
+#[test]
+fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
+    type Break = fn(&mut Vec<u8>, usize);
+    let breaks: [(&str, Break); 3] = [
+        ("lost", |frame, at| {
+            let _ = frame.remove(at);
+        }),
+        ("doubled", |frame, at| frame.insert(at, frame[at])),
+        ("flipped", |frame, at| frame[at] ^= 0x08),
+    ];
+    // Data for channel 0, which is the first socket's, or nobody's; its end is behind the payload.
+    let payload = b"hello, world";
+    let frame = [
+        &[0xaa, 0, payload.len() as u8 + 3, 0, 0x31, 0][..],
+        payload,
+        &[0x55],
+    ]
+    .concat();
+    let framing = [0, 1, 2, 3, 4, frame.len() - 1];
+    for ((name, break_it), at) in breaks
+        .into_iter()
+        .flat_map(|one| framing.map(|at| (one, at)))
+    {
+        virtually(async || {
+            let world = World::new(options(|options| options.baud = Some(115_200)));
+            world.serve(echo);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    let mut sockets =
+                        [connect(bench).await.unwrap(), connect(bench).await.unwrap()];
+                    for socket in &mut sockets {
+                        carries_any_bytes(socket, "before").await;
+                    }
+                    let mut broken = frame.clone();
+                    break_it(&mut broken, at);
+                    world.modem.inject_bytes(&broken);
+                    let line = Duration::from_micros(frame.len() as u64 * 87);
+                    Timer::after(line + Duration::from_millis(400)).await;
+                    for socket in &mut sockets {
+                        let mut got = [0; 64];
+                        match with_timeout(Duration::from_millis(10), socket.read(&mut got)).await {
+                            Ok(Ok(count)) => {
+                                assert_eq!(got[..count], payload[..count], "{name} {at}")
+                            }
+                            Ok(Err(error)) => assert_eq!(error, SocketError::ConnectionReset),
+                            // It was not concerned.
+                            Err(_) => carries_any_bytes(socket, "beside").await,
+                        }
+                    }
+                    drop(sockets);
+                    let mut socket = connect(bench).await.unwrap();
+                    carries_any_bytes(&mut socket, "behind").await;
+                    assert_eq!(bench.control.counters().restarts, 0, "{name} {at}");
+                })
+                .await;
+        });
+    }
 }
 
 #[test]

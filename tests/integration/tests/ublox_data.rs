@@ -276,6 +276,105 @@ fn answers_that_are_one_behind_are_given_to_no_other_command() {
     });
 }
 
+/// Payload of 1024 bytes at a time, which is the most, by all bytes on the UART, and in time by what the sheet wants of each
+/// exchange: 20 ms of turnaround, 20 ms of silence behind its result (B.1.1) and 50 ms behind the prompt (B.2.3).
+#[test]
+fn full_chunks_use_the_wire_and_its_time() {
+    const MUCH: usize = 100 * 1024;
+    const CHUNK: f64 = 1024.0;
+    for baud in [115_200, 460_800] {
+        virtually(async || {
+            let world = World::of("sara-r5", |options| {
+                options.baud = Some(baud);
+                options.turnaround = Duration::from_millis(20);
+            });
+            world.install();
+            world.serve(async |mut stream| {
+                let mut taken = vec![0; MUCH];
+                stream.read_exact(&mut taken).await?;
+                stream.write_all(&taken).await?;
+                stream.flush().await?;
+                std::future::pending::<std::io::Result<()>>().await
+            });
+            world
+                .attach(async |bench| {
+                    let mut socket = connect(bench).await.unwrap();
+                    let on_the_wire = || {
+                        let counters = bench.control.counters();
+                        u64::from(counters.sent + counters.received)
+                    };
+                    let judge =
+                        |what: &str, before: u64, since: Instant, share: u64, waits: f64| {
+                            let all = on_the_wire() - before;
+                            let wired = MUCH as u64 * 100 / all;
+                            assert!(wired >= share, "{what} at {baud}: {MUCH} of {all} bytes");
+                            let around = all as f64 / MUCH as f64 * CHUNK;
+                            let formula = CHUNK / (around * 10.0 / f64::from(baud) + waits);
+                            let rate = MUCH as f64 * 1e6 / since.elapsed().as_micros() as f64;
+                            assert!(
+                                rate >= 0.95 * formula,
+                                "{what} at {baud}: {rate:.0} of {formula:.0} bytes a second"
+                            );
+                        };
+                    let (before, since) = (on_the_wire(), Instant::now());
+                    socket.write_all(&vec![b'x'; MUCH]).await.unwrap();
+                    socket.flush().await.unwrap();
+                    judge("sent", before, since, 95, 0.09);
+                    let (before, since) = (on_the_wire(), Instant::now());
+                    let (mut got, mut buffer) = (0, [0; 4096]);
+                    while got < MUCH {
+                        got += socket.read(&mut buffer).await.unwrap();
+                    }
+                    judge("received", before, since, 94, 0.04);
+                })
+                .await;
+        });
+    }
+}
+
+/// The data of a socket that nobody reads waits in the module, and costs another one no more than 200 ms at a time.
+#[test]
+fn a_socket_that_is_never_read_stalls_no_other() {
+    virtually(async || {
+        let world = World::of("sara-r5", |options| {
+            options.baud = Some(460_800);
+            options.turnaround = Duration::from_millis(20);
+        });
+        world.install();
+        let served = Rc::new(Cell::new(0));
+        world.serve(move |mut stream| {
+            let nth = served.replace(served.get() + 1);
+            async move {
+                if nth == 0 {
+                    // More than ring and module take.
+                    let _ = stream.write_all(&vec![b'x'; 100_000]).await;
+                    return std::future::pending::<std::io::Result<()>>().await;
+                }
+                echo(stream).await.map(|_| ())
+            }
+        });
+        world
+            .attach(async |bench| {
+                let mut lazy = connect(bench).await.unwrap();
+                // Before any of its data is fetched, an exchange of the other one takes this long.
+                let mut busy = connect(bench).await.unwrap();
+                let mut took = Vec::new();
+                for round in 0..40_u8 {
+                    let begun = Instant::now();
+                    assert_eq!(round_trip(&mut busy, &[round; 100]).await, [round; 100]);
+                    took.push(begun.elapsed());
+                }
+                let (quickest, slowest) = (took.iter().min().unwrap(), took.iter().max().unwrap());
+                let stall = *slowest - *quickest;
+                assert!(stall <= Duration::from_millis(200), "{took:?}");
+                let mut first = [0; 64];
+                lazy.read_exact(&mut first).await.unwrap();
+                assert_eq!(first, [b'x'; 64]);
+            })
+            .await;
+    });
+}
+
 #[test]
 fn a_module_that_remembers_hex_mode_is_told_otherwise() {
     virtually(async || {

@@ -15,8 +15,8 @@
 //!
 //! So a connect is refused unless the CA is declared private
 //! ([`CaScope::Private`](sectag::CaScope::Private)) or [`dangerous`](sectag::TlsConfig::dangerous)
-//! names the check that may be missing, and unless the policy takes
-//! [`Suites::All`](sectag::Suites::All).
+//! names the check that may be missing. One suite alone ([`Suites::Only`](sectag::Suites::Only)) is
+//! refused.
 //!
 //! RTS and CTS must be wired, and declared by [`Config::flow_control`]: extended data mode has no other
 //! way to hold either side back. The receive rings must hold 2048 bytes, the largest frame that other
