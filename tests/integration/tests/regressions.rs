@@ -1055,20 +1055,24 @@ mod simulated {
     }
 }
 
-/// A UART that reports a break or a framing error in front of every read that works.
+/// The number of errors that a [`Noisy`] UART reports before each read.
+const ERRORS_IN_A_ROW: u8 = 5;
+
+/// A UART that reports breaks or framing errors before each read that works.
 struct Noisy<R> {
     uart: R,
-    failed: bool,
+    errors: u8,
 }
 impl<R> embedded_io_async::ErrorType for Noisy<R> {
     type Error = embedded_io_async::ErrorKind;
 }
 impl<R: Read> Read for Noisy<R> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-        self.failed = !self.failed;
-        if self.failed {
+        if self.errors < ERRORS_IN_A_ROW {
+            self.errors += 1;
             return Err(embedded_io_async::ErrorKind::Other);
         }
+        self.errors = 0;
         self.uart
             .read(buf)
             .await
@@ -1084,7 +1088,7 @@ fn framing_errors_do_not_end_the_runner() {
         let state: &'static mut Rings = Box::leak(Box::new(State::new()));
         let uart = Noisy {
             uart: FromTokio::new(rx),
-            failed: false,
+            errors: 0,
         };
         let (control, mut runner) = sectag::new(
             state,

@@ -37,6 +37,12 @@ fn payload_is_never_searched() {
         t.plays("AT+RECV=0,16\r", NOTHING);
         t.is(slot, Phase::Open);
     });
+    // A whole result code.
+    trace(|t: &mut Trace| {
+        let slot = fetching(t);
+        t.hear("\r\n+RECV: 10\r\nab\r\nOK\r\ncd\r\n\r\nOK\r\n");
+        assert_eq!(t.read(slot), "ab\r\nOK\r\ncd");
+    });
 }
 
 #[test]
