@@ -8,8 +8,6 @@
 #![no_std]
 #![no_main]
 
-use core::fmt::Write as _;
-
 use embassy_executor::Spawner;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Ticker, Timer, with_timeout};
@@ -152,14 +150,16 @@ async fn connect_and_serve(
         let topic = if command.is_some() {
             let (peak, size) = (stack::peak_bytes(), stack::size_bytes());
             let exchanges = modem.counters().exchanges;
-            let _ = write!(text, "stack {peak} of {size}, exchanges {exchanges}");
+            append(&mut text, "stack ", peak as u32);
+            append(&mut text, " of ", size as u32);
+            append(&mut text, ", exchanges ", exchanges);
             "sectag/report"
         } else if busy {
             // The last one is still on its way: this second is left out.
             continue;
         } else {
             *counter += 1;
-            let _ = write!(text, "{counter}");
+            append(&mut text, "", *counter);
             "sectag/counter"
         };
         let publication = Publication::bytes(topic, text.as_bytes()).qos(QoS::AtLeastOnce);
@@ -179,5 +179,25 @@ async fn connect_and_serve(
             let _ = mqtt.disconnect().await;
             return Ok(());
         }
+    }
+}
+
+/// Appends words and a number, as `write!` does. That would link number formatting of `core`, over a kilobyte, for these
+/// few numbers. What does not fit is left out.
+fn append(text: &mut String<96>, words: &str, number: u32) {
+    let mut digits = [0; 10];
+    let mut first = digits.len();
+    let mut rest = number;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let _ = text.push_str(words);
+    for digit in &digits[first..] {
+        let _ = text.push(char::from(*digit));
     }
 }
