@@ -2,14 +2,15 @@
 
 use atat::AtatResp;
 
+use super::out::Out;
+
 /// A writer of one command line into a buffer: `AT`, the name, `=`, the arguments, CR.
 ///
 /// It never panics. Characters that do not fit are counted, so that [`finish`](Self::finish) returns the length that
 /// would have been needed, and the engine refuses the command before a byte is sent.
 #[derive(Debug)]
 pub struct CommandLine<'b> {
-    buf: &'b mut [u8],
-    len: usize,
+    out: Out<'b>,
     arguments: bool,
 }
 
@@ -17,84 +18,69 @@ impl<'b> CommandLine<'b> {
     /// Begins a line with `AT` and `name`, for instance `+QSSLRECV` or `E0`.
     pub fn new(buf: &'b mut [u8], name: &str) -> Self {
         let mut line = Self {
-            buf,
-            len: 0,
+            out: Out::new(buf),
             arguments: false,
         };
-        line.put(b"AT");
-        line.put(name.as_bytes());
+        line.out.bytes(b"AT");
+        line.out.bytes(name.as_bytes());
         line
     }
 
     /// Appends an unsigned decimal argument.
     pub fn int(mut self, value: u32) -> Self {
         self.separate();
-        let mut digits = [0; 10];
-        let mut at = digits.len();
-        let mut rest = value;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.put(&digits[at..]);
+        self.out.int(value);
         self
     }
 
     /// Appends an argument as it is, without quotes.
     pub fn raw(mut self, text: &str) -> Self {
         self.separate();
-        self.put(text.as_bytes());
+        self.out.bytes(text.as_bytes());
         self
     }
 
     /// Appends a quoted argument. `text` must be a literal or come out of a checked type
     /// ([`Text`](super::Text), [`ServerName`](crate::ServerName)).
-    pub fn quoted(mut self, text: &str) -> Self {
+    pub fn quoted(self, text: &str) -> Self {
+        self.quoted_by(|out| out.bytes(text.as_bytes()))
+    }
+
+    /// Appends a quoted argument that `write` writes, for which holds what [`quoted`](Self::quoted) says of its text.
+    pub fn quoted_by(mut self, write: impl FnOnce(&mut Out<'b>)) -> Self {
         self.separate();
-        self.put(b"\"");
-        self.put(text.as_bytes());
-        self.put(b"\"");
+        self.out.byte(b'"');
+        write(&mut self.out);
+        self.out.byte(b'"');
         self
     }
 
     /// Begins another command in this line, with `name` without its `AT`. The caller must know that the modem carries out
     /// all commands of a line.
     pub fn and(mut self, name: &str) -> Self {
-        self.put(b";");
-        self.put(name.as_bytes());
+        self.out.byte(b';');
+        self.out.bytes(name.as_bytes());
         self.arguments = false;
         self
     }
 
     /// Ends the line with CR and returns its length, which is above that of the buffer where the line does not fit.
     pub fn finish(mut self) -> usize {
-        self.put(b"\r");
-        self.len
+        self.out.byte(b'\r');
+        self.out.len()
     }
 
     /// Ends the line with the opening quote of an argument that [`At::quote`](crate::At::quote) streams, and returns the
     /// length so far.
     pub fn open_quote(mut self) -> usize {
         self.separate();
-        self.put(b"\"");
-        self.len
+        self.out.byte(b'"');
+        self.out.len()
     }
 
     fn separate(&mut self) {
-        self.put(if self.arguments { b"," } else { b"=" });
+        self.out.byte(if self.arguments { b',' } else { b'=' });
         self.arguments = true;
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if let Some(room) = self.buf.get_mut(self.len..end) {
-            room.copy_from_slice(bytes);
-        }
-        self.len = end;
     }
 }
 

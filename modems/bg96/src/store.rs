@@ -2,10 +2,9 @@
 //! [`files`](crate::files).
 
 use core::convert::Infallible;
-use core::fmt::Write;
 
 use embassy_time::{Duration, with_timeout};
-use sectag::at::{AtatResp, Fields, InvalidInput, answer, at_command};
+use sectag::at::{AtatResp, CommandLine, Fields, InvalidInput, answer, at_command};
 use sectag::inspect::{Container, KeyType};
 use sectag::modem::{Credentials, Modem};
 use sectag::{
@@ -14,7 +13,8 @@ use sectag::{
 };
 use zeroize::Zeroizing;
 
-use crate::files::{MARKERS, check_tag, entry, extension, is_empty, listed};
+use crate::files::{MARKERS, check_tag, entry, is_empty, listed, write_name};
+use crate::keys::hex;
 use crate::{Bg96, Options};
 
 /// The longest credential, in bytes: far above any certificate or key, and below the free flash of any
@@ -28,9 +28,6 @@ const MARK: &[u8] = b"x";
 /// The time limit of most commands, in milliseconds: the manual says 300, the rest is for a slow UART
 /// and a busy modem.
 const QUICK: u32 = 3000;
-
-/// The name of a credential's file, as [`write_name`](crate::files::write_name) writes it.
-type FileName = heapless::String<12>;
 
 impl<O: Options> Credentials for Bg96<O> {
     const ACCEPTS: Accepts = Accepts {
@@ -112,12 +109,9 @@ fn number(kind: Kind) -> u8 {
     }
 }
 
-fn name_of((tag, file): File) -> Result<FileName, InvalidInput> {
-    check_tag(tag)?;
-    let mut name = FileName::new();
-    // The name is 8.3, so it fits.
-    let _ = write!(name, "st{tag}.{}", extension(file));
-    Ok(name)
+/// Refuses a tag whose file names would not be 8.3.
+fn check<E>((tag, _): File) -> Result<(), CredentialError<E>> {
+    check_tag(tag).map_err(CredentialError::InvalidInput)
 }
 
 /// Has the runner remove what an earlier upload left. A file that cannot be deleted must not keep
@@ -134,7 +128,7 @@ async fn store<O: Options, S: Source>(
     file: File,
     content: &mut S,
 ) -> Result<(), CredentialError<S::Error>> {
-    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
+    check(file)?;
     let len = content.len();
     if len == 0 {
         return Err(CredentialError::InvalidInput(InvalidInput::Empty));
@@ -145,7 +139,7 @@ async fn store<O: Options, S: Source>(
         }));
     }
     let mut others = None;
-    let result = write(at, file, &name, content, &mut others).await;
+    let result = write(at, file, content, &mut others).await;
     let Err(error) = result else {
         return Ok(());
     };
@@ -168,18 +162,16 @@ async fn store<O: Options, S: Source>(
 async fn write<O: Options, S: Source>(
     at: &At<'_, Bg96<O>>,
     file: File,
-    name: &FileName,
     content: &mut S,
     others: &mut Option<u32>,
 ) -> Result<(), CredentialError<S::Error>> {
     let marker = (file.0, file.1 + MARKERS);
-    let marker_name = name_of(marker).map_err(CredentialError::InvalidInput)?;
-    *others = Some(prepare(at, file, name).await?);
+    *others = Some(prepare(at, file).await?);
     // If this future is dropped from here on, the cleanup deletes both files.
     at.modem(|modem| modem.leftovers.unfinished = Some(file));
     let mut sum = Checksum::default();
     sum.add(MARK);
-    match begin(at, &marker_name, MARK.len()).await {
+    match begin(at, marker, MARK.len()).await {
         Ok(mut upload) => {
             upload.write(MARK).await?;
             if !confirmed(at, upload, marker, MARK.len(), sum).await? {
@@ -192,13 +184,13 @@ async fn write<O: Options, S: Source>(
     }
 
     let len = content.len();
-    let mut upload = begin(at, name, len).await?;
+    let mut upload = begin(at, file, len).await?;
     let sum = copy(&mut upload, content).await?;
     if !confirmed(at, upload, file, len, sum).await? {
         return Err(CredentialError::Corrupted);
     }
     // The upload was confirmed. Once its marker is deleted, the file counts.
-    at.send(&FileEnd::Delete(marker_name)).await?;
+    at.send(&FileEnd::Delete(marker)).await?;
     // Noise on the UART may have altered the name of one of these files.
     let mut found = [None; 2];
     entries(at, &mut |entry, size| {
@@ -218,15 +210,11 @@ async fn write<O: Options, S: Source>(
 
 /// Makes room for an upload, since one over an existing name is refused (407). Returns the sum of our
 /// other files, see [`sum_of_others`].
-async fn prepare<O: Options>(
-    at: &At<'_, Bg96<O>>,
-    own: File,
-    name: &FileName,
-) -> Result<u32, AtError> {
+async fn prepare<O: Options>(at: &At<'_, Bg96<O>>, own: File) -> Result<u32, AtError> {
     clean_up(at).await?;
     let (others, exists) = sum_of_others(at, own).await?;
     if exists {
-        delete(at, name).await?;
+        delete(at, own).await?;
     }
     Ok(others)
 }
@@ -261,12 +249,12 @@ async fn sweep<O: Options>(at: &At<'_, Bg96<O>>, own: File, others: u32) -> Resu
     let mut found = None;
     entries(at, &mut |entry, _| {
         if weight(entry) == added {
-            found = name_of(entry).ok();
+            found = Some(entry);
         }
     })
     .await?;
     match found {
-        Some(name) => delete(at, &name).await,
+        Some(file) => delete(at, file).await,
         None => Ok(()),
     }
 }
@@ -292,11 +280,11 @@ async fn refusal<O: Options, E>(
 
 async fn begin<'a, O: Options>(
     at: &At<'a, Bg96<O>>,
-    name: &FileName,
+    file: File,
     len: usize,
 ) -> Result<Upload<'a, Bg96<O>>, AtError> {
     let command = FileUpload {
-        name,
+        file,
         len: len as u32,
     };
     at.upload(&command, len).await
@@ -360,7 +348,11 @@ async fn confirmed<O: Options>(
 /// Reads `+QFUPL: <size>,<checksum>`; the checksum is in hex without leading zeros (sheet 3).
 fn report(line: &[u8]) -> Option<(u32, u16)> {
     let mut fields = Fields::new(answer(line, "+QFUPL:")?);
-    Some((fields.int()?, u16::from_str_radix(fields.text()?, 16).ok()?))
+    let (len, sum) = (fields.int()?, fields.unquoted()?);
+    if !matches!(sum.len(), 1..=4) {
+        return None;
+    }
+    Some((len, hex(sum)?))
 }
 
 /// The modem's checksum of an upload: 16-bit XOR over big-endian pairs; an odd last byte is a high byte
@@ -430,8 +422,8 @@ async fn end<O: Options>(at: &At<'_, Bg96<O>>, command: &FileEnd) -> Result<(), 
     }
 }
 
-async fn delete<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<(), AtError> {
-    end(at, &FileEnd::Delete(name.clone())).await
+async fn delete<O: Options>(at: &At<'_, Bg96<O>>, file: File) -> Result<(), AtError> {
+    end(at, &FileEnd::Delete(file)).await
 }
 
 /// Cleans up before credentials are compared, read or removed. A firmware that only stores never opens
@@ -474,25 +466,25 @@ async fn compare<O: Options, S: Source>(
     file: File,
     content: &mut S,
 ) -> Result<Comparison, CredentialError<S::Error>> {
-    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
+    check(file)?;
     ready(at).await?;
     let found = find(at, file).await?;
     match found {
         None => Ok(Comparison::Absent),
         // A file that is listed without its length is compared by its content.
         Some(len) if len != Some(content.len()) => Ok(Comparison::Differs),
-        Some(_) => is_same(at, &name, content).await,
+        Some(_) => is_same(at, file, content).await,
     }
 }
 
 /// Compares the file with `content`, which has the length of the file.
 async fn is_same<O: Options, S: Source>(
     at: &At<'_, Bg96<O>>,
-    name: &FileName,
+    file: File,
     content: &mut S,
 ) -> Result<Comparison, CredentialError<S::Error>> {
     let len = content.len();
-    let Some(handle) = open(at, name).await? else {
+    let Some(handle) = open(at, file).await? else {
         return Ok(Comparison::Unreadable);
     };
     let mut theirs = Zeroizing::new([0; CHUNK]);
@@ -526,7 +518,7 @@ async fn read_back<O: Options>(
     file: File,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<bool, CredentialError<Infallible>> {
-    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
+    check(file)?;
     ready(at).await?;
     let Some(len) = find(at, file).await? else {
         return Ok(false);
@@ -535,7 +527,7 @@ async fn read_back<O: Options>(
     if len.is_some_and(|len| len > MAX_LEN) {
         return Err(CredentialError::Unreadable);
     }
-    let handle = open(at, &name).await?.ok_or(CredentialError::Unreadable)?;
+    let handle = open(at, file).await?.ok_or(CredentialError::Unreadable)?;
     let mut chunk = Zeroizing::new([0; ANSWER_LIMIT]);
     // A file that is listed without its length is read to its end, for which one byte more is asked than it may have.
     let mut left = len.unwrap_or(MAX_LEN + 1);
@@ -558,9 +550,9 @@ async fn read_back<O: Options>(
 
 /// Opens a file for reading and returns its handle, or `None` if the modem refuses. If the caller
 /// fails, the [cleanup](clean_up) closes the file.
-async fn open<O: Options>(at: &At<'_, Bg96<O>>, name: &FileName) -> Result<Option<u32>, AtError> {
+async fn open<O: Options>(at: &At<'_, Bg96<O>>, file: File) -> Result<Option<u32>, AtError> {
     at.modem(|modem| modem.leftovers.open = true);
-    let handle = match at.send(&FileOpen(name)).await {
+    let handle = match at.send(&FileOpen(file)).await {
         Ok(handle) => Some(handle.0),
         Err(AtError::Refused(_)) => None,
         Err(error) => return Err(error),
@@ -616,9 +608,9 @@ async fn remove<O: Options>(
     at: &At<'_, Bg96<O>>,
     file: File,
 ) -> Result<(), CredentialError<Infallible>> {
-    let name = name_of(file).map_err(CredentialError::InvalidInput)?;
+    check(file)?;
     ready(at).await?;
-    delete(at, &name).await.map_err(CredentialError::At)
+    delete(at, file).await.map_err(CredentialError::At)
 }
 
 /// Returns the length of a file that exists and is whole; the inner `None` is a file that is listed
@@ -656,6 +648,11 @@ async fn entries<O: Options>(
     }
 }
 
+/// Writes the name of a file as a quoted argument.
+fn quoted<'b>(line: CommandLine<'b>, (tag, file): File) -> CommandLine<'b> {
+    line.quoted_by(|out| write_name(tag, file, out))
+}
+
 /// A number in an answer.
 struct Number(u32);
 impl AtatResp for Number {}
@@ -666,7 +663,7 @@ at_command!(FileList, QUICK, "+QFLST=\"*\"", |self, line| line);
 /// The command that deletes or closes a file.
 enum FileEnd {
     Close(u32),
-    Delete(FileName),
+    Delete(File),
 }
 at_command!(
     FileEnd,
@@ -677,27 +674,28 @@ at_command!(
     },
     |self, line| match self {
         Self::Close(handle) => line.int(*handle),
-        Self::Delete(name) => line.quoted(name),
+        Self::Delete(file) => quoted(line, *file),
     }
 );
 
 /// Starts an upload. The modem leaves data mode when it has `len` bytes or when none came for 5 s.
-struct FileUpload<'a> {
-    name: &'a FileName,
+struct FileUpload {
+    file: File,
     len: u32,
 }
-at_command!(FileUpload<'_>, 10_000, "+QFUPL", |self, line| line
-    .quoted(self.name)
-    .int(self.len)
-    .int(5));
+at_command!(FileUpload, 10_000, "+QFUPL", |self, line| quoted(
+    line, self.file
+)
+.int(self.len)
+.int(5));
 
 /// Opens a file for reading only; the answer is its handle.
-struct FileOpen<'a>(&'a FileName);
+struct FileOpen(File);
 at_command!(
-    FileOpen<'_>,
+    FileOpen,
     QUICK,
     "+QFOPEN",
-    |self, line| line.quoted(self.0).int(2),
+    |self, line| quoted(line, self.0).int(2),
     Number,
     |text| Fields::new(answer(text, "+QFOPEN:")?).int().map(Number)
 );
@@ -730,6 +728,8 @@ at_command!(
 mod tests {
     extern crate std;
 
+    use sectag::at::Out;
+
     use super::*;
     use crate::files::{MAX_TAG, parse};
 
@@ -740,13 +740,18 @@ mod tests {
         }
         for tag in [0, 7, 42, MAX_TAG] {
             for file in 0..2 * MARKERS {
-                let name = name_of((Tag(tag), file)).unwrap();
-                assert_eq!(parse(name.as_bytes()), Some((Tag(tag), file)), "{name}");
+                let mut buf = [0; 12];
+                let mut out = Out::new(&mut buf);
+                write_name(Tag(tag), file, &mut out);
+                let len = out.len();
+                assert_eq!(parse(&buf[..len]), Some((Tag(tag), file)), "{tag} {file}");
             }
         }
         assert_eq!(
-            name_of((Tag(MAX_TAG + 1), 0)),
-            Err(InvalidInput::OutOfRange { limit: MAX_TAG })
+            check::<Infallible>((Tag(MAX_TAG + 1), 0)),
+            Err(CredentialError::InvalidInput(InvalidInput::OutOfRange {
+                limit: MAX_TAG
+            }))
         );
     }
 
