@@ -5,7 +5,7 @@
 
 use sectag::at::{Fields, answer};
 use sectag::modem::{Open, Out, Then, World};
-use sectag::{ConnectError, Feature, Support, TlsVersion};
+use sectag::{ConnectError, Feature, Support, TlsConfig, TlsVersion};
 
 use crate::keys::{Key, PROVEN, hex};
 use crate::{Bg96, Options, files};
@@ -110,15 +110,11 @@ impl Writing {
 enum Value {
     /// A file by its number, see [`files`].
     File(u8),
-    NoPsk,
     Number(u32),
-    Psk {
-        identity: &'static str,
-        key: &'static str,
-    },
     /// A suite as unquoted hex: the modem refuses the quoted form (sheet T7).
     Suite(u16),
-    Text(&'static str),
+    /// The text that the policy has for the key, see [`write_text`], or an empty one.
+    Text,
     /// A zero that is written in decimal digits and answered in hexadecimal ones (sheet 4.11).
     Zero,
 }
@@ -153,22 +149,10 @@ impl<O: Options> Bg96<O> {
             Key::NegotiateTime if self.limited & 1 << open.context != 0 => return None,
             Key::NegotiateTime => Value::Number(NEGOTIATION),
             Key::Sni => Value::Number(1),
-            Key::SessionCache if config.resumes_sessions() => Value::Number(1),
-            Key::Alpn if config.alpn_protocol().is_some() => {
-                Value::Text(config.alpn_protocol().unwrap_or_default())
-            }
-            Key::Psk if config.pre_shared_key().is_some() => {
-                let psk = config.pre_shared_key()?;
-                Value::Psk {
-                    identity: psk.identity(),
-                    key: psk.key(),
-                }
-            }
             // Cleared only if an earlier connection may have left a value in this context.
-            _ if self.extended & mark(open, key) == 0 => return None,
-            Key::SessionCache => Value::Number(0),
-            Key::Alpn => Value::Text(""),
-            Key::Psk => Value::NoPsk,
+            _ if !asks_for(open, key) && self.extended & mark(open, key) == 0 => return None,
+            Key::SessionCache => Value::Number(config.resumes_sessions().into()),
+            Key::Alpn | Key::Psk => Value::Text,
         })
     }
 
@@ -252,13 +236,7 @@ impl<O: Options> Bg96<O> {
                 files::write_name(open.config.tag(), file, out);
                 out.byte(b'"');
             }
-            Some(Value::NoPsk) => out.bytes(b"\"\",\"\""),
             Some(Value::Number(number)) => out.int(number),
-            Some(Value::Psk { identity, key }) => {
-                out.quoted(identity.as_bytes());
-                out.byte(b',');
-                out.quoted(key.as_bytes());
-            }
             // `0XC02F`, as the manual writes it.
             Some(Value::Suite(number)) => {
                 out.bytes(b"0X");
@@ -266,7 +244,7 @@ impl<O: Options> Bg96<O> {
                     out.byte(b"0123456789ABCDEF"[usize::from(number >> shift & 15)]);
                 }
             }
-            Some(Value::Text(text)) => out.quoted(text.as_bytes()),
+            Some(Value::Text) => write_text(&open.config, key, out),
             Some(Value::Zero) => out.byte(b'0'),
             None => {}
         }
@@ -386,7 +364,7 @@ fn is(value: Value, said: &[u8], open: &Open) -> Option<bool> {
         Value::Zero => Some(!said.is_empty() && said.iter().all(|digit| *digit == b'0')),
         // A sibling also names the drive (sheet 3).
         Value::File(file) => Some(files::parse(said) == Some((open.config.tag(), file))),
-        Value::NoPsk | Value::Psk { .. } | Value::Text(_) => None,
+        Value::Text => None,
     }
 }
 
@@ -395,6 +373,18 @@ fn write_head(open: &Open, key: Key, out: &mut Out<'_>) {
     out.quoted(key.name().as_bytes());
     out.byte(b',');
     out.int(open.context.into());
+}
+
+/// Writes the protocol of ALPN, or identity and key of a pre-shared key; empty where the policy has none.
+fn write_text(config: &TlsConfig, key: Key, out: &mut Out<'_>) {
+    if key == Key::Alpn {
+        return out.quoted(config.alpn_protocol().unwrap_or_default().as_bytes());
+    }
+    let psk = config.pre_shared_key();
+    let (identity, secret) = psk.map_or(("", ""), |psk| (psk.identity(), psk.key()));
+    out.quoted(identity.as_bytes());
+    out.byte(b',');
+    out.quoted(secret.as_bytes());
 }
 
 /// Returns whether the policy asks for a key that only later firmware has.
