@@ -217,9 +217,16 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
         let Some(slot) = w.slots.get(index) else {
             continue;
         };
-        match slot.next_job(index as u8, now, limits, w.fetch_unit, opening) {
-            (_, Some(job)) => return (now, Some(job)),
-            (at, None) => wake_at = sooner(now, wake_at, at.unwrap_or(wake_at)),
+        let job = slot.next_job(
+            index as u8,
+            now,
+            limits,
+            w.fetch_unit,
+            opening,
+            &mut wake_at,
+        );
+        if job.is_some() {
+            return (now, job);
         }
     }
     if w.suspect || past(now, after(w.heard_at, w.poll)) {
@@ -229,7 +236,7 @@ pub(crate) fn next_job(w: &mut World<'_>, limits: &Limits, opening: bool) -> (Ms
 }
 
 impl Slot<'_> {
-    /// Returns the next job of this socket, or the time at which there will be one.
+    /// Returns the next job of this socket; or brings `wake_at` forward to the time at which there will be one.
     fn next_job(
         &self,
         number: u8,
@@ -237,23 +244,19 @@ impl Slot<'_> {
         limits: &Limits,
         fetch_unit: u16,
         opening: bool,
-    ) -> (Option<Ms>, Option<Job>) {
-        // The socket can be read no more, or its user has dropped it.
+        wake_at: &mut Ms,
+    ) -> Option<Job> {
+        // The socket can be read no more, or its user has dropped it. Closes are given out before other work.
         if self.close && self.in_modem {
-            let due = past(now, self.retry_at);
-            return (
-                Some(self.retry_at),
-                Some(Job::Close(number)).filter(|_| due),
-            );
+            return None;
         }
         if self.phase == Phase::Wanted && !opening {
-            return (None, Some(Job::Open(number)));
+            return Some(Job::Open(number));
         }
         if self.phase != Phase::Open {
-            return (None, None);
+            return None;
         }
-        let mut wake_at = None;
-        let mut wake = |at| wake_at = Some(wake_at.map_or(at, |known| sooner(now, known, at)));
+        let mut wake = |at| *wake_at = sooner(now, *wake_at, at);
         let waiting = self.tx.len();
         // A modem without room for a send may have none until data was fetched from it (ublox sheet, B.2.3).
         let fetch_first = self.busy
@@ -268,16 +271,16 @@ impl Slot<'_> {
             }
             if past(now, due) {
                 let len = waiting.min(limits.max_send.into()) as u16;
-                return (None, Some(Job::Send(number, len)));
+                return Some(Job::Send(number, len));
             }
             wake(due);
         }
         if self.push {
             if self.readable || past(now, self.look_at) {
-                return (None, Some(Job::Look(number)));
+                return Some(Job::Look(number));
             }
             wake(self.look_at);
-            return (wake_at, None);
+            return None;
         }
         // A small fetch costs as many exchanges as a large one, so a fetch waits until half the ring is free. After a
         // failed send the fetch does not wait for that, because the writer waits for the reason; where the ring is
@@ -298,11 +301,11 @@ impl Slot<'_> {
             }
             if past(now, due) {
                 let len = if fits { room as u16 } else { 0 };
-                return (None, Some(Job::Receive(number, len)));
+                return Some(Job::Receive(number, len));
             }
             wake(due);
         }
-        (wake_at, None)
+        None
     }
 
     /// Sets times that have come to now. Left alone, they would lie in the future once the clock has gone half round.
