@@ -234,9 +234,7 @@ impl<'a, M: Backend> Control<'a, M> {
     /// [`AtError::LinkDown`] where the modem does not come up.
     pub async fn at(&self) -> Result<At<'a, M>, AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
-        let mut at = At::new(self.world, self.engine);
-        at.keeps = self.keeps;
-        Ok(at)
+        Ok(At::new(self.world, self.engine).judged_unless(self.keeps))
     }
 
     /// Promises that the commands of this handle ([`at`](Self::at), [`raw_at`](Self::raw_at)) leave every connection, and
@@ -254,9 +252,7 @@ impl<'a, M: Backend> Control<'a, M> {
     /// Those of [`wait_up`](Self::wait_up).
     pub async fn answering_at(&self) -> Result<At<'a, M>, BringUpError> {
         self.wait_answering().await?;
-        let mut at = At::new(self.world, self.engine);
-        at.keeps = self.keeps;
-        Ok(at)
+        Ok(At::new(self.world, self.engine).judged_unless(self.keeps))
     }
 
     /// Returns a handle on a modem that answers, and the error of its bring-up where it does not get on the network.

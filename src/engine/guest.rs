@@ -15,7 +15,6 @@ use zeroize::Zeroize;
 
 use super::mailbox::{ANSWER_LIMIT, ExchangeState, Plan};
 use super::protocol::{Backend, Protocol};
-use super::raw::{self, RawError};
 use super::text::{COMMAND_LIMIT, Engine};
 use super::time::{millis, now};
 use super::world::{Shared, World};
@@ -44,9 +43,12 @@ pub struct At<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
     generation: u8,
-    /// The caller promises that its commands leave connections and settings alone.
-    pub(crate) keeps: bool,
+    /// Returns whether a command may change settings of the modem, or refuses it. It is a pointer, so that a firmware
+    /// whose handles send only commands of the driver's own does not link the check.
+    judge: Judge,
 }
+
+type Judge = fn(&[u8]) -> Result<bool, AtError>;
 
 impl<M: Backend> Clone for At<'_, M> {
     fn clone(&self) -> Self {
@@ -109,8 +111,16 @@ impl<'a, M: Backend> At<'a, M> {
             world,
             engine,
             generation,
-            keeps: true,
+            judge: |_| Ok(false),
         }
+    }
+
+    /// Has the commands of this handle judged, unless their user promises that they leave connections and settings alone.
+    pub(crate) fn judged_unless(mut self, keeps: bool) -> Self {
+        if !keeps {
+            self.judge = M::may_change_settings;
+        }
+        self
     }
 
     /// Calls `look` with the backend, which it may read and change.
@@ -489,25 +499,12 @@ impl<M: Modem> Exchange<'_, M> {
         plan: Plan,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AtError>> {
-        let keeps = self.at.keeps;
+        let judge = self.at.judge;
         self.poll_turn(
             &mut |engine, world| {
                 let len = command.write(engine.out());
-                if !keeps {
-                    let line = engine
-                        .out()
-                        .get(..len)
-                        .and_then(|line| line.strip_suffix(b"\r"));
-                    let line = line.and_then(|line| core::str::from_utf8(line).ok());
-                    match line.map(|line| raw::judge(line, M::FORBIDDEN, M::HARMLESS)) {
-                        Some(Err(RawError::Forbidden { .. })) => {
-                            return Err(AtError::Unsupported);
-                        }
-                        Some(Ok(true)) => {}
-                        // A command that is no line of text may change settings too.
-                        _ => world.settings_changed = true,
-                    }
-                }
+                let text = engine.out().get(..len).unwrap_or_default();
+                world.settings_changed |= judge(text)?;
                 engine.begin_guest(world, len, plan, command.timeout())
             },
             cx,

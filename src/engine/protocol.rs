@@ -8,7 +8,7 @@ use super::backend::Modem;
 use super::time::Ms;
 use super::world::World;
 use crate::capabilities::{Capabilities, Verification};
-use crate::error::ConnectError;
+use crate::error::{AtError, ConnectError};
 use crate::numbers::Number;
 use crate::tls::TlsConfig;
 
@@ -80,6 +80,14 @@ pub trait Backend: Sized + 'static {
     fn admit(&self, config: &TlsConfig) -> Result<(), ConnectError>;
     /// Returns the modem's capabilities as far as they are known.
     fn capabilities(&self) -> Capabilities;
+    /// Returns whether a user's command, with the CR at its end, may change settings that the driver makes, so that the
+    /// modem is brought up anew after it.
+    ///
+    /// # Errors
+    /// [`AtError::Unsupported`] for a command that users may not send.
+    fn may_change_settings(_command: &[u8]) -> Result<bool, AtError> {
+        Ok(false)
+    }
     /// Returns what the modem verifies of a server.
     fn verification(&self) -> Verification {
         self.capabilities().verification

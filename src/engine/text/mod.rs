@@ -28,6 +28,7 @@ use self::push::Push;
 use self::rescue::{Rescue, SyncProgress};
 use super::mailbox::{ANSWER_LIMIT, ExchangeState};
 use super::protocol::{Backend, Protocol};
+use super::raw::{self, RawError};
 use super::scheduler::{Job, next_job};
 use super::time::{Ms, after, past, sooner};
 use super::world::{Heard, World};
@@ -284,6 +285,18 @@ impl<M: Modem> Backend for M {
 
     fn capabilities(&self) -> Capabilities {
         Modem::capabilities(self)
+    }
+
+    fn may_change_settings(command: &[u8]) -> Result<bool, AtError> {
+        let line = command
+            .strip_suffix(b"\r")
+            .and_then(|line| core::str::from_utf8(line).ok());
+        match line.map(|line| raw::judge(line, M::FORBIDDEN, M::HARMLESS)) {
+            Some(Err(RawError::Forbidden { .. })) => Err(AtError::Unsupported),
+            Some(Ok(keeps)) => Ok(!keeps),
+            // A command that is no line of text may change settings too.
+            _ => Ok(true),
+        }
     }
 
     fn verification(&self) -> Verification {
