@@ -77,7 +77,7 @@ impl<'a, M: Backend> Control<'a, M> {
         let limit = Instant::now() + CLOSING_PATIENCE;
         let slot = poll_fn(|cx| poll_claim(world, limit, cx)).await?;
         let mut socket = post_open(world, slot, name.as_str(), port, config)?;
-        socket.verified = poll_fn(|cx| socket.poll_opened(&waiting, cx)).await?;
+        poll_fn(|cx| socket.poll_opened(&waiting, cx)).await?;
         Ok(socket)
     }
 

@@ -12,6 +12,7 @@ use crate::capabilities::Verification;
 use core::cell::RefMut;
 
 use crate::engine::time::{Ms, after, now};
+use crate::engine::wakers::wake_at;
 use crate::engine::{Link, NOT_YET, Open, Phase, PowerState, Shared, Slot, World};
 use crate::error::{BringUpError, ConnectError, SocketError};
 use crate::loss::Loss;
@@ -160,6 +161,14 @@ impl Waiting {
         Poll::Pending
     }
 
+    /// Returns the error with which the wait ends: the modem was switched off, or does not come up.
+    fn error(&self, w: &World<'_>) -> Option<BringUpError> {
+        if w.power == PowerState::Off {
+            return Some(BringUpError::PoweredOff);
+        }
+        self.is_over(w).then_some(w.problem)
+    }
+
     /// Returns whether the wait ends with the failure of a bring-up, [`World::problem`].
     fn is_over(&self, w: &World<'_>) -> bool {
         w.link != Link::Up
@@ -173,12 +182,6 @@ impl Waiting {
             wake_at(self.limit, cx);
         }
     }
-}
-
-/// Has the task polled at this time. A timer that was polled wakes its task even after it was dropped.
-fn wake_at(time: Instant, cx: &mut Context<'_>) {
-    let mut timer = embassy_time::Timer::at(time);
-    let _ = core::future::Future::poll(core::pin::Pin::new(&mut timer), cx);
 }
 
 /// The turn of a user to open a connection; only one is opened at a time. Dropped, it gives the turn to the next.
@@ -352,34 +355,35 @@ impl<'a> Socket<'a> {
         }
     }
 
-    /// Polls for the result of the open.
+    /// Polls for the result of the open, and notes what was verified.
     pub(crate) fn poll_opened(
         &mut self,
         waiting: &Waiting,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Verification, ConnectError>> {
-        let mut w = self.world.borrow_mut();
-        let phase = w.slots[usize::from(self.slot)].phase;
-        Poll::Ready(match phase {
+    ) -> Poll<Result<(), ConnectError>> {
+        let mut world = self.world.borrow_mut();
+        let w = &mut *world;
+        let slot = &mut w.slots[usize::from(self.slot)];
+        match slot.phase {
             // The peer may have closed before the user was polled.
             Phase::Open | Phase::Eof => {
-                Ok(w.open.map_or(Verification::UNKNOWN, |open| open.verified))
+                if let Some(open) = &w.open {
+                    self.verified = open.verified;
+                }
+                return Poll::Ready(Ok(()));
             }
-            Phase::Wanted if w.power == PowerState::Off => {
-                Err(ConnectError::BringUp(BringUpError::PoweredOff))
-            }
-            Phase::Wanted if waiting.is_over(&w) => Err(ConnectError::BringUp(w.problem)),
-            Phase::Wanted | Phase::Opening => {
-                w.slots[usize::from(self.slot)]
-                    .tx_waker
-                    .register(cx.waker());
-                w.waiting.register(cx);
-                drop(w);
-                waiting.wake_in_time(cx);
-                return Poll::Pending;
-            }
-            _ => Err(w.refusal),
-        })
+            Phase::Wanted | Phase::Opening => slot.tx_waker.register(cx.waker()),
+            _ => return Poll::Ready(Err(w.refusal)),
+        }
+        if slot.phase == Phase::Wanted
+            && let Some(error) = waiting.error(w)
+        {
+            return Poll::Ready(Err(ConnectError::BringUp(error)));
+        }
+        w.waiting.register(cx);
+        drop(world);
+        waiting.wake_in_time(cx);
+        Poll::Pending
     }
 }
 
@@ -478,25 +482,22 @@ impl<'s> Half<'s> {
         change(&mut w.slots[usize::from(self.slot)])
     }
 
-    async fn read(&self, buf: &mut [u8]) -> Result<usize, SocketError> {
-        poll_fn(|cx| {
-            if buf.is_empty() {
-                return Poll::Ready(Ok(0));
+    fn poll_read(&self, buf: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, SocketError>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if self.with(|slot| slot.rx.len() > 0) {
+            // The runner is woken, since it may be waiting for room in the ring.
+            return Poll::Ready(Ok(self.act(|slot| slot.rx.pop(buf))));
+        }
+        self.with(|slot| match slot.phase {
+            Phase::Eof => Poll::Ready(Ok(0)),
+            Phase::Failed(error) => Poll::Ready(Err(error)),
+            _ => {
+                slot.rx_waker.register(cx.waker());
+                Poll::Pending
             }
-            if self.with(|slot| slot.rx.len() > 0) {
-                // The runner is woken, since it may be waiting for room in the ring.
-                return Poll::Ready(Ok(self.act(|slot| slot.rx.pop(buf))));
-            }
-            self.with(|slot| match slot.phase {
-                Phase::Eof => Poll::Ready(Ok(0)),
-                Phase::Failed(error) => Poll::Ready(Err(error)),
-                _ => {
-                    slot.rx_waker.register(cx.waker());
-                    Poll::Pending
-                }
-            })
         })
-        .await
     }
 
     fn read_ready(&self) -> bool {
@@ -514,65 +515,62 @@ impl<'s> Half<'s> {
         .await;
     }
 
-    async fn write(&self, buf: &[u8]) -> Result<usize, SocketError> {
-        poll_fn(|cx| {
-            let linger = self.world.borrow().linger;
-            let written = self.with(|slot| {
-                if let Some(error) = slot.write_error() {
-                    return Poll::Ready(Err(error));
-                }
-                let count = slot.tx.push(buf);
-                if count == 0 && !buf.is_empty() {
-                    slot.tx_waker.register(cx.waker());
-                    return Poll::Pending;
-                }
-                slot.send_at = after(now(), linger);
-                Poll::Ready(Ok(count))
-            });
-            if let Poll::Ready(Ok(_)) = written {
-                self.world.borrow_mut().wake_runner();
+    fn poll_write(&self, buf: &[u8], cx: &mut Context<'_>) -> Poll<Result<usize, SocketError>> {
+        let linger = self.world.borrow().linger;
+        let written = self.with(|slot| {
+            if let Some(error) = slot.write_error() {
+                return Poll::Ready(Err(error));
             }
-            written
-        })
-        .await
+            let count = slot.tx.push(buf);
+            if count == 0 && !buf.is_empty() {
+                slot.tx_waker.register(cx.waker());
+                return Poll::Pending;
+            }
+            slot.send_at = after(now(), linger);
+            Poll::Ready(Ok(count))
+        });
+        if let Poll::Ready(Ok(_)) = written {
+            self.world.borrow_mut().wake_runner();
+        }
+        written
     }
 
-    async fn flush(&self) -> Result<(), SocketError> {
-        poll_fn(|cx| {
-            let mut wake = false;
-            let flushed = self.with(|slot| {
-                let sent = slot.tx.len() == 0;
-                if let Some(error) = slot.write_error() {
-                    // Data that the modem accepted before the peer closed counts as flushed.
-                    return Poll::Ready(if sent && error.is_closed_by_peer() {
-                        Ok(())
-                    } else {
-                        Err(error)
-                    });
-                }
-                if sent {
-                    return Poll::Ready(Ok(()));
-                }
-                slot.tx_waker.register(cx.waker());
-                // The runner is woken once: a wake at each poll would keep a task busy that also runs the runner.
-                wake = !core::mem::replace(&mut slot.flush, true);
-                Poll::Pending
-            });
-            if wake {
-                self.world.borrow_mut().wake_runner();
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        let mut wake = false;
+        let flushed = self.with(|slot| {
+            let sent = slot.tx.len() == 0;
+            if let Some(error) = slot.write_error() {
+                // Data that the modem accepted before the peer closed counts as flushed.
+                return Poll::Ready(if sent && error.is_closed_by_peer() {
+                    Ok(())
+                } else {
+                    Err(error)
+                });
             }
-            flushed
-        })
-        .await
+            if sent {
+                return Poll::Ready(Ok(()));
+            }
+            slot.tx_waker.register(cx.waker());
+            // The runner is woken once: a wake at each poll would keep a task busy that also runs the runner.
+            wake = !core::mem::replace(&mut slot.flush, true);
+            Poll::Pending
+        });
+        if wake {
+            self.world.borrow_mut().wake_runner();
+        }
+        flushed
     }
 }
 
+// The methods of these traits are no `async fn`: each would be a future around the one of `poll_fn`, which costs flash
+// and RAM in every future that holds it.
 macro_rules! reads {
     ($type:ty, |$this:ident| $half:expr) => {
         impl Read for $type {
-            async fn read(&mut self, buf: &mut [u8]) -> Result<usize, SocketError> {
+            fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, SocketError>> {
                 let $this = self;
-                $half.read(buf).await
+                let half = $half;
+                poll_fn(move |cx| half.poll_read(buf, cx))
             }
         }
         impl ReadReady for $type {
@@ -587,13 +585,15 @@ macro_rules! reads {
 macro_rules! writes {
     ($type:ty, |$this:ident| $half:expr) => {
         impl Write for $type {
-            async fn write(&mut self, buf: &[u8]) -> Result<usize, SocketError> {
+            fn write(&mut self, buf: &[u8]) -> impl Future<Output = Result<usize, SocketError>> {
                 let $this = self;
-                $half.write(buf).await
+                let half = $half;
+                poll_fn(move |cx| half.poll_write(buf, cx))
             }
-            async fn flush(&mut self) -> Result<(), SocketError> {
+            fn flush(&mut self) -> impl Future<Output = Result<(), SocketError>> {
                 let $this = self;
-                $half.flush().await
+                let half = $half;
+                poll_fn(move |cx| half.poll_flush(cx))
             }
         }
         impl WriteReady for $type {

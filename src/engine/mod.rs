@@ -23,7 +23,7 @@ mod scheduler;
 mod slot;
 pub(crate) mod text;
 pub(crate) mod time;
-mod wakers;
+pub(crate) mod wakers;
 mod world;
 
 use core::cell::RefCell;

@@ -2,7 +2,6 @@
 
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
-use core::pin::pin;
 use core::task::Poll;
 
 use embassy_futures::select::{Either, Either4, select, select4};
@@ -14,6 +13,7 @@ use super::backend::Timing;
 use super::notices::{Notices, Reception, wait_resumed, wait_stop_asked};
 use super::protocol::{Backend, Protocol};
 use super::time::now;
+use super::wakers::wake_at;
 use super::world::{Shared, World};
 use crate::error::RunError;
 use crate::power::{NoPin, Power};
@@ -110,95 +110,91 @@ fn begin(world: &Shared<'_>, power: &mut impl Power) {
     world.pins.can_sleep = power.has_sleep();
 }
 
-/// Feeds bytes from the UART to the engine. Returns only when the UART fails.
-async fn receive<E: Protocol, R: Read, N: Notices>(
+/// Feeds bytes from the UART to the engine. Ends only when the UART fails.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` holds each argument twice"
+)]
+fn receive<E: Protocol, R: Read, N: Notices>(
     engine: &RefCell<E>,
     world: &Shared<'_>,
     uart: &mut R,
     reception: &Cell<Reception>,
-) -> RunError {
-    let mut buf = [0; 128];
-    let mut errors = 0;
-    loop {
-        let read = uart.read(&mut buf);
-        let read = if N::SWITCHES {
-            match select(read, wait_stop_asked(reception)).await {
-                Either::First(read) => read,
-                Either::Second(()) => {
-                    wait_resumed(reception).await;
+) -> impl Future<Output = RunError> {
+    async move {
+        let mut buf = [0; 128];
+        let mut errors = 0;
+        loop {
+            let read = uart.read(&mut buf);
+            let read = if N::SWITCHES {
+                match select(read, wait_stop_asked(reception)).await {
+                    Either::First(read) => read,
+                    Either::Second(()) => {
+                        wait_resumed(reception).await;
+                        continue;
+                    }
+                }
+            } else {
+                read.await
+            };
+            let count = match read {
+                Ok(0) => return RunError::Eof,
+                Ok(count) => count,
+                // Break and framing errors come with every power cycle of a modem. Only a UART that gives nothing
+                // but errors is broken. The protocol notices lost bytes.
+                Err(_) if errors < READ_ERRORS => {
+                    errors += 1;
+                    Timer::after_millis(10).await;
                     continue;
                 }
+                Err(error) => return RunError::Read(error.kind()),
+            };
+            errors = 0;
+            let mut taken = 0;
+            {
+                let counters = &mut world.borrow_mut().counters;
+                counters.received = counters.received.wrapping_add(count as u32);
             }
-        } else {
-            read.await
-        };
-        let count = match read {
-            Ok(0) => return RunError::Eof,
-            Ok(count) => count,
-            // Break and framing errors come with every power cycle of a modem. Only a UART that gives nothing
-            // but errors is broken. The protocol notices lost bytes.
-            Err(_) if errors < READ_ERRORS => {
-                errors += 1;
-                Timer::after_millis(10).await;
-                continue;
+            while taken < count {
+                poll_fn(|_| {
+                    let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
+                    // The engine's next tick, or a user that reads, makes room and wakes this task.
+                    if !engine.wants_input(&world) {
+                        return Poll::Pending;
+                    }
+                    world.now = now();
+                    taken += engine.feed(&mut world, &buf[taken..count]);
+                    Poll::Ready(())
+                })
+                .await;
             }
-            Err(error) => return RunError::Read(error.kind()),
-        };
-        errors = 0;
-        let mut taken = 0;
-        {
-            let counters = &mut world.borrow_mut().counters;
-            counters.received = counters.received.wrapping_add(count as u32);
-        }
-        while taken < count {
-            poll_fn(|_| {
-                let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
-                // The engine's next tick, or a user that reads, makes room and wakes this task.
-                if !engine.wants_input(&world) {
-                    return Poll::Pending;
-                }
-                world.now = now();
-                taken += engine.feed(&mut world, &buf[taken..count]);
-                Poll::Ready(())
-            })
-            .await;
         }
     }
 }
 
-/// Calls the engine at its deadlines and after each change of the world, and drives the pins.
-async fn conduct<E: Protocol, P: Power>(board: &mut Board<'_, '_, E, P>) -> RunError {
-    let mut timer = Timer::at(Instant::MIN);
-    let Board {
-        engine,
-        world,
-        driven,
-        power,
-    } = board;
+/// Calls the engine at its deadlines and after each change of the world, and drives the pins. It never ends.
+fn conduct<E: Protocol, P: Power>(
+    board: &mut Board<'_, '_, E, P>,
+) -> impl Future<Output = RunError> {
     poll_fn(|cx| {
-        loop {
-            let time = now();
-            let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
-            world.now = time;
-            world.pins.status = power.status();
-            let wanted = engine.wants_input(&world);
-            let next = engine.tick(&mut world);
-            if !wanted && engine.wants_input(&world) {
-                // The receiver was polled before this, and must be polled again.
-                cx.waker().wake_by_ref();
-            }
-            drive(&mut world, driven, *power);
-            world.runner.register(cx.waker());
-            drop((engine, world));
-            let left = next.wrapping_sub(time) as i32;
-            let left = u64::try_from(left).unwrap_or(0);
-            timer = Timer::at(Instant::now() + Duration::from_millis(left));
-            if pin!(&mut timer).poll(cx).is_pending() {
-                return Poll::<RunError>::Pending;
-            }
+        let time = now();
+        let (mut engine, mut world) = (board.engine.borrow_mut(), board.world.borrow_mut());
+        world.now = time;
+        world.pins.status = board.power.status();
+        let wanted = engine.wants_input(&world);
+        let next = engine.tick(&mut world);
+        if !wanted && engine.wants_input(&world) {
+            // The receiver was polled before this, and must be polled again.
+            cx.waker().wake_by_ref();
         }
+        drive(&mut world, &mut board.driven, board.power);
+        world.runner.register(cx.waker());
+        drop((engine, world));
+        let left = next.wrapping_sub(time) as i32;
+        let left = u64::try_from(left).unwrap_or(0);
+        wake_at(Instant::now() + Duration::from_millis(left), cx);
+        Poll::Pending
     })
-    .await
 }
 
 /// Drives the pins whose wanted state has changed.
@@ -219,52 +215,58 @@ fn drive(world: &mut World<'_>, driven: &mut super::PinState, power: &mut impl P
     *driven = *pins;
 }
 
-/// Writes the engine's output to the UART. Returns only when the UART fails.
-async fn transmit<E: Protocol, W: Write>(
+/// Writes the engine's output to the UART. Ends only when the UART fails.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` holds each argument twice"
+)]
+fn transmit<E: Protocol, W: Write>(
     engine: &RefCell<E>,
     world: &Shared<'_>,
     uart: &mut W,
-) -> RunError {
-    let mut buf = [0; 64];
-    loop {
-        let (count, generation, turn) = poll_fn(|_| {
-            let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
-            match engine.next_out(&mut world, &mut buf) {
-                0 => Poll::Pending,
-                count => Poll::Ready((count, world.generation, engine.out_turn())),
-            }
-        })
-        .await;
-        #[cfg(feature = "tap")]
-        let what = engine.borrow().tap_next(&world.borrow());
-        // A write that flow control holds back is given up when the modem restarts.
-        let void = poll_fn(|_| {
-            if world.borrow().generation == generation {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
-        });
-        let write = async {
-            uart.write_all(&buf[..count]).await?;
-            let drained = {
+) -> impl Future<Output = RunError> {
+    async move {
+        let mut buf = [0; 64];
+        loop {
+            let (count, generation, turn) = poll_fn(|_| {
                 let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
-                #[cfg(feature = "tap")]
-                if let Some(tap) = world.tap {
-                    tap.sent(what, &buf[..count]);
+                match engine.next_out(&mut world, &mut buf) {
+                    0 => Poll::Pending,
+                    count => Poll::Ready((count, world.generation, engine.out_turn())),
                 }
-                if world.generation == generation && engine.out_turn() == turn {
-                    world.now = now();
-                    engine.out_done(&mut world, count);
+            })
+            .await;
+            #[cfg(feature = "tap")]
+            let what = engine.borrow().tap_next(&world.borrow());
+            // A write that flow control holds back is given up when the modem restarts.
+            let void = poll_fn(|_| {
+                if world.borrow().generation == generation {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
                 }
-                // The engine's next work may be due at once.
-                world.wake_runner();
-                engine.is_drained()
+            });
+            let write = async {
+                uart.write_all(&buf[..count]).await?;
+                let drained = {
+                    let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
+                    #[cfg(feature = "tap")]
+                    if let Some(tap) = world.tap {
+                        tap.sent(what, &buf[..count]);
+                    }
+                    if world.generation == generation && engine.out_turn() == turn {
+                        world.now = now();
+                        engine.out_done(&mut world, count);
+                    }
+                    // The engine's next work may be due at once.
+                    world.wake_runner();
+                    engine.is_drained()
+                };
+                if drained { uart.flush().await } else { Ok(()) }
             };
-            if drained { uart.flush().await } else { Ok(()) }
-        };
-        if let Either::First(Err(error)) = select(write, void).await {
-            return RunError::Write(error.kind());
+            if let Either::First(Err(error)) = select(write, void).await {
+                return RunError::Write(error.kind());
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Waker};
 
-use embassy_time::Timer;
+use embassy_time::{Duration, Instant, Timer};
 
 /// The polling interval of a task that found no place in a list.
 const LOOK_AGAIN_MS: u64 = 20;
@@ -76,7 +76,12 @@ impl Latest {
     }
 }
 
-/// Has the task polled again after [`LOOK_AGAIN_MS`]. A timer that was polled wakes its task even after it was dropped.
+/// Has the task polled again after [`LOOK_AGAIN_MS`].
 pub(crate) fn look_again(cx: &mut Context<'_>) {
-    let _ = Pin::new(&mut Timer::after_millis(LOOK_AGAIN_MS)).poll(cx);
+    wake_at(Instant::now() + Duration::from_millis(LOOK_AGAIN_MS), cx);
+}
+
+/// Has the task polled at this time. A timer that was polled wakes its task even after it was dropped.
+pub(crate) fn wake_at(time: Instant, cx: &mut Context<'_>) {
+    let _ = Pin::new(&mut Timer::at(time)).poll(cx);
 }
