@@ -203,17 +203,14 @@ impl<'a> OpenTurn<'a> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut w = self.world.borrow_mut();
         if !self.held {
-            if w.opens.poll(&mut self.ticket, cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.held = true;
+            self.held = w.opens.is_turn(&mut self.ticket);
         }
         // An open whose user has dropped it ends first.
-        if w.opening {
-            w.waiting.register(cx);
-            return Poll::Pending;
+        if self.held && !w.opening {
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        w.waiting.register(cx);
+        Poll::Pending
     }
 }
 
@@ -225,6 +222,7 @@ impl Drop for OpenTurn<'_> {
         } else if let Some(ticket) = self.ticket {
             w.opens.give_up(ticket);
         }
+        w.waiting.wake();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 use core::future::poll_fn;
+use core::task::Poll;
 
 use crate::control::Control;
 use crate::credentials::{
@@ -354,7 +355,11 @@ impl<'a, M: Credentials> Control<'a, M> {
         };
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
-            world.stores.poll(&mut turn.ticket, cx)
+            if world.stores.is_turn(&mut turn.ticket) {
+                return Poll::Ready(());
+            }
+            world.waiting.register(cx);
+            Poll::Pending
         })
         .await;
         turn.held = true;
@@ -424,6 +429,7 @@ impl Drop for CredentialsTurn<'_> {
         } else if let Some(ticket) = self.ticket {
             world.stores.give_up(ticket);
         }
+        world.waiting.wake();
     }
 }
 

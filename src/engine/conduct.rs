@@ -201,7 +201,7 @@ impl World<'_> {
         };
         match self.mailbox.post {
             ExchangeState::Left => {
-                self.mailbox.take_away();
+                self.free_channel();
                 true
             }
             ExchangeState::Running | ExchangeState::Line => {
@@ -217,7 +217,7 @@ impl World<'_> {
     pub fn guest_is_late(&mut self) {
         match self.mailbox.post {
             ExchangeState::Granted => self.mailbox.post = ExchangeState::Free,
-            ExchangeState::Done(_) => self.mailbox.take_away(),
+            ExchangeState::Done(_) => self.free_channel(),
             _ => {}
         }
     }

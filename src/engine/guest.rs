@@ -162,7 +162,11 @@ impl<'a, M: Backend> At<'a, M> {
         };
         poll_fn(|cx| {
             let mut world = self.world.borrow_mut();
-            world.mailbox.turns.poll(&mut wait.ticket, cx)
+            if world.mailbox.turns.is_turn(&mut wait.ticket) {
+                return Poll::Ready(());
+            }
+            world.waiting.register(cx);
+            Poll::Pending
         })
         .await;
         self.world.borrow_mut().exclusive = true;
@@ -348,7 +352,9 @@ struct ExclusiveTicket<'a> {
 impl Drop for ExclusiveTicket<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.world.borrow_mut().mailbox.turns.give_up(ticket);
+            let mut world = self.world.borrow_mut();
+            world.mailbox.turns.give_up(ticket);
+            world.waiting.wake();
         }
     }
 }
@@ -361,6 +367,7 @@ impl Drop for Exclusive<'_> {
         let mut world = self.0.borrow_mut();
         world.exclusive = false;
         world.mailbox.turns.release();
+        world.waiting.wake();
         world.wake_runner();
     }
 }
@@ -429,7 +436,8 @@ impl<'a, M: Backend> Exchange<'a, M> {
     ) -> Poll<Result<(), AtError>> {
         let mut world = self.at.world.borrow_mut();
         if let Progress::InLine(ticket) = &mut self.progress {
-            if world.mailbox.line.poll(ticket, cx).is_pending() {
+            if !world.mailbox.line.is_turn(ticket) {
+                world.waiting.register(cx);
                 return Poll::Pending;
             }
             self.progress = Progress::Served(world.mailbox.number);
@@ -598,7 +606,10 @@ impl<M: Backend> Drop for Exchange<'_, M> {
     fn drop(&mut self) {
         let mut world = self.at.world.borrow_mut();
         let number = match core::mem::replace(&mut self.progress, Progress::Gone) {
-            Progress::InLine(Some(ticket)) => return world.mailbox.line.give_up(ticket),
+            Progress::InLine(Some(ticket)) => {
+                world.mailbox.line.give_up(ticket);
+                return world.waiting.wake();
+            }
             Progress::InLine(None) | Progress::Gone => return,
             Progress::Served(number) => number,
         };
@@ -611,7 +622,7 @@ impl<M: Backend> Drop for Exchange<'_, M> {
             }
             _ => {
                 self.at.engine.borrow_mut().guest_is_gone();
-                world.mailbox.take_away();
+                world.free_channel();
             }
         }
         world.wake_runner();

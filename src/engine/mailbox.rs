@@ -80,8 +80,6 @@ impl Mailbox {
     #[cfg(test)]
     pub(crate) fn snapshot(&self) -> Self {
         Self {
-            line: self.line.snapshot(),
-            turns: self.turns.snapshot(),
             waker: Latest::new(),
             ..*self
         }
@@ -93,7 +91,7 @@ impl Mailbox {
         self.waker.wake();
     }
 
-    /// Ends the guest's turn: its exchange belongs to nobody any more, and the next guest is served.
+    /// Ends the guest's turn, see [`World::free_channel`](super::world::World::free_channel).
     pub(crate) fn take_away(&mut self) {
         self.post = ExchangeState::Free;
         self.number = self.number.wrapping_add(1);

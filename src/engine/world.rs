@@ -278,8 +278,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub(crate) stores: Queue,
     /// The waker of the runner's task.
     pub(crate) runner: Latest,
-    /// The wakers of tasks that wait for a change of the link, a slot or an errand.
-    pub(crate) waiting: Wakers<6>,
+    /// The wakers of tasks that wait for a change of the link, a slot, an errand or a queue.
+    pub(crate) waiting: Wakers<8>,
     #[cfg(feature = "tap")]
     pub(crate) tap: Option<&'static dyn crate::tap::Tap>,
     lifetime: core::marker::PhantomData<&'a ()>,
@@ -397,8 +397,6 @@ impl<const N: usize> World<'_, [Slot<'_>; N]> {
     pub(crate) fn snapshot(&self) -> Self {
         Self {
             mailbox: self.mailbox.snapshot(),
-            opens: self.opens.snapshot(),
-            stores: self.stores.snapshot(),
             runner: Latest::new(),
             waiting: Wakers::new(),
             slots: self.slots.each_ref().map(Slot::snapshot),
@@ -635,6 +633,12 @@ impl<'a> World<'a> {
         }
         self.waiting.wake();
         self.mailbox.waker.wake();
+    }
+
+    /// Ends the turn of a guest, whose exchange belongs to nobody any more, and has the next guest served.
+    pub(crate) fn free_channel(&mut self) {
+        self.mailbox.take_away();
+        self.waiting.wake();
     }
 
     /// Wakes the runner, because there may be work for it.

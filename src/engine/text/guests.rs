@@ -185,7 +185,7 @@ impl<M: Modem> Engine<M> {
                     self.out.zeroize();
                     w.cleanup = true;
                 }
-                w.mailbox.take_away();
+                w.free_channel();
             }
             _ => {}
         }

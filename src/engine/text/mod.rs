@@ -537,7 +537,7 @@ impl<M: Modem> Engine<M> {
             if matches!(w.mailbox.post, ExchangeState::Granted) {
                 w.mailbox.post = ExchangeState::Free;
             } else {
-                w.mailbox.take_away();
+                w.free_channel();
             }
             return None;
         }

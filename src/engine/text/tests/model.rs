@@ -341,10 +341,9 @@ impl<const V: u8> Check<V> {
 
     fn posts(&mut self) {
         self.guest = true;
-        let mut cx = Context::from_waker(Waker::noop());
         self.t.with(|_, w| {
             let mut ticket = None;
-            assert!(w.mailbox.line.poll(&mut ticket, &mut cx).is_ready());
+            assert!(w.mailbox.line.is_turn(&mut ticket));
             w.mailbox.post = ExchangeState::Wanted;
         });
     }
