@@ -13,9 +13,9 @@ use atat::AtatCmd;
 use embassy_time::Duration;
 use zeroize::Zeroize;
 
-use super::mailbox::{ANSWER_LIMIT, ExchangeState, Plan};
+use super::mailbox::{ANSWER_LIMIT, COMMAND_LIMIT, ExchangeState, Plan};
 use super::protocol::{Backend, Protocol};
-use super::text::{COMMAND_LIMIT, Engine};
+use super::text::Engine;
 use super::time::{millis, now};
 use super::world::{Shared, World};
 use crate::engine::backend::{Final, InLine, Modem, Terminator};

@@ -6,6 +6,8 @@ use super::wakers::Latest;
 use crate::engine::backend::Final;
 use crate::error::AtError;
 
+/// The longest command line, and the largest chunk of an upload, in bytes.
+pub const COMMAND_LIMIT: usize = 384;
 /// The longest answer of a command in bytes, all information lines together; also the most that
 /// [`At::fetch`](crate::At::fetch) brings.
 pub const ANSWER_LIMIT: usize = 256;

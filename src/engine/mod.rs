@@ -34,7 +34,7 @@ pub use self::conduct::{After, Guest};
 #[cfg(feature = "sleep")]
 pub(crate) use self::doze::SleepSettings;
 pub use self::guest::{At, Exclusive, Upload};
-pub use self::mailbox::ANSWER_LIMIT;
+pub use self::mailbox::{ANSWER_LIMIT, COMMAND_LIMIT};
 pub use self::notices::Notices;
 #[cfg(feature = "sleep")]
 pub(crate) use self::notices::{Reception, sealed};
@@ -42,7 +42,6 @@ pub use self::protocol::{Backend, Protocol};
 pub use self::runner::Runner;
 pub use self::scheduler::Job;
 pub(crate) use self::slot::{Phase, Slot};
-pub use self::text::COMMAND_LIMIT;
 pub(crate) use self::text::is_secret;
 pub use self::world::{Counters, NOT_YET, Open, PinState, World};
 pub(crate) use self::world::{Errand, Link, PowerState, Shared};

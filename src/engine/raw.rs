@@ -7,7 +7,7 @@
 use core::fmt;
 
 use super::backend::Forbidden;
-use super::text::COMMAND_LIMIT;
+use super::mailbox::COMMAND_LIMIT;
 use crate::at::InvalidInput;
 use crate::error::{AtError, BringUpError};
 

@@ -26,7 +26,7 @@ use self::flow::Flow;
 use self::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
 use self::push::Push;
 use self::rescue::{Rescue, SyncProgress};
-use super::mailbox::{ANSWER_LIMIT, ExchangeState};
+use super::mailbox::{ANSWER_LIMIT, COMMAND_LIMIT, ExchangeState};
 use super::protocol::{Backend, Protocol};
 use super::raw::{self, RawError};
 use super::scheduler::{Job, next_job};
@@ -41,8 +41,6 @@ use crate::numbers::Number;
 use crate::tls::TlsConfig;
 use embassy_time::Duration;
 
-/// The longest command line, and the largest chunk of an upload, in bytes.
-pub const COMMAND_LIMIT: usize = 384;
 /// The number of characters of a command name, such as `+QSSLRECV`, that are kept for comparison with answers.
 const NAME_LIMIT: usize = 16;
 /// The time limit for a guest to use a granted channel, or to take an information line. A guest that misses it has an
