@@ -8,7 +8,6 @@ extern crate std;
 
 use core::fmt::Write as _;
 use core::hash::Hasher as _;
-use core::task::{Context, Waker};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::DefaultHasher;
 use std::string::String;
