@@ -92,7 +92,13 @@ fn converted<const DER: bool>(chunk: usize, kind: Kind, credential: &[u8]) -> Op
         let pipes = ['>', '<'].map(|name| Pipe::new(name, 64, 64));
         let [to_modem, to_driver] = pipes.each_ref().map(|pipe| End { pipe, paced: false });
         let mut state = State::<_, 1, 16, 16>::new();
-        let (control, mut runner) = sectag::new(&mut state, CredentialStore::<DER>::new(chunk), to_driver, to_modem, NoPins);
+        let (control, mut runner) = sectag::new(
+            &mut state,
+            CredentialStore::<DER>::new(chunk),
+            to_driver,
+            to_modem,
+            NoPins,
+        );
         let storing = control.store(Tag(1), kind, credential);
         stored = match select(runner.run(), storing).await {
             Either::Second(Ok(())) => Some(control.modem(CredentialStore::content)),

@@ -105,11 +105,7 @@ pub struct App<'a, M: Model> {
 }
 
 impl<'a, M: Model> App<'a, M> {
-    pub fn new(
-        control: Control<'a, M::Driver>,
-        modem: &'a M,
-        tag: u32,
-    ) -> Self {
+    pub fn new(control: Control<'a, M::Driver>, modem: &'a M, tag: u32) -> Self {
         Self {
             control,
             modem,

@@ -10,7 +10,7 @@ use embassy_nrf::gpio::{Level, Output, OutputDrive};
 use embassy_nrf::uarte::{Baudrate, Config as Uart};
 use embassy_nrf::{bind_interrupts, peripherals};
 use panic_probe as _;
-use sectag::{Pins, Runner, Control, State};
+use sectag::{Control, Pins, Runner, State};
 use sectag_nrf9160::{Config, Nrf9160};
 use static_cell::ConstStaticCell;
 
@@ -49,7 +49,13 @@ async fn main(spawner: Spawner) {
     .split();
     let wake = Output::new(p.P1_10, Level::High, OutputDrive::Standard);
     let pins = Pins::new().with_power_key(wake).active_low();
-    let (modem, runner) = sectag::new(STATE.take(), Modem::new(Config::new().flow_control()), rx, tx, pins);
+    let (modem, runner) = sectag::new(
+        STATE.take(),
+        Modem::new(Config::new().flow_control()),
+        rx,
+        tx,
+        pins,
+    );
     spawner.spawn(defmt::unwrap!(modem_task(runner)));
     spawner.spawn(defmt::unwrap!(second(modem)));
     sectag_boards_app::run(modem, 1).await
