@@ -223,12 +223,14 @@ fn a_modem_that_hangs_is_not_the_broker() {
     const MIDDLE: &str = "the broker did not answer within 30 s, and neither does the modem, which is in the middle of an exchange";
     const GONE: &str =
         "the connection was lost: the modem stopped answering, and nothing comes from it";
-    for (fault, said) in [
-        ("silent@1:AT+QSSLRECV", MIDDLE),
-        ("silent@1:AT+QSSLSEND", GONE),
+    for (modem, fault, said) in [
+        // A BG96 is asked again for data that it does not hand over.
+        (Unit::SerialModem, "silent@1:AT#XRECV", MIDDLE),
+        (Unit::Ublox, "silent@1:AT+USORD", MIDDLE),
+        (Unit::Bg96, "silent@1:AT+QSSLSEND", GONE),
     ] {
         for route in [Route::Publish, Route::Probe] {
-            let asked = roomy().spawn(move || hung(fault, route)).unwrap();
+            let asked = roomy().spawn(move || hung(modem, fault, route)).unwrap();
             let failure = asked.join().unwrap();
             let lines = failure.lines();
             assert_eq!(lines[0], format!("error: MQTT CONNECT: {said}"), "{fault}");
@@ -238,16 +240,16 @@ fn a_modem_that_hangs_is_not_the_broker() {
     }
 }
 
-/// What is said when a BG96 is befallen by a fault while the right broker is asked.
-fn hung(fault: &'static str, route: Route) -> Failure {
+/// What is said when a modem is befallen by a fault while the right broker is asked.
+fn hung(modem: Unit, fault: &'static str, route: Route) -> Failure {
     let row = &rows::all()[0];
     virtually(async || {
-        let simulated = Unit::Bg96.simulator(row, memory(row));
+        let simulated = modem.simulator(row, memory(row));
         let report = Report::kept();
-        let stored = store(&simulated, Unit::Bg96, &row.device, &report).await;
+        let stored = store(&simulated, modem, &row.device, &report).await;
         stored.unwrap();
         simulated.set_script(sectag_simulator::fault(fault).unwrap());
-        let asked = ask(row, Unit::Bg96, &simulated, route, &report).await;
+        let asked = ask(row, modem, &simulated, route, &report).await;
         asked.unwrap_err()
     })
 }

@@ -41,7 +41,7 @@ fn payload_is_never_searched() {
     trace(|t: &mut Trace| {
         let slot = fetching(t);
         t.hear("\r\n+RECV: 10\r\nab\r\nOK\r\ncd\r\n\r\nOK\r\n");
-        assert_eq!(t.read(slot), "ab\r\nOK\r\ncd");
+        assert_eq!(t.read(slot), "ab\\r\\nOK\\r\\ncd");
     });
 }
 
