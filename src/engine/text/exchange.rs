@@ -139,6 +139,11 @@ impl<M: Modem> Engine<M> {
         };
         self.deadline = after(w.now, limit);
         w.counters.exchanges = w.counters.exchanges.wrapping_add(1);
+        if w.link == Link::Up {
+            // Should this exchange be given up without a rescue, its own input shows why. A bring-up is judged by all of
+            // its input.
+            w.heard = Heard::Nothing;
+        }
         self.submit(len);
         #[cfg(feature = "tap")]
         {

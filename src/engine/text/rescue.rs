@@ -78,8 +78,11 @@ impl<M: Modem> Engine<M> {
             return self.ended(w, Err(error));
         }
         warn!("giving up an exchange");
-        // Only input from now on shows why the rescue may fail.
-        w.heard = Heard::Nothing;
+        let abort = M::abort(waits);
+        if abort != Abort::Restart {
+            // Only input from now on shows why the rescue may fail.
+            w.heard = Heard::Nothing;
+        }
         if self.way & FETCHES != 0 {
             self.late_payload = self.encoded(w.len.into());
         } else if self.way & Self::GUEST_FETCHES != 0 {
@@ -102,7 +105,7 @@ impl<M: Modem> Engine<M> {
         } else {
             self.socket_failed(w, error);
         }
-        match M::abort(waits) {
+        match abort {
             Abort::Restart => self.no_way_back(w),
             Abort::Filler => {
                 if waits == Waits::Prompt {

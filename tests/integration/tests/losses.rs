@@ -75,6 +75,32 @@ fn each_end_is_told_by_what_was_seen() {
     }
 }
 
+/// A modem from which no prompt comes is brought up anew at once, without a query that shows how it is. What came in
+/// place of the prompt shows it.
+#[test]
+fn a_missing_prompt_is_told_by_what_came_in_its_place() {
+    for (answer, loss) in [("", Loss::NoAnswer), ("\x03 \x07x\x01\r\n", Loss::Noise)] {
+        bench(
+            async |uart| {
+                let mut modem = Modem::new(uart, usize::MAX);
+                modem.bring_up().await;
+                modem.open().await;
+                modem
+                    .obey_until(|line| line.starts_with("AT+QSSLSEND="))
+                    .await;
+                modem.say(answer).await;
+                modem.obey_until(|_| false).await;
+            },
+            async |bench| {
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
+                let ended = socket.write_all(b"x").await.and(socket.flush().await);
+                assert_eq!(ended, Err(SocketError::ConnectionReset), "{answer:?}");
+                assert_eq!(socket.loss(), Some(loss), "{answer:?}");
+            },
+        );
+    }
+}
+
 /// A modem that answers `ERROR` to everything is no modem that is off.
 #[test]
 fn a_modem_that_does_not_come_up_is_told_by_what_comes_of_it() {
