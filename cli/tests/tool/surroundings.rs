@@ -90,6 +90,9 @@ impl Drop for Modem {
     }
 }
 
+/// Where nobody listens.
+const SERVER: [&str; 4] = ["--tag", "1", "--private-ca", "localhost:1"];
+
 pub(crate) fn a_clock_that_the_network_does_not_set_is_set_from_the_host() {
     let modem = Modem::start(Options {
         network_time: None,
@@ -101,14 +104,13 @@ pub(crate) fn a_clock_that_the_network_does_not_set_is_set_from_the_host() {
     let store = [&only_network[..], &["--tag", "1", "--ca", &ca]].concat();
     modem.run(&["credentials", "store"], &store, &[]).expect(0);
 
-    let server = ["--tag", "1", "--private-ca", "localhost:1"];
-    let connect = [&only_network[..], &server].concat();
+    let connect = [&only_network[..], &SERVER].concat();
     modem
         .run(&["connect"], &connect, &[])
         .expect_hint("--set-clock host");
 
     // With the default, the clock is no obstacle any more: the next one is that nobody listens.
-    let ended = modem.run(&["connect"], &server, &[]).expect(1);
+    let ended = modem.run(&["connect"], &SERVER, &[]).expect(1);
     assert!(
         ended.stderr.contains("from this computer") && ended.stderr.contains("566"),
         "{}",
@@ -123,11 +125,13 @@ pub(crate) fn a_pin_is_used_masked_and_asked_for() {
             ..Options::default()
         })
     };
-    let list = ["credentials", "list"];
+    let connect = |modem: &Modem, more: &[&str], environment: &[(&str, &str)]| {
+        modem.run(&["connect"], &[&SERVER[..], more].concat(), environment)
+    };
     let modem = locked();
-    modem.run(&list, &[], &[]).expect_hint("--sim-pin @FILE");
+    connect(&modem, &[], &[]).expect_hint("--sim-pin @FILE");
     let environment = [("SECTAG_SIM_PIN", "4711")];
-    let ended = modem.run(&list, &["-v"], &environment).expect(0);
+    let ended = connect(&modem, &["-v"], &environment);
     assert!(
         ended.stderr.contains("AT+CPIN=(masked)"),
         "{}",
@@ -135,7 +139,7 @@ pub(crate) fn a_pin_is_used_masked_and_asked_for() {
     );
     assert!(!ended.stderr.contains("4711"), "{}", ended.stderr);
 
-    let wrong = locked().run(&list, &["--sim-pin", "1111"], &[]);
+    let wrong = connect(&locked(), &["--sim-pin", "1111"], &[]);
     assert!(
         wrong.stderr.contains("warning: --sim-pin is visible"),
         "{}",
@@ -150,7 +154,7 @@ pub(crate) fn a_missing_sim_is_named() {
         ..Options::default()
     });
     modem
-        .run(&["credentials", "list"], &[], &[])
+        .run(&["connect"], &SERVER, &[])
         .expect_hint("makes contact");
 }
 

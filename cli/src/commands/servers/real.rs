@@ -54,15 +54,18 @@ impl Peer {
 impl Playing {
     /// Starts the program of a row, on the current tokio runtime.
     pub(super) async fn start(row: &Row) -> Self {
-        let mosquitto =
-            |options: &MosquittoOptions| Mosquitto::start(Pki::shared(), options).unwrap();
+        let mosquitto = |options: &MosquittoOptions| {
+            Mosquitto::start(Pki::shared(), options)
+                .unwrap_or_else(|error| panic!("{}: {error}", row.name))
+        };
         match &row.peer {
             Peer::Ours => {
                 let it = row.server.clone().listen().await.unwrap();
                 Self::of(it.port(), Program::Ours { _it: it })
             }
             Peer::OpenSsl(tls, options) => {
-                let it = OpenSsl::start(tls, options).unwrap();
+                let it = OpenSsl::start(tls, options)
+                    .unwrap_or_else(|error| panic!("{}: {error}", row.name));
                 Self::of(it.port(), Program::OpenSsl { _it: it })
             }
             Peer::Mosquitto(options) => {
