@@ -209,6 +209,10 @@ impl State {
             suspended: None,
             urcs: VecDeque::new(),
         };
+        // The port's rate is the modem's own until a host sets another.
+        if let Some(rate) = options.baud {
+            state.nv.user.rate = rate;
+        }
         state.leave_on(options.left_on);
         if options.pdp_active {
             state.pdp.insert(1, Pdp::Active);
