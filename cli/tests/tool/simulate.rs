@@ -180,20 +180,13 @@ pub(crate) fn a_state_that_another_modem_keeps_is_refused() {
     refused(&first);
     // And after it was written anew.
     let pki = credentials();
-    let (ca, port) = (pki.file("ca.pem"), ready.strip_prefix("ready: ").unwrap());
-    let store = [
-        "credentials",
-        "store",
-        "--modem",
-        "bg96",
-        "--port",
-        port,
-        "--tag",
-        "7",
-        "--ca",
-        &ca,
-    ];
-    crate::process::run(&store).expect(0);
+    let ca = pki.file("ca.pem");
+    let store = |ready: &str, tag: &str| {
+        let port = ready.strip_prefix("ready: ").unwrap();
+        let store = ["credentials", "store", "--modem", "bg96", "--port", port];
+        crate::process::run(&[&store[..], &["--tag", tag, "--ca", &ca]].concat()).expect(0);
+    };
+    store(&ready, "7");
     refused(&first);
     // Nobody keeps it any more once its modem has ended, in whatever way.
     first.signal("KILL");
@@ -203,20 +196,7 @@ pub(crate) fn a_state_that_another_modem_keeps_is_refused() {
     // A file that takes its place is another program's.
     std::fs::remove_file(state).unwrap();
     std::fs::write(state, "mine").unwrap();
-    let port = ready.strip_prefix("ready: ").unwrap();
-    let store = [
-        "credentials",
-        "store",
-        "--modem",
-        "bg96",
-        "--port",
-        port,
-        "--tag",
-        "8",
-        "--ca",
-        &ca,
-    ];
-    crate::process::run(&store).expect(0);
+    store(&ready, "8");
     second.wait_for("has taken its place");
     second.signal("TERM");
     second.end().expect(1);

@@ -1,5 +1,5 @@
 //! How long it takes from the power key to the first acknowledged publish, in virtual time against the simulator, so
-//! that every run prints the same. `docs/pictures/charts` draws it.
+//! that runs differ by no more than some ms. `docs/pictures/charts` draws it.
 //!
 //! `start NAME UP CLOCK CONNECT LOGIN PUBLISH`, each in milliseconds. The credentials were stored before.
 
