@@ -827,6 +827,8 @@ fn missing_prompt_restarts_the_modem_instead_of_feeding_it_commands() {
             let mut socket = connect(bench).await.unwrap();
             socket.write_all(b"abc").await.unwrap();
             assert_eq!(socket.flush().await, Err(SocketError::ConnectionReset));
+            // Without a restart the link would be up all the while, and the script never see the query.
+            assert_eq!(bench.control.counters().restarts, 1);
             bench.control.wait_up().await.unwrap();
         },
     );
