@@ -151,11 +151,12 @@ fn an_mcu_that_was_reset_finds_no_sockets_of_its_earlier_life() {
             for _ in 0..2 {
                 world
                     .attach(async |bench| {
+                        let first = connect(bench).await.unwrap();
                         let mut socket = connect(bench).await.unwrap();
                         // In the middle of a write.
                         socket.write_all(&[b'x'; 900]).await.unwrap();
                         let _ = select(socket.flush(), Timer::after_millis(80)).await;
-                        core::mem::forget(socket);
+                        core::mem::forget((first, socket));
                     })
                     .await;
             }
