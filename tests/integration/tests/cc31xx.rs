@@ -91,6 +91,7 @@ on_uart_and_spi! {
     secure_files_open_with_their_token_and_a_wrong_one_is_presented_once
     a_wrong_token_of_a_connect_is_told_by_the_file_system
     a_burst_of_sends_waits_for_buffers
+    what_a_peer_does_not_take_keeps_its_buffers
     a_chip_that_lost_its_power_gets_the_date_again
     an_upload_that_is_dropped_leaves_nothing
     commands_are_counted
@@ -559,6 +560,39 @@ fn a_burst_of_sends_waits_for_buffers<W: Native>() {
                 one.write_all(&[1; 20]).await.unwrap();
                 one.flush().await.unwrap();
             }
+            assert_eq!(bench.control.counters().restarts, 0);
+        })
+        .await;
+    });
+}
+
+/// While the peer takes nothing, the chip says nothing either: the number of free buffers is the driver's own count. One
+/// send more than there are buffers would kill the chip.
+fn what_a_peer_does_not_take_keeps_its_buffers<W: Native>() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    const PARTS: usize = 200;
+    virtually(async || {
+        let world = world(NwpOptions {
+            buffers: 6,
+            ..NwpOptions::default()
+        });
+        world.serve(|mut stream| async move {
+            Timer::after_secs(2).await;
+            let mut part = [0; 1000];
+            while stream.read_exact(&mut part).await.is_ok() {
+                stream.write_all(b".").await?;
+                stream.flush().await?;
+            }
+            Ok::<_, std::io::Error>(())
+        });
+        attach(W::WIRING, &world, CONFIG, async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await.unwrap();
+            let (mut rx, mut tx) = socket.split();
+            let mut dots = [0; PARTS];
+            let sent = tx.write_all(&[3; 1000 * PARTS]);
+            let both = embassy_futures::join::join(sent, rx.read_exact(&mut dots)).await;
+            assert_eq!(both, (Ok(()), Ok(())));
             assert_eq!(bench.control.counters().restarts, 0);
         })
         .await;
