@@ -97,6 +97,41 @@ fn rests(unit: &impl Unit) {
     }
 }
 
+/// It waits, and has other work: each of its polls finds the place that it has in the list of those that wait. When that
+/// list is full, who finds no place in it is polled every 20 ms.
+#[test]
+fn a_task_that_waits_and_has_other_work_takes_one_place() {
+    const WORK: usize = 30;
+    for split in [false, true] {
+        let local = LocalSet::new();
+        let polls = Cell::new(0);
+        VirtualClock::new()
+            .poll_limit(100_000)
+            .run(local.run_until(async {
+                let unit = Bg96Unit {
+                    config: Config::new(),
+                    options: Options::default(),
+                };
+                // Nobody answers the driver.
+                let (host, _device) = tokio::io::duplex(4096);
+                let (bench, mut runner) = unit.start(host);
+                tokio::task::spawn_local(async move { runner.run().await });
+                let other = async {
+                    for _ in 0..WORK {
+                        Timer::after_millis(1).await;
+                    }
+                    Timer::after_secs(2).await;
+                };
+                let both = select(bench.control.wait_up(), other);
+                let Either::Second(()) = counted(both, split, &polls).await else {
+                    panic!("nobody answers");
+                };
+            }));
+        let polls = polls.get();
+        assert!(polls <= 2 * WORK, "split {split}: {polls} polls");
+    }
+}
+
 #[test]
 fn a_bg96_and_its_driver_rest() {
     rests(&Bg96Unit {
