@@ -20,7 +20,7 @@ use sectag_simulator::{
     ShortRangeProfile,
 };
 use sectag_test_support::pki::Pki;
-use sectag_test_support::tls_server::echo;
+use sectag_test_support::tls_server::{echo, serve_tls, server_config};
 use sectag_ublox::short_range::Config;
 
 fn options(change: impl FnOnce(&mut ShortRangeOptions)) -> ShortRangeOptions {
@@ -872,6 +872,163 @@ fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
                     let mut socket = connect(bench).await.unwrap();
                     carries_any_bytes(&mut socket, "behind").await;
                     assert_eq!(bench.control.counters().restarts, 0, "{name} {at}");
+                })
+                .await;
+        });
+    }
+}
+
+/// Only the 55 behind it shows that a frame is whole. Of one that lost a byte nothing reaches the application, and since
+/// it may have been any connection's, all of them are reset.
+#[test]
+fn of_a_frame_that_lost_a_byte_nothing_is_delivered() {
+    // Data for channel 0, the first socket's, of which the `e` was lost; silence behind it, or a frame.
+    const BROKEN: &[u8] = b"\xaa\x00\x08\x00\x31\x00hllo\x55";
+    const BEHIND: [&[u8]; 2] = [b"", b"\xaa\x00\x05\x00\x31\x01ho\x55"];
+    for (chunk, behind) in [Chunk::Whole, Chunk::Bytes(1)]
+        .into_iter()
+        .flat_map(|chunk| BEHIND.map(|behind| (chunk, behind)))
+    {
+        virtually(async || {
+            let world = World::new(options(|options| options.chunk = chunk));
+            world.serve(echo);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    let mut sockets =
+                        [connect(bench).await.unwrap(), connect(bench).await.unwrap()];
+                    // The frame before it is delivered.
+                    world.modem.inject_bytes(b"\xaa\x00\x05\x00\x31\x00hi\x55");
+                    let mut got = [0; 64];
+                    assert_eq!(sockets[0].read(&mut got).await, Ok(2));
+                    assert_eq!(&got[..2], b"hi");
+                    world.modem.inject_bytes(&[BROKEN, behind].concat());
+                    for socket in &mut sockets {
+                        let read = with_timeout(Duration::from_secs(1), socket.read(&mut got));
+                        assert_eq!(
+                            read.await,
+                            Ok(Err(SocketError::ConnectionReset)),
+                            "{chunk:?} {behind:?}"
+                        );
+                    }
+                })
+                .await;
+        });
+    }
+}
+
+/// Serves [`HOST`] as [`World::serve`] does, by a server that is slow to answer, so that a connect takes its time.
+fn serve_late(world: &World) {
+    let pki = Pki::shared();
+    let config = server_config(&pki.issue_server([HOST.as_str()]), Some(&pki.ca_pem()));
+    world.network.register(HOST.as_str(), PORT, move |stream| {
+        let config = config.clone();
+        tokio::task::spawn_local(async move {
+            Timer::after_millis(400).await;
+            let _ = serve_tls(stream, config, echo).await;
+        });
+    });
+}
+
+/// A `+UUDPD` of another peer, at any moment of a connect.
+#[test]
+fn the_end_of_another_connection_does_not_fail_a_connect() {
+    let told = b"\r\n+UUDPD:77\r\n";
+    let frame = [
+        &[0xaa, 0, told.len() as u8 + 2, 0, 0x41],
+        &told[..],
+        &[0x55],
+    ]
+    .concat();
+    for moment in (0..450).step_by(15) {
+        virtually(async || {
+            let world = World::new(options(|options| {
+                options.turnaround = Duration::from_millis(20);
+                options.late_answer = moment % 2 == 1;
+            }));
+            serve_late(&world);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    let told = async {
+                        Timer::after_millis(moment).await;
+                        world.modem.inject_bytes(&frame);
+                    };
+                    let (connected, ()) = join(connect(bench), told).await;
+                    let mut socket = connected.unwrap_or_else(|error| panic!("{moment}: {error}"));
+                    carries_any_bytes(&mut socket, "beside another's end").await;
+                })
+                .await;
+        });
+    }
+}
+
+/// Noise swallows what the module reports of a connect: the peer that stands in it is found in its list, and closed.
+#[test]
+fn a_peer_whose_reports_were_lost_is_closed() {
+    virtually(async || {
+        let world = World::new(options(|_| {}));
+        serve_late(&world);
+        install(&world.modem);
+        world
+            .attach(async |bench| {
+                bench.control.wait_up().await.unwrap();
+                let noise = async {
+                    Timer::after_millis(300).await;
+                    // The head of a long frame. Only the first 512 bytes behind a head are kept, in case there is no
+                    // such frame.
+                    let swallowed = [&b"\xaa\x0f\xff\x00\x61"[..], &[0; 600]].concat();
+                    world.modem.inject_bytes(&swallowed);
+                };
+                let (connected, ()) = join(connect(bench), noise).await;
+                assert!(connected.is_err());
+                assert_eq!(world.modem.open_sockets().len(), 1);
+                Timer::after_secs(5).await;
+                assert!(world.modem.open_sockets().is_empty());
+                let mut socket = connect(bench).await.unwrap();
+                carries_any_bytes(&mut socket, "behind it").await;
+            })
+            .await;
+    });
+}
+
+/// At any moment of a connect to its port, by both of its numbers: a connect may fail by it, but one that stands
+/// carries its own data, and the next one stands.
+#[test]
+fn another_connection_that_is_reported_is_never_taken_for_the_own() {
+    let told = b"\r\n+UUDPC:77,2,0,172.20.10.4,9000,10.9.9.9,8883\r\n";
+    let text = [
+        &[0xaa, 0, told.len() as u8 + 2, 0, 0x41],
+        &told[..],
+        &[0x55],
+    ]
+    .concat();
+    let event =
+        b"\xaa\x00\x11\x00\x11\x09\x02\x00\x0a\x09\x09\x09\x22\xb3\xac\x14\x0a\x04\x23\x28\x55";
+    for moment in (0..450).step_by(15) {
+        virtually(async || {
+            let world = World::new(options(|options| {
+                options.turnaround = Duration::from_millis(20);
+            }));
+            serve_late(&world);
+            install(&world.modem);
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    let told = async {
+                        Timer::after_millis(moment).await;
+                        world.modem.inject_bytes(&[&text[..], event].concat());
+                    };
+                    let (first, ()) = join(connect(bench), told).await;
+                    let next = connect(bench)
+                        .await
+                        .unwrap_or_else(|error| panic!("{moment}: {error}"));
+                    for mut socket in first.ok().into_iter().chain([next]) {
+                        let carries = carries_any_bytes(&mut socket, "beside another");
+                        let carried = with_timeout(Duration::from_secs(5), carries).await;
+                        assert!(carried.is_ok(), "{moment}: it carries nothing");
+                    }
                 })
                 .await;
         });
