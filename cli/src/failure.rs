@@ -11,50 +11,51 @@ use crate::style::{Stream, shown};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     observed: String,
-    /// In order of likelihood, each with this tool's own way to do something about it.
+    /// The possible causes, the likeliest first, each with the tool's own next step if it has one.
     causes: Vec<(Cause, Option<String>)>,
     hints: Vec<String>,
     store_by: Option<Box<str>>,
-    /// What the modem or the broker answered, in its own words.
+    /// The refusal of the modem or the broker, in its own words.
     code: Option<Box<str>>,
     /// The exit status.
     status: u8,
     /// The modem's number of `+CME ERROR`, which may be the vendor's own.
     cme: Option<u16>,
-    /// The connection was lost on the way, so that the same may succeed when done again.
+    /// Whether the connection was lost in the middle of the command, which may then succeed when it is repeated.
     lost: bool,
-    /// The broker has said nothing, or the modem has not passed it on.
+    /// Whether the broker closed without a reason, or the modem did not pass the reason on.
     silent: bool,
-    /// The modem is not up. The driver knows why, and this failure does not.
+    /// Whether the command failed because the modem is not up; only the driver knows the reason.
     down: bool,
-    /// What was in the way may be gone at the next attempt.
+    /// Whether the obstacle is a temporary one, so that the next attempt may succeed.
     passing: bool,
-    /// The driver could make nothing of the modem, which may be another.
+    /// Whether the driver did not understand the modem, which may be of another family than the one named.
     strange: bool,
 }
 
-/// What a look from this computer told.
+/// The result of a probe of the server from this computer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     pub(crate) confirmed: Vec<Cause>,
     pub(crate) disproved: Vec<Cause>,
-    /// So it is if the modem holds what this computer does, of which it does not tell. The likelier one first.
+    /// Causes that hold if the modem stores the credentials that are on this computer, which it does not tell; the likelier
+    /// first.
     pub(crate) likely: Vec<Cause>,
-    /// So it is not, likewise.
+    /// Causes that are ruled out on that condition.
     pub(crate) unlikely: Vec<Cause>,
-    /// The modem's own handshake succeeded, so what is wrong about the server's is not what failed.
+    /// Whether the modem's own handshake succeeded, so that no cause about the handshake explains the failure.
     pub(crate) is_past_tls: bool,
 }
 
-/// Whether a cause is about the way to the server, which another network may have and this computer's may not.
-fn is_of_the_way(cause: Cause) -> bool {
+/// Whether a cause is about the network path to the server, which another network may have and this computer's may not.
+fn is_of_the_path(cause: Cause) -> bool {
     matches!(
         cause,
         Cause::NameUnknown | Cause::NameUnknownHere | Cause::Unreachable
     )
 }
 
-/// Whether a look at the server from this computer can tell more of a cause: of the server, its certificate, the way to it, or a login. What a
+/// Whether a look at the server from this computer can tell more of a cause: of the server, its certificate, the path to it, or a login. What a
 /// broker itself has said in a number that can be read in one way only is not among them.
 fn is_in_sight(cause: Cause) -> bool {
     matches!(
@@ -265,7 +266,7 @@ impl Failure {
         &self.observed
     }
 
-    /// Whether the connection was lost on the way.
+    /// Returns whether the connection was lost in the middle of the command.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost
     }
@@ -286,7 +287,7 @@ impl Failure {
             if self.causes().any(|listed| listed == *cause) {
                 continue;
             }
-            if is_of_the_way(*cause) {
+            if is_of_the_path(*cause) {
                 self = self.hint("this computer does not reach the server and the modem does: they may see different networks or names");
             } else if *cause == Cause::ClientCertificateNeeded {
                 // That the server wants one says nothing of a modem that sends one, and whether it does, the driver knows.

@@ -4,7 +4,7 @@ mod args;
 mod clock;
 mod commands;
 mod credential_file;
-mod errand;
+mod server_task;
 mod failure;
 mod families;
 mod heard;
@@ -33,7 +33,7 @@ mod stop;
 mod style;
 mod tls;
 mod trace;
-mod way;
+mod route;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -243,7 +243,7 @@ pub struct Step<M: 'static> {
     pub(crate) judge: Judge<M>,
     /// The time limit for the answer, in tenths of a second.
     pub(crate) limit: u16,
-    pub(crate) way: StepFlags,
+    pub(crate) flags: StepFlags,
 }
 
 /// A set of bits that say how the exchange of a step is conducted.
@@ -275,7 +275,7 @@ pub const fn ask<M>(text: &'static str) -> Step<M> {
         each: None,
         judge: accepted,
         limit: 30,
-        way: 0,
+        flags: 0,
     }
 }
 
@@ -286,7 +286,7 @@ pub const fn decide<M>(judge: Judge<M>) -> Step<M> {
         each: None,
         judge,
         limit: 0,
-        way: DECIDES,
+        flags: DECIDES,
     }
 }
 
@@ -312,47 +312,47 @@ impl<M> Step<M> {
 
     /// Has the judge called also for an answer that broke the grammar, which it sees as a refusal.
     pub const fn even_garbled(self) -> Self {
-        self.way(EVEN_GARBLED)
+        self.flags(EVEN_GARBLED)
     }
 
     /// Has the judge called also where the answer broke the grammar, where none came in time, and where the modem
     /// restarted. The judge sees each as a refusal; [`World::ended`] says which it was.
     pub const fn even_unanswered(self) -> Self {
-        self.way(EVEN_GARBLED | EVEN_UNANSWERED)
+        self.flags(EVEN_GARBLED | EVEN_UNANSWERED)
     }
 
     /// Makes the step a fetch: its answer brings up to [`World::len`] bytes for the socket. [`World::received`] says how
     /// many came.
     pub const fn fetches(self) -> Self {
-        self.way(FETCHES)
+        self.flags(FETCHES)
     }
 
     /// Makes the step a send: [`World::len`] bytes of the socket follow after the modem's prompt.
     /// [`World::send_failed`] tells `SEND FAIL` from success.
     pub const fn sends(self) -> Self {
-        self.way(SENDS)
+        self.flags(SENDS)
     }
 
     /// Makes the step a send of [`World::len`] bytes inside the command line, whose text ends with an open quote.
     pub const fn quotes(self) -> Self {
-        self.way(QUOTES)
+        self.flags(QUOTES)
     }
 
     /// Makes the step a send as [`quotes`](Self::quotes), with each byte as two hexadecimal digits.
     pub const fn hexes(self) -> Self {
-        self.way(QUOTES | HEXES)
+        self.flags(QUOTES | HEXES)
     }
 
     /// Makes the step a send of [`World::len`] bytes as base64 at the end of the command line, for a modem whose
     /// [`Modem::IN_LINE`] is [`InLine::Base64`]. The answer to the line is the only confirmation.
     pub const fn base64(self) -> Self {
-        self.way(QUOTES | HEXES)
+        self.flags(QUOTES | HEXES)
     }
 
     /// Makes the step a send of [`World::len`] bytes of the socket's as the rest of the line: for a modem whose
     /// [`Modem::IN_LINE`] is [`InLine::Counted`]. The line tells their number, and nothing ends them.
     pub const fn counted_in_line(self) -> Self {
-        self.way(QUOTES)
+        self.flags(QUOTES)
     }
 
     /// Makes the step a send of [`World::len`] bytes after `OK`; the command tells the modem their number.
@@ -360,12 +360,12 @@ impl<M> Step<M> {
     /// The engine sends `+++` where no final result comes within 10 s after the last byte, or the modem itself says
     /// `+++` before: Serial Modem forgets the number when a send fails, and waits for `+++` (nrf9160 sheet, 3.1).
     pub const fn counts(self) -> Self {
-        self.way(COUNTS)
+        self.flags(COUNTS)
     }
 
     /// Makes the step a send of [`World::len`] bytes in data mode, with [`World::silence`] before and after them.
     pub const fn pipes(self) -> Self {
-        self.way(PIPES)
+        self.flags(PIPES)
     }
 
     /// Makes a [`decide`] step a send of [`World::len`] bytes in frames, on the channel [`World::id`]. It sends no
@@ -373,11 +373,11 @@ impl<M> Step<M> {
     /// 120 s.
     pub const fn in_frames(mut self) -> Self {
         self.limit = 1200;
-        self.way(DECIDES | SENDS)
+        self.flags(DECIDES | SENDS)
     }
 
-    const fn way(mut self, way: StepFlags) -> Self {
-        self.way |= way;
+    const fn flags(mut self, flags: StepFlags) -> Self {
+        self.flags |= flags;
         self
     }
 
@@ -387,7 +387,7 @@ impl<M> Step<M> {
             AtError::Garbled => EVEN_GARBLED,
             _ => EVEN_UNANSWERED,
         };
-        self.way & looks != 0
+        self.flags & looks != 0
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct MqttArgs {
     #[arg(long, value_name = "HOST[:PORT]", value_parser = Server::mqtt)]
     pub(crate) host: Server,
 
-    /// An older way to give the port
+    /// Deprecated: the port is part of --host
     #[arg(long, value_name = "P", hide = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) mqtt_port: Option<u16>,
 

@@ -8,13 +8,13 @@ use sectag::jwt::{Invalid, TokenError};
 use sectag::{SecureSocket, SocketError};
 
 use crate::args::BrokerArgs;
-use crate::errand;
+use crate::server_task;
 use crate::hints::{self, Failure};
 use crate::mqtt::{self, Client, Login, Memory};
 use crate::probe::Prober;
 use crate::report::Report;
 use crate::session;
-use crate::way::{self, Errand, Way};
+use crate::route::{self, ServerTask, Route};
 
 /// Seconds between two clocks from which on a token of the one may be refused by the other.
 const CLOCKS_APART: u64 = 60;
@@ -49,7 +49,7 @@ pub(super) async fn run(
         patience,
         talk,
     };
-    errand::go(&args.modem, &args.tls, &args.probe.files, report, job).await
+    server_task::run(&args.modem, &args.tls, &args.probe.files, report, job).await
 }
 
 struct LogIn<'a, T> {
@@ -60,14 +60,14 @@ struct LogIn<'a, T> {
     talk: T,
 }
 
-impl<T: Talk> Errand for LogIn<'_, T> {
-    async fn run(self, way: &impl Way) -> Result<(), Failure> {
-        let (args, mut login, report) = (self.args, self.login, way.report());
+impl<T: Talk> ServerTask for LogIn<'_, T> {
+    async fn run(self, route: &impl Route) -> Result<(), Failure> {
+        let (args, mut login, report) = (self.args, self.login, route.report());
         let server = args.mqtt.server();
         let prober = self.prober.as_ref();
-        let socket = way.secure(&args.tls, server, prober).await?;
+        let socket = route.secure(&args.tls, server, prober).await?;
         let token = match login.token {
-            Some(_) => login.sign(token_time(way).await?).await?,
+            Some(_) => login.sign(token_time(route).await?).await?,
             None => None,
         };
         let login = &login;
@@ -84,7 +84,7 @@ impl<T: Talk> Errand for LogIn<'_, T> {
                     )),
                     None => failure,
                 };
-                return Err(way.explained(failure, prober, server, Some(login)).await);
+                return Err(route.explained(failure, prober, server, Some(login)).await);
             }
         };
         step.done(report, &format!("logged in as client {}", login.client_id));
@@ -94,17 +94,17 @@ impl<T: Talk> Errand for LogIn<'_, T> {
 
 /// What the modem's clock shows, with a warning where this computer's differs; of a modem without one, this
 /// computer's.
-async fn token_time(way: &impl Way) -> Result<DateTime, Failure> {
+async fn token_time(route: &impl Route) -> Result<DateTime, Failure> {
     let here = session::host_clock();
-    let shown = way.time().await?;
-    let Some(now) = way::plausible(shown) else {
+    let shown = route.time().await?;
+    let Some(now) = route::plausible(shown) else {
         let unset = TokenError::<Infallible>::Invalid(Invalid::ClockNotSet { now: shown });
         return Err(hints::token(&unset));
     };
     if let Some(here) = here {
         let apart = now.to_unix().abs_diff(here.to_unix());
         if apart > CLOCKS_APART {
-            way.report().warn(&format!(
+            route.report().warn(&format!(
                 "the modem's clock says {now} and this computer's {here}: a token has the modem's time"
             ));
         }

@@ -10,12 +10,12 @@ use sectag::{SecureSocket, SocketError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::args::Connect;
-use crate::errand;
+use crate::server_task;
 use crate::hints::{self, Failure};
 use crate::probe::Prober;
 use crate::report::{Report, output_failed};
 use crate::stop::Stop;
-use crate::way::{Errand, Way};
+use crate::route::{ServerTask, Route};
 
 /// TLS on these modems cannot be closed in one direction, so at the end of standard input the answer is awaited: as
 /// long as something comes, and then this long.
@@ -25,7 +25,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) async fn run(args: &Connect, report: &Report) -> Result<(), Failure> {
     let prober = Prober::from_args(&args.probe, &args.modem, args.tls.tag).await?;
     let pipe = Pipe { args, prober };
-    errand::go(&args.modem, &args.tls, &args.probe.files, report, pipe).await
+    server_task::run(&args.modem, &args.tls, &args.probe.files, report, pipe).await
 }
 
 struct Pipe<'a> {
@@ -33,11 +33,11 @@ struct Pipe<'a> {
     prober: Option<Prober>,
 }
 
-impl Errand for Pipe<'_> {
-    async fn run(self, way: &impl Way) -> Result<(), Failure> {
-        let (args, report) = (self.args, way.report());
+impl ServerTask for Pipe<'_> {
+    async fn run(self, route: &impl Route) -> Result<(), Failure> {
+        let (args, report) = (self.args, route.report());
         let server = args.server();
-        let mut socket = way.secure(&args.tls, server, self.prober.as_ref()).await?;
+        let mut socket = route.secure(&args.tls, server, self.prober.as_ref()).await?;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let heard = Cell::new(Instant::now());

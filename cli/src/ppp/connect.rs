@@ -27,11 +27,11 @@ pub(super) async fn connect<'l>(
     report: &Report,
 ) -> Result<Socket<'l>, Failure> {
     let server = (target.host, target.port);
-    let name = way::name(server.0)?;
+    let name = route::name(server.0)?;
     let step = report.spin(format!("connecting to {}:{}", server.0, server.1));
     let socket = sockets.connect(name, server.1, config).await;
     let socket = socket.map_err(|error| hints::connect(&error, target))?;
-    let detail = way::connected(server, tls::kind(config), socket.verified());
+    let detail = route::connected(server, tls::kind(config), socket.verified());
     step.done(report, &detail);
     Ok(socket)
 }

@@ -28,7 +28,7 @@ use crate::hints::{self, Failure};
 use crate::port;
 use crate::report::Report;
 use crate::session::host_clock;
-use crate::way::plausible;
+use crate::route::plausible;
 
 /// Any record of any server fits.
 const RECORD: usize = 16_640;

@@ -17,7 +17,7 @@ use crate::hints::{Failure, Target};
 use crate::mqtt::Login;
 use crate::probe::Prober;
 use crate::report::Report;
-use crate::way::{self, Errand, Way};
+use crate::route::{self, ServerTask, Route};
 
 pub(crate) use self::credentials::{Set, run as credentials};
 pub(crate) use self::doctor::run as doctor;
@@ -27,25 +27,25 @@ pub(crate) use self::link::{Module, over};
 pub(crate) use self::refused::admits;
 pub(crate) use self::status::run as status;
 
-/// Brings the link up and does an errand over it, with the credentials of `files`, or of this computer's store.
+/// Brings the link up and runs `task` over it, with the credentials of `files`, or of this computer's store.
 pub(crate) async fn go(
     args: &ModemArgs,
     tag: Tag,
     files: &LocalFiles,
     report: &Report,
-    errand: impl Errand,
+    task: impl ServerTask,
 ) -> Result<(), Failure> {
     // Mistakes of this computer's own files are found before the modem is touched.
     let set = Set::read(tag, files).await?;
     let dial = Dial::from_args(args, report)?;
     link::on_port(args, &dial, &set, report, async |link| {
-        let way = OverLink {
+        let route = OverLink {
             link,
             set: &set,
             args,
             report,
         };
-        errand.run(&way).await
+        task.run(&route).await
     })
     .await
 }
@@ -58,7 +58,7 @@ struct OverLink<'a, 'l> {
     report: &'a Report,
 }
 
-impl<'l> Way for OverLink<'_, 'l> {
+impl<'l> Route for OverLink<'_, 'l> {
     type Socket = Socket<'l>;
 
     fn report(&self) -> &Report {
@@ -99,7 +99,7 @@ impl<'l> Way for OverLink<'_, 'l> {
                     .await
             }
             (Some(_), None) => failure,
-            (None, _) => way::unprobed(failure),
+            (None, _) => route::unprobed(failure),
         }
     }
 

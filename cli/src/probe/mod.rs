@@ -1,6 +1,6 @@
 //! A look at the server from this computer, to tell apart what the modem has one number for.
 //!
-//! What it finds holds for this computer's way to the server, so every line says so. The connection is not verified,
+//! What it finds holds for this computer's path to the server, so every line says so. The connection is not verified,
 //! which is the point: nothing is sent over it but a handshake, and where that leads to nothing, a login of MQTT without name and
 //! password. The user's login is tried only with a server that was proven to be the right one.
 

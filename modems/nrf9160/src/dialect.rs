@@ -5,7 +5,7 @@ use sectag::clock::DateTime;
 use sectag::modem::{Final, Line, Urc};
 use sectag::{Code, Meaning};
 
-use crate::forms::Ways;
+use crate::forms::DataEnd;
 use crate::{Family, Restart};
 
 /// Where a native TLS build keeps its credentials (sheet 7).
@@ -203,12 +203,12 @@ impl Firmware {
         self.handles
     }
 
-    /// Returns how data mode treats payload.
-    pub(crate) fn ways(self) -> Ways {
+    /// Returns the mark by which data mode finds the end of its payload.
+    pub(crate) fn data_end(self) -> DataEnd {
         if self.handles {
-            Ways::Counts
+            DataEnd::Length
         } else {
-            Ways::Ends
+            DataEnd::Terminator
         }
     }
 
@@ -402,8 +402,8 @@ mod tests {
             (1240, 1240, 2048, 2048)
         );
         assert!(slm("2.0.2").release().late_data_mode);
-        assert_eq!(slm("2.4.2").ways(), Ways::Ends);
-        assert_eq!(Firmware::SERIAL_MODEM.ways(), Ways::Counts);
+        assert_eq!(slm("2.4.2").data_end(), DataEnd::Terminator);
+        assert_eq!(Firmware::SERIAL_MODEM.data_end(), DataEnd::Length);
         let native = |version| slm(version).with_native(true);
         assert_eq!(native("2.5.0").store(), Store::Mapped);
         assert_eq!(

@@ -14,16 +14,16 @@ pub(crate) enum Form {
     Data,
 }
 
-/// How data mode finds the end of its payload.
+/// The mark by which the firmware finds the end of payload in data mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ways {
+pub(crate) enum DataEnd {
     /// By `+++` (SLM): up to 2.4 at the end of what is sent in one go, from 2.5 on anywhere and in
     /// spite of pauses. Up to 2.4 a send that fails ends data mode, too, and the payload that follows
     /// becomes commands.
-    Ends,
+    Terminator,
     /// By the announced length (SM). After a send that fails the length is forgotten, and a `+++` in
     /// the rest ends data mode.
-    Counts,
+    Length,
 }
 
 /// The first piece of what is to be sent, and its form.
@@ -50,7 +50,7 @@ const fn is_plain(byte: u8) -> bool {
 /// lost. No part of the piece begins like a command: a modem that restarts takes the bytes that RTS
 /// held back for commands, and SLM up to 2.4 those behind a failed send. Bytes that cannot be sent so
 /// are plain text and go as a string.
-pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece {
+pub(crate) fn first_piece(data_end: DataEnd, bytes: impl Iterator<Item = u8>) -> Piece {
     let mut len = 0;
     // The number of plain bytes at the beginning.
     let mut plain = 0;
@@ -75,7 +75,7 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
         line.add(byte);
         len += 1;
         // Behind a border only the extent of plain text matters; hex has no border.
-        let bordered = command.is_some() || run.is_some() && ways != Ways::Counts;
+        let bordered = command.is_some() || run.is_some() && data_end != DataEnd::Length;
         if bordered && plain < len {
             break;
         }
@@ -86,16 +86,16 @@ pub(crate) fn first_piece(ways: Ways, bytes: impl Iterator<Item = u8>) -> Piece 
             len,
         };
     }
-    let (form, data) = match (ways, run, command) {
-        (Ways::Counts, Some(run), border) if border.is_none_or(|border| run < border) => {
+    let (form, data) = match (data_end, run, command) {
+        (DataEnd::Length, Some(run), border) if border.is_none_or(|border| run < border) => {
             return Piece {
                 form: Form::Hex,
                 len,
             };
         }
-        (Ways::Counts, _, border) => (Form::Counted, border.unwrap_or(len)),
-        (Ways::Ends, Some(run), Some(command)) => (Form::Data, run.min(command)),
-        (Ways::Ends, run, command) => (Form::Data, run.or(command).unwrap_or(len - row)),
+        (DataEnd::Length, _, border) => (Form::Counted, border.unwrap_or(len)),
+        (DataEnd::Terminator, Some(run), Some(command)) => (Form::Data, run.min(command)),
+        (DataEnd::Terminator, run, command) => (Form::Data, run.or(command).unwrap_or(len - row)),
     };
     if data > plain {
         Piece { form, len: data }
@@ -166,13 +166,13 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Ways; 2] = [Ways::Ends, Ways::Counts];
+    const ALL: [DataEnd; 2] = [DataEnd::Terminator, DataEnd::Length];
 
-    fn pieces(ways: Ways, mut bytes: &[u8]) -> Vec<(Form, &[u8])> {
+    fn pieces(data_end: DataEnd, mut bytes: &[u8]) -> Vec<(Form, &[u8])> {
         let mut found = Vec::new();
         while !bytes.is_empty() {
-            let piece = first_piece(ways, bytes.iter().copied());
-            assert!(piece.len > 0, "{ways:?} {bytes:?}");
+            let piece = first_piece(data_end, bytes.iter().copied());
+            assert!(piece.len > 0, "{data_end:?} {bytes:?}");
             found.push((piece.form, &bytes[..piece.len]));
             bytes = &bytes[piece.len..];
         }
@@ -181,20 +181,20 @@ mod tests {
 
     #[test]
     fn plain_text_is_a_string() {
-        for ways in ALL {
+        for data_end in ALL {
             for text in [&b"hello"[..], b"+", b"++++++", b"a+++b", b"AT+CFUN=0"] {
-                assert_eq!(pieces(ways, text), [(Form::Text, text)]);
+                assert_eq!(pieces(data_end, text), [(Form::Text, text)]);
             }
         }
         for binary in [&b"a,b"[..], b"\"", b"\0", b"\r\n", b"\x7f", b"\x80"] {
-            assert_eq!(pieces(Ways::Ends, binary), [(Form::Data, binary)]);
-            assert_eq!(pieces(Ways::Counts, binary), [(Form::Counted, binary)]);
+            assert_eq!(pieces(DataEnd::Terminator, binary), [(Form::Data, binary)]);
+            assert_eq!(pieces(DataEnd::Length, binary), [(Form::Counted, binary)]);
         }
     }
 
     #[test]
     fn runs_of_plus_are_strings_or_hex() {
-        let runs = pieces(Ways::Ends, b"\0++\x01+++++abc\x02+++");
+        let runs = pieces(DataEnd::Terminator, b"\0++\x01+++++abc\x02+++");
         assert_eq!(
             runs,
             [
@@ -206,25 +206,25 @@ mod tests {
         );
         // The pause in front of the driver's terminator may be lost.
         assert_eq!(
-            pieces(Ways::Ends, b"\0++"),
+            pieces(DataEnd::Terminator, b"\0++"),
             [(Form::Data, &b"\0"[..]), (Form::Text, b"++")]
         );
         assert_eq!(
-            pieces(Ways::Ends, b"ab+++\0"),
+            pieces(DataEnd::Terminator, b"ab+++\0"),
             [(Form::Text, &b"ab+++"[..]), (Form::Data, b"\0")]
         );
         assert_eq!(
-            pieces(Ways::Counts, b"\0++"),
+            pieces(DataEnd::Length, b"\0++"),
             [(Form::Counted, &b"\0++"[..])]
         );
-        assert_eq!(pieces(Ways::Counts, b"\0+++"), [(Form::Hex, &b"\0+++"[..])]);
+        assert_eq!(pieces(DataEnd::Length, b"\0+++"), [(Form::Hex, &b"\0+++"[..])]);
     }
 
     /// A restart, and up to 2.4 a failed send, makes the next byte the first of a command line.
     #[test]
     fn no_rest_of_a_piece_is_a_command() {
         assert_eq!(
-            pieces(Ways::Ends, b"\0\r\nat+CFUN=0\r\nAT\r\n"),
+            pieces(DataEnd::Terminator, b"\0\r\nat+CFUN=0\r\nAT\r\n"),
             [
                 (Form::Data, &b"\0\r\nat"[..]),
                 (Form::Data, b"+CFUN=0\r\nAT"),
@@ -234,23 +234,23 @@ mod tests {
         // The line editor deletes what precedes 8 and 127.
         let corrected = b"\0Axy\x08\x7fT%X\r\n";
         assert_eq!(
-            pieces(Ways::Ends, corrected),
+            pieces(DataEnd::Terminator, corrected),
             [(Form::Data, &corrected[..7]), (Form::Data, &corrected[7..])]
         );
         let far = [&b"\0AT"[..], &[b'x'; 40], &[8; 40], b"#X\r\n"].concat();
-        assert_eq!(pieces(Ways::Ends, &far)[0].1.len(), 83);
+        assert_eq!(pieces(DataEnd::Terminator, &far)[0].1.len(), 83);
         for harmless in [
             &b"\0data, thaw\r\n"[..],
             b"\0A\x08T+",
             b"\0ATx\r\n",
             b"\0T+\r\n",
         ] {
-            let joined = pieces(Ways::Ends, harmless);
+            let joined = pieces(DataEnd::Terminator, harmless);
             let data = |piece: &&(Form, &[u8])| piece.0 == Form::Data;
             assert_eq!(joined.iter().filter(data).count(), 1, "{joined:?}");
         }
         assert_eq!(
-            pieces(Ways::Counts, b"\0AT+CFUN=0\r\n+++"),
+            pieces(DataEnd::Length, b"\0AT+CFUN=0\r\n+++"),
             [
                 (Form::Counted, &b"\0AT"[..]),
                 (Form::Hex, b"+CFUN=0\r\n+++"),
@@ -285,8 +285,8 @@ mod tests {
             let bytes: Vec<u8> = (0..len)
                 .map(|_| alphabet[below(alphabet.len() as u32)])
                 .collect();
-            for ways in ALL {
-                let pieces = pieces(ways, &bytes);
+            for data_end in ALL {
+                let pieces = pieces(data_end, &bytes);
                 let whole: Vec<u8> = pieces
                     .iter()
                     .flat_map(|(_, piece)| *piece)
@@ -297,10 +297,10 @@ mod tests {
                     let runs = piece.windows(3).any(|three| three == b"+++");
                     match form {
                         Form::Text => assert!(piece.iter().all(|byte| is_plain(*byte))),
-                        Form::Hex => assert_eq!(ways, Ways::Counts),
-                        Form::Counted => assert!(ways == Ways::Counts && !runs, "{piece:?}"),
+                        Form::Hex => assert_eq!(data_end, DataEnd::Length),
+                        Form::Counted => assert!(data_end == DataEnd::Length && !runs, "{piece:?}"),
                         Form::Data => {
-                            assert!(ways != Ways::Counts && !runs, "{piece:?}");
+                            assert!(data_end != DataEnd::Length && !runs, "{piece:?}");
                             assert_ne!(piece.last(), Some(&b'+'), "{piece:?}");
                         }
                     }

@@ -336,7 +336,7 @@ fn send_as<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&
         filled: 0,
         read: 0,
     };
-    let piece = forms::first_piece(modem.firmware().ways(), waiting);
+    let piece = forms::first_piece(modem.firmware().data_end(), waiting);
     if piece.len == 0 {
         // An empty string would begin data mode.
         return world.fail(AtError::Garbled);

@@ -9,7 +9,7 @@ use sectag_ppp::{Deframed, Deframer, Framer, Wire};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::peer::{PppPeer, PppScript};
-use super::services::{Services, Way};
+use super::services::{Services, Fate};
 use super::{PppFarEnd, Slirp};
 use crate::core::Core;
 
@@ -121,19 +121,19 @@ async fn slirp(core: &Core, services: &RefCell<Services>) -> io::Result<()> {
         let mut packets = Packets::new();
         loop {
             for (protocol, mut content) in packets.take(&heard(core).await) {
-                let way = match protocol {
+                let fate = match protocol {
                     IPV4 => services.borrow_mut().up(&mut content),
-                    _ => Way::On,
+                    _ => Fate::Forwarded,
                 };
-                match way {
-                    Way::On => {
+                match fate {
+                    Fate::Forwarded => {
                         let bytes = framed(Wire::DEFAULT, protocol, &content);
                         if tx.write_all(&bytes).await.is_err() || ends(protocol, &content) {
                             return;
                         }
                     }
-                    Way::Answered(answer) => tell(core, IPV4, &answer),
-                    Way::Lost => {}
+                    Fate::Answered(answer) => tell(core, IPV4, &answer),
+                    Fate::Dropped => {}
                 }
             }
         }
@@ -218,7 +218,7 @@ async fn scripted(carrier: &Carrier<'_>, script: &PppScript, services: &RefCell<
             if protocol != IPV4 {
                 peer.hear(protocol, &content, now());
             } else if peer.is_open()
-                && let Way::Answered(answer) = services.borrow_mut().up(&mut content)
+                && let Fate::Answered(answer) = services.borrow_mut().up(&mut content)
             {
                 peer.send(IPV4, &answer);
             }

@@ -38,13 +38,13 @@ pub(crate) trait Beside {
 
 /// The fate of a packet of the host.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Fate {
     /// It goes on in its present form.
-    On,
+    Forwarded,
     /// It is for a service here; this is the answer.
     Answered(Vec<u8>),
     /// It is dropped.
-    Lost,
+    Dropped,
 }
 
 pub(crate) struct Services {
@@ -82,12 +82,12 @@ impl Services {
     }
 
     /// Handles a packet from the host.
-    pub(super) fn up(&mut self, packet: &mut [u8]) -> Way {
+    pub(super) fn up(&mut self, packet: &mut [u8]) -> Fate {
         let Some((ends, content)) = ip::parse(packet) else {
-            return Way::Lost;
+            return Fate::Dropped;
         };
         if !self.is_online() && ends.to.port() != AT {
-            return Way::Lost;
+            return Fate::Dropped;
         }
         if ends.protocol == ip::TCP {
             return self.connect(packet, ends);
@@ -105,8 +105,8 @@ impl Services {
             _ => None,
         };
         match answer {
-            Some(answer) => Way::Answered(ip::udp(ends.to, ends.from, &answer)),
-            None => Way::Lost,
+            Some(answer) => Fate::Answered(ip::udp(ends.to, ends.from, &answer)),
+            None => Fate::Dropped,
         }
     }
 
@@ -137,18 +137,18 @@ impl Services {
     }
 
     /// Sends a segment to the address to which the name is mapped.
-    fn connect(&mut self, packet: &mut [u8], ends: Ends) -> Way {
+    fn connect(&mut self, packet: &mut [u8], ends: Ends) -> Fate {
         let [a, b, c, number] = ends.to.ip().octets();
         if [a, b, c] != NAMES {
             // This computer is reachable by its address; no other host exists.
             return if *ends.to.ip() == COMPUTER {
-                Way::On
+                Fate::Forwarded
             } else {
-                Way::Lost
+                Fate::Dropped
             };
         }
         let Some(name) = self.names.get(usize::from(number)) else {
-            return Way::Lost;
+            return Fate::Dropped;
         };
         let port = match self.network.address(name, ends.to.port()) {
             Some(SocketAddr::V4(target)) if *target.ip() == Ipv4Addr::LOCALHOST => target.port(),
@@ -156,7 +156,7 @@ impl Services {
         };
         self.connections.insert((ends.from.port(), port), ends.to);
         ip::readdress(packet, ends.from, SocketAddrV4::new(COMPUTER, port));
-        Way::On
+        Fate::Forwarded
     }
 
     /// Returns the answer to a query for an address (RFC 1035, 4).
@@ -259,14 +259,14 @@ mod tests {
         let mut services = services();
         let (host, dns) = to(DNS);
         let mut packet = ip::udp(host, dns, &query(b"\x06broker\x04test"));
-        let Way::Answered(answer) = services.up(&mut packet) else {
+        let Fate::Answered(answer) = services.up(&mut packet) else {
             panic!("no answer");
         };
         let (ends, content) = ip::parse(&answer).unwrap();
         assert_eq!((ends.from, ends.to), (dns, host));
         assert!(content.ends_with(&[10, 0, 3, 0]));
         let mut packet = ip::udp(host, dns, &query(b"\x05other\x04test"));
-        let Way::Answered(answer) = services.up(&mut packet) else {
+        let Fate::Answered(answer) = services.up(&mut packet) else {
             panic!("no answer");
         };
         assert_eq!(ip::parse(&answer).unwrap().1[3], 0x83);
@@ -279,20 +279,20 @@ mod tests {
         };
         let broker = "10.0.3.0:8883".parse().unwrap();
         let mut packet = segment(host, broker);
-        assert_eq!(services.up(&mut packet), Way::On);
+        assert_eq!(services.up(&mut packet), Fate::Forwarded);
         let there = ip::parse(&packet).unwrap().0.to;
         assert_eq!(there, "10.0.2.2:18883".parse().unwrap());
         let mut packet = segment(there, host);
         assert!(services.down(&mut packet));
         assert_eq!(ip::parse(&packet).unwrap().0.from, broker);
 
-        for (to, way) in [
-            ("10.0.3.0:443", Way::On),
-            ("10.0.3.7:8883", Way::Lost),
-            ("192.0.2.1:443", Way::Lost),
+        for (to, fate) in [
+            ("10.0.3.0:443", Fate::Forwarded),
+            ("10.0.3.7:8883", Fate::Dropped),
+            ("192.0.2.1:443", Fate::Dropped),
         ] {
             let mut packet = segment(host, to.parse().unwrap());
-            assert_eq!(services.up(&mut packet), way, "{to}");
+            assert_eq!(services.up(&mut packet), fate, "{to}");
         }
     }
 }

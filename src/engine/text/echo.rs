@@ -100,7 +100,7 @@ impl<M: Modem> Engine<M> {
 
     /// Returns whether the step sends payload of a socket as base64 in the line.
     pub(super) fn is_in_line_step(&self) -> bool {
-        Self::BASE64 && self.way & Self::QUOTES != 0
+        Self::BASE64 && self.flags & Self::QUOTES != 0
     }
 
     pub(super) const BASE64: bool = matches!(M::IN_LINE, InLine::Base64 { .. });

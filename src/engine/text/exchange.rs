@@ -46,13 +46,13 @@ impl<M: Modem> Engine<M> {
         &mut self,
         w: &mut World<'_>,
         len: usize,
-        way: StepFlags,
+        flags: StepFlags,
         timeout: Ms,
     ) -> Result<(), AtError> {
-        if !M::SENDS_WITHOUT_PROMPT && way & (QUOTES | COUNTS | PIPES | GUEST_QUOTES) != 0 {
+        if !M::SENDS_WITHOUT_PROMPT && flags & (QUOTES | COUNTS | PIPES | GUEST_QUOTES) != 0 {
             return Err(AtError::Unsupported);
         }
-        let open_quote = way & (Self::QUOTES | Self::GUEST_QUOTES) != 0;
+        let open_quote = flags & (Self::QUOTES | Self::GUEST_QUOTES) != 0;
         let end: &[u8] = if open_quote {
             b""
         } else {
@@ -78,7 +78,7 @@ impl<M: Modem> Engine<M> {
         }
         // Late output of an exchange that was given up stays private too.
         self.private = self.private && self.syncing != SyncProgress::InStep
-            || way & (Self::GUEST_FETCHES | Self::GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
+            || flags & (Self::GUEST_FETCHES | Self::GUEST_UPLOADS | Self::GUEST_QUOTES) != 0;
         self.answer_len = 0;
         self.overflowed = false;
         self.accepted = false;
@@ -86,9 +86,9 @@ impl<M: Modem> Engine<M> {
         self.ring_sent = 0;
         self.closed = false;
         self.in_flight = 0;
-        self.way = way;
+        self.flags = flags;
         self.data_at = w.now;
-        if way & Self::GUEST == 0 {
+        if flags & Self::GUEST == 0 {
             w.report.1 = 0;
         }
         w.received = None;
@@ -96,12 +96,12 @@ impl<M: Modem> Engine<M> {
         w.prompted = false;
         w.escapes = 0;
         w.ended = None;
-        self.stage = if way & (SENDS | Self::COUNTS | Self::PIPES | Self::GUEST_UPLOADS) != 0 {
+        self.stage = if flags & (SENDS | Self::COUNTS | Self::PIPES | Self::GUEST_UPLOADS) != 0 {
             Stage::Prompt
         } else if open_quote {
             // The bytes of the line itself count too.
             self.left = len
-                + match way & (QUOTES | HEXES) {
+                + match flags & (QUOTES | HEXES) {
                     0 => self.fetch_limit,
                     QUOTES => w.len.into(),
                     _ if Self::BASE64 => usize::from(w.len).div_ceil(3) * 4,
@@ -111,9 +111,9 @@ impl<M: Modem> Engine<M> {
         } else {
             Stage::Line
         };
-        let prompt = if way & (SENDS | Self::GUEST_RAW) != 0 {
+        let prompt = if flags & (SENDS | Self::GUEST_RAW) != 0 {
             Some(M::PROMPT)
-        } else if way & Self::GUEST_UPLOADS != 0 {
+        } else if flags & Self::GUEST_UPLOADS != 0 {
             M::UPLOAD_PROMPT
         } else {
             None
@@ -121,7 +121,7 @@ impl<M: Modem> Engine<M> {
         self.framer.arm_prompt(prompt);
         let rest = match self.stage {
             // The terminator of the line is not echoed with it.
-            Stage::Data if way & Self::GUEST != 0 && !Self::COUNTED => {
+            Stage::Data if flags & Self::GUEST != 0 && !Self::COUNTED => {
                 self.left - len - w.terminator.bytes().len()
             }
             Stage::Data => self.left - len,
@@ -129,8 +129,8 @@ impl<M: Modem> Engine<M> {
         };
         self.echo_begins(text, rest);
         self.timeout = timeout;
-        self.unanswered = M::FETCH_PATIENCE > 0 && way & FETCHES != 0;
-        let limit = if way & SENDS != 0 {
+        self.unanswered = M::FETCH_PATIENCE > 0 && flags & FETCHES != 0;
+        let limit = if flags & SENDS != 0 {
             timeout.min(PROMPT_LIMIT)
         } else if self.unanswered {
             timeout.min(M::FETCH_PATIENCE.into())
@@ -154,7 +154,7 @@ impl<M: Modem> Engine<M> {
 
     /// Returns whether this exchange sends payload from a socket's transmit ring.
     pub(super) fn sends_from_ring(&self) -> bool {
-        self.way & (SENDS | Self::COUNTS | Self::PIPES | Self::QUOTES) != 0 && !self.closed
+        self.flags & (SENDS | Self::COUNTS | Self::PIPES | Self::QUOTES) != 0 && !self.closed
     }
 
     pub(super) fn line(&mut self, w: &mut World<'_>) {
@@ -248,13 +248,13 @@ impl<M: Modem> Engine<M> {
         }
         let quick = match kind {
             Line::Info | Line::Final(Final::Ok | Final::SendOk | Final::SendFail) => true,
-            Line::Final(Final::Error(_)) => self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0,
+            Line::Final(Final::Error(_)) => self.flags & (Self::QUOTES | Self::GUEST_QUOTES) != 0,
             _ => false,
         };
         if self.stage == Stage::Data
             && quick
             && self.left <= self.in_flight
-            && self.way & Self::PIPES == 0
+            && self.flags & Self::PIPES == 0
         {
             // The answer to payload may come before the UART reports its last bytes as sent.
             self.stage = Stage::Line;
@@ -286,7 +286,7 @@ impl<M: Modem> Engine<M> {
             _ if self.stage == Stage::Tail => self.violation(w),
             Line::Payload(count) => self.header(w, count, false),
             Line::Info if echo || self.stage != Stage::Line => {}
-            Line::Info if self.way & Self::GUEST_LINES != 0 => {
+            Line::Info if self.flags & Self::GUEST_LINES != 0 => {
                 if matches!(Self::post(w), ExchangeState::Running) {
                     self.line_waits = true;
                     self.guest_until = after(w.now, GUEST_PATIENCE);
@@ -301,7 +301,7 @@ impl<M: Modem> Engine<M> {
     /// Gives an information line to the step, or appends it to the answer.
     fn information(&mut self, w: &mut World<'_>) {
         let line = self.framer.line();
-        if self.way & Self::GUEST == 0
+        if self.flags & Self::GUEST == 0
             && let Some(each) = self.flow.as_ref().and_then(|flow| flow.steps.first()?.each)
         {
             return each(&mut self.modem, w, line);
@@ -320,7 +320,7 @@ impl<M: Modem> Engine<M> {
 
     /// Returns whether payload may begin inside a line: a fetch is under way, or a late answer to one may come.
     pub(super) fn minds_cues(&self) -> bool {
-        self.way & (FETCHES | Self::GUEST_FETCHES) != 0 && self.stage != Stage::Idle
+        self.flags & (FETCHES | Self::GUEST_FETCHES) != 0 && self.stage != Stage::Idle
             || self.late_payload > 0
             || self.framer.payload_left() > 0
             || self.framer.is_behind_payload()
@@ -371,9 +371,9 @@ impl<M: Modem> Engine<M> {
 
     /// Handles the header of an answer with payload.
     fn header(&mut self, w: &mut World<'_>, count: u16, in_line: bool) {
-        let most = if self.way & FETCHES != 0 {
+        let most = if self.flags & FETCHES != 0 {
             self.encoded(w.len.into())
-        } else if self.way & Self::GUEST_FETCHES != 0 {
+        } else if self.flags & Self::GUEST_FETCHES != 0 {
             self.fetch_limit
         } else {
             return;
@@ -388,7 +388,7 @@ impl<M: Modem> Engine<M> {
         self.repeated = 0;
         self.expect_payload(count, in_line);
         self.tail_ends = 0;
-        if self.way & FETCHES != 0 {
+        if self.flags & FETCHES != 0 {
             let ends = if self.lone_ends < LONE_ENDS {
                 M::PAYLOAD_ENDS
             } else {
@@ -411,7 +411,7 @@ impl<M: Modem> Engine<M> {
             return;
         }
         // The payload fits, since the header was compared with the requested length.
-        let kept = if self.way & FETCHES != 0 {
+        let kept = if self.flags & FETCHES != 0 {
             match self.stage_payload(w, w.slot, part) {
                 Some(kept) => kept,
                 None => return self.violation(w),
@@ -433,7 +433,7 @@ impl<M: Modem> Engine<M> {
         if self.is_pushing() {
             self.push_end(w);
         } else if self.stage == Stage::Receiving {
-            if self.way & FETCHES != 0 && !self.is_payload_whole() {
+            if self.flags & FETCHES != 0 && !self.is_payload_whole() {
                 return self.violation(w);
             }
             self.stage = Stage::Tail;
@@ -496,13 +496,13 @@ impl<M: Modem> Engine<M> {
 
     pub(super) fn prompt(&mut self, w: &mut World<'_>) {
         match self.stage {
-            Stage::Prompt if self.way & SENDS != 0 => {
+            Stage::Prompt if self.flags & SENDS != 0 => {
                 self.data(w, w.len.into(), M::PROMPT_PAUSE);
             }
-            Stage::Prompt if M::UPLOAD_PROMPT.is_some() && self.way & Self::GUEST_UPLOADS != 0 => {
+            Stage::Prompt if M::UPLOAD_PROMPT.is_some() && self.flags & Self::GUEST_UPLOADS != 0 => {
                 self.data(w, self.fetch_limit, M::UPLOAD_PAUSE);
             }
-            Stage::Line if self.way & Self::GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
+            Stage::Line if self.flags & Self::GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
             _ => {}
         }
     }
@@ -529,14 +529,14 @@ impl<M: Modem> Engine<M> {
         } else if self.is_in_line_step() && !self.closed {
             self.closed = true;
             self.end_line(w.terminator.bytes());
-        } else if self.way & Self::QUOTES != 0 && !self.closed && !Self::COUNTED {
+        } else if self.flags & Self::QUOTES != 0 && !self.closed && !Self::COUNTED {
             self.closed = true;
             let end = w.terminator.bytes();
             self.out[0] = b'"';
             self.out[1..1 + end.len()].copy_from_slice(end);
             self.left = 1 + end.len();
             self.submit(self.left);
-        } else if self.way & Self::PIPES != 0 {
+        } else if self.flags & Self::PIPES != 0 {
             self.stage = Stage::Silence;
             self.data_at = after(w.now, w.silence.1.into());
         } else {
@@ -577,7 +577,7 @@ impl<M: Modem> Engine<M> {
 
     /// Returns whether the running exchange is in data mode, or has asked to leave it.
     fn is_in_data_mode(&self) -> bool {
-        self.way & (Self::COUNTS | Self::PIPES) != 0
+        self.flags & (Self::COUNTS | Self::PIPES) != 0
             && matches!(self.stage, Stage::Data | Stage::Line | Stage::Silence)
     }
 
@@ -596,7 +596,7 @@ impl<M: Modem> Engine<M> {
             return;
         }
         warn!("the modem ends data mode by itself");
-        let counts = self.way & Self::COUNTS != 0 && self.stage == Stage::Data;
+        let counts = self.flags & Self::COUNTS != 0 && self.stage == Stage::Data;
         self.left = if counts {
             self.left.saturating_sub(HANG_UP.len())
         } else {
@@ -630,7 +630,7 @@ impl<M: Modem> Engine<M> {
             // The result belongs to filler for an upload from before the host's restart, and ends no step.
             return;
         }
-        let payload = self.way & (SENDS | Self::COUNTS | Self::PIPES) != 0;
+        let payload = self.flags & (SENDS | Self::COUNTS | Self::PIPES) != 0;
         if matches!(end, Final::Ok) && self.stage == Stage::Line && self.is_accepted_alone() {
             return self.progress(w);
         }
@@ -641,11 +641,11 @@ impl<M: Modem> Engine<M> {
             (Stage::Line | Stage::Prompt, _) if self.out_given < self.out_len && w.escapes == 0 => {
                 return self.doubt_sent(w);
             }
-            (Stage::Prompt, Final::Connect) if self.way & Self::GUEST_UPLOADS != 0 => {
+            (Stage::Prompt, Final::Connect) if self.flags & Self::GUEST_UPLOADS != 0 => {
                 return self.data(w, self.fetch_limit, 0);
             }
-            (Stage::Prompt, Final::Ok) if self.way & (Self::COUNTS | Self::PIPES) != 0 => {
-                let pause = if self.way & Self::PIPES != 0 {
+            (Stage::Prompt, Final::Ok) if self.flags & (Self::COUNTS | Self::PIPES) != 0 => {
+                let pause = if self.flags & Self::PIPES != 0 {
                     w.silence.0
                 } else {
                     0
@@ -657,7 +657,7 @@ impl<M: Modem> Engine<M> {
             (_, Final::Error(_)) => true,
             (Stage::Prompt, _) => false,
             (_, Final::SendOk | Final::SendFail) => payload,
-            (_, Final::Ok) if matches!(M::SEND_ENDS, Final::Ok) && self.way & SENDS != 0 => true,
+            (_, Final::Ok) if matches!(M::SEND_ENDS, Final::Ok) && self.flags & SENDS != 0 => true,
             (_, end) => matches!(end, Final::Ok) && !payload,
         };
         // An unexpected `CONNECT`: the modem is in data mode, and would send commands to a peer.
@@ -674,10 +674,10 @@ impl<M: Modem> Engine<M> {
         }
         self.framer.arm_prompt(None);
         self.tail_ends = 0;
-        if end == M::SEND_ENDS && self.way & SENDS != 0 {
+        if end == M::SEND_ENDS && self.flags & SENDS != 0 {
             self.last_sent = Some(w.slot);
         }
-        let fetched = self.way & FETCHES != 0 && w.received.is_some_and(|count| count > 0);
+        let fetched = self.flags & FETCHES != 0 && w.received.is_some_and(|count| count > 0);
         self.last_fetched = fetched.then_some(w.slot);
         w.send_failed = matches!(end, Final::SendFail);
         for urc in core::mem::take(&mut self.deferred) {
@@ -791,7 +791,7 @@ impl<M: Modem> Engine<M> {
             self.violation(w);
         } else if w.link == Link::Up && self.syncing == SyncProgress::InStep {
             // This is handled like an exchange that broke the grammar. A bring-up synchronises by itself.
-            self.way = 0;
+            self.flags = 0;
             self.give_up_in(w, AtError::Garbled, Waits::Line);
         }
     }
@@ -800,13 +800,13 @@ impl<M: Modem> Engine<M> {
     pub(super) fn waits(&self) -> Waits {
         match self.stage {
             Stage::Data
-                if self.way & (Self::QUOTES | Self::GUEST_QUOTES) != 0 && !Self::COUNTED =>
+                if self.flags & (Self::QUOTES | Self::GUEST_QUOTES) != 0 && !Self::COUNTED =>
             {
                 Waits::Quoted
             }
-            Stage::Data | Stage::Silence if self.way & Self::PIPES != 0 => Waits::Data,
+            Stage::Data | Stage::Silence if self.flags & Self::PIPES != 0 => Waits::Data,
             // After `+++` too: whether the modem has left data mode is not known before its result.
-            Stage::Line if self.way & (Self::COUNTS | Self::PIPES) != 0 => Waits::Data,
+            Stage::Line if self.flags & (Self::COUNTS | Self::PIPES) != 0 => Waits::Data,
             Stage::Data | Stage::Silence => Waits::Counted,
             Stage::Prompt => Waits::Prompt,
             _ => Waits::Line,

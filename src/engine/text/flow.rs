@@ -55,11 +55,11 @@ impl<M: Modem> Engine<M> {
     /// Begins a step: sends its command, or lets its judge decide.
     pub(super) fn step(&mut self, w: &mut World<'_>, step: &'static Step<M>) {
         w.command = step.text;
-        if M::Framing::FRAMES && step.way & (DECIDES | SENDS) == DECIDES | SENDS {
+        if M::Framing::FRAMES && step.flags & (DECIDES | SENDS) == DECIDES | SENDS {
             w.taken = w.len;
             return self.begin_frames(w, step);
         }
-        if step.way & DECIDES != 0 {
+        if step.flags & DECIDES != 0 {
             if let Some(flow) = &mut self.flow {
                 flow.decisions += 1;
                 if flow.decisions > DECISIONS_LIMIT {
@@ -74,7 +74,7 @@ impl<M: Modem> Engine<M> {
             flow.decisions = 0;
             // The modem restarted in a pause of the bring-up, so its earlier settings are void.
             let void = flow.job == Job::BringUp && w.restarted;
-            if void && step.way & EVEN_UNANSWERED == 0 {
+            if void && step.flags & EVEN_UNANSWERED == 0 {
                 let then = w.fail(AtError::ModemReset);
                 return self.advance(w, then);
             }
@@ -99,7 +99,7 @@ impl<M: Modem> Engine<M> {
         let begun = if len > COMMAND_LIMIT {
             Err(AtError::TooLong)
         } else {
-            self.begin(w, len, step.way, Ms::from(step.limit) * 100)
+            self.begin(w, len, step.flags, Ms::from(step.limit) * 100)
         };
         if let Err(error) = begun {
             let then = w.fail(error);
@@ -111,7 +111,7 @@ impl<M: Modem> Engine<M> {
     pub(super) fn ended(&mut self, w: &mut World<'_>, end: Result<(), AtError>) {
         self.stage = Stage::Idle;
         self.framer.arm_prompt(None);
-        if self.way & Self::GUEST != 0 {
+        if self.flags & Self::GUEST != 0 {
             return self.guest_ended(w, end);
         }
         let Some(step) = self.flow.as_ref().and_then(|flow| flow.steps.first()) else {
@@ -169,7 +169,7 @@ impl<M: Modem> Engine<M> {
         let even = flow
             .steps
             .first()
-            .is_some_and(|step| step.way & EVEN_UNANSWERED != 0);
+            .is_some_and(|step| step.flags & EVEN_UNANSWERED != 0);
         w.ended = end.err();
         // A modem that restarted in the rescue is alive. The next step decides whether earlier settings still count.
         if end == Err(AtError::Timeout) && !even {

@@ -110,7 +110,7 @@ impl<M: Modem> Engine<M> {
 
     /// Begins a step that sends payload in frames, without a command and an answer.
     pub(super) fn begin_frames(&mut self, w: &mut World<'_>, step: &Step<M>) {
-        self.way = step.way;
+        self.flags = step.flags;
         self.answer_len = 0;
         self.overflowed = false;
         self.ring_sent = 0;
@@ -131,7 +131,7 @@ impl<M: Modem> Engine<M> {
 
     /// Returns whether the running step sends payload in frames, independent of any line.
     pub(super) fn sends_frames(&self) -> bool {
-        M::Framing::FRAMES && self.stage == Stage::Data && self.way & DECIDES != 0
+        M::Framing::FRAMES && self.stage == Stage::Data && self.flags & DECIDES != 0
     }
 
     /// Returns the number of bytes that may be sent now.
@@ -146,7 +146,7 @@ impl<M: Modem> Engine<M> {
             return 0;
         }
         let left = usize::from(w.len) - self.ring_sent;
-        if self.way & Self::HEXES == 0 {
+        if self.flags & Self::HEXES == 0 {
             left
         } else {
             2 * left

@@ -30,7 +30,7 @@ pub(super) const GUEST_PIECES: StepFlags = 16384;
 
 impl<M: Modem> Engine<M> {
     pub(super) fn is_guest(&self) -> bool {
-        self.way & Self::GUEST != 0
+        self.flags & Self::GUEST != 0
     }
 
     /// Grants the channel to the guest, which may then leave its command.
@@ -59,7 +59,7 @@ impl<M: Modem> Engine<M> {
         // Commands of `atat` end with CR, which stands for the terminator of this modem.
         let len = line.strip_suffix(b"\r").map_or(len, <[u8]>::len);
         self.fetch_limit = 0;
-        let way = match plan {
+        let flags = match plan {
             Plan::Collect => 0,
             Plan::Lines => GUEST_LINES,
             Plan::Pieces => GUEST_LINES | GUEST_PIECES,
@@ -77,7 +77,7 @@ impl<M: Modem> Engine<M> {
                 GUEST_LINES | GUEST_QUOTES
             }
         };
-        self.begin(w, len, GUEST | way, timeout)?;
+        self.begin(w, len, GUEST | flags, timeout)?;
         self.framer
             .want_pieces(self.wants_pieces() || self.awaits_echo());
         w.mailbox.post = ExchangeState::Running;
@@ -87,7 +87,7 @@ impl<M: Modem> Engine<M> {
 
     /// Returns whether long information lines are handed to the guest in pieces.
     pub(super) fn wants_pieces(&self) -> bool {
-        M::GUESTS && self.way & GUEST_PIECES != 0
+        M::GUESTS && self.flags & GUEST_PIECES != 0
     }
 
     /// Returns whether the guest's upload takes bytes now. An upload of `nothing` is past its payload at once.
@@ -98,7 +98,7 @@ impl<M: Modem> Engine<M> {
     /// Returns whether the pause between the upload prompt and the first byte is under way.
     pub(super) fn is_before_upload(&self, w: &World<'_>) -> bool {
         M::UPLOAD_PAUSE > 0
-            && self.way & GUEST_UPLOADS != 0
+            && self.flags & GUEST_UPLOADS != 0
             && self.stage == Stage::Data
             && !past(w.now, self.data_at)
     }
@@ -122,7 +122,7 @@ impl<M: Modem> Engine<M> {
     /// number the line has told need nothing behind them. Returns whether the guest's
     /// bytes stand inside the command line.
     pub(crate) fn close_quote(&mut self, terminator: &[u8]) -> bool {
-        if self.way & GUEST_QUOTES == 0 || Self::COUNTED {
+        if self.flags & GUEST_QUOTES == 0 || Self::COUNTED {
             return false;
         }
         if self.stage == Stage::Data && !Self::BASE64 {
@@ -151,7 +151,7 @@ impl<M: Modem> Engine<M> {
 
     /// Wipes the last chunk of an upload from memory.
     pub(crate) fn wipe_upload(&mut self) {
-        if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.stage == Stage::Idle {
+        if self.flags & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.stage == Stage::Idle {
             self.out.zeroize();
         }
     }
@@ -169,7 +169,7 @@ impl<M: Modem> Engine<M> {
 
     /// Ends the guest's exchange with an error.
     pub(super) fn guest_failed(&mut self, w: &mut World<'_>, error: AtError) {
-        if self.way & Self::GUEST != 0 {
+        if self.flags & Self::GUEST != 0 {
             self.guest_ended(w, Err(error));
         }
     }
@@ -181,7 +181,7 @@ impl<M: Modem> Engine<M> {
                 w.mailbox.set(ExchangeState::Done(end));
             }
             ExchangeState::Left => {
-                if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 {
+                if self.flags & (GUEST_UPLOADS | GUEST_QUOTES) != 0 {
                     self.out.zeroize();
                     w.cleanup = true;
                 }
@@ -196,7 +196,7 @@ impl<M: Modem> Engine<M> {
         if self.stage != Stage::Data || !self.drained() {
             return false;
         }
-        if self.way & GUEST_UPLOADS != 0 || Self::COUNTED {
+        if self.flags & GUEST_UPLOADS != 0 || Self::COUNTED {
             // The announced number of bytes is completed with filler.
             self.filler(b'\n');
         } else {

@@ -75,7 +75,7 @@ pub struct Engine<M: Modem> {
     stage: Stage,
     rescue: Rescue,
     syncing: SyncProgress,
-    way: StepFlags,
+    flags: StepFlags,
     /// The number of synchronising queries that were sent in this rescue.
     marks: u8,
     /// The number of answers to them that are outstanding.
@@ -183,12 +183,12 @@ impl<M: Modem> Engine<M> {
     const GUEST_UPLOADS: StepFlags = Self::guest(GUEST_UPLOADS);
     const GUEST_RAW: StepFlags = Self::guest(GUEST_RAW);
 
-    const fn other(way: StepFlags) -> StepFlags {
-        if M::SENDS_WITHOUT_PROMPT { way } else { 0 }
+    const fn other(flags: StepFlags) -> StepFlags {
+        if M::SENDS_WITHOUT_PROMPT { flags } else { 0 }
     }
 
-    const fn guest(way: StepFlags) -> StepFlags {
-        if M::GUESTS { way } else { 0 }
+    const fn guest(flags: StepFlags) -> StepFlags {
+        if M::GUESTS { flags } else { 0 }
     }
 
     /// Returns the state of the guest's exchange; free for a modem without guests.
@@ -205,7 +205,7 @@ impl<M: Modem> Engine<M> {
             stage: Stage::Idle,
             rescue: Rescue::Off,
             syncing: SyncProgress::InStep,
-            way: 0,
+            flags: 0,
             marks: 0,
             due: 0,
             quotes_left: 0,
@@ -365,7 +365,7 @@ impl<M: Modem> Protocol for Engine<M> {
         } else {
             self.ring_sent += if self.is_in_line_step() {
                 (count / 4 * 3).min(usize::from(w.len) - self.ring_sent)
-            } else if self.way & Self::HEXES == 0 {
+            } else if self.flags & Self::HEXES == 0 {
                 count
             } else {
                 count / 2
@@ -493,7 +493,7 @@ impl<M: Modem> Engine<M> {
                 count += crate::inspect::encode(&group[..got], room);
             }
             count
-        } else if self.way & Self::HEXES == 0 {
+        } else if self.flags & Self::HEXES == 0 {
             let count = left.min(into.len());
             w.slot().tx.peek(offset, &mut into[..count])
         } else {
@@ -621,7 +621,7 @@ impl<M: Modem> Engine<M> {
             Stage::Silence => return Some(self.data_at),
             Stage::Data if !past(now, self.data_at) => return Some(self.data_at),
             Stage::Line
-                if self.way & (Self::COUNTS | Self::PIPES) != 0 && !past(now, self.deadline) =>
+                if self.flags & (Self::COUNTS | Self::PIPES) != 0 && !past(now, self.deadline) =>
             {
                 if past(now, self.data_at) {
                     self.insist(w);

@@ -83,9 +83,9 @@ impl<M: Modem> Engine<M> {
             // Only input from now on shows why the rescue may fail.
             w.heard = Heard::Nothing;
         }
-        if self.way & FETCHES != 0 {
+        if self.flags & FETCHES != 0 {
             self.late_payload = self.encoded(w.len.into());
-        } else if self.way & Self::GUEST_FETCHES != 0 {
+        } else if self.flags & Self::GUEST_FETCHES != 0 {
             self.late_payload = self.fetch_limit;
         }
         w.counters.resyncs = w.counters.resyncs.wrapping_add(1);
@@ -346,7 +346,7 @@ impl<M: Modem> Engine<M> {
 
     /// Ends the step whose exchange was given up, where it was a step's.
     fn step_given_up(&mut self, w: &mut World<'_>, error: AtError) {
-        self.way &= !Self::GUEST;
+        self.flags &= !Self::GUEST;
         if core::mem::take(&mut self.step_waits) {
             self.ended(w, Err(error));
         }
@@ -443,7 +443,7 @@ impl<M: Modem> Engine<M> {
         self.last_fetched = None;
         self.push_forget();
         self.guest_failed(w, AtError::ModemReset);
-        self.way = 0;
+        self.flags = 0;
         self.drop_flows(w);
         w.link_is_down(power);
     }

@@ -20,9 +20,9 @@ impl<M: Modem> Engine<M> {
 
     /// Returns the class of bytes in `out` that are no command.
     pub(super) fn filler_class(&self) -> Sent {
-        if self.way & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.syncing == SyncProgress::InStep {
+        if self.flags & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.syncing == SyncProgress::InStep {
             Sent::Upload
-        } else if self.way & QUOTES != 0 && self.closed {
+        } else if self.flags & QUOTES != 0 && self.closed {
             Sent::Command
         } else {
             Sent::Filler
@@ -46,7 +46,7 @@ impl<M: Modem> Engine<M> {
             None => Received::Pending,
             Some(Event::Payload(_)) => match self.push {
                 Some(push) => push.slot.map_or(Received::Noise, Received::Payload),
-                None if self.way & FETCHES != 0 => Received::Payload(w.slot),
+                None if self.flags & FETCHES != 0 => Received::Payload(w.slot),
                 None => Received::Credential,
             },
             Some(Event::Prompt | Event::Cue) => Received::Line,
@@ -83,7 +83,7 @@ impl<M: Modem> Engine<M> {
         let deaf = self.syncing != SyncProgress::InStep;
         if self.awaits_echo() && matches!(kind, Line::Info) && !self.secret && !deaf {
             // The echo of payload is payload.
-            let payload = self.way & (QUOTES | GUEST_QUOTES) != 0;
+            let payload = self.flags & (QUOTES | GUEST_QUOTES) != 0;
             return if payload {
                 Received::Noise
             } else {
@@ -97,7 +97,7 @@ impl<M: Modem> Engine<M> {
             _ if deaf && !line.starts_with(M::SYNC.answer.as_bytes()) => Received::Noise,
             _ if self.secret => Received::SecretLine,
             // The line may be an echo of payload.
-            _ if (self.private || self.way & (SENDS | COUNTS | PIPES) != 0)
+            _ if (self.private || self.flags & (SENDS | COUNTS | PIPES) != 0)
                 && (asked.is_empty() || !line.starts_with(asked)) =>
             {
                 Received::Noise

@@ -1,4 +1,4 @@
-//! What holds for TI's network processors whichever way they are driven: bodies of tests that each way runs for itself.
+//! What holds for TI's network processors by whichever interface they are driven: bodies of tests, which the tests of each interface run.
 
 use std::future::Future;
 
@@ -21,8 +21,8 @@ use crate::recovery::round_trip;
 use crate::simulated::{HOST, PORT, TLS, World, virtually};
 use crate::sources::Shrinking;
 
-/// A way to drive one.
-pub trait Way {
+/// An interface of the chip: the AT application, or the native protocol on a UART or an SPI.
+pub trait Interface {
     /// The backend.
     type Modem: Full + Credentials + HasClock;
 
@@ -38,7 +38,7 @@ pub trait Way {
     ) -> T;
 }
 
-/// What is odd about the simulated one.
+/// The deviations of the simulated chip.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setting {
     /// The root of the servers is in no catalog.
@@ -47,15 +47,15 @@ pub struct Setting {
     pub old_service_pack: bool,
 }
 
-fn serving<W: Way>(setting: Setting) -> World {
-    let world = W::world(setting);
+fn serving<I: Interface>(setting: Setting) -> World {
+    let world = I::world(setting);
     world.serve(echo);
     world
 }
 
 /// From PEM to payload both ways; what the driver counted.
-pub async fn flash_and_talk<W: Way>(world: &World) -> Counters {
-    let counters = W::attach(world, WIFI, async |bench| {
+pub async fn flash_and_talk<I: Interface>(world: &World) -> Counters {
+    let counters = I::attach(world, WIFI, async |bench| {
         provision(bench).await;
         let mut socket = connect(bench).await.unwrap();
         let verified = socket.verified();
@@ -91,10 +91,10 @@ pub async fn flash_and_talk<W: Way>(world: &World) -> Counters {
 }
 
 /// What is in the chip is proved by reading it back, and replaced by what differs.
-pub fn what_is_there_already_is_not_uploaded_again<W: Way>() {
+pub fn what_is_there_already_is_not_uploaded_again<I: Interface>() {
     virtually(async || {
-        let world = serving::<W>(Setting::default());
-        W::attach(&world, WIFI, async |bench| {
+        let world = serving::<I>(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
             let pki = Pki::shared();
             let ca = pki.ca_pem();
             let ensure = async |pem: &str| {
@@ -125,10 +125,10 @@ pub fn what_is_there_already_is_not_uploaded_again<W: Way>() {
 }
 
 /// A policy that no setting of the chip can meet is refused before anything is sent.
-pub fn a_policy_that_the_chip_lacks_is_refused_by_name<W: Way>() {
+pub fn a_policy_that_the_chip_lacks_is_refused_by_name<I: Interface>() {
     virtually(async || {
-        let world = serving::<W>(Setting::default());
-        W::attach(&world, WIFI, async |bench| {
+        let world = serving::<I>(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let alpn = TLS.alpn("mqtt").expect("it is a protocol");
             for (config, feature) in [
@@ -149,12 +149,12 @@ pub fn a_policy_that_the_chip_lacks_is_refused_by_name<W: Way>() {
 }
 
 /// The end of a certificate is read from its file.
-pub fn the_end_of_a_certificate_is_read_back<W: Way>() {
+pub fn the_end_of_a_certificate_is_read_back<I: Interface>() {
     let validity = Validity::from_ymd((2026, 1, 1), (2027, 3, 14));
     let client = Pki::shared().issue_client_valid("pump-17", validity);
     virtually(async || {
-        let world = serving::<W>(Setting::default());
-        W::attach(&world, WIFI, async |bench| {
+        let world = serving::<I>(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
             let (control, tag) = (bench.control, TLS.tag());
             let ca = Pki::shared().ca_pem();
             control.store(tag, Kind::Ca, ca.as_bytes()).await.unwrap();
@@ -173,10 +173,10 @@ pub fn the_end_of_a_certificate_is_read_back<W: Way>() {
 }
 
 /// A file that somebody else wrote, as PEM.
-pub fn a_pem_where_the_chip_wants_der_is_told<W: Way>() {
+pub fn a_pem_where_the_chip_wants_der_is_told<I: Interface>() {
     virtually(async || {
-        let world = serving::<W>(Setting::default());
-        W::attach(&world, WIFI, async |bench| {
+        let world = serving::<I>(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             world
                 .modem
@@ -195,13 +195,13 @@ pub fn a_pem_where_the_chip_wants_der_is_told<W: Way>() {
 }
 
 /// The root of the chain is not in the catalog of the service pack.
-pub fn connected_and_not_verified_is_refused_and_closed<W: Way>() {
+pub fn connected_and_not_verified_is_refused_and_closed<I: Interface>() {
     virtually(async || {
-        let world = serving::<W>(Setting {
+        let world = serving::<I>(Setting {
             unknown_to_catalog: true,
             ..Setting::default()
         });
-        W::attach(&world, WIFI, async |bench| {
+        I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let error = connect(bench).await.err().unwrap();
             assert!(error.to_string().contains("-468"), "{error}");
@@ -214,13 +214,13 @@ pub fn connected_and_not_verified_is_refused_and_closed<W: Way>() {
 }
 
 /// Neither is the name checked nor sent then.
-pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted<W: Way>() {
+pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted<I: Interface>() {
     virtually(async || {
-        let world = serving::<W>(Setting {
+        let world = serving::<I>(Setting {
             old_service_pack: true,
             ..Setting::default()
         });
-        W::attach(&world, WIFI, async |bench| {
+        I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let public = TlsConfig::new(TLS.tag()).client_certificate();
             let connect = bench.control.connect(HOST, PORT, &public);
@@ -235,13 +235,13 @@ pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accept
 }
 
 /// And a name that has no address.
-pub fn a_server_of_another_root_or_name_is_refused<W: Way>() {
+pub fn a_server_of_another_root_or_name_is_refused<I: Interface>() {
     virtually(async || {
-        let world = W::world(Setting::default());
+        let world = I::world(Setting::default());
         let other = Pki::builder().server_names([HOST.as_str()]).build();
         let shared = Pki::shared();
         world.serve_as(&other.issue_server([HOST.as_str()]), &shared.ca_pem(), echo);
-        W::attach(&world, WIFI, async |bench| {
+        I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let error = connect(bench).await.err().unwrap();
             assert_eq!(error.causes().next(), Some(Cause::CaMismatch), "{error}");
@@ -264,7 +264,7 @@ pub fn a_server_of_another_root_or_name_is_refused<W: Way>() {
 }
 
 /// By the reason of the disconnect event, and by its absence.
-pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<W: Way>() {
+pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<I: Interface>() {
     for (wifi, failure, reason) in [
         (
             WifiConfig::wpa2("lab", "another key"),
@@ -278,8 +278,8 @@ pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<W: Way>
         ),
     ] {
         virtually(async || {
-            let world = serving::<W>(Setting::default());
-            W::attach(&world, wifi.unwrap(), async |bench| {
+            let world = serving::<I>(Setting::default());
+            I::attach(&world, wifi.unwrap(), async |bench| {
                 let error = bench.control.wait_up().await.unwrap_err();
                 assert_eq!(error, BringUpError::NotJoined { failure, reason });
             })
@@ -289,11 +289,11 @@ pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<W: Way>
 }
 
 /// And is connected with again so soon. The date is the driver's to set: the chip has lost it.
-pub fn one_that_restarts_or_hangs_is_brought_back<W: Way>(failures: &[Failure], within: Duration) {
+pub fn one_that_restarts_or_hangs_is_brought_back<I: Interface>(failures: &[Failure], within: Duration) {
     for failure in failures {
         virtually(async || {
-            let world = serving::<W>(Setting::default());
-            W::attach(&world, WIFI, async |bench| {
+            let world = serving::<I>(Setting::default());
+            I::attach(&world, WIFI, async |bench| {
                 provision(bench).await;
                 let mut socket = connect(bench).await.unwrap();
                 round_trip(&mut socket, b"before").await.unwrap();
@@ -317,13 +317,13 @@ pub fn one_that_restarts_or_hangs_is_brought_back<W: Way>(failures: &[Failure], 
 }
 
 /// A length that changes while a credential is read breaks the contract of a source; what was announced counts.
-pub fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Way>() {
+pub fn a_source_whose_length_changes_is_stored_as_it_was_announced<I: Interface>() {
     let content = [7; 2000];
     for times in 1..8 {
         virtually(async || {
-            let world = W::world(Setting::default());
+            let world = I::world(Setting::default());
             let source = Shrinking::new(&content, times);
-            W::attach(&world, WIFI, async |bench| {
+            I::attach(&world, WIFI, async |bench| {
                 let control = bench.control;
                 let stored = control.store_unchecked(Tag(9), Kind::Ca, source).await;
                 stored.unwrap();
@@ -335,10 +335,10 @@ pub fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Way>() {
 }
 
 /// A file that is longer than a credential can be is not read to its end, and is replaced.
-pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Way>() {
+pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<I: Interface>() {
     virtually(async || {
-        let world = W::world(Setting::default());
-        W::attach(&world, WIFI, async |bench| {
+        let world = I::world(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
             let control = bench.control;
             control.wait_up().await.unwrap();
             world.modem.put_file("/cert/9_ca.der", &[0x30; 17_000]);
@@ -354,10 +354,10 @@ pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Way>() {
 }
 
 /// The chip's word that it has stopped is waited for, and nothing else; it stays off until it is wanted.
-pub fn one_that_is_switched_off_says_so<W: Way>() {
+pub fn one_that_is_switched_off_says_so<I: Interface>() {
     virtually(async || {
-        let world = serving::<W>(Setting::default());
-        W::attach(&world, WIFI, async |bench| {
+        let world = serving::<I>(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
             let mut socket = connect(bench).await.unwrap();
             let began = Instant::now();

@@ -15,13 +15,13 @@ use sectag_integration_tests::cc31xx::{
 };
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, virtually};
-use sectag_integration_tests::ti::{self, Setting, Way};
+use sectag_integration_tests::ti::{self, Setting, Interface};
 use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
 /// The native protocol, of the second generation.
-trait Native: Way<Modem = Nwp<G2>> {
+trait Native: Interface<Modem = Nwp<G2>> {
     const WIRING: Wiring;
 }
 
@@ -32,7 +32,7 @@ impl<const SPI: bool> Native for Over<SPI> {
     const WIRING: Wiring = if SPI { Wiring::Spi } else { Wiring::Uart };
 }
 
-impl<const SPI: bool> Way for Over<SPI> {
+impl<const SPI: bool> Interface for Over<SPI> {
     type Modem = Nwp<G2>;
 
     fn world(setting: Setting) -> World {
@@ -52,7 +52,7 @@ impl<const SPI: bool> Way for Over<SPI> {
     }
 }
 
-/// Each of these is a test of both ways.
+/// Each of these is a test of both interfaces.
 macro_rules! on_uart_and_spi {
     ($($name:ident)*) => {
         mod uart {
@@ -112,42 +112,42 @@ fn chunked(chunk: Chunk) -> NwpOptions {
 }
 
 /// From PEM to payload both ways, with every cut of the bytes towards the host.
-fn credentials_are_flashed_the_date_is_set_and_data_goes_both_ways<W: Native>() {
+fn credentials_are_flashed_the_date_is_set_and_data_goes_both_ways<I: Native>() {
     for chunk in [Chunk::Whole, Chunk::Bytes(1), Chunk::Random { max: 7 }] {
         virtually(async || {
-            ti::flash_and_talk::<W>(&serving(chunked(chunk))).await;
+            ti::flash_and_talk::<I>(&serving(chunked(chunk))).await;
         });
     }
 }
 
-fn what_is_there_already_is_not_uploaded_again<W: Native>() {
-    ti::what_is_there_already_is_not_uploaded_again::<W>();
+fn what_is_there_already_is_not_uploaded_again<I: Native>() {
+    ti::what_is_there_already_is_not_uploaded_again::<I>();
 }
 
-fn a_source_whose_length_changes_is_stored_as_it_was_announced<W: Native>() {
-    ti::a_source_whose_length_changes_is_stored_as_it_was_announced::<W>();
+fn a_source_whose_length_changes_is_stored_as_it_was_announced<I: Native>() {
+    ti::a_source_whose_length_changes_is_stored_as_it_was_announced::<I>();
 }
 
-fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<W: Native>() {
-    ti::a_file_that_can_be_no_credential_is_not_read_and_is_replaced::<W>();
+fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<I: Native>() {
+    ti::a_file_that_can_be_no_credential_is_not_read_and_is_replaced::<I>();
 }
 
-fn a_policy_that_the_chip_lacks_is_refused_by_name<W: Native>() {
-    ti::a_policy_that_the_chip_lacks_is_refused_by_name::<W>();
+fn a_policy_that_the_chip_lacks_is_refused_by_name<I: Native>() {
+    ti::a_policy_that_the_chip_lacks_is_refused_by_name::<I>();
 }
 
-fn the_end_of_a_certificate_is_read_back<W: Native>() {
-    ti::the_end_of_a_certificate_is_read_back::<W>();
+fn the_end_of_a_certificate_is_read_back<I: Native>() {
+    ti::the_end_of_a_certificate_is_read_back::<I>();
 }
 
-fn a_pem_where_the_chip_wants_der_is_told<W: Native>() {
-    ti::a_pem_where_the_chip_wants_der_is_told::<W>();
+fn a_pem_where_the_chip_wants_der_is_told<I: Native>() {
+    ti::a_pem_where_the_chip_wants_der_is_told::<I>();
 }
 
-fn a_chip_without_a_date_is_not_connected_with<W: Native>() {
+fn a_chip_without_a_date_is_not_connected_with<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             store_all(bench).await;
             let error = connect(bench).await.err().unwrap();
             assert!(matches!(error, ConnectError::ClockNotSet { .. }), "{error}");
@@ -161,10 +161,10 @@ fn a_chip_without_a_date_is_not_connected_with<W: Native>() {
     });
 }
 
-fn a_tag_without_a_ca_is_not_connected_with<W: Native>() {
+fn a_tag_without_a_ca_is_not_connected_with<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             bench.control.set_clock(now()).await.unwrap();
             let error = connect(bench).await.err().unwrap();
             assert!(
@@ -176,24 +176,24 @@ fn a_tag_without_a_ca_is_not_connected_with<W: Native>() {
     });
 }
 
-fn connected_and_not_verified_is_refused_and_closed<W: Native>() {
-    ti::connected_and_not_verified_is_refused_and_closed::<W>();
+fn connected_and_not_verified_is_refused_and_closed<I: Native>() {
+    ti::connected_and_not_verified_is_refused_and_closed::<I>();
 }
 
-fn one_that_is_switched_off_says_so<W: Native>() {
-    ti::one_that_is_switched_off_says_so::<W>();
+fn one_that_is_switched_off_says_so<I: Native>() {
+    ti::one_that_is_switched_off_says_so::<I>();
 }
 
-fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted<W: Native>() {
-    ti::an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted::<W>();
+fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted<I: Native>() {
+    ti::an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted::<I>();
 }
 
-fn a_server_of_another_root_or_name_is_refused<W: Native>() {
-    ti::a_server_of_another_root_or_name_is_refused::<W>();
+fn a_server_of_another_root_or_name_is_refused<I: Native>() {
+    ti::a_server_of_another_root_or_name_is_refused::<I>();
 }
 
-fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<W: Native>() {
-    ti::a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart::<W>();
+fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<I: Native>() {
+    ti::a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart::<I>();
 }
 
 /// A driver of the first generation.
@@ -214,11 +214,11 @@ fn of_the_first(chunk: Chunk) -> NwpOptions {
 }
 
 /// Other headers, numbers of errors and forms of events; the first message's count is all ones.
-fn a_chip_of_the_first_generation_joins_stores_and_keeps_the_date<W: Native>() {
+fn a_chip_of_the_first_generation_joins_stores_and_keeps_the_date<I: Native>() {
     for chunk in [Chunk::Whole, Chunk::Bytes(1), Chunk::Random { max: 7 }] {
         virtually(async || {
             let world = serving(of_the_first(chunk));
-            attach_first(W::WIRING, &world, CONFIG, async |bench| {
+            attach_first(I::WIRING, &world, CONFIG, async |bench| {
                 provision(bench).await;
                 let ca = Pki::shared().ca_pem();
                 let again = bench
@@ -252,10 +252,10 @@ fn a_chip_of_the_first_generation_joins_stores_and_keeps_the_date<W: Native>() {
 }
 
 /// Its suites are old ones: nothing is sent where only modern ones are wanted, and a server without them is named as such.
-fn the_first_generation_has_no_modern_suite<W: Native>() {
+fn the_first_generation_has_no_modern_suite<I: Native>() {
     virtually(async || {
         let world = serving(of_the_first(Chunk::Whole));
-        attach_first(W::WIRING, &world, CONFIG, async |bench| {
+        attach_first(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             world.modem.take_commands();
             let refused = connect(bench).await.err().unwrap();
@@ -273,11 +273,11 @@ fn the_first_generation_has_no_modern_suite<W: Native>() {
     });
 }
 
-fn the_first_generation_tells_of_passphrase_token_and_service_pack<W: Native>() {
+fn the_first_generation_tells_of_passphrase_token_and_service_pack<I: Native>() {
     virtually(async || {
         let world = serving(of_the_first(Chunk::Bytes(1)));
         let wrong = WifiConfig::wpa2("lab", "another key").unwrap();
-        attach_first(W::WIRING, &world, Config::new(wrong), async |bench| {
+        attach_first(I::WIRING, &world, Config::new(wrong), async |bench| {
             let reason = Some(15);
             let failure = JoinFailure::Refused;
             assert_eq!(
@@ -286,8 +286,8 @@ fn the_first_generation_tells_of_passphrase_token_and_service_pack<W: Native>() 
             );
         })
         .await;
-        attach_first(W::WIRING, &world, CONFIG.secure_files(1), provision).await;
-        attach_first(W::WIRING, &world, CONFIG.secure_files(2), async |bench| {
+        attach_first(I::WIRING, &world, CONFIG.secure_files(1), provision).await;
+        attach_first(I::WIRING, &world, CONFIG.secure_files(2), async |bench| {
             bench.control.set_clock(now()).await.unwrap();
             let old = TLS.suites(sectag::Suites::All);
             for _ in 0..3 {
@@ -303,7 +303,7 @@ fn the_first_generation_tells_of_passphrase_token_and_service_pack<W: Native>() 
             old_service_pack: true,
             ..of_the_first(Chunk::Whole)
         });
-        attach_first(W::WIRING, &world, CONFIG, async |bench| {
+        attach_first(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             let public = TlsConfig::new(TLS.tag()).suites(sectag::Suites::All);
             let error = bench
@@ -381,10 +381,10 @@ fn without_pins_sockets_of_an_earlier_life_are_closed() {
 }
 
 /// Those of others in the file system are none of ours.
-fn all_credentials_are_listed<W: Native>() {
+fn all_credentials_are_listed<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             let list = async || {
                 let mut found = Vec::new();
                 let mut keep = |stored: sectag::Stored| {
@@ -414,28 +414,28 @@ fn all_credentials_are_listed<W: Native>() {
     });
 }
 
-fn provisioning_that_is_in_the_way_is_stopped<W: Native>() {
+fn provisioning_that_is_in_the_way_is_stopped<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions {
             provisions: true,
             ..NwpOptions::default()
         });
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             bench.control.wait_up().await.unwrap();
         })
         .await;
     });
 }
 
-fn a_chip_that_restarts_or_hangs_is_brought_back<W: Native>() {
+fn a_chip_that_restarts_or_hangs_is_brought_back<I: Native>() {
     let failures = &[Failure::Reset, Failure::Hang];
-    ti::one_that_restarts_or_hangs_is_brought_back::<W>(failures, Duration::from_secs(10));
+    ti::one_that_restarts_or_hangs_is_brought_back::<I>(failures, Duration::from_secs(10));
 }
 
-fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again<W: Native>() {
+fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             let mut one = connect(bench).await.unwrap();
             let mut two = connect(bench).await.unwrap();
@@ -455,7 +455,7 @@ fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again<W: Native>
     });
 }
 
-fn what_a_peer_sent_before_it_closed_is_read_to_its_end<W: Native>() {
+fn what_a_peer_sent_before_it_closed_is_read_to_its_end<I: Native>() {
     virtually(async || {
         let world = world(NwpOptions::default());
         world.serve(async |mut stream| {
@@ -463,7 +463,7 @@ fn what_a_peer_sent_before_it_closed_is_read_to_its_end<W: Native>() {
             stream.write_all(&[7; 3000]).await?;
             stream.shutdown().await
         });
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             let mut socket = connect(bench).await.unwrap();
             let mut whole: Vec<u8> = Vec::new();
@@ -480,11 +480,11 @@ fn what_a_peer_sent_before_it_closed_is_read_to_its_end<W: Native>() {
     });
 }
 
-fn secure_files_open_with_their_token_and_a_wrong_one_is_presented_once<W: Native>() {
+fn secure_files_open_with_their_token_and_a_wrong_one_is_presented_once<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
         attach(
-            W::WIRING,
+            I::WIRING,
             &world,
             CONFIG.secure_files(0x1234_5678),
             async |bench| {
@@ -502,7 +502,7 @@ fn secure_files_open_with_their_token_and_a_wrong_one_is_presented_once<W: Nativ
         .await;
         assert_eq!(world.modem.security_alerts(), 0);
         attach(
-            W::WIRING,
+            I::WIRING,
             &world,
             CONFIG.secure_files(0x8765_4321),
             async |bench| {
@@ -521,14 +521,14 @@ fn secure_files_open_with_their_token_and_a_wrong_one_is_presented_once<W: Nativ
     });
 }
 
-fn a_wrong_token_of_a_connect_is_told_by_the_file_system<W: Native>() {
+fn a_wrong_token_of_a_connect_is_told_by_the_file_system<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG.secure_files(1), async |bench| {
+        attach(I::WIRING, &world, CONFIG.secure_files(1), async |bench| {
             provision(bench).await;
         })
         .await;
-        attach(W::WIRING, &world, CONFIG.secure_files(2), async |bench| {
+        attach(I::WIRING, &world, CONFIG.secure_files(2), async |bench| {
             bench.control.set_clock(now()).await.unwrap();
             let error = connect(bench).await.err().unwrap();
             assert!(error.to_string().contains("-10365 (wrong token"), "{error}");
@@ -539,13 +539,13 @@ fn a_wrong_token_of_a_connect_is_told_by_the_file_system<W: Native>() {
 }
 
 /// The chip dies of a host that sends without a buffer.
-fn a_burst_of_sends_waits_for_buffers<W: Native>() {
+fn a_burst_of_sends_waits_for_buffers<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions {
             buffers: 6,
             ..NwpOptions::default()
         });
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             let mut one = connect(bench).await.unwrap();
             let mut two = connect(bench).await.unwrap();
@@ -568,7 +568,7 @@ fn a_burst_of_sends_waits_for_buffers<W: Native>() {
 
 /// While the peer takes nothing, the chip says nothing either: the number of free buffers is the driver's own count. One
 /// send more than there are buffers would kill the chip.
-fn what_a_peer_does_not_take_keeps_its_buffers<W: Native>() {
+fn what_a_peer_does_not_take_keeps_its_buffers<I: Native>() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     const PARTS: usize = 200;
     virtually(async || {
@@ -585,7 +585,7 @@ fn what_a_peer_does_not_take_keeps_its_buffers<W: Native>() {
             }
             Ok::<_, std::io::Error>(())
         });
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             let mut socket = connect(bench).await.unwrap();
             let (mut rx, mut tx) = socket.split();
@@ -599,10 +599,10 @@ fn what_a_peer_does_not_take_keeps_its_buffers<W: Native>() {
     });
 }
 
-fn a_chip_that_lost_its_power_gets_the_date_again<W: Native>() {
+fn a_chip_that_lost_its_power_gets_the_date_again<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             world.modem.fail(Failure::BrownOut);
             let connected = with_timeout(Duration::from_secs(120), async {
@@ -623,10 +623,10 @@ fn a_chip_that_lost_its_power_gets_the_date_again<W: Native>() {
     });
 }
 
-fn an_upload_that_is_dropped_leaves_nothing<W: Native>() {
+fn an_upload_that_is_dropped_leaves_nothing<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             bench.control.wait_up().await.unwrap();
             let pem = Pki::shared().ca_pem();
             for turns in 1..40 {
@@ -683,10 +683,10 @@ fn opcodes(world: &World) -> Vec<u16> {
 }
 
 /// A warm connect takes 12 commands at most, a publish of 64 bytes one send and no answer.
-fn commands_are_counted<W: Native>() {
+fn commands_are_counted<I: Native>() {
     virtually(async || {
         let world = serving(NwpOptions::default());
-        attach(W::WIRING, &world, CONFIG, async |bench| {
+        attach(I::WIRING, &world, CONFIG, async |bench| {
             provision(bench).await;
             connect(bench).await.unwrap().close().await.unwrap();
             world.modem.take_commands();
@@ -710,12 +710,12 @@ fn commands_are_counted<W: Native>() {
 
 /// A byte that is lost, or comes twice, at each of many places: the driver recovers within a bound, nothing false is
 /// delivered, and the chip counts no alert.
-fn a_byte_that_is_lost_costs_a_restart_at_most<W: Native>() {
+fn a_byte_that_is_lost_costs_a_restart_at_most<I: Native>() {
     for at in (0..2600).step_by(97) {
         virtually(async || {
             let world = serving(NwpOptions::default());
             let modem = world.modem.clone();
-            attach(W::WIRING, &world, CONFIG, async |bench| {
+            attach(I::WIRING, &world, CONFIG, async |bench| {
                 // A byte that belongs to nothing, in the middle of what the chip says.
                 let noise = async {
                     loop {

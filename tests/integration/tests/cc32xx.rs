@@ -10,7 +10,7 @@ use sectag_integration_tests::cc31xx::now;
 use sectag_integration_tests::cc32xx::{CONFIG, attach, connect, provision, store_all, world};
 use sectag_integration_tests::recovery::round_trip;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_integration_tests::ti::{self, Setting, Way};
+use sectag_integration_tests::ti::{self, Setting, Interface};
 use sectag_simulator::{AtVersion, Cc32xxOptions, Chunk, Failure};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
@@ -20,7 +20,7 @@ const VERSIONS: [AtVersion; 3] = [AtVersion::First, AtVersion::Second, AtVersion
 /// TI's AT application.
 struct OverAt;
 
-impl Way for OverAt {
+impl Interface for OverAt {
     type Modem = Cc32xx;
 
     fn world(setting: Setting) -> World {

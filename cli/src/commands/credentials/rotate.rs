@@ -8,7 +8,7 @@ use crate::credential_file;
 use crate::hints::{self, Failure, Target};
 use crate::session::{Job, Session};
 use crate::tls;
-use crate::way::Way;
+use crate::route::Route;
 
 impl Job for Filed<'_, RotateCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
 //! What an application does, whatever the world is like: power up, store, connect, publish and receive; once more
-//! when the connection is lost on the way.
+//! when the connection is lost before the end.
 
 use embassy_futures::select::{Either, select};
 use embedded_io_adapters::tokio_1::FromTokio;

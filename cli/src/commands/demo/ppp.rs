@@ -99,7 +99,7 @@ pub(super) async fn run(
             None => failure,
         };
         let step = steps.begin("connecting");
-        let socket = match link.sockets.connect(way::name(HOST)?, PORT, &config).await {
+        let socket = match link.sockets.connect(route::name(HOST)?, PORT, &config).await {
             Ok(socket) => socket,
             Err(error) => {
                 drop(step);

@@ -175,7 +175,7 @@ impl ShortRange {
     pub(super) const STALE_PEER: Script = &[
         decide(|modem, _, _| match modem.waking.stale.pop() {
             Some(handle) => {
-                modem.moving.handle = handle;
+                modem.peer_scratch.handle = handle;
                 Then::Next
             }
             None => {

@@ -93,7 +93,7 @@ pub(super) fn argument(modem: &ShortRange, name: u8, world: &World<'_>, out: &mu
         b'k' => out.quoted(wifi.key().expose().as_str().as_bytes()),
         b'n' => out.int(world.socket_count().clamp(1, 8) as u32),
         b'u' => open::url(world, out),
-        b'h' => out.int(modem.moving.handle),
+        b'h' => out.int(modem.peer_scratch.handle),
         b'c' => open::credential(modem, world, out),
         b'r' => {
             if let Some((tag, kind)) = modem.half {

@@ -149,7 +149,7 @@ pub struct ShortRange {
     station: station::Station,
     waking: bring_up::Waking,
     opening: open::Opening,
-    moving: sockets::Moving,
+    peer_scratch: sockets::PeerScratch,
 }
 
 impl ShortRange {
@@ -168,7 +168,7 @@ impl ShortRange {
             station: station::Station::NEW,
             waking: bring_up::Waking::NEW,
             opening: open::Opening::NEW,
-            moving: sockets::Moving::NEW,
+            peer_scratch: sockets::PeerScratch::NEW,
         }
     }
 

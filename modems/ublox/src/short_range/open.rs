@@ -243,11 +243,11 @@ fn stands(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> Th
     }
     if modem.peers.channel_of(handle).is_some() && opening.channel.is_some() {
         // The channel that was taken belongs to another peer.
-        modem.moving.handle = handle;
+        modem.peer_scratch.handle = handle;
         return Then::To(script::ABORT_OPEN);
     }
     if world.elapsed() >= CONNECT_LIMIT {
-        modem.moving.handle = handle;
+        modem.peer_scratch.handle = handle;
         return Then::To(script::ABORT_OPEN);
     }
     world.pause = SLICE;

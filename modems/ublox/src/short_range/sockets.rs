@@ -11,15 +11,15 @@ use super::{Script, ShortRange, script};
 /// How often a close is put off, 10 s apart, before the peer's other number is taken for lost.
 const PATIENCE: u8 = 2;
 
-/// Scratch of a flow about one connection.
+/// The peer that the current flow is about.
 #[derive(Debug)]
-pub(super) struct Moving {
+pub(super) struct PeerScratch {
     pub(super) handle: u32,
-    /// The module's list has the handle.
+    /// Whether the handle is in the module's list of peers.
     seen: bool,
 }
 
-impl Moving {
+impl PeerScratch {
     pub(super) const NEW: Self = Self {
         handle: 0,
         seen: false,
@@ -43,10 +43,10 @@ impl ShortRange {
     /// Asks for the module's list of peers.
     pub(super) const LOOK: Script = &[
         decide(|modem, world, _| {
-            modem.moving.seen = false;
+            modem.peer_scratch.seen = false;
             match modem.peers.handle_of(world.id) {
                 Some(handle) => {
-                    modem.moving.handle = handle;
+                    modem.peer_scratch.handle = handle;
                     Then::Next
                 }
                 None => {
@@ -58,13 +58,13 @@ impl ShortRange {
         ask("AT+UDLP?")
             .each(|modem: &mut Self, _, line| {
                 let handle = answer(line, "+UDLP:").and_then(|line| Fields::new(line).int());
-                modem.moving.seen |= handle == Some(modem.moving.handle);
+                modem.peer_scratch.seen |= handle == Some(modem.peer_scratch.handle);
             })
             .then(|modem, world, answer| {
                 if answer.is_none() {
                     return world.fail(error(world));
                 }
-                world.verdict = if modem.moving.seen {
+                world.verdict = if modem.peer_scratch.seen {
                     Verdict::Standing
                 } else {
                     Verdict::Gone
@@ -148,7 +148,7 @@ fn close(modem: &mut ShortRange, world: &mut World<'_>, _: Option<&[u8]>) -> The
 fn closes(modem: &mut ShortRange, world: &mut World<'_>) -> Then {
     match modem.peers.handle_of(world.id) {
         Some(handle) => {
-            modem.moving.handle = handle;
+            modem.peer_scratch.handle = handle;
             Then::To(script::CLOSE_PEER)
         }
         // The handle was reported gone, or never reported at all.

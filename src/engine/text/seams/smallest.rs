@@ -98,12 +98,12 @@ fn backends_have_at_most_15_required_items_in_all() {
         include_str!("../../../credentials/role.rs"),
     ));
     // A backend is a `Modem`, or it has a protocol of its own and is a `Backend`.
-    let own = |way: &str| {
+    let own = |role: &str| {
         let others = ["Backend::", "Protocol::", "Modem::"];
         let of_others = |item: &&super::String| {
             others
                 .iter()
-                .any(|other| *other != way && item.starts_with(other))
+                .any(|other| *other != role && item.starts_with(other))
         };
         found.iter().filter(|item| !of_others(item)).count()
     };

@@ -1,4 +1,5 @@
-//! Which way an errand goes: through the modem's TLS, or over its link with TLS on this computer.
+//! The choice of the route to a server for commands that connect to one: TLS in the modem, or TLS on this computer over the
+//! modem's link.
 
 use sectag::modem::Full;
 
@@ -9,26 +10,26 @@ use crate::ppp;
 use crate::report::Report;
 use crate::session::{Job, Session};
 use crate::start;
-use crate::way::Errand;
+use crate::route::ServerTask;
 
-/// Does an errand over whatever `args` name. `files` are this computer's, which is where a way without a store of its own has its
-/// credentials from.
-pub(crate) async fn go(
+/// Runs `task` over the route that `args` name. `files` are credentials on this computer, for the route that has no store of
+/// its own.
+pub(crate) async fn run(
     args: &ModemArgs,
     tls: &TlsArgs,
     files: &LocalFiles,
     report: &Report,
-    errand: impl Errand,
+    task: impl ServerTask,
 ) -> Result<(), Failure> {
     if args.modem.0 == Some(ModemName::Ppp) {
-        return ppp::go(args, tls.tag, files, report, errand).await;
+        return ppp::go(args, tls.tag, files, report, task).await;
     }
-    start::run(args, report, OverModem(errand)).await
+    start::run(args, report, OverModem(task)).await
 }
 
 struct OverModem<E>(E);
 
-impl<E: Errand> Job for OverModem<E> {
+impl<E: ServerTask> Job for OverModem<E> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
         self.0.run(&session).await
     }

@@ -1,4 +1,4 @@
-//! A way to servers: TLS inside a modem, or TLS on this computer over the link that a modem gives.
+//! The route to a server: TLS inside a modem, or TLS on this computer over the link that a modem gives.
 
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Full;
@@ -12,13 +12,13 @@ use crate::report::Report;
 use crate::session::{self, Session};
 use crate::tls;
 
-/// What a command needs that only connects.
-pub(crate) trait Way {
+/// The part of a session that a command needs which only connects to a server.
+pub(crate) trait Route {
     type Socket: SecureSocket<Error = SocketError>;
 
     fn report(&self) -> &Report;
 
-    /// A verified connection, and on standard error what was verified.
+    /// Connects, and prints on standard error what was verified.
     async fn secure(
         &self,
         tls: &TlsArgs,
@@ -26,7 +26,7 @@ pub(crate) trait Way {
         prober: Option<&Prober>,
     ) -> Result<Self::Socket, Failure>;
 
-    /// With what a look at the server tells, if there is to be one.
+    /// Adds to `failure` what a probe of the server from this computer finds; without a prober, the hint to probe.
     async fn explained(
         &self,
         failure: Failure,
@@ -35,16 +35,16 @@ pub(crate) trait Way {
         login: Option<&Login>,
     ) -> Failure;
 
-    /// The time by which certificates are judged, as far as it is known; of a modem without a clock, this computer's.
+    /// Returns the time by which certificates are judged, if it is known. For a modem without a clock it is this computer's.
     async fn time(&self) -> Result<Option<DateTime>, Failure>;
 }
 
-/// Something to do with a server.
-pub(crate) trait Errand {
-    async fn run(self, way: &impl Way) -> Result<(), Failure>;
+/// The work of a command that connects to a server, written once for both routes.
+pub(crate) trait ServerTask {
+    async fn run(self, route: &impl Route) -> Result<(), Failure>;
 }
 
-impl<'a, M: Full> Way for Session<'a, M> {
+impl<'a, M: Full> Route for Session<'a, M> {
     type Socket = Socket<'a>;
 
     fn report(&self) -> &Report {
@@ -114,7 +114,7 @@ pub(crate) fn name(host: &str) -> Result<ServerName<'_>, Failure> {
     ServerName::new(host).map_err(|error| Failure::new(format!("{host}: {error}")))
 }
 
-/// What is told of a connection that stands.
+/// Returns the line that reports an open connection and what was verified of it.
 pub(crate) fn connected(
     (host, port): (&str, u16),
     kind: &str,
@@ -126,7 +126,7 @@ pub(crate) fn connected(
     )
 }
 
-/// With where to look further.
+/// Adds the hint that `--probe` may tell more, unless this computer could see nothing of the cause.
 pub(crate) fn unprobed(failure: Failure) -> Failure {
     if !failure.is_worth_a_look() {
         return failure;
@@ -134,7 +134,7 @@ pub(crate) fn unprobed(failure: Failure) -> Failure {
     failure.hint("--probe, with the --ca that is stored, looks at the server from this computer and tells more")
 }
 
-/// That time, if it is one.
+/// Returns `time` unless it is too early to be the present, as that of a clock that was never set.
 pub(crate) fn plausible(time: Option<DateTime>) -> Option<DateTime> {
     time.filter(|now| now.is_plausible(MIN_DATE))
 }
