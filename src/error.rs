@@ -852,14 +852,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_without_a_modem_is_no_answer_of_one() {
+    fn a_fault_found_by_the_host_is_not_shown_as_a_modems_answer() {
         let code = Code::Here(Meaning::new("the certificate is for another name"));
         let refusal = Refusal::new(code, Causes::NONE);
         assert_eq!(refusal.to_string(), "the certificate is for another name");
     }
 
     #[test]
-    fn what_the_modem_heard_narrows_the_causes() {
+    fn the_signal_that_the_modem_heard_narrows_the_causes() {
         let causes = |status, heard| BringUpError::NotRegistered { status, heard }.causes();
         assert!(causes(2, Some(false)).eq([Cause::NoCoverage]));
         assert!(!causes(2, Some(true)).any(|cause| cause == Cause::NoCoverage));

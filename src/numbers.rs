@@ -258,7 +258,7 @@ mod tests {
 
     /// A bring-up names at least the causes of the number for a SIM that it cannot read.
     #[test]
-    fn of_a_wrong_sim_a_bring_up_says_what_its_number_says() {
+    fn a_bring_up_names_the_causes_that_the_table_has_for_a_wrong_sim() {
         let problem = crate::BringUpError::SimNotReady(crate::Code::Cme(15));
         let listed = cme(15).map(|number| number.causes);
         assert_eq!(listed, Some(&problem.causes().collect::<Vec<_>>()[..]));
@@ -286,7 +286,7 @@ mod tests {
 
     /// The numbers without a known cause are listed here, so that a row without one is a decision.
     #[test]
-    fn only_these_say_nothing_but_that_it_is_unknown() {
+    fn numbers_without_a_known_cause_are_listed() {
         let unknown: Vec<u16> = CME
             .iter()
             .filter(|row| row.causes == [Unknown])

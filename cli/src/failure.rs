@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_confirmed_is_kept_and_a_way_that_the_modem_has_is_not_taken_away() {
+    fn confirmed_causes_are_kept_and_those_of_the_modems_own_path_are_not_ruled_out() {
         let findings = |confirmed: &[Cause], disproved: &[Cause]| Findings {
             confirmed: confirmed.into(),
             disproved: disproved.into(),

@@ -537,7 +537,7 @@ mod tests {
 
     /// Words of the core that are Rust are for who writes firmware: who types a command can do nothing with them.
     #[test]
-    fn no_next_step_is_one_of_an_api() {
+    fn hints_of_the_tool_name_no_item_of_the_api() {
         use sectag::at::InvalidInput;
         use sectag::{ServerKey, TlsVersion};
         let at_errors = [

@@ -4,7 +4,6 @@ mod args;
 mod clock;
 mod commands;
 mod credential_file;
-mod server_task;
 mod failure;
 mod families;
 mod heard;
@@ -22,8 +21,10 @@ mod ppp;
 mod probe;
 mod processes;
 mod report;
+mod route;
 mod secret;
 mod serial_ports;
+mod server_task;
 mod session;
 mod signing;
 #[cfg(feature = "demo")]
@@ -33,7 +34,6 @@ mod stop;
 mod style;
 mod tls;
 mod trace;
-mod route;
 
 use std::io::Write;
 use std::process::ExitCode;

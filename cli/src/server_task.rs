@@ -8,9 +8,9 @@ use crate::failure::Failure;
 use crate::families::ModemName;
 use crate::ppp;
 use crate::report::Report;
+use crate::route::ServerTask;
 use crate::session::{Job, Session};
 use crate::start;
-use crate::route::ServerTask;
 
 /// Runs `task` over the route that `args` name. `files` are credentials on this computer, for the route that has no store of
 /// its own.

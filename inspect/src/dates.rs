@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_none() {
+    fn a_malformed_date_is_none() {
         let bad: [&[u8]; 9] = [
             b"",
             b"Z",

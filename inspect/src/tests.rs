@@ -625,7 +625,7 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// A PKCS#8 key may have attributes and the public key after the private one (RFC 5958).
 #[test]
-fn key_with_what_may_stand_behind_it_is_read() {
+fn a_key_with_optional_fields_behind_it_is_read() {
     let attributes = element(0xa0, b"");
     let public = element(0x81, &[0; 20]);
     for (pem, key) in [

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leads_beyond_this_computer() {
+    fn names_are_mapped_to_addresses_of_this_computer_only() {
         let mut network = LoopbackNetwork::new();
         assert!(
             network

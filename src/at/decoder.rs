@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_ends_with_its_payload() {
+    fn a_half_decoded_group_is_dropped_at_a_restart() {
         for (mut decoder, begun, whole) in [
             (Decoder::hex(), b'a', "6869"),
             (Decoder::base64(), b'a', "aGk="),

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_is_never_less_than_nothing() {
+    fn the_rest_of_an_echo_is_never_below_zero() {
         let left = |text, rest, back| Echo { text, rest, back }.left();
         assert_eq!(left(7, 4, 9), 2);
         assert_eq!(left(7, 0, 9), 0);

@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again_by_both(
+    fn written_arguments_are_read_back_by_serde_at_and_by_fields(
         first in number(), name in text(), second in any::<u8>(), path in text(), last in any::<u16>(),
     ) {
         let arguments = Arguments { first, name: &name, second, path: &path, last };
@@ -98,7 +98,7 @@ proptest! {
 
     /// Fields, well-formed or not, that `serde_at` can read are read alike.
     #[test]
-    fn what_serde_at_reads_is_read_alike(
+    fn fields_that_serde_at_reads_are_read_alike(
         numbers in prop::array::uniform3(prop::sample::select(&NUMBERS[..])),
         texts in prop::array::uniform2(prop::sample::select(&TEXTS[..])),
         blanks in prop::array::uniform10(prop::sample::select(&["", "", "", " "][..])),

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_somebody_else_can_change_is_told_at_once() {
+    fn sim_errors_that_need_a_person_are_reported_at_once() {
         for (number, error) in [
             (5, BringUpError::SimForeign),
             (12, BringUpError::SimPukNeeded),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_try_is_gone_there_is_no_second_entry() {
+    fn a_pin_is_not_entered_again_once_a_try_is_gone() {
         for (text, left) in [
             ("+CPINR: \"SIM PIN\",1", false),
             ("+CPINR: SIM PIN,0,3", false),

@@ -30,7 +30,7 @@ mod tests {
 
     /// The test suite of RFC 1321, A.5.
     #[test]
-    fn it_is_the_one_of_the_rfc() {
+    fn digests_are_those_of_the_rfc() {
         let mut md5 = Md5::new();
         md5.update(b"message ");
         md5.update(b"digest");

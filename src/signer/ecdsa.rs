@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_longer_is_refused() {
+    fn a_signature_that_is_cut_or_too_long_is_refused() {
         let mut out = [0; 72];
         let len = ecdsa_to_der(&[0x7f; 64], &mut out);
         for cut in 0..len {

@@ -214,7 +214,7 @@ mod tests {
     use super::{here, masked};
 
     #[test]
-    fn what_firmware_uses_is_an_option_here() {
+    fn items_of_the_api_are_translated_to_options_of_the_tool() {
         let of = |instead| here(instead).unwrap_or_default();
         assert_eq!(of("Config::apn"), "--apn");
         assert_eq!(of("Config::new"), "--ssid and --psk");

@@ -8,13 +8,13 @@ use sectag::jwt::{Invalid, TokenError};
 use sectag::{SecureSocket, SocketError};
 
 use crate::args::BrokerArgs;
-use crate::server_task;
 use crate::hints::{self, Failure};
 use crate::mqtt::{self, Client, Login, Memory};
 use crate::probe::Prober;
 use crate::report::Report;
+use crate::route::{self, Route, ServerTask};
+use crate::server_task;
 use crate::session;
-use crate::route::{self, ServerTask, Route};
 
 /// Seconds between two clocks from which on a token of the one may be refused by the other.
 const CLOCKS_APART: u64 = 60;

@@ -10,12 +10,12 @@ use sectag::{SecureSocket, SocketError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::args::Connect;
-use crate::server_task;
 use crate::hints::{self, Failure};
 use crate::probe::Prober;
 use crate::report::{Report, output_failed};
+use crate::route::{Route, ServerTask};
+use crate::server_task;
 use crate::stop::Stop;
-use crate::route::{ServerTask, Route};
 
 /// TLS on these modems cannot be closed in one direction, so at the end of standard input the answer is awaited: as
 /// long as something comes, and then this long.
@@ -37,7 +37,9 @@ impl ServerTask for Pipe<'_> {
     async fn run(self, route: &impl Route) -> Result<(), Failure> {
         let (args, report) = (self.args, route.report());
         let server = args.server();
-        let mut socket = route.secure(&args.tls, server, self.prober.as_ref()).await?;
+        let mut socket = route
+            .secure(&args.tls, server, self.prober.as_ref())
+            .await?;
         let mut stop = Stop::listen().map_err(|error| Failure::new(error.to_string()))?;
 
         let heard = Cell::new(Instant::now());

@@ -7,8 +7,8 @@ use super::credentials::Set;
 use crate::args::TlsArgs;
 use crate::hints::{self, Failure, Target};
 use crate::report::Report;
+use crate::route;
 use crate::tls;
-use crate::way;
 
 /// Mutual TLS when the set has certificate and key.
 pub(super) fn config(set: &Set, args: &TlsArgs, report: &Report) -> TlsConfig {

@@ -27,8 +27,8 @@ use crate::args::{ClockSource, ModemArgs};
 use crate::hints::{self, Failure};
 use crate::port;
 use crate::report::Report;
-use crate::session::host_clock;
 use crate::route::plausible;
+use crate::session::host_clock;
 
 /// Any record of any server fits.
 const RECORD: usize = 16_640;

@@ -17,7 +17,7 @@ use crate::hints::{Failure, Target};
 use crate::mqtt::Login;
 use crate::probe::Prober;
 use crate::report::Report;
-use crate::route::{self, ServerTask, Route};
+use crate::route::{self, Route, ServerTask};
 
 pub(crate) use self::credentials::{Set, run as credentials};
 pub(crate) use self::doctor::run as doctor;

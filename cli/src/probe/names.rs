@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_in_a_certificate_and_nothing_in_what_is_none() {
+    fn names_are_read_from_a_certificate_and_from_nothing_else() {
         let pki = Pki::shared();
         let (ca, server) = (pki.ca_der(), pki.server().cert_der());
         let (root, leaf) = (Names::of(&ca).unwrap(), Names::of(&server).unwrap());

@@ -42,7 +42,8 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
     .ca_scope(CaScope::Private);
 
 // One TLS socket, with 1 KiB for what is sent.
-static STATE: ConstStaticCell<State<Driver, 1, RECEIVE, 1024>> = ConstStaticCell::new(State::new());
+static STATE: ConstStaticCell<State<'static, Driver, 1, RECEIVE, 1024>> =
+    ConstStaticCell::new(State::new());
 static UART_RX: RingOf<256> = RingOf::new();
 static UART_TX: RingOf<64> = RingOf::new();
 static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);

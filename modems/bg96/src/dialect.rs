@@ -276,7 +276,7 @@ mod tests {
     /// Another host may use the modem's own MQTT client (sheet 4.9). Its lines, and damaged ones,
     /// change nothing.
     #[test]
-    fn what_is_about_others_or_damaged_changes_nothing() {
+    fn lines_about_other_sockets_and_damaged_lines_change_nothing() {
         for line in [
             &b"+QMTRECV: 0,1,\"a\",OK"[..],
             b"+QMTSTAT: 0,1",

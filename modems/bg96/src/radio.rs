@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_already_is_recognised() {
+    fn a_choice_that_is_already_in_effect_is_recognised() {
         for (known, values, same) in [
             ("+QCFG: \"nwscanmode\",3", "3", true),
             ("+QCFG: \"nwscanmode\",0", "3", false),

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_left_over() {
+    fn text_of_any_length_is_decoded_and_other_alphabets_are_refused() {
         let decode = |text: &str| -> Result<Vec<u8>, BadCharacter> {
             let mut decoder = Base64Url::new();
             let bytes = text.bytes().map(|character| decoder.push(character));

@@ -217,7 +217,10 @@ mod tests {
             pieces(DataEnd::Length, b"\0++"),
             [(Form::Counted, &b"\0++"[..])]
         );
-        assert_eq!(pieces(DataEnd::Length, b"\0+++"), [(Form::Hex, &b"\0+++"[..])]);
+        assert_eq!(
+            pieces(DataEnd::Length, b"\0+++"),
+            [(Form::Hex, &b"\0+++"[..])]
+        );
     }
 
     /// A restart, and up to 2.4 a failed send, makes the next byte the first of a command line.
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_bytes_are() {
+    fn no_piece_of_random_payload_can_become_a_command() {
         let mut seed = 1_u32;
         let mut below = |limit: u32| {
             seed ^= seed << 13;

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_modem_says_is_a_frame_of_its_channel() {
+    fn output_of_the_modem_is_a_frame_of_its_channel() {
         let framed = frame(1, b"\r\nRING\r\n");
         assert_eq!(framed[..4], [FLAG, 0x05, INFORMATION, 0x11]);
         assert_eq!(

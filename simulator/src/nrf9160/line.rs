@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_a_line_before_its_at() {
+    fn bytes_before_at_are_no_line() {
         let profile = Nrf9160Profile::SERIAL_MODEM;
         assert_eq!(lines(b"\r\n\"xAAT\r\"\r", &profile), [line(b"AT")]);
     }

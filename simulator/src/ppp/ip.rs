@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_packet_is_nothing() {
+    fn a_packet_that_is_cut_or_malformed_is_not_parsed() {
         let there = "10.0.2.3:53".parse().unwrap();
         let packet = udp(there, there, b"x");
         for len in 0..packet.len() {

@@ -9,7 +9,7 @@ use sectag_ppp::{Deframed, Deframer, Framer, Wire};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::peer::{PppPeer, PppScript};
-use super::services::{Services, Fate};
+use super::services::{Fate, Services};
 use super::{PppFarEnd, Slirp};
 use crate::core::Core;
 

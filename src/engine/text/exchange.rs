@@ -499,7 +499,9 @@ impl<M: Modem> Engine<M> {
             Stage::Prompt if self.flags & SENDS != 0 => {
                 self.data(w, w.len.into(), M::PROMPT_PAUSE);
             }
-            Stage::Prompt if M::UPLOAD_PROMPT.is_some() && self.flags & Self::GUEST_UPLOADS != 0 => {
+            Stage::Prompt
+                if M::UPLOAD_PROMPT.is_some() && self.flags & Self::GUEST_UPLOADS != 0 =>
+            {
                 self.data(w, self.fetch_limit, M::UPLOAD_PAUSE);
             }
             Stage::Line if self.flags & Self::GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),

@@ -20,7 +20,8 @@ impl<M: Modem> Engine<M> {
 
     /// Returns the class of bytes in `out` that are no command.
     pub(super) fn filler_class(&self) -> Sent {
-        if self.flags & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.syncing == SyncProgress::InStep {
+        if self.flags & (GUEST_UPLOADS | GUEST_QUOTES) != 0 && self.syncing == SyncProgress::InStep
+        {
             Sent::Upload
         } else if self.flags & QUOTES != 0 && self.closed {
             Sent::Command

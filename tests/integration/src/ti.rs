@@ -289,7 +289,10 @@ pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<I: Inte
 }
 
 /// And is connected with again so soon. The date is the driver's to set: the chip has lost it.
-pub fn one_that_restarts_or_hangs_is_brought_back<I: Interface>(failures: &[Failure], within: Duration) {
+pub fn a_chip_that_restarts_or_hangs_is_brought_back<I: Interface>(
+    failures: &[Failure],
+    within: Duration,
+) {
     for failure in failures {
         virtually(async || {
             let world = serving::<I>(Setting::default());
@@ -354,7 +357,7 @@ pub fn a_file_that_can_be_no_credential_is_not_read_and_is_replaced<I: Interface
 }
 
 /// The chip's word that it has stopped is waited for, and nothing else; it stays off until it is wanted.
-pub fn one_that_is_switched_off_says_so<I: Interface>() {
+pub fn a_chip_that_is_switched_off_confirms_it<I: Interface>() {
     virtually(async || {
         let world = serving::<I>(Setting::default());
         I::attach(&world, WIFI, async |bench| {

@@ -81,7 +81,7 @@ async fn application<O: Options>(control: Control<'static, Bg96<O>>) -> Result<(
 }
 
 #[test]
-fn what_is_left_out_is_the_only_difference() {
+fn leaving_a_part_out_changes_no_other_command() {
     virtually(async || {
         let (whole, result) = said::<All>(Behaviour::default()).await;
         assert_eq!(result, Ok(()));

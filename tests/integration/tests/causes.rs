@@ -190,7 +190,7 @@ fn not_up(options: Options, config: Config) -> (BringUpError, Vec<Cause>) {
 }
 
 #[test]
-fn what_keeps_a_modem_off_the_network_is_told_apart() {
+fn causes_that_keep_a_modem_off_the_network_are_told_apart() {
     const APN: Config = match Config::new().apn("iot.example") {
         Ok(config) => config,
         Err(_) => panic!("not an APN"),

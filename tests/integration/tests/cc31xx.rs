@@ -15,7 +15,7 @@ use sectag_integration_tests::cc31xx::{
 };
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, virtually};
-use sectag_integration_tests::ti::{self, Setting, Interface};
+use sectag_integration_tests::ti::{self, Interface, Setting};
 use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
@@ -76,7 +76,7 @@ on_uart_and_spi! {
     a_chip_without_a_date_is_not_connected_with
     a_tag_without_a_ca_is_not_connected_with
     connected_and_not_verified_is_refused_and_closed
-    one_that_is_switched_off_says_so
+    a_chip_that_is_switched_off_confirms_it
     an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted
     a_server_of_another_root_or_name_is_refused
     a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart
@@ -180,8 +180,8 @@ fn connected_and_not_verified_is_refused_and_closed<I: Native>() {
     ti::connected_and_not_verified_is_refused_and_closed::<I>();
 }
 
-fn one_that_is_switched_off_says_so<I: Native>() {
-    ti::one_that_is_switched_off_says_so::<I>();
+fn a_chip_that_is_switched_off_confirms_it<I: Native>() {
+    ti::a_chip_that_is_switched_off_confirms_it::<I>();
 }
 
 fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted<I: Native>() {
@@ -429,7 +429,7 @@ fn provisioning_that_is_in_the_way_is_stopped<I: Native>() {
 
 fn a_chip_that_restarts_or_hangs_is_brought_back<I: Native>() {
     let failures = &[Failure::Reset, Failure::Hang];
-    ti::one_that_restarts_or_hangs_is_brought_back::<I>(failures, Duration::from_secs(10));
+    ti::a_chip_that_restarts_or_hangs_is_brought_back::<I>(failures, Duration::from_secs(10));
 }
 
 fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again<I: Native>() {

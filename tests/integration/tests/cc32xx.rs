@@ -10,7 +10,7 @@ use sectag_integration_tests::cc31xx::now;
 use sectag_integration_tests::cc32xx::{CONFIG, attach, connect, provision, store_all, world};
 use sectag_integration_tests::recovery::round_trip;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_integration_tests::ti::{self, Setting, Interface};
+use sectag_integration_tests::ti::{self, Interface, Setting};
 use sectag_simulator::{AtVersion, Cc32xxOptions, Chunk, Failure};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
@@ -170,8 +170,8 @@ fn connected_and_not_verified_is_refused_and_closed() {
 }
 
 #[test]
-fn one_that_is_switched_off_says_so() {
-    ti::one_that_is_switched_off_says_so::<OverAt>();
+fn a_chip_that_is_switched_off_confirms_it() {
+    ti::a_chip_that_is_switched_off_confirms_it::<OverAt>();
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart() {
 #[test]
 fn a_module_that_restarts_or_hangs_is_brought_back() {
     let failures = &[Failure::Reset, Failure::Hang, Failure::BrownOut];
-    ti::one_that_restarts_or_hangs_is_brought_back::<OverAt>(failures, Duration::from_secs(30));
+    ti::a_chip_that_restarts_or_hangs_is_brought_back::<OverAt>(failures, Duration::from_secs(30));
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn a_refusal_keeps_the_vendors_number() {
 }
 
 #[test]
-fn what_no_bring_up_mends_is_not_sent() {
+fn commands_that_a_bring_up_cannot_undo_are_not_sent() {
     virtually(async || {
         let world = World::new(Options::default());
         world

@@ -60,7 +60,7 @@ fn a_modem_that_tells_is_asked() {
 
 /// What is known then is what was inspected when it was stored, and that is the application's to keep.
 #[test]
-fn one_that_neither_tells_nor_lets_read_says_so() {
+fn a_modem_that_neither_tells_dates_nor_lets_files_be_read_says_so() {
     cannot_say(&Nrf9160Unit::new("2.1"));
     cannot_say(&Nrf9160Unit::new("2.7-native"));
     cannot_say(&UbloxUnit::new("sara-r5"));
@@ -216,7 +216,7 @@ fn a_modem_that_cannot_tell_for_a_day_is_asked_again() {
 }
 
 #[test]
-fn of_a_modem_that_never_tells_it_is_an_error_at_once() {
+fn expiring_fails_at_once_on_a_modem_that_tells_no_dates() {
     before_the_day(&Nrf9160Unit::new("2.1"), async |_, control| {
         let found = control.expiring(TAG, 7).await;
         assert_eq!(found, Err(CredentialError::Unreadable));

@@ -190,7 +190,7 @@ fn what_is_reported_of_the_first_link_counts() {
 }
 
 #[test]
-fn what_the_server_is_to_blame_for_changes_nothing() {
+fn an_error_of_the_server_does_not_change_over() {
     block_on_virtual(async {
         for error in [
             refused(&[Cause::CaMismatch]),
@@ -212,7 +212,7 @@ fn what_the_server_is_to_blame_for_changes_nothing() {
 }
 
 #[test]
-fn what_the_link_may_be_to_blame_for_changes_over() {
+fn an_error_that_may_be_the_links_changes_over() {
     block_on_virtual(async {
         for error in [
             DOWN,

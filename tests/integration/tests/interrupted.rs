@@ -73,7 +73,7 @@ fn payload_with_a_notice_in_it_is_not_delivered() {
 
 /// As manuals have it, one more line end stands in front of the end.
 #[test]
-fn nor_is_it_where_payload_has_a_line_end_of_its_own() {
+fn a_cut_fetch_is_noticed_where_payload_has_a_line_end_of_its_own() {
     for cut in ["\r\n\r\nOK\r\n", "\r\nOK\r\n", "rest"] {
         bench(
             async |uart| {

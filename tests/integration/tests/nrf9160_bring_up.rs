@@ -259,7 +259,7 @@ fn a_limit_that_is_not_told_is_a_long_one() {
 }
 
 #[test]
-fn what_the_modem_tells_of_itself() {
+fn the_status_tells_maker_model_firmware_imei_and_sim() {
     for profile in usable() {
         let name = label(&profile);
         virtually(async || {

@@ -107,7 +107,7 @@ fn keys_under_the_other_scheme_are_explained() {
 }
 
 #[test]
-fn nothing_is_claimed_of_what_may_be_another_tags() {
+fn credentials_that_may_be_another_tags_are_not_claimed() {
     virtually(async || {
         let world = World::new(options(named("2.1-native")));
         // The three of tag 32.
@@ -257,7 +257,7 @@ fn connections_are_ended_for_a_change_only_where_that_is_allowed() {
 
 /// A modem that refused to leave the network is on it; one whose `AT+CFUN=4` was never sent is asked by the next.
 #[test]
-fn what_was_not_left_is_not_taken_for_left() {
+fn a_network_that_was_not_left_does_not_count_as_left() {
     let ca = Pki::shared().ca_pem();
     for name in ["2.1", "sm"] {
         virtually(async || {

@@ -141,7 +141,7 @@ fn what_was_dropped_in_data_mode_is_noticed() {
 
 /// A fetch that brings nothing answers ERROR as a broken connection does (sheet 4.4).
 #[test]
-fn nothing_yet_is_no_broken_connection() {
+fn a_fetch_that_finds_nothing_does_not_end_the_connection() {
     for profile in usable() {
         let name = label(&profile);
         virtually(async || {

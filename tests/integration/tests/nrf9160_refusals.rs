@@ -134,7 +134,7 @@ fn a_modem_without_room_for_a_socket_says_so() {
 
 /// A string that was not taken whole, or whose answer says nothing of it.
 #[test]
-fn what_was_not_taken_whole_is_not_accepted() {
+fn a_string_that_was_not_taken_whole_resets_the_socket() {
     for answer in [
         "#XSEND: 3\r\n\r\nOK",
         "OK",

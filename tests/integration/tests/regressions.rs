@@ -1316,7 +1316,7 @@ fn file_is_deleted_though_the_first_try_met_junk() {
 /// A refusal of a key that the modem may have is tried again, and a set that is answered as a query was
 /// none: Connect/Host/Drop@221 and @286, after which dates and SNI went unchecked.
 #[test]
-fn key_that_noise_made_another_line_of_is_written_again() {
+fn a_key_whose_command_was_garbled_is_written_again() {
     const QUERIED: &str = "\r\n+QSSLCFG: \"ignorelocaltime\",0,1\r\n\r\nOK\r\n";
     for answer in ["\r\nERROR\r\n", QUERIED] {
         bench(

@@ -116,7 +116,7 @@ fn from_any_mode_to_a_connection_that_carries_any_bytes() {
 }
 
 #[test]
-fn what_is_told_may_come_in_any_order_and_in_any_pieces() {
+fn events_may_come_in_any_order_and_in_any_pieces() {
     for turn in 0..32_u32 {
         let is = |bit: u32| turn >> bit & 1 == 1;
         virtually(async || {

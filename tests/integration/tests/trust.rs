@@ -156,7 +156,7 @@ fn capabilities_are_found_at_bring_up_by_one_command() {
 }
 
 #[test]
-fn what_the_list_did_not_say_the_first_connect_does() {
+fn the_first_connect_finds_the_capabilities_that_the_list_did_not_name() {
     virtually(async || {
         let (world, _) = world(SILENT);
         world
@@ -360,7 +360,7 @@ fn client_certificate_that_the_firmware_refuses_is_a_typed_error() {
 }
 
 #[test]
-fn settings_without_which_the_connection_is_another_are_needed() {
+fn a_refused_key_fails_the_connect_where_the_policy_needs_it() {
     for (refused, setting) in [
         (&["sslversion"][..], Some("sslversion")),
         (&["ciphersuite"], Some("ciphersuite")),

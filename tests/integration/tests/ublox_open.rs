@@ -169,7 +169,7 @@ fn what_was_checked_is_told() {
 }
 
 #[test]
-fn of_an_unknown_model_nothing_is_known_to_be_checked() {
+fn an_unknown_model_counts_as_one_that_checks_nothing() {
     virtually(async || {
         let world = World::of("unknown", |_| {});
         world.install();

@@ -6,9 +6,9 @@ use super::word;
 use crate::args::{RotateCredentials, TlsArgs};
 use crate::credential_file;
 use crate::hints::{self, Failure, Target};
+use crate::route::Route;
 use crate::session::{Job, Session};
 use crate::tls;
-use crate::route::Route;
 
 impl Job for Filed<'_, RotateCredentials> {
     async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {

@@ -19,7 +19,7 @@ use crate::ppp::{self, Dial, Module, Set};
 use crate::probe::{Files, Prober};
 use crate::report::Report;
 use crate::session::host_clock;
-use crate::{tls, way};
+use crate::{route, tls};
 
 const MESSAGE: &[u8] = b"hello from behind the modem";
 
@@ -99,7 +99,11 @@ pub(super) async fn run(
             None => failure,
         };
         let step = steps.begin("connecting");
-        let socket = match link.sockets.connect(route::name(HOST)?, PORT, &config).await {
+        let socket = match link
+            .sockets
+            .connect(route::name(HOST)?, PORT, &config)
+            .await
+        {
             Ok(socket) => socket,
             Err(error) => {
                 drop(step);

@@ -22,7 +22,8 @@ type Modem = Nrf9160;
 type BoardPins = Pins<Output<'static>>;
 
 // Two sockets. This modem hands over up to 2 KiB at once.
-static STATE: ConstStaticCell<State<Modem, 2, 2048, 1024>> = ConstStaticCell::new(State::new());
+static STATE: ConstStaticCell<State<'static, Modem, 2, 2048, 1024>> =
+    ConstStaticCell::new(State::new());
 static UART_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
 static UART_TX: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 

@@ -23,7 +23,8 @@ type BoardPins = Pins<Output<'static>, Output<'static>>;
 
 // One socket. Of 20 KiB of RAM, rings of 512 bytes leave room for an application. Without flow control the UART's
 // buffer must hold one fetch and 128 bytes.
-static STATE: ConstStaticCell<State<Bg96, 1, 512, 512>> = ConstStaticCell::new(State::new());
+static STATE: ConstStaticCell<State<'static, Bg96, 1, 512, 512>> =
+    ConstStaticCell::new(State::new());
 static UART_RX: ConstStaticCell<[u8; 640]> = ConstStaticCell::new([0; 640]);
 static UART_TX: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 

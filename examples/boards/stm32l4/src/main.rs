@@ -22,7 +22,8 @@ bind_interrupts!(struct Irqs {
 type BoardPins = Pins<Output<'static>, Output<'static>>;
 
 // One socket, 1 KiB each way. Without flow control the UART's buffer must hold one fetch and 128 bytes.
-static STATE: ConstStaticCell<State<Bg96, 1, 1024, 1024>> = ConstStaticCell::new(State::new());
+static STATE: ConstStaticCell<State<'static, Bg96, 1, 1024, 1024>> =
+    ConstStaticCell::new(State::new());
 static UART_RX: ConstStaticCell<[u8; 1152]> = ConstStaticCell::new([0; 1152]);
 static UART_TX: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 

@@ -38,7 +38,8 @@ const TLS: TlsConfig = TlsConfig::new(Tag(7))
     .ca_scope(CaScope::Private);
 const MANY: usize = 10;
 
-static STATE: ConstStaticCell<State<Bg96, 1, 2048, 1024>> = ConstStaticCell::new(State::new());
+static STATE: ConstStaticCell<State<'static, Bg96, 1, 2048, 1024>> =
+    ConstStaticCell::new(State::new());
 static LINE: StaticCell<Line> = StaticCell::new();
 static MODEM: StaticCell<Modem<'static>> = StaticCell::new();
 static BUSY: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));

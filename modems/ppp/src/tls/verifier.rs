@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_comes_twice() {
+    fn a_second_certificate_message_is_refused() {
         let mut verifier = Verifier::new(&[], "a.example", 0);
         verifier.transcript = Some(Sha256::new());
         verifier.proven = true;

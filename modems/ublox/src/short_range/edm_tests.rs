@@ -310,7 +310,7 @@ fn a_false_begin_is_given_up_and_what_it_swallowed_is_read() {
 }
 
 #[test]
-fn what_was_not_kept_of_a_false_frame_is_lost_and_the_next_is_read() {
+fn bytes_of_a_false_frame_beyond_the_buffer_are_lost_and_the_next_frame_is_read() {
     let mut edm = Edm::<16>::NEW;
     let mut bytes = b"\xaa\x00\x1e\x00\x61".to_vec();
     bytes.extend(frame(AT_EVENT, b"abc"));

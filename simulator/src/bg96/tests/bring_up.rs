@@ -230,7 +230,7 @@ fn pdp_is_taken_away_and_must_be_deactivated_first() {
 const BROKEN: &str = "\r\n+QIGETERROR: 570,pdp context break down\r\n\r\nOK\r\n";
 
 #[test]
-fn what_an_earlier_life_left_of_a_data_connection_refuses_until_it_is_undone() {
+fn a_leftover_data_connection_refuses_a_new_one_until_it_is_undone() {
     for (left, undone, restart) in [
         (PdpLeft::Lost, OK, false),
         (PdpLeft::Hidden, OK, false),

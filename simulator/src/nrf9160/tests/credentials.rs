@@ -81,7 +81,7 @@ fn only_offline() {
 }
 
 #[test]
-fn what_the_sheet_leaves_open() {
+fn behaviours_that_the_sheet_leaves_open_are_options() {
     let options = Nrf9160Options {
         overwrites: false,
         item_limit: 10,

@@ -108,7 +108,7 @@ fn the_terminator_inside_of_payload() {
 /// of five cannot be sent, however it is cut, nor can one of three at the beginning. What follows it is
 /// a command.
 #[test]
-fn no_pause_makes_data_of_a_run() {
+fn a_run_of_plus_is_never_data_however_it_is_paused() {
     for profile in [
         Nrf9160Profile::V2_5,
         Nrf9160Profile::V2_6,

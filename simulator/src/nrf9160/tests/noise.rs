@@ -67,7 +67,7 @@ const FRAGMENTS: &[&str] = &[
 ];
 
 #[test]
-fn nothing_that_a_host_sends_is_its_end() {
+fn the_simulator_survives_any_input_of_a_host() {
     for (seed, profile) in (1..).zip(
         Nrf9160Profile::ALL
             .into_iter()

@@ -13,7 +13,7 @@ async fn connect(host: &Host) {
 }
 
 #[test]
-fn one_is_current() {
+fn one_socket_is_selected_at_a_time() {
     play_echo(online(Nrf9160Profile::V2_1), |host| async move {
         host.ask("AT#XSOCKET=0", OK).await;
         host.ask("AT#XSOCKET?", OK).await;

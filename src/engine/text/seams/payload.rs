@@ -126,7 +126,7 @@ fn payload_in_quotes_is_counted_and_never_searched() {
 }
 
 #[test]
-fn nothing_there_is_said_with_or_without_a_length() {
+fn an_empty_fetch_is_understood_with_or_without_a_length() {
     for answer in ["+USORD: 0,0,\"\"", "+USORD: 0,\"\""] {
         let mut bench = fetching(Quotes::NEW, false);
         bench.says(&std::format!("\r\n{answer}\r\n\r\nOK\r\n"));

@@ -159,7 +159,7 @@ fn a_command_of_the_longest_length_is_sent() {
 }
 
 #[test]
-fn of_a_command_that_is_too_long_not_a_byte_is_sent() {
+fn a_flow_command_that_is_too_long_is_refused_before_a_byte_is_sent() {
     const LONG: &[Step<Toy>] = &[noted("AT+X={z}")];
     for length in [COMMAND_LIMIT - 5, COMMAND_LIMIT, 3 * COMMAND_LIMIT] {
         trace(|t: &mut Trace| {

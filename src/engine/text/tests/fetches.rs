@@ -46,7 +46,7 @@ fn payload_is_never_searched() {
 }
 
 #[test]
-fn nobody_reads_payload_whose_frame_is_not_complete() {
+fn payload_of_an_incomplete_frame_is_not_delivered() {
     trace(|t: &mut Trace| {
         let slot = fetching(t);
         t.hear("\r\n+RECV: 5\r\nhello\r\n");
@@ -312,7 +312,7 @@ fn an_answer_without_a_header_is_no_end_of_the_data() {
 }
 
 #[test]
-fn nothing_is_fetched_that_there_is_no_room_for() {
+fn a_full_ring_stops_fetching() {
     trace(|t: &mut Trace| {
         let slot = fetching(t);
         let full = "\r\n+RECV: 16\r\n0123456789abcdef\r\n\r\nOK\r\n";
@@ -326,7 +326,7 @@ fn nothing_is_fetched_that_there_is_no_room_for() {
 }
 
 #[test]
-fn what_one_socket_is_sent_no_other_reads() {
+fn data_for_one_socket_is_not_read_by_another() {
     trace(|t: &mut Trace| {
         let (first, second) = (t.open(), t.open());
         t.hear("\r\n+READY: 1\r\n");

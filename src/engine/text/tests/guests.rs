@@ -610,7 +610,7 @@ fn flows_and_guests_take_turns() {
 }
 
 #[test]
-fn what_becomes_of_a_guest_is_not_the_flows_that_pauses() {
+fn a_guests_timeout_does_not_reach_the_judge_of_a_pausing_flow() {
     const AGAIN: &[crate::modem::Step<Toy>] = &[noted("AT+W?").then(|toy, w, answer| {
         toy.seen.push(std::format!("{:?}", answer.is_some()));
         w.again(10_000)

@@ -113,7 +113,7 @@ fn a_late_word_of_a_start_is_looked_into() {
 }
 
 #[test]
-fn what_a_modem_that_started_owes_it_answers_soon() {
+fn a_command_cut_off_by_a_start_times_out_after_a_second() {
     trace(|t: &mut Trace| {
         t.flow(const { &[noted::<0>("AT+X?").limit(1000).even_unanswered()] });
         t.plays("AT+X?\r", "\r\nREADY\r\n");

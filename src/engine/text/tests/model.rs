@@ -380,7 +380,9 @@ impl<const V: u8> Check<V> {
             let _ = write!(
                 digest,
                 "{:?}",
-                (e.stage, e.rescue, e.syncing, e.flags, e.marks, e.due, unread)
+                (
+                    e.stage, e.rescue, e.syncing, e.flags, e.marks, e.due, unread
+                )
             );
             let _ = write!(
                 digest,

@@ -94,7 +94,7 @@ fn pushed_data_that_nobody_wants_is_counted() {
 }
 
 #[test]
-fn who_does_not_read_loses_the_socket_and_nobody_elses() {
+fn a_socket_that_is_not_read_is_reset_and_the_others_go_on() {
     trace(|t: &mut Trace| {
         let (slot, other) = (pushed(t), t.open());
         t.hear(std::format!(
@@ -114,7 +114,7 @@ fn who_does_not_read_loses_the_socket_and_nobody_elses() {
 }
 
 #[test]
-fn who_reads_in_time_loses_nothing() {
+fn a_full_ring_that_is_read_in_time_loses_nothing() {
     trace(|t: &mut Trace| {
         let slot = pushed(t);
         t.hear(std::format!("\r\n+PUSH: 0,30\r\n{}\r\n", "a".repeat(30)));
@@ -170,7 +170,7 @@ fn a_silent_pushed_socket_is_looked_at() {
 }
 
 #[test]
-fn who_pushed_a_byte_has_answered() {
+fn a_peer_that_pushed_a_byte_counts_as_one_that_answered() {
     trace(|t: &mut Trace| {
         let (slot, mute) = (pushed(t), t.open());
         t.hear("\r\n+PUSH: 0,1\r\nx\r\n\r\n+CLOSED: 0\r\n\r\n+CLOSED: 1\r\n");

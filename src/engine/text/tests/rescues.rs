@@ -192,7 +192,7 @@ fn a_modem_that_is_known_to_take_lines_is_not_escaped_from() {
 }
 
 #[test]
-fn what_was_answered_late_costs_the_socket_that_sent_last() {
+fn a_late_answer_in_a_rescue_resets_the_socket_that_sent_last() {
     const SYNCS: &[Step<Toy>] = &[decide(|_, _, _| Then::Synchronise)];
     trace(|t: &mut Trace| {
         let slot = t.open();

@@ -90,7 +90,7 @@ fn a_guest_is_woken_though_another_task_waits_for_tidying() {
 }
 
 #[test]
-fn who_waits_for_tidying_is_woken_though_a_guest_waits_for_the_channel() {
+fn a_caller_of_clean_up_is_woken_while_a_guest_waits_for_the_channel() {
     trace(|t: &mut Trace| {
         let (one, other) = (t.at(), t.at());
         let mut tidies = Task::new(async move { one.clean_up().await });
