@@ -6,37 +6,19 @@ use super::super::time::{Ms, after, past, sooner};
 use super::super::world::{Heard, Link, PowerState, REPORT_LIMIT, World};
 use super::guests::GUEST_QUOTES;
 use super::rescue::{Rescue, SyncProgress};
+use super::sent::HANG_UP;
+use super::trace::{is_secret, trace_command, trace_line};
 use super::{COMMAND_LIMIT, Engine, GUEST_PATIENCE, NAME_LIMIT, Stage};
 use crate::at::Out;
-use crate::at::framing::Framing;
 use crate::engine::backend::{
     COUNTS, FETCHES, Final, HEXES, Line, Modem, PIPES, QUOTES, SENDS, StepFlags, Urc, Waits,
 };
 use crate::error::AtError;
-use crate::fmt::Ascii;
 use crate::loss::Loss;
 
 /// The time limit of a prompt. Other drivers give a prompt 5 s (bg96 sheet, 4.3). A late prompt within the limit still
 /// gets its payload; after it, the modem would take the next command as payload.
 const PROMPT_LIMIT: Ms = 20_000;
-/// The longest gap inside fetched payload. After a restart in the middle of payload, the boot banner is counted as
-/// payload, and so are the URCs of the SIM half a second later; the stall is the only sign of the restart, and sockets
-/// must be reset within 2 s of the banner.
-pub(super) const PAYLOAD_PAUSE: Ms = 1000;
-/// The number of fetches in a row, with one line end after their payload in the place of two, after which that counts
-/// as the firmware's form and not as noise.
-const LONE_ENDS: u8 = 2;
-/// The time limit for the final result of a counted send, after which the engine sends `+++`. It leaves a slow network
-/// time for the send, since the result after `+++` cannot be trusted, and ends the connection.
-const COUNTED_PATIENCE: Ms = 10_000;
-/// The characters that a modem prints when it ends data mode by itself. No line end follows, and the modem waits for a
-/// `+++` of the host (nrf9160 sheet, 3.1).
-const HANG_UP: &[u8] = b"+++";
-/// The time, after a modem has ended data mode by itself, for each attempt to get it to line mode: the announced number
-/// of bytes is completed with filler, then `+++` is sent again.
-const HANG_UP_PATIENCE: Ms = 1000;
-/// The time limit of all these attempts, after which the channel is synchronised.
-const HANG_UP_LIMIT: Ms = 8000;
 /// The time that the running command still gets for its answer after the URC of a modem that has started.
 const BOOTED_PATIENCE: Ms = 1000;
 
@@ -349,284 +331,6 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Has the framer take the next `count` bytes as payload.
-    pub(super) fn expect_payload(&mut self, count: usize, in_line: bool) {
-        match M::PAYLOAD_CUE {
-            // Only payload in quotes has a closing character.
-            Some(cue) if in_line => {
-                self.framer
-                    .expect_payload_in_line(count, Some(cue).filter(|&cue| cue == b'"'));
-            }
-            _ => self.framer.expect_payload(count),
-        }
-        if let Some(decoder) = M::DECODER {
-            decoder(&mut self.modem).restart();
-        }
-    }
-
-    /// Returns the length of `most` bytes of payload in the form in which the modem writes them.
-    pub(super) fn encoded(&mut self, most: usize) -> usize {
-        M::DECODER.map_or(most, |decoder| decoder(&mut self.modem).encoded(most))
-    }
-
-    /// Handles the header of an answer with payload.
-    fn header(&mut self, w: &mut World<'_>, count: u16, in_line: bool) {
-        let most = if self.flags & FETCHES != 0 {
-            self.encoded(w.len.into())
-        } else if self.flags & Self::GUEST_FETCHES != 0 {
-            self.fetch_limit
-        } else {
-            return;
-        };
-        if self.stage != Stage::Line || w.received.is_some() {
-            return;
-        }
-        let count: usize = count.into();
-        if count > most {
-            return self.violation(w);
-        }
-        self.repeated = 0;
-        self.expect_payload(count, in_line);
-        self.tail_ends = 0;
-        if self.flags & FETCHES != 0 {
-            let ends = if self.lone_ends < LONE_ENDS {
-                M::PAYLOAD_ENDS
-            } else {
-                M::PAYLOAD_ENDS.min(1)
-            };
-            // An empty payload has no line end of its own.
-            let none = count == 0 && !in_line;
-            self.tail_ends = 2 * ends.saturating_sub(none.into());
-        }
-        w.received = Some(0);
-        self.stage = Stage::Receiving;
-        self.deadline = after(w.now, PAYLOAD_PAUSE);
-    }
-
-    pub(super) fn payload(&mut self, w: &mut World<'_>, part: &[u8]) {
-        if self.is_pushing() {
-            return self.push_part(w, part);
-        }
-        if self.stage != Stage::Receiving {
-            return;
-        }
-        // The payload fits, since the header was compared with the requested length.
-        let kept = if self.flags & FETCHES != 0 {
-            match self.stage_payload(w, w.slot, part) {
-                Some(kept) => kept,
-                None => return self.violation(w),
-            }
-        } else if !M::GUESTS {
-            0
-        } else {
-            let room = self.answer.get_mut(self.answer_len..).unwrap_or(&mut []);
-            let kept = part.len().min(room.len());
-            room[..kept].copy_from_slice(&part[..kept]);
-            self.answer_len += kept;
-            kept
-        };
-        w.received = Some(w.received.unwrap_or(0).saturating_add(kept as u16));
-        self.deadline = after(w.now, PAYLOAD_PAUSE);
-    }
-
-    pub(super) fn payload_end(&mut self, w: &mut World<'_>) {
-        if self.is_pushing() {
-            self.push_end(w);
-        } else if self.stage == Stage::Receiving {
-            if self.flags & FETCHES != 0 && !self.is_payload_whole() {
-                return self.violation(w);
-            }
-            self.stage = Stage::Tail;
-        }
-    }
-
-    /// Stages payload for a socket, decoded where the modem encodes it, and returns the number of bytes staged. `None`
-    /// where it cannot be decoded, or decoded bytes do not fit.
-    pub(super) fn stage_payload(
-        &mut self,
-        w: &mut World<'_>,
-        slot: u8,
-        part: &[u8],
-    ) -> Option<usize> {
-        let ring = &mut w.slots[usize::from(slot)].rx;
-        let Some(decoder) = M::DECODER else {
-            return Some(ring.stage(part));
-        };
-        let decoder = decoder(&mut self.modem);
-        let mut count = 0;
-        for &character in part {
-            if let Some(byte) = decoder.push(character).ok()? {
-                count += 1;
-                if ring.stage(&[byte]) == 0 {
-                    return None;
-                }
-            }
-        }
-        Some(count)
-    }
-
-    /// Returns whether the staged payload ends where its encoding may end.
-    pub(super) fn is_payload_whole(&mut self) -> bool {
-        M::DECODER.is_none_or(|decoder| decoder(&mut self.modem).is_whole())
-    }
-
-    pub(super) fn payload_overrun(&mut self, w: &mut World<'_>) {
-        if self.is_pushing() {
-            self.push_violation(w);
-        } else {
-            self.violation(w);
-        }
-    }
-
-    /// Returns whether the right number of line ends stands between payload and its result.
-    ///
-    /// A firmware may end payload otherwise than its manual says: one that puts one line end there in the place of two
-    /// is accepted from the third fetch on. Noise does not do that twice in a row.
-    fn is_framed(&mut self) -> bool {
-        let (wanted, ends) = (self.tail_ends, self.framer.ends_before_line());
-        let framed = wanted == 0 || ends == wanted;
-        if !framed {
-            let more = ends == 2 && self.lone_ends < LONE_ENDS;
-            self.lone_ends = if more { self.lone_ends + 1 } else { 0 };
-        } else if self.lone_ends < LONE_ENDS {
-            self.lone_ends = 0;
-        }
-        framed
-    }
-
-    pub(super) fn prompt(&mut self, w: &mut World<'_>) {
-        match self.stage {
-            Stage::Prompt if self.flags & SENDS != 0 => {
-                self.data(w, w.len.into(), M::PROMPT_PAUSE);
-            }
-            Stage::Prompt
-                if M::UPLOAD_PROMPT.is_some() && self.flags & Self::GUEST_UPLOADS != 0 =>
-            {
-                self.data(w, self.fetch_limit, M::UPLOAD_PAUSE);
-            }
-            Stage::Line if self.flags & Self::GUEST_RAW != 0 => self.violation_in(w, Waits::Prompt),
-            _ => {}
-        }
-    }
-
-    /// Begins the payload of an exchange: the modem takes `left` raw bytes, after a pause in milliseconds.
-    fn data(&mut self, w: &mut World<'_>, left: usize, pause: u16) {
-        w.prompted = true;
-        self.progress(w);
-        self.left = left;
-        self.data_at = after(w.now, pause.into());
-        self.stage = Stage::Data;
-        if left == 0 {
-            self.data_is_out(w);
-        }
-        if M::GUESTS {
-            w.mailbox.waker.wake();
-        }
-    }
-
-    /// Goes on after payload, all of which was sent.
-    pub(super) fn data_is_out(&mut self, w: &mut World<'_>) {
-        if self.sends_frames() {
-            self.ended(w, Ok(()));
-        } else if self.is_in_line_step() && !self.closed {
-            self.closed = true;
-            self.end_line(w.terminator.bytes());
-        } else if self.flags & Self::QUOTES != 0 && !self.closed && !Self::COUNTED {
-            self.closed = true;
-            let end = w.terminator.bytes();
-            self.out[0] = b'"';
-            self.out[1..1 + end.len()].copy_from_slice(end);
-            self.left = 1 + end.len();
-            self.submit(self.left);
-        } else if self.flags & Self::PIPES != 0 {
-            self.stage = Stage::Silence;
-            self.data_at = after(w.now, w.silence.1.into());
-        } else {
-            self.stage = Stage::Line;
-            self.data_at = after(w.now, COUNTED_PATIENCE);
-        }
-    }
-
-    /// Ends a line whose rest was payload. The command stays in the buffer, because its echo is compared with it.
-    fn end_line(&mut self, end: &[u8]) {
-        let text = usize::from(self.framing.echo().text);
-        let behind = text + end.len();
-        if let Some(room) = self.out.get_mut(text..behind) {
-            room.copy_from_slice(end);
-            self.left = end.len();
-            self.submit(behind);
-            (self.out_sent, self.out_given) = (text, text);
-        }
-    }
-
-    /// Sends `+++` to end data mode. The next final result confirms it.
-    pub(super) fn leave_data_mode(&mut self, w: &mut World<'_>) {
-        self.stage = Stage::Line;
-        self.escape(w);
-        self.progress(w);
-    }
-
-    fn escape(&mut self, w: &mut World<'_>) {
-        self.out[..3].copy_from_slice(HANG_UP);
-        self.submit(3);
-        #[cfg(feature = "tap")]
-        {
-            self.out_class = crate::tap::Sent::Filler;
-        }
-        w.escapes = w.escapes.saturating_add(1);
-        self.data_at = after(w.now, w.escape_pause.into());
-    }
-
-    /// Returns whether the running exchange is in data mode, or has asked to leave it.
-    fn is_in_data_mode(&self) -> bool {
-        self.flags & (Self::COUNTS | Self::PIPES) != 0
-            && matches!(self.stage, Stage::Data | Stage::Line | Stage::Silence)
-    }
-
-    /// Returns whether the unfinished line is [`HANG_UP`]: the modem ends data mode by itself. In data mode it says
-    /// nothing else.
-    pub(super) fn hears_hang_up(&self) -> bool {
-        self.is_in_data_mode() && self.framer.unfinished() == HANG_UP
-    }
-
-    /// Handles a modem that has ended data mode by itself: it drops payload, and waits for `+++`.
-    ///
-    /// Some firmware has forgotten the announced number of bytes then. Other firmware goes on counting, and takes the
-    /// `+++` as three bytes of payload.
-    pub(super) fn hung_up(&mut self, w: &mut World<'_>) {
-        if w.escapes > 0 {
-            return;
-        }
-        warn!("the modem ends data mode by itself");
-        let counts = self.flags & Self::COUNTS != 0 && self.stage == Stage::Data;
-        self.left = if counts {
-            self.left.saturating_sub(HANG_UP.len())
-        } else {
-            0
-        };
-        self.stage = Stage::Line;
-        self.escape(w);
-        self.data_at = after(w.now, HANG_UP_PATIENCE);
-        self.deadline = after(w.now, HANG_UP_LIMIT);
-    }
-
-    /// Repeats the attempt to end data mode where the modem has not confirmed it: completes the announced number of bytes,
-    /// or sends `+++` again, since a byte of it may have been lost. A modem that has left data mode ignores both (nrf9160
-    /// sheet, 3.1, 3.2).
-    pub(super) fn insist(&mut self, w: &mut World<'_>) {
-        if !self.drained() {
-            self.data_at = after(w.now, HANG_UP_PATIENCE);
-        } else if w.escapes > 0 && self.left > 0 {
-            self.filler(b' ');
-            self.left -= self.out_len;
-            self.data_at = after(w.now, HANG_UP_PATIENCE);
-        } else if w.escapes == 0 {
-            self.leave_data_mode(w);
-        } else {
-            self.escape(w);
-        }
-    }
-
     fn finish(&mut self, w: &mut World<'_>, end: Final) {
         if self.rescue != Rescue::Off {
             // The result belongs to filler for an upload from before the host's restart, and ends no step.
@@ -773,7 +477,7 @@ impl<M: Modem> Engine<M> {
 
     /// Gives the exchange up as [`violation`](Self::violation) does, where the modem is known to wait for other input than
     /// the stage says.
-    fn violation_in(&mut self, w: &mut World<'_>, waits: Waits) {
+    pub(super) fn violation_in(&mut self, w: &mut World<'_>, waits: Waits) {
         if self.sends_frames() {
             // The modem still gets the rest of the frame. Only URCs can be missing among the lines.
             return w.ask_all();
@@ -833,45 +537,4 @@ impl<M: Modem> Engine<M> {
 fn may_be_notice(line: &[u8]) -> bool {
     let word = |byte: &u8| byte.is_ascii_uppercase() || *byte == b' ';
     matches!(line, [] | [b'+' | b'#' | b'%' | b'*' | b'^', ..]) || line.iter().all(word)
-}
-
-/// The commands whose arguments are secret on every modem (27.007): PIN, passwords of facilities, the login to an access
-/// point. Most are sent only by users. A name with a question mark is a query whose answer is secret.
-static SECRET: [&str; 5] = ["+CPIN", "+CPWD", "+CLCK", "+CGAUTH", "+CGAUTH?"];
-
-/// Returns whether a command line contains a secret command, at any place. A line without arguments, or without a query
-/// whose answer is secret, has nothing to hide.
-pub(crate) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
-    let has = |name: &[u8]| {
-        line.windows(name.len())
-            .any(|part| part.eq_ignore_ascii_case(name))
-    };
-    let arguments = line.contains(&b'=');
-    let mut names = SECRET.iter().chain(secret);
-    names.any(|name| (arguments || name.ends_with('?')) && has(name.as_bytes()))
-}
-
-fn trace_command(line: &[u8], secret: bool) {
-    match line
-        .iter()
-        .position(|&byte| byte == b'=')
-        .filter(|_| secret)
-    {
-        Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
-        None => trace!("> {}", Ascii(line)),
-    }
-}
-
-fn trace_line(line: &[u8], hidden: bool) {
-    // An echo repeats a command, which may be a secret one.
-    let shown = if line.starts_with(b"AT") {
-        &line[..2]
-    } else {
-        line
-    };
-    if hidden {
-        trace!("< ({} bytes)", line.len());
-    } else {
-        trace!("< {}", Ascii(shown));
-    }
 }

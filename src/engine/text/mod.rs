@@ -13,19 +13,22 @@ mod framing;
 mod guests;
 mod jobs;
 mod push;
+mod received;
 mod rescue;
 #[cfg(test)]
 mod seams;
+mod sent;
 #[cfg(feature = "tap")]
 mod tap;
 #[cfg(test)]
 mod tests;
+mod trace;
 
-pub(crate) use self::exchange::is_secret;
 use self::flow::Flow;
 use self::guests::{GUEST, GUEST_FETCHES, GUEST_LINES, GUEST_QUOTES, GUEST_RAW, GUEST_UPLOADS};
 use self::push::Push;
 use self::rescue::{Rescue, SyncProgress};
+pub(crate) use self::trace::is_secret;
 use super::mailbox::{ANSWER_LIMIT, COMMAND_LIMIT, ExchangeState};
 use super::protocol::{Backend, Protocol};
 use super::raw::{self, RawError};

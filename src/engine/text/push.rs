@@ -8,7 +8,7 @@ use super::super::slot::Phase;
 use super::super::time::{Ms, after, past};
 use super::super::world::World;
 use super::Engine;
-use super::exchange::PAYLOAD_PAUSE;
+use super::received::PAYLOAD_PAUSE;
 use super::rescue::SyncProgress;
 use crate::at::framing::Framing;
 use crate::engine::backend::Modem;

@@ -1,0 +1,44 @@
+//! The trace of command lines and answers, without the arguments of secret commands.
+
+use crate::fmt::Ascii;
+
+/// The commands whose arguments are secret on every modem (27.007): PIN, passwords of facilities, the login to an access
+/// point. Most are sent only by users. A name with a question mark is a query whose answer is secret.
+static SECRET: [&str; 5] = ["+CPIN", "+CPWD", "+CLCK", "+CGAUTH", "+CGAUTH?"];
+
+/// Returns whether a command line contains a secret command, at any place. A line without arguments, or without a query
+/// whose answer is secret, has nothing to hide.
+pub(crate) fn is_secret(line: &[u8], secret: &[&str]) -> bool {
+    let has = |name: &[u8]| {
+        line.windows(name.len())
+            .any(|part| part.eq_ignore_ascii_case(name))
+    };
+    let arguments = line.contains(&b'=');
+    let mut names = SECRET.iter().chain(secret);
+    names.any(|name| (arguments || name.ends_with('?')) && has(name.as_bytes()))
+}
+
+pub(super) fn trace_command(line: &[u8], secret: bool) {
+    match line
+        .iter()
+        .position(|&byte| byte == b'=')
+        .filter(|_| secret)
+    {
+        Some(end) => trace!("> {}=(masked)", Ascii(&line[..end])),
+        None => trace!("> {}", Ascii(line)),
+    }
+}
+
+pub(super) fn trace_line(line: &[u8], hidden: bool) {
+    // An echo repeats a command, which may be a secret one.
+    let shown = if line.starts_with(b"AT") {
+        &line[..2]
+    } else {
+        line
+    };
+    if hidden {
+        trace!("< ({} bytes)", line.len());
+    } else {
+        trace!("< {}", Ascii(shown));
+    }
+}
