@@ -8,7 +8,7 @@ use sectag_test_support::broker::Broker;
 use sectag_test_support::pki::Pki;
 use serde_json::{Map, Value, json};
 
-use crate::process::{Modem, Tool, credentials, run};
+use crate::process::{Modem, Tool, credentials, program, run};
 
 /// One row of the table: an object that a command prints.
 struct Row {
@@ -102,7 +102,7 @@ impl Row {
 
 /// The names under the heading "Commands:" of a help text.
 fn subcommands(of: &[&str]) -> Vec<String> {
-    let help = Command::new(env!("CARGO_BIN_EXE_sectag"))
+    let help = Command::new(program())
         .args(of)
         .arg("--help")
         .output()

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use sectag_test_support::broker::Broker;
 use sectag_test_support::pki::Pki;
 
-use crate::process::{Modem, credentials};
+use crate::process::{Modem, credentials, program};
 
 const SERVER: [&str; 5] = ["--host", "broker.sectag.test", "--tag", "5", "--private-ca"];
 
@@ -139,7 +139,7 @@ const PRINTERS: [&[&str]; 7] = [
 ];
 
 fn with_output(args: &[&str], output: impl Into<Stdio>) -> (Option<i32>, String) {
-    let ended = Command::new(env!("CARGO_BIN_EXE_sectag"))
+    let ended = Command::new(program())
         .args(args)
         .stdout(output)
         .output()

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::process::{credentials, program};
+
 const MODEMS: [&str; 8] = [
     "auto",
     "bg96",
@@ -99,7 +101,7 @@ const CALLS: [Call; 20] = [
 
 /// Without the environment of who runs the tests, and with a home of its own.
 fn tool(home: &Path, args: &[impl AsRef<OsStr>]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sectag"))
+    Command::new(program())
         .args(args)
         .env_remove("SECTAG_PORT")
         .env_remove("SECTAG_MODEM")
@@ -181,7 +183,7 @@ pub(crate) fn wrong_use_is_a_usage_error_that_names_the_option() {
 
 pub(crate) fn a_port_where_nobody_is_ends_every_command_with_every_modem() {
     let home = tempfile::tempdir().unwrap();
-    let pki = crate::process::credentials();
+    let pki = credentials();
     for call in CALLS.iter().filter(|call| call.has_port) {
         for modem in MODEMS {
             // Kept on this computer, which has no port.

@@ -17,6 +17,13 @@ pub(crate) const CLOCK_FACTOR: u32 = 8;
 /// Longer than anything here takes, also on a busy computer: it only says when a test that hangs is given up.
 const LIMIT: Duration = Duration::from_secs(1200);
 
+/// The tool that is tested: the one that was built beside the tests, unless the environment names another, as `tests/run`
+/// does for an optimised one.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("SECTAG_TOOL")
+        .map_or_else(|| env!("CARGO_BIN_EXE_sectag").into(), PathBuf::from)
+}
+
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -84,7 +91,7 @@ impl Tool {
 
     /// The same with a standard input on which nothing comes.
     fn start_listening(args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sectag"))
+        let mut child = Command::new(program())
             .args(args)
             .env_remove("SECTAG_PORT")
             .env_remove("SECTAG_MODEM")

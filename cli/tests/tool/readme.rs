@@ -8,7 +8,7 @@ use sectag_test_support::broker::{Broker, BrokerOptions};
 use sectag_test_support::pki::Pki;
 
 use crate::ppp::Client;
-use crate::process::{CLOCK_FACTOR, Modem};
+use crate::process::{CLOCK_FACTOR, Modem, program};
 
 /// The shell blocks of a document.
 fn blocks(document: &str) -> Vec<String> {
@@ -80,7 +80,8 @@ fn works(block: &str, map: &str) {
 
 /// Has a shell do what is pasted, in a folder; whether it succeeded, and its output.
 fn paste(script: &str, folder: &Path, port: &str) -> (bool, String, String) {
-    let tool = Path::new(env!("CARGO_BIN_EXE_sectag")).parent().unwrap();
+    let program = program();
+    let tool = program.parent().unwrap();
     let path = format!("{}:{}", tool.display(), std::env::var("PATH").unwrap());
     let ended = Command::new("sh")
         .args(["-e", "-c", script])
