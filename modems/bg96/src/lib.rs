@@ -29,6 +29,7 @@ mod context;
 mod data_connection;
 mod dialect;
 mod escalation;
+mod file_system;
 mod files;
 mod keys;
 mod open;
@@ -40,6 +41,7 @@ mod raw;
 mod sockets;
 mod status;
 mod store;
+mod upload;
 mod waking;
 
 pub use causes::{meaning, refusal};

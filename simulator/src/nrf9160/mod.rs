@@ -2,10 +2,13 @@
 //! `modems/nrf9160/FACTS.md` ("sheet"; the numbers in comments are those of its headings).
 
 mod commands;
+mod controls;
 mod credentials;
 mod data_mode;
 mod keys;
 mod line;
+mod network;
+mod notices;
 mod options;
 mod profile;
 mod sockets;
@@ -44,10 +47,6 @@ use crate::options::{Boot, Sim};
 use crate::simulator::Modem;
 use crate::syntax;
 
-/// The number of bytes that wait for the end of idle (sheet 1.5); further ones are cut off.
-const IDLE_RING: usize = 1024;
-/// The number of bytes that SM holds back; more than this empties the buffer (sheet 5).
-const URC_BUFFER: usize = 4096;
 /// Sheet 1.1.
 const DEFAULT_RATE: u32 = 115_200;
 /// The time after which an incomplete line no longer holds back URCs (SM, sheet 5).
@@ -316,165 +315,6 @@ impl Nrf9160 {
         self.core.touch();
     }
 
-    // The network.
-
-    /// Registers whenever registration is possible.
-    async fn register(&self) {
-        loop {
-            self.core
-                .until(|| self.may_register() && !self.state.borrow().modem.registered)
-                .await;
-            Timer::after(self.options.registration_delay).await;
-            if self.may_register() && !self.state.borrow().modem.registered {
-                self.registered();
-            }
-        }
-    }
-
-    fn may_register(&self) -> bool {
-        let state = self.state.borrow();
-        let sim = match self.options.sim {
-            Sim::Ready => true,
-            Sim::PinRequired(_) => state.modem.pin_entered,
-            Sim::Missing | Sim::PukRequired | Sim::Foreign => false,
-        };
-        self.coverage.get() && matches!(state.modem.functionality, 1 | 21) && sim
-    }
-
-    fn registered(&self) {
-        let urcs = {
-            let mut state = self.state.borrow_mut();
-            let modem = &mut state.modem;
-            modem.registered = true;
-            if let Some(network) = self.network_clock {
-                modem.clock = Some(network);
-                modem.zone = self.options.network_zone;
-            }
-            // Sheet 2: the connection may be reported before the registration.
-            let mut urcs: Vec<String> = (modem.cscon > 0)
-                .then(|| "+CSCON: 1".to_owned())
-                .into_iter()
-                .collect();
-            urcs.extend(commands::registration_urc(modem, &self.options));
-            if let (true, Some(network)) = (modem.time_notices, self.network_clock) {
-                urcs.push(commands::network_time(network.now(), modem.zone));
-            }
-            if modem.cgerep > 0 {
-                urcs.push("+CGEV: ME PDN ACT 0".to_owned());
-            }
-            urcs
-        };
-        urcs.iter().for_each(|urc| self.urc(urc));
-        self.core.touch();
-    }
-
-    /// Ends registration, and with it every connection.
-    fn unregister(&self) {
-        let (was, urcs) = {
-            let mut state = self.state.borrow_mut();
-            let modem = &mut state.modem;
-            let was = std::mem::replace(&mut modem.registered, false);
-            let mut urcs: Vec<String> = commands::registration_urc(modem, &self.options)
-                .into_iter()
-                .collect();
-            if was && modem.cgerep > 0 {
-                urcs.insert(0, "+CGEV: ME PDN DEACT 0".to_owned());
-            }
-            (was, urcs)
-        };
-        urcs.iter().for_each(|urc| self.urc(urc));
-        if was {
-            self.break_sockets(ENETDOWN);
-        }
-        self.core.touch();
-    }
-
-    // Unsolicited lines.
-
-    fn urc(&self, text: &str) {
-        self.urc_bytes(format!("\r\n{text}\r\n").as_bytes());
-    }
-
-    fn urc_bytes(&self, framed: &[u8]) {
-        if self.answering.get() {
-            return self.after.borrow_mut().push(framed.to_vec());
-        }
-        let holds = self.options.profile.serial_modem;
-        match self.mode.get() {
-            _ if self.power.get() != Power::On => {}
-            Mode::Idle => {
-                let held = &mut self.state.borrow_mut().held;
-                let room = IDLE_RING - held.len().min(IDLE_RING);
-                held.extend(&framed[..framed.len().min(room)]);
-                self.core.notice.pulse(INDICATE_PULSE);
-            }
-            // TRAP, sheet 3: the notice is dropped.
-            Mode::Data if !holds => {}
-            _ if holds && (self.in_data_mode() || !self.may_speak()) => self.hold_back(framed),
-            _ => self.core.send(framed),
-        }
-    }
-
-    /// SM says it later, and RI tells that it is there where the UART is off.
-    fn hold_back(&self, framed: &[u8]) {
-        let held = &mut self.state.borrow_mut().held;
-        if held.len() + framed.len() > URC_BUFFER {
-            held.clear();
-        }
-        held.extend(framed);
-        if !self.uart_off.get() {
-            return;
-        }
-        if self.options.ri_pulses {
-            self.core.notice.pulse(INDICATE_PULSE);
-        } else {
-            self.core.notice.hold();
-        }
-    }
-
-    /// DTR of SM has had its level for long enough.
-    fn switch_uart(&self, on: bool) {
-        if self.uart_off.replace(!on) != on {
-            return;
-        }
-        if on {
-            if !self.options.flow_control {
-                self.core.discard_input();
-            }
-            self.speak();
-            self.core.notice.release();
-        }
-        self.core.touch();
-    }
-
-    fn in_data_mode(&self) -> bool {
-        self.mode.get() == Mode::Data
-    }
-
-    /// Returns whether a notice may be sent now. SM sends none while a command is received or executed.
-    fn may_speak(&self) -> bool {
-        let polite = self.options.profile.serial_modem;
-        match self.mode.get() {
-            _ if self.power.get() != Power::On || self.uart_off.get() => false,
-            Mode::Idle => false,
-            Mode::Data => true,
-            Mode::Executing => !polite,
-            Mode::Command => !polite || self.stale.get() || self.line.borrow().is_empty(),
-        }
-    }
-
-    /// Sends the notices that were held back.
-    fn speak(&self) {
-        if !self.may_speak() || self.in_data_mode() {
-            return;
-        }
-        let held: Vec<u8> = self.state.borrow_mut().held.drain(..).collect();
-        if !held.is_empty() {
-            self.core.send(&held);
-        }
-        self.tell_all();
-    }
-
     // Command lines.
 
     async fn command_loop(self: &Rc<Self>) {
@@ -625,144 +465,5 @@ impl Nrf9160 {
             }
             _ => {}
         }
-    }
-}
-
-impl Modem for Nrf9160 {
-    fn run(self: Rc<Self>) -> LocalBoxFuture<'static, ()> {
-        Box::pin(self.life())
-    }
-
-    /// Returns the credentials, as `modem/<tag>/<type>` and `settings/<tag>/<type>`.
-    fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let state = self.state.borrow();
-        let modem = state.nv.store.iter().map(|item| ("modem", item));
-        let settings = state.nv.settings.iter().map(|item| ("settings", item));
-        modem
-            .chain(settings)
-            .map(|(store, (tag, kind, content))| (format!("{store}/{tag}/{kind}"), content.clone()))
-            .collect()
-    }
-
-    fn has_name_for(&self, name: &str) -> bool {
-        let parts: Vec<&str> = name.split('/').collect();
-        let [store, tag, kind] = parts[..] else {
-            return false;
-        };
-        ["modem", "settings"].contains(&store)
-            && tag.parse::<u32>().is_ok()
-            && kind.parse::<u8>().is_ok()
-    }
-
-    fn put_file(&self, name: &str, contents: &[u8]) {
-        let mut parts = name.split('/');
-        let store = parts.next();
-        let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
-        let (tag, kind) = (number(), number().and_then(|kind| u8::try_from(kind).ok()));
-        let mut state = self.state.borrow_mut();
-        match (store, tag, kind) {
-            (Some("modem"), Some(tag), Some(kind)) => state.nv.store.put(tag, kind, contents),
-            (Some("settings"), Some(tag), Some(kind)) => {
-                state.nv.settings.put(tag, kind, contents);
-            }
-            _ => panic!("{name:?} is neither modem/<tag>/<type> nor settings/<tag>/<type>"),
-        }
-    }
-
-    fn inject_urc(&self, text: &str) {
-        self.urc(text);
-    }
-
-    fn reset(&self) {
-        self.reboot();
-    }
-
-    fn fail(&self, failure: Failure) {
-        match failure {
-            // `Ready` comes in both cases, since application and modem core share their supply.
-            Failure::Reset | Failure::BrownOut => self.reboot(),
-            // The modem core's own report of it (sheet 1.5).
-            Failure::PoweredDown => self.crash(),
-            Failure::Hang => {
-                self.power.set(Power::Hung);
-                self.core.touch();
-            }
-            // PSM concerns the modem core; its application, AT and sockets stay (sheet 2).
-            Failure::PowerSaving => self.urc("%XMODEMSLEEP: 1,3600000"),
-        }
-        self.failed_at.set(Some(Instant::now()));
-    }
-
-    fn failed_at(&self) -> Option<Instant> {
-        self.failed_at.get()
-    }
-
-    // Serial Modem's own power saving is not modelled.
-    fn crash(&self) {
-        self.crash_modem("0x10");
-    }
-
-    /// The wake pin (`CONFIG_SLM_WAKEUP_PIN`), active low.
-    fn power_key(&self, pressed: bool) {
-        if pressed {
-            self.wake();
-        }
-    }
-
-    fn reset_pin(&self, asserted: bool) {
-        if self.reset_asserted.replace(asserted) && !asserted {
-            self.reboot();
-        }
-    }
-
-    fn status_pin(&self) -> bool {
-        matches!(self.power.get(), Power::On | Power::Hung)
-    }
-
-    /// DTR, sheet 1.6.
-    fn sleep_pin(&self, high: bool) {
-        if !self.options.profile.serial_modem || self.dtr_high.replace(high) == high {
-            return;
-        }
-        if !high && self.options.ri_pulses {
-            self.core.notice.release();
-        }
-        let Some(modem) = self.me.upgrade() else {
-            return;
-        };
-        self.core.spawn(async move {
-            Timer::after(DTR_DEBOUNCE).await;
-            if modem.dtr_high.get() == high {
-                modem.switch_uart(!high);
-            }
-        });
-    }
-
-    fn open_sockets(&self) -> Vec<u8> {
-        self.state.borrow().sockets.keys().copied().collect()
-    }
-
-    fn set_registered(&self, registered: bool) {
-        self.coverage.set(registered);
-        if registered {
-            self.core.touch();
-        } else if self.state.borrow().modem.registered {
-            self.unregister();
-        }
-    }
-
-    fn drop_pdp(&self, _context: u8, announced: bool) {
-        if announced && self.state.borrow().modem.cgerep > 0 {
-            self.urc("+CGEV: NW PDN DEACT 0");
-        }
-        self.break_sockets(ENETDOWN);
-    }
-
-    fn clock(&self) -> OffsetDateTime {
-        self.now().unwrap_or(OffsetDateTime::UNIX_EPOCH)
-    }
-
-    fn set_clock(&self, utc: OffsetDateTime) {
-        self.state.borrow_mut().modem.clock = Some(EmulatedClock::starting_at(utc));
     }
 }
