@@ -75,6 +75,8 @@ mod clock;
 mod core;
 mod failure;
 mod fault;
+#[cfg(test)]
+mod host_port;
 mod network;
 mod notice_pin;
 mod nrf9160;

@@ -1,55 +1,15 @@
 //! The implementation of edge-nal's traits.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
-use edge_nal::{AddrType, Close, Dns, Readable, TcpConnect, TcpShutdown, TcpSplit};
+use edge_nal::{Close, Readable, TcpConnect, TcpShutdown, TcpSplit};
 use embedded_io::{ErrorType, ReadReady, WriteReady};
 use embedded_io_async::{Read, Write};
 
 use super::connector::{Connection, Connector, ConnectorError, ErrorOf};
-use super::names::{Lookup, NameError, Names, reverse};
 use crate::socket::{SecureConnect, SecureSocket};
 
-impl<const N: usize, const LEN: usize> Dns for Names<N, LEN> {
-    type Error = NameError;
-
-    async fn get_host_by_name(&self, host: &str, kind: AddrType) -> Result<IpAddr, NameError> {
-        ipv4_allowed(kind)?;
-        self.resolve(host).map(IpAddr::V4)
-    }
-
-    async fn get_host_by_address(
-        &self,
-        address: IpAddr,
-        result: &mut [u8],
-    ) -> Result<usize, NameError> {
-        reverse(self, address, result)
-    }
-}
-
-impl<C> Dns for Connector<'_, C> {
-    type Error = NameError;
-
-    async fn get_host_by_name(&self, host: &str, kind: AddrType) -> Result<IpAddr, NameError> {
-        ipv4_allowed(kind)?;
-        self.resolve(host).map(IpAddr::V4)
-    }
-
-    async fn get_host_by_address(
-        &self,
-        address: IpAddr,
-        result: &mut [u8],
-    ) -> Result<usize, NameError> {
-        self.reverse(address, result)
-    }
-}
-
-fn ipv4_allowed(kind: AddrType) -> Result<(), NameError> {
-    match kind {
-        AddrType::IPv6 => Err(NameError::NotIpv6),
-        AddrType::IPv4 | AddrType::Either => Ok(()),
-    }
-}
+implement_dns!(edge_nal);
 
 impl<C: SecureConnect> TcpConnect for Connector<'_, C> {
     type Error = ErrorOf<C>;

@@ -54,6 +54,10 @@
 //! # }
 //! ```
 
+// This module stands first, so that its macro reaches the adapters.
+#[macro_use]
+mod dns;
+
 mod connector;
 #[cfg(feature = "edge-nal")]
 mod edge;

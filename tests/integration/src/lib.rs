@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod cc31xx;
 pub mod cc32xx;
 pub mod faults;
+mod harness;
 pub mod mqtt;
 pub mod nrf9160;
 pub mod recovery;

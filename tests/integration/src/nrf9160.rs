@@ -6,16 +6,17 @@ use std::io;
 use std::rc::Rc;
 
 use embassy_futures::join::join;
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, select};
 use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_io_async::{Read, Write};
 use sectag::{ConnectError, Control, NoPins, Power, Socket, State, Suites, Tag, TlsConfig};
 use sectag_nrf9160::{Config, Nrf9160};
 use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Simulator};
 use sectag_test_support::pki::Pki;
-use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use sectag_test_support::tls_server::TlsStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+pub use crate::harness::round_trip;
+use crate::harness::{beside, commands, serve_at};
 use crate::simulated::{HOST, PORT, store_shared};
 use crate::wire::Wire;
 
@@ -61,7 +62,7 @@ impl World {
         F: Future<Output = io::Result<T>> + 'static,
     {
         for name in [HOST.as_str(), "other.sectag.test"] {
-            self.serve_at(name, HOST.as_str(), handler.clone());
+            self.serve_named(name, HOST.as_str(), handler.clone());
         }
     }
 
@@ -71,22 +72,22 @@ impl World {
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
         F: Future<Output = io::Result<T>> + 'static,
     {
-        self.serve_at(host, host, handler);
+        self.serve_named(host, host, handler);
     }
 
-    fn serve_at<H, F, T>(&self, host: &'static str, name: &'static str, handler: H)
+    fn serve_named<H, F, T>(&self, host: &'static str, name: &'static str, handler: H)
     where
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
         F: Future<Output = io::Result<T>> + 'static,
     {
         let pki = Pki::shared();
-        let config = server_config(&pki.issue_server([name]), Some(&pki.ca_pem()));
-        self.network.register(host, PORT, move |stream| {
-            let (config, handler) = (config.clone(), handler.clone());
-            tokio::task::spawn_local(async move {
-                let _ = serve_tls(stream, config, handler).await;
-            });
-        });
+        serve_at(
+            &self.network,
+            host,
+            &pki.issue_server([name]),
+            &pki.ca_pem(),
+            handler,
+        );
     }
 
     /// A driver beside the modem, wired with RTS and CTS, while `application` runs.
@@ -184,24 +185,18 @@ impl World {
             FromTokio::new(tx),
             power,
         );
-        let serve = async {
-            let _ = self.modem.serve(device).await;
-            std::future::pending::<()>().await;
-        };
-        match select3(serve, runner.run(), application(Bench { control })).await {
-            Either3::First(()) => unreachable!("it is pending for ever"),
-            Either3::Second(error) => panic!("the runner ended: {error}"),
-            Either3::Third(result) => result,
-        }
+        beside(
+            &self.modem,
+            device,
+            runner.run(),
+            application(Bench { control }),
+        )
+        .await
     }
 
     /// Every command line so far.
     pub fn commands(&self) -> Vec<String> {
-        let lines = self.modem.commands();
-        lines
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect()
+        commands(&self.modem)
     }
 }
 
@@ -238,19 +233,6 @@ pub async fn provision(bench: Bench) {
 /// Connects to [`HOST`] with [`TLS`].
 pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
     bench.control.connect(HOST, PORT, &TLS).await
-}
-
-/// Sends `bytes` to a server that echoes, and returns what came back.
-pub async fn round_trip(socket: &mut Socket<'_>, bytes: &[u8]) -> Vec<u8> {
-    let (mut reader, mut writer) = socket.split();
-    let mut back = vec![0; bytes.len()];
-    let write = async {
-        writer.write_all(bytes).await.unwrap();
-        writer.flush().await.unwrap();
-    };
-    let (read, ()) = join(reader.read_exact(&mut back), write).await;
-    read.unwrap();
-    back
 }
 
 /// Every byte value, runs of `+` of many lengths and at many places, and what looks like answers.

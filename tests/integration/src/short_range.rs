@@ -4,16 +4,16 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
-use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::wifi::WifiConfig;
 use sectag::{CaScope, ConnectError, NoPins, Power, Socket, State, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, ShortRangeOptions, Simulator};
 use sectag_test_support::pki::{Identity, Pki};
-use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use sectag_test_support::tls_server::TlsStream;
 use sectag_ublox::short_range::{Config, ShortRange};
 use tokio::io::DuplexStream;
 
+use crate::harness::{beside, commands, serve_at};
 use crate::simulated::{HOST, PORT, store_shared};
 
 /// Where [`provision`] stores, and [`connect`] looks.
@@ -67,13 +67,13 @@ impl World {
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
         F: Future<Output = io::Result<T>> + 'static,
     {
-        let config = server_config(identity, Some(&Pki::shared().ca_pem()));
-        self.network.register(HOST.as_str(), PORT, move |stream| {
-            let (config, handler) = (config.clone(), handler.clone());
-            tokio::task::spawn_local(async move {
-                let _ = serve_tls(stream, config, handler).await;
-            });
-        });
+        serve_at(
+            &self.network,
+            HOST.as_str(),
+            identity,
+            &Pki::shared().ca_pem(),
+            handler,
+        );
     }
 
     /// A driver beside the module while `application` runs. May be called again, as after a reset of the MCU alone.
@@ -112,24 +112,18 @@ impl World {
             FromTokio::new(tx),
             power,
         );
-        let serve = async {
-            let _ = self.modem.serve(device).await;
-            std::future::pending::<()>().await;
-        };
-        match select3(serve, runner.run(), application(Bench { control })).await {
-            Either3::First(()) => unreachable!("it is pending for ever"),
-            Either3::Second(error) => panic!("the runner ended: {error}"),
-            Either3::Third(result) => result,
-        }
+        beside(
+            &self.modem,
+            device,
+            runner.run(),
+            application(Bench { control }),
+        )
+        .await
     }
 
     /// Every command line so far.
     pub fn commands(&self) -> Vec<String> {
-        let lines = self.modem.commands();
-        lines
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect()
+        commands(&self.modem)
     }
 }
 

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
-use embassy_futures::select::{Either3, select3};
 use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::modem::Credentials;
 use sectag::tap::Tap;
@@ -13,11 +12,12 @@ use sectag_bg96::{Bg96, Config};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{MemoryNetwork, Options, Simulator};
 use sectag_test_support::pki::{Identity, Pki};
-use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use sectag_test_support::tls_server::TlsStream;
 use tokio::io::DuplexStream;
 use tokio::task::LocalSet;
 
 use crate::bench::{Bench, Rings};
+use crate::harness::{beside, commands, serve_at};
 use crate::unit::Unit;
 
 /// The server that the tests connect to.
@@ -75,13 +75,7 @@ impl World {
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
         F: Future<Output = io::Result<T>> + 'static,
     {
-        let config = server_config(identity, Some(client_ca));
-        self.network.register(HOST.as_str(), PORT, move |stream| {
-            let (config, handler) = (config.clone(), handler.clone());
-            tokio::task::spawn_local(async move {
-                let _ = serve_tls(stream, config, handler).await;
-            });
-        });
+        serve_at(&self.network, HOST.as_str(), identity, client_ca, handler);
     }
 
     /// Runs an application on a driver that is attached to the modem; may be called again, as after a
@@ -125,24 +119,18 @@ impl World {
         if let Some(tap) = tap {
             runner = runner.with_tap(tap);
         }
-        let serve = async {
-            let _ = self.modem.serve(device).await;
-            std::future::pending::<()>().await;
-        };
-        match select3(serve, runner.run(), application(Bench { control })).await {
-            Either3::First(()) => unreachable!("it is pending for ever"),
-            Either3::Second(error) => panic!("the runner ended: {error}"),
-            Either3::Third(result) => result,
-        }
+        beside(
+            &self.modem,
+            device,
+            runner.run(),
+            application(Bench { control }),
+        )
+        .await
     }
 
     /// The commands so far, as text.
     pub fn commands(&self) -> Vec<String> {
-        self.modem
-            .commands()
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect()
+        commands(&self.modem)
     }
 
     /// How many commands so far start so.

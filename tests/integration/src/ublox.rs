@@ -4,17 +4,16 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
-use embassy_futures::join::join;
-use embassy_futures::select::{Either3, select3};
-use embedded_io_async::{Read, Write};
 use sectag::{ConnectError, Socket, Suites, Tag, TlsConfig};
 use sectag_simulator::{MemoryNetwork, Simulator, UbloxOptions};
 use sectag_test_support::pki::{Identity, Pki};
-use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use sectag_test_support::tls_server::TlsStream;
 use sectag_ublox::cellular::UbloxCellular;
 use tokio::io::DuplexStream;
 
 use crate::Bench as Any;
+pub use crate::harness::round_trip;
+use crate::harness::{beside, commands, serve_at};
 use crate::simulated::{HOST, PORT, credentials, store_shared};
 use crate::unit::{UbloxUnit, Unit};
 
@@ -70,13 +69,13 @@ impl World {
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
         F: Future<Output = io::Result<T>> + 'static,
     {
-        let config = server_config(identity, Some(&Pki::shared().ca_pem()));
-        self.network.register(HOST.as_str(), PORT, move |stream| {
-            let (config, handler) = (config.clone(), handler.clone());
-            tokio::task::spawn_local(async move {
-                let _ = serve_tls(stream, config, handler).await;
-            });
-        });
+        serve_at(
+            &self.network,
+            HOST.as_str(),
+            identity,
+            &Pki::shared().ca_pem(),
+            handler,
+        );
     }
 
     /// A driver beside the module while `application` runs. May be called again, as after a reset of the MCU alone.
@@ -86,15 +85,7 @@ impl World {
     ) -> T {
         let (host, device) = tokio::io::duplex(4096);
         let (bench, mut runner) = self.unit.start(host);
-        let serve = async {
-            let _ = self.modem.serve(device).await;
-            std::future::pending::<()>().await;
-        };
-        match select3(serve, runner.run(), application(bench)).await {
-            Either3::First(()) => unreachable!("it is pending for ever"),
-            Either3::Second(error) => panic!("the runner ended: {error}"),
-            Either3::Third(result) => result,
-        }
+        beside(&self.modem, device, runner.run(), application(bench)).await
     }
 
     /// Puts what [`TLS`] needs into the module behind the driver's back.
@@ -107,11 +98,7 @@ impl World {
 
     /// The commands so far, as text.
     pub fn commands(&self) -> Vec<String> {
-        let lines = self.modem.commands();
-        lines
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect()
+        commands(&self.modem)
     }
 
     /// How many commands so far begin so.
@@ -132,19 +119,6 @@ pub async fn provision(bench: Bench) {
 /// Connects to [`HOST`] with [`TLS`].
 pub async fn connect(bench: Bench) -> Result<Socket<'static>, ConnectError> {
     bench.control.connect(HOST, PORT, &TLS).await
-}
-
-/// Sends `bytes` to a server that echoes, and returns what came back.
-pub async fn round_trip(socket: &mut Socket<'_>, bytes: &[u8]) -> Vec<u8> {
-    let (mut reader, mut writer) = socket.split();
-    let mut back = vec![0; bytes.len()];
-    let write = async {
-        writer.write_all(bytes).await.unwrap();
-        writer.flush().await.unwrap();
-    };
-    let (read, ()) = join(reader.read_exact(&mut back), write).await;
-    read.unwrap();
-    back
 }
 
 /// Every byte value, and what looks like answers, notices and the ends of quoted payload.

@@ -5,84 +5,53 @@ use sectag_integration_tests::faults::{
     Golden, Phase, bg96, cc32xx, matrix, nrf9160, run, short_range, ublox,
 };
 
-#[test]
-fn bring_up() {
-    matrix(&bg96(), Phase::BringUp);
+/// The tests of one or more modems: one for each phase.
+macro_rules! each_phase {
+    ($($subject:expr),+) => {
+        #[test]
+        fn bring_up() {
+            $(matrix(&$subject, Phase::BringUp);)+
+        }
+
+        #[test]
+        fn store() {
+            $(matrix(&$subject, Phase::Store);)+
+        }
+
+        #[test]
+        fn connect() {
+            $(matrix(&$subject, Phase::Connect);)+
+        }
+
+        #[test]
+        fn send() {
+            $(matrix(&$subject, Phase::Send);)+
+        }
+
+        #[test]
+        fn receive() {
+            $(matrix(&$subject, Phase::Receive);)+
+        }
+
+        #[test]
+        fn close() {
+            $(matrix(&$subject, Phase::Close);)+
+        }
+
+        #[test]
+        fn two() {
+            $(matrix(&$subject, Phase::Two);)+
+        }
+    };
 }
 
-#[test]
-fn store() {
-    matrix(&bg96(), Phase::Store);
-}
-
-#[test]
-fn connect() {
-    matrix(&bg96(), Phase::Connect);
-}
-
-#[test]
-fn send() {
-    matrix(&bg96(), Phase::Send);
-}
-
-#[test]
-fn receive() {
-    matrix(&bg96(), Phase::Receive);
-}
-
-#[test]
-fn close() {
-    matrix(&bg96(), Phase::Close);
-}
-
-#[test]
-fn two() {
-    matrix(&bg96(), Phase::Two);
-}
+each_phase!(bg96());
 
 /// One current socket, native TLS, `#XCMNG`; and a handle in every command, the modem's TLS, `%CMNG`.
 mod nrf9160_dialects {
     use super::{Phase, matrix, nrf9160};
 
-    fn both(phase: Phase) {
-        matrix(&nrf9160("3.1-native"), phase);
-        matrix(&nrf9160("sm"), phase);
-    }
-
-    #[test]
-    fn bring_up() {
-        both(Phase::BringUp);
-    }
-
-    #[test]
-    fn store() {
-        both(Phase::Store);
-    }
-
-    #[test]
-    fn connect() {
-        both(Phase::Connect);
-    }
-
-    #[test]
-    fn send() {
-        both(Phase::Send);
-    }
-
-    #[test]
-    fn receive() {
-        both(Phase::Receive);
-    }
-
-    #[test]
-    fn close() {
-        both(Phase::Close);
-    }
-
-    #[test]
-    fn two() {
-        both(Phase::Two);
-    }
+    each_phase!(nrf9160("3.1-native"), nrf9160("sm"));
 }
 
 /// Suites by number, a connect that blocks no one, reads before writes; and a list of suites, a bound profile.
@@ -104,123 +73,19 @@ mod ublox_models {
         }
     }
 
-    fn both(phase: Phase) {
-        matrix(&ublox("sara-r4-02b"), phase);
-        matrix(&ublox("sara-r5"), phase);
-    }
-
-    #[test]
-    fn bring_up() {
-        both(Phase::BringUp);
-    }
-
-    #[test]
-    fn store() {
-        both(Phase::Store);
-    }
-
-    #[test]
-    fn connect() {
-        both(Phase::Connect);
-    }
-
-    #[test]
-    fn send() {
-        both(Phase::Send);
-    }
-
-    #[test]
-    fn receive() {
-        both(Phase::Receive);
-    }
-
-    #[test]
-    fn close() {
-        both(Phase::Close);
-    }
-
-    #[test]
-    fn two() {
-        both(Phase::Two);
-    }
+    each_phase!(ublox("sara-r4-02b"), ublox("sara-r5"));
 }
 
 /// Extended data mode.
 mod ublox_short_range {
     use super::{Phase, matrix, short_range};
 
-    #[test]
-    fn bring_up() {
-        matrix(&short_range("odin"), Phase::BringUp);
-    }
-
-    #[test]
-    fn store() {
-        matrix(&short_range("odin"), Phase::Store);
-    }
-
-    #[test]
-    fn connect() {
-        matrix(&short_range("odin"), Phase::Connect);
-    }
-
-    #[test]
-    fn send() {
-        matrix(&short_range("odin"), Phase::Send);
-    }
-
-    #[test]
-    fn receive() {
-        matrix(&short_range("odin"), Phase::Receive);
-    }
-
-    #[test]
-    fn close() {
-        matrix(&short_range("odin"), Phase::Close);
-    }
-
-    #[test]
-    fn two() {
-        matrix(&short_range("odin"), Phase::Two);
-    }
+    each_phase!(short_range("odin"));
 }
 
 /// TI's AT application.
 mod cc32xx_at {
     use super::{Phase, cc32xx, matrix};
 
-    #[test]
-    fn bring_up() {
-        matrix(&cc32xx(), Phase::BringUp);
-    }
-
-    #[test]
-    fn store() {
-        matrix(&cc32xx(), Phase::Store);
-    }
-
-    #[test]
-    fn connect() {
-        matrix(&cc32xx(), Phase::Connect);
-    }
-
-    #[test]
-    fn send() {
-        matrix(&cc32xx(), Phase::Send);
-    }
-
-    #[test]
-    fn receive() {
-        matrix(&cc32xx(), Phase::Receive);
-    }
-
-    #[test]
-    fn close() {
-        matrix(&cc32xx(), Phase::Close);
-    }
-
-    #[test]
-    fn two() {
-        matrix(&cc32xx(), Phase::Two);
-    }
+    each_phase!(cc32xx());
 }

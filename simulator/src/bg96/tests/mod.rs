@@ -18,6 +18,7 @@ use time::{Date, Month, OffsetDateTime, Time};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Mutex;
 
+use crate::host_port;
 use crate::{MemoryNetwork, Options, Simulator};
 
 /// The host's end of the line, and the modem's controls.
@@ -28,12 +29,7 @@ struct Host {
 
 impl Host {
     async fn send(&self, bytes: impl AsRef<[u8]>) {
-        self.port
-            .lock()
-            .await
-            .write_all(bytes.as_ref())
-            .await
-            .unwrap();
+        host_port::send(&self.port, bytes.as_ref()).await;
     }
 
     /// Expects exactly these bytes.
@@ -42,25 +38,7 @@ impl Host {
         &'a self,
         bytes: &'a (impl AsRef<[u8]> + ?Sized),
     ) -> impl Future<Output = ()> + 'a {
-        let caller = std::panic::Location::caller();
-        async move {
-            let bytes = bytes.as_ref();
-            let mut got = Vec::new();
-            while got.len() < bytes.len() {
-                let mut buffer = vec![0; bytes.len() - got.len()];
-                let read = async { self.port.lock().await.read(&mut buffer).await };
-                match with_timeout(Duration::from_secs(600), read).await {
-                    Ok(Ok(n)) if n > 0 => got.extend(&buffer[..n]),
-                    _ => break,
-                }
-            }
-            assert!(
-                got == bytes,
-                "{caller}\nexpected {:?}\n     got {:?}",
-                String::from_utf8_lossy(bytes),
-                String::from_utf8_lossy(&got)
-            );
-        }
+        host_port::expect(&self.port, bytes.as_ref())
     }
 
     /// Expects silence for this time.
