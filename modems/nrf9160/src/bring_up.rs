@@ -5,9 +5,9 @@ use core::mem::take;
 use sectag::modem::{Polling, Terminator, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError};
 
+use crate::closing::Closing;
 use crate::commands::{QUICK, SLOW, error, fields};
 use crate::dialect::Firmware;
-use crate::sockets::Closing;
 use crate::watch::Watch;
 use crate::{FIRST_POLL, Family, Nrf9160, SILENCE, Script, script};
 

@@ -51,6 +51,7 @@
 mod base64url;
 mod bring_up;
 mod clock;
+mod closing;
 mod codes;
 mod commands;
 mod config;
@@ -65,8 +66,10 @@ mod open;
 mod power;
 mod power_saving;
 mod raw;
+mod receiving;
 mod release;
 mod requester;
+mod sending;
 mod sockets;
 mod status;
 mod watch;
@@ -260,7 +263,7 @@ pub struct Nrf9160<F: Family = AnyFirmware> {
     setting: clock::Setting,
     opening: open::Opening,
     transfer: sockets::Transfer,
-    closing: sockets::Closing,
+    closing: closing::Closing,
     config: Config,
     marks: F::Marks,
     family: PhantomData<F>,
@@ -298,7 +301,7 @@ impl<F: Family> Nrf9160<F> {
             setting: clock::Setting::NEW,
             opening: open::Opening::NEW,
             transfer: sockets::Transfer::NEW,
-            closing: sockets::Closing::NEW,
+            closing: closing::Closing::NEW,
             config,
             marks: <F::Marks as marks::Marks>::NONE,
             family: PhantomData,
