@@ -6,8 +6,7 @@ use core::convert::Infallible;
 use sectag::inspect::{Container, KeyType};
 use sectag::modem::{Credentials, Modem};
 use sectag::{
-    ANSWER_LIMIT, Accepts, At, AtError, Comparison, CredentialError, Kind, ServerKey, Source,
-    Stored, Tag,
+    ANSWER_LIMIT, Accepts, At, Comparison, CredentialError, Kind, ServerKey, Source, Stored, Tag,
 };
 use zeroize::Zeroizing;
 

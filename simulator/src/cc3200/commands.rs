@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use embassy_time::{Duration, Timer};
+use embassy_time::Timer;
 use time::OffsetDateTime;
 
 use super::files::NOT_EXISTS;
 use super::sockets::{RECV_CLOSED, Shared};
 use super::wire::Fields;
-use super::{ADDRESSES, Nwp};
+use super::{ADDRESSES, Nwp, NwpGeneration};
 use crate::clock::EmulatedClock;
 
 impl Nwp {

@@ -19,7 +19,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use embassy_futures::join::join;
 use embassy_futures::select::{select, select3};
 use embassy_time::{Duration, Instant, Timer};
 use time::OffsetDateTime;
@@ -31,15 +30,14 @@ pub use self::options::NwpOptions;
 pub(crate) use self::spi::Spi;
 pub use self::spi::{HostIntr, NwpSpi, NwpSpiOptions};
 
-use self::files::{Files, NOT_EXISTS};
+use self::files::Files;
 use self::generation::Facts;
-use self::sockets::{RECV_CLOSED, Shared};
+use self::sockets::Shared;
 use self::wire::{COMMAND_SYNC, Fields, Head, INIT_COMPLETE};
+use crate::Reaction;
 use crate::clock::EmulatedClock;
 use crate::core::Core;
-use crate::network::{LocalBoxFuture, Network};
-use crate::simulator::Modem;
-use crate::{Failure, Reaction};
+use crate::network::Network;
 
 /// The first address of names that are looked up; 198.51.100.0/24 is a network for documentation.
 const ADDRESSES: u32 = 0xc633_6400;

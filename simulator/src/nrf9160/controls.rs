@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use embassy_time::Instant;
+use embassy_time::{Instant, Timer};
 use time::OffsetDateTime;
 
-use super::{Mode, Nrf9160, Power};
+use super::sockets::ENETDOWN;
+use super::{DTR_DEBOUNCE, Nrf9160, Power};
 use crate::Failure;
 use crate::clock::EmulatedClock;
 use crate::network::LocalBoxFuture;

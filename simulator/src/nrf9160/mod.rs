@@ -18,7 +18,6 @@ mod state;
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -38,13 +37,11 @@ pub use self::profile::{
 use self::line::{Input, Line};
 use self::sockets::ENETDOWN;
 use self::state::{ModemCore, State};
-use crate::Failure;
 use crate::Reaction;
 use crate::clock::EmulatedClock;
 use crate::core::Core;
-use crate::network::{LocalBoxFuture, Network};
+use crate::network::Network;
 use crate::options::{Boot, Sim};
-use crate::simulator::Modem;
 use crate::syntax;
 
 /// Sheet 1.1.

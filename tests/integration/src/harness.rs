@@ -16,7 +16,7 @@ use tokio::io::DuplexStream;
 use crate::simulated::PORT;
 
 /// Runs `application` with the driver of `runner`, beside the modem at the other end of its UART.
-pub async fn beside<T>(
+pub(crate) async fn beside<T>(
     modem: &Simulator,
     device: DuplexStream,
     runner: impl Future<Output = RunError>,
@@ -34,7 +34,7 @@ pub async fn beside<T>(
 }
 
 /// Returns every command line that the modem has received, as text.
-pub fn commands(modem: &Simulator) -> Vec<String> {
+pub(crate) fn commands(modem: &Simulator) -> Vec<String> {
     let lines = modem.commands();
     lines
         .iter()
@@ -43,7 +43,7 @@ pub fn commands(modem: &Simulator) -> Vec<String> {
 }
 
 /// Serves every connection to `host` with TLS by `handler`; clients need a certificate of `client_ca`.
-pub fn serve_at<H, F, T>(
+pub(crate) fn serve_at<H, F, T>(
     network: &MemoryNetwork,
     host: &'static str,
     identity: &Identity,
