@@ -118,13 +118,10 @@ impl World<'_> {
         job.dropped(self);
     }
 
-    /// Takes the modem down: resets every connection, and has the modem brought up anew, or leaves it `off`.
-    pub fn goes_down(&mut self, off: bool) {
-        self.loss = Some(if off {
-            Loss::PowerOff
-        } else {
-            Loss::BroughtUpAnew
-        });
+    /// Takes the modem down: resets every connection for this reason, and has the modem brought up anew, or leaves it `off`. Without
+    /// a reason, the one counts that [`job_ended`](Self::job_ended) has recorded.
+    pub fn goes_down(&mut self, off: bool, reason: Option<Loss>) {
+        self.loss = reason.or(self.loss);
         self.next_generation();
         self.counters.restarts = self.counters.restarts.wrapping_add(1);
         self.link_is_down(if off {
@@ -300,7 +297,10 @@ impl World<'_> {
             self.loss = Some(Loss::Connection);
         }
         if let Some(slot) = self.slots.get_mut(usize::from(place)) {
-            slot.fail(error);
+            match error {
+                SocketError::ConnectionReset => slot.lose(Loss::Connection),
+                error => slot.fail(error),
+            }
         }
     }
 

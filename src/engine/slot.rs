@@ -143,6 +143,7 @@ impl Slot<'_> {
         self.flush = false;
         self.busy = false;
         self.asked = false;
+        self.loss = Loss::Connection;
         self.sending = Sending::On;
         self.retry_at = now;
         self.rx.clear();

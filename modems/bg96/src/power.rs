@@ -50,7 +50,11 @@ fn granted_saving(text: &[u8]) -> Option<PowerSaving> {
     if fields.int() != Some(1) {
         return None;
     }
-    let mut seconds = || fields.text()?.parse().ok().map(Duration::from_secs);
+    // A u64 of seconds overflows in microseconds.
+    let mut seconds = || {
+        let seconds: u32 = fields.text()?.parse().ok()?;
+        Some(Duration::from_secs(seconds.into()))
+    };
     let (_, _) = (seconds(), seconds());
     Some(PowerSaving::granted(seconds()?, seconds()?))
 }
@@ -66,5 +70,7 @@ mod tests {
         assert_eq!(granted.active(), Duration::from_secs(2));
         assert_eq!(granted_saving(b"+QPSMS: 0"), None);
         assert_eq!(granted_saving(b"+QPSMS: 1,,,\"\",\"\""), None);
+        let endless = b"+QPSMS: 1,,,\"18446744073709551615\",\"2\"";
+        assert_eq!(granted_saving(endless), None);
     }
 }

@@ -199,6 +199,11 @@ impl Nwp {
     fn tell(&self, opcode: u16, payload: &[u8]) {
         if self.power.get() == Power::On {
             let generation = self.options.generation;
+            let payload = if self.options.cut == Some(opcode) {
+                &[]
+            } else {
+                payload
+            };
             self.core
                 .send(&wire::message(generation, opcode, self.head(), payload));
         }

@@ -34,6 +34,8 @@ pub struct NwpOptions {
     pub provisions: bool,
     /// The number of free buffers of an idle chip.
     pub buffers: u8,
+    /// The opcode of messages that come without their payload, as behind a damaged length.
+    pub cut: Option<u16>,
     /// The options of its SPI.
     pub spi: NwpSpiOptions,
     /// The line rate of the UART in baud; `None` for no pacing.
@@ -61,6 +63,7 @@ impl Default for NwpOptions {
             old_service_pack: false,
             provisions: false,
             buffers: 15,
+            cut: None,
             spi: NwpSpiOptions::default(),
             baud: None,
             turnaround: Duration::from_millis(0),

@@ -9,7 +9,7 @@ use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
     BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, CredentialError, Ensured,
-    Feature, Kind, ServerName, Shutdown, SocketError, Support, Tag, TlsConfig, TlsVersion,
+    Feature, Kind, Loss, ServerName, Shutdown, SocketError, Support, Tag, TlsConfig, TlsVersion,
 };
 use sectag_simulator::Failure;
 use sectag_test_support::pki::{Pki, Validity};
@@ -290,10 +290,10 @@ pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<I: Inte
 
 /// And is connected with again so soon. The date is the driver's to set: the chip has lost it.
 pub fn a_chip_that_restarts_or_hangs_is_brought_back<I: Interface>(
-    failures: &[Failure],
+    failures: &[(Failure, Loss)],
     within: Duration,
 ) {
-    for failure in failures {
+    for (failure, loss) in failures {
         virtually(async || {
             let world = serving::<I>(Setting::default());
             I::attach(&world, WIFI, async |bench| {
@@ -308,6 +308,7 @@ pub fn a_chip_that_restarts_or_hangs_is_brought_back<I: Interface>(
                     Err(SocketError::ConnectionReset),
                     "{failure:?}"
                 );
+                assert_eq!(socket.loss(), Some(*loss), "{failure:?}");
                 drop(socket);
                 let began = Instant::now();
                 let mut socket = connect(bench).await.unwrap();

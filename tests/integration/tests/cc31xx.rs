@@ -6,7 +6,8 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, Cause, Check, ConnectError, Ensured, Kind, NoPins, Socket, SocketError, TlsConfig,
+    BringUpError, Cause, Check, ConnectError, Ensured, Kind, Loss, NoPins, Socket, SocketError,
+    TlsConfig,
 };
 use sectag_cc3200::nwp::{Config, G1, G2, Nwp, Wiring};
 use sectag_integration_tests::Bench;
@@ -96,6 +97,7 @@ on_uart_and_spi! {
     an_upload_that_is_dropped_leaves_nothing
     commands_are_counted
     a_byte_that_is_lost_costs_a_restart_at_most
+    an_event_without_its_bytes_is_no_success
 }
 
 fn serving(options: NwpOptions) -> World {
@@ -428,7 +430,10 @@ fn provisioning_that_is_in_the_way_is_stopped<I: Native>() {
 }
 
 fn a_chip_that_restarts_or_hangs_is_brought_back<I: Native>() {
-    let failures = &[Failure::Reset, Failure::Hang];
+    let failures = &[
+        (Failure::Reset, Loss::Restart),
+        (Failure::Hang, Loss::NoAnswer),
+    ];
     ti::a_chip_that_restarts_or_hangs_is_brought_back::<I>(failures, Duration::from_secs(10));
 }
 
@@ -446,6 +451,7 @@ fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again<I: Native>
             for socket in [&mut one, &mut two] {
                 let read = with_timeout(Duration::from_secs(5), socket.read(&mut buf)).await;
                 assert_eq!(read.unwrap(), Err(SocketError::ConnectionReset));
+                assert_eq!(socket.loss(), Some(Loss::Network));
             }
             drop((one, two));
             let mut again = connect(bench).await.unwrap();
@@ -754,6 +760,26 @@ fn a_byte_that_is_lost_costs_a_restart_at_most<I: Native>() {
             assert_eq!(world.modem.security_alerts(), 0);
         });
     }
+}
+
+/// The result of a connect whose length was damaged on its way is not judged by the bytes of an earlier event, where 0 means success:
+/// nothing is connected, and the chip is restarted.
+fn an_event_without_its_bytes_is_no_success<I: Native>() {
+    const CONNECT_RESULT: u16 = 0x1006;
+    virtually(async || {
+        let world = serving(NwpOptions {
+            cut: Some(CONNECT_RESULT),
+            ..NwpOptions::default()
+        });
+        attach(I::WIRING, &world, CONFIG, async |bench| {
+            provision(bench).await;
+            let restarts = bench.control.counters().restarts;
+            assert!(connect(bench).await.is_err());
+            assert!(bench.control.counters().restarts > restarts);
+            assert_eq!(bench.control.last_loss(), Some(Loss::Grammar));
+        })
+        .await;
+    });
 }
 
 async fn provision_all(bench: Bench<Nwp<G2>>) {

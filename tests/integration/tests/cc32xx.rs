@@ -3,7 +3,7 @@
 use embassy_time::{Duration, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::WifiConfig;
-use sectag::{Check, ConnectError, Ensured, Kind, SocketError, Support};
+use sectag::{Check, ConnectError, Ensured, Kind, Loss, SocketError, Support};
 use sectag_cc3200::at::{Cc32xx, Config};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::now;
@@ -191,7 +191,11 @@ fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart() {
 
 #[test]
 fn a_module_that_restarts_or_hangs_is_brought_back() {
-    let failures = &[Failure::Reset, Failure::Hang, Failure::BrownOut];
+    let failures = &[
+        (Failure::Reset, Loss::Restart),
+        (Failure::Hang, Loss::NoAnswer),
+        (Failure::BrownOut, Loss::Restart),
+    ];
     ti::a_chip_that_restarts_or_hangs_is_brought_back::<OverAt>(failures, Duration::from_secs(30));
 }
 

@@ -1,7 +1,7 @@
 //! The engine of the native protocol: one synchronous command at a time, messages whenever they come.
 
 use sectag::modem::{After, Backend, Guest, Job, Protocol, World};
-use sectag::{AtError, BringUpError, SocketError};
+use sectag::{AtError, BringUpError, Loss, SocketError};
 use zeroize::Zeroize;
 
 use super::Nwp;
@@ -295,13 +295,14 @@ impl<G: Generation> Engine<G> {
                     self.forget();
                 }
             }
-            After::Restart => self.down(w, false),
-            After::Off => self.down(w, true),
+            After::Restart => self.down(w, false, None),
+            After::Off => self.down(w, true, None),
         }
     }
 
-    /// Drops the flows and the connections: the chip is started anew, or it is off.
-    pub(super) fn down(&mut self, w: &mut World<'_>, off: bool) {
+    /// Drops the flows and the connections: the chip is started anew, or it is off. Without a reason, the one counts that the job
+    /// which ended has left.
+    pub(super) fn down(&mut self, w: &mut World<'_>, off: bool, reason: Option<Loss>) {
         let flows = [self.flow.take(), self.parked.take()];
         for flow in flows.into_iter().flatten() {
             if flow.job == Job::BringUp {
@@ -320,7 +321,7 @@ impl<G: Generation> Engine<G> {
         if core::mem::take(&mut self.is_guest) {
             w.guest_ended(Err(AtError::ModemReset));
         }
-        w.goes_down(off);
+        w.goes_down(off, reason);
         w.pins.reset = w.is_off();
     }
 
@@ -347,7 +348,12 @@ impl<G: Generation> Engine<G> {
             w.pins.reset = false;
             return self.flow_ended(w, false);
         }
-        self.down(w, false);
+        let reason = match error {
+            AtError::ModemReset => Loss::Restart,
+            AtError::Timeout => Loss::NoAnswer,
+            _ => Loss::Grammar,
+        };
+        self.down(w, false, Some(reason));
     }
 
     // Messages.
@@ -437,6 +443,10 @@ impl<G: Generation> Engine<G> {
             self.awaited = None;
             return self.answered(w);
         }
+        // The bytes behind a shorter event are those of an earlier one.
+        if self.event_len < least_len(self.header.opcode, Self::FACTS.reason_at) {
+            return self.out_of_step(w, AtError::Garbled);
+        }
         let event = self.event;
         let value = self.value();
         match self.header.opcode {
@@ -457,7 +467,8 @@ impl<G: Generation> Engine<G> {
                 }
             }
             RESET_REQUEST => self.out_of_step(w, AtError::ModemReset),
-            PAYLOAD_SIZE if value > 0 => self.buffer = value as u16,
+            // Where each send takes one buffer, no size counts.
+            PAYLOAD_SIZE if value > 0 && Self::FACTS.buffer > 0 => self.buffer = value as u16,
             CONNECT_RESULT => {
                 if self.events.opening == Some(event[2]) {
                     self.events.connected = Some(value);
@@ -702,7 +713,7 @@ impl<G: Generation> Engine<G> {
             Job::CleanUp => Self::CLEANUP,
             Job::PowerOff => Self::POWER_OFF,
             Job::Send(_, len) => return self.send(w, job, len),
-            Job::NetworkLost => return self.down(w, false),
+            Job::NetworkLost => return self.down(w, false, Some(Loss::Network)),
             _ => return self.job_ended(w, job, false),
         };
         self.start(w, job, script);
@@ -710,20 +721,12 @@ impl<G: Generation> Engine<G> {
 
     // Data.
 
-    /// Returns the number of the chip's buffers that a send of `len` bytes takes (sheet 3.4).
-    fn buffers(&self, len: u16) -> u8 {
-        match self.buffer {
-            0 => 1,
-            buffer => 1 + ((len - 1) / buffer) as u8,
-        }
-    }
-
     fn send(&mut self, w: &mut World<'_>, job: Job, len: u16) {
-        let takes = self.buffers(len.max(1));
+        let takes = buffers(self.buffer, len);
         let needed = match Self::FACTS.buffer {
             // Each send takes one buffer, and one stays free.
             0 => 2,
-            _ => Self::FACTS.pool_minimum + takes,
+            _ => Self::FACTS.pool_minimum.saturating_add(takes),
         };
         if self.pool <= needed {
             w.verdict = sectag::modem::Verdict::Busy;
@@ -852,12 +855,38 @@ impl<G: Generation> Protocol for Engine<G> {
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {
-        self.down(w, false);
+        self.down(w, false, Some(Loss::BroughtUpAnew));
     }
 
     fn guest_is_gone(&mut self) {
         self.out.zeroize();
         self.answer.zeroize();
+    }
+}
+
+/// Returns the number of the chip's buffers that a send of `len` bytes takes, where one holds `buffer` bytes (sheet 3.4). A number that
+/// no chip has counts as the largest: such a send is never begun.
+fn buffers(buffer: u16, len: u16) -> u8 {
+    match len
+        .max(1)
+        .checked_sub(1)
+        .and_then(|len| len.checked_div(buffer))
+    {
+        Some(whole) => u8::try_from(whole.saturating_add(1)).unwrap_or(u8::MAX),
+        None => 1,
+    }
+}
+
+/// Returns the number of bytes that an event has at least (sheet 3.6).
+fn least_len(opcode: u16, reason_at: u8) -> usize {
+    match opcode {
+        INIT_COMPLETE | JOIN_FAILED => 1,
+        PAYLOAD_SIZE | SOCKET_EVENT => 2,
+        CONNECT_RESULT | CLOSED | TX_FAILED | RECEIVED => 3,
+        IPV4_ACQUIRED => 4,
+        DNS_RESULT => 8,
+        DISCONNECTED => usize::from(reason_at) + 1,
+        _ => 0,
     }
 }
 
@@ -875,5 +904,20 @@ const fn sooner(now: Ms, a: Ms, b: Ms) -> Ms {
         a
     } else {
         b
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_send_takes_the_buffers_of_its_bytes_whatever_size_the_chip_announces() {
+        assert_eq!(buffers(0, 1460), 1);
+        assert_eq!((buffers(1460, 0), buffers(1460, 1)), (1, 1));
+        assert_eq!((buffers(1460, 1460), buffers(1460, 1461)), (1, 2));
+        // No chip has them; a count that wrapped would begin a send without any.
+        assert_eq!((buffers(1, 255), buffers(1, 256)), (255, 255));
+        assert_eq!(buffers(1, u16::MAX), 255);
     }
 }

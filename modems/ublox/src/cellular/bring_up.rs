@@ -14,6 +14,45 @@ const RADIO_PAUSE: u32 = 1100;
 /// How often the model is asked for until two answers in a row agree.
 const LOOKS: u8 = 4;
 
+/// What an answer to `AT+CGMM` names.
+#[derive(Clone, Copy)]
+enum Named {
+    /// No model at all: noise, or the lines of another answer.
+    Nothing,
+    /// A model that is not in the table, by a digest of its name.
+    Other(u32),
+    Known(&'static Model),
+}
+
+impl Named {
+    fn by(line: &[u8]) -> Self {
+        match named(line) {
+            Some(model) => Self::Known(model),
+            None if is_name(line) => Self::Other(
+                line.iter()
+                    .fold(0, |sum, byte| sum.rotate_left(5) ^ u32::from(*byte)),
+            ),
+            None => Self::Nothing,
+        }
+    }
+
+    fn agrees(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => one.name == other.name,
+            (Self::Other(one), Self::Other(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// Returns whether a line may be the name of a model: all of u-blox begin with a letter and contain a digit.
+fn is_name(line: &[u8]) -> bool {
+    let of_a_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. ".contains(byte);
+    line.first().is_some_and(u8::is_ascii_alphabetic)
+        && line.iter().any(u8::is_ascii_digit)
+        && line.iter().all(of_a_name)
+}
+
 /// Scratch of a bring-up.
 pub(crate) struct BringUp {
     /// The time at which the flow began to wait for the SIM or for the registration.
@@ -21,9 +60,9 @@ pub(crate) struct BringUp {
     /// The PDP context has the configured APN.
     has_apn: bool,
     /// The model that the current answer names.
-    found: Option<&'static Model>,
+    found: Named,
     /// The model that the answer before named.
-    before: Option<&'static Model>,
+    before: Named,
     looks: u8,
     /// `<stat>` of `+CEREG`.
     lte: u8,
@@ -33,8 +72,8 @@ impl BringUp {
     pub(crate) const NEW: Self = Self {
         since: 0,
         has_apn: false,
-        found: None,
-        before: None,
+        found: Named::Nothing,
+        before: Named::Nothing,
         looks: 0,
         lte: 4,
     };
@@ -124,24 +163,31 @@ impl UbloxCellular {
     fn model_told(&mut self, _: &mut World<'_>, line: &[u8]) {
         let line = super::dialect::without_noise(line).trim_ascii();
         let line = line.strip_prefix(b"\"").unwrap_or(line);
-        // The first line that names a model. A notice that looks like text names none.
-        self.bringing_up.found = self.bringing_up.found.or(named(line));
+        let line = line.strip_suffix(b"\"").unwrap_or(line);
+        // The first line that names a model of the table; else the first that may name another. A notice names none.
+        let found = &mut self.bringing_up.found;
+        match (*found, Named::by(line)) {
+            (Named::Known(_), _) | (Named::Other(_), Named::Other(_)) | (_, Named::Nothing) => {}
+            (_, named) => *found = named,
+        }
     }
 
-    /// Takes the model when two answers in a row agree: a garbled one would hold until the next
-    /// restart.
+    /// Takes the model when two answers in a row name the same one: a garbled one would hold until the next restart, and a
+    /// connect that demands what an unknown model may lack be refused until then.
     fn model_known(&mut self, world: &mut World<'_>, answer: Option<&[u8]>) -> Then {
         if answer.is_none() {
             return world.fail(AtError::Refused(world.code));
         }
         let seen = &mut self.bringing_up;
-        let found = seen.found.take();
-        let name = |model: Option<&'static Model>| model.map_or("", |model| model.name);
-        let agree = seen.looks > 0 && name(found) == name(seen.before);
+        let found = core::mem::replace(&mut seen.found, Named::Nothing);
+        let agree = found.agrees(seen.before);
         seen.looks += 1;
         seen.before = found;
         if agree {
-            self.model = found;
+            self.model = match found {
+                Named::Known(model) => Some(model),
+                _ => None,
+            };
             return Then::Next;
         }
         if seen.looks < LOOKS {
