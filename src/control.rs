@@ -32,7 +32,11 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(15);
 /// cheap to copy, so each task has its own, and never touches the UART itself.
 ///
 /// Methods that need the modem wait until it is up, or until it answers, and report why it does not come up. Methods
-/// that only read the driver's state, and [`power_on`](Self::power_on), return at once.
+/// that only read the driver's state, and [`power_on`](Self::power_on), return at once. Where the last bring-up found a modem
+/// that does not answer, `status`, `sim`, `raw_at` and `power_off` fail at once.
+///
+/// Their futures may be dropped at any time: a command that was sent is completed, and its answer discarded. Whether a
+/// setting was made then only a query shows.
 pub struct Control<'a, M: Backend> {
     pub(crate) world: &'a Shared<'a>,
     pub(crate) engine: &'a RefCell<M::Engine>,
@@ -428,12 +432,18 @@ impl<M: Cellular> Control<'_, M> {
 
 impl<M: Full> Control<'_, M> {
     /// Reads the numbers of the SIM as [`sim`](Self::sim) does; [`AtError::Unsupported`] on a modem without a SIM.
+    ///
+    /// # Errors
+    /// [`AtError::LinkDown`] where the modem does not answer, otherwise the error that ended the exchange.
     pub async fn sim_if_any(&self) -> Result<SimCard, AtError> {
         let (at, _) = self.answering().await.map_err(|_| AtError::LinkDown)?;
         M::Sim::sim(&at).await
     }
 
     /// Reads the clock as [`clock`](Self::clock) does; [`AtError::Unsupported`] on a modem without a clock.
+    ///
+    /// # Errors
+    /// Those of [`clock`](Self::clock).
     pub async fn clock_if_any(&self) -> Result<Option<DateTime>, AtError> {
         let at = self
             .keeps_connections()
@@ -444,6 +454,9 @@ impl<M: Full> Control<'_, M> {
     }
 
     /// Sets the clock as [`set_clock`](Self::set_clock) does; [`AtError::Unsupported`] on a modem without a clock.
+    ///
+    /// # Errors
+    /// Those of [`set_clock`](Self::set_clock).
     pub async fn set_clock_if_any(&self, now: DateTime) -> Result<(), AtError> {
         let at = self
             .keeps_connections()
@@ -494,6 +507,9 @@ impl<M: SavesPower> Control<'_, M> {
     }
 
     /// Reads the power saving times that the network has granted; `None` where it has granted none.
+    ///
+    /// # Errors
+    /// Those of [`set_power_saving`](Self::set_power_saving).
     pub async fn power_saving(&self) -> Result<Option<PowerSaving>, AtError> {
         M::power_saving(&self.keeps_connections().at().await?).await
     }
@@ -513,6 +529,9 @@ impl<M: SavesPower> Control<'_, M> {
     }
 
     /// Reads the eDRX cycle that the network has granted; `None` where it has granted none.
+    ///
+    /// # Errors
+    /// Those of [`set_power_saving`](Self::set_power_saving).
     pub async fn edrx(&self) -> Result<Option<Edrx>, AtError> {
         M::edrx(&self.keeps_connections().at().await?).await
     }

@@ -303,7 +303,8 @@ pub(crate) fn post_open<'a>(
 ///   [`close`](Self::close) to send it first.
 ///
 /// What is read is always a prefix of what the peer sent, and what the peer receives is a prefix of
-/// what was written.
+/// what was written. The exception is binary payload with SLM 2.5 to 3.1 (see the README): the firmware may
+/// drop a piece of it, and later ones follow.
 pub struct Socket<'a> {
     world: &'a Shared<'a>,
     slot: u8,

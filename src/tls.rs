@@ -9,7 +9,8 @@ use crate::error::ConnectError;
 use crate::suites::{ServerKey, SuiteSet, TlsVersion};
 use crate::tag::Tag;
 
-/// The name of a server, which is resolved, sent as SNI and checked against the server's certificate.
+/// The name of a server, which the modem resolves, and sends as SNI and checks against the server's certificate where it
+/// can: see [`Verification`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ServerName<'a>(Text<'a, 253>);

@@ -50,8 +50,7 @@ pub enum Final {
     Ok,
     /// The modem took all of the payload of a send (`SEND OK`).
     SendOk,
-    /// The modem took nothing of the payload, for want of room (`SEND FAIL`). This is the only final result after
-    /// which bytes are sent again.
+    /// The modem took nothing of the payload, for want of room (`SEND FAIL`). The bytes are sent again.
     SendFail,
 }
 
@@ -338,13 +337,14 @@ impl<M> Step<M> {
         self.flags(QUOTES)
     }
 
-    /// Makes the step a send as [`quotes`](Self::quotes), with each byte as two hexadecimal digits.
+    /// Makes the step a send as [`quotes`](Self::quotes), with each byte as two hexadecimal digits, for a modem whose
+    /// [`Modem::IN_LINE`] is no other form.
     pub const fn hexes(self) -> Self {
         self.flags(QUOTES | HEXES)
     }
 
     /// Makes the step a send of [`World::len`] bytes as base64 at the end of the command line, for a modem whose
-    /// [`Modem::IN_LINE`] is [`InLine::Base64`]. The answer to the line is the only confirmation.
+    /// [`Modem::IN_LINE`] is [`InLine::Base64`]: the form is that constant's, not this method's. The answer to the line is the only confirmation.
     pub const fn base64(self) -> Self {
         self.flags(QUOTES | HEXES)
     }
@@ -495,6 +495,7 @@ pub trait Modem: Sized + 'static {
     /// Classifies a line. `asked` is the name of the running command, without its `AT`.
     fn line(&mut self, line: &[u8], asked: &[u8]) -> Line;
     /// Returns the script of a number: one of [`BRING_UP`] to [`SLEEP`], or the backend's own from [`OWN`] on.
+    /// A script without steps ends well at once.
     fn script(number: u8) -> &'static [Step<Self>];
     /// Refuses a policy that this modem cannot fulfil, before anything is sent. The default refuses one that requires a
     /// check which the modem is not known to do.

@@ -18,7 +18,8 @@ use super::world::{Shared, World};
 use crate::error::RunError;
 use crate::power::{NoPin, Power};
 
-/// The number of read errors in a row that count as noise on the line. One more ends the runner.
+/// The number of read errors in a row that count as noise on the line; each is followed by a pause of 10 ms. One more ends the
+/// runner: a UART that reports nothing but errors for a second is taken for broken.
 const READ_ERRORS: u8 = 100;
 
 /// The runner of one modem: it owns the UART and the pins, and conducts every exchange. Spawn [`run`](Self::run) in a
@@ -228,6 +229,8 @@ fn transmit<E: Protocol, W: Write>(
     async move {
         let mut buf = [0; 64];
         loop {
+            // No waker is registered here: all futures of the runner are polled with the waker of one task, which `conduct`
+            // registers with the world. None of them may get a waker of its own.
             let (count, generation, turn) = poll_fn(|_| {
                 let (mut engine, mut world) = (engine.borrow_mut(), world.borrow_mut());
                 match engine.next_out(&mut world, &mut buf) {

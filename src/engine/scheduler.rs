@@ -44,7 +44,7 @@ pub enum Job {
     Liveness,
     /// Asks whether the socket still stands.
     Look(u8),
-    /// The data connection is gone.
+    /// The data connection is gone, or a user's command may have changed settings: the modem is brought up anew.
     NetworkLost,
     /// Opens the connection of [`World::open`], and sets its `verified`.
     Open(u8),

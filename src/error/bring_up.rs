@@ -73,7 +73,8 @@ pub enum BringUpError {
 
 impl BringUpError {
     /// Returns whether the bring-up fails until something is changed: the SIM or its PIN, the configuration, the firmware.
-    /// Other failures may be over at the next bring-up, which the runner makes by itself.
+    /// Other failures may be over at the next bring-up, which the runner makes by itself: [`SimMissing`](Self::SimMissing) and
+    /// [`SettingRefused`](Self::SettingRefused) too, for a SIM may be read late, and noise may have altered a setting.
     pub const fn is_lasting(&self) -> bool {
         matches!(
             self,

@@ -11,7 +11,7 @@ use crate::modem::Driver;
 /// What the broker takes the token for, often the id of a project.
 const AUDIENCE: &str = "sectag-firmware";
 /// The longest life of a token, in seconds. The broker ends the session after it, and a device that is
-/// started for longer makes a new session with a new token; `examples/ideas` has one that does.
+/// started for longer makes a new session with a new token; the example of `sectag::jwt` has a loop that does.
 const LIFETIME: u32 = jwt::MAX_LIFETIME;
 /// The device's private number. This one is known to everybody, since it stands here: a product reads its
 /// own from protected memory, or signs by a secure element behind `sectag::signer::Signer`.

@@ -201,7 +201,7 @@ impl<O: Options> Modem for Bg96<O> {
     const SENDS_WITHOUT_PROMPT: bool = false;
     const PUSHES: bool = O::PUSH;
     const GUESTS: bool = O::COMMANDS;
-    // A send waits for the prompt, and a file upload for `CONNECT`.
+    // Up to 60 s for leaving the network (sheet 1.1), and some for the UART.
     const POWER_OFF_LIMIT: Duration = Duration::from_secs(65);
     const CODES: &'static [Number] = &causes::FILES;
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;

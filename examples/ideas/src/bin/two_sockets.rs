@@ -1,4 +1,4 @@
-//! Two connections in two tasks: `Sockets` is a handle that can be copied, and each task has a socket of its own. How
+//! Two connections in two tasks: `Control` is a handle that can be copied, and each task has a socket of its own. How
 //! many there can be at a time is the second parameter of `State`; more than the modem has do not compile.
 
 use std::error::Error;
