@@ -6,6 +6,7 @@ use std::io;
 
 use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
+use embassy_time::{Duration, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::{RunError, Socket};
 use sectag_simulator::{MemoryNetwork, Simulator};
@@ -70,7 +71,10 @@ pub async fn round_trip(socket: &mut Socket<'_>, bytes: &[u8]) -> Vec<u8> {
         writer.write_all(bytes).await.unwrap();
         writer.flush().await.unwrap();
     };
-    let (read, ()) = join(reader.read_exact(&mut back), write).await;
+    let both = join(reader.read_exact(&mut back), write);
+    // Bytes that never come are a failure, and no hang.
+    let both = with_timeout(Duration::from_secs(600), both).await;
+    let (read, ()) = both.expect("they come back within ten minutes");
     read.unwrap();
     back
 }
