@@ -18,6 +18,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_millis(1000);
 const GLANCE: Duration = Duration::from_millis(400);
 
+/// Bytes that are kept while an answer is waited for: many times the longest.
+const LONGEST: usize = 4096;
+
 /// Factory settings of the modems in the table, and what people set them to.
 const SPEEDS: [u32; 6] = [115_200, 921_600, 460_800, 230_400, 57_600, 9600];
 
@@ -53,30 +56,85 @@ pub(crate) async fn modem(
 
 /// Asks the modem on an open port who it is.
 pub(crate) async fn who(name: &PortName, opened: &mut Opened, baud: u32) -> Result<Found, Failure> {
-    let mut tried = Vec::new();
+    let mut tried = Tried::default();
     match with_timeout(LIMIT, search(name, opened, baud, &mut tried)).await {
         Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Failure::new(
+            format!("{name}: the other side has closed it"),
+        )
+        .hint("check that no other program has the modem, and that it is on this port")),
         Ok(Err(error)) => Err(Failure::new(format!("{name}: {error}"))),
         Err(_) => Err(nobody(name, &tried)),
     }
 }
 
-fn nobody(name: &PortName, tried: &[u32]) -> Failure {
-    let speeds: Vec<String> = tried.iter().map(u32::to_string).collect();
-    let at = match name {
-        PortName::Serial(_) => format!(", at {} baud", speeds.join(", ")),
-        PortName::Tcp(_) => String::new(),
+/// What was done and heard until the patience ended.
+#[derive(Debug, Default)]
+struct Tried {
+    speeds: Vec<u32>,
+    heard: Heard,
+}
+
+/// What came that was no answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Heard {
+    #[default]
+    Nothing,
+    /// What was sent.
+    Echo,
+    Noise,
+}
+
+impl Heard {
+    fn in_bytes(seen: &[u8], command: &str) -> Self {
+        let text = String::from_utf8_lossy(seen);
+        let rest = text.replace(command, "");
+        if !rest.trim().is_empty() {
+            Self::Noise
+        } else if rest.len() < text.len() {
+            Self::Echo
+        } else {
+            // An end of line alone says nothing.
+            Self::Nothing
+        }
+    }
+}
+
+fn nobody(name: &PortName, tried: &Tried) -> Failure {
+    let speeds: Vec<String> = tried.speeds.iter().map(u32::to_string).collect();
+    let (at, another) = match name {
+        PortName::Serial(_) => (
+            format!(", at {} baud", speeds.join(", ")),
+            "the modem may be set to another speed than these: name it by --baud",
+        ),
+        PortName::Tcp(_) => (
+            String::new(),
+            "the modem's serial side may be set to another speed than what serves this TCP port: look there",
+        ),
     };
-    Failure::new(format!(
-        "nobody answers on {name}: AT was sent for {} s{at}",
-        LIMIT.as_secs()
-    ))
-    .hint("check that the modem is powered, that TX and RX are crossed, and that the ground is common")
-    .hint("if RTS and CTS are wired, try --flow-control; if not, try without")
-    .hint(format!(
+    let seconds = LIMIT.as_secs();
+    let patience = format!(
         "a modem that is asleep or in data mode does not answer this, and its driver has more patience: name it by {}",
         ModemName::options()
-    ))
+    );
+    match tried.heard {
+        Heard::Nothing => Failure::new(format!(
+            "nobody answers on {name}: AT was sent for {seconds} s{at}"
+        ))
+        .hint("check that the modem is powered, that TX and RX are crossed, and that the ground is common")
+        .hint("if RTS and CTS are wired, try --flow-control; if not, try without"),
+        Heard::Echo => Failure::new(format!(
+            "what is sent to {name} comes back, and no answer: AT was sent for {seconds} s{at}"
+        ))
+        .hint("check that TX and RX are not joined, and that this port leads to the modem's AT interface"),
+        Heard::Noise => Failure::new(format!(
+            "bytes come from {name}, and none of them answers AT, which was sent for {seconds} s{at}"
+        ))
+        .hint("check that this port leads to the modem's AT interface, and that no other program has it")
+        .hint(another)
+        .hint("if RTS and CTS are wired, try --flow-control; if not, try without"),
+    }
+    .hint(patience)
 }
 
 /// The IMEI of a modem that has answered; `None` where it does not tell.
@@ -127,7 +185,7 @@ async fn search(
     name: &PortName,
     opened: &mut Opened,
     baud: u32,
-    tried: &mut Vec<u32>,
+    tried: &mut Tried,
 ) -> std::io::Result<Found> {
     let mut speeds = vec![baud];
     if let PortName::Serial(_) = name {
@@ -139,12 +197,14 @@ async fn search(
             if speeds.len() > 1 && !opened.set_speed(*speed) {
                 continue;
             }
-            if !tried.contains(speed) {
-                tried.push(*speed);
+            if !tried.speeds.contains(speed) {
+                tried.speeds.push(*speed);
             }
             for end in ENDS {
                 let stream = opened.stream();
-                if ask(stream, "AT", end, patience).await?.is_some() {
+                let (answer, heard) = listen(stream, "AT", end, patience).await?;
+                tried.heard = tried.heard.max(heard);
+                if answer.is_some() {
                     let identity = Identity {
                         manufacturer: query(stream, "AT+CGMI", end).await?,
                         model: query(stream, "AT+CGMM", end).await?,
@@ -189,23 +249,39 @@ async fn ask(
     end: &str,
     patience: Duration,
 ) -> std::io::Result<Option<Answer>> {
+    Ok(listen(stream, command, end, patience).await?.0)
+}
+
+/// As [`ask`], with what came that was no answer.
+async fn listen(
+    stream: &mut dyn Stream,
+    command: &str,
+    end: &str,
+    patience: Duration,
+) -> std::io::Result<(Option<Answer>, Heard)> {
     stream
         .write_all(format!("{command}{end}").as_bytes())
         .await?;
     stream.flush().await?;
     let deadline = Instant::now() + patience;
     let mut seen = Vec::new();
+    let mut heard = Heard::Nothing;
     let mut buffer = [0; 256];
     loop {
         let Ok(count) = with_deadline(deadline, stream.read(&mut buffer)).await else {
-            return Ok(None);
+            return Ok((None, heard.max(Heard::in_bytes(&seen, command))));
         };
         match count? {
             0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
             count => seen.extend_from_slice(&buffer[..count]),
         }
         if let Some(answer) = answer(&seen, command) {
-            return Ok(Some(answer));
+            return Ok((Some(answer), heard));
+        }
+        if seen.len() > LONGEST {
+            // No answer is so long; what comes without an end is not kept, and one behind it is still seen.
+            heard = Heard::Noise;
+            seen.drain(..seen.len() - LONGEST / 2);
         }
     }
 }
@@ -262,6 +338,58 @@ mod tests {
         assert_eq!(lines("\r\nQuectel\r\n\r\nOK"), None);
         assert_eq!(lines(""), None);
         assert!(answer(b"\r\n+CME ERROR: 3\r\n", "AT").is_some_and(|answer| answer.refused));
+    }
+
+    #[test]
+    fn what_was_heard_is_told_from_silence_and_from_an_echo() {
+        for (seen, heard) in [
+            (&b""[..], Heard::Nothing),
+            (b"\r\n\r\n", Heard::Nothing),
+            (b"AT\r", Heard::Echo),
+            (b"AT\r\r\nAT\r\n", Heard::Echo),
+            (b"\xf8\x00\x80", Heard::Noise),
+            (b"AT\r\nSSH-2.0\r\n", Heard::Noise),
+        ] {
+            assert_eq!(Heard::in_bytes(seen, "AT"), heard, "{seen:?}");
+        }
+        let device = PortName::Serial("/dev/ttyX".into());
+        let told = |heard| {
+            let speeds = vec![115_200, 9600];
+            nobody(&device, &Tried { speeds, heard }).lines()
+        };
+        assert_eq!(
+            told(Heard::Nothing)[0],
+            "error: nobody answers on /dev/ttyX: AT was sent for 10 s, at 115200, 9600 baud"
+        );
+        assert_eq!(
+            told(Heard::Echo)[..2],
+            [
+                "error: what is sent to /dev/ttyX comes back, and no answer: AT was sent for 10 s, at 115200, 9600 baud",
+                "hint: check that TX and RX are not joined, and that this port leads to the modem's AT interface",
+            ]
+        );
+        let noise = told(Heard::Noise);
+        assert_eq!(
+            noise[0],
+            "error: bytes come from /dev/ttyX, and none of them answers AT, which was sent for 10 s, at 115200, 9600 baud"
+        );
+        assert!(noise[2].ends_with("name it by --baud"), "{noise:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_behind_a_flood_is_seen_and_the_flood_is_not_kept() {
+        let (mut modem, mut host) = tokio::io::duplex(1024);
+        let flood = async {
+            for _ in 0..200 {
+                modem.write_all(&[b'x'; 1000]).await.unwrap();
+            }
+            modem.write_all(b"\r\nOK\r\n").await.unwrap();
+        };
+        let (asked, ()) = tokio::join!(listen(&mut host, "AT", "\r", LIMIT), flood);
+        let (answer, heard) = asked.unwrap();
+        assert_eq!(heard, Heard::Noise);
+        let kept: usize = answer.unwrap().lines.iter().map(String::len).sum();
+        assert!(kept <= LONGEST, "{kept}");
     }
 
     #[test]

@@ -72,13 +72,20 @@ pub(crate) fn read(path: &Path, purpose: Purpose) -> Result<(Vec<u8>, String), F
 pub(crate) fn line(option: &str) -> Result<String, Failure> {
     STDIN.take_line(option)?;
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{option} -: {error}"));
-    let limit = Purpose::Secret.limit() as u64;
-    line_of(&mut io::stdin().lock().take(limit)).map_err(|error| failed(&error))
+    line_of(&mut io::stdin().lock()).map_err(|error| failed(&error))
 }
 
+/// A line that is longer than a secret may be is refused, since its beginning alone would be another secret.
 fn line_of(input: &mut impl BufRead) -> io::Result<String> {
+    let limit = Purpose::Secret.limit();
     let mut line = String::new();
-    input.read_line(&mut line)?;
+    input.take(limit as u64 + 1).read_line(&mut line)?;
+    if line.len() > limit {
+        return Err(io::Error::other(format!(
+            "its line is longer than {limit} bytes, which is the most that {} may have here",
+            Purpose::Secret.name()
+        )));
+    }
     Ok(line)
 }
 
@@ -128,7 +135,11 @@ impl Stdin {
         match &*taken {
             Some(earlier) if all || earlier.all => Err(Failure::new(format!(
                 "{what} and {} cannot both come from standard input",
-                earlier.what
+                if earlier.what == what {
+                    "another"
+                } else {
+                    &earlier.what
+                }
             ))
             .hint("give one of them as a file: secret options, too, take @FILE")),
             _ => {
@@ -185,6 +196,11 @@ mod tests {
         all.take_all("a message").unwrap();
         assert!(all.take_line("--password").is_err());
         assert!(all.take_all("a credential").is_err());
+        let twice = all.take_all("a message").unwrap_err();
+        assert_eq!(
+            twice.observed(),
+            "a message and another cannot both come from standard input"
+        );
     }
 
     #[test]
@@ -192,5 +208,16 @@ mod tests {
         let mut input: &[u8] = b"1234\nrest";
         assert_eq!(line_of(&mut input).unwrap(), "1234\n");
         assert_eq!(input, b"rest");
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused_and_not_cut() {
+        let limit = Purpose::Secret.limit();
+        let longest = "a".repeat(limit);
+        assert_eq!(line_of(&mut longest.as_bytes()).unwrap(), longest);
+        let refused = line_of(&mut io::BufReader::new(io::repeat(b'a')));
+        let told = refused.unwrap_err().to_string();
+        let expected = format!("its line is longer than {limit} bytes");
+        assert!(told.starts_with(&expected), "{told}");
     }
 }

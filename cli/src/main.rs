@@ -80,13 +80,20 @@ fn main() -> ExitCode {
         Err(failure) if failure.exit_status() == BROKEN_PIPE => ExitCode::from(BROKEN_PIPE),
         Err(failure) => {
             if json {
-                // The last line of the results; where it cannot go, the exit status stands.
-                let _ = report.output(failure.json().as_bytes());
+                print_as_json(&failure, &report);
             } else {
                 failure.print();
             }
             ExitCode::from(failure.exit_status())
         }
+    }
+}
+
+/// Prints a failure as the last line of the results, or for people where that cannot be written.
+fn print_as_json(failure: &Failure, report: &Report) {
+    match report.output(failure.json().as_bytes()) {
+        Err(unwritten) if unwritten.exit_status() != BROKEN_PIPE => failure.print(),
+        _ => {}
     }
 }
 
@@ -112,9 +119,8 @@ fn refused(error: &clap::Error) -> ExitCode {
         .take_while(|one| one != "--")
         .any(|one| one == "--json")
     {
-        let report = Report::new(true, false);
-        // Where it cannot go, the exit status stands.
-        let _ = report.output(Failure::usage(&error.to_string()).json().as_bytes());
+        let failure = Failure::usage(&error.to_string());
+        print_as_json(&failure, &Report::new(true, false));
     } else {
         // Nobody can be told that standard error is closed.
         let _ = error.print();

@@ -29,11 +29,14 @@ pub enum Sim {
 }
 
 impl Sim {
-    /// Reads the state from an answer such as `+CPIN: READY`; `None` where the answer has none.
+    /// Reads the state from an answer such as `+CPIN: READY`; `None` where the answer has none that 27.007 knows. Words
+    /// that a noisy line has altered are asked for again, and blame no operator.
     pub fn read(text: &[u8]) -> Option<Self> {
         let text = answer(text, "+CPIN:")?;
-        let known = SIMS.iter().find(|(known, _)| *known == text);
-        Some(known.map_or(Self::Foreign, |(_, sim)| *sim))
+        match SIMS.iter().find(|(known, _)| *known == text) {
+            Some((_, sim)) => Some(*sim),
+            None => text.starts_with(LOCKED).then_some(Self::Foreign),
+        }
     }
 
     /// Reads the state from the error number with which the query was refused; `None` where it is about something else.
@@ -225,6 +228,9 @@ fn tries(text: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
+/// The beginning of every lock of the modem to a SIM or an operator (27.007, `+CPIN`): `PH-SIM PIN`, `PH-NET PIN`, `PH-SP PUK`.
+const LOCKED: &[u8] = b"PH-";
+
 static SIMS: [(&[u8], Sim); 7] = [
     (b"READY", Sim::Ready),
     // The second PIN does not protect access to the network.
@@ -288,6 +294,33 @@ mod tests {
         let next = entry.asked(PIN, Code::Plain, 0, false);
         assert_eq!(next, SimNext::Fail(BringUpError::SimLocked));
         assert_eq!(refused(&mut entry, 11, 0), SimNext::Enter);
+    }
+
+    #[test]
+    fn only_the_words_of_a_lock_say_that_the_modem_is_locked() {
+        for (word, expected) in [
+            ("READY", Some(Sim::Ready)),
+            ("SIM PIN2", Some(Sim::Ready)),
+            ("PH-SIM PIN", Some(Sim::Foreign)),
+            ("PH-NET PUK", Some(Sim::Foreign)),
+            ("PH-CORP PIN", Some(Sim::Foreign)),
+            ("REA\x01Y", None),
+            ("99999999999999999999", None),
+            ("", None),
+        ] {
+            let mut answer = *b"+CPIN: ....................";
+            let len = 7 + word.len();
+            answer[7..len].copy_from_slice(word.as_bytes());
+            assert_eq!(Sim::read(&answer[..len]), expected, "{word:?}");
+        }
+        // It is asked again, until the time is up in which a SIM is read.
+        let mut entry = SimEntry::NEW;
+        let altered = Some(&b"+CPIN: REA\x01Y"[..]);
+        assert_eq!(asked(&mut entry, altered), SimNext::Wait(PAUSE));
+        assert_eq!(asked(&mut entry, READY), SimNext::Ready);
+        let late = entry.asked(altered, Code::Plain, READ_LIMIT, true);
+        let unread = BringUpError::SimNotReady(Code::Plain);
+        assert_eq!(late, SimNext::Fail(unread));
     }
 
     #[test]

@@ -25,11 +25,11 @@ pub trait Credentials: Backend {
     const PROOF: Proof = Proof::ReadBack;
 
     /// Returns whether the modem's TLS can use a `kind` with a key of this type, as far as its firmware is known. A
-    /// credential that would fail at every connect is refused when it is stored. The default refuses Ed25519 alone: no
-    /// modem's sheet has a suite or a signature scheme for it.
+    /// credential that would fail at every connect is refused when it is stored. The default takes RSA and ECDSA: no
+    /// modem's sheet has a suite or a signature scheme for Ed25519, Ed448, X25519, DSA or keys of RSA-PSS alone.
     fn uses(&self, kind: Kind, key: KeyType) -> bool {
         let _ = kind;
-        key != KeyType::Ed25519
+        !matches!(key, KeyType::Ed25519 | KeyType::Other)
     }
 
     /// Stores `content`, which is in the form of [`ACCEPTS`](Self::ACCEPTS), in the place of an earlier one.

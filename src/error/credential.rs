@@ -88,6 +88,9 @@ impl<S: fmt::Display> fmt::Display for CredentialError<S> {
             ),
             Self::InvalidInput(input) => input.fmt(f),
             Self::Lacks(feature) => write!(f, "this modem has {feature}"),
+            Self::KeyType(KeyType::Other) => f.write_str(
+                "this modem's TLS can use keys of RSA and ECDSA, and this is neither: have a certificate issued for a key of another type, RSA 2048 where in doubt",
+            ),
             Self::KeyType(key) => write!(
                 f,
                 "this modem's TLS cannot use a key of type {key}: have a certificate issued for a key of another type, RSA 2048 where in doubt"

@@ -136,6 +136,7 @@ const PRINTERS: [&[&str]; 7] = [
     &["help", "credentials"],
     &["--version"],
     &["jwt", "explain", "a.b.c"],
+    &["jwt", "explain", "a.b.c", "--json"],
 ];
 
 fn with_output(args: &[&str], output: impl Into<Stdio>) -> (Option<i32>, String) {

@@ -28,11 +28,10 @@ impl<O: Options> Credentials for Bg96<O> {
     };
 
     /// "RSA certificates only, no ECDSA suites" (sheet 4.1); relatives that list ECDSA suites can use
-    /// ECDSA keys. A CA may have any key but Ed25519: the server's certificate that it signs has an RSA
-    /// key.
+    /// ECDSA keys. A CA may have either: the server's certificate that it signs has an RSA key.
     fn uses(&self, kind: Kind, key: KeyType) -> bool {
         match key {
-            KeyType::Ed25519 => false,
+            KeyType::Ed25519 | KeyType::Other => false,
             KeyType::EcP256 | KeyType::EcP384 | KeyType::EcOther => {
                 let suites = self.capabilities().suites;
                 kind == Kind::Ca || !suites.for_key(ServerKey::Ecdsa).is_empty()

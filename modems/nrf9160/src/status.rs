@@ -2,8 +2,9 @@
 
 use heapless::String;
 use sectag::at::Fields;
+use sectag::cellular::Sim;
 use sectag::modem::{Cellular, Full, HasClock, Reports, There};
-use sectag::{At, AtError, Registration, SimCard, SimState, Status, Technology};
+use sectag::{At, AtError, Registration, SimCard, Status, Technology};
 
 use crate::commands::{Command, GUEST_QUICK};
 use crate::{Family, Nrf9160};
@@ -97,15 +98,7 @@ fn take(name: &str, line: &[u8], status: &mut Status) {
             status.signal.rsrq = known(rsrq).map(|half| half / 2 - 19);
             status.signal.rsrp = known(fields.byte()).map(|index| index - 140);
         }
-        "+CPIN?" => {
-            status.sim = match fields.text() {
-                Some("READY") => Some(SimState::Ready),
-                Some("SIM PIN") => Some(SimState::Pin),
-                Some("SIM PUK") => Some(SimState::Puk),
-                Some(_) => Some(SimState::Foreign),
-                None => status.sim,
-            }
-        }
+        "+CPIN?" => status.sim = Sim::read(line).map(Sim::state).or(status.sim),
         "+CGDCONT?" if fields.int() == Some(0) => {
             fields.nth(1);
             status.address = fields.text().filter(|text| !text.is_empty()).and_then(keep);

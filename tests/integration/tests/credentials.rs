@@ -1087,6 +1087,11 @@ fn piece_of_a_file_is_counted_and_nothing_else_is_believed() {
     }
 }
 
+/// A key of X25519, as `openssl genpkey -algorithm x25519` writes it: for agreement, so that nothing is signed with it.
+const NO_SIGNING_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+MC4CAQAwBQYDK2VuBCIEIPBFRDwbdVcQAIzeTl0SViJMODYolhYD3Bf2l2CH7RZe\n\
+-----END PRIVATE KEY-----\n";
+
 /// What its TLS cannot use is refused before a byte, unless it is asked for by name.
 #[test]
 fn key_that_the_modem_cannot_use_is_refused_when_it_is_stored() {
@@ -1121,6 +1126,14 @@ fn key_that_the_modem_cannot_use_is_refused_when_it_is_stored() {
                         assert_eq!(anyway, Ok(()));
                         control.remove(TAG, kind).await.unwrap();
                     }
+                    let odd = NO_SIGNING_KEY.as_bytes();
+                    let before = files(&world);
+                    let stored = control.store(TAG, Kind::PrivateKey, odd).await;
+                    let refused = CredentialError::KeyType(KeyType::Other);
+                    assert_eq!(stored, Err(refused));
+                    let told = "keys of RSA and ECDSA, and this is neither";
+                    assert!(refused.to_string().contains(told), "{refused}");
+                    assert_eq!(files(&world), before);
                     // A CA's key signs, and what it signs may be a server's RSA key.
                     assert_eq!(
                         control.store(TAG, Kind::Ca, pki.ca_pem().as_bytes()).await,

@@ -1,13 +1,12 @@
 //! What a token is and what is wrong with it, as far as can be told without the server's key.
 
-use std::io::BufRead;
-
 use sectag::clock::DateTime;
 use sectag::jwt::MAX_LIFETIME;
 use serde_json::{Map, Value};
 
 use crate::args::ExplainToken;
 use crate::failure::Failure;
+use crate::input;
 use crate::report::Report;
 use crate::session;
 
@@ -37,11 +36,7 @@ const END: f64 = 4_102_444_800.0;
 pub(super) fn run(args: &ExplainToken, report: &Report) -> Result<(), Failure> {
     let mut token = args.token.clone();
     if token == "-" {
-        token.clear();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut token)
-            .map_err(|error| Failure::new(format!("reading standard input: {error}")))?;
+        token = input::line("TOKEN")?;
     }
     let now = session::host_clock().map(|now| now.to_unix() as i64);
     let findings = explain(&token, now);
@@ -89,6 +84,10 @@ fn explain(token: &str, now: Option<i64>) -> Vec<Finding> {
         findings.fact("this is an Azure SAS token, not a JWT");
         return findings.0;
     }
+    if text.is_empty() {
+        findings.problem("there is nothing in it, so the token was lost on its way here");
+        return findings.0;
+    }
     let parts: Vec<&str> = text.split('.').collect();
     match parts.len() {
         3 => findings.fact("3 parts: header, claims, signature"),
@@ -101,7 +100,7 @@ fn explain(token: &str, now: Option<i64>) -> Vec<Finding> {
         2 => findings.problem("2 parts: the signature is missing, it was cut or never signed"),
         count => {
             findings.problem(format!("a JWT has 3 parts with dots between, and this has {count}: it was cut, or is not a JWT"));
-            if count > 3 || text.is_empty() {
+            if count > 3 {
                 return findings.0;
             }
         }
@@ -112,19 +111,17 @@ fn explain(token: &str, now: Option<i64>) -> Vec<Finding> {
         .enumerate()
         .map(|(index, (part, name))| findings.part(index + 1, name, part))
         .collect();
-    let object = |index: usize| {
-        let bytes = decoded.get(index)?.as_ref()?;
-        serde_json::from_slice::<Map<String, Value>>(bytes).ok()
-    };
-    let algorithm = match object(0) {
-        Some(header) => findings.header(&header),
-        None => {
-            findings.problem("part 1 (header) is not a JSON object");
-            None
+    // Of a part that could not be decoded the reason is said, and nothing that only follows from it.
+    let object = |bytes: &Vec<u8>| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
+    let mut algorithm = None;
+    if let Some(Some(bytes)) = decoded.first() {
+        match object(bytes) {
+            Some(header) => algorithm = findings.header(&header),
+            None => findings.problem("part 1 (header) is not a JSON object"),
         }
-    };
-    if parts.len() > 1 {
-        match object(1) {
+    }
+    if let Some(Some(bytes)) = decoded.get(1) {
+        match object(bytes) {
             Some(claims) => findings.claims(&claims, now),
             None => findings.problem("part 2 (claims) is not a JSON object"),
         }
@@ -495,6 +492,13 @@ mod tests {
             good.rsplit_once('.').unwrap().0.into(),
             "signature is missing",
         );
-        assert!(!problems("").is_empty() && !problems("hello").is_empty());
+        one(String::new(), "nothing in it");
+        // One problem for each part that cannot be decoded, and none that only follows from it.
+        let damaged = problems("$.a.");
+        assert_eq!(damaged.len(), 3, "{damaged:?}");
+        for (problem, named) in damaged.iter().zip(["no base64", "it was cut", "is empty"]) {
+            assert!(problem.contains(named), "{damaged:?}");
+        }
+        assert!(!problems("hello").is_empty());
     }
 }

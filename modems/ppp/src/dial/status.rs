@@ -2,9 +2,10 @@
 
 use heapless::String;
 use sectag::at::{Fields, answer};
+use sectag::cellular::Sim;
 use sectag::clock::DateTime;
 use sectag::wifi::Association;
-use sectag::{AtError, BringUpError, Capabilities, Counters, Registration, SimState, Status};
+use sectag::{AtError, BringUpError, Capabilities, Counters, Registration, Status};
 
 use super::failure::at;
 
@@ -118,16 +119,7 @@ fn take_cellular(command: &str, text: &str, status: &mut Status) {
         "AT+CGMM" => set(&mut status.model, plain(text)),
         "AT+CGMR" => set(&mut status.firmware, plain(text)),
         "AT+CGSN" => set(&mut status.imei, plain(text)),
-        "AT+CPIN?" => {
-            let state = answer(line, "+CPIN:").map(|state| match state.trim_ascii() {
-                b"READY" => Some(SimState::Ready),
-                b"SIM PIN" => Some(SimState::Pin),
-                b"SIM PUK" => Some(SimState::Puk),
-                b"PH-NET PIN" => Some(SimState::Foreign),
-                _ => None,
-            });
-            status.sim = state.flatten().or(status.sim);
-        }
+        "AT+CPIN?" => status.sim = Sim::read(line).map(Sim::state).or(status.sim),
         "AT+COPS?" => {
             let name = answer(line, "+COPS:").and_then(|text| {
                 let mut fields = Fields::new(text);
