@@ -128,7 +128,7 @@ pub(crate) fn an_interrupt_lets_an_upload_end_and_says_what_is_left() {
 }
 
 /// What prints at once, in each of the tool's ways to print.
-const PRINTERS: [&[&str]; 7] = [
+const PRINTERS: [&[&str]; 8] = [
     &["man"],
     &["completions", "bash"],
     &["--help"],
