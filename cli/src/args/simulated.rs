@@ -247,6 +247,9 @@ impl std::str::FromStr for Mapping {
                 "{target} is not on this computer, and simulated connections never leave it"
             ));
         }
+        if target.port() == 0 {
+            return Err("0 is not a port number".into());
+        }
         Ok(Self {
             server: server.parse()?,
             target,
@@ -327,6 +330,11 @@ mod tests {
                 .is_err()
         );
         assert!("broker.example=127.0.0.1:1".parse::<Mapping>().is_err());
+        assert!(
+            "broker.example:8883=127.0.0.1:0"
+                .parse::<Mapping>()
+                .is_err()
+        );
     }
 
     #[test]
