@@ -282,6 +282,10 @@ async fn listen(
             // No answer is so long; what comes without an end is not kept, and one behind it is still seen.
             heard = Heard::Noise;
             seen.drain(..seen.len() - LONGEST / 2);
+            // While bytes are always there, the deadline of a read never comes.
+            if Instant::now() >= deadline {
+                return Ok((None, heard));
+            }
         }
     }
 }
@@ -391,6 +395,17 @@ mod tests {
         let kept: usize = answer.unwrap().lines.iter().map(String::len).sum();
         // One read may stand behind what is kept.
         assert!(kept <= LONGEST + 256, "{kept}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_without_an_end_ends_the_wait_for_an_answer() {
+        let flood = tokio::io::repeat(b'x');
+        let mut port = tokio::io::join(flood, tokio::io::sink());
+        let asked = listen(&mut port, "AT", "\r", Duration::from_millis(20));
+        let ended = with_timeout(Duration::from_secs(20), asked).await;
+        let (answer, heard) = ended.expect("it waits for ever").unwrap();
+        assert!(answer.is_none());
+        assert_eq!(heard, Heard::Noise);
     }
 
     #[test]
