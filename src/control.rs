@@ -98,7 +98,8 @@ impl<'a, M: Backend> Control<'a, M> {
     /// bring-up by itself, also after this has failed.
     ///
     /// # Errors
-    /// The error of the last bring-up, once the [patience](Self::patience) is over and no bring-up is under way; at once
+    /// The error of the last bring-up, once the [patience](Self::patience) is over and no bring-up is under way in which the
+    /// modem answers; at once
     /// where only a change of SIM, configuration or firmware helps ([`BringUpError::is_lasting`]). A bring-up that
     /// ended before this call does not count.
     pub async fn wait_up(&self) -> Result<(), BringUpError> {
@@ -353,7 +354,7 @@ impl<'a, M: Backend> SecureConnect for Control<'a, M> {
     }
 }
 
-impl<M: Full> Control<'_, M> {
+impl<'a, M: Full> Control<'a, M> {
     /// Sends a command line that a user typed, without its CR, and hands the lines of the answer to `sink`, each cut to
     /// 256 bytes. `deadline` is the time limit of the command, from the modem's manual; a command that asks the network
     /// may take minutes.
@@ -378,6 +379,34 @@ impl<M: Full> Control<'_, M> {
     ) -> Result<(), RawError> {
         let keeps = M::Lines::admit(command)? || self.keeps;
         let (at, _) = self.answering().await.map_err(RawError::BringUp)?;
+        self.typed(at, keeps, command, deadline, sink).await
+    }
+
+    /// Sends a command line as [`raw_at`](Self::raw_at) does, as soon as the modem answers: for commands that need neither
+    /// SIM nor network, where nothing is to be gained by waiting for them.
+    ///
+    /// # Errors
+    /// Those of [`raw_at`](Self::raw_at).
+    pub async fn answering_raw_at(
+        &self,
+        command: &str,
+        deadline: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError> {
+        let keeps = M::Lines::admit(command)? || self.keeps;
+        self.wait_answering().await.map_err(RawError::BringUp)?;
+        let at = At::new(self.world, self.engine);
+        self.typed(at, keeps, command, deadline, sink).await
+    }
+
+    async fn typed(
+        &self,
+        at: At<'a, M>,
+        keeps: bool,
+        command: &str,
+        deadline: Duration,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RawError> {
         // Dropped in reverse order: the bring-up is asked for before other work may begin.
         let _alone = if keeps {
             None

@@ -15,6 +15,8 @@ pub enum Loss {
     /// The connection broke, on a modem that gives one error for a reset by the peer and for a TLS record larger than it
     /// takes.
     ResetOrRecord,
+    /// The modem refused a send, and says that the connection stands. Other connections are not affected.
+    SendRefused,
     /// The modem reports that the PDP context, or the Wi-Fi link, is gone.
     Network,
     /// The modem reports that it has entered power saving mode.
@@ -47,6 +49,9 @@ impl fmt::Display for Loss {
             }
             Self::ResetOrRecord => {
                 "the server has reset it, or sent a TLS record larger than the modem takes: connect again; if it happens again, let the server send less at once"
+            }
+            Self::SendRefused => {
+                "the modem refuses to send, and says that the connection stands: connect again; if that fails too, restart the modem"
             }
             Self::Network => {
                 "the modem lost its data connection: check the signal, and that nothing else ends it"

@@ -173,7 +173,7 @@ impl Waiting {
     fn is_over(&self, w: &World<'_>) -> bool {
         w.link != Link::Up
             && w.failures != self.failures
-            && (w.problem.is_lasting() || self.limit <= Instant::now() && !w.bringing_up)
+            && (w.problem.is_lasting() || self.limit <= Instant::now() && !w.may_come_up())
     }
 
     /// Has the task polled when the time limit is over.
@@ -321,7 +321,7 @@ impl<'a> Socket<'a> {
     /// otherwise. If the modem stopped answering, the reason may become more exact some seconds later.
     pub fn loss(&self) -> Option<Loss> {
         let lost = |slot: &mut Slot<'_>| {
-            (slot.phase == Phase::Failed(SocketError::ConnectionReset)).then_some(slot.loss)
+            (slot.write_error() == Some(SocketError::ConnectionReset)).then_some(slot.loss)
         };
         self.half().with(lost)
     }

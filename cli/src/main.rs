@@ -10,6 +10,8 @@ mod heard;
 mod hints;
 mod identify;
 mod identity;
+#[cfg(test)]
+mod in_process;
 mod input;
 mod json;
 mod modems;

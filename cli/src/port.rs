@@ -81,7 +81,8 @@ fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Ends> {
 
 async fn tcp(address: &str) -> io::Result<Ends> {
     #[cfg(test)]
-    if let Some(line) = in_memory::take() {
+    if address == in_memory::ADDRESS {
+        let line = in_memory::take().ok_or(io::ErrorKind::ConnectionRefused)?;
         return Ok((Box::new(line), None));
     }
     let stream = TcpStream::connect(address).await?;
@@ -171,6 +172,9 @@ pub(crate) mod in_memory {
     use std::cell::RefCell;
 
     use tokio::io::DuplexStream;
+
+    /// As it stands behind `tcp:` on a command line.
+    pub(crate) const ADDRESS: &str = "memory:1";
 
     thread_local! {
         static LINE: RefCell<Option<DuplexStream>> = const { RefCell::new(None) };

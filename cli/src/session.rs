@@ -142,7 +142,7 @@ pub(crate) async fn silent_by<M: Full>(control: &Control<'_, M>, failure: Failur
     }
     let control = control.keeps_connections();
     let mut ignore = |_: &[u8]| {};
-    let asked = control.raw_at("AT", QUERY, &mut ignore);
+    let asked = control.answering_raw_at("AT", QUERY, &mut ignore);
     match with_timeout(SECOND_LOOK, asked).await {
         Ok(Ok(())) => failure,
         _ => failure.by_the_modem(),
@@ -244,7 +244,7 @@ impl<M: Full> Session<'_, M> {
     async fn query(&self, command: &str) -> String {
         let mut lines = Vec::new();
         let mut keep = |line: &[u8]| lines.push(String::from_utf8_lossy(line).trim().to_owned());
-        let asked = self.control.raw_at(command, QUERY, &mut keep);
+        let asked = self.control.answering_raw_at(command, QUERY, &mut keep);
         match with_timeout(QUERY, asked).await {
             Ok(Ok(())) => lines.join(" "),
             _ => String::new(),
@@ -418,7 +418,138 @@ pub(crate) fn host_clock() -> Option<DateTime> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
+    use clap::Parser;
+    use sectag_simulator::{LoopbackNetwork, Options, Reaction, Simulator};
+
     use super::*;
+    use crate::args::{Cli, Command};
+    use crate::in_process::{beside, roomy, virtually};
+    use crate::start;
+
+    fn simulated() -> Simulator {
+        Simulator::bg96(Options::default(), Rc::new(LoopbackNetwork::new()))
+    }
+
+    /// Runs a job at a simulated modem, and returns its failure.
+    async fn fails(modem: &Simulator, job: impl Job) -> Failure {
+        let line = [
+            "sectag",
+            "status",
+            "--modem",
+            "bg96",
+            "--port",
+            "tcp:memory:1",
+        ];
+        let Command::Status(args) = Cli::try_parse_from(line).unwrap().command else {
+            unreachable!("it is what was asked for");
+        };
+        let report = Report::kept();
+        let done = beside(modem, start::ask(&args.modem, &report, job)).await;
+        done.unwrap_err()
+    }
+
+    /// A job that finds the broker silent, while the modem carries out this command, if any, without a word.
+    struct Silent(Option<&'static str>);
+
+    impl Job for Silent {
+        async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+            let control = session.control;
+            session.bring_up().await?;
+            let busy = async {
+                if let Some(command) = self.0 {
+                    let mut ignore = |_: &[u8]| {};
+                    let limit = Duration::from_secs(180);
+                    let _ = control.raw_at(command, limit, &mut ignore).await;
+                }
+                pending::<()>().await;
+            };
+            let asked = async {
+                Timer::after_secs(1).await;
+                silent_by(&control, hints::mqtt_silence("publishing", 30)).await
+            };
+            match select(busy, asked).await {
+                Either::First(()) => unreachable!("it is pending for ever"),
+                Either::Second(failure) => Err(failure),
+            }
+        }
+    }
+
+    #[test]
+    fn a_modem_in_the_middle_of_an_exchange_is_not_the_broker() {
+        const BROKER: &str = "publishing: the broker did not answer within 30 s";
+        for (command, told) in [
+            (None, BROKER.to_owned()),
+            (
+                Some("AT+COPS=?"),
+                format!(
+                    "{BROKER}, and neither does the modem, which is in the middle of an exchange"
+                ),
+            ),
+        ] {
+            let asked = roomy().spawn(move || {
+                virtually(async || {
+                    let modem = simulated();
+                    modem.set_script(Box::new(|line| {
+                        if line.starts_with(b"AT+COPS=?") {
+                            return Reaction::Silent;
+                        }
+                        Reaction::Normal
+                    }));
+                    fails(&modem, Silent(command)).await
+                })
+            });
+            let failure = asked.unwrap().join().unwrap();
+            assert_eq!(failure.observed(), told);
+            // Of the broker something is said where it is the broker's silence.
+            assert_eq!(failure.causes().count() > 0, command.is_none());
+            assert!(!failure.is_silent() || command.is_none());
+        }
+    }
+
+    /// A job that needs no more than an answer.
+    struct Clock;
+
+    impl Job for Clock {
+        async fn run<M: Full>(self, session: Session<'_, M>) -> Result<(), Failure> {
+            let asked = session.control.clock_if_any().await;
+            asked.map(drop).map_err(|error| {
+                assert_eq!(error, AtError::LinkDown);
+                hints::at("the modem's clock", &error)
+            })
+        }
+    }
+
+    /// An exchange fails with no more than that the modem is not up; the driver knows why.
+    #[test]
+    fn why_the_modem_is_not_up_is_told() {
+        for (answer, told) in [
+            (None, "nothing answers on this port"),
+            (
+                Some("\r\nERROR\r\n"),
+                "bring-up: the modem answers ERROR to everything, even to AT",
+            ),
+        ] {
+            let asked = roomy().spawn(move || {
+                virtually(async || {
+                    let modem = simulated();
+                    modem.set_script(Box::new(move |_| match answer {
+                        None => Reaction::Silent,
+                        Some(answer) => Reaction::Reply(answer.into()),
+                    }));
+                    fails(&modem, Clock).await
+                })
+            });
+            let failure = asked.unwrap().join().unwrap();
+            assert!(
+                failure.observed().starts_with(told),
+                "{}",
+                failure.observed()
+            );
+            assert!(failure.lines().len() > 1, "it says what to do");
+        }
+    }
 
     #[test]
     fn a_search_says_where_it_looked() {

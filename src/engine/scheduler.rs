@@ -256,6 +256,9 @@ impl Slot<'_> {
         if self.phase != Phase::Open {
             return None;
         }
+        if self.sending == Sending::Asked {
+            return Some(Job::Look(number));
+        }
         let mut wake = |at| *wake_at = sooner(now, *wake_at, at);
         let waiting = self.tx.len();
         // A modem without room for a send may have none until data was fetched from it (ublox sheet, B.2.3).
@@ -500,6 +503,12 @@ impl World<'_> {
         }
     }
 
+    /// Returns whether a bring-up is under way that is worth waiting for: the modem answers, or did so in the last one. One
+    /// that only repeats the search for a silent modem would double the time until the modem is called silent.
+    pub(crate) const fn may_come_up(&self) -> bool {
+        self.bringing_up && (self.answers || self.problem.leaves_it_answering())
+    }
+
     /// Returns the pause before the next bring-up: twice the last one within [`BACKOFF`], less a random part of up to
     /// half of that.
     fn next_pause(&mut self) -> Ms {
@@ -572,6 +581,11 @@ impl World<'_> {
                 slot.retry_at = after(now, READER_PATIENCE);
                 return;
             }
+            // Whether the connection stands shows at whom it lies.
+            _ if !slot.peer_closed => {
+                slot.sending = Sending::Asked;
+                return;
+            }
             // Data that came before the end of the connection may still be fetched.
             _ => {
                 slot.sending = Sending::Refused;
@@ -613,14 +627,14 @@ impl World<'_> {
                 slot.look_at = after(now, NOTICE_PATIENCE);
             }
             Verdict::Empty if slot.sending != Sending::On && !slot.peer_closed => {
-                lost = Some(Loss::Connection);
+                lost = Some(slot.likely_loss());
             }
             Verdict::Empty if core::mem::take(&mut slot.check) => return true,
             Verdict::Empty => slot.looked_in_vain(now, poll),
             // Some firmware refuses to read once the peer has closed (bg96 sheet, 4.5).
             Verdict::NotConnected if slot.peer_closed => slot.end(),
             Verdict::Broken => lost = Some(Loss::ResetOrRecord),
-            _ => lost = Some(Loss::Connection),
+            _ => lost = Some(slot.likely_loss()),
         }
         if let Some(loss) = lost {
             self.lose(self.slot, loss);
@@ -632,6 +646,20 @@ impl World<'_> {
     pub(crate) fn looked(&mut self) {
         let (now, poll, gone) = (self.now, self.poll, self.verdict != Verdict::Standing);
         let slot = self.slot();
+        if slot.sending == Sending::Asked {
+            // Data that came before the end of the connection may still be fetched.
+            slot.readable = true;
+            if gone || slot.peer_closed {
+                slot.sending = Sending::Refused;
+                slot.tx_waker.wake();
+            } else {
+                slot.sending = Sending::Unwilling;
+                slot.loss = Loss::SendRefused;
+                slot.tx_waker.wake();
+                self.loss = Some(Loss::SendRefused);
+            }
+            return;
+        }
         if !slot.push {
             if gone {
                 slot.peer_closed = true;
@@ -648,7 +676,8 @@ impl World<'_> {
             slot.check = true;
             slot.look_at = after(now, NOTICE_PATIENCE);
         } else {
-            self.lose(self.slot, Loss::Connection);
+            let loss = slot.likely_loss();
+            self.lose(self.slot, loss);
         }
     }
 

@@ -32,6 +32,10 @@ pub(crate) enum Sending {
     On,
     /// A send has failed. The writer waits until a fetch has found out the reason.
     Failed,
+    /// The modem has refused a send. The writer waits until the modem has said whether the connection stands.
+    Asked,
+    /// The modem refuses to send although it says that the connection stands.
+    Unwilling,
     /// The modem takes no more; the writer gets the error that the peer has closed.
     Refused,
 }
@@ -269,10 +273,19 @@ impl Slot<'_> {
         self.tx_waker.wake();
     }
 
+    /// Returns the reason for which this connection is lost where nothing comes of a fetch or a look.
+    pub(crate) const fn likely_loss(&self) -> Loss {
+        match self.sending {
+            Sending::Unwilling => Loss::SendRefused,
+            _ => Loss::Connection,
+        }
+    }
+
     /// Returns the error for a write, or `None` where the socket can be written to.
     pub(crate) fn write_error(&self) -> Option<SocketError> {
         match self.phase {
             Phase::Failed(error) => Some(error),
+            Phase::Open if self.sending == Sending::Unwilling => Some(SocketError::ConnectionReset),
             Phase::Open if self.sending != Sending::Refused => None,
             _ if self.heard => Some(SocketError::BrokenPipe),
             _ => Some(SocketError::ClosedUnanswered),

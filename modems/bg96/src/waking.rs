@@ -179,7 +179,7 @@ impl<O: Options> Bg96<O> {
             // Presses of the key or of reset, and how often to ask; 0 asks as long as a start may take.
             let (presses, tries) = match means {
                 WAIT if waking.restarting => (0, 0),
-                ASK if !off => (0, 6),
+                ASK if !off => (0, 4),
                 FILL if !off => (0, 3),
                 // Behind the filler: a modem that waited for payload is to get none of the frames.
                 CLOSE_CHANNELS if O::MODES && !off => return Then::To(MULTIPLEXER),
@@ -305,8 +305,8 @@ impl<O: Options> Bg96<O> {
     }
 
     fn starting(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
+        // `APP RDY` may stand right behind `RDY`, and have been seen already.
         world.restarted = false;
-        world.booted = false;
         world.pause = APP_READY_LIMIT;
         Then::Park
     }

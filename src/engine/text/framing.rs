@@ -1,8 +1,9 @@
 //! Frames below the lines. Nothing here is linked for a modem without frames.
 //!
 //! The text of frames goes to the line framer as if it had come without frames. The data of a channel is staged in the
-//! ring of the socket that has the channel as its id, and committed at the end of its frame. A broken frame may have been
-//! that of any socket, so it resets every socket whose data comes in frames.
+//! ring of the socket that has the channel as its id, and committed once another frame or a silence stands behind it: where
+//! something has got into a frame, its end is a byte of its payload, and what follows is no frame. A broken frame may have
+//! been that of any socket, so it resets every socket whose data comes in frames.
 
 use super::super::mailbox::ExchangeState;
 use super::super::slot::Phase;
@@ -31,13 +32,17 @@ impl<M: Modem> Engine<M> {
             w.changed = true;
             match unit {
                 Unit::Text(part) => {
+                    self.push_commit(w);
                     let taken = self.feed_text(w, part);
                     self.framing.consume(&mut input, taken);
                     if taken < part.len() {
                         break;
                     }
                 }
-                Unit::Begin { channel } => self.push_frame(w, channel),
+                Unit::Begin { channel } => {
+                    self.push_commit(w);
+                    self.push_frame(w, channel);
+                }
                 Unit::Data(part) => {
                     let count = part.len().min(self.push_room(w));
                     if count == 0 {
@@ -46,8 +51,9 @@ impl<M: Modem> Engine<M> {
                     self.push_part(w, &part[..count]);
                     self.framing.consume(&mut input, count);
                 }
-                Unit::End => self.push_commit(w),
+                Unit::End => self.push_quiet(w),
                 Unit::Event => {
+                    self.push_commit(w);
                     w.heard_at = w.now;
                     let urc = self.modem.frame(w, self.framing.event());
                     match urc {

@@ -111,6 +111,11 @@ impl<M: Modem> Engine<M> {
         if self.push.is_some_and(|push| push.slot.is_some()) && !self.is_payload_whole() {
             return self.push_violation(w);
         }
+        self.push_quiet(w);
+    }
+
+    /// Waits for the silence that shows that complete payload is what was sent.
+    pub(super) fn push_quiet(&mut self, w: &World<'_>) {
         if let Some(push) = &mut self.push {
             push.deadline = after(w.now, QUIET);
         }

@@ -390,6 +390,8 @@ impl<M: Modem> Engine<M> {
     /// Handles the URC of a modem that has restarted, or enters power saving mode.
     pub(super) fn restarted(&mut self, w: &mut World<'_>, power: PowerState) {
         w.restarted = power == PowerState::Awake;
+        // What a start before this one has said does not count for it.
+        w.booted = false;
         w.loss = Some(if power == PowerState::Awake {
             Loss::Restart
         } else {

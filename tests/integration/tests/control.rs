@@ -217,6 +217,32 @@ fn a_typed_command_is_answered_line_by_line() {
     });
 }
 
+/// What needs neither SIM nor network waits for neither.
+#[test]
+fn a_typed_command_may_go_as_soon_as_the_modem_answers() {
+    virtually(async || {
+        let world = World::new(Options {
+            registration_delay: Duration::from_secs(1_000_000),
+            ..Options::default()
+        });
+        world
+            .attach(async |bench| {
+                let began = Instant::now();
+                let mut lines = Vec::new();
+                let mut keep = |line: &[u8]| lines.push(String::from_utf8_lossy(line).into_owned());
+                let control = bench.control;
+                let asked = control.answering_raw_at("AT+CGSN", SECOND, &mut keep);
+                assert_eq!(asked.await, Ok(()));
+                assert!(began.elapsed() < SECOND * 5, "{:?}", began.elapsed());
+                // What is forbidden is not sent here either.
+                let off = control.answering_raw_at("AT+QPOWD", SECOND, &mut keep);
+                assert!(matches!(off.await, Err(RawError::Forbidden { .. })));
+                assert_eq!(lines, ["866425030000017"]);
+            })
+            .await;
+    });
+}
+
 #[test]
 fn a_typed_command_to_a_modem_that_is_off_says_why_it_was_not_sent() {
     virtually(async || {

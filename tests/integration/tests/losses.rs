@@ -101,6 +101,67 @@ fn a_missing_prompt_is_told_by_what_came_in_its_place() {
     }
 }
 
+/// A send is answered `ERROR`. Whether the modem says that the connection stands shows at whom it lies; what the peer sent
+/// before is delivered either way.
+#[test]
+fn a_refused_send_is_the_modems_where_the_connection_stands() {
+    const LISTED: &str =
+        "\r\n+QSSLSTATE: 0,\"SSLClient\",\"10.0.0.2\",8883,0,2,1,0,0,\"uart1\",0\r\n\r\nOK\r\n";
+    const REFUSED: &str = "\r\nERROR\r\n";
+    for (state, ended, loss) in [
+        (
+            LISTED,
+            SocketError::ConnectionReset,
+            Some(Loss::SendRefused),
+        ),
+        // Some firmware has no such query, and is believed to have it open.
+        (
+            REFUSED,
+            SocketError::ConnectionReset,
+            Some(Loss::SendRefused),
+        ),
+        ("\r\nOK\r\n", SocketError::ClosedUnanswered, None),
+    ] {
+        bench(
+            async |uart| {
+                let mut modem = Modem::new(uart, usize::MAX);
+                modem.bring_up().await;
+                modem.open().await;
+                let mut data = Some("\r\n+QSSLRECV: 3\r\nbye\r\n\r\nOK\r\n");
+                let asks = |line: &str| {
+                    ["AT+QSSLSEND=", "AT+QSSLSTATE=", "AT+QSSLRECV="]
+                        .iter()
+                        .any(|name| line.starts_with(name))
+                };
+                loop {
+                    let command = modem.obey_until(asks).await;
+                    let answer = match &command[3..11] {
+                        "QSSLSEND" => REFUSED,
+                        "QSSLSTAT" => state,
+                        _ => data.take().unwrap_or("\r\n+QSSLRECV: 0\r\n\r\nOK\r\n"),
+                    };
+                    modem.say(answer).await;
+                }
+            },
+            async |bench| {
+                let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
+                let refused = socket.write_all(b"x").await.and(socket.flush().await);
+                assert_eq!(refused, Err(ended), "{state}");
+                assert_eq!(socket.loss(), loss, "{state}");
+                assert_eq!(bench.control.last_loss(), loss, "{state}");
+                let mut last = [0; 3];
+                socket.read_exact(&mut last).await.unwrap();
+                assert_eq!(&last, b"bye");
+                let end = socket.read(&mut last).await;
+                assert_eq!(end, Err(SocketError::ConnectionReset), "{state}");
+                let told = loss.or(Some(Loss::Connection));
+                assert_eq!(socket.loss(), told, "{state}");
+                assert_eq!(bench.control.counters().restarts, 0, "{state}");
+            },
+        );
+    }
+}
+
 /// A modem that answers `ERROR` to everything is no modem that is off.
 #[test]
 fn a_modem_that_does_not_come_up_is_told_by_what_comes_of_it() {

@@ -256,7 +256,7 @@ impl Store<'_> {
             }
         };
         // Not every modem has one.
-        let asked = control.raw_at("AT+CGSN", QUERY, &mut keep).await;
+        let asked = control.answering_raw_at("AT+CGSN", QUERY, &mut keep).await;
         if asked.is_ok() && !first.is_empty() {
             if let Some(imei) = entry.imei.as_ref().filter(|imei| **imei != first) {
                 return Err(Failure::new(format!(
@@ -283,5 +283,73 @@ impl Store<'_> {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use embassy_time::Instant;
+    use sectag_simulator::{LoopbackNetwork, Nrf9160Options, Options, Sim, Simulator};
+    use sectag_test_support::pki::Pki;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::in_process::{beside, roomy, virtually};
+
+    /// Longer than any of this takes.
+    const NEVER: Duration = Duration::from_secs(1_000_000);
+    /// From the start of the command; the modem answers within the first two of them.
+    const LIMIT: Duration = Duration::from_secs(12);
+
+    /// Stores a CA, and returns the report.
+    async fn provisioned(name: &str, modem: &Simulator) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = dir.path().join("manifest.csv");
+        std::fs::write(dir.path().join("ca.pem"), Pki::shared().ca_pem()).unwrap();
+        std::fs::write(&manifest, "port,tag,ca\ntcp:memory:1,7,ca.pem\n").unwrap();
+        let (table, manifest) = (dir.path().join("report.csv"), manifest.to_str().unwrap());
+        let files = ["--report", table.to_str().unwrap(), manifest];
+        let line = [&["sectag", "provision", "--modem", name][..], &files].concat();
+        let Command::Provision(args) = Cli::try_parse_from(line).unwrap().command else {
+            unreachable!("it is what was asked for");
+        };
+        let report = Report::kept();
+        let began = Instant::now();
+        let done = beside(modem, run(&args, &report)).await;
+        let told = report.told();
+        assert_eq!(done, Ok(()), "{name}: {told}");
+        let took = began.elapsed();
+        assert!(took < LIMIT, "{name}: {} ms: {told}", took.as_millis());
+        std::fs::read_to_string(table).unwrap()
+    }
+
+    /// A factory has neither; the IMEI is read all the same.
+    #[test]
+    fn neither_sim_nor_network_is_waited_for() {
+        let sims = [Sim::Ready, Sim::Missing, Sim::PinRequired("1234".into())];
+        for sim in sims {
+            let asked = roomy().spawn(move || {
+                virtually(async || {
+                    let network = || Rc::new(LoopbackNetwork::new());
+                    let bg96 = Options {
+                        sim: sim.clone(),
+                        registration_delay: NEVER,
+                        ..Options::default()
+                    };
+                    let table = provisioned("bg96", &Simulator::bg96(bg96, network())).await;
+                    assert!(table.contains(",866425030000017,bg96,7,"), "{table}");
+                    let nrf9160 = Nrf9160Options {
+                        sim,
+                        registration_delay: NEVER,
+                        ..Nrf9160Options::default()
+                    };
+                    let modem = Simulator::nrf9160(nrf9160, network());
+                    let table = provisioned("nrf9160", &modem).await;
+                    assert!(table.contains(",352656100885188,nrf9160,7,"), "{table}");
+                });
+            });
+            asked.unwrap().join().unwrap();
+        }
     }
 }

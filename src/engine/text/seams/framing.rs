@@ -105,6 +105,9 @@ modem! { Framed { framed: bool = false }
     }
 }
 
+/// The silence that shows that a frame has ended.
+const QUIET: u32 = 20;
+
 fn frame(kind: u16, body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u16 + 2).to_be_bytes();
     [&[0xaa], &length[..], &kind.to_be_bytes(), body, &[0x55]].concat()
@@ -173,6 +176,7 @@ fn data_is_the_sockets_whose_channel_it_came_over() {
         ]
         .concat(),
     );
+    bench.wait(QUIET);
     assert_eq!(bench.read(0), b"nine!");
     assert_eq!(bench.read(1), b"\r\nOK\r\n");
     assert_eq!(bench.sent(), "");
@@ -191,6 +195,7 @@ fn data_directly_behind_the_event_that_connects_is_kept() {
     );
 }
 
+/// A silence or another frame shows that what seemed to be the end of a frame was one.
 #[test]
 fn data_counts_once_its_frame_has_ended() {
     let whole = data(9, b"hello");
@@ -200,8 +205,27 @@ fn data_counts_once_its_frame_has_ended() {
         bench.hear(&whole[..cut]);
         assert_eq!(bench.read(0), b"", "{cut}");
         bench.hear(&whole[cut..]);
+        assert_eq!(bench.read(0), b"", "{cut}");
+        if cut % 2 == 0 {
+            bench.wait(QUIET);
+        } else {
+            bench.hear(&answer("+X: 1\r\n"));
+        }
         assert_eq!(bench.read(0), b"hello", "{cut}");
     }
+}
+
+#[test]
+fn data_behind_whose_end_something_else_than_a_frame_stands_is_none() {
+    let mut bench = up();
+    opened(&mut bench, 0, 9);
+    // Three bytes have got into the frame, and a byte of the data is that of an end.
+    let mut altered = data(9, b"hello wUst");
+    altered.splice(6..6, *b"xxx");
+    bench.hear(&altered);
+    bench.wait(QUIET);
+    assert!(bench.is_reset(0));
+    assert_eq!(bench.read(0), b"");
 }
 
 #[test]
@@ -263,6 +287,7 @@ fn a_broken_frame_resets_every_connection_and_the_channel_is_synchronised() {
         opened(&mut bench, 0, 9);
         opened(&mut bench, 1, 4);
         bench.hear(&data(4, b"before"));
+        bench.wait(QUIET);
         bench.hear(&[broken, &data(9, b"world"), &data(4, b"behind")].concat());
         assert!(bench.is_reset(0) && bench.is_reset(1));
         // Data from before the broken frame may still be read, and none after it.
@@ -306,6 +331,7 @@ fn a_full_ring_holds_the_uart_and_then_loses_its_socket_only() {
     assert_eq!(bench.phase(0), Phase::Open);
     bench.world.slots[0].rx.discard();
     assert_eq!(bench.hear(&bytes[taken..]), bytes.len() - taken);
+    bench.wait(QUIET);
     assert_eq!(bench.read(0).len(), 6);
     // The user does not read.
     let taken = bench.hear(&bytes);
@@ -313,6 +339,7 @@ fn a_full_ring_holds_the_uart_and_then_loses_its_socket_only() {
     assert_eq!(bench.phase(0), Phase::Failed(SocketError::RxOverrun));
     bench.hear(&bytes[taken..]);
     bench.hear(&data(4, b"mine"));
+    bench.wait(QUIET);
     assert_eq!(
         (bench.phase(1), bench.read(1)),
         (Phase::Open, b"mine".to_vec())
@@ -337,6 +364,7 @@ fn a_module_that_starts_anew_is_brought_up_in_plain_text() {
     // A peer that sends the text of the banner has no effect.
     opened(&mut bench, 1, 9);
     bench.hear(&data(9, b"\r\n+STARTUP\r\n"));
+    bench.wait(QUIET);
     assert_eq!(
         (bench.phase(1), bench.read(1)),
         (Phase::Open, b"\r\n+STARTUP\r\n".to_vec())

@@ -7,6 +7,7 @@ use super::super::super::slot::Sending;
 use super::super::super::world::Link;
 use super::harness::*;
 use crate::error::SocketError;
+use crate::loss::Loss;
 use crate::modem::{Step, ask};
 
 const PROMPTED: &[Step<Toy>] = &[ask("AT+SEND={i},{l}").sends().limit(100).then(Toy::sent)];
@@ -146,6 +147,7 @@ fn a_modem_without_room_is_not_asked_for_ever() {
     });
 }
 
+/// Where the connection does not stand any more, it was the peer.
 #[test]
 fn a_refused_send_is_followed_by_what_the_peer_sent_before() {
     trace(|t: &mut Trace| {
@@ -153,6 +155,8 @@ fn a_refused_send_is_followed_by_what_the_peer_sent_before() {
         t.write(slot, "hello");
         t.flush(slot);
         t.plays("AT+SEND=0,5\r", "\r\nERROR\r\n");
+        t.with(|_, w| assert_eq!(w.slots[0].write_error(), None));
+        t.plays("AT+LOOK=0\r", OK);
         t.with(|_, w| {
             assert_eq!(w.slots[0].sending, Sending::Refused);
             assert_eq!(
@@ -165,6 +169,50 @@ fn a_refused_send_is_followed_by_what_the_peer_sent_before() {
         t.hear("\r\n+CLOSED: 0\r\n");
         t.plays("AT+RECV=0,16\r", "\r\n+RECV: 0\r\n\r\nOK\r\n");
         // The notice came during the fetch, which is made again.
+        t.plays("AT+RECV=0,16\r", "\r\n+RECV: 0\r\n\r\nOK\r\n");
+        t.is(slot, Phase::Eof);
+        t.plays("AT+CLOSE=0\r", OK);
+        t.idle();
+    });
+}
+
+#[test]
+fn a_refused_send_on_a_connection_that_stands_is_the_modems() {
+    trace(|t: &mut Trace| {
+        let slot = t.open();
+        t.write(slot, "hello");
+        t.flush(slot);
+        t.plays("AT+SEND=0,5\r", "\r\nERROR\r\n");
+        t.plays("AT+LOOK=0\r", "\r\nUP\r\n\r\nOK\r\n");
+        t.with(|_, w| {
+            assert_eq!(w.slots[0].write_error(), Some(SocketError::ConnectionReset));
+            assert_eq!(w.loss, Some(Loss::SendRefused));
+        });
+        // What came before may be read.
+        t.plays("AT+RECV=0,16\r", "\r\n+RECV: 3\r\nbye\r\n\r\nOK\r\n");
+        assert_eq!(t.read(slot), "bye");
+        t.plays("AT+RECV=0,16\r", "\r\n+RECV: 0\r\n\r\nOK\r\n");
+        t.is_reset(slot);
+        t.with(|_, w| assert_eq!(w.slots[0].loss, Loss::SendRefused));
+        t.plays("AT+CLOSE=0\r", OK);
+        t.idle();
+    });
+}
+
+/// Its notice comes before the answer to the send: there is nothing to ask.
+#[test]
+fn a_send_that_is_refused_behind_the_peers_end_is_the_peers() {
+    trace(|t: &mut Trace| {
+        let slot = t.open();
+        t.write(slot, "hello");
+        t.flush(slot);
+        t.plays("AT+SEND=0,5\r", "\r\n+CLOSED: 0\r\n\r\nERROR\r\n");
+        t.with(|_, w| {
+            assert_eq!(
+                w.slots[0].write_error(),
+                Some(SocketError::ClosedUnanswered)
+            );
+        });
         t.plays("AT+RECV=0,16\r", "\r\n+RECV: 0\r\n\r\nOK\r\n");
         t.is(slot, Phase::Eof);
         t.plays("AT+CLOSE=0\r", OK);
@@ -388,8 +436,9 @@ fn a_refusal_may_be_quicker_than_the_uart() {
         t.release();
         t.hold();
         t.plays("AT+QSEND=0,\"\"\r", "\r\n+CME ERROR: 4\r\n");
-        t.with(|_, w| assert_eq!(w.slots[slot].sending, Sending::Refused));
+        t.with(|_, w| assert_eq!(w.slots[slot].sending, Sending::Asked));
         t.release();
+        t.plays("AT+LOOK=0\r", OK);
         t.plays("AT+RECV=0,16\r", "\r\n+RECV: 0\r\n\r\nOK\r\n");
     });
 }
