@@ -524,31 +524,16 @@ mod tests {
     /// An exchange fails with no more than that the modem is not up; the driver knows why.
     #[test]
     fn why_the_modem_is_not_up_is_told() {
-        for (answer, told) in [
-            (None, "nothing answers on this port"),
-            (
-                Some("\r\nERROR\r\n"),
-                "bring-up: the modem answers ERROR to everything, even to AT",
-            ),
-        ] {
-            let asked = roomy().spawn(move || {
-                virtually(async || {
-                    let modem = simulated();
-                    modem.set_script(Box::new(move |_| match answer {
-                        None => Reaction::Silent,
-                        Some(answer) => Reaction::Reply(answer.into()),
-                    }));
-                    fails(&modem, Clock).await
-                })
-            });
-            let failure = asked.unwrap().join().unwrap();
-            assert!(
-                failure.observed().starts_with(told),
-                "{}",
-                failure.observed()
-            );
-            assert!(failure.lines().len() > 1, "it says what to do");
-        }
+        let asked = roomy().spawn(|| {
+            virtually(async || {
+                let modem = simulated();
+                modem.set_script(Box::new(|_| Reaction::Silent));
+                fails(&modem, Clock).await
+            })
+        });
+        let failure = asked.unwrap().join().unwrap();
+        assert_eq!(failure.observed(), "nothing answers on this port");
+        assert!(failure.causes().count() > 1, "it says why that may be");
     }
 
     #[test]
