@@ -421,7 +421,7 @@ mod tests {
     use std::rc::Rc;
 
     use clap::Parser;
-    use sectag_simulator::{LoopbackNetwork, Options, Reaction, Simulator};
+    use sectag_simulator::{Boot, LoopbackNetwork, Options, Reaction, Simulator};
 
     use super::*;
     use crate::args::{Cli, Command};
@@ -526,8 +526,11 @@ mod tests {
     fn why_the_modem_is_not_up_is_told() {
         let asked = roomy().spawn(|| {
             virtually(async || {
-                let modem = simulated();
-                modem.set_script(Box::new(|_| Reaction::Silent));
+                let off = Options {
+                    boot: Boot::Off,
+                    ..Options::default()
+                };
+                let modem = Simulator::bg96(off, Rc::new(LoopbackNetwork::new()));
                 fails(&modem, Clock).await
             })
         });
