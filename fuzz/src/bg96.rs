@@ -732,6 +732,12 @@ impl Model for Bg96<'_> {
             self.check_glue(input);
             return self.say(&answer);
         }
+        // A fetch whose answer is lost whole cannot be told from one that the modem has not seen, and is asked again
+        // (docs/inside.md): what was in the answer is missing, and the rest is no prefix.
+        let nothing = answer.iter().all(u8::is_ascii_whitespace);
+        if nothing && matches!(input, Input::Command(line) if line.contains("QSSLRECV")) {
+            self.rx_void_below.set(self.newest_port.get() + 1);
+        }
         self.broken.set(match input {
             Input::Command(line) if line.contains("QSSLRECV") => Some(Broken::Receive),
             Input::Command(line) if line.contains("QSSLSEND") => Some(Broken::Send),
