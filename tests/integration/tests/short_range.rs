@@ -548,6 +548,36 @@ fn an_md5_proves_that_nothing_need_be_uploaded() {
     });
 }
 
+/// An upload that is dropped is filled up, since the module waits for all bytes; the next change removes it first.
+#[test]
+fn an_upload_that_is_dropped_is_removed_although_another_follows_at_once() {
+    for wait in [0, 20, 50, 80, 120, 200, 400] {
+        virtually(async || {
+            let world = World::new(options(|options| {
+                options.turnaround = Duration::from_millis(20);
+            }));
+            world
+                .attach(async |bench| {
+                    let control = bench.control;
+                    control.wait_up().await.unwrap();
+                    let limit = Duration::from_millis(wait);
+                    let first = control.store_unchecked(Tag(9), Kind::PrivateKey, &[b'x'; 600][..]);
+                    let dropped = with_timeout(limit, first).await.is_err();
+                    let second = control.store_unchecked(Tag(9), Kind::Ca, &b"other"[..]);
+                    second.await.unwrap();
+                    Timer::after(Duration::from_secs(30)).await;
+                    let files: Vec<_> = world.modem.files().into_keys().collect();
+                    assert_eq!(
+                        files.len(),
+                        if dropped { 1 } else { 2 },
+                        "{wait}: {files:?}"
+                    );
+                })
+                .await;
+        });
+    }
+}
+
 #[test]
 fn a_module_that_keeps_another_form_stores_and_proves_nothing() {
     virtually(async || {

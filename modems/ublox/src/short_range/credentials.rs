@@ -251,6 +251,10 @@ impl Credentials for ShortRange {
             }
             _ => {}
         }
+        // What an interrupted upload has left would be forgotten otherwise: there is room for the name of one.
+        if at.modem(|modem| modem.half.is_some()) {
+            at.clean_up().await?;
+        }
         let _exclusive = at.exclusive().await;
         // Set before the first await, so that `CLEANUP` removes the rest if this future is dropped.
         at.modem(|modem| modem.half = Some((tag, kind)));
