@@ -472,6 +472,7 @@ impl World<'_> {
         (self.bringing_up, self.denied) = (false, false);
         if done {
             info!("the modem is up");
+            self.searched = false;
             self.link = Link::Up;
             self.answers = true;
             self.heard_at = self.now;
@@ -503,10 +504,10 @@ impl World<'_> {
         }
     }
 
-    /// Returns whether a bring-up is under way that is worth waiting for: the modem answers, or did so in the last one. One
-    /// that only repeats the search for a silent modem would double the time until the modem is called silent.
+    /// Returns whether a bring-up is under way that is worth waiting for. One that only repeats the search for a silent modem
+    /// would double the time until the modem is called silent.
     pub(crate) const fn may_come_up(&self) -> bool {
-        self.bringing_up && (self.answers || self.problem.leaves_it_answering())
+        self.bringing_up && (self.answers || !self.searched)
     }
 
     /// Returns the pause before the next bring-up: twice the last one within [`BACKOFF`], less a random part of up to

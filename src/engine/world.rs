@@ -161,6 +161,8 @@ pub struct World<'a, S: ?Sized = [Slot<'a>]> {
     pub restarted: bool,
     /// The modem's URC came by which it says that it takes commands.
     pub booted: bool,
+    /// Every means to get an answer has been tried in vain: the next bring-up, which only repeats them, is not waited for.
+    pub searched: bool,
     /// The PDP context, or the Wi-Fi link, is gone. A judge may set this; the engine then brings the modem up anew.
     pub network_lost: bool,
     /// The modem may have restarted: the next job is a liveness check.
@@ -303,6 +305,7 @@ impl<S> World<'_, S> {
             slot: 0,
             restarted: false,
             booted: false,
+            searched: false,
             network_lost: false,
             suspect: false,
             bringing_up: false,

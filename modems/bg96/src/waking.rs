@@ -171,6 +171,7 @@ impl<O: Options> Bg96<O> {
         loop {
             let means = waking.next;
             if means > RESET {
+                world.searched = true;
                 return world.fail(BringUpError::NoAnswer);
             }
             waking.means = means;

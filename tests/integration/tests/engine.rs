@@ -661,6 +661,9 @@ fn refused_send_delivers_what_came_before_the_end() {
             modem.open().await;
             modem.answer("AT+QSSLSEND=0,3", "\r\nERROR\r\n").await;
             modem.say("\r\n+QSSLURC: \"closed\",0\r\n").await;
+            // At whom it lay.
+            let state = "\r\n+QSSLSTATE: 0,\"SSLClient\",\"10.0.0.2\",8883,0,2,1,0,0,\"uart1\",0\r\n\r\nOK\r\n";
+            modem.answer("AT+QSSLSTATE=0", state).await;
             modem
                 .fetch(0, "\r\n+QSSLRECV: 4\r\nlast\r\n\r\nOK\r\n")
                 .await;
