@@ -293,14 +293,12 @@ impl World<'_> {
 
     /// Ends the connection in this slot with an error.
     pub fn reset(&mut self, place: u8, error: SocketError) {
-        if error == SocketError::ConnectionReset {
-            self.loss = Some(Loss::Connection);
-        }
-        if let Some(slot) = self.slots.get_mut(usize::from(place)) {
-            match error {
-                SocketError::ConnectionReset => slot.lose(Loss::Connection),
-                error => slot.fail(error),
-            }
+        let Some(slot) = self.slots.get_mut(usize::from(place)) else {
+            return;
+        };
+        match error {
+            SocketError::ConnectionReset => self.lose(place, Loss::Connection),
+            error => slot.fail(error),
         }
     }
 

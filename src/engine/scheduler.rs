@@ -628,14 +628,14 @@ impl World<'_> {
                 slot.look_at = after(now, NOTICE_PATIENCE);
             }
             Verdict::Empty if slot.sending != Sending::On && !slot.peer_closed => {
-                lost = Some(slot.likely_loss());
+                lost = Some(slot.loss);
             }
             Verdict::Empty if core::mem::take(&mut slot.check) => return true,
             Verdict::Empty => slot.looked_in_vain(now, poll),
             // Some firmware refuses to read once the peer has closed (bg96 sheet, 4.5).
             Verdict::NotConnected if slot.peer_closed => slot.end(),
             Verdict::Broken => lost = Some(Loss::ResetOrRecord),
-            _ => lost = Some(slot.likely_loss()),
+            _ => lost = Some(slot.loss),
         }
         if let Some(loss) = lost {
             self.lose(self.slot, loss);
@@ -650,13 +650,13 @@ impl World<'_> {
         if slot.sending == Sending::Asked {
             // Data that came before the end of the connection may still be fetched.
             slot.readable = true;
+            slot.tx_waker.wake();
             if gone || slot.peer_closed {
                 slot.sending = Sending::Refused;
-                slot.tx_waker.wake();
             } else {
                 slot.sending = Sending::Unwilling;
+                // Of this connection's end, too, where nothing comes of a fetch or a look.
                 slot.loss = Loss::SendRefused;
-                slot.tx_waker.wake();
                 self.loss = Some(Loss::SendRefused);
             }
             return;
@@ -677,7 +677,7 @@ impl World<'_> {
             slot.check = true;
             slot.look_at = after(now, NOTICE_PATIENCE);
         } else {
-            let loss = slot.likely_loss();
+            let loss = slot.loss;
             self.lose(self.slot, loss);
         }
     }

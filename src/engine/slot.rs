@@ -273,14 +273,6 @@ impl Slot<'_> {
         self.tx_waker.wake();
     }
 
-    /// Returns the reason for which this connection is lost where nothing comes of a fetch or a look.
-    pub(crate) const fn likely_loss(&self) -> Loss {
-        match self.sending {
-            Sending::Unwilling => Loss::SendRefused,
-            _ => Loss::Connection,
-        }
-    }
-
     /// Returns the error for a write, or `None` where the socket can be written to.
     pub(crate) fn write_error(&self) -> Option<SocketError> {
         match self.phase {

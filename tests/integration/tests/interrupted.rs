@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::{Loss, SocketError};
+use sectag::{Loss, Socket, SocketError};
 use sectag_integration_tests::bench;
 use sectag_integration_tests::nrf9160::{World, connect, label, options, provision, round_trip};
 use sectag_integration_tests::scripted::Modem;
@@ -59,11 +59,7 @@ fn payload_with_a_notice_in_it_is_not_delivered() {
                         socket.write_all(b"two").await.unwrap();
                         // Where it was asked for data before, it is lost already.
                         let _ = socket.flush().await;
-                        let mut buf = [0; 64];
-                        let read = with_timeout(Duration::from_secs(10), socket.read(&mut buf));
-                        let lost = Ok(Err(SocketError::ConnectionReset));
-                        assert_eq!(read.await, lost, "{name}");
-                        assert_eq!(socket.loss(), Some(Loss::Grammar), "{name}");
+                        ends_by_grammar(&mut socket, &name).await;
                         assert_eq!(round_trip(&mut other, b"three").await, b"three", "{name}");
                     })
                     .await;
@@ -142,11 +138,7 @@ fn nor_is_it_inside_the_quotes_of_a_u_blox_module() {
                         }));
                         socket.write_all(b"two").await.unwrap();
                         let _ = socket.flush().await;
-                        let mut buf = [0; 64];
-                        let read = with_timeout(Duration::from_secs(10), socket.read(&mut buf));
-                        let lost = Ok(Err(SocketError::ConnectionReset));
-                        assert_eq!(read.await, lost, "{name}");
-                        assert_eq!(socket.loss(), Some(Loss::Grammar), "{name}");
+                        ends_by_grammar(&mut socket, &name).await;
                         let three = ublox::round_trip(&mut other, b"three").await;
                         assert_eq!(three, b"three", "{name}");
                     })
@@ -186,11 +178,7 @@ fn nor_is_it_inside_a_frame_of_a_short_range_module() {
                         let mut socket = short_range::connect(bench).await.unwrap();
                         assert_eq!(round_trip(&mut socket, b"one").await, b"one", "{name}");
                         world.modem.inject_bytes(&altered);
-                        let mut buf = [0; 64];
-                        let read = with_timeout(Duration::from_secs(10), socket.read(&mut buf));
-                        let lost = Ok(Err(SocketError::ConnectionReset));
-                        assert_eq!(read.await, lost, "{name}");
-                        assert_eq!(socket.loss(), Some(Loss::Grammar), "{name}");
+                        ends_by_grammar(&mut socket, &name).await;
                         drop(socket);
                         let mut socket = short_range::connect(bench).await.unwrap();
                         assert_eq!(round_trip(&mut socket, b"two").await, b"two", "{name}");
@@ -200,4 +188,13 @@ fn nor_is_it_inside_a_frame_of_a_short_range_module() {
             });
         }
     }
+}
+
+/// The next read ends with the loss of the connection, and delivers none of the altered bytes.
+async fn ends_by_grammar(socket: &mut Socket<'_>, name: &str) {
+    let mut buf = [0; 64];
+    let read = with_timeout(Duration::from_secs(10), socket.read(&mut buf));
+    let lost = Ok(Err(SocketError::ConnectionReset));
+    assert_eq!(read.await, lost, "{name}");
+    assert_eq!(socket.loss(), Some(Loss::Grammar), "{name}");
 }

@@ -867,12 +867,8 @@ impl<G: Generation> Protocol for Engine<G> {
 /// Returns the number of the chip's buffers that a send of `len` bytes takes, where one holds `buffer` bytes (sheet 3.4). A number that
 /// no chip has counts as the largest: such a send is never begun.
 fn buffers(buffer: u16, len: u16) -> u8 {
-    match len
-        .max(1)
-        .checked_sub(1)
-        .and_then(|len| len.checked_div(buffer))
-    {
-        Some(whole) => u8::try_from(whole.saturating_add(1)).unwrap_or(u8::MAX),
+    match len.saturating_sub(1).checked_div(buffer) {
+        Some(more) => u8::try_from(more + 1).unwrap_or(u8::MAX),
         None => 1,
     }
 }
