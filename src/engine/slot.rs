@@ -54,6 +54,8 @@ pub struct Slot<'a> {
     pub(crate) id: u8,
     /// The modem may have data.
     pub(crate) readable: bool,
+    /// The modem is known to have data: it said so, or the last fetch got all that it asked for.
+    pub(crate) announced: bool,
     /// The modem said that the peer closed.
     pub(crate) peer_closed: bool,
     /// URCs may have been missed: after the next empty fetch the modem is asked whether the connection still stands.
@@ -97,6 +99,7 @@ impl Slot<'_> {
             close: false,
             id: 0,
             readable: false,
+            announced: false,
             peer_closed: false,
             check: false,
             heard: false,
@@ -141,6 +144,7 @@ impl Slot<'_> {
         self.user = true;
         self.close = false;
         self.readable = false;
+        self.announced = false;
         self.peer_closed = false;
         self.check = false;
         self.heard = false;

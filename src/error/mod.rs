@@ -81,6 +81,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "hints")]
     fn a_fault_found_by_the_host_is_not_shown_as_a_modems_answer() {
         let code = Code::Here(Meaning::new("the certificate is for another name"));
         let refusal = Refusal::new(code, Causes::NONE);

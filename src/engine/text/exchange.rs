@@ -430,6 +430,7 @@ impl<M: Modem> Engine<M> {
                 let slot = &mut w.slots[index];
                 if matches!(slot.phase, Phase::Open | Phase::Opening) {
                     slot.readable = true;
+                    slot.announced |= urc == Urc::Readable { id };
                     slot.peer_closed |= urc == Urc::Closed { id };
                 }
             }

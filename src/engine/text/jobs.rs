@@ -70,9 +70,10 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Notes before a fetch whether the peer has closed.
+    /// Notes before a fetch whether the peer has closed, and that it was not asked again yet.
     pub(super) fn before_fetch(&mut self, w: &mut World<'_>, job: Job) {
         if let Job::Receive(..) = job {
+            self.repeated = 0;
             self.closed_before = w.slot().peer_closed;
         }
     }

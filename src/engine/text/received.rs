@@ -4,6 +4,7 @@ use super::super::time::{Ms, after};
 use super::super::world::World;
 use super::{Engine, Stage};
 use crate::engine::backend::{FETCHES, Modem};
+use crate::loss::Loss;
 
 /// The longest gap inside fetched payload. After a restart in the middle of payload, the boot banner is counted as
 /// payload, and so are the URCs of the SIM half a second later; the stall is the only sign of the restart, and sockets
@@ -50,7 +51,17 @@ impl<M: Modem> Engine<M> {
         if count > most {
             return self.violation(w);
         }
-        self.repeated = 0;
+        if M::FETCH_PATIENCE > 0 && self.flags & FETCHES != 0 {
+            let again = core::mem::take(&mut self.repeated) > 0;
+            let full = count == usize::from(w.len);
+            let slot = w.slot();
+            // Known data is gone: the fetch before had it, and its answer was lost.
+            let lost = again && slot.announced && count == 0;
+            slot.announced = full;
+            if lost {
+                w.lose(w.slot, Loss::Grammar);
+            }
+        }
         self.expect_payload(count, in_line);
         self.tail_ends = 0;
         if self.flags & FETCHES != 0 {

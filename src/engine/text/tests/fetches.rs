@@ -149,6 +149,43 @@ fn a_fetch_that_was_lost_is_asked_again() {
     });
 }
 
+/// The modem had announced data, so the first answer had it, and was lost whole.
+#[test]
+fn a_fetch_that_is_asked_again_and_finds_no_announced_data_ends_the_connection() {
+    trace(|t: &mut Trace<LOSES>| {
+        let slot = fetching(t);
+        t.after(1500);
+        t.plays("AT+SYNC?\r", SYNCED);
+        t.plays("AT+RECV=0,16\r", NOTHING);
+        t.is_reset(slot);
+    });
+}
+
+/// A fetch that got all it asked for leaves more behind, or nothing: it is taken for more.
+#[test]
+fn a_fetch_behind_a_full_one_that_finds_nothing_the_second_time_ends_the_connection() {
+    for (first, ends) in [("0123456789abcdef", true), ("hello", false)] {
+        trace(|t: &mut Trace<LOSES>| {
+            let slot = fetching(t);
+            t.hear(std::format!(
+                "\r\n+RECV: {}\r\n{first}\r\n\r\nOK\r\n",
+                first.len()
+            ));
+            assert_eq!(t.read(slot), first);
+            t.sends("AT+RECV=0,16\r");
+            t.after(1500);
+            t.plays("AT+SYNC?\r", SYNCED);
+            t.plays("AT+RECV=0,16\r", NOTHING);
+            if ends {
+                t.is_reset(slot);
+            } else {
+                t.plays("AT+LOOK=0\r", "\r\n+LOOK: UP\r\n\r\nOK\r\n");
+                t.is(slot, Phase::Open);
+            }
+        });
+    }
+}
+
 #[test]
 fn a_fetch_is_asked_again_twice_at_most() {
     trace(|t: &mut Trace<LOSES>| {
