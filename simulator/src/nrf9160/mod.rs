@@ -2,6 +2,7 @@
 //! `modems/nrf9160/FACTS.md` ("sheet"; the numbers in comments are those of its headings).
 
 mod commands;
+mod connect;
 mod controls;
 mod credentials;
 mod data_mode;
@@ -13,6 +14,7 @@ mod options;
 mod profile;
 mod sockets;
 mod state;
+mod traffic;
 
 #[cfg(test)]
 mod tests;

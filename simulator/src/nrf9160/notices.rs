@@ -1,5 +1,7 @@
-//! Unsolicited lines: sent, held back, or lost, by what the UART is used for.
+//! Unsolicited lines, and what sockets have to tell: sent, held back, or lost, by what the UART is used for.
 
+use super::sockets::{ERR, HUP, IN, NVAL};
+use super::state::SharedSocket;
 use super::{INDICATE_PULSE, Mode, Nrf9160, Power};
 
 /// The number of bytes that wait for the end of idle (sheet 1.5); further ones are cut off.
@@ -91,4 +93,84 @@ impl Nrf9160 {
         }
         self.tell_all();
     }
+
+    /// Handles a change of a socket's state.
+    pub(super) fn notice(&self, socket: &SharedSocket) {
+        if self.may_speak() {
+            self.deliver(socket);
+            self.tell_events(socket);
+        } else if self.mode.get() == Mode::Idle || self.uart_off.get() {
+            self.tell_events(socket);
+        }
+        self.core.touch();
+    }
+
+    /// Sends received data to the host by automatic reception (SM), in the current mode of the channel.
+    pub(super) fn deliver(&self, socket: &SharedSocket) {
+        let data_mode = self.in_data_mode();
+        let wanted = if data_mode { 2 } else { 1 };
+        loop {
+            let (handle, bytes, hex) = {
+                let mut socket = socket.borrow_mut();
+                if socket.automatic.flags & wanted == 0 || socket.inbox.unread() == 0 {
+                    return;
+                }
+                let bytes = socket.inbox.take(2048, self.options.record_at_a_time);
+                (socket.handle, bytes, socket.automatic.hex)
+            };
+            if data_mode {
+                self.core.send(&bytes);
+                continue;
+            }
+            let mut urc =
+                format!("\r\n#XRECV: {handle},{},{}\r\n", u8::from(hex), bytes.len()).into_bytes();
+            urc.extend(shown(&bytes, hex));
+            urc.extend(b"\r\n");
+            self.core.send(&urc);
+        }
+    }
+
+    /// Sends the new events of `#XAPOLL`.
+    pub(super) fn tell_events(&self, socket: &SharedSocket) {
+        if self.in_data_mode() {
+            return;
+        }
+        let (handle, bits) = {
+            let mut socket = socket.borrow_mut();
+            let Some(events) = socket.events else { return };
+            let asked = events | ERR | HUP | NVAL;
+            let now = socket.readiness(self.options.send_buffer) & asked;
+            let news = now & !socket.told;
+            if news == 0 {
+                return;
+            }
+            // Sheet 5: HUP comes together with IN, if IN is polled.
+            let bits = news | if news & HUP != 0 { now & IN } else { 0 };
+            socket.told |= bits;
+            (socket.handle, bits)
+        };
+        let urc = format!("\r\n#XAPOLL: {handle},{bits}\r\n");
+        if self.mode.get() == Mode::Idle || self.uart_off.get() {
+            return self.urc_bytes(urc.as_bytes());
+        }
+        self.core.send(urc.as_bytes());
+    }
+
+    /// Sends all notices that could not be sent before.
+    pub(super) fn tell_all(&self) {
+        let sockets: Vec<SharedSocket> = self.state.borrow().sockets.values().cloned().collect();
+        for socket in &sockets {
+            self.deliver(socket);
+            self.tell_events(socket);
+        }
+    }
+}
+
+/// Returns payload as it is, or as hex digits.
+pub(super) fn shown(bytes: &[u8], hex: bool) -> Vec<u8> {
+    if !hex {
+        return bytes.to_vec();
+    }
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    digits.concat().into_bytes()
 }

@@ -6,7 +6,8 @@ use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer};
 
 use super::super::Nrf9160;
-use super::super::sockets::{IN, Phase, shown};
+use super::super::notices::shown;
+use super::super::sockets::{IN, Phase};
 use super::super::state::{Automatic, SharedSocket};
 use super::{Done, OK, Outcome, UNKNOWN};
 use crate::syntax::{Args, Fail, Op};
