@@ -26,6 +26,7 @@ mod causes;
 mod clock;
 mod config;
 mod context;
+mod credentials;
 mod data_connection;
 mod dialect;
 mod escalation;
@@ -40,7 +41,6 @@ mod radio;
 mod raw;
 mod sockets;
 mod status;
-mod store;
 mod upload;
 mod waking;
 

@@ -1,7 +1,8 @@
-//! Nordic's own numbers of `+CME ERROR`.
+//! Nordic's own numbers of `+CME ERROR`, and the causes of an open that failed without one.
 
 use sectag::Cause::*;
 use sectag::cellular::Number;
+use sectag::{Causes, Code, Meaning, Refusal};
 
 /// The meaning given for a number that is on no page of Nordic's that was read (sheet 6).
 const UNPUBLISHED: &str = "Nordic's own number, whose meaning is not published";
@@ -26,6 +27,47 @@ pub(crate) static CODES: [Number; 17] = [
     Number::new(528, "the supply is too low", &[SupplyLow]),
     Number::new(529, "no answer was made", &[Unknown]),
 ];
+
+/// Returns the refusal of a connect: a bare `ERROR` for all failures (sheet 4.3). `shows` is whether
+/// the modem shows a client certificate to a server that asks.
+pub(crate) fn open_refused(code: Code, shows: bool) -> Refusal {
+    let causes = Causes::new(&[
+        CaMismatch,
+        NameMismatch,
+        NameUnknown,
+        Unreachable,
+        ClientCertificateNeeded,
+        ClientCertificateRefused,
+        ClientKeyMismatch,
+        CertificateExpired,
+        CertificateNotYetValid,
+        ChainIncomplete,
+        NotTls,
+        PeerClosed,
+        NoCommonSuite,
+        ServerKeyUnsupported,
+        ChainTooLong,
+        CaUnreadable,
+        SniNeeded,
+        NetworkSlow,
+    ]);
+    let refusal = Refusal::new(code, causes);
+    if shows {
+        refusal.without(ClientCertificateNeeded)
+    } else {
+        refusal
+            .without(ClientCertificateRefused)
+            .without(ClientKeyMismatch)
+    }
+}
+
+/// Returns the refusal of an open in which the modem core crashed with this reason. A chain that is too long crashes it at
+/// each try, a bad supply at random moments (sheet 1.5).
+pub(crate) fn core_crashed(reason: u32) -> Refusal {
+    let reason = u16::try_from(reason).unwrap_or(u16::MAX);
+    let code = Code::Vendor(reason, Meaning::new("the modem core crashed"));
+    Refusal::new(code, Causes::new(&[ChainTooLong, ModemReset]))
+}
 
 #[cfg(test)]
 mod tests {

@@ -50,9 +50,9 @@
 
 mod base64url;
 mod bring_up;
+mod causes;
 mod clock;
 mod closing;
-mod codes;
 mod commands;
 mod config;
 mod credentials;
@@ -354,7 +354,7 @@ impl<F: Family> Modem for Nrf9160<F> {
     };
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     const HARMLESS: &'static [&'static str] = &raw::HARMLESS;
-    const CODES: &'static [Number] = &codes::CODES;
+    const CODES: &'static [Number] = &causes::CODES;
     const SECRET: &'static [&'static str] = &["%CMNG=0", "#XCMNG=0", "%JWT", "#XMQTTCON", "%XSUDO"];
     // Echo is off by default where the firmware has it (sheet 1.2), and the answer to `#XCLAC` begins
     // with its own name.

@@ -2,11 +2,9 @@
 
 use sectag::at::InvalidInput;
 use sectag::modem::{Then, World, ask, decide};
-use sectag::{
-    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Meaning, Refusal, Suites, Support,
-    TlsConfig,
-};
+use sectag::{AtError, Code, ConnectError, Feature, Kind, Suites, Support, TlsConfig};
 
+use crate::causes;
 use crate::commands::{CONNECT, QUICK, error, fields, last};
 use crate::credentials::{self, Search, place, settings_item};
 use crate::dialect::Store;
@@ -66,13 +64,8 @@ impl Opening {
             return failure;
         }
         match (self.restart, failure) {
-            // A chain that is too long crashes the modem core at each try, a bad supply at random
-            // moments (sheet 1.5).
             (Some(Restart::ModemCore { reason }), _) => {
-                let reason = u16::try_from(reason).unwrap_or(u16::MAX);
-                let code = Code::Vendor(reason, Meaning::new("the modem core crashed"));
-                let causes = Causes::new(&[Cause::ChainTooLong, Cause::ModemReset]);
-                ConnectError::Refused(Refusal::new(code, causes))
+                ConnectError::Refused(causes::core_crashed(reason))
             }
             // The modem answered up to the connect, which cannot be cancelled. So the network or the
             // server is slow, and the wiring is not at fault (sheet 4.3).
@@ -470,7 +463,7 @@ fn connected<F: Family>(
     answer: Option<&[u8]>,
 ) -> Then {
     if answer.is_none() {
-        let refusal = refusal(world.code, modem.opening.shows());
+        let refusal = causes::open_refused(world.code, modem.opening.shows());
         let end = world.fail(ConnectError::Refused(refusal));
         return modem.judge_loss(end);
     }
@@ -479,39 +472,6 @@ fn connected<F: Family>(
         return Then::To(script::SUITE);
     }
     verified(modem, world)
-}
-
-/// Returns the refusal of a connect: a bare `ERROR` for all failures (sheet 4.3). `shows` is whether
-/// the modem shows a client certificate to a server that asks.
-fn refusal(code: Code, shows: bool) -> Refusal {
-    let causes = Causes::new(&[
-        Cause::CaMismatch,
-        Cause::NameMismatch,
-        Cause::NameUnknown,
-        Cause::Unreachable,
-        Cause::ClientCertificateNeeded,
-        Cause::ClientCertificateRefused,
-        Cause::ClientKeyMismatch,
-        Cause::CertificateExpired,
-        Cause::CertificateNotYetValid,
-        Cause::ChainIncomplete,
-        Cause::NotTls,
-        Cause::PeerClosed,
-        Cause::NoCommonSuite,
-        Cause::ServerKeyUnsupported,
-        Cause::ChainTooLong,
-        Cause::CaUnreadable,
-        Cause::SniNeeded,
-        Cause::NetworkSlow,
-    ]);
-    let refusal = Refusal::new(code, causes);
-    if shows {
-        refusal.without(Cause::ClientCertificateNeeded)
-    } else {
-        refusal
-            .without(Cause::ClientCertificateRefused)
-            .without(Cause::ClientKeyMismatch)
-    }
 }
 
 fn judge_suite<F: Family>(

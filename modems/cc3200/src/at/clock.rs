@@ -6,8 +6,8 @@ use sectag::modem::{HasClock, Out};
 use sectag::{At, AtError};
 
 use super::Cc32xx;
+use super::credentials::Ask;
 use super::dialect::write_date;
-use super::files::Ask;
 use crate::date::Date;
 
 /// Reads `+get:<hour>,<minute>,<second>,<day>,<month>,<year>`; `None` for another answer. A date that

@@ -26,8 +26,8 @@
 mod bring_up;
 mod clock;
 mod config;
+mod credentials;
 mod dialect;
-mod files;
 mod open;
 mod open_file;
 mod sockets;

@@ -6,9 +6,9 @@
 mod clock;
 mod command;
 mod config;
+mod credentials;
 mod engine;
 mod events;
-mod files;
 mod flow;
 mod generation;
 mod messages;
