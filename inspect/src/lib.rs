@@ -115,7 +115,7 @@ impl Inspector {
     pub fn finish(mut self) -> Result<Material, Unsuitable> {
         if let Stage::Start(sniffer) = &self.stage {
             let sniffer = *sniffer;
-            self.settle(sniffer.guess(), sniffer)?;
+            self.begin(sniffer.guess(), sniffer)?;
         }
         let container = match &mut self.stage {
             Stage::Start(_) => return Err(Unsuitable::Empty),
@@ -148,7 +148,7 @@ impl Inspector {
             Stage::Start(sniffer) => {
                 if let Some(guess) = sniffer.push(byte) {
                     let sniffer = *sniffer;
-                    self.settle(guess, sniffer)?;
+                    self.begin(guess, sniffer)?;
                 }
             }
             Stage::Der => self.walker.push(byte)?,
@@ -162,8 +162,8 @@ impl Inspector {
         Ok(())
     }
 
-    /// Sets the container once it is known, and takes the bytes that were held back until then.
-    fn settle(&mut self, guess: Guess, sniffer: Sniffer) -> Result<(), Unsuitable> {
+    /// Begins with the container, once it is known: takes the bytes that were held back until then.
+    fn begin(&mut self, guess: Guess, sniffer: Sniffer) -> Result<(), Unsuitable> {
         self.stage = match guess {
             Guess::ByteOrderMark => return Err(Unsuitable::ByteOrderMark),
             Guess::Json => return Err(Unsuitable::Json),

@@ -9,7 +9,7 @@ use crate::status::{Registration, Status, Technology};
 /// Fills in `status` from a line of the answer to the query `name`, such as `+CEREG?`. The answers to queries of
 /// identity have no name in front.
 pub fn report(name: &str, line: &[u8], status: &mut Status) {
-    let told = |prefix| answer(line, prefix).map(Fields::new);
+    let answered = |prefix| answer(line, prefix).map(Fields::new);
     match name {
         "+CGMI" => set(&mut status.manufacturer, line),
         "+CGMM" => set(&mut status.model, line),
@@ -18,13 +18,13 @@ pub fn report(name: &str, line: &[u8], status: &mut Status) {
         "+CEREG?" => registered(line, "+CEREG:", status),
         "+CGREG?" => registered(line, "+CGREG:", status),
         "+CSQ" => {
-            let steps = told("+CSQ:").and_then(|mut fields| fields.byte());
+            let steps = answered("+CSQ:").and_then(|mut fields| fields.byte());
             status.signal.rssi = steps
                 .filter(|&steps| steps <= 31)
                 .map(|steps| -113 + 2 * i16::from(steps));
         }
         "+COPS?" => {
-            let Some(mut fields) = told("+COPS:") else {
+            let Some(mut fields) = answered("+COPS:") else {
                 return;
             };
             let name = fields.nth(2).and_then(|name| Fields::new(name).text());
@@ -39,7 +39,7 @@ pub fn report(name: &str, line: &[u8], status: &mut Status) {
             };
         }
         "+CGPADDR=1" => {
-            let Some(mut fields) = told("+CGPADDR:") else {
+            let Some(mut fields) = answered("+CGPADDR:") else {
                 return;
             };
             if fields.int() == Some(1) {

@@ -102,7 +102,7 @@ impl Nrf9160 {
         // Notices were suppressed in data mode and are sent now (sheet 4.4).
         let sockets: Vec<SharedSocket> = self.state.borrow().sockets.values().cloned().collect();
         for socket in sockets {
-            socket.borrow_mut().told = 0;
+            socket.borrow_mut().reported = 0;
         }
     }
 

@@ -140,13 +140,13 @@ impl Nrf9160 {
             let Some(events) = socket.events else { return };
             let asked = events | ERR | HUP | NVAL;
             let now = socket.readiness(self.options.send_buffer) & asked;
-            let news = now & !socket.told;
+            let news = now & !socket.reported;
             if news == 0 {
                 return;
             }
             // Sheet 5: HUP comes together with IN, if IN is polled.
             let bits = news | if news & HUP != 0 { now & IN } else { 0 };
-            socket.told |= bits;
+            socket.reported |= bits;
             (socket.handle, bits)
         };
         let urc = format!("\r\n#XAPOLL: {handle},{bits}\r\n");

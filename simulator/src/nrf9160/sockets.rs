@@ -84,7 +84,8 @@ pub(super) struct Socket {
     pub(super) finished: bool,
     /// The events that `#XAPOLL` asks for.
     pub(super) events: Option<u8>,
-    pub(super) told: u8,
+    /// The events that were reported already.
+    pub(super) reported: u8,
     pub(super) automatic: Automatic,
     /// Whether IN has to be reported once without data.
     pub(super) early_in: bool,
@@ -111,7 +112,7 @@ impl Socket {
             cancelled: false,
             finished: false,
             events: None,
-            told: 0,
+            reported: 0,
             automatic: Automatic::default(),
             early_in: false,
             hangs_up: false,
@@ -159,7 +160,7 @@ impl Socket {
     /// only (sheet 4.4).
     pub(super) fn poll(&mut self, events: Option<u8>, forgets: bool) {
         self.events = events;
-        self.told &= if forgets { 0 } else { ERR | HUP | NVAL };
+        self.reported &= if forgets { 0 } else { ERR | HUP | NVAL };
     }
 
     /// Returns true once after the handshake, on a modem that reports IN early.

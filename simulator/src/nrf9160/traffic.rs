@@ -172,7 +172,7 @@ impl Nrf9160 {
             socket.outgoing.extend(&bytes[sent..sent + n]);
             sent += n;
             // A send arms OUT again (sheet 4.4).
-            socket.told &= !OUT;
+            socket.reported &= !OUT;
             self.core.touch();
         }
         sent

@@ -205,7 +205,7 @@ impl Nrf9160 {
             };
         }
         // A read arms the notice again (sheet 4.4), and the peer can send again.
-        socket.borrow_mut().told &= !IN;
+        socket.borrow_mut().reported &= !IN;
         self.core.touch();
         Read::Data(bytes)
     }
