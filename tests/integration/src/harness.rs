@@ -1,8 +1,10 @@
 //! The parts that the harnesses of all simulated modems share: a driver beside its modem, the lines that it sent, a TLS
 //! server, and a round trip.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 
 use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
@@ -12,7 +14,7 @@ use sectag::{RunError, Socket};
 use sectag_simulator::{MemoryNetwork, Simulator};
 use sectag_test_support::pki::Identity;
 use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, DuplexStream};
 
 use crate::simulated::PORT;
 
@@ -77,4 +79,19 @@ pub async fn round_trip(socket: &mut Socket<'_>, bytes: &[u8]) -> Vec<u8> {
     let (read, ()) = both.expect("they come back within ten minutes");
     read.unwrap();
     back
+}
+
+/// A TLS server that reads to the end of a connection, and adds what it reads to `kept`.
+pub async fn keep_into(
+    kept: Rc<RefCell<Vec<u8>>>,
+    mut stream: TlsStream<DuplexStream>,
+) -> io::Result<()> {
+    let mut buffer = [0; 2048];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        kept.borrow_mut().extend(&buffer[..count]);
+    }
 }

@@ -26,3 +26,4 @@ pub mod wire;
 sectag_simulator::virtual_clock!();
 
 pub use bench::{Bench, Rings, bench, bench_with};
+pub use harness::keep_into;

@@ -10,12 +10,10 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::Write;
 use sectag::{NoPins, State};
 use sectag_bg96::{Bg96, Config};
-use sectag_integration_tests::Bench;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
 use sectag_integration_tests::wire::{Dice, Wire, treacherous};
+use sectag_integration_tests::{Bench, keep_into};
 use sectag_simulator::Options;
-use sectag_test_support::tls_server::TlsStream;
-use tokio::io::{AsyncReadExt, DuplexStream};
 
 async fn attach<T>(
     world: &World,
@@ -85,19 +83,7 @@ fn random_payload_arrives_whole_and_is_never_a_command() {
                 let world = World::new(Options::default());
                 let received = Rc::new(RefCell::new(Vec::<u8>::new()));
                 let kept = received.clone();
-                world.serve(move |mut stream: TlsStream<DuplexStream>| {
-                    let kept = kept.clone();
-                    async move {
-                        let mut buffer = [0; 2048];
-                        loop {
-                            let count = stream.read(&mut buffer).await?;
-                            if count == 0 {
-                                return Ok(());
-                            }
-                            kept.borrow_mut().extend(&buffer[..count]);
-                        }
-                    }
-                });
+                world.serve(move |stream| keep_into(kept.clone(), stream));
                 attach(&world, config, wire, seed, async |bench| {
                     provision(bench).await;
                     let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();

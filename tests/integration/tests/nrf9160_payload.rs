@@ -8,14 +8,14 @@ use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::{Socket, SocketError};
+use sectag_integration_tests::keep_into;
 use sectag_integration_tests::nrf9160::{World, connect, label, options, provision, usable};
 use sectag_integration_tests::simulated::virtually;
 use sectag_integration_tests::wire::{Dice, Wire, treacherous};
 use sectag_simulator::{
     CountedFailure, FailingSend, Nrf9160Options, Nrf9160Profile, SendFailure, Terminator,
 };
-use sectag_test_support::tls_server::{TlsStream, echo};
-use tokio::io::{AsyncReadExt, DuplexStream};
+use sectag_test_support::tls_server::echo;
 
 const LIMIT: Duration = Duration::from_secs(3600);
 const COUNTED: [CountedFailure; 3] = [
@@ -31,19 +31,7 @@ type Received = Rc<RefCell<Vec<u8>>>;
 fn sink(world: &World) -> Received {
     let received = Received::default();
     let kept = received.clone();
-    world.serve(move |mut stream: TlsStream<DuplexStream>| {
-        let kept = kept.clone();
-        async move {
-            let mut buffer = [0; 2048];
-            loop {
-                let count = stream.read(&mut buffer).await?;
-                if count == 0 {
-                    return Ok(());
-                }
-                kept.borrow_mut().extend(&buffer[..count]);
-            }
-        }
-    });
+    world.serve(move |stream| keep_into(kept.clone(), stream));
     received
 }
 
