@@ -7,7 +7,7 @@ use sectag_host_clock::HostClock;
 
 #[cfg(not(test))]
 sectag_host_clock::time_driver!();
-// The same clock, and a virtual one for the threads that want it.
+// In tests: real time, and virtual time for the threads that ask for it.
 #[cfg(test)]
 sectag_simulator::virtual_clock!();
 
@@ -38,7 +38,7 @@ pub(crate) async fn timeout<T>(
     with_timeout(to_embassy(limit), work).await
 }
 
-/// The same length of time; longer ones than the driver can count are as long as it can.
+/// Converts a duration; one that embassy-time cannot hold becomes the longest that it can.
 fn to_embassy(limit: Duration) -> embassy_time::Duration {
     embassy_time::Duration::from_micros(u64::try_from(limit.as_micros()).unwrap_or(u64::MAX))
 }

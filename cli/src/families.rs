@@ -68,7 +68,7 @@ macro_rules! modems {
             fn is(self, identity: &Identity) -> bool {
                 match self {
                     $(Self::$variant => $is(identity),)+
-                    // The same modules are asked by their own names; that one is to be a link, the user says.
+                    // These modules are recognised under their own names; only the user can say that one is to be a link.
                     Self::Ppp => false,
                 }
             }

@@ -69,7 +69,7 @@ impl Report {
         self.told.is_some()
     }
 
-    /// The same, for work at a modem that is watched.
+    /// Returns this report for work at a modem whose UART is traced by `tap`.
     pub(crate) fn tapped(&self, json: bool, tap: &'static dyn Tap) -> Self {
         Self {
             json: self.json || json,
@@ -88,7 +88,7 @@ impl Report {
         self.under_way.borrow().clone()
     }
 
-    /// The same for one of many, whose progress somebody else tells.
+    /// Returns this report for one modem of many, whose progress is shown for all of them together.
     pub(crate) fn quiet(&self) -> Self {
         Self {
             bars: false,

@@ -30,9 +30,9 @@ pub struct Bg96<'a> {
     files: RefCell<BTreeMap<String, Vec<u8>>>,
     /// The newest port that an application has asked for.
     newest_port: Cell<u32>,
-    /// What was read on ports below proves nothing: the modem has lied during a fetch.
+    /// Below this port, what was read proves nothing: the modem has lied during a fetch.
     rx_void_below: Cell<u32>,
-    /// The same for what was sent.
+    /// Below this port, what was sent proves nothing: the modem has lied during a send.
     tx_void_below: Cell<u32>,
     /// Something was said that no modem would.
     lied: Cell<bool>,

@@ -153,8 +153,8 @@ impl<'a> UbloxShortRange<'a> {
         }
     }
 
-    /// Sends bytes. A frame in them that the module did not mean, out of what was lost or altered, is believed by
-    /// whoever reads frames: they carry no checksum.
+    /// Sends bytes. A frame in them that the module did not mean, made of lost or altered bytes, is
+    /// accepted by the driver, since frames carry no checksum.
     fn say(&self, bytes: &[u8]) {
         self.to_host.push(bytes);
         for &byte in bytes {

@@ -91,7 +91,7 @@ pub(crate) struct Connect {
     #[arg(value_name = "HOST:PORT", required_unless_present = "host")]
     server: Option<Server>,
 
-    /// The same, as the other commands have it
+    /// The server, in the form of the other commands
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "server")]
     host: Option<Server>,
 }

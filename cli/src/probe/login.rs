@@ -128,7 +128,7 @@ async fn answer(
     Answer::Refused(match timeout(PATIENCE, exchange).await {
         // CONNACK: type, length, flags, code.
         Ok(Ok([0x20, length, _, 0])) if length >= 2 => return Answer::Accepted,
-        // One of MQTT 3.1.1 is shorter, whoever asks.
+        // A broker that speaks MQTT 3.1.1 only answers with a shorter one, even to MQTT 5.
         Ok(Ok([0x20, length, _, code])) if version == V5 && length > 2 => {
             LoginFailure::Connack5(code)
         }

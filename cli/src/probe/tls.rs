@@ -65,7 +65,7 @@ impl Offer {
             .then_some(offer)
     }
 
-    /// The same without a word of which name is meant.
+    /// Returns this offer without SNI.
     pub(super) fn without_name(self) -> Self {
         Self {
             names_host: false,

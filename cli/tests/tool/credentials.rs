@@ -180,7 +180,7 @@ pub(crate) fn der_is_converted() {
     let files = ["--tag", "5", "--ca", &der.0, "--key", &der.1];
     let stored = modem.run(&["credentials", "store"], &files).expect(0);
     assert!(!stored.stderr.contains("DER"), "{}", stored.stderr);
-    // The same as the PEM, up to the line end at its end.
+    // The DER file has the content of the PEM file, whose last line end does not count.
     let text = std::fs::read_to_string(&ca).unwrap();
     std::fs::write(&ca, format!("{}\n", text.trim_end())).unwrap();
     for ca in [&ca, &der.0] {

@@ -125,7 +125,7 @@ pub(crate) fn what_the_modem_has_one_number_for_is_told_apart_from_here() {
     );
     failed_at(ended, "connection", "the CA under the tag is not the one");
 
-    // The same without a file to compare with: it stays open, and what was seen is ruled out.
+    // Without a file to compare with, the cause stays open, and what was seen is ruled out.
     let ended = doctor(with(&[]));
     let hints: Vec<&str> = ended
         .stderr

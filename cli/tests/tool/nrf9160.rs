@@ -43,13 +43,13 @@ async fn one_record(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
     stream.flush().await
 }
 
-/// The same, and closes.
+/// Sends one record, and closes the connection.
 async fn one_record_and_no_more(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
     one_record(&mut stream).await?;
     stream.shutdown().await
 }
 
-/// The same, and stays.
+/// Sends one record, and keeps the connection open.
 async fn one_record_and_patience(mut stream: TlsStream<TcpStream>) -> io::Result<usize> {
     one_record(&mut stream).await?;
     stream.read(&mut [0]).await

@@ -89,7 +89,7 @@ impl Tool {
         tool
     }
 
-    /// The same with a standard input on which nothing comes.
+    /// Starts the tool with a standard input that stays open and empty.
     fn start_listening(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program())
             .args(args)
@@ -272,7 +272,7 @@ impl Modem {
         Tool::start(&self.arguments(command, options), environment, input)
     }
 
-    /// The same with a standard input on which nothing comes.
+    /// Starts a command at this modem with a standard input that stays open and empty.
     pub(crate) fn start_listening(&self, command: &[&str], options: &[&str]) -> Tool {
         Tool::start_listening(&self.arguments(command, options), &[])
     }

@@ -36,7 +36,7 @@ pub fn bench<T, M: Future<Output = ()>, A: Future<Output = T>>(
     bench_with(Config::new(), modem, application)
 }
 
-/// The same with a configuration.
+/// A driver with this configuration beside a scripted modem while `application` runs.
 pub fn bench_with<T, M: Future<Output = ()>, A: Future<Output = T>>(
     config: Config,
     modem: impl FnOnce(DuplexStream) -> M,

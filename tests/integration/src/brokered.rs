@@ -53,7 +53,7 @@ pub fn with_broker<T>(options: Options, application: impl AsyncFnOnce(&Site) -> 
     with_broker_of(&Bg96Unit { config, options }, application)
 }
 
-/// The same with a modem of some kind.
+/// Runs `application` beside a broker, with a modem of any kind.
 pub fn with_broker_of<U: Unit, T>(
     unit: &U,
     application: impl AsyncFnOnce(&Site<U::Backend>) -> T,

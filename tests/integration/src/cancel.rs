@@ -200,7 +200,7 @@ pub enum From {
     /// The modem is up; the subject and a bystander are connected, the latter if the modem has a third
     /// socket for what the operation does.
     Connected,
-    /// The same where credentials can be changed then, otherwise up without a connection.
+    /// As `Connected` on modems that store credentials beside open connections; on others up, without a connection.
     Storing,
 }
 

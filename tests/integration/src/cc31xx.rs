@@ -79,7 +79,7 @@ pub async fn attach<T, A: Future<Output = T>>(
     attach_as(wiring, world, config, application).await
 }
 
-/// The same for a driver of some generation.
+/// A driver of any generation beside the chip while `application` runs.
 pub async fn attach_as<G: Generation, T, A: Future<Output = T>>(
     wiring: Wiring,
     world: &World,

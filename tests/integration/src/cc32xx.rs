@@ -33,7 +33,7 @@ pub async fn attach<T, A: Future<Output = T>>(
     attach_over(world, Line::default(), config, application).await
 }
 
-/// The same over a UART that does not always move bytes.
+/// A driver over a UART that does not always move bytes, while `application` runs.
 pub async fn attach_over<T, A: Future<Output = T>>(
     world: &World,
     line: Line,

@@ -98,7 +98,8 @@ impl World {
         self.attach_with(CONFIG, application).await
     }
 
-    /// The same with another configuration. May be called again, as after a reset of the MCU alone.
+    /// A driver with this configuration beside the modem while `application` runs. May be called again, as after a reset of the
+    /// MCU alone.
     pub async fn attach_with<T, A: Future<Output = T>>(
         &self,
         config: Config,
@@ -107,7 +108,7 @@ impl World {
         self.attach_by(config, NoPins, application).await
     }
 
-    /// The same with pins.
+    /// A driver with this configuration and these pins beside the modem while `application` runs.
     pub async fn attach_by<T, A: Future<Output = T>>(
         &self,
         config: Config,

@@ -39,7 +39,7 @@ pub fn world(options: Options) -> (World, Received) {
     world_of(&Bg96Unit { config, options })
 }
 
-/// The same with a modem of some kind.
+/// A world with a modem of any kind, and what its server receives.
 pub fn world_of(unit: &impl Unit) -> (World, Received) {
     let world = World::of(unit);
     unit.install(&world.modem, Pki::shared());
@@ -125,7 +125,7 @@ impl World {
             .await
     }
 
-    /// The same with a configuration and power pins.
+    /// Runs an application on a driver with this configuration and these pins, whose MCU dies once it has sent `bytes` bytes.
     pub async fn attach_for_with<T, P: Power, A: Future<Output = T>>(
         &self,
         bytes: u64,
@@ -140,7 +140,7 @@ impl World {
         self.attach_over(line, config, power, application).await
     }
 
-    /// The same over a UART that does not always move bytes.
+    /// A driver over a UART that does not always move bytes.
     pub async fn attach_over<T, P: Power, A: Future<Output = T>>(
         &self,
         line: Line,
@@ -152,7 +152,7 @@ impl World {
             .await
     }
 
-    /// The same with the backend of any modem.
+    /// A driver with the backend of any modem, over a UART that does not always move bytes.
     pub async fn attach_driver<M: Full + 'static, T, P: Power, A: Future<Output = T>>(
         &self,
         line: Line,

@@ -61,7 +61,7 @@ impl World {
         self.serve_as(&identity, handler);
     }
 
-    /// The same with another certificate.
+    /// Serves every connection to [`HOST`] with this certificate.
     pub fn serve_as<H, F, T>(&self, identity: &Identity, handler: H)
     where
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
@@ -84,7 +84,7 @@ impl World {
         self.attach_by(CONFIG, NoPins, application).await
     }
 
-    /// The same with another configuration.
+    /// A driver with this configuration beside the module while `application` runs.
     pub async fn attach_with<T, A: Future<Output = T>>(
         &self,
         config: Config,
@@ -93,7 +93,7 @@ impl World {
         self.attach_by(config, NoPins, application).await
     }
 
-    /// The same with pins.
+    /// A driver with this configuration and these pins beside the module while `application` runs.
     pub async fn attach_by<T, A: Future<Output = T>>(
         &self,
         config: Config,

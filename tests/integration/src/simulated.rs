@@ -69,7 +69,7 @@ impl World {
         self.serve_as(&pki.issue_server([HOST.as_str()]), &pki.ca_pem(), handler);
     }
 
-    /// The same with another identity, for clients of another CA.
+    /// Serves every connection to [`HOST`] with this certificate, for clients of this CA.
     pub fn serve_as<H, F, T>(&self, identity: &Identity, client_ca: &str, handler: H)
     where
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
@@ -87,7 +87,7 @@ impl World {
         self.attach_with(Config::new(), NoPins, application).await
     }
 
-    /// The same with a configuration and power pins.
+    /// A driver with this configuration and these pins beside the modem while `application` runs.
     pub async fn attach_with<T, P: Power, A: Future<Output = T>>(
         &self,
         config: Config,

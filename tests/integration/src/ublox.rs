@@ -24,7 +24,7 @@ pub type Bench = Any<UbloxCellular>;
 pub const TAG: Tag = Tag(7);
 /// Mutual TLS with what [`provision`] stores; the name is checked, so that the CA need not be private.
 pub const TLS: TlsConfig = TlsConfig::new(TAG).client_certificate();
-/// The same with all suites.
+/// Mutual TLS with all suites.
 pub const ALL: TlsConfig = TLS.suites(Suites::All);
 
 /// A simulated module and the network it sees.
@@ -63,7 +63,7 @@ impl World {
         self.serve_as(&pki.issue_server([HOST.as_str()]), handler);
     }
 
-    /// The same with another identity.
+    /// Serves every connection to [`HOST`] with this certificate.
     pub fn serve_as<H, F, T>(&self, identity: &Identity, handler: H)
     where
         H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,

@@ -83,10 +83,10 @@ pub trait Unit: Clone + 'static {
         0
     }
 
-    /// The same, quick to start, so that it can be waited for in real time.
+    /// Returns this unit with a modem that starts at once, so that a test can wait for it in real time.
     fn quick(&self) -> Self;
 
-    /// The same, with a UART that cuts everything, and notices in answers where there are such.
+    /// Returns this unit with a UART that cuts everything, and with notices inside answers where its modem has them.
     fn in_pieces(&self) -> Self;
 
     /// Puts what [`TLS`] needs into the modem behind the driver's back.
@@ -196,7 +196,7 @@ impl Nrf9160Unit {
         }
     }
 
-    /// The same, otherwise.
+    /// Returns this unit with changed options of its modem.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Nrf9160Options)) -> Self {
         change(&mut self.options);
@@ -323,7 +323,7 @@ impl UbloxUnit {
         }
     }
 
-    /// The same, otherwise.
+    /// Returns this unit with changed options of its modem.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut UbloxOptions)) -> Self {
         change(&mut self.options);
@@ -410,7 +410,7 @@ impl ShortRangeUnit {
         }
     }
 
-    /// The same, otherwise.
+    /// Returns this unit with changed options of its modem.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut ShortRangeOptions)) -> Self {
         change(&mut self.options);
@@ -499,7 +499,7 @@ impl Cc32xxUnit {
         }
     }
 
-    /// The same, otherwise.
+    /// Returns this unit with changed options of its modem.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Cc32xxOptions)) -> Self {
         change(&mut self.options);

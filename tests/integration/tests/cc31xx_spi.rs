@@ -40,7 +40,7 @@ fn over_spi(options: NwpSpiOptions, test: impl AsyncFnOnce(Bench<Nwp<G2>>, &Simu
     });
 }
 
-/// Likewise, with all credentials and a connection.
+/// Runs a test on a driver that has stored all credentials and holds a connection.
 fn connected(test: impl AsyncFnOnce(Bench<Nwp<G2>>, Socket<'static>, &Simulator, &NwpSpi)) {
     over_spi(NwpSpiOptions::default(), async |bench, modem, spi| {
         provision(bench).await;

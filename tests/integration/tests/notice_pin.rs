@@ -193,7 +193,7 @@ impl<M: Full + Sleeps + 'static, P: Power> Board<M, P> {
         }
     }
 
-    /// The same with the pin, and a UART that is off meanwhile.
+    /// Runs `application` with a notice pin, and a UART that is off while the modem sleeps.
     async fn run_deaf<T>(
         &self,
         habits: impl FnOnce(NoticePin<SimulatedPin>) -> NoticePin<SimulatedPin>,

@@ -257,7 +257,7 @@ const TAKES_ALL: &str = "3.1-native";
 enum End {
     /// A record of 5 KiB.
     Record,
-    /// The same, and then the peer closes.
+    /// A record of 5 KiB, and then the peer closes.
     RecordThenClose,
     Network,
     Connection,

@@ -428,7 +428,7 @@ fn socket_whose_state_is_not_told_stays_open() {
     );
 }
 
-/// The same question unanswered is a modem that is gone.
+/// A modem that leaves a question after the socket unanswered is gone.
 #[test]
 fn socket_of_a_modem_that_falls_silent_is_reset() {
     const EMPTY: &str = "\r\n+QSSLRECV: 0\r\n\r\nOK\r\n";

@@ -46,7 +46,7 @@ enum Unit {
     Bg96,
     /// Nordic's Serial LTE Modem with the TLS of the modem.
     Slm,
-    /// Likewise with the TLS of its application.
+    /// Nordic's Serial LTE Modem with the TLS of its application.
     Native,
     SerialModem,
     Ublox,

@@ -24,7 +24,7 @@ use sectag_bg96::{Bg96, Config};
 use sectag_firmware::board::{Board, exit, print_line, time};
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// The same as on the host.
+/// The modem of the benchmarks on the host.
 #[allow(dead_code, unreachable_pub)] // It is a library there.
 #[path = "../../../../tests/benchmarks/src/modem.rs"]
 mod modem;

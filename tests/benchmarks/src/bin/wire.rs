@@ -259,7 +259,7 @@ impl<M: Full> Bench<'_, M> {
             .await
     }
 
-    /// The same when the operation spends the first `waits` waiting for the peer.
+    /// Prints the row of an operation that spends the first `waits` waiting for the peer.
     async fn row_after<T>(
         &self,
         name: &str,

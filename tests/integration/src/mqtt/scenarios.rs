@@ -120,7 +120,7 @@ pub fn every_size_and_value<D: Device, U: Unit>(unit: &U) {
     sizes::<D, U>(unit);
 }
 
-/// The same over a UART that cuts everything, with URCs inside of responses.
+/// Sends and receives every size and value over a UART that cuts everything, with URCs inside of responses.
 pub fn every_size_and_value_in_pieces<D: Device, U: Unit>(unit: &U) {
     sizes::<D, U>(&unit.in_pieces());
 }

@@ -242,7 +242,7 @@ async fn by_rust_mqtt<S: SecureSocket<Error = SocketError>>(socket: S) {
     }
 }
 
-/// The same by mqttrust, through the adapter of `nal` over the pair.
+/// Publishes by mqttrust, through the adapter of `nal` over the pair.
 async fn by_mqttrust(pair: &Pair<'_>) {
     type NoMutex = embassy_sync::blocking_mutex::raw::NoopRawMutex;
     let names = Names::<1, 32>::new();

@@ -45,7 +45,7 @@ fn with_link(test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
     with_noisy_link(0, &Tally::default(), test)
 }
 
-/// Likewise, with one byte in so many damaged; `tally` counts the frames that come.
+/// Runs `test` above a link on which one byte in so many is damaged; `tally` counts the frames that come.
 fn with_noisy_link(one_in: u32, tally: &Tally, test: impl AsyncFnOnce(Stack<'_>)) -> RunError {
     block_on(async {
         let mut slirp = Slirp::start().unwrap_or_else(|error| panic!("{error}"));

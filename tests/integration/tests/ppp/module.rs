@@ -33,7 +33,7 @@ pub(crate) async fn above(
     above_noise(modem, 0, login, dial, test).await
 }
 
-/// Likewise, with one byte in so many damaged once PPP has begun.
+/// Dials by `dial`, then runs `test` above a link on which one byte in so many is damaged.
 pub(crate) async fn above_noise(
     modem: &Simulator,
     one_in: u32,

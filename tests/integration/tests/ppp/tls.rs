@@ -60,7 +60,7 @@ pub(crate) fn with_sockets(
     with_noisy_sockets(0, roots, clock, test);
 }
 
-/// Likewise, with one byte in so many damaged on the line.
+/// Runs `test` with sockets over a link on which one byte in so many is damaged.
 pub(crate) fn with_noisy_sockets(
     one_in: u32,
     roots: &[&'static [u8]],
@@ -70,7 +70,7 @@ pub(crate) fn with_noisy_sockets(
     with_buffer_of::<16_640>(one_in, roots, clock, test);
 }
 
-/// Likewise, with room for a record of so many bytes.
+/// Runs `test` with sockets that have room for a record of so many bytes, over a link on which one byte in so many is damaged.
 fn with_buffer_of<const RECORD: usize>(
     one_in: u32,
     roots: &[&'static [u8]],
