@@ -26,6 +26,7 @@
 //! Certificates and keys are stored as `st<tag>ca`, `st<tag>cc` and `st<tag>pk`, in DER.
 
 mod bring_up;
+mod causes;
 mod config;
 mod credentials;
 mod dialect;

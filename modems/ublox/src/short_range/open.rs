@@ -2,14 +2,10 @@
 
 use sectag::at::InvalidInput;
 use sectag::modem::{Out, Then, Urc, World, ask, decide};
-use sectag::{
-    AtError, Cause, Causes, Code, ConnectError, Feature, Kind, Meaning, Refusal, Suites, Support,
-    Tag, TlsConfig, TlsVersion,
-};
+use sectag::{AtError, ConnectError, Feature, Kind, Suites, Support, Tag, TlsConfig, TlsVersion};
 
-use super::credentials;
 use super::dialect::error;
-use super::{Script, ShortRange, script};
+use super::{Script, ShortRange, causes, credentials, script};
 
 /// The longest URL that other drivers send, in bytes (sheet A.4.2).
 const URL_LIMIT: usize = 128;
@@ -290,28 +286,5 @@ fn why(modem: &mut ShortRange, world: &mut World<'_>, answer: Option<&[u8]>) -> 
         modem.opening.looked += 1;
         return Then::Same;
     }
-    world.fail(ConnectError::Refused(refusal(&config)))
-}
-
-/// Returns the refusal of a connect, with one list of causes for name, TCP and TLS.
-fn refusal(config: &TlsConfig) -> Refusal {
-    let causes = Causes::new(&[
-        Cause::NameUnknown,
-        Cause::Unreachable,
-        Cause::CaMismatch,
-        Cause::NotTls,
-        Cause::ClientCertificateNeeded,
-        Cause::ClientCertificateRefused,
-        Cause::NoCommonSuite,
-        Cause::NameMismatch,
-        Cause::CertificateExpired,
-        Cause::ChainTooLong,
-        Cause::NetworkSlow,
-    ]);
-    let refusal = Refusal::new(Code::Word(Meaning::new("+UUDPD")), causes);
-    if config.has_client_certificate() {
-        refusal.without(Cause::ClientCertificateNeeded)
-    } else {
-        refusal.without(Cause::ClientCertificateRefused)
-    }
+    world.fail(ConnectError::Refused(causes::open_refused(&config)))
 }
