@@ -2,6 +2,9 @@
 //! the script that tells both what to do.
 //!
 //! A target for another modem needs a [`model`] like [`bg96`]; the rest serves any.
+//!
+//! The models are not the simulator: that makes real TLS between the bytes, which costs most of the runs, and it tells the
+//! truth. What a driver is held to here depends on which of the modem's words were lies, so each model keeps account of its own.
 
 // Time is virtual in every target that uses this crate.
 sectag_simulator::virtual_clock!();

@@ -5,6 +5,37 @@
 //! over the wire. A [`Step`] is the text of a command with [arguments](Modem::argument), a time limit, and a
 //! *judge*: a function that looks at the answer and says what follows ([`Then`]). The [`World`] tells a judge about the
 //! connection, the clock and the pins.
+//!
+//! A backend that brings its modem up, and asks it for signs of life:
+//!
+//! ```
+//! use sectag::Code;
+//! use sectag::modem::{BRING_UP, Final, LIVENESS, Limits, Line, Modem, Plain, Step, ask};
+//!
+//! struct Tiny;
+//!
+//! impl Modem for Tiny {
+//!     const NAME: &'static str = "tiny";
+//!     const LIMITS: Limits = Limits { ids: 1, max_receive: 1024, max_send: 1024, sockets: 1 };
+//!     type Framing = Plain;
+//!
+//!     fn line(&mut self, line: &[u8], _asked: &[u8]) -> Line {
+//!         match line {
+//!             b"OK" => Line::Final(Final::Ok),
+//!             b"ERROR" => Line::Final(Final::Error(Code::Plain)),
+//!             _ => Line::Info,
+//!         }
+//!     }
+//!
+//!     fn script(script: u8) -> &'static [Step<Self>] {
+//!         match script {
+//!             BRING_UP => const { &[ask("ATE0"), ask("AT+CMEE=1")] },
+//!             LIVENESS => const { &[ask("AT")] },
+//!             _ => &[],
+//!         }
+//!     }
+//! }
+//! ```
 
 mod full;
 mod roles;

@@ -101,3 +101,43 @@ pub async fn echo(mut connection: Connection) -> io::Result<()> {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// A driver's memory is checked when the firmware is built. This one compiles:
+///
+/// ```
+/// use sectag::State;
+/// use sectag_bg96::Bg96;
+/// let state = State::<Bg96, 6, 16, 16>::new();
+/// ```
+///
+/// A BG96 has six TLS contexts:
+///
+/// ```compile_fail,E0080
+/// use sectag::State;
+/// use sectag_bg96::Bg96;
+/// let state = State::<Bg96, 7, 1024, 1024>::new();
+/// ```
+///
+/// No socket is no use:
+///
+/// ```compile_fail,E0080
+/// use sectag::State;
+/// use sectag_bg96::Bg96;
+/// let state = State::<Bg96, 0, 1024, 1024>::new();
+/// ```
+///
+/// Rings that are too small or too large:
+///
+/// ```compile_fail,E0080
+/// use sectag::State;
+/// use sectag_bg96::Bg96;
+/// let state = State::<Bg96, 1, 15, 1024>::new();
+/// ```
+///
+/// ```compile_fail,E0080
+/// use sectag::State;
+/// use sectag_bg96::Bg96;
+/// let state = State::<Bg96, 1, 1024, 32_768>::new();
+/// ```
+#[cfg(doctest)]
+pub struct Memory;
