@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use sectag::Tag;
 
 use super::modem::ModemArgs;
-use super::server::{CheckName, Paths, paths};
+use super::server::{CheckName, Paths, TlsArgs, paths};
 use super::values::{Server, parse_tag};
 
 #[derive(Subcommand)]
@@ -123,6 +123,17 @@ pub(crate) struct RotateCredentials {
     /// Connect although the modem is not known to check this (repeatable; weakens the protection)
     #[arg(long, value_name = "CHECK")]
     pub(crate) accept_missing: Vec<CheckName>,
+}
+
+impl RotateCredentials {
+    /// The policy of the connection by which the new ones prove themselves.
+    pub(crate) fn tls(&self) -> TlsArgs {
+        TlsArgs {
+            tag: self.new_tag,
+            private_ca: self.private_ca,
+            accept_missing: self.accept_missing.clone(),
+        }
+    }
 }
 
 #[derive(Args)]

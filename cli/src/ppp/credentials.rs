@@ -138,7 +138,7 @@ impl Set {
 }
 
 /// A key that TLS can show a certificate with.
-fn signing_key(content: &[u8]) -> Result<P256Key, Failure> {
+pub(super) fn signing_key(content: &[u8]) -> Result<P256Key, Failure> {
     P256Key::parse(content).map_err(|error| match error {
         P256KeyError::WrongType(found) => Failure::new(format!("--key: the key is {found}"))
             .hint("TLS on the host shows client certificates with ECDSA P-256 keys only: openssl ecparam -name prime256v1 -genkey -noout makes one"),
@@ -198,12 +198,12 @@ fn store() -> Result<PathBuf, Failure> {
         })
 }
 
-fn folder(tag: Tag) -> Result<PathBuf, Failure> {
+pub(super) fn folder(tag: Tag) -> Result<PathBuf, Failure> {
     Ok(store()?.join(tag.to_string()))
 }
 
 /// What is there of a set: CA, certificate, key.
-fn stored(tag: Tag) -> Result<[Option<PathBuf>; 3], Failure> {
+pub(super) fn stored(tag: Tag) -> Result<[Option<PathBuf>; 3], Failure> {
     let folder = folder(tag)?;
     Ok(KINDS.map(|(_, name)| Some(folder.join(name)).filter(|path| path.exists())))
 }
@@ -220,8 +220,7 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
             let folder = folder(args.tag)?;
             for file in &files {
                 let path = folder.join(name(file.kind));
-                write(&folder, &path, file.content())
-                    .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+                write(&folder, &path, file.content()).map_err(|error| unusable(&path, &error))?;
                 let text = format!(
                     "stored the {} under tag {}: {} bytes, in {}",
                     file.kind,
@@ -315,27 +314,55 @@ pub(crate) async fn run(args: &args::Credentials, report: &Report) -> Result<(),
             };
             let mut count = 0;
             for tag in tags {
-                for ((kind, _), path) in KINDS.into_iter().zip(stored(tag)?) {
-                    let Some(path) = path else { continue };
-                    fs::remove_file(&path)
-                        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+                remove(tag, |kind| {
+                    count += 1;
                     report.result(&format!("removed the {kind} under tag {tag}"), |object| {
                         object
                             .number("tag", tag.0.into())
                             .text("removed", word(kind))
-                    })?;
-                    count += 1;
-                }
-                // Something else in it is somebody else's.
-                let _ = fs::remove_dir(folder(tag)?);
+                    })
+                })?;
             }
             note_nothing(count, report);
             Ok(())
         }
         args::Credentials::Rotate(_) | args::Credentials::Csr(_) => Err(Failure::new(
-            "ublox-ppp: its credentials are this computer's files",
+            "ublox-ppp: this is done by rotate and keep_key",
         )),
     }
+}
+
+/// Removes what is under a tag, and tells of each.
+pub(super) fn remove(
+    tag: Tag,
+    mut removed: impl FnMut(Kind) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for ((kind, _), path) in KINDS.into_iter().zip(stored(tag)?) {
+        let Some(path) = path else { continue };
+        fs::remove_file(&path).map_err(|error| unusable(&path, &error))?;
+        removed(kind)?;
+    }
+    // Something else in it is somebody else's.
+    let _ = fs::remove_dir(folder(tag)?);
+    Ok(())
+}
+
+/// Where the key of a tag is, or would be.
+pub(crate) fn key_file(tag: Tag) -> Result<PathBuf, Failure> {
+    Ok(folder(tag)?.join(name(Kind::PrivateKey)))
+}
+
+/// Keeps a key that was made here under a tag that has none. Only this user can read it.
+pub(crate) fn keep_key(tag: Tag, pem: &str) -> Result<(), Failure> {
+    let path = key_file(tag)?;
+    let kept = make(&folder(tag)?)
+        .and_then(|()| output_file::create(&path, pem.as_bytes(), Readers::User));
+    kept.map_err(|error| unusable(&path, &error))
+}
+
+/// A file of this computer that cannot be used.
+pub(super) fn unusable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
 }
 
 /// Says that there was nothing, where there was.
@@ -346,12 +373,16 @@ fn note_nothing(count: usize, report: &Report) {
 }
 
 /// Readable by this user alone, and whole or not there.
-fn write(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn write(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    make(folder)?;
+    output_file::replace(path, content, Readers::User)
+}
+
+fn make(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(folder)?;
-    output_file::replace(path, content, Readers::User)
+        .create(folder)
 }
 
 /// The tags that the store has, in order.
@@ -366,7 +397,7 @@ fn tags() -> Result<Vec<Tag>, Failure> {
     Ok(tags)
 }
 
-fn name(kind: Kind) -> &'static str {
+pub(super) fn name(kind: Kind) -> &'static str {
     let found = KINDS.iter().find(|(known, _)| *known == kind);
     found.map_or("ca.pem", |(_, name)| name)
 }

@@ -5,6 +5,7 @@ mod credentials;
 mod doctor;
 mod link;
 mod refused;
+mod rotate;
 mod status;
 
 use sectag::Tag;
@@ -19,12 +20,13 @@ use crate::probe::Prober;
 use crate::report::Report;
 use crate::route::{self, Route, ServerTask};
 
-pub(crate) use self::credentials::{Set, run as credentials};
+pub(crate) use self::credentials::{Set, keep_key, key_file, run as credentials};
 pub(crate) use self::doctor::run as doctor;
 pub(crate) use self::link::{Dial, Link};
 #[cfg(feature = "demo")]
 pub(crate) use self::link::{Module, over};
 pub(crate) use self::refused::admits;
+pub(crate) use self::rotate::rotate;
 pub(crate) use self::status::run as status;
 
 /// Brings the link up and runs `task` over it, with the credentials of `files`, or of this computer's store.

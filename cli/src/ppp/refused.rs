@@ -1,6 +1,6 @@
 //! What makes no sense with `--modem ublox-ppp`: why, and what to do instead. Said before anything is opened.
 
-use crate::args::{Command, Credentials};
+use crate::args::Command;
 use crate::failure::Failure;
 use crate::families::ModemName;
 
@@ -28,14 +28,6 @@ pub(crate) fn admits(command: &Command) -> Result<(), Failure> {
         Command::Provision(args) if args.modem.0 == PPP => refused(
             "nothing is stored in it: TLS is on the host, and so are its credentials",
             "give --ca, --cert and --key to the command that connects, or store them on this computer: sectag credentials store --modem ublox-ppp",
-        ),
-        Command::Credentials(Credentials::Rotate(args)) if args.modem.modem.0 == PPP => refused(
-            "its credentials are files of this computer, of which two sets can be there at once",
-            "store the new set under another tag, and try it by that tag: sectag credentials store --modem ublox-ppp --tag N",
-        ),
-        Command::Credentials(Credentials::Csr(args)) if args.modem.modem.0 == PPP => refused(
-            "it has no keys: TLS is on the host, and so is its key",
-            "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 makes a key and a request",
         ),
         _ => Ok(()),
     }

@@ -88,6 +88,7 @@ fn all() -> Vec<Trial> {
         }
         ppp {
             what_one_publishes_over_its_link_the_other_prints,
+            a_key_is_made_here_and_its_set_replaces_another,
             status_and_doctor_tell_of_module_and_link,
             what_makes_no_sense_says_why_before_anything_is_opened,
         }

@@ -1,5 +1,10 @@
 //! `--modem ublox-ppp`: a simulated module as a link over a pseudo terminal, slirp at its far end, TLS in the tool.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustls::pki_types::CertificateSigningRequestDer;
+use rustls::pki_types::pem::PemObject;
 use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
 use sectag_test_support::pki::Pki;
 use tempfile::TempDir;
@@ -128,6 +133,107 @@ fn credentials_of_another() -> Client {
     client
 }
 
+/// A key is made here, the CA signs its request, and the set takes the place of the old one once it has connected.
+pub(crate) fn a_key_is_made_here_and_its_set_replaces_another() {
+    let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
+    let sara = module(&["--dialect", "sara-r5"], broker.port());
+    let client = Client::new();
+    let stored = tempfile::tempdir().unwrap();
+    let store = stored.path().join("store");
+    let environment = [("SECTAG_STORE", store.to_str().unwrap())];
+    let here = |command: &str, options: &[&str]| {
+        let place = ["--modem", "ublox-ppp", "--port", "/nowhere"];
+        let args = [&["credentials", command], &place[..], options].concat();
+        Tool::start(&args, &environment, b"").end()
+    };
+    let tags = || {
+        let list = here("list", &[]).expect(0).stdout;
+        let tag = |line: &str| line.split('\t').next().unwrap().to_owned();
+        list.lines().map(tag).collect::<Vec<_>>()
+    };
+    let (ca, cert, key) = (
+        client.file("ca.pem"),
+        client.file("client.pem"),
+        client.file("client.key"),
+    );
+    let old = ["--tag", "5", "--ca", &ca, "--cert", &cert, "--key", &key];
+    here("store", &old).expect(0);
+
+    // No file can be written, so no key is kept.
+    let copy = client.file("new.key");
+    let named = |tag, file| ["--tag", tag, "--subject", "CN=pump-17", "--key-out", file];
+    let unwritten = here("csr", &named("7", "/nowhere/new.key"));
+    assert_eq!(unwritten.code, Some(1), "{}", unwritten.stderr);
+    assert_eq!(tags(), ["5", "5", "5"]);
+    let made = here("csr", &named("7", &copy)).expect(0);
+    let kept = store.join("7/key.pem");
+    for said in ["P-256", kept.to_str().unwrap(), &copy, "--modem ublox-ppp"] {
+        assert!(made.stderr.contains(said), "{said} in\n{}", made.stderr);
+    }
+    assert!(!made.stdout.contains("PRIVATE") && !made.stderr.contains("PRIVATE"));
+    for file in [&kept, Path::new(&copy)] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+    // It is never replaced.
+    let again = here("csr", &["--tag", "7", "--subject", "CN=pump-17"]);
+    again.expect_hint("sectag credentials remove --modem ublox-ppp");
+    assert_eq!(
+        std::fs::read(&kept).unwrap(),
+        std::fs::read(&copy).unwrap(),
+        "the same key in both"
+    );
+    let request = CertificateSigningRequestDer::from_pem_slice(made.stdout.as_bytes()).unwrap();
+    let new_cert = client.file("new.pem");
+    std::fs::write(
+        &new_cert,
+        Pki::shared().issue_for_request(&request).unwrap(),
+    )
+    .unwrap();
+
+    let rotate = |files: &[&str], server: &str, new: &str| {
+        let tags = ["--tag", "5", "--new-tag", new, "--host", server];
+        let options = [&tags[..], files].concat();
+        sara.start_tool(&["credentials", "rotate"], &options, &environment, b"")
+            .end()
+    };
+    let set = ["--ca", &ca, "--cert", &new_cert, "--key", &copy];
+    let server = "broker.sectag.test";
+    // Refused before anything is written.
+    rotate(&set, server, "5").expect_hint("a tag of their own");
+    rotate(&set[..2], server, "8").expect_hint("--drop-client-cert");
+    rotate(&set[..4], server, "8").expect_hint("--cert and --key or neither");
+    rotate(&["--ca", &ca, "--cert", &cert, "--key", &key], server, "7")
+        .expect_hint("credentials remove --modem ublox-ppp");
+    assert_eq!(tags(), ["5", "5", "5", "7"]);
+    // A server of somebody else: the old set is as it was, and what was there before stays.
+    let of_another = credentials_of_another();
+    let wrong = [
+        "--ca",
+        &of_another.file("ca.pem"),
+        "--cert",
+        &new_cert,
+        "--key",
+        &copy,
+    ];
+    let failed = rotate(&wrong, server, "7").expect(1);
+    assert!(
+        failed.stderr.contains("tag 5 is as it was"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(tags(), ["5", "5", "5", "7"]);
+    let done = rotate(&set, server, "7").expect(0);
+    assert!(done.stdout.contains("tag 7 is the one"), "{}", done.stdout);
+    assert_eq!(tags(), ["7", "7", "7"]);
+    // A rotation that was interrupted at its end may be given again.
+    rotate(&set, server, "7").expect(0);
+    let message = ["--host", server, "--tag", "7", "-t", "a", "-m", "b"];
+    let sent = sara.start_tool(&["publish"], &message, &environment, b"");
+    let sent = sent.end().expect(0);
+    assert!(sent.stderr.contains("with mutual TLS"), "{}", sent.stderr);
+}
+
 pub(crate) fn status_and_doctor_tell_of_module_and_link() {
     let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
     let (odin, sara) = (
@@ -192,7 +298,7 @@ pub(crate) fn what_makes_no_sense_says_why_before_anything_is_opened() {
     for (command, options, hint) in [
         (&["at"][..], &["AT"][..], "--modem ublox-cellular"),
         (&["restart"], &[], "--modem ublox-cellular"),
-        (&["credentials", "csr"], &["--tag", "5"], "openssl"),
+        (&["credentials", "csr"], &["--tag", "5"], "--subject"),
     ] {
         let args = [command, &place, options].concat();
         run(&args).expect_hint(hint);

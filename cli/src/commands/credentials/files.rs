@@ -1,3 +1,5 @@
+use sectag::Kind;
+
 use crate::args::{
     CredentialFiles, ModemArgs, RotateCredentials, StoreCredentials, VerifyCredentials,
 };
@@ -65,5 +67,14 @@ where
         start::run(modem, report, filed).await
     } else {
         start::answering(modem, report, filed).await
+    }
+}
+
+/// As the options are called.
+pub(super) fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ClientCertificate => "cert",
+        Kind::PrivateKey => "key",
+        _ => "ca",
     }
 }

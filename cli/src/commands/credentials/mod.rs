@@ -13,7 +13,7 @@ use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::Full;
 use sectag::{Control, CredentialError, Ensured, Expiry, Kind, Stored, Tag};
 
-use self::files::Filed;
+use self::files::{Filed, word};
 use crate::args::{Credentials, ListCredentials, RemoveCredentials, StoreCredentials};
 use crate::credential_file::{self, until};
 use crate::families::ModemName;
@@ -26,7 +26,11 @@ use crate::stop::Stop;
 
 pub(crate) async fn run(args: &Credentials, report: &Report) -> Result<(), Failure> {
     if args.modem().modem.0 == Some(ModemName::Ppp) {
-        return ppp::credentials(args, report).await;
+        return match args {
+            Credentials::Rotate(args) => rotate::here(args, report).await,
+            Credentials::Csr(args) => csr::here(args, report),
+            args => ppp::credentials(args, report).await,
+        };
     }
     match args {
         Credentials::Store(args) => files::run(args, report).await,
@@ -278,13 +282,4 @@ async fn stored<M: Full>(
     listed.map_err(|error| hints::credential("listing the credentials", &error))?;
     found.sort_by_key(|entry| entry.tag);
     Ok(found)
-}
-
-/// As the options are called.
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::ClientCertificate => "cert",
-        Kind::PrivateKey => "key",
-        _ => "ca",
-    }
 }

@@ -1,8 +1,7 @@
 use sectag::modem::Full;
 use sectag::{Comparison, Kind};
 
-use super::files::Filed;
-use super::word;
+use super::files::{Filed, word};
 use crate::args::VerifyCredentials;
 use crate::credential_file;
 use crate::hints::{self, Failure};

@@ -17,6 +17,8 @@ use crate::args::CsrCredentials;
 use crate::families::ModemName;
 use crate::hints::{self, Failure};
 use crate::output_file::{self, Readers};
+use crate::ppp;
+use crate::report::Report;
 use crate::session::{Job, Session};
 use crate::signing::{HostKey, RsaKey};
 
@@ -32,7 +34,8 @@ pub(super) enum NewKey {
 /// What a modem's TLS can authenticate with.
 pub(super) fn key_type(modem: ModemName) -> NewKey {
     match modem {
-        ModemName::Nrf9160 => NewKey::P256,
+        // TLS on this computer, as on an MCU, signs with P-256.
+        ModemName::Nrf9160 | ModemName::Ppp => NewKey::P256,
         // The BG96 has no suites of ECDSA (sheet 4.1), and RSA is what every modem's TLS takes.
         _ => NewKey::Rsa2048,
     }
@@ -111,11 +114,7 @@ impl<'a> HostMade<'a> {
         let listed = control.list_tag(tag, &mut look).await;
         listed.map_err(|error| hints::credential("listing the credentials", &error))?;
         if exists {
-            return Err(
-                Failure::new(format!("there is a private key under tag {tag} already"))
-                    .hint("remove it first if it is not used any more, or take another tag")
-                    .hint(removal(args)),
-            );
+            return Err(self::exists(args));
         }
         // Before it is stored, so that a file that cannot be written leaves nothing in the modem.
         self.write_file()?;
@@ -130,20 +129,52 @@ impl<'a> HostMade<'a> {
             ),
             None => format!("and is in the modem only, under tag {tag}; it is in no file"),
         };
-        step.done(
-            report,
-            &format!("a key, {}, was made on this computer {place}", self.kind),
-        );
+        step.done(report, &self.made(&place));
+        self.print(report, "in the modem")
+    }
+
+    /// Keeps the key in this computer's store and prints the request.
+    pub(super) fn finish_here(self, report: &Report) -> Result<(), Failure> {
+        let tag = self.args.tag;
+        // First, so that a file that cannot be written leaves nothing in the store.
+        self.write_file()?;
+        ppp::keep_key(tag, self.pem().expose())?;
+        let kept = ppp::key_file(tag)?;
+        let kept = kept.display();
+        let place = match &self.args.key_out {
+            Some(file) => format!(
+                "and is on this computer, under tag {tag}: in {kept}, and in {}",
+                file.display()
+            ),
+            None => {
+                format!("and is on this computer, under tag {tag}: in {kept}, and in no other file")
+            }
+        };
+        report.note(&self.made(&place));
+        self.print(report, "on this computer")
+    }
+
+    fn made(&self, place: &str) -> String {
+        format!("a key, {}, was made on this computer {place}", self.kind)
+    }
+
+    /// Prints the request of a key that is kept at `place`.
+    fn print(&self, report: &Report, place: &str) -> Result<(), Failure> {
+        let args = self.args;
         let printed = report.result(self.request.trim_end(), |object| {
             object
-                .number("tag", tag.0.into())
+                .number("tag", args.tag.0.into())
                 .text("key_made_in", "computer")
                 .text("key_type", &self.kind)
                 .text("csr", &self.request)
         });
-        printed.map_err(|failure| unprinted(args, &failure))?;
+        printed.map_err(|failure| unprinted(args, place, &failure))?;
         note_next(args, report);
         Ok(())
+    }
+
+    fn pem(&self) -> Secret<String> {
+        Secret::new(Pem::new("PRIVATE KEY", self.key.expose()).to_string())
     }
 
     /// A new file that only its owner reads.
@@ -151,10 +182,19 @@ impl<'a> HostMade<'a> {
         let Some(path) = &self.args.key_out else {
             return Ok(());
         };
-        let pem = Pem::new("PRIVATE KEY", self.key.expose()).to_string();
-        output_file::create(path, pem.as_bytes(), Readers::User)
+        output_file::create(path, self.pem().expose().as_bytes(), Readers::User)
             .map_err(|error| unwritten(path, &error))
     }
+}
+
+/// A tag has a key, which a new one would replace.
+pub(super) fn exists(args: &CsrCredentials) -> Failure {
+    Failure::new(format!(
+        "there is a private key under tag {} already",
+        args.tag
+    ))
+    .hint("remove it first if it is not used any more, or take another tag")
+    .hint(removal(args))
 }
 
 /// Why there is no file with the key.

@@ -2,13 +2,14 @@
 
 use crate::args::CsrCredentials;
 use crate::failure::Failure;
+use crate::families::ModemName;
 use crate::hints;
 use crate::report::Report;
 
 /// The key is there, and nobody has its request.
-pub(super) fn unprinted(args: &CsrCredentials, failure: &Failure) -> Failure {
+pub(super) fn unprinted(args: &CsrCredentials, place: &str, failure: &Failure) -> Failure {
     let unprinted = Failure::new(format!(
-        "the request was not printed ({}), and its key is in the modem under tag {}",
+        "the request was not printed ({}), and its key is {place} under tag {}",
         failure.observed(),
         args.tag
     ))
@@ -25,7 +26,11 @@ pub(super) fn unprinted(args: &CsrCredentials, failure: &Failure) -> Failure {
 
 pub(super) fn note_next(args: &CsrCredentials, report: &Report) {
     report.note(&format!(
-        "when the CA has signed it, store the certificate: sectag credentials store --tag {} --cert client.pem",
+        "when the CA has signed it, store the certificate: sectag credentials store{} --tag {} --cert client.pem",
+        match args.modem.modem.0 {
+            Some(ModemName::Ppp) => " --modem ublox-ppp",
+            _ => "",
+        },
         args.tag
     ));
 }

@@ -13,6 +13,7 @@ use crate::args::CsrCredentials;
 use crate::families::ModemName;
 use crate::hints::{self, Failure};
 use crate::modems;
+use crate::ppp;
 use crate::report::Report;
 use crate::session::{self, Session};
 use crate::start;
@@ -28,11 +29,7 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
             .subject(name)
             .map_err(|error| Failure::new(format!("--subject: {error}")))?,
     };
-    if let Some(path) = &args.key_out
-        && path.exists()
-    {
-        return Err(host::unwritten(path, &io::ErrorKind::AlreadyExists.into()));
-    }
+    refuse_file(args)?;
     if let Some(name) = args.modem.modem.0
         && !makes_keys(args, name)
     {
@@ -46,6 +43,25 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
     let driver = modems::nrf9160(&modem, report)?;
     let work = async |session: Session<'_, Nrf9160>| generate(args, &request, session).await;
     session::attach(name, driver, opened, &modem, report, work).await
+}
+
+/// The same for a modem that is only a link: TLS is on this computer, and so is the key.
+pub(super) fn here(args: &CsrCredentials, report: &Report) -> Result<(), Failure> {
+    refuse_file(args)?;
+    if ppp::key_file(args.tag)?.exists() {
+        return Err(host::exists(args));
+    }
+    HostMade::new(args, host::key_type(ModemName::Ppp))?.finish_here(report)
+}
+
+/// A key is written over nothing.
+fn refuse_file(args: &CsrCredentials) -> Result<(), Failure> {
+    match &args.key_out {
+        Some(path) if path.exists() => {
+            Err(host::unwritten(path, &io::ErrorKind::AlreadyExists.into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the key is to be made in the modem.
@@ -87,7 +103,7 @@ async fn generate(
             .text("key_made_in", "modem")
             .text("csr", &pem)
     });
-    printed.map_err(|failure| unprinted(args, &failure))?;
+    printed.map_err(|failure| unprinted(args, "in the modem", &failure))?;
     note_next(args, report);
     Ok(())
 }
