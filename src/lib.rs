@@ -91,6 +91,8 @@ pub mod signer;
 mod socket;
 mod standard;
 mod status;
+#[cfg(feature = "sleep")]
+mod status_pin;
 mod store;
 mod suites;
 mod tag;
@@ -139,6 +141,8 @@ pub use socket::{Reader, SecureConnect, SecureSocket, Socket, Writer};
 #[cfg(feature = "sleep")]
 pub use status::LightSleep;
 pub use status::{Registration, Signal, SimCard, SimState, Status, Technology};
+#[cfg(feature = "sleep")]
+pub use status_pin::StatusPin;
 pub use store::CredentialsTurn;
 pub use suites::{ServerKey, SuiteSet, TlsVersion};
 pub use tag::Tag;

@@ -37,6 +37,9 @@ pub enum Loss {
     Command,
     /// The modem was brought up anew for an unknown reason.
     BroughtUpAnew,
+    /// The modem's status pin shows that it is off, which no user asked for (`StatusPin`).
+    #[cfg(feature = "sleep")]
+    WentOff,
     /// The modem was switched off by [`Control::power_off`](crate::Control::power_off).
     PowerOff,
 }
@@ -79,6 +82,10 @@ impl fmt::Display for Loss {
                 "a typed command may have changed the modem's settings, so the driver brought it up again: connect again"
             }
             Self::BroughtUpAnew => "the driver brought the modem up again: connect again",
+            #[cfg(feature = "sleep")]
+            Self::WentOff => {
+                "the modem went off, by its status pin: check its supply, since transmitting takes up to 2 A, and what else switches it off"
+            }
             Self::PowerOff => "the modem was switched off: call power_on",
         })
     }

@@ -86,6 +86,7 @@ mod port;
 mod ppp;
 mod profile;
 mod simulator;
+mod status_pin;
 mod syntax;
 #[cfg(feature = "virtual-clock")]
 pub mod time;
@@ -116,6 +117,7 @@ pub use options::{Boot, Chunk, LeftOn, OpenResultTiming, Options, PdpLeft, Sim};
 pub use ppp::{Lost, PppAsks, PppFarEnd, PppPeer, PppScript, Slirp};
 pub use profile::{Profile, Rearm, UsedId};
 pub use simulator::{Reaction, Simulator};
+pub use status_pin::StatusPin;
 pub use ublox::{DialTrouble, UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};
 pub use ublox_short_range::{
     AccessPoint, Mode as ShortRangeMode, ShortRangeOptions, ShortRangeProfile,

@@ -23,6 +23,7 @@ use crate::notice_pin::NoticePin;
 use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
 use crate::port::{self, Cut};
+use crate::status_pin::StatusPin;
 use crate::ublox::{Ublox, UbloxOptions};
 use crate::ublox_short_range::{ShortRange, ShortRangeOptions};
 use crate::{After, Failure};
@@ -377,6 +378,12 @@ impl Simulator {
     /// Returns the level of the STATUS pin: high while the modem runs.
     pub fn status_pin(&self) -> bool {
         self.inner.modem.status_pin()
+    }
+
+    /// Returns the STATUS pin as an input of the MCU.
+    pub fn status_input(&self) -> StatusPin {
+        let modem = self.inner.modem.clone();
+        StatusPin(Rc::new(move || modem.status_pin()))
     }
 
     /// Returns the pin by which the modem announces unsolicited lines: RI (BG96), which pulses with

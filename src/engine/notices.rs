@@ -19,12 +19,20 @@ pub enum Reception {
     Stopped,
 }
 
-/// The pin by which a modem announces that it has something to say: a `NoticePin`, which the feature `sleep` adds, or
-/// [`NoPin`]. This trait is sealed.
+/// The pins by which a modem wakes the runner: a `NoticePin`, a `StatusPin`, or a `StatusPin` around a `NoticePin`, which
+/// the feature `sleep` adds, or [`NoPin`]. This trait is sealed.
 pub trait Notices: sealed::Sealed {
     /// Whether the UART is switched off while the modem sleeps.
     #[doc(hidden)]
     const SWITCHES: bool;
+    /// Whether the status pin is awaited here, instead of being read from the board's power pins.
+    #[doc(hidden)]
+    const AWAITS_STATUS: bool = false;
+    /// Returns the level of the status pin that is awaited here.
+    #[doc(hidden)]
+    fn status(&mut self) -> Option<bool> {
+        None
+    }
     /// Lets the modem sleep and wakes it, for ever. `wired` says whether the board can wake the modem; otherwise it never
     /// sleeps.
     #[doc(hidden)]

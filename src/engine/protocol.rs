@@ -47,6 +47,9 @@ pub trait Protocol {
     }
     /// Returns whether the engine can take in more bytes.
     fn wants_input(&self, world: &World<'_>) -> bool;
+    /// Called when the level of an awaited status pin, [`PinState::status`](super::PinState), has changed. The default
+    /// does nothing: a backend still sees the level when it wakes the modem.
+    fn status_changed(&mut self, _world: &mut World<'_>) {}
     /// Called when the runner stops, at any point of an exchange.
     fn stopped(&mut self, world: &mut World<'_>);
     /// Called when a guest is dropped after its exchange has ended. The engine wipes what the guest sent and received.

@@ -64,7 +64,7 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
             power,
             notices,
         } = self;
-        begin(world, power);
+        begin(world, power, notices);
         let wired = power.has_sleep() || M::WAKE_BY_KEY && power.has_power_key();
         let mut board = Board {
             engine: *engine,
@@ -75,7 +75,7 @@ impl<M: Backend, R: Read, W: Write, P: Power, N: Notices> Runner<'_, M, R, W, P,
         let reception = Cell::new(Reception::Runs);
         // The receiver is polled first, so that a reset of the modem is seen before more is sent.
         let receive = receive::<_, _, N>(*engine, world, uart_rx, &reception);
-        let conduct = conduct(&mut board);
+        let conduct = conduct::<_, _, N>(&mut board);
         let transmit = transmit(*engine, world, uart_tx);
         // The notice pin is polled last, so that it sees what the others have done.
         let rest = notices.rest(wired, world, &reception);
@@ -103,8 +103,12 @@ impl<E: Protocol, P: Power> Drop for Board<'_, '_, E, P> {
     }
 }
 
-fn begin(world: &Shared<'_>, power: &mut impl Power) {
+fn begin<N: Notices>(world: &Shared<'_>, power: &mut impl Power, notices: &mut N) {
     let mut world = world.borrow_mut();
+    if N::AWAITS_STATUS {
+        world.pins.status = notices.status();
+        world.awaits_status();
+    }
     world.begin(now());
     world.pins.has_power_key = power.has_power_key();
     world.pins.has_reset = power.has_reset();
@@ -174,14 +178,19 @@ fn receive<E: Protocol, R: Read, N: Notices>(
 }
 
 /// Calls the engine at its deadlines and after each change of the world, and drives the pins. It never ends.
-fn conduct<E: Protocol, P: Power>(
+fn conduct<E: Protocol, P: Power, N: Notices>(
     board: &mut Board<'_, '_, E, P>,
 ) -> impl Future<Output = RunError> {
     poll_fn(|cx| {
         let time = now();
         let (mut engine, mut world) = (board.engine.borrow_mut(), board.world.borrow_mut());
         world.now = time;
-        world.pins.status = board.power.status();
+        if !N::AWAITS_STATUS {
+            world.pins.status = board.power.status();
+        } else if world.pins.status != board.driven.status {
+            board.driven.status = world.pins.status;
+            engine.status_changed(&mut world);
+        }
         let wanted = engine.wants_input(&world);
         let next = engine.tick(&mut world);
         if !wanted && engine.wants_input(&world) {

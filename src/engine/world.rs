@@ -132,6 +132,9 @@ pub struct PinState {
     pub can_sleep: bool,
     /// Set to let the modem sleep by the sleep pin, cleared to wake it.
     pub(crate) asleep: bool,
+    /// The runner waits for the edges of the status pin.
+    #[cfg(feature = "sleep")]
+    pub(crate) status_awaited: bool,
 }
 
 /// The shared state of all parts of the driver: plain data with one owner, which the runner, the judges of a backend and
@@ -364,6 +367,8 @@ impl<S> World<'_, S> {
                 speed_refused: false,
                 can_sleep: false,
                 asleep: false,
+                #[cfg(feature = "sleep")]
+                status_awaited: false,
             },
             open: None,
             counters: Counters {
@@ -459,6 +464,23 @@ impl<'a> World<'a> {
             Heard::Nothing => Loss::NoAnswer,
             Heard::Bytes => Loss::Noise,
             Heard::Errors => Loss::Refuses,
+        }
+    }
+
+    /// Returns whether the modem is off, by a status pin whose next edge ends a pause of the bring-up early. Without such a
+    /// pin, `false`.
+    pub fn is_off_by_its_pin(&self) -> bool {
+        #[cfg(feature = "sleep")]
+        let awaited = self.pins.status_awaited;
+        #[cfg(not(feature = "sleep"))]
+        let awaited = false;
+        awaited && self.pins.status == Some(false)
+    }
+
+    pub(super) fn awaits_status(&mut self) {
+        #[cfg(feature = "sleep")]
+        {
+            self.pins.status_awaited = true;
         }
     }
 

@@ -17,6 +17,9 @@ const KEY_PRESS: u32 = 700;
 const RESET_PULSE: u32 = 300;
 /// The wait for a modem that is switched off by its key: at least 2 s, sometimes more than 4.
 const SHUTDOWN: u32 = 5000;
+/// How long a starting modem's status pin is waited for, which rises after 4.8 s (sheet 1.1). Then it is asked all the
+/// same, in case the pin is wired wrongly.
+const STATUS_LIMIT: u32 = 8000;
 /// The wait for `APP RDY` after `RDY`. A BG95 answers `ERROR` in between; a BG96 may not print `APP
 /// RDY` at all (sheet 1.2).
 const APP_READY_LIMIT: u32 = 2000;
@@ -263,6 +266,7 @@ impl<O: Options> Bg96<O> {
         world.again(match (pressed, resets) {
             (true, true) => RESET_PULSE,
             (true, false) => KEY_PRESS,
+            // An awaited status pin ends this wait.
             (false, _) if waking.changes > 0 => SHUTDOWN,
             (false, _) => 0,
         })
@@ -270,9 +274,14 @@ impl<O: Options> Bg96<O> {
 
     fn may_ask(&mut self, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
         let waking = &mut self.waking;
-        let starting = waking.starts && world.now.wrapping_sub(waking.since) < BOOT_LIMIT;
+        let since = world.now.wrapping_sub(waking.since);
+        let starting = waking.starts && since < BOOT_LIMIT;
         if waking.tries == 0 && !starting {
             return Then::To(WAKE);
+        }
+        if O::PINS && starting && since < STATUS_LIMIT && world.is_off_by_its_pin() {
+            // It is not asked in vain: the pin's edge ends this wait.
+            return world.again(STATUS_LIMIT - since);
         }
         waking.tries = waking.tries.saturating_sub(1);
         waking.asked = waking.asked.wrapping_add(1);

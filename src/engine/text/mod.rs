@@ -18,6 +18,8 @@ mod rescue;
 #[cfg(test)]
 mod seams;
 mod sent;
+#[cfg(feature = "sleep")]
+mod status_pin;
 #[cfg(feature = "tap")]
 mod tap;
 #[cfg(test)]
@@ -401,6 +403,11 @@ impl<M: Modem> Protocol for Engine<M> {
 
     fn wants_input(&self, w: &World<'_>) -> bool {
         !(self.line_waits && matches!(Self::post(w), ExchangeState::Line)) && self.push_room(w) > 0
+    }
+
+    #[cfg(feature = "sleep")]
+    fn status_changed(&mut self, w: &mut World<'_>) {
+        self.status_pin_changed(w);
     }
 
     fn stopped(&mut self, w: &mut World<'_>) {

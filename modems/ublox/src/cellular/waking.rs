@@ -188,6 +188,7 @@ impl UbloxCellular {
             // The last of two presses switches the module on.
             (true, false) if waking.changes > 1 => model.press_off.into(),
             (true, false) => model.press_on.into(),
+            // An awaited status pin ends this wait.
             (false, _) if waking.changes > 0 => SHUTDOWN,
             (false, _) => 0,
         })
