@@ -2,7 +2,8 @@
 //! tokens (feature `hmac`).
 //!
 //! A broker that needs a JWT takes it as the password of the MQTT CONNECT, with a user name that it ignores or
-//! documents. It ends the session when the token expires, so connect again with a new token in time:
+//! documents. It ends the session when the token expires, so connect again with a new token in time, as the example
+//! `examples/ideas/src/bin/token.rs` does with MQTT:
 //!
 //! ```no_run
 //! # use sectag::{Control, jwt::{self, Claims, TokenError}, modem::HasClock, signer::Signer};

@@ -4,6 +4,7 @@
 //! | `cargo run -p sectag-ideas-example --bin ...` | the idea |
 //! |---|---|
 //! | `publish` | an MQTT client over a socket |
+//! | `token` | a token in place of a password, and another before it expires |
 //! | `https_get` | an HTTP client that wants to connect to an address |
 //! | `provision` | credentials into the modem, and proof in place of a second upload |
 //! | `rotate` | a new set of credentials that proves itself before the old one goes |

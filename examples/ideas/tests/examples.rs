@@ -18,6 +18,20 @@ fn publish() {
 }
 
 #[test]
+fn token() {
+    let text = printed(env!("CARGO_BIN_EXE_token"));
+    // The broker never ends a session: each has another token in time.
+    let session = [
+        &["a token for 1800 s"][..],
+        &["the broker has sensors/1 21.5"; 5],
+        &["time for another token"],
+    ]
+    .concat();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines, session.repeat(3));
+}
+
+#[test]
 fn https_get() {
     assert_eq!(printed(env!("CARGO_BIN_EXE_https_get")), "200: 12:00\n");
 }
