@@ -143,8 +143,6 @@ impl<'a, M: Backend> Control<'a, M> {
     /// [`BringUpError::PoweredOff`] where an earlier call has switched it off.
     pub async fn power_off(&self) -> Result<Shutdown, BringUpError> {
         self.answering().await?;
-        #[cfg(feature = "sleep")]
-        self.awake().await;
         self.errand(Errand::PowerOff, "power off").await?;
         let limit = Instant::now() + M::POWER_OFF_LIMIT;
         let mut timer = Timer::at(limit);
@@ -301,6 +299,11 @@ impl<'a, M: Backend> Control<'a, M> {
                 world.waiting.register(cx);
                 return Poll::Pending;
             }
+            // Light sleep may have begun while another errand ended.
+            #[cfg(feature = "sleep")]
+            if errand == Errand::PowerOff && !world.poll_awake(cx) {
+                return Poll::Pending;
+            }
             if !world.answers {
                 return Poll::Ready(Err(at(AtError::ModemReset)));
             }
@@ -413,7 +416,10 @@ impl<'a, M: Full> Control<'a, M> {
         } else {
             Some(at.exclusive().await)
         };
-        let _bring_up = (!keeps).then(|| BringUpGuard(self.world));
+        let _bring_up = (!keeps).then(|| BringUpGuard {
+            world: self.world,
+            exchanges: self.world.borrow().counters.exchanges,
+        });
         M::Lines::typed(&at, command, deadline, sink).await
     }
 }
@@ -511,6 +517,9 @@ impl<M: HasClock> Control<'_, M> {
     }
 
     /// Sets the modem's clock, in UTC, for instance from the MCU's own. It needs neither SIM nor network.
+    ///
+    /// `now` is not aged while the call waits for the channel, which a connect holds up to 150 s on modems that connect in one
+    /// command: set the clock before the first connect.
     ///
     /// # Errors
     /// [`AtError::LinkDown`] where the modem does not answer, otherwise the error that ended the exchange.
@@ -612,25 +621,15 @@ impl<M: Backend> Control<'_, M> {
     /// [`AtError::LinkDown`] where the modem is not up.
     pub async fn wake(&self) -> Result<(), AtError> {
         self.wait_up().await.map_err(|_| AtError::LinkDown)?;
-        self.awake().await;
-        Ok(())
-    }
-
-    async fn awake(&self) {
         poll_fn(|cx| {
-            let mut world = self.world.borrow_mut();
-            match world.power {
-                PowerState::Dozing => {
-                    world.suspect = true;
-                    world.wake_runner();
-                }
-                PowerState::Waking => {}
-                _ => return Poll::Ready(()),
+            if self.world.borrow_mut().poll_awake(cx) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
-            world.waiting.register(cx);
-            Poll::Pending
         })
         .await;
+        Ok(())
     }
 }
 
@@ -668,13 +667,19 @@ impl Drop for ErrandHold<'_> {
     }
 }
 
-/// A guard around a user's command. Dropped, it has the modem brought up anew.
-struct BringUpGuard<'a>(&'a Shared<'a>);
+/// A guard around a user's command. Dropped, it has the modem brought up anew, if a command was begun since.
+struct BringUpGuard<'a> {
+    world: &'a Shared<'a>,
+    /// The number of commands that were begun before.
+    exchanges: u32,
+}
 
 impl Drop for BringUpGuard<'_> {
     fn drop(&mut self) {
-        let mut world = self.0.borrow_mut();
-        world.settings_changed = true;
-        world.wake_runner();
+        let mut world = self.world.borrow_mut();
+        if world.counters.exchanges != self.exchanges {
+            world.settings_changed = true;
+            world.wake_runner();
+        }
     }
 }

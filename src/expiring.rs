@@ -63,8 +63,10 @@ impl<M: Credentials + HasClock> Control<'_, M> {
                         _ => AN_HOUR,
                     }
                 }
-                Err(CredentialError::At(_) | CredentialError::BringUp(_)) => AN_HOUR,
-                Err(error) => return Err(error),
+                Err(error @ (CredentialError::Unreadable | CredentialError::InvalidInput(_))) => {
+                    return Err(error);
+                }
+                Err(_) => AN_HOUR,
             };
             Timer::after(Duration::from_secs(pause)).await;
         }

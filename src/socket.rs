@@ -364,8 +364,8 @@ impl<'a> Socket<'a> {
         let w = &mut *world;
         let slot = &mut w.slots[usize::from(self.slot)];
         match slot.phase {
-            // The peer may have closed before the user was polled.
-            Phase::Open | Phase::Eof => {
+            // It may have been closed or lost before the user was polled; the socket's first use tells so.
+            _ if slot.stood => {
                 if let Some(open) = &w.open {
                     self.verified = open.verified;
                 }

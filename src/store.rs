@@ -363,6 +363,8 @@ impl<'a, M: Credentials> Control<'a, M> {
         })
         .await;
         turn.held = true;
+        // It may have been switched off, or lost, while another had the turn.
+        self.wait_answering().await?;
         Ok((At::new(self.world, self.engine), turn))
     }
 

@@ -69,9 +69,8 @@ impl Sim {
 pub enum SimNext {
     /// Goes on: the SIM may be used.
     Ready,
-    /// Enters the PIN, and reports the result to [`SimEntry::entered`].
-    Enter,
-    /// Asks how many attempts are left (`AT+CPINR`), and enters the PIN only where [`SimEntry::has_tries`] allows it.
+    /// Asks how many attempts are left (`AT+CPINR`), enters the PIN only where [`SimEntry::has_tries`] allows it, and reports the
+    /// result to [`SimEntry::entered`].
     Count,
     /// Repeats the query after this number of milliseconds.
     Wait(u32),
@@ -150,8 +149,7 @@ impl SimEntry {
             Some(Sim::Pin) => {
                 self.entries += 1;
                 return match self.entries {
-                    1 => SimNext::Enter,
-                    2 => SimNext::Count,
+                    1 | 2 => SimNext::Count,
                     _ => {
                         self.entries = 2;
                         SimNext::Fail(self.problem)
@@ -204,13 +202,17 @@ impl SimEntry {
         Ok(())
     }
 
-    /// Judges an answer to `AT+CPINR="SIM PIN"` (27.007, remaining PIN retries): whether the PIN may be entered again. A
-    /// modem that does not know the query does not prevent a second entry.
+    /// Judges an answer to `AT+CPINR="SIM PIN"` (27.007, remaining PIN retries): whether the PIN may be entered. A modem
+    /// that does not know the query does not prevent it.
     ///
     /// # Errors
-    /// [`BringUpError::SimPinRefused`] where an attempt is used up: the entry without an answer may have been refused.
+    /// [`BringUpError::SimPinRefused`]: before the first entry where one attempt is left, which is a person's, since an MCU
+    /// that restarts with a wrong PIN would use them all; before the second where one is used up, since the entry without an
+    /// answer may have been refused.
     pub fn has_tries(&mut self, answer: Option<&[u8]>) -> Result<(), BringUpError> {
-        if answer.and_then(tries).is_some_and(|(left, of)| left < of) {
+        let first = self.entries == 1;
+        let used_up = |(left, of)| if first { left <= 1 } else { left < of };
+        if answer.and_then(tries).is_some_and(used_up) {
             self.refused = true;
             return Err(BringUpError::SimPinRefused);
         }
@@ -293,7 +295,7 @@ mod tests {
         let mut entry = SimEntry::NEW;
         let next = entry.asked(PIN, Code::Plain, 0, false);
         assert_eq!(next, SimNext::Fail(BringUpError::SimLocked));
-        assert_eq!(refused(&mut entry, 11, 0), SimNext::Enter);
+        assert_eq!(refused(&mut entry, 11, 0), SimNext::Count);
     }
 
     #[test]
@@ -327,7 +329,7 @@ mod tests {
     fn a_pin_that_was_refused_is_never_entered_again() {
         for code in [Code::Cme(16), Code::Cme(12), Code::Plain, Code::Cme(100)] {
             let mut entry = SimEntry::NEW;
-            assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+            assert_eq!(asked(&mut entry, PIN), SimNext::Count);
             assert!(entry.entered(false, None, code).is_err(), "{code:?}");
             for _ in 0..3 {
                 entry.begin();
@@ -340,7 +342,7 @@ mod tests {
     #[test]
     fn a_pin_that_was_swallowed_is_entered_once_more_and_then_no_more() {
         let mut entry = SimEntry::NEW;
-        assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+        assert_eq!(asked(&mut entry, PIN), SimNext::Count);
         let late = Some(AtError::Timeout);
         assert_eq!(entry.entered(false, late, Code::Plain), Ok(()));
         assert_eq!(asked(&mut entry, PIN), SimNext::Count);
@@ -356,13 +358,13 @@ mod tests {
         }
         // The SIM had taken the PIN.
         assert_eq!(asked(&mut entry, READY), SimNext::Ready);
-        assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+        assert_eq!(asked(&mut entry, PIN), SimNext::Count);
     }
 
     #[test]
     fn a_busy_sim_gets_its_time_before_the_second_entry() {
         let mut entry = SimEntry::NEW;
-        assert_eq!(asked(&mut entry, PIN), SimNext::Enter);
+        assert_eq!(asked(&mut entry, PIN), SimNext::Count);
         assert_eq!(entry.entered(false, None, Code::Cme(14)), Ok(()));
         assert_eq!(asked(&mut entry, PIN), SimNext::Wait(BUSY_PAUSE));
         assert_eq!(asked(&mut entry, PIN), SimNext::Count);
@@ -370,6 +372,26 @@ mod tests {
         // The modem goes on asking for some moments after it has taken the PIN.
         assert_eq!(asked(&mut entry, PIN), SimNext::Wait(PAUSE));
         assert_eq!(asked(&mut entry, READY), SimNext::Ready);
+    }
+
+    /// An MCU that restarts with a wrong PIN must not use up all attempts.
+    #[test]
+    fn the_last_attempt_is_left_to_a_person() {
+        for (text, left) in [
+            ("+CPINR: \"SIM PIN\",1", false),
+            ("+CPINR: SIM PIN,0,3", false),
+            ("+CPINR: \"SIM PIN\",2", true),
+            ("+CPINR: \"SIM PIN2\",1", true),
+            ("+CPINR: x", true),
+        ] {
+            let mut entry = SimEntry::NEW;
+            assert_eq!(asked(&mut entry, PIN), SimNext::Count);
+            let told = entry.has_tries(Some(text.as_bytes()));
+            assert_eq!(told.is_ok(), left, "{text}");
+            let next = asked(&mut entry, PIN);
+            let refused = SimNext::Fail(BringUpError::SimPinRefused);
+            assert_eq!(next == refused, !left, "{text}");
+        }
     }
 
     #[test]

@@ -650,8 +650,8 @@ pub struct Timing {
     pub seed: u32,
     /// The time that a caller waits for a modem that does not come up. A bring-up that fails earlier gives the caller no
     /// error, since the next one may succeed, except where only a change helps ([`BringUpError::is_lasting`]). A
-    /// bring-up that is under way at the end of this time is waited for, unless the one before has tried every means to get
-    /// an answer and nothing has answered since. The `patience` of a single handle overrides it.
+    /// bring-up that is under way at the end of this time is waited for. A BG96 is an exception: once a bring-up has tried
+    /// every means to get an answer from it, and nothing has answered since, the next one is not waited for. The `patience` of a single handle overrides it.
     ///
     /// [`BringUpError::is_lasting`]: crate::BringUpError::is_lasting
     pub patience: Duration,

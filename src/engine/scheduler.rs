@@ -112,7 +112,12 @@ impl Job {
             Self::Close(_) => w.verdict = Verdict::Done,
             Self::CloseStray(id) => (w.id, w.verdict) = (id, Verdict::Done),
             Self::Liveness => w.suspect = false,
-            Self::Look(_) => w.slot().readable &= !w.slots[usize::from(w.slot)].push,
+            Self::Look(_) => {
+                // Without a script nothing is known.
+                w.verdict = Verdict::Standing;
+                let slot = w.slot();
+                slot.readable &= !slot.push;
+            }
             Self::Receive(_, len) => {
                 w.len = len;
                 w.verdict = Verdict::Empty;
@@ -376,6 +381,20 @@ impl World<'_> {
         self.pins.asleep = !by_key;
     }
 
+    /// Returns whether the modem is not in light sleep. Otherwise has it woken, and the task polled once it is.
+    pub(crate) fn poll_awake(&mut self, cx: &mut core::task::Context<'_>) -> bool {
+        match self.power {
+            PowerState::Dozing => {
+                self.suspect = true;
+                self.wake_runner();
+            }
+            PowerState::Waking => {}
+            _ => return true,
+        }
+        self.waiting.register(cx);
+        false
+    }
+
     /// Ends light sleep, whether or not the modem answers again.
     pub(crate) fn awake(&mut self) {
         if matches!(self.power, PowerState::Dozing | PowerState::Waking) {
@@ -520,7 +539,7 @@ impl World<'_> {
         x ^= x >> 17;
         x ^= x << 5;
         self.random = x;
-        self.backoff - (self.backoff >> 9) * (x >> 24)
+        self.backoff - ((self.backoff * (x >> 24)) >> 9)
     }
 
     /// Ends the flow that opens a connection, and gives the socket or the error to its user.

@@ -66,6 +66,8 @@ pub struct Slot<'a> {
     pub(crate) flush: bool,
     /// The modem has had no room for payload since `busy_since`.
     pub(crate) busy: bool,
+    /// The connection was opened, whatever became of it.
+    pub(crate) stood: bool,
     /// The open command was sent. URCs of the id that came before it are about an earlier connection.
     pub(crate) asked: bool,
     /// The modem pushes the socket's data, instead of waiting for a fetch.
@@ -105,6 +107,7 @@ impl Slot<'_> {
             heard: false,
             flush: false,
             busy: false,
+            stood: false,
             asked: false,
             push: false,
             sending: Sending::On,
@@ -150,6 +153,7 @@ impl Slot<'_> {
         self.heard = false;
         self.flush = false;
         self.busy = false;
+        self.stood = false;
         self.asked = false;
         self.loss = Loss::Connection;
         self.sending = Sending::On;
@@ -161,6 +165,7 @@ impl Slot<'_> {
     /// Makes the socket usable: the connection stands.
     pub(crate) fn opened(&mut self, now: Ms, poll: Ms, polling: Option<Polling>) {
         self.phase = Phase::Open;
+        self.stood = true;
         self.tx.clear();
         self.looks = polling.map_or((0, 0), |polling| (polling.first, polling.longest));
         self.look_at = after(now, poll);

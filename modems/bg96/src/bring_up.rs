@@ -157,7 +157,6 @@ impl<O: Options> Bg96<O> {
         let waited = self.waited(world);
         match self.sim.asked(text, world.code, waited, has_pin) {
             SimNext::Ready => self.join(world),
-            SimNext::Enter => Then::To(ENTER_PIN),
             SimNext::Count => Then::To(COUNT_TRIES),
             SimNext::Wait(pause) => world.again(pause),
             SimNext::Fail(error) => world.fail(error),

@@ -256,7 +256,6 @@ fn sim<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, answer: Option<
             modem.joining.since = world.now;
             Then::To(script::REGISTRATION)
         }
-        SimNext::Enter => Then::To(script::ENTER_PIN),
         SimNext::Count => Then::To(script::COUNT_TRIES),
         SimNext::Wait(pause) => world.again(pause),
         SimNext::Fail(error) => fail(modem, world, error),

@@ -428,7 +428,12 @@ impl<M: Modem> Engine<M> {
                 }
                 let Some(index) = w.with_id(id) else { return };
                 let slot = &mut w.slots[index];
-                if matches!(slot.phase, Phase::Open | Phase::Opening) {
+                let is_ours = match slot.phase {
+                    Phase::Open => true,
+                    Phase::Opening => slot.asked,
+                    _ => false,
+                };
+                if is_ours {
                     slot.readable = true;
                     slot.announced |= urc == Urc::Readable { id };
                     slot.peer_closed |= urc == Urc::Closed { id };

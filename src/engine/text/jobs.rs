@@ -70,11 +70,16 @@ impl<M: Modem> Engine<M> {
         }
     }
 
-    /// Notes before a fetch whether the peer has closed, and that it was not asked again yet.
-    pub(super) fn before_fetch(&mut self, w: &mut World<'_>, job: Job) {
-        if let Job::Receive(..) = job {
-            self.repeated = 0;
-            self.closed_before = w.slot().peer_closed;
+    /// Notes before a fetch whether the peer has closed, and that it was not asked again yet. Before an open, forgets that
+    /// an earlier connection of the slot has sent.
+    pub(super) fn before(&mut self, w: &mut World<'_>, job: Job) {
+        match job {
+            Job::Receive(..) => {
+                self.repeated = 0;
+                self.closed_before = w.slot().peer_closed;
+            }
+            Job::Open(_) if self.last_sent == Some(w.slot) => self.last_sent = None,
+            _ => {}
         }
     }
 

@@ -687,7 +687,7 @@ impl<M: Modem> Engine<M> {
         if !job.begin(w, &M::LIMITS) {
             return self.job_ended(w, job, false);
         }
-        self.before_fetch(w, job);
+        self.before(w, job);
         if self.ends_without_look(w, job) {
             return;
         }

@@ -104,6 +104,8 @@ impl<M: Modem> Engine<M> {
         }
         if let Some(push) = &mut self.push {
             push.deadline = after(w.now, PAYLOAD_PAUSE);
+            // There was room: the user reads.
+            push.stall_limit = None;
         }
     }
 

@@ -1,5 +1,8 @@
 //! Everyday control: status, SIM, settings, sleep and power, against the simulated modem.
 
+use std::pin::pin;
+
+use embassy_futures::poll_once;
 use embassy_time::{Duration, Instant, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::at::{AtatCmd, Done};
@@ -366,6 +369,11 @@ fn queries_and_what_the_caller_vouches_for_leave_connections_alone() {
                 let vouching = bench.control.keeps_connections();
                 let typed = vouching.raw_at("AT+CMEE=1", SECOND, &mut sink).await;
                 assert_eq!(typed, Ok(()));
+                // A setting that is dropped while it waits for the channel was never sent.
+                let mut first = pin!(vouching.raw_at("AT+CMEE=1", SECOND, &mut sink));
+                assert!(poll_once(first.as_mut()).is_pending());
+                assert!(poll_once(raw(bench, "AT+QLEDMODE=1")).is_pending());
+                assert_eq!(first.await, Ok(()));
                 socket.write_all(b"still").await.unwrap();
                 socket.flush().await.unwrap();
                 let mut back = [0; 5];

@@ -291,7 +291,8 @@ fn a_pin_without_an_answer_is_entered_again_only_where_no_try_is_gone() {
         ("\r\n+CPINR: SIM PIN,2,3\r\n\r\nOK\r\n", false),
     ] {
         let mut config = Cellular::new().pin("1234").unwrap();
-        let first = Module::new(&[&ASKS[..], &[swallowed]].concat());
+        let all = left("\r\n+CPINR: SIM PIN,3,3\r\n\r\nOK\r\n");
+        let first = Module::new(&[&ASKS[..], &[all, swallowed]].concat());
         let error = first.cellular(&mut config).0.unwrap_err();
         assert!(matches!(error, BringUpError::At { .. }), "{error}");
         let mut script = [&ASKS[..], &[left(answer)]].concat();

@@ -225,3 +225,34 @@ fn what_the_application_did_is_no_fault_of_the_modem() {
         );
     }
 }
+
+/// A connection may be lost before the caller of `connect` is polled. That is the connection's end, and no error of an earlier
+/// `connect`.
+#[test]
+fn a_connection_that_is_lost_at_once_is_no_refusal() {
+    bench(
+        async |uart| {
+            let mut modem = Modem::new(uart, usize::MAX);
+            modem.bring_up().await;
+            modem.until_open().await;
+            modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 0,579\r\n").await;
+            let open = modem.until_open().await;
+            let context = open.split(',').nth(1).expect("a context");
+            modem.say("\r\nOK\r\n\r\n+QSSLOPEN: 1,0\r\n").await;
+            let stands = format!(
+                "\r\n+QSSLSTATE: 1,\"SSLClient\",\"10.0.0.2\",{PORT},0,2,1,1,0,\"uart1\",{context}\r\n\r\nOK\r\n\
+                 \r\n+QIURC: \"pdpdeact\",1\r\n"
+            );
+            modem.answer("AT+QSSLSTATE=1", &stands).await;
+            modem.obey_until(|_| false).await;
+        },
+        async |bench| {
+            let refused = bench.control.connect(HOST, PORT, &TLS).await;
+            assert!(refused.is_err());
+            let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
+            let ended = socket.read(&mut [0]).await;
+            assert_eq!(ended, Err(SocketError::ConnectionReset));
+            assert_eq!(socket.loss(), Some(Loss::Network));
+        },
+    );
+}

@@ -88,6 +88,8 @@ fn pin_is_echoed_late() {
             let mut modem = Modem::new(uart, 4096);
             modem.obey_until(|command| command == "AT+CPIN?").await;
             modem.say("\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n").await;
+            let count = "AT+CPINR=\"SIM PIN\"";
+            modem.answer(count, "\r\n+CME ERROR: 50\r\n").await;
             modem.expect(&echo).await;
             // The next life of the link begins with a +++ in front of its first command.
             modem.command().await;

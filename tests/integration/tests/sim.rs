@@ -22,12 +22,16 @@ enum First {
     Refused(&'static str),
 }
 
-/// Plays that, counts the entries that the SIM sees, and tells `tries` to who asks how many are left.
+/// Plays that, and counts the entries that the SIM sees. After the first one, `tries` is the answer to who asks how many are
+/// left.
 fn play(modem: &Simulator, first: First, tries: Option<&'static str>, seen: std::rc::Rc<Cell<u8>>) {
     let began = Cell::new(false);
     modem.set_script(Box::new(move |line| {
         if line.starts_with(b"AT+CPINR=") {
             return match tries {
+                Some(_) if !began.get() => {
+                    Reaction::Reply(b"\r\n+CPINR: \"SIM PIN\",3,3\r\n\r\nOK\r\n".to_vec())
+                }
                 Some(tries) => Reaction::Reply(format!("\r\n{tries}\r\n\r\nOK\r\n").into_bytes()),
                 None => Reaction::Reply(b"\r\nERROR\r\n".to_vec()),
             };

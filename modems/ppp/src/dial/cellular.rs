@@ -210,7 +210,6 @@ async fn sim<R: Read, W: Write>(
         let waited = since.elapsed().as_millis() as u32;
         match sim.says(said, code, waited, pin.is_some()) {
             SimNext::Ready => return Ok(()),
-            SimNext::Enter => enter(line, pin, sim).await?,
             SimNext::Count => {
                 let mut judged = Ok(());
                 let asked = line.command(&["AT+CPINR=\"SIM PIN\""], SHORT, |text| {

@@ -225,7 +225,6 @@ impl UbloxCellular {
         let waited = self.waited(world);
         match self.sim.asked(text, world.code, waited, has_pin) {
             SimNext::Ready => self.join(),
-            SimNext::Enter => Then::To(script::ENTER_PIN),
             SimNext::Count => Then::To(script::COUNT_TRIES),
             SimNext::Wait(pause) => world.again(pause),
             SimNext::Fail(error) => world.fail(error),

@@ -208,7 +208,18 @@ impl Modem for UbloxCellular {
     const PAYLOAD_CUE: Option<u8> = Some(b'"');
     const FORBIDDEN: &'static [Forbidden] = &raw::FORBIDDEN;
     // Commands with secrets. What sectag sends by the last one has none; a line that a user types may.
-    const SECRET: &'static [&'static str] = &["+UAUTHREQ", "+UPSD=0,3", "+USECMNG=0"];
+    const SECRET: &'static [&'static str] = &[
+        "+UAUTHREQ",
+        "+USECMNG=0",
+        // The password of each profile; sectag uses the first.
+        "+UPSD=0,3",
+        "+UPSD=1,3",
+        "+UPSD=2,3",
+        "+UPSD=3,3",
+        "+UPSD=4,3",
+        "+UPSD=5,3",
+        "+UPSD=6,3",
+    ];
 
     fn gap(&self) -> u16 {
         self.row().gap + 1

@@ -127,6 +127,25 @@ fn a_full_ring_that_is_read_in_time_loses_nothing() {
     });
 }
 
+/// A reader that takes something at least every 200 ms is slow, and loses nothing.
+#[test]
+fn a_full_ring_that_is_read_slowly_loses_nothing() {
+    trace(|t: &mut Trace| {
+        let slot = pushed(t);
+        t.hear(std::format!("\r\n+PUSH: 0,30\r\n{}\r\n", "a".repeat(30)));
+        t.hear(std::format!("\r\n+PUSH: 0,30\r\n{}\r\n", "b".repeat(30)));
+        for _ in 0..3 {
+            t.after(150);
+            let mut some = [0; 10];
+            assert_eq!(t.with(|_, w| w.slots[slot].rx.pop(&mut some)), 10);
+            t.pump();
+        }
+        assert_eq!(t.read(slot), "b".repeat(30));
+        t.is(slot, Phase::Open);
+        t.idle();
+    });
+}
+
 #[test]
 fn a_header_while_the_channel_is_out_of_step_is_not_trusted() {
     trace(|t: &mut Trace| {

@@ -458,6 +458,24 @@ fn a_stray_result_behind_a_send_costs_the_socket() {
     });
 }
 
+/// The connection that sent is gone, and the one that has its slot now has sent nothing.
+#[test]
+fn a_stray_result_behind_a_closed_connection_costs_no_other() {
+    trace(|t: &mut Trace| {
+        let slot = t.open();
+        t.write(slot, "hello");
+        t.flush(slot);
+        t.plays("AT+SEND=0,5\r", "\r\n> ");
+        t.plays("hello", "\r\nSEND OK\r\n");
+        t.leave(slot);
+        t.plays("AT+CLOSE=0\r", OK);
+        let next = t.open();
+        assert_eq!(next, slot);
+        t.hear("\r\nERROR\r\n");
+        t.is(next, Phase::Open);
+    });
+}
+
 #[test]
 fn ok_does_not_end_a_send() {
     trace(|t: &mut Trace| {
