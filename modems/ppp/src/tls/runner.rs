@@ -81,8 +81,8 @@ where
     S: Signer<Signature = [u8; 64]>,
     G: CryptoRngCore,
 {
-    /// Makes one connection after the other. Dropping the future breaks the current connection; call it
-    /// again to go on.
+    /// Makes one connection after the other. Dropping the future breaks the current connection, and ends a `connect` that waits
+    /// with an error; call it again to go on.
     pub async fn run(&mut self) -> ! {
         loop {
             let world = self.world;
@@ -90,6 +90,7 @@ where
                 let mut w = world.borrow_mut();
                 match w.request.take() {
                     Some(request) => {
+                        w.served = true;
                         let mut name = [0; NAME];
                         let len = w.tx.pop(&mut name);
                         Poll::Ready((request, (name, len)))
@@ -101,7 +102,7 @@ where
                 }
             })
             .await;
-            let ending = Ending { world };
+            let service = Service { world };
             // The bytes in the ring are a name, so they are text.
             let name = core::str::from_utf8(&name.0[..name.1]).unwrap_or_default();
             let served = select(self.serve(request, name), gone(world)).await;
@@ -113,7 +114,7 @@ where
             // Received bytes stay readable until the handle is dropped. Only then can the next
             // connection begin.
             gone(world).await;
-            drop(ending);
+            drop(service);
         }
     }
 
@@ -147,6 +148,7 @@ where
             .map_err(of_tcp)?;
         tcp.set_keep_alive(Some(Duration::from_secs(60)));
         tcp.set_timeout(Some(Duration::from_secs(150)));
+        let end;
         {
             let (rx, tx) = tcp.split();
             let transport = Transport::new(rx, tx, RECORD);
@@ -177,26 +179,48 @@ where
                 w.outcome = Some(Ok(verified));
                 w.wake_users();
             }
-            let end = pump(self.world, &transport, connection).await;
-            let mut w = self.world.borrow_mut();
-            w.phase = end;
-            w.flush = false;
-            w.wake_users();
+            end = pump(self.world, &transport, connection).await;
+        }
+        // The peer's end is told at once. The user's is not told before the other side has acknowledged everything, since a
+        // handle that is dropped takes the connection with it.
+        let ends_here = end == Ending::Ours;
+        if let Ending::Told(phase) = end {
+            self.world.borrow_mut().ended(phase);
         }
         tcp.close();
-        let _ = with_timeout(PARTING, tcp.flush()).await;
+        let parted = with_timeout(PARTING, tcp.flush()).await;
+        if ends_here {
+            let phase = match parted {
+                Ok(Ok(())) => Phase::Eof,
+                _ => Phase::Failed(SocketError::ConnectionReset),
+            };
+            self.world.borrow_mut().ended(phase);
+        }
         Ok(())
     }
 }
 
+/// The end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The user has closed it, and the peer was told so.
+    Ours,
+    /// The peer has closed it, or it has failed: this is the phase that follows.
+    Told(Phase),
+}
+
 /// A guard that frees the connection when the runner has finished with it, or is dropped in the middle.
-struct Ending<'a> {
+struct Service<'a> {
     world: &'a Shared<'a>,
 }
 
-impl Drop for Ending<'_> {
+impl Drop for Service<'_> {
     fn drop(&mut self) {
         let mut w = self.world.borrow_mut();
+        w.served = false;
+        if w.user && w.phase == Phase::Wanted && w.outcome.is_none() {
+            w.outcome = Some(Err(refused("the task of the connections was dropped", &[])));
+        }
         w.phase = if w.user {
             Phase::Failed(SocketError::ConnectionReset)
         } else {
@@ -270,37 +294,42 @@ fn of_tcp(error: TcpError) -> ConnectError {
     }
 }
 
-/// Moves bytes until the connection ends; returns the phase that follows.
+/// Moves bytes until the connection ends.
 async fn pump<R, W>(
     world: &Shared<'_>,
     transport: &Transport<R, W>,
     mut connection: Connection<'_, R, W>,
-) -> Phase
+) -> Ending
 where
     R: Read<Error = W::Error>,
     W: Write,
 {
-    let end = {
+    let (end, ours) = {
         let (reader, writer) = connection.split();
         let pumped = select(receive(world, reader), send(world, writer)).await;
         match pumped {
             // The peer has closed the connection in order. Any other end is a failure, or an attack.
-            Either::First(TlsError::ConnectionClosed) | Either::Second(Ok(())) => Phase::Eof,
+            Either::First(TlsError::ConnectionClosed) => (Phase::Eof, false),
+            Either::Second(Ok(())) => (Phase::Eof, true),
             // embedded-tls reports any other alert as this error.
-            Either::First(TlsError::InternalError) => Phase::Failed(SocketError::Alert),
+            Either::First(TlsError::InternalError) => (Phase::Failed(SocketError::Alert), false),
             Either::First(_) | Either::Second(Err(_)) => {
-                Phase::Failed(SocketError::ConnectionReset)
+                (Phase::Failed(SocketError::ConnectionReset), false)
             }
         }
     };
     if end != Phase::Eof {
-        return match transport.rx.lock().await.foul() {
+        return Ending::Told(match transport.rx.lock().await.foul() {
             Some(Foul::TooLarge) => Phase::Failed(SocketError::RecordTooLarge),
             _ => end,
-        };
+        });
     }
-    let _ = with_timeout(PARTING, connection.close()).await;
-    end
+    let closed = with_timeout(PARTING, connection.close()).await;
+    match closed {
+        Ok(Ok(_)) if ours => Ending::Ours,
+        _ if ours => Ending::Told(Phase::Failed(SocketError::ConnectionReset)),
+        _ => Ending::Told(end),
+    }
 }
 
 async fn receive(world: &Shared<'_>, mut tls: impl Read<Error = TlsError>) -> TlsError {

@@ -180,8 +180,8 @@ impl Drop for Socket<'_> {
     fn drop(&mut self) {
         let mut w = self.world.borrow_mut();
         w.user = false;
-        if w.request.take().is_some() {
-            // The runner has not started on it.
+        if w.request.take().is_some() || !w.served {
+            // The runner has not started on it, or was dropped.
             w.phase = Phase::Free;
         }
         w.wake_runner();
@@ -224,14 +224,17 @@ impl<'a> SecureSocket for Socket<'a> {
         }
         poll_fn(|cx| {
             let mut w = self.world.borrow_mut();
-            if w.phase != Phase::Open {
-                return Poll::Ready(());
+            match w.phase {
+                Phase::Open => {
+                    w.writer.register(cx.waker());
+                    Poll::Pending
+                }
+                Phase::Failed(error) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
             }
-            w.writer.register(cx.waker());
-            Poll::Pending
         })
-        .await;
-        flushed
+        .await
+        .and(flushed)
     }
 
     fn abort(&mut self) {

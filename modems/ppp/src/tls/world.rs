@@ -33,6 +33,7 @@ impl<'a, const RX: usize, const TX: usize> State<'a, RX, TX> {
             tx: Ring::new(&mut self.tx),
             phase: Phase::Free,
             user: false,
+            served: false,
             request: None,
             outcome: None,
             under_way: false,
@@ -97,6 +98,8 @@ pub(crate) struct World<'a> {
     pub(crate) phase: Phase,
     /// A socket handle exists.
     pub(crate) user: bool,
+    /// The runner has taken the request, and frees the connection once the handle is dropped.
+    pub(crate) served: bool,
     pub(crate) request: Option<Request>,
     pub(crate) outcome: Option<Result<Verification, ConnectError>>,
     /// Bytes have left the transmit ring and are not handed to TCP yet.
@@ -118,6 +121,13 @@ pub(crate) struct World<'a> {
 }
 
 impl World<'_> {
+    /// Ends the connection for its user.
+    pub(crate) fn ended(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.flush = false;
+        self.wake_users();
+    }
+
     pub(crate) fn wake_users(&mut self) {
         self.claims.wake();
         self.reader.wake();

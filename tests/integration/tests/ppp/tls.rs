@@ -2,8 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::rc::Rc;
 
+use embassy_futures::poll_once;
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 use rand_core::OsRng;
@@ -77,6 +79,24 @@ fn with_buffer_of<const RECORD: usize>(
     clock: impl Clock,
     test: impl AsyncFnOnce(Sockets<'_>),
 ) {
+    with_runner::<RECORD, _>(one_in, roots, clock, async |sockets, runner| match select(
+        with_own_waker(runner.run()),
+        test(sockets),
+    )
+    .await
+    {
+        Either::First(never) => never,
+        Either::Second(()) => {}
+    });
+}
+
+/// Runs `test` with sockets and the runner that `test` is to run.
+fn with_runner<const RECORD: usize, C: Clock>(
+    one_in: u32,
+    roots: &[&'static [u8]],
+    clock: C,
+    test: impl AsyncFnOnce(Sockets<'_>, &mut tls::Runner<'_, RECORD, 2048, C, NoKey, OsRng>),
+) {
     let options = UbloxOptions {
         ppp: PppFarEnd::Slirp,
         ..UbloxOptions::default()
@@ -104,10 +124,7 @@ fn with_buffer_of<const RECORD: usize>(
                 NoKey,
                 OsRng,
             );
-            match select(with_own_waker(runner.run()), test(sockets)).await {
-                Either::First(never) => never,
-                Either::Second(()) => {}
-            }
+            test(sockets, &mut runner).await;
         })
         .await
     });
@@ -255,6 +272,44 @@ fn a_record_larger_than_the_buffer_is_named_also_on_a_connection_that_stands() {
         match select(writing, reading).await {
             Either::First(()) => panic!("it writes for ever"),
             Either::Second(error) => assert_eq!(error, SocketError::RecordTooLarge),
+        }
+    });
+}
+
+/// Dropped, the runner ends what waits for it, and goes on with the next connection when it runs again.
+#[test]
+fn a_runner_that_is_dropped_goes_on_when_it_runs_again() {
+    let server = server();
+    let port = server.address.port();
+    with_runner::<16_640, _>(0, &[server.root], now, async |sockets, runner| {
+        let mut waiting = pin!(sockets.connect(NAME, port, &TLS));
+        assert!(poll_once(waiting.as_mut()).is_pending());
+        // It takes the request, and is dropped before anything can have been answered.
+        assert!(poll_once(pin!(runner.run())).is_pending());
+        let ended = waiting.await.err().expect("nobody connects");
+        assert!(matches!(ended, ConnectError::Refused(_)), "{ended}");
+
+        let connect = sockets.connect(NAME, port, &TLS);
+        let mut socket = match select(with_own_waker(runner.run()), connect).await {
+            Either::First(never) => never,
+            Either::Second(connected) => connected.unwrap(),
+        };
+        let read = socket.read(&mut [0; 8]).await;
+        assert_eq!(read, Err(SocketError::ConnectionReset));
+        drop(socket);
+
+        let again = async {
+            let mut socket = sockets.connect(NAME, port, &TLS).await.unwrap();
+            socket.write_all(b"line\n").await.unwrap();
+            socket.flush().await.unwrap();
+            let mut line = [0; 5];
+            socket.read_exact(&mut line).await.unwrap();
+            assert_eq!(&line, b"line\n");
+            socket.close().await.unwrap();
+        };
+        match select(with_own_waker(runner.run()), again).await {
+            Either::First(never) => never,
+            Either::Second(()) => {}
         }
     });
 }
