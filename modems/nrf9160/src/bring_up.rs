@@ -165,6 +165,8 @@ fn begin<F: Family>(modem: &mut Nrf9160<F>, world: &mut World<'_>, _: Option<&[u
     modem.watch = Watch::NEW;
     modem.wired = world.pins.has_power_key || world.pins.has_reset;
     modem.waking = Waking::NEW;
+    // It ages, and a registration brings it anew.
+    modem.network_time = None;
     if take(&mut world.restarted) {
         Then::Next
     } else {

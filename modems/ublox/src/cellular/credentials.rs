@@ -321,8 +321,11 @@ impl Credentials for UbloxCellular {
             };
             let ours = report.of == Some(of) && report.name == name;
             if !ours && !report.name.is_empty() {
-                // Noise has altered the name, so the credential is under a wrong one.
-                if let Some(of) = report.of {
+                // Noise has altered the name in the command, so that the credential is under a wrong one; or only in this report,
+                // and what has that name is another tag's.
+                let is_stored =
+                    report.md5.is_some() && find(at, of, &name).await? == Some(report.md5);
+                if let Some(of) = report.of.filter(|_| !is_stored) {
                     remove(at, of, &report.name).await?;
                 }
             }
