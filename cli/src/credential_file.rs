@@ -101,6 +101,14 @@ pub(crate) async fn check(files: &[CredentialFile], accepts: &Accepts) -> Result
     checked.map_err(|error| failure(files, &error))
 }
 
+/// Whether a private key in DER is that of this certificate.
+pub(crate) async fn is_pair(certificate: &CredentialFile, key: &[u8]) -> bool {
+    let mut pair = CredentialSet::new()
+        .client_certificate(certificate.content())
+        .private_key(key);
+    pair.check(&ANY).await.is_ok()
+}
+
 /// A modem that takes whatever is whole.
 const ANY: Accepts = Accepts {
     container: None,

@@ -12,6 +12,7 @@ use sectag::jwt::Claims;
 use sectag::{SecureSocket, SocketError};
 
 use crate::args::LoginArgs;
+use crate::credential_file::{self, CredentialFile};
 use crate::heard::{Heard, Words};
 use crate::hints::{self, Failure};
 use crate::report::Report;
@@ -59,6 +60,12 @@ impl TokenLogin {
             audience: audience.clone(),
             lifetime: args.jwt_ttl,
         }))
+    }
+
+    /// Whether the key that signs is that of this certificate.
+    pub(crate) async fn is_key_of(&self, certificate: &CredentialFile) -> Result<bool, Failure> {
+        let key = self.key.to_pkcs8()?;
+        Ok(credential_file::is_pair(certificate, key.expose()).await)
     }
 }
 

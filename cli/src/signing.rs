@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use rsa::pkcs1::DecodeRsaPrivateKey;
-use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
+use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rsa::sha2::Sha256;
 use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
-use sectag::Digest;
 use sectag::clock::DateTime;
 use sectag::inspect::{Container, Content, KeyFormat, KeyType};
 use sectag::jwt::{self, Claims};
 use sectag::signer::{Algorithm, P256Key, P256KeyError, PublicKey, Signer};
+use sectag::{Digest, Secret};
 
 use crate::credential_file::material;
 use crate::hints::{self, Failure};
@@ -88,6 +88,18 @@ impl HostKey {
         match self {
             Self::Ec(_) => P256Key::ALGORITHM,
             Self::Rsa(_) => RsaKey::ALGORITHM,
+        }
+    }
+
+    /// The key, in PKCS#8.
+    pub(crate) fn to_pkcs8(&self) -> Result<Secret<Vec<u8>>, Failure> {
+        match self {
+            Self::Ec(key) => Ok(Secret::new(key.to_pkcs8().expose().to_vec())),
+            Self::Rsa(key) => {
+                let der = key.0.to_pkcs8_der();
+                let der = der.map_err(|error| Failure::new(format!("writing the key: {error}")))?;
+                Ok(Secret::new(der.as_bytes().to_vec()))
+            }
         }
     }
 

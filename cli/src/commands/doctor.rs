@@ -142,8 +142,21 @@ impl Job for Examination<'_> {
         self.credentials(control, &tls, now).await?;
         self.expiry(control, &tls, now).await?;
         self.abilities(&control.capabilities())?;
-        if let Some(login) = &mut self.login {
-            login.sign(now).await?;
+        if let Some(login) = &mut self.login
+            && let Some(claims) = login.sign(now).await?
+        {
+            let mut files = self.local.iter();
+            let certificate = files.find(|file| file.kind == Kind::ClientCertificate);
+            let whose = match (&login.token, certificate) {
+                (Some(token), Some(certificate)) if token.is_key_of(certificate).await? => {
+                    "; the key of --cert"
+                }
+                (Some(_), Some(_)) => {
+                    "; not the key of --cert, so the broker must know its public key by itself"
+                }
+                _ => "",
+            };
+            self.list.ok("token", &format!("{claims}{whose}"))?;
         }
         match &self.args.host {
             Some(server) => self.connection(control, &tls, server).await,

@@ -1,6 +1,7 @@
 //! `sectag doctor`: the list up to the first thing that is missing.
 
 use sectag_simulator::{Options, Sim};
+use sectag_test_support::mosquitto::{Mosquitto, MosquittoOptions};
 use sectag_test_support::pki::Pki;
 
 use crate::connect::Server;
@@ -84,6 +85,36 @@ pub(crate) fn all_is_well_up_to_the_connection() {
             .unwrap()
             .contains("clock")
     );
+}
+
+pub(crate) fn the_token_of_a_login_is_told_and_whose_key_signs_it() {
+    let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
+    let modem = Modem::with_broker(broker.port());
+    modem.provision("3");
+    let pki = credentials();
+    let (cert, key, other) = (
+        pki.file("client.pem"),
+        pki.file("client.key"),
+        pki.file("other.key"),
+    );
+    let another = Pki::shared().issue_client_with_new_key("another");
+    std::fs::write(&other, another.key_pem).unwrap();
+    for (signs, whose) in [
+        (&key, "; the key of --cert"),
+        (&other, "; not the key of --cert"),
+    ] {
+        let tls = ["--host", "broker.sectag.test", "--tag", "3", "--private-ca"];
+        let files = ["--cert", &cert, "--key", &key];
+        let login = ["--jwt-key", signs, "--jwt-aud", "project"];
+        let options = [&tls[..], &files, &login].concat();
+        let ended = modem.run(&["doctor"], &options);
+        let ended = ended.expect(0).stdout;
+        let line = ended.lines().find(|line| line.starts_with("ok    token"));
+        let line = line.unwrap_or_else(|| panic!("{ended}"));
+        let told = line.contains("RS256 with a key RSA 2048, for project");
+        assert!(told && line.contains(whose), "{line}");
+        assert!(ended.contains("\nok    login"), "{ended}");
+    }
 }
 
 /// By the modem's clock, which decides.

@@ -101,6 +101,7 @@ fn all() -> Vec<Trial> {
         }
         doctor {
             a_certificate_that_has_ended_is_named,
+            the_token_of_a_login_is_told_and_whose_key_signs_it,
             all_is_well_up_to_the_connection,
             what_the_modem_has_one_number_for_is_told_apart_from_here,
             the_first_obstacle_is_named,

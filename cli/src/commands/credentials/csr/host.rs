@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 
 use rsa::RsaPrivateKey;
-use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::{OsRng, RngCore};
 use sectag::csr::{self, Subject};
 use sectag::inspect::Pem;
@@ -87,17 +86,9 @@ impl<'a> HostMade<'a> {
             }
         })?;
         let request = request.pem().to_string();
-        let key = match &key {
-            HostKey::Ec(key) => key.to_pkcs8().expose().to_vec(),
-            HostKey::Rsa(key) => {
-                let der = key.0.to_pkcs8_der();
-                let der = der.map_err(|error| Failure::new(format!("writing the key: {error}")))?;
-                der.as_bytes().to_vec()
-            }
-        };
         Ok(Self {
             args,
-            key: Secret::new(key),
+            key: key.to_pkcs8()?,
             kind,
             request,
         })
