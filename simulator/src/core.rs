@@ -39,6 +39,7 @@ pub(crate) struct Core {
     waker: RefCell<Option<Waker>>,
     spawned: RefCell<Vec<Task>>,
     script: RefCell<Option<Script>>,
+    data_script: RefCell<Option<Script>>,
     trap: RefCell<Option<Trap>>,
     pub(crate) commands: RefCell<Vec<Vec<u8>>>,
     pub(crate) bytes_in: Cell<u64>,
@@ -253,13 +254,26 @@ impl Core {
     pub(crate) fn record(&self, line: &[u8]) -> Reaction {
         self.exchanges.set(self.exchanges.get() + 1);
         self.commands.borrow_mut().push(line.to_vec());
+        Self::chosen_by(&self.script, line)
+    }
+
+    pub(crate) fn set_data_script(&self, script: Script) {
+        *self.data_script.borrow_mut() = Some(script);
+    }
+
+    /// Returns the reaction that the data script chooses. Data is no command, and is not recorded.
+    pub(crate) fn reaction_to_data(&self, data: &[u8]) -> Reaction {
+        Self::chosen_by(&self.data_script, data)
+    }
+
+    fn chosen_by(place: &RefCell<Option<Script>>, bytes: &[u8]) -> Reaction {
         // The script is taken out while it runs, because it may use the handle that owns it.
-        let script = self.script.borrow_mut().take();
+        let script = place.borrow_mut().take();
         let Some(mut script) = script else {
             return Reaction::Normal;
         };
-        let reaction = script(line);
-        self.script.borrow_mut().get_or_insert(script);
+        let reaction = script(bytes);
+        place.borrow_mut().get_or_insert(script);
         reaction
     }
 }

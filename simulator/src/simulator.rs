@@ -448,6 +448,12 @@ impl Simulator {
     pub fn set_script(&self, script: Script) {
         self.inner.core.set_script(script);
     }
+
+    /// Sets a script that chooses the reaction to the data of every frame from the host, on a module with extended data
+    /// mode. Other modems are told by a command to send, see [`set_script`](Self::set_script).
+    pub fn set_data_script(&self, script: Script) {
+        self.inner.core.set_data_script(script);
+    }
 }
 
 /// Frees the port, also when `serve` is dropped midway.

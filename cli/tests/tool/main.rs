@@ -85,6 +85,8 @@ fn all() -> Vec<Trial> {
             a_lexi_r10_publishes_and_prints,
             an_odin_publishes_and_prints,
             a_nina_publishes_and_prints,
+            a_restart_in_a_session_is_followed_by_a_new_one_on_every_model,
+            three_mistakes_have_three_words_on_cellular_and_one_list_on_short_range,
         }
         ppp {
             what_one_publishes_over_its_link_the_other_prints,

@@ -205,7 +205,14 @@ impl ShortRange {
                     self.at_byte(byte).await;
                 }
             }
-            (frames::DATA_COMMAND, [channel, data @ ..]) => self.data_for(*channel, data).await,
+            (frames::DATA_COMMAND, [channel, data @ ..]) => {
+                match self.core.reaction_to_data(data) {
+                    Reaction::Normal => self.data_for(*channel, data).await,
+                    Reaction::Silent => {}
+                    Reaction::Reply(bytes) => self.text(&bytes, false),
+                    Reaction::Reset => self.reboot(),
+                }
+            }
             (frames::RESEND, _) => self.tell_channels(),
             // An unknown frame is skipped.
             _ => {}

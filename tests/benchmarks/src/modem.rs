@@ -78,6 +78,13 @@ impl Line {
         .await
     }
 
+    /// Waits until the host has said something, and takes it.
+    pub async fn heard(&self) -> Vec<u8, ANSWER_LIMIT> {
+        let some = || (!self.to_modem.borrow().is_empty()).then_some(());
+        self.modem_until(some).await;
+        self.to_modem.take()
+    }
+
     /// Puts bytes on the UART; returns when the host has taken the last one.
     pub async fn say(&self, bytes: &[u8]) {
         let len = {

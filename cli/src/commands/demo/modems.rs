@@ -71,10 +71,6 @@ const SHORT_RANGE_ABSENT: Absent = &[
         Scenario::WrongHost,
         "it is not known to check names: its CA must be private",
     ),
-    (
-        Scenario::Reset,
-        "nothing that it is told when it sends could make the simulated one restart",
-    ),
 ];
 
 const NWP_ABSENT: Absent = &[
@@ -243,18 +239,17 @@ impl Shown {
         matches!(self, Self::Nwp | Self::Cc32xx)
     }
 
-    /// How its command begins that sends payload.
-    pub(super) fn send(&self) -> &'static [u8] {
-        match self {
+    /// How its command begins that sends payload; `None` where payload goes in frames, which are no commands.
+    pub(super) fn send(&self) -> Option<&'static [u8]> {
+        Some(match self {
             Self::Bg96 => b"AT+QSSLSEND=",
             Self::Nrf9160(_) => b"AT#XSEND",
             Self::Ublox(_) => b"AT+USOWR=",
             // The number of the command, little endian.
             Self::Nwp => b"\x0c\x94",
             Self::Cc32xx => b"AT+Send=",
-            // Frames are no commands.
-            Self::ShortRange(_) | Self::Ppp(_) => b"AT+\0",
-        }
+            Self::ShortRange(_) | Self::Ppp(_) => return None,
+        })
     }
 
     /// Switched off, or where it has no switch just supplied, and without any idea of the time.

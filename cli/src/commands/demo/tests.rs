@@ -76,7 +76,8 @@ const NRF9160_WORLDS: [(Option<Scenario>, Truth); 11] = [
 ];
 
 /// What is left of them where name, dates and time are nobody's to check.
-const SHORT_RANGE_WORLDS: [(Option<Scenario>, Truth); 6] = [
+const SHORT_RANGE_WORLDS: [(Option<Scenario>, Truth); 7] = [
+    (Some(Scenario::Reset), None),
     (Some(Scenario::Dns), Some((Cause::NameUnknown, true))),
     (Some(Scenario::WrongCa), Some((Cause::CaMismatch, true))),
     (

@@ -153,15 +153,20 @@ fn plan(scenario: Option<Scenario>, pki: &Pki, on_host: bool) -> Plan {
     plan
 }
 
-fn restart_at_send(modem: &Simulator, send: &'static [u8], nth: usize) {
+/// `send` is how the command begins; without one, it is a frame of data.
+fn restart_at_send(modem: &Simulator, send: Option<&'static [u8]>, nth: usize) {
     let mut sends = 0;
-    modem.set_script(Box::new(move |line| {
-        if line.starts_with(send) {
+    let script = Box::new(move |said: &[u8]| {
+        if send.is_none_or(|send| said.starts_with(send)) {
             sends += 1;
             if sends == nth {
                 return Reaction::Reset;
             }
         }
         Reaction::Normal
-    }));
+    });
+    match send {
+        Some(_) => modem.set_script(script),
+        None => modem.set_data_script(script),
+    }
 }

@@ -13,14 +13,20 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
 use sectag::modem::{Full, Timing};
+use sectag::wifi::WifiConfig;
 use sectag::{CaScope, ConnectError, Control, Kind, NoPins, Socket, State, Suites, Tag, TlsConfig};
 use sectag_benchmarks::server::{HOST, MESSAGE, MQTT_PORT, be_broker, register};
 use sectag_bg96::{Bg96, Config};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::time::block_on_virtual;
-use sectag_simulator::{MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, Simulator};
+use sectag_simulator::{
+    MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions, ShortRangeProfile,
+    Simulator, UbloxOptions, UbloxProfile,
+};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
+use sectag_ublox::cellular::UbloxCellular;
+use sectag_ublox::short_range::ShortRange;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::LocalSet;
 
@@ -46,8 +52,8 @@ struct Measured<M> {
     tls: TlsConfig,
     /// Bytes that are received in one go, as far as its records hold them.
     sizes: &'static [usize],
-    /// How long data without a notice lies.
-    unasked: Duration,
+    /// How long data without a notice lies; `None` where it needs none.
+    unasked: Option<Duration>,
 }
 
 impl<M> Clone for Measured<M> {
@@ -63,7 +69,7 @@ const BG96: Measured<Bg96> = Measured {
     backend: || Bg96::new(Config::new()),
     tls: TLS,
     sizes: &[64, 1460, 20_000],
-    unasked: Timing::DEFAULT.poll,
+    unasked: Some(Timing::DEFAULT.poll),
 };
 
 /// A dialect of each kind: a current socket, native TLS, handles.
@@ -82,9 +88,39 @@ const fn nrf9160(prefix: &'static str, unasked: Duration) -> Measured<Nrf9160> {
         // Its cipher suites can in most dialects neither be chosen nor told.
         tls: TLS.suites(Suites::All),
         sizes: &[64, 1460],
-        unasked,
+        unasked: Some(unasked),
     }
 }
+
+/// Models of u-blox: a connect and a close that block no one, and suites as a list; then a read before every write.
+const MODELS: [(&str, &str); 2] = [
+    ("sara-r5", "SARA-R5: "),
+    ("sara-r4-02b", "SARA-R410M-02B: "),
+];
+const ODIN: &str = "ODIN-W2: ";
+/// The largest frame that the driver sends, and that this module does.
+const FRAME: (usize, usize) = (2048, 2000);
+
+const fn ublox(prefix: &'static str) -> Measured<UbloxCellular> {
+    Measured {
+        prefix,
+        backend: || UbloxCellular::new(sectag_ublox::cellular::Config::new()),
+        tls: TLS,
+        sizes: &[64, 1460],
+        unasked: Some(Timing::DEFAULT.poll),
+    }
+}
+
+const SHORT_RANGE: Measured<ShortRange> = Measured {
+    prefix: ODIN,
+    backend: || {
+        let wifi = WifiConfig::wpa2("workshop", "correct horse battery").expect("the simulator's");
+        ShortRange::new(sectag_ublox::short_range::Config::new(wifi).flow_control())
+    },
+    tls: TLS,
+    sizes: &[64, 1460],
+    unasked: None,
+};
 
 fn main() {
     virtually(async || everyday::<_, 1024>(&World::new(line(115_200)), BG96).await);
@@ -109,6 +145,38 @@ fn main() {
                 world.attach::<_, _, 1024>(measured, receive_rate).await
             };
             println!("rate\t{name}\t{rate:.0}\t{formula:.0}");
+        });
+    }
+    for (model, prefix) in MODELS {
+        virtually(async || everyday::<_, 1024>(&World::ublox(model, 115_200), ublox(prefix)).await);
+        virtually(async || idle::<_, 1024>(&World::ublox(model, 115_200), ublox(prefix)).await);
+    }
+    virtually(async || everyday::<_, 2048>(&World::short_range(115_200), SHORT_RANGE).await);
+    virtually(async || idle::<_, 2048>(&World::short_range(115_200), SHORT_RANGE).await);
+    for baud in [115_200, FAST_BAUD] {
+        let (fetched, sent) = ublox_rates(baud);
+        virtually(async || {
+            let world = World::ublox("sara-r5", baud);
+            let measured = ublox("SARA-R5: ");
+            let rate = world.attach::<_, _, 4096>(measured, receive_rate).await;
+            println!("rate\tSARA-R5: fetched at {baud}\t{rate:.0}\t{fetched:.0}");
+        });
+        virtually(async || {
+            let world = World::ublox("sara-r5", baud);
+            let rate = world.attach::<_, _, 4096>(ublox(""), send_rate).await;
+            println!("rate\tSARA-R5: sent at {baud}\t{rate:.0}\t{sent:.0}");
+        });
+        virtually(async || {
+            let world = World::short_range(baud);
+            let rate = world.attach::<_, _, 4096>(SHORT_RANGE, receive_rate).await;
+            let formula = edm_rate(FRAME.1, baud);
+            println!("rate\t{ODIN}pushed at {baud}\t{rate:.0}\t{formula:.0}");
+        });
+        virtually(async || {
+            let world = World::short_range(baud);
+            let rate = world.attach::<_, _, 4096>(SHORT_RANGE, send_rate).await;
+            let formula = edm_rate(FRAME.0, baud);
+            println!("rate\t{ODIN}sent at {baud}\t{rate:.0}\t{formula:.0}");
         });
     }
     virtually(async || {
@@ -163,6 +231,24 @@ fn rate_of(chunk: usize, around: usize) -> f64 {
     chunk as f64 / (on_the_wire + TURNAROUND.as_micros() as f64 / 1e6)
 }
 
+/// SARA moves 1024 bytes at once. A read and a write each cost the turnaround, and the 20 ms of silence that the sheet wants behind
+/// a result (B.1.1); a write the 50 ms behind the prompt, too (B.2.3).
+fn ublox_rates(baud: u32) -> (f64, f64) {
+    const CHUNK: usize = 1024;
+    let rate = |around: usize, waits: f64| {
+        let on_the_wire = (CHUNK + around) as f64 * 10.0 / f64::from(baud);
+        CHUNK as f64 / (on_the_wire + TURNAROUND.as_micros() as f64 / 1e6 + waits)
+    };
+    let read = "AT+USORD=6,1024\r\r\n+USORD: 6,1024,\"\"\r\n\r\nOK\r\n".len();
+    let write = "AT+USOWR=6,1024\r\r\n@\r\n+USOWR: 6,1024\r\n\r\nOK\r\n".len();
+    (rate(read, 0.02), rate(write, 0.02 + 0.05))
+}
+
+/// Start, length, kind, channel, end: seven bytes around each packet, and no turnaround.
+fn edm_rate(packet: usize, baud: u32) -> f64 {
+    packet as f64 / (packet + 7) as f64 * f64::from(baud) / 10.0
+}
+
 struct World {
     modem: Simulator,
 }
@@ -181,6 +267,29 @@ impl World {
             ..Nrf9160Options::default()
         };
         let modem = Simulator::nrf9160(options, Rc::new(Self::network()));
+        Self { modem }
+    }
+
+    fn ublox(model: &str, baud: u32) -> Self {
+        let options = UbloxOptions {
+            profile: UbloxProfile::named(model).expect("a model"),
+            baud: Some(baud),
+            turnaround: TURNAROUND,
+            ..UbloxOptions::default()
+        };
+        let modem = Simulator::ublox(options, Rc::new(Self::network()));
+        Self { modem }
+    }
+
+    fn short_range(baud: u32) -> Self {
+        let options = ShortRangeOptions {
+            profile: ShortRangeProfile::ODIN,
+            baud: Some(baud),
+            turnaround: TURNAROUND,
+            data_unit: FRAME.1,
+            ..ShortRangeOptions::default()
+        };
+        let modem = Simulator::short_range(options, Rc::new(Self::network()));
         Self { modem }
     }
 
@@ -322,7 +431,9 @@ async fn everyday<M: Full + 'static, const RX: usize>(world: &World, measured: M
             let mut socket = socket.expect("it connects");
             let settings = bench.modem.take_commands();
             let is_key = |line: &&Vec<u8>| {
-                line.starts_with(b"AT+QSSLCFG") || line.starts_with(b"AT#XSSOCKETOPT")
+                [&b"AT+QSSLCFG"[..], b"AT#XSSOCKETOPT", b"AT+USECPRF"]
+                    .iter()
+                    .any(|key| line.starts_with(key))
             };
             println!(
                 "count\t{}reconnect, of these keys of the TLS context\t{}",
@@ -408,15 +519,17 @@ async fn idle<M: Full + 'static, const RX: usize>(world: &World, measured: Measu
                 latency.as_millis()
             );
             // Without its notice, data lies until the socket is asked anyway.
-            println!(
-                "count\t{prefix}ms until data without a notice is asked for, at most\t{}",
-                measured.unasked.as_millis()
-            );
+            if let Some(unasked) = measured.unasked {
+                println!(
+                    "count\t{prefix}ms until data without a notice is asked for, at most\t{}",
+                    unasked.as_millis()
+                );
+            }
         })
         .await;
 }
 
-async fn receive_rate(bench: Bench<'_, Bg96>) -> f64 {
+async fn receive_rate<M: Full>(bench: Bench<'_, M>) -> f64 {
     bench.provision().await;
     let socket = bench.connect(BYTES_PORT).await;
     let mut socket = socket.expect("it connects");
@@ -431,7 +544,7 @@ async fn receive_rate(bench: Bench<'_, Bg96>) -> f64 {
     MUCH as f64 / (start.elapsed().as_micros() as f64 / 1e6)
 }
 
-async fn send_rate(bench: Bench<'_, Bg96>) -> f64 {
+async fn send_rate<M: Full>(bench: Bench<'_, M>) -> f64 {
     bench.provision().await;
     let socket = bench.connect(BYTES_PORT).await;
     let mut socket = socket.expect("it connects");
