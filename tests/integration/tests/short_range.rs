@@ -6,8 +6,9 @@ use embedded_io_async::{Read, Write};
 use sectag::at::InvalidInput;
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, CaScope, Cause, Check, Code, ConnectError, Ensured, Feature, Flush, Kind, Proof,
-    ServerName, Socket, SocketError, Suites, Support, Tag, TlsConfig, TlsVersion,
+    BringUpError, CaScope, Cause, Check, Code, ConnectError, Digest, Ensured, Feature, Flush, Kind,
+    Proof, ProvisionRecord, ServerName, Socket, SocketError, Suites, Support, Tag, TlsConfig,
+    TlsVersion,
 };
 use sectag_integration_tests::nrf9160::{awkward, round_trip};
 use sectag_integration_tests::short_range::{
@@ -578,6 +579,47 @@ fn an_upload_that_is_dropped_is_removed_although_another_follows_at_once() {
     }
 }
 
+/// Of one credential.
+#[derive(Default)]
+struct Record(Option<Digest>);
+
+impl ProvisionRecord for Record {
+    async fn recall(&mut self, _: Tag, _: Kind) -> Option<Digest> {
+        self.0
+    }
+
+    async fn note(&mut self, _: Tag, _: Kind, digest: Option<Digest>) -> bool {
+        self.0 = digest;
+        true
+    }
+}
+
+/// Where the MD5 is of another form, the application's record proves that an upload is not needed, and the MD5 where it is that
+/// of the DER form.
+#[test]
+fn another_md5_falls_back_to_the_record_of_the_application() {
+    for (other_form, proof) in [(true, Proof::Record), (false, Proof::Md5)] {
+        virtually(async || {
+            let world = World::new(options(|options| options.other_form = other_form));
+            world
+                .attach(async |bench| {
+                    let pem = Pki::shared().ca_pem();
+                    let mut record = Record::default();
+                    for expected in [Ensured::Stored, Ensured::AlreadyThere(proof)] {
+                        let ensured = bench.control.ensure_recorded(
+                            TAG,
+                            Kind::Ca,
+                            pem.as_bytes(),
+                            &mut record,
+                        );
+                        assert_eq!(ensured.await, Ok(expected), "{other_form}");
+                    }
+                })
+                .await;
+        });
+    }
+}
+
 #[test]
 fn a_module_that_keeps_another_form_stores_and_proves_nothing() {
     virtually(async || {
@@ -850,14 +892,19 @@ fn full_packets_use_the_wire_and_its_time() {
 /// an error, and 0.4 s behind the last byte of the broken frame the link is in step: the next connection stands and carries data.
 #[test]
 fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
-    type Break = fn(&mut Vec<u8>, usize);
-    let breaks: [(&str, Break); 3] = [
-        ("lost", |frame, at| {
-            let _ = frame.remove(at);
-        }),
-        ("doubled", |frame, at| frame.insert(at, frame[at])),
-        ("flipped", |frame, at| frame[at] ^= 0x08),
+    type Break = fn(&mut Vec<u8>, usize, u32);
+    let flip: Break = |frame, at, bit| frame[at] ^= 1 << bit;
+    let mut breaks: Vec<(&str, Break, u32)> = vec![
+        (
+            "lost",
+            |frame, at, _| {
+                let _ = frame.remove(at);
+            },
+            0,
+        ),
+        ("doubled", |frame, at, _| frame.insert(at, frame[at]), 0),
     ];
+    breaks.extend((0..8).map(|bit| ("flipped", flip, bit)));
     // Data for channel 0, which is the first socket's, or nobody's; its end is behind the payload.
     let payload = b"hello, world";
     let frame = [
@@ -867,7 +914,7 @@ fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
     ]
     .concat();
     let framing = [0, 1, 2, 3, 4, frame.len() - 1];
-    for ((name, break_it), at) in breaks
+    for ((name, break_it, bit), at) in breaks
         .into_iter()
         .flat_map(|one| framing.map(|at| (one, at)))
     {
@@ -883,7 +930,7 @@ fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
                         carries_any_bytes(socket, "before").await;
                     }
                     let mut broken = frame.clone();
-                    break_it(&mut broken, at);
+                    break_it(&mut broken, at, bit);
                     world.modem.inject_bytes(&broken);
                     let line = Duration::from_micros(frame.len() as u64 * 87);
                     Timer::after(line + Duration::from_millis(400)).await;
@@ -891,7 +938,7 @@ fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
                         let mut got = [0; 64];
                         match with_timeout(Duration::from_millis(10), socket.read(&mut got)).await {
                             Ok(Ok(count)) => {
-                                assert_eq!(got[..count], payload[..count], "{name} {at}")
+                                assert_eq!(got[..count], payload[..count], "{name} {at} {bit}")
                             }
                             Ok(Err(error)) => assert_eq!(error, SocketError::ConnectionReset),
                             // It was not concerned.
@@ -901,7 +948,7 @@ fn a_broken_byte_of_a_frame_costs_its_sockets_and_0_4_s() {
                     drop(sockets);
                     let mut socket = connect(bench).await.unwrap();
                     carries_any_bytes(&mut socket, "behind").await;
-                    assert_eq!(bench.control.counters().restarts, 0, "{name} {at}");
+                    assert_eq!(bench.control.counters().restarts, 0, "{name} {at} {bit}");
                 })
                 .await;
         });

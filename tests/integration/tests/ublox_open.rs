@@ -1,12 +1,13 @@
 //! u-blox cellular modules: what is written and read back at an open, what is checked, and what a refusal says.
 
-use embassy_time::Duration;
+use embassy_time::{Duration, Timer};
 use sectag::clock::DateTime;
 use sectag::{
     Cause, Check, ConnectError, Feature, Kind, ServerKey, Suites, Support, TlsConfig, TlsVersion,
 };
 use sectag_integration_tests::simulated::{HOST, PORT, virtually};
 use sectag_integration_tests::ublox::{Bench, TLS, World, connect, round_trip};
+use sectag_simulator::Reaction;
 use sectag_test_support::pki::{Pki, Validity};
 use sectag_test_support::tls_server::echo;
 
@@ -248,8 +249,13 @@ fn a_name_is_looked_for_in_the_common_name() {
             world.serve_as(&Pki::shared().issue_server(names), echo);
             world
                 .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    world.modem.take_commands();
                     let connected = bench.control.connect(HOST, PORT, &TLS).await;
                     assert_eq!(connected.is_ok(), connects);
+                    // A failed connect is closed, too.
+                    Timer::after(Duration::from_secs(1)).await;
+                    assert_eq!(world.count("AT+USOCL="), usize::from(!connects));
                     if let Err(error) = connected {
                         let causes: Vec<Cause> = error.causes().collect();
                         assert!(causes.contains(&Cause::NameNotCommon), "{causes:?}");
@@ -260,9 +266,36 @@ fn a_name_is_looked_for_in_the_common_name() {
                     }
                 })
                 .await;
-            // A failed connect is closed, too.
-            let open = usize::from(connects);
-            assert!(world.count("AT+USOCL=0") >= 1 || open == 1);
+            assert_eq!(world.modem.open_sockets(), [0; 0]);
+        });
+    }
+}
+
+/// Sheet B.1.1: behind a bare `ERROR` to a socket command `+USOER` has the number. Other commands have none there.
+#[test]
+fn a_bare_refusal_of_a_socket_command_is_explained() {
+    for (command, asked) in [("AT+USOCTL=3,1", 1), ("AT+CSQ", 0)] {
+        virtually(async || {
+            let world = World::of("sara-r5", |_| {});
+            world
+                .attach(async |bench| {
+                    bench.control.wait_up().await.unwrap();
+                    world.modem.set_script(Box::new(move |line| {
+                        if line == command.as_bytes() {
+                            Reaction::Reply(b"\r\nERROR\r\n".to_vec())
+                        } else if line == b"AT+USOER" {
+                            Reaction::Reply(b"\r\n+USOER: 11\r\n\r\nOK\r\n".to_vec())
+                        } else {
+                            Reaction::Normal
+                        }
+                    }));
+                    let limit = Duration::from_secs(5);
+                    let said = bench.control.raw_at(command, limit, &mut |_| {}).await;
+                    let said = said.unwrap_err().to_string();
+                    assert_eq!(said.contains("11"), asked == 1, "{said}");
+                    assert_eq!(world.count("AT+USOER"), asked, "{command}");
+                })
+                .await;
         });
     }
 }
