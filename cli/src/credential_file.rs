@@ -109,6 +109,19 @@ pub(crate) async fn is_pair(certificate: &CredentialFile, key: &[u8]) -> bool {
     pair.check(&ANY).await.is_ok()
 }
 
+/// Whether the key belongs to the certificate.
+pub(crate) async fn check_pair(
+    certificate: &CredentialFile,
+    key: &CredentialFile,
+) -> Result<(), Failure> {
+    let mut set = CredentialSet::new()
+        .with(certificate.kind, certificate.content())
+        .with(key.kind, key.content());
+    let shown = format!("{} and {}", certificate.path, key.path);
+    let checked = set.check(&ANY).await;
+    checked.map_err(|error| hints::credential(&shown, &error.error))
+}
+
 /// A modem that takes whatever is whole.
 const ANY: Accepts = Accepts {
     container: None,

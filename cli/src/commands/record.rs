@@ -119,9 +119,14 @@ fn inner(args: &Record) -> Result<Cli, Failure> {
     let port = args.port.to_string();
     let modem = args.modem.0.map_or("auto", ModemName::as_str);
     let place = ["--modem", modem, "--port", port.as_str()];
-    // Behind the command's name: what follows may be words of its own.
-    let words = args.command.iter().map(String::as_str);
-    let line = std::iter::once("sectag").chain(words).chain(place);
+    // Behind the command's options, and before what `--` says are words of its own.
+    let words: Vec<&str> = args.command.iter().map(String::as_str).collect();
+    let end = words.iter().position(|word| *word == "--");
+    let (options, own) = words.split_at(end.unwrap_or(words.len()));
+    let line = std::iter::once("sectag")
+        .chain(options.iter().copied())
+        .chain(place)
+        .chain(own.iter().copied());
     let cli = Cli::try_parse_from(line).map_err(|error| {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();

@@ -177,6 +177,7 @@ fn all() -> Vec<Trial> {
             a_status_is_recorded_word_by_word,
             provisioning_and_login_leave_no_secret,
             a_failure_is_recorded_and_nothing_overwritten,
+            a_command_may_have_words_of_its_own,
             only_what_talks_to_a_modem_can_be_recorded,
         }
         demo {

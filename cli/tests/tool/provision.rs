@@ -99,6 +99,11 @@ pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
     let path = pki.file("manifest.csv");
     let other = sectag_test_support::pki::Pki::new().ca_pem();
     std::fs::write(pki.file("other.pem"), other).unwrap();
+    let stranger = sectag_test_support::pki::Pki::new()
+        .client()
+        .key_pem
+        .clone();
+    std::fs::write(pki.file("stranger.key"), stranger).unwrap();
     for (manifest, error) in [
         ("", "nothing is in it"),
         (
@@ -116,6 +121,15 @@ pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
         (
             "port,tag,ca\nx,7,ca.pem\ny,7,ca.pem\nx,7,other.pem\n",
             "line 4: for tag 7 of x, line 2 names another CA certificate",
+        ),
+        (
+            "port,tag,cert,key\nx,7,client.pem,\nx,7,,stranger.key\n",
+            "lines 2 and 3, tag 7 of x",
+        ),
+        ("port,ca\nx,ca.pem\n", "no column is called \"tag\""),
+        (
+            "imei,tag,ca\nabc,7,ca.pem\n",
+            "line 2: imei: \"abc\" is none",
         ),
         ("port,tag,ca,tag\nx,7,ca.pem,8\n", "\"tag\" stands twice"),
         ("port,tag,ca\nx,7,ca.pem,\n", "line 2: it has 4 fields"),

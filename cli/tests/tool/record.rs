@@ -150,6 +150,15 @@ pub(crate) fn a_failure_is_recorded_and_nothing_overwritten() {
     assert_eq!(recording.read("failed.at").0, text);
 }
 
+/// What stands behind a second `--` is the command's own.
+pub(crate) fn a_command_may_have_words_of_its_own() {
+    let modem = Modem::start(&[]);
+    let recording = Recording::new();
+    let ended = recording.run(&modem, "at.at", &[], &["at", "--", "AT+CSQ"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(recording.read("at.at").0.contains("> AT+CSQ"));
+}
+
 pub(crate) fn only_what_talks_to_a_modem_can_be_recorded() {
     let modem = Modem::start(&[]);
     let recording = Recording::new();

@@ -200,9 +200,27 @@ impl Findings {
         if let Some(id) = header.get("kid") {
             self.fact(format!("key id (kid): {id}"));
         }
-        let Some(algorithm) = header.get("alg").and_then(Value::as_str) else {
-            self.problem("algorithm: the header has no alg");
-            return None;
+        if let Some(critical) = header.get("crit") {
+            self.problem(format!(
+                "critical (crit): {critical}; a server must refuse what it does not understand of these (RFC 7515, 4.1.11), and brokers understand none"
+            ));
+        }
+        if header
+            .get("b64")
+            .is_some_and(|b64| *b64 == Value::Bool(false))
+        {
+            self.problem("b64: false means that the claims are not encoded, which a JWT does not allow (RFC 7797, 7)");
+        }
+        let algorithm = match header.get("alg") {
+            Some(Value::String(algorithm)) => algorithm.as_str(),
+            Some(other) => {
+                self.problem(format!("algorithm (alg): {other} is not a name"));
+                return None;
+            }
+            None => {
+                self.problem("algorithm: the header has no alg");
+                return None;
+            }
         };
         match algorithm {
             "ES256" => self.fact("algorithm: ES256; key type: ECDSA P-256"),
@@ -223,6 +241,14 @@ impl Findings {
         match claims.get("aud") {
             Some(Value::String(audience)) if !audience.is_empty() => {
                 self.fact(format!("audience (aud): {audience}"));
+            }
+            Some(Value::Array(audiences))
+                if audiences.is_empty() || !audiences.iter().all(Value::is_string) =>
+            {
+                self.problem(format!(
+                    "audiences (aud): {} is no list of names",
+                    Value::Array(audiences.clone())
+                ));
             }
             Some(Value::Array(audiences)) => self.fact(format!(
                 "audiences (aud): {}",
@@ -435,6 +461,17 @@ mod tests {
             "24 hours",
         );
         one(claims(r#"{"iat":1795867200,"exp":1795870800}"#), "no aud");
+        for audiences in ["[]", r#"["p",1]"#, r#"["p",null]"#] {
+            let claims = format!(r#"{{"aud":{audiences},"iat":1795867200,"exp":1795870800}}"#);
+            one(token(HEADER, &claims, &[7; 64]), "no list of names");
+        }
+        for (header, named) in [
+            (r#"{"alg":"ES256","crit":["exp"]}"#, "crit"),
+            (r#"{"alg":"ES256","b64":false}"#, "not encoded"),
+            (r#"{"alg":256}"#, "256 is not a name"),
+        ] {
+            one(token(header, CLAIMS, &[7; 64]), named);
+        }
         one(claims(r#"{"aud":"p","iat":1795867200}"#), "no exp");
         one(
             claims(r#"{"aud":"p","iat":1795867200,"exp":1795870800000}"#),

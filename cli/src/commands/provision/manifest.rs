@@ -53,6 +53,10 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
                 .hint("leave out the one that is not meant"));
         }
     }
+    if !names.iter().any(|name| name == "tag") {
+        return Err(failed("no column is called \"tag\"".into())
+            .hint(format!("the first line names the columns, of {COLUMNS}")));
+    }
     // As the paths in it are: beside the file that was read.
     let place = path.to_str().and_then(|path| path.strip_prefix('@'));
     let place = place.map_or(path, Path::new);
@@ -89,11 +93,16 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
                 Some(Ok(port)) => Some(port),
                 Some(Err(reason)) => return Err(wrong(&format!("port: {reason}"))),
             },
-            imei: field("imei").map(str::to_owned),
+            imei: match field("imei") {
+                Some(imei) if !is_imei(imei) => {
+                    return Err(wrong(&format!("imei: {imei:?} is none: it has 15 digits")));
+                }
+                imei => imei.map(str::to_owned),
+            },
             tag: field("tag")
                 .and_then(|tag| tag.parse().ok())
                 .map(Tag)
-                .ok_or_else(|| wrong("tag: a number from 0 on is needed"))?,
+                .ok_or_else(|| wrong("tag: a number from 0 to 4294967295 is needed"))?,
             files,
         };
         if entry.port.is_none() && entry.imei.is_none() {
@@ -107,19 +116,65 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
     if entries.is_empty() {
         return Err(failed("no line stands below the names".into()));
     }
-    contradictions(&entries).map_err(|failure| failure.at(&path.display().to_string()))?;
+    let place = path.display().to_string();
+    contradictions(&entries).map_err(|failure| failure.at(&place))?;
+    strangers(&entries)
+        .await
+        .map_err(|failure| failure.at(&place))?;
     Ok(entries)
+}
+
+/// Returns whether this may be an IMEI, which some modems give with the two digits of the software's version.
+fn is_imei(text: &str) -> bool {
+    (14..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A file of a key pair, with its line.
+type Half<'a> = Option<(usize, &'a CredentialFile)>;
+
+/// Refuses a key and a certificate that do not belong together, where two lines give them to one place. Those of one line
+/// were checked when they were read.
+async fn strangers(entries: &[Entry]) -> Result<(), Failure> {
+    let mut halves: BTreeMap<(String, Tag), [Half<'_>; 2]> = BTreeMap::new();
+    for entry in entries {
+        for modem in modems(entry) {
+            let pair = halves.entry((modem, entry.tag)).or_default();
+            for file in &entry.files {
+                match file.kind {
+                    Kind::ClientCertificate => pair[0] = Some((entry.line, file)),
+                    Kind::PrivateKey => pair[1] = Some((entry.line, file)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    for ((modem, tag), pair) in halves {
+        let [Some((first, certificate)), Some((second, key))] = pair else {
+            continue;
+        };
+        if first != second {
+            credential_file::check_pair(certificate, key)
+                .await
+                .map_err(|failure| {
+                    failure.at(&format!("lines {first} and {second}, tag {tag} of {modem}"))
+                })?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the names of the modem that a line is for.
+fn modems(entry: &Entry) -> impl Iterator<Item = String> {
+    let port = entry.port.as_ref().map(same_port);
+    let imei = entry.imei.as_ref().map(|imei| format!("IMEI {imei}"));
+    port.into_iter().chain(imei)
 }
 
 /// Refuses two lines that give one modem different things for one place. Which of the two came last would be an accident.
 pub(super) fn contradictions(entries: &[Entry]) -> Result<(), Failure> {
     let mut seen: BTreeMap<(String, Tag, usize), (usize, &[u8])> = BTreeMap::new();
     for entry in entries {
-        let modems = [
-            entry.port.as_ref().map(same_port),
-            entry.imei.as_ref().map(|imei| format!("IMEI {imei}")),
-        ];
-        for modem in modems.into_iter().flatten() {
+        for modem in modems(entry) {
             for file in &entry.files {
                 let kind = Kind::ALL.iter().position(|kind| *kind == file.kind);
                 let place = (modem.clone(), entry.tag, kind.unwrap_or_default());
