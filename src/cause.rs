@@ -33,6 +33,15 @@ macro_rules! causes {
                     $(Self::$name => $hint),*
                 }
             }
+
+            /// Returns the hint as a string that defmt interns: its text is in the ELF file and not in flash, so it needs no
+            /// feature but `defmt`. The look-up takes some bytes for each cause.
+            #[cfg(feature = "defmt")]
+            pub fn interned_hint(self) -> defmt::Str {
+                match self {
+                    $(Self::$name => defmt::intern!($hint)),*
+                }
+            }
         }
 
         #[cfg(test)]
@@ -206,7 +215,6 @@ impl fmt::Display for Cause {
 
 /// An iterator over possible causes in order of likelihood, without those that were ruled out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Causes {
     left: &'static [Cause],
     /// A bit set: bit n is set where the n-th of `left` was ruled out.
@@ -270,6 +278,19 @@ impl fmt::Display for Causes {
             f.write_str(cause.text())?;
         }
         Ok(())
+    }
+}
+
+/// Logs the causes as `A: what to do about it; or: B: ...`, and nothing where there is none.
+#[cfg(feature = "defmt")]
+impl defmt::Format for Causes {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        for (index, cause) in self.enumerate() {
+            if index > 0 {
+                defmt::write!(f, "; or: ");
+            }
+            defmt::write!(f, "{}: {=istr}", cause, cause.interned_hint());
+        }
     }
 }
 

@@ -88,7 +88,11 @@ async fn main(spawner: Spawner) {
         modem.was_read(bytes.len());
         whole
     });
-    if sent && received.await {
+    let received = received.await;
+    // What is logged of a refusal: the causes, each with its hint.
+    #[cfg(feature = "defmt")]
+    defmt::info!("{}", sectag_bg96::refusal(566));
+    if sent && received {
         exit::success()
     }
     exit::failure()
