@@ -17,15 +17,17 @@ use minimq::{
 };
 use sectag::{CaScope, Control, NoPins, Runner, ServerName, Socket, State, Tag, TlsConfig};
 use sectag_firmware::board::uart::{UartRx, UartTx};
-use sectag_firmware::board::{Board, RingOf, exit, stack};
+use sectag_firmware::board::{Board, exit, stack};
 use sectag_firmware::println;
 use static_cell::ConstStaticCell;
 
 use crate::modem::{Driver, RECEIVE};
+use crate::text::append;
 
 mod modem;
 #[cfg(feature = "provision")]
 mod provision;
+mod text;
 #[cfg(feature = "jwt")]
 mod token;
 
@@ -41,15 +43,9 @@ const TLS: TlsConfig = TlsConfig::new(TAG)
     .client_certificate()
     .ca_scope(CaScope::Private);
 
-// One TLS socket, with 1 KiB for what is sent.
+/// The driver's memory: one TLS socket, with 1 KiB for what is sent. All else is in the task's future.
 static STATE: ConstStaticCell<State<'static, Driver, 1, RECEIVE, 1024>> =
     ConstStaticCell::new(State::new());
-// Enough only because QEMU's UART holds its sender back. A board without RTS and CTS needs room for one fetch and 128 bytes: 1152, see
-// the README.
-static UART_RX: RingOf<256> = RingOf::new();
-static UART_TX: RingOf<64> = RingOf::new();
-static MQTT_RX: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
-static MQTT_TX: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
 
 #[embassy_executor::main(
     entry = "cortex_m_rt::entry",
@@ -59,7 +55,7 @@ async fn main(spawner: Spawner) {
     let Some(board) = Board::take() else {
         exit::failure()
     };
-    let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
+    let (rx, tx) = board.uart.start(115_200);
 
     // A handle of the modem, and the runner, which does the work in a task of its own.
     let (modem, runner) = sectag::new(STATE.take(), modem::driver(), rx, tx, NoPins);
@@ -77,7 +73,8 @@ async fn main(spawner: Spawner) {
     }
 
     // The session outlives its connections: minimq repeats what was not acknowledged.
-    let buffers = Buffers::new(&mut MQTT_RX.take()[..], &mut MQTT_TX.take()[..]);
+    let (mut received, mut sent) = ([0; 256], [0; 512]);
+    let buffers = Buffers::new(&mut received, &mut sent);
     let config = ConfigBuilder::new(buffers)
         .keepalive_interval(60)
         .session_expiry_interval(300);
@@ -117,7 +114,7 @@ async fn modem_task(mut runner: Runner<'static, Driver, UartRx, UartTx, NoPins>)
 /// One connection, from TLS to the command that ends it.
 async fn connect_and_serve(
     modem: Control<'static, Driver>,
-    session: &mut Session<'static>,
+    session: &mut Session<'_>,
     counter: &mut u32,
 ) -> Result<(), &'static str> {
     let socket: Socket<'static> = modem.connect(BROKER, PORT, &TLS).await.map_err(|reason| {
@@ -182,25 +179,5 @@ async fn connect_and_serve(
             let _ = mqtt.disconnect().await;
             return Ok(());
         }
-    }
-}
-
-/// Appends words and a number, as `write!` does. That would link number formatting of `core`, over a kilobyte, for these
-/// few numbers. What does not fit is left out.
-fn append(text: &mut String<96>, words: &str, number: u32) {
-    let mut digits = [0; 10];
-    let mut first = digits.len();
-    let mut rest = number;
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    let _ = text.push_str(words);
-    for digit in &digits[first..] {
-        let _ = text.push(char::from(*digit));
     }
 }

@@ -23,13 +23,12 @@ use sectag::clock::DateTime;
 use sectag::signer::P256Key;
 use sectag::{ServerName, Tag, TlsConfig};
 use sectag_firmware::board::uart::{UartRx, UartTx};
-use sectag_firmware::board::{Board, RingOf, exit, print_line, stack, time};
+use sectag_firmware::board::{Board, exit, print_line, stack, time};
+use sectag_firmware::noise::NoNoise;
 use sectag_ppp::Login;
 use sectag_ppp::dial::{Cellular, Dialogue, cellular};
 use sectag_ppp::net::{self, Device};
-use sectag_ppp::tls::{
-    self, Buffers, Credentials, CryptoRng, RngCore, Sockets, State, Time, TimeSource,
-};
+use sectag_ppp::tls::{self, Buffers, Credentials, Sockets, State, Time, TimeSource};
 use static_cell::ConstStaticCell;
 
 const NAME: ServerName<'static> = ServerName::from_static("broker.sectag.test");
@@ -55,10 +54,8 @@ const RECORD: usize = if cfg!(feature = "ppp-small-records") {
     16_640
 };
 
-type Runner = tls::Runner<'static, RECORD, 1024, fn() -> Option<Time>, P256Key, NoNoise>;
+type Runner = tls::Runner<'static, RECORD, 1024, fn() -> Option<Time>, P256Key, NoNoise<24>>;
 
-static UART_RX: RingOf<256> = RingOf::new();
-static UART_TX: RingOf<64> = RingOf::new();
 static LINK: ConstStaticCell<net::State<2, 2>> = ConstStaticCell::new(net::State::new());
 static RESOURCES: ConstStaticCell<StackResources<3>> = ConstStaticCell::new(StackResources::new());
 static STATE: ConstStaticCell<State<'static, 1024, 1024>> = ConstStaticCell::new(State::new());
@@ -78,7 +75,7 @@ async fn main(spawner: Spawner) {
     let Some(board) = Board::take() else {
         exit::failure()
     };
-    let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
+    let (rx, tx) = board.uart.start(115_200);
     let (device, link) = net::new(LINK.take());
     let config = embassy_net::Config::default();
     let (stack, stack_runner) = embassy_net::new(device, config, RESOURCES.take(), 7);
@@ -92,7 +89,7 @@ async fn main(spawner: Spawner) {
         &CREDENTIALS,
         now as fn() -> Option<Time>,
         key,
-        NoNoise(1),
+        NoNoise::new(1),
     );
     let tasks = (
         stack_task(stack_runner),
@@ -282,30 +279,3 @@ fn now() -> Option<Time> {
         source: TimeSource::Host,
     })
 }
-
-/// Not random at all: see the top.
-struct NoNoise(u32);
-
-impl RngCore for NoNoise {
-    fn next_u32(&mut self) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        self.0
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        u64::from(self.next_u32()) << 32 | u64::from(self.next_u32())
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            *byte = (self.next_u32() >> 24) as u8;
-        }
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(bytes);
-        Ok(())
-    }
-}
-
-impl CryptoRng for NoNoise {}

@@ -15,7 +15,7 @@ use embassy_executor::Spawner;
 use embassy_time::{Duration, Timer, with_timeout};
 use heapless::{String, Vec};
 use sectag_firmware::board::uart::{UartRx, UartTx};
-use sectag_firmware::board::{Board, RingOf, exit};
+use sectag_firmware::board::{Board, exit};
 use static_cell::ConstStaticCell;
 
 #[derive(Clone, AtatResp)]
@@ -166,8 +166,6 @@ enum Urc {
 
 /// The longest answer or notice, as large as the receive ring of `echo_modem`.
 const BUFFER: usize = 1024;
-static UART_RX: RingOf<256> = RingOf::new();
-static UART_TX: RingOf<64> = RingOf::new();
 static ANSWER: ResponseSlot<BUFFER> = ResponseSlot::new();
 static NOTICES: UrcChannel<Urc, 4, 1> = UrcChannel::new();
 static INGRESS: ConstStaticCell<[u8; BUFFER]> = ConstStaticCell::new([0; BUFFER]);
@@ -181,7 +179,7 @@ async fn main(spawner: Spawner) {
     let Some(board) = Board::take() else {
         exit::failure()
     };
-    let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
+    let (rx, tx) = board.uart.start(115_200);
     let ingress = Ingress::new(AtDigester::new(), INGRESS.take(), &ANSWER, &NOTICES);
     match ingress_task(ingress, rx) {
         Ok(token) => spawner.spawn(token),

@@ -7,7 +7,7 @@ use embassy_executor::Spawner;
 use embedded_io_async::{Read, Write};
 use sectag::{CaScope, NoPins, Runner, ServerName, State, Tag, TlsConfig};
 use sectag_firmware::board::uart::{UartRx, UartTx};
-use sectag_firmware::board::{Board, RingOf, exit};
+use sectag_firmware::board::{Board, exit};
 use static_cell::ConstStaticCell;
 
 use crate::modem::{Driver, RECEIVE};
@@ -23,8 +23,6 @@ const TLS: TlsConfig = TlsConfig::new(Tag(7))
 
 static STATE: ConstStaticCell<State<'static, Driver, 1, RECEIVE, 1024>> =
     ConstStaticCell::new(State::new());
-static UART_RX: RingOf<256> = RingOf::new();
-static UART_TX: RingOf<64> = RingOf::new();
 
 #[embassy_executor::main(
     entry = "cortex_m_rt::entry",
@@ -34,7 +32,7 @@ async fn main(spawner: Spawner) {
     let Some(board) = Board::take() else {
         exit::failure()
     };
-    let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
+    let (rx, tx) = board.uart.start(115_200);
     let (modem, runner) = sectag::new(STATE.take(), modem::driver(), rx, tx, NoPins);
     match modem_task(runner) {
         Ok(token) => spawner.spawn(token),

@@ -8,13 +8,11 @@
 use embassy_executor::Spawner;
 use embassy_net::{Stack, StackResources};
 use sectag_firmware::board::uart::{UartRx, UartTx};
-use sectag_firmware::board::{Board, RingOf, exit};
+use sectag_firmware::board::{Board, exit};
 use sectag_ppp::Login;
 use sectag_ppp::net::{Device, Runner, State};
 use static_cell::StaticCell;
 
-static UART_RX: RingOf<256> = RingOf::new();
-static UART_TX: RingOf<64> = RingOf::new();
 static LINK: StaticCell<State<2, 2>> = StaticCell::new();
 static RESOURCES: StaticCell<StackResources<3>> = StaticCell::new();
 
@@ -39,7 +37,7 @@ async fn main(spawner: Spawner) {
     let Some(board) = Board::take() else {
         exit::failure()
     };
-    let (rx, tx) = board.uart.start(115_200, &UART_RX, &UART_TX);
+    let (rx, tx) = board.uart.start(115_200);
     let (device, link) = sectag_ppp::net::new(LINK.init(State::new()));
     let config = embassy_net::Config::default();
     let resources = RESOURCES.init(StackResources::new());
@@ -96,9 +94,8 @@ mod carried {
     use sectag::signer::P256Key;
     use sectag::{ServerName, Tag, TlsConfig};
     use sectag_firmware::board::exit;
-    use sectag_ppp::tls::{
-        self, Buffers, Credentials, CryptoRng, RngCore, Runner, State, Time, TimeSource,
-    };
+    use sectag_firmware::noise::NoNoise;
+    use sectag_ppp::tls::{self, Buffers, Credentials, Runner, State, Time, TimeSource};
     use static_cell::{ConstStaticCell, StaticCell};
 
     const NAME: ServerName<'static> = match ServerName::new("broker.sectag.test") {
@@ -121,33 +118,6 @@ mod carried {
     static STATE: StaticCell<State<'static, 1024, 1024>> = StaticCell::new();
     static BUFFERS: ConstStaticCell<Buffers<RECORD, 1024>> = ConstStaticCell::new(Buffers::new());
 
-    /// Not random at all: see the top.
-    struct NoNoise(u32);
-
-    impl RngCore for NoNoise {
-        fn next_u32(&mut self) -> u32 {
-            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            self.0
-        }
-
-        fn next_u64(&mut self) -> u64 {
-            u64::from(self.next_u32()) << 32 | u64::from(self.next_u32())
-        }
-
-        fn fill_bytes(&mut self, bytes: &mut [u8]) {
-            for byte in bytes {
-                *byte = self.next_u32() as u8;
-            }
-        }
-
-        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
-            self.fill_bytes(bytes);
-            Ok(())
-        }
-    }
-
-    impl CryptoRng for NoNoise {}
-
     fn now() -> Option<Time> {
         Some(Time {
             now: DateTime::new(2026, 12, 1, 0, 0, 0)?,
@@ -155,7 +125,7 @@ mod carried {
         })
     }
 
-    type TlsRunner = Runner<'static, RECORD, 1024, fn() -> Option<Time>, P256Key, NoNoise>;
+    type TlsRunner = Runner<'static, RECORD, 1024, fn() -> Option<Time>, P256Key, NoNoise<0>>;
 
     #[embassy_executor::task]
     async fn tls_task(mut runner: TlsRunner) -> ! {
@@ -174,7 +144,7 @@ mod carried {
             &CREDENTIALS,
             clock,
             key,
-            NoNoise(1),
+            NoNoise::new(1),
         );
         match tls_task(runner) {
             Ok(task) => spawner.spawn(task),

@@ -30,7 +30,7 @@ async fn main(_spawner: Spawner) {
     let Some(board) = Board::take() else {
         exit::failure()
     };
-    let (rx, tx) = board.uart.start(115_200, &RX, &TX);
+    let (rx, tx) = board.uart.start_with(115_200, &RX, &TX);
     let rounds = Cell::new(0);
     let echoed = match select(echo(rx, tx), keep_time(&rounds)).await {
         Either::First(echoed) => echoed,

@@ -15,7 +15,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 
 use super::CLOCK_HZ;
 use super::mmio::Register;
-use super::ring::Ring;
+use super::ring::{Ring, RingOf};
 use super::vectors::Irq;
 
 const BASE: usize = 0x4000_5000;
@@ -58,14 +58,24 @@ impl Uart {
         Self(())
     }
 
+    /// Starts at `baud`, 8N1, with a ring of 256 bytes for what comes.
+    ///
+    /// That is enough only because QEMU's UART holds its sender back. A board without RTS and CTS needs room for one fetch
+    /// and 128 bytes: 1152, see the README.
+    pub fn start(self, baud: u32) -> (UartRx, UartTx) {
+        static RX: RingOf<256> = RingOf::new();
+        static TX: RingOf<64> = RingOf::new();
+        self.start_with(baud, &RX, &TX)
+    }
+
     /// Starts at `baud`, 8N1, with these rings.
     ///
     /// ```ignore
     /// static RX: RingOf<2048> = RingOf::new();
     /// static TX: RingOf<256> = RingOf::new();
-    /// let (rx, tx) = board.uart.start(115_200, &RX, &TX);
+    /// let (rx, tx) = board.uart.start_with(115_200, &RX, &TX);
     /// ```
-    pub fn start(self, baud: u32, rx: &'static Ring, tx: &'static Ring) -> (UartRx, UartTx) {
+    pub fn start_with(self, baud: u32, rx: &'static Ring, tx: &'static Ring) -> (UartRx, UartTx) {
         // Only `Board::take` makes a `Uart`, once, and this consumes it.
         let rings = RINGS.get_or_init(|| Rings { rx, tx });
         // The hardware wants at least 16.
