@@ -330,7 +330,7 @@ fn power_saving_mode_is_no_loss_of_power() {
     });
 }
 
-/// The same pin, as noise on its wire shows it.
+/// The STATUS pin, as noise on its wire shows it.
 #[derive(Clone)]
 struct Noisy(sectag_simulator::StatusPin, Rc<Cell<bool>>);
 

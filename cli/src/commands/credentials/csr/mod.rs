@@ -45,7 +45,7 @@ pub(super) async fn run(args: &CsrCredentials, report: &Report) -> Result<(), Fa
     session::attach(name, driver, opened, &modem, report, work).await
 }
 
-/// The same for a modem that is only a link: TLS is on this computer, and so is the key.
+/// Makes key and request for a modem that is only a link: TLS is on this computer, and so is the key.
 pub(super) fn here(args: &CsrCredentials, report: &Report) -> Result<(), Failure> {
     refuse_file(args)?;
     if ppp::key_file(args.tag)?.exists() {
