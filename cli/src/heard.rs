@@ -40,25 +40,25 @@ impl<S: SecureSocket<Error = SocketError>> Heard<S> {
     }
 }
 
-impl<S: ErrorType> ErrorType for Heard<S> {
-    type Error = S::Error;
+impl<S: ErrorType<Error = SocketError>> ErrorType for Heard<S> {
+    type Error = SocketError;
 }
 
-impl<S: Read> Read for Heard<S> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, S::Error> {
-        let count = self.socket.read(buf).await?;
+impl<S: Read + ErrorType<Error = SocketError>> Read for Heard<S> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, SocketError> {
+        let count = self.words.noted(self.socket.read(buf).await)?;
         self.words.0.borrow_mut().hear(&buf[..count]);
         Ok(count)
     }
 }
 
-impl<S: Write> Write for Heard<S> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, S::Error> {
-        self.socket.write(buf).await
+impl<S: Write + ErrorType<Error = SocketError>> Write for Heard<S> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, SocketError> {
+        self.words.noted(self.socket.write(buf).await)
     }
 
-    async fn flush(&mut self) -> Result<(), S::Error> {
-        self.socket.flush().await
+    async fn flush(&mut self) -> Result<(), SocketError> {
+        self.words.noted(self.socket.flush().await)
     }
 }
 
@@ -66,6 +66,18 @@ impl Words {
     /// Why the login failed, where the broker has said it.
     pub(crate) fn refusal(&self) -> Option<LoginFailure> {
         self.0.borrow().refusal()
+    }
+
+    /// What became of the connection; the protocol's own errors have no room for it.
+    pub(crate) fn trouble(&self) -> Option<SocketError> {
+        self.0.borrow().trouble
+    }
+
+    fn noted<T>(&self, result: Result<T, SocketError>) -> Result<T, SocketError> {
+        if let Err(error) = &result {
+            self.0.borrow_mut().trouble = Some(*error);
+        }
+        result
     }
 
     /// The reason of its DISCONNECT.
@@ -83,6 +95,7 @@ struct Listener {
     /// Length and code of the CONNACK.
     connack: Option<(usize, u8)>,
     farewell: Option<u8>,
+    trouble: Option<SocketError>,
 }
 
 #[derive(Clone, Copy, Default)]

@@ -2,7 +2,6 @@
 //! type. A hint claims only what was observed: what the modem's answer leaves possible, less what the driver has ruled
 //! out before it asked.
 
-use minimq::{PeerError, ResourceError};
 use sectag::clock::MIN_DATE;
 use sectag::jwt::TokenError;
 use sectag::mqtt::LoginFailure;
@@ -13,6 +12,7 @@ use sectag::{
 
 use crate::args::ModemArgs;
 pub(crate) use crate::failure::Failure;
+use crate::mqtt_error::Error;
 
 /// What a connection was meant to be.
 pub(crate) struct Target<'a> {
@@ -385,36 +385,32 @@ pub(crate) fn login(failure: LoginFailure) -> Failure {
 }
 
 /// What went wrong with a login, in the protocol's own terms; `None` for what is no login's fault.
-pub(crate) fn login_failure(error: &minimq::Error<SocketError>) -> Option<LoginFailure> {
-    use minimq::Error;
+pub(crate) fn login_failure(error: &Error) -> Option<LoginFailure> {
     match error {
-        Error::Disconnected | Error::WriteZero => Some(LoginFailure::Closed),
+        Error::Closed => Some(LoginFailure::Closed),
         Error::Transport(error) if error.is_closed_by_peer() => Some(LoginFailure::Closed),
-        Error::Peer(PeerError::Rejected(reason)) => Some(LoginFailure::Connack5(reason.into())),
-        Error::Peer(_) => Some(LoginFailure::NotMqtt),
+        Error::Rejected(reason) => Some(LoginFailure::Connack5(*reason)),
+        Error::NotMqtt => Some(LoginFailure::NotMqtt),
         _ => None,
     }
 }
 
-pub(crate) fn mqtt(doing: &str, error: &minimq::Error<SocketError>) -> Failure {
-    use minimq::Error;
+pub(crate) fn mqtt(doing: &str, error: &Error) -> Failure {
     let because = |why: &str| Failure::new(format!("{doing}: {why}"));
     match error {
         Error::Transport(error) => socket(doing, error),
-        Error::Disconnected => because("the broker closed the connection without giving a reason")
+        Error::Closed => because("the broker closed the connection without giving a reason")
             .hint("brokers do so when another client uses the same id (--client-id), or when the topic is not allowed")
             .hint("the broker's log tells which"),
-        Error::Peer(PeerError::Rejected(reason)) => {
-            let code = u8::from(reason);
-            because(&format!("the broker refused: {}", in_words(code)))
-                .because(after_login(code), option)
-        }
-        Error::Peer(_) => because("the server sent something that is not MQTT").hint("check the port in --host"),
-        Error::Resource(ResourceError::PacketTooLarge) => {
-            because("the message is longer than the broker accepts")
-        }
-        Error::Resource(_) => because("the message is too long for this tool"),
-        error => because(&error.to_string()),
+        Error::Rejected(code) => because(&format!("the broker refused: {}", in_words(*code)))
+            .because(after_login(*code), option),
+        Error::NotMqtt => because("the server sent something that is not MQTT").hint("check the port in --host"),
+        Error::TooLong => because("the message is longer than the broker accepts"),
+        Error::Unsupported => because("the broker said at login that it does not have this")
+            .hint("brokers may leave out QoS 2 (--qos), retained messages (--retain), and wildcards in --topic"),
+        Error::Silent => because("the broker does not answer pings any more")
+            .hint("the network may be gone, or the broker: sectag doctor looks at both"),
+        Error::Other(error) => because(error),
     }
 }
 

@@ -16,6 +16,7 @@ mod input;
 mod json;
 mod modems;
 mod mqtt;
+mod mqtt_error;
 mod output_file;
 mod port;
 mod port_failure;

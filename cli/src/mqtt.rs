@@ -1,11 +1,20 @@
-//! MQTT 5 over a modem's TLS socket: minimq, with time limits and our errors.
+//! MQTT 5 over a modem's TLS socket: rust-mqtt, with time limits, pings and our errors.
 
+use std::num::NonZero;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use embassy_time::{Duration, with_timeout};
-use minimq::{
-    Buffers, ConfigBuilder, Connection, InboundPublish, Op, PubError, Publication, QoS, Session,
-    SubscriptionOptions, TopicFilter,
+use embassy_futures::select::{Either, select};
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use rust_mqtt::Bytes;
+use rust_mqtt::buffer::AllocBuffer;
+use rust_mqtt::client::event::{Event, Publish};
+use rust_mqtt::client::options::{
+    ConnectOptions, DisconnectOptions, PublicationOptions, SubscriptionOptions, TopicReference,
+};
+use rust_mqtt::client::{Client as Protocol, MqttError};
+use rust_mqtt::config::KeepAlive;
+use rust_mqtt::types::{
+    IdentifiedQoS, MqttBinary, MqttString, PacketIdentifier, QoS, TopicFilter, TopicName,
 };
 use sectag::clock::DateTime;
 use sectag::jwt::Claims;
@@ -15,6 +24,7 @@ use crate::args::LoginArgs;
 use crate::credential_file::{self, CredentialFile};
 use crate::heard::{Heard, Words};
 use crate::hints::{self, Failure};
+use crate::mqtt_error::Error;
 use crate::report::Report;
 use crate::secret;
 use crate::signing::HostKey;
@@ -22,12 +32,15 @@ use crate::signing::HostKey;
 /// For one answer of the broker. A cellular round trip takes up to some seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest packet that is received, with everything that belongs to it. minimq tells the broker, which then sends
-/// nothing longer and says nothing of it.
-pub(crate) const RECEIVE_LIMIT: usize = 16 * 1024 * 1024;
+/// The longest packet that is received, with everything that belongs to it. The broker is told, and then sends nothing
+/// longer and says nothing of it.
+pub(crate) const RECEIVE_LIMIT: u32 = 16 * 1024 * 1024;
 
-/// Room for what goes out beside a payload: a login has three texts of up to 64 KiB, a message a topic.
-const SEND_ROOM: usize = 256 * 1024;
+/// A broker ends a connection on which it has heard nothing for one and a half of these.
+const KEEP_ALIVE: u16 = 60;
+
+/// The time between two pings, which keep the connection and show that the broker is there.
+const PING_EVERY: Duration = Duration::from_secs(KEEP_ALIVE as u64 / 2);
 
 /// MQTT gives the length of a text in 16 bits.
 const TEXT_LIMIT: usize = 65_535;
@@ -126,56 +139,83 @@ pub(crate) fn random_client_id() -> String {
     format!("sectag-{}-{nanos:08x}", std::process::id())
 }
 
-/// The memory of a session.
-pub(crate) struct Memory {
-    receive: Vec<u8>,
-    send: Vec<u8>,
-}
+/// A message that has come.
+pub(crate) struct Message(Publish<'static, 0, 0>);
 
-impl Memory {
-    /// For messages of up to `payload` bytes.
-    pub(crate) fn new(payload: usize) -> Self {
-        Self {
-            // Zeroed by the system when it is first touched, so that what is not used costs nothing.
-            receive: vec![0; RECEIVE_LIMIT],
-            send: vec![0; SEND_ROOM + payload],
+impl Message {
+    pub(crate) fn topic(&self) -> &str {
+        // Without a name come only those with an alias, of which the broker was allowed none.
+        self.0
+            .topic
+            .name()
+            .map_or("", |name| name.as_ref().as_str())
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.0.message.as_bytes()
+    }
+
+    pub(crate) fn qos(&self) -> u64 {
+        match self.0.identified_qos {
+            IdentifiedQoS::AtMostOnce => 0,
+            IdentifiedQoS::AtLeastOnce(_) => 1,
+            IdentifiedQoS::ExactlyOnce(_) => 2,
         }
     }
 
-    pub(crate) fn session<'b>(&'b mut self, login: &'b Login) -> Result<Session<'b>, Failure> {
-        let buffers = Buffers::new(&mut self.receive, &mut self.send);
-        let mut config = ConfigBuilder::new(buffers)
-            .client_id(&login.client_id)
-            .map_err(|error| Failure::new(format!("--client-id: {error}")))?;
-        if let Some((name, password)) = &login.user {
-            config = config
-                .auth(name, password.as_bytes())
-                .map_err(|error| Failure::new(format!("--username: {error}")))?;
-        }
-        Ok(Session::new(config))
+    pub(crate) fn retained(&self) -> bool {
+        self.0.retain
     }
 }
+
+/// One SUBSCRIBE and one PUBLISH at a time, 16 messages from the broker that are not acknowledged yet, no properties.
+type Connection<S> = Protocol<'static, 'static, Heard<S>, AllocBuffer, 1, 16, 1, 0, 0, 0, 0>;
 
 /// Logs in. `patience` is for each answer of the broker, from here on.
-pub(crate) async fn connect<'s, 'b, S: SecureSocket<Error = SocketError>>(
-    session: &'s mut Session<'b>,
+pub(crate) async fn connect<S: SecureSocket<Error = SocketError>>(
+    login: &Login,
     socket: S,
     patience: Duration,
-) -> Result<Client<'s, 'b, S>, Failure> {
+) -> Result<Client<S>, Failure> {
     const DOING: &str = hints::CONNECT;
+    let client_id = text("--client-id", &login.client_id)?;
+    let mut options = ConnectOptions::new()
+        .clean_start()
+        .request_problem_information();
+    if let Some(seconds) = NonZero::new(KEEP_ALIVE) {
+        options = options.keep_alive(KeepAlive::Seconds(seconds));
+    }
+    if let Some(limit) = NonZero::new(RECEIVE_LIMIT) {
+        options = options.maximum_packet_size(limit);
+    }
+    if let Some((name, password)) = &login.user {
+        let password = MqttBinary::try_from(password.as_str())
+            .map_err(|_| Failure::new("--password: it is too long for MQTT"))?;
+        options = options
+            .user_name(text("--username", name)?)
+            .password(password);
+    }
     let socket = Heard::new(socket);
     let words = socket.words();
-    match with_timeout(patience, session.connect(socket)).await {
-        Ok(Ok(connection)) => Ok(Client {
+    // It has no size: nothing is leaked.
+    let mut connection = Connection::new(Box::leak(Box::new(AllocBuffer)));
+    let logged_in = connection.connect(socket, &options, Some(client_id));
+    match with_timeout(patience, logged_in).await {
+        Ok(Ok(_)) => Ok(Client {
             connection,
             words,
             patience,
+            ping_at: Instant::now() + PING_EVERY,
+            pinged: false,
         }),
         // Where the broker has said why, that counts.
-        Ok(Err(error)) => Err(match words.refusal().or(hints::login_failure(&error)) {
-            Some(failure) => hints::login(failure),
-            None => hints::mqtt(DOING, &error),
-        }),
+        Ok(Err(error)) => {
+            let error = told(error, &words);
+            Err(match words.refusal().or(hints::login_failure(&error)) {
+                Some(failure) => hints::login(failure),
+                None => hints::mqtt(DOING, &error),
+            })
+        }
         Err(_) => Err(hints::mqtt_silence(DOING, patience.as_secs())),
     }
 }
@@ -185,72 +225,106 @@ pub(crate) async fn try_login<S: SecureSocket<Error = SocketError>>(
     login: &Login,
     socket: S,
 ) -> Result<(), Failure> {
-    let mut memory = Memory::new(0);
-    let mut session = memory.session(login)?;
-    connect(&mut session, socket, PATIENCE).await?.close().await
+    connect(login, socket, PATIENCE).await?.close().await
 }
 
 /// A connection to a broker that has let us in.
-pub(crate) struct Client<'s, 'b, S: SecureSocket<Error = SocketError>> {
-    connection: Connection<'s, 'b, Heard<S>>,
+pub(crate) struct Client<S: SecureSocket<Error = SocketError>> {
+    connection: Connection<S>,
     words: Words,
     patience: Duration,
+    ping_at: Instant,
+    /// The last ping is not answered yet.
+    pinged: bool,
 }
 
-impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
+impl<S: SecureSocket<Error = SocketError>> Client<S> {
     /// Subscribes, and returns once the broker has agreed. Messages that come before that go to `seen`.
     pub(crate) async fn subscribe(
         &mut self,
         filter: &str,
         qos: QoS,
-        seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+        seen: impl FnMut(&Message) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         const DOING: &str = "MQTT SUBSCRIBE";
-        let options = SubscriptionOptions::default().maximum_qos(qos);
-        let filters = [TopicFilter::new(filter).options(options)];
-        let asked = self.connection.subscribe(&filters, &[]);
-        let op = in_time(DOING, self.patience, &self.words, asked).await?;
-        self.settle(&op, DOING, seen).await
+        let filter = TopicFilter::new(text("--topic", filter)?)
+            .ok_or_else(|| Failure::new("--topic: that is no filter for topics"))?;
+        let options = SubscriptionOptions::new().qos(qos);
+        let words = self.words.clone();
+        let asked = self.connection.subscribe(filter, &options);
+        let asked = async { asked.await.map_err(|error| told(error, &words)) };
+        let id = in_time(DOING, self.patience, &words, asked).await?;
+        self.settle(DOING, seen, |event| match event {
+            Event::Suback(answer) if answer.packet_identifier == id => {
+                Some(accepted(answer.reason_code.value()))
+            }
+            _ => None,
+        })
+        .await
     }
 
     /// Publishes; at QoS 1 and 2, returns once the broker has acknowledged. Messages that come before that go to
     /// `seen`.
     pub(crate) async fn publish(
         &mut self,
-        (message, message_len): (Publication<'_, &[u8]>, usize),
-        seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
+        topic: &str,
+        payload: &[u8],
+        (qos, retain): (QoS, bool),
+        seen: impl FnMut(&Message) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         const DOING: &str = "MQTT PUBLISH";
-        // Only when all of it has gone out does the broker answer.
-        let on_the_way = Duration::from_secs((message_len / SLOWEST) as u64);
-        let published = async {
-            let published = self.connection.publish(message).await;
-            published.map_err(|error| match error {
-                PubError::Session(error) => error,
-                // A byte slice fails to serialise only for want of room.
-                PubError::Payload(()) => {
-                    minimq::Error::Resource(minimq::ResourceError::BufferTooSmall)
-                }
-            })
-        };
-        match in_time(DOING, self.patience + on_the_way, &self.words, published).await? {
-            None => Ok(()),
-            Some(op) => self.settle(&op, DOING, seen).await,
+        let topic = TopicName::new(text("--topic", topic)?)
+            .ok_or_else(|| Failure::new("--topic: a message has one topic, without + and #"))?;
+        let mut options = PublicationOptions::new(TopicReference::Name(topic)).qos(qos);
+        if retain {
+            options = options.retain();
         }
+        // Only when all of it has gone out does the broker answer.
+        let on_the_way = Duration::from_secs((payload.len() / SLOWEST) as u64);
+        let words = self.words.clone();
+        let published = self.connection.publish(&options, Bytes::from(payload));
+        let published = async { published.await.map_err(|error| told(error, &words)) };
+        let id: Option<PacketIdentifier> =
+            in_time(DOING, self.patience + on_the_way, &words, published).await?;
+        let Some(id) = id else {
+            return Ok(());
+        };
+        self.settle(DOING, seen, |event| match event {
+            Event::PublishAcknowledged(answer) | Event::PublishComplete(answer)
+                if answer.packet_identifier == id =>
+            {
+                Some(Ok(()))
+            }
+            Event::PublishRejected(answer) | Event::PublishAborted(answer)
+                if answer.packet_identifier == id =>
+            {
+                Some(Err(Error::Rejected(answer.reason_code.value())))
+            }
+            _ => None,
+        })
+        .await
     }
 
-    /// Waits for the next message, for ever. Cancel-safe.
-    pub(crate) async fn receive(&mut self) -> Result<InboundPublish<'_>, Failure> {
-        let words = &self.words;
-        let received = self.connection.recv().await;
-        received.map_err(|error| ended("waiting for messages", &error, words))
+    /// Waits for the next message, for ever. When it is dropped meanwhile, nothing can be done on the connection but
+    /// [`close`](Self::close).
+    pub(crate) async fn receive(&mut self) -> Result<Message, Failure> {
+        const DOING: &str = "waiting for messages";
+        loop {
+            match self.event().await {
+                Ok(Event::Publish(message)) => return Ok(Message(message)),
+                Ok(_) => {}
+                Err(error) => return Err(ended(DOING, &error, &self.words)),
+            }
+        }
     }
 
     /// Says good-bye and closes the connection, also in the modem.
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
-        let said = self.connection.disconnect();
-        in_time("MQTT DISCONNECT", self.patience, &self.words, said).await?;
-        let mut socket = self.connection.into_inner();
+        let words = self.words.clone();
+        let options = DisconnectOptions::new();
+        let said = self.connection.disconnect(&options);
+        let said = async { said.await.map_err(|error| told(error, &words)) };
+        let mut socket = in_time("MQTT DISCONNECT", self.patience, &words, said).await?;
         match with_timeout(PATIENCE, socket.finish()).await {
             // The broker may close as soon as it has read the DISCONNECT.
             Ok(Ok(())) => Ok(()),
@@ -262,23 +336,83 @@ impl<S: SecureSocket<Error = SocketError>> Client<'_, '_, S> {
         }
     }
 
-    async fn settle(
-        &mut self,
-        op: &Op,
-        doing: &str,
-        mut seen: impl FnMut(&InboundPublish<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let mut result = Ok(());
-        in_time(doing, self.patience, &self.words.clone(), async {
-            while self.connection.is_pending(op) && result.is_ok() {
-                if let Some(message) = self.connection.poll().await? {
-                    result = seen(&message);
+    /// The next event, and pings meanwhile.
+    async fn event(&mut self) -> Result<Event<'static, 0, 0>, Error> {
+        let header = loop {
+            match select(self.connection.poll_header(), Timer::at(self.ping_at)).await {
+                Either::First(header) => break header.map_err(|error| told(error, &self.words))?,
+                Either::Second(()) if self.pinged => return Err(Error::Silent),
+                Either::Second(()) => {
+                    let pinged = self.connection.ping().await;
+                    pinged.map_err(|error| told(error, &self.words))?;
+                    self.pinged = true;
+                    self.ping_at = Instant::now() + PING_EVERY;
                 }
             }
-            Ok(())
+        };
+        // Whatever comes shows that the broker is there.
+        self.pinged = false;
+        let event = self.connection.poll_body(header).await;
+        event.map_err(|error| told(error, &self.words))
+    }
+
+    /// Waits until `end` finds the answer among the events.
+    async fn settle(
+        &mut self,
+        doing: &str,
+        mut seen: impl FnMut(&Message) -> Result<(), Failure>,
+        end: impl Fn(&Event<'static, 0, 0>) -> Option<Result<(), Error>>,
+    ) -> Result<(), Failure> {
+        let (patience, words) = (self.patience, self.words.clone());
+        in_time(doing, patience, &words, async {
+            loop {
+                let event = self.event().await?;
+                if let Some(answer) = end(&event) {
+                    return answer.map(Ok);
+                }
+                if let Event::Publish(message) = event
+                    && let Err(failure) = seen(&Message(message))
+                {
+                    return Ok(Err(failure));
+                }
+            }
         })
-        .await?;
-        result
+        .await?
+    }
+}
+
+/// A text of MQTT.
+fn text<'t>(option: &str, text: &'t str) -> Result<MqttString<'t>, Failure> {
+    MqttString::try_from(text).map_err(|_| {
+        Failure::new(format!(
+            "{option}: MQTT has room for {TEXT_LIMIT} bytes, none of them zero"
+        ))
+    })
+}
+
+/// A reason code of an answer.
+fn accepted(code: u8) -> Result<(), Error> {
+    if code < 0x80 {
+        Ok(())
+    } else {
+        Err(Error::Rejected(code))
+    }
+}
+
+/// The error of the protocol, with the socket's own where it was that.
+fn told(error: MqttError<'_, 0>, words: &Words) -> Error {
+    match error {
+        MqttError::Network(_) => match words.trouble() {
+            Some(error) => Error::Transport(error),
+            None => Error::Closed,
+        },
+        MqttError::Disconnect { .. } => Error::Closed,
+        MqttError::Server => Error::NotMqtt,
+        MqttError::PacketMaximumLengthExceeded | MqttError::ServerMaximumPacketSizeExceeded => {
+            Error::TooLong
+        }
+        MqttError::UnsupportedByServer => Error::Unsupported,
+        error => Error::Other(format!("{error:?}")),
     }
 }
 
@@ -291,23 +425,11 @@ pub(crate) fn qos(level: u8) -> QoS {
     }
 }
 
-/// A message to publish, and the length of its payload.
-pub(crate) fn message<'a>(
-    topic: &'a str,
-    payload: &'a [u8],
-    qos: QoS,
-    retain: bool,
-) -> (Publication<'a, &'a [u8]>, usize) {
-    let message = Publication::bytes(topic, payload).qos(qos);
-    let message = if retain { message.retain() } else { message };
-    (message, payload.len())
-}
-
 async fn in_time<T>(
     doing: &str,
     patience: Duration,
     words: &Words,
-    work: impl Future<Output = Result<T, minimq::Error<SocketError>>>,
+    work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Failure> {
     match with_timeout(patience, work).await {
         Ok(result) => result.map_err(|error| ended(doing, &error, words)),
@@ -316,11 +438,8 @@ async fn in_time<T>(
 }
 
 /// With the broker's own words, where it has sent some before the end.
-fn ended(doing: &str, error: &minimq::Error<SocketError>, words: &Words) -> Failure {
-    let is_end = matches!(
-        error,
-        minimq::Error::Disconnected | minimq::Error::Transport(_)
-    );
+fn ended(doing: &str, error: &Error, words: &Words) -> Failure {
+    let is_end = matches!(error, Error::Closed | Error::Transport(_));
     match words.farewell() {
         Some(reason) if is_end => hints::farewell(doing, reason),
         _ => hints::mqtt(doing, error),

@@ -2,16 +2,15 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use sectag::Power;
+use sectag_host_clock::tty::{Settings, Tty};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_serial::{
-    DataBits, FlowControl, Parity, SerialPort, SerialPortBuilderExt, SerialStream, StopBits,
-};
 
 use crate::args::PortName;
 use crate::failure::Failure;
@@ -39,9 +38,11 @@ impl Opened {
 
     /// As if it had been opened with the speed that it has now.
     pub(crate) fn into_parts(self) -> (Box<dyn Stream>, Speed) {
-        let now = self.speed.speeds.borrow().last().copied();
-        *self.speed.speeds.borrow_mut() = now.into_iter().collect();
-        (self.stream, self.speed)
+        let mut speed = self.speed;
+        let now = speed.speeds.borrow().last().copied();
+        speed.opened_at = now.unwrap_or(speed.opened_at);
+        *speed.speeds.borrow_mut() = now.into_iter().collect();
+        (self.stream, speed)
     }
 }
 
@@ -57,24 +58,22 @@ pub(crate) async fn open(
     };
     let (stream, port) = opened.map_err(|error| port_failed(name, &error))?;
     let speeds = Rc::new(RefCell::new(vec![baud]));
-    let speed = Speed { port, speeds };
+    let speed = Speed {
+        port,
+        speeds,
+        opened_at: baud,
+    };
     Ok(Opened { stream, speed })
 }
 
 type Ends = (Box<dyn Stream>, Option<Shared>);
 
 fn serial(device: &str, baud: u32, flow_control: bool) -> io::Result<Ends> {
-    // tokio-serial sets raw mode, and takes the device for itself.
-    let stream: SerialStream = tokio_serial::new(device, baud)
-        .data_bits(DataBits::Eight)
-        .parity(Parity::None)
-        .stop_bits(StopBits::One)
-        .flow_control(if flow_control {
-            FlowControl::Hardware
-        } else {
-            FlowControl::None
-        })
-        .open_native_async()?;
+    let settings = Settings {
+        baud,
+        rts_cts: flow_control,
+    };
+    let stream = Tty::open(Path::new(device), settings)?;
     let shared = Shared(Rc::new(RefCell::new(stream)));
     Ok((Box::new(shared.clone()), Some(shared)))
 }
@@ -92,7 +91,7 @@ async fn tcp(address: &str) -> io::Result<Ends> {
 
 /// One device for who reads and writes and for who sets its speed; none of them holds it longer than a poll.
 #[derive(Clone)]
-struct Shared(Rc<RefCell<SerialStream>>);
+struct Shared(Rc<RefCell<Tty>>);
 
 impl AsyncRead for Shared {
     fn poll_read(
@@ -127,6 +126,7 @@ impl AsyncWrite for Shared {
 pub(crate) struct Speed {
     port: Option<Shared>,
     speeds: Speeds,
+    opened_at: u32,
 }
 
 /// What the port was set to so far, the present one last.
@@ -151,8 +151,10 @@ impl Power for Speed {
         None
     }
     fn set_speed(&mut self, baud: u32) -> bool {
+        // The system takes 0 for hanging up: it would release DTR.
+        let baud = if baud == 0 { self.opened_at } else { baud };
         let set = match &self.port {
-            Some(Shared(port)) => port.borrow_mut().set_baud_rate(baud).is_ok(),
+            Some(Shared(port)) => port.borrow().set_speed(baud).is_ok(),
             None => false,
         };
         if set {
@@ -202,7 +204,7 @@ mod tests {
         let _pty = open_pty(&link).unwrap();
         let name = PortName::Serial(link.to_str().unwrap().into());
         let (_stream, mut speed) = open(&name, 115_200, false).await.unwrap().into_parts();
-        let port = |speed: &Speed| speed.port.as_ref().unwrap().0.borrow().baud_rate().unwrap();
+        let port = |speed: &Speed| speed.port.as_ref().unwrap().0.borrow().speed().unwrap();
         assert_eq!(
             (port(&speed), &*speed.speeds().borrow()),
             (115_200, &vec![115_200])
@@ -211,8 +213,11 @@ mod tests {
             (9600, vec![115_200, 9600]),
             (19_200, vec![115_200, 9600, 19_200]),
             (9600, vec![115_200, 19_200, 9600]),
+            // That at which it was opened.
+            (0, vec![19_200, 9600, 115_200]),
         ] {
             assert!(speed.set_speed(baud));
+            let baud = if baud == 0 { 115_200 } else { baud };
             assert_eq!((port(&speed), &*speed.speeds().borrow()), (baud, &so_far));
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
                 .hint("check host and port, and that the other side listens (tcp:HOST:PORT)");
         }
     };
-    // The library has one kind of error for a port that is not there and for one that is in use.
+    // Whatever the system says of a port that is in use.
     if let Some(programs) = serial_ports::occupants(device) {
         return failed(&format_args!("it is in use by {programs}"))
             .hint("end that first: a port has one user at a time");
@@ -35,8 +35,7 @@ pub(crate) fn port_failed(name: &PortName, error: &io::Error) -> Failure {
     let failure = match found.file_type() {
         kind if kind.is_dir() => failed(&"it is a folder"),
         kind if !kind.is_char_device() => failed(&"it is a file, not a serial port"),
-        // The system's name for an ioctl that only a terminal has.
-        _ if error.to_string().contains("typewriter") => failed(&"it is not a serial port"),
+        _ if error.kind() == io::ErrorKind::Unsupported => failed(&"it is not a serial port"),
         _ if error.kind() == io::ErrorKind::PermissionDenied => {
             return failed(error).hint(permission(&found));
         }
@@ -69,7 +68,7 @@ fn permission(device: &std::fs::Metadata) -> String {
 fn present() -> String {
     let names: Vec<String> = serial_ports::list()
         .into_iter()
-        .map(|port| port.port_name)
+        .map(|port| port.name)
         .collect();
     if names.is_empty() {
         "this computer has no serial port now: check the cable, and that the modem is powered"

@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
-use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full};
 use sectag::{AtError, BringUpError, Control, Loss, Power, Runner, State, Status};
+use sectag_host_clock::FromTokio;
 
 use crate::args::{ClockSource, ModemArgs};
 use crate::families::ModemName;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use embassy_futures::select::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens from its creation on; until then a signal ends the process as usual.
@@ -20,9 +21,6 @@ impl Stop {
 
     /// Waits for either signal. Cancel-safe.
     pub(crate) async fn requested(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
+        select(self.interrupt.recv(), self.terminate.recv()).await;
     }
 }

@@ -18,15 +18,24 @@
 //! addresses of tables of functions, and the compiler may make several copies of a table: with tokio and an optimising
 //! build, a clone of a waker has another than the waker it was cloned from, and the two never compare equal. So every
 //! poll would add an entry, and each entry cause a poll. [`Queue`] compares a clone with a clone.
+//!
+//! Beside the time, a driver needs a UART: the feature `tty` has serial ports and pseudo terminals as streams of tokio, the
+//! feature `tokio` has `FromTokio`, which makes any such stream one of embedded-io.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod clock;
+#[cfg(feature = "tokio")]
+mod from_tokio;
 mod own_waker;
 mod queue;
+#[cfg(all(unix, feature = "tty"))]
+pub mod tty;
 
 pub use clock::HostClock;
+#[cfg(feature = "tokio")]
+pub use from_tokio::FromTokio;
 pub use own_waker::with_own_waker;
 pub use queue::Queue;
 

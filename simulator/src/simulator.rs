@@ -10,8 +10,8 @@ use std::task::Poll;
 
 use embassy_futures::select::{Either3, select3};
 use embassy_time::Instant;
-use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
+use sectag_host_clock::FromTokio;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 

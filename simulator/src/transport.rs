@@ -9,10 +9,9 @@ use std::task::{Context, Poll};
 
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer};
-use rustix::fs::{Mode, OFlags};
+use sectag_host_clock::tty::{Pair, Tty};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio_serial::{SerialPort, SerialStream};
 
 use crate::Simulator;
 
@@ -32,7 +31,7 @@ pub async fn serve_tcp(simulator: Simulator, listener: TcpListener) -> io::Resul
 
 /// The modem's end of a pseudo terminal. The link to the host's end is removed when this is dropped.
 pub struct Pty {
-    master: SerialStream,
+    master: Tty,
     link: PathBuf,
     /// The host's end of the terminal, to which the link points.
     name: PathBuf,
@@ -43,22 +42,16 @@ pub struct Pty {
 
 /// Makes a pseudo terminal whose host end is found at `link`. A link left behind by a dead process is replaced.
 pub fn open_pty(link: &Path) -> io::Result<Pty> {
-    let (master, first) = SerialStream::pair().map_err(io::Error::from)?;
-    let name = first
-        .name()
-        .ok_or_else(|| io::Error::other("the pseudo terminal has no name"))?;
-    // A bare descriptor: a second `SerialStream` would hold the lock that the host needs.
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let host_end = rustix::fs::open(&name, flags, Mode::empty())?;
+    let Pair { tty, name, other } = Tty::pair()?;
     if link.is_symlink() {
         std::fs::remove_file(link)?;
     }
     symlink(&name, link)?;
     Ok(Pty {
-        master,
+        master: tty,
         link: link.to_owned(),
-        name: name.into(),
-        host_end,
+        name,
+        host_end: other,
     })
 }
 
@@ -124,9 +117,9 @@ mod tests {
     use std::future::Future;
     use std::rc::Rc;
 
+    use sectag_host_clock::tty::Settings;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
-    use tokio_serial::SerialPortBuilderExt;
 
     use super::*;
     use crate::{LoopbackNetwork, Options};
@@ -179,9 +172,11 @@ mod tests {
                 Timer::after(Duration::from_millis(1)).await;
             }
             let open = || {
-                tokio_serial::new(link.to_str().unwrap(), 115_200)
-                    .open_native_async()
-                    .unwrap()
+                let settings = Settings {
+                    baud: 115_200,
+                    rts_cts: false,
+                };
+                Tty::open(&link, settings).unwrap()
             };
             let mut host = open();
             ask(&mut host, "ATE0\r", "ATE0\r\r\nOK\r\n").await;

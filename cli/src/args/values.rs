@@ -3,6 +3,9 @@
 use sectag::jwt::{Invalid, MAX_LIFETIME};
 use sectag::{ServerName, Tag};
 
+/// The port of MQTT over TLS (IANA: secure-mqtt).
+const MQTT_PORT: u16 = 8883;
+
 /// A host name and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
@@ -16,7 +19,7 @@ impl Server {
         no_scheme(text, ", MQTT over TLS is all there is")?;
         let bare = !text.contains(':') || text.ends_with(']');
         if bare {
-            format!("{text}:{}", minimq::MQTT_SECURE_DEFAULT_PORT).parse()
+            format!("{text}:{MQTT_PORT}").parse()
         } else {
             text.parse()
         }

@@ -9,7 +9,7 @@ use sectag::{SecureSocket, SocketError};
 
 use crate::args::BrokerArgs;
 use crate::hints::{self, Failure};
-use crate::mqtt::{self, Client, Login, Memory};
+use crate::mqtt::{self, Client, Login};
 use crate::probe::Prober;
 use crate::report::Report;
 use crate::route::{self, Route, ServerTask};
@@ -21,14 +21,9 @@ const CLOCKS_APART: u64 = 60;
 
 /// What is done with a broker.
 pub(super) trait Talk {
-    /// The length of the longest message that it publishes.
-    fn payload(&self) -> usize {
-        0
-    }
-
     async fn talk<S: SecureSocket<Error = SocketError>>(
         self,
-        client: Client<'_, '_, S>,
+        client: Client<S>,
         report: &Report,
     ) -> Result<(), Failure>;
 }
@@ -71,10 +66,8 @@ impl<T: Talk> ServerTask for LogIn<'_, T> {
             None => None,
         };
         let login = &login;
-        let mut memory = Memory::new(self.talk.payload());
-        let mut mqtt = memory.session(login)?;
         let step = report.spin("logging in to the broker");
-        let client = match mqtt::connect(&mut mqtt, socket, self.patience).await {
+        let client = match mqtt::connect(login, socket, self.patience).await {
             Ok(client) => client,
             Err(failure) => {
                 drop(step);

@@ -1,7 +1,6 @@
 //! `sectag ports`: the serial ports of this computer, and on demand who is on them.
 
 use tokio::task::JoinSet;
-use tokio_serial::{SerialPortInfo, SerialPortType};
 
 use crate::args::{PortName, Ports};
 use crate::failure::Failure;
@@ -15,7 +14,7 @@ pub(crate) async fn run(args: &Ports, report: &Report) -> Result<(), Failure> {
     let mut ports: Vec<(PortName, String)> = if args.ports.is_empty() {
         serial_ports::list()
             .into_iter()
-            .map(|port| (PortName::Serial(port.port_name.clone()), describe(&port)))
+            .map(|port| (PortName::Serial(port.name), port.description))
             .collect()
     } else {
         let named = args.ports.iter();
@@ -38,19 +37,6 @@ pub(crate) async fn run(args: &Ports, report: &Report) -> Result<(), Failure> {
         return Ok(());
     }
     ask(args, ports, report).await
-}
-
-fn describe(port: &SerialPortInfo) -> String {
-    match &port.port_type {
-        SerialPortType::UsbPort(usb) => {
-            let words = [&usb.manufacturer, &usb.product, &usb.serial_number];
-            let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
-            format!("USB {:04x}:{:04x} {}", usb.vid, usb.pid, words.join(" "))
-        }
-        SerialPortType::PciPort => "built in".into(),
-        SerialPortType::BluetoothPort => "Bluetooth".into(),
-        SerialPortType::Unknown => String::new(),
-    }
 }
 
 /// All at once; each line is printed when its port has answered, or has not for 10 s.

@@ -43,20 +43,18 @@ struct Message<'a> {
 }
 
 impl Talk for Message<'_> {
-    fn payload(&self) -> usize {
-        self.payload.len()
-    }
-
     async fn talk<S: SecureSocket<Error = SocketError>>(
         self,
-        mut client: Client<'_, '_, S>,
+        mut client: Client<S>,
         report: &Report,
     ) -> Result<(), Failure> {
         let Self { args, payload } = &self;
         let step = report.spin("publishing");
         let qos = mqtt::qos(args.qos);
-        let message = mqtt::message(&args.topic, payload, qos, args.retain);
-        client.publish(message, |_| Ok(())).await?;
+        let how = (qos, args.retain);
+        client
+            .publish(&args.topic, payload, how, |_| Ok(()))
+            .await?;
         let took = step.elapsed();
         drop(step);
         let farewell = client.close().await;

@@ -4,7 +4,6 @@ use std::future::pending;
 
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Timer};
-use minimq::InboundPublish;
 
 use sectag::{SecureSocket, SocketError};
 
@@ -12,7 +11,7 @@ use super::broker::{self, Talk};
 use crate::args::Subscribe;
 use crate::hints::Failure;
 use crate::json::Object;
-use crate::mqtt::{self, Client};
+use crate::mqtt::{self, Client, Message};
 use crate::report::Report;
 use crate::stop::Stop;
 
@@ -23,7 +22,7 @@ pub(crate) async fn run(args: &Subscribe, report: &Report) -> Result<(), Failure
 impl Talk for &Subscribe {
     async fn talk<S: SecureSocket<Error = SocketError>>(
         self,
-        mut client: Client<'_, '_, S>,
+        mut client: Client<S>,
         report: &Report,
     ) -> Result<(), Failure> {
         let args = self;
@@ -83,7 +82,7 @@ impl Talk for &Subscribe {
 }
 
 async fn receive(
-    client: &mut Client<'_, '_, impl SecureSocket<Error = SocketError>>,
+    client: &mut Client<impl SecureSocket<Error = SocketError>>,
     left: &mut u64,
     report: &Report,
 ) -> Result<(), Failure> {
@@ -95,7 +94,7 @@ async fn receive(
 }
 
 /// `TOPIC PAYLOAD`, the payload byte for byte.
-fn show(message: &InboundPublish<'_>, left: &mut u64, report: &Report) -> Result<(), Failure> {
+fn show(message: &Message, left: &mut u64, report: &Report) -> Result<(), Failure> {
     // Retained messages may come before the subscription is confirmed, and exceed the count.
     if *left == 0 {
         return Ok(());
@@ -106,7 +105,7 @@ fn show(message: &InboundPublish<'_>, left: &mut u64, report: &Report) -> Result
         let object = Object::new()
             .text("topic", topic)
             .bytes("payload", payload)
-            .number("qos", message.qos() as u64)
+            .number("qos", message.qos())
             .truth("retained", message.retained());
         report.output(object.finish().as_bytes())
     } else {

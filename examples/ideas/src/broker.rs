@@ -2,8 +2,7 @@
 
 use std::io;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use embassy_time::{Duration, with_timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -51,7 +50,7 @@ fn lifetime(connect: &[u8]) -> Option<Duration> {
     let start = connect.windows(3).position(|three| three == b"eyJ")?;
     let token = std::str::from_utf8(&connect[start..]).ok()?;
     let mut parts = token.split('.').skip(1);
-    let claims = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
+    let claims = Base64UrlUnpadded::decode_vec(parts.next()?).ok()?;
     let claims = String::from_utf8(claims).ok()?;
     let number = |name: &str| {
         let (_, rest) = claims.split_once(&format!("\"{name}\":"))?;

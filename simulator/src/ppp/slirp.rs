@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::process::{Child, Command, Stdio};
 
-use tokio_serial::{SerialPort, SerialStream};
+use sectag_host_clock::tty::{Pair, Tty};
 
 /// The environment of slirp. Its host name must resolve to an address that is not the machine's own,
 /// otherwise it ends IPCP. The name server that it announces is the machine's, which may have none.
@@ -30,7 +30,7 @@ exec slirp-fullbolt "host addr 127.0.0.1" ppp
 /// A running slirp. It gives the host 10.0.2.15, and reaches the services of this machine's 127.0.0.1 as 10.0.2.2.
 pub struct Slirp {
     child: Child,
-    port: SerialStream,
+    port: Tty,
 }
 
 impl Slirp {
@@ -48,8 +48,11 @@ impl Slirp {
         if !found.iter().any(|path| std::path::Path::new(path).exists()) {
             return Err(hint("it is not installed"));
         }
-        let (port, terminal) = SerialStream::pair().map_err(io::Error::from)?;
-        let name = terminal.name().ok_or_else(|| hint("no terminal for it"))?;
+        let Pair {
+            tty: port,
+            name,
+            other: terminal,
+        } = Tty::pair()?;
         let open = || OpenOptions::new().read(true).write(true).open(&name);
         // The terminal must be its controlling terminal; util-linux's setsid can do that without unsafe
         // code.
@@ -70,7 +73,7 @@ impl Slirp {
     }
 
     /// Returns the serial line to slirp.
-    pub fn port(&mut self) -> &mut SerialStream {
+    pub fn port(&mut self) -> &mut Tty {
         &mut self.port
     }
 }

@@ -8,12 +8,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "broker")]
 pub mod broker;
+#[cfg(feature = "processes")]
 pub mod mosquitto;
 pub mod pki;
 mod ports;
 #[cfg(test)]
 mod probe;
+#[cfg(feature = "processes")]
 pub mod servers;
 pub mod tls_client;
 pub mod tls_server;

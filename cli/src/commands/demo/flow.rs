@@ -2,14 +2,13 @@
 //! when the connection is lost before the end.
 
 use embassy_futures::select::{Either, select};
-use embedded_io_adapters::tokio_1::FromTokio;
-use minimq::{InboundPublish, QoS};
 use sectag::clock::{DateTime, MIN_DATE};
 use sectag::modem::{ClockPart, Full, LinesPart};
 use sectag::{
     CaScope, ConnectError, Control, Counters, Feature, Kind, Power, SecureSocket, ServerName,
     SocketError, State, Support, TlsConfig, TlsVersion,
 };
+use sectag_host_clock::FromTokio;
 use sectag_simulator::Simulator;
 
 use super::setting::{BAUD, HOST, PORT, TAG, TURNAROUND_MS};
@@ -18,7 +17,7 @@ use super::total::{Memories, Total};
 use super::world::World;
 use crate::failure::Failure;
 use crate::hints::{self, Target};
-use crate::mqtt::{self, Login, Memory};
+use crate::mqtt::{self, Login, Message};
 use crate::probe::{Files, Prober};
 use crate::report::Report;
 use crate::session::{beside, host_clock};
@@ -252,11 +251,8 @@ pub(super) async fn exchange(
         user: None,
         token: None,
     };
-    let mut memory = Memory::new(0);
-    let mut session = memory.session(&login)?;
-
     let step = steps.begin("logging in");
-    let mut client = match mqtt::connect(&mut session, socket, mqtt::PATIENCE).await {
+    let mut client = match mqtt::connect(&login, socket, mqtt::PATIENCE).await {
         Ok(client) => client,
         Err(failure) => {
             drop(step);
@@ -267,20 +263,19 @@ pub(super) async fn exchange(
     steps.done(step, "MQTT CONNECT", counters(), &detail)?;
 
     let step = steps.begin("subscribing");
-    client
-        .subscribe(TOPIC, QoS::AtLeastOnce, |_| Ok(()))
-        .await?;
+    client.subscribe(TOPIC, mqtt::qos(1), |_| Ok(())).await?;
     steps.done(step, "subscribe", counters(), TOPIC)?;
 
     // The broker may send the message back before it acknowledges the publish.
     let mut early = None;
     let step = steps.begin("publishing");
-    let message = mqtt::message(TOPIC, text, QoS::AtLeastOnce, false);
-    let seen = |message: &InboundPublish<'_>| {
+    let seen = |message: &Message| {
         early = Some(message.payload().to_vec());
         Ok(())
     };
-    client.publish(message, seen).await?;
+    client
+        .publish(TOPIC, text, (mqtt::qos(1), false), seen)
+        .await?;
     let detail = format!("{} bytes at QoS 1, acknowledged", text.len());
     steps.done(step, "publish", counters(), &detail)?;
 

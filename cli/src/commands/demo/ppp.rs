@@ -1,8 +1,8 @@
 //! The demo with a module as a link: dial, address, time, then TLS 1.3 on the host by the code that firmware has on its MCU.
 
 use embassy_futures::select::{Either, select};
-use embedded_io_adapters::tokio_1::FromTokio;
 use sectag::{Counters, TlsConfig};
+use sectag_host_clock::FromTokio;
 use sectag_ppp::dial::Cellular;
 
 use super::flow;

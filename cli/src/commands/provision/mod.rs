@@ -143,7 +143,7 @@ async fn find(
     let (baud, flow_control) = (args.baud, args.flow_control);
     for port in serial_ports::list() {
         asking.spawn_local(async move {
-            let name = PortName::Serial(port.port_name);
+            let name = PortName::Serial(port.name);
             let mut opened = port::open(&name, baud, flow_control).await.ok()?;
             identify::who(&name, &mut opened, baud).await.ok()?;
             let imei = identify::imei(&mut opened).await?;

@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding as _};
 use embassy_time::Timer;
 use time::OffsetDateTime;
 
@@ -450,7 +449,7 @@ impl Cc32xx {
     /// Sends payload of an answer. Raw payload ends at its first NUL, as a C string does (sheet 1.6).
     fn say_data(&self, head: &str, format: u32, bytes: &[u8]) {
         let data = if format == 1 {
-            STANDARD.encode(bytes)
+            Base64::encode_string(bytes)
         } else {
             let end = bytes.iter().position(|byte| *byte == 0);
             String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]).into_owned()
@@ -468,9 +467,10 @@ impl Cc32xx {
         })?;
         match format {
             0 => Ok(data.to_vec()),
-            1 => STANDARD
-                .decode(data)
-                .map_err(|_| Wrong::Parameter(-1).into()),
+            1 => str::from_utf8(data)
+                .ok()
+                .and_then(|text| Base64::decode_vec(text).ok())
+                .ok_or(Wrong::Parameter(-1).into()),
             _ => Err(Wrong::Parameter(-1).into()),
         }
     }

@@ -12,6 +12,7 @@ mod validity;
 
 use std::sync::OnceLock;
 
+use pem_rfc7468::LineEnding;
 use rcgen::{CertifiedIssuer, KeyPair};
 
 pub use builder::PkiBuilder;
@@ -69,7 +70,7 @@ impl Pki {
 
     /// The CA's certificate.
     pub fn ca_pem(&self) -> String {
-        self.ca.pem()
+        pem("CERTIFICATE", self.ca.der())
     }
 
     /// The CA's certificate in DER.
@@ -123,13 +124,13 @@ impl Pki {
         self.sign(
             certificates::server(names, self.validity),
             &key,
-            key.serialize_pem(),
+            pem("PRIVATE KEY", key.serialized_der()),
         )
     }
 
     /// The certificate (PEM) of an intermediate CA that this CA has signed.
     pub fn intermediate_pem(&self) -> String {
-        self.intermediate().pem()
+        pem("CERTIFICATE", self.intermediate().der())
     }
 
     /// A server whose certificate the intermediate CA has signed.
@@ -142,7 +143,7 @@ impl Pki {
             .signed_by(&key.key_pair(), self.intermediate())
             .expect("cannot sign the certificate");
         Identity {
-            cert_pem: certificate.pem(),
+            cert_pem: pem("CERTIFICATE", certificate.der()),
             key_pem: key.pem(),
         }
     }
@@ -168,7 +169,7 @@ impl Pki {
         self.sign(
             certificates::client(client_id, self.validity),
             &key,
-            key.serialize_pem(),
+            pem("PRIVATE KEY", key.serialized_der()),
         )
     }
 
@@ -206,7 +207,7 @@ impl Pki {
         let certificate = request
             .signed_by(&self.ca)
             .map_err(|error| error.to_string())?;
-        Ok(certificate.pem())
+        Ok(pem("CERTIFICATE", certificate.der()))
     }
 
     fn sign(
@@ -219,10 +220,15 @@ impl Pki {
             .signed_by(key, &self.ca)
             .expect("cannot sign the certificate");
         Identity {
-            cert_pem: certificate.pem(),
+            cert_pem: pem("CERTIFICATE", certificate.der()),
             key_pem,
         }
     }
+}
+
+/// DER in the armour of RFC 7468.
+fn pem(label: &str, der: &[u8]) -> String {
+    pem_rfc7468::encode_string(label, LineEnding::LF, der).expect("cannot encode PEM")
 }
 
 #[cfg(test)]
